@@ -1,0 +1,203 @@
+//! A release as an OCI artifact, in the CNCF's Wasm form, and its signature as another one beside it.
+//!
+//! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::signature::{PAYLOAD_MEDIA_TYPE, SIGNATURE_ANNOTATION, SignedPayload};
+use crate::{Component, Digest};
+
+/// The media type of an OCI image manifest.
+pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+/// The media type of a Wasm artifact's config.
+pub const CONFIG_MEDIA_TYPE: &str = "application/vnd.wasm.config.v0+json";
+/// The media type of a component.
+pub const LAYER_MEDIA_TYPE: &str = "application/wasm";
+
+const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+/// A release built twice from the same component is the same artifact, so no clock is asked.
+const CREATED: &str = "1970-01-01T00:00:00Z";
+
+/// Why an artifact was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArtifactError {
+    /// Not an OCI image manifest.
+    #[error("not an OCI image manifest: {0}")]
+    Manifest(String),
+    /// Not a Wasm artifact.
+    #[error("not a Wasm artifact: {0}")]
+    NotWasm(String),
+}
+
+/// What a manifest says of one of its blobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// What the bytes are.
+    pub media_type: String,
+    /// Their digest.
+    pub digest: Digest,
+    /// Their number.
+    pub size: u64,
+    /// Notes by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub annotations: Map<String, Value>,
+}
+
+/// An OCI image manifest, as far as releases and signatures use it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageManifest {
+    /// Always 2.
+    pub schema_version: u32,
+    /// [`MANIFEST_MEDIA_TYPE`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// What describes the artifact.
+    pub config: Descriptor,
+    /// The content.
+    #[serde(default)]
+    pub layers: Vec<Descriptor>,
+    /// Notes by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub annotations: Map<String, Value>,
+}
+
+impl ImageManifest {
+    /// Reads a manifest's bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| ArtifactError::Manifest(error.to_string()))?;
+        match manifest.schema_version {
+            2 => Ok(manifest),
+            other => Err(ArtifactError::Manifest(format!("schemaVersion {other}, not 2"))),
+        }
+    }
+
+    /// The one layer that holds the component.
+    pub fn component(&self) -> Result<&Descriptor, ArtifactError> {
+        if self.config.media_type != CONFIG_MEDIA_TYPE {
+            let found = &self.config.media_type;
+            return Err(ArtifactError::NotWasm(format!("its config is {found}, not {CONFIG_MEDIA_TYPE}")));
+        }
+        match self.layers.as_slice() {
+            [layer] if layer.media_type == LAYER_MEDIA_TYPE => Ok(layer),
+            [layer] => Err(ArtifactError::NotWasm(format!("its layer is {}", layer.media_type))),
+            layers => Err(ArtifactError::NotWasm(format!("it has {} layers, not one", layers.len()))),
+        }
+    }
+
+    /// Every signature that this manifest, found under a `.sig` tag, points to: its payload's descriptor and the
+    /// signature in base64.
+    pub fn signatures(&self) -> impl Iterator<Item = (&Descriptor, &str)> {
+        self.layers.iter().filter(|layer| layer.media_type == PAYLOAD_MEDIA_TYPE).filter_map(|layer| {
+            Some((layer, layer.annotations.get(SIGNATURE_ANNOTATION)?.as_str()?))
+        })
+    }
+}
+
+/// The bytes to store: blobs first, then the manifest that names them.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// The config.
+    pub config: Vec<u8>,
+    /// The one layer.
+    pub layer: Vec<u8>,
+    /// The manifest.
+    pub manifest: Vec<u8>,
+}
+
+impl Artifact {
+    /// The release that carries this component.
+    pub fn of_component(component: &Component, bytes: Vec<u8>) -> Self {
+        let config = to_bytes(&json!({
+            "created": CREATED,
+            "architecture": "wasm",
+            "os": "wasip2",
+            "layerDigests": [component.digest],
+            "component": { "exports": component.exports, "imports": component.imports, "target": null },
+        }));
+        let manifest = &component.manifest;
+        let annotations = json!({
+            "org.opencontainers.image.title": manifest.name,
+            "org.opencontainers.image.version": manifest.version,
+            "org.opencontainers.image.description": manifest.description,
+            "org.opencontainers.image.licenses": manifest.license,
+        });
+        Self::of(CONFIG_MEDIA_TYPE, config, LAYER_MEDIA_TYPE, Map::new(), bytes, annotations)
+    }
+
+    /// The artifact that carries this signature.
+    pub fn of_signature(signed: &SignedPayload) -> Self {
+        let payload = signed.payload.clone().into_bytes();
+        let config = to_bytes(&json!({
+            "architecture": "",
+            "os": "",
+            "config": {},
+            "rootfs": { "type": "layers", "diff_ids": [Digest::of(&payload)] },
+        }));
+        let annotations = Map::from_iter([(SIGNATURE_ANNOTATION.into(), signed.signature.clone().into())]);
+        Self::of(EMPTY_MEDIA_TYPE, config, PAYLOAD_MEDIA_TYPE, annotations, payload, json!({}))
+    }
+
+    fn of(
+        config_type: &str,
+        config: Vec<u8>,
+        layer_type: &str,
+        layer_annotations: Map<String, Value>,
+        layer: Vec<u8>,
+        annotations: Value,
+    ) -> Self {
+        let describe = |media_type: &str, bytes: &[u8], annotations| Descriptor {
+            media_type: media_type.into(),
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+            annotations,
+        };
+        let manifest = ImageManifest {
+            schema_version: 2,
+            media_type: Some(MANIFEST_MEDIA_TYPE.into()),
+            config: describe(config_type, &config, Map::new()),
+            layers: vec![describe(layer_type, &layer, layer_annotations)],
+            annotations: annotations.as_object().cloned().unwrap_or_default(),
+        };
+        Self { config, layer, manifest: to_bytes(&json!(manifest)) }
+    }
+
+    /// What the whole artifact is called: its manifest's digest.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.manifest)
+    }
+}
+
+fn to_bytes(value: &Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::PrivateKey;
+
+    #[test]
+    fn a_signature_survives_the_artifact() {
+        let key = PrivateKey::generate();
+        let signed = SignedPayload::sign(&key, &"acme:ocr".parse().unwrap(), Digest::of("x"));
+        let artifact = Artifact::of_signature(&signed);
+        let manifest = ImageManifest::parse(&artifact.manifest).unwrap();
+        let (layer, signature) = manifest.signatures().next().unwrap();
+        assert_eq!(layer.digest, Digest::of(&artifact.layer));
+        assert_eq!(signature, signed.signature);
+        assert!(matches!(manifest.component(), Err(ArtifactError::NotWasm(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(ImageManifest::parse(&bytes).is_err());
+        }
+    }
+}

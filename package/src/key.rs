@@ -1,0 +1,154 @@
+//! Ed25519 keys, in the PEM forms that `openssl` and `cosign` read: PKCS#8 for the private one, SPKI for the public one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+use crate::name::text_form;
+
+/// Why a key was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not an Ed25519 key in PEM.
+    #[error("not an Ed25519 {kind} key in PEM: {reason}")]
+    Pem {
+        /// `private` or `public`.
+        kind: &'static str,
+        /// What the decoder says of it.
+        reason: String,
+    },
+    /// A signature that this key did not make.
+    #[error("the signature was not made by key {key}")]
+    Signature {
+        /// The key that was expected to have made it.
+        key: KeyId,
+    },
+}
+
+/// What a public key is called: `SHA256:` and the first 16 hexadecimal digits of the digest of its SPKI form.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(String);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Signs releases. Never leaves the publisher's machine.
+pub struct PrivateKey(SigningKey);
+
+impl PrivateKey {
+    /// A new random key.
+    pub fn generate() -> Self {
+        Self(SigningKey::generate(&mut rand::rngs::OsRng))
+    }
+
+    /// Reads PKCS#8 PEM.
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        SigningKey::from_pkcs8_pem(pem)
+            .map(Self)
+            .map_err(|error| KeyError::Pem { kind: "private", reason: error.to_string() })
+    }
+
+    /// PKCS#8 PEM.
+    pub fn to_pem(&self) -> Result<String, KeyError> {
+        self.0
+            .to_pkcs8_pem(LineEnding::LF)
+            .map(|pem| pem.to_string())
+            .map_err(|error| KeyError::Pem { kind: "private", reason: error.to_string() })
+    }
+
+    /// The key that others check with.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    /// The 64 bytes of an Ed25519 signature over `message` (RFC 8032).
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+/// Checks signatures.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// Its short name.
+    pub fn id(&self) -> KeyId {
+        KeyId(format!("SHA256:{}", &Digest::of(self.to_string()).hex()[..16]))
+    }
+
+    /// Whether `signature` was made over `message` by the private half. Strict: no malleable forms are accepted.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
+        Signature::from_slice(signature)
+            .and_then(|signature| self.0.verify_strict(message, &signature))
+            .map_err(|_| KeyError::Signature { key: self.id() })
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = KeyError;
+
+    fn from_str(pem: &str) -> Result<Self, KeyError> {
+        VerifyingKey::from_public_key_pem(pem)
+            .map(Self)
+            .map_err(|error| KeyError::Pem { kind: "public", reason: error.to_string() })
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_public_key_pem(LineEnding::LF).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.id())
+    }
+}
+
+text_form!(PublicKey);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn both_halves_read_back() {
+        let key = PrivateKey::generate();
+        let again = PrivateKey::from_pem(&key.to_pem().unwrap()).unwrap();
+        assert_eq!(again.public(), key.public());
+        assert_eq!(key.public().to_string().parse::<PublicKey>().unwrap(), key.public());
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_right_message_and_key_pass(message in proptest::collection::vec(any::<u8>(), 1..100), at in 0usize..100) {
+            let (key, other) = (PrivateKey::generate(), PrivateKey::generate());
+            let signature = key.sign(&message);
+            prop_assert!(key.public().verify(&message, &signature).is_ok());
+            prop_assert!(other.public().verify(&message, &signature).is_err());
+            let mut changed = message.clone();
+            let at = at % message.len();
+            changed[at] ^= 1;
+            prop_assert!(key.public().verify(&changed, &signature).is_err());
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,200}") {
+            prop_assert!(text.parse::<PublicKey>().is_err() && PrivateKey::from_pem(&text).is_err());
+        }
+    }
+}

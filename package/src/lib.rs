@@ -1,0 +1,21 @@
+//! What travels between a partner, the registry and a host: names, manifests, digests, signatures, log proofs, money.
+//!
+//! Nothing here does I/O. Every type is parsed once, at the edge, and trusted afterwards.
+
+pub mod artifact;
+pub mod component;
+pub mod digest;
+pub mod key;
+pub mod log;
+pub mod manifest;
+pub mod money;
+pub mod name;
+pub mod signature;
+pub mod wire;
+
+pub use component::{Component, ComponentError};
+pub use digest::{Digest, DigestError};
+pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
+pub use manifest::{Kind, Manifest, ManifestError};
+pub use money::{Currency, Money, MoneyError};
+pub use name::{Namespace, NameError, PluginId, PluginName, Release, Requirement};

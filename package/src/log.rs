@@ -1,0 +1,71 @@
+//! The transparency log as an installer sees it: entries, checkpoints, and proofs from tiles.
+//!
+//! The log is an RFC 6962 Merkle tree served as [C2SP tlog-tiles](https://c2sp.org/tlog-tiles) with
+//! [checkpoints](https://c2sp.org/tlog-checkpoint) as signed notes.
+
+mod entry;
+mod proof;
+
+pub use entry::Entry;
+pub use proof::{Checkpoint, Proof, Signer, Tiles};
+
+/// How many hashes a full tile holds.
+pub const TILE_WIDTH: u64 = 256;
+
+/// Why the log was not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// A key of the log that cannot be read.
+    #[error("the log's key cannot be read: {0}")]
+    Key(String),
+    /// A checkpoint that cannot be read.
+    #[error("the log's checkpoint cannot be read: {0}")]
+    Checkpoint(String),
+    /// A checkpoint that the log's key did not sign.
+    #[error("the log's checkpoint is not signed by the key that was pinned for it")]
+    Unsigned,
+    /// An entry that cannot be read.
+    #[error("log entry {index} cannot be read: {reason}")]
+    Entry {
+        /// Its place in the log.
+        index: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An entry beyond the end.
+    #[error("the log has {size} entries, so there is none with index {index}")]
+    NotThere {
+        /// What was looked for.
+        index: u64,
+        /// What the checkpoint says.
+        size: u64,
+    },
+    /// Another entry stands where this one should.
+    #[error("the log does not hold this entry at index {index}")]
+    NotIncluded {
+        /// Where it should be.
+        index: u64,
+    },
+    /// Tiles that do not belong to the checkpoint's tree.
+    #[error("the log's tiles do not belong to its checkpoint of {size} entries: {reason}")]
+    Tiles {
+        /// What the checkpoint says.
+        size: u64,
+        /// What the proof's check says.
+        reason: String,
+    },
+    /// The history was rewritten.
+    #[error("the log has rewritten its history: its first {seen} entries are no longer those seen before")]
+    Forked {
+        /// How many entries had been seen.
+        seen: u64,
+    },
+    /// The log lost entries.
+    #[error("the log went back from {seen} entries to {now}")]
+    Shrunk {
+        /// How many entries had been seen.
+        seen: u64,
+        /// How many there are said to be now.
+        now: u64,
+    },
+}

@@ -1,0 +1,70 @@
+//! What the log says: one JSON text per entry, hashed as it stands.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::LogError;
+use crate::{Digest, KeyId, Namespace, PublicKey, Release};
+
+/// Something that trust depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Entry {
+    /// From now on this key may sign releases of this namespace.
+    KeyAdded {
+        /// Whose key.
+        namespace: Namespace,
+        /// The key, as SPKI in PEM.
+        key: PublicKey,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+    /// A release was accepted.
+    Released {
+        /// Which.
+        release: Release,
+        /// The digest of the component's bytes.
+        component: Digest,
+        /// The digest of the OCI manifest that was signed.
+        artifact: Digest,
+        /// The key that signed it.
+        key: KeyId,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+}
+
+impl Entry {
+    /// The bytes that are hashed into the tree; at most 65,535 of them fit a tile of entries.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::json!(self).to_string().into_bytes()
+    }
+
+    /// Reads an entry.
+    pub fn parse(index: u64, bytes: &[u8]) -> Result<Self, LogError> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| LogError::Entry { index, reason: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn entries_read_back() {
+        let key = crate::PrivateKey::generate().public();
+        let at = Timestamp::UNIX_EPOCH;
+        let entry = Entry::KeyAdded { namespace: "acme".parse().unwrap(), key, at };
+        assert_eq!(Entry::parse(0, &entry.to_bytes()), Ok(entry));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(Entry::parse(7, &bytes).is_err());
+        }
+    }
+}

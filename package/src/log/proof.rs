@@ -1,0 +1,296 @@
+//! Checkpoints and what can be proved against one. Proofs are computed here from tiles, so nothing that the registry
+//! says of itself is taken on trust; tiles that are lacking are named, and the caller fetches them and asks again.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+
+use signed_note::{Note, Signer as _, StandardSigner, StandardVerifier, VerifierList};
+use tlog_tiles::{
+    Error, Hash, HashReader as _, Tile, TileHashReader, TileReader, record_hash, stored_hash_index, tree_hash,
+};
+
+use super::LogError;
+
+const TILE_HEIGHT: u8 = 8;
+
+/// A signed statement of the log: so many entries, with this root.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    size: u64,
+    root: Hash,
+    note: String,
+}
+
+impl Checkpoint {
+    /// Opens a signed note with the log's verifier key (`name+id+base64`, as in C2SP signed-note).
+    pub fn open(note: &str, verifier_key: &str) -> Result<Self, LogError> {
+        let verifier =
+            StandardVerifier::new(verifier_key).map_err(|error| LogError::Key(error.to_string()))?;
+        let origin = verifier_key.split('+').next().unwrap_or_default().to_owned();
+        let malformed = |error: signed_note::NoteError| LogError::Checkpoint(error.to_string());
+        let opened = Note::from_bytes(note.as_bytes()).map_err(malformed)?;
+        opened
+            .verify(&VerifierList::new(vec![Box::new(verifier)]))
+            .map_err(|_| LogError::Unsigned)?;
+        let checkpoint = tlog_tiles::Checkpoint::from_bytes(opened.text())
+            .map_err(|error| LogError::Checkpoint(error.to_string()))?;
+        if checkpoint.origin() != origin {
+            return Err(LogError::Checkpoint(format!("it is of log '{}', not '{origin}'", checkpoint.origin())));
+        }
+        Ok(Self { size: checkpoint.size(), root: *checkpoint.hash(), note: note.into() })
+    }
+
+    /// How many entries the log has.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The signed note, as it was read.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+}
+
+/// Signs checkpoints for a log.
+pub struct Signer {
+    signer: StandardSigner,
+    verifier_key: String,
+}
+
+impl Signer {
+    /// A new key for the log of this name, in signed-note's text form (`PRIVATE+KEY+…`).
+    pub fn generate(origin: &str) -> String {
+        signed_note::generate_key(&mut rand::rngs::OsRng, origin).0
+    }
+
+    /// Reads the text form.
+    pub fn new(text: &str) -> Result<Self, LogError> {
+        let malformed = || LogError::Key("it is not of the form PRIVATE+KEY+name+id+base64".into());
+        let signer = StandardSigner::new(text).map_err(|error| LogError::Key(error.to_string()))?;
+        let seed = text.splitn(5, '+').nth(4).and_then(decode_seed).ok_or_else(malformed)?;
+        let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key();
+        let verifier_key = signed_note::new_ed25519_verifier_key(signer.name(), &public);
+        Ok(Self { signer, verifier_key })
+    }
+
+    /// What installers pin.
+    pub fn verifier_key(&self) -> &str {
+        &self.verifier_key
+    }
+
+    /// The signed note for a tree of this size and root.
+    pub fn checkpoint(&self, size: u64, root: Hash) -> Result<String, LogError> {
+        let malformed = |reason: String| LogError::Checkpoint(reason);
+        let text = tlog_tiles::Checkpoint::new(self.signer.name(), size, root, "")
+            .map_err(|error| malformed(error.to_string()))?
+            .to_bytes();
+        let mut note = Note::new(&text, &[]).map_err(|error| malformed(error.to_string()))?;
+        note.add_sigs(&[&self.signer]).map_err(|error| malformed(error.to_string()))?;
+        String::from_utf8(note.to_bytes()).map_err(|error| malformed(error.to_string()))
+    }
+}
+
+/// The 32 bytes after the algorithm's byte.
+fn decode_seed(text: &str) -> Option<[u8; 32]> {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    BASE64_STANDARD.decode(text).ok()?.get(1..)?.try_into().ok()
+}
+
+/// What came of trying to prove something.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It holds.
+    Holds,
+    /// It cannot be decided before the tiles at these paths (below the log's address) are added.
+    Needs(Vec<String>),
+}
+
+/// The tiles that were fetched, and those found lacking. Bytes are suspect until a proof has used them.
+#[derive(Default)]
+pub struct Tiles {
+    known: HashMap<String, Vec<u8>>,
+    lacking: RefCell<BTreeSet<String>>,
+}
+
+impl Tiles {
+    /// Adds the bytes found at a path.
+    pub fn add(&mut self, path: String, bytes: Vec<u8>) {
+        self.known.insert(path, bytes);
+    }
+
+    /// Whether `entry` is the entry at `index` of the tree of `checkpoint`.
+    pub fn prove_included(&self, checkpoint: &Checkpoint, index: u64, entry: &[u8]) -> Result<Proof, LogError> {
+        if index >= checkpoint.size {
+            return Err(LogError::NotThere { index, size: checkpoint.size });
+        }
+        let reader = TileHashReader::new(checkpoint.size, checkpoint.root, self);
+        let hashes = reader.read_hashes(&[stored_hash_index(0, index)]);
+        self.decide(checkpoint, hashes, |hashes| {
+            if hashes == [record_hash(entry)] { Ok(()) } else { Err(LogError::NotIncluded { index }) }
+        })
+    }
+
+    /// Whether the tree of `now` begins with the whole tree of `seen`.
+    pub fn prove_consistent(&self, seen: &Checkpoint, now: &Checkpoint) -> Result<Proof, LogError> {
+        let forked = LogError::Forked { seen: seen.size };
+        match (seen.size, now.size) {
+            (0, _) => return Ok(Proof::Holds),
+            (old, new) if old > new => return Err(LogError::Shrunk { seen: old, now: new }),
+            (old, new) if old == new && seen.root == now.root => return Ok(Proof::Holds),
+            (old, new) if old == new => return Err(forked),
+            _ => {}
+        }
+        let reader = TileHashReader::new(now.size, now.root, self);
+        self.decide(now, tree_hash(seen.size, &reader), |root| if root == seen.root { Ok(()) } else { Err(forked) })
+    }
+
+    fn decide<T>(
+        &self,
+        checkpoint: &Checkpoint,
+        found: Result<T, Error>,
+        check: impl FnOnce(T) -> Result<(), LogError>,
+    ) -> Result<Proof, LogError> {
+        let lacking = std::mem::take(&mut *self.lacking.borrow_mut());
+        match found {
+            Err(_) if !lacking.is_empty() => Ok(Proof::Needs(lacking.into_iter().collect())),
+            Err(error) => Err(LogError::Tiles { size: checkpoint.size, reason: error.to_string() }),
+            Ok(value) => check(value).map(|()| Proof::Holds),
+        }
+    }
+}
+
+impl TileReader for Tiles {
+    fn height(&self) -> u8 {
+        TILE_HEIGHT
+    }
+
+    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, Error> {
+        let read = tiles.iter().filter_map(|tile| {
+            let path = path(tile);
+            let found = self.known.get(&path).cloned();
+            if found.is_none() {
+                self.lacking.borrow_mut().insert(path);
+            }
+            found
+        });
+        let read: Vec<_> = read.collect();
+        if read.len() == tiles.len() { Ok(read) } else { Err(Error::IndexesNotInTree) }
+    }
+
+    fn save_tiles(&self, _tiles: &[Tile], _data: &[Vec<u8>]) {}
+}
+
+/// The path of a tile as tlog-tiles has it; the crate's own form also names the height, as Go's checksum database does.
+fn path(tile: &Tile) -> String {
+    tile.path().replacen(&format!("tile/{TILE_HEIGHT}/"), "tile/", 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tlog_tiles::{HashReader, stored_hashes};
+
+    use super::*;
+
+    /// A log in memory.
+    struct Memory(Vec<Hash>, u64);
+
+    impl HashReader for Memory {
+        fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, Error> {
+            Ok(indexes.iter().map(|&index| self.0[index as usize]).collect())
+        }
+    }
+
+    impl Memory {
+        fn of(entries: &[Vec<u8>]) -> Self {
+            let mut log = Memory(Vec::new(), 0);
+            for entry in entries {
+                let hashes = stored_hashes(log.1, entry, &log).unwrap();
+                log.0.extend(hashes);
+                log.1 += 1;
+            }
+            log
+        }
+
+        fn checkpoint(&self, signer: &Signer, size: u64) -> Checkpoint {
+            let note = signer.checkpoint(size, tree_hash(size, self).unwrap()).unwrap();
+            Checkpoint::open(&note, signer.verifier_key()).unwrap()
+        }
+
+        fn serve(&self, path: &str) -> Vec<u8> {
+            let tile = Tile::from_path(&path.replacen("tile/", "tile/8/", 1)).unwrap();
+            tile.read_data(self).unwrap()
+        }
+
+        fn until_decided(&self, ask: impl Fn(&Tiles) -> Result<Proof, LogError>) -> Result<(), LogError> {
+            let mut tiles = Tiles::default();
+            while let Proof::Needs(paths) = ask(&tiles)? {
+                for path in paths {
+                    let bytes = self.serve(&path);
+                    tiles.add(path, bytes);
+                }
+            }
+            Ok(())
+        }
+    }
+
+    fn entries(count: usize) -> Vec<Vec<u8>> {
+        (0..count).map(|n| format!("entry {n}").into_bytes()).collect()
+    }
+
+    #[test]
+    fn a_checkpoint_needs_its_own_key_and_name() {
+        let (signer, other) = (Signer::new(&Signer::generate("a.example")).unwrap(), Signer::new(&Signer::generate("a.example")).unwrap());
+        let note = signer.checkpoint(1, record_hash(b"x")).unwrap();
+        assert!(Checkpoint::open(&note, signer.verifier_key()).is_ok());
+        assert_eq!(Checkpoint::open(&note, other.verifier_key()), Err(LogError::Unsigned));
+        let changed = note.replacen("\n1\n", "\n2\n", 1);
+        assert_eq!(Checkpoint::open(&changed, signer.verifier_key()), Err(LogError::Unsigned));
+        assert!(matches!(Checkpoint::open("nonsense", signer.verifier_key()), Err(LogError::Checkpoint(_))));
+        assert!(matches!(Checkpoint::open(&note, "nonsense"), Err(LogError::Key(_))));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn every_entry_is_proved_and_no_other(count in 1usize..700, at in 0usize..700) {
+            let at = at % count;
+            let entries = entries(count);
+            let signer = Signer::new(&Signer::generate("log.example")).unwrap();
+            let log = Memory::of(&entries);
+            let checkpoint = log.checkpoint(&signer, count as u64);
+            let ask = |entry: &[u8]| log.until_decided(|tiles| tiles.prove_included(&checkpoint, at as u64, entry));
+            prop_assert_eq!(ask(&entries[at]), Ok(()));
+            prop_assert_eq!(ask(b"another"), Err(LogError::NotIncluded { index: at as u64 }));
+        }
+
+        #[test]
+        fn growth_is_consistent_and_a_rewrite_is_seen(old in 1usize..600, more in 0usize..300, change in 0usize..600) {
+            let signer = Signer::new(&Signer::generate("log.example")).unwrap();
+            let entries = entries(old + more);
+            let log = Memory::of(&entries);
+            let seen = log.checkpoint(&signer, old as u64);
+            let now = log.checkpoint(&signer, (old + more) as u64);
+            prop_assert_eq!(log.until_decided(|tiles| tiles.prove_consistent(&seen, &now)), Ok(()));
+
+            let mut rewritten = entries;
+            rewritten[change % old].push(b'!');
+            let fork = Memory::of(&rewritten);
+            let now = fork.checkpoint(&signer, (old + more) as u64);
+            prop_assert_eq!(fork.until_decided(|tiles| tiles.prove_consistent(&seen, &now)), Err(LogError::Forked { seen: old as u64 }));
+        }
+
+        #[test]
+        fn tiles_of_another_tree_prove_nothing(count in 2usize..300, at in 0usize..300) {
+            let signer = Signer::new(&Signer::generate("log.example")).unwrap();
+            let honest = Memory::of(&entries(count));
+            let checkpoint = honest.checkpoint(&signer, count as u64);
+            let mut lies = entries(count);
+            lies[at % count] = b"lie".to_vec();
+            let liar = Memory::of(&lies);
+            let answer = liar.until_decided(|tiles| tiles.prove_included(&checkpoint, (at % count) as u64, b"lie"));
+            let refused = matches!(answer, Err(LogError::Tiles { .. }));
+            prop_assert!(refused);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What a plugin says of itself. Authors write it as `chandlery.toml`; a release carries it as JSON inside the component.
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::name::parse_version;
+use crate::{NameError, PluginId, Release};
+
+/// The file that authors write, beside their source.
+pub const FILE_NAME: &str = "chandlery.toml";
+
+/// What a plugin is: which world of the contract it implements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Makes plans from parameters; pure.
+    Template,
+}
+
+/// Why a manifest was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not TOML or JSON of the right shape.
+    #[error("the manifest cannot be read: {0}")]
+    Shape(String),
+    /// A version that cannot be published.
+    #[error("the manifest's version: {0}")]
+    Version(#[from] NameError),
+    /// `parameters` is not a JSON Schema.
+    #[error("the manifest's parameters are not a JSON Schema: {0}")]
+    Parameters(String),
+    /// A required parameter that is not described.
+    #[error("the manifest requires the parameter '{0}', which it does not describe")]
+    Required(String),
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// `namespace:name`.
+    pub name: PluginId,
+    /// The version of this release.
+    pub version: Version,
+    /// Which world it implements.
+    pub kind: Kind,
+    /// The version of the contract (`wit/`) that it was built against.
+    pub contract: Version,
+    /// A few words, as in a shop's window.
+    pub title: String,
+    /// One sentence or two.
+    pub description: String,
+    /// An SPDX expression.
+    pub license: String,
+    /// `Name <address>`, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
+    /// Where the source is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The names of parameters that must be given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required: Vec<String>,
+    /// The parameters by name, each a JSON Schema (2020-12); a `default` makes one optional.
+    #[serde(default)]
+    pub parameters: Map<String, Value>,
+}
+
+impl Manifest {
+    /// Reads `chandlery.toml`.
+    pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
+        let manifest: Self =
+            toml::from_str(text).map_err(|error| ManifestError::Shape(error.to_string()))?;
+        manifest.checked()
+    }
+
+    /// Reads the form that a component carries.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| ManifestError::Shape(error.to_string()))?;
+        manifest.checked()
+    }
+
+    fn checked(self) -> Result<Self, ManifestError> {
+        parse_version(&self.version.to_string())?;
+        if let Some(unknown) = self.required.iter().find(|name| !self.parameters.contains_key(*name)) {
+            return Err(ManifestError::Required(unknown.clone()));
+        }
+        jsonschema::meta::validate(&self.schema())
+            .map_err(|error| ManifestError::Parameters(error.to_string()))?;
+        Ok(self)
+    }
+
+    /// `namespace:name@version`.
+    pub fn release(&self) -> Release {
+        Release { plugin: self.name.clone(), version: self.version.clone() }
+    }
+
+    /// The JSON Schema of the parameters as one object; what is not described is refused.
+    pub fn schema(&self) -> Value {
+        json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": self.parameters,
+            "required": self.required,
+            "additionalProperties": false,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) const EXAMPLE: &str = r#"
+        name = "acme:ocr-server"
+        version = "1.0.0"
+        kind = "template"
+        contract = "0.1.0"
+        title = "OCR server"
+        description = "Reads pictures."
+        license = "Apache-2.0"
+
+        [parameters.port]
+        type = "integer"
+        minimum = 1
+        default = 9003
+    "#;
+
+    #[test]
+    fn toml_and_json_say_the_same() {
+        let manifest = Manifest::from_toml(EXAMPLE).unwrap();
+        let json = serde_json::to_vec(&manifest).unwrap();
+        assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
+        assert_eq!(manifest.release().to_string(), "acme:ocr-server@1.0.0");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let typo = EXAMPLE.replace("title", "titel");
+        assert!(matches!(Manifest::from_toml(&typo), Err(ManifestError::Shape(text)) if text.contains("titel")));
+        let schema = EXAMPLE.replace("\"integer\"", "\"whole number\"");
+        assert!(matches!(Manifest::from_toml(&schema), Err(ManifestError::Parameters(_))));
+        let required = EXAMPLE.replace("license", "required = [\"model\"]\nlicense");
+        assert_eq!(Manifest::from_toml(&required), Err(ManifestError::Required("model".into())));
+        let build = EXAMPLE.replace("1.0.0", "1.0.0+dirty");
+        assert!(matches!(Manifest::from_toml(&build), Err(ManifestError::Version(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,200}") {
+            prop_assert!(Manifest::from_toml(&text).is_err() && Manifest::from_json(text.as_bytes()).is_err());
+        }
+
+        #[test]
+        fn a_changed_manifest_never_panics(at in 0usize..400, byte in any::<u8>()) {
+            let mut json = serde_json::to_vec(&Manifest::from_toml(EXAMPLE).unwrap()).unwrap();
+            let at = at % json.len();
+            json[at] = byte;
+            let _ = Manifest::from_json(&json);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What the registry and its clients say to each other in JSON, below `/api/v1`.
+
+use jiff::Timestamp;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Kind, Money, Namespace, PluginId, PublicKey, Release};
+
+/// The media type of an error.
+pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error, as in RFC 9457, with what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A stable word for programs, such as `digest-mismatch`.
+    pub r#type: String,
+    /// The same in a few words, for people.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, and to what.
+    pub detail: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// Opens an account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewAccount {
+    /// What the person or organisation is called here.
+    pub name: Namespace,
+    /// At least 12 characters.
+    pub password: String,
+}
+
+/// Asks for a token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Login {
+    /// The account.
+    pub name: Namespace,
+    /// Its password.
+    pub password: String,
+}
+
+/// A token, shown once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Token {
+    /// Whose it is.
+    pub account: Namespace,
+    /// The bearer token.
+    pub token: String,
+}
+
+/// Takes a namespace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewNamespace {
+    /// Which.
+    pub name: Namespace,
+}
+
+/// Adds a signing key to a namespace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewKey {
+    /// The key.
+    pub key: PublicKey,
+    /// Base64 of the key's own signature over [`NewKey::proof_text`]: whoever adds a key must hold its private half.
+    pub proof: String,
+}
+
+impl NewKey {
+    /// What the key signs to be added to a namespace.
+    pub fn proof_text(namespace: &Namespace) -> String {
+        format!("chandlery: this key signs releases of {namespace}")
+    }
+}
+
+/// A key of a namespace, and where the log says so.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// The key.
+    pub key: PublicKey,
+    /// The entry of the log that added it.
+    pub log_index: u64,
+}
+
+/// Asks for a pushed artifact to be accepted as a release.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewRelease {
+    /// The version, which must be the one that the component's own manifest says.
+    pub version: Version,
+    /// The digest of the OCI manifest.
+    pub artifact: Digest,
+}
+
+/// A release as the catalog knows it. Nothing here is to be trusted before it was proved against the log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReleaseRecord {
+    /// Which.
+    pub release: Release,
+    /// The world it implements.
+    pub kind: Kind,
+    /// A few words.
+    pub title: String,
+    /// A sentence or two.
+    pub description: String,
+    /// The digest of the component.
+    pub component: Digest,
+    /// Its size.
+    pub component_bytes: u64,
+    /// The digest of the OCI manifest.
+    pub artifact: Digest,
+    /// The key that signed it.
+    pub key: PublicKey,
+    /// The entry of the log that added the key.
+    pub key_log_index: u64,
+    /// The entry of the log that says so.
+    pub log_index: u64,
+    /// When it was accepted.
+    pub published_at: Timestamp,
+    /// What an organisation pays once to use the plugin; none: it is free.
+    pub price: Option<Money>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// In order.
+    pub items: Vec<T>,
+    /// What to ask for the next page with; none: this was the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// The log's public facts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogInfo {
+    /// The verifier key, as in C2SP signed-note.
+    pub verifier_key: String,
+}
+
+/// So much use of a plugin's release in a span of time. `id` makes it count once however often it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageEvent {
+    /// Unique for ever.
+    pub id: uuid::Uuid,
+    /// The deployment, as its host calls it.
+    pub deployment: String,
+    /// What was used.
+    pub release: Release,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
+    /// Milliseconds that replicas ran, summed over replicas.
+    pub replica_millis: u64,
+    /// Milliseconds that GPUs were held, summed over GPUs.
+    pub gpu_millis: u64,
+}
+
+/// What became of a batch of usage events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageReceipt {
+    /// Stored now.
+    pub accepted: u64,
+    /// Stored before.
+    pub known: u64,
+    /// Refused, with the reason; the others of the batch are not held up.
+    pub refused: Vec<RefusedUsage>,
+}
+
+/// A usage event that was not stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedUsage {
+    /// Which.
+    pub id: uuid::Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+/// The use of one deployment so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageTotal {
+    /// The deployment, as its host calls it.
+    pub deployment: String,
+    /// What was used.
+    pub plugin: PluginId,
+    /// How many events.
+    pub events: u64,
+    /// See [`UsageEvent::replica_millis`].
+    pub replica_millis: u64,
+    /// See [`UsageEvent::gpu_millis`].
+    pub gpu_millis: u64,
+}
+
+/// Sets what an organisation pays once to use a plugin.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewPrice {
+    /// Above zero.
+    pub price: Money,
+}
+
+/// Orders a plugin for the account that asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewOrder {
+    /// Which.
+    pub plugin: PluginId,
+}
+
+/// An order of a plugin, paid by bank transfer under its reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// What the transfer must name.
+    pub reference: String,
+    /// Who ordered.
+    pub customer: Namespace,
+    /// What.
+    pub plugin: PluginId,
+    /// What is due.
+    pub price: Money,
+    /// When it was ordered.
+    pub ordered_at: Timestamp,
+    /// When the payment was recorded.
+    pub paid_at: Option<Timestamp>,
+}
+
+/// A payment that arrived, recorded by an operator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewPayment {
+    /// The bank's own reference of the transfer.
+    pub bank_reference: String,
+    /// What arrived; it must be what is due.
+    pub amount: Money,
+}
+
+/// A partner's money in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// Earned, and not yet to be paid out.
+    pub on_hold: Money,
+    /// To be paid out.
+    pub available: Money,
+    /// Being paid out.
+    pub in_transit: Money,
+    /// Paid out.
+    pub paid: Money,
+}
+
+/// One change of a partner's money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earning {
+    /// The ledger's transaction.
+    pub transaction: i64,
+    /// When.
+    pub at: Timestamp,
+    /// `sale`, `release`, `payout`, …
+    pub kind: String,
+    /// What it was about.
+    pub description: String,
+    /// The plugin, where it was about one.
+    pub plugin: Option<PluginId>,
+    /// What the customer paid, for a sale.
+    pub gross: Option<Money>,
+    /// What the partner gained or, below zero, was paid out.
+    pub net: Money,
+    /// When a sale's earning becomes available.
+    pub available_at: Option<Timestamp>,
+}
+
+/// The state of a payout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PayoutState {
+    /// One operator has proposed it.
+    Proposed,
+    /// A second one has approved it; the money has left the available balance.
+    Approved,
+    /// The bank has confirmed it.
+    Paid,
+    /// The bank has returned it; the money is available again.
+    Returned,
+}
+
+/// Money on its way to a partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payout {
+    /// Its number.
+    pub id: i64,
+    /// To whom.
+    pub partner: Namespace,
+    /// How much.
+    pub amount: Money,
+    /// How far it is.
+    pub state: PayoutState,
+    /// Who proposed it.
+    pub proposed_by: Namespace,
+    /// Who approved it.
+    pub approved_by: Option<Namespace>,
+    /// The bank's reference.
+    pub bank_reference: Option<String>,
+}

@@ -1,0 +1,94 @@
+//! Short ways to say the usual plan; every field stays open for the unusual one.
+
+use crate::bindings::plan::*;
+use crate::bindings::template::Problem;
+
+impl Plan {
+    /// A plan of these workloads.
+    pub fn of(workloads: impl IntoIterator<Item = Workload>) -> Self {
+        Plan { workloads: workloads.into_iter().collect(), notes: Vec::new() }
+    }
+
+    /// Adds a note that is shown beside the plan.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+impl Workload {
+    /// One replica of a program that runs until it is removed, restarted when it ends, with one core and 512 MiB.
+    pub fn service(name: impl Into<String>, runtime: Runtime) -> Self {
+        Workload {
+            name: name.into(),
+            kind: WorkloadKind::Service,
+            runtime,
+            command: Vec::new(),
+            env: Vec::new(),
+            resources: Resources { cpu_millis: 1000, memory_mib: 512, gpu: None, scratch_mib: 0 },
+            scale: Scale { replicas_min: 1, replicas_max: 1, target: None, nodes_per_replica: 1, spot_ok: false },
+            ports: Vec::new(),
+            readiness: None,
+            volumes: Vec::new(),
+            restart: Restart::Always,
+            grace_seconds: 10,
+        }
+    }
+
+    /// One run of a program to its end, tried again when it fails.
+    pub fn job(name: impl Into<String>, runtime: Runtime) -> Self {
+        Workload { kind: WorkloadKind::Job, restart: Restart::OnFailure, ..Self::service(name, runtime) }
+    }
+
+    /// The program and its arguments; `$(NAME)` stands for an environment variable.
+    pub fn command<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.command = words.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds an environment variable.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push(EnvVar { name: name.into(), value: EnvValue::Text(value.into()) });
+        self
+    }
+
+    /// What each replica may use: thousandths of a core, and MiB.
+    pub fn resources(mut self, cpu_millis: u32, memory_mib: u32) -> Self {
+        self.resources.cpu_millis = cpu_millis;
+        self.resources.memory_mib = memory_mib;
+        self
+    }
+
+    /// A fixed number of replicas.
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.scale.replicas_min = replicas;
+        self.scale.replicas_max = replicas;
+        self
+    }
+
+    /// Adds an HTTP port, whose allotted number the program finds in the environment variable `variable`.
+    pub fn http_port(mut self, name: &str, number: u16, variable: &str) -> Self {
+        self.ports.push(Port { name: name.into(), number, protocol: Protocol::Http });
+        self.env.push(EnvVar { name: variable.into(), value: EnvValue::Port(name.into()) });
+        self
+    }
+
+    /// Ready when a `GET` of `path` on the port of this name succeeds, within `timeout_seconds` of the start.
+    pub fn ready_when_http(mut self, port: &str, path: &str, timeout_seconds: u32) -> Self {
+        let check = Check::Http(HttpCheck { port: port.into(), path: path.into() });
+        self.readiness = Some(Probe { check, period_seconds: 1, timeout_seconds });
+        self
+    }
+}
+
+impl Problem {
+    /// A problem with one parameter, named by its JSON Pointer, such as `/port`.
+    pub fn with(parameter: impl Into<String>, message: impl Into<String>) -> Self {
+        Problem { parameter: Some(parameter.into()), message: message.into() }
+    }
+
+    /// A problem with the request as a whole.
+    pub fn of(message: impl Into<String>) -> Self {
+        Problem { parameter: None, message: message.into() }
+    }
+}
