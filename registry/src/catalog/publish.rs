@@ -1,0 +1,125 @@
+//! Accepting a release: everything is checked first, then the release and its log entry become true together.
+
+use chandlery_package::log::Entry;
+use chandlery_package::signature::{SignedPayload, signature_tag};
+use chandlery_package::wire::{NewRelease, ReleaseRecord};
+use chandlery_package::{Component, Digest, PluginId, PublicKey, Release};
+use jiff::Timestamp;
+
+use crate::{Error, Registry, Write, log, oci};
+
+/// Accepts a pushed artifact as a release. Doing so again with the same artifact gives the same record.
+pub async fn publish(registry: &Registry, plugin: &PluginId, new: &NewRelease) -> Result<ReleaseRecord, Error> {
+    let release = Release { plugin: plugin.clone(), version: new.version.clone() };
+    if let Some(record) = already(registry, &release, new.artifact).await? {
+        return Ok(record);
+    }
+    let component = check_component(registry, &release, new.artifact).await?;
+    let key = check_signature(registry, &release, new.artifact).await?;
+
+    let mut write = registry.db.write().await?;
+    if insert(&mut write, &release, &component, new.artifact, &key).await? {
+        write.commit().await?;
+        tracing::info!(%release, artifact = %new.artifact, key = %key.id(), "release accepted");
+    }
+    // Two requests may have come this far; whoever was second finds what the first one published.
+    let record = already(registry, &release, new.artifact).await?;
+    record.ok_or_else(|| Error::Damaged(format!("{release} vanished after it was published")))
+}
+
+async fn already(registry: &Registry, release: &Release, artifact: Digest) -> Result<Option<ReleaseRecord>, Error> {
+    match super::find_release(registry, release).await? {
+        Some(record) if record.artifact != artifact => {
+            Err(Error::VersionExists { release: release.clone(), artifact: record.artifact })
+        }
+        found => Ok(found),
+    }
+}
+
+struct Checked {
+    component: Component,
+    bytes: usize,
+}
+
+async fn check_component(registry: &Registry, release: &Release, artifact: Digest) -> Result<Checked, Error> {
+    let manifest = oci::read_manifest(registry, &release.plugin, artifact).await?;
+    let layer = manifest.component()?;
+    let bytes = oci::read_blob(registry, &release.plugin, layer.digest).await?;
+    let size = bytes.len();
+    let parsed = tokio::task::spawn_blocking(move || Component::parse(&bytes)).await;
+    let component = parsed.map_err(|error| Error::Damaged(error.to_string()))??;
+    match component.manifest.release() {
+        found if found == *release => Ok(Checked { component, bytes: size }),
+        found => Err(Error::ManifestMismatch { claimed: release.clone(), found }),
+    }
+}
+
+/// The key of the namespace that signed this artifact.
+async fn check_signature(registry: &Registry, release: &Release, artifact: Digest) -> Result<PublicKey, Error> {
+    let tag = signature_tag(artifact);
+    let signatures = oci::read_tag(registry, &release.plugin, &tag).await?;
+    let signatures = signatures.ok_or_else(|| Error::unsigned(release, artifact))?;
+    let manifest = oci::read_manifest(registry, &release.plugin, signatures).await?;
+    let keys = super::keys(registry, &release.plugin.namespace).await?;
+    for (payload, signature) in manifest.signatures() {
+        let bytes = oci::read_blob(registry, &release.plugin, payload.digest).await?;
+        let Ok(payload) = String::from_utf8(bytes.to_vec()) else { continue };
+        let signed = SignedPayload { payload, signature: signature.into() };
+        if let Some(record) = keys.iter().find(|record| signed.verify(&record.key, artifact).is_ok()) {
+            return Ok(record.key);
+        }
+    }
+    Err(Error::UntrustedSignature { release: release.clone() })
+}
+
+/// Whether the release was not there yet and now is, with its log entry.
+async fn insert(
+    write: &mut Write,
+    release: &Release,
+    checked: &Checked,
+    artifact: Digest,
+    key: &PublicKey,
+) -> Result<bool, Error> {
+    let taken: Option<(String,)> = sqlx::query_as("select artifact from releases where plugin = $1 and version = $2")
+        .bind(release.plugin.to_string())
+        .bind(release.version.to_string())
+        .fetch_optional(&mut **write)
+        .await?;
+    if taken.is_some() {
+        return Ok(false);
+    }
+    let manifest = &checked.component.manifest;
+    let now = Timestamp::now();
+    let entry = Entry::Released {
+        release: release.clone(),
+        component: checked.component.digest,
+        artifact,
+        key: key.id(),
+        at: now,
+    };
+    let log_index = log::append(write, &entry).await?;
+    sqlx::query("insert into plugins (id, namespace) values ($1, $2) on conflict do nothing")
+        .bind(release.plugin.to_string())
+        .bind(release.plugin.namespace.as_str())
+        .execute(&mut **write)
+        .await?;
+    sqlx::query(
+        "insert into releases (plugin, version, kind, title, description, component, component_bytes, artifact,
+                               key_id, log_index, published_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(release.plugin.to_string())
+    .bind(release.version.to_string())
+    .bind(super::kind_to_text(manifest.kind))
+    .bind(&manifest.title)
+    .bind(&manifest.description)
+    .bind(checked.component.digest.to_string())
+    .bind(checked.bytes as i64)
+    .bind(artifact.to_string())
+    .bind(key.id().to_string())
+    .bind(log_index as i64)
+    .bind(now.to_string())
+    .execute(&mut **write)
+    .await?;
+    Ok(true)
+}

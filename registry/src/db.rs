@@ -1,0 +1,45 @@
+//! The database: one SQL text for SQLite and PostgreSQL through sqlx's `Any` driver.
+
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::{Any, AnyPool, Executor as _, Transaction};
+
+/// A transaction that may write.
+pub type Write = Transaction<'static, Any>;
+
+/// The registry's database.
+#[derive(Clone)]
+pub struct Db {
+    pool: AnyPool,
+}
+
+impl Db {
+    /// Opens the database at this address (`sqlite://…`) and brings its tables up to date.
+    pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
+        install_default_drivers();
+        let pool = AnyPoolOptions::new()
+            .max_connections(8)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    // Readers do not wait for the writer, and what was committed survives a loss of power.
+                    connection.execute("pragma journal_mode = wal").await?;
+                    connection.execute("pragma synchronous = full").await?;
+                    Ok(())
+                })
+            })
+            .connect(url)
+            .await?;
+        sqlx::migrate!("../migrations/registry").run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// For reading outside a transaction.
+    pub fn read(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// Begins a transaction that holds the write lock from its start, so that what it reads stays true until it
+    /// commits. Dropped before its commit, it leaves nothing behind.
+    pub async fn write(&self) -> Result<Write, sqlx::Error> {
+        self.pool.begin_with("begin immediate").await
+    }
+}

@@ -1,0 +1,254 @@
+//! The one error of the registry, and its one mapping to HTTP: RFC 9457 problems with a remedy.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chandlery_package::artifact::ArtifactError;
+use chandlery_package::log::LogError;
+use chandlery_package::signature::signature_tag;
+use chandlery_package::wire::{PROBLEM_MEDIA_TYPE, Problem};
+use chandlery_package::{
+    ComponentError, Digest, DigestError, KeyError, Money, MoneyError, NameError, Namespace, Release,
+};
+
+/// Why the registry did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Who asks is not known.
+    #[error("this needs an account, and the request carries no valid token or password")]
+    Unauthenticated,
+    /// Who asks may not.
+    #[error("account '{account}' may not {action}")]
+    Forbidden {
+        /// Who asked.
+        account: Namespace,
+        /// For what.
+        action: String,
+    },
+    /// What was asked for is not here.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// What was sent cannot be read or is not allowed.
+    #[error("{0}")]
+    Invalid(String),
+    /// What was sent contradicts what is here.
+    #[error("{0}")]
+    Conflict(String),
+    /// A name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A digest.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// An amount.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// The artifact is not of the right form.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The component was refused.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// Bytes that are not what their name says.
+    #[error("content named {expected} is really {found}")]
+    DigestMismatch {
+        /// What it is called.
+        expected: Digest,
+        /// What it is.
+        found: Digest,
+    },
+    /// The component's own manifest says another name or version.
+    #[error("it was published as {claimed}, but the manifest inside the component says {found}")]
+    ManifestMismatch {
+        /// What the request says.
+        claimed: Release,
+        /// What the component says.
+        found: Release,
+    },
+    /// No signature was pushed.
+    #[error("{release} is not signed: there is no tag {tag}")]
+    Unsigned {
+        /// What was to be published.
+        release: Release,
+        /// Where the signature should be.
+        tag: String,
+    },
+    /// A signature, but by no key of the namespace.
+    #[error("{release} is signed, but not by a key of namespace '{}'", .release.plugin.namespace)]
+    UntrustedSignature {
+        /// What was to be published.
+        release: Release,
+    },
+    /// The version is taken.
+    #[error("{release} is published already, with other content ({artifact})")]
+    VersionExists {
+        /// What was to be published.
+        release: Release,
+        /// What is published under this version.
+        artifact: Digest,
+    },
+    /// The same key with another body.
+    #[error("'{key}' was used before for something else")]
+    KeyReused {
+        /// The idempotency key.
+        key: String,
+    },
+    /// Postings that do not sum to zero.
+    #[error("the postings of '{key}' do not balance: they sum to {sum}")]
+    Unbalanced {
+        /// The transaction's key.
+        key: String,
+        /// What is left over.
+        sum: Money,
+    },
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The blob store failed.
+    #[error("the blob store failed: {0}")]
+    Storage(#[from] object_store::Error),
+    /// The log's own key or hashes are unusable.
+    #[error("the transparency log failed: {0}")]
+    Log(#[from] LogError),
+    /// The registry's own files.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Something that cannot be.
+    #[error("the registry's state is damaged: {0}")]
+    Damaged(String),
+}
+
+impl Error {
+    /// A request that this account may not make.
+    pub fn forbidden(account: &Namespace, action: impl Into<String>) -> Self {
+        Self::Forbidden { account: account.clone(), action: action.into() }
+    }
+
+    /// The HTTP status, a stable word, a title and a remedy.
+    fn kind(&self) -> (StatusCode, &'static str, &'static str, Option<String>) {
+        use StatusCode as S;
+        match self {
+            Self::Unauthenticated => (
+                S::UNAUTHORIZED,
+                "unauthenticated",
+                "Log in first",
+                Some("run `chandlery login`, or `chandlery register` to open an account".into()),
+            ),
+            Self::Forbidden { .. } => (
+                S::FORBIDDEN,
+                "forbidden",
+                "Not allowed",
+                Some("ask an owner of the namespace, or an operator of the registry".into()),
+            ),
+            Self::NotFound(_) => (S::NOT_FOUND, "not-found", "Not found", None),
+            Self::Invalid(_) => (S::BAD_REQUEST, "invalid", "Not valid", None),
+            Self::Conflict(_) => (S::CONFLICT, "conflict", "Contradicts what is here", None),
+            Self::Name(_) => (S::BAD_REQUEST, "invalid-name", "Not a valid name", None),
+            Self::Digest(_) => (S::BAD_REQUEST, "invalid-digest", "Not a digest", None),
+            Self::Key(_) => (S::BAD_REQUEST, "invalid-key", "Not a valid key or proof", None),
+            Self::Money(_) => (S::BAD_REQUEST, "invalid-amount", "Not a valid amount", None),
+            Self::Artifact(_) => (S::UNPROCESSABLE_ENTITY, "invalid-artifact", "Not a Wasm artifact", None),
+            Self::Component(_) => (
+                S::UNPROCESSABLE_ENTITY,
+                "invalid-component",
+                "The component was refused",
+                Some("build it with `chandlery build`, which refuses the same before publishing".into()),
+            ),
+            Self::DigestMismatch { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "digest-mismatch",
+                "The content is not what its name says",
+                Some("push it again; if that does not help, the registry's storage is damaged".into()),
+            ),
+            Self::ManifestMismatch { found, .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "manifest-mismatch",
+                "The component says it is another release",
+                Some(format!("publish it as {found}, or change chandlery.toml and build again")),
+            ),
+            Self::Unsigned { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "unsigned",
+                "The release is not signed",
+                Some("`chandlery publish` signs; with other tools, push cosign's signature first".into()),
+            ),
+            Self::UntrustedSignature { release } => (
+                S::UNPROCESSABLE_ENTITY,
+                "untrusted-signature",
+                "Signed by a key that may not sign this",
+                Some(format!("add the key with `chandlery keys add {}`", release.plugin.namespace)),
+            ),
+            Self::VersionExists { .. } => (
+                S::CONFLICT,
+                "version-exists",
+                "The version is taken",
+                Some("a release never changes; raise the version in chandlery.toml".into()),
+            ),
+            Self::KeyReused { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "key-reused",
+                "The idempotency key was used for something else",
+                Some("repeat the first request unchanged, or use a new key".into()),
+            ),
+            Self::Unbalanced { .. }
+            | Self::Database(_)
+            | Self::Migration(_)
+            | Self::Storage(_)
+            | Self::Log(_)
+            | Self::File { .. }
+            | Self::Damaged(_) => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The registry failed",
+                Some("nothing was changed; try again, and tell the registry's operator if it stays".into()),
+            ),
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.kind().0
+    }
+
+    /// The error as clients read it. What failed inside stays in the server's own log.
+    pub fn problem(&self) -> Problem {
+        let (status, word, title, remedy) = self.kind();
+        let detail = match status {
+            StatusCode::INTERNAL_SERVER_ERROR => "the registry could not complete the request".into(),
+            _ => self.to_string(),
+        };
+        Problem { r#type: word.into(), title: title.into(), status: status.as_u16(), detail, remedy }
+    }
+
+    /// A release without a signature.
+    pub fn unsigned(release: &Release, artifact: Digest) -> Self {
+        Self::Unsigned { release: release.clone(), tag: signature_tag(artifact) }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if self.status().is_server_error() {
+            tracing::error!(error = %self, "request failed");
+        }
+        let problem = self.problem();
+        let body = serde_json::json!(problem).to_string();
+        let mut response = (self.status(), [(header::CONTENT_TYPE, PROBLEM_MEDIA_TYPE)], body).into_response();
+        if matches!(self, Self::Unauthenticated) {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"chandlery\""));
+        }
+        response
+    }
+}

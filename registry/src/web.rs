@@ -1,0 +1,25 @@
+//! Pages, rendered here, that work without JavaScript.
+
+mod chart;
+mod dashboard;
+mod layout;
+mod session;
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::get;
+
+use crate::Registry;
+use crate::payouts::transactions_csv;
+
+/// The routes of this room.
+pub fn routes() -> Router<Registry> {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/dashboard") }))
+        .route("/login", get(session::form).post(session::log_in))
+        .route("/logout", axum::routing::post(session::log_out))
+        .route("/style.css", get(layout::style))
+        .route("/dashboard", get(dashboard::own))
+        .route("/dashboard/{partner}", get(dashboard::page))
+        .route("/dashboard/{partner}/transactions.csv", get(transactions_csv))
+}

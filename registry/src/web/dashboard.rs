@@ -1,0 +1,183 @@
+//! The partner's payout dashboard: what is on hold, available and paid; earnings by month and by plugin; every
+//! transaction behind them.
+
+use std::collections::BTreeSet;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_package::Namespace;
+use chandlery_package::wire::{Balance, Earning};
+use maud::{Markup, html};
+
+use super::{chart, layout};
+use crate::accounts::Caller;
+use crate::payouts::{self, MonthlyEarning, PluginEarning};
+use crate::{Error, Registry};
+
+/// `/dashboard`: to the one namespace that the account owns, or a choice between several.
+pub(super) async fn own(State(registry): State<Registry>, caller: Option<Caller>) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to("/login").into_response()) };
+    let partners = partners(&registry, &caller).await?;
+    if let [only] = partners.as_slice() {
+        return Ok(Redirect::to(&format!("/dashboard/{only}")).into_response());
+    }
+    let content = html! {
+        h1 { "Payouts" }
+        @if partners.is_empty() {
+            p { "This account owns no namespace yet. Take one with " code { "chandlery namespace take NAME" } "." }
+        }
+        ul { @for partner in &partners { li { a href=(format!("/dashboard/{partner}")) { (partner) } } } }
+    };
+    Ok(layout::page("Payouts", Some(&caller), content).into_response())
+}
+
+/// `/dashboard/{partner}`.
+pub(super) async fn page(
+    State(registry): State<Registry>,
+    caller: Option<Caller>,
+    Path(partner): Path<Namespace>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else {
+        return Ok(Redirect::to(&format!("/login?next=/dashboard/{partner}")).into_response());
+    };
+    caller.must_see(&registry, &partner).await?;
+    // One snapshot for all figures, so that they agree.
+    let mut db = registry.db.read().begin().await?;
+    let balances = payouts::balances(&mut db, &partner).await?;
+    let transactions = payouts::transactions(&mut db, &partner).await?;
+    drop(db);
+    let months = payouts::by_month(&transactions)?;
+    let plugins = payouts::by_plugin(&transactions)?;
+    let content = html! {
+        h1 { "Payouts of " (partner) }
+        (cards(&balances, registry.hold_days, next_release(&transactions)))
+        (earnings_by_month(&months))
+        (earnings_by_plugin(&plugins))
+        (all_transactions(&partner, &transactions))
+    };
+    Ok(layout::page(&format!("Payouts of {partner}"), Some(&caller), content).into_response())
+}
+
+async fn partners(registry: &Registry, caller: &Caller) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = match caller.operator {
+        true => sqlx::query_as("select name from namespaces order by name"),
+        false => {
+            sqlx::query_as("select namespace from namespace_owners where account = $1 order by namespace")
+                .bind(caller.name.as_str())
+        }
+    }
+    .fetch_all(registry.db.read())
+    .await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+fn next_release(transactions: &[Earning]) -> Option<String> {
+    let now = jiff::Timestamp::now();
+    let ends = transactions.iter().filter_map(|earning| earning.available_at).filter(|end| *end > now);
+    ends.min().map(|end| end.strftime("%Y-%m-%d").to_string())
+}
+
+fn cards(balances: &[Balance], hold_days: u32, next_release: Option<String>) -> Markup {
+    html! {
+        @if balances.is_empty() { p { "Nothing was earned yet. Sales appear here as soon as they are paid." } }
+        @for balance in balances {
+            dl.cards {
+                div.card {
+                    dt { "On hold" } dd data-figure="on-hold" { (balance.on_hold) }
+                    p.note {
+                        "for " (hold_days) " days after each sale"
+                        @if let Some(date) = &next_release { "; next available on " (date) }
+                    }
+                }
+                div.card {
+                    dt { "Available" } dd data-figure="available" { (balance.available) }
+                    p.note { "will be part of the next payout" }
+                }
+                @if balance.in_transit.minor != 0 {
+                    div.card { dt { "On its way" } dd data-figure="in-transit" { (balance.in_transit) } p.note { "approved, not yet confirmed by the bank" } }
+                }
+                div.card {
+                    dt { "Paid" } dd data-figure="paid" { (balance.paid) }
+                    p.note { "has reached your bank" }
+                }
+            }
+        }
+    }
+}
+
+fn earnings_by_month(months: &[MonthlyEarning]) -> Markup {
+    let currencies: BTreeSet<_> = months.iter().map(|month| month.gross.currency).collect();
+    html! {
+        @if !months.is_empty() { h2 { "Earnings by month" } }
+        @for currency in currencies {
+            @let shown: Vec<_> = months.iter().filter(|month| month.gross.currency == currency).collect();
+            div.card.scroll {
+                (chart::months(&shown))
+                table {
+                    thead { tr { th { "Month" } th.number { "Sales" } th.number { "Customers paid" } th.number { "Your share" } } }
+                    tbody {
+                        @for month in shown.iter().rev() {
+                            tr {
+                                td { (month.month) } td.number { (month.sales) }
+                                td.number { (month.gross) } td.number { (month.net) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn earnings_by_plugin(plugins: &[PluginEarning]) -> Markup {
+    html! {
+        @if !plugins.is_empty() {
+            h2 { "By plugin" }
+            div.card.scroll {
+                table {
+                    thead { tr { th { "Plugin" } th.number { "Sales" } th.number { "Customers paid" } th.number { "Your share" } } }
+                    tbody {
+                        @for row in plugins {
+                            tr {
+                                td { (row.plugin) } td.number { (row.sales) }
+                                td.number { (row.gross) } td.number { (row.net) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn all_transactions(partner: &Namespace, transactions: &[Earning]) -> Markup {
+    html! {
+        div.above {
+            h2 { "Transactions" }
+            a href=(format!("/dashboard/{partner}/transactions.csv")) { "Download as CSV" }
+        }
+        div.card.scroll {
+            table {
+                thead {
+                    tr {
+                        th { "No." } th { "Date (UTC)" } th { "What" } th { "Available from" }
+                        th.number { "Customer paid" } th.number { "Your balance" }
+                    }
+                }
+                tbody {
+                    @for row in transactions {
+                        tr {
+                            td { (row.transaction) }
+                            td { (row.at.strftime("%Y-%m-%d %H:%M")) }
+                            td { (row.description) }
+                            td { @if let Some(at) = row.available_at { (at.strftime("%Y-%m-%d")) } }
+                            td.number { @if let Some(gross) = row.gross { (gross) } }
+                            td.number { (row.net) }
+                        }
+                    }
+                    @if transactions.is_empty() { tr { td colspan="6" { "None yet." } } }
+                }
+            }
+        }
+    }
+}

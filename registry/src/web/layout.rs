@@ -1,0 +1,37 @@
+//! What every page shares.
+
+use axum::http::{HeaderName, header};
+use maud::{DOCTYPE, Markup, html};
+
+use crate::accounts::Caller;
+
+/// A whole page.
+pub(super) fn page(title: &str, caller: Option<&Caller>, content: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Chandlery" }
+                link rel="stylesheet" href="/style.css";
+            }
+            body {
+                header {
+                    a.brand href="/" { "Chandlery" }
+                    @if let Some(caller) = caller {
+                        form method="post" action="/logout" {
+                            span { (caller.name) @if caller.operator { " · operator" } }
+                            button.quiet { "Log out" }
+                        }
+                    }
+                }
+                main { (content) }
+            }
+        }
+    }
+}
+
+pub(super) async fn style() -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css"))
+}

@@ -1,0 +1,78 @@
+//! Logging in and out of the pages.
+
+use axum::extract::{Form, Query, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use jiff::ToSpan as _;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout;
+use crate::accounts::{self, SESSION_COOKIE};
+use crate::{Error, Registry};
+
+const LIFETIME_HOURS: i64 = 12;
+
+#[derive(Deserialize)]
+pub(super) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Credentials {
+    name: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+pub(super) async fn form(Query(query): Query<Next>) -> Markup {
+    page(&query.next, None)
+}
+
+pub(super) async fn log_in(
+    State(registry): State<Registry>,
+    Form(given): Form<Credentials>,
+) -> Result<Response, Error> {
+    let Some(caller) = accounts::check_password(&registry.db, &given.name, &given.password).await? else {
+        let page = page(&given.next, Some("No account has this name and password."));
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    };
+    let token = accounts::issue_token(&registry.db, &caller.name, Some(LIFETIME_HOURS.hours())).await?;
+    let cookie = cookie(&token, LIFETIME_HOURS * 3600);
+    Ok((cookie, Redirect::to(own_path(&given.next))).into_response())
+}
+
+pub(super) async fn log_out(State(registry): State<Registry>, headers: HeaderMap) -> Result<Response, Error> {
+    if let Some(token) = accounts::session(&headers) {
+        accounts::revoke_token(&registry.db, token).await?;
+    }
+    Ok((cookie("", 0), Redirect::to("/login")).into_response())
+}
+
+/// `SameSite=Strict` keeps other sites from acting in a session; nothing but our pages sends it.
+fn cookie(token: &str, seconds: i64) -> [(HeaderName, String); 1] {
+    let text = format!("{SESSION_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
+    [(header::SET_COOKIE, text)]
+}
+
+/// Only a path of this registry, so that a link to the log-in leads nowhere else.
+fn own_path(next: &str) -> &str {
+    let plain = next.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-".contains(&b));
+    if next.starts_with('/') && !next.starts_with("//") && plain { next } else { "/dashboard" }
+}
+
+fn page(next: &str, fault: Option<&str>) -> Markup {
+    let form = html! {
+        h1 { "Log in" }
+        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        form.card method="post" action="/login" {
+            input type="hidden" name="next" value=(next);
+            label { "Account" input name="name" autocomplete="username" required autofocus; }
+            label { "Password" input name="password" type="password" autocomplete="current-password" required; }
+            button { "Log in" }
+        }
+    };
+    layout::page("Log in", None, form)
+}
