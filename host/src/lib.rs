@@ -1,1 +1,121 @@
-//! x
+//! The host: installs plugins with proof of what they are, runs them in a sandbox, deploys their plans and meters the
+//! use. It knows the registry only over HTTP.
+
+pub mod api;
+pub mod deployments;
+pub mod engines;
+mod error;
+pub mod installs;
+pub mod metering;
+pub mod plan;
+pub mod sandbox;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::net::TcpListener;
+
+use deployments::Deployments;
+use engines::local::Local;
+use installs::{Installs, RegistryClient};
+use sandbox::{Limits, Sandbox};
+
+pub use error::Error;
+
+/// How a host is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it keeps everything.
+    pub data: PathBuf,
+    /// The registry that plugins come from and usage goes to.
+    pub registry: Option<String>,
+    /// The registry's account that usage is counted for, by its token.
+    pub registry_token: Option<String>,
+    /// How often usage is metered and sent.
+    pub meter_every: Duration,
+}
+
+/// A running host, shared by all requests.
+#[derive(Clone)]
+pub struct Host {
+    db: SqlitePool,
+    token: String,
+    registry: Option<RegistryClient>,
+    installs: Installs,
+    deployments: Deployments,
+}
+
+impl Host {
+    /// Opens a host in its data directory, making what is not there yet. The token that opens its interface is in the
+    /// file `host.token`.
+    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        let data = &settings.data;
+        create_private_dir(data)?;
+        // Replicas are told paths below it, and run elsewhere.
+        let data = &data.canonicalize().map_err(Error::system(data.display().to_string()))?;
+        let db = open_database(&data.join("host.db")).await?;
+        let sandbox = Sandbox::new(&data.join("compiled"), Limits::default())
+            .map_err(|error| Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
+        let installs = Installs::open(data.clone(), sandbox.clone())?;
+        let local = Local::open(&data.join("local"), db.clone()).await?;
+        let registry = settings.registry.as_deref();
+        let registry = registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
+        Ok(Self {
+            deployments: Deployments::new(db.clone(), sandbox, installs.clone(), local),
+            token: read_or_make_token(&data.join("host.token"))?,
+            registry,
+            installs,
+            db,
+        })
+    }
+
+    fn registry(&self) -> Result<RegistryClient, Error> {
+        self.registry.clone().ok_or(Error::NoRegistry)
+    }
+}
+
+/// Serves a host on a listener until `stop` completes. What is deployed goes on without it.
+pub async fn serve(
+    host: Host,
+    settings: &Settings,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
+    let reconciling = tokio::spawn(host.deployments.clone().reconcile());
+    let metering = tokio::spawn(metering::run(host.db.clone(), host.registry.clone(), settings.meter_every));
+    let served = axum::serve(listener, api::router(host)).with_graceful_shutdown(stop).await;
+    reconciling.abort();
+    metering.abort();
+    served.map_err(Error::system("the listening socket"))
+}
+
+async fn open_database(path: &Path) -> Result<SqlitePool, Error> {
+    let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", path.display()))?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10));
+    let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+    sqlx::migrate!("../migrations/host").run(&pool).await?;
+    Ok(pool)
+}
+
+fn create_private_dir(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(Error::system(path.display().to_string()))
+}
+
+/// Temporary files are private to their user, and so is the token that becomes of one.
+fn read_or_make_token(path: &Path) -> Result<String, Error> {
+    use rand::RngCore as _;
+    if !path.exists() {
+        let mut bytes = [0; 32];
+        rand::rngs::OsRng.fill_bytes(&mut bytes);
+        installs::write_whole(path, hex::encode(bytes).as_bytes())?;
+    }
+    std::fs::read_to_string(path).map_err(Error::system(path.display().to_string()))
+}

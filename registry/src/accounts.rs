@@ -13,7 +13,7 @@ use chandlery_package::{Digest, Namespace};
 use jiff::{Span, Timestamp};
 use rand::RngCore as _;
 
-use crate::{Db, Error, Registry, Write, write_secret};
+use crate::{Db, Error, Registry, Write, write_secret, time};
 
 pub use caller::{Caller, SESSION_COOKIE, session};
 pub use routes::routes;
@@ -38,7 +38,7 @@ async fn insert(write: &mut Write, name: &Namespace, hash: &str, role: &str) -> 
     .bind(name.as_str())
     .bind(hash)
     .bind(role)
-    .bind(Timestamp::now().to_string())
+    .bind(time(Timestamp::now()))
     .execute(&mut **write)
     .await?;
     match inserted.rows_affected() {
@@ -111,7 +111,7 @@ pub async fn check_token(db: &Db, token: &str) -> Result<Option<Caller>, Error> 
     .fetch_optional(db.read())
     .await?;
     match found {
-        Some((_, _, Some(expires))) if expires < Timestamp::now().to_string() => Ok(None),
+        Some((_, _, Some(expires))) if expires < time(Timestamp::now()) => Ok(None),
         Some((name, role, _)) => Ok(Some(Caller { name: name.parse()?, operator: role == OPERATOR })),
         None => Ok(None),
     }
@@ -140,8 +140,8 @@ async fn insert_token(
     sqlx::query("insert into tokens (hash, account, created_at, expires_at) values ($1, $2, $3, $4)")
         .bind(Digest::of(token).hex())
         .bind(account.as_str())
-        .bind(now.to_string())
-        .bind(expires.map(|at| at.to_string()))
+        .bind(time(now))
+        .bind(expires.map(time))
         .execute(&mut **write)
         .await?;
     Ok(())

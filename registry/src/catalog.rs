@@ -9,7 +9,7 @@ use chandlery_package::wire::{KeyRecord, NewKey, ReleaseRecord};
 use chandlery_package::{Kind, Money, Namespace, PluginId, PublicKey, Release};
 use jiff::Timestamp;
 
-use crate::{Error, Registry, log};
+use crate::{Error, Registry, log, time};
 
 pub use publish::publish;
 pub use routes::routes;
@@ -19,7 +19,7 @@ pub async fn take_namespace(registry: &Registry, owner: &Namespace, name: &Names
     let mut write = registry.db.write().await?;
     let taken = sqlx::query("insert into namespaces (name, created_at) values ($1, $2) on conflict do nothing")
         .bind(name.as_str())
-        .bind(Timestamp::now().to_string())
+        .bind(time(Timestamp::now()))
         .execute(&mut *write)
         .await?;
     if taken.rows_affected() == 0 {

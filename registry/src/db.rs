@@ -1,5 +1,6 @@
 //! The database: one SQL text for SQLite and PostgreSQL through sqlx's `Any` driver.
 
+use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{Any, AnyPool, Executor as _, Transaction};
 
@@ -41,5 +42,23 @@ impl Db {
     /// commits. Dropped before its commit, it leaves nothing behind.
     pub async fn write(&self) -> Result<Write, sqlx::Error> {
         self.pool.begin_with("begin immediate").await
+    }
+}
+
+/// A time as it is stored: always as wide, so that times sort as text.
+pub fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_sort_as_text_and_read_back() {
+        let at = |text: &str| time(text.parse().unwrap());
+        assert_eq!(at("2026-11-23T10:00:00Z"), "2026-11-23T10:00:00.000000Z");
+        assert!(at("2026-11-23T10:00:00Z") < at("2026-11-23T10:00:00.5Z"));
+        assert!(at("2026-11-23T10:00:00.5Z").parse::<Timestamp>().is_ok());
     }
 }

@@ -11,7 +11,7 @@ use chandlery_package::{Currency, Money};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use crate::{Error, Write};
+use crate::{Error, Write, time};
 
 pub use account::Account;
 pub use journal::journal;
@@ -101,7 +101,7 @@ pub async fn post(write: &mut Write, transaction: &Transaction) -> Result<i64, E
     .bind(&body)
     .bind(transaction.kind)
     .bind(&transaction.description)
-    .bind(transaction.at.to_string())
+    .bind(time(transaction.at))
     .execute(&mut **write)
     .await?;
     for (line, posting) in transaction.postings.iter().enumerate() {

@@ -28,7 +28,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
-pub use db::{Db, Write};
+pub use db::{Db, Write, time};
 pub use error::Error;
 pub use storage::Storage;
 

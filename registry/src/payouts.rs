@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::ledger::{self, Account, Posting, Transaction};
-use crate::{Db, Error};
+use crate::{Db, Error, time};
 
 pub use earnings::{MonthlyEarning, PluginEarning, by_month, by_plugin, transactions};
 pub use routes::{routes, transactions_csv};
@@ -23,7 +23,7 @@ pub async fn release_matured(db: &Db, now: Timestamp) -> Result<(), Error> {
         "select transaction_id, partner, plugin, currency, net_minor from lots
          where released_by is null and available_at <= $1 order by transaction_id",
     )
-    .bind(now.to_string())
+    .bind(time(now))
     .fetch_all(&mut *write)
     .await?;
     for (lot, partner, plugin, currency, minor) in matured {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rand::Rng as _;
 
 use crate::ledger::{self, Sale};
-use crate::{Error, Registry};
+use crate::{Error, Registry, time};
 
 type Row = (String, String, String, i64, String, String, Option<String>, Option<String>);
 
@@ -60,7 +60,7 @@ pub async fn order(registry: &Registry, customer: &Namespace, plugin: &PluginId)
     .bind(plugin.to_string())
     .bind(minor)
     .bind(currency)
-    .bind(Timestamp::now().to_string())
+    .bind(time(Timestamp::now()))
     .execute(&mut *write)
     .await?;
     let row: Row = sqlx::query_as(select_orders!("where customer = $1 and plugin = $2"))
@@ -112,7 +112,7 @@ pub async fn record_payment(registry: &Registry, reference: &str, payment: &NewP
     let sale = Sale { order: reference, plugin: &order.plugin, gross: order.price, at: now };
     ledger::post_sale(&mut write, &sale, registry.hold_days).await?;
     sqlx::query("update orders set paid_at = $1, bank_reference = $2 where reference = $3")
-        .bind(now.to_string())
+        .bind(time(now))
         .bind(&payment.bank_reference)
         .bind(reference)
         .execute(&mut *write)

@@ -4,7 +4,7 @@ use chandlery_package::Namespace;
 use chandlery_package::wire::{RefusedUsage, UsageEvent, UsageReceipt, UsageTotal};
 use jiff::Timestamp;
 
-use crate::{Error, Registry, Write};
+use crate::{Error, Registry, Write, time};
 
 enum Outcome {
     Accepted,
@@ -55,11 +55,11 @@ async fn insert(write: &mut Write, account: &Namespace, event: &UsageEvent) -> R
     .bind(&event.deployment)
     .bind(&plugin)
     .bind(event.release.version.to_string())
-    .bind(event.from.to_string())
-    .bind(event.to.to_string())
+    .bind(time(event.from))
+    .bind(time(event.to))
     .bind(replicas)
     .bind(gpus)
-    .bind(Timestamp::now().to_string())
+    .bind(time(Timestamp::now()))
     .execute(&mut **write)
     .await?;
     if inserted.rows_affected() == 1 {

@@ -6,7 +6,7 @@ use chandlery_package::wire::{NewRelease, ReleaseRecord};
 use chandlery_package::{Component, Digest, PluginId, PublicKey, Release};
 use jiff::Timestamp;
 
-use crate::{Error, Registry, Write, log, oci};
+use crate::{Error, Registry, Write, log, oci, time};
 
 /// Accepts a pushed artifact as a release. Doing so again with the same artifact gives the same record.
 pub async fn publish(registry: &Registry, plugin: &PluginId, new: &NewRelease) -> Result<ReleaseRecord, Error> {
@@ -118,7 +118,7 @@ async fn insert(
     .bind(artifact.to_string())
     .bind(key.id().to_string())
     .bind(log_index as i64)
-    .bind(now.to_string())
+    .bind(time(now))
     .execute(&mut **write)
     .await?;
     Ok(true)

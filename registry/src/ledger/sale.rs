@@ -4,7 +4,7 @@ use chandlery_package::{Money, PluginId};
 use jiff::{Timestamp, ToSpan as _};
 
 use super::{Account, Posting, Transaction, post};
-use crate::{Error, Write};
+use crate::{Error, Write, time};
 
 /// A payment for a plugin.
 pub struct Sale<'a> {
@@ -25,7 +25,7 @@ pub async fn post_sale(write: &mut Write, sale: &Sale<'_>, hold_days: u32) -> Re
         "select version, partner_weight, marketplace_weight from share_policies
          where since <= $1 order by since desc, version desc limit 1",
     )
-    .bind(sale.at.to_string())
+    .bind(time(sale.at))
     .fetch_one(&mut **write)
     .await?;
     let shares = sale.gross.split(&[partner_weight as u32, marketplace_weight as u32])?;
@@ -62,7 +62,7 @@ pub async fn post_sale(write: &mut Write, sale: &Sale<'_>, hold_days: u32) -> Re
     .bind(sale.gross.minor)
     .bind(partners.minor)
     .bind(policy)
-    .bind(available_at.to_string())
+    .bind(time(available_at))
     .execute(&mut **write)
     .await?;
     Ok(())

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{CONTENT_DIGEST, OciError, Repository, blobs, header};
 use crate::accounts::Caller;
-use crate::{Error, Registry};
+use crate::{Error, Registry, time};
 
 #[derive(Deserialize)]
 pub(super) struct Finish {
@@ -49,7 +49,7 @@ pub(super) async fn begin(
     sqlx::query("insert into uploads (id, repository, chunks, bytes, started_at) values ($1, $2, 0, 0, $3)")
         .bind(&upload.id)
         .bind(repository.name())
-        .bind(Timestamp::now().to_string())
+        .bind(time(Timestamp::now()))
         .execute(registry.db.read())
         .await?;
     accepted(&repository, &upload, StatusCode::ACCEPTED)

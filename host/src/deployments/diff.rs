@@ -1,0 +1,102 @@
+//! What would change: one line for each value of the plan that is new, gone or different.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::plan::Plan;
+
+/// One value that would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Which: `server.resources.memory-mib`.
+    pub path: String,
+    /// What it is; none: it is new.
+    pub before: Option<String>,
+    /// What it would be; none: it would be gone.
+    pub after: Option<String>,
+}
+
+/// The changes from one plan to another, by path.
+pub(super) fn changes(before: Option<&Plan>, after: &Plan) -> Vec<Change> {
+    let before = before.map(flatten).unwrap_or_default();
+    let after = flatten(after);
+    let paths = before.keys().chain(after.keys().filter(|path| !before.contains_key(*path)));
+    let mut changes: Vec<_> = paths
+        .filter(|path| before.get(*path) != after.get(*path))
+        .map(|path| Change {
+            path: path.clone(),
+            before: before.get(path).cloned(),
+            after: after.get(path).cloned(),
+        })
+        .collect();
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    changes
+}
+
+fn flatten(plan: &Plan) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
+    for workload in &plan.workloads {
+        descend(&workload.name, &serde_json::json!(workload), &mut flat);
+    }
+    flat
+}
+
+/// Lists of words are one value; what is not there is no value.
+fn descend(path: &str, value: &Value, flat: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                descend(&format!("{path}.{name}"), value, flat);
+            }
+        }
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let words: Vec<_> = items.iter().filter_map(Value::as_str).collect();
+            if !words.is_empty() {
+                flat.insert(path.into(), words.join(" "));
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let name = item.get("name").and_then(Value::as_str).map_or(index.to_string(), str::to_owned);
+                descend(&format!("{path}.{name}"), item, flat);
+            }
+        }
+        Value::String(text) => {
+            flat.insert(path.into(), text.clone());
+        }
+        other => {
+            flat.insert(path.into(), other.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::workload;
+
+    #[test]
+    fn only_what_differs_is_listed() {
+        let plan = |memory_mib, command: &str| {
+            let mut workload = workload();
+            workload.resources.memory_mib = memory_mib;
+            workload.command = vec!["sleep".into(), command.into()];
+            Plan { workloads: vec![workload], notes: Vec::new() }
+        };
+        assert!(changes(Some(&plan(64, "1")), &plan(64, "1")).is_empty());
+        let found = changes(Some(&plan(64, "1")), &plan(128, "2"));
+        let change = |path: &str, before: &str, after: &str| Change {
+            path: path.into(),
+            before: Some(before.into()),
+            after: Some(after.into()),
+        };
+        assert_eq!(found, [
+            change("server.command", "sleep 1", "sleep 2"),
+            change("server.resources.memory-mib", "64", "128"),
+        ]);
+        assert!(changes(None, &plan(64, "1")).iter().all(|change| change.before.is_none()));
+    }
+}

@@ -1,0 +1,117 @@
+//! A cgroup for each replica, in version 1 or 2 of the kernel's interface, whichever this machine lets us write to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::plan::Resources;
+
+const ROOT: &str = "/sys/fs/cgroup";
+const PERIOD_MICROS: u64 = 100_000;
+
+pub(super) struct Cgroups {
+    /// The folders in which each replica gets one of its own; none where we may not.
+    parents: Result<Parents, String>,
+}
+
+enum Parents {
+    /// One hierarchy for all controllers.
+    Unified(PathBuf),
+    /// One for each controller.
+    Split { cpu: PathBuf, memory: PathBuf },
+}
+
+impl Cgroups {
+    /// Finds what this machine has.
+    pub(super) fn find(host_id: &str) -> Self {
+        let name = format!("chandlery-{}", host_id.get(..12).unwrap_or(host_id));
+        let root = Path::new(ROOT);
+        let parents = if root.join("cgroup.controllers").exists() {
+            unified(root, &name).map(Parents::Unified)
+        } else {
+            split(root, &name)
+        };
+        let parents = parents.map_err(|error| format!("this machine's cgroups cannot be written to ({error})"));
+        if let Err(fault) = &parents {
+            tracing::warn!("{fault}");
+        }
+        Self { parents }
+    }
+
+    /// Why limits are not enforced, if they are not.
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.parents.as_ref().err().map(String::as_str)
+    }
+
+    fn folders(&self, replica: &str) -> Vec<PathBuf> {
+        match &self.parents {
+            Err(_) => Vec::new(),
+            Ok(Parents::Unified(parent)) => vec![parent.join(replica)],
+            Ok(Parents::Split { cpu, memory }) => vec![cpu.join(replica), memory.join(replica)],
+        }
+    }
+
+    /// Makes a replica's cgroups with its limits, and names them, separated by spaces.
+    pub(super) fn make(&self, replica: &str, resources: &Resources) -> String {
+        let folders = self.folders(replica);
+        let made = || -> std::io::Result<()> {
+            for folder in &folders {
+                fs::create_dir_all(folder)?;
+            }
+            let quota = u64::from(resources.cpu_millis.max(10)) * PERIOD_MICROS / 1000;
+            let bytes = u64::from(resources.memory_mib) << 20;
+            match (&self.parents, folders.as_slice()) {
+                (Ok(Parents::Unified(_)), [one]) => {
+                    fs::write(one.join("cpu.max"), format!("{quota} {PERIOD_MICROS}"))?;
+                    fs::write(one.join("memory.max"), bytes.to_string())
+                }
+                (Ok(Parents::Split { .. }), [cpu, memory]) => {
+                    fs::write(cpu.join("cpu.cfs_period_us"), PERIOD_MICROS.to_string())?;
+                    fs::write(cpu.join("cpu.cfs_quota_us"), quota.to_string())?;
+                    fs::write(memory.join("memory.limit_in_bytes"), bytes.to_string())
+                }
+                _ => Ok(()),
+            }
+        };
+        if let Err(error) = made() {
+            tracing::warn!(%error, replica, "the replica's limits could not be set");
+        }
+        folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether the kernel has ended something of this replica for want of memory.
+    pub(super) fn out_of_memory(&self, replica: &str) -> bool {
+        let file = match &self.parents {
+            Err(_) => return false,
+            Ok(Parents::Unified(parent)) => parent.join(replica).join("memory.events"),
+            Ok(Parents::Split { memory, .. }) => memory.join(replica).join("memory.oom_control"),
+        };
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines().filter_map(|line| line.strip_prefix("oom_kill ")).any(|count| count.trim() != "0")
+    }
+
+    /// Removes a replica's cgroups; they are empty by now.
+    pub(super) fn remove(&self, replica: &str) {
+        for folder in self.folders(replica) {
+            if let Err(error) = fs::remove_dir(&folder)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(%error, folder = %folder.display(), "a cgroup could not be removed");
+            }
+        }
+    }
+}
+
+fn unified(root: &Path, name: &str) -> std::io::Result<PathBuf> {
+    let parent = root.join(name);
+    fs::create_dir_all(&parent)?;
+    fs::write(root.join("cgroup.subtree_control"), "+cpu +memory")?;
+    fs::write(parent.join("cgroup.subtree_control"), "+cpu +memory")?;
+    Ok(parent)
+}
+
+fn split(root: &Path, name: &str) -> std::io::Result<Parents> {
+    let (cpu, memory) = (root.join("cpu").join(name), root.join("memory").join(name));
+    fs::create_dir_all(&cpu)?;
+    fs::create_dir_all(&memory)?;
+    Ok(Parents::Split { cpu, memory })
+}

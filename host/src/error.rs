@@ -1,0 +1,351 @@
+//! The one error of the host, and its one mapping to HTTP.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chandlery_package::artifact::ArtifactError;
+use chandlery_package::log::LogError;
+use chandlery_package::signature::SignatureError;
+use chandlery_package::wire::{PROBLEM_MEDIA_TYPE, Problem};
+use chandlery_package::{ComponentError, Digest, DigestError, NameError, PluginId, Release, Requirement};
+
+use crate::plan::PlanProblem;
+use crate::sandbox::SandboxError;
+
+/// Why the host did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The token is missing or wrong.
+    #[error("the host's token is missing or wrong")]
+    Unauthenticated,
+    /// A name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A deployment's name.
+    #[error("'{0}' is no name for a deployment: use lower-case letters, digits and dashes")]
+    DeploymentName(String),
+    /// No such deployment.
+    #[error("there is no deployment '{0}'")]
+    NoDeployment(String),
+    /// Not installed.
+    #[error("'{0}' is not installed")]
+    NotInstalled(String),
+    /// Several plugins of this short name.
+    #[error("'{name}' could be {}", .found.iter().map(PluginId::to_string).collect::<Vec<_>>().join(" or "))]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// What it could be.
+        found: Vec<PluginId>,
+    },
+    /// A deployment of another plugin has this name.
+    #[error("deployment '{name}' is one of {is}, not of {asked}")]
+    OtherPlugin {
+        /// The deployment.
+        name: String,
+        /// What it is of.
+        is: PluginId,
+        /// What was asked for.
+        asked: PluginId,
+    },
+    /// No registry was named.
+    #[error("this host has no registry")]
+    NoRegistry,
+    /// The registry could not be reached.
+    #[error("the registry at {url} cannot be reached: {reason}")]
+    RegistryAway {
+        /// Where it should be.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The registry refused.
+    #[error("the registry refused: {}", .0.detail)]
+    RegistryRefused(Problem),
+    /// The registry said something that cannot be read.
+    #[error("the registry at {url} answered with {what}")]
+    RegistryAnswer {
+        /// Where it is.
+        url: String,
+        /// What is wrong with the answer.
+        what: String,
+    },
+    /// No release satisfies the requirement.
+    #[error("no release satisfies {requirement}; published are {}", list(.published))]
+    NoRelease {
+        /// What was asked for.
+        requirement: Requirement,
+        /// What there is.
+        published: Vec<Release>,
+    },
+    /// The log's key is not the one that was pinned.
+    #[error("the log's key is {found}, but {pinned} was pinned when this host first saw the registry")]
+    LogKeyChanged {
+        /// What was pinned.
+        pinned: String,
+        /// What the registry says now.
+        found: String,
+    },
+    /// The log was not believed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log's entry says something else than the catalog.
+    #[error("log entry {index} does not say what the catalog says of {release}: {what}")]
+    LogDiffers {
+        /// Which entry.
+        index: u64,
+        /// Which release.
+        release: Release,
+        /// What differs.
+        what: String,
+    },
+    /// The signature was not believed.
+    #[error("the signature of {release} was refused: {error}")]
+    Signature {
+        /// Which.
+        release: Release,
+        /// Why.
+        error: SignatureError,
+    },
+    /// There is no signature.
+    #[error("{0} carries no signature")]
+    Unsigned(Release),
+    /// Content that is not what it is called.
+    #[error("content named {expected} is really {found}")]
+    DigestMismatch {
+        /// What it is called.
+        expected: Digest,
+        /// What it is.
+        found: Digest,
+    },
+    /// A digest.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// The artifact is not of the right form.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The component was refused.
+    #[error("{release}: {error}")]
+    Component {
+        /// Which.
+        release: Release,
+        /// Why.
+        error: ComponentError,
+    },
+    /// The component's own manifest says another release.
+    #[error("{claimed} was asked for, but the manifest inside the component says {found}")]
+    ManifestMismatch {
+        /// What was asked for.
+        claimed: Release,
+        /// What the component says.
+        found: Release,
+    },
+    /// The parameters do not fit the manifest.
+    #[error("the parameters do not fit {release}: {}", say(.problems))]
+    Parameters {
+        /// Of which release.
+        release: Release,
+        /// Each with its parameter.
+        problems: Vec<PlanProblem>,
+    },
+    /// The plugin's call ended badly.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The target cannot run the plan.
+    #[error("target '{target}' cannot run this plan: {reason}")]
+    CannotRun {
+        /// Which target.
+        target: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The lock file cannot be read.
+    #[error("{path} cannot be read: {reason}")]
+    Lock {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file or process of the host's own.
+    #[error("{what}: {error}")]
+    System {
+        /// Doing what, to what.
+        what: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The database failed.
+    #[error("the host's database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("the host's database could not be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Something that cannot be.
+    #[error("the host's state is damaged: {0}")]
+    Damaged(String),
+}
+
+fn list(releases: &[Release]) -> String {
+    match releases {
+        [] => "none".into(),
+        some => some.iter().map(|release| release.version.to_string()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn say(problems: &[PlanProblem]) -> String {
+    let each = problems.iter().map(|problem| match &problem.parameter {
+        Some(parameter) => format!("{parameter}: {}", problem.message),
+        None => problem.message.clone(),
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+impl Error {
+    /// A failed call of the system.
+    pub fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |error| Self::System { what, error }
+    }
+
+    /// The HTTP status, a stable word, a title and a remedy.
+    fn kind(&self) -> (StatusCode, &'static str, &'static str, Option<&'static str>) {
+        use StatusCode as S;
+        const DISTRUST: Option<&str> = Some(
+            "nothing was installed; do not use this registry before its operator has explained it",
+        );
+        match self {
+            Self::Unauthenticated => (
+                S::UNAUTHORIZED,
+                "unauthenticated",
+                "Not allowed",
+                Some("set CHANDLERY_HOST_TOKEN to the text in the host's data directory, file host.token"),
+            ),
+            Self::Name(_) => (S::BAD_REQUEST, "invalid-name", "Not a valid name", None),
+            Self::DeploymentName(_) => (S::BAD_REQUEST, "invalid-name", "Not a valid name", None),
+            Self::NoDeployment(_) => {
+                (S::NOT_FOUND, "no-deployment", "Not found", Some("`chandlery status` lists what there is"))
+            }
+            Self::NotInstalled(_) => (
+                S::NOT_FOUND,
+                "not-installed",
+                "Not installed",
+                Some("`chandlery install NAMESPACE:NAME` first; `chandlery search` finds plugins"),
+            ),
+            Self::Ambiguous { .. } => {
+                (S::CONFLICT, "ambiguous", "More than one", Some("write the namespace too"))
+            }
+            Self::OtherPlugin { .. } => {
+                (S::CONFLICT, "other-plugin", "The name is taken", Some("choose another name with --name"))
+            }
+            Self::NoRegistry => {
+                (S::CONFLICT, "no-registry", "No registry", Some("start the host with --registry URL"))
+            }
+            Self::RegistryAway { .. } => (
+                S::BAD_GATEWAY,
+                "registry-away",
+                "The registry cannot be reached",
+                Some("is it running, and is the address right? what is deployed goes on meanwhile"),
+            ),
+            Self::RegistryRefused(_) => (S::BAD_GATEWAY, "registry-refused", "The registry refused", None),
+            Self::RegistryAnswer { .. } => {
+                (S::BAD_GATEWAY, "registry-answer", "The registry's answer cannot be read", None)
+            }
+            Self::NoRelease { .. } => (S::NOT_FOUND, "no-release", "No such release", None),
+            Self::LogKeyChanged { .. } => (S::CONFLICT, "log-key-changed", "Another log", DISTRUST),
+            Self::Log(LogError::Forked { .. } | LogError::Shrunk { .. }) => {
+                (S::CONFLICT, "log-forked", "The registry has rewritten its history", DISTRUST)
+            }
+            Self::Log(_) => (S::CONFLICT, "log-refused", "The log was not believed", DISTRUST),
+            Self::LogDiffers { .. } => {
+                (S::CONFLICT, "log-differs", "The log says something else", DISTRUST)
+            }
+            Self::Signature { .. } | Self::Unsigned(_) => {
+                (S::CONFLICT, "signature-refused", "The signature was refused", DISTRUST)
+            }
+            Self::DigestMismatch { .. } => {
+                (S::CONFLICT, "digest-mismatch", "The content was changed", DISTRUST)
+            }
+            Self::Digest(_) | Self::Artifact(_) => {
+                (S::CONFLICT, "invalid-artifact", "Not a release", DISTRUST)
+            }
+            Self::Component { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "invalid-component",
+                "The component was refused",
+                Some("nothing was installed; a newer chandlery may know its contract"),
+            ),
+            Self::ManifestMismatch { .. } => {
+                (S::CONFLICT, "manifest-mismatch", "Another release", DISTRUST)
+            }
+            Self::Parameters { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "invalid-parameters",
+                "The parameters do not fit",
+                Some("`chandlery plan PLUGIN --parameters` lists what it takes"),
+            ),
+            Self::Sandbox(SandboxError::Problems { .. }) => {
+                (S::UNPROCESSABLE_ENTITY, "no-plan", "No plan", Some("change the parameters, or the target"))
+            }
+            Self::Sandbox(SandboxError::Busy) => {
+                (S::SERVICE_UNAVAILABLE, "busy", "Busy", Some("try again in a moment"))
+            }
+            Self::Sandbox(error) => (
+                S::UNPROCESSABLE_ENTITY,
+                match error {
+                    SandboxError::Deadline { .. } => "deadline",
+                    SandboxError::Memory { .. } => "memory-limit",
+                    SandboxError::Table { .. } => "table-limit",
+                    SandboxError::Stack { .. } => "stack-limit",
+                    SandboxError::Output { .. } => "output-limit",
+                    SandboxError::Panicked { .. } => "panicked",
+                    SandboxError::Plan { .. } => "invalid-plan",
+                    _ => "trapped",
+                },
+                "The plugin failed",
+                Some("nothing was deployed; tell the plugin's publisher"),
+            ),
+            Self::CannotRun { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "cannot-run",
+                "The target cannot run this",
+                Some("nothing was deployed; change the parameters"),
+            ),
+            Self::Lock { .. } => (
+                S::INTERNAL_SERVER_ERROR,
+                "lock-damaged",
+                "The lock cannot be read",
+                Some("put the file back from a copy; the host does not guess what was trusted"),
+            ),
+            Self::System { .. } | Self::Database(_) | Self::Migration(_) | Self::Damaged(_) => {
+                (S::INTERNAL_SERVER_ERROR, "internal", "The host failed", None)
+            }
+        }
+    }
+
+    /// The error as clients read it. The host's users are its operators, so they read what failed inside, too.
+    pub fn problem(&self) -> Problem {
+        if let Self::RegistryRefused(problem) = self {
+            return problem.clone();
+        }
+        let (status, word, title, remedy) = self.kind();
+        Problem {
+            r#type: word.into(),
+            title: title.into(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            remedy: remedy.map(String::from),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let problem = self.problem();
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error = %self, "request failed");
+        }
+        let body = serde_json::json!(problem).to_string();
+        (status, [(header::CONTENT_TYPE, PROBLEM_MEDIA_TYPE)], body).into_response()
+    }
+}

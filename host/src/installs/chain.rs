@@ -1,0 +1,168 @@
+//! The chain of trust, link by link: the log's key, its checkpoint, its history, the key's and the release's entries,
+//! the signature, the content, the manifest inside. Nothing that the registry says is used before it is proved.
+
+use chandlery_package::artifact::ImageManifest;
+use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Tiles};
+use chandlery_package::wire::ReleaseRecord;
+use chandlery_package::{Component, Digest};
+
+use super::{Passed, Progress, RegistryClient, RegistryPin, blocking};
+use crate::Error;
+
+/// A release that may be run.
+pub(super) struct Proved {
+    pub component: Component,
+    pub bytes: Vec<u8>,
+    /// What to remember of the registry from now on.
+    pub pin: RegistryPin,
+}
+
+/// Proves a release that the catalog tells of.
+pub(super) async fn prove(
+    client: &RegistryClient,
+    pin: Option<&RegistryPin>,
+    record: &ReleaseRecord,
+    progress: Progress<'_>,
+) -> Result<Proved, Error> {
+    let pass = |check: &str, found: String| progress(Passed { check: check.into(), found });
+    let log_key = log_key(client, pin).await?;
+    let checkpoint = Checkpoint::open(&client.checkpoint().await?, &log_key)?;
+    pass("checkpoint signed", format!("{} entries, by {}", checkpoint.size(), short(&log_key)));
+
+    let mut log = Log { client, tiles: Tiles::default(), checkpoint: &checkpoint };
+    if let Some(pin) = pin {
+        let seen = Checkpoint::open(&pin.checkpoint, &log_key)?;
+        log.prove(|tiles, now| tiles.prove_consistent(&seen, now)).await?;
+        pass("history kept", format!("the {} entries seen before are unchanged", seen.size()));
+    }
+    log.prove_key(record).await?;
+    pass("key logged", format!("{} is a key of '{}', entry {}", record.key.id(), record.release.plugin.namespace, record.key_log_index));
+    log.prove_release(record).await?;
+    pass("release logged", format!("entry {}", record.log_index));
+
+    prove_signature(client, record).await?;
+    pass("signature", format!("over {} by {}", record.artifact, record.key.id()));
+    let (component, bytes) = fetch_component(client, record).await?;
+    pass("content", format!("{} ({} KiB)", component.digest, bytes.len() >> 10));
+    pass("manifest", format!("it says {}", component.manifest.release()));
+
+    let pin = RegistryPin { url: client.url().into(), log_key, checkpoint: checkpoint.note().into() };
+    Ok(Proved { component, bytes, pin })
+}
+
+/// The pinned key or, at first sight, the one that the registry names.
+async fn log_key(client: &RegistryClient, pin: Option<&RegistryPin>) -> Result<String, Error> {
+    let found = client.log_info().await?.verifier_key;
+    match pin {
+        Some(pin) if pin.log_key != found => Err(Error::LogKeyChanged { pinned: pin.log_key.clone(), found }),
+        _ => Ok(found),
+    }
+}
+
+fn short(log_key: &str) -> &str {
+    log_key.rsplitn(2, '+').last().unwrap_or(log_key)
+}
+
+struct Log<'a> {
+    client: &'a RegistryClient,
+    tiles: Tiles,
+    checkpoint: &'a Checkpoint,
+}
+
+impl Log<'_> {
+    /// Asks until the tiles that a proof needs are here.
+    async fn prove(
+        &mut self,
+        ask: impl Fn(&Tiles, &Checkpoint) -> Result<Proof, LogError>,
+    ) -> Result<(), Error> {
+        while let Proof::Needs(paths) = ask(&self.tiles, self.checkpoint)? {
+            for path in paths {
+                let bytes = self.client.tile(&path).await?;
+                self.tiles.add(path, bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry at this index, proved to be there.
+    async fn entry(&mut self, index: u64) -> Result<Entry, Error> {
+        let bytes = self.client.entry(index, self.checkpoint.size()).await?;
+        self.prove(|tiles, checkpoint| tiles.prove_included(checkpoint, index, &bytes)).await?;
+        Ok(Entry::parse(index, &bytes)?)
+    }
+
+    async fn prove_key(&mut self, record: &ReleaseRecord) -> Result<(), Error> {
+        let index = record.key_log_index;
+        match self.entry(index).await? {
+            Entry::KeyAdded { namespace, key, .. }
+                if namespace == record.release.plugin.namespace && key == record.key =>
+            {
+                Ok(())
+            }
+            other => Err(differs(index, record, &other)),
+        }
+    }
+
+    async fn prove_release(&mut self, record: &ReleaseRecord) -> Result<(), Error> {
+        let index = record.log_index;
+        match self.entry(index).await? {
+            Entry::Released { release, component, artifact, key, .. }
+                if release == record.release
+                    && component == record.component
+                    && artifact == record.artifact
+                    && key == record.key.id() =>
+            {
+                Ok(())
+            }
+            other => Err(differs(index, record, &other)),
+        }
+    }
+}
+
+fn differs(index: u64, record: &ReleaseRecord, entry: &Entry) -> Error {
+    let what = match entry {
+        Entry::KeyAdded { namespace, key, .. } => format!("it adds key {} to '{namespace}'", key.id()),
+        Entry::Released { release, artifact, .. } => format!("it tells of {release}, {artifact}"),
+    };
+    Error::LogDiffers { index, release: record.release.clone(), what }
+}
+
+async fn prove_signature(client: &RegistryClient, record: &ReleaseRecord) -> Result<(), Error> {
+    let signatures = client.signatures(&record.release.plugin, record.artifact).await?;
+    let mut refused = Error::Unsigned(record.release.clone());
+    for signed in signatures {
+        match signed.verify(&record.key, record.artifact) {
+            Ok(()) => return Ok(()),
+            Err(error) => refused = Error::Signature { release: record.release.clone(), error },
+        }
+    }
+    Err(refused)
+}
+
+async fn fetch_component(client: &RegistryClient, record: &ReleaseRecord) -> Result<(Component, Vec<u8>), Error> {
+    let plugin = &record.release.plugin;
+    let manifest = client.manifest(plugin, record.artifact).await?;
+    let layer = ImageManifest::parse(&manifest)?.component()?.digest;
+    if layer != record.component {
+        return Err(Error::DigestMismatch { expected: record.component, found: layer });
+    }
+    let bytes = client.blob(plugin, record.component).await?;
+    let release = record.release.clone();
+    let (component, bytes) = blocking(move || match Component::parse(&bytes) {
+        Ok(component) => Ok((component, bytes)),
+        Err(error) => Err(Error::Component { release, error }),
+    })
+    .await?;
+    match component.manifest.release() {
+        found if found == record.release => Ok((component, bytes)),
+        found => Err(Error::ManifestMismatch { claimed: record.release.clone(), found }),
+    }
+}
+
+/// Bytes, if they are what they are called.
+pub(super) fn expect(expected: Digest, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+    match Digest::of(&bytes) {
+        found if found == expected => Ok(bytes),
+        found => Err(Error::DigestMismatch { expected, found }),
+    }
+}

@@ -1,0 +1,215 @@
+//! The registry, seen from a host: bounded reads, and nothing believed.
+
+use std::time::Duration;
+
+use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE};
+use chandlery_package::component::COMPONENT_BYTES_MAX;
+use chandlery_package::log::{LogError, TILE_WIDTH};
+use chandlery_package::signature::{SignedPayload, signature_tag};
+use chandlery_package::wire::{LogInfo, Page, Problem, ReleaseRecord, UsageEvent, UsageReceipt};
+use chandlery_package::{Digest, PluginId, Release};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use tlog_tiles::{Tile, stored_hash_index};
+
+use super::chain::expect;
+use crate::Error;
+
+/// The most that is read of an answer which is no component.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A client of one registry.
+#[derive(Clone)]
+pub struct RegistryClient {
+    url: String,
+    token: Option<String>,
+    http: Client,
+}
+
+impl RegistryClient {
+    /// A client of the registry at this address; the token is the account that usage is counted for.
+    pub fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
+        let url = url.trim_end_matches('/').to_owned();
+        let http = Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(Duration::from_secs(5)).build();
+        let http = http.map_err(|error| Error::RegistryAway { url: url.clone(), reason: say(&error) })?;
+        Ok(Self { url, token, http })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether usage can be sent.
+    pub fn has_account(&self) -> bool {
+        self.token.is_some()
+    }
+
+    pub(super) async fn releases(&self, plugin: &PluginId) -> Result<Vec<ReleaseRecord>, Error> {
+        let page: Page<ReleaseRecord> =
+            self.json(&format!("/api/v1/plugins/{}/{}/releases", plugin.namespace, plugin.name)).await?;
+        Ok(page.items)
+    }
+
+    pub(super) async fn release(&self, release: &Release) -> Result<ReleaseRecord, Error> {
+        let Release { plugin, version } = release;
+        let path = format!("/api/v1/plugins/{}/{}/releases/{version}", plugin.namespace, plugin.name);
+        let record: ReleaseRecord = self.json(&path).await?;
+        match record.release == *release {
+            true => Ok(record),
+            false => Err(self.answer(format!("{} when asked for {release}", record.release))),
+        }
+    }
+
+    pub(super) async fn log_info(&self) -> Result<LogInfo, Error> {
+        self.json("/api/v1/log").await
+    }
+
+    pub(super) async fn checkpoint(&self) -> Result<String, Error> {
+        let bytes = self.bytes("/log/checkpoint", ANSWER_BYTES_MAX).await?;
+        String::from_utf8(bytes).map_err(|_| self.answer("a checkpoint that is not UTF-8".into()))
+    }
+
+    pub(super) async fn tile(&self, path: &str) -> Result<Vec<u8>, Error> {
+        self.bytes(&format!("/log/{path}"), ANSWER_BYTES_MAX).await
+    }
+
+    /// One entry of the log of this size, from the bundle that holds it.
+    pub(super) async fn entry(&self, index: u64, size: u64) -> Result<Vec<u8>, Error> {
+        if index >= size {
+            return Err(LogError::NotThere { index, size }.into());
+        }
+        let first = index / TILE_WIDTH * TILE_WIDTH;
+        let tile = Tile::from_index(8, stored_hash_index(0, index));
+        let width = (size - first).min(TILE_WIDTH) as u32;
+        let tile = Tile::new(8, 0, tile.level_index(), width, false);
+        let path = tile.path().replacen("tile/8/0/", "/log/tile/entries/", 1);
+        let bundle = self.bytes(&path, (usize::from(u16::MAX) + 2) * TILE_WIDTH as usize).await?;
+        nth_entry(&bundle, (index - first) as usize)
+            .ok_or_else(|| LogError::Entry { index, reason: "its bundle is too short".into() }.into())
+    }
+
+    pub(super) async fn manifest(&self, plugin: &PluginId, digest: Digest) -> Result<Vec<u8>, Error> {
+        let path = format!("/v2/{}/manifests/{digest}", plugin.repository());
+        expect(digest, self.bytes(&path, ANSWER_BYTES_MAX).await?)
+    }
+
+    pub(super) async fn blob(&self, plugin: &PluginId, digest: Digest) -> Result<Vec<u8>, Error> {
+        let path = format!("/v2/{}/blobs/{digest}", plugin.repository());
+        expect(digest, self.bytes(&path, COMPONENT_BYTES_MAX).await?)
+    }
+
+    /// The signatures that are kept beside an artifact.
+    pub(super) async fn signatures(&self, plugin: &PluginId, artifact: Digest) -> Result<Vec<SignedPayload>, Error> {
+        let path = format!("/v2/{}/manifests/{}", plugin.repository(), signature_tag(artifact));
+        let request = self.get(&path).header("Accept", MANIFEST_MEDIA_TYPE);
+        let response = self.send(request).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(Vec::new());
+        }
+        let manifest = ImageManifest::parse(&self.read(response, ANSWER_BYTES_MAX).await?)?;
+        let mut found = Vec::new();
+        for (payload, signature) in manifest.signatures() {
+            let bytes = self.blob(plugin, payload.digest).await?;
+            let payload = String::from_utf8(bytes).map_err(|_| self.answer("a payload that is not UTF-8".into()))?;
+            found.push(SignedPayload { payload, signature: signature.into() });
+        }
+        Ok(found)
+    }
+
+    /// Hands over usage events; each counts once however often it is sent.
+    pub async fn send_usage(&self, events: &[UsageEvent]) -> Result<UsageReceipt, Error> {
+        let request = self.http.post(format!("{}/api/v1/usage", self.url)).json(events);
+        let response = self.send(self.authenticate(request)).await?;
+        let bytes = self.read(response, ANSWER_BYTES_MAX).await?;
+        serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.authenticate(self.http.get(format!("{}{path}", self.url)))
+    }
+
+    fn authenticate(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let bytes = self.bytes(path, ANSWER_BYTES_MAX).await?;
+        serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))
+    }
+
+    async fn bytes(&self, path: &str, bytes_max: usize) -> Result<Vec<u8>, Error> {
+        let response = self.send(self.get(path)).await?;
+        self.read(response, bytes_max).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        request.send().await.map_err(|error| self.away(&error))
+    }
+
+    /// The body of a good answer, read no further than the bound.
+    async fn read(&self, mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Error> {
+        let status = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.away(&error))? {
+            if bytes.len() + chunk.len() > bytes_max {
+                return Err(self.answer(format!("more than {bytes_max} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        match status.is_success() {
+            true => Ok(bytes),
+            false => Err(match serde_json::from_slice::<Problem>(&bytes) {
+                Ok(problem) => Error::RegistryRefused(problem),
+                Err(_) => self.answer(format!("status {status}: {}", String::from_utf8_lossy(&bytes))),
+            }),
+        }
+    }
+
+    fn away(&self, error: &reqwest::Error) -> Error {
+        Error::RegistryAway { url: self.url.clone(), reason: say(error) }
+    }
+
+    fn answer(&self, what: String) -> Error {
+        Error::RegistryAnswer { url: self.url.clone(), what }
+    }
+}
+
+/// An error with what caused it.
+fn say(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().unwrap_or(error).to_string()
+}
+
+/// Entries are stored one after another, each after its length as two bytes, most significant first.
+fn nth_entry(mut bundle: &[u8], n: usize) -> Option<Vec<u8>> {
+    for skipped in 0.. {
+        let (length, rest) = bundle.split_at_checked(2)?;
+        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+        let (entry, rest) = rest.split_at_checked(length)?;
+        if skipped == n {
+            return Some(entry.to_vec());
+        }
+        bundle = rest;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_found_in_their_bundle() {
+        let bundle = b"\0\x01a\0\0\0\x02bc";
+        assert_eq!(nth_entry(bundle, 0).unwrap(), b"a");
+        assert_eq!(nth_entry(bundle, 1).unwrap(), b"");
+        assert_eq!(nth_entry(bundle, 2).unwrap(), b"bc");
+        assert_eq!(nth_entry(bundle, 3), None);
+        assert_eq!(nth_entry(b"\0\x05a", 0), None);
+    }
+}
