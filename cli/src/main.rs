@@ -1,2 +1,122 @@
-//! x
-fn main(){}
+//! `chandlery`: the one binary. Every command is a thin file over the registry, the host or the package.
+
+mod api;
+mod commands;
+mod failure;
+mod home;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use commands::*;
+use home::Home;
+
+/// A marketplace of WebAssembly plugins for AI deployment.
+#[derive(Parser)]
+#[command(name = "chandlery", version, about, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    settings: api::Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused, because something could not be trusted;
+4 the registry or host cannot be reached; 5 not allowed; 6 not found.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a registry and a host together, for one machine
+    Up(up::Up),
+    /// Run the marketplace's server
+    #[command(subcommand)]
+    Registry(registry::Registry),
+    /// Run a host, which installs and deploys
+    #[command(subcommand)]
+    Host(host::Host),
+    /// Open an account at the registry
+    Register(account::Register),
+    /// Log in to the registry
+    Login(account::Login),
+    /// Take a namespace, in which to publish
+    #[command(subcommand)]
+    Namespace(namespace::Namespace),
+    /// Make signing keys and add them to a namespace
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Build a plugin from its source
+    Build(build::Build),
+    /// Sign a plugin and publish it
+    Publish(publish::Publish),
+    /// Find plugins
+    Search(search::Search),
+    /// Install a plugin, with proof of what it is
+    Install(install::Install),
+    /// Check everything that is installed again
+    Verify(verify::Verify),
+    /// Show what a deployment would be, and what it would change
+    Plan(plan::Plan),
+    /// Deploy a plugin's plan
+    Deploy(deploy::Deploy),
+    /// Show deployments and how they fare
+    Status(status::Status),
+    /// Show what a deployment's replicas wrote
+    Logs(logs::Logs),
+    /// Remove a deployment
+    Remove(remove::Remove),
+    /// Show what deployments have used
+    Usage(usage::Usage),
+    /// Sell and buy plugins
+    #[command(subcommand)]
+    Orders(orders::Orders),
+    /// See earnings, pay partners, read the books
+    #[command(subcommand)]
+    Payouts(payouts::Payouts),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("CHANDLERY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Fails only where one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::Failure::of(format!("the runtime could not be started: {error}")).report(false),
+    };
+    let json = cli.settings.json;
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}
+
+async fn run(cli: Cli) -> failure::Result {
+    let context = api::Context::new(cli.settings, Home::find()?);
+    match cli.command {
+        Command::Up(command) => command.run(&context).await,
+        Command::Registry(command) => command.run().await,
+        Command::Host(command) => command.run(&context).await,
+        Command::Register(command) => command.run(&context).await,
+        Command::Login(command) => command.run(&context).await,
+        Command::Namespace(command) => command.run(&context).await,
+        Command::Keys(command) => command.run(&context).await,
+        Command::Build(command) => command.run(&context),
+        Command::Publish(command) => command.run(&context).await,
+        Command::Search(command) => command.run(&context).await,
+        Command::Install(command) => command.run(&context).await,
+        Command::Verify(command) => command.run(&context).await,
+        Command::Plan(command) => command.run(&context).await,
+        Command::Deploy(command) => command.run(&context).await,
+        Command::Status(command) => command.run(&context).await,
+        Command::Logs(command) => command.run(&context).await,
+        Command::Remove(command) => command.run(&context).await,
+        Command::Usage(command) => command.run(&context).await,
+        Command::Orders(command) => command.run(&context).await,
+        Command::Payouts(command) => command.run(&context).await,
+    }
+}

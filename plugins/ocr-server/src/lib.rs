@@ -7,9 +7,8 @@ use chandlery_sdk::prelude::*;
 
 const PORT: &str = "http";
 
-/// Released together and tried together: `rapidocr_api` does not bound the versions of what it imports.
-const REQUIREMENTS: [&str; 4] =
-    ["rapidocr_onnxruntime==1.4.4", "rapidocr_api==0.2.5", "setuptools<81", "numpy<3"];
+/// `rapidocr_api` after 0.1 reads with another package, which downloads its models.
+const REQUIREMENTS: [&str; 2] = ["rapidocr_onnxruntime==1.4.4", "rapidocr_api==0.1.4"];
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -31,12 +30,12 @@ impl Template for OcrServer {
         let runtime = runtime(&request.target, image)?;
         let threads = cpu_millis.div_ceil(1000);
         let server = Workload::service("server", runtime)
-            .command(["rapidocr_api", "-ip", "$(BIND)", "-p", "$(PORT)"])
+            .command(["uvicorn", "rapidocr_api.main:app", "--host", "$(BIND)", "--port", "$(PORT)"])
             .env("BIND", if request.target.engine == EngineKind::Local { "127.0.0.1" } else { "0.0.0.0" })
             .env("UVICORN_LOG_LEVEL", log_level)
             .env("OMP_NUM_THREADS", threads.to_string())
             .http_port(PORT, port, "PORT")
-            .ready_when_http(PORT, "/docs", 120)
+            .ready_when_http(PORT, "/", 120)
             .resources(cpu_millis, memory_mib)
             .replicas(replicas);
         Ok(Plan::of([server])

@@ -1,0 +1,173 @@
+//! Talking to a registry and to a host.
+
+use std::path::PathBuf;
+
+use chandlery_host::api::Event;
+use chandlery_package::Namespace;
+use chandlery_package::wire::Problem;
+use clap::Args;
+use futures::StreamExt as _;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure::{Failure, Result};
+use crate::home::Home;
+
+/// Where the registry listens unless told otherwise.
+pub const REGISTRY_LISTEN: &str = "127.0.0.1:7600";
+/// Where the host listens unless told otherwise.
+pub const HOST_LISTEN: &str = "127.0.0.1:7700";
+
+/// What every command understands.
+#[derive(Args)]
+pub struct Settings {
+    /// The registry's address
+    #[arg(long, global = true, env = "CHANDLERY_REGISTRY", value_name = "URL", default_value = "http://127.0.0.1:7600", hide_default_value = false)]
+    pub registry: String,
+    /// The host's address
+    #[arg(long, global = true, env = "CHANDLERY_HOST", value_name = "URL", default_value = "http://127.0.0.1:7700")]
+    pub host: String,
+    /// Which of the accounts that are logged in; the last one, where none is named
+    #[arg(long, global = true, env = "CHANDLERY_ACCOUNT", value_name = "NAME")]
+    pub account: Option<Namespace>,
+    /// Print JSON, for scripts
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What a command works with.
+pub struct Context {
+    /// What was said on the command line.
+    pub settings: Settings,
+    /// The user's folder.
+    pub home: Home,
+    http: Client,
+}
+
+impl Context {
+    /// Puts it together.
+    pub fn new(mut settings: Settings, home: Home) -> Self {
+        for url in [&mut settings.registry, &mut settings.host] {
+            url.truncate(url.trim_end_matches('/').len());
+        }
+        Self { settings, home, http: Client::new() }
+    }
+
+    /// The account that speaks to the registry, and its token.
+    pub fn account(&self) -> Result<(Namespace, String)> {
+        let found = self.home.token(&self.settings.registry, self.settings.account.as_ref())?;
+        found.ok_or_else(|| {
+            let who = self.settings.account.as_ref().map_or("no account".into(), |name| format!("account '{name}' not"));
+            Failure::new("unauthenticated", "Log in first", format!("{who} logged in at {}", self.settings.registry))
+                .remedy("run `chandlery login NAME`, or `chandlery register NAME` to open an account")
+        })
+    }
+
+    /// Asks the registry without an account.
+    pub async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let request = self.http.get(format!("{}{path}", self.settings.registry));
+        read(self.send_to_registry(request).await?).await
+    }
+
+    /// Asks the registry, or tells it something, as the account.
+    pub async fn registry<T: DeserializeOwned>(&self, method: Method, path: &str, body: impl Serialize) -> Result<T> {
+        read(self.send_as_account(method, path, body).await?).await
+    }
+
+    /// Tells the registry something that it answers with nothing.
+    pub async fn tell_registry(&self, method: Method, path: &str, body: impl Serialize) -> Result {
+        self.send_as_account(method, path, body).await.map(drop)
+    }
+
+    /// Asks the registry for a text, as the account.
+    pub async fn registry_text(&self, path: &str) -> Result<String> {
+        let response = self.send_as_account(Method::GET, path, ()).await?;
+        response.text().await.map_err(|error| Failure::of(error.to_string()))
+    }
+
+    /// Tells the registry something without an account.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T> {
+        let request = self.http.post(format!("{}{path}", self.settings.registry)).json(&body);
+        read(self.send_to_registry(request).await?).await
+    }
+
+    async fn send_as_account(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
+        let (_, token) = self.account()?;
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.settings.registry)).bearer_auth(token);
+        if method != Method::GET {
+            request = request.json(&body);
+        }
+        self.send_to_registry(request).await
+    }
+
+    async fn send_to_registry(&self, request: RequestBuilder) -> Result<Response> {
+        let sent = request.send().await;
+        checked(sent.map_err(|error| Failure::away("registry", &self.settings.registry, &error))?).await
+    }
+
+    /// Asks the host, or tells it something.
+    pub async fn host<T: DeserializeOwned>(&self, method: Method, path: &str, body: impl Serialize) -> Result<T> {
+        read(self.send_to_host(method, path, body).await?).await
+    }
+
+    /// Has the host do something, told of each event.
+    pub async fn follow_host(&self, path: &str, body: impl Serialize, mut on: impl FnMut(Event) -> Result) -> Result {
+        let response = self.send_to_host(Method::POST, path, body).await?;
+        let mut stream = response.bytes_stream();
+        let mut pending = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            pending.extend_from_slice(&chunk.map_err(|error| Failure::of(format!("the host broke off: {error}")))?);
+            while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = pending.drain(..=end).collect();
+                let event = serde_json::from_slice(&line);
+                on(event.map_err(|error| Failure::of(format!("the host's answer cannot be read: {error}")))?)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_to_host(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
+        let url = &self.settings.host;
+        let mut request = self.http.request(method.clone(), format!("{url}{path}")).bearer_auth(self.host_token()?);
+        if method != Method::GET {
+            request = request.json(&body);
+        }
+        let sent = request.send().await;
+        checked(sent.map_err(|error| Failure::away("host", url, &error))?).await
+    }
+
+    /// From the environment or, for a host with the usual data directory, from its file.
+    fn host_token(&self) -> Result<String> {
+        if let Ok(token) = std::env::var("CHANDLERY_HOST_TOKEN") {
+            return Ok(token);
+        }
+        let path = self.host_data().join("host.token");
+        std::fs::read_to_string(&path).map_err(|error| {
+            Failure::new("unauthenticated", "No token for the host", format!("{}: {error}", path.display()))
+                .remedy("start a host with `chandlery up`, or set CHANDLERY_HOST_TOKEN to the text in its host.token")
+        })
+    }
+
+    /// The usual data directory of a host.
+    pub fn host_data(&self) -> PathBuf {
+        self.home.path("host")
+    }
+}
+
+async fn checked(response: Response) -> Result<Response> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    let text = response.text().await.unwrap_or_default();
+    Err(match serde_json::from_str::<Problem>(&text) {
+        Ok(problem) => problem.into(),
+        Err(_) => Failure::new("failed", "Refused", format!("{status}: {text}")),
+    })
+}
+
+async fn read<T: DeserializeOwned>(response: Response) -> Result<T> {
+    let text = response.text().await.map_err(|error| Failure::of(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| Failure::of(format!("the answer cannot be read: {error}")))
+}

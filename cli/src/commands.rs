@@ -1,0 +1,21 @@
+//! The commands, a file each.
+
+pub mod account;
+pub mod build;
+pub mod deploy;
+pub mod host;
+pub mod install;
+pub mod keys;
+pub mod logs;
+pub mod namespace;
+pub mod orders;
+pub mod payouts;
+pub mod plan;
+pub mod publish;
+pub mod registry;
+pub mod remove;
+pub mod search;
+pub mod status;
+pub mod up;
+pub mod usage;
+pub mod verify;

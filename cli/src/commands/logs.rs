@@ -1,0 +1,39 @@
+//! `chandlery logs`.
+
+use chandlery_host::engines::LogTail;
+use chandlery_package::wire::Page;
+use clap::Args;
+use owo_colors::OwoColorize as _;
+use reqwest::Method;
+
+use crate::api::Context;
+use crate::failure::Result;
+use crate::show;
+
+/// Show what replicas wrote.
+#[derive(Args)]
+pub struct Logs {
+    /// The deployment
+    name: String,
+    /// How many lines of each replica
+    #[arg(long, short = 'n', default_value_t = 100)]
+    lines: usize,
+}
+
+impl Logs {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        let path = format!("/api/v1/deployments/{}/logs?lines={}", self.name, self.lines);
+        let page: Page<LogTail> = context.host(Method::GET, &path, ()).await?;
+        if context.settings.json {
+            show::json(page);
+            return Ok(());
+        }
+        for tail in page.items {
+            for line in tail.lines {
+                anstream::println!("{} {line}", tail.replica.cyan());
+            }
+        }
+        Ok(())
+    }
+}

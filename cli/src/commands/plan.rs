@@ -1,0 +1,154 @@
+//! `chandlery plan`.
+
+use chandlery_host::api::NewDeployment;
+use chandlery_host::deployments::{Change, Planned};
+use chandlery_package::Manifest;
+use clap::Args;
+use owo_colors::OwoColorize as _;
+use reqwest::Method;
+use serde_json::{Map, Value};
+
+use crate::api::Context;
+use crate::failure::{Failure, Result};
+use crate::show;
+
+/// What is deployed, and how.
+#[derive(Args)]
+pub struct What {
+    /// The installed plugin: `namespace:name`, or only the name
+    pub plugin: String,
+    /// What to call the deployment; like the plugin, where nothing is said
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// A parameter; several may be set
+    #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_set)]
+    pub set: Vec<(String, Value)>,
+}
+
+/// Show a plan.
+#[derive(Args)]
+pub struct Plan {
+    #[command(flatten)]
+    what: What,
+    /// Show which parameters the plugin takes
+    #[arg(long)]
+    parameters: bool,
+}
+
+impl What {
+    /// What the host is asked.
+    pub fn request(&self) -> NewDeployment {
+        let parameters: Map<String, Value> = self.set.iter().cloned().collect();
+        NewDeployment { plugin: self.plugin.clone(), name: self.name.clone(), parameters: parameters.into() }
+    }
+}
+
+/// `port=9003` is a number, `name=x` a text: whatever reads as JSON is taken for it.
+fn parse_set(text: &str) -> std::result::Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    Ok((name.into(), value))
+}
+
+impl Plan {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        if self.parameters {
+            return parameters(context, &self.what.plugin).await;
+        }
+        let planned: Planned = context.host(Method::POST, "/api/v1/plans", self.what.request()).await?;
+        match context.settings.json {
+            true => show::json(planned),
+            false => print(&planned),
+        }
+        Ok(())
+    }
+}
+
+async fn parameters(context: &Context, plugin: &str) -> Result {
+    let manifest: Manifest = context.host(Method::GET, &format!("/api/v1/plugins/{plugin}/manifest"), ()).await?;
+    if context.settings.json {
+        show::json(manifest.schema());
+        return Ok(());
+    }
+    let field = |schema: &Value, name: &str| match schema.get(name) {
+        None => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let row = |(name, schema): (&String, &Value)| {
+        let default = match manifest.required.contains(name) {
+            true => "must be set".into(),
+            false => field(schema, "default"),
+        };
+        vec![name.clone(), field(schema, "type"), default, field(schema, "description")]
+    };
+    show::table(&["parameter", "type", "default", "description"], manifest.parameters.iter().map(row));
+    Ok(())
+}
+
+fn print(planned: &Planned) {
+    let Planned { deployment, target, release, plan, digest, changes, exists, .. } = planned;
+    anstream::println!("{} on target {}, by {}", deployment.bold(), target.bold(), release.bold());
+    let row = |workload: &chandlery_host::plan::Workload| {
+        let resources = &workload.resources;
+        let gpu = resources.gpu.as_ref().map_or("-".into(), |gpu| format!("{} × {}", gpu.count_per_replica, gpu.kinds.join("|")));
+        let ports: Vec<_> = workload.ports.iter().map(|port| format!("{} {}", port.name, port.number)).collect();
+        vec![
+            workload.name.clone(),
+            word(&workload.kind),
+            runtime(&workload.runtime),
+            workload.scale.replicas_min.to_string(),
+            format!("{}.{} cores", resources.cpu_millis / 1000, resources.cpu_millis % 1000 / 100),
+            format!("{} MiB", resources.memory_mib),
+            gpu,
+            ports.join(", "),
+        ]
+    };
+    let headings = ["workload", "kind", "runtime", ">replicas", ">cpu", ">memory", "gpu", "ports"];
+    show::table(&headings, plan.workloads.iter().map(row));
+    if *exists {
+        print_changes(changes);
+    }
+    for note in &plan.notes {
+        show::note(note);
+    }
+    show::note(format!("plan {digest}; nothing was done"));
+}
+
+fn print_changes(changes: &[Change]) {
+    if changes.is_empty() {
+        show::note("this is what runs: nothing would change");
+    }
+    for Change { path, before, after } in changes {
+        if let Some(before) = before {
+            anstream::println!("{} {path}: {before}", "-".red());
+        }
+        if let Some(after) = after {
+            anstream::println!("{} {path}: {after}", "+".green());
+        }
+    }
+}
+
+fn runtime(runtime: &chandlery_host::plan::Runtime) -> String {
+    use chandlery_host::plan::Runtime;
+    match runtime {
+        Runtime::Container(image) => image.clone(),
+        Runtime::Python(requirements) => format!("python: {}", requirements.join(", ")),
+        Runtime::Host => "host".into(),
+    }
+}
+
+/// The stable word of an enumeration's value.
+pub fn word(value: impl serde::Serialize) -> String {
+    match serde_json::json!(value) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// A failure of a deployment.
+pub fn failed(name: &str, detail: &str) -> Failure {
+    Failure::new("not-ready", "The deployment failed", format!("{name}: {detail}"))
+        .remedy(format!("`chandlery logs {name}` shows what it wrote; `chandlery remove {name}` clears it away"))
+}

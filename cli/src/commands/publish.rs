@@ -1,0 +1,123 @@
+//! `chandlery publish`: push the artifact and its signature, then ask the registry to accept the release.
+
+use std::path::PathBuf;
+
+use chandlery_package::artifact::{Artifact, MANIFEST_MEDIA_TYPE};
+use chandlery_package::signature::{SignedPayload, signature_tag};
+use chandlery_package::wire::{NewRelease, ReleaseRecord};
+use chandlery_package::{Component, Digest};
+use clap::Args;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference, RegistryOperation};
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+
+use crate::api::Context;
+use crate::failure::{Failure, Result};
+use crate::show;
+
+/// Publish a plugin.
+#[derive(Args)]
+pub struct Publish {
+    /// The component, from `chandlery build`
+    file: PathBuf,
+    /// The signing key; the one called like the namespace, where none is named
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+}
+
+impl Publish {
+    /// Does it. Whatever a crash leaves undone, the same command does again.
+    pub async fn run(self, context: &Context) -> Result {
+        let bytes = std::fs::read(&self.file).map_err(|error| Failure::of(format!("{}: {error}", self.file.display())))?;
+        let component = Component::parse(&bytes).map_err(|error| {
+            Failure::new("invalid-component", "The component was refused", error.to_string())
+                .remedy("build it with `chandlery build`")
+        })?;
+        let release = component.manifest.release();
+        let key = context.home.key(self.key.as_deref().unwrap_or(release.plugin.namespace.as_str()))?;
+        let artifact = Artifact::of_component(&component, bytes);
+        let digest = artifact.digest();
+        let signed = SignedPayload::sign(&key, &release.plugin, digest);
+
+        let spinner = show::spinner(format!("pushing {release}"));
+        let repository = Repository::open(context, &release.plugin.repository()).await?;
+        repository.push(&release.version.to_string(), &artifact).await?;
+        repository.push(&signature_tag(digest), &Artifact::of_signature(&signed)).await?;
+        spinner.set_message(format!("publishing {release}"));
+        let path = format!("/api/v1/plugins/{}/{}/releases", release.plugin.namespace, release.plugin.name);
+        let new = NewRelease { version: release.version.clone(), artifact: digest };
+        let record: ReleaseRecord = context.registry(Method::POST, &path, new).await?;
+        spinner.finish_and_clear();
+
+        if context.settings.json {
+            show::json(record);
+            return Ok(());
+        }
+        show::done(format!("{} is published", record.release));
+        show::check("artifact", &record.artifact.to_string());
+        show::check("signed", &format!("by {}", record.key.id()));
+        show::check("logged", &format!("entry {}, {}", record.log_index, record.published_at));
+        Ok(())
+    }
+}
+
+struct Repository {
+    client: Client,
+    registry: String,
+    name: String,
+}
+
+impl Repository {
+    async fn open(context: &Context, name: &str) -> Result<Self> {
+        let (account, token) = context.account()?;
+        let url = &context.settings.registry;
+        let (scheme, registry) = url.split_once("://").unwrap_or(("https", url));
+        let protocol = if scheme == "http" { ClientProtocol::Http } else { ClientProtocol::Https };
+        let client = Client::new(ClientConfig { protocol, ..ClientConfig::default() });
+        let this = Self { client, registry: registry.into(), name: name.into() };
+        let auth = RegistryAuth::Basic(account.to_string(), token);
+        let reference = this.reference("any");
+        this.client.auth(&reference, &auth, RegistryOperation::Push).await.map_err(refused)?;
+        Ok(this)
+    }
+
+    fn reference(&self, tag: &str) -> Reference {
+        Reference::with_tag(self.registry.clone(), self.name.clone(), tag.into())
+    }
+
+    async fn push(&self, tag: &str, artifact: &Artifact) -> Result {
+        let reference = self.reference(tag);
+        for blob in [&artifact.config, &artifact.layer] {
+            let digest = Digest::of(blob).to_string();
+            self.client.push_blob(&reference, blob.clone(), &digest).await.map_err(refused)?;
+        }
+        let media_type = HeaderValue::from_static(MANIFEST_MEDIA_TYPE);
+        let manifest = artifact.manifest.clone();
+        self.client.push_manifest_raw(&reference, manifest, media_type).await.map_err(refused)?;
+        Ok(())
+    }
+}
+
+/// An OCI error has a code, a message and, from our registry, the remedy.
+fn refused(error: OciDistributionError) -> Failure {
+    let OciDistributionError::RegistryError { envelope, .. } = &error else {
+        return match error {
+            OciDistributionError::RequestError(error) => Failure::away("registry", "its address", &error),
+            other => Failure::new("push-failed", "The push failed", other.to_string()),
+        };
+    };
+    let Some(first) = envelope.errors.first() else { return Failure::of(error.to_string()) };
+    let word = match first.code {
+        OciErrorCode::Unauthorized => "unauthenticated",
+        OciErrorCode::Denied => "forbidden",
+        _ => "push-failed",
+    };
+    let failure = Failure::new(word, "The registry refused", first.message.clone());
+    match first.detail.as_str() {
+        Some(remedy) => failure.remedy(remedy),
+        None => failure,
+    }
+}

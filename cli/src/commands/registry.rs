@@ -1,0 +1,96 @@
+//! `chandlery registry serve`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use chandlery_registry::Settings;
+use clap::{Args, Subcommand};
+use tokio::net::TcpListener;
+
+use crate::api::REGISTRY_LISTEN;
+use crate::failure::{Failure, Result};
+use crate::show;
+
+/// Run the marketplace's server.
+#[derive(Subcommand)]
+pub enum Registry {
+    /// Serve a registry until it is told to stop
+    Serve(Serve),
+}
+
+/// Serve a registry.
+#[derive(Args)]
+pub struct Serve {
+    /// Where it keeps everything
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Where it listens
+    #[arg(long, value_name = "ADDR", default_value = REGISTRY_LISTEN)]
+    listen: SocketAddr,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// What a registry's operator decides.
+#[derive(Args, Clone)]
+pub struct Terms {
+    /// What the transparency log is called: a name under a domain of yours, which never changes
+    #[arg(long, value_name = "NAME", default_value = "chandlery.localhost/log")]
+    pub origin: String,
+    /// How many days an earning stays on hold
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    pub hold_days: u32,
+}
+
+impl Registry {
+    /// Does it.
+    pub async fn run(self) -> Result {
+        let Self::Serve(serve) = self;
+        let (registry, listener, address) = open(&serve.data, serve.listen, &serve.terms).await?;
+        announce(&serve.data, address);
+        Ok(chandlery_registry::serve(registry, listener, stopped()).await?)
+    }
+}
+
+/// Opens a registry and its listener.
+pub async fn open(
+    data: &Path,
+    listen: SocketAddr,
+    terms: &Terms,
+) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
+    let settings = Settings {
+        data: data.to_owned(),
+        listen,
+        origin: terms.origin.clone(),
+        hold_days: terms.hold_days,
+    };
+    let registry = chandlery_registry::Registry::open(&settings).await?;
+    let (listener, address) = bind(listen).await?;
+    Ok((registry, listener, address))
+}
+
+/// Says where the registry is and who may operate it.
+pub fn announce(data: &Path, address: SocketAddr) {
+    show::done(format!("registry at http://{address}"));
+    show::note(format!("log in as 'operator' with the password in {}", data.join("operator.password").display()));
+}
+
+/// A listener, or what stands in its way.
+pub async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let taken = |error: std::io::Error| {
+        Failure::new("no-port", "Cannot listen", format!("{listen}: {error}")).remedy("choose another with --listen")
+    };
+    let listener = TcpListener::bind(listen).await.map_err(taken)?;
+    let address = listener.local_addr().map_err(taken)?;
+    Ok((listener, address))
+}
+
+/// Completes when the process is asked to stop.
+pub async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,62 @@
+//! `chandlery status`.
+
+use chandlery_host::deployments::Deployment;
+use chandlery_package::wire::Page;
+use clap::Args;
+use owo_colors::OwoColorize as _;
+use reqwest::Method;
+
+use super::plan::word;
+use crate::api::Context;
+use crate::failure::Result;
+use crate::show;
+
+/// Show deployments.
+#[derive(Args)]
+pub struct Status {
+    /// Only this one
+    name: Option<String>,
+}
+
+impl Status {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        let deployments = match &self.name {
+            Some(name) => vec![context.host(Method::GET, &format!("/api/v1/deployments/{name}"), ()).await?],
+            None => {
+                let page: Page<Deployment> = context.host(Method::GET, "/api/v1/deployments", ()).await?;
+                page.items
+            }
+        };
+        if context.settings.json {
+            show::json(&deployments);
+            return Ok(());
+        }
+        if deployments.is_empty() {
+            show::note("nothing is deployed; `chandlery deploy PLUGIN` does it");
+        }
+        deployments.iter().for_each(print);
+        Ok(())
+    }
+}
+
+fn print(deployment: &Deployment) {
+    let Deployment { name, target, release, revision, health, .. } = deployment;
+    anstream::println!("{} is {} on {target}: {release}, revision {revision}", name.bold(), word(health).bold());
+    let rows = deployment.replicas.iter().map(|replica| {
+        let addresses: Vec<_> = replica.addresses.values().cloned().collect();
+        let pid = replica.pid.map(|pid| pid.to_string()).unwrap_or_default();
+        vec![
+            format!("{}-{}", replica.workload, replica.index),
+            word(replica.state),
+            addresses.join(", "),
+            pid,
+            replica.restarts.to_string(),
+            replica.detail.clone(),
+        ]
+    });
+    show::table(&["replica", "state", "address", ">process", ">restarts", "detail"], rows);
+    show::check("plan", &deployment.plan_digest.to_string());
+    show::check("component", &deployment.component.to_string());
+    show::check("signed artifact", &format!("{}, log entry {}", deployment.artifact, deployment.log_index));
+}

@@ -1,0 +1,84 @@
+//! `chandlery up`: a registry and a host for one machine, in one process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chandlery_host::Settings;
+use chandlery_package::Namespace;
+use chandlery_registry::accounts;
+use clap::Args;
+
+use super::host::read_token;
+use super::registry::{self, Terms, bind, stopped};
+use crate::api::{Context, HOST_LISTEN, REGISTRY_LISTEN};
+use crate::failure::{Failure, Result};
+use crate::home::write_private;
+use crate::show;
+
+/// The registry's account that this machine's usage is counted for.
+const HOST_ACCOUNT: &str = "this-machine";
+
+/// Run a registry and a host together.
+#[derive(Args)]
+pub struct Up {
+    /// Where they keep everything; the user's own folder, where none is named
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where the registry listens
+    #[arg(long, value_name = "ADDR", default_value = REGISTRY_LISTEN)]
+    registry_listen: SocketAddr,
+    /// Where the host listens
+    #[arg(long, value_name = "ADDR", default_value = HOST_LISTEN)]
+    host_listen: SocketAddr,
+    /// How often usage is metered and sent
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    meter_seconds: u64,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+impl Up {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        let (registry_data, host_data) = match &self.data {
+            Some(data) => (data.join("registry"), data.join("host")),
+            None => (context.home.path("registry"), context.host_data()),
+        };
+        let (registry, listener, address) = registry::open(&registry_data, self.registry_listen, &self.terms).await?;
+        let token = host_account(&registry, &host_data.join("registry.token")).await?;
+        let settings = Settings {
+            data: host_data,
+            registry: Some(format!("http://{address}")),
+            registry_token: Some(token),
+            meter_every: Duration::from_secs(self.meter_seconds.max(1)),
+        };
+        let host = chandlery_host::Host::open(&settings).await?;
+        let (host_listener, host_address) = bind(self.host_listen).await?;
+
+        registry::announce(&registry_data, address);
+        show::done(format!("host at http://{host_address}"));
+        show::note(format!("payout dashboard at http://{address}/dashboard; Ctrl-C stops both, deployments go on"));
+        let serve_registry = chandlery_registry::serve(registry, listener, stopped());
+        let serve_host = chandlery_host::serve(host, &settings, host_listener, stopped());
+        let (registry, host) = tokio::join!(serve_registry, serve_host);
+        registry?;
+        Ok(host?)
+    }
+}
+
+/// The token of this machine's account, made the first time. It is written down before it is used.
+async fn host_account(registry: &chandlery_registry::Registry, path: &std::path::Path) -> Result<String> {
+    if path.exists() {
+        return read_token(path);
+    }
+    let name: Namespace = HOST_ACCOUNT.parse().map_err(|error| Failure::of(format!("{error}")))?;
+    let password = uuid::Uuid::new_v4().to_string();
+    match accounts::register(&registry.db, &name, &password).await {
+        Ok(()) | Err(chandlery_registry::Error::Conflict(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let token = accounts::issue_token(&registry.db, &name, None).await?;
+    write_private(path, &token)?;
+    Ok(token)
+}

@@ -1,0 +1,39 @@
+//! `chandlery verify`.
+
+use chandlery_host::api::Event;
+use clap::Args;
+
+use crate::api::Context;
+use crate::failure::Result;
+use crate::show;
+
+/// Check everything that is installed again.
+#[derive(Args)]
+pub struct Verify {}
+
+impl Verify {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        let json = context.settings.json;
+        let mut verified = Vec::new();
+        context
+            .follow_host("/api/v1/verify", (), |event| {
+                match event {
+                    Event::Passed(passed) if !json => show::check(&passed.check, &passed.found),
+                    Event::Verified(releases) => verified = releases,
+                    Event::Refused(problem) => return Err(problem.into()),
+                    Event::Passed(_) | Event::Installed(_) => {}
+                }
+                Ok(())
+            })
+            .await?;
+        match json {
+            true => show::json(&verified),
+            false => {
+                let names: Vec<_> = verified.iter().map(ToString::to_string).collect();
+                show::done(format!("{} installed, each as it was published: {}", verified.len(), names.join(", ")));
+            }
+        }
+        Ok(())
+    }
+}

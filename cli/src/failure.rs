@@ -1,0 +1,90 @@
+//! How a command ends when it does not do what it was asked: what happened, why, what to do next, and an exit code.
+
+use std::process::ExitCode;
+
+use chandlery_package::wire::Problem;
+use owo_colors::OwoColorize as _;
+
+/// What a command comes to.
+pub type Result<T = ()> = std::result::Result<T, Failure>;
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure(Problem);
+
+impl Failure {
+    /// A failure of this machine's own.
+    pub fn of(detail: impl Into<String>) -> Self {
+        Self::new("failed", "Failed", detail)
+    }
+
+    /// A failure with its stable word.
+    pub fn new(word: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self(Problem { r#type: word.into(), title: title.into(), status: 0, detail: detail.into(), remedy: None })
+    }
+
+    /// Says what to do next.
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.0.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Nothing answers there.
+    pub fn away(what: &str, url: &str, error: &reqwest::Error) -> Self {
+        let cause = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        let cause = cause.last().map(ToString::to_string).unwrap_or_default();
+        Self::new("away", "Cannot be reached", format!("the {what} at {url} does not answer: {cause}"))
+            .remedy(format!("is it running? `chandlery up` starts one; another is named by --{what} URL"))
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self.0.r#type.as_str() {
+            "digest-mismatch" | "signature-refused" | "untrusted-signature" | "unsigned" | "log-forked"
+            | "log-refused" | "log-differs" | "log-key-changed" | "manifest-mismatch" | "invalid-component"
+            | "invalid-artifact" => 3,
+            "away" | "registry-away" => 4,
+            "unauthenticated" | "forbidden" => 5,
+            "not-found" | "no-release" | "not-installed" | "no-deployment" => 6,
+            _ => 1,
+        }
+    }
+
+    /// Tells it on standard error, and gives the exit code.
+    pub fn report(&self, json: bool) -> ExitCode {
+        let Problem { r#type, title, detail, remedy, .. } = &self.0;
+        if json {
+            eprintln!("{}", serde_json::json!(self.0));
+        } else {
+            anstream::eprintln!("{} {title}: {detail} {}", "error:".red().bold(), format!("[{type}]").dimmed());
+            if let Some(remedy) = remedy {
+                anstream::eprintln!("{}  {remedy}", "  try:".cyan().bold());
+            }
+        }
+        ExitCode::from(self.exit_code())
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<chandlery_registry::Error> for Failure {
+    fn from(error: chandlery_registry::Error) -> Self {
+        // In its own process an operator may read what failed inside.
+        Self(Problem { detail: error.to_string(), ..error.problem() })
+    }
+}
+
+impl From<chandlery_host::Error> for Failure {
+    fn from(error: chandlery_host::Error) -> Self {
+        Self(error.problem())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::of(error.to_string())
+    }
+}

@@ -1,0 +1,118 @@
+//! What the command line keeps for its user: tokens and signing keys, in `$CHANDLERY_HOME` or `~/.chandlery`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use chandlery_package::{Namespace, PrivateKey};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Result};
+
+/// The folder.
+pub struct Home(PathBuf);
+
+/// The accounts that are logged in, for each registry.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Credentials {
+    #[serde(default)]
+    registry: BTreeMap<String, Accounts>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Accounts {
+    /// The one that logged in last.
+    current: Option<Namespace>,
+    #[serde(default)]
+    tokens: BTreeMap<Namespace, String>,
+}
+
+impl Home {
+    /// Where it is.
+    pub fn find() -> Result<Self> {
+        if let Some(path) = std::env::var_os("CHANDLERY_HOME") {
+            return Ok(Self(path.into()));
+        }
+        let home = std::env::home_dir()
+            .ok_or_else(|| Failure::of("there is no home directory").remedy("set CHANDLERY_HOME to a folder"))?;
+        Ok(Self(home.join(".chandlery")))
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Remembers an account's token and makes the account the current one.
+    pub fn log_in(&self, registry: &str, account: &Namespace, token: &str) -> Result {
+        let mut credentials = self.credentials()?;
+        let accounts = credentials.registry.entry(registry.into()).or_default();
+        accounts.current = Some(account.clone());
+        accounts.tokens.insert(account.clone(), token.into());
+        let text = toml::to_string(&credentials).map_err(|error| Failure::of(error.to_string()))?;
+        write_private(&self.path("credentials.toml"), &text)
+    }
+
+    /// The token of an account or, where none is named, of the current one.
+    pub fn token(&self, registry: &str, account: Option<&Namespace>) -> Result<Option<(Namespace, String)>> {
+        let credentials = self.credentials()?;
+        let Some(accounts) = credentials.registry.get(registry) else { return Ok(None) };
+        let account = account.or(accounts.current.as_ref());
+        Ok(account.and_then(|account| Some((account.clone(), accounts.tokens.get(account)?.clone()))))
+    }
+
+    fn credentials(&self) -> Result<Credentials> {
+        let path = self.path("credentials.toml");
+        match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                Failure::of(format!("{}: {error}", path.display())).remedy("remove the file and log in again")
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Credentials::default()),
+            Err(error) => Err(Failure::of(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    /// Where a signing key is.
+    pub fn key_path(&self, name: &str) -> PathBuf {
+        self.path("keys").join(format!("{name}.pem"))
+    }
+
+    /// Makes a new signing key; never writes over one.
+    pub fn new_key(&self, name: &str) -> Result<PrivateKey> {
+        let path = self.key_path(name);
+        if path.exists() {
+            let problem = format!("there is a key '{name}' already, at {}", path.display());
+            return Err(Failure::new("key-exists", "The key exists", problem).remedy("choose another name"));
+        }
+        let key = PrivateKey::generate();
+        let pem = key.to_pem().map_err(|error| Failure::of(error.to_string()))?;
+        write_private(&path, &pem)?;
+        fs::write(path.with_extension("pub"), key.public().to_string())?;
+        Ok(key)
+    }
+
+    /// Reads a signing key.
+    pub fn key(&self, name: &str) -> Result<PrivateKey> {
+        let path = self.key_path(name);
+        let pem = fs::read_to_string(&path).map_err(|error| {
+            Failure::new("no-key", "No signing key", format!("{}: {error}", path.display()))
+                .remedy(format!("make one with `chandlery keys new {name}`"))
+        })?;
+        PrivateKey::from_pem(&pem).map_err(|error| Failure::of(format!("{}: {error}", path.display())))
+    }
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+pub fn write_private(path: &Path, text: &str) -> Result {
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let draft = path.with_extension("draft");
+    let mut file = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    Ok(())
+}

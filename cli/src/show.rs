@@ -1,0 +1,66 @@
+//! What people see: tables, checks, and something that moves while they wait.
+
+use std::time::Duration;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use indicatif::{ProgressBar, ProgressStyle};
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+/// Prints a value as JSON.
+pub fn json(value: impl Serialize) {
+    println!("{}", serde_json::json!(value));
+}
+
+/// Prints that something is done.
+pub fn done(what: impl AsRef<str>) {
+    anstream::println!("{} {}", "✓".green().bold(), what.as_ref());
+}
+
+/// Prints a check that was passed.
+pub fn check(name: &str, found: &str) {
+    anstream::println!("{} {name:<18} {}", "✓".green().bold(), found.dimmed());
+}
+
+/// Prints something worth knowing.
+pub fn note(what: impl AsRef<str>) {
+    anstream::println!("{} {}", "·".cyan(), what.as_ref());
+}
+
+/// A table with these headings; those that begin with `>` are of numbers.
+pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings.iter().map(|heading| Cell::new(heading.trim_start_matches('>'))));
+    for row in rows {
+        table.add_row(row);
+    }
+    for (index, heading) in headings.iter().enumerate() {
+        if let (true, Some(column)) = (heading.starts_with('>'), table.column_mut(index)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    println!("{table}");
+}
+
+/// A line that moves while something takes its time; nothing where nobody watches.
+pub fn spinner(message: impl Into<String>) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed:.dim}") {
+        bar.set_style(style);
+    }
+    bar.set_message(message.into());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// A span of milliseconds, for people.
+pub fn duration(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        0..60 => format!("{}.{:03} s", seconds, millis % 1000),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
