@@ -23,10 +23,23 @@ pub const HOST_LISTEN: &str = "127.0.0.1:7700";
 #[derive(Args)]
 pub struct Settings {
     /// The registry's address
-    #[arg(long, global = true, env = "CHANDLERY_REGISTRY", value_name = "URL", default_value = "http://127.0.0.1:7600", hide_default_value = false)]
+    #[arg(
+        long,
+        global = true,
+        env = "CHANDLERY_REGISTRY",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7600",
+        hide_default_value = false
+    )]
     pub registry: String,
     /// The host's address
-    #[arg(long, global = true, env = "CHANDLERY_HOST", value_name = "URL", default_value = "http://127.0.0.1:7700")]
+    #[arg(
+        long,
+        global = true,
+        env = "CHANDLERY_HOST",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7700"
+    )]
     pub host: String,
     /// Which of the accounts that are logged in; the last one, where none is named
     #[arg(long, global = true, env = "CHANDLERY_ACCOUNT", value_name = "NAME")]
@@ -58,9 +71,17 @@ impl Context {
     pub fn account(&self) -> Result<(Namespace, String)> {
         let found = self.home.token(&self.settings.registry, self.settings.account.as_ref())?;
         found.ok_or_else(|| {
-            let who = self.settings.account.as_ref().map_or("no account".into(), |name| format!("account '{name}' not"));
-            Failure::new("unauthenticated", "Log in first", format!("{who} logged in at {}", self.settings.registry))
-                .remedy("run `chandlery login NAME`, or `chandlery register NAME` to open an account")
+            let who = self
+                .settings
+                .account
+                .as_ref()
+                .map_or("no account".into(), |name| format!("account '{name}' not"));
+            Failure::new(
+                "unauthenticated",
+                "Log in first",
+                format!("{who} logged in at {}", self.settings.registry),
+            )
+            .remedy("run `chandlery login NAME`, or `chandlery register NAME` to open an account")
         })
     }
 
@@ -71,7 +92,12 @@ impl Context {
     }
 
     /// Asks the registry, or tells it something, as the account.
-    pub async fn registry<T: DeserializeOwned>(&self, method: Method, path: &str, body: impl Serialize) -> Result<T> {
+    pub async fn registry<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Serialize,
+    ) -> Result<T> {
         read(self.send_as_account(method, path, body).await?).await
     }
 
@@ -94,7 +120,8 @@ impl Context {
 
     async fn send_as_account(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
         let (_, token) = self.account()?;
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.settings.registry)).bearer_auth(token);
+        let mut request =
+            self.http.request(method.clone(), format!("{}{path}", self.settings.registry)).bearer_auth(token);
         if method != Method::GET {
             request = request.json(&body);
         }
@@ -107,21 +134,34 @@ impl Context {
     }
 
     /// Asks the host, or tells it something.
-    pub async fn host<T: DeserializeOwned>(&self, method: Method, path: &str, body: impl Serialize) -> Result<T> {
+    pub async fn host<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Serialize,
+    ) -> Result<T> {
         read(self.send_to_host(method, path, body).await?).await
     }
 
     /// Has the host do something, told of each event.
-    pub async fn follow_host(&self, path: &str, body: impl Serialize, mut on: impl FnMut(Event) -> Result) -> Result {
+    pub async fn follow_host(
+        &self,
+        path: &str,
+        body: impl Serialize,
+        mut on: impl FnMut(Event) -> Result,
+    ) -> Result {
         let response = self.send_to_host(Method::POST, path, body).await?;
         let mut stream = response.bytes_stream();
         let mut pending = Vec::new();
         while let Some(chunk) = stream.next().await {
-            pending.extend_from_slice(&chunk.map_err(|error| Failure::of(format!("the host broke off: {error}")))?);
+            pending.extend_from_slice(
+                &chunk.map_err(|error| Failure::of(format!("the host broke off: {error}")))?,
+            );
             while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = pending.drain(..=end).collect();
                 let event = serde_json::from_slice(&line);
-                on(event.map_err(|error| Failure::of(format!("the host's answer cannot be read: {error}")))?)?;
+                on(event
+                    .map_err(|error| Failure::of(format!("the host's answer cannot be read: {error}")))?)?;
             }
         }
         Ok(())
@@ -129,7 +169,8 @@ impl Context {
 
     async fn send_to_host(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
         let url = &self.settings.host;
-        let mut request = self.http.request(method.clone(), format!("{url}{path}")).bearer_auth(self.host_token()?);
+        let mut request =
+            self.http.request(method.clone(), format!("{url}{path}")).bearer_auth(self.host_token()?);
         if method != Method::GET {
             request = request.json(&body);
         }

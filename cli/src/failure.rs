@@ -20,7 +20,13 @@ impl Failure {
 
     /// A failure with its stable word.
     pub fn new(word: &str, title: &str, detail: impl Into<String>) -> Self {
-        Self(Problem { r#type: word.into(), title: title.into(), status: 0, detail: detail.into(), remedy: None })
+        Self(Problem {
+            r#type: word.into(),
+            title: title.into(),
+            status: 0,
+            detail: detail.into(),
+            remedy: None,
+        })
     }
 
     /// Says what to do next.
@@ -39,8 +45,16 @@ impl Failure {
 
     fn exit_code(&self) -> u8 {
         match self.0.r#type.as_str() {
-            "digest-mismatch" | "signature-refused" | "untrusted-signature" | "unsigned" | "log-forked"
-            | "log-refused" | "log-differs" | "log-key-changed" | "manifest-mismatch" | "invalid-component"
+            "digest-mismatch"
+            | "signature-refused"
+            | "untrusted-signature"
+            | "unsigned"
+            | "log-forked"
+            | "log-refused"
+            | "log-differs"
+            | "log-key-changed"
+            | "manifest-mismatch"
+            | "invalid-component"
             | "invalid-artifact" => 3,
             "away" | "registry-away" => 4,
             "unauthenticated" | "forbidden" => 5,
@@ -55,7 +69,11 @@ impl Failure {
         if json {
             eprintln!("{}", serde_json::json!(self.0));
         } else {
-            anstream::eprintln!("{} {title}: {detail} {}", "error:".red().bold(), format!("[{type}]").dimmed());
+            anstream::eprintln!(
+                "{} {title}: {detail} {}",
+                "error:".red().bold(),
+                format!("[{type}]").dimmed()
+            );
             if let Some(remedy) = remedy {
                 anstream::eprintln!("{}  {remedy}", "  try:".cyan().bold());
             }

@@ -35,8 +35,9 @@ impl Home {
         if let Some(path) = std::env::var_os("CHANDLERY_HOME") {
             return Ok(Self(path.into()));
         }
-        let home = std::env::home_dir()
-            .ok_or_else(|| Failure::of("there is no home directory").remedy("set CHANDLERY_HOME to a folder"))?;
+        let home = std::env::home_dir().ok_or_else(|| {
+            Failure::of("there is no home directory").remedy("set CHANDLERY_HOME to a folder")
+        })?;
         Ok(Self(home.join(".chandlery")))
     }
 

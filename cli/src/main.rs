@@ -80,13 +80,16 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("CHANDLERY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info"));
+    let filter =
+        EnvFilter::try_from_env("CHANDLERY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     // Fails only where one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return failure::Failure::of(format!("the runtime could not be started: {error}")).report(false),
+        Err(error) => {
+            return failure::Failure::of(format!("the runtime could not be started: {error}")).report(false);
+        }
     };
     let json = cli.settings.json;
     match runtime.block_on(run(cli)) {

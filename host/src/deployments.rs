@@ -163,7 +163,12 @@ impl Deployments {
     }
 
     /// Records what should run; the loop makes it so. The same again changes nothing.
-    pub async fn deploy(&self, plugin: &str, name: Option<&str>, parameters: &Value) -> Result<Deployment, Error> {
+    pub async fn deploy(
+        &self,
+        plugin: &str,
+        name: Option<&str>,
+        parameters: &Value,
+    ) -> Result<Deployment, Error> {
         let locked = self.installs.find(plugin).await?;
         let (planned, request) = self.plan_locked(&locked, name, parameters).await?;
         let now = Timestamp::now().to_string();
@@ -254,7 +259,9 @@ impl Deployments {
                         .await?;
                 }
                 Ok(_) => {}
-                Err(error) => tracing::error!(%error, deployment = row.name, "a deployment could not be reconciled"),
+                Err(error) => {
+                    tracing::error!(%error, deployment = row.name, "a deployment could not be reconciled")
+                }
             }
         }
         Ok(())
@@ -265,7 +272,10 @@ impl Deployments {
     }
 
     async fn find_row(&self, name: &str) -> Result<Option<Row>, Error> {
-        Ok(sqlx::query_as("select * from deployments where name = $1").bind(name).fetch_optional(&self.db).await?)
+        Ok(sqlx::query_as("select * from deployments where name = $1")
+            .bind(name)
+            .fetch_optional(&self.db)
+            .await?)
     }
 
     async fn read(&self, row: Row) -> Result<Deployment, Error> {
@@ -306,7 +316,8 @@ impl Row {
 fn health(desired: &Desired, replicas: &[Replica]) -> Health {
     let wanted: u32 = desired.plan.workloads.iter().map(|workload| workload.scale.replicas_min).sum();
     let current: Vec<_> = replicas.iter().filter(|replica| replica.revision == desired.revision).collect();
-    let all = |state| current.len() == wanted as usize && current.iter().all(|replica| replica.state == state);
+    let all =
+        |state| current.len() == wanted as usize && current.iter().all(|replica| replica.state == state);
     let any = |state| current.iter().any(|replica| replica.state == state);
     let done = |replica: &&Replica| matches!(replica.state, ReplicaState::Ready | ReplicaState::Succeeded);
     match desired.removing {

@@ -86,7 +86,11 @@ pub trait Engine: Send + Sync {
     fn observe(&self, deployment: &str) -> impl Future<Output = Result<Vec<Replica>, Error>> + Send;
 
     /// The last lines that a deployment's replicas wrote, each file's after its name.
-    fn logs(&self, deployment: &str, lines: usize) -> impl Future<Output = Result<Vec<LogTail>, Error>> + Send;
+    fn logs(
+        &self,
+        deployment: &str,
+        lines: usize,
+    ) -> impl Future<Output = Result<Vec<LogTail>, Error>> + Send;
 }
 
 /// The end of one log.

@@ -210,9 +210,8 @@ impl Error {
     /// The HTTP status, a stable word, a title and a remedy.
     fn kind(&self) -> (StatusCode, &'static str, &'static str, Option<&'static str>) {
         use StatusCode as S;
-        const DISTRUST: Option<&str> = Some(
-            "nothing was installed; do not use this registry before its operator has explained it",
-        );
+        const DISTRUST: Option<&str> =
+            Some("nothing was installed; do not use this registry before its operator has explained it");
         match self {
             Self::Unauthenticated => (
                 S::UNAUTHORIZED,
@@ -256,9 +255,7 @@ impl Error {
                 (S::CONFLICT, "log-forked", "The registry has rewritten its history", DISTRUST)
             }
             Self::Log(_) => (S::CONFLICT, "log-refused", "The log was not believed", DISTRUST),
-            Self::LogDiffers { .. } => {
-                (S::CONFLICT, "log-differs", "The log says something else", DISTRUST)
-            }
+            Self::LogDiffers { .. } => (S::CONFLICT, "log-differs", "The log says something else", DISTRUST),
             Self::Signature { .. } | Self::Unsigned(_) => {
                 (S::CONFLICT, "signature-refused", "The signature was refused", DISTRUST)
             }
@@ -274,9 +271,7 @@ impl Error {
                 "The component was refused",
                 Some("nothing was installed; a newer chandlery may know its contract"),
             ),
-            Self::ManifestMismatch { .. } => {
-                (S::CONFLICT, "manifest-mismatch", "Another release", DISTRUST)
-            }
+            Self::ManifestMismatch { .. } => (S::CONFLICT, "manifest-mismatch", "Another release", DISTRUST),
             Self::Parameters { .. } => (
                 S::UNPROCESSABLE_ENTITY,
                 "invalid-parameters",

@@ -83,7 +83,12 @@ impl Installs {
     }
 
     /// Compiles the component and stores its bytes. A component that is stored but not locked is never run.
-    async fn load(&self, component: Component, bytes: Vec<u8>, progress: Progress<'_>) -> Result<Component, Error> {
+    async fn load(
+        &self,
+        component: Component,
+        bytes: Vec<u8>,
+        progress: Progress<'_>,
+    ) -> Result<Component, Error> {
         let (sandbox, path) = (self.sandbox.clone(), self.component_path(component.digest));
         let started = std::time::Instant::now();
         let component = blocking(move || {
@@ -92,7 +97,8 @@ impl Installs {
             Ok(component)
         })
         .await?;
-        let found = format!("in {} ms; it may {}", started.elapsed().as_millis(), permissions_in_words(&component));
+        let found =
+            format!("in {} ms; it may {}", started.elapsed().as_millis(), permissions_in_words(&component));
         progress(Passed { check: "compiled".into(), found });
         Ok(component)
     }
@@ -115,7 +121,8 @@ impl Installs {
             [] => Err(Error::NotInstalled(name.into())),
             [one] => Ok((*one).clone()),
             several => {
-                let found: Vec<PluginId> = several.iter().map(|locked| locked.release.plugin.clone()).collect();
+                let found: Vec<PluginId> =
+                    several.iter().map(|locked| locked.release.plugin.clone()).collect();
                 Err(Error::Ambiguous { name: name.into(), found })
             }
         }
@@ -137,7 +144,11 @@ impl Installs {
     }
 
     /// Checks the whole chain of everything that is installed again, against the registry as it is now.
-    pub async fn verify(&self, client: &RegistryClient, progress: Progress<'_>) -> Result<Vec<Release>, Error> {
+    pub async fn verify(
+        &self,
+        client: &RegistryClient,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Release>, Error> {
         let _held = self.lock.lock().await;
         let mut lock = Lock::read(&self.lock_path())?;
         let mut verified = Vec::new();
@@ -168,7 +179,11 @@ impl Installs {
     }
 }
 
-fn read_component(path: &std::path::Path, release: &Release, expected: Digest) -> Result<(Component, Vec<u8>), Error> {
+fn read_component(
+    path: &std::path::Path,
+    release: &Release,
+    expected: Digest,
+) -> Result<(Component, Vec<u8>), Error> {
     let bytes = std::fs::read(path).map_err(Error::system(path.display().to_string()))?;
     let found = Digest::of(&bytes);
     if found != expected {

@@ -62,7 +62,8 @@ impl Host {
         let installs = Installs::open(data.clone(), sandbox.clone())?;
         let local = Local::open(&data.join("local"), db.clone()).await?;
         let registry = settings.registry.as_deref();
-        let registry = registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
+        let registry =
+            registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
         Ok(Self {
             deployments: Deployments::new(db.clone(), sandbox, installs.clone(), local),
             token: read_or_make_token(&data.join("host.token"))?,

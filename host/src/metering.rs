@@ -96,7 +96,10 @@ pub async fn send(db: &SqlitePool, registry: &RegistryClient) -> Result<(), Erro
         let receipt = registry.send_usage(&events).await?;
         let mut write = db.begin_with("begin immediate").await?;
         for (id, _) in &rows {
-            sqlx::query("update usage_events set sent = 1 where id = $1").bind(id).execute(&mut *write).await?;
+            sqlx::query("update usage_events set sent = 1 where id = $1")
+                .bind(id)
+                .execute(&mut *write)
+                .await?;
         }
         for refused in &receipt.refused {
             tracing::error!(event = %refused.id, reason = refused.reason, "the registry refused usage");

@@ -348,7 +348,9 @@ impl Workload {
     fn check_scale(&self) -> Result<(), String> {
         let Scale { replicas_min, replicas_max, nodes_per_replica, .. } = self.scale;
         if replicas_min > replicas_max || replicas_max == 0 || replicas_max > REPLICAS_MAX {
-            return Err(format!("{replicas_min} to {replicas_max} replicas; allowed are 0 to {REPLICAS_MAX}"));
+            return Err(format!(
+                "{replicas_min} to {replicas_max} replicas; allowed are 0 to {REPLICAS_MAX}"
+            ));
         }
         if nodes_per_replica == 0 {
             return Err("a replica has at least one node".into());
@@ -385,7 +387,13 @@ pub(crate) mod tests {
             command: vec!["sleep".into(), "1".into()],
             env: vec![EnvVar { name: "PORT".into(), value: EnvValue::Port("http".into()) }],
             resources: Resources { cpu_millis: 100, memory_mib: 64, gpu: None, scratch_mib: 0 },
-            scale: Scale { replicas_min: 1, replicas_max: 1, target: None, nodes_per_replica: 1, spot_ok: false },
+            scale: Scale {
+                replicas_min: 1,
+                replicas_max: 1,
+                target: None,
+                nodes_per_replica: 1,
+                spot_ok: false,
+            },
             ports: vec![Port { name: "http".into(), number: 80, protocol: Protocol::Http }],
             readiness: None,
             volumes: Vec::new(),

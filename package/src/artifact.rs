@@ -91,9 +91,10 @@ impl ImageManifest {
     /// Every signature that this manifest, found under a `.sig` tag, points to: its payload's descriptor and the
     /// signature in base64.
     pub fn signatures(&self) -> impl Iterator<Item = (&Descriptor, &str)> {
-        self.layers.iter().filter(|layer| layer.media_type == PAYLOAD_MEDIA_TYPE).filter_map(|layer| {
-            Some((layer, layer.annotations.get(SIGNATURE_ANNOTATION)?.as_str()?))
-        })
+        self.layers
+            .iter()
+            .filter(|layer| layer.media_type == PAYLOAD_MEDIA_TYPE)
+            .filter_map(|layer| Some((layer, layer.annotations.get(SIGNATURE_ANNOTATION)?.as_str()?)))
     }
 }
 

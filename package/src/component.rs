@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use semver::Version;
 use wasm_encoder::{ComponentSection as _, CustomSection};
 use wasm_metadata::AddMetadataField;
-use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds, Validator, WasmFeatures};
 
 use crate::{Digest, Kind, Manifest, ManifestError};
 
@@ -121,7 +121,11 @@ impl<'a> Outline<'a> {
                 Payload::End(_) => depth -= 1,
                 Payload::ComponentImportSection(section) if depth == 0 => {
                     for import in section {
-                        outline.imports.insert(import.map_err(invalid)?.name.name.to_owned());
+                        let import = import.map_err(invalid)?;
+                        // The name of a type that is known already gives nothing.
+                        if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                            outline.imports.insert(import.name.name.to_owned());
+                        }
                     }
                 }
                 Payload::ComponentExportSection(section) if depth == 0 => {

@@ -70,8 +70,7 @@ pub struct Manifest {
 impl Manifest {
     /// Reads `chandlery.toml`.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
-        let manifest: Self =
-            toml::from_str(text).map_err(|error| ManifestError::Shape(error.to_string()))?;
+        let manifest: Self = toml::from_str(text).map_err(|error| ManifestError::Shape(error.to_string()))?;
         manifest.checked()
     }
 
@@ -141,7 +140,9 @@ pub(crate) mod tests {
     #[test]
     fn mistakes_are_named() {
         let typo = EXAMPLE.replace("title", "titel");
-        assert!(matches!(Manifest::from_toml(&typo), Err(ManifestError::Shape(text)) if text.contains("titel")));
+        assert!(
+            matches!(Manifest::from_toml(&typo), Err(ManifestError::Shape(text)) if text.contains("titel"))
+        );
         let schema = EXAMPLE.replace("\"integer\"", "\"whole number\"");
         assert!(matches!(Manifest::from_toml(&schema), Err(ManifestError::Parameters(_))));
         let required = EXAMPLE.replace("license", "required = [\"model\"]\nlicense");

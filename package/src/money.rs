@@ -182,7 +182,18 @@ mod tests {
         assert_eq!("100 USD".parse(), Ok(usd(10_000)));
         assert_eq!("-0.05 USD".parse(), Ok(usd(-5)));
         assert_eq!("7 JPY".parse(), Ok(Money::new(7, Currency::Jpy)));
-        for text in ["1.5 USD", "1.005 USD", "1. USD", ".5 USD", "1,000 USD", "USD", "1 XYZ", "7.00 JPY", "--1 USD", "+1 USD"] {
+        for text in [
+            "1.5 USD",
+            "1.005 USD",
+            "1. USD",
+            ".5 USD",
+            "1,000 USD",
+            "USD",
+            "1 XYZ",
+            "7.00 JPY",
+            "--1 USD",
+            "+1 USD",
+        ] {
             assert!(text.parse::<Money>().is_err(), "{text}");
         }
     }

@@ -13,7 +13,7 @@ use chandlery_package::{Digest, Namespace};
 use jiff::{Span, Timestamp};
 use rand::RngCore as _;
 
-use crate::{Db, Error, Registry, Write, write_secret, time};
+use crate::{Db, Error, Registry, Write, time, write_secret};
 
 pub use caller::{Caller, SESSION_COOKIE, session};
 pub use routes::routes;

@@ -17,11 +17,12 @@ pub use routes::routes;
 /// Takes a namespace for an account.
 pub async fn take_namespace(registry: &Registry, owner: &Namespace, name: &Namespace) -> Result<(), Error> {
     let mut write = registry.db.write().await?;
-    let taken = sqlx::query("insert into namespaces (name, created_at) values ($1, $2) on conflict do nothing")
-        .bind(name.as_str())
-        .bind(time(Timestamp::now()))
-        .execute(&mut *write)
-        .await?;
+    let taken =
+        sqlx::query("insert into namespaces (name, created_at) values ($1, $2) on conflict do nothing")
+            .bind(name.as_str())
+            .bind(time(Timestamp::now()))
+            .execute(&mut *write)
+            .await?;
     if taken.rows_affected() == 0 {
         return Err(Error::Conflict(format!("the namespace '{name}' is taken")));
     }
@@ -36,9 +37,8 @@ pub async fn take_namespace(registry: &Registry, owner: &Namespace, name: &Names
 
 /// Adds a signing key to a namespace and says so in the log, at once. Adding it again changes nothing.
 pub async fn add_key(registry: &Registry, namespace: &Namespace, new: &NewKey) -> Result<KeyRecord, Error> {
-    let proof = BASE64_STANDARD
-        .decode(&new.proof)
-        .map_err(|_| Error::Invalid("the proof is not base64".into()))?;
+    let proof =
+        BASE64_STANDARD.decode(&new.proof).map_err(|_| Error::Invalid("the proof is not base64".into()))?;
     new.key.verify(NewKey::proof_text(namespace).as_bytes(), &proof)?;
     let mut write = registry.db.write().await?;
     let known: Option<(i64,)> =

@@ -243,7 +243,8 @@ impl IntoResponse for Error {
         }
         let problem = self.problem();
         let body = serde_json::json!(problem).to_string();
-        let mut response = (self.status(), [(header::CONTENT_TYPE, PROBLEM_MEDIA_TYPE)], body).into_response();
+        let mut response =
+            (self.status(), [(header::CONTENT_TYPE, PROBLEM_MEDIA_TYPE)], body).into_response();
         if matches!(self, Self::Unauthenticated) {
             response
                 .headers_mut()

@@ -81,18 +81,20 @@ impl Transaction {
 pub async fn post(write: &mut Write, transaction: &Transaction) -> Result<i64, Error> {
     transaction.must_balance()?;
     let body = transaction.body();
-    let known: Option<(i64, String)> = sqlx::query_as("select id, body from ledger_transactions where key = $1")
-        .bind(&transaction.key)
-        .fetch_optional(&mut **write)
-        .await?;
+    let known: Option<(i64, String)> =
+        sqlx::query_as("select id, body from ledger_transactions where key = $1")
+            .bind(&transaction.key)
+            .fetch_optional(&mut **write)
+            .await?;
     match known {
         Some((id, stored)) if stored == body => return Ok(id),
         Some(_) => return Err(Error::KeyReused { key: transaction.key.clone() }),
         None => {}
     }
-    let (id,): (i64,) = sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from ledger_transactions")
-        .fetch_one(&mut **write)
-        .await?;
+    let (id,): (i64,) =
+        sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from ledger_transactions")
+            .fetch_one(&mut **write)
+            .await?;
     sqlx::query(
         "insert into ledger_transactions (id, key, body, kind, description, at) values ($1, $2, $3, $4, $5, $6)",
     )
@@ -159,7 +161,8 @@ pub struct Check {
 pub async fn check(db: &mut AnyConnection) -> Result<Check, Error> {
     let (transactions,): (i64,) =
         sqlx::query_as("select count(*) from ledger_transactions").fetch_one(&mut *db).await?;
-    let (postings,): (i64,) = sqlx::query_as("select count(*) from ledger_postings").fetch_one(&mut *db).await?;
+    let (postings,): (i64,) =
+        sqlx::query_as("select count(*) from ledger_postings").fetch_one(&mut *db).await?;
     let unbalanced: Vec<(i64, String, i64)> = sqlx::query_as(
         "select transaction_id, currency, cast(sum(minor) as bigint) from ledger_postings
          group by transaction_id, currency having sum(minor) <> 0",

@@ -114,8 +114,10 @@ async fn read_hashes<T>(
 }
 
 async fn read_hash(db: &mut AnyConnection, index: u64) -> Result<Hash, Error> {
-    let found: Option<(String,)> =
-        sqlx::query_as("select hash from log_hashes where idx = $1").bind(index as i64).fetch_optional(db).await?;
+    let found: Option<(String,)> = sqlx::query_as("select hash from log_hashes where idx = $1")
+        .bind(index as i64)
+        .fetch_optional(db)
+        .await?;
     let (text,) = found.ok_or_else(|| damaged(format!("hash {index} is not there")))?;
     let mut hash = Hash([0; 32]);
     hex::decode_to_slice(&text, &mut hash.0).map_err(|error| damaged(error.to_string()))?;

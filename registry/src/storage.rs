@@ -37,7 +37,10 @@ impl Storage {
     }
 
     /// A blob piece by piece.
-    pub async fn stream(&self, digest: Digest) -> Result<BoxStream<'static, object_store::Result<Bytes>>, Error> {
+    pub async fn stream(
+        &self,
+        digest: Digest,
+    ) -> Result<BoxStream<'static, object_store::Result<Bytes>>, Error> {
         Ok(self.0.get(&blob_path(digest)).await?.into_stream())
     }
 

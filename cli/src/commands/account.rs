@@ -59,7 +59,9 @@ fn password() -> Result<String> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(Failure::of("no password was given").remedy("pipe it in, or run the command in a terminal")),
+        "" => {
+            Err(Failure::of("no password was given").remedy("pipe it in, or run the command in a terminal"))
+        }
         text => Ok(text.into()),
     }
 }

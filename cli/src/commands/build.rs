@@ -66,14 +66,17 @@ fn read_manifest(folder: &Path) -> Result<Manifest> {
         Failure::new("no-manifest", "No manifest", format!("{}: {error}", path.display()))
             .remedy("name the plugin's folder, which holds chandlery.toml beside Cargo.toml")
     })?;
-    Manifest::from_toml(&text)
-        .map_err(|error| Failure::new("invalid-manifest", "The manifest was refused", format!("{}: {error}", path.display())))
+    Manifest::from_toml(&text).map_err(|error| {
+        Failure::new("invalid-manifest", "The manifest was refused", format!("{}: {error}", path.display()))
+    })
 }
 
 fn crate_name(folder: &Path) -> Result<String> {
     let path = folder.join("Cargo.toml");
-    let text = fs::read_to_string(&path).map_err(|error| Failure::of(format!("{}: {error}", path.display())))?;
-    let parsed: toml::Table = text.parse().map_err(|error| Failure::of(format!("{}: {error}", path.display())))?;
+    let text =
+        fs::read_to_string(&path).map_err(|error| Failure::of(format!("{}: {error}", path.display())))?;
+    let parsed: toml::Table =
+        text.parse().map_err(|error| Failure::of(format!("{}: {error}", path.display())))?;
     let name = parsed.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
     name.map(str::to_owned).ok_or_else(|| Failure::of(format!("{} names no package", path.display())))
 }
@@ -84,8 +87,10 @@ fn componentize(module: &Path, manifest: &Manifest) -> Result<Vec<u8>> {
         .validate(true)
         .module(&bytes)
         .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| Failure::new("not-a-plugin", "Not a plugin", format!("{error:#}"))
-            .remedy("does the crate end with chandlery_sdk::export_template!(…), and is it a cdylib?"))?;
+        .map_err(|error| {
+            Failure::new("not-a-plugin", "Not a plugin", format!("{error:#}"))
+                .remedy("does the crate end with chandlery_sdk::export_template!(…), and is it a cdylib?")
+        })?;
     embed(&component, manifest).map_err(refused)
 }
 

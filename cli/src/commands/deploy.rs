@@ -31,7 +31,8 @@ impl Deploy {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let started = Instant::now();
-        let deployment: Deployment = context.host(Method::POST, "/api/v1/deployments", self.what.request()).await?;
+        let deployment: Deployment =
+            context.host(Method::POST, "/api/v1/deployments", self.what.request()).await?;
         let name = deployment.name.clone();
         let deployment = match self.no_wait {
             true => deployment,
@@ -62,7 +63,8 @@ async fn wait(context: &Context, name: &str, patience: Duration) -> Result<Deplo
     let spinner = show::spinner(format!("deploying {name}"));
     let started = Instant::now();
     loop {
-        let deployment: Deployment = context.host(Method::GET, &format!("/api/v1/deployments/{name}"), ()).await?;
+        let deployment: Deployment =
+            context.host(Method::GET, &format!("/api/v1/deployments/{name}"), ()).await?;
         let said = deployment.replicas.iter().map(say).collect::<Vec<_>>().join("; ");
         match deployment.health {
             Health::Ready | Health::Succeeded => {

@@ -61,5 +61,6 @@ impl Host {
 /// A token from its file.
 pub fn read_token(path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path);
-    text.map(|text| text.trim().to_owned()).map_err(|error| Failure::of(format!("{}: {error}", path.display())))
+    text.map(|text| text.trim().to_owned())
+        .map_err(|error| Failure::of(format!("{}: {error}", path.display())))
 }

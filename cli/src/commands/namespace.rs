@@ -22,7 +22,9 @@ impl Namespace {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let Self::Take { name } = self;
-        context.tell_registry(Method::POST, "/api/v1/namespaces", NewNamespace { name: name.clone() }).await?;
+        context
+            .tell_registry(Method::POST, "/api/v1/namespaces", NewNamespace { name: name.clone() })
+            .await?;
         match context.settings.json {
             true => show::json(serde_json::json!({ "namespace": name })),
             false => show::done(format!("the namespace '{name}' is yours")),

@@ -51,7 +51,8 @@ impl Orders {
                 }
             }
             Self::Place { plugin } => {
-                let order: Order = context.registry(Method::POST, "/api/v1/orders", NewOrder { plugin }).await?;
+                let order: Order =
+                    context.registry(Method::POST, "/api/v1/orders", NewOrder { plugin }).await?;
                 match context.settings.json {
                     true => show::json(order),
                     false => show::done(format!(
@@ -62,13 +63,22 @@ impl Orders {
             }
             Self::List => {
                 let page: Page<Order> = context.registry(Method::GET, "/api/v1/orders", ()).await?;
-                let state = |order: &Order| order.paid_at.map_or("open".into(), |at| format!("paid {}", at.strftime("%F")));
+                let state = |order: &Order| {
+                    order.paid_at.map_or("open".into(), |at| format!("paid {}", at.strftime("%F")))
+                };
                 let row = |order: &Order| {
-                    vec![order.reference.clone(), order.plugin.to_string(), order.price.to_string(), state(order)]
+                    vec![
+                        order.reference.clone(),
+                        order.plugin.to_string(),
+                        order.price.to_string(),
+                        state(order),
+                    ]
                 };
                 match context.settings.json {
                     true => show::json(page),
-                    false => show::table(&["reference", "plugin", ">price", "state"], page.items.iter().map(row)),
+                    false => {
+                        show::table(&["reference", "plugin", ">price", "state"], page.items.iter().map(row))
+                    }
                 }
             }
             Self::Paid { reference, amount, bank_reference } => {
@@ -77,7 +87,9 @@ impl Orders {
                 let order: Order = context.registry(Method::POST, &path, payment).await?;
                 match context.settings.json {
                     true => show::json(order),
-                    false => show::done(format!("{} of {} is paid and shared", order.reference, order.customer)),
+                    false => {
+                        show::done(format!("{} of {} is paid and shared", order.reference, order.customer))
+                    }
                 }
             }
         }

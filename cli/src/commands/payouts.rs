@@ -73,7 +73,8 @@ impl Payouts {
             Self::Balance { partner } => balance(context, &partner).await,
             Self::Transactions { partner, csv } => transactions(context, &partner, csv).await,
             Self::Propose { partner, currency } => {
-                step(context, "/api/v1/payouts".into(), json!({ "partner": partner, "currency": currency })).await
+                step(context, "/api/v1/payouts".into(), json!({ "partner": partner, "currency": currency }))
+                    .await
             }
             Self::Approve { id } => step(context, format!("/api/v1/payouts/{id}/approve"), json!({})).await,
             Self::Confirm { id, bank_reference } => {
@@ -97,9 +98,12 @@ impl Payouts {
 }
 
 async fn balance(context: &Context, partner: &Namespace) -> Result {
-    let page: Page<Balance> = context.registry(Method::GET, &format!("/api/v1/partners/{partner}/balances"), ()).await?;
+    let page: Page<Balance> =
+        context.registry(Method::GET, &format!("/api/v1/partners/{partner}/balances"), ()).await?;
     let row = |balance: &Balance| {
-        [balance.on_hold, balance.available, balance.in_transit, balance.paid].map(|money| money.to_string()).to_vec()
+        [balance.on_hold, balance.available, balance.in_transit, balance.paid]
+            .map(|money| money.to_string())
+            .to_vec()
     };
     match context.settings.json {
         true => show::json(page),
@@ -126,7 +130,9 @@ async fn transactions(context: &Context, partner: &Namespace, csv: bool) -> Resu
     };
     match context.settings.json {
         true => show::json(page),
-        false => show::table(&[">no.", "date", "what", ">customer paid", ">balance"], page.items.iter().map(row)),
+        false => {
+            show::table(&[">no.", "date", "what", ">customer paid", ">balance"], page.items.iter().map(row))
+        }
     }
     Ok(())
 }
@@ -161,7 +167,10 @@ async fn list(context: &Context) -> Result {
     };
     match context.settings.json {
         true => show::json(page),
-        false => show::table(&[">no.", "partner", ">amount", "state", "proposed by", "approved by"], page.items.iter().map(row)),
+        false => show::table(
+            &[">no.", "partner", ">amount", "state", "proposed by", "approved by"],
+            page.items.iter().map(row),
+        ),
     }
     Ok(())
 }

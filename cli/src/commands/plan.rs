@@ -66,7 +66,8 @@ impl Plan {
 }
 
 async fn parameters(context: &Context, plugin: &str) -> Result {
-    let manifest: Manifest = context.host(Method::GET, &format!("/api/v1/plugins/{plugin}/manifest"), ()).await?;
+    let manifest: Manifest =
+        context.host(Method::GET, &format!("/api/v1/plugins/{plugin}/manifest"), ()).await?;
     if context.settings.json {
         show::json(manifest.schema());
         return Ok(());
@@ -92,8 +93,12 @@ fn print(planned: &Planned) {
     anstream::println!("{} on target {}, by {}", deployment.bold(), target.bold(), release.bold());
     let row = |workload: &chandlery_host::plan::Workload| {
         let resources = &workload.resources;
-        let gpu = resources.gpu.as_ref().map_or("-".into(), |gpu| format!("{} × {}", gpu.count_per_replica, gpu.kinds.join("|")));
-        let ports: Vec<_> = workload.ports.iter().map(|port| format!("{} {}", port.name, port.number)).collect();
+        let gpu = resources
+            .gpu
+            .as_ref()
+            .map_or("-".into(), |gpu| format!("{} × {}", gpu.count_per_replica, gpu.kinds.join("|")));
+        let ports: Vec<_> =
+            workload.ports.iter().map(|port| format!("{} {}", port.name, port.number)).collect();
         vec![
             workload.name.clone(),
             word(&workload.kind),
@@ -149,6 +154,7 @@ pub fn word(value: impl serde::Serialize) -> String {
 
 /// A failure of a deployment.
 pub fn failed(name: &str, detail: &str) -> Failure {
-    Failure::new("not-ready", "The deployment failed", format!("{name}: {detail}"))
-        .remedy(format!("`chandlery logs {name}` shows what it wrote; `chandlery remove {name}` clears it away"))
+    Failure::new("not-ready", "The deployment failed", format!("{name}: {detail}")).remedy(format!(
+        "`chandlery logs {name}` shows what it wrote; `chandlery remove {name}` clears it away"
+    ))
 }

@@ -31,7 +31,8 @@ pub struct Publish {
 impl Publish {
     /// Does it. Whatever a crash leaves undone, the same command does again.
     pub async fn run(self, context: &Context) -> Result {
-        let bytes = std::fs::read(&self.file).map_err(|error| Failure::of(format!("{}: {error}", self.file.display())))?;
+        let bytes = std::fs::read(&self.file)
+            .map_err(|error| Failure::of(format!("{}: {error}", self.file.display())))?;
         let component = Component::parse(&bytes).map_err(|error| {
             Failure::new("invalid-component", "The component was refused", error.to_string())
                 .remedy("build it with `chandlery build`")

@@ -58,12 +58,8 @@ pub async fn open(
     listen: SocketAddr,
     terms: &Terms,
 ) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
-    let settings = Settings {
-        data: data.to_owned(),
-        listen,
-        origin: terms.origin.clone(),
-        hold_days: terms.hold_days,
-    };
+    let settings =
+        Settings { data: data.to_owned(), listen, origin: terms.origin.clone(), hold_days: terms.hold_days };
     let registry = chandlery_registry::Registry::open(&settings).await?;
     let (listener, address) = bind(listen).await?;
     Ok((registry, listener, address))
@@ -72,13 +68,17 @@ pub async fn open(
 /// Says where the registry is and who may operate it.
 pub fn announce(data: &Path, address: SocketAddr) {
     show::done(format!("registry at http://{address}"));
-    show::note(format!("log in as 'operator' with the password in {}", data.join("operator.password").display()));
+    show::note(format!(
+        "log in as 'operator' with the password in {}",
+        data.join("operator.password").display()
+    ));
 }
 
 /// A listener, or what stands in its way.
 pub async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     let taken = |error: std::io::Error| {
-        Failure::new("no-port", "Cannot listen", format!("{listen}: {error}")).remedy("choose another with --listen")
+        Failure::new("no-port", "Cannot listen", format!("{listen}: {error}"))
+            .remedy("choose another with --listen")
     };
     let listener = TcpListener::bind(listen).await.map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;

@@ -27,13 +27,15 @@ pub struct Remove {
 impl Remove {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
-        let _: Value = context.host(Method::DELETE, &format!("/api/v1/deployments/{}", self.name), ()).await?;
+        let _: Value =
+            context.host(Method::DELETE, &format!("/api/v1/deployments/{}", self.name), ()).await?;
         let spinner = show::spinner(format!("removing {}", self.name));
         let started = Instant::now();
         while self.is_there(context).await? {
             if started.elapsed() > Duration::from_secs(self.timeout) {
                 let detail = format!("'{}' is still being removed after {} s", self.name, self.timeout);
-                return Err(Failure::new("not-removed", "Not gone yet", detail).remedy("`chandlery status` shows what is left"));
+                return Err(Failure::new("not-removed", "Not gone yet", detail)
+                    .remedy("`chandlery status` shows what is left"));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

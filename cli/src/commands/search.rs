@@ -28,7 +28,8 @@ impl Search {
             show::note(format!("no plugin has all of '{words}'"));
             return Ok(());
         }
-        let price = |record: &ReleaseRecord| record.price.map_or("free".into(), |price| format!("{price} once"));
+        let price =
+            |record: &ReleaseRecord| record.price.map_or("free".into(), |price| format!("{price} once"));
         let row = |record: &ReleaseRecord| {
             vec![record.release.to_string(), record.title.clone(), price(record), record.description.clone()]
         };

@@ -42,7 +42,11 @@ impl Status {
 
 fn print(deployment: &Deployment) {
     let Deployment { name, target, release, revision, health, .. } = deployment;
-    anstream::println!("{} is {} on {target}: {release}, revision {revision}", name.bold(), word(health).bold());
+    anstream::println!(
+        "{} is {} on {target}: {release}, revision {revision}",
+        name.bold(),
+        word(health).bold()
+    );
     let rows = deployment.replicas.iter().map(|replica| {
         let addresses: Vec<_> = replica.addresses.values().cloned().collect();
         let pid = replica.pid.map(|pid| pid.to_string()).unwrap_or_default();

@@ -45,7 +45,8 @@ impl Up {
             Some(data) => (data.join("registry"), data.join("host")),
             None => (context.home.path("registry"), context.host_data()),
         };
-        let (registry, listener, address) = registry::open(&registry_data, self.registry_listen, &self.terms).await?;
+        let (registry, listener, address) =
+            registry::open(&registry_data, self.registry_listen, &self.terms).await?;
         let token = host_account(&registry, &host_data.join("registry.token")).await?;
         let settings = Settings {
             data: host_data,
@@ -58,7 +59,9 @@ impl Up {
 
         registry::announce(&registry_data, address);
         show::done(format!("host at http://{host_address}"));
-        show::note(format!("payout dashboard at http://{address}/dashboard; Ctrl-C stops both, deployments go on"));
+        show::note(format!(
+            "payout dashboard at http://{address}/dashboard; Ctrl-C stops both, deployments go on"
+        ));
         let serve_registry = chandlery_registry::serve(registry, listener, stopped());
         let serve_host = chandlery_host::serve(host, &settings, host_listener, stopped());
         let (registry, host) = tokio::join!(serve_registry, serve_host);

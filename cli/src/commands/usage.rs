@@ -22,7 +22,10 @@ impl Usage {
         }
         show::check("replicas ran", &show::duration(metered.replica_millis));
         let Metered { sent, waiting, refused, .. } = metered;
-        show::check("usage events", &format!("{sent} acknowledged by the registry, {waiting} waiting, {refused} refused"));
+        show::check(
+            "usage events",
+            &format!("{sent} acknowledged by the registry, {waiting} waiting, {refused} refused"),
+        );
         Ok(())
     }
 }

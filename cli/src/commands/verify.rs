@@ -31,7 +31,11 @@ impl Verify {
             true => show::json(&verified),
             false => {
                 let names: Vec<_> = verified.iter().map(ToString::to_string).collect();
-                show::done(format!("{} installed, each as it was published: {}", verified.len(), names.join(", ")));
+                show::done(format!(
+                    "{} installed, each as it was published: {}",
+                    verified.len(),
+                    names.join(", ")
+                ));
             }
         }
         Ok(())

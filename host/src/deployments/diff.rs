@@ -93,10 +93,13 @@ mod tests {
             before: Some(before.into()),
             after: Some(after.into()),
         };
-        assert_eq!(found, [
-            change("server.command", "sleep 1", "sleep 2"),
-            change("server.resources.memory-mib", "64", "128"),
-        ]);
+        assert_eq!(
+            found,
+            [
+                change("server.command", "sleep 1", "sleep 2"),
+                change("server.resources.memory-mib", "64", "128"),
+            ]
+        );
         assert!(changes(None, &plan(64, "1")).iter().all(|change| change.before.is_none()));
     }
 }

@@ -29,7 +29,10 @@ pub(super) fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Erro
         .iter_errors(&complete)
         .map(|error| {
             let pointer = error.instance_path().to_string();
-            PlanProblem { parameter: Some(pointer).filter(|path| !path.is_empty()), message: error.to_string() }
+            PlanProblem {
+                parameter: Some(pointer).filter(|path| !path.is_empty()),
+                message: error.to_string(),
+            }
         })
         .collect();
     if problems.is_empty() { Ok(complete) } else { Err(refuse(problems)) }
@@ -71,7 +74,9 @@ mod tests {
             (json!([]), None),
         ] {
             match complete(&manifest(), &given) {
-                Err(Error::Parameters { problems, .. }) => assert_eq!(problems[0].parameter.as_deref(), parameter),
+                Err(Error::Parameters { problems, .. }) => {
+                    assert_eq!(problems[0].parameter.as_deref(), parameter)
+                }
                 other => panic!("{given}: {other:?}"),
             }
         }

@@ -21,7 +21,9 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{Desired, Engine, LogTail, Replica, ReplicaState};
-use crate::plan::{Check, EngineKind, EnvValue, Facts, Plan, Restart, Runtime, RuntimeKind, Workload, WorkloadKind};
+use crate::plan::{
+    Check, EngineKind, EnvValue, Facts, Plan, Restart, Runtime, RuntimeKind, Workload, WorkloadKind,
+};
 use crate::{Error, metering};
 use cgroups::Cgroups;
 use environments::{Environment, Environments};
@@ -88,7 +90,8 @@ impl Local {
     /// Starts what is lacking and ends what is too much.
     async fn step(&self, desired: &Desired) -> Result<bool, Error> {
         let rows = store::rows(&self.db, &desired.name).await?;
-        let (kept, surplus): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| wanted(desired, row).is_some());
+        let (kept, surplus): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| wanted(desired, row).is_some());
         for row in &surplus {
             self.stop(desired, row).await?;
         }
@@ -164,27 +167,27 @@ impl Local {
 
     /// Starts a process, or adopts the one that was started just before a crash and never written down.
     async fn start(&self, workload: &Workload, mut row: Row, bin: Option<&Path>) -> Result<(), Error> {
-        let process = match processes::marked(launch::REPLICA_VARIABLE, &row.id).into_iter().find(Process::is_leader) {
-            Some(process) => process,
-            None => match launch::launch(self, workload, &row, bin) {
-                Ok((child, process)) => {
-                    self.children.lock().await.insert(row.id.clone(), child);
-                    process
-                }
-                Err(error) => {
-                    row.state = ReplicaState::Failed;
-                    row.detail = format!("it could not be started: {error}");
-                    return store::save(&self.db, &row).await;
-                }
-            },
-        };
+        let process =
+            match processes::marked(launch::REPLICA_VARIABLE, &row.id).into_iter().find(Process::is_leader) {
+                Some(process) => process,
+                None => match launch::launch(self, workload, &row, bin) {
+                    Ok((child, process)) => {
+                        self.children.lock().await.insert(row.id.clone(), child);
+                        process
+                    }
+                    Err(error) => {
+                        row.state = ReplicaState::Failed;
+                        row.detail = format!("it could not be started: {error}");
+                        return store::save(&self.db, &row).await;
+                    }
+                },
+            };
         let now = Timestamp::now();
         row.state = ReplicaState::Starting;
         row.detail = match self.cgroups.fault() {
             Some(fault) => format!("started; its limits are not enforced: {fault}"),
             None => "started".into(),
         };
-        row.program = process.program();
         row.process = Some(process);
         row.started_at = Some(now);
         row.ready_at = None;
@@ -211,12 +214,14 @@ impl Local {
                 }
             }
         };
-        let overdue = Timestamp::now().duration_since(started) > SignedDuration::from_secs(i64::from(timeout));
+        let overdue =
+            Timestamp::now().duration_since(started) > SignedDuration::from_secs(i64::from(timeout));
         let before = row.clone();
         match (ready, row.ready_at) {
             (true, _) => {
                 row.state = ReplicaState::Ready;
                 row.ready_at = row.ready_at.or_else(|| Some(Timestamp::now()));
+                row.program = row.process.as_ref().and_then(Process::program);
             }
             (false, None) if overdue => {
                 if let Some(process) = &row.process {
@@ -274,7 +279,8 @@ impl Local {
             if row.state != ReplicaState::Stopping {
                 process.signal_group(nix::sys::signal::Signal::SIGTERM);
                 let grace = desired.plan.workloads.iter().find(|workload| workload.name == row.workload);
-                let grace = SignedDuration::from_secs(grace.map_or(10, |workload| i64::from(workload.grace_seconds)));
+                let grace =
+                    SignedDuration::from_secs(grace.map_or(10, |workload| i64::from(workload.grace_seconds)));
                 let stopping = Row {
                     state: ReplicaState::Stopping,
                     detail: "asked to end".into(),
@@ -384,7 +390,10 @@ fn cannot_run(workload: &Workload) -> Option<String> {
         return Some(format!("spans {} nodes, and this target is one", workload.scale.nodes_per_replica));
     }
     if let Some(volume) = workload.volumes.first() {
-        return Some(format!("mounts the volume '{}', and processes here share one file system", volume.name));
+        return Some(format!(
+            "mounts the volume '{}', and processes here share one file system",
+            volume.name
+        ));
     }
     let secret = workload.env.iter().find_map(|var| match &var.value {
         EnvValue::Secret(name) => Some(name),

@@ -36,7 +36,15 @@ pub(super) async fn prove(
         pass("history kept", format!("the {} entries seen before are unchanged", seen.size()));
     }
     log.prove_key(record).await?;
-    pass("key logged", format!("{} is a key of '{}', entry {}", record.key.id(), record.release.plugin.namespace, record.key_log_index));
+    pass(
+        "key logged",
+        format!(
+            "{} is a key of '{}', entry {}",
+            record.key.id(),
+            record.release.plugin.namespace,
+            record.key_log_index
+        ),
+    );
     log.prove_release(record).await?;
     pass("release logged", format!("entry {}", record.log_index));
 
@@ -139,7 +147,10 @@ async fn prove_signature(client: &RegistryClient, record: &ReleaseRecord) -> Res
     Err(refused)
 }
 
-async fn fetch_component(client: &RegistryClient, record: &ReleaseRecord) -> Result<(Component, Vec<u8>), Error> {
+async fn fetch_component(
+    client: &RegistryClient,
+    record: &ReleaseRecord,
+) -> Result<(Component, Vec<u8>), Error> {
     let plugin = &record.release.plugin;
     let manifest = client.manifest(plugin, record.artifact).await?;
     let layer = ImageManifest::parse(&manifest)?.component()?.digest;

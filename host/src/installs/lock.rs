@@ -68,7 +68,8 @@ impl Lock {
     /// Replaces the file, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         let text = toml::to_string_pretty(self).map_err(|error| Error::Damaged(error.to_string()))?;
-        let text = format!("# What is installed here, and why it was believed. Written by chandlery.\n\n{text}");
+        let text =
+            format!("# What is installed here, and why it was believed. Written by chandlery.\n\n{text}");
         write_whole(path, text.as_bytes())
     }
 

@@ -101,7 +101,11 @@ impl RegistryClient {
     }
 
     /// The signatures that are kept beside an artifact.
-    pub(super) async fn signatures(&self, plugin: &PluginId, artifact: Digest) -> Result<Vec<SignedPayload>, Error> {
+    pub(super) async fn signatures(
+        &self,
+        plugin: &PluginId,
+        artifact: Digest,
+    ) -> Result<Vec<SignedPayload>, Error> {
         let path = format!("/v2/{}/manifests/{}", plugin.repository(), signature_tag(artifact));
         let request = self.get(&path).header("Accept", MANIFEST_MEDIA_TYPE);
         let response = self.send(request).await?;
@@ -112,7 +116,8 @@ impl RegistryClient {
         let mut found = Vec::new();
         for (payload, signature) in manifest.signatures() {
             let bytes = self.blob(plugin, payload.digest).await?;
-            let payload = String::from_utf8(bytes).map_err(|_| self.answer("a payload that is not UTF-8".into()))?;
+            let payload =
+                String::from_utf8(bytes).map_err(|_| self.answer("a payload that is not UTF-8".into()))?;
             found.push(SignedPayload { payload, signature: signature.into() });
         }
         Ok(found)

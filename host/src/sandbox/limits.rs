@@ -117,9 +117,7 @@ impl State {
             (Some(Refused::Memory), _, _) => {
                 SandboxError::Memory { release, limit_mib: limits.memory_bytes >> 20 }
             }
-            (Some(Refused::Table), _, _) => {
-                SandboxError::Table { release, limit: limits.table_elements }
-            }
+            (Some(Refused::Table), _, _) => SandboxError::Table { release, limit: limits.table_elements },
             (None, Some(Trap::UnreachableCodeReached), Some((_, message))) => {
                 SandboxError::Panicked { release, message: message.clone() }
             }

@@ -42,8 +42,7 @@ impl Entry {
 
     /// Reads an entry.
     pub fn parse(index: u64, bytes: &[u8]) -> Result<Self, LogError> {
-        serde_json::from_slice(bytes)
-            .map_err(|error| LogError::Entry { index, reason: error.to_string() })
+        serde_json::from_slice(bytes).map_err(|error| LogError::Entry { index, reason: error.to_string() })
     }
 }
 

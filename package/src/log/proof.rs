@@ -29,13 +29,14 @@ impl Checkpoint {
         let origin = verifier_key.split('+').next().unwrap_or_default().to_owned();
         let malformed = |error: signed_note::NoteError| LogError::Checkpoint(error.to_string());
         let opened = Note::from_bytes(note.as_bytes()).map_err(malformed)?;
-        opened
-            .verify(&VerifierList::new(vec![Box::new(verifier)]))
-            .map_err(|_| LogError::Unsigned)?;
+        opened.verify(&VerifierList::new(vec![Box::new(verifier)])).map_err(|_| LogError::Unsigned)?;
         let checkpoint = tlog_tiles::Checkpoint::from_bytes(opened.text())
             .map_err(|error| LogError::Checkpoint(error.to_string()))?;
         if checkpoint.origin() != origin {
-            return Err(LogError::Checkpoint(format!("it is of log '{}', not '{origin}'", checkpoint.origin())));
+            return Err(LogError::Checkpoint(format!(
+                "it is of log '{}', not '{origin}'",
+                checkpoint.origin()
+            )));
         }
         Ok(Self { size: checkpoint.size(), root: *checkpoint.hash(), note: note.into() })
     }
@@ -119,7 +120,12 @@ impl Tiles {
     }
 
     /// Whether `entry` is the entry at `index` of the tree of `checkpoint`.
-    pub fn prove_included(&self, checkpoint: &Checkpoint, index: u64, entry: &[u8]) -> Result<Proof, LogError> {
+    pub fn prove_included(
+        &self,
+        checkpoint: &Checkpoint,
+        index: u64,
+        entry: &[u8],
+    ) -> Result<Proof, LogError> {
         if index >= checkpoint.size {
             return Err(LogError::NotThere { index, size: checkpoint.size });
         }
@@ -141,7 +147,11 @@ impl Tiles {
             _ => {}
         }
         let reader = TileHashReader::new(now.size, now.root, self);
-        self.decide(now, tree_hash(seen.size, &reader), |root| if root == seen.root { Ok(()) } else { Err(forked) })
+        self.decide(
+            now,
+            tree_hash(seen.size, &reader),
+            |root| if root == seen.root { Ok(()) } else { Err(forked) },
+        )
     }
 
     fn decide<T>(
@@ -240,7 +250,10 @@ mod tests {
 
     #[test]
     fn a_checkpoint_needs_its_own_key_and_name() {
-        let (signer, other) = (Signer::new(&Signer::generate("a.example")).unwrap(), Signer::new(&Signer::generate("a.example")).unwrap());
+        let (signer, other) = (
+            Signer::new(&Signer::generate("a.example")).unwrap(),
+            Signer::new(&Signer::generate("a.example")).unwrap(),
+        );
         let note = signer.checkpoint(1, record_hash(b"x")).unwrap();
         assert!(Checkpoint::open(&note, signer.verifier_key()).is_ok());
         assert_eq!(Checkpoint::open(&note, other.verifier_key()), Err(LogError::Unsigned));

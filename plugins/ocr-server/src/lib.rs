@@ -52,12 +52,13 @@ fn runtime(target: &Facts, image: Option<String>) -> Result<Runtime, Vec<Problem
             "/image",
             format!("target '{}' runs no containers; leave the image out to use its Python", target.name),
         )]),
-        None if can(RuntimeKind::Python) => {
-            Ok(Runtime::Python(REQUIREMENTS.map(String::from).to_vec()))
-        }
+        None if can(RuntimeKind::Python) => Ok(Runtime::Python(REQUIREMENTS.map(String::from).to_vec())),
         None => Err(vec![Problem::with(
             "/image",
-            format!("target '{}' makes no Python environments; name an image that holds rapidocr_api", target.name),
+            format!(
+                "target '{}' makes no Python environments; name an image that holds rapidocr_api",
+                target.name
+            ),
         )]),
     }
 }

@@ -29,14 +29,18 @@ impl Caller {
     }
 
     /// Refuses whoever does not own the namespace.
-    pub async fn must_own(&self, registry: &Registry, namespace: &Namespace, action: &str) -> Result<(), Error> {
-        let owns: Option<(String,)> = sqlx::query_as(
-            "select account from namespace_owners where namespace = $1 and account = $2",
-        )
-        .bind(namespace.as_str())
-        .bind(self.name.as_str())
-        .fetch_optional(registry.db.read())
-        .await?;
+    pub async fn must_own(
+        &self,
+        registry: &Registry,
+        namespace: &Namespace,
+        action: &str,
+    ) -> Result<(), Error> {
+        let owns: Option<(String,)> =
+            sqlx::query_as("select account from namespace_owners where namespace = $1 and account = $2")
+                .bind(namespace.as_str())
+                .bind(self.name.as_str())
+                .fetch_optional(registry.db.read())
+                .await?;
         owns.map(|_| ()).ok_or_else(|| Error::forbidden(&self.name, format!("{action} '{namespace}'")))
     }
 
@@ -54,7 +58,9 @@ async fn identify(headers: &HeaderMap, registry: &Registry) -> Result<Option<Cal
     if let Some(value) = headers.get(AUTHORIZATION) {
         let value = value.to_str().map_err(|_| Error::Unauthenticated)?;
         let found = match value.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => check_token(db, token.trim()).await?,
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                check_token(db, token.trim()).await?
+            }
             Some((scheme, text)) if scheme.eq_ignore_ascii_case("basic") => {
                 let (name, secret) = decode_basic(text.trim()).ok_or(Error::Unauthenticated)?;
                 match check_token(db, &secret).await? {

@@ -83,7 +83,11 @@ pub async fn orders(registry: &Registry, customer: &Namespace) -> Result<Vec<Ord
 
 /// Records the payment of an order and shares it. Recording the same transfer again changes nothing; recording another
 /// one for a paid order is refused.
-pub async fn record_payment(registry: &Registry, reference: &str, payment: &NewPayment) -> Result<Order, Error> {
+pub async fn record_payment(
+    registry: &Registry,
+    reference: &str,
+    payment: &NewPayment,
+) -> Result<Order, Error> {
     let mut write = registry.db.write().await?;
     let row: Option<Row> = sqlx::query_as(select_orders!("where reference = $1"))
         .bind(reference)
@@ -131,7 +135,8 @@ fn new_reference() -> String {
 
 fn read_row(row: Row) -> Result<(Order, Option<String>), Error> {
     let (reference, customer, plugin, minor, currency, ordered_at, paid_at, bank_reference) = row;
-    let time = |text: String| text.parse().map_err(|_| Error::Damaged("an order's date cannot be read".into()));
+    let time =
+        |text: String| text.parse().map_err(|_| Error::Damaged("an order's date cannot be read".into()));
     let order = Order {
         reference,
         customer: customer.parse()?,

@@ -13,7 +13,11 @@ enum Outcome {
 }
 
 /// Stores a batch of events of one account, each by itself: a wrong one does not hold up the others.
-pub async fn receive(registry: &Registry, account: &Namespace, events: &[UsageEvent]) -> Result<UsageReceipt, Error> {
+pub async fn receive(
+    registry: &Registry,
+    account: &Namespace,
+    events: &[UsageEvent],
+) -> Result<UsageReceipt, Error> {
     let mut receipt = UsageReceipt { accepted: 0, known: 0, refused: Vec::new() };
     let mut write = registry.db.write().await?;
     for event in events {
@@ -28,18 +32,20 @@ pub async fn receive(registry: &Registry, account: &Namespace, events: &[UsageEv
 }
 
 async fn insert(write: &mut Write, account: &Namespace, event: &UsageEvent) -> Result<Outcome, Error> {
-    let (Ok(replicas), Ok(gpus)) = (i64::try_from(event.replica_millis), i64::try_from(event.gpu_millis)) else {
+    let (Ok(replicas), Ok(gpus)) = (i64::try_from(event.replica_millis), i64::try_from(event.gpu_millis))
+    else {
         return Ok(Outcome::Refused("more use than can be counted".into()));
     };
     if event.to < event.from {
         return Ok(Outcome::Refused("it ends before it begins".into()));
     }
     let plugin = event.release.plugin.to_string();
-    let published: Option<(String,)> = sqlx::query_as("select plugin from releases where plugin = $1 and version = $2")
-        .bind(&plugin)
-        .bind(event.release.version.to_string())
-        .fetch_optional(&mut **write)
-        .await?;
+    let published: Option<(String,)> =
+        sqlx::query_as("select plugin from releases where plugin = $1 and version = $2")
+            .bind(&plugin)
+            .bind(event.release.version.to_string())
+            .fetch_optional(&mut **write)
+            .await?;
     if published.is_none() {
         return Ok(Outcome::Refused(format!("there is no release {}", event.release)));
     }

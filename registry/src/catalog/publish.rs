@@ -9,7 +9,11 @@ use jiff::Timestamp;
 use crate::{Error, Registry, Write, log, oci, time};
 
 /// Accepts a pushed artifact as a release. Doing so again with the same artifact gives the same record.
-pub async fn publish(registry: &Registry, plugin: &PluginId, new: &NewRelease) -> Result<ReleaseRecord, Error> {
+pub async fn publish(
+    registry: &Registry,
+    plugin: &PluginId,
+    new: &NewRelease,
+) -> Result<ReleaseRecord, Error> {
     let release = Release { plugin: plugin.clone(), version: new.version.clone() };
     if let Some(record) = already(registry, &release, new.artifact).await? {
         return Ok(record);
@@ -27,7 +31,11 @@ pub async fn publish(registry: &Registry, plugin: &PluginId, new: &NewRelease) -
     record.ok_or_else(|| Error::Damaged(format!("{release} vanished after it was published")))
 }
 
-async fn already(registry: &Registry, release: &Release, artifact: Digest) -> Result<Option<ReleaseRecord>, Error> {
+async fn already(
+    registry: &Registry,
+    release: &Release,
+    artifact: Digest,
+) -> Result<Option<ReleaseRecord>, Error> {
     match super::find_release(registry, release).await? {
         Some(record) if record.artifact != artifact => {
             Err(Error::VersionExists { release: release.clone(), artifact: record.artifact })
@@ -55,7 +63,11 @@ async fn check_component(registry: &Registry, release: &Release, artifact: Diges
 }
 
 /// The key of the namespace that signed this artifact.
-async fn check_signature(registry: &Registry, release: &Release, artifact: Digest) -> Result<PublicKey, Error> {
+async fn check_signature(
+    registry: &Registry,
+    release: &Release,
+    artifact: Digest,
+) -> Result<PublicKey, Error> {
     let tag = signature_tag(artifact);
     let signatures = oci::read_tag(registry, &release.plugin, &tag).await?;
     let signatures = signatures.ok_or_else(|| Error::unsigned(release, artifact))?;
@@ -80,11 +92,12 @@ async fn insert(
     artifact: Digest,
     key: &PublicKey,
 ) -> Result<bool, Error> {
-    let taken: Option<(String,)> = sqlx::query_as("select artifact from releases where plugin = $1 and version = $2")
-        .bind(release.plugin.to_string())
-        .bind(release.version.to_string())
-        .fetch_optional(&mut **write)
-        .await?;
+    let taken: Option<(String,)> =
+        sqlx::query_as("select artifact from releases where plugin = $1 and version = $2")
+            .bind(release.plugin.to_string())
+            .bind(release.version.to_string())
+            .fetch_optional(&mut **write)
+            .await?;
     if taken.is_some() {
         return Ok(false);
     }

@@ -65,7 +65,9 @@ async fn search(
     let found = super::search(&registry, &query.q).await?;
     let name = |record: &ReleaseRecord| record.release.plugin.to_string();
     let start = match &query.after {
-        Some(after) => found.iter().position(|record| name(record) == *after).map_or(found.len(), |at| at + 1),
+        Some(after) => {
+            found.iter().position(|record| name(record) == *after).map_or(found.len(), |at| at + 1)
+        }
         None => 0,
     };
     let items: Vec<_> = found[start..].iter().take(PAGE_ITEMS).cloned().collect();

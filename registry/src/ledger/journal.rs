@@ -27,7 +27,10 @@ pub async fn journal(db: &mut AnyConnection) -> Result<String, Error> {
         let date = at.get(..10).ok_or_else(|| Error::Damaged(format!("transaction {id} has no date")))?;
         let mut line = || -> std::fmt::Result {
             if id != last {
-                write!(transactions, "\n{date} * ({id}) {kind} | {description}\n    ; key: {key}\n    ; at: {at}\n")?;
+                write!(
+                    transactions,
+                    "\n{date} * ({id}) {kind} | {description}\n    ; key: {key}\n    ; at: {at}\n"
+                )?;
             }
             writeln!(transactions, "    {account:<50}  {minor:>14} {currency}minor")
         };
@@ -36,7 +39,8 @@ pub async fn journal(db: &mut AnyConnection) -> Result<String, Error> {
         currencies.insert(currency.to_owned());
         last = id;
     }
-    let mut journal = String::from("; The books of a Chandlery registry, in minor units of each currency.\n\n");
+    let mut journal =
+        String::from("; The books of a Chandlery registry, in minor units of each currency.\n\n");
     journal.extend(currencies.iter().map(|currency| format!("commodity 1. {currency}minor\n")));
     journal.extend(accounts.iter().map(|account| format!("account {account}\n")));
     journal.push_str(&transactions);

@@ -66,9 +66,8 @@ async fn entries(State(registry): State<Registry>, Path(index): Path<String>) ->
     if rows.len() != tile.width() as usize {
         return Err(no_tile());
     }
-    let bytes = rows.iter().flat_map(|(entry,)| {
-        (entry.len() as u16).to_be_bytes().into_iter().chain(entry.bytes())
-    });
+    let bytes =
+        rows.iter().flat_map(|(entry,)| (entry.len() as u16).to_be_bytes().into_iter().chain(entry.bytes()));
     Ok(([BINARY, NEVER_CHANGES], bytes.collect()))
 }
 

@@ -47,12 +47,19 @@ async fn size(registry: &Registry, repository: &str, digest: Digest) -> Result<i
 }
 
 /// Makes stored content part of a repository.
-pub(super) async fn record(write: &mut Write, repository: &str, digest: Digest, bytes: u64) -> Result<(), Error> {
-    sqlx::query("insert into repository_blobs (repository, digest, bytes) values ($1, $2, $3) on conflict do nothing")
-        .bind(repository)
-        .bind(digest.to_string())
-        .bind(bytes as i64)
-        .execute(&mut **write)
-        .await?;
+pub(super) async fn record(
+    write: &mut Write,
+    repository: &str,
+    digest: Digest,
+    bytes: u64,
+) -> Result<(), Error> {
+    sqlx::query(
+        "insert into repository_blobs (repository, digest, bytes) values ($1, $2, $3) on conflict do nothing",
+    )
+    .bind(repository)
+    .bind(digest.to_string())
+    .bind(bytes as i64)
+    .execute(&mut **write)
+    .await?;
     Ok(())
 }

@@ -48,7 +48,8 @@ pub(super) async fn put(
         return Err(Error::Invalid(format!("a manifest has at most {MANIFEST_BYTES_MAX} bytes")).into());
     }
     let manifest = ImageManifest::parse(&body)?;
-    let content = String::from_utf8(body.to_vec()).map_err(|_| Error::Invalid("a manifest is UTF-8".into()))?;
+    let content =
+        String::from_utf8(body.to_vec()).map_err(|_| Error::Invalid("a manifest is UTF-8".into()))?;
     let digest = Digest::of(&body);
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.or(manifest.media_type.as_deref()).unwrap_or_default();
@@ -146,11 +147,12 @@ async fn must_not_move(write: &mut Write, release: Release, digest: Digest) -> R
 }
 
 async fn tagged(registry: &Registry, repository: &str, tag: &str) -> Result<Digest, Error> {
-    let found: Option<(String,)> = sqlx::query_as("select digest from tags where repository = $1 and tag = $2")
-        .bind(repository)
-        .bind(tag)
-        .fetch_optional(registry.db.read())
-        .await?;
+    let found: Option<(String,)> =
+        sqlx::query_as("select digest from tags where repository = $1 and tag = $2")
+            .bind(repository)
+            .bind(tag)
+            .fetch_optional(registry.db.read())
+            .await?;
     let (digest,) = found.ok_or_else(|| Error::NotFound(format!("manifest {repository}:{tag}")))?;
     Ok(digest.parse()?)
 }
@@ -166,7 +168,11 @@ async fn stored(registry: &Registry, repository: &str, digest: Digest) -> Result
 }
 
 /// A manifest of a plugin's repository, by its digest.
-pub async fn read_manifest(registry: &Registry, plugin: &PluginId, digest: Digest) -> Result<ImageManifest, Error> {
+pub async fn read_manifest(
+    registry: &Registry,
+    plugin: &PluginId,
+    digest: Digest,
+) -> Result<ImageManifest, Error> {
     let (_, content) = stored(registry, &plugin.repository(), digest).await?;
     match Digest::of(&content) {
         found if found == digest => Ok(ImageManifest::parse(content.as_bytes())?),

@@ -134,12 +134,13 @@ async fn add_chunk(registry: &Registry, upload: Upload, body: Bytes) -> Result<U
     check_size(upload.bytes, body.len())?;
     let bytes = upload.bytes + body.len() as i64;
     registry.storage.put_chunk(&upload.id, upload.chunks, body).await?;
-    let counted = sqlx::query("update uploads set chunks = chunks + 1, bytes = $1 where id = $2 and chunks = $3")
-        .bind(bytes)
-        .bind(&upload.id)
-        .bind(upload.chunks)
-        .execute(registry.db.read())
-        .await?;
+    let counted =
+        sqlx::query("update uploads set chunks = chunks + 1, bytes = $1 where id = $2 and chunks = $3")
+            .bind(bytes)
+            .bind(&upload.id)
+            .bind(upload.chunks)
+            .execute(registry.db.read())
+            .await?;
     match counted.rows_affected() {
         1 => Ok(Upload { chunks: upload.chunks + 1, bytes, ..upload }),
         _ => Err(Error::Conflict("another chunk of this upload arrived at the same time".into())),
@@ -165,7 +166,12 @@ fn check_size(have: i64, more: usize) -> Result<(), Error> {
     }
 }
 
-async fn store(registry: &Registry, repository: &Repository, digest: Digest, bytes: Bytes) -> Result<Response, OciError> {
+async fn store(
+    registry: &Registry,
+    repository: &Repository,
+    digest: Digest,
+    bytes: Bytes,
+) -> Result<Response, OciError> {
     let found = Digest::of(&bytes);
     if found != digest {
         return Err(Error::DigestMismatch { expected: digest, found }.into());

@@ -61,15 +61,20 @@ pub async fn transactions(db: &mut AnyConnection, partner: &Namespace) -> Result
 /// By month, oldest first.
 pub fn by_month(transactions: &[Earning]) -> Result<Vec<MonthlyEarning>, Error> {
     let sums = sum(transactions, |earning| Some(earning.at.strftime("%Y-%m").to_string()))?;
-    let months = sums.into_iter().map(|((month, _), (gross, net, sales))| MonthlyEarning { month, gross, net, sales });
+    let months =
+        sums.into_iter().map(|((month, _), (gross, net, sales))| MonthlyEarning { month, gross, net, sales });
     Ok(months.collect())
 }
 
 /// By plugin, in order of their names.
 pub fn by_plugin(transactions: &[Earning]) -> Result<Vec<PluginEarning>, Error> {
     let sums = sum(transactions, |earning| earning.plugin.clone())?;
-    let plugins =
-        sums.into_iter().map(|((plugin, _), (gross, net, sales))| PluginEarning { plugin, gross, net, sales });
+    let plugins = sums.into_iter().map(|((plugin, _), (gross, net, sales))| PluginEarning {
+        plugin,
+        gross,
+        net,
+        sales,
+    });
     Ok(plugins.collect())
 }
 

@@ -32,12 +32,13 @@ pub async fn propose(
 ) -> Result<Payout, Error> {
     super::release_matured(&registry.db, Timestamp::now()).await?;
     let mut write = registry.db.write().await?;
-    let open: Option<Row> = sqlx::query_as(select_payouts!("where partner = $1 and currency = $2 and state = $3"))
-        .bind(partner.as_str())
-        .bind(currency.code())
-        .bind(text(PayoutState::Proposed))
-        .fetch_optional(&mut *write)
-        .await?;
+    let open: Option<Row> =
+        sqlx::query_as(select_payouts!("where partner = $1 and currency = $2 and state = $3"))
+            .bind(partner.as_str())
+            .bind(currency.code())
+            .bind(text(PayoutState::Proposed))
+            .fetch_optional(&mut *write)
+            .await?;
     if let Some(row) = open {
         return read_row(row);
     }
@@ -76,9 +77,13 @@ pub async fn approve(registry: &Registry, operator: &Namespace, id: i64) -> Resu
         PayoutState::Paid | PayoutState::Returned => return Err(wrong_state(&payout, "approved")),
     }
     let partner = &payout.partner;
-    let owed = ledger::balance(&mut write, &Account::Available(partner.clone()), payout.amount.currency).await?;
+    let owed =
+        ledger::balance(&mut write, &Account::Available(partner.clone()), payout.amount.currency).await?;
     if -owed.minor < payout.amount.minor {
-        return Err(Error::Conflict(format!("less than {} is available to '{partner}' by now", payout.amount)));
+        return Err(Error::Conflict(format!(
+            "less than {} is available to '{partner}' by now",
+            payout.amount
+        )));
     }
     let lines = [Account::Available(partner.clone()), Account::InTransit(partner.clone())];
     step(&mut write, &payout, APPROVED, "is on its way", lines).await?;

@@ -30,8 +30,12 @@ impl Toolchain {
         if has_library_source(&format!("{DEBIAN}/rustc")) && Path::new(DEBIAN).join("rust-lld").exists() {
             return Ok(Self::Debians);
         }
-        Err(Failure::new("no-target", "No compiler for WebAssembly", format!("no Rust here can compile for {TARGET}"))
-            .remedy(REMEDY))
+        Err(Failure::new(
+            "no-target",
+            "No compiler for WebAssembly",
+            format!("no Rust here can compile for {TARGET}"),
+        )
+        .remedy(REMEDY))
     }
 
     /// Compiles a crate and gives its core module.
@@ -40,10 +44,17 @@ impl Toolchain {
             Self::Users => Command::new("cargo"),
             Self::Debians => Command::new(format!("{DEBIAN}/cargo")),
         };
-        command.arg("build").args(["--target", TARGET, "--profile", PROFILE]).arg("--target-dir").arg(target_dir);
+        command
+            .arg("build")
+            .args(["--target", TARGET, "--profile", PROFILE])
+            .arg("--target-dir")
+            .arg(target_dir);
         if let Self::Debians = self {
             // Building the library from source is not stable yet, which this compiler is told to overlook.
-            command.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1").env("PATH", "/usr/bin:/bin");
+            command
+                .arg("-Zbuild-std=std,panic_abort")
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("PATH", "/usr/bin:/bin");
             for variable in ["RUSTC", "RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER", "CARGO", "RUSTDOC"] {
                 command.env_remove(variable);
             }
@@ -60,13 +71,17 @@ impl Toolchain {
 
 /// Where cargo puts the crate's results, with a folder of its own for plugins, so that they share the library.
 pub fn target_dir(folder: &Path) -> Result<PathBuf> {
-    let output = Command::new("cargo").args(["metadata", "--no-deps", "--format-version=1"]).current_dir(folder).output();
+    let output = Command::new("cargo")
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .current_dir(folder)
+        .output();
     let output = output.map_err(|error| {
-        Failure::new("no-cargo", "No Rust here", format!("cargo: {error}")).remedy("install Rust from https://rustup.rs")
+        Failure::new("no-cargo", "No Rust here", format!("cargo: {error}"))
+            .remedy("install Rust from https://rustup.rs")
     })?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let metadata: serde_json::Value =
-        serde_json::from_str(&text).map_err(|_| Failure::of(String::from_utf8_lossy(&output.stderr).into_owned()))?;
+    let metadata: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|_| Failure::of(String::from_utf8_lossy(&output.stderr).into_owned()))?;
     let target = metadata["target_directory"].as_str().unwrap_or("target");
     Ok(Path::new(target).join("wasm"))
 }

@@ -30,7 +30,8 @@ impl Cgroups {
         } else {
             split(root, &name)
         };
-        let parents = parents.map_err(|error| format!("this machine's cgroups cannot be written to ({error})"));
+        let parents =
+            parents.map_err(|error| format!("this machine's cgroups cannot be written to ({error})"));
         if let Err(fault) = &parents {
             tracing::warn!("{fault}");
         }

@@ -52,7 +52,9 @@ impl Environments {
     /// The environment with these requirements; begins to make it where it is not there.
     pub(super) async fn get(&self, requirements: &[String]) -> Environment {
         let Some(python) = self.python().await else {
-            return Environment::Failed("this machine has no python3; on Debian: apt-get install python3-venv".into());
+            return Environment::Failed(
+                "this machine has no python3; on Debian: apt-get install python3-venv".into(),
+            );
         };
         let key = key(&python, requirements);
         let folder = self.root.join(&key);
@@ -90,7 +92,8 @@ impl Environments {
             fs::write(&log, "")?;
             self.run(&log, "python3", &["-m", "venv", &folder.display().to_string()]).await?;
             let pip = folder.join("bin/pip").display().to_string();
-            let mut words = vec!["install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"];
+            let mut words =
+                vec!["install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"];
             words.extend(requirements.iter().map(String::as_str));
             self.run(&log, &pip, &words).await?;
             fs::write(folder.join(COMPLETE), requirements.join("\n"))

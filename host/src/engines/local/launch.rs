@@ -26,7 +26,10 @@ const EXEC_PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 const ENTER: &str = "for group in $0; do echo $$ > \"$group/cgroup.procs\" || exit 125; done; exec \"$@\"";
 
 /// A free port of this machine for each port: the one asked for, or the next that is free.
-pub(super) fn allot_ports(workload: &Workload, taken: &BTreeSet<u16>) -> Result<BTreeMap<String, u16>, Error> {
+pub(super) fn allot_ports(
+    workload: &Workload,
+    taken: &BTreeSet<u16>,
+) -> Result<BTreeMap<String, u16>, Error> {
     let mut allotted = BTreeMap::new();
     for port in &workload.ports {
         let is_free = |number: &u16| {
@@ -43,7 +46,12 @@ pub(super) fn allot_ports(workload: &Workload, taken: &BTreeSet<u16>) -> Result<
 }
 
 /// Starts the program of a replica.
-pub(super) fn launch(local: &Local, workload: &Workload, row: &Row, bin: Option<&Path>) -> std::io::Result<(Child, Process)> {
+pub(super) fn launch(
+    local: &Local,
+    workload: &Workload,
+    row: &Row,
+    bin: Option<&Path>,
+) -> std::io::Result<(Child, Process)> {
     let work_dir = local.work_dir(&row.id);
     fs::create_dir_all(&work_dir)?;
     let log_dir = local.log_dir(&row.deployment);
@@ -57,7 +65,10 @@ pub(super) fn launch(local: &Local, workload: &Workload, row: &Row, bin: Option<
     let variables = variables(local, workload, row, bin);
     let mut words = workload.command.iter().map(|word| expand(word, &variables));
     let program = words.next().unwrap_or_default();
-    let program = bin.map(|bin| bin.join(&program)).filter(|path| path.exists()).map_or(program, |path| path.display().to_string());
+    let program = bin
+        .map(|bin| bin.join(&program))
+        .filter(|path| path.exists())
+        .map_or(program, |path| path.display().to_string());
     let mut command = Command::new("/bin/sh");
     command
         .arg("-c")
@@ -79,7 +90,12 @@ pub(super) fn launch(local: &Local, workload: &Workload, row: &Row, bin: Option<
 }
 
 /// Whether the command, with the replica's environment, exits with 0.
-pub(super) async fn exec_probe(local: &Local, workload: &Workload, row: &Row, command: &[String]) -> Result<(), String> {
+pub(super) async fn exec_probe(
+    local: &Local,
+    workload: &Workload,
+    row: &Row,
+    command: &[String],
+) -> Result<(), String> {
     let variables = variables(local, workload, row, None);
     let mut words = command.iter().map(|word| expand(word, &variables));
     let program = words.next().ok_or("its probe has no command")?;

@@ -35,7 +35,8 @@ impl Process {
 
     /// Whether it is still the same one, and not a zombie.
     pub(super) fn is_alive(&self) -> bool {
-        Stat::read(self.pid).is_some_and(|stat| stat.started == self.started && !matches!(stat.state, 'Z' | 'X'))
+        Stat::read(self.pid)
+            .is_some_and(|stat| stat.started == self.started && !matches!(stat.state, 'Z' | 'X'))
     }
 
     /// Whether it leads its own process group.
@@ -120,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_process_is_known_by_its_beginning() {
-        let mut child = std::process::Command::new("sleep").arg("60").env("CHANDLERY_TEST_MARK", "here").spawn().unwrap();
+        let mut child =
+            std::process::Command::new("sleep").arg("60").env("CHANDLERY_TEST_MARK", "here").spawn().unwrap();
         let process = Process::current(child.id() as i32).unwrap();
         assert!(process.is_alive());
         assert!(!Process::recorded(process.pid(), process.started() - 1).is_alive());

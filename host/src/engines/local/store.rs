@@ -65,7 +65,11 @@ impl Row {
 
     pub(super) fn into_replica(self) -> Replica {
         Replica {
-            addresses: self.ports.iter().map(|(name, port)| (name.clone(), format!("127.0.0.1:{port}"))).collect(),
+            addresses: self
+                .ports
+                .iter()
+                .map(|(name, port)| (name.clone(), format!("127.0.0.1:{port}")))
+                .collect(),
             pid: self.process.as_ref().map(Process::pid).map(i64::from),
             started_at: self.started_at.map(|at| at.to_string()),
             ready_at: self.ready_at.map(|at| at.to_string()),
@@ -94,7 +98,8 @@ pub(crate) async fn rows(db: &SqlitePool, deployment: &str) -> Result<Vec<Row>, 
 
 /// The ids of the replicas that have a process.
 pub(super) async fn running(db: &SqlitePool) -> Result<Vec<String>, Error> {
-    let rows: Vec<(String,)> = sqlx::query_as("select id from replicas where pid is not null").fetch_all(db).await?;
+    let rows: Vec<(String,)> =
+        sqlx::query_as("select id from replicas where pid is not null").fetch_all(db).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
