@@ -58,10 +58,10 @@ impl Installs {
     ) -> Result<Locked, Error> {
         let _held = self.lock.lock().await;
         let mut lock = Lock::read(&self.lock_path())?;
+        let mut log = chain::open_log(client, lock.pin(client.url()), progress).await?;
         let record = newest(client.releases(&requirement.plugin).await?, requirement)?;
-        let pin = lock.pin(client.url());
-        let proved = chain::prove(client, pin, &record, progress).await?;
-        let component = self.load(proved.component, proved.bytes, progress).await?;
+        let (component, bytes) = chain::prove(&mut log, &record, progress).await?;
+        let component = self.load(component, bytes, progress).await?;
 
         let locked = Locked {
             release: record.release.clone(),
@@ -77,7 +77,7 @@ impl Installs {
                 .collect(),
             installed_at: Timestamp::now(),
         };
-        lock.put(proved.pin, locked.clone());
+        lock.put(log.pin(), Some(locked.clone()));
         lock.write(&self.lock_path())?;
         Ok(locked)
     }
@@ -151,22 +151,22 @@ impl Installs {
     ) -> Result<Vec<Release>, Error> {
         let _held = self.lock.lock().await;
         let mut lock = Lock::read(&self.lock_path())?;
+        let mut log = chain::open_log(client, lock.pin(client.url()), progress).await?;
         let mut verified = Vec::new();
-        for locked in lock.plugins.clone() {
+        for locked in &lock.plugins {
             let path = self.component_path(locked.component);
             let (release, expected) = (locked.release.clone(), locked.component);
             blocking(move || read_component(&path, &release, expected)).await?;
             progress(Passed { check: "stored component".into(), found: locked.component.to_string() });
             let record = client.release(&locked.release).await?;
-            let proved = chain::prove(client, lock.pin(client.url()), &record, progress).await?;
-            if proved.component.digest != locked.component {
-                let found = proved.component.digest;
-                return Err(Error::DigestMismatch { expected: locked.component, found });
+            let (component, _) = chain::prove(&mut log, &record, progress).await?;
+            if component.digest != locked.component {
+                return Err(Error::DigestMismatch { expected: locked.component, found: component.digest });
             }
-            lock.put(proved.pin, locked.clone());
-            lock.write(&self.lock_path())?;
-            verified.push(locked.release);
+            verified.push(locked.release.clone());
         }
+        lock.put(log.pin(), None);
+        lock.write(&self.lock_path())?;
         Ok(verified)
     }
 

@@ -101,7 +101,7 @@ fn print(planned: &Planned) {
             workload.ports.iter().map(|port| format!("{} {}", port.name, port.number)).collect();
         vec![
             workload.name.clone(),
-            word(&workload.kind),
+            word(workload.kind),
             runtime(&workload.runtime),
             workload.scale.replicas_min.to_string(),
             format!("{}.{} cores", resources.cpu_millis / 1000, resources.cpu_millis % 1000 / 100),

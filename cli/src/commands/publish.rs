@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use chandlery_package::artifact::{Artifact, MANIFEST_MEDIA_TYPE};
 use chandlery_package::signature::{SignedPayload, signature_tag};
-use chandlery_package::wire::{NewRelease, ReleaseRecord};
+use chandlery_package::wire::{NewRelease, Problem, ReleaseRecord};
 use chandlery_package::{Component, Digest};
 use clap::Args;
 use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::errors::OciDistributionError;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference, RegistryOperation};
 use reqwest::Method;
@@ -102,23 +102,21 @@ impl Repository {
     }
 }
 
-/// An OCI error has a code, a message and, from our registry, the remedy.
+/// An OCI error's detail is, from our registry, the whole problem.
 fn refused(error: OciDistributionError) -> Failure {
-    let OciDistributionError::RegistryError { envelope, .. } = &error else {
-        return match error {
-            OciDistributionError::RequestError(error) => Failure::away("registry", "its address", &error),
-            other => Failure::new("push-failed", "The push failed", other.to_string()),
-        };
+    let detail = match &error {
+        OciDistributionError::RequestError(error) => return Failure::away("registry", "its address", error),
+        OciDistributionError::RegistryError { envelope, .. } => {
+            envelope.errors.first().map(|first| first.detail.clone())
+        }
+        OciDistributionError::ServerError { message, .. } => {
+            let body: Option<serde_json::Value> = serde_json::from_str(message).ok();
+            body.and_then(|body| body.pointer("/errors/0/detail").cloned())
+        }
+        _ => None,
     };
-    let Some(first) = envelope.errors.first() else { return Failure::of(error.to_string()) };
-    let word = match first.code {
-        OciErrorCode::Unauthorized => "unauthenticated",
-        OciErrorCode::Denied => "forbidden",
-        _ => "push-failed",
-    };
-    let failure = Failure::new(word, "The registry refused", first.message.clone());
-    match first.detail.as_str() {
-        Some(remedy) => failure.remedy(remedy),
-        None => failure,
+    match detail.and_then(|detail| serde_json::from_value::<Problem>(detail).ok()) {
+        Some(problem) => problem.into(),
+        None => Failure::new("push-failed", "The push failed", error.to_string()),
     }
 }

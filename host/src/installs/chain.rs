@@ -9,53 +9,54 @@ use chandlery_package::{Component, Digest};
 use super::{Passed, Progress, RegistryClient, RegistryPin, blocking};
 use crate::Error;
 
-/// A release that may be run.
-pub(super) struct Proved {
-    pub component: Component,
-    pub bytes: Vec<u8>,
-    /// What to remember of the registry from now on.
-    pub pin: RegistryPin,
+/// A registry's log, at a checkpoint that continues the history seen before.
+pub(super) struct Log<'a> {
+    client: &'a RegistryClient,
+    key: String,
+    checkpoint: Checkpoint,
+    tiles: Tiles,
 }
 
-/// Proves a release that the catalog tells of.
-pub(super) async fn prove(
-    client: &RegistryClient,
+/// Opens the log: first of all, since nothing that is not in it counts.
+pub(super) async fn open_log<'a>(
+    client: &'a RegistryClient,
     pin: Option<&RegistryPin>,
+    progress: Progress<'_>,
+) -> Result<Log<'a>, Error> {
+    let key = log_key(client, pin).await?;
+    let checkpoint = Checkpoint::open(&client.checkpoint().await?, &key)?;
+    pass(progress, "checkpoint signed", format!("{} entries, by {}", checkpoint.size(), short(&key)));
+    let mut log = Log { client, key, checkpoint, tiles: Tiles::default() };
+    if let Some(pin) = pin {
+        let seen = Checkpoint::open(&pin.checkpoint, &log.key)?;
+        log.prove(|tiles, now| tiles.prove_consistent(&seen, now)).await?;
+        pass(progress, "history kept", format!("the {} entries seen before are unchanged", seen.size()));
+    }
+    Ok(log)
+}
+
+/// Proves a release that the catalog tells of, and fetches its component.
+pub(super) async fn prove(
+    log: &mut Log<'_>,
     record: &ReleaseRecord,
     progress: Progress<'_>,
-) -> Result<Proved, Error> {
-    let pass = |check: &str, found: String| progress(Passed { check: check.into(), found });
-    let log_key = log_key(client, pin).await?;
-    let checkpoint = Checkpoint::open(&client.checkpoint().await?, &log_key)?;
-    pass("checkpoint signed", format!("{} entries, by {}", checkpoint.size(), short(&log_key)));
-
-    let mut log = Log { client, tiles: Tiles::default(), checkpoint: &checkpoint };
-    if let Some(pin) = pin {
-        let seen = Checkpoint::open(&pin.checkpoint, &log_key)?;
-        log.prove(|tiles, now| tiles.prove_consistent(&seen, now)).await?;
-        pass("history kept", format!("the {} entries seen before are unchanged", seen.size()));
-    }
+) -> Result<(Component, Vec<u8>), Error> {
     log.prove_key(record).await?;
-    pass(
-        "key logged",
-        format!(
-            "{} is a key of '{}', entry {}",
-            record.key.id(),
-            record.release.plugin.namespace,
-            record.key_log_index
-        ),
-    );
+    let (key, namespace) = (record.key.id(), &record.release.plugin.namespace);
+    pass(progress, "key logged", format!("{key} is a key of '{namespace}', entry {}", record.key_log_index));
     log.prove_release(record).await?;
-    pass("release logged", format!("entry {}", record.log_index));
+    pass(progress, "release logged", format!("entry {}", record.log_index));
 
-    prove_signature(client, record).await?;
-    pass("signature", format!("over {} by {}", record.artifact, record.key.id()));
-    let (component, bytes) = fetch_component(client, record).await?;
-    pass("content", format!("{} ({} KiB)", component.digest, bytes.len() >> 10));
-    pass("manifest", format!("it says {}", component.manifest.release()));
+    prove_signature(log.client, record).await?;
+    pass(progress, "signature", format!("over {} by {key}", record.artifact));
+    let (component, bytes) = fetch_component(log.client, record).await?;
+    pass(progress, "content", format!("{} ({} KiB)", component.digest, bytes.len() >> 10));
+    pass(progress, "manifest", format!("it says {}", component.manifest.release()));
+    Ok((component, bytes))
+}
 
-    let pin = RegistryPin { url: client.url().into(), log_key, checkpoint: checkpoint.note().into() };
-    Ok(Proved { component, bytes, pin })
+fn pass(progress: Progress<'_>, check: &str, found: String) {
+    progress(Passed { check: check.into(), found });
 }
 
 /// The pinned key or, at first sight, the one that the registry names.
@@ -71,19 +72,22 @@ fn short(log_key: &str) -> &str {
     log_key.rsplitn(2, '+').last().unwrap_or(log_key)
 }
 
-struct Log<'a> {
-    client: &'a RegistryClient,
-    tiles: Tiles,
-    checkpoint: &'a Checkpoint,
-}
-
 impl Log<'_> {
+    /// What to remember of the registry from now on.
+    pub(super) fn pin(&self) -> RegistryPin {
+        RegistryPin {
+            url: self.client.url().into(),
+            log_key: self.key.clone(),
+            checkpoint: self.checkpoint.note().into(),
+        }
+    }
+
     /// Asks until the tiles that a proof needs are here.
     async fn prove(
         &mut self,
         ask: impl Fn(&Tiles, &Checkpoint) -> Result<Proof, LogError>,
     ) -> Result<(), Error> {
-        while let Proof::Needs(paths) = ask(&self.tiles, self.checkpoint)? {
+        while let Proof::Needs(paths) = ask(&self.tiles, &self.checkpoint)? {
             for path in paths {
                 let bytes = self.client.tile(&path).await?;
                 self.tiles.add(path, bytes);

@@ -78,12 +78,14 @@ impl Lock {
         self.registries.iter().find(|pin| pin.url == url)
     }
 
-    /// Puts a release in the place of the plugin's former one, and the pin in that of the registry's.
-    pub fn put(&mut self, pin: RegistryPin, locked: Locked) {
+    /// Puts the pin in the place of the registry's former one, and a release in that of the plugin's.
+    pub fn put(&mut self, pin: RegistryPin, locked: Option<Locked>) {
         self.registries.retain(|known| known.url != pin.url);
         self.registries.push(pin);
-        self.plugins.retain(|known| known.release.plugin != locked.release.plugin);
-        self.plugins.push(locked);
-        self.plugins.sort_by(|a, b| a.release.cmp(&b.release));
+        if let Some(locked) = locked {
+            self.plugins.retain(|known| known.release.plugin != locked.release.plugin);
+            self.plugins.push(locked);
+            self.plugins.sort_by(|a, b| a.release.cmp(&b.release));
+        }
     }
 }

@@ -46,8 +46,7 @@ impl IntoResponse for OciError {
         if status.is_server_error() {
             tracing::error!(error = %self.0, "request failed");
         }
-        let body =
-            json!({ "errors": [{ "code": code, "message": problem.detail, "detail": problem.remedy }] });
+        let body = json!({ "errors": [{ "code": code, "message": problem.detail, "detail": problem }] });
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
         if status == StatusCode::UNAUTHORIZED {

@@ -1,0 +1,13 @@
+//! End to end: the real binary, as separate processes on real ports, over real databases. Each test has a world of its
+//! own and reads as the story of who does what.
+//!
+//! `make test` builds the binary and the plugins first.
+
+mod crashes;
+mod hostile;
+mod journey;
+mod money;
+mod oci;
+mod rights;
+mod tampering;
+mod world;

@@ -1,0 +1,151 @@
+//! From a sale to the partner's bank, with books that hledger accepts and a dashboard that says the same.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::world::{Person, World, plugin};
+
+/// The balances of the exported journal, as hledger adds them up.
+fn hledger(operator: &Person) -> BTreeMap<String, i64> {
+    let journal = operator.file("books.journal", operator.text(&["payouts", "journal"]).as_bytes());
+    let run = |words: &[&str]| {
+        let output = Command::new("hledger").args(["-f", &journal]).args(words).output().unwrap();
+        assert!(output.status.success(), "hledger {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["check", "--strict", "balancednoautoconversion", "ordereddates"]);
+    let table = run(&["balance", "--flat", "--no-total", "--output-format", "csv"]);
+    let rows = table.lines().skip(1).filter_map(|line| {
+        let (account, amount) = line.trim_matches('"').split_once("\",\"")?;
+        Some((account.to_owned(), amount.split(' ').next()?.parse().ok()?))
+    });
+    rows.collect()
+}
+
+/// A figure of the dashboard, in minor units.
+fn figure(page: &str, name: &str) -> i64 {
+    let text = page
+        .split(&format!("data-figure=\"{name}\">"))
+        .nth(1)
+        .unwrap_or_else(|| panic!("no {name} in {page}"));
+    text.split(' ').next().unwrap().replace('.', "").parse().unwrap()
+}
+
+fn dashboard(world: &World, person: &Person) -> String {
+    let cookie = world.runtime.block_on(async {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let form = [("name", person.name.as_str()), ("password", person.password())];
+        let response =
+            client.post(format!("http://{}/login", world.registry.address)).form(&form).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 303);
+        let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"));
+        cookie.split(';').next().unwrap().to_owned()
+    });
+    let (status, page) = world.get(&format!("/dashboard/{}", person.name), &[("cookie", &cookie)]);
+    assert_eq!(status, 200);
+    let (status, csv) =
+        world.get(&format!("/dashboard/{}/transactions.csv", person.name), &[("cookie", &cookie)]);
+    assert_eq!((status, csv), (200, person.text(&["payouts", "transactions", &person.name, "--csv"])));
+    page
+}
+
+/// Dashboard, API and journal say the same.
+fn all_agree(world: &World, partner: &Person) -> [i64; 3] {
+    let operator = world.operator();
+    operator.ok(&["payouts", "check"]);
+    let books = hledger(&operator);
+    let owed = |what: &str| -books.get(&format!("liabilities:partner:acme:{what}")).copied().unwrap_or(0);
+    let api = partner.ok(&["payouts", "balance", "acme"])["items"][0].clone();
+    let page = dashboard(world, partner);
+    let mut figures = [0; 3];
+    for (index, (field, name)) in
+        [("on_hold", "on-hold"), ("available", "available"), ("paid", "paid")].into_iter().enumerate()
+    {
+        figures[index] = api[field]["minor"].as_i64().unwrap();
+        assert_eq!(figure(&page, name), figures[index], "{name}");
+    }
+    assert_eq!([owed("pending"), owed("available")], figures[..2]);
+    let sales: i64 = -books.values().filter(|minor| **minor < 0).sum::<i64>();
+    let bank = books.get("assets:bank").copied().unwrap_or(0);
+    assert_eq!(bank, sales, "what the bank holds is what is owed and earned");
+    assert_eq!(books.values().sum::<i64>(), 0);
+    figures
+}
+
+fn sell(world: &World, customer: &Person, bank_reference: &str) -> Value {
+    let order = customer.ok(&["orders", "place", "acme:ocr-server"]);
+    let reference = order["reference"].as_str().unwrap();
+    let paid = ["orders", "paid", reference, "99.99 USD", "--bank-reference", bank_reference];
+    world.operator().ok(&paid);
+    // Recorded twice, it counts once.
+    world.operator().ok(&paid);
+    order
+}
+
+#[test]
+fn a_sale_is_shared_held_released_and_paid_once() {
+    // Without a hold, so that the whole way can be seen at once.
+    let world = World::with_hold(0);
+    let acme = world.publisher("acme");
+    acme.publish(&plugin("ocr-server"));
+    let customer = world.customer();
+    let (problem, _) = customer.refused(&["orders", "place", "acme:ocr-server"]);
+    assert!(problem.detail.contains("is free"));
+    acme.ok(&["orders", "price", "acme:ocr-server", "99.99 USD"]);
+
+    let order = sell(&world, &customer, "BANK-1");
+    assert_eq!(customer.ok(&["orders", "place", "acme:ocr-server"])["reference"], order["reference"]);
+    assert_eq!(all_agree(&world, &acme), [8499, 0, 0]);
+
+    let reference = order["reference"].as_str().unwrap();
+    let operator = world.operator();
+    let (problem, _) =
+        operator.refused(&["orders", "paid", reference, "99.99 USD", "--bank-reference", "BANK-2"]);
+    assert_eq!(problem.r#type, "conflict");
+    let another = world.person("initech");
+    another.register();
+    let open = another.ok(&["orders", "place", "acme:ocr-server"]);
+    let open = open["reference"].as_str().unwrap();
+    let (problem, _) = operator.refused(&["orders", "paid", open, "99.98 USD", "--bank-reference", "BANK-3"]);
+    assert!(problem.detail.contains("99.98 USD arrived, but 99.99 USD is due"));
+    let (problem, _) = operator.refused(&["orders", "paid", open, "99.99 USD", "--bank-reference", "BANK-1"]);
+    assert!(problem.detail.contains("has paid order"), "{problem:?}");
+
+    // One operator proposes, another approves, the bank fails once and then pays.
+    let second = world.person("second");
+    second.register();
+    operator.text(&["payouts", "operator", "second"]);
+    let payout = operator.ok(&["payouts", "propose", "acme"]);
+    assert_eq!((&payout["amount"]["minor"], &payout["state"]), (&json!(8499), &json!("proposed")));
+    assert_eq!(operator.ok(&["payouts", "propose", "acme"]), payout, "one open proposal");
+    assert_eq!(all_agree(&world, &acme), [0, 8499, 0]);
+    let (problem, code) = operator.refused(&["payouts", "approve", "1"]);
+    assert_eq!((problem.r#type.as_str(), code), ("forbidden", 5));
+    second.ok(&["payouts", "approve", "1"]);
+    second.ok(&["payouts", "approve", "1"]);
+    assert_eq!(all_agree(&world, &acme), [0, 0, 0]);
+    operator.ok(&["payouts", "return", "1"]);
+    assert_eq!(all_agree(&world, &acme), [0, 8499, 0]);
+    second.ok(&["payouts", "propose", "acme"]);
+    operator.ok(&["payouts", "approve", "2"]);
+    operator.ok(&["payouts", "confirm", "2", "--bank-reference", "SEPA-7"]);
+    operator.ok(&["payouts", "confirm", "2", "--bank-reference", "SEPA-7"]);
+    assert_eq!(all_agree(&world, &acme), [0, 0, 8499]);
+    let (problem, _) = operator.refused(&["payouts", "propose", "acme"]);
+    assert!(problem.detail.contains("nothing is available"));
+}
+
+#[test]
+fn an_earning_stays_on_hold() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["orders", "price", "acme:ocr-server", "99.99 USD"]);
+    sell(&world, &world.customer(), "BANK-1");
+    let (problem, _) = world.operator().refused(&["payouts", "propose", "acme"]);
+    assert!(problem.detail.contains("nothing is available to 'acme' in USD"));
+    assert_eq!(all_agree(&world, &acme), [8499, 0, 0]);
+}

@@ -1,0 +1,78 @@
+//! Who may do what.
+
+use chandlery_package::Component;
+use chandlery_package::artifact::Artifact;
+
+use crate::world::{World, plugin};
+
+#[test]
+fn only_owners_publish_and_only_operators_operate() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    let mallory = world.publisher("mallory");
+    let bytes = plugin("ocr-server");
+    acme.publish(&bytes);
+
+    let artifact = Artifact::of_component(&Component::parse(&bytes).unwrap(), bytes.clone());
+    let pushed = world.runtime.block_on(mallory.push("acme/ocr-server", "1.0.0", &artifact));
+    assert!(pushed.unwrap_err().contains("may not push to 'acme'"));
+
+    let (problem, _) = mallory.refused(&["namespace", "take", "acme"]);
+    assert_eq!(problem.r#type, "conflict");
+    for words in [
+        &["keys", "add", "acme", "--key", "mallory"][..],
+        &["orders", "price", "acme:ocr-server", "1.00 USD"],
+        &["orders", "paid", "CH-X", "1.00 USD", "--bank-reference", "B"],
+        &["payouts", "balance", "acme"],
+        &["payouts", "transactions", "acme"],
+        &["payouts", "propose", "acme"],
+        &["payouts", "journal"],
+        &["payouts", "check"],
+        &["payouts", "list"],
+        &["payouts", "operator", "mallory"],
+    ] {
+        let (problem, code) = mallory.refused(words);
+        assert_eq!((problem.r#type.as_str(), code), ("forbidden", 5), "{words:?} {problem:?}");
+    }
+    let stranger = world.person("stranger");
+    for words in [&["payouts", "balance", "acme"][..], &["orders", "list"], &["namespace", "take", "mine"]] {
+        let (problem, code) = stranger.refused(words);
+        assert_eq!((problem.r#type.as_str(), code), ("unauthenticated", 5), "{words:?}");
+    }
+    for path in [
+        "/api/v1/partners/acme/balances",
+        "/api/v1/ledger/journal",
+        "/api/v1/usage",
+        "/dashboard/acme/transactions.csv",
+    ] {
+        assert_eq!(world.get(path, &[]).0, 401, "{path}");
+        let token = format!("Bearer {}", mallory.token());
+        let expected = if path == "/api/v1/usage" { 200 } else { 403 };
+        assert_eq!(world.get(path, &[("authorization", &token)]).0, expected, "{path}");
+    }
+    assert_eq!(world.get("/api/v1/usage", &[("authorization", "Bearer wrong")]).0, 401);
+}
+
+#[test]
+fn the_host_obeys_its_token_alone() {
+    let world = World::start();
+    let url = format!("http://{}/api/v1/deployments", world.host.address);
+    let ask = |token: Option<&str>| {
+        world.runtime.block_on(async {
+            let mut request = reqwest::Client::new().get(&url);
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            request.send().await.unwrap().status().as_u16()
+        })
+    };
+    let token = std::fs::read_to_string(world.host_data().join("host.token")).unwrap();
+    assert_eq!((ask(None), ask(Some("wrong")), ask(Some(&token))), (401, 401, 200));
+    for secret in
+        ["host/host.token", "registry/log.key", "registry/operator.token", "registry/operator.password"]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(world.folder.path().join(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{secret} is for its owner alone");
+    }
+}

@@ -1,0 +1,428 @@
+//! A registry, a host and the people who use them.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use chandlery_package::artifact::{Artifact, MANIFEST_MEDIA_TYPE};
+use chandlery_package::signature::{SignedPayload, signature_tag};
+use chandlery_package::wire::{NewRelease, Problem};
+use chandlery_package::{Component, Digest, PluginId, PrivateKey};
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference, RegistryOperation};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const PASSWORD: &str = "correct horse battery";
+/// How long a condition may take to come true.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The binary, built beside this test.
+fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let binary = test.parent().unwrap().parent().unwrap().join("chandlery");
+    assert!(binary.exists(), "{} is missing: run `make test`", binary.display());
+    binary
+}
+
+/// A plugin that `make plugins` or `make fixtures` has built.
+pub fn plugin(name: &str) -> Vec<u8> {
+    let path = workspace().join("target/plugins").join(format!("{name}.wasm"));
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run `make fixtures`", path.display()))
+}
+
+/// The same plugin as another version.
+pub fn as_version(bytes: &[u8], version: &str) -> Vec<u8> {
+    let (from, to) = (b"\"version\":\"1.0.0\"", format!("\"version\":\"{version}\""));
+    assert_eq!(from.len(), to.len(), "the manifest's length must stay");
+    let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+}
+
+/// The same plugin with a section more, which changes nothing but its digest.
+pub fn with_other_content(bytes: &[u8]) -> Vec<u8> {
+    [bytes, b"\0\x05\x04note"].concat()
+}
+
+/// Waits until a condition holds.
+pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what} did not come true");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A server process, which says where it listens.
+pub struct Server {
+    child: Child,
+    pub address: String,
+}
+
+impl Server {
+    fn start(home: &Path, words: &[&str], listens: &str) -> Self {
+        let mut command = Command::new(binary());
+        command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.env("CHANDLERY_LOG", "error");
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.find_map(|line| line.ok().filter(|line| line.contains(listens)));
+        let line = line.unwrap_or_else(|| panic!("{words:?} did not start"));
+        let address = line.split("http://").nth(1).unwrap().split([',', ' ']).next().unwrap().to_owned();
+        // Whatever it says later must not block it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+
+    /// SIGKILL: it has no time for anything.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A registry and a host of their own.
+pub struct World {
+    pub folder: TempDir,
+    pub registry: Server,
+    pub host: Server,
+    pub runtime: Runtime,
+    hold_days: u32,
+}
+
+impl World {
+    pub fn start() -> Self {
+        Self::with_hold(30)
+    }
+
+    pub fn with_hold(hold_days: u32) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let registry = start_registry(folder.path(), "127.0.0.1:0", hold_days);
+        let operator = Person {
+            name: "operator".into(),
+            home: folder.path().join("operator"),
+            registry: registry.address.clone(),
+            host: None,
+        };
+        let password = fs::read_to_string(folder.path().join("registry/operator.password")).unwrap();
+        operator.login(&password);
+        let customer = Person {
+            name: "globex".into(),
+            home: folder.path().join("globex"),
+            registry: registry.address.clone(),
+            host: None,
+        };
+        customer.register();
+        let host = start_host(folder.path(), "127.0.0.1:0", &registry.address);
+        Self { folder, registry, host, runtime: Runtime::new().unwrap(), hold_days }
+    }
+
+    pub fn restart_registry(&mut self) {
+        let address = self.registry.address.clone();
+        self.registry.kill();
+        self.registry = start_registry(self.folder.path(), &address, self.hold_days);
+    }
+
+    pub fn restart_host(&mut self) {
+        let address = self.host.address.clone();
+        self.host.kill();
+        self.host = start_host(self.folder.path(), &address, &self.registry.address);
+    }
+
+    pub fn registry_data(&self) -> PathBuf {
+        self.folder.path().join("registry")
+    }
+
+    pub fn host_data(&self) -> PathBuf {
+        self.folder.path().join("host")
+    }
+
+    /// Someone with a folder of their own, who may use the host.
+    pub fn person(&self, name: &str) -> Person {
+        Person {
+            name: name.into(),
+            home: self.folder.path().join(name),
+            registry: self.registry.address.clone(),
+            host: Some((self.host.address.clone(), self.host_data().join("host.token"))),
+        }
+    }
+
+    /// Whoever operates the registry; logged in.
+    pub fn operator(&self) -> Person {
+        self.person("operator")
+    }
+
+    /// Whoever the host's usage is counted for; logged in.
+    pub fn customer(&self) -> Person {
+        self.person("globex")
+    }
+
+    /// A new publisher with an account, a namespace and a signing key of the same name.
+    pub fn publisher(&self, name: &str) -> Person {
+        let publisher = self.person(name);
+        publisher.register();
+        publisher.ok(&["namespace", "take", name]);
+        publisher.ok(&["keys", "new", name]);
+        publisher.ok(&["keys", "add", name]);
+        publisher
+    }
+
+    /// The registry's database, for looking and for tampering.
+    pub fn registry_sql(&self, sql: &'static str) {
+        self.sql(&self.registry_data().join("registry.db"), sql);
+    }
+
+    fn sql(&self, path: &Path, sql: &'static str) {
+        let url = format!("sqlite://{}", path.display());
+        self.runtime.block_on(async {
+            use sqlx::Connection as _;
+            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+        });
+    }
+
+    /// Rows of one text column of the host's database.
+    pub fn host_texts(&self, sql: &'static str) -> Vec<String> {
+        let url = format!("sqlite://{}", self.host_data().join("host.db").display());
+        self.runtime.block_on(async {
+            use sqlx::Connection as _;
+            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
+            rows.into_iter().map(|(text,)| text).collect()
+        })
+    }
+
+    /// Asks the registry's pages or API as they are, with headers.
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let url = format!("http://{}{path}", self.registry.address);
+        self.runtime.block_on(async {
+            let mut request = reqwest::Client::new().get(url);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let response = request.send().await.unwrap();
+            (response.status().as_u16(), response.text().await.unwrap())
+        })
+    }
+}
+
+impl Drop for World {
+    /// Replicas outlive their host; not their world.
+    fn drop(&mut self) {
+        let _ = self.host.child.kill();
+        let _ = self.host.child.wait();
+        let Ok(id) = fs::read_to_string(self.host_data().join("local/id")) else { return };
+        let marker = format!("CHANDLERY_HOST_ID={id}");
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes()) {
+                let pid = entry.file_name();
+                let _ = Command::new("kill").arg("-9").arg(pid).status();
+            }
+        }
+    }
+}
+
+fn start_registry(folder: &Path, listen: &str, hold_days: u32) -> Server {
+    let data = folder.join("registry");
+    let days = hold_days.to_string();
+    let words =
+        ["registry", "serve", "--data", data.to_str().unwrap(), "--listen", listen, "--hold-days", &days];
+    Server::start(folder, &words, "registry at")
+}
+
+fn start_host(folder: &Path, listen: &str, registry: &str) -> Server {
+    let data = folder.join("host");
+    let token = folder.join("globex.token");
+    let credentials = fs::read_to_string(folder.join("globex/credentials.toml")).unwrap();
+    let line = credentials.lines().find(|line| line.starts_with("globex")).unwrap();
+    fs::write(&token, line.split('"').nth(1).unwrap()).unwrap();
+    let registry = format!("http://{registry}");
+    let words = [
+        "host",
+        "run",
+        "--data",
+        data.to_str().unwrap(),
+        "--listen",
+        listen,
+        "--registry",
+        &registry,
+        "--registry-token-file",
+        token.to_str().unwrap(),
+        "--meter-seconds",
+        "1",
+    ];
+    Server::start(folder, &words, "host at")
+}
+
+/// Someone at a terminal.
+pub struct Person {
+    pub name: String,
+    home: PathBuf,
+    registry: String,
+    host: Option<(String, PathBuf)>,
+}
+
+impl Person {
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(words).env("CHANDLERY_HOME", &self.home);
+        command.env("CHANDLERY_REGISTRY", format!("http://{}", self.registry));
+        if let Some((address, token)) = &self.host {
+            command.env("CHANDLERY_HOST", format!("http://{address}"));
+            command.env("CHANDLERY_HOST_TOKEN", fs::read_to_string(token).unwrap_or_default());
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// Runs a command that must succeed, and reads the JSON that it prints.
+    pub fn ok(&self, words: &[&str]) -> Value {
+        let output = self.run(&[words, &["--json"]].concat());
+        assert!(
+            output.status.success(),
+            "{} {words:?}: {}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// Runs a command that must succeed, and gives what it prints.
+    pub fn text(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        assert!(
+            output.status.success(),
+            "{} {words:?}: {}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that must be refused, and gives the problem and the exit code.
+    pub fn refused(&self, words: &[&str]) -> (Problem, i32) {
+        let output = self.run(&[words, &["--json"]].concat());
+        assert!(!output.status.success(), "{} {words:?} was not refused", self.name);
+        let text = String::from_utf8_lossy(&output.stderr);
+        let problem = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
+        let problem = problem.unwrap_or_else(|| panic!("{words:?} told no problem: {text}"));
+        (problem, output.status.code().unwrap())
+    }
+
+    pub fn register(&self) {
+        self.with_input(&["register", &self.name], PASSWORD);
+    }
+
+    pub fn login(&self, password: &str) {
+        self.with_input(&["login", &self.name], password);
+    }
+
+    fn with_input(&self, words: &[&str], input: &str) {
+        let mut command = self.command(words);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success(), "{words:?}");
+    }
+
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
+    /// A file with these bytes in the person's folder.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> String {
+        fs::create_dir_all(&self.home).unwrap();
+        let path = self.home.join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().into()
+    }
+
+    /// Publishes these bytes as they are.
+    pub fn publish(&self, bytes: &[u8]) -> Value {
+        let file = self.file("plugin.wasm", bytes);
+        self.ok(&["publish", &file])
+    }
+
+    pub fn key(&self) -> PrivateKey {
+        let path = self.home.join("keys").join(format!("{}.pem", self.name));
+        PrivateKey::from_pem(&fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    pub fn token(&self) -> String {
+        let text = fs::read_to_string(self.home.join("credentials.toml")).unwrap();
+        let line = text.lines().find(|line| line.starts_with(&self.name)).unwrap();
+        line.split('"').nth(1).unwrap().to_owned()
+    }
+
+    /// An OCI client of somebody else's making, logged in.
+    pub async fn oci(&self) -> (Client, RegistryAuth) {
+        let client = Client::new(ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() });
+        (client, RegistryAuth::Basic(self.name.clone(), self.token()))
+    }
+
+    pub fn reference(&self, repository: &str, tag: &str) -> Reference {
+        Reference::with_tag(self.registry.clone(), repository.into(), tag.into())
+    }
+
+    /// Pushes an artifact under a tag, without the command line's care.
+    pub async fn push(&self, repository: &str, tag: &str, artifact: &Artifact) -> Result<(), String> {
+        let (client, auth) = self.oci().await;
+        let reference = self.reference(repository, tag);
+        client.auth(&reference, &auth, RegistryOperation::Push).await.map_err(|error| error.to_string())?;
+        for blob in [&artifact.config, &artifact.layer] {
+            let digest = Digest::of(blob).to_string();
+            client.push_blob(&reference, blob.clone(), &digest).await.map_err(|error| error.to_string())?;
+        }
+        let media_type = MANIFEST_MEDIA_TYPE.parse().unwrap();
+        let pushed = client.push_manifest_raw(&reference, artifact.manifest.clone(), media_type).await;
+        pushed.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Pushes a plugin, signs it with a key and asks for it to be accepted as this version, whatever it says of itself.
+    pub async fn publish_raw(
+        &self,
+        plugin: &PluginId,
+        bytes: &[u8],
+        version: &str,
+        key: &PrivateKey,
+    ) -> Result<Value, Problem> {
+        let artifact = Artifact::of_component(&Component::parse(bytes).unwrap(), bytes.to_vec());
+        let signed = SignedPayload::sign(key, plugin, artifact.digest());
+        self.push(&plugin.repository(), version, &artifact).await.unwrap();
+        self.push(&plugin.repository(), &signature_tag(artifact.digest()), &Artifact::of_signature(&signed))
+            .await
+            .unwrap();
+        let url =
+            format!("http://{}/api/v1/plugins/{}/{}/releases", self.registry, plugin.namespace, plugin.name);
+        let new = NewRelease { version: version.parse().unwrap(), artifact: artifact.digest() };
+        let response =
+            reqwest::Client::new().post(url).bearer_auth(self.token()).json(&new).send().await.unwrap();
+        match response.status().is_success() {
+            true => Ok(response.json().await.unwrap()),
+            false => Err(response.json().await.unwrap()),
+        }
+    }
+}
