@@ -34,7 +34,7 @@ lint: ## Formatting and clippy, both strict
 	$(CARGO) clippy --workspace --exclude chandlery-sdk $(PLUGINS:%=--exclude %) $(FIXTURES:%=--exclude %) --all-targets -- --deny warnings
 
 bench: fixtures ## A warm plan beside bare wasmtime
-	$(CARGO) bench --package chandlery-host
+	$(CARGO) bench --package chandlery-host --bench plan
 
 clean:
 	$(CARGO) clean

@@ -34,7 +34,7 @@ enter() { # a command that reads a password
     "$chandlery" "$@"
 }
 field() { python3 -c 'import json, sys; value = json.load(sys.stdin)
-for key in sys.argv[1:]: value = value[int(key) if key.isdigit() else key]
+for key in sys.argv[1:]: value = value[int(key) if isinstance(value, list) else key]
 print(value)' "$@"; }
 
 # A fresh marketplace; Python environments are kept, since they are named by what is in them.
@@ -60,7 +60,8 @@ trap 'exit 143' TERM
 bold "1. A registry and a host, on this machine"
 as operator
 typed chandlery up --data target/demo/data
-"$chandlery" up --data "$folder/data" --registry-listen 127.0.0.1:"$registry_port" --host-listen 127.0.0.1:"$host_port" \
+# A session of its own: Ctrl-C must reach this script alone, which removes the deployment while the host is there.
+setsid "$chandlery" up --data "$folder/data" --registry-listen 127.0.0.1:"$registry_port" --host-listen 127.0.0.1:"$host_port" \
     --meter-seconds 2 >"$folder/up.log" 2>&1 &
 up=$!
 for _ in $(seq 300); do

@@ -6,28 +6,60 @@ use crate::payouts::MonthlyEarning;
 
 const HEIGHT: f64 = 160.0;
 const BAR: f64 = 44.0;
-const STEP: f64 = 84.0;
+const STEP: f64 = 80.0;
 const MONTHS_SHOWN: usize = 12;
 
-/// The last twelve months of one currency, as SVG; the table beside it says the same in numbers.
+/// The twelve months up to the last one with a sale, of one currency, as SVG; the table beside it says the same in
+/// numbers.
 pub(super) fn months(months: &[&MonthlyEarning]) -> Markup {
-    let shown = &months[months.len().saturating_sub(MONTHS_SHOWN)..];
-    let highest = shown.iter().map(|month| month.gross.minor).max().unwrap_or(0).max(1) as f64;
-    let width = STEP * shown.len() as f64;
+    let highest = months.iter().map(|month| month.gross.minor).max().unwrap_or(0).max(1) as f64;
+    let width = STEP * MONTHS_SHOWN as f64;
     let scale = |minor: i64| HEIGHT * minor.max(0) as f64 / highest;
     html! {
-        svg viewBox=(format!("0 -24 {width} {}", HEIGHT + 48.0)) width=(width) role="img"
+        svg viewBox=(format!("0 -24 {width} {}", HEIGHT + 48.0)) width="100%" role="img"
             aria-label="Earnings by month; the table below has the figures" {
-            @for (index, month) in shown.iter().enumerate() {
+            @for (index, label) in labels(months).iter().enumerate() {
                 @let x = STEP * index as f64 + (STEP - BAR) / 2.0;
-                @let (gross, net) = (scale(month.gross.minor), scale(month.net.minor));
-                rect.rest x=(x) y=(HEIGHT - gross) width=(BAR) height=(gross - net) {}
-                rect.net x=(x) y=(HEIGHT - net) width=(BAR) height=(net) {}
-                text x=(x + BAR / 2.0) y=(HEIGHT - gross - 8.0) text-anchor="middle" { (month.net) }
-                text x=(x + BAR / 2.0) y=(HEIGHT + 18.0) text-anchor="middle" { (month.month) }
+                @let middle = x + BAR / 2.0;
+                @if let Some(month) = months.iter().find(|month| month.month == *label) {
+                    @let (gross, net) = (scale(month.gross.minor), scale(month.net.minor));
+                    rect.rest x=(x) y=(HEIGHT - gross) width=(BAR) height=(gross - net) {}
+                    rect.net x=(x) y=(HEIGHT - net) width=(BAR) height=(net) {}
+                    text x=(middle) y=(HEIGHT - gross - 8.0) text-anchor="middle" { (month.net) }
+                }
+                text x=(middle) y=(HEIGHT + 18.0) text-anchor="middle" { (label) }
             }
             line x1="0" x2=(width) y1=(HEIGHT) y2=(HEIGHT) {}
         }
         p.legend { span { "your share" } span { "marketplace's share" } }
+    }
+}
+
+/// The names of the months shown, oldest first.
+fn labels(months: &[&MonthlyEarning]) -> Vec<String> {
+    let last = months.last().and_then(|month| month.month.split_once('-'));
+    let Some((Ok(year), Ok(month))) = last.map(|(year, month)| (year.parse::<i32>(), month.parse::<i32>()))
+    else {
+        return Vec::new();
+    };
+    let count = year * 12 + month - 1;
+    let first = count - (MONTHS_SHOWN as i32 - 1);
+    (first..=count)
+        .map(|count| format!("{:04}-{:02}", count.div_euclid(12), count.rem_euclid(12) + 1))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_package::{Currency, Money};
+
+    use super::*;
+
+    #[test]
+    fn a_year_is_shown_across_its_end() {
+        let zero = Money::zero(Currency::Usd);
+        let month = MonthlyEarning { month: "2026-02".into(), gross: zero, net: zero, sales: 1 };
+        let labels = labels(&[&month]);
+        assert_eq!((labels.len(), labels[0].as_str(), labels[11].as_str()), (12, "2025-03", "2026-02"));
     }
 }
