@@ -3,7 +3,7 @@
 //!
 //! Prints both distributions and their ratio, measured in turns in one run.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::{Duration, Instant};
 

@@ -105,6 +105,8 @@ pub fn signature_tag(artifact: Digest) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -117,5 +119,18 @@ mod tests {
         assert!(matches!(signed.verify(&key.public(), another), Err(SignatureError::OtherArtifact { .. })));
         let changed = SignedPayload { payload: signed.payload.replace("acme", "evil"), ..signed };
         assert!(matches!(changed.verify(&key.public(), artifact), Err(SignatureError::Key(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_payload_panics(payload in ".{0,200}", signature in "[A-Za-z0-9+/=]{0,100}") {
+            let key = PrivateKey::generate();
+            let signed = SignedPayload { payload, signature };
+            prop_assert!(signed.verify(&key.public(), Digest::of("x")).is_err());
+            // Even where the key did sign it, it must be of the right form.
+            let signature = BASE64_STANDARD.encode(key.sign(signed.payload.as_bytes()));
+            let signed = SignedPayload { signature, ..signed };
+            prop_assert!(matches!(signed.verify(&key.public(), Digest::of("x")), Err(SignatureError::Payload(_))));
+        }
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! `make test` builds the binary and the plugins first.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod crashes;
 mod hostile;
 mod journey;

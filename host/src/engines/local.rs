@@ -39,6 +39,8 @@ pub(crate) async fn running(db: &SqlitePool) -> Result<Vec<String>, Error> {
 pub const TARGET: &str = "local";
 /// The first wait before a replica is started again; it doubles with each restart.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+/// How the detail begins of a replica that was ended because it never became ready.
+const NOT_READY: &str = "not ready";
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 
 /// The engine for this machine.
@@ -227,7 +229,7 @@ impl Local {
                 if let Some(process) = &row.process {
                     process.signal_group(nix::sys::signal::Signal::SIGKILL);
                 }
-                row.detail = format!("not ready within {timeout} s: {detail}");
+                row.detail = format!("{NOT_READY} within {timeout} s: {detail}");
             }
             (false, _) => row.state = ReplicaState::Starting,
         }
@@ -245,6 +247,8 @@ impl Local {
         self.cgroups.remove(&row.id);
         let reason = match (&status, out_of_memory) {
             (_, true) => format!("out of memory: it needed more than {} MiB", workload.resources.memory_mib),
+            // It was ended for this, which says more than the signal does.
+            _ if row.detail.starts_with(NOT_READY) => row.detail.clone(),
             (Some(status), false) => status.to_string(),
             (None, false) => "it ended".into(),
         };

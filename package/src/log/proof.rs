@@ -264,6 +264,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_note_panics(text in ".{0,200}", lines in "([a-z./]{1,9}\n){0,5}\n— [a-z./]{1,9} [A-Za-z0-9+/]{0,90}={0,2}\n") {
+            let key = "log.example+1b4d2a35+Ac0HS2U1kUuYJ+z8CWXOUKEbVgbdRLbaX4sYlvpDCgVK";
+            prop_assert!(Checkpoint::open(&text, key).is_err() && Checkpoint::open(&lines, key).is_err());
+            prop_assert!(Signer::new(&text).is_err() && Checkpoint::open(&lines, &text).is_err());
+        }
+    }
+
+    proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
         fn every_entry_is_proved_and_no_other(count in 1usize..700, at in 0usize..700) {

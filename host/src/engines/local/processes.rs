@@ -126,7 +126,7 @@ mod tests {
         let process = Process::current(child.id() as i32).unwrap();
         assert!(process.is_alive());
         assert!(!Process::recorded(process.pid(), process.started() - 1).is_alive());
-        assert_eq!(marked("CHANDLERY_TEST_MARK", "here"), [process.clone()]);
+        assert_eq!(marked("CHANDLERY_TEST_MARK", "here"), std::slice::from_ref(&process));
         assert!(marked("CHANDLERY_TEST_MARK", "elsewhere").is_empty());
         process.kill();
         child.wait().unwrap();
