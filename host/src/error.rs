@@ -158,6 +158,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// Another host has this data directory.
+    #[error("another host is running with this data directory: it holds {0}")]
+    InUse(String),
     /// The lock file cannot be read.
     #[error("{path} cannot be read: {reason}")]
     Lock {
@@ -304,6 +307,12 @@ impl Error {
                 "cannot-run",
                 "The target cannot run this",
                 Some("nothing was deployed; change the parameters"),
+            ),
+            Self::InUse(_) => (
+                S::CONFLICT,
+                "in-use",
+                "Already running",
+                Some("stop the other one, or choose another --data"),
             ),
             Self::Lock { .. } => (
                 S::INTERNAL_SERVER_ERROR,

@@ -10,8 +10,10 @@ pub mod metering;
 pub mod plan;
 pub mod sandbox;
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqlitePool;
@@ -46,6 +48,8 @@ pub struct Host {
     registry: Option<RegistryClient>,
     installs: Installs,
     deployments: Deployments,
+    /// Held for as long as the host lives, so that no other one uses its data directory.
+    _in_use: Arc<File>,
 }
 
 impl Host {
@@ -56,6 +60,7 @@ impl Host {
         create_private_dir(data)?;
         // Replicas are told paths below it, and run elsewhere.
         let data = &data.canonicalize().map_err(Error::system(data.display().to_string()))?;
+        let in_use = must_be_alone(&data.join("host.in-use"))?;
         let db = open_database(&data.join("host.db")).await?;
         let sandbox = Sandbox::new(&data.join("compiled"), Limits::default())
             .map_err(|error| Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
@@ -67,6 +72,7 @@ impl Host {
         Ok(Self {
             deployments: Deployments::new(db.clone(), sandbox, installs.clone(), local),
             token: read_or_make_token(&data.join("host.token"))?,
+            _in_use: Arc::new(in_use),
             registry,
             installs,
             db,
@@ -91,6 +97,16 @@ pub async fn serve(
     reconciling.abort();
     metering.abort();
     served.map_err(Error::system("the listening socket"))
+}
+
+/// Two hosts with one data directory would undo each other's work. The system gives the lock back when a host dies.
+fn must_be_alone(path: &Path) -> Result<File, Error> {
+    let file = File::create(path).map_err(Error::system(path.display().to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(path.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(Error::System { what: path.display().to_string(), error }),
+    }
 }
 
 async fn open_database(path: &Path) -> Result<SqlitePool, Error> {

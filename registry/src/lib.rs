@@ -8,6 +8,7 @@ pub mod billing;
 pub mod catalog;
 mod db;
 mod error;
+mod extract;
 pub mod ledger;
 pub mod log;
 pub mod oci;

@@ -76,3 +76,33 @@ fn the_host_obeys_its_token_alone() {
         assert_eq!(mode & 0o077, 0, "{secret} is for its owner alone");
     }
 }
+
+#[test]
+fn what_cannot_be_read_is_refused_with_a_problem() {
+    let world = World::start();
+    let token = format!("Bearer {}", world.customer().token());
+    for path in [
+        "/api/v1/namespaces/Not_A_Name/keys",
+        "/api/v1/plugins/acme/x/releases/one",
+        "/api/v1/partners/A/balances",
+    ] {
+        let (status, text) = world.get(path, &[("authorization", &token)]);
+        let problem: serde_json::Value =
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path}: {text}"));
+        assert_eq!((status, problem["type"].as_str()), (400, Some("invalid")), "{path}");
+    }
+    let missing =
+        ["/api/v1/plugins/acme/none/releases", "/log/tile/0/000", "/log/tile/0/x", "/log/tile/9/000"];
+    for path in missing {
+        assert_eq!(world.get(path, &[]).0, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_second_host_with_the_same_data_is_refused() {
+    let world = World::start();
+    let data = world.host_data();
+    let words = ["host", "run", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let (problem, _) = world.customer().refused(&words);
+    assert_eq!(problem.r#type, "in-use");
+}

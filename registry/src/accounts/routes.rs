@@ -1,13 +1,14 @@
 //! `/api/v1/accounts`, `/api/v1/tokens`, `/api/v1/operators`.
 
-use axum::extract::{Path, State};
+use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{post, put};
-use axum::{Json, Router};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{Login, NewAccount, Token};
 
 use super::Caller;
+use crate::extract::{Json, Path};
 use crate::{Error, Registry};
 
 /// The routes of this room.

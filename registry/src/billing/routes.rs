@@ -1,12 +1,13 @@
 //! `/api/v1/usage` and `/api/v1/orders`.
 
-use axum::extract::{Path, State};
+use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use chandlery_package::wire::{NewOrder, NewPayment, Order, Page, UsageEvent, UsageReceipt, UsageTotal};
 
 use crate::accounts::Caller;
+use crate::extract::{Json, Path};
 use crate::{Error, Registry};
 
 const EVENTS_PER_BATCH_MAX: usize = 1000;

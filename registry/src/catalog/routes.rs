@@ -1,15 +1,16 @@
 //! `/api/v1/namespaces` and `/api/v1/plugins`.
 
-use axum::extract::{Path, Query, State};
+use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
-use axum::{Json, Router};
 use chandlery_package::wire::{KeyRecord, NewKey, NewNamespace, NewPrice, NewRelease, Page, ReleaseRecord};
 use chandlery_package::{Namespace, PluginId, PluginName, Release};
 use semver::Version;
 use serde::Deserialize;
 
 use crate::accounts::Caller;
+use crate::extract::{Json, Path, Query};
 use crate::{Error, Registry, billing};
 
 const PAGE_ITEMS: usize = 100;

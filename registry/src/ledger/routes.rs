@@ -1,12 +1,13 @@
 //! `/api/v1/ledger`, for operators.
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::routing::get;
-use axum::{Json, Router};
 
 use super::Check;
 use crate::accounts::Caller;
+use crate::extract::Json;
 use crate::{Error, Registry};
 
 /// The routes of this room.

@@ -1,14 +1,15 @@
 //! `/log`: the read interface of C2SP tlog-tiles, and `/api/v1/log` for the key to pin.
 
-use axum::extract::{Path, State};
+use axum::Router;
+use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::routing::get;
-use axum::{Json, Router};
 use chandlery_package::log::TILE_WIDTH;
 use chandlery_package::wire::LogInfo;
 use tlog_tiles::Tile;
 
 use super::{read_hashes, size};
+use crate::extract::{Json, Path};
 use crate::{Error, Registry};
 
 type Bytes<const N: usize> = ([(HeaderName, &'static str); N], Vec<u8>);

@@ -1,13 +1,14 @@
 //! Blobs: `GET` and `HEAD` by digest.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use chandlery_package::{Digest, PluginId};
 
 use super::{CONTENT_DIGEST, OciError, Repository, header};
+use crate::extract::Path;
 use crate::{Error, Registry, Write};
 
 /// Serves a blob; axum answers `HEAD` from the same headers.

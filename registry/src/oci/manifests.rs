@@ -1,7 +1,6 @@
 //! Manifests, by tag and by digest, kept byte for byte.
 
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{CONTENT_DIGEST, OciError, Repository, header};
 use crate::accounts::Caller;
+use crate::extract::{Json, Path};
 use crate::{Error, Registry, Write};
 
 const MANIFEST_BYTES_MAX: usize = 4 << 20;

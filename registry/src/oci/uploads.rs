@@ -1,7 +1,7 @@
 //! Pushing a blob: at once, or in ordered chunks. Each chunk is an object of its own until the upload is finished, so
 //! an upload may go on at another replica of the registry.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{CONTENT_DIGEST, OciError, Repository, blobs, header};
 use crate::accounts::Caller;
+use crate::extract::{Path, Query};
 use crate::{Error, Registry, time};
 
 #[derive(Deserialize)]

@@ -1,15 +1,16 @@
 //! `/api/v1/partners` for a partner's money, `/api/v1/payouts` for operators.
 
-use axum::extract::{Path, State};
+use axum::Router;
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use chandlery_package::wire::{Balance, Earning, Page, Payout};
 use chandlery_package::{Currency, Money, Namespace};
 use serde::Deserialize;
 
 use super::{MonthlyEarning, PluginEarning};
 use crate::accounts::Caller;
+use crate::extract::{Json, Path};
 use crate::{Error, Registry};
 
 /// The routes of this room.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{Balance, Earning};
@@ -11,6 +11,7 @@ use maud::{Markup, html};
 
 use super::{chart, layout};
 use crate::accounts::Caller;
+use crate::extract::Path;
 use crate::payouts::{self, MonthlyEarning, PluginEarning};
 use crate::{Error, Registry};
 

@@ -1,6 +1,6 @@
 //! Logging in and out of the pages.
 
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use jiff::ToSpan as _;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::accounts::{self, SESSION_COOKIE};
+use crate::extract::Query;
 use crate::{Error, Registry};
 
 const LIFETIME_HOURS: i64 = 12;
