@@ -10,6 +10,7 @@ mod hostile;
 mod journey;
 mod money;
 mod oci;
+mod plans;
 mod rights;
 mod tampering;
 mod world;
