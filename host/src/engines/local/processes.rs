@@ -126,6 +126,11 @@ mod tests {
         let process = Process::current(child.id() as i32).unwrap();
         assert!(process.is_alive());
         assert!(!Process::recorded(process.pid(), process.started() - 1).is_alive());
+        // For a moment after it began, the kernel does not show a process's environment.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while marked("CHANDLERY_TEST_MARK", "here").is_empty() && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
         assert_eq!(marked("CHANDLERY_TEST_MARK", "here"), std::slice::from_ref(&process));
         assert!(marked("CHANDLERY_TEST_MARK", "elsewhere").is_empty());
         process.kill();
