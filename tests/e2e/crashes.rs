@@ -89,6 +89,35 @@ fn usage_that_was_acknowledged_and_forgotten_is_not_counted_again() {
 }
 
 #[test]
+fn a_replica_that_ends_while_no_host_is_there_is_not_counted_for_that_time() {
+    let mut world = World::start();
+    world.publisher("mallory").publish(&plugin("hostile"));
+    let customer = world.customer();
+    customer.ok(&["install", "mallory:hostile"]);
+    let deployed = customer.ok(&["deploy", "hostile", "--set", "attack=none"]);
+    let first = deployed["replicas"][0]["pid"].as_i64().unwrap();
+    until("some usage is metered", || customer.ok(&["usage"])["sent"].as_i64().filter(|sent| *sent >= 1));
+    let away = Duration::from_secs(3);
+    world.restart_host_after(|| {
+        assert!(
+            std::process::Command::new("kill").args(["-9", &first.to_string()]).status().unwrap().success()
+        );
+        std::thread::sleep(away);
+    });
+    until("it runs again", || {
+        replica(&customer.ok(&["status", "hostile"]))["pid"].as_i64().filter(|pid| *pid != first)
+    });
+    until("it is metered again", || customer.ok(&["usage"])["sent"].as_i64().filter(|sent| *sent >= 3));
+    let gaps = world.host_texts(
+        "select cast((julianday(next_from) - julianday(until)) * 86400000 as integer) || '' from (
+             select json_extract(body, '$.to') as until, lead(json_extract(body, '$.from')) over (order by id) as next_from
+             from usage_events) where next_from > until",
+    );
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert!(gaps[0].parse::<u128>().unwrap() >= away.as_millis(), "{gaps:?}");
+}
+
+#[test]
 fn a_replica_that_ends_is_started_again() {
     let world = World::start();
     world.publisher("mallory").publish(&plugin("hostile"));

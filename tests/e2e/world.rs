@@ -143,9 +143,14 @@ impl World {
     }
 
     pub fn restart_host(&mut self) {
-        let address = self.host.address.clone();
+        self.restart_host_after(|| ());
+    }
+
+    /// The same, with something done while no host is there.
+    pub fn restart_host_after(&mut self, meanwhile: impl FnOnce()) {
         self.host.kill();
-        self.host = start_host(self.folder.path(), &address, &self.registry.address);
+        meanwhile();
+        self.host = start_host(self.folder.path(), &self.host.address.clone(), &self.registry.address);
     }
 
     pub fn registry_data(&self) -> PathBuf {

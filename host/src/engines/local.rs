@@ -32,7 +32,7 @@ use store::Row;
 
 /// The replicas that have a process, by their ids.
 pub(crate) async fn running(db: &SqlitePool) -> Result<Vec<String>, Error> {
-    store::running(db).await
+    Ok(store::running_rows(db).await?.into_iter().map(|row| row.id).collect())
 }
 
 /// What this target is called.
@@ -74,6 +74,7 @@ impl Local {
             http,
         };
         local.end_orphans().await?;
+        local.close_meters().await?;
         Ok(local)
     }
 
@@ -84,6 +85,16 @@ impl Local {
             if !replica.as_ref().is_some_and(|id| known.contains(id)) {
                 tracing::warn!(pid = found.pid(), "a process that belongs to no replica is ended");
                 found.kill();
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody knows when a replica ended that ended while no host was there; what was not metered by then is not counted.
+    async fn close_meters(&self) -> Result<(), Error> {
+        for row in store::running_rows(&self.db).await? {
+            if !row.process.as_ref().is_some_and(Process::is_alive) {
+                store::close_meter(&self.db, &row.id).await?;
             }
         }
         Ok(())

@@ -96,11 +96,20 @@ pub(crate) async fn rows(db: &SqlitePool, deployment: &str) -> Result<Vec<Row>, 
         .collect()
 }
 
-/// The ids of the replicas that have a process.
-pub(super) async fn running(db: &SqlitePool) -> Result<Vec<String>, Error> {
-    let rows: Vec<(String,)> =
-        sqlx::query_as("select id from replicas where pid is not null").fetch_all(db).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+/// The replicas of all deployments that have a process.
+pub(super) async fn running_rows(db: &SqlitePool) -> Result<Vec<Row>, Error> {
+    sqlx::query("select * from replicas where pid is not null")
+        .fetch_all(db)
+        .await?
+        .iter()
+        .map(read)
+        .collect()
+}
+
+/// Meters a replica no more, until it is started again.
+pub(super) async fn close_meter(db: &SqlitePool, id: &str) -> Result<(), Error> {
+    sqlx::query("update replicas set metered_until = null where id = $1").bind(id).execute(db).await?;
+    Ok(())
 }
 
 pub(super) async fn ids(db: &SqlitePool) -> Result<HashSet<String>, Error> {
