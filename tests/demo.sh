@@ -29,10 +29,6 @@ run() {
     typed chandlery "$@"
     "$chandlery" "$@"
 }
-enter() { # a command that reads a password
-    typed chandlery "$@"
-    "$chandlery" "$@"
-}
 field() { python3 -c 'import json, sys; value = json.load(sys.stdin)
 for key in sys.argv[1:]: value = value[int(key) if isinstance(value, list) else key]
 print(value)' "$@"; }
@@ -72,11 +68,11 @@ done
 cat "$folder/up.log"
 CHANDLERY_HOST_TOKEN=$(cat "$folder/data/host/host.token")
 export CHANDLERY_HOST_TOKEN
-enter login operator <"$folder/data/registry/operator.password"
+run login operator <"$folder/data/registry/operator.password"
 
 bold "2. A partner opens an account, takes a namespace and makes a key"
 as acme
-enter register acme <<<"$password"
+run register acme <<<"$password"
 run namespace take acme
 run keys new acme
 run keys add acme
@@ -87,7 +83,7 @@ run orders price acme:ocr-server "100.00 USD"
 
 bold "4. A platform team finds it and installs it, each link of the chain checked"
 as platform
-enter register platform <<<"$password"
+run register platform <<<"$password"
 run search ocr
 run install acme:ocr-server@^1
 

@@ -22,7 +22,7 @@ need() { # COMMAND PACKAGE
     command -v "$1" >/dev/null || missing+=("$2")
 }
 
-# A word of a package's import that tells whether Python can make environments and OpenCV finds its libraries.
+# For deployments that run in Python: environments, and the libraries that OpenCV's wheels expect.
 need_python() {
     command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
     ldconfig -p | grep -q 'libGL\.so\.1' || missing+=(libgl1)

@@ -28,8 +28,7 @@ pub struct Settings {
         global = true,
         env = "CHANDLERY_REGISTRY",
         value_name = "URL",
-        default_value = "http://127.0.0.1:7600",
-        hide_default_value = false
+        default_value = "http://127.0.0.1:7600"
     )]
     pub registry: String,
     /// The host's address

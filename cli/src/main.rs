@@ -32,7 +32,7 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused, because something could 
 enum Command {
     /// Run a registry and a host together, for one machine
     Up(up::Up),
-    /// Run the marketplace's server
+    /// Run the marketplace's server, and say who operates it
     #[command(subcommand)]
     Registry(registry::Registry),
     /// Run a host, which installs and deploys
@@ -102,7 +102,7 @@ async fn run(cli: Cli) -> failure::Result {
     let context = api::Context::new(cli.settings, Home::find()?);
     match cli.command {
         Command::Up(command) => command.run(&context).await,
-        Command::Registry(command) => command.run().await,
+        Command::Registry(command) => command.run(&context).await,
         Command::Host(command) => command.run(&context).await,
         Command::Register(command) => command.run(&context).await,
         Command::Login(command) => command.run(&context).await,

@@ -5,7 +5,7 @@ mod parameters;
 
 use std::time::Duration;
 
-use chandlery_package::{Digest, Release};
+use chandlery_package::{DeploymentName, Digest, Release};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,7 +23,6 @@ pub use diff::Change;
 const RECONCILE_EVERY: Duration = Duration::from_millis(300);
 const RUNNING: &str = "running";
 const REMOVED: &str = "removed";
-const NAME_BYTES_MAX: usize = 40;
 
 /// A plan and what it would change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,7 +131,7 @@ impl Deployments {
         name: Option<&str>,
         parameters: &Value,
     ) -> Result<(Planned, Request), Error> {
-        let name = deployment_name(name.unwrap_or(locked.release.plugin.name.as_str()))?;
+        let name = name.unwrap_or(locked.release.plugin.name.as_str()).parse::<DeploymentName>()?.to_string();
         let (component, template) = self.installs.template(locked).await?;
         let parameters = parameters::complete(&component.manifest, parameters)?;
         let target = self.engine.inventory().await;
@@ -327,14 +326,5 @@ fn health(desired: &Desired, replicas: &[Replica]) -> Health {
         false if current.len() == wanted as usize && current.iter().all(done) => Health::Ready,
         false if current.iter().any(|replica| replica.restarts > 0) => Health::Degraded,
         false => Health::RollingOut,
-    }
-}
-
-fn deployment_name(name: &str) -> Result<String, Error> {
-    let inner = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    let ends = name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.ends_with('-');
-    match inner && ends && name.len() <= NAME_BYTES_MAX {
-        true => Ok(name.into()),
-        false => Err(Error::DeploymentName(name.into())),
     }
 }

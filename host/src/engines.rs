@@ -23,10 +23,11 @@ pub struct Desired {
 }
 
 /// How far a replica is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplicaState {
     /// What it needs is being made.
+    #[default]
     Preparing,
     /// It runs, and is not yet ready.
     Starting,

@@ -8,7 +8,7 @@ use chandlery_package::signature::SignatureError;
 use chandlery_package::wire::{PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::{ComponentError, Digest, DigestError, NameError, PluginId, Release, Requirement};
 
-use crate::plan::PlanProblem;
+use crate::plan::{PlanProblem, say};
 use crate::sandbox::SandboxError;
 
 /// Why the host did not do what it was asked.
@@ -20,9 +20,6 @@ pub enum Error {
     /// A name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A deployment's name.
-    #[error("'{0}' is no name for a deployment: use lower-case letters, digits and dashes")]
-    DeploymentName(String),
     /// No such deployment.
     #[error("there is no deployment '{0}'")]
     NoDeployment(String),
@@ -195,14 +192,6 @@ fn list(releases: &[Release]) -> String {
     }
 }
 
-fn say(problems: &[PlanProblem]) -> String {
-    let each = problems.iter().map(|problem| match &problem.parameter {
-        Some(parameter) => format!("{parameter}: {}", problem.message),
-        None => problem.message.clone(),
-    });
-    each.collect::<Vec<_>>().join("; ")
-}
-
 impl Error {
     /// A failed call of the system.
     pub fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
@@ -223,7 +212,6 @@ impl Error {
                 Some("set CHANDLERY_HOST_TOKEN to the text in the host's data directory, file host.token"),
             ),
             Self::Name(_) => (S::BAD_REQUEST, "invalid-name", "Not a valid name", None),
-            Self::DeploymentName(_) => (S::BAD_REQUEST, "invalid-name", "Not a valid name", None),
             Self::NoDeployment(_) => {
                 (S::NOT_FOUND, "no-deployment", "Not found", Some("`chandlery status` lists what there is"))
             }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chandlery_package::component::allowed_imports;
+use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, PluginId, Release, Requirement};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -195,12 +196,9 @@ fn read_component(
     }
 }
 
-fn newest(
-    records: Vec<chandlery_package::wire::ReleaseRecord>,
-    requirement: &Requirement,
-) -> Result<chandlery_package::wire::ReleaseRecord, Error> {
+fn newest(records: Vec<ReleaseRecord>, requirement: &Requirement) -> Result<ReleaseRecord, Error> {
     let published: Vec<_> = records.iter().map(|record| record.release.clone()).collect();
-    let fits = |record: &chandlery_package::wire::ReleaseRecord| {
+    let fits = |record: &ReleaseRecord| {
         record.release.plugin == requirement.plugin && requirement.matches(&record.release.version)
     };
     let newest = records.into_iter().filter(fits).max_by(|a, b| a.release.version.cmp(&b.release.version));

@@ -272,6 +272,15 @@ pub struct PlanProblem {
     pub message: String,
 }
 
+/// Problems in one line, each after the parameter that it is about.
+pub(crate) fn say(problems: &[PlanProblem]) -> String {
+    let each = problems.iter().map(|problem| match &problem.parameter {
+        Some(parameter) => format!("{parameter}: {}", problem.message),
+        None => problem.message.clone(),
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
 impl Plan {
     /// The plan, if it keeps the rules of the contract.
     pub fn checked(self) -> Result<Self, PlanError> {

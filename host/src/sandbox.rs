@@ -14,7 +14,7 @@ use chandlery_package::{Component, Digest, Release};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
-use crate::plan::{Facts, Plan, PlanError, PlanProblem};
+use crate::plan::{Facts, Plan, PlanError, PlanProblem, say};
 use cache::Cache;
 use contract_0_1_0 as contract;
 use limits::State;
@@ -114,14 +114,6 @@ pub enum SandboxError {
         /// How.
         error: PlanError,
     },
-}
-
-fn say(problems: &[PlanProblem]) -> String {
-    let each = problems.iter().map(|problem| match &problem.parameter {
-        Some(parameter) => format!("{parameter}: {}", problem.message),
-        None => problem.message.clone(),
-    });
-    each.collect::<Vec<_>>().join("; ")
 }
 
 /// One question to a template.

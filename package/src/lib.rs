@@ -18,4 +18,4 @@ pub use digest::{Digest, DigestError};
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use manifest::{Kind, Manifest, ManifestError};
 pub use money::{Currency, Money, MoneyError};
-pub use name::{NameError, Namespace, PluginId, PluginName, Release, Requirement};
+pub use name::{DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement};

@@ -105,6 +105,11 @@ word_type!(
     PluginName
 );
 
+word_type!(
+    /// What a deployment is called: unique on its host, and a DNS label.
+    DeploymentName
+);
+
 /// `namespace:name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -16,7 +16,6 @@ pub mod payouts;
 mod storage;
 pub mod web;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,8 +40,6 @@ const BODY_BYTES_MAX: usize = chandlery_package::component::COMPONENT_BYTES_MAX 
 pub struct Settings {
     /// Where it keeps everything.
     pub data: PathBuf,
-    /// Where it listens.
-    pub listen: SocketAddr,
     /// What its log is called: a schema-less URL, by C2SP's advice.
     pub origin: String,
     /// How many days an earning stays on hold.

@@ -18,6 +18,14 @@ fn is_alive(pid: i64) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with('Z'))
 }
 
+/// A deployment of one process that only sleeps.
+fn deploy_idle(world: &World) -> Value {
+    world.publisher("mallory").publish(&plugin("hostile"));
+    let customer = world.customer();
+    customer.ok(&["install", "mallory:hostile"]);
+    customer.ok(&["deploy", "hostile", "--set", "attack=none"])
+}
+
 fn replica(status: &Value) -> &Value {
     &status[0]["replicas"][0]
 }
@@ -25,10 +33,8 @@ fn replica(status: &Value) -> &Value {
 #[test]
 fn a_host_that_is_killed_adopts_its_replicas_and_counts_every_moment_once() {
     let mut world = World::start();
-    world.publisher("mallory").publish(&plugin("hostile"));
     let customer = world.customer();
-    customer.ok(&["install", "mallory:hostile"]);
-    let deployed = customer.ok(&["deploy", "hostile", "--set", "attack=none"]);
+    let deployed = deploy_idle(&world);
     let pid = deployed["replicas"][0]["pid"].as_i64().unwrap();
 
     for round in 0..rounds(6) {
@@ -71,10 +77,8 @@ fn registry_usage(world: &World) -> Value {
 #[test]
 fn usage_that_was_acknowledged_and_forgotten_is_not_counted_again() {
     let world = World::start();
-    world.publisher("mallory").publish(&plugin("hostile"));
     let customer = world.customer();
-    customer.ok(&["install", "mallory:hostile"]);
-    customer.ok(&["deploy", "hostile", "--set", "attack=none"]);
+    deploy_idle(&world);
     until("some usage is acknowledged", || {
         customer.ok(&["usage"])["sent"].as_i64().filter(|sent| *sent >= 2)
     });
@@ -91,10 +95,8 @@ fn usage_that_was_acknowledged_and_forgotten_is_not_counted_again() {
 #[test]
 fn a_replica_that_ends_while_no_host_is_there_is_not_counted_for_that_time() {
     let mut world = World::start();
-    world.publisher("mallory").publish(&plugin("hostile"));
     let customer = world.customer();
-    customer.ok(&["install", "mallory:hostile"]);
-    let deployed = customer.ok(&["deploy", "hostile", "--set", "attack=none"]);
+    let deployed = deploy_idle(&world);
     let first = deployed["replicas"][0]["pid"].as_i64().unwrap();
     until("some usage is metered", || customer.ok(&["usage"])["sent"].as_i64().filter(|sent| *sent >= 1));
     let away = Duration::from_secs(3);
@@ -120,10 +122,8 @@ fn a_replica_that_ends_while_no_host_is_there_is_not_counted_for_that_time() {
 #[test]
 fn a_replica_that_ends_is_started_again() {
     let world = World::start();
-    world.publisher("mallory").publish(&plugin("hostile"));
     let customer = world.customer();
-    customer.ok(&["install", "mallory:hostile"]);
-    let deployed = customer.ok(&["deploy", "hostile", "--set", "attack=none"]);
+    let deployed = deploy_idle(&world);
     let first = deployed["replicas"][0]["pid"].as_i64().unwrap();
     assert!(std::process::Command::new("kill").args(["-9", &first.to_string()]).status().unwrap().success());
     let second = until("it runs again", || {

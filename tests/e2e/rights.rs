@@ -29,7 +29,7 @@ fn only_owners_publish_and_only_operators_operate() {
         &["payouts", "journal"],
         &["payouts", "check"],
         &["payouts", "list"],
-        &["payouts", "operator", "mallory"],
+        &["registry", "promote", "mallory"],
     ] {
         let (problem, code) = mallory.refused(words);
         assert_eq!((problem.r#type.as_str(), code), ("forbidden", 5), "{words:?} {problem:?}");

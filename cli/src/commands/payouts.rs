@@ -59,11 +59,6 @@ pub enum Payouts {
     Journal,
     /// Recompute the books and say whether they balance (for operators)
     Check,
-    /// Make an account an operator (for operators)
-    Operator {
-        /// The account
-        name: Namespace,
-    },
 }
 
 impl Payouts {
@@ -88,11 +83,6 @@ impl Payouts {
                 Ok(())
             }
             Self::Check => check(context).await,
-            Self::Operator { name } => {
-                context.tell_registry(Method::PUT, &format!("/api/v1/operators/{name}"), json!({})).await?;
-                show::done(format!("'{name}' operates the registry"));
-                Ok(())
-            }
         }
     }
 }

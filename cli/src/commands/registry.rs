@@ -1,21 +1,28 @@
-//! `chandlery registry serve`.
+//! `chandlery registry`: serve one, and say who operates it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chandlery_package::Namespace;
 use chandlery_registry::Settings;
 use clap::{Args, Subcommand};
+use reqwest::Method;
 use tokio::net::TcpListener;
 
-use crate::api::REGISTRY_LISTEN;
+use crate::api::{Context, REGISTRY_LISTEN};
 use crate::failure::{Failure, Result};
 use crate::show;
 
-/// Run the marketplace's server.
+/// The marketplace's server.
 #[derive(Subcommand)]
 pub enum Registry {
     /// Serve a registry until it is told to stop
     Serve(Serve),
+    /// Make an account an operator (for operators)
+    Promote {
+        /// The account
+        name: Namespace,
+    },
 }
 
 /// Serve a registry.
@@ -44,12 +51,29 @@ pub struct Terms {
 
 impl Registry {
     /// Does it.
-    pub async fn run(self) -> Result {
-        let Self::Serve(serve) = self;
-        let (registry, listener, address) = open(&serve.data, serve.listen, &serve.terms).await?;
-        announce(&serve.data, address);
+    pub async fn run(self, context: &Context) -> Result {
+        match self {
+            Self::Serve(serve) => serve.run().await,
+            Self::Promote { name } => promote(context, &name).await,
+        }
+    }
+}
+
+impl Serve {
+    async fn run(self) -> Result {
+        let (registry, listener, address) = open(&self.data, self.listen, &self.terms).await?;
+        announce(&self.data, address);
         Ok(chandlery_registry::serve(registry, listener, stopped()).await?)
     }
+}
+
+async fn promote(context: &Context, name: &Namespace) -> Result {
+    context.tell_registry(Method::PUT, &format!("/api/v1/operators/{name}"), ()).await?;
+    match context.settings.json {
+        true => show::json(serde_json::json!({ "operator": name })),
+        false => show::done(format!("'{name}' operates the registry")),
+    }
+    Ok(())
 }
 
 /// Opens a registry and its listener.
@@ -59,7 +83,7 @@ pub async fn open(
     terms: &Terms,
 ) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
     let settings =
-        Settings { data: data.to_owned(), listen, origin: terms.origin.clone(), hold_days: terms.hold_days };
+        Settings { data: data.to_owned(), origin: terms.origin.clone(), hold_days: terms.hold_days };
     let registry = chandlery_registry::Registry::open(&settings).await?;
     let (listener, address) = bind(listen).await?;
     Ok((registry, listener, address))

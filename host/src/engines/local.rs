@@ -110,7 +110,7 @@ impl Local {
         }
         if desired.removing {
             if surplus.is_empty() {
-                self.forget(&desired.name)?;
+                self.remove_dir(&self.log_dir(&desired.name))?;
             }
             return Ok(surplus.is_empty());
         }
@@ -340,10 +340,6 @@ impl Local {
 
     fn log_dir(&self, deployment: &str) -> PathBuf {
         self.data.join("logs").join(deployment)
-    }
-
-    fn forget(&self, deployment: &str) -> Result<(), Error> {
-        self.remove_dir(&self.log_dir(deployment))
     }
 
     fn remove_dir(&self, path: &Path) -> Result<(), Error> {

@@ -86,16 +86,8 @@ pub async fn approve(registry: &Registry, operator: &Namespace, id: i64) -> Resu
         )));
     }
     let lines = [Account::Available(partner.clone()), Account::InTransit(partner.clone())];
-    step(&mut write, &payout, APPROVED, "is on its way", lines).await?;
-    sqlx::query("update payouts set state = $1, approved_by = $2 where id = $3")
-        .bind(text(PayoutState::Approved))
-        .bind(operator.as_str())
-        .bind(id)
-        .execute(&mut *write)
-        .await?;
-    let payout = find(&mut write, id).await?;
-    write.commit().await?;
-    Ok(payout)
+    let next = Payout { state: PayoutState::Approved, approved_by: Some(operator.clone()), ..payout };
+    advance(write, next, APPROVED, "is on its way", lines).await
 }
 
 /// Records that the bank has paid.
@@ -108,16 +100,8 @@ pub async fn confirm(registry: &Registry, id: i64, bank_reference: &str) -> Resu
         _ => return Err(wrong_state(&payout, "confirmed")),
     }
     let lines = [Account::InTransit(payout.partner.clone()), Account::Bank];
-    step(&mut write, &payout, PAID, "has arrived", lines).await?;
-    sqlx::query("update payouts set state = $1, bank_reference = $2 where id = $3")
-        .bind(text(PayoutState::Paid))
-        .bind(bank_reference)
-        .bind(id)
-        .execute(&mut *write)
-        .await?;
-    let payout = find(&mut write, id).await?;
-    write.commit().await?;
-    Ok(payout)
+    let next = Payout { state: PayoutState::Paid, bank_reference: Some(bank_reference.into()), ..payout };
+    advance(write, next, PAID, "has arrived", lines).await
 }
 
 /// Records that the bank could not pay: the money is available again.
@@ -130,15 +114,8 @@ pub async fn returned(registry: &Registry, id: i64) -> Result<Payout, Error> {
         PayoutState::Proposed | PayoutState::Paid => return Err(wrong_state(&payout, "returned")),
     }
     let lines = [Account::InTransit(payout.partner.clone()), Account::Available(payout.partner.clone())];
-    step(&mut write, &payout, RETURNED, "came back", lines).await?;
-    sqlx::query("update payouts set state = $1 where id = $2")
-        .bind(text(PayoutState::Returned))
-        .bind(id)
-        .execute(&mut *write)
-        .await?;
-    let payout = find(&mut write, id).await?;
-    write.commit().await?;
-    Ok(payout)
+    let next = Payout { state: PayoutState::Returned, ..payout };
+    advance(write, next, RETURNED, "came back", lines).await
 }
 
 /// The payouts, newest first.
@@ -148,22 +125,31 @@ pub async fn list(registry: &Registry) -> Result<Vec<Payout>, Error> {
     rows.into_iter().map(read_row).collect()
 }
 
-async fn step(
-    write: &mut Write,
-    payout: &Payout,
+/// Moves a payout on, and its money with it.
+async fn advance(
+    mut write: Write,
+    next: Payout,
     kind: &'static str,
     what: &str,
     [from, to]: [Account; 2],
-) -> Result<(), Error> {
+) -> Result<Payout, Error> {
     let transaction = Transaction {
-        key: format!("{kind}:{}", payout.id),
+        key: format!("{kind}:{}", next.id),
         kind,
-        description: format!("payout {} to {} {what}", payout.id, payout.partner),
+        description: format!("payout {} to {} {what}", next.id, next.partner),
         at: Timestamp::now(),
-        postings: vec![Posting::debit(from, payout.amount), Posting::credit(to, payout.amount)],
+        postings: vec![Posting::debit(from, next.amount), Posting::credit(to, next.amount)],
     };
-    ledger::post(write, &transaction).await?;
-    Ok(())
+    ledger::post(&mut write, &transaction).await?;
+    sqlx::query("update payouts set state = $1, approved_by = $2, bank_reference = $3 where id = $4")
+        .bind(text(next.state))
+        .bind(next.approved_by.as_ref().map(Namespace::as_str))
+        .bind(&next.bank_reference)
+        .bind(next.id)
+        .execute(&mut *write)
+        .await?;
+    write.commit().await?;
+    Ok(next)
 }
 
 fn wrong_state(payout: &Payout, wanted: &str) -> Error {

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::engines::{Replica, ReplicaState};
 
 /// A replica.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Row {
     pub id: String,
     pub deployment: String,
@@ -29,28 +29,6 @@ pub(crate) struct Row {
     /// Not started again, or not killed, before.
     pub not_before: Option<Timestamp>,
     pub metered_until: Option<Timestamp>,
-}
-
-impl Default for Row {
-    fn default() -> Self {
-        Self {
-            id: String::new(),
-            deployment: String::new(),
-            revision: 0,
-            workload: String::new(),
-            index: 0,
-            state: ReplicaState::Preparing,
-            detail: String::new(),
-            ports: BTreeMap::new(),
-            process: None,
-            program: None,
-            restarts: 0,
-            started_at: None,
-            ready_at: None,
-            not_before: None,
-            metered_until: None,
-        }
-    }
 }
 
 impl Row {
