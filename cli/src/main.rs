@@ -16,7 +16,7 @@ use home::Home;
 
 /// A marketplace of WebAssembly plugins for AI deployment.
 #[derive(Parser)]
-#[command(name = "chandlery", version, about, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "chandlery", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     settings: api::Settings,
