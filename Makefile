@@ -4,17 +4,22 @@ CARGO ?= cargo
 BIN := target/debug/chandlery
 PLUGINS := ocr-server
 FIXTURES := hostile
+# The tests that a registry takes part in, for the second run on PostgreSQL and S3.
+SHARED := crashes journey money oci rights tampering
 
 .PHONY: help demo test soak lint plugins fixtures bench build system
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: system plugins ## The whole journey, step by step
+demo: ## The whole journey, step by step
+	@tests/system.sh demo
+	@$(MAKE) --no-print-directory plugins
 	@tests/demo.sh
 
-test: system lint fixtures ## Everything that CI checks
+test: system lint fixtures ## Everything that CI checks, the end-to-end tests on both kinds of stores
 	$(CARGO) test
+	tests/stores.sh $(CARGO) test --package chandlery-tests -- $(SHARED)
 
 soak: system fixtures ## The tests that kill processes, for longer
 	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --package chandlery-tests -- crashes

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes sure that this machine has what the build and the tests need beside Rust. Installs it where that is possible
 # (Debian or Ubuntu, as root), and otherwise says exactly what to do. With the argument "wasm", looks only for a way to
-# compile plugins.
+# compile plugins; with "demo", leaves out what only tests need.
 set -euo pipefail
 
 missing=()
@@ -29,6 +29,20 @@ need_python() {
     ldconfig -p | grep -q 'libgthread-2\.0\.so\.0' || missing+=(libglib2.0-0)
 }
 
+# For the tests against PostgreSQL and S3, and for the clients of others that push and pull.
+need_stores() {
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
+    need skopeo skopeo
+}
+
+# Tools from PyPI, in a folder of their own.
+install_tools() {
+    local tools=target/tools
+    [ -x $tools/bin/moto_server ] && return
+    echo "Installing an S3 server for the tests into $tools"
+    python3 -m venv $tools && $tools/bin/pip install --quiet 'moto[s3,server]==5.*'
+}
+
 command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
 need_wasm
 if [ "${1:-}" != wasm ]; then
@@ -36,14 +50,21 @@ if [ "${1:-}" != wasm ]; then
     need curl curl
     need hledger hledger
     need_python
+    [ "${1:-}" = demo ] || need_stores
 fi
 
-[ ${#missing[@]} -eq 0 ] && exit 0
-echo "This machine lacks: ${missing[*]}"
-if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-else
-    echo "Install them, on Debian with: sudo apt-get install ${missing[*]}" >&2
-    exit 1
-fi
+install_packages() {
+    [ ${#missing[@]} -eq 0 ] && return
+    echo "This machine lacks: ${missing[*]}"
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    else
+        echo "Install them, on Debian with: sudo apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+}
+
+cd "$(dirname "$0")/.."
+install_packages
+[ -n "${1:-}" ] || install_tools

@@ -52,6 +52,53 @@ pub struct Token {
     pub token: String,
 }
 
+/// Asks for a token that may do less than its account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewToken {
+    /// `read`, `publish`, `publish NAMESPACE:NAME` or `full`.
+    pub scope: String,
+    /// What it is for.
+    #[serde(default)]
+    pub note: String,
+    /// How many days it lasts, from 1 to 366.
+    pub days_valid: u32,
+}
+
+/// A token as its account sees it later.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// Tells it apart from the account's others.
+    pub id: String,
+    /// See [`NewToken::scope`].
+    pub scope: String,
+    /// What it is for.
+    pub note: String,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// When it ends; none: when it is revoked.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Invites an account to a namespace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewMember {
+    /// `viewer`, `publisher` or `owner`.
+    pub role: String,
+}
+
+/// A member of a namespace, or one who is invited.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    /// Where.
+    pub namespace: Namespace,
+    /// Who.
+    pub account: Namespace,
+    /// See [`NewMember::role`].
+    pub role: String,
+    /// Whether the account has yet to accept.
+    pub invited: bool,
+}
+
 /// Takes a namespace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewNamespace {
@@ -191,6 +238,24 @@ pub struct UsageTotal {
     pub replica_millis: u64,
     /// See [`UsageEvent::gpu_millis`].
     pub gpu_millis: u64,
+}
+
+/// What of the stored content is garbage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GarbageQuery {
+    /// What was pushed later is left alone.
+    pub older_than_seconds: u32,
+}
+
+/// What a collection of garbage removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Garbage {
+    /// Uploads that were given up.
+    pub uploads: u64,
+    /// Blobs that no manifest of their repository names.
+    pub blobs: u64,
+    /// Contents that are part of no repository.
+    pub contents: u64,
 }
 
 /// Sets what an organisation pays once to use a plugin.

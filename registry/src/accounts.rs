@@ -1,7 +1,11 @@
 //! Accounts, their tokens, and who may do what.
 
+pub(crate) mod bearer;
 mod caller;
+mod members;
 mod routes;
+mod scope;
+mod tokens;
 
 use std::path::Path;
 
@@ -9,14 +13,17 @@ use argon2::Argon2;
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use chandlery_package::{Digest, Namespace};
-use jiff::{Span, Timestamp};
+use chandlery_package::Namespace;
+use jiff::Timestamp;
 use rand::RngCore as _;
 
 use crate::{Db, Error, Registry, Write, time, write_secret};
 
-pub use caller::{Caller, SESSION_COOKIE, session};
+pub use caller::{Caller, SESSION_COOKIE, Visitor, session};
+pub use members::{Role, join, role};
 pub use routes::routes;
+pub use scope::{Access, Scope};
+pub use tokens::{check_token, issue_token, revoke_token};
 
 const PASSWORD_CHARACTERS_MIN: usize = 12;
 const OPERATOR: &str = "operator";
@@ -64,19 +71,24 @@ pub(crate) async fn make_first_operator(registry: &Registry, data: &Path) -> Res
     write_secret(&data.join("operator.password"), &password)?;
     write_secret(&data.join("operator.token"), &token)?;
     let mut write = registry.db.write().await?;
-    insert(&mut write, &name, &hash, OPERATOR).await?;
-    insert_token(&mut write, &name, &token, None).await?;
+    if let Err(error) = insert(&mut write, &name, &hash, OPERATOR).await {
+        // Another replica on the same database was first.
+        return if matches!(error, Error::Conflict(_)) { Ok(()) } else { Err(error) };
+    }
+    tokens::insert(&mut write, &name, &token, &Scope::Full, "operator.token", None).await?;
     write.commit().await?;
     Ok(())
 }
 
 /// Makes an account an operator of the registry.
 pub async fn promote(db: &Db, name: &Namespace) -> Result<(), Error> {
+    let mut write = db.write().await?;
     let changed = sqlx::query("update accounts set role = $1 where name = $2")
         .bind(OPERATOR)
         .bind(name.as_str())
-        .execute(db.read())
+        .execute(&mut *write)
         .await?;
+    write.commit().await?;
     match changed.rows_affected() {
         1 => Ok(()),
         _ => Err(Error::NotFound(format!("account '{name}'"))),
@@ -101,59 +113,13 @@ pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Optio
     }
 }
 
-/// The account that this token belongs to.
-pub async fn check_token(db: &Db, token: &str) -> Result<Option<Caller>, Error> {
-    let found: Option<(String, String, Option<String>)> = sqlx::query_as(
-        "select accounts.name, accounts.role, tokens.expires_at
-         from tokens join accounts on accounts.name = tokens.account where tokens.hash = $1",
-    )
-    .bind(Digest::of(token).hex())
-    .fetch_optional(db.read())
-    .await?;
-    match found {
-        Some((_, _, Some(expires))) if expires < time(Timestamp::now()) => Ok(None),
-        Some((name, role, _)) => Ok(Some(Caller { name: name.parse()?, operator: role == OPERATOR })),
-        None => Ok(None),
-    }
-}
-
-/// A new token for an account; only its digest is kept.
-pub async fn issue_token(db: &Db, account: &Namespace, lifetime: Option<Span>) -> Result<String, Error> {
-    let token = random_text();
-    let mut write = db.write().await?;
-    insert_token(&mut write, account, &token, lifetime).await?;
-    write.commit().await?;
-    Ok(token)
-}
-
-async fn insert_token(
-    write: &mut Write,
-    account: &Namespace,
-    token: &str,
-    lifetime: Option<Span>,
-) -> Result<(), Error> {
-    let now = Timestamp::now();
-    let expires = lifetime
-        .map(|span| now.checked_add(span))
-        .transpose()
-        .map_err(|error| Error::Invalid(error.to_string()))?;
-    sqlx::query("insert into tokens (hash, account, created_at, expires_at) values ($1, $2, $3, $4)")
-        .bind(Digest::of(token).hex())
-        .bind(account.as_str())
-        .bind(time(now))
-        .bind(expires.map(time))
-        .execute(&mut **write)
+/// The account of this name.
+pub async fn find_account(db: &Db, name: &Namespace) -> Result<Option<Caller>, Error> {
+    let found: Option<(String,)> = sqlx::query_as("select role from accounts where name = $1")
+        .bind(name.as_str())
+        .fetch_optional(db.read())
         .await?;
-    Ok(())
-}
-
-/// Forgets a token.
-pub async fn revoke_token(db: &Db, token: &str) -> Result<(), Error> {
-    sqlx::query("delete from tokens where hash = $1")
-        .bind(Digest::of(token).hex())
-        .execute(db.read())
-        .await?;
-    Ok(())
+    Ok(found.map(|(role,)| Caller { name: name.clone(), operator: role == OPERATOR }))
 }
 
 /// 256 random bits.

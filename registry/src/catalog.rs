@@ -9,6 +9,7 @@ use chandlery_package::wire::{KeyRecord, NewKey, ReleaseRecord};
 use chandlery_package::{Kind, Money, Namespace, PluginId, PublicKey, Release};
 use jiff::Timestamp;
 
+use crate::accounts::{self, Role};
 use crate::{Error, Registry, log, time};
 
 pub use publish::publish;
@@ -26,11 +27,7 @@ pub async fn take_namespace(registry: &Registry, owner: &Namespace, name: &Names
     if taken.rows_affected() == 0 {
         return Err(Error::Conflict(format!("the namespace '{name}' is taken")));
     }
-    sqlx::query("insert into namespace_owners (namespace, account) values ($1, $2)")
-        .bind(name.as_str())
-        .bind(owner.as_str())
-        .execute(&mut *write)
-        .await?;
+    accounts::join(&mut write, name, owner, Role::Owner).await?;
     write.commit().await?;
     Ok(())
 }

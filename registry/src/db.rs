@@ -1,47 +1,129 @@
-//! The database: one SQL text for SQLite and PostgreSQL through sqlx's `Any` driver.
+//! The database: SQLite or PostgreSQL through sqlx's `Any` driver, with one SQL text for both.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
-use sqlx::{Any, AnyPool, Executor as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// A transaction that may write.
-pub type Write = Transaction<'static, Any>;
+/// How many connections one registry keeps. No request holds more than one at a time, so they cannot wait for each
+/// other in a circle.
+const CONNECTIONS_MAX: u32 = 16;
+/// How long a request waits for a connection before it is refused.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The PostgreSQL advisory lock that stands for "the registry's tables": any number, always the same.
+const LOCK: i64 = 0x6368_616e_646c_6572;
 
 /// The registry's database.
 #[derive(Clone)]
 pub struct Db {
     pool: AnyPool,
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    /// One writer at a time, and only this process: those who want to write queue here, in order, since SQLite's own
+    /// waiting is by polling.
+    Sqlite(Arc<Mutex<()>>),
+    /// Any number of registries on one database.
+    Postgres,
+}
+
+/// A transaction that may write. Dropped before its commit, it leaves nothing behind.
+pub struct Write {
+    transaction: Transaction<'static, Any>,
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Db {
-    /// Opens the database at this address (`sqlite://…`) and brings its tables up to date.
+    /// Opens the database at this address (`sqlite://…` or `postgres://…`) and brings its tables up to date.
     pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
         install_default_drivers();
-        let pool = AnyPoolOptions::new()
-            .max_connections(8)
-            .after_connect(|connection, _| {
+        let options = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(PATIENCE);
+        let (pool, kind) = if url.starts_with("sqlite:") {
+            let options = options.after_connect(|connection, _| {
                 Box::pin(async move {
                     // Readers do not wait for the writer, and what was committed survives a loss of power.
                     connection.execute("pragma journal_mode = wal").await?;
                     connection.execute("pragma synchronous = full").await?;
                     Ok(())
                 })
-            })
-            .connect(url)
-            .await?;
+            });
+            (options.connect(url).await?, Kind::Sqlite(Arc::default()))
+        } else {
+            (options.connect(url).await?, Kind::Postgres)
+        };
         sqlx::migrate!("../migrations/registry").run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, kind })
     }
 
-    /// For reading outside a transaction.
+    /// For single statements outside a transaction.
     pub fn read(&self) -> &AnyPool {
         &self.pool
     }
 
-    /// Begins a transaction that holds the write lock from its start, so that what it reads stays true until it
-    /// commits. Dropped before its commit, it leaves nothing behind.
+    /// Whether nobody but this process can change the database, so that what it remembers of it stays true.
+    pub fn is_ours_alone(&self) -> bool {
+        matches!(self.kind, Kind::Sqlite(_))
+    }
+
+    /// Begins a transaction that sees the database as it is at one moment.
+    pub async fn snapshot(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.kind {
+            Kind::Sqlite(_) => self.pool.begin().await,
+            Kind::Postgres => self.pool.begin_with("begin isolation level repeatable read read only").await,
+        }
+    }
+
+    /// Begins a transaction that excludes every other one that writes, so that what it reads stays true until it
+    /// commits.
     pub async fn write(&self) -> Result<Write, sqlx::Error> {
-        self.pool.begin_with("begin immediate").await
+        self.begin("select pg_advisory_xact_lock($1)").await
+    }
+
+    /// Begins a transaction that writes beside others of its kind where the database can do so, while none that
+    /// excludes the others is at work. For statements that are right in any order.
+    pub async fn write_beside_others(&self) -> Result<Write, sqlx::Error> {
+        self.begin("select pg_advisory_xact_lock_shared($1)").await
+    }
+
+    async fn begin(&self, lock: &'static str) -> Result<Write, sqlx::Error> {
+        match &self.kind {
+            Kind::Sqlite(queue) => {
+                let turn = Arc::clone(queue).lock_owned().await;
+                Ok(Write { transaction: self.pool.begin_with("begin immediate").await?, _turn: Some(turn) })
+            }
+            Kind::Postgres => {
+                let mut transaction = self.pool.begin().await?;
+                sqlx::query(lock).bind(LOCK).execute(&mut *transaction).await?;
+                Ok(Write { transaction, _turn: None })
+            }
+        }
+    }
+}
+
+impl Write {
+    /// Makes it all true at once.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await
+    }
+}
+
+impl Deref for Write {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
     }
 }
 

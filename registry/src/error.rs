@@ -1,6 +1,7 @@
 //! The one error of the registry, and its one mapping to HTTP: RFC 9457 problems with a remedy.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use crate::content::ContentDigest;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
@@ -53,11 +54,67 @@ pub enum Error {
     Component(#[from] ComponentError),
     /// Bytes that are not what their name says.
     #[error("content named {expected} is really {found}")]
-    DigestMismatch {
+    ContentMismatch {
         /// What it is called.
-        expected: Digest,
+        expected: ContentDigest,
         /// What it is.
-        found: Digest,
+        found: ContentDigest,
+    },
+    /// More than is accepted.
+    #[error("{what} has at most {bytes_max} bytes here")]
+    TooLarge {
+        /// What was sent.
+        what: String,
+        /// How much of it is accepted.
+        bytes_max: u64,
+    },
+    /// More than somebody may have.
+    #[error("{0}")]
+    Quota(String),
+    /// More often than somebody may ask.
+    #[error("too many requests: the next one may come in {seconds} s")]
+    TooMany {
+        /// How long to wait.
+        seconds: u64,
+    },
+    /// A range that the content does not have.
+    #[error("the content has {bytes} bytes, and none of those asked for")]
+    Range {
+        /// How many there are.
+        bytes: u64,
+    },
+    /// A chunk that does not continue its upload.
+    #[error("upload {id} has {bytes} bytes so far: the next chunk must begin there")]
+    UploadMoved {
+        /// Which.
+        id: uuid::Uuid,
+        /// How much has arrived.
+        bytes: u64,
+    },
+    /// A manifest that cannot be stored.
+    #[error("the manifest is refused: {0}")]
+    BadManifest(String),
+    /// A manifest whose content was not pushed.
+    #[error("there is no {0}")]
+    MissingContent(String),
+    /// A name that no repository can have.
+    #[error("'{name}' is not a repository: {reason}")]
+    BadRepository {
+        /// What was given.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something that others need.
+    #[error("{0}")]
+    InUse(String),
+    /// A method that a path does not have.
+    #[error("{method} cannot be done to /v2/{path}")]
+    NoSuchMethod {
+        /// Which method.
+        method: Method,
+        /// To what.
+        path: String,
     },
     /// The component's own manifest says another name or version.
     #[error("it was published as {claimed}, but the manifest inside the component says {found}")]
@@ -115,6 +172,14 @@ pub enum Error {
     /// The log's own key or hashes are unusable.
     #[error("the transparency log failed: {0}")]
     Log(#[from] LogError),
+    /// A log that another key began.
+    #[error("{path} is not the key that this log was begun with, {begun_with}")]
+    OtherLogKey {
+        /// The key's file.
+        path: String,
+        /// The verifier key of the log.
+        begun_with: String,
+    },
     /// The registry's own files.
     #[error("{path}: {error}")]
     File {
@@ -164,12 +229,32 @@ impl Error {
                 "The component was refused",
                 Some("build it with `chandlery build`, which refuses the same before publishing".into()),
             ),
-            Self::DigestMismatch { .. } => (
+            Self::ContentMismatch { .. } => (
                 S::UNPROCESSABLE_ENTITY,
                 "digest-mismatch",
                 "The content is not what its name says",
                 Some("push it again; if that does not help, the registry's storage is damaged".into()),
             ),
+            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too-large", "Too large", None),
+            Self::Quota(_) => (
+                S::FORBIDDEN,
+                "quota",
+                "No more fits",
+                Some("delete what is not needed, or ask the registry's operator for more".into()),
+            ),
+            Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too-many", "Too many requests", None),
+            Self::Range { .. } => (S::RANGE_NOT_SATISFIABLE, "range", "No such bytes", None),
+            Self::UploadMoved { .. } => (
+                S::RANGE_NOT_SATISFIABLE,
+                "upload-moved",
+                "Not the next chunk",
+                Some("ask with GET how much has arrived, and go on from there".into()),
+            ),
+            Self::BadManifest(_) => (S::BAD_REQUEST, "invalid-manifest", "Not a manifest", None),
+            Self::MissingContent(_) => (S::NOT_FOUND, "missing-content", "Content is missing", None),
+            Self::BadRepository { .. } => (S::BAD_REQUEST, "invalid-name", "Not a repository", None),
+            Self::InUse(_) => (S::CONFLICT, "in-use", "Others need it", None),
+            Self::NoSuchMethod { .. } => (S::METHOD_NOT_ALLOWED, "no-such-method", "Not done here", None),
             Self::ManifestMismatch { found, .. } => (
                 S::UNPROCESSABLE_ENTITY,
                 "manifest-mismatch",
@@ -199,6 +284,12 @@ impl Error {
                 "key-reused",
                 "The idempotency key was used for something else",
                 Some("repeat the first request unchanged, or use a new key".into()),
+            ),
+            Self::OtherLogKey { .. } => (
+                S::INTERNAL_SERVER_ERROR,
+                "other-log-key",
+                "Not this log's key",
+                Some("copy log.key from the registry that began the log, or from its backup".into()),
             ),
             Self::Unbalanced { .. }
             | Self::Database(_)
@@ -236,20 +327,29 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What goes beside the error in the answer's headers.
+    pub fn headers(&self) -> Option<(HeaderName, HeaderValue)> {
+        let (name, text) = match self {
+            Self::Unauthenticated => (header::WWW_AUTHENTICATE, "Basic realm=\"chandlery\"".into()),
+            Self::Range { bytes } => (header::CONTENT_RANGE, format!("bytes */{bytes}")),
+            Self::UploadMoved { bytes, .. } => (header::RANGE, format!("0-{}", bytes.saturating_sub(1))),
+            Self::TooMany { seconds } => (header::RETRY_AFTER, seconds.to_string()),
+            _ => return None,
+        };
+        Some((name, HeaderValue::from_str(&text).ok()?))
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if self.status().is_server_error() {
             tracing::error!(error = %self, "request failed");
         }
-        let problem = self.problem();
-        let body = serde_json::json!(problem).to_string();
+        let body = serde_json::json!(self.problem()).to_string();
         let mut response =
             (self.status(), [(header::CONTENT_TYPE, PROBLEM_MEDIA_TYPE)], body).into_response();
-        if matches!(self, Self::Unauthenticated) {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"chandlery\""));
-        }
+        response.headers_mut().extend(self.headers());
         response
     }
 }

@@ -6,9 +6,11 @@
 pub mod accounts;
 pub mod billing;
 pub mod catalog;
+mod content;
 mod db;
 mod error;
 mod extract;
+mod facts;
 pub mod ledger;
 pub mod log;
 pub mod oci;
@@ -21,10 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
@@ -32,18 +33,45 @@ pub use db::{Db, Write, time};
 pub use error::Error;
 pub use storage::Storage;
 
-/// The largest request body: a component of the greatest size, pushed at once.
-const BODY_BYTES_MAX: usize = chandlery_package::component::COMPONENT_BYTES_MAX + (1 << 20);
+/// The largest body of a request that is not a push, in bytes.
+const BODY_BYTES_MAX: usize = 1 << 20;
+/// How old what belongs to nothing must be to be garbage: longer than any push takes.
+const GARBAGE_AGE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// How a registry is run.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where it keeps everything.
+    /// Where it keeps its secrets and, unless the next two say otherwise, everything else.
     pub data: PathBuf,
+    /// The database's address, `postgres://…`; none: SQLite in the data directory.
+    pub database: Option<String>,
+    /// Where blobs are kept, `s3://BUCKET[/PREFIX]` or a folder; none: a folder in the data directory.
+    pub storage: Option<String>,
+    /// Where clients reach it; none: wherever their `Host` header says, by plain HTTP.
+    pub url: Option<String>,
     /// What its log is called: a schema-less URL, by C2SP's advice.
     pub origin: String,
     /// How many days an earning stays on hold.
     pub hold_days: u32,
+    /// What it accepts.
+    pub limits: Limits,
+}
+
+/// What a registry accepts.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest blob.
+    pub blob_bytes_max: u64,
+    /// How much one namespace may keep.
+    pub namespace_bytes_max: u64,
+    /// Whether a manifest may name content that is not here, as mirrors need it that copy on demand.
+    pub sparse_manifests: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { blob_bytes_max: 2 << 30, namespace_bytes_max: 100 << 30, sparse_manifests: false }
+    }
 }
 
 /// The running registry, shared by all requests.
@@ -57,6 +85,14 @@ pub struct Registry {
     pub log: Arc<log::Log>,
     /// How long earnings stay on hold.
     pub hold_days: u32,
+    /// What it accepts.
+    pub limits: Arc<Limits>,
+    /// What was looked up before.
+    pub cache: Arc<oci::Cache>,
+    /// Pulls not yet written down.
+    pub downloads: Arc<oci::Downloads>,
+    bearer_key: Arc<[u8]>,
+    url: Option<Arc<str>>,
 }
 
 impl Registry {
@@ -65,12 +101,35 @@ impl Registry {
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let data = &settings.data;
         create_private_dir(data)?;
-        let db = Db::open(&format!("sqlite://{}?mode=rwc", data.join("registry.db").display())).await?;
-        let storage = Storage::folder(&data.join("blobs"))?;
-        let log = Arc::new(log::Log::open(&data.join("log.key"), &settings.origin)?);
-        let registry = Self { db, storage, log, hold_days: settings.hold_days };
+        let database = settings.database.clone();
+        let database =
+            database.unwrap_or_else(|| format!("sqlite://{}?mode=rwc", data.join("registry.db").display()));
+        let db = Db::open(&database).await?;
+        let blobs = data.join("blobs").display().to_string();
+        let storage = Storage::open(settings.storage.as_ref().unwrap_or(&blobs))?;
+        let facts = facts::Facts(&db);
+        let log = Arc::new(log::Log::open(&data.join("log.key"), &settings.origin, &facts).await?);
+        let bearer_key = accounts::bearer::key(&facts).await?.into();
+        let cache = Arc::new(oci::Cache::new(db.is_ours_alone()));
+        let registry = Self {
+            db,
+            storage,
+            log,
+            hold_days: settings.hold_days,
+            limits: Arc::new(settings.limits.clone()),
+            cache,
+            downloads: Arc::default(),
+            bearer_key,
+            url: settings.url.as_deref().map(|url| url.trim_end_matches('/').into()),
+        };
         accounts::make_first_operator(&registry, data).await?;
         Ok(registry)
+    }
+
+    /// Where the client that sent these headers reaches the registry.
+    pub fn url(&self, headers: &HeaderMap) -> String {
+        let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        self.url.as_deref().map_or_else(|| format!("http://{}", host()), str::to_owned)
     }
 
     fn router(self) -> Router {
@@ -84,8 +143,7 @@ impl Registry {
             .merge(ledger::routes())
             .merge(payouts::routes())
             .merge(web::routes())
-            .layer(axum::extract::DefaultBodyLimit::disable())
-            .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+            .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(SetResponseHeaderLayer::overriding(
                 header::X_CONTENT_TYPE_OPTIONS,
                 HeaderValue::from_static("nosniff"),
@@ -101,19 +159,29 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let matured = tokio::spawn(release_matured_earnings(registry.clone()));
-    let served = axum::serve(listener, registry.router()).with_graceful_shutdown(stop).await;
-    matured.abort();
+    let chores = tokio::spawn(do_chores(registry.clone()));
+    let served = axum::serve(listener, registry.clone().router()).with_graceful_shutdown(stop).await;
+    chores.abort();
+    registry.downloads.flush(&registry.db).await?;
     served.map_err(|error| Error::File { path: "the listening socket".into(), error })
 }
 
-/// Earnings whose hold is over become available within a minute.
-async fn release_matured_earnings(registry: Registry) {
+/// What is done every minute: earnings whose hold is over become available, and pulls are written down. Every hour
+/// garbage is collected.
+async fn do_chores(registry: Registry) {
     let mut every_minute = tokio::time::interval(Duration::from_secs(60));
-    loop {
+    for minute in 0_u64.. {
         every_minute.tick().await;
         if let Err(error) = payouts::release_matured(&registry.db, jiff::Timestamp::now()).await {
             tracing::error!(%error, "earnings could not be released from their hold");
+        }
+        if let Err(error) = registry.downloads.flush(&registry.db).await {
+            tracing::error!(%error, "pulls could not be written down");
+        }
+        if minute % 60 == 0
+            && let Err(error) = oci::collect(&registry, GARBAGE_AGE).await
+        {
+            tracing::error!(%error, "garbage could not be collected");
         }
     }
 }

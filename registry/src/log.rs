@@ -10,6 +10,7 @@ use chandlery_package::log::{Entry, LogError, Signer};
 use sqlx::AnyConnection;
 use tlog_tiles::{Error as TileError, Hash, HashReader, stored_hash_index, stored_hashes, tree_hash};
 
+use crate::facts::Facts;
 use crate::{Error, Write, write_secret};
 
 pub use routes::routes;
@@ -20,14 +21,19 @@ pub struct Log {
 }
 
 impl Log {
-    /// Reads the log's key, or makes one on the first start.
-    pub fn open(path: &Path, origin: &str) -> Result<Self, Error> {
+    /// Reads the log's key, or makes one on the first start. A log is signed by one key: another is refused.
+    pub async fn open(path: &Path, origin: &str, facts: &Facts<'_>) -> Result<Self, Error> {
         if !path.exists() {
             write_secret(path, &Signer::generate(origin))?;
         }
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::File { path: path.display().to_string(), error })?;
-        Ok(Self { signer: Signer::new(text.trim())? })
+        let signer = Signer::new(text.trim())?;
+        let begun_with = facts.get_or("log-key", || signer.verifier_key().to_owned()).await?;
+        match signer.verifier_key() == begun_with {
+            true => Ok(Self { signer }),
+            false => Err(Error::OtherLogKey { path: path.display().to_string(), begun_with }),
+        }
     }
 
     /// What installers pin.

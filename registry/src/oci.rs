@@ -1,66 +1,216 @@
-//! The OCI Distribution API below `/v2/`, for repositories named `namespace/name`. Anyone may pull; owners of the
-//! namespace push. A tag that is a published version never moves.
+//! The OCI Distribution API below `/v2/`. A repository's name begins with a namespace, whose publishers may push any
+//! artifact; only releases that were verified enter the catalog. A tag that is a published version never moves.
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md>
 
 mod blobs;
+mod cache;
+mod collect;
+mod descriptors;
 mod error;
 mod manifests;
+mod referrers;
+mod repository;
+mod tags;
+mod token;
 mod uploads;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue};
-use axum::routing::{get, patch, post};
-use chandlery_package::{Namespace, PluginId, PluginName};
-use serde::Deserialize;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::response::Response;
+use axum::routing::{any, get};
+use uuid::Uuid;
 
-use crate::accounts::Caller;
+use crate::accounts::Visitor;
+use crate::content::ContentDigest;
 use crate::{Error, Registry};
 
-pub use blobs::read_blob;
-pub use error::OciError;
+pub use blobs::{Downloads, read_blob};
+pub use cache::Cache;
+pub use collect::{Collected, collect};
+pub use error::{Asked, OciError};
 pub use manifests::{read_manifest, read_tag};
+pub use repository::Repository;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// The routes of this room.
+/// The routes of this room. Below `/v2/` the path's own grammar decides, since a repository's name has slashes in it.
 pub fn routes() -> Router<Registry> {
     Router::new()
-        .route("/v2/", get(version))
         .route("/v2", get(version))
-        .route("/v2/{namespace}/{name}/blobs/uploads/", post(uploads::begin))
-        .route(
-            "/v2/{namespace}/{name}/blobs/uploads/{upload}",
-            patch(uploads::append).put(uploads::finish).get(uploads::progress).delete(uploads::cancel),
-        )
-        .route("/v2/{namespace}/{name}/blobs/{digest}", get(blobs::get))
-        .route("/v2/{namespace}/{name}/manifests/{reference}", get(manifests::get).put(manifests::put))
-        .route("/v2/{namespace}/{name}/tags/list", get(manifests::tags))
+        .route("/v2/", get(version))
+        .route("/v2/{*path}", any(serve))
+        .route("/token", get(token::get).post(token::post))
+        .route("/api/v1/garbage", axum::routing::post(collect::post))
 }
 
 /// Clients learn here that they may authenticate, and how.
-async fn version(caller: Option<Caller>) -> Result<&'static str, OciError> {
-    caller.map(|_| "{}").ok_or(OciError(Error::Unauthenticated))
+async fn version(visitor: Result<Visitor, Error>, asked: Asked) -> Result<&'static str, OciError> {
+    match visitor {
+        Ok(visitor) if visitor.has_token => Ok("{}"),
+        Ok(_) => Err(OciError::new(Error::Unauthenticated, asked)),
+        Err(error) => Err(OciError::new(error, asked)),
+    }
 }
 
-/// A repository in a request's path.
-#[derive(Deserialize)]
-struct Repository {
-    namespace: Namespace,
-    name: PluginName,
+/// What a path below `/v2/` names.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    Uploads,
+    Upload(Uuid),
+    Blob(ContentDigest),
+    Manifest(Reference),
+    Tags,
+    Referrers(ContentDigest),
 }
 
-impl Repository {
-    fn name(&self) -> String {
-        PluginId { namespace: self.namespace.clone(), name: self.name.clone() }.repository()
+/// How a manifest is named.
+#[derive(Debug, PartialEq, Eq)]
+enum Reference {
+    Digest(ContentDigest),
+    Tag(String),
+}
+
+impl Reference {
+    fn parse(text: &str) -> Result<Self, Error> {
+        match text.contains(':') {
+            true => Ok(Self::Digest(text.parse()?)),
+            false => Ok(Self::Tag(tags::parse(text)?)),
+        }
+    }
+}
+
+impl Target {
+    /// Splits a path into the repository's name and what is meant in it.
+    fn parse(path: &str) -> Result<(&str, Self), Error> {
+        let unknown = || Error::NotFound(format!("such path: /v2/{path}"));
+        if let Some(name) = path.strip_suffix("/tags/list") {
+            return Ok((name, Self::Tags));
+        }
+        if let Some(name) = path.strip_suffix("/blobs/uploads/").or(path.strip_suffix("/blobs/uploads")) {
+            return Ok((name, Self::Uploads));
+        }
+        let (rest, last) = path.rsplit_once('/').ok_or_else(unknown)?;
+        if let Some(name) = rest.strip_suffix("/blobs/uploads") {
+            let upload = last.parse().map_err(|_| Error::NotFound(format!("upload {last}")))?;
+            return Ok((name, Self::Upload(upload)));
+        }
+        let (name, kind) = rest.rsplit_once('/').ok_or_else(unknown)?;
+        match kind {
+            "blobs" => Ok((name, Self::Blob(last.parse()?))),
+            "manifests" => Ok((name, Self::Manifest(Reference::parse(last)?))),
+            "referrers" => Ok((name, Self::Referrers(last.parse()?))),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+async fn serve(
+    State(registry): State<Registry>,
+    visitor: Result<Visitor, Error>,
+    asked: Asked,
+    request: Request,
+) -> Result<Response, OciError> {
+    dispatch(registry, visitor, request).await.map_err(|error| OciError::new(error, asked))
+}
+
+async fn dispatch(
+    registry: Registry,
+    visitor: Result<Visitor, Error>,
+    request: Request,
+) -> Result<Response, Error> {
+    let visitor = visitor?;
+    let path = percent_decoded(request.uri().path().strip_prefix("/v2/").unwrap_or_default())?;
+    let (name, target) = Target::parse(&path)?;
+    let repository: Repository = name.parse()?;
+    let method = request.method().clone();
+    let to = At { registry, visitor, repository };
+    match (method, target) {
+        (Method::GET | Method::HEAD, Target::Blob(digest)) => blobs::get(to, digest, request).await,
+        (Method::GET | Method::HEAD, Target::Manifest(reference)) => manifests::get(to, reference).await,
+        (Method::GET | Method::HEAD, Target::Tags) => tags::list(to, request).await,
+        (Method::GET | Method::HEAD, Target::Referrers(digest)) => referrers::list(to, digest, request).await,
+        (Method::POST, Target::Uploads) => uploads::begin(to, request).await,
+        (Method::GET | Method::HEAD, Target::Upload(upload)) => uploads::progress(to, upload).await,
+        (Method::PATCH, Target::Upload(upload)) => uploads::append(to, upload, request).await,
+        (Method::PUT, Target::Upload(upload)) => uploads::finish(to, upload, request).await,
+        (Method::DELETE, Target::Upload(upload)) => uploads::cancel(to, upload).await,
+        (Method::PUT, Target::Manifest(reference)) => manifests::put(to, reference, request).await,
+        (Method::DELETE, Target::Manifest(reference)) => manifests::delete(to, reference).await,
+        (Method::DELETE, Target::Blob(digest)) => blobs::delete(to, digest).await,
+        (method, _) => Err(Error::NoSuchMethod { method, path }),
+    }
+}
+
+/// A repository, and who is at it.
+struct At {
+    registry: Registry,
+    visitor: Visitor,
+    repository: Repository,
+}
+
+impl At {
+    /// Refuses whoever may not pull from the repository.
+    async fn must_pull(&self) -> Result<(), Error> {
+        let Self { registry, visitor, repository } = self;
+        if repository::is_public(registry, &repository.namespace).await? {
+            return Ok(());
+        }
+        if visitor.may_see(registry, &repository.namespace, repository.name()).await? {
+            return Ok(());
+        }
+        match &visitor.account {
+            None => Err(Error::Unauthenticated),
+            Some(account) => Err(Error::forbidden(&account.name, format!("pull from {repository}"))),
+        }
     }
 
-    async fn must_push(&self, registry: &Registry, caller: Option<Caller>) -> Result<(), Error> {
-        let caller = caller.ok_or(Error::Unauthenticated)?;
-        caller.must_own(registry, &self.namespace, "push to").await
+    /// Refuses whoever may not push to the repository.
+    async fn must_push(&self) -> Result<&crate::accounts::Caller, Error> {
+        let Self { registry, visitor, repository } = self;
+        visitor.must_push(registry, &repository.namespace, repository.name()).await
     }
+}
+
+fn percent_decoded(path: &str) -> Result<String, Error> {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
+    decoded.map(Into::into).map_err(|_| Error::Invalid("the path is not UTF-8".into()))
 }
 
 fn header(text: impl ToString) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(&text.to_string()).map_err(|error| Error::Invalid(error.to_string()))
+}
+
+/// The query of a request.
+fn query<T: serde::de::DeserializeOwned>(request: &Request) -> Result<T, Error> {
+    let query = axum::extract::Query::<T>::try_from_uri(request.uri());
+    query.map(|query| query.0).map_err(Error::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_one_thing() {
+        let digest = ContentDigest::of(crate::content::Algorithm::Sha256, b"x");
+        let upload = Uuid::nil();
+        for (path, name, target) in [
+            ("acme/ocr/tags/list", "acme/ocr", Target::Tags),
+            ("acme/ocr/blobs/uploads/", "acme/ocr", Target::Uploads),
+            (&format!("a/b/c/blobs/uploads/{upload}"), "a/b/c", Target::Upload(upload)),
+            (&format!("a/blobs/blobs/{digest}"), "a/blobs", Target::Blob(digest.clone())),
+            (&format!("a/b/referrers/{digest}"), "a/b", Target::Referrers(digest.clone())),
+            (&format!("a/b/manifests/{digest}"), "a/b", Target::Manifest(Reference::Digest(digest.clone()))),
+            ("a/b/manifests/v1", "a/b", Target::Manifest(Reference::Tag("v1".into()))),
+        ] {
+            assert_eq!(Target::parse(path).unwrap(), (name, target), "{path}");
+        }
+        for wrong in
+            ["", "a", "a/b", "a/b/manifests/sha256:bad", "a/blobs/x", "a/b/else/c", "a/b/manifests/.x"]
+        {
+            assert!(Target::parse(wrong).is_err(), "{wrong}");
+        }
+    }
 }

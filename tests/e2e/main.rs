@@ -11,6 +11,8 @@ mod journey;
 mod money;
 mod oci;
 mod plans;
+mod replicas;
 mod rights;
+mod stores;
 mod tampering;
 mod world;

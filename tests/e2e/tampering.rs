@@ -37,12 +37,10 @@ fn one_flipped_byte_in_a_stored_component() {
     let acme = world.publisher("acme");
     let published = acme.publish(&plugin("ocr-server"));
     let component: Digest = published["component"].as_str().unwrap().parse().unwrap();
-    let path =
-        world.registry_data().join(format!("blobs/sha256/{}/{}", &component.hex()[..2], component.hex()));
-    let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&path, bytes).unwrap();
+    world.stores.change_blob(component, |bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    });
     install_is_refused(&world, &world.customer(), "digest-mismatch", &component.to_string());
 }
 
@@ -104,7 +102,7 @@ fn a_catalog_that_says_something_else_than_the_log() {
     acme.publish(&plugin("ocr-server"));
     acme.publish(&with_other_content(&as_version(&plugin("ocr-server"), "1.0.1")));
     // The registry serves the newer release's bytes under the older one's name.
-    world.registry_sql(
+    world.stores.sql(
         "update releases set (component, artifact) =
              (select component, artifact from releases where version = '1.0.1') where version = '1.0.0'",
     );
@@ -119,17 +117,17 @@ fn a_log_whose_history_was_rewritten() {
     let acme = world.publisher("acme");
     let customer = world.customer();
     acme.publish(&plugin("ocr-server"));
-    copy(&world.registry_data(), &world.folder.path().join("older"));
+    world.registry.kill();
+    world.stores.keep_copy();
+    world.restart_registry();
     acme.publish(&as_version(&plugin("ocr-server"), "1.0.1"));
     customer.ok(&["install", OCR]);
     let lock = || fs::read_to_string(world.host_data().join("chandlery.lock")).unwrap();
     let before = lock();
 
     // The registry goes back to before 1.0.1 and publishes other things in its place.
-    let (data, older) = (world.registry_data(), world.folder.path().join("older"));
     world.registry.kill();
-    fs::remove_dir_all(&data).unwrap();
-    copy(&older, &data);
+    world.stores.go_back_to_copy();
     world.restart_registry();
     let (problem, code) = customer.refused(&["install", OCR]);
     assert_eq!((problem.r#type.as_str(), code), ("log-forked", 3));
@@ -150,7 +148,9 @@ fn another_log_in_the_same_place() {
     let mut world = World::start();
     world.publisher("acme").publish(&plugin("ocr-server"));
     world.customer().ok(&["install", OCR]);
+    world.registry.kill();
     fs::remove_file(world.registry_data().join("log.key")).unwrap();
+    world.stores.sql("delete from facts where name = 'log-key'");
     world.restart_registry();
     let (problem, code) = world.customer().refused(&["install", OCR]);
     assert_eq!((problem.r#type.as_str(), code), ("log-key-changed", 3));
@@ -169,15 +169,5 @@ fn a_component_that_was_changed_after_it_was_installed() {
     for words in [&["verify"][..], &["plan", "ocr-server"], &["deploy", "ocr-server"]] {
         let (problem, code) = customer.refused(words);
         assert_eq!((problem.r#type.as_str(), code), ("digest-mismatch", 3), "{words:?}");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
     }
 }

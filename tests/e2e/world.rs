@@ -1,5 +1,6 @@
 //! A registry, a host and the people who use them.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,9 @@ use oci_client::{Client, Reference, RegistryOperation};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::replicas::Replicas;
+use crate::stores::Stores;
 
 const PASSWORD: &str = "correct horse battery";
 /// How long a condition may take to come true.
@@ -71,7 +75,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(home: &Path, words: &[&str], listens: &str) -> Self {
+    pub fn start(home: &Path, words: &[impl AsRef<OsStr> + std::fmt::Debug], listens: &str) -> Self {
         let mut command = Command::new(binary());
         command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command.env("CHANDLERY_LOG", "error");
@@ -102,10 +106,10 @@ impl Drop for Server {
 /// A registry and a host of their own.
 pub struct World {
     pub folder: TempDir,
-    pub registry: Server,
+    pub registry: Replicas,
     pub host: Server,
     pub runtime: Runtime,
-    hold_days: u32,
+    pub stores: Stores,
 }
 
 impl World {
@@ -116,7 +120,8 @@ impl World {
     pub fn with_hold(hold_days: u32) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let registry = start_registry(folder.path(), "127.0.0.1:0", hold_days);
+        let stores = Stores::new(folder.path());
+        let registry = Replicas::start(&stores, hold_days);
         let operator = Person {
             name: "operator".into(),
             home: folder.path().join("operator"),
@@ -133,13 +138,11 @@ impl World {
         };
         customer.register();
         let host = start_host(folder.path(), "127.0.0.1:0", &registry.address);
-        Self { folder, registry, host, runtime: Runtime::new().unwrap(), hold_days }
+        Self { folder, registry, host, runtime: Runtime::new().unwrap(), stores }
     }
 
     pub fn restart_registry(&mut self) {
-        let address = self.registry.address.clone();
-        self.registry.kill();
-        self.registry = start_registry(self.folder.path(), &address, self.hold_days);
+        self.registry.restart(&self.stores);
     }
 
     pub fn restart_host(&mut self) {
@@ -154,7 +157,7 @@ impl World {
     }
 
     pub fn registry_data(&self) -> PathBuf {
-        self.folder.path().join("registry")
+        self.stores.data.clone()
     }
 
     pub fn host_data(&self) -> PathBuf {
@@ -189,20 +192,6 @@ impl World {
         publisher.ok(&["keys", "new", name]);
         publisher.ok(&["keys", "add", name]);
         publisher
-    }
-
-    /// The registry's database, for looking and for tampering.
-    pub fn registry_sql(&self, sql: &'static str) {
-        self.sql(&self.registry_data().join("registry.db"), sql);
-    }
-
-    fn sql(&self, path: &Path, sql: &'static str) {
-        let url = format!("sqlite://{}", path.display());
-        self.runtime.block_on(async {
-            use sqlx::Connection as _;
-            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-            sqlx::query(sql).execute(&mut connection).await.unwrap();
-        });
     }
 
     /// Rows of one text column of the host's database.
@@ -245,14 +234,6 @@ impl Drop for World {
             }
         }
     }
-}
-
-fn start_registry(folder: &Path, listen: &str, hold_days: u32) -> Server {
-    let data = folder.join("registry");
-    let days = hold_days.to_string();
-    let words =
-        ["registry", "serve", "--data", data.to_str().unwrap(), "--listen", listen, "--hold-days", &days];
-    Server::start(folder, &words, "registry at")
 }
 
 fn start_host(folder: &Path, listen: &str, registry: &str) -> Server {

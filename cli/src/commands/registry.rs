@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use chandlery_package::Namespace;
-use chandlery_registry::Settings;
+use chandlery_registry::{Limits, Settings};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use tokio::net::TcpListener;
@@ -47,6 +47,42 @@ pub struct Terms {
     /// How many days an earning stays on hold
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub hold_days: u32,
+    /// Where clients reach the registry, if not at the address that they name themselves
+    #[arg(long, value_name = "URL", env = "CHANDLERY_REGISTRY_URL")]
+    pub url: Option<String>,
+    /// The database, postgres://…; SQLite in the data folder, unless given
+    #[arg(long, value_name = "URL", env = "CHANDLERY_REGISTRY_DATABASE", hide_env_values = true)]
+    pub database: Option<String>,
+    /// Where content is kept, s3://BUCKET[/PREFIX] or a folder; in the data folder, unless given
+    #[arg(long, value_name = "PLACE", env = "CHANDLERY_REGISTRY_STORAGE")]
+    pub storage: Option<String>,
+    /// The largest blob, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    pub blob_mib_max: u64,
+    /// How much one namespace may keep, in GiB
+    #[arg(long, value_name = "GIB", default_value_t = 100)]
+    pub namespace_gib_max: u64,
+    /// Accept manifests that name content which is not here, as mirrors need it that copy on demand
+    #[arg(long)]
+    pub sparse_manifests: bool,
+}
+
+impl Terms {
+    fn settings(&self, data: &Path) -> Settings {
+        Settings {
+            data: data.to_owned(),
+            database: self.database.clone(),
+            storage: self.storage.clone(),
+            url: self.url.clone(),
+            origin: self.origin.clone(),
+            hold_days: self.hold_days,
+            limits: Limits {
+                blob_bytes_max: self.blob_mib_max << 20,
+                namespace_bytes_max: self.namespace_gib_max << 30,
+                sparse_manifests: self.sparse_manifests,
+            },
+        }
+    }
 }
 
 impl Registry {
@@ -82,9 +118,7 @@ pub async fn open(
     listen: SocketAddr,
     terms: &Terms,
 ) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
-    let settings =
-        Settings { data: data.to_owned(), origin: terms.origin.clone(), hold_days: terms.hold_days };
-    let registry = chandlery_registry::Registry::open(&settings).await?;
+    let registry = chandlery_registry::Registry::open(&terms.settings(data)).await?;
     let (listener, address) = bind(listen).await?;
     Ok((registry, listener, address))
 }

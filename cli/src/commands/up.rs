@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chandlery_host::Settings;
 use chandlery_package::Namespace;
-use chandlery_registry::accounts;
+use chandlery_registry::accounts::{self, Scope};
 use clap::Args;
 
 use super::host::read_token;
@@ -81,7 +81,7 @@ async fn host_account(registry: &chandlery_registry::Registry, path: &std::path:
         Ok(()) | Err(chandlery_registry::Error::Conflict(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    let token = accounts::issue_token(&registry.db, &name, None).await?;
+    let token = accounts::issue_token(&registry.db, &name, &Scope::Full, "this host", None).await?;
     write_private(path, &token)?;
     Ok(token)
 }

@@ -1,66 +1,277 @@
-//! Blobs: `GET` and `HEAD` by digest.
+//! Blobs: pulled whole or in part, and deleted.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use chandlery_package::{Digest, PluginId};
+use jiff::{SignedDuration, Timestamp};
+use object_store::GetRange;
 
-use super::{CONTENT_DIGEST, OciError, Repository, header};
-use crate::extract::Path;
-use crate::{Error, Registry, Write};
+use super::cache::{CONTENT_BYTES_MAX, Fact};
+use super::{At, CONTENT_DIGEST, Repository, header};
+use crate::content::ContentDigest;
+use crate::{Db, Error, Registry, Write, time};
 
-/// Serves a blob; axum answers `HEAD` from the same headers.
-pub(super) async fn get(
-    State(registry): State<Registry>,
-    Path((namespace, name, digest)): Path<(String, String, String)>,
-) -> Result<Response, OciError> {
-    let repository = Repository { namespace: namespace.parse()?, name: name.parse()? };
-    let digest: Digest = digest.parse()?;
-    let bytes = size(&registry, &repository.name(), digest).await?;
+/// A blob that was seen by somebody about to name it in a manifest counts as pushed again after this time.
+const SEEN_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// `GET` and `HEAD`, of the whole or of one range.
+pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Result<Response, Error> {
+    at.must_pull().await?;
+    let At { registry, visitor, repository } = &at;
+    let bytes = size(registry, repository, &digest).await?;
+    let head = *request.method() == Method::HEAD;
+    if head && visitor.account.is_some() {
+        keep_for_the_push(&registry.db, repository, &digest).await?;
+    }
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_DIGEST, header(digest)?);
-    headers.insert(header::CONTENT_LENGTH, header(bytes)?);
+    headers.insert(CONTENT_DIGEST, header(&digest)?);
+    headers.insert(header::ACCEPT_RANGES, header("bytes")?);
     headers.insert(header::CONTENT_TYPE, header("application/octet-stream")?);
-    let body = Body::from_stream(registry.storage.stream(digest).await?);
-    Ok((headers, body).into_response())
+    let Some(range) = range(request.headers(), bytes)? else {
+        headers.insert(header::CONTENT_LENGTH, header(bytes)?);
+        if head {
+            return Ok((headers, Body::empty()).into_response());
+        }
+        registry.downloads.count(repository, &digest);
+        return Ok((headers, whole(registry, digest, bytes).await?).into_response());
+    };
+    headers.insert(header::CONTENT_LENGTH, header(range.end - range.start)?);
+    let described = format!("bytes {}-{}/{bytes}", range.start, range.end - 1);
+    headers.insert(header::CONTENT_RANGE, header(described)?);
+    let body = match head {
+        true => Body::empty(),
+        false => Body::from_stream(registry.storage.stream(&digest, Some(GetRange::Bounded(range))).await?),
+    };
+    Ok((StatusCode::PARTIAL_CONTENT, headers, body).into_response())
+}
+
+async fn whole(registry: &Registry, digest: ContentDigest, bytes: u64) -> Result<Body, Error> {
+    if bytes > CONTENT_BYTES_MAX {
+        return Ok(Body::from_stream(registry.storage.stream(&digest, None).await?));
+    }
+    if let Some(content) = registry.cache.content(&digest) {
+        return Ok(content.into());
+    }
+    let content = registry.storage.get(&digest).await?;
+    registry.cache.put_content(digest, content.clone());
+    Ok(content.into())
+}
+
+/// The bytes that are asked for; none: all of them. Of several ranges none is served, as RFC 9110 allows.
+fn range(headers: &HeaderMap, bytes: u64) -> Result<Option<std::ops::Range<u64>>, Error> {
+    let Some(text) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
+        return Ok(None);
+    };
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return Ok(None);
+    };
+    if text.contains(',') {
+        return Ok(None);
+    }
+    let refuse = || Error::Range { bytes };
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| refuse());
+    let (start, end) = match (first, last) {
+        ("", suffix) => (bytes.saturating_sub(number(suffix)?), bytes),
+        (first, "") => (number(first)?, bytes),
+        (first, last) => (number(first)?, number(last)?.saturating_add(1).min(bytes)),
+    };
+    if start < end { Ok(Some(start..end)) } else { Err(refuse()) }
+}
+
+/// `DELETE`: of a blob that no manifest of the repository names.
+pub(super) async fn delete(at: At, digest: ContentDigest) -> Result<Response, Error> {
+    at.must_push().await?;
+    let At { registry, repository, .. } = &at;
+    let mut write = registry.db.write().await?;
+    let naming: Option<(String,)> =
+        sqlx::query_as("select digest from manifests where repository = $1 and content like $2")
+            .bind(repository.name())
+            .bind(format!("%{digest}%"))
+            .fetch_optional(&mut *write)
+            .await?;
+    if let Some((manifest,)) = naming {
+        return Err(Error::InUse(format!("blob {digest} is part of manifest {manifest}: delete that first")));
+    }
+    if forget(&mut write, repository, &digest).await? == 0 {
+        return Err(Error::NotFound(format!("blob {digest} in {repository}")));
+    }
+    write.commit().await?;
+    registry.cache.changed(&repository.namespace);
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// Makes a blob no longer part of a repository, and says how many rows that were.
+pub(super) async fn forget(
+    write: &mut Write,
+    repository: &Repository,
+    digest: &ContentDigest,
+) -> Result<u64, Error> {
+    let forgotten: Option<(i64,)> =
+        sqlx::query_as("delete from repository_blobs where repository = $1 and digest = $2 returning bytes")
+            .bind(repository.name())
+            .bind(digest.to_string())
+            .fetch_optional(&mut **write)
+            .await?;
+    let Some((bytes,)) = forgotten else { return Ok(0) };
+    sqlx::query("update namespaces set bytes = bytes - $1 where name = $2")
+        .bind(bytes)
+        .bind(repository.namespace.as_str())
+        .execute(&mut **write)
+        .await?;
+    Ok(1)
 }
 
 /// A blob that belongs to a plugin's repository, checked against its digest.
 pub async fn read_blob(registry: &Registry, plugin: &PluginId, digest: Digest) -> Result<Bytes, Error> {
-    size(registry, &plugin.repository(), digest).await?;
-    let bytes = registry.storage.get(digest).await?;
-    match Digest::of(&bytes) {
+    let repository: Repository = plugin.repository().parse()?;
+    let digest = ContentDigest::from(digest);
+    size(registry, &repository, &digest).await?;
+    let bytes = registry.storage.get(&digest).await?;
+    match ContentDigest::of(digest.algorithm(), &bytes) {
         found if found == digest => Ok(bytes),
-        found => Err(Error::DigestMismatch { expected: digest, found }),
+        found => Err(Error::ContentMismatch { expected: digest, found }),
     }
 }
 
-async fn size(registry: &Registry, repository: &str, digest: Digest) -> Result<i64, Error> {
+async fn size(registry: &Registry, repository: &Repository, digest: &ContentDigest) -> Result<u64, Error> {
+    let name = digest.to_string();
+    let key = registry.cache.key(&repository.namespace, repository.name(), &name);
+    if let Some(Fact::Blob { bytes }) = registry.cache.get(&key) {
+        return Ok(bytes);
+    }
     let found: Option<(i64,)> =
         sqlx::query_as("select bytes from repository_blobs where repository = $1 and digest = $2")
-            .bind(repository)
-            .bind(digest.to_string())
+            .bind(repository.name())
+            .bind(name)
             .fetch_optional(registry.db.read())
             .await?;
-    found.map(|(bytes,)| bytes).ok_or_else(|| Error::NotFound(format!("blob {digest} in {repository}")))
+    let (bytes,) = found.ok_or_else(|| Error::NotFound(format!("blob {digest} in {repository}")))?;
+    let bytes = bytes as u64;
+    registry.cache.put(key, Fact::Blob { bytes });
+    Ok(bytes)
 }
 
-/// Makes stored content part of a repository.
+/// Whoever finds that a blob is here already will not push it: from now on it is as new as if they had.
+async fn keep_for_the_push(db: &Db, repository: &Repository, digest: &ContentDigest) -> Result<(), Error> {
+    let now = Timestamp::now();
+    let found: Option<(String,)> =
+        sqlx::query_as("select pushed_at from repository_blobs where repository = $1 and digest = $2")
+            .bind(repository.name())
+            .bind(digest.to_string())
+            .fetch_optional(db.read())
+            .await?;
+    if found.is_none_or(|(pushed,)| pushed > time(now - SEEN_AGAIN)) {
+        return Ok(());
+    }
+    let mut write = db.write_beside_others().await?;
+    sqlx::query("update repository_blobs set pushed_at = $1 where repository = $2 and digest = $3")
+        .bind(time(now))
+        .bind(repository.name())
+        .bind(digest.to_string())
+        .execute(&mut *write)
+        .await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Makes stored content part of a repository, within its namespace's quota.
 pub(super) async fn record(
+    registry: &Registry,
     write: &mut Write,
-    repository: &str,
-    digest: Digest,
+    repository: &Repository,
+    digest: &ContentDigest,
     bytes: u64,
 ) -> Result<(), Error> {
+    let known =
+        sqlx::query("update repository_blobs set pushed_at = $1 where repository = $2 and digest = $3")
+            .bind(time(Timestamp::now()))
+            .bind(repository.name())
+            .bind(digest.to_string())
+            .execute(&mut **write)
+            .await?;
+    if known.rows_affected() == 1 {
+        return Ok(());
+    }
+    let (kept,): (i64,) =
+        sqlx::query_as("update namespaces set bytes = bytes + $1 where name = $2 returning bytes")
+            .bind(bytes as i64)
+            .bind(repository.namespace.as_str())
+            .fetch_one(&mut **write)
+            .await?;
+    if kept as u64 > registry.limits.namespace_bytes_max {
+        let max = registry.limits.namespace_bytes_max;
+        return Err(Error::Quota(format!("'{}' may keep {max} bytes here", repository.namespace)));
+    }
     sqlx::query(
-        "insert into repository_blobs (repository, digest, bytes) values ($1, $2, $3) on conflict do nothing",
+        "insert into repository_blobs (repository, digest, bytes, pushed_at) values ($1, $2, $3, $4)
+         on conflict do nothing",
     )
-    .bind(repository)
+    .bind(repository.name())
     .bind(digest.to_string())
     .bind(bytes as i64)
+    .bind(time(Timestamp::now()))
     .execute(&mut **write)
     .await?;
     Ok(())
+}
+
+/// Pulls that were not yet written to the database.
+#[derive(Default)]
+pub struct Downloads(Mutex<HashMap<(String, String), i64>>);
+
+impl Downloads {
+    fn count(&self, repository: &Repository, digest: &ContentDigest) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((repository.name().to_owned(), digest.to_string())).or_default() += 1;
+    }
+
+    /// Adds what was counted to the releases whose component it was.
+    pub async fn flush(&self, db: &Db) -> Result<(), Error> {
+        let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let mut write = db.write().await?;
+        for ((repository, component), count) in counts {
+            sqlx::query(
+                "update releases set downloads = downloads + $1 where plugin = $2 and component = $3",
+            )
+            .bind(count)
+            .bind(repository.replacen('/', ":", 1))
+            .bind(component)
+            .execute(&mut *write)
+            .await?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_those_of_rfc_9110() {
+        let ask = |text: &'static str| {
+            let headers = HeaderMap::from_iter([(header::RANGE, text.parse().unwrap())]);
+            range(&headers, 2048)
+        };
+        assert_eq!(ask("bytes=500-1499").unwrap(), Some(500..1500));
+        assert_eq!(ask("bytes=500-").unwrap(), Some(500..2048));
+        assert_eq!(ask("bytes=-500").unwrap(), Some(1548..2048));
+        assert_eq!(ask("bytes=2000-5000").unwrap(), Some(2000..2048));
+        assert_eq!(ask("bytes=-5000").unwrap(), Some(0..2048));
+        assert_eq!(ask("bytes=0-1,5-6").unwrap(), None);
+        assert_eq!(ask("lines=0-1").unwrap(), None);
+        for wrong in ["bytes=500-0", "bytes=5000-10000", "bytes=-0", "bytes=x-"] {
+            assert!(matches!(ask(wrong), Err(Error::Range { bytes: 2048 })), "{wrong}");
+        }
+    }
 }

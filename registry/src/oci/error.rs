@@ -1,58 +1,111 @@
 //! The same errors in OCI's own form.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::Error;
+use super::{Repository, Target, percent_decoded};
+use crate::{Error, Registry};
 
 /// An error on an OCI path.
-pub struct OciError(pub Error);
+pub struct OciError {
+    error: Error,
+    asked: Asked,
+}
 
-impl<E: Into<Error>> From<E> for OciError {
-    fn from(error: E) -> Self {
-        Self(error.into())
+/// What a client needs to know to authenticate: where, and for what.
+#[derive(Clone)]
+pub struct Asked {
+    realm: String,
+    scope: Option<String>,
+}
+
+impl FromRequestParts<Registry> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, registry: &Registry) -> Result<Self, Infallible> {
+        let realm = format!("{}/token", registry.url(&parts.headers));
+        Ok(Self { realm, scope: scope(&parts.uri) })
+    }
+}
+
+impl Asked {
+    /// As in RFC 6750, with the realm and service of the token specification.
+    fn challenge(&self) -> String {
+        let scope = self.scope.as_ref().map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
+        format!("Bearer realm=\"{}\",service=\"chandlery\"{scope}", self.realm)
     }
 }
 
 impl OciError {
+    /// What went wrong with what was asked.
+    pub fn new(error: Error, asked: Asked) -> Self {
+        Self { error, asked }
+    }
+
     fn code(&self) -> &'static str {
-        match &self.0 {
+        match &self.error {
             Error::Unauthenticated => "UNAUTHORIZED",
-            Error::Forbidden { .. } | Error::VersionExists { .. } => "DENIED",
+            Error::Forbidden { .. } | Error::VersionExists { .. } | Error::InUse(_) | Error::Quota(_) => {
+                "DENIED"
+            }
             Error::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
             Error::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
             Error::NotFound(what) if what.starts_with("manifest") => "MANIFEST_UNKNOWN",
             Error::NotFound(_) => "NAME_UNKNOWN",
-            Error::Name(_) => "NAME_INVALID",
-            Error::Digest(_) | Error::DigestMismatch { .. } => "DIGEST_INVALID",
-            Error::Conflict(_) => "BLOB_UPLOAD_INVALID",
-            Error::Artifact(_) | Error::Invalid(_) => "MANIFEST_INVALID",
+            Error::Name(_) | Error::BadRepository { .. } => "NAME_INVALID",
+            Error::Digest(_) | Error::ContentMismatch { .. } => "DIGEST_INVALID",
+            Error::UploadMoved { .. } | Error::Range { .. } => "BLOB_UPLOAD_INVALID",
+            Error::MissingContent(_) => "MANIFEST_BLOB_UNKNOWN",
+            Error::BadManifest(_) | Error::Artifact(_) => "MANIFEST_INVALID",
+            Error::TooLarge { .. } => "SIZE_INVALID",
+            Error::TooMany { .. } => "TOOMANYREQUESTS",
             _ => "UNSUPPORTED",
+        }
+    }
+
+    /// The specification gives some of them their own statuses.
+    fn status(&self) -> StatusCode {
+        match &self.error {
+            Error::ContentMismatch { .. } | Error::Artifact(_) | Error::BadManifest(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Error::MissingContent(_) => StatusCode::NOT_FOUND,
+            Error::VersionExists { .. } | Error::InUse(_) => StatusCode::FORBIDDEN,
+            other => other.status(),
         }
     }
 }
 
+/// The scope that a client should ask a token for, to do what it was refused.
+fn scope(uri: &Uri) -> Option<String> {
+    let path = percent_decoded(uri.path().strip_prefix("/v2/")?).ok()?;
+    let (name, _) = Target::parse(&path).ok()?;
+    let repository: Repository = name.parse().ok()?;
+    Some(format!("repository:{repository}:pull,push"))
+}
+
 impl IntoResponse for OciError {
     fn into_response(self) -> Response {
-        let code = self.code();
-        let problem = self.0.problem();
-        // The specification gives these two their own statuses.
-        let status = match &self.0 {
-            Error::DigestMismatch { .. } | Error::Artifact(_) => StatusCode::BAD_REQUEST,
-            Error::Conflict(_) => StatusCode::RANGE_NOT_SATISFIABLE,
-            other => other.status(),
-        };
+        let (status, code) = (self.status(), self.code());
         if status.is_server_error() {
-            tracing::error!(error = %self.0, "request failed");
+            tracing::error!(error = %self.error, "request failed");
         }
+        let mut problem = self.error.problem();
+        problem.status = status.as_u16();
         let body = json!({ "errors": [{ "code": code, "message": problem.detail, "detail": problem }] });
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.extend(self.error.headers());
         if status == StatusCode::UNAUTHORIZED {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"chandlery\""));
+            if let Ok(challenge) = super::header(self.asked.challenge()) {
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
         }
         response
     }

@@ -1,170 +1,271 @@
-//! Manifests, by tag and by digest, kept byte for byte.
+//! Manifests and indexes, by tag and by digest, kept byte for byte.
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use chandlery_package::artifact::ImageManifest;
-use chandlery_package::name::parse_version;
-use chandlery_package::{Digest, PluginId, Release};
-use serde_json::{Value, json};
+use chandlery_package::{Digest, PluginId};
+use jiff::Timestamp;
 
-use super::{CONTENT_DIGEST, OciError, Repository, header};
-use crate::accounts::Caller;
-use crate::extract::{Json, Path};
-use crate::{Error, Registry, Write};
+use super::cache::{Fact, StoredManifest};
+use super::descriptors::Described;
+use super::{At, CONTENT_DIGEST, Reference, Repository, header, tags};
+use crate::content::{Algorithm, ContentDigest};
+use crate::{Error, Registry, Write, time};
 
 const MANIFEST_BYTES_MAX: usize = 4 << 20;
+/// How many tags one push may set.
+const TAGS_MAX: usize = 100;
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
-/// Serves a manifest; axum answers `HEAD` from the same headers.
-pub(super) async fn get(
-    State(registry): State<Registry>,
-    Path((namespace, name, reference)): Path<(String, String, String)>,
-) -> Result<Response, OciError> {
-    let repository = Repository { namespace: namespace.parse()?, name: name.parse()? }.name();
-    let digest = match reference.parse::<Digest>() {
-        Ok(digest) => digest,
-        Err(_) => tagged(&registry, &repository, &reference).await?,
-    };
-    let (media_type, content) = stored(&registry, &repository, digest).await?;
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_DIGEST, header(digest)?);
-    headers.insert(header::CONTENT_TYPE, header(media_type)?);
-    headers.insert(header::CONTENT_LENGTH, header(content.len())?);
-    Ok((headers, content).into_response())
+/// `GET` and `HEAD`.
+pub(super) async fn get(at: At, reference: Reference) -> Result<Response, Error> {
+    at.must_pull().await?;
+    let stored = find(&at.registry, &at.repository, &reference).await?;
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(CONTENT_DIGEST, stored.digest.clone());
+    headers.insert(header::CONTENT_TYPE, stored.media_type.clone());
+    headers.insert(header::CONTENT_LENGTH, stored.content.len().into());
+    Ok((headers, stored.content.clone()).into_response())
 }
 
-/// Stores a manifest whose blobs are all here.
-pub(super) async fn put(
-    State(registry): State<Registry>,
-    caller: Option<Caller>,
-    Path((namespace, name, reference)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, OciError> {
-    let repository = Repository { namespace: namespace.parse()?, name: name.parse()? };
-    repository.must_push(&registry, caller).await?;
-    if body.len() > MANIFEST_BYTES_MAX {
-        return Err(Error::Invalid(format!("a manifest has at most {MANIFEST_BYTES_MAX} bytes")).into());
+async fn find(
+    registry: &Registry,
+    repository: &Repository,
+    reference: &Reference,
+) -> Result<Arc<StoredManifest>, Error> {
+    let name = match reference {
+        Reference::Digest(digest) => digest.to_string(),
+        Reference::Tag(tag) => tag.clone(),
+    };
+    let key = registry.cache.key(&repository.namespace, repository.name(), &name);
+    if let Some(Fact::Manifest(manifest)) = registry.cache.get(&key) {
+        return Ok(manifest);
     }
-    let manifest = ImageManifest::parse(&body)?;
-    let content =
-        String::from_utf8(body.to_vec()).map_err(|_| Error::Invalid("a manifest is UTF-8".into()))?;
-    let digest = Digest::of(&body);
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = media_type.or(manifest.media_type.as_deref()).unwrap_or_default();
-
-    let mut write = registry.db.write().await?;
-    must_have_blobs(&mut write, &repository.name(), &manifest).await?;
-    sqlx::query(
-        "insert into manifests (repository, digest, media_type, content) values ($1, $2, $3, $4) on conflict do nothing",
-    )
-    .bind(repository.name())
-    .bind(digest.to_string())
-    .bind(media_type)
-    .bind(&content)
-    .execute(&mut *write)
-    .await?;
-    match reference.parse::<Digest>() {
-        Ok(named) if named != digest => {
-            return Err(Error::DigestMismatch { expected: named, found: digest }.into());
+    let sql = match reference {
+        Reference::Digest(_) => {
+            "select digest, media_type, content from manifests where repository = $1 and digest = $2"
         }
-        Ok(_) => {}
-        Err(_) => tag(&mut write, &repository, &reference, digest).await?,
+        Reference::Tag(_) => {
+            "select manifests.digest, media_type, content from manifests
+             join tags on tags.repository = manifests.repository and tags.digest = manifests.digest
+             where tags.repository = $1 and tags.tag = $2"
+        }
+    };
+    let found: Option<(String, String, String)> =
+        sqlx::query_as(sql).bind(repository.name()).bind(&name).fetch_optional(registry.db.read()).await?;
+    let (digest, media_type, content) =
+        found.ok_or_else(|| Error::NotFound(format!("manifest {name} in {repository}")))?;
+    let stored = StoredManifest {
+        digest: header(digest)?,
+        media_type: header(media_type)?,
+        content: content.into_bytes().into(),
+    };
+    let stored = Arc::new(stored);
+    registry.cache.put(key, Fact::Manifest(Arc::clone(&stored)));
+    Ok(stored)
+}
+
+/// `PUT`: stores a manifest whose content is all here, under its digest and any tags.
+pub(super) async fn put(at: At, reference: Reference, request: Request) -> Result<Response, Error> {
+    at.must_push().await?;
+    let tags = tags_to_set(&reference, request.uri().query().unwrap_or_default())?;
+    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let declared = declared.map(str::to_owned);
+    let body = read(request).await?;
+    let described = Described::parse(&body)?;
+    let media_type = media_type(declared, &described)?;
+    let content = std::str::from_utf8(&body).map_err(|_| Error::BadManifest("it is not UTF-8".into()))?;
+    let digest = match reference {
+        Reference::Digest(named) => match ContentDigest::of(named.algorithm(), &body) {
+            found if found == named => found,
+            found => return Err(Error::ContentMismatch { expected: named, found }),
+        },
+        Reference::Tag(_) => ContentDigest::of(Algorithm::Sha256, &body),
+    };
+
+    let At { registry, repository, .. } = &at;
+    let mut write = registry.db.write_beside_others().await?;
+    if !registry.limits.sparse_manifests {
+        must_have_content(&mut write, repository, &described).await?;
+    }
+    insert(&mut write, repository, &digest, &media_type, content, &described).await?;
+    for tag in &tags {
+        tags::point(&mut write, repository, tag, &digest).await?;
     }
     write.commit().await?;
+    registry.cache.changed(&repository.namespace);
 
     let mut headers = HeaderMap::new();
-    let location = format!("/v2/{}/manifests/{digest}", repository.name());
-    headers.insert(header::LOCATION, header(location)?);
-    headers.insert(CONTENT_DIGEST, header(digest)?);
+    headers.insert(header::LOCATION, header(format!("/v2/{repository}/manifests/{digest}"))?);
+    headers.insert(CONTENT_DIGEST, header(&digest)?);
+    if let Some(subject) = &described.subject {
+        headers.insert(SUBJECT, header(&subject.digest)?);
+    }
+    for tag in &tags {
+        headers.append(TAG, header(tag)?);
+    }
     Ok((StatusCode::CREATED, headers).into_response())
 }
 
-/// `GET …/tags/list`.
-pub(super) async fn tags(
-    State(registry): State<Registry>,
-    Path(repository): Path<Repository>,
-) -> Result<Json<Value>, OciError> {
-    let rows: Vec<(String,)> = sqlx::query_as("select tag from tags where repository = $1 order by tag")
-        .bind(repository.name())
-        .fetch_all(registry.db.read())
-        .await?;
-    let tags: Vec<_> = rows.into_iter().map(|(tag,)| tag).collect();
-    Ok(Json(json!({ "name": repository.name(), "tags": tags })))
+/// The tag in the path or, beside a digest, every `?tag=`.
+fn tags_to_set(reference: &Reference, query: &str) -> Result<Vec<String>, Error> {
+    let tags = match reference {
+        Reference::Tag(tag) => vec![tag.clone()],
+        Reference::Digest(_) => form_urlencoded::parse(query.as_bytes())
+            .filter(|(name, _)| name == "tag")
+            .map(|(_, tag)| tags::parse(&tag))
+            .collect::<Result<_, _>>()?,
+    };
+    match tags.len() <= TAGS_MAX {
+        true => Ok(tags),
+        false => Err(Error::BadManifest(format!("at most {TAGS_MAX} tags can be set at once"))),
+    }
 }
 
-async fn must_have_blobs(write: &mut Write, repository: &str, manifest: &ImageManifest) -> Result<(), Error> {
-    for blob in manifest.layers.iter().chain([&manifest.config]) {
+async fn read(request: Request) -> Result<Bytes, Error> {
+    let too_large = || Error::TooLarge { what: "a manifest".into(), bytes_max: MANIFEST_BYTES_MAX as u64 };
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|bytes| bytes > MANIFEST_BYTES_MAX) {
+        return Err(too_large());
+    }
+    axum::body::to_bytes(request.into_body(), MANIFEST_BYTES_MAX).await.map_err(|_| too_large())
+}
+
+/// What the request says and what the manifest says of itself must agree.
+fn media_type(declared: Option<String>, described: &Described) -> Result<String, Error> {
+    match (declared, &described.media_type) {
+        (Some(declared), Some(own)) if declared != *own => {
+            Err(Error::BadManifest(format!("it says it is {own}, and was pushed as {declared}")))
+        }
+        (Some(declared), _) => Ok(declared),
+        (None, Some(own)) => Ok(own.clone()),
+        (None, None) => Err(Error::BadManifest("it was pushed without a Content-Type".into())),
+    }
+}
+
+async fn must_have_content(
+    write: &mut Write,
+    repository: &Repository,
+    described: &Described,
+) -> Result<(), Error> {
+    for blob in described.blobs() {
         let found: Option<(i64,)> =
             sqlx::query_as("select bytes from repository_blobs where repository = $1 and digest = $2")
-                .bind(repository)
-                .bind(blob.digest.to_string())
+                .bind(repository.name())
+                .bind(blob.to_string())
                 .fetch_optional(&mut **write)
                 .await?;
         if found.is_none() {
-            return Err(Error::NotFound(format!("blob {} in {repository}: push it first", blob.digest)));
+            return Err(Error::MissingContent(format!("blob {blob} in {repository}: push it first")));
+        }
+    }
+    for manifest in &described.manifests {
+        let found: Option<(i64,)> =
+            sqlx::query_as("select bytes from manifests where repository = $1 and digest = $2")
+                .bind(repository.name())
+                .bind(manifest.digest.to_string())
+                .fetch_optional(&mut **write)
+                .await?;
+        if found.is_none() {
+            let digest = &manifest.digest;
+            return Err(Error::MissingContent(format!("manifest {digest} in {repository}: push it first")));
         }
     }
     Ok(())
 }
 
-async fn tag(write: &mut Write, repository: &Repository, tag: &str, digest: Digest) -> Result<(), Error> {
-    let first = tag.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let rest = tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-    if !first || !rest || tag.len() > 128 {
-        return Err(Error::Invalid(format!("'{tag}' is not a tag")));
-    }
-    if let Ok(version) = parse_version(tag) {
-        let plugin = PluginId { namespace: repository.namespace.clone(), name: repository.name.clone() };
-        must_not_move(write, Release { plugin, version }, digest).await?;
-    }
+async fn insert(
+    write: &mut Write,
+    repository: &Repository,
+    digest: &ContentDigest,
+    media_type: &str,
+    content: &str,
+    described: &Described,
+) -> Result<(), Error> {
+    let annotations = (!described.annotations.is_empty()).then(|| serde_json::json!(described.annotations));
     sqlx::query(
-        "insert into tags (repository, tag, digest) values ($1, $2, $3)
-         on conflict (repository, tag) do update set digest = excluded.digest",
+        "insert into manifests (repository, digest, media_type, content, bytes, subject, artifact_type,
+                                annotations, pushed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (repository, digest) do update set pushed_at = excluded.pushed_at",
     )
     .bind(repository.name())
-    .bind(tag)
     .bind(digest.to_string())
+    .bind(media_type)
+    .bind(content)
+    .bind(content.len() as i64)
+    .bind(described.subject.as_ref().map(|subject| subject.digest.to_string()))
+    .bind(described.kind())
+    .bind(annotations.map(|annotations| annotations.to_string()))
+    .bind(time(Timestamp::now()))
     .execute(&mut **write)
     .await?;
     Ok(())
 }
 
-async fn must_not_move(write: &mut Write, release: Release, digest: Digest) -> Result<(), Error> {
-    let published: Option<(String,)> =
-        sqlx::query_as("select artifact from releases where plugin = $1 and version = $2")
-            .bind(release.plugin.to_string())
-            .bind(release.version.to_string())
-            .fetch_optional(&mut **write)
-            .await?;
-    match published {
-        Some((artifact,)) if artifact != digest.to_string() => {
-            Err(Error::VersionExists { release, artifact: artifact.parse()? })
-        }
-        _ => Ok(()),
+/// `DELETE`: of a tag, or of a manifest with all its tags. What was released stays.
+pub(super) async fn delete(at: At, reference: Reference) -> Result<Response, Error> {
+    at.must_push().await?;
+    let At { registry, repository, .. } = &at;
+    let mut write = registry.db.write().await?;
+    match &reference {
+        Reference::Tag(tag) => tags::remove(&mut write, repository, tag).await?,
+        Reference::Digest(digest) => remove(&mut write, repository, digest).await?,
     }
+    write.commit().await?;
+    registry.cache.changed(&repository.namespace);
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
-async fn tagged(registry: &Registry, repository: &str, tag: &str) -> Result<Digest, Error> {
-    let found: Option<(String,)> =
-        sqlx::query_as("select digest from tags where repository = $1 and tag = $2")
-            .bind(repository)
-            .bind(tag)
-            .fetch_optional(registry.db.read())
+async fn remove(write: &mut Write, repository: &Repository, digest: &ContentDigest) -> Result<(), Error> {
+    let text = digest.to_string();
+    let released: Option<(String, String)> = sqlx::query_as(
+        "select plugin, version from releases where artifact = $1 and plugin = $2
+         union select plugin, version from releases join tags on tags.digest = $1 and tags.repository = $3
+               where plugin = $2 and tags.tag = 'sha256-' || substr(artifact, 8) || '.sig'",
+    )
+    .bind(&text)
+    .bind(repository.name().replacen('/', ":", 1))
+    .bind(repository.name())
+    .fetch_optional(&mut **write)
+    .await?;
+    if let Some((plugin, version)) = released {
+        let what = format!(
+            "{digest} belongs to the release {plugin}@{version}: releases are withdrawn, not deleted"
+        );
+        return Err(Error::InUse(what));
+    }
+    let naming: Vec<(String, String)> =
+        sqlx::query_as("select digest, content from manifests where repository = $1 and content like $2")
+            .bind(repository.name())
+            .bind(format!("%{digest}%"))
+            .fetch_all(&mut **write)
             .await?;
-    let (digest,) = found.ok_or_else(|| Error::NotFound(format!("manifest {repository}:{tag}")))?;
-    Ok(digest.parse()?)
-}
-
-async fn stored(registry: &Registry, repository: &str, digest: Digest) -> Result<(String, String), Error> {
-    let found: Option<(String, String)> =
-        sqlx::query_as("select media_type, content from manifests where repository = $1 and digest = $2")
-            .bind(repository)
-            .bind(digest.to_string())
-            .fetch_optional(registry.db.read())
-            .await?;
-    found.ok_or_else(|| Error::NotFound(format!("manifest {repository}@{digest}")))
+    for (parent, content) in naming {
+        if Described::parse(content.as_bytes())?.keeps().any(|kept| kept == digest) {
+            let what = format!("manifest {digest} is part of {parent}: delete that first");
+            return Err(Error::InUse(what));
+        }
+    }
+    let removed = sqlx::query("delete from manifests where repository = $1 and digest = $2")
+        .bind(repository.name())
+        .bind(&text)
+        .execute(&mut **write)
+        .await?;
+    if removed.rows_affected() == 0 {
+        return Err(Error::NotFound(format!("manifest {digest} in {repository}")));
+    }
+    sqlx::query("delete from tags where repository = $1 and digest = $2")
+        .bind(repository.name())
+        .bind(&text)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// A manifest of a plugin's repository, by its digest.
@@ -173,18 +274,21 @@ pub async fn read_manifest(
     plugin: &PluginId,
     digest: Digest,
 ) -> Result<ImageManifest, Error> {
-    let (_, content) = stored(registry, &plugin.repository(), digest).await?;
-    match Digest::of(&content) {
-        found if found == digest => Ok(ImageManifest::parse(content.as_bytes())?),
-        found => Err(Error::DigestMismatch { expected: digest, found }),
+    let (repository, named) = (plugin.repository().parse()?, ContentDigest::from(digest));
+    let stored = find(registry, &repository, &Reference::Digest(named.clone())).await?;
+    match ContentDigest::of(Algorithm::Sha256, &stored.content) {
+        found if found == named => Ok(ImageManifest::parse(&stored.content)?),
+        found => Err(Error::ContentMismatch { expected: named, found }),
     }
 }
 
 /// What a tag of a plugin's repository points to, if it is there.
 pub async fn read_tag(registry: &Registry, plugin: &PluginId, tag: &str) -> Result<Option<Digest>, Error> {
-    match tagged(registry, &plugin.repository(), tag).await {
-        Ok(digest) => Ok(Some(digest)),
-        Err(Error::NotFound(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let found: Option<(String,)> =
+        sqlx::query_as("select digest from tags where repository = $1 and tag = $2")
+            .bind(plugin.repository())
+            .bind(tag)
+            .fetch_optional(registry.db.read())
+            .await?;
+    found.map(|(digest,)| digest.parse().map_err(Error::from)).transpose()
 }

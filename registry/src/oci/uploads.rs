@@ -1,203 +1,352 @@
-//! Pushing a blob: at once, or in ordered chunks. Each chunk is an object of its own until the upload is finished, so
-//! an upload may go on at another replica of the registry.
+//! Pushing a blob: at once, as a stream, or in ordered chunks; or mounting one that another repository has. Each chunk
+//! is an object of its own until the upload is finished, so an upload may go on at another replica of the registry.
 
-use axum::extract::State;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
-use chandlery_package::Digest;
-use chandlery_package::component::COMPONENT_BYTES_MAX;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{CONTENT_DIGEST, OciError, Repository, blobs, header};
-use crate::accounts::Caller;
-use crate::extract::{Path, Query};
+use super::{At, CONTENT_DIGEST, Repository, blobs, header, query};
+use crate::content::{ContentDigest, ContentHasher};
 use crate::{Error, Registry, time};
 
+/// Up to this size a blob is held in memory and stored without becoming a chunk first, in bytes.
+const AT_ONCE_BYTES_MAX: u64 = 8 << 20;
+/// How many uploads one account may have open.
+const OPEN_MAX: i64 = 200;
+/// How long a client may send nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 #[derive(Deserialize)]
-pub(super) struct Finish {
-    digest: Option<Digest>,
+struct Begin {
+    digest: Option<ContentDigest>,
+    mount: Option<ContentDigest>,
+    from: Option<String>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct UploadPath {
-    #[serde(flatten)]
-    repository: Repository,
-    upload: Uuid,
+struct Finish {
+    digest: ContentDigest,
 }
 
 struct Upload {
-    id: String,
-    chunks: i64,
-    bytes: i64,
+    id: Uuid,
+    chunks: Vec<Uuid>,
+    bytes: u64,
 }
 
-/// `POST`: begins an upload or, with a digest, pushes a blob at once.
-pub(super) async fn begin(
-    State(registry): State<Registry>,
-    caller: Option<Caller>,
-    Path(repository): Path<Repository>,
-    Query(query): Query<Finish>,
-    body: Bytes,
-) -> Result<Response, OciError> {
-    repository.must_push(&registry, caller).await?;
-    if let Some(digest) = query.digest {
-        return store(&registry, &repository, digest, body).await;
+/// `POST`: begins an upload, pushes a blob at once (`?digest=`), or mounts one (`?mount=`).
+pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
+    let account = at.must_push().await?.name.clone();
+    let begin: Begin = query(&request)?;
+    let At { registry, repository, .. } = &at;
+    if let Some(digest) = begin.digest {
+        let body = read_at_once(registry, request).await?;
+        return store(registry, repository, &digest, body).await;
     }
-    let upload = Upload { id: Uuid::new_v4().to_string(), chunks: 0, bytes: 0 };
-    sqlx::query("insert into uploads (id, repository, chunks, bytes, started_at) values ($1, $2, 0, 0, $3)")
-        .bind(&upload.id)
-        .bind(repository.name())
-        .bind(time(Timestamp::now()))
-        .execute(registry.db.read())
+    if let Some(digest) = begin.mount
+        && mount(&at, &digest, begin.from.as_deref()).await?
+    {
+        return created(repository, &digest);
+    }
+    let upload = Upload { id: Uuid::new_v4(), chunks: Vec::new(), bytes: 0 };
+    let mut write = registry.db.write_beside_others().await?;
+    let (open,): (i64,) = sqlx::query_as("select count(*) from uploads where account = $1")
+        .bind(account.as_str())
+        .fetch_one(&mut *write)
         .await?;
-    accepted(&repository, &upload, StatusCode::ACCEPTED)
+    if open >= OPEN_MAX {
+        return Err(Error::Quota(format!(
+            "'{account}' has {open} uploads open: finish or cancel some first"
+        )));
+    }
+    sqlx::query(
+        "insert into uploads (id, repository, account, bytes, changed_at) values ($1, $2, $3, 0, $4)",
+    )
+    .bind(upload.id.to_string())
+    .bind(repository.name())
+    .bind(account.as_str())
+    .bind(time(Timestamp::now()))
+    .execute(&mut *write)
+    .await?;
+    write.commit().await?;
+    accepted(repository, &upload, StatusCode::ACCEPTED)
+}
+
+/// Makes a blob of another repository, one that the visitor may read, part of this one. Whether there was such a blob.
+async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bool, Error> {
+    let At { registry, visitor, repository } = at;
+    let mut sources: Vec<Repository> = Vec::new();
+    match from {
+        Some(name) => sources.extend(name.parse::<Repository>().ok()),
+        None => {
+            let rows: Vec<(String,)> =
+                sqlx::query_as("select repository from repository_blobs where digest = $1 limit 20")
+                    .bind(digest.to_string())
+                    .fetch_all(registry.db.read())
+                    .await?;
+            sources.extend(rows.iter().filter_map(|(name,)| name.parse::<Repository>().ok()));
+        }
+    }
+    for source in sources {
+        let there = At { registry: registry.clone(), visitor: visitor.clone(), repository: source };
+        if there.must_pull().await.is_err() {
+            continue;
+        }
+        let mut write = registry.db.write_beside_others().await?;
+        let found: Option<(i64,)> =
+            sqlx::query_as("select bytes from repository_blobs where repository = $1 and digest = $2")
+                .bind(there.repository.name())
+                .bind(digest.to_string())
+                .fetch_optional(&mut *write)
+                .await?;
+        if let Some((bytes,)) = found {
+            blobs::record(registry, &mut write, repository, digest, bytes as u64).await?;
+            write.commit().await?;
+            registry.cache.changed(&repository.namespace);
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// `PATCH`: the next chunk.
-pub(super) async fn append(
-    State(registry): State<Registry>,
-    caller: Option<Caller>,
-    Path(path): Path<UploadPath>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, OciError> {
-    path.repository.must_push(&registry, caller).await?;
-    let upload = find(&registry, &path).await?;
-    check_range(&headers, &upload, body.len())?;
-    let upload = add_chunk(&registry, upload, body).await?;
-    accepted(&path.repository, &upload, StatusCode::ACCEPTED)
+pub(super) async fn append(at: At, id: Uuid, request: Request) -> Result<Response, Error> {
+    at.must_push().await?;
+    let At { registry, repository, .. } = &at;
+    let upload = find(registry, repository, id).await?;
+    check_range(request.headers(), &upload)?;
+    let upload = add_chunk(registry, upload, request).await?;
+    accepted(repository, &upload, StatusCode::ACCEPTED)
 }
 
 /// `PUT`: the last chunk, if any, and the digest of the whole.
-pub(super) async fn finish(
-    State(registry): State<Registry>,
-    caller: Option<Caller>,
-    Path(path): Path<UploadPath>,
-    Query(query): Query<Finish>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, OciError> {
-    path.repository.must_push(&registry, caller).await?;
-    let upload = find(&registry, &path).await?;
-    let digest = query.digest.ok_or_else(|| Error::Invalid("the upload's digest is missing".into()))?;
-    check_range(&headers, &upload, body.len())?;
-    check_size(upload.bytes, body.len())?;
-    let mut whole = BytesMut::with_capacity(upload.bytes as usize + body.len());
-    for index in 0..upload.chunks {
-        whole.extend_from_slice(&registry.storage.get_chunk(&upload.id, index).await?);
+pub(super) async fn finish(at: At, id: Uuid, request: Request) -> Result<Response, Error> {
+    at.must_push().await?;
+    let At { registry, repository, .. } = &at;
+    let Finish { digest } = query(&request)?;
+    let mut upload = find(registry, repository, id).await?;
+    check_range(request.headers(), &upload)?;
+    if upload.chunks.is_empty() && length(request.headers()).is_some_and(|bytes| bytes <= AT_ONCE_BYTES_MAX) {
+        let body = read_at_once(registry, request).await?;
+        let response = store(registry, repository, &digest, body).await?;
+        forget(registry, id).await?;
+        return Ok(response);
     }
-    whole.extend_from_slice(&body);
-    let response = store(&registry, &path.repository, digest, whole.freeze()).await?;
-    forget(&registry, &upload).await?;
-    Ok(response)
+    if length(request.headers()) != Some(0) {
+        upload = add_chunk(registry, upload, request).await?;
+    }
+    registry.storage.check_chunks(id, &upload.chunks, &digest).await?;
+    let bytes = upload.bytes;
+    keep(registry, repository, &digest, bytes, Content::InChunks(upload)).await?;
+    forget(registry, id).await?;
+    created(repository, &digest)
 }
 
 /// `GET`: how much has arrived.
-pub(super) async fn progress(
-    State(registry): State<Registry>,
-    caller: Option<Caller>,
-    Path(path): Path<UploadPath>,
-) -> Result<Response, OciError> {
-    path.repository.must_push(&registry, caller).await?;
-    let upload = find(&registry, &path).await?;
-    accepted(&path.repository, &upload, StatusCode::NO_CONTENT)
+pub(super) async fn progress(at: At, id: Uuid) -> Result<Response, Error> {
+    at.must_push().await?;
+    let upload = find(&at.registry, &at.repository, id).await?;
+    accepted(&at.repository, &upload, StatusCode::NO_CONTENT)
 }
 
 /// `DELETE`: forgets it.
-pub(super) async fn cancel(
-    State(registry): State<Registry>,
-    caller: Option<Caller>,
-    Path(path): Path<UploadPath>,
-) -> Result<StatusCode, OciError> {
-    path.repository.must_push(&registry, caller).await?;
-    let upload = find(&registry, &path).await?;
-    forget(&registry, &upload).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn cancel(at: At, id: Uuid) -> Result<Response, Error> {
+    at.must_push().await?;
+    find(&at.registry, &at.repository, id).await?;
+    forget(&at.registry, id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn find(registry: &Registry, path: &UploadPath) -> Result<Upload, Error> {
-    let id = path.upload.to_string();
-    let found: Option<(i64, i64)> =
-        sqlx::query_as("select chunks, bytes from uploads where id = $1 and repository = $2")
-            .bind(&id)
-            .bind(path.repository.name())
-            .fetch_optional(registry.db.read())
+async fn find(registry: &Registry, repository: &Repository, id: Uuid) -> Result<Upload, Error> {
+    let found: Option<(i64,)> = sqlx::query_as("select bytes from uploads where id = $1 and repository = $2")
+        .bind(id.to_string())
+        .bind(repository.name())
+        .fetch_optional(registry.db.read())
+        .await?;
+    let (bytes,) = found.ok_or_else(|| Error::NotFound(format!("upload {id}")))?;
+    let rows: Vec<(String,)> =
+        sqlx::query_as("select id from upload_chunks where upload = $1 order by position")
+            .bind(id.to_string())
+            .fetch_all(registry.db.read())
             .await?;
-    let (chunks, bytes) = found.ok_or_else(|| Error::NotFound(format!("upload {id}")))?;
-    Ok(Upload { id, chunks, bytes })
+    let damaged = |_| Error::Damaged(format!("a chunk of upload {id} has no name"));
+    let chunks = rows.iter().map(|(chunk,)| chunk.parse().map_err(damaged)).collect::<Result<_, _>>()?;
+    Ok(Upload { id, chunks, bytes: bytes as u64 })
 }
 
-/// The chunk is stored before it is counted: a crash in between makes the client send it again.
-async fn add_chunk(registry: &Registry, upload: Upload, body: Bytes) -> Result<Upload, Error> {
-    check_size(upload.bytes, body.len())?;
-    let bytes = upload.bytes + body.len() as i64;
-    registry.storage.put_chunk(&upload.id, upload.chunks, body).await?;
-    let counted =
-        sqlx::query("update uploads set chunks = chunks + 1, bytes = $1 where id = $2 and chunks = $3")
-            .bind(bytes)
-            .bind(&upload.id)
-            .bind(upload.chunks)
-            .execute(registry.db.read())
-            .await?;
-    match counted.rows_affected() {
-        1 => Ok(Upload { chunks: upload.chunks + 1, bytes, ..upload }),
-        _ => Err(Error::Conflict("another chunk of this upload arrived at the same time".into())),
+/// A chunk is stored before it is counted: a crash in between makes the client send it again.
+async fn add_chunk(registry: &Registry, mut upload: Upload, request: Request) -> Result<Upload, Error> {
+    let left = registry.limits.blob_bytes_max.saturating_sub(upload.bytes);
+    let chunk = Uuid::new_v4();
+    let bytes =
+        registry.storage.put_chunk(upload.id, chunk, pieces(registry, request, left)?.boxed()).await?;
+    let position = upload.chunks.len() as i64;
+    let mut write = registry.db.write_beside_others().await?;
+    let counted = sqlx::query(
+        "insert into upload_chunks (upload, position, id) values ($1, $2, $3) on conflict do nothing",
+    )
+    .bind(upload.id.to_string())
+    .bind(position)
+    .bind(chunk.to_string())
+    .execute(&mut *write)
+    .await?;
+    let still_open = sqlx::query("update uploads set bytes = bytes + $1, changed_at = $2 where id = $3")
+        .bind(bytes as i64)
+        .bind(time(Timestamp::now()))
+        .bind(upload.id.to_string())
+        .execute(&mut *write)
+        .await?;
+    if (counted.rows_affected(), still_open.rows_affected()) != (1, 1) {
+        return Err(Error::UploadMoved { id: upload.id, bytes: upload.bytes });
     }
+    write.commit().await?;
+    upload.chunks.push(chunk);
+    upload.bytes += bytes;
+    Ok(upload)
 }
 
 /// `Content-Range: first-last`, where the client sends one, continues what has arrived.
-fn check_range(headers: &HeaderMap, upload: &Upload, length: usize) -> Result<(), Error> {
+fn check_range(headers: &HeaderMap, upload: &Upload) -> Result<(), Error> {
     let Some(range) = headers.get(header::CONTENT_RANGE) else { return Ok(()) };
-    let expected = format!("{}-{}", upload.bytes, upload.bytes + length as i64 - 1);
-    match range.to_str() {
-        Ok(range) if range == expected => Ok(()),
-        _ => Err(Error::Conflict(format!("the next chunk must have the Content-Range {expected}"))),
-    }
+    let moved = || Error::UploadMoved { id: upload.id, bytes: upload.bytes };
+    let (first, last) = range.to_str().ok().and_then(|range| range.split_once('-')).ok_or_else(moved)?;
+    let (Ok(first), Ok(last)) = (first.parse::<u64>(), last.parse::<u64>()) else { return Err(moved()) };
+    let as_long = length(headers).is_none_or(|bytes| last.checked_sub(first) == bytes.checked_sub(1));
+    if first == upload.bytes && as_long { Ok(()) } else { Err(moved()) }
 }
 
-fn check_size(have: i64, more: usize) -> Result<(), Error> {
-    match have as usize + more {
-        size if size > COMPONENT_BYTES_MAX => {
-            Err(Error::Invalid(format!("a blob has at most {COMPONENT_BYTES_MAX} bytes")))
-        }
-        _ => Ok(()),
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(registry: &Registry) -> Error {
+    Error::TooLarge { what: "a blob".into(), bytes_max: registry.limits.blob_bytes_max }
+}
+
+/// The request's body as it arrives, no longer than what is left, without pauses longer than [`PATIENCE`].
+fn pieces(
+    registry: &Registry,
+    request: Request,
+    bytes_left: u64,
+) -> Result<impl Stream<Item = Result<Bytes, Error>> + use<>, Error> {
+    if length(request.headers()).is_some_and(|bytes| bytes > bytes_left) {
+        return Err(too_large(registry));
     }
+    let registry = registry.clone();
+    let mut arrived = 0;
+    Ok(patient(request.into_body()).and_then(move |piece| {
+        arrived += piece.len() as u64;
+        let fits = arrived <= bytes_left;
+        let outcome = if fits { Ok(piece) } else { Err(too_large(&registry)) };
+        std::future::ready(outcome)
+    }))
+}
+
+fn patient(body: Body) -> impl Stream<Item = Result<Bytes, Error>> {
+    futures::stream::unfold(body.into_data_stream(), |mut stream| async {
+        let piece = match tokio::time::timeout(PATIENCE, stream.next()).await {
+            Ok(Some(Ok(piece))) => Ok(piece),
+            Ok(Some(Err(error))) => Err(Error::Invalid(format!("the body broke off: {error}"))),
+            Ok(None) => return None,
+            Err(_) => Err(Error::Invalid(format!("nothing arrived for {} seconds", PATIENCE.as_secs()))),
+        };
+        Some((piece, stream))
+    })
+}
+
+async fn read_at_once(registry: &Registry, request: Request) -> Result<Bytes, Error> {
+    let expected = length(request.headers()).unwrap_or_default().min(AT_ONCE_BYTES_MAX);
+    let mut pieces = pieces(registry, request, registry.limits.blob_bytes_max)?.boxed();
+    let Some(first) = pieces.try_next().await? else { return Ok(Bytes::new()) };
+    if first.len() as u64 == expected {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(expected as usize);
+    whole.extend_from_slice(&first);
+    while let Some(piece) = pieces.try_next().await? {
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
 }
 
 async fn store(
     registry: &Registry,
     repository: &Repository,
-    digest: Digest,
-    bytes: Bytes,
-) -> Result<Response, OciError> {
-    let found = Digest::of(&bytes);
-    if found != digest {
-        return Err(Error::DigestMismatch { expected: digest, found }.into());
+    digest: &ContentDigest,
+    body: Bytes,
+) -> Result<Response, Error> {
+    let mut hasher = ContentHasher::new(digest.algorithm());
+    hasher.update(&body);
+    let found = hasher.finish();
+    if found != *digest {
+        return Err(Error::ContentMismatch { expected: digest.clone(), found });
     }
-    let size = bytes.len() as u64;
-    registry.storage.put(digest, bytes).await?;
-    let mut write = registry.db.write().await?;
-    blobs::record(&mut write, &repository.name(), digest, size).await?;
+    let bytes = body.len() as u64;
+    keep(registry, repository, digest, bytes, Content::Here(body)).await?;
+    created(repository, digest)
+}
+
+/// Content that was checked, and is yet to be stored under its name.
+enum Content {
+    Here(Bytes),
+    InChunks(Upload),
+}
+
+/// Stores content that was checked and makes it part of a repository. The collection of garbage may have removed the content before the
+/// database knew that it is wanted; then it is stored again.
+async fn keep(
+    registry: &Registry,
+    repository: &Repository,
+    digest: &ContentDigest,
+    bytes: u64,
+    content: Content,
+) -> Result<(), Error> {
+    let storage = &registry.storage;
+    loop {
+        if !storage.holds(digest).await? {
+            match &content {
+                Content::Here(body) => storage.put(digest, body.clone()).await?,
+                Content::InChunks(upload) => storage.assemble(upload.id, &upload.chunks, digest).await?,
+            }
+        }
+        let mut write = registry.db.write_beside_others().await?;
+        if storage.holds(digest).await? {
+            blobs::record(registry, &mut write, repository, digest, bytes).await?;
+            write.commit().await?;
+            registry.cache.changed(&repository.namespace);
+            return Ok(());
+        }
+    }
+}
+
+pub(super) async fn forget(registry: &Registry, id: Uuid) -> Result<(), Error> {
+    let mut write = registry.db.write_beside_others().await?;
+    for sql in ["delete from uploads where id = $1", "delete from upload_chunks where upload = $1"] {
+        sqlx::query(sql).bind(id.to_string()).execute(&mut *write).await?;
+    }
     write.commit().await?;
+    registry.storage.delete_chunks(id).await
+}
+
+fn created(repository: &Repository, digest: &ContentDigest) -> Result<Response, Error> {
     let mut headers = HeaderMap::new();
-    headers.insert(header::LOCATION, header(format!("/v2/{}/blobs/{digest}", repository.name()))?);
+    headers.insert(header::LOCATION, header(format!("/v2/{repository}/blobs/{digest}"))?);
     headers.insert(CONTENT_DIGEST, header(digest)?);
     Ok((StatusCode::CREATED, headers).into_response())
 }
 
-async fn forget(registry: &Registry, upload: &Upload) -> Result<(), Error> {
-    sqlx::query("delete from uploads where id = $1").bind(&upload.id).execute(registry.db.read()).await?;
-    registry.storage.delete_chunks(&upload.id).await
-}
-
-fn accepted(repository: &Repository, upload: &Upload, status: StatusCode) -> Result<Response, OciError> {
+fn accepted(repository: &Repository, upload: &Upload, status: StatusCode) -> Result<Response, Error> {
     let mut headers = HeaderMap::new();
-    let location = format!("/v2/{}/blobs/uploads/{}", repository.name(), upload.id);
-    headers.insert(header::LOCATION, header(location)?);
-    headers.insert(header::RANGE, header(format!("0-{}", (upload.bytes - 1).max(0)))?);
-    headers.insert("docker-upload-uuid", header(&upload.id)?);
+    headers.insert(header::LOCATION, header(format!("/v2/{repository}/blobs/uploads/{}", upload.id))?);
+    headers.insert(header::RANGE, header(format!("0-{}", upload.bytes.saturating_sub(1)))?);
+    headers.insert("docker-upload-uuid", header(upload.id)?);
     Ok((status, headers).into_response())
 }

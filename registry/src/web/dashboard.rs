@@ -63,7 +63,7 @@ async fn partners(registry: &Registry, caller: &Caller) -> Result<Vec<String>, E
     let rows: Vec<(String,)> = match caller.operator {
         true => sqlx::query_as("select name from namespaces order by name"),
         false => {
-            sqlx::query_as("select namespace from namespace_owners where account = $1 order by namespace")
+            sqlx::query_as("select namespace from namespace_members where account = $1 and role = 'owner' order by namespace")
                 .bind(caller.name.as_str())
         }
     }

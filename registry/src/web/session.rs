@@ -3,12 +3,12 @@
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use jiff::ToSpan as _;
+use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout;
-use crate::accounts::{self, SESSION_COOKIE};
+use crate::accounts::{self, SESSION_COOKIE, Scope};
 use crate::extract::Query;
 use crate::{Error, Registry};
 
@@ -40,7 +40,9 @@ pub(super) async fn log_in(
         let page = page(&given.next, Some("No account has this name and password."));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
-    let token = accounts::issue_token(&registry.db, &caller.name, Some(LIFETIME_HOURS.hours())).await?;
+    let lifetime = SignedDuration::from_hours(LIFETIME_HOURS);
+    let token =
+        accounts::issue_token(&registry.db, &caller.name, &Scope::Full, "pages", Some(lifetime)).await?;
     let cookie = cookie(&token, LIFETIME_HOURS * 3600);
     Ok((cookie, Redirect::to(own_path(&given.next))).into_response())
 }

@@ -1,0 +1,77 @@
+//! The short-lived tokens that OCI clients exchange their credentials for. They are not stored: what one says is
+//! authenticated by a key that all replicas of the registry share, and the account's rights are looked up at each use.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use chandlery_package::Namespace;
+use hmac::{Hmac, Mac as _};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use super::{Access, Caller, Scope, Visitor, find_account, random_text};
+use crate::facts::Facts;
+use crate::{Error, Registry};
+
+/// How long one is good for.
+pub const LIFETIME_SECONDS: i64 = 15 * 60;
+const PREFIX: &str = "oci.";
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    /// The account; none: nobody in particular.
+    account: Option<Namespace>,
+    access: Vec<Access>,
+    /// In seconds since 1970.
+    expires: i64,
+}
+
+/// The key that authenticates them, made on the first start.
+pub async fn key(facts: &Facts<'_>) -> Result<Vec<u8>, Error> {
+    Ok(facts.get_or("bearer-key", random_text).await?.into_bytes())
+}
+
+/// Whether a token is one of these.
+pub fn is_one(token: &str) -> bool {
+    token.trim().starts_with(PREFIX)
+}
+
+/// Issues one.
+pub fn issue(registry: &Registry, account: Option<&Caller>, access: Vec<Access>) -> String {
+    let expires = Timestamp::now().as_second() + LIFETIME_SECONDS;
+    let claims = Claims { account: account.map(|account| account.name.clone()), access, expires };
+    let body = BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!(claims).to_string());
+    let tag = BASE64_URL_SAFE_NO_PAD.encode(mac(registry, &body).finalize().into_bytes());
+    format!("{PREFIX}{body}.{tag}")
+}
+
+/// Who carries a token, and for what; none: it is not ours, or has expired.
+pub async fn read(registry: &Registry, token: &str) -> Result<Option<Visitor>, Error> {
+    let Some(claims) = authentic(registry, token) else { return Ok(None) };
+    if claims.expires < Timestamp::now().as_second() {
+        return Ok(None);
+    }
+    let scope = Scope::Oci(claims.access);
+    match claims.account {
+        None => Ok(Some(Visitor { account: None, scope, has_token: true })),
+        Some(name) => {
+            let account = find_account(&registry.db, &name).await?;
+            Ok(account.map(|account| Visitor::known(account, scope)))
+        }
+    }
+}
+
+fn authentic(registry: &Registry, token: &str) -> Option<Claims> {
+    let (body, tag) = token.strip_prefix(PREFIX)?.split_once('.')?;
+    let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?;
+    // Takes as long for a wrong tag as for a right one.
+    mac(registry, body).verify_slice(&tag).ok()?;
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(body).ok()?).ok()
+}
+
+#[allow(clippy::expect_used)]
+fn mac(registry: &Registry, body: &str) -> Hmac<Sha256> {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(&registry.bearer_key).expect("HMAC takes keys of any length");
+    mac.update(body.as_bytes());
+    mac
+}

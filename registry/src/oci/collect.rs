@@ -1,0 +1,144 @@
+//! The collection of garbage: uploads that were given up, blobs that no manifest names, content that no repository has.
+//! Nothing is touched that is younger than a given age, and nothing is removed that somebody is pushing: who pushes and
+//! who collects exclude each other in the database at the moment that matters.
+
+use std::collections::HashSet;
+
+use axum::extract::State;
+use chandlery_package::wire::{Garbage, GarbageQuery};
+use futures::TryStreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+
+use super::descriptors::Described;
+use super::{Repository, blobs, uploads};
+use crate::accounts::Caller;
+use crate::content::ContentDigest;
+use crate::extract::{Json, Query};
+use crate::{Error, Registry, time};
+
+/// What was removed.
+pub type Collected = Garbage;
+
+/// `POST /api/v1/garbage`.
+pub(super) async fn post(
+    State(registry): State<Registry>,
+    caller: Caller,
+    Query(query): Query<GarbageQuery>,
+) -> Result<Json<Collected>, Error> {
+    caller.must_operate("collect garbage")?;
+    Ok(Json(collect(&registry, SignedDuration::from_secs(i64::from(query.older_than_seconds))).await?))
+}
+
+/// Removes what is older than this and belongs to nothing.
+pub async fn collect(registry: &Registry, age: SignedDuration) -> Result<Collected, Error> {
+    let before = Timestamp::now() - age;
+    let uploads = give_up_uploads(registry, before).await?;
+    let blobs = forget_blobs(registry, before).await?;
+    let contents = delete_contents(registry, before).await?;
+    if uploads + blobs + contents > 0 {
+        tracing::info!(uploads, blobs, contents, "garbage collected");
+    }
+    Ok(Collected { uploads, blobs, contents })
+}
+
+async fn give_up_uploads(registry: &Registry, before: Timestamp) -> Result<u64, Error> {
+    let rows: Vec<(String,)> = sqlx::query_as("select id from uploads where changed_at < $1")
+        .bind(time(before))
+        .fetch_all(registry.db.read())
+        .await?;
+    let mut given_up: HashSet<_> = rows.iter().filter_map(|(id,)| id.parse().ok()).collect();
+    // Pieces without an upload: it was finished or cancelled, and the process ended before it tidied up.
+    let mut stored = registry.storage.uploads();
+    while let Some((upload, written_at)) = stored.try_next().await? {
+        if written_at >= before {
+            continue;
+        }
+        let known: Option<(String,)> = sqlx::query_as("select id from uploads where id = $1")
+            .bind(upload.to_string())
+            .fetch_optional(registry.db.read())
+            .await?;
+        if known.is_none() {
+            given_up.insert(upload);
+        }
+    }
+    let count = given_up.len() as u64;
+    for upload in given_up {
+        uploads::forget(registry, upload).await?;
+    }
+    Ok(count)
+}
+
+/// Blobs that no manifest of their repository names.
+async fn forget_blobs(registry: &Registry, before: Timestamp) -> Result<u64, Error> {
+    let repositories: Vec<(String,)> =
+        sqlx::query_as("select distinct repository from repository_blobs where pushed_at < $1")
+            .bind(time(before))
+            .fetch_all(registry.db.read())
+            .await?;
+    let mut forgotten = 0;
+    for (name,) in repositories {
+        forgotten += forget_blobs_of(registry, &name.parse()?, before).await?;
+    }
+    Ok(forgotten)
+}
+
+async fn forget_blobs_of(
+    registry: &Registry,
+    repository: &Repository,
+    before: Timestamp,
+) -> Result<u64, Error> {
+    let mut write = registry.db.write().await?;
+    let manifests: Vec<(String,)> = sqlx::query_as("select content from manifests where repository = $1")
+        .bind(repository.name())
+        .fetch_all(&mut *write)
+        .await?;
+    let mut kept: HashSet<ContentDigest> = HashSet::new();
+    for (content,) in manifests {
+        kept.extend(Described::parse(content.as_bytes())?.keeps().cloned());
+    }
+    let old: Vec<(String,)> =
+        sqlx::query_as("select digest from repository_blobs where repository = $1 and pushed_at < $2")
+            .bind(repository.name())
+            .bind(time(before))
+            .fetch_all(&mut *write)
+            .await?;
+    let mut forgotten = 0;
+    for (digest,) in old {
+        let digest: ContentDigest = digest.parse()?;
+        if !kept.contains(&digest) {
+            forgotten += blobs::forget(&mut write, repository, &digest).await?;
+        }
+    }
+    write.commit().await?;
+    registry.cache.changed(&repository.namespace);
+    Ok(forgotten)
+}
+
+/// Content that is part of no repository. It is deleted while nobody can make it part of one.
+async fn delete_contents(registry: &Registry, before: Timestamp) -> Result<u64, Error> {
+    let mut deleted = 0;
+    let mut stored = registry.storage.blobs();
+    while let Some((digest, written_at)) = stored.try_next().await? {
+        if written_at >= before || is_part(registry.db.read(), &digest).await? {
+            continue;
+        }
+        let mut write = registry.db.write().await?;
+        if !is_part(&mut *write, &digest).await? {
+            registry.storage.delete(&digest).await?;
+            deleted += 1;
+        }
+    }
+    Ok(deleted)
+}
+
+async fn is_part<'a>(
+    db: impl sqlx::Executor<'a, Database = sqlx::Any>,
+    digest: &ContentDigest,
+) -> Result<bool, Error> {
+    let found: Option<(String,)> =
+        sqlx::query_as("select repository from repository_blobs where digest = $1 limit 1")
+            .bind(digest.to_string())
+            .fetch_optional(db)
+            .await?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,110 @@
+//! Tags: names that may be moved, but for those of published versions.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{At, Repository, header, query};
+use crate::content::ContentDigest;
+use crate::{Error, Write};
+
+const TAG_BYTES_MAX: usize = 128;
+/// How many tags a page has unless fewer are asked for.
+const PAGE_ITEMS: usize = 1000;
+
+#[derive(Deserialize)]
+struct Paging {
+    n: Option<usize>,
+    last: Option<String>,
+}
+
+/// Reads a tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+pub(super) fn parse(text: &str) -> Result<String, Error> {
+    let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    match first && rest && text.len() <= TAG_BYTES_MAX {
+        true => Ok(text.into()),
+        false => Err(Error::BadManifest(format!("'{text}' is not a tag"))),
+    }
+}
+
+/// `GET …/tags/list`, in ASCII order whatever the database's own order is.
+pub(super) async fn list(at: At, request: Request) -> Result<Response, Error> {
+    at.must_pull().await?;
+    let At { registry, repository, .. } = &at;
+    let paging: Paging = query(&request)?;
+    let rows: Vec<(String,)> = sqlx::query_as("select tag from tags where repository = $1")
+        .bind(repository.name())
+        .fetch_all(registry.db.read())
+        .await?;
+    let after = |tag: &String| paging.last.as_ref().is_none_or(|last| tag > last);
+    let mut tags: Vec<String> = rows.into_iter().map(|(tag,)| tag).filter(after).collect();
+    tags.sort_unstable();
+    let items = paging.n.unwrap_or(PAGE_ITEMS).min(PAGE_ITEMS);
+    let mut headers = HeaderMap::new();
+    if tags.len() > items {
+        tags.truncate(items);
+        if let Some(last) = tags.last() {
+            let next = format!("</v2/{repository}/tags/list?n={items}&last={last}>; rel=\"next\"");
+            headers.insert(header::LINK, header(next)?);
+        }
+    }
+    Ok((headers, axum::Json(json!({ "name": repository.name(), "tags": tags }))).into_response())
+}
+
+/// Points a tag to a manifest. The tag of a published version stays where it is.
+pub(super) async fn point(
+    write: &mut Write,
+    repository: &Repository,
+    tag: &str,
+    digest: &ContentDigest,
+) -> Result<(), Error> {
+    must_not_move(write, repository, tag, Some(digest)).await?;
+    sqlx::query(
+        "insert into tags (repository, tag, digest) values ($1, $2, $3)
+         on conflict (repository, tag) do update set digest = excluded.digest",
+    )
+    .bind(repository.name())
+    .bind(tag)
+    .bind(digest.to_string())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Removes a tag, and leaves the manifest.
+pub(super) async fn remove(write: &mut Write, repository: &Repository, tag: &str) -> Result<(), Error> {
+    must_not_move(write, repository, tag, None).await?;
+    let removed = sqlx::query("delete from tags where repository = $1 and tag = $2")
+        .bind(repository.name())
+        .bind(tag)
+        .execute(&mut **write)
+        .await?;
+    match removed.rows_affected() {
+        0 => Err(Error::NotFound(format!("manifest {repository}:{tag}"))),
+        _ => Ok(()),
+    }
+}
+
+async fn must_not_move(
+    write: &mut Write,
+    repository: &Repository,
+    tag: &str,
+    to: Option<&ContentDigest>,
+) -> Result<(), Error> {
+    let Some(release) = repository.release(tag) else { return Ok(()) };
+    let published: Option<(String,)> =
+        sqlx::query_as("select artifact from releases where plugin = $1 and version = $2")
+            .bind(release.plugin.to_string())
+            .bind(release.version.to_string())
+            .fetch_optional(&mut **write)
+            .await?;
+    match published {
+        Some((artifact,)) if to.is_none_or(|digest| digest.to_string() != artifact) => {
+            Err(Error::VersionExists { release, artifact: artifact.parse()? })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,160 @@
+//! Where a world's registry keeps its data: SQLite and a folder or, where the environment names them, PostgreSQL and S3,
+//! which two replicas of the registry share (`tests/stores.sh` starts both servers).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chandlery_package::Digest;
+use sqlx::any::install_default_drivers;
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
+use tokio::runtime::Runtime;
+
+/// The bucket, which `tests/stores.sh` makes.
+const BUCKET: &str = "chandlery";
+
+/// One registry's data.
+pub struct Stores {
+    /// The folder of the first replica.
+    pub data: PathBuf,
+    shared: Option<Shared>,
+    runtime: Runtime,
+}
+
+struct Shared {
+    /// A server's address, without a database.
+    postgres: String,
+    /// The name of this world's database, and of its part of the bucket.
+    name: String,
+    s3: String,
+}
+
+impl Stores {
+    /// Empty ones.
+    pub fn new(folder: &Path) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let shared = std::env::var("CHANDLERY_TEST_POSTGRES").ok().map(|postgres| Shared {
+            postgres,
+            name: format!("chandlery_{}", uuid::Uuid::new_v4().simple()),
+            s3: std::env::var("AWS_ENDPOINT").unwrap(),
+        });
+        let stores = Self { data: folder.join("registry"), shared, runtime };
+        if let Some(shared) = &stores.shared {
+            stores.administer(&format!("create database {}", shared.name));
+        }
+        stores
+    }
+
+    /// How many replicas share them.
+    pub fn replicas(&self) -> usize {
+        if self.shared.is_some() { 2 } else { 1 }
+    }
+
+    /// What a registry is told of them.
+    pub fn arguments(&self) -> Vec<String> {
+        let Some(shared) = &self.shared else { return Vec::new() };
+        let storage = format!("s3://{BUCKET}/{}", shared.name);
+        vec!["--database".into(), self.database(), "--storage".into(), storage]
+    }
+
+    fn database(&self) -> String {
+        match &self.shared {
+            Some(shared) => format!("{}/{}", shared.postgres, shared.name),
+            None => format!("sqlite://{}", self.data.join("registry.db").display()),
+        }
+    }
+
+    fn administer(&self, sql: &str) {
+        if let Some(shared) = &self.shared {
+            self.execute(&format!("{}/postgres", shared.postgres), sql);
+        }
+    }
+
+    fn execute(&self, url: &str, sql: &str) {
+        install_default_drivers();
+        self.runtime.block_on(async {
+            let mut connection = AnyConnection::connect(url).await.unwrap();
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        });
+    }
+
+    /// Changes the registry's database behind its back.
+    pub fn sql(&self, sql: &str) {
+        self.execute(&self.database(), sql);
+    }
+
+    /// Rows of one text column of the registry's database.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        install_default_drivers();
+        self.runtime.block_on(async {
+            let mut connection = AnyConnection::connect(&self.database()).await.unwrap();
+            let rows: Vec<(String,)> =
+                sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut connection).await.unwrap();
+            rows.into_iter().map(|(text,)| text).collect()
+        })
+    }
+
+    /// Changes a blob's bytes behind the registry's back.
+    pub fn change_blob(&self, digest: Digest, change: impl FnOnce(&mut Vec<u8>)) {
+        let path = format!("sha256/{}/{}", &digest.hex()[..2], digest.hex());
+        let Some(shared) = &self.shared else {
+            let path = self.data.join("blobs").join(path);
+            let mut bytes = fs::read(&path).unwrap();
+            change(&mut bytes);
+            return fs::write(&path, bytes).unwrap();
+        };
+        let url = format!("{}/{BUCKET}/{}/{path}", shared.s3, shared.name);
+        self.runtime.block_on(async {
+            let http = reqwest::Client::new();
+            let found = http.get(&url).send().await.unwrap().error_for_status().unwrap();
+            let mut bytes = found.bytes().await.unwrap().to_vec();
+            change(&mut bytes);
+            http.put(&url).body(bytes).send().await.unwrap().error_for_status().unwrap();
+        });
+    }
+
+    /// Keeps a copy of the database. No registry may be running.
+    pub fn keep_copy(&self) {
+        match &self.shared {
+            Some(shared) => {
+                self.administer(&format!("create database {0}_older template {0}", shared.name));
+            }
+            None => copy(&self.data, &self.data.with_extension("older")),
+        }
+    }
+
+    /// Goes back to the copy. No registry may be running.
+    pub fn go_back_to_copy(&self) {
+        match &self.shared {
+            Some(shared) => {
+                self.administer(&format!("drop database {}", shared.name));
+                self.administer(&format!("create database {0} template {0}_older", shared.name));
+            }
+            None => {
+                fs::remove_dir_all(&self.data).unwrap();
+                copy(&self.data.with_extension("older"), &self.data);
+            }
+        }
+    }
+}
+
+impl Drop for Stores {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            for name in [shared.name.clone(), format!("{}_older", shared.name)] {
+                self.administer(&format!("drop database if exists {name} with (force)"));
+            }
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
