@@ -5,6 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chandlery_package::Digest;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
 use tokio::runtime::Runtime;
@@ -25,7 +29,6 @@ struct Shared {
     postgres: String,
     /// The name of this world's database, and of its part of the bucket.
     name: String,
-    s3: String,
 }
 
 impl Stores {
@@ -35,7 +38,6 @@ impl Stores {
         let shared = std::env::var("CHANDLERY_TEST_POSTGRES").ok().map(|postgres| Shared {
             postgres,
             name: format!("chandlery_{}", uuid::Uuid::new_v4().simple()),
-            s3: std::env::var("AWS_ENDPOINT").unwrap(),
         });
         let stores = Self { data: folder.join("registry"), shared, runtime };
         if let Some(shared) = &stores.shared {
@@ -96,19 +98,18 @@ impl Stores {
     /// Changes a blob's bytes behind the registry's back.
     pub fn change_blob(&self, digest: Digest, change: impl FnOnce(&mut Vec<u8>)) {
         let path = format!("sha256/{}/{}", &digest.hex()[..2], digest.hex());
-        let Some(shared) = &self.shared else {
-            let path = self.data.join("blobs").join(path);
-            let mut bytes = fs::read(&path).unwrap();
-            change(&mut bytes);
-            return fs::write(&path, bytes).unwrap();
+        let store: Box<dyn ObjectStore> = match &self.shared {
+            None => Box::new(LocalFileSystem::new_with_prefix(self.data.join("blobs")).unwrap()),
+            Some(shared) => {
+                let builder = AmazonS3Builder::from_env().with_bucket_name(BUCKET).with_allow_http(true);
+                Box::new(PrefixStore::new(builder.build().unwrap(), shared.name.as_str()))
+            }
         };
-        let url = format!("{}/{BUCKET}/{}/{path}", shared.s3, shared.name);
         self.runtime.block_on(async {
-            let http = reqwest::Client::new();
-            let found = http.get(&url).send().await.unwrap().error_for_status().unwrap();
-            let mut bytes = found.bytes().await.unwrap().to_vec();
+            let path = path.as_str().into();
+            let mut bytes = store.get(&path).await.unwrap().bytes().await.unwrap().to_vec();
             change(&mut bytes);
-            http.put(&url).body(bytes).send().await.unwrap().error_for_status().unwrap();
+            store.put(&path, bytes.into()).await.unwrap();
         });
     }
 
