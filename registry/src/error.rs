@@ -77,6 +77,15 @@ pub enum Error {
         /// How long to wait.
         seconds: u64,
     },
+    /// An answer that did not come in time.
+    #[error("the answer was not ready after {seconds} s")]
+    TooSlow {
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A part that the registry needs does not answer.
+    #[error("not ready: {0}")]
+    NotReady(String),
     /// A range that the content does not have.
     #[error("the content has {bytes} bytes, and none of those asked for")]
     Range {
@@ -243,6 +252,10 @@ impl Error {
                 Some("delete what is not needed, or ask the registry's operator for more".into()),
             ),
             Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too-many", "Too many requests", None),
+            Self::TooSlow { .. } => {
+                (S::GATEWAY_TIMEOUT, "too-slow", "Took too long", Some("try again in a moment".into()))
+            }
+            Self::NotReady(_) => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready", None),
             Self::Range { .. } => (S::RANGE_NOT_SATISFIABLE, "range", "No such bytes", None),
             Self::UploadMoved { .. } => (
                 S::RANGE_NOT_SATISFIABLE,

@@ -11,22 +11,24 @@ mod db;
 mod error;
 mod extract;
 mod facts;
+mod guard;
 pub mod ledger;
 pub mod log;
+mod metrics;
 pub mod oci;
 pub mod payouts;
+mod server;
 mod storage;
 pub mod web;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::routing::get;
+use axum::http::{HeaderMap, header};
 use tokio::net::TcpListener;
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 pub use db::{Db, Write, time};
@@ -64,13 +66,23 @@ pub struct Limits {
     pub blob_bytes_max: u64,
     /// How much one namespace may keep.
     pub namespace_bytes_max: u64,
+    /// How many requests per second each address, and each token, may make.
+    pub requests_per_second: NonZeroU32,
+    /// Whether requests come through a proxy, which says from where in `X-Forwarded-For`.
+    pub behind_proxy: bool,
     /// Whether a manifest may name content that is not here, as mirrors need it that copy on demand.
     pub sparse_manifests: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { blob_bytes_max: 2 << 30, namespace_bytes_max: 100 << 30, sparse_manifests: false }
+        Self {
+            blob_bytes_max: 2 << 30,
+            namespace_bytes_max: 100 << 30,
+            requests_per_second: NonZeroU32::MIN.saturating_add(499),
+            behind_proxy: false,
+            sparse_manifests: false,
+        }
     }
 }
 
@@ -91,6 +103,8 @@ pub struct Registry {
     pub cache: Arc<oci::Cache>,
     /// Pulls not yet written down.
     pub downloads: Arc<oci::Downloads>,
+    guard: Arc<guard::Guard>,
+    metrics: Arc<metrics::Metrics>,
     bearer_key: Arc<[u8]>,
     url: Option<Arc<str>>,
 }
@@ -119,6 +133,11 @@ impl Registry {
             limits: Arc::new(settings.limits.clone()),
             cache,
             downloads: Arc::default(),
+            guard: Arc::new(guard::Guard::new(
+                settings.limits.requests_per_second,
+                settings.limits.behind_proxy,
+            )),
+            metrics: Arc::default(),
             bearer_key,
             url: settings.url.as_deref().map(|url| url.trim_end_matches('/').into()),
         };
@@ -134,7 +153,7 @@ impl Registry {
 
     fn router(self) -> Router {
         Router::new()
-            .route("/healthz", get(|| async { "ok\n" }))
+            .merge(metrics::routes())
             .merge(oci::routes())
             .merge(log::routes())
             .merge(accounts::routes())
@@ -144,10 +163,7 @@ impl Registry {
             .merge(payouts::routes())
             .merge(web::routes())
             .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .layer(SetResponseHeaderLayer::overriding(
-                header::X_CONTENT_TYPE_OPTIONS,
-                HeaderValue::from_static("nosniff"),
-            ))
+            .layer(axum::middleware::from_fn_with_state(self.clone(), guard::pass))
             .layer(TraceLayer::new_for_http())
             .with_state(self)
     }
@@ -160,10 +176,9 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     let chores = tokio::spawn(do_chores(registry.clone()));
-    let served = axum::serve(listener, registry.clone().router()).with_graceful_shutdown(stop).await;
+    server::serve(listener, registry.clone().router(), stop).await;
     chores.abort();
-    registry.downloads.flush(&registry.db).await?;
-    served.map_err(|error| Error::File { path: "the listening socket".into(), error })
+    registry.downloads.flush(&registry.db).await
 }
 
 /// What is done every minute: earnings whose hold is over become available, and pulls are written down. Every hour
@@ -172,6 +187,7 @@ async fn do_chores(registry: Registry) {
     let mut every_minute = tokio::time::interval(Duration::from_secs(60));
     for minute in 0_u64.. {
         every_minute.tick().await;
+        registry.guard.tidy();
         if let Err(error) = payouts::release_matured(&registry.db, jiff::Timestamp::now()).await {
             tracing::error!(%error, "earnings could not be released from their hold");
         }

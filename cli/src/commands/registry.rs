@@ -1,6 +1,7 @@
 //! `chandlery registry`: serve one, and say who operates it.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use chandlery_package::Namespace;
@@ -62,6 +63,12 @@ pub struct Terms {
     /// How much one namespace may keep, in GiB
     #[arg(long, value_name = "GIB", default_value_t = 100)]
     pub namespace_gib_max: u64,
+    /// How many requests per second each address, and each token, may make
+    #[arg(long, value_name = "N", default_value = "500")]
+    pub requests_per_second: NonZeroU32,
+    /// Take the address of a client from the X-Forwarded-For of a proxy in front
+    #[arg(long)]
+    pub behind_proxy: bool,
     /// Accept manifests that name content which is not here, as mirrors need it that copy on demand
     #[arg(long)]
     pub sparse_manifests: bool,
@@ -79,6 +86,8 @@ impl Terms {
             limits: Limits {
                 blob_bytes_max: self.blob_mib_max << 20,
                 namespace_bytes_max: self.namespace_gib_max << 30,
+                requests_per_second: self.requests_per_second,
+                behind_proxy: self.behind_proxy,
                 sparse_manifests: self.sparse_manifests,
             },
         }

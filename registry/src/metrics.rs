@@ -1,0 +1,95 @@
+//! `/metrics` in Prometheus's text format, and whether the registry is alive and ready.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry as Registered, Unit};
+
+use crate::{Error, Registry, log};
+
+/// The bounds of how long an answer took, in seconds.
+const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5, 10.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+/// What is counted.
+pub struct Metrics {
+    registered: Registered,
+    requests: Family<Answer, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    log_entries: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registered = Registered::with_prefix("chandlery");
+        let requests = Family::default();
+        registered.register("http_requests", "Requests answered", requests.clone());
+        let seconds: Family<_, _, fn() -> _> =
+            Family::new_with_constructor(|| Histogram::new(SECONDS.into_iter()));
+        registered.register_with_unit(
+            "http_request",
+            "How long answers took to begin",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        let log_entries = Gauge::default();
+        registered.register("log_entries", "Entries of the transparency log", log_entries.clone());
+        Self { registered, requests, seconds, log_entries }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer. Routes are patterns, so there are only so many.
+    pub fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        // A method of somebody's own making must not become a label.
+        let method = if method.as_str().len() <= 7 { method.as_str() } else { "other" };
+        let answer = Answer { method: method.into(), route: route.into(), status: status.as_u16() };
+        self.requests.get_or_create(&answer).inc();
+        self.seconds.get_or_create(&Route { route: route.into() }).observe(took.as_secs_f64());
+    }
+}
+
+/// The routes of this room.
+pub fn routes() -> Router<Registry> {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+/// Ready: the database and the blob store answer.
+async fn ready(State(registry): State<Registry>) -> Result<&'static str, Error> {
+    sqlx::query("select 1").execute(registry.db.read()).await.map_err(|error| Error::NotReady(error.to_string()))?;
+    registry.storage.check().await.map_err(|error| Error::NotReady(error.to_string()))?;
+    Ok("ready\n")
+}
+
+async fn metrics(
+    State(registry): State<Registry>,
+) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+    let mut db = registry.db.read().acquire().await?;
+    registry.metrics.log_entries.set(log::size(&mut db).await? as i64);
+    let mut text = String::new();
+    encode(&mut text, &registry.metrics.registered).map_err(|error| Error::Damaged(error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}
