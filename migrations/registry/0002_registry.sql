@@ -90,9 +90,3 @@ create table counters (
 );
 insert into counters (name, value) values ('catalog', 1);
 update plugins set generation = 1;
-
--- Checkpoints that witnesses have cosigned.
-create table checkpoints (
-    size bigint primary key,
-    note text not null
-);

@@ -22,6 +22,9 @@ pub enum KeyError {
         /// What the decoder says of it.
         reason: String,
     },
+    /// Not what a key is called.
+    #[error("'{0}' is not the name of a key: expected SHA256: and 16 hexadecimal digits")]
+    Id(String),
     /// A signature that this key did not make.
     #[error("the signature was not made by key {key}")]
     Signature {
@@ -34,6 +37,18 @@ pub enum KeyError {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
+
+impl FromStr for KeyId {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let digits = text.strip_prefix("SHA256:").unwrap_or_default();
+        match digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+            true => Ok(Self(text.into())),
+            false => Err(KeyError::Id(text.into())),
+        }
+    }
+}
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,10 +4,14 @@
 //! [checkpoints](https://c2sp.org/tlog-checkpoint) as signed notes.
 
 mod entry;
+mod history;
 mod proof;
+mod witness;
 
 pub use entry::Entry;
-pub use proof::{Checkpoint, Proof, Signer, Tiles};
+pub use history::{Fault, History, KeyState, ReleaseState};
+pub use proof::{Checkpoint, Proof, Signer, Tiles, Tree};
+pub use witness::{AddCheckpoint, Quorum, Refusal, WitnessId, WitnessKey};
 
 /// How many hashes a full tile holds.
 pub const TILE_WIDTH: u64 = 256;
@@ -53,6 +57,14 @@ pub enum LogError {
         size: u64,
         /// What the proof's check says.
         reason: String,
+    },
+    /// Too few of the witnesses that were asked for.
+    #[error("{found} of the witnesses cosigned the log's checkpoint, and {needed} are needed")]
+    TooFewWitnesses {
+        /// How many did.
+        found: usize,
+        /// How many must.
+        needed: usize,
     },
     /// The history was rewritten.
     #[error("the log has rewritten its history: its first {seen} entries are no longer those seen before")]

@@ -10,6 +10,9 @@ use crate::{NameError, PluginId, Release};
 /// The file that authors write, beside their source.
 pub const FILE_NAME: &str = "chandlery.toml";
 
+/// The longest readme or changelog, in bytes.
+pub const TEXT_BYTES_MAX: usize = 64 << 10;
+
 /// What a plugin is: which world of the contract it implements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,6 +33,9 @@ pub enum ManifestError {
     /// `parameters` is not a JSON Schema.
     #[error("the manifest's parameters are not a JSON Schema: {0}")]
     Parameters(String),
+    /// More text than people read.
+    #[error("the manifest's {0} is longer than {TEXT_BYTES_MAX} bytes")]
+    TooLong(&'static str),
     /// A required parameter that is not described.
     #[error("the manifest requires the parameter '{0}', which it does not describe")]
     Required(String),
@@ -59,6 +65,18 @@ pub struct Manifest {
     /// Where the source is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Words that a search should find it by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
+    /// The kinds of GPU that it can use, in order of preference; none: it needs no GPU.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<String>,
+    /// What it is and how to use it, in Markdown. `chandlery build` takes it from README.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readme: Option<String>,
+    /// What changed from release to release, in Markdown. `chandlery build` takes it from CHANGELOG.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changelog: Option<String>,
     /// The names of parameters that must be given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub required: Vec<String>,
@@ -82,6 +100,11 @@ impl Manifest {
     }
 
     fn checked(self) -> Result<Self, ManifestError> {
+        for (what, text) in [("readme", &self.readme), ("changelog", &self.changelog)] {
+            if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
+                return Err(ManifestError::TooLong(what));
+            }
+        }
         parse_version(&self.version.to_string())?;
         if let Some(unknown) = self.required.iter().find(|name| !self.parameters.contains_key(*name)) {
             return Err(ManifestError::Required(unknown.clone()));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Kind, Money, Namespace, PluginId, PublicKey, Release};
+use crate::{Digest, Kind, Manifest, Money, Namespace, PluginId, PublicKey, Release};
 
 /// The media type of an error.
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
@@ -129,6 +129,9 @@ pub struct KeyRecord {
     pub key: PublicKey,
     /// The entry of the log that added it.
     pub log_index: u64,
+    /// From when on it is not to be trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_from: Option<Timestamp>,
 }
 
 /// Asks for a pushed artifact to be accepted as a release.
@@ -167,6 +170,55 @@ pub struct ReleaseRecord {
     pub published_at: Timestamp,
     /// What an organisation pays once to use the plugin; none: it is free.
     pub price: Option<Money>,
+    /// Whether the registry's operator has certified the plugin.
+    #[serde(default)]
+    pub certified: bool,
+    /// Not to be chosen for new installs.
+    #[serde(default)]
+    pub yanked: bool,
+    /// Why it is not to be run by anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<String>,
+    /// Why something else should be used from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<Deprecation>,
+    /// How often its component was pulled.
+    #[serde(default)]
+    pub downloads: u64,
+    /// All that it says of itself; in answers about one release only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
+}
+
+/// Advice to use something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deprecation {
+    /// Why, and what to do.
+    pub note: String,
+    /// What to use instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<PluginId>,
+}
+
+/// Withdraws a release.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewWithdrawal {
+    /// Why, for everybody who runs it.
+    pub reason: String,
+}
+
+/// Revokes a key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewRevocation {
+    /// From when on it is not to be trusted; it may lie in the past.
+    pub from: Timestamp,
+}
+
+/// Says who may see and pull what a namespace holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewVisibility {
+    /// Everybody, or its members only. What was published stays named in the log.
+    pub public: bool,
 }
 
 /// A page of a list.

@@ -181,6 +181,9 @@ pub enum Error {
     /// The log's own key or hashes are unusable.
     #[error("the transparency log failed: {0}")]
     Log(#[from] LogError),
+    /// A witness did not cosign.
+    #[error("the witness did not cosign: {0}")]
+    Witness(String),
     /// A log that another key began.
     #[error("{path} is not the key that this log was begun with, {begun_with}")]
     OtherLogKey {
@@ -309,6 +312,7 @@ impl Error {
             | Self::Migration(_)
             | Self::Storage(_)
             | Self::Log(_)
+            | Self::Witness(_)
             | Self::File { .. }
             | Self::Damaged(_) => (
                 S::INTERNAL_SERVER_ERROR,

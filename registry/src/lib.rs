@@ -20,6 +20,7 @@ pub mod payouts;
 mod server;
 mod storage;
 pub mod web;
+pub mod witness;
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ pub struct Settings {
     pub url: Option<String>,
     /// What its log is called: a schema-less URL, by C2SP's advice.
     pub origin: String,
+    /// Who is asked to cosign the log's checkpoints.
+    pub witnesses: Vec<log::WitnessAt>,
     /// How many days an earning stays on hold.
     pub hold_days: u32,
     /// What it accepts.
@@ -101,6 +104,8 @@ pub struct Registry {
     pub limits: Arc<Limits>,
     /// What was looked up before.
     pub cache: Arc<oci::Cache>,
+    /// What can be searched.
+    pub search: Arc<catalog::Search>,
     /// Pulls not yet written down.
     pub downloads: Arc<oci::Downloads>,
     guard: Arc<guard::Guard>,
@@ -122,7 +127,7 @@ impl Registry {
         let blobs = data.join("blobs").display().to_string();
         let storage = Storage::open(settings.storage.as_ref().unwrap_or(&blobs))?;
         let facts = facts::Facts(&db);
-        let log = Arc::new(log::Log::open(&data.join("log.key"), &settings.origin, &facts).await?);
+        let log = Arc::new(log::Log::open(&data.join("log.key"), &settings.origin, &settings.witnesses, &facts).await?);
         let bearer_key = accounts::bearer::key(&facts).await?.into();
         let cache = Arc::new(oci::Cache::new(db.is_ours_alone()));
         let registry = Self {
@@ -132,6 +137,7 @@ impl Registry {
             hold_days: settings.hold_days,
             limits: Arc::new(settings.limits.clone()),
             cache,
+            search: Arc::default(),
             downloads: Arc::default(),
             guard: Arc::new(guard::Guard::new(
                 settings.limits.requests_per_second,

@@ -1,28 +1,36 @@
 //! The transparency log: everything that trust depends on, appended in the transaction that makes it true.
 
 mod routes;
+mod witnesses;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use chandlery_package::log::{Entry, LogError, Signer};
+use chandlery_package::log::{Checkpoint, Entry, LogError, Signer};
 use sqlx::AnyConnection;
 use tlog_tiles::{Error as TileError, Hash, HashReader, stored_hash_index, stored_hashes, tree_hash};
 
 use crate::facts::Facts;
-use crate::{Error, Write, write_secret};
+use crate::{Db, Error, Write, write_secret};
 
 pub use routes::routes;
+pub use witnesses::{WitnessAt, Witnesses};
 
 /// The log's signer.
 pub struct Log {
     signer: Signer,
+    witnesses: Witnesses,
 }
 
 impl Log {
     /// Reads the log's key, or makes one on the first start. A log is signed by one key: another is refused.
-    pub async fn open(path: &Path, origin: &str, facts: &Facts<'_>) -> Result<Self, Error> {
+    pub async fn open(
+        path: &Path,
+        origin: &str,
+        witnesses: &[WitnessAt],
+        facts: &Facts<'_>,
+    ) -> Result<Self, Error> {
         if !path.exists() {
             write_secret(path, &Signer::generate(origin))?;
         }
@@ -31,7 +39,7 @@ impl Log {
         let signer = Signer::new(text.trim())?;
         let begun_with = facts.get_or("log-key", || signer.verifier_key().to_owned()).await?;
         match signer.verifier_key() == begun_with {
-            true => Ok(Self { signer }),
+            true => Ok(Self { signer, witnesses: Witnesses::new(witnesses.to_vec()) }),
             false => Err(Error::OtherLogKey { path: path.display().to_string(), begun_with }),
         }
     }
@@ -41,17 +49,21 @@ impl Log {
         self.signer.verifier_key()
     }
 
-    /// The signed checkpoint of the tree as it is now.
-    pub async fn checkpoint(&self, db: &mut AnyConnection) -> Result<String, Error> {
-        let size = size(db).await?;
-        let root = read_hashes(db, |known| tree_hash(size, known)).await?;
-        Ok(self.signer.checkpoint(size, root)?)
+    /// The signed checkpoint of the tree as it is now, cosigned by every witness that answers.
+    pub async fn checkpoint(&self, db: &Db) -> Result<String, Error> {
+        let mut snapshot = db.snapshot().await?;
+        let size = size(&mut snapshot).await?;
+        let root = read_hashes(&mut snapshot, |known| tree_hash(size, known)).await?;
+        let note = self.signer.checkpoint(size, root)?;
+        drop(snapshot);
+        self.witnesses.cosign(db, Checkpoint::open(&note, self.verifier_key())?).await
     }
 }
 
 /// How many entries there are.
 pub async fn size(db: &mut AnyConnection) -> Result<u64, Error> {
-    let (size,): (i64,) = sqlx::query_as("select count(*) from log_entries").fetch_one(db).await?;
+    let (size,): (i64,) =
+        sqlx::query_as("select cast(coalesce(max(idx) + 1, 0) as bigint) from log_entries").fetch_one(db).await?;
     Ok(size as u64)
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use chandlery_package::Namespace;
+use chandlery_registry::log::WitnessAt;
 use chandlery_registry::{Limits, Settings};
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -45,6 +46,9 @@ pub struct Terms {
     /// What the transparency log is called: a name under a domain of yours, which never changes
     #[arg(long, value_name = "NAME", default_value = "chandlery.localhost/log")]
     pub origin: String,
+    /// Who is asked to cosign the log's checkpoints; may be given several times
+    #[arg(long = "witness", value_name = "NAME+ID+KEY@URL")]
+    pub witnesses: Vec<WitnessAt>,
     /// How many days an earning stays on hold
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub hold_days: u32,
@@ -82,6 +86,7 @@ impl Terms {
             storage: self.storage.clone(),
             url: self.url.clone(),
             origin: self.origin.clone(),
+            witnesses: self.witnesses.clone(),
             hold_days: self.hold_days,
             limits: Limits {
                 blob_bytes_max: self.blob_mib_max << 20,

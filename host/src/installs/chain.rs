@@ -132,10 +132,7 @@ impl Log<'_> {
 }
 
 fn differs(index: u64, record: &ReleaseRecord, entry: &Entry) -> Error {
-    let what = match entry {
-        Entry::KeyAdded { namespace, key, .. } => format!("it adds key {} to '{namespace}'", key.id()),
-        Entry::Released { release, artifact, .. } => format!("it tells of {release}, {artifact}"),
-    };
+    let what = entry.describe();
     Error::LogDiffers { index, release: record.release.clone(), what }
 }
 

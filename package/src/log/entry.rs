@@ -32,12 +32,58 @@ pub enum Entry {
         /// When, in UTC.
         at: Timestamp,
     },
+    /// A key is not to be trusted from a moment on, which may lie in the past.
+    KeyRevoked {
+        /// Whose key.
+        namespace: Namespace,
+        /// Which.
+        key: KeyId,
+        /// From when on.
+        from: Timestamp,
+        /// When it was said, in UTC.
+        at: Timestamp,
+    },
+    /// A release is not to be chosen for new installs.
+    Yanked {
+        /// Which.
+        release: Release,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+    /// A yanked release may be chosen again.
+    Unyanked {
+        /// Which.
+        release: Release,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+    /// A release is not to be run by anybody, for ever.
+    Withdrawn {
+        /// Which.
+        release: Release,
+        /// Why.
+        reason: String,
+        /// When, in UTC.
+        at: Timestamp,
+    },
 }
 
 impl Entry {
     /// The bytes that are hashed into the tree; at most 65,535 of them fit a tile of entries.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::json!(self).to_string().into_bytes()
+    }
+
+    /// What it says, in words.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::KeyAdded { namespace, key, .. } => format!("it adds key {} to '{namespace}'", key.id()),
+            Self::KeyRevoked { namespace, key, .. } => format!("it revokes key {key} of '{namespace}'"),
+            Self::Released { release, artifact, .. } => format!("it tells of {release}, {artifact}"),
+            Self::Yanked { release, .. } => format!("it yanks {release}"),
+            Self::Unyanked { release, .. } => format!("it lets {release} be chosen again"),
+            Self::Withdrawn { release, .. } => format!("it withdraws {release}"),
+        }
     }
 
     /// Reads an entry.

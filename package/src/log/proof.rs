@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use signed_note::{Note, Signer as _, StandardSigner, StandardVerifier, VerifierList};
 use tlog_tiles::{
-    Error, Hash, HashReader as _, Tile, TileHashReader, TileReader, record_hash, stored_hash_index, tree_hash,
+    Error, Hash, HashReader, Tile, TileHashReader, TileReader, record_hash, stored_hash_index, stored_hashes,
+    tree_hash,
 };
 
 use super::LogError;
@@ -41,9 +42,24 @@ impl Checkpoint {
         Ok(Self { size: checkpoint.size(), root: *checkpoint.hash(), note: note.into() })
     }
 
+    /// The same checkpoint with more signature lines.
+    pub fn with_signatures(&self, lines: &str) -> Self {
+        Self { note: format!("{}{lines}", self.note), ..self.clone() }
+    }
+
     /// How many entries the log has.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The root of its tree.
+    pub fn root(&self) -> Hash {
+        self.root
+    }
+
+    /// What the log signed: the note without its signatures.
+    pub fn body(&self) -> &str {
+        self.note.split_once("\n\n").and_then(|(body, _)| self.note.get(..=body.len())).unwrap_or(&self.note)
     }
 
     /// The signed note, as it was read.
@@ -195,15 +211,48 @@ fn path(tile: &Tile) -> String {
     tile.path().replacen(&format!("tile/{TILE_HEIGHT}/"), "tile/", 1)
 }
 
+/// A tree that is built again from all its entries.
+#[derive(Default)]
+pub struct Tree {
+    hashes: Vec<Hash>,
+    size: u64,
+}
+
+impl HashReader for Tree {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, Error> {
+        let read = indexes.iter().map(|&index| self.hashes.get(index as usize).copied());
+        read.collect::<Option<_>>().ok_or(Error::IndexesNotInTree)
+    }
+}
+
+impl Tree {
+    /// Adds the next entry.
+    pub fn push(&mut self, entry: &[u8]) -> Result<(), LogError> {
+        let hashes = stored_hashes(self.size, entry, self).map_err(|error| self.damaged(&error))?;
+        self.hashes.extend(hashes);
+        self.size += 1;
+        Ok(())
+    }
+
+    /// Whether its root is the checkpoint's.
+    pub fn is_of(&self, checkpoint: &Checkpoint) -> Result<bool, LogError> {
+        let root = tree_hash(self.size, self).map_err(|error| self.damaged(&error))?;
+        Ok(self.size == checkpoint.size && root == checkpoint.root)
+    }
+
+    fn damaged(&self, error: &Error) -> LogError {
+        LogError::Tiles { size: self.size, reason: error.to_string() }
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
-    use tlog_tiles::{HashReader, stored_hashes};
 
     use super::*;
 
     /// A log in memory.
-    struct Memory(Vec<Hash>, u64);
+    pub(in super::super) struct Memory(Vec<Hash>, u64);
 
     impl HashReader for Memory {
         fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, Error> {
@@ -212,7 +261,7 @@ mod tests {
     }
 
     impl Memory {
-        fn of(entries: &[Vec<u8>]) -> Self {
+        pub(in super::super) fn of(entries: &[Vec<u8>]) -> Self {
             let mut log = Memory(Vec::new(), 0);
             for entry in entries {
                 let hashes = stored_hashes(log.1, entry, &log).unwrap();
@@ -222,7 +271,7 @@ mod tests {
             log
         }
 
-        fn checkpoint(&self, signer: &Signer, size: u64) -> Checkpoint {
+        pub(in super::super) fn checkpoint(&self, signer: &Signer, size: u64) -> Checkpoint {
             let note = signer.checkpoint(size, tree_hash(size, self).unwrap()).unwrap();
             Checkpoint::open(&note, signer.verifier_key()).unwrap()
         }
@@ -244,7 +293,7 @@ mod tests {
         }
     }
 
-    fn entries(count: usize) -> Vec<Vec<u8>> {
+    pub(in super::super) fn entries(count: usize) -> Vec<Vec<u8>> {
         (0..count).map(|n| format!("entry {n}").into_bytes()).collect()
     }
 

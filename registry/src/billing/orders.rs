@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rand::Rng as _;
 
 use crate::ledger::{self, Sale};
-use crate::{Error, Registry, time};
+use crate::{Error, Registry, catalog, time};
 
 type Row = (String, String, String, i64, String, String, Option<String>, Option<String>);
 
@@ -26,16 +26,19 @@ pub async fn set_price(registry: &Registry, plugin: &PluginId, price: Money) -> 
     if price.minor <= 0 {
         return Err(Error::Invalid(format!("a price is above zero, not {price}")));
     }
-    let changed = sqlx::query("update plugins set price_minor = $1, price_currency = $2 where id = $3")
+    let mut write = registry.db.write().await?;
+    let updated = sqlx::query("update plugins set price_minor = $1, price_currency = $2 where id = $3")
         .bind(price.minor)
         .bind(price.currency.code())
         .bind(plugin.to_string())
-        .execute(registry.db.read())
+        .execute(&mut *write)
         .await?;
-    match changed.rows_affected() {
-        1 => Ok(()),
-        _ => Err(Error::NotFound(format!("plugin '{plugin}'"))),
+    if updated.rows_affected() == 0 {
+        return Err(Error::NotFound(format!("plugin '{plugin}'")));
     }
+    catalog::changed(&mut write, plugin).await?;
+    write.commit().await?;
+    Ok(())
 }
 
 /// Orders a plugin. An account has one order of each plugin: asking again gives the same one.

@@ -72,7 +72,8 @@ async fn check_signature(
     let signatures = oci::read_tag(registry, &release.plugin, &tag).await?;
     let signatures = signatures.ok_or_else(|| Error::unsigned(release, artifact))?;
     let manifest = oci::read_manifest(registry, &release.plugin, signatures).await?;
-    let keys = super::keys(registry, &release.plugin.namespace).await?;
+    let mut keys = super::keys(registry, &release.plugin.namespace).await?;
+    keys.retain(|record| record.revoked_from.is_none());
     for (payload, signature) in manifest.signatures() {
         let bytes = oci::read_blob(registry, &release.plugin, payload.digest).await?;
         let Ok(payload) = String::from_utf8(bytes.to_vec()) else { continue };
@@ -101,6 +102,17 @@ async fn insert(
     if taken.is_some() {
         return Ok(false);
     }
+    // The key may have been revoked since its signature was checked.
+    let revoked: Option<(String,)> = sqlx::query_as(
+        "select revoked_from from namespace_keys where namespace = $1 and key_id = $2 and revoked_from is not null",
+    )
+    .bind(release.plugin.namespace.as_str())
+    .bind(key.id().to_string())
+    .fetch_optional(&mut **write)
+    .await?;
+    if revoked.is_some() {
+        return Err(Error::UntrustedSignature { release: release.clone() });
+    }
     let manifest = &checked.component.manifest;
     let now = Timestamp::now();
     let entry = Entry::Released {
@@ -118,8 +130,8 @@ async fn insert(
         .await?;
     sqlx::query(
         "insert into releases (plugin, version, kind, title, description, component, component_bytes, artifact,
-                               key_id, log_index, published_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                               key_id, log_index, published_at, manifest)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(release.plugin.to_string())
     .bind(release.version.to_string())
@@ -132,7 +144,9 @@ async fn insert(
     .bind(key.id().to_string())
     .bind(log_index as i64)
     .bind(time(now))
+    .bind(serde_json::json!(manifest).to_string())
     .execute(&mut **write)
     .await?;
+    super::changed(write, &release.plugin).await?;
     Ok(true)
 }

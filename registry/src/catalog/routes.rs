@@ -1,29 +1,52 @@
 //! `/api/v1/namespaces` and `/api/v1/plugins`.
 
+use std::collections::HashSet;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
-use chandlery_package::wire::{KeyRecord, NewKey, NewNamespace, NewPrice, NewRelease, Page, ReleaseRecord};
-use chandlery_package::{Namespace, PluginId, PluginName, Release};
+use chandlery_package::wire::{
+    Deprecation, KeyRecord, NewKey, NewNamespace, NewPrice, NewRelease, NewRevocation, NewVisibility,
+    NewWithdrawal, Page, ReleaseRecord,
+};
+use chandlery_package::{KeyId, Namespace, PluginId, PluginName, Release};
 use semver::Version;
-use serde::Deserialize;
 
-use crate::accounts::Caller;
+use super::search;
+use crate::accounts::{Caller, Role, Scope, Visitor};
 use crate::extract::{Json, Path, Query};
 use crate::{Error, Registry, billing};
-
-const PAGE_ITEMS: usize = 100;
 
 /// The routes of this room.
 pub fn routes() -> Router<Registry> {
     Router::new()
         .route("/api/v1/namespaces", post(take_namespace))
+        .route("/api/v1/namespaces/{namespace}/visibility", put(set_visibility))
         .route("/api/v1/namespaces/{namespace}/keys", get(keys).post(add_key))
+        .route("/api/v1/namespaces/{namespace}/keys/{key}/revocation", put(revoke_key))
         .route("/api/v1/plugins", get(search))
         .route("/api/v1/plugins/{namespace}/{name}/releases", get(releases).post(publish))
         .route("/api/v1/plugins/{namespace}/{name}/releases/{version}", get(release))
+        .route("/api/v1/plugins/{namespace}/{name}/releases/{version}/yank", put(yank).delete(unyank))
+        .route(
+            "/api/v1/plugins/{namespace}/{name}/releases/{version}/deprecation",
+            put(deprecate).delete(undeprecate),
+        )
+        .route("/api/v1/plugins/{namespace}/{name}/releases/{version}/withdrawal", put(withdraw))
+        .route("/api/v1/plugins/{namespace}/{name}/certification", put(certify).delete(decertify))
         .route("/api/v1/plugins/{namespace}/{name}/price", put(set_price))
+}
+
+type OfPlugin = (Namespace, PluginName);
+type OfRelease = (Namespace, PluginName, Version);
+
+fn plugin((namespace, name): OfPlugin) -> PluginId {
+    PluginId { namespace, name }
+}
+
+fn as_release((namespace, name, version): OfRelease) -> Release {
+    Release { plugin: PluginId { namespace, name }, version }
 }
 
 async fn take_namespace(
@@ -33,6 +56,17 @@ async fn take_namespace(
 ) -> Result<StatusCode, Error> {
     super::take_namespace(&registry, &caller.name, &new.name).await?;
     Ok(StatusCode::CREATED)
+}
+
+async fn set_visibility(
+    State(registry): State<Registry>,
+    caller: Caller,
+    Path(namespace): Path<Namespace>,
+    Json(new): Json<NewVisibility>,
+) -> Result<StatusCode, Error> {
+    caller.must_own(&registry, &namespace, "choose who sees").await?;
+    super::set_visibility(&registry, &namespace, new.public).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn keys(
@@ -52,66 +86,179 @@ async fn add_key(
     Ok((StatusCode::CREATED, Json(super::add_key(&registry, &namespace, &new).await?)))
 }
 
-#[derive(Deserialize)]
-struct Search {
-    #[serde(default)]
-    q: String,
-    after: Option<String>,
+async fn revoke_key(
+    State(registry): State<Registry>,
+    caller: Caller,
+    Path((namespace, key)): Path<(Namespace, String)>,
+    Json(new): Json<NewRevocation>,
+) -> Result<StatusCode, Error> {
+    caller.must_own(&registry, &namespace, "revoke keys of").await?;
+    let key: KeyId = key.parse()?;
+    super::revoke_key(&registry, &namespace, &key, new.from).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn search(
     State(registry): State<Registry>,
-    Query(query): Query<Search>,
+    visitor: Visitor,
+    Query(query): Query<search::Query>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
-    let found = super::search(&registry, &query.q).await?;
-    let name = |record: &ReleaseRecord| record.release.plugin.to_string();
-    let start = match &query.after {
-        Some(after) => {
-            found.iter().position(|record| name(record) == *after).map_or(found.len(), |at| at + 1)
-        }
-        None => 0,
-    };
-    let items: Vec<_> = found[start..].iter().take(PAGE_ITEMS).cloned().collect();
-    let more = start + items.len() < found.len();
-    let next = items.last().filter(|_| more).map(name);
+    let (operator, mine) = namespaces_seen(&registry, &visitor).await?;
+    let sees = |namespace: &Namespace| operator || mine.contains(namespace.as_str());
+    let (items, more) = registry.search.find(&registry.db, &query, sees).await?;
+    let next = more.then(|| (query.after + search::PAGE_ITEMS).to_string());
     Ok(Json(Page { items, next }))
+}
+
+/// Whether a visitor sees everything, and the namespaces it belongs to.
+async fn namespaces_seen(registry: &Registry, visitor: &Visitor) -> Result<(bool, HashSet<String>), Error> {
+    let (Some(account), Scope::Full | Scope::Read) = (&visitor.account, &visitor.scope) else {
+        return Ok((false, HashSet::new()));
+    };
+    let rows: Vec<(String,)> = sqlx::query_as("select namespace from namespace_members where account = $1")
+        .bind(account.name.as_str())
+        .fetch_all(registry.db.read())
+        .await?;
+    Ok((account.operator, rows.into_iter().map(|(name,)| name).collect()))
+}
+
+/// Refuses whoever may not see a plugin, without saying whether it exists.
+async fn must_see(registry: &Registry, visitor: &Visitor, plugin: &PluginId) -> Result<(), Error> {
+    let row: Option<(String,)> = sqlx::query_as(
+        "select namespaces.visibility from plugins join namespaces on namespaces.name = plugins.namespace
+         where plugins.id = $1",
+    )
+    .bind(plugin.to_string())
+    .fetch_optional(registry.db.read())
+    .await?;
+    let hidden = || Error::NotFound(format!("plugin '{plugin}'"));
+    match row {
+        Some((visibility,)) if visibility == "public" => Ok(()),
+        Some(_) if visitor.may_see(registry, &plugin.namespace, &plugin.repository()).await? => Ok(()),
+        _ => Err(hidden()),
+    }
 }
 
 async fn releases(
     State(registry): State<Registry>,
-    Path((namespace, name)): Path<(Namespace, PluginName)>,
+    visitor: Visitor,
+    Path(path): Path<OfPlugin>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
-    let items = super::releases(&registry, &PluginId { namespace, name }).await?;
-    Ok(Json(Page { items, next: None }))
+    let plugin = plugin(path);
+    must_see(&registry, &visitor, &plugin).await?;
+    Ok(Json(Page { items: super::releases(&registry, &plugin).await?, next: None }))
 }
 
 async fn release(
     State(registry): State<Registry>,
-    Path((namespace, name, version)): Path<(Namespace, PluginName, Version)>,
+    visitor: Visitor,
+    Path(path): Path<OfRelease>,
 ) -> Result<Json<ReleaseRecord>, Error> {
-    let release = Release { plugin: PluginId { namespace, name }, version };
+    let release = as_release(path);
+    must_see(&registry, &visitor, &release.plugin).await?;
     let found = super::find_release(&registry, &release).await?;
     found.map(Json).ok_or_else(|| Error::NotFound(format!("release {release}")))
 }
 
 async fn publish(
     State(registry): State<Registry>,
-    caller: Caller,
-    Path((namespace, name)): Path<(Namespace, PluginName)>,
+    visitor: Visitor,
+    Path(path): Path<OfPlugin>,
     Json(new): Json<NewRelease>,
 ) -> Result<(StatusCode, Json<ReleaseRecord>), Error> {
-    caller.must_own(&registry, &namespace, "publish in").await?;
-    let record = super::publish(&registry, &PluginId { namespace, name }, &new).await?;
-    Ok((StatusCode::CREATED, Json(record)))
+    let plugin = plugin(path);
+    visitor.must_publish(&registry, &plugin).await?;
+    Ok((StatusCode::CREATED, Json(super::publish(&registry, &plugin, &new).await?)))
+}
+
+async fn yank(
+    State(registry): State<Registry>,
+    visitor: Visitor,
+    Path(path): Path<OfRelease>,
+) -> Result<StatusCode, Error> {
+    let release = as_release(path);
+    visitor.must_publish(&registry, &release.plugin).await?;
+    super::yank(&registry, &release, true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn unyank(
+    State(registry): State<Registry>,
+    visitor: Visitor,
+    Path(path): Path<OfRelease>,
+) -> Result<StatusCode, Error> {
+    let release = as_release(path);
+    visitor.must_publish(&registry, &release.plugin).await?;
+    super::yank(&registry, &release, false).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn deprecate(
+    State(registry): State<Registry>,
+    visitor: Visitor,
+    Path(path): Path<OfRelease>,
+    Json(advice): Json<Deprecation>,
+) -> Result<StatusCode, Error> {
+    let release = as_release(path);
+    visitor.must_publish(&registry, &release.plugin).await?;
+    super::deprecate(&registry, &release, Some(&advice)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn undeprecate(
+    State(registry): State<Registry>,
+    visitor: Visitor,
+    Path(path): Path<OfRelease>,
+) -> Result<StatusCode, Error> {
+    let release = as_release(path);
+    visitor.must_publish(&registry, &release.plugin).await?;
+    super::deprecate(&registry, &release, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// By an owner or, where the owner is the danger, by an operator.
+async fn withdraw(
+    State(registry): State<Registry>,
+    caller: Caller,
+    Path(path): Path<OfRelease>,
+    Json(new): Json<NewWithdrawal>,
+) -> Result<StatusCode, Error> {
+    let release = as_release(path);
+    if !caller.operator {
+        caller.must_be(&registry, Role::Owner, &release.plugin.namespace, "withdraw releases of").await?;
+    }
+    super::withdraw(&registry, &release, &new.reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn certify(
+    State(registry): State<Registry>,
+    caller: Caller,
+    Path(path): Path<OfPlugin>,
+) -> Result<StatusCode, Error> {
+    caller.must_operate("certify plugins")?;
+    super::certify(&registry, &plugin(path), true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn decertify(
+    State(registry): State<Registry>,
+    caller: Caller,
+    Path(path): Path<OfPlugin>,
+) -> Result<StatusCode, Error> {
+    caller.must_operate("certify plugins")?;
+    super::certify(&registry, &plugin(path), false).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn set_price(
     State(registry): State<Registry>,
     caller: Caller,
-    Path((namespace, name)): Path<(Namespace, PluginName)>,
+    Path(path): Path<OfPlugin>,
     Json(new): Json<NewPrice>,
 ) -> Result<StatusCode, Error> {
-    caller.must_own(&registry, &namespace, "set prices in").await?;
-    billing::set_price(&registry, &PluginId { namespace, name }, new.price).await?;
+    let plugin = plugin(path);
+    caller.must_own(&registry, &plugin.namespace, "set prices in").await?;
+    billing::set_price(&registry, &plugin, new.price).await?;
     Ok(StatusCode::NO_CONTENT)
 }

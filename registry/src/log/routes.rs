@@ -31,8 +31,7 @@ async fn info(State(registry): State<Registry>) -> Json<LogInfo> {
 }
 
 async fn checkpoint(State(registry): State<Registry>) -> Result<Bytes<2>, Error> {
-    let mut db = registry.db.read().begin().await?;
-    let note = registry.log.checkpoint(&mut db).await?;
+    let note = registry.log.checkpoint(&registry.db).await?;
     let text = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
     Ok(([text, (header::CACHE_CONTROL, "no-store")], note.into_bytes()))
 }

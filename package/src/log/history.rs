@@ -1,0 +1,189 @@
+//! What a log says, from its first entry: which keys may sign, what was released, and what became of it.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Entry;
+use crate::{Digest, KeyId, Namespace, PublicKey, Release};
+
+/// The state that a log's entries, applied in order, lead to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// How many entries were applied.
+    pub size: u64,
+    keys: BTreeMap<(Namespace, KeyId), KeyState>,
+    releases: BTreeMap<Release, ReleaseState>,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyState {
+    /// The key.
+    pub key: PublicKey,
+    /// From when on it is not to be trusted.
+    pub revoked_from: Option<Timestamp>,
+}
+
+/// What is known of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseState {
+    /// The entry that tells of it.
+    pub index: u64,
+    /// The digest of its component.
+    pub component: Digest,
+    /// The digest of its OCI manifest.
+    pub artifact: Digest,
+    /// Who signed it.
+    pub key: KeyId,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// Not to be chosen for new installs.
+    pub yanked: bool,
+    /// Not to be run, and why.
+    pub withdrawn: Option<String>,
+}
+
+/// An entry that an honest log would not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("entry {index}: {what}")]
+pub struct Fault {
+    /// Which.
+    pub index: u64,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl History {
+    /// Everything that was released.
+    pub fn releases(&self) -> impl Iterator<Item = (&Release, &ReleaseState)> {
+        self.releases.iter()
+    }
+
+    /// A release.
+    pub fn release(&self, release: &Release) -> Option<&ReleaseState> {
+        self.releases.get(release)
+    }
+
+    /// A key of a namespace.
+    pub fn key(&self, namespace: &Namespace, key: &KeyId) -> Option<&KeyState> {
+        self.keys.get(&(namespace.clone(), key.clone()))
+    }
+
+    /// Applies the next entry. One that is faulty is counted, and changes nothing else.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), Fault> {
+        let index = self.size;
+        self.size += 1;
+        self.change(index, entry).map_err(|what| Fault { index, what })
+    }
+
+    fn change(&mut self, index: u64, entry: &Entry) -> Result<(), String> {
+        match entry {
+            Entry::KeyAdded { namespace, key, .. } => {
+                let id = key.id();
+                let state = KeyState { key: *key, revoked_from: None };
+                match self.keys.entry((namespace.clone(), id)) {
+                    Slot::Vacant(slot) => drop(slot.insert(state)),
+                    Slot::Occupied(slot) => {
+                        return Err(format!("key {} was added to '{namespace}' before", slot.key().1));
+                    }
+                }
+                Ok(())
+            }
+            Entry::KeyRevoked { namespace, key, from, .. } => {
+                let state = self.keys.get_mut(&(namespace.clone(), key.clone()));
+                let state = state.ok_or_else(|| format!("'{namespace}' has no key {key} to revoke"))?;
+                // A second revocation can only reach further back.
+                let from = state.revoked_from.map_or(*from, |before| before.min(*from));
+                state.revoked_from = Some(from);
+                Ok(())
+            }
+            Entry::Released { release, component, artifact, key, at } => {
+                if self.releases.contains_key(release) {
+                    return Err(format!("{release} was released before"));
+                }
+                let namespace = &release.plugin.namespace;
+                let signer = self.key(namespace, key);
+                let signer = signer.ok_or_else(|| format!("{release} is signed by {key}, no key of '{namespace}'"))?;
+                if signer.revoked_from.is_some_and(|from| from <= *at) {
+                    return Err(format!("{release} is signed by {key}, which was revoked before"));
+                }
+                let state = ReleaseState {
+                    index,
+                    component: *component,
+                    artifact: *artifact,
+                    key: key.clone(),
+                    at: *at,
+                    yanked: false,
+                    withdrawn: None,
+                };
+                self.releases.insert(release.clone(), state);
+                Ok(())
+            }
+            Entry::Yanked { release, .. } => self.released(release).map(|state| state.yanked = true),
+            Entry::Unyanked { release, .. } => self.released(release).map(|state| state.yanked = false),
+            Entry::Withdrawn { release, reason, .. } => {
+                self.released(release).map(|state| state.withdrawn = Some(reason.clone()))
+            }
+        }
+    }
+
+    fn released(&mut self, release: &Release) -> Result<&mut ReleaseState, String> {
+        self.releases.get_mut(release).ok_or_else(|| format!("{release} was never released"))
+    }
+
+    /// Why a release is not to be run; none: it may be.
+    pub fn objection(&self, release: &Release) -> Option<String> {
+        let state = self.releases.get(release)?;
+        if let Some(reason) = &state.withdrawn {
+            return Some(format!("it was withdrawn: {reason}"));
+        }
+        let key = self.key(&release.plugin.namespace, &state.key)?;
+        let revoked = key.revoked_from.filter(|from| *from <= state.at)?;
+        Some(format!("its key {} was revoked from {revoked} on, before it was released", state.key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PrivateKey;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn what_happens_to_releases_and_keys_is_known() {
+        let (key, namespace): (_, Namespace) = (PrivateKey::generate().public(), "acme".parse().unwrap());
+        let release: Release = "acme:ocr@1.0.0".parse().unwrap();
+        let released = |second| Entry::Released {
+            release: release.clone(),
+            component: Digest::of("c"),
+            artifact: Digest::of("a"),
+            key: key.id(),
+            at: at(second),
+        };
+        let mut history = History::default();
+        assert!(history.apply(&released(1)).unwrap_err().what.contains("no key of 'acme'"));
+        history.apply(&Entry::KeyAdded { namespace: namespace.clone(), key, at: at(2) }).unwrap();
+        history.apply(&released(3)).unwrap();
+        assert!(history.apply(&released(4)).unwrap_err().to_string().starts_with("entry 3: "));
+        history.apply(&Entry::Yanked { release: release.clone(), at: at(5) }).unwrap();
+        assert!(history.release(&release).unwrap().yanked && history.objection(&release).is_none());
+        history.apply(&Entry::Unyanked { release: release.clone(), at: at(6) }).unwrap();
+        assert!(!history.release(&release).unwrap().yanked);
+
+        let revoked = |from| Entry::KeyRevoked { namespace: namespace.clone(), key: key.id(), from, at: at(9) };
+        history.apply(&revoked(at(7))).unwrap();
+        assert_eq!(history.objection(&release), None, "it was released before");
+        history.apply(&revoked(at(3))).unwrap();
+        assert!(history.objection(&release).unwrap().contains("was revoked"));
+        let reason = "it mines coins".to_owned();
+        history.apply(&Entry::Withdrawn { release: release.clone(), reason, at: at(10) }).unwrap();
+        assert!(history.objection(&release).unwrap().contains("mines coins"));
+        assert_eq!(history.size, 9);
+    }
+}

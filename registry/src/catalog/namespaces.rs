@@ -1,0 +1,98 @@
+//! Namespaces: taken once, by whoever comes first, unless the name would be mistaken for another.
+
+use chandlery_package::Namespace;
+use jiff::Timestamp;
+
+use crate::accounts::{self, Role};
+use crate::{Error, Registry, time};
+
+/// Names that would seem to speak for the marketplace, for the ecosystem, or for nobody.
+const RESERVED: [&str; 32] = [
+    "admin", "administrator", "api", "billing", "certified", "chandlery", "component", "dashboard", "default",
+    "docs", "example", "help", "host", "library", "local", "localhost", "log", "marketplace", "nobody", "null",
+    "official", "operator", "payouts", "plugin", "plugins", "registry", "root", "security", "support", "system",
+    "wasi", "www",
+];
+
+/// Takes a namespace for an account.
+pub async fn take_namespace(registry: &Registry, owner: &Namespace, name: &Namespace) -> Result<(), Error> {
+    if RESERVED.contains(&name.as_str()) {
+        return Err(Error::Conflict(format!("the namespace '{name}' is reserved")));
+    }
+    let mut write = registry.db.write().await?;
+    let taken: Vec<(String,)> = sqlx::query_as("select name from namespaces").fetch_all(&mut *write).await?;
+    let look = skeleton(name.as_str());
+    let reserved = RESERVED.iter().copied();
+    if let Some(other) =
+        taken.iter().map(|(other,)| other.as_str()).chain(reserved).find(|other| skeleton(other) == look)
+    {
+        return Err(Error::Conflict(match other == name.as_str() {
+            true => format!("the namespace '{name}' is taken"),
+            false => format!("the namespace '{name}' would be mistaken for '{other}'"),
+        }));
+    }
+    sqlx::query("insert into namespaces (name, created_at) values ($1, $2)")
+        .bind(name.as_str())
+        .bind(time(Timestamp::now()))
+        .execute(&mut *write)
+        .await?;
+    accounts::join(&mut write, name, owner, Role::Owner).await?;
+    write.commit().await?;
+    registry.cache.changed(name);
+    Ok(())
+}
+
+/// What a name looks like at a glance: two names with the same are mistaken for each other.
+fn skeleton(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .filter(|c| *c != '-')
+        .map(|c| match c {
+            '0' => 'o',
+            '1' | 'i' => 'l',
+            '3' => 'e',
+            '5' => 's',
+            other => other,
+        })
+        .collect();
+    let joined = plain.replace("rn", "m").replace("vv", "w").replace("cl", "d");
+    joined.strip_suffix('s').map(str::to_owned).unwrap_or(joined)
+}
+
+/// Says who may see and pull what a namespace holds.
+pub async fn set_visibility(registry: &Registry, namespace: &Namespace, public: bool) -> Result<(), Error> {
+    let mut write = registry.db.write().await?;
+    sqlx::query("update namespaces set visibility = $1 where name = $2")
+        .bind(if public { "public" } else { "private" })
+        .bind(namespace.as_str())
+        .execute(&mut *write)
+        .await?;
+    let plugins: Vec<(String,)> = sqlx::query_as("select id from plugins where namespace = $1")
+        .bind(namespace.as_str())
+        .fetch_all(&mut *write)
+        .await?;
+    for (plugin,) in plugins {
+        super::changed(&mut write, &plugin.parse()?).await?;
+    }
+    write.commit().await?;
+    registry.cache.changed(namespace);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_alike_have_one_skeleton() {
+        for (one, other) in
+            [("acme", "ac-me"), ("google", "g00gle"), ("paypal", "paypa1"), ("modern", "modem"), ("acme", "acmes")]
+        {
+            assert_eq!(skeleton(one), skeleton(other), "{one} {other}");
+        }
+        for (one, other) in [("acme", "acne"), ("ocr", "ocean")] {
+            assert_ne!(skeleton(one), skeleton(other), "{one} {other}");
+        }
+        assert!(RESERVED.is_sorted());
+    }
+}

@@ -1,0 +1,337 @@
+//! Search: an index in memory, brought up to date with what has changed in the database before each answer.
+//!
+//! A word of the query finds the words that begin with it; where there are none, those that differ from it by a slip of
+//! the fingers. A plugin must have all words of the query; it ranks higher for rare words, for words in its name and
+//! title, for exact ones, and then by how often it was pulled.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chandlery_package::wire::ReleaseRecord;
+use chandlery_package::{Kind, Manifest, Money, Namespace, PluginId};
+use serde::Deserialize;
+use tokio::sync::RwLock;
+
+use super::releases::{Row, read_row, select_releases};
+use crate::{Db, Error};
+
+/// How many results a page has.
+pub(super) const PAGE_ITEMS: usize = 100;
+/// How many results are ranked at most.
+const RESULTS_MAX: usize = 1000;
+/// How many words of the index one word of a query may stand for.
+const VARIANTS_MAX: usize = 200;
+const QUERY_WORDS_MAX: usize = 8;
+/// How many changed plugins are read at a time.
+const BATCH: i64 = 5000;
+
+/// What is searched for.
+#[derive(Debug, Default, Clone, Deserialize)]
+pub struct Query {
+    /// Words.
+    #[serde(default)]
+    pub q: String,
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// That can use this kind of GPU.
+    pub gpu: Option<String>,
+    /// That costs no more than this once, such as `10.00 USD`; free ones always fit.
+    pub price_max: Option<Money>,
+    /// That the operator has certified.
+    #[serde(default)]
+    pub certified: bool,
+    /// How many results to leave out.
+    #[serde(default)]
+    pub after: usize,
+}
+
+/// The index.
+#[derive(Default)]
+pub struct Search(RwLock<Index>);
+
+#[derive(Default)]
+struct Index {
+    generation: i64,
+    /// Plugins by number; one that is gone leaves a gap.
+    documents: Vec<Option<Document>>,
+    numbers: HashMap<PluginId, u32>,
+    /// For each word, the plugins that have it, and how much it weighs there.
+    words: BTreeMap<String, BTreeMap<u32, f32>>,
+    /// For each pair of letters and length, the words that have it.
+    pairs: HashMap<[u8; 2], BTreeSet<String>>,
+}
+
+struct Document {
+    record: ReleaseRecord,
+    gpus: Vec<String>,
+    /// Who may see it; none: anybody.
+    private_to: Option<Namespace>,
+    words: HashMap<String, f32>,
+}
+
+impl Search {
+    /// A page of what is found, best first, and whether there is more. `sees` says whether what is private to a namespace may be seen.
+    pub async fn find(
+        &self,
+        db: &Db,
+        query: &Query,
+        sees: impl Fn(&Namespace) -> bool,
+    ) -> Result<(Vec<ReleaseRecord>, bool), Error> {
+        self.refresh(db).await?;
+        Ok(self.0.read().await.find(query, sees))
+    }
+
+    async fn refresh(&self, db: &Db) -> Result<(), Error> {
+        let (now,): (i64,) =
+            sqlx::query_as("select value from counters where name = 'catalog'").fetch_one(db.read()).await?;
+        if self.0.read().await.generation >= now {
+            return Ok(());
+        }
+        let mut index = self.0.write().await;
+        while index.generation < now {
+            let before = index.generation;
+            // Whole generations at a time, so that none is left half read.
+            let last: Option<(i64,)> = sqlx::query_as(
+                "select max(generation) from (select generation from plugins where generation > $1
+                 order by generation limit $2) as batch having max(generation) is not null",
+            )
+            .bind(before)
+            .bind(BATCH)
+            .fetch_optional(db.read())
+            .await?;
+            let Some((last,)) = last else { break };
+            let rows: Vec<Row> = sqlx::query_as(select_releases!(
+                "where plugins.generation > $1 and plugins.generation <= $2"
+            ))
+            .bind(before)
+            .bind(last)
+            .fetch_all(db.read())
+            .await?;
+            index.update(rows)?;
+            index.generation = last;
+        }
+        index.generation = index.generation.max(now);
+        Ok(())
+    }
+}
+
+impl Index {
+    /// Takes in all releases of some plugins, of which the newest that may be chosen stands for each.
+    fn update(&mut self, rows: Vec<Row>) -> Result<(), Error> {
+        let mut newest: HashMap<PluginId, (ReleaseRecord, Row)> = HashMap::new();
+        let mut downloads: HashMap<PluginId, u64> = HashMap::new();
+        for row in rows {
+            let record = read_row(&row)?;
+            let plugin = record.release.plugin.clone();
+            *downloads.entry(plugin.clone()).or_default() += record.downloads;
+            let better = newest.get(&plugin).is_none_or(|(best, _)| standing(&record) > standing(best));
+            if better {
+                newest.insert(plugin, (record, row));
+            }
+        }
+        for (plugin, (mut record, row)) in newest {
+            self.remove(&plugin);
+            if record.withdrawn.is_some() || record.yanked {
+                continue;
+            }
+            record.downloads = downloads.get(&plugin).copied().unwrap_or_default();
+            self.insert(record, &row);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, plugin: &PluginId) {
+        let Some(number) = self.numbers.remove(plugin) else { return };
+        let Some(document) = self.documents.get_mut(number as usize).and_then(Option::take) else { return };
+        for word in document.words.keys() {
+            if let Some(plugins) = self.words.get_mut(word) {
+                plugins.remove(&number);
+            }
+        }
+    }
+
+    fn insert(&mut self, record: ReleaseRecord, row: &Row) {
+        let manifest: Option<Manifest> = row.manifest.as_ref().and_then(|text| serde_json::from_str(text).ok());
+        let number = self.documents.len() as u32;
+        let plugin = record.release.plugin.clone();
+        let mut words: HashMap<String, f32> = HashMap::new();
+        let mut add = |text: &str, weight: f32| {
+            for word in split(text) {
+                let known = words.entry(word).or_default();
+                *known = known.max(weight);
+            }
+        };
+        add(plugin.name.as_str(), 4.0);
+        add(plugin.namespace.as_str(), 2.0);
+        add(&record.title, 3.0);
+        add(&record.description, 1.0);
+        let gpus: Vec<String> =
+            manifest.iter().flat_map(|manifest| &manifest.gpus).map(|gpu| gpu.to_lowercase()).collect();
+        for word in manifest.iter().flat_map(|manifest| &manifest.keywords).chain(&gpus) {
+            add(word, 2.5);
+        }
+        for (word, weight) in &words {
+            if !self.words.contains_key(word) {
+                for pair in pairs(word) {
+                    self.pairs.entry(pair).or_default().insert(word.clone());
+                }
+            }
+            self.words.entry(word.clone()).or_default().insert(number, *weight);
+        }
+        let private_to = (row.visibility != "public").then(|| plugin.namespace.clone());
+        self.numbers.insert(plugin, number);
+        self.documents.push(Some(Document { record, gpus, private_to, words }));
+    }
+
+    fn find(&self, query: &Query, sees: impl Fn(&Namespace) -> bool) -> (Vec<ReleaseRecord>, bool) {
+        let mut scores: Option<HashMap<u32, f32>> = None;
+        for word in split(&query.q).into_iter().take(QUERY_WORDS_MAX) {
+            let found = self.of_word(&word);
+            scores = Some(match scores {
+                None => found,
+                Some(before) => before
+                    .into_iter()
+                    .filter_map(|(number, score)| Some((number, score + found.get(&number)?)))
+                    .collect(),
+            });
+        }
+        let candidates: Vec<(u32, f32)> = match scores {
+            Some(scores) => scores.into_iter().collect(),
+            None => (0..self.documents.len() as u32).map(|number| (number, 0.0)).collect(),
+        };
+        let gpu = query.gpu.as_ref().map(|gpu| gpu.to_lowercase());
+        let fits = |document: &&Document| {
+            let record = &document.record;
+            query.kind.is_none_or(|kind| record.kind == kind)
+                && gpu.as_ref().is_none_or(|gpu| document.gpus.contains(gpu))
+                && query.price_max.is_none_or(|max| is_within(record.price, max))
+                && (!query.certified || record.certified)
+                && document.private_to.as_ref().is_none_or(&sees)
+        };
+        let mut found: Vec<(f32, &ReleaseRecord)> = candidates
+            .into_iter()
+            .filter_map(|(number, score)| {
+                let document = self.documents.get(number as usize)?.as_ref().filter(fits)?;
+                let record = &document.record;
+                let certified = if record.certified { 0.3 } else { 0.0 };
+                Some((score + certified + 0.2 * ((1 + record.downloads) as f32).ln(), record))
+            })
+            .collect();
+        let best_first = |a: &(f32, &ReleaseRecord), b: &(f32, &ReleaseRecord)| {
+            b.0.total_cmp(&a.0).then_with(|| a.1.release.plugin.cmp(&b.1.release.plugin))
+        };
+        if found.len() > RESULTS_MAX {
+            found.select_nth_unstable_by(RESULTS_MAX, best_first);
+            found.truncate(RESULTS_MAX);
+        }
+        found.sort_unstable_by(best_first);
+        let more = found.len() > query.after.saturating_add(PAGE_ITEMS);
+        let page = found.into_iter().skip(query.after).take(PAGE_ITEMS);
+        (page.map(|(_, record)| record.clone()).collect(), more)
+    }
+
+    /// The plugins that a word of a query finds, and how well.
+    fn of_word(&self, word: &str) -> HashMap<u32, f32> {
+        let beginning: Vec<(&String, f32)> = self
+            .words
+            .range(word.to_owned()..)
+            .take_while(|(known, _)| known.starts_with(word))
+            .take(VARIANTS_MAX)
+            .map(|(known, _)| (known, if known == word { 1.0 } else { 0.6 }))
+            .collect();
+        let has_any = |variants: &[(&String, f32)]| {
+            variants.iter().any(|(known, _)| self.words.get(*known).is_some_and(|plugins| !plugins.is_empty()))
+        };
+        let variants = if has_any(&beginning) { beginning } else { self.slips(word) };
+        let mut found: HashMap<u32, f32> = HashMap::new();
+        for (known, likeness) in variants {
+            let Some(plugins) = self.words.get(known) else { continue };
+            let rarity = (1.0 + self.documents.len() as f32 / (1 + plugins.len()) as f32).ln();
+            for (number, weight) in plugins {
+                let score = found.entry(*number).or_default();
+                *score = score.max(likeness * rarity * weight);
+            }
+        }
+        found
+    }
+
+    /// The words that differ from this one by one slip, or by two where it is long: a letter too many, too few, another,
+    /// or two swapped.
+    fn slips(&self, word: &str) -> Vec<(&String, f32)> {
+        let slips_max = match word.len() {
+            0..3 => return Vec::new(),
+            3..6 => 1,
+            _ => 2,
+        };
+        let of_word = pairs(word);
+        let mut shared: HashMap<&String, usize> = HashMap::new();
+        for known in of_word.iter().filter_map(|pair| self.pairs.get(pair)).flatten() {
+            if known.len().abs_diff(word.len()) <= slips_max {
+                *shared.entry(known).or_default() += 1;
+            }
+        }
+        // A slip changes at most three pairs of letters, counting those with the word's ends.
+        let needed = of_word.len().saturating_sub(3 * slips_max).max(1);
+        let mut variants: Vec<(&String, f32)> = shared
+            .into_iter()
+            .filter(|(_, count)| *count >= needed)
+            .filter_map(|(known, _)| {
+                let slips = strsim::osa_distance(word, known);
+                (slips <= slips_max).then(|| (known, 0.5 / slips as f32))
+            })
+            .collect();
+        variants.sort_by(|a, b| b.1.total_cmp(&a.1));
+        variants.truncate(VARIANTS_MAX);
+        variants
+    }
+}
+
+/// Which release stands for its plugin: one that may be chosen, that is no pre-release, and the newest.
+fn standing(record: &ReleaseRecord) -> (bool, bool, bool, &semver::Version) {
+    let version = &record.release.version;
+    (record.withdrawn.is_none(), !record.yanked, version.pre.is_empty(), version)
+}
+
+fn is_within(price: Option<Money>, max: Money) -> bool {
+    price.is_none_or(|price| price.currency == max.currency && price.minor <= max.minor)
+}
+
+fn split(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
+}
+
+/// Each two neighbouring bytes of a word, its ends among them.
+fn pairs(word: &str) -> BTreeSet<[u8; 2]> {
+    let padded: Vec<u8> = [b"^", word.as_bytes(), b"$"].concat();
+    padded.windows(2).map(|pair| [pair[0], pair[1]]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_found_and_other_words_are_not() {
+        let mut index = Index::default();
+        for word in ["whisper", "kubernetes", "llama", "ocr", "embeddings"] {
+            index.words.insert(word.into(), BTreeMap::from([(0, 1.0)]));
+            for pair in pairs(word) {
+                index.pairs.entry(pair).or_default().insert(word.into());
+            }
+        }
+        let slips = |word| index.slips(word).into_iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>();
+        for (typed, meant) in [
+            ("wisper", "whisper"),
+            ("whsiper", "whisper"),
+            ("kubernets", "kubernetes"),
+            ("kuberentes", "kubernetes"),
+            ("lama", "llama"),
+            ("orc", "ocr"),
+            ("embedings", "embeddings"),
+        ] {
+            assert_eq!(slips(typed), [meant], "{typed}");
+        }
+        assert!(slips("whiskey").is_empty() || slips("whiskey") == ["whisper"]);
+        assert!(slips("xy").is_empty() && slips("database").is_empty());
+    }
+}

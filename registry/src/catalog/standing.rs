@@ -1,0 +1,129 @@
+//! What becomes of a release: yanked, so that nobody new chooses it; deprecated, with advice; withdrawn, so that nobody
+//! runs it. And of a plugin: certified by the operator.
+
+use chandlery_package::log::Entry;
+use chandlery_package::wire::Deprecation;
+use chandlery_package::{PluginId, Release};
+use jiff::Timestamp;
+
+use crate::{Error, Registry, Write, log, time};
+
+const REASON_BYTES_MAX: usize = 2000;
+
+/// Yanks a release, or lets it be chosen again.
+pub async fn yank(registry: &Registry, release: &Release, yanked: bool) -> Result<(), Error> {
+    let mut write = registry.db.write().await?;
+    let (before,): (Option<String>,) = find(
+        &mut write,
+        "select yanked_at from releases where plugin = $1 and version = $2",
+        release,
+    )
+    .await?;
+    if before.is_some() == yanked {
+        return Ok(());
+    }
+    let (release, at) = (release.clone(), Timestamp::now());
+    let entry = match yanked {
+        true => Entry::Yanked { release: release.clone(), at },
+        false => Entry::Unyanked { release: release.clone(), at },
+    };
+    log::append(&mut write, &entry).await?;
+    sqlx::query("update releases set yanked_at = $1 where plugin = $2 and version = $3")
+        .bind(yanked.then(|| time(at)))
+        .bind(release.plugin.to_string())
+        .bind(release.version.to_string())
+        .execute(&mut *write)
+        .await?;
+    super::changed(&mut write, &release.plugin).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Withdraws a release, for ever.
+pub async fn withdraw(registry: &Registry, release: &Release, reason: &str) -> Result<(), Error> {
+    must_be_short("a reason", reason)?;
+    let mut write = registry.db.write().await?;
+    let (before,): (Option<String>,) = find(
+        &mut write,
+        "select withdrawn_at from releases where plugin = $1 and version = $2",
+        release,
+    )
+    .await?;
+    if before.is_some() {
+        return Ok(());
+    }
+    let at = Timestamp::now();
+    let entry = Entry::Withdrawn { release: release.clone(), reason: reason.into(), at };
+    log::append(&mut write, &entry).await?;
+    sqlx::query(
+        "update releases set withdrawn_at = $1, withdrawn_reason = $2 where plugin = $3 and version = $4",
+    )
+    .bind(time(at))
+    .bind(reason)
+    .bind(release.plugin.to_string())
+    .bind(release.version.to_string())
+    .execute(&mut *write)
+    .await?;
+    super::changed(&mut write, &release.plugin).await?;
+    write.commit().await?;
+    tracing::warn!(%release, reason, "release withdrawn");
+    Ok(())
+}
+
+/// Advises to use something else than a release, or no longer does.
+pub async fn deprecate(
+    registry: &Registry,
+    release: &Release,
+    advice: Option<&Deprecation>,
+) -> Result<(), Error> {
+    must_be_short("a note", advice.map_or("-", |advice| advice.note.as_str()))?;
+    let mut write = registry.db.write().await?;
+    let (_,): (String,) =
+        find(&mut write, "select version from releases where plugin = $1 and version = $2", release).await?;
+    let successor = advice.and_then(|advice| advice.successor.as_ref());
+    sqlx::query("update releases set deprecated_note = $1, successor = $2 where plugin = $3 and version = $4")
+        .bind(advice.map(|advice| advice.note.clone()))
+        .bind(successor.map(PluginId::to_string))
+        .bind(release.plugin.to_string())
+        .bind(release.version.to_string())
+        .execute(&mut *write)
+        .await?;
+    super::changed(&mut write, &release.plugin).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Certifies a plugin, or no longer does.
+pub async fn certify(registry: &Registry, plugin: &PluginId, certified: bool) -> Result<(), Error> {
+    let mut write = registry.db.write().await?;
+    let updated = sqlx::query("update plugins set certified_at = $1 where id = $2")
+        .bind(certified.then(|| time(Timestamp::now())))
+        .bind(plugin.to_string())
+        .execute(&mut *write)
+        .await?;
+    if updated.rows_affected() == 0 {
+        return Err(Error::NotFound(format!("plugin '{plugin}'")));
+    }
+    super::changed(&mut write, plugin).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+async fn find<T>(write: &mut Write, sql: &'static str, release: &Release) -> Result<T, Error>
+where
+    T: for<'r> sqlx::FromRow<'r, sqlx::any::AnyRow> + Send + Unpin,
+{
+    let found = sqlx::query_as(sql)
+        .bind(release.plugin.to_string())
+        .bind(release.version.to_string())
+        .fetch_optional(&mut **write)
+        .await?;
+    found.ok_or_else(|| Error::NotFound(format!("release {release}")))
+}
+
+fn must_be_short(what: &str, text: &str) -> Result<(), Error> {
+    match text.trim().is_empty() || text.len() > REASON_BYTES_MAX {
+        true => Err(Error::Invalid(format!("{what} has from 1 to {REASON_BYTES_MAX} bytes"))),
+        false => Ok(()),
+    }
+}
