@@ -90,6 +90,14 @@ impl Context {
         read(self.send_to_registry(request).await?).await
     }
 
+    /// Asks the registry as the account, if there is one: it may see more.
+    pub async fn ask_as_anyone<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        match self.account() {
+            Ok(_) => self.registry(Method::GET, path, ()).await,
+            Err(_) => self.ask(path).await,
+        }
+    }
+
     /// Asks the registry, or tells it something, as the account.
     pub async fn registry<T: DeserializeOwned>(
         &self,

@@ -53,6 +53,9 @@ impl Failure {
             | "log-refused"
             | "log-differs"
             | "log-key-changed"
+            | "too-few-witnesses"
+            | "withdrawn"
+            | "audit-failed"
             | "manifest-mismatch"
             | "invalid-component"
             | "invalid-artifact" => 3,

@@ -94,6 +94,17 @@ impl Home {
         Ok(key)
     }
 
+    /// Gives one key the name of another, which stays under a name that says when it was replaced.
+    pub fn replace_key(&self, name: &str, by: &str) -> Result {
+        let stamp = jiff::Timestamp::now().as_second();
+        for extension in ["pem", "pub"] {
+            let path = |name: &str| self.key_path(name).with_extension(extension);
+            fs::rename(path(name), path(&format!("{name}-until-{stamp}")))?;
+            fs::rename(path(by), path(name))?;
+        }
+        Ok(())
+    }
+
     /// Reads a signing key.
     pub fn key(&self, name: &str) -> Result<PrivateKey> {
         let path = self.key_path(name);

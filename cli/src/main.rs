@@ -42,7 +42,10 @@ enum Command {
     Register(account::Register),
     /// Log in to the registry
     Login(account::Login),
-    /// Take a namespace, in which to publish
+    /// Make tokens that may do less than their account
+    #[command(subcommand)]
+    Tokens(tokens::Tokens),
+    /// Take a namespace, in which to publish, and choose its members
     #[command(subcommand)]
     Namespace(namespace::Namespace),
     /// Make signing keys and add them to a namespace
@@ -52,8 +55,23 @@ enum Command {
     Build(build::Build),
     /// Sign a plugin and publish it
     Publish(publish::Publish),
+    /// Yank a release: nobody new chooses it, and who has it keeps it
+    Yank(releases::Yank),
+    /// Advise to use something else than a release
+    Deprecate(releases::Deprecate),
+    /// Withdraw a release for ever: hosts refuse it, and warn where it runs
+    Withdraw(releases::Withdraw),
+    /// Certify a plugin (for operators)
+    Certify(releases::Certify),
     /// Find plugins
     Search(search::Search),
+    /// Show a plugin, or one release of it
+    Show(releases::Show),
+    /// Audit a registry by its transparency log
+    #[command(subcommand)]
+    Log(log::Log),
+    /// Watch the logs of registries for others, and cosign what continues their history
+    Witness(witness::Witness),
     /// Install a plugin, with proof of what it is
     Install(install::Install),
     /// Check everything that is installed again
@@ -118,6 +136,14 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Status(command) => command.run(&context).await,
         Command::Logs(command) => command.run(&context).await,
         Command::Remove(command) => command.run(&context).await,
+        Command::Tokens(command) => command.run(&context).await,
+        Command::Yank(command) => command.run(&context).await,
+        Command::Deprecate(command) => command.run(&context).await,
+        Command::Withdraw(command) => command.run(&context).await,
+        Command::Certify(command) => command.run(&context).await,
+        Command::Show(command) => command.run(&context).await,
+        Command::Log(command) => command.run(&context).await,
+        Command::Witness(command) => command.run(&context).await,
         Command::Usage(command) => command.run(&context).await,
         Command::Orders(command) => command.run(&context).await,
         Command::Payouts(command) => command.run(&context).await,

@@ -28,6 +28,11 @@ pub fn note(what: impl AsRef<str>) {
     anstream::println!("{} {}", "·".cyan(), what.as_ref());
 }
 
+/// Prints something that should not be overlooked.
+pub fn warning(what: impl AsRef<str>) {
+    anstream::println!("{} {}", "!".yellow().bold(), what.as_ref().yellow());
+}
+
 /// A table with these headings; those that begin with `>` are of numbers.
 pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();

@@ -88,6 +88,9 @@ pub struct Deployment {
     pub replicas: Vec<Replica>,
     /// What the plan says to whoever uses it.
     pub notes: Vec<String>,
+    /// Why its release should not be running any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objection: Option<String>,
 }
 
 /// What is deployed on this host.
@@ -280,10 +283,12 @@ impl Deployments {
     async fn read(&self, row: Row) -> Result<Deployment, Error> {
         let desired = row.desired()?;
         let replicas = self.engine.observe(&row.name).await?;
+        let release: Release = row.release.parse()?;
         Ok(Deployment {
             health: health(&desired, &replicas),
             replicas,
-            release: row.release.parse()?,
+            objection: self.installs.objection(&release).await?,
+            release,
             component: row.component.parse()?,
             artifact: row.artifact.parse()?,
             plan_digest: row.plan_digest.parse()?,

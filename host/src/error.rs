@@ -82,6 +82,14 @@ pub enum Error {
         /// What the registry says now.
         found: String,
     },
+    /// A release that the log says is not to be run.
+    #[error("{release} is not to be run: {objection}")]
+    Withdrawn {
+        /// Which.
+        release: Release,
+        /// Why.
+        objection: String,
+    },
     /// The log was not believed.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -242,6 +250,15 @@ impl Error {
             }
             Self::NoRelease { .. } => (S::NOT_FOUND, "no-release", "No such release", None),
             Self::LogKeyChanged { .. } => (S::CONFLICT, "log-key-changed", "Another log", DISTRUST),
+            Self::Withdrawn { .. } => (
+                S::CONFLICT,
+                "withdrawn",
+                "Withdrawn",
+                Some("install another version, and remove what runs of this one".into()),
+            ),
+            Self::Log(LogError::TooFewWitnesses { .. }) => {
+                (S::CONFLICT, "too-few-witnesses", "Not witnessed", DISTRUST)
+            }
             Self::Log(LogError::Forked { .. } | LogError::Shrunk { .. }) => {
                 (S::CONFLICT, "log-forked", "The registry has rewritten its history", DISTRUST)
             }

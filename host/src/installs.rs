@@ -1,6 +1,8 @@
 //! What is installed: releases whose whole chain of trust was checked, written to `chandlery.lock`.
 
+mod audit;
 mod chain;
+mod follow;
 mod lock;
 mod registry;
 
@@ -8,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chandlery_package::component::allowed_imports;
+use chandlery_package::log::Quorum;
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, PluginId, Release, Requirement};
 use jiff::Timestamp;
@@ -16,7 +19,9 @@ use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::sandbox::{Sandbox, Template};
+use follow::Followed;
 
+pub use audit::{Audit, audit};
 pub use lock::{Lock, Locked, RegistryPin};
 pub use registry::RegistryClient;
 
@@ -37,16 +42,77 @@ pub type Progress<'a> = &'a (dyn Fn(Passed) + Sync);
 pub struct Installs {
     data: PathBuf,
     sandbox: Sandbox,
+    quorum: Arc<Quorum>,
+    followed: Followed,
     /// Held while the lock file is read, changed and written.
     lock: Arc<Mutex<()>>,
 }
 
 impl Installs {
-    /// The plugins installed in this data directory.
-    pub fn open(data: PathBuf, sandbox: Sandbox) -> Result<Self, Error> {
+    /// The plugins installed in this data directory, by a host that believes what these witnesses have cosigned.
+    pub fn open(data: PathBuf, sandbox: Sandbox, quorum: Quorum) -> Result<Self, Error> {
         let components = data.join("components");
         std::fs::create_dir_all(&components).map_err(Error::system(components.display().to_string()))?;
-        Ok(Self { data, sandbox, lock: Arc::default() })
+        let followed = Followed::open(data.join("log"))?;
+        Ok(Self { data, sandbox, quorum: Arc::new(quorum), followed, lock: Arc::default() })
+    }
+
+    /// Opens a registry's log where it continues what was seen of it, and takes in what is new there.
+    async fn open_log<'a>(
+        &self,
+        client: &'a RegistryClient,
+        lock: &Lock,
+        progress: Progress<'_>,
+    ) -> Result<chain::Log<'a>, Error> {
+        let pin = lock.pin(client.url());
+        let key = pin.map(|pin| pin.log_key.as_str());
+        let mut log = chain::open_log(client, key, &self.quorum, progress).await?;
+        if let Some(pin) = pin {
+            let size = log.continues(pin).await?;
+            chain::pass(progress, "history kept", format!("the {size} entries seen before are unchanged"));
+        }
+        self.followed.catch_up(&mut log).await?;
+        Ok(log)
+    }
+
+    /// Takes in what a registry's log says by now, and tells of what is installed and not to be run any more.
+    pub async fn follow(&self, client: &RegistryClient) -> Result<(), Error> {
+        let _held = self.lock.lock().await;
+        let mut lock = Lock::read(&self.lock_path())?;
+        if lock.pin(client.url()).is_none() {
+            return Ok(());
+        }
+        let log = self.open_log(client, &lock, &|_| ()).await?;
+        lock.put(log.pin(), None);
+        lock.write(&self.lock_path())?;
+        for locked in &lock.plugins {
+            if let Some(objection) = self.followed.objection(&locked.registry, &locked.release)? {
+                tracing::warn!(release = %locked.release, objection, "installed, and not to be run");
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a release is not to be run, as far as the logs of the registries in use were followed; none: nothing is known
+    /// against it.
+    pub async fn objection(&self, release: &Release) -> Result<Option<String>, Error> {
+        let lock = {
+            let _held = self.lock.lock().await;
+            Lock::read(&self.lock_path())?
+        };
+        for pin in &lock.registries {
+            if let Some(objection) = self.followed.objection(&pin.url, release)? {
+                return Ok(Some(objection));
+            }
+        }
+        Ok(None)
+    }
+
+    fn must_be_sound(&self, url: &str, release: &Release) -> Result<(), Error> {
+        match self.followed.objection(url, release)? {
+            Some(objection) => Err(Error::Withdrawn { release: release.clone(), objection }),
+            None => Ok(()),
+        }
     }
 
     /// Installs the newest release that satisfies the requirement. Until every check has passed nothing is changed;
@@ -59,8 +125,20 @@ impl Installs {
     ) -> Result<Locked, Error> {
         let _held = self.lock.lock().await;
         let mut lock = Lock::read(&self.lock_path())?;
-        let mut log = chain::open_log(client, lock.pin(client.url()), progress).await?;
-        let record = newest(client.releases(&requirement.plugin).await?, requirement)?;
+        let mut log = self.open_log(client, &lock, progress).await?;
+        let mut records = client.releases(&requirement.plugin).await?;
+        let locked = lock.plugins.iter().find(|locked| locked.release.plugin == requirement.plugin);
+        let mut yanked = Vec::new();
+        for record in &records {
+            // What is installed already may be installed again.
+            let known = locked.is_some_and(|locked| locked.release == record.release);
+            if !known && self.followed.is_yanked(client.url(), &record.release)? {
+                yanked.push(record.release.clone());
+            }
+        }
+        records.retain(|record| !yanked.contains(&record.release));
+        let record = newest(records, requirement)?;
+        self.must_be_sound(client.url(), &record.release)?;
         let (component, bytes) = chain::prove(&mut log, &record, progress).await?;
         let component = self.load(component, bytes, progress).await?;
 
@@ -131,6 +209,7 @@ impl Installs {
 
     /// The component and compiled code of what is installed; the stored bytes are checked against the lock.
     pub async fn template(&self, locked: &Locked) -> Result<(Component, Template), Error> {
+        self.must_be_sound(&locked.registry, &locked.release)?;
         let (sandbox, path) = (self.sandbox.clone(), self.component_path(locked.component));
         let (release, expected) = (locked.release.clone(), locked.component);
         blocking(move || {
@@ -152,9 +231,10 @@ impl Installs {
     ) -> Result<Vec<Release>, Error> {
         let _held = self.lock.lock().await;
         let mut lock = Lock::read(&self.lock_path())?;
-        let mut log = chain::open_log(client, lock.pin(client.url()), progress).await?;
+        let mut log = self.open_log(client, &lock, progress).await?;
         let mut verified = Vec::new();
         for locked in &lock.plugins {
+            self.must_be_sound(&locked.registry, &locked.release)?;
             let path = self.component_path(locked.component);
             let (release, expected) = (locked.release.clone(), locked.component);
             blocking(move || read_component(&path, &release, expected)).await?;

@@ -16,6 +16,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chandlery_package::log::Quorum;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::net::TcpListener;
@@ -36,8 +37,12 @@ pub struct Settings {
     pub registry: Option<String>,
     /// The registry's account that usage is counted for, by its token.
     pub registry_token: Option<String>,
+    /// Who must have cosigned what the host believes of the registry's log.
+    pub quorum: Quorum,
     /// How often usage is metered and sent.
     pub meter_every: Duration,
+    /// How often the registry's log is read for withdrawals and revocations.
+    pub follow_every: Duration,
 }
 
 /// A running host, shared by all requests.
@@ -64,7 +69,7 @@ impl Host {
         let db = open_database(&data.join("host.db")).await?;
         let sandbox = Sandbox::new(&data.join("compiled"), Limits::default())
             .map_err(|error| Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
-        let installs = Installs::open(data.clone(), sandbox.clone())?;
+        let installs = Installs::open(data.clone(), sandbox.clone(), settings.quorum.clone())?;
         let local = Local::open(&data.join("local"), db.clone()).await?;
         let registry = settings.registry.as_deref();
         let registry =
@@ -93,10 +98,23 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let reconciling = tokio::spawn(host.deployments.clone().reconcile());
     let metering = tokio::spawn(metering::run(host.db.clone(), host.registry.clone(), settings.meter_every));
+    let following = tokio::spawn(follow(host.installs.clone(), host.registry.clone(), settings.follow_every));
     let served = axum::serve(listener, api::router(host)).with_graceful_shutdown(stop).await;
     reconciling.abort();
     metering.abort();
+    following.abort();
     served.map_err(Error::system("the listening socket"))
+}
+
+async fn follow(installs: Installs, registry: Option<RegistryClient>, every: Duration) {
+    let Some(registry) = registry else { return };
+    let mut ticks = tokio::time::interval(every);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = installs.follow(&registry).await {
+            tracing::warn!(%error, "the registry's log could not be followed");
+        }
+    }
 }
 
 /// Two hosts with one data directory would undo each other's work. The system gives the lock back when a host dies.

@@ -99,7 +99,8 @@ impl Manifest {
         manifest.checked()
     }
 
-    fn checked(self) -> Result<Self, ManifestError> {
+    /// The manifest, if what it says can be so.
+    pub fn checked(self) -> Result<Self, ManifestError> {
         for (what, text) in [("readme", &self.readme), ("changelog", &self.changelog)] {
             if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
                 return Err(ManifestError::TooLong(what));

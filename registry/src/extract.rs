@@ -2,10 +2,11 @@
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::Error;
+use crate::{BODY_BYTES_MAX, Error};
 
 /// A JSON body.
 #[derive(FromRequest)]
@@ -32,7 +33,13 @@ macro_rules! invalid {
     ($($rejection:ty),*) => {
         $(impl From<$rejection> for Error {
             fn from(rejection: $rejection) -> Self {
-                Error::Invalid(rejection.body_text())
+                match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge {
+                        what: "a request that is no push".into(),
+                        bytes_max: BODY_BYTES_MAX as u64,
+                    },
+                    _ => Error::Invalid(rejection.body_text()),
+                }
             }
         })*
     };

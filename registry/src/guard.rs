@@ -98,7 +98,12 @@ pub async fn pass(State(registry): State<Registry>, request: Request, next: Next
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let response = admitted(&registry, request, next).await;
-    registry.metrics.request(&method, route.as_deref().unwrap_or("none"), response.status(), started.elapsed());
+    registry.metrics.request(
+        &method,
+        route.as_deref().unwrap_or("none"),
+        response.status(),
+        started.elapsed(),
+    );
     response
 }
 
@@ -133,9 +138,8 @@ fn secured(mut response: Response) -> Response {
                           frame-ancestors 'none'; base-uri 'none'";
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let is_page = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let is_page =
+        headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));

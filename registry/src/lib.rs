@@ -4,6 +4,7 @@
 //! [`ledger`], [`payouts`] and the pages in [`web`]. State lives in the database and the blob store, nowhere else.
 
 pub mod accounts;
+pub mod backup;
 pub mod billing;
 pub mod catalog;
 mod content;
@@ -60,6 +61,18 @@ pub struct Settings {
     pub hold_days: u32,
     /// What it accepts.
     pub limits: Limits,
+}
+
+impl Settings {
+    async fn open_database(&self) -> Result<Db, Error> {
+        let own = || format!("sqlite://{}?mode=rwc", self.data.join("registry.db").display());
+        Ok(Db::open(&self.database.clone().unwrap_or_else(own)).await?)
+    }
+
+    fn open_storage(&self) -> Result<Storage, Error> {
+        let own = || self.data.join("blobs").display().to_string();
+        Storage::open(&self.storage.clone().unwrap_or_else(own))
+    }
 }
 
 /// What a registry accepts.
@@ -120,14 +133,12 @@ impl Registry {
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let data = &settings.data;
         create_private_dir(data)?;
-        let database = settings.database.clone();
-        let database =
-            database.unwrap_or_else(|| format!("sqlite://{}?mode=rwc", data.join("registry.db").display()));
-        let db = Db::open(&database).await?;
-        let blobs = data.join("blobs").display().to_string();
-        let storage = Storage::open(settings.storage.as_ref().unwrap_or(&blobs))?;
+        let db = settings.open_database().await?;
+        let storage = settings.open_storage()?;
         let facts = facts::Facts(&db);
-        let log = Arc::new(log::Log::open(&data.join("log.key"), &settings.origin, &settings.witnesses, &facts).await?);
+        let log = Arc::new(
+            log::Log::open(&data.join("log.key"), &settings.origin, &settings.witnesses, &facts).await?,
+        );
         let bearer_key = accounts::bearer::key(&facts).await?.into();
         let cache = Arc::new(oci::Cache::new(db.is_ours_alone()));
         let registry = Self {

@@ -49,12 +49,17 @@ impl Log {
         self.signer.verifier_key()
     }
 
+    /// The signed checkpoint of the tree as this connection sees it.
+    pub async fn checkpoint_of(&self, db: &mut AnyConnection) -> Result<String, Error> {
+        let size = size(db).await?;
+        let root = read_hashes(db, |known| tree_hash(size, known)).await?;
+        Ok(self.signer.checkpoint(size, root)?)
+    }
+
     /// The signed checkpoint of the tree as it is now, cosigned by every witness that answers.
     pub async fn checkpoint(&self, db: &Db) -> Result<String, Error> {
         let mut snapshot = db.snapshot().await?;
-        let size = size(&mut snapshot).await?;
-        let root = read_hashes(&mut snapshot, |known| tree_hash(size, known)).await?;
-        let note = self.signer.checkpoint(size, root)?;
+        let note = self.checkpoint_of(&mut snapshot).await?;
         drop(snapshot);
         self.witnesses.cosign(db, Checkpoint::open(&note, self.verifier_key())?).await
     }
@@ -62,8 +67,9 @@ impl Log {
 
 /// How many entries there are.
 pub async fn size(db: &mut AnyConnection) -> Result<u64, Error> {
-    let (size,): (i64,) =
-        sqlx::query_as("select cast(coalesce(max(idx) + 1, 0) as bigint) from log_entries").fetch_one(db).await?;
+    let (size,): (i64,) = sqlx::query_as("select cast(coalesce(max(idx) + 1, 0) as bigint) from log_entries")
+        .fetch_one(db)
+        .await?;
     Ok(size as u64)
 }
 

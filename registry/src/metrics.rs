@@ -79,7 +79,10 @@ pub fn routes() -> Router<Registry> {
 
 /// Ready: the database and the blob store answer.
 async fn ready(State(registry): State<Registry>) -> Result<&'static str, Error> {
-    sqlx::query("select 1").execute(registry.db.read()).await.map_err(|error| Error::NotReady(error.to_string()))?;
+    sqlx::query("select 1")
+        .execute(registry.db.read())
+        .await
+        .map_err(|error| Error::NotReady(error.to_string()))?;
     registry.storage.check().await.map_err(|error| Error::NotReady(error.to_string()))?;
     Ok("ready\n")
 }

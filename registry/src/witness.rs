@@ -45,7 +45,8 @@ impl Witness {
         let file = |error| Error::File { path: path.display().to_string(), error };
         let key = WitnessKey::parse(&std::fs::read_to_string(&path).map_err(file)?)?;
         if key.id().name() != name {
-            let what = format!("this witness is called '{}', by its key in {}", key.id().name(), path.display());
+            let what =
+                format!("this witness is called '{}', by its key in {}", key.id().name(), path.display());
             return Err(Error::Invalid(what));
         }
         let origin = |log: &String| log.split('+').next().unwrap_or_default().to_owned();
@@ -61,7 +62,12 @@ impl Witness {
     /// Serves until `stop` completes.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send) {
         let router = Router::new()
-            .route("/", get(|State(witness): State<Arc<Self>>| async move { ([TEXT], format!("{}\n", witness.id())) }))
+            .route(
+                "/",
+                get(
+                    |State(witness): State<Arc<Self>>| async move { ([TEXT], format!("{}\n", witness.id())) },
+                ),
+            )
             .route("/add-checkpoint", post(add_checkpoint))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(Arc::new(self));
@@ -111,7 +117,8 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: String) -> Re
     match witness.judge(&body).await {
         Ok(Verdict::Cosigned(lines)) => ([TEXT], lines).into_response(),
         Ok(Verdict::UnknownLog(origin)) => {
-            (StatusCode::NOT_FOUND, [TEXT], format!("the log '{origin}' is not followed here\n")).into_response()
+            (StatusCode::NOT_FOUND, [TEXT], format!("the log '{origin}' is not followed here\n"))
+                .into_response()
         }
         Ok(Verdict::Refused(Refusal::Seen(size))) => {
             let kind = [(header::CONTENT_TYPE, "text/x.tlog.size")];
@@ -127,7 +134,8 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: String) -> Re
             (status, [TEXT], format!("{refusal}\n")).into_response()
         }
         Err(Error::Log(LogError::Unsigned)) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, [TEXT], "what was seen is damaged\n".to_owned()).into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, [TEXT], "what was seen is damaged\n".to_owned())
+                .into_response()
         }
         Err(error) => error.into_response(),
     }

@@ -5,11 +5,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod catalog;
 mod crashes;
+mod distribution;
 mod hostile;
 mod journey;
+mod log;
 mod money;
 mod oci;
+mod operation;
+mod permissions;
 mod plans;
 mod replicas;
 mod rights;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -14,14 +15,21 @@ pub struct Replicas {
     /// Where clients go.
     pub address: String,
     hold_days: u32,
+    /// What they are told beside where their data is.
+    pub arguments: Vec<String>,
     behind: Arc<Mutex<Vec<String>>>,
 }
 
 impl Replicas {
     /// Starts them.
     pub fn start(stores: &Stores, hold_days: u32) -> Self {
-        let mut replicas =
-            Self { servers: Vec::new(), address: String::new(), hold_days, behind: Arc::default() };
+        let mut replicas = Self {
+            servers: Vec::new(),
+            address: String::new(),
+            hold_days,
+            arguments: Vec::new(),
+            behind: Arc::default(),
+        };
         replicas.start_servers(stores, &[]);
         replicas.address = match stores.replicas() {
             1 => replicas.servers[0].address.clone(),
@@ -43,11 +51,13 @@ impl Replicas {
                 fs::copy(stores.data.join("log.key"), data.join("log.key")).unwrap();
             }
             let listen = addresses.get(index).map_or("127.0.0.1:0", String::as_str);
-            let mut words: Vec<String> = ["registry", "serve", "--listen", listen, "--hold-days", &days, "--data"]
-                .map(str::to_owned)
-                .into();
+            let mut words: Vec<String> =
+                ["registry", "serve", "--listen", listen, "--hold-days", &days, "--data"]
+                    .map(str::to_owned)
+                    .into();
             words.push(data.to_str().unwrap().into());
             words.extend(stores.arguments());
+            words.extend(self.arguments.iter().cloned());
             self.servers.push(Server::start(stores.data.parent().unwrap(), &words, "registry at"));
         }
         *self.behind.lock().unwrap() = self.servers.iter().map(|server| server.address.clone()).collect();
@@ -56,6 +66,25 @@ impl Replicas {
     /// SIGKILL to all of them.
     pub fn kill(&mut self) {
         self.servers.iter_mut().for_each(Server::kill);
+    }
+
+    /// SIGTERM to all of them.
+    pub fn terminate(&self) {
+        self.servers.iter().for_each(Server::terminate);
+    }
+
+    /// Until they have ended by themselves.
+    pub fn wait(&mut self) {
+        self.servers.iter_mut().for_each(Server::wait);
+    }
+
+    /// Starts one registry with data of its own in the place of these.
+    pub fn serve_instead(&mut self, home: &Path, data: &str) {
+        let address = self.servers[0].address.clone();
+        self.servers.clear();
+        let words = ["registry", "serve", "--listen", &address, "--data", data];
+        self.servers.push(Server::start(home, &words, "registry at"));
+        *self.behind.lock().unwrap() = vec![address];
     }
 
     /// Kills what runs, and starts it again at the same addresses.

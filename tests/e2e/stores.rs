@@ -75,7 +75,10 @@ impl Stores {
         install_default_drivers();
         self.runtime.block_on(async {
             let mut connection = AnyConnection::connect(url).await.unwrap();
-            sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            sqlx::query(AssertSqlSafe(sql))
+                .execute(&mut connection)
+                .await
+                .unwrap_or_else(|error| panic!("{sql}: {error}"));
         });
     }
 

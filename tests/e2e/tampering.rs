@@ -1,7 +1,6 @@
 //! Whatever is changed on the way from a publisher to a host is refused by name, and nothing is half installed.
 
 use std::fs;
-use std::path::Path;
 
 use chandlery_package::artifact::Artifact;
 use chandlery_package::signature::{SignedPayload, signature_tag};

@@ -89,6 +89,17 @@ impl Server {
         Self { child, address }
     }
 
+    /// SIGTERM: it may finish what is at hand.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Until it has ended by itself.
+    pub fn wait(&mut self) {
+        assert!(self.child.wait().unwrap().success());
+    }
+
     /// SIGKILL: it has no time for anything.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -137,12 +148,25 @@ impl World {
             host: None,
         };
         customer.register();
-        let host = start_host(folder.path(), "127.0.0.1:0", &registry.address);
+        let host = start_host(folder.path(), "127.0.0.1:0", &registry.address, &[]);
         Self { folder, registry, host, runtime: Runtime::new().unwrap(), stores }
     }
 
     pub fn restart_registry(&mut self) {
         self.registry.restart(&self.stores);
+    }
+
+    /// The same, with other arguments from now on.
+    pub fn restart_registry_with(&mut self, arguments: &[String]) {
+        self.registry.arguments = arguments.to_vec();
+        self.restart_registry();
+    }
+
+    /// Starts another host in the place of this one, with arguments.
+    pub fn restart_host_with(&mut self, arguments: &[String]) {
+        self.host.kill();
+        self.host =
+            start_host(self.folder.path(), &self.host.address.clone(), &self.registry.address, arguments);
     }
 
     pub fn restart_host(&mut self) {
@@ -153,7 +177,7 @@ impl World {
     pub fn restart_host_after(&mut self, meanwhile: impl FnOnce()) {
         self.host.kill();
         meanwhile();
-        self.host = start_host(self.folder.path(), &self.host.address.clone(), &self.registry.address);
+        self.host = start_host(self.folder.path(), &self.host.address.clone(), &self.registry.address, &[]);
     }
 
     pub fn registry_data(&self) -> PathBuf {
@@ -207,15 +231,65 @@ impl World {
 
     /// Asks the registry's pages or API as they are, with headers.
     pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
-        let url = format!("http://{}{path}", self.registry.address);
+        let answer = self.send("GET", path, None, headers, "");
+        (answer.status, answer.text())
+    }
+
+    /// Sends the registry a request as it is.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
+        let url = match path.starts_with("http") {
+            true => path.to_owned(),
+            false => format!("http://{}{path}", self.registry.address),
+        };
         self.runtime.block_on(async {
-            let mut request = reqwest::Client::new().get(url);
+            let client =
+                reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+            let mut request = client.request(method.parse().unwrap(), url).body(body.into());
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
             let response = request.send().await.unwrap();
-            (response.status().as_u16(), response.text().await.unwrap())
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            Answer { status, headers, body: response.bytes().await.unwrap().to_vec() }
         })
+    }
+}
+
+/// What the registry answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+
+    /// A header, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The code of an OCI error.
+    pub fn code(&self) -> String {
+        self.json()["errors"][0]["code"].as_str().unwrap_or_default().into()
     }
 }
 
@@ -236,7 +310,7 @@ impl Drop for World {
     }
 }
 
-fn start_host(folder: &Path, listen: &str, registry: &str) -> Server {
+fn start_host(folder: &Path, listen: &str, registry: &str, arguments: &[String]) -> Server {
     let data = folder.join("host");
     let token = folder.join("globex.token");
     let credentials = fs::read_to_string(folder.join("globex/credentials.toml")).unwrap();
@@ -256,7 +330,10 @@ fn start_host(folder: &Path, listen: &str, registry: &str) -> Server {
         token.to_str().unwrap(),
         "--meter-seconds",
         "1",
+        "--follow-seconds",
+        "1",
     ];
+    let words: Vec<&str> = words.into_iter().chain(arguments.iter().map(String::as_str)).collect();
     Server::start(folder, &words, "host at")
 }
 
@@ -317,6 +394,13 @@ impl Person {
         let problem = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
         let problem = problem.unwrap_or_else(|| panic!("{words:?} told no problem: {text}"));
         (problem, output.status.code().unwrap())
+    }
+
+    /// Runs a command that must be refused, and gives what it prints.
+    pub fn refused_text(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        assert!(!output.status.success(), "{} {words:?} was not refused", self.name);
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     pub fn register(&self) {

@@ -5,6 +5,7 @@ mod toolchain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chandlery_package::ManifestError;
 use chandlery_package::component::embed;
 use chandlery_package::manifest::FILE_NAME;
 use chandlery_package::{Component, Manifest};
@@ -60,15 +61,25 @@ impl Build {
     }
 }
 
+/// The manifest, with the texts for people that lie beside it.
 fn read_manifest(folder: &Path) -> Result<Manifest> {
     let path = folder.join(FILE_NAME);
     let text = fs::read_to_string(&path).map_err(|error| {
         Failure::new("no-manifest", "No manifest", format!("{}: {error}", path.display()))
             .remedy("name the plugin's folder, which holds chandlery.toml beside Cargo.toml")
     })?;
-    Manifest::from_toml(&text).map_err(|error| {
+    let refused = |error: ManifestError| {
         Failure::new("invalid-manifest", "The manifest was refused", format!("{}: {error}", path.display()))
-    })
+    };
+    let mut manifest = Manifest::from_toml(&text).map_err(refused)?;
+    for (name, place) in [("README.md", &mut manifest.readme), ("CHANGELOG.md", &mut manifest.changelog)] {
+        match fs::read_to_string(folder.join(name)) {
+            Ok(text) => *place = Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Failure::of(format!("{}: {error}", folder.join(name).display()))),
+        }
+    }
+    manifest.checked().map_err(refused)
 }
 
 fn crate_name(folder: &Path) -> Result<String> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chandlery_host::Settings;
+use chandlery_package::log::{Quorum, WitnessId};
 use clap::{Args, Subcommand};
 
 use super::registry::{bind, stopped};
@@ -34,6 +35,30 @@ pub struct Run {
     /// How often usage is metered and sent
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     meter_seconds: u64,
+    /// How often the registry's log is read for withdrawals and revocations
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    follow_seconds: u64,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+/// Whom to believe.
+#[derive(Args, Clone)]
+pub struct Trust {
+    /// A witness whose cosignature of the log counts; may be given several times
+    #[arg(long = "witness", value_name = "NAME+ID+KEY")]
+    witnesses: Vec<WitnessId>,
+    /// How many of the witnesses must have cosigned; all of them, unless given
+    #[arg(long, value_name = "K")]
+    witnesses_needed: Option<usize>,
+}
+
+impl Trust {
+    /// As a quorum.
+    pub fn quorum(&self) -> Quorum {
+        let threshold = self.witnesses_needed.unwrap_or(self.witnesses.len());
+        Quorum { witnesses: self.witnesses.clone(), threshold }
+    }
 }
 
 impl Host {
@@ -45,7 +70,9 @@ impl Host {
             data: run.data.clone(),
             registry: Some(context.settings.registry.clone()),
             registry_token,
+            quorum: run.trust.quorum(),
             meter_every: Duration::from_secs(run.meter_seconds.max(1)),
+            follow_every: Duration::from_secs(run.follow_seconds.max(1)),
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (listener, address) = bind(run.listen).await?;

@@ -1,9 +1,10 @@
 //! `chandlery keys`.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use chandlery_package::Namespace;
-use chandlery_package::wire::{KeyRecord, NewKey, Page};
+use chandlery_package::wire::{KeyRecord, NewKey, NewRevocation, Page};
+use chandlery_package::{KeyId, Namespace};
 use clap::Subcommand;
+use jiff::Timestamp;
 use reqwest::Method;
 
 use crate::api::Context;
@@ -26,6 +27,24 @@ pub enum Keys {
         #[arg(long, value_name = "NAME")]
         key: Option<String>,
     },
+    /// Revoke a key of a namespace; the log will say so for ever
+    Revoke {
+        /// The namespace
+        namespace: Namespace,
+        /// The key, as `keys list` names it
+        key: KeyId,
+        /// From when on nothing that it signed is to be trusted, such as 2026-01-31T12:00:00Z; now, unless given
+        #[arg(long, value_name = "TIME")]
+        from: Option<Timestamp>,
+    },
+    /// Make a new key, add it, and revoke the old one from now on
+    Rotate {
+        /// The namespace
+        namespace: Namespace,
+        /// The old key; the one called like the namespace, where none is named
+        #[arg(long, value_name = "NAME")]
+        key: Option<String>,
+    },
     /// Show the keys of a namespace
     List {
         /// The namespace
@@ -39,6 +58,10 @@ impl Keys {
         match self {
             Self::New { name } => new(context, &name),
             Self::Add { namespace, key } => add(context, &namespace, key.as_deref()).await,
+            Self::Revoke { namespace, key, from } => revoke(context, &namespace, &key, from).await,
+            Self::Rotate { namespace, key } => {
+                rotate(context, &namespace, key.as_deref().unwrap_or(namespace.as_str())).await
+            }
             Self::List { namespace } => list(context, &namespace).await,
         }
     }
@@ -71,13 +94,39 @@ async fn add(context: &Context, namespace: &Namespace, name: Option<&str>) -> Re
     Ok(())
 }
 
+async fn revoke(context: &Context, namespace: &Namespace, key: &KeyId, from: Option<Timestamp>) -> Result {
+    let from = from.unwrap_or_else(Timestamp::now);
+    let path = format!("/api/v1/namespaces/{namespace}/keys/{key}/revocation");
+    context.tell_registry(Method::PUT, &path, NewRevocation { from }).await?;
+    match context.settings.json {
+        true => show::json(serde_json::json!({ "revoked": key, "from": from })),
+        false => show::done(format!("key {key} of '{namespace}' is not to be trusted from {from} on")),
+    }
+    Ok(())
+}
+
+/// The new key takes the old one's name once the registry knows it; until then nothing is lost whatever fails.
+async fn rotate(context: &Context, namespace: &Namespace, name: &str) -> Result {
+    let old = context.home.key(name)?.public().id();
+    let next = format!("{name}-next");
+    if !context.home.key_path(&next).exists() {
+        context.home.new_key(&next)?;
+    }
+    add(context, namespace, Some(&next)).await?;
+    revoke(context, namespace, &old, None).await?;
+    context.home.replace_key(name, &next)
+}
+
 async fn list(context: &Context, namespace: &Namespace) -> Result {
     let page: Page<KeyRecord> = context.ask(&format!("/api/v1/namespaces/{namespace}/keys")).await?;
     match context.settings.json {
         true => show::json(page),
         false => show::table(
-            &["key", ">log entry"],
-            page.items.iter().map(|record| vec![record.key.id().to_string(), record.log_index.to_string()]),
+            &["key", ">log entry", "revoked from"],
+            page.items.iter().map(|record| {
+                let revoked = record.revoked_from.map(|from| from.to_string()).unwrap_or_default();
+                vec![record.key.id().to_string(), record.log_index.to_string(), revoked]
+            }),
         ),
     }
     Ok(())

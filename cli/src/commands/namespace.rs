@@ -1,34 +1,150 @@
 //! `chandlery namespace`.
 
-use chandlery_package::wire::NewNamespace;
-use clap::Subcommand;
+use chandlery_package::Namespace as Name;
+use chandlery_package::wire::{Member, NewMember, NewNamespace, NewVisibility, Page};
+use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
+use serde_json::json;
 
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
 
-/// Namespaces.
+/// Namespaces and their members.
 #[derive(Subcommand)]
 pub enum Namespace {
     /// Take a namespace that nobody has
     Take {
         /// Which
-        name: chandlery_package::Namespace,
+        name: Name,
     },
+    /// Show the members of a namespace, and who is invited
+    Members {
+        /// Which
+        name: Name,
+    },
+    /// Invite an account, or change a member's role
+    Invite {
+        /// To which namespace
+        name: Name,
+        /// Whom
+        #[arg(value_name = "ACCOUNT")]
+        member: Name,
+        /// What the account may do there
+        #[arg(long, default_value = "publisher")]
+        role: Role,
+    },
+    /// Show what the account is invited to
+    Invitations,
+    /// Accept an invitation
+    Accept {
+        /// To which namespace
+        name: Name,
+    },
+    /// Decline an invitation
+    Decline {
+        /// To which namespace
+        name: Name,
+    },
+    /// End a membership or an invitation
+    Remove {
+        /// In which namespace
+        name: Name,
+        /// Whose
+        #[arg(value_name = "ACCOUNT")]
+        member: Name,
+    },
+    /// Say who may see and pull what is published in a namespace
+    Visibility {
+        /// Which
+        name: Name,
+        /// Everybody, or members only
+        who: Visibility,
+    },
+}
+
+/// What a member may do; each may what the one before it may.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Role {
+    /// See and pull what is private
+    Viewer,
+    /// Push, publish and yank
+    Publisher,
+    /// Choose members, keys and prices; see the money
+    Owner,
+}
+
+/// Who sees a namespace.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Visibility {
+    /// Everybody
+    Public,
+    /// Members only; the log goes on naming what was published
+    Private,
 }
 
 impl Namespace {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
-        let Self::Take { name } = self;
-        context
-            .tell_registry(Method::POST, "/api/v1/namespaces", NewNamespace { name: name.clone() })
-            .await?;
-        match context.settings.json {
-            true => show::json(serde_json::json!({ "namespace": name })),
-            false => show::done(format!("the namespace '{name}' is yours")),
+        let base = |name: &Name| format!("/api/v1/namespaces/{name}");
+        match self {
+            Self::Take { name } => {
+                let new = NewNamespace { name: name.clone() };
+                context.tell_registry(Method::POST, "/api/v1/namespaces", new).await?;
+                say(context, &name, format!("the namespace '{name}' is yours"));
+            }
+            Self::Members { name } => list(context, &format!("{}/members", base(&name))).await?,
+            Self::Invitations => list(context, "/api/v1/account/invitations").await?,
+            Self::Invite { name, member, role } => {
+                let role = role.to_possible_value().map(|value| value.get_name().to_owned());
+                let new = NewMember { role: role.unwrap_or_default() };
+                context.tell_registry(Method::PUT, &format!("{}/members/{member}", base(&name)), new).await?;
+                say(context, &name, format!("'{member}' is a member of '{name}', or invited to be"));
+            }
+            Self::Accept { name } => {
+                let path = format!("{}/invitation", base(&name));
+                context.tell_registry(Method::PUT, &path, json!({})).await?;
+                say(context, &name, format!("you are a member of '{name}'"));
+            }
+            Self::Decline { name } => {
+                let path = format!("{}/invitation", base(&name));
+                context.tell_registry(Method::DELETE, &path, json!({})).await?;
+                say(context, &name, format!("you declined to be a member of '{name}'"));
+            }
+            Self::Remove { name, member } => {
+                let path = format!("{}/members/{member}", base(&name));
+                context.tell_registry(Method::DELETE, &path, json!({})).await?;
+                say(context, &name, format!("'{member}' is no member of '{name}' any more"));
+            }
+            Self::Visibility { name, who } => {
+                let public = matches!(who, Visibility::Public);
+                let path = format!("{}/visibility", base(&name));
+                context.tell_registry(Method::PUT, &path, NewVisibility { public }).await?;
+                let who = if public { "everybody" } else { "its members only" };
+                say(context, &name, format!("what '{name}' publishes is for {who}"));
+            }
         }
         Ok(())
     }
+}
+
+fn say(context: &Context, name: &Name, what: String) {
+    match context.settings.json {
+        true => show::json(json!({ "namespace": name })),
+        false => show::done(what),
+    }
+}
+
+async fn list(context: &Context, path: &str) -> Result {
+    let page: Page<Member> = context.registry(Method::GET, path, ()).await?;
+    if context.settings.json {
+        show::json(page);
+        return Ok(());
+    }
+    let row = |member: Member| {
+        let standing = if member.invited { "invited" } else { "member" };
+        vec![member.namespace.to_string(), member.account.to_string(), member.role, standing.into()]
+    };
+    show::table(&["namespace", "account", "role", ""], page.items.into_iter().map(row));
+    Ok(())
 }

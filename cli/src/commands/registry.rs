@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use chandlery_package::Namespace;
+use chandlery_package::wire::Garbage;
 use chandlery_registry::log::WitnessAt;
-use chandlery_registry::{Limits, Settings};
+use chandlery_registry::{Limits, Settings, backup};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use tokio::net::TcpListener;
@@ -20,6 +21,16 @@ use crate::show;
 pub enum Registry {
     /// Serve a registry until it is told to stop
     Serve(Serve),
+    /// Remove what nothing needs any more from a running registry (for operators)
+    Collect {
+        /// Leave alone what was pushed less than this many hours ago
+        #[arg(long, value_name = "HOURS", default_value_t = 24.0)]
+        older_than: f64,
+    },
+    /// Write a backup; the registry may go on serving
+    Backup(Backup),
+    /// Fill an empty registry from a backup, on whichever database and store
+    Restore(Backup),
     /// Make an account an operator (for operators)
     Promote {
         /// The account
@@ -36,6 +47,18 @@ pub struct Serve {
     /// Where it listens
     #[arg(long, value_name = "ADDR", default_value = REGISTRY_LISTEN)]
     listen: SocketAddr,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// Back up or restore.
+#[derive(Args)]
+pub struct Backup {
+    /// Where the registry keeps its secrets and, unless told otherwise, everything else
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The backup's folder
+    folder: PathBuf,
     #[command(flatten)]
     terms: Terms,
 }
@@ -104,6 +127,17 @@ impl Registry {
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::Serve(serve) => serve.run().await,
+            Self::Collect { older_than } => collect(context, older_than).await,
+            Self::Backup(Backup { data, folder, terms }) => {
+                let contents = backup::back_up(&terms.settings(&data), &folder).await?;
+                say_backup(context, &contents, &format!("backed up to {}", folder.display()));
+                Ok(())
+            }
+            Self::Restore(Backup { data, folder, terms }) => {
+                let contents = backup::restore(&terms.settings(&data), &folder).await?;
+                say_backup(context, &contents, &format!("restored from {}", folder.display()));
+                Ok(())
+            }
             Self::Promote { name } => promote(context, &name).await,
         }
     }
@@ -114,6 +148,30 @@ impl Serve {
         let (registry, listener, address) = open(&self.data, self.listen, &self.terms).await?;
         announce(&self.data, address);
         Ok(chandlery_registry::serve(registry, listener, stopped()).await?)
+    }
+}
+
+async fn collect(context: &Context, older_than: f64) -> Result {
+    let seconds = (older_than.max(0.0) * 3600.0) as u32;
+    let path = format!("/api/v1/garbage?older_than_seconds={seconds}");
+    let found: Garbage = context.registry(Method::POST, &path, serde_json::json!({})).await?;
+    let Garbage { uploads, blobs, contents } = found;
+    match context.settings.json {
+        true => show::json(found),
+        false => show::done(format!(
+            "{uploads} uploads given up, {blobs} blobs forgotten that no manifest names, {contents} contents deleted"
+        )),
+    }
+    Ok(())
+}
+
+fn say_backup(context: &Context, contents: &backup::Contents, what: &str) {
+    match context.settings.json {
+        true => show::json(contents),
+        false => {
+            show::done(format!("{what}: {} rows, {} blobs", contents.rows, contents.blobs));
+            show::note("it holds the log's private key: keep it as safe as the registry itself");
+        }
     }
 }
 

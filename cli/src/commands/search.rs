@@ -10,22 +10,37 @@ use crate::show;
 /// Find plugins.
 #[derive(Args)]
 pub struct Search {
-    /// Words that all occur in a plugin's name, title or description; none: every plugin
+    /// Words of a plugin's name, title, description or keywords; none: every plugin
     words: Vec<String>,
+    /// Only plugins that can use this kind of GPU, such as h100
+    #[arg(long, value_name = "KIND")]
+    gpu: Option<String>,
+    /// Only plugins that cost no more than this once, such as '10.00 USD'
+    #[arg(long, value_name = "AMOUNT")]
+    price_max: Option<String>,
+    /// Only plugins that the marketplace has certified
+    #[arg(long)]
+    certified: bool,
 }
 
 impl Search {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let words = self.words.join(" ");
-        let query: String = words.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let page: Page<ReleaseRecord> = context.ask(&format!("/api/v1/plugins?q={query}")).await?;
+        let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+        let mut path = format!("/api/v1/plugins?q={}&certified={}", escape(&words), self.certified);
+        for (name, value) in [("gpu", &self.gpu), ("price_max", &self.price_max)] {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={}", escape(value)));
+            }
+        }
+        let page: Page<ReleaseRecord> = context.ask_as_anyone(&path).await?;
         if context.settings.json {
             show::json(page);
             return Ok(());
         }
         if page.items.is_empty() {
-            show::note(format!("no plugin has all of '{words}'"));
+            show::note(format!("no plugin is found by '{words}'"));
             return Ok(());
         }
         let price =

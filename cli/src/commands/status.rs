@@ -47,6 +47,9 @@ fn print(deployment: &Deployment) {
         name.bold(),
         word(health).bold()
     );
+    if let Some(objection) = &deployment.objection {
+        show::warning(format!("{release} is not to be run any more: {objection}"));
+    }
     let rows = deployment.replicas.iter().map(|replica| {
         let addresses: Vec<_> = replica.addresses.values().cloned().collect();
         let pid = replica.pid.map(|pid| pid.to_string()).unwrap_or_default();

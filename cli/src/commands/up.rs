@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chandlery_host::Settings;
 use chandlery_package::Namespace;
+use chandlery_package::log::Quorum;
 use chandlery_registry::accounts::{self, Scope};
 use clap::Args;
 
@@ -38,6 +39,9 @@ pub struct Up {
     terms: Terms,
 }
 
+/// How often the registry's log is read.
+const FOLLOW_EVERY: Duration = Duration::from_secs(60);
+
 impl Up {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
@@ -52,7 +56,9 @@ impl Up {
             data: host_data,
             registry: Some(format!("http://{address}")),
             registry_token: Some(token),
+            quorum: Quorum::default(),
             meter_every: Duration::from_secs(self.meter_seconds.max(1)),
+            follow_every: FOLLOW_EVERY,
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (host_listener, host_address) = bind(self.host_listen).await?;

@@ -2,9 +2,9 @@
 //! the signature, the content, the manifest inside. Nothing that the registry says is used before it is proved.
 
 use chandlery_package::artifact::ImageManifest;
-use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Tiles};
+use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Quorum, ReleaseState, Tiles, Tree};
 use chandlery_package::wire::ReleaseRecord;
-use chandlery_package::{Component, Digest};
+use chandlery_package::{Component, Digest, PublicKey, Release};
 
 use super::{Passed, Progress, RegistryClient, RegistryPin, blocking};
 use crate::Error;
@@ -17,22 +17,21 @@ pub(super) struct Log<'a> {
     tiles: Tiles,
 }
 
-/// Opens the log: first of all, since nothing that is not in it counts.
+/// Opens the log: first of all, since nothing that is not in it counts. The key is the one that was pinned.
 pub(super) async fn open_log<'a>(
     client: &'a RegistryClient,
-    pin: Option<&RegistryPin>,
+    pinned_key: Option<&str>,
+    quorum: &Quorum,
     progress: Progress<'_>,
 ) -> Result<Log<'a>, Error> {
-    let key = log_key(client, pin).await?;
+    let key = log_key(client, pinned_key).await?;
     let checkpoint = Checkpoint::open(&client.checkpoint().await?, &key)?;
     pass(progress, "checkpoint signed", format!("{} entries, by {}", checkpoint.size(), short(&key)));
-    let mut log = Log { client, key, checkpoint, tiles: Tiles::default() };
-    if let Some(pin) = pin {
-        let seen = Checkpoint::open(&pin.checkpoint, &log.key)?;
-        log.prove(|tiles, now| tiles.prove_consistent(&seen, now)).await?;
-        pass(progress, "history kept", format!("the {} entries seen before are unchanged", seen.size()));
+    let witnesses = quorum.check(&checkpoint)?;
+    if !quorum.witnesses.is_empty() {
+        pass(progress, "witnessed", format!("by {}", witnesses.join(", ")));
     }
-    Ok(log)
+    Ok(Log { client, key, checkpoint, tiles: Tiles::default() })
 }
 
 /// Proves a release that the catalog tells of, and fetches its component.
@@ -47,23 +46,24 @@ pub(super) async fn prove(
     log.prove_release(record).await?;
     pass(progress, "release logged", format!("entry {}", record.log_index));
 
-    prove_signature(log.client, record).await?;
+    prove_signature(log.client, &record.release, record.artifact, &record.key).await?;
     pass(progress, "signature", format!("over {} by {key}", record.artifact));
-    let (component, bytes) = fetch_component(log.client, record).await?;
+    let (component, bytes) =
+        fetch_component(log.client, &record.release, record.artifact, record.component).await?;
     pass(progress, "content", format!("{} ({} KiB)", component.digest, bytes.len() >> 10));
     pass(progress, "manifest", format!("it says {}", component.manifest.release()));
     Ok((component, bytes))
 }
 
-fn pass(progress: Progress<'_>, check: &str, found: String) {
+pub(super) fn pass(progress: Progress<'_>, check: &str, found: String) {
     progress(Passed { check: check.into(), found });
 }
 
 /// The pinned key or, at first sight, the one that the registry names.
-async fn log_key(client: &RegistryClient, pin: Option<&RegistryPin>) -> Result<String, Error> {
+async fn log_key(client: &RegistryClient, pinned: Option<&str>) -> Result<String, Error> {
     let found = client.log_info().await?.verifier_key;
-    match pin {
-        Some(pin) if pin.log_key != found => Err(Error::LogKeyChanged { pinned: pin.log_key.clone(), found }),
+    match pinned {
+        Some(pinned) if pinned != found => Err(Error::LogKeyChanged { pinned: pinned.into(), found }),
         _ => Ok(found),
     }
 }
@@ -73,6 +73,53 @@ fn short(log_key: &str) -> &str {
 }
 
 impl Log<'_> {
+    /// Whose log it is.
+    pub(super) fn url(&self) -> &str {
+        self.client.url()
+    }
+
+    /// How many entries it has.
+    pub(super) fn size(&self) -> u64 {
+        self.checkpoint.size()
+    }
+
+    /// Refuses a log that does not continue what was seen of it; gives how many entries that were.
+    pub(super) async fn continues(&mut self, seen: &RegistryPin) -> Result<u64, Error> {
+        let seen = Checkpoint::open(&seen.checkpoint, &self.key)?;
+        self.prove(|tiles, now| tiles.prove_consistent(&seen, now)).await?;
+        Ok(seen.size())
+    }
+
+    /// Whether it is the log with this tree.
+    pub(super) fn is_built_from(&self, tree: &Tree) -> Result<bool, Error> {
+        Ok(tree.is_of(&self.checkpoint)?)
+    }
+
+    /// The entries from this one on to the end of their bundle, not yet proved.
+    pub(super) async fn bundle(&mut self, first: u64) -> Result<Vec<Vec<u8>>, Error> {
+        self.client.entries(first, self.size()).await
+    }
+
+    /// Proves that these bytes are the entry at this index.
+    pub(super) async fn prove_entry(&mut self, index: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.prove(|tiles, checkpoint| tiles.prove_included(checkpoint, index, bytes)).await
+    }
+
+    /// All entries from this one on, each proved to be in its place.
+    pub(super) async fn entries_from(&mut self, first: u64) -> Result<Vec<Vec<u8>>, Error> {
+        if first > self.size() {
+            return Err(LogError::Shrunk { seen: first, now: self.size() }.into());
+        }
+        let mut entries = Vec::new();
+        while first + (entries.len() as u64) < self.size() {
+            for bytes in self.bundle(first + entries.len() as u64).await? {
+                self.prove_entry(first + entries.len() as u64, &bytes).await?;
+                entries.push(bytes);
+            }
+        }
+        Ok(entries)
+    }
+
     /// What to remember of the registry from now on.
     pub(super) fn pin(&self) -> RegistryPin {
         RegistryPin {
@@ -98,8 +145,9 @@ impl Log<'_> {
 
     /// The entry at this index, proved to be there.
     async fn entry(&mut self, index: u64) -> Result<Entry, Error> {
-        let bytes = self.client.entry(index, self.checkpoint.size()).await?;
-        self.prove(|tiles, checkpoint| tiles.prove_included(checkpoint, index, &bytes)).await?;
+        let missing = || LogError::Entry { index, reason: "its bundle is too short".into() };
+        let bytes = self.client.entries(index, self.size()).await?.into_iter().next().ok_or_else(missing)?;
+        self.prove_entry(index, &bytes).await?;
         Ok(Entry::parse(index, &bytes)?)
     }
 
@@ -136,13 +184,29 @@ fn differs(index: u64, record: &ReleaseRecord, entry: &Entry) -> Error {
     Error::LogDiffers { index, release: record.release.clone(), what }
 }
 
-async fn prove_signature(client: &RegistryClient, record: &ReleaseRecord) -> Result<(), Error> {
-    let signatures = client.signatures(&record.release.plugin, record.artifact).await?;
-    let mut refused = Error::Unsigned(record.release.clone());
+/// Checks the signature and the content of a release that the log tells of.
+pub(super) async fn check_release(
+    client: &RegistryClient,
+    release: &Release,
+    state: &ReleaseState,
+    key: &PublicKey,
+) -> Result<(), Error> {
+    prove_signature(client, release, state.artifact, key).await?;
+    fetch_component(client, release, state.artifact, state.component).await.map(drop)
+}
+
+async fn prove_signature(
+    client: &RegistryClient,
+    release: &Release,
+    artifact: Digest,
+    key: &PublicKey,
+) -> Result<(), Error> {
+    let signatures = client.signatures(&release.plugin, artifact).await?;
+    let mut refused = Error::Unsigned(release.clone());
     for signed in signatures {
-        match signed.verify(&record.key, record.artifact) {
+        match signed.verify(key, artifact) {
             Ok(()) => return Ok(()),
-            Err(error) => refused = Error::Signature { release: record.release.clone(), error },
+            Err(error) => refused = Error::Signature { release: release.clone(), error },
         }
     }
     Err(refused)
@@ -150,24 +214,25 @@ async fn prove_signature(client: &RegistryClient, record: &ReleaseRecord) -> Res
 
 async fn fetch_component(
     client: &RegistryClient,
-    record: &ReleaseRecord,
+    release: &Release,
+    artifact: Digest,
+    expected: Digest,
 ) -> Result<(Component, Vec<u8>), Error> {
-    let plugin = &record.release.plugin;
-    let manifest = client.manifest(plugin, record.artifact).await?;
+    let manifest = client.manifest(&release.plugin, artifact).await?;
     let layer = ImageManifest::parse(&manifest)?.component()?.digest;
-    if layer != record.component {
-        return Err(Error::DigestMismatch { expected: record.component, found: layer });
+    if layer != expected {
+        return Err(Error::DigestMismatch { expected, found: layer });
     }
-    let bytes = client.blob(plugin, record.component).await?;
-    let release = record.release.clone();
+    let bytes = client.blob(&release.plugin, expected).await?;
+    let named = release.clone();
     let (component, bytes) = blocking(move || match Component::parse(&bytes) {
         Ok(component) => Ok((component, bytes)),
-        Err(error) => Err(Error::Component { release, error }),
+        Err(error) => Err(Error::Component { release: named, error }),
     })
     .await?;
     match component.manifest.release() {
-        found if found == record.release => Ok((component, bytes)),
-        found => Err(Error::ManifestMismatch { claimed: record.release.clone(), found }),
+        found if found == *release => Ok((component, bytes)),
+        found => Err(Error::ManifestMismatch { claimed: release.clone(), found }),
     }
 }
 

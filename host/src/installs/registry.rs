@@ -52,6 +52,29 @@ impl RegistryClient {
         Ok(page.items)
     }
 
+    /// The releases of a plugin; none: it may not be seen, or is not there.
+    pub(super) async fn releases_if_seen(
+        &self,
+        plugin: &PluginId,
+    ) -> Result<Option<Vec<ReleaseRecord>>, Error> {
+        match self.releases(plugin).await {
+            Ok(records) => Ok(Some(records)),
+            Err(Error::RegistryRefused(problem)) if problem.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every plugin that a search shows.
+    pub(super) async fn plugins(&self) -> Result<Vec<PluginId>, Error> {
+        let (mut plugins, mut after) = (Vec::new(), Some("0".to_owned()));
+        while let Some(start) = after {
+            let page: Page<ReleaseRecord> = self.json(&format!("/api/v1/plugins?after={start}")).await?;
+            plugins.extend(page.items.into_iter().map(|record| record.release.plugin));
+            after = page.next;
+        }
+        Ok(plugins)
+    }
+
     pub(super) async fn release(&self, release: &Release) -> Result<ReleaseRecord, Error> {
         let Release { plugin, version } = release;
         let path = format!("/api/v1/plugins/{}/{}/releases/{version}", plugin.namespace, plugin.name);
@@ -75,8 +98,8 @@ impl RegistryClient {
         self.bytes(&format!("/log/{path}"), ANSWER_BYTES_MAX).await
     }
 
-    /// One entry of the log of this size, from the bundle that holds it.
-    pub(super) async fn entry(&self, index: u64, size: u64) -> Result<Vec<u8>, Error> {
+    /// The entries from this one on to the end of the bundle that holds it, of the log of this size.
+    pub(super) async fn entries(&self, index: u64, size: u64) -> Result<Vec<Vec<u8>>, Error> {
         if index >= size {
             return Err(LogError::NotThere { index, size }.into());
         }
@@ -86,8 +109,9 @@ impl RegistryClient {
         let tile = Tile::new(8, 0, tile.level_index(), width, false);
         let path = tile.path().replacen("tile/8/0/", "/log/tile/entries/", 1);
         let bundle = self.bytes(&path, (usize::from(u16::MAX) + 2) * TILE_WIDTH as usize).await?;
-        nth_entry(&bundle, (index - first) as usize)
-            .ok_or_else(|| LogError::Entry { index, reason: "its bundle is too short".into() }.into())
+        let entries = split_bundle(&bundle).filter(|entries| entries.len() == width as usize);
+        let malformed = || LogError::Entry { index, reason: "its bundle cannot be read".into() };
+        Ok(entries.ok_or_else(malformed)?.split_off((index - first) as usize))
     }
 
     pub(super) async fn manifest(&self, plugin: &PluginId, digest: Digest) -> Result<Vec<u8>, Error> {
@@ -191,17 +215,15 @@ fn say(error: &dyn std::error::Error) -> String {
 }
 
 /// Entries are stored one after another, each after its length as two bytes, most significant first.
-fn nth_entry(mut bundle: &[u8], n: usize) -> Option<Vec<u8>> {
-    for skipped in 0.. {
-        let (length, rest) = bundle.split_at_checked(2)?;
-        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-        let (entry, rest) = rest.split_at_checked(length)?;
-        if skipped == n {
-            return Some(entry.to_vec());
-        }
+fn split_bundle(mut bundle: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut entries = Vec::new();
+    while !bundle.is_empty() {
+        let (length, rest) = bundle.split_first_chunk::<2>()?;
+        let (entry, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        entries.push(entry.to_vec());
         bundle = rest;
     }
-    None
+    Some(entries)
 }
 
 #[cfg(test)]
@@ -210,11 +232,10 @@ mod tests {
 
     #[test]
     fn entries_are_found_in_their_bundle() {
-        let bundle = b"\0\x01a\0\0\0\x02bc";
-        assert_eq!(nth_entry(bundle, 0).unwrap(), b"a");
-        assert_eq!(nth_entry(bundle, 1).unwrap(), b"");
-        assert_eq!(nth_entry(bundle, 2).unwrap(), b"bc");
-        assert_eq!(nth_entry(bundle, 3), None);
-        assert_eq!(nth_entry(b"\0\x05a", 0), None);
+        let entries = split_bundle(b"\0\x01a\0\0\0\x02bc").unwrap();
+        assert_eq!(entries, [b"a".to_vec(), b"".to_vec(), b"bc".to_vec()]);
+        assert_eq!(split_bundle(b""), Some(Vec::new()));
+        assert_eq!(split_bundle(b"\0\x05a"), None);
+        assert_eq!(split_bundle(b"\0"), None);
     }
 }

@@ -106,7 +106,8 @@ impl History {
                 }
                 let namespace = &release.plugin.namespace;
                 let signer = self.key(namespace, key);
-                let signer = signer.ok_or_else(|| format!("{release} is signed by {key}, no key of '{namespace}'"))?;
+                let signer =
+                    signer.ok_or_else(|| format!("{release} is signed by {key}, no key of '{namespace}'"))?;
                 if signer.revoked_from.is_some_and(|from| from <= *at) {
                     return Err(format!("{release} is signed by {key}, which was revoked before"));
                 }
@@ -176,7 +177,8 @@ mod tests {
         history.apply(&Entry::Unyanked { release: release.clone(), at: at(6) }).unwrap();
         assert!(!history.release(&release).unwrap().yanked);
 
-        let revoked = |from| Entry::KeyRevoked { namespace: namespace.clone(), key: key.id(), from, at: at(9) };
+        let revoked =
+            |from| Entry::KeyRevoked { namespace: namespace.clone(), key: key.id(), from, at: at(9) };
         history.apply(&revoked(at(7))).unwrap();
         assert_eq!(history.objection(&release), None, "it was released before");
         history.apply(&revoked(at(3))).unwrap();

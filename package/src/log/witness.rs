@@ -82,14 +82,16 @@ impl FromStr for WitnessId {
     type Err = LogError;
 
     fn from_str(text: &str) -> Result<Self, LogError> {
-        let refuse = || LogError::Key(format!("'{text}' is not a witness: expected NAME+ID+BASE64, of type 4"));
+        let refuse =
+            || LogError::Key(format!("'{text}' is not a witness: expected NAME+ID+BASE64, of type 4"));
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(refuse());
         };
         let bytes = BASE64_STANDARD.decode(key).map_err(|_| refuse())?;
         let Some((&COSIGNATURE, key)) = bytes.split_first() else { return Err(refuse()) };
-        let key = key.try_into().ok().and_then(|key| VerifyingKey::from_bytes(key).ok()).ok_or_else(refuse)?;
+        let key =
+            key.try_into().ok().and_then(|key| VerifyingKey::from_bytes(key).ok()).ok_or_else(refuse)?;
         let witness = Self { name: name.into(), key };
         let good = signed_note::is_key_name_valid(name) && format!("{:08x}", witness.key_id()) == id;
         if good { Ok(witness) } else { Err(refuse()) }
@@ -198,7 +200,11 @@ pub enum Refusal {
 
 impl AddCheckpoint {
     /// Asks with a proof computed from the log's hashes.
-    pub fn prove<R: HashReader>(old_size: u64, checkpoint: &Checkpoint, hashes: &R) -> Result<Self, tlog_tiles::Error> {
+    pub fn prove<R: HashReader>(
+        old_size: u64,
+        checkpoint: &Checkpoint,
+        hashes: &R,
+    ) -> Result<Self, tlog_tiles::Error> {
         let proof = match old_size {
             0 => Vec::new(),
             old => prove_tree(checkpoint.size(), old, hashes)?,

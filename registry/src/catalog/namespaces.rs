@@ -8,10 +8,38 @@ use crate::{Error, Registry, time};
 
 /// Names that would seem to speak for the marketplace, for the ecosystem, or for nobody.
 const RESERVED: [&str; 32] = [
-    "admin", "administrator", "api", "billing", "certified", "chandlery", "component", "dashboard", "default",
-    "docs", "example", "help", "host", "library", "local", "localhost", "log", "marketplace", "nobody", "null",
-    "official", "operator", "payouts", "plugin", "plugins", "registry", "root", "security", "support", "system",
-    "wasi", "www",
+    "admin",
+    "administrator",
+    "api",
+    "billing",
+    "certified",
+    "chandlery",
+    "component",
+    "dashboard",
+    "default",
+    "docs",
+    "example",
+    "help",
+    "host",
+    "library",
+    "local",
+    "localhost",
+    "log",
+    "marketplace",
+    "nobody",
+    "null",
+    "official",
+    "operator",
+    "payouts",
+    "plugin",
+    "plugins",
+    "registry",
+    "root",
+    "security",
+    "support",
+    "system",
+    "wasi",
+    "www",
 ];
 
 /// Takes a namespace for an account.
@@ -85,9 +113,13 @@ mod tests {
 
     #[test]
     fn names_that_look_alike_have_one_skeleton() {
-        for (one, other) in
-            [("acme", "ac-me"), ("google", "g00gle"), ("paypal", "paypa1"), ("modern", "modem"), ("acme", "acmes")]
-        {
+        for (one, other) in [
+            ("acme", "ac-me"),
+            ("google", "g00gle"),
+            ("paypal", "paypa1"),
+            ("modern", "modem"),
+            ("acme", "acmes"),
+        ] {
             assert_eq!(skeleton(one), skeleton(other), "{one} {other}");
         }
         for (one, other) in [("acme", "acne"), ("ocr", "ocean")] {

@@ -35,7 +35,7 @@ pub struct Query {
     /// That can use this kind of GPU.
     pub gpu: Option<String>,
     /// That costs no more than this once, such as `10.00 USD`; free ones always fit.
-    pub price_max: Option<Money>,
+    pub price_max: Option<String>,
     /// That the operator has certified.
     #[serde(default)]
     pub certified: bool,
@@ -76,8 +76,9 @@ impl Search {
         query: &Query,
         sees: impl Fn(&Namespace) -> bool,
     ) -> Result<(Vec<ReleaseRecord>, bool), Error> {
+        let price_max = query.price_max.as_ref().map(|text| text.parse::<Money>()).transpose()?;
         self.refresh(db).await?;
-        Ok(self.0.read().await.find(query, sees))
+        Ok(self.0.read().await.find(query, price_max, sees))
     }
 
     async fn refresh(&self, db: &Db) -> Result<(), Error> {
@@ -150,7 +151,8 @@ impl Index {
     }
 
     fn insert(&mut self, record: ReleaseRecord, row: &Row) {
-        let manifest: Option<Manifest> = row.manifest.as_ref().and_then(|text| serde_json::from_str(text).ok());
+        let manifest: Option<Manifest> =
+            row.manifest.as_ref().and_then(|text| serde_json::from_str(text).ok());
         let number = self.documents.len() as u32;
         let plugin = record.release.plugin.clone();
         let mut words: HashMap<String, f32> = HashMap::new();
@@ -182,7 +184,12 @@ impl Index {
         self.documents.push(Some(Document { record, gpus, private_to, words }));
     }
 
-    fn find(&self, query: &Query, sees: impl Fn(&Namespace) -> bool) -> (Vec<ReleaseRecord>, bool) {
+    fn find(
+        &self,
+        query: &Query,
+        price_max: Option<Money>,
+        sees: impl Fn(&Namespace) -> bool,
+    ) -> (Vec<ReleaseRecord>, bool) {
         let mut scores: Option<HashMap<u32, f32>> = None;
         for word in split(&query.q).into_iter().take(QUERY_WORDS_MAX) {
             let found = self.of_word(&word);
@@ -203,7 +210,7 @@ impl Index {
             let record = &document.record;
             query.kind.is_none_or(|kind| record.kind == kind)
                 && gpu.as_ref().is_none_or(|gpu| document.gpus.contains(gpu))
-                && query.price_max.is_none_or(|max| is_within(record.price, max))
+                && price_max.is_none_or(|max| is_within(record.price, max))
                 && (!query.certified || record.certified)
                 && document.private_to.as_ref().is_none_or(&sees)
         };
@@ -239,7 +246,9 @@ impl Index {
             .map(|(known, _)| (known, if known == word { 1.0 } else { 0.6 }))
             .collect();
         let has_any = |variants: &[(&String, f32)]| {
-            variants.iter().any(|(known, _)| self.words.get(*known).is_some_and(|plugins| !plugins.is_empty()))
+            variants
+                .iter()
+                .any(|(known, _)| self.words.get(*known).is_some_and(|plugins| !plugins.is_empty()))
         };
         let variants = if has_any(&beginning) { beginning } else { self.slips(word) };
         let mut found: HashMap<u32, f32> = HashMap::new();

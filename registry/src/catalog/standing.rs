@@ -13,12 +13,9 @@ const REASON_BYTES_MAX: usize = 2000;
 /// Yanks a release, or lets it be chosen again.
 pub async fn yank(registry: &Registry, release: &Release, yanked: bool) -> Result<(), Error> {
     let mut write = registry.db.write().await?;
-    let (before,): (Option<String>,) = find(
-        &mut write,
-        "select yanked_at from releases where plugin = $1 and version = $2",
-        release,
-    )
-    .await?;
+    let (before,): (Option<String>,) =
+        find(&mut write, "select yanked_at from releases where plugin = $1 and version = $2", release)
+            .await?;
     if before.is_some() == yanked {
         return Ok(());
     }
@@ -43,12 +40,9 @@ pub async fn yank(registry: &Registry, release: &Release, yanked: bool) -> Resul
 pub async fn withdraw(registry: &Registry, release: &Release, reason: &str) -> Result<(), Error> {
     must_be_short("a reason", reason)?;
     let mut write = registry.db.write().await?;
-    let (before,): (Option<String>,) = find(
-        &mut write,
-        "select withdrawn_at from releases where plugin = $1 and version = $2",
-        release,
-    )
-    .await?;
+    let (before,): (Option<String>,) =
+        find(&mut write, "select withdrawn_at from releases where plugin = $1 and version = $2", release)
+            .await?;
     if before.is_some() {
         return Ok(());
     }
@@ -81,13 +75,15 @@ pub async fn deprecate(
     let (_,): (String,) =
         find(&mut write, "select version from releases where plugin = $1 and version = $2", release).await?;
     let successor = advice.and_then(|advice| advice.successor.as_ref());
-    sqlx::query("update releases set deprecated_note = $1, successor = $2 where plugin = $3 and version = $4")
-        .bind(advice.map(|advice| advice.note.clone()))
-        .bind(successor.map(PluginId::to_string))
-        .bind(release.plugin.to_string())
-        .bind(release.version.to_string())
-        .execute(&mut *write)
-        .await?;
+    sqlx::query(
+        "update releases set deprecated_note = $1, successor = $2 where plugin = $3 and version = $4",
+    )
+    .bind(advice.map(|advice| advice.note.clone()))
+    .bind(successor.map(PluginId::to_string))
+    .bind(release.plugin.to_string())
+    .bind(release.version.to_string())
+    .execute(&mut *write)
+    .await?;
     super::changed(&mut write, &release.plugin).await?;
     write.commit().await?;
     Ok(())

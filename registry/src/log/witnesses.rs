@@ -77,7 +77,12 @@ impl Witnesses {
                 }
             }
         }
-        *last = Some(Cosigned { size: checkpoint.size(), note: note.clone(), complete, asked_at: Instant::now() });
+        *last = Some(Cosigned {
+            size: checkpoint.size(),
+            note: note.clone(),
+            complete,
+            asked_at: Instant::now(),
+        });
         Ok(note)
     }
 
@@ -87,7 +92,8 @@ impl Witnesses {
         for _ in 0..3 {
             let request = {
                 let mut snapshot = db.snapshot().await?;
-                super::read_hashes(&mut snapshot, |known| AddCheckpoint::prove(old_size, checkpoint, known)).await?
+                super::read_hashes(&mut snapshot, |known| AddCheckpoint::prove(old_size, checkpoint, known))
+                    .await?
             };
             let url = format!("{}/add-checkpoint", witness.url);
             let sent = self.http.post(url).timeout(PATIENCE).body(request.to_text()).send().await;
@@ -104,7 +110,8 @@ impl Witnesses {
                 }
                 StatusCode::CONFLICT => {
                     let seen = text.trim().parse().ok().filter(|seen| *seen <= checkpoint.size());
-                    old_size = seen.ok_or_else(|| Error::Witness(format!("it has seen '{}' entries", text.trim())))?;
+                    old_size =
+                        seen.ok_or_else(|| Error::Witness(format!("it has seen '{}' entries", text.trim())))?;
                 }
                 other => return Err(Error::Witness(format!("{other}: {}", text.trim()))),
             }

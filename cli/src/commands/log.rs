@@ -1,0 +1,75 @@
+//! `chandlery log`: audit a registry.
+
+use std::path::PathBuf;
+
+use chandlery_host::installs::{Audit, RegistryClient, RegistryPin, audit};
+use chandlery_package::Digest;
+use clap::Subcommand;
+
+use super::host::Trust;
+use crate::api::Context;
+use crate::failure::{Failure, Result};
+use crate::home::write_private;
+use crate::show;
+
+/// The registry's transparency log.
+#[derive(Subcommand)]
+pub enum Log {
+    /// Read a registry's log from its first entry, and check everything that it tells of
+    Audit {
+        #[command(flatten)]
+        trust: Trust,
+    },
+}
+
+impl Log {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        let Self::Audit { trust } = self;
+        let url = &context.settings.registry;
+        let token = context.account().ok().map(|(_, token)| token);
+        let client = RegistryClient::new(url, token)?;
+        let path = context.home.path(&format!("audits/{}.json", Digest::of(url).hex()));
+        let seen = read_pin(&path)?;
+        let json = context.settings.json;
+        let progress = move |passed: chandlery_host::installs::Passed| {
+            if !json {
+                show::check(&passed.check, &passed.found);
+            }
+        };
+        let found = audit(&client, seen.as_ref(), &trust.quorum(), &progress).await?;
+        if found.faults.is_empty() {
+            // What a log that is not believed says of its size is not worth remembering.
+            write_private(&path, &serde_json::json!(found.pin).to_string())?;
+        }
+        report(json, &found, url)
+    }
+}
+
+fn read_pin(path: &PathBuf) -> Result<Option<RegistryPin>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| Failure::of(format!("{}: {error}", path.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn report(json: bool, found: &Audit, url: &str) -> Result {
+    let Audit { entries, releases, faults, .. } = found;
+    match json {
+        true => show::json(found),
+        false => faults.iter().for_each(|fault| show::warning(fault)),
+    }
+    if faults.is_empty() {
+        if !json {
+            show::done(format!("{url} is as its log says: {entries} entries, {releases} releases"));
+        }
+        return Ok(());
+    }
+    let detail = format!("{} faults, of which the first is: {}", faults.len(), faults[0]);
+    Err(Failure::new("audit-failed", "The registry is not as it says", detail).remedy(
+        "do not install from it; tell its operator and others who use it, with the output of `--json`",
+    ))
+}

@@ -1,0 +1,151 @@
+//! An audit: the whole log of a registry from its first entry, its tree built again, every release fetched and checked,
+//! and the catalog compared with what the log says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chandlery_package::log::{Entry, History, Quorum, Tree};
+use chandlery_package::wire::ReleaseRecord;
+use chandlery_package::{PluginId, Release};
+use serde::{Deserialize, Serialize};
+
+use super::chain::{self, Log};
+use super::{Progress, RegistryClient, RegistryPin};
+use crate::Error;
+
+/// What an audit found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Audit {
+    /// How many entries the log has.
+    pub entries: u64,
+    /// How many releases were checked.
+    pub releases: u64,
+    /// Everything that is wrong, in words; empty: the registry is as it says.
+    pub faults: Vec<String>,
+    /// What to remember of the log for the next audit.
+    pub pin: RegistryPin,
+}
+
+/// Audits a registry. `seen` is what was remembered of its log.
+pub async fn audit(
+    client: &RegistryClient,
+    seen: Option<&RegistryPin>,
+    quorum: &Quorum,
+    progress: Progress<'_>,
+) -> Result<Audit, Error> {
+    let mut faults = Vec::new();
+    let mut log = chain::open_log(client, seen.map(|pin| pin.log_key.as_str()), quorum, progress).await?;
+    if let Some(seen) = seen {
+        match log.continues(seen).await {
+            Ok(size) => {
+                chain::pass(
+                    progress,
+                    "history kept",
+                    format!("the {size} entries seen before are unchanged"),
+                );
+            }
+            Err(Error::Log(error)) => faults.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    let history = read_log(&mut log, &mut faults).await?;
+    chain::pass(progress, "log read", format!("{} of {} entries", history.size, log.size()));
+    let mut releases = 0;
+    for (release, state) in history.releases() {
+        releases += 1;
+        let key = history.key(&release.plugin.namespace, &state.key);
+        let Some(key) = key else { continue };
+        if let Err(error) = chain::check_release(client, release, state, &key.key).await {
+            if matches!(error, Error::RegistryAway { .. }) {
+                return Err(error);
+            }
+            faults.push(format!("{release}: {error}"));
+        }
+    }
+    chain::pass(progress, "releases checked", format!("signature and content of {releases}"));
+    compare_catalog(client, &history, &mut faults).await?;
+    chain::pass(progress, "catalog compared", "with what the log says".into());
+    Ok(Audit { entries: log.size(), releases, faults, pin: log.pin() })
+}
+
+/// Reads every entry and builds the tree from them; one that does not belong there is named.
+async fn read_log(log: &mut Log<'_>, faults: &mut Vec<String>) -> Result<History, Error> {
+    let (mut tree, mut history) = (Tree::default(), History::default());
+    let mut entries = Vec::new();
+    while history.size + (entries.len() as u64) < log.size() {
+        match log.bundle(entries.len() as u64).await {
+            Ok(bundle) => entries.extend(bundle),
+            Err(error @ Error::RegistryAway { .. }) => return Err(error),
+            Err(error) => {
+                faults.push(format!("the log's entries from {} on cannot be read: {error}", entries.len()));
+                break;
+            }
+        }
+    }
+    for bytes in &entries {
+        tree.push(bytes)?;
+        match Entry::parse(history.size, bytes) {
+            Ok(entry) => faults.extend(history.apply(&entry).err().map(|fault| fault.to_string())),
+            Err(error) => {
+                faults.push(error.to_string());
+                history.size += 1;
+            }
+        }
+    }
+    if log.is_built_from(&tree)? {
+        return Ok(history);
+    }
+    let before = faults.len();
+    for (index, bytes) in entries.iter().enumerate() {
+        match log.prove_entry(index as u64, bytes).await {
+            Ok(()) => {}
+            Err(error @ Error::RegistryAway { .. }) => return Err(error),
+            Err(error) => faults.push(format!("entry {index}: {error}")),
+        }
+    }
+    if faults.len() == before {
+        faults.push("the log's entries do not make the tree that its checkpoint signs".into());
+    }
+    Ok(history)
+}
+
+/// Every release that the catalog shows must be logged as it is shown, and every logged one of a plugin that is shown
+/// must be there.
+async fn compare_catalog(
+    client: &RegistryClient,
+    history: &History,
+    faults: &mut Vec<String>,
+) -> Result<(), Error> {
+    let mut plugins: BTreeSet<PluginId> = client.plugins().await?.into_iter().collect();
+    plugins.extend(history.releases().map(|(release, _)| release.plugin.clone()));
+    for plugin in plugins {
+        // A plugin that may not be seen is private; what the log says of it was checked as far as possible.
+        let Some(records) = client.releases_if_seen(&plugin).await? else { continue };
+        let shown: BTreeMap<Release, ReleaseRecord> =
+            records.into_iter().map(|record| (record.release.clone(), record)).collect();
+        let logged = history.releases().filter(|(release, _)| release.plugin == plugin);
+        for (release, _) in logged.filter(|(release, _)| !shown.contains_key(release)) {
+            faults.push(format!("{release} is in the log, and not in the catalog"));
+        }
+        for (release, record) in &shown {
+            faults.extend(differs(history, release, record).map(|what| format!("{release}: {what}")));
+        }
+    }
+    Ok(())
+}
+
+fn differs(history: &History, release: &Release, record: &ReleaseRecord) -> Option<String> {
+    let Some(state) = history.release(release) else {
+        return Some("it is in the catalog, and not in the log".into());
+    };
+    if (record.component, record.artifact, record.log_index) != (state.component, state.artifact, state.index)
+    {
+        return Some("the catalog shows other content than the log".into());
+    }
+    if record.key.id() != state.key {
+        return Some("the catalog names another key than the log".into());
+    }
+    if record.yanked != state.yanked || record.withdrawn != state.withdrawn {
+        return Some("the catalog and the log differ in whether it was yanked or withdrawn".into());
+    }
+    None
+}

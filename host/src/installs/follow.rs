@@ -1,0 +1,111 @@
+//! Following a registry's log: every entry, each proved to be in it, is kept beside the lock. From them the host knows by
+//! itself what was withdrawn and which keys were revoked; the catalog cannot keep it silent.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chandlery_package::log::{Entry, History};
+use chandlery_package::{Digest, Release};
+
+use super::chain::Log;
+use crate::Error;
+
+/// What is known of the logs of all registries, by their addresses.
+#[derive(Clone)]
+pub(super) struct Followed {
+    folder: PathBuf,
+    histories: Arc<RwLock<HashMap<String, History>>>,
+}
+
+impl Followed {
+    pub(super) fn open(folder: PathBuf) -> Result<Self, Error> {
+        std::fs::create_dir_all(&folder).map_err(Error::system(folder.display().to_string()))?;
+        Ok(Self { folder, histories: Arc::default() })
+    }
+
+    fn path(&self, url: &str) -> PathBuf {
+        self.folder.join(format!("{}.jsonl", Digest::of(url).hex()))
+    }
+
+    /// Takes in what the log says beyond what is known.
+    pub(super) async fn catch_up(&self, log: &mut Log<'_>) -> Result<(), Error> {
+        let url = log.url().to_owned();
+        let path = self.path(&url);
+        let mut history = self.history(&url)?;
+        let entries = log.entries_from(history.size).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for bytes in &entries {
+            let index = history.size;
+            // What an honest log would not say is for its auditors; it changes nothing here.
+            match Entry::parse(index, bytes) {
+                Ok(entry) => {
+                    if let Err(fault) = history.apply(&entry) {
+                        tracing::warn!(registry = url, %fault, "the log is faulty");
+                    }
+                }
+                Err(error) => {
+                    history.size += 1;
+                    tracing::warn!(registry = url, %error, "the log says something that this host does not know");
+                }
+            }
+        }
+        append(&path, &entries).map_err(Error::system(path.display().to_string()))?;
+        self.histories.write().unwrap_or_else(PoisonError::into_inner).insert(url, history);
+        Ok(())
+    }
+
+    /// What is known of a registry's log.
+    fn history(&self, url: &str) -> Result<History, Error> {
+        if let Some(known) = self.histories.read().unwrap_or_else(PoisonError::into_inner).get(url) {
+            return Ok(known.clone());
+        }
+        let path = self.path(url);
+        let mut history = History::default();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Error::system(path.display().to_string())(error)),
+        };
+        // A line without an end was being written when the host died: it is fetched again.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        if whole.len() + 1 < text.len() {
+            super::write_whole(&path, format!("{whole}\n").as_bytes())?;
+        }
+        for line in whole.lines() {
+            match Entry::parse(history.size, line.as_bytes()) {
+                Ok(entry) => drop(history.apply(&entry)),
+                Err(_) => history.size += 1,
+            }
+        }
+        let mut histories = self.histories.write().unwrap_or_else(PoisonError::into_inner);
+        histories.insert(url.to_owned(), history.clone());
+        Ok(history)
+    }
+
+    /// Why a release of a registry is not to be run; none: nothing is known against it.
+    pub(super) fn objection(&self, url: &str, release: &Release) -> Result<Option<String>, Error> {
+        Ok(self.history(url)?.objection(release))
+    }
+
+    /// Whether a release is not to be chosen for new installs.
+    pub(super) fn is_yanked(&self, url: &str, release: &Release) -> Result<bool, Error> {
+        Ok(self.history(url)?.release(release).is_some_and(|state| state.yanked))
+    }
+}
+
+fn append(path: &Path, entries: &[Vec<u8>]) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    let mut lines = Vec::new();
+    for entry in entries {
+        // Entries are JSON texts, which have no line breaks of their own; what has is not one, and only counts.
+        let broken = entry.contains(&b'\n');
+        lines.extend_from_slice(if broken { b"null" } else { entry });
+        lines.push(b'\n');
+    }
+    file.write_all(&lines)?;
+    file.sync_all()
+}

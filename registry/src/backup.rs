@@ -1,0 +1,213 @@
+//! Backups: every table as lines of JSON, every blob by its digest, and the log's key, in one folder. A backup can be
+//! restored into either kind of database and store, so it is also how a registry moves from one to the other.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::Path;
+
+use chandlery_package::log::Checkpoint;
+use futures::TryStreamExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sqlx::any::{AnyRow, AnyTypeInfoKind};
+use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
+
+use crate::content::ContentDigest;
+use crate::{Error, Registry, Settings, Storage, create_private_dir, write_secret};
+
+/// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
+const TABLES: [&str; 23] = [
+    "facts",
+    "accounts",
+    "tokens",
+    "namespaces",
+    "namespace_members",
+    "invitations",
+    "namespace_keys",
+    "repository_blobs",
+    "manifests",
+    "tags",
+    "plugins",
+    "releases",
+    "counters",
+    "log_entries",
+    "log_hashes",
+    "usage_events",
+    "orders",
+    "ledger_transactions",
+    "ledger_postings",
+    "ledger_balances",
+    "share_policies",
+    "lots",
+    "payouts",
+];
+
+/// What a backup says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Contents {
+    /// The log's checkpoint at the moment of the backup.
+    pub checkpoint: String,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Blobs.
+    pub blobs: u64,
+}
+
+/// Writes a backup of a registry, which may go on serving meanwhile. Blobs that the folder has already are not copied
+/// again.
+pub async fn back_up(settings: &Settings, folder: &Path) -> Result<Contents, Error> {
+    let registry = Registry::open(settings).await?;
+    create_private_dir(&folder.join("tables"))?;
+    // Content that nothing names any more may be collected while it is copied; what the tables name is there.
+    let mut snapshot = registry.db.snapshot().await?;
+    let checkpoint = registry.log.checkpoint_of(&mut snapshot).await?;
+    let mut rows = 0;
+    for table in TABLES {
+        rows += write_table(&mut snapshot, table, &folder.join(format!("tables/{table}.jsonl"))).await?;
+    }
+    let digests: Vec<(String,)> =
+        sqlx::query_as("select distinct digest from repository_blobs").fetch_all(&mut *snapshot).await?;
+    let copies = Storage::folder(&folder.join("blobs"))?;
+    for (digest,) in &digests {
+        copy(&registry.storage, &copies, &digest.parse()?).await?;
+    }
+    let key = settings.data.join("log.key");
+    write_secret(&folder.join("log.key"), &read(&key)?)?;
+    let contents = Contents { checkpoint, rows, blobs: digests.len() as u64 };
+    // Written last: a folder without it is no whole backup.
+    write_secret(&folder.join("backup.json"), &serde_json::json!(contents).to_string())?;
+    Ok(contents)
+}
+
+async fn copy(from: &Storage, to: &Storage, digest: &ContentDigest) -> Result<(), Error> {
+    if to.holds(digest).await? {
+        return Ok(());
+    }
+    let bytes = from.get(digest).await?;
+    match ContentDigest::of(digest.algorithm(), &bytes) {
+        found if found == *digest => to.put(digest, bytes).await,
+        found => Err(Error::ContentMismatch { expected: digest.clone(), found }),
+    }
+}
+
+async fn write_table(db: &mut sqlx::AnyConnection, table: &str, path: &Path) -> Result<u64, Error> {
+    let failed = |error| Error::File { path: path.display().to_string(), error };
+    let mut file = BufWriter::new(fs::File::create(path).map_err(failed)?);
+    let mut rows = 0;
+    let mut found = sqlx::query(AssertSqlSafe(format!("select * from {table}"))).fetch(db);
+    while let Some(row) = found.try_next().await? {
+        writeln!(file, "{}", to_json(&row)?).map_err(failed)?;
+        rows += 1;
+    }
+    file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
+    Ok(rows)
+}
+
+/// All columns are texts or whole numbers.
+fn to_json(row: &AnyRow) -> Result<Value, Error> {
+    let mut object = Map::new();
+    for column in row.columns() {
+        let name = column.name();
+        let value = row.try_get_raw(name)?;
+        let value = match value.type_info().kind() {
+            _ if value.is_null() => Value::Null,
+            AnyTypeInfoKind::BigInt | AnyTypeInfoKind::Integer | AnyTypeInfoKind::SmallInt => {
+                row.try_get::<i64, _>(name)?.into()
+            }
+            AnyTypeInfoKind::Text => row.try_get::<String, _>(name)?.into(),
+            _ => return Err(Error::Damaged(format!("column {name} is a {}", column.type_info().name()))),
+        };
+        object.insert(name.into(), value);
+    }
+    Ok(Value::Object(object))
+}
+
+/// Fills an empty registry from a backup. Nothing is kept of a restore that fails.
+pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Error> {
+    let contents: Contents = serde_json::from_str(&read(&folder.join("backup.json"))?)
+        .map_err(|error| Error::Invalid(format!("{} is no whole backup: {error}", folder.display())))?;
+    create_private_dir(&settings.data)?;
+    let key = settings.data.join("log.key");
+    if key.exists() {
+        return Err(Error::Conflict(format!(
+            "{} is in use: restore into an empty folder",
+            settings.data.display()
+        )));
+    }
+    let db = settings.open_database().await?;
+    let storage = settings.open_storage()?;
+    let copies = Storage::folder(&folder.join("blobs"))?;
+    let mut blobs = copies.blobs();
+    while let Some((digest, _)) = blobs.try_next().await? {
+        copy(&copies, &storage, &digest).await?;
+    }
+    let mut write = db.write().await?;
+    let (accounts,): (i64,) = sqlx::query_as("select count(*) from accounts").fetch_one(&mut *write).await?;
+    if accounts > 0 {
+        return Err(Error::Conflict("the database is in use: restore into an empty one".into()));
+    }
+    for table in ["share_policies", "counters"] {
+        sqlx::query(AssertSqlSafe(format!("delete from {table}"))).execute(&mut *write).await?;
+    }
+    for table in TABLES {
+        read_table(&mut write, table, &folder.join(format!("tables/{table}.jsonl"))).await?;
+    }
+    // The key comes last but for the commit: a key without a database is noticed at the next try.
+    write_secret(&key, &read(&folder.join("log.key"))?)?;
+    if let Err(error) = write.commit().await {
+        let _ = fs::remove_file(&key);
+        return Err(error.into());
+    }
+    let registry = Registry::open(settings).await?;
+    let mut snapshot = registry.db.snapshot().await?;
+    let restored = registry.log.checkpoint_of(&mut snapshot).await?;
+    let verifier = registry.log.verifier_key();
+    let (was, is) =
+        (Checkpoint::open(&contents.checkpoint, verifier)?, Checkpoint::open(&restored, verifier)?);
+    match was.body() == is.body() {
+        true => Ok(contents),
+        false => Err(Error::Damaged("the restored log is not the one that was backed up".into())),
+    }
+}
+
+async fn read_table(write: &mut sqlx::AnyConnection, table: &str, path: &Path) -> Result<(), Error> {
+    let failed = |error| Error::File { path: path.display().to_string(), error };
+    let malformed = |what: String| Error::Invalid(format!("{}: {what}", path.display()));
+    for line in BufReader::new(fs::File::open(path).map_err(failed)?).lines() {
+        let line = line.map_err(failed)?;
+        let row: Map<String, Value> =
+            serde_json::from_str(&line).map_err(|error| malformed(error.to_string()))?;
+        let known =
+            |name: &&String| name.bytes().all(|b| b.is_ascii_lowercase() || b"_0123456789".contains(&b));
+        if let Some(name) = row.keys().find(|name| !known(name)) {
+            return Err(malformed(format!("'{name}' is no column")));
+        }
+        let columns: Vec<_> = row.keys().cloned().collect();
+        // Which numbers stand for nothing is said in the text, since a bare null has no type of its own.
+        let mut places = Vec::new();
+        let mut values = Vec::new();
+        for value in row.values() {
+            if value.is_null() {
+                places.push("null".to_owned());
+            } else {
+                values.push(value);
+                places.push(format!("${}", values.len()));
+            }
+        }
+        let sql = format!("insert into {table} ({}) values ({})", columns.join(", "), places.join(", "));
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for value in values {
+            query = match (value.as_i64(), value.as_str()) {
+                (Some(number), _) => query.bind(number),
+                (_, Some(text)) => query.bind(text.to_owned()),
+                _ => return Err(malformed(format!("{value} is neither a text nor a whole number"))),
+            };
+        }
+        query.execute(&mut *write).await?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|error| Error::File { path: path.display().to_string(), error })
+}
