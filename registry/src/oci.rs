@@ -15,11 +15,15 @@ mod tags;
 mod token;
 mod uploads;
 
+use std::time::Duration;
+
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use axum::routing::{any, get};
+use futures::StreamExt as _;
 use uuid::Uuid;
 
 use crate::accounts::Visitor;
@@ -33,6 +37,9 @@ pub use error::{Asked, OciError};
 pub use manifests::{read_manifest, read_tag};
 pub use repository::Repository;
 
+/// How much of a refused body is taken in, and for how long.
+const DRAINED_BYTES_MAX: usize = 16 << 20;
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// The routes of this room. Below `/v2/` the path's own grammar decides, since a repository's name has slashes in it.
@@ -176,6 +183,22 @@ impl At {
 fn percent_decoded(path: &str) -> Result<String, Error> {
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
     decoded.map(Into::into).map_err(|_| Error::Invalid("the path is not UTF-8".into()))
+}
+
+/// Takes in some of a body that is refused: a client that is still sending would not see the answer.
+async fn drain(body: Body) {
+    let mut pieces = body.into_data_stream();
+    let mut bytes = 0;
+    let drained = async {
+        while let Some(Ok(piece)) = pieces.next().await {
+            bytes += piece.len();
+            if bytes > DRAINED_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Whoever sends more, or too slowly, is cut off.
+    let _ = tokio::time::timeout(DRAIN_PATIENCE, drained).await;
 }
 
 fn header(text: impl ToString) -> Result<HeaderValue, Error> {

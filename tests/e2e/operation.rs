@@ -180,7 +180,7 @@ fn what_is_too_much_is_refused_before_it_is_read() {
         "/api/v1/namespaces",
         Some(&token),
         &[("content-type", "application/json")],
-        vec![b' '; 2 << 20],
+        vec![b' '; (1 << 20) + 1],
     );
     assert_eq!(answer.status, 413, "{}", answer.text());
 

@@ -131,6 +131,7 @@ async fn read(request: Request) -> Result<Bytes, Error> {
     let too_large = || Error::TooLarge { what: "a manifest".into(), bytes_max: MANIFEST_BYTES_MAX as u64 };
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|bytes| bytes > MANIFEST_BYTES_MAX) {
+        super::drain(request.into_body()).await;
         return Err(too_large());
     }
     axum::body::to_bytes(request.into_body(), MANIFEST_BYTES_MAX).await.map_err(|_| too_large())

@@ -187,7 +187,7 @@ async fn add_chunk(registry: &Registry, mut upload: Upload, request: Request) ->
     let left = registry.limits.blob_bytes_max.saturating_sub(upload.bytes);
     let chunk = Uuid::new_v4();
     let bytes =
-        registry.storage.put_chunk(upload.id, chunk, pieces(registry, request, left)?.boxed()).await?;
+        registry.storage.put_chunk(upload.id, chunk, pieces(registry, request, left).await?.boxed()).await?;
     let position = upload.chunks.len() as i64;
     let mut write = registry.db.write_beside_others().await?;
     let counted = sqlx::query(
@@ -232,12 +232,13 @@ fn too_large(registry: &Registry) -> Error {
 }
 
 /// The request's body as it arrives, no longer than what is left, without pauses longer than [`PATIENCE`].
-fn pieces(
+async fn pieces(
     registry: &Registry,
     request: Request,
     bytes_left: u64,
 ) -> Result<impl Stream<Item = Result<Bytes, Error>> + use<>, Error> {
     if length(request.headers()).is_some_and(|bytes| bytes > bytes_left) {
+        super::drain(request.into_body()).await;
         return Err(too_large(registry));
     }
     let registry = registry.clone();
@@ -264,7 +265,7 @@ fn patient(body: Body) -> impl Stream<Item = Result<Bytes, Error>> {
 
 async fn read_at_once(registry: &Registry, request: Request) -> Result<Bytes, Error> {
     let expected = length(request.headers()).unwrap_or_default().min(AT_ONCE_BYTES_MAX);
-    let mut pieces = pieces(registry, request, registry.limits.blob_bytes_max)?.boxed();
+    let mut pieces = pieces(registry, request, registry.limits.blob_bytes_max).await?.boxed();
     let Some(first) = pieces.try_next().await? else { return Ok(Bytes::new()) };
     if first.len() as u64 == expected {
         return Ok(first);
