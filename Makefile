@@ -5,9 +5,9 @@ BIN := target/debug/chandlery
 PLUGINS := ocr-server
 FIXTURES := hostile
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
-SHARED := catalog crashes distribution journey log money oci operation permissions tampering
+SHARED := catalog crashes distribution journey kills log money oci operation permissions tampering
 
-.PHONY: help demo test soak lint plugins fixtures bench build system
+.PHONY: help demo test soak lint plugins fixtures bench bench-registry build system
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,8 +21,9 @@ test: system lint fixtures ## Everything that CI checks, the end-to-end tests on
 	$(CARGO) test
 	tests/stores.sh $(CARGO) test --package chandlery-tests -- $(SHARED)
 
-soak: system fixtures ## The tests that kill processes, for longer
-	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --package chandlery-tests -- crashes
+soak: system fixtures ## The tests that kill processes, for longer, on both kinds of stores
+	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --package chandlery-tests -- crashes kills --nocapture
+	CHANDLERY_TEST_ROUNDS=200 tests/stores.sh $(CARGO) test --package chandlery-tests -- kills --nocapture
 
 lint: ## Formatting and clippy, both strict
 	$(CARGO) fmt --all --check
@@ -30,6 +31,11 @@ lint: ## Formatting and clippy, both strict
 
 bench: fixtures ## A warm plan beside bare wasmtime, in one run
 	$(CARGO) bench --package chandlery-host --bench plan
+
+bench-registry: system ## The registry beside docker-registry and nginx, in one run
+	@tests/system.sh bench
+	$(CARGO) build --release
+	tests/stores.sh $(CARGO) bench --package chandlery-tests --bench registry
 
 build: ## The one binary, for development
 	$(CARGO) build

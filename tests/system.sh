@@ -1,7 +1,8 @@
 #!/bin/bash
 # Makes sure that this machine has what the build and the tests need beside Rust. Installs it where that is possible
 # (Debian or Ubuntu, as root), and otherwise says exactly what to do. With the argument "wasm", looks only for a way to
-# compile plugins; with "demo", leaves out what only tests need.
+# compile plugins; with "demo", leaves out what only tests need; with "bench", adds the
+# registry's peers.
 set -euo pipefail
 
 missing=()
@@ -35,6 +36,13 @@ need_stores() {
     need skopeo skopeo
 }
 
+# The registry's peers and what measures them.
+need_bench() {
+    need docker-registry docker-registry
+    need nginx nginx-light
+    need wrk wrk
+}
+
 # Tools from PyPI, in a folder of their own.
 install_tools() {
     local tools=target/tools
@@ -51,6 +59,7 @@ if [ "${1:-}" != wasm ]; then
     need hledger hledger
     need_python
     [ "${1:-}" = demo ] || need_stores
+    [ "${1:-}" != bench ] || need_bench
 fi
 
 install_packages() {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::world::{World, as_version, plugin, until};
 
 /// More rounds for a soak: `CHANDLERY_TEST_ROUNDS=200`.
-fn rounds(short: u64) -> u64 {
+pub fn rounds(short: u64) -> u64 {
     std::env::var("CHANDLERY_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(short)
 }
 

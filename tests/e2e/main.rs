@@ -10,6 +10,7 @@ mod crashes;
 mod distribution;
 mod hostile;
 mod journey;
+mod kills;
 mod log;
 mod money;
 mod oci;
