@@ -254,7 +254,7 @@ impl Error {
                 S::CONFLICT,
                 "withdrawn",
                 "Withdrawn",
-                Some("install another version, and remove what runs of this one".into()),
+                Some("install another version, and remove what runs of this one"),
             ),
             Self::Log(LogError::TooFewWitnesses { .. }) => {
                 (S::CONFLICT, "too-few-witnesses", "Not witnessed", DISTRUST)

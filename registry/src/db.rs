@@ -26,9 +26,13 @@ pub struct Db {
 
 #[derive(Clone)]
 enum Kind {
-    /// One writer at a time, and only this process: those who want to write queue here, in order, since SQLite's own
-    /// waiting is by polling.
-    Sqlite(Arc<Mutex<()>>),
+    /// One writer at a time, and only this process.
+    Sqlite {
+        /// Those who want to write queue here, in order, since SQLite's own waiting is by polling.
+        queue: Arc<Mutex<()>>,
+        /// A connection whose commits do not wait for the disk.
+        fleeting: AnyPool,
+    },
     /// Any number of registries on one database.
     Postgres,
 }
@@ -43,19 +47,24 @@ impl Db {
     /// Opens the database at this address (`sqlite://…` or `postgres://…`) and brings its tables up to date.
     pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
         install_default_drivers();
-        let options = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(PATIENCE);
+        let options = || AnyPoolOptions::new().acquire_timeout(PATIENCE);
         let (pool, kind) = if url.starts_with("sqlite:") {
-            let options = options.after_connect(|connection, _| {
-                Box::pin(async move {
-                    // Readers do not wait for the writer, and what was committed survives a loss of power.
-                    connection.execute("pragma journal_mode = wal").await?;
-                    connection.execute("pragma synchronous = full").await?;
-                    Ok(())
-                })
-            });
-            (options.connect(url).await?, Kind::Sqlite(Arc::default()))
+            // Readers do not wait for the writer, and what was committed survives a loss of power.
+            let open = |connections, synchronous: &'static str| {
+                let options = options().max_connections(connections).after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        connection.execute("pragma journal_mode = wal").await?;
+                        connection.execute(synchronous).await?;
+                        Ok(())
+                    })
+                });
+                options.connect(url)
+            };
+            let pool = open(CONNECTIONS_MAX, "pragma synchronous = full").await?;
+            let fleeting = open(1, "pragma synchronous = normal").await?;
+            (pool, Kind::Sqlite { queue: Arc::default(), fleeting })
         } else {
-            (options.connect(url).await?, Kind::Postgres)
+            (options().max_connections(CONNECTIONS_MAX).connect(url).await?, Kind::Postgres)
         };
         sqlx::migrate!("../migrations/registry").run(&pool).await?;
         Ok(Self { pool, kind })
@@ -68,13 +77,13 @@ impl Db {
 
     /// Whether nobody but this process can change the database, so that what it remembers of it stays true.
     pub fn is_ours_alone(&self) -> bool {
-        matches!(self.kind, Kind::Sqlite(_))
+        matches!(self.kind, Kind::Sqlite { .. })
     }
 
     /// Begins a transaction that sees the database as it is at one moment.
     pub async fn snapshot(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
         match self.kind {
-            Kind::Sqlite(_) => self.pool.begin().await,
+            Kind::Sqlite { .. } => self.pool.begin().await,
             Kind::Postgres => self.pool.begin_with("begin isolation level repeatable read read only").await,
         }
     }
@@ -82,23 +91,32 @@ impl Db {
     /// Begins a transaction that excludes every other one that writes, so that what it reads stays true until it
     /// commits.
     pub async fn write(&self) -> Result<Write, sqlx::Error> {
-        self.begin("select pg_advisory_xact_lock($1)").await
+        self.begin("select pg_advisory_xact_lock($1)", true).await
     }
 
     /// Begins a transaction that writes beside others of its kind where the database can do so, while none that
     /// excludes the others is at work. For statements that are right in any order.
     pub async fn write_beside_others(&self) -> Result<Write, sqlx::Error> {
-        self.begin("select pg_advisory_xact_lock_shared($1)").await
+        self.begin("select pg_advisory_xact_lock_shared($1)", true).await
     }
 
-    async fn begin(&self, lock: &'static str) -> Result<Write, sqlx::Error> {
+    /// The same for what may be forgotten in a loss of power: it does not wait for the disk.
+    pub async fn write_fleeting(&self) -> Result<Write, sqlx::Error> {
+        self.begin("select pg_advisory_xact_lock_shared($1)", false).await
+    }
+
+    async fn begin(&self, lock: &'static str, lasting: bool) -> Result<Write, sqlx::Error> {
         match &self.kind {
-            Kind::Sqlite(queue) => {
+            Kind::Sqlite { queue, fleeting } => {
                 let turn = Arc::clone(queue).lock_owned().await;
-                Ok(Write { transaction: self.pool.begin_with("begin immediate").await?, _turn: Some(turn) })
+                let pool = if lasting { &self.pool } else { fleeting };
+                Ok(Write { transaction: pool.begin_with("begin immediate").await?, _turn: Some(turn) })
             }
             Kind::Postgres => {
                 let mut transaction = self.pool.begin().await?;
+                if !lasting {
+                    transaction.execute("set local synchronous_commit to off").await?;
+                }
                 sqlx::query(lock).bind(LOCK).execute(&mut *transaction).await?;
                 Ok(Write { transaction, _turn: None })
             }

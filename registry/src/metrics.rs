@@ -44,8 +44,7 @@ impl Default for Metrics {
         let mut registered = Registered::with_prefix("chandlery");
         let requests = Family::default();
         registered.register("http_requests", "Requests answered", requests.clone());
-        let seconds: Family<_, _, fn() -> _> =
-            Family::new_with_constructor(|| Histogram::new(SECONDS.into_iter()));
+        let seconds: Family<_, _, fn() -> _> = Family::new_with_constructor(|| Histogram::new(SECONDS));
         registered.register_with_unit(
             "http_request",
             "How long answers took to begin",

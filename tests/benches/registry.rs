@@ -85,7 +85,11 @@ fn docker_registry(folder: &Path) -> Peer {
         folder.display()
     );
     fs::write(folder.join("config.yml"), config).unwrap();
-    start("docker-registry", port, Command::new("docker-registry").arg("serve").arg(folder.join("config.yml")))
+    start(
+        "docker-registry",
+        port,
+        Command::new("docker-registry").arg("serve").arg(folder.join("config.yml")),
+    )
 }
 
 /// Serves files at the paths that the others have them at.
@@ -124,23 +128,22 @@ impl Peer {
     async fn push(&self, http: &reqwest::Client, repository: &str, tag: &str, blobs: &[Vec<u8>]) -> String {
         for blob in blobs {
             let digest = Digest::of(blob);
-            let head = self.request(http, "HEAD", &format!("/v2/{repository}/blobs/{digest}")).send().await.unwrap();
+            let head =
+                self.request(http, "HEAD", &format!("/v2/{repository}/blobs/{digest}")).send().await.unwrap();
             if head.status().is_success() {
                 continue;
             }
-            let begun = self.request(http, "POST", &format!("/v2/{repository}/blobs/uploads/")).send().await.unwrap();
+            let begun =
+                self.request(http, "POST", &format!("/v2/{repository}/blobs/uploads/")).send().await.unwrap();
             assert!(begun.status().is_success(), "{}: {}", self.name, begun.text().await.unwrap());
             let place = begun.headers()["location"].to_str().unwrap();
             let place = format!("{place}{}digest={digest}", if place.contains('?') { '&' } else { '?' });
             let put = self.request(http, "PUT", &place).body(blob.clone()).send().await.unwrap();
             assert_eq!(put.status(), 201, "{}: {}", self.name, put.text().await.unwrap());
         }
-        let describe = |blob: &Vec<u8>| {
-            json!({ "mediaType": "application/octet-stream", "digest": Digest::of(blob), "size": blob.len() })
-        };
+        let describe = |blob: &Vec<u8>| json!({ "mediaType": "application/octet-stream", "digest": Digest::of(blob), "size": blob.len() });
         let layers: Vec<Value> = blobs.iter().skip(1).map(describe).collect();
-        let manifest =
-            json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": describe(&blobs[0]), "layers": layers });
+        let manifest = json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": describe(&blobs[0]), "layers": layers });
         let put = self.request(http, "PUT", &format!("/v2/{repository}/manifests/{tag}"));
         let put = put.header("content-type", IMAGE).body(manifest.to_string()).send().await.unwrap();
         assert_eq!(put.status(), 201, "{}: {}", self.name, put.text().await.unwrap());
@@ -183,7 +186,10 @@ fn main() {
     let files = [(manifest_path.as_str(), manifest.as_bytes()), (blob_path.as_str(), &blobs[1][..])];
     let floor = nginx(&at("nginx"), &files);
 
-    println!("{:<28}{:>14}{:>18}{:>14}{:>14}{:>12}", "", "chandlery", "docker-registry", "nginx", "× docker", "× nginx");
+    println!(
+        "{:<28}{:>14}{:>18}{:>14}{:>14}{:>12}",
+        "", "chandlery", "docker-registry", "nginx", "× docker", "× nginx"
+    );
     for (what, path) in [("manifest GET by tag, /s", &manifest_path), ("256 KiB blob GET, /s", &blob_path)] {
         let [a, b, c] = [&*ours, &*theirs, &floor].map(|peer| peer.gets_per_second(path));
         println!("{what:<28}{a:>14.0}{b:>18.0}{c:>14.0}{:>14.1}{:>12.2}", a / b, a / c);
@@ -218,7 +224,8 @@ async fn push_many(peer: Arc<Peer>) -> f64 {
                 let http = reqwest::Client::new();
                 for artifact in (pusher..ARTIFACTS).step_by(CONNECTIONS) {
                     let blobs = [b"{}".to_vec(), format!("layer {artifact}").into_bytes()];
-                    peer.push(&http, &format!("bench/p{}", pusher % 4), &format!("t{artifact}"), &blobs).await;
+                    peer.push(&http, &format!("bench/p{}", pusher % 4), &format!("t{artifact}"), &blobs)
+                        .await;
                 }
             })
         })
@@ -230,10 +237,46 @@ async fn push_many(peer: Arc<Peer>) -> f64 {
 }
 
 const NOUNS: [&str; 40] = [
-    "server", "gateway", "router", "embedding", "tokenizer", "adapter", "scheduler", "cache", "balancer", "monitor",
-    "trainer", "tuner", "pipeline", "index", "vector", "speech", "vision", "chat", "agent", "batch", "stream", "queue",
-    "store", "proxy", "worker", "encoder", "decoder", "reranker", "crawler", "parser", "reader", "writer", "planner",
-    "guard", "filter", "notebook", "dashboard", "exporter", "importer", "bridge",
+    "server",
+    "gateway",
+    "router",
+    "embedding",
+    "tokenizer",
+    "adapter",
+    "scheduler",
+    "cache",
+    "balancer",
+    "monitor",
+    "trainer",
+    "tuner",
+    "pipeline",
+    "index",
+    "vector",
+    "speech",
+    "vision",
+    "chat",
+    "agent",
+    "batch",
+    "stream",
+    "queue",
+    "store",
+    "proxy",
+    "worker",
+    "encoder",
+    "decoder",
+    "reranker",
+    "crawler",
+    "parser",
+    "reader",
+    "writer",
+    "planner",
+    "guard",
+    "filter",
+    "notebook",
+    "dashboard",
+    "exporter",
+    "importer",
+    "bridge",
 ];
 
 /// How long searches over many plugins take, from the request to the whole answer.
@@ -251,7 +294,11 @@ fn search(runtime: &Runtime, name: &str, folder: &Path, database: Option<String>
                 1 => format!("{noun}%20{other}"),
                 2 => format!("word{}", at * 37 % 5000),
                 // A slip: the last two letters are swapped.
-                3 => format!("{}{}", &noun[..noun.len() - 2], noun[noun.len() - 2..].chars().rev().collect::<String>()),
+                3 => format!(
+                    "{}{}",
+                    &noun[..noun.len() - 2],
+                    noun[noun.len() - 2..].chars().rev().collect::<String>()
+                ),
                 _ => format!("{}&gpu=h100&certified=true", &noun[..3]),
             }
         })
@@ -281,7 +328,7 @@ fn search(runtime: &Runtime, name: &str, folder: &Path, database: Option<String>
             at(0.5),
             at(0.99),
             times[times.len() - 1],
-            bytes / queries.len() >> 10,
+            (bytes / queries.len()) >> 10,
         );
     });
 }

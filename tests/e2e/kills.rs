@@ -157,7 +157,7 @@ fn a_registry_that_is_killed_at_any_moment_loses_nothing_that_it_acknowledged() 
         let publishing = publishing.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         std::thread::sleep(Duration::from_millis(random.r#gen::<u64>() % 400));
         let mut publishing = publishing.spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(random.r#gen::<u64>() % 400));
+        std::thread::sleep(Duration::from_millis(random.r#gen::<u64>() % 2000));
         world.registry.kill();
         stop.store(true, Ordering::Relaxed);
         let was_published = publishing.wait().unwrap().success();

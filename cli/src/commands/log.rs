@@ -60,7 +60,7 @@ fn report(json: bool, found: &Audit, url: &str) -> Result {
     let Audit { entries, releases, faults, .. } = found;
     match json {
         true => show::json(found),
-        false => faults.iter().for_each(|fault| show::warning(fault)),
+        false => faults.iter().for_each(show::warning),
     }
     if faults.is_empty() {
         if !json {

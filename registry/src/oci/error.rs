@@ -102,10 +102,10 @@ impl IntoResponse for OciError {
             (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
         let headers = response.headers_mut();
         headers.extend(self.error.headers());
-        if status == StatusCode::UNAUTHORIZED {
-            if let Ok(challenge) = super::header(self.asked.challenge()) {
-                headers.insert(header::WWW_AUTHENTICATE, challenge);
-            }
+        if status == StatusCode::UNAUTHORIZED
+            && let Ok(challenge) = super::header(self.asked.challenge())
+        {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{At, CONTENT_DIGEST, Repository, blobs, header, query};
 use crate::content::{ContentDigest, ContentHasher};
-use crate::{Error, Registry, time};
+use crate::{Error, Registry, Write, time};
 
 /// Up to this size a blob is held in memory and stored without becoming a chunk first, in bytes.
 const AT_ONCE_BYTES_MAX: u64 = 8 << 20;
@@ -49,7 +49,7 @@ pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
     let At { registry, repository, .. } = &at;
     if let Some(digest) = begin.digest {
         let body = read_at_once(registry, request).await?;
-        return store(registry, repository, &digest, body).await;
+        return store(registry, repository, &digest, body, None).await;
     }
     if let Some(digest) = begin.mount
         && mount(&at, &digest, begin.from.as_deref()).await?
@@ -57,7 +57,7 @@ pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
         return created(repository, &digest);
     }
     let upload = Upload { id: Uuid::new_v4(), chunks: Vec::new(), bytes: 0 };
-    let mut write = registry.db.write_beside_others().await?;
+    let mut write = registry.db.write_fleeting().await?;
     let (open,): (i64,) = sqlx::query_as("select count(*) from uploads where account = $1")
         .bind(account.as_str())
         .fetch_one(&mut *write)
@@ -136,17 +136,14 @@ pub(super) async fn finish(at: At, id: Uuid, request: Request) -> Result<Respons
     check_range(request.headers(), &upload)?;
     if upload.chunks.is_empty() && length(request.headers()).is_some_and(|bytes| bytes <= AT_ONCE_BYTES_MAX) {
         let body = read_at_once(registry, request).await?;
-        let response = store(registry, repository, &digest, body).await?;
-        forget(registry, id).await?;
-        return Ok(response);
+        return store(registry, repository, &digest, body, Some(id)).await;
     }
     if length(request.headers()) != Some(0) {
         upload = add_chunk(registry, upload, request).await?;
     }
     registry.storage.check_chunks(id, &upload.chunks, &digest).await?;
-    let bytes = upload.bytes;
-    keep(registry, repository, &digest, bytes, Content::InChunks(upload)).await?;
-    forget(registry, id).await?;
+    keep(registry, repository, &digest, upload.bytes, Content::InChunks(&upload), Some(id)).await?;
+    registry.storage.delete_chunks(id).await?;
     created(repository, &digest)
 }
 
@@ -189,7 +186,7 @@ async fn add_chunk(registry: &Registry, mut upload: Upload, request: Request) ->
     let bytes =
         registry.storage.put_chunk(upload.id, chunk, pieces(registry, request, left).await?.boxed()).await?;
     let position = upload.chunks.len() as i64;
-    let mut write = registry.db.write_beside_others().await?;
+    let mut write = registry.db.write_fleeting().await?;
     let counted = sqlx::query(
         "insert into upload_chunks (upload, position, id) values ($1, $2, $3) on conflict do nothing",
     )
@@ -283,6 +280,7 @@ async fn store(
     repository: &Repository,
     digest: &ContentDigest,
     body: Bytes,
+    upload: Option<Uuid>,
 ) -> Result<Response, Error> {
     let mut hasher = ContentHasher::new(digest.algorithm());
     hasher.update(&body);
@@ -291,24 +289,25 @@ async fn store(
         return Err(Error::ContentMismatch { expected: digest.clone(), found });
     }
     let bytes = body.len() as u64;
-    keep(registry, repository, digest, bytes, Content::Here(body)).await?;
+    keep(registry, repository, digest, bytes, Content::Here(body), upload).await?;
     created(repository, digest)
 }
 
 /// Content that was checked, and is yet to be stored under its name.
-enum Content {
+enum Content<'a> {
     Here(Bytes),
-    InChunks(Upload),
+    InChunks(&'a Upload),
 }
 
-/// Stores content that was checked and makes it part of a repository. The collection of garbage may have removed the content before the
-/// database knew that it is wanted; then it is stored again.
+/// Stores content that was checked and makes it part of a repository, which ends its upload. The collection of
+/// garbage may have removed the content before the database knew that it is wanted; then it is stored again.
 async fn keep(
     registry: &Registry,
     repository: &Repository,
     digest: &ContentDigest,
     bytes: u64,
-    content: Content,
+    content: Content<'_>,
+    upload: Option<Uuid>,
 ) -> Result<(), Error> {
     let storage = &registry.storage;
     loop {
@@ -321,6 +320,9 @@ async fn keep(
         let mut write = registry.db.write_beside_others().await?;
         if storage.holds(digest).await? {
             blobs::record(registry, &mut write, repository, digest, bytes).await?;
+            if let Some(upload) = upload {
+                end(&mut write, upload).await?;
+            }
             write.commit().await?;
             registry.cache.changed(&repository.namespace);
             return Ok(());
@@ -328,13 +330,19 @@ async fn keep(
     }
 }
 
-pub(super) async fn forget(registry: &Registry, id: Uuid) -> Result<(), Error> {
-    let mut write = registry.db.write_beside_others().await?;
+async fn end(write: &mut Write, upload: Uuid) -> Result<(), Error> {
     for sql in ["delete from uploads where id = $1", "delete from upload_chunks where upload = $1"] {
-        sqlx::query(sql).bind(id.to_string()).execute(&mut *write).await?;
+        sqlx::query(sql).bind(upload.to_string()).execute(&mut **write).await?;
     }
+    Ok(())
+}
+
+/// Ends an upload that comes to nothing.
+pub(super) async fn forget(registry: &Registry, upload: Uuid) -> Result<(), Error> {
+    let mut write = registry.db.write_fleeting().await?;
+    end(&mut write, upload).await?;
     write.commit().await?;
-    registry.storage.delete_chunks(id).await
+    registry.storage.delete_chunks(upload).await
 }
 
 fn created(repository: &Repository, digest: &ContentDigest) -> Result<Response, Error> {
