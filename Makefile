@@ -5,7 +5,7 @@ BIN := target/debug/chandlery
 PLUGINS := ocr-server
 FIXTURES := hostile
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
-SHARED := catalog crashes distribution journey kills log money oci operation permissions tampering
+SHARED := catalog clients crashes distribution journey kills log money oci operation permissions tampering
 
 .PHONY: help demo test soak lint plugins fixtures bench bench-registry build system
 

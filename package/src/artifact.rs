@@ -1,10 +1,11 @@
-//! A release as an OCI artifact, in the CNCF's Wasm form, and its signature as another one beside it.
+//! A release as an OCI artifact, in the CNCF's Wasm form, and its signature as others beside it.
 //!
 //! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::signature::bundle::{BUNDLE_MEDIA_TYPE, PREDICATE_TYPE};
 use crate::signature::{PAYLOAD_MEDIA_TYPE, SIGNATURE_ANNOTATION, SignedPayload};
 use crate::{Component, Digest};
 
@@ -15,7 +16,8 @@ pub const CONFIG_MEDIA_TYPE: &str = "application/vnd.wasm.config.v0+json";
 /// The media type of a component.
 pub const LAYER_MEDIA_TYPE: &str = "application/wasm";
 
-const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+const IMAGE_CONFIG_MEDIA_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
 /// A release built twice from the same component is the same artifact, so no clock is asked.
 const CREATED: &str = "1970-01-01T00:00:00Z";
 
@@ -54,11 +56,17 @@ pub struct ImageManifest {
     /// [`MANIFEST_MEDIA_TYPE`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// What the artifact is, where its config does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// What describes the artifact.
     pub config: Descriptor,
     /// The content.
     #[serde(default)]
     pub layers: Vec<Descriptor>,
+    /// The artifact that this one is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
     /// Notes by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub annotations: Map<String, Value>,
@@ -126,7 +134,8 @@ impl Artifact {
             "org.opencontainers.image.description": manifest.description,
             "org.opencontainers.image.licenses": manifest.license,
         });
-        Self::of(CONFIG_MEDIA_TYPE, config, LAYER_MEDIA_TYPE, Map::new(), bytes, annotations)
+        let config = Blob::new(CONFIG_MEDIA_TYPE, config);
+        Self::of(config, Blob::new(LAYER_MEDIA_TYPE, bytes), annotations, None)
     }
 
     /// The artifact that carries this signature.
@@ -139,36 +148,58 @@ impl Artifact {
             "rootfs": { "type": "layers", "diff_ids": [Digest::of(&payload)] },
         }));
         let annotations = Map::from_iter([(SIGNATURE_ANNOTATION.into(), signed.signature.clone().into())]);
-        Self::of(EMPTY_MEDIA_TYPE, config, PAYLOAD_MEDIA_TYPE, annotations, payload, json!({}))
+        let payload = Blob { annotations, ..Blob::new(PAYLOAD_MEDIA_TYPE, payload) };
+        Self::of(Blob::new(IMAGE_CONFIG_MEDIA_TYPE, config), payload, json!({}), None)
     }
 
-    fn of(
-        config_type: &str,
-        config: Vec<u8>,
-        layer_type: &str,
-        layer_annotations: Map<String, Value>,
-        layer: Vec<u8>,
-        annotations: Value,
-    ) -> Self {
-        let describe = |media_type: &str, bytes: &[u8], annotations| Descriptor {
-            media_type: media_type.into(),
-            digest: Digest::of(bytes),
-            size: bytes.len() as u64,
-            annotations,
-        };
+    /// The artifact that carries this sigstore bundle, as a referrer of the artifact that the bundle signs.
+    pub fn of_bundle(bundle: String, signed: &Self) -> Self {
+        let annotations = json!({
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            "dev.sigstore.bundle.predicateType": PREDICATE_TYPE,
+        });
+        let subject = Blob::new(MANIFEST_MEDIA_TYPE, signed.manifest.clone()).describe();
+        let bundle = Blob::new(BUNDLE_MEDIA_TYPE, bundle.into_bytes());
+        Self::of(Blob::new(EMPTY_MEDIA_TYPE, b"{}".into()), bundle, annotations, Some(subject))
+    }
+
+    fn of(config: Blob, layer: Blob, annotations: Value, subject: Option<Descriptor>) -> Self {
         let manifest = ImageManifest {
             schema_version: 2,
             media_type: Some(MANIFEST_MEDIA_TYPE.into()),
-            config: describe(config_type, &config, Map::new()),
-            layers: vec![describe(layer_type, &layer, layer_annotations)],
+            artifact_type: subject.is_some().then(|| layer.media_type.into()),
+            config: config.describe(),
+            layers: vec![layer.describe()],
+            subject,
             annotations: annotations.as_object().cloned().unwrap_or_default(),
         };
-        Self { config, layer, manifest: to_bytes(&json!(manifest)) }
+        Self { config: config.bytes, layer: layer.bytes, manifest: to_bytes(&json!(manifest)) }
     }
 
     /// What the whole artifact is called: its manifest's digest.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.manifest)
+    }
+}
+
+struct Blob {
+    media_type: &'static str,
+    bytes: Vec<u8>,
+    annotations: Map<String, Value>,
+}
+
+impl Blob {
+    fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self { media_type, bytes, annotations: Map::new() }
+    }
+
+    fn describe(&self) -> Descriptor {
+        Descriptor {
+            media_type: self.media_type.into(),
+            digest: Digest::of(&self.bytes),
+            size: self.bytes.len() as u64,
+            annotations: self.annotations.clone(),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub enum KeyError {
     },
 }
 
-/// What a public key is called: `SHA256:` and the first 16 hexadecimal digits of the digest of its SPKI form.
+/// What a public key is called: `SHA256:` and the first 16 hexadecimal digits of the SHA-256 digest of its PEM text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);

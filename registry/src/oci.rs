@@ -17,13 +17,14 @@ mod uploads;
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use axum::routing::{any, get};
+use axum::{Json, Router};
 use futures::StreamExt as _;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::accounts::Visitor;
@@ -49,6 +50,7 @@ pub fn routes() -> Router<Registry> {
         .route("/v2/", get(version))
         .route("/v2/{*path}", any(serve))
         .route("/token", get(token::get).post(token::post))
+        .route("/.well-known/wasm-pkg/registry.json", get(wasm_packages))
         .route("/api/v1/garbage", axum::routing::post(collect::post))
 }
 
@@ -59,6 +61,15 @@ async fn version(visitor: Result<Visitor, Error>, asked: Asked) -> Result<&'stat
         Ok(_) => Err(OciError::new(Error::Unauthenticated, asked)),
         Err(error) => Err(OciError::new(error, asked)),
     }
+}
+
+/// Tells the Bytecode Alliance's package tools that packages are OCI artifacts here: `acme:ocr` is `acme/ocr`.
+///
+/// <https://github.com/bytecodealliance/wasm-pkg-tools/blob/main/docs/registry-metadata.md>
+async fn wasm_packages(State(registry): State<Registry>, headers: HeaderMap) -> Json<Value> {
+    let url = registry.url(&headers);
+    let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
+    Json(json!({ "preferredProtocol": "oci", "oci": { "registry": host } }))
 }
 
 /// What a path below `/v2/` names.

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod catalog;
+mod clients;
 mod crashes;
 mod distribution;
 mod hostile;

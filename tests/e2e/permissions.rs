@@ -53,6 +53,7 @@ fn cases() -> Vec<Case> {
         ("GET", "/healthz", For::Everybody, json!(null)),
         ("GET", "/readyz", For::Everybody, json!(null)),
         ("GET", "/metrics", For::Everybody, json!(null)),
+        ("GET", "/.well-known/wasm-pkg/registry.json", For::Everybody, json!(null)),
         // OCI: a public namespace is pulled from by everybody.
         ("GET", "/token", For::Everybody, json!(null)),
         ("POST", "/token", For::Accounts, json!(null)),
@@ -365,8 +366,14 @@ fn a_token_may_no_more_than_its_scope() {
         assert_eq!(push(issued["token"].as_str().unwrap(), "acme/ocr-server"), pushes);
         assert_eq!(push(issued["token"].as_str().unwrap(), "acme/other"), 403);
     }
-    let forged = "oci.eyJhY2NvdW50IjoiYWNtZSIsImFjY2VzcyI6W10sImV4cGlyZXMiOjk5OTk5OTk5OTl9.AAAA";
-    assert_eq!(push(forged, "acme/ocr-server"), 401);
+    let claims = "eyJzdWIiOiJhY21lIiwiYWNjZXNzIjpbeyJ0eXBlIjoicmVwb3NpdG9yeSIsIm5hbWUiOiJhY21lL29jci1zZXJ2ZXIiLCJhY3Rpb25zIjpbInB1c2giXX1dLCJleHAiOjk5OTk5OTk5OTl9";
+    for forged in [
+        format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{claims}.AAAA"),
+        // The same that says it needs no signature.
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}."),
+    ] {
+        assert_eq!(push(&forged, "acme/ocr-server"), 401);
+    }
 
     let listed = acme.ok(&["tokens", "list"]);
     let listed = listed["items"].as_array().unwrap();

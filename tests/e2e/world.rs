@@ -25,7 +25,7 @@ const PASSWORD: &str = "correct horse battery";
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn workspace() -> PathBuf {
+pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
@@ -420,6 +420,11 @@ impl Person {
 
     pub fn password(&self) -> &'static str {
         PASSWORD
+    }
+
+    /// Something in the person's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.join(name)
     }
 
     /// A file with these bytes in the person's folder.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chandlery_package::artifact::{Artifact, MANIFEST_MEDIA_TYPE};
-use chandlery_package::signature::{SignedPayload, signature_tag};
+use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
 use chandlery_package::wire::{NewRelease, Problem, ReleaseRecord};
 use chandlery_package::{Component, Digest};
 use clap::Args;
@@ -47,6 +47,8 @@ impl Publish {
         let repository = Repository::open(context, &release.plugin.repository()).await?;
         repository.push(&release.version.to_string(), &artifact).await?;
         repository.push(&signature_tag(digest), &Artifact::of_signature(&signed)).await?;
+        let bundle = Artifact::of_bundle(bundle::sign(&key, digest), &artifact);
+        repository.push(&bundle.digest().to_string(), &bundle).await?;
         spinner.set_message(format!("publishing {release}"));
         let path = format!("/api/v1/plugins/{}/{}/releases", release.plugin.namespace, release.plugin.name);
         let new = NewRelease { version: release.version.clone(), artifact: digest };
@@ -85,12 +87,14 @@ impl Repository {
         Ok(this)
     }
 
-    fn reference(&self, tag: &str) -> Reference {
-        Reference::with_tag(self.registry.clone(), self.name.clone(), tag.into())
+    /// What is called by a tag, or by a digest.
+    fn reference(&self, name: &str) -> Reference {
+        let with = if name.contains(':') { Reference::with_digest } else { Reference::with_tag };
+        with(self.registry.clone(), self.name.clone(), name.into())
     }
 
-    async fn push(&self, tag: &str, artifact: &Artifact) -> Result {
-        let reference = self.reference(tag);
+    async fn push(&self, name: &str, artifact: &Artifact) -> Result {
+        let reference = self.reference(name);
         for blob in [&artifact.config, &artifact.layer] {
             let digest = Digest::of(blob).to_string();
             self.client.push_blob(&reference, blob.clone(), &digest).await.map_err(refused)?;

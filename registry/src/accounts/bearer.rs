@@ -1,5 +1,6 @@
-//! The short-lived tokens that OCI clients exchange their credentials for. They are not stored: what one says is
-//! authenticated by a key that all replicas of the registry share, and the account's rights are looked up at each use.
+//! The short-lived tokens that OCI clients exchange their credentials for: JSON Web Tokens (RFC 7519), so that clients
+//! see when they expire. They are not stored: what one says is authenticated by a key that all replicas of the registry
+//! share, and the account's rights are looked up at each use.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chandlery_package::Namespace;
@@ -14,14 +15,17 @@ use crate::{Error, Registry};
 
 /// How long one is good for.
 pub const LIFETIME_SECONDS: i64 = 15 * 60;
-const PREFIX: &str = "oci.";
+/// `{"alg":"HS256","typ":"JWT"}`: no other algorithm is read or written.
+const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
     /// The account; none: nobody in particular.
+    #[serde(rename = "sub", skip_serializing_if = "Option::is_none")]
     account: Option<Namespace>,
     access: Vec<Access>,
     /// In seconds since 1970.
+    #[serde(rename = "exp")]
     expires: i64,
 }
 
@@ -32,7 +36,7 @@ pub async fn key(facts: &Facts<'_>) -> Result<Vec<u8>, Error> {
 
 /// Whether a token is one of these.
 pub fn is_one(token: &str) -> bool {
-    token.trim().starts_with(PREFIX)
+    token.trim().starts_with(HEADER)
 }
 
 /// Issues one.
@@ -41,7 +45,7 @@ pub fn issue(registry: &Registry, account: Option<&Caller>, access: Vec<Access>)
     let claims = Claims { account: account.map(|account| account.name.clone()), access, expires };
     let body = BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!(claims).to_string());
     let tag = BASE64_URL_SAFE_NO_PAD.encode(mac(registry, &body).finalize().into_bytes());
-    format!("{PREFIX}{body}.{tag}")
+    format!("{HEADER}{body}.{tag}")
 }
 
 /// Who carries a token, and for what; none: it is not ours, or has expired.
@@ -61,7 +65,7 @@ pub async fn read(registry: &Registry, token: &str) -> Result<Option<Visitor>, E
 }
 
 fn authentic(registry: &Registry, token: &str) -> Option<Claims> {
-    let (body, tag) = token.strip_prefix(PREFIX)?.split_once('.')?;
+    let (body, tag) = token.strip_prefix(HEADER)?.split_once('.')?;
     let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?;
     // Takes as long for a wrong tag as for a right one.
     mac(registry, body).verify_slice(&tag).ok()?;
@@ -72,6 +76,7 @@ fn authentic(registry: &Registry, token: &str) -> Option<Claims> {
 fn mac(registry: &Registry, body: &str) -> Hmac<Sha256> {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(&registry.bearer_key).expect("HMAC takes keys of any length");
+    mac.update(HEADER.as_bytes());
     mac.update(body.as_bytes());
     mac
 }

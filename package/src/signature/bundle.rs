@@ -1,0 +1,71 @@
+//! The same signature in sigstore's newer form, which cosign 3 looks for among an artifact's referrers: an in-toto
+//! statement that names the artifact's digest, in a DSSE envelope, in a bundle.
+//!
+//! <https://docs.sigstore.dev/about/bundle/>, <https://github.com/secure-systems-lab/dsse/blob/v1.0.0/protocol.md>,
+//! <https://github.com/in-toto/attestation/blob/v1.0/spec/v1.0/statement.md>
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::json;
+
+use crate::{Digest, PrivateKey};
+
+/// The media type of a bundle.
+pub const BUNDLE_MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// What the statement says of the artifact: that it is signed, and nothing more.
+pub const PREDICATE_TYPE: &str = "https://sigstore.dev/cosign/sign/v1";
+
+const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+
+/// The bundle, as JSON text, in which `key` signs the artifact whose OCI manifest has this digest.
+pub fn sign(key: &PrivateKey, artifact: Digest) -> String {
+    let statement = json!({
+        "_type": STATEMENT_TYPE,
+        "subject": [{ "digest": { "sha256": artifact.hex() } }],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {},
+    })
+    .to_string();
+    let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &statement));
+    json!({
+        "mediaType": BUNDLE_MEDIA_TYPE,
+        "verificationMaterial": { "publicKey": { "hint": key.public().id() } },
+        "dsseEnvelope": {
+            "payload": BASE64_STANDARD.encode(statement),
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": [{ "sig": BASE64_STANDARD.encode(signature) }],
+        },
+    })
+    .to_string()
+}
+
+/// What is signed in place of a payload, so that its type is signed with it (DSSE's "PAE").
+fn pre_authentication_encoding(payload_type: &str, payload: &str) -> Vec<u8> {
+    format!("DSSEv1 {} {payload_type} {} {payload}", payload_type.len(), payload.len()).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The vector of DSSE's own text.
+    #[test]
+    fn a_payload_is_encoded_as_dsse_says() {
+        let encoded = pre_authentication_encoding("http://example.com/HelloWorld", "hello world");
+        assert_eq!(encoded, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+    }
+
+    #[test]
+    fn the_signature_is_over_a_statement_that_names_the_artifact() {
+        let (key, artifact) = (PrivateKey::generate(), Digest::of("x"));
+        let bundle: Value = serde_json::from_str(&sign(&key, artifact)).unwrap();
+        let envelope = &bundle["dsseEnvelope"];
+        let decode = |value: &Value| BASE64_STANDARD.decode(value.as_str().unwrap()).unwrap();
+        let statement = String::from_utf8(decode(&envelope["payload"])).unwrap();
+        assert!(statement.contains(&artifact.hex()));
+        let signed = pre_authentication_encoding(PAYLOAD_TYPE, &statement);
+        assert_eq!(key.public().verify(&signed, &decode(&envelope["signatures"][0]["sig"])), Ok(()));
+    }
+}
