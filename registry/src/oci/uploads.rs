@@ -58,24 +58,22 @@ pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
     }
     let upload = Upload { id: Uuid::new_v4(), chunks: Vec::new(), bytes: 0 };
     let mut write = registry.db.write_fleeting().await?;
-    let (open,): (i64,) = sqlx::query_as("select count(*) from uploads where account = $1")
-        .bind(account.as_str())
-        .fetch_one(&mut *write)
-        .await?;
-    if open >= OPEN_MAX {
-        return Err(Error::Quota(format!(
-            "'{account}' has {open} uploads open: finish or cancel some first"
-        )));
-    }
-    sqlx::query(
-        "insert into uploads (id, repository, account, bytes, changed_at) values ($1, $2, $3, 0, $4)",
+    let begun = sqlx::query(
+        "insert into uploads (id, repository, account, bytes, changed_at) select $1, $2, $3, 0, $4
+         where (select count(*) from uploads where account = $3) < $5",
     )
     .bind(upload.id.to_string())
     .bind(repository.name())
     .bind(account.as_str())
     .bind(time(Timestamp::now()))
+    .bind(OPEN_MAX)
     .execute(&mut *write)
     .await?;
+    if begun.rows_affected() == 0 {
+        return Err(Error::Quota(format!(
+            "'{account}' has {OPEN_MAX} uploads open: finish or cancel some first"
+        )));
+    }
     write.commit().await?;
     accepted(repository, &upload, StatusCode::ACCEPTED)
 }
@@ -163,19 +161,19 @@ pub(super) async fn cancel(at: At, id: Uuid) -> Result<Response, Error> {
 }
 
 async fn find(registry: &Registry, repository: &Repository, id: Uuid) -> Result<Upload, Error> {
-    let found: Option<(i64,)> = sqlx::query_as("select bytes from uploads where id = $1 and repository = $2")
-        .bind(id.to_string())
-        .bind(repository.name())
-        .fetch_optional(registry.db.read())
-        .await?;
-    let (bytes,) = found.ok_or_else(|| Error::NotFound(format!("upload {id}")))?;
-    let rows: Vec<(String,)> =
-        sqlx::query_as("select id from upload_chunks where upload = $1 order by position")
-            .bind(id.to_string())
-            .fetch_all(registry.db.read())
-            .await?;
+    let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
+        "select uploads.bytes, upload_chunks.id from uploads left join upload_chunks on upload = uploads.id
+         where uploads.id = $1 and repository = $2 order by position",
+    )
+    .bind(id.to_string())
+    .bind(repository.name())
+    .fetch_all(registry.db.read())
+    .await?;
+    let bytes =
+        rows.first().map(|(bytes, _)| *bytes).ok_or_else(|| Error::NotFound(format!("upload {id}")))?;
     let damaged = |_| Error::Damaged(format!("a chunk of upload {id} has no name"));
-    let chunks = rows.iter().map(|(chunk,)| chunk.parse().map_err(damaged)).collect::<Result<_, _>>()?;
+    let chunks = rows.iter().filter_map(|(_, chunk)| chunk.as_deref());
+    let chunks = chunks.map(|chunk| chunk.parse().map_err(damaged)).collect::<Result<_, _>>()?;
     Ok(Upload { id, chunks, bytes: bytes as u64 })
 }
 
