@@ -16,6 +16,7 @@ pub mod publish;
 pub mod registry;
 pub mod releases;
 pub mod remove;
+pub mod replay;
 pub mod search;
 pub mod status;
 pub mod tokens;

@@ -58,7 +58,8 @@ impl Failure {
             | "audit-failed"
             | "manifest-mismatch"
             | "invalid-component"
-            | "invalid-artifact" => 3,
+            | "invalid-artifact"
+            | "other-plan" => 3,
             "away" | "registry-away" => 4,
             "unauthenticated" | "forbidden" => 5,
             "not-found" | "no-release" | "not-installed" | "no-deployment" => 6,

@@ -84,6 +84,8 @@ enum Command {
     Status(status::Status),
     /// Show what a deployment's replicas wrote
     Logs(logs::Logs),
+    /// Plan a deployment again from its record, and compare
+    Replay(replay::Replay),
     /// Remove a deployment
     Remove(remove::Remove),
     /// Show what deployments have used
@@ -135,6 +137,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Deploy(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
         Command::Logs(command) => command.run(&context).await,
+        Command::Replay(command) => command.run(&context).await,
         Command::Remove(command) => command.run(&context).await,
         Command::Tokens(command) => command.run(&context).await,
         Command::Yank(command) => command.run(&context).await,

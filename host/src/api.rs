@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 use tower_http::trace::TraceLayer;
 
-use crate::deployments::{Deployment, Planned};
+use crate::deployments::{Deployment, Planned, Replayed};
 use crate::engines::LogTail;
 use crate::installs::{Locked, Passed, RegistryClient};
 use crate::metering::{self, Metered};
@@ -65,6 +65,7 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/api/v1/deployments", get(deployments).post(deploy))
         .route("/api/v1/deployments/{name}", get(deployment).delete(remove))
         .route("/api/v1/deployments/{name}/logs", get(logs))
+        .route("/api/v1/deployments/{name}/replay", get(replay))
         .route("/api/v1/usage", get(usage))
         .layer(from_fn_with_state(token, authenticate))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -149,6 +150,10 @@ async fn deployment(State(host): State<Host>, Path(name): Path<String>) -> Resul
 async fn remove(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Value>, Error> {
     host.deployments.remove(&name).await?;
     Ok(Json(json!({})))
+}
+
+async fn replay(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Replayed>, Error> {
+    Ok(Json(host.deployments.replay(&name).await?))
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 mod diff;
 mod parameters;
+mod replay;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::plan::Plan;
 use crate::sandbox::{Request, Sandbox};
 
 pub use diff::Change;
+pub use replay::{Replay, Replayed};
 
 const RECONCILE_EVERY: Duration = Duration::from_millis(300);
 const RUNNING: &str = "running";
@@ -110,6 +112,8 @@ struct Row {
     component: String,
     artifact: String,
     log_index: i64,
+    parameters: String,
+    facts: String,
     plan: String,
     plan_digest: String,
     revision: i64,

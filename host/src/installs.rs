@@ -207,6 +207,16 @@ impl Installs {
         }
     }
 
+    /// A component that was installed once, whether or not it still is.
+    pub(crate) async fn stored(
+        &self,
+        release: &Release,
+        digest: Digest,
+    ) -> Result<(Component, Vec<u8>), Error> {
+        let (path, release) = (self.component_path(digest), release.clone());
+        blocking(move || read_component(&path, &release, digest)).await
+    }
+
     /// The component and compiled code of what is installed; the stored bytes are checked against the lock.
     pub async fn template(&self, locked: &Locked) -> Result<(Component, Template), Error> {
         self.must_be_sound(&locked.registry, &locked.release)?;

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chandlery_package::{Component, Digest, Release};
-use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::component::{Component as Code, Linker};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Store};
 
 use crate::plan::{Facts, Plan, PlanError, PlanProblem, say};
 use cache::Cache;
@@ -133,7 +133,8 @@ pub struct Sandbox {
     engine: Engine,
     linker: Arc<Linker<State>>,
     limits: Limits,
-    cache: Arc<Cache>,
+    /// None: code is compiled for each use.
+    cache: Option<Arc<Cache>>,
     loaded: Arc<Mutex<HashMap<Digest, Template>>>,
 }
 
@@ -147,11 +148,23 @@ pub struct Template {
 impl Sandbox {
     /// A sandbox that keeps compiled code in this directory.
     pub fn new(cache: &Path, limits: Limits) -> wasmtime::Result<Self> {
-        let engine = Engine::new(&config(&limits))?;
+        let engine = Engine::new(&pooled(&limits))?;
+        let cache = Cache::new(cache, &engine)?;
+        Self::on(engine, limits, Some(Arc::new(cache)))
+    }
+
+    /// A sandbox that compiles and runs otherwise: without optimisation, and with memory of its own for each instance.
+    /// What a plugin answers here must be what it answers in the other.
+    pub fn second(limits: Limits) -> wasmtime::Result<Self> {
+        let mut config = config(&limits);
+        config.cranelift_opt_level(OptLevel::None).memory_init_cow(false);
+        Self::on(Engine::new(&config)?, limits, None)
+    }
+
+    fn on(engine: Engine, limits: Limits, cache: Option<Arc<Cache>>) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(&engine);
         contract::add_to_linker(&mut linker)?;
         keep_time(&engine);
-        let cache = Arc::new(Cache::new(cache, &engine)?);
         Ok(Self { engine, linker: Arc::new(linker), limits, cache, loaded: Arc::default() })
     }
 
@@ -165,7 +178,11 @@ impl Sandbox {
             release: release.clone(),
             reason: format!("{error:#}"),
         };
-        let code = self.cache.compiled(&self.engine, component.digest, bytes).map_err(refuse)?;
+        let code = match &self.cache {
+            Some(cache) => cache.compiled(&self.engine, component.digest, bytes),
+            None => Code::new(&self.engine, bytes),
+        }
+        .map_err(refuse)?;
         let code = self.linker.instantiate_pre(&code).and_then(contract::TemplatePre::new).map_err(refuse)?;
         let template = Template { release, code };
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,6 +225,20 @@ impl Sandbox {
 }
 
 fn config(limits: &Limits) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(limits.stack_bytes)
+        // What hardware answers in its own way must be the same everywhere: which bits a float that is not a number
+        // has, and what the relaxed vector instructions give.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true);
+    config
+}
+
+/// With memory, tables and stacks for as many calls as may run at once, made once.
+fn pooled(limits: &Limits) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(CALLS_MAX)
         .total_core_instances(CALLS_MAX * 4)
@@ -215,14 +246,8 @@ fn config(limits: &Limits) -> Config {
         .total_tables(CALLS_MAX * 4)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements);
-    let mut config = Config::new();
-    config
-        .wasm_component_model(true)
-        .epoch_interruption(true)
-        .max_wasm_stack(limits.stack_bytes)
-        // A float that is not a number has many forms in hardware; plans must not depend on which.
-        .cranelift_nan_canonicalization(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    let mut config = config(limits);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
 

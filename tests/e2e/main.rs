@@ -18,6 +18,7 @@ mod oci;
 mod operation;
 mod permissions;
 mod plans;
+mod replay;
 mod replicas;
 mod rights;
 mod stores;

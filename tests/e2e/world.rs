@@ -220,13 +220,24 @@ impl World {
 
     /// Rows of one text column of the host's database.
     pub fn host_texts(&self, sql: &'static str) -> Vec<String> {
-        let url = format!("sqlite://{}", self.host_data().join("host.db").display());
         self.runtime.block_on(async {
-            use sqlx::Connection as _;
-            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-            let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
+            let rows: Vec<(String,)> =
+                sqlx::query_as(sql).fetch_all(&mut self.host_database().await).await.unwrap();
             rows.into_iter().map(|(text,)| text).collect()
         })
+    }
+
+    /// Changes the host's database behind its back.
+    pub fn change_host(&self, sql: &'static str) {
+        self.runtime.block_on(async {
+            sqlx::query(sql).execute(&mut self.host_database().await).await.unwrap();
+        });
+    }
+
+    async fn host_database(&self) -> sqlx::SqliteConnection {
+        use sqlx::Connection as _;
+        let url = format!("sqlite://{}", self.host_data().join("host.db").display());
+        sqlx::SqliteConnection::connect(&url).await.unwrap()
     }
 
     /// Asks the registry's pages or API as they are, with headers.

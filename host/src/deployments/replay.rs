@@ -1,0 +1,70 @@
+//! Proof that a deployment's plan follows from what was recorded of it: the component, the parameters and the target's
+//! facts give the same plan again, whichever way the component is compiled.
+
+use chandlery_package::{Digest, Release};
+use serde::{Deserialize, Serialize};
+
+use super::Deployments;
+use crate::Error;
+use crate::installs::blocking;
+use crate::sandbox::{Limits, Request, Sandbox};
+
+/// What came of planning a deployment again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replayed {
+    /// The deployment.
+    pub deployment: String,
+    /// The release that made its plan.
+    pub release: Release,
+    /// The digest of that release's component.
+    pub component: Digest,
+    /// The digest of the plan that was deployed.
+    pub recorded: Digest,
+    /// What the component answered this time.
+    pub replays: Vec<Replay>,
+}
+
+/// One more plan from the same component, parameters and facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// How the component was compiled and run.
+    pub engine: String,
+    /// The digest of the plan.
+    pub plan: Digest,
+}
+
+impl Replayed {
+    /// Whether every plan is the one that was deployed.
+    pub fn is_same(&self) -> bool {
+        self.replays.iter().all(|replay| replay.plan == self.recorded)
+    }
+}
+
+impl Deployments {
+    /// Plans a deployment again from its record, as it was done and in a second engine.
+    pub async fn replay(&self, name: &str) -> Result<Replayed, Error> {
+        let row = self.find_row(name).await?.ok_or_else(|| Error::NoDeployment(name.into()))?;
+        let target = serde_json::from_str(&row.facts)
+            .map_err(|error| Error::Damaged(format!("the facts of '{name}' cannot be read: {error}")))?;
+        let request = Request { deployment: row.name, parameters: row.parameters, target };
+        let (release, component) = (row.release.parse::<Release>()?, row.component.parse::<Digest>()?);
+        let (parsed, bytes) = self.installs.stored(&release, component).await?;
+        let first = self.sandbox.clone();
+        let replays = blocking(move || {
+            let second = Sandbox::second(Limits::default())
+                .map_err(|error| Error::Damaged(format!("a second sandbox could not be made: {error:#}")))?;
+            let again = |engine: &str, sandbox: &Sandbox| -> Result<Replay, Error> {
+                let template = sandbox.load(&parsed, &bytes)?;
+                let plan = sandbox.plan(&template, &request)?.digest();
+                Ok(Replay { engine: engine.into(), plan })
+            };
+            Ok(vec![
+                again("as it was deployed", &first)?,
+                again("compiled without optimisation, in memory of its own", &second)?,
+            ])
+        })
+        .await?;
+        let recorded = row.plan_digest.parse()?;
+        Ok(Replayed { deployment: name.to_owned(), release, component, recorded, replays })
+    }
+}
