@@ -30,11 +30,12 @@ need_python() {
     ldconfig -p | grep -q 'libgthread-2\.0\.so\.0' || missing+=(libglib2.0-0)
 }
 
-# For the tests against PostgreSQL and S3, and for other people's clients.
+# For the tests against PostgreSQL and S3, for other people's clients, and for plugins in JavaScript.
 need_stores_and_clients() {
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
     need skopeo skopeo
     need openssl openssl
+    need npm npm
 }
 
 # The registry's peers and what measures them.

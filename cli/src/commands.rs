@@ -2,13 +2,16 @@
 
 pub mod account;
 pub mod build;
+pub mod check;
 pub mod deploy;
+pub mod dev;
 pub mod host;
 pub mod install;
 pub mod keys;
 pub mod log;
 pub mod logs;
 pub mod namespace;
+pub mod new;
 pub mod orders;
 pub mod payouts;
 pub mod plan;
@@ -19,6 +22,7 @@ pub mod remove;
 pub mod replay;
 pub mod search;
 pub mod status;
+pub mod test;
 pub mod tokens;
 pub mod up;
 pub mod usage;

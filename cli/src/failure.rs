@@ -43,6 +43,11 @@ impl Failure {
             .remedy(format!("is it running? `chandlery up` starts one; another is named by --{what} URL"))
     }
 
+    /// Whether it has this stable word.
+    pub fn is(&self, word: &str) -> bool {
+        self.0.r#type == word
+    }
+
     fn exit_code(&self) -> u8 {
         match self.0.r#type.as_str() {
             "digest-mismatch"

@@ -1,6 +1,7 @@
 //! `chandlery`: the one binary. Every command is a thin file over the registry, the host or the package.
 
 mod api;
+mod author;
 mod commands;
 mod failure;
 mod home;
@@ -51,6 +52,14 @@ enum Command {
     /// Make signing keys and add them to a namespace
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Begin a plugin, in Rust, JavaScript or Python
+    New(new::New),
+    /// Show a plugin's plan again at every save
+    Dev(dev::Dev),
+    /// Test a plugin by its cases
+    Test(test::Test),
+    /// Check what publishing would refuse
+    Check(check::Check),
     /// Build a plugin from its source
     Build(build::Build),
     /// Sign a plugin and publish it
@@ -128,6 +137,10 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Login(command) => command.run(&context).await,
         Command::Namespace(command) => command.run(&context).await,
         Command::Keys(command) => command.run(&context).await,
+        Command::New(command) => command.run(&context),
+        Command::Dev(command) => command.run(&context),
+        Command::Test(command) => command.run(&context),
+        Command::Check(command) => command.run(&context).await,
         Command::Build(command) => command.run(&context),
         Command::Publish(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,

@@ -19,7 +19,8 @@ use crate::installs::{Installs, Locked, blocking};
 use crate::plan::Plan;
 use crate::sandbox::{Request, Sandbox};
 
-pub use diff::Change;
+pub use diff::{Change, changes};
+pub use parameters::complete as complete_parameters;
 pub use replay::{Replay, Replayed};
 
 const RECONCILE_EVERY: Duration = Duration::from_millis(300);

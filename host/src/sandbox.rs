@@ -155,7 +155,7 @@ impl Sandbox {
 
     /// A sandbox that compiles and runs otherwise: without optimisation, and with memory of its own for each instance.
     /// What a plugin answers here must be what it answers in the other.
-    pub fn second(limits: Limits) -> wasmtime::Result<Self> {
+    pub fn unoptimised(limits: Limits) -> wasmtime::Result<Self> {
         let mut config = config(&limits);
         config.cranelift_opt_level(OptLevel::None).memory_init_cow(false);
         Self::on(Engine::new(&config)?, limits, None)

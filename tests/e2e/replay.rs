@@ -46,7 +46,7 @@ fn a_float_that_is_not_a_number_has_the_same_bits_everywhere() {
         },
     };
     let first = Sandbox::new(cache.path(), Limits::default()).unwrap();
-    let second = Sandbox::second(Limits::default()).unwrap();
+    let second = Sandbox::unoptimised(Limits::default()).unwrap();
     for sandbox in [first, second] {
         let plan = sandbox.plan(&sandbox.load(&component, &bytes).unwrap(), &request).unwrap();
         assert_eq!(plan.notes, ["7ff8000000000000"]);

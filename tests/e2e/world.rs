@@ -361,6 +361,8 @@ impl Person {
         let mut command = Command::new(binary());
         command.args(words).env("CHANDLERY_HOME", &self.home);
         command.env("CHANDLERY_REGISTRY", format!("http://{}", self.registry));
+        // Plugins in Rust share the library that was built for those of the workspace.
+        command.env("CARGO_TARGET_DIR", workspace().join("target"));
         if let Some((address, token)) = &self.host {
             command.env("CHANDLERY_HOST", format!("http://{address}"));
             command.env("CHANDLERY_HOST_TOKEN", fs::read_to_string(token).unwrap_or_default());

@@ -44,7 +44,7 @@ impl What {
 }
 
 /// `port=9003` is a number, `name=x` a text: whatever reads as JSON is taken for it.
-fn parse_set(text: &str) -> std::result::Result<(String, Value), String> {
+pub fn parse_set(text: &str) -> std::result::Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
     Ok((name.into(), value))
@@ -91,6 +91,18 @@ async fn parameters(context: &Context, plugin: &str) -> Result {
 fn print(planned: &Planned) {
     let Planned { deployment, target, release, plan, digest, changes, exists, .. } = planned;
     anstream::println!("{} on target {}, by {}", deployment.bold(), target.bold(), release.bold());
+    print_workloads(plan);
+    if *exists {
+        print_changes(changes);
+    }
+    for note in &plan.notes {
+        show::note(note);
+    }
+    show::note(format!("plan {digest}; nothing was done"));
+}
+
+/// A line for each workload.
+pub fn print_workloads(plan: &chandlery_host::plan::Plan) {
     let row = |workload: &chandlery_host::plan::Workload| {
         let resources = &workload.resources;
         let gpu = resources
@@ -112,16 +124,10 @@ fn print(planned: &Planned) {
     };
     let headings = ["workload", "kind", "runtime", ">replicas", ">cpu", ">memory", "gpu", "ports"];
     show::table(&headings, plan.workloads.iter().map(row));
-    if *exists {
-        print_changes(changes);
-    }
-    for note in &plan.notes {
-        show::note(note);
-    }
-    show::note(format!("plan {digest}; nothing was done"));
 }
 
-fn print_changes(changes: &[Change]) {
+/// A line for each value that is gone or new.
+pub fn print_changes(changes: &[Change]) {
     if changes.is_empty() {
         show::note("this is what runs: nothing would change");
     }

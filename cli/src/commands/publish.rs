@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use chandlery_package::Digest;
 use chandlery_package::artifact::{Artifact, MANIFEST_MEDIA_TYPE};
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
 use chandlery_package::wire::{NewRelease, Problem, ReleaseRecord};
-use chandlery_package::{Component, Digest};
 use clap::Args;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -15,14 +15,16 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 
 use crate::api::Context;
+use crate::author::project::{Built, Project};
 use crate::failure::{Failure, Result};
 use crate::show;
 
 /// Publish a plugin.
 #[derive(Args)]
 pub struct Publish {
-    /// The component, from `chandlery build`
-    file: PathBuf,
+    /// The plugin's folder, which is built first, or a component that `chandlery build` has made
+    #[arg(default_value = ".")]
+    plugin: PathBuf,
     /// The signing key; the one called like the namespace, where none is named
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
@@ -31,12 +33,10 @@ pub struct Publish {
 impl Publish {
     /// Does it. Whatever a crash leaves undone, the same command does again.
     pub async fn run(self, context: &Context) -> Result {
-        let bytes = std::fs::read(&self.file)
-            .map_err(|error| Failure::of(format!("{}: {error}", self.file.display())))?;
-        let component = Component::parse(&bytes).map_err(|error| {
-            Failure::new("invalid-component", "The component was refused", error.to_string())
-                .remedy("build it with `chandlery build`")
-        })?;
+        let Built { component, bytes, .. } = match self.plugin.is_dir() {
+            true => Project::open(&self.plugin)?.build(None)?,
+            false => Built::read(&self.plugin)?,
+        };
         let release = component.manifest.release();
         let key = context.home.key(self.key.as_deref().unwrap_or(release.plugin.namespace.as_str()))?;
         let artifact = Artifact::of_component(&component, bytes);

@@ -19,7 +19,7 @@ pub struct Change {
 }
 
 /// The changes from one plan to another, by path.
-pub(super) fn changes(before: Option<&Plan>, after: &Plan) -> Vec<Change> {
+pub fn changes(before: Option<&Plan>, after: &Plan) -> Vec<Change> {
     let before = before.map(flatten).unwrap_or_default();
     let after = flatten(after);
     let paths = before.keys().chain(after.keys().filter(|path| !before.contains_key(*path)));

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::plan::PlanProblem;
 
 /// The parameters as the template will see them.
-pub(super) fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Error> {
+pub fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Error> {
     let refuse = |problems| Error::Parameters { release: manifest.release(), problems };
     let Value::Object(given) = given else {
         let message = "the parameters are not a JSON object".into();

@@ -51,7 +51,7 @@ impl Deployments {
         let (parsed, bytes) = self.installs.stored(&release, component).await?;
         let first = self.sandbox.clone();
         let replays = blocking(move || {
-            let second = Sandbox::second(Limits::default())
+            let second = Sandbox::unoptimised(Limits::default())
                 .map_err(|error| Error::Damaged(format!("a second sandbox could not be made: {error:#}")))?;
             let again = |engine: &str, sandbox: &Sandbox| -> Result<Replay, Error> {
                 let template = sandbox.load(&parsed, &bytes)?;

@@ -1,0 +1,93 @@
+//! A template tried without a host: in a sandbox of its own, against facts that stand for a target.
+
+use std::path::Path;
+
+use chandlery_host::Error;
+use chandlery_host::deployments::complete_parameters;
+use chandlery_host::plan::{EngineKind, Facts, GpuPool, Plan, PlanProblem, RuntimeKind};
+use chandlery_host::sandbox::{Limits, Request, Sandbox, SandboxError, Template};
+use chandlery_package::{Component, Manifest};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::project::Built;
+use crate::failure::{Failure, Result};
+
+/// What a template makes of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A plan.
+    Plan(Plan),
+    /// What stands in the way.
+    Problems(Vec<PlanProblem>),
+}
+
+/// A template, ready to be asked.
+pub struct Trial {
+    sandbox: Sandbox,
+    template: Template,
+    manifest: Manifest,
+}
+
+impl Trial {
+    /// Compiles without optimisation, which is the quickest.
+    pub fn new(built: &Built) -> Result<Self> {
+        let sandbox = Sandbox::unoptimised(Limits::default()).map_err(no_sandbox)?;
+        Self::on(sandbox, &built.component, &built.bytes)
+    }
+
+    /// Compiles as a host does; the sandbox's compiled code goes into this folder.
+    pub fn as_on_a_host(built: &Built, cache: &Path) -> Result<Self> {
+        let sandbox = Sandbox::new(cache, Limits::default()).map_err(no_sandbox)?;
+        Self::on(sandbox, &built.component, &built.bytes)
+    }
+
+    fn on(sandbox: Sandbox, component: &Component, bytes: &[u8]) -> Result<Self> {
+        let template = sandbox.load(component, bytes).map_err(Error::from)?;
+        Ok(Self { sandbox, template, manifest: component.manifest.clone() })
+    }
+
+    /// Asks for a plan, as a host does for a deployment that is called like the plugin.
+    pub fn ask(&self, parameters: &Value, target: &Facts) -> Result<Outcome> {
+        let parameters = match complete_parameters(&self.manifest, parameters) {
+            Ok(parameters) => parameters.to_string(),
+            Err(Error::Parameters { problems, .. }) => return Ok(Outcome::Problems(problems)),
+            Err(error) => return Err(error.into()),
+        };
+        let deployment = self.manifest.name.name.to_string();
+        match self.sandbox.plan(&self.template, &Request { deployment, parameters, target: target.clone() }) {
+            Ok(plan) => Ok(Outcome::Plan(plan)),
+            Err(SandboxError::Problems { problems, .. }) => Ok(Outcome::Problems(problems)),
+            Err(error) => Err(Error::from(error).into()),
+        }
+    }
+}
+
+fn no_sandbox(error: impl std::fmt::Display) -> Failure {
+    Failure::of(format!("the sandbox could not be made: {error:#}"))
+}
+
+/// The facts of a target: `local`, `slurm` or `kubernetes` as they usually are, or what this file says.
+pub fn facts(target: &str, folder: &Path) -> Result<Facts> {
+    let gpus = || vec![GpuPool { kind: "h100".into(), memory_mib: 81_559, total: 16, free: 8, nodes: 2 }];
+    let usual = |engine, runtimes: &[RuntimeKind], gpu_pools| {
+        let (name, runtimes, architecture) = (target.into(), runtimes.to_vec(), "x86_64".into());
+        Ok(Facts { name, engine, runtimes, gpu_pools, architecture })
+    };
+    match target {
+        "local" => usual(EngineKind::Local, &[RuntimeKind::Python, RuntimeKind::Host], Vec::new()),
+        "slurm" => usual(EngineKind::Slurm, &[RuntimeKind::Python, RuntimeKind::Host], gpus()),
+        "kubernetes" => usual(EngineKind::Kubernetes, &[RuntimeKind::Container], gpus()),
+        _ => {
+            let path = folder.join(target);
+            let refused = |reason: String| {
+                Failure::new("no-target", "No such target", format!("{}: {reason}", path.display())).remedy(
+                    "name local, slurm or kubernetes, or a TOML file with the fields of `facts` in the contract",
+                )
+            };
+            let text = std::fs::read_to_string(&path).map_err(|error| refused(error.to_string()))?;
+            toml::from_str(&text).map_err(|error| refused(error.to_string()))
+        }
+    }
+}

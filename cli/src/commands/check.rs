@@ -1,0 +1,129 @@
+//! `chandlery check`: what publishing would refuse, before publishing.
+
+use std::path::PathBuf;
+
+use chandlery_package::Digest;
+use chandlery_package::wire::{KeyRecord, Member, Page, ReleaseRecord};
+use clap::Args;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::api::Context;
+use crate::author::cases::Case;
+use crate::author::project::{Built, Project};
+use crate::author::trial::Trial;
+use crate::failure::{Failure, Result};
+use crate::show;
+
+/// Check a plugin before it is published.
+#[derive(Args)]
+pub struct Check {
+    /// The plugin's folder, with its chandlery.toml
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Leave out what only the registry can tell
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Check {
+    /// Does it; the first thing that publishing would refuse ends it.
+    pub async fn run(self, context: &Context) -> Result {
+        let passed = |name: &str, found: String| {
+            if !context.settings.json {
+                show::check(name, &found);
+            }
+        };
+        let built = Project::open(&self.folder)?.build(None)?;
+        let release = built.component.manifest.release();
+        passed(
+            "component",
+            format!("{release}, {} KiB, {}", built.bytes.len() >> 10, built.component.digest),
+        );
+        let permissions = chandlery_host::installs::permissions_in_words(&built.component);
+        passed("permissions", format!("it may {permissions}"));
+        let cases = Case::all(&self.folder)?;
+        is_deterministic(&built, &cases)?;
+        passed("deterministic", format!("{} cases give the same plans in two engines", cases.len()));
+        if !self.offline {
+            is_not_published(context, &built).await?;
+            passed("version", format!("{} is not published yet", release.version));
+            let member = may_publish(context, &built).await?;
+            passed(
+                "namespace",
+                format!("'{}' may publish in '{}'", member.account, release.plugin.namespace),
+            );
+            let key = is_signed_by_its_namespace(context, &built).await?;
+            passed("key", format!("{} may sign releases of '{}'", key.key.id(), release.plugin.namespace));
+        }
+        match context.settings.json {
+            true => show::json(json!({ "release": release, "component": built.component.digest })),
+            false => show::done(format!("{release} can be published")),
+        }
+        Ok(())
+    }
+}
+
+/// Every case gives the same answer twice as a host runs it, and once compiled otherwise.
+fn is_deterministic(built: &Built, cases: &[Case]) -> Result {
+    let cache = tempfile::tempdir()?;
+    let trials = [Trial::as_on_a_host(built, cache.path())?, Trial::new(built)?];
+    for case in cases {
+        let first = case.ask(&trials[0])?;
+        for trial in &trials {
+            let again = case.ask(trial)?;
+            if again != first {
+                let digest = |outcome| Digest::of(json!(outcome).to_string());
+                let detail =
+                    format!("the case '{}' gave {}, and then {}", case.name, digest(&first), digest(&again));
+                return Err(Failure::new("other-plan", "Another plan", detail)
+                    .remedy("a template must depend on nothing but its request"));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn is_not_published(context: &Context, built: &Built) -> Result {
+    let release = built.component.manifest.release();
+    let plugin = &release.plugin;
+    let path = format!("/api/v1/plugins/{}/{}/releases/{}", plugin.namespace, plugin.name, release.version);
+    match context.ask_as_anyone::<ReleaseRecord>(&path).await {
+        Ok(record) if record.component == built.component.digest => Ok(()),
+        Ok(_) => Err(Failure::new(
+            "version-exists",
+            "The version exists",
+            format!("{release} is published, with other content"),
+        )
+        .remedy("raise the version in chandlery.toml: a published one never changes")),
+        Err(failure) if failure.is("no-release") || failure.is("not-found") => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn may_publish(context: &Context, built: &Built) -> Result<Member> {
+    let (account, _) = context.account()?;
+    let namespace = &built.component.manifest.name.namespace;
+    let path = format!("/api/v1/namespaces/{namespace}/members");
+    let members: Page<Member> = context.registry(Method::GET, &path, ()).await?;
+    let may = |member: &Member| {
+        member.account == account && !member.invited && ["publisher", "owner"].contains(&member.role.as_str())
+    };
+    members.items.into_iter().find(may).ok_or_else(|| {
+        Failure::new("forbidden", "Not allowed", format!("'{account}' may not publish in '{namespace}'"))
+            .remedy(format!("ask an owner: `chandlery namespace invite {namespace} {account}`"))
+    })
+}
+
+async fn is_signed_by_its_namespace(context: &Context, built: &Built) -> Result<KeyRecord> {
+    let namespace = &built.component.manifest.name.namespace;
+    let key = context.home.key(namespace.as_str())?.public();
+    let path = format!("/api/v1/namespaces/{namespace}/keys");
+    let keys: Page<KeyRecord> = context.ask_as_anyone(&path).await?;
+    let found = keys.items.into_iter().find(|record| record.key == key && record.revoked_from.is_none());
+    found.ok_or_else(|| {
+        let detail = format!("{} may not sign releases of '{namespace}'", key.id());
+        Failure::new("untrusted-signature", "Not a key of the namespace", detail)
+            .remedy(format!("add it with `chandlery keys add {namespace}`"))
+    })
+}
