@@ -71,13 +71,13 @@ fn a_template_in_javascript_is_tested_checked_published_and_planned() {
     stranger.register();
     assert_eq!(stranger.refused(&["check", path]).0.r#type, "forbidden");
     author.ok(&["check", path]);
-    let published = author.ok(&["publish", path]);
+    author.ok(&["publish", path]);
     assert_eq!(author.refused(&["check", path]).0.r#type, "version-exists");
 
     let customer = world.customer();
     customer.ok(&["install", "acme:hello-javascript"]);
     let planned = customer.ok(&["plan", "hello-javascript", "--set", "replicas=2"]);
-    assert_eq!(planned["component"], published["component"]);
+    assert_eq!(planned["release"], "acme:hello-javascript@0.1.0");
     assert_eq!(planned["plan"]["workloads"][0]["resources"]["memory-mib"], 256);
     assert_eq!(planned["plan"]["workloads"][0]["scale"]["replicas-min"], 2);
 }
