@@ -273,11 +273,19 @@ impl Error {
             Self::Digest(_) | Self::Artifact(_) => {
                 (S::CONFLICT, "invalid-artifact", "Not a release", DISTRUST)
             }
+            Self::Component { error: ComponentError::Contract { .. }, .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "unknown-contract",
+                "Made for another chandlery",
+                Some(
+                    "nothing was installed: install an older release, or use a chandlery that serves its contract",
+                ),
+            ),
             Self::Component { .. } => (
                 S::UNPROCESSABLE_ENTITY,
                 "invalid-component",
                 "The component was refused",
-                Some("nothing was installed; a newer chandlery may know its contract"),
+                Some("nothing was installed: tell the plugin's publisher"),
             ),
             Self::ManifestMismatch { .. } => (S::CONFLICT, "manifest-mismatch", "Another release", DISTRUST),
             Self::Parameters { .. } => (

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use semver::Version;
+use serde::Deserialize;
 use wasm_encoder::{ComponentSection as _, CustomSection};
 use wasm_metadata::AddMetadataField;
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds, Validator, WasmFeatures};
@@ -89,10 +90,10 @@ impl Component {
         let outline = Outline::read(bytes)?;
         let manifest = match outline.manifests.as_slice() {
             [] => return Err(ComponentError::NoManifest),
-            [one] => Manifest::from_json(one)?,
+            [one] => read_manifest(one)?,
             _ => return Err(ComponentError::ManyManifests),
         };
-        check_contract(&manifest, &outline)?;
+        check_world(&manifest, &outline)?;
         Ok(Self { manifest, imports: outline.imports, exports: outline.exports, digest: Digest::of(bytes) })
     }
 }
@@ -143,10 +144,21 @@ impl<'a> Outline<'a> {
     }
 }
 
-fn check_contract(manifest: &Manifest, outline: &Outline) -> Result<(), ComponentError> {
-    if !CONTRACTS.contains(&manifest.contract) {
-        return Err(ComponentError::Contract { wanted: manifest.contract.clone() });
+/// The manifest, unless it is of a contract that is not served: a newer one may say what cannot be read here.
+fn read_manifest(json: &[u8]) -> Result<Manifest, ComponentError> {
+    #[derive(Deserialize)]
+    struct OfContract {
+        contract: Version,
     }
+    match serde_json::from_slice(json) {
+        Ok(OfContract { contract }) if !CONTRACTS.contains(&contract) => {
+            Err(ComponentError::Contract { wanted: contract })
+        }
+        _ => Ok(Manifest::from_json(json)?),
+    }
+}
+
+fn check_world(manifest: &Manifest, outline: &Outline) -> Result<(), ComponentError> {
     let allowed = allowed_imports(manifest.kind, &manifest.contract);
     let refused: Vec<_> = outline.imports.iter().filter(|name| !allowed.contains(name)).cloned().collect();
     if !refused.is_empty() {
@@ -229,6 +241,11 @@ mod tests {
         assert!(matches!(Component::parse(&with_manifest(EXAMPLE)), Err(ComponentError::Exports { .. })));
         let newer = with_manifest(&EXAMPLE.replace("0.1.0", "9.0.0"));
         assert!(matches!(Component::parse(&newer), Err(ComponentError::Contract { .. })));
+        // What a newer contract may say besides is not what is told.
+        let mut unknown = EMPTY.to_vec();
+        let json = br#"{"contract":"9.0.0","kind":"oracle","mood":"good"}"#;
+        CustomSection { name: MANIFEST_SECTION.into(), data: json.into() }.append_to_component(&mut unknown);
+        assert!(matches!(Component::parse(&unknown), Err(ComponentError::Contract { .. })));
         let mut twice = with_manifest(EXAMPLE);
         twice.extend(&with_manifest(EXAMPLE)[EMPTY.len()..]);
         assert_eq!(Component::parse(&twice).unwrap_err(), ComponentError::ManyManifests);

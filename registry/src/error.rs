@@ -235,6 +235,12 @@ impl Error {
             Self::Key(_) => (S::BAD_REQUEST, "invalid-key", "Not a valid key or proof", None),
             Self::Money(_) => (S::BAD_REQUEST, "invalid-amount", "Not a valid amount", None),
             Self::Artifact(_) => (S::UNPROCESSABLE_ENTITY, "invalid-artifact", "Not a Wasm artifact", None),
+            Self::Component(ComponentError::Contract { .. }) => (
+                S::UNPROCESSABLE_ENTITY,
+                "unknown-contract",
+                "Made for another chandlery",
+                Some("build it against a contract that this registry knows".into()),
+            ),
             Self::Component(_) => (
                 S::UNPROCESSABLE_ENTITY,
                 "invalid-component",

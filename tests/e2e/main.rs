@@ -8,6 +8,7 @@
 mod authors;
 mod catalog;
 mod clients;
+mod contracts;
 mod crashes;
 mod distribution;
 mod hostile;

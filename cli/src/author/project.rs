@@ -71,7 +71,7 @@ impl Built {
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(|error| Failure::of(format!("{}: {error}", path.display())))?;
         let component = Component::parse(&bytes)
-            .map_err(|error| refused(error).remedy("build it with `chandlery build`"))?;
+            .map_err(|error| refused(error).remedy("build it with a `chandlery build` of this version"))?;
         Ok(Self { component, bytes, path: path.to_owned() })
     }
 }
@@ -98,5 +98,8 @@ fn read_manifest(folder: &Path) -> Result<Manifest> {
 }
 
 fn refused(error: ComponentError) -> Failure {
+    if let ComponentError::Contract { .. } = error {
+        return Failure::new("unknown-contract", "Made for another chandlery", error.to_string());
+    }
     Failure::new("invalid-component", "The component was refused", error.to_string())
 }
