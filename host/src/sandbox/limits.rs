@@ -12,9 +12,9 @@ use super::SandboxError;
 pub struct Limits {
     /// Time from its start, waiting included.
     pub time: Duration,
-    /// Linear memory, in bytes.
+    /// Linear memory, in bytes, of all its memories together.
     pub memory_bytes: usize,
-    /// Elements of each table.
+    /// Elements of all its tables together.
     pub table_elements: usize,
     /// Stack, in bytes.
     pub stack_bytes: usize,
@@ -48,12 +48,34 @@ enum Refused {
 
 /// A call's own state.
 pub(super) struct State {
-    memory_bytes: usize,
-    table_elements: usize,
+    memory_bytes: Allowance,
+    table_elements: Allowance,
     log_lines: usize,
     refused: Option<Refused>,
     lines: Vec<(Severity, String)>,
     dropped: usize,
+}
+
+/// What is left of a limit that several things share: a component may have any number of memories and tables.
+struct Allowance {
+    limit: usize,
+    used: usize,
+}
+
+impl Allowance {
+    fn of(limit: usize) -> Self {
+        Self { limit, used: 0 }
+    }
+
+    /// Whether one of them may grow. What was granted and then failed stays counted.
+    fn grow(&mut self, current: usize, desired: usize) -> bool {
+        let used = self.used.saturating_sub(current).saturating_add(desired);
+        let granted = used <= self.limit;
+        if granted {
+            self.used = used;
+        }
+        granted
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,8 +88,8 @@ pub(super) enum Severity {
 impl State {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            memory_bytes: limits.memory_bytes,
-            table_elements: limits.table_elements,
+            memory_bytes: Allowance::of(limits.memory_bytes),
+            table_elements: Allowance::of(limits.table_elements),
             log_lines: limits.log_lines,
             refused: None,
             lines: Vec::new(),
@@ -137,19 +159,42 @@ fn is_output_limit(error: &Error) -> bool {
 }
 
 impl ResourceLimiter for State {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = desired <= self.memory_bytes;
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let granted = self.memory_bytes.grow(current, desired);
         if !granted {
             self.refused = Some(Refused::Memory);
         }
         Ok(granted)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = desired <= self.table_elements;
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let granted = self.table_elements.grow(current, desired);
         if !granted {
             self.refused = Some(Refused::Table);
         }
         Ok(granted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_share_one_limit_and_so_do_tables() {
+        let limits = Limits { memory_bytes: 100, table_elements: 10, ..Limits::default() };
+        let mut state = State::new(&limits);
+        assert!(state.memory_growing(0, 60, None).unwrap());
+        assert!(state.memory_growing(0, 30, None).unwrap());
+        // Growing counts by the difference.
+        assert!(state.memory_growing(60, 70, None).unwrap());
+        assert!(state.refused.is_none());
+        assert!(!state.memory_growing(30, 31, None).unwrap());
+        assert!(state.refused == Some(Refused::Memory));
+        // What was refused is not counted.
+        assert!(state.memory_growing(30, 30, None).unwrap());
+        assert!(state.table_growing(0, 10, None).unwrap());
+        assert!(!state.table_growing(0, 1, None).unwrap());
+        assert!(state.refused == Some(Refused::Table));
     }
 }
