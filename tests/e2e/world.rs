@@ -23,7 +23,7 @@ use crate::stores::Stores;
 
 const PASSWORD: &str = "correct horse battery";
 /// How long a condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

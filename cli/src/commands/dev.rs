@@ -18,7 +18,8 @@ use crate::failure::{Failure, Result};
 use crate::show;
 
 /// What compilers and package managers write, and nobody edits.
-const NOT_SOURCE: [&str; 5] = ["target", "node_modules", ".venv", ".git", "__pycache__"];
+const NOT_SOURCE: [&str; 7] =
+    ["target", "node_modules", "package-lock.json", "Cargo.lock", ".venv", ".git", "__pycache__"];
 /// An editor writes a file in several steps: a save is over when nothing was written for so long.
 const QUIET: Duration = Duration::from_millis(150);
 
