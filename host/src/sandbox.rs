@@ -55,8 +55,8 @@ pub enum SandboxError {
         /// How much it may have.
         limit_mib: usize,
     },
-    /// It wanted a larger table than it may have.
-    #[error("{release} wanted a table of more than {limit} elements")]
+    /// It wanted larger tables than it may have.
+    #[error("{release} wanted tables of more than {limit} elements")]
     Table {
         /// Which.
         release: Release,

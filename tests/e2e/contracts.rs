@@ -3,11 +3,11 @@
 
 use std::fs;
 
-use chandlery_host::plan::{EngineKind, Facts, RuntimeKind};
 use chandlery_host::sandbox::{Limits, Request, Sandbox};
 use chandlery_package::Component;
 use chandlery_package::component::CONTRACTS;
 
+use crate::plans::local;
 use crate::world::{World, workspace};
 
 fn kept(contract: &str) -> Vec<u8> {
@@ -25,13 +25,7 @@ fn a_plugin_of_each_contract_plans_what_it_did() {
         let request = Request {
             deployment: "kept".into(),
             parameters: r#"{"port":8000,"replicas":2,"image":null}"#.into(),
-            target: Facts {
-                name: "local".into(),
-                engine: EngineKind::Local,
-                runtimes: vec![RuntimeKind::Host],
-                gpu_pools: Vec::new(),
-                architecture: "x86_64".into(),
-            },
+            target: local(),
         };
         let plan = sandbox.plan(&sandbox.load(&component, &bytes).unwrap(), &request).unwrap();
         insta::assert_json_snapshot!(format!("template-{contract}"), plan);

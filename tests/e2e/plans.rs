@@ -6,7 +6,8 @@ use chandlery_package::Component;
 
 use crate::world::plugin;
 
-fn local() -> Facts {
+/// A machine that makes Python environments and runs programs of its own.
+pub fn local() -> Facts {
     Facts {
         name: "local".into(),
         engine: EngineKind::Local,

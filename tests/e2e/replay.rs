@@ -1,10 +1,10 @@
 //! A deployment's plan follows from its record, in whichever engine, or the difference is told.
 
-use chandlery_host::plan::{EngineKind, Facts, RuntimeKind};
 use chandlery_host::sandbox::{Limits, Request, Sandbox};
 use chandlery_package::Component;
 use serde_json::json;
 
+use crate::plans::local;
 use crate::world::{World, plugin};
 
 #[test]
@@ -37,13 +37,7 @@ fn a_float_that_is_not_a_number_has_the_same_bits_everywhere() {
     let request = Request {
         deployment: "idle".into(),
         parameters: json!({ "attack": "not-a-number" }).to_string(),
-        target: Facts {
-            name: "local".into(),
-            engine: EngineKind::Local,
-            runtimes: vec![RuntimeKind::Host],
-            gpu_pools: Vec::new(),
-            architecture: "x86_64".into(),
-        },
+        target: local(),
     };
     let first = Sandbox::new(cache.path(), Limits::default()).unwrap();
     let second = Sandbox::unoptimised(Limits::default()).unwrap();

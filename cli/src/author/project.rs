@@ -13,8 +13,7 @@ use crate::show;
 
 /// A plugin's folder.
 pub struct Project {
-    /// Where it is.
-    pub folder: PathBuf,
+    folder: PathBuf,
     /// What it says of itself.
     pub manifest: Manifest,
     language: Language,

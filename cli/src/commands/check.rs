@@ -46,8 +46,7 @@ impl Check {
         is_deterministic(&built, &cases)?;
         passed("deterministic", format!("{} cases give the same plans in two engines", cases.len()));
         if !self.offline {
-            is_not_published(context, &built).await?;
-            passed("version", format!("{} is not published yet", release.version));
+            passed("version", is_free(context, &built).await?.into());
             let member = may_publish(context, &built).await?;
             passed(
                 "namespace",
@@ -84,19 +83,22 @@ fn is_deterministic(built: &Built, cases: &[Case]) -> Result {
     Ok(())
 }
 
-async fn is_not_published(context: &Context, built: &Built) -> Result {
+/// A version is published once, though the same content may be sent again.
+async fn is_free(context: &Context, built: &Built) -> Result<&'static str> {
     let release = built.component.manifest.release();
     let plugin = &release.plugin;
     let path = format!("/api/v1/plugins/{}/{}/releases/{}", plugin.namespace, plugin.name, release.version);
     match context.ask_as_anyone::<ReleaseRecord>(&path).await {
-        Ok(record) if record.component == built.component.digest => Ok(()),
+        Ok(record) if record.component == built.component.digest => {
+            Ok("it is published, with this very content")
+        }
         Ok(_) => Err(Failure::new(
             "version-exists",
             "The version exists",
             format!("{release} is published, with other content"),
         )
         .remedy("raise the version in chandlery.toml: a published one never changes")),
-        Err(failure) if failure.is("no-release") || failure.is("not-found") => Ok(()),
+        Err(failure) if failure.is("no-release") || failure.is("not-found") => Ok("it is not published yet"),
         Err(failure) => Err(failure),
     }
 }

@@ -7,7 +7,7 @@ use chandlery_host::engines::Replica;
 use clap::Args;
 use reqwest::Method;
 
-use super::plan::{What, failed, word};
+use super::plan::{What, failed};
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
@@ -44,7 +44,7 @@ impl Deploy {
         }
         show::done(format!(
             "{name} is {} after {:.1} s: revision {}, {}",
-            word(deployment.health),
+            show::word(deployment.health),
             started.elapsed().as_secs_f64(),
             deployment.revision,
             deployment.release
@@ -82,5 +82,5 @@ async fn wait(context: &Context, name: &str, patience: Duration) -> Result<Deplo
 }
 
 fn say(replica: &Replica) -> String {
-    format!("{}-{} {} {}", replica.workload, replica.index, word(replica.state), replica.detail)
+    format!("{}-{} {} {}", replica.workload, replica.index, show::word(replica.state), replica.detail)
 }

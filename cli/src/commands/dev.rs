@@ -7,7 +7,7 @@ use std::time::Duration;
 use chandlery_host::deployments::changes;
 use chandlery_host::plan::{Facts, Plan};
 use clap::Args;
-use notify::{EventKind, RecursiveMode, Watcher as _};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use serde_json::Value;
 
 use super::plan::{parse_set, print_changes, print_workloads};
@@ -42,7 +42,7 @@ impl Dev {
     pub fn run(self, context: &Context) -> Result {
         let target = facts(&self.target, Path::new("."))?;
         Project::open(&self.folder)?;
-        let saves = watch(&self.folder)?;
+        let (_watcher, saves) = watch(&self.folder)?;
         let mut before = None;
         loop {
             match self.plan(&target) {
@@ -82,7 +82,7 @@ fn print(context: &Context, plan: &Plan, before: Option<&Plan>) {
         return;
     }
     match before {
-        Some(before) if before.workloads == plan.workloads => show::note("the plan is the same"),
+        Some(before) if before.workloads == plan.workloads => show::note("the workloads are the same"),
         Some(before) => print_changes(&changes(Some(before), plan)),
         None => print_workloads(plan),
     }
@@ -91,8 +91,8 @@ fn print(context: &Context, plan: &Plan, before: Option<&Plan>) {
     }
 }
 
-/// Is told of every change of what people edit in this folder.
-fn watch(folder: &Path) -> Result<Receiver<()>> {
+/// Is told of every change of what people edit in this folder, for as long as the watcher lives.
+fn watch(folder: &Path) -> Result<(RecommendedWatcher, Receiver<()>)> {
     let folder = folder.canonicalize()?;
     let (send, saves) = channel();
     let root = folder.clone();
@@ -112,7 +112,5 @@ fn watch(folder: &Path) -> Result<Receiver<()>> {
     })
     .map_err(unwatched)?;
     watcher.watch(&folder, RecursiveMode::Recursive).map_err(unwatched)?;
-    // For as long as the process lives.
-    std::mem::forget(watcher);
-    Ok(saves)
+    Ok((watcher, saves))
 }

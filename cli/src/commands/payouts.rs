@@ -6,7 +6,6 @@ use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::plan::word;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
@@ -136,7 +135,7 @@ async fn step(context: &Context, path: String, body: Value) -> Result {
             payout.id,
             payout.amount,
             payout.partner,
-            word(payout.state)
+            show::word(payout.state)
         )),
     }
     Ok(())
@@ -150,7 +149,7 @@ async fn list(context: &Context) -> Result {
             payout.id.to_string(),
             payout.partner.to_string(),
             payout.amount.to_string(),
-            word(payout.state),
+            show::word(payout.state),
             payout.proposed_by.to_string(),
             approved,
         ]

@@ -92,8 +92,10 @@ fn print(planned: &Planned) {
     let Planned { deployment, target, release, plan, digest, changes, exists, .. } = planned;
     anstream::println!("{} on target {}, by {}", deployment.bold(), target.bold(), release.bold());
     print_workloads(plan);
-    if *exists {
-        print_changes(changes);
+    match exists {
+        true if changes.is_empty() => show::note("this is what runs: nothing would change"),
+        true => print_changes(changes),
+        false => {}
     }
     for note in &plan.notes {
         show::note(note);
@@ -113,7 +115,7 @@ pub fn print_workloads(plan: &chandlery_host::plan::Plan) {
             workload.ports.iter().map(|port| format!("{} {}", port.name, port.number)).collect();
         vec![
             workload.name.clone(),
-            word(workload.kind),
+            show::word(workload.kind),
             runtime(&workload.runtime),
             workload.scale.replicas_min.to_string(),
             format!("{}.{} cores", resources.cpu_millis / 1000, resources.cpu_millis % 1000 / 100),
@@ -128,9 +130,6 @@ pub fn print_workloads(plan: &chandlery_host::plan::Plan) {
 
 /// A line for each value that is gone or new.
 pub fn print_changes(changes: &[Change]) {
-    if changes.is_empty() {
-        show::note("this is what runs: nothing would change");
-    }
     for Change { path, before, after } in changes {
         if let Some(before) = before {
             anstream::println!("{} {path}: {before}", "-".red());
@@ -147,14 +146,6 @@ fn runtime(runtime: &chandlery_host::plan::Runtime) -> String {
         Runtime::Container(image) => image.clone(),
         Runtime::Python(requirements) => format!("python: {}", requirements.join(", ")),
         Runtime::Host => "host".into(),
-    }
-}
-
-/// The stable word of an enumeration's value.
-pub fn word(value: impl serde::Serialize) -> String {
-    match serde_json::json!(value) {
-        Value::String(text) => text,
-        other => other.to_string(),
     }
 }
 

@@ -6,7 +6,6 @@ use clap::Args;
 use owo_colors::OwoColorize as _;
 use reqwest::Method;
 
-use super::plan::word;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
@@ -45,7 +44,7 @@ fn print(deployment: &Deployment) {
     anstream::println!(
         "{} is {} on {target}: {release}, revision {revision}",
         name.bold(),
-        word(health).bold()
+        show::word(health).bold()
     );
     if let Some(objection) = &deployment.objection {
         show::warning(format!("{release} is not to be run any more: {objection}"));
@@ -55,7 +54,7 @@ fn print(deployment: &Deployment) {
         let pid = replica.pid.map(|pid| pid.to_string()).unwrap_or_default();
         vec![
             format!("{}-{}", replica.workload, replica.index),
-            word(replica.state),
+            show::word(replica.state),
             addresses.join(", "),
             pid,
             replica.restarts.to_string(),

@@ -6,8 +6,8 @@ use std::process::Command;
 use chandlery_package::Manifest;
 
 use super::{contract, read, run};
-use crate::commands::plan::word;
 use crate::failure::Result;
+use crate::show::word;
 
 pub fn compile(folder: &Path, results: &Path, manifest: &Manifest) -> Result<Vec<u8>> {
     let tool = ".venv/bin/componentize-py";

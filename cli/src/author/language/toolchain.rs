@@ -59,11 +59,7 @@ impl Toolchain {
                 command.env_remove(variable);
             }
         }
-        let output = command.current_dir(folder).output()?;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr);
-            return Err(Failure::new("build-failed", "The build failed", format!("{crate_name}\n{text}")));
-        }
+        super::run(command.current_dir(folder))?;
         let file = format!("{}.wasm", crate_name.replace('-', "_"));
         Ok(target_dir.join(TARGET).join(PROFILE).join(file))
     }
