@@ -2,8 +2,8 @@
 
 CARGO ?= cargo
 BIN := target/debug/chandlery
-PLUGINS := ocr-server
-FIXTURES := hostile
+PLUGINS := guardrails ocr-server prometheus slack webhook
+FIXTURES := confidant curious hostile meddler
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
 SHARED := catalog clients crashes distribution journey kills log money oci operation permissions tampering
 
@@ -19,11 +19,11 @@ demo: ## The whole journey, step by step
 
 test: system lint fixtures ## Everything that CI checks, the end-to-end tests on both kinds of stores
 	$(CARGO) test
-	tests/stores.sh $(CARGO) test --package chandlery-tests -- $(SHARED)
+	tests/stores.sh $(CARGO) test --test e2e -- $(SHARED)
 
 soak: system fixtures ## The tests that kill processes, for longer, on both kinds of stores
-	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --package chandlery-tests -- crashes kills --nocapture
-	CHANDLERY_TEST_ROUNDS=200 tests/stores.sh $(CARGO) test --package chandlery-tests -- kills --nocapture
+	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --test e2e -- crashes kills --nocapture
+	CHANDLERY_TEST_ROUNDS=200 tests/stores.sh $(CARGO) test --test e2e -- kills --nocapture
 
 lint: ## Formatting and clippy, both strict
 	$(CARGO) fmt --all --check

@@ -83,8 +83,21 @@ enum Command {
     Witness(witness::Witness),
     /// Install a plugin, with proof of what it is
     Install(install::Install),
+    /// Uninstall a plugin that nothing is deployed of
+    Uninstall(uninstall::Uninstall),
     /// Check everything that is installed again
     Verify(verify::Verify),
+    /// Show what plugins may do and have done, and change it
+    #[command(subcommand)]
+    Permissions(permissions::Permissions),
+    /// Keep secrets that plugins may use and never see
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
+    /// Show and change the settings of a policy or an integration
+    Configure(configure::Configure),
+    /// Show who is told of events, and try it out
+    #[command(subcommand)]
+    Integrations(integrations::Integrations),
     /// Show what a deployment would be, and what it would change
     Plan(plan::Plan),
     /// Deploy a plugin's plan
@@ -105,6 +118,8 @@ enum Command {
     /// See earnings, pay partners, read the books
     #[command(subcommand)]
     Payouts(payouts::Payouts),
+    #[command(name = "compile-component", hide = true)]
+    Compile(compile::Compile),
 }
 
 fn main() -> ExitCode {
@@ -145,7 +160,12 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Publish(command) => command.run(&context).await,
         Command::Search(command) => command.run(&context).await,
         Command::Install(command) => command.run(&context).await,
+        Command::Uninstall(command) => command.run(&context).await,
         Command::Verify(command) => command.run(&context).await,
+        Command::Permissions(command) => command.run(&context).await,
+        Command::Secrets(command) => command.run(&context).await,
+        Command::Configure(command) => command.run(&context).await,
+        Command::Integrations(command) => command.run(&context).await,
         Command::Plan(command) => command.run(&context).await,
         Command::Deploy(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
@@ -163,5 +183,6 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Usage(command) => command.run(&context).await,
         Command::Orders(command) => command.run(&context).await,
         Command::Payouts(command) => command.run(&context).await,
+        Command::Compile(command) => command.run(),
     }
 }

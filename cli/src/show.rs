@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chandlery_host::installs::Step;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -31,6 +32,31 @@ pub fn note(what: impl AsRef<str>) {
 /// Prints something that should not be overlooked.
 pub fn warning(what: impl AsRef<str>) {
     anstream::println!("{} {}", "!".yellow().bold(), what.as_ref().yellow());
+}
+
+/// The steps of something that takes its time, as they are taken.
+pub struct Steps {
+    json: bool,
+    under_way: Option<ProgressBar>,
+}
+
+impl Steps {
+    /// Nothing is shown to scripts.
+    pub fn new(json: bool) -> Self {
+        Self { json, under_way: None }
+    }
+
+    /// The next step.
+    pub fn show(&mut self, step: Step) {
+        if let Some(bar) = self.under_way.take() {
+            bar.finish_and_clear();
+        }
+        match step {
+            _ if self.json => {}
+            Step::Began(what) => self.under_way = Some(spinner(what)),
+            Step::Passed(passed) => check(&passed.check, &passed.found),
+        }
+    }
 }
 
 /// A table with these headings; those that begin with `>` are of numbers.

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use chandlery_host::plan::{EngineKind, Facts, RuntimeKind};
-use chandlery_host::sandbox::{Limits, Request, Sandbox};
+use chandlery_host::sandbox::{Compiler, Limits, Request, Sandbox};
 use chandlery_package::Component;
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, Store};
@@ -37,11 +37,11 @@ fn main() {
     let parameters = r#"{"port":9003,"replicas":1,"cpu_millis":2000,"memory_mib":1536,"log_level":"info"}"#;
 
     let cache = tempfile::tempdir().unwrap();
-    let sandbox = Sandbox::new(cache.path(), Limits::default()).unwrap();
+    let sandbox = Sandbox::new(cache.path(), Limits::default(), Compiler::Here).unwrap();
     let started = Instant::now();
     let template = sandbox.load(&component, &bytes).unwrap();
     let compiled = started.elapsed();
-    let fresh = Sandbox::new(cache.path(), Limits::default()).unwrap();
+    let fresh = Sandbox::new(cache.path(), Limits::default(), Compiler::Here).unwrap();
     let started = Instant::now();
     fresh.load(&component, &bytes).unwrap();
     let loaded = started.elapsed();

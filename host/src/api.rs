@@ -7,34 +7,42 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use chandlery_package::wire::{Page, Problem};
-use chandlery_package::{Manifest, Release, Requirement};
+use chandlery_package::{Kind, Manifest, Permission, Release, Requirement, SecretName};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq as _;
 use tower_http::trace::TraceLayer;
 
-use crate::deployments::{Deployment, Planned, Replayed};
+use crate::audit::{self, Entry};
+use crate::deployments::{Deployment, NewDeployment, Planned, Replayed};
 use crate::engines::LogTail;
-use crate::installs::{Locked, Passed, RegistryClient};
+use crate::installs::{Consent, Locked, RegistryClient, Step};
+use crate::integrations::{Standing, Tried};
 use crate::metering::{self, Metered};
-use crate::{Error, Host};
+use crate::secrets::SecretInfo;
+use crate::{Error, Host, settings};
 
 /// Asks for a plugin to be installed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewInstall {
     /// Which releases would do.
     pub requirement: Requirement,
+    /// What was decided about what it asks for.
+    #[serde(flatten)]
+    pub consent: Consent,
 }
 
 /// What is told while an installation or a verification goes on, one JSON text a line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// A check was passed.
-    Passed(Passed),
+    /// Something was begun, or a check was passed.
+    Step(Step),
+    /// It asks for what nobody has agreed to, and was not installed.
+    Asks(Asked),
     /// It is installed.
     Installed(Box<Locked>),
     /// These were verified.
@@ -43,15 +51,42 @@ pub enum Event {
     Refused(Problem),
 }
 
-/// Asks for a plan, or for a deployment.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NewDeployment {
-    /// The plugin, by its full or short name.
-    pub plugin: String,
-    /// The deployment's name; none: the plugin's.
-    pub name: Option<String>,
-    /// The parameters, as a JSON object.
-    pub parameters: Value,
+/// What a release asks for that nobody has agreed to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The release.
+    pub release: Release,
+    /// What it is.
+    pub kind: Kind,
+    /// What it asks for.
+    pub permissions: Vec<Permission>,
+    /// The same as a problem, for whoever cannot be asked.
+    pub problem: Problem,
+}
+
+/// What is installed, and what it was granted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewPermission {
+    /// Whether it is granted from now on.
+    pub granted: bool,
+}
+
+/// A secret's value.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NewSecret {
+    /// The value.
+    pub value: String,
+}
+
+/// A plugin's settings: what was set, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What was set.
+    pub given: Map<String, Value>,
+    /// The same with defaults; none: it does not fit the manifest yet.
+    pub complete: Option<Value>,
+    /// What stands in the way.
+    pub problem: Option<String>,
 }
 
 /// The routes, behind the token.
@@ -59,7 +94,15 @@ pub(crate) fn router(host: Host) -> Router {
     let token: Arc<str> = host.token.as_str().into();
     Router::new()
         .route("/api/v1/plugins", get(installed).post(install))
+        .route("/api/v1/plugins/{name}", delete(uninstall))
         .route("/api/v1/plugins/{name}/manifest", get(manifest))
+        .route("/api/v1/plugins/{name}/permissions/{permission}", put(set_permission))
+        .route("/api/v1/plugins/{name}/settings", get(get_settings).patch(set_settings))
+        .route("/api/v1/plugins/{name}/uses", get(uses))
+        .route("/api/v1/plugins/{name}/try", post(try_out))
+        .route("/api/v1/integrations", get(list_integrations))
+        .route("/api/v1/secrets", get(secrets))
+        .route("/api/v1/secrets/{name}", put(set_secret).delete(remove_secret))
         .route("/api/v1/verify", post(verify))
         .route("/api/v1/plans", post(plan))
         .route("/api/v1/deployments", get(deployments).post(deploy))
@@ -69,6 +112,7 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/api/v1/usage", get(usage))
         .layer(from_fn_with_state(token, authenticate))
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
         .layer(TraceLayer::new_for_http())
         .with_state(host)
 }
@@ -87,17 +131,96 @@ async fn installed(State(host): State<Host>) -> Result<Json<Page<Locked>>, Error
 }
 
 async fn manifest(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Manifest>, Error> {
-    let locked = host.installs.find(&name).await?;
-    let (component, _) = host.installs.template(&locked).await?;
-    Ok(Json(component.manifest))
+    Ok(Json(host.manifest(&name).await?))
 }
 
 async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Result<Response, Error> {
     let registry = host.registry()?;
     Ok(stream(move |progress| async move {
-        let locked = host.installs.install(&registry, &new.requirement, &progress).await?;
-        Ok(Event::Installed(Box::new(locked)))
+        match host.installs.install(&registry, &new.requirement, &new.consent, &progress).await {
+            Ok(locked) => Ok(Event::Installed(Box::new(locked))),
+            Err(error) => {
+                let problem = error.problem();
+                match error {
+                    Error::Consent { release, kind, missing: permissions, .. } => {
+                        Ok(Event::Asks(Asked { release, kind, permissions, problem }))
+                    }
+                    error => Err(error),
+                }
+            }
+        }
     }))
+}
+
+async fn uninstall(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Locked>, Error> {
+    let locked = host.installs.find(&name).await?;
+    let deployments = host.deployments.of(&locked.release.plugin).await?;
+    if !deployments.is_empty() {
+        return Err(Error::InstalledInUse { release: locked.release, deployments });
+    }
+    host.installs.uninstall(&name).await?;
+    host.integrations.forget(&locked.release.plugin).await?;
+    Ok(Json(locked))
+}
+
+async fn set_permission(
+    State(host): State<Host>,
+    Path((name, permission)): Path<(String, Permission)>,
+    Json(new): Json<NewPermission>,
+) -> Result<Json<Locked>, Error> {
+    Ok(Json(host.installs.set_permission(&name, &permission, new.granted).await?))
+}
+
+async fn get_settings(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Settings>, Error> {
+    let manifest = host.manifest(&name).await?;
+    let given = settings::given(&host.db, &manifest.name).await?;
+    let complete = settings::complete(&host.db, &manifest).await;
+    let problem = complete.as_ref().err().map(ToString::to_string);
+    Ok(Json(Settings { given, complete: complete.ok(), problem }))
+}
+
+async fn set_settings(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Json(changes): Json<Map<String, Value>>,
+) -> Result<Json<Value>, Error> {
+    Ok(Json(settings::set(&host.db, &host.manifest(&name).await?, &changes).await?))
+}
+
+async fn uses(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Entry>>, Error> {
+    let locked = host.installs.find(&name).await?;
+    Ok(Json(Page { items: audit::read(&host.db, &locked.release).await?, next: None }))
+}
+
+async fn try_out(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Tried>, Error> {
+    Ok(Json(host.integrations.attempt(&name).await?))
+}
+
+async fn list_integrations(State(host): State<Host>) -> Result<Json<Page<Standing>>, Error> {
+    Ok(Json(Page { items: host.integrations.list().await?, next: None }))
+}
+
+async fn secrets(State(host): State<Host>) -> Result<Json<Page<SecretInfo>>, Error> {
+    Ok(Json(Page { items: host.secrets.list().await?, next: None }))
+}
+
+async fn set_secret(
+    State(host): State<Host>,
+    Path(name): Path<SecretName>,
+    Json(new): Json<NewSecret>,
+) -> Result<Json<Value>, Error> {
+    host.secrets.set(&name, &new.value).await?;
+    Ok(Json(json!({})))
+}
+
+async fn remove_secret(State(host): State<Host>, Path(name): Path<SecretName>) -> Result<Json<Value>, Error> {
+    host.secrets.remove(&name).await?;
+    Ok(Json(json!({})))
+}
+
+async fn metrics(State(host): State<Host>) -> Result<Response, Error> {
+    const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(CONTENT_TYPE, TEXT)], host.sandbox.calls().text()?).into_response())
 }
 
 async fn verify(State(host): State<Host>) -> Result<Response, Error> {
@@ -110,14 +233,14 @@ async fn verify(State(host): State<Host>) -> Result<Response, Error> {
 /// Answers with events as they happen; the last one says how it ended.
 fn stream<F, W>(work: W) -> Response
 where
-    W: FnOnce(Box<dyn Fn(Passed) + Send + Sync>) -> F + Send + 'static,
+    W: FnOnce(Box<dyn Fn(Step) + Send + Sync>) -> F + Send + 'static,
     F: Future<Output = Result<Event, Error>> + Send + 'static,
 {
     let (send, receive) = tokio::sync::mpsc::unbounded_channel();
-    let passed = send.clone();
-    let progress: Box<dyn Fn(Passed) + Send + Sync> = Box::new(move |check| {
+    let steps = send.clone();
+    let progress: Box<dyn Fn(Step) + Send + Sync> = Box::new(move |step| {
         // Whoever asked may be gone; the work goes on to its end.
-        let _ = passed.send(Event::Passed(check));
+        let _ = steps.send(Event::Step(step));
     });
     let done = work(progress);
     tokio::spawn(async move {
@@ -132,11 +255,11 @@ where
 }
 
 async fn plan(State(host): State<Host>, Json(new): Json<NewDeployment>) -> Result<Json<Planned>, Error> {
-    Ok(Json(host.deployments.plan(&new.plugin, new.name.as_deref(), &new.parameters).await?))
+    Ok(Json(host.deployments.plan(&new).await?))
 }
 
 async fn deploy(State(host): State<Host>, Json(new): Json<NewDeployment>) -> Result<Json<Deployment>, Error> {
-    Ok(Json(host.deployments.deploy(&new.plugin, new.name.as_deref(), &new.parameters).await?))
+    Ok(Json(host.deployments.deploy(&new).await?))
 }
 
 async fn deployments(State(host): State<Host>) -> Result<Json<Page<Deployment>>, Error> {

@@ -3,10 +3,12 @@
 mod diff;
 mod parameters;
 mod replay;
+mod watch;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chandlery_package::{DeploymentName, Digest, Release};
+use chandlery_package::{DeploymentName, Digest, Kind, Permission, PluginId, Release, SecretName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,16 +16,21 @@ use sqlx::SqlitePool;
 
 use crate::Error;
 use crate::engines::local::Local;
-use crate::engines::{Desired, Engine, LogTail, Replica, ReplicaState};
+use crate::engines::{Desired, Engine, LogTail, Replica, ReplicaState, Revealed};
 use crate::installs::{Installs, Locked, blocking};
-use crate::plan::Plan;
-use crate::sandbox::{Request, Sandbox};
+use crate::integrations::{new_event, secrets_of, tell};
+use crate::plan::{Plan, Workload};
+use crate::policies::{self, Reviewed};
+use crate::sandbox::{Event, EventKind, Request, Review, Running, Sandbox};
+use crate::secrets::Secrets;
 
 pub use diff::{Change, changes};
 pub use parameters::complete as complete_parameters;
 pub use replay::{Replay, Replayed};
 
 const RECONCILE_EVERY: Duration = Duration::from_millis(300);
+/// The most replicas that a workload can be scaled to.
+const REPLICAS_MAX: u32 = 1000;
 const RUNNING: &str = "running";
 const REMOVED: &str = "removed";
 
@@ -46,6 +53,37 @@ pub struct Planned {
     pub changes: Vec<Change>,
     /// Whether the deployment exists.
     pub exists: bool,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// What policies warn of, and what they changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
+}
+
+/// What a policy says of a plan that it lets pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// The policy.
+    pub policy: Release,
+    /// In words.
+    pub says: String,
+    /// Whether it changed the plan.
+    pub amended: bool,
+}
+
+/// What is to be planned or deployed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewDeployment {
+    /// The plugin, by its full or short name.
+    pub plugin: String,
+    /// The deployment's name; none: the plugin's.
+    pub name: Option<String>,
+    /// Whose it is; none: whose it was.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// The parameters, as a JSON object.
+    pub parameters: Value,
 }
 
 /// How a deployment fares as a whole.
@@ -73,6 +111,9 @@ pub struct Deployment {
     pub name: String,
     /// The target.
     pub target: String,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// The release that made its plan.
     pub release: Release,
     /// The digest of that release's component.
@@ -102,7 +143,15 @@ pub struct Deployments {
     db: SqlitePool,
     sandbox: Sandbox,
     installs: Installs,
+    secrets: Secrets,
     engine: Local,
+}
+
+/// A plan, and what it took to make it.
+struct Made {
+    planned: Planned,
+    request: Request,
+    reviews: Vec<Reviewed>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -119,36 +168,60 @@ struct Row {
     plan_digest: String,
     revision: i64,
     desired: String,
+    team: Option<String>,
+    scale: String,
+    reviews: String,
+    told: String,
 }
 
 impl Deployments {
     /// The deployments in this database.
-    pub fn new(db: SqlitePool, sandbox: Sandbox, installs: Installs, engine: Local) -> Self {
-        Self { db, sandbox, installs, engine }
+    pub fn new(
+        db: SqlitePool,
+        sandbox: Sandbox,
+        installs: Installs,
+        secrets: Secrets,
+        engine: Local,
+    ) -> Self {
+        Self { db, sandbox, installs, secrets, engine }
     }
 
     /// What a deployment would be, and what it would change. Nothing is done.
-    pub async fn plan(&self, plugin: &str, name: Option<&str>, parameters: &Value) -> Result<Planned, Error> {
-        let locked = self.installs.find(plugin).await?;
-        self.plan_locked(&locked, name, parameters).await.map(|(planned, _)| planned)
+    pub async fn plan(&self, new: &NewDeployment) -> Result<Planned, Error> {
+        let locked = self.installs.find(&new.plugin).await?;
+        Ok(self.make(&locked, new).await?.planned)
     }
 
-    async fn plan_locked(
-        &self,
-        locked: &Locked,
-        name: Option<&str>,
-        parameters: &Value,
-    ) -> Result<(Planned, Request), Error> {
-        let name = name.unwrap_or(locked.release.plugin.name.as_str()).parse::<DeploymentName>()?.to_string();
-        let (component, template) = self.installs.template(locked).await?;
-        let parameters = parameters::complete(&component.manifest, parameters)?;
+    async fn make(&self, locked: &Locked, new: &NewDeployment) -> Result<Made, Error> {
+        if locked.kind != Kind::Template {
+            let (release, is) = (locked.release.clone(), locked.kind);
+            return Err(Error::OtherKind { release, is, needed: Kind::Template });
+        }
+        let name = new.name.as_deref().unwrap_or(locked.release.plugin.name.as_str());
+        let name = name.parse::<DeploymentName>()?.to_string();
+        let running = self.find_row(&name).await?;
+        let team = match &new.team {
+            Some(team) => Some(team.parse::<DeploymentName>()?.to_string()),
+            None => running.as_ref().and_then(|row| row.team.clone()),
+        };
+        let (component, template) = self.installs.plugin(locked).await?;
+        let parameters = parameters::complete(&component.manifest, &new.parameters)?;
         let target = self.engine.inventory().await;
         let request = Request { deployment: name.clone(), parameters: parameters.to_string(), target };
         let (sandbox, asked) = (self.sandbox.clone(), request.clone());
         let plan = blocking(move || Ok(sandbox.plan(&template, &asked)?)).await?;
+        let review = Review {
+            deployment: name.clone(),
+            team: team.clone(),
+            release: locked.release.to_string(),
+            target: request.target.clone(),
+            others: self.others(&name).await?,
+            settings: String::new(),
+        };
+        let (plan, reviews) = policies::pass(&self.db, &self.installs, &self.sandbox, plan, review).await?;
+        self.must_have_secrets(locked, &plan).await?;
         self.engine.check(&plan)?;
 
-        let running = self.find_row(&name).await?;
         if let Some(row) = &running {
             let is = row.release.parse::<Release>()?.plugin;
             if is != locked.release.plugin {
@@ -163,32 +236,63 @@ impl Deployments {
             digest: plan.digest(),
             changes: diff::changes(before.as_ref(), &plan),
             exists: running.is_some(),
+            remarks: reviews.iter().flat_map(remarks).collect(),
+            team,
             parameters,
             plan,
         };
-        Ok((planned, request))
+        Ok(Made { planned, request, reviews })
+    }
+
+    /// What else is deployed, as policies see it.
+    async fn others(&self, name: &str) -> Result<Vec<Running>, Error> {
+        let others = self.rows().await?.into_iter().filter(|row| row.name != name && row.desired == RUNNING);
+        let running = others.map(|row| {
+            let plan = row.desired()?.plan;
+            let Row { name, team, release, target, .. } = row;
+            Ok(Running { deployment: name, team, release, target, plan })
+        });
+        running.collect()
+    }
+
+    /// A plan may hand on what its plugin was granted, where the host holds it.
+    async fn must_have_secrets(&self, locked: &Locked, plan: &Plan) -> Result<(), Error> {
+        let wanted = secrets_in(plan);
+        for name in &wanted {
+            let permission = Permission::Secret(name.clone());
+            if !locked.permissions.contains(&permission) {
+                return Err(Error::NotGranted { release: locked.release.clone(), permission });
+            }
+        }
+        let held = self.secrets.values(&wanted).await?;
+        match wanted.into_iter().find(|name| !held.contains_key(name)) {
+            Some(missing) => Err(Error::NoSecret(missing)),
+            None => Ok(()),
+        }
     }
 
     /// Records what should run; the loop makes it so. The same again changes nothing.
-    pub async fn deploy(
-        &self,
-        plugin: &str,
-        name: Option<&str>,
-        parameters: &Value,
-    ) -> Result<Deployment, Error> {
-        let locked = self.installs.find(plugin).await?;
-        let (planned, request) = self.plan_locked(&locked, name, parameters).await?;
+    pub async fn deploy(&self, new: &NewDeployment) -> Result<Deployment, Error> {
+        let locked = self.installs.find(&new.plugin).await?;
+        let Made { planned, request, reviews } = self.make(&locked, new).await?;
+        let integrations = self.integrations().await?;
         let now = Timestamp::now().to_string();
-        sqlx::query(
+        let mut write = self.db.begin_with("begin immediate").await?;
+        let before: Option<(i64,)> = sqlx::query_as("select revision from deployments where name = $1")
+            .bind(&planned.deployment)
+            .fetch_optional(&mut *write)
+            .await?;
+        let (revision,): (i64,) = sqlx::query_as(
             "insert into deployments (name, target, release, component, artifact, log_index, parameters, facts, plan,
-                                      plan_digest, revision, desired, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, $12)
+                                      plan_digest, revision, desired, team, reviews, created_at, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, $13, $14, $14)
              on conflict (name) do update set
                  revision = revision + (plan_digest <> excluded.plan_digest or desired <> excluded.desired),
                  release = excluded.release, component = excluded.component, artifact = excluded.artifact,
                  log_index = excluded.log_index, parameters = excluded.parameters, facts = excluded.facts,
                  plan = excluded.plan, plan_digest = excluded.plan_digest, desired = excluded.desired,
-                 updated_at = excluded.updated_at",
+                 team = excluded.team, reviews = excluded.reviews, updated_at = excluded.updated_at
+             returning revision",
         )
         .bind(&planned.deployment)
         .bind(&planned.target)
@@ -201,10 +305,79 @@ impl Deployments {
         .bind(serde_json::json!(planned.plan).to_string())
         .bind(planned.digest.to_string())
         .bind(RUNNING)
+        .bind(&planned.team)
+        .bind(serde_json::json!(reviews).to_string())
         .bind(now)
+        .fetch_one(&mut *write)
+        .await?;
+        if before != Some((revision,)) {
+            let event = Event {
+                deployment: planned.deployment.clone(),
+                target: planned.target.clone(),
+                team: planned.team.clone(),
+                release: locked.release.to_string(),
+                revision: u64::try_from(revision).unwrap_or_default(),
+                detail: format!("revision {revision} was planned by {}", locked.release),
+                ..new_event(EventKind::Planned)
+            };
+            tell(&mut write, &integrations, &event).await?;
+        }
+        write.commit().await?;
+        self.get(&planned.deployment).await
+    }
+
+    /// Starts every replica of a deployment anew.
+    pub async fn restart(&self, name: &str) -> Result<(), Error> {
+        let changed = sqlx::query(
+            "update deployments set revision = revision + 1, updated_at = $1 where name = $2 and desired = $3",
+        )
+        .bind(Timestamp::now().to_string())
+        .bind(name)
+        .bind(RUNNING)
         .execute(&self.db)
         .await?;
-        self.get(&planned.deployment).await
+        match changed.rows_affected() {
+            1 => Ok(()),
+            _ => Err(Error::NoDeployment(name.into())),
+        }
+    }
+
+    /// Sets how many replicas of a workload run. Its plan stays as it is.
+    pub async fn scale(&self, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
+        let row = self.find_row(name).await?.ok_or_else(|| Error::NoDeployment(name.into()))?;
+        let refuse = |reason: String| Error::Scale { deployment: name.into(), reason };
+        if replicas > REPLICAS_MAX {
+            return Err(refuse(format!("{replicas} replicas are more than {REPLICAS_MAX}")));
+        }
+        if !row.plan()?.workloads.iter().any(|known| known.name == workload) {
+            return Err(refuse(format!("it has no workload '{workload}'")));
+        }
+        let mut scale = row.scale()?;
+        scale.insert(workload.into(), replicas);
+        sqlx::query("update deployments set scale = $1, updated_at = $2 where name = $3")
+            .bind(serde_json::json!(scale).to_string())
+            .bind(Timestamp::now().to_string())
+            .bind(name)
+            .execute(&self.db)
+            .await?;
+        Ok(())
+    }
+
+    /// The names of a plugin's deployments.
+    pub(crate) async fn of(&self, plugin: &PluginId) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for row in self.rows().await? {
+            if row.release.parse::<Release>()?.plugin == *plugin {
+                names.push(row.name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Who is to be told of events.
+    async fn integrations(&self) -> Result<Vec<PluginId>, Error> {
+        let installed = self.installs.of_kind(Kind::Integration).await?;
+        Ok(installed.into_iter().map(|locked| locked.release.plugin).collect())
     }
 
     /// A deployment and how it fares.
@@ -256,22 +429,33 @@ impl Deployments {
 
     async fn reconcile_once(&self) -> Result<(), Error> {
         for row in self.rows().await? {
-            let desired = row.desired()?;
-            match self.engine.apply(&desired).await {
-                Ok(true) if desired.removing => {
-                    sqlx::query("delete from deployments where name = $1 and desired = $2")
-                        .bind(&row.name)
-                        .bind(REMOVED)
-                        .execute(&self.db)
-                        .await?;
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::error!(%error, deployment = row.name, "a deployment could not be reconciled")
-                }
+            if let Err(error) = self.reconcile_row(&row).await {
+                tracing::error!(%error, deployment = row.name, "a deployment could not be reconciled");
             }
         }
         Ok(())
+    }
+
+    async fn reconcile_row(&self, row: &Row) -> Result<(), Error> {
+        let mut desired = row.desired()?;
+        desired.secrets = self.reveal(row, &desired.plan).await?;
+        match self.engine.apply(&desired).await? {
+            true if desired.removing => self.forget(row).await,
+            _ => self.watch(row, &desired).await,
+        }
+    }
+
+    /// The values of what a plan hands on, as far as its plugin is granted them by now.
+    async fn reveal(&self, row: &Row, plan: &Plan) -> Result<Revealed, Error> {
+        let wanted = secrets_in(plan);
+        if wanted.is_empty() {
+            return Ok(Revealed::default());
+        }
+        let plugin = row.release.parse::<Release>()?.plugin;
+        let locked = self.installs.list().await?.into_iter().find(|locked| locked.release.plugin == plugin);
+        let granted = locked.map(|locked| locked.permissions).unwrap_or_default();
+        let may: BTreeSet<_> = secrets_of(&granted).filter(|name| wanted.contains(name)).cloned().collect();
+        Ok(Revealed::of(self.secrets.values(&may).await?))
     }
 
     async fn rows(&self) -> Result<Vec<Row>, Error> {
@@ -298,6 +482,7 @@ impl Deployments {
             artifact: row.artifact.parse()?,
             plan_digest: row.plan_digest.parse()?,
             name: row.name,
+            team: row.team,
             target: row.target,
             log_index: row.log_index,
             revision: row.revision,
@@ -312,14 +497,41 @@ impl Row {
             .map_err(|error| Error::Damaged(format!("the plan of '{}' cannot be read: {error}", self.name)))
     }
 
+    fn scale(&self) -> Result<BTreeMap<String, u32>, Error> {
+        serde_json::from_str(&self.scale)
+            .map_err(|error| Error::Damaged(format!("the scale of '{}' cannot be read: {error}", self.name)))
+    }
+
+    /// What should be: the plan, with the numbers of replicas that were set by hand.
     fn desired(&self) -> Result<Desired, Error> {
+        let mut plan = self.plan()?;
+        let scale = self.scale()?;
+        for workload in &mut plan.workloads {
+            if let Some(replicas) = scale.get(&workload.name) {
+                workload.scale.replicas_min = *replicas;
+            }
+        }
         Ok(Desired {
             name: self.name.clone(),
             revision: self.revision,
-            plan: self.plan()?,
+            plan,
             removing: self.desired == REMOVED,
+            secrets: Revealed::default(),
         })
     }
+}
+
+fn remarks(reviewed: &Reviewed) -> impl Iterator<Item = Remark> {
+    reviewed.remarks.iter().map(|says| Remark {
+        policy: reviewed.policy.clone(),
+        says: says.clone(),
+        amended: reviewed.amended,
+    })
+}
+
+/// The secrets that a plan hands on.
+fn secrets_in(plan: &Plan) -> BTreeSet<SecretName> {
+    plan.workloads.iter().flat_map(Workload::secrets).filter_map(|name| name.parse().ok()).collect()
 }
 
 fn health(desired: &Desired, replicas: &[Replica]) -> Health {

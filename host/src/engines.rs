@@ -4,6 +4,7 @@ pub mod local;
 
 use std::collections::BTreeMap;
 
+use chandlery_package::SecretName;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -20,6 +21,35 @@ pub struct Desired {
     pub plan: Plan,
     /// Whether it should be gone.
     pub removing: bool,
+    /// The secrets that it may be handed.
+    pub secrets: Revealed,
+}
+
+/// The values of secrets, which no log shows.
+#[derive(Clone, Default)]
+pub struct Revealed(BTreeMap<SecretName, String>);
+
+impl Revealed {
+    /// These.
+    pub fn of(values: BTreeMap<SecretName, String>) -> Self {
+        Self(values)
+    }
+
+    /// The value of this one, if it may be handed on.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(&name.parse().ok()?).map(String::as_str)
+    }
+
+    /// Which they are.
+    pub fn names(&self) -> impl Iterator<Item = &SecretName> {
+        self.0.keys()
+    }
+}
+
+impl std::fmt::Debug for Revealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// How far a replica is.

@@ -6,7 +6,10 @@ use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
 use chandlery_package::signature::SignatureError;
 use chandlery_package::wire::{PROBLEM_MEDIA_TYPE, Problem};
-use chandlery_package::{ComponentError, Digest, DigestError, NameError, PluginId, Release, Requirement};
+use chandlery_package::{
+    ComponentError, Digest, DigestError, Kind, NameError, Permission, PluginId, Release, Requirement,
+    SecretName,
+};
 
 use crate::plan::{PlanProblem, say};
 use crate::sandbox::SandboxError;
@@ -152,6 +155,79 @@ pub enum Error {
         /// Each with its parameter.
         problems: Vec<PlanProblem>,
     },
+    /// It asks for what nobody has agreed to.
+    #[error("{release} asks for {}permissions that it was not granted: {}", if *.is_upgrade { "more, for " } else { "" }, in_words(*.kind, .missing))]
+    Consent {
+        /// Which.
+        release: Release,
+        /// What it is.
+        kind: Kind,
+        /// What it asks for.
+        missing: Vec<Permission>,
+        /// Whether another release of the plugin is installed.
+        is_upgrade: bool,
+    },
+    /// A permission that the plugin does not ask for.
+    #[error("{release} does not ask for the permission '{permission}'")]
+    NotAsked {
+        /// Which.
+        release: Release,
+        /// What was to be granted or revoked.
+        permission: Permission,
+    },
+    /// Something that was not granted.
+    #[error("{release} was not granted the permission '{permission}'")]
+    NotGranted {
+        /// Which.
+        release: Release,
+        /// What it needs.
+        permission: Permission,
+    },
+    /// No such secret.
+    #[error("this host holds no secret '{0}'")]
+    NoSecret(SecretName),
+    /// A plugin whose settings do not fit its manifest.
+    #[error("the settings of {release} do not fit: {}", say(.problems))]
+    Settings {
+        /// Of which release.
+        release: Release,
+        /// Each with its parameter.
+        problems: Vec<PlanProblem>,
+    },
+    /// A policy said no.
+    #[error("the policy {policy} denies this plan: {}", say(.problems))]
+    Denied {
+        /// Which policy.
+        policy: Release,
+        /// Why.
+        problems: Vec<PlanProblem>,
+    },
+    /// A plugin that deployments are of.
+    #[error("{release} is deployed as {}", .deployments.join(", "))]
+    InstalledInUse {
+        /// Which.
+        release: Release,
+        /// Its deployments.
+        deployments: Vec<String>,
+    },
+    /// A plugin of another kind than is needed.
+    #[error("{release} is a {is}, not a {needed}")]
+    OtherKind {
+        /// Which.
+        release: Release,
+        /// What it is.
+        is: Kind,
+        /// What it would have to be.
+        needed: Kind,
+    },
+    /// A workload that is not there, or not so many replicas.
+    #[error("'{deployment}' cannot be scaled: {reason}")]
+    Scale {
+        /// Which.
+        deployment: String,
+        /// Why not.
+        reason: String,
+    },
     /// The plugin's call ended badly.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -191,6 +267,12 @@ pub enum Error {
     /// Something that cannot be.
     #[error("the host's state is damaged: {0}")]
     Damaged(String),
+}
+
+fn in_words(kind: Kind, permissions: &[Permission]) -> String {
+    let each =
+        permissions.iter().map(|permission| format!("to {} ({permission})", permission.in_words(kind)));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn list(releases: &[Release]) -> String {
@@ -294,26 +376,62 @@ impl Error {
                 "The parameters do not fit",
                 Some("`chandlery plan PLUGIN --parameters` lists what it takes"),
             ),
+            Self::Consent { .. } => (
+                S::CONFLICT,
+                "consent-needed",
+                "Asks for your consent",
+                Some(
+                    "nothing was changed; agree with `--allow PERMISSION`, once for each, or at the terminal",
+                ),
+            ),
+            Self::NotAsked { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "not-asked",
+                "Not asked for",
+                Some("`chandlery permissions show` lists what each plugin asks for"),
+            ),
+            Self::NotGranted { .. } => (
+                S::CONFLICT,
+                "not-granted",
+                "Not granted",
+                Some("`chandlery permissions grant PLUGIN PERMISSION` grants it"),
+            ),
+            Self::NoSecret(_) => (
+                S::CONFLICT,
+                "no-secret",
+                "No such secret",
+                Some("`chandlery secrets set NAME` reads its value from standard input"),
+            ),
+            Self::Settings { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "invalid-settings",
+                "The settings do not fit",
+                Some("`chandlery configure PLUGIN --set NAME=VALUE`; without --set it shows the settings"),
+            ),
+            Self::Denied { .. } => (
+                S::FORBIDDEN,
+                "denied",
+                "Denied by a policy",
+                Some("nothing was deployed; change the parameters, or ask who set the policy"),
+            ),
+            Self::InstalledInUse { .. } => {
+                (S::CONFLICT, "in-use", "In use", Some("`chandlery remove DEPLOYMENT` first"))
+            }
+            Self::OtherKind { .. } => (S::UNPROCESSABLE_ENTITY, "other-kind", "Another kind of plugin", None),
+            Self::Scale { .. } => (S::UNPROCESSABLE_ENTITY, "cannot-scale", "Not scaled", None),
             Self::Sandbox(SandboxError::Problems { .. }) => {
                 (S::UNPROCESSABLE_ENTITY, "no-plan", "No plan", Some("change the parameters, or the target"))
             }
-            Self::Sandbox(SandboxError::Busy) => {
-                (S::SERVICE_UNAVAILABLE, "busy", "Busy", Some("try again in a moment"))
-            }
+            Self::Sandbox(
+                error @ (SandboxError::Busy
+                | SandboxError::TooManyCalls { .. }
+                | SandboxError::CircuitOpen { .. }),
+            ) => (S::SERVICE_UNAVAILABLE, error.word(), "Busy", Some("try again in a moment")),
             Self::Sandbox(error) => (
                 S::UNPROCESSABLE_ENTITY,
-                match error {
-                    SandboxError::Deadline { .. } => "deadline",
-                    SandboxError::Memory { .. } => "memory-limit",
-                    SandboxError::Table { .. } => "table-limit",
-                    SandboxError::Stack { .. } => "stack-limit",
-                    SandboxError::Output { .. } => "output-limit",
-                    SandboxError::Panicked { .. } => "panicked",
-                    SandboxError::Plan { .. } => "invalid-plan",
-                    _ => "trapped",
-                },
+                error.word(),
                 "The plugin failed",
-                Some("nothing was deployed; tell the plugin's publisher"),
+                Some("nothing was changed; tell the plugin's publisher"),
             ),
             Self::CannotRun { .. } => (
                 S::UNPROCESSABLE_ENTITY,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod chain;
+mod consent;
 mod follow;
 mod lock;
 mod registry;
@@ -9,19 +10,19 @@ mod registry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chandlery_package::component::allowed_imports;
 use chandlery_package::log::Quorum;
 use chandlery_package::wire::ReleaseRecord;
-use chandlery_package::{Component, Digest, PluginId, Release, Requirement};
+use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release, Requirement};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::Error;
-use crate::sandbox::{Sandbox, Template};
+use crate::sandbox::{Plugin, Sandbox};
 use follow::Followed;
 
 pub use audit::{Audit, audit};
+pub use consent::{Consent, permissions_in_words};
 pub use lock::{Lock, Locked, RegistryPin};
 pub use registry::RegistryClient;
 
@@ -34,8 +35,18 @@ pub struct Passed {
     pub found: String,
 }
 
-/// Told of every check as it is passed.
-pub type Progress<'a> = &'a (dyn Fn(Passed) + Sync);
+/// Something on the way of an installation or a verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Something that takes its time has begun.
+    Began(String),
+    /// A check was passed.
+    Passed(Passed),
+}
+
+/// Told of every step as it is taken.
+pub type Progress<'a> = &'a (dyn Fn(Step) + Sync);
 
 /// The installed plugins of a host.
 #[derive(Clone)]
@@ -115,12 +126,13 @@ impl Installs {
         }
     }
 
-    /// Installs the newest release that satisfies the requirement. Until every check has passed nothing is changed;
-    /// then the lock changes at once.
+    /// Installs the newest release that satisfies the requirement, if it asks for nothing that nobody has decided
+    /// about, now or for a former release. Until every check has passed nothing is changed; then the lock changes at once.
     pub async fn install(
         &self,
         client: &RegistryClient,
         requirement: &Requirement,
+        consent: &Consent,
         progress: Progress<'_>,
     ) -> Result<Locked, Error> {
         let _held = self.lock.lock().await;
@@ -140,7 +152,10 @@ impl Installs {
         let record = newest(records, requirement)?;
         self.must_be_sound(client.url(), &record.release)?;
         let (component, bytes) = chain::prove(&mut log, &record, progress).await?;
+        let former = locked.cloned();
+        let (permissions, revoked) = consent::agreed(&component, former.as_ref(), consent)?;
         let component = self.load(component, bytes, progress).await?;
+        chain::pass(progress, "permissions", permissions_in_words(component.manifest.kind, &permissions));
 
         let locked = Locked {
             release: record.release.clone(),
@@ -150,10 +165,9 @@ impl Installs {
             key: record.key,
             key_log_index: record.key_log_index,
             log_index: record.log_index,
-            permissions: allowed_imports(component.manifest.kind, &component.manifest.contract)
-                .into_iter()
-                .filter(|import| component.imports.contains(import))
-                .collect(),
+            kind: component.manifest.kind,
+            permissions,
+            revoked,
             installed_at: Timestamp::now(),
         };
         lock.put(log.pin(), Some(locked.clone()));
@@ -170,15 +184,14 @@ impl Installs {
     ) -> Result<Component, Error> {
         let (sandbox, path) = (self.sandbox.clone(), self.component_path(component.digest));
         let started = std::time::Instant::now();
+        progress(Step::Began(format!("compiling {} KiB", bytes.len() >> 10)));
         let component = blocking(move || {
             sandbox.load(&component, &bytes)?;
             write_whole(&path, &bytes)?;
             Ok(component)
         })
         .await?;
-        let found =
-            format!("in {} ms; it may {}", started.elapsed().as_millis(), permissions_in_words(&component));
-        progress(Passed { check: "compiled".into(), found });
+        chain::pass(progress, "compiled", format!("in {} ms", started.elapsed().as_millis()));
         Ok(component)
     }
 
@@ -217,18 +230,68 @@ impl Installs {
         blocking(move || read_component(&path, &release, digest)).await
     }
 
+    /// Everything of a kind that is installed, by name.
+    pub async fn of_kind(&self, kind: Kind) -> Result<Vec<Locked>, Error> {
+        Ok(self.list().await?.into_iter().filter(|locked| locked.kind == kind).collect())
+    }
+
+    /// Takes a plugin out of the lock. What it left behind is for others to remove.
+    pub async fn uninstall(&self, name: &str) -> Result<Locked, Error> {
+        let found = self.find(name).await?;
+        self.change(|lock| lock.plugins.retain(|locked| locked.release != found.release)).await?;
+        Ok(found)
+    }
+
+    /// Takes a permission from a plugin, or gives it back one that it asks for.
+    pub async fn set_permission(
+        &self,
+        name: &str,
+        permission: &Permission,
+        granted: bool,
+    ) -> Result<Locked, Error> {
+        let mut locked = self.find(name).await?;
+        let (from, to) = match granted {
+            true => (&mut locked.revoked, &mut locked.permissions),
+            false => (&mut locked.permissions, &mut locked.revoked),
+        };
+        if from.take(permission).is_none() && !to.contains(permission) {
+            return Err(Error::NotAsked { release: locked.release, permission: permission.clone() });
+        }
+        to.insert(permission.clone());
+        self.change(|lock| lock.put_plugin(locked.clone())).await?;
+        Ok(locked)
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut Lock)) -> Result<(), Error> {
+        let _held = self.lock.lock().await;
+        let mut lock = Lock::read(&self.lock_path())?;
+        change(&mut lock);
+        lock.write(&self.lock_path())
+    }
+
+    /// Compiles what is installed and not compiled yet, as after an update of this program.
+    pub async fn compile_all(&self) -> Result<(), Error> {
+        for locked in self.list().await? {
+            if !self.sandbox.is_compiled(locked.component) {
+                tracing::info!(release = %locked.release, "compiling for this version of chandlery");
+                self.plugin(&locked).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The component and compiled code of what is installed; the stored bytes are checked against the lock.
-    pub async fn template(&self, locked: &Locked) -> Result<(Component, Template), Error> {
+    pub async fn plugin(&self, locked: &Locked) -> Result<(Component, Plugin), Error> {
         self.must_be_sound(&locked.registry, &locked.release)?;
         let (sandbox, path) = (self.sandbox.clone(), self.component_path(locked.component));
         let (release, expected) = (locked.release.clone(), locked.component);
         blocking(move || {
             let component = read_component(&path, &release, expected)?;
-            let template = match sandbox.loaded(expected) {
-                Some(template) => template,
+            let plugin = match sandbox.loaded(expected) {
+                Some(plugin) => plugin,
                 None => sandbox.load(&component.0, &component.1)?,
             };
-            Ok((component.0, template))
+            Ok((component.0, plugin))
         })
         .await
     }
@@ -248,7 +311,7 @@ impl Installs {
             let path = self.component_path(locked.component);
             let (release, expected) = (locked.release.clone(), locked.component);
             blocking(move || read_component(&path, &release, expected)).await?;
-            progress(Passed { check: "stored component".into(), found: locked.component.to_string() });
+            chain::pass(progress, "stored component", locked.component.to_string());
             let record = client.release(&locked.release).await?;
             let (component, _) = chain::prove(&mut log, &record, progress).await?;
             if component.digest != locked.component {
@@ -293,14 +356,6 @@ fn newest(records: Vec<ReleaseRecord>, requirement: &Requirement) -> Result<Rele
     };
     let newest = records.into_iter().filter(fits).max_by(|a, b| a.release.version.cmp(&b.release.version));
     newest.ok_or_else(|| Error::NoRelease { requirement: requirement.clone(), published })
-}
-
-/// What a plugin may do, for people.
-pub fn permissions_in_words(component: &Component) -> &'static str {
-    match component.imports.iter().any(|import| import.contains("/logging@")) {
-        true => "write to this host's log, and nothing else",
-        false => "do nothing but answer",
-    }
 }
 
 pub(crate) fn write_whole(path: &std::path::Path, bytes: &[u8]) -> Result<(), Error> {

@@ -2,13 +2,19 @@
 //! use. It knows the registry only over HTTP.
 
 pub mod api;
+pub mod audit;
 pub mod deployments;
 pub mod engines;
 mod error;
 pub mod installs;
+pub mod integrations;
 pub mod metering;
+mod metrics;
 pub mod plan;
+pub mod policies;
 pub mod sandbox;
+pub mod secrets;
+pub mod settings;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -16,6 +22,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chandlery_package::Manifest;
 use chandlery_package::log::Quorum;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -24,7 +31,9 @@ use tokio::net::TcpListener;
 use deployments::Deployments;
 use engines::local::Local;
 use installs::{Installs, RegistryClient};
-use sandbox::{Limits, Sandbox};
+use integrations::Integrations;
+use sandbox::{Compiler, Limits, Sandbox};
+use secrets::Secrets;
 
 pub use error::Error;
 
@@ -43,6 +52,10 @@ pub struct Settings {
     pub meter_every: Duration,
     /// How often the registry's log is read for withdrawals and revocations.
     pub follow_every: Duration,
+    /// Who compiles plugins.
+    pub compiler: Compiler,
+    /// What a plugin may use.
+    pub limits: Limits,
 }
 
 /// A running host, shared by all requests.
@@ -51,8 +64,11 @@ pub struct Host {
     db: SqlitePool,
     token: String,
     registry: Option<RegistryClient>,
+    sandbox: Sandbox,
     installs: Installs,
+    secrets: Secrets,
     deployments: Deployments,
+    integrations: Integrations,
     /// Held for as long as the host lives, so that no other one uses its data directory.
     _in_use: Arc<File>,
 }
@@ -67,21 +83,41 @@ impl Host {
         let data = &data.canonicalize().map_err(Error::system(data.display().to_string()))?;
         let in_use = must_be_alone(&data.join("host.in-use"))?;
         let db = open_database(&data.join("host.db")).await?;
-        let sandbox = Sandbox::new(&data.join("compiled"), Limits::default())
-            .map_err(|error| Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
+        let sandbox =
+            Sandbox::new(&data.join("compiled"), settings.limits.clone(), settings.compiler.clone())
+                .map_err(|error| Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
         let installs = Installs::open(data.clone(), sandbox.clone(), settings.quorum.clone())?;
         let local = Local::open(&data.join("local"), db.clone()).await?;
         let registry = settings.registry.as_deref();
         let registry =
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
+        let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
+        let deployments =
+            Deployments::new(db.clone(), sandbox.clone(), installs.clone(), secrets.clone(), local);
+        let integrations = Integrations::new(
+            db.clone(),
+            sandbox.clone(),
+            installs.clone(),
+            secrets.clone(),
+            deployments.clone(),
+        );
         Ok(Self {
-            deployments: Deployments::new(db.clone(), sandbox, installs.clone(), local),
+            sandbox,
+            secrets,
+            deployments,
+            integrations,
             token: read_or_make_token(&data.join("host.token"))?,
             _in_use: Arc::new(in_use),
             registry,
             installs,
             db,
         })
+    }
+
+    /// What an installed plugin says of itself.
+    async fn manifest(&self, name: &str) -> Result<Manifest, Error> {
+        let locked = self.installs.find(name).await?;
+        Ok(self.installs.plugin(&locked).await?.0.manifest)
     }
 
     fn registry(&self) -> Result<RegistryClient, Error> {
@@ -96,14 +132,24 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
+    let compiling = tokio::spawn(compile(host.installs.clone()));
+    let delivering = tokio::spawn(host.integrations.clone().run());
     let reconciling = tokio::spawn(host.deployments.clone().reconcile());
     let metering = tokio::spawn(metering::run(host.db.clone(), host.registry.clone(), settings.meter_every));
     let following = tokio::spawn(follow(host.installs.clone(), host.registry.clone(), settings.follow_every));
     let served = axum::serve(listener, api::router(host)).with_graceful_shutdown(stop).await;
+    compiling.abort();
+    delivering.abort();
     reconciling.abort();
     metering.abort();
     following.abort();
     served.map_err(Error::system("the listening socket"))
+}
+
+async fn compile(installs: Installs) {
+    if let Err(error) = installs.compile_all().await {
+        tracing::warn!(%error, "a plugin will be compiled when it is used");
+    }
 }
 
 async fn follow(installs: Installs, registry: Option<RegistryClient>, every: Duration) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chandlery_package::Digest;
+use chandlery_package::{Digest, SecretName};
 use serde::{Deserialize, Serialize};
 
 /// The most replicas one workload may have.
@@ -307,6 +307,14 @@ impl Plan {
 }
 
 impl Workload {
+    /// The names of the secrets that it is handed.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.env.iter().filter_map(|variable| match &variable.value {
+            EnvValue::Secret(name) => Some(name.as_str()),
+            EnvValue::Text(_) | EnvValue::Port(_) => None,
+        })
+    }
+
     fn check(&self) -> Result<(), String> {
         must_be_label("its name", &self.name, LABEL_BYTES_MAX)?;
         self.check_ports()?;
@@ -347,8 +355,12 @@ impl Workload {
             if !starts_well || !rest_well || !names.insert(&var.name) {
                 return Err(format!("'{}' is no unique name for an environment variable", var.name));
             }
-            if let EnvValue::Port(port) = &var.value {
-                self.must_have_port(&format!("the environment variable {}", var.name), port)?;
+            match &var.value {
+                EnvValue::Text(_) => {}
+                EnvValue::Secret(name) => drop(name.parse::<SecretName>()?),
+                EnvValue::Port(port) => {
+                    self.must_have_port(&format!("the environment variable {}", var.name), port)?;
+                }
             }
         }
         Ok(())

@@ -2,23 +2,35 @@
 //! their own.
 
 mod cache;
+mod capabilities;
+mod compiler;
 mod contract_0_1_0;
+mod error;
+mod guard;
 mod limits;
+mod state;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chandlery_package::{Component, Digest, Release};
+use chandlery_package::{Component, Digest, Kind, Release};
+use serde::{Deserialize, Serialize};
+use tracing::field::Empty;
 use wasmtime::component::{Component as Code, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Store};
 
-use crate::plan::{Facts, Plan, PlanError, PlanProblem, say};
+use crate::metrics::Calls;
+use crate::plan::{Facts, Plan, PlanProblem};
 use cache::Cache;
 use contract_0_1_0 as contract;
-use limits::State;
+use guard::Guard;
+use state::State;
 
+pub use capabilities::{Capabilities, Control, DeploymentState, Event, EventKind, ReplicaState, Use};
+pub use compiler::{Compilation, Compiler, compile};
+pub use error::SandboxError;
 pub use limits::Limits;
 
 /// How often the deadline is looked at.
@@ -27,94 +39,6 @@ const TICK: Duration = Duration::from_millis(10);
 const CALLS_MAX: u32 = 64;
 /// Compiled plugins that are kept in memory; others are loaded from the cache again.
 const LOADED_MAX: usize = 256;
-
-/// Why a call of a plugin gave no plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SandboxError {
-    /// It cannot be compiled, or imports what is not granted.
-    #[error("{release} cannot be loaded: {reason}")]
-    Load {
-        /// Which.
-        release: Release,
-        /// What wasmtime says.
-        reason: String,
-    },
-    /// It ran longer than it may.
-    #[error("{release} ran longer than {limit_ms} ms and was stopped")]
-    Deadline {
-        /// Which.
-        release: Release,
-        /// How long it may run.
-        limit_ms: u128,
-    },
-    /// It wanted more memory than it may have.
-    #[error("{release} wanted more than {limit_mib} MiB of memory")]
-    Memory {
-        /// Which.
-        release: Release,
-        /// How much it may have.
-        limit_mib: usize,
-    },
-    /// It wanted larger tables than it may have.
-    #[error("{release} wanted tables of more than {limit} elements")]
-    Table {
-        /// Which.
-        release: Release,
-        /// How many elements it may have.
-        limit: usize,
-    },
-    /// It called itself too deeply.
-    #[error("{release} used more than {limit_kib} KiB of stack")]
-    Stack {
-        /// Which.
-        release: Release,
-        /// How much it may use.
-        limit_kib: usize,
-    },
-    /// It answered with more than it may.
-    #[error("{release} answered with more than {limit_mib} MiB")]
-    Output {
-        /// Which.
-        release: Release,
-        /// How much it may answer.
-        limit_mib: usize,
-    },
-    /// It panicked.
-    #[error("{release} panicked: {message}")]
-    Panicked {
-        /// Which.
-        release: Release,
-        /// The panic's message.
-        message: String,
-    },
-    /// It ended in another trap.
-    #[error("{release} trapped: {trap}")]
-    Trapped {
-        /// Which.
-        release: Release,
-        /// Which trap.
-        trap: String,
-    },
-    /// More calls at once than the sandbox has room for.
-    #[error("the sandbox runs {CALLS_MAX} calls already")]
-    Busy,
-    /// It looked at the request and says what stands in the way.
-    #[error("{release} cannot make a plan: {}", say(.problems))]
-    Problems {
-        /// Which.
-        release: Release,
-        /// What stands in the way.
-        problems: Vec<PlanProblem>,
-    },
-    /// Its plan breaks the contract.
-    #[error("{release} made a plan that breaks the contract: {error}")]
-    Plan {
-        /// Which.
-        release: Release,
-        /// How.
-        error: PlanError,
-    },
-}
 
 /// One question to a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,30 +51,103 @@ pub struct Request {
     pub target: Facts,
 }
 
+/// What a policy is told beside the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// The deployment's name.
+    pub deployment: String,
+    /// Whose it is.
+    pub team: Option<String>,
+    /// The release that made the plan.
+    pub release: String,
+    /// The target.
+    pub target: Facts,
+    /// What else is deployed.
+    pub others: Vec<Running>,
+    /// The policy's settings, as a JSON object, validated.
+    pub settings: String,
+}
+
+/// A deployment, as far as a policy may depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Running {
+    pub deployment: String,
+    pub team: Option<String>,
+    pub release: String,
+    pub target: String,
+    pub plan: Plan,
+}
+
+/// What a policy says of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may pass.
+    Allow {
+        /// What should be known all the same.
+        warnings: Vec<String>,
+    },
+    /// It may pass as it stands here.
+    Amend {
+        /// The plan.
+        plan: Plan,
+        /// What was changed, in words.
+        changes: Vec<String>,
+    },
+    /// It may not pass.
+    Deny {
+        /// Why.
+        problems: Vec<PlanProblem>,
+    },
+}
+
+/// What came of telling an integration of an event.
+#[derive(Debug)]
+pub struct Reaction {
+    /// Whether it did what it should.
+    pub result: Result<(), SandboxError>,
+    /// What it did with what it was granted, and what it tried.
+    pub uses: Vec<Use>,
+    /// What it keeps from now on; none: what it kept before.
+    pub kept: Option<BTreeMap<String, Vec<u8>>>,
+}
+
 /// The sandbox: an engine, the functions that plugins may import, and compiled code.
 #[derive(Clone)]
 pub struct Sandbox {
     engine: Engine,
-    linker: Arc<Linker<State>>,
+    pure: Arc<Linker<State>>,
+    granting: Arc<Linker<State>>,
     limits: Limits,
+    compiler: Compiler,
     /// None: code is compiled for each use.
     cache: Option<Arc<Cache>>,
-    loaded: Arc<Mutex<HashMap<Digest, Template>>>,
+    loaded: Arc<Mutex<HashMap<Digest, Plugin>>>,
+    guard: Guard,
+    calls: Arc<Calls>,
 }
 
-/// A compiled template.
+/// A compiled plugin.
 #[derive(Clone)]
-pub struct Template {
+pub struct Plugin {
     release: Release,
-    code: contract::TemplatePre<State>,
+    component: Digest,
+    world: World,
+}
+
+#[derive(Clone)]
+enum World {
+    Template(contract::TemplatePre<State>),
+    Policy(contract::policy::PolicyPre<State>),
+    Integration(contract::integration::IntegrationPre<State>),
 }
 
 impl Sandbox {
     /// A sandbox that keeps compiled code in this directory.
-    pub fn new(cache: &Path, limits: Limits) -> wasmtime::Result<Self> {
+    pub fn new(cache: &Path, limits: Limits, compiler: Compiler) -> wasmtime::Result<Self> {
         let engine = Engine::new(&pooled(&limits))?;
         let cache = Cache::new(cache, &engine)?;
-        Self::on(engine, limits, Some(Arc::new(cache)))
+        Self::on(engine, limits, compiler, Some(Arc::new(cache)))
     }
 
     /// A sandbox that compiles and runs otherwise: without optimisation, and with memory of its own for each instance.
@@ -158,70 +155,218 @@ impl Sandbox {
     pub fn unoptimised(limits: Limits) -> wasmtime::Result<Self> {
         let mut config = config(&limits);
         config.cranelift_opt_level(OptLevel::None).memory_init_cow(false);
-        Self::on(Engine::new(&config)?, limits, None)
+        // Slower, with as many instructions.
+        let limits = Limits { time: limits.time * 4, ..limits };
+        Self::on(Engine::new(&config)?, limits, Compiler::Here, None)
     }
 
-    fn on(engine: Engine, limits: Limits, cache: Option<Arc<Cache>>) -> wasmtime::Result<Self> {
-        let mut linker = Linker::new(&engine);
-        contract::add_to_linker(&mut linker)?;
+    fn on(
+        engine: Engine,
+        limits: Limits,
+        compiler: Compiler,
+        cache: Option<Arc<Cache>>,
+    ) -> wasmtime::Result<Self> {
+        let (mut pure, mut granting) = (Linker::new(&engine), Linker::new(&engine));
+        contract::add_logging(&mut pure)?;
+        contract::integration::add_to_linker(&mut granting)?;
         keep_time(&engine);
-        Ok(Self { engine, linker: Arc::new(linker), limits, cache, loaded: Arc::default() })
+        Ok(Self {
+            engine,
+            pure: Arc::new(pure),
+            granting: Arc::new(granting),
+            limits,
+            compiler,
+            cache,
+            loaded: Arc::default(),
+            guard: Guard::default(),
+            calls: Arc::default(),
+        })
     }
 
-    /// The compiled template with these bytes: from memory, from the cache, or compiled now. Blocks.
-    pub fn load(&self, component: &Component, bytes: &[u8]) -> Result<Template, SandboxError> {
+    /// The compiled plugin with these bytes: from memory, from the cache, or compiled now. Blocks.
+    pub fn load(&self, component: &Component, bytes: &[u8]) -> Result<Plugin, SandboxError> {
         if let Some(found) = self.loaded(component.digest) {
             return Ok(found);
         }
         let release = component.manifest.release();
-        let refuse = |error: wasmtime::Error| SandboxError::Load {
-            release: release.clone(),
-            reason: format!("{error:#}"),
-        };
-        let code = match &self.cache {
-            Some(cache) => cache.compiled(&self.engine, component.digest, bytes),
-            None => Code::new(&self.engine, bytes),
-        }
-        .map_err(refuse)?;
-        let code = self.linker.instantiate_pre(&code).and_then(contract::TemplatePre::new).map_err(refuse)?;
-        let template = Template { release, code };
+        let code = self.code(component.digest, &release, bytes)?;
+        let world = self.link(component.manifest.kind, &code).map_err(cannot_load(&release))?;
+        let plugin = Plugin { release, component: component.digest, world };
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded.len() >= LOADED_MAX {
             loaded.clear();
         }
-        loaded.insert(component.digest, template.clone());
-        Ok(template)
+        loaded.insert(component.digest, plugin.clone());
+        Ok(plugin)
     }
 
-    /// The template with this digest, if it is in memory.
-    pub fn loaded(&self, digest: Digest) -> Option<Template> {
+    fn code(&self, digest: Digest, release: &Release, bytes: &[u8]) -> Result<Code, SandboxError> {
+        if let Some(code) = self.cache.as_ref().and_then(|cache| cache.find(&self.engine, digest)) {
+            return Ok(code);
+        }
+        let code = self.compiler.compile(&self.engine, release, bytes, &self.limits)?;
+        if let Some(cache) = &self.cache {
+            cache.keep(digest, &code).map_err(cannot_load(release))?;
+        }
+        // SAFETY: this user's compiler has just made it; wasmtime itself refuses code of another configuration.
+        unsafe { Code::deserialize(&self.engine, &code) }.map_err(cannot_load(release))
+    }
+
+    fn link(&self, kind: Kind, code: &Code) -> wasmtime::Result<World> {
+        Ok(match kind {
+            Kind::Template => World::Template(contract::TemplatePre::new(self.pure.instantiate_pre(code)?)?),
+            Kind::Policy => {
+                World::Policy(contract::policy::PolicyPre::new(self.pure.instantiate_pre(code)?)?)
+            }
+            Kind::Integration => World::Integration(contract::integration::IntegrationPre::new(
+                self.granting.instantiate_pre(code)?,
+            )?),
+        })
+    }
+
+    /// The plugin with this digest, if it is in memory.
+    pub fn loaded(&self, digest: Digest) -> Option<Plugin> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()
     }
 
+    /// Whether the plugin with this digest can be loaded without compiling it.
+    pub fn is_compiled(&self, digest: Digest) -> bool {
+        self.cache.as_ref().is_some_and(|cache| cache.has(digest))
+    }
+
+    /// The calls so far, for Prometheus.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
     /// Asks a template for a plan, and checks what it answers. Blocks for as long as the template runs.
-    pub fn plan(&self, template: &Template, request: &Request) -> Result<Plan, SandboxError> {
-        let release = || template.release.clone();
-        let mut store = Store::new(&self.engine, State::new(&self.limits));
-        store.limiter(State::limiter);
-        store.set_epoch_deadline((self.limits.time.as_millis() / TICK.as_millis()) as u64 + 1);
-        store.set_hostcall_fuel(self.limits.output_bytes);
-        let answer = template
-            .code
-            .instantiate(&mut store)
-            .and_then(|instance| instance.call_plan(&mut store, &contract::request(request)));
-        let state = store.into_data();
-        state.log(&template.release);
-        match answer {
-            Err(error) => Err(state.explain(&error, &self.limits, release())),
-            Ok(Err(problems)) => {
+    pub fn plan(&self, template: &Plugin, request: &Request) -> Result<Plan, SandboxError> {
+        let World::Template(code) = &template.world else { return Err(template.is_no("template")) };
+        let state = State::pure(&self.limits);
+        let (answer, _) = self.call(template, "plan", state, |store| {
+            code.instantiate(&mut *store)?.call_plan(store, &contract::request(request))
+        });
+        match answer? {
+            Ok(plan) => self.checked(template, contract::plan(plan)),
+            Err(problems) => {
                 let problems = problems.into_iter().map(contract::problem).collect();
-                Err(SandboxError::Problems { release: release(), problems })
+                Err(SandboxError::Problems { release: template.release.clone(), problems })
             }
-            Ok(Ok(plan)) => contract::plan(plan)
-                .checked()
-                .map_err(|error| SandboxError::Plan { release: release(), error }),
         }
     }
+
+    /// Asks a policy for its verdict on a plan. Blocks.
+    pub fn review(&self, policy: &Plugin, plan: &Plan, review: &Review) -> Result<Verdict, SandboxError> {
+        let World::Policy(code) = &policy.world else { return Err(policy.is_no("policy")) };
+        let state = State::pure(&self.limits);
+        let (answer, _) = self.call(policy, "review", state, |store| {
+            let (plan, context) = (contract::plan_to_wire(plan), contract::policy::context(review));
+            code.instantiate(&mut *store)?.call_review(store, &plan, &context)
+        });
+        match contract::policy::verdict(answer?) {
+            Verdict::Amend { plan, changes } => {
+                Ok(Verdict::Amend { plan: self.checked(policy, plan)?, changes })
+            }
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// Tells an integration of an event. Blocks; must be called where a tokio runtime is.
+    pub fn notify(&self, integration: &Plugin, event: &Event, mut capabilities: Capabilities) -> Reaction {
+        let World::Integration(code) = &integration.world else {
+            let result = Err(integration.is_no("integration"));
+            return Reaction { result, uses: Vec::new(), kept: None };
+        };
+        let limits = Limits { time: self.limits.integration_time, ..self.limits.clone() };
+        capabilities.begin(&limits);
+        let state = State::with(&limits, capabilities);
+        let (answer, state) = self.call(integration, "on-event", state, |store| {
+            code.instantiate(&mut *store)?.call_on_event(store, &contract::integration::event(event))
+        });
+        let result = match answer {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(problem)) => Err(SandboxError::Problems {
+                release: integration.release.clone(),
+                problems: vec![contract::problem(problem)],
+            }),
+            Err(error) => Err(error),
+        };
+        let (uses, kept) = state.into_capabilities().map(Capabilities::into_parts).unwrap_or_default();
+        Reaction { kept: result.is_ok().then_some(kept), result, uses }
+    }
+
+    /// The plan, if it keeps the contract's rules.
+    fn checked(&self, plugin: &Plugin, plan: Plan) -> Result<Plan, SandboxError> {
+        plan.checked().map_err(|error| SandboxError::Plan { release: plugin.release.clone(), error })
+    }
+
+    /// One call, in a store of its own: bounded, measured and explained.
+    fn call<T>(
+        &self,
+        plugin: &Plugin,
+        function: &'static str,
+        state: State,
+        run: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> (Result<T, SandboxError>, State) {
+        let pass = match self.guard.enter(plugin.component, &plugin.release, &self.limits) {
+            Ok(pass) => pass,
+            Err(error) => {
+                self.calls.ended(&plugin.release, function, error.word(), Duration::ZERO);
+                return (Err(error), state);
+            }
+        };
+        let span = tracing::info_span!(
+            "call",
+            plugin = %plugin.release.plugin,
+            release = %plugin.release.version,
+            function,
+            fuel = Empty,
+            memory_peak_bytes = Empty,
+            host_calls = Empty,
+            micros = Empty,
+            outcome = Empty,
+        );
+        let _entered = span.enter();
+        let started = Instant::now();
+        let ticks = state.time().as_millis() / TICK.as_millis();
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(State::limiter);
+        store.call_hook(State::count_host_call);
+        store.set_epoch_deadline(ticks as u64 + 1);
+        store.set_hostcall_fuel(self.limits.output_bytes);
+        let answer = store.set_fuel(self.limits.fuel).and_then(|()| run(&mut store));
+        let fuel = self.limits.fuel - store.get_fuel().unwrap_or(0);
+        let state = store.into_data();
+        state.log(&plugin.release);
+        let result = match (answer, state.refused()) {
+            (Err(error), _) => Err(state.explain(&error, plugin.release.clone())),
+            // What it made of having been refused does not count.
+            (Ok(_), Some(refused)) if refused.ends_calls() => {
+                Err(state.explain_refusal(refused, plugin.release.clone()))
+            }
+            (Ok(answer), _) => Ok(answer),
+        };
+        let outcome = result.as_ref().err().map_or("ok", SandboxError::word);
+        span.record("fuel", fuel);
+        span.record("memory_peak_bytes", state.meter.memory_bytes.used());
+        span.record("host_calls", state.meter.host_calls);
+        span.record("micros", started.elapsed().as_micros() as u64);
+        span.record("outcome", outcome);
+        self.calls.ended(&plugin.release, function, outcome, started.elapsed());
+        pass.ended(result.as_ref().err().filter(|error| error.is_failure()), &self.limits);
+        (result, state)
+    }
+}
+
+impl Plugin {
+    fn is_no(&self, kind: &str) -> SandboxError {
+        SandboxError::Load { release: self.release.clone(), reason: format!("it is no {kind}") }
+    }
+}
+
+fn cannot_load(release: &Release) -> impl Fn(wasmtime::Error) -> SandboxError {
+    let release = release.clone();
+    move |error| SandboxError::Load { release: release.clone(), reason: format!("{error:#}") }
 }
 
 fn config(limits: &Limits) -> Config {
@@ -229,6 +374,7 @@ fn config(limits: &Limits) -> Config {
     config
         .wasm_component_model(true)
         .epoch_interruption(true)
+        .consume_fuel(true)
         .max_wasm_stack(limits.stack_bytes)
         // What hardware answers in its own way must be the same everywhere: which bits a float that is not a number
         // has, and what the relaxed vector instructions give.
@@ -241,7 +387,7 @@ fn config(limits: &Limits) -> Config {
 fn pooled(limits: &Limits) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(CALLS_MAX)
-        .total_core_instances(CALLS_MAX * 4)
+        .total_core_instances(CALLS_MAX * limits.instances as u32)
         .total_memories(CALLS_MAX)
         .total_tables(CALLS_MAX * 4)
         .max_memory_size(limits.memory_bytes)

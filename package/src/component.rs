@@ -16,6 +16,10 @@ pub const MANIFEST_SECTION: &str = "chandlery:manifest";
 pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
 /// The versions of the contract that this code serves.
 pub const CONTRACTS: [Version; 1] = [Version::new(0, 1, 0)];
+/// The newest WASI whose interfaces an integration may import.
+const WASI: Version = Version::new(0, 2, 12);
+/// How deep components may nest others. What is composed of others is two or three deep.
+const NESTING_MAX: usize = 10;
 
 /// Why a component was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,22 +46,23 @@ pub enum ComponentError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// It asks for what its kind may not have.
-    #[error("a {kind:?} may not import {}; it may import {}", .imports.join(", "), .allowed.join(", "))]
+    #[error("this {kind} may not import {}; by its permissions it may import {}", .imports.join(", "), .allowed.join(", "))]
     Imports {
         /// What the manifest says it is.
         kind: Kind,
-        /// What it asks for and may not have.
+        /// What it imports and may not.
         imports: Vec<String>,
-        /// What its kind may import.
+        /// What its kind and its permissions allow.
         allowed: Vec<String>,
     },
+    /// Components inside components, too deep.
+    #[error("the component nests others deeper than {NESTING_MAX} levels")]
+    Nesting,
     /// It lacks what its kind must offer.
-    #[error("a {kind:?} must export '{export}'")]
+    #[error("a {kind} must export '{}'", .kind.export())]
     Exports {
         /// What the manifest says it is.
         kind: Kind,
-        /// What it should export.
-        export: &'static str,
     },
     /// A contract that this version does not know.
     #[error("it was built for contract {wanted}; this chandlery serves {}", list(&CONTRACTS))]
@@ -112,14 +117,19 @@ impl<'a> Outline<'a> {
         let invalid = |error: wasmparser::BinaryReaderError| ComponentError::Invalid(error.to_string());
         Validator::new_with_features(WasmFeatures::default()).validate_all(bytes).map_err(invalid)?;
         let mut outline = Self { imports: BTreeSet::new(), exports: BTreeSet::new(), manifests: Vec::new() };
-        let mut depth = 0;
+        let mut depth: usize = 0;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload.map_err(invalid)? {
                 Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
                     return Err(ComponentError::Module);
                 }
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-                Payload::End(_) => depth -= 1,
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                    depth += 1;
+                    if depth > NESTING_MAX {
+                        return Err(ComponentError::Nesting);
+                    }
+                }
+                Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentImportSection(section) if depth == 0 => {
                     for import in section {
                         let import = import.map_err(invalid)?;
@@ -159,25 +169,51 @@ fn read_manifest(json: &[u8]) -> Result<Manifest, ComponentError> {
 }
 
 fn check_world(manifest: &Manifest, outline: &Outline) -> Result<(), ComponentError> {
-    let allowed = allowed_imports(manifest.kind, &manifest.contract);
-    let refused: Vec<_> = outline.imports.iter().filter(|name| !allowed.contains(name)).cloned().collect();
+    let allowed = allowed_imports(manifest);
+    let refused: Vec<_> =
+        outline.imports.iter().filter(|name| !is_allowed(name, &allowed)).cloned().collect();
     if !refused.is_empty() {
         return Err(ComponentError::Imports { kind: manifest.kind, imports: refused, allowed });
     }
-    match manifest.kind {
-        Kind::Template if !outline.exports.contains("plan") => {
-            Err(ComponentError::Exports { kind: manifest.kind, export: "plan" })
-        }
-        Kind::Template => Ok(()),
+    match outline.exports.contains(manifest.kind.export()) {
+        true => Ok(()),
+        false => Err(ComponentError::Exports { kind: manifest.kind }),
     }
 }
 
-/// The interfaces that a plugin of this kind may import. `plan-types` and `template-types` hold types alone.
-pub fn allowed_imports(kind: Kind, contract: &Version) -> Vec<String> {
-    let interfaces = match kind {
-        Kind::Template => ["logging", "plan-types", "template-types"],
+/// Interfaces that hold types alone: importing them gives nothing.
+const TYPES: [&str; 4] = ["plan-types", "template-types", "policy-types", "event-types"];
+
+/// The interfaces that a plugin may import, by its kind and by what it asks for.
+fn allowed_imports(manifest: &Manifest) -> Vec<String> {
+    let settings = (manifest.kind == Kind::Integration).then_some("wasi:config/store");
+    let granted = manifest.permissions.iter().flat_map(|permission| permission.interfaces());
+    let mut allowed: Vec<_> = ["logging"]
+        .iter()
+        .chain(&TYPES)
+        .map(|interface| format!("chandlery:plugin/{interface}"))
+        .chain(settings.into_iter().chain(granted.copied()).map(str::to_owned))
+        .map(|interface| match interface.split_once('/') {
+            Some(("chandlery:plugin", _)) => format!("{interface}@{}", manifest.contract),
+            Some(("wasi:config", _)) => format!("{interface}@0.2.0-rc.1"),
+            Some(("wasi:keyvalue", _)) => format!("{interface}@0.2.0-draft"),
+            _ => format!("{interface}@{WASI}"),
+        })
+        .collect();
+    allowed.sort();
+    allowed.dedup();
+    allowed
+}
+
+/// Whether an import is an allowed one, or an older one of WASI's 0.2, which the newest serves, too.
+fn is_allowed(import: &str, allowed: &[String]) -> bool {
+    let served = |name: &String| {
+        let older = name
+            .strip_suffix(&format!("@{WASI}"))
+            .and_then(|interface| import.strip_prefix(interface)?.strip_prefix('@')?.parse::<Version>().ok());
+        older.is_some_and(|older| older.pre.is_empty() && older.minor == WASI.minor && older <= WASI)
     };
-    interfaces.map(|interface| format!("chandlery:plugin/{interface}@{contract}")).to_vec()
+    allowed.iter().any(|name| name == import || served(name))
 }
 
 /// Puts the manifest into a component, and its standard fields where other tools of the ecosystem look for them.
@@ -249,6 +285,45 @@ mod tests {
         let mut twice = with_manifest(EXAMPLE);
         twice.extend(&with_manifest(EXAMPLE)[EMPTY.len()..]);
         assert_eq!(Component::parse(&twice).unwrap_err(), ComponentError::ManyManifests);
+    }
+
+    #[test]
+    fn what_a_plugin_may_import_follows_from_its_permissions() {
+        let manifest = |permissions: &str| {
+            let text = EXAMPLE.replace("\"template\"", "\"integration\"");
+            Manifest::from_toml(&text.replace("license", &format!("permissions = {permissions}\nlicense")))
+                .unwrap()
+        };
+        let allowed =
+            |permissions: &str, import: &str| is_allowed(import, &allowed_imports(&manifest(permissions)));
+        for (permission, import) in [
+            ("http:example.com", "wasi:http/outgoing-handler@0.2.3"),
+            ("http:example.com", "wasi:io/streams@0.2.12"),
+            ("keyvalue", "wasi:keyvalue/store@0.2.0-draft"),
+            ("secret:token", "chandlery:plugin/secrets@0.1.0"),
+            ("deployments:read", "chandlery:plugin/deployments@0.1.0"),
+            ("deployments:act", "chandlery:plugin/deployments-control@0.1.0"),
+        ] {
+            assert!(allowed(&format!("[\"{permission}\"]"), import), "{permission} opens {import}");
+            assert!(!allowed("[]", import), "{import} is closed");
+        }
+        for other in [
+            "wasi:http/outgoing-handler@0.2.13",
+            "wasi:http/outgoing-handler@0.3.0",
+            "wasi:http/handler@0.2.12",
+        ] {
+            assert!(!allowed("[\"http:example.com\"]", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn components_in_components_have_an_end() {
+        let nested = (0..NESTING_MAX + 1).fold(EMPTY.to_vec(), |inner, _| {
+            let mut outer = wasm_encoder::Component::new();
+            outer.section(&wasm_encoder::RawSection { id: 4, data: &inner });
+            outer.finish()
+        });
+        assert_eq!(Component::parse(&nested).unwrap_err(), ComponentError::Nesting);
     }
 
     proptest! {

@@ -10,6 +10,7 @@ pub mod log;
 pub mod manifest;
 pub mod money;
 pub mod name;
+pub mod permission;
 pub mod signature;
 pub mod wire;
 
@@ -19,3 +20,4 @@ pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use manifest::{Kind, Manifest, ManifestError};
 pub use money::{Currency, Money, MoneyError};
 pub use name::{DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement};
+pub use permission::{Permission, SecretName};

@@ -1,11 +1,16 @@
 //! What a plugin says of itself. Authors write it as `chandlery.toml`; a release carries it as JSON inside the component.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jsonschema::{PatternOptions, ValidationError, Validator};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::name::parse_version;
-use crate::{NameError, PluginId, Release};
+use crate::permission::HttpHost;
+use crate::{NameError, Permission, PluginId, Release};
 
 /// The file that authors write, beside their source.
 pub const FILE_NAME: &str = "chandlery.toml";
@@ -19,6 +24,31 @@ pub const TEXT_BYTES_MAX: usize = 64 << 10;
 pub enum Kind {
     /// Makes plans from parameters; pure.
     Template,
+    /// Reviews plans; pure.
+    Policy,
+    /// Reacts to what happens to deployments, by what it was granted.
+    Integration,
+}
+
+impl Kind {
+    /// The function that it must export.
+    pub fn export(self) -> &'static str {
+        match self {
+            Self::Template => "plan",
+            Self::Policy => "review",
+            Self::Integration => "on-event",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Template => "template",
+            Self::Policy => "policy",
+            Self::Integration => "integration",
+        })
+    }
 }
 
 /// Why a manifest was refused.
@@ -39,6 +69,17 @@ pub enum ManifestError {
     /// A required parameter that is not described.
     #[error("the manifest requires the parameter '{0}', which it does not describe")]
     Required(String),
+    /// A permission that plugins of its kind cannot have.
+    #[error("a {kind} cannot have the permission '{permission}'")]
+    Permission {
+        /// What it is.
+        kind: Kind,
+        /// What it asks for.
+        permission: Permission,
+    },
+    /// A permission for the host in a setting that is not described.
+    #[error("the manifest asks for the host in the setting '{0}', which it does not describe as a parameter")]
+    Setting(String),
 }
 
 /// What a plugin says of itself.
@@ -71,6 +112,9 @@ pub struct Manifest {
     /// The kinds of GPU that it can use, in order of preference; none: it needs no GPU.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<String>,
+    /// What it may do beyond answering, if whoever installs it agrees.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub permissions: BTreeSet<Permission>,
     /// What it is and how to use it, in Markdown. `chandlery build` takes it from README.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readme: Option<String>,
@@ -110,9 +154,29 @@ impl Manifest {
         if let Some(unknown) = self.required.iter().find(|name| !self.parameters.contains_key(*name)) {
             return Err(ManifestError::Required(unknown.clone()));
         }
-        jsonschema::meta::validate(&self.schema())
-            .map_err(|error| ManifestError::Parameters(error.to_string()))?;
+        for permission in &self.permissions {
+            match permission {
+                _ if !permission.fits(self.kind) => {
+                    let (kind, permission) = (self.kind, permission.clone());
+                    return Err(ManifestError::Permission { kind, permission });
+                }
+                Permission::Http(HttpHost::Setting(name)) if !self.parameters.contains_key(name) => {
+                    return Err(ManifestError::Setting(name.clone()));
+                }
+                _ => {}
+            }
+        }
+        self.validator()?;
         Ok(self)
+    }
+
+    /// What checks parameters. Its patterns are matched in time linear in the text: the author of a pattern is not
+    /// trusted with the host's time.
+    pub fn validator(&self) -> Result<Validator, ManifestError> {
+        let schema = self.schema();
+        let refused = |error: ValidationError<'_>| ManifestError::Parameters(error.to_string());
+        jsonschema::meta::validate(&schema).map_err(refused)?;
+        jsonschema::options().with_pattern_options(PatternOptions::regex()).build(&schema).map_err(refused)
     }
 
     /// `namespace:name@version`.
@@ -171,8 +235,28 @@ pub(crate) mod tests {
         assert!(matches!(Manifest::from_toml(&schema), Err(ManifestError::Parameters(_))));
         let required = EXAMPLE.replace("license", "required = [\"model\"]\nlicense");
         assert_eq!(Manifest::from_toml(&required), Err(ManifestError::Required("model".into())));
+        for (kind, permission) in [("template", "keyvalue"), ("policy", "secret:x")] {
+            let asks = EXAMPLE.replace("\"template\"", &format!("\"{kind}\""));
+            let asks = asks.replace("license", &format!("permissions = [\"{permission}\"]\nlicense"));
+            assert!(matches!(Manifest::from_toml(&asks), Err(ManifestError::Permission { .. })), "{kind}");
+        }
+        let setting = EXAMPLE.replace("\"template\"", "\"integration\"");
+        let setting = setting.replace("license", "permissions = [\"http:setting:url\"]\nlicense");
+        assert_eq!(Manifest::from_toml(&setting), Err(ManifestError::Setting("url".into())));
         let build = EXAMPLE.replace("1.0.0", "1.0.0+dirty");
         assert!(matches!(Manifest::from_toml(&build), Err(ManifestError::Version(_))));
+    }
+
+    #[test]
+    fn a_pattern_cannot_take_the_hosts_time() {
+        let pattern = EXAMPLE.replace("type = \"integer\"", "type = \"string\"\npattern = \"^(a+)+$\"");
+        let manifest =
+            Manifest::from_toml(&pattern.replace("minimum = 1\n        default = 9003", "")).unwrap();
+        let text = "a".repeat(100_000) + "!";
+        assert!(!manifest.validator().unwrap().is_valid(&json!({ "port": text })));
+        // What only a backtracking matcher could do is refused.
+        let backwards = pattern.replace("^(a+)+$", "(a)\\\\1");
+        assert!(matches!(Manifest::from_toml(&backwards), Err(ManifestError::Parameters(_))), "{backwards}");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! What first-party templates plan for different targets, as snapshots that a person can review.
 
 use chandlery_host::plan::{EngineKind, Facts, GpuPool, RuntimeKind};
-use chandlery_host::sandbox::{Limits, Request, Sandbox, SandboxError};
+use chandlery_host::sandbox::{Compiler, Limits, Request, Sandbox, SandboxError};
 use chandlery_package::Component;
 
 use crate::world::plugin;
@@ -30,7 +30,7 @@ fn cluster() -> Facts {
 #[test]
 fn ocr_server_runs_as_python_here_and_as_a_container_elsewhere() {
     let cache = tempfile::tempdir().unwrap();
-    let sandbox = Sandbox::new(cache.path(), Limits::default()).unwrap();
+    let sandbox = Sandbox::new(cache.path(), Limits::default(), Compiler::Here).unwrap();
     let bytes = plugin("ocr-server");
     let template = sandbox.load(&Component::parse(&bytes).unwrap(), &bytes).unwrap();
     let plan = |target, image: &str| {

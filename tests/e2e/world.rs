@@ -89,6 +89,13 @@ impl Server {
         Self { child, address }
     }
 
+    /// The memory that it has, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// SIGTERM: it may finish what is at hand.
     pub fn terminate(&self) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
@@ -218,6 +225,15 @@ impl World {
         publisher
     }
 
+    /// Whoever operates the registry, as the publisher of first-party plugins.
+    pub fn vendor(&self) -> Person {
+        let vendor = self.operator();
+        vendor.ok(&["namespace", "take", "chandlery"]);
+        vendor.ok(&["keys", "new", "chandlery"]);
+        vendor.ok(&["keys", "add", "chandlery"]);
+        vendor
+    }
+
     /// Rows of one text column of the host's database.
     pub fn host_texts(&self, sql: &'static str) -> Vec<String> {
         self.runtime.block_on(async {
@@ -238,6 +254,18 @@ impl World {
         use sqlx::Connection as _;
         let url = format!("sqlite://{}", self.host_data().join("host.db").display());
         sqlx::SqliteConnection::connect(&url).await.unwrap()
+    }
+
+    /// The word that the host answers with when it is asked for a plan with this attack; for many at once.
+    pub fn plan_by_http(&self, plugin: &str, attack: &str) -> String {
+        let token = fs::read_to_string(self.host_data().join("host.token")).unwrap();
+        let url = format!("http://{}/api/v1/plans", self.host.address);
+        let new = serde_json::json!({ "plugin": plugin, "parameters": { "attack": attack } });
+        self.send("POST", &url, Some(&token), &[("content-type", "application/json")], new.to_string()).json()
+            ["type"]
+            .as_str()
+            .unwrap_or("planned")
+            .to_owned()
     }
 
     /// Asks the registry's pages or API as they are, with headers.
@@ -422,6 +450,21 @@ impl Person {
 
     pub fn login(&self, password: &str) {
         self.with_input(&["login", &self.name], password);
+    }
+
+    /// Gives the host a secret.
+    pub fn set_secret(&self, name: &str, value: &str) {
+        self.with_input(&["secrets", "set", name], value);
+    }
+
+    /// Tells an integration of an event that never was: the word for how it failed and in words, or nothing; and what it
+    /// did.
+    pub fn try_integration(&self, name: &str) -> (String, String, Value) {
+        let output = self.run(&["integrations", "try", name, "--json"]);
+        let tried: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let problem = |field: &str| tried["problem"][field].as_str().unwrap_or_default().to_owned();
+        (problem("type"), problem("detail"), tried["uses"].clone())
     }
 
     fn with_input(&self, words: &[&str], input: &str) {

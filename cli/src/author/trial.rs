@@ -5,7 +5,7 @@ use std::path::Path;
 use chandlery_host::Error;
 use chandlery_host::deployments::complete_parameters;
 use chandlery_host::plan::{EngineKind, Facts, GpuPool, Plan, PlanProblem, RuntimeKind};
-use chandlery_host::sandbox::{Limits, Request, Sandbox, SandboxError, Template};
+use chandlery_host::sandbox::{Compiler, Limits, Plugin, Request, Sandbox, SandboxError};
 use chandlery_package::{Component, Manifest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub enum Outcome {
 /// A template, ready to be asked.
 pub struct Trial {
     sandbox: Sandbox,
-    template: Template,
+    template: Plugin,
     manifest: Manifest,
 }
 
@@ -39,7 +39,7 @@ impl Trial {
 
     /// Compiles as a host does; the sandbox's compiled code goes into this folder.
     pub fn as_on_a_host(built: &Built, cache: &Path) -> Result<Self> {
-        let sandbox = Sandbox::new(cache, Limits::default()).map_err(no_sandbox)?;
+        let sandbox = Sandbox::new(cache, Limits::default(), Compiler::Here).map_err(no_sandbox)?;
         Self::on(sandbox, &built.component, &built.bytes)
     }
 

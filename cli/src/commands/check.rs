@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chandlery_host::installs::permissions_in_words;
 use chandlery_package::Digest;
 use chandlery_package::wire::{KeyRecord, Member, Page, ReleaseRecord};
 use clap::Args;
@@ -40,8 +41,8 @@ impl Check {
             "component",
             format!("{release}, {} KiB, {}", built.bytes.len() >> 10, built.component.digest),
         );
-        let permissions = chandlery_host::installs::permissions_in_words(&built.component);
-        passed("permissions", format!("it may {permissions}"));
+        let manifest = &built.component.manifest;
+        passed("permissions", permissions_in_words(manifest.kind, &manifest.permissions));
         let cases = Case::all(&self.folder)?;
         is_deterministic(&built, &cases)?;
         passed("deterministic", format!("{} cases give the same plans in two engines", cases.len()));

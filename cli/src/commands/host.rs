@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chandlery_host::Settings;
+use chandlery_host::sandbox::Limits;
 use chandlery_package::log::{Quorum, WitnessId};
 use clap::{Args, Subcommand};
 
+use super::compile::compiler;
 use super::registry::{bind, stopped};
 use crate::api::{Context, HOST_LISTEN};
 use crate::failure::{Failure, Result};
@@ -38,6 +40,12 @@ pub struct Run {
     /// How often the registry's log is read for withdrawals and revocations
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     follow_seconds: u64,
+    /// How much processor time compiling a plugin may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    compile_seconds: u64,
+    /// How much memory compiling a plugin may take
+    #[arg(long, value_name = "MIB", default_value_t = 4096)]
+    compile_mib: u64,
     #[command(flatten)]
     trust: Trust,
 }
@@ -73,6 +81,12 @@ impl Host {
             quorum: run.trust.quorum(),
             meter_every: Duration::from_secs(run.meter_seconds.max(1)),
             follow_every: Duration::from_secs(run.follow_seconds.max(1)),
+            compiler: compiler()?,
+            limits: Limits {
+                compile_time: Duration::from_secs(run.compile_seconds.max(1)),
+                compile_bytes: run.compile_mib << 20,
+                ..Limits::default()
+            },
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (listener, address) = bind(run.listen).await?;

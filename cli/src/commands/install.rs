@@ -1,12 +1,16 @@
 //! `chandlery install`.
 
-use chandlery_host::api::{Event, NewInstall};
-use chandlery_host::installs::Locked;
-use chandlery_package::Requirement;
+use std::collections::BTreeSet;
+use std::io::{IsTerminal as _, Write as _};
+
+use chandlery_host::api::{Asked, Event, NewInstall};
+use chandlery_host::installs::{Consent, Locked};
+use chandlery_package::{Kind, Permission, Requirement};
 use clap::Args;
+use owo_colors::OwoColorize as _;
 
 use crate::api::Context;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::show;
 
 /// Install a plugin.
@@ -14,30 +18,92 @@ use crate::show;
 pub struct Install {
     /// `namespace:name`, or with a range: `namespace:name@^1`
     requirement: Requirement,
+    /// Grant a permission that it asks for; without this you are asked at the terminal
+    #[arg(long, value_name = "PERMISSION")]
+    allow: Vec<Permission>,
+    /// Install it without a permission that it asks for
+    #[arg(long, value_name = "PERMISSION")]
+    deny: Vec<Permission>,
+}
+
+/// How an installation ended.
+enum Ended {
+    Installed(Box<Locked>),
+    Asks(Box<Asked>),
 }
 
 impl Install {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
-        let json = context.settings.json;
-        let new = NewInstall { requirement: self.requirement };
-        let mut installed: Option<Locked> = None;
-        context
-            .follow_host("/api/v1/plugins", new, |event| {
-                match event {
-                    Event::Passed(passed) if !json => show::check(&passed.check, &passed.found),
-                    Event::Installed(locked) => installed = Some(*locked),
-                    Event::Refused(problem) => return Err(problem.into()),
-                    Event::Passed(_) | Event::Verified(_) => {}
-                }
-                Ok(())
-            })
-            .await?;
-        match installed {
-            Some(locked) if json => show::json(locked),
-            Some(locked) => show::done(format!("{} is installed, and in chandlery.lock", locked.release)),
-            None => return Err(crate::failure::Failure::of("the host broke off before it was installed")),
+        let (allow, deny) = (self.allow.into_iter().collect(), self.deny.into_iter().collect());
+        let mut new = NewInstall { requirement: self.requirement, consent: Consent { allow, deny } };
+        let mut ended = install(context, &new).await?;
+        if let Ended::Asks(asked) = ended {
+            new.consent.allow.extend(consent(context, *asked)?);
+            ended = install(context, &new).await?;
+        }
+        match ended {
+            Ended::Installed(locked) if context.settings.json => show::json(locked),
+            Ended::Installed(locked) => report(&locked),
+            Ended::Asks(asked) => return Err(asked.problem.into()),
         }
         Ok(())
     }
+}
+
+async fn install(context: &Context, new: &NewInstall) -> Result<Ended> {
+    let mut steps = show::Steps::new(context.settings.json);
+    let mut ended = None;
+    context
+        .follow_host("/api/v1/plugins", new, |event| {
+            match event {
+                Event::Step(step) => steps.show(step),
+                Event::Installed(locked) => ended = Some(Ended::Installed(locked)),
+                Event::Asks(asked) => ended = Some(Ended::Asks(Box::new(asked))),
+                Event::Refused(problem) => return Err(problem.into()),
+                Event::Verified(_) => {}
+            }
+            Ok(())
+        })
+        .await?;
+    ended.ok_or_else(|| Failure::of("the host broke off before it was installed"))
+}
+
+/// What somebody at the terminal agrees to: all of it, or nothing.
+fn consent(context: &Context, asked: Asked) -> Result<BTreeSet<Permission>> {
+    let flags: Vec<_> = asked.permissions.iter().map(|permission| format!("--allow {permission}")).collect();
+    let refused = Failure::from(asked.problem)
+        .remedy(format!("agree to it with `{}`; nothing was changed", flags.join(" ")));
+    if context.settings.json || !std::io::stdin().is_terminal() {
+        return Err(refused);
+    }
+    anstream::println!("{} asks for your consent. It would be allowed to", asked.release.bold());
+    for permission in &asked.permissions {
+        let words = permission.in_words(asked.kind);
+        anstream::println!("  {} {words} {}", "•".yellow(), format!("({permission})").dimmed());
+    }
+    anstream::print!("Grant this and install it? [y/N] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(asked.permissions.into_iter().collect()),
+        _ => Err(refused),
+    }
+}
+
+fn report(locked: &Locked) {
+    show::done(format!("{} is installed, and in chandlery.lock", locked.release));
+    let name = &locked.release.plugin.name;
+    let next = match locked.kind {
+        Kind::Template => format!("`chandlery plan {name}` shows what it would deploy"),
+        Kind::Policy => {
+            format!("every plan passes it from now on; `chandlery configure {name}` shows its settings")
+        }
+        Kind::Integration => format!(
+            "it is told of every event from now on; `chandlery configure {name}` shows its settings, `chandlery \
+             integrations try {name}` tries it out"
+        ),
+    };
+    show::note(next);
 }

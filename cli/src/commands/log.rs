@@ -32,11 +32,7 @@ impl Log {
         let path = context.home.path(&format!("audits/{}.json", Digest::of(url).hex()));
         let seen = read_pin(&path)?;
         let json = context.settings.json;
-        let progress = move |passed: chandlery_host::installs::Passed| {
-            if !json {
-                show::check(&passed.check, &passed.found);
-            }
-        };
+        let progress = move |step| show::Steps::new(json).show(step);
         let found = audit(&client, seen.as_ref(), &trust.quorum(), &progress).await?;
         if found.faults.is_empty() {
             // What a log that is not believed says of its size is not worth remembering.

@@ -1,7 +1,6 @@
 //! `chandlery plan`.
 
-use chandlery_host::api::NewDeployment;
-use chandlery_host::deployments::{Change, Planned};
+use chandlery_host::deployments::{Change, NewDeployment, Planned, Remark};
 use chandlery_package::Manifest;
 use clap::Args;
 use owo_colors::OwoColorize as _;
@@ -20,6 +19,9 @@ pub struct What {
     /// What to call the deployment; like the plugin, where nothing is said
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Whose it is, for policies; whose it was, where nothing is said
+    #[arg(long, env = "CHANDLERY_TEAM", value_name = "NAME")]
+    pub team: Option<String>,
     /// A parameter; several may be set
     #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_set)]
     pub set: Vec<(String, Value)>,
@@ -39,7 +41,13 @@ impl What {
     /// What the host is asked.
     pub fn request(&self) -> NewDeployment {
         let parameters: Map<String, Value> = self.set.iter().cloned().collect();
-        NewDeployment { plugin: self.plugin.clone(), name: self.name.clone(), parameters: parameters.into() }
+        let Self { plugin, name, team, .. } = self;
+        NewDeployment {
+            plugin: plugin.clone(),
+            name: name.clone(),
+            team: team.clone(),
+            parameters: parameters.into(),
+        }
     }
 }
 
@@ -89,13 +97,19 @@ async fn parameters(context: &Context, plugin: &str) -> Result {
 }
 
 fn print(planned: &Planned) {
-    let Planned { deployment, target, release, plan, digest, changes, exists, .. } = planned;
+    let Planned { deployment, target, release, plan, digest, changes, exists, remarks, .. } = planned;
     anstream::println!("{} on target {}, by {}", deployment.bold(), target.bold(), release.bold());
     print_workloads(plan);
     match exists {
         true if changes.is_empty() => show::note("this is what runs: nothing would change"),
         true => print_changes(changes),
         false => {}
+    }
+    for Remark { policy, says, amended } in remarks {
+        match amended {
+            true => show::warning(format!("changed by {policy}: {says}")),
+            false => show::warning(format!("{policy}: {says}")),
+        }
     }
     for note in &plan.notes {
         show::note(note);

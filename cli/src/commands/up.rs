@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chandlery_host::Settings;
+use chandlery_host::sandbox::Limits;
 use chandlery_package::Namespace;
 use chandlery_package::log::Quorum;
 use chandlery_registry::accounts::{self, Scope};
 use clap::Args;
 
+use super::compile::compiler;
 use super::host::read_token;
 use super::registry::{self, Terms, bind, stopped};
 use crate::api::{Context, HOST_LISTEN, REGISTRY_LISTEN};
@@ -59,6 +61,8 @@ impl Up {
             quorum: Quorum::default(),
             meter_every: Duration::from_secs(self.meter_seconds.max(1)),
             follow_every: FOLLOW_EVERY,
+            compiler: compiler()?,
+            limits: Limits::default(),
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (host_listener, host_address) = bind(self.host_listen).await?;

@@ -16,13 +16,14 @@ impl Verify {
     pub async fn run(self, context: &Context) -> Result {
         let json = context.settings.json;
         let mut verified = Vec::new();
+        let mut steps = show::Steps::new(json);
         context
             .follow_host("/api/v1/verify", (), |event| {
                 match event {
-                    Event::Passed(passed) if !json => show::check(&passed.check, &passed.found),
+                    Event::Step(step) => steps.show(step),
                     Event::Verified(releases) => verified = releases,
                     Event::Refused(problem) => return Err(problem.into()),
-                    Event::Passed(_) | Event::Installed(_) => {}
+                    Event::Installed(_) | Event::Asks(_) => {}
                 }
                 Ok(())
             })

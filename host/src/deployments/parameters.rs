@@ -23,7 +23,8 @@ pub fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Error> {
     complete.extend(unknown.map(|(name, value)| (name.clone(), value.clone())));
     let complete = Value::Object(complete);
 
-    let validator = jsonschema::validator_for(&manifest.schema())
+    let validator = manifest
+        .validator()
         .map_err(|error| refuse(vec![PlanProblem { parameter: None, message: error.to_string() }]))?;
     let problems: Vec<_> = validator
         .iter_errors(&complete)

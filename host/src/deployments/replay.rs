@@ -1,5 +1,5 @@
 //! Proof that a deployment's plan follows from what was recorded of it: the component, the parameters and the target's
-//! facts give the same plan again, whichever way the component is compiled.
+//! facts give the same plan again, whichever way the component is compiled; and so do the policies that it passed.
 
 use chandlery_package::{Digest, Release};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Deployments;
 use crate::Error;
 use crate::installs::blocking;
-use crate::sandbox::{Limits, Request, Sandbox};
+use crate::policies::Reviewed;
+use crate::sandbox::{Limits, Request, Sandbox, Verdict};
 
 /// What came of planning a deployment again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,17 +47,34 @@ impl Deployments {
         let row = self.find_row(name).await?.ok_or_else(|| Error::NoDeployment(name.into()))?;
         let target = serde_json::from_str(&row.facts)
             .map_err(|error| Error::Damaged(format!("the facts of '{name}' cannot be read: {error}")))?;
+        let reviews: Vec<Reviewed> = serde_json::from_str(&row.reviews)
+            .map_err(|error| Error::Damaged(format!("the reviews of '{name}' cannot be read: {error}")))?;
         let request = Request { deployment: row.name, parameters: row.parameters, target };
         let (release, component) = (row.release.parse::<Release>()?, row.component.parse::<Digest>()?);
-        let (parsed, bytes) = self.installs.stored(&release, component).await?;
+        let template = self.installs.stored(&release, component).await?;
+        let mut policies = Vec::new();
+        for reviewed in reviews {
+            let policy = self.installs.stored(&reviewed.policy, reviewed.component).await?;
+            policies.push((policy, reviewed.review));
+        }
         let first = self.sandbox.clone();
         let replays = blocking(move || {
             let second = Sandbox::unoptimised(Limits::default())
                 .map_err(|error| Error::Damaged(format!("a second sandbox could not be made: {error:#}")))?;
             let again = |engine: &str, sandbox: &Sandbox| -> Result<Replay, Error> {
-                let template = sandbox.load(&parsed, &bytes)?;
-                let plan = sandbox.plan(&template, &request)?.digest();
-                Ok(Replay { engine: engine.into(), plan })
+                let code = sandbox.load(&template.0, &template.1)?;
+                let mut plan = sandbox.plan(&code, &request)?;
+                for ((component, bytes), review) in &policies {
+                    let policy = sandbox.load(component, bytes)?;
+                    match sandbox.review(&policy, &plan, review)? {
+                        Verdict::Allow { .. } => {}
+                        Verdict::Amend { plan: amended, .. } => plan = amended,
+                        Verdict::Deny { problems } => {
+                            return Err(Error::Denied { policy: component.manifest.release(), problems });
+                        }
+                    }
+                }
+                Ok(Replay { engine: engine.into(), plan: plan.digest() })
             };
             Ok(vec![
                 again("as it was deployed", &first)?,

@@ -21,9 +21,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{Desired, Engine, LogTail, Replica, ReplicaState};
-use crate::plan::{
-    Check, EngineKind, EnvValue, Facts, Plan, Restart, Runtime, RuntimeKind, Workload, WorkloadKind,
-};
+use crate::plan::{Check, EngineKind, Facts, Plan, Restart, Runtime, RuntimeKind, Workload, WorkloadKind};
 use crate::{Error, metering};
 use cgroups::Cgroups;
 use environments::{Environment, Environments};
@@ -147,15 +145,21 @@ impl Local {
     /// One replica's next step.
     async fn advance(&self, desired: &Desired, workload: &Workload, row: Row) -> Result<(), Error> {
         match row.state {
-            ReplicaState::Preparing => self.prepare(workload, row).await,
-            ReplicaState::Starting | ReplicaState::Ready => self.watch(workload, row).await,
-            ReplicaState::BackingOff if row.may_start(Timestamp::now()) => self.prepare(workload, row).await,
+            ReplicaState::Preparing => self.prepare(desired, workload, row).await,
+            ReplicaState::Starting | ReplicaState::Ready => self.watch(desired, workload, row).await,
+            ReplicaState::BackingOff if row.may_start(Timestamp::now()) => {
+                self.prepare(desired, workload, row).await
+            }
             ReplicaState::BackingOff | ReplicaState::Succeeded | ReplicaState::Failed => Ok(()),
             ReplicaState::Stopping => self.stop(desired, &row).await,
         }
     }
 
-    async fn prepare(&self, workload: &Workload, mut row: Row) -> Result<(), Error> {
+    async fn prepare(&self, desired: &Desired, workload: &Workload, mut row: Row) -> Result<(), Error> {
+        if let Some(missing) = workload.secrets().find(|name| desired.secrets.get(name).is_none()) {
+            row.detail = format!("it waits for the secret '{missing}', which is not set or not granted");
+            return store::save(&self.db, &row).await;
+        }
         let bin = match &workload.runtime {
             Runtime::Host => None,
             Runtime::Container(_) => {
@@ -175,15 +179,21 @@ impl Local {
                 }
             },
         };
-        self.start(workload, row, bin.as_deref()).await
+        self.start(desired, workload, row, bin.as_deref()).await
     }
 
     /// Starts a process, or adopts the one that was started just before a crash and never written down.
-    async fn start(&self, workload: &Workload, mut row: Row, bin: Option<&Path>) -> Result<(), Error> {
+    async fn start(
+        &self,
+        desired: &Desired,
+        workload: &Workload,
+        mut row: Row,
+        bin: Option<&Path>,
+    ) -> Result<(), Error> {
         let process =
             match processes::marked(launch::REPLICA_VARIABLE, &row.id).into_iter().find(Process::is_leader) {
                 Some(process) => process,
-                None => match launch::launch(self, workload, &row, bin) {
+                None => match launch::launch(self, workload, &row, bin, &desired.secrets) {
                     Ok((child, process)) => {
                         self.children.lock().await.insert(row.id.clone(), child);
                         process
@@ -208,7 +218,7 @@ impl Local {
         store::save(&self.db, &row).await
     }
 
-    async fn watch(&self, workload: &Workload, mut row: Row) -> Result<(), Error> {
+    async fn watch(&self, desired: &Desired, workload: &Workload, mut row: Row) -> Result<(), Error> {
         if !row.process.as_ref().is_some_and(Process::is_alive) {
             return self.ended(workload, row).await;
         }
@@ -219,7 +229,9 @@ impl Local {
                 let outcome = match &readiness.check {
                     Check::Http { port, path } => probe::http(&self.http, row.port(port), path).await,
                     Check::Tcp(port) => probe::tcp(row.port(port)).await,
-                    Check::Exec(command) => launch::exec_probe(self, workload, &row, command).await,
+                    Check::Exec(command) => {
+                        launch::exec_probe(self, workload, &row, command, &desired.secrets).await
+                    }
                 };
                 match outcome {
                     Ok(()) => (true, String::new(), readiness.timeout_seconds),
@@ -406,11 +418,7 @@ fn cannot_run(workload: &Workload) -> Option<String> {
             volume.name
         ));
     }
-    let secret = workload.env.iter().find_map(|var| match &var.value {
-        EnvValue::Secret(name) => Some(name),
-        EnvValue::Text(_) | EnvValue::Port(_) => None,
-    });
-    secret.map(|name| format!("needs the secret '{name}', and this host holds none"))
+    None
 }
 
 /// The row's workload, if the row is one of the replicas that should be.

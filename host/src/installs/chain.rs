@@ -6,7 +6,7 @@ use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Quorum, Release
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, PublicKey, Release};
 
-use super::{Passed, Progress, RegistryClient, RegistryPin, blocking};
+use super::{Passed, Progress, RegistryClient, RegistryPin, Step, blocking};
 use crate::Error;
 
 /// A registry's log, at a checkpoint that continues the history seen before.
@@ -56,7 +56,7 @@ pub(super) async fn prove(
 }
 
 pub(super) fn pass(progress: Progress<'_>, check: &str, found: String) {
-    progress(Passed { check: check.into(), found });
+    progress(Step::Passed(Passed { check: check.into(), found }));
 }
 
 /// The pinned key or, at first sight, the one that the registry names.

@@ -1,8 +1,9 @@
 //! `chandlery.lock`: what is installed and why it was believed. Plain TOML, to be read, compared and kept.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use chandlery_package::{Digest, PublicKey, Release};
+use chandlery_package::{Digest, Kind, Permission, PublicKey, Release};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +49,14 @@ pub struct Locked {
     pub key_log_index: u64,
     /// The log's entry of the release.
     pub log_index: u64,
-    /// The interfaces that it may use.
-    pub permissions: Vec<String>,
+    /// What it is.
+    pub kind: Kind,
+    /// What it may do, as somebody agreed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub permissions: BTreeSet<Permission>,
+    /// What it asks for and may not do any more, as somebody decided.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub revoked: BTreeSet<Permission>,
     /// When.
     pub installed_at: Timestamp,
 }
@@ -78,14 +85,19 @@ impl Lock {
         self.registries.iter().find(|pin| pin.url == url)
     }
 
+    /// Replaces what is said of an installed release.
+    pub fn put_plugin(&mut self, locked: Locked) {
+        self.plugins.retain(|known| known.release.plugin != locked.release.plugin);
+        self.plugins.push(locked);
+        self.plugins.sort_by(|a, b| a.release.cmp(&b.release));
+    }
+
     /// Puts the pin in the place of the registry's former one, and a release in that of the plugin's.
     pub fn put(&mut self, pin: RegistryPin, locked: Option<Locked>) {
         self.registries.retain(|known| known.url != pin.url);
         self.registries.push(pin);
         if let Some(locked) = locked {
-            self.plugins.retain(|known| known.release.plugin != locked.release.plugin);
-            self.plugins.push(locked);
-            self.plugins.sort_by(|a, b| a.release.cmp(&b.release));
+            self.put_plugin(locked);
         }
     }
 }

@@ -22,21 +22,37 @@ impl Cache {
         Ok(Self { directory })
     }
 
-    /// Compiled code for these bytes; compiles them the first time.
-    pub(super) fn compiled(&self, engine: &Engine, digest: Digest, bytes: &[u8]) -> Result<Component> {
-        let path = self.directory.join(digest.hex());
-        if path.exists() {
-            // SAFETY: the file was written below by this user's host, whole or not at all, and nobody else can write to
-            // its directory. wasmtime itself refuses code of another version or configuration.
-            match unsafe { Component::deserialize_file(engine, &path) } {
-                Ok(component) => return Ok(component),
-                Err(error) => tracing::warn!(%error, path = %path.display(), "compiled code is made anew"),
+    /// Whether there is code for this component.
+    pub(super) fn has(&self, digest: Digest) -> bool {
+        self.path(digest).exists()
+    }
+
+    /// The code for this component, if it was kept and can be used.
+    pub(super) fn find(&self, engine: &Engine, digest: Digest) -> Option<Component> {
+        let path = self.path(digest);
+        if !path.exists() {
+            return None;
+        }
+        // SAFETY: the file was written below by this user's host, whole or not at all, and nobody else can write to
+        // its directory. wasmtime itself refuses code of another version or configuration.
+        match unsafe { Component::deserialize_file(engine, &path) } {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "compiled code is made anew");
+                None
             }
         }
-        let component = Component::new(engine, bytes)?;
+    }
+
+    /// Keeps code that this user's compiler has made.
+    pub(super) fn keep(&self, digest: Digest, code: &[u8]) -> Result<()> {
         let draft = tempfile::NamedTempFile::new_in(&self.directory)?;
-        std::fs::write(draft.path(), component.serialize()?)?;
-        draft.persist(&path).map_err(|error| error.error)?;
-        Ok(component)
+        std::fs::write(draft.path(), code)?;
+        draft.persist(self.path(digest)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn path(&self, digest: Digest) -> PathBuf {
+        self.directory.join(digest.hex())
     }
 }

@@ -1,63 +1,107 @@
-//! What a call may use, and which limit ended one that wanted more.
+//! What a call may use, and what it has used.
 
 use std::time::Duration;
 
-use chandlery_package::Release;
-use wasmtime::{Error, ResourceLimiter, Trap};
-
-use super::SandboxError;
+use wasmtime::ResourceLimiter;
 
 /// What one call may use.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Time from its start, waiting included.
+    /// Time from its start, waiting and the host's work included.
     pub time: Duration,
+    /// The same for a call of an integration, which may wait for others.
+    pub integration_time: Duration,
+    /// Instructions, as wasmtime counts fuel. Unlike time it is the same on every machine, so that whether there is a
+    /// plan does not depend on where it is made.
+    pub fuel: u64,
     /// Linear memory, in bytes, of all its memories together.
     pub memory_bytes: usize,
     /// Elements of all its tables together.
     pub table_elements: usize,
+    /// Core instances that it is made of.
+    pub instances: usize,
     /// Stack, in bytes.
     pub stack_bytes: usize,
     /// What it may hand to the host in one call or answer, in bytes.
     pub output_bytes: usize,
     /// Lines it may log.
     pub log_lines: usize,
+    /// Calls of the host's functions.
+    pub host_calls: u64,
+    /// What its HTTP requests may send, in bytes, all together; and what each may receive.
+    pub traffic_bytes: usize,
+    /// What it may keep between calls, in bytes, keys included.
+    pub kept_bytes: usize,
+    /// Calls of one plugin that may run at once; others wait.
+    pub calls_at_once: usize,
+    /// Calls of one plugin that may wait.
+    pub calls_waiting: usize,
+    /// Calls that may fail one after another before the plugin is left alone for a while.
+    pub failures: u32,
+    /// How long it is left alone.
+    pub cool_down: Duration,
+    /// Processor time for compiling it.
+    pub compile_time: Duration,
+    /// Memory for compiling it, in bytes.
+    pub compile_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            time: Duration::from_secs(1),
+            time: Duration::from_secs(5),
+            integration_time: Duration::from_secs(15),
+            fuel: 1_000_000_000,
             memory_bytes: 64 << 20,
             table_elements: 20_000,
+            instances: 100,
             stack_bytes: 512 << 10,
             output_bytes: 4 << 20,
             log_lines: 200,
+            host_calls: 10_000,
+            traffic_bytes: 1 << 20,
+            kept_bytes: 1 << 20,
+            // However busy one plugin is, there are processors for the others.
+            calls_at_once: (cores / 2).max(1),
+            calls_waiting: 64,
+            failures: 5,
+            cool_down: Duration::from_secs(30),
+            compile_time: Duration::from_secs(60),
+            compile_bytes: 4 << 30,
         }
     }
 }
 
-/// The longest line that is kept of a plugin's log.
-const LOG_LINE_CHARACTERS_MAX: usize = 1000;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Refused {
+/// A limit that something was refused for. wasmtime turns what follows from a refusal into its own errors, so it is
+/// remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
     Memory,
     Table,
+    LogLines,
+    HostCalls,
+    Traffic,
+    Kept,
 }
 
-/// A call's own state.
-pub(super) struct State {
-    memory_bytes: Allowance,
+impl Refused {
+    /// Whether a call has failed by it, whatever else it answered. A plugin may do with less memory than it wanted.
+    pub(super) fn ends_calls(self) -> bool {
+        !matches!(self, Self::Memory | Self::Table)
+    }
+}
+
+/// What a call has taken of what several things share: a component may have any number of memories and tables.
+pub(super) struct Meter {
+    pub(super) memory_bytes: Allowance,
     table_elements: Allowance,
-    log_lines: usize,
-    refused: Option<Refused>,
-    lines: Vec<(Severity, String)>,
-    dropped: usize,
+    instances: usize,
+    pub(super) host_calls: u64,
+    pub(super) refused: Option<Refused>,
 }
 
-/// What is left of a limit that several things share: a component may have any number of memories and tables.
-struct Allowance {
+pub(super) struct Allowance {
     limit: usize,
     used: usize,
 }
@@ -65,6 +109,10 @@ struct Allowance {
 impl Allowance {
     fn of(limit: usize) -> Self {
         Self { limit, used: 0 }
+    }
+
+    pub(super) fn used(&self) -> usize {
+        self.used
     }
 
     /// Whether one of them may grow. What was granted and then failed stays counted.
@@ -78,87 +126,19 @@ impl Allowance {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Severity {
-    Quiet,
-    Loud,
-    Critical,
-}
-
-impl State {
+impl Meter {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             memory_bytes: Allowance::of(limits.memory_bytes),
             table_elements: Allowance::of(limits.table_elements),
-            log_lines: limits.log_lines,
+            instances: limits.instances,
+            host_calls: 0,
             refused: None,
-            lines: Vec::new(),
-            dropped: 0,
-        }
-    }
-
-    pub(super) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
-        self
-    }
-
-    /// A critical line is always kept: it is how a panic says its message.
-    pub(super) fn add_line(&mut self, severity: Severity, message: &str) {
-        if self.lines.len() < self.log_lines || severity == Severity::Critical {
-            if severity == Severity::Critical {
-                self.lines.retain(|(kept, _)| *kept != Severity::Critical);
-            }
-            self.lines.push((severity, message.chars().take(LOG_LINE_CHARACTERS_MAX).collect()));
-        } else {
-            self.dropped += 1;
-        }
-    }
-
-    /// Hands what the plugin said to the host's log.
-    pub(super) fn log(&self, release: &Release) {
-        for (severity, line) in &self.lines {
-            match severity {
-                Severity::Quiet => tracing::debug!(plugin = %release, "{line}"),
-                Severity::Loud | Severity::Critical => tracing::warn!(plugin = %release, "{line}"),
-            }
-        }
-        if self.dropped > 0 {
-            tracing::warn!(plugin = %release, dropped = self.dropped, "it logged more lines than it may");
-        }
-    }
-
-    /// What ended a call. A refused allocation makes a guest abort, so the refusal explains the trap that followed.
-    pub(super) fn explain(&self, error: &Error, limits: &Limits, release: Release) -> SandboxError {
-        let critical = self.lines.iter().find(|(severity, _)| *severity == Severity::Critical);
-        match (self.refused, error.downcast_ref::<Trap>(), critical) {
-            (_, Some(Trap::Interrupt), _) => {
-                SandboxError::Deadline { release, limit_ms: limits.time.as_millis() }
-            }
-            (_, Some(Trap::StackOverflow), _) => {
-                SandboxError::Stack { release, limit_kib: limits.stack_bytes >> 10 }
-            }
-            (Some(Refused::Memory), _, _) => {
-                SandboxError::Memory { release, limit_mib: limits.memory_bytes >> 20 }
-            }
-            (Some(Refused::Table), _, _) => SandboxError::Table { release, limit: limits.table_elements },
-            (None, Some(Trap::UnreachableCodeReached), Some((_, message))) => {
-                SandboxError::Panicked { release, message: message.clone() }
-            }
-            (None, Some(trap), _) => SandboxError::Trapped { release, trap: trap.to_string() },
-            (None, None, _) if is_output_limit(error) => {
-                SandboxError::Output { release, limit_mib: limits.output_bytes >> 20 }
-            }
-            (None, None, _) if error.is::<wasmtime::PoolConcurrencyLimitError>() => SandboxError::Busy,
-            (None, None, _) => SandboxError::Trapped { release, trap: format!("{error:#}") },
         }
     }
 }
 
-/// wasmtime has no type for this one.
-fn is_output_limit(error: &Error) -> bool {
-    format!("{error:#}").contains("fuel allocated for hostcalls has been exhausted")
-}
-
-impl ResourceLimiter for State {
+impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let granted = self.memory_bytes.grow(current, desired);
         if !granted {
@@ -174,6 +154,10 @@ impl ResourceLimiter for State {
         }
         Ok(granted)
     }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
 }
 
 #[cfg(test)]
@@ -182,19 +166,19 @@ mod tests {
 
     #[test]
     fn memories_share_one_limit_and_so_do_tables() {
-        let limits = Limits { memory_bytes: 100, table_elements: 10, ..Limits::default() };
-        let mut state = State::new(&limits);
-        assert!(state.memory_growing(0, 60, None).unwrap());
-        assert!(state.memory_growing(0, 30, None).unwrap());
+        let mut meter = Meter::new(&Limits { memory_bytes: 100, table_elements: 10, ..Limits::default() });
+        assert!(meter.memory_growing(0, 60, None).unwrap());
+        assert!(meter.memory_growing(0, 30, None).unwrap());
         // Growing counts by the difference.
-        assert!(state.memory_growing(60, 70, None).unwrap());
-        assert!(state.refused.is_none());
-        assert!(!state.memory_growing(30, 31, None).unwrap());
-        assert!(state.refused == Some(Refused::Memory));
+        assert!(meter.memory_growing(60, 70, None).unwrap());
+        assert!(meter.refused.is_none());
+        assert!(!meter.memory_growing(30, 31, None).unwrap());
+        assert!(meter.refused == Some(Refused::Memory));
         // What was refused is not counted.
-        assert!(state.memory_growing(30, 30, None).unwrap());
-        assert!(state.table_growing(0, 10, None).unwrap());
-        assert!(!state.table_growing(0, 1, None).unwrap());
-        assert!(state.refused == Some(Refused::Table));
+        assert!(meter.memory_growing(30, 30, None).unwrap());
+        assert_eq!(meter.memory_bytes.used(), 100);
+        assert!(meter.table_growing(0, 10, None).unwrap());
+        assert!(!meter.table_growing(0, 1, None).unwrap());
+        assert!(meter.refused == Some(Refused::Table));
     }
 }

@@ -35,7 +35,7 @@ pub fn answer<T: Template>(request: wire::Request) -> Result<Plan, Vec<Problem>>
 }
 
 /// A panic ends the instance; the host makes the last critical message the problem that its user reads.
-fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
+pub(crate) fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or("no message");
     match info.location() {
         Some(at) => log(Level::Critical, &format!("{message} (at {}:{})", at.file(), at.line())),

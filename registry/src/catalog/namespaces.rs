@@ -3,7 +3,7 @@
 use chandlery_package::Namespace;
 use jiff::Timestamp;
 
-use crate::accounts::{self, Role};
+use crate::accounts::{self, Caller, Role};
 use crate::{Error, Registry, time};
 
 /// Names that would seem to speak for the marketplace, for the ecosystem, or for nobody.
@@ -42,15 +42,16 @@ const RESERVED: [&str; 32] = [
     "www",
 ];
 
-/// Takes a namespace for an account.
-pub async fn take_namespace(registry: &Registry, owner: &Namespace, name: &Namespace) -> Result<(), Error> {
-    if RESERVED.contains(&name.as_str()) {
+/// Takes a namespace for an account. Whoever operates the registry may speak for it, and takes reserved ones, too.
+pub async fn take_namespace(registry: &Registry, owner: &Caller, name: &Namespace) -> Result<(), Error> {
+    let is_reserved = RESERVED.contains(&name.as_str());
+    if is_reserved && !owner.operator {
         return Err(Error::Conflict(format!("the namespace '{name}' is reserved")));
     }
     let mut write = registry.db.write().await?;
     let taken: Vec<(String,)> = sqlx::query_as("select name from namespaces").fetch_all(&mut *write).await?;
     let look = skeleton(name.as_str());
-    let reserved = RESERVED.iter().copied();
+    let reserved = RESERVED.iter().copied().filter(|_| !is_reserved);
     if let Some(other) =
         taken.iter().map(|(other,)| other.as_str()).chain(reserved).find(|other| skeleton(other) == look)
     {
@@ -64,7 +65,7 @@ pub async fn take_namespace(registry: &Registry, owner: &Namespace, name: &Names
         .bind(time(Timestamp::now()))
         .execute(&mut *write)
         .await?;
-    accounts::join(&mut write, name, owner, Role::Owner).await?;
+    accounts::join(&mut write, name, &owner.name, Role::Owner).await?;
     write.commit().await?;
     registry.cache.changed(name);
     Ok(())

@@ -54,7 +54,7 @@ async fn take_namespace(
     caller: Caller,
     Json(new): Json<NewNamespace>,
 ) -> Result<StatusCode, Error> {
-    super::take_namespace(&registry, &caller.name, &new.name).await?;
+    super::take_namespace(&registry, &caller, &new.name).await?;
     Ok(StatusCode::CREATED)
 }
 

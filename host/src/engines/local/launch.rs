@@ -13,6 +13,7 @@ use super::processes::Process;
 use super::store::Row;
 use super::{Local, TARGET};
 use crate::Error;
+use crate::engines::Revealed;
 use crate::plan::{EnvValue, Workload};
 
 /// Marks a process as one of a host's.
@@ -51,6 +52,7 @@ pub(super) fn launch(
     workload: &Workload,
     row: &Row,
     bin: Option<&Path>,
+    secrets: &Revealed,
 ) -> std::io::Result<(Child, Process)> {
     let work_dir = local.work_dir(&row.id);
     fs::create_dir_all(&work_dir)?;
@@ -62,7 +64,7 @@ pub(super) fn launch(
         .open(log_dir.join(format!("{}-{}.log", row.workload, row.index)))?;
     let cgroups = local.cgroups.make(&row.id, &workload.resources);
 
-    let variables = variables(local, workload, row, bin);
+    let variables = variables(local, workload, row, bin, secrets);
     let mut words = workload.command.iter().map(|word| expand(word, &variables));
     let program = words.next().unwrap_or_default();
     let program = bin
@@ -95,8 +97,9 @@ pub(super) async fn exec_probe(
     workload: &Workload,
     row: &Row,
     command: &[String],
+    secrets: &Revealed,
 ) -> Result<(), String> {
-    let variables = variables(local, workload, row, None);
+    let variables = variables(local, workload, row, None, secrets);
     let mut words = command.iter().map(|word| expand(word, &variables));
     let program = words.next().ok_or("its probe has no command")?;
     let mut probe = Command::new(program);
@@ -110,7 +113,13 @@ pub(super) async fn exec_probe(
     }
 }
 
-fn variables(local: &Local, workload: &Workload, row: &Row, bin: Option<&Path>) -> BTreeMap<String, String> {
+fn variables(
+    local: &Local,
+    workload: &Workload,
+    row: &Row,
+    bin: Option<&Path>,
+    secrets: &Revealed,
+) -> BTreeMap<String, String> {
     let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
     let path = bin.map_or(path.clone(), |bin| format!("{}:{path}", bin.display()));
     let work_dir = local.work_dir(&row.id).display().to_string();
@@ -125,8 +134,8 @@ fn variables(local: &Local, workload: &Workload, row: &Row, bin: Option<&Path>) 
         let value = match &var.value {
             EnvValue::Text(text) => text.clone(),
             EnvValue::Port(name) => row.port(name).to_string(),
-            // Refused before anything was done.
-            EnvValue::Secret(_) => continue,
+            // Nothing is started before all of them are there.
+            EnvValue::Secret(name) => secrets.get(name).unwrap_or_default().to_owned(),
         };
         variables.insert(var.name.clone(), value);
     }

@@ -1,0 +1,82 @@
+//! `chandlery secrets`: what plugins may use and never see.
+
+use std::io::{IsTerminal as _, Read as _};
+
+use chandlery_host::api::NewSecret;
+use chandlery_host::secrets::SecretInfo;
+use chandlery_package::SecretName;
+use chandlery_package::wire::Page;
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::api::Context;
+use crate::failure::{Failure, Result};
+use crate::show;
+
+const PATH: &str = "/api/v1/secrets";
+
+/// Secrets.
+#[derive(Subcommand)]
+pub enum Secrets {
+    /// Set a secret; its value is read from standard input, or asked for
+    Set {
+        /// Lower-case letters, digits and dashes
+        name: SecretName,
+    },
+    /// Show the names of all secrets
+    List,
+    /// Forget a secret
+    Remove {
+        /// Its name
+        name: SecretName,
+    },
+}
+
+impl Secrets {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        let json = context.settings.json;
+        match self {
+            Self::Set { name } => {
+                let new = NewSecret { value: value(&name)? };
+                let _: Value = context.host(Method::PUT, &format!("{PATH}/{name}"), new).await?;
+                match json {
+                    true => show::json(json!({ "set": name })),
+                    false => {
+                        show::done(format!("the secret '{name}' is set, and encrypted on the host's disk"))
+                    }
+                }
+            }
+            Self::List => {
+                let page: Page<SecretInfo> = context.host(Method::GET, PATH, ()).await?;
+                let row = |secret: SecretInfo| vec![secret.name, secret.updated_at];
+                match json {
+                    true => show::json(page),
+                    false => show::table(&["secret", "set"], page.items.into_iter().map(row)),
+                }
+            }
+            Self::Remove { name } => {
+                let _: Value = context.host(Method::DELETE, &format!("{PATH}/{name}"), ()).await?;
+                match json {
+                    true => show::json(json!({ "removed": name })),
+                    false => show::done(format!("the secret '{name}' is forgotten")),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn value(name: &SecretName) -> Result<String> {
+    let mut value = String::new();
+    match std::io::stdin().is_terminal() {
+        true => value = rpassword::prompt_password(format!("Value of '{name}': "))?,
+        false => drop(std::io::stdin().read_to_string(&mut value)?),
+    }
+    let value = value.trim_end_matches(['\r', '\n']);
+    match value.is_empty() {
+        true => Err(Failure::new("no-value", "No value", format!("nothing was given for '{name}'"))),
+        false => Ok(value.into()),
+    }
+}

@@ -1,0 +1,70 @@
+//! What whoever installs a plugin agrees to. A release that asks for more than was agreed to stops the installation.
+
+use std::collections::BTreeSet;
+
+use chandlery_package::{Component, Kind, Permission};
+use serde::{Deserialize, Serialize};
+
+use super::Locked;
+use crate::Error;
+
+/// What somebody decided about permissions that a plugin was not granted before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// What it may do.
+    #[serde(default)]
+    pub allow: BTreeSet<Permission>,
+    /// What it may not do, though it asks for it.
+    #[serde(default)]
+    pub deny: BTreeSet<Permission>,
+}
+
+/// What a release will be granted, and what it asks for and will not have; or what nobody has decided about.
+pub(super) fn agreed(
+    component: &Component,
+    former: Option<&Locked>,
+    Consent { allow, deny }: &Consent,
+) -> Result<(BTreeSet<Permission>, BTreeSet<Permission>), Error> {
+    let asked = &component.manifest.permissions;
+    let (granted, revoked) =
+        former.map(|former| (former.permissions.clone(), former.revoked.clone())).unwrap_or_default();
+    let agreed = &(&granted | allow) - deny;
+    let revoked = &(&(&revoked | deny) - allow) & asked;
+    let missing: Vec<_> = (&(asked - &agreed) - &revoked).into_iter().collect();
+    match missing.is_empty() {
+        true => Ok((&agreed & asked, revoked)),
+        false => Err(Error::Consent {
+            release: component.manifest.release(),
+            kind: component.manifest.kind,
+            missing,
+            is_upgrade: former.is_some(),
+        }),
+    }
+}
+
+/// What a plugin may do, for people: a sentence.
+pub fn permissions_in_words(kind: Kind, permissions: &BTreeSet<Permission>) -> String {
+    let mut words: Vec<_> = permissions.iter().map(|permission| permission.in_words(kind)).collect();
+    words.push("write to this host's log".into());
+    format!("it may {}, and nothing else", words.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_said_in_words() {
+        let permissions = ["http:hooks.slack.com", "secret:token", "keyvalue"];
+        let permissions = permissions.map(|text| text.parse().unwrap()).into();
+        assert_eq!(
+            permissions_in_words(Kind::Integration, &permissions),
+            "it may send requests to hooks.slack.com; keep data of its own on this host; use your secret 'token' in \
+             requests and signatures, unseen; write to this host's log, and nothing else"
+        );
+        assert_eq!(
+            permissions_in_words(Kind::Template, &BTreeSet::new()),
+            "it may write to this host's log, and nothing else"
+        );
+    }
+}

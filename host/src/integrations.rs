@@ -1,0 +1,359 @@
+//! Integrations: told of every event, at least once. An event is written down together with what it tells of, delivered
+//! by a call in the sandbox, and tried again, later and later, where that ends badly.
+
+mod control;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chandlery_package::{Kind, Permission, PluginId, SecretName};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sqlx::{SqliteConnection, SqlitePool};
+use uuid::Uuid;
+
+use crate::deployments::Deployments;
+use crate::installs::{Installs, Locked, blocking};
+use crate::sandbox::{Capabilities, Event, EventKind, Plugin, Reaction, Sandbox, SandboxError, Use};
+use crate::secrets::Secrets;
+use crate::{Error, audit, settings};
+
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// The first wait before an event is delivered again; it doubles with each attempt.
+const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+const BACK_OFF_MAX: Duration = Duration::from_secs(3600);
+/// After these an event is given up.
+const ATTEMPTS_MAX: i64 = 14;
+/// How long what was delivered or given up is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+const WAITING: &str = "waiting";
+const DELIVERED: &str = "delivered";
+const GIVEN_UP: &str = "given-up";
+
+/// An integration and how its deliveries fare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What is installed.
+    pub locked: Locked,
+    /// Events that were delivered.
+    pub delivered: i64,
+    /// Events that wait, most of them for another attempt.
+    pub waiting: i64,
+    /// Events that were given up.
+    pub given_up: i64,
+    /// What the newest problem was.
+    pub problem: Option<String>,
+}
+
+/// What came of telling an integration of an event that never was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// What went wrong; none: it did what it should.
+    pub problem: Option<TriedProblem>,
+    /// What it did with what it was granted, and what it tried.
+    pub uses: Vec<Use>,
+}
+
+/// How an integration failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriedProblem {
+    /// A stable word.
+    pub r#type: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// The integrations of a host.
+#[derive(Clone)]
+pub struct Integrations {
+    db: SqlitePool,
+    sandbox: Sandbox,
+    installs: Installs,
+    secrets: Secrets,
+    deployments: Deployments,
+}
+
+/// Writes an event down for every integration that is installed, in the transaction of what it tells of.
+pub(crate) async fn tell(
+    write: &mut SqliteConnection,
+    integrations: &[PluginId],
+    event: &Event,
+) -> Result<(), Error> {
+    for plugin in integrations {
+        sqlx::query(
+            "insert into deliveries (id, plugin, event, state, not_before) values ($1, $2, $3, $4, $5)",
+        )
+        .bind(&event.id)
+        .bind(plugin.to_string())
+        .bind(serde_json::json!(event).to_string())
+        .bind(WAITING)
+        .bind(&event.at)
+        .execute(&mut *write)
+        .await?;
+    }
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct Delivery {
+    id: String,
+    event: String,
+    attempts: i64,
+}
+
+impl Integrations {
+    /// The integrations of this host.
+    pub fn new(
+        db: SqlitePool,
+        sandbox: Sandbox,
+        installs: Installs,
+        secrets: Secrets,
+        deployments: Deployments,
+    ) -> Self {
+        Self { db, sandbox, installs, secrets, deployments }
+    }
+
+    /// Delivers what waits, for ever; each integration at its own pace.
+    pub(crate) async fn run(self) {
+        let mut busy: BTreeMap<PluginId, tokio::task::JoinHandle<()>> = BTreeMap::new();
+        let mut interval = tokio::time::interval(LOOK_EVERY);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            busy.retain(|_, delivering| !delivering.is_finished());
+            let installed = match self.installs.of_kind(Kind::Integration).await {
+                Ok(installed) => installed,
+                Err(error) => {
+                    tracing::error!(%error, "integrations cannot be told of anything");
+                    continue;
+                }
+            };
+            for locked in installed {
+                let plugin = locked.release.plugin.clone();
+                busy.entry(plugin).or_insert_with(|| {
+                    let integrations = self.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = integrations.deliver(&locked).await {
+                            tracing::error!(%error, release = %locked.release, "its events wait");
+                        }
+                    })
+                });
+            }
+        }
+    }
+
+    async fn deliver(&self, locked: &Locked) -> Result<(), Error> {
+        let due: Vec<Delivery> = sqlx::query_as(
+            "select id, event, attempts from deliveries
+             where plugin = $1 and state = $2 and not_before <= $3 order by id limit 100",
+        )
+        .bind(locked.release.plugin.to_string())
+        .bind(WAITING)
+        .bind(Timestamp::now().to_string())
+        .fetch_all(&self.db)
+        .await?;
+        for delivery in due {
+            let mut event: Event = serde_json::from_str(&delivery.event)
+                .map_err(|error| Error::Damaged(format!("event {} cannot be read: {error}", delivery.id)))?;
+            event.attempt = u32::try_from(delivery.attempts + 1).unwrap_or(u32::MAX);
+            let problem = match self.notify(locked, event).await {
+                Ok(reaction) => reaction.result.err().map(|error| error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            self.note(locked, &delivery, problem).await?;
+        }
+        self.forget_old().await
+    }
+
+    /// Writes down how an attempt ended.
+    async fn note(&self, locked: &Locked, delivery: &Delivery, problem: Option<String>) -> Result<(), Error> {
+        let attempts = delivery.attempts + 1;
+        let state = match &problem {
+            None => DELIVERED,
+            Some(_) if attempts >= ATTEMPTS_MAX => GIVEN_UP,
+            Some(_) => WAITING,
+        };
+        let again =
+            Timestamp::now().checked_add(SignedDuration::try_from(back_off(attempts)).unwrap_or_default());
+        sqlx::query(
+            "update deliveries set state = $1, attempts = $2, not_before = $3, problem = $4
+             where id = $5 and plugin = $6",
+        )
+        .bind(state)
+        .bind(attempts)
+        .bind(again.unwrap_or(Timestamp::MAX).to_string())
+        .bind(problem)
+        .bind(&delivery.id)
+        .bind(locked.release.plugin.to_string())
+        .execute(&self.db)
+        .await?;
+        Ok(())
+    }
+
+    async fn forget_old(&self) -> Result<(), Error> {
+        let before = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+        sqlx::query("delete from deliveries where state <> $1 and not_before < $2")
+            .bind(WAITING)
+            .bind(before.to_string())
+            .execute(&self.db)
+            .await?;
+        Ok(())
+    }
+
+    /// Tells an integration of an event that never was, and says what came of it.
+    pub async fn attempt(&self, name: &str) -> Result<Tried, Error> {
+        let locked = self.installs.find(name).await?;
+        if locked.kind != Kind::Integration {
+            let (release, is) = (locked.release, locked.kind);
+            return Err(Error::OtherKind { release, is, needed: Kind::Integration });
+        }
+        let event = Event {
+            deployment: "example".into(),
+            target: "local".into(),
+            release: locked.release.to_string(),
+            detail: "somebody tries this integration out; nothing has happened".into(),
+            attempt: 1,
+            ..new_event(EventKind::Test)
+        };
+        let reaction = self.notify(&locked, event).await?;
+        let problem = reaction.result.err().map(|error| TriedProblem {
+            r#type: match error {
+                SandboxError::Problems { .. } => "problem".into(),
+                ref other => other.word().into(),
+            },
+            detail: error.to_string(),
+        });
+        Ok(Tried { problem, uses: reaction.uses })
+    }
+
+    /// One call, with what the integration was granted by now.
+    async fn notify(&self, locked: &Locked, mut event: Event) -> Result<Reaction, Error> {
+        event.attempted_at = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
+        let plugin = &locked.release.plugin;
+        let (component, code) = self.installs.plugin(locked).await?;
+        let settings = settings::complete(&self.db, &component.manifest).await?;
+        let capabilities = Capabilities::new(
+            locked.permissions.clone(),
+            as_texts(&settings),
+            self.kept(plugin).await?,
+            self.secrets.values(secrets_of(&locked.permissions)).await?,
+            Arc::new(self.deployments.clone()),
+        );
+        let reaction = self.call(code, event, capabilities).await?;
+        audit::write(&self.db, &locked.release, &reaction.uses).await?;
+        if let Some(kept) = &reaction.kept {
+            self.keep(plugin, kept).await?;
+        }
+        Ok(reaction)
+    }
+
+    async fn call(&self, code: Plugin, event: Event, capabilities: Capabilities) -> Result<Reaction, Error> {
+        let sandbox = self.sandbox.clone();
+        blocking(move || Ok(sandbox.notify(&code, &event, capabilities))).await
+    }
+
+    async fn kept(&self, plugin: &PluginId) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("select key, value from kept where plugin = $1")
+            .bind(plugin.to_string())
+            .fetch_all(&self.db)
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    async fn keep(&self, plugin: &PluginId, kept: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+        let mut write = self.db.begin_with("begin immediate").await?;
+        sqlx::query("delete from kept where plugin = $1")
+            .bind(plugin.to_string())
+            .execute(&mut *write)
+            .await?;
+        for (key, value) in kept {
+            sqlx::query("insert into kept (plugin, key, value) values ($1, $2, $3)")
+                .bind(plugin.to_string())
+                .bind(key)
+                .bind(value)
+                .execute(&mut *write)
+                .await?;
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// Every integration, and how its deliveries fare.
+    pub async fn list(&self) -> Result<Vec<Standing>, Error> {
+        let mut standings = Vec::new();
+        for locked in self.installs.of_kind(Kind::Integration).await? {
+            let plugin = locked.release.plugin.to_string();
+            let (delivered, waiting, given_up): (i64, i64, i64) = sqlx::query_as(
+                "select coalesce(sum(state = 'delivered'), 0), coalesce(sum(state = 'waiting'), 0),
+                        coalesce(sum(state = 'given-up'), 0)
+                 from deliveries where plugin = $1",
+            )
+            .bind(&plugin)
+            .fetch_one(&self.db)
+            .await?;
+            let problem: Option<(String,)> = sqlx::query_as(
+                "select problem from deliveries where plugin = $1 and problem is not null order by id desc limit 1",
+            )
+            .bind(&plugin)
+            .fetch_optional(&self.db)
+            .await?;
+            let problem = problem.map(|(problem,)| problem);
+            standings.push(Standing { locked, delivered, waiting, given_up, problem });
+        }
+        Ok(standings)
+    }
+
+    /// Forgets what an integration kept, and what it was to be told of.
+    pub async fn forget(&self, plugin: &PluginId) -> Result<(), Error> {
+        for sql in [
+            "delete from kept where plugin = $1",
+            "delete from deliveries where plugin = $1",
+            "delete from plugin_settings where plugin = $1",
+        ] {
+            sqlx::query(sql).bind(plugin.to_string()).execute(&self.db).await?;
+        }
+        Ok(())
+    }
+}
+
+/// An event of this moment, to be filled in.
+pub(crate) fn new_event(kind: EventKind) -> Event {
+    Event {
+        id: Uuid::now_v7().to_string(),
+        kind,
+        at: Timestamp::now().to_string(),
+        deployment: String::new(),
+        target: String::new(),
+        team: None,
+        release: String::new(),
+        revision: 0,
+        detail: String::new(),
+        attempt: 0,
+        attempted_at: 0,
+    }
+}
+
+/// Settings as `wasi:config` has them: texts as they are, everything else as JSON, and nothing for `null`.
+fn as_texts(settings: &serde_json::Value) -> BTreeMap<String, String> {
+    let fields = settings.as_object().into_iter().flatten();
+    let texts = fields.filter_map(|(name, value)| match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some((name.clone(), text.clone())),
+        other => Some((name.clone(), other.to_string())),
+    });
+    texts.collect()
+}
+
+fn back_off(attempts: i64) -> Duration {
+    let doubled = BACK_OFF_FIRST.saturating_mul(1 << (attempts - 1).clamp(0, 12));
+    doubled.min(BACK_OFF_MAX)
+}
+
+/// The secrets that these permissions are for.
+pub(crate) fn secrets_of(permissions: &BTreeSet<Permission>) -> impl Iterator<Item = &SecretName> {
+    permissions.iter().filter_map(|permission| match permission {
+        Permission::Secret(name) => Some(name),
+        _ => None,
+    })
+}

@@ -1,0 +1,57 @@
+//! What an integration that was granted it reads of deployments, and does to them.
+
+use std::future::Future;
+
+use tokio::runtime::Handle;
+
+use crate::Error;
+use crate::deployments::{Deployment, Deployments};
+use crate::engines::Replica;
+use crate::sandbox::{Control, DeploymentState, ReplicaState};
+
+impl Control for Deployments {
+    fn deployments(&self) -> Result<Vec<DeploymentState>, String> {
+        Ok(wait(self.list())?.into_iter().map(state).collect())
+    }
+
+    fn restart(&self, deployment: &str) -> Result<(), String> {
+        wait(Deployments::restart(self, deployment))
+    }
+
+    fn scale(&self, deployment: &str, workload: &str, replicas: u32) -> Result<(), String> {
+        wait(Deployments::scale(self, deployment, workload, replicas))
+    }
+}
+
+/// The calls of integrations run where blocking is allowed.
+fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
+    Handle::current().block_on(work).map_err(|error| error.to_string())
+}
+
+fn state(deployment: Deployment) -> DeploymentState {
+    DeploymentState {
+        health: word(deployment.health),
+        name: deployment.name,
+        target: deployment.target,
+        team: deployment.team,
+        release: deployment.release.to_string(),
+        revision: u64::try_from(deployment.revision).unwrap_or_default(),
+        replicas: deployment.replicas.into_iter().map(replica_state).collect(),
+    }
+}
+
+fn replica_state(replica: Replica) -> ReplicaState {
+    let number = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    ReplicaState {
+        workload: replica.workload,
+        index: number(replica.index),
+        state: word(replica.state),
+        detail: replica.detail,
+        restarts: number(replica.restarts),
+    }
+}
+
+/// The stable word of an enumeration's value.
+fn word(value: impl serde::Serialize) -> String {
+    serde_json::json!(value).as_str().unwrap_or_default().to_owned()
+}

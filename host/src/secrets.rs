@@ -1,0 +1,109 @@
+//! Secrets, encrypted at rest. A plugin names one and never sees it: its value goes into the requests of integrations that
+//! were granted it, and into the environment of what a granted template has deployed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use chacha20poly1305::aead::{Aead as _, AeadCore as _, OsRng, Payload};
+use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
+use chandlery_package::SecretName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::SqlitePool;
+
+use crate::Error;
+use crate::installs::write_whole;
+
+const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+
+/// A secret, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct SecretInfo {
+    /// Its name.
+    pub name: String,
+    /// When it was last set, in RFC 3339.
+    pub updated_at: String,
+}
+
+/// The secrets of a host.
+#[derive(Clone)]
+pub struct Secrets {
+    db: SqlitePool,
+    cipher: Arc<XChaCha20Poly1305>,
+}
+
+impl Secrets {
+    /// The secrets in this database, sealed with the key in this file, which is made where there is none.
+    pub fn open(db: SqlitePool, key: &Path) -> Result<Self, Error> {
+        if !key.exists() {
+            write_whole(key, hex::encode(XChaCha20Poly1305::generate_key(OsRng)).as_bytes())?;
+        }
+        let text = std::fs::read_to_string(key).map_err(Error::system(key.display().to_string()))?;
+        let mut bytes = Key::default();
+        hex::decode_to_slice(text.trim(), &mut bytes)
+            .map_err(|_| Error::Damaged(format!("{} does not hold {KEY_BYTES} bytes", key.display())))?;
+        Ok(Self { db, cipher: Arc::new(XChaCha20Poly1305::new(&bytes)) })
+    }
+
+    /// Sets a secret's value.
+    pub async fn set(&self, name: &SecretName, value: &str) -> Result<(), Error> {
+        let nonce = XChaCha20Poly1305::generate_nonce(OsRng);
+        // A value that was moved to another name does not open.
+        let payload = Payload { msg: value.as_bytes(), aad: name.as_str().as_bytes() };
+        let sealed = self.cipher.encrypt(&nonce, payload);
+        let sealed = sealed.map_err(|_| Error::Damaged("a secret could not be sealed".into()))?;
+        sqlx::query(
+            "insert into secrets (name, sealed, updated_at) values ($1, $2, $3)
+             on conflict (name) do update set sealed = excluded.sealed, updated_at = excluded.updated_at",
+        )
+        .bind(name.as_str())
+        .bind([nonce.as_slice(), &sealed].concat())
+        .bind(Timestamp::now().to_string())
+        .execute(&self.db)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets a secret.
+    pub async fn remove(&self, name: &SecretName) -> Result<(), Error> {
+        let removed =
+            sqlx::query("delete from secrets where name = $1").bind(name.as_str()).execute(&self.db).await?;
+        match removed.rows_affected() {
+            0 => Err(Error::NoSecret(name.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// All secrets, by name, without their values.
+    pub async fn list(&self) -> Result<Vec<SecretInfo>, Error> {
+        Ok(sqlx::query_as("select name, updated_at from secrets order by name").fetch_all(&self.db).await?)
+    }
+
+    /// The values of those of these secrets that are set.
+    pub(crate) async fn values(
+        &self,
+        names: impl IntoIterator<Item = &SecretName>,
+    ) -> Result<BTreeMap<SecretName, String>, Error> {
+        let mut values = BTreeMap::new();
+        for name in names {
+            let sealed: Option<(Vec<u8>,)> = sqlx::query_as("select sealed from secrets where name = $1")
+                .bind(name.as_str())
+                .fetch_optional(&self.db)
+                .await?;
+            if let Some((sealed,)) = sealed {
+                values.insert(name.clone(), self.unseal(name, &sealed)?);
+            }
+        }
+        Ok(values)
+    }
+
+    fn unseal(&self, name: &SecretName, sealed: &[u8]) -> Result<String, Error> {
+        let damaged = || Error::Damaged(format!("the secret '{name}' cannot be opened with this host's key"));
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(damaged)?;
+        let payload = Payload { msg: sealed, aad: name.as_str().as_bytes() };
+        let value = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| damaged())?;
+        String::from_utf8(value).map_err(|_| damaged())
+    }
+}

@@ -1,0 +1,54 @@
+//! The settings of policies and integrations: what their manifests call parameters, said once for the host.
+
+use chandlery_package::{Manifest, PluginId};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use sqlx::SqlitePool;
+
+use crate::Error;
+use crate::deployments::complete_parameters;
+
+/// What was set for a plugin.
+pub async fn given(db: &SqlitePool, plugin: &PluginId) -> Result<Map<String, Value>, Error> {
+    let found: Option<(String,)> = sqlx::query_as("select settings from plugin_settings where plugin = $1")
+        .bind(plugin.to_string())
+        .fetch_optional(db)
+        .await?;
+    let read = found.map(|(text,)| serde_json::from_str(&text)).transpose();
+    let damaged = |error| Error::Damaged(format!("the settings of {plugin} cannot be read: {error}"));
+    Ok(read.map_err(damaged)?.unwrap_or_default())
+}
+
+/// The settings as the plugin sees them: with defaults, validated.
+pub async fn complete(db: &SqlitePool, manifest: &Manifest) -> Result<Value, Error> {
+    check(manifest, &given(db, &manifest.name).await?)
+}
+
+/// Changes settings; `null` takes one back. All of them must fit then.
+pub async fn set(db: &SqlitePool, manifest: &Manifest, changes: &Map<String, Value>) -> Result<Value, Error> {
+    let mut settings = given(db, &manifest.name).await?;
+    for (name, value) in changes {
+        match value {
+            Value::Null => drop(settings.remove(name)),
+            value => drop(settings.insert(name.clone(), value.clone())),
+        }
+    }
+    let complete = check(manifest, &settings)?;
+    sqlx::query(
+        "insert into plugin_settings (plugin, settings, updated_at) values ($1, $2, $3)
+         on conflict (plugin) do update set settings = excluded.settings, updated_at = excluded.updated_at",
+    )
+    .bind(manifest.name.to_string())
+    .bind(Value::from(settings).to_string())
+    .bind(Timestamp::now().to_string())
+    .execute(db)
+    .await?;
+    Ok(complete)
+}
+
+fn check(manifest: &Manifest, settings: &Map<String, Value>) -> Result<Value, Error> {
+    complete_parameters(manifest, &Value::from(settings.clone())).map_err(|error| match error {
+        Error::Parameters { release, problems } => Error::Settings { release, problems },
+        other => other,
+    })
+}
