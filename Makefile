@@ -7,7 +7,7 @@ FIXTURES := confidant curious hostile meddler
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
 SHARED := catalog clients crashes distribution journey kills log money oci operation permissions tampering
 
-.PHONY: help demo test soak lint plugins fixtures bench bench-registry build system
+.PHONY: help demo test soak lint plugins fixtures bench bench-host bench-registry build system
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +21,8 @@ test: system lint fixtures ## Everything that CI checks, the end-to-end tests on
 	$(CARGO) test
 	tests/stores.sh $(CARGO) test --test e2e -- $(SHARED)
 
-soak: system fixtures ## The tests that kill processes, for longer, on both kinds of stores
+soak: system fixtures ## The tests that kill processes or make mutants, for longer, on both kinds of stores
+	CHANDLERY_FUZZ_SECONDS=600 $(CARGO) test --test e2e -- fuzz --nocapture
 	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --test e2e -- crashes kills --nocapture
 	CHANDLERY_TEST_ROUNDS=200 tests/stores.sh $(CARGO) test --test e2e -- kills --nocapture
 
@@ -29,13 +30,17 @@ lint: ## Formatting and clippy, both strict
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 
-bench: fixtures ## A warm plan beside bare wasmtime, in one run
-	$(CARGO) bench --package chandlery-host --bench plan
+bench: bench-host bench-registry ## Every bench
+
+bench-host: system fixtures ## Plans beside bare wasmtime, helm and extism, in one run
+	tests/benches/extism/build.sh
+	$(CARGO) build --release
+	$(CARGO) bench --bench host
 
 bench-registry: system ## The registry beside docker-registry and nginx, in one run
 	@tests/system.sh bench
 	$(CARGO) build --release
-	tests/stores.sh $(CARGO) bench --package chandlery-tests --bench registry
+	tests/stores.sh $(CARGO) bench --bench registry
 
 build: ## The one binary, for development
 	$(CARGO) build

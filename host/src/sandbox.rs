@@ -352,6 +352,7 @@ impl Sandbox {
         span.record("host_calls", state.meter.host_calls);
         span.record("micros", started.elapsed().as_micros() as u64);
         span.record("outcome", outcome);
+        tracing::debug!("the call ended");
         self.calls.ended(&plugin.release, function, outcome, started.elapsed());
         pass.ended(result.as_ref().err().filter(|error| error.is_failure()), &self.limits);
         (result, state)

@@ -12,6 +12,7 @@ mod contracts;
 mod crashes;
 mod distribution;
 mod forge;
+mod fuzz;
 mod grants;
 mod hostile;
 mod integrations;

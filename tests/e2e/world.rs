@@ -30,7 +30,7 @@ pub fn workspace() -> PathBuf {
 }
 
 /// The binary, built beside this test.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let binary = test.parent().unwrap().parent().unwrap().join("chandlery");
     assert!(binary.exists(), "{} is missing: run `make test`", binary.display());
