@@ -131,7 +131,7 @@ async fn installed(State(host): State<Host>) -> Result<Json<Page<Locked>>, Error
 }
 
 async fn manifest(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Manifest>, Error> {
-    Ok(Json(host.manifest(&name).await?))
+    Ok(Json(Manifest::clone(&*host.manifest(&name).await?)))
 }
 
 async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Result<Response, Error> {
@@ -184,7 +184,7 @@ async fn set_settings(
     Path(name): Path<String>,
     Json(changes): Json<Map<String, Value>>,
 ) -> Result<Json<Value>, Error> {
-    Ok(Json(settings::set(&host.db, &host.manifest(&name).await?, &changes).await?))
+    Ok(Json(settings::set(&host.db, &*host.manifest(&name).await?, &changes).await?))
 }
 
 async fn uses(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Entry>>, Error> {

@@ -8,7 +8,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chandlery_package::{DeploymentName, Digest, Kind, Permission, PluginId, Release, SecretName};
+use chandlery_package::{DeploymentName, Digest, Kind, Permission, PluginId, Release, SecretName, TeamName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -201,11 +201,11 @@ impl Deployments {
         let name = name.parse::<DeploymentName>()?.to_string();
         let running = self.find_row(&name).await?;
         let team = match &new.team {
-            Some(team) => Some(team.parse::<DeploymentName>()?.to_string()),
+            Some(team) => Some(team.parse::<TeamName>()?.to_string()),
             None => running.as_ref().and_then(|row| row.team.clone()),
         };
-        let (component, template) = self.installs.plugin(locked).await?;
-        let parameters = parameters::complete(&component.manifest, &new.parameters)?;
+        let template = self.installs.plugin(locked).await?;
+        let parameters = parameters::complete(&template.manifest, &new.parameters)?;
         let target = self.engine.inventory().await;
         let request = Request { deployment: name.clone(), parameters: parameters.to_string(), target };
         let (sandbox, asked) = (self.sandbox.clone(), request.clone());

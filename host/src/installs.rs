@@ -55,8 +55,11 @@ pub struct Installs {
     sandbox: Sandbox,
     quorum: Arc<Quorum>,
     followed: Followed,
-    /// Held while the lock file is read, changed and written.
-    lock: Arc<Mutex<()>>,
+    /// Held while the registry is asked: one installation, verification or reading of the log at a time, so that what
+    /// is remembered of the log only grows.
+    asking: Arc<Mutex<()>>,
+    /// Held while the lock file is changed, which takes no time; reading it needs nothing, since it is replaced whole.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Installs {
@@ -65,7 +68,14 @@ impl Installs {
         let components = data.join("components");
         std::fs::create_dir_all(&components).map_err(Error::system(components.display().to_string()))?;
         let followed = Followed::open(data.join("log"))?;
-        Ok(Self { data, sandbox, quorum: Arc::new(quorum), followed, lock: Arc::default() })
+        Ok(Self {
+            data,
+            sandbox,
+            quorum: Arc::new(quorum),
+            followed,
+            asking: Arc::default(),
+            changing: Arc::default(),
+        })
     }
 
     /// Opens a registry's log where it continues what was seen of it, and takes in what is new there.
@@ -88,14 +98,14 @@ impl Installs {
 
     /// Takes in what a registry's log says by now, and tells of what is installed and not to be run any more.
     pub async fn follow(&self, client: &RegistryClient) -> Result<(), Error> {
-        let _held = self.lock.lock().await;
-        let mut lock = Lock::read(&self.lock_path())?;
+        let _held = self.asking.lock().await;
+        let lock = self.read()?;
         if lock.pin(client.url()).is_none() {
             return Ok(());
         }
         let log = self.open_log(client, &lock, &|_| ()).await?;
-        lock.put(log.pin(), None);
-        lock.write(&self.lock_path())?;
+        let pin = log.pin();
+        self.change(|lock| Ok(lock.put(pin, None))).await?;
         for locked in &lock.plugins {
             if let Some(objection) = self.followed.objection(&locked.registry, &locked.release)? {
                 tracing::warn!(release = %locked.release, objection, "installed, and not to be run");
@@ -107,11 +117,7 @@ impl Installs {
     /// Why a release is not to be run, as far as the logs of the registries in use were followed; none: nothing is known
     /// against it.
     pub async fn objection(&self, release: &Release) -> Result<Option<String>, Error> {
-        let lock = {
-            let _held = self.lock.lock().await;
-            Lock::read(&self.lock_path())?
-        };
-        for pin in &lock.registries {
+        for pin in &self.read()?.registries {
             if let Some(objection) = self.followed.objection(&pin.url, release)? {
                 return Ok(Some(objection));
             }
@@ -135,8 +141,8 @@ impl Installs {
         consent: &Consent,
         progress: Progress<'_>,
     ) -> Result<Locked, Error> {
-        let _held = self.lock.lock().await;
-        let mut lock = Lock::read(&self.lock_path())?;
+        let _held = self.asking.lock().await;
+        let lock = self.read()?;
         let mut log = self.open_log(client, &lock, progress).await?;
         let mut records = client.releases(&requirement.plugin).await?;
         let locked = lock.plugins.iter().find(|locked| locked.release.plugin == requirement.plugin);
@@ -152,26 +158,33 @@ impl Installs {
         let record = newest(records, requirement)?;
         self.must_be_sound(client.url(), &record.release)?;
         let (component, bytes) = chain::prove(&mut log, &record, progress).await?;
-        let former = locked.cloned();
-        let (permissions, revoked) = consent::agreed(&component, former.as_ref(), consent)?;
+        consent::agreed(&component, locked, consent)?;
         let component = self.load(component, bytes, progress).await?;
-        chain::pass(progress, "permissions", permissions_in_words(component.manifest.kind, &permissions));
 
-        let locked = Locked {
-            release: record.release.clone(),
-            registry: client.url().to_owned(),
-            component: record.component,
-            artifact: record.artifact,
-            key: record.key,
-            key_log_index: record.key_log_index,
-            log_index: record.log_index,
-            kind: component.manifest.kind,
-            permissions,
-            revoked,
-            installed_at: Timestamp::now(),
-        };
-        lock.put(log.pin(), Some(locked.clone()));
-        lock.write(&self.lock_path())?;
+        let pin = log.pin();
+        let locked = self
+            .change(|lock| {
+                // What was granted may have been revoked meanwhile.
+                let former = lock.plugins.iter().find(|locked| locked.release.plugin == requirement.plugin);
+                let (permissions, revoked) = consent::agreed(&component, former, consent)?;
+                let locked = Locked {
+                    release: record.release.clone(),
+                    registry: client.url().to_owned(),
+                    component: record.component,
+                    artifact: record.artifact,
+                    key: record.key,
+                    key_log_index: record.key_log_index,
+                    log_index: record.log_index,
+                    kind: component.manifest.kind,
+                    permissions,
+                    revoked,
+                    installed_at: Timestamp::now(),
+                };
+                lock.put(pin, Some(locked.clone()));
+                Ok(locked)
+            })
+            .await?;
+        chain::pass(progress, "permissions", permissions_in_words(locked.kind, &locked.permissions));
         Ok(locked)
     }
 
@@ -197,8 +210,7 @@ impl Installs {
 
     /// Everything that is installed.
     pub async fn list(&self) -> Result<Vec<Locked>, Error> {
-        let _held = self.lock.lock().await;
-        Ok(Lock::read(&self.lock_path())?.plugins)
+        Ok(self.read()?.plugins)
     }
 
     /// What is installed under a full name, or a short one that is not ambiguous.
@@ -238,7 +250,7 @@ impl Installs {
     /// Takes a plugin out of the lock. What it left behind is for others to remove.
     pub async fn uninstall(&self, name: &str) -> Result<Locked, Error> {
         let found = self.find(name).await?;
-        self.change(|lock| lock.plugins.retain(|locked| locked.release != found.release)).await?;
+        self.change(|lock| Ok(lock.plugins.retain(|locked| locked.release != found.release))).await?;
         Ok(found)
     }
 
@@ -249,24 +261,34 @@ impl Installs {
         permission: &Permission,
         granted: bool,
     ) -> Result<Locked, Error> {
-        let mut locked = self.find(name).await?;
-        let (from, to) = match granted {
-            true => (&mut locked.revoked, &mut locked.permissions),
-            false => (&mut locked.permissions, &mut locked.revoked),
-        };
-        if from.take(permission).is_none() && !to.contains(permission) {
-            return Err(Error::NotAsked { release: locked.release, permission: permission.clone() });
-        }
-        to.insert(permission.clone());
-        self.change(|lock| lock.put_plugin(locked.clone())).await?;
-        Ok(locked)
+        let release = self.find(name).await?.release;
+        self.change(|lock| {
+            let found = lock.plugins.iter_mut().find(|locked| locked.release == release);
+            let locked = found.ok_or_else(|| Error::NotInstalled(name.into()))?;
+            let (from, to) = match granted {
+                true => (&mut locked.revoked, &mut locked.permissions),
+                false => (&mut locked.permissions, &mut locked.revoked),
+            };
+            if from.take(permission).is_none() && !to.contains(permission) {
+                return Err(Error::NotAsked { release, permission: permission.clone() });
+            }
+            to.insert(permission.clone());
+            Ok(locked.clone())
+        })
+        .await
     }
 
-    async fn change(&self, change: impl FnOnce(&mut Lock)) -> Result<(), Error> {
-        let _held = self.lock.lock().await;
-        let mut lock = Lock::read(&self.lock_path())?;
-        change(&mut lock);
-        lock.write(&self.lock_path())
+    fn read(&self) -> Result<Lock, Error> {
+        Lock::read(&self.lock_path())
+    }
+
+    /// Changes the lock, or leaves it as it is where that fails.
+    async fn change<T>(&self, change: impl FnOnce(&mut Lock) -> Result<T, Error>) -> Result<T, Error> {
+        let _held = self.changing.lock().await;
+        let mut lock = self.read()?;
+        let changed = change(&mut lock)?;
+        lock.write(&self.lock_path())?;
+        Ok(changed)
     }
 
     /// Compiles what is installed and not compiled yet, as after an update of this program.
@@ -280,18 +302,17 @@ impl Installs {
         Ok(())
     }
 
-    /// The component and compiled code of what is installed; the stored bytes are checked against the lock.
-    pub async fn plugin(&self, locked: &Locked) -> Result<(Component, Plugin), Error> {
+    /// What is installed, compiled: from memory, or from the stored bytes, which are checked against the lock.
+    pub async fn plugin(&self, locked: &Locked) -> Result<Plugin, Error> {
         self.must_be_sound(&locked.registry, &locked.release)?;
+        if let Some(plugin) = self.sandbox.loaded(locked.component) {
+            return Ok(plugin);
+        }
         let (sandbox, path) = (self.sandbox.clone(), self.component_path(locked.component));
         let (release, expected) = (locked.release.clone(), locked.component);
         blocking(move || {
-            let component = read_component(&path, &release, expected)?;
-            let plugin = match sandbox.loaded(expected) {
-                Some(plugin) => plugin,
-                None => sandbox.load(&component.0, &component.1)?,
-            };
-            Ok((component.0, plugin))
+            let (component, bytes) = read_component(&path, &release, expected)?;
+            Ok(sandbox.load(&component, &bytes)?)
         })
         .await
     }
@@ -302,8 +323,8 @@ impl Installs {
         client: &RegistryClient,
         progress: Progress<'_>,
     ) -> Result<Vec<Release>, Error> {
-        let _held = self.lock.lock().await;
-        let mut lock = Lock::read(&self.lock_path())?;
+        let _held = self.asking.lock().await;
+        let lock = self.read()?;
         let mut log = self.open_log(client, &lock, progress).await?;
         let mut verified = Vec::new();
         for locked in &lock.plugins {
@@ -319,8 +340,8 @@ impl Installs {
             }
             verified.push(locked.release.clone());
         }
-        lock.put(log.pin(), None);
-        lock.write(&self.lock_path())?;
+        let pin = log.pin();
+        self.change(|lock| Ok(lock.put(pin, None))).await?;
         Ok(verified)
     }
 

@@ -232,8 +232,8 @@ impl Integrations {
     async fn notify(&self, locked: &Locked, mut event: Event) -> Result<Reaction, Error> {
         event.attempted_at = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
         let plugin = &locked.release.plugin;
-        let (component, code) = self.installs.plugin(locked).await?;
-        let settings = settings::complete(&self.db, &component.manifest).await?;
+        let code = self.installs.plugin(locked).await?;
+        let settings = settings::complete(&self.db, &code.manifest).await?;
         let capabilities = Capabilities::new(
             locked.permissions.clone(),
             as_texts(&settings),

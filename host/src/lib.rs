@@ -115,9 +115,9 @@ impl Host {
     }
 
     /// What an installed plugin says of itself.
-    async fn manifest(&self, name: &str) -> Result<Manifest, Error> {
+    async fn manifest(&self, name: &str) -> Result<Arc<Manifest>, Error> {
         let locked = self.installs.find(name).await?;
-        Ok(self.installs.plugin(&locked).await?.0.manifest)
+        Ok(self.installs.plugin(&locked).await?.manifest)
     }
 
     fn registry(&self) -> Result<RegistryClient, Error> {

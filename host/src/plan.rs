@@ -357,7 +357,9 @@ impl Workload {
             }
             match &var.value {
                 EnvValue::Text(_) => {}
-                EnvValue::Secret(name) => drop(name.parse::<SecretName>()?),
+                EnvValue::Secret(name) => {
+                    name.parse::<SecretName>().map_err(|error| error.to_string())?;
+                }
                 EnvValue::Port(port) => {
                     self.must_have_port(&format!("the environment variable {}", var.name), port)?;
                 }

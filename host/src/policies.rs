@@ -35,8 +35,8 @@ pub(crate) async fn pass(
 ) -> Result<(Plan, Vec<Reviewed>), Error> {
     let mut reviewed = Vec::new();
     for locked in installs.of_kind(Kind::Policy).await? {
-        let (component, policy) = installs.plugin(&locked).await?;
-        let settings = settings::complete(db, &component.manifest).await?.to_string();
+        let policy = installs.plugin(&locked).await?;
+        let settings = settings::complete(db, &policy.manifest).await?.to_string();
         let review = Review { settings, ..about.clone() };
         let (sandbox, told, seen) = (sandbox.clone(), review.clone(), plan.clone());
         let verdict = blocking(move || Ok(sandbox.review(&policy, &seen, &told)?)).await?;

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chandlery_package::{Component, Digest, Kind, Release};
+use chandlery_package::{Component, Digest, Kind, Manifest, Release};
 use serde::{Deserialize, Serialize};
 use tracing::field::Empty;
 use wasmtime::component::{Component as Code, Linker};
@@ -38,7 +38,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// How many calls may run at once.
 const CALLS_MAX: u32 = 64;
 /// Compiled plugins that are kept in memory; others are loaded from the cache again.
-const LOADED_MAX: usize = 256;
+const LOADED_MAX: usize = 4096;
 
 /// One question to a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +131,8 @@ pub struct Sandbox {
 #[derive(Clone)]
 pub struct Plugin {
     release: Release,
+    /// What it says of itself.
+    pub manifest: Arc<Manifest>,
     component: Digest,
     world: World,
 }
@@ -191,7 +193,8 @@ impl Sandbox {
         let release = component.manifest.release();
         let code = self.code(component.digest, &release, bytes)?;
         let world = self.link(component.manifest.kind, &code).map_err(cannot_load(&release))?;
-        let plugin = Plugin { release, component: component.digest, world };
+        let manifest = Arc::new(component.manifest.clone());
+        let plugin = Plugin { release, manifest, component: component.digest, world };
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded.len() >= LOADED_MAX {
             loaded.clear();

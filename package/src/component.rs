@@ -270,6 +270,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_large_is_not_looked_at() {
+        let bytes = COMPONENT_BYTES_MAX + 1;
+        assert_eq!(Component::parse(&vec![0; bytes]).unwrap_err(), ComponentError::TooLarge { bytes });
+    }
+
+    #[test]
     fn each_lack_is_named() {
         assert_eq!(Component::parse(EMPTY).unwrap_err(), ComponentError::NoManifest);
         assert_eq!(Component::parse(b"\0asm\x01\0\0\0").unwrap_err(), ComponentError::Module);

@@ -19,5 +19,7 @@ pub use digest::{Digest, DigestError};
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use manifest::{Kind, Manifest, ManifestError};
 pub use money::{Currency, Money, MoneyError};
-pub use name::{DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement};
-pub use permission::{Permission, SecretName};
+pub use name::{
+    DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement, SecretName, TeamName,
+};
+pub use permission::Permission;

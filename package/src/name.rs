@@ -106,6 +106,16 @@ word_type!(
 );
 
 word_type!(
+    /// What a secret is called that a host holds.
+    SecretName
+);
+
+word_type!(
+    /// Whose a deployment is.
+    TeamName
+);
+
+word_type!(
     /// What a deployment is called: unique on its host, and a DNS label.
     DeploymentName
 );

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Kind;
+use crate::name::text_form;
+use crate::{Kind, SecretName};
 
 const SETTING: &str = "setting:";
-const SECRET_BYTES_MAX: usize = 64;
 
 /// Why a permission cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,11 +50,6 @@ pub enum HttpHost {
     /// The one in the URL that is the plugin's setting of this name: whoever installs the plugin says which.
     Setting(String),
 }
-
-/// The name of a secret: lower-case letters, digits and dashes, 1 to 64.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SecretName(String);
 
 impl Permission {
     /// Whether plugins of this kind may ask for it. Templates and policies are pure, but a template's plan may hand a
@@ -166,56 +161,13 @@ impl fmt::Display for HttpHost {
     }
 }
 
-impl SecretName {
-    /// As text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SecretName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for SecretName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match is_word(text, "-") && text.len() <= SECRET_BYTES_MAX {
-            true => Ok(Self(text.into())),
-            false => Err(format!("'{text}' names no secret: lower-case letters, digits and dashes, 1 to 64")),
-        }
-    }
-}
-
 /// Lower-case letters, digits and these, at least one.
 fn is_word(text: &str, others: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || others.contains(c);
     !text.is_empty() && text.chars().all(fits)
 }
 
-macro_rules! as_text {
-    ($type:ty) => {
-        impl TryFrom<String> for $type {
-            type Error = <$type as FromStr>::Err;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.to_string()
-            }
-        }
-    };
-}
-
-as_text!(Permission);
-as_text!(SecretName);
+text_form!(Permission);
 
 #[cfg(test)]
 mod tests {

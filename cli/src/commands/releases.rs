@@ -1,5 +1,6 @@
 //! `chandlery show`, and what becomes of releases: `yank`, `deprecate`, `withdraw`, `certify`.
 
+use chandlery_host::installs::permissions_in_words;
 use chandlery_package::wire::{Deprecation, NewWithdrawal, Page, ReleaseRecord};
 use chandlery_package::{Manifest, PluginId, Release};
 use clap::Args;
@@ -82,7 +83,8 @@ fn print(record: &ReleaseRecord) {
 }
 
 fn print_manifest(manifest: &Manifest) {
-    show::check("may", "answer with a plan; nothing else");
+    show::check("kind", &manifest.kind.to_string());
+    show::check("permissions", &permissions_in_words(manifest.kind, &manifest.permissions));
     if !manifest.gpus.is_empty() {
         show::check("runs on", &manifest.gpus.join(", "));
     }
