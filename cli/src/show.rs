@@ -37,13 +37,20 @@ pub fn warning(what: impl AsRef<str>) {
 /// The steps of something that takes its time, as they are taken.
 pub struct Steps {
     json: bool,
+    /// Whether the checks that come first were shown already.
+    again: bool,
     under_way: Option<ProgressBar>,
 }
 
 impl Steps {
     /// Nothing is shown to scripts.
     pub fn new(json: bool) -> Self {
-        Self { json, under_way: None }
+        Self { json, again: false, under_way: None }
+    }
+
+    /// The same steps once more, shown from the first one that takes its time.
+    pub fn again(json: bool) -> Self {
+        Self { again: true, ..Self::new(json) }
     }
 
     /// The next step.
@@ -53,7 +60,11 @@ impl Steps {
         }
         match step {
             _ if self.json => {}
-            Step::Began(what) => self.under_way = Some(spinner(what)),
+            Step::Began(what) => {
+                self.again = false;
+                self.under_way = Some(spinner(what));
+            }
+            Step::Passed(_) if self.again => {}
             Step::Passed(passed) => check(&passed.check, &passed.found),
         }
     }

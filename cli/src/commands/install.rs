@@ -37,10 +37,11 @@ impl Install {
     pub async fn run(self, context: &Context) -> Result {
         let (allow, deny) = (self.allow.into_iter().collect(), self.deny.into_iter().collect());
         let mut new = NewInstall { requirement: self.requirement, consent: Consent { allow, deny } };
-        let mut ended = install(context, &new).await?;
+        let json = context.settings.json;
+        let mut ended = install(context, &new, show::Steps::new(json)).await?;
         if let Ended::Asks(asked) = ended {
             new.consent.allow.extend(consent(context, *asked)?);
-            ended = install(context, &new).await?;
+            ended = install(context, &new, show::Steps::again(json)).await?;
         }
         match ended {
             Ended::Installed(locked) if context.settings.json => show::json(locked),
@@ -51,8 +52,7 @@ impl Install {
     }
 }
 
-async fn install(context: &Context, new: &NewInstall) -> Result<Ended> {
-    let mut steps = show::Steps::new(context.settings.json);
+async fn install(context: &Context, new: &NewInstall, mut steps: show::Steps) -> Result<Ended> {
     let mut ended = None;
     context
         .follow_host("/api/v1/plugins", new, |event| {

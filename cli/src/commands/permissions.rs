@@ -115,8 +115,9 @@ async fn uses(context: &Context, plugin: &str) -> Result {
     }
     let row = |entry: Entry| {
         let granted = if entry.granted { "granted" } else { "refused" };
-        vec![entry.at, entry.permission, entry.what, granted.into()]
+        let at = entry.at.split('.').next().unwrap_or_default().replace('T', " ");
+        vec![at, entry.permission, entry.what, granted.into()]
     };
-    show::table(&["when", "permission", "what", ""], page.items.into_iter().map(row));
+    show::table(&["when (UTC)", "permission", "what", ""], page.items.into_iter().map(row));
     Ok(())
 }
