@@ -257,7 +257,7 @@ fn a_plan_hands_on_the_secrets_that_its_plugin_was_granted() {
     let uses = customer.ok(&["permissions", "uses", "confidant"]);
     assert_eq!(uses["items"][0]["permission"], "secret:api-key", "{uses}");
     // One that it was not granted is refused, whatever the plan says.
-    let (problem, _) = customer.refused(&["deploy", "confidant", "--set", "secret=other"]);
+    let (problem, _) = customer.refused(&["deploy", "confidant", "--no-wait", "--set", "secret=other"]);
     assert_eq!(problem.r#type, "not-granted", "{problem:?}");
     // And one that was taken from it is not handed on again, not even to what was planned before.
     customer.ok(&["permissions", "revoke", "confidant", "secret:api-key"]);
