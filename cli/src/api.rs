@@ -1,6 +1,7 @@
 //! Talking to a registry and to a host.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use chandlery_host::api::Event;
 use chandlery_package::Namespace;
@@ -54,7 +55,8 @@ pub struct Context {
     pub settings: Settings,
     /// The user's folder.
     pub home: Home,
-    http: Client,
+    http: OnceLock<Client>,
+    host_http: OnceLock<Client>,
 }
 
 impl Context {
@@ -63,7 +65,19 @@ impl Context {
         for url in [&mut settings.registry, &mut settings.host] {
             url.truncate(url.trim_end_matches('/').len());
         }
-        Self { settings, home, http: Client::new() }
+        Self { settings, home, http: OnceLock::new(), host_http: OnceLock::new() }
+    }
+
+    fn http(&self) -> &Client {
+        self.http.get_or_init(Client::new)
+    }
+
+    /// Reading the machine's certificates takes longer than most answers of a host, which rarely needs them.
+    fn host_http(&self) -> &Client {
+        self.host_http.get_or_init(|| match self.settings.host.starts_with("https:") {
+            true => Client::new(),
+            false => Client::builder().tls_certs_only([]).build().unwrap_or_default(),
+        })
     }
 
     /// The account that speaks to the registry, and its token.
@@ -86,7 +100,7 @@ impl Context {
 
     /// Asks the registry without an account.
     pub async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let request = self.http.get(format!("{}{path}", self.settings.registry));
+        let request = self.http().get(format!("{}{path}", self.settings.registry));
         read(self.send_to_registry(request).await?).await
     }
 
@@ -121,14 +135,16 @@ impl Context {
 
     /// Tells the registry something without an account.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T> {
-        let request = self.http.post(format!("{}{path}", self.settings.registry)).json(&body);
+        let request = self.http().post(format!("{}{path}", self.settings.registry)).json(&body);
         read(self.send_to_registry(request).await?).await
     }
 
     async fn send_as_account(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
         let (_, token) = self.account()?;
-        let mut request =
-            self.http.request(method.clone(), format!("{}{path}", self.settings.registry)).bearer_auth(token);
+        let mut request = self
+            .http()
+            .request(method.clone(), format!("{}{path}", self.settings.registry))
+            .bearer_auth(token);
         if method != Method::GET {
             request = request.json(&body);
         }
@@ -177,7 +193,7 @@ impl Context {
     async fn send_to_host(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
         let url = &self.settings.host;
         let mut request =
-            self.http.request(method.clone(), format!("{url}{path}")).bearer_auth(self.host_token()?);
+            self.host_http().request(method.clone(), format!("{url}{path}")).bearer_auth(self.host_token()?);
         if method != Method::GET {
             request = request.json(&body);
         }

@@ -10,7 +10,7 @@ const REQUEST: &str = r#"{"deployment":"ocr","parameters":{"port":9003,"replicas
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     let (threads, seconds): (usize, u64) = (words[2].parse().unwrap(), words[3].parse().unwrap());
-    let manifest = Manifest::new([Wasm::file(&words[1])]);
+    let manifest = Manifest::new([Wasm::data(std::fs::read(&words[1]).unwrap())]);
     let compiled = CompiledPlugin::new(PluginBuilder::new(manifest)).unwrap();
     let call = || {
         let mut plugin = Plugin::new_from_compiled(&compiled).unwrap();
