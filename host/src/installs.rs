@@ -105,7 +105,11 @@ impl Installs {
         }
         let log = self.open_log(client, &lock, &|_| ()).await?;
         let pin = log.pin();
-        self.change(|lock| Ok(lock.put(pin, None))).await?;
+        self.change(|lock| {
+            lock.put(pin, None);
+            Ok(())
+        })
+        .await?;
         for locked in &lock.plugins {
             if let Some(objection) = self.followed.objection(&locked.registry, &locked.release)? {
                 tracing::warn!(release = %locked.release, objection, "installed, and not to be run");
@@ -250,7 +254,11 @@ impl Installs {
     /// Takes a plugin out of the lock. What it left behind is for others to remove.
     pub async fn uninstall(&self, name: &str) -> Result<Locked, Error> {
         let found = self.find(name).await?;
-        self.change(|lock| Ok(lock.plugins.retain(|locked| locked.release != found.release))).await?;
+        self.change(|lock| {
+            lock.plugins.retain(|locked| locked.release != found.release);
+            Ok(())
+        })
+        .await?;
         Ok(found)
     }
 
@@ -341,7 +349,11 @@ impl Installs {
             verified.push(locked.release.clone());
         }
         let pin = log.pin();
-        self.change(|lock| Ok(lock.put(pin, None))).await?;
+        self.change(|lock| {
+            lock.put(pin, None);
+            Ok(())
+        })
+        .await?;
         Ok(verified)
     }
 
