@@ -6,6 +6,7 @@ mod replay;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chandlery_package::{DeploymentName, Digest, Kind, Permission, PluginId, Release, SecretName, TeamName};
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::SqlitePool;
+use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::engines::local::Local;
@@ -145,6 +147,8 @@ pub struct Deployments {
     installs: Installs,
     secrets: Secrets,
     engine: Local,
+    /// Held from a plan's review until it is recorded: two that were reviewed at once could exceed a budget together.
+    deploying: Arc<Mutex<()>>,
 }
 
 /// A plan, and what it took to make it.
@@ -183,7 +187,7 @@ impl Deployments {
         secrets: Secrets,
         engine: Local,
     ) -> Self {
-        Self { db, sandbox, installs, secrets, engine }
+        Self { db, sandbox, installs, secrets, engine, deploying: Arc::default() }
     }
 
     /// What a deployment would be, and what it would change. Nothing is done.
@@ -274,6 +278,7 @@ impl Deployments {
     /// Records what should run; the loop makes it so. The same again changes nothing.
     pub async fn deploy(&self, new: &NewDeployment) -> Result<Deployment, Error> {
         let locked = self.installs.find(&new.plugin).await?;
+        let _held = self.deploying.lock().await;
         let Made { planned, request, reviews } = self.make(&locked, new).await?;
         let integrations = self.integrations().await?;
         let now = Timestamp::now().to_string();

@@ -154,6 +154,9 @@ impl Integrations {
         .bind(Timestamp::now().to_string())
         .fetch_all(&self.db)
         .await?;
+        if due.is_empty() {
+            return Ok(());
+        }
         for delivery in due {
             let mut event: Event = serde_json::from_str(&delivery.event)
                 .map_err(|error| Error::Damaged(format!("event {} cannot be read: {error}", delivery.id)))?;
