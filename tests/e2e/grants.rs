@@ -200,6 +200,10 @@ fn deployments_are_read_and_acted_on_by_permission() {
     let restart = || trial.attempt(json!({ "restart": { "name": "idle" } }));
     restart().says("Ok(())");
     assert_ne!(revision(), before);
+    until("all run anew", || {
+        let health = trial.customer.ok(&["status"])[0]["health"].clone();
+        (health == "ready" && replicas() == 2).then_some(())
+    });
     trial.attempt(json!({ "restart": { "name": "other" } })).says("there is no deployment 'other'");
     trial.revoke("deployments:act");
     let now = revision();
