@@ -3,7 +3,7 @@
 CARGO ?= cargo
 BIN := target/debug/chandlery
 PLUGINS := guardrails ocr-server prometheus slack webhook
-FIXTURES := confidant curious hostile meddler
+FIXTURES := confidant curious errand hostile meddler
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
 SHARED := catalog clients crashes distribution journey kills log money oci operation permissions tampering
 

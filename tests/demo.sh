@@ -96,7 +96,7 @@ run status ocr-server
 
 bold "7. A picture is drawn, sent to the server, and its text comes back"
 status=$("$chandlery" status ocr-server --json)
-address=$(field 0 replicas 0 addresses http <<<"$status")
+address=$(field 0 endpoints 0 address <<<"$status")
 python=$(dirname "$(field 0 replicas 0 program <<<"$status")")/python
 "$python" - "$text" "$folder/picture.png" <<'PYTHON'
 import sys

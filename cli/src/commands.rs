@@ -2,11 +2,13 @@
 
 pub mod account;
 pub mod build;
+pub mod change;
 pub mod check;
 pub mod compile;
 pub mod configure;
 pub mod deploy;
 pub mod dev;
+pub mod history;
 pub mod host;
 pub mod install;
 pub mod integrations;
@@ -24,9 +26,11 @@ pub mod registry;
 pub mod releases;
 pub mod remove;
 pub mod replay;
+pub mod rollout;
 pub mod search;
 pub mod secrets;
 pub mod status;
+pub mod target;
 pub mod test;
 pub mod tokens;
 pub mod uninstall;

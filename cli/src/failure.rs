@@ -65,9 +65,9 @@ impl Failure {
             | "invalid-component"
             | "invalid-artifact"
             | "other-plan" => 3,
-            "away" | "registry-away" => 4,
+            "away" | "registry-away" | "target-away" => 4,
             "unauthenticated" | "forbidden" => 5,
-            "not-found" | "no-release" | "not-installed" | "no-deployment" => 6,
+            "not-found" | "no-release" | "not-installed" | "no-deployment" | "no-target" => 6,
             _ => 1,
         }
     }

@@ -102,6 +102,25 @@ enum Command {
     Plan(plan::Plan),
     /// Deploy a plugin's plan
     Deploy(deploy::Deploy),
+    /// Bring a deployment to the installed release, with its parameters as they are
+    Upgrade(deploy::Upgrade),
+    /// Show a deployment's revisions and how their rollouts went
+    History(history::History),
+    /// Run an earlier revision of a deployment again
+    Rollback(change::Rollback),
+    /// Start every replica of a deployment anew, one after the other
+    Restart(change::Named),
+    /// Set how many replicas of a workload run
+    Scale(change::Scale),
+    /// End all replicas of a deployment, and keep everything else of it
+    Pause(change::Named),
+    /// Let a paused deployment run again
+    Resume(change::Named),
+    /// Make what was changed from outside again as it should be
+    Heal(change::Heal),
+    /// Say where deployments can run
+    #[command(subcommand)]
+    Target(target::Target),
     /// Show deployments and how they fare
     Status(status::Status),
     /// Show what a deployment's replicas wrote
@@ -168,6 +187,15 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Integrations(command) => command.run(&context).await,
         Command::Plan(command) => command.run(&context).await,
         Command::Deploy(command) => command.run(&context).await,
+        Command::Upgrade(command) => command.run(&context).await,
+        Command::History(command) => command.run(&context).await,
+        Command::Rollback(command) => command.run(&context).await,
+        Command::Restart(command) => command.restart(&context).await,
+        Command::Scale(command) => command.run(&context).await,
+        Command::Pause(command) => command.pause(&context, true).await,
+        Command::Resume(command) => command.pause(&context, false).await,
+        Command::Heal(command) => command.run(&context).await,
+        Command::Target(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
         Command::Logs(command) => command.run(&context).await,
         Command::Replay(command) => command.run(&context).await,

@@ -10,19 +10,21 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use chandlery_package::wire::{Page, Problem};
-use chandlery_package::{Kind, Manifest, Permission, Release, Requirement, SecretName};
+use chandlery_package::{Kind, Manifest, Permission, Release, Requirement, SecretName, TargetName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq as _;
 use tower_http::trace::TraceLayer;
 
 use crate::audit::{self, Entry};
-use crate::deployments::{Deployment, NewDeployment, Planned, Replayed};
-use crate::engines::LogTail;
+use crate::deployments::{Deployment, NewDeployment, Planned, Replayed, Revision};
+use crate::engines::{Drift, LogTail};
 use crate::installs::{Consent, Locked, RegistryClient, Step};
 use crate::integrations::{Standing, Tried};
 use crate::metering::{self, Metered};
+use crate::plan::Facts;
 use crate::secrets::SecretInfo;
+use crate::targets::{NewTarget, Target};
 use crate::{Error, Host, settings};
 
 /// Asks for a plugin to be installed.
@@ -71,6 +73,22 @@ pub struct NewPermission {
     pub granted: bool,
 }
 
+/// How many replicas of a workload should run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewScale {
+    /// Which workload.
+    pub workload: String,
+    /// How many.
+    pub replicas: u32,
+}
+
+/// Which revision should run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// Its number; none: the last one before that was ready.
+    pub revision: Option<i64>,
+}
+
 /// A secret's value.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct NewSecret {
@@ -107,8 +125,17 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/api/v1/plans", post(plan))
         .route("/api/v1/deployments", get(deployments).post(deploy))
         .route("/api/v1/deployments/{name}", get(deployment).delete(remove))
+        .route("/api/v1/deployments/{name}/revisions", get(revisions))
+        .route("/api/v1/deployments/{name}/rollback", post(rollback))
+        .route("/api/v1/deployments/{name}/restart", post(restart))
+        .route("/api/v1/deployments/{name}/scale", put(scale))
+        .route("/api/v1/deployments/{name}/paused", put(pause))
+        .route("/api/v1/deployments/{name}/heal", post(heal))
         .route("/api/v1/deployments/{name}/logs", get(logs))
         .route("/api/v1/deployments/{name}/replay", get(replay))
+        .route("/api/v1/targets", get(targets))
+        .route("/api/v1/targets/{name}", put(put_target).delete(remove_target))
+        .route("/api/v1/targets/{name}/inventory", get(inventory))
         .route("/api/v1/usage", get(usage))
         .layer(from_fn_with_state(token, authenticate))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -273,6 +300,68 @@ async fn deployment(State(host): State<Host>, Path(name): Path<String>) -> Resul
 async fn remove(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Value>, Error> {
     host.deployments.remove(&name).await?;
     Ok(Json(json!({})))
+}
+
+async fn revisions(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+) -> Result<Json<Page<Revision>>, Error> {
+    Ok(Json(Page { items: host.deployments.history(&name).await?, next: None }))
+}
+
+async fn rollback(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Json(to): Json<Rollback>,
+) -> Result<Json<Deployment>, Error> {
+    Ok(Json(host.deployments.rollback(&name, to.revision).await?))
+}
+
+async fn restart(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Deployment>, Error> {
+    host.deployments.restart(&name).await?;
+    Ok(Json(host.deployments.get(&name).await?))
+}
+
+async fn scale(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Json(to): Json<NewScale>,
+) -> Result<Json<Deployment>, Error> {
+    host.deployments.scale(&name, &to.workload, to.replicas).await?;
+    Ok(Json(host.deployments.get(&name).await?))
+}
+
+async fn pause(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Json(paused): Json<bool>,
+) -> Result<Json<Deployment>, Error> {
+    Ok(Json(host.deployments.pause(&name, paused).await?))
+}
+
+async fn heal(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Drift>>, Error> {
+    Ok(Json(Page { items: host.deployments.heal(&name).await?, next: None }))
+}
+
+async fn targets(State(host): State<Host>) -> Result<Json<Page<Target>>, Error> {
+    Ok(Json(Page { items: host.targets.list().await?, next: None }))
+}
+
+async fn put_target(
+    State(host): State<Host>,
+    Path(name): Path<TargetName>,
+    Json(new): Json<NewTarget>,
+) -> Result<Json<Facts>, Error> {
+    Ok(Json(host.targets.put(&name, &new).await?))
+}
+
+async fn remove_target(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Value>, Error> {
+    host.targets.remove(&name).await?;
+    Ok(Json(json!({})))
+}
+
+async fn inventory(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Facts>, Error> {
+    Ok(Json(host.targets.engine(&name).await?.inventory().await?))
 }
 
 async fn replay(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Replayed>, Error> {

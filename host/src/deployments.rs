@@ -2,39 +2,45 @@
 
 mod diff;
 mod parameters;
+mod reconcile;
+mod record;
 mod replay;
+mod rollout;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use chandlery_package::{DeploymentName, Digest, Kind, Permission, PluginId, Release, SecretName, TeamName};
-use jiff::Timestamp;
+use chandlery_package::{
+    DeploymentName, Digest, Kind, Money, Permission, PluginId, Release, SecretName, TeamName,
+};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use sqlx::SqlitePool;
+use serde_json::{Map, Value, json};
+use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use crate::Error;
-use crate::engines::local::Local;
-use crate::engines::{Desired, Engine, LogTail, Replica, ReplicaState, Revealed};
+use crate::engines::{Drift, LogTail, Replica, local, replicas};
 use crate::installs::{Installs, Locked, blocking};
-use crate::integrations::{new_event, secrets_of, tell};
+use crate::integrations::{new_event, tell};
 use crate::plan::{Plan, Workload};
 use crate::policies::{self, Reviewed};
 use crate::sandbox::{Event, EventKind, Request, Review, Running, Sandbox};
 use crate::secrets::Secrets;
+use crate::targets::{Targets, cost_per_hour};
+use record::{PAUSED, REMOVED, RUNNING, Row};
 
 pub use diff::{Change, changes};
 pub use parameters::complete as complete_parameters;
+pub use record::{Revision, RolloutState};
 pub use replay::{Replay, Replayed};
 
-const RECONCILE_EVERY: Duration = Duration::from_millis(300);
 /// The most replicas that a workload can be scaled to.
 const REPLICAS_MAX: u32 = 1000;
-const RUNNING: &str = "running";
-const REMOVED: &str = "removed";
+/// Why a revision is, where it is not a plan that was deployed.
+const DEPLOYED: &str = "deployed";
+const RESTARTED: &str = "restarted";
 
 /// A plan and what it would change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +61,12 @@ pub struct Planned {
     pub changes: Vec<Change>,
     /// Whether the deployment exists.
     pub exists: bool,
+    /// What it would cost by the hour, where the target has prices for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_hour: Option<Money>,
+    /// What it costs now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_per_hour_before: Option<Money>,
     /// Whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
@@ -81,11 +93,20 @@ pub struct NewDeployment {
     pub plugin: String,
     /// The deployment's name; none: the plugin's.
     pub name: Option<String>,
+    /// Where; none: where it is, or on this machine.
+    #[serde(default)]
+    pub target: Option<String>,
     /// Whose it is; none: whose it was.
     #[serde(default)]
     pub team: Option<String>,
     /// The parameters, as a JSON object.
     pub parameters: Value,
+    /// Whether parameters that are not given stay what they are.
+    #[serde(default)]
+    pub keep: bool,
+    /// How long the rollout may take; none: as long as the plan's readiness probes allow.
+    #[serde(default)]
+    pub timeout_seconds: Option<u32>,
 }
 
 /// How a deployment fares as a whole.
@@ -102,6 +123,8 @@ pub enum Health {
     Degraded,
     /// Some replica has failed for good.
     Failed,
+    /// Nothing of it runs, until it is resumed.
+    Paused,
     /// It is being removed.
     Removing,
 }
@@ -126,10 +149,14 @@ pub struct Deployment {
     pub log_index: i64,
     /// The digest of the plan.
     pub plan_digest: Digest,
-    /// Goes up with every change.
+    /// The revision that should run.
     pub revision: i64,
     /// How it fares.
     pub health: Health,
+    /// The names of its workloads.
+    pub workloads: Vec<String>,
+    /// Where its ports are reached.
+    pub endpoints: Vec<Endpoint>,
     /// Its replicas.
     pub replicas: Vec<Replica>,
     /// What the plan says to whoever uses it.
@@ -137,6 +164,23 @@ pub struct Deployment {
     /// Why its release should not be running any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objection: Option<String>,
+    /// What is not as it was made, and not by us.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
+    /// Why its target does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// Where a port of a deployment is reached, whichever replicas serve it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+pub struct Endpoint {
+    /// The workload.
+    pub workload: String,
+    /// Its port.
+    pub port: String,
+    /// `127.0.0.1:9003`.
+    pub address: String,
 }
 
 /// What is deployed on this host.
@@ -146,7 +190,7 @@ pub struct Deployments {
     sandbox: Sandbox,
     installs: Installs,
     secrets: Secrets,
-    engine: Local,
+    targets: Targets,
     /// Held from a plan's review until it is recorded: two that were reviewed at once could exceed a budget together.
     deploying: Arc<Mutex<()>>,
 }
@@ -154,28 +198,9 @@ pub struct Deployments {
 /// A plan, and what it took to make it.
 struct Made {
     planned: Planned,
+    given: Value,
     request: Request,
     reviews: Vec<Reviewed>,
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    name: String,
-    target: String,
-    release: String,
-    component: String,
-    artifact: String,
-    log_index: i64,
-    parameters: String,
-    facts: String,
-    plan: String,
-    plan_digest: String,
-    revision: i64,
-    desired: String,
-    team: Option<String>,
-    scale: String,
-    reviews: String,
-    told: String,
 }
 
 impl Deployments {
@@ -185,9 +210,9 @@ impl Deployments {
         sandbox: Sandbox,
         installs: Installs,
         secrets: Secrets,
-        engine: Local,
+        targets: Targets,
     ) -> Self {
-        Self { db, sandbox, installs, secrets, engine, deploying: Arc::default() }
+        Self { db, sandbox, installs, secrets, targets, deploying: Arc::default() }
     }
 
     /// What a deployment would be, and what it would change. Nothing is done.
@@ -203,14 +228,31 @@ impl Deployments {
         }
         let name = new.name.as_deref().unwrap_or(locked.release.plugin.name.as_str());
         let name = name.parse::<DeploymentName>()?.to_string();
-        let running = self.find_row(&name).await?;
+        let running = record::find(&self.db, &name).await?;
+        let target = match (&running, &new.target) {
+            (Some(row), Some(asked)) if row.target != *asked => {
+                return Err(Error::OtherTarget { name, is: row.target.clone(), asked: asked.clone() });
+            }
+            (Some(row), _) => row.target.clone(),
+            (None, asked) => asked.clone().unwrap_or_else(|| local::TARGET.into()),
+        };
         let team = match &new.team {
             Some(team) => Some(team.parse::<TeamName>()?.to_string()),
             None => running.as_ref().and_then(|row| row.team.clone()),
         };
         let template = self.installs.plugin(locked).await?;
-        let parameters = parameters::complete(&template.manifest, &new.parameters)?;
-        let target = self.engine.inventory().await;
+        let given = match (&running, &new.parameters) {
+            (Some(row), Value::Object(given)) if new.keep => {
+                let mut kept: Map<String, Value> = record::read(&row.name, "the parameters", &row.given)?;
+                kept.extend(given.clone());
+                Value::Object(kept)
+            }
+            (_, given) => given.clone(),
+        };
+        let parameters = parameters::complete(&template.manifest, &given)?;
+        let engine = self.targets.engine(&target).await?;
+        let prices = self.targets.prices(&target).await?;
+        let target = engine.inventory().await?;
         let request = Request { deployment: name.clone(), parameters: parameters.to_string(), target };
         let (sandbox, asked) = (self.sandbox.clone(), request.clone());
         let plan = blocking(move || Ok(sandbox.plan(&template, &asked)?)).await?;
@@ -224,7 +266,7 @@ impl Deployments {
         };
         let (plan, reviews) = policies::pass(&self.db, &self.installs, &self.sandbox, plan, review).await?;
         self.must_have_secrets(locked, &plan).await?;
-        self.engine.check(&plan)?;
+        engine.check(&plan, &request.target)?;
 
         if let Some(row) = &running {
             let is = row.release.parse::<Release>()?.plugin;
@@ -233,24 +275,34 @@ impl Deployments {
             }
         }
         let before = running.as_ref().map(Row::plan).transpose()?;
+        let changes = diff::changes(before.as_ref(), &plan);
+        let mut by_hand = running.as_ref().map(Row::scale).transpose()?.unwrap_or_default();
+        let cost = |plan: &Plan, by_hand: &BTreeMap<String, u32>| {
+            cost_per_hour(&record::scaled(plan.clone(), by_hand), &request.target, &prices)
+        };
+        let cost_per_hour_before = before.as_ref().and_then(|plan| cost(plan, &by_hand));
+        by_hand.retain(|workload, _| !overrides_scale(&changes).any(|name| name == workload));
         let planned = Planned {
             deployment: name,
             target: request.target.name.clone(),
             release: locked.release.clone(),
             digest: plan.digest(),
-            changes: diff::changes(before.as_ref(), &plan),
+            changes,
             exists: running.is_some(),
+            cost_per_hour: cost(&plan, &by_hand),
+            cost_per_hour_before,
             remarks: reviews.iter().flat_map(remarks).collect(),
             team,
             parameters,
             plan,
         };
-        Ok(Made { planned, request, reviews })
+        Ok(Made { planned, given, request, reviews })
     }
 
     /// What else is deployed, as policies see it.
     async fn others(&self, name: &str) -> Result<Vec<Running>, Error> {
-        let others = self.rows().await?.into_iter().filter(|row| row.name != name && row.desired == RUNNING);
+        let others =
+            record::all(&self.db).await?.into_iter().filter(|row| row.name != name && row.desired != REMOVED);
         let running = others.map(|row| {
             let plan = row.desired()?.plan;
             let Row { name, team, release, target, .. } = row;
@@ -279,88 +331,159 @@ impl Deployments {
     pub async fn deploy(&self, new: &NewDeployment) -> Result<Deployment, Error> {
         let locked = self.installs.find(&new.plugin).await?;
         let _held = self.deploying.lock().await;
-        let Made { planned, request, reviews } = self.make(&locked, new).await?;
+        let made = self.make(&locked, new).await?;
         let integrations = self.integrations().await?;
-        let now = Timestamp::now().to_string();
+        let name = &made.planned.deployment;
+        let patience =
+            new.timeout_seconds.map(i64::from).or_else(|| rollout::patience_seconds(&made.planned.plan));
         let mut write = self.db.begin_with("begin immediate").await?;
-        let before: Option<(i64,)> = sqlx::query_as("select revision from deployments where name = $1")
-            .bind(&planned.deployment)
-            .fetch_optional(&mut *write)
-            .await?;
-        let (revision,): (i64,) = sqlx::query_as(
-            "insert into deployments (name, target, release, component, artifact, log_index, parameters, facts, plan,
-                                      plan_digest, revision, desired, team, reviews, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, $13, $14, $14)
-             on conflict (name) do update set
-                 revision = revision + (plan_digest <> excluded.plan_digest or desired <> excluded.desired),
-                 release = excluded.release, component = excluded.component, artifact = excluded.artifact,
-                 log_index = excluded.log_index, parameters = excluded.parameters, facts = excluded.facts,
-                 plan = excluded.plan, plan_digest = excluded.plan_digest, desired = excluded.desired,
-                 team = excluded.team, reviews = excluded.reviews, updated_at = excluded.updated_at
-             returning revision",
+        let before: Option<(i64, String)> =
+            sqlx::query_as("select revision, desired from deployments where name = $1")
+                .bind(name)
+                .fetch_optional(&mut *write)
+                .await?;
+        if let Some((_, desired)) = &before
+            && desired == REMOVED
+        {
+            return Err(Error::Removing(name.clone()));
+        }
+        let now = Timestamp::now().to_string();
+        sqlx::query(
+            "insert into deployments (name, target, revision, desired, team, created_at, updated_at)
+             values ($1, $2, 0, $3, $4, $5, $5)
+             on conflict (name) do update set desired = excluded.desired, team = excluded.team,
+                 updated_at = excluded.updated_at",
         )
-        .bind(&planned.deployment)
-        .bind(&planned.target)
+        .bind(name)
+        .bind(&made.planned.target)
+        .bind(RUNNING)
+        .bind(&made.planned.team)
+        .bind(&now)
+        .execute(&mut *write)
+        .await?;
+        if is_same(&mut write, &locked, &made).await? {
+            write.commit().await?;
+            return self.get(name).await;
+        }
+        let revision = record::next(&mut write, name).await?;
+        sqlx::query(
+            "insert into revisions (deployment, revision, cause, release, component, artifact, log_index, given,
+                                    parameters, facts, plan, plan_digest, reviews, state, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(name)
+        .bind(revision)
+        .bind(DEPLOYED)
         .bind(locked.release.to_string())
         .bind(locked.component.to_string())
         .bind(locked.artifact.to_string())
         .bind(locked.log_index as i64)
-        .bind(&request.parameters)
-        .bind(serde_json::json!(request.target).to_string())
-        .bind(serde_json::json!(planned.plan).to_string())
-        .bind(planned.digest.to_string())
-        .bind(RUNNING)
-        .bind(&planned.team)
-        .bind(serde_json::json!(reviews).to_string())
+        .bind(made.given.to_string())
+        .bind(&made.request.parameters)
+        .bind(json!(made.request.target).to_string())
+        .bind(json!(made.planned.plan).to_string())
+        .bind(made.planned.digest.to_string())
+        .bind(json!(made.reviews).to_string())
+        .bind(RolloutState::RollingOut)
         .bind(now)
-        .fetch_one(&mut *write)
+        .execute(&mut *write)
         .await?;
-        if before != Some((revision,)) {
-            let event = Event {
-                deployment: planned.deployment.clone(),
-                target: planned.target.clone(),
-                team: planned.team.clone(),
-                release: locked.release.to_string(),
-                revision: u64::try_from(revision).unwrap_or_default(),
-                detail: format!("revision {revision} was planned by {}", locked.release),
-                ..new_event(EventKind::Planned)
-            };
-            tell(&mut write, &integrations, &event).await?;
-        }
+        forget_scale(&mut write, name, &made.planned.changes).await?;
+        record::point(&mut write, name, revision, until(patience)).await?;
+        let event = Event {
+            deployment: name.clone(),
+            target: made.planned.target.clone(),
+            team: made.planned.team.clone(),
+            release: locked.release.to_string(),
+            revision: u64::try_from(revision).unwrap_or_default(),
+            detail: format!("revision {revision} was planned by {}", locked.release),
+            ..new_event(EventKind::Planned)
+        };
+        tell(&mut write, &integrations, &event).await?;
         write.commit().await?;
-        self.get(&planned.deployment).await
+        self.get(name).await
     }
 
-    /// Starts every replica of a deployment anew.
+    /// Starts every replica of a deployment anew, as another revision of the same plan.
     pub async fn restart(&self, name: &str) -> Result<(), Error> {
-        let changed = sqlx::query(
-            "update deployments set revision = revision + 1, updated_at = $1 where name = $2 and desired = $3",
+        let row = self.running(name).await?;
+        let mut write = self.db.begin_with("begin immediate").await?;
+        let revision = record::next(&mut write, name).await?;
+        sqlx::query(
+            "insert into revisions (deployment, revision, cause, release, component, artifact, log_index, given,
+                                    parameters, facts, plan, plan_digest, reviews, state, created_at)
+             select deployment, $1, $2, release, component, artifact, log_index, given, parameters, facts, plan,
+                    plan_digest, reviews, $3, $4
+             from revisions where deployment = $5 and revision = $6",
         )
+        .bind(revision)
+        .bind(RESTARTED)
+        .bind(RolloutState::RollingOut)
         .bind(Timestamp::now().to_string())
         .bind(name)
-        .bind(RUNNING)
-        .execute(&self.db)
+        .bind(row.revision)
+        .execute(&mut *write)
         .await?;
-        match changed.rows_affected() {
-            1 => Ok(()),
-            _ => Err(Error::NoDeployment(name.into())),
+        record::point(&mut write, name, revision, until(rollout::patience_seconds(&row.plan()?))).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Makes an earlier revision the one that should run: the one before, unless another is named.
+    pub async fn rollback(&self, name: &str, to: Option<i64>) -> Result<Deployment, Error> {
+        let row = self.running(name).await?;
+        let history = record::history(&self.db, name).await?;
+        let refuse = |reason: String| Error::Rollback { deployment: name.into(), reason };
+        let found = match to {
+            Some(revision) => history.iter().find(|known| known.revision == revision),
+            None => history
+                .iter()
+                .find(|known| known.revision < row.revision && known.state == RolloutState::RolledOut),
+        };
+        let found = found.ok_or_else(|| match to {
+            Some(revision) => refuse(format!("it has no revision {revision}")),
+            None => refuse(format!("no revision before {} was ever ready", row.revision)),
+        })?;
+        if found.revision == row.revision {
+            return Err(refuse(format!("revision {} is the one that runs", row.revision)));
         }
+        let plan: (String,) =
+            sqlx::query_as("select plan from revisions where deployment = $1 and revision = $2")
+                .bind(name)
+                .bind(found.revision)
+                .fetch_one(&self.db)
+                .await?;
+        let plan: Plan = record::read(name, "a plan", &plan.0)?;
+        let engine = self.targets.engine(&row.target).await?;
+        engine.check(&plan, &engine.inventory().await?)?;
+        let mut write = self.db.begin_with("begin immediate").await?;
+        forget_scale(&mut write, name, &diff::changes(Some(&row.plan()?), &plan)).await?;
+        record::point(&mut write, name, found.revision, until(rollout::patience_seconds(&plan))).await?;
+        write.commit().await?;
+        self.get(name).await
+    }
+
+    /// A deployment's revisions, the last first.
+    pub async fn history(&self, name: &str) -> Result<Vec<Revision>, Error> {
+        self.row(name).await?;
+        record::history(&self.db, name).await
     }
 
     /// Sets how many replicas of a workload run. Its plan stays as it is.
     pub async fn scale(&self, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
-        let row = self.find_row(name).await?.ok_or_else(|| Error::NoDeployment(name.into()))?;
+        let row = self.row(name).await?;
         let refuse = |reason: String| Error::Scale { deployment: name.into(), reason };
         if replicas > REPLICAS_MAX {
             return Err(refuse(format!("{replicas} replicas are more than {REPLICAS_MAX}")));
         }
-        if !row.plan()?.workloads.iter().any(|known| known.name == workload) {
-            return Err(refuse(format!("it has no workload '{workload}'")));
+        let plan = row.plan()?;
+        if !plan.workloads.iter().any(|known| known.name == workload) {
+            let known: Vec<_> = plan.workloads.into_iter().map(|known| known.name).collect();
+            return Err(refuse(format!("it has no workload '{workload}', but {}", known.join(", "))));
         }
         let mut scale = row.scale()?;
         scale.insert(workload.into(), replicas);
         sqlx::query("update deployments set scale = $1, updated_at = $2 where name = $3")
-            .bind(serde_json::json!(scale).to_string())
+            .bind(json!(scale).to_string())
             .bind(Timestamp::now().to_string())
             .bind(name)
             .execute(&self.db)
@@ -368,11 +491,40 @@ impl Deployments {
         Ok(())
     }
 
+    /// Ends all replicas of a deployment and keeps everything else of it; or lets them run again.
+    pub async fn pause(&self, name: &str, paused: bool) -> Result<Deployment, Error> {
+        let row = self.running(name).await?;
+        let patience = if row.is_rolling_out() { rollout::patience_seconds(&row.plan()?) } else { None };
+        sqlx::query(
+            "update deployments set desired = $1, rollout_until = $2, updated_at = $3 where name = $4",
+        )
+        .bind(if paused { PAUSED } else { RUNNING })
+        .bind(until(patience).map(|at| at.to_string()))
+        .bind(Timestamp::now().to_string())
+        .bind(name)
+        .execute(&self.db)
+        .await?;
+        self.get(name).await
+    }
+
+    /// Asks for what was changed behind our back to be made again as it should be; says what that is.
+    pub async fn heal(&self, name: &str) -> Result<Vec<Drift>, Error> {
+        self.running(name).await?;
+        let drift = self.targets.drift(name);
+        if !drift.is_empty() {
+            sqlx::query("update deployments set healing = 1 where name = $1")
+                .bind(name)
+                .execute(&self.db)
+                .await?;
+        }
+        Ok(drift)
+    }
+
     /// The names of a plugin's deployments.
     pub(crate) async fn of(&self, plugin: &PluginId) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
-        for row in self.rows().await? {
-            if row.release.parse::<Release>()?.plugin == *plugin {
+        for row in record::all(&self.db).await? {
+            if row.release()?.plugin == *plugin {
                 names.push(row.name);
             }
         }
@@ -387,14 +539,13 @@ impl Deployments {
 
     /// A deployment and how it fares.
     pub async fn get(&self, name: &str) -> Result<Deployment, Error> {
-        let row = self.find_row(name).await?.ok_or_else(|| Error::NoDeployment(name.into()))?;
-        self.read(row).await
+        self.read(self.row(name).await?).await
     }
 
     /// All deployments, by name.
     pub async fn list(&self) -> Result<Vec<Deployment>, Error> {
         let mut deployments = Vec::new();
-        for row in self.rows().await? {
+        for row in record::all(&self.db).await? {
             deployments.push(self.read(row).await?);
         }
         Ok(deployments)
@@ -416,72 +567,41 @@ impl Deployments {
 
     /// The last lines of a deployment's logs.
     pub async fn logs(&self, name: &str, lines: usize) -> Result<Vec<LogTail>, Error> {
-        self.find_row(name).await?.ok_or_else(|| Error::NoDeployment(name.into()))?;
-        self.engine.logs(name, lines).await
+        let row = self.row(name).await?;
+        self.targets.engine(&row.target).await?.logs(name, lines).await
     }
 
-    /// Makes what is so what should be, for ever.
-    pub(crate) async fn reconcile(self) {
-        let mut interval = tokio::time::interval(RECONCILE_EVERY);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            interval.tick().await;
-            if let Err(error) = self.reconcile_once().await {
-                tracing::error!(%error, "deployments could not be reconciled");
-            }
+    async fn row(&self, name: &str) -> Result<Row, Error> {
+        record::find(&self.db, name).await?.ok_or_else(|| Error::NoDeployment(name.into()))
+    }
+
+    /// A deployment that is not being removed.
+    async fn running(&self, name: &str) -> Result<Row, Error> {
+        match self.row(name).await? {
+            row if row.desired == REMOVED => Err(Error::Removing(name.into())),
+            row => Ok(row),
         }
     }
 
-    async fn reconcile_once(&self) -> Result<(), Error> {
-        for row in self.rows().await? {
-            if let Err(error) = self.reconcile_row(&row).await {
-                tracing::error!(%error, deployment = row.name, "a deployment could not be reconciled");
-            }
-        }
-        Ok(())
-    }
-
-    async fn reconcile_row(&self, row: &Row) -> Result<(), Error> {
-        let mut desired = row.desired()?;
-        desired.secrets = self.reveal(row, &desired.plan).await?;
-        match self.engine.apply(&desired).await? {
-            true if desired.removing => self.forget(row).await,
-            _ => self.watch(row, &desired).await,
-        }
-    }
-
-    /// The values of what a plan hands on, as far as its plugin is granted them by now.
-    async fn reveal(&self, row: &Row, plan: &Plan) -> Result<Revealed, Error> {
-        let wanted = secrets_in(plan);
-        if wanted.is_empty() {
-            return Ok(Revealed::default());
-        }
-        let plugin = row.release.parse::<Release>()?.plugin;
-        let locked = self.installs.list().await?.into_iter().find(|locked| locked.release.plugin == plugin);
-        let granted = locked.map(|locked| locked.permissions).unwrap_or_default();
-        let may: BTreeSet<_> = secrets_of(&granted).filter(|name| wanted.contains(name)).cloned().collect();
-        Ok(Revealed::of(self.secrets.values(&may).await?))
-    }
-
-    async fn rows(&self) -> Result<Vec<Row>, Error> {
-        Ok(sqlx::query_as("select * from deployments order by name").fetch_all(&self.db).await?)
-    }
-
-    async fn find_row(&self, name: &str) -> Result<Option<Row>, Error> {
-        Ok(sqlx::query_as("select * from deployments where name = $1")
-            .bind(name)
-            .fetch_optional(&self.db)
-            .await?)
+    async fn replicas(&self, name: &str) -> Result<Vec<Replica>, Error> {
+        Ok(replicas::of(&self.db, name).await?.into_iter().map(replicas::Row::into_replica).collect())
     }
 
     async fn read(&self, row: Row) -> Result<Deployment, Error> {
         let desired = row.desired()?;
-        let replicas = self.engine.observe(&row.name).await?;
-        let release: Release = row.release.parse()?;
+        let replicas = self.replicas(&row.name).await?;
+        let release = row.release()?;
+        let endpoints = sqlx::query_as(
+            "select workload, port, address from endpoints where deployment = $1 order by workload, port",
+        );
         Ok(Deployment {
-            health: health(&desired, &replicas),
+            health: rollout::health(&row, &desired, &replicas),
             replicas,
+            workloads: desired.plan.workloads.into_iter().map(|workload| workload.name).collect(),
+            endpoints: endpoints.bind(&row.name).fetch_all(&self.db).await?,
             objection: self.installs.objection(&release).await?,
+            drift: self.targets.drift(&row.name),
+            trouble: self.targets.trouble(&row.target),
             release,
             component: row.component.parse()?,
             artifact: row.artifact.parse()?,
@@ -496,34 +616,42 @@ impl Deployments {
     }
 }
 
-impl Row {
-    fn plan(&self) -> Result<Plan, Error> {
-        serde_json::from_str(&self.plan)
-            .map_err(|error| Error::Damaged(format!("the plan of '{}' cannot be read: {error}", self.name)))
-    }
+/// Whether what should run already is this plan, by this release.
+async fn is_same(write: &mut SqliteConnection, locked: &Locked, made: &Made) -> Result<bool, Error> {
+    let found: Option<(i64,)> = sqlx::query_as(
+        "select r.revision from deployments d join revisions r on r.deployment = d.name and r.revision = d.revision
+         where d.name = $1 and r.plan_digest = $2 and r.component = $3 and r.state <> $4",
+    )
+    .bind(&made.planned.deployment)
+    .bind(made.planned.digest.to_string())
+    .bind(locked.component.to_string())
+    .bind(RolloutState::Failed)
+    .fetch_optional(write)
+    .await?;
+    Ok(found.is_some())
+}
 
-    fn scale(&self) -> Result<BTreeMap<String, u32>, Error> {
-        serde_json::from_str(&self.scale)
-            .map_err(|error| Error::Damaged(format!("the scale of '{}' cannot be read: {error}", self.name)))
-    }
+/// The workloads whose plan wants another number of replicas than the one before: that overrides what was set by hand.
+fn overrides_scale(changes: &[Change]) -> impl Iterator<Item = &str> {
+    changes.iter().filter_map(|change| change.path.strip_suffix(".scale.replicas-min"))
+}
 
-    /// What should be: the plan, with the numbers of replicas that were set by hand.
-    fn desired(&self) -> Result<Desired, Error> {
-        let mut plan = self.plan()?;
-        let scale = self.scale()?;
-        for workload in &mut plan.workloads {
-            if let Some(replicas) = scale.get(&workload.name) {
-                workload.scale.replicas_min = *replicas;
-            }
-        }
-        Ok(Desired {
-            name: self.name.clone(),
-            revision: self.revision,
-            plan,
-            removing: self.desired == REMOVED,
-            secrets: Revealed::default(),
-        })
+async fn forget_scale(write: &mut SqliteConnection, name: &str, changes: &[Change]) -> Result<(), Error> {
+    for workload in overrides_scale(changes) {
+        sqlx::query(
+            "update deployments set scale = json_remove(scale, '$.\"' || $1 || '\"') where name = $2",
+        )
+        .bind(workload)
+        .bind(name)
+        .execute(&mut *write)
+        .await?;
     }
+    Ok(())
+}
+
+/// The moment after so many seconds.
+fn until(seconds: Option<i64>) -> Option<Timestamp> {
+    Timestamp::now().checked_add(SignedDuration::from_secs(seconds?)).ok()
 }
 
 fn remarks(reviewed: &Reviewed) -> impl Iterator<Item = Remark> {
@@ -537,21 +665,4 @@ fn remarks(reviewed: &Reviewed) -> impl Iterator<Item = Remark> {
 /// The secrets that a plan hands on.
 fn secrets_in(plan: &Plan) -> BTreeSet<SecretName> {
     plan.workloads.iter().flat_map(Workload::secrets).filter_map(|name| name.parse().ok()).collect()
-}
-
-fn health(desired: &Desired, replicas: &[Replica]) -> Health {
-    let wanted: u32 = desired.plan.workloads.iter().map(|workload| workload.scale.replicas_min).sum();
-    let current: Vec<_> = replicas.iter().filter(|replica| replica.revision == desired.revision).collect();
-    let all =
-        |state| current.len() == wanted as usize && current.iter().all(|replica| replica.state == state);
-    let any = |state| current.iter().any(|replica| replica.state == state);
-    let done = |replica: &&Replica| matches!(replica.state, ReplicaState::Ready | ReplicaState::Succeeded);
-    match desired.removing {
-        true => Health::Removing,
-        false if any(ReplicaState::Failed) => Health::Failed,
-        false if wanted > 0 && all(ReplicaState::Succeeded) => Health::Succeeded,
-        false if current.len() == wanted as usize && current.iter().all(done) => Health::Ready,
-        false if current.iter().any(|replica| replica.restarts > 0) => Health::Degraded,
-        false => Health::RollingOut,
-    }
 }

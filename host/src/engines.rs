@@ -1,28 +1,79 @@
 //! What runs plans. An engine is told what should be, again and again, and makes it so: every step may be repeated.
 
+mod fleet;
+mod gpus;
 pub mod local;
+pub mod placement;
+pub(crate) mod replicas;
+pub mod slurm;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chandlery_package::SecretName;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use sqlx::SqlitePool;
 
 use crate::Error;
-use crate::plan::{Facts, Plan};
+use crate::plan::{EngineKind, Facts, Plan, Workload};
+use crate::targets::Spec;
+
+/// What engines share.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The host's data directory.
+    pub data: PathBuf,
+    /// Tells what this host runs from what others do.
+    pub host_id: String,
+    /// Where deployments are reached that the host forwards requests to.
+    pub expose: IpAddr,
+}
+
+/// Opens the engine of a target; a kind of engine is a line here.
+pub(crate) async fn open(
+    spec: &Spec,
+    db: &SqlitePool,
+    surroundings: &Surroundings,
+) -> Result<Arc<dyn Engine>, Error> {
+    match spec.engine {
+        EngineKind::Local => local::open(db.clone(), surroundings).await,
+        EngineKind::Slurm => slurm::open(spec, db.clone(), surroundings).await,
+        EngineKind::Kubernetes => Err(Error::Target {
+            target: spec.name.clone(),
+            reason: "this chandlery has no engine for Kubernetes".into(),
+        }),
+    }
+}
 
 /// What an engine is told of a deployment.
 #[derive(Debug, Clone)]
 pub struct Desired {
     /// Its name.
     pub name: String,
-    /// Goes up with every change of its plan.
+    /// Which of its revisions should run.
     pub revision: i64,
-    /// What should run.
+    /// What should run, with the numbers of replicas that were set by hand.
     pub plan: Plan,
+    /// The plans of other revisions, of which replicas may still run.
+    pub former: BTreeMap<i64, Plan>,
     /// Whether it should be gone.
     pub removing: bool,
+    /// Whether what was changed behind our back should be as it was.
+    pub healing: bool,
     /// The secrets that it may be handed.
     pub secrets: Revealed,
+}
+
+impl Desired {
+    /// A workload as a revision has it.
+    pub(crate) fn workload(&self, revision: i64, name: &str) -> Option<&Workload> {
+        let plan = if revision == self.revision { Some(&self.plan) } else { self.former.get(&revision) };
+        plan?.workloads.iter().find(|workload| workload.name == name)
+    }
 }
 
 /// The values of secrets, which no log shows.
@@ -56,7 +107,7 @@ impl std::fmt::Debug for Revealed {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplicaState {
-    /// What it needs is being made.
+    /// What it needs is being made, or it waits for a place.
     #[default]
     Preparing,
     /// It runs, and is not yet ready.
@@ -65,7 +116,7 @@ pub enum ReplicaState {
     Ready,
     /// It ended and waits to be started again.
     BackingOff,
-    /// It was asked to end.
+    /// It is to end: it gets no new requests.
     Stopping,
     /// A job that ended well.
     Succeeded,
@@ -90,8 +141,14 @@ pub struct Replica {
     pub detail: String,
     /// Where each port can be reached: `127.0.0.1:9003`.
     pub addresses: BTreeMap<String, String>,
-    /// The process.
+    /// The process, where it is one of this machine.
     pub pid: Option<i64>,
+    /// What the target's own scheduler calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// The GPUs that it holds, where they are known one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<String>,
     /// The program that it runs.
     pub program: Option<String>,
     /// How often it was started again.
@@ -100,28 +157,49 @@ pub struct Replica {
     pub started_at: Option<String>,
     /// When it was first ready since then.
     pub ready_at: Option<String>,
+    /// Whether it was ready in this or an earlier run.
+    #[serde(default)]
+    pub was_ready: bool,
+}
+
+/// Something that is not as it was made, and not by us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// What: `server-0 memory`.
+    pub path: String,
+    /// What it should be.
+    pub should: String,
+    /// What it is.
+    pub is: String,
+}
+
+/// What an engine has found and done in one pass over a deployment.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Which.
+    pub deployment: String,
+    /// Whether nothing of it is left.
+    pub gone: bool,
+    /// What is not as it was made.
+    pub drift: Vec<Drift>,
 }
 
 /// A kind of target.
 pub trait Engine: Send + Sync {
+    /// How often to look.
+    fn pace(&self) -> Duration;
+
     /// What a template may know of the target.
-    fn inventory(&self) -> impl Future<Output = Facts> + Send;
+    fn inventory(&self) -> BoxFuture<'_, Result<Facts, Error>>;
 
-    /// Refuses a plan that this target cannot run, before anything is done.
-    fn check(&self, plan: &Plan) -> Result<(), Error>;
+    /// Refuses a plan that this target can never run, before anything is done.
+    fn check(&self, plan: &Plan, facts: &Facts) -> Result<(), Error>;
 
-    /// Takes the next steps towards what is desired; says whether everything of it is gone.
-    fn apply(&self, desired: &Desired) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// Looks at the target once, and takes the next steps of all of its deployments towards what is desired.
+    fn pass<'a>(&'a self, desired: &'a [Desired]) -> BoxFuture<'a, Result<Vec<Outcome>, Error>>;
 
-    /// The replicas of a deployment.
-    fn observe(&self, deployment: &str) -> impl Future<Output = Result<Vec<Replica>, Error>> + Send;
-
-    /// The last lines that a deployment's replicas wrote, each file's after its name.
-    fn logs(
-        &self,
-        deployment: &str,
-        lines: usize,
-    ) -> impl Future<Output = Result<Vec<LogTail>, Error>> + Send;
+    /// The last lines that a deployment's replicas wrote, each log's after its name.
+    fn logs<'a>(&'a self, deployment: &'a str, lines: usize) -> BoxFuture<'a, Result<Vec<LogTail>, Error>>;
 }
 
 /// The end of one log.

@@ -220,6 +220,46 @@ pub enum Error {
         /// What it would have to be.
         needed: Kind,
     },
+    /// No such target.
+    #[error("there is no target '{0}'")]
+    NoTarget(String),
+    /// A target that cannot be added, changed or removed.
+    #[error("the target '{target}': {reason}")]
+    Target {
+        /// Which.
+        target: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A target that does not answer, or not as it should.
+    #[error("the target '{target}' does not answer: {reason}")]
+    TargetAway {
+        /// Which.
+        target: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The deployment is on another target.
+    #[error("'{name}' is deployed on target '{is}', not on '{asked}'")]
+    OtherTarget {
+        /// The deployment.
+        name: String,
+        /// Where it is.
+        is: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// A deployment that is being removed.
+    #[error("'{0}' is being removed")]
+    Removing(String),
+    /// A revision that cannot be gone back to.
+    #[error("'{deployment}' cannot be rolled back: {reason}")]
+    Rollback {
+        /// Which.
+        deployment: String,
+        /// Why not.
+        reason: String,
+    },
     /// A workload that is not there, or not so many replicas.
     #[error("'{deployment}' cannot be scaled: {reason}")]
     Scale {
@@ -418,6 +458,31 @@ impl Error {
                 (S::CONFLICT, "in-use", "In use", Some("`chandlery remove DEPLOYMENT` first"))
             }
             Self::OtherKind { .. } => (S::UNPROCESSABLE_ENTITY, "other-kind", "Another kind of plugin", None),
+            Self::NoTarget(_) => {
+                (S::NOT_FOUND, "no-target", "Not found", Some("`chandlery target list` lists what there is"))
+            }
+            Self::Target { .. } => (S::UNPROCESSABLE_ENTITY, "invalid-target", "Not a valid target", None),
+            Self::TargetAway { .. } => (
+                S::BAD_GATEWAY,
+                "target-away",
+                "The target does not answer",
+                Some("what is deployed there goes on; the host asks again by itself"),
+            ),
+            Self::OtherTarget { .. } => (
+                S::CONFLICT,
+                "other-target",
+                "On another target",
+                Some("choose another name with --name, or remove the deployment there first"),
+            ),
+            Self::Removing(_) => {
+                (S::CONFLICT, "removing", "Being removed", Some("try again when it is gone"))
+            }
+            Self::Rollback { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "cannot-roll-back",
+                "Not rolled back",
+                Some("`chandlery history DEPLOYMENT` lists its revisions"),
+            ),
             Self::Scale { .. } => (S::UNPROCESSABLE_ENTITY, "cannot-scale", "Not scaled", None),
             Self::Sandbox(SandboxError::Problems { .. }) => {
                 (S::UNPROCESSABLE_ENTITY, "no-plan", "No plan", Some("change the parameters, or the target"))
@@ -437,7 +502,7 @@ impl Error {
                 S::UNPROCESSABLE_ENTITY,
                 "cannot-run",
                 "The target cannot run this",
-                Some("nothing was deployed; change the parameters"),
+                Some("nothing was deployed; change the parameters, or choose another target"),
             ),
             Self::InUse(_) => (
                 S::CONFLICT,

@@ -15,8 +15,10 @@ pub mod policies;
 pub mod sandbox;
 pub mod secrets;
 pub mod settings;
+pub mod targets;
 
 use std::fs::{File, TryLockError};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -29,11 +31,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use tokio::net::TcpListener;
 
 use deployments::Deployments;
-use engines::local::Local;
+use engines::Surroundings;
 use installs::{Installs, RegistryClient};
 use integrations::Integrations;
 use sandbox::{Compiler, Limits, Sandbox};
 use secrets::Secrets;
+use targets::Targets;
 
 pub use error::Error;
 
@@ -56,6 +59,8 @@ pub struct Settings {
     pub compiler: Compiler,
     /// What a plugin may use.
     pub limits: Limits,
+    /// Where the ports of deployments are reached that the host forwards requests to.
+    pub expose: IpAddr,
 }
 
 /// A running host, shared by all requests.
@@ -67,6 +72,7 @@ pub struct Host {
     sandbox: Sandbox,
     installs: Installs,
     secrets: Secrets,
+    targets: Targets,
     deployments: Deployments,
     integrations: Integrations,
     /// Held for as long as the host lives, so that no other one uses its data directory.
@@ -87,13 +93,18 @@ impl Host {
             Sandbox::new(&data.join("compiled"), settings.limits.clone(), settings.compiler.clone())
                 .map_err(|error| Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
         let installs = Installs::open(data.clone(), sandbox.clone(), settings.quorum.clone())?;
-        let local = Local::open(&data.join("local"), db.clone()).await?;
         let registry = settings.registry.as_deref();
         let registry =
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
         let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
+        let surroundings = Surroundings {
+            data: data.clone(),
+            host_id: engines::local::host_id(data)?,
+            expose: settings.expose,
+        };
+        let targets = Targets::open(db.clone(), secrets.clone(), surroundings).await?;
         let deployments =
-            Deployments::new(db.clone(), sandbox.clone(), installs.clone(), secrets.clone(), local);
+            Deployments::new(db.clone(), sandbox.clone(), installs.clone(), secrets.clone(), targets.clone());
         let integrations = Integrations::new(
             db.clone(),
             sandbox.clone(),
@@ -104,6 +115,7 @@ impl Host {
         Ok(Self {
             sandbox,
             secrets,
+            targets,
             deployments,
             integrations,
             token: read_or_make_token(&data.join("host.token"))?,

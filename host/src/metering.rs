@@ -11,7 +11,7 @@ use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::engines::local;
+use crate::engines::replicas;
 use crate::installs::RegistryClient;
 
 const BATCH_EVENTS: i64 = 500;
@@ -31,7 +31,7 @@ pub struct Metered {
 
 /// Turns what every running replica has used so far into events.
 pub async fn meter(db: &SqlitePool) -> Result<(), Error> {
-    for replica in local::running(db).await? {
+    for replica in replicas::running(db).await? {
         meter_until(db, &replica, Timestamp::now()).await?;
     }
     Ok(())
@@ -41,15 +41,16 @@ pub async fn meter(db: &SqlitePool) -> Result<(), Error> {
 /// metered change together, so that no moment is counted twice or lost.
 pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) -> Result<(), Error> {
     let mut write = db.begin_with("begin immediate").await?;
-    let found: Option<(String, String, Option<String>)> = sqlx::query_as(
-        "select deployments.name, deployments.release, replicas.metered_until
-         from replicas join deployments on deployments.name = replicas.deployment
-         where replicas.id = $1 and replicas.pid is not null",
+    let found: Option<(String, String, i64, Option<String>)> = sqlx::query_as(
+        "select replicas.deployment, revisions.release, replicas.gpu_count, replicas.metered_until
+         from replicas join revisions on revisions.deployment = replicas.deployment
+                                     and revisions.revision = replicas.revision
+         where replicas.id = $1 and replicas.handle is not null",
     )
     .bind(replica)
     .fetch_optional(&mut *write)
     .await?;
-    let Some((deployment, release, Some(from))) = found else { return Ok(()) };
+    let Some((deployment, release, gpus, Some(from))) = found else { return Ok(()) };
     let from: Timestamp = from.parse().map_err(|_| damaged("a replica's meter"))?;
     let millis = now.duration_since(from).as_millis();
     // Whole milliseconds are counted; what is left over is counted the next time.
@@ -62,7 +63,7 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
         from,
         to,
         replica_millis: millis as u64,
-        gpu_millis: 0,
+        gpu_millis: millis as u64 * u64::try_from(gpus).unwrap_or_default(),
     };
     sqlx::query("insert into usage_events (id, body) values ($1, $2)")
         .bind(event.id.to_string())

@@ -306,7 +306,25 @@ impl Plan {
     }
 }
 
+/// The word of the contract for an enumeration's value.
+pub(crate) fn word(value: impl Serialize) -> String {
+    serde_json::json!(value).as_str().unwrap_or_default().to_owned()
+}
+
 impl Workload {
+    /// The GPUs of each node that a replica spans.
+    pub fn gpus_per_node(&self) -> u32 {
+        self.resources
+            .gpu
+            .as_ref()
+            .map_or(0, |gpu| gpu.count_per_replica / self.scale.nodes_per_replica.max(1))
+    }
+
+    /// The GPUs of one replica.
+    pub fn gpus(&self) -> u32 {
+        self.resources.gpu.as_ref().map_or(0, |gpu| gpu.count_per_replica)
+    }
+
     /// The names of the secrets that it is handed.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.env.iter().filter_map(|variable| match &variable.value {

@@ -49,17 +49,12 @@ impl Secrets {
 
     /// Sets a secret's value.
     pub async fn set(&self, name: &SecretName, value: &str) -> Result<(), Error> {
-        let nonce = XChaCha20Poly1305::generate_nonce(OsRng);
-        // A value that was moved to another name does not open.
-        let payload = Payload { msg: value.as_bytes(), aad: name.as_str().as_bytes() };
-        let sealed = self.cipher.encrypt(&nonce, payload);
-        let sealed = sealed.map_err(|_| Error::Damaged("a secret could not be sealed".into()))?;
         sqlx::query(
             "insert into secrets (name, sealed, updated_at) values ($1, $2, $3)
              on conflict (name) do update set sealed = excluded.sealed, updated_at = excluded.updated_at",
         )
         .bind(name.as_str())
-        .bind([nonce.as_slice(), &sealed].concat())
+        .bind(self.seal(name.as_str(), value)?)
         .bind(Timestamp::now().to_string())
         .execute(&self.db)
         .await?;
@@ -93,16 +88,27 @@ impl Secrets {
                 .fetch_optional(&self.db)
                 .await?;
             if let Some((sealed,)) = sealed {
-                values.insert(name.clone(), self.unseal(name, &sealed)?);
+                values.insert(name.clone(), self.unseal(name.as_str(), &sealed)?);
             }
         }
         Ok(values)
     }
 
-    fn unseal(&self, name: &SecretName, sealed: &[u8]) -> Result<String, Error> {
-        let damaged = || Error::Damaged(format!("the secret '{name}' cannot be opened with this host's key"));
+    /// Encrypts a text. Moved to another label, it does not open.
+    pub(crate) fn seal(&self, label: &str, text: &str) -> Result<Vec<u8>, Error> {
+        let nonce = XChaCha20Poly1305::generate_nonce(OsRng);
+        let payload = Payload { msg: text.as_bytes(), aad: label.as_bytes() };
+        let sealed = self.cipher.encrypt(&nonce, payload);
+        let sealed = sealed.map_err(|_| Error::Damaged("a secret could not be sealed".into()))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// The text that was sealed with this label.
+    pub(crate) fn unseal(&self, label: &str, sealed: &[u8]) -> Result<String, Error> {
+        let damaged =
+            || Error::Damaged(format!("the secret '{label}' cannot be opened with this host's key"));
         let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(damaged)?;
-        let payload = Payload { msg: sealed, aad: name.as_str().as_bytes() };
+        let payload = Payload { msg: sealed, aad: label.as_bytes() };
         let value = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| damaged())?;
         String::from_utf8(value).map_err(|_| damaged())
     }

@@ -20,6 +20,7 @@ pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use manifest::{Kind, Manifest, ManifestError};
 pub use money::{Currency, Money, MoneyError};
 pub use name::{
-    DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement, SecretName, TeamName,
+    DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement, SecretName, TargetName,
+    TeamName,
 };
 pub use permission::Permission;

@@ -116,6 +116,11 @@ word_type!(
 );
 
 word_type!(
+    /// Where a host deploys: unique on it.
+    TargetName
+);
+
+word_type!(
     /// What a deployment is called: unique on its host, and a DNS label.
     DeploymentName
 );

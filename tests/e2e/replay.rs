@@ -22,7 +22,7 @@ fn what_a_deployment_records_gives_its_plan_again() {
     assert!(replays.iter().all(|replay| replay["plan"] == deployed["plan_digest"]), "{replays:?}");
 
     // A record that was changed is told from the true one.
-    world.change_host("update deployments set parameters = '{\"attack\":\"not-a-number\"}'");
+    world.change_host("update revisions set parameters = '{\"attack\":\"not-a-number\"}'");
     let (problem, code) = customer.refused(&["replay", "hostile"]);
     assert_eq!((problem.r#type.as_str(), code), ("other-plan", 3), "{problem:?}");
     assert!(problem.detail.contains("mallory:hostile@1.0.0"), "{problem:?}");

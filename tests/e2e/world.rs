@@ -76,7 +76,18 @@ pub struct Server {
 
 impl Server {
     pub fn start(home: &Path, words: &[impl AsRef<OsStr> + std::fmt::Debug], listens: &str) -> Self {
+        Self::start_with(home, words, listens, &[])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn start_with(
+        home: &Path,
+        words: &[impl AsRef<OsStr> + std::fmt::Debug],
+        listens: &str,
+        environment: &[(String, String)],
+    ) -> Self {
         let mut command = Command::new(binary());
+        command.envs(environment.iter().cloned());
         command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command.env("CHANDLERY_LOG", "error");
         let mut child = command.spawn().unwrap();
@@ -128,14 +139,25 @@ pub struct World {
     pub host: Server,
     pub runtime: Runtime,
     pub stores: Stores,
+    /// What the host finds in its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl World {
     pub fn start() -> Self {
-        Self::with_hold(30)
+        Self::with(30, Vec::new())
     }
 
     pub fn with_hold(hold_days: u32) -> Self {
+        Self::with(hold_days, Vec::new())
+    }
+
+    /// The host finds these variables in its environment.
+    pub fn with_environment(environment: Vec<(String, String)>) -> Self {
+        Self::with(30, environment)
+    }
+
+    fn with(hold_days: u32, environment: Vec<(String, String)>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let stores = Stores::new(folder.path());
@@ -155,8 +177,8 @@ impl World {
             host: None,
         };
         customer.register();
-        let host = start_host(folder.path(), "127.0.0.1:0", &registry.address, &[]);
-        Self { folder, registry, host, runtime: Runtime::new().unwrap(), stores }
+        let host = start_host(folder.path(), "127.0.0.1:0", &registry.address, &[], &environment);
+        Self { folder, registry, host, runtime: Runtime::new().unwrap(), stores, environment }
     }
 
     pub fn restart_registry(&mut self) {
@@ -172,8 +194,7 @@ impl World {
     /// Starts another host in the place of this one, with arguments.
     pub fn restart_host_with(&mut self, arguments: &[String]) {
         self.host.kill();
-        self.host =
-            start_host(self.folder.path(), &self.host.address.clone(), &self.registry.address, arguments);
+        self.start_host(arguments);
     }
 
     pub fn restart_host(&mut self) {
@@ -184,7 +205,14 @@ impl World {
     pub fn restart_host_after(&mut self, meanwhile: impl FnOnce()) {
         self.host.kill();
         meanwhile();
-        self.host = start_host(self.folder.path(), &self.host.address.clone(), &self.registry.address, &[]);
+        self.start_host(&[]);
+    }
+
+    /// Starts another host in the place of one that has ended.
+    pub fn start_host(&mut self, arguments: &[String]) {
+        let address = self.host.address.clone();
+        let folder = self.folder.path();
+        self.host = start_host(folder, &address, &self.registry.address, arguments, &self.environment);
     }
 
     pub fn registry_data(&self) -> PathBuf {
@@ -349,7 +377,13 @@ impl Drop for World {
     }
 }
 
-fn start_host(folder: &Path, listen: &str, registry: &str, arguments: &[String]) -> Server {
+fn start_host(
+    folder: &Path,
+    listen: &str,
+    registry: &str,
+    arguments: &[String],
+    environment: &[(String, String)],
+) -> Server {
     let data = folder.join("host");
     let token = folder.join("globex.token");
     let credentials = fs::read_to_string(folder.join("globex/credentials.toml")).unwrap();
@@ -373,7 +407,7 @@ fn start_host(folder: &Path, listen: &str, registry: &str, arguments: &[String])
         "1",
     ];
     let words: Vec<&str> = words.into_iter().chain(arguments.iter().map(String::as_str)).collect();
-    Server::start(folder, &words, "host at")
+    Server::start_with(folder, &words, "host at", environment)
 }
 
 /// Someone at a terminal.

@@ -1,6 +1,6 @@
 //! `chandlery host run`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,9 +46,15 @@ pub struct Run {
     /// How much memory compiling a plugin may take
     #[arg(long, value_name = "MIB", default_value_t = 4096)]
     compile_mib: u64,
+    /// Where the ports of deployments are reached
+    #[arg(long, value_name = "IP", default_value_t = LOCALHOST)]
+    expose: IpAddr,
     #[command(flatten)]
     trust: Trust,
 }
+
+/// Where ports are reached by this machine alone.
+pub const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// Whom to believe.
 #[derive(Args, Clone)]
@@ -87,6 +93,7 @@ impl Host {
                 compile_bytes: run.compile_mib << 20,
                 ..Limits::default()
             },
+            expose: run.expose,
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (listener, address) = bind(run.listen).await?;

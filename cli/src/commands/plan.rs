@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 
 use crate::api::Context;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::show;
 
 /// What is deployed, and how.
@@ -19,6 +19,12 @@ pub struct What {
     /// What to call the deployment; like the plugin, where nothing is said
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Where; where it is already, or else on this machine
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Keep the parameters that are not set, where it is deployed already
+    #[arg(long)]
+    pub keep: bool,
     /// Whose it is, for policies; whose it was, where nothing is said
     #[arg(long, env = "CHANDLERY_TEAM", value_name = "NAME")]
     pub team: Option<String>,
@@ -41,12 +47,15 @@ impl What {
     /// What the host is asked.
     pub fn request(&self) -> NewDeployment {
         let parameters: Map<String, Value> = self.set.iter().cloned().collect();
-        let Self { plugin, name, team, .. } = self;
+        let Self { plugin, name, target, team, keep, .. } = self;
         NewDeployment {
             plugin: plugin.clone(),
             name: name.clone(),
+            target: target.clone(),
             team: team.clone(),
             parameters: parameters.into(),
+            keep: *keep,
+            timeout_seconds: None,
         }
     }
 }
@@ -111,6 +120,13 @@ fn print(planned: &Planned) {
             false => show::warning(format!("{policy}: {says}")),
         }
     }
+    match (&planned.cost_per_hour_before, &planned.cost_per_hour) {
+        (Some(before), Some(after)) if before != after => {
+            show::note(format!("it costs {before} an hour, and would cost {after}"));
+        }
+        (_, Some(cost)) => show::note(format!("it would cost {cost} an hour")),
+        (_, None) => {}
+    }
     for note in &plan.notes {
         show::note(note);
     }
@@ -161,11 +177,4 @@ fn runtime(runtime: &chandlery_host::plan::Runtime) -> String {
         Runtime::Python(requirements) => format!("python: {}", requirements.join(", ")),
         Runtime::Host => "host".into(),
     }
-}
-
-/// A failure of a deployment.
-pub fn failed(name: &str, detail: &str) -> Failure {
-    Failure::new("not-ready", "The deployment failed", format!("{name}: {detail}")).remedy(format!(
-        "`chandlery logs {name}` shows what it wrote; `chandlery remove {name}` clears it away"
-    ))
 }

@@ -1,6 +1,7 @@
 //! `chandlery status`.
 
 use chandlery_host::deployments::Deployment;
+use chandlery_host::engines::Drift;
 use chandlery_package::wire::Page;
 use clap::Args;
 use owo_colors::OwoColorize as _;
@@ -49,20 +50,42 @@ fn print(deployment: &Deployment) {
     if let Some(objection) = &deployment.objection {
         show::warning(format!("{release} is not to be run any more: {objection}"));
     }
+    if let Some(trouble) = &deployment.trouble {
+        show::warning(format!("target {target} does not answer, so this is as it was last seen: {trouble}"));
+    }
+    for endpoint in &deployment.endpoints {
+        show::check(&format!("{} {}", endpoint.workload, endpoint.port), &endpoint.address);
+    }
     let rows = deployment.replicas.iter().map(|replica| {
         let addresses: Vec<_> = replica.addresses.values().cloned().collect();
-        let pid = replica.pid.map(|pid| pid.to_string()).unwrap_or_default();
+        let runs_as = match (&replica.job, replica.pid) {
+            (Some(job), _) => format!("job {job}"),
+            (None, Some(pid)) => format!("process {pid}"),
+            (None, None) => String::new(),
+        };
         vec![
             format!("{}-{}", replica.workload, replica.index),
+            replica.revision.to_string(),
             show::word(replica.state),
             addresses.join(", "),
-            pid,
+            runs_as,
             replica.restarts.to_string(),
             replica.detail.clone(),
         ]
     });
-    show::table(&["replica", "state", "address", ">process", ">restarts", "detail"], rows);
+    show::table(&["replica", ">revision", "state", "address", "runs as", ">restarts", "detail"], rows);
+    print_drift(&deployment.drift);
+    if !deployment.drift.is_empty() {
+        show::note(format!("`chandlery heal {name}` makes it again as it should be"));
+    }
     show::check("plan", &deployment.plan_digest.to_string());
     show::check("component", &deployment.component.to_string());
     show::check("signed artifact", &format!("{}, log entry {}", deployment.artifact, deployment.log_index));
+}
+
+/// What is not as it was made.
+pub fn print_drift(drift: &[Drift]) {
+    for Drift { path, should, is } in drift {
+        show::warning(format!("{path} was changed from outside: it should be {should}, and is {is}"));
+    }
 }

@@ -1,6 +1,6 @@
 //! `chandlery up`: a registry and a host for one machine, in one process.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use chandlery_registry::accounts::{self, Scope};
 use clap::Args;
 
 use super::compile::compiler;
-use super::host::read_token;
+use super::host::{LOCALHOST, read_token};
 use super::registry::{self, Terms, bind, stopped};
 use crate::api::{Context, HOST_LISTEN, REGISTRY_LISTEN};
 use crate::failure::{Failure, Result};
@@ -37,6 +37,9 @@ pub struct Up {
     /// How often usage is metered and sent
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     meter_seconds: u64,
+    /// Where the ports of deployments are reached
+    #[arg(long, value_name = "IP", default_value_t = LOCALHOST)]
+    expose: IpAddr,
     #[command(flatten)]
     terms: Terms,
 }
@@ -63,6 +66,7 @@ impl Up {
             follow_every: FOLLOW_EVERY,
             compiler: compiler()?,
             limits: Limits::default(),
+            expose: self.expose,
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (host_listener, host_address) = bind(self.host_listen).await?;

@@ -4,7 +4,7 @@
 use chandlery_package::{Digest, Release};
 use serde::{Deserialize, Serialize};
 
-use super::Deployments;
+use super::{Deployments, record};
 use crate::Error;
 use crate::installs::blocking;
 use crate::policies::Reviewed;
@@ -44,11 +44,9 @@ impl Replayed {
 impl Deployments {
     /// Plans a deployment again from its record, as it was done and in a second engine.
     pub async fn replay(&self, name: &str) -> Result<Replayed, Error> {
-        let row = self.find_row(name).await?.ok_or_else(|| Error::NoDeployment(name.into()))?;
-        let target = serde_json::from_str(&row.facts)
-            .map_err(|error| Error::Damaged(format!("the facts of '{name}' cannot be read: {error}")))?;
-        let reviews: Vec<Reviewed> = serde_json::from_str(&row.reviews)
-            .map_err(|error| Error::Damaged(format!("the reviews of '{name}' cannot be read: {error}")))?;
+        let row = self.row(name).await?;
+        let target = record::read(name, "the facts", &row.facts)?;
+        let reviews: Vec<Reviewed> = record::read(name, "the reviews", &row.reviews)?;
         let request = Request { deployment: row.name, parameters: row.parameters, target };
         let (release, component) = (row.release.parse::<Release>()?, row.component.parse::<Digest>()?);
         let template = self.installs.stored(&release, component).await?;

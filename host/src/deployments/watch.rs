@@ -1,39 +1,55 @@
 //! What becomes of deployments, told to integrations: every change of health is written down together with the event
 //! that tells of it, so that each is told of once and none is lost.
 
-use super::{Deployments, Health, REMOVED, Row, health};
+use chandlery_package::PluginId;
+use sqlx::SqliteConnection;
+
+use super::record::{self, REMOVED, RolloutState, Row};
+use super::rollout::health;
+use super::{Deployments, Health};
 use crate::Error;
-use crate::engines::{Desired, Engine as _, Replica, ReplicaState};
+use crate::engines::{Desired, Replica, ReplicaState};
 use crate::integrations::{new_event, tell};
 use crate::sandbox::{Event, EventKind, Use};
 
 impl Deployments {
     /// Tells of a deployment's health where it has changed.
-    pub(super) async fn watch(&self, row: &Row, desired: &Desired) -> Result<(), Error> {
-        let replicas = self.engine.observe(&row.name).await?;
-        let now = health(desired, &replicas);
-        let told = Told { health: now, revision: row.revision };
-        if row.told == told.text() || desired.removing {
-            return Ok(());
-        }
-        let kind = told.after(&row.told);
+    pub(super) async fn watch(
+        &self,
+        row: &Row,
+        desired: &Desired,
+        replicas: &[Replica],
+    ) -> Result<(), Error> {
+        let Some(told) = Told::news(row, desired, replicas) else { return Ok(()) };
         let integrations = self.integrations().await?;
         let mut write = self.db.begin_with("begin immediate").await?;
-        let changed = sqlx::query("update deployments set told = $1 where name = $2 and told = $3")
-            .bind(told.text())
-            .bind(&row.name)
-            .bind(&row.told)
-            .execute(&mut *write)
-            .await?;
-        if let (Some(kind), 1) = (kind, changed.rows_affected()) {
-            let detail = in_words(kind, &replicas);
-            tell(&mut write, &integrations, &row.event(kind, detail)).await?;
+        told.tell(&mut write, &integrations, row, replicas).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// The revision is the one to come back to from now on, which is told of at the same moment.
+    pub(super) async fn arrive(
+        &self,
+        row: &Row,
+        desired: &Desired,
+        replicas: &[Replica],
+    ) -> Result<(), Error> {
+        let arrived = Row { stable: Some(row.revision), ..row.clone() };
+        self.note_secrets(desired, row).await?;
+        let integrations = self.integrations().await?;
+        let mut write = self.db.begin_with("begin immediate").await?;
+        record::conclude(&mut write, &row.name, row.revision, RolloutState::RolledOut, "").await?;
+        sqlx::query(
+            "update deployments set stable = revision, rollout_until = null where name = $1 and revision = $2",
+        )
+        .bind(&row.name)
+        .bind(row.revision)
+        .execute(&mut *write)
+        .await?;
+        if let Some(told) = Told::news(&arrived, desired, replicas) {
+            told.tell(&mut write, &integrations, row, replicas).await?;
         }
-        write.commit().await?;
-        if kind == Some(EventKind::RolledOut) {
-            self.note_secrets(desired, row).await?;
-        }
-        Ok(())
+        Ok(write.commit().await?)
     }
 
     /// Forgets a deployment of which nothing is left.
@@ -46,6 +62,12 @@ impl Deployments {
             .execute(&mut *write)
             .await?;
         if gone.rows_affected() == 1 {
+            for table in ["revisions", "endpoints"] {
+                sqlx::query(sqlx::AssertSqlSafe(format!("delete from {table} where deployment = $1")))
+                    .bind(&row.name)
+                    .execute(&mut *write)
+                    .await?;
+            }
             let event = row.event(EventKind::Removed, "it was removed".into());
             tell(&mut write, &integrations, &event).await?;
         }
@@ -70,6 +92,32 @@ struct Told {
 }
 
 impl Told {
+    /// What is to be told; none, where it was.
+    fn news(row: &Row, desired: &Desired, replicas: &[Replica]) -> Option<Self> {
+        let told = Self { health: health(row, desired, replicas), revision: row.revision };
+        (told.text() != row.told && !desired.removing).then_some(told)
+    }
+
+    async fn tell(
+        &self,
+        write: &mut SqliteConnection,
+        integrations: &[PluginId],
+        row: &Row,
+        replicas: &[Replica],
+    ) -> Result<(), Error> {
+        let changed = sqlx::query("update deployments set told = $1 where name = $2 and told = $3")
+            .bind(self.text())
+            .bind(&row.name)
+            .bind(&row.told)
+            .execute(&mut *write)
+            .await?;
+        if let (Some(kind), 1) = (self.after(&row.told), changed.rows_affected()) {
+            let detail = in_words(kind, replicas);
+            tell(write, integrations, &row.event(kind, detail)).await?;
+        }
+        Ok(())
+    }
+
     fn text(&self) -> String {
         format!("{}/{}", self.revision, serde_json::json!(self.health).as_str().unwrap_or_default())
     }
@@ -86,13 +134,13 @@ impl Told {
             Health::Ready | Health::Succeeded => Some(EventKind::RolledOut),
             Health::Degraded => Some(EventKind::Degraded),
             Health::Failed => Some(EventKind::Failed),
-            Health::RollingOut | Health::Removing => None,
+            Health::RollingOut | Health::Paused | Health::Removing => None,
         }
     }
 }
 
 impl Row {
-    fn event(&self, kind: EventKind, detail: String) -> Event {
+    pub(super) fn event(&self, kind: EventKind, detail: String) -> Event {
         Event {
             deployment: self.name.clone(),
             target: self.target.clone(),

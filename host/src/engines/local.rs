@@ -1,75 +1,79 @@
-//! This machine: each replica is a process group in a cgroup of its own. Replicas outlive the host; a host that starts
-//! again finds them and goes on.
+//! This machine: each replica is a process group in a cgroup of its own, or a container. Replicas outlive the host; a host that
+//! starts again finds them and goes on.
 
 mod cgroups;
-mod environments;
+mod gpus;
+mod images;
 mod launch;
-mod logs;
-mod probe;
 mod processes;
-mod store;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use nix::sys::signal::Signal;
 use sqlx::SqlitePool;
 use tokio::process::Child;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::{Desired, Engine, LogTail, Replica, ReplicaState};
-use crate::plan::{Check, EngineKind, Facts, Plan, Restart, Runtime, RuntimeKind, Workload, WorkloadKind};
-use crate::{Error, metering};
+use super::fleet::environments::{Environment, Environments};
+use super::fleet::{Begin, Being, Fleet, Part, Runner, remove_dir};
+use super::replicas::{self, Handle, Row};
+use super::{Drift, Engine, Surroundings};
+use crate::Error;
+use crate::plan::{EngineKind, Facts, Plan, Runtime, RuntimeKind, VolumeKind, Workload};
 use cgroups::Cgroups;
-use environments::{Environment, Environments};
+use gpus::Gpus;
+use images::{Image, Images};
 use processes::Process;
-use store::Row;
-
-/// The replicas that have a process, by their ids.
-pub(crate) async fn running(db: &SqlitePool) -> Result<Vec<String>, Error> {
-    Ok(store::running_rows(db).await?.into_iter().map(|row| row.id).collect())
-}
 
 /// What this target is called.
 pub const TARGET: &str = "local";
-/// The first wait before a replica is started again; it doubles with each restart.
-const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
-/// How the detail begins of a replica that was ended because it never became ready.
-const NOT_READY: &str = "not ready";
-const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 
-/// The engine for this machine.
-#[derive(Clone)]
-pub struct Local {
+/// The engine for this machine. Processes of this host that no replica accounts for are ended.
+pub(crate) async fn open(db: SqlitePool, surroundings: &Surroundings) -> Result<Arc<dyn Engine>, Error> {
+    let local = Local::open(surroundings, db.clone()).await?;
+    Ok(Arc::new(Fleet::new(db, local, surroundings.expose)?))
+}
+
+/// What a host calls itself, made the first time.
+pub(crate) fn host_id(data: &Path) -> Result<String, Error> {
+    let folder = data.join(TARGET);
+    std::fs::create_dir_all(&folder).map_err(Error::system(folder.display().to_string()))?;
+    read_or_make_id(&folder.join("id"))
+}
+
+struct Local {
     data: PathBuf,
     db: SqlitePool,
     /// Marks this host's processes, so that it knows them again.
     host_id: String,
-    cgroups: Arc<Cgroups>,
+    cgroups: Cgroups,
+    gpus: Gpus,
     environments: Environments,
+    images: Images,
     /// Processes that this run of the host has started, whose exit status it can learn.
-    children: Arc<Mutex<HashMap<String, Child>>>,
-    http: reqwest::Client,
+    children: Mutex<HashMap<String, Child>>,
+    /// Held from choosing ports and GPUs until the choice is written down.
+    allotting: Mutex<()>,
 }
 
 impl Local {
-    /// Opens the engine in its directory. Processes of this host that no replica accounts for are ended.
-    pub async fn open(data: &Path, db: SqlitePool) -> Result<Self, Error> {
-        std::fs::create_dir_all(data).map_err(Error::system(data.display().to_string()))?;
-        let host_id = read_or_make_id(&data.join("id"))?;
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build();
-        let http = http.map_err(|error| Error::Damaged(error.to_string()))?;
+    async fn open(surroundings: &Surroundings, db: SqlitePool) -> Result<Self, Error> {
+        let data = surroundings.data.join(TARGET);
+        let host_id = surroundings.host_id.clone();
+        let mark = (launch::HOST_VARIABLE.to_owned(), host_id.clone());
         let local = Self {
-            environments: Environments::new(data.join("environments"), host_id.clone()),
-            cgroups: Arc::new(Cgroups::find(&host_id)),
-            data: data.to_owned(),
+            environments: Environments::new(data.join("environments"), mark),
+            images: Images::default(),
+            cgroups: Cgroups::find(&host_id),
+            gpus: Gpus::find(),
+            data,
             db,
             host_id,
-            children: Arc::default(),
-            http,
+            children: Mutex::default(),
+            allotting: Mutex::default(),
         };
         local.end_orphans().await?;
         local.close_meters().await?;
@@ -77,7 +81,7 @@ impl Local {
     }
 
     async fn end_orphans(&self) -> Result<(), Error> {
-        let known = store::ids(&self.db).await?;
+        let known = replicas::ids(&self.db).await?;
         for found in processes::marked(launch::HOST_VARIABLE, &self.host_id) {
             let replica = found.variable(launch::REPLICA_VARIABLE);
             if !replica.as_ref().is_some_and(|id| known.contains(id)) {
@@ -85,251 +89,36 @@ impl Local {
                 found.kill();
             }
         }
+        self.images.remove_orphans(&self.host_id, &known).await;
         Ok(())
     }
 
     /// Nobody knows when a replica ended that ended while no host was there; what was not metered by then is not counted.
     async fn close_meters(&self) -> Result<(), Error> {
-        for row in store::running_rows(&self.db).await? {
-            if !row.process.as_ref().is_some_and(Process::is_alive) {
-                store::close_meter(&self.db, &row.id).await?;
+        for row in replicas::of_target(&self.db, TARGET).await? {
+            if !process(&row).is_some_and(|process| process.is_alive()) {
+                replicas::close_meter(&self.db, &row.id).await?;
             }
         }
         Ok(())
     }
 
-    /// Starts what is lacking and ends what is too much.
-    async fn step(&self, desired: &Desired) -> Result<bool, Error> {
-        let rows = store::rows(&self.db, &desired.name).await?;
-        let (kept, surplus): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| wanted(desired, row).is_some());
-        for row in &surplus {
-            self.stop(desired, row).await?;
-        }
-        if desired.removing {
-            if surplus.is_empty() {
-                self.remove_dir(&self.log_dir(&desired.name))?;
-            }
-            return Ok(surplus.is_empty());
-        }
-        // The former revision makes room first: its ports and memory may be the ones that are needed.
-        if surplus.is_empty() {
-            for workload in &desired.plan.workloads {
-                for index in 0..i64::from(workload.scale.replicas_min) {
-                    match kept.iter().find(|row| row.workload == workload.name && row.index == index) {
-                        Some(row) => self.advance(desired, workload, row.clone()).await?,
-                        None => self.begin(desired, workload, index).await?,
-                    }
-                }
+    /// Chooses ports and GPUs for a replica, and writes the choice down; says for what it waits.
+    async fn allot(&self, workload: &Workload, row: &mut Row) -> Result<Option<String>, Error> {
+        let _held = self.allotting.lock().await;
+        let held = held(&replicas::of_target(&self.db, TARGET).await?);
+        match self.gpus.choose(workload, &held) {
+            Some(chosen) => row.gpus = chosen,
+            None => {
+                let holders =
+                    if held.is_empty() { String::new() } else { format!("; {} are held", held.len()) };
+                return Ok(Some(format!("it waits for {} free GPUs{holders}", workload.gpus())));
             }
         }
-        Ok(false)
-    }
-
-    async fn begin(&self, desired: &Desired, workload: &Workload, index: i64) -> Result<(), Error> {
-        let taken = store::ports(&self.db).await?;
-        let row = Row {
-            id: Uuid::now_v7().to_string(),
-            deployment: desired.name.clone(),
-            revision: desired.revision,
-            workload: workload.name.clone(),
-            index,
-            state: ReplicaState::Preparing,
-            detail: "waiting to be prepared".into(),
-            ports: launch::allot_ports(workload, &taken)?,
-            ..Row::default()
-        };
-        store::save(&self.db, &row).await
-    }
-
-    /// One replica's next step.
-    async fn advance(&self, desired: &Desired, workload: &Workload, row: Row) -> Result<(), Error> {
-        match row.state {
-            ReplicaState::Preparing => self.prepare(desired, workload, row).await,
-            ReplicaState::Starting | ReplicaState::Ready => self.watch(desired, workload, row).await,
-            ReplicaState::BackingOff if row.may_start(Timestamp::now()) => {
-                self.prepare(desired, workload, row).await
-            }
-            ReplicaState::BackingOff | ReplicaState::Succeeded | ReplicaState::Failed => Ok(()),
-            ReplicaState::Stopping => self.stop(desired, &row).await,
-        }
-    }
-
-    async fn prepare(&self, desired: &Desired, workload: &Workload, mut row: Row) -> Result<(), Error> {
-        if let Some(missing) = workload.secrets().find(|name| desired.secrets.get(name).is_none()) {
-            row.detail = format!("it waits for the secret '{missing}', which is not set or not granted");
-            return store::save(&self.db, &row).await;
-        }
-        let bin = match &workload.runtime {
-            Runtime::Host => None,
-            Runtime::Container(_) => {
-                let reason = "the local engine runs no containers".into();
-                return Err(Error::CannotRun { target: TARGET.into(), reason });
-            }
-            Runtime::Python(requirements) => match self.environments.get(requirements).await {
-                Environment::Ready(bin) => Some(bin),
-                Environment::Building(detail) => {
-                    row.detail = detail;
-                    return store::save(&self.db, &row).await;
-                }
-                Environment::Failed(reason) => {
-                    row.state = ReplicaState::Failed;
-                    row.detail = reason;
-                    return store::save(&self.db, &row).await;
-                }
-            },
-        };
-        self.start(desired, workload, row, bin.as_deref()).await
-    }
-
-    /// Starts a process, or adopts the one that was started just before a crash and never written down.
-    async fn start(
-        &self,
-        desired: &Desired,
-        workload: &Workload,
-        mut row: Row,
-        bin: Option<&Path>,
-    ) -> Result<(), Error> {
-        let process =
-            match processes::marked(launch::REPLICA_VARIABLE, &row.id).into_iter().find(Process::is_leader) {
-                Some(process) => process,
-                None => match launch::launch(self, workload, &row, bin, &desired.secrets) {
-                    Ok((child, process)) => {
-                        self.children.lock().await.insert(row.id.clone(), child);
-                        process
-                    }
-                    Err(error) => {
-                        row.state = ReplicaState::Failed;
-                        row.detail = format!("it could not be started: {error}");
-                        return store::save(&self.db, &row).await;
-                    }
-                },
-            };
-        let now = Timestamp::now();
-        row.state = ReplicaState::Starting;
-        row.detail = match self.cgroups.fault() {
-            Some(fault) => format!("started; its limits are not enforced: {fault}"),
-            None => "started".into(),
-        };
-        row.process = Some(process);
-        row.started_at = Some(now);
-        row.ready_at = None;
-        row.metered_until = Some(now);
-        store::save(&self.db, &row).await
-    }
-
-    async fn watch(&self, desired: &Desired, workload: &Workload, mut row: Row) -> Result<(), Error> {
-        if !row.process.as_ref().is_some_and(Process::is_alive) {
-            return self.ended(workload, row).await;
-        }
-        let started = row.started_at.unwrap_or_else(Timestamp::now);
-        let (ready, detail, timeout) = match &workload.readiness {
-            None => (true, String::new(), u32::MAX),
-            Some(readiness) => {
-                let outcome = match &readiness.check {
-                    Check::Http { port, path } => probe::http(&self.http, row.port(port), path).await,
-                    Check::Tcp(port) => probe::tcp(row.port(port)).await,
-                    Check::Exec(command) => {
-                        launch::exec_probe(self, workload, &row, command, &desired.secrets).await
-                    }
-                };
-                match outcome {
-                    Ok(()) => (true, String::new(), readiness.timeout_seconds),
-                    Err(reason) => (false, reason, readiness.timeout_seconds),
-                }
-            }
-        };
-        let overdue =
-            Timestamp::now().duration_since(started) > SignedDuration::from_secs(i64::from(timeout));
-        let before = row.clone();
-        match (ready, row.ready_at) {
-            (true, _) => {
-                row.state = ReplicaState::Ready;
-                row.ready_at = row.ready_at.or_else(|| Some(Timestamp::now()));
-                row.program = row.process.as_ref().and_then(Process::program);
-            }
-            (false, None) if overdue => {
-                if let Some(process) = &row.process {
-                    process.signal_group(nix::sys::signal::Signal::SIGKILL);
-                }
-                row.detail = format!("{NOT_READY} within {timeout} s: {detail}");
-            }
-            (false, _) => row.state = ReplicaState::Starting,
-        }
-        if !overdue || row.ready_at.is_some() {
-            row.detail = detail;
-        }
-        if row == before { Ok(()) } else { store::save(&self.db, &row).await }
-    }
-
-    /// A replica's process is gone: what now?
-    async fn ended(&self, workload: &Workload, mut row: Row) -> Result<(), Error> {
-        let status = self.exit_status(&row.id).await;
-        let out_of_memory = self.cgroups.out_of_memory(&row.id);
-        self.end_stragglers(&row.id);
-        self.cgroups.remove(&row.id);
-        let reason = match (&status, out_of_memory) {
-            (_, true) => format!("out of memory: it needed more than {} MiB", workload.resources.memory_mib),
-            // It was ended for this, which says more than the signal does.
-            _ if row.detail.starts_with(NOT_READY) => row.detail.clone(),
-            (Some(status), false) => status.to_string(),
-            (None, false) => "it ended".into(),
-        };
-        let well = status.is_some_and(|status| status.success());
-        let again = match workload.restart {
-            Restart::Always => workload.kind == WorkloadKind::Service || !well,
-            Restart::OnFailure => !well,
-            Restart::Never => false,
-        };
-        let now = Timestamp::now();
-        metering::meter_until(&self.db, &row.id, now).await?;
-        row.process = None;
-        row.ready_at = None;
-        if again {
-            let wait = back_off(row.restarts);
-            row.state = ReplicaState::BackingOff;
-            row.detail = format!("{reason}; started again in {} s", wait.as_secs());
-            row.not_before = now.checked_add(SignedDuration::try_from(wait).unwrap_or_default()).ok();
-            row.restarts += 1;
-        } else {
-            row.state = if well { ReplicaState::Succeeded } else { ReplicaState::Failed };
-            row.detail = reason;
-        }
-        store::save(&self.db, &row).await
-    }
-
-    /// Asks a replica to end, insists after its grace, and forgets it when nothing of it is left.
-    async fn stop(&self, desired: &Desired, row: &Row) -> Result<(), Error> {
-        let alive = row.process.as_ref().filter(|process| process.is_alive());
-        if let Some(process) = alive {
-            let now = Timestamp::now();
-            if row.state != ReplicaState::Stopping {
-                process.signal_group(nix::sys::signal::Signal::SIGTERM);
-                let grace = desired.plan.workloads.iter().find(|workload| workload.name == row.workload);
-                let grace =
-                    SignedDuration::from_secs(grace.map_or(10, |workload| i64::from(workload.grace_seconds)));
-                let stopping = Row {
-                    state: ReplicaState::Stopping,
-                    detail: "asked to end".into(),
-                    not_before: now.checked_add(grace).ok(),
-                    ..row.clone()
-                };
-                return store::save(&self.db, &stopping).await;
-            }
-            if row.may_start(now) {
-                process.signal_group(nix::sys::signal::Signal::SIGKILL);
-            }
-            return Ok(());
-        }
-        let status = self.exit_status(&row.id).await;
-        tracing::debug!(replica = row.id, ?status, "a replica has ended");
-        if self.end_stragglers(&row.id) {
-            return Ok(());
-        }
-        metering::meter_until(&self.db, &row.id, Timestamp::now()).await?;
-        self.cgroups.remove(&row.id);
-        self.remove_dir(&self.work_dir(&row.id))?;
-        store::delete(&self.db, &row.id).await
+        row.node = "127.0.0.1".into();
+        row.ports = launch::allot_ports(workload, &replicas::ports(&self.db).await?)?;
+        replicas::save(&self.db, row).await?;
+        Ok(None)
     }
 
     /// Whatever a replica has left behind is ended; says whether there was something.
@@ -340,48 +129,59 @@ impl Local {
     }
 
     async fn exit_status(&self, replica: &str) -> Option<std::process::ExitStatus> {
-        let mut children = self.children.lock().await;
-        let status = children.get_mut(replica)?.try_wait().ok().flatten();
-        children.remove(replica);
-        status
+        self.children.lock().await.get_mut(replica)?.try_wait().ok().flatten()
+    }
+
+    async fn was_out_of_memory(&self, row: &Row) -> bool {
+        match row.handle {
+            Some(Handle::Container { .. }) => self.images.out_of_memory(&row.id).await,
+            _ => self.cgroups.out_of_memory(&row.id),
+        }
     }
 
     fn work_dir(&self, replica: &str) -> PathBuf {
         self.data.join("replicas").join(replica)
     }
 
-    fn log_dir(&self, deployment: &str) -> PathBuf {
-        self.data.join("logs").join(deployment)
-    }
-
-    fn remove_dir(&self, path: &Path) -> Result<(), Error> {
-        match std::fs::remove_dir_all(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::System { what: path.display().to_string(), error })
-            }
-            _ => Ok(()),
+    /// Where a volume of a deployment is.
+    fn volume_dir(&self, row: &Row, name: &str, kind: &VolumeKind) -> PathBuf {
+        match kind {
+            VolumeKind::Scratch => self.work_dir(&row.id).join("volumes").join(name),
+            VolumeKind::ModelCache(_) => self.data.join("volumes").join(&row.deployment).join(name),
+            VolumeKind::Shared(shared) => self.data.join("shared").join(shared),
         }
     }
 }
 
-impl Engine for Local {
-    async fn inventory(&self) -> Facts {
+impl Runner for Local {
+    /// The GPUs that are held.
+    type Sight = BTreeSet<String>;
+
+    fn target(&self) -> &str {
+        TARGET
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
         let mut runtimes = vec![RuntimeKind::Host];
         if self.environments.python().await.is_some() {
             runtimes.insert(0, RuntimeKind::Python);
         }
-        Facts {
+        if self.images.podman().await.is_some() {
+            runtimes.insert(0, RuntimeKind::Container);
+        }
+        let held = held(&replicas::of_target(&self.db, TARGET).await?);
+        Ok(Facts {
             name: TARGET.into(),
             engine: EngineKind::Local,
             runtimes,
-            gpu_pools: Vec::new(),
+            gpu_pools: self.gpus.pools(&held),
             architecture: std::env::consts::ARCH.into(),
-        }
+        })
     }
 
     fn check(&self, plan: &Plan) -> Result<(), Error> {
         for workload in &plan.workloads {
-            if let Some(reason) = cannot_run(workload) {
+            if let Some(reason) = self.cannot_run(workload) {
                 let reason = format!("workload '{}' {reason}", workload.name);
                 return Err(Error::CannotRun { target: TARGET.into(), reason });
             }
@@ -389,48 +189,178 @@ impl Engine for Local {
         Ok(())
     }
 
-    async fn apply(&self, desired: &Desired) -> Result<bool, Error> {
-        self.step(desired).await
+    async fn look(&self, rows: &[Row]) -> Result<Self::Sight, Error> {
+        Ok(held(rows))
     }
 
-    async fn observe(&self, deployment: &str) -> Result<Vec<Replica>, Error> {
-        Ok(store::rows(&self.db, deployment).await?.into_iter().map(Row::into_replica).collect())
+    async fn being(&self, _: &Self::Sight, row: &Row) -> Being {
+        if process(row).is_some_and(|process| process.is_alive()) {
+            return Being::Running;
+        }
+        let status = self.exit_status(&row.id).await;
+        let reason = match &status {
+            _ if self.was_out_of_memory(row).await => {
+                "out of memory: it needed more than it was allowed".into()
+            }
+            Some(status) => status.to_string(),
+            None => "it ended".into(),
+        };
+        Being::Ended { well: status.is_some_and(|status| status.success()), reason }
     }
 
-    async fn logs(&self, deployment: &str, lines: usize) -> Result<Vec<LogTail>, Error> {
-        logs::tails(&self.log_dir(deployment), lines)
+    async fn begin(&self, _: &Self::Sight, part: Part<'_>, row: &mut Row) -> Result<Begin, Error> {
+        // Started just before a crash, and never written down?
+        let found = processes::marked(launch::REPLICA_VARIABLE, &row.id).into_iter().find(Process::is_leader);
+        if let Some(process) = found {
+            row.handle = Some(handle(&process, &part.workload.runtime));
+            return Ok(Begin::Begun);
+        }
+        let bin = match &part.workload.runtime {
+            Runtime::Host => None,
+            Runtime::Container(image) => match self.images.get(image).await {
+                Image::Here => None,
+                Image::Pulling(detail) => return Ok(Begin::NotYet(detail)),
+                Image::Failed(reason) => return Ok(Begin::Never(reason)),
+            },
+            Runtime::Python(requirements) => match self.environments.get(requirements).await {
+                Environment::Ready(bin) => Some(bin),
+                Environment::Building(detail) => return Ok(Begin::NotYet(detail)),
+                Environment::Failed(reason) => return Ok(Begin::Never(reason)),
+            },
+        };
+        if let Some(waits) = self.allot(part.workload, row).await? {
+            return Ok(Begin::NotYet(waits));
+        }
+        match launch::launch(self, part, row, bin.as_deref()) {
+            Ok((child, process)) => {
+                row.handle = Some(handle(&process, &part.workload.runtime));
+                self.children.lock().await.insert(row.id.clone(), child);
+                Ok(Begin::Begun)
+            }
+            Err(error) => {
+                row.gpus.clear();
+                Ok(Begin::Never(format!("it could not be started: {error}")))
+            }
+        }
+    }
+
+    fn settle(&self, _: &Self::Sight, _: Part<'_>, row: &mut Row) -> Result<(), String> {
+        row.program = process(row).and_then(|process| process.program());
+        Ok(())
+    }
+
+    async fn end(&self, row: &Row, insist: bool) -> Result<(), Error> {
+        if let Some(process) = process(row) {
+            process.signal_group(if insist { Signal::SIGKILL } else { Signal::SIGTERM });
+        }
+        Ok(())
+    }
+
+    async fn clear(&self, _: &Self::Sight, row: &Row) -> Result<bool, Error> {
+        // Where nothing was written down, it may have been a container that was started.
+        if matches!(row.handle, None | Some(Handle::Container { .. })) {
+            self.images.remove(&row.id).await;
+        }
+        if self.end_stragglers(&row.id) {
+            return Ok(false);
+        }
+        self.children.lock().await.remove(&row.id);
+        self.cgroups.remove(&row.id);
+        Ok(true)
+    }
+
+    fn forget(&self, row: &Row) -> Result<(), Error> {
+        remove_dir(&self.work_dir(&row.id))
+    }
+
+    fn forget_deployment(&self, deployment: &str) -> Result<(), Error> {
+        remove_dir(&self.log_dir(deployment))?;
+        remove_dir(&self.data.join("volumes").join(deployment))
+    }
+
+    fn has_room(&self, held: &Self::Sight, workload: &Workload) -> bool {
+        self.gpus.choose(workload, held).is_some()
+    }
+
+    async fn probe(&self, part: Part<'_>, row: &Row, command: &[String]) -> Result<(), String> {
+        launch::exec_probe(self, part, row, command).await
+    }
+
+    fn drift(&self, _: &Self::Sight, part: Part<'_>, row: &Row) -> Vec<Drift> {
+        match part.workload.runtime {
+            Runtime::Container(_) => Vec::new(),
+            Runtime::Python(_) | Runtime::Host => self.cgroups.drift(row, &part.workload.resources),
+        }
+    }
+
+    async fn heal(&self, part: Part<'_>, row: &Row) -> Result<bool, Error> {
+        self.cgroups.make(&row.id, &part.workload.resources);
+        Ok(true)
+    }
+
+    fn log_dir(&self, deployment: &str) -> PathBuf {
+        self.data.join("logs").join(deployment)
+    }
+
+    fn warning(&self) -> Option<&str> {
+        self.cgroups.fault()
     }
 }
 
-fn cannot_run(workload: &Workload) -> Option<String> {
-    if let Runtime::Container(image) = &workload.runtime {
-        return Some(format!("is the container {image}, and this target runs none"));
+impl Local {
+    fn cannot_run(&self, workload: &Workload) -> Option<String> {
+        if workload.scale.nodes_per_replica > 1 {
+            return Some(format!("spans {} nodes, and this target is one", workload.scale.nodes_per_replica));
+        }
+        let total_mib = memory_mib();
+        if total_mib.is_some_and(|total| workload.resources.memory_mib > total) {
+            let needed = workload.resources.memory_mib;
+            return Some(format!(
+                "needs {needed} MiB, and this machine has {}",
+                total_mib.unwrap_or_default()
+            ));
+        }
+        for volume in &workload.volumes {
+            if let VolumeKind::Shared(name) = &volume.kind {
+                let path = self.data.join("shared").join(name);
+                if name.contains(['/', '\0']) || name.starts_with('.') || !path.is_dir() {
+                    return Some(format!(
+                        "mounts the shared volume '{name}', and {} is no folder",
+                        path.display()
+                    ));
+                }
+            }
+        }
+        None
     }
-    if let Some(gpu) = &workload.resources.gpu {
-        return Some(format!("needs {} GPUs, and this target has none", gpu.count_per_replica));
-    }
-    if workload.scale.nodes_per_replica > 1 {
-        return Some(format!("spans {} nodes, and this target is one", workload.scale.nodes_per_replica));
-    }
-    if let Some(volume) = workload.volumes.first() {
-        return Some(format!(
-            "mounts the volume '{}', and processes here share one file system",
-            volume.name
-        ));
-    }
-    None
 }
 
-/// The row's workload, if the row is one of the replicas that should be.
-fn wanted<'a>(desired: &'a Desired, row: &Row) -> Option<&'a Workload> {
-    let current = !desired.removing && row.revision == desired.revision;
-    let workload = desired.plan.workloads.iter().find(|workload| workload.name == row.workload);
-    workload.filter(|workload| current && row.index < i64::from(workload.scale.replicas_min))
+/// The memory of this machine.
+fn memory_mib() -> Option<u32> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kib: u64 = text.lines().next()?.split_whitespace().nth(1)?.parse().ok()?;
+    u32::try_from(kib / 1024).ok()
 }
 
-fn back_off(restarts: i64) -> Duration {
-    let doubled = BACK_OFF_FIRST.saturating_mul(1 << restarts.clamp(0, 10));
-    doubled.min(BACK_OFF_MAX)
+fn held(rows: &[Row]) -> BTreeSet<String> {
+    rows.iter().flat_map(|row| row.gpus.iter().cloned()).collect()
+}
+
+fn handle(process: &Process, runtime: &Runtime) -> Handle {
+    let (pid, started) = (process.pid(), process.started());
+    match runtime {
+        Runtime::Container(_) => Handle::Container { pid, started },
+        Runtime::Python(_) | Runtime::Host => Handle::Process { pid, started },
+    }
+}
+
+fn process(row: &Row) -> Option<Process> {
+    match &row.handle {
+        Some(Handle::Process { pid, started } | Handle::Container { pid, started }) => {
+            Some(Process::recorded(*pid, *started))
+        }
+        _ => None,
+    }
 }
 
 fn read_or_make_id(path: &Path) -> Result<String, Error> {

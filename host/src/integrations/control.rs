@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use crate::Error;
 use crate::deployments::{Deployment, Deployments};
 use crate::engines::Replica;
+use crate::plan::word;
 use crate::sandbox::{Control, DeploymentState, ReplicaState};
 
 impl Control for Deployments {
@@ -49,9 +50,4 @@ fn replica_state(replica: Replica) -> ReplicaState {
         detail: replica.detail,
         restarts: number(replica.restarts),
     }
-}
-
-/// The stable word of an enumeration's value.
-fn word(value: impl serde::Serialize) -> String {
-    serde_json::json!(value).as_str().unwrap_or_default().to_owned()
 }

@@ -58,6 +58,41 @@ impl Workload {
         self
     }
 
+    /// Adds an environment variable that holds a secret of the host's. The plugin's manifest must ask for it.
+    pub fn secret_env(mut self, name: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.env.push(EnvVar { name: name.into(), value: EnvValue::Secret(secret.into()) });
+        self
+    }
+
+    /// The GPUs of each replica: any of these kinds, best first; any kind at all, where none is named.
+    pub fn gpus<S: Into<String>>(mut self, kinds: impl IntoIterator<Item = S>, count: u32) -> Self {
+        let kinds = kinds.into_iter().map(Into::into).collect();
+        let interconnect = Interconnect::None;
+        self.resources.gpu = Some(Gpu { kinds, count_per_replica: count, memory_mib_min: 0, interconnect });
+        self
+    }
+
+    /// How many nodes each replica spans; its command runs once on each.
+    pub fn nodes(mut self, nodes: u32) -> Self {
+        self.scale.nodes_per_replica = nodes;
+        self
+    }
+
+    /// Adds a folder that is kept between replicas and revisions, for models, and tells the program in `variable` where it is.
+    pub fn model_cache(mut self, name: &str, mount: &str, size_mib: u32, variable: &str) -> Self {
+        let kind = VolumeKind::ModelCache(size_mib);
+        self.volumes.push(Volume { name: name.into(), mount: mount.into(), kind, read_only: false });
+        // A program that is in no container finds the folder elsewhere: the engine says where.
+        let place = format!("CHANDLERY_VOLUME_{}", name.to_uppercase().replace('-', "_"));
+        self.env(variable, format!("$({place})"))
+    }
+
+    /// How long a replica may take to stop, in seconds.
+    pub fn grace(mut self, seconds: u32) -> Self {
+        self.grace_seconds = seconds;
+        self
+    }
+
     /// What each replica may use: thousandths of a core, and MiB.
     pub fn resources(mut self, cpu_millis: u32, memory_mib: u32) -> Self {
         self.resources.cpu_millis = cpu_millis;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::engines::Drift;
+use crate::engines::replicas::Row;
 use crate::plan::Resources;
 
 const ROOT: &str = "/sys/fs/cgroup";
@@ -77,6 +79,43 @@ impl Cgroups {
             tracing::warn!(%error, replica, "the replica's limits could not be set");
         }
         folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What of a replica's limits was changed.
+    pub(super) fn drift(&self, row: &Row, resources: &Resources) -> Vec<Drift> {
+        let Some((cpu_millis, memory_mib)) = self.limits(&row.id) else { return Vec::new() };
+        let compared = [
+            ("cpu", "thousandths of a core", u64::from(resources.cpu_millis.max(10)), cpu_millis),
+            ("memory", "MiB", u64::from(resources.memory_mib), memory_mib),
+        ];
+        let differs = compared.into_iter().filter(|(_, _, should, is)| *is != Some(*should));
+        let found = differs.map(|(what, unit, should, is)| Drift {
+            path: format!("{} {what}", row.label()),
+            should: format!("{should} {unit}"),
+            is: is.map_or("no limit".into(), |is| format!("{is} {unit}")),
+        });
+        found.collect()
+    }
+
+    /// The limits that a replica has, in thousandths of a core and MiB; nothing where there are no cgroups.
+    fn limits(&self, replica: &str) -> Option<(Option<u64>, Option<u64>)> {
+        let read = |folder: &Path, file: &str| fs::read_to_string(folder.join(file)).ok();
+        let (quota, period, bytes) = match (&self.parents, self.folders(replica).as_slice()) {
+            (Ok(Parents::Unified(_)), [one]) => {
+                let cpu = read(one, "cpu.max")?;
+                let (quota, period) = cpu.trim().split_once(' ')?;
+                (quota.to_owned(), period.to_owned(), read(one, "memory.max")?)
+            }
+            (Ok(Parents::Split { .. }), [cpu, memory]) => (
+                read(cpu, "cpu.cfs_quota_us")?,
+                read(cpu, "cpu.cfs_period_us")?,
+                read(memory, "memory.limit_in_bytes")?,
+            ),
+            _ => return None,
+        };
+        let number = |text: &str| text.trim().parse::<u64>().ok();
+        let millis = number(&quota).zip(number(&period)).map(|(quota, period)| quota * 1000 / period.max(1));
+        Some((millis, number(&bytes).map(|bytes| bytes >> 20)))
     }
 
     /// Whether the kernel has ended something of this replica for want of memory.

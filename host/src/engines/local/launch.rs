@@ -2,19 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::net::TcpListener;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
+use super::images::{self, HOST_LABEL};
 use super::processes::Process;
-use super::store::Row;
 use super::{Local, TARGET};
 use crate::Error;
-use crate::engines::Revealed;
-use crate::plan::{EnvValue, Workload};
+use crate::engines::fleet::Part;
+use crate::engines::fleet::words::{expand, volume_variable};
+use crate::engines::replicas::Row;
+use crate::plan::{EnvValue, Runtime, Workload};
 
 /// Marks a process as one of a host's.
 pub(super) const HOST_VARIABLE: &str = "CHANDLERY_HOST_ID";
@@ -22,11 +26,14 @@ pub(super) const HOST_VARIABLE: &str = "CHANDLERY_HOST_ID";
 pub(super) const REPLICA_VARIABLE: &str = "CHANDLERY_REPLICA_ID";
 
 const EXEC_PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Replicas listen from here up: below what the system gives to outgoing connections.
+const PORT_FIRST: u16 = 20000;
 
 /// Enters every cgroup named in `$0` before the program begins, so that nothing of it is ever outside.
 const ENTER: &str = "for group in $0; do echo $$ > \"$group/cgroup.procs\" || exit 125; done; exec \"$@\"";
 
-/// A free port of this machine for each port: the one asked for, or the next that is free.
+/// A free port of this machine for each port. Replicas are reached through their deployment's own port, so the number does not
+/// matter.
 pub(super) fn allot_ports(
     workload: &Workload,
     taken: &BTreeSet<u16>,
@@ -37,9 +44,9 @@ pub(super) fn allot_ports(
             let ours = taken.contains(number) || allotted.values().any(|other| other == number);
             !ours && TcpListener::bind(("127.0.0.1", *number)).is_ok()
         };
-        let number = (port.number..=u16::MAX).find(is_free).ok_or_else(|| Error::CannotRun {
+        let number = (PORT_FIRST..=u16::MAX).find(is_free).ok_or_else(|| Error::CannotRun {
             target: TARGET.into(),
-            reason: format!("no port from {} up is free for '{}'", port.number, port.name),
+            reason: format!("no port from {PORT_FIRST} up is free for '{}'", port.name),
         })?;
         allotted.insert(port.name.clone(), number);
     }
@@ -49,37 +56,26 @@ pub(super) fn allot_ports(
 /// Starts the program of a replica.
 pub(super) fn launch(
     local: &Local,
-    workload: &Workload,
+    part: Part<'_>,
     row: &Row,
     bin: Option<&Path>,
-    secrets: &Revealed,
 ) -> std::io::Result<(Child, Process)> {
+    let workload = part.workload;
     let work_dir = local.work_dir(&row.id);
     fs::create_dir_all(&work_dir)?;
-    let log_dir = local.log_dir(&row.deployment);
+    for volume in &workload.volumes {
+        fs::create_dir_all(local.volume_dir(row, &volume.name, &volume.kind))?;
+    }
+    let log_dir = local.data.join("logs").join(&row.deployment);
     fs::create_dir_all(&log_dir)?;
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(log_dir.join(format!("{}-{}.log", row.workload, row.index)))?;
-    let cgroups = local.cgroups.make(&row.id, &workload.resources);
-
-    let variables = variables(local, workload, row, bin, secrets);
-    let mut words = workload.command.iter().map(|word| expand(word, &variables));
-    let program = words.next().unwrap_or_default();
-    let program = bin
-        .map(|bin| bin.join(&program))
-        .filter(|path| path.exists())
-        .map_or(program, |path| path.display().to_string());
-    let mut command = Command::new("/bin/sh");
+    let log = OpenOptions::new().create(true).append(true).open(log_dir.join(row.log_name()))?;
+    let mut command = match &workload.runtime {
+        Runtime::Container(image) => container(local, part, row, image)?,
+        Runtime::Python(_) | Runtime::Host => process(local, part, row, bin),
+    };
     command
-        .arg("-c")
-        .arg(ENTER)
-        .arg(cgroups)
-        .arg(&program)
-        .args(words)
-        .env_clear()
-        .envs(&variables)
+        .env(HOST_VARIABLE, &local.host_id)
+        .env(REPLICA_VARIABLE, &row.id)
         .current_dir(&work_dir)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
@@ -91,20 +87,93 @@ pub(super) fn launch(
     process.map(|process| (child, process)).ok_or_else(|| std::io::Error::other("it ended at once"))
 }
 
+fn process(local: &Local, part: Part<'_>, row: &Row, bin: Option<&Path>) -> Command {
+    let mut variables = variables(part, row);
+    variables.extend(surroundings(local, row, bin));
+    for volume in &part.workload.volumes {
+        let folder = local.volume_dir(row, &volume.name, &volume.kind);
+        variables.insert(volume_variable(&volume.name), folder.display().to_string());
+    }
+    // What the plan says goes before what this machine suggests.
+    variables.extend(self::variables(part, row));
+    let mut words = part.workload.command.iter().map(|word| expand(word, &variables));
+    let program = words.next().unwrap_or_default();
+    let program = bin
+        .map(|bin| bin.join(&program))
+        .filter(|path| path.exists())
+        .map_or(program, |path| path.display().to_string());
+    let mut command = Command::new("/bin/sh");
+    let cgroups = local.cgroups.make(&row.id, &part.workload.resources);
+    command.arg("-c").arg(ENTER).arg(cgroups).arg(&program).args(words).env_clear().envs(&variables);
+    command
+}
+
+/// A container shares this machine's network, and so listens where it is told to like a process.
+fn container(local: &Local, part: Part<'_>, row: &Row, image: &str) -> std::io::Result<Command> {
+    let Workload { resources, volumes, grace_seconds, .. } = part.workload;
+    let mut variables = variables(part, row);
+    let mut command = Command::new("podman");
+    command.args(["run", "--replace", "--pull=never", "--network=host", "--log-driver=none"]);
+    command.args(["--name", &images::name(&row.id), "--label", &format!("{HOST_LABEL}={}", local.host_id)]);
+    command.arg(format!("--cpus={}.{:03}", resources.cpu_millis / 1000, resources.cpu_millis % 1000));
+    command.arg(format!("--memory={}m", resources.memory_mib));
+    command.arg(format!("--stop-timeout={grace_seconds}"));
+    for gpu in &row.gpus {
+        command.args(["--device", &format!("nvidia.com/gpu={gpu}")]);
+    }
+    for volume in volumes {
+        let folder = local.volume_dir(row, &volume.name, &volume.kind);
+        let mode = if volume.read_only { "ro" } else { "rw" };
+        command.args(["--volume", &format!("{}:{}:{mode}", folder.display(), volume.mount)]);
+        variables.insert(volume_variable(&volume.name), volume.mount.clone());
+    }
+    command.arg("--env-file").arg(env_file(&local.work_dir(&row.id), &variables)?);
+    if !part.workload.command.is_empty() {
+        let words: Vec<_> = part.workload.command.iter().map(|word| expand(word, &variables)).collect();
+        command.args(["--entrypoint", &serde_json::json!(words).to_string()]);
+    }
+    command.arg(image);
+    Ok(command)
+}
+
+/// Secrets do not stand in a command that others can read.
+fn env_file(folder: &Path, variables: &BTreeMap<String, String>) -> std::io::Result<PathBuf> {
+    let path = folder.join("environment");
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+    for (name, value) in variables {
+        if value.contains('\n') {
+            return Err(std::io::Error::other(format!(
+                "a container's variable {name} cannot have two lines"
+            )));
+        }
+        writeln!(file, "{name}={value}")?;
+    }
+    Ok(path)
+}
+
 /// Whether the command, with the replica's environment, exits with 0.
 pub(super) async fn exec_probe(
     local: &Local,
-    workload: &Workload,
+    part: Part<'_>,
     row: &Row,
     command: &[String],
-    secrets: &Revealed,
 ) -> Result<(), String> {
-    let variables = variables(local, workload, row, None, secrets);
+    let mut variables = variables(part, row);
+    variables.extend(surroundings(local, row, None));
     let mut words = command.iter().map(|word| expand(word, &variables));
-    let program = words.next().ok_or("its probe has no command")?;
-    let mut probe = Command::new(program);
-    probe.args(words).env_clear().envs(&variables).current_dir(local.work_dir(&row.id));
-    probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut probe = match part.workload.runtime {
+        Runtime::Container(_) => {
+            let mut probe = Command::new("podman");
+            probe.args(["exec", &images::name(&row.id)]);
+            probe
+        }
+        Runtime::Python(_) | Runtime::Host => {
+            let mut probe = Command::new(words.next().ok_or("its probe has no command")?);
+            probe.env_clear().envs(&variables).current_dir(local.work_dir(&row.id));
+            probe
+        }
+    };
+    probe.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     match tokio::time::timeout(EXEC_PROBE_TIMEOUT, probe.status()).await {
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err(format!("its probe: {status}")),
@@ -113,84 +182,31 @@ pub(super) async fn exec_probe(
     }
 }
 
-fn variables(
-    local: &Local,
-    workload: &Workload,
-    row: &Row,
-    bin: Option<&Path>,
-    secrets: &Revealed,
-) -> BTreeMap<String, String> {
+/// What a process finds on this machine.
+fn surroundings(local: &Local, row: &Row, bin: Option<&Path>) -> BTreeMap<String, String> {
     let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
     let path = bin.map_or(path.clone(), |bin| format!("{}:{path}", bin.display()));
     let work_dir = local.work_dir(&row.id).display().to_string();
-    let mut variables = BTreeMap::from([
+    BTreeMap::from([
         ("PATH".to_owned(), path),
         ("HOME".to_owned(), work_dir.clone()),
         ("TMPDIR".to_owned(), work_dir),
         ("LANG".to_owned(), "C.UTF-8".to_owned()),
         ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
-    ]);
-    for var in &workload.env {
+    ])
+}
+
+/// What the plan says, and the GPUs that were allotted. No GPU is as much an allotment as some.
+fn variables(part: Part<'_>, row: &Row) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([("CUDA_VISIBLE_DEVICES".to_owned(), row.gpus.join(","))]);
+    for var in &part.workload.env {
         let value = match &var.value {
             EnvValue::Text(text) => text.clone(),
-            EnvValue::Port(name) => row.port(name).to_string(),
+            EnvValue::Port(name) => row.ports.get(name).copied().unwrap_or_default().to_string(),
             // Nothing is started before all of them are there.
-            EnvValue::Secret(name) => secrets.get(name).unwrap_or_default().to_owned(),
+            EnvValue::Secret(name) => part.desired.secrets.get(name).unwrap_or_default().to_owned(),
         };
         variables.insert(var.name.clone(), value);
     }
-    variables.insert(HOST_VARIABLE.into(), local.host_id.clone());
-    variables.insert(REPLICA_VARIABLE.into(), row.id.clone());
     variables
-}
-
-/// Replaces `$(NAME)` by the variable's value and `$$(NAME)` by `$(NAME)`; what names no variable stays as it is, as in
-/// a Kubernetes container command.
-fn expand(word: &str, variables: &BTreeMap<String, String>) -> String {
-    let mut expanded = String::new();
-    let mut rest = word;
-    while let Some(at) = rest.find('$') {
-        expanded.push_str(&rest[..at]);
-        rest = &rest[at..];
-        if let Some(after) = rest.strip_prefix("$$") {
-            expanded.push('$');
-            rest = after;
-            continue;
-        }
-        let name = rest.strip_prefix("$(").and_then(|after| after.split_once(')'));
-        match name.and_then(|(name, after)| Some((variables.get(name)?, after))) {
-            Some((value, after)) => {
-                expanded.push_str(value);
-                rest = after;
-            }
-            None => {
-                expanded.push('$');
-                rest = &rest[1..];
-            }
-        }
-    }
-    expanded + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_expand_as_in_kubernetes() {
-        let variables = BTreeMap::from([("PORT".to_owned(), "80".to_owned())]);
-        let cases = [
-            ("$(PORT)", "80"),
-            ("a$(PORT)b$(PORT)", "a80b80"),
-            ("$$(PORT)", "$(PORT)"),
-            ("$(OTHER)", "$(OTHER)"),
-            ("$(PORT", "$(PORT"),
-            ("$PORT", "$PORT"),
-            ("100$", "100$"),
-            ("$$", "$"),
-        ];
-        for (word, expanded) in cases {
-            assert_eq!(expand(word, &variables), expanded, "{word}");
-        }
-    }
 }

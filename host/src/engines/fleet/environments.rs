@@ -10,7 +10,6 @@ use chandlery_package::Digest;
 use tokio::process::Command;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::launch::HOST_VARIABLE;
 use super::logs::tail;
 
 /// Written last: an environment without it is made anew.
@@ -18,7 +17,7 @@ const COMPLETE: &str = ".chandlery-complete";
 
 /// How far an environment is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Environment {
+pub(in crate::engines) enum Environment {
     /// The folder of its programs.
     Ready(PathBuf),
     /// What is being done.
@@ -28,20 +27,21 @@ pub(super) enum Environment {
 }
 
 #[derive(Clone)]
-pub(super) struct Environments {
+pub(in crate::engines) struct Environments {
     root: PathBuf,
-    host_id: String,
+    /// A variable that marks what is run to make an environment.
+    mark: (String, String),
     python: Arc<OnceCell<Option<String>>>,
     states: Arc<Mutex<HashMap<String, Environment>>>,
 }
 
 impl Environments {
-    pub(super) fn new(root: PathBuf, host_id: String) -> Self {
-        Self { root, host_id, python: Arc::default(), states: Arc::default() }
+    pub(in crate::engines) fn new(root: PathBuf, mark: (String, String)) -> Self {
+        Self { root, mark, python: Arc::default(), states: Arc::default() }
     }
 
     /// The version of this machine's Python, if it has one.
-    pub(super) async fn python(&self) -> Option<String> {
+    pub(in crate::engines) async fn python(&self) -> Option<String> {
         let ask = async || {
             let output = Command::new("python3").arg("--version").output().await.ok()?;
             output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -50,7 +50,7 @@ impl Environments {
     }
 
     /// The environment with these requirements; begins to make it where it is not there.
-    pub(super) async fn get(&self, requirements: &[String]) -> Environment {
+    pub(in crate::engines) async fn get(&self, requirements: &[String]) -> Environment {
         let Some(python) = self.python().await else {
             return Environment::Failed(
                 "this machine has no python3; on Debian: apt-get install python3-venv".into(),
@@ -111,7 +111,7 @@ impl Environments {
         let file = fs::OpenOptions::new().append(true).open(log)?;
         let status = Command::new(program)
             .args(words)
-            .env(HOST_VARIABLE, &self.host_id)
+            .env(&self.mark.0, &self.mark.1)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)

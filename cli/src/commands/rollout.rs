@@ -1,0 +1,119 @@
+//! Waiting for what was asked of a deployment to be so, with what happens meanwhile.
+
+use std::time::{Duration, Instant};
+
+use chandlery_host::deployments::{Deployment, Health, Revision, RolloutState};
+use chandlery_host::engines::Replica;
+use chandlery_package::wire::Page;
+use clap::Args;
+use reqwest::Method;
+
+use crate::api::Context;
+use crate::failure::{Failure, Result};
+use crate::show;
+
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// Whether to wait, and for how long.
+#[derive(Args)]
+pub struct Waiting {
+    /// Do not wait until it is so
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to wait; a rollout that has not arrived by then is rolled back
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u32>,
+}
+
+impl Waiting {
+    /// Waits for a deployment to be as it was asked to be, and tells how it came.
+    pub async fn follow(&self, context: &Context, deployment: Deployment) -> Result {
+        let started = Instant::now();
+        let deployment = match self.no_wait {
+            true => deployment,
+            false => wait(context, &deployment, self.timeout).await?,
+        };
+        if context.settings.json {
+            show::json(deployment);
+            return Ok(());
+        }
+        let Deployment { name, health, revision, release, endpoints, notes, .. } = &deployment;
+        show::done(format!(
+            "{name} is {} after {:.1} s: revision {revision}, {release}",
+            show::word(health),
+            started.elapsed().as_secs_f64(),
+        ));
+        for endpoint in endpoints.iter().filter(|_| *health != Health::Paused) {
+            show::check(&format!("{} {}", endpoint.workload, endpoint.port), &endpoint.address);
+        }
+        if *health != Health::Paused {
+            notes.iter().for_each(show::note);
+        }
+        Ok(())
+    }
+}
+
+async fn wait(context: &Context, asked: &Deployment, timeout: Option<u32>) -> Result<Deployment> {
+    let name = &asked.name;
+    let spinner = show::spinner(format!("rolling out {name}"));
+    let started = Instant::now();
+    loop {
+        let deployment: Deployment =
+            context.host(Method::GET, &format!("/api/v1/deployments/{name}"), ()).await?;
+        let said = deployment.replicas.iter().map(say).collect::<Vec<_>>().join("; ");
+        let arrived = match deployment.health {
+            Health::Ready | Health::Succeeded => deployment.revision == asked.revision,
+            Health::Paused => deployment.replicas.is_empty(),
+            Health::Failed | Health::RollingOut | Health::Degraded | Health::Removing => false,
+        };
+        if arrived {
+            spinner.finish_and_clear();
+            return Ok(deployment);
+        }
+        if let Some(reason) = failure(context, asked).await? {
+            let now = match deployment.revision {
+                now if now == asked.revision => "; there is no earlier revision to go back to".into(),
+                now => format!("; revision {now} runs again"),
+            };
+            return Err(failed(name, &format!("revision {} failed: {reason}{now}", asked.revision)));
+        }
+        // The host judges rollouts; a change of scale is none, and has no end but patience.
+        if timeout.is_some_and(|seconds| started.elapsed() > Duration::from_secs(u64::from(seconds) + 30)) {
+            return Err(failed(name, &format!("not ready after {} s: {said}", started.elapsed().as_secs())));
+        }
+        spinner.set_message(match &deployment.trouble {
+            None => format!("rolling out {name}: {said}"),
+            Some(trouble) => format!("waiting for target {}: {trouble}", deployment.target),
+        });
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Why the revision that was asked for will not arrive.
+async fn failure(context: &Context, asked: &Deployment) -> Result<Option<String>> {
+    let path = format!("/api/v1/deployments/{}/revisions", asked.name);
+    let page: Page<Revision> = context.host(Method::GET, &path, ()).await?;
+    let found = page.items.into_iter().find(|revision| revision.revision == asked.revision);
+    Ok(found.and_then(|revision| match revision.state {
+        RolloutState::Failed | RolloutState::Superseded => Some(revision.detail),
+        RolloutState::RollingOut | RolloutState::RolledOut => None,
+    }))
+}
+
+fn say(replica: &Replica) -> String {
+    format!(
+        "{}-{} r{} {} {}",
+        replica.workload,
+        replica.index,
+        replica.revision,
+        show::word(replica.state),
+        replica.detail
+    )
+}
+
+/// A failure of a deployment.
+pub fn failed(name: &str, detail: &str) -> Failure {
+    Failure::new("not-ready", "The rollout failed", format!("{name}: {detail}")).remedy(format!(
+        "`chandlery logs {name}` shows what it wrote, `chandlery history {name}` how it came here"
+    ))
+}

@@ -1,0 +1,167 @@
+//! The loop that makes what is so what should be: one pass over each target, and a judgement of each rollout.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+
+use super::record::{self, RolloutState, Row};
+use super::rollout::{Verdict, judge};
+use super::{Deployments, secrets_in};
+use crate::Error;
+use crate::engines::{Desired, Engine, Outcome, Revealed};
+use crate::integrations::{secrets_of, tell};
+use crate::plan::{Plan, WorkloadKind};
+use crate::sandbox::EventKind;
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A target that is looked after.
+struct Watch {
+    engine: Arc<dyn Engine>,
+    began: Instant,
+    pass: Option<JoinHandle<()>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(pass) = &self.pass {
+            pass.abort();
+        }
+    }
+}
+
+impl Deployments {
+    /// Makes what is so what should be, for ever. A target that does not answer does not hold up the others.
+    pub(crate) async fn reconcile(self) {
+        let mut watches = std::collections::BTreeMap::<String, Watch>::new();
+        let mut interval = tokio::time::interval(LOOK_EVERY);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            let engines = self.targets.engines().await;
+            watches.retain(|name, watch| {
+                engines.get(name).is_some_and(|engine| Arc::ptr_eq(engine, &watch.engine))
+            });
+            for (name, engine) in engines {
+                let is_due = watches.get(&name).is_none_or(|watch| {
+                    let over = watch.pass.as_ref().is_none_or(JoinHandle::is_finished);
+                    over && watch.began.elapsed() >= engine.pace()
+                });
+                if is_due {
+                    let (this, target, told) = (self.clone(), name.clone(), engine.clone());
+                    let pass = tokio::spawn(async move { this.pass(&target, &*told).await });
+                    watches.insert(name, Watch { engine, began: Instant::now(), pass: Some(pass) });
+                }
+            }
+        }
+    }
+
+    async fn pass(&self, target: &str, engine: &dyn Engine) {
+        let began = Instant::now();
+        let passed = self.pass_once(target, engine).await;
+        self.targets.note(target, began.elapsed(), passed.as_ref().err().map(ToString::to_string));
+    }
+
+    async fn pass_once(&self, target: &str, engine: &dyn Engine) -> Result<(), Error> {
+        let mut rows = Vec::new();
+        let mut all = Vec::new();
+        for row in record::all(&self.db).await?.into_iter().filter(|row| row.target == target) {
+            match self.desire(&row).await {
+                Ok(desired) => {
+                    all.push(desired);
+                    rows.push(row);
+                }
+                Err(error) => tracing::error!(%error, deployment = row.name, "a deployment cannot be read"),
+            }
+        }
+        let outcomes = engine.pass(&all).await?;
+        for (row, desired) in rows.iter().zip(&all) {
+            let Some(outcome) = outcomes.iter().find(|outcome| outcome.deployment == row.name) else {
+                continue;
+            };
+            if let Err(error) = self.conclude(row, desired, outcome).await {
+                tracing::error!(%error, deployment = row.name, "a deployment could not be judged");
+            }
+        }
+        Ok(())
+    }
+
+    async fn desire(&self, row: &Row) -> Result<Desired, Error> {
+        let mut desired = row.desired()?;
+        desired.former = record::former(&self.db, row).await?;
+        let plans = std::iter::once(&desired.plan).chain(desired.former.values());
+        desired.secrets = self.reveal(row, plans).await?;
+        Ok(desired)
+    }
+
+    /// Writes down what a pass has come to.
+    async fn conclude(&self, row: &Row, desired: &Desired, outcome: &Outcome) -> Result<(), Error> {
+        if desired.removing {
+            return if outcome.gone { self.forget(row).await } else { Ok(()) };
+        }
+        self.targets.note_drift(&row.name, outcome.drift.clone());
+        if row.healing && outcome.drift.is_empty() {
+            sqlx::query("update deployments set healing = 0 where name = $1")
+                .bind(&row.name)
+                .execute(&self.db)
+                .await?;
+        }
+        let replicas = self.replicas(&row.name).await?;
+        if row.is_rolling_out() && row.overruling().is_none() {
+            match judge(row, desired, &replicas, Timestamp::now()) {
+                Verdict::UnderWay => {}
+                Verdict::Arrived => return self.arrive(row, desired, &replicas).await,
+                Verdict::Failed(reason) => self.fail(row, desired, &reason).await?,
+            }
+        }
+        self.watch(row, desired, &replicas).await
+    }
+
+    /// The revision has failed. The one that ran before it should run again, where there is one; a job is never run a second
+    /// time for that.
+    async fn fail(&self, row: &Row, desired: &Desired, reason: &str) -> Result<(), Error> {
+        let serves = desired.plan.workloads.iter().any(|workload| workload.kind == WorkloadKind::Service);
+        let back_to = row.stable.filter(|_| serves);
+        let integrations = self.integrations().await?;
+        let mut write = self.db.begin_with("begin immediate").await?;
+        let changed = sqlx::query(
+            "update revisions set state = $1, detail = $2 where deployment = $3 and revision = $4 and state = $5
+             and revision = (select revision from deployments where name = $3)",
+        )
+        .bind(RolloutState::Failed)
+        .bind(reason)
+        .bind(&row.name)
+        .bind(row.revision)
+        .bind(RolloutState::RollingOut)
+        .execute(&mut *write)
+        .await?;
+        if let (Some(stable), 1) = (back_to, changed.rows_affected()) {
+            sqlx::query("update deployments set revision = $1, rollout_until = null where name = $2")
+                .bind(stable)
+                .bind(&row.name)
+                .execute(&mut *write)
+                .await?;
+            let detail =
+                format!("revision {} failed, and revision {stable} runs again: {reason}", row.revision);
+            tracing::warn!(deployment = row.name, "{detail}");
+            tell(&mut write, &integrations, &row.event(EventKind::Failed, detail)).await?;
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// The values of what plans hand on, as far as their plugin is granted them by now.
+    async fn reveal(&self, row: &Row, plans: impl Iterator<Item = &Plan>) -> Result<Revealed, Error> {
+        let wanted: BTreeSet<_> = plans.flat_map(secrets_in).collect();
+        if wanted.is_empty() {
+            return Ok(Revealed::default());
+        }
+        let plugin = row.release()?.plugin;
+        let locked = self.installs.list().await?.into_iter().find(|locked| locked.release.plugin == plugin);
+        let granted = locked.map(|locked| locked.permissions).unwrap_or_default();
+        let may: BTreeSet<_> = secrets_of(&granted).filter(|name| wanted.contains(name)).cloned().collect();
+        Ok(Revealed::of(self.secrets.values(&may).await?))
+    }
+}

@@ -1,0 +1,88 @@
+//! How a deployment fares, and whether a revision has arrived or failed on its way.
+
+use jiff::Timestamp;
+
+use super::Health;
+use super::record::Row;
+use crate::engines::{Desired, Replica, ReplicaState};
+use crate::plan::{Check, Plan, Probe, WorkloadKind};
+
+/// How often a replica that never was ready may end before its rollout has failed.
+const FAILED_STARTS: i64 = 2;
+/// What a rollout may take beside the time that its replicas have to become ready: environments and images are made then.
+const PREPARATION_SECONDS: i64 = 600;
+
+/// What has become of a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is on its way.
+    UnderWay,
+    /// Everything that should run does, and nothing else.
+    Arrived,
+    /// It will not arrive, for this reason.
+    Failed(String),
+}
+
+/// Judges the rollout of the revision that should run.
+pub(super) fn judge(row: &Row, desired: &Desired, replicas: &[Replica], now: Timestamp) -> Verdict {
+    let (current, old): (Vec<_>, Vec<_>) =
+        replicas.iter().partition(|replica| replica.revision == desired.revision);
+    let wanted: u32 = desired.plan.workloads.iter().map(|workload| workload.scale.replicas_min).sum();
+    let done = |replica: &&Replica| matches!(replica.state, ReplicaState::Ready | ReplicaState::Succeeded);
+    if old.is_empty() && current.len() == wanted as usize && current.iter().all(done) {
+        return Verdict::Arrived;
+    }
+    let hopeless = |replica: &&&Replica| {
+        replica.state == ReplicaState::Failed || (!replica.was_ready && replica.restarts >= FAILED_STARTS)
+    };
+    if let Some(replica) = current.iter().find(hopeless) {
+        return Verdict::Failed(format!("{}-{}: {}", replica.workload, replica.index, replica.detail));
+    }
+    let until = row.rollout_until.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+    if until.is_some_and(|until| until < now) {
+        let waits = current.iter().find(|replica| !done(replica));
+        let waits =
+            waits.map(|replica| format!("{}-{}: {}", replica.workload, replica.index, replica.detail));
+        return Verdict::Failed(format!(
+            "it was not ready in time: {}",
+            waits.unwrap_or_else(|| "replicas of the former revision are still there".into())
+        ));
+    }
+    Verdict::UnderWay
+}
+
+/// How long a rollout of this plan may take, unless something else is said: none, where a job has to run to its end.
+pub(super) fn patience_seconds(plan: &Plan) -> Option<i64> {
+    if plan.workloads.iter().any(|workload| workload.kind == WorkloadKind::Job) {
+        return None;
+    }
+    let timeout = |probe: &Probe| match probe.check {
+        Check::Http { .. } | Check::Tcp(_) | Check::Exec(_) => i64::from(probe.timeout_seconds),
+    };
+    let probes = plan.workloads.iter().filter_map(|workload| workload.readiness.as_ref());
+    // Replicas may have to be replaced one after the other.
+    let longest = probes.map(timeout).max().unwrap_or(0);
+    let replicas = plan.workloads.iter().map(|workload| i64::from(workload.scale.replicas_min)).max();
+    Some(PREPARATION_SECONDS + longest * (1 + replicas.unwrap_or(1)))
+}
+
+/// How a deployment fares.
+pub(super) fn health(row: &Row, desired: &Desired, replicas: &[Replica]) -> Health {
+    if let Some(health) = row.overruling() {
+        return health;
+    }
+    let wanted: u32 = desired.plan.workloads.iter().map(|workload| workload.scale.replicas_min).sum();
+    let current: Vec<_> = replicas.iter().filter(|replica| replica.revision == desired.revision).collect();
+    let complete = current.len() == wanted as usize;
+    let all = |state| complete && current.iter().all(|replica| replica.state == state);
+    let any = |state| current.iter().any(|replica| replica.state == state);
+    let done = |replica: &&Replica| matches!(replica.state, ReplicaState::Ready | ReplicaState::Succeeded);
+    let is_first_try = row.is_rolling_out();
+    match () {
+        () if any(ReplicaState::Failed) => Health::Failed,
+        () if wanted > 0 && all(ReplicaState::Succeeded) => Health::Succeeded,
+        () if complete && current.iter().all(done) && !is_first_try => Health::Ready,
+        () if !is_first_try || current.iter().any(|replica| replica.restarts > 0) => Health::Degraded,
+        () => Health::RollingOut,
+    }
+}

@@ -1,0 +1,386 @@
+//! Where deployments can run: this machine, and the clusters that were added, each with its engine, its prices and its
+//! credential.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chandlery_package::{Money, TargetName};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::SqlitePool;
+use tokio::sync::RwLock;
+
+use crate::Error;
+use crate::engines::{Drift, Engine, Surroundings, local, open};
+use crate::plan::{EngineKind, Facts, Plan, word};
+use crate::secrets::Secrets;
+
+/// What a target costs: for each kind of GPU and for `cpu`, a core, by the hour.
+pub type Prices = BTreeMap<String, Money>;
+
+/// A target to be added.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NewTarget {
+    /// What runs there.
+    pub engine: EngineKind,
+    /// As the engine has them.
+    #[serde(default)]
+    pub settings: Value,
+    /// What opens it, kept sealed: a token or a kubeconfig. None: what it was, or none.
+    #[serde(default)]
+    pub credential: Option<String>,
+    /// What it costs by the hour.
+    #[serde(default)]
+    pub prices: Prices,
+}
+
+/// A target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// What it is called.
+    pub name: String,
+    /// What runs there.
+    pub engine: EngineKind,
+    /// As the engine has them.
+    pub settings: Value,
+    /// Whether a credential is kept for it.
+    pub has_credential: bool,
+    /// What it costs by the hour.
+    pub prices: Prices,
+    /// Its deployments.
+    pub deployments: Vec<String>,
+    /// How long the last look at it took, in milliseconds; none: there was none yet.
+    pub pass_millis: Option<u64>,
+    /// Why it does not answer.
+    pub trouble: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    engine: String,
+    settings: String,
+    prices: String,
+    credential: Option<Vec<u8>>,
+}
+
+/// The targets of a host.
+#[derive(Clone)]
+pub struct Targets {
+    db: SqlitePool,
+    secrets: Secrets,
+    surroundings: Arc<Surroundings>,
+    engines: Arc<RwLock<BTreeMap<String, Arc<dyn Engine>>>>,
+    found: Arc<Mutex<Found>>,
+}
+
+/// What the last looks have found; looking again finds it again.
+#[derive(Default)]
+struct Found {
+    passes: BTreeMap<String, (Duration, Option<String>)>,
+    drift: BTreeMap<String, Vec<Drift>>,
+}
+
+impl Targets {
+    /// The targets in this database, and this machine. One that cannot be opened is there, and says why.
+    pub(crate) async fn open(
+        db: SqlitePool,
+        secrets: Secrets,
+        surroundings: Surroundings,
+    ) -> Result<Self, Error> {
+        let here = local::open(db.clone(), &surroundings).await?;
+        let targets = Self {
+            db,
+            secrets,
+            surroundings: Arc::new(surroundings),
+            engines: Arc::new(RwLock::new(BTreeMap::from([(local::TARGET.to_owned(), here)]))),
+            found: Arc::default(),
+        };
+        for row in targets.rows().await? {
+            if let Err(error) = targets.start(&row).await {
+                tracing::error!(%error, target = row.name, "a target cannot be opened");
+                targets.note(&row.name, Duration::ZERO, Some(error.to_string()));
+            }
+        }
+        Ok(targets)
+    }
+
+    async fn rows(&self) -> Result<Vec<Row>, Error> {
+        let all =
+            sqlx::query_as("select name, engine, settings, prices, credential from targets order by name");
+        Ok(all.fetch_all(&self.db).await?)
+    }
+
+    async fn start(&self, row: &Row) -> Result<(), Error> {
+        let engine = open(&self.spec(row)?, &self.db, &self.surroundings).await?;
+        self.engines.write().await.insert(row.name.clone(), engine);
+        Ok(())
+    }
+
+    fn spec(&self, row: &Row) -> Result<Spec, Error> {
+        let damaged = |_| Error::Damaged(format!("the target '{}' cannot be read", row.name));
+        let label = label(&row.name);
+        Ok(Spec {
+            name: row.name.clone(),
+            engine: serde_json::from_value(row.engine.clone().into()).map_err(damaged)?,
+            settings: serde_json::from_str(&row.settings).map_err(damaged)?,
+            prices: serde_json::from_str(&row.prices).map_err(damaged)?,
+            credential: row
+                .credential
+                .as_ref()
+                .map(|sealed| self.secrets.unseal(&label, sealed))
+                .transpose()?,
+        })
+    }
+
+    /// The engine of a target.
+    pub(crate) async fn engine(&self, name: &str) -> Result<Arc<dyn Engine>, Error> {
+        let found = self.engines.read().await.get(name).cloned();
+        found.ok_or_else(|| Error::NoTarget(name.into()))
+    }
+
+    /// The engines of all targets, by name.
+    pub(crate) async fn engines(&self) -> BTreeMap<String, Arc<dyn Engine>> {
+        self.engines.read().await.clone()
+    }
+
+    /// Adds a target, or changes one, once it has answered.
+    pub async fn put(&self, name: &TargetName, new: &NewTarget) -> Result<Facts, Error> {
+        let name = name.as_str();
+        let before = self.rows().await?.into_iter().find(|row| row.name == name);
+        if name == local::TARGET || new.engine == EngineKind::Local {
+            return self.put_local(name, new).await;
+        }
+        let before = before.as_ref().map(|row| self.spec(row)).transpose()?;
+        if let Some(before) = before.as_ref().filter(|before| before.engine != new.engine) {
+            let reason = format!("it is one of {} already; remove it first", word(before.engine));
+            return Err(Error::Target { target: name.into(), reason });
+        }
+        let credential = new.credential.clone().or_else(|| before.and_then(|before| before.credential));
+        let spec = Spec {
+            name: name.into(),
+            engine: new.engine,
+            settings: new.settings.clone(),
+            prices: new.prices.clone(),
+            credential,
+        };
+        let engine = open(&spec, &self.db, &self.surroundings).await?;
+        let facts = engine.inventory().await?;
+        self.write(&spec).await?;
+        self.engines.write().await.insert(name.into(), engine);
+        Ok(facts)
+    }
+
+    /// This machine can be given prices.
+    async fn put_local(&self, name: &str, new: &NewTarget) -> Result<Facts, Error> {
+        let plain = new.settings.is_null() || new.settings.as_object().is_some_and(serde_json::Map::is_empty);
+        if name != local::TARGET || new.engine != EngineKind::Local || new.credential.is_some() || !plain {
+            let reason = "'local' is this machine, which is always there; only its prices can be set".into();
+            return Err(Error::Target { target: name.into(), reason });
+        }
+        let (settings, prices) = (Value::Object(serde_json::Map::new()), new.prices.clone());
+        self.write(&Spec { name: name.into(), engine: new.engine, settings, prices, credential: None })
+            .await?;
+        self.engine(name).await?.inventory().await
+    }
+
+    async fn write(&self, spec: &Spec) -> Result<(), Error> {
+        let sealed =
+            spec.credential.as_ref().map(|text| self.secrets.seal(&label(&spec.name), text)).transpose()?;
+        sqlx::query(
+            "insert into targets (name, engine, settings, prices, credential, updated_at) values ($1, $2, $3, $4, $5, $6)
+             on conflict (name) do update set settings = excluded.settings, prices = excluded.prices,
+                 credential = excluded.credential, updated_at = excluded.updated_at",
+        )
+        .bind(&spec.name)
+        .bind(word(spec.engine))
+        .bind(spec.settings.to_string())
+        .bind(serde_json::json!(spec.prices).to_string())
+        .bind(sealed)
+        .bind(Timestamp::now().to_string())
+        .execute(&self.db)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets a target on which nothing is deployed.
+    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+        let deployments = self.deployments(name).await?;
+        if !deployments.is_empty() {
+            let reason = format!("it runs {}", deployments.join(", "));
+            return Err(Error::Target { target: name.into(), reason });
+        }
+        let removed = sqlx::query("delete from targets where name = $1").bind(name).execute(&self.db).await?;
+        if removed.rows_affected() == 0 {
+            return Err(Error::NoTarget(name.into()));
+        }
+        if name != local::TARGET {
+            self.engines.write().await.remove(name);
+        }
+        Ok(())
+    }
+
+    async fn deployments(&self, name: &str) -> Result<Vec<String>, Error> {
+        let rows: Vec<(String,)> =
+            sqlx::query_as("select name from deployments where target = $1 order by name")
+                .bind(name)
+                .fetch_all(&self.db)
+                .await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
+    /// All targets, this machine first.
+    pub async fn list(&self) -> Result<Vec<Target>, Error> {
+        let here = Spec {
+            name: local::TARGET.into(),
+            engine: EngineKind::Local,
+            settings: Value::Object(serde_json::Map::new()),
+            prices: self.prices(local::TARGET).await?,
+            credential: None,
+        };
+        let mut specs = vec![here];
+        for row in self.rows().await?.iter().filter(|row| row.name != local::TARGET) {
+            specs.push(self.spec(row)?);
+        }
+        let mut targets = Vec::new();
+        for spec in specs {
+            let deployments = self.deployments(&spec.name).await?;
+            let pass = self.found().passes.get(&spec.name).cloned();
+            targets.push(Target {
+                deployments,
+                pass_millis: pass
+                    .as_ref()
+                    .map(|(took, _)| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+                trouble: pass.and_then(|(_, trouble)| trouble),
+                has_credential: spec.credential.is_some(),
+                name: spec.name,
+                engine: spec.engine,
+                settings: spec.settings,
+                prices: spec.prices,
+            });
+        }
+        Ok(targets)
+    }
+
+    /// What a target costs.
+    pub(crate) async fn prices(&self, name: &str) -> Result<Prices, Error> {
+        let found: Option<(String,)> = sqlx::query_as("select prices from targets where name = $1")
+            .bind(name)
+            .fetch_optional(&self.db)
+            .await?;
+        let Some((text,)) = found else { return Ok(Prices::new()) };
+        serde_json::from_str(&text)
+            .map_err(|_| Error::Damaged(format!("the prices of '{name}' cannot be read")))
+    }
+
+    pub(crate) fn note(&self, target: &str, took: Duration, trouble: Option<String>) {
+        let mut found = self.found();
+        let before = found.passes.insert(target.into(), (took, trouble.clone()));
+        let before = before.and_then(|(_, trouble)| trouble);
+        match (&before, &trouble) {
+            (None, Some(trouble)) => tracing::warn!(target, trouble, "a target does not answer"),
+            (Some(_), None) => tracing::info!(target, "a target answers again"),
+            _ => {}
+        }
+    }
+
+    /// Why a target does not answer, if it does not.
+    pub(crate) fn trouble(&self, target: &str) -> Option<String> {
+        self.found().passes.get(target).and_then(|(_, trouble)| trouble.clone())
+    }
+
+    pub(crate) fn note_drift(&self, deployment: &str, drift: Vec<Drift>) {
+        let mut found = self.found();
+        match drift.is_empty() {
+            true => found.drift.remove(deployment),
+            false => found.drift.insert(deployment.into(), drift),
+        };
+    }
+
+    pub(crate) fn drift(&self, deployment: &str) -> Vec<Drift> {
+        self.found().drift.get(deployment).cloned().unwrap_or_default()
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A target as an engine is opened for it.
+pub(crate) struct Spec {
+    pub name: String,
+    pub engine: EngineKind,
+    pub settings: Value,
+    pub prices: Prices,
+    pub credential: Option<String>,
+}
+
+/// What a credential is sealed for.
+fn label(target: &str) -> String {
+    format!("target {target}")
+}
+
+/// What a plan costs by the hour at these prices; nothing, where the target has no prices for what the plan uses.
+pub(crate) fn cost_per_hour(plan: &Plan, facts: &Facts, prices: &Prices) -> Option<Money> {
+    let mut thousandths = BTreeMap::new();
+    for workload in &plan.workloads {
+        let replicas = i64::from(workload.scale.replicas_min);
+        if let Some(gpu) = &workload.resources.gpu {
+            let there = |kind: &&String| facts.gpu_pools.iter().any(|pool| pool.kind == **kind);
+            let pools = facts.gpu_pools.iter().map(|pool| &pool.kind);
+            let kind =
+                gpu.kinds.iter().find(there).or_else(|| pools.into_iter().find(|_| gpu.kinds.is_empty()))?;
+            let price = prices.get(kind)?;
+            *thousandths.entry(price.currency).or_insert(0) +=
+                price.minor.checked_mul(1000 * replicas * i64::from(workload.gpus()))?;
+        }
+        if let Some(price) = prices.get("cpu") {
+            let millis = i64::from(workload.resources.cpu_millis);
+            *thousandths.entry(price.currency).or_insert(0) += price.minor.checked_mul(replicas * millis)?;
+        }
+    }
+    match thousandths.into_iter().collect::<Vec<_>>().as_slice() {
+        // Sums of two currencies are no sum.
+        [(currency, minor)] => Some(Money::new((minor + 500) / 1000, *currency)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::workload;
+    use crate::plan::{Gpu, GpuPool, Interconnect};
+
+    #[test]
+    fn costs_are_of_what_runs() {
+        let price = |text: &str| text.parse::<Money>().unwrap();
+        let prices = Prices::from([("h100".into(), price("2.50 USD")), ("cpu".into(), price("0.04 USD"))]);
+        let pool = GpuPool { kind: "h100".into(), memory_mib: 81920, total: 8, free: 8, nodes: 1 };
+        let facts = Facts {
+            name: "lab".into(),
+            engine: EngineKind::Slurm,
+            runtimes: Vec::new(),
+            gpu_pools: vec![pool],
+            architecture: "x86_64".into(),
+        };
+        let mut workload = workload();
+        workload.scale.replicas_min = 2;
+        workload.resources.cpu_millis = 500;
+        let cost = |workload: &crate::plan::Workload, prices: &Prices| {
+            cost_per_hour(&Plan { workloads: vec![workload.clone()], notes: Vec::new() }, &facts, prices)
+        };
+        assert_eq!(cost(&workload, &prices), Some(price("0.04 USD")));
+        assert_eq!(cost(&workload, &Prices::new()), None);
+        let gpu = |kind: &str| {
+            let (kinds, interconnect) = (vec![kind.to_owned()], Interconnect::None);
+            Some(Gpu { kinds, count_per_replica: 2, memory_mib_min: 0, interconnect })
+        };
+        workload.resources.gpu = gpu("h100");
+        assert_eq!(cost(&workload, &prices), Some(price("10.04 USD")));
+        workload.resources.gpu = gpu("a100");
+        assert_eq!(cost(&workload, &prices), None, "nothing is known of its price");
+    }
+}
