@@ -38,6 +38,19 @@ need_stores_and_clients() {
     need npm npm
 }
 
+# For the tests on a Slurm cluster of this machine's own, and on containers.
+need_engines() {
+    need slurmctld slurmctld
+    need slurmd slurmd
+    need slurmrestd slurmrestd
+    need sbatch slurm-client
+    need munged munge
+    ls /usr/lib/*/slurm-wlm/select_cons_tres.so >/dev/null 2>&1 || missing+=(slurm-wlm-basic-plugins)
+    need podman podman
+    need runc runc
+    need busybox busybox-static
+}
+
 # The registry's peers and what measures them.
 need_bench() {
     need docker-registry docker-registry
@@ -78,6 +91,7 @@ if [ "${1:-}" != wasm ]; then
     need hledger hledger
     need_python
     [ "${1:-}" = demo ] || need_stores_and_clients
+    [ "${1:-}" = demo ] || need_engines
     [ "${1:-}" != bench ] || need_bench
 fi
 
