@@ -2,7 +2,8 @@
 
 CARGO ?= cargo
 BIN := target/debug/chandlery
-PLUGINS := guardrails ocr-server prometheus slack webhook
+PLUGINS := guardrails jupyter-gpu llama-cpp ocr-server prometheus ray-serve sglang slack text-embeddings-inference \
+	torchrun-job vllm webhook
 FIXTURES := confidant curious errand hostile meddler
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
 SHARED := catalog clients crashes distribution journey kills log money oci operation permissions tampering

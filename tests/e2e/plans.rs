@@ -1,10 +1,10 @@
-//! What first-party templates plan for different targets, as snapshots that a person can review.
+//! What first-party templates plan for different targets: each has cases of its own, which a person can review.
 
-use chandlery_host::plan::{EngineKind, Facts, GpuPool, RuntimeKind};
-use chandlery_host::sandbox::{Compiler, Limits, Request, Sandbox, SandboxError};
-use chandlery_package::Component;
+use std::process::Command;
 
-use crate::world::plugin;
+use chandlery_host::plan::{EngineKind, Facts, RuntimeKind};
+
+use crate::world::{binary, workspace};
 
 /// A machine that makes Python environments and runs programs of its own.
 pub fn local() -> Facts {
@@ -17,33 +17,15 @@ pub fn local() -> Facts {
     }
 }
 
-fn cluster() -> Facts {
-    Facts {
-        name: "cluster".into(),
-        engine: EngineKind::Kubernetes,
-        runtimes: vec![RuntimeKind::Container],
-        gpu_pools: vec![GpuPool { kind: "h100".into(), memory_mib: 81_559, total: 16, free: 4, nodes: 2 }],
-        architecture: "x86_64".into(),
-    }
-}
-
 #[test]
-fn ocr_server_runs_as_python_here_and_as_a_container_elsewhere() {
-    let cache = tempfile::tempdir().unwrap();
-    let sandbox = Sandbox::new(cache.path(), Limits::default(), Compiler::Here).unwrap();
-    let bytes = plugin("ocr-server");
-    let template = sandbox.load(&Component::parse(&bytes).unwrap(), &bytes).unwrap();
-    let plan = |target, image: &str| {
-        let parameters = format!(
-            r#"{{"port":9003,"replicas":2,"cpu_millis":2500,"memory_mib":1536,"log_level":"info","image":{image}}}"#
-        );
-        sandbox.plan(&template, &Request { deployment: "ocr".into(), parameters, target })
-    };
-    insta::assert_json_snapshot!("ocr-server-local", plan(local(), "null").unwrap());
-    let image = r#""registry.example/ocr@sha256:0000""#;
-    insta::assert_json_snapshot!("ocr-server-kubernetes", plan(cluster(), image).unwrap());
-    let Err(SandboxError::Problems { problems, .. }) = plan(cluster(), "null") else {
-        panic!("a cluster without Python needs an image");
-    };
-    assert_eq!(problems[0].parameter.as_deref(), Some("/image"));
+fn first_party_templates_plan_what_their_cases_say() {
+    let folders = std::fs::read_dir(workspace().join("plugins")).unwrap().map(|entry| entry.unwrap().path());
+    let with_cases: Vec<_> = folders.filter(|folder| folder.join("cases").exists()).collect();
+    assert!(with_cases.len() >= 8, "{with_cases:?}");
+    for folder in with_cases {
+        let mut test = Command::new(binary());
+        test.arg("test").arg(&folder).env("CARGO_TARGET_DIR", workspace().join("target"));
+        let tested = test.output().unwrap();
+        assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stderr));
+    }
 }

@@ -82,9 +82,14 @@ impl Workload {
     pub fn model_cache(mut self, name: &str, mount: &str, size_mib: u32, variable: &str) -> Self {
         let kind = VolumeKind::ModelCache(size_mib);
         self.volumes.push(Volume { name: name.into(), mount: mount.into(), kind, read_only: false });
-        // A program that is in no container finds the folder elsewhere: the engine says where.
-        let place = format!("CHANDLERY_VOLUME_{}", name.to_uppercase().replace('-', "_"));
-        self.env(variable, format!("$({place})"))
+        self.env(variable, place_of(name))
+    }
+
+    /// Adds a volume that the target already has, by its name there, and tells the program in `variable` where it is.
+    pub fn shared_volume(mut self, name: &str, mount: &str, volume: &str, variable: &str) -> Self {
+        let kind = VolumeKind::Shared(volume.into());
+        self.volumes.push(Volume { name: name.into(), mount: mount.into(), kind, read_only: false });
+        self.env(variable, place_of(name))
     }
 
     /// How long a replica may take to stop, in seconds.
@@ -120,6 +125,11 @@ impl Workload {
         self.readiness = Some(Probe { check, period_seconds: 1, timeout_seconds });
         self
     }
+}
+
+/// Where a volume is: a program that is in no container finds it elsewhere than at its mount, and the engine says where.
+fn place_of(volume: &str) -> String {
+    format!("$(CHANDLERY_VOLUME_{})", volume.to_uppercase().replace('-', "_"))
 }
 
 impl Problem {

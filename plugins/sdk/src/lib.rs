@@ -31,7 +31,9 @@ mod bindings;
 mod build;
 mod http;
 mod integration;
+pub mod llm;
 mod policy;
+pub mod sizing;
 mod template;
 
 pub use bindings::{Level, log};

@@ -88,14 +88,7 @@ pub(super) fn launch(
 }
 
 fn process(local: &Local, part: Part<'_>, row: &Row, bin: Option<&Path>) -> Command {
-    let mut variables = variables(part, row);
-    variables.extend(surroundings(local, row, bin));
-    for volume in &part.workload.volumes {
-        let folder = local.volume_dir(row, &volume.name, &volume.kind);
-        variables.insert(volume_variable(&volume.name), folder.display().to_string());
-    }
-    // What the plan says goes before what this machine suggests.
-    variables.extend(self::variables(part, row));
+    let variables = variables(part, row, surroundings(local, part, row, bin));
     let mut words = part.workload.command.iter().map(|word| expand(word, &variables));
     let program = words.next().unwrap_or_default();
     let program = bin
@@ -111,7 +104,7 @@ fn process(local: &Local, part: Part<'_>, row: &Row, bin: Option<&Path>) -> Comm
 /// A container shares this machine's network, and so listens where it is told to like a process.
 fn container(local: &Local, part: Part<'_>, row: &Row, image: &str) -> std::io::Result<Command> {
     let Workload { resources, volumes, grace_seconds, .. } = part.workload;
-    let mut variables = variables(part, row);
+    let variables = variables(part, row, surroundings(local, part, row, None));
     let mut command = Command::new("podman");
     command.args(["run", "--replace", "--pull=never", "--network=host", "--log-driver=none"]);
     command.args(["--name", &images::name(&row.id), "--label", &format!("{HOST_LABEL}={}", local.host_id)]);
@@ -125,7 +118,6 @@ fn container(local: &Local, part: Part<'_>, row: &Row, image: &str) -> std::io::
         let folder = local.volume_dir(row, &volume.name, &volume.kind);
         let mode = if volume.read_only { "ro" } else { "rw" };
         command.args(["--volume", &format!("{}:{}:{mode}", folder.display(), volume.mount)]);
-        variables.insert(volume_variable(&volume.name), volume.mount.clone());
     }
     command.arg("--env-file").arg(env_file(&local.work_dir(&row.id), &variables)?);
     if !part.workload.command.is_empty() {
@@ -158,8 +150,7 @@ pub(super) async fn exec_probe(
     row: &Row,
     command: &[String],
 ) -> Result<(), String> {
-    let mut variables = variables(part, row);
-    variables.extend(surroundings(local, row, None));
+    let variables = variables(part, row, surroundings(local, part, row, None));
     let mut words = command.iter().map(|word| expand(word, &variables));
     let mut probe = match part.workload.runtime {
         Runtime::Container(_) => {
@@ -182,31 +173,55 @@ pub(super) async fn exec_probe(
     }
 }
 
-/// What a process finds on this machine.
-fn surroundings(local: &Local, row: &Row, bin: Option<&Path>) -> BTreeMap<String, String> {
-    let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
-    let path = bin.map_or(path.clone(), |bin| format!("{}:{path}", bin.display()));
-    let work_dir = local.work_dir(&row.id).display().to_string();
-    BTreeMap::from([
-        ("PATH".to_owned(), path),
-        ("HOME".to_owned(), work_dir.clone()),
-        ("TMPDIR".to_owned(), work_dir),
-        ("LANG".to_owned(), "C.UTF-8".to_owned()),
-        ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
-    ])
+/// What a program finds, whatever its plan says.
+fn surroundings(local: &Local, part: Part<'_>, row: &Row, bin: Option<&Path>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::from([
+        ("CHANDLERY_NODE_COUNT".to_owned(), "1".to_owned()),
+        ("CHANDLERY_NODE_RANK".to_owned(), "0".to_owned()),
+        ("CHANDLERY_LEADER_ADDRESS".to_owned(), "127.0.0.1".to_owned()),
+        // No GPU is as much an allotment as some.
+        ("CUDA_VISIBLE_DEVICES".to_owned(), row.gpus.join(",")),
+    ]);
+    let is_container = matches!(part.workload.runtime, Runtime::Container(_));
+    for volume in &part.workload.volumes {
+        let folder = match is_container {
+            true => volume.mount.clone(),
+            false => local.volume_dir(row, &volume.name, &volume.kind).display().to_string(),
+        };
+        found.insert(volume_variable(&volume.name), folder);
+    }
+    if !is_container {
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
+        let path = bin.map_or(path.clone(), |bin| format!("{}:{path}", bin.display()));
+        let work_dir = local.work_dir(&row.id).display().to_string();
+        found.extend([
+            ("PATH".to_owned(), path),
+            ("HOME".to_owned(), work_dir.clone()),
+            ("TMPDIR".to_owned(), work_dir),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
+        ]);
+    }
+    found
 }
 
-/// What the plan says, and the GPUs that were allotted. No GPU is as much an allotment as some.
-fn variables(part: Part<'_>, row: &Row) -> BTreeMap<String, String> {
-    let mut variables = BTreeMap::from([("CUDA_VISIBLE_DEVICES".to_owned(), row.gpus.join(","))]);
+/// What a program finds and what its plan says, which goes before; texts may name the variables that are no texts.
+fn variables(part: Part<'_>, row: &Row, mut variables: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut texts = Vec::new();
     for var in &part.workload.env {
         let value = match &var.value {
-            EnvValue::Text(text) => text.clone(),
+            EnvValue::Text(text) => {
+                texts.push((&var.name, text));
+                continue;
+            }
             EnvValue::Port(name) => row.ports.get(name).copied().unwrap_or_default().to_string(),
             // Nothing is started before all of them are there.
             EnvValue::Secret(name) => part.desired.secrets.get(name).unwrap_or_default().to_owned(),
         };
         variables.insert(var.name.clone(), value);
     }
+    let texts: Vec<_> =
+        texts.into_iter().map(|(name, text)| (name.clone(), expand(text, &variables))).collect();
+    variables.extend(texts);
     variables
 }

@@ -209,9 +209,14 @@ impl Folder {
             }
             names.insert(name);
         }
-        for var in &part.workload.env {
+        // Texts may name the variables that are no texts.
+        let (texts, others): (Vec<_>, Vec<_>) =
+            part.workload.env.iter().partition(|var| matches!(var.value, EnvValue::Text(_)));
+        names.extend(others.iter().map(|var| var.name.clone()));
+        let known = names.clone();
+        for var in others.into_iter().chain(texts) {
             let value = match &var.value {
-                EnvValue::Text(text) => quote(text),
+                EnvValue::Text(text) => shell_word(text, &known),
                 EnvValue::Port(name) => format!("\"$CHANDLERY_PORT_{}\"", shell_name(name)),
                 // Nothing is submitted before all of them are there.
                 EnvValue::Secret(name) => quote(part.desired.secrets.get(name).unwrap_or_default()),

@@ -1,0 +1,186 @@
+//! What templates that serve language models share: their parameters, and the workload without its command.
+
+use serde::Deserialize;
+
+use crate::bindings::plan::{Runtime, Workload};
+use crate::bindings::template::{EngineKind, Facts, Problem, RuntimeKind};
+use crate::sizing::{Fit, Model, Need, Wish};
+
+/// The port that requests come to.
+pub const HTTP: &str = "http";
+/// What a context is at most, where none is asked for: whole contexts of new models fill any GPU.
+const USUAL_CONTEXT_TOKENS: u64 = 32_768;
+
+/// How the weights are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weights {
+    /// 16 bits each.
+    Bf16,
+    /// 8 bits each.
+    Fp8,
+    /// 4 bits each and their scales: AWQ or GPTQ.
+    Int4,
+}
+
+impl Weights {
+    fn centibits(self) -> u64 {
+        match self {
+            Weights::Bf16 => 1600,
+            Weights::Fp8 => 800,
+            Weights::Int4 => 425,
+        }
+    }
+}
+
+/// How the KV cache is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KvCache {
+    /// As the weights are computed with: 16 bits.
+    Auto,
+    /// 8 bits a value.
+    Fp8,
+}
+
+/// The parameters of a server of language models.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Llm {
+    /// Its name on Hugging Face, or a path.
+    pub model: String,
+    /// Its size, where we do not know it.
+    pub model_facts: Option<Model>,
+    /// How the weights are kept.
+    pub weights: Weights,
+    /// How the KV cache is kept.
+    pub kv_cache: KvCache,
+    /// The longest request; none: the model's, up to 32,768.
+    pub context_tokens: Option<u64>,
+    /// The kind of GPU; none: whichever is enough.
+    pub gpu: Option<String>,
+    /// How many on each node; none: as many as are enough.
+    pub gpus: Option<u32>,
+    /// How many nodes each replica spans.
+    pub nodes: u32,
+    /// How many replicas.
+    pub replicas: u32,
+    /// Of each GPU's memory, what the server takes, in percent.
+    pub memory_percent: u32,
+    /// The port.
+    pub port: u16,
+    /// Processor time of each replica, in thousandths of a core, on each node; none: four cores for each GPU.
+    pub cpu_millis: Option<u32>,
+    /// Memory of each replica on each node; none: 16 GiB and 8 GiB for each GPU.
+    pub memory_mib: Option<u32>,
+    /// Disk that is kept for weights; none: twice what they need.
+    pub cache_mib: Option<u32>,
+    /// Whether Hugging Face asks who wants the model.
+    pub gated: bool,
+    /// How long the first start may take, with its download.
+    pub start_minutes: u32,
+    /// The image; none: the usual one.
+    pub image: Option<String>,
+}
+
+/// A model with a place to run.
+pub struct Placed {
+    /// What runs, but for its command.
+    pub workload: Workload,
+    /// On what.
+    pub fit: Fit,
+    /// The longest request.
+    pub context_tokens: u64,
+}
+
+impl Llm {
+    /// The workload of this server on the target: GPUs that are enough, a cache for the weights, an HTTP port whose number is
+    /// in `PORT`, ready when `health` answers.
+    pub fn place(&self, target: &Facts, runtime: Runtime, health: &str) -> Result<Placed, Vec<Problem>> {
+        let model = self.model_facts.or_else(|| Model::known(&self.model)).ok_or_else(|| {
+            let message = format!(
+                "the size of '{}' is not known here; say it in model_facts, as its config.json has it",
+                self.model
+            );
+            vec![Problem::with("/model_facts", message)]
+        })?;
+        let context_tokens = self.context_tokens.unwrap_or(model.context_tokens.min(USUAL_CONTEXT_TOKENS));
+        if context_tokens > model.context_tokens {
+            let message = format!("{} reads at most {} tokens", self.model, model.context_tokens);
+            return Err(vec![Problem::with("/context_tokens", message)]);
+        }
+        let need = Need {
+            name: &self.model,
+            model,
+            weight_centibits: self.weights.centibits(),
+            kv_bits: if self.kv_cache == KvCache::Fp8 { 8 } else { 16 },
+            context_tokens,
+            memory_percent: u64::from(self.memory_percent),
+        };
+        let wish = Wish { gpu: self.gpu.as_deref(), gpus: self.gpus, nodes: self.nodes };
+        let fit = need.place(target, wish).map_err(|problem| vec![problem])?;
+        let weights_mib = u32::try_from(need.weights_mib()).unwrap_or(u32::MAX);
+        let mut workload = Workload::service("server", runtime)
+            .resources(
+                self.cpu_millis.unwrap_or(4000 * fit.gpus),
+                self.memory_mib.unwrap_or(16_384 + 8192 * fit.gpus),
+            )
+            .gpus([fit.kind.clone()], fit.gpus * self.nodes)
+            .nodes(self.nodes)
+            .replicas(self.replicas)
+            .env("BIND", target.bind())
+            .model_cache(
+                "models",
+                "/models",
+                self.cache_mib.unwrap_or(weights_mib.saturating_mul(2)),
+                "HF_HOME",
+            )
+            .http_port(HTTP, self.port, "PORT")
+            .ready_when_http(HTTP, health, self.start_minutes * 60)
+            .grace(30);
+        if self.gated {
+            workload = workload.secret_env("HF_TOKEN", "hf-token");
+        }
+        Ok(Placed { workload, fit, context_tokens })
+    }
+}
+
+impl Placed {
+    /// What to know of where it runs.
+    pub fn notes(&self) -> [String; 2] {
+        let Fit { kind, gpus, tokens, arithmetic, .. } = &self.fit;
+        [
+            format!("{gpus} × {kind} on each node: {arithmetic}."),
+            format!(
+                "The KV cache has room for {tokens} tokens: {} requests of {} tokens at once.",
+                tokens / self.context_tokens.max(1),
+                self.context_tokens
+            ),
+        ]
+    }
+}
+
+impl Facts {
+    /// Where a server listens: on this machine for this machine alone, since the host forwards requests.
+    pub fn bind(&self) -> &'static str {
+        if self.engine == EngineKind::Local { "127.0.0.1" } else { "0.0.0.0" }
+    }
+
+    /// Whether the target runs such programs.
+    pub fn can(&self, runtime: RuntimeKind) -> bool {
+        self.runtimes.contains(&runtime)
+    }
+
+    /// The container image where the target runs containers, else a Python environment of these requirements.
+    pub fn container_or_python(&self, image: &str, requirements: &[&str]) -> Result<Runtime, Vec<Problem>> {
+        match () {
+            () if self.can(RuntimeKind::Container) => Ok(Runtime::Container(image.into())),
+            () if self.can(RuntimeKind::Python) && !requirements.is_empty() => {
+                Ok(Runtime::Python(requirements.iter().map(|requirement| (*requirement).into()).collect()))
+            }
+            () => Err(vec![Problem::of(format!(
+                "target '{}' runs neither containers nor Python environments",
+                self.name
+            ))]),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Hugging Face's Text Embeddings Inference: embeddings, rerankers and classifiers.
+
+use chandlery_sdk::llm::HTTP;
+use chandlery_sdk::prelude::*;
+
+const IMAGE: &str = "ghcr.io/huggingface/text-embeddings-inference";
+const VERSION: &str = "1.8";
+/// The image for each architecture, by the kinds of GPUs that have it.
+const ARCHITECTURES: [(&[&str], &str); 5] = [
+    (&["t4", "rtx6000"], "turing-"),
+    (&["a100", "a100-80gb", "a30"], ""),
+    (&["a10", "a40"], "86-"),
+    (&["l4", "l40", "l40s", "rtx4090"], "89-"),
+    (&["h100", "h200", "h20"], "hopper-"),
+];
+/// What each token of a batch takes in activations, in bytes: generous for hidden sizes up to 4096.
+const TOKEN_BYTES: u64 = 128 << 10;
+const BESIDE_MIB: u64 = 1024;
+
+#[derive(Deserialize)]
+struct Parameters {
+    model: String,
+    parameters_millions: u64,
+    gpu: Option<String>,
+    max_batch_tokens: u64,
+    replicas: u32,
+    port: u16,
+    cpu_millis: u32,
+    memory_mib: Option<u32>,
+    gated: bool,
+    image: Option<String>,
+}
+
+struct TextEmbeddingsInference;
+
+impl Template for TextEmbeddingsInference {
+    type Parameters = Parameters;
+
+    fn plan(request: Request<Parameters>) -> Result<Plan, Vec<Problem>> {
+        let Request { parameters, target, .. } = request;
+        let weights_mib = (parameters.parameters_millions * 2_000_000).div_ceil(1 << 20);
+        let batch_mib = (parameters.max_batch_tokens * TOKEN_BYTES).div_ceil(1 << 20);
+        let needs_mib = weights_mib + batch_mib + BESIDE_MIB;
+        let arithmetic = format!(
+            "weights {} million × 16 bit = {weights_mib} MiB, {} tokens × 128 KiB = {batch_mib} MiB, {BESIDE_MIB} MiB beside \
+             them: {needs_mib} MiB",
+            parameters.parameters_millions, parameters.max_batch_tokens
+        );
+        let needs_mib = u32::try_from(needs_mib).unwrap_or(u32::MAX);
+        if let Some(gpu) = &parameters.gpu {
+            must_fit(gpu, needs_mib, &arithmetic, &target)?;
+        }
+        let architecture = match &parameters.gpu {
+            None => "cpu-",
+            Some(gpu) => architecture(gpu, parameters.image.is_some())?,
+        };
+        let usual = format!("{IMAGE}:{architecture}{VERSION}");
+        let runtime = match target.can(RuntimeKind::Container) {
+            true => Runtime::Container(parameters.image.unwrap_or(usual)),
+            false => Runtime::Host,
+        };
+        let (batch, weights_mib) =
+            (parameters.max_batch_tokens.to_string(), u32::try_from(weights_mib).unwrap_or(u32::MAX));
+        let command = [
+            "text-embeddings-router",
+            "--model-id",
+            &parameters.model,
+            "--hostname",
+            "$(BIND)",
+            "--port",
+            "$(PORT)",
+            "--max-batch-tokens",
+            &batch,
+        ];
+        let memory_mib = parameters.memory_mib.unwrap_or(weights_mib.saturating_add(4096));
+        let mut server = Workload::service("server", runtime)
+            .command(command)
+            .resources(parameters.cpu_millis, memory_mib)
+            .replicas(parameters.replicas)
+            .env("BIND", target.bind())
+            .model_cache("models", "/data", weights_mib.saturating_mul(2), "HUGGINGFACE_HUB_CACHE")
+            .http_port(HTTP, parameters.port, "PORT")
+            .ready_when_http(HTTP, "/health", 1800);
+        if let Some(gpu) = parameters.gpu {
+            server = server.gpus([gpu], 1);
+        }
+        if parameters.gated {
+            server = server.secret_env("HF_TOKEN", "hf-token");
+        }
+        Ok(Plan::of([server])
+            .note(format!("Memory: {arithmetic}."))
+            .note("Ask it: curl http://ADDRESS/embed -H content-type:application/json -d '{\"inputs\":\"a text\"}'")
+            .note("Metrics for Prometheus: http://ADDRESS/metrics."))
+    }
+}
+
+fn must_fit(gpu: &str, needs_mib: u32, arithmetic: &str, target: &Facts) -> Result<(), Vec<Problem>> {
+    let Some(pool) = target.gpu_pools.iter().find(|pool| pool.kind == gpu) else {
+        let message = format!("target '{}' has no GPUs of kind '{gpu}'", target.name);
+        return Err(vec![Problem::with("/gpu", message)]);
+    };
+    if pool.memory_mib > 0 && pool.memory_mib < needs_mib {
+        let message = format!("{gpu} has {} MiB: {arithmetic}", pool.memory_mib);
+        return Err(vec![Problem::with("/max_batch_tokens", message)]);
+    }
+    Ok(())
+}
+
+fn architecture(gpu: &str, is_named: bool) -> Result<&'static str, Vec<Problem>> {
+    let found = ARCHITECTURES.iter().find(|(kinds, _)| kinds.contains(&gpu)).map(|(_, prefix)| *prefix);
+    match found {
+        Some(prefix) => Ok(prefix),
+        None if is_named => Ok(""),
+        None => Err(vec![Problem::with("/image", format!("no image for {gpu} is known here; name one"))]),
+    }
+}
+
+chandlery_sdk::export_template!(TextEmbeddingsInference);

@@ -1,0 +1,87 @@
+//! A PyTorch training script under torchrun: a process for each GPU, on one node or several.
+
+use chandlery_sdk::prelude::*;
+
+const IMAGE: &str = "pytorch/pytorch:2.15.0-cuda13.0-cudnn9-runtime";
+/// Where the processes find each other.
+const RENDEZVOUS_PORT: u16 = 29_400;
+
+#[derive(Deserialize)]
+struct Parameters {
+    script: String,
+    arguments: Vec<String>,
+    gpu: Option<String>,
+    gpus: u32,
+    nodes: u32,
+    retries: u32,
+    cpu_millis: Option<u32>,
+    memory_mib: Option<u32>,
+    checkpoints: Option<String>,
+    cache_mib: u32,
+    secrets: Vec<String>,
+    python: Python,
+    requirements: Vec<String>,
+    image: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Python {
+    Image,
+    Requirements,
+    Target,
+}
+
+struct TorchrunJob;
+
+impl Template for TorchrunJob {
+    type Parameters = Parameters;
+
+    fn plan(request: Request<Parameters>) -> Result<Plan, Vec<Problem>> {
+        let Request { parameters, target, deployment } = request;
+        let (runtime, needed, what) = match parameters.python {
+            Python::Image => {
+                let image = parameters.image.unwrap_or_else(|| IMAGE.into());
+                (Runtime::Container(image), RuntimeKind::Container, "containers")
+            }
+            Python::Requirements => {
+                (Runtime::Python(parameters.requirements), RuntimeKind::Python, "Python environments")
+            }
+            Python::Target => (Runtime::Host, RuntimeKind::Host, "programs of its own"),
+        };
+        if !target.can(needed) {
+            let message = format!("target '{}' runs no {what}; choose another Python", target.name);
+            return Err(vec![Problem::with("/python", message)]);
+        }
+        let torchrun = format!(
+            "torchrun --nnodes {} --nproc-per-node {} --node-rank $(CHANDLERY_NODE_RANK) --max-restarts {} --rdzv-backend c10d \
+             --rdzv-id {deployment} --rdzv-endpoint $(CHANDLERY_LEADER_ADDRESS):{RENDEZVOUS_PORT}",
+            parameters.nodes, parameters.gpus, parameters.retries
+        );
+        let script = match parameters.script.strip_prefix("-m ") {
+            Some(module) => vec!["-m".into(), module.into()],
+            None => vec![parameters.script],
+        };
+        let words = torchrun.split(' ').map(String::from).chain(script).chain(parameters.arguments);
+        let mut trainer = Workload::job("trainer", runtime)
+            .command(words)
+            .gpus(parameters.gpu, parameters.gpus * parameters.nodes)
+            .nodes(parameters.nodes)
+            .resources(
+                parameters.cpu_millis.unwrap_or(8000 * parameters.gpus),
+                parameters.memory_mib.unwrap_or(65_536 * parameters.gpus),
+            )
+            .model_cache("cache", "/cache", parameters.cache_mib, "HF_HOME")
+            .grace(60);
+        if let Some(volume) = parameters.checkpoints {
+            trainer = trainer.shared_volume("checkpoints", "/checkpoints", &volume, "CHECKPOINTS");
+        }
+        for secret in parameters.secrets {
+            trainer = trainer.secret_env(secret.to_uppercase().replace('-', "_"), secret);
+        }
+        Ok(Plan::of([trainer])
+            .note(format!("Nodes: {}; processes on each: {}.", parameters.nodes, parameters.gpus)))
+    }
+}
+
+chandlery_sdk::export_template!(TorchrunJob);
