@@ -1,7 +1,9 @@
 //! What runs plans. An engine is told what should be, again and again, and makes it so: every step may be repeated.
 
+mod endpoints;
 mod fleet;
 mod gpus;
+mod kubernetes;
 pub mod local;
 pub mod placement;
 pub(crate) mod replicas;
@@ -42,10 +44,7 @@ pub(crate) async fn open(
     match spec.engine {
         EngineKind::Local => local::open(db.clone(), surroundings).await,
         EngineKind::Slurm => slurm::open(spec, db.clone(), surroundings).await,
-        EngineKind::Kubernetes => Err(Error::Target {
-            target: spec.name.clone(),
-            reason: "this chandlery has no engine for Kubernetes".into(),
-        }),
+        EngineKind::Kubernetes => kubernetes::open(spec, db.clone(), surroundings).await,
     }
 }
 
@@ -56,7 +55,7 @@ pub struct Desired {
     pub name: String,
     /// Which of its revisions should run.
     pub revision: i64,
-    /// What should run, with the numbers of replicas that were set by hand.
+    /// What should run, with the numbers of replicas that were set by hand: none, while it is paused.
     pub plan: Plan,
     /// The plans of other revisions, of which replicas may still run.
     pub former: BTreeMap<i64, Plan>,

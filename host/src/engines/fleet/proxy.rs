@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::engines::Desired;
+use crate::engines::endpoints::{self, Key};
 use crate::engines::replicas::{self, Row};
 use crate::plan::Protocol;
 
@@ -31,14 +32,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HOP_BY_HOP: [&str; 4] = ["keep-alive", "proxy-connection", "te", "trailer"];
 
 type Body = BoxBody<Bytes, hyper::Error>;
-
-/// A port of a deployment's workload.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Key {
-    deployment: String,
-    workload: String,
-    port: String,
-}
 
 pub(super) struct Proxy {
     db: SqlitePool,
@@ -132,7 +125,7 @@ impl Proxy {
         }
         for key in doors.keys().filter(|key| !wanted.contains_key(key)).cloned().collect::<Vec<_>>() {
             doors.remove(&key);
-            forget(&self.db, &key).await?;
+            endpoints::forget(&self.db, &key).await?;
         }
         for (key, (asked, protocol)) in wanted {
             if doors.get(&key).is_none_or(|door| door.asked != asked) {
@@ -155,14 +148,7 @@ impl Proxy {
 
     /// Listens where it did before, else at the number that was asked for, else at the next that is free.
     async fn open(&self, key: &Key, asked: u16, protocol: Protocol) -> Result<Door, Error> {
-        let before: Option<(i64, String)> = sqlx::query_as(
-            "select asked, address from endpoints where deployment = $1 and workload = $2 and port = $3",
-        )
-        .bind(&key.deployment)
-        .bind(&key.workload)
-        .bind(&key.port)
-        .fetch_optional(&self.db)
-        .await?;
+        let before = endpoints::find(&self.db, key).await?;
         let before = before.filter(|(former, _)| *former == i64::from(asked));
         let before = before.and_then(|(_, address)| address.parse::<SocketAddr>().ok()).map(|at| at.port());
         let taken = replicas::ports(&self.db).await?;
@@ -179,17 +165,7 @@ impl Proxy {
             let reason = format!("no port from {asked} up is free for '{}'", key.port);
             return Err(Error::CannotRun { target: "local".into(), reason });
         };
-        sqlx::query(
-            "insert into endpoints (deployment, workload, port, asked, address) values ($1, $2, $3, $4, $5)
-             on conflict (deployment, workload, port) do update set asked = excluded.asked, address = excluded.address",
-        )
-        .bind(&key.deployment)
-        .bind(&key.workload)
-        .bind(&key.port)
-        .bind(asked)
-        .bind(address.to_string())
-        .execute(&self.db)
-        .await?;
+        endpoints::set(&self.db, key, asked, &address.to_string()).await?;
         let backends = Arc::new(Backends {
             busy: self.busy.clone(),
             ready: Mutex::default(),
@@ -204,16 +180,6 @@ impl std::fmt::Debug for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.address.fmt(f)
     }
-}
-
-async fn forget(db: &SqlitePool, key: &Key) -> Result<(), Error> {
-    sqlx::query("delete from endpoints where deployment = $1 and workload = $2 and port = $3")
-        .bind(&key.deployment)
-        .bind(&key.workload)
-        .bind(&key.port)
-        .execute(db)
-        .await?;
-    Ok(())
 }
 
 impl Backends {
