@@ -8,10 +8,10 @@ FIXTURES := confidant curious errand hostile meddler
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
 SHARED := catalog clients crashes distribution journey kills log money oci operation permissions tampering
 
-.PHONY: help demo test soak lint plugins fixtures bench bench-host bench-registry build system
+.PHONY: help demo test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry build system
 
 help: ## What there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: ## The whole journey, step by step
 	@tests/system.sh demo
@@ -21,6 +21,9 @@ demo: ## The whole journey, step by step
 test: system lint fixtures ## Everything that CI checks, the end-to-end tests on both kinds of stores
 	$(CARGO) test
 	tests/stores.sh $(CARGO) test --test e2e -- $(SHARED)
+
+test-kubernetes: system fixtures ## The path of every engine on the cluster that KUBECONFIG names
+	$(CARGO) test --test e2e -- --ignored --exact kubernetes::a_real_cluster_rolls_out_and_back
 
 soak: system fixtures ## The tests that kill processes or make mutants, for longer, on both kinds of stores
 	CHANDLERY_FUZZ_SECONDS=600 $(CARGO) test --test e2e -- fuzz --nocapture

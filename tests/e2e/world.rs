@@ -89,7 +89,7 @@ impl Server {
         let mut command = Command::new(binary());
         command.envs(environment.iter().cloned());
         command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        command.env("CHANDLERY_LOG", "error");
+        command.env("CHANDLERY_LOG", "error,kube_client=off");
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.find_map(|line| line.ok().filter(|line| line.contains(listens)));

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Health;
 use super::record::Row;
 use crate::engines::{Desired, Replica, ReplicaState};
-use crate::plan::{Check, Plan, Probe, WorkloadKind};
+use crate::plan::{Check, Plan, Probe, Scale, Workload, WorkloadKind};
 
 /// How often a replica that never was ready may end before its rollout has failed.
 const FAILED_STARTS: i64 = 2;
@@ -27,9 +27,8 @@ pub(super) enum Verdict {
 pub(super) fn judge(row: &Row, desired: &Desired, replicas: &[Replica], now: Timestamp) -> Verdict {
     let (current, old): (Vec<_>, Vec<_>) =
         replicas.iter().partition(|replica| replica.revision == desired.revision);
-    let wanted: u32 = desired.plan.workloads.iter().map(|workload| workload.scale.replicas_min).sum();
     let done = |replica: &&Replica| matches!(replica.state, ReplicaState::Ready | ReplicaState::Succeeded);
-    if old.is_empty() && current.len() == wanted as usize && current.iter().all(done) {
+    if old.is_empty() && is_complete(desired, &current) && current.iter().all(done) {
         return Verdict::Arrived;
     }
     let hopeless = |replica: &&&Replica| {
@@ -49,6 +48,17 @@ pub(super) fn judge(row: &Row, desired: &Desired, replicas: &[Replica], now: Tim
         ));
     }
     Verdict::UnderWay
+}
+
+/// Whether there are as many replicas as there should be: a number, or a range where a metric decides.
+fn is_complete(desired: &Desired, current: &[&Replica]) -> bool {
+    let of_plan = |workload: &Workload| {
+        let Scale { replicas_min, replicas_max, target, .. } = &workload.scale;
+        let most = if target.is_some() { *replicas_max.max(replicas_min) } else { *replicas_min };
+        let are = current.iter().filter(|replica| replica.workload == workload.name).count();
+        (*replicas_min as usize..=most as usize).contains(&are)
+    };
+    desired.plan.workloads.iter().all(of_plan)
 }
 
 /// How long a rollout of this plan may take, unless something else is said: none, where a job has to run to its end.
@@ -73,7 +83,7 @@ pub(super) fn health(row: &Row, desired: &Desired, replicas: &[Replica]) -> Heal
     }
     let wanted: u32 = desired.plan.workloads.iter().map(|workload| workload.scale.replicas_min).sum();
     let current: Vec<_> = replicas.iter().filter(|replica| replica.revision == desired.revision).collect();
-    let complete = current.len() == wanted as usize;
+    let complete = is_complete(desired, &current);
     let all = |state| complete && current.iter().all(|replica| replica.state == state);
     let any = |state| current.iter().any(|replica| replica.state == state);
     let done = |replica: &&Replica| matches!(replica.state, ReplicaState::Ready | ReplicaState::Succeeded);

@@ -395,19 +395,23 @@ impl Kubernetes {
     ) -> Result<bool, Error> {
         let pods = sight.pods.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
         let live = sight.objects.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        // A replica keeps its number as long as its pod is there.
+        let is_there = |row: &&Row| pods.iter().any(|pod| uid(pod) == row.id);
+        let mut numbers: BTreeSet<_> = rows.iter().filter(is_there).map(number).collect();
         let mut found: Vec<Row> = Vec::new();
         for pods in group(pods) {
-            let row = self.replica(desired, &pods, live, sight, &rows, &found).await;
+            let row = self.replica(desired, &pods, live, sight, &rows, &numbers).await;
+            numbers.insert(number(&row));
             found.push(row);
         }
         for workload in &desired.plan.workloads {
-            for index in 0..i64::from(workload.scale.replicas_min) {
-                let is_it = |row: &Row| {
-                    row.workload == workload.name && row.index == index && row.revision == desired.revision
-                };
-                if !found.iter().any(is_it) {
-                    found.push(self.awaited(desired, workload, index, live, sight, hindrance));
-                }
+            let is_it = |row: &&Row| row.workload == workload.name && row.revision == desired.revision;
+            let are = found.iter().filter(is_it).count();
+            for _ in are..workload.scale.replicas_min as usize {
+                let index = free(&numbers, &workload.name, desired.revision);
+                let row = self.awaited(desired, workload, index, live, sight, hindrance);
+                numbers.insert(number(&row));
+                found.push(row);
             }
         }
         for row in &rows {
@@ -457,7 +461,7 @@ impl Kubernetes {
             }
         };
         Row {
-            id: format!("{}.{}.{index}", desired.name, workload.name),
+            id: format!("{}.{}.r{}.{index}", desired.name, workload.name, desired.revision),
             deployment: desired.name.clone(),
             revision: desired.revision,
             workload: workload.name.clone(),
@@ -476,7 +480,7 @@ impl Kubernetes {
         live: &[(Kind, Arc<DynamicObject>)],
         sight: &Sight,
         rows: &[Row],
-        found: &[Row],
+        numbers: &BTreeSet<Number>,
     ) -> Row {
         let newest = newest_of_each_rank(pods);
         let first = newest[0];
@@ -514,7 +518,7 @@ impl Kubernetes {
             deployment: desired.name.clone(),
             revision,
             workload: label(first, WORKLOAD).to_owned(),
-            index: index(pod, before, found, rows),
+            index: index(pod, before, numbers),
             ports: ports.into_iter().flatten().map(|port| (port.name.clone(), port.number)).collect(),
             node: address.into(),
             handle: Some(Handle::Pod(name(pod).into())),
@@ -720,26 +724,23 @@ fn node_rank(pod: &DynamicObject) -> i64 {
     by_label.unwrap_or(0)
 }
 
+/// A workload, a revision, and which of its replicas.
+type Number = (String, i64, i64);
+
+fn number(row: &Row) -> Number {
+    (row.workload.clone(), row.revision, row.index)
+}
+
+/// The first number that no replica has.
+fn free(numbers: &BTreeSet<Number>, workload: &str, revision: i64) -> i64 {
+    (0..).find(|index| !numbers.contains(&(workload.to_owned(), revision, *index))).unwrap_or(0)
+}
+
 /// Which of its workload's replicas a pod is.
-fn index(pod: &DynamicObject, before: Option<&Row>, found: &[Row], rows: &[Row]) -> i64 {
-    if let Ok(replica) = label(pod, REPLICA).parse() {
-        return replica;
-    }
-    if let Ok(ordinal) = label(pod, objects::POD_INDEX).parse() {
-        return ordinal;
-    }
-    if let Some(before) = before {
-        return before.index;
-    }
-    let (workload, revision) = (label(pod, WORKLOAD), revision(pod));
-    let is_taken = |index: i64| {
-        let holds = |row: &Row| {
-            let is_pod = matches!(row.handle, Some(Handle::Pod(_)));
-            is_pod && row.workload == workload && row.revision == revision && row.index == index
-        };
-        found.iter().any(holds) || rows.iter().any(holds)
-    };
-    (0..).find(|index| !is_taken(*index)).unwrap_or(0)
+fn index(pod: &DynamicObject, before: Option<&Row>, numbers: &BTreeSet<Number>) -> i64 {
+    let by_label = [REPLICA, objects::POD_INDEX].into_iter().find_map(|it| label(pod, it).parse().ok());
+    let known = by_label.or(before.map(|before| before.index));
+    known.unwrap_or_else(|| free(numbers, label(pod, WORKLOAD), revision(pod)))
 }
 
 /// States from the worst to the best.

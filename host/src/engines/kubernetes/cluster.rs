@@ -11,6 +11,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
+use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Config};
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ use crate::Error;
 pub(super) const FIELD_MANAGER: &str = "chandlery";
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+const WATCH_AGAIN_MAX: Duration = Duration::from_secs(5);
 /// How many objects a list has at once.
 const PAGE: u32 = 500;
 
@@ -44,6 +46,47 @@ struct Watch {
     /// Whether all that there was is known.
     is_complete: bool,
     trouble: Option<String>,
+}
+
+impl Watch {
+    fn note(&mut self, target: &str, event: watcher::Result<watcher::Event<DynamicObject>>) {
+        match event {
+            Ok(event) => {
+                self.is_complete |= matches!(event, watcher::Event::InitDone);
+                self.trouble = None;
+            }
+            Err(error) => {
+                tracing::debug!(%error, target, "a watch broke off, and is begun again");
+                self.trouble = Some(watch_words(target, &error));
+            }
+        }
+    }
+}
+
+/// Whether what a watch was to go on from is forgotten.
+fn is_gone(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
+}
+
+/// The waits before a watch is begun again: half a second, doubled up to [`WATCH_AGAIN_MAX`]. The usual one of half a minute
+/// would show a cluster as it was long after it is back.
+#[derive(Default)]
+struct BackOff(u32);
+
+impl Iterator for BackOff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = Duration::from_millis(500 << self.0.min(10));
+        self.0 += 1;
+        Some(wait.min(WATCH_AGAIN_MAX))
+    }
+}
+
+impl Backoff for BackOff {
+    fn reset(&mut self) {
+        self.0 = 0;
+    }
 }
 
 /// Why something was not applied.
@@ -109,32 +152,29 @@ impl Cluster {
     }
 
     fn watch(&mut self, kind: Kind, selector: &str) {
-        let writer = Writer::new(kind.resource());
-        let store = writer.as_reader();
+        let mut writer = Writer::new(kind.resource());
+        self.stores.insert(kind, writer.as_reader());
         let mut config = watcher::Config::default().page_size(PAGE);
         if kind != Kind::Event {
             config = config.labels(selector);
         }
-        let (target, watches) = (self.target.clone(), self.watches.clone());
-        let events = watcher(self.api(kind), config).default_backoff().reflect(writer);
+        let (api, target, watches) = (self.api(kind), self.target.clone(), self.watches.clone());
         self.tasks.push(tokio::spawn(async move {
-            futures::pin_mut!(events);
-            while let Some(event) = events.next().await {
-                let mut watches = lock(&watches);
-                let watch = watches.entry(kind).or_default();
-                match event {
-                    Ok(event) => {
-                        watch.is_complete |= matches!(event, watcher::Event::InitDone);
-                        watch.trouble = None;
+            loop {
+                let mut events = watcher(api.clone(), config.clone()).backoff(BackOff::default()).boxed();
+                while let Some(event) = events.next().await {
+                    let is_gone = event.as_ref().is_err_and(is_gone);
+                    if let Ok(event) = &event {
+                        writer.apply_watcher_event(event);
                     }
-                    Err(error) => {
-                        tracing::debug!(%error, target, ?kind, "a watch broke off, and is begun again");
-                        watch.trouble = Some(watch_words(&target, &error));
+                    lock(&watches).entry(kind).or_default().note(&target, event);
+                    if is_gone {
+                        // Only from the beginning is there a way on.
+                        break;
                     }
                 }
             }
         }));
-        self.stores.insert(kind, store);
     }
 
     fn api(&self, kind: Kind) -> Api<DynamicObject> {

@@ -1,0 +1,339 @@
+//! Kubernetes: the conversation with an API server, with a stand-in for it that injects faults, and with a real one where
+//! there is one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::api_server::ApiServer;
+use crate::world::{Person, World, plugin, until, workspace};
+
+/// The newest minor versions, whose schemas every object must satisfy.
+const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
+
+/// A world with a stand-in as its target `k8s`, and an installed errand.
+fn cluster() -> (ApiServer, World) {
+    let server = ApiServer::start();
+    let world = World::start();
+    add(&world.customer(), &server.kubeconfig());
+    world.publisher("acme").publish(&plugin("errand"));
+    world.customer().ok(&["install", "acme:errand"]);
+    (server, world)
+}
+
+fn add(customer: &Person, kubeconfig: &str) -> Value {
+    let file = customer.file("kubeconfig", kubeconfig.as_bytes());
+    customer.ok(&["target", "add", "k8s", "--engine", "kubernetes", "--credential", &file])
+}
+
+fn command(words: &[&str]) -> String {
+    format!("command={}", json!(words))
+}
+
+/// Words that deploy an errand that serves HTTP.
+fn serve<'a>(name: &'a str, command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let words = ["deploy", "errand", "--name", name, "--target", "k8s", "--set", command, "--set"];
+    let web = ["image=python:3.13-alpine", "--set", "port=8080"];
+    [&words[..], &web, more].concat()
+}
+
+fn server_command() -> String {
+    command(&["python3", "-m", "http.server", "$(PORT)"])
+}
+
+fn status(customer: &Person, name: &str) -> Value {
+    customer.ok(&["status", name])[0].clone()
+}
+
+fn details(status: &Value) -> Vec<String> {
+    let replicas = status["replicas"].as_array().unwrap();
+    replicas.iter().map(|replica| replica["detail"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// Waits until some replica says this.
+fn says(customer: &Person, name: &str, words: &str) {
+    until(&format!("'{words}' is said of {name}"), || {
+        details(&status(customer, name)).iter().any(|detail| detail.contains(words)).then_some(())
+    });
+}
+
+/// The path of every engine: deploy, scale, upgrade to what cannot start and back, remove.
+fn scenario(customer: &Person) {
+    let serving = server_command();
+    let deployed = customer.ok(&serve("web", &serving, &[]));
+    assert_eq!(deployed["health"], "ready", "{deployed}");
+    let address = deployed["endpoints"][0]["address"].as_str().unwrap();
+    assert!(address.contains("web-errand.") && address.ends_with(".svc:8080"), "{address}");
+    let scaled = customer.ok(&["scale", "web", "2"]);
+    assert_eq!(scaled["replicas"].as_array().unwrap().len(), 2, "{scaled}");
+
+    let dies = command(&["sh", "-c", "echo these are its last words; exit 3"]);
+    let (problem, _) = customer.refused(&["upgrade", "web", "--set", &dies]);
+    assert_eq!(problem.r#type, "not-ready", "{problem:?}");
+    for words in
+        ["revision 2 failed: errand-", "exit status: 3", "these are its last words", "revision 1 runs again"]
+    {
+        assert!(problem.detail.contains(words), "{words}: {problem:?}");
+    }
+    let back = until("only the first revision runs", || {
+        let status = status(customer, "web");
+        let all_old = status["replicas"].as_array().unwrap().iter().all(|replica| replica["revision"] == 1);
+        (status["health"] == "ready" && all_old).then_some(status)
+    });
+    assert_eq!(back["replicas"].as_array().unwrap().len(), 2, "{back}");
+
+    let (problem, _) = customer.refused(&["upgrade", "web", "--set", "image=registry.invalid/unpullable:1"]);
+    assert!(problem.detail.contains("its image cannot be pulled"), "{problem:?}");
+    let history = customer.ok(&["history", "web"]);
+    let states: Vec<_> =
+        history.as_array().unwrap().iter().map(|revision| revision["state"].clone()).collect();
+    assert_eq!(states, ["failed", "failed", "rolled-out"], "{history}");
+
+    assert_eq!(customer.ok(&["pause", "web"])["health"], "paused");
+    assert_eq!(customer.ok(&["resume", "web"])["health"], "ready");
+    customer.ok(&["remove", "web"]);
+}
+
+#[test]
+fn kubernetes_rolls_out_and_back() {
+    let (server, world) = cluster();
+    scenario(&world.customer());
+    assert_eq!(server.applied().iter().filter(|object| object["kind"] != "Namespace").count(), 0);
+    assert!(server.all("pods").is_empty());
+}
+
+/// The same on a real cluster: `KUBECONFIG=… make test-kubernetes`.
+#[test]
+#[ignore = "needs a cluster, which KUBECONFIG names"]
+fn a_real_cluster_rolls_out_and_back() {
+    let path = std::env::var("KUBECONFIG").expect("KUBECONFIG names the kubeconfig of a cluster");
+    let world = World::start();
+    add(&world.customer(), &fs::read_to_string(path).unwrap());
+    world.publisher("acme").publish(&plugin("errand"));
+    world.customer().ok(&["install", "acme:errand"]);
+    scenario(&world.customer());
+}
+
+#[test]
+fn what_the_cluster_lacks_or_forbids_is_said_in_words() {
+    let (server, world) = cluster();
+    let customer = world.customer();
+    let inventory = customer.ok(&["target", "inventory", "k8s"]);
+    let pool = json!({ "kind": "h100", "memory-mib": 81559, "total": 16, "free": 16, "nodes": 2 });
+    assert_eq!(inventory["gpu-pools"], json!([pool]));
+    let (problem, _) = customer.refused(&serve("nine", &server_command(), &["--set", "gpus=9"]));
+    assert!(problem.detail.contains("'k8s' has 16 × h100 on 2 nodes (16 free)"), "{problem:?}");
+
+    let serving = server_command();
+    let many = ["--set", "gpus=8", "--set", "gpu=h100", "--set", "replicas=3", "--no-wait"];
+    customer.ok(&serve("many", &serving, &many));
+    says(&customer, "many", "no node takes it: 0/2 nodes are available: 2 Insufficient nvidia.com/gpu.");
+    assert_eq!(customer.ok(&["target", "inventory", "k8s"])["gpu-pools"][0]["free"], 0);
+    customer.ok(&["remove", "many"]);
+
+    let hog = command(&["hog"]);
+    let (problem, _) = customer.refused(&serve("hog", &hog, &[]));
+    assert!(problem.detail.contains("out of memory: it needed more than it was allowed"), "{problem:?}");
+    customer.ok(&["remove", "hog"]);
+
+    server.forbid(&["services"]);
+    let (problem, _) = customer.refused(&serve("web", &serving, &[]));
+    let words = "Service 'web-errand' is refused: services is forbidden: User \"robot\" cannot patch";
+    assert!(problem.detail.contains(words), "{problem:?}");
+    server.forbid(&[]);
+    assert_eq!(customer.ok(&serve("web", &serving, &[]))["health"], "ready");
+}
+
+#[test]
+fn what_others_have_set_is_shown_and_taken_back_when_asked() {
+    let (server, world) = cluster();
+    let customer = world.customer();
+    let serving = server_command();
+    customer.ok(&serve("web", &serving, &["--set", "replicas=2"]));
+    server.set_as("kubectl", "deployments", "web-errand", &json!({ "spec": { "replicas": 3 } }));
+    let drift = until("the drift is seen", || {
+        let drift = status(&customer, "web")["drift"].clone();
+        (!drift.is_null()).then_some(drift)
+    });
+    let expected =
+        json!([{ "path": "Deployment web-errand spec.replicas", "should": "2", "is": "3 (set by kubectl)" }]);
+    assert_eq!(drift, expected);
+
+    // What we want to change is not taken from others by force.
+    customer.ok(&["scale", "web", "4", "--no-wait"]);
+    says(&customer, "web", "kubectl has set spec.replicas; `chandlery heal web` takes it back");
+    assert_eq!(server.all("deployments")[0]["spec"]["replicas"], 3);
+    customer.ok(&["heal", "web"]);
+    until("it is as it should be", || {
+        let status = status(&customer, "web");
+        (status["health"] == "ready" && status["drift"].is_null()).then_some(())
+    });
+    assert_eq!(server.all("deployments")[0]["spec"]["replicas"], 4);
+
+    // What a revision no longer has is pruned.
+    assert_eq!(server.all("poddisruptionbudgets").len(), 1);
+    customer.ok(&["scale", "web", "1"]);
+    until("one replica needs no budget", || server.all("poddisruptionbudgets").is_empty().then_some(()));
+    let kept = customer.ok(&["upgrade", "web", "--set", "port=null"]);
+    assert_eq!(kept["health"], "ready", "{kept}");
+    until("it has no Service", || server.all("services").is_empty().then_some(()));
+    assert!(status(&customer, "web")["endpoints"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_cluster_that_is_away_forgets_or_turns_us_out_is_found_again() {
+    let (mut server, world) = cluster();
+    let customer = world.customer();
+    let serving = server_command();
+    customer.ok(&serve("web", &serving, &["--set", "replicas=2"]));
+    let pods = |server: &ApiServer| -> BTreeSet<String> {
+        server.all("pods").iter().map(|pod| pod["metadata"]["uid"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = pods(&server);
+    let trouble = |words: &str| {
+        until(&format!("'{words}' is its trouble"), || {
+            let trouble = status(&customer, "web")["trouble"].as_str().unwrap_or_default().to_owned();
+            trouble.contains(words).then_some(())
+        });
+    };
+    let well = || {
+        until("it is well again", || {
+            let status = status(&customer, "web");
+            (status["trouble"].is_null() && status["health"] == "ready").then_some(())
+        });
+    };
+    server.go_away();
+    trouble("refused");
+    server.come_back();
+    well();
+
+    server.expire_token();
+    trouble("it does not accept the credential any more; `chandlery target add k8s");
+    add(&customer, &server.kubeconfig());
+    well();
+    assert_eq!(pods(&server), before, "what runs was not touched");
+
+    // A watch that is told 410 Gone lists again, and misses nothing.
+    server.compact();
+    server.set_as("kubectl", "deployments", "web-errand", &json!({ "spec": { "replicas": 1 } }));
+    let seen =
+        |status: &Value| status["drift"][0]["is"] == "1 (set by kubectl)" && status["health"] == "degraded";
+    until("what happened meanwhile is seen", || seen(&status(&customer, "web")).then_some(()));
+}
+
+#[test]
+fn a_look_at_fifty_deployments_is_one_call() {
+    let (server, world) = cluster();
+    let customer = world.customer();
+    let serving = server_command();
+    for number in 0..50 {
+        customer.ok(&serve(&format!("web-{number}"), &serving, &["--no-wait"]));
+    }
+    until("all are ready", || {
+        let all = customer.ok(&["status"]);
+        all.as_array().unwrap().iter().all(|it| it["health"] == "ready").then_some(())
+    });
+    let greeting = "GET /api/v1/namespaces/chandlery-k8s";
+    server.calls();
+    let mut calls = Vec::new();
+    until("it was looked at five times", || {
+        calls.extend(server.calls());
+        (calls.iter().filter(|call| *call == greeting).count() >= 5).then_some(())
+    });
+    let others: Vec<_> = calls.iter().filter(|call| *call != greeting).collect();
+    assert!(others.is_empty(), "{others:?}");
+    let targets = customer.ok(&["target", "list"]);
+    let target = targets.as_array().unwrap().iter().find(|target| target["name"] == "k8s").unwrap();
+    println!("a look at 50 deployments: {} ms, 1 call", target["pass_millis"]);
+}
+
+/// Deploys every template that we publish, each in a way that shows its other objects, too.
+fn deploy_every_template(world: &World) {
+    let vendor = world.vendor();
+    let acme = world.publisher("acme");
+    let customer = world.customer();
+    for secret in ["hf-token", "jupyter-token", "wandb-api-key"] {
+        customer.set_secret(secret, "open sesame");
+    }
+    let templates: [(&str, &[&str]); 10] = [
+        ("vllm", &["replicas=2", "gated=true"]),
+        ("vllm", &["model=meta-llama/Llama-3.1-405B-Instruct", "nodes=2", "context_tokens=8192"]),
+        ("sglang", &["model=meta-llama/Llama-3.3-70B-Instruct"]),
+        ("llama-cpp", &["gpus=0"]),
+        ("text-embeddings-inference", &["gpu=h100", "replicas=3"]),
+        ("ray-serve", &["application=app:main", "nodes=2"]),
+        ("torchrun-job", &["script=train.py", "gpus=4", "nodes=2", "secrets=[\"wandb-api-key\"]"]),
+        ("torchrun-job", &["script=train.py", "checkpoints=runs"]),
+        ("jupyter-gpu", &[]),
+        ("ocr-server", &["image=registry.example/ocr:1", "replicas=2"]),
+    ];
+    let mut installed = BTreeSet::new();
+    for (number, (name, settings)) in templates.iter().enumerate() {
+        let (publisher, namespace) =
+            if *name == "ocr-server" { (&acme, "acme") } else { (&vendor, "chandlery") };
+        if installed.insert(*name) {
+            publisher.publish(&plugin(name));
+            let id = format!("{namespace}:{name}");
+            let allow = ["secret:hf-token", "secret:jupyter-token", "secret:wandb-api-key"];
+            let shown = customer.ok(&["show", &id]).to_string();
+            let allow = allow.into_iter().filter(|permission| shown.contains(permission));
+            let allow: Vec<_> = allow.flat_map(|permission| ["--allow", permission]).collect();
+            customer.ok(&[&["install", id.as_str()], &allow[..]].concat());
+        }
+        let deployment = format!("t{number}");
+        let set: Vec<_> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();
+        let words = ["deploy", *name, "--name", &deployment, "--target", "k8s", "--no-wait"];
+        customer.ok(&[&words[..], &set].concat());
+    }
+}
+
+#[test]
+fn every_object_of_every_template_is_one_of_kubernetes() {
+    let server = ApiServer::start();
+    let world = World::start();
+    add(&world.customer(), &server.kubeconfig());
+    deploy_every_template(&world);
+    let customer = world.customer();
+    until("all is applied", || {
+        let all = customer.ok(&["status"]);
+        let made = |it: &Value| {
+            let replicas = it["replicas"].as_array().unwrap();
+            !replicas.is_empty() && replicas.iter().all(|replica| !replica["job"].is_null())
+        };
+        let all = all.as_array().unwrap();
+        (all.len() == 10 && all.iter().all(made)).then_some(())
+    });
+    let mut objects = server.applied();
+    for object in &mut objects {
+        object.as_object_mut().unwrap().remove("status");
+        let kept = ["name", "namespace", "labels", "annotations"];
+        object["metadata"].as_object_mut().unwrap().retain(|name, _| kept.contains(&name.as_str()));
+    }
+    let kinds: BTreeSet<_> =
+        objects.iter().map(|object| object["kind"].as_str().unwrap().to_owned()).collect();
+    let all = ["Deployment", "Job", "Namespace", "PodDisruptionBudget", "Secret", "Service", "StatefulSet"];
+    assert!(all.iter().all(|kind| kinds.contains(*kind)), "{kinds:?}");
+
+    let tools = workspace().join("target/tools/bin");
+    let mut validate = Command::new(tools.join("python3"));
+    validate.arg(workspace().join("tests/e2e/validate_objects.py")).args(VERSIONS);
+    let mut validate =
+        validate.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    validate.stdin.take().unwrap().write_all(json!(objects).to_string().as_bytes()).unwrap();
+    let validated = validate.wait_with_output().unwrap();
+    assert!(validated.status.success(), "{}", String::from_utf8_lossy(&validated.stderr));
+    assert_eq!(String::from_utf8_lossy(&validated.stdout).trim(), objects.len().to_string());
+
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+    let list = customer.file("objects.json", list.to_string().as_bytes());
+    let kubeconfig = customer.file("kubeconfig", server.kubeconfig().as_bytes());
+    let words = ["create", "--dry-run=client", "--validate=false", "-o", "name", "-f", &list];
+    let created =
+        Command::new(tools.join("kubectl")).args(words).env("KUBECONFIG", kubeconfig).output().unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+    let names = String::from_utf8_lossy(&created.stdout).lines().count();
+    assert_eq!(names, objects.len());
+}
