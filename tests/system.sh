@@ -45,6 +45,7 @@ need_engines() {
     need slurmrestd slurmrestd
     need sbatch slurm-client
     need munged munge
+    ls /usr/lib/*/slurm-wlm/auth_jwt.so >/dev/null 2>&1 || missing+=(slurm-wlm-jwt-plugin)
     ls /usr/lib/*/slurm-wlm/select_cons_tres.so >/dev/null 2>&1 || missing+=(slurm-wlm-basic-plugins)
     need podman podman
     need runc runc
@@ -68,6 +69,10 @@ install_tools() {
         "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*' 'kubernetes-validate==1.37.*'
     fi
     [ -x "$bin/helm" ] && [ -x "$bin/kubectl" ] || install_helm_and_kubectl "$bin"
+    if ! "$tools/ocr/bin/python3" -c 'import rapidocr_api' 2>/dev/null; then
+        python3 -m venv "$tools/ocr"
+        "$tools/ocr/bin/pip" install --quiet 'rapidocr_onnxruntime==1.4.4' 'rapidocr_api==0.1.4'
+    fi
     [ -x "$bin/wkg" ] || cargo install --quiet wkg --version 0.16.1 --locked --debug --root "$tools" --config profile.dev.debug=0
 }
 

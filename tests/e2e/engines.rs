@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::journey::{TEXT, read_picture};
+use crate::podman::Podman;
 use crate::slurm::Slurm;
 use crate::world::{Person, World, as_version, plugin, until};
 
@@ -71,8 +72,7 @@ fn replicas(deployment: &Value) -> Vec<Value> {
 }
 
 /// Deploys, reads a picture, scales, upgrades to what cannot start, and is back where it was while requests are answered.
-fn scenario(world: &World, more: &[&str]) -> Value {
-    let acme = world.publisher("acme");
+fn scenario(world: &World, acme: &Person, more: &[&str]) -> Value {
     let customer = world.customer();
     acme.publish(&plugin("ocr-server"));
     customer.ok(&["install", "acme:ocr-server"]);
@@ -114,7 +114,7 @@ fn scenario(world: &World, more: &[&str]) -> Value {
 #[test]
 fn this_machine_rolls_out_and_back_while_requests_are_answered() {
     let world = World::start();
-    let before = scenario(&world, &[]);
+    let before = scenario(&world, &world.publisher("acme"), &[]);
     let customer = world.customer();
     // A replacement that can start takes over without a gap, and the way back is as quiet.
     let address = before["endpoints"][0]["address"].as_str().unwrap().to_owned();
@@ -131,6 +131,51 @@ fn this_machine_rolls_out_and_back_while_requests_are_answered() {
     assert_eq!((&paused["health"], replicas(&paused).len()), (&json!("paused"), 0));
     let resumed = customer.ok(&["resume", "ocr"]);
     assert_eq!((&resumed["health"], &resumed["endpoints"][0]["address"]), (&json!("ready"), &json!(address)));
+}
+
+#[test]
+fn containers_of_this_machine_roll_out_and_back_while_requests_are_answered() {
+    let podman = Podman::start();
+    let world = World::with_environment(podman.environment());
+    let registry = world.registry.address.clone();
+    podman.trust(&registry);
+    let acme = world.publisher("acme");
+    let image = podman.push_ocr_server(&acme, &registry);
+    let before = scenario(&world, &acme, &["--set", &format!("image={image}")]);
+    let running = podman.run(&["ps", "--format", "{{.Image}}"]);
+    assert_eq!(running, format!("{image}\n{image}"), "{before}");
+
+    // A container that wants too much is ended for it, and started again.
+    acme.publish(&plugin("errand"));
+    let customer = world.customer();
+    customer.ok(&["install", "acme:errand"]);
+    hog(&customer, &["--set", &format!("image={image}")]);
+    customer.ok(&["remove", "ocr"]);
+    until("nothing is left of them", || podman.run(&["ps", "--all", "--quiet"]).is_empty().then_some(()));
+}
+
+#[test]
+fn a_replica_that_wants_too_much_memory_is_ended_for_it_and_started_again() {
+    let world = World::start();
+    world.publisher("acme").publish(&plugin("errand"));
+    let customer = world.customer();
+    customer.ok(&["install", "acme:errand"]);
+    hog(&customer, &[]);
+}
+
+/// Deploys what needs more memory than it may have.
+fn hog(customer: &Person, more: &[&str]) {
+    let command = format!("command={}", json!(["python3", "-c", "x = b'x' * (512 << 20); input()"]));
+    let words =
+        ["deploy", "errand", "--name", "hog", "--no-wait", "--set", &command, "--set", "memory_mib=64"];
+    customer.ok(&[&words[..], more].concat());
+    until("it is out of memory, again", || {
+        let replica = customer.ok(&["status", "hog"])[0]["replicas"][0].clone();
+        let detail = replica["detail"].as_str().unwrap_or_default();
+        let again = replica["restarts"].as_i64().unwrap_or(0) > 0;
+        (again && detail.starts_with("out of memory: it needed more than it was allowed")).then_some(())
+    });
+    customer.ok(&["remove", "hog"]);
 }
 
 /// A world with a cluster as its target `lab`.
@@ -161,7 +206,7 @@ fn add_lab(slurm: &Slurm, customer: &Person) {
 #[test]
 fn slurm_rolls_out_and_back_while_requests_are_answered() {
     let (mut slurm, world) = lab();
-    let deployed = scenario(&world, &["--target", "lab"]);
+    let deployed = scenario(&world, &world.publisher("acme"), &["--target", "lab"]);
     let customer = world.customer();
     let jobs: Vec<_> = replicas(&deployed).iter().map(|replica| replica["job"].clone()).collect();
     assert!(jobs.iter().all(Value::is_string), "{deployed}");
@@ -335,4 +380,98 @@ fn a_job_whose_submission_was_never_recorded_is_found_again() {
     assert_eq!(status["replicas"][0]["restarts"], 0);
     customer.ok(&["remove", "errand"]);
     assert_eq!(slurm.ask("squeue", &["-h"]), "");
+}
+
+/// A `torchrun` that only says what it was told and what it sees, in a folder of its own.
+fn torchrun(world: &World) -> String {
+    let folder = world.folder.path().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("torchrun");
+    std::fs::write(
+        &path,
+        "#!/bin/bash\necho \"torchrun $* sees $CUDA_VISIBLE_DEVICES, keeps in $HF_HOME\"\n",
+    )
+    .unwrap();
+    assert!(Command::new("chmod").arg("755").arg(&path).status().unwrap().success());
+    folder.display().to_string()
+}
+
+#[test]
+fn a_training_job_gets_its_gpus_through_slurms_rest_api() {
+    let slurm = Slurm::start_with_rest();
+    let mut world = World::with_environment(slurm.environment());
+    let folder = torchrun(&world);
+    let path = std::env::var("PATH").unwrap();
+    // Nothing but the REST API is asked: without its configuration, no client command finds the cluster.
+    world.environment = vec![("PATH".into(), format!("{folder}:{path}"))];
+    world.restart_host();
+    let customer = world.customer();
+    let (rest, token) = slurm.rest();
+    let token = customer.file("slurm.token", token.as_bytes());
+    let directory = format!("directory={}", slurm.shared());
+    let rest = format!("rest={rest}");
+    customer.ok(&[
+        "target",
+        "add",
+        "lab",
+        "--engine",
+        "slurm",
+        "--credential",
+        &token,
+        "--set",
+        "user=root",
+        "--set",
+        &rest,
+        "--set",
+        &directory,
+        "--set",
+        "poll_seconds=1",
+    ]);
+    world.vendor().publish(&plugin("torchrun-job"));
+    let allow = ["--deny", "secret:hf-token", "--deny", "secret:wandb-api-key"];
+    customer.ok(&[&["install", "chandlery:torchrun-job"][..], &allow].concat());
+    let deploy = [
+        "deploy",
+        "torchrun-job",
+        "--name",
+        "train",
+        "--target",
+        "lab",
+        "--set",
+        "script=train.py",
+        "--set",
+        "python=target",
+        "--set",
+        "gpu=h100",
+        "--set",
+        "gpus=2",
+        "--set",
+        "cpu_millis=1000",
+        "--set",
+        "memory_mib=256",
+    ];
+    customer.ok(&deploy);
+    until("the job has succeeded", || {
+        (customer.ok(&["status", "train"])[0]["health"] == "succeeded").then_some(())
+    });
+    let logs = customer.text(&["logs", "train"]);
+    for words in
+        ["--nproc-per-node 2 --node-rank 0", "127.0.0.1:29400 train.py sees 0,1", "/volumes/train/cache"]
+    {
+        assert!(logs.contains(words), "{words}: {logs}");
+    }
+    let inventory = customer.ok(&["target", "inventory", "lab"]);
+    assert_eq!(inventory["gpu-pools"][1]["kind"], "h100");
+    customer.ok(&["remove", "train"]);
+
+    let sleep = format!("command={}", json!(["sleep", "600"]));
+    world.publisher("acme").publish(&plugin("errand"));
+    customer.ok(&["install", "acme:errand"]);
+    let holder =
+        ["deploy", "errand", "--name", "holder", "--target", "lab", "--set", &sleep, "--set", "gpus=2"];
+    customer.ok(&[&holder[..], &["--set", "gpu=a100"]].concat());
+    let inventory = customer.ok(&["target", "inventory", "lab"]);
+    assert_eq!(inventory["gpu-pools"][0]["free"], 0, "{inventory}");
+    customer.ok(&["remove", "holder"]);
+    until("nothing is left of it", || slurm.ask("squeue", &["-h"]).is_empty().then_some(()));
 }

@@ -27,6 +27,7 @@ mod oci;
 mod operation;
 mod permissions;
 mod plans;
+mod podman;
 mod policies;
 mod receiver;
 mod replay;

@@ -15,10 +15,32 @@ pub struct Slurm {
     munged: Child,
     controller: Child,
     nodes: Vec<Child>,
+    /// Where slurmrestd listens, and what opens it.
+    rest: Option<(Child, String, String)>,
 }
 
 impl Slurm {
     pub fn start() -> Self {
+        Self::start_as(false)
+    }
+
+    /// The same, with slurmrestd.
+    pub fn start_with_rest() -> Self {
+        let mut slurm = Self::start_as(true);
+        // It serves whoever has a token, and must not be root itself.
+        let [port, ..] = free_ports();
+        let address = format!("127.0.0.1:{port}");
+        let words =
+            ["-u", "nobody", "-g", "nogroup", "-s", "openapi/v0.0.38", "-a", "rest_auth/jwt", &address];
+        let daemon = daemon(slurm.folder.path(), "slurmrestd", &words.map(String::from));
+        let said = slurm.ask("scontrol", &["token", "username=root", "lifespan=3600"]);
+        let token = said.trim_start_matches("SLURM_JWT=").to_owned();
+        slurm.rest = Some((daemon, format!("http://{address}"), token));
+        until("slurmrestd listens", || std::net::TcpStream::connect(&address).ok());
+        slurm
+    }
+
+    fn start_as(with_tokens: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         for name in ["state", "log", "dev", "shared"] {
@@ -32,13 +54,21 @@ impl Slurm {
         fs::write(at.join("munge.key"), rand::random::<[u8; 32]>().repeat(4)).unwrap();
         run("chmod", &["400", at.join("munge.key").to_str().unwrap()]);
         let ports = free_ports();
-        fs::write(at.join("slurm.conf"), configuration(at, ports)).unwrap();
+        let mut configuration = configuration(at, ports);
+        if with_tokens {
+            fs::write(at.join("state/jwt.key"), rand::random::<[u8; 32]>()).unwrap();
+            run("chmod", &["600", at.join("state/jwt.key").to_str().unwrap()]);
+            run("chmod", &["755", at.to_str().unwrap()]);
+            let key = at.join("state/jwt.key");
+            configuration += &format!("AuthAltTypes=auth/jwt\nAuthAltParameters=jwt_key={}\n", key.display());
+        }
+        fs::write(at.join("slurm.conf"), configuration).unwrap();
         fs::write(at.join("gres.conf"), gres(at)).unwrap();
         let munged = munged(at);
         until("munge answers", || at.join("munge.socket").exists().then_some(()));
         let controller = controller(at);
         let nodes = ["n1", "n2"].map(|name| node(at, name)).into();
-        let slurm = Self { folder, munged, controller, nodes };
+        let slurm = Self { folder, munged, controller, nodes, rest: None };
         until("both nodes are there", || {
             (slurm.ask("sinfo", &["-h", "-N", "-o", "%T"]) == "idle\nidle").then_some(())
         });
@@ -48,6 +78,12 @@ impl Slurm {
     /// What commands need in their environment.
     pub fn environment(&self) -> Vec<(String, String)> {
         vec![("SLURM_CONF".into(), self.path("slurm.conf"))]
+    }
+
+    /// Where slurmrestd listens, and a token of root's.
+    pub fn rest(&self) -> (&str, &str) {
+        let (_, address, token) = self.rest.as_ref().unwrap();
+        (address, token)
     }
 
     /// The folder that the nodes share.
@@ -86,7 +122,8 @@ impl Drop for Slurm {
     fn drop(&mut self) {
         self.ask("scancel", &["--user=root", "--signal=KILL", "--full"]);
         self.ask("scancel", &["--user=root"]);
-        for child in self.nodes.iter_mut().chain([&mut self.controller, &mut self.munged]) {
+        let rest = self.rest.iter_mut().map(|(child, ..)| child);
+        for child in self.nodes.iter_mut().chain([&mut self.controller, &mut self.munged]).chain(rest) {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -175,5 +212,9 @@ fn daemon(at: &Path, program: &str, words: &[String]) -> Child {
         path.into_iter().find(|path| path.exists()).unwrap_or_else(|| panic!("{program}: run `make system`"));
     let mut command = Command::new(path);
     command.args(words).env("SLURM_CONF", at.join("slurm.conf"));
+    if program == "slurmrestd" {
+        // It speaks with the controller as whoever's token it was given, and not as itself.
+        command.env("SLURM_JWT", "daemon");
+    }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }

@@ -9,6 +9,7 @@ mod processes;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
 
 use nix::sys::signal::Signal;
@@ -27,6 +28,9 @@ use cgroups::Cgroups;
 use gpus::Gpus;
 use images::{Image, Images};
 use processes::Process;
+
+/// The status of a container whose program was killed: 128 and SIGKILL.
+const CONTAINER_KILLED: i32 = 137;
 
 /// What this target is called.
 pub const TARGET: &str = "local";
@@ -128,15 +132,18 @@ impl Local {
         !left.is_empty()
     }
 
-    async fn exit_status(&self, replica: &str) -> Option<std::process::ExitStatus> {
+    async fn exit_status(&self, replica: &str) -> Option<ExitStatus> {
         self.children.lock().await.get_mut(replica)?.try_wait().ok().flatten()
     }
 
-    async fn was_out_of_memory(&self, row: &Row) -> bool {
-        match row.handle {
-            Some(Handle::Container { .. }) => self.images.out_of_memory(&row.id).await,
-            _ => self.cgroups.out_of_memory(&row.id),
+    async fn was_out_of_memory(&self, row: &Row, status: Option<ExitStatus>) -> bool {
+        if self.cgroups.out_of_memory(&row.id) {
+            return true;
         }
+        // Of a container podman does not always learn it; killed with all its memory taken says it, too.
+        let is_container = matches!(row.handle, Some(Handle::Container { .. }));
+        let killed = status.and_then(|status| status.code()) == Some(CONTAINER_KILLED);
+        is_container && (killed && self.cgroups.was_full(&row.id) || self.images.out_of_memory(&row.id).await)
     }
 
     fn work_dir(&self, replica: &str) -> PathBuf {
@@ -199,7 +206,7 @@ impl Runner for Local {
         }
         let status = self.exit_status(&row.id).await;
         let reason = match &status {
-            _ if self.was_out_of_memory(row).await => {
+            _ if self.was_out_of_memory(row, status).await => {
                 "out of memory: it needed more than it was allowed".into()
             }
             Some(status) => status.to_string(),
@@ -287,10 +294,7 @@ impl Runner for Local {
     }
 
     fn drift(&self, _: &Self::Sight, part: Part<'_>, row: &Row) -> Vec<Drift> {
-        match part.workload.runtime {
-            Runtime::Container(_) => Vec::new(),
-            Runtime::Python(_) | Runtime::Host => self.cgroups.drift(row, &part.workload.resources),
-        }
+        self.cgroups.drift(row, &part.workload.resources)
     }
 
     async fn heal(&self, part: Part<'_>, row: &Row) -> Result<bool, Error> {

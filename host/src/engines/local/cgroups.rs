@@ -11,6 +11,8 @@ const ROOT: &str = "/sys/fs/cgroup";
 const PERIOD_MICROS: u64 = 100_000;
 
 pub(super) struct Cgroups {
+    /// What the folder of all replicas is called, in every hierarchy.
+    name: String,
     /// The folders in which each replica gets one of its own; none where we may not.
     parents: Result<Parents, String>,
 }
@@ -37,12 +39,17 @@ impl Cgroups {
         if let Err(fault) = &parents {
             tracing::warn!("{fault}");
         }
-        Self { parents }
+        Self { name, parents }
     }
 
     /// Why limits are not enforced, if they are not.
     pub(super) fn fault(&self) -> Option<&str> {
         self.parents.as_ref().err().map(String::as_str)
+    }
+
+    /// What a replica's cgroup is called in every hierarchy, for who makes others below it.
+    pub(super) fn path(&self, replica: &str) -> Option<String> {
+        self.parents.as_ref().ok().map(|_| format!("/{}/{replica}", self.name))
     }
 
     fn folders(&self, replica: &str) -> Vec<PathBuf> {
@@ -129,16 +136,44 @@ impl Cgroups {
         text.lines().filter_map(|line| line.strip_prefix("oom_kill ")).any(|count| count.trim() != "0")
     }
 
-    /// Removes a replica's cgroups; they are empty by now.
+    /// Whether a replica, with all that is in cgroups below its own, has once had all the memory that it may. What was ended
+    /// down there for want of more is counted there alone, in version 1, and forgotten with it.
+    pub(super) fn was_full(&self, replica: &str) -> bool {
+        let Ok(Parents::Split { memory, .. }) = &self.parents else { return false };
+        let read = |file: &str| -> Option<u64> {
+            fs::read_to_string(memory.join(replica).join(file)).ok()?.trim().parse().ok()
+        };
+        let full = read("memory.max_usage_in_bytes").zip(read("memory.limit_in_bytes"));
+        full.is_some_and(|(most, limit)| most >= limit)
+    }
+
+    /// Removes a replica's cgroups, in every hierarchy that there is; they are empty by now.
     pub(super) fn remove(&self, replica: &str) {
-        for folder in self.folders(replica) {
-            if let Err(error) = fs::remove_dir(&folder)
+        let hierarchies: Vec<_> = match &self.parents {
+            Err(_) => return,
+            Ok(Parents::Unified(_)) => vec![PathBuf::from(ROOT)],
+            Ok(Parents::Split { .. }) => {
+                fs::read_dir(ROOT).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+            }
+        };
+        for hierarchy in hierarchies {
+            let folder = hierarchy.join(&self.name).join(replica);
+            if let Err(error) = remove_with_children(&folder)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 tracing::warn!(%error, folder = %folder.display(), "a cgroup could not be removed");
             }
         }
     }
+}
+
+fn remove_with_children(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_with_children(&entry.path())?;
+        }
+    }
+    fs::remove_dir(folder)
 }
 
 fn unified(root: &Path, name: &str) -> std::io::Result<PathBuf> {

@@ -106,10 +106,23 @@ fn container(local: &Local, part: Part<'_>, row: &Row, image: &str) -> std::io::
     let Workload { resources, volumes, grace_seconds, .. } = part.workload;
     let variables = variables(part, row, surroundings(local, part, row, None));
     let mut command = Command::new("podman");
+    let cgroup = local.cgroups.path(&row.id);
+    if cgroup.is_some() {
+        command.arg("--cgroup-manager=cgroupfs");
+    }
     command.args(["run", "--replace", "--pull=never", "--network=host", "--log-driver=none"]);
+    match cgroup {
+        // Its limits are those of any replica, and are still there when podman has forgotten the container.
+        Some(path) => {
+            local.cgroups.make(&row.id, resources);
+            command.arg(format!("--cgroup-parent={path}"));
+        }
+        None => {
+            command.arg(format!("--cpus={}.{:03}", resources.cpu_millis / 1000, resources.cpu_millis % 1000));
+            command.arg(format!("--memory={}m", resources.memory_mib));
+        }
+    }
     command.args(["--name", &images::name(&row.id), "--label", &format!("{HOST_LABEL}={}", local.host_id)]);
-    command.arg(format!("--cpus={}.{:03}", resources.cpu_millis / 1000, resources.cpu_millis % 1000));
-    command.arg(format!("--memory={}m", resources.memory_mib));
     command.arg(format!("--stop-timeout={grace_seconds}"));
     for gpu in &row.gpus {
         command.args(["--device", &format!("nvidia.com/gpu={gpu}")]);
