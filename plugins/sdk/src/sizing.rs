@@ -177,7 +177,7 @@ impl Need<'_> {
     }
 
     fn divides(&self, gpus: u32) -> bool {
-        gpus > 0 && self.model.heads % u64::from(gpus) == 0
+        gpus > 0 && self.model.heads.is_multiple_of(u64::from(gpus))
     }
 
     fn fits(&self, pool: &GpuPool, gpus: u32, nodes: u32) -> bool {
