@@ -564,7 +564,7 @@ impl Cluster {
             .collect();
         let uids: BTreeSet<_> = owners.iter().map(|(_, owner)| uid(owner)).collect();
         for (key, pod) in self.pods() {
-            if !uids.contains(&pod["metadata"]["annotations"]["owner"].as_str().unwrap_or_default()) {
+            if !uids.contains(pod["metadata"]["annotations"]["owner"].as_str().unwrap_or_default()) {
                 self.delete(&key);
             }
         }
