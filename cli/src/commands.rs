@@ -30,6 +30,7 @@ pub mod rollout;
 pub mod search;
 pub mod secrets;
 pub mod status;
+pub mod subscription;
 pub mod target;
 pub mod test;
 pub mod tokens;

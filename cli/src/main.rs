@@ -131,6 +131,12 @@ enum Command {
     Remove(remove::Remove),
     /// Show what deployments have used
     Usage(usage::Usage),
+    /// See and change what this account may do
+    #[command(subcommand)]
+    Subscription(subscription::Subscription),
+    /// See what this account owes for its subscription
+    #[command(subcommand)]
+    Invoices(subscription::Invoices),
     /// Sell and buy plugins
     #[command(subcommand)]
     Orders(orders::Orders),
@@ -209,6 +215,8 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Log(command) => command.run(&context).await,
         Command::Witness(command) => command.run(&context).await,
         Command::Usage(command) => command.run(&context).await,
+        Command::Subscription(command) => command.run(&context).await,
+        Command::Invoices(command) => command.run(&context).await,
         Command::Orders(command) => command.run(&context).await,
         Command::Payouts(command) => command.run(&context).await,
         Command::Compile(command) => command.run(),

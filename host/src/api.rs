@@ -21,6 +21,7 @@ use crate::deployments::{Deployment, NewDeployment, Planned, Replayed, Revision}
 use crate::engines::{Drift, LogTail};
 use crate::installs::{Consent, Locked, RegistryClient, Step};
 use crate::integrations::{Standing, Tried};
+use crate::licence::Entitlement;
 use crate::metering::{self, Metered};
 use crate::plan::Facts;
 use crate::secrets::SecretInfo;
@@ -133,6 +134,7 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/api/v1/deployments/{name}/heal", post(heal))
         .route("/api/v1/deployments/{name}/logs", get(logs))
         .route("/api/v1/deployments/{name}/replay", get(replay))
+        .route("/api/v1/entitlement", get(entitlement))
         .route("/api/v1/targets", get(targets))
         .route("/api/v1/targets/{name}", put(put_target).delete(remove_target))
         .route("/api/v1/targets/{name}/inventory", get(inventory))
@@ -341,6 +343,10 @@ async fn pause(
 
 async fn heal(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Drift>>, Error> {
     Ok(Json(Page { items: host.deployments.heal(&name).await?, next: None }))
+}
+
+async fn entitlement(State(host): State<Host>) -> Result<Json<Entitlement>, Error> {
+    Ok(Json(host.deployments.entitlement().await?))
 }
 
 async fn targets(State(host): State<Host>) -> Result<Json<Page<Target>>, Error> {

@@ -24,6 +24,7 @@ use crate::Error;
 use crate::engines::{Drift, LogTail, Replica, local, replicas};
 use crate::installs::{Installs, Locked, blocking};
 use crate::integrations::{new_event, tell};
+use crate::licence::{Entitlement, Licences, Upgrade, reached};
 use crate::plan::{Plan, Workload};
 use crate::policies::{self, Reviewed};
 use crate::sandbox::{Event, EventKind, Request, Review, Running, Sandbox};
@@ -191,6 +192,7 @@ pub struct Deployments {
     installs: Installs,
     secrets: Secrets,
     targets: Targets,
+    licences: Licences,
     /// Held from a plan's review until it is recorded: two that were reviewed at once could exceed a budget together.
     deploying: Arc<Mutex<()>>,
 }
@@ -205,14 +207,30 @@ struct Made {
 
 impl Deployments {
     /// The deployments in this database.
-    pub fn new(
+    pub(crate) fn new(
         db: SqlitePool,
         sandbox: Sandbox,
         installs: Installs,
         secrets: Secrets,
         targets: Targets,
+        licences: Licences,
     ) -> Self {
-        Self { db, sandbox, installs, secrets, targets, deploying: Arc::default() }
+        Self { db, sandbox, installs, secrets, targets, licences, deploying: Arc::default() }
+    }
+
+    /// What this host may do, and how much of it is used.
+    pub async fn entitlement(&self) -> Result<Entitlement, Error> {
+        self.licences.entitlement(record::count(&self.db).await?).await
+    }
+
+    /// What this host may do with one deployment more; refused, where it may not have one.
+    async fn must_have_room(&self) -> Result<Entitlement, Error> {
+        let has = self.licences.for_one_more(record::count(&self.db).await?).await?;
+        let Entitlement { tier, used, limit, .. } = has;
+        match limit.filter(|limit| used >= *limit) {
+            Some(limit) => Err(Error::DeploymentLimit { tier, used, limit, upgrade: Upgrade::beyond(limit) }),
+            None => Ok(has),
+        }
     }
 
     /// What a deployment would be, and what it would change. Nothing is done.
@@ -332,6 +350,7 @@ impl Deployments {
         let locked = self.installs.find(&new.plugin).await?;
         let _held = self.deploying.lock().await;
         let made = self.make(&locked, new).await?;
+        let has = if made.planned.exists { None } else { Some(self.must_have_room().await?) };
         let integrations = self.integrations().await?;
         let name = &made.planned.deployment;
         let patience =
@@ -400,6 +419,9 @@ impl Deployments {
             ..new_event(EventKind::Planned)
         };
         tell(&mut write, &integrations, &event).await?;
+        for alert in has.iter().flat_map(alerts) {
+            tell(&mut write, &integrations, &alert).await?;
+        }
         write.commit().await?;
         self.get(name).await
     }
@@ -647,6 +669,20 @@ async fn forget_scale(write: &mut SqliteConnection, name: &str, changes: &[Chang
         .await?;
     }
     Ok(())
+}
+
+/// What is told of where one deployment more reaches some part of the limit.
+fn alerts(has: &Entitlement) -> Vec<Event> {
+    let (used, limit) = (has.used + 1, has.limit.unwrap_or(u32::MAX));
+    let alert = |percent: u32| {
+        let upgrade = Upgrade::beyond(limit);
+        let detail = format!(
+            "{used} of {limit} deployments that {} allows are used: {percent} % are reached; {upgrade}",
+            has.tier
+        );
+        Event { detail, ..new_event(EventKind::UsageThreshold) }
+    };
+    reached(has.used, used, has.limit).into_iter().map(alert).collect()
 }
 
 /// The moment after so many seconds.

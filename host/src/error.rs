@@ -8,9 +8,10 @@ use chandlery_package::signature::SignatureError;
 use chandlery_package::wire::{PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::{
     ComponentError, Digest, DigestError, Kind, NameError, Permission, PluginId, Release, Requirement,
-    SecretName,
+    SecretName, Tier,
 };
 
+use crate::licence::Upgrade;
 use crate::plan::{PlanProblem, say};
 use crate::sandbox::SandboxError;
 
@@ -220,6 +221,21 @@ pub enum Error {
         /// What it would have to be.
         needed: Kind,
     },
+    /// As many deployments as the account may have.
+    #[error("{used} of {limit} deployments that {tier} allows are used; {upgrade}")]
+    DeploymentLimit {
+        /// What the account has subscribed to.
+        tier: Tier,
+        /// How many there are.
+        used: u32,
+        /// How many there may be.
+        limit: u32,
+        /// What allows more.
+        upgrade: Upgrade,
+    },
+    /// A licence that was not believed.
+    #[error("the registry's licence was refused: {0}")]
+    Licence(String),
     /// No such target.
     #[error("there is no target '{0}'")]
     NoTarget(String),
@@ -458,6 +474,16 @@ impl Error {
                 (S::CONFLICT, "in-use", "In use", Some("`chandlery remove DEPLOYMENT` first"))
             }
             Self::OtherKind { .. } => (S::UNPROCESSABLE_ENTITY, "other-kind", "Another kind of plugin", None),
+            Self::DeploymentLimit { .. } => (
+                S::PAYMENT_REQUIRED,
+                "deployment-limit",
+                "No more deployments",
+                Some(
+                    "remove one, or have more: `chandlery subscription change TIER`, or `… trial TIER` for 30 days, and \
+                     deploy again",
+                ),
+            ),
+            Self::Licence(_) => (S::CONFLICT, "licence-refused", "The licence was refused", DISTRUST),
             Self::NoTarget(_) => {
                 (S::NOT_FOUND, "no-target", "Not found", Some("`chandlery target list` lists what there is"))
             }

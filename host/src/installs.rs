@@ -96,6 +96,11 @@ impl Installs {
         Ok(log)
     }
 
+    /// The key of a registry's log, as it was pinned at first sight; none: it was not seen yet.
+    pub async fn log_key(&self, url: &str) -> Result<Option<String>, Error> {
+        Ok(self.read()?.pin(url).map(|pin| pin.log_key.clone()))
+    }
+
     /// Takes in what a registry's log says by now, and tells of what is installed and not to be run any more.
     pub async fn follow(&self, client: &RegistryClient) -> Result<(), Error> {
         let _held = self.asking.lock().await;

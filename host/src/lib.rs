@@ -8,6 +8,7 @@ pub mod engines;
 mod error;
 pub mod installs;
 pub mod integrations;
+pub mod licence;
 pub mod metering;
 mod metrics;
 pub mod plan;
@@ -34,6 +35,7 @@ use deployments::Deployments;
 use engines::Surroundings;
 use installs::{Installs, RegistryClient};
 use integrations::Integrations;
+use licence::Licences;
 use sandbox::{Compiler, Limits, Sandbox};
 use secrets::Secrets;
 use targets::Targets;
@@ -73,6 +75,7 @@ pub struct Host {
     installs: Installs,
     secrets: Secrets,
     targets: Targets,
+    licences: Licences,
     deployments: Deployments,
     integrations: Integrations,
     /// Held for as long as the host lives, so that no other one uses its data directory.
@@ -103,8 +106,15 @@ impl Host {
             expose: settings.expose,
         };
         let targets = Targets::open(db.clone(), secrets.clone(), surroundings).await?;
-        let deployments =
-            Deployments::new(db.clone(), sandbox.clone(), installs.clone(), secrets.clone(), targets.clone());
+        let licences = Licences::new(db.clone(), installs.clone(), registry.clone());
+        let deployments = Deployments::new(
+            db.clone(),
+            sandbox.clone(),
+            installs.clone(),
+            secrets.clone(),
+            targets.clone(),
+            licences.clone(),
+        );
         let integrations = Integrations::new(
             db.clone(),
             sandbox.clone(),
@@ -116,6 +126,7 @@ impl Host {
             sandbox,
             secrets,
             targets,
+            licences,
             deployments,
             integrations,
             token: read_or_make_token(&data.join("host.token"))?,
@@ -148,6 +159,7 @@ pub async fn serve(
     let delivering = tokio::spawn(host.integrations.clone().run());
     let reconciling = tokio::spawn(host.deployments.clone().reconcile());
     let metering = tokio::spawn(metering::run(host.db.clone(), host.registry.clone(), settings.meter_every));
+    let licensing = tokio::spawn(host.licences.clone().run());
     let following = tokio::spawn(follow(host.installs.clone(), host.registry.clone(), settings.follow_every));
     let served = axum::serve(listener, api::router(host)).with_graceful_shutdown(stop).await;
     compiling.abort();
@@ -155,6 +167,7 @@ pub async fn serve(
     reconciling.abort();
     metering.abort();
     following.abort();
+    licensing.abort();
     served.map_err(Error::system("the listening socket"))
 }
 

@@ -6,17 +6,20 @@ pub mod artifact;
 pub mod component;
 pub mod digest;
 pub mod key;
+pub mod licence;
 pub mod log;
 pub mod manifest;
 pub mod money;
 pub mod name;
 pub mod permission;
 pub mod signature;
+pub mod tier;
 pub mod wire;
 
 pub use component::{Component, ComponentError};
 pub use digest::{Digest, DigestError};
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
+pub use licence::{Licence, LicenceError};
 pub use manifest::{Kind, Manifest, ManifestError};
 pub use money::{Currency, Money, MoneyError};
 pub use name::{
@@ -24,3 +27,4 @@ pub use name::{
     TeamName,
 };
 pub use permission::Permission;
+pub use tier::{Billed, Tier};

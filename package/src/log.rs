@@ -10,7 +10,7 @@ mod witness;
 
 pub use entry::Entry;
 pub use history::{Fault, History, KeyState, ReleaseState};
-pub use proof::{Checkpoint, Proof, Signer, Tiles, Tree};
+pub use proof::{Checkpoint, Proof, Signer, Tiles, Tree, verify_raw};
 pub use witness::{AddCheckpoint, Quorum, Refusal, WitnessId, WitnessKey};
 
 /// How many hashes a full tile holds.

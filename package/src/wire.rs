@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Kind, Manifest, Money, Namespace, PluginId, PublicKey, Release};
+use crate::{Billed, Digest, Kind, Manifest, Money, Namespace, PluginId, PublicKey, Release, Tier};
 
 /// The media type of an error.
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
@@ -315,6 +315,115 @@ pub struct Garbage {
 pub struct NewPrice {
     /// Above zero.
     pub price: Money,
+}
+
+/// A tier, as the price list has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierOffer {
+    /// Which.
+    pub tier: Tier,
+    /// How many deployments it allows; none: any number.
+    pub deployments: Option<u32>,
+    /// What a month costs; none: nothing, or as is agreed.
+    pub monthly: Option<Money>,
+    /// What a year costs.
+    pub yearly: Option<Money>,
+}
+
+/// What an account has subscribed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Whose.
+    pub account: Namespace,
+    /// What it may use now, by its subscription or its trial.
+    pub tier: Tier,
+    /// How many deployments that allows; none: any number.
+    pub deployments: Option<u32>,
+    /// Whether it is a trial.
+    pub trial: bool,
+    /// Whether there is a trial that has not been begun yet.
+    pub trial_left: bool,
+    /// How often it is billed; none: never.
+    pub billed: Option<Billed>,
+    /// Until when it is invoiced, or the trial lasts.
+    pub until: Option<Timestamp>,
+    /// What it becomes then, where that is something else.
+    pub then: Option<Tier>,
+    /// Invoices that are not paid.
+    pub due: Vec<Invoice>,
+}
+
+/// What an account wants to subscribe to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewSubscription {
+    /// Which tier; `free` ends a subscription when what was invoiced is over.
+    pub tier: Tier,
+    /// How often it is billed.
+    pub billed: Billed,
+}
+
+/// What an account wants to try.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewTrial {
+    /// Which tier.
+    pub tier: Tier,
+}
+
+/// What was agreed with an account, recorded by an operator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Agreement {
+    /// How many deployments it may have; none: any number.
+    pub deployments: Option<u32>,
+    /// What it pays each time that it is billed.
+    pub price: Money,
+    /// How often.
+    pub billed: Billed,
+}
+
+/// An invoice for a subscription, paid by a bank transfer that names its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Numbers have no gaps.
+    pub number: i64,
+    /// Who owes it.
+    pub account: Namespace,
+    /// For what.
+    pub tier: Tier,
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub to: Timestamp,
+    /// What that costs.
+    pub price: Money,
+    /// What was left of the subscription that it replaces.
+    pub credit: Money,
+    /// What is due: the price less the credit.
+    pub total: Money,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// Until when it is to be paid.
+    pub due_at: Timestamp,
+    /// How it stands.
+    pub state: InvoiceState,
+}
+
+/// How an invoice stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InvoiceState {
+    /// It waits to be paid.
+    Open,
+    /// It is paid.
+    Paid,
+    /// It was never paid, and the subscription has ended for it.
+    Uncollectible,
+}
+
+/// A signed licence.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SignedLicence {
+    /// See [`crate::Licence`].
+    pub licence: String,
 }
 
 /// Orders a plugin for the account that asks.

@@ -212,6 +212,11 @@ async fn do_chores(registry: Registry) {
             tracing::error!(%error, "pulls could not be written down");
         }
         if minute % 60 == 0
+            && let Err(error) = billing::advance_all(&registry, jiff::Timestamp::now()).await
+        {
+            tracing::error!(%error, "subscriptions could not be renewed");
+        }
+        if minute % 60 == 0
             && let Err(error) = oci::collect(&registry, GARBAGE_AGE).await
         {
             tracing::error!(%error, "garbage could not be collected");

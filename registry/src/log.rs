@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use chandlery_package::Licence;
 use chandlery_package::log::{Checkpoint, Entry, LogError, Signer};
 use sqlx::AnyConnection;
 use tlog_tiles::{Error as TileError, Hash, HashReader, stored_hash_index, stored_hashes, tree_hash};
@@ -47,6 +48,16 @@ impl Log {
     /// What installers pin.
     pub fn verifier_key(&self) -> &str {
         self.signer.verifier_key()
+    }
+
+    /// The log's name.
+    pub fn origin(&self) -> &str {
+        self.signer.origin()
+    }
+
+    /// A licence, signed with the key that hosts have pinned.
+    pub fn sign(&self, licence: &Licence) -> String {
+        licence.sign(&self.signer)
     }
 
     /// The signed checkpoint of the tree as this connection sees it.

@@ -35,5 +35,6 @@ mod replicas;
 mod rights;
 mod slurm;
 mod stores;
+mod subscriptions;
 mod tampering;
 mod world;

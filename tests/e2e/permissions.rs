@@ -176,6 +176,24 @@ fn cases() -> Vec<Case> {
         // Money.
         ("GET", "/api/v1/usage", For::Accounts, json!(null)),
         ("POST", "/api/v1/usage", For::Accounts, json!(Vec::<UsageEvent>::new())),
+        ("GET", "/api/v1/tiers", For::Everybody, json!(null)),
+        ("GET", "/api/v1/subscription", For::Accounts, json!(null)),
+        ("PUT", "/api/v1/subscription", For::Accounts, json!({ "tier": "free", "billed": "monthly" })),
+        ("POST", "/api/v1/subscription/trial", For::Accounts, json!({ "tier": "team" })),
+        (
+            "PUT",
+            "/api/v1/accounts/{account}/subscription",
+            For::Operators,
+            json!({ "price": { "minor": 0, "currency": "USD" }, "billed": "monthly" }),
+        ),
+        ("GET", "/api/v1/invoices", For::Accounts, json!(null)),
+        (
+            "POST",
+            "/api/v1/invoices/{number}/payment",
+            For::Operators,
+            json!({ "bank_reference": "B", "amount": { "minor": 1, "currency": "USD" } }),
+        ),
+        ("GET", "/api/v1/licence", For::Accounts, json!(null)),
         ("GET", "/api/v1/orders", For::Accounts, json!(null)),
         ("POST", "/api/v1/orders", For::Accounts, json!({ "plugin": "acme:none" })),
         (
@@ -215,6 +233,7 @@ fn cases() -> Vec<Case> {
             ("{account}", "nobody"),
             ("{key}", "SHA256:0000000000000000"),
             ("{reference}", "CH-NONE"),
+            ("{number}", "1"),
             ("{id}", "1"),
             ("{level}", "0"),
             ("{*index}", "000.p/1"),

@@ -145,16 +145,30 @@ pub struct World {
 
 impl World {
     pub fn start() -> Self {
-        Self::with(30, Vec::new())
+        Self::with_hold(30)
     }
 
     pub fn with_hold(hold_days: u32) -> Self {
-        Self::with(hold_days, Vec::new())
+        let world = Self::with(hold_days, Vec::new());
+        world.lift_limits();
+        world
+    }
+
+    /// A world whose customer has not subscribed to anything.
+    pub fn with_limits() -> Self {
+        Self::with(30, Vec::new())
     }
 
     /// The host finds these variables in its environment.
     pub fn with_environment(environment: Vec<(String, String)>) -> Self {
-        Self::with(30, environment)
+        let world = Self::with(30, environment);
+        world.lift_limits();
+        world
+    }
+
+    /// Tests of other things are not about limits.
+    fn lift_limits(&self) {
+        self.operator().ok(&["subscription", "agree", "globex", "0.00 USD"]);
     }
 
     fn with(hold_days: u32, environment: Vec<(String, String)>) -> Self {

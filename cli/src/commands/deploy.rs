@@ -1,6 +1,7 @@
 //! `chandlery deploy` and `chandlery upgrade`.
 
 use chandlery_host::deployments::{Deployment, NewDeployment};
+use chandlery_host::licence::Entitlement;
 use clap::Args;
 use reqwest::Method;
 
@@ -8,6 +9,7 @@ use super::plan::{What, parse_set};
 use super::rollout::Waiting;
 use crate::api::Context;
 use crate::failure::Result;
+use crate::show;
 
 /// Deploy a plan.
 #[derive(Args)]
@@ -35,7 +37,16 @@ impl Deploy {
     pub async fn run(self, context: &Context) -> Result {
         let new = NewDeployment { timeout_seconds: self.waiting.timeout, ..self.what.request() };
         let deployment: Deployment = context.host(Method::POST, "/api/v1/deployments", new).await?;
-        self.waiting.follow(context, deployment).await
+        self.waiting.follow(context, deployment).await?;
+        if context.settings.json {
+            return Ok(());
+        }
+        let has: Entitlement = context.host(Method::GET, "/api/v1/entitlement", ()).await?;
+        if let (Some(limit), Some(upgrade)) = (has.limit, has.upgrade) {
+            show::warning(format!("{} of {limit} deployments that {} allows are used", has.used, has.tier));
+            show::note(format!("{upgrade}: `chandlery subscription change {}`", upgrade.tier));
+        }
+        Ok(())
     }
 }
 

@@ -68,6 +68,15 @@ pub(super) async fn all(db: &SqlitePool) -> Result<Vec<Row>, Error> {
     Ok(sqlx::query_as(sql).fetch_all(db).await?)
 }
 
+/// How many deployments there are that are not being removed.
+pub(super) async fn count(db: &SqlitePool) -> Result<u32, Error> {
+    let (count,): (u32,) = sqlx::query_as("select count(*) from deployments where desired <> $1")
+        .bind(REMOVED)
+        .fetch_one(db)
+        .await?;
+    Ok(count)
+}
+
 /// The deployment of this name.
 pub(super) async fn find(db: &SqlitePool, name: &str) -> Result<Option<Row>, Error> {
     let sql = sqlx::AssertSqlSafe(format!("{SELECT} where d.name = $1"));

@@ -6,7 +6,9 @@ use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
 use chandlery_package::signature::{SignedPayload, signature_tag};
-use chandlery_package::wire::{LogInfo, Page, Problem, ReleaseRecord, UsageEvent, UsageReceipt};
+use chandlery_package::wire::{
+    LogInfo, Page, Problem, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt,
+};
 use chandlery_package::{Digest, PluginId, Release};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -153,6 +155,12 @@ impl RegistryClient {
         let response = self.send(self.authenticate(request)).await?;
         let bytes = self.read(response, ANSWER_BYTES_MAX).await?;
         serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))
+    }
+
+    /// The licence of the account, as it was signed.
+    pub async fn licence(&self) -> Result<String, Error> {
+        let signed: SignedLicence = self.json("/api/v1/licence").await?;
+        Ok(signed.licence)
     }
 
     fn get(&self, path: &str) -> RequestBuilder {

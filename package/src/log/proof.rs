@@ -71,6 +71,7 @@ impl Checkpoint {
 /// Signs checkpoints for a log.
 pub struct Signer {
     signer: StandardSigner,
+    key: ed25519_dalek::SigningKey,
     verifier_key: String,
 }
 
@@ -85,14 +86,25 @@ impl Signer {
         let malformed = || LogError::Key("it is not of the form PRIVATE+KEY+name+id+base64".into());
         let signer = StandardSigner::new(text).map_err(|error| LogError::Key(error.to_string()))?;
         let seed = text.splitn(5, '+').nth(4).and_then(decode_seed).ok_or_else(malformed)?;
-        let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key();
-        let verifier_key = signed_note::new_ed25519_verifier_key(signer.name(), &public);
-        Ok(Self { signer, verifier_key })
+        let key = ed25519_dalek::SigningKey::from_bytes(&seed);
+        let verifier_key = signed_note::new_ed25519_verifier_key(signer.name(), &key.verifying_key());
+        Ok(Self { signer, key, verifier_key })
     }
 
     /// What installers pin.
     pub fn verifier_key(&self) -> &str {
         &self.verifier_key
+    }
+
+    /// The log's name.
+    pub fn origin(&self) -> &str {
+        self.signer.name()
+    }
+
+    /// The Ed25519 signature over bytes that are no note.
+    pub fn sign_raw(&self, message: &[u8]) -> [u8; 64] {
+        use ed25519_dalek::Signer as _;
+        self.key.sign(message).to_bytes()
     }
 
     /// The signed note for a tree of this size and root.
@@ -105,6 +117,14 @@ impl Signer {
         note.add_sigs(&[&self.signer]).map_err(|error| malformed(error.to_string()))?;
         String::from_utf8(note.to_bytes()).map_err(|error| malformed(error.to_string()))
     }
+}
+
+/// Whether the key that installers pin has signed bytes that are no note.
+pub fn verify_raw(verifier_key: &str, message: &[u8], signature: &[u8]) -> bool {
+    let public = verifier_key.splitn(3, '+').nth(2).and_then(decode_seed);
+    let public = public.and_then(|bytes| ed25519_dalek::VerifyingKey::from_bytes(&bytes).ok());
+    let signature = ed25519_dalek::Signature::from_slice(signature).ok();
+    public.zip(signature).is_some_and(|(key, signature)| key.verify_strict(message, &signature).is_ok())
 }
 
 /// The 32 bytes after the algorithm's byte.

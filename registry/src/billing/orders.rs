@@ -6,6 +6,7 @@ use chandlery_package::{Money, Namespace, PluginId};
 use jiff::Timestamp;
 use rand::Rng as _;
 
+use super::invoices;
 use crate::ledger::{self, Sale};
 use crate::{Error, Registry, catalog, time};
 
@@ -108,13 +109,7 @@ pub async fn record_payment(
     if payment.amount != order.price {
         return Err(Error::Invalid(format!("{} arrived, but {} is due", payment.amount, order.price)));
     }
-    let used: Option<(String,)> = sqlx::query_as("select reference from orders where bank_reference = $1")
-        .bind(&payment.bank_reference)
-        .fetch_optional(&mut *write)
-        .await?;
-    if let Some((other,)) = used {
-        return Err(Error::Conflict(format!("that transfer has paid order '{other}' already")));
-    }
+    invoices::must_be_new(&mut write, &payment.bank_reference).await?;
     let now = Timestamp::now();
     let sale = Sale { order: reference, plugin: &order.plugin, gross: order.price, at: now };
     ledger::post_sale(&mut write, &sale, registry.hold_days).await?;

@@ -17,6 +17,14 @@ pub enum Account {
     InTransit(Namespace),
     /// The marketplace's share of sales.
     Commission,
+    /// Invoiced to customers, and not paid yet.
+    Receivable,
+    /// Invoiced for subscriptions, and not earned yet.
+    Deferred,
+    /// Earned by subscriptions.
+    Plans,
+    /// Invoiced and earned, and never paid.
+    BadDebt,
 }
 
 impl fmt::Display for Account {
@@ -27,6 +35,10 @@ impl fmt::Display for Account {
             Self::Available(partner) => write!(f, "liabilities:partner:{partner}:available"),
             Self::InTransit(partner) => write!(f, "liabilities:partner:{partner}:in transit"),
             Self::Commission => f.write_str("revenue:commission"),
+            Self::Receivable => f.write_str("assets:receivable:customers"),
+            Self::Deferred => f.write_str("liabilities:deferred:plans"),
+            Self::Plans => f.write_str("revenue:plans"),
+            Self::BadDebt => f.write_str("expenses:bad debt"),
         }
     }
 }

@@ -1,0 +1,217 @@
+//! `chandlery subscription` and `chandlery invoices`: what this account may do, and what it owes for that.
+
+use chandlery_host::licence::Entitlement;
+use chandlery_package::wire::{
+    Agreement, Invoice, NewPayment, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer,
+};
+use chandlery_package::{Billed, Money, Namespace, Tier};
+use clap::Subcommand;
+use reqwest::Method;
+
+use crate::api::Context;
+use crate::failure::Result;
+use crate::show;
+
+const PATH: &str = "/api/v1/subscription";
+
+/// What this account may do.
+#[derive(Subcommand)]
+pub enum Subscription {
+    /// Show what this account has subscribed to
+    Show,
+    /// Show the price list
+    Tiers,
+    /// Try a tier for 30 days, once
+    Trial {
+        /// developer, team or enterprise
+        tier: Tier,
+    },
+    /// Subscribe, or change: more is had at once, less when what is invoiced is over
+    Change {
+        /// developer, team or enterprise
+        tier: Tier,
+        /// Pay for a year, at the price of ten months
+        #[arg(long)]
+        yearly: bool,
+    },
+    /// End the subscription when what is invoiced is over
+    Cancel,
+    /// Show what this host may do by its licence
+    Licence,
+    /// Record what was agreed with an account (for operators)
+    Agree {
+        /// The account
+        #[arg(value_name = "ACCOUNT")]
+        customer: Namespace,
+        /// What it pays each time, such as "9000.00 USD"
+        price: Money,
+        /// How many deployments it may have; any number, if left out
+        #[arg(long, value_name = "NUMBER")]
+        deployments: Option<u32>,
+        /// It pays by the year
+        #[arg(long)]
+        yearly: bool,
+    },
+}
+
+/// What this account owes for its subscription.
+#[derive(Subcommand)]
+pub enum Invoices {
+    /// Show this account's invoices
+    List,
+    /// Record that an invoice's bank transfer has arrived (for operators)
+    Paid {
+        /// The invoice's number
+        number: i64,
+        /// What arrived, such as "99.00 USD"
+        amount: Money,
+        /// The bank's own reference of the transfer
+        #[arg(long, value_name = "TEXT")]
+        bank_reference: String,
+    },
+}
+
+fn billed(yearly: bool) -> Billed {
+    if yearly { Billed::Yearly } else { Billed::Monthly }
+}
+
+fn number_of(limit: Option<u32>) -> String {
+    limit.map_or("any number of deployments".into(), |limit| match limit {
+        1 => "1 deployment".into(),
+        limit => format!("{limit} deployments"),
+    })
+}
+
+impl Subscription {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        let has: Has = match self {
+            Self::Tiers => return tiers(context).await,
+            Self::Licence => return licence(context).await,
+            Self::Show => context.registry(Method::GET, PATH, ()).await?,
+            Self::Trial { tier } => {
+                context.registry(Method::POST, &format!("{PATH}/trial"), NewTrial { tier }).await?
+            }
+            Self::Change { tier, yearly } => {
+                let new = NewSubscription { tier, billed: billed(yearly) };
+                context.registry(Method::PUT, PATH, new).await?
+            }
+            Self::Cancel => {
+                let new = NewSubscription { tier: Tier::Free, billed: Billed::Monthly };
+                context.registry(Method::PUT, PATH, new).await?
+            }
+            Self::Agree { customer, price, deployments, yearly } => {
+                let path = format!("/api/v1/accounts/{customer}/subscription");
+                let agreement = Agreement { deployments, price, billed: billed(yearly) };
+                context.registry(Method::PUT, &path, agreement).await?
+            }
+        };
+        match context.settings.json {
+            true => show::json(has),
+            false => print(&has),
+        }
+        Ok(())
+    }
+}
+
+fn print(has: &Has) {
+    let trial = if has.trial { ", on trial" } else { "" };
+    show::done(format!("'{}' has {}{trial}: {}", has.account, has.tier, number_of(has.deployments)));
+    match (has.until, has.then) {
+        (Some(until), Some(then)) => show::note(format!("until {}, then {then}", date(until))),
+        (Some(until), None) => show::note(format!("renewed on {}", date(until))),
+        (None, _) if has.trial_left => {
+            show::note("`chandlery subscription trial team` tries more for 30 days")
+        }
+        (None, _) => show::note("`chandlery subscription tiers` shows what more costs"),
+    }
+    for invoice in &has.due {
+        show::warning(format!(
+            "invoice {} of {} is due by {}: transfer it with the text INVOICE-{}",
+            invoice.number,
+            invoice.total,
+            date(invoice.due_at),
+            invoice.number
+        ));
+    }
+}
+
+fn date(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+async fn tiers(context: &Context) -> Result {
+    let page: Page<TierOffer> = context.registry(Method::GET, "/api/v1/tiers", ()).await?;
+    if context.settings.json {
+        show::json(page.items);
+        return Ok(());
+    }
+    let row = |offer: &TierOffer| {
+        let price = |price: Option<Money>| match (price, offer.tier) {
+            (Some(price), _) => price.to_string(),
+            (None, Tier::Free) => "-".into(),
+            (None, _) => "as agreed".into(),
+        };
+        let limit = match offer.tier {
+            Tier::EnterprisePlus => "as agreed".into(),
+            _ => offer.deployments.map_or("any number".into(), |limit| limit.to_string()),
+        };
+        vec![offer.tier.to_string(), limit, price(offer.monthly), price(offer.yearly)]
+    };
+    show::table(&["tier", ">deployments", ">a month", ">a year"], page.items.iter().map(row));
+    Ok(())
+}
+
+async fn licence(context: &Context) -> Result {
+    let has: Entitlement = context.host(Method::GET, "/api/v1/entitlement", ()).await?;
+    if context.settings.json {
+        show::json(has);
+        return Ok(());
+    }
+    let until = has.expires_at.map(|at| format!(", by a licence until {}", date(at))).unwrap_or_default();
+    show::done(format!("this host has {}: {}{until}", has.tier, number_of(has.limit)));
+    show::note(format!("used: {}", number_of(Some(has.used))));
+    if let Some(upgrade) = has.upgrade {
+        show::note(format!("{upgrade}: `chandlery subscription change {}`", upgrade.tier));
+    }
+    Ok(())
+}
+
+impl Invoices {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        match self {
+            Self::List => {
+                let page: Page<Invoice> = context.registry(Method::GET, "/api/v1/invoices", ()).await?;
+                if context.settings.json {
+                    show::json(page.items);
+                    return Ok(());
+                }
+                let row = |invoice: &Invoice| {
+                    vec![
+                        invoice.number.to_string(),
+                        invoice.tier.to_string(),
+                        format!("{} to {}", date(invoice.from), date(invoice.to)),
+                        invoice.price.to_string(),
+                        invoice.credit.to_string(),
+                        invoice.total.to_string(),
+                        date(invoice.due_at),
+                        show::word(invoice.state),
+                    ]
+                };
+                let headings = [">number", "tier", "for", ">price", ">credit", ">total", "due", "state"];
+                show::table(&headings, page.items.iter().map(row));
+            }
+            Self::Paid { number, amount, bank_reference } => {
+                let path = format!("/api/v1/invoices/{number}/payment");
+                let payment = NewPayment { bank_reference, amount };
+                let invoice: Invoice = context.registry(Method::POST, &path, payment).await?;
+                match context.settings.json {
+                    true => show::json(invoice),
+                    false => show::done(format!("invoice {number} of '{}' is paid", invoice.account)),
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! What this host may do, by the licence of its account: signed by the registry, believed without asking it, and honoured for a
+//! while where another one cannot be had.
+
+use std::time::Duration;
+
+use chandlery_package::{Billed, Licence, Money, Tier};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sqlx::SqlitePool;
+
+use crate::Error;
+use crate::installs::{Installs, RegistryClient};
+
+/// How long a licence is honoured after it has expired.
+const GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
+const REFRESH_EVERY: Duration = Duration::from_secs(3600);
+/// From which part of a limit on people are told, in percent.
+const ALERTS_PERCENT: [u32; 2] = [80, 100];
+
+/// What this host may do, and how much of it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entitlement {
+    /// What its account has subscribed to.
+    pub tier: Tier,
+    /// Whether that is a trial.
+    pub trial: bool,
+    /// How many deployments it may have; none: any number.
+    pub limit: Option<u32>,
+    /// How many it has.
+    pub used: u32,
+    /// Until when the licence holds; none: there is none, and the host is free.
+    pub expires_at: Option<Timestamp>,
+    /// What would allow more, where some part of the limit is used up.
+    pub upgrade: Option<Upgrade>,
+}
+
+/// A tier that allows more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgrade {
+    /// Which.
+    pub tier: Tier,
+    /// How many deployments it allows; none: any number.
+    pub limit: Option<u32>,
+    /// What it costs by the month; none: as is agreed.
+    pub monthly: Option<Money>,
+}
+
+impl Upgrade {
+    /// The least tier that allows one more than this limit.
+    pub(crate) fn beyond(limit: u32) -> Self {
+        let tier = Tier::for_deployments(limit.saturating_add(1));
+        Self { tier, limit: tier.deployments(), monthly: tier.price(Billed::Monthly) }
+    }
+}
+
+impl std::fmt::Display for Upgrade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { tier, limit, monthly } = self;
+        write!(f, "{tier} allows ")?;
+        match limit {
+            Some(limit) => write!(f, "{limit} deployments")?,
+            None => f.write_str("any number of deployments")?,
+        }
+        match monthly {
+            Some(price) => write!(f, " for {price} a month"),
+            None => f.write_str(" at an agreed price"),
+        }
+    }
+}
+
+/// The licence of this host.
+#[derive(Clone)]
+pub(crate) struct Licences {
+    db: SqlitePool,
+    installs: Installs,
+    registry: Option<RegistryClient>,
+}
+
+impl Licences {
+    pub fn new(db: SqlitePool, installs: Installs, registry: Option<RegistryClient>) -> Self {
+        Self { db, installs, registry }
+    }
+
+    /// The licence that is kept, if it is signed by the registry's key and holds at this moment.
+    async fn kept(&self, now: Timestamp) -> Result<Option<Licence>, Error> {
+        let found: Option<(String,)> =
+            sqlx::query_as("select token from licence").fetch_optional(&self.db).await?;
+        let (Some((token,)), Some(registry)) = (found, &self.registry) else { return Ok(None) };
+        let Some(key) = self.installs.log_key(registry.url()).await? else { return Ok(None) };
+        match Licence::open(&token, &key) {
+            Ok(licence) => {
+                let until = licence.expires().and_then(|expires| expires.checked_add(GRACE).ok());
+                Ok(Some(licence).filter(|_| until.is_some_and(|until| until > now)))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the licence that was kept is not believed");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks the registry for another licence. One that is not signed by its key is not kept.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        let Some(registry) = self.registry.as_ref().filter(|registry| registry.has_account()) else {
+            return Ok(());
+        };
+        let Some(key) = self.installs.log_key(registry.url()).await? else { return Ok(()) };
+        let token = registry.licence().await?;
+        Licence::open(&token, &key).map_err(|error| Error::Licence(error.to_string()))?;
+        sqlx::query(
+            "insert into licence (only_one, token, fetched_at) values (1, $1, $2)
+             on conflict (only_one) do update set token = excluded.token, fetched_at = excluded.fetched_at",
+        )
+        .bind(token)
+        .bind(Timestamp::now().to_string())
+        .execute(&self.db)
+        .await?;
+        Ok(())
+    }
+
+    /// What this host may do, with so many deployments.
+    pub async fn entitlement(&self, used: u32) -> Result<Entitlement, Error> {
+        let licence = self.kept(Timestamp::now()).await?;
+        let (tier, limit, trial) = match &licence {
+            Some(licence) => (licence.tier, licence.deployments, licence.trial),
+            None => (Tier::Free, Tier::Free.deployments(), false),
+        };
+        let upgrade = limit.filter(|limit| !reached(0, used, Some(*limit)).is_empty()).map(Upgrade::beyond);
+        Ok(Entitlement { tier, trial, limit, used, expires_at: licence.and_then(|it| it.expires()), upgrade })
+    }
+
+    /// The same, where one more is wanted: asks the registry first where the limit as it is known is used up.
+    pub async fn for_one_more(&self, used: u32) -> Result<Entitlement, Error> {
+        let known = self.entitlement(used).await?;
+        if known.limit.is_none_or(|limit| used < limit) {
+            return Ok(known);
+        }
+        if let Err(error) = self.refresh().await {
+            tracing::warn!(%error, "the licence could not be renewed");
+        }
+        self.entitlement(used).await
+    }
+
+    /// Asks for another licence now and then, for ever.
+    pub async fn run(self) {
+        let mut ticks = tokio::time::interval(REFRESH_EVERY);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.refresh().await {
+                tracing::warn!(%error, "the licence could not be renewed");
+            }
+        }
+    }
+}
+
+/// The parts of a limit, in percent, that are used up now and were not before.
+pub(crate) fn reached(before: u32, after: u32, limit: Option<u32>) -> Vec<u32> {
+    let Some(limit) = limit.filter(|limit| *limit > 0) else { return Vec::new() };
+    let uses_up = |used: u32, percent: u32| u64::from(used) * 100 >= u64::from(limit) * u64::from(percent);
+    ALERTS_PERCENT.into_iter().filter(|part| uses_up(after, *part) && !uses_up(before, *part)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_once_at_each_part_of_a_limit() {
+        assert_eq!(reached(6, 7, Some(10)), Vec::<u32>::new());
+        assert_eq!(reached(7, 8, Some(10)), [80]);
+        assert_eq!(reached(8, 9, Some(10)), Vec::<u32>::new());
+        assert_eq!(reached(9, 10, Some(10)), [100]);
+        assert_eq!(reached(0, 1, Some(1)), [80, 100]);
+        assert_eq!(reached(10, 11, Some(10)), Vec::<u32>::new());
+        assert_eq!(reached(5, 50, None), Vec::<u32>::new());
+        assert_eq!(Upgrade::beyond(1).to_string(), "developer allows 10 deployments for 99.00 USD a month");
+        assert_eq!(
+            Upgrade::beyond(100).to_string(),
+            "enterprise allows any number of deployments for 2999.00 USD a month"
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! What an account may do, as a host can know it without asking: a JSON Web Token (RFC 7519) that the registry has signed with
+//! EdDSA (RFC 8037).
+//!
+//! The key is the log's, which hosts have pinned. What is signed there never is a signed note, and a note never is a token:
+//! each line of a note ends in a newline, and a token has none.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::log::{Signer, verify_raw};
+use crate::name::Namespace;
+use crate::tier::Tier;
+
+/// What the header of every licence says.
+const TYPE: &str = "chandlery-licence+jwt";
+const ALGORITHM: &str = "EdDSA";
+
+/// Why a licence was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LicenceError {
+    /// Not a token of this kind.
+    #[error("the licence cannot be read: {0}")]
+    Malformed(String),
+    /// Not signed by the registry's key.
+    #[error("the licence is not signed by the key that was pinned for the registry")]
+    Unsigned,
+}
+
+/// What an account may do, until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Licence {
+    /// The log of the registry that says so.
+    #[serde(rename = "iss")]
+    pub issuer: String,
+    /// Whose it is.
+    #[serde(rename = "sub")]
+    pub account: Namespace,
+    /// What the account has subscribed to.
+    pub tier: Tier,
+    /// How many deployments it may have; none: any number.
+    pub deployments: Option<u32>,
+    /// Whether it is a trial.
+    pub trial: bool,
+    /// When it was signed, in seconds since 1970.
+    #[serde(rename = "iat")]
+    pub issued_at: i64,
+    /// Until when it holds, in seconds since 1970.
+    #[serde(rename = "exp")]
+    pub expires_at: i64,
+}
+
+impl Licence {
+    /// The signed token.
+    pub fn sign(&self, signer: &Signer) -> String {
+        let part = |value: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(json!({ "alg": ALGORITHM, "typ": TYPE })), part(json!(self)));
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(signer.sign_raw(signed.as_bytes()));
+        format!("{signed}.{signature}")
+    }
+
+    /// Reads a token that the log's key has signed. Whether it has expired is for the reader to judge.
+    pub fn open(token: &str, verifier_key: &str) -> Result<Self, LicenceError> {
+        let malformed = |what: &str| LicenceError::Malformed(what.into());
+        let decode =
+            |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|error| malformed(&error.to_string()));
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(|| malformed("it has no signature"))?;
+        let (header, claims) = signed.split_once('.').ok_or_else(|| malformed("it has no claims"))?;
+        let header: serde_json::Value =
+            serde_json::from_slice(&decode(header)?).map_err(|error| malformed(&error.to_string()))?;
+        if header["alg"] != ALGORITHM || header["typ"] != TYPE {
+            return Err(malformed("it is another kind of token"));
+        }
+        if !verify_raw(verifier_key, signed.as_bytes(), &decode(signature)?) {
+            return Err(LicenceError::Unsigned);
+        }
+        serde_json::from_slice(&decode(claims)?).map_err(|error| malformed(&error.to_string()))
+    }
+
+    /// When it was signed.
+    pub fn issued(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.issued_at).ok()
+    }
+
+    /// Until when it holds.
+    pub fn expires(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.expires_at).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_key_has_signed_is_read() {
+        let signer = Signer::new(&Signer::generate("example.com/log")).unwrap();
+        let other = Signer::new(&Signer::generate("example.com/log")).unwrap();
+        let licence = Licence {
+            issuer: "example.com/log".into(),
+            account: "globex".parse().unwrap(),
+            tier: Tier::Team,
+            deployments: Some(100),
+            trial: false,
+            issued_at: 1_000,
+            expires_at: 2_000,
+        };
+        let token = licence.sign(&signer);
+        assert_eq!(Licence::open(&token, signer.verifier_key()), Ok(licence));
+        assert_eq!(Licence::open(&token, other.verifier_key()), Err(LicenceError::Unsigned));
+        let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        let (header, rest) = token.split_once('.').unwrap();
+        let signature = rest.split_once('.').unwrap().1;
+        let forged = format!("{header}.{}.{signature}", part("{\"tier\":\"enterprise\"}"));
+        assert_eq!(Licence::open(&forged, signer.verifier_key()), Err(LicenceError::Unsigned));
+        let none = format!("{}.{rest}", part("{\"alg\":\"none\",\"typ\":\"chandlery-licence+jwt\"}"));
+        assert!(matches!(Licence::open(&none, signer.verifier_key()), Err(LicenceError::Malformed(_))));
+        for broken in ["", "a", "a.b", "a.b.c", &token[..token.len() - 2]] {
+            assert!(Licence::open(broken, signer.verifier_key()).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What an account may do, what it owes for it, and how a host knows.
+
+use serde_json::{Value, json};
+
+use crate::world::{Person, World, plugin};
+
+/// A world whose customer has not subscribed to anything, with an errand installed.
+fn world() -> World {
+    let world = World::with_limits();
+    world.publisher("acme").publish(&plugin("errand"));
+    world.customer().ok(&["install", "acme:errand"]);
+    world
+}
+
+fn deploy(name: &str) -> Vec<String> {
+    let command = format!("command={}", json!(["sleep", "600"]));
+    ["deploy", "errand", "--no-wait", "--name", name, "--set", &command].map(String::from).to_vec()
+}
+
+fn try_deploy(person: &Person, name: &str) -> Result<Value, (String, String)> {
+    let words = deploy(name);
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let output = person.command(&[&words[..], &["--json"]].concat()).output().unwrap();
+    if output.status.success() {
+        return Ok(serde_json::from_slice(&output.stdout).unwrap());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let problem: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    Err((problem["type"].as_str().unwrap().into(), problem["detail"].as_str().unwrap().into()))
+}
+
+#[test]
+fn a_limit_is_kept_told_of_and_lifted() {
+    let mut world = world();
+    let vendor = world.vendor();
+    vendor.publish(&plugin("webhook"));
+    let globex = world.customer();
+    globex.ok(&[
+        "install",
+        "chandlery:webhook",
+        "--deny",
+        "http:setting:url",
+        "--deny",
+        "private-network",
+        "--deny",
+        "secret:webhook-signing",
+    ]);
+
+    try_deploy(&globex, "one").unwrap();
+    let (word, detail) = try_deploy(&globex, "two").unwrap_err();
+    assert_eq!(word, "deployment-limit");
+    assert_eq!(
+        detail,
+        "1 of 1 deployments that free allows are used; developer allows 10 deployments for 99.00 USD a month"
+    );
+    // What is there can be changed, and what is removed makes room.
+    globex.ok(&["restart", "one", "--no-wait"]);
+    let told = world.host_texts("select event from deliveries order by id");
+    let alerts: Vec<_> = told.iter().filter(|event| event.contains("usage-threshold")).collect();
+    assert_eq!(alerts.len(), 2, "{told:?}");
+    assert!(alerts[0].contains("1 of 1 deployments that free allows are used: "), "{alerts:?}");
+
+    let tried = globex.ok(&["subscription", "trial", "developer"]);
+    assert_eq!(
+        (&tried["tier"], &tried["trial"], &tried["deployments"]),
+        (&json!("developer"), &json!(true), &json!(10))
+    );
+    assert_eq!(globex.refused(&["subscription", "trial", "team"]).0.r#type, "conflict");
+    for number in 2..=10 {
+        try_deploy(&globex, &format!("d{number}")).unwrap();
+    }
+    assert!(
+        try_deploy(&globex, "eleven").unwrap_err().1.contains("team allows 100 deployments for 499.00 USD")
+    );
+    let has = globex.ok(&["subscription", "licence"]);
+    assert_eq!(
+        (&has["used"], &has["trial"], &has["upgrade"]["tier"]),
+        (&json!(10), &json!(true), &json!("team"))
+    );
+
+    // The licence is believed without the registry, and no other one is.
+    let changed = globex.ok(&["subscription", "change", "team"]);
+    assert_eq!(changed["due"][0]["total"], json!({ "minor": 49900, "currency": "USD" }));
+    try_deploy(&globex, "eleven").unwrap();
+    world.registry.kill();
+    world.restart_host();
+    try_deploy(&globex, "twelve").unwrap();
+    world.change_host("update licence set token = replace(token, '.', '.e30')");
+    assert!(try_deploy(&globex, "thirteen").unwrap_err().1.contains("12 of 1 deployments that free allows"));
+}
+
+#[test]
+fn an_invoice_is_paid_once_and_the_books_hold() {
+    let world = world();
+    let customer = world.person("initech");
+    customer.register();
+    let operator = world.operator();
+    customer.ok(&["subscription", "change", "developer", "--yearly"]);
+    let invoice = customer.ok(&["invoices", "list"])[0].clone();
+    assert_eq!(invoice["total"], json!({ "minor": 99000, "currency": "USD" }));
+    let number = invoice["number"].to_string();
+    let paid = ["invoices", "paid", &number, "990.00 USD", "--bank-reference", "BANK-9"];
+    assert_eq!(customer.refused(&paid).0.r#type, "forbidden");
+    let (problem, _) =
+        operator.refused(&["invoices", "paid", &number, "99.00 USD", "--bank-reference", "BANK-9"]);
+    assert!(problem.detail.contains("99.00 USD arrived, but 990.00 USD is due"));
+    operator.ok(&paid);
+    operator.ok(&paid);
+    assert_eq!(customer.ok(&["invoices", "list"])[0]["state"], "paid");
+
+    // A transfer pays for one thing.
+    let acme = world.person("acme");
+    acme.ok(&["orders", "price", "acme:errand", "990.00 USD"]);
+    let order = customer.ok(&["orders", "place", "acme:errand"]);
+    let reference = order["reference"].as_str().unwrap();
+    let (problem, _) =
+        operator.refused(&["orders", "paid", reference, "990.00 USD", "--bank-reference", "BANK-9"]);
+    assert!(
+        problem.detail.contains(&format!("that transfer has paid invoice {number} already")),
+        "{problem:?}"
+    );
+
+    // What is left of it is credited to what comes instead: nothing of it is earned on the first day.
+    let more = customer.ok(&["subscription", "change", "team", "--yearly"]);
+    assert_eq!(more["due"][0]["credit"], json!({ "minor": 99000, "currency": "USD" }));
+    assert_eq!(more["due"][0]["total"], json!({ "minor": 400_000, "currency": "USD" }));
+    operator.ok(&["payouts", "check"]);
+    let journal = operator.text(&["payouts", "journal"]);
+    for line in ["assets:receivable:customers", "liabilities:deferred:plans", "assets:bank"] {
+        assert!(journal.contains(line), "{journal}");
+    }
+}
