@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::bindings::plan::{Runtime, Workload};
+use crate::bindings::plan::{Plan, Runtime, Workload};
 use crate::bindings::template::{EngineKind, Facts, Problem, RuntimeKind};
 use crate::sizing::{Fit, Model, Need, Wish};
 
@@ -145,17 +145,20 @@ impl Llm {
 }
 
 impl Placed {
-    /// What to know of where it runs.
-    pub fn notes(&self) -> [String; 2] {
+    /// The plan of this server, started by these words, with what to know of where it runs and how it is asked.
+    pub fn plan<S: Into<String>>(self, words: impl IntoIterator<Item = S>) -> Plan {
         let Fit { kind, gpus, tokens, arithmetic, .. } = &self.fit;
-        [
+        let notes = [
             format!("{gpus} × {kind} on each node: {arithmetic}."),
             format!(
                 "The KV cache has room for {tokens} tokens: {} requests of {} tokens at once.",
                 tokens / self.context_tokens.max(1),
                 self.context_tokens
             ),
-        ]
+            "Ask it: curl http://ADDRESS/v1/models; the API is OpenAI's, under http://ADDRESS/v1.".into(),
+            "Metrics for Prometheus: http://ADDRESS/metrics.".into(),
+        ];
+        notes.into_iter().fold(Plan::of([self.workload.command(words)]), Plan::note)
     }
 }
 

@@ -18,7 +18,6 @@ impl Template for Sglang {
         let image = llm.image.as_deref().unwrap_or(&usual);
         let runtime = request.target.container_or_python(image, &[&format!("sglang[all]=={VERSION}")])?;
         let placed = llm.place(&request.target, runtime, "/health")?;
-        let notes = placed.notes();
         let mut words = format!(
             "python3 -m sglang.launch_server --model-path {} --host $(BIND) --port $(PORT) --tp-size {} \
              --context-length {} --mem-fraction-static {}.{:02} --enable-metrics",
@@ -42,13 +41,7 @@ impl Template for Sglang {
                 llm.nodes
             );
         }
-        let mut plan = Plan::of([placed.workload.command(words.split(' '))]);
-        for note in notes {
-            plan = plan.note(note);
-        }
-        Ok(plan
-            .note("Ask it: curl http://ADDRESS/v1/models; the API is OpenAI's, under http://ADDRESS/v1.")
-            .note("Metrics for Prometheus: http://ADDRESS/metrics."))
+        Ok(placed.plan(words.split(' ')))
     }
 }
 

@@ -18,7 +18,6 @@ impl Template for Vllm {
         let image = llm.image.as_deref().unwrap_or(&usual);
         let runtime = request.target.container_or_python(image, &[&format!("vllm=={VERSION}")])?;
         let placed = llm.place(&request.target, runtime, "/health")?;
-        let notes = placed.notes();
         let mut words = format!(
             "vllm serve {} --host $(BIND) --port $(PORT) --tensor-parallel-size {} --max-model-len {} \
              --gpu-memory-utilization {}.{:02}",
@@ -39,13 +38,7 @@ impl Template for Vllm {
         if llm.nodes > 1 {
             words = over_nodes(words, llm.nodes);
         }
-        let mut plan = Plan::of([placed.workload.command(words)]);
-        for note in notes {
-            plan = plan.note(note);
-        }
-        Ok(plan
-            .note("Ask it: curl http://ADDRESS/v1/models; the API is OpenAI's, under http://ADDRESS/v1.")
-            .note("Metrics for Prometheus: http://ADDRESS/metrics."))
+        Ok(placed.plan(words))
     }
 }
 

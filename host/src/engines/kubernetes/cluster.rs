@@ -145,7 +145,7 @@ impl Cluster {
             watches: Arc::default(),
             tasks: Vec::new(),
         };
-        for kind in Kind::WATCHED {
+        for kind in Kind::watched() {
             cluster.watch(kind, selector);
         }
         Ok(cluster)
@@ -229,7 +229,7 @@ impl Cluster {
     /// Whether everything that there is is known by now.
     pub fn must_be_complete(&self) -> Result<(), Error> {
         let watches = lock(&self.watches);
-        for kind in Kind::WATCHED {
+        for kind in Kind::watched() {
             let watch = watches.get(&kind).cloned().unwrap_or_default();
             if !watch.is_complete {
                 let what = kind.resource().plural;

@@ -33,18 +33,9 @@ impl Kind {
     ];
 
     /// Those that are watched.
-    pub const WATCHED: [Self; 10] = [
-        Self::Secret,
-        Self::PersistentVolumeClaim,
-        Self::Service,
-        Self::Deployment,
-        Self::StatefulSet,
-        Self::Job,
-        Self::PodDisruptionBudget,
-        Self::HorizontalPodAutoscaler,
-        Self::Pod,
-        Self::Event,
-    ];
+    pub fn watched() -> impl Iterator<Item = Self> {
+        Self::APPLIED.into_iter().chain([Self::Pod, Self::Event])
+    }
 
     /// As the API calls it.
     pub fn resource(self) -> ApiResource {
