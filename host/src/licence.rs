@@ -129,10 +129,10 @@ impl Licences {
         Ok(Entitlement { tier, trial, limit, used, expires_at: licence.and_then(|it| it.expires()), upgrade })
     }
 
-    /// The same, where one more is wanted: asks the registry first where the limit as it is known is used up.
+    /// The same, where one more is wanted: asks the registry first where nothing is known, or the limit is used up.
     pub async fn for_one_more(&self, used: u32) -> Result<Entitlement, Error> {
         let known = self.entitlement(used).await?;
-        if known.limit.is_none_or(|limit| used < limit) {
+        if known.expires_at.is_some() && known.limit.is_none_or(|limit| used < limit) {
             return Ok(known);
         }
         if let Err(error) = self.refresh().await {

@@ -16,7 +16,7 @@ use crate::content::ContentDigest;
 use crate::{Error, Registry, Settings, Storage, create_private_dir, write_secret};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 25] = [
     "facts",
     "accounts",
     "tokens",
@@ -33,6 +33,8 @@ const TABLES: [&str; 23] = [
     "log_entries",
     "log_hashes",
     "usage_events",
+    "subscriptions",
+    "invoices",
     "orders",
     "ledger_transactions",
     "ledger_postings",
