@@ -78,11 +78,6 @@ impl Licence {
         serde_json::from_slice(&decode(claims)?).map_err(|error| malformed(&error.to_string()))
     }
 
-    /// When it was signed.
-    pub fn issued(&self) -> Option<Timestamp> {
-        Timestamp::from_second(self.issued_at).ok()
-    }
-
     /// Until when it holds.
     pub fn expires(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.expires_at).ok()

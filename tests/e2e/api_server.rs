@@ -3,6 +3,8 @@
 //! What a pod comes to is read from its container: an image that says `unpullable`, or a command that says `exit 3`, `hog`,
 //! or `nowhere`.
 
+mod fields;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +14,12 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+
+use fields::{Fields, flatten, managed, remove, set, text};
 
 /// Group, version, plural, kind, and whether it lives in a namespace.
 const RESOURCES: [(&str, &str, &str, &str, bool); 12] = [
@@ -63,14 +67,6 @@ struct Object {
     body: Value,
     /// What each manager has applied, by field.
     applied: BTreeMap<String, Fields>,
-}
-
-type Fields = BTreeMap<Vec<Step>, Value>;
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
-    Field(String),
-    Named(String),
 }
 
 impl ApiServer {
@@ -724,103 +720,4 @@ fn uid(object: &Value) -> String {
 fn now() -> Value {
     let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     jiff::Timestamp::from_second(seconds as i64).unwrap().to_string().into()
-}
-
-/// The fields of an object, each by its path. Lists whose items have names are joined item by item, others are one field.
-fn flatten(value: &Value) -> Fields {
-    fn walk(path: &[Step], value: &Value, found: &mut Fields) {
-        match value {
-            Value::Object(fields) if !fields.is_empty() => {
-                for (name, value) in fields {
-                    walk(&[path, &[Step::Field(name.clone())]].concat(), value, found);
-                }
-            }
-            Value::Array(items) if !items.is_empty() && items.iter().all(|item| item["name"].is_string()) => {
-                for item in items {
-                    let name = item["name"].as_str().unwrap().to_owned();
-                    walk(&[path, &[Step::Named(name)]].concat(), item, found);
-                }
-            }
-            value => drop(found.insert(path.to_vec(), value.clone())),
-        }
-    }
-    let mut found = Fields::new();
-    walk(&[], value, &mut found);
-    found
-}
-
-fn set(object: &mut Value, path: &[Step], value: &Value) {
-    let Some((step, rest)) = path.split_first() else {
-        *object = value.clone();
-        return;
-    };
-    let next = match step {
-        Step::Field(name) => {
-            if !object.is_object() {
-                *object = json!({});
-            }
-            &mut object[name.as_str()]
-        }
-        Step::Named(name) => {
-            if !object.is_array() {
-                *object = json!([]);
-            }
-            let items = object.as_array_mut().unwrap();
-            let at = items.iter().position(|item| item["name"] == name.as_str()).unwrap_or_else(|| {
-                items.push(json!({ "name": name }));
-                items.len() - 1
-            });
-            &mut items[at]
-        }
-    };
-    set(next, rest, value);
-}
-
-fn remove(object: &mut Value, path: &[Step]) {
-    let Some((step, rest)) = path.split_first() else { return };
-    match step {
-        Step::Field(name) if rest.is_empty() => {
-            if let Some(fields) = object.as_object_mut() {
-                fields.remove(name);
-            }
-        }
-        Step::Field(name) if object.is_object() => remove(&mut object[name.as_str()], rest),
-        Step::Field(_) => {}
-        Step::Named(name) => {
-            let Some(items) = object.as_array_mut() else { return };
-            if let Some(at) = items.iter().position(|item| item["name"] == name.as_str()) {
-                remove(&mut items[at], rest);
-                // An item is gone with the field that it is named by.
-                if rest == [Step::Field("name".into())] {
-                    items.remove(at);
-                }
-            }
-        }
-    }
-}
-
-fn text(path: &[Step]) -> String {
-    let each = path.iter().map(|step| match step {
-        Step::Field(name) => format!(".{name}"),
-        Step::Named(name) => format!("[name=\"{name}\"]"),
-    });
-    each.collect()
-}
-
-fn managed(fields: &Fields) -> Value {
-    let mut tree = Value::Object(Map::new());
-    for path in fields.keys() {
-        let mut at = &mut tree;
-        for step in path {
-            let name = match step {
-                Step::Field(name) => format!("f:{name}"),
-                Step::Named(name) => format!("k:{{\"name\":\"{name}\"}}"),
-            };
-            if !at.is_object() {
-                *at = json!({});
-            }
-            at = at.as_object_mut().unwrap().entry(name).or_insert_with(|| json!({}));
-        }
-    }
-    tree
 }
