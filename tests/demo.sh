@@ -122,8 +122,8 @@ run orders place acme:ocr-server
 reference=$("$chandlery" orders list --json | field items 0 reference)
 as operator
 run orders paid "$reference" "100.00 USD" --bank-reference DEMO-TRANSFER-1
-run payouts check
-run payouts journal
+run books check
+run books journal
 as acme
 run payouts balance acme
 

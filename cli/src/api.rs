@@ -133,6 +133,14 @@ impl Context {
         response.text().await.map_err(|error| Failure::of(error.to_string()))
     }
 
+    /// Sends the registry a text as it is, as the account.
+    pub async fn send_text<T: DeserializeOwned>(&self, path: &str, text: String) -> Result<T> {
+        let (_, token) = self.account()?;
+        let request =
+            self.http().post(format!("{}{path}", self.settings.registry)).bearer_auth(token).body(text);
+        read(self.send_to_registry(request).await?).await
+    }
+
     /// Tells the registry something without an account.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T> {
         let request = self.http().post(format!("{}{path}", self.settings.registry)).json(&body);

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub mod account;
+pub mod books;
 pub mod build;
 pub mod change;
 pub mod check;
@@ -8,10 +9,12 @@ pub mod compile;
 pub mod configure;
 pub mod deploy;
 pub mod dev;
+pub mod figures;
 pub mod history;
 pub mod host;
 pub mod install;
 pub mod integrations;
+pub mod invoices;
 pub mod keys;
 pub mod log;
 pub mod logs;

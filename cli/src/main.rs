@@ -134,15 +134,20 @@ enum Command {
     /// See and change what this account may do
     #[command(subcommand)]
     Subscription(subscription::Subscription),
-    /// See what this account owes for its subscription
+    /// See and pay what this account owes
     #[command(subcommand)]
-    Invoices(subscription::Invoices),
+    Invoices(invoices::Invoices),
     /// Sell and buy plugins
     #[command(subcommand)]
     Orders(orders::Orders),
-    /// See earnings, pay partners, read the books
+    /// See earnings, choose how to be paid, pay partners
     #[command(subcommand)]
     Payouts(payouts::Payouts),
+    /// Read and check the books, close months, record what the bank says (for operators)
+    #[command(subcommand)]
+    Books(books::Books),
+    /// Show the figures that investors ask for, and what they are made of (for operators)
+    Figures(figures::Figures),
     #[command(name = "compile-component", hide = true)]
     Compile(compile::Compile),
 }
@@ -219,6 +224,8 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Invoices(command) => command.run(&context).await,
         Command::Orders(command) => command.run(&context).await,
         Command::Payouts(command) => command.run(&context).await,
+        Command::Books(command) => command.run(&context).await,
+        Command::Figures(command) => command.run(&context).await,
         Command::Compile(command) => command.run(),
     }
 }

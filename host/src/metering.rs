@@ -64,6 +64,8 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
         to,
         replica_millis: millis as u64,
         gpu_millis: millis as u64 * u64::try_from(gpus).unwrap_or_default(),
+        units: Default::default(),
+        corrects: None,
     };
     sqlx::query("insert into usage_events (id, body) values ($1, $2)")
         .bind(event.id.to_string())

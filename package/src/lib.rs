@@ -12,6 +12,9 @@ pub mod manifest;
 pub mod money;
 pub mod name;
 pub mod permission;
+pub mod policy;
+pub mod price;
+pub mod rate;
 pub mod signature;
 pub mod tier;
 pub mod wire;
@@ -27,4 +30,7 @@ pub use name::{
     TeamName,
 };
 pub use permission::Permission;
+pub use policy::{Policy, PolicyError};
+pub use price::{Offer, Per, Price, PriceError, Step, Unit, UnitPrice};
+pub use rate::{Rate, RateError};
 pub use tier::{Billed, Tier};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Rate;
 use crate::name::text_form;
 
 /// Why an amount was refused.
@@ -107,9 +108,31 @@ impl Money {
         Ok(Self { minor, ..self })
     }
 
+    /// What is left when `other` is taken away, unless the currencies differ or it does not fit.
+    pub fn minus(self, other: Self) -> Result<Self, MoneyError> {
+        self.plus(Self { minor: other.minor.checked_neg().ok_or(MoneyError::Overflow)?, ..other })
+    }
+
+    /// The same amount, owed the other way.
+    pub fn negated(self) -> Self {
+        Self { minor: -self.minor, ..self }
+    }
+
+    /// `numerator / denominator` of it, rounded to the nearest minor unit and, half-way between two, to the even one.
+    pub fn times(self, numerator: i64, denominator: i64) -> Result<Self, MoneyError> {
+        let minor =
+            divide_half_even(i128::from(self.minor) * i128::from(numerator), i128::from(denominator))?;
+        Ok(Self { minor, ..self })
+    }
+
+    /// This rate of it, rounded as in [`Money::times`].
+    pub fn at(self, rate: Rate) -> Result<Self, MoneyError> {
+        self.times(i64::from(rate.ppm()), 1_000_000)
+    }
+
     /// Parts in proportion to `weights` that sum to the whole to the last minor unit: each part is rounded down, and
     /// what is left goes one unit each to the parts with the largest remainders, the earlier one first among equals.
-    pub fn split(self, weights: &[u32]) -> Result<Vec<Self>, MoneyError> {
+    pub fn split(self, weights: &[u64]) -> Result<Vec<Self>, MoneyError> {
         let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
         let whole = u128::try_from(self.minor).map_err(|_| MoneyError::Split)?;
         if total == 0 {
@@ -125,6 +148,37 @@ impl Money {
             parts[index] += 1;
         }
         Ok(parts.into_iter().map(|minor| Self { minor, ..self }).collect())
+    }
+}
+
+/// The nearest whole number and, half-way between two, the even one ("banker's rounding", IEEE 754 roundTiesToEven).
+pub(crate) fn divide_half_even(numerator: i128, denominator: i128) -> Result<i64, MoneyError> {
+    if denominator <= 0 {
+        return Err(MoneyError::Split);
+    }
+    let (floor, rest) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
+    let up = match (rest * 2).cmp(&denominator) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Greater => 1,
+        std::cmp::Ordering::Equal => floor.rem_euclid(2),
+    };
+    i64::try_from(floor + up).map_err(|_| MoneyError::Overflow)
+}
+
+/// Money as people write it, `100.00 USD`, for files that people write.
+pub mod as_text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use super::Money;
+
+    /// For `#[serde(with)]`.
+    pub fn serialize<S: Serializer>(money: &Money, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(money)
+    }
+
+    /// For `#[serde(with)]`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Money, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -199,6 +253,16 @@ mod tests {
     }
 
     #[test]
+    fn half_goes_to_the_even_one() {
+        let usd = |minor| Money::new(minor, Currency::Usd);
+        for (minor, rounded) in [(5, 2), (15, 8), (25, 12), (-5, -2), (-15, -8), (26, 13), (24, 12)] {
+            assert_eq!(usd(minor).times(1, 2), Ok(usd(rounded)), "{minor}");
+        }
+        assert_eq!(usd(49_900).at("10%".parse().unwrap()), Ok(usd(4990)));
+        assert_eq!(usd(1).times(1, 0), Err(MoneyError::Split));
+    }
+
+    #[test]
     fn the_largest_remainder_gets_the_odd_cent() {
         let parts = Money::new(100, Currency::Usd).split(&[1, 1, 1]).unwrap();
         assert_eq!(parts.iter().map(|part| part.minor).collect::<Vec<_>>(), [34, 33, 33]);
@@ -213,7 +277,7 @@ mod tests {
         }
 
         #[test]
-        fn parts_sum_to_the_whole_and_are_fair(minor in 0i64..i64::MAX, weights in proptest::collection::vec(0u32.., 1..6)) {
+        fn parts_sum_to_the_whole_and_are_fair(minor in 0i64..i64::MAX, weights in proptest::collection::vec(0u64.., 1..6)) {
             let whole = Money::new(minor, Currency::Eur);
             let total: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
             prop_assume!(total > 0);

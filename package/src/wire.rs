@@ -4,7 +4,11 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::{Billed, Digest, Kind, Manifest, Money, Namespace, PluginId, PublicKey, Release, Tier};
+use crate::{Billed, Digest, Kind, Manifest, Money, Namespace, Offer, PluginId, PublicKey, Release, Tier};
+
+mod money;
+
+pub use money::*;
 
 /// The media type of an error.
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
@@ -168,8 +172,8 @@ pub struct ReleaseRecord {
     pub log_index: u64,
     /// When it was accepted.
     pub published_at: Timestamp,
-    /// What an organisation pays once to use the plugin; none: it is free.
-    pub price: Option<Money>,
+    /// What the plugin costs; none: it is free.
+    pub price: Option<Offer>,
     /// Whether the registry's operator has certified the plugin.
     #[serde(default)]
     pub certified: bool,
@@ -238,60 +242,6 @@ pub struct LogInfo {
     pub verifier_key: String,
 }
 
-/// So much use of a plugin's release in a span of time. `id` makes it count once however often it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsageEvent {
-    /// Unique for ever.
-    pub id: uuid::Uuid,
-    /// The deployment, as its host calls it.
-    pub deployment: String,
-    /// What was used.
-    pub release: Release,
-    /// From when.
-    pub from: Timestamp,
-    /// Until when.
-    pub to: Timestamp,
-    /// Milliseconds that replicas ran, summed over replicas.
-    pub replica_millis: u64,
-    /// Milliseconds that GPUs were held, summed over GPUs.
-    pub gpu_millis: u64,
-}
-
-/// What became of a batch of usage events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsageReceipt {
-    /// Stored now.
-    pub accepted: u64,
-    /// Stored before.
-    pub known: u64,
-    /// Refused, with the reason; the others of the batch are not held up.
-    pub refused: Vec<RefusedUsage>,
-}
-
-/// A usage event that was not stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusedUsage {
-    /// Which.
-    pub id: uuid::Uuid,
-    /// Why.
-    pub reason: String,
-}
-
-/// The use of one deployment so far.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UsageTotal {
-    /// The deployment, as its host calls it.
-    pub deployment: String,
-    /// What was used.
-    pub plugin: PluginId,
-    /// How many events.
-    pub events: u64,
-    /// See [`UsageEvent::replica_millis`].
-    pub replica_millis: u64,
-    /// See [`UsageEvent::gpu_millis`].
-    pub gpu_millis: u64,
-}
-
 /// What of the stored content is garbage.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GarbageQuery {
@@ -308,13 +258,6 @@ pub struct Garbage {
     pub blobs: u64,
     /// Contents that are part of no repository.
     pub contents: u64,
-}
-
-/// Sets what an organisation pays once to use a plugin.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NewPrice {
-    /// Above zero.
-    pub price: Money,
 }
 
 /// A tier, as the price list has it.
@@ -380,148 +323,9 @@ pub struct Agreement {
     pub billed: Billed,
 }
 
-/// An invoice for a subscription, paid by a bank transfer that names its number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invoice {
-    /// Numbers have no gaps.
-    pub number: i64,
-    /// Who owes it.
-    pub account: Namespace,
-    /// For what.
-    pub tier: Tier,
-    /// From when.
-    pub from: Timestamp,
-    /// Until when.
-    pub to: Timestamp,
-    /// What that costs.
-    pub price: Money,
-    /// What was left of the subscription that it replaces.
-    pub credit: Money,
-    /// What is due: the price less the credit.
-    pub total: Money,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// Until when it is to be paid.
-    pub due_at: Timestamp,
-    /// How it stands.
-    pub state: InvoiceState,
-}
-
-/// How an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InvoiceState {
-    /// It waits to be paid.
-    Open,
-    /// It is paid.
-    Paid,
-    /// It was never paid, and the subscription has ended for it.
-    Uncollectible,
-}
-
 /// A signed licence.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SignedLicence {
     /// See [`crate::Licence`].
     pub licence: String,
-}
-
-/// Orders a plugin for the account that asks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NewOrder {
-    /// Which.
-    pub plugin: PluginId,
-}
-
-/// An order of a plugin, paid by bank transfer under its reference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Order {
-    /// What the transfer must name.
-    pub reference: String,
-    /// Who ordered.
-    pub customer: Namespace,
-    /// What.
-    pub plugin: PluginId,
-    /// What is due.
-    pub price: Money,
-    /// When it was ordered.
-    pub ordered_at: Timestamp,
-    /// When the payment was recorded.
-    pub paid_at: Option<Timestamp>,
-}
-
-/// A payment that arrived, recorded by an operator.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NewPayment {
-    /// The bank's own reference of the transfer.
-    pub bank_reference: String,
-    /// What arrived; it must be what is due.
-    pub amount: Money,
-}
-
-/// A partner's money in one currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Balance {
-    /// Earned, and not yet to be paid out.
-    pub on_hold: Money,
-    /// To be paid out.
-    pub available: Money,
-    /// Being paid out.
-    pub in_transit: Money,
-    /// Paid out.
-    pub paid: Money,
-}
-
-/// One change of a partner's money.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Earning {
-    /// The ledger's transaction.
-    pub transaction: i64,
-    /// When.
-    pub at: Timestamp,
-    /// `sale`, `release`, `payout`, …
-    pub kind: String,
-    /// What it was about.
-    pub description: String,
-    /// The plugin, where it was about one.
-    pub plugin: Option<PluginId>,
-    /// What the customer paid, for a sale.
-    pub gross: Option<Money>,
-    /// What the partner gained or, below zero, was paid out.
-    pub net: Money,
-    /// When a sale's earning becomes available.
-    pub available_at: Option<Timestamp>,
-}
-
-/// The state of a payout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PayoutState {
-    /// One operator has proposed it.
-    Proposed,
-    /// A second one has approved it; the money has left the available balance.
-    Approved,
-    /// The bank has confirmed it.
-    Paid,
-    /// The bank has returned it; the money is available again.
-    Returned,
-}
-
-/// Money on its way to a partner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payout {
-    /// Its number.
-    pub id: i64,
-    /// To whom.
-    pub partner: Namespace,
-    /// How much.
-    pub amount: Money,
-    /// How far it is.
-    pub state: PayoutState,
-    /// Who proposed it.
-    pub proposed_by: Namespace,
-    /// Who approved it.
-    pub approved_by: Option<Namespace>,
-    /// The bank's reference.
-    pub bank_reference: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::content::ContentDigest;
 use crate::{Error, Registry, Settings, Storage, create_private_dir, write_secret};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 51] = [
     "facts",
     "accounts",
     "tokens",
@@ -33,15 +33,41 @@ const TABLES: [&str; 25] = [
     "log_entries",
     "log_hashes",
     "usage_events",
+    "usage_corrections",
+    "reopened_usage",
     "subscriptions",
-    "invoices",
+    "prices",
+    "coupons",
+    "billing_profiles",
+    "tax_rules",
+    "fx_rates",
     "orders",
+    "invoices",
+    "invoice_lines",
+    "plan_periods",
+    "ratings",
     "ledger_transactions",
     "ledger_postings",
     "ledger_balances",
+    "closed_months",
     "share_policies",
+    "sales",
     "lots",
+    "available_entries",
+    "refunds",
+    "disputes",
+    "dispute_parts",
+    "payout_profiles",
+    "payout_runs",
     "payouts",
+    "payout_items",
+    "statements",
+    "processor_events",
+    "processor_payments",
+    "bank_lines",
+    "consultants",
+    "services",
+    "milestones",
 ];
 
 /// What a backup says of itself.

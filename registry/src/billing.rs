@@ -1,13 +1,27 @@
-//! What customers use and buy: subscriptions and their invoices, usage events, prices and orders.
+//! What customers use and buy: subscriptions, prices, orders, usage and what it costs, invoices and credit notes, payments, and
+//! the close of a month.
 
+mod closing;
 mod invoices;
 mod orders;
+mod payments;
+mod plans;
+mod prices;
+mod printed;
+mod rating;
+mod refunds;
 mod routes;
 mod subscriptions;
+mod taxes;
 mod usage;
 
-pub use invoices::{invoices, record_payment as record_invoice_payment};
-pub use orders::{order, orders, record_payment, set_price};
+pub use closing::{Closed, close, due};
+pub use invoices::{find as find_invoice, invoices};
+pub use orders::{end as end_order, order, orders, record_payment};
+pub use payments::{Intent, Processor, record_invoice_payment};
+pub use prices::{make_coupon, read_offer, set_price};
+pub use refunds::{credit_notes, refund};
 pub use routes::routes;
 pub use subscriptions::{advance_all, agree, change, licence, subscription, try_out};
+pub use taxes::{add_rule, set_profile};
 pub use usage::{receive, totals};

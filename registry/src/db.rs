@@ -4,10 +4,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Transaction};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+
+use crate::Error;
+use crate::ledger::{self, Pending};
 
 /// How many connections one registry keeps. No request holds more than one at a time, so they cannot wait for each
 /// other in a circle.
@@ -16,12 +20,16 @@ const CONNECTIONS_MAX: u32 = 16;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The PostgreSQL advisory lock that stands for "the registry's tables": any number, always the same.
 const LOCK: i64 = 0x6368_616e_646c_6572;
+const EXCLUSIVE: &str = "select pg_advisory_xact_lock($1)";
+/// How much may wait to be written together.
+const JOBS_MAX: usize = 256;
 
 /// The registry's database.
 #[derive(Clone)]
 pub struct Db {
     pool: AnyPool,
     kind: Kind,
+    jobs: mpsc::Sender<Job>,
 }
 
 #[derive(Clone)]
@@ -40,7 +48,17 @@ enum Kind {
 /// A transaction that may write. Dropped before its commit, it leaves nothing behind.
 pub struct Write {
     transaction: Transaction<'static, Any>,
+    /// What the commit will write into the ledger.
+    pub(crate) books: Pending,
     _turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// Something to write together with what others write, and how to say what became of it.
+type Job = Box<dyn for<'a> FnOnce(&'a mut Write) -> BoxFuture<'a, Answer> + Send>;
+/// Whether the job's own part may stand, and how to tell its owner whether it was committed.
+struct Answer {
+    stands: bool,
+    tell: Box<dyn FnOnce(Result<(), Error>) + Send>,
 }
 
 impl Db {
@@ -67,7 +85,33 @@ impl Db {
             (options().max_connections(CONNECTIONS_MAX).connect(url).await?, Kind::Postgres)
         };
         sqlx::migrate!("../migrations/registry").run(&pool).await?;
-        Ok(Self { pool, kind })
+        let (jobs, queue) = mpsc::channel(JOBS_MAX);
+        // The worker has no share in the queue, so that the queue ends with its last user.
+        tokio::spawn(write_together(pool.clone(), kind.clone(), queue));
+        Ok(Self { pool, kind, jobs })
+    }
+
+    /// Does something in a transaction that excludes all others, together with what others want to write at the same
+    /// time: one commit for all of them. What fails leaves the others alone.
+    pub async fn together<T: Send + 'static>(
+        &self,
+        job: impl for<'a> FnOnce(&'a mut Write) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |write| {
+            Box::pin(async move {
+                let outcome = job(write).await;
+                let stands = outcome.is_ok();
+                let tell = move |committed: Result<(), Error>| {
+                    // Whoever asked may have gone away.
+                    let _ = sender.send(outcome.and_then(|value| committed.map(|()| value)));
+                };
+                Answer { stands, tell: Box::new(tell) }
+            })
+        });
+        let gone = || Error::NotReady("the books are not written any more".into());
+        self.jobs.send(job).await.map_err(|_| gone())?;
+        receiver.await.map_err(|_| gone())?
     }
 
     /// For single statements outside a transaction.
@@ -91,7 +135,7 @@ impl Db {
     /// Begins a transaction that excludes every other one that writes, so that what it reads stays true until it
     /// commits.
     pub async fn write(&self) -> Result<Write, sqlx::Error> {
-        self.begin("select pg_advisory_xact_lock($1)", true).await
+        self.begin(EXCLUSIVE, true).await
     }
 
     /// Begins a transaction that writes beside others of its kind where the database can do so, while none that
@@ -106,27 +150,80 @@ impl Db {
     }
 
     async fn begin(&self, lock: &'static str, lasting: bool) -> Result<Write, sqlx::Error> {
-        match &self.kind {
-            Kind::Sqlite { queue, fleeting } => {
-                let turn = Arc::clone(queue).lock_owned().await;
-                let pool = if lasting { &self.pool } else { fleeting };
-                Ok(Write { transaction: pool.begin_with("begin immediate").await?, _turn: Some(turn) })
+        begin(&self.pool, &self.kind, lock, lasting).await
+    }
+}
+
+/// Commits together whatever waits at the same time.
+async fn write_together(pool: AnyPool, kind: Kind, mut queue: mpsc::Receiver<Job>) {
+    let mut jobs = Vec::new();
+    while queue.recv_many(&mut jobs, JOBS_MAX).await > 0 {
+        if let Err(error) = write_all(&pool, &kind, &mut jobs).await {
+            tracing::error!(%error, "what waited to be written was given up");
+        }
+        // Of those that were not begun, the owners learn by their silence.
+        jobs.clear();
+    }
+}
+
+async fn write_all(pool: &AnyPool, kind: &Kind, jobs: &mut Vec<Job>) -> Result<(), sqlx::Error> {
+    let mut write = begin(pool, kind, EXCLUSIVE, true).await?;
+    let alone = jobs.len() == 1;
+    let (mut told, mut failed) = (Vec::new(), Vec::new());
+    for job in jobs.drain(..) {
+        let mark = write.books.mark();
+        write.execute("savepoint job").await?;
+        let answer = job(&mut write).await;
+        match answer.stands {
+            true => {
+                write.execute("release savepoint job").await?;
+                told.push(answer.tell);
             }
-            Kind::Postgres => {
-                let mut transaction = self.pool.begin().await?;
-                if !lasting {
-                    transaction.execute("set local synchronous_commit to off").await?;
-                }
-                sqlx::query(lock).bind(LOCK).execute(&mut *transaction).await?;
-                Ok(Write { transaction, _turn: None })
+            false => {
+                write.execute("rollback to savepoint job").await?;
+                write.books.back_to(mark);
+                failed.push(answer.tell);
             }
+        }
+    }
+    let committed = match alone && told.is_empty() {
+        true => Ok(()),
+        false => write.commit().await,
+    };
+    failed.into_iter().for_each(|tell| tell(Ok(())));
+    let broken = committed.err().map(|error| error.to_string());
+    for tell in told {
+        tell(match &broken {
+            None => Ok(()),
+            Some(error) => Err(Error::NotReady(format!("the books could not be written: {error}"))),
+        });
+    }
+    Ok(())
+}
+
+async fn begin(pool: &AnyPool, kind: &Kind, lock: &'static str, lasting: bool) -> Result<Write, sqlx::Error> {
+    match kind {
+        Kind::Sqlite { queue, fleeting } => {
+            let turn = Arc::clone(queue).lock_owned().await;
+            let pool = if lasting { pool } else { fleeting };
+            let transaction = pool.begin_with("begin immediate").await?;
+            Ok(Write { transaction, books: Pending::default(), _turn: Some(turn) })
+        }
+        Kind::Postgres => {
+            let mut transaction = pool.begin().await?;
+            if !lasting {
+                transaction.execute("set local synchronous_commit to off").await?;
+            }
+            sqlx::query(lock).bind(LOCK).execute(&mut *transaction).await?;
+            Ok(Write { transaction, books: Pending::default(), _turn: None })
         }
     }
 }
 
 impl Write {
     /// Makes it all true at once.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        ledger::flush(&mut self).await?;
         self.transaction.commit().await
     }
 }

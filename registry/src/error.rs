@@ -8,7 +8,8 @@ use chandlery_package::log::LogError;
 use chandlery_package::signature::signature_tag;
 use chandlery_package::wire::{PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::{
-    ComponentError, Digest, DigestError, KeyError, Money, MoneyError, NameError, Namespace, Release,
+    ComponentError, Digest, DigestError, KeyError, Money, MoneyError, NameError, Namespace, PolicyError,
+    PriceError, Release,
 };
 
 /// Why the registry did not do what it was asked.
@@ -169,6 +170,23 @@ pub enum Error {
         /// What is left over.
         sum: Money,
     },
+    /// A posting in a month that is closed.
+    #[error("'{key}' is before {open_from}: the months before are closed")]
+    Closed {
+        /// The transaction's key.
+        key: String,
+        /// From when on months are open.
+        open_from: String,
+    },
+    /// A price.
+    #[error(transparent)]
+    Price(#[from] PriceError),
+    /// A policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A payment's processor.
+    #[error("the processor of payments did not do it: {0}")]
+    Processor(String),
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -306,6 +324,20 @@ impl Error {
                 "key-reused",
                 "The idempotency key was used for something else",
                 Some("repeat the first request unchanged, or use a new key".into()),
+            ),
+            Self::Closed { .. } => (
+                S::CONFLICT,
+                "month-closed",
+                "The month is closed",
+                Some("date it in the month that is open: what is late is an adjustment".into()),
+            ),
+            Self::Price(_) => (S::BAD_REQUEST, "invalid-price", "Not a price", None),
+            Self::Policy(_) => (S::BAD_REQUEST, "invalid-policy", "Not a policy", None),
+            Self::Processor(_) => (
+                S::BAD_GATEWAY,
+                "processor",
+                "The processor of payments failed",
+                Some("try again: what was done is not done twice".into()),
             ),
             Self::OtherLogKey { .. } => (
                 S::INTERNAL_SERVER_ERROR,

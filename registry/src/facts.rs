@@ -21,7 +21,22 @@ impl Facts<'_> {
         self.get(name).await?.ok_or_else(|| Error::Damaged(format!("the fact '{name}' vanished")))
     }
 
-    async fn get(&self, name: &str) -> Result<Option<String>, Error> {
+    /// Sets a fact that an operator may change.
+    pub async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
+        let mut write = self.0.write().await?;
+        sqlx::query(
+            "insert into facts (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value",
+        )
+        .bind(name)
+        .bind(value)
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// The fact of this name, if there is one.
+    pub async fn get(&self, name: &str) -> Result<Option<String>, Error> {
         let found: Option<(String,)> = sqlx::query_as("select value from facts where name = $1")
             .bind(name)
             .fetch_optional(self.0.read())

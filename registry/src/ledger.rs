@@ -1,22 +1,25 @@
 //! Double entry: transactions of postings that sum to zero per currency, only ever added.
 
 mod account;
+mod closing;
 mod journal;
+mod pending;
 mod routes;
-mod sale;
 
 use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
 
 use chandlery_package::{Currency, Money};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use crate::{Error, Write, time};
+use crate::{Error, time};
 
 pub use account::Account;
-pub use journal::journal;
+pub use closing::{ClosedMonth, begin_of, close, closed_months, end_of, month_of, open_from};
+pub use journal::{csv, journal};
+pub use pending::{Pending, flush, owed, post, post_all};
 pub use routes::routes;
-pub use sale::{Sale, post_sale};
 
 /// One line of a transaction: a debit above zero, a credit below.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +53,44 @@ pub struct Transaction {
     pub description: String,
     /// When.
     pub at: Timestamp,
+    /// What it leads back to: an invoice, an order, a lot, a payout, …
+    pub links: BTreeMap<&'static str, String>,
     /// Balanced per currency.
     pub postings: Vec<Posting>,
 }
 
 impl Transaction {
+    /// A transaction without postings yet. The kind and the id together are its key.
+    pub fn new(kind: &'static str, id: impl Display, at: Timestamp) -> Self {
+        let (key, description) = (format!("{kind}:{id}"), String::new());
+        Self { key, kind, description, at, links: BTreeMap::new(), postings: Vec::new() }
+    }
+
+    /// Says for people what happened.
+    pub fn about(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Leads back to something.
+    pub fn link(mut self, name: &'static str, value: impl Display) -> Self {
+        self.links.insert(name, value.to_string());
+        self
+    }
+
+    /// Adds to what is owned or spent. An amount below zero is a credit; nothing is no posting.
+    pub fn debit(mut self, account: Account, amount: Money) -> Self {
+        if amount.minor != 0 {
+            self.postings.push(Posting::debit(account, amount));
+        }
+        self
+    }
+
+    /// Adds to what is owed or earned. An amount below zero is a debit; nothing is no posting.
+    pub fn credit(self, account: Account, amount: Money) -> Self {
+        self.debit(account, amount.negated())
+    }
+
     fn must_balance(&self) -> Result<(), Error> {
         let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
         for posting in &self.postings {
@@ -71,71 +107,15 @@ impl Transaction {
 
     /// What must be the same when the key is used again; the time may differ.
     fn body(&self) -> String {
-        let lines = self.postings.iter().map(|line| format!("{} {}", line.account, line.amount));
-        format!("{}\n{}\n{}", self.kind, self.description, lines.collect::<Vec<_>>().join("\n"))
+        let mut body = format!("{}\n{}", self.kind, self.description);
+        for line in &self.postings {
+            let _ = write!(body, "\n{} {}", line.account, line.amount);
+        }
+        body
     }
 }
 
-/// Posts a transaction within the database transaction that caused it, and gives its number. Posting the same again
-/// gives the first one's number; another body under the same key is refused.
-pub async fn post(write: &mut Write, transaction: &Transaction) -> Result<i64, Error> {
-    transaction.must_balance()?;
-    let body = transaction.body();
-    let known: Option<(i64, String)> =
-        sqlx::query_as("select id, body from ledger_transactions where key = $1")
-            .bind(&transaction.key)
-            .fetch_optional(&mut **write)
-            .await?;
-    match known {
-        Some((id, stored)) if stored == body => return Ok(id),
-        Some(_) => return Err(Error::KeyReused { key: transaction.key.clone() }),
-        None => {}
-    }
-    let (id,): (i64,) =
-        sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from ledger_transactions")
-            .fetch_one(&mut **write)
-            .await?;
-    sqlx::query(
-        "insert into ledger_transactions (id, key, body, kind, description, at) values ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(id)
-    .bind(&transaction.key)
-    .bind(&body)
-    .bind(transaction.kind)
-    .bind(&transaction.description)
-    .bind(time(transaction.at))
-    .execute(&mut **write)
-    .await?;
-    for (line, posting) in transaction.postings.iter().enumerate() {
-        insert(write, id, line as i64, posting).await?;
-    }
-    Ok(id)
-}
-
-async fn insert(write: &mut Write, transaction: i64, line: i64, posting: &Posting) -> Result<(), Error> {
-    sqlx::query(
-        "insert into ledger_postings (transaction_id, line, account, currency, minor) values ($1, $2, $3, $4, $5)",
-    )
-    .bind(transaction)
-    .bind(line)
-    .bind(posting.account.to_string())
-    .bind(posting.amount.currency.code())
-    .bind(posting.amount.minor)
-    .execute(&mut **write)
-    .await?;
-    sqlx::query(
-        "insert into ledger_balances (account, currency, minor) values ($1, $2, $3)
-         on conflict (account, currency) do update set minor = ledger_balances.minor + excluded.minor",
-    )
-    .bind(posting.account.to_string())
-    .bind(posting.amount.currency.code())
-    .bind(posting.amount.minor)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
-}
-
-/// The balance of an account: debits less credits.
+/// The balance of an account as the database has it: debits less credits.
 pub async fn balance(db: &mut AnyConnection, account: &Account, currency: Currency) -> Result<Money, Error> {
     let found: Option<(i64,)> =
         sqlx::query_as("select minor from ledger_balances where account = $1 and currency = $2")
@@ -144,6 +124,40 @@ pub async fn balance(db: &mut AnyConnection, account: &Account, currency: Curren
             .fetch_optional(db)
             .await?;
     Ok(Money::new(found.map_or(0, |(minor,)| minor), currency))
+}
+
+/// An account and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AccountBalance {
+    /// As the journal writes it.
+    pub account: String,
+    /// Debits less credits.
+    pub balance: Money,
+}
+
+/// Every balance as it was at a moment, recomputed from the postings up to it; or as it is now.
+pub async fn balances(db: &mut AnyConnection, at: Option<Timestamp>) -> Result<Vec<AccountBalance>, Error> {
+    let rows: Vec<(String, String, i64)> = match at {
+        None => {
+            sqlx::query_as("select account, currency, minor from ledger_balances order by account, currency")
+                .fetch_all(db)
+                .await?
+        }
+        Some(at) => {
+            sqlx::query_as(
+                "select account, currency, cast(sum(minor) as bigint)
+                 from ledger_postings join ledger_transactions on id = transaction_id
+                 where at <= $1 group by account, currency order by account, currency",
+            )
+            .bind(time(at))
+            .fetch_all(db)
+            .await?
+        }
+    };
+    let read = |(account, currency, minor): (String, String, i64)| {
+        Ok(AccountBalance { account, balance: Money::new(minor, currency.parse()?) })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// What a check of the books found.
@@ -186,58 +200,14 @@ pub async fn check(db: &mut AnyConnection) -> Result<Check, Error> {
         .map(|(id, currency, sum)| format!("transaction {id} is off by {sum} {currency} (minor units)"))
         .collect();
     for key in replayed.keys().chain(stored.keys().filter(|key| !replayed.contains_key(*key))) {
-        let (found, expected) = (stored.get(key).copied(), replayed.get(key).copied());
+        let (found, expected) = (stored.get(key).unwrap_or(&0), replayed.get(key).unwrap_or(&0));
         if found != expected {
-            faults.push(format!("the balance of {} in {} is {found:?}, not {expected:?}", key.0, key.1));
+            faults.push(format!("the balance of {} in {} is {found}, not {expected}", key.0, key.1));
         }
     }
+    faults.extend(closing::faults(db).await?);
     Ok(Check { transactions, postings, faults })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn transaction(minor: [i64; 2]) -> Transaction {
-        let usd = |minor| Money::new(minor, Currency::Usd);
-        Transaction {
-            key: "k".into(),
-            kind: "sale",
-            description: "a sale".into(),
-            at: Timestamp::UNIX_EPOCH,
-            postings: vec![
-                Posting::debit(Account::Bank, usd(minor[0])),
-                Posting::credit(Account::Commission, usd(minor[1])),
-            ],
-        }
-    }
-
-    async fn database() -> (Db, std::path::PathBuf) {
-        let path = std::env::temp_dir().join(format!("chandlery-ledger-{}.db", uuid::Uuid::new_v4()));
-        (Db::open(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap(), path)
-    }
-
-    use crate::Db;
-
-    #[tokio::test]
-    async fn the_same_key_posts_once_and_never_something_else() {
-        let (db, path) = database().await;
-        let mut write = db.write().await.unwrap();
-        let first = post(&mut write, &transaction([100, 100])).await.unwrap();
-        assert_eq!(post(&mut write, &transaction([100, 100])).await.unwrap(), first);
-        assert!(matches!(post(&mut write, &transaction([200, 200])).await, Err(Error::KeyReused { .. })));
-        let unbalanced = Transaction { key: "other".into(), ..transaction([100, 99]) };
-        assert!(matches!(post(&mut write, &unbalanced).await, Err(Error::Unbalanced { .. })));
-        write.commit().await.unwrap();
-
-        let mut read = db.read().acquire().await.unwrap();
-        let checked = check(&mut read).await.unwrap();
-        assert_eq!((checked.transactions, checked.postings, checked.faults.len()), (1, 2, 0));
-        sqlx::query("update ledger_balances set minor = 1 where account = 'assets:bank'")
-            .execute(db.read())
-            .await
-            .unwrap();
-        assert_eq!(check(&mut read).await.unwrap().faults.len(), 1);
-        drop(std::fs::remove_file(path));
-    }
-}
+mod tests;

@@ -1,24 +1,29 @@
 //! The marketplace server.
 //!
 //! Each room owns its types, its SQL and its routes: [`accounts`], [`catalog`], [`oci`], [`log`], [`billing`],
-//! [`ledger`], [`payouts`] and the pages in [`web`]. State lives in the database and the blob store, nowhere else.
+//! [`ledger`], [`sharing`], [`payouts`], [`figures`] and the pages in [`web`]. State lives in the database and the blob store, nowhere else.
 
 pub mod accounts;
 pub mod backup;
 pub mod billing;
 pub mod catalog;
+mod clock;
 mod content;
 mod db;
 mod error;
+pub mod exchange;
 mod extract;
 mod facts;
+pub mod figures;
 mod guard;
+mod laws;
 pub mod ledger;
 pub mod log;
 mod metrics;
 pub mod oci;
 pub mod payouts;
 mod server;
+pub mod sharing;
 mod storage;
 pub mod web;
 pub mod witness;
@@ -33,6 +38,7 @@ use axum::http::{HeaderMap, header};
 use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
 
+pub use clock::Clock;
 pub use db::{Db, Write, time};
 pub use error::Error;
 pub use storage::Storage;
@@ -59,6 +65,10 @@ pub struct Settings {
     pub witnesses: Vec<log::WitnessAt>,
     /// How many days an earning stays on hold.
     pub hold_days: u32,
+    /// Whether an operator sets the time for the money, as a simulation needs it.
+    pub virtual_clock: bool,
+    /// Where payments come in beside bank transfers.
+    pub processor: Option<billing::Processor>,
     /// What it accepts.
     pub limits: Limits,
 }
@@ -113,6 +123,10 @@ pub struct Registry {
     pub log: Arc<log::Log>,
     /// How long earnings stay on hold.
     pub hold_days: u32,
+    /// What time it is for the money.
+    pub clock: Clock,
+    /// Where payments come in beside bank transfers.
+    pub processor: Option<Arc<billing::Processor>>,
     /// What it accepts.
     pub limits: Arc<Limits>,
     /// What was looked up before.
@@ -140,12 +154,15 @@ impl Registry {
             log::Log::open(&data.join("log.key"), &settings.origin, &settings.witnesses, &facts).await?,
         );
         let bearer_key = accounts::bearer::key(&facts).await?.into();
+        let clock = Clock::open(settings.virtual_clock, &facts).await?;
         let cache = Arc::new(oci::Cache::new(db.is_ours_alone()));
         let registry = Self {
             db,
             storage,
             log,
             hold_days: settings.hold_days,
+            clock,
+            processor: settings.processor.clone().map(Arc::new),
             limits: Arc::new(settings.limits.clone()),
             cache,
             search: Arc::default(),
@@ -176,8 +193,11 @@ impl Registry {
             .merge(accounts::routes())
             .merge(catalog::routes())
             .merge(billing::routes())
+            .merge(exchange::routes())
             .merge(ledger::routes())
+            .merge(sharing::routes())
             .merge(payouts::routes())
+            .merge(figures::routes())
             .merge(web::routes())
             .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(axum::middleware::from_fn_with_state(self.clone(), guard::pass))
@@ -199,20 +219,22 @@ pub async fn serve(
 }
 
 /// What is done every minute: earnings whose hold is over become available, and pulls are written down. Every hour
-/// garbage is collected.
+/// subscriptions are renewed and garbage is collected. By a virtual clock, what is about money is done when it is moved.
 async fn do_chores(registry: Registry) {
+    let real = matches!(registry.clock, Clock::Real);
     let mut every_minute = tokio::time::interval(Duration::from_secs(60));
     for minute in 0_u64.. {
         every_minute.tick().await;
         registry.guard.tidy();
-        if let Err(error) = payouts::release_matured(&registry.db, jiff::Timestamp::now()).await {
+        if real && let Err(error) = sharing::release_matured(&registry.db, registry.clock.now()).await {
             tracing::error!(%error, "earnings could not be released from their hold");
         }
         if let Err(error) = registry.downloads.flush(&registry.db).await {
             tracing::error!(%error, "pulls could not be written down");
         }
-        if minute % 60 == 0
-            && let Err(error) = billing::advance_all(&registry, jiff::Timestamp::now()).await
+        if real
+            && minute % 60 == 0
+            && let Err(error) = billing::advance_all(&registry, registry.clock.now()).await
         {
             tracing::error!(%error, "subscriptions could not be renewed");
         }
@@ -222,6 +244,13 @@ async fn do_chores(registry: Registry) {
             tracing::error!(%error, "garbage could not be collected");
         }
     }
+}
+
+/// Does all that is due about money by the registry's clock.
+async fn do_what_is_due(registry: &Registry) -> Result<(), Error> {
+    let now = registry.clock.now();
+    sharing::release_matured(&registry.db, now).await?;
+    billing::advance_all(registry, now).await
 }
 
 fn create_private_dir(path: &Path) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 mod chart;
 mod dashboard;
+mod figures;
 mod layout;
 mod session;
 
@@ -19,6 +20,8 @@ pub fn routes() -> Router<Registry> {
         .route("/login", get(session::form).post(session::log_in))
         .route("/logout", axum::routing::post(session::log_out))
         .route("/style.css", get(layout::style))
+        .route("/figures", get(figures::page))
+        .route("/figures/{month}", get(figures::month))
         .route("/dashboard", get(dashboard::own))
         .route("/dashboard/{partner}", get(dashboard::page))
         .route("/dashboard/{partner}/transactions.csv", get(transactions_csv))

@@ -9,7 +9,7 @@ use crate::world::{Person, World, plugin};
 
 /// The balances of the exported journal, as hledger adds them up.
 fn hledger(operator: &Person) -> BTreeMap<String, i64> {
-    let journal = operator.file("books.journal", operator.text(&["payouts", "journal"]).as_bytes());
+    let journal = operator.file("books.journal", operator.text(&["books", "journal"]).as_bytes());
     let run = |words: &[&str]| {
         let output = Command::new("hledger").args(["-f", &journal]).args(words).output().unwrap();
         assert!(output.status.success(), "hledger {words:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -55,7 +55,7 @@ fn dashboard(world: &World, person: &Person) -> String {
 /// Dashboard, API and journal say the same.
 fn all_agree(world: &World, partner: &Person) -> [i64; 3] {
     let operator = world.operator();
-    operator.ok(&["payouts", "check"]);
+    operator.ok(&["books", "check"]);
     let books = hledger(&operator);
     let owed = |what: &str| -books.get(&format!("liabilities:partner:acme:{what}")).copied().unwrap_or(0);
     let api = partner.ok(&["payouts", "balance", "acme"])["items"][0].clone();
@@ -112,7 +112,7 @@ fn a_sale_is_shared_held_released_and_paid_once() {
     let (problem, _) = operator.refused(&["orders", "paid", open, "99.98 USD", "--bank-reference", "BANK-3"]);
     assert!(problem.detail.contains("99.98 USD arrived, but 99.99 USD is due"));
     let (problem, _) = operator.refused(&["orders", "paid", open, "99.99 USD", "--bank-reference", "BANK-1"]);
-    assert!(problem.detail.contains("has paid order"), "{problem:?}");
+    assert!(problem.detail.contains("has paid invoice"), "{problem:?}");
 
     // One operator proposes, another approves, the bank fails once and then pays.
     let second = world.person("second");

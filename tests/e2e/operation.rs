@@ -105,7 +105,7 @@ fn a_backup_restores_everything_on_another_kind_of_store() {
     let mut world = world;
     world.registry.kill();
     world.registry.serve_instead(world.folder.path(), restored);
-    let journal = operator.text(&["payouts", "journal"]);
+    let journal = operator.text(&["books", "journal"]);
     assert!(journal.contains("B-1") || journal.contains("85"), "{journal}");
     assert_eq!(auditor.ok(&["log", "audit"])["faults"], Value::Array(Vec::new()));
     customer.ok(&["verify"]);

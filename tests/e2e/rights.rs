@@ -26,8 +26,8 @@ fn only_owners_publish_and_only_operators_operate() {
         &["payouts", "balance", "acme"],
         &["payouts", "transactions", "acme"],
         &["payouts", "propose", "acme"],
-        &["payouts", "journal"],
-        &["payouts", "check"],
+        &["books", "journal"],
+        &["books", "check"],
         &["payouts", "list"],
         &["registry", "promote", "mallory"],
     ] {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::Garbage;
+use chandlery_registry::billing::Processor;
 use chandlery_registry::log::WitnessAt;
 use chandlery_registry::{Limits, Settings, backup};
 use clap::{Args, Subcommand};
@@ -75,6 +76,24 @@ pub struct Terms {
     /// How many days an earning stays on hold
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub hold_days: u32,
+    /// Let operators set the time for the money, for a simulation
+    #[arg(long)]
+    pub virtual_clock: bool,
+    /// The secret key of a Stripe account, for payments that are not bank transfers
+    #[arg(long, value_name = "KEY", env = "CHANDLERY_STRIPE_KEY", hide_env_values = true)]
+    pub stripe_key: Option<String>,
+    /// The secret that Stripe signs webhooks with; several, with commas between, while it is being changed
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "CHANDLERY_STRIPE_WEBHOOK_SECRET",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    pub stripe_webhook_secret: String,
+    /// Where Stripe is
+    #[arg(long, value_name = "URL", env = "CHANDLERY_STRIPE_URL", default_value = "https://api.stripe.com")]
+    pub stripe_url: String,
     /// Where clients reach the registry, if not at the address that they name themselves
     #[arg(long, value_name = "URL", env = "CHANDLERY_REGISTRY_URL")]
     pub url: Option<String>,
@@ -111,6 +130,12 @@ impl Terms {
             origin: self.origin.clone(),
             witnesses: self.witnesses.clone(),
             hold_days: self.hold_days,
+            virtual_clock: self.virtual_clock,
+            processor: self.stripe_key.clone().map(|key| Processor {
+                url: self.stripe_url.clone(),
+                key,
+                webhook_secret: self.stripe_webhook_secret.clone(),
+            }),
             limits: Limits {
                 blob_bytes_max: self.blob_mib_max << 20,
                 namespace_bytes_max: self.namespace_gib_max << 30,

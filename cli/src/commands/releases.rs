@@ -70,7 +70,7 @@ fn print(record: &ReleaseRecord) {
         show::warning(format!("deprecated: {note}{instead}"));
     }
     println!();
-    let price = record.price.map_or("free".into(), |price| format!("{price} once"));
+    let price = record.price.as_ref().map_or_else(|| "free".into(), ToString::to_string);
     let certified = if record.certified { "by the marketplace" } else { "no" };
     show::check("price", &price);
     show::check("certified", certified);

@@ -44,7 +44,7 @@ impl Search {
             return Ok(());
         }
         let price =
-            |record: &ReleaseRecord| record.price.map_or("free".into(), |price| format!("{price} once"));
+            |record: &ReleaseRecord| record.price.as_ref().map_or_else(|| "free".into(), ToString::to_string);
         let row = |record: &ReleaseRecord| {
             vec![record.release.to_string(), record.title.clone(), price(record), record.description.clone()]
         };

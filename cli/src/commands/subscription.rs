@@ -1,9 +1,7 @@
-//! `chandlery subscription` and `chandlery invoices`: what this account may do, and what it owes for that.
+//! `chandlery subscription`: what this account may do.
 
 use chandlery_host::licence::Entitlement;
-use chandlery_package::wire::{
-    Agreement, Invoice, NewPayment, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer,
-};
+use chandlery_package::wire::{Agreement, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer};
 use chandlery_package::{Billed, Money, Namespace, Tier};
 use clap::Subcommand;
 use reqwest::Method;
@@ -51,23 +49,6 @@ pub enum Subscription {
         /// It pays by the year
         #[arg(long)]
         yearly: bool,
-    },
-}
-
-/// What this account owes for its subscription.
-#[derive(Subcommand)]
-pub enum Invoices {
-    /// Show this account's invoices
-    List,
-    /// Record that an invoice's bank transfer has arrived (for operators)
-    Paid {
-        /// The invoice's number
-        number: i64,
-        /// What arrived, such as "99.00 USD"
-        amount: Money,
-        /// The bank's own reference of the transfer
-        #[arg(long, value_name = "TEXT")]
-        bank_reference: String,
     },
 }
 
@@ -136,7 +117,7 @@ fn print(has: &Has) {
     }
 }
 
-fn date(at: jiff::Timestamp) -> String {
+pub(super) fn date(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
@@ -175,43 +156,4 @@ async fn licence(context: &Context) -> Result {
         show::note(format!("{upgrade}: `chandlery subscription change {}`", upgrade.tier));
     }
     Ok(())
-}
-
-impl Invoices {
-    /// Does it.
-    pub async fn run(self, context: &Context) -> Result {
-        match self {
-            Self::List => {
-                let page: Page<Invoice> = context.registry(Method::GET, "/api/v1/invoices", ()).await?;
-                if context.settings.json {
-                    show::json(page.items);
-                    return Ok(());
-                }
-                let row = |invoice: &Invoice| {
-                    vec![
-                        invoice.number.to_string(),
-                        invoice.tier.to_string(),
-                        format!("{} to {}", date(invoice.from), date(invoice.to)),
-                        invoice.price.to_string(),
-                        invoice.credit.to_string(),
-                        invoice.total.to_string(),
-                        date(invoice.due_at),
-                        show::word(invoice.state),
-                    ]
-                };
-                let headings = [">number", "tier", "for", ">price", ">credit", ">total", "due", "state"];
-                show::table(&headings, page.items.iter().map(row));
-            }
-            Self::Paid { number, amount, bank_reference } => {
-                let path = format!("/api/v1/invoices/{number}/payment");
-                let payment = NewPayment { bank_reference, amount };
-                let invoice: Invoice = context.registry(Method::POST, &path, payment).await?;
-                match context.settings.json {
-                    true => show::json(invoice),
-                    false => show::done(format!("invoice {number} of '{}' is paid", invoice.account)),
-                }
-            }
-        }
-        Ok(())
-    }
 }

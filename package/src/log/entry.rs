@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LogError;
-use crate::{Digest, KeyId, Namespace, PublicKey, Release};
+use crate::{Currency, Digest, KeyId, Namespace, PublicKey, Release};
 
 /// Something that trust depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,19 @@ pub enum Entry {
         /// When, in UTC.
         at: Timestamp,
     },
+    /// A partner's month was closed with this statement.
+    Statement {
+        /// Whose.
+        partner: Namespace,
+        /// Of which month, such as `2026-11`.
+        month: String,
+        /// In which currency.
+        currency: Currency,
+        /// The digest of the statement's bytes.
+        statement: Digest,
+        /// When, in UTC.
+        at: Timestamp,
+    },
     /// A release is not to be run by anybody, for ever.
     Withdrawn {
         /// Which.
@@ -83,6 +96,9 @@ impl Entry {
             Self::Yanked { release, .. } => format!("it yanks {release}"),
             Self::Unyanked { release, .. } => format!("it lets {release} be chosen again"),
             Self::Withdrawn { release, .. } => format!("it withdraws {release}"),
+            Self::Statement { partner, month, currency, .. } => {
+                format!("it has the statement of '{partner}' for {month} in {currency}")
+            }
         }
     }
 

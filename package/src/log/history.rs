@@ -125,6 +125,8 @@ impl History {
             }
             Entry::Yanked { release, .. } => self.released(release).map(|state| state.yanked = true),
             Entry::Unyanked { release, .. } => self.released(release).map(|state| state.yanked = false),
+            // About money: nothing to install depends on it.
+            Entry::Statement { .. } => Ok(()),
             Entry::Withdrawn { release, reason, .. } => {
                 self.released(release).map(|state| state.withdrawn = Some(reason.clone()))
             }

@@ -1,59 +1,56 @@
-//! Invoices for subscriptions. One is issued for each period in advance: the customer owes it, and it is earned day by day.
+//! Invoices: numbers without gaps, lines, taxes, and what becomes of them.
 //!
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
-//! | an invoice is issued | receivable | deferred |
-//! | a day has passed | deferred | revenue |
-//! | it is paid | bank | receivable |
-//! | it is never paid | deferred what is not earned, bad debt the rest | receivable |
+//! | an invoice is issued | receivable, the customer's credit | deferred for a subscription, unbilled for what was sold, sales tax |
+//! | it is paid | bank, or processor and its fees | receivable |
+//! | it is never paid | deferred what is not earned, what was sold, sales tax, bad debt the rest | receivable |
 
-use chandlery_package::wire::{Invoice, InvoiceState, NewPayment};
-use chandlery_package::{Currency, Money, Namespace, Tier};
+use chandlery_package::wire::{Invoice, InvoiceLine, InvoiceState};
+use chandlery_package::{Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
 
-use crate::ledger::{self, Account, Posting, Transaction};
-use crate::{Db, Error, Registry, Write, time};
+use super::plans;
+use super::taxes::tax;
+use crate::ledger::{self, Account, Transaction};
+use crate::{Error, Registry, Write, sharing, time};
 
 /// How long a customer has to pay.
 const DUE: SignedDuration = SignedDuration::from_hours(14 * 24);
-const DAY_SECONDS: i64 = 24 * 3600;
-/// How many invoices are looked at in one transaction.
-const BATCH: i64 = 100;
 
-/// An invoice as it is stored.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Issued {
-    pub invoice: Invoice,
-    /// When its period was cut short.
-    pub ended_at: Option<Timestamp>,
-    /// What of the price has been earned so far, in minor units.
-    pub recognised_minor: i64,
-    pub bank_reference: Option<String>,
+/// A line that is for a subscription, and is earned by the day.
+pub(super) const PLAN: &str = "plan";
+/// A line that takes off what was left of a subscription before.
+pub(super) const UNUSED: &str = "unused";
+
+/// How an invoice was paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paid<'a> {
+    /// By a bank transfer with this reference.
+    Bank(&'a str),
+    /// Through the processor of payments, by its payment of this id, less its fee.
+    Processor(&'a str, Money),
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     number: i64,
     account: String,
-    tier: String,
-    from_at: String,
-    to_at: String,
     currency: String,
-    price_minor: i64,
+    net_minor: i64,
+    tax_minor: i64,
     credit_minor: i64,
+    refunded_minor: i64,
     issued_at: String,
     due_at: String,
     state: String,
-    ended_at: Option<String>,
-    recognised_minor: i64,
-    bank_reference: Option<String>,
 }
 
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select number, account, tier, from_at, to_at, currency, price_minor, credit_minor, issued_at, due_at, state,
-                    ended_at, recognised_minor, bank_reference
+            "select number, account, currency, net_minor, tax_minor, credit_minor, refunded_minor, issued_at, due_at, state
              from invoices ",
             $condition
         )
@@ -63,262 +60,277 @@ macro_rules! select {
 /// What is to be invoiced.
 pub(super) struct NewInvoice<'a> {
     pub account: &'a Namespace,
-    pub tier: Tier,
-    pub from: Timestamp,
-    pub to: Timestamp,
-    pub price: Money,
-    /// What is left of the invoice that this one replaces, in minor units.
-    pub credit_minor: i64,
+    pub currency: Currency,
+    pub lines: &'a [InvoiceLine],
+    /// The tax that the customer was told, where it was told one; none: the one by the rules of now. What was told is
+    /// paid as it was told: from a transfer, not from credit.
+    pub told: Option<Money>,
+    /// How long what is sold is on hold once it is paid.
+    pub hold_days: u32,
 }
 
-/// Issues an invoice, whose number follows the last one's.
-pub(super) async fn issue(write: &mut Write, new: &NewInvoice<'_>, now: Timestamp) -> Result<i64, Error> {
-    let NewInvoice { account, tier, from, to, price, credit_minor } = new;
-    let total = Money { minor: price.minor - credit_minor, ..*price };
-    if total.minor < 0 {
-        return Err(Error::Conflict(format!(
-            "{} are left of what '{account}' has, more than the new price of {price}: change when its period is over",
-            Money { minor: *credit_minor, ..*price }
-        )));
+/// Issues an invoice, whose number follows the last one's. What the customer has as credit pays for it first.
+pub(super) async fn issue(
+    write: &mut Write,
+    new: &NewInvoice<'_>,
+    about: impl FnOnce(Transaction) -> Transaction,
+    now: Timestamp,
+) -> Result<i64, Error> {
+    let NewInvoice { account, currency, lines, told, hold_days } = *new;
+    let zero = Money::zero(currency);
+    let sum = |wanted: fn(&InvoiceLine) -> bool| {
+        lines.iter().filter(|line| wanted(line)).try_fold(zero, |sum, line| sum.plus(line.amount))
+    };
+    let (net, sold) = (sum(|_| true)?, sum(|line| line.sale.is_some())?);
+    let mut tax = tax(write, account, net, now).await?;
+    let has = ledger::owed(write, &Account::Credit(account.clone()), currency).await?;
+    let mut usable = has.minor;
+    if let Some(told) = told {
+        (tax.amount, usable) = (told, 0);
     }
+    let all = net.plus(tax.amount)?;
+    let credit = Money { minor: usable.clamp(0, all.minor), ..all };
+    let total = all.minus(credit)?;
     let (number,): (i64,) =
         sqlx::query_as("select cast(coalesce(max(number), 0) + 1 as bigint) from invoices")
             .fetch_one(&mut **write)
             .await?;
-    // What costs nothing is paid.
-    let state = if total.minor == 0 { InvoiceState::Paid } else { InvoiceState::Open };
     let due_at = now.checked_add(DUE).map_err(|error| Error::Damaged(error.to_string()))?;
     sqlx::query(
-        "insert into invoices (number, account, tier, from_at, to_at, currency, price_minor, credit_minor, issued_at, due_at,
-                               state, recognised_minor)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)",
+        "insert into invoices (number, account, currency, net_minor, tax_minor, credit_minor, refunded_minor, issued_at, due_at,
+                               state, reminded)
+         values ($1, $2, $3, $4, $5, $6, 0, $7, $8, 'open', 0)",
     )
     .bind(number)
     .bind(account.as_str())
-    .bind(tier.to_string())
-    .bind(time(*from))
-    .bind(time(*to))
-    .bind(price.currency.code())
-    .bind(price.minor)
-    .bind(credit_minor)
+    .bind(currency.code())
+    .bind(net.minor)
+    .bind(tax.amount.minor)
+    .bind(credit.minor)
     .bind(time(now))
     .bind(time(due_at))
-    .bind(text(state))
     .execute(&mut **write)
     .await?;
-    if total.minor > 0 {
-        let transaction = Transaction {
-            key: format!("invoice:{number}"),
-            kind: "invoice",
-            description: format!("invoice {number} to {account} for {tier}"),
-            at: now,
-            postings: vec![
-                Posting::debit(Account::Receivable, total),
-                Posting::credit(Account::Deferred, total),
-            ],
-        };
-        ledger::post(write, &transaction).await?;
+    for (index, line) in lines.iter().enumerate() {
+        sqlx::query(
+            "insert into invoice_lines (invoice, line, kind, description, quantity, amount_minor, sale, refunded_minor)
+             values ($1, $2, $3, $4, $5, $6, nullif($7, 0), 0)",
+        )
+        .bind(number)
+        .bind(index as i64)
+        .bind(&line.kind)
+        .bind(&line.description)
+        .bind(&line.quantity)
+        .bind(line.amount.minor)
+        .bind(line.sale.unwrap_or(0))
+        .execute(&mut **write)
+        .await?;
+    }
+    let transaction = Transaction::new("invoice", number, now)
+        .about(format!("invoice {number} to {account}, {}", tax.name))
+        .link("invoice", number)
+        .link("customer", account)
+        .debit(Account::Receivable, total)
+        .debit(Account::Credit(account.clone()), credit)
+        .credit(Account::Unbilled, sold)
+        .credit(Account::Deferred, net.minus(sold)?)
+        .credit(Account::SalesTax, tax.amount);
+    ledger::post(write, about(transaction)).await?;
+    if total.minor == 0 {
+        // What costs nothing, or was paid before, is paid.
+        settle(write, number, "credit", None, hold_days, now).await?;
     }
     Ok(number)
 }
 
-/// What of a price has been earned after so many of a period's whole days, in minor units: rounded down, so that the last day
-/// gets what is left.
-pub(super) fn earned(price_minor: i64, from: Timestamp, to: Timestamp, at: Timestamp) -> i64 {
-    let days = |until: Timestamp| (until.as_second() - from.as_second()).max(0) / DAY_SECONDS;
-    let (passed, all) = (days(at), days(to).max(1));
-    if at >= to || passed >= all {
-        return price_minor;
-    }
-    i64::try_from(i128::from(price_minor) * i128::from(passed) / i128::from(all)).unwrap_or(price_minor)
-}
-
-/// Moves what has been earned of an invoice by now from what is deferred to revenue.
-pub(super) async fn recognise(write: &mut Write, issued: &mut Issued, now: Timestamp) -> Result<(), Error> {
-    let Invoice { number, account, from, to, price, state, .. } = &issued.invoice;
-    if *state == InvoiceState::Uncollectible {
-        return Ok(());
-    }
-    let at = issued.ended_at.map_or(now, |ended| ended.min(now));
-    let earned = earned(price.minor, *from, *to, at);
-    let new = Money { minor: earned - issued.recognised_minor, ..*price };
-    if new.minor <= 0 {
-        return Ok(());
-    }
-    let transaction = Transaction {
-        key: format!("earned:{number}:{earned}"),
-        kind: "earned",
-        description: format!("of invoice {number} to {account}, {earned} of {} so far", price.minor),
-        at: now,
-        postings: vec![Posting::debit(Account::Deferred, new), Posting::credit(Account::Plans, new)],
-    };
-    ledger::post(write, &transaction).await?;
-    sqlx::query("update invoices set recognised_minor = $1 where number = $2")
-        .bind(earned)
-        .bind(number)
-        .execute(&mut **write)
-        .await?;
-    issued.recognised_minor = earned;
-    Ok(())
-}
-
-/// Moves what has been earned of all invoices by now.
-pub async fn recognise_all(db: &Db, now: Timestamp) -> Result<(), Error> {
-    let mut after = 0;
-    loop {
-        let mut write = db.write().await?;
-        let rows: Vec<Row> = sqlx::query_as(select!(
-            "where number > $1 and recognised_minor < price_minor and ended_at is null and state <> 'uncollectible'
-             order by number limit $2"
-        ))
-        .bind(after)
-        .bind(BATCH)
-        .fetch_all(&mut *write)
-        .await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.number;
-        for row in rows {
-            recognise(&mut write, &mut read(row)?, now).await?;
-        }
-        write.commit().await?;
-    }
-}
-
-/// Ends an invoice's period now, and gives what is left of its price, in minor units: that is for the one that comes instead.
-pub(super) async fn cut_short(write: &mut Write, issued: &mut Issued, now: Timestamp) -> Result<i64, Error> {
-    recognise(write, issued, now).await?;
-    sqlx::query("update invoices set ended_at = $1 where number = $2")
-        .bind(time(now))
-        .bind(issued.invoice.number)
-        .execute(&mut **write)
-        .await?;
-    issued.ended_at = Some(now);
-    Ok(issued.invoice.price.minor - issued.recognised_minor)
-}
-
-/// Writes off an invoice that was never paid: what is not earned yet never will be, and the rest is lost.
-pub(super) async fn write_off(write: &mut Write, issued: &mut Issued, now: Timestamp) -> Result<(), Error> {
-    let left = cut_short(write, issued, now).await?;
-    let Invoice { number, account, total, .. } = &issued.invoice;
-    // What was credited to it was paid before, and is lost to the customer with it.
-    let unearned = Money { minor: left, ..*total };
-    let lost = Money { minor: total.minor - left, ..*total };
-    let mut postings =
-        vec![Posting::debit(Account::Deferred, unearned), Posting::credit(Account::Receivable, *total)];
-    match lost.minor {
-        0 => {}
-        1.. => postings.push(Posting::debit(Account::BadDebt, lost)),
-        // More is left than is owed: the difference was paid with an earlier invoice, and is earned.
-        _ => postings.push(Posting::credit(Account::Plans, Money { minor: -lost.minor, ..lost })),
-    }
-    postings.retain(|posting| posting.amount.minor != 0);
-    let transaction = Transaction {
-        key: format!("written-off:{number}"),
-        kind: "written-off",
-        description: format!("invoice {number} to {account} was never paid"),
-        at: now,
-        postings,
-    };
-    ledger::post(write, &transaction).await?;
-    sqlx::query("update invoices set state = $1 where number = $2")
-        .bind(text(InvoiceState::Uncollectible))
-        .bind(number)
-        .execute(&mut **write)
-        .await?;
-    issued.invoice.state = InvoiceState::Uncollectible;
-    Ok(())
-}
-
-/// Records the payment of an invoice. Recording the same transfer again changes nothing; another one for a paid invoice is
-/// refused.
-pub async fn record_payment(
-    registry: &Registry,
+/// Marks an invoice as paid, and puts what was sold by it on hold.
+async fn settle(
+    write: &mut Write,
     number: i64,
-    payment: &NewPayment,
+    through: &str,
+    payment: Option<&str>,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "update invoices set state = 'paid', paid_at = $1, paid_through = $2, payment = nullif($3, '') where number = $4",
+    )
+    .bind(time(now))
+    .bind(through)
+    .bind(payment.unwrap_or(""))
+    .bind(number)
+    .execute(&mut **write)
+    .await?;
+    for line in lines(write, number).await? {
+        if let Some(sale) = line.sale {
+            sharing::collect(write, sale, through, hold_days, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Records the payment of an invoice. Recording the same one again changes nothing; another one for a paid invoice is refused.
+pub(super) async fn pay(
+    write: &mut Write,
+    number: i64,
+    paid: &Paid<'_>,
+    amount: Money,
+    hold_days: u32,
     now: Timestamp,
 ) -> Result<Invoice, Error> {
-    let mut write = registry.db.write().await?;
-    let issued = find(&mut write, number).await?;
-    let invoice = issued.invoice;
-    match (invoice.state, issued.bank_reference) {
-        (InvoiceState::Paid, Some(bank))
-            if bank == payment.bank_reference && payment.amount == invoice.total =>
-        {
+    let invoice = find(write, number).await?;
+    let (through, payment, fee) = match paid {
+        Paid::Bank(reference) => ("bank", *reference, Money::zero(amount.currency)),
+        Paid::Processor(id, fee) => ("processor", *id, *fee),
+    };
+    let due = invoice.total.minus(invoice.refunded)?;
+    let (by,): (Option<String>,) = sqlx::query_as("select payment from invoices where number = $1")
+        .bind(number)
+        .fetch_one(&mut **write)
+        .await?;
+    match (invoice.state, by) {
+        (InvoiceState::Paid, Some(by)) if by == payment && amount.currency == due.currency => {
             return Ok(invoice);
         }
         (InvoiceState::Open, _) => {}
-        (state, bank) => {
-            let by = bank.map(|bank| format!(", by the transfer '{bank}'")).unwrap_or_default();
+        (state, by) => {
+            let by = by.map(|by| format!(", by '{by}'")).unwrap_or_default();
             return Err(Error::Conflict(format!("invoice {number} is {}{by}", text(state))));
         }
     }
-    if payment.amount != invoice.total {
-        return Err(Error::Invalid(format!("{} arrived, but {} is due", payment.amount, invoice.total)));
+    if amount != due {
+        return Err(Error::Invalid(format!("{amount} arrived, but {due} is due")));
     }
-    must_be_new(&mut write, &payment.bank_reference).await?;
-    let transaction = Transaction {
-        key: format!("invoice-paid:{number}"),
-        kind: "invoice-paid",
-        description: format!("invoice {number} of {}, by {}", invoice.account, payment.bank_reference),
-        at: now,
-        postings: vec![
-            Posting::debit(Account::Bank, invoice.total),
-            Posting::credit(Account::Receivable, invoice.total),
-        ],
-    };
-    ledger::post(&mut write, &transaction).await?;
-    sqlx::query("update invoices set state = $1, bank_reference = $2 where number = $3")
-        .bind(text(InvoiceState::Paid))
-        .bind(&payment.bank_reference)
-        .bind(number)
-        .execute(&mut *write)
-        .await?;
-    write.commit().await?;
-    Ok(Invoice { state: InvoiceState::Paid, ..invoice })
+    must_be_new(write, payment).await?;
+    let transaction = Transaction::new("invoice-paid", number, now)
+        .about(format!("invoice {number} of {}, by {payment}", invoice.account))
+        .link("invoice", number)
+        .link("customer", &invoice.account)
+        .link("payment", payment)
+        .debit(if through == "bank" { Account::Bank } else { Account::Processor }, due.minus(fee)?)
+        .debit(Account::ProcessorFees, fee)
+        .credit(Account::Receivable, due);
+    ledger::post(write, transaction).await?;
+    settle(write, number, through, Some(payment), hold_days, now).await?;
+    find(write, number).await
 }
 
-/// Refuses a transfer that has paid for something else.
-pub(super) async fn must_be_new(write: &mut Write, bank_reference: &str) -> Result<(), Error> {
-    let used: Option<(String,)> = sqlx::query_as(
-        "select 'order ''' || reference || '''' from orders where bank_reference = $1
-         union all select 'invoice ' || number from invoices where bank_reference = $1",
-    )
-    .bind(bank_reference)
-    .fetch_optional(&mut **write)
-    .await?;
+/// Takes off what is due of an open invoice by a credit note; when nothing is left, it is settled.
+pub(super) async fn reduced(
+    write: &mut Write,
+    number: i64,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let invoice = find(write, number).await?;
+    if invoice.state == InvoiceState::Open && invoice.refunded == invoice.total {
+        settle(write, number, "credit", None, hold_days, now).await?;
+    }
+    Ok(())
+}
+
+/// Writes off an invoice that was never paid: what is not earned yet never will be, and the rest is lost.
+pub(super) async fn write_off(write: &mut Write, number: i64, now: Timestamp) -> Result<(), Error> {
+    let invoice = find(write, number).await?;
+    let due = invoice.total.minus(invoice.refunded)?;
+    let mut transaction = Transaction::new("written-off", number, now)
+        .about(format!("invoice {number} to {} was never paid", invoice.account))
+        .link("invoice", number)
+        .link("customer", &invoice.account)
+        .credit(Account::Receivable, due);
+    if let Some(mut plan) = plans::of_invoice(write, number).await? {
+        let left = plans::cut_short(write, &mut plan, now).await?;
+        transaction = transaction.debit(Account::Deferred, Money { minor: left, ..due });
+    }
+    for line in &invoice.lines {
+        if let Some(sale) = line.sale {
+            transaction = sharing::void(write, sale, transaction, now).await?;
+        }
+    }
+    let (returned,): (i64,) =
+        sqlx::query_as("select cast(coalesce(sum(tax_minor), 0) as bigint) from refunds where invoice = $1")
+            .bind(number)
+            .fetch_one(&mut **write)
+            .await?;
+    transaction =
+        transaction.debit(Account::SalesTax, Money { minor: invoice.tax.minor - returned, ..invoice.tax });
+    // What the customer had as credit was paid before, and is lost to it with the rest.
+    let lost: i64 = -transaction.postings.iter().map(|posting| posting.amount.minor).sum::<i64>();
+    transaction = match lost {
+        0.. => transaction.debit(Account::BadDebt, Money { minor: lost, ..due }),
+        _ => transaction.credit(Account::Plans, Money { minor: -lost, ..due }),
+    };
+    ledger::post(write, transaction).await?;
+    sqlx::query("update invoices set state = 'uncollectible' where number = $1")
+        .bind(number)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// Refuses a payment that has paid for something else.
+async fn must_be_new(write: &mut Write, payment: &str) -> Result<(), Error> {
+    let used: Option<(i64,)> = sqlx::query_as("select number from invoices where payment = $1")
+        .bind(payment)
+        .fetch_optional(&mut **write)
+        .await?;
     match used {
-        Some((other,)) => Err(Error::Conflict(format!("that transfer has paid {other} already"))),
+        Some((other,)) => Err(Error::Conflict(format!("that transfer has paid invoice {other} already"))),
         None => Ok(()),
     }
 }
 
-pub(super) async fn find(write: &mut Write, number: i64) -> Result<Issued, Error> {
+/// One invoice.
+pub async fn find(db: &mut AnyConnection, number: i64) -> Result<Invoice, Error> {
     let row: Option<Row> =
-        sqlx::query_as(select!("where number = $1")).bind(number).fetch_optional(&mut **write).await?;
-    read(row.ok_or_else(|| Error::NotFound(format!("invoice {number}")))?)
+        sqlx::query_as(select!("where number = $1")).bind(number).fetch_optional(&mut *db).await?;
+    read(db, row.ok_or_else(|| Error::NotFound(format!("invoice {number}")))?).await
 }
 
 /// The invoices of an account, newest first.
 pub async fn invoices(registry: &Registry, account: &Namespace) -> Result<Vec<Invoice>, Error> {
+    let mut db = registry.db.snapshot().await?;
     let rows: Vec<Row> = sqlx::query_as(select!("where account = $1 order by number desc"))
         .bind(account.as_str())
-        .fetch_all(registry.db.read())
+        .fetch_all(&mut *db)
         .await?;
-    rows.into_iter().map(|row| read(row).map(|issued| issued.invoice)).collect()
+    let mut invoices = Vec::new();
+    for row in rows {
+        invoices.push(read(&mut db, row).await?);
+    }
+    Ok(invoices)
 }
 
 /// Those of an account that are open and were due before this moment.
 pub(super) async fn overdue(
-    write: &mut Write,
+    db: &mut AnyConnection,
     account: &Namespace,
     before: Timestamp,
-) -> Result<Vec<Issued>, Error> {
+) -> Result<Vec<Invoice>, Error> {
     let rows: Vec<Row> =
         sqlx::query_as(select!("where account = $1 and state = 'open' and due_at < $2 order by number"))
             .bind(account.as_str())
             .bind(time(before))
-            .fetch_all(&mut **write)
+            .fetch_all(&mut *db)
             .await?;
+    let mut invoices = Vec::new();
+    for row in rows {
+        invoices.push(read(db, row).await?);
+    }
+    Ok(invoices)
+}
+
+async fn lines(db: &mut AnyConnection, number: i64) -> Result<Vec<InvoiceLine>, Error> {
+    let rows: Vec<(String, String, String, i64, Option<i64>, String)> = sqlx::query_as(
+        "select kind, description, quantity, amount_minor, sale, currency
+         from invoice_lines join invoices on number = invoice where invoice = $1 order by line",
+    )
+    .bind(number)
+    .fetch_all(db)
+    .await?;
+    let read = |(kind, description, quantity, minor, sale, currency): (_, _, _, i64, _, String)| {
+        Ok(InvoiceLine { kind, description, quantity, amount: Money::new(minor, currency.parse()?), sale })
+    };
     rows.into_iter().map(read).collect()
 }
 
@@ -330,28 +342,23 @@ fn text(state: InvoiceState) -> &'static str {
     }
 }
 
-fn read(row: Row) -> Result<Issued, Error> {
+async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
     let damaged = || Error::Damaged(format!("invoice {} cannot be read", row.number));
     let at = |text: &str| text.parse::<Timestamp>().map_err(|_| damaged());
     let currency: Currency = row.currency.parse()?;
     let states = [InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible];
     let money = |minor| Money::new(minor, currency);
-    Ok(Issued {
-        invoice: Invoice {
-            number: row.number,
-            account: row.account.parse()?,
-            tier: row.tier.parse().map_err(|_| damaged())?,
-            from: at(&row.from_at)?,
-            to: at(&row.to_at)?,
-            price: money(row.price_minor),
-            credit: money(row.credit_minor),
-            total: money(row.price_minor - row.credit_minor),
-            issued_at: at(&row.issued_at)?,
-            due_at: at(&row.due_at)?,
-            state: states.into_iter().find(|state| text(*state) == row.state).ok_or_else(damaged)?,
-        },
-        ended_at: row.ended_at.as_deref().map(at).transpose()?,
-        recognised_minor: row.recognised_minor,
-        bank_reference: row.bank_reference,
+    Ok(Invoice {
+        number: row.number,
+        account: row.account.parse()?,
+        lines: lines(db, row.number).await?,
+        net: money(row.net_minor),
+        tax: money(row.tax_minor),
+        credit: money(row.credit_minor),
+        total: money(row.net_minor + row.tax_minor - row.credit_minor),
+        refunded: money(row.refunded_minor),
+        issued_at: at(&row.issued_at)?,
+        due_at: at(&row.due_at)?,
+        state: states.into_iter().find(|state| text(*state) == row.state).ok_or_else(damaged)?,
     })
 }

@@ -1,79 +1,142 @@
-//! Orders of plugins that are sold once, paid by bank transfer: the customer's transfer names the order's reference, and
-//! an operator records it when it arrives. The sale enters the ledger in the same database transaction.
+//! Orders of plugins, each at the offer that it was made at. What costs once is paid by a transfer that names the order's
+//! reference; everything else is invoiced when the month is over.
 
-use chandlery_package::wire::{NewPayment, Order};
-use chandlery_package::{Money, Namespace, PluginId};
+use chandlery_package::wire::{InvoiceLine, NewOrder, NewPayment, Order};
+use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate};
 use jiff::Timestamp;
 use rand::Rng as _;
+use sqlx::AnyConnection;
 
-use super::invoices;
-use crate::ledger::{self, Sale};
-use crate::{Error, Registry, catalog, time};
+use super::invoices::{self, NewInvoice, Paid};
+use super::prices;
+use super::taxes::tax;
+use crate::sharing::{self, NewSale};
+use crate::{Error, Registry, Write, time};
 
-type Row = (String, String, String, i64, String, String, Option<String>, Option<String>);
+#[derive(sqlx::FromRow)]
+struct Row {
+    reference: String,
+    customer: String,
+    plugin: String,
+    offer: String,
+    discount: String,
+    referrer: Option<String>,
+    tax_minor: i64,
+    ordered_at: String,
+    ended_at: Option<String>,
+    paid_at: Option<String>,
+    invoice: Option<i64>,
+}
 
 macro_rules! select_orders {
     ($condition:literal) => {
         concat!(
-            "select reference, customer, plugin, price_minor, price_currency, ordered_at, paid_at, bank_reference
+            "select reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at, ended_at, paid_at, invoice
              from orders ",
             $condition
         )
     };
 }
 
-/// Sets what an organisation pays once. Orders that were made keep the price that they were made at.
-pub async fn set_price(registry: &Registry, plugin: &PluginId, price: Money) -> Result<(), Error> {
-    if price.minor <= 0 {
-        return Err(Error::Invalid(format!("a price is above zero, not {price}")));
-    }
+/// Orders a plugin at what it costs now. An account has one order of each plugin: asking again gives the same one.
+pub async fn order(
+    registry: &Registry,
+    customer: &Namespace,
+    new: &NewOrder,
+    now: Timestamp,
+) -> Result<Order, Error> {
     let mut write = registry.db.write().await?;
-    let updated = sqlx::query("update plugins set price_minor = $1, price_currency = $2 where id = $3")
-        .bind(price.minor)
-        .bind(price.currency.code())
-        .bind(plugin.to_string())
-        .execute(&mut *write)
-        .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::NotFound(format!("plugin '{plugin}'")));
+    if let Some(order) = find_of(&mut write, customer, &new.plugin).await? {
+        return Ok(order);
     }
-    catalog::changed(&mut write, plugin).await?;
+    let known: Option<(String,)> = sqlx::query_as("select id from plugins where id = $1")
+        .bind(new.plugin.to_string())
+        .fetch_optional(&mut *write)
+        .await?;
+    if known.is_none() {
+        return Err(Error::NotFound(format!("plugin '{}'", new.plugin)));
+    }
+    let Some(offer) = prices::offer_at(&mut write, &new.plugin, customer, now).await? else {
+        return Err(Error::Invalid(format!("'{}' is free: install it without an order", new.plugin)));
+    };
+    if new.referrer.as_ref() == Some(&new.plugin.namespace) {
+        return Err(Error::Invalid(format!("'{}' does not refer customers to itself", new.plugin.namespace)));
+    }
+    let discount = match &new.coupon {
+        Some(code) => prices::use_coupon(&mut write, code, &new.plugin, now).await?,
+        None => Rate::ZERO,
+    };
+    let made =
+        insert(&mut write, customer, &new.plugin, &offer, discount, new.referrer.as_ref(), now).await?;
     write.commit().await?;
-    Ok(())
+    Ok(made)
 }
 
-/// Orders a plugin. An account has one order of each plugin: asking again gives the same one.
-pub async fn order(registry: &Registry, customer: &Namespace, plugin: &PluginId) -> Result<Order, Error> {
-    let mut write = registry.db.write().await?;
-    let price: Option<(Option<i64>, Option<String>)> =
-        sqlx::query_as("select price_minor, price_currency from plugins where id = $1")
-            .bind(plugin.to_string())
-            .fetch_optional(&mut *write)
-            .await?;
-    let (minor, currency) = match price {
-        None => return Err(Error::NotFound(format!("plugin '{plugin}'"))),
-        Some((Some(minor), Some(currency))) => (minor, currency),
-        Some(_) => return Err(Error::Invalid(format!("'{plugin}' is free: install it without an order"))),
+/// Writes an order down.
+pub(super) async fn insert(
+    write: &mut Write,
+    customer: &Namespace,
+    plugin: &PluginId,
+    offer: &Offer,
+    discount: Rate,
+    referrer: Option<&Namespace>,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let tax_minor = match &offer.price {
+        Price::Once { amount } => tax(write, customer, amount.at(discount.rest())?, now).await?.amount.minor,
+        Price::Monthly { .. } | Price::Metered { .. } => 0,
     };
+    if let Some(referrer) = referrer {
+        let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
+            .bind(referrer.as_str())
+            .fetch_optional(&mut **write)
+            .await?;
+        if known.is_none() {
+            return Err(Error::NotFound(format!("namespace '{referrer}', which should have referred you")));
+        }
+    }
     sqlx::query(
-        "insert into orders (reference, customer, plugin, price_minor, price_currency, ordered_at)
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+        "insert into orders (reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at)
+         values ($1, $2, $3, $4, $5, nullif($6, ''), $7, $8)",
     )
     .bind(new_reference())
     .bind(customer.as_str())
     .bind(plugin.to_string())
-    .bind(minor)
-    .bind(currency)
-    .bind(time(Timestamp::now()))
-    .execute(&mut *write)
+    .bind(serde_json::json!(offer).to_string())
+    .bind(discount.to_string())
+    .bind(referrer.map_or("", Namespace::as_str))
+    .bind(tax_minor)
+    .bind(time(now))
+    .execute(&mut **write)
     .await?;
-    let row: Row = sqlx::query_as(select_orders!("where customer = $1 and plugin = $2"))
-        .bind(customer.as_str())
-        .bind(plugin.to_string())
-        .fetch_one(&mut *write)
+    find_of(write, customer, plugin)
+        .await?
+        .ok_or_else(|| Error::Damaged(format!("the order of '{plugin}' vanished")))
+}
+
+/// Ends an order that is invoiced by the month: from now on nothing is charged.
+pub async fn end(
+    registry: &Registry,
+    customer: &Namespace,
+    reference: &str,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let mut write = registry.db.write().await?;
+    let order = find(&mut write, reference).await?;
+    if order.customer != *customer {
+        return Err(Error::NotFound(format!("order '{reference}'")));
+    }
+    if order.due.is_some() {
+        return Err(Error::Invalid(format!("order '{reference}' is paid once: there is nothing to end")));
+    }
+    sqlx::query("update orders set ended_at = $1 where reference = $2 and ended_at is null")
+        .bind(time(now))
+        .bind(reference)
+        .execute(&mut *write)
         .await?;
+    let order = find(&mut write, reference).await?;
     write.commit().await?;
-    read_row(row).map(|(order, _)| order)
+    Ok(order)
 }
 
 /// The orders of an account, newest first.
@@ -82,45 +145,131 @@ pub async fn orders(registry: &Registry, customer: &Namespace) -> Result<Vec<Ord
         .bind(customer.as_str())
         .fetch_all(registry.db.read())
         .await?;
-    rows.into_iter().map(|row| read_row(row).map(|(order, _)| order)).collect()
+    rows.into_iter().map(read).collect()
 }
 
-/// Records the payment of an order and shares it. Recording the same transfer again changes nothing; recording another
-/// one for a paid order is refused.
+/// Every order that is invoiced by the month, in the order of their references.
+pub(super) async fn lasting(db: &mut AnyConnection) -> Result<Vec<Order>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_orders!("order by reference")).fetch_all(db).await?;
+    let all: Vec<Order> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+    Ok(all.into_iter().filter(|order| order.due.is_none()).collect())
+}
+
+/// Records the payment of an order by a bank transfer, and shares it.
 pub async fn record_payment(
     registry: &Registry,
     reference: &str,
     payment: &NewPayment,
+    now: Timestamp,
 ) -> Result<Order, Error> {
-    let mut write = registry.db.write().await?;
-    let row: Option<Row> = sqlx::query_as(select_orders!("where reference = $1"))
-        .bind(reference)
-        .fetch_optional(&mut *write)
-        .await?;
-    let row = row.ok_or_else(|| Error::NotFound(format!("order '{reference}'")))?;
-    let (order, paid_by) = read_row(row)?;
-    match paid_by {
-        Some(bank) if bank == payment.bank_reference && payment.amount == order.price => return Ok(order),
-        Some(bank) => {
-            return Err(Error::Conflict(format!("order '{reference}' was paid by the transfer '{bank}'")));
-        }
-        None => {}
+    let (reference, payment, hold_days) = (reference.to_owned(), payment.clone(), registry.hold_days);
+    registry
+        .db
+        .together(move |write| {
+            Box::pin(async move {
+                let paid = Paid::Bank(&payment.bank_reference);
+                pay(write, &reference, &paid, payment.amount, hold_days, now).await
+            })
+        })
+        .await
+}
+
+/// Pays an order: its invoice is issued and paid in one. Recording the same payment again changes nothing; another one for a paid
+/// order is refused.
+pub(super) async fn pay(
+    write: &mut Write,
+    reference: &str,
+    paid: &Paid<'_>,
+    amount: Money,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let order = find(write, reference).await?;
+    let Some(due) = order.due else {
+        return Err(Error::Invalid(format!(
+            "order '{reference}' is invoiced by the month: pay its invoices"
+        )));
+    };
+    if let Some(invoice) = order.invoice {
+        invoices::pay(write, invoice, paid, amount, hold_days, now).await?;
+        return Ok(order);
     }
-    if payment.amount != order.price {
-        return Err(Error::Invalid(format!("{} arrived, but {} is due", payment.amount, order.price)));
+    if order.paid_at.is_some() {
+        return Err(Error::Conflict(format!(
+            "order '{reference}' was paid before there were invoices for it"
+        )));
     }
-    invoices::must_be_new(&mut write, &payment.bank_reference).await?;
-    let now = Timestamp::now();
-    let sale = Sale { order: reference, plugin: &order.plugin, gross: order.price, at: now };
-    ledger::post_sale(&mut write, &sale, registry.hold_days).await?;
-    sqlx::query("update orders set paid_at = $1, bank_reference = $2 where reference = $3")
+    if amount != due {
+        return Err(Error::Invalid(format!("{amount} arrived, but {due} is due")));
+    }
+    let net = price(&order)?;
+    let sale = NewSale {
+        source: format!("order {reference}"),
+        customer: &order.customer,
+        seller: &order.plugin.namespace,
+        plugin: Some(&order.plugin),
+        gross: net,
+        referrer: order.referrer.as_ref(),
+        at: now,
+    };
+    let sale = sharing::accrue(write, &sale).await?;
+    let line = InvoiceLine {
+        kind: "once".into(),
+        description: order.plugin.to_string(),
+        quantity: "1".into(),
+        amount: net,
+        sale: Some(sale),
+    };
+    let about = |transaction: crate::ledger::Transaction| transaction.link("order", reference);
+    let new = NewInvoice {
+        account: &order.customer,
+        currency: net.currency,
+        lines: &[line],
+        told: Some(due.minus(net)?),
+        hold_days,
+    };
+    let invoice = invoices::issue(write, &new, about, now).await?;
+    if due.minor > 0 {
+        invoices::pay(write, invoice, paid, amount, hold_days, now).await?;
+    }
+    sqlx::query("update orders set paid_at = $1, invoice = $2 where reference = $3")
         .bind(time(now))
-        .bind(&payment.bank_reference)
+        .bind(invoice)
         .bind(reference)
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-    write.commit().await?;
-    Ok(Order { paid_at: Some(now), ..order })
+    find(write, reference).await
+}
+
+/// What an order costs once, without taxes.
+fn price(order: &Order) -> Result<Money, Error> {
+    match &order.offer.price {
+        Price::Once { amount } => Ok(amount.at(order.discount.rest())?),
+        Price::Monthly { .. } | Price::Metered { .. } => {
+            Err(Error::Damaged(format!("order '{}' is not paid once", order.reference)))
+        }
+    }
+}
+
+/// One order.
+pub(super) async fn find(db: &mut AnyConnection, reference: &str) -> Result<Order, Error> {
+    let row: Option<Row> =
+        sqlx::query_as(select_orders!("where reference = $1")).bind(reference).fetch_optional(db).await?;
+    read(row.ok_or_else(|| Error::NotFound(format!("order '{reference}'")))?)
+}
+
+/// A customer's order of a plugin.
+pub(super) async fn find_of(
+    db: &mut AnyConnection,
+    customer: &Namespace,
+    plugin: &PluginId,
+) -> Result<Option<Order>, Error> {
+    let row: Option<Row> = sqlx::query_as(select_orders!("where customer = $1 and plugin = $2"))
+        .bind(customer.as_str())
+        .bind(plugin.to_string())
+        .fetch_optional(db)
+        .await?;
+    row.map(read).transpose()
 }
 
 /// Short enough for a transfer's text, and without letters that are misread.
@@ -131,17 +280,30 @@ fn new_reference() -> String {
     format!("CH-{code}")
 }
 
-fn read_row(row: Row) -> Result<(Order, Option<String>), Error> {
-    let (reference, customer, plugin, minor, currency, ordered_at, paid_at, bank_reference) = row;
+fn read(row: Row) -> Result<Order, Error> {
     let time =
         |text: String| text.parse().map_err(|_| Error::Damaged("an order's date cannot be read".into()));
-    let order = Order {
-        reference,
-        customer: customer.parse()?,
-        plugin: plugin.parse()?,
-        price: Money::new(minor, currency.parse()?),
-        ordered_at: time(ordered_at)?,
-        paid_at: paid_at.map(time).transpose()?,
+    let discount: Rate =
+        row.discount.parse().map_err(|_| Error::Damaged("an order's discount cannot be read".into()))?;
+    let offer = prices::read_offer(&row.offer)?;
+    let due = match &offer.price {
+        Price::Once { amount } => {
+            let net = amount.at(discount.rest())?;
+            Some(Money { minor: net.minor + row.tax_minor, ..net })
+        }
+        Price::Monthly { .. } | Price::Metered { .. } => None,
     };
-    Ok((order, bank_reference))
+    Ok(Order {
+        reference: row.reference,
+        customer: row.customer.parse()?,
+        plugin: row.plugin.parse()?,
+        offer,
+        discount,
+        due,
+        referrer: row.referrer.map(|name| name.parse()).transpose()?,
+        ordered_at: time(row.ordered_at)?,
+        ended_at: row.ended_at.map(time).transpose()?,
+        paid_at: row.paid_at.map(time).transpose()?,
+        invoice: row.invoice,
+    })
 }

@@ -7,7 +7,8 @@ use chandlery_package::{Billed, Licence, Money, Namespace, Tier};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use super::invoices::{self, NewInvoice};
+use super::invoices;
+use super::plans::{self, NewPlan};
 use crate::{Error, Registry, Write, time};
 
 /// How long a trial lasts.
@@ -171,19 +172,19 @@ impl Stored {
     ) -> Result<(), Error> {
         let mut credit_minor = 0;
         if let Some(number) = self.invoice {
-            let mut current = invoices::find(write, number).await?;
-            if current.invoice.state == InvoiceState::Open {
+            let mut current = plans::find(write, number).await?;
+            if current.state == InvoiceState::Open {
                 return Err(Error::Conflict(format!(
                     "invoice {number} of {} is not paid yet: change to more when it is",
-                    current.invoice.total
+                    current.total
                 )));
             }
-            credit_minor = invoices::cut_short(write, &mut current, now).await?;
+            credit_minor = plans::cut_short(write, &mut current, now).await?;
             let new = self.price(tier, billed).map(|price| price.currency);
-            if credit_minor > 0 && new.is_some_and(|currency| currency != current.invoice.price.currency) {
+            if credit_minor > 0 && new.is_some_and(|currency| currency != current.price.currency) {
                 return Err(Error::Conflict(format!(
                     "what is left of invoice {number} is in {}: change when its period is over",
-                    current.invoice.price.currency
+                    current.price.currency
                 )));
             }
         }
@@ -203,33 +204,34 @@ impl Stored {
             Error::Invalid(format!("{} has no price: an operator records what was agreed", self.tier))
         })?;
         let to = next_period(self.anchor.unwrap_or(from), from, self.billed)?;
-        let new = NewInvoice { account: &self.account, tier: self.tier, from, to, price, credit_minor };
-        self.invoice = Some(invoices::issue(write, &new, now).await?);
+        let (account, tier, months) = (&self.account, self.tier, self.billed.months());
+        let new = NewPlan { account, tier, from, to, months, price, credit_minor };
+        self.invoice = Some(plans::bill(write, &new, now).await?);
         Ok(())
     }
 
     /// Does what is due by now: ends what was never paid, and renews or ends what is over.
     async fn advance(&mut self, write: &mut Write, now: Timestamp) -> Result<(), Error> {
         let before = now.checked_sub(PATIENCE).unwrap_or(now);
-        for mut unpaid in invoices::overdue(write, &self.account, before).await? {
-            invoices::write_off(write, &mut unpaid, now).await?;
-            if self.invoice == Some(unpaid.invoice.number) {
+        for unpaid in invoices::overdue(write, &self.account, before).await? {
+            invoices::write_off(write, unpaid.number, now).await?;
+            if self.invoice == Some(unpaid.number) {
                 self.end();
             }
         }
         while let Some(number) = self.invoice {
-            let mut current = invoices::find(write, number).await?;
-            let over = current.invoice.to;
+            let mut current = plans::find(write, number).await?;
+            let over = current.to;
             if over > now {
                 break;
             }
             // A period that was never paid is not followed by another.
-            if current.invoice.state == InvoiceState::Open {
-                invoices::write_off(write, &mut current, now).await?;
+            if current.state == InvoiceState::Open {
+                invoices::write_off(write, number, now).await?;
                 self.end();
                 break;
             }
-            invoices::recognise(write, &mut current, now).await?;
+            plans::recognise(write, &mut current, now).await?;
             if let Some((tier, billed)) = self.next.take() {
                 if billed != self.billed {
                     self.anchor = Some(over);
@@ -285,7 +287,7 @@ async fn show(write: &mut Write, stored: &Stored, now: Timestamp) -> Result<Subs
     let tier = trial.map_or(stored.tier, |(tier, _)| tier);
     let until = match (trial, stored.invoice) {
         (Some((_, until)), _) => Some(until),
-        (None, Some(number)) => Some(invoices::find(write, number).await?.invoice.to),
+        (None, Some(number)) => Some(plans::find(write, number).await?.to),
         (None, None) => None,
     };
     let due = invoices::overdue(write, &stored.account, Timestamp::MAX).await?;
@@ -301,7 +303,7 @@ async fn show(write: &mut Write, stored: &Stored, now: Timestamp) -> Result<Subs
             Some(_) => Some(stored.tier),
             None => stored.next.map(|(tier, _)| tier),
         },
-        due: due.into_iter().map(|issued| issued.invoice).collect(),
+        due,
     })
 }
 
@@ -435,16 +437,20 @@ pub async fn licence(registry: &Registry, account: &Namespace, now: Timestamp) -
     Ok(registry.log.sign(&licence))
 }
 
-/// Does what is due for every account that has a subscription.
+/// Does what is due for every account that has a subscription, or has not paid an invoice in time.
 pub async fn advance_all(registry: &Registry, now: Timestamp) -> Result<(), Error> {
-    let accounts: Vec<(String,)> =
-        sqlx::query_as("select account from subscriptions where invoice is not null order by account")
-            .fetch_all(registry.db.read())
-            .await?;
+    let accounts: Vec<(String,)> = sqlx::query_as(
+        "select subscriptions.account from subscriptions join plan_periods on plan_periods.invoice = subscriptions.invoice
+         where to_at <= $1
+         union select account from invoices where state = 'open' and due_at < $1 order by 1",
+    )
+    .bind(time(now))
+    .fetch_all(registry.db.read())
+    .await?;
     for (account,) in accounts {
         subscription(registry, &account.parse()?, now).await?;
     }
-    invoices::recognise_all(&registry.db, now).await
+    plans::recognise_all(&registry.db, now).await
 }
 
 #[cfg(test)]

@@ -1,91 +1,272 @@
-//! Usage intake: every event counts once, however often it is sent.
+//! Usage intake: every event counts once, however often it is sent; a wrong one does not hold up the others of its batch. A
+//! batch that is all new is one statement.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::{RefusedUsage, UsageEvent, UsageReceipt, UsageTotal};
 use jiff::Timestamp;
+use sqlx::{Any, AnyConnection, QueryBuilder};
 
-use crate::{Error, Registry, Write, time};
+use crate::{Error, Registry, Write, ledger, time};
 
-enum Outcome {
-    Accepted,
-    Known,
-    Refused(String),
+/// How many rows one statement inserts: PostgreSQL takes 65,535 values, SQLite 32,766.
+const ROWS_MAX: usize = 1000;
+
+/// An event as it is stored.
+struct Stored<'a> {
+    event: &'a UsageEvent,
+    id: String,
+    month: String,
+    plugin: String,
+    version: String,
+    from: String,
+    to: String,
+    replica_millis: i64,
+    gpu_millis: i64,
+    units: String,
 }
 
-/// Stores a batch of events of one account, each by itself: a wrong one does not hold up the others.
+impl<'a> Stored<'a> {
+    /// The event as a row, or what is wrong with it.
+    fn of(event: &'a UsageEvent) -> Result<Self, String> {
+        let (Ok(replica_millis), Ok(gpu_millis)) =
+            (i64::try_from(event.replica_millis), i64::try_from(event.gpu_millis))
+        else {
+            return Err("more use than can be counted".into());
+        };
+        if event.to < event.from {
+            return Err("it ends before it begins".into());
+        }
+        if event.units.values().any(|count| i64::try_from(*count).is_err()) {
+            return Err("more use than can be counted".into());
+        }
+        let units = match event.units.is_empty() {
+            true => String::new(),
+            false => serde_json::json!(event.units).to_string(),
+        };
+        Ok(Self {
+            event,
+            id: event.id.to_string(),
+            month: ledger::month_of(event.to),
+            plugin: event.release.plugin.to_string(),
+            version: event.release.version.to_string(),
+            from: time(event.from),
+            to: time(event.to),
+            replica_millis,
+            gpu_millis,
+            units,
+        })
+    }
+}
+
+/// Stores a batch of events of one account, each by itself.
 pub async fn receive(
     registry: &Registry,
     account: &Namespace,
     events: &[UsageEvent],
 ) -> Result<UsageReceipt, Error> {
     let mut receipt = UsageReceipt { accepted: 0, known: 0, refused: Vec::new() };
-    let mut write = registry.db.write().await?;
+    let mut refuse = |event: &UsageEvent, reason: String| {
+        receipt.refused.push(RefusedUsage { id: event.id, reason });
+    };
+    let mut rows = Vec::with_capacity(events.len());
     for event in events {
-        match insert(&mut write, account, event).await? {
-            Outcome::Accepted => receipt.accepted += 1,
-            Outcome::Known => receipt.known += 1,
-            Outcome::Refused(reason) => receipt.refused.push(RefusedUsage { id: event.id, reason }),
+        match Stored::of(event) {
+            Ok(row) => rows.push(row),
+            Err(reason) => refuse(event, reason),
         }
     }
+    let mut write = registry.db.write().await?;
+    let published = published(&mut write, &rows).await?;
+    rows.retain(|row| match published.contains(&(row.plugin.clone(), row.version.clone())) {
+        true => true,
+        false => {
+            refuse(row.event, format!("there is no release {}", row.event.release));
+            false
+        }
+    });
+    let reasons = wrong_corrections(&mut write, account, &rows).await?;
+    rows.retain(|row| match reasons.get(&row.event.id) {
+        None => true,
+        Some(reason) => {
+            refuse(row.event, reason.clone());
+            false
+        }
+    });
+    let (accepted, known, taken) = insert(&mut write, account, &rows, registry.clock.now()).await?;
+    for id in taken {
+        receipt.refused.push(RefusedUsage { id, reason: "its id was used before for another event".into() });
+    }
+    (receipt.accepted, receipt.known) = (accepted, known);
     write.commit().await?;
     Ok(receipt)
 }
 
-async fn insert(write: &mut Write, account: &Namespace, event: &UsageEvent) -> Result<Outcome, Error> {
-    let (Ok(replicas), Ok(gpus)) = (i64::try_from(event.replica_millis), i64::try_from(event.gpu_millis))
-    else {
-        return Ok(Outcome::Refused("more use than can be counted".into()));
-    };
-    if event.to < event.from {
-        return Ok(Outcome::Refused("it ends before it begins".into()));
+/// Which releases of these there are.
+async fn published(db: &mut AnyConnection, rows: &[Stored<'_>]) -> Result<HashSet<(String, String)>, Error> {
+    let wanted: BTreeSet<_> = rows.iter().map(|row| (&row.plugin, &row.version)).collect();
+    let mut found = HashSet::new();
+    for (plugin, version) in wanted {
+        let release: Option<(String, String)> =
+            sqlx::query_as("select plugin, version from releases where plugin = $1 and version = $2")
+                .bind(plugin)
+                .bind(version)
+                .fetch_optional(&mut *db)
+                .await?;
+        found.extend(release);
     }
-    let plugin = event.release.plugin.to_string();
-    let published: Option<(String,)> =
-        sqlx::query_as("select plugin from releases where plugin = $1 and version = $2")
-            .bind(&plugin)
-            .bind(event.release.version.to_string())
-            .fetch_optional(&mut **write)
-            .await?;
-    if published.is_none() {
-        return Ok(Outcome::Refused(format!("there is no release {}", event.release)));
-    }
-    let body = serde_json::json!({ "account": account, "event": event }).to_string();
-    let inserted = sqlx::query(
-        "insert into usage_events (id, body, account, deployment, plugin, version, from_at, to_at, replica_millis,
-                                   gpu_millis, received_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing",
-    )
-    .bind(event.id.to_string())
-    .bind(&body)
-    .bind(account.as_str())
-    .bind(&event.deployment)
-    .bind(&plugin)
-    .bind(event.release.version.to_string())
-    .bind(time(event.from))
-    .bind(time(event.to))
-    .bind(replicas)
-    .bind(gpus)
-    .bind(time(Timestamp::now()))
-    .execute(&mut **write)
-    .await?;
-    if inserted.rows_affected() == 1 {
-        return Ok(Outcome::Accepted);
-    }
-    let (stored,): (String,) = sqlx::query_as("select body from usage_events where id = $1")
-        .bind(event.id.to_string())
-        .fetch_one(&mut **write)
-        .await?;
-    match stored == body {
-        true => Ok(Outcome::Known),
-        false => Ok(Outcome::Refused("its id was used before for another event".into())),
-    }
+    Ok(found)
 }
 
-/// The use of an account's deployments so far.
+/// Corrections of what is not there, is somebody else's, or was corrected by another event.
+async fn wrong_corrections(
+    write: &mut Write,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+) -> Result<HashMap<uuid::Uuid, String>, Error> {
+    let mut wrong = HashMap::new();
+    for row in rows {
+        let Some(corrects) = row.event.corrects else { continue };
+        let original: Option<(String, String)> =
+            sqlx::query_as("select account, plugin from usage_events where id = $1")
+                .bind(corrects.to_string())
+                .fetch_optional(&mut **write)
+                .await?;
+        let by: Option<(String,)> = sqlx::query_as("select id from usage_corrections where corrects = $1")
+            .bind(corrects.to_string())
+            .fetch_optional(&mut **write)
+            .await?;
+        let reason = match (original, by) {
+            (Some((owner, plugin)), by) if owner == account.as_str() && plugin == row.plugin => match by {
+                Some((by,)) if by != row.id => format!("{corrects} was corrected by {by}: correct that one"),
+                _ => continue,
+            },
+            _ => format!("this account has sent no event {corrects} of {}", row.plugin),
+        };
+        wrong.insert(row.event.id, reason);
+    }
+    Ok(wrong)
+}
+
+/// Inserts what is new. Gives how many were, how many were known, and those whose id was used for something else.
+async fn insert(
+    write: &mut Write,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+    now: Timestamp,
+) -> Result<(u64, u64, Vec<uuid::Uuid>), Error> {
+    let received_at = time(now);
+    let (mut accepted, mut known, mut taken) = (0, 0, Vec::new());
+    for some in rows.chunks(ROWS_MAX) {
+        let mut query = QueryBuilder::<Any>::new(
+            "insert into usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis,
+                                       gpu_millis, units, received_at) ",
+        );
+        query.push_values(some, |mut values, row| {
+            values.push_bind(&row.id).push_bind(account.as_str()).push_bind(&row.month);
+            values.push_bind(&row.event.deployment).push_bind(&row.plugin).push_bind(&row.version);
+            values.push_bind(&row.from).push_bind(&row.to).push_bind(row.replica_millis);
+            values.push_bind(row.gpu_millis).push_bind(&row.units).push_bind(&received_at);
+        });
+        query.push(" on conflict do nothing");
+        let inserted = query.build().execute(&mut **write).await?.rows_affected();
+        accepted += inserted;
+        if inserted < some.len() as u64 {
+            let others = others(write, account, some).await?;
+            known += some.len() as u64 - inserted - others.len() as u64;
+            taken.extend(others);
+        }
+    }
+    note_corrections(write, account, rows, &taken).await?;
+    Ok((accepted, known, taken))
+}
+
+/// Those whose id is another event's.
+async fn others(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+) -> Result<Vec<uuid::Uuid>, Error> {
+    let mut others = Vec::new();
+    let mut seen = HashMap::new();
+    for row in rows {
+        let stored: (String, String, String, String, String, String, i64, i64, String) = sqlx::query_as(
+            "select account, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis, units
+             from usage_events where id = $1",
+        )
+        .bind(&row.id)
+        .fetch_one(&mut *db)
+        .await?;
+        let sent = (
+            account.to_string(),
+            row.event.deployment.clone(),
+            row.plugin.clone(),
+            row.version.clone(),
+            row.from.clone(),
+            row.to.clone(),
+            row.replica_millis,
+            row.gpu_millis,
+            row.units.clone(),
+        );
+        // Of two in one batch, the first one was stored.
+        let first = seen.entry(&row.id).or_insert(&row.event.corrects);
+        if stored != sent || **first != row.event.corrects {
+            others.push(row.event.id);
+        }
+    }
+    Ok(others)
+}
+
+/// Notes what does not count any more, and which closed months are to be rated again.
+async fn note_corrections(
+    write: &mut Write,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+    taken: &[uuid::Uuid],
+) -> Result<(), Error> {
+    let (closed,): (Option<String>,) =
+        sqlx::query_as("select max(month) from closed_months").fetch_one(&mut **write).await?;
+    let closed = closed.unwrap_or_default();
+    let mut reopened = BTreeSet::new();
+    for row in rows.iter().filter(|row| !taken.contains(&row.event.id)) {
+        if row.month <= closed {
+            reopened.insert((row.month.clone(), row.plugin.clone()));
+        }
+        let Some(corrects) = row.event.corrects else { continue };
+        sqlx::query("insert into usage_corrections (corrects, id) values ($1, $2) on conflict do nothing")
+            .bind(corrects.to_string())
+            .bind(&row.id)
+            .execute(&mut **write)
+            .await?;
+        let (month,): (String,) = sqlx::query_as("select month from usage_events where id = $1")
+            .bind(corrects.to_string())
+            .fetch_one(&mut **write)
+            .await?;
+        if month <= closed {
+            reopened.insert((month, row.plugin.clone()));
+        }
+    }
+    for (month, plugin) in reopened {
+        sqlx::query(
+            "insert into reopened_usage (month, account, plugin) values ($1, $2, $3) on conflict do nothing",
+        )
+        .bind(month)
+        .bind(account.as_str())
+        .bind(plugin)
+        .execute(&mut **write)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The use of an account's deployments so far; what was corrected does not count.
 pub async fn totals(registry: &Registry, account: &Namespace) -> Result<Vec<UsageTotal>, Error> {
     let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
         "select deployment, plugin, count(*), cast(sum(replica_millis) as bigint), cast(sum(gpu_millis) as bigint)
-         from usage_events where account = $1 group by deployment, plugin order by deployment, plugin",
+         from usage_events where account = $1
+           and not exists (select 1 from usage_corrections where corrects = usage_events.id)
+         group by deployment, plugin order by deployment, plugin",
     )
     .bind(account.as_str())
     .fetch_all(registry.db.read())

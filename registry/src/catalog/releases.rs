@@ -1,7 +1,7 @@
 //! Releases as the catalog knows them.
 
 use chandlery_package::wire::{Deprecation, ReleaseRecord};
-use chandlery_package::{Money, PluginId, Release};
+use chandlery_package::{PluginId, Release};
 
 use crate::{Error, Registry};
 
@@ -19,8 +19,7 @@ pub(super) struct Row {
     key_log_index: i64,
     log_index: i64,
     published_at: String,
-    price_minor: Option<i64>,
-    price_currency: Option<String>,
+    offer: Option<String>,
     certified_at: Option<String>,
     yanked_at: Option<String>,
     withdrawn_reason: Option<String>,
@@ -37,7 +36,7 @@ macro_rules! select_releases {
             "select releases.plugin, releases.version, releases.kind, releases.title, releases.description,
                     releases.component, releases.component_bytes, releases.artifact, namespace_keys.pem,
                     namespace_keys.log_index as key_log_index, releases.log_index, releases.published_at,
-                    plugins.price_minor, plugins.price_currency, plugins.certified_at, releases.yanked_at,
+                    plugins.offer, plugins.certified_at, releases.yanked_at,
                     releases.withdrawn_reason, releases.deprecated_note, releases.successor,
                     releases.downloads, releases.manifest, namespaces.visibility
              from releases join plugins on plugins.id = releases.plugin
@@ -83,10 +82,7 @@ fn damaged(what: &str) -> Error {
 }
 
 pub(super) fn read_row(row: &Row) -> Result<ReleaseRecord, Error> {
-    let price = match (row.price_minor, &row.price_currency) {
-        (Some(minor), Some(currency)) => Some(Money::new(minor, currency.parse()?)),
-        _ => None,
-    };
+    let price = row.offer.as_deref().map(crate::billing::read_offer).transpose()?;
     let successor = row.successor.as_ref().map(|plugin| plugin.parse()).transpose()?;
     Ok(ReleaseRecord {
         release: format!("{}@{}", row.plugin, row.version).parse()?,

@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
 use chandlery_package::wire::{
-    Deprecation, KeyRecord, NewKey, NewNamespace, NewPrice, NewRelease, NewRevocation, NewVisibility,
-    NewWithdrawal, Page, ReleaseRecord,
+    Deprecation, KeyRecord, NewKey, NewNamespace, NewRelease, NewRevocation, NewVisibility, NewWithdrawal,
+    Page, ReleaseRecord,
 };
 use chandlery_package::{KeyId, Namespace, PluginId, PluginName, Release};
 use semver::Version;
@@ -16,7 +16,7 @@ use semver::Version;
 use super::search;
 use crate::accounts::{Caller, Role, Scope, Visitor};
 use crate::extract::{Json, Path, Query};
-use crate::{Error, Registry, billing};
+use crate::{Error, Registry};
 
 /// The routes of this room.
 pub fn routes() -> Router<Registry> {
@@ -35,7 +35,6 @@ pub fn routes() -> Router<Registry> {
         )
         .route("/api/v1/plugins/{namespace}/{name}/releases/{version}/withdrawal", put(withdraw))
         .route("/api/v1/plugins/{namespace}/{name}/certification", put(certify).delete(decertify))
-        .route("/api/v1/plugins/{namespace}/{name}/price", put(set_price))
 }
 
 type OfPlugin = (Namespace, PluginName);
@@ -248,17 +247,5 @@ async fn decertify(
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
     super::certify(&registry, &plugin(path), false).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn set_price(
-    State(registry): State<Registry>,
-    caller: Caller,
-    Path(path): Path<OfPlugin>,
-    Json(new): Json<NewPrice>,
-) -> Result<StatusCode, Error> {
-    let plugin = plugin(path);
-    caller.must_own(&registry, &plugin.namespace, "set prices in").await?;
-    billing::set_price(&registry, &plugin, new.price).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chandlery_package::wire::ReleaseRecord;
-use chandlery_package::{Kind, Manifest, Money, Namespace, PluginId};
+use chandlery_package::{Kind, Manifest, Money, Namespace, Offer, PluginId, Price};
 use serde::Deserialize;
 use tokio::sync::RwLock;
 
@@ -210,7 +210,7 @@ impl Index {
             let record = &document.record;
             query.kind.is_none_or(|kind| record.kind == kind)
                 && gpu.as_ref().is_none_or(|gpu| document.gpus.contains(gpu))
-                && price_max.is_none_or(|max| is_within(record.price, max))
+                && price_max.is_none_or(|max| is_within(record.price.as_ref(), max))
                 && (!query.certified || record.certified)
                 && document.private_to.as_ref().is_none_or(&sees)
         };
@@ -300,8 +300,19 @@ fn standing(record: &ReleaseRecord) -> (bool, bool, bool, &semver::Version) {
     (record.withdrawn.is_none(), !record.yanked, version.pre.is_empty(), version)
 }
 
-fn is_within(price: Option<Money>, max: Money) -> bool {
-    price.is_none_or(|price| price.currency == max.currency && price.minor <= max.minor)
+/// Whether a plugin costs at most so much: once, by the month, or for the first unit that costs something.
+fn is_within(offer: Option<&Offer>, max: Money) -> bool {
+    let Some(offer) = offer else { return true };
+    if offer.price.currency() != max.currency {
+        return false;
+    }
+    match &offer.price {
+        Price::Once { amount } | Price::Monthly { amount, .. } => amount.minor <= max.minor,
+        Price::Metered { unit, free, .. } => {
+            let one = free.saturating_add(1).saturating_mul(unit.size());
+            offer.price.charge(one).is_ok_and(|charge| charge.minor <= max.minor)
+        }
+    }
 }
 
 fn split(text: &str) -> Vec<String> {

@@ -5,40 +5,94 @@ use std::fmt;
 use chandlery_package::Namespace;
 
 /// Where money can be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Account {
-    /// The marketplace's own bank account.
+    /// The marketplace's own bank accounts.
     Bank,
-    /// Earned by a partner, on hold.
-    Pending(Namespace),
-    /// Owed to a partner, to be paid out.
-    Available(Namespace),
-    /// On its way to a partner.
-    InTransit(Namespace),
-    /// The marketplace's share of sales.
-    Commission,
+    /// What a processor of payments holds for the marketplace.
+    Processor,
+    /// Used by customers, and not invoiced yet.
+    Unbilled,
     /// Invoiced to customers, and not paid yet.
     Receivable,
+    /// Taken back from a partner that had been paid already: it owes it.
+    OwedBy(Namespace),
+    /// What a processor holds back while a payment is disputed.
+    DisputesHeld,
+    /// Earned by a partner, and not yet paid by the customer.
+    Accrued(Namespace),
+    /// Earned by a partner, on hold.
+    Pending(Namespace),
+    /// Earned by a partner, and kept back for refunds.
+    Reserve(Namespace),
+    /// Owed to a partner, to be paid out.
+    Available(Namespace),
+    /// A partner's part of payments that are disputed.
+    Disputed(Namespace),
+    /// On its way to a partner.
+    InTransit(Namespace),
+    /// Sales taxes, owed to the state.
+    SalesTax,
+    /// Withheld from partners, owed to the state.
+    WithheldTax,
     /// Invoiced for subscriptions, and not earned yet.
     Deferred,
+    /// What a customer has paid or was credited beyond what it owes.
+    Credit(Namespace),
     /// Earned by subscriptions.
     Plans,
+    /// The marketplace's share of sales.
+    Commission,
+    /// Gained by exchange.
+    FxGain,
+    /// What processors of payments keep.
+    ProcessorFees,
+    /// What a dispute costs.
+    DisputeFees,
+    /// What paying out costs.
+    PayoutFees,
+    /// Lost by exchange.
+    FxLoss,
     /// Invoiced and earned, and never paid.
     BadDebt,
+    /// Running the service.
+    Hosting,
+    /// Winning customers, by segment.
+    Acquisition(String),
+    /// Between two currencies.
+    Exchange,
 }
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bank => f.write_str("assets:bank"),
-            Self::Pending(partner) => write!(f, "liabilities:partner:{partner}:pending"),
-            Self::Available(partner) => write!(f, "liabilities:partner:{partner}:available"),
-            Self::InTransit(partner) => write!(f, "liabilities:partner:{partner}:in transit"),
-            Self::Commission => f.write_str("revenue:commission"),
+            Self::Processor => f.write_str("assets:processor clearing"),
+            Self::Unbilled => f.write_str("assets:receivable:unbilled"),
             Self::Receivable => f.write_str("assets:receivable:customers"),
+            Self::OwedBy(partner) => write!(f, "assets:receivable:partner:{partner}"),
+            Self::DisputesHeld => f.write_str("assets:disputes held"),
+            Self::Accrued(partner) => write!(f, "liabilities:partner:{partner}:accrued"),
+            Self::Pending(partner) => write!(f, "liabilities:partner:{partner}:pending"),
+            Self::Reserve(partner) => write!(f, "liabilities:partner:{partner}:reserve"),
+            Self::Available(partner) => write!(f, "liabilities:partner:{partner}:available"),
+            Self::Disputed(partner) => write!(f, "liabilities:partner:{partner}:disputed"),
+            Self::InTransit(partner) => write!(f, "liabilities:partner:{partner}:in transit"),
+            Self::SalesTax => f.write_str("liabilities:tax:sales"),
+            Self::WithheldTax => f.write_str("liabilities:tax:withheld"),
             Self::Deferred => f.write_str("liabilities:deferred:plans"),
+            Self::Credit(customer) => write!(f, "liabilities:credit:{customer}"),
             Self::Plans => f.write_str("revenue:plans"),
+            Self::Commission => f.write_str("revenue:commission"),
+            Self::FxGain => f.write_str("revenue:fx gain"),
+            Self::ProcessorFees => f.write_str("expenses:processor fees"),
+            Self::DisputeFees => f.write_str("expenses:dispute fees"),
+            Self::PayoutFees => f.write_str("expenses:payout fees"),
+            Self::FxLoss => f.write_str("expenses:fx loss"),
             Self::BadDebt => f.write_str("expenses:bad debt"),
+            Self::Hosting => f.write_str("expenses:hosting"),
+            Self::Acquisition(segment) => write!(f, "expenses:acquisition:{segment}"),
+            Self::Exchange => f.write_str("equity:fx"),
         }
     }
 }

@@ -7,7 +7,6 @@ use chandlery_package::{Currency, Money, Namespace, PluginId};
 use serde::Serialize;
 use sqlx::AnyConnection;
 
-use super::run;
 use crate::Error;
 use crate::ledger::Account;
 
@@ -16,7 +15,7 @@ use crate::ledger::Account;
 pub struct MonthlyEarning {
     /// `2026-11`.
     pub month: String,
-    /// What customers paid.
+    /// What customers pay.
     pub gross: Money,
     /// The partner's share.
     pub net: Money,
@@ -29,7 +28,7 @@ pub struct MonthlyEarning {
 pub struct PluginEarning {
     /// Which.
     pub plugin: PluginId,
-    /// What customers paid.
+    /// What customers pay.
     pub gross: Money,
     /// The partner's share.
     pub net: Money,
@@ -37,22 +36,38 @@ pub struct PluginEarning {
     pub sales: u64,
 }
 
-type Row = (i64, String, String, String, i64, String, Option<String>, Option<i64>, Option<String>);
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    kind: String,
+    description: String,
+    at: String,
+    minor: i64,
+    currency: String,
+    plugin: Option<String>,
+    gross_minor: Option<i64>,
+    available_at: Option<String>,
+}
 
-/// Every change of a partner's money, newest first: sales, payouts and payouts that came back. The end of a hold moves
-/// money between the partner's own balances and changes nothing.
+/// Every change of what a partner is owed, newest first: sales, refunds, payouts and payouts that came back. What only moves
+/// between its own balances, such as the end of a hold, changes nothing.
 pub async fn transactions(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Earning>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select id, kind, description, at, minor, ledger_postings.currency, plugin, gross_minor, available_at
-         from ledger_postings join ledger_transactions on id = ledger_postings.transaction_id
-         left join lots on lots.transaction_id = id
-         where (kind = 'sale' and account = $1) or (kind in ($2, $3) and account = $4)
-         order by id desc",
+        "select ledger_transactions.id, kind, description, at, changes.minor, changes.currency, sales.plugin, sales.gross_minor,
+                (select max(available_at) from lots where lots.sale = sales.id) as available_at
+         from (select transaction_id, currency, cast(-sum(minor) as bigint) as minor from ledger_postings
+               where account in ($1, $2, $3, $4, $5, $6)
+               group by transaction_id, currency having sum(minor) <> 0) as changes
+         join ledger_transactions on ledger_transactions.id = changes.transaction_id
+         left join sales on sales.id = ledger_transactions.id
+         order by ledger_transactions.id desc",
     )
+    .bind(Account::Accrued(partner.clone()).to_string())
     .bind(Account::Pending(partner.clone()).to_string())
-    .bind(run::APPROVED)
-    .bind(run::RETURNED)
+    .bind(Account::Reserve(partner.clone()).to_string())
     .bind(Account::Available(partner.clone()).to_string())
+    .bind(Account::Disputed(partner.clone()).to_string())
+    .bind(Account::OwedBy(partner.clone()).to_string())
     .fetch_all(db)
     .await?;
     rows.into_iter().map(read_row).collect()
@@ -93,17 +108,16 @@ fn sum<K: Ord>(transactions: &[Earning], key: impl Fn(&Earning) -> Option<K>) ->
 }
 
 fn read_row(row: Row) -> Result<Earning, Error> {
-    let (transaction, kind, description, at, minor, currency, plugin, gross, available_at) = row;
-    let currency = currency.parse()?;
+    let currency = row.currency.parse()?;
     let time = |text: String| text.parse().map_err(|_| Error::Damaged("a ledger date cannot be read".into()));
     Ok(Earning {
-        transaction,
-        at: time(at)?,
-        kind,
-        description,
-        plugin: plugin.map(|plugin| plugin.parse()).transpose()?,
-        gross: gross.map(|minor| Money::new(minor, currency)),
-        net: Money::new(-minor, currency),
-        available_at: available_at.map(time).transpose()?,
+        transaction: row.id,
+        at: time(row.at)?,
+        kind: row.kind,
+        description: row.description,
+        plugin: row.plugin.map(|plugin| plugin.parse()).transpose()?,
+        gross: row.gross_minor.map(|minor| Money::new(minor, currency)),
+        net: Money::new(row.minor, currency),
+        available_at: row.available_at.map(time).transpose()?,
     })
 }

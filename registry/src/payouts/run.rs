@@ -1,23 +1,51 @@
-//! A payout: proposed by one operator, approved by another, then confirmed or returned by the bank. The rail is the
-//! operator's own bank transfer. Each step may be repeated.
+//! A payout: proposed by one operator, approved by another, sent by its rail, then confirmed or returned. Each step may be
+//! repeated, and a process that dies in between goes on where it was.
+//!
+//! | what happens | debit | credit |
+//! | --- | --- | --- |
+//! | it is approved | available | withheld tax, in transit |
+//! | in another currency | the same through the exchange account, a balanced pair for each currency | |
+//! | it is confirmed | in transit, payout fees | bank, or processor |
+//! | it comes back | bank where it was confirmed; in transit, withheld tax | available |
 
-use chandlery_package::wire::{Payout, PayoutState};
+use chandlery_package::wire::{Payout, PayoutProfile, PayoutState};
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 
-use crate::ledger::{self, Account, Posting, Transaction};
-use crate::{Error, Registry, Write};
+use super::{profiles, rails};
+use crate::ledger::{self, Account, Transaction};
+use crate::{Error, Registry, Write, exchange, sharing, time};
 
 pub(super) const APPROVED: &str = "payout";
 pub(super) const PAID: &str = "payout-paid";
+/// It was paid, and came back all the same.
+pub(super) const BOUNCED: &str = "payout-bounced";
 pub(super) const RETURNED: &str = "payout-returned";
 
-type Row = (i64, String, String, i64, String, String, Option<String>, Option<String>);
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    run: Option<i64>,
+    partner: String,
+    currency: String,
+    minor: i64,
+    withheld_minor: i64,
+    sent_minor: i64,
+    sent_currency: String,
+    rail: String,
+    state: String,
+    proposed_by: String,
+    approved_by: Option<String>,
+    bank_reference: Option<String>,
+}
 
 macro_rules! select_payouts {
     ($condition:literal) => {
         concat!(
-            "select id, partner, currency, minor, state, proposed_by, approved_by, bank_reference from payouts ",
+            "select id, run, partner, currency, minor, withheld_minor, sent_minor, sent_currency, rail, state, proposed_by,
+                    approved_by, bank_reference
+             from payouts ",
             $condition
         )
     };
@@ -29,43 +57,147 @@ pub async fn propose(
     operator: &Namespace,
     partner: &Namespace,
     currency: Currency,
+    now: Timestamp,
 ) -> Result<Payout, Error> {
-    super::release_matured(&registry.db, Timestamp::now()).await?;
+    sharing::release_matured(&registry.db, now).await?;
     let mut write = registry.db.write().await?;
     let open: Option<Row> =
-        sqlx::query_as(select_payouts!("where partner = $1 and currency = $2 and state = $3"))
+        sqlx::query_as(select_payouts!("where partner = $1 and currency = $2 and state = 'proposed'"))
             .bind(partner.as_str())
             .bind(currency.code())
-            .bind(text(PayoutState::Proposed))
             .fetch_optional(&mut *write)
             .await?;
     if let Some(row) = open {
-        return read_row(row);
+        return read(row);
     }
-    let owed = ledger::balance(&mut write, &Account::Available(partner.clone()), currency).await?;
-    let amount = Money { minor: -owed.minor, ..owed };
-    if amount.minor <= 0 {
-        return Err(Error::Invalid(format!("nothing is available to '{partner}' in {currency}")));
-    }
-    let (id,): (i64,) = sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from payouts")
-        .fetch_one(&mut *write)
-        .await?;
-    sqlx::query("insert into payouts (id, partner, currency, minor, state, proposed_by) values ($1, $2, $3, $4, $5, $6)")
-        .bind(id)
-        .bind(partner.as_str())
-        .bind(currency.code())
-        .bind(amount.minor)
-        .bind(text(PayoutState::Proposed))
-        .bind(operator.as_str())
-        .execute(&mut *write)
-        .await?;
-    let payout = find(&mut write, id).await?;
+    let payout = match proposal(&mut write, operator, partner, currency, None, now).await? {
+        Proposal::Made(payout) => payout,
+        Proposal::Below { available, .. } if available.minor <= 0 => {
+            return Err(Error::Invalid(format!("nothing is available to '{partner}' in {currency}")));
+        }
+        Proposal::Below { available, minimum } => {
+            return Err(Error::Invalid(format!(
+                "{available} are available to '{partner}', less than the least that is paid out, {minimum}"
+            )));
+        }
+    };
     write.commit().await?;
     Ok(payout)
 }
 
+/// Proposes to pay every partner all that is available to it, where that is enough. What is proposed already stays.
+pub async fn propose_run(
+    registry: &Registry,
+    operator: &Namespace,
+    now: Timestamp,
+) -> Result<Vec<Payout>, Error> {
+    sharing::release_matured(&registry.db, now).await?;
+    let mut write = registry.db.write().await?;
+    let free: Vec<(String, String)> = sqlx::query_as(
+        "select partner, currency from available_entries where payout is null
+           and not exists (select 1 from payouts where payouts.partner = available_entries.partner
+                           and payouts.currency = available_entries.currency and state = 'proposed')
+         group by partner, currency having sum(minor) > 0 order by partner, currency",
+    )
+    .fetch_all(&mut *write)
+    .await?;
+    let (run,): (i64,) = sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from payout_runs")
+        .fetch_one(&mut *write)
+        .await?;
+    let mut made = Vec::new();
+    for (partner, currency) in free {
+        let proposed =
+            proposal(&mut write, operator, &partner.parse()?, currency.parse()?, Some(run), now).await?;
+        if let Proposal::Made(payout) = proposed {
+            made.push(payout);
+        }
+    }
+    if !made.is_empty() {
+        sqlx::query("insert into payout_runs (id, proposed_by, proposed_at) values ($1, $2, $3)")
+            .bind(run)
+            .bind(operator.as_str())
+            .bind(time(now))
+            .execute(&mut *write)
+            .await?;
+    }
+    write.commit().await?;
+    Ok(made)
+}
+
+enum Proposal {
+    Made(Payout),
+    Below { available: Money, minimum: Money },
+}
+
+/// Takes on every change of what is available that no other payout has.
+async fn proposal(
+    write: &mut Write,
+    operator: &Namespace,
+    partner: &Namespace,
+    currency: Currency,
+    run: Option<i64>,
+    now: Timestamp,
+) -> Result<Proposal, Error> {
+    let entries: Vec<(i64, i64)> = sqlx::query_as(
+        "select id, minor from available_entries where partner = $1 and currency = $2 and payout is null order by id",
+    )
+    .bind(partner.as_str())
+    .bind(currency.code())
+    .fetch_all(&mut **write)
+    .await?;
+    let available = Money::new(entries.iter().map(|(_, minor)| minor).sum(), currency);
+    let (version, profile) = profiles::in_force(write, partner).await?;
+    let (_, policy) = sharing::in_force(write, now).await?;
+    let mut minimum = policy.minimum(currency);
+    if let Some(own) = profile.minimum.filter(|own| own.currency == currency) {
+        minimum.minor = minimum.minor.max(own.minor);
+    }
+    if available.minor < minimum.minor.max(1) {
+        return Ok(Proposal::Below { available, minimum });
+    }
+    let (id,): (i64,) = sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from payouts")
+        .fetch_one(&mut **write)
+        .await?;
+    sqlx::query(
+        "insert into payouts (id, run, partner, currency, minor, state, proposed_by, rail, profile, proposed_at, sent_minor,
+                              sent_currency)
+         values ($1, nullif($2, 0), $3, $4, $5, 'proposed', $6, $7, $8, $9, $5, $4)",
+    )
+    .bind(id)
+    .bind(run.unwrap_or(0))
+    .bind(partner.as_str())
+    .bind(currency.code())
+    .bind(available.minor)
+    .bind(operator.as_str())
+    .bind(profile.rail.word())
+    .bind(version)
+    .bind(time(now))
+    .execute(&mut **write)
+    .await?;
+    for (line, (entry, minor)) in entries.into_iter().enumerate() {
+        sqlx::query("insert into payout_items (payout, line, entry, minor) values ($1, $2, $3, $4)")
+            .bind(id)
+            .bind(line as i64)
+            .bind(entry)
+            .bind(minor)
+            .execute(&mut **write)
+            .await?;
+        sqlx::query("update available_entries set payout = $1 where id = $2")
+            .bind(id)
+            .bind(entry)
+            .execute(&mut **write)
+            .await?;
+    }
+    Ok(Proposal::Made(find(write, id).await?))
+}
+
 /// Approves a proposal: the money leaves the available balance. Whoever proposed it may not.
-pub async fn approve(registry: &Registry, operator: &Namespace, id: i64) -> Result<Payout, Error> {
+pub async fn approve(
+    registry: &Registry,
+    operator: &Namespace,
+    id: i64,
+    now: Timestamp,
+) -> Result<Payout, Error> {
     let mut write = registry.db.write().await?;
     let payout = find(&mut write, id).await?;
     if payout.proposed_by == *operator {
@@ -74,114 +206,313 @@ pub async fn approve(registry: &Registry, operator: &Namespace, id: i64) -> Resu
     match payout.state {
         PayoutState::Approved => return Ok(payout),
         PayoutState::Proposed => {}
-        PayoutState::Paid | PayoutState::Returned => return Err(wrong_state(&payout, "approved")),
+        _ => return Err(wrong_state(&payout, "approved")),
     }
-    let partner = &payout.partner;
-    let owed =
-        ledger::balance(&mut write, &Account::Available(partner.clone()), payout.amount.currency).await?;
-    if -owed.minor < payout.amount.minor {
-        return Err(Error::Conflict(format!(
-            "less than {} is available to '{partner}' by now",
-            payout.amount
-        )));
+    let profile = profile_of(&mut write, &payout).await?;
+    let withheld = payout.amount.at(profile.withheld)?;
+    let net = payout.amount.minus(withheld)?;
+    let to = profile.currency.unwrap_or(net.currency);
+    let sent = exchange::convert(&mut write, net, to, now).await?;
+    let partner = || payout.partner.clone();
+    let transaction = Transaction::new(APPROVED, id, now)
+        .about(format!("payout {id} to {} is on its way", payout.partner))
+        .link("payout", id)
+        .debit(Account::Available(partner()), payout.amount)
+        .credit(Account::WithheldTax, withheld);
+    let transaction = through_exchange(transaction, net, sent).credit(Account::InTransit(partner()), sent);
+    ledger::post(&mut write, transaction).await?;
+    sqlx::query(
+        "update payouts set state = 'approved', approved_by = $1, approved_at = $2, withheld_minor = $3, sent_minor = $4,
+                sent_currency = $5 where id = $6",
+    )
+    .bind(operator.as_str())
+    .bind(time(now))
+    .bind(withheld.minor)
+    .bind(sent.minor)
+    .bind(sent.currency.code())
+    .bind(id)
+    .execute(&mut *write)
+    .await?;
+    let payout = find(&mut write, id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// Between two currencies: a credit of what is given and a debit of what is got, each balanced by the other side's own line.
+fn through_exchange(transaction: Transaction, given: Money, got: Money) -> Transaction {
+    match given.currency == got.currency {
+        true => transaction,
+        false => transaction.credit(Account::Exchange, given).debit(Account::Exchange, got),
     }
-    let lines = [Account::Available(partner.clone()), Account::InTransit(partner.clone())];
-    let next = Payout { state: PayoutState::Approved, approved_by: Some(operator.clone()), ..payout };
-    advance(write, next, APPROVED, "is on its way", lines).await
+}
+
+/// Gives up a proposal: what it had taken on is free for another.
+pub async fn cancel(registry: &Registry, id: i64) -> Result<Payout, Error> {
+    let mut write = registry.db.write().await?;
+    let payout = find(&mut write, id).await?;
+    match payout.state {
+        PayoutState::Cancelled => return Ok(payout),
+        PayoutState::Proposed => {}
+        _ => return Err(wrong_state(&payout, "cancelled")),
+    }
+    free_items(&mut write, id).await?;
+    sqlx::query("update payouts set state = 'cancelled' where id = $1").bind(id).execute(&mut *write).await?;
+    let payout = find(&mut write, id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// Adds the same items below zero, and frees what they were of.
+async fn free_items(write: &mut Write, id: i64) -> Result<(), Error> {
+    sqlx::query(
+        "insert into payout_items (payout, line, entry, minor)
+         select payout, line + (select count(*) from payout_items where payout = $1), entry, -minor
+         from payout_items where payout = $1",
+    )
+    .bind(id)
+    .execute(&mut **write)
+    .await?;
+    sqlx::query("update available_entries set payout = null where payout = $1")
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// Gives every approved payout, or those of one run, to its rail. One that its rail refuses stays approved; the others go.
+pub async fn send(registry: &Registry, run: Option<i64>, now: Timestamp) -> Result<Vec<Payout>, Error> {
+    let mut sent = Vec::new();
+    let mut refused = None;
+    for payout in list(registry).await?.into_iter().rev() {
+        if payout.state != PayoutState::Approved || run.is_some_and(|run| payout.run != Some(run)) {
+            continue;
+        }
+        match send_one(registry, &payout, now).await {
+            Ok(payout) => sent.push(payout),
+            Err(error) => refused = Some(error),
+        }
+    }
+    match refused {
+        Some(error) if sent.is_empty() => Err(error),
+        _ => Ok(sent),
+    }
+}
+
+async fn send_one(registry: &Registry, payout: &Payout, now: Timestamp) -> Result<Payout, Error> {
+    let mut db = registry.db.read().acquire().await?;
+    let profile = profile_of(&mut db, payout).await?;
+    drop(db);
+    // The rail is asked before it is written down: if we die in between, it is asked again and knows the key.
+    let taken = rails::give(registry, payout, &profile).await?;
+    let mut write = registry.db.write().await?;
+    sqlx::query(
+        "update payouts set state = 'sent', remote_id = nullif($1, '') where id = $2 and state = 'approved'",
+    )
+    .bind(taken.remote_id.unwrap_or_default())
+    .bind(payout.id)
+    .execute(&mut *write)
+    .await?;
+    if let Some(run) = payout.run {
+        sqlx::query("update payout_runs set sent_at = $1 where id = $2 and sent_at is null")
+            .bind(time(now))
+            .bind(run)
+            .execute(&mut *write)
+            .await?;
+    }
+    let payout = find(&mut write, payout.id).await?;
+    write.commit().await?;
+    Ok(payout)
 }
 
 /// Records that the bank has paid.
-pub async fn confirm(registry: &Registry, id: i64, bank_reference: &str) -> Result<Payout, Error> {
+pub async fn confirm(
+    registry: &Registry,
+    id: i64,
+    bank_reference: &str,
+    left: Option<Money>,
+    now: Timestamp,
+) -> Result<Payout, Error> {
     let mut write = registry.db.write().await?;
+    settle(&mut write, id, bank_reference, left, now).await?;
     let payout = find(&mut write, id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// The same within a transaction. What left the bank may be more than what was sent: its fee. The same again changes nothing.
+pub async fn settle(
+    write: &mut Write,
+    id: i64,
+    bank_reference: &str,
+    left: Option<Money>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let payout = find(write, id).await?;
     match payout.state {
-        PayoutState::Paid if payout.bank_reference.as_deref() == Some(bank_reference) => return Ok(payout),
-        PayoutState::Approved => {}
+        PayoutState::Paid if payout.bank_reference.as_deref() == Some(bank_reference) => return Ok(()),
+        PayoutState::Approved | PayoutState::Sent => {}
         _ => return Err(wrong_state(&payout, "confirmed")),
     }
-    let lines = [Account::InTransit(payout.partner.clone()), Account::Bank];
-    let next = Payout { state: PayoutState::Paid, bank_reference: Some(bank_reference.into()), ..payout };
-    advance(write, next, PAID, "has arrived", lines).await
+    let fee = left.unwrap_or(payout.sent).minus(payout.sent)?;
+    if fee.minor < 0 {
+        return Err(Error::Invalid(format!(
+            "{} left the bank, less than payout {id} of {}",
+            payout.sent.plus(fee)?,
+            payout.sent
+        )));
+    }
+    let from = if payout.rail == "stripe" { Account::Processor } else { Account::Bank };
+    let transaction = Transaction::new(PAID, id, now)
+        .about(format!("payout {id} to {} has arrived: {bank_reference}", payout.partner))
+        .link("payout", id)
+        .link("payment", bank_reference)
+        .debit(Account::InTransit(payout.partner.clone()), payout.sent)
+        .debit(Account::PayoutFees, fee)
+        .credit(from, payout.sent.plus(fee)?);
+    ledger::post(write, transaction).await?;
+    sqlx::query("update payouts set state = 'paid', bank_reference = $1, settled_at = $2 where id = $3")
+        .bind(bank_reference)
+        .bind(time(now))
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// Records that the bank could not pay: the money is available again.
-pub async fn returned(registry: &Registry, id: i64) -> Result<Payout, Error> {
+pub async fn returned(registry: &Registry, id: i64, now: Timestamp) -> Result<Payout, Error> {
     let mut write = registry.db.write().await?;
+    come_back(&mut write, id, now).await?;
     let payout = find(&mut write, id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// The same within a transaction. The same again changes nothing.
+pub async fn come_back(write: &mut Write, id: i64, now: Timestamp) -> Result<(), Error> {
+    let payout = find(write, id).await?;
+    let partner = || payout.partner.clone();
     match payout.state {
-        PayoutState::Returned => return Ok(payout),
-        PayoutState::Approved => {}
-        PayoutState::Proposed | PayoutState::Paid => return Err(wrong_state(&payout, "returned")),
+        PayoutState::Returned => return Ok(()),
+        PayoutState::Approved | PayoutState::Sent => {}
+        PayoutState::Paid => {
+            let to = if payout.rail == "stripe" { Account::Processor } else { Account::Bank };
+            let bounced = Transaction::new(BOUNCED, id, now)
+                .about(format!("payout {id} to {} came back after it had arrived", payout.partner))
+                .link("payout", id)
+                .debit(to, payout.sent)
+                .credit(Account::InTransit(partner()), payout.sent);
+            ledger::post(write, bounced).await?;
+        }
+        PayoutState::Proposed | PayoutState::Cancelled => return Err(wrong_state(&payout, "returned")),
     }
-    let lines = [Account::InTransit(payout.partner.clone()), Account::Available(payout.partner.clone())];
-    let next = Payout { state: PayoutState::Returned, ..payout };
-    advance(write, next, RETURNED, "came back", lines).await
+    let net = payout.amount.minus(payout.withheld)?;
+    let transaction = Transaction::new(RETURNED, id, now)
+        .about(format!("payout {id} to {} came back", payout.partner))
+        .link("payout", id)
+        .debit(Account::InTransit(partner()), payout.sent)
+        .debit(Account::WithheldTax, payout.withheld);
+    // By the rate that it was sent at.
+    let transaction =
+        through_exchange(transaction, payout.sent, net).credit(Account::Available(partner()), payout.amount);
+    ledger::post(write, transaction).await?;
+    free_items(write, id).await?;
+    sqlx::query("update payouts set state = 'returned', settled_at = $1 where id = $2")
+        .bind(time(now))
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// The payouts, newest first.
 pub async fn list(registry: &Registry) -> Result<Vec<Payout>, Error> {
     let rows: Vec<Row> =
         sqlx::query_as(select_payouts!("order by id desc")).fetch_all(registry.db.read()).await?;
-    rows.into_iter().map(read_row).collect()
+    rows.into_iter().map(read).collect()
 }
 
-/// Moves a payout on, and its money with it.
-async fn advance(
-    mut write: Write,
-    next: Payout,
-    kind: &'static str,
-    what: &str,
-    [from, to]: [Account; 2],
-) -> Result<Payout, Error> {
-    let transaction = Transaction {
-        key: format!("{kind}:{}", next.id),
-        kind,
-        description: format!("payout {} to {} {what}", next.id, next.partner),
-        at: Timestamp::now(),
-        postings: vec![Posting::debit(from, next.amount), Posting::credit(to, next.amount)],
-    };
-    ledger::post(&mut write, &transaction).await?;
-    sqlx::query("update payouts set state = $1, approved_by = $2, bank_reference = $3 where id = $4")
-        .bind(text(next.state))
-        .bind(next.approved_by.as_ref().map(Namespace::as_str))
-        .bind(&next.bank_reference)
-        .bind(next.id)
-        .execute(&mut *write)
+/// Those of a partner, newest first.
+pub async fn of_partner(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Payout>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_payouts!("where partner = $1 order by id desc"))
+        .bind(partner.as_str())
+        .fetch_all(db)
         .await?;
-    write.commit().await?;
-    Ok(next)
+    rows.into_iter().map(read).collect()
+}
+
+/// The payouts of a run that were approved and not returned, and how each is sent.
+pub(super) async fn of_run(db: &mut AnyConnection, run: i64) -> Result<Vec<(Payout, PayoutProfile)>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_payouts!(
+        "where run = $1 and state in ('approved', 'sent', 'paid') order by id"
+    ))
+    .bind(run)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut payouts = Vec::new();
+    for row in rows {
+        let payout = read(row)?;
+        let profile = profile_of(db, &payout).await?;
+        payouts.push((payout, profile));
+    }
+    Ok(payouts)
+}
+
+/// The profile that a payout was proposed by: a change since then is for the next one.
+async fn profile_of(db: &mut AnyConnection, payout: &Payout) -> Result<PayoutProfile, Error> {
+    let (version,): (Option<i64>,) = sqlx::query_as("select profile from payouts where id = $1")
+        .bind(payout.id)
+        .fetch_one(&mut *db)
+        .await?;
+    match profiles::find(db, &payout.partner, version.unwrap_or(0)).await? {
+        Some(profile) => Ok(profile),
+        None => Ok(PayoutProfile {
+            rail: chandlery_package::wire::Rail::Manual,
+            currency: None,
+            minimum: None,
+            withheld: Default::default(),
+        }),
+    }
 }
 
 fn wrong_state(payout: &Payout, wanted: &str) -> Error {
     Error::Conflict(format!("payout {} is {} and cannot be {wanted}", payout.id, text(payout.state)))
 }
 
-async fn find(write: &mut Write, id: i64) -> Result<Payout, Error> {
+/// One payout.
+pub(super) async fn find(db: &mut AnyConnection, id: i64) -> Result<Payout, Error> {
     let row: Option<Row> =
-        sqlx::query_as(select_payouts!("where id = $1")).bind(id).fetch_optional(&mut **write).await?;
-    read_row(row.ok_or_else(|| Error::NotFound(format!("payout {id}")))?)
+        sqlx::query_as(select_payouts!("where id = $1")).bind(id).fetch_optional(db).await?;
+    read(row.ok_or_else(|| Error::NotFound(format!("payout {id}")))?)
 }
 
 fn text(state: PayoutState) -> &'static str {
     match state {
         PayoutState::Proposed => "proposed",
+        PayoutState::Cancelled => "cancelled",
         PayoutState::Approved => "approved",
+        PayoutState::Sent => "sent",
         PayoutState::Paid => "paid",
         PayoutState::Returned => "returned",
     }
 }
 
-fn read_row(row: Row) -> Result<Payout, Error> {
-    let (id, partner, currency, minor, state, proposed_by, approved_by, bank_reference) = row;
-    let states = [PayoutState::Proposed, PayoutState::Approved, PayoutState::Paid, PayoutState::Returned];
-    let state = states.into_iter().find(|known| text(*known) == state);
+fn read(row: Row) -> Result<Payout, Error> {
+    use PayoutState as S;
+    let states = [S::Proposed, S::Cancelled, S::Approved, S::Sent, S::Paid, S::Returned];
+    let state = states.into_iter().find(|known| text(*known) == row.state);
+    let currency: Currency = row.currency.parse()?;
     Ok(Payout {
-        id,
-        partner: partner.parse()?,
-        amount: Money::new(minor, currency.parse()?),
-        state: state.ok_or_else(|| Error::Damaged(format!("payout {id} has no known state")))?,
-        proposed_by: proposed_by.parse()?,
-        approved_by: approved_by.map(|name| name.parse()).transpose()?,
-        bank_reference,
+        id: row.id,
+        run: row.run,
+        partner: row.partner.parse()?,
+        amount: Money::new(row.minor, currency),
+        withheld: Money::new(row.withheld_minor, currency),
+        sent: Money::new(row.sent_minor, row.sent_currency.parse()?),
+        rail: row.rail,
+        state: state.ok_or_else(|| Error::Damaged(format!("payout {} has no known state", row.id)))?,
+        proposed_by: row.proposed_by.parse()?,
+        approved_by: row.approved_by.map(|name| name.parse()).transpose()?,
+        bank_reference: row.bank_reference,
     })
 }

@@ -1,5 +1,6 @@
-//! A bar for each month: the partner's net, and above it what the marketplace kept.
+//! Bars by month.
 
+use chandlery_package::Money;
 use maud::{Markup, html};
 
 use crate::payouts::MonthlyEarning;
@@ -35,6 +36,25 @@ pub(super) fn months(months: &[&MonthlyEarning]) -> Markup {
     }
 }
 
+/// A bar for each of the last twelve months.
+pub(super) fn bars(all: &[(String, Money)], label: &str) -> Markup {
+    let shown = &all[all.len().saturating_sub(MONTHS_SHOWN)..];
+    let highest = shown.iter().map(|(_, money)| money.minor).max().unwrap_or(0).max(1) as f64;
+    let width = STEP * MONTHS_SHOWN as f64;
+    html! {
+        svg viewBox=(format!("0 -24 {width} {}", HEIGHT + 48.0)) width="100%" role="img" aria-label=(label) {
+            @for (index, (month, money)) in shown.iter().enumerate() {
+                @let x = STEP * index as f64 + (STEP - BAR) / 2.0;
+                @let height = HEIGHT * money.minor.max(0) as f64 / highest;
+                rect.net x=(x) y=(HEIGHT - height) width=(BAR) height=(height) {}
+                text x=(x + BAR / 2.0) y=(HEIGHT - height - 8.0) text-anchor="middle" { (money) }
+                text x=(x + BAR / 2.0) y=(HEIGHT + 18.0) text-anchor="middle" { (month) }
+            }
+            line x1="0" x2=(width) y1=(HEIGHT) y2=(HEIGHT) {}
+        }
+    }
+}
+
 /// The names of the months shown, oldest first.
 fn labels(months: &[&MonthlyEarning]) -> Vec<String> {
     let last = months.last().and_then(|month| month.month.split_once('-'));
@@ -51,7 +71,7 @@ fn labels(months: &[&MonthlyEarning]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use chandlery_package::{Currency, Money};
+    use chandlery_package::Currency;
 
     use super::*;
 

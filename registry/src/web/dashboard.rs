@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::Namespace;
-use chandlery_package::wire::{Balance, Earning};
+use chandlery_package::wire::{Balance, Earning, Payout};
+use chandlery_package::{Money, Namespace};
 use maud::{Markup, html};
 
 use super::{chart, layout};
 use crate::accounts::Caller;
 use crate::extract::Path;
-use crate::payouts::{self, MonthlyEarning, PluginEarning};
+use crate::payouts::{self, MonthlyEarning, PluginEarning, Published};
 use crate::{Error, Registry};
 
 /// `/dashboard`: to the one namespace that the account owns, or a choice between several.
@@ -46,14 +46,18 @@ pub(super) async fn page(
     let mut db = registry.db.read().begin().await?;
     let balances = payouts::balances(&mut db, &partner).await?;
     let transactions = payouts::transactions(&mut db, &partner).await?;
+    let paid_out = payouts::of_partner(&mut db, &partner).await?;
+    let statements = payouts::statements(&mut db, &partner, None).await?;
     drop(db);
     let months = payouts::by_month(&transactions)?;
     let plugins = payouts::by_plugin(&transactions)?;
     let content = html! {
         h1 { "Payouts of " (partner) }
-        (cards(&balances, registry.hold_days, next_release(&transactions)))
+        (cards(&balances, registry.hold_days, next_release(&transactions, registry.clock.now())))
         (earnings_by_month(&months))
         (earnings_by_plugin(&plugins))
+        (all_payouts(&paid_out))
+        (all_statements(&statements))
         (all_transactions(&partner, &transactions))
     };
     Ok(layout::page(&format!("Payouts of {partner}"), Some(&caller), content).into_response())
@@ -72,8 +76,7 @@ async fn partners(registry: &Registry, caller: &Caller) -> Result<Vec<String>, E
     Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
-fn next_release(transactions: &[Earning]) -> Option<String> {
-    let now = jiff::Timestamp::now();
+fn next_release(transactions: &[Earning], now: jiff::Timestamp) -> Option<String> {
     let ends = transactions.iter().filter_map(|earning| earning.available_at).filter(|end| *end > now);
     ends.min().map(|end| end.strftime("%Y-%m-%d").to_string())
 }
@@ -83,12 +86,18 @@ fn cards(balances: &[Balance], hold_days: u32, next_release: Option<String>) -> 
         @if balances.is_empty() { p { "Nothing was earned yet. Sales appear here as soon as they are paid." } }
         @for balance in balances {
             dl.cards {
+                @if balance.accrued.minor != 0 {
+                    div.card { dt { "Earned, not yet paid for" } dd data-figure="accrued" { (balance.accrued) } p.note { "invoiced to customers" } }
+                }
                 div.card {
                     dt { "On hold" } dd data-figure="on-hold" { (balance.on_hold) }
                     p.note {
-                        "for " (hold_days) " days after each sale"
+                        "for " (hold_days) " days after each payment"
                         @if let Some(date) = &next_release { "; next available on " (date) }
                     }
+                }
+                @if balance.reserve.minor != 0 {
+                    div.card { dt { "Reserve" } dd data-figure="reserve" { (balance.reserve) } p.note { "kept for refunds, then yours" } }
                 }
                 div.card {
                     dt { "Available" } dd data-figure="available" { (balance.available) }
@@ -97,9 +106,76 @@ fn cards(balances: &[Balance], hold_days: u32, next_release: Option<String>) -> 
                 @if balance.in_transit.minor != 0 {
                     div.card { dt { "On its way" } dd data-figure="in-transit" { (balance.in_transit) } p.note { "approved, not yet confirmed by the bank" } }
                 }
+                @if balance.disputed.minor != 0 {
+                    div.card { dt { "Disputed" } dd data-figure="disputed" { (balance.disputed) } p.note { "until the customer's bank has decided" } }
+                }
+                @if balance.owed.minor != 0 {
+                    div.card { dt { "Owed back" } dd data-figure="owed" { (balance.owed) } p.note { "taken from what you earn next" } }
+                }
                 div.card {
                     dt { "Paid" } dd data-figure="paid" { (balance.paid) }
                     p.note { "has reached your bank" }
+                }
+            }
+        }
+    }
+}
+
+/// Every payout, with what it was made of to the bank's reference.
+fn all_payouts(payouts: &[Payout]) -> Markup {
+    html! {
+        @if !payouts.is_empty() {
+            h2 { "Payouts" }
+            div.card.scroll {
+                table {
+                    thead {
+                        tr {
+                            th { "No." } th { "State" } th { "By" } th { "Bank reference" }
+                            th.number { "From your balance" } th.number { "Withheld" } th.number { "Sent" }
+                        }
+                    }
+                    tbody {
+                        @for payout in payouts {
+                            tr {
+                                td { (payout.id) }
+                                td { (format!("{:?}", payout.state).to_lowercase()) }
+                                td { (payout.rail) }
+                                td { (payout.bank_reference.as_deref().unwrap_or("")) }
+                                td.number { (payout.amount) } td.number { (payout.withheld) } td.number { (payout.sent) }
+                            }
+                        }
+                    }
+                }
+                p.note { code { "chandlery payouts explain NUMBER" } " follows every cent of one." }
+            }
+        }
+    }
+}
+
+/// The statements, as the transparency log has them.
+fn all_statements(statements: &[Published]) -> Markup {
+    html! {
+        @if !statements.is_empty() {
+            h2 { "Statements" }
+            div.card.scroll {
+                table {
+                    thead { tr { th { "Month" } th.number { "Changes" } th { "At its end" } th { "Log entry" } th { "Digest" } } }
+                    tbody {
+                        @for published in statements {
+                            @let statement = &published.statement;
+                            tr {
+                                td { (statement.month) }
+                                td.number { (statement.lines.len()) }
+                                td {
+                                    @for (account, minor) in &statement.closing {
+                                        div { (account) " " (Money::new(*minor, statement.currency)) }
+                                    }
+                                }
+                                td { (published.log_index) }
+                                td { code { (published.digest.get(..19).unwrap_or("")) "…" } }
+                            }
+                        }
+                    }
                 }
             }
         }

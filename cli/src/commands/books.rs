@@ -1,0 +1,288 @@
+//! `chandlery books`: the ledger, its checks and exports, the close of months, and what operators write into it.
+
+use std::path::{Path, PathBuf};
+
+use chandlery_package::wire::{ClosedDispute, Expense, FxRate, NewDispute, NewExpense, Page, TaxRule};
+use chandlery_package::{Currency, Money, Rate, Tier};
+use clap::Subcommand;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::api::Context;
+use crate::failure::{Failure, Result};
+use crate::show;
+
+/// The books.
+#[derive(Subcommand)]
+pub enum Books {
+    /// Recompute the books and say whether they balance
+    Check,
+    /// Print the books as a journal for hledger
+    Journal,
+    /// Print every posting as comma-separated values
+    Csv,
+    /// Show what every account holds, or held at a moment
+    Balances {
+        /// The moment, such as 2026-10-31T23:59:59Z
+        #[arg(long, value_name = "TIME")]
+        at: Option<Timestamp>,
+    },
+    /// Show which months are over and open, and which are closed
+    Months,
+    /// Close a month: invoice its use, make its statements, and let nothing be posted in it any more
+    Close {
+        /// Such as 2026-10; the earliest that is open, unless given
+        month: Option<String>,
+    },
+    /// Look at the bank's statement, and record what it pays and returns
+    Reconcile {
+        /// camt.053, or CSV with the columns id,date,amount,currency,text
+        statement: PathBuf,
+    },
+    /// Record what was spent from the bank
+    Spend {
+        /// How much
+        amount: Money,
+        /// What on
+        #[arg(long, value_name = "TEXT")]
+        description: String,
+        /// On winning customers of this tier; on running the service, unless given
+        #[arg(long, value_name = "TIER")]
+        acquisition: Option<Tier>,
+        /// Makes it the same expense when it is recorded again
+        #[arg(long, value_name = "TEXT")]
+        key: Option<String>,
+    },
+    /// Record that the bank has exchanged one currency for another
+    Exchange {
+        /// What was sold
+        sold: Money,
+        /// What was bought
+        bought: Money,
+        /// The bank's own reference
+        #[arg(long, value_name = "TEXT")]
+        bank_reference: String,
+    },
+    /// Set an exchange rate from a day on
+    Rate {
+        /// One of these …
+        base: Currency,
+        /// … costs so much of the other, such as 0.92
+        rate: String,
+        /// The other
+        quote: Currency,
+        /// From this day on; today, unless given
+        #[arg(long, value_name = "DAY")]
+        day: Option<Date>,
+    },
+    /// Set a sales tax of a country from a day on
+    Tax {
+        /// ISO 3166 code, such as DE
+        country: String,
+        /// VAT, GST, …
+        name: String,
+        /// Such as 19%
+        rate: Rate,
+        /// From this day on
+        #[arg(long, value_name = "DAY")]
+        since: Date,
+    },
+    /// Record that a customer's bank disputes a sale
+    Dispute {
+        /// As the processor calls it
+        id: String,
+        /// The sale
+        sale: i64,
+        /// How much of it
+        amount: Money,
+        /// What the processor takes for it
+        #[arg(long)]
+        fee: Option<Money>,
+    },
+    /// Record how a dispute was decided
+    Decide {
+        /// The dispute
+        id: String,
+        /// For the marketplace; against it, unless given
+        #[arg(long)]
+        won: bool,
+    },
+}
+
+impl Books {
+    /// Does it.
+    pub async fn run(self, context: &Context) -> Result {
+        match self {
+            Self::Check => check(context).await,
+            Self::Journal => print_text(context, "/api/v1/ledger/journal").await,
+            Self::Csv => print_text(context, "/api/v1/ledger/postings.csv").await,
+            Self::Balances { at } => balances(context, at).await,
+            Self::Months => months(context).await,
+            Self::Close { month } => close(context, month).await,
+            Self::Reconcile { statement } => reconcile(context, &statement).await,
+            Self::Spend { amount, description, acquisition, key } => {
+                let key = key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+                let on = acquisition.map_or(Expense::Hosting, |segment| Expense::Acquisition { segment });
+                let new = NewExpense { key, description, amount, on };
+                let done = format!("{amount} were spent");
+                tell(context, Method::POST, "/api/v1/ledger/expenses", json!(new), done).await
+            }
+            Self::Exchange { sold, bought, bank_reference } => {
+                let body = json!({ "key": bank_reference, "sold": sold, "bought": bought });
+                let done = format!("{sold} were exchanged for {bought}");
+                tell(context, Method::POST, "/api/v1/ledger/exchanges", body, done).await
+            }
+            Self::Rate { base, rate, quote, day } => set_rate(context, base, &rate, quote, day).await,
+            Self::Tax { country, name, rate, since } => {
+                let rule = TaxRule { country, since, name, rate };
+                let done = format!("{} {} in {} from {since} on", rule.name, rule.rate, rule.country);
+                tell(context, Method::POST, "/api/v1/tax-rules", json!(rule), done).await
+            }
+            Self::Dispute { id, sale, amount, fee } => {
+                let fee = fee.unwrap_or(Money::zero(amount.currency));
+                let new = NewDispute { id: id.clone(), sale, amount, fee };
+                let done = format!("dispute '{id}' holds {amount} of sale {sale}");
+                tell(context, Method::POST, "/api/v1/disputes", json!(new), done).await
+            }
+            Self::Decide { id, won } => {
+                let outcome = if won { "won" } else { "lost" };
+                let done = format!("dispute '{id}' is {outcome}");
+                let path = format!("/api/v1/disputes/{id}");
+                tell(context, Method::PUT, &path, json!(ClosedDispute { won }), done).await
+            }
+        }
+    }
+}
+
+async fn tell(context: &Context, method: Method, path: &str, body: Value, done: String) -> Result {
+    context.tell_registry(method, path, &body).await?;
+    match context.settings.json {
+        true => show::json(body),
+        false => show::done(done),
+    }
+    Ok(())
+}
+
+async fn print_text(context: &Context, path: &str) -> Result {
+    print!("{}", context.registry_text(path).await?);
+    Ok(())
+}
+
+async fn check(context: &Context) -> Result {
+    let check: Value = context.registry(Method::GET, "/api/v1/ledger/check", ()).await?;
+    let faults: Vec<_> = check["faults"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !faults.is_empty() {
+        return Err(Failure::new("unbalanced", "The books do not balance", faults.join("; ")));
+    }
+    match context.settings.json {
+        true => show::json(check),
+        false => show::done(format!(
+            "the books balance: {} transactions, {} postings",
+            check["transactions"], check["postings"]
+        )),
+    }
+    Ok(())
+}
+
+async fn balances(context: &Context, at: Option<Timestamp>) -> Result {
+    let query = at.map(|at| format!("?at={at}")).unwrap_or_default();
+    let page: Page<Value> =
+        context.registry(Method::GET, &format!("/api/v1/ledger/balances{query}"), ()).await?;
+    let row = |held: &Value| {
+        let balance: Option<Money> = serde_json::from_value(held["balance"].clone()).ok();
+        let account = held["account"].as_str().unwrap_or_default().to_owned();
+        vec![account, balance.map(|money| money.to_string()).unwrap_or_default()]
+    };
+    match context.settings.json {
+        true => show::json(page.items),
+        false => show::table(&["account", ">debits less credits"], page.items.iter().map(row)),
+    }
+    Ok(())
+}
+
+async fn months(context: &Context) -> Result {
+    let months: Value = context.registry(Method::GET, "/api/v1/ledger/months", ()).await?;
+    if context.settings.json {
+        show::json(months);
+        return Ok(());
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let due = months["due"].as_array().into_iter().flatten();
+    let closed = months["closed"].as_array().into_iter().flatten();
+    let due = due.map(|month| vec![text(month), "over and open".into(), String::new()]);
+    let closed = closed.map(|month| {
+        let by = format!("closed by {}", text(&month["closed_by"]));
+        vec![text(&month["month"]), by, text(&month["balances_digest"])]
+    });
+    show::table(&["month", "state", "balances"], due.collect::<Vec<_>>().into_iter().rev().chain(closed));
+    Ok(())
+}
+
+async fn close(context: &Context, month: Option<String>) -> Result {
+    let month = match month {
+        Some(month) => month,
+        None => {
+            let months: Value = context.registry(Method::GET, "/api/v1/ledger/months", ()).await?;
+            let first = months["due"][0].as_str().map(str::to_owned);
+            first.ok_or_else(|| Failure::new("not-found", "Nothing to close", "no month is over and open"))?
+        }
+    };
+    let spinner = (!context.settings.json).then(|| show::spinner(format!("closing {month}")));
+    let closed: Value =
+        context.registry(Method::POST, &format!("/api/v1/ledger/months/{month}/close"), ()).await?;
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
+    }
+    match context.settings.json {
+        true => show::json(closed),
+        false => {
+            let invoices = closed["invoices"].as_array().map_or(0, Vec::len);
+            show::done(format!(
+                "{month} is closed: {invoices} invoices, {} statements in the log",
+                closed["statements"]
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn reconcile(context: &Context, statement: &Path) -> Result {
+    let text = std::fs::read_to_string(statement)
+        .map_err(|error| Failure::of(format!("{}: {error}", statement.display())))?;
+    let page: Page<Value> = context.send_text("/api/v1/bank-statements", text).await?;
+    let row = |line: &Value| {
+        let amount: Option<Money> = serde_json::from_value(line["amount"].clone()).ok();
+        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+        vec![
+            text("id"),
+            amount.map(|money| money.to_string()).unwrap_or_default(),
+            text("text"),
+            text("outcome"),
+        ]
+    };
+    match context.settings.json {
+        true => show::json(page.items),
+        false => show::table(&["line", ">amount", "text", "outcome"], page.items.iter().map(row)),
+    }
+    Ok(())
+}
+
+async fn set_rate(
+    context: &Context,
+    base: Currency,
+    rate: &str,
+    quote: Currency,
+    day: Option<Date>,
+) -> Result {
+    let malformed = || Failure::new("invalid", "Not a rate", format!("'{rate}': write it as 0.92"));
+    let (whole, part) = rate.split_once('.').unwrap_or((rate, ""));
+    let numerator: i64 = format!("{whole}{part}").parse().map_err(|_| malformed())?;
+    let digits = u32::try_from(part.len()).map_err(|_| malformed())?;
+    let denominator = 10_i64.checked_pow(digits).ok_or_else(malformed)?;
+    let day = day.unwrap_or_else(|| Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date());
+    let new = FxRate { base, quote, day, numerator, denominator };
+    let done = format!("1 {base} is {rate} {quote} from {day} on");
+    tell(context, Method::PUT, "/api/v1/exchange-rates", json!(new), done).await
+}

@@ -1,0 +1,89 @@
+//! The close of a month, in one database transaction: use is charged and invoiced, every partner gets its statement, and nothing
+//! is posted in the month any more.
+
+use chandlery_package::Namespace;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use serde::Serialize;
+
+use super::invoices::{self, NewInvoice};
+use super::{plans, rating};
+use crate::{Error, Registry, ledger, payouts};
+
+/// What a close has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Closed {
+    /// `2026-11`.
+    pub month: String,
+    /// The invoices that it issued.
+    pub invoices: Vec<i64>,
+    /// How many statements it made.
+    pub statements: usize,
+}
+
+/// Closes a month that is over. Months are closed in order; one that is closed is not closed again.
+pub async fn close(
+    registry: &Registry,
+    month: &str,
+    operator: &Namespace,
+    now: Timestamp,
+) -> Result<Closed, Error> {
+    let end = ledger::end_of(month)?;
+    if now < end {
+        return Err(Error::Conflict(format!("{month} is not over: it is {}", now.strftime("%Y-%m-%d"))));
+    }
+    let last_moment =
+        end.checked_sub(SignedDuration::from_micros(1)).map_err(|error| Error::Damaged(error.to_string()))?;
+    plans::recognise_all(&registry.db, last_moment).await?;
+    let mut write = registry.db.write().await?;
+    must_be_next(&mut write, month).await?;
+    let mut issued = Vec::new();
+    for ((account, currency), lines) in rating::rate(&mut write, month, registry.hold_days, now).await? {
+        let about = |transaction: ledger::Transaction| transaction.link("month", month);
+        let hold_days = registry.hold_days;
+        let new = NewInvoice { account: &account, currency, lines: &lines, told: None, hold_days };
+        issued.push(invoices::issue(&mut write, &new, about, now).await?);
+    }
+    ledger::flush(&mut write).await?;
+    let statements = payouts::make_statements(&mut write, month, now).await?;
+    ledger::close(&mut write, month, operator, now).await?;
+    write.commit().await?;
+    Ok(Closed { month: month.into(), invoices: issued, statements })
+}
+
+/// Refuses a month that is closed, or that does not follow the last one that is.
+async fn must_be_next(db: &mut sqlx::AnyConnection, month: &str) -> Result<(), Error> {
+    let begin = ledger::begin_of(month)?;
+    match ledger::open_from(db).await? {
+        Some(open) if open > begin => Err(Error::Conflict(format!("{month} is closed already"))),
+        Some(open) if open < begin => {
+            Err(Error::Conflict(format!("{} is not closed yet: close it first", ledger::month_of(open))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The months that are over and open, the earliest first. None before the first transaction.
+pub async fn due(registry: &Registry, now: Timestamp) -> Result<Vec<String>, Error> {
+    let mut db = registry.db.read().acquire().await?;
+    let (first,): (Option<String>,) = sqlx::query_as(
+        "select min(at) from (select min(at) as at from ledger_transactions
+                        union all select min(to_at) as at from usage_events) as everything",
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let Some(first) = first.and_then(|at| at.parse::<Timestamp>().ok()) else { return Ok(Vec::new()) };
+    let begin = ledger::begin_of(&ledger::month_of(first))?;
+    let mut begin = ledger::open_from(&mut db).await?.unwrap_or(begin);
+    let mut due = Vec::new();
+    loop {
+        let month = ledger::month_of(begin);
+        let end = ledger::end_of(&month)?;
+        if end > now {
+            return Ok(due);
+        }
+        due.push(month);
+        let next = begin.to_zoned(TimeZone::UTC).checked_add(1.month());
+        begin = next.map_err(|error| Error::Damaged(error.to_string()))?.timestamp();
+    }
+}

@@ -1,0 +1,200 @@
+//! The figures of every month from the first one with something in it.
+
+use std::collections::BTreeMap;
+
+use chandlery_package::{Money, Tier};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use sqlx::AnyConnection;
+
+use super::rows::{Accounts, accounts_at, changes, postings_in};
+use super::{CURRENCY, Month, Ratio, Segment};
+use crate::{Error, ledger};
+
+/// What a month is made of.
+struct Basis {
+    month: String,
+    accounts: Accounts,
+    won: BTreeMap<Tier, i64>,
+    lost: BTreeMap<Tier, i64>,
+    new: i64,
+    expansion: i64,
+    contraction: i64,
+    churn: i64,
+    plans: i64,
+    commission: i64,
+    cost: i64,
+    acquisition: BTreeMap<String, i64>,
+}
+
+const COSTS: [&str; 4] =
+    ["expenses:processor fees", "expenses:dispute fees", "expenses:payout fees", "expenses:hosting"];
+const ACQUISITION: &str = "expenses:acquisition:";
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, CURRENCY)
+}
+
+/// The figures of every month until the one of `now`, which is not over.
+pub async fn months(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<Month>, Error> {
+    let (first,): (Option<String>,) =
+        sqlx::query_as("select min(at) from ledger_transactions").fetch_one(&mut *db).await?;
+    let Some(first) = first.and_then(|at| at.parse::<Timestamp>().ok()) else { return Ok(Vec::new()) };
+    let mut bases: Vec<Basis> = Vec::new();
+    let mut begin = ledger::begin_of(&ledger::month_of(first))?;
+    while begin <= now {
+        let month = ledger::month_of(begin);
+        let none = Accounts::new();
+        let before = bases.last().map_or(&none, |basis| &basis.accounts);
+        let basis = basis(db, &month, before).await?;
+        bases.push(basis);
+        let next = begin.to_zoned(TimeZone::UTC).checked_add(1.month());
+        begin = next.map_err(|error| Error::Damaged(error.to_string()))?.timestamp();
+    }
+    (0..bases.len()).map(|index| figures(&bases, index)).collect()
+}
+
+async fn basis(db: &mut AnyConnection, month: &str, before: &Accounts) -> Result<Basis, Error> {
+    let accounts = accounts_at(db, month).await?;
+    let mut basis = Basis {
+        month: month.into(),
+        won: BTreeMap::new(),
+        lost: BTreeMap::new(),
+        new: 0,
+        expansion: 0,
+        contraction: 0,
+        churn: 0,
+        plans: 0,
+        commission: 0,
+        cost: 0,
+        acquisition: BTreeMap::new(),
+        accounts,
+    };
+    for row in changes(before, &basis.accounts) {
+        let by = row.now.minor - row.before.minor;
+        match row.change.as_str() {
+            "new" => {
+                basis.new += by;
+                *basis.won.entry(row.tier).or_default() += 1;
+            }
+            "churn" => {
+                basis.churn -= by;
+                *basis.lost.entry(row.tier).or_default() += 1;
+            }
+            "expansion" => basis.expansion += by,
+            "contraction" => basis.contraction -= by,
+            _ => {}
+        }
+    }
+    for row in postings_in(db, month).await? {
+        let minor = row.converted.minor;
+        match row.account.as_str() {
+            "revenue:plans" => basis.plans -= minor,
+            "revenue:commission" => basis.commission -= minor,
+            cost if COSTS.contains(&cost) => basis.cost += minor,
+            other => {
+                if let Some(segment) = other.strip_prefix(ACQUISITION) {
+                    *basis.acquisition.entry(segment.into()).or_default() += minor;
+                }
+            }
+        }
+    }
+    Ok(basis)
+}
+
+fn figures(bases: &[Basis], index: usize) -> Result<Month, Error> {
+    let basis = &bases[index];
+    let mrr: i64 = basis.accounts.values().map(|has| has.minor).sum();
+    let (nrr, grr) = retention(bases, index);
+    let accounts = basis.accounts.len() as i64;
+    let revenue = basis.plans + basis.commission;
+    let gross_margin = Ratio::of(revenue - basis.cost, revenue);
+    let plans_of = |months: &[Basis]| months.iter().map(|basis| basis.plans).sum::<i64>();
+    let magic_number = match index.checked_sub(5) {
+        Some(begin) => {
+            let (earlier, later) = bases[begin..=index].split_at(3);
+            let spent = earlier.iter().flat_map(|basis| basis.acquisition.values()).sum();
+            Ratio::of(4 * (plans_of(later) - plans_of(earlier)), spent)
+        }
+        None => None,
+    };
+    let segments = Tier::ALL.into_iter().filter(|tier| *tier != Tier::Free);
+    let segments: Vec<_> =
+        segments.map(|tier| segment(bases, index, tier, gross_margin)).collect::<Result<_, Error>>()?;
+    Ok(Month {
+        month: basis.month.clone(),
+        mrr: usd(mrr),
+        arr: usd(12 * mrr),
+        new: usd(basis.new),
+        expansion: usd(basis.expansion),
+        contraction: usd(basis.contraction),
+        churn: usd(basis.churn),
+        accounts,
+        nrr,
+        grr,
+        arpa: match accounts {
+            0 => None,
+            _ => Some(usd(mrr).times(1, accounts)?),
+        },
+        plans: usd(basis.plans),
+        commission: usd(basis.commission),
+        cost: usd(basis.cost),
+        gross_margin,
+        acquisition: usd(basis.acquisition.values().sum()),
+        magic_number,
+        segments,
+    })
+}
+
+/// Net and gross, against 12 months before.
+fn retention(bases: &[Basis], index: usize) -> (Option<Ratio>, Option<Ratio>) {
+    let Some(then) = index.checked_sub(12).map(|then| &bases[then].accounts) else { return (None, None) };
+    let now = &bases[index].accounts;
+    let (mut had, mut net, mut gross) = (0, 0, 0);
+    for (account, before) in then {
+        let has = now.get(account).map_or(0, |has| has.minor);
+        had += before.minor;
+        net += has;
+        gross += has.min(before.minor);
+    }
+    (Ratio::of(net, had), Ratio::of(gross, had))
+}
+
+fn segment(bases: &[Basis], index: usize, tier: Tier, gross_margin: Option<Ratio>) -> Result<Segment, Error> {
+    let basis = &bases[index];
+    let name = tier.to_string();
+    let of = |basis: &Basis| -> (i64, i64) {
+        let has = basis.accounts.values().filter(|has| has.tier == tier);
+        has.fold((0, 0), |(count, mrr), has| (count + 1, mrr + has.minor))
+    };
+    let (accounts, mrr) = of(basis);
+    let quarter = &bases[(index + 1).saturating_sub(3)..=index];
+    let spent: i64 = quarter.iter().filter_map(|basis| basis.acquisition.get(&name)).sum();
+    let won: i64 = quarter.iter().filter_map(|basis| basis.won.get(&tier)).sum();
+    let cac = match won {
+        0 => None,
+        _ => Some(usd(spent).times(1, won)?),
+    };
+    let year = (index + 1).saturating_sub(12);
+    let lost: i64 = bases[year..=index].iter().filter_map(|basis| basis.lost.get(&tier)).sum();
+    let exposed: i64 = (year..=index).filter_map(|month| Some(of(&bases[month.checked_sub(1)?]).0)).sum();
+    let ltv = match gross_margin {
+        Some(margin) if accounts > 0 && lost > 0 => {
+            // ARPA × margin ÷ (lost ÷ exposed), rounded once.
+            let share = usd(mrr).times(margin.numerator, margin.denominator)?;
+            Some(share.times(exposed, accounts * lost)?)
+        }
+        _ => None,
+    };
+    Ok(Segment {
+        tier,
+        accounts,
+        mrr: usd(mrr),
+        won: basis.won.get(&tier).copied().unwrap_or(0),
+        lost: basis.lost.get(&tier).copied().unwrap_or(0),
+        acquisition: usd(basis.acquisition.get(&name).copied().unwrap_or(0)),
+        ltv_to_cac: ltv.zip(cac).and_then(|(ltv, cac)| Ratio::of(ltv.minor, cac.minor)),
+        cac,
+        ltv,
+    })
+}

@@ -1,0 +1,125 @@
+//! Closed months: nothing is posted in them any more, and what they said is kept by its digest.
+
+use chandlery_package::{Digest, Namespace};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde::Serialize;
+use sqlx::AnyConnection;
+
+use super::{balances, flush};
+use crate::{Error, Write, time};
+
+/// A month that was closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClosedMonth {
+    /// `2026-11`.
+    pub month: String,
+    /// When it was closed.
+    pub closed_at: String,
+    /// By which operator.
+    pub closed_by: String,
+    /// The last transaction by then.
+    pub last: i64,
+    /// The digest of every balance at its end.
+    pub balances_digest: String,
+}
+
+/// The first moment of the month after this one (`2026-11`), in UTC.
+pub fn end_of(month: &str) -> Result<Timestamp, Error> {
+    let malformed = || Error::Invalid(format!("'{month}' is not a month: write it as 2026-11"));
+    let first: jiff::civil::Date = format!("{month}-01").parse().map_err(|_| malformed())?;
+    if first.strftime("%Y-%m").to_string() != month {
+        return Err(malformed());
+    }
+    let next = first.checked_add(1.month()).map_err(|_| malformed())?;
+    Ok(next.to_zoned(TimeZone::UTC).map_err(|_| malformed())?.timestamp())
+}
+
+/// The first moment of this month.
+pub fn begin_of(month: &str) -> Result<Timestamp, Error> {
+    let end = end_of(month)?.to_zoned(TimeZone::UTC);
+    Ok(end.checked_sub(1.month()).map_err(|error| Error::Damaged(error.to_string()))?.timestamp())
+}
+
+/// Which month a moment is in.
+pub fn month_of(at: Timestamp) -> String {
+    at.strftime("%Y-%m").to_string()
+}
+
+/// The months that were closed, the latest first.
+pub async fn closed_months(db: &mut AnyConnection) -> Result<Vec<ClosedMonth>, Error> {
+    let rows: Vec<(String, String, String, i64, String)> = sqlx::query_as(
+        "select month, closed_at, closed_by, last, balances_digest from closed_months order by month desc",
+    )
+    .fetch_all(db)
+    .await?;
+    let read = |(month, closed_at, closed_by, last, balances_digest)| ClosedMonth {
+        month,
+        closed_at,
+        closed_by,
+        last,
+        balances_digest,
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// From when on months are open; none: no month was ever closed.
+pub async fn open_from(db: &mut AnyConnection) -> Result<Option<Timestamp>, Error> {
+    let (latest,): (Option<String>,) =
+        sqlx::query_as("select max(month) from closed_months").fetch_one(db).await?;
+    latest.as_deref().map(end_of).transpose()
+}
+
+/// Closes a month that is over, for ever.
+pub async fn close(write: &mut Write, month: &str, by: &Namespace, now: Timestamp) -> Result<(), Error> {
+    flush(write).await?;
+    let (last,): (i64,) =
+        sqlx::query_as("select cast(coalesce(max(id), 0) as bigint) from ledger_transactions where at < $1")
+            .bind(time(end_of(month)?))
+            .fetch_one(&mut **write)
+            .await?;
+    let digest = balances_digest(write, month).await?;
+    sqlx::query(
+        "insert into closed_months (month, closed_at, closed_by, last, balances_digest) values ($1, $2, $3, $4, $5)",
+    )
+    .bind(month)
+    .bind(time(now))
+    .bind(by.as_str())
+    .bind(last)
+    .bind(digest)
+    .execute(&mut **write)
+    .await?;
+    // What is posted from here on asks again from when on months are open.
+    write.books = super::Pending::default();
+    Ok(())
+}
+
+/// The digest of what every account held at a month's end.
+async fn balances_digest(db: &mut AnyConnection, month: &str) -> Result<String, Error> {
+    let before = end_of(month)?
+        .checked_sub(jiff::SignedDuration::from_micros(1))
+        .map_err(|error| Error::Damaged(error.to_string()))?;
+    let lines: Vec<_> = balances(db, Some(before))
+        .await?
+        .into_iter()
+        .filter(|held| held.balance.minor != 0)
+        .map(|held| format!("{} {}\n", held.account, held.balance))
+        .collect();
+    Ok(Digest::of(lines.concat().as_bytes()).to_string())
+}
+
+/// What is wrong with months that were closed, in words.
+pub(super) async fn faults(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
+    let mut faults = Vec::new();
+    // The latest one stands on all that came before it.
+    if let Some(latest) = closed_months(db).await?.first() {
+        let found = balances_digest(db, &latest.month).await?;
+        if found != latest.balances_digest {
+            faults.push(format!(
+                "the balances at the end of {} are no longer those that were closed",
+                latest.month
+            ));
+        }
+    }
+    Ok(faults)
+}

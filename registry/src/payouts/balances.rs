@@ -1,0 +1,57 @@
+//! A partner's balances, from the ledger's own.
+
+use chandlery_package::wire::Balance;
+use chandlery_package::{Currency, Money, Namespace};
+use sqlx::AnyConnection;
+
+use super::run;
+use crate::Error;
+use crate::ledger::{self, Account};
+
+/// A partner's balances, one for each currency that it ever earned or was paid in.
+pub async fn balances(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Balance>, Error> {
+    let currencies: Vec<(String,)> = sqlx::query_as(
+        "select currency from lots where partner = $1
+         union select sent_currency from payouts where partner = $1 and sent_currency <> '' order by 1",
+    )
+    .bind(partner.as_str())
+    .fetch_all(&mut *db)
+    .await?;
+    let mut balances = Vec::new();
+    for (currency,) in currencies {
+        balances.push(balance(db, partner, currency.parse()?).await?);
+    }
+    Ok(balances)
+}
+
+async fn balance(db: &mut AnyConnection, partner: &Namespace, currency: Currency) -> Result<Balance, Error> {
+    let of = async |db: &mut AnyConnection, account: fn(Namespace) -> Account| -> Result<Money, Error> {
+        Ok(ledger::balance(db, &account(partner.clone()), currency).await?.negated())
+    };
+    Ok(Balance {
+        accrued: of(db, Account::Accrued).await?,
+        on_hold: of(db, Account::Pending).await?,
+        reserve: of(db, Account::Reserve).await?,
+        available: of(db, Account::Available).await?,
+        disputed: of(db, Account::Disputed).await?,
+        in_transit: of(db, Account::InTransit).await?,
+        paid: paid(db, partner, currency).await?,
+        owed: of(db, Account::OwedBy).await?.negated(),
+    })
+}
+
+/// What reached the partner's bank, from the postings that left the marketplace's.
+async fn paid(db: &mut AnyConnection, partner: &Namespace, currency: Currency) -> Result<Money, Error> {
+    let (minor,): (i64,) = sqlx::query_as(
+        "select cast(coalesce(sum(ledger_postings.minor), 0) as bigint)
+         from ledger_postings join ledger_transactions on id = transaction_id
+         where account = $1 and currency = $2 and kind in ($3, $4)",
+    )
+    .bind(Account::InTransit(partner.clone()).to_string())
+    .bind(currency.code())
+    .bind(run::PAID)
+    .bind(run::BOUNCED)
+    .fetch_one(db)
+    .await?;
+    Ok(Money::new(minor, currency))
+}
