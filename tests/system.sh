@@ -63,10 +63,11 @@ need_bench() {
 install_tools() {
     local tools=$PWD/target/tools
     local bin=$tools/bin
-    if ! "$bin/python3" -c 'import moto, oras, securesystemslib, kubernetes_validate' 2>/dev/null; then
+    if ! "$bin/python3" -c 'import moto, oras, securesystemslib, kubernetes_validate, beancount, stripe, sepaxml, xmlschema, stdnum' 2>/dev/null; then
         echo "Installing an S3 server and clients for the tests into target/tools"
         python3 -m venv "$tools"
-        "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*' 'kubernetes-validate==1.37.*'
+        "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*' 'kubernetes-validate==1.37.*' \
+            'beancount==3.2.*' 'stripe==15.*' 'sepaxml==2.*' 'xmlschema==4.*' 'python-stdnum==2.*'
     fi
     [ -x "$bin/helm" ] && [ -x "$bin/kubectl" ] || install_helm_and_kubectl "$bin"
     if ! "$tools/ocr/bin/python3" -c 'import rapidocr_api' 2>/dev/null; then

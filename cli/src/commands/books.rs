@@ -20,7 +20,11 @@ pub enum Books {
     /// Recompute the books and say whether they balance
     Check,
     /// Print the books as a journal for hledger
-    Journal,
+    Journal {
+        /// For beancount instead
+        #[arg(long)]
+        beancount: bool,
+    },
     /// Print every posting as comma-separated values
     Csv,
     /// Show what every account holds, or held at a moment
@@ -116,7 +120,10 @@ impl Books {
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::Check => check(context).await,
-            Self::Journal => print_text(context, "/api/v1/ledger/journal").await,
+            Self::Journal { beancount } => {
+                let query = if beancount { "?format=beancount" } else { "" };
+                print_text(context, &format!("/api/v1/ledger/journal{query}")).await
+            }
             Self::Csv => print_text(context, "/api/v1/ledger/postings.csv").await,
             Self::Balances { at } => balances(context, at).await,
             Self::Months => months(context).await,

@@ -96,6 +96,7 @@ pub(super) async fn bill(write: &mut Write, new: &NewPlan<'_>, now: Timestamp) -
             .link("to", time(*to))
             .link("months", months)
             .link("price", price.minor)
+            .link("currency", price.currency)
     };
     let new = NewInvoice { account, currency: price.currency, lines: &lines, told: None, hold_days: 0 };
     let number = invoices::issue(write, &new, about, now).await?;

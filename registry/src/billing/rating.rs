@@ -280,7 +280,7 @@ async fn credit(
     now: Timestamp,
 ) -> Result<(), Error> {
     let invoiced: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
-        "select invoice, line, amount_minor - refunded_minor, invoice_lines.sale
+        "select invoice, line, amount_minor - invoice_lines.refunded_minor, invoice_lines.sale
          from ratings join invoice_lines on invoice_lines.sale = ratings.sale join invoices on number = invoice
          where reference = $1 and month = $2 and state <> 'uncollectible' order by invoice desc, line",
     )

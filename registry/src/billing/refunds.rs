@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::invoices::{self, PLAN, UNUSED};
 use super::payments;
 use crate::ledger::{self, Account, Transaction};
-use crate::{Error, Registry, Write, sharing, time};
+use crate::sharing::{self, TakenBack};
+use crate::{Error, Registry, Write, time};
 
 /// Gives back so much of an invoice. The same key again gives the same credit note.
 pub async fn refund(
@@ -93,24 +94,20 @@ pub(super) async fn give_back(
     let (note,): (i64,) = sqlx::query_as("select cast(coalesce(max(number), 0) + 1 as bigint) from refunds")
         .fetch_one(&mut **write)
         .await?;
-    let mut transaction = Transaction::new("refund", note, now)
+    let transaction = Transaction::new("refund", note, now)
         .about(format!("credit note {note} of invoice {number} to {}: {}", invoice.account, new.reason))
         .link("credit-note", note)
         .link("invoice", number)
         .link("customer", &invoice.account);
     let weights: Vec<_> = left.iter().map(|minor| minor.unsigned_abs()).collect();
-    let mut entries = Vec::new();
+    let mut taken = TakenBack::new(transaction);
     for (index, part) in new.amount.split(&weights)?.into_iter().enumerate() {
         if part.minor == 0 {
             continue;
         }
         match invoice.lines[index].sale {
-            None => transaction = transaction.debit(Account::Plans, part),
-            Some(sale) => {
-                let taken = sharing::take_back(write, sale, part, "refund", transaction, true).await?;
-                transaction = taken.transaction;
-                entries.extend(taken.entries);
-            }
+            None => taken.transaction = taken.transaction.debit(Account::Plans, part),
+            Some(sale) => taken = sharing::take_back(write, sale, part, "refund", taken, true).await?,
         }
         sqlx::query(
             "update invoice_lines set refunded_minor = refunded_minor + $1 where invoice = $2 and line = $3",
@@ -124,7 +121,6 @@ pub(super) async fn give_back(
     let tax = tax_of(write, &invoice, new.amount).await?;
     let gross = new.amount.plus(tax)?;
     let to = destination(&invoice, through.as_deref(), new.as_credit);
-    transaction = transaction.debit(Account::SalesTax, tax);
     // What was paid from the customer's credit goes back there.
     let due = invoice.total.minus(invoice.refunded)?;
     let (cash, back_as_credit) = match to {
@@ -134,10 +130,13 @@ pub(super) async fn give_back(
             (cash, gross.minus(cash)?)
         }
     };
-    transaction =
-        transaction.credit(to, cash).credit(Account::Credit(invoice.account.clone()), back_as_credit);
+    let transaction = taken
+        .transaction
+        .debit(Account::SalesTax, tax)
+        .credit(to, cash)
+        .credit(Account::Credit(invoice.account.clone()), back_as_credit);
     let posted = ledger::post(write, transaction).await?;
-    for entry in &entries {
+    for entry in &taken.entries {
         sharing::add_entry(write, entry, posted).await?;
     }
     sqlx::query("update invoices set refunded_minor = refunded_minor + $1 where number = $2")

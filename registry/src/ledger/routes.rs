@@ -9,7 +9,7 @@ use chandlery_package::wire::{Expense, NewExpense, Page};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, AccountBalance, Check, ClosedMonth, Transaction};
+use super::{Account, AccountBalance, Check, ClosedMonth, Format, Transaction};
 use crate::accounts::Caller;
 use crate::extract::{Json, Path, Query};
 use crate::{Error, Registry, Write, billing, laws};
@@ -28,13 +28,20 @@ pub fn routes() -> Router<Registry> {
         .route("/api/v1/clock", get(clock).put(set_clock))
 }
 
+#[derive(Deserialize)]
+struct For {
+    #[serde(default)]
+    format: Format,
+}
+
 async fn journal(
     State(registry): State<Registry>,
     caller: Caller,
+    Query(wanted): Query<For>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Error> {
     caller.must_operate("read the books")?;
     let mut db = registry.db.read().acquire().await?;
-    let text = super::journal(&mut db).await?;
+    let text = super::journal(&mut db, wanted.format).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
 }
 

@@ -3,6 +3,7 @@
 
 use chandlery_package::{Currency, Money, Namespace};
 
+use super::Lot;
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, Write};
 
@@ -51,21 +52,26 @@ pub(super) async fn credit(
     Ok((transaction, NewEntry { partner: partner.clone(), amount: rest, kind, lot }))
 }
 
-/// Takes from what is available to a partner and free, and lets it owe the rest.
+/// Takes from what is available to a partner and free, less what the same transaction has taken before, and lets it owe the rest.
 pub(super) async fn debit(
     write: &mut Write,
     transaction: Transaction,
-    partner: &Namespace,
+    before: &[NewEntry],
     amount: Money,
     kind: &'static str,
-    lot: Option<i64>,
+    lot: &Lot,
 ) -> Result<(Transaction, NewEntry), Error> {
-    let free = free(write, partner, amount.currency).await?;
+    let partner = &lot.partner;
+    let mut free = free(write, partner, amount.currency).await?;
+    for entry in before.iter().filter(|entry| entry.partner == *partner) {
+        free = free.plus(entry.amount)?;
+    }
     let taken = Money { minor: free.minor.clamp(0, amount.minor.max(0)), ..amount };
     let transaction = transaction
         .debit(Account::Available(partner.clone()), taken)
         .debit(Account::OwedBy(partner.clone()), amount.minus(taken)?);
-    Ok((transaction, NewEntry { partner: partner.clone(), amount: taken.negated(), kind, lot }))
+    let entry = NewEntry { partner: partner.clone(), amount: taken.negated(), kind, lot: Some(lot.id) };
+    Ok((transaction, entry))
 }
 
 /// Writes down what a transaction has changed.

@@ -19,18 +19,25 @@ pub struct TakenBack {
     pub parts: Vec<(i64, Money, i64)>,
 }
 
+impl TakenBack {
+    /// Nothing yet.
+    pub fn new(transaction: Transaction) -> Self {
+        Self { transaction, entries: Vec::new(), parts: Vec::new() }
+    }
+}
+
 /// `share × cumulative ÷ total`, less what was taken before.
 fn part(share: i64, cumulative: Money, total: Money, before: i64) -> Result<i64, Error> {
     Ok(Money { minor: share, ..total }.times(cumulative.minor, total.minor.max(1))?.minor - before)
 }
 
-/// Takes back so much of a sale's gross. The marketplace gives its part too, unless the shares alone are wanted.
+/// Takes back so much more of a sale's gross. The marketplace gives its part too, unless the shares alone are wanted.
 pub async fn take_back(
     write: &mut Write,
     sale: i64,
     amount: Money,
     kind: &'static str,
-    transaction: Transaction,
+    mut taken: TakenBack,
     with_commission: bool,
 ) -> Result<TakenBack, Error> {
     let sale = sales::find(write, sale).await?;
@@ -42,7 +49,6 @@ pub async fn take_back(
             sale.id
         )));
     }
-    let mut taken = TakenBack { transaction, entries: Vec::new(), parts: Vec::new() };
     let mut from_shares = Money::zero(amount.currency);
     for mut lot in lots::of_sale(write, sale.id).await? {
         let minor = part(lot.share.minor, cumulative, sale.gross, lot.returned_minor)?;
@@ -95,8 +101,7 @@ async fn from_lot(
     }
     if free != 0 {
         let (transaction, entry) =
-            entries::debit(write, taken.transaction, &lot.partner, lot.money(free), kind, Some(lot.id))
-                .await?;
+            entries::debit(write, taken.transaction, &taken.entries, lot.money(free), kind, lot).await?;
         taken.transaction = transaction;
         taken.entries.push(entry);
     }
