@@ -58,6 +58,11 @@ impl Stores {
         vec!["--database".into(), self.database(), "--storage".into(), storage]
     }
 
+    /// The address of the database, where it is PostgreSQL.
+    pub fn postgres(&self) -> Option<String> {
+        self.shared.as_ref().map(|_| self.database())
+    }
+
     fn database(&self) -> String {
         match &self.shared {
             Some(shared) => format!("{}/{}", shared.postgres, shared.name),

@@ -433,6 +433,28 @@ pub struct Person {
 }
 
 impl Person {
+    /// Somebody of another registry than a world's.
+    pub fn at(name: &str, folder: &Path, registry: &str) -> Self {
+        Self { name: name.into(), home: folder.join(name), registry: registry.into(), host: None }
+    }
+
+    /// What the registry's API answers this person.
+    pub fn get(&self, path: &str) -> Value {
+        let url = format!("http://{}{path}", self.registry);
+        let answer = Runtime::new().unwrap().block_on(async {
+            reqwest::Client::new()
+                .get(url)
+                .bearer_auth(self.token())
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap()
+        });
+        serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{path}: {answer}"))
+    }
+
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(words).env("CHANDLERY_HOME", &self.home);
