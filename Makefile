@@ -6,9 +6,9 @@ PLUGINS := guardrails jupyter-gpu llama-cpp ocr-server prometheus ray-serve sgla
 	torchrun-job vllm webhook
 FIXTURES := confidant curious errand hostile meddler
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
-SHARED := catalog clients crashes distribution journey kills log money oci operation permissions tampering
+SHARED := catalog clients crashes distribution journey kills log market money oci operation permissions tampering
 
-.PHONY: help demo test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry build system
+.PHONY: help demo test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money build system
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -34,7 +34,7 @@ lint: ## Formatting and clippy, both strict
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 
-bench: bench-host bench-registry ## Every bench
+bench: bench-host bench-registry bench-money ## Every bench
 
 bench-host: system fixtures ## Plans beside bare wasmtime, helm and extism, in one run
 	tests/benches/extism/build.sh
@@ -45,6 +45,9 @@ bench-registry: system ## The registry beside docker-registry and nginx, in one 
 	@tests/system.sh bench
 	$(CARGO) build --release
 	tests/stores.sh $(CARGO) bench --bench registry
+
+bench-money: system ## Usage intake, the ledger and the close of a month beside bare inserts, in one run
+	tests/stores.sh $(CARGO) bench --bench money
 
 build: ## The one binary, for development
 	$(CARGO) build

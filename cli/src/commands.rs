@@ -7,6 +7,7 @@ pub mod change;
 pub mod check;
 pub mod compile;
 pub mod configure;
+pub mod consultants;
 pub mod deploy;
 pub mod dev;
 pub mod figures;

@@ -141,6 +141,9 @@ enum Command {
     /// Sell and buy plugins
     #[command(subcommand)]
     Orders(orders::Orders),
+    /// Find certified consultants, order their services, accept what they have done
+    #[command(subcommand)]
+    Consultants(consultants::Consultants),
     /// See earnings, choose how to be paid, pay partners
     #[command(subcommand)]
     Payouts(payouts::Payouts),
@@ -227,6 +230,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Subscription(command) => command.run(&context).await,
         Command::Invoices(command) => command.run(&context).await,
         Command::Orders(command) => command.run(&context).await,
+        Command::Consultants(command) => command.run(&context).await,
         Command::Payouts(command) => command.run(&context).await,
         Command::Books(command) => command.run(&context).await,
         Command::Figures(command) => command.run(&context).await,

@@ -178,10 +178,14 @@ select id, account, substr(to_at, 1, 7), deployment, plugin, version, from_at, t
 from usage_events_before;
 drop table usage_events_before;
 create index usage_events_by_month on usage_events (month, account, plugin);
--- Events that do not count any more, and what counts instead.
+-- Events that do not count any more, and what counts instead: either may come first. A correction is of the same account and
+-- plugin, or of nothing.
 create table usage_corrections (
-    corrects text primary key,
-    id       text not null
+    corrects text not null,
+    account  text not null,
+    plugin   text not null,
+    id       text not null,
+    primary key (corrects, account)
 );
 -- Closed months that events came for afterwards: they are rated again.
 create table reopened_usage (

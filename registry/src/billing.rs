@@ -16,7 +16,7 @@ mod taxes;
 mod usage;
 
 pub use closing::{Closed, close, due};
-pub use invoices::{find as find_invoice, invoices};
+pub use invoices::{NewInvoice, find as find_invoice, invoices, issue};
 pub use orders::{end as end_order, order, orders, record_payment};
 pub use payments::{Intent, Processor, record_invoice_payment};
 pub use prices::{make_coupon, read_offer, set_price};

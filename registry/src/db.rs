@@ -1,5 +1,6 @@
 //! The database: SQLite or PostgreSQL through sqlx's `Any` driver, with one SQL text for both.
 
+use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
-use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
 use crate::Error;
@@ -21,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The PostgreSQL advisory lock that stands for "the registry's tables": any number, always the same.
 const LOCK: i64 = 0x6368_616e_646c_6572;
 const EXCLUSIVE: &str = "select pg_advisory_xact_lock($1)";
+/// How many values a statement has at most: SQLite takes 32,766, PostgreSQL 65,535.
+const VALUES_MAX: usize = 12_000;
 /// How much may wait to be written together.
 const JOBS_MAX: usize = 256;
 
@@ -240,6 +243,73 @@ impl DerefMut for Write {
     fn deref_mut(&mut self) -> &mut AnyConnection {
         &mut self.transaction
     }
+}
+
+/// A value of a row: all columns are texts or whole numbers.
+#[derive(Debug, Clone)]
+pub enum Cell {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Whole(i64),
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::Whole(number)
+    }
+}
+
+/// Inserts rows into `table (columns)`, as many in a statement as both databases take, and gives how many there are new. `after`
+/// is what follows the values, such as `on conflict do nothing`.
+pub async fn insert_rows<const N: usize>(
+    db: &mut AnyConnection,
+    table: &str,
+    rows: Vec<[Cell; N]>,
+    after: &str,
+) -> Result<u64, sqlx::Error> {
+    let mut inserted = 0;
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let some: Vec<_> = rows.by_ref().take(VALUES_MAX / N).collect();
+        let mut sql = format!("insert into {table} values ");
+        for row in 0..some.len() {
+            sql.push_str(if row == 0 { "(" } else { "), (" });
+            sql.push_str(&places(row * N, N));
+        }
+        sql.push_str(") ");
+        sql.push_str(after);
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for cell in some.into_iter().flatten() {
+            query = match cell {
+                Cell::Text(text) => query.bind(text),
+                Cell::Whole(number) => query.bind(number),
+            };
+        }
+        inserted += query.execute(&mut *db).await?.rows_affected();
+    }
+    Ok(inserted)
+}
+
+/// `$3, $4`: so many places for values after so many.
+pub(crate) fn places(after: usize, count: usize) -> String {
+    let mut text = String::with_capacity(count * 6);
+    for place in after + 1..=after + count {
+        let _ = write!(text, "{}${place}", if place > after + 1 { ", " } else { "" });
+    }
+    text
 }
 
 /// A time as it is stored: always as wide, so that times sort as text.

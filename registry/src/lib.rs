@@ -8,6 +8,7 @@ pub mod backup;
 pub mod billing;
 pub mod catalog;
 mod clock;
+pub mod consultants;
 mod content;
 mod db;
 mod error;
@@ -25,6 +26,8 @@ pub mod payouts;
 mod server;
 pub mod sharing;
 mod storage;
+#[cfg(test)]
+mod testing;
 pub mod web;
 pub mod witness;
 
@@ -39,7 +42,7 @@ use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
 
 pub use clock::Clock;
-pub use db::{Db, Write, time};
+pub use db::{Cell, Db, Write, insert_rows, time};
 pub use error::Error;
 pub use storage::Storage;
 
@@ -197,6 +200,7 @@ impl Registry {
             .merge(ledger::routes())
             .merge(sharing::routes())
             .merge(payouts::routes())
+            .merge(consultants::routes())
             .merge(figures::routes())
             .merge(web::routes())
             .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -30,3 +30,6 @@ pub use release::release_matured;
 pub use replay::{Difference, replay};
 pub use routes::routes;
 pub use sales::{NewSale, Sale, accrue, collect, find as find_sale, void};
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,7 @@ mod replicas;
 mod rights;
 mod slurm;
 mod stores;
+mod stripe;
 mod subscriptions;
 mod tampering;
 mod world;

@@ -310,6 +310,28 @@ fn cases() -> Vec<Case> {
         ("POST", "/api/v1/payouts/{id}/approve", For::Operators, json!(null)),
         ("POST", "/api/v1/payouts/{id}/confirm", For::Operators, json!({ "bank_reference": "B" })),
         ("POST", "/api/v1/payouts/{id}/return", For::Operators, json!({ "bank_reference": "B" })),
+        ("GET", "/api/v1/consultants", For::Everybody, json!(null)),
+        ("PUT", "/api/v1/consultants/{namespace}", For::Owners, json!({ "title": "", "about": "" })),
+        (
+            "PUT",
+            "/api/v1/consultants/{namespace}/certification",
+            For::Operators,
+            json!({ "until": "2020-01-01T00:00:00Z" }),
+        ),
+        (
+            "PUT",
+            "/api/v1/consultants/{namespace}/services/{name}",
+            For::Owners,
+            json!({ "title": "", "price": { "minor": 1, "currency": "USD" } }),
+        ),
+        ("GET", "/api/v1/service-orders", For::Accounts, json!(null)),
+        (
+            "POST",
+            "/api/v1/service-orders",
+            For::Accounts,
+            json!({ "reference": "S", "consultant": "acme", "service": "none" }),
+        ),
+        ("POST", "/api/v1/service-orders/{reference}/milestones/{number}/accept", For::Accounts, json!(null)),
         // Pages. Those of partners send whoever is not logged in to the log-in.
         ("GET", "/", For::Everybody, json!(null)),
         ("GET", "/login", For::Everybody, json!(null)),

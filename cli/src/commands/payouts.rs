@@ -47,8 +47,8 @@ pub enum Payouts {
     ApproveProfile {
         /// The partner
         partner: Namespace,
-        /// The version
-        version: i64,
+        /// The version's number
+        number: i64,
     },
     /// Show where every cent of a payout came from
     Explain {
@@ -194,8 +194,8 @@ impl Payouts {
             Self::List => list(context).await,
             Self::Statements { partner, month } => statements(context, &partner, month.as_deref()).await,
             Self::Profile(profile) => profile.run(context).await,
-            Self::ApproveProfile { partner, version } => {
-                let path = format!("/api/v1/partners/{partner}/payout-profile/{version}/approve");
+            Self::ApproveProfile { partner, number } => {
+                let path = format!("/api/v1/partners/{partner}/payout-profile/{number}/approve");
                 let found: ProfileVersion = context.registry(Method::POST, &path, json!({})).await?;
                 say_profile(context, &partner, &found);
                 Ok(())

@@ -58,9 +58,12 @@ macro_rules! select {
 }
 
 /// What is to be invoiced.
-pub(super) struct NewInvoice<'a> {
+pub struct NewInvoice<'a> {
+    /// Who owes it.
     pub account: &'a Namespace,
+    /// Of all lines.
     pub currency: Currency,
+    /// For what.
     pub lines: &'a [InvoiceLine],
     /// The tax that the customer was told, where it was told one; none: the one by the rules of now. What was told is
     /// paid as it was told: from a transfer, not from credit.
@@ -70,7 +73,7 @@ pub(super) struct NewInvoice<'a> {
 }
 
 /// Issues an invoice, whose number follows the last one's. What the customer has as credit pays for it first.
-pub(super) async fn issue(
+pub async fn issue(
     write: &mut Write,
     new: &NewInvoice<'_>,
     about: impl FnOnce(Transaction) -> Transaction,

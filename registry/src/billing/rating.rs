@@ -55,7 +55,9 @@ async fn used(
                 cast(sum(gpu_millis) as bigint), min(from_at)
          from usage_events
          where month = $1 and ($2 = '' or account = $2 and plugin = $3 and from_at >= $4)
-           and not exists (select 1 from usage_corrections where corrects = usage_events.id)
+           and not exists (select 1 from usage_corrections where corrects = usage_events.id
+                             and usage_corrections.account = usage_events.account
+                             and usage_corrections.plugin = usage_events.plugin)
          group by account, plugin",
     )
     .bind(month)
@@ -78,7 +80,9 @@ async fn used(
     let reported: Vec<(String, String, String)> = sqlx::query_as(
         "select account, plugin, units from usage_events
          where month = $1 and units <> '' and ($2 = '' or account = $2 and plugin = $3 and from_at >= $4)
-           and not exists (select 1 from usage_corrections where corrects = usage_events.id)",
+           and not exists (select 1 from usage_corrections where corrects = usage_events.id
+                             and usage_corrections.account = usage_events.account
+                             and usage_corrections.plugin = usage_events.plugin)",
     )
     .bind(month)
     .bind(&account)
@@ -309,3 +313,6 @@ async fn credit(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{RefusedUsage, UsageEvent, UsageReceipt, UsageTotal};
 use jiff::Timestamp;
-use sqlx::{Any, AnyConnection, QueryBuilder};
+use sqlx::AnyConnection;
 
-use crate::{Error, Registry, Write, ledger, time};
+use crate::{Cell, Error, Registry, Write, insert_rows, ledger, time};
 
-/// How many rows one statement inserts: PostgreSQL takes 65,535 values, SQLite 32,766.
+/// How many events one statement inserts.
 const ROWS_MAX: usize = 1000;
 
 /// An event as it is stored.
@@ -119,32 +119,26 @@ async fn published(db: &mut AnyConnection, rows: &[Stored<'_>]) -> Result<HashSe
     Ok(found)
 }
 
-/// Corrections of what is not there, is somebody else's, or was corrected by another event.
+/// Corrections of what was corrected by another event already.
 async fn wrong_corrections(
     write: &mut Write,
     account: &Namespace,
     rows: &[Stored<'_>],
 ) -> Result<HashMap<uuid::Uuid, String>, Error> {
-    let mut wrong = HashMap::new();
+    let (mut wrong, mut seen) = (HashMap::new(), HashMap::new());
     for row in rows {
         let Some(corrects) = row.event.corrects else { continue };
-        let original: Option<(String, String)> =
-            sqlx::query_as("select account, plugin from usage_events where id = $1")
+        let stored: Option<(String,)> =
+            sqlx::query_as("select id from usage_corrections where corrects = $1 and account = $2")
                 .bind(corrects.to_string())
+                .bind(account.as_str())
                 .fetch_optional(&mut **write)
                 .await?;
-        let by: Option<(String,)> = sqlx::query_as("select id from usage_corrections where corrects = $1")
-            .bind(corrects.to_string())
-            .fetch_optional(&mut **write)
-            .await?;
-        let reason = match (original, by) {
-            (Some((owner, plugin)), by) if owner == account.as_str() && plugin == row.plugin => match by {
-                Some((by,)) if by != row.id => format!("{corrects} was corrected by {by}: correct that one"),
-                _ => continue,
-            },
-            _ => format!("this account has sent no event {corrects} of {}", row.plugin),
-        };
-        wrong.insert(row.event.id, reason);
+        let by = stored.map_or_else(|| row.id.clone(), |(by,)| by);
+        let by = seen.entry(corrects).or_insert(by);
+        if *by != row.id {
+            wrong.insert(row.event.id, format!("{corrects} was corrected by {by}: correct that one"));
+        }
     }
     Ok(wrong)
 }
@@ -159,18 +153,25 @@ async fn insert(
     let received_at = time(now);
     let (mut accepted, mut known, mut taken) = (0, 0, Vec::new());
     for some in rows.chunks(ROWS_MAX) {
-        let mut query = QueryBuilder::<Any>::new(
-            "insert into usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis,
-                                       gpu_millis, units, received_at) ",
-        );
-        query.push_values(some, |mut values, row| {
-            values.push_bind(&row.id).push_bind(account.as_str()).push_bind(&row.month);
-            values.push_bind(&row.event.deployment).push_bind(&row.plugin).push_bind(&row.version);
-            values.push_bind(&row.from).push_bind(&row.to).push_bind(row.replica_millis);
-            values.push_bind(row.gpu_millis).push_bind(&row.units).push_bind(&received_at);
+        let values = some.iter().map(|row| -> [Cell; 12] {
+            [
+                row.id.as_str().into(),
+                account.as_str().into(),
+                row.month.as_str().into(),
+                row.event.deployment.as_str().into(),
+                row.plugin.as_str().into(),
+                row.version.as_str().into(),
+                row.from.as_str().into(),
+                row.to.as_str().into(),
+                row.replica_millis.into(),
+                row.gpu_millis.into(),
+                row.units.as_str().into(),
+                received_at.as_str().into(),
+            ]
         });
-        query.push(" on conflict do nothing");
-        let inserted = query.build().execute(&mut **write).await?.rows_affected();
+        let table = "usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis,
+                                   units, received_at)";
+        let inserted = insert_rows(write, table, values.collect(), "on conflict do nothing").await?;
         accepted += inserted;
         if inserted < some.len() as u64 {
             let others = others(write, account, some).await?;
@@ -234,16 +235,23 @@ async fn note_corrections(
             reopened.insert((row.month.clone(), row.plugin.clone()));
         }
         let Some(corrects) = row.event.corrects else { continue };
-        sqlx::query("insert into usage_corrections (corrects, id) values ($1, $2) on conflict do nothing")
-            .bind(corrects.to_string())
-            .bind(&row.id)
-            .execute(&mut **write)
-            .await?;
-        let (month,): (String,) = sqlx::query_as("select month from usage_events where id = $1")
-            .bind(corrects.to_string())
-            .fetch_one(&mut **write)
-            .await?;
-        if month <= closed {
+        sqlx::query(
+            "insert into usage_corrections (corrects, account, plugin, id) values ($1, $2, $3, $4) on conflict do nothing",
+        )
+        .bind(corrects.to_string())
+        .bind(account.as_str())
+        .bind(&row.plugin)
+        .bind(&row.id)
+        .execute(&mut **write)
+        .await?;
+        let original: Option<(String,)> =
+            sqlx::query_as("select month from usage_events where id = $1 and account = $2 and plugin = $3")
+                .bind(corrects.to_string())
+                .bind(account.as_str())
+                .bind(&row.plugin)
+                .fetch_optional(&mut **write)
+                .await?;
+        if let Some((month,)) = original.filter(|(month,)| *month <= closed) {
             reopened.insert((month, row.plugin.clone()));
         }
     }
@@ -265,7 +273,9 @@ pub async fn totals(registry: &Registry, account: &Namespace) -> Result<Vec<Usag
     let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
         "select deployment, plugin, count(*), cast(sum(replica_millis) as bigint), cast(sum(gpu_millis) as bigint)
          from usage_events where account = $1
-           and not exists (select 1 from usage_corrections where corrects = usage_events.id)
+           and not exists (select 1 from usage_corrections where corrects = usage_events.id
+                             and usage_corrections.account = usage_events.account
+                             and usage_corrections.plugin = usage_events.plugin)
          group by deployment, plugin order by deployment, plugin",
     )
     .bind(account.as_str())

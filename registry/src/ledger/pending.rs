@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chandlery_package::{Currency, Money};
-use sqlx::{Any, QueryBuilder};
+use sqlx::AssertSqlSafe;
 
 use super::{Account, Posting, Transaction, balance, open_from};
-use crate::{Error, Write, time};
+use crate::db::places;
+use crate::{Cell, Error, Write, insert_rows, time};
 
-/// How many rows one statement inserts.
-const ROWS_MAX: usize = 500;
+/// How many keys are looked up in one statement.
+const KEYS_MAX: usize = 1000;
 
 /// What was posted and is not written yet.
 #[derive(Default)]
@@ -92,15 +93,14 @@ pub async fn post(write: &mut Write, transaction: Transaction) -> Result<i64, Er
 pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Result<Vec<i64>, Error> {
     begin(write).await?;
     let mut stored = HashMap::new();
-    for some in transactions.chunks(ROWS_MAX) {
-        let mut query =
-            QueryBuilder::<Any>::new("select key, id, body from ledger_transactions where key in (");
-        let mut keys = query.separated(", ");
+    for some in transactions.chunks(KEYS_MAX) {
+        let sql =
+            format!("select key, id, body from ledger_transactions where key in ({})", places(0, some.len()));
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
         for transaction in some {
-            keys.push_bind(transaction.key.clone());
+            query = query.bind(transaction.key.clone());
         }
-        query.push(")");
-        let rows: Vec<(String, i64, String)> = query.build_query_as().fetch_all(&mut **write).await?;
+        let rows: Vec<(String, i64, String)> = query.fetch_all(&mut **write).await?;
         stored.extend(rows.into_iter().map(|(key, id, body)| (key, (id, body))));
     }
     let mark = write.books.mark();
@@ -142,50 +142,55 @@ pub async fn owed(write: &mut Write, account: &Account, currency: Currency) -> R
 pub async fn flush(write: &mut Write) -> Result<(), sqlx::Error> {
     let new = std::mem::take(&mut write.books.new);
     write.books.by_key.clear();
-    let mut changes: BTreeMap<(String, Currency), i64> = BTreeMap::new();
-    let mut postings = Vec::new();
-    for some in new.chunks(ROWS_MAX) {
-        let mut query = QueryBuilder::<Any>::new(
-            "insert into ledger_transactions (id, key, body, kind, description, at, links) ",
-        );
-        query.push_values(some, |mut row, new| {
-            let Transaction { key, kind, description, at, links, .. } = &new.transaction;
-            let links = match links.is_empty() {
-                true => "{}".into(),
-                false => serde_json::json!(links).to_string(),
-            };
-            row.push_bind(new.id).push_bind(key).push_bind(&new.body).push_bind(*kind);
-            row.push_bind(description).push_bind(time(*at)).push_bind(links);
-        });
-        query.build().execute(&mut **write).await?;
+    if new.is_empty() {
+        return Ok(());
     }
-    for New { id, transaction, .. } in new {
-        for (line, Posting { account, amount }) in transaction.postings.into_iter().enumerate() {
-            let account = account.to_string();
-            *changes.entry((account.clone(), amount.currency)).or_default() += amount.minor;
-            postings.push((id, line as i64, account, amount));
+    let mut changes: BTreeMap<(String, Currency), i64> = BTreeMap::new();
+    let (mut transactions, mut postings) = (Vec::with_capacity(new.len()), Vec::new());
+    for New { id, body, transaction } in new {
+        let Transaction { key, kind, description, at, links, postings: lines } = transaction;
+        let links = match links.is_empty() {
+            true => "{}".into(),
+            false => serde_json::json!(links).to_string(),
+        };
+        let row: [Cell; 7] = [
+            id.into(),
+            key.into(),
+            body.into(),
+            kind.into(),
+            description.into(),
+            time(at).into(),
+            links.into(),
+        ];
+        transactions.push(row);
+        for (line, Posting { account, amount }) in lines.into_iter().enumerate() {
+            let (account, currency) = (account.to_string(), amount.currency);
+            let row: [Cell; 5] = [
+                id.into(),
+                (line as i64).into(),
+                account.as_str().into(),
+                currency.code().into(),
+                amount.minor.into(),
+            ];
+            postings.push(row);
+            *changes.entry((account, currency)).or_default() += amount.minor;
         }
     }
-    for some in postings.chunks(ROWS_MAX) {
-        let mut query = QueryBuilder::<Any>::new(
-            "insert into ledger_postings (transaction_id, line, account, currency, minor) ",
-        );
-        query.push_values(some, |mut row, (id, line, account, amount)| {
-            row.push_bind(*id).push_bind(*line).push_bind(account);
-            row.push_bind(amount.currency.code()).push_bind(amount.minor);
-        });
-        query.build().execute(&mut **write).await?;
-    }
-    let changes: Vec<_> = changes.into_iter().filter(|(_, minor)| *minor != 0).collect();
-    for some in changes.chunks(ROWS_MAX) {
-        let mut query = QueryBuilder::<Any>::new("insert into ledger_balances (account, currency, minor) ");
-        query.push_values(some, |mut row, ((account, currency), minor)| {
-            row.push_bind(account).push_bind(currency.code()).push_bind(*minor);
-        });
-        query.push(
-            " on conflict (account, currency) do update set minor = ledger_balances.minor + excluded.minor",
-        );
-        query.build().execute(&mut **write).await?;
-    }
+    let changes = changes
+        .into_iter()
+        .filter(|(_, minor)| *minor != 0)
+        .map(|((account, currency), minor)| [account.into(), currency.code().into(), minor.into()]);
+    let changes: Vec<[Cell; 3]> = changes.collect();
+    insert_rows(write, "ledger_transactions (id, key, body, kind, description, at, links)", transactions, "")
+        .await?;
+    insert_rows(write, "ledger_postings (transaction_id, line, account, currency, minor)", postings, "")
+        .await?;
+    insert_rows(
+        write,
+        "ledger_balances (account, currency, minor)",
+        changes,
+        "on conflict (account, currency) do update set minor = ledger_balances.minor + excluded.minor",
+    )
+    .await?;
     Ok(())
 }

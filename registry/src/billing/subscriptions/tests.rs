@@ -3,34 +3,11 @@
 use super::*;
 use crate::billing::{invoices, record_invoice_payment};
 use crate::ledger::{self, Account};
+use crate::testing::{operator, registry};
 use chandlery_package::Currency;
 use chandlery_package::wire::NewPayment;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-
-async fn registry() -> (tempfile::TempDir, Registry) {
-    // Fails only where one is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let folder = tempfile::tempdir().unwrap();
-    let settings = crate::Settings {
-        data: folder.path().into(),
-        database: None,
-        storage: None,
-        origin: "example.com/log".into(),
-        witnesses: Vec::new(),
-        url: None,
-        hold_days: 30,
-        virtual_clock: false,
-        processor: None,
-        limits: crate::Limits::default(),
-    };
-    let registry = Registry::open(&settings).await.unwrap();
-    (folder, registry)
-}
-
-fn operator() -> Namespace {
-    "operator".parse().unwrap()
-}
 
 fn day(number: i64) -> Timestamp {
     let begin: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
@@ -153,7 +130,7 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
 
 async fn laws(registry: &Registry, account: &Namespace) {
     let mut read = registry.db.read().acquire().await.unwrap();
-    assert_eq!(ledger::check(&mut read).await.unwrap().faults, Vec::<String>::new());
+    assert_eq!(crate::laws::check(&mut read).await.unwrap().faults, Vec::<String>::new());
     drop(read);
     let mut write = registry.db.write().await.unwrap();
     let all = invoices(registry, account).await.unwrap();

@@ -1,0 +1,313 @@
+//! Stripe, with a local endpoint in its place that Stripe's own library accepts: payments in, refunds, disputes, transfers to
+//! partners, and webhooks that are forged, late or sent twice.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::world::{Person, World, plugin, workspace};
+
+const KEY: &str = "sk_test_of_ours";
+const SECRET: &str = "whsec_new";
+/// Two secrets, as while one is being changed for another.
+const SECRETS: &str = "whsec_old,whsec_new";
+
+#[derive(Default)]
+struct Books {
+    /// By idempotency key: what was asked for, and the answer.
+    known: BTreeMap<String, (Value, Value)>,
+    payments: BTreeMap<String, Value>,
+    transfers: Vec<Value>,
+    refunds: Vec<Value>,
+    refuses: Option<&'static str>,
+}
+
+type Shared = Arc<Mutex<Books>>;
+type Answer = (StatusCode, Json<Value>);
+
+fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
+    (status, Json(json!({ "error": { "type": kind, "message": message } })))
+}
+
+/// Stripe's endpoint, as far as the registry uses it: bearer keys, form bodies, idempotency keys for ever.
+struct Stripe {
+    url: String,
+    books: Shared,
+}
+
+impl Stripe {
+    fn start(runtime: &tokio::runtime::Runtime) -> Self {
+        let books = Shared::default();
+        let router = Router::new()
+            .route("/v1/payment_intents", post(create_payment))
+            .route("/v1/payment_intents/{id}", get(read_payment))
+            .route("/v1/refunds", post(create_refund))
+            .route("/v1/transfers", post(create_transfer))
+            .with_state(Arc::clone(&books));
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self { url, books }
+    }
+}
+
+/// Reads the form of a request that may ask, and answers a repeated one as before.
+async fn form(books: &Shared, request: Request) -> Result<(String, Value), Answer> {
+    let headers = request.headers().clone();
+    check_key(&headers)?;
+    let path = request.uri().path().to_owned();
+    let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+    let fields: serde_json::Map<_, _> =
+        form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), json!(value))).collect();
+    let asked = json!({ "path": path, "fields": fields });
+    let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap().to_owned());
+    let key =
+        key.ok_or_else(|| error(StatusCode::BAD_REQUEST, "invalid_request_error", "no idempotency key"))?;
+    let books = books.lock().unwrap();
+    if let Some(message) = books.refuses {
+        return Err(error(StatusCode::BAD_REQUEST, "invalid_request_error", message));
+    }
+    match books.known.get(&key) {
+        Some((known, answer)) if *known == asked => Err((StatusCode::OK, Json(answer.clone()))),
+        Some(_) => Err(error(
+            StatusCode::BAD_REQUEST,
+            "idempotency_error",
+            "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+        )),
+        None => Ok((key, asked)),
+    }
+}
+
+fn check_key(headers: &HeaderMap) -> Result<(), Answer> {
+    let given = headers.get("authorization").and_then(|value| value.to_str().ok());
+    match given == Some(&format!("Bearer {KEY}")) {
+        true => Ok(()),
+        false => Err(error(StatusCode::UNAUTHORIZED, "invalid_request_error", "Invalid API Key provided")),
+    }
+}
+
+fn number(asked: &Value, name: &str) -> i64 {
+    asked["fields"][name].as_str().unwrap().parse().unwrap()
+}
+
+async fn create_payment(State(books): State<Shared>, request: Request) -> Answer {
+    let (key, asked) = match form(&books, request).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let mut books = books.lock().unwrap();
+    let id = format!("pi_{}", books.payments.len() + 1);
+    let answer = json!({
+        "id": id, "object": "payment_intent", "amount": number(&asked, "amount"), "currency": asked["fields"]["currency"],
+        "client_secret": format!("{id}_secret"), "status": "requires_payment_method",
+        "metadata": { "subject": asked["fields"]["metadata[subject]"] },
+    });
+    books.payments.insert(id, answer.clone());
+    books.known.insert(key, (asked, answer.clone()));
+    (StatusCode::OK, Json(answer))
+}
+
+async fn read_payment(State(books): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    if let Err(answer) = check_key(&headers) {
+        return answer;
+    }
+    let books = books.lock().unwrap();
+    let Some(payment) = books.payments.get(&id) else {
+        return error(StatusCode::NOT_FOUND, "invalid_request_error", "No such payment_intent");
+    };
+    let mut payment = payment.clone();
+    let fee = payment["amount"].as_i64().unwrap() * 29 / 1000 + 30;
+    payment["latest_charge"] = json!({
+        "id": "ch_1", "object": "charge",
+        "balance_transaction": { "id": "txn_1", "object": "balance_transaction", "fee": fee },
+    });
+    (StatusCode::OK, Json(payment))
+}
+
+async fn create_refund(State(books): State<Shared>, request: Request) -> Answer {
+    let (key, asked) = match form(&books, request).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let mut books = books.lock().unwrap();
+    let answer = json!({ "id": format!("re_{}", books.refunds.len() + 1), "object": "refund", "amount": number(&asked, "amount"),
+                         "payment_intent": asked["fields"]["payment_intent"] });
+    books.refunds.push(answer.clone());
+    books.known.insert(key, (asked, answer.clone()));
+    (StatusCode::OK, Json(answer))
+}
+
+async fn create_transfer(State(books): State<Shared>, request: Request) -> Answer {
+    let (key, asked) = match form(&books, request).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let mut books = books.lock().unwrap();
+    let answer = json!({
+        "id": format!("tr_{}", books.transfers.len() + 1), "object": "transfer", "amount": number(&asked, "amount"),
+        "currency": asked["fields"]["currency"], "destination": asked["fields"]["destination"],
+        "metadata": { "payout": asked["fields"]["metadata[payout]"] },
+    });
+    books.transfers.push(answer.clone());
+    books.known.insert(key, (asked, answer.clone()));
+    (StatusCode::OK, Json(answer))
+}
+
+/// Runs the script that uses Stripe's own library.
+fn own_library(words: &[&str], input: &str) -> String {
+    let mut command = Command::new(workspace().join("target/tools/bin/python3"));
+    command.arg(workspace().join("tests/e2e/stripe_client.py")).args(words);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Sends an event as Stripe would, signed by its own library; gives the status.
+fn tell(world: &World, id: &str, kind: &str, object: &Value) -> u16 {
+    let body = json!({ "id": id, "object": "event", "type": kind, "data": { "object": object } }).to_string();
+    let header = own_library(&["sign", SECRET], &body);
+    send(world, &header, &body)
+}
+
+fn send(world: &World, header: &str, body: &str) -> u16 {
+    world.send("POST", "/api/v1/stripe/webhook", None, &[("stripe-signature", header)], body).status
+}
+
+fn balances(operator: &Person) -> BTreeMap<String, i64> {
+    let rows = operator.ok(&["books", "balances"]);
+    let rows = rows.as_array().unwrap().iter();
+    rows.map(|row| (row["account"].as_str().unwrap().into(), row["balance"]["minor"].as_i64().unwrap()))
+        .collect()
+}
+
+fn world() -> (World, Stripe) {
+    let mut world = World::with_hold(0);
+    let stripe = Stripe::start(&world.runtime);
+    world.registry.arguments =
+        ["--stripe-key", KEY, "--stripe-webhook-secret", SECRETS, "--stripe-url", &stripe.url]
+            .map(String::from)
+            .into();
+    world.restart_registry();
+    (world, stripe)
+}
+
+#[test]
+fn the_endpoint_in_stripes_place_is_one_to_its_own_library() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stripe = Stripe::start(&runtime);
+    let made: Value = serde_json::from_str(&own_library(&["talk", &stripe.url, KEY], "")).unwrap();
+    assert_eq!(made, json!({ "payment": "pi_1", "transfer": "tr_1" }));
+}
+
+#[test]
+fn a_payment_comes_in_and_a_payout_leaves_by_stripe_each_once() {
+    let (world, stripe) = world();
+    let acme = world.publisher("acme");
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
+    let customer = world.customer();
+    let operator = world.operator();
+    let order = customer.ok(&["orders", "place", "acme:ocr-server"]);
+    let reference = order["reference"].as_str().unwrap();
+
+    // Begun twice, it is one payment; nobody else may begin it.
+    let intent = customer.ok(&["orders", "pay", reference]);
+    assert_eq!((&intent["id"], &intent["amount"]["minor"]), (&json!("pi_1"), &json!(10_000)));
+    assert_eq!(customer.ok(&["orders", "pay", reference]), intent);
+    assert_eq!(acme.refused(&["orders", "pay", reference]).0.r#type, "not-found");
+
+    // A webhook counts if it is signed by a secret of ours, and lately; and then once.
+    let paid =
+        json!({ "id": "pi_1", "object": "payment_intent", "amount_received": 10_000, "currency": "usd" });
+    let body =
+        json!({ "id": "evt_1", "type": "payment_intent.succeeded", "data": { "object": paid } }).to_string();
+    let header = own_library(&["sign", SECRET], &body);
+    let other = own_library(&["sign", "whsec_of_somebody"], &body);
+    assert_eq!(send(&world, &other, &body), 400);
+    assert_eq!(send(&world, &header, &body.replace("10000", "1")), 400);
+    assert_eq!(send(&world, &header.replace("t=1", "t=0"), &body), 400);
+    assert_eq!(send(&world, "", &body), 400);
+    let old: i64 = header[2..].split(',').next().unwrap().parse::<i64>().unwrap() - 301;
+    assert_eq!(send(&world, &format!("t={old},{}", header.split_once(',').unwrap().1), &body), 400);
+    assert!(customer.ok(&["orders", "list"])["items"][0]["paid_at"].is_null());
+    for _ in 0..3 {
+        assert_eq!(send(&world, &header, &body), 204);
+    }
+    let order = customer.ok(&["orders", "list"])["items"][0].clone();
+    assert!(order["paid_at"].is_string());
+    let invoice = order["invoice"].to_string();
+    // What it costs is 2.9 % and 0.30.
+    let books = balances(&operator);
+    assert_eq!((books["assets:processor clearing"], books["expenses:processor fees"]), (9680, 320));
+    assert_eq!(books["liabilities:partner:acme:pending"], -8500);
+
+    // A part is given back, at Stripe and in the books, however often it is asked for.
+    let refund = ["invoices", "refund", &invoice, "20.00 USD", "--reason", "slow", "--key", "R-1"];
+    stripe.books.lock().unwrap().refuses = Some("it is down");
+    assert_eq!(operator.refused(&refund).0.r#type, "processor");
+    stripe.books.lock().unwrap().refuses = None;
+    operator.ok(&refund);
+    operator.ok(&refund);
+    assert_eq!(stripe.books.lock().unwrap().refunds.len(), 1);
+    assert_eq!(stripe.books.lock().unwrap().refunds[0]["amount"], 2000);
+    assert_eq!(balances(&operator)["assets:processor clearing"], 7680);
+    assert_eq!(balances(&operator)["liabilities:partner:acme:pending"], -6800);
+
+    // A dispute holds what is left, and is won.
+    let dispute = json!({ "id": "dp_1", "payment_intent": "pi_1", "amount": 8000, "currency": "usd", "status": "needs_response",
+                          "balance_transactions": [{ "fee": 1500 }] });
+    assert_eq!(tell(&world, "evt_2", "charge.dispute.created", &dispute), 204);
+    assert_eq!(tell(&world, "evt_2", "charge.dispute.created", &dispute), 204);
+    let books = balances(&operator);
+    assert_eq!((books["assets:disputes held"], books["liabilities:partner:acme:disputed"]), (8000, -6800));
+    assert_eq!(books["expenses:dispute fees"], 1500);
+    let mut won = dispute.clone();
+    won["status"] = json!("won");
+    assert_eq!(tell(&world, "evt_3", "charge.dispute.closed", &won), 204);
+    assert_eq!(balances(&operator)["assets:disputes held"], 0);
+    operator.ok(&["books", "check"]);
+
+    pay_out(&world, &stripe, &acme);
+}
+
+/// A partner's connected account gets what is available, once, whatever is repeated; what is reversed is available again.
+fn pay_out(world: &World, stripe: &Stripe, acme: &Person) {
+    let operator = world.operator();
+    let second = world.person("second");
+    second.register();
+    operator.ok(&["registry", "promote", "second"]);
+    acme.ok(&["payouts", "profile", "acme", "--stripe", "acct_7"]);
+    operator.ok(&["payouts", "approve-profile", "acme", "1"]);
+    let run = operator.ok(&["payouts", "run"]);
+    let payout = run["items"][0].clone();
+    assert_eq!((&payout["amount"]["minor"], &payout["rail"]), (&json!(6800), &json!("stripe")));
+    let (id, run) = (payout["id"].to_string(), payout["run"].to_string());
+    second.ok(&["payouts", "approve", &id]);
+    stripe.books.lock().unwrap().refuses = Some("No such destination: 'acct_7'");
+    let (problem, _) = operator.refused(&["payouts", "send", &run]);
+    assert!(problem.detail.contains("No such destination"), "{problem:?}");
+    stripe.books.lock().unwrap().refuses = None;
+    operator.ok(&["payouts", "send", &run]);
+    operator.ok(&["payouts", "send", &run]);
+    let transfer = stripe.books.lock().unwrap().transfers.clone();
+    assert_eq!(transfer.len(), 1);
+    assert_eq!((&transfer[0]["amount"], &transfer[0]["destination"]), (&json!(6800), &json!("acct_7")));
+    assert_eq!(tell(world, "evt_4", "transfer.created", &transfer[0]), 204);
+    assert_eq!(tell(world, "evt_5", "transfer.created", &transfer[0]), 204);
+    let balance =
+        |name: &str| acme.ok(&["payouts", "balance", "acme"])["items"][0][name]["minor"].as_i64().unwrap();
+    assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (0, 0, 6800));
+    assert_eq!(tell(world, "evt_6", "transfer.reversed", &transfer[0]), 204);
+    assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (6800, 0, 0));
+    operator.ok(&["books", "check"]);
+}
