@@ -6,7 +6,7 @@ PLUGINS := guardrails jupyter-gpu llama-cpp ocr-server prometheus ray-serve sgla
 	torchrun-job vllm webhook
 FIXTURES := confidant curious errand hostile meddler
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
-SHARED := catalog clients crashes distribution journey kills log market money oci operation permissions tampering
+SHARED := catalog clients crashes distribution journey kills log market money oci operation permissions selling tampering
 
 .PHONY: help demo test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money build system
 

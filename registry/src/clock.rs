@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use jiff::Timestamp;
 
 use crate::facts::Facts;
-use crate::{Db, Error};
+use crate::{Db, Error, Registry};
 
 const FACT: &str = "virtual-clock";
 
@@ -40,6 +43,15 @@ impl Clock {
         }
     }
 
+    /// Takes over what another replica of the registry was told.
+    async fn follow(&self, db: &Db) -> Result<(), Error> {
+        let Self::Virtual(second) = self else { return Ok(()) };
+        if let Some(to) = Facts(db).get(FACT).await?.and_then(|text| text.parse().ok()) {
+            second.fetch_max(to, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Moves a virtual clock on. It never goes back, and a real one cannot be moved.
     pub async fn set(&self, db: &Db, to: Timestamp) -> Result<(), Error> {
         let Self::Virtual(second) = self else {
@@ -58,4 +70,14 @@ impl Clock {
         second.store(to.as_second(), Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Lets the clock of every replica be the same before a request is answered.
+pub async fn follow(
+    State(registry): State<Registry>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    registry.clock.follow(&registry.db).await?;
+    Ok(next.run(request).await)
 }

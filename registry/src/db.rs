@@ -287,7 +287,7 @@ pub async fn insert_rows<const N: usize>(
         let mut sql = format!("insert into {table} values ");
         for row in 0..some.len() {
             sql.push_str(if row == 0 { "(" } else { "), (" });
-            sql.push_str(&places(row * N, N));
+            sql.push_str(&places(db, row * N, N));
         }
         sql.push_str(") ");
         sql.push_str(after);
@@ -303,11 +303,17 @@ pub async fn insert_rows<const N: usize>(
     Ok(inserted)
 }
 
-/// `$3, $4`: so many places for values after so many.
-pub(crate) fn places(after: usize, count: usize) -> String {
-    let mut text = String::with_capacity(count * 6);
+/// `$3, $4`: so many places for values after so many. SQLite takes those for names, and looks for each of them among all: it gets
+/// `?, ?`.
+pub(crate) fn places(db: &AnyConnection, after: usize, count: usize) -> String {
+    let named = db.backend_name() != "SQLite";
+    let mut text = String::with_capacity(count * 7);
     for place in after + 1..=after + count {
-        let _ = write!(text, "{}${place}", if place > after + 1 { ", " } else { "" });
+        text.push_str(if place > after + 1 { ", " } else { "" });
+        match named {
+            true => drop(write!(text, "${place}")),
+            false => text.push('?'),
+        }
     }
     text
 }

@@ -204,6 +204,7 @@ impl Registry {
             .merge(figures::routes())
             .merge(web::routes())
             .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(axum::middleware::from_fn_with_state(self.clone(), clock::follow))
             .layer(axum::middleware::from_fn_with_state(self.clone(), guard::pass))
             .layer(TraceLayer::new_for_http())
             .with_state(self)

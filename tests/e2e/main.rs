@@ -34,6 +34,7 @@ mod receiver;
 mod replay;
 mod replicas;
 mod rights;
+mod selling;
 mod slurm;
 mod stores;
 mod stripe;

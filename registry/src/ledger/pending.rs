@@ -94,8 +94,10 @@ pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Resu
     begin(write).await?;
     let mut stored = HashMap::new();
     for some in transactions.chunks(KEYS_MAX) {
-        let sql =
-            format!("select key, id, body from ledger_transactions where key in ({})", places(0, some.len()));
+        let sql = format!(
+            "select key, id, body from ledger_transactions where key in ({})",
+            places(write, 0, some.len())
+        );
         let mut query = sqlx::query_as(AssertSqlSafe(sql));
         for transaction in some {
             query = query.bind(transaction.key.clone());

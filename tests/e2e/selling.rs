@@ -1,0 +1,238 @@
+//! Prices by month and by use, coupons, private offers, referrals, taxes, credit notes and consultants; and many writers at once.
+
+use serde_json::{Value, json};
+
+use crate::world::{Person, World, plugin};
+
+/// A world whose registry has a virtual clock, which stands at the beginning of 2026.
+fn world() -> World {
+    let mut world = World::with_hold(0);
+    world.registry.arguments = vec!["--virtual-clock".into()];
+    world.restart_registry();
+    set_clock(&world, "2026-01-01T00:00:00Z");
+    world.publisher("acme").publish(&plugin("ocr-server"));
+    world
+}
+
+fn set_clock(world: &World, now: &str) {
+    let body = json!({ "now": now }).to_string();
+    let headers = [("content-type", "application/json")];
+    let answer = world.send("PUT", "/api/v1/clock", Some(&world.operator().token()), &headers, body);
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+fn minor(money: &Value) -> i64 {
+    money["minor"].as_i64().unwrap_or_else(|| panic!("{money}"))
+}
+
+fn use_gpus(world: &World, person: &Person, day: u32, hours: u64) {
+    let from = format!("2026-01-{day:02}T00:00:00Z");
+    let event = json!([{
+        "id": uuid::Uuid::new_v4(), "deployment": "ocr", "release": "acme:ocr-server@1.0.0", "from": from,
+        "to": format!("2026-01-{day:02}T12:00:00Z"), "replica_millis": 43_200_000, "gpu_millis": hours * 3_600_000,
+    }]);
+    let headers = [("content-type", "application/json")];
+    let answer = world.send("POST", "/api/v1/usage", Some(&person.token()), &headers, event.to_string());
+    assert_eq!(answer.json()["accepted"], 1, "{answer:?}");
+}
+
+#[test]
+fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared() {
+    let world = world();
+    let (acme, customer, operator) = (world.person("acme"), world.customer(), world.operator());
+    operator.ok(&["books", "tax", "DE", "VAT", "19%", "--since", "2026-01-01"]);
+    customer.ok(&["invoices", "profile", "DE"]);
+    let referrer = world.publisher("friends");
+    let policy = acme.file(
+        "policy.toml",
+        b"referral = \"5%\"\n[[commission]]\nrate = \"20%\"\n[reserve]\nrate = \"10%\"\ndays = 60\n",
+    );
+    operator.ok(&["payouts", "follow", "--policy", &policy, "--since", "2026-01-02T00:00:00Z"]);
+    assert_eq!(
+        acme.refused(&["payouts", "follow", "--policy", &policy, "--since", "2027-01-01T00:00:00Z"]).0.r#type,
+        "forbidden"
+    );
+    set_clock(&world, "2026-01-03T00:00:00Z");
+
+    acme.ok(&[
+        "orders",
+        "price",
+        "acme:ocr-server",
+        "1.00 USD",
+        "--per",
+        "gpu-hour",
+        "--free",
+        "5",
+        "--above",
+        "100=0.50 USD",
+    ]);
+    acme.ok(&["orders", "coupon", "acme:ocr-server", "SPRING", "10%", "--times", "1", "--days", "365000"]);
+    let order =
+        customer.ok(&["orders", "place", "acme:ocr-server", "--coupon", "SPRING", "--referrer", "friends"]);
+    assert!(order["due"].is_null() && order["discount"] == "10%", "{order}");
+    let second = world.person("initech");
+    second.register();
+    let (problem, _) = second.refused(&["orders", "place", "acme:ocr-server", "--coupon", "SPRING"]);
+    assert!(problem.detail.contains("coupon 'SPRING'"), "{problem:?}");
+    // What was agreed stays; a private offer is for one alone.
+    acme.ok(&["orders", "price", "acme:ocr-server", "9.00 USD", "--per", "gpu-hour"]);
+    acme.ok(&["orders", "price", "acme:ocr-server", "2.00 USD", "--per", "gpu-hour", "--to", "initech"]);
+    let private = second.ok(&["orders", "place", "acme:ocr-server"]);
+    assert_eq!(private["offer"]["price"]["steps"][0]["price"], "2.00 USD");
+    use_gpus(&world, &customer, 5, 125);
+    use_gpus(&world, &second, 6, 3);
+    // Whoever uses it without an order agrees to what it cost then.
+    let third = world.person("umbrella");
+    third.register();
+    use_gpus(&world, &third, 7, 1);
+
+    set_clock(&world, "2026-02-01T00:00:00Z");
+    let closed = operator.ok(&["books", "close"]);
+    assert_eq!((&closed["month"], closed["invoices"].as_array().unwrap().len()), (&json!("2026-01"), 3));
+    // 120 hours that are not free: 100 at 1.00 and 20 at 0.50, less a tenth; and 19 % of tax.
+    let invoice = customer.ok(&["invoices", "list"])[0].clone();
+    let number = invoice["number"].to_string();
+    assert_eq!(
+        (minor(&invoice["net"]), minor(&invoice["tax"]), minor(&invoice["total"])),
+        (9900, 1881, 11_781)
+    );
+    assert_eq!(minor(&second.ok(&["invoices", "list"])[0]["total"]), 600);
+    assert_eq!(minor(&third.ok(&["invoices", "list"])[0]["total"]), 900);
+    let page = customer.text(&["invoices", "show", &number, "--html"]);
+    assert!(page.contains(&format!("INVOICE-{number}")) && page.contains("117.81 USD"), "{page}");
+    let csv = customer.text(&["invoices", "show", &number, "--csv"]);
+    assert!(csv.contains(&format!("{number},tax,\"\",\"\",USD,1881")), "{csv}");
+    assert_eq!(acme.refused(&["invoices", "show", &number]).0.r#type, "not-found");
+
+    // The bank's statement tells of it, twice; somebody else's transfer is not taken for it.
+    let camt = r#"<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt>
+        <Ntry><Amt Ccy="USD">117.81</Amt><CdtDbtInd>CRDT</CdtDbtInd><AcctSvcrRef>B-1</AcctSvcrRef><NtryDtls><TxDtls><RmtInf>
+        <Ustrd>for INVOICE-1, thank you</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>
+        <Ntry><Amt Ccy="USD">5</Amt><CdtDbtInd>CRDT</CdtDbtInd><AcctSvcrRef>B-2</AcctSvcrRef><NtryDtls><TxDtls><RmtInf>
+        <Ustrd>rent</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>"#;
+    let camt = camt.replace("INVOICE-1", &format!("INVOICE-{number}"));
+    let statement = operator.file("statement.xml", camt.as_bytes());
+    for _ in 0..2 {
+        let lines = operator.ok(&["books", "reconcile", &statement]);
+        assert_eq!(lines[0]["outcome"], format!("paid INVOICE-{number}"));
+        assert!(lines[1]["outcome"].as_str().unwrap().starts_with("unmatched"), "{lines}");
+    }
+    // 99.00 at 80 to 20, of which 5 to whoever referred; a tenth of each share is in reserve.
+    let balance = |person: &Person| person.ok(&["payouts", "balance", &person.name])["items"][0].clone();
+    let (partner, friend) = (balance(&acme), balance(&referrer));
+    assert_eq!((minor(&partner["on_hold"]), minor(&partner["reserve"])), (7128, 792));
+    assert_eq!((minor(&friend["on_hold"]), minor(&friend["reserve"])), (445, 50));
+    assert_eq!(minor(&partner["accrued"]), 480 + 720);
+
+    // A part is given back with its tax, as credit for what comes next.
+    let refund = |amount: &str, key: &str| -> Vec<String> {
+        let words = ["invoices", "refund", &number, amount, "--reason", "slow", "--as-credit", "--key", key];
+        words.map(String::from).to_vec()
+    };
+    let give = |words: Vec<String>| operator.ok(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused =
+        |words: Vec<String>| operator.refused(&words.iter().map(String::as_str).collect::<Vec<_>>()).0.r#type;
+    let note = give(refund("33.00 USD", "R"));
+    assert_eq!((minor(&note["tax"]), &note["number"]), (627, &json!(1)));
+    assert_eq!(give(refund("33.00 USD", "R")), note);
+    assert_eq!(refused(refund("34.00 USD", "R")), "key-reused");
+    assert_eq!(refused(refund("67.00 USD", "S")), "conflict");
+    assert_eq!(minor(&balance(&acme)["on_hold"]), 7128 - 2376);
+    operator.ok(&["books", "check"]);
+
+    // January is closed: it is not closed again, and its books are what they were.
+    assert_eq!(operator.refused(&["books", "close", "2026-01"]).0.r#type, "conflict");
+    assert!(operator.refused(&["books", "close", "2026-02"]).0.detail.contains("is not over"));
+    let statements = acme.ok(&["payouts", "statements", "acme", "--month", "2026-01"]);
+    assert_eq!(statements[0]["statement"]["closing"]["accrued"], 7920 + 480 + 720);
+    let then = operator.ok(&["books", "balances", "--at", "2026-01-31T23:59:59.999999Z"]);
+    let accrued =
+        then.as_array().unwrap().iter().find(|row| row["account"] == "liabilities:partner:acme:accrued");
+    assert_eq!(minor(&accrued.unwrap()["balance"]), -(7920 + 480 + 720));
+}
+
+#[test]
+fn a_consultant_is_certified_for_a_while_and_paid_by_milestones() {
+    let world = world();
+    let (customer, operator) = (world.customer(), world.operator());
+    let anna = world.publisher("anna");
+    anna.ok(&["consultants", "profile", "anna", "GPU fleets", "--about", "Ten years of them"]);
+    anna.ok(&["consultants", "offer", "anna", "setup", "1000.00 USD", "--title", "A cluster in a week"]);
+    let order = [
+        "consultants",
+        "order",
+        "anna",
+        "setup",
+        "--reference",
+        "SV-1",
+        "--milestone",
+        "plan=300.00 USD",
+        "--milestone",
+        "done=700.00 USD",
+    ];
+    assert!(customer.refused(&order).0.detail.contains("certified consultant 'anna'"));
+    assert_eq!(anna.refused(&["consultants", "certify", "anna"]).0.r#type, "forbidden");
+    operator.ok(&["consultants", "certify", "anna"]);
+    assert_eq!(customer.ok(&["consultants", "list"])[0]["services"]["setup"]["title"], "A cluster in a week");
+    let wrong = ["consultants", "order", "anna", "setup", "--milestone", "plan=300.00 USD"];
+    assert!(customer.refused(&wrong).0.detail.contains("sum to 300.00 USD"));
+    assert_eq!(customer.ok(&order)["milestones"].as_array().unwrap().len(), 2);
+    assert_eq!(customer.ok(&order)["milestones"].as_array().unwrap().len(), 2, "the same order");
+    assert_eq!(anna.ok(&["consultants", "orders"])[0]["customer"], "globex");
+    assert_eq!(anna.refused(&["consultants", "accept", "SV-1", "1"]).0.r#type, "not-found");
+    for _ in 0..2 {
+        customer.ok(&["consultants", "accept", "SV-1", "1"]);
+    }
+    let invoices = customer.ok(&["invoices", "list"]);
+    assert_eq!((&invoices[0]["lines"][0]["kind"], minor(&invoices[0]["total"])), (&json!("service"), 30_000));
+    assert_ne!(invoices[1]["lines"][0]["kind"], "service", "accepted twice, it is invoiced once");
+    let number = invoices[0]["number"].to_string();
+    operator.ok(&["invoices", "paid", &number, "300.00 USD", "--bank-reference", "B-1"]);
+    // Services are shared by the same policy: 85 to 15 in the first one.
+    assert_eq!(minor(&anna.ok(&["payouts", "balance", "anna"])["items"][0]["on_hold"]), 25_500);
+    operator.ok(&["books", "check"]);
+    // Certification ends.
+    set_clock(&world, "2099-01-01T00:00:00Z");
+    assert_eq!(customer.ok(&["consultants", "list"]), json!([]));
+}
+
+#[test]
+fn fifty_writers_at_once_lose_and_double_nothing() {
+    let world = world();
+    let operator = world.operator();
+    let token = operator.token();
+    let url = format!("http://{}/api/v1/ledger/expenses", world.registry.address);
+    // Each expense is recorded by two of them, and some are recorded with another amount.
+    world.runtime.block_on(async {
+        let writers = (0..50).map(|writer: i64| {
+            let (token, url) = (token.clone(), url.clone());
+            tokio::spawn(async move {
+                let client = reqwest::Client::new();
+                let mut refused = 0;
+                for number in 0..20 {
+                    let key = format!("{}-{number}", writer / 2);
+                    let amount = if writer == 49 && number == 7 { 1 } else { 100 + number };
+                    let body = json!({ "key": key, "description": key, "on": { "kind": "hosting" },
+                                       "amount": { "minor": amount, "currency": "USD" } });
+                    let answer = client.post(&url).bearer_auth(&token).json(&body).send().await.unwrap();
+                    match answer.status().as_u16() {
+                        204 => {}
+                        422 => refused += 1,
+                        status => panic!("{status}: {}", answer.text().await.unwrap()),
+                    }
+                }
+                refused
+            })
+        });
+        let refused: i64 =
+            futures::future::join_all(writers).await.into_iter().map(|count| count.unwrap()).sum();
+        assert_eq!(refused, 1, "one of the two that disagree");
+    });
+    let balances = operator.ok(&["books", "balances"]);
+    let hosting =
+        balances.as_array().unwrap().iter().find(|row| row["account"] == "expenses:hosting").unwrap();
+    let all: i64 = 25 * (0..20).map(|number| 100 + number).sum::<i64>();
+    let found = minor(&hosting["balance"]);
+    assert!(found == all || found == all - 106, "{found} of {all}");
+    assert_eq!(operator.ok(&["books", "check"])["transactions"], 501);
+}
