@@ -34,6 +34,7 @@ use record::{PAUSED, REMOVED, RUNNING, Row};
 
 pub use diff::{Change, changes};
 pub use parameters::complete as complete_parameters;
+pub(crate) use record::count;
 pub use record::{Revision, RolloutState};
 pub use replay::{Replay, Replayed};
 

@@ -420,3 +420,14 @@ create table milestones (
     invoice     bigint,
     primary key (reference, number)
 );
+
+-- What customers are told: shown to them, and sent by e-mail.
+create table notices (
+    key     text primary key,
+    account text not null references accounts (name),
+    subject text not null,
+    body    text not null,
+    made_at text not null,
+    sent_at text
+);
+create index notices_by_account on notices (account);

@@ -187,6 +187,9 @@ pub enum Error {
     /// A payment's processor.
     #[error("the processor of payments did not do it: {0}")]
     Processor(String),
+    /// A mail that could not be sent.
+    #[error("mail could not be sent: {0}")]
+    Mail(String),
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -351,6 +354,7 @@ impl Error {
             | Self::Storage(_)
             | Self::Log(_)
             | Self::Witness(_)
+            | Self::Mail(_)
             | Self::File { .. }
             | Self::Damaged(_) => (
                 S::INTERNAL_SERVER_ERROR,

@@ -72,6 +72,8 @@ pub struct Settings {
     pub virtual_clock: bool,
     /// Where payments come in beside bank transfers.
     pub processor: Option<billing::Processor>,
+    /// How mail leaves; none: customers are told on their page alone.
+    pub mail: Option<billing::Mail>,
     /// What it accepts.
     pub limits: Limits,
 }
@@ -130,6 +132,8 @@ pub struct Registry {
     pub clock: Clock,
     /// Where payments come in beside bank transfers.
     pub processor: Option<Arc<billing::Processor>>,
+    /// How mail leaves.
+    pub mail: Option<Arc<billing::Mail>>,
     /// What it accepts.
     pub limits: Arc<Limits>,
     /// What was looked up before.
@@ -166,6 +170,7 @@ impl Registry {
             hold_days: settings.hold_days,
             clock,
             processor: settings.processor.clone().map(Arc::new),
+            mail: settings.mail.clone().map(Arc::new),
             limits: Arc::new(settings.limits.clone()),
             cache,
             search: Arc::default(),
@@ -237,9 +242,10 @@ async fn do_chores(registry: Registry) {
         if let Err(error) = registry.downloads.flush(&registry.db).await {
             tracing::error!(%error, "pulls could not be written down");
         }
+        send_notices(&registry).await;
         if real
             && minute % 60 == 0
-            && let Err(error) = billing::advance_all(&registry, registry.clock.now()).await
+            && let Err(error) = do_what_is_due(&registry).await
         {
             tracing::error!(%error, "subscriptions could not be renewed");
         }
@@ -251,10 +257,17 @@ async fn do_chores(registry: Registry) {
     }
 }
 
+async fn send_notices(registry: &Registry) {
+    if let Err(error) = billing::send_notices(registry, registry.clock.now()).await {
+        tracing::error!(%error, "customers could not be told by e-mail: it is tried again");
+    }
+}
+
 /// Does all that is due about money by the registry's clock.
 async fn do_what_is_due(registry: &Registry) -> Result<(), Error> {
     let now = registry.clock.now();
     sharing::release_matured(&registry.db, now).await?;
+    billing::remind(registry, now).await?;
     billing::advance_all(registry, now).await
 }
 

@@ -20,6 +20,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         hold_days: 30,
         virtual_clock: true,
         processor: None,
+        mail: None,
         limits: Limits::default(),
     };
     let registry = Registry::open(&settings).await.unwrap();

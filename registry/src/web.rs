@@ -1,5 +1,6 @@
 //! Pages, rendered here, that work without JavaScript.
 
+mod account;
 mod chart;
 mod dashboard;
 mod figures;
@@ -20,6 +21,7 @@ pub fn routes() -> Router<Registry> {
         .route("/login", get(session::form).post(session::log_in))
         .route("/logout", axum::routing::post(session::log_out))
         .route("/style.css", get(layout::style))
+        .route("/account", get(account::page))
         .route("/figures", get(figures::page))
         .route("/figures/{month}", get(figures::month))
         .route("/dashboard", get(dashboard::own))

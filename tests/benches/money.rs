@@ -61,6 +61,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         hold_days: 30,
         virtual_clock: true,
         processor: None,
+        mail: None,
         limits: Limits { requests_per_second: 10_000_000.try_into().unwrap(), ..Limits::default() },
     };
     let registry = Registry::open(&settings).await.unwrap();

@@ -22,6 +22,7 @@ mod journey;
 mod kills;
 mod kubernetes;
 mod log;
+mod mail;
 mod market;
 mod money;
 mod oci;

@@ -221,6 +221,7 @@ fn cases() -> Vec<Case> {
         // Signed by a secret instead.
         ("POST", "/api/v1/stripe/webhook", For::Everybody, json!({})),
         ("GET", "/api/v1/licence", For::Accounts, json!(null)),
+        ("GET", "/api/v1/notices", For::Accounts, json!(null)),
         ("GET", "/api/v1/orders", For::Accounts, json!(null)),
         ("POST", "/api/v1/orders", For::Accounts, json!({ "plugin": "acme:none" })),
         (
@@ -338,6 +339,7 @@ fn cases() -> Vec<Case> {
         ("POST", "/login", For::Everybody, json!(null)),
         ("POST", "/logout", For::Everybody, json!(null)),
         ("GET", "/style.css", For::Everybody, json!(null)),
+        ("GET", "/account", For::Accounts, json!(null)),
         ("GET", "/figures", For::Operators, json!(null)),
         ("GET", "/figures/{month}", For::Operators, json!(null)),
         ("GET", "/dashboard", For::Accounts, json!(null)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::Garbage;
-use chandlery_registry::billing::Processor;
+use chandlery_registry::billing::{Mail, Processor};
 use chandlery_registry::log::WitnessAt;
 use chandlery_registry::{Limits, Settings, backup};
 use clap::{Args, Subcommand};
@@ -94,6 +94,12 @@ pub struct Terms {
     /// Where Stripe is
     #[arg(long, value_name = "URL", env = "CHANDLERY_STRIPE_URL", default_value = "https://api.stripe.com")]
     pub stripe_url: String,
+    /// The mail server, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST; customers are told on their page alone, unless given
+    #[arg(long, value_name = "URL", env = "CHANDLERY_SMTP", hide_env_values = true)]
+    pub smtp: Option<String>,
+    /// Who mail is from
+    #[arg(long, value_name = "ADDRESS", default_value = "chandlery@localhost")]
+    pub mail_from: String,
     /// Where clients reach the registry, if not at the address that they name themselves
     #[arg(long, value_name = "URL", env = "CHANDLERY_REGISTRY_URL")]
     pub url: Option<String>,
@@ -126,6 +132,7 @@ impl Terms {
             data: data.to_owned(),
             database: self.database.clone(),
             storage: self.storage.clone(),
+            mail: self.smtp.clone().map(|url| Mail { url, from: self.mail_from.clone() }),
             url: self.url.clone(),
             origin: self.origin.clone(),
             witnesses: self.witnesses.clone(),

@@ -157,9 +157,10 @@ impl RegistryClient {
         serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))
     }
 
-    /// The licence of the account, as it was signed.
-    pub async fn licence(&self) -> Result<String, Error> {
-        let signed: SignedLicence = self.json("/api/v1/licence").await?;
+    /// The licence of the account, as it was signed. The registry is told how many deployments there are, so that the account
+    /// learns in time when they are almost all that it may have.
+    pub async fn licence(&self, deployments: u32) -> Result<String, Error> {
+        let signed: SignedLicence = self.json(&format!("/api/v1/licence?deployments={deployments}")).await?;
         Ok(signed.licence)
     }
 

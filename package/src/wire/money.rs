@@ -598,3 +598,16 @@ pub struct Milestone {
     /// The invoice for it.
     pub invoice: Option<i64>,
 }
+
+/// What an account was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// In a few words.
+    pub subject: String,
+    /// What, and what to do.
+    pub body: String,
+    /// When.
+    pub at: Timestamp,
+    /// When it was sent by e-mail.
+    pub sent_at: Option<Timestamp>,
+}

@@ -7,15 +7,16 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::routing::{get, post, put};
 use chandlery_package::wire::{
     Agreement, BillingProfile, CreditNote, Invoice, NewCoupon, NewOrder, NewPayment, NewPrice, NewRefund,
-    NewSubscription, NewTrial, Order, Page, SignedLicence, Subscription, TaxRule, TierOffer, UsageEvent,
-    UsageReceipt, UsageTotal,
+    NewSubscription, NewTrial, Notice, Order, Page, SignedLicence, Subscription, TaxRule, TierOffer,
+    UsageEvent, UsageReceipt, UsageTotal,
 };
 use chandlery_package::{Billed, Namespace, PluginId, PluginName, Tier};
+use serde::Deserialize;
 
 use super::payments::{BankLine, Intent, Subject};
 use super::{payments, printed};
 use crate::accounts::Caller;
-use crate::extract::{Json, Path};
+use crate::extract::{Json, Path, Query};
 use crate::{Error, Registry};
 
 const EVENTS_PER_BATCH_MAX: usize = 1000;
@@ -47,6 +48,7 @@ pub fn routes() -> Router<Registry> {
         .route("/api/v1/bank-statements", post(reconcile))
         .route("/api/v1/stripe/webhook", post(stripe_event))
         .route("/api/v1/licence", get(licence))
+        .route("/api/v1/notices", get(notices))
 }
 
 async fn receive(
@@ -141,9 +143,27 @@ async fn record_invoice_payment(
     Ok(Json(super::record_invoice_payment(&registry, number, &payment, registry.clock.now()).await?))
 }
 
-async fn licence(State(registry): State<Registry>, caller: Caller) -> Result<Json<SignedLicence>, Error> {
-    let licence = super::licence(&registry, &caller.name, registry.clock.now()).await?;
-    Ok(Json(SignedLicence { licence }))
+#[derive(Deserialize)]
+struct Reported {
+    /// How many deployments the host has, for whoever wants to be told in time.
+    deployments: Option<u32>,
+}
+
+async fn licence(
+    State(registry): State<Registry>,
+    caller: Caller,
+    Query(reported): Query<Reported>,
+) -> Result<Json<SignedLicence>, Error> {
+    let now = registry.clock.now();
+    if let Some(used) = reported.deployments {
+        super::warn_of_limit(&registry, &caller.name, used, now).await?;
+    }
+    Ok(Json(SignedLicence { licence: super::licence(&registry, &caller.name, now).await? }))
+}
+
+async fn notices(State(registry): State<Registry>, caller: Caller) -> Result<Json<Page<Notice>>, Error> {
+    let mut db = registry.db.read().acquire().await?;
+    Ok(Json(Page { items: super::notices(&mut db, &caller.name).await?, next: None }))
 }
 
 async fn end_order(

@@ -189,5 +189,6 @@ async fn set_clock(
     caller.must_operate("set the clock")?;
     registry.clock.set(&registry.db, to.now).await?;
     crate::do_what_is_due(&registry).await?;
+    crate::send_notices(&registry).await;
     Ok(Json(to))
 }

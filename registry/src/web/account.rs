@@ -1,0 +1,101 @@
+//! A customer's own page: what it has subscribed to, what it was told, and its invoices.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_package::wire::{Invoice, InvoiceState, Notice, Subscription};
+use maud::{Markup, html};
+
+use super::layout;
+use crate::accounts::Caller;
+use crate::billing;
+use crate::{Error, Registry};
+
+/// `/account`.
+pub(super) async fn page(
+    State(registry): State<Registry>,
+    caller: Option<Caller>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/account").into_response()) };
+    let has = billing::subscription(&registry, &caller.name, registry.clock.now()).await?;
+    let invoices = billing::invoices(&registry, &caller.name).await?;
+    let mut db = registry.db.read().acquire().await?;
+    let notices = billing::notices(&mut db, &caller.name).await?;
+    drop(db);
+    let content = html! {
+        h1 { "Account of " (caller.name) }
+        (cards(&has))
+        (told(&notices))
+        (all_invoices(&invoices))
+    };
+    Ok(layout::page("Account", Some(&caller), content).into_response())
+}
+
+fn cards(has: &Subscription) -> Markup {
+    let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+    html! {
+        dl.cards {
+            div.card {
+                dt { "Tier" } dd data-figure="tier" { (has.tier) }
+                p.note {
+                    @if has.trial { "on trial" } @else { "subscribed" }
+                    @if let Some(until) = has.until { " until " (day(until)) }
+                    @if let Some(then) = has.then { ", then " (then) }
+                }
+            }
+            div.card {
+                dt { "Deployments" }
+                dd { @match has.deployments { Some(limit) => (limit), None => "any number" } }
+                p.note { "more with " code { "chandlery subscription change" } }
+            }
+            @for invoice in &has.due {
+                div.card {
+                    dt { "Due by " (day(invoice.due_at)) } dd { (invoice.total) }
+                    p.note { "transfer it with the text INVOICE-" (invoice.number) }
+                }
+            }
+        }
+    }
+}
+
+fn told(notices: &[Notice]) -> Markup {
+    html! {
+        @if !notices.is_empty() {
+            h2 { "Notices" }
+            @for notice in notices.iter().take(20) {
+                div.card.notice {
+                    strong { (notice.subject) } " " span.note { (notice.at.strftime("%Y-%m-%d")) }
+                    p { (notice.body) }
+                }
+            }
+        }
+    }
+}
+
+fn all_invoices(invoices: &[Invoice]) -> Markup {
+    html! {
+        h2 { "Invoices" }
+        div.card.scroll {
+            table {
+                thead { tr { th { "No." } th { "For" } th { "Due" } th { "State" } th.number { "Tax" } th.number { "Total" } } }
+                tbody {
+                    @for invoice in invoices {
+                        tr {
+                            td { a href=(format!("/api/v1/invoices/{}/page", invoice.number)) { (invoice.number) } }
+                            td { @for line in &invoice.lines { div { (line.description) } } }
+                            td { (invoice.due_at.strftime("%Y-%m-%d")) }
+                            td {
+                                @match invoice.state {
+                                    InvoiceState::Open => "to be paid",
+                                    InvoiceState::Paid => "paid",
+                                    InvoiceState::Uncollectible => "given up",
+                                }
+                            }
+                            td.number { (invoice.tax) } td.number { (invoice.total) }
+                        }
+                    }
+                    @if invoices.is_empty() { tr { td colspan="6" { "None yet." } } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What customers are told by e-mail, once, and on their page.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use crate::world::{World, until};
+
+/// A mail server that keeps what it gets.
+struct MailServer {
+    url: String,
+    got: Arc<Mutex<Vec<String>>>,
+}
+
+impl MailServer {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("smtp://{}", listener.local_addr().unwrap());
+        let got = Arc::<Mutex<Vec<String>>>::default();
+        let keeper = Arc::clone(&got);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let keeper = Arc::clone(&keeper);
+                std::thread::spawn(move || converse(stream.unwrap(), &keeper));
+            }
+        });
+        Self { url, got }
+    }
+
+    fn with(&self, subject: &str) -> Vec<String> {
+        let wanted = format!("Subject: {subject}");
+        self.got.lock().unwrap().iter().filter(|mail| mail.contains(&wanted)).cloned().collect()
+    }
+}
+
+/// SMTP, as far as a client needs it that has something to deliver (RFC 5321).
+fn converse(mut stream: TcpStream, got: &Mutex<Vec<String>>) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let mut say = |text: &str| stream.write_all(format!("{text}\r\n").as_bytes()).is_ok();
+    let mut alive = say("220 mail.example ready");
+    while let (true, Some(Ok(line))) = (alive, lines.next()) {
+        alive = match line.split(' ').next().unwrap_or_default() {
+            "DATA" => {
+                say("354 go on");
+                let body: Vec<_> =
+                    lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect();
+                got.lock().unwrap().push(body.join("\n"));
+                say("250 taken")
+            }
+            "QUIT" => {
+                say("221 bye");
+                false
+            }
+            _ => say("250 fine"),
+        };
+    }
+}
+
+#[test]
+fn customers_are_reminded_and_warned_once_by_mail_and_on_their_page() {
+    let mut world = World::with_limits();
+    let server = MailServer::start();
+    world.registry.arguments = vec!["--virtual-clock".into(), "--smtp".into(), server.url.clone()];
+    world.restart_registry();
+    let operator = world.operator();
+    let clock = |now: &str| {
+        let headers = [("content-type", "application/json")];
+        let body = json!({ "now": now }).to_string();
+        assert_eq!(world.send("PUT", "/api/v1/clock", Some(&operator.token()), &headers, body).status, 200);
+    };
+    clock("2026-01-01T00:00:00Z");
+    let customer = world.person("initech");
+    customer.register();
+    customer.ok(&["invoices", "profile", "US", "--email", "books@initech.example"]);
+    let silent = world.person("umbrella");
+    silent.register();
+    for person in [&customer, &silent] {
+        person.ok(&["subscription", "change", "developer"]);
+    }
+    let number = customer.ok(&["invoices", "list"])[0]["number"].to_string();
+
+    for now in ["2026-01-14T00:00:00Z", "2026-01-15T00:00:00Z", "2026-01-16T00:00:00Z"] {
+        clock(now);
+    }
+    let subject = format!("Invoice {number} of 99.00 USD was due");
+    let first = until("a reminder", || Some(server.with(&subject)).filter(|mails| !mails.is_empty()));
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert!(
+        first[0].contains("To: books@initech.example") && first[0].contains(&format!("INVOICE-{number}"))
+    );
+    clock("2026-01-23T00:00:00Z");
+    assert_eq!(server.with(&format!("{subject}, again")).len(), 1);
+
+    // A host says how many deployments it has whenever it asks for a licence.
+    let licence = |used: u32| {
+        let path = format!("/api/v1/licence?deployments={used}");
+        assert_eq!(world.send("GET", &path, Some(&customer.token()), &[], "").status, 200);
+    };
+    for used in [7, 8, 8, 9, 10, 10] {
+        licence(used);
+    }
+    clock("2026-01-23T01:00:00Z");
+    let warned = server.with("8 of 10 deployments are used");
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(
+        warned[0].contains("chandlery subscription change team") && warned[0].contains("499.00 USD a month")
+    );
+    assert_eq!(server.with("10 of 10 deployments are used").len(), 1);
+    assert!(server.with("7 of 10").is_empty() && server.with("9 of 10").is_empty());
+
+    // The page says the same, to those without an address, too.
+    for (person, count) in [(&customer, 4), (&silent, 2)] {
+        let told = person.get("/api/v1/notices")["items"].as_array().unwrap().len();
+        assert_eq!(told, count, "{}", person.name);
+    }
+    let page = world.send("GET", "/account", Some(&customer.token()), &[], "").text();
+    assert!(page.contains("10 of 10 deployments are used") && page.contains("was due, again"), "{page}");
+    assert!(server.got.lock().unwrap().iter().all(|mail| mail.contains("books@initech.example")));
+}
