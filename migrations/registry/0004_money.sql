@@ -105,6 +105,7 @@ create table invoices (
     currency       text not null,
     net_minor      bigint not null,
     tax_minor      bigint not null,
+    tax_name       text not null default 'no tax',
     credit_minor   bigint not null,
     refunded_minor bigint not null,
     issued_at      text not null,

@@ -194,6 +194,8 @@ pub struct Invoice {
     pub net: Money,
     /// The tax on it.
     pub tax: Money,
+    /// By which rule, such as `VAT 19%`, or why there is none.
+    pub tax_name: String,
     /// What of it was paid from the customer's credit.
     pub credit: Money,
     /// What is to be paid: net and tax less the credit.

@@ -34,9 +34,12 @@ pub async fn close(
     }
     let last_moment =
         end.checked_sub(SignedDuration::from_micros(1)).map_err(|error| Error::Damaged(error.to_string()))?;
+    if let Some(first) = due(registry, now).await?.first().filter(|first| first.as_str() < month) {
+        return Err(Error::Conflict(format!("{first} is not closed yet: close it first")));
+    }
     plans::recognise_all(&registry.db, last_moment).await?;
     let mut write = registry.db.write().await?;
-    must_be_next(&mut write, month).await?;
+    must_be_open(&mut write, month).await?;
     let mut issued = Vec::new();
     for ((account, currency), lines) in rating::rate(&mut write, month, registry.hold_days, now).await? {
         let about = |transaction: ledger::Transaction| transaction.link("month", month);
@@ -51,14 +54,11 @@ pub async fn close(
     Ok(Closed { month: month.into(), invoices: issued, statements })
 }
 
-/// Refuses a month that is closed, or that does not follow the last one that is.
-async fn must_be_next(db: &mut sqlx::AnyConnection, month: &str) -> Result<(), Error> {
+/// Refuses a month that is closed.
+async fn must_be_open(db: &mut sqlx::AnyConnection, month: &str) -> Result<(), Error> {
     let begin = ledger::begin_of(month)?;
     match ledger::open_from(db).await? {
         Some(open) if open > begin => Err(Error::Conflict(format!("{month} is closed already"))),
-        Some(open) if open < begin => {
-            Err(Error::Conflict(format!("{} is not closed yet: close it first", ledger::month_of(open))))
-        }
         _ => Ok(()),
     }
 }

@@ -40,6 +40,7 @@ struct Row {
     currency: String,
     net_minor: i64,
     tax_minor: i64,
+    tax_name: String,
     credit_minor: i64,
     refunded_minor: i64,
     issued_at: String,
@@ -50,7 +51,8 @@ struct Row {
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select number, account, currency, net_minor, tax_minor, credit_minor, refunded_minor, issued_at, due_at, state
+            "select number, account, currency, net_minor, tax_minor, tax_name, credit_minor, refunded_minor, issued_at, due_at,
+                    state
              from invoices ",
             $condition
         )
@@ -100,15 +102,16 @@ pub async fn issue(
             .await?;
     let due_at = now.checked_add(DUE).map_err(|error| Error::Damaged(error.to_string()))?;
     sqlx::query(
-        "insert into invoices (number, account, currency, net_minor, tax_minor, credit_minor, refunded_minor, issued_at, due_at,
-                               state, reminded)
-         values ($1, $2, $3, $4, $5, $6, 0, $7, $8, 'open', 0)",
+        "insert into invoices (number, account, currency, net_minor, tax_minor, tax_name, credit_minor, refunded_minor, issued_at,
+                               due_at, state, reminded)
+         values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, 'open', 0)",
     )
     .bind(number)
     .bind(account.as_str())
     .bind(currency.code())
     .bind(net.minor)
     .bind(tax.amount.minor)
+    .bind(&tax.name)
     .bind(credit.minor)
     .bind(time(now))
     .bind(time(due_at))
@@ -357,6 +360,7 @@ async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
         lines: lines(db, row.number).await?,
         net: money(row.net_minor),
         tax: money(row.tax_minor),
+        tax_name: row.tax_name.clone(),
         credit: money(row.credit_minor),
         total: money(row.net_minor + row.tax_minor - row.credit_minor),
         refunded: money(row.refunded_minor),

@@ -46,14 +46,14 @@ pub(super) fn page(invoice: &Invoice) -> Markup {
                     }
                     tfoot {
                         tr { td {} td { "Net" } td.number { (invoice.net) } }
-                        tr { td {} td { "Tax" } td.number { (invoice.tax) } }
+                        tr { td {} td { (invoice.tax_name) } td.number { (invoice.tax) } }
                         @if invoice.credit.minor != 0 {
                             tr { td {} td { "Paid from your credit" } td.number { (invoice.credit.negated()) } }
                         }
+                        tr.total { td {} td { "Total" } td.number { (invoice.total) } }
                         @if invoice.refunded.minor != 0 {
                             tr { td {} td { "Credit notes" } td.number { (invoice.refunded.negated()) } }
                         }
-                        tr.total { td {} td { "Total" } td.number { (invoice.total) } }
                     }
                 }
             }
@@ -73,7 +73,7 @@ pub(super) fn csv(invoice: &Invoice) -> String {
     for sold in &invoice.lines {
         line(&sold.kind, &sold.description, &sold.quantity, sold.amount.minor);
     }
-    line("tax", "", "", invoice.tax.minor);
+    line("tax", &invoice.tax_name, "", invoice.tax.minor);
     line("credit", "", "", -invoice.credit.minor);
     line("total", "", "", invoice.total.minor);
     csv

@@ -26,7 +26,7 @@ pub(super) fn months(months: &[&MonthlyEarning]) -> Markup {
                     @let (gross, net) = (scale(month.gross.minor), scale(month.net.minor));
                     rect.rest x=(x) y=(HEIGHT - gross) width=(BAR) height=(gross - net) {}
                     rect.net x=(x) y=(HEIGHT - net) width=(BAR) height=(net) {}
-                    text x=(middle) y=(HEIGHT - gross - 8.0) text-anchor="middle" { (month.net) }
+                    text x=(middle) y=(HEIGHT - gross - 8.0) text-anchor="middle" { (whole(month.net)) }
                 }
                 text x=(middle) y=(HEIGHT + 18.0) text-anchor="middle" { (label) }
             }
@@ -47,12 +47,19 @@ pub(super) fn bars(all: &[(String, Money)], label: &str) -> Markup {
                 @let x = STEP * index as f64 + (STEP - BAR) / 2.0;
                 @let height = HEIGHT * money.minor.max(0) as f64 / highest;
                 rect.net x=(x) y=(HEIGHT - height) width=(BAR) height=(height) {}
-                text x=(x + BAR / 2.0) y=(HEIGHT - height - 8.0) text-anchor="middle" { (money) }
+                text x=(x + BAR / 2.0) y=(HEIGHT - height - 8.0) text-anchor="middle" { (whole(*money)) }
                 text x=(x + BAR / 2.0) y=(HEIGHT + 18.0) text-anchor="middle" { (month) }
             }
             line x1="0" x2=(width) y1=(HEIGHT) y2=(HEIGHT) {}
         }
     }
+}
+
+/// Whole units of the currency: the table beside it has the rest.
+fn whole(money: Money) -> String {
+    let text = money.to_string();
+    let (amount, currency) = text.split_once(' ').unwrap_or((&text, ""));
+    format!("{} {currency}", amount.split('.').next().unwrap_or(amount))
 }
 
 /// The names of the months shown, oldest first.

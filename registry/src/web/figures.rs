@@ -18,11 +18,14 @@ pub(super) async fn page(
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
     caller.must_operate("see the figures")?;
     let mut db = registry.db.snapshot().await?;
-    let months = months(&mut db, registry.clock.now()).await?;
+    let now = registry.clock.now();
+    let months = months(&mut db, now).await?;
     drop(db);
+    // A month that is not over has earned a part of what it will.
+    let over = months.iter().rev().find(|month| month.month != crate::ledger::month_of(now));
     let content = html! {
         h1 { "Figures" }
-        @match months.last() {
+        @match over.or(months.last()) {
             None => p { "Nothing has happened yet. Figures appear with the first invoice or sale." },
             Some(latest) => {
                 (cards(latest))
@@ -43,11 +46,11 @@ fn percent(ratio: Option<Ratio>) -> String {
 fn cards(latest: &Month) -> Markup {
     html! {
         dl.cards {
-            div.card { dt { "MRR" } dd data-figure="mrr" { (latest.mrr) } p.note { (latest.accounts) " accounts, in " (latest.month) " so far" } }
+            div.card { dt { "MRR" } dd data-figure="mrr" { (latest.mrr) } p.note { (latest.accounts) " accounts, at the end of " (latest.month) } }
             div.card { dt { "ARR" } dd data-figure="arr" { (latest.arr) } p.note { "12 × MRR" } }
             div.card { dt { "NRR" } dd data-figure="nrr" { (percent(latest.nrr)) } p.note { "of those of 12 months ago" } }
             div.card { dt { "GRR" } dd data-figure="grr" { (percent(latest.grr)) } p.note { "without expansion" } }
-            div.card { dt { "Gross margin" } dd data-figure="margin" { (percent(latest.gross_margin)) } p.note { "of " (latest.plans) " plans and " (latest.commission) " commission" } }
+            div.card { dt { "Gross margin" } dd data-figure="margin" { (percent(latest.gross_margin)) } p.note { "of " (latest.plans) " from plans and " (latest.commission) " from sales in " (latest.month) } }
             div.card { dt { "Magic number" } dd data-figure="magic" { (latest.magic_number.map_or("—".into(), Ratio::times)) } p.note { "growth by what was spent for it" } }
         }
     }

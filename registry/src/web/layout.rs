@@ -20,6 +20,11 @@ pub(super) fn page(title: &str, caller: Option<&Caller>, content: Markup) -> Mar
                 header {
                     a.brand href="/" { "Chandlery" }
                     @if let Some(caller) = caller {
+                        nav {
+                            a href="/account" { "Account" }
+                            a href="/dashboard" { "Payouts" }
+                            @if caller.operator { a href="/figures" { "Figures" } }
+                        }
                         form method="post" action="/logout" {
                             span { (caller.name) @if caller.operator { " · operator" } }
                             button.quiet { "Log out" }
