@@ -22,6 +22,8 @@ pub struct Settings {
     pub kills: u32,
     /// How many usage events are sent at once, at most.
     pub batch: usize,
+    /// Whether to say why something was refused.
+    pub refusals: bool,
     /// Where the registry keeps everything.
     pub data: PathBuf,
     /// The database; none: SQLite in the data folder.

@@ -349,7 +349,7 @@ create table payout_items (
 );
 -- Before this, a payout was of all that was available.
 update available_entries set payout = (
-    select max(payouts.id) from payouts
+    select min(payouts.id) from payouts
     where payouts.partner = available_entries.partner and payouts.currency = available_entries.currency
       and payouts.state in ('approved', 'paid')
       and available_entries.transaction_id < coalesce(

@@ -34,6 +34,9 @@ pub struct SimulateMarket {
     /// How many usage events a customer sends in a batch, at most
     #[arg(long, value_name = "EVENTS", default_value_t = 20)]
     batch: usize,
+    /// Say why the registry has refused what it refused
+    #[arg(long)]
+    refusals: bool,
     /// Keep the registry here, to be looked at afterwards; thrown away, unless given
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -54,6 +57,7 @@ impl Simulate {
             customers: options.customers,
             kills: options.kills,
             batch: options.batch.max(1),
+            refusals: options.refusals,
             data: data.clone(),
             database: options.database,
         };

@@ -552,7 +552,7 @@ impl Market {
         body: Value,
     ) -> Result<Option<Value>> {
         let answer = self.ask(token, &method, path, &body).await?;
-        if !answer.is_done() && std::env::var_os("CHANDLERY_SIMULATION_VERBOSE").is_some() {
+        if !answer.is_done() && self.settings.refusals {
             eprintln!("{} {what}: {}", self.now.strftime("%F"), answer.body["detail"]);
         }
         let counted = if answer.is_done() { what.to_owned() } else { format!("refused {what}") };
