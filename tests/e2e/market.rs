@@ -136,6 +136,10 @@ fn two_years_of_a_market_hold_their_laws_and_everybody_agrees_on_the_books() {
     assert_eq!(hledger(&journal), said);
     let currencies: std::collections::BTreeSet<_> = said.keys().map(|(_, currency)| currency).collect();
     assert_eq!(currencies.len(), 3, "{currencies:?}");
+    assert!(
+        said.keys().any(|(account, _)| account == "expenses:fx loss" || account == "revenue:fx gain"),
+        "{said:?}"
+    );
     let beancount = market.write("books.beancount", &operator.text(&["books", "journal", "--beancount"]));
     run(Command::new(tool("bean-check")).arg(beancount));
 

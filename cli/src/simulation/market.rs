@@ -490,7 +490,7 @@ impl Market {
         let operator = self.operator.clone();
         let balances = self.must(&operator, Method::GET, "/api/v1/ledger/balances", Value::Null).await?;
         let open = balances["items"].as_array().into_iter().flatten().find(|held| {
-            held["account"] == "equity:fx"
+            held["account"] == "equity:fx:EUR-JPY"
                 && held["balance"]["currency"] == "JPY"
                 && held["balance"]["minor"].as_i64() < Some(0)
         });

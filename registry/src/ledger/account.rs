@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chandlery_package::Namespace;
+use chandlery_package::{Currency, Namespace};
 
 /// Where money can be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,8 +59,18 @@ pub enum Account {
     Hosting,
     /// Winning customers, by segment.
     Acquisition(String),
-    /// Between two currencies.
-    Exchange,
+    /// Between two currencies, in the order of their codes.
+    Exchange(Currency, Currency),
+}
+
+impl Account {
+    /// The account between two currencies, whichever is given first: what was exchanged between others does not mix with it.
+    pub fn between(one: Currency, other: Currency) -> Self {
+        match one.code() <= other.code() {
+            true => Self::Exchange(one, other),
+            false => Self::Exchange(other, one),
+        }
+    }
 }
 
 impl fmt::Display for Account {
@@ -92,7 +102,7 @@ impl fmt::Display for Account {
             Self::BadDebt => f.write_str("expenses:bad debt"),
             Self::Hosting => f.write_str("expenses:hosting"),
             Self::Acquisition(segment) => write!(f, "expenses:acquisition:{segment}"),
-            Self::Exchange => f.write_str("equity:fx"),
+            Self::Exchange(one, other) => write!(f, "equity:fx:{one}-{other}"),
         }
     }
 }

@@ -125,21 +125,22 @@ async fn exchange(
 
 /// Posts an exchange. Once what was owed in the one currency is settled, what is left in the other was gained or lost.
 async fn post_exchange(write: &mut Write, new: &NewExchange, now: Timestamp) -> Result<(), Error> {
+    let between = || Account::between(new.sold.currency, new.bought.currency);
     let transaction = Transaction::new("exchange", &new.key, now)
         .about(format!("{} for {}", new.sold, new.bought))
-        .debit(Account::Exchange, new.sold)
+        .debit(between(), new.sold)
         .credit(Account::Bank, new.sold)
         .debit(Account::Bank, new.bought)
-        .credit(Account::Exchange, new.bought);
+        .credit(between(), new.bought);
     super::post(write, transaction).await?;
-    let left = super::owed(write, &Account::Exchange, new.sold.currency).await?;
-    let other = super::owed(write, &Account::Exchange, new.bought.currency).await?;
+    let left = super::owed(write, &between(), new.sold.currency).await?;
+    let other = super::owed(write, &between(), new.bought.currency).await?;
     if left.minor != 0 || other.minor == 0 {
         return Ok(());
     }
     let result = Transaction::new("exchange-result", &new.key, now)
         .about(format!("what is left of exchanges between {} and {}", left.currency, other.currency))
-        .debit(Account::Exchange, other);
+        .debit(between(), other);
     let result = match other.minor > 0 {
         true => result.credit(Account::FxGain, other),
         false => result.debit(Account::FxLoss, other.negated()),

@@ -242,7 +242,10 @@ pub async fn approve(
 fn through_exchange(transaction: Transaction, given: Money, got: Money) -> Transaction {
     match given.currency == got.currency {
         true => transaction,
-        false => transaction.credit(Account::Exchange, given).debit(Account::Exchange, got),
+        false => {
+            let between = || Account::between(given.currency, got.currency);
+            transaction.credit(between(), given).debit(between(), got)
+        }
     }
 }
 
