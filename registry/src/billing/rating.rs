@@ -283,8 +283,8 @@ async fn credit(
     hold_days: u32,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let invoiced: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
-        "select invoice, line, amount_minor - invoice_lines.refunded_minor, invoice_lines.sale
+    let invoiced: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "select invoice, line, invoice_lines.sale
          from ratings join invoice_lines on invoice_lines.sale = ratings.sale join invoices on number = invoice
          where reference = $1 and month = $2 and state <> 'uncollectible' order by invoice desc, line",
     )
@@ -292,9 +292,10 @@ async fn credit(
     .bind(month)
     .fetch_all(&mut **write)
     .await?;
-    for (invoice, line, open, sale) in invoiced {
-        let disputed = sharing::find_sale(write, sale).await?.disputed.minor;
-        let amount = Money { minor: left.minor.min(open - disputed), ..left };
+    for (invoice, line, sale) in invoiced {
+        // What was given back for another reason is not given back again.
+        let open = sharing::find_sale(write, sale).await?.left()?;
+        let amount = Money { minor: left.minor.min(open.minor), ..left };
         if amount.minor <= 0 {
             continue;
         }

@@ -47,12 +47,11 @@ async fn left(write: &mut Write, invoice: &Invoice) -> Result<Vec<i64>, Error> {
         invoice.lines.iter().filter(|line| line.kind == UNUSED).map(|line| line.amount.minor).sum();
     let mut left = Vec::new();
     for (line, (_, refunded)) in invoice.lines.iter().zip(rows) {
-        let all = line.amount.minor - refunded + if line.kind == PLAN { unused } else { 0 };
-        let disputed = match line.sale {
-            Some(sale) => sharing::find_sale(write, sale).await?.disputed.minor,
-            None => 0,
-        };
-        left.push((all - disputed).max(0));
+        // A dispute that was lost has given a sale back, too, without a credit note.
+        left.push(match line.sale {
+            Some(sale) => sharing::find_sale(write, sale).await?.left()?.minor,
+            None => (line.amount.minor - refunded + if line.kind == PLAN { unused } else { 0 }).max(0),
+        });
     }
     Ok(left)
 }

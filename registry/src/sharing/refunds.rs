@@ -43,7 +43,7 @@ pub async fn take_back(
     let sale = sales::find(write, sale).await?;
     let cumulative = sale.refunded.plus(sale.disputed)?.plus(amount)?;
     if amount.minor <= 0 || cumulative.minor > sale.gross.minor || sale.void_at.is_some() {
-        let left = sale.gross.minus(sale.refunded)?.minus(sale.disputed)?;
+        let left = sale.left()?;
         return Err(Error::Conflict(format!(
             "{amount} cannot be taken back of sale {}: {left} are left",
             sale.id

@@ -64,6 +64,13 @@ pub struct Sale {
     pub disputed: Money,
 }
 
+impl Sale {
+    /// What can still be given back of it: neither was given back before, nor is disputed.
+    pub fn left(&self) -> Result<Money, Error> {
+        Ok(self.gross.minus(self.refunded)?.minus(self.disputed)?)
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,

@@ -263,7 +263,7 @@ async fn sales_of(write: &mut Write, payment: &str) -> Result<Vec<(i64, Money)>,
     let mut sales = Vec::new();
     for (id,) in lines {
         let sale = sharing::find_sale(write, id).await?;
-        sales.push((id, sale.gross.minus(sale.refunded)?.minus(sale.disputed)?));
+        sales.push((id, sale.left()?));
     }
     Ok(sales)
 }

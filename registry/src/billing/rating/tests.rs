@@ -119,3 +119,31 @@ async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month
         .unwrap();
     assert_eq!(closed[0].0, time(at("2026-01-31T23:59:59.999999Z")));
 }
+
+#[tokio::test]
+async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
+    let mut random = StdRng::seed_from_u64(11);
+    let mut heavy = event(&mut random, "2026-01");
+    heavy.gpu_millis = 100 * 3_600_000;
+    let registry = live(&[(0, heavy.clone())], 10, &[]).await;
+    let globex = "globex".parse().unwrap();
+    let invoice = invoices(&registry, &globex).await.unwrap().remove(0);
+    let payment = chandlery_package::wire::NewPayment { bank_reference: "B-1".into(), amount: invoice.total };
+    let now = registry.clock.now();
+    crate::billing::record_invoice_payment(&registry, invoice.number, &payment, now).await.unwrap();
+    let sale = invoice.lines[0].sale.unwrap();
+    let mut write = registry.db.write().await.unwrap();
+    let fee = Money::zero(invoice.net.currency);
+    sharing::open_dispute(&mut write, "dp", sale, invoice.net, fee, now).await.unwrap();
+    sharing::close_dispute(&mut write, "dp", false, now).await.unwrap();
+    write.commit().await.unwrap();
+    let id = uuid::Builder::from_random_bytes(random.r#gen()).into_uuid();
+    let less = UsageEvent { id, gpu_millis: 3_600_000, corrects: Some(heavy.id), ..heavy };
+    receive(&registry, &globex, &[less]).await.unwrap();
+    registry.clock.set(&registry.db, at("2026-04-02T00:00:00Z")).await.unwrap();
+    close(&registry, "2026-03", &operator(), registry.clock.now()).await.unwrap();
+    let (notes,): (i64,) =
+        sqlx::query_as("select count(*) from refunds").fetch_one(registry.db.read()).await.unwrap();
+    assert_eq!(notes, 0);
+    assert_eq!(faults(&registry).await, Vec::<String>::new());
+}
