@@ -16,7 +16,7 @@ use sqlx::AnyConnection;
 use crate::{Error, time};
 
 pub use account::Account;
-pub use closing::{ClosedMonth, begin_of, close, closed_months, end_of, month_of, open_from};
+pub use closing::{ClosedMonth, begin_of, close, closed_months, end_of, last_moment, month_of, open_from};
 pub use journal::{Format, csv, journal};
 pub use pending::{Pending, flush, owed, post, post_all};
 pub use routes::routes;

@@ -22,7 +22,7 @@ mod routes;
 mod sales;
 
 pub use disputes::{close as close_dispute, open as open_dispute};
-pub use entries::{add as add_entry, deficit};
+pub use entries::add as add_entry;
 pub use lots::{Lot, find as find_lot};
 pub use policies::{in_force, version};
 pub use refunds::{TakenBack, take_back};

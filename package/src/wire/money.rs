@@ -472,23 +472,6 @@ pub struct ProfileVersion {
     pub approved_by: Option<Namespace>,
 }
 
-/// A tier that an account had for a while, and what it was worth by the month.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanPeriod {
-    /// The invoice.
-    pub invoice: i64,
-    /// Whose.
-    pub account: Namespace,
-    /// What.
-    pub tier: Tier,
-    /// From when.
-    pub from: Timestamp,
-    /// Until when, or when it was cut short.
-    pub to: Timestamp,
-    /// The price by the month.
-    pub monthly: Money,
-}
-
 /// What an operator writes into the books by hand: what was spent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewExpense {

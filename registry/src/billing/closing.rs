@@ -3,7 +3,7 @@
 
 use chandlery_package::Namespace;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use super::invoices::{self, NewInvoice};
@@ -32,12 +32,10 @@ pub async fn close(
     if now < end {
         return Err(Error::Conflict(format!("{month} is not over: it is {}", now.strftime("%Y-%m-%d"))));
     }
-    let last_moment =
-        end.checked_sub(SignedDuration::from_micros(1)).map_err(|error| Error::Damaged(error.to_string()))?;
     if let Some(first) = due(registry, now).await?.first().filter(|first| first.as_str() < month) {
         return Err(Error::Conflict(format!("{first} is not closed yet: close it first")));
     }
-    plans::recognise_all(&registry.db, last_moment).await?;
+    plans::recognise_all(&registry.db, ledger::last_moment(month)?).await?;
     let mut write = registry.db.write().await?;
     must_be_open(&mut write, month).await?;
     let mut issued = Vec::new();

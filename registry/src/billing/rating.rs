@@ -37,6 +37,13 @@ impl Use {
     }
 }
 
+/// The close that charges.
+struct Run<'a> {
+    month: &'a str,
+    hold_days: u32,
+    now: Timestamp,
+}
+
 /// Whose use of what.
 type Key = (Namespace, PluginId);
 
@@ -161,6 +168,7 @@ pub(super) async fn rate(
 ) -> Result<Charges, Error> {
     let month_use = used(write, month, None).await?;
     begin_orders(write, &month_use, now).await?;
+    let run = Run { month, hold_days, now };
     let mut charges = Charges::new();
     let late: BTreeSet<(String, String, String)> =
         sqlx::query_as("select month, account, plugin from reopened_usage")
@@ -175,12 +183,10 @@ pub(super) async fn rate(
         };
         for (earlier, ..) in late.iter().filter(of_it) {
             let then = used(write, earlier, Some((&key, Timestamp::UNIX_EPOCH))).await?;
-            charge_difference(write, &mut charges, &order, earlier, month, then.get(&key), hold_days, now)
-                .await?;
+            charge_difference(write, &mut charges, &order, earlier, then.get(&key), &run).await?;
         }
         if order.ordered_at < ledger::end_of(month)? {
-            charge_difference(write, &mut charges, &order, month, month, month_use.get(&key), hold_days, now)
-                .await?;
+            charge_difference(write, &mut charges, &order, month, month_use.get(&key), &run).await?;
         }
     }
     sqlx::query("delete from reopened_usage").execute(&mut **write).await?;
@@ -202,16 +208,13 @@ async fn begin_orders(write: &mut Write, used: &BTreeMap<Key, Use>, now: Timesta
     Ok(())
 }
 
-#[allow(clippy::too_many_arguments)]
 async fn charge_difference(
     write: &mut Write,
     charges: &mut Charges,
     order: &Order,
     month: &str,
-    invoiced_in: &str,
     used: Option<&Use>,
-    hold_days: u32,
-    now: Timestamp,
+    run: &Run<'_>,
 ) -> Result<(), Error> {
     let (all, count, quantity) = charge(write, order, month, used).await?;
     let before: Option<(i64, String)> = sqlx::query_as(
@@ -222,19 +225,16 @@ async fn charge_difference(
     .bind(month)
     .fetch_optional(&mut **write)
     .await?;
-    if before.as_ref().is_some_and(|(_, last)| last == invoiced_in) {
+    if before.as_ref().is_some_and(|(_, last)| last == run.month) {
         return Ok(());
     }
     let difference = Money { minor: all.minor - before.map_or(0, |(minor, _)| minor), ..all };
     let mut sale = None;
     if difference.minor > 0 {
-        let source = match month == invoiced_in {
+        let source = match month == run.month {
             true => format!("order {}, {month}", order.reference),
-            false => format!("order {}, {month}, late by {invoiced_in}", order.reference),
+            false => format!("order {}, {month}, late by {}", order.reference, run.month),
         };
-        let last_moment = ledger::end_of(invoiced_in)?
-            .checked_sub(SignedDuration::from_micros(1))
-            .map_err(|error| Error::Damaged(error.to_string()))?;
         let new = NewSale {
             source,
             customer: &order.customer,
@@ -242,7 +242,7 @@ async fn charge_difference(
             plugin: Some(&order.plugin),
             gross: difference,
             referrer: order.referrer.as_ref(),
-            at: last_moment,
+            at: ledger::last_moment(run.month)?,
         };
         let id = sharing::accrue(write, &new).await?;
         sale = Some(id);
@@ -256,7 +256,7 @@ async fn charge_difference(
         charges.entry((order.customer.clone(), difference.currency)).or_default().push(line);
     }
     if difference.minor < 0 {
-        credit(write, order, month, invoiced_in, difference.negated(), hold_days, now).await?;
+        credit(write, order, month, run, difference.negated()).await?;
     }
     sqlx::query(
         "insert into ratings (reference, month, invoiced_in, used, charged_minor, sale)
@@ -264,7 +264,7 @@ async fn charge_difference(
     )
     .bind(&order.reference)
     .bind(month)
-    .bind(invoiced_in)
+    .bind(run.month)
     .bind(i64::try_from(count).unwrap_or(i64::MAX))
     .bind(all.minor)
     .bind(sale.unwrap_or(0))
@@ -278,10 +278,8 @@ async fn credit(
     write: &mut Write,
     order: &Order,
     month: &str,
-    corrected_in: &str,
+    run: &Run<'_>,
     mut left: Money,
-    hold_days: u32,
-    now: Timestamp,
 ) -> Result<(), Error> {
     let invoiced: Vec<(i64, i64, i64)> = sqlx::query_as(
         "select invoice, line, invoice_lines.sale
@@ -301,15 +299,15 @@ async fn credit(
         }
         let refund = NewRefund {
             key: format!(
-                "correction of {}, {month}, by {corrected_in}, of invoice {invoice}",
-                order.reference
+                "correction of {}, {month}, by {}, of invoice {invoice}",
+                order.reference, run.month
             ),
             amount,
             line: Some(line),
             reason: format!("less was used of {} in {month}", order.plugin),
             as_credit: true,
         };
-        refunds::give_back(write, invoice, &refund, hold_days, now).await?;
+        refunds::give_back(write, invoice, &refund, run.hold_days, run.now).await?;
         left = left.minus(amount)?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chandlery_package::{Currency, Money, Namespace, Tier};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
@@ -61,16 +61,9 @@ pub struct Rows {
     pub postings: Vec<PostingRow>,
 }
 
-/// The last moment of a month.
-pub(super) fn last_moment(month: &str) -> Result<Timestamp, Error> {
-    ledger::end_of(month)?
-        .checked_sub(SignedDuration::from_micros(1))
-        .map_err(|error| Error::Damaged(error.to_string()))
-}
-
 /// What every account has at the end of a month: of several periods that cover it, the latest.
 pub(super) async fn accounts_at(db: &mut AnyConnection, month: &str) -> Result<Accounts, Error> {
-    let moment = last_moment(month)?;
+    let moment = ledger::last_moment(month)?;
     let rows: Vec<(i64, String, String, String, i64, i64)> = sqlx::query_as(
         "select invoice, account, tier, currency, price_minor, months
          from plan_periods join invoices on number = invoice
@@ -105,7 +98,7 @@ pub(super) async fn postings_in(db: &mut AnyConnection, month: &str) -> Result<V
     let mut postings = Vec::new();
     for (account, currency, minor) in rows {
         let posted = Money::new(minor, currency.parse()?);
-        let converted = exchange::convert(db, posted, CURRENCY, last_moment(month)?).await?;
+        let converted = exchange::convert(db, posted, CURRENCY, ledger::last_moment(month)?).await?;
         postings.push(PostingRow { account, posted, converted });
     }
     Ok(postings)

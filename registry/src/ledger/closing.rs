@@ -41,6 +41,13 @@ pub fn begin_of(month: &str) -> Result<Timestamp, Error> {
     Ok(end.checked_sub(1.month()).map_err(|error| Error::Damaged(error.to_string()))?.timestamp())
 }
 
+/// The last moment of this month, as far as times are stored.
+pub fn last_moment(month: &str) -> Result<Timestamp, Error> {
+    end_of(month)?
+        .checked_sub(jiff::SignedDuration::from_micros(1))
+        .map_err(|error| Error::Damaged(error.to_string()))
+}
+
 /// Which month a moment is in.
 pub fn month_of(at: Timestamp) -> String {
     at.strftime("%Y-%m").to_string()
@@ -96,10 +103,7 @@ pub async fn close(write: &mut Write, month: &str, by: &Namespace, now: Timestam
 
 /// The digest of what every account held at a month's end.
 async fn balances_digest(db: &mut AnyConnection, month: &str) -> Result<String, Error> {
-    let before = end_of(month)?
-        .checked_sub(jiff::SignedDuration::from_micros(1))
-        .map_err(|error| Error::Damaged(error.to_string()))?;
-    let lines: Vec<_> = balances(db, Some(before))
+    let lines: Vec<_> = balances(db, Some(last_moment(month)?))
         .await?
         .into_iter()
         .filter(|held| held.balance.minor != 0)

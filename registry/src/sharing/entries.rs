@@ -17,7 +17,7 @@ pub struct NewEntry {
 }
 
 /// What a partner owes in a currency.
-pub async fn deficit(write: &mut Write, partner: &Namespace, currency: Currency) -> Result<Money, Error> {
+async fn deficit(write: &mut Write, partner: &Namespace, currency: Currency) -> Result<Money, Error> {
     Ok(ledger::owed(write, &Account::OwedBy(partner.clone()), currency).await?.negated())
 }
 
