@@ -59,7 +59,7 @@ const LAWS: [Law; 11] = [
     ("assets:receivable:unbilled", "select account, currency, minor from ledger_balances where 1 = 0"),
     (
         "liabilities:deferred:plans",
-        "select 'liabilities:deferred:plans', currency, cast(-sum(price_minor - recognised_minor) as bigint)
+        "select 'liabilities:deferred:plans', currency, cast(-sum(price_minor - plan_periods.refunded_minor - recognised_minor) as bigint)
          from plan_periods join invoices on number = invoice
          where ended_at is null and state <> 'uncollectible' group by 1, 2",
     ),

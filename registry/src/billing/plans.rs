@@ -24,10 +24,24 @@ pub(super) struct Plan {
     pub from: Timestamp,
     pub to: Timestamp,
     pub price: Money,
+    /// What of the price was given back, in minor units.
+    pub refunded_minor: i64,
     /// When it was cut short.
     pub ended_at: Option<Timestamp>,
     /// What of the price has been earned so far, in minor units.
     pub recognised_minor: i64,
+}
+
+impl Plan {
+    /// What the whole period is worth: its price, less what was given back.
+    fn worth_minor(&self) -> i64 {
+        self.price.minor - self.refunded_minor
+    }
+
+    /// What is not earned yet, in minor units.
+    pub fn deferred_minor(&self) -> i64 {
+        self.worth_minor() - self.recognised_minor
+    }
 }
 
 /// What is to be invoiced.
@@ -53,6 +67,7 @@ struct Row {
     from_at: String,
     to_at: String,
     price_minor: i64,
+    plan_refunded_minor: i64,
     ended_at: Option<String>,
     recognised_minor: i64,
 }
@@ -61,7 +76,7 @@ macro_rules! select {
     ($condition:literal) => {
         concat!(
             "select invoice, account, state, currency, net_minor + tax_minor as total_minor, from_at, to_at,
-                    price_minor, ended_at, recognised_minor
+                    price_minor, plan_periods.refunded_minor as plan_refunded_minor, ended_at, recognised_minor
              from plan_periods join invoices on number = invoice ",
             $condition
         )
@@ -118,7 +133,7 @@ pub(super) async fn bill(write: &mut Write, new: &NewPlan<'_>, now: Timestamp) -
 
 /// What of a price has been earned after so many of a period's whole days, in minor units: rounded down, so that the last day
 /// gets what is left.
-pub(super) fn earned(price_minor: i64, from: Timestamp, to: Timestamp, at: Timestamp) -> i64 {
+fn earned(price_minor: i64, from: Timestamp, to: Timestamp, at: Timestamp) -> i64 {
     let days = |until: Timestamp| (until.as_second() - from.as_second()).max(0) / DAY_SECONDS;
     let (passed, all) = (days(at), days(to).max(1));
     if at >= to || passed >= all {
@@ -133,26 +148,56 @@ pub(super) async fn recognise(write: &mut Write, plan: &mut Plan, now: Timestamp
         return Ok(());
     }
     let at = plan.ended_at.map_or(now, |ended| ended.min(now));
-    let earned = earned(plan.price.minor, plan.from, plan.to, at);
+    let earned = earned(plan.worth_minor(), plan.from, plan.to, at);
     let new = Money { minor: earned - plan.recognised_minor, ..plan.price };
     if new.minor <= 0 {
         return Ok(());
     }
-    let Plan { invoice, account, price, .. } = plan;
-    let transaction = Transaction::new("earned", format!("{invoice}:{earned}"), now)
-        .about(format!("of invoice {invoice} to {account}, {earned} of {} so far", price.minor))
+    let Plan { invoice, account, refunded_minor, .. } = plan;
+    let worth = plan.price.minor - *refunded_minor;
+    let transaction = Transaction::new("earned", format!("{invoice}:{earned}:{refunded_minor}"), now)
+        .about(format!("of invoice {invoice} to {account}, {earned} of {worth} so far"))
         .link("invoice", *invoice)
         .link("customer", &*account)
         .debit(Account::Deferred, new)
         .credit(Account::Plans, new);
     ledger::post(write, transaction).await?;
-    sqlx::query("update plan_periods set recognised_minor = $1 where invoice = $2")
-        .bind(earned)
-        .bind(*invoice)
-        .execute(&mut **write)
-        .await?;
     plan.recognised_minor = earned;
+    save(write, plan).await
+}
+
+async fn save(write: &mut Write, plan: &Plan) -> Result<(), Error> {
+    sqlx::query(
+        "update plan_periods set recognised_minor = $1, refunded_minor = $2, ended_at = $3 where invoice = $4",
+    )
+    .bind(plan.recognised_minor)
+    .bind(plan.refunded_minor)
+    .bind(plan.ended_at.map(time))
+    .bind(plan.invoice)
+    .execute(&mut **write)
+    .await?;
     Ok(())
+}
+
+/// Lowers the price of a whole period by what is given back, and takes that from where it is: what was earned of the period by
+/// now goes down with its price, as by the day it would have been, and the rest was not earned yet. Of a period that was cut
+/// short all was earned, or is worth something in the one that came instead.
+pub(super) async fn take_back(
+    write: &mut Write,
+    plan: &mut Plan,
+    part: Money,
+    transaction: Transaction,
+    now: Timestamp,
+) -> Result<Transaction, Error> {
+    if plan.ended_at.is_some() {
+        return Ok(transaction.debit(Account::Plans, part));
+    }
+    let earned_before = plan.recognised_minor;
+    plan.refunded_minor += part.minor;
+    plan.recognised_minor = earned(plan.worth_minor(), plan.from, plan.to, now).min(earned_before);
+    save(write, plan).await?;
+    let earned = Money { minor: earned_before - plan.recognised_minor, ..part };
+    Ok(transaction.debit(Account::Plans, earned).debit(Account::Deferred, part.minus(earned)?))
 }
 
 /// Moves what has been earned of all periods by now, each month's part in the month.
@@ -172,7 +217,7 @@ async fn recognise_until(db: &Db, now: Timestamp) -> Result<(), Error> {
     loop {
         let mut write = db.write().await?;
         let rows: Vec<Row> = sqlx::query_as(select!(
-            "where invoice > $1 and recognised_minor < price_minor and ended_at is null and state <> 'uncollectible'
+            "where invoice > $1 and recognised_minor < price_minor - plan_periods.refunded_minor and ended_at is null and state <> 'uncollectible'
                and from_at < $2 order by invoice limit $3"
         ))
         .bind(after)
@@ -192,13 +237,9 @@ async fn recognise_until(db: &Db, now: Timestamp) -> Result<(), Error> {
 /// Ends a period now, and gives what is left of its price, in minor units: that is for the one that comes instead.
 pub(super) async fn cut_short(write: &mut Write, plan: &mut Plan, now: Timestamp) -> Result<i64, Error> {
     recognise(write, plan, now).await?;
-    sqlx::query("update plan_periods set ended_at = $1 where invoice = $2")
-        .bind(time(now))
-        .bind(plan.invoice)
-        .execute(&mut **write)
-        .await?;
     plan.ended_at = Some(now);
-    Ok(plan.price.minor - plan.recognised_minor)
+    save(write, plan).await?;
+    Ok(plan.deferred_minor())
 }
 
 /// The period that an invoice is for, if it is for one.
@@ -231,6 +272,7 @@ fn read(row: Row) -> Result<Plan, Error> {
         from: at(&row.from_at)?,
         to: at(&row.to_at)?,
         price: Money::new(row.price_minor, currency),
+        refunded_minor: row.plan_refunded_minor,
         ended_at: row.ended_at.as_deref().map(at).transpose()?,
         recognised_minor: row.recognised_minor,
     })

@@ -5,7 +5,7 @@ use chandlery_package::{Money, Namespace};
 use jiff::Timestamp;
 
 use super::invoices::{self, PLAN, UNUSED};
-use super::payments;
+use super::{payments, plans};
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, TakenBack};
 use crate::{Error, Registry, Write, time};
@@ -99,13 +99,22 @@ pub(super) async fn give_back(
         .link("invoice", number)
         .link("customer", &invoice.account);
     let weights: Vec<_> = left.iter().map(|minor| minor.unsigned_abs()).collect();
+    let mut plan = plans::of_invoice(write, number).await?;
+    if let Some(plan) = &mut plan {
+        plans::recognise(write, plan, now).await?;
+    }
     let mut taken = TakenBack::new(transaction);
     for (index, part) in new.amount.split(&weights)?.into_iter().enumerate() {
         if part.minor == 0 {
             continue;
         }
         match invoice.lines[index].sale {
-            None => taken.transaction = taken.transaction.debit(Account::Plans, part),
+            None => {
+                let plan = plan.as_mut().ok_or_else(|| {
+                    Error::Damaged(format!("line {index} of invoice {number} is for nothing"))
+                })?;
+                taken.transaction = plans::take_back(write, plan, part, taken.transaction, now).await?;
+            }
             Some(sale) => taken = sharing::take_back(write, sale, part, "refund", taken, true).await?,
         }
         sqlx::query(

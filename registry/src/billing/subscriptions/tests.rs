@@ -1,11 +1,11 @@
 //! Two years of subscriptions, and the laws of their books.
 
 use super::*;
-use crate::billing::{invoices, record_invoice_payment};
+use crate::billing::{invoices, record_invoice_payment, refund};
 use crate::ledger::{self, Account};
 use crate::testing::{operator, registry};
 use chandlery_package::Currency;
-use chandlery_package::wire::NewPayment;
+use chandlery_package::wire::{NewPayment, NewRefund};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
@@ -24,7 +24,8 @@ fn to(tier: Tier) -> NewSubscription {
 
 async fn pay(registry: &Registry, number: i64, now: Timestamp) {
     let all = invoices(registry, &operator()).await.unwrap();
-    let amount = all.iter().find(|invoice| invoice.number == number).unwrap().total;
+    let invoice = all.iter().find(|invoice| invoice.number == number).unwrap();
+    let amount = invoice.total.minus(invoice.refunded).unwrap();
     let payment = NewPayment { bank_reference: format!("bank-{number}"), amount };
     record_invoice_payment(registry, number, &payment, now).await.unwrap();
     record_invoice_payment(registry, number, &payment, now).await.unwrap();
@@ -78,6 +79,41 @@ async fn a_trial_comes_once_and_more_is_had_at_once() {
     assert_eq!(balance(&registry, Account::Deferred).await, 0);
 }
 
+/// Gives back so much of an invoice, if so much is left.
+async fn give_back(registry: &Registry, number: i64, amount: Money, now: Timestamp) -> Result<(), Error> {
+    let key = format!("refund of {amount} at {now}");
+    let new = NewRefund { key, amount, line: None, as_credit: false, reason: "it did not work".into() };
+    let once = refund(registry, number, &new, now).await?;
+    assert_eq!(refund(registry, number, &new, now).await?, once);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_given_back_of_a_period_is_neither_earned_nor_credited_again() {
+    let (_folder, registry) = registry().await;
+    let me = operator();
+    change(&registry, &me, &to(Tier::Developer), day(40)).await.unwrap();
+    pay(&registry, 1, day(40)).await;
+    // 10 of 31 days have passed: of half the price half as much is earned.
+    give_back(&registry, 1, usd("49.50"), day(50)).await.unwrap();
+    assert_eq!(balance(&registry, Account::Plans).await, -1596);
+    assert_eq!(balance(&registry, Account::Deferred).await, -3354);
+    laws(&registry, &me).await;
+    give_back(&registry, 1, usd("40.00"), day(51)).await.unwrap();
+    assert_eq!(balance(&registry, Account::Plans).await, -337);
+    assert!(give_back(&registry, 1, usd("9.51"), day(52)).await.is_err());
+    laws(&registry, &me).await;
+    // 12 of 31 days of 9.50 are 3.67.
+    let more = change(&registry, &me, &to(Tier::Team), day(52)).await.unwrap();
+    assert_eq!((more.due[0].lines[1].amount, more.due[0].total), (usd("-5.83"), usd("493.17")));
+    // All of an invoice that is not paid: the period is had for nothing.
+    give_back(&registry, 2, usd("493.17"), day(53)).await.unwrap();
+    let free = subscription(&registry, &me, day(54)).await.unwrap();
+    assert_eq!((free.tier, free.due.len()), (Tier::Team, 0));
+    advance_all(&registry, day(200)).await.unwrap();
+    laws(&registry, &me).await;
+}
+
 #[test]
 fn the_thirty_first_stays_the_thirty_first() {
     let (mut from, anchor) = (day(0), day(0));
@@ -105,7 +141,7 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
             today += random.gen_range(0..25);
             let now = day(today);
             let has = subscription(&registry, &me, now).await.unwrap();
-            match random.gen_range(0..6) {
+            match random.gen_range(0..7) {
                 0 | 1 => {
                     let tier = Tier::ALL[random.gen_range(0..4)];
                     let billed = if random.gen_bool(0.2) { Billed::Yearly } else { Billed::Monthly };
@@ -115,6 +151,12 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
                     let price = Money::new(random.gen_range(0..900_000), Currency::Usd);
                     let agreement = Agreement { deployments: Some(500), price, billed: Billed::Monthly };
                     let _ = agree(&registry, &me, &agreement, now).await;
+                }
+                3 => {
+                    let all = invoices(&registry, &me).await.unwrap();
+                    let Some(invoice) = all.get(random.gen_range(0..3)) else { continue };
+                    let part = Money { minor: random.gen_range(1..=invoice.net.minor.max(1)), ..invoice.net };
+                    let _ = give_back(&registry, invoice.number, part, now).await;
                 }
                 _ => {
                     for invoice in has.due {
@@ -140,12 +182,12 @@ async fn laws(registry: &Registry, account: &Namespace) {
     for invoice in &all {
         let plan = plans::find(&mut write, invoice.number).await.unwrap();
         if plan.ended_at.is_none() && invoice.state != InvoiceState::Uncollectible {
-            deferred += plan.price.minor - plan.recognised_minor;
+            deferred += plan.deferred_minor();
         }
         if invoice.state == InvoiceState::Open {
-            receivable += invoice.total.minor;
+            receivable += invoice.total.minor - invoice.refunded.minor;
         }
-        assert!(plan.recognised_minor <= plan.price.minor);
+        assert!(plan.ended_at.is_some() || plan.deferred_minor() >= 0);
     }
     drop(write);
     assert_eq!(
