@@ -51,10 +51,21 @@ struct Entry {
     amount: Amount,
     #[serde(rename = "CdtDbtInd")]
     direction: String,
+    #[serde(rename = "Sts")]
+    status: Option<Status>,
     #[serde(rename = "AcctSvcrRef")]
     reference: Option<String>,
     #[serde(rename = "NtryDtls", default)]
     details: Vec<Details>,
+}
+
+/// `<Sts>BOOK</Sts>` until version 6, `<Sts><Cd>BOOK</Cd></Sts>` from then on.
+#[derive(Deserialize)]
+struct Status {
+    #[serde(rename = "$text")]
+    text: Option<String>,
+    #[serde(rename = "Cd")]
+    code: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -63,22 +74,41 @@ struct Details {
     transactions: Vec<Detail>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Detail {
     #[serde(rename = "Refs")]
     references: Option<References>,
+    #[serde(rename = "Amt")]
+    amount: Option<Amount>,
+    /// Where the amount stands until version 2.
+    #[serde(rename = "AmtDtls")]
+    amounts: Option<Amounts>,
+    #[serde(rename = "CdtDbtInd")]
+    direction: Option<String>,
     #[serde(rename = "RmtInf")]
     remittance: Option<Remittance>,
     #[serde(rename = "RtrInf")]
     returned: Option<serde::de::IgnoredAny>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct References {
     #[serde(rename = "EndToEndId")]
     end_to_end: Option<String>,
     #[serde(rename = "AcctSvcrRef")]
     reference: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Amounts {
+    #[serde(rename = "TxAmt")]
+    transaction: Option<TransactionAmount>,
+}
+
+#[derive(Deserialize)]
+struct TransactionAmount {
+    #[serde(rename = "Amt")]
+    amount: Amount,
 }
 
 #[derive(Deserialize)]
@@ -95,27 +125,67 @@ struct Amount {
     value: String,
 }
 
-impl Entry {
-    fn line(self) -> Result<BankLine, Error> {
-        let currency: Currency = self.amount.currency.parse()?;
-        let amount: Money = format!("{} {currency}", decimals(&self.amount.value, currency)).parse()?;
-        let detail = self.details.into_iter().flat_map(|details| details.transactions).next();
-        let (references, remittance, returned) = match detail {
-            Some(detail) => (detail.references, detail.remittance, detail.returned.is_some()),
-            None => (None, None, false),
-        };
-        let (end_to_end, other) =
-            references.map_or((None, None), |references| (references.end_to_end, references.reference));
-        let missing = || Error::Invalid("an entry has no reference of the bank (AcctSvcrRef)".into());
-        let mut texts: Vec<_> = end_to_end.into_iter().collect();
-        texts.extend(remittance.into_iter().flat_map(|remittance| remittance.texts));
-        Ok(BankLine {
-            id: self.reference.or(other).ok_or_else(missing)?,
-            amount: if self.direction == "DBIT" { amount.negated() } else { amount },
-            text: texts.join(" "),
-            returned,
+impl Amount {
+    fn money(&self, direction: &str) -> Result<Money, Error> {
+        let currency: Currency = self.currency.parse()?;
+        let amount: Money = format!("{} {currency}", decimals(&self.value, currency)).parse()?;
+        Ok(if direction == "DBIT" { amount.negated() } else { amount })
+    }
+}
+
+impl Detail {
+    fn amount(&self) -> Option<&Amount> {
+        let within = self.amounts.as_ref().and_then(|amounts| amounts.transaction.as_ref());
+        self.amount.as_ref().or(within.map(|within| &within.amount))
+    }
+
+    fn line(self, id: String, amount: Money) -> BankLine {
+        let end_to_end = self.references.and_then(|references| references.end_to_end);
+        let texts = self.remittance.into_iter().flat_map(|remittance| remittance.texts);
+        BankLine {
+            id,
+            amount,
+            text: end_to_end.into_iter().chain(texts).collect::<Vec<_>>().join(" "),
+            returned: self.returned.is_some(),
             outcome: String::new(),
-        })
+        }
+    }
+}
+
+impl Entry {
+    /// Whether the bank has booked it: what is only announced comes again.
+    fn is_booked(&self) -> bool {
+        let status =
+            self.status.as_ref().and_then(|status| status.code.as_deref().or(status.text.as_deref()));
+        status.is_none_or(|status| status.trim() == "BOOK")
+    }
+
+    /// Its lines: one, or each of those that the bank has booked as one.
+    fn lines(self) -> Result<Vec<BankLine>, Error> {
+        let amount = self.amount.money(&self.direction)?;
+        let mut details: Vec<_> = self.details.into_iter().flat_map(|details| details.transactions).collect();
+        let own = |detail: &Detail| detail.references.as_ref().and_then(|refs| refs.reference.clone());
+        let missing = || Error::Invalid("an entry has no reference of the bank (AcctSvcrRef)".into());
+        if details.len() < 2 {
+            let detail = details.pop().unwrap_or_default();
+            let id = self.reference.or_else(|| own(&detail)).ok_or_else(missing)?;
+            return Ok(vec![detail.line(id, amount)]);
+        }
+        let (mut lines, mut sum) = (Vec::new(), Money::zero(amount.currency));
+        for (index, detail) in details.into_iter().enumerate() {
+            let within = self.reference.as_ref().map(|entry| format!("{entry}/{}", index + 1));
+            let id = own(&detail).or(within).ok_or_else(missing)?;
+            let direction = detail.direction.as_deref().unwrap_or(&self.direction);
+            let part = detail.amount().map(|amount| amount.money(direction)).transpose()?;
+            let part = part
+                .ok_or_else(|| Error::Invalid(format!("line {id} of an entry of {amount} has no amount")))?;
+            sum = sum.plus(part)?;
+            lines.push(detail.line(id, part));
+        }
+        match sum == amount {
+            true => Ok(lines),
+            false => Err(Error::Invalid(format!("an entry of {amount} has lines that sum to {sum}"))),
+        }
     }
 }
 
@@ -136,7 +206,8 @@ fn read(text: &str) -> Result<Vec<BankLine>, Error> {
         let document: Document = from_str(text)
             .map_err(|error| Error::Invalid(format!("this is not a camt.053 statement: {error}")))?;
         let entries = document.statements.all.into_iter().flat_map(|statement| statement.entries);
-        return entries.map(Entry::line).collect();
+        let lines: Vec<_> = entries.filter(Entry::is_booked).map(Entry::lines).collect::<Result<_, _>>()?;
+        return Ok(lines.into_iter().flatten().collect());
     }
     let mut lines = text.lines();
     if lines.next().map(str::trim) != Some("id,date,amount,currency,text") {
@@ -265,6 +336,21 @@ mod tests {
         assert_eq!(Subject::find(&lines[0].text), Some(Subject::Invoice(7)));
         assert_eq!((lines[1].amount.to_string(), lines[1].returned), ("-500 JPY".into(), true));
         assert_eq!(payouts::number_in(&lines[1].text), Some(3));
+        let batch = |last: &str| {
+            format!(
+                r#"<Document><BkToCstmrStmt><Stmt><Ntry><Amt Ccy="EUR">30.00</Amt><CdtDbtInd>DBIT</CdtDbtInd>
+                <Sts><Cd>BOOK</Cd></Sts><AcctSvcrRef>B3</AcctSvcrRef><NtryDtls><Btch><NbOfTxs>2</NbOfTxs></Btch>
+                <TxDtls><Refs><EndToEndId>PAYOUT-4</EndToEndId></Refs><Amt Ccy="EUR">10</Amt></TxDtls>
+                <TxDtls><Refs><EndToEndId>PAYOUT-5</EndToEndId></Refs>{last}</TxDtls></NtryDtls></Ntry>
+                <Ntry><Amt Ccy="EUR">7.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>PDNG</Sts></Ntry>
+                </Stmt></BkToCstmrStmt></Document>"#
+            )
+        };
+        let parts = read(&batch(r#"<AmtDtls><TxAmt><Amt Ccy="EUR">20.00</Amt></TxAmt></AmtDtls>"#)).unwrap();
+        let parts: Vec<_> =
+            parts.iter().map(|line| format!("{} {} {}", line.id, line.amount, line.text)).collect();
+        assert_eq!(parts, ["B3/1 -10.00 EUR PAYOUT-4", "B3/2 -20.00 EUR PAYOUT-5"]);
+        assert!(read(&batch(r#"<Amt Ccy="EUR">21.00</Amt>"#)).is_err() && read(&batch("")).is_err());
         let csv = "id,date,amount,currency,text\nB1,2026-11-01,100.50,USD,\"for CH-23456789AB, thanks\"\n";
         assert_eq!(Subject::find(&read(csv).unwrap()[0].text), Some(Subject::Order("CH-23456789AB".into())));
         assert!(read("<Document/>").is_err() && read("amount\n1").is_err());
