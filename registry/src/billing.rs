@@ -18,7 +18,7 @@ mod usage;
 
 pub use closing::{Closed, close, due};
 pub use invoices::{NewInvoice, find as find_invoice, invoices, issue};
-pub use notices::{Mail, notices, remind, send as send_notices, warn_of_limit};
+pub use notices::{Mail, notices, remind, send as send_notices, tell_of_trials, warn_of_limit};
 pub use orders::{end as end_order, order, orders, record_payment};
 pub use payments::{Intent, Processor, record_invoice_payment};
 pub use prices::{make_coupon, read_offer, set_price};

@@ -268,6 +268,7 @@ async fn do_what_is_due(registry: &Registry) -> Result<(), Error> {
     let now = registry.clock.now();
     sharing::release_matured(&registry.db, now).await?;
     billing::remind(registry, now).await?;
+    billing::tell_of_trials(registry, now).await?;
     billing::advance_all(registry, now).await
 }
 

@@ -110,8 +110,19 @@ fn customers_are_reminded_and_warned_once_by_mail_and_on_their_page() {
     assert_eq!(server.with("10 of 10 deployments are used").len(), 1);
     assert!(server.with("7 of 10").is_empty() && server.with("9 of 10").is_empty());
 
+    // Who tries something out is told three days before the end of it, once.
+    customer.ok(&["subscription", "trial", "enterprise"]);
+    let trial = "Your trial of enterprise ends on 2026-02-22 01:00 UTC";
+    for (now, told) in [("2026-02-19T00:00:00Z", 0), ("2026-02-19T02:00:00Z", 1), ("2026-02-20T00:00:00Z", 1)]
+    {
+        clock(now);
+        assert_eq!(server.with(trial).len(), told, "{now}");
+    }
+    let [mail] = &server.with(trial)[..] else { unreachable!() };
+    assert!(mail.contains("2999.00 USD a month") && mail.contains("free holds"), "{mail}");
+
     // The page says the same, to those without an address, too.
-    for (person, count) in [(&customer, 4), (&silent, 2)] {
+    for (person, count) in [(&customer, 5), (&silent, 2)] {
         let told = person.get("/api/v1/notices")["items"].as_array().unwrap().len();
         assert_eq!(told, count, "{}", person.name);
     }

@@ -1,8 +1,8 @@
 //! What customers are told: written down in the transaction that it is about, shown on their page, and sent by e-mail where they
 //! have given an address and the registry has a mail server. What could not be sent is sent later.
 
-use chandlery_package::Namespace;
 use chandlery_package::wire::Notice;
+use chandlery_package::{Billed, Namespace, Tier};
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
@@ -12,6 +12,8 @@ use crate::{Error, Registry, Write, time};
 
 /// How long after an invoice was due its customer is reminded a second time.
 const SECOND: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long before a trial ends its customer is told.
+const LAST_DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// How many are sent at a time.
 const BATCH: i64 = 50;
 
@@ -100,6 +102,47 @@ pub async fn remind(registry: &Registry, now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
+/// Tells those whose trial ends soon what it takes to keep what they have.
+pub async fn tell_of_trials(registry: &Registry, now: Timestamp) -> Result<(), Error> {
+    let mut write = registry.db.write().await?;
+    let soon: Vec<(String, String, String, String)> = sqlx::query_as(
+        "select account, tier, trial_tier, trial_until from subscriptions where trial_until > $1 and trial_until <= $2
+         order by account",
+    )
+    .bind(time(now))
+    .bind(time(now.checked_add(LAST_DAYS).unwrap_or(now)))
+    .fetch_all(&mut *write)
+    .await?;
+    for (account, has, tried, until) in soon {
+        let damaged = |_| Error::Damaged(format!("the trial of '{account}' cannot be read"));
+        let (has, tried): (Tier, Tier) = (has.parse().map_err(damaged)?, tried.parse().map_err(damaged)?);
+        if has >= tried {
+            continue;
+        }
+        let price =
+            tried.price(Billed::Monthly).map_or("as agreed".into(), |price| format!("{price} a month"));
+        let until = until.get(..16).unwrap_or(&until).replace('T', " ");
+        let subject = format!("Your trial of {tried} ends on {until} UTC");
+        let body = format!(
+            "To keep {}, at {price}:\n\n    chandlery subscription change {tried}\n\n\
+             Otherwise {has} holds from then on, with {}. What runs goes on running.\n",
+            allowed(tried),
+            allowed(has)
+        );
+        tell(&mut write, &account.parse()?, &format!("trial:{account}"), &subject, &body, now).await?;
+    }
+    write.commit().await?;
+    Ok(())
+}
+
+fn allowed(tier: Tier) -> String {
+    match tier.deployments() {
+        Some(1) => "1 deployment".into(),
+        Some(limit) => format!("{limit} deployments"),
+        None => "any number of deployments".into(),
+    }
+}
+
 /// Tells an account that it has used up a part of what its tier allows, and which one lifts the limit.
 pub async fn warn_of_limit(
     registry: &Registry,
@@ -114,8 +157,8 @@ pub async fn warn_of_limit(
         80..100 => 80,
         _ => return Ok(()),
     };
-    let upgrade = chandlery_package::Tier::for_deployments(limit.saturating_add(1));
-    let price = upgrade.price(chandlery_package::Billed::Monthly);
+    let upgrade = Tier::for_deployments(limit.saturating_add(1));
+    let price = upgrade.price(Billed::Monthly);
     let price = price.map_or("as agreed".into(), |price| format!("for {price} a month"));
     let subject = format!("{used} of {limit} deployments are used");
     let body = format!(
