@@ -6,22 +6,28 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{RefusedUsage, UsageEvent, UsageReceipt, UsageTotal};
 use jiff::Timestamp;
+use serde::Serialize;
 use sqlx::AnyConnection;
 
 use crate::{Cell, Error, Registry, Write, insert_rows, ledger, time};
 
 /// How many events one statement inserts.
 const ROWS_MAX: usize = 1000;
+/// How long the name of a deployment may be, in bytes.
+const NAME_MAX: usize = 255;
 
 /// An event as it is stored.
+#[derive(Serialize)]
 struct Stored<'a> {
+    #[serde(skip)]
     event: &'a UsageEvent,
     id: String,
     month: String,
+    deployment: &'a str,
     plugin: String,
     version: String,
-    from: String,
-    to: String,
+    from_at: String,
+    to_at: String,
     replica_millis: i64,
     gpu_millis: i64,
     units: String,
@@ -38,6 +44,12 @@ impl<'a> Stored<'a> {
         if event.to < event.from {
             return Err("it ends before it begins".into());
         }
+        let name = &event.deployment;
+        if name.is_empty() || name.len() > NAME_MAX || name.chars().any(char::is_control) {
+            return Err(format!(
+                "a deployment's name has 1 to {NAME_MAX} bytes, none of them control characters"
+            ));
+        }
         if event.units.values().any(|count| i64::try_from(*count).is_err()) {
             return Err("more use than can be counted".into());
         }
@@ -49,10 +61,11 @@ impl<'a> Stored<'a> {
             event,
             id: event.id.to_string(),
             month: ledger::month_of(event.to),
+            deployment: name,
             plugin: event.release.plugin.to_string(),
             version: event.release.version.to_string(),
-            from: time(event.from),
-            to: time(event.to),
+            from_at: time(event.from),
+            to_at: time(event.to),
             replica_millis,
             gpu_millis,
             units,
@@ -150,28 +163,12 @@ async fn insert(
     rows: &[Stored<'_>],
     now: Timestamp,
 ) -> Result<(u64, u64, Vec<uuid::Uuid>), Error> {
-    let received_at = time(now);
     let (mut accepted, mut known, mut taken) = (0, 0, Vec::new());
     for some in rows.chunks(ROWS_MAX) {
-        let values = some.iter().map(|row| -> [Cell; 12] {
-            [
-                row.id.as_str().into(),
-                account.as_str().into(),
-                row.month.as_str().into(),
-                row.event.deployment.as_str().into(),
-                row.plugin.as_str().into(),
-                row.version.as_str().into(),
-                row.from.as_str().into(),
-                row.to.as_str().into(),
-                row.replica_millis.into(),
-                row.gpu_millis.into(),
-                row.units.as_str().into(),
-                received_at.as_str().into(),
-            ]
-        });
-        let table = "usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis,
-                                   units, received_at)";
-        let inserted = insert_rows(write, table, values.collect(), "on conflict do nothing").await?;
+        let inserted = match write.backend_name() {
+            "PostgreSQL" => insert_as_json(write, account, some, now).await?,
+            _ => insert_as_rows(write, account, some, now).await?,
+        };
         accepted += inserted;
         if inserted < some.len() as u64 {
             let others = others(write, account, some).await?;
@@ -181,6 +178,60 @@ async fn insert(
     }
     note_corrections(write, account, rows, &taken).await?;
     Ok((accepted, known, taken))
+}
+
+/// One document is read faster by PostgreSQL than as many values.
+async fn insert_as_json(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let document = serde_json::to_string(rows).map_err(|error| Error::Damaged(error.to_string()))?;
+    let inserted = sqlx::query(
+        "insert into usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis,
+                                   units, received_at)
+         select id, $2, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis, units, $3
+         from json_to_recordset(cast($1 as json)) as event (
+             id text, month text, deployment text, plugin text, version text, from_at text, to_at text,
+             replica_millis bigint, gpu_millis bigint, units text)
+         on conflict do nothing",
+    )
+    .bind(document)
+    .bind(account.as_str())
+    .bind(time(now))
+    .execute(db)
+    .await?;
+    Ok(inserted.rows_affected())
+}
+
+/// SQLite reads values fastest.
+async fn insert_as_rows(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let received_at = time(now);
+    let values = rows.iter().map(|row| -> [Cell; 12] {
+        [
+            row.id.as_str().into(),
+            account.as_str().into(),
+            row.month.as_str().into(),
+            row.deployment.into(),
+            row.plugin.as_str().into(),
+            row.version.as_str().into(),
+            row.from_at.as_str().into(),
+            row.to_at.as_str().into(),
+            row.replica_millis.into(),
+            row.gpu_millis.into(),
+            row.units.as_str().into(),
+            received_at.as_str().into(),
+        ]
+    });
+    let table = "usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis,
+                               units, received_at)";
+    Ok(insert_rows(db, table, values.collect(), "on conflict do nothing").await?)
 }
 
 /// Those whose id is another event's.
@@ -204,8 +255,8 @@ async fn others(
             row.event.deployment.clone(),
             row.plugin.clone(),
             row.version.clone(),
-            row.from.clone(),
-            row.to.clone(),
+            row.from_at.clone(),
+            row.to_at.clone(),
             row.replica_millis,
             row.gpu_millis,
             row.units.clone(),
