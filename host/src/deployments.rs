@@ -424,6 +424,9 @@ impl Deployments {
             tell(&mut write, &integrations, &alert).await?;
         }
         write.commit().await?;
+        if has.is_some() {
+            self.licences.report();
+        }
         self.get(name).await
     }
 
@@ -582,10 +585,11 @@ impl Deployments {
             .bind(name)
             .execute(&self.db)
             .await?;
-        match changed.rows_affected() {
-            1 => Ok(()),
-            _ => Err(Error::NoDeployment(name.into())),
+        if changed.rows_affected() == 0 {
+            return Err(Error::NoDeployment(name.into()));
         }
+        self.licences.report();
+        Ok(())
     }
 
     /// The last lines of a deployment's logs.

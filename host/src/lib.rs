@@ -106,7 +106,8 @@ impl Host {
             expose: settings.expose,
         };
         let targets = Targets::open(db.clone(), secrets.clone(), surroundings).await?;
-        let licences = Licences::new(db.clone(), installs.clone(), registry.clone());
+        let licences =
+            Licences::new(db.clone(), installs.clone(), registry.clone(), engines::local::host_id(data)?);
         let deployments = Deployments::new(
             db.clone(),
             sandbox.clone(),

@@ -1,12 +1,14 @@
 //! What this host may do, by the licence of its account: signed by the registry, believed without asking it, and honoured for a
 //! while where another one cannot be had.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chandlery_package::{Billed, Licence, Money, Tier};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
+use tokio::sync::Notify;
 
 use crate::Error;
 use crate::deployments;
@@ -15,6 +17,8 @@ use crate::installs::{Installs, RegistryClient};
 /// How long a licence is honoured after it has expired.
 const GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
 const REFRESH_EVERY: Duration = Duration::from_secs(3600);
+/// How long a deployment waits for the registry.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// From which part of a limit on people are told, in percent.
 const ALERTS_PERCENT: [u32; 2] = [80, 100];
 
@@ -27,8 +31,11 @@ pub struct Entitlement {
     pub trial: bool,
     /// How many deployments it may have; none: any number.
     pub limit: Option<u32>,
-    /// How many it has.
+    /// How many there are, on this host and on the account's others.
     pub used: u32,
+    /// How many of them are on other hosts.
+    #[serde(default)]
+    pub elsewhere: u32,
     /// Until when the licence holds; none: there is none, and the host is free.
     pub expires_at: Option<Timestamp>,
     /// What would allow more, where some part of the limit is used up.
@@ -75,11 +82,20 @@ pub(crate) struct Licences {
     db: SqlitePool,
     installs: Installs,
     registry: Option<RegistryClient>,
+    /// What this host calls itself.
+    host: String,
+    /// Told when there is another number of deployments.
+    changed: Arc<Notify>,
 }
 
 impl Licences {
-    pub fn new(db: SqlitePool, installs: Installs, registry: Option<RegistryClient>) -> Self {
-        Self { db, installs, registry }
+    pub fn new(db: SqlitePool, installs: Installs, registry: Option<RegistryClient>, host: String) -> Self {
+        Self { db, installs, registry, host, changed: Arc::default() }
+    }
+
+    /// Tells the registry soon how many deployments there are.
+    pub fn report(&self) {
+        self.changed.notify_one();
     }
 
     /// The licence that is kept, if it is signed by the registry's key and holds at this moment.
@@ -106,7 +122,7 @@ impl Licences {
             return Ok(());
         };
         let Some(key) = self.installs.log_key(registry.url()).await? else { return Ok(()) };
-        let token = registry.licence(deployments::count(&self.db).await?).await?;
+        let token = registry.licence(&self.host, deployments::count(&self.db).await?).await?;
         Licence::open(&token, &key).map_err(|error| Error::Licence(error.to_string()))?;
         sqlx::query(
             "insert into licence (only_one, token, fetched_at) values (1, $1, $2)
@@ -119,34 +135,43 @@ impl Licences {
         Ok(())
     }
 
-    /// What this host may do, with so many deployments.
-    pub async fn entitlement(&self, used: u32) -> Result<Entitlement, Error> {
+    /// What this host may do, with so many deployments of its own.
+    pub async fn entitlement(&self, here: u32) -> Result<Entitlement, Error> {
         let licence = self.kept(Timestamp::now()).await?;
         let (tier, limit, trial) = match &licence {
             Some(licence) => (licence.tier, licence.deployments, licence.trial),
             None => (Tier::Free, Tier::Free.deployments(), false),
         };
+        let elsewhere = licence.as_ref().map_or(0, |licence| licence.elsewhere);
+        let used = here.saturating_add(elsewhere);
         let upgrade = limit.filter(|limit| !reached(0, used, Some(*limit)).is_empty()).map(Upgrade::beyond);
-        Ok(Entitlement { tier, trial, limit, used, expires_at: licence.and_then(|it| it.expires()), upgrade })
+        let expires_at = licence.and_then(|licence| licence.expires());
+        Ok(Entitlement { tier, trial, limit, used, elsewhere, expires_at, upgrade })
     }
 
-    /// The same, where one more is wanted: asks the registry first where nothing is known, or the limit is used up.
-    pub async fn for_one_more(&self, used: u32) -> Result<Entitlement, Error> {
-        let known = self.entitlement(used).await?;
-        if known.expires_at.is_some() && known.limit.is_none_or(|limit| used < limit) {
+    /// The same, where one more is wanted: asks the registry first, unless any number may be had. Where it does not answer, what
+    /// is known holds.
+    pub async fn for_one_more(&self, here: u32) -> Result<Entitlement, Error> {
+        let known = self.entitlement(here).await?;
+        if known.limit.is_none() {
             return Ok(known);
         }
-        if let Err(error) = self.refresh().await {
-            tracing::warn!(%error, "the licence could not be renewed");
+        match tokio::time::timeout(PATIENCE, self.refresh()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the licence could not be renewed"),
+            Err(_) => tracing::warn!("the licence could not be renewed: the registry does not answer"),
         }
-        self.entitlement(used).await
+        self.entitlement(here).await
     }
 
-    /// Asks for another licence now and then, for ever.
+    /// Asks for another licence now and then and after every change, for ever.
     pub async fn run(self) {
         let mut ticks = tokio::time::interval(REFRESH_EVERY);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.changed.notified() => {}
+            }
             if let Err(error) = self.refresh().await {
                 tracing::warn!(%error, "the licence could not be renewed");
             }

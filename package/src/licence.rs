@@ -41,6 +41,9 @@ pub struct Licence {
     pub tier: Tier,
     /// How many deployments it may have; none: any number.
     pub deployments: Option<u32>,
+    /// How many of them the account's other hosts have, as they have said.
+    #[serde(default)]
+    pub elsewhere: u32,
     /// Whether it is a trial.
     pub trial: bool,
     /// When it was signed, in seconds since 1970.
@@ -97,6 +100,7 @@ mod tests {
             account: "globex".parse().unwrap(),
             tier: Tier::Team,
             deployments: Some(100),
+            elsewhere: 3,
             trial: false,
             issued_at: 1_000,
             expires_at: 2_000,

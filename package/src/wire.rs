@@ -323,6 +323,17 @@ pub struct Agreement {
     pub billed: Billed,
 }
 
+/// A host of an account, as it has reported itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSeen {
+    /// What it calls itself.
+    pub host: String,
+    /// How many deployments it has.
+    pub deployments: u32,
+    /// When it was last heard of.
+    pub seen_at: Timestamp,
+}
+
 /// A signed licence.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SignedLicence {

@@ -16,7 +16,7 @@ use crate::content::ContentDigest;
 use crate::{Error, Registry, Settings, Storage, create_private_dir, write_secret};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 52] = [
+const TABLES: [&str; 53] = [
     "facts",
     "accounts",
     "tokens",
@@ -36,6 +36,7 @@ const TABLES: [&str; 52] = [
     "usage_corrections",
     "reopened_usage",
     "subscriptions",
+    "hosts",
     "notices",
     "prices",
     "coupons",

@@ -221,6 +221,8 @@ fn cases() -> Vec<Case> {
         // Signed by a secret instead.
         ("POST", "/api/v1/stripe/webhook", For::Everybody, json!({})),
         ("GET", "/api/v1/licence", For::Accounts, json!(null)),
+        ("GET", "/api/v1/hosts", For::Accounts, json!(null)),
+        ("DELETE", "/api/v1/hosts/{host}", For::Accounts, json!(null)),
         ("GET", "/api/v1/notices", For::Accounts, json!(null)),
         ("GET", "/api/v1/orders", For::Accounts, json!(null)),
         ("POST", "/api/v1/orders", For::Accounts, json!({ "plugin": "acme:none" })),
@@ -355,6 +357,7 @@ fn cases() -> Vec<Case> {
             ("{account}", "nobody"),
             ("{key}", "SHA256:0000000000000000"),
             ("{reference}", "CH-NONE"),
+            ("{host}", "none"),
             ("{number}", "1"),
             ("{id}", "1"),
             ("{run}", "1"),

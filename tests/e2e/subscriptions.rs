@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Person, World, plugin};
+use crate::world::{Person, World, plugin, until};
 
 /// A world whose customer has not subscribed to anything, with an errand installed.
 fn world() -> World {
@@ -87,6 +87,36 @@ fn a_limit_is_kept_told_of_and_lifted() {
     try_deploy(&globex, "twelve").unwrap();
     world.change_host("update licence set token = replace(token, '.', '.e30')");
     assert!(try_deploy(&globex, "thirteen").unwrap_err().1.contains("12 of 1 deployments that free allows"));
+}
+
+#[test]
+fn the_deployments_of_all_hosts_count_together() {
+    let world = world();
+    let here = world.customer();
+    let (mut server, there) = world.another_host("other");
+    there.ok(&["install", "acme:errand"]);
+    try_deploy(&here, "one").unwrap();
+    let full = "1 of 1 deployments that free allows are used";
+    assert!(try_deploy(&there, "two").unwrap_err().1.contains(full));
+    let has = there.ok(&["subscription", "licence"]);
+    assert_eq!((&has["used"], &has["elsewhere"]), (&json!(1), &json!(1)));
+    // What is removed in one place makes room in the other.
+    here.ok(&["remove", "one"]);
+    until("room", || try_deploy(&there, "two").ok());
+    assert!(try_deploy(&here, "three").unwrap_err().1.contains(full));
+    let page = world.send("GET", "/account", Some(&here.token()), &[], "").text();
+    assert!(page.contains("1 of 1") && page.contains("chandlery subscription change developer"), "{page}");
+    // A host that is no more is forgotten.
+    let hosts = here.ok(&["subscription", "hosts"]);
+    assert_eq!(hosts.as_array().unwrap().len(), 2);
+    assert_eq!((&hosts[0]["deployments"], &hosts[1]["deployments"]), (&json!(1), &json!(0)));
+    there.ok(&["remove", "two"]);
+    until("an end", || there.ok(&["status"]).as_array().unwrap().is_empty().then_some(()));
+    server.kill();
+    let gone = hosts[0]["host"].as_str().unwrap();
+    here.text(&["subscription", "forget", gone]);
+    try_deploy(&here, "three").unwrap();
+    assert_eq!(here.refused(&["subscription", "forget", gone]).0.r#type, "not-found");
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl World {
             host: None,
         };
         customer.register();
-        let host = start_host(folder.path(), "127.0.0.1:0", &registry.address, &[], &environment);
+        let host = start_host(folder.path(), "host", "127.0.0.1:0", &registry.address, &[], &environment);
         Self { folder, registry, host, runtime: Runtime::new().unwrap(), stores, environment }
     }
 
@@ -226,7 +226,16 @@ impl World {
     pub fn start_host(&mut self, arguments: &[String]) {
         let address = self.host.address.clone();
         let folder = self.folder.path();
-        self.host = start_host(folder, &address, &self.registry.address, arguments, &self.environment);
+        self.host =
+            start_host(folder, "host", &address, &self.registry.address, arguments, &self.environment);
+    }
+
+    /// Another host of the same customer, beside this one.
+    pub fn another_host(&self, name: &str) -> (Server, Person) {
+        let folder = self.folder.path();
+        let host = start_host(folder, name, "127.0.0.1:0", &self.registry.address, &[], &self.environment);
+        let at = Some((host.address.clone(), folder.join(name).join("host.token")));
+        (host, Person { host: at, ..self.customer() })
     }
 
     pub fn registry_data(&self) -> PathBuf {
@@ -393,12 +402,13 @@ impl Drop for World {
 
 fn start_host(
     folder: &Path,
+    name: &str,
     listen: &str,
     registry: &str,
     arguments: &[String],
     environment: &[(String, String)],
 ) -> Server {
-    let data = folder.join("host");
+    let data = folder.join(name);
     let token = folder.join("globex.token");
     let credentials = fs::read_to_string(folder.join("globex/credentials.toml")).unwrap();
     let line = credentials.lines().find(|line| line.starts_with("globex")).unwrap();

@@ -1,16 +1,20 @@
 //! `chandlery subscription`: what this account may do.
 
 use chandlery_host::licence::Entitlement;
-use chandlery_package::wire::{Agreement, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer};
+use chandlery_package::wire::{
+    Agreement, HostSeen, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer,
+};
 use chandlery_package::{Billed, Money, Namespace, Tier};
 use clap::Subcommand;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
 
 const PATH: &str = "/api/v1/subscription";
+const HOSTS: &str = "/api/v1/hosts";
 
 /// What this account may do.
 #[derive(Subcommand)]
@@ -36,6 +40,14 @@ pub enum Subscription {
     Cancel,
     /// Show what this host may do by its licence
     Licence,
+    /// Show the hosts whose deployments count together
+    Hosts,
+    /// Forget a host that is no more, so that what it had does not count
+    Forget {
+        /// The host, as `hosts` shows it
+        #[arg(value_name = "HOST")]
+        gone: String,
+    },
     /// Record what was agreed with an account (for operators)
     Agree {
         /// The account
@@ -69,6 +81,12 @@ impl Subscription {
         let has: Has = match self {
             Self::Tiers => return tiers(context).await,
             Self::Licence => return licence(context).await,
+            Self::Hosts => return hosts(context).await,
+            Self::Forget { gone } => {
+                context.tell_registry(Method::DELETE, &format!("{HOSTS}/{gone}"), json!({})).await?;
+                show::done(format!("host {gone} is forgotten"));
+                return Ok(());
+            }
             Self::Show => context.registry(Method::GET, PATH, ()).await?,
             Self::Trial { tier } => {
                 context.registry(Method::POST, &format!("{PATH}/trial"), NewTrial { tier }).await?
@@ -143,6 +161,20 @@ async fn tiers(context: &Context) -> Result {
     Ok(())
 }
 
+async fn hosts(context: &Context) -> Result {
+    let page: Page<HostSeen> = context.registry(Method::GET, HOSTS, ()).await?;
+    if context.settings.json {
+        show::json(page.items);
+        return Ok(());
+    }
+    let row = |seen: &HostSeen| {
+        let at = seen.seen_at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        vec![seen.host.clone(), seen.deployments.to_string(), at]
+    };
+    show::table(&["host", ">deployments", "last heard of"], page.items.iter().map(row));
+    Ok(())
+}
+
 async fn licence(context: &Context) -> Result {
     let has: Entitlement = context.host(Method::GET, "/api/v1/entitlement", ()).await?;
     if context.settings.json {
@@ -151,7 +183,11 @@ async fn licence(context: &Context) -> Result {
     }
     let until = has.expires_at.map(|at| format!(", by a licence until {}", date(at))).unwrap_or_default();
     show::done(format!("this host has {}: {}{until}", has.tier, number_of(has.limit)));
-    show::note(format!("used: {}", number_of(Some(has.used))));
+    let elsewhere = match has.elsewhere {
+        0 => String::new(),
+        some => format!(", {some} of them on other hosts: `chandlery subscription hosts`"),
+    };
+    show::note(format!("used: {}{elsewhere}", number_of(Some(has.used))));
     if let Some(upgrade) = has.upgrade {
         show::note(format!("{upgrade}: `chandlery subscription change {}`", upgrade.tier));
     }

@@ -157,10 +157,11 @@ impl RegistryClient {
         serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))
     }
 
-    /// The licence of the account, as it was signed. The registry is told how many deployments there are, so that the account
-    /// learns in time when they are almost all that it may have.
-    pub async fn licence(&self, deployments: u32) -> Result<String, Error> {
-        let signed: SignedLicence = self.json(&format!("/api/v1/licence?deployments={deployments}")).await?;
+    /// The licence of the account, as it was signed. The registry is told how many deployments this host has: those of all hosts
+    /// of an account count together, and it learns in time when they are almost all that it may have.
+    pub async fn licence(&self, host: &str, deployments: u32) -> Result<String, Error> {
+        let path = format!("/api/v1/licence?host={host}&deployments={deployments}");
+        let signed: SignedLicence = self.json(&path).await?;
         Ok(signed.licence)
     }
 

@@ -4,17 +4,16 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use chandlery_package::wire::{
-    Agreement, BillingProfile, CreditNote, Invoice, NewCoupon, NewOrder, NewPayment, NewPrice, NewRefund,
-    NewSubscription, NewTrial, Notice, Order, Page, SignedLicence, Subscription, TaxRule, TierOffer,
-    UsageEvent, UsageReceipt, UsageTotal,
+    Agreement, BillingProfile, CreditNote, HostSeen, Invoice, NewCoupon, NewOrder, NewPayment, NewPrice,
+    NewRefund, NewSubscription, NewTrial, Notice, Order, Page, SignedLicence, Subscription, TaxRule,
+    TierOffer, UsageEvent, UsageReceipt, UsageTotal,
 };
 use chandlery_package::{Billed, Namespace, PluginId, PluginName, Tier};
-use serde::Deserialize;
 
 use super::payments::{BankLine, Intent, Subject};
-use super::{payments, printed};
+use super::{Report, payments, printed};
 use crate::accounts::Caller;
 use crate::extract::{Json, Path, Query};
 use crate::{Error, Registry};
@@ -26,7 +25,7 @@ pub fn routes() -> Router<Registry> {
     Router::new()
         .route("/api/v1/usage", get(totals).post(receive))
         .route("/api/v1/orders", get(orders).post(order))
-        .route("/api/v1/orders/{reference}", axum::routing::delete(end_order))
+        .route("/api/v1/orders/{reference}", delete(end_order))
         .route("/api/v1/orders/{reference}/payment", post(record_payment))
         .route("/api/v1/orders/{reference}/payment-intent", post(begin_order_payment))
         .route("/api/v1/plugins/{namespace}/{name}/price", put(set_price))
@@ -48,6 +47,8 @@ pub fn routes() -> Router<Registry> {
         .route("/api/v1/bank-statements", post(reconcile))
         .route("/api/v1/stripe/webhook", post(stripe_event))
         .route("/api/v1/licence", get(licence))
+        .route("/api/v1/hosts", get(hosts))
+        .route("/api/v1/hosts/{host}", delete(forget_host))
         .route("/api/v1/notices", get(notices))
 }
 
@@ -143,22 +144,27 @@ async fn record_invoice_payment(
     Ok(Json(super::record_invoice_payment(&registry, number, &payment, registry.clock.now()).await?))
 }
 
-#[derive(Deserialize)]
-struct Reported {
-    /// How many deployments the host has, for whoever wants to be told in time.
-    deployments: Option<u32>,
-}
-
 async fn licence(
     State(registry): State<Registry>,
     caller: Caller,
-    Query(reported): Query<Reported>,
+    Query(report): Query<Report>,
 ) -> Result<Json<SignedLicence>, Error> {
-    let now = registry.clock.now();
-    if let Some(used) = reported.deployments {
-        super::warn_of_limit(&registry, &caller.name, used, now).await?;
-    }
-    Ok(Json(SignedLicence { licence: super::licence(&registry, &caller.name, now).await? }))
+    let licence = super::licence(&registry, &caller.name, &report, registry.clock.now()).await?;
+    Ok(Json(SignedLicence { licence }))
+}
+
+async fn hosts(State(registry): State<Registry>, caller: Caller) -> Result<Json<Page<HostSeen>>, Error> {
+    let mut db = registry.db.read().acquire().await?;
+    Ok(Json(Page { items: super::hosts(&mut db, &caller.name).await?, next: None }))
+}
+
+async fn forget_host(
+    State(registry): State<Registry>,
+    caller: Caller,
+    Path(host): Path<String>,
+) -> Result<StatusCode, Error> {
+    super::forget_host(&registry, &caller.name, &host).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn notices(State(registry): State<Registry>, caller: Caller) -> Result<Json<Page<Notice>>, Error> {

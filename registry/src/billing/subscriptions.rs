@@ -3,7 +3,7 @@
 //! on a clock that ticks in time.
 
 use chandlery_package::wire::{Agreement, InvoiceState, NewSubscription, NewTrial, Subscription};
-use chandlery_package::{Billed, Licence, Money, Namespace, Tier};
+use chandlery_package::{Billed, Money, Namespace, Tier};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
@@ -15,8 +15,6 @@ use crate::{Error, Registry, Write, time};
 const TRIAL: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long after it was due an invoice may be unpaid before the subscription ends.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// How long a licence holds: a host that cannot ask for another one honours it for a while longer.
-const LICENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A subscription as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -415,26 +413,6 @@ pub async fn agree(
     let shown = show(&mut write, &stored, now).await?;
     write.commit().await?;
     Ok(shown)
-}
-
-/// What a host may do for an account, signed.
-pub async fn licence(registry: &Registry, account: &Namespace, now: Timestamp) -> Result<String, Error> {
-    let has = subscription(registry, account, now).await?;
-    let mut expires = now.checked_add(LICENCE).unwrap_or(now);
-    // What ends sooner is not promised for longer.
-    if let (Some(until), Some(_)) = (has.until, has.then) {
-        expires = expires.min(until);
-    }
-    let licence = Licence {
-        issuer: registry.log.origin().into(),
-        account: account.clone(),
-        tier: has.tier,
-        deployments: has.deployments,
-        trial: has.trial,
-        issued_at: now.as_second(),
-        expires_at: expires.as_second(),
-    };
-    Ok(registry.log.sign(&licence))
 }
 
 /// Does what is due for every account that has a subscription, or has not paid an invoice in time.

@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::wire::{Invoice, InvoiceState, Notice, Subscription};
+use chandlery_package::wire::{HostSeen, Invoice, InvoiceState, Notice, Subscription};
+use chandlery_package::{Billed, Tier};
 use maud::{Markup, html};
 
 use super::layout;
@@ -20,18 +21,22 @@ pub(super) async fn page(
     let invoices = billing::invoices(&registry, &caller.name).await?;
     let mut db = registry.db.read().acquire().await?;
     let notices = billing::notices(&mut db, &caller.name).await?;
+    let hosts = billing::hosts(&mut db, &caller.name).await?;
     drop(db);
     let content = html! {
         h1 { "Account of " (caller.name) }
-        (cards(&has))
+        (cards(&has, &hosts))
         (told(&notices))
+        (all_hosts(&hosts))
         (all_invoices(&invoices))
     };
     Ok(layout::page("Account", Some(&caller), content).into_response())
 }
 
-fn cards(has: &Subscription) -> Markup {
+fn cards(has: &Subscription, hosts: &[HostSeen]) -> Markup {
     let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
+    let used: u32 = hosts.iter().map(|host| host.deployments).sum();
+    let more = has.deployments.map(|limit| Tier::for_deployments(limit.saturating_add(1)));
     html! {
         dl.cards {
             div.card {
@@ -44,8 +49,17 @@ fn cards(has: &Subscription) -> Markup {
             }
             div.card {
                 dt { "Deployments" }
-                dd { @match has.deployments { Some(limit) => (limit), None => "any number" } }
-                p.note { "more with " code { "chandlery subscription change" } }
+                dd data-figure="deployments" {
+                    (used) " of " @match has.deployments { Some(limit) => (limit), None => "any number" }
+                }
+                @if let Some(more) = more {
+                    p.note {
+                        (more) " allows "
+                        @match more.deployments() { Some(limit) => (limit), None => "any number" }
+                        @if let Some(price) = more.price(Billed::Monthly) { " for " (price) " a month" }
+                        ": " code { "chandlery subscription change " (more) }
+                    }
+                }
             }
             @for invoice in &has.due {
                 div.card {
@@ -65,6 +79,28 @@ fn told(notices: &[Notice]) -> Markup {
                 div.card.notice {
                     strong { (notice.subject) } " " span.note { (notice.at.strftime("%Y-%m-%d")) }
                     p { (notice.body) }
+                }
+            }
+        }
+    }
+}
+
+fn all_hosts(hosts: &[HostSeen]) -> Markup {
+    html! {
+        @if !hosts.is_empty() {
+            h2 { "Hosts" }
+            div.card.scroll {
+                table {
+                    thead { tr { th { "Host" } th.number { "Deployments" } th { "Last heard of" } } }
+                    tbody {
+                        @for seen in hosts {
+                            tr {
+                                td { code { (seen.host) } }
+                                td.number { (seen.deployments) }
+                                td { (seen.seen_at.strftime("%Y-%m-%d %H:%M UTC")) }
+                            }
+                        }
+                    }
                 }
             }
         }
