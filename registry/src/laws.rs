@@ -90,7 +90,9 @@ const NEVER: [(&str, &str); 8] = [
         "select 'sale ' || id from sales where refunded_minor + disputed_minor > gross_minor
             or commission_returned_minor > commission_minor
          union all select 'lot ' || id from lots where returned_minor > share_minor or returned_minor < 0
-            or reserve_returned_minor > reserve_minor",
+            or reserve_returned_minor > reserve_minor
+         union all select 'the period of invoice ' || invoice from plan_periods where refunded_minor > price_minor
+            or ended_at is null and recognised_minor > price_minor - refunded_minor",
     ),
     (
         "what was given back of a sale is not what was taken from its shares",

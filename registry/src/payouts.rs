@@ -8,6 +8,7 @@ mod profiles;
 mod rails;
 mod routes;
 mod run;
+mod schedule;
 mod statements;
 
 pub use balances::balances;

@@ -152,6 +152,71 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
 }
 
 #[test]
+fn a_partner_is_paid_as_often_as_it_wants_and_spending_is_dated() {
+    let world = world();
+    let (acme, operator) = (world.person("acme"), world.operator());
+    let second = world.person("second");
+    second.register();
+    operator.ok(&["registry", "promote", "second"]);
+    acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
+    let profile = acme.ok(&["payouts", "profile", "acme", "--schedule", "monthly", "--minimum", "50.00 USD"]);
+    operator.ok(&["payouts", "approve-profile", "acme", &profile["version"].to_string()]);
+    let sell = |name: &str, day: &str| {
+        set_clock(&world, &format!("{day}T00:00:00Z"));
+        let buyer = world.person(name);
+        buyer.register();
+        let order = buyer.ok(&["orders", "place", "acme:ocr-server"]);
+        let reference = order["reference"].as_str().unwrap();
+        operator.ok(&["orders", "paid", reference, "100.00 USD", "--bank-reference", name]);
+    };
+    let run = || operator.ok(&["payouts", "run"])["items"].as_array().unwrap().clone();
+    let next = || acme.ok(&["payouts", "balance", "acme"])["items"][0]["next_payout"].clone();
+    sell("initech", "2026-02-03");
+    assert_eq!((minor(&run()[0]["amount"]), run().len()), (8500, 0));
+    second.ok(&["payouts", "approve", "1"]);
+    sell("umbrella", "2026-02-10");
+    assert_eq!(run(), Vec::<Value>::new());
+    let told = next();
+    assert_eq!((minor(&told["amount"]), minor(&told["minimum"])), (8500, 5000));
+    assert_eq!(told["not_before"], "2026-03-01T00:00:00Z");
+    let page = world.send("GET", "/dashboard/acme", Some(&acme.token()), &[], "").text();
+    assert!(page.contains("85.00 USD are paid out by the first run from 2026-03-01 on"), "{page}");
+    set_clock(&world, "2026-03-01T00:00:00Z");
+    assert_eq!(next()["not_before"], Value::Null);
+    assert_eq!(minor(&run()[0]["amount"]), 8500);
+
+    // What was spent is recorded with its day: each key once, nothing of a file that is wrong, nothing in a closed month.
+    let import = |lines: &str| {
+        let text = format!("key,day,amount,on,description\n{lines}");
+        acme.file("spend.csv", text.as_bytes())
+    };
+    let file = import(
+        "ads-1,2026-02-14,300.00 USD,team,\"search, February\"\nrack-1,2026-01-31,70.00 USD,hosting,GPUs\n",
+    );
+    for _ in 0..2 {
+        operator.ok(&["books", "import-spend", &file]);
+    }
+    let figures = operator.ok(&["figures"]);
+    let month = |name: &str| {
+        let all = figures["items"].as_array().unwrap_or_else(|| figures.as_array().unwrap());
+        all.iter().find(|month| month["month"] == name).unwrap().clone()
+    };
+    assert_eq!(minor(&month("2026-02")["acquisition"]), 30_000);
+    assert_eq!((minor(&month("2026-01")["cost"]), minor(&month("2026-03")["cost"])), (7000, 0));
+    let wrong = import("ads-2,2026-02-15,1.00 USD,team,more\nads-3,tomorrow,1.00 USD,team,less\n");
+    assert!(
+        operator.refused_text(&["books", "import-spend", &wrong]).contains("line 3: 'tomorrow' is no day")
+    );
+    let spend = ["books", "spend", "1.00 USD", "--description", "ads", "--day"];
+    assert!(operator.refused(&[&spend[..], &["2026-03-02"]].concat()).0.detail.contains("not 2026-03-02"));
+    for _ in 0..2 {
+        operator.ok(&["books", "close"]);
+    }
+    assert_eq!(operator.refused(&[&spend[..], &["2026-02-15"]].concat()).0.r#type, "month-closed");
+    operator.ok(&["books", "check"]);
+}
+
+#[test]
 fn a_consultant_is_certified_for_a_while_and_paid_by_milestones() {
     let world = world();
     let (customer, operator) = (world.customer(), world.operator());

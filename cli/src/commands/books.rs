@@ -14,6 +14,8 @@ use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
 
+const SPEND_COLUMNS: &str = "key,day,amount,on,description";
+
 /// The books.
 #[derive(Subcommand)]
 pub enum Books {
@@ -55,9 +57,18 @@ pub enum Books {
         /// On winning customers of this tier; on running the service, unless given
         #[arg(long, value_name = "TIER")]
         acquisition: Option<Tier>,
+        /// On this day, in a month that is not closed; now, unless given
+        #[arg(long, value_name = "DATE")]
+        day: Option<Date>,
         /// Makes it the same expense when it is recorded again
         #[arg(long, value_name = "TEXT")]
         key: Option<String>,
+    },
+    /// Record what was spent from a file of comma-separated values, with the columns key,day,amount,on,description: each key once
+    ImportSpend {
+        /// The file; `on` is "hosting", or the tier that customers are won for
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Record that the bank has exchanged one currency for another
     Exchange {
@@ -129,13 +140,14 @@ impl Books {
             Self::Months => months(context).await,
             Self::Close { month } => close(context, month).await,
             Self::Reconcile { statement } => reconcile(context, &statement).await,
-            Self::Spend { amount, description, acquisition, key } => {
+            Self::Spend { amount, description, acquisition, day, key } => {
                 let key = key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
                 let on = acquisition.map_or(Expense::Hosting, |segment| Expense::Acquisition { segment });
-                let new = NewExpense { key, description, amount, on };
+                let new = NewExpense { key, description, amount, on, day };
                 let done = format!("{amount} were spent");
                 tell(context, Method::POST, "/api/v1/ledger/expenses", json!(new), done).await
             }
+            Self::ImportSpend { file } => import_spend(context, &file).await,
             Self::Exchange { sold, bought, bank_reference } => {
                 let body = json!({ "key": bank_reference, "sold": sold, "bought": bought });
                 let done = format!("{sold} were exchanged for {bought}");
@@ -161,6 +173,47 @@ impl Books {
             }
         }
     }
+}
+
+async fn import_spend(context: &Context, file: &Path) -> Result {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::of(format!("{} cannot be read: {error}", file.display())))?;
+    let mut lines = text.lines().zip(1..);
+    if lines.next().map(|(head, _)| head.trim()) != Some(SPEND_COLUMNS) {
+        return Err(Failure::of(format!("{} does not begin with {SPEND_COLUMNS}", file.display())));
+    }
+    // All of it is read before any of it is recorded.
+    let wrong = |number: i32, what: String| Failure::of(format!("{}, line {number}: {what}", file.display()));
+    let expenses = lines
+        .filter(|(line, _)| !line.trim().is_empty())
+        .map(|(line, number)| expense(line).map_err(|what| wrong(number, what)))
+        .collect::<Result<Vec<_>>>()?;
+    for new in &expenses {
+        context.tell_registry(Method::POST, "/api/v1/ledger/expenses", new).await?;
+    }
+    match context.settings.json {
+        true => show::json(expenses),
+        false => show::done(format!("{} expenses are recorded", expenses.len())),
+    }
+    Ok(())
+}
+
+/// A line of a file of expenses, or what is wrong with it.
+fn expense(line: &str) -> std::result::Result<NewExpense, String> {
+    let fields: Vec<_> = line.splitn(5, ',').map(str::trim).collect();
+    let [key, day, amount, on, description] = fields[..] else {
+        return Err("it has not five columns".into());
+    };
+    Ok(NewExpense {
+        key: key.into(),
+        description: description.trim_matches('"').into(),
+        amount: amount.parse().map_err(|error| format!("{error}"))?,
+        on: match on {
+            "hosting" => Expense::Hosting,
+            tier => Expense::Acquisition { segment: tier.parse()? },
+        },
+        day: Some(day.parse().map_err(|error| format!("'{day}' is no day: {error}"))?),
+    })
 }
 
 async fn tell(context: &Context, method: Method, path: &str, body: Value, done: String) -> Result {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use chandlery_package::wire::{
-    Balance, Earning, NewPolicy, Page, Payout, PayoutProfile, PolicyVersion, ProfileVersion, Rail,
+    Balance, Earning, NewPolicy, NextPayout, Page, Payout, PayoutProfile, PolicyVersion, ProfileVersion,
+    Rail, Schedule,
 };
 use chandlery_package::{Currency, Money, Namespace, Policy, Rate};
 use chandlery_registry::payouts::Explained;
@@ -154,6 +155,9 @@ pub struct Profile {
     /// The least that is paid out
     #[arg(long, value_name = "AMOUNT")]
     minimum: Option<Money>,
+    /// How often: every-run, weekly, monthly or quarterly, by the first run in each
+    #[arg(long, default_value = "every-run")]
+    schedule: Schedule,
     /// What is withheld for the state (for operators)
     #[arg(long, value_name = "RATE", default_value = "0%")]
     withheld: Rate,
@@ -224,20 +228,22 @@ async fn balance(context: &Context, partner: &Namespace) -> Result {
         .map(|money| money.to_string())
         .to_vec()
     };
-    match context.settings.json {
-        true => show::json(page),
-        false => show::table(
-            &[
-                ">unpaid by customers",
-                ">on hold",
-                ">reserve",
-                ">available",
-                ">on its way",
-                ">paid",
-                ">owed back",
-            ],
-            page.items.iter().map(row),
-        ),
+    if context.settings.json {
+        show::json(page);
+        return Ok(());
+    }
+    let titles =
+        [">unpaid by customers", ">on hold", ">reserve", ">available", ">on its way", ">paid", ">owed back"];
+    show::table(&titles, page.items.iter().map(row));
+    for Balance { next_payout: NextPayout { amount, minimum, not_before }, .. } in &page.items {
+        let when = not_before.map(|from| format!(" from {} on", from.strftime("%F"))).unwrap_or_default();
+        match amount.minor {
+            ..=0 => {}
+            minor if minor < minimum.minor => {
+                show::note(format!("{amount} wait until they are {minimum}, the least that is paid out"))
+            }
+            _ => show::note(format!("{amount} are paid out by the next run{when}")),
+        }
     }
     Ok(())
 }
@@ -359,8 +365,8 @@ impl Profile {
             (None, Some(account)) => Rail::Stripe { account },
             (None, None) => Rail::Manual,
         };
-        let Self { currency, minimum, withheld, partner, .. } = self;
-        let profile = PayoutProfile { rail, currency, minimum, withheld };
+        let Self { currency, minimum, schedule, withheld, partner, .. } = self;
+        let profile = PayoutProfile { rail, currency, minimum, schedule, withheld };
         let path = format!("/api/v1/partners/{partner}/payout-profile");
         let found: ProfileVersion = context.registry(Method::PUT, &path, profile).await?;
         say_profile(context, &partner, &found);

@@ -24,7 +24,7 @@ pub fn partners() -> Vec<Partner> {
     vec![
         Partner {
             name: "acme",
-            profile: json!({ "rail": { "kind": "manual" }, "minimum": { "minor": 5000, "currency": "USD" } }),
+            profile: json!({ "rail": { "kind": "manual" }, "minimum": { "minor": 5000, "currency": "USD" }, "schedule": "monthly" }),
         },
         Partner {
             name: "berlin",

@@ -340,6 +340,20 @@ pub struct Balance {
     pub paid: Money,
     /// Owed by the partner, and recovered from what it earns next.
     pub owed: Money,
+    /// What would be paid out next.
+    pub next_payout: NextPayout,
+}
+
+/// What a partner would be paid next in a currency, as things are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextPayout {
+    /// All that is available and that no payout has taken on.
+    pub amount: Money,
+    /// The least that is paid out.
+    pub minimum: Money,
+    /// From when on a run takes it on, by the partner's schedule; none: any run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
 /// One change of a partner's money.
@@ -420,9 +434,36 @@ pub struct PayoutProfile {
     /// The least that is paid out, where it is more than the policy's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum: Option<Money>,
+    /// How often.
+    #[serde(default)]
+    pub schedule: Schedule,
     /// What is withheld for the state; set by operators.
     #[serde(default)]
     pub withheld: Rate,
+}
+
+/// How often a partner is paid: by each run of payouts, or by the first one in each period (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Whenever a run is made.
+    #[default]
+    EveryRun,
+    /// Once in a week, which begins on Monday.
+    Weekly,
+    /// Once in a calendar month.
+    Monthly,
+    /// Once in a quarter of a calendar year.
+    Quarterly,
+}
+
+impl std::str::FromStr for Schedule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        serde_json::from_value(text.into())
+            .map_err(|_| format!("'{text}' is none of every-run, weekly, monthly, quarterly"))
+    }
 }
 
 /// By which way money leaves.
@@ -483,6 +524,9 @@ pub struct NewExpense {
     pub amount: Money,
     /// On running the service, or on winning customers of a segment (a tier).
     pub on: Expense,
+    /// When (UTC), in a month that is not closed; none: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<Date>,
 }
 
 /// What money was spent on.

@@ -6,13 +6,18 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::routing::{get, post};
 use chandlery_package::Money;
 use chandlery_package::wire::{Expense, NewExpense, Page};
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountBalance, Check, ClosedMonth, Format, Transaction};
 use crate::accounts::Caller;
 use crate::extract::{Json, Path, Query};
 use crate::{Error, Registry, Write, billing, laws};
+
+/// How far back an expense may be dated.
+const SPENT_WITHIN_YEARS: i32 = 2;
 
 /// The routes of this room.
 pub fn routes() -> Router<Registry> {
@@ -86,19 +91,37 @@ async fn spend(
         return Err(Error::Invalid(format!("what was spent is above zero, not {}", new.amount)));
     }
     let now = registry.clock.now();
+    let at = match new.day {
+        None => now,
+        Some(day) => on_day(day, now)?,
+    };
     let account = match &new.on {
         Expense::Hosting => Account::Hosting,
         Expense::Acquisition { segment } => Account::Acquisition(segment.to_string()),
     };
-    let transaction = Transaction::new("expense", &new.key, now)
-        .about(new.description)
-        .debit(account, new.amount)
-        .credit(Account::Bank, new.amount);
+    let transaction = Transaction::new("expense", &new.key, at).about(new.description);
+    let transaction = match new.day {
+        None => transaction,
+        Some(day) => transaction.link("day", day),
+    };
+    let transaction = transaction.debit(account, new.amount).credit(Account::Bank, new.amount);
     registry
         .db
         .together(move |write| Box::pin(async move { super::post(write, transaction).await.map(drop) }))
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A moment of a day that is not to come, nor long past.
+fn on_day(day: Date, now: Timestamp) -> Result<Timestamp, Error> {
+    let invalid = |error: jiff::Error| Error::Invalid(error.to_string());
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let first = today.checked_sub(SPENT_WITHIN_YEARS.years()).map_err(invalid)?;
+    if day > today || day < first {
+        return Err(Error::Invalid(format!("what was spent is dated from {first} to {today}, not {day}")));
+    }
+    let noon = day.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map_err(invalid)?;
+    Ok(noon.timestamp().min(now))
 }
 
 /// The bank has exchanged one currency for another.

@@ -2,14 +2,19 @@
 
 use chandlery_package::wire::Balance;
 use chandlery_package::{Currency, Money, Namespace};
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::run;
+use super::{run, schedule};
 use crate::Error;
 use crate::ledger::{self, Account};
 
 /// A partner's balances, one for each currency that it ever earned or was paid in.
-pub async fn balances(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Balance>, Error> {
+pub async fn balances(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    now: Timestamp,
+) -> Result<Vec<Balance>, Error> {
     let currencies: Vec<(String,)> = sqlx::query_as(
         "select currency from lots where partner = $1
          union select sent_currency from payouts where partner = $1 and sent_currency <> '' order by 1",
@@ -19,12 +24,17 @@ pub async fn balances(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec
     .await?;
     let mut balances = Vec::new();
     for (currency,) in currencies {
-        balances.push(balance(db, partner, currency.parse()?).await?);
+        balances.push(balance(db, partner, currency.parse()?, now).await?);
     }
     Ok(balances)
 }
 
-async fn balance(db: &mut AnyConnection, partner: &Namespace, currency: Currency) -> Result<Balance, Error> {
+async fn balance(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    currency: Currency,
+    now: Timestamp,
+) -> Result<Balance, Error> {
     let of = async |db: &mut AnyConnection, account: fn(Namespace) -> Account| -> Result<Money, Error> {
         Ok(ledger::balance(db, &account(partner.clone()), currency).await?.negated())
     };
@@ -37,6 +47,7 @@ async fn balance(db: &mut AnyConnection, partner: &Namespace, currency: Currency
         in_transit: of(db, Account::InTransit).await?,
         paid: paid(db, partner, currency).await?,
         owed: of(db, Account::OwedBy).await?.negated(),
+        next_payout: schedule::next(db, partner, currency, now).await?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! How partners are paid. What an owner writes holds once an operator has approved it, so that nobody who stole a password can send
 //! the next payout elsewhere.
 
-use chandlery_package::wire::{PayoutProfile, ProfileVersion, Rail};
+use chandlery_package::wire::{PayoutProfile, ProfileVersion, Rail, Schedule};
 use chandlery_package::{Namespace, Rate};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -43,8 +43,18 @@ pub(super) async fn in_force(
 ) -> Result<(i64, PayoutProfile), Error> {
     let all = versions(db, partner).await?;
     let approved = all.into_iter().find(|version| version.approved_by.is_some());
-    let by_hand = PayoutProfile { rail: Rail::Manual, currency: None, minimum: None, withheld: Rate::ZERO };
-    Ok(approved.map_or((0, by_hand), |found| (found.version, found.profile)))
+    Ok(approved.map_or_else(|| (0, by_hand()), |found| (found.version, found.profile)))
+}
+
+/// How those are paid who have not said how.
+pub(super) fn by_hand() -> PayoutProfile {
+    PayoutProfile {
+        rail: Rail::Manual,
+        currency: None,
+        minimum: None,
+        schedule: Schedule::EveryRun,
+        withheld: Rate::ZERO,
+    }
 }
 
 /// One version.

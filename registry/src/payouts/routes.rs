@@ -55,7 +55,7 @@ async fn balances(
 ) -> Result<Json<Page<Balance>>, Error> {
     caller.must_see(&registry, &partner).await?;
     let mut db = registry.db.read().begin().await?;
-    Ok(Json(Page { items: super::balances(&mut db, &partner).await?, next: None }))
+    Ok(Json(Page { items: super::balances(&mut db, &partner, registry.clock.now()).await?, next: None }))
 }
 
 async fn transactions(

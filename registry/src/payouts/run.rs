@@ -13,7 +13,7 @@ use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::{profiles, rails};
+use super::{profiles, rails, schedule};
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, Registry, Write, exchange, sharing, time};
 
@@ -51,7 +51,7 @@ macro_rules! select_payouts {
     };
 }
 
-/// Proposes to pay out all that is available to a partner. There is at most one open proposal per partner and currency.
+/// Proposes to pay out all that is available to a partner, whatever its schedule. There is at most one open proposal per partner and currency.
 pub async fn propose(
     registry: &Registry,
     operator: &Namespace,
@@ -85,7 +85,8 @@ pub async fn propose(
     Ok(payout)
 }
 
-/// Proposes to pay every partner all that is available to it, where that is enough. What is proposed already stays.
+/// Proposes to pay every partner all that is available to it, where that is enough and its schedule allows. What is proposed
+/// already stays.
 pub async fn propose_run(
     registry: &Registry,
     operator: &Namespace,
@@ -106,8 +107,11 @@ pub async fn propose_run(
         .await?;
     let mut made = Vec::new();
     for (partner, currency) in free {
-        let proposed =
-            proposal(&mut write, operator, &partner.parse()?, currency.parse()?, Some(run), now).await?;
+        let (partner, currency) = (partner.parse()?, currency.parse()?);
+        if schedule::next(&mut write, &partner, currency, now).await?.not_before.is_some() {
+            continue;
+        }
+        let proposed = proposal(&mut write, operator, &partner, currency, Some(run), now).await?;
         if let Proposal::Made(payout) = proposed {
             made.push(payout);
         }
@@ -148,10 +152,7 @@ async fn proposal(
     let available = Money::new(entries.iter().map(|(_, minor)| minor).sum(), currency);
     let (version, profile) = profiles::in_force(write, partner).await?;
     let (_, policy) = sharing::in_force(write, now).await?;
-    let mut minimum = policy.minimum(currency);
-    if let Some(own) = profile.minimum.filter(|own| own.currency == currency) {
-        minimum.minor = minimum.minor.max(own.minor);
-    }
+    let minimum = schedule::minimum(&policy, &profile, currency);
     if available.minor < minimum.minor.max(1) {
         return Ok(Proposal::Below { available, minimum });
     }
@@ -467,15 +468,8 @@ async fn profile_of(db: &mut AnyConnection, payout: &Payout) -> Result<PayoutPro
         .bind(payout.id)
         .fetch_one(&mut *db)
         .await?;
-    match profiles::find(db, &payout.partner, version.unwrap_or(0)).await? {
-        Some(profile) => Ok(profile),
-        None => Ok(PayoutProfile {
-            rail: chandlery_package::wire::Rail::Manual,
-            currency: None,
-            minimum: None,
-            withheld: Default::default(),
-        }),
-    }
+    let found = profiles::find(db, &payout.partner, version.unwrap_or(0)).await?;
+    Ok(found.unwrap_or_else(profiles::by_hand))
 }
 
 fn wrong_state(payout: &Payout, wanted: &str) -> Error {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::wire::{Balance, Earning, Payout};
+use chandlery_package::wire::{Balance, Earning, NextPayout, Payout};
 use chandlery_package::{Money, Namespace};
 use maud::{Markup, html};
 
@@ -44,7 +44,7 @@ pub(super) async fn page(
     caller.must_see(&registry, &partner).await?;
     // One snapshot for all figures, so that they agree.
     let mut db = registry.db.read().begin().await?;
-    let balances = payouts::balances(&mut db, &partner).await?;
+    let balances = payouts::balances(&mut db, &partner, registry.clock.now()).await?;
     let transactions = payouts::transactions(&mut db, &partner).await?;
     let paid_out = payouts::of_partner(&mut db, &partner).await?;
     let statements = payouts::statements(&mut db, &partner, None).await?;
@@ -81,6 +81,18 @@ fn next_release(transactions: &[Earning], now: jiff::Timestamp) -> Option<String
     ends.min().map(|end| end.strftime("%Y-%m-%d").to_string())
 }
 
+/// What becomes of what is available.
+fn next_payout(next: &NextPayout) -> String {
+    let NextPayout { amount, minimum, not_before } = next;
+    let when = not_before
+        .map_or("the next run".into(), |from| format!("the first run from {} on", from.strftime("%Y-%m-%d")));
+    match (amount.minor, amount.minor < minimum.minor.max(1)) {
+        (..=0, _) => "nothing waits for the next payout".into(),
+        (_, true) => format!("{amount} wait until they are {minimum}, the least that is paid out"),
+        (_, false) => format!("{amount} are paid out by {when}"),
+    }
+}
+
 fn cards(balances: &[Balance], hold_days: u32, next_release: Option<String>) -> Markup {
     html! {
         @if balances.is_empty() { p { "Nothing was earned yet. Sales appear here as soon as they are paid." } }
@@ -101,7 +113,7 @@ fn cards(balances: &[Balance], hold_days: u32, next_release: Option<String>) -> 
                 }
                 div.card {
                     dt { "Available" } dd data-figure="available" { (balance.available) }
-                    p.note { "will be part of the next payout" }
+                    p.note { (next_payout(&balance.next_payout)) }
                 }
                 @if balance.in_transit.minor != 0 {
                     div.card { dt { "On its way" } dd data-figure="in-transit" { (balance.in_transit) } p.note { "approved, not yet confirmed by the bank" } }
