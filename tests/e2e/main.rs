@@ -28,6 +28,7 @@ mod money;
 mod oci;
 mod operation;
 mod permissions;
+mod person;
 mod plans;
 mod podman;
 mod policies;

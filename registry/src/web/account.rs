@@ -42,7 +42,7 @@ fn cards(has: &Subscription, hosts: &[HostSeen]) -> Markup {
             div.card {
                 dt { "Tier" } dd data-figure="tier" { (has.tier) }
                 p.note {
-                    @if has.trial { "on trial" } @else { "subscribed" }
+                    @if has.trial { "on trial" } @else if has.tier != Tier::Free { "subscribed" }
                     @if let Some(until) = has.until { " until " (day(until)) }
                     @if let Some(then) = has.then { ", then " (then) }
                 }
@@ -91,13 +91,13 @@ fn all_hosts(hosts: &[HostSeen]) -> Markup {
             h2 { "Hosts" }
             div.card.scroll {
                 table {
-                    thead { tr { th { "Host" } th.number { "Deployments" } th { "Last heard of" } } }
+                    thead { tr { th { "Host" } th { "Last heard of" } th.number { "Deployments" } } }
                     tbody {
                         @for seen in hosts {
                             tr {
                                 td { code { (seen.host) } }
-                                td.number { (seen.deployments) }
                                 td { (seen.seen_at.strftime("%Y-%m-%d %H:%M UTC")) }
+                                td.number { (seen.deployments) }
                             }
                         }
                     }
