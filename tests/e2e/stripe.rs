@@ -280,6 +280,35 @@ fn a_payment_comes_in_and_a_payout_leaves_by_stripe_each_once() {
     pay_out(&world, &stripe, &acme);
 }
 
+#[test]
+fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
+    let (world, _stripe) = world();
+    let (customer, operator) = (world.person("initech"), world.operator());
+    customer.register();
+    customer.ok(&["subscription", "change", "developer"]);
+    let invoice = customer.ok(&["invoices", "list"])[0]["number"].to_string();
+    let intent = customer.ok(&["invoices", "pay", &invoice]);
+    let paid =
+        json!({ "id": intent["id"], "object": "payment_intent", "amount_received": 9900, "currency": "usd" });
+    assert_eq!(tell(&world, "evt_1", "payment_intent.succeeded", &paid), 204);
+    let mut dispute = json!({ "id": "dp_1", "payment_intent": intent["id"], "amount": 9900, "currency": "usd",
+                              "status": "needs_response", "balance_transactions": [{ "fee": 1500 }] });
+    assert_eq!(tell(&world, "evt_2", "charge.dispute.created", &dispute), 204);
+    assert_eq!(balances(&operator)["assets:disputes held"], 9900);
+    dispute["status"] = json!("lost");
+    for event in ["evt_3", "evt_3", "evt_4"] {
+        assert_eq!(tell(&world, event, "charge.dispute.closed", &dispute), 204);
+    }
+    let books = balances(&operator);
+    assert_eq!((books["assets:disputes held"], books["liabilities:deferred:plans"]), (0, 0));
+    assert_eq!(books.get("expenses:bad debt"), None);
+    let refund = ["invoices", "refund", &invoice, "1.00 USD", "--reason", "again", "--key", "R"];
+    assert!(operator.refused(&refund).0.detail.contains("0.00 USD are left"));
+    let more = customer.ok(&["subscription", "change", "team"]);
+    assert_eq!(more["due"][0]["total"]["minor"], 49_900);
+    operator.ok(&["books", "check"]);
+}
+
 /// A partner's connected account gets what is available, once, whatever is repeated; what is reversed is available again.
 fn pay_out(world: &World, stripe: &Stripe, acme: &Person) {
     let operator = world.operator();

@@ -117,14 +117,7 @@ pub(super) async fn give_back(
             }
             Some(sale) => taken = sharing::take_back(write, sale, part, "refund", taken, true).await?,
         }
-        sqlx::query(
-            "update invoice_lines set refunded_minor = refunded_minor + $1 where invoice = $2 and line = $3",
-        )
-        .bind(part.minor)
-        .bind(number)
-        .bind(index as i64)
-        .execute(&mut **write)
-        .await?;
+        take_off(write, number, index, part).await?;
     }
     let tax = tax_of(write, &invoice, new.amount).await?;
     let gross = new.amount.plus(tax)?;
@@ -170,6 +163,49 @@ pub(super) async fn give_back(
     .await?;
     invoices::reduced(write, number, hold_days, now).await?;
     find(write, &new.key).await?.ok_or_else(|| Error::Damaged(format!("credit note {note} vanished")))
+}
+
+/// Takes off an invoice's line what was given back of it.
+async fn take_off(write: &mut Write, invoice: i64, line: usize, part: Money) -> Result<(), Error> {
+    sqlx::query(
+        "update invoice_lines set refunded_minor = refunded_minor + $1 where invoice = $2 and line = $3",
+    )
+    .bind(part.minor)
+    .bind(invoice)
+    .bind(line as i64)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Takes what the customer's bank has taken back of a payment off the subscription that it was for, without a credit note; what
+/// it was for beside that is lost.
+pub(super) async fn lose(
+    write: &mut Write,
+    payment: &str,
+    amount: Money,
+    mut transaction: Transaction,
+    now: Timestamp,
+) -> Result<Transaction, Error> {
+    let found: Option<(i64,)> = sqlx::query_as("select number from invoices where payment = $1")
+        .bind(payment)
+        .fetch_optional(&mut **write)
+        .await?;
+    let mut rest = amount;
+    if let Some((number,)) = found
+        && let Some(mut plan) = plans::of_invoice(write, number).await?
+    {
+        plans::recognise(write, &mut plan, now).await?;
+        let invoice = invoices::find(write, number).await?;
+        let lines = invoice.lines.iter().zip(left(write, &invoice).await?).enumerate();
+        for (index, (line, left)) in lines.filter(|(_, (line, _))| line.kind == PLAN) {
+            let part = Money { minor: rest.minor.min(left), ..line.amount };
+            transaction = plans::take_back(write, &mut plan, part, transaction, now).await?;
+            take_off(write, number, index, part).await?;
+            rest = rest.minus(part)?;
+        }
+    }
+    Ok(transaction.debit(Account::BadDebt, rest))
 }
 
 /// The tax that goes back with so much more of an invoice's net: in proportion, so that the last part lands on zero.

@@ -89,6 +89,18 @@ pub async fn post(write: &mut Write, transaction: Transaction) -> Result<i64, Er
     ids.first().copied().ok_or_else(|| Error::Damaged("nothing was posted".into()))
 }
 
+/// Whether a transaction of this key was posted before.
+pub async fn is_posted(write: &mut Write, transaction: &Transaction) -> Result<bool, Error> {
+    if write.books.by_key.contains_key(&transaction.key) {
+        return Ok(true);
+    }
+    let found: Option<(i64,)> = sqlx::query_as("select id from ledger_transactions where key = $1")
+        .bind(&transaction.key)
+        .fetch_optional(&mut **write)
+        .await?;
+    Ok(found.is_some())
+}
+
 /// The same for many, in order: all of them, or none.
 pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Result<Vec<i64>, Error> {
     begin(write).await?;

@@ -12,6 +12,7 @@ use sha2::Sha256;
 
 use super::Subject;
 use crate::billing::invoices::Paid;
+use crate::billing::refunds;
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, Registry, Write, payouts, sharing, time};
 
@@ -316,12 +317,17 @@ async fn decided(write: &mut Write, object: &Value, now: Timestamp) -> Result<()
         sharing::close_dispute(write, &part, won, now).await?;
         rest.minor -= minor;
     }
-    let outcome = if won { "dispute-won" } else { "dispute-lost" };
-    let own = Transaction::new(outcome, &id, now)
+    let own = Transaction::new(if won { "dispute-won" } else { "dispute-lost" }, &id, now)
         .about(format!("dispute {id} is decided: {rest} that were not shared"))
         .link("dispute", &id)
-        .debit(if won { Account::Processor } else { Account::BadDebt }, rest)
         .credit(Account::DisputesHeld, rest);
+    if ledger::is_posted(write, &own).await? {
+        return Ok(());
+    }
+    let own = match won {
+        true => own.debit(Account::Processor, rest),
+        false => refunds::lose(write, &text(object, "payment_intent")?, rest, own, now).await?,
+    };
     match own.postings.is_empty() {
         true => Ok(()),
         false => ledger::post(write, own).await.map(drop),
