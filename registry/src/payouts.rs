@@ -5,6 +5,7 @@ mod balances;
 mod earnings;
 mod explain;
 mod profiles;
+mod proposals;
 mod rails;
 mod routes;
 mod run;
@@ -14,9 +15,8 @@ mod statements;
 pub use balances::balances;
 pub use earnings::{MonthlyEarning, PluginEarning, by_month, by_plugin, transactions};
 pub use explain::{Explained, explain};
+pub use proposals::{propose, propose_run};
 pub use rails::{BankAccount, number_in};
 pub use routes::{routes, transactions_csv};
-pub use run::{
-    approve, cancel, come_back, confirm, list, of_partner, propose, propose_run, returned, send, settle,
-};
+pub use run::{approve, cancel, come_back, confirm, list, of_partner, returned, send, settle};
 pub use statements::{Published, Statement, faults as statement_faults, make as make_statements, statements};
