@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{RefusedUsage, UsageEvent, UsageReceipt, UsageTotal};
 use jiff::Timestamp;
-use serde::Serialize;
 use sqlx::AnyConnection;
 
 use crate::{Cell, Error, Registry, Write, insert_rows, ledger, time};
@@ -17,9 +16,7 @@ const ROWS_MAX: usize = 1000;
 const NAME_MAX: usize = 255;
 
 /// An event as it is stored.
-#[derive(Serialize)]
 struct Stored<'a> {
-    #[serde(skip)]
     event: &'a UsageEvent,
     id: String,
     month: String,
@@ -165,10 +162,7 @@ async fn insert(
 ) -> Result<(u64, u64, Vec<uuid::Uuid>), Error> {
     let (mut accepted, mut known, mut taken) = (0, 0, Vec::new());
     for some in rows.chunks(ROWS_MAX) {
-        let inserted = match write.backend_name() {
-            "PostgreSQL" => insert_as_json(write, account, some, now).await?,
-            _ => insert_as_rows(write, account, some, now).await?,
-        };
+        let inserted = insert_rows_of(write, account, some, now).await?;
         accepted += inserted;
         if inserted < some.len() as u64 {
             let others = others(write, account, some).await?;
@@ -180,33 +174,7 @@ async fn insert(
     Ok((accepted, known, taken))
 }
 
-/// One document is read faster by PostgreSQL than as many values.
-async fn insert_as_json(
-    db: &mut AnyConnection,
-    account: &Namespace,
-    rows: &[Stored<'_>],
-    now: Timestamp,
-) -> Result<u64, Error> {
-    let document = serde_json::to_string(rows).map_err(|error| Error::Damaged(error.to_string()))?;
-    let inserted = sqlx::query(
-        "insert into usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis,
-                                   units, received_at)
-         select id, $2, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis, units, $3
-         from json_to_recordset(cast($1 as json)) as event (
-             id text, month text, deployment text, plugin text, version text, from_at text, to_at text,
-             replica_millis bigint, gpu_millis bigint, units text)
-         on conflict do nothing",
-    )
-    .bind(document)
-    .bind(account.as_str())
-    .bind(time(now))
-    .execute(db)
-    .await?;
-    Ok(inserted.rows_affected())
-}
-
-/// SQLite reads values fastest.
-async fn insert_as_rows(
+async fn insert_rows_of(
     db: &mut AnyConnection,
     account: &Namespace,
     rows: &[Stored<'_>],

@@ -147,3 +147,16 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     assert_eq!(notes, 0);
     assert_eq!(faults(&registry).await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_wrong_event_does_not_hold_up_the_others_of_its_batch() {
+    let mut random = StdRng::seed_from_u64(13);
+    let (_folder, registry) = market(&CUSTOMERS, OFFER).await;
+    let [good, mut nameless, mut backwards] = std::array::from_fn(|_| event(&mut random, "2026-01"));
+    nameless.deployment = "web\0".into();
+    (backwards.from, backwards.to) = (backwards.to, backwards.from);
+    let batch = [nameless.clone(), good, backwards.clone()];
+    let receipt = receive(&registry, &CUSTOMERS[0].parse().unwrap(), &batch).await.unwrap();
+    let refused: Vec<_> = receipt.refused.iter().map(|refused| refused.id).collect();
+    assert_eq!((receipt.accepted, refused), (1, vec![nameless.id, backwards.id]));
+}
