@@ -6,9 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Billed, Digest, Kind, Manifest, Money, Namespace, Offer, PluginId, PublicKey, Release, Tier};
 
-mod money;
+mod billing;
+mod consultants;
+mod payouts;
 
-pub use money::*;
+pub use billing::*;
+pub use consultants::*;
+pub use payouts::*;
 
 /// The media type of an error.
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
