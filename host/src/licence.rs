@@ -64,11 +64,7 @@ impl Upgrade {
 impl std::fmt::Display for Upgrade {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { tier, limit, monthly } = self;
-        write!(f, "{tier} allows ")?;
-        match limit {
-            Some(limit) => write!(f, "{limit} deployments")?,
-            None => f.write_str("any number of deployments")?,
-        }
+        write!(f, "{tier} allows {}", Tier::in_words(*limit))?;
         match monthly {
             Some(price) => write!(f, " for {price} a month"),
             None => f.write_str(" at an agreed price"),

@@ -58,6 +58,15 @@ impl Tier {
         }
     }
 
+    /// So many deployments, in words; none: any number.
+    pub fn in_words(deployments: Option<u32>) -> String {
+        match deployments {
+            Some(1) => "1 deployment".into(),
+            Some(count) => format!("{count} deployments"),
+            None => "any number of deployments".into(),
+        }
+    }
+
     /// What it costs each time that it is billed: a year at the price of ten months. None: nothing, or as was agreed.
     pub fn price(self, billed: Billed) -> Option<Money> {
         let dollars = match self {

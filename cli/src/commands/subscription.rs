@@ -68,13 +68,6 @@ fn billed(yearly: bool) -> Billed {
     if yearly { Billed::Yearly } else { Billed::Monthly }
 }
 
-fn number_of(limit: Option<u32>) -> String {
-    limit.map_or("any number of deployments".into(), |limit| match limit {
-        1 => "1 deployment".into(),
-        limit => format!("{limit} deployments"),
-    })
-}
-
 impl Subscription {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
@@ -115,7 +108,7 @@ impl Subscription {
 
 fn print(has: &Has) {
     let trial = if has.trial { ", on trial" } else { "" };
-    show::done(format!("'{}' has {}{trial}: {}", has.account, has.tier, number_of(has.deployments)));
+    show::done(format!("'{}' has {}{trial}: {}", has.account, has.tier, Tier::in_words(has.deployments)));
     match (has.until, has.then) {
         (Some(until), Some(then)) => show::note(format!("until {}, then {then}", date(until))),
         (Some(until), None) => show::note(format!("renewed on {}", date(until))),
@@ -182,12 +175,12 @@ async fn licence(context: &Context) -> Result {
         return Ok(());
     }
     let until = has.expires_at.map(|at| format!(", by a licence until {}", date(at))).unwrap_or_default();
-    show::done(format!("this host has {}: {}{until}", has.tier, number_of(has.limit)));
+    show::done(format!("this host has {}: {}{until}", has.tier, Tier::in_words(has.limit)));
     let elsewhere = match has.elsewhere {
         0 => String::new(),
         some => format!(", {some} of them on other hosts: `chandlery subscription hosts`"),
     };
-    show::note(format!("used: {}{elsewhere}", number_of(Some(has.used))));
+    show::note(format!("used: {}{elsewhere}", Tier::in_words(Some(has.used))));
     if let Some(upgrade) = has.upgrade {
         show::note(format!("{upgrade}: `chandlery subscription change {}`", upgrade.tier));
     }

@@ -126,21 +126,13 @@ pub async fn tell_of_trials(registry: &Registry, now: Timestamp) -> Result<(), E
         let body = format!(
             "To keep {}, at {price}:\n\n    chandlery subscription change {tried}\n\n\
              Otherwise {has} holds from then on, with {}. What runs goes on running.\n",
-            allowed(tried),
-            allowed(has)
+            Tier::in_words(tried.deployments()),
+            Tier::in_words(has.deployments())
         );
         tell(&mut write, &account.parse()?, &format!("trial:{account}"), &subject, &body, now).await?;
     }
     write.commit().await?;
     Ok(())
-}
-
-fn allowed(tier: Tier) -> String {
-    match tier.deployments() {
-        Some(1) => "1 deployment".into(),
-        Some(limit) => format!("{limit} deployments"),
-        None => "any number of deployments".into(),
-    }
 }
 
 /// Tells an account that it has used up a part of what its tier allows, and which one lifts the limit.

@@ -162,7 +162,7 @@ async fn insert(
 ) -> Result<(u64, u64, Vec<uuid::Uuid>), Error> {
     let (mut accepted, mut known, mut taken) = (0, 0, Vec::new());
     for some in rows.chunks(ROWS_MAX) {
-        let inserted = insert_rows_of(write, account, some, now).await?;
+        let inserted = insert_new(write, account, some, now).await?;
         accepted += inserted;
         if inserted < some.len() as u64 {
             let others = others(write, account, some).await?;
@@ -174,7 +174,7 @@ async fn insert(
     Ok((accepted, known, taken))
 }
 
-async fn insert_rows_of(
+async fn insert_new(
     db: &mut AnyConnection,
     account: &Namespace,
     rows: &[Stored<'_>],

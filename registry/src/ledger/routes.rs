@@ -99,12 +99,13 @@ async fn spend(
         Expense::Hosting => Account::Hosting,
         Expense::Acquisition { segment } => Account::Acquisition(segment.to_string()),
     };
-    let transaction = Transaction::new("expense", &new.key, at).about(new.description);
-    let transaction = match new.day {
-        None => transaction,
-        Some(day) => transaction.link("day", day),
-    };
-    let transaction = transaction.debit(account, new.amount).credit(Account::Bank, new.amount);
+    let mut transaction = Transaction::new("expense", &new.key, at)
+        .about(new.description)
+        .debit(account, new.amount)
+        .credit(Account::Bank, new.amount);
+    if let Some(day) = new.day {
+        transaction = transaction.link("day", day);
+    }
     registry
         .db
         .together(move |write| Box::pin(async move { super::post(write, transaction).await.map(drop) }))
