@@ -192,6 +192,7 @@ pub(super) async fn take_back(
     if plan.ended_at.is_some() {
         return Ok(transaction.debit(Account::Plans, part));
     }
+    recognise(write, plan, now).await?;
     let earned_before = plan.recognised_minor;
     plan.refunded_minor += part.minor;
     plan.recognised_minor = earned(plan.worth_minor(), plan.from, plan.to, now).min(earned_before);

@@ -100,9 +100,6 @@ pub(super) async fn give_back(
         .link("customer", &invoice.account);
     let weights: Vec<_> = left.iter().map(|minor| minor.unsigned_abs()).collect();
     let mut plan = plans::of_invoice(write, number).await?;
-    if let Some(plan) = &mut plan {
-        plans::recognise(write, plan, now).await?;
-    }
     let mut taken = TakenBack::new(transaction);
     for (index, part) in new.amount.split(&weights)?.into_iter().enumerate() {
         if part.minor == 0 {
@@ -195,7 +192,6 @@ pub(super) async fn lose(
     if let Some((number,)) = found
         && let Some(mut plan) = plans::of_invoice(write, number).await?
     {
-        plans::recognise(write, &mut plan, now).await?;
         let invoice = invoices::find(write, number).await?;
         let lines = invoice.lines.iter().zip(left(write, &invoice).await?).enumerate();
         for (index, (line, left)) in lines.filter(|(_, (line, _))| line.kind == PLAN) {
