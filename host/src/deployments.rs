@@ -1,7 +1,6 @@
 //! Deployments: what should run, recorded with where it came from, and a loop that makes it so.
 
 mod diff;
-mod parameters;
 mod reconcile;
 mod record;
 mod replay;
@@ -22,8 +21,8 @@ use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::engines::{Drift, LogTail, Replica, local, replicas};
+use crate::events::{new_event, tell};
 use crate::installs::{Installs, Locked, blocking};
-use crate::integrations::{new_event, tell};
 use crate::licence::{Entitlement, Licences, Upgrade, reached};
 use crate::plan::{Plan, Workload};
 use crate::policies::{self, Reviewed};
@@ -33,8 +32,6 @@ use crate::targets::{Targets, cost_per_hour};
 use record::{PAUSED, REMOVED, RUNNING, Row};
 
 pub use diff::{Change, changes};
-pub use parameters::complete as complete_parameters;
-pub(crate) use record::count;
 pub use record::{Revision, RolloutState};
 pub use replay::{Replay, Replayed};
 
@@ -219,14 +216,19 @@ impl Deployments {
         Self { db, sandbox, installs, secrets, targets, licences, deploying: Arc::default() }
     }
 
+    /// How many deployments there are that are not being removed.
+    pub async fn count(&self) -> Result<u32, Error> {
+        record::count(&self.db).await
+    }
+
     /// What this host may do, and how much of it is used.
     pub async fn entitlement(&self) -> Result<Entitlement, Error> {
-        self.licences.entitlement(record::count(&self.db).await?).await
+        self.licences.entitlement(self.count().await?).await
     }
 
     /// What this host may do with one deployment more; refused, where it may not have one.
     async fn must_have_room(&self) -> Result<Entitlement, Error> {
-        let has = self.licences.for_one_more(record::count(&self.db).await?).await?;
+        let has = self.licences.for_one_more(self.count().await?).await?;
         let Entitlement { tier, used, limit, .. } = has;
         match limit.filter(|limit| used >= *limit) {
             Some(limit) => Err(Error::DeploymentLimit { tier, used, limit, upgrade: Upgrade::beyond(limit) }),
@@ -268,7 +270,7 @@ impl Deployments {
             }
             (_, given) => given.clone(),
         };
-        let parameters = parameters::complete(&template.manifest, &given)?;
+        let parameters = crate::parameters::complete(&template.manifest, &given)?;
         let engine = self.targets.engine(&target).await?;
         let prices = self.targets.prices(&target).await?;
         let target = engine.inventory().await?;

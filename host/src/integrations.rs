@@ -3,20 +3,20 @@
 
 mod control;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery_package::{Kind, Permission, PluginId, SecretName};
+use chandlery_package::{Kind, PluginId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::{SqliteConnection, SqlitePool};
-use uuid::Uuid;
+use sqlx::SqlitePool;
 
 use crate::deployments::Deployments;
+use crate::events::{WAITING, new_event};
 use crate::installs::{Installs, Locked, blocking};
 use crate::sandbox::{Capabilities, Event, EventKind, Plugin, Reaction, Sandbox, SandboxError, Use};
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, granted};
 use crate::{Error, audit, settings};
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -28,7 +28,6 @@ const ATTEMPTS_MAX: i64 = 14;
 /// How long what was delivered or given up is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-const WAITING: &str = "waiting";
 const DELIVERED: &str = "delivered";
 const GIVEN_UP: &str = "given-up";
 
@@ -73,27 +72,6 @@ pub struct Integrations {
     installs: Installs,
     secrets: Secrets,
     deployments: Deployments,
-}
-
-/// Writes an event down for every integration that is installed, in the transaction of what it tells of.
-pub(crate) async fn tell(
-    write: &mut SqliteConnection,
-    integrations: &[PluginId],
-    event: &Event,
-) -> Result<(), Error> {
-    for plugin in integrations {
-        sqlx::query(
-            "insert into deliveries (id, plugin, event, state, not_before) values ($1, $2, $3, $4, $5)",
-        )
-        .bind(&event.id)
-        .bind(plugin.to_string())
-        .bind(serde_json::json!(event).to_string())
-        .bind(WAITING)
-        .bind(&event.at)
-        .execute(&mut *write)
-        .await?;
-    }
-    Ok(())
 }
 
 #[derive(sqlx::FromRow)]
@@ -241,7 +219,7 @@ impl Integrations {
             locked.permissions.clone(),
             as_texts(&settings),
             self.kept(plugin).await?,
-            self.secrets.values(secrets_of(&locked.permissions)).await?,
+            self.secrets.values(granted(&locked.permissions)).await?,
             Arc::new(self.deployments.clone()),
         );
         let reaction = self.call(code, event, capabilities).await?;
@@ -320,23 +298,6 @@ impl Integrations {
     }
 }
 
-/// An event of this moment, to be filled in.
-pub(crate) fn new_event(kind: EventKind) -> Event {
-    Event {
-        id: Uuid::now_v7().to_string(),
-        kind,
-        at: Timestamp::now().to_string(),
-        deployment: String::new(),
-        target: String::new(),
-        team: None,
-        release: String::new(),
-        revision: 0,
-        detail: String::new(),
-        attempt: 0,
-        attempted_at: 0,
-    }
-}
-
 /// Settings as `wasi:config` has them: texts as they are, everything else as JSON, and nothing for `null`.
 fn as_texts(settings: &serde_json::Value) -> BTreeMap<String, String> {
     let fields = settings.as_object().into_iter().flatten();
@@ -351,12 +312,4 @@ fn as_texts(settings: &serde_json::Value) -> BTreeMap<String, String> {
 fn back_off(attempts: i64) -> Duration {
     let doubled = BACK_OFF_FIRST.saturating_mul(1 << (attempts - 1).clamp(0, 12));
     doubled.min(BACK_OFF_MAX)
-}
-
-/// The secrets that these permissions are for.
-pub(crate) fn secrets_of(permissions: &BTreeSet<Permission>) -> impl Iterator<Item = &SecretName> {
-    permissions.iter().filter_map(|permission| match permission {
-        Permission::Secret(name) => Some(name),
-        _ => None,
-    })
 }

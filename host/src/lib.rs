@@ -6,11 +6,13 @@ pub mod audit;
 pub mod deployments;
 pub mod engines;
 mod error;
+mod events;
 pub mod installs;
 pub mod integrations;
 pub mod licence;
 pub mod metering;
 mod metrics;
+pub mod parameters;
 pub mod plan;
 pub mod policies;
 pub mod sandbox;
@@ -160,7 +162,8 @@ pub async fn serve(
     let delivering = tokio::spawn(host.integrations.clone().run());
     let reconciling = tokio::spawn(host.deployments.clone().reconcile());
     let metering = tokio::spawn(metering::run(host.db.clone(), host.registry.clone(), settings.meter_every));
-    let licensing = tokio::spawn(host.licences.clone().run());
+    let (licences, deployments) = (host.licences.clone(), host.deployments.clone());
+    let licensing = tokio::spawn(licences.run(move || count(deployments.clone())));
     let following = tokio::spawn(follow(host.installs.clone(), host.registry.clone(), settings.follow_every));
     let served = axum::serve(listener, api::router(host)).with_graceful_shutdown(stop).await;
     compiling.abort();
@@ -170,6 +173,10 @@ pub async fn serve(
     following.abort();
     licensing.abort();
     served.map_err(Error::system("the listening socket"))
+}
+
+async fn count(deployments: Deployments) -> Result<u32, Error> {
+    deployments.count().await
 }
 
 async fn compile(installs: Installs) {

@@ -11,7 +11,6 @@ use sqlx::SqlitePool;
 use tokio::sync::Notify;
 
 use crate::Error;
-use crate::deployments;
 use crate::installs::{Installs, RegistryClient};
 
 /// How long a licence is honoured after it has expired.
@@ -112,13 +111,14 @@ impl Licences {
         }
     }
 
-    /// Asks the registry for another licence. One that is not signed by its key is not kept.
-    pub async fn refresh(&self) -> Result<(), Error> {
+    /// Asks the registry for another licence, and tells it how many deployments are here. One that is not signed by its key
+    /// is not kept.
+    pub async fn refresh(&self, here: u32) -> Result<(), Error> {
         let Some(registry) = self.registry.as_ref().filter(|registry| registry.has_account()) else {
             return Ok(());
         };
         let Some(key) = self.installs.log_key(registry.url()).await? else { return Ok(()) };
-        let token = registry.licence(&self.host, deployments::count(&self.db).await?).await?;
+        let token = registry.licence(&self.host, here).await?;
         Licence::open(&token, &key).map_err(|error| Error::Licence(error.to_string()))?;
         sqlx::query(
             "insert into licence (only_one, token, fetched_at) values (1, $1, $2)
@@ -152,7 +152,7 @@ impl Licences {
         if known.limit.is_none() {
             return Ok(known);
         }
-        match tokio::time::timeout(PATIENCE, self.refresh()).await {
+        match tokio::time::timeout(PATIENCE, self.refresh(here)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the licence could not be renewed"),
             Err(_) => tracing::warn!("the licence could not be renewed: the registry does not answer"),
@@ -160,15 +160,19 @@ impl Licences {
         self.entitlement(here).await
     }
 
-    /// Asks for another licence now and then and after every change, for ever.
-    pub async fn run(self) {
+    /// Asks for another licence every hour and after every change, for ever; `count` says how many deployments are here.
+    pub async fn run<F: Future<Output = Result<u32, Error>>>(self, count: impl Fn() -> F) {
         let mut ticks = tokio::time::interval(REFRESH_EVERY);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = self.changed.notified() => {}
             }
-            if let Err(error) = self.refresh().await {
+            let renewed = match count().await {
+                Ok(here) => self.refresh(here).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = renewed {
                 tracing::warn!(%error, "the licence could not be renewed");
             }
         }

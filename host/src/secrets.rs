@@ -1,13 +1,13 @@
 //! Secrets, encrypted at rest. A plugin names one and never sees it: its value goes into the requests of integrations that
 //! were granted it, and into the environment of what a granted template has deployed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use chacha20poly1305::aead::{Aead as _, AeadCore as _, OsRng, Payload};
 use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
-use chandlery_package::SecretName;
+use chandlery_package::{Permission, SecretName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
@@ -112,4 +112,12 @@ impl Secrets {
         let value = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| damaged())?;
         String::from_utf8(value).map_err(|_| damaged())
     }
+}
+
+/// The secrets that these permissions are for.
+pub(crate) fn granted(permissions: &BTreeSet<Permission>) -> impl Iterator<Item = &SecretName> {
+    permissions.iter().filter_map(|permission| match permission {
+        Permission::Secret(name) => Some(name),
+        _ => None,
+    })
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 
 use crate::Error;
-use crate::deployments::complete_parameters;
+use crate::parameters;
 
 /// What was set for a plugin.
 pub async fn given(db: &SqlitePool, plugin: &PluginId) -> Result<Map<String, Value>, Error> {
@@ -47,7 +47,7 @@ pub async fn set(db: &SqlitePool, manifest: &Manifest, changes: &Map<String, Val
 }
 
 fn check(manifest: &Manifest, settings: &Map<String, Value>) -> Result<Value, Error> {
-    complete_parameters(manifest, &Value::from(settings.clone())).map_err(|error| match error {
+    parameters::complete(manifest, &Value::from(settings.clone())).map_err(|error| match error {
         Error::Parameters { release, problems } => Error::Settings { release, problems },
         other => other,
     })

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chandlery_host::Error;
-use chandlery_host::deployments::complete_parameters;
+use chandlery_host::parameters;
 use chandlery_host::plan::{EngineKind, Facts, GpuPool, Plan, PlanProblem, RuntimeKind};
 use chandlery_host::sandbox::{Compiler, Limits, Plugin, Request, Sandbox, SandboxError};
 use chandlery_package::{Component, Manifest};
@@ -50,7 +50,7 @@ impl Trial {
 
     /// Asks for a plan, as a host does for a deployment that is called like the plugin.
     pub fn ask(&self, parameters: &Value, target: &Facts) -> Result<Outcome> {
-        let parameters = match complete_parameters(&self.manifest, parameters) {
+        let parameters = match parameters::complete(&self.manifest, parameters) {
             Ok(parameters) => parameters.to_string(),
             Err(Error::Parameters { problems, .. }) => return Ok(Outcome::Problems(problems)),
             Err(error) => return Err(error.into()),

@@ -12,9 +12,10 @@ use super::rollout::{Verdict, judge};
 use super::{Deployments, secrets_in};
 use crate::Error;
 use crate::engines::{Desired, Engine, Outcome, Revealed};
-use crate::integrations::{secrets_of, tell};
+use crate::events::tell;
 use crate::plan::{Plan, WorkloadKind};
 use crate::sandbox::EventKind;
+use crate::secrets::granted;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -160,8 +161,8 @@ impl Deployments {
         }
         let plugin = row.release()?.plugin;
         let locked = self.installs.list().await?.into_iter().find(|locked| locked.release.plugin == plugin);
-        let granted = locked.map(|locked| locked.permissions).unwrap_or_default();
-        let may: BTreeSet<_> = secrets_of(&granted).filter(|name| wanted.contains(name)).cloned().collect();
+        let permissions = locked.map(|locked| locked.permissions).unwrap_or_default();
+        let may: BTreeSet<_> = granted(&permissions).filter(|name| wanted.contains(name)).cloned().collect();
         Ok(Revealed::of(self.secrets.values(&may).await?))
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn all(db: &SqlitePool) -> Result<Vec<Row>, Error> {
 }
 
 /// How many deployments there are that are not being removed.
-pub(crate) async fn count(db: &SqlitePool) -> Result<u32, Error> {
+pub(super) async fn count(db: &SqlitePool) -> Result<u32, Error> {
     let (count,): (u32,) = sqlx::query_as("select count(*) from deployments where desired <> $1")
         .bind(REMOVED)
         .fetch_one(db)

@@ -9,7 +9,7 @@ use super::rollout::health;
 use super::{Deployments, Health};
 use crate::Error;
 use crate::engines::{Desired, Replica, ReplicaState};
-use crate::integrations::{new_event, tell};
+use crate::events::{new_event, tell};
 use crate::sandbox::{Event, EventKind, Use};
 
 impl Deployments {

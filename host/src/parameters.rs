@@ -1,4 +1,4 @@
-//! Parameters, completed with the schema's defaults and validated before a plugin sees them.
+//! Parameters of templates and settings of other plugins, completed with the schema's defaults and validated before a plugin sees them.
 
 use chandlery_package::Manifest;
 use serde_json::{Map, Value};
