@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use chandlery_host::api::Event;
 use chandlery_package::Namespace;
-use chandlery_package::wire::Problem;
+use chandlery_package::problem::Problem;
 use clap::Args;
 use futures::StreamExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response};

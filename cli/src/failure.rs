@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chandlery_package::wire::Problem;
+use chandlery_package::problem::Problem;
 use owo_colors::OwoColorize as _;
 
 /// What a command comes to.

@@ -4,8 +4,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
+use chandlery_package::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::signature::SignatureError;
-use chandlery_package::wire::{PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::{
     ComponentError, Digest, DigestError, Kind, NameError, Permission, PluginId, Release, Requirement,
     SecretName, Tier,

@@ -14,6 +14,7 @@ pub mod name;
 pub mod permission;
 pub mod policy;
 pub mod price;
+pub mod problem;
 pub mod rate;
 pub mod signature;
 pub mod tier;

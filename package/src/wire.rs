@@ -14,25 +14,6 @@ pub use billing::*;
 pub use consultants::*;
 pub use payouts::*;
 
-/// The media type of an error.
-pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
-
-/// An error, as in RFC 9457, with what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// A stable word for programs, such as `digest-mismatch`.
-    pub r#type: String,
-    /// The same in a few words, for people.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// What happened, and to what.
-    pub detail: String,
-    /// What to do next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
-}
-
 /// Opens an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewAccount {

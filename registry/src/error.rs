@@ -5,8 +5,8 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
+use chandlery_package::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::signature::signature_tag;
-use chandlery_package::wire::{PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::{
     ComponentError, Digest, DigestError, KeyError, Money, MoneyError, NameError, Namespace, PolicyError,
     PriceError, Release,

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use chandlery_package::artifact::{Artifact, MANIFEST_MEDIA_TYPE};
+use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, signature_tag};
-use chandlery_package::wire::{NewRelease, Problem};
+use chandlery_package::wire::NewRelease;
 use chandlery_package::{Component, Digest, PluginId, PrivateKey};
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::secrets::RegistryAuth;

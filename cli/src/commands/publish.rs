@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use chandlery_package::Digest;
 use chandlery_package::artifact::{Artifact, MANIFEST_MEDIA_TYPE};
+use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
-use chandlery_package::wire::{NewRelease, Problem, ReleaseRecord};
+use chandlery_package::wire::{NewRelease, ReleaseRecord};
 use clap::Args;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;

@@ -5,10 +5,9 @@ use std::time::Duration;
 use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
+use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, signature_tag};
-use chandlery_package::wire::{
-    LogInfo, Page, Problem, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt,
-};
+use chandlery_package::wire::{LogInfo, Page, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt};
 use chandlery_package::{Digest, PluginId, Release};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
