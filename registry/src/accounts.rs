@@ -17,7 +17,9 @@ use chandlery_package::Namespace;
 use jiff::Timestamp;
 use rand::RngCore as _;
 
-use crate::{Db, Error, Registry, Write, time, write_secret};
+use chandlery_store::files::write_atomic;
+
+use crate::{Db, Error, Registry, Write, time};
 
 pub use caller::{Caller, SESSION_COOKIE, Visitor, session};
 pub use members::{Role, join, role};
@@ -68,8 +70,8 @@ pub(crate) async fn make_first_operator(registry: &Registry, data: &Path) -> Res
     let hash = hash_password(password.clone()).await?;
     // The files come first: a crash in between leaves secrets that open nothing, not an account that nobody can open.
     let token = random_text();
-    write_secret(&data.join("operator.password"), &password)?;
-    write_secret(&data.join("operator.token"), &token)?;
+    write_atomic(&data.join("operator.password"), &password)?;
+    write_atomic(&data.join("operator.token"), &token)?;
     let mut write = registry.db.write().await?;
     if let Err(error) = insert(&mut write, &name, &hash, OPERATOR).await {
         // Another replica on the same database was first.

@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 use sqlx::any::{AnyRow, AnyTypeInfoKind};
 use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use crate::content::ContentDigest;
-use crate::{Error, Registry, Settings, Storage, create_private_dir, write_secret};
+use crate::{Error, Registry, Settings, Storage};
+use chandlery_store::content::ContentDigest;
+use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
 const TABLES: [&str; 53] = [
@@ -102,10 +103,10 @@ pub async fn back_up(settings: &Settings, folder: &Path) -> Result<Contents, Err
         copy(&registry.storage, &copies, &digest.parse()?).await?;
     }
     let key = settings.data.join("log.key");
-    write_secret(&folder.join("log.key"), &read(&key)?)?;
+    write_atomic(&folder.join("log.key"), &read(&key)?)?;
     let contents = Contents { checkpoint, rows, blobs: digests.len() as u64 };
     // Written last: a folder without it is no whole backup.
-    write_secret(&folder.join("backup.json"), &serde_json::json!(contents).to_string())?;
+    write_atomic(&folder.join("backup.json"), &serde_json::json!(contents).to_string())?;
     Ok(contents)
 }
 
@@ -115,21 +116,21 @@ async fn copy(from: &Storage, to: &Storage, digest: &ContentDigest) -> Result<()
     }
     let bytes = from.get(digest).await?;
     match ContentDigest::of(digest.algorithm(), &bytes) {
-        found if found == *digest => to.put(digest, bytes).await,
-        found => Err(Error::ContentMismatch { expected: digest.clone(), found }),
+        found if found == *digest => Ok(to.put(digest, bytes).await?),
+        found => Err(chandlery_store::Error::ContentMismatch { expected: digest.clone(), found }.into()),
     }
 }
 
 async fn write_table(db: &mut sqlx::AnyConnection, table: &str, path: &Path) -> Result<u64, Error> {
-    let failed = |error| Error::File { path: path.display().to_string(), error };
-    let mut file = BufWriter::new(fs::File::create(path).map_err(failed)?);
+    let failed = files::failed(path);
+    let mut file = BufWriter::new(fs::File::create(path).map_err(&failed)?);
     let mut rows = 0;
     let mut found = sqlx::query(AssertSqlSafe(format!("select * from {table}"))).fetch(db);
     while let Some(row) = found.try_next().await? {
-        writeln!(file, "{}", to_json(&row)?).map_err(failed)?;
+        writeln!(file, "{}", to_json(&row)?).map_err(&failed)?;
         rows += 1;
     }
-    file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
+    file.flush().and_then(|()| file.get_ref().sync_all()).map_err(&failed)?;
     Ok(rows)
 }
 
@@ -183,7 +184,7 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
         read_table(&mut write, table, &folder.join(format!("tables/{table}.jsonl"))).await?;
     }
     // The key comes last but for the commit: a key without a database is noticed at the next try.
-    write_secret(&key, &read(&folder.join("log.key"))?)?;
+    write_atomic(&key, &read(&folder.join("log.key"))?)?;
     if let Err(error) = write.commit().await {
         let _ = fs::remove_file(&key);
         return Err(error.into());
@@ -201,10 +202,10 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
 }
 
 async fn read_table(write: &mut sqlx::AnyConnection, table: &str, path: &Path) -> Result<(), Error> {
-    let failed = |error| Error::File { path: path.display().to_string(), error };
+    let failed = files::failed(path);
     let malformed = |what: String| Error::Invalid(format!("{}: {what}", path.display()));
-    for line in BufReader::new(fs::File::open(path).map_err(failed)?).lines() {
-        let line = line.map_err(failed)?;
+    for line in BufReader::new(fs::File::open(path).map_err(&failed)?).lines() {
+        let line = line.map_err(&failed)?;
         let row: Map<String, Value> =
             serde_json::from_str(&line).map_err(|error| malformed(error.to_string()))?;
         let known =
@@ -236,8 +237,4 @@ async fn read_table(write: &mut sqlx::AnyConnection, table: &str, path: &Path) -
         query.execute(&mut *write).await?;
     }
     Ok(())
-}
-
-fn read(path: &Path) -> Result<String, Error> {
-    fs::read_to_string(path).map_err(|error| Error::File { path: path.display().to_string(), error })
 }

@@ -1,11 +1,10 @@
 //! The one error of the registry, and its one mapping to HTTP: RFC 9457 problems with a remedy.
 
-use crate::content::ContentDigest;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
-use chandlery_package::problem::{PROBLEM_MEDIA_TYPE, Problem};
+use chandlery_package::problem::{Explain as _, Explanation, PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::signature::signature_tag;
 use chandlery_package::{
     ComponentError, Digest, DigestError, KeyError, Money, MoneyError, NameError, Namespace, PolicyError,
@@ -15,6 +14,9 @@ use chandlery_package::{
 /// Why the registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The database, the blobs, the clock or a file.
+    #[error(transparent)]
+    Store(#[from] chandlery_store::Error),
     /// Who asks is not known.
     #[error("this needs an account, and the request carries no valid token or password")]
     Unauthenticated,
@@ -53,14 +55,6 @@ pub enum Error {
     /// The component was refused.
     #[error(transparent)]
     Component(#[from] ComponentError),
-    /// Bytes that are not what their name says.
-    #[error("content named {expected} is really {found}")]
-    ContentMismatch {
-        /// What it is called.
-        expected: ContentDigest,
-        /// What it is.
-        found: ContentDigest,
-    },
     /// More than is accepted.
     #[error("{what} has at most {bytes_max} bytes here")]
     TooLarge {
@@ -84,9 +78,6 @@ pub enum Error {
         /// How long was waited.
         seconds: u64,
     },
-    /// A part that the registry needs does not answer.
-    #[error("not ready: {0}")]
-    NotReady(String),
     /// A range that the content does not have.
     #[error("the content has {bytes} bytes, and none of those asked for")]
     Range {
@@ -190,15 +181,6 @@ pub enum Error {
     /// A mail that could not be sent.
     #[error("mail could not be sent: {0}")]
     Mail(String),
-    /// The database failed.
-    #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
-    /// A migration failed.
-    #[error("the database could not be brought up to date: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    /// The blob store failed.
-    #[error("the blob store failed: {0}")]
-    Storage(#[from] object_store::Error),
     /// The log's own key or hashes are unusable.
     #[error("the transparency log failed: {0}")]
     Log(#[from] LogError),
@@ -213,17 +195,15 @@ pub enum Error {
         /// The verifier key of the log.
         begun_with: String,
     },
-    /// The registry's own files.
-    #[error("{path}: {error}")]
-    File {
-        /// Which.
-        path: String,
-        /// What the system says.
-        error: std::io::Error,
-    },
     /// Something that cannot be.
     #[error("the registry's state is damaged: {0}")]
     Damaged(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 impl Error {
@@ -268,12 +248,6 @@ impl Error {
                 "The component was refused",
                 Some("build it with `chandlery build`, which refuses the same before publishing".into()),
             ),
-            Self::ContentMismatch { .. } => (
-                S::UNPROCESSABLE_ENTITY,
-                "digest-mismatch",
-                "The content is not what its name says",
-                Some("push it again; if that does not help, the registry's storage is damaged".into()),
-            ),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too-large", "Too large", None),
             Self::Quota(_) => (
                 S::FORBIDDEN,
@@ -285,7 +259,6 @@ impl Error {
             Self::TooSlow { .. } => {
                 (S::GATEWAY_TIMEOUT, "too-slow", "Took too long", Some("try again in a moment".into()))
             }
-            Self::NotReady(_) => (S::SERVICE_UNAVAILABLE, "not-ready", "Not ready", None),
             Self::Range { .. } => (S::RANGE_NOT_SATISFIABLE, "range", "No such bytes", None),
             Self::UploadMoved { .. } => (
                 S::RANGE_NOT_SATISFIABLE,
@@ -348,15 +321,12 @@ impl Error {
                 "Not this log's key",
                 Some("copy log.key from the registry that began the log, or from its backup".into()),
             ),
-            Self::Unbalanced { .. }
-            | Self::Database(_)
-            | Self::Migration(_)
-            | Self::Storage(_)
-            | Self::Log(_)
-            | Self::Witness(_)
-            | Self::Mail(_)
-            | Self::File { .. }
-            | Self::Damaged(_) => (
+            Self::Store(error) => {
+                let Explanation { kind, remedy, .. } = error.explain();
+                let status = S::from_u16(kind.status).unwrap_or(S::INTERNAL_SERVER_ERROR);
+                (status, kind.word, kind.title, remedy)
+            }
+            Self::Unbalanced { .. } | Self::Log(_) | Self::Witness(_) | Self::Mail(_) | Self::Damaged(_) => (
                 S::INTERNAL_SERVER_ERROR,
                 "internal",
                 "The registry failed",

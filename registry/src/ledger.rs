@@ -18,7 +18,7 @@ use crate::{Error, time};
 pub use account::Account;
 pub use closing::{ClosedMonth, begin_of, close, closed_months, end_of, last_moment, month_of, open_from};
 pub use journal::{Format, csv, journal};
-pub use pending::{Pending, flush, is_posted, owed, post, post_all};
+pub use pending::{Pending, is_posted, owed, post, post_all};
 pub use routes::routes;
 
 /// One line of a transaction: a debit above zero, a credit below.

@@ -7,14 +7,11 @@ pub mod accounts;
 pub mod backup;
 pub mod billing;
 pub mod catalog;
-mod clock;
+mod chores;
 pub mod consultants;
-mod content;
-mod db;
 mod error;
 pub mod exchange;
 mod extract;
-mod facts;
 pub mod figures;
 mod guard;
 mod laws;
@@ -25,31 +22,30 @@ pub mod oci;
 pub mod payouts;
 mod server;
 pub mod sharing;
-mod storage;
 #[cfg(test)]
 mod testing;
 pub mod web;
 pub mod witness;
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use chandlery_store::{Facts, files};
+use chandlery_tasks::Supervisor;
 use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
 
-pub use clock::Clock;
-pub use db::{Cell, Db, Write, insert_rows, time};
+pub use chandlery_store::{Cell, Clock, Db, Storage, Write, insert_rows, time};
 pub use error::Error;
-pub use storage::Storage;
 
 /// The largest body of a request that is not a push, in bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
-/// How old what belongs to nothing must be to be garbage: longer than any push takes.
-const GARBAGE_AGE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// How a registry is run.
 #[derive(Debug, Clone)]
@@ -86,7 +82,7 @@ impl Settings {
 
     fn open_storage(&self) -> Result<Storage, Error> {
         let own = || self.data.join("blobs").display().to_string();
-        Storage::open(&self.storage.clone().unwrap_or_else(own))
+        Ok(Storage::open(&self.storage.clone().unwrap_or_else(own))?)
     }
 }
 
@@ -142,6 +138,7 @@ pub struct Registry {
     pub search: Arc<catalog::Search>,
     /// Pulls not yet written down.
     pub downloads: Arc<oci::Downloads>,
+    tasks: Supervisor,
     guard: Arc<guard::Guard>,
     metrics: Arc<metrics::Metrics>,
     bearer_key: Arc<[u8]>,
@@ -153,10 +150,10 @@ impl Registry {
     /// first operator, whose password and token are written to `operator.password` and `operator.token`.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let data = &settings.data;
-        create_private_dir(data)?;
+        files::create_private_dir(data)?;
         let db = settings.open_database().await?;
         let storage = settings.open_storage()?;
-        let facts = facts::Facts(&db);
+        let facts = Facts(&db);
         let log = Arc::new(
             log::Log::open(&data.join("log.key"), &settings.origin, &settings.witnesses, &facts).await?,
         );
@@ -179,6 +176,7 @@ impl Registry {
                 settings.limits.requests_per_second,
                 settings.limits.behind_proxy,
             )),
+            tasks: Supervisor::default(),
             metrics: Arc::default(),
             bearer_key,
             url: settings.url.as_deref().map(|url| url.trim_end_matches('/').into()),
@@ -209,7 +207,7 @@ impl Registry {
             .merge(figures::routes())
             .merge(web::routes())
             .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .layer(axum::middleware::from_fn_with_state(self.clone(), clock::follow))
+            .layer(axum::middleware::from_fn_with_state(self.clone(), follow_clock))
             .layer(axum::middleware::from_fn_with_state(self.clone(), guard::pass))
             .layer(TraceLayer::new_for_http())
             .with_state(self)
@@ -222,76 +220,18 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let chores = tokio::spawn(do_chores(registry.clone()));
+    chores::start(&registry);
     server::serve(listener, registry.clone().router(), stop).await;
-    chores.abort();
+    registry.tasks.stop();
     registry.downloads.flush(&registry.db).await
 }
 
-/// What is done every minute: earnings whose hold is over become available, and pulls are written down. Every hour
-/// subscriptions are renewed and garbage is collected. By a virtual clock, what is about money is done when it is moved.
-async fn do_chores(registry: Registry) {
-    let real = matches!(registry.clock, Clock::Real);
-    let mut every_minute = tokio::time::interval(Duration::from_secs(60));
-    for minute in 0_u64.. {
-        every_minute.tick().await;
-        registry.guard.tidy();
-        if real && let Err(error) = sharing::release_matured(&registry.db, registry.clock.now()).await {
-            tracing::error!(%error, "earnings could not be released from their hold");
-        }
-        if let Err(error) = registry.downloads.flush(&registry.db).await {
-            tracing::error!(%error, "pulls could not be written down");
-        }
-        send_notices(&registry).await;
-        if real
-            && minute % 60 == 0
-            && let Err(error) = do_what_is_due(&registry).await
-        {
-            tracing::error!(%error, "subscriptions could not be renewed");
-        }
-        if minute % 60 == 0
-            && let Err(error) = oci::collect(&registry, GARBAGE_AGE).await
-        {
-            tracing::error!(%error, "garbage could not be collected");
-        }
-    }
-}
-
-async fn send_notices(registry: &Registry) {
-    if let Err(error) = billing::send_notices(registry, registry.clock.now()).await {
-        tracing::error!(%error, "customers could not be told by e-mail: it is tried again");
-    }
-}
-
-/// Does all that is due about money by the registry's clock.
-async fn do_what_is_due(registry: &Registry) -> Result<(), Error> {
-    let now = registry.clock.now();
-    sharing::release_matured(&registry.db, now).await?;
-    billing::remind(registry, now).await?;
-    billing::tell_of_trials(registry, now).await?;
-    billing::advance_all(registry, now).await
-}
-
-fn create_private_dir(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| Error::File { path: path.display().to_string(), error })
-}
-
-/// Writes a secret so that only its owner can read it, whole or not at all.
-fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let draft = path.with_extension("draft");
-    let write = || {
-        let mut file =
-            std::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&draft, path)
-    };
-    write().map_err(|error| Error::File { path: path.display().to_string(), error })
+/// Lets the clocks of all replicas be the same before a request is answered.
+async fn follow_clock(
+    State(registry): State<Registry>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    registry.clock.follow(&registry.db).await?;
+    Ok(next.run(request).await)
 }

@@ -12,8 +12,10 @@ use chandlery_package::log::{Checkpoint, Entry, LogError, Signer};
 use sqlx::AnyConnection;
 use tlog_tiles::{Error as TileError, Hash, HashReader, stored_hash_index, stored_hashes, tree_hash};
 
-use crate::facts::Facts;
-use crate::{Db, Error, Write, write_secret};
+use chandlery_store::Facts;
+use chandlery_store::files::{self, write_atomic};
+
+use crate::{Db, Error, Write};
 
 pub use routes::routes;
 pub use witnesses::{WitnessAt, Witnesses};
@@ -33,10 +35,9 @@ impl Log {
         facts: &Facts<'_>,
     ) -> Result<Self, Error> {
         if !path.exists() {
-            write_secret(path, &Signer::generate(origin))?;
+            write_atomic(path, &Signer::generate(origin))?;
         }
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::File { path: path.display().to_string(), error })?;
+        let text = files::read(path)?;
         let signer = Signer::new(text.trim())?;
         let begun_with = facts.get_or("log-key", || signer.verifier_key().to_owned()).await?;
         match signer.verifier_key() == begun_with {

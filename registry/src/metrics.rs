@@ -31,12 +31,18 @@ struct Route {
     route: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TaskName {
+    task: &'static str,
+}
+
 /// What is counted.
 pub struct Metrics {
     registered: Registered,
     requests: Family<Answer, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     log_entries: Gauge,
+    task_restarts: Family<TaskName, Counter>,
 }
 
 impl Default for Metrics {
@@ -53,7 +59,10 @@ impl Default for Metrics {
         );
         let log_entries = Gauge::default();
         registered.register("log_entries", "Entries of the transparency log", log_entries.clone());
-        Self { registered, requests, seconds, log_entries }
+        let task_restarts = Family::default();
+        let help = "Tasks that died and were started again";
+        registered.register("task_restarts", help, task_restarts.clone());
+        Self { registered, requests, seconds, log_entries, task_restarts }
     }
 }
 
@@ -76,14 +85,22 @@ pub fn routes() -> Router<Registry> {
         .route("/metrics", get(metrics))
 }
 
-/// Ready: the database and the blob store answer.
+/// Ready: the database and the blob store answer, and no task is down.
 async fn ready(State(registry): State<Registry>) -> Result<&'static str, Error> {
+    let down = [registry.db.tasks().down(), registry.tasks.down()].concat();
+    if !down.is_empty() {
+        return Err(not_ready(format!("{} died and will be started again", down.join(", "))));
+    }
     sqlx::query("select 1")
         .execute(registry.db.read())
         .await
-        .map_err(|error| Error::NotReady(error.to_string()))?;
-    registry.storage.check().await.map_err(|error| Error::NotReady(error.to_string()))?;
+        .map_err(|error| not_ready(error.to_string()))?;
+    registry.storage.check().await.map_err(|error| not_ready(error.to_string()))?;
     Ok("ready\n")
+}
+
+fn not_ready(why: String) -> Error {
+    chandlery_store::Error::NotReady(why).into()
 }
 
 async fn metrics(
@@ -91,6 +108,10 @@ async fn metrics(
 ) -> Result<([(HeaderName, &'static str); 1], String), Error> {
     let mut db = registry.db.read().acquire().await?;
     registry.metrics.log_entries.set(log::size(&mut db).await? as i64);
+    for (task, state) in [registry.db.tasks().states(), registry.tasks.states()].concat() {
+        let counter = registry.metrics.task_restarts.get_or_create(&TaskName { task });
+        counter.inc_by(state.restarts.saturating_sub(counter.get()));
+    }
     let mut text = String::new();
     encode(&mut text, &registry.metrics.registered).map_err(|error| Error::Damaged(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))

@@ -28,8 +28,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::accounts::Visitor;
-use crate::content::ContentDigest;
 use crate::{Error, Registry};
+use chandlery_store::content::ContentDigest;
 
 pub use blobs::{Downloads, read_blob};
 pub use cache::Cache;
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_path_names_one_thing() {
-        let digest = ContentDigest::of(crate::content::Algorithm::Sha256, b"x");
+        let digest = ContentDigest::of(chandlery_store::content::Algorithm::Sha256, b"x");
         let upload = Uuid::nil();
         for (path, name, target) in [
             ("acme/ocr/tags/list", "acme/ocr", Target::Tags),

@@ -14,11 +14,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use chandlery_package::Digest;
 use chandlery_package::log::{AddCheckpoint, Checkpoint, LogError, Refusal, WitnessId, WitnessKey};
+use chandlery_store::files::{self, create_private_dir, write_atomic};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-use crate::{Error, create_private_dir, server, write_secret};
+use crate::{Error, server};
 
 /// The largest request: a proof of 63 hashes and a checkpoint.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -40,10 +41,9 @@ impl Witness {
         create_private_dir(data)?;
         let path = data.join("witness.key");
         if !path.exists() {
-            write_secret(&path, &WitnessKey::generate(name)?.to_text())?;
+            write_atomic(&path, &WitnessKey::generate(name)?.to_text())?;
         }
-        let file = |error| Error::File { path: path.display().to_string(), error };
-        let key = WitnessKey::parse(&std::fs::read_to_string(&path).map_err(file)?)?;
+        let key = WitnessKey::parse(&files::read(&path)?)?;
         if key.id().name() != name {
             let what =
                 format!("this witness is called '{}', by its key in {}", key.id().name(), path.display());
@@ -80,7 +80,7 @@ impl Witness {
         match std::fs::read_to_string(&path) {
             Ok(note) => Ok(Some(Checkpoint::open(&note, key)?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::File { path: path.display().to_string(), error }),
+            Err(error) => Err(files::failed(&path)(error).into()),
         }
     }
 
@@ -98,7 +98,7 @@ impl Witness {
         let _turn = self.turn.lock().await;
         match request.check(log_key, self.seen(&origin, log_key)?.as_ref()) {
             Ok(checkpoint) => {
-                write_secret(&self.seen_path(&origin), checkpoint.note())?;
+                write_atomic(&self.seen_path(&origin), checkpoint.note())?;
                 let seconds = Timestamp::now().as_second().unsigned_abs();
                 Ok(Verdict::Cosigned(self.key.cosign(&checkpoint, seconds)))
             }

@@ -238,7 +238,7 @@ async fn ledger_together(db: &Db, count: usize) -> f64 {
         tokio::spawn(async move {
             for index in 0..count / 64 {
                 let transaction = transaction(10_000_000 + writer * count + index, 1000);
-                db.together(move |write| Box::pin(async move { ledger::post(write, transaction).await }))
+                db.group_commit(move |write| Box::pin(async move { ledger::post(write, transaction).await }))
                     .await
                     .unwrap();
             }

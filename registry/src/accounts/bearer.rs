@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::{Access, Caller, Scope, Visitor, find_account, random_text};
-use crate::facts::Facts;
 use crate::{Error, Registry};
+use chandlery_store::Facts;
 
 /// How long one is good for.
 pub const LIFETIME_SECONDS: i64 = 15 * 60;

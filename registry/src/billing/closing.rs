@@ -45,7 +45,7 @@ pub async fn close(
         let new = NewInvoice { account: &account, currency, lines: &lines, told: None, hold_days };
         issued.push(invoices::issue(&mut write, &new, about, now).await?);
     }
-    ledger::flush(&mut write).await?;
+    write.flush().await?;
     let statements = payouts::make_statements(&mut write, month, now).await?;
     ledger::close(&mut write, month, operator, now).await?;
     write.commit().await?;

@@ -165,7 +165,7 @@ pub async fn record_payment(
     let (reference, payment, hold_days) = (reference.to_owned(), payment.clone(), registry.hold_days);
     registry
         .db
-        .together(move |write| {
+        .group_commit(move |write| {
             Box::pin(async move {
                 let paid = Paid::Bank(&payment.bank_reference);
                 pay(write, &reference, &paid, payment.amount, hold_days, now).await

@@ -93,7 +93,7 @@ pub async fn record_invoice_payment(
     let (payment, hold_days) = (payment.clone(), registry.hold_days);
     registry
         .db
-        .together(move |write| {
+        .group_commit(move |write| {
             Box::pin(async move {
                 let paid = Paid::Bank(&payment.bank_reference);
                 invoices::pay(write, number, &paid, payment.amount, hold_days, now).await

@@ -20,7 +20,7 @@ pub async fn refund(
     let (wanted, hold_days) = (new.clone(), registry.hold_days);
     let note = registry
         .db
-        .together(move |write| {
+        .group_commit(move |write| {
             Box::pin(async move { give_back(write, number, &wanted, hold_days, now).await })
         })
         .await?;

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 use sqlx::AnyConnection;
 
-use super::{balances, flush};
+use super::balances;
 use crate::{Error, Write, time};
 
 /// A month that was closed.
@@ -79,7 +79,7 @@ pub async fn open_from(db: &mut AnyConnection) -> Result<Option<Timestamp>, Erro
 
 /// Closes a month that is over, for ever.
 pub async fn close(write: &mut Write, month: &str, by: &Namespace, now: Timestamp) -> Result<(), Error> {
-    flush(write).await?;
+    write.flush().await?;
     let (last,): (i64,) =
         sqlx::query_as("select cast(coalesce(max(id), 0) as bigint) from ledger_transactions where at < $1")
             .bind(time(end_of(month)?))
@@ -97,7 +97,7 @@ pub async fn close(write: &mut Write, month: &str, by: &Namespace, now: Timestam
     .execute(&mut **write)
     .await?;
     // What is posted from here on asks again from when on months are open.
-    write.books = super::Pending::default();
+    write.pending::<super::Pending>().forget_open_month();
     Ok(())
 }
 

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chandlery_package::{Currency, Money};
-use sqlx::AssertSqlSafe;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::{Account, Posting, Transaction, balance, open_from};
-use crate::db::places;
 use crate::{Cell, Error, Write, insert_rows, time};
+use chandlery_store::{BeforeCommit, places};
+use futures::future::BoxFuture;
 
 /// How many keys are looked up in one statement.
 const KEYS_MAX: usize = 1000;
@@ -20,6 +21,10 @@ pub struct Pending {
     begun: Option<(i64, String)>,
     new: Vec<New>,
     by_key: HashMap<String, usize>,
+    /// How many of the new ones are in the tables already.
+    written: usize,
+    /// How many there were, and how many of them written, when the job at hand began.
+    savepoint: (usize, usize),
 }
 
 struct New {
@@ -29,14 +34,13 @@ struct New {
 }
 
 impl Pending {
-    /// How much there is, to come back to.
-    pub(crate) fn mark(&self) -> usize {
-        self.new.len()
+    /// Asks again, before the next posting, from when on months are open.
+    pub(super) fn forget_open_month(&mut self) {
+        self.begun = None;
     }
 
-    /// Forgets what was posted since.
-    pub(crate) fn back_to(&mut self, mark: usize) {
-        for gone in self.new.drain(mark..).rev() {
+    fn back_to(&mut self, mark: usize) {
+        for gone in self.new.drain(mark.min(self.new.len())..).rev() {
             self.by_key.remove(&gone.transaction.key);
             if let Some((next, _)) = &mut self.begun {
                 *next = gone.id;
@@ -71,13 +75,15 @@ fn same(transaction: &Transaction, body: &str, id: i64, stored: &str) -> Result<
 }
 
 async fn begin(write: &mut Write) -> Result<(), Error> {
-    if write.books.begun.is_none() {
-        let (next,): (i64,) =
-            sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from ledger_transactions")
-                .fetch_one(&mut **write)
+    let (pending, db) = write.pending_and_connection::<Pending>();
+    if pending.begun.is_none() {
+        let (last,): (i64,) =
+            sqlx::query_as("select cast(coalesce(max(id), 0) as bigint) from ledger_transactions")
+                .fetch_one(&mut *db)
                 .await?;
-        let open_from = open_from(write).await?.map(time).unwrap_or_default();
-        write.books.begun = Some((next, open_from));
+        let last = pending.new.last().map_or(last, |new| new.id.max(last));
+        let open_from = open_from(db).await?.map(time).unwrap_or_default();
+        pending.begun = Some((last + 1, open_from));
     }
     Ok(())
 }
@@ -91,7 +97,7 @@ pub async fn post(write: &mut Write, transaction: Transaction) -> Result<i64, Er
 
 /// Whether a transaction of this key was posted before.
 pub async fn is_posted(write: &mut Write, transaction: &Transaction) -> Result<bool, Error> {
-    if write.books.by_key.contains_key(&transaction.key) {
+    if write.pending::<Pending>().by_key.contains_key(&transaction.key) {
         return Ok(true);
     }
     let found: Option<(i64,)> = sqlx::query_as("select id from ledger_transactions where key = $1")
@@ -117,21 +123,22 @@ pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Resu
         let rows: Vec<(String, i64, String)> = query.fetch_all(&mut **write).await?;
         stored.extend(rows.into_iter().map(|(key, id, body)| (key, (id, body))));
     }
-    let mark = write.books.mark();
+    let pending = write.pending::<Pending>();
+    let mark = pending.new.len();
     let mut ids = Vec::with_capacity(transactions.len());
     for transaction in transactions {
         let body = transaction.body();
         let posted = transaction.must_balance().and_then(|()| match stored.get(&transaction.key) {
             Some((id, stored)) => same(&transaction, &body, *id, stored),
-            None => match write.books.known(&transaction, &body) {
+            None => match pending.known(&transaction, &body) {
                 Some(known) => known,
-                None => write.books.push(transaction, body),
+                None => pending.push(transaction, body),
             },
         });
         match posted {
             Ok(id) => ids.push(id),
             Err(error) => {
-                write.books.back_to(mark);
+                pending.back_to(mark);
                 return Err(error);
             }
         }
@@ -142,7 +149,8 @@ pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Resu
 /// What is owed by an account: credits less debits, with what was posted in this database transaction.
 pub async fn owed(write: &mut Write, account: &Account, currency: Currency) -> Result<Money, Error> {
     let mut sum = balance(write, account, currency).await?;
-    for new in &write.books.new {
+    let pending = write.pending::<Pending>();
+    for new in &pending.new[pending.written..] {
         for posting in new.transaction.postings.iter().filter(|posting| posting.account == *account) {
             if posting.amount.currency == currency {
                 sum = sum.plus(posting.amount)?;
@@ -152,57 +160,79 @@ pub async fn owed(write: &mut Write, account: &Account, currency: Currency) -> R
     Ok(sum.negated())
 }
 
-/// Writes what was posted. A commit does so by itself; whoever reads the ledger's tables before that must ask for it.
-pub async fn flush(write: &mut Write) -> Result<(), sqlx::Error> {
-    let new = std::mem::take(&mut write.books.new);
-    write.books.by_key.clear();
+impl BeforeCommit for Pending {
+    fn savepoint(&mut self) {
+        self.savepoint = (self.new.len(), self.written);
+    }
+
+    fn rollback(&mut self) {
+        let (new, written) = self.savepoint;
+        self.back_to(new);
+        self.written = written;
+    }
+
+    fn flush<'a>(
+        &'a mut self,
+        db: &'a mut AnyConnection,
+    ) -> BoxFuture<'a, Result<(), chandlery_store::Error>> {
+        Box::pin(async move {
+            write_down(db, &self.new[self.written..]).await?;
+            self.written = self.new.len();
+            Ok(())
+        })
+    }
+}
+
+async fn write_down(db: &mut AnyConnection, new: &[New]) -> Result<(), chandlery_store::Error> {
     if new.is_empty() {
         return Ok(());
     }
-    let mut changes: BTreeMap<(String, Currency), i64> = BTreeMap::new();
+    let mut changes: BTreeMap<(String, Currency), i128> = BTreeMap::new();
     let (mut transactions, mut postings) = (Vec::with_capacity(new.len()), Vec::new());
     for New { id, body, transaction } in new {
-        let Transaction { key, kind, description, at, links, postings: lines } = transaction;
-        let links = match links.is_empty() {
+        let links = match transaction.links.is_empty() {
             true => "{}".into(),
-            false => serde_json::json!(links).to_string(),
+            false => serde_json::json!(transaction.links).to_string(),
         };
         let row: [Cell; 7] = [
-            id.into(),
-            key.into(),
-            body.into(),
-            kind.into(),
-            description.into(),
-            time(at).into(),
+            (*id).into(),
+            transaction.key.as_str().into(),
+            body.as_str().into(),
+            transaction.kind.into(),
+            transaction.description.as_str().into(),
+            time(transaction.at).into(),
             links.into(),
         ];
         transactions.push(row);
-        for (line, Posting { account, amount }) in lines.into_iter().enumerate() {
+        for (line, Posting { account, amount }) in transaction.postings.iter().enumerate() {
             let (account, currency) = (account.to_string(), amount.currency);
             let row: [Cell; 5] = [
-                id.into(),
+                (*id).into(),
                 (line as i64).into(),
                 account.as_str().into(),
                 currency.code().into(),
                 amount.minor.into(),
             ];
             postings.push(row);
-            *changes.entry((account, currency)).or_default() += amount.minor;
+            *changes.entry((account, currency)).or_default() += i128::from(amount.minor);
         }
     }
-    let changes = changes
-        .into_iter()
-        .filter(|(_, minor)| *minor != 0)
-        .map(|((account, currency), minor)| [account.into(), currency.code().into(), minor.into()]);
-    let changes: Vec<[Cell; 3]> = changes.collect();
-    insert_rows(write, "ledger_transactions (id, key, body, kind, description, at, links)", transactions, "")
+    let mut rows: Vec<[Cell; 3]> = Vec::with_capacity(changes.len());
+    for ((account, currency), minor) in changes.into_iter().filter(|(_, minor)| *minor != 0) {
+        let minor = i64::try_from(minor).map_err(|_| {
+            chandlery_store::Error::Damaged(format!(
+                "{account} changes by {minor}, which no balance can hold"
+            ))
+        })?;
+        rows.push([account.into(), currency.code().into(), minor.into()]);
+    }
+    insert_rows(db, "ledger_transactions (id, key, body, kind, description, at, links)", transactions, "")
         .await?;
-    insert_rows(write, "ledger_postings (transaction_id, line, account, currency, minor)", postings, "")
-        .await?;
+    insert_rows(db, "ledger_postings (transaction_id, line, account, currency, minor)", postings, "").await?;
     insert_rows(
-        write,
+        db,
         "ledger_balances (account, currency, minor)",
-        changes,
+        rows,
         "on conflict (account, currency) do update set minor = ledger_balances.minor + excluded.minor",
     )
     .await?;

@@ -108,7 +108,7 @@ async fn spend(
     }
     registry
         .db
-        .together(move |write| Box::pin(async move { super::post(write, transaction).await.map(drop) }))
+        .group_commit(move |write| Box::pin(async move { super::post(write, transaction).await.map(drop) }))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -143,7 +143,10 @@ async fn exchange(
         return Err(Error::Invalid("what is sold and bought is above zero, in two currencies".into()));
     }
     let now = registry.clock.now();
-    registry.db.together(move |write| Box::pin(async move { post_exchange(write, &new, now).await })).await?;
+    registry
+        .db
+        .group_commit(move |write| Box::pin(async move { post_exchange(write, &new, now).await }))
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -213,7 +216,9 @@ async fn set_clock(
 ) -> Result<Json<Time>, Error> {
     caller.must_operate("set the clock")?;
     registry.clock.set(&registry.db, to.now).await?;
-    crate::do_what_is_due(&registry).await?;
-    crate::send_notices(&registry).await;
+    crate::chores::do_what_is_due(&registry).await?;
+    if let Err(error) = billing::send_notices(&registry, registry.clock.now()).await {
+        tracing::error!(%error, "customers could not be told by e-mail: it is tried again");
+    }
     Ok(Json(to))
 }

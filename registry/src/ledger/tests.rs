@@ -26,6 +26,25 @@ async fn faults(db: &Db) -> Vec<String> {
     check(&mut db.read().acquire().await.unwrap()).await.unwrap().faults
 }
 
+/// What together no balance can hold fails in words; before, it ended the one task that writes.
+#[tokio::test]
+async fn largest_amounts_at_the_same_time_do_not_end_the_writer() {
+    let (db, _folder) = database().await;
+    let turn = db.write().await.unwrap();
+    let spend = |id: usize| {
+        let transaction = transaction(&format!("expense {id}"), i64::MAX, i64::MAX);
+        db.group_commit(move |write| Box::pin(async move { post(write, transaction).await }))
+    };
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        drop(turn);
+    };
+    let (_, ()) = tokio::join!(futures::future::join_all((0..6).map(spend)), release);
+    let one = transaction("small", 1, 1);
+    db.group_commit(|write| Box::pin(async move { post(write, one).await })).await.unwrap();
+    assert_eq!(db.tasks().states(), [(chandlery_store::db::WRITER, Default::default())]);
+}
+
 #[tokio::test]
 async fn the_same_key_posts_once_and_never_something_else() {
     let (db, _folder) = database().await;
@@ -33,7 +52,7 @@ async fn the_same_key_posts_once_and_never_something_else() {
     let first = post(&mut write, transaction("k", 100, 100)).await.unwrap();
     assert_eq!(post(&mut write, transaction("k", 100, 100)).await.unwrap(), first);
     assert_eq!(owed(&mut write, &Account::Commission, Currency::Usd).await.unwrap(), usd(100));
-    flush(&mut write).await.unwrap();
+    write.flush().await.unwrap();
     assert_eq!(post(&mut write, transaction("k", 100, 100)).await.unwrap(), first);
     assert!(matches!(post(&mut write, transaction("k", 200, 200)).await, Err(Error::KeyReused { .. })));
     assert!(matches!(post(&mut write, transaction("o", 100, 99)).await, Err(Error::Unbalanced { .. })));
@@ -58,7 +77,7 @@ async fn a_job_that_fails_leaves_the_others_of_its_commit_alone() {
     let jobs = (0..40).map(|number: i64| {
         let db = db.clone();
         async move {
-            db.together(move |write| {
+            db.group_commit(move |write| {
                 Box::pin(async move {
                     post(write, transaction(&format!("n{number}"), 100, 100)).await?;
                     post(write, transaction(&format!("m{number}"), 1, 1 + (number % 4 == 0) as i64)).await

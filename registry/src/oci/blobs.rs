@@ -14,8 +14,8 @@ use object_store::GetRange;
 
 use super::cache::{CONTENT_BYTES_MAX, Fact};
 use super::{At, CONTENT_DIGEST, Repository, header};
-use crate::content::ContentDigest;
 use crate::{Db, Error, Registry, Write, time};
+use chandlery_store::content::ContentDigest;
 
 /// A blob that was seen by somebody about to name it in a manifest counts as pushed again after this time.
 const SEEN_AGAIN: SignedDuration = SignedDuration::from_hours(1);
@@ -135,7 +135,7 @@ pub async fn read_blob(registry: &Registry, plugin: &PluginId, digest: Digest) -
     let bytes = registry.storage.get(&digest).await?;
     match ContentDigest::of(digest.algorithm(), &bytes) {
         found if found == digest => Ok(bytes),
-        found => Err(Error::ContentMismatch { expected: digest, found }),
+        found => Err(chandlery_store::Error::ContentMismatch { expected: digest, found }.into()),
     }
 }
 
@@ -169,7 +169,7 @@ async fn keep_for_the_push(db: &Db, repository: &Repository, digest: &ContentDig
     if found.is_none_or(|(pushed,)| pushed > time(now - SEEN_AGAIN)) {
         return Ok(());
     }
-    let mut write = db.write_beside_others().await?;
+    let mut write = db.write_shared().await?;
     sqlx::query("update repository_blobs set pushed_at = $1 where repository = $2 and digest = $3")
         .bind(time(now))
         .bind(repository.name())

@@ -11,7 +11,7 @@ use chandlery_package::Namespace;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as QuickCache;
 
-use crate::content::ContentDigest;
+use chandlery_store::content::ContentDigest;
 
 const FACTS_BYTES_MAX: u64 = 64 << 20;
 const CONTENTS_BYTES_MAX: u64 = 128 << 20;

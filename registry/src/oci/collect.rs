@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::descriptors::Described;
 use super::{Repository, blobs, uploads};
 use crate::accounts::Caller;
-use crate::content::ContentDigest;
 use crate::extract::{Json, Query};
 use crate::{Error, Registry, time};
+use chandlery_store::content::ContentDigest;
 
 /// What was removed.
 pub type Collected = Garbage;

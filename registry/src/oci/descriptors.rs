@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::content::ContentDigest;
+use chandlery_store::content::ContentDigest;
 
 /// The media type of an OCI index.
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use chandlery_store::Error as StoreError;
 use serde_json::json;
 
 use super::{Repository, Target, percent_decoded};
@@ -58,7 +59,7 @@ impl OciError {
             Error::NotFound(what) if what.starts_with("manifest") => "MANIFEST_UNKNOWN",
             Error::NotFound(_) => "NAME_UNKNOWN",
             Error::Name(_) | Error::BadRepository { .. } => "NAME_INVALID",
-            Error::Digest(_) | Error::ContentMismatch { .. } => "DIGEST_INVALID",
+            Error::Digest(_) | Error::Store(StoreError::ContentMismatch { .. }) => "DIGEST_INVALID",
             Error::UploadMoved { .. } | Error::Range { .. } => "BLOB_UPLOAD_INVALID",
             Error::MissingContent(_) => "MANIFEST_BLOB_UNKNOWN",
             Error::BadManifest(_) | Error::Artifact(_) => "MANIFEST_INVALID",
@@ -71,7 +72,7 @@ impl OciError {
     /// The specification gives some of them their own statuses.
     fn status(&self) -> StatusCode {
         match &self.error {
-            Error::ContentMismatch { .. } | Error::Artifact(_) | Error::BadManifest(_) => {
+            Error::Store(StoreError::ContentMismatch { .. }) | Error::Artifact(_) | Error::BadManifest(_) => {
                 StatusCode::BAD_REQUEST
             }
             Error::MissingContent(_) => StatusCode::NOT_FOUND,

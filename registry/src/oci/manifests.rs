@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use super::cache::{Fact, StoredManifest};
 use super::descriptors::Described;
 use super::{At, CONTENT_DIGEST, Reference, Repository, header, tags};
-use crate::content::{Algorithm, ContentDigest};
 use crate::{Error, Registry, Write, time};
+use chandlery_store::content::{Algorithm, ContentDigest};
 
 const MANIFEST_BYTES_MAX: usize = 4 << 20;
 /// How many tags one push may set.
@@ -83,13 +83,13 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
     let digest = match reference {
         Reference::Digest(named) => match ContentDigest::of(named.algorithm(), &body) {
             found if found == named => found,
-            found => return Err(Error::ContentMismatch { expected: named, found }),
+            found => return Err(chandlery_store::Error::ContentMismatch { expected: named, found }.into()),
         },
         Reference::Tag(_) => ContentDigest::of(Algorithm::Sha256, &body),
     };
 
     let At { registry, repository, .. } = &at;
-    let mut write = registry.db.write_beside_others().await?;
+    let mut write = registry.db.write_shared().await?;
     if !registry.limits.sparse_manifests {
         must_have_content(&mut write, repository, &described).await?;
     }
@@ -279,7 +279,7 @@ pub async fn read_manifest(
     let stored = find(registry, &repository, &Reference::Digest(named.clone())).await?;
     match ContentDigest::of(Algorithm::Sha256, &stored.content) {
         found if found == named => Ok(ImageManifest::parse(&stored.content)?),
-        found => Err(Error::ContentMismatch { expected: named, found }),
+        found => Err(chandlery_store::Error::ContentMismatch { expected: named, found }.into()),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::descriptors::INDEX;
 use super::{At, header, query};
 use crate::Error;
-use crate::content::ContentDigest;
+use chandlery_store::content::ContentDigest;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 

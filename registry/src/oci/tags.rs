@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{At, Repository, header, query};
-use crate::content::ContentDigest;
 use crate::{Error, Write};
+use chandlery_store::content::ContentDigest;
 
 const TAG_BYTES_MAX: usize = 128;
 /// How many tags a page has unless fewer are asked for.

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{At, CONTENT_DIGEST, Repository, blobs, header, query};
-use crate::content::{ContentDigest, ContentHasher};
 use crate::{Error, Registry, Write, time};
+use chandlery_store::content::{ContentDigest, ContentHasher};
 
 /// Up to this size a blob is held in memory and stored without becoming a chunk first, in bytes.
 const AT_ONCE_BYTES_MAX: u64 = 8 << 20;
@@ -57,7 +57,7 @@ pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
         return created(repository, &digest);
     }
     let upload = Upload { id: Uuid::new_v4(), chunks: Vec::new(), bytes: 0 };
-    let mut write = registry.db.write_fleeting().await?;
+    let mut write = registry.db.write_unsynced().await?;
     let begun = sqlx::query(
         "insert into uploads (id, repository, account, bytes, changed_at) select $1, $2, $3, 0, $4
          where (select count(*) from uploads where account = $3) < $5",
@@ -98,7 +98,7 @@ async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bo
         if there.must_pull().await.is_err() {
             continue;
         }
-        let mut write = registry.db.write_beside_others().await?;
+        let mut write = registry.db.write_shared().await?;
         let found: Option<(i64,)> =
             sqlx::query_as("select bytes from repository_blobs where repository = $1 and digest = $2")
                 .bind(there.repository.name())
@@ -184,7 +184,7 @@ async fn add_chunk(registry: &Registry, mut upload: Upload, request: Request) ->
     let bytes =
         registry.storage.put_chunk(upload.id, chunk, pieces(registry, request, left).await?.boxed()).await?;
     let position = upload.chunks.len() as i64;
-    let mut write = registry.db.write_fleeting().await?;
+    let mut write = registry.db.write_unsynced().await?;
     let counted = sqlx::query(
         "insert into upload_chunks (upload, position, id) values ($1, $2, $3) on conflict do nothing",
     )
@@ -284,7 +284,7 @@ async fn store(
     hasher.update(&body);
     let found = hasher.finish();
     if found != *digest {
-        return Err(Error::ContentMismatch { expected: digest.clone(), found });
+        return Err(chandlery_store::Error::ContentMismatch { expected: digest.clone(), found }.into());
     }
     let bytes = body.len() as u64;
     keep(registry, repository, digest, bytes, Content::Here(body), upload).await?;
@@ -315,7 +315,7 @@ async fn keep(
                 Content::InChunks(upload) => storage.assemble(upload.id, &upload.chunks, digest).await?,
             }
         }
-        let mut write = registry.db.write_beside_others().await?;
+        let mut write = registry.db.write_shared().await?;
         if storage.holds(digest).await? {
             blobs::record(registry, &mut write, repository, digest, bytes).await?;
             if let Some(upload) = upload {
@@ -337,10 +337,10 @@ async fn end(write: &mut Write, upload: Uuid) -> Result<(), Error> {
 
 /// Ends an upload that comes to nothing.
 pub(super) async fn forget(registry: &Registry, upload: Uuid) -> Result<(), Error> {
-    let mut write = registry.db.write_fleeting().await?;
+    let mut write = registry.db.write_unsynced().await?;
     end(&mut write, upload).await?;
     write.commit().await?;
-    registry.storage.delete_chunks(upload).await
+    Ok(registry.storage.delete_chunks(upload).await?)
 }
 
 fn created(repository: &Repository, digest: &ContentDigest) -> Result<Response, Error> {

@@ -12,8 +12,8 @@ use super::statements::Published;
 use super::{BankAccount, Explained, MonthlyEarning, PluginEarning, profiles, rails, run, statements};
 use crate::accounts::Caller;
 use crate::extract::{Json, Path, Query};
-use crate::facts::Facts;
 use crate::{Error, Registry};
+use chandlery_store::Facts;
 
 /// The account that bank files pay from.
 const BANK_ACCOUNT: &str = "bank-account";

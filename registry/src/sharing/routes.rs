@@ -85,7 +85,7 @@ async fn open(
     let now = registry.clock.now();
     registry
         .db
-        .together(move |write| {
+        .group_commit(move |write| {
             Box::pin(
                 async move { super::open_dispute(write, &new.id, new.sale, new.amount, new.fee, now).await },
             )
@@ -104,7 +104,7 @@ async fn close(
     let now = registry.clock.now();
     registry
         .db
-        .together(move |write| {
+        .group_commit(move |write| {
             Box::pin(async move { super::close_dispute(write, &id, closed.won, now).await })
         })
         .await?;

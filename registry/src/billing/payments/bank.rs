@@ -241,7 +241,7 @@ pub async fn reconcile(registry: &Registry, statement: &str, now: Timestamp) -> 
         let (new, hold_days) = (line.clone(), registry.hold_days);
         let found = registry
             .db
-            .together(move |write| Box::pin(async move { take(write, &new, hold_days, now).await }))
+            .group_commit(move |write| Box::pin(async move { take(write, &new, hold_days, now).await }))
             .await;
         line.outcome = match found {
             Ok(outcome) => outcome,

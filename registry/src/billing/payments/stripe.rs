@@ -183,7 +183,7 @@ pub async fn receive(registry: &Registry, signature: &str, body: &[u8], now: Tim
     let hold_days = registry.hold_days;
     registry
         .db
-        .together(move |write| {
+        .group_commit(move |write| {
             Box::pin(async move {
                 let new = sqlx::query(
                     "insert into processor_events (id, received_at) values ($1, $2) on conflict do nothing",

@@ -1,18 +1,21 @@
 //! The database: SQLite or PostgreSQL through sqlx's `Any` driver, with one SQL text for both.
 
+use std::any::Any;
 use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chandlery_tasks::Supervisor;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor as _, Transaction};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
 use crate::Error;
-use crate::ledger::{self, Pending};
 
 /// How many connections one registry keeps. No request holds more than one at a time, so they cannot wait for each
 /// other in a circle.
@@ -24,8 +27,10 @@ const LOCK: i64 = 0x6368_616e_646c_6572;
 const EXCLUSIVE: &str = "select pg_advisory_xact_lock($1)";
 /// How many values a statement has at most: SQLite takes 32,766, PostgreSQL 65,535.
 const VALUES_MAX: usize = 12_000;
-/// How much may wait to be written together.
+/// How many jobs may wait to be committed together.
 const JOBS_MAX: usize = 256;
+/// The task that commits them.
+pub const WRITER: &str = "writer";
 
 /// The registry's database.
 #[derive(Clone)]
@@ -33,6 +38,7 @@ pub struct Db {
     pool: AnyPool,
     kind: Kind,
     jobs: mpsc::Sender<Job>,
+    tasks: Supervisor,
 }
 
 #[derive(Clone)]
@@ -42,7 +48,7 @@ enum Kind {
         /// Those who want to write queue here, in order, since SQLite's own waiting is by polling.
         queue: Arc<Mutex<()>>,
         /// A connection whose commits do not wait for the disk.
-        fleeting: AnyPool,
+        unsynced: AnyPool,
     },
     /// Any number of registries on one database.
     Postgres,
@@ -50,13 +56,26 @@ enum Kind {
 
 /// A transaction that may write. Dropped before its commit, it leaves nothing behind.
 pub struct Write {
-    transaction: Transaction<'static, Any>,
-    /// What the commit will write into the ledger.
-    pub(crate) books: Pending,
+    transaction: Transaction<'static, sqlx::Any>,
+    pending: Vec<Box<dyn BeforeCommit>>,
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
-/// Something to write together with what others write, and how to say what became of it.
+/// What a room collects during a transaction, to be written in one go right before the commit. A transaction holds at most one of
+/// each type.
+pub trait BeforeCommit: Any + Send {
+    /// Remembers what was collected so far: a job's own part of a shared transaction begins.
+    fn savepoint(&mut self);
+
+    /// Forgets what was collected since the last savepoint or, where there was none, all of it. What was written since then is no
+    /// longer in the database.
+    fn rollback(&mut self);
+
+    /// Writes what was collected and not written yet.
+    fn flush<'a>(&'a mut self, db: &'a mut AnyConnection) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+/// Something to commit together with what others write, and how to say what became of it.
 type Job = Box<dyn for<'a> FnOnce(&'a mut Write) -> BoxFuture<'a, Answer> + Send>;
 /// Whether the job's own part may stand, and how to tell its owner whether it was committed.
 struct Answer {
@@ -66,7 +85,7 @@ struct Answer {
 
 impl Db {
     /// Opens the database at this address (`sqlite://…` or `postgres://…`) and brings its tables up to date.
-    pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
+    pub async fn open(url: &str) -> Result<Self, Error> {
         install_default_drivers();
         let options = || AnyPoolOptions::new().acquire_timeout(PATIENCE);
         let (pool, kind) = if url.starts_with("sqlite:") {
@@ -82,39 +101,58 @@ impl Db {
                 options.connect(url)
             };
             let pool = open(CONNECTIONS_MAX, "pragma synchronous = full").await?;
-            let fleeting = open(1, "pragma synchronous = normal").await?;
-            (pool, Kind::Sqlite { queue: Arc::default(), fleeting })
+            let unsynced = open(1, "pragma synchronous = normal").await?;
+            (pool, Kind::Sqlite { queue: Arc::default(), unsynced })
         } else {
             (options().max_connections(CONNECTIONS_MAX).connect(url).await?, Kind::Postgres)
         };
-        sqlx::migrate!("../migrations/registry").run(&pool).await?;
+        sqlx::migrate!("../../migrations/registry").run(&pool).await?;
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
-        // The worker has no share in the queue, so that the queue ends with its last user.
-        tokio::spawn(write_together(pool.clone(), kind.clone(), queue));
-        Ok(Self { pool, kind, jobs })
+        let tasks = Supervisor::default();
+        // What waits survives a writer that dies: the next one goes on with it.
+        let queue = Arc::new(Mutex::new(queue));
+        let (own_pool, own_kind) = (pool.clone(), kind.clone());
+        tasks.spawn(WRITER, move || commit_groups(own_pool.clone(), own_kind.clone(), Arc::clone(&queue)));
+        Ok(Self { pool, kind, jobs, tasks })
     }
 
-    /// Does something in a transaction that excludes all others, together with what others want to write at the same
-    /// time: one commit for all of them. What fails leaves the others alone.
-    pub async fn together<T: Send + 'static>(
+    /// The tasks that serve the database.
+    pub fn tasks(&self) -> &Supervisor {
+        &self.tasks
+    }
+
+    /// Does something in a transaction that excludes all others, and commits it together with what others want to write at the same
+    /// time. A job that fails or panics leaves the others alone.
+    pub async fn group_commit<T, E>(
         &self,
-        job: impl for<'a> FnOnce(&'a mut Write) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
+        job: impl for<'a> FnOnce(&'a mut Write) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |write| {
             Box::pin(async move {
-                let outcome = job(write).await;
+                let run = AssertUnwindSafe(async { job(write).await }).catch_unwind();
+                let outcome = run.await.unwrap_or_else(|_| {
+                    tracing::error!("a job of the writer panicked: nothing of it is written");
+                    Err(E::from(Error::Panicked))
+                });
                 let stands = outcome.is_ok();
                 let tell = move |committed: Result<(), Error>| {
                     // Whoever asked may have gone away.
-                    let _ = sender.send(outcome.and_then(|value| committed.map(|()| value)));
+                    let _ = sender.send(outcome.and_then(|value| match committed {
+                        Ok(()) => Ok(value),
+                        Err(error) => Err(E::from(error)),
+                    }));
                 };
                 Answer { stands, tell: Box::new(tell) }
             })
         });
-        let gone = || Error::NotReady("the books are not written any more".into());
-        self.jobs.send(job).await.map_err(|_| gone())?;
-        receiver.await.map_err(|_| gone())?
+        let given_up = || E::from(Error::NotReady("what was to be written was given up: try again".into()));
+        self.jobs.send(job).await.map_err(|_| given_up())?;
+        receiver.await.map_err(|_| given_up())?
     }
 
     /// For single statements outside a transaction.
@@ -128,7 +166,7 @@ impl Db {
     }
 
     /// Begins a transaction that sees the database as it is at one moment.
-    pub async fn snapshot(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+    pub async fn snapshot(&self) -> Result<Transaction<'static, sqlx::Any>, sqlx::Error> {
         match self.kind {
             Kind::Sqlite { .. } => self.pool.begin().await,
             Kind::Postgres => self.pool.begin_with("begin isolation level repeatable read read only").await,
@@ -143,12 +181,12 @@ impl Db {
 
     /// Begins a transaction that writes beside others of its kind where the database can do so, while none that
     /// excludes the others is at work. For statements that are right in any order.
-    pub async fn write_beside_others(&self) -> Result<Write, sqlx::Error> {
+    pub async fn write_shared(&self) -> Result<Write, sqlx::Error> {
         self.begin("select pg_advisory_xact_lock_shared($1)", true).await
     }
 
-    /// The same for what may be forgotten in a loss of power: it does not wait for the disk.
-    pub async fn write_fleeting(&self) -> Result<Write, sqlx::Error> {
+    /// Begins a shared transaction whose commit does not wait for the disk: for what may be forgotten in a loss of power.
+    pub async fn write_unsynced(&self) -> Result<Write, sqlx::Error> {
         self.begin("select pg_advisory_xact_lock_shared($1)", false).await
     }
 
@@ -158,10 +196,11 @@ impl Db {
 }
 
 /// Commits together whatever waits at the same time.
-async fn write_together(pool: AnyPool, kind: Kind, mut queue: mpsc::Receiver<Job>) {
+async fn commit_groups(pool: AnyPool, kind: Kind, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
+    let mut queue = queue.lock().await;
     let mut jobs = Vec::new();
     while queue.recv_many(&mut jobs, JOBS_MAX).await > 0 {
-        if let Err(error) = write_all(&pool, &kind, &mut jobs).await {
+        if let Err(error) = commit_group(&pool, &kind, &mut jobs).await {
             tracing::error!(%error, "what waited to be written was given up");
         }
         // Of those that were not begun, the owners learn by their silence.
@@ -169,13 +208,13 @@ async fn write_together(pool: AnyPool, kind: Kind, mut queue: mpsc::Receiver<Job
     }
 }
 
-async fn write_all(pool: &AnyPool, kind: &Kind, jobs: &mut Vec<Job>) -> Result<(), sqlx::Error> {
+async fn commit_group(pool: &AnyPool, kind: &Kind, jobs: &mut Vec<Job>) -> Result<(), Error> {
     let mut write = begin(pool, kind, EXCLUSIVE, true).await?;
     let alone = jobs.len() == 1;
     let (mut told, mut failed) = (Vec::new(), Vec::new());
     for job in jobs.drain(..) {
-        let mark = write.books.mark();
         write.execute("savepoint job").await?;
+        write.pending.iter_mut().for_each(|pending| pending.savepoint());
         let answer = job(&mut write).await;
         match answer.stands {
             true => {
@@ -184,7 +223,7 @@ async fn write_all(pool: &AnyPool, kind: &Kind, jobs: &mut Vec<Job>) -> Result<(
             }
             false => {
                 write.execute("rollback to savepoint job").await?;
-                write.books.back_to(mark);
+                write.pending.iter_mut().for_each(|pending| pending.rollback());
                 failed.push(answer.tell);
             }
         }
@@ -198,7 +237,7 @@ async fn write_all(pool: &AnyPool, kind: &Kind, jobs: &mut Vec<Job>) -> Result<(
     for tell in told {
         tell(match &broken {
             None => Ok(()),
-            Some(error) => Err(Error::NotReady(format!("the books could not be written: {error}"))),
+            Some(error) => Err(Error::NotReady(format!("the database could not be written: {error}"))),
         });
     }
     Ok(())
@@ -206,11 +245,11 @@ async fn write_all(pool: &AnyPool, kind: &Kind, jobs: &mut Vec<Job>) -> Result<(
 
 async fn begin(pool: &AnyPool, kind: &Kind, lock: &'static str, lasting: bool) -> Result<Write, sqlx::Error> {
     match kind {
-        Kind::Sqlite { queue, fleeting } => {
+        Kind::Sqlite { queue, unsynced } => {
             let turn = Arc::clone(queue).lock_owned().await;
-            let pool = if lasting { pool } else { fleeting };
+            let pool = if lasting { pool } else { unsynced };
             let transaction = pool.begin_with("begin immediate").await?;
-            Ok(Write { transaction, books: Pending::default(), _turn: Some(turn) })
+            Ok(Write { transaction, pending: Vec::new(), _turn: Some(turn) })
         }
         Kind::Postgres => {
             let mut transaction = pool.begin().await?;
@@ -218,16 +257,41 @@ async fn begin(pool: &AnyPool, kind: &Kind, lock: &'static str, lasting: bool) -
                 transaction.execute("set local synchronous_commit to off").await?;
             }
             sqlx::query(lock).bind(LOCK).execute(&mut *transaction).await?;
-            Ok(Write { transaction, books: Pending::default(), _turn: None })
+            Ok(Write { transaction, pending: Vec::new(), _turn: None })
         }
     }
 }
 
 impl Write {
+    /// What a room has collected in this transaction; nothing yet, the first time.
+    pub fn pending<T: BeforeCommit + Default>(&mut self) -> &mut T {
+        self.pending_and_connection().0
+    }
+
+    /// The same, with the connection beside it.
+    #[allow(clippy::expect_used)]
+    pub fn pending_and_connection<T: BeforeCommit + Default>(&mut self) -> (&mut T, &mut AnyConnection) {
+        let is_it = |pending: &dyn BeforeCommit| (pending as &dyn Any).is::<T>();
+        let index = self.pending.iter().position(|pending| is_it(&**pending)).unwrap_or_else(|| {
+            self.pending.push(Box::new(T::default()));
+            self.pending.len() - 1
+        });
+        let pending = (&mut *self.pending[index] as &mut dyn Any).downcast_mut();
+        (pending.expect("it was looked for by its type"), &mut self.transaction)
+    }
+
+    /// Writes what was collected. A commit does so by itself; whoever reads the tables before that must ask for it.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        for pending in &mut self.pending {
+            pending.flush(&mut self.transaction).await?;
+        }
+        Ok(())
+    }
+
     /// Makes it all true at once.
-    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        ledger::flush(&mut self).await?;
-        self.transaction.commit().await
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.flush().await?;
+        Ok(self.transaction.commit().await?)
     }
 }
 
@@ -305,7 +369,7 @@ pub async fn insert_rows<const N: usize>(
 
 /// `$3, $4`: so many places for values after so many. SQLite takes those for names, and looks for each of them among all: it gets
 /// `?, ?`.
-pub(crate) fn places(db: &AnyConnection, after: usize, count: usize) -> String {
+pub fn places(db: &AnyConnection, after: usize, count: usize) -> String {
     let named = db.backend_name() != "SQLite";
     let mut text = String::with_capacity(count * 7);
     for place in after + 1..=after + count {
@@ -324,14 +388,4 @@ pub fn time(at: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_sort_as_text_and_read_back() {
-        let at = |text: &str| time(text.parse().unwrap());
-        assert_eq!(at("2026-11-23T10:00:00Z"), "2026-11-23T10:00:00.000000Z");
-        assert!(at("2026-11-23T10:00:00Z") < at("2026-11-23T10:00:00.5Z"));
-        assert!(at("2026-11-23T10:00:00.5Z").parse::<Timestamp>().is_ok());
-    }
-}
+mod tests;

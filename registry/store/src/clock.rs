@@ -3,13 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
 use jiff::Timestamp;
 
-use crate::facts::Facts;
-use crate::{Db, Error, Registry};
+use crate::{Db, Error, Facts};
 
 const FACT: &str = "virtual-clock";
 
@@ -44,7 +40,7 @@ impl Clock {
     }
 
     /// Takes over what another replica of the registry was told.
-    async fn follow(&self, db: &Db) -> Result<(), Error> {
+    pub async fn follow(&self, db: &Db) -> Result<(), Error> {
         let Self::Virtual(second) = self else { return Ok(()) };
         if let Some(to) = Facts(db).get(FACT).await?.and_then(|text| text.parse().ok()) {
             second.fetch_max(to, Ordering::Relaxed);
@@ -55,10 +51,10 @@ impl Clock {
     /// Moves a virtual clock on. It never goes back, and a real one cannot be moved.
     pub async fn set(&self, db: &Db, to: Timestamp) -> Result<(), Error> {
         let Self::Virtual(second) = self else {
-            return Err(Error::NotFound("clock that can be set: this registry keeps the real time".into()));
+            return Err(Error::RealClock);
         };
         if to.as_second() < second.load(Ordering::Relaxed) {
-            return Err(Error::Conflict(format!("it is {} already, and time does not go back", self.now())));
+            return Err(Error::TimeGoesBack { now: self.now() });
         }
         let mut write = db.write().await?;
         sqlx::query("update facts set value = $1 where name = $2")
@@ -70,14 +66,4 @@ impl Clock {
         second.store(to.as_second(), Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// Lets the clock of every replica be the same before a request is answered.
-pub async fn follow(
-    State(registry): State<Registry>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Error> {
-    registry.clock.follow(&registry.db).await?;
-    Ok(next.run(request).await)
 }

@@ -16,8 +16,8 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
-use crate::Error;
 use crate::content::{ContentDigest, ContentHasher};
+use crate::{Error, files};
 
 const BLOBS: [&str; 2] = ["sha256", "sha512"];
 const CHUNKS: &str = "uploads";
@@ -43,8 +43,7 @@ impl Storage {
 
     /// Keeps blobs in a folder. What was written survives a loss of power.
     pub fn folder(path: &FilePath) -> Result<Self, Error> {
-        std::fs::create_dir_all(path)
-            .map_err(|error| Error::File { path: path.display().to_string(), error })?;
+        std::fs::create_dir_all(path).map_err(files::failed(path))?;
         Ok(Self(Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true))))
     }
 
@@ -110,19 +109,19 @@ impl Storage {
     }
 
     /// Stores one piece of an upload, and gives its size in bytes.
-    pub async fn put_chunk(
+    pub async fn put_chunk<E: From<Error>>(
         &self,
         upload: Uuid,
         chunk: Uuid,
-        mut pieces: impl Stream<Item = Result<Bytes, Error>> + Unpin,
-    ) -> Result<u64, Error> {
+        mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    ) -> Result<u64, E> {
         let mut writer = BufWriter::with_capacity(Arc::clone(&self.0), chunk_path(upload, chunk), PART_BYTES);
         let mut bytes = 0;
         while let Some(piece) = pieces.next().await {
             match piece {
                 Ok(piece) => {
                     bytes += piece.len() as u64;
-                    writer.put(piece).await?;
+                    writer.put(piece).await.map_err(Error::from)?;
                 }
                 Err(error) => {
                     // What was written so far belongs to nothing; the client's own error is what matters.
