@@ -33,7 +33,6 @@ pub mod replay;
 pub mod rollout;
 pub mod search;
 pub mod secrets;
-pub mod simulate;
 pub mod status;
 pub mod subscription;
 pub mod target;

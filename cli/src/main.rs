@@ -6,7 +6,6 @@ mod commands;
 mod failure;
 mod home;
 mod show;
-mod simulation;
 
 use std::process::ExitCode;
 
@@ -152,9 +151,6 @@ enum Command {
     Books(books::Books),
     /// Show the figures that investors ask for, and what they are made of (for operators)
     Figures(figures::Figures),
-    /// Simulate years of a marketplace
-    #[command(subcommand)]
-    Simulate(simulate::Simulate),
     #[command(name = "compile-component", hide = true)]
     Compile(compile::Compile),
 }
@@ -234,7 +230,6 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Payouts(command) => command.run(&context).await,
         Command::Books(command) => command.run(&context).await,
         Command::Figures(command) => command.run(&context).await,
-        Command::Simulate(command) => command.run(&context).await,
         Command::Compile(command) => command.run(),
     }
 }

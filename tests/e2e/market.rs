@@ -19,17 +19,9 @@ struct Market {
 }
 
 fn simulate(seed: u64, months: u32, data: &Path, database: Option<String>) -> Output {
-    let mut command = Command::new(binary());
-    command.args([
-        "simulate",
-        "market",
-        "--json",
-        "--seed",
-        &seed.to_string(),
-        "--months",
-        &months.to_string(),
-    ]);
-    command.arg("--data").arg(data).env("CHANDLERY_HOME", data.with_extension("home"));
+    let mut command = Command::new(binary().with_file_name("chandlery-simulator"));
+    command.args(["--json", "--seed", &seed.to_string(), "--months", &months.to_string()]);
+    command.arg("--data").arg(data);
     if let Some(database) = database {
         command.args(["--database", &database]);
     }

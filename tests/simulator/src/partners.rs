@@ -1,20 +1,19 @@
-//! Before the first day: partners with plugins to sell, operators, and the accounts of customers.
+//! Partners, what they sell, and how they publish it: by the command line, as anybody would.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use anyhow::{Result, ensure};
 use chandlery_package::Manifest;
 use chandlery_package::component::embed;
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, Result};
-
 /// A partner, and how it is paid.
 pub struct Partner {
-    /// Its account and namespace.
+    /// The name of its account and of its namespace.
     pub name: &'static str,
-    /// Its payout profile.
+    /// Its payout profile, as the API takes it.
     pub profile: Value,
 }
 
@@ -65,28 +64,30 @@ fn component(plugin: &str) -> Result<Vec<u8>> {
         "name = \"{plugin}\"\nversion = \"1.0.0\"\nkind = \"template\"\ncontract = \"0.1.0\"\ntitle = \"Simulated\"\n\
          description = \"Sold in a simulated market.\"\nlicense = \"Apache-2.0\"\n"
     );
-    let manifest = Manifest::from_toml(&text).map_err(|error| Failure::of(error.to_string()))?;
+    let manifest = Manifest::from_toml(&text)?;
     // The preamble of a component, an instance without exports, and its export as `plan`.
     let empty = b"\0asm\x0d\0\x01\0\x05\x03\x01\x01\0\x0b\x0a\x01\0\x04plan\x05\0\0";
-    embed(empty, &manifest).map_err(|error| Failure::of(error.to_string()))
+    Ok(embed(empty, &manifest)?)
 }
 
 /// The password of everybody in the simulation.
 pub const PASSWORD: &str = "a simulated password";
 
 /// Somebody with a folder of their own, who uses the command line.
-pub struct Person<'a> {
-    /// Its account.
+pub struct Publisher<'a> {
+    /// The name of the account, and of the namespace in which it publishes.
     pub name: &'a str,
-    /// Where the folders are.
+    /// The folder in which each publisher has one.
     pub folder: &'a Path,
-    /// The registry's address.
+    /// The `chandlery` that is called.
+    pub binary: &'a Path,
+    /// The registry's address, as a URL.
     pub registry: String,
 }
 
-impl Person<'_> {
+impl Publisher<'_> {
     /// Opens the account, takes a namespace, and publishes what it sells.
-    pub fn publish(&self) -> Result {
+    pub fn publish(&self) -> Result<()> {
         self.run(&["register", self.name])?;
         self.run(&["namespace", "take", self.name])?;
         self.run(&["keys", "new", self.name])?;
@@ -102,8 +103,8 @@ impl Person<'_> {
     }
 
     /// Runs a command that must succeed.
-    fn run(&self, words: &[&str]) -> Result {
-        let mut command = Command::new(std::env::current_exe()?);
+    fn run(&self, words: &[&str]) -> Result<()> {
+        let mut command = Command::new(self.binary);
         command.args(words).args(["--registry", &self.registry, "--json"]);
         command.env("CHANDLERY_HOME", self.folder.join(self.name));
         let mut child =
@@ -113,9 +114,7 @@ impl Person<'_> {
             let _ = input.write_all(PASSWORD.as_bytes());
         }
         let output = child.wait_with_output()?;
-        match output.status.success() {
-            true => Ok(()),
-            false => Err(Failure::of(format!("{words:?}: {}", String::from_utf8_lossy(&output.stderr)))),
-        }
+        ensure!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
     }
 }

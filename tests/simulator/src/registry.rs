@@ -2,18 +2,28 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use reqwest::{Client, Method};
 use serde_json::Value;
 
-use super::Settings;
-use crate::failure::{Failure, Result};
+/// How the registry is started.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The `chandlery` that serves it.
+    pub binary: PathBuf,
+    /// The folder where it keeps everything.
+    pub data: PathBuf,
+    /// The URL of its database; none: SQLite in the data folder.
+    pub database: Option<String>,
+}
 
-/// A registry's process.
-pub struct Server {
-    settings: Settings,
+/// A registry's process, killed when it is dropped.
+pub struct Registry {
+    launch: Launch,
     child: Child,
     address: SocketAddr,
     client: Client,
@@ -22,32 +32,37 @@ pub struct Server {
 /// What the registry answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The HTTP status.
+    /// The status of the HTTP response.
     pub status: u16,
-    /// The JSON, or the text.
+    /// The JSON of the response, or its text where it is none.
     pub body: Value,
 }
 
 impl Answer {
-    /// Whether it was done.
+    /// Whether the registry did what it was asked.
     pub fn is_done(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
-impl Server {
+impl Registry {
     /// Starts it, and waits until it listens.
-    pub fn start(settings: &Settings) -> Result<Self> {
-        let (child, address) = start(settings, "127.0.0.1:0")?;
-        Ok(Self { settings: settings.clone(), child, address, client: Client::new() })
+    pub fn start(launch: Launch) -> Result<Self> {
+        let (child, address) = start(&launch, "127.0.0.1:0")?;
+        Ok(Self { launch, child, address, client: Client::new() })
     }
 
-    /// Where it is.
+    /// How it was started.
+    pub fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
+    /// The address at which it answers, as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Asks it something.
+    /// Sends one request: a text as it is, anything else as JSON.
     pub async fn ask(&self, method: &Method, path: &str, token: &str, body: &Value) -> Result<Answer> {
         let mut request =
             self.client.request(method.clone(), format!("{}{path}", self.url())).bearer_auth(token);
@@ -56,10 +71,10 @@ impl Server {
             Value::String(text) => request = request.body(text.clone()),
             body => request = request.json(body),
         }
-        let failed = |error: reqwest::Error| Failure::away("registry", &self.url(), &error);
-        let response = request.send().await.map_err(failed)?;
+        let away = || format!("the registry at {} does not answer", self.url());
+        let response = request.send().await.with_context(away)?;
         let status = response.status().as_u16();
-        let text = response.text().await.map_err(failed)?;
+        let text = response.text().await.with_context(away)?;
         Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
@@ -71,28 +86,28 @@ impl Server {
         token: &str,
         body: &Value,
         after: Duration,
-    ) -> Result {
+    ) -> Result<()> {
         let asked = self.ask(method, path, token, body);
         // The moment is random: whether the answer came makes no difference, since it is asked again.
         let _ = tokio::time::timeout(after, asked).await;
         self.child.kill()?;
         self.child.wait()?;
         self.client = Client::new();
-        let (child, address) = start(&self.settings, &self.address.to_string())?;
+        let (child, address) = start(&self.launch, &self.address.to_string())?;
         (self.child, self.address) = (child, address);
         Ok(())
     }
 }
 
-impl Drop for Server {
+impl Drop for Registry {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn start(settings: &Settings, listen: &str) -> Result<(Child, SocketAddr)> {
-    let mut command = Command::new(std::env::current_exe()?);
+fn start(launch: &Launch, listen: &str) -> Result<(Child, SocketAddr)> {
+    let mut command = Command::new(&launch.binary);
     command.args([
         "registry",
         "serve",
@@ -102,19 +117,17 @@ fn start(settings: &Settings, listen: &str) -> Result<(Child, SocketAddr)> {
         "--listen",
         listen,
     ]);
-    command.arg("--data").arg(&settings.data).env("CHANDLERY_LOG", "error");
-    if let Some(database) = &settings.database {
+    command.arg("--data").arg(&launch.data).env("CHANDLERY_LOG", "error");
+    if let Some(database) = &launch.database {
         command.env("CHANDLERY_REGISTRY_DATABASE", database);
     }
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-    let mut lines = BufReader::new(child.stdout.take().ok_or_else(lost)?).lines();
-    let line = lines.find_map(|line| line.ok().filter(|line| line.contains("http://"))).ok_or_else(lost)?;
+    let mut lines = BufReader::new(child.stdout.take().context(LOST)?).lines();
+    let line = lines.find_map(|line| line.ok().filter(|line| line.contains("http://"))).context(LOST)?;
     let address = line.split("http://").nth(1).and_then(|rest| rest.split([' ', ',']).next());
-    let address = address.and_then(|text| text.trim().parse().ok()).ok_or_else(lost)?;
+    let address = address.and_then(|text| text.trim().parse().ok()).context(LOST)?;
     std::thread::spawn(move || lines.for_each(drop));
     Ok((child, address))
 }
 
-fn lost() -> Failure {
-    Failure::new("away", "The registry did not start", "what it wrote to its errors above says why")
-}
+const LOST: &str = "the registry did not start: what it wrote to its errors above says why";

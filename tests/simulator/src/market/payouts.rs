@@ -1,0 +1,55 @@
+//! Runs of payouts, and what the bank says of each payout.
+
+use anyhow::Result;
+use rand::Rng as _;
+use reqwest::Method;
+use serde_json::json;
+
+use super::Market;
+
+impl Market {
+    /// A run of payouts: proposed, approved by a second person, sent; confirmed, returned, or returned after it had arrived.
+    pub(super) async fn pay_out(&mut self) -> Result<()> {
+        let (operator, second) = (self.operator.clone(), self.second.clone());
+        self.operate("payout runs", Method::POST, "/api/v1/payout-runs", json!({})).await?;
+        let payouts = self.read(&operator, "/api/v1/payouts").await?;
+        let mut runs = Vec::new();
+        for payout in payouts["items"].as_array().cloned().unwrap_or_default() {
+            let path = format!("/api/v1/payouts/{}", payout["id"]);
+            match payout["state"].as_str() {
+                Some("proposed") if self.random.gen_ratio(1, 12) => {
+                    self.operate("cancelled payouts", Method::POST, &format!("{path}/cancel"), json!({}))
+                        .await?;
+                }
+                Some("proposed") => {
+                    let approve = format!("{path}/approve");
+                    let approved =
+                        self.attempt("approvals", &second, Method::POST, &approve, json!({})).await?;
+                    if approved.is_some() {
+                        runs.push(payout["run"].clone());
+                    }
+                }
+                Some("sent") if self.random.gen_ratio(1, 8) => {
+                    self.operate("returned payouts", Method::POST, &format!("{path}/return"), json!({}))
+                        .await?;
+                }
+                Some("sent") => {
+                    let confirm = json!({ "bank_reference": format!("PAID-{}", payout["id"]) });
+                    self.operate("confirmed payouts", Method::POST, &format!("{path}/confirm"), confirm)
+                        .await?;
+                }
+                Some("paid") if self.random.gen_ratio(1, 150) => {
+                    self.operate("bounced payouts", Method::POST, &format!("{path}/return"), json!({}))
+                        .await?;
+                }
+                _ => {}
+            }
+        }
+        runs.dedup();
+        for run in runs.iter().filter(|run| run.is_i64()) {
+            let path = format!("/api/v1/payout-runs/{run}/send");
+            self.operate("sent runs", Method::POST, &path, json!({})).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! How the market asks the registry, which dies of it now and then.
+
+use std::time::Duration;
+
+use anyhow::{Error, Result, anyhow};
+use rand::Rng as _;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::Market;
+use crate::registry::Answer;
+
+impl Market {
+    /// Asks for something that may be refused, and counts it.
+    pub(super) async fn attempt(
+        &mut self,
+        what: &str,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Result<Option<Value>> {
+        let answer = self.ask(token, &method, path, &body).await?;
+        if !answer.is_done() && self.scenario.refusals {
+            eprintln!("{} {what}: {}", self.now.strftime("%F"), answer.body["detail"]);
+        }
+        let counted = if answer.is_done() { what.to_owned() } else { format!("refused {what}") };
+        *self.summary.done.entry(counted).or_default() += 1;
+        match answer.status {
+            500.. => Err(refused(&method, path, &answer)),
+            _ => Ok(answer.is_done().then_some(answer.body)),
+        }
+    }
+
+    /// Asks for something that must not be refused.
+    pub(super) async fn require(
+        &mut self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Result<Value> {
+        let answer = self.ask(token, &method, path, &body).await?;
+        if answer.is_done() { Ok(answer.body) } else { Err(refused(&method, path, &answer)) }
+    }
+
+    /// Asks, as the operator, for something that may be refused, and counts it.
+    pub(super) async fn operate(
+        &mut self,
+        what: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Result<Option<Value>> {
+        let operator = self.operator.clone();
+        self.attempt(what, &operator, method, path, body).await
+    }
+
+    /// Reads something that everybody may read who has this token.
+    pub(super) async fn read(&mut self, token: &str, path: &str) -> Result<Value> {
+        self.require(token, Method::GET, path, Value::Null).await
+    }
+
+    /// Asks; now and then the registry dies of it, and is asked again.
+    pub(super) async fn ask(
+        &mut self,
+        token: &str,
+        method: &Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Answer> {
+        if *method != Method::GET && self.random.gen_range(0..1000) < self.scenario.kills && self.day > 0 {
+            let after = Duration::from_micros(self.random.gen_range(100..20_000));
+            self.registry.ask_and_kill(method, path, token, body, after).await?;
+            self.summary.crashes += 1;
+        }
+        self.registry.ask(method, path, token, body).await
+    }
+}
+
+/// That something was refused which must not be.
+pub(super) fn refused(method: &Method, path: &str, answer: &Answer) -> Error {
+    anyhow!("{method} {path}: {} {}", answer.status, answer.body)
+}
