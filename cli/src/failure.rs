@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chandlery_package::problem::Problem;
+use chandlery_package::problem::{Explain as _, Problem};
 use owo_colors::OwoColorize as _;
 
 /// What a command comes to.
@@ -100,7 +100,13 @@ impl From<Problem> for Failure {
 impl From<chandlery_registry::Error> for Failure {
     fn from(error: chandlery_registry::Error) -> Self {
         // In its own process an operator may read what failed inside.
-        Self(Problem { detail: error.to_string(), ..error.problem() })
+        Self(error.problem())
+    }
+}
+
+impl From<chandlery_accounts::Error> for Failure {
+    fn from(error: chandlery_accounts::Error) -> Self {
+        Self(error.problem())
     }
 }
 

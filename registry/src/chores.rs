@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::{Clock, Error, Registry, billing, oci, sharing};
+use crate::{Clock, Error, Registry, oci};
+use chandlery_money::{billing, books, sharing};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -24,7 +25,7 @@ const ALWAYS: [(&str, Duration, Job); 4] = [
     }),
     ("downloads", MINUTE, |registry| Box::pin(async move { registry.downloads.flush(&registry.db).await })),
     ("notices", MINUTE, |registry| {
-        Box::pin(async move { billing::send_notices(&registry, registry.clock.now()).await })
+        Box::pin(async move { Ok(billing::send_notices(&registry.finance, registry.clock.now()).await?) })
     }),
     ("garbage", HOUR, |registry| {
         Box::pin(async move { oci::collect(&registry, GARBAGE_AGE).await.map(drop) })
@@ -33,9 +34,11 @@ const ALWAYS: [(&str, Duration, Job); 4] = [
 /// What is about money, and done when the clock is moved where that is a virtual one.
 const OF_MONEY: [(&str, Duration, Job); 2] = [
     ("holds", MINUTE, |registry| {
-        Box::pin(async move { sharing::release_matured(&registry.db, registry.clock.now()).await })
+        Box::pin(async move { Ok(sharing::release_matured(&registry.db, registry.clock.now()).await?) })
     }),
-    ("renewals", HOUR, |registry| Box::pin(async move { do_what_is_due(&registry).await })),
+    ("renewals", HOUR, |registry| {
+        Box::pin(async move { Ok(books::do_what_is_due(&registry.finance).await?) })
+    }),
 ];
 
 /// Starts the chores of a registry.
@@ -55,15 +58,6 @@ pub(crate) fn start(registry: &Registry) {
             }
         });
     }
-}
-
-/// Does all that is due about money by the registry's clock.
-pub(crate) async fn do_what_is_due(registry: &Registry) -> Result<(), Error> {
-    let now = registry.clock.now();
-    sharing::release_matured(&registry.db, now).await?;
-    billing::remind(registry, now).await?;
-    billing::tell_of_trials(registry, now).await?;
-    billing::advance_all(registry, now).await
 }
 
 #[cfg(test)]

@@ -1,15 +1,66 @@
-//! The one error of the registry, and its one mapping to HTTP: RFC 9457 problems with a remedy.
+//! What the registry's own rooms and its server refuse, and what those below refuse, in one type.
 
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
-use chandlery_package::problem::{Explain as _, Explanation, PROBLEM_MEDIA_TYPE, Problem};
+use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, INVALID_NAME, Kind, NOT_FOUND};
 use chandlery_package::signature::signature_tag;
 use chandlery_package::{
-    ComponentError, Digest, DigestError, KeyError, Money, MoneyError, NameError, Namespace, PolicyError,
-    PriceError, Release,
+    ComponentError, Digest, DigestError, KeyError, MoneyError, NameError, Namespace, Release,
 };
+
+macro_rules! kinds {
+    ($($name:ident: $word:literal, $status:literal, $title:literal, $when:literal, $remedy:expr;)*) => {
+        $(
+            const $name: Kind =
+                Kind { word: $word, status: $status, title: $title, when: $when, remedy: $remedy };
+        )*
+        /// The kinds of this crate.
+        pub const KINDS: &[&Kind] = &[$(&$name),*];
+    };
+}
+kinds! {
+    QUOTA: "quota", 403, "No more fits",
+        "the namespace has as many bytes as it may have",
+        Some("delete what is not needed, or ask the registry's operator for more");
+    TOO_MANY: "too-many", 429, "Too many requests",
+        "an address or a token has asked more often than it may, or tried too many wrong secrets",
+        None;
+    TOO_SLOW: "too-slow", 504, "Took too long",
+        "the answer was not ready in time",
+        Some("try again in a moment");
+    RANGE: "range", 416, "No such bytes",
+        "none of the bytes asked for is in the content",
+        None;
+    UPLOAD_MOVED: "upload-moved", 416, "Not the next chunk",
+        "a chunk does not begin where its upload has got to",
+        Some("ask with GET how much has arrived, and go on from there");
+    INVALID_MANIFEST: "invalid-manifest", 400, "Not a manifest",
+        "an OCI manifest cannot be read, or says what is not allowed",
+        None;
+    MISSING_CONTENT: "missing-content", 404, "Content is missing",
+        "a manifest names content that was not pushed",
+        None;
+    IN_USE: "in-use", 409, "Others need it",
+        "what a release or a tag needs cannot be moved or deleted",
+        None;
+    NO_SUCH_METHOD: "no-such-method", 405, "Not done here",
+        "the path has no such method",
+        None;
+    MANIFEST_MISMATCH: "manifest-mismatch", 422, "The component says it is another release",
+        "the manifest inside the component has another name or version than it is published as",
+        Some("publish it under its own name and version, or change chandlery.toml and build again");
+    UNSIGNED: "unsigned", 422, "The release is not signed",
+        "no signature was pushed beside the artifact",
+        Some("`chandlery publish` signs; with other tools, push cosign's signature first");
+    UNTRUSTED_SIGNATURE: "untrusted-signature", 422, "Signed by a key that may not sign this",
+        "the signature is by no key of the namespace, or by one that was revoked",
+        Some("add the key with `chandlery keys add NAMESPACE`");
+    VERSION_EXISTS: "version-exists", 409, "The version is taken",
+        "the version is published already, with other content",
+        Some("a release never changes; raise the version in chandlery.toml");
+}
 
 /// Why the registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -17,17 +68,18 @@ pub enum Error {
     /// The database, the blobs, the clock or a file.
     #[error(transparent)]
     Store(#[from] chandlery_store::Error),
-    /// Who asks is not known.
-    #[error("this needs an account, and the request carries no valid token or password")]
-    Unauthenticated,
-    /// Who asks may not.
-    #[error("account '{account}' may not {action}")]
-    Forbidden {
-        /// Who asked.
-        account: Namespace,
-        /// For what.
-        action: String,
-    },
+    /// Who asks may not, or is not known.
+    #[error(transparent)]
+    Accounts(#[from] chandlery_accounts::Error),
+    /// The transparency log.
+    #[error(transparent)]
+    Log(#[from] chandlery_log::Error),
+    /// A request that cannot be read.
+    #[error(transparent)]
+    Edge(#[from] chandlery_edge::Error),
+    /// The money.
+    #[error(transparent)]
+    Money(#[from] chandlery_money::Error),
     /// What was asked for is not here.
     #[error("there is no {0}")]
     NotFound(String),
@@ -46,9 +98,6 @@ pub enum Error {
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// An amount.
-    #[error(transparent)]
-    Money(#[from] MoneyError),
     /// The artifact is not of the right form.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -147,207 +196,20 @@ pub enum Error {
         /// What is published under this version.
         artifact: Digest,
     },
-    /// The same key with another body.
-    #[error("'{key}' was used before for something else")]
-    KeyReused {
-        /// The idempotency key.
-        key: String,
-    },
-    /// Postings that do not sum to zero.
-    #[error("the postings of '{key}' do not balance: they sum to {sum}")]
-    Unbalanced {
-        /// The transaction's key.
-        key: String,
-        /// What is left over.
-        sum: Money,
-    },
-    /// A posting in a month that is closed.
-    #[error("'{key}' is before {open_from}: the months before are closed")]
-    Closed {
-        /// The transaction's key.
-        key: String,
-        /// From when on months are open.
-        open_from: String,
-    },
-    /// A price.
-    #[error(transparent)]
-    Price(#[from] PriceError),
-    /// A policy.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    /// A payment's processor.
-    #[error("the processor of payments did not do it: {0}")]
-    Processor(String),
-    /// A mail that could not be sent.
-    #[error("mail could not be sent: {0}")]
-    Mail(String),
-    /// The log's own key or hashes are unusable.
-    #[error("the transparency log failed: {0}")]
-    Log(#[from] LogError),
-    /// A witness did not cosign.
-    #[error("the witness did not cosign: {0}")]
-    Witness(String),
-    /// A log that another key began.
-    #[error("{path} is not the key that this log was begun with, {begun_with}")]
-    OtherLogKey {
-        /// The key's file.
-        path: String,
-        /// The verifier key of the log.
-        begun_with: String,
-    },
     /// Something that cannot be.
     #[error("the registry's state is damaged: {0}")]
     Damaged(String),
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 impl Error {
-    /// A request that this account may not make.
+    /// A request that this account may not make. `action` follows "may not".
     pub fn forbidden(account: &Namespace, action: impl Into<String>) -> Self {
-        Self::Forbidden { account: account.clone(), action: action.into() }
+        chandlery_accounts::Error::forbidden(account, action).into()
     }
 
-    /// The HTTP status, a stable word, a title and a remedy.
-    fn kind(&self) -> (StatusCode, &'static str, &'static str, Option<String>) {
-        use StatusCode as S;
-        match self {
-            Self::Unauthenticated => (
-                S::UNAUTHORIZED,
-                "unauthenticated",
-                "Log in first",
-                Some("run `chandlery login`, or `chandlery register` to open an account".into()),
-            ),
-            Self::Forbidden { .. } => (
-                S::FORBIDDEN,
-                "forbidden",
-                "Not allowed",
-                Some("ask an owner of the namespace, or an operator of the registry".into()),
-            ),
-            Self::NotFound(_) => (S::NOT_FOUND, "not-found", "Not found", None),
-            Self::Invalid(_) => (S::BAD_REQUEST, "invalid", "Not valid", None),
-            Self::Conflict(_) => (S::CONFLICT, "conflict", "Contradicts what is here", None),
-            Self::Name(_) => (S::BAD_REQUEST, "invalid-name", "Not a valid name", None),
-            Self::Digest(_) => (S::BAD_REQUEST, "invalid-digest", "Not a digest", None),
-            Self::Key(_) => (S::BAD_REQUEST, "invalid-key", "Not a valid key or proof", None),
-            Self::Money(_) => (S::BAD_REQUEST, "invalid-amount", "Not a valid amount", None),
-            Self::Artifact(_) => (S::UNPROCESSABLE_ENTITY, "invalid-artifact", "Not a Wasm artifact", None),
-            Self::Component(ComponentError::Contract { .. }) => (
-                S::UNPROCESSABLE_ENTITY,
-                "unknown-contract",
-                "Made for another chandlery",
-                Some("build it against a contract that this registry knows".into()),
-            ),
-            Self::Component(_) => (
-                S::UNPROCESSABLE_ENTITY,
-                "invalid-component",
-                "The component was refused",
-                Some("build it with `chandlery build`, which refuses the same before publishing".into()),
-            ),
-            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "too-large", "Too large", None),
-            Self::Quota(_) => (
-                S::FORBIDDEN,
-                "quota",
-                "No more fits",
-                Some("delete what is not needed, or ask the registry's operator for more".into()),
-            ),
-            Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, "too-many", "Too many requests", None),
-            Self::TooSlow { .. } => {
-                (S::GATEWAY_TIMEOUT, "too-slow", "Took too long", Some("try again in a moment".into()))
-            }
-            Self::Range { .. } => (S::RANGE_NOT_SATISFIABLE, "range", "No such bytes", None),
-            Self::UploadMoved { .. } => (
-                S::RANGE_NOT_SATISFIABLE,
-                "upload-moved",
-                "Not the next chunk",
-                Some("ask with GET how much has arrived, and go on from there".into()),
-            ),
-            Self::BadManifest(_) => (S::BAD_REQUEST, "invalid-manifest", "Not a manifest", None),
-            Self::MissingContent(_) => (S::NOT_FOUND, "missing-content", "Content is missing", None),
-            Self::BadRepository { .. } => (S::BAD_REQUEST, "invalid-name", "Not a repository", None),
-            Self::InUse(_) => (S::CONFLICT, "in-use", "Others need it", None),
-            Self::NoSuchMethod { .. } => (S::METHOD_NOT_ALLOWED, "no-such-method", "Not done here", None),
-            Self::ManifestMismatch { found, .. } => (
-                S::UNPROCESSABLE_ENTITY,
-                "manifest-mismatch",
-                "The component says it is another release",
-                Some(format!("publish it as {found}, or change chandlery.toml and build again")),
-            ),
-            Self::Unsigned { .. } => (
-                S::UNPROCESSABLE_ENTITY,
-                "unsigned",
-                "The release is not signed",
-                Some("`chandlery publish` signs; with other tools, push cosign's signature first".into()),
-            ),
-            Self::UntrustedSignature { release } => (
-                S::UNPROCESSABLE_ENTITY,
-                "untrusted-signature",
-                "Signed by a key that may not sign this",
-                Some(format!("add the key with `chandlery keys add {}`", release.plugin.namespace)),
-            ),
-            Self::VersionExists { .. } => (
-                S::CONFLICT,
-                "version-exists",
-                "The version is taken",
-                Some("a release never changes; raise the version in chandlery.toml".into()),
-            ),
-            Self::KeyReused { .. } => (
-                S::UNPROCESSABLE_ENTITY,
-                "key-reused",
-                "The idempotency key was used for something else",
-                Some("repeat the first request unchanged, or use a new key".into()),
-            ),
-            Self::Closed { .. } => (
-                S::CONFLICT,
-                "month-closed",
-                "The month is closed",
-                Some("date it in the month that is open: what is late is an adjustment".into()),
-            ),
-            Self::Price(_) => (S::BAD_REQUEST, "invalid-price", "Not a price", None),
-            Self::Policy(_) => (S::BAD_REQUEST, "invalid-policy", "Not a policy", None),
-            Self::Processor(_) => (
-                S::BAD_GATEWAY,
-                "processor",
-                "The processor of payments failed",
-                Some("try again: what was done is not done twice".into()),
-            ),
-            Self::OtherLogKey { .. } => (
-                S::INTERNAL_SERVER_ERROR,
-                "other-log-key",
-                "Not this log's key",
-                Some("copy log.key from the registry that began the log, or from its backup".into()),
-            ),
-            Self::Store(error) => {
-                let Explanation { kind, remedy, .. } = error.explain();
-                let status = S::from_u16(kind.status).unwrap_or(S::INTERNAL_SERVER_ERROR);
-                (status, kind.word, kind.title, remedy)
-            }
-            Self::Unbalanced { .. } | Self::Log(_) | Self::Witness(_) | Self::Mail(_) | Self::Damaged(_) => (
-                S::INTERNAL_SERVER_ERROR,
-                "internal",
-                "The registry failed",
-                Some("nothing was changed; try again, and tell the registry's operator if it stays".into()),
-            ),
-        }
-    }
-
-    /// The HTTP status.
-    pub fn status(&self) -> StatusCode {
-        self.kind().0
-    }
-
-    /// The error as clients read it. What failed inside stays in the server's own log.
-    pub fn problem(&self) -> Problem {
-        let (status, word, title, remedy) = self.kind();
-        let detail = match status {
-            StatusCode::INTERNAL_SERVER_ERROR => "the registry could not complete the request".into(),
-            _ => self.to_string(),
-        };
-        Problem { r#type: word.into(), title: title.into(), status: status.as_u16(), detail, remedy }
+    /// A request that says nothing of who asks.
+    pub fn unauthenticated() -> Self {
+        chandlery_accounts::Error::Unauthenticated.into()
     }
 
     /// A release without a signature.
@@ -356,29 +218,72 @@ impl Error {
     }
 }
 
-impl Error {
-    /// What goes beside the error in the answer's headers.
-    pub fn headers(&self) -> Option<(HeaderName, HeaderValue)> {
-        let (name, text) = match self {
-            Self::Unauthenticated => (header::WWW_AUTHENTICATE, "Basic realm=\"chandlery\"".into()),
-            Self::Range { bytes } => (header::CONTENT_RANGE, format!("bytes */{bytes}")),
-            Self::UploadMoved { bytes, .. } => (header::RANGE, format!("0-{}", bytes.saturating_sub(1))),
-            Self::TooMany { seconds } => (header::RETRY_AFTER, seconds.to_string()),
-            _ => return None,
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        let kind = match self {
+            Self::Store(error) => return error.explain(),
+            Self::Accounts(error) => return error.explain(),
+            Self::Log(error) => return error.explain(),
+            Self::Edge(error) => return error.explain(),
+            Self::Money(error) => return error.explain(),
+            Self::Name(error) => return error.explain(),
+            Self::Digest(error) => return error.explain(),
+            Self::Key(error) => return error.explain(),
+            Self::Artifact(error) => return error.explain(),
+            Self::Component(error) => return error.explain(),
+            Self::TooMany { seconds } => return TOO_MANY.with_header("retry-after", seconds.to_string()),
+            Self::Range { bytes } => return RANGE.with_header("content-range", format!("bytes */{bytes}")),
+            Self::UploadMoved { bytes, .. } => {
+                return UPLOAD_MOVED.with_header("range", format!("0-{}", bytes.saturating_sub(1)));
+            }
+            Self::ManifestMismatch { found, .. } => {
+                return MANIFEST_MISMATCH
+                    .remedied(format!("publish it as {found}, or change chandlery.toml and build again"));
+            }
+            Self::UntrustedSignature { release } => {
+                let namespace = &release.plugin.namespace;
+                return UNTRUSTED_SIGNATURE
+                    .remedied(format!("add the key with `chandlery keys add {namespace}`"));
+            }
+            Self::NotFound(_) => &NOT_FOUND,
+            Self::Invalid(_) => &INVALID,
+            Self::Conflict(_) => &CONFLICT,
+            Self::TooLarge { .. } => &chandlery_edge::TOO_LARGE,
+            Self::Quota(_) => &QUOTA,
+            Self::TooSlow { .. } => &TOO_SLOW,
+            Self::BadManifest(_) => &INVALID_MANIFEST,
+            Self::MissingContent(_) => &MISSING_CONTENT,
+            Self::BadRepository { .. } => &INVALID_NAME,
+            Self::InUse(_) => &IN_USE,
+            Self::NoSuchMethod { .. } => &NO_SUCH_METHOD,
+            Self::Unsigned { .. } => &UNSIGNED,
+            Self::VersionExists { .. } => &VERSION_EXISTS,
+            Self::Damaged(_) => &chandlery_store::INTERNAL,
         };
-        Some((name, HeaderValue::from_str(&text).ok()?))
+        kind.into()
+    }
+}
+
+impl From<LogError> for Error {
+    fn from(error: LogError) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+impl From<MoneyError> for Error {
+    fn from(error: MoneyError) -> Self {
+        Self::Money(error.into())
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        if self.status().is_server_error() {
-            tracing::error!(error = %self, "request failed");
-        }
-        let body = serde_json::json!(self.problem()).to_string();
-        let mut response =
-            (self.status(), [(header::CONTENT_TYPE, PROBLEM_MEDIA_TYPE)], body).into_response();
-        response.headers_mut().extend(self.headers());
-        response
+        chandlery_edge::answer(&self)
     }
 }

@@ -1,27 +1,16 @@
 //! The marketplace server.
 //!
-//! Each room owns its types, its SQL and its routes: [`accounts`], [`catalog`], [`oci`], [`log`], [`billing`],
-//! [`ledger`], [`sharing`], [`payouts`], [`figures`] and the pages in [`web`]. State lives in the database and the blob store, nowhere else.
+//! Each room owns its types, its SQL and its routes: here, [`catalog`], [`oci`] and the pages in [`web`]; in crates of their own the
+//! accounts, the log and the rooms of the money. State lives in the database and the blob store, nowhere else.
 
-pub mod accounts;
 pub mod backup;
-pub mod billing;
 pub mod catalog;
 mod chores;
-pub mod consultants;
 mod error;
-pub mod exchange;
-mod extract;
-pub mod figures;
 mod guard;
-mod laws;
-pub mod ledger;
-pub mod log;
 mod metrics;
 pub mod oci;
-pub mod payouts;
 mod server;
-pub mod sharing;
 #[cfg(test)]
 mod testing;
 pub mod web;
@@ -32,20 +21,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{FromRef, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use chandlery_accounts::Accounts;
+use chandlery_log::{Log, WitnessAt};
+use chandlery_money::{Finance, Mail, Processor};
 use chandlery_store::{Facts, files};
 use chandlery_tasks::Supervisor;
 use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
 
 pub use chandlery_store::{Cell, Clock, Db, Storage, Write, insert_rows, time};
-pub use error::Error;
-
-/// The largest body of a request that is not a push, in bytes.
-const BODY_BYTES_MAX: usize = 1 << 20;
+pub use error::{Error, KINDS};
 
 /// How a registry is run.
 #[derive(Debug, Clone)]
@@ -61,15 +50,15 @@ pub struct Settings {
     /// What its log is called: a schema-less URL, by C2SP's advice.
     pub origin: String,
     /// Who is asked to cosign the log's checkpoints.
-    pub witnesses: Vec<log::WitnessAt>,
+    pub witnesses: Vec<WitnessAt>,
     /// How many days an earning stays on hold.
     pub hold_days: u32,
     /// Whether an operator sets the time for the money, as a simulation needs it.
     pub virtual_clock: bool,
     /// Where payments come in beside bank transfers.
-    pub processor: Option<billing::Processor>,
+    pub processor: Option<Processor>,
     /// How mail leaves; none: customers are told on their page alone.
-    pub mail: Option<billing::Mail>,
+    pub mail: Option<Mail>,
     /// What it accepts.
     pub limits: Limits,
 }
@@ -121,15 +110,13 @@ pub struct Registry {
     /// The blob store.
     pub storage: Storage,
     /// The log's signer.
-    pub log: Arc<log::Log>,
-    /// How long earnings stay on hold.
-    pub hold_days: u32,
+    pub log: Arc<Log>,
     /// What time it is for the money.
     pub clock: Clock,
-    /// Where payments come in beside bank transfers.
-    pub processor: Option<Arc<billing::Processor>>,
-    /// How mail leaves.
-    pub mail: Option<Arc<billing::Mail>>,
+    /// Who asks.
+    pub accounts: Accounts,
+    /// What the rooms of the money share.
+    pub finance: Finance,
     /// What it accepts.
     pub limits: Arc<Limits>,
     /// What was looked up before.
@@ -141,7 +128,6 @@ pub struct Registry {
     tasks: Supervisor,
     guard: Arc<guard::Guard>,
     metrics: Arc<metrics::Metrics>,
-    bearer_key: Arc<[u8]>,
     url: Option<Arc<str>>,
 }
 
@@ -154,20 +140,29 @@ impl Registry {
         let db = settings.open_database().await?;
         let storage = settings.open_storage()?;
         let facts = Facts(&db);
-        let log = Arc::new(
-            log::Log::open(&data.join("log.key"), &settings.origin, &settings.witnesses, &facts).await?,
-        );
-        let bearer_key = accounts::bearer::key(&facts).await?.into();
+        let log =
+            Arc::new(Log::open(&data.join("log.key"), &settings.origin, &settings.witnesses, &facts).await?);
         let clock = Clock::open(settings.virtual_clock, &facts).await?;
         let cache = Arc::new(oci::Cache::new(db.is_ours_alone()));
-        let registry = Self {
+        let accounts = Accounts::open(db.clone()).await?;
+        chandlery_accounts::make_first_operator(&db, data).await?;
+        let finance = Finance {
+            db: db.clone(),
+            clock: clock.clone(),
+            accounts: accounts.clone(),
+            log: Arc::clone(&log),
+            hold_days: settings.hold_days,
+            processor: settings.processor.clone().map(Arc::new),
+            mail: settings.mail.clone().map(Arc::new),
+            on_offer: catalog::offer_changed,
+        };
+        Ok(Self {
             db,
             storage,
             log,
-            hold_days: settings.hold_days,
             clock,
-            processor: settings.processor.clone().map(Arc::new),
-            mail: settings.mail.clone().map(Arc::new),
+            accounts,
+            finance,
             limits: Arc::new(settings.limits.clone()),
             cache,
             search: Arc::default(),
@@ -178,11 +173,8 @@ impl Registry {
             )),
             tasks: Supervisor::default(),
             metrics: Arc::default(),
-            bearer_key,
             url: settings.url.as_deref().map(|url| url.trim_end_matches('/').into()),
-        };
-        accounts::make_first_operator(&registry, data).await?;
-        Ok(registry)
+        })
     }
 
     /// Where the client that sent these headers reaches the registry.
@@ -195,22 +187,28 @@ impl Registry {
         Router::new()
             .merge(metrics::routes())
             .merge(oci::routes())
-            .merge(log::routes())
-            .merge(accounts::routes())
+            .merge(chandlery_log::routes(self.db.clone(), Arc::clone(&self.log)))
+            .merge(chandlery_accounts::routes(self.accounts.clone()))
             .merge(catalog::routes())
-            .merge(billing::routes())
-            .merge(exchange::routes())
-            .merge(ledger::routes())
-            .merge(sharing::routes())
-            .merge(payouts::routes())
-            .merge(consultants::routes())
-            .merge(figures::routes())
+            .merge(chandlery_money::routes(self.finance.clone()))
             .merge(web::routes())
-            .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(axum::extract::DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
             .layer(axum::middleware::from_fn_with_state(self.clone(), follow_clock))
             .layer(axum::middleware::from_fn_with_state(self.clone(), guard::pass))
             .layer(TraceLayer::new_for_http())
             .with_state(self)
+    }
+}
+
+impl FromRef<Registry> for Accounts {
+    fn from_ref(registry: &Registry) -> Self {
+        registry.accounts.clone()
+    }
+}
+
+impl FromRef<Registry> for Finance {
+    fn from_ref(registry: &Registry) -> Self {
+        registry.finance.clone()
     }
 }
 

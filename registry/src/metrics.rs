@@ -14,7 +14,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry as Registered, Unit};
 
-use crate::{Error, Registry, log};
+use chandlery_log as log;
+
+use crate::{Error, Registry};
 
 /// The bounds of how long an answer took, in seconds.
 const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5, 10.0];

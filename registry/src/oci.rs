@@ -27,8 +27,8 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::accounts::Visitor;
 use crate::{Error, Registry};
+use chandlery_accounts::Principal;
 use chandlery_store::content::ContentDigest;
 
 pub use blobs::{Downloads, read_blob};
@@ -55,10 +55,13 @@ pub fn routes() -> Router<Registry> {
 }
 
 /// Clients learn here that they may authenticate, and how.
-async fn version(visitor: Result<Visitor, Error>, asked: Asked) -> Result<&'static str, OciError> {
-    match visitor {
-        Ok(visitor) if visitor.has_token => Ok("{}"),
-        Ok(_) => Err(OciError::new(Error::Unauthenticated, asked)),
+async fn version(
+    principal: Result<Principal, chandlery_accounts::Error>,
+    asked: Asked,
+) -> Result<&'static str, OciError> {
+    match principal {
+        Ok(principal) if principal.has_token => Ok("{}"),
+        Ok(_) => Err(OciError::new(Error::unauthenticated(), asked)),
         Err(error) => Err(OciError::new(error, asked)),
     }
 }
@@ -126,24 +129,24 @@ impl Target {
 
 async fn serve(
     State(registry): State<Registry>,
-    visitor: Result<Visitor, Error>,
+    principal: Result<Principal, chandlery_accounts::Error>,
     asked: Asked,
     request: Request,
 ) -> Result<Response, OciError> {
-    dispatch(registry, visitor, request).await.map_err(|error| OciError::new(error, asked))
+    dispatch(registry, principal, request).await.map_err(|error| OciError::new(error, asked))
 }
 
 async fn dispatch(
     registry: Registry,
-    visitor: Result<Visitor, Error>,
+    principal: Result<Principal, chandlery_accounts::Error>,
     request: Request,
 ) -> Result<Response, Error> {
-    let visitor = visitor?;
+    let principal = principal?;
     let path = percent_decoded(request.uri().path().strip_prefix("/v2/").unwrap_or_default())?;
     let (name, target) = Target::parse(&path)?;
     let repository: Repository = name.parse()?;
     let method = request.method().clone();
-    let to = At { registry, visitor, repository };
+    let to = At { registry, principal, repository };
     match (method, target) {
         (Method::GET | Method::HEAD, Target::Blob(digest)) => blobs::get(to, digest, request).await,
         (Method::GET | Method::HEAD, Target::Manifest(reference)) => manifests::get(to, reference).await,
@@ -164,30 +167,30 @@ async fn dispatch(
 /// A repository, and who is at it.
 struct At {
     registry: Registry,
-    visitor: Visitor,
+    principal: Principal,
     repository: Repository,
 }
 
 impl At {
     /// Refuses whoever may not pull from the repository.
     async fn must_pull(&self) -> Result<(), Error> {
-        let Self { registry, visitor, repository } = self;
+        let Self { registry, principal, repository } = self;
         if repository::is_public(registry, &repository.namespace).await? {
             return Ok(());
         }
-        if visitor.may_see(registry, &repository.namespace, repository.name()).await? {
+        if principal.may_see(&registry.db, &repository.namespace, repository.name()).await? {
             return Ok(());
         }
-        match &visitor.account {
-            None => Err(Error::Unauthenticated),
+        match &principal.account {
+            None => Err(Error::unauthenticated()),
             Some(account) => Err(Error::forbidden(&account.name, format!("pull from {repository}"))),
         }
     }
 
     /// Refuses whoever may not push to the repository.
-    async fn must_push(&self) -> Result<&crate::accounts::Caller, Error> {
-        let Self { registry, visitor, repository } = self;
-        visitor.must_push(registry, &repository.namespace, repository.name()).await
+    async fn must_push(&self) -> Result<&chandlery_accounts::Account, Error> {
+        let Self { registry, principal, repository } = self;
+        Ok(principal.must_push(&registry.db, &repository.namespace, repository.name()).await?)
     }
 }
 
@@ -219,7 +222,7 @@ fn header(text: impl ToString) -> Result<HeaderValue, Error> {
 /// The query of a request.
 fn query<T: serde::de::DeserializeOwned>(request: &Request) -> Result<T, Error> {
     let query = axum::extract::Query::<T>::try_from_uri(request.uri());
-    query.map(|query| query.0).map_err(Error::from)
+    query.map(|query| query.0).map_err(|rejection| chandlery_edge::Error::from(rejection).into())
 }
 
 #[cfg(test)]

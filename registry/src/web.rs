@@ -12,7 +12,7 @@ use axum::response::Redirect;
 use axum::routing::get;
 
 use crate::Registry;
-use crate::payouts::transactions_csv;
+use chandlery_money::payouts::transactions_csv;
 
 /// The routes of this room.
 pub fn routes() -> Router<Registry> {

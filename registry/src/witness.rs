@@ -133,7 +133,7 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: String) -> Re
             tracing::warn!(%refusal, "not cosigned");
             (status, [TEXT], format!("{refusal}\n")).into_response()
         }
-        Err(Error::Log(LogError::Unsigned)) => {
+        Err(Error::Log(chandlery_log::Error::Log(LogError::Unsigned))) => {
             (StatusCode::INTERNAL_SERVER_ERROR, [TEXT], "what was seen is damaged\n".to_owned())
                 .into_response()
         }

@@ -6,9 +6,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use chandlery_money::books;
+use chandlery_money::ledger::{self, Account, Transaction};
 use chandlery_package::{Currency, Money, Namespace};
-use chandlery_registry::ledger::{self, Account, Transaction};
-use chandlery_registry::{Cell, Db, Limits, Registry, Settings, billing, insert_rows};
+use chandlery_registry::{Limits, Registry, Settings};
+use chandlery_store::{Cell, Db, insert_rows};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sqlx::any::install_default_drivers;
@@ -100,7 +102,7 @@ fn events(batch: usize) -> Vec<serde_json::Value> {
 async fn insert_events(connection: &mut AnyConnection, account: &str, batch: &[serde_json::Value]) {
     let rows = batch.iter().map(|event| -> [Cell; 12] {
         let text = |name: &str| event[name].as_str().unwrap();
-        let time = |name: &str| chandlery_registry::time(at(text(name)));
+        let time = |name: &str| chandlery_store::time(at(text(name)));
         [
             text("id").into(),
             account.into(),
@@ -165,8 +167,8 @@ async fn intake(kind: &Kind, folder: &Path) {
 
 async fn token(registry: &Registry) -> String {
     let name: Namespace = "operator".parse().unwrap();
-    let scope = chandlery_registry::accounts::Scope::Full;
-    chandlery_registry::accounts::issue_token(&registry.db, &name, &scope, "bench", None).await.unwrap()
+    let scope = chandlery_accounts::Scope::Full;
+    chandlery_accounts::issue_token(&registry.db, &name, &scope, "bench", None).await.unwrap()
 }
 
 fn transaction(index: usize, accounts: usize) -> Transaction {
@@ -300,7 +302,8 @@ async fn closes(kind: &Kind, folder: &Path) {
         let scan = begun.elapsed();
         let begun = Instant::now();
         let operator = "operator".parse().unwrap();
-        let closed = billing::close(&registry, "2026-01", &operator, registry.clock.now()).await.unwrap();
+        let closed =
+            books::close(&registry.finance, "2026-01", &operator, registry.clock.now()).await.unwrap();
         let took = begun.elapsed();
         assert_eq!(closed.invoices.len(), 200.min(events_count / BATCH));
         let each = took.as_secs_f64() / events_count as f64;

@@ -1,7 +1,7 @@
 //! `chandlery figures`: what investors ask for, each figure with its definition, and the rows below it.
 
+use chandlery_money::figures::{DEFINITIONS, Month, Ratio, Rows};
 use chandlery_package::Money;
-use chandlery_registry::figures::{DEFINITIONS, Month, Ratio, Rows};
 use clap::Args;
 use reqwest::Method;
 use serde::Deserialize;

@@ -1,8 +1,8 @@
 //! `chandlery invoices`: what this account owes, and what is given back of it.
 
+use chandlery_money::rails::Intent;
 use chandlery_package::Money;
 use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, NewRefund, Page};
-use chandlery_registry::billing::Intent;
 use clap::Subcommand;
 use reqwest::Method;
 

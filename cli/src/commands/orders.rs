@@ -1,8 +1,8 @@
 //! `chandlery orders`: prices, coupons, orders and their payments.
 
+use chandlery_money::rails::Intent;
 use chandlery_package::wire::{NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page};
 use chandlery_package::{Money, Namespace, Offer, Per, PluginId, Price, Rate, Step, Unit, UnitPrice};
-use chandlery_registry::billing::Intent;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use chandlery_money::payouts::Explained;
+use chandlery_money::sharing::Difference;
 use chandlery_package::wire::{
     Balance, Earning, NewPolicy, NextPayout, Page, Payout, PayoutProfile, PolicyVersion, ProfileVersion,
     Rail, Schedule,
 };
 use chandlery_package::{Currency, Money, Namespace, Policy, Rate};
-use chandlery_registry::payouts::Explained;
-use chandlery_registry::sharing::Difference;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use reqwest::Method;

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use chandlery_log::WitnessAt;
+use chandlery_money::{Mail, Processor};
 use chandlery_package::Namespace;
 use chandlery_package::wire::Garbage;
-use chandlery_registry::billing::{Mail, Processor};
-use chandlery_registry::log::WitnessAt;
 use chandlery_registry::{Limits, Settings, backup};
 use clap::{Args, Subcommand};
 use reqwest::Method;

@@ -4,11 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chandlery_accounts::{self as accounts, Scope};
 use chandlery_host::Settings;
 use chandlery_host::sandbox::Limits;
 use chandlery_package::Namespace;
 use chandlery_package::log::Quorum;
-use chandlery_registry::accounts::{self, Scope};
 use clap::Args;
 
 use super::compile::compiler;
@@ -92,7 +92,7 @@ async fn host_account(registry: &chandlery_registry::Registry, path: &std::path:
     let name: Namespace = HOST_ACCOUNT.parse().map_err(|error| Failure::of(format!("{error}")))?;
     let password = uuid::Uuid::new_v4().to_string();
     match accounts::register(&registry.db, &name, &password).await {
-        Ok(()) | Err(chandlery_registry::Error::Conflict(_)) => {}
+        Ok(()) | Err(chandlery_accounts::Error::Conflict(_)) => {}
         Err(error) => return Err(error.into()),
     }
     let token = accounts::issue_token(&registry.db, &name, &Scope::Full, "this host", None).await?;

@@ -6,7 +6,9 @@ use chandlery_package::wire::{KeyRecord, NewKey};
 use chandlery_package::{KeyId, Namespace, PublicKey};
 use jiff::Timestamp;
 
-use crate::{Error, Registry, log, time};
+use chandlery_log as log;
+
+use crate::{Error, Registry, time};
 
 /// Adds a signing key to a namespace and says so in the log, at once. Adding it again changes nothing.
 pub async fn add_key(registry: &Registry, namespace: &Namespace, new: &NewKey) -> Result<KeyRecord, Error> {

@@ -3,8 +3,8 @@
 use chandlery_package::Namespace;
 use jiff::Timestamp;
 
-use crate::accounts::{self, Caller, Role};
 use crate::{Error, Registry, time};
+use chandlery_accounts::{self as accounts, Account, Role};
 
 /// Names that would seem to speak for the marketplace, for the ecosystem, or for nobody.
 const RESERVED: [&str; 32] = [
@@ -43,7 +43,7 @@ const RESERVED: [&str; 32] = [
 ];
 
 /// Takes a namespace for an account. Whoever operates the registry may speak for it, and takes reserved ones, too.
-pub async fn take_namespace(registry: &Registry, owner: &Caller, name: &Namespace) -> Result<(), Error> {
+pub async fn take_namespace(registry: &Registry, owner: &Account, name: &Namespace) -> Result<(), Error> {
     let is_reserved = RESERVED.contains(&name.as_str());
     if is_reserved && !owner.operator {
         return Err(Error::Conflict(format!("the namespace '{name}' is reserved")));

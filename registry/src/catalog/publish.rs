@@ -6,7 +6,9 @@ use chandlery_package::wire::{NewRelease, ReleaseRecord};
 use chandlery_package::{Component, Digest, PluginId, PublicKey, Release};
 use jiff::Timestamp;
 
-use crate::{Error, Registry, Write, log, oci, time};
+use chandlery_log as log;
+
+use crate::{Error, Registry, Write, oci, time};
 
 /// Accepts a pushed artifact as a release. Doing so again with the same artifact gives the same record.
 pub async fn publish(

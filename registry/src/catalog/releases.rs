@@ -82,7 +82,11 @@ fn damaged(what: &str) -> Error {
 }
 
 pub(super) fn read_row(row: &Row) -> Result<ReleaseRecord, Error> {
-    let price = row.offer.as_deref().map(crate::billing::read_offer).transpose()?;
+    let price = row
+        .offer
+        .as_deref()
+        .map(|text| serde_json::from_str(text).map_err(|_| damaged("offer")))
+        .transpose()?;
     let successor = row.successor.as_ref().map(|plugin| plugin.parse()).transpose()?;
     Ok(ReleaseRecord {
         release: format!("{}@{}", row.plugin, row.version).parse()?,

@@ -14,9 +14,9 @@ use chandlery_package::{KeyId, Namespace, PluginId, PluginName, Release};
 use semver::Version;
 
 use super::search;
-use crate::accounts::{Caller, Role, Scope, Visitor};
-use crate::extract::{Json, Path, Query};
 use crate::{Error, Registry};
+use chandlery_accounts::{Account, Principal, Role, Scope};
+use chandlery_edge::{Json, Path, Query};
 
 /// The routes of this room.
 pub fn routes() -> Router<Registry> {
@@ -50,7 +50,7 @@ fn as_release((namespace, name, version): OfRelease) -> Release {
 
 async fn take_namespace(
     State(registry): State<Registry>,
-    caller: Caller,
+    caller: Account,
     Json(new): Json<NewNamespace>,
 ) -> Result<StatusCode, Error> {
     super::take_namespace(&registry, &caller, &new.name).await?;
@@ -59,11 +59,11 @@ async fn take_namespace(
 
 async fn set_visibility(
     State(registry): State<Registry>,
-    caller: Caller,
+    caller: Account,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewVisibility>,
 ) -> Result<StatusCode, Error> {
-    caller.must_own(&registry, &namespace, "choose who sees").await?;
+    caller.must_own(&registry.db, &namespace, "choose who sees").await?;
     super::set_visibility(&registry, &namespace, new.public).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -77,21 +77,21 @@ async fn keys(
 
 async fn add_key(
     State(registry): State<Registry>,
-    caller: Caller,
+    caller: Account,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewKey>,
 ) -> Result<(StatusCode, Json<KeyRecord>), Error> {
-    caller.must_own(&registry, &namespace, "add keys to").await?;
+    caller.must_own(&registry.db, &namespace, "add keys to").await?;
     Ok((StatusCode::CREATED, Json(super::add_key(&registry, &namespace, &new).await?)))
 }
 
 async fn revoke_key(
     State(registry): State<Registry>,
-    caller: Caller,
+    caller: Account,
     Path((namespace, key)): Path<(Namespace, String)>,
     Json(new): Json<NewRevocation>,
 ) -> Result<StatusCode, Error> {
-    caller.must_own(&registry, &namespace, "revoke keys of").await?;
+    caller.must_own(&registry.db, &namespace, "revoke keys of").await?;
     let key: KeyId = key.parse()?;
     super::revoke_key(&registry, &namespace, &key, new.from).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -99,10 +99,10 @@ async fn revoke_key(
 
 async fn search(
     State(registry): State<Registry>,
-    visitor: Visitor,
+    principal: Principal,
     Query(query): Query<search::Query>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
-    let (operator, mine) = namespaces_seen(&registry, &visitor).await?;
+    let (operator, mine) = namespaces_seen(&registry, &principal).await?;
     let sees = |namespace: &Namespace| operator || mine.contains(namespace.as_str());
     let (items, more) = registry.search.find(&registry.db, &query, sees).await?;
     let next = more.then(|| (query.after + search::PAGE_ITEMS).to_string());
@@ -110,8 +110,11 @@ async fn search(
 }
 
 /// Whether a visitor sees everything, and the namespaces it belongs to.
-async fn namespaces_seen(registry: &Registry, visitor: &Visitor) -> Result<(bool, HashSet<String>), Error> {
-    let (Some(account), Scope::Full | Scope::Read) = (&visitor.account, &visitor.scope) else {
+async fn namespaces_seen(
+    registry: &Registry,
+    principal: &Principal,
+) -> Result<(bool, HashSet<String>), Error> {
+    let (Some(account), Scope::Full | Scope::Read) = (&principal.account, &principal.scope) else {
         return Ok((false, HashSet::new()));
     };
     let rows: Vec<(String,)> = sqlx::query_as("select namespace from namespace_members where account = $1")
@@ -122,7 +125,7 @@ async fn namespaces_seen(registry: &Registry, visitor: &Visitor) -> Result<(bool
 }
 
 /// Refuses whoever may not see a plugin, without saying whether it exists.
-async fn must_see(registry: &Registry, visitor: &Visitor, plugin: &PluginId) -> Result<(), Error> {
+async fn must_see(registry: &Registry, principal: &Principal, plugin: &PluginId) -> Result<(), Error> {
     let row: Option<(String,)> = sqlx::query_as(
         "select namespaces.visibility from plugins join namespaces on namespaces.name = plugins.namespace
          where plugins.id = $1",
@@ -133,84 +136,84 @@ async fn must_see(registry: &Registry, visitor: &Visitor, plugin: &PluginId) -> 
     let hidden = || Error::NotFound(format!("plugin '{plugin}'"));
     match row {
         Some((visibility,)) if visibility == "public" => Ok(()),
-        Some(_) if visitor.may_see(registry, &plugin.namespace, &plugin.repository()).await? => Ok(()),
+        Some(_) if principal.may_see(&registry.db, &plugin.namespace, &plugin.repository()).await? => Ok(()),
         _ => Err(hidden()),
     }
 }
 
 async fn releases(
     State(registry): State<Registry>,
-    visitor: Visitor,
+    principal: Principal,
     Path(path): Path<OfPlugin>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
     let plugin = plugin(path);
-    must_see(&registry, &visitor, &plugin).await?;
+    must_see(&registry, &principal, &plugin).await?;
     Ok(Json(Page { items: super::releases(&registry, &plugin).await?, next: None }))
 }
 
 async fn release(
     State(registry): State<Registry>,
-    visitor: Visitor,
+    principal: Principal,
     Path(path): Path<OfRelease>,
 ) -> Result<Json<ReleaseRecord>, Error> {
     let release = as_release(path);
-    must_see(&registry, &visitor, &release.plugin).await?;
+    must_see(&registry, &principal, &release.plugin).await?;
     let found = super::find_release(&registry, &release).await?;
     found.map(Json).ok_or_else(|| Error::NotFound(format!("release {release}")))
 }
 
 async fn publish(
     State(registry): State<Registry>,
-    visitor: Visitor,
+    principal: Principal,
     Path(path): Path<OfPlugin>,
     Json(new): Json<NewRelease>,
 ) -> Result<(StatusCode, Json<ReleaseRecord>), Error> {
     let plugin = plugin(path);
-    visitor.must_publish(&registry, &plugin).await?;
+    principal.must_publish(&registry.db, &plugin).await?;
     Ok((StatusCode::CREATED, Json(super::publish(&registry, &plugin, &new).await?)))
 }
 
 async fn yank(
     State(registry): State<Registry>,
-    visitor: Visitor,
+    principal: Principal,
     Path(path): Path<OfRelease>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
-    visitor.must_publish(&registry, &release.plugin).await?;
+    principal.must_publish(&registry.db, &release.plugin).await?;
     super::yank(&registry, &release, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn unyank(
     State(registry): State<Registry>,
-    visitor: Visitor,
+    principal: Principal,
     Path(path): Path<OfRelease>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
-    visitor.must_publish(&registry, &release.plugin).await?;
+    principal.must_publish(&registry.db, &release.plugin).await?;
     super::yank(&registry, &release, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn deprecate(
     State(registry): State<Registry>,
-    visitor: Visitor,
+    principal: Principal,
     Path(path): Path<OfRelease>,
     Json(advice): Json<Deprecation>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
-    visitor.must_publish(&registry, &release.plugin).await?;
+    principal.must_publish(&registry.db, &release.plugin).await?;
     super::deprecate(&registry, &release, Some(&advice)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn undeprecate(
     State(registry): State<Registry>,
-    visitor: Visitor,
+    principal: Principal,
     Path(path): Path<OfRelease>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
-    visitor.must_publish(&registry, &release.plugin).await?;
+    principal.must_publish(&registry.db, &release.plugin).await?;
     super::deprecate(&registry, &release, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -218,13 +221,13 @@ async fn undeprecate(
 /// By an owner or, where the owner is the danger, by an operator.
 async fn withdraw(
     State(registry): State<Registry>,
-    caller: Caller,
+    caller: Account,
     Path(path): Path<OfRelease>,
     Json(new): Json<NewWithdrawal>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     if !caller.operator {
-        caller.must_be(&registry, Role::Owner, &release.plugin.namespace, "withdraw releases of").await?;
+        caller.must_be(&registry.db, Role::Owner, &release.plugin.namespace, "withdraw releases of").await?;
     }
     super::withdraw(&registry, &release, &new.reason).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -232,7 +235,7 @@ async fn withdraw(
 
 async fn certify(
     State(registry): State<Registry>,
-    caller: Caller,
+    caller: Account,
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
@@ -242,7 +245,7 @@ async fn certify(
 
 async fn decertify(
     State(registry): State<Registry>,
-    caller: Caller,
+    caller: Account,
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;

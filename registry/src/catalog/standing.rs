@@ -6,7 +6,9 @@ use chandlery_package::wire::Deprecation;
 use chandlery_package::{PluginId, Release};
 use jiff::Timestamp;
 
-use crate::{Error, Registry, Write, log, time};
+use chandlery_log as log;
+
+use crate::{Error, Registry, Write, time};
 
 const REASON_BYTES_MAX: usize = 2000;
 

@@ -23,10 +23,10 @@ const SEEN_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// `GET` and `HEAD`, of the whole or of one range.
 pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Result<Response, Error> {
     at.must_pull().await?;
-    let At { registry, visitor, repository } = &at;
+    let At { registry, principal, repository } = &at;
     let bytes = size(registry, repository, &digest).await?;
     let head = *request.method() == Method::HEAD;
-    if head && visitor.account.is_some() {
+    if head && principal.account.is_some() {
         keep_for_the_push(&registry.db, repository, &digest).await?;
     }
     let mut headers = HeaderMap::new();

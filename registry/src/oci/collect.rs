@@ -11,9 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::descriptors::Described;
 use super::{Repository, blobs, uploads};
-use crate::accounts::Caller;
-use crate::extract::{Json, Query};
 use crate::{Error, Registry, time};
+use chandlery_accounts::Account;
+use chandlery_edge::{Json, Query};
 use chandlery_store::content::ContentDigest;
 
 /// What was removed.
@@ -22,7 +22,7 @@ pub type Collected = Garbage;
 /// `POST /api/v1/garbage`.
 pub(super) async fn post(
     State(registry): State<Registry>,
-    caller: Caller,
+    caller: Account,
     Query(query): Query<GarbageQuery>,
 ) -> Result<Json<Collected>, Error> {
     caller.must_operate("collect garbage")?;

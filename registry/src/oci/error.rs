@@ -6,6 +6,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use chandlery_accounts::Error as AccountsError;
+use chandlery_package::problem::Explain as _;
 use chandlery_store::Error as StoreError;
 use serde_json::json;
 
@@ -44,16 +46,17 @@ impl Asked {
 
 impl OciError {
     /// What went wrong with what was asked.
-    pub fn new(error: Error, asked: Asked) -> Self {
-        Self { error, asked }
+    pub fn new(error: impl Into<Error>, asked: Asked) -> Self {
+        Self { error: error.into(), asked }
     }
 
     fn code(&self) -> &'static str {
         match &self.error {
-            Error::Unauthenticated => "UNAUTHORIZED",
-            Error::Forbidden { .. } | Error::VersionExists { .. } | Error::InUse(_) | Error::Quota(_) => {
-                "DENIED"
-            }
+            Error::Accounts(AccountsError::Unauthenticated) => "UNAUTHORIZED",
+            Error::Accounts(AccountsError::Forbidden { .. })
+            | Error::VersionExists { .. }
+            | Error::InUse(_)
+            | Error::Quota(_) => "DENIED",
             Error::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
             Error::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
             Error::NotFound(what) if what.starts_with("manifest") => "MANIFEST_UNKNOWN",
@@ -77,7 +80,7 @@ impl OciError {
             }
             Error::MissingContent(_) => StatusCode::NOT_FOUND,
             Error::VersionExists { .. } | Error::InUse(_) => StatusCode::FORBIDDEN,
-            other => other.status(),
+            other => StatusCode::from_u16(other.kind().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 }
@@ -97,12 +100,15 @@ impl IntoResponse for OciError {
             tracing::error!(error = %self.error, "request failed");
         }
         let mut problem = self.error.problem();
+        if problem.status == 500 {
+            problem.detail = "the registry could not complete the request".into();
+        }
         problem.status = status.as_u16();
         let body = json!({ "errors": [{ "code": code, "message": problem.detail, "detail": problem }] });
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
         let headers = response.headers_mut();
-        headers.extend(self.error.headers());
+        headers.extend(self.error.explain().http_header());
         if status == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = super::header(self.asked.challenge())
         {

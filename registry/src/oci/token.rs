@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::repository::{Repository, is_public};
 use super::{Asked, OciError};
-use crate::accounts::{Access, Visitor, bearer};
-use crate::extract::Json;
 use crate::{Error, Registry};
+use chandlery_accounts::{Access, Principal, bearer};
+use chandlery_edge::Json;
 
 /// How many repositories one token may be for.
 const SCOPES_MAX: usize = 50;
@@ -31,7 +31,7 @@ pub(super) struct Grant {
 /// For whoever the request's own credentials say.
 pub(super) async fn get(
     State(registry): State<Registry>,
-    visitor: Result<Visitor, Error>,
+    principal: Result<Principal, chandlery_accounts::Error>,
     asked: Asked,
     uri: Uri,
 ) -> Result<Json<Value>, OciError> {
@@ -40,9 +40,9 @@ pub(super) async fn get(
         .filter(|(name, _)| name == "scope")
         .flat_map(|(_, scopes)| scopes.split(' ').map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    let granted = match visitor {
-        Ok(visitor) => grant(&registry, &visitor, &scopes).await,
-        Err(error) => Err(error),
+    let granted = match principal {
+        Ok(principal) => grant(&registry, &principal, &scopes).await,
+        Err(error) => Err(error.into()),
     };
     granted.map_err(|error| OciError::new(error, asked))
 }
@@ -62,24 +62,24 @@ pub(super) async fn post(
         _ => None,
     };
     let granted = async {
-        let header = header.ok_or(Error::Unauthenticated)?;
+        let header = header.ok_or_else(Error::unauthenticated)?;
         let mut headers = HeaderMap::new();
         headers.insert(axum::http::header::AUTHORIZATION, super::header(header)?);
-        let visitor = Visitor::of(&headers, &registry).await?;
-        grant(&registry, &visitor, &scopes).await
+        let principal = registry.accounts.identify(&headers).await?;
+        grant(&registry, &principal, &scopes).await
     };
     granted.await.map_err(|error| OciError::new(error, asked))
 }
 
-async fn grant(registry: &Registry, visitor: &Visitor, scopes: &[String]) -> Result<Json<Value>, Error> {
+async fn grant(registry: &Registry, principal: &Principal, scopes: &[String]) -> Result<Json<Value>, Error> {
     if scopes.len() > SCOPES_MAX {
         return Err(Error::Invalid(format!("a token is for at most {SCOPES_MAX} repositories")));
     }
     let mut access = Vec::new();
     for scope in scopes {
-        access.extend(granted(registry, visitor, scope).await?);
+        access.extend(granted(registry, principal, scope).await?);
     }
-    let token = bearer::issue(registry, visitor.account.as_ref(), access);
+    let token = bearer::issue(&registry.accounts, principal.account.as_ref(), access);
     let issued_at = Timestamp::now().to_string();
     Ok(Json(json!({
         "token": token,
@@ -91,7 +91,7 @@ async fn grant(registry: &Registry, visitor: &Visitor, scopes: &[String]) -> Res
 
 /// What of a scope, `repository:NAME:ACTION,ACTION`, this visitor may have. What it may not is left out rather than
 /// refused, as the specification has it.
-async fn granted(registry: &Registry, visitor: &Visitor, scope: &str) -> Result<Option<Access>, Error> {
+async fn granted(registry: &Registry, principal: &Principal, scope: &str) -> Result<Option<Access>, Error> {
     let Some(named) = scope.strip_prefix("repository:") else { return Ok(None) };
     let Some((name, actions)) = named.rsplit_once(':') else { return Ok(None) };
     let Ok(repository) = name.parse::<Repository>() else { return Ok(None) };
@@ -99,8 +99,8 @@ async fn granted(registry: &Registry, visitor: &Visitor, scope: &str) -> Result<
     let namespace = &repository.namespace;
     let pull = asks("pull")
         && (is_public(registry, namespace).await.unwrap_or(false)
-            || visitor.may_see(registry, namespace, repository.name()).await?);
+            || principal.may_see(&registry.db, namespace, repository.name()).await?);
     let push = (asks("push") || asks("delete"))
-        && visitor.must_push(registry, namespace, repository.name()).await.is_ok();
+        && principal.must_push(&registry.db, namespace, repository.name()).await.is_ok();
     Ok((pull || push).then(|| Access { repository: repository.name().into(), pull, push }))
 }

@@ -80,7 +80,7 @@ pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
 
 /// Makes a blob of another repository, one that the visitor may read, part of this one. Whether there was such a blob.
 async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bool, Error> {
-    let At { registry, visitor, repository } = at;
+    let At { registry, principal, repository } = at;
     let mut sources: Vec<Repository> = Vec::new();
     match from {
         Some(name) => sources.extend(name.parse::<Repository>().ok()),
@@ -94,7 +94,7 @@ async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bo
         }
     }
     for source in sources {
-        let there = At { registry: registry.clone(), visitor: visitor.clone(), repository: source };
+        let there = At { registry: registry.clone(), principal: principal.clone(), repository: source };
         if there.must_pull().await.is_err() {
             continue;
         }

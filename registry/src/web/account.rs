@@ -7,18 +7,18 @@ use chandlery_package::{Billed, Tier};
 use maud::{Markup, html};
 
 use super::layout;
-use crate::accounts::Caller;
-use crate::billing;
 use crate::{Error, Registry};
+use chandlery_accounts::Account;
+use chandlery_money::billing;
 
 /// `/account`.
 pub(super) async fn page(
     State(registry): State<Registry>,
-    caller: Option<Caller>,
+    caller: Option<Account>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/account").into_response()) };
-    let has = billing::subscription(&registry, &caller.name, registry.clock.now()).await?;
-    let invoices = billing::invoices(&registry, &caller.name).await?;
+    let has = billing::subscription(&registry.finance, &caller.name, registry.clock.now()).await?;
+    let invoices = billing::invoices(&registry.finance, &caller.name).await?;
     let mut db = registry.db.read().acquire().await?;
     let notices = billing::notices(&mut db, &caller.name).await?;
     let hosts = billing::hosts(&mut db, &caller.name).await?;

@@ -3,7 +3,7 @@
 use chandlery_package::Money;
 use maud::{Markup, html};
 
-use crate::payouts::MonthlyEarning;
+use chandlery_money::payouts::MonthlyEarning;
 
 const HEIGHT: f64 = 160.0;
 const BAR: f64 = 44.0;

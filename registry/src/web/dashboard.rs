@@ -10,13 +10,16 @@ use chandlery_package::{Money, Namespace};
 use maud::{Markup, html};
 
 use super::{chart, layout};
-use crate::accounts::Caller;
-use crate::extract::Path;
-use crate::payouts::{self, MonthlyEarning, PluginEarning, Published};
 use crate::{Error, Registry};
+use chandlery_accounts::Account;
+use chandlery_edge::Path;
+use chandlery_money::payouts::{self, MonthlyEarning, PluginEarning, Published};
 
 /// `/dashboard`: to the one namespace that the account owns, or a choice between several.
-pub(super) async fn own(State(registry): State<Registry>, caller: Option<Caller>) -> Result<Response, Error> {
+pub(super) async fn own(
+    State(registry): State<Registry>,
+    caller: Option<Account>,
+) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login").into_response()) };
     let partners = partners(&registry, &caller).await?;
     if let [only] = partners.as_slice() {
@@ -35,13 +38,13 @@ pub(super) async fn own(State(registry): State<Registry>, caller: Option<Caller>
 /// `/dashboard/{partner}`.
 pub(super) async fn page(
     State(registry): State<Registry>,
-    caller: Option<Caller>,
+    caller: Option<Account>,
     Path(partner): Path<Namespace>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else {
         return Ok(Redirect::to(&format!("/login?next=/dashboard/{partner}")).into_response());
     };
-    caller.must_see(&registry, &partner).await?;
+    caller.must_see(&registry.db, &partner).await?;
     // One snapshot for all figures, so that they agree.
     let mut db = registry.db.read().begin().await?;
     let balances = payouts::balances(&mut db, &partner, registry.clock.now()).await?;
@@ -53,7 +56,7 @@ pub(super) async fn page(
     let plugins = payouts::by_plugin(&transactions)?;
     let content = html! {
         h1 { "Payouts of " (partner) }
-        (cards(&balances, registry.hold_days, next_release(&transactions, registry.clock.now())))
+        (cards(&balances, registry.finance.hold_days, next_release(&transactions, registry.clock.now())))
         (earnings_by_month(&months))
         (earnings_by_plugin(&plugins))
         (all_payouts(&paid_out))
@@ -63,7 +66,7 @@ pub(super) async fn page(
     Ok(layout::page(&format!("Payouts of {partner}"), Some(&caller), content).into_response())
 }
 
-async fn partners(registry: &Registry, caller: &Caller) -> Result<Vec<String>, Error> {
+async fn partners(registry: &Registry, caller: &Account) -> Result<Vec<String>, Error> {
     let rows: Vec<(String,)> = match caller.operator {
         true => sqlx::query_as("select name from namespaces order by name"),
         false => {

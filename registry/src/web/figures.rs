@@ -5,15 +5,15 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 
 use super::{chart, layout};
-use crate::accounts::Caller;
-use crate::extract::Path;
-use crate::figures::{DEFINITIONS, Month, Ratio, months, rows};
 use crate::{Error, Registry};
+use chandlery_accounts::Account;
+use chandlery_edge::Path;
+use chandlery_money::figures::{DEFINITIONS, Month, Ratio, months, rows};
 
 /// `/figures`.
 pub(super) async fn page(
     State(registry): State<Registry>,
-    caller: Option<Caller>,
+    caller: Option<Account>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
     caller.must_operate("see the figures")?;
@@ -22,7 +22,7 @@ pub(super) async fn page(
     let months = months(&mut db, now).await?;
     drop(db);
     // A month that is not over has earned a part of what it will.
-    let over = months.iter().rev().find(|month| month.month != crate::ledger::month_of(now));
+    let over = months.iter().rev().find(|month| month.month != chandlery_money::ledger::month_of(now));
     let content = html! {
         h1 { "Figures" }
         @match over.or(months.last()) {
@@ -115,7 +115,7 @@ fn by_segment(latest: &Month) -> Markup {
 /// `/figures/{month}`: what a month's figures are made of.
 pub(super) async fn month(
     State(registry): State<Registry>,
-    caller: Option<Caller>,
+    caller: Option<Account>,
     Path(month): Path<String>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };

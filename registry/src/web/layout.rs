@@ -3,10 +3,10 @@
 use axum::http::{HeaderName, header};
 use maud::{DOCTYPE, Markup, html};
 
-use crate::accounts::Caller;
+use chandlery_accounts::Account;
 
 /// A whole page.
-pub(super) fn page(title: &str, caller: Option<&Caller>, content: Markup) -> Markup {
+pub(super) fn page(title: &str, caller: Option<&Account>, content: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {

@@ -1,16 +1,19 @@
 //! Logging in and out of the pages.
 
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use cookie::time::Duration;
 use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout;
-use crate::accounts::{self, SESSION_COOKIE, Scope};
-use crate::extract::Query;
 use crate::{Error, Registry};
+use chandlery_accounts::{self as accounts, SESSION_COOKIE, Scope};
+use chandlery_edge::Query;
 
 const LIFETIME_HOURS: i64 = 12;
 
@@ -43,21 +46,21 @@ pub(super) async fn log_in(
     let lifetime = SignedDuration::from_hours(LIFETIME_HOURS);
     let token =
         accounts::issue_token(&registry.db, &caller.name, &Scope::Full, "pages", Some(lifetime)).await?;
-    let cookie = cookie(&token, LIFETIME_HOURS * 3600);
+    let cookie = cookie(token, Duration::hours(LIFETIME_HOURS));
     Ok((cookie, Redirect::to(own_path(&given.next))).into_response())
 }
 
 pub(super) async fn log_out(State(registry): State<Registry>, headers: HeaderMap) -> Result<Response, Error> {
     if let Some(token) = accounts::session(&headers) {
-        accounts::revoke_token(&registry.db, token).await?;
+        accounts::revoke_token(&registry.db, &token).await?;
     }
-    Ok((cookie("", 0), Redirect::to("/login")).into_response())
+    Ok((cookie(String::new(), Duration::ZERO), Redirect::to("/login")).into_response())
 }
 
 /// `SameSite=Strict` keeps other sites from acting in a session; nothing but our pages sends it.
-fn cookie(token: &str, seconds: i64) -> [(HeaderName, String); 1] {
-    let text = format!("{SESSION_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}");
-    [(header::SET_COOKIE, text)]
+fn cookie(token: String, lifetime: Duration) -> CookieJar {
+    let cookie = Cookie::build((SESSION_COOKIE, token)).path("/").http_only(true).same_site(SameSite::Strict);
+    CookieJar::new().add(cookie.max_age(lifetime))
 }
 
 /// Only a path of this registry, so that a link to the log-in leads nowhere else.

@@ -1,0 +1,85 @@
+//! The short-lived tokens that OCI clients exchange their credentials for: JSON Web Tokens (RFC 7519), so that clients
+//! see when they expire. They are not stored: what one says is authenticated by a key that all replicas of the registry
+//! share, and the account's rights are looked up at each use.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use chandlery_package::Namespace;
+use hmac::{Hmac, Mac as _};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::passwords::random_text;
+use crate::people::find_account;
+use crate::principal::{Account, Principal};
+use crate::scope::{Access, Scope};
+use crate::{Accounts, Error};
+use chandlery_store::Facts;
+
+/// How long one is good for.
+pub const LIFETIME_SECONDS: i64 = 15 * 60;
+/// `{"alg":"HS256","typ":"JWT"}`: no other algorithm is read or written.
+const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    /// The account; none: nobody in particular.
+    #[serde(rename = "sub", skip_serializing_if = "Option::is_none")]
+    account: Option<Namespace>,
+    access: Vec<Access>,
+    /// In seconds since 1970.
+    #[serde(rename = "exp")]
+    expires: i64,
+}
+
+/// The key that authenticates them, made on the first start.
+pub async fn key(facts: &Facts<'_>) -> Result<Vec<u8>, Error> {
+    Ok(facts.get_or("bearer-key", random_text).await?.into_bytes())
+}
+
+/// Whether a token is one of these.
+pub fn is_one(token: &str) -> bool {
+    token.trim().starts_with(HEADER)
+}
+
+/// Issues one.
+pub fn issue(accounts: &Accounts, account: Option<&Account>, access: Vec<Access>) -> String {
+    let expires = Timestamp::now().as_second() + LIFETIME_SECONDS;
+    let claims = Claims { account: account.map(|account| account.name.clone()), access, expires };
+    let body = BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!(claims).to_string());
+    let tag = BASE64_URL_SAFE_NO_PAD.encode(mac(accounts, &body).finalize().into_bytes());
+    format!("{HEADER}{body}.{tag}")
+}
+
+/// Who carries a token, and for what; none: it is not ours, or has expired.
+pub async fn read(accounts: &Accounts, token: &str) -> Result<Option<Principal>, Error> {
+    let Some(claims) = authentic(accounts, token) else { return Ok(None) };
+    if claims.expires < Timestamp::now().as_second() {
+        return Ok(None);
+    }
+    let scope = Scope::Oci(claims.access);
+    match claims.account {
+        None => Ok(Some(Principal { account: None, scope, has_token: true })),
+        Some(name) => {
+            let account = find_account(&accounts.db, &name).await?;
+            Ok(account.map(|account| Principal::known(account, scope)))
+        }
+    }
+}
+
+fn authentic(accounts: &Accounts, token: &str) -> Option<Claims> {
+    let (body, tag) = token.strip_prefix(HEADER)?.split_once('.')?;
+    let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?;
+    // Takes as long for a wrong tag as for a right one.
+    mac(accounts, body).verify_slice(&tag).ok()?;
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(body).ok()?).ok()
+}
+
+#[allow(clippy::expect_used)]
+fn mac(accounts: &Accounts, body: &str) -> Hmac<Sha256> {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(&accounts.bearer_key).expect("HMAC takes keys of any length");
+    mac.update(HEADER.as_bytes());
+    mac.update(body.as_bytes());
+    mac
+}

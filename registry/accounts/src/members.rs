@@ -1,0 +1,212 @@
+//! Who belongs to a namespace: viewers see what is private there, publishers push and publish, owners decide the rest.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chandlery_package::Namespace;
+use chandlery_package::wire::Member;
+use jiff::Timestamp;
+
+use chandlery_store::{Db, Write, time};
+
+use crate::Error;
+
+/// What a member may do; each may what the one before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Sees and pulls what is private.
+    Viewer,
+    /// Pushes, publishes and yanks.
+    Publisher,
+    /// Chooses members, keys and prices; sees the money.
+    Owner,
+}
+
+impl FromStr for Role {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [Self::Viewer, Self::Publisher, Self::Owner]
+            .into_iter()
+            .find(|role| role.to_string() == text)
+            .ok_or_else(|| {
+                Error::Invalid(format!("'{text}' is not a role: write viewer, publisher or owner"))
+            })
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Viewer => "viewer",
+            Self::Publisher => "publisher",
+            Self::Owner => "owner",
+        })
+    }
+}
+
+/// The role of an account in a namespace.
+pub async fn role(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<Option<Role>, Error> {
+    let found: Option<(String,)> =
+        sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
+            .bind(namespace.as_str())
+            .bind(account.as_str())
+            .fetch_optional(db.read())
+            .await?;
+    found.map(|(role,)| role.parse()).transpose()
+}
+
+/// Makes an account a member, or changes its role.
+pub async fn join(
+    write: &mut Write,
+    namespace: &Namespace,
+    account: &Namespace,
+    role: Role,
+) -> Result<(), Error> {
+    sqlx::query(
+        "insert into namespace_members (namespace, account, role) values ($1, $2, $3)
+         on conflict (namespace, account) do update set role = excluded.role",
+    )
+    .bind(namespace.as_str())
+    .bind(account.as_str())
+    .bind(role.to_string())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// The members and those invited.
+pub async fn list(db: &Db, namespace: &Namespace) -> Result<Vec<Member>, Error> {
+    let members: Vec<(String, String)> =
+        sqlx::query_as("select account, role from namespace_members where namespace = $1 order by account")
+            .bind(namespace.as_str())
+            .fetch_all(db.read())
+            .await?;
+    let invited: Vec<(String, String)> =
+        sqlx::query_as("select account, role from invitations where namespace = $1 order by account")
+            .bind(namespace.as_str())
+            .fetch_all(db.read())
+            .await?;
+    let read = |invited: bool| {
+        move |(account, role): (String, String)| {
+            Ok(Member { namespace: namespace.clone(), account: account.parse()?, role, invited })
+        }
+    };
+    members.into_iter().map(read(false)).chain(invited.into_iter().map(read(true))).collect()
+}
+
+/// What an account is invited to.
+pub async fn invitations(db: &Db, account: &Namespace) -> Result<Vec<Member>, Error> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("select namespace, role from invitations where account = $1 order by namespace")
+            .bind(account.as_str())
+            .fetch_all(db.read())
+            .await?;
+    rows.into_iter()
+        .map(|(namespace, role)| {
+            Ok(Member { namespace: namespace.parse()?, account: account.clone(), role, invited: true })
+        })
+        .collect()
+}
+
+/// Invites an account; the role of one that is a member already changes at once.
+pub async fn invite(
+    db: &Db,
+    namespace: &Namespace,
+    account: &Namespace,
+    role: Role,
+    by: &Namespace,
+) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    let known: Option<(String,)> = sqlx::query_as("select name from accounts where name = $1")
+        .bind(account.as_str())
+        .fetch_optional(&mut *write)
+        .await?;
+    if known.is_none() {
+        return Err(Error::NotFound(format!("account '{account}'")));
+    }
+    match role_within(&mut write, namespace, account).await? {
+        Some(_) => {
+            join(&mut write, namespace, account, role).await?;
+            must_keep_an_owner(&mut write, namespace).await?;
+        }
+        None => {
+            sqlx::query(
+                "insert into invitations (namespace, account, role, invited_by, invited_at)
+                 values ($1, $2, $3, $4, $5) on conflict (namespace, account) do update set role = excluded.role",
+            )
+            .bind(namespace.as_str())
+            .bind(account.as_str())
+            .bind(role.to_string())
+            .bind(by.as_str())
+            .bind(time(Timestamp::now()))
+            .execute(&mut *write)
+            .await?;
+        }
+    }
+    write.commit().await?;
+    Ok(())
+}
+
+/// Accepts or declines an invitation.
+pub async fn answer(db: &Db, namespace: &Namespace, account: &Namespace, yes: bool) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    let invited: Option<(String,)> =
+        sqlx::query_as("delete from invitations where namespace = $1 and account = $2 returning role")
+            .bind(namespace.as_str())
+            .bind(account.as_str())
+            .fetch_optional(&mut *write)
+            .await?;
+    let (role,) = invited.ok_or_else(|| Error::NotFound(format!("invitation to '{namespace}'")))?;
+    if yes {
+        join(&mut write, namespace, account, role.parse()?).await?;
+    }
+    write.commit().await?;
+    Ok(())
+}
+
+/// Ends a membership or an invitation. The last owner stays.
+pub async fn remove(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    let mut ended = 0;
+    for sql in [
+        "delete from invitations where namespace = $1 and account = $2",
+        "delete from namespace_members where namespace = $1 and account = $2",
+    ] {
+        let query = sqlx::query(sql).bind(namespace.as_str()).bind(account.as_str());
+        ended += query.execute(&mut *write).await?.rows_affected();
+    }
+    if ended == 0 {
+        return Err(Error::NotFound(format!("member '{account}' of '{namespace}'")));
+    }
+    must_keep_an_owner(&mut write, namespace).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+async fn role_within(
+    write: &mut Write,
+    namespace: &Namespace,
+    account: &Namespace,
+) -> Result<Option<String>, Error> {
+    let found: Option<(String,)> =
+        sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
+            .bind(namespace.as_str())
+            .bind(account.as_str())
+            .fetch_optional(&mut **write)
+            .await?;
+    Ok(found.map(|(role,)| role))
+}
+
+async fn must_keep_an_owner(write: &mut Write, namespace: &Namespace) -> Result<(), Error> {
+    let (owners,): (i64,) =
+        sqlx::query_as("select count(*) from namespace_members where namespace = $1 and role = $2")
+            .bind(namespace.as_str())
+            .bind(Role::Owner.to_string())
+            .fetch_one(&mut **write)
+            .await?;
+    match owners {
+        0 => Err(Error::Conflict(format!("'{namespace}' would be left without an owner"))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,107 @@
+//! Accounts: opened by whoever asks, and made operators by operators; the first one is made on the first start.
+
+use std::path::Path;
+
+use chandlery_package::Namespace;
+use chandlery_store::files::write_atomic;
+use chandlery_store::{Db, Write, time};
+use jiff::Timestamp;
+
+use crate::passwords::{hash_password, random_text, verify_password};
+use crate::principal::{Account, OPERATOR};
+use crate::{Error, Scope, tokens};
+
+const MEMBER: &str = "member";
+
+/// Opens an account.
+pub async fn register(db: &Db, name: &Namespace, password: &str) -> Result<(), Error> {
+    let hash = hash_password(password.to_owned()).await?;
+    let mut write = db.write().await?;
+    insert(&mut write, name, &hash, MEMBER).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+async fn insert(write: &mut Write, name: &Namespace, hash: &str, role: &str) -> Result<(), Error> {
+    let inserted = sqlx::query(
+        "insert into accounts (name, password_hash, role, created_at) values ($1, $2, $3, $4) on conflict do nothing",
+    )
+    .bind(name.as_str())
+    .bind(hash)
+    .bind(role)
+    .bind(time(Timestamp::now()))
+    .execute(&mut **write)
+    .await?;
+    match inserted.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Error::Conflict(format!("the account name '{name}' is taken"))),
+    }
+}
+
+/// Makes the account `operator` on the first start.
+pub async fn make_first_operator(db: &Db, data: &Path) -> Result<(), Error> {
+    let operators: (i64,) = sqlx::query_as("select count(*) from accounts where role = $1")
+        .bind(OPERATOR)
+        .fetch_one(db.read())
+        .await?;
+    if operators.0 > 0 {
+        return Ok(());
+    }
+    let name: Namespace = OPERATOR.parse()?;
+    let password = random_text();
+    let hash = hash_password(password.clone()).await?;
+    // The files come first: a crash in between leaves secrets that open nothing, not an account that nobody can open.
+    let token = random_text();
+    write_atomic(&data.join("operator.password"), &password)?;
+    write_atomic(&data.join("operator.token"), &token)?;
+    let mut write = db.write().await?;
+    if let Err(error) = insert(&mut write, &name, &hash, OPERATOR).await {
+        // Another replica on the same database was first.
+        return if matches!(error, Error::Conflict(_)) { Ok(()) } else { Err(error) };
+    }
+    tokens::insert(&mut write, &name, &token, &Scope::Full, "operator.token", None).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Makes an account an operator of the registry.
+pub async fn promote(db: &Db, name: &Namespace) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    let changed = sqlx::query("update accounts set role = $1 where name = $2")
+        .bind(OPERATOR)
+        .bind(name.as_str())
+        .execute(&mut *write)
+        .await?;
+    write.commit().await?;
+    match changed.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Error::NotFound(format!("account '{name}'"))),
+    }
+}
+
+/// The account with this password, or none; takes as long either way.
+pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<Account>, Error> {
+    let found: Option<(String, String)> =
+        sqlx::query_as("select password_hash, role from accounts where name = $1")
+            .bind(name)
+            .fetch_optional(db.read())
+            .await?;
+    let (hash, role) = match found {
+        Some((hash, role)) => (hash, Some(role)),
+        None => (hash_password("no such account".into()).await?, None),
+    };
+    let matches = verify_password(password.to_owned(), hash).await?;
+    match role {
+        Some(role) if matches => Ok(Some(Account { name: name.parse()?, operator: role == OPERATOR })),
+        _ => Ok(None),
+    }
+}
+
+/// The account of this name.
+pub async fn find_account(db: &Db, name: &Namespace) -> Result<Option<Account>, Error> {
+    let found: Option<(String,)> = sqlx::query_as("select role from accounts where name = $1")
+        .bind(name.as_str())
+        .fetch_optional(db.read())
+        .await?;
+    Ok(found.map(|(role,)| Account { name: name.clone(), operator: role == OPERATOR }))
+}

@@ -1,0 +1,105 @@
+//! Who asks, and what they may do.
+
+use chandlery_package::{Namespace, PluginId};
+use chandlery_store::Db;
+
+use crate::Error;
+use crate::members::{Role, role};
+use crate::scope::Scope;
+
+/// The role of those who operate the registry.
+pub(crate) const OPERATOR: &str = "operator";
+
+/// An account that may do everything that it may: known by its password, its session or a token without limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: Namespace,
+    /// Whether it operates the registry.
+    pub operator: bool,
+}
+
+/// Whoever asks: nobody in particular, or an account within the scope of its token.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The account, if any.
+    pub account: Option<Account>,
+    /// What the token may do.
+    pub scope: Scope,
+    /// Whether there is a token or password at all; the token may be nobody's in particular.
+    pub has_token: bool,
+}
+
+impl Account {
+    /// Refuses whoever does not operate the registry.
+    pub fn must_operate(&self, action: &str) -> Result<(), Error> {
+        if self.operator { Ok(()) } else { Err(Error::forbidden(&self.name, action)) }
+    }
+
+    /// Refuses whoever has no such role in the namespace, or a lesser one.
+    pub async fn must_be(
+        &self,
+        db: &Db,
+        least: Role,
+        namespace: &Namespace,
+        action: &str,
+    ) -> Result<(), Error> {
+        match role(db, namespace, &self.name).await? {
+            Some(role) if role >= least => Ok(()),
+            _ => Err(Error::forbidden(&self.name, format!("{action} '{namespace}'"))),
+        }
+    }
+
+    /// Refuses whoever does not own the namespace.
+    pub async fn must_own(&self, db: &Db, namespace: &Namespace, action: &str) -> Result<(), Error> {
+        self.must_be(db, Role::Owner, namespace, action).await
+    }
+
+    /// Refuses whoever neither owns the namespace nor operates the registry.
+    pub async fn must_see(&self, db: &Db, namespace: &Namespace) -> Result<(), Error> {
+        match self.operator {
+            true => Ok(()),
+            false => self.must_own(db, namespace, "see the money of").await,
+        }
+    }
+}
+
+impl Principal {
+    pub(super) fn nobody() -> Self {
+        Self { account: None, scope: Scope::Oci(Vec::new()), has_token: false }
+    }
+
+    /// An account, known by its password or a token.
+    pub(super) fn known(account: Account, scope: Scope) -> Self {
+        Self { account: Some(account), scope, has_token: true }
+    }
+
+    /// Refuses whoever may not publish in this namespace, or not with this token.
+    pub async fn must_publish(&self, db: &Db, plugin: &PluginId) -> Result<&Account, Error> {
+        self.must_push(db, &plugin.namespace, &plugin.repository()).await
+    }
+
+    /// Refuses whoever may not push to this OCI repository of a namespace.
+    pub async fn must_push(
+        &self,
+        db: &Db,
+        namespace: &Namespace,
+        repository: &str,
+    ) -> Result<&Account, Error> {
+        let account = self.account.as_ref().ok_or(Error::Unauthenticated)?;
+        account.must_be(db, Role::Publisher, namespace, "push to").await?;
+        match self.scope.allows_push(repository) {
+            true => Ok(account),
+            false => Err(Error::forbidden(&account.name, format!("push to {repository} with this token"))),
+        }
+    }
+
+    /// Whether it may see what only members may see of this OCI repository.
+    pub async fn may_see(&self, db: &Db, namespace: &Namespace, repository: &str) -> Result<bool, Error> {
+        let Some(account) = &self.account else { return Ok(false) };
+        if !self.scope.allows_pull(repository) {
+            return Ok(false);
+        }
+        Ok(account.operator || role(db, namespace, &account.name).await?.is_some())
+    }
+}

@@ -1,0 +1,135 @@
+//! Tokens: 256 random bits of which only the digest is kept, with a scope and an end.
+
+use chandlery_package::wire::TokenRecord;
+use chandlery_package::{Digest, Namespace};
+use jiff::{SignedDuration, Timestamp};
+
+use chandlery_store::{Db, Write, time};
+
+use crate::passwords::random_text;
+use crate::principal::{Account, OPERATOR, Principal};
+use crate::{Error, Scope};
+
+/// How long a token with an end may last, in days.
+const DAYS_MAX: u32 = 366;
+/// How many digits of a token's digest tell it apart from its account's others.
+const ID_DIGITS: usize = 12;
+
+/// Who carries this token, and for what; none: it is not known, or has expired. Found by its digest, so how long it
+/// takes tells nothing of how much of a guess was right.
+pub async fn check_token(db: &Db, token: &str) -> Result<Option<Principal>, Error> {
+    let found: Option<(String, String, String, Option<String>)> = sqlx::query_as(
+        "select accounts.name, accounts.role, tokens.scope, tokens.expires_at
+         from tokens join accounts on accounts.name = tokens.account where tokens.hash = $1",
+    )
+    .bind(Digest::of(token).hex())
+    .fetch_optional(db.read())
+    .await?;
+    match found {
+        Some((_, _, _, Some(expires))) if expires < time(Timestamp::now()) => Ok(None),
+        Some((name, role, scope, _)) => {
+            let account = Account { name: name.parse()?, operator: role == OPERATOR };
+            Ok(Some(Principal::known(account, scope.parse()?)))
+        }
+        None => Ok(None),
+    }
+}
+
+/// So many days, as long as a token may last.
+pub fn days(days: u32) -> Result<SignedDuration, Error> {
+    match days {
+        1..=DAYS_MAX => Ok(SignedDuration::from_hours(24 * i64::from(days))),
+        _ => Err(Error::Invalid(format!("a token lasts from 1 to {DAYS_MAX} days"))),
+    }
+}
+
+/// A new token for an account, for a time or, where none is given, until it is revoked.
+pub async fn issue_token(
+    db: &Db,
+    account: &Namespace,
+    scope: &Scope,
+    note: &str,
+    lifetime: Option<SignedDuration>,
+) -> Result<String, Error> {
+    let token = random_text();
+    let mut write = db.write().await?;
+    insert(&mut write, account, &token, scope, note, lifetime).await?;
+    write.commit().await?;
+    Ok(token)
+}
+
+pub(super) async fn insert(
+    write: &mut Write,
+    account: &Namespace,
+    token: &str,
+    scope: &Scope,
+    note: &str,
+    lifetime: Option<SignedDuration>,
+) -> Result<(), Error> {
+    let now = Timestamp::now();
+    let expires = lifetime.map(|lifetime| now + lifetime);
+    sqlx::query(
+        "insert into tokens (hash, account, created_at, expires_at, scope, note) values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(Digest::of(token).hex())
+    .bind(account.as_str())
+    .bind(time(now))
+    .bind(expires.map(time))
+    .bind(scope.to_string())
+    .bind(note)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// The tokens of an account, without what would let anybody use them.
+pub async fn list(db: &Db, account: &Namespace) -> Result<Vec<TokenRecord>, Error> {
+    let rows: Vec<(String, String, String, String, Option<String>)> = sqlx::query_as(
+        "select hash, scope, note, created_at, expires_at from tokens where account = $1 order by created_at",
+    )
+    .bind(account.as_str())
+    .fetch_all(db.read())
+    .await?;
+    let damaged = |_| Error::Damaged("a token's date cannot be read".into());
+    rows.into_iter()
+        .map(|(hash, scope, note, created, expires)| {
+            Ok(TokenRecord {
+                id: hash.chars().take(ID_DIGITS).collect(),
+                scope,
+                note,
+                created_at: created.parse().map_err(damaged)?,
+                expires_at: expires.map(|at| at.parse()).transpose().map_err(damaged)?,
+            })
+        })
+        .collect()
+}
+
+/// Forgets one of an account's tokens.
+pub async fn revoke_by_id(db: &Db, account: &Namespace, id: &str) -> Result<(), Error> {
+    let well_formed = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !well_formed {
+        return Err(Error::NotFound(format!("token '{id}'")));
+    }
+    let mut write = db.write().await?;
+    let revoked = sqlx::query("delete from tokens where account = $1 and hash like $2")
+        .bind(account.as_str())
+        .bind(format!("{id}%"))
+        .execute(&mut *write)
+        .await?;
+    write.commit().await?;
+    match revoked.rows_affected() {
+        0 => Err(Error::NotFound(format!("token '{id}'"))),
+        _ => Ok(()),
+    }
+}
+
+/// Forgets a token.
+pub async fn revoke_token(db: &Db, token: &str) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    sqlx::query("delete from tokens where hash = $1")
+        .bind(Digest::of(token).hex())
+        .execute(&mut *write)
+        .await?;
+    write.commit().await?;
+    Ok(())
+}

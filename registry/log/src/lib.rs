@@ -1,0 +1,79 @@
+//! The transparency log: everything that trust depends on, appended in the transaction that makes it true.
+
+mod error;
+mod hashes;
+mod routes;
+mod witnesses;
+
+use std::path::Path;
+
+use chandlery_package::Licence;
+use chandlery_package::log::{Checkpoint, Signer};
+use chandlery_store::files::{self, write_atomic};
+use chandlery_store::{Db, Facts};
+use sqlx::AnyConnection;
+use tlog_tiles::tree_hash;
+
+use crate::hashes::read_hashes;
+
+pub use error::{Error, KINDS, OTHER_LOG_KEY};
+pub use hashes::{append, size};
+pub use routes::routes;
+pub use witnesses::{WitnessAt, Witnesses};
+
+/// The log's signer.
+pub struct Log {
+    signer: Signer,
+    witnesses: Witnesses,
+}
+
+impl Log {
+    /// Reads the log's key, or makes one on the first start. A log is signed by one key: another is refused.
+    pub async fn open(
+        path: &Path,
+        origin: &str,
+        witnesses: &[WitnessAt],
+        facts: &Facts<'_>,
+    ) -> Result<Self, Error> {
+        if !path.exists() {
+            write_atomic(path, &Signer::generate(origin))?;
+        }
+        let text = files::read(path)?;
+        let signer = Signer::new(text.trim())?;
+        let begun_with = facts.get_or("log-key", || signer.verifier_key().to_owned()).await?;
+        match signer.verifier_key() == begun_with {
+            true => Ok(Self { signer, witnesses: Witnesses::new(witnesses.to_vec()) }),
+            false => Err(Error::OtherLogKey { path: path.display().to_string(), begun_with }),
+        }
+    }
+
+    /// What installers pin.
+    pub fn verifier_key(&self) -> &str {
+        self.signer.verifier_key()
+    }
+
+    /// The log's name.
+    pub fn origin(&self) -> &str {
+        self.signer.origin()
+    }
+
+    /// A licence, signed with the key that hosts have pinned.
+    pub fn sign(&self, licence: &Licence) -> String {
+        licence.sign(&self.signer)
+    }
+
+    /// The signed checkpoint of the tree as this connection sees it.
+    pub async fn checkpoint_of(&self, db: &mut AnyConnection) -> Result<String, Error> {
+        let size = size(db).await?;
+        let root = read_hashes(db, |known| tree_hash(size, known)).await?;
+        Ok(self.signer.checkpoint(size, root)?)
+    }
+
+    /// The signed checkpoint of the tree as it is now, cosigned by every witness that answers.
+    pub async fn checkpoint(&self, db: &Db) -> Result<String, Error> {
+        let mut snapshot = db.snapshot().await?;
+        let note = self.checkpoint_of(&mut snapshot).await?;
+        drop(snapshot);
+        self.witnesses.cosign(db, Checkpoint::open(&note, self.verifier_key())?).await
+    }
+}

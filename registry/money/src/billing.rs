@@ -1,0 +1,30 @@
+//! What customers use and buy: subscriptions, prices, orders, usage and what it costs, invoices and
+//! credit notes, and what becomes of those that are not paid.
+
+mod collection;
+pub(crate) mod invoices;
+mod licences;
+mod notices;
+pub(crate) mod orders;
+pub(crate) mod periods;
+mod prices;
+mod printed;
+pub(crate) mod rating;
+pub(crate) mod refunds;
+mod routes;
+mod subscriptions;
+mod taxes;
+mod usage;
+
+pub use invoices::{
+    NewInvoice, find as find_invoice, invoices, issue, record_payment as record_invoice_payment,
+};
+pub use licences::{Report, forget_host, hosts, licence};
+pub use notices::{notices, remind, send as send_notices, tell_of_trials, warn_of_limit};
+pub use orders::{end as end_order, order, orders, record_payment};
+pub use prices::{make_coupon, read_offer, set_price};
+pub use refunds::{credit_notes, refund};
+pub use routes::routes;
+pub use subscriptions::{advance_all, agree, change, subscription, try_out};
+pub use taxes::{add_rule, set_profile};
+pub use usage::{receive, totals};

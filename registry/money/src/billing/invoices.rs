@@ -1,0 +1,331 @@
+//! Invoices: numbers without gaps, lines, taxes, and what becomes of them.
+//!
+//! | what happens | debit | credit |
+//! | --- | --- | --- |
+//! | an invoice is issued | receivable, the customer's credit | deferred for a subscription, unbilled for what was sold, sales tax |
+//! | it is paid | bank, or processor and its fees | receivable |
+
+use chandlery_package::wire::{Invoice, InvoiceLine, InvoiceState, NewPayment};
+use chandlery_package::{Currency, Money, Namespace};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
+
+use super::taxes::tax;
+use crate::ledger::{self, Account, Transaction};
+use crate::{Error, Finance, sharing};
+use chandlery_store::{Write, time};
+
+/// How long a customer has to pay.
+const DUE: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// A line that is for a subscription, and is earned by the day.
+pub(crate) const PLAN: &str = "plan";
+/// A line that takes off what was left of a subscription before.
+pub(crate) const UNUSED: &str = "unused";
+
+/// How an invoice was paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paid<'a> {
+    /// By a bank transfer with this reference.
+    Bank(&'a str),
+    /// Through the processor of payments, by its payment of this id, less its fee.
+    Processor(&'a str, Money),
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    number: i64,
+    account: String,
+    currency: String,
+    net_minor: i64,
+    tax_minor: i64,
+    tax_name: String,
+    credit_minor: i64,
+    refunded_minor: i64,
+    issued_at: String,
+    due_at: String,
+    state: String,
+}
+
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "select number, account, currency, net_minor, tax_minor, tax_name, credit_minor, refunded_minor, issued_at, due_at,
+                    state
+             from invoices ",
+            $condition
+        )
+    };
+}
+
+/// What is to be invoiced.
+pub struct NewInvoice<'a> {
+    /// Who owes it.
+    pub account: &'a Namespace,
+    /// Of all lines.
+    pub currency: Currency,
+    /// For what.
+    pub lines: &'a [InvoiceLine],
+    /// The tax that the customer was told, where it was told one; none: the one by the rules of now. What was told is
+    /// paid as it was told: from a transfer, not from credit.
+    pub told: Option<Money>,
+    /// How long what is sold is on hold once it is paid.
+    pub hold_days: u32,
+}
+
+/// Issues an invoice, whose number follows the last one's. What the customer has as credit pays for it first.
+pub async fn issue(
+    write: &mut Write,
+    new: &NewInvoice<'_>,
+    about: impl FnOnce(Transaction) -> Transaction,
+    now: Timestamp,
+) -> Result<i64, Error> {
+    let NewInvoice { account, currency, lines, told, hold_days } = *new;
+    let zero = Money::zero(currency);
+    let sum = |wanted: fn(&InvoiceLine) -> bool| {
+        lines.iter().filter(|line| wanted(line)).try_fold(zero, |sum, line| sum.plus(line.amount))
+    };
+    let (net, sold) = (sum(|_| true)?, sum(|line| line.sale.is_some())?);
+    let mut tax = tax(write, account, net, now).await?;
+    let has = ledger::owed(write, &Account::Credit(account.clone()), currency).await?;
+    let mut usable = has.minor;
+    if let Some(told) = told {
+        (tax.amount, usable) = (told, 0);
+    }
+    let all = net.plus(tax.amount)?;
+    let credit = Money { minor: usable.clamp(0, all.minor), ..all };
+    let total = all.minus(credit)?;
+    let (number,): (i64,) =
+        sqlx::query_as("select cast(coalesce(max(number), 0) + 1 as bigint) from invoices")
+            .fetch_one(&mut **write)
+            .await?;
+    let due_at = now.checked_add(DUE).map_err(|error| Error::Damaged(error.to_string()))?;
+    sqlx::query(
+        "insert into invoices (number, account, currency, net_minor, tax_minor, tax_name, credit_minor, refunded_minor, issued_at,
+                               due_at, state, reminded)
+         values ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, 'open', 0)",
+    )
+    .bind(number)
+    .bind(account.as_str())
+    .bind(currency.code())
+    .bind(net.minor)
+    .bind(tax.amount.minor)
+    .bind(&tax.name)
+    .bind(credit.minor)
+    .bind(time(now))
+    .bind(time(due_at))
+    .execute(&mut **write)
+    .await?;
+    for (index, line) in lines.iter().enumerate() {
+        sqlx::query(
+            "insert into invoice_lines (invoice, line, kind, description, quantity, amount_minor, sale, refunded_minor)
+             values ($1, $2, $3, $4, $5, $6, nullif($7, 0), 0)",
+        )
+        .bind(number)
+        .bind(index as i64)
+        .bind(&line.kind)
+        .bind(&line.description)
+        .bind(&line.quantity)
+        .bind(line.amount.minor)
+        .bind(line.sale.unwrap_or(0))
+        .execute(&mut **write)
+        .await?;
+    }
+    let transaction = Transaction::new("invoice", number, now)
+        .about(format!("invoice {number} to {account}, {}", tax.name))
+        .link("invoice", number)
+        .link("customer", account)
+        .debit(Account::Receivable, total)
+        .debit(Account::Credit(account.clone()), credit)
+        .credit(Account::Unbilled, sold)
+        .credit(Account::Deferred, net.minus(sold)?)
+        .credit(Account::SalesTax, tax.amount);
+    ledger::post(write, about(transaction)).await?;
+    if total.minor == 0 {
+        // What costs nothing, or was paid before, is paid.
+        settle(write, number, "credit", None, hold_days, now).await?;
+    }
+    Ok(number)
+}
+
+/// Marks an invoice as paid, and puts what was sold by it on hold.
+async fn settle(
+    write: &mut Write,
+    number: i64,
+    through: &str,
+    payment: Option<&str>,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "update invoices set state = 'paid', paid_at = $1, paid_through = $2, payment = nullif($3, '') where number = $4",
+    )
+    .bind(time(now))
+    .bind(through)
+    .bind(payment.unwrap_or(""))
+    .bind(number)
+    .execute(&mut **write)
+    .await?;
+    for line in lines(write, number).await? {
+        if let Some(sale) = line.sale {
+            sharing::collect(write, sale, through, hold_days, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Records the payment of an invoice. Recording the same one again changes nothing; another one for a paid invoice is refused.
+pub(crate) async fn pay(
+    write: &mut Write,
+    number: i64,
+    paid: &Paid<'_>,
+    amount: Money,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<Invoice, Error> {
+    let invoice = find(write, number).await?;
+    let (through, payment, fee) = match paid {
+        Paid::Bank(reference) => ("bank", *reference, Money::zero(amount.currency)),
+        Paid::Processor(id, fee) => ("processor", *id, *fee),
+    };
+    let due = invoice.total.minus(invoice.refunded)?;
+    let (by,): (Option<String>,) = sqlx::query_as("select payment from invoices where number = $1")
+        .bind(number)
+        .fetch_one(&mut **write)
+        .await?;
+    match (invoice.state, by) {
+        (InvoiceState::Paid, Some(by)) if by == payment && amount.currency == due.currency => {
+            return Ok(invoice);
+        }
+        (InvoiceState::Open, _) => {}
+        (state, by) => {
+            let by = by.map(|by| format!(", by '{by}'")).unwrap_or_default();
+            return Err(Error::Conflict(format!("invoice {number} is {}{by}", text(state))));
+        }
+    }
+    if amount != due {
+        return Err(Error::Invalid(format!("{amount} arrived, but {due} is due")));
+    }
+    must_be_new(write, payment).await?;
+    let transaction = Transaction::new("invoice-paid", number, now)
+        .about(format!("invoice {number} of {}, by {payment}", invoice.account))
+        .link("invoice", number)
+        .link("customer", &invoice.account)
+        .link("payment", payment)
+        .debit(if through == "bank" { Account::Bank } else { Account::Processor }, due.minus(fee)?)
+        .debit(Account::ProcessorFees, fee)
+        .credit(Account::Receivable, due);
+    ledger::post(write, transaction).await?;
+    settle(write, number, through, Some(payment), hold_days, now).await?;
+    find(write, number).await
+}
+
+/// Records the payment of an invoice by a bank transfer.
+pub async fn record_payment(
+    finance: &Finance,
+    number: i64,
+    payment: &NewPayment,
+    now: Timestamp,
+) -> Result<Invoice, Error> {
+    let (payment, hold_days) = (payment.clone(), finance.hold_days);
+    finance
+        .db
+        .group_commit(move |write| {
+            Box::pin(async move {
+                let paid = Paid::Bank(&payment.bank_reference);
+                pay(write, number, &paid, payment.amount, hold_days, now).await
+            })
+        })
+        .await
+}
+
+/// Takes off what is due of an open invoice by a credit note; when nothing is left, it is settled.
+pub(crate) async fn reduced(
+    write: &mut Write,
+    number: i64,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let invoice = find(write, number).await?;
+    if invoice.state == InvoiceState::Open && invoice.refunded == invoice.total {
+        settle(write, number, "credit", None, hold_days, now).await?;
+    }
+    Ok(())
+}
+
+/// Refuses a payment that has paid for something else.
+async fn must_be_new(write: &mut Write, payment: &str) -> Result<(), Error> {
+    let used: Option<(i64,)> = sqlx::query_as("select number from invoices where payment = $1")
+        .bind(payment)
+        .fetch_optional(&mut **write)
+        .await?;
+    match used {
+        Some((other,)) => Err(Error::Conflict(format!("that transfer has paid invoice {other} already"))),
+        None => Ok(()),
+    }
+}
+
+/// One invoice.
+pub async fn find(db: &mut AnyConnection, number: i64) -> Result<Invoice, Error> {
+    let row: Option<Row> =
+        sqlx::query_as(select!("where number = $1")).bind(number).fetch_optional(&mut *db).await?;
+    read(db, row.ok_or_else(|| Error::NotFound(format!("invoice {number}")))?).await
+}
+
+/// The invoices of an account, newest first.
+pub async fn invoices(finance: &Finance, account: &Namespace) -> Result<Vec<Invoice>, Error> {
+    let mut db = finance.db.snapshot().await?;
+    let rows: Vec<Row> = sqlx::query_as(select!("where account = $1 order by number desc"))
+        .bind(account.as_str())
+        .fetch_all(&mut *db)
+        .await?;
+    let mut invoices = Vec::new();
+    for row in rows {
+        invoices.push(read(&mut db, row).await?);
+    }
+    Ok(invoices)
+}
+
+async fn lines(db: &mut AnyConnection, number: i64) -> Result<Vec<InvoiceLine>, Error> {
+    let rows: Vec<(String, String, String, i64, Option<i64>, String)> = sqlx::query_as(
+        "select kind, description, quantity, amount_minor, sale, currency
+         from invoice_lines join invoices on number = invoice where invoice = $1 order by line",
+    )
+    .bind(number)
+    .fetch_all(db)
+    .await?;
+    let read = |(kind, description, quantity, minor, sale, currency): (_, _, _, i64, _, String)| {
+        Ok(InvoiceLine { kind, description, quantity, amount: Money::new(minor, currency.parse()?), sale })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+fn text(state: InvoiceState) -> &'static str {
+    match state {
+        InvoiceState::Open => "open",
+        InvoiceState::Paid => "paid",
+        InvoiceState::Uncollectible => "uncollectible",
+    }
+}
+
+async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
+    let damaged = || Error::Damaged(format!("invoice {} cannot be read", row.number));
+    let at = |text: &str| text.parse::<Timestamp>().map_err(|_| damaged());
+    let currency: Currency = row.currency.parse()?;
+    let states = [InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible];
+    let money = |minor| Money::new(minor, currency);
+    Ok(Invoice {
+        number: row.number,
+        account: row.account.parse()?,
+        lines: lines(db, row.number).await?,
+        net: money(row.net_minor),
+        tax: money(row.tax_minor),
+        tax_name: row.tax_name.clone(),
+        credit: money(row.credit_minor),
+        total: money(row.net_minor + row.tax_minor - row.credit_minor),
+        refunded: money(row.refunded_minor),
+        issued_at: at(&row.issued_at)?,
+        due_at: at(&row.due_at)?,
+        state: states.into_iter().find(|state| text(*state) == row.state).ok_or_else(damaged)?,
+    })
+}

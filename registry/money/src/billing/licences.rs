@@ -1,0 +1,131 @@
+//! What a host may do for an account, signed; and the hosts of an account, whose deployments count together.
+
+use chandlery_package::wire::HostSeen;
+use chandlery_package::{Licence, Namespace};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use sqlx::AnyConnection;
+
+use super::notices::warn_of_limit;
+use super::subscriptions::subscription;
+use crate::{Error, Finance};
+use chandlery_store::time;
+
+/// How long a licence holds: a host that cannot ask for another one honours it for a while longer.
+const LICENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a host counts after it was last heard of.
+const REMEMBERED: SignedDuration = LICENCE;
+/// How long the name of a host may be, in bytes.
+const NAME_MAX: usize = 64;
+/// How many hosts an account may have.
+const HOSTS_MAX: i64 = 10_000;
+
+/// What a host says of itself when it asks for a licence.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Report {
+    /// What it calls itself.
+    pub host: Option<String>,
+    /// How many deployments it has.
+    pub deployments: Option<u32>,
+}
+
+/// What a host may do for an account, signed. The account is told when almost all that it may have is used.
+pub async fn licence(
+    finance: &Finance,
+    account: &Namespace,
+    report: &Report,
+    now: Timestamp,
+) -> Result<String, Error> {
+    let elsewhere = note(finance, account, report, now).await?;
+    if let Some(here) = report.deployments {
+        warn_of_limit(finance, account, here.saturating_add(elsewhere), now).await?;
+    }
+    let has = subscription(finance, account, now).await?;
+    let mut expires = now.checked_add(LICENCE).unwrap_or(now);
+    // What ends sooner is not promised for longer.
+    if let (Some(until), Some(_)) = (has.until, has.then) {
+        expires = expires.min(until);
+    }
+    let licence = Licence {
+        issuer: finance.log.origin().into(),
+        account: account.clone(),
+        tier: has.tier,
+        deployments: has.deployments,
+        elsewhere,
+        trial: has.trial,
+        issued_at: now.as_second(),
+        expires_at: expires.as_second(),
+    };
+    Ok(finance.log.sign(&licence))
+}
+
+/// Writes down what a host has said, forgets those that were not heard of for long, and gives how many deployments the others have.
+async fn note(finance: &Finance, account: &Namespace, report: &Report, now: Timestamp) -> Result<u32, Error> {
+    let mut write = finance.db.write().await?;
+    sqlx::query("delete from hosts where account = $1 and seen_at < $2")
+        .bind(account.as_str())
+        .bind(time(now.checked_sub(REMEMBERED).unwrap_or(now)))
+        .execute(&mut *write)
+        .await?;
+    if let (Some(host), Some(deployments)) = (&report.host, report.deployments) {
+        if host.is_empty() || host.len() > NAME_MAX || !host.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::Invalid(format!(
+                "a host's name has 1 to {NAME_MAX} visible ASCII characters"
+            )));
+        }
+        sqlx::query(
+            "insert into hosts (account, host, deployments, seen_at) values ($1, $2, $3, $4)
+             on conflict (account, host) do update set deployments = excluded.deployments, seen_at = excluded.seen_at",
+        )
+        .bind(account.as_str())
+        .bind(host)
+        .bind(i64::from(deployments))
+        .bind(time(now))
+        .execute(&mut *write)
+        .await?;
+    }
+    let (hosts, elsewhere): (i64, i64) = sqlx::query_as(
+        "select count(*), cast(coalesce(sum(deployments), 0) as bigint) from hosts where account = $1 and host <> $2",
+    )
+    .bind(account.as_str())
+    .bind(report.host.as_deref().unwrap_or_default())
+    .fetch_one(&mut *write)
+    .await?;
+    if hosts >= HOSTS_MAX {
+        return Err(Error::Conflict(format!("'{account}' has {hosts} hosts: forget those that are no more")));
+    }
+    write.commit().await?;
+    Ok(u32::try_from(elsewhere).unwrap_or(u32::MAX))
+}
+
+/// The hosts of an account, those that have most first.
+pub async fn hosts(db: &mut AnyConnection, account: &Namespace) -> Result<Vec<HostSeen>, Error> {
+    let rows: Vec<(String, i64, String)> = sqlx::query_as(
+        "select host, deployments, seen_at from hosts where account = $1 order by deployments desc, host",
+    )
+    .bind(account.as_str())
+    .fetch_all(db)
+    .await?;
+    let read = |(host, deployments, seen_at): (String, i64, String)| {
+        let damaged = || Error::Damaged(format!("host '{host}' of '{account}' cannot be read"));
+        let deployments = u32::try_from(deployments).map_err(|_| damaged())?;
+        let seen_at = seen_at.parse().map_err(|_| damaged())?;
+        Ok(HostSeen { host, deployments, seen_at })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Forgets a host that is no more: what it had does not count from now on.
+pub async fn forget_host(finance: &Finance, account: &Namespace, host: &str) -> Result<(), Error> {
+    let mut write = finance.db.write().await?;
+    let forgotten = sqlx::query("delete from hosts where account = $1 and host = $2")
+        .bind(account.as_str())
+        .bind(host)
+        .execute(&mut *write)
+        .await?;
+    write.commit().await?;
+    match forgotten.rows_affected() {
+        0 => Err(Error::NotFound(format!("host '{host}' of '{account}'"))),
+        _ => Ok(()),
+    }
+}

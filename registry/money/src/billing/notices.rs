@@ -1,0 +1,195 @@
+//! What customers are told: written down in the transaction that it is about, shown on their page, and sent by e-mail where they
+//! have given an address and the registry has a mail server. What could not be sent is sent later.
+
+use chandlery_package::wire::Notice;
+use chandlery_package::{Billed, Namespace, Tier};
+use jiff::{SignedDuration, Timestamp};
+use lettre::message::Mailbox;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use sqlx::AnyConnection;
+
+use crate::{Error, Finance};
+use chandlery_store::{Write, time};
+
+/// How long after an invoice was due its customer is reminded a second time.
+const SECOND: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long before a trial ends its customer is told.
+const LAST_DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// How many are sent at a time.
+const BATCH: i64 = 50;
+
+/// Writes down what an account is told. The same key is told once.
+pub(crate) async fn tell(
+    write: &mut Write,
+    account: &Namespace,
+    key: &str,
+    subject: &str,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "insert into notices (key, account, subject, body, made_at) values ($1, $2, $3, $4, $5) on conflict do nothing",
+    )
+    .bind(key)
+    .bind(account.as_str())
+    .bind(subject)
+    .bind(body)
+    .bind(time(now))
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// What an account was told, newest first.
+pub async fn notices(db: &mut AnyConnection, account: &Namespace) -> Result<Vec<Notice>, Error> {
+    let rows: Vec<(String, String, String, Option<String>)> = sqlx::query_as(
+        "select subject, body, made_at, sent_at from notices where account = $1 order by made_at desc, key",
+    )
+    .bind(account.as_str())
+    .fetch_all(db)
+    .await?;
+    let read = |(subject, body, made_at, sent_at): (String, String, String, Option<String>)| {
+        let time =
+            |text: String| text.parse().map_err(|_| Error::Damaged("a notice's date cannot be read".into()));
+        Ok(Notice { subject, body, at: time(made_at)?, sent_at: sent_at.map(time).transpose()? })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Reminds of every invoice that is due and not paid: on the day, and a week later.
+pub async fn remind(finance: &Finance, now: Timestamp) -> Result<(), Error> {
+    let mut write = finance.db.write().await?;
+    let due: Vec<(i64, String, String, i64)> = sqlx::query_as(
+        "select number, account, due_at, reminded from invoices
+         where state = 'open' and (reminded = 0 and due_at <= $1 or reminded = 1 and due_at <= $2) order by number",
+    )
+    .bind(time(now))
+    .bind(time(now.checked_sub(SECOND).unwrap_or(now)))
+    .fetch_all(&mut *write)
+    .await?;
+    for (number, account, due_at, reminded) in due {
+        let invoice = super::invoices::find(&mut write, number).await?;
+        let left = invoice.total.minus(invoice.refunded)?;
+        let again = if reminded > 0 { ", again" } else { "" };
+        let subject = format!("Invoice {number} of {left} was due{again}");
+        let body = format!(
+            "Invoice {number} of {left} was due on {}. Please transfer it with the text INVOICE-{number}.\n\n\
+             Two weeks after it was due an invoice is given up, and the subscription that it is for ends.\n",
+            due_at.get(..10).unwrap_or(&due_at)
+        );
+        let key = format!("reminder:{number}:{}", reminded + 1);
+        tell(&mut write, &account.parse()?, &key, &subject, &body, now).await?;
+        sqlx::query("update invoices set reminded = reminded + 1 where number = $1")
+            .bind(number)
+            .execute(&mut *write)
+            .await?;
+    }
+    write.commit().await?;
+    Ok(())
+}
+
+/// Tells those whose trial ends soon what it takes to keep what they have.
+pub async fn tell_of_trials(finance: &Finance, now: Timestamp) -> Result<(), Error> {
+    let mut write = finance.db.write().await?;
+    let soon: Vec<(String, String, String, String)> = sqlx::query_as(
+        "select account, tier, trial_tier, trial_until from subscriptions where trial_until > $1 and trial_until <= $2
+         order by account",
+    )
+    .bind(time(now))
+    .bind(time(now.checked_add(LAST_DAYS).unwrap_or(now)))
+    .fetch_all(&mut *write)
+    .await?;
+    for (account, has, tried, until) in soon {
+        let damaged = |_| Error::Damaged(format!("the trial of '{account}' cannot be read"));
+        let (has, tried): (Tier, Tier) = (has.parse().map_err(damaged)?, tried.parse().map_err(damaged)?);
+        if has >= tried {
+            continue;
+        }
+        let price =
+            tried.price(Billed::Monthly).map_or("as agreed".into(), |price| format!("{price} a month"));
+        let until = until.get(..16).unwrap_or(&until).replace('T', " ");
+        let subject = format!("Your trial of {tried} ends on {until} UTC");
+        let body = format!(
+            "To keep {}, at {price}:\n\n    chandlery subscription change {tried}\n\n\
+             Otherwise {has} holds from then on, with {}. What runs goes on running.\n",
+            Tier::in_words(tried.deployments()),
+            Tier::in_words(has.deployments())
+        );
+        tell(&mut write, &account.parse()?, &format!("trial:{account}"), &subject, &body, now).await?;
+    }
+    write.commit().await?;
+    Ok(())
+}
+
+/// Tells an account that it has used up a part of what its tier allows, and which one lifts the limit.
+pub async fn warn_of_limit(
+    finance: &Finance,
+    account: &Namespace,
+    used: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let has = super::subscriptions::subscription(finance, account, now).await?;
+    let Some(limit) = has.deployments.filter(|limit| *limit > 0) else { return Ok(()) };
+    let percent = match u64::from(used) * 100 / u64::from(limit) {
+        100.. => 100,
+        80..100 => 80,
+        _ => return Ok(()),
+    };
+    let upgrade = Tier::for_deployments(limit.saturating_add(1));
+    let price = upgrade.price(Billed::Monthly);
+    let price = price.map_or("as agreed".into(), |price| format!("for {price} a month"));
+    let subject = format!("{used} of {limit} deployments are used");
+    let body = format!(
+        "{used} of the {limit} deployments that {} allows are used. {upgrade} allows more, {price}:\n\n    \
+         chandlery subscription change {upgrade}\n",
+        has.tier
+    );
+    // Once for each part of each limit in a month.
+    let key = format!("limit:{account}:{}:{limit}:{percent}:{}", has.tier, now.strftime("%Y-%m"));
+    let mut write = finance.db.write().await?;
+    tell(&mut write, account, &key, &subject, &body, now).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Sends what was not sent yet to those who have given an address.
+pub async fn send(finance: &Finance, now: Timestamp) -> Result<(), Error> {
+    let Some(mail) = &finance.mail else { return Ok(()) };
+    let failed = |what: &str, error: String| Error::Mail(format!("{what}: {error}"));
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&mail.url)
+        .map_err(|error| failed("the mail server's address", error.to_string()))?
+        .build();
+    let from: Mailbox =
+        mail.from.parse().map_err(|error| failed("the sender", format!("'{}': {error}", mail.from)))?;
+    let waiting: Vec<(String, String, String, String)> = sqlx::query_as(
+        "select key, email, subject, body from notices join billing_profiles on billing_profiles.account = notices.account
+         where sent_at is null and email is not null order by made_at, key limit $1",
+    )
+    .bind(BATCH)
+    .fetch_all(finance.db.read())
+    .await?;
+    for (key, email, subject, body) in waiting {
+        let to: Mailbox = match email.parse() {
+            Ok(to) => to,
+            Err(error) => {
+                tracing::warn!(%error, email, "a customer's address cannot be used");
+                continue;
+            }
+        };
+        let message = Message::builder()
+            .from(from.clone())
+            .to(to)
+            .subject(subject)
+            .body(body)
+            .map_err(|error| failed("a message", error.to_string()))?;
+        transport.send(message).await.map_err(|error| failed("the mail server", error.to_string()))?;
+        let mut write = finance.db.write().await?;
+        sqlx::query("update notices set sent_at = $1 where key = $2")
+            .bind(time(now))
+            .bind(key)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+    }
+    Ok(())
+}

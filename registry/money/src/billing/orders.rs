@@ -1,0 +1,310 @@
+//! Orders of plugins, each at the offer that it was made at. What costs once is paid by a transfer that names the order's
+//! reference; everything else is invoiced when the month is over.
+
+use chandlery_package::wire::{InvoiceLine, NewOrder, NewPayment, Order};
+use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate};
+use jiff::Timestamp;
+use rand::Rng as _;
+use sqlx::AnyConnection;
+
+use super::invoices::{self, NewInvoice, Paid};
+use super::prices;
+use super::taxes::tax;
+use crate::sharing::{self, NewSale};
+use crate::{Error, Finance};
+use chandlery_store::{Write, time};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    reference: String,
+    customer: String,
+    plugin: String,
+    offer: String,
+    discount: String,
+    referrer: Option<String>,
+    tax_minor: i64,
+    ordered_at: String,
+    ended_at: Option<String>,
+    paid_at: Option<String>,
+    invoice: Option<i64>,
+}
+
+macro_rules! select_orders {
+    ($condition:literal) => {
+        concat!(
+            "select reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at, ended_at, paid_at, invoice
+             from orders ",
+            $condition
+        )
+    };
+}
+
+/// Orders a plugin at what it costs now. An account has one order of each plugin: asking again gives the same one.
+pub async fn order(
+    finance: &Finance,
+    customer: &Namespace,
+    new: &NewOrder,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let mut write = finance.db.write().await?;
+    if let Some(order) = find_of(&mut write, customer, &new.plugin).await? {
+        return Ok(order);
+    }
+    let known: Option<(String,)> = sqlx::query_as("select id from plugins where id = $1")
+        .bind(new.plugin.to_string())
+        .fetch_optional(&mut *write)
+        .await?;
+    if known.is_none() {
+        return Err(Error::NotFound(format!("plugin '{}'", new.plugin)));
+    }
+    let Some(offer) = prices::offer_at(&mut write, &new.plugin, customer, now).await? else {
+        return Err(Error::Invalid(format!("'{}' is free: install it without an order", new.plugin)));
+    };
+    if new.referrer.as_ref() == Some(&new.plugin.namespace) {
+        return Err(Error::Invalid(format!("'{}' does not refer customers to itself", new.plugin.namespace)));
+    }
+    let discount = match &new.coupon {
+        Some(code) => prices::use_coupon(&mut write, code, &new.plugin, now).await?,
+        None => Rate::ZERO,
+    };
+    let made =
+        insert(&mut write, customer, &new.plugin, &offer, discount, new.referrer.as_ref(), now).await?;
+    write.commit().await?;
+    Ok(made)
+}
+
+/// Writes an order down.
+pub(crate) async fn insert(
+    write: &mut Write,
+    customer: &Namespace,
+    plugin: &PluginId,
+    offer: &Offer,
+    discount: Rate,
+    referrer: Option<&Namespace>,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let tax_minor = match &offer.price {
+        Price::Once { amount } => tax(write, customer, amount.at(discount.rest())?, now).await?.amount.minor,
+        Price::Monthly { .. } | Price::Metered { .. } => 0,
+    };
+    if let Some(referrer) = referrer {
+        let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
+            .bind(referrer.as_str())
+            .fetch_optional(&mut **write)
+            .await?;
+        if known.is_none() {
+            return Err(Error::NotFound(format!("namespace '{referrer}', which should have referred you")));
+        }
+    }
+    sqlx::query(
+        "insert into orders (reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at)
+         values ($1, $2, $3, $4, $5, nullif($6, ''), $7, $8)",
+    )
+    .bind(new_reference())
+    .bind(customer.as_str())
+    .bind(plugin.to_string())
+    .bind(serde_json::json!(offer).to_string())
+    .bind(discount.to_string())
+    .bind(referrer.map_or("", Namespace::as_str))
+    .bind(tax_minor)
+    .bind(time(now))
+    .execute(&mut **write)
+    .await?;
+    find_of(write, customer, plugin)
+        .await?
+        .ok_or_else(|| Error::Damaged(format!("the order of '{plugin}' vanished")))
+}
+
+/// Ends an order that is invoiced by the month: from now on nothing is charged.
+pub async fn end(
+    finance: &Finance,
+    customer: &Namespace,
+    reference: &str,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let mut write = finance.db.write().await?;
+    let order = find(&mut write, reference).await?;
+    if order.customer != *customer {
+        return Err(Error::NotFound(format!("order '{reference}'")));
+    }
+    if order.due.is_some() {
+        return Err(Error::Invalid(format!("order '{reference}' is paid once: there is nothing to end")));
+    }
+    sqlx::query("update orders set ended_at = $1 where reference = $2 and ended_at is null")
+        .bind(time(now))
+        .bind(reference)
+        .execute(&mut *write)
+        .await?;
+    let order = find(&mut write, reference).await?;
+    write.commit().await?;
+    Ok(order)
+}
+
+/// The orders of an account, newest first.
+pub async fn orders(finance: &Finance, customer: &Namespace) -> Result<Vec<Order>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_orders!("where customer = $1 order by ordered_at desc"))
+        .bind(customer.as_str())
+        .fetch_all(finance.db.read())
+        .await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// Every order that is invoiced by the month, in the order of their references.
+pub(crate) async fn lasting(db: &mut AnyConnection) -> Result<Vec<Order>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_orders!("order by reference")).fetch_all(db).await?;
+    let all: Vec<Order> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+    Ok(all.into_iter().filter(|order| order.due.is_none()).collect())
+}
+
+/// Records the payment of an order by a bank transfer, and shares it.
+pub async fn record_payment(
+    finance: &Finance,
+    reference: &str,
+    payment: &NewPayment,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let (reference, payment, hold_days) = (reference.to_owned(), payment.clone(), finance.hold_days);
+    finance
+        .db
+        .group_commit(move |write| {
+            Box::pin(async move {
+                let paid = Paid::Bank(&payment.bank_reference);
+                pay(write, &reference, &paid, payment.amount, hold_days, now).await
+            })
+        })
+        .await
+}
+
+/// Pays an order: its invoice is issued and paid in one. Recording the same payment again changes nothing; another one for a paid
+/// order is refused.
+pub(crate) async fn pay(
+    write: &mut Write,
+    reference: &str,
+    paid: &Paid<'_>,
+    amount: Money,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let order = find(write, reference).await?;
+    let Some(due) = order.due else {
+        return Err(Error::Invalid(format!(
+            "order '{reference}' is invoiced by the month: pay its invoices"
+        )));
+    };
+    if let Some(invoice) = order.invoice {
+        invoices::pay(write, invoice, paid, amount, hold_days, now).await?;
+        return Ok(order);
+    }
+    if order.paid_at.is_some() {
+        return Err(Error::Conflict(format!(
+            "order '{reference}' was paid before there were invoices for it"
+        )));
+    }
+    if amount != due {
+        return Err(Error::Invalid(format!("{amount} arrived, but {due} is due")));
+    }
+    let net = price(&order)?;
+    let sale = NewSale {
+        source: format!("order {reference}"),
+        customer: &order.customer,
+        seller: &order.plugin.namespace,
+        plugin: Some(&order.plugin),
+        gross: net,
+        referrer: order.referrer.as_ref(),
+        at: now,
+    };
+    let sale = sharing::accrue(write, &sale).await?;
+    let line = InvoiceLine {
+        kind: "once".into(),
+        description: order.plugin.to_string(),
+        quantity: "1".into(),
+        amount: net,
+        sale: Some(sale),
+    };
+    let about = |transaction: crate::ledger::Transaction| transaction.link("order", reference);
+    let new = NewInvoice {
+        account: &order.customer,
+        currency: net.currency,
+        lines: &[line],
+        told: Some(due.minus(net)?),
+        hold_days,
+    };
+    let invoice = invoices::issue(write, &new, about, now).await?;
+    if due.minor > 0 {
+        invoices::pay(write, invoice, paid, amount, hold_days, now).await?;
+    }
+    sqlx::query("update orders set paid_at = $1, invoice = $2 where reference = $3")
+        .bind(time(now))
+        .bind(invoice)
+        .bind(reference)
+        .execute(&mut **write)
+        .await?;
+    find(write, reference).await
+}
+
+/// What an order costs once, without taxes.
+fn price(order: &Order) -> Result<Money, Error> {
+    match &order.offer.price {
+        Price::Once { amount } => Ok(amount.at(order.discount.rest())?),
+        Price::Monthly { .. } | Price::Metered { .. } => {
+            Err(Error::Damaged(format!("order '{}' is not paid once", order.reference)))
+        }
+    }
+}
+
+/// One order.
+pub(crate) async fn find(db: &mut AnyConnection, reference: &str) -> Result<Order, Error> {
+    let row: Option<Row> =
+        sqlx::query_as(select_orders!("where reference = $1")).bind(reference).fetch_optional(db).await?;
+    read(row.ok_or_else(|| Error::NotFound(format!("order '{reference}'")))?)
+}
+
+/// A customer's order of a plugin.
+pub(crate) async fn find_of(
+    db: &mut AnyConnection,
+    customer: &Namespace,
+    plugin: &PluginId,
+) -> Result<Option<Order>, Error> {
+    let row: Option<Row> = sqlx::query_as(select_orders!("where customer = $1 and plugin = $2"))
+        .bind(customer.as_str())
+        .bind(plugin.to_string())
+        .fetch_optional(db)
+        .await?;
+    row.map(read).transpose()
+}
+
+/// Short enough for a transfer's text, and without letters that are misread.
+fn new_reference() -> String {
+    const LETTERS: &[u8] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    let mut rng = rand::rngs::OsRng;
+    let code: String = (0..10).map(|_| char::from(LETTERS[rng.gen_range(0..LETTERS.len())])).collect();
+    format!("CH-{code}")
+}
+
+fn read(row: Row) -> Result<Order, Error> {
+    let time =
+        |text: String| text.parse().map_err(|_| Error::Damaged("an order's date cannot be read".into()));
+    let discount: Rate =
+        row.discount.parse().map_err(|_| Error::Damaged("an order's discount cannot be read".into()))?;
+    let offer = prices::read_offer(&row.offer)?;
+    let due = match &offer.price {
+        Price::Once { amount } => {
+            let net = amount.at(discount.rest())?;
+            Some(Money { minor: net.minor + row.tax_minor, ..net })
+        }
+        Price::Monthly { .. } | Price::Metered { .. } => None,
+    };
+    Ok(Order {
+        reference: row.reference,
+        customer: row.customer.parse()?,
+        plugin: row.plugin.parse()?,
+        offer,
+        discount,
+        due,
+        referrer: row.referrer.map(|name| name.parse()).transpose()?,
+        ordered_at: time(row.ordered_at)?,
+        ended_at: row.ended_at.map(time).transpose()?,
+        paid_at: row.paid_at.map(time).transpose()?,
+        invoice: row.invoice,
+    })
+}

@@ -1,0 +1,116 @@
+//! What plugins cost: each change is a version of its own, and orders keep the one that they were made at.
+
+use chandlery_package::wire::{NewCoupon, NewPrice};
+use chandlery_package::{Namespace, Offer, PluginId, Rate};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use crate::{Error, Finance};
+use chandlery_store::{Write, time};
+
+/// Sets what a plugin costs from now on, for everybody or for one customer.
+pub async fn set_price(
+    finance: &Finance,
+    plugin: &PluginId,
+    new: &NewPrice,
+    now: Timestamp,
+) -> Result<(), Error> {
+    new.offer.price.check()?;
+    let offer = serde_json::json!(new.offer).to_string();
+    let mut write = finance.db.write().await?;
+    must_be_there(&mut write, plugin).await?;
+    sqlx::query(
+        "insert into prices (plugin, version, since, offer, customer)
+         select $1, coalesce(max(version), 0) + 1, $2, $3, nullif($4, '') from prices where plugin = $1",
+    )
+    .bind(plugin.to_string())
+    .bind(time(now))
+    .bind(&offer)
+    .bind(new.customer.as_ref().map_or("", Namespace::as_str))
+    .execute(&mut *write)
+    .await?;
+    if new.customer.is_none() {
+        (finance.on_offer)(&mut write, plugin, &offer).await?;
+    }
+    write.commit().await?;
+    Ok(())
+}
+
+async fn must_be_there(write: &mut Write, plugin: &PluginId) -> Result<(), Error> {
+    let found: Option<(String,)> = sqlx::query_as("select id from plugins where id = $1")
+        .bind(plugin.to_string())
+        .fetch_optional(&mut **write)
+        .await?;
+    found.map(drop).ok_or_else(|| Error::NotFound(format!("plugin '{plugin}'")))
+}
+
+/// What a plugin cost a customer at a moment: its own offer before everybody's.
+pub(crate) async fn offer_at(
+    db: &mut AnyConnection,
+    plugin: &PluginId,
+    customer: &Namespace,
+    at: Timestamp,
+) -> Result<Option<Offer>, Error> {
+    let found: Option<(String,)> = sqlx::query_as(
+        "select offer from prices where plugin = $1 and since <= $2 and (customer = $3 or customer is null)
+         order by case when customer is null then 1 else 0 end, version desc limit 1",
+    )
+    .bind(plugin.to_string())
+    .bind(time(at))
+    .bind(customer.as_str())
+    .fetch_optional(db)
+    .await?;
+    found.map(|(offer,)| read_offer(&offer)).transpose()
+}
+
+/// Reads an offer as it is stored.
+pub fn read_offer(text: &str) -> Result<Offer, Error> {
+    serde_json::from_str(text).map_err(|_| Error::Damaged("an offer cannot be read".into()))
+}
+
+/// Makes a coupon. The same again changes nothing.
+pub async fn make_coupon(finance: &Finance, plugin: &PluginId, new: &NewCoupon) -> Result<(), Error> {
+    let mut write = finance.db.write().await?;
+    must_be_there(&mut write, plugin).await?;
+    let inserted = sqlx::query(
+        "insert into coupons (code, plugin, discount, until, uses, uses_max) values ($1, $2, $3, $4, 0, $5)
+         on conflict do nothing",
+    )
+    .bind(&new.code)
+    .bind(plugin.to_string())
+    .bind(new.discount.to_string())
+    .bind(time(new.until))
+    .bind(i64::from(new.uses_max))
+    .execute(&mut *write)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        return Err(Error::Conflict(format!("there is a coupon '{}' already", new.code)));
+    }
+    write.commit().await?;
+    Ok(())
+}
+
+/// Uses a coupon once, and gives what it takes off.
+pub(crate) async fn use_coupon(
+    write: &mut Write,
+    code: &str,
+    plugin: &PluginId,
+    now: Timestamp,
+) -> Result<Rate, Error> {
+    let used = sqlx::query(
+        "update coupons set uses = uses + 1 where code = $1 and plugin = $2 and until > $3 and uses < uses_max",
+    )
+    .bind(code)
+    .bind(plugin.to_string())
+    .bind(time(now))
+    .execute(&mut **write)
+    .await?;
+    if used.rows_affected() == 0 {
+        return Err(Error::Conflict(format!("coupon '{code}' is not for '{plugin}', or over")));
+    }
+    let (discount,): (String,) = sqlx::query_as("select discount from coupons where code = $1")
+        .bind(code)
+        .fetch_one(&mut **write)
+        .await?;
+    discount.parse().map_err(|_| Error::Damaged(format!("coupon '{code}' cannot be read")))
+}

@@ -1,0 +1,164 @@
+//! The same use gives the same books, in whatever order it came, and however often.
+
+use chandlery_package::wire::UsageEvent;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::*;
+use crate::Finance;
+use crate::billing::{invoices, receive};
+use crate::books::close;
+use crate::ledger;
+use crate::testing::{at, faults, market, operator};
+use chandlery_store::time;
+
+const OFFER: &str = r#"{"price": {"kind": "metered", "unit": "gpu-hour", "free": 1,
+    "steps": [{"up_to": 20, "price": "0.777777 USD"}, {"price": "0.333333 USD"}]}, "trial_days": 0}"#;
+const CUSTOMERS: [&str; 3] = ["globex", "initech", "umbrella"];
+
+fn event(random: &mut StdRng, month: &str) -> UsageEvent {
+    let from =
+        ledger::begin_of(month).unwrap() + SignedDuration::from_secs(random.gen_range(0..27 * 24 * 3600));
+    let millis = random.gen_range(1..9_000_000);
+    UsageEvent {
+        id: uuid::Builder::from_random_bytes(random.r#gen()).into_uuid(),
+        deployment: format!("d{}", random.gen_range(0..3)),
+        release: "acme:serving@1.0.0".parse().unwrap(),
+        from,
+        to: from + SignedDuration::from_millis(millis),
+        replica_millis: millis as u64,
+        gpu_millis: millis as u64 * 2,
+        units: BTreeMap::new(),
+        corrects: None,
+    }
+}
+
+/// Every balance, and every line of every invoice, without the references that chance has made.
+async fn books(finance: &Finance) -> (Vec<ledger::AccountBalance>, Vec<(String, Money)>) {
+    let balances = ledger::balances(&mut finance.db.read().acquire().await.unwrap(), None).await.unwrap();
+    let mut lines = Vec::new();
+    for customer in CUSTOMERS {
+        for invoice in invoices(finance, &customer.parse().unwrap()).await.unwrap() {
+            lines.extend(
+                invoice
+                    .lines
+                    .into_iter()
+                    .map(|line| (format!("{customer} {}", line.description), line.amount)),
+            );
+        }
+    }
+    (balances.into_iter().filter(|held| held.balance.minor != 0).collect(), lines)
+}
+
+async fn live(all: &[(usize, UsageEvent)], batch: usize, late: &[(usize, UsageEvent)]) -> Finance {
+    let (folder, finance) = market(&CUSTOMERS, OFFER).await;
+    // Deleted with the process: what is open in it is still read.
+    std::mem::forget(folder);
+    finance.clock.set(&finance.db, at("2026-02-02T00:00:00Z")).await.unwrap();
+    for some in all.chunks(batch) {
+        for (customer, name) in CUSTOMERS.iter().enumerate() {
+            let own: Vec<_> =
+                some.iter().filter(|(whose, _)| *whose == customer).map(|(_, event)| event.clone()).collect();
+            let receipt = receive(&finance, &name.parse().unwrap(), &own).await.unwrap();
+            assert!(receipt.refused.is_empty(), "{receipt:?}");
+        }
+    }
+    close(&finance, "2026-01", &operator(), finance.clock.now()).await.unwrap();
+    finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
+    for (customer, event) in late {
+        let name = CUSTOMERS[*customer].parse().unwrap();
+        receive(&finance, &name, std::slice::from_ref(event)).await.unwrap();
+    }
+    close(&finance, "2026-02", &operator(), finance.clock.now()).await.unwrap();
+    assert_eq!(faults(&finance).await, Vec::<String>::new());
+    finance
+}
+
+#[tokio::test]
+async fn the_same_use_gives_the_same_books_in_any_order_and_however_often() {
+    let mut random = StdRng::seed_from_u64(5);
+    let mut all: Vec<_> = (0..120).map(|index| (index % 3, event(&mut random, "2026-01"))).collect();
+    // Some of it is corrected, once less was used and once more; some comes after the month was closed.
+    for index in [3, 17, 40] {
+        let (customer, wrong) = all[index].clone();
+        let id = uuid::Builder::from_random_bytes(random.r#gen()).into_uuid();
+        let gpu_millis = wrong.gpu_millis * [0, 3][index % 2];
+        all.push((customer, UsageEvent { id, gpu_millis, corrects: Some(wrong.id), ..wrong }));
+    }
+    let late: Vec<_> = (0..6).map(|index| (index % 3, event(&mut random, "2026-01"))).collect();
+    let once = live(&all, 1000, &late).await;
+    let expected = books(&once).await;
+    assert!(expected.1.len() >= 6, "{expected:?}");
+
+    let mut twice = all.clone();
+    twice.extend(all[..60].to_vec());
+    twice.shuffle(&mut random);
+    let mut late_twice = [late.clone(), late].concat();
+    late_twice.shuffle(&mut random);
+    let other = live(&twice, 7, &late_twice).await;
+    assert_eq!(books(&other).await, expected);
+}
+
+#[tokio::test]
+async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month_it_was_used_in() {
+    let mut random = StdRng::seed_from_u64(9);
+    let mut heavy = event(&mut random, "2026-01");
+    heavy.gpu_millis = 100 * 3_600_000;
+    let id = uuid::Builder::from_random_bytes(random.r#gen()).into_uuid();
+    let less = UsageEvent { id, gpu_millis: 11 * 3_600_000, corrects: Some(heavy.id), ..heavy.clone() };
+    let finance = live(&[(0, heavy)], 10, &[(0, less)]).await;
+    let invoices = invoices(&finance, &"globex".parse().unwrap()).await.unwrap();
+    // 20 hours at 0.777777 and 79 at 0.333333; then 10 at 0.777777: the difference is taken off what is due.
+    let [invoice] = &invoices[..] else { panic!("{invoices:?}") };
+    assert_eq!((invoice.net.minor, invoice.refunded.minor), (4189, 4189 - 778));
+    let (again,): (i64,) =
+        sqlx::query_as("select count(*) from ratings").fetch_one(finance.db.read()).await.unwrap();
+    assert_eq!(again, 3, "January twice, February once");
+    let closed: Vec<(String,)> = sqlx::query_as("select at from ledger_transactions where kind = 'sale'")
+        .fetch_all(finance.db.read())
+        .await
+        .unwrap();
+    assert_eq!(closed[0].0, time(at("2026-01-31T23:59:59.999999Z")));
+}
+
+#[tokio::test]
+async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
+    let mut random = StdRng::seed_from_u64(11);
+    let mut heavy = event(&mut random, "2026-01");
+    heavy.gpu_millis = 100 * 3_600_000;
+    let finance = live(&[(0, heavy.clone())], 10, &[]).await;
+    let globex = "globex".parse().unwrap();
+    let invoice = invoices(&finance, &globex).await.unwrap().remove(0);
+    let payment = chandlery_package::wire::NewPayment { bank_reference: "B-1".into(), amount: invoice.total };
+    let now = finance.clock.now();
+    crate::billing::record_invoice_payment(&finance, invoice.number, &payment, now).await.unwrap();
+    let sale = invoice.lines[0].sale.unwrap();
+    let mut write = finance.db.write().await.unwrap();
+    let fee = Money::zero(invoice.net.currency);
+    sharing::open_dispute(&mut write, "dp", sale, invoice.net, fee, now).await.unwrap();
+    sharing::close_dispute(&mut write, "dp", false, now).await.unwrap();
+    write.commit().await.unwrap();
+    let id = uuid::Builder::from_random_bytes(random.r#gen()).into_uuid();
+    let less = UsageEvent { id, gpu_millis: 3_600_000, corrects: Some(heavy.id), ..heavy };
+    receive(&finance, &globex, &[less]).await.unwrap();
+    finance.clock.set(&finance.db, at("2026-04-02T00:00:00Z")).await.unwrap();
+    close(&finance, "2026-03", &operator(), finance.clock.now()).await.unwrap();
+    let (notes,): (i64,) =
+        sqlx::query_as("select count(*) from refunds").fetch_one(finance.db.read()).await.unwrap();
+    assert_eq!(notes, 0);
+    assert_eq!(faults(&finance).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_wrong_event_does_not_hold_up_the_others_of_its_batch() {
+    let mut random = StdRng::seed_from_u64(13);
+    let (_folder, finance) = market(&CUSTOMERS, OFFER).await;
+    let [good, mut nameless, mut backwards] = std::array::from_fn(|_| event(&mut random, "2026-01"));
+    nameless.deployment = "web\0".into();
+    (backwards.from, backwards.to) = (backwards.to, backwards.from);
+    let batch = [nameless.clone(), good, backwards.clone()];
+    let receipt = receive(&finance, &CUSTOMERS[0].parse().unwrap(), &batch).await.unwrap();
+    let refused: Vec<_> = receipt.refused.iter().map(|refused| refused.id).collect();
+    assert_eq!((receipt.accepted, refused), (1, vec![nameless.id, backwards.id]));
+}

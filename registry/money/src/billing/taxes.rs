@@ -1,0 +1,110 @@
+//! Sales taxes, by a table of rules and where the customer is.
+
+use chandlery_package::wire::{BillingProfile, TaxRule};
+use chandlery_package::{Money, Namespace, Rate};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use crate::{Error, Finance};
+
+/// A tax on an amount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tax {
+    /// `VAT 19%`, or why there is none.
+    pub name: String,
+    pub amount: Money,
+}
+
+/// The tax on what an account buys at a moment, rounded half to even.
+pub(crate) async fn tax(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    net: Money,
+    at: Timestamp,
+) -> Result<Tax, Error> {
+    let none = |name: &str| Tax { name: name.into(), amount: Money::zero(net.currency) };
+    let profile: Option<(String, Option<String>)> =
+        sqlx::query_as("select country, tax_id from billing_profiles where account = $1")
+            .bind(account.as_str())
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some((country, tax_id)) = profile else { return Ok(none("no tax")) };
+    let rule: Option<(String, String)> = sqlx::query_as(
+        "select name, rate from tax_rules where country = $1 and since <= $2 order by since desc limit 1",
+    )
+    .bind(&country)
+    .bind(at.strftime("%Y-%m-%d").to_string())
+    .fetch_optional(db)
+    .await?;
+    match (rule, tax_id) {
+        (None, _) => Ok(none("no tax")),
+        (Some((name, _)), Some(_)) => Ok(none(&format!("{name}: reverse charge"))),
+        (Some((name, rate)), None) => {
+            let rate: Rate = rate.parse().map_err(|_| Error::Damaged("a tax rate cannot be read".into()))?;
+            // What is given back is not taxed here: a credit note takes its own tax along.
+            let taxed = Money { minor: net.minor.max(0), ..net };
+            Ok(Tax { name: format!("{name} {rate}"), amount: taxed.at(rate)? })
+        }
+    }
+}
+
+fn country(text: &str) -> Result<(), Error> {
+    match text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()) {
+        true => Ok(()),
+        false => {
+            Err(Error::Invalid(format!("'{text}' is not a country: write its ISO 3166 code, such as DE")))
+        }
+    }
+}
+
+/// Says where an account is.
+pub async fn set_profile(
+    finance: &Finance,
+    account: &Namespace,
+    profile: &BillingProfile,
+) -> Result<(), Error> {
+    country(&profile.country)?;
+    if profile.email.as_ref().is_some_and(|email| !email.contains('@') || email.contains(char::is_whitespace))
+    {
+        return Err(Error::Invalid("that is not an e-mail address".into()));
+    }
+    let mut write = finance.db.write().await?;
+    sqlx::query(
+        "insert into billing_profiles (account, country, email, tax_id) values ($1, $2, nullif($3, ''), nullif($4, ''))
+         on conflict (account) do update set country = excluded.country, email = excluded.email, tax_id = excluded.tax_id",
+    )
+    .bind(account.as_str())
+    .bind(&profile.country)
+    .bind(profile.email.as_deref().unwrap_or(""))
+    .bind(profile.tax_id.as_deref().unwrap_or(""))
+    .execute(&mut *write)
+    .await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Adds a rule of the table. One that is there for the day already is not changed.
+pub async fn add_rule(finance: &Finance, rule: &TaxRule) -> Result<(), Error> {
+    country(&rule.country)?;
+    let mut write = finance.db.write().await?;
+    sqlx::query(
+        "insert into tax_rules (country, since, name, rate) values ($1, $2, $3, $4) on conflict do nothing",
+    )
+    .bind(&rule.country)
+    .bind(rule.since.to_string())
+    .bind(&rule.name)
+    .bind(rule.rate.to_string())
+    .execute(&mut *write)
+    .await?;
+    let (name, rate): (String, String) =
+        sqlx::query_as("select name, rate from tax_rules where country = $1 and since = $2")
+            .bind(&rule.country)
+            .bind(rule.since.to_string())
+            .fetch_one(&mut *write)
+            .await?;
+    if (name.as_str(), rate.as_str()) != (rule.name.as_str(), rule.rate.to_string().as_str()) {
+        return Err(Error::Conflict(format!("from {} on, {} has {name} {rate}", rule.since, rule.country)));
+    }
+    write.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The close of a month, in one database transaction: use is charged and invoiced, every partner gets its statement, and nothing
+//! is posted in the month any more.
+
+use chandlery_package::Namespace;
+use chandlery_store::Db;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde::Serialize;
+
+use crate::billing::{NewInvoice, invoices, periods, rating};
+use crate::{Error, Finance, ledger, payouts};
+
+/// What a close has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Closed {
+    /// `2026-11`.
+    pub month: String,
+    /// The invoices that it issued.
+    pub invoices: Vec<i64>,
+    /// How many statements it made.
+    pub statements: usize,
+}
+
+/// Closes a month that is over. Months are closed in order; one that is closed is not closed again.
+pub async fn close(
+    finance: &Finance,
+    month: &str,
+    operator: &Namespace,
+    now: Timestamp,
+) -> Result<Closed, Error> {
+    let end = ledger::end_of(month)?;
+    if now < end {
+        return Err(Error::Conflict(format!("{month} is not over: it is {}", now.strftime("%Y-%m-%d"))));
+    }
+    if let Some(first) = due(&finance.db, now).await?.first().filter(|first| first.as_str() < month) {
+        return Err(Error::Conflict(format!("{first} is not closed yet: close it first")));
+    }
+    periods::recognise_all(&finance.db, ledger::last_moment(month)?).await?;
+    let mut write = finance.db.write().await?;
+    must_be_open(&mut write, month).await?;
+    let mut issued = Vec::new();
+    for ((account, currency), lines) in rating::rate(&mut write, month, finance.hold_days, now).await? {
+        let about = |transaction: ledger::Transaction| transaction.link("month", month);
+        let hold_days = finance.hold_days;
+        let new = NewInvoice { account: &account, currency, lines: &lines, told: None, hold_days };
+        issued.push(invoices::issue(&mut write, &new, about, now).await?);
+    }
+    write.flush().await?;
+    let statements = payouts::make_statements(&mut write, month, now).await?;
+    ledger::close(&mut write, month, operator, now).await?;
+    write.commit().await?;
+    Ok(Closed { month: month.into(), invoices: issued, statements })
+}
+
+/// Refuses a month that is closed.
+async fn must_be_open(db: &mut sqlx::AnyConnection, month: &str) -> Result<(), Error> {
+    let begin = ledger::begin_of(month)?;
+    match ledger::open_from(db).await? {
+        Some(open) if open > begin => Err(Error::Conflict(format!("{month} is closed already"))),
+        _ => Ok(()),
+    }
+}
+
+/// The months that are over and open, the earliest first. None before the first transaction.
+pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<String>, Error> {
+    let mut db = db.read().acquire().await?;
+    let (first,): (Option<String>,) = sqlx::query_as(
+        "select min(at) from (select min(at) as at from ledger_transactions
+                        union all select min(to_at) as at from usage_events) as everything",
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let Some(first) = first.and_then(|at| at.parse::<Timestamp>().ok()) else { return Ok(Vec::new()) };
+    let begin = ledger::begin_of(&ledger::month_of(first))?;
+    let mut begin = ledger::open_from(&mut db).await?.unwrap_or(begin);
+    let mut due = Vec::new();
+    loop {
+        let month = ledger::month_of(begin);
+        let end = ledger::end_of(&month)?;
+        if end > now {
+            return Ok(due);
+        }
+        due.push(month);
+        let next = begin.to_zoned(TimeZone::UTC).checked_add(1.month());
+        begin = next.map_err(|error| Error::Damaged(error.to_string()))?.timestamp();
+    }
+}

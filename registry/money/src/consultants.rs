@@ -1,0 +1,116 @@
+//! Consultants: namespaces that an operator has certified for a while, what they offer, and orders in milestones, each invoiced once
+//! the customer has accepted it. What they earn is shared, held and paid out like what plugins earn.
+
+mod orders;
+mod routes;
+
+use chandlery_package::wire::{Consultant, NewConsultant, Service};
+use chandlery_package::{Currency, Money, Namespace, PluginName};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use crate::{Error, Finance};
+use chandlery_store::time;
+
+pub use orders::{accept, order, orders};
+pub use routes::routes;
+
+/// Writes a consultant's profile.
+pub async fn introduce(finance: &Finance, namespace: &Namespace, new: &NewConsultant) -> Result<(), Error> {
+    let mut write = finance.db.write().await?;
+    sqlx::query(
+        "insert into consultants (namespace, title, about) values ($1, $2, $3)
+         on conflict (namespace) do update set title = excluded.title, about = excluded.about",
+    )
+    .bind(namespace.as_str())
+    .bind(&new.title)
+    .bind(&new.about)
+    .execute(&mut *write)
+    .await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Certifies a consultant until a moment; one that is past ends it.
+pub async fn certify(finance: &Finance, namespace: &Namespace, until: Timestamp) -> Result<(), Error> {
+    let mut write = finance.db.write().await?;
+    let updated = sqlx::query("update consultants set certified_until = $1 where namespace = $2")
+        .bind(time(until))
+        .bind(namespace.as_str())
+        .execute(&mut *write)
+        .await?;
+    if updated.rows_affected() == 0 {
+        return Err(Error::NotFound(format!(
+            "consultant '{namespace}': an owner of it writes its profile first"
+        )));
+    }
+    write.commit().await?;
+    Ok(())
+}
+
+/// Offers a service, or changes what it costs from now on.
+pub async fn offer(
+    finance: &Finance,
+    namespace: &Namespace,
+    name: &PluginName,
+    service: &Service,
+) -> Result<(), Error> {
+    if service.price.minor <= 0 {
+        return Err(Error::Invalid(format!("a price is above zero, not {}", service.price)));
+    }
+    let mut write = finance.db.write().await?;
+    let known: Option<(String,)> = sqlx::query_as("select namespace from consultants where namespace = $1")
+        .bind(namespace.as_str())
+        .fetch_optional(&mut *write)
+        .await?;
+    if known.is_none() {
+        return Err(Error::NotFound(format!("consultant '{namespace}': write its profile first")));
+    }
+    sqlx::query(
+        "insert into services (namespace, name, title, price_minor, currency) values ($1, $2, $3, $4, $5)
+         on conflict (namespace, name) do update set title = excluded.title, price_minor = excluded.price_minor,
+             currency = excluded.currency",
+    )
+    .bind(namespace.as_str())
+    .bind(name.as_str())
+    .bind(&service.title)
+    .bind(service.price.minor)
+    .bind(service.price.currency.code())
+    .execute(&mut *write)
+    .await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Everybody who is certified at a moment, with what they offer.
+pub async fn certified(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<Consultant>, Error> {
+    let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+        "select namespace, title, about, certified_until from consultants where certified_until > $1 order by namespace",
+    )
+    .bind(time(now))
+    .fetch_all(&mut *db)
+    .await?;
+    let mut consultants = Vec::new();
+    for (namespace, title, about, until) in rows {
+        let services: Vec<(String, String, i64, String)> = sqlx::query_as(
+            "select name, title, price_minor, currency from services where namespace = $1 order by name",
+        )
+        .bind(&namespace)
+        .fetch_all(&mut *db)
+        .await?;
+        let service = |(name, title, minor, currency): (String, String, i64, String)| {
+            let currency: Currency = currency.parse()?;
+            Ok((name, Service { title, price: Money::new(minor, currency) }))
+        };
+        consultants.push(Consultant {
+            namespace: namespace.parse()?,
+            title,
+            about,
+            certified_until: until
+                .parse()
+                .map_err(|_| Error::Damaged(format!("the certification of '{namespace}' cannot be read")))?,
+            services: services.into_iter().map(service).collect::<Result<_, Error>>()?,
+        });
+    }
+    Ok(consultants)
+}

@@ -1,0 +1,140 @@
+//! Why something about money was not done.
+
+use axum::response::{IntoResponse, Response};
+use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, Kind, NOT_FOUND};
+use chandlery_package::{Money, MoneyError, NameError, Namespace, PolicyError, PriceError};
+
+/// An idempotency key that was used for something else.
+pub const KEY_REUSED: Kind = Kind {
+    word: "key-reused",
+    status: 422,
+    title: "The idempotency key was used for something else",
+    when: "the same key, bank reference or dispute came before with another amount or body",
+    remedy: Some("repeat the first request unchanged, or use a new key"),
+};
+/// A posting in a month that is closed.
+pub const MONTH_CLOSED: Kind = Kind {
+    word: "month-closed",
+    status: 409,
+    title: "The month is closed",
+    when: "something is dated in a month whose books are closed",
+    remedy: Some("date it in the month that is open: what is late is an adjustment"),
+};
+/// The processor of payments refused, or does not answer.
+pub const PROCESSOR: Kind = Kind {
+    word: "processor",
+    status: 502,
+    title: "The processor of payments failed",
+    when: "the processor of payments refuses a request or does not answer",
+    remedy: Some("try again: what was done is not done twice"),
+};
+
+/// The kinds of this crate.
+pub const KINDS: &[&Kind] = &[&KEY_REUSED, &MONTH_CLOSED, &PROCESSOR];
+
+/// Why something about money was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for is not there.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// What was sent is not allowed.
+    #[error("{0}")]
+    Invalid(String),
+    /// What was sent contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// A name outside its grammar.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An amount that cannot be read or computed with.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// A price that cannot be charged.
+    #[error(transparent)]
+    Price(#[from] PriceError),
+    /// A policy that cannot be applied.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The same key with another body.
+    #[error("'{key}' was used before for something else")]
+    KeyReused {
+        /// The idempotency key.
+        key: String,
+    },
+    /// Postings that do not sum to zero.
+    #[error("the postings of '{key}' do not balance: they sum to {sum}")]
+    Unbalanced {
+        /// The transaction's key.
+        key: String,
+        /// What is left over.
+        sum: Money,
+    },
+    /// A posting in a month that is closed.
+    #[error("'{key}' is before {open_from}: the months before are closed")]
+    Closed {
+        /// The transaction's key.
+        key: String,
+        /// From when on months are open.
+        open_from: String,
+    },
+    /// The processor of payments refused, or does not answer.
+    #[error("the processor of payments did not do it: {0}")]
+    Processor(String),
+    /// A mail that could not be sent.
+    #[error("mail could not be sent: {0}")]
+    Mail(String),
+    /// Who asks may not, or is not known.
+    #[error(transparent)]
+    Accounts(#[from] chandlery_accounts::Error),
+    /// The transparency log.
+    #[error(transparent)]
+    Log(#[from] chandlery_log::Error),
+    /// What was to be kept or found was not.
+    #[error(transparent)]
+    Store(#[from] chandlery_store::Error),
+    /// Stored data that no version of the registry writes.
+    #[error("the registry's state is damaged: {0}")]
+    Damaged(String),
+}
+
+impl Error {
+    /// A request that this account may not make. `action` follows "may not".
+    pub fn forbidden(account: &Namespace, action: impl Into<String>) -> Self {
+        chandlery_accounts::Error::forbidden(account, action).into()
+    }
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        let kind = match self {
+            Self::Name(error) => return error.explain(),
+            Self::Money(error) => return error.explain(),
+            Self::Price(error) => return error.explain(),
+            Self::Policy(error) => return error.explain(),
+            Self::Accounts(error) => return error.explain(),
+            Self::Log(error) => return error.explain(),
+            Self::Store(error) => return error.explain(),
+            Self::NotFound(_) => &NOT_FOUND,
+            Self::Invalid(_) => &INVALID,
+            Self::Conflict(_) => &CONFLICT,
+            Self::KeyReused { .. } => &KEY_REUSED,
+            Self::Closed { .. } => &MONTH_CLOSED,
+            Self::Processor(_) => &PROCESSOR,
+            Self::Unbalanced { .. } | Self::Mail(_) | Self::Damaged(_) => &chandlery_store::INTERNAL,
+        };
+        kind.into()
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        chandlery_edge::answer(&self)
+    }
+}

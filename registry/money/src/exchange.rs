@@ -1,0 +1,141 @@
+//! Currencies: dated rates, and amounts in another currency.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use chandlery_package::wire::{FxRate, Page};
+use chandlery_package::{Currency, Money};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use crate::{Error, Finance};
+use chandlery_accounts::Account;
+use chandlery_edge::Json;
+
+/// The routes of this room.
+pub fn routes() -> Router<Finance> {
+    Router::new().route("/api/v1/exchange-rates", get(list).put(set))
+}
+
+/// A rate that holds from its day on, as a ratio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ratio {
+    /// So many of the quote's major unit …
+    pub numerator: i64,
+    /// … for so many of the base's.
+    pub denominator: i64,
+}
+
+impl Ratio {
+    const ONE: Self = Self { numerator: 1, denominator: 1 };
+
+    /// The amount in another currency, rounded half to even.
+    pub fn convert(self, money: Money, to: Currency) -> Result<Money, Error> {
+        // Minor units differ in size: a yen has no cents.
+        let up = 10_i64.pow(to.digits() as u32);
+        let down = 10_i64.pow(money.currency.digits() as u32);
+        let numerator = self.numerator.checked_mul(up);
+        let denominator = self.denominator.checked_mul(down);
+        let (Some(numerator), Some(denominator)) = (numerator, denominator) else {
+            return Err(chandlery_package::MoneyError::Overflow.into());
+        };
+        Ok(Money { currency: to, ..money.times(numerator, denominator)? })
+    }
+}
+
+/// The rate of a day: the latest one by then, of the pair or of its inverse.
+pub async fn rate(
+    db: &mut AnyConnection,
+    base: Currency,
+    quote: Currency,
+    at: Timestamp,
+) -> Result<Ratio, Error> {
+    if base == quote {
+        return Ok(Ratio::ONE);
+    }
+    let day = at.strftime("%Y-%m-%d").to_string();
+    let found: Option<(String, i64, i64)> = sqlx::query_as(
+        "select base, numerator, denominator from fx_rates
+         where day <= $1 and (base = $2 and quote = $3 or base = $3 and quote = $2) order by day desc, base limit 1",
+    )
+    .bind(&day)
+    .bind(base.code())
+    .bind(quote.code())
+    .fetch_optional(db)
+    .await?;
+    match found {
+        Some((from, numerator, denominator)) if from == base.code() => Ok(Ratio { numerator, denominator }),
+        Some((_, numerator, denominator)) => Ok(Ratio { numerator: denominator, denominator: numerator }),
+        None => Err(Error::Conflict(format!(
+            "there is no rate from {base} to {quote} for {day}: an operator sets it with `chandlery books rate`"
+        ))),
+    }
+}
+
+/// An amount in another currency, by the rate of a day.
+pub async fn convert(
+    db: &mut AnyConnection,
+    money: Money,
+    to: Currency,
+    at: Timestamp,
+) -> Result<Money, Error> {
+    rate(db, money.currency, to, at).await?.convert(money, to)
+}
+
+async fn set(
+    State(finance): State<Finance>,
+    caller: Account,
+    Json(new): Json<FxRate>,
+) -> Result<Json<FxRate>, Error> {
+    caller.must_operate("set exchange rates")?;
+    if new.numerator <= 0 || new.denominator <= 0 || new.base == new.quote {
+        return Err(Error::Invalid("a rate is above zero, and between two currencies".into()));
+    }
+    let mut write = finance.db.write().await?;
+    sqlx::query(
+        "insert into fx_rates (base, quote, day, numerator, denominator) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
+    )
+    .bind(new.base.code())
+    .bind(new.quote.code())
+    .bind(new.day.to_string())
+    .bind(new.numerator)
+    .bind(new.denominator)
+    .execute(&mut *write)
+    .await?;
+    let (numerator, denominator): (i64, i64) = sqlx::query_as(
+        "select numerator, denominator from fx_rates where base = $1 and quote = $2 and day = $3",
+    )
+    .bind(new.base.code())
+    .bind(new.quote.code())
+    .bind(new.day.to_string())
+    .fetch_one(&mut *write)
+    .await?;
+    if (numerator, denominator) != (new.numerator, new.denominator) {
+        return Err(Error::Conflict(format!(
+            "the rate from {} to {} of {} was set before to another one, and may have been used",
+            new.base, new.quote, new.day
+        )));
+    }
+    write.commit().await?;
+    Ok(Json(new))
+}
+
+async fn list(State(finance): State<Finance>) -> Result<Json<Page<FxRate>>, Error> {
+    let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
+        "select base, quote, day, numerator, denominator from fx_rates order by day, base, quote",
+    )
+    .fetch_all(finance.db.read())
+    .await?;
+    let read = |(base, quote, day, numerator, denominator): (String, String, String, i64, i64)| {
+        let damaged = |_| Error::Damaged("a rate's day cannot be read".into());
+        Ok(FxRate {
+            base: base.parse()?,
+            quote: quote.parse()?,
+            day: day.parse().map_err(damaged)?,
+            numerator,
+            denominator,
+        })
+    };
+    Ok(Json(Page { items: rows.into_iter().map(read).collect::<Result<_, Error>>()?, next: None }))
+}

@@ -1,0 +1,168 @@
+//! `/api/v1/ledger` for operators: the journal, balances, and what they write into the books themselves.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::routing::{get, post};
+use chandlery_package::Money;
+use chandlery_package::wire::{Expense, NewExpense, Page};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde::Deserialize;
+
+use super::account::Account as LedgerAccount;
+use super::{AccountBalance, Format, Transaction};
+use crate::{Error, Finance};
+use chandlery_accounts::Account;
+use chandlery_edge::{Json, Query};
+use chandlery_store::Write;
+
+/// How far back an expense may be dated.
+const SPENT_WITHIN_YEARS: i32 = 2;
+
+/// The routes of this room.
+pub fn routes() -> Router<Finance> {
+    Router::new()
+        .route("/api/v1/ledger/journal", get(journal))
+        .route("/api/v1/ledger/postings.csv", get(postings))
+        .route("/api/v1/ledger/balances", get(balances))
+        .route("/api/v1/ledger/expenses", post(spend))
+        .route("/api/v1/ledger/exchanges", post(exchange))
+}
+
+#[derive(Deserialize)]
+struct For {
+    #[serde(default)]
+    format: Format,
+}
+
+async fn journal(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(wanted): Query<For>,
+) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+    caller.must_operate("read the books")?;
+    let mut db = finance.db.read().acquire().await?;
+    let text = super::journal(&mut db, wanted.format).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
+}
+
+async fn postings(
+    State(finance): State<Finance>,
+    caller: Account,
+) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+    caller.must_operate("read the books")?;
+    let mut db = finance.db.read().acquire().await?;
+    let text = super::csv(&mut db).await?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text))
+}
+
+#[derive(Deserialize)]
+struct At {
+    at: Option<Timestamp>,
+}
+
+async fn balances(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(moment): Query<At>,
+) -> Result<Json<Page<AccountBalance>>, Error> {
+    caller.must_operate("read the books")?;
+    let mut db = finance.db.snapshot().await?;
+    Ok(Json(Page { items: super::balances(&mut db, moment.at).await?, next: None }))
+}
+
+async fn spend(
+    State(finance): State<Finance>,
+    caller: Account,
+    Json(new): Json<NewExpense>,
+) -> Result<StatusCode, Error> {
+    caller.must_operate("write into the books")?;
+    if new.amount.minor <= 0 {
+        return Err(Error::Invalid(format!("what was spent is above zero, not {}", new.amount)));
+    }
+    let now = finance.clock.now();
+    let at = match new.day {
+        None => now,
+        Some(day) => on_day(day, now)?,
+    };
+    let account = match &new.on {
+        Expense::Hosting => LedgerAccount::Hosting,
+        Expense::Acquisition { segment } => LedgerAccount::Acquisition(segment.to_string()),
+    };
+    let mut transaction = Transaction::new("expense", &new.key, at)
+        .about(new.description)
+        .debit(account, new.amount)
+        .credit(LedgerAccount::Bank, new.amount);
+    if let Some(day) = new.day {
+        transaction = transaction.link("day", day);
+    }
+    finance
+        .db
+        .group_commit(move |write| Box::pin(async move { super::post(write, transaction).await.map(drop) }))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A moment of a day that is not to come, nor long past.
+fn on_day(day: Date, now: Timestamp) -> Result<Timestamp, Error> {
+    let invalid = |error: jiff::Error| Error::Invalid(error.to_string());
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let first = today.checked_sub(SPENT_WITHIN_YEARS.years()).map_err(invalid)?;
+    if day > today || day < first {
+        return Err(Error::Invalid(format!("what was spent is dated from {first} to {today}, not {day}")));
+    }
+    let noon = day.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map_err(invalid)?;
+    Ok(noon.timestamp().min(now))
+}
+
+/// The bank has exchanged one currency for another.
+#[derive(Debug, Clone, Deserialize)]
+struct NewExchange {
+    key: String,
+    sold: Money,
+    bought: Money,
+}
+
+async fn exchange(
+    State(finance): State<Finance>,
+    caller: Account,
+    Json(new): Json<NewExchange>,
+) -> Result<StatusCode, Error> {
+    caller.must_operate("write into the books")?;
+    if new.sold.minor <= 0 || new.bought.minor <= 0 || new.sold.currency == new.bought.currency {
+        return Err(Error::Invalid("what is sold and bought is above zero, in two currencies".into()));
+    }
+    let now = finance.clock.now();
+    finance
+        .db
+        .group_commit(move |write| Box::pin(async move { post_exchange(write, &new, now).await }))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Posts an exchange. Once what was owed in the one currency is settled, what is left in the other was gained or lost.
+async fn post_exchange(write: &mut Write, new: &NewExchange, now: Timestamp) -> Result<(), Error> {
+    let between = || LedgerAccount::between(new.sold.currency, new.bought.currency);
+    let transaction = Transaction::new("exchange", &new.key, now)
+        .about(format!("{} for {}", new.sold, new.bought))
+        .debit(between(), new.sold)
+        .credit(LedgerAccount::Bank, new.sold)
+        .debit(LedgerAccount::Bank, new.bought)
+        .credit(between(), new.bought);
+    super::post(write, transaction).await?;
+    let left = super::owed(write, &between(), new.sold.currency).await?;
+    let other = super::owed(write, &between(), new.bought.currency).await?;
+    if left.minor != 0 || other.minor == 0 {
+        return Ok(());
+    }
+    let result = Transaction::new("exchange-result", &new.key, now)
+        .about(format!("what is left of exchanges between {} and {}", left.currency, other.currency))
+        .debit(between(), other);
+    let result = match other.minor > 0 {
+        true => result.credit(LedgerAccount::FxGain, other),
+        false => result.debit(LedgerAccount::FxLoss, other.negated()),
+    };
+    super::post(write, result).await.map(drop)
+}

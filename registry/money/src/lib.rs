@@ -1,0 +1,41 @@
+//! The money of a registry, from what customers use and buy to what partners are paid.
+//!
+//! From below: the [`ledger`] and [`exchange`] rates; [`sharing`], who earns of a sale; [`billing`], what customers owe;
+//! [`consultants`]; [`payouts`], what partners are paid; the [`rails`] that money comes in and leaves by; the [`books`], which close
+//! months and check all of it; and the [`figures`] that it comes to.
+
+pub mod billing;
+pub mod books;
+pub mod consultants;
+mod error;
+pub mod exchange;
+pub mod figures;
+mod finance;
+pub mod ledger;
+pub mod payouts;
+pub mod rails;
+pub mod sharing;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+
+pub use error::{Error, KINDS};
+pub use finance::{Finance, Mail, OnOffer, Processor};
+
+/// The routes of all rooms of the money.
+pub fn routes<S>(finance: Finance) -> Router<S> {
+    Router::new()
+        .merge(exchange::routes())
+        .merge(ledger::routes())
+        .merge(sharing::routes())
+        .merge(billing::routes())
+        .merge(consultants::routes())
+        .merge(payouts::routes())
+        .merge(rails::routes())
+        .merge(books::routes())
+        .merge(figures::routes())
+        .with_state(finance)
+}

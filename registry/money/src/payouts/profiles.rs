@@ -1,0 +1,125 @@
+//! How partners are paid. What an owner writes holds once an operator has approved it, so that nobody who stole a password can send
+//! the next payout elsewhere.
+
+use chandlery_package::wire::{PayoutProfile, ProfileVersion, Rail, Schedule};
+use chandlery_package::{Namespace, Rate};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use super::bank_account::check_account;
+use crate::{Error, Finance};
+use chandlery_accounts::Account;
+use chandlery_store::time;
+
+type Row = (i64, String, String, Option<String>);
+
+fn read((version, body, changed_by, approved_by): Row) -> Result<ProfileVersion, Error> {
+    Ok(ProfileVersion {
+        version,
+        profile: serde_json::from_str(&body)
+            .map_err(|_| Error::Damaged(format!("payout profile {version} cannot be read")))?,
+        changed_by: changed_by.parse()?,
+        approved_by: approved_by.map(|name| name.parse()).transpose()?,
+    })
+}
+
+/// Every version of a partner's profile, the latest first.
+pub(super) async fn versions(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+) -> Result<Vec<ProfileVersion>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select version, body, changed_by, approved_by from payout_profiles where partner = $1 order by version desc",
+    )
+    .bind(partner.as_str())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// The profile that holds, and its version: by hand, where none was approved yet.
+pub(super) async fn in_force(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+) -> Result<(i64, PayoutProfile), Error> {
+    let all = versions(db, partner).await?;
+    let approved = all.into_iter().find(|version| version.approved_by.is_some());
+    Ok(approved.map_or_else(|| (0, by_hand()), |found| (found.version, found.profile)))
+}
+
+/// How those are paid who have not said how.
+pub(super) fn by_hand() -> PayoutProfile {
+    PayoutProfile {
+        rail: Rail::Manual,
+        currency: None,
+        minimum: None,
+        schedule: Schedule::EveryRun,
+        withheld: Rate::ZERO,
+    }
+}
+
+/// One version.
+pub(super) async fn find(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    version: i64,
+) -> Result<Option<PayoutProfile>, Error> {
+    let all = versions(db, partner).await?;
+    Ok(all.into_iter().find(|known| known.version == version).map(|known| known.profile))
+}
+
+/// Writes a profile. What is withheld is an operator's to say; an owner's profile keeps what holds.
+pub(super) async fn write(
+    finance: &Finance,
+    caller: &Account,
+    partner: &Namespace,
+    mut profile: PayoutProfile,
+    now: Timestamp,
+) -> Result<ProfileVersion, Error> {
+    if let Rail::Sepa { holder, iban, bic } = &profile.rail {
+        check_account(holder, iban, bic.as_deref())?;
+    }
+    let mut write = finance.db.write().await?;
+    if !caller.operator {
+        profile.withheld = in_force(&mut write, partner).await?.1.withheld;
+    }
+    let body = serde_json::json!(profile).to_string();
+    sqlx::query(
+        "insert into payout_profiles (partner, version, body, changed_by, changed_at)
+         select $1, coalesce(max(version), 0) + 1, $2, $3, $4 from payout_profiles where partner = $1",
+    )
+    .bind(partner.as_str())
+    .bind(body)
+    .bind(caller.name.as_str())
+    .bind(time(now))
+    .execute(&mut *write)
+    .await?;
+    let written = versions(&mut write, partner).await?.into_iter().next();
+    write.commit().await?;
+    written.ok_or_else(|| Error::Damaged("a payout profile vanished".into()))
+}
+
+/// Approves a version that somebody else has written.
+pub(super) async fn approve(
+    finance: &Finance,
+    operator: &Namespace,
+    partner: &Namespace,
+    version: i64,
+) -> Result<ProfileVersion, Error> {
+    let mut write = finance.db.write().await?;
+    let found = versions(&mut write, partner).await?.into_iter().find(|known| known.version == version);
+    let found = found.ok_or_else(|| Error::NotFound(format!("payout profile {version} of '{partner}'")))?;
+    if found.changed_by == *operator {
+        return Err(Error::forbidden(operator, "approve a payout profile that it wrote itself"));
+    }
+    sqlx::query(
+        "update payout_profiles set approved_by = $1 where partner = $2 and version = $3 and approved_by is null",
+    )
+    .bind(operator.as_str())
+    .bind(partner.as_str())
+    .bind(version)
+    .execute(&mut *write)
+    .await?;
+    write.commit().await?;
+    Ok(ProfileVersion { approved_by: found.approved_by.or_else(|| Some(operator.clone())), ..found })
+}

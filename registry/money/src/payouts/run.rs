@@ -1,0 +1,367 @@
+//! What becomes of a payout that one operator has proposed: another approves it, its rail sends it, and it is confirmed or returned.
+//! Each step may be repeated, and a process that dies in between goes on where it was.
+//!
+//! | what happens | debit | credit |
+//! | --- | --- | --- |
+//! | it is approved | available | withheld tax, in transit |
+//! | in another currency | the same through the exchange account, a balanced pair for each currency | |
+//! | it is confirmed | in transit, payout fees | bank, or processor |
+//! | it comes back | bank where it was confirmed; in transit, withheld tax | available |
+
+use chandlery_package::wire::{Payout, PayoutProfile, PayoutState};
+use chandlery_package::{Currency, Money, Namespace};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use super::profiles;
+use crate::ledger::{self, Account, Transaction};
+use crate::{Error, Finance, exchange};
+use chandlery_store::{Db, Write, time};
+
+pub(super) const APPROVED: &str = "payout";
+pub(super) const PAID: &str = "payout-paid";
+/// It was paid, and came back all the same.
+pub(super) const BOUNCED: &str = "payout-bounced";
+pub(super) const RETURNED: &str = "payout-returned";
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    run: Option<i64>,
+    partner: String,
+    currency: String,
+    minor: i64,
+    withheld_minor: i64,
+    sent_minor: i64,
+    sent_currency: String,
+    rail: String,
+    state: String,
+    proposed_by: String,
+    approved_by: Option<String>,
+    bank_reference: Option<String>,
+}
+
+macro_rules! select_payouts {
+    ($condition:literal) => {
+        concat!(
+            "select id, run, partner, currency, minor, withheld_minor, sent_minor, sent_currency, rail, state, proposed_by,
+                    approved_by, bank_reference
+             from payouts ",
+            $condition
+        )
+    };
+}
+
+/// Approves a proposal: the money leaves the available balance. Whoever proposed it may not.
+pub async fn approve(
+    finance: &Finance,
+    operator: &Namespace,
+    id: i64,
+    now: Timestamp,
+) -> Result<Payout, Error> {
+    let mut write = finance.db.write().await?;
+    let payout = find(&mut write, id).await?;
+    if payout.proposed_by == *operator {
+        return Err(Error::forbidden(operator, format!("approve payout {id}, which it proposed itself")));
+    }
+    match payout.state {
+        PayoutState::Approved => return Ok(payout),
+        PayoutState::Proposed => {}
+        _ => return Err(wrong_state(&payout, "approved")),
+    }
+    let profile = profile_of(&mut write, &payout).await?;
+    let withheld = payout.amount.at(profile.withheld)?;
+    let net = payout.amount.minus(withheld)?;
+    let to = profile.currency.unwrap_or(net.currency);
+    let sent = exchange::convert(&mut write, net, to, now).await?;
+    let partner = || payout.partner.clone();
+    let transaction = Transaction::new(APPROVED, id, now)
+        .about(format!("payout {id} to {} is on its way", payout.partner))
+        .link("payout", id)
+        .debit(Account::Available(partner()), payout.amount)
+        .credit(Account::WithheldTax, withheld);
+    let transaction = through_exchange(transaction, net, sent).credit(Account::InTransit(partner()), sent);
+    ledger::post(&mut write, transaction).await?;
+    sqlx::query(
+        "update payouts set state = 'approved', approved_by = $1, approved_at = $2, withheld_minor = $3, sent_minor = $4,
+                sent_currency = $5 where id = $6",
+    )
+    .bind(operator.as_str())
+    .bind(time(now))
+    .bind(withheld.minor)
+    .bind(sent.minor)
+    .bind(sent.currency.code())
+    .bind(id)
+    .execute(&mut *write)
+    .await?;
+    let payout = find(&mut write, id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// Between two currencies: a credit of what is given and a debit of what is got, each balanced by the other side's own line.
+fn through_exchange(transaction: Transaction, given: Money, got: Money) -> Transaction {
+    match given.currency == got.currency {
+        true => transaction,
+        false => {
+            let between = || Account::between(given.currency, got.currency);
+            transaction.credit(between(), given).debit(between(), got)
+        }
+    }
+}
+
+/// Gives up a proposal: what it had taken on is free for another.
+pub async fn cancel(finance: &Finance, id: i64) -> Result<Payout, Error> {
+    let mut write = finance.db.write().await?;
+    let payout = find(&mut write, id).await?;
+    match payout.state {
+        PayoutState::Cancelled => return Ok(payout),
+        PayoutState::Proposed => {}
+        _ => return Err(wrong_state(&payout, "cancelled")),
+    }
+    free_items(&mut write, id).await?;
+    sqlx::query("update payouts set state = 'cancelled' where id = $1").bind(id).execute(&mut *write).await?;
+    let payout = find(&mut write, id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// Adds the same items below zero, and frees what they were of.
+async fn free_items(write: &mut Write, id: i64) -> Result<(), Error> {
+    sqlx::query(
+        "insert into payout_items (payout, line, entry, minor)
+         select payout, line + (select count(*) from payout_items where payout = $1), entry, -minor
+         from payout_items where payout = $1",
+    )
+    .bind(id)
+    .execute(&mut **write)
+    .await?;
+    sqlx::query("update available_entries set payout = null where payout = $1")
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// The payouts that were approved and not sent yet, all or those of one run, the oldest first.
+pub(crate) async fn to_send(db: &mut AnyConnection, run: Option<i64>) -> Result<Vec<Payout>, Error> {
+    let rows: Vec<Row> =
+        sqlx::query_as(select_payouts!("where state = 'approved' and (run = $1 or $1 = 0) order by id"))
+            .bind(run.unwrap_or(0))
+            .fetch_all(db)
+            .await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// Records that a rail has taken a payout on, and what it calls it.
+pub(crate) async fn mark_sent(
+    db: &Db,
+    payout: &Payout,
+    remote_id: Option<&str>,
+    now: Timestamp,
+) -> Result<Payout, Error> {
+    let mut write = db.write().await?;
+    sqlx::query(
+        "update payouts set state = 'sent', remote_id = nullif($1, '') where id = $2 and state = 'approved'",
+    )
+    .bind(remote_id.unwrap_or_default())
+    .bind(payout.id)
+    .execute(&mut *write)
+    .await?;
+    if let Some(run) = payout.run {
+        sqlx::query("update payout_runs set sent_at = $1 where id = $2 and sent_at is null")
+            .bind(time(now))
+            .bind(run)
+            .execute(&mut *write)
+            .await?;
+    }
+    let payout = find(&mut write, payout.id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// Records that the bank has paid.
+pub async fn confirm(
+    finance: &Finance,
+    id: i64,
+    bank_reference: &str,
+    left: Option<Money>,
+    now: Timestamp,
+) -> Result<Payout, Error> {
+    let mut write = finance.db.write().await?;
+    settle(&mut write, id, bank_reference, left, now).await?;
+    let payout = find(&mut write, id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// The same within a transaction. What left the bank may be more than what was sent: its fee. The same again changes nothing.
+pub async fn settle(
+    write: &mut Write,
+    id: i64,
+    bank_reference: &str,
+    left: Option<Money>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let payout = find(write, id).await?;
+    match payout.state {
+        PayoutState::Paid if payout.bank_reference.as_deref() == Some(bank_reference) => return Ok(()),
+        PayoutState::Approved | PayoutState::Sent => {}
+        _ => return Err(wrong_state(&payout, "confirmed")),
+    }
+    let fee = left.unwrap_or(payout.sent).minus(payout.sent)?;
+    if fee.minor < 0 {
+        return Err(Error::Invalid(format!(
+            "{} left the bank, less than payout {id} of {}",
+            payout.sent.plus(fee)?,
+            payout.sent
+        )));
+    }
+    let from = if payout.rail == "stripe" { Account::Processor } else { Account::Bank };
+    let transaction = Transaction::new(PAID, id, now)
+        .about(format!("payout {id} to {} has arrived: {bank_reference}", payout.partner))
+        .link("payout", id)
+        .link("payment", bank_reference)
+        .debit(Account::InTransit(payout.partner.clone()), payout.sent)
+        .debit(Account::PayoutFees, fee)
+        .credit(from, payout.sent.plus(fee)?);
+    ledger::post(write, transaction).await?;
+    sqlx::query("update payouts set state = 'paid', bank_reference = $1, settled_at = $2 where id = $3")
+        .bind(bank_reference)
+        .bind(time(now))
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// Records that the bank could not pay: the money is available again.
+pub async fn returned(finance: &Finance, id: i64, now: Timestamp) -> Result<Payout, Error> {
+    let mut write = finance.db.write().await?;
+    mark_returned(&mut write, id, now).await?;
+    let payout = find(&mut write, id).await?;
+    write.commit().await?;
+    Ok(payout)
+}
+
+/// The same within a transaction. The same again changes nothing.
+pub async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result<(), Error> {
+    let payout = find(write, id).await?;
+    let partner = || payout.partner.clone();
+    match payout.state {
+        PayoutState::Returned => return Ok(()),
+        PayoutState::Approved | PayoutState::Sent => {}
+        PayoutState::Paid => {
+            let to = if payout.rail == "stripe" { Account::Processor } else { Account::Bank };
+            let bounced = Transaction::new(BOUNCED, id, now)
+                .about(format!("payout {id} to {} came back after it had arrived", payout.partner))
+                .link("payout", id)
+                .debit(to, payout.sent)
+                .credit(Account::InTransit(partner()), payout.sent);
+            ledger::post(write, bounced).await?;
+        }
+        PayoutState::Proposed | PayoutState::Cancelled => return Err(wrong_state(&payout, "returned")),
+    }
+    let net = payout.amount.minus(payout.withheld)?;
+    let transaction = Transaction::new(RETURNED, id, now)
+        .about(format!("payout {id} to {} came back", payout.partner))
+        .link("payout", id)
+        .debit(Account::InTransit(partner()), payout.sent)
+        .debit(Account::WithheldTax, payout.withheld);
+    // By the rate that it was sent at.
+    let transaction =
+        through_exchange(transaction, payout.sent, net).credit(Account::Available(partner()), payout.amount);
+    ledger::post(write, transaction).await?;
+    free_items(write, id).await?;
+    sqlx::query("update payouts set state = 'returned', settled_at = $1 where id = $2")
+        .bind(time(now))
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// The payouts, newest first.
+pub async fn list(finance: &Finance) -> Result<Vec<Payout>, Error> {
+    let rows: Vec<Row> =
+        sqlx::query_as(select_payouts!("order by id desc")).fetch_all(finance.db.read()).await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// Those of a partner, newest first.
+pub async fn of_partner(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Payout>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_payouts!("where partner = $1 order by id desc"))
+        .bind(partner.as_str())
+        .fetch_all(db)
+        .await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// The payouts of a run that were approved and not returned, and how each is sent.
+pub(crate) async fn of_run(db: &mut AnyConnection, run: i64) -> Result<Vec<(Payout, PayoutProfile)>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_payouts!(
+        "where run = $1 and state in ('approved', 'sent', 'paid') order by id"
+    ))
+    .bind(run)
+    .fetch_all(&mut *db)
+    .await?;
+    let mut payouts = Vec::new();
+    for row in rows {
+        let payout = read(row)?;
+        let profile = profile_of(db, &payout).await?;
+        payouts.push((payout, profile));
+    }
+    Ok(payouts)
+}
+
+/// The profile that a payout was proposed by: a change since then is for the next one.
+pub(crate) async fn profile_of(db: &mut AnyConnection, payout: &Payout) -> Result<PayoutProfile, Error> {
+    let (version,): (Option<i64>,) = sqlx::query_as("select profile from payouts where id = $1")
+        .bind(payout.id)
+        .fetch_one(&mut *db)
+        .await?;
+    let found = profiles::find(db, &payout.partner, version.unwrap_or(0)).await?;
+    Ok(found.unwrap_or_else(profiles::by_hand))
+}
+
+fn wrong_state(payout: &Payout, wanted: &str) -> Error {
+    Error::Conflict(format!("payout {} is {} and cannot be {wanted}", payout.id, text(payout.state)))
+}
+
+/// One payout.
+pub(super) async fn find(db: &mut AnyConnection, id: i64) -> Result<Payout, Error> {
+    let row: Option<Row> =
+        sqlx::query_as(select_payouts!("where id = $1")).bind(id).fetch_optional(db).await?;
+    read(row.ok_or_else(|| Error::NotFound(format!("payout {id}")))?)
+}
+
+fn text(state: PayoutState) -> &'static str {
+    match state {
+        PayoutState::Proposed => "proposed",
+        PayoutState::Cancelled => "cancelled",
+        PayoutState::Approved => "approved",
+        PayoutState::Sent => "sent",
+        PayoutState::Paid => "paid",
+        PayoutState::Returned => "returned",
+    }
+}
+
+fn read(row: Row) -> Result<Payout, Error> {
+    use PayoutState as S;
+    let states = [S::Proposed, S::Cancelled, S::Approved, S::Sent, S::Paid, S::Returned];
+    let state = states.into_iter().find(|known| text(*known) == row.state);
+    let currency: Currency = row.currency.parse()?;
+    Ok(Payout {
+        id: row.id,
+        run: row.run,
+        partner: row.partner.parse()?,
+        amount: Money::new(row.minor, currency),
+        withheld: Money::new(row.withheld_minor, currency),
+        sent: Money::new(row.sent_minor, row.sent_currency.parse()?),
+        rail: row.rail,
+        state: state.ok_or_else(|| Error::Damaged(format!("payout {} has no known state", row.id)))?,
+        proposed_by: row.proposed_by.parse()?,
+        approved_by: row.approved_by.map(|name| name.parse()).transpose()?,
+        bank_reference: row.bank_reference,
+    })
+}

@@ -1,0 +1,32 @@
+//! How what customers pay is shared: policies by date, sales, each beneficiary's lot of a sale, and what is taken back.
+//!
+//! | what happens | debit | credit |
+//! | --- | --- | --- |
+//! | a sale | unbilled | each beneficiary's accrued share, commission |
+//! | its invoice is paid | accrued | pending, reserve |
+//! | it is never paid | accrued, commission | receivable |
+//! | a hold or a reserve ends | pending, reserve | what the partner owes, then available |
+//! | a refund | accrued or pending, reserve, available, what the partner owes then; commission | receivable, bank or credit |
+//! | a dispute opens | the same but commission | disputed |
+//! | it is lost | disputed, commission | disputes held |
+//! | it is won | disputed | pending, reserve, available |
+
+mod disputes;
+mod entries;
+mod lots;
+mod policies;
+mod refunds;
+mod release;
+mod replay;
+mod routes;
+mod sales;
+
+pub use disputes::{close as close_dispute, open as open_dispute};
+pub use entries::add as add_entry;
+pub use lots::{Lot, find as find_lot};
+pub use policies::{in_force, version};
+pub use refunds::{TakenBack, take_back};
+pub use release::release_matured;
+pub use replay::{Difference, replay};
+pub use routes::routes;
+pub use sales::{NewSale, Sale, accrue, collect, find as find_sale, void};

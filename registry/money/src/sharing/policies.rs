@@ -1,0 +1,72 @@
+//! The policies, by date. One that has begun is never changed: another one follows it.
+
+use chandlery_package::Policy;
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use crate::Error;
+use chandlery_store::{Write, time};
+
+/// The policy of a moment, and its version.
+pub async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<(i64, Policy), Error> {
+    let (version, body): (i64, String) = sqlx::query_as(
+        "select version, body from share_policies where since <= $1 order by since desc, version desc limit 1",
+    )
+    .bind(time(at))
+    .fetch_one(db)
+    .await?;
+    Ok((version, read(version, &body)?))
+}
+
+/// One policy.
+pub async fn version(db: &mut AnyConnection, version: i64) -> Result<Policy, Error> {
+    let (body,): (String,) = sqlx::query_as("select body from share_policies where version = $1")
+        .bind(version)
+        .fetch_one(db)
+        .await?;
+    read(version, &body)
+}
+
+/// Lets a policy follow from a moment on that has not come yet, and gives its version. The same again changes nothing.
+pub(super) async fn follow(
+    write: &mut Write,
+    policy: &Policy,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<i64, Error> {
+    policy.check()?;
+    let body = serde_json::json!(policy).to_string();
+    let (last, latest, stored): (i64, String, String) =
+        sqlx::query_as("select version, since, body from share_policies order by version desc limit 1")
+            .fetch_one(&mut **write)
+            .await?;
+    if latest == time(since) && stored == body {
+        return Ok(last);
+    }
+    if since < now {
+        return Err(Error::Invalid(format!("a policy begins in the future: it is {now} already")));
+    }
+    if time(since) <= latest {
+        return Err(Error::Conflict(format!("policy {last} begins at {latest}: the next one begins later")));
+    }
+    sqlx::query("insert into share_policies (version, since, body) values ($1, $2, $3)")
+        .bind(last + 1)
+        .bind(time(since))
+        .bind(body)
+        .execute(&mut **write)
+        .await?;
+    Ok(last + 1)
+}
+
+/// Every policy, the first one first: its version, since when, and what it says.
+pub(super) async fn all(db: &mut AnyConnection) -> Result<Vec<(i64, String, Policy)>, Error> {
+    let rows: Vec<(i64, String, String)> =
+        sqlx::query_as("select version, since, body from share_policies order by version")
+            .fetch_all(db)
+            .await?;
+    rows.into_iter().map(|(version, since, body)| Ok((version, since, read(version, &body)?))).collect()
+}
+
+fn read(version: i64, body: &str) -> Result<Policy, Error> {
+    serde_json::from_str(body).map_err(|_| Error::Damaged(format!("policy {version} cannot be read")))
+}

@@ -1,0 +1,112 @@
+//! `/api/v1/policies`, `/api/v1/sales` and `/api/v1/disputes`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post, put};
+use chandlery_package::wire::{ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, PolicyVersion};
+use chandlery_package::{Namespace, Policy};
+
+use super::{Difference, policies};
+use crate::{Error, Finance};
+use chandlery_accounts::Account;
+use chandlery_edge::{Json, Path};
+
+/// The routes of this room.
+pub fn routes() -> Router<Finance> {
+    Router::new()
+        .route("/api/v1/policies", get(list).post(follow))
+        .route("/api/v1/policies/replay", post(replay))
+        .route("/api/v1/namespaces/{namespace}/volume-group", put(set_group))
+        .route("/api/v1/disputes", post(open))
+        .route("/api/v1/disputes/{id}", put(close))
+}
+
+/// How sales are shared is no secret.
+async fn list(State(finance): State<Finance>) -> Result<Json<Page<PolicyVersion>>, Error> {
+    let mut db = finance.db.read().acquire().await?;
+    let read = |(version, since, policy): (i64, String, Policy)| PolicyVersion { version, since, policy };
+    let items = policies::all(&mut db).await?.into_iter().map(read).collect();
+    Ok(Json(Page { items, next: None }))
+}
+
+async fn follow(
+    State(finance): State<Finance>,
+    caller: Account,
+    Json(new): Json<NewPolicy>,
+) -> Result<(StatusCode, Json<PolicyVersion>), Error> {
+    caller.must_operate("set the policy")?;
+    let mut write = finance.db.write().await?;
+    let version = policies::follow(&mut write, &new.policy, new.since, finance.clock.now()).await?;
+    write.commit().await?;
+    let set = PolicyVersion { version, since: chandlery_store::time(new.since), policy: new.policy };
+    Ok((StatusCode::CREATED, Json(set)))
+}
+
+async fn replay(
+    State(finance): State<Finance>,
+    caller: Account,
+    Json(policy): Json<Policy>,
+) -> Result<Json<Page<Difference>>, Error> {
+    caller.must_operate("try a policy")?;
+    let mut snapshot = finance.db.snapshot().await?;
+    Ok(Json(Page { items: super::replay(&mut snapshot, &policy).await?, next: None }))
+}
+
+async fn set_group(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(namespace): Path<Namespace>,
+    Json(new): Json<NewVolumeGroup>,
+) -> Result<StatusCode, Error> {
+    caller.must_operate("say which publishers belong together")?;
+    let mut write = finance.db.write().await?;
+    let updated = sqlx::query("update namespaces set volume_group = $1 where name = $2")
+        .bind(new.group)
+        .bind(namespace.as_str())
+        .execute(&mut *write)
+        .await?;
+    if updated.rows_affected() == 0 {
+        return Err(Error::NotFound(format!("namespace '{namespace}'")));
+    }
+    write.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn open(
+    State(finance): State<Finance>,
+    caller: Account,
+    Json(new): Json<NewDispute>,
+) -> Result<StatusCode, Error> {
+    caller.must_operate("record disputes")?;
+    if new.fee.currency != new.amount.currency || new.fee.minor < 0 {
+        return Err(Error::Invalid("the fee has the currency of the amount, and is not below zero".into()));
+    }
+    let now = finance.clock.now();
+    finance
+        .db
+        .group_commit(move |write| {
+            Box::pin(
+                async move { super::open_dispute(write, &new.id, new.sale, new.amount, new.fee, now).await },
+            )
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn close(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(id): Path<String>,
+    Json(closed): Json<ClosedDispute>,
+) -> Result<StatusCode, Error> {
+    caller.must_operate("close disputes")?;
+    let now = finance.clock.now();
+    finance
+        .db
+        .group_commit(move |write| {
+            Box::pin(async move { super::close_dispute(write, &id, closed.won, now).await })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,75 @@
+//! The money of a registry of its own for each unit test, with something to sell.
+
+use std::sync::Arc;
+
+use chandlery_accounts::Accounts;
+use chandlery_log::Log;
+use chandlery_package::Namespace;
+use chandlery_store::{Clock, Db, Facts};
+use jiff::Timestamp;
+
+use crate::Finance;
+
+/// An empty market, which lasts as long as its folder.
+pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
+    // Fails only where one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display())).await;
+    let db = db.unwrap();
+    let log = Log::open(&folder.path().join("log.key"), "example.com/log", &[], &Facts(&db)).await.unwrap();
+    chandlery_accounts::make_first_operator(&db, folder.path()).await.unwrap();
+    let finance = Finance {
+        clock: Clock::open(true, &Facts(&db)).await.unwrap(),
+        accounts: Accounts::open(db.clone()).await.unwrap(),
+        db,
+        log: Arc::new(log),
+        hold_days: 30,
+        processor: None,
+        mail: None,
+        on_offer: |_, _, _| Box::pin(async { Ok(()) }),
+    };
+    (folder, finance)
+}
+
+/// The same, with these customers and a plugin of acme's at this offer.
+pub(crate) async fn market(customers: &[&str], offer: &str) -> (tempfile::TempDir, Finance) {
+    let (folder, finance) = finance().await;
+    for sql in [
+        "insert into namespaces (name, created_at) values ('acme', '')",
+        "insert into plugins (id, namespace) values ('acme:serving', 'acme')",
+        "insert into releases (plugin, version, kind, title, description, component, component_bytes, artifact, key_id,
+                               log_index, published_at)
+         values ('acme:serving', '1.0.0', 'template', '', '', '', 0, '', '', 0, '')",
+    ] {
+        sqlx::query(sql).execute(finance.db.read()).await.unwrap();
+    }
+    for customer in customers {
+        sqlx::query("insert into accounts (name, password_hash, role, created_at) values ($1, '', '', '')")
+            .bind(*customer)
+            .execute(finance.db.read())
+            .await
+            .unwrap();
+    }
+    sqlx::query("insert into prices (plugin, version, since, offer) values ('acme:serving', 1, '2020', $1)")
+        .bind(offer)
+        .execute(finance.db.read())
+        .await
+        .unwrap();
+    (folder, finance)
+}
+
+/// The first operator.
+pub(crate) fn operator() -> Namespace {
+    "operator".parse().unwrap()
+}
+
+/// A moment.
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// What is wrong with the books.
+pub(crate) async fn faults(finance: &Finance) -> Vec<String> {
+    crate::books::invariants::check(&mut finance.db.snapshot().await.unwrap()).await.unwrap().faults
+}

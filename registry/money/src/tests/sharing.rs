@@ -1,0 +1,176 @@
+//! Refunds and disputes at every point of a sale's life, to the cent.
+
+use chandlery_package::wire::{NewPayment, NewRefund};
+use chandlery_package::{Currency, Money, Namespace};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use crate::billing::{order, record_payment, refund};
+use crate::ledger::{self, Account};
+use crate::testing::{at, faults, market, operator};
+use crate::{Finance, payouts, sharing};
+
+const OFFER: &str =
+    r#"{"price": {"kind": "once", "amount": {"minor": 10000, "currency": "USD"}}, "trial_days": 0}"#;
+
+fn acme() -> Namespace {
+    "acme".parse().unwrap()
+}
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, Currency::Usd)
+}
+
+fn day(number: i64) -> Timestamp {
+    at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(24 * number)
+}
+
+/// A sale of 100.00, with a tenth of the partner's 85.00 in reserve for 90 days; the sale's number.
+async fn sold() -> (tempfile::TempDir, Finance, i64) {
+    let (folder, finance) = market(&["globex"], OFFER).await;
+    let policy =
+        r#"{"commission": [{"rate": "15%"}], "services": "15%", "reserve": {"rate": "10%", "days": 90}}"#;
+    sqlx::query("update share_policies set body = $1").bind(policy).execute(finance.db.read()).await.unwrap();
+    let customer = "globex".parse().unwrap();
+    let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
+    let order = order(&finance, &customer, &new, day(0)).await.unwrap();
+    let payment = NewPayment { bank_reference: "B-1".into(), amount: usd(10_000) };
+    record_payment(&finance, &order.reference, &payment, day(0)).await.unwrap();
+    (folder, finance, 1)
+}
+
+async fn give_back(finance: &Finance, key: &str, minor: i64, now: Timestamp) {
+    let new = NewRefund {
+        key: key.into(),
+        amount: usd(minor),
+        line: None,
+        reason: String::new(),
+        as_credit: false,
+    };
+    refund(finance, 1, &new, now).await.unwrap();
+    // Asked for again, it is given once.
+    refund(finance, 1, &new, now).await.unwrap();
+}
+
+/// What is owed by each of the partner's accounts, the commission, and the bank.
+async fn held(finance: &Finance) -> [i64; 6] {
+    let mut db = finance.db.read().acquire().await.unwrap();
+    let mut held = [0; 6];
+    let accounts = [
+        Account::Pending(acme()),
+        Account::Reserve(acme()),
+        Account::Available(acme()),
+        Account::OwedBy(acme()),
+        Account::Commission,
+        Account::Bank,
+    ];
+    for (index, account) in accounts.iter().enumerate() {
+        held[index] = -ledger::balance(&mut db, account, Currency::Usd).await.unwrap().minor;
+    }
+    held
+}
+
+/// Pays out all that is available.
+async fn pay_out(finance: &Finance, now: Timestamp) {
+    let payout = payouts::propose(finance, &operator(), &acme(), Currency::Usd, now).await.unwrap();
+    payouts::approve(finance, &"globex".parse().unwrap(), payout.id, now).await.unwrap();
+    payouts::confirm(finance, payout.id, "SEPA-1", None, now).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refund_before_the_payout_comes_from_hold_and_reserve() {
+    let (_folder, finance, _) = sold().await;
+    assert_eq!(held(&finance).await, [7650, 850, 0, 0, 1500, -10_000]);
+    give_back(&finance, "r", 10_000, day(1)).await;
+    assert_eq!(held(&finance).await, [0; 6]);
+    assert_eq!(faults(&finance).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_refund_after_the_payout_is_owed_and_recovered_from_what_comes_next() {
+    let (_folder, finance, _) = sold().await;
+    sharing::release_matured(&finance.db, day(31)).await.unwrap();
+    pay_out(&finance, day(32)).await;
+    assert_eq!(held(&finance).await, [0, 850, 0, 0, 1500, -2350]);
+    give_back(&finance, "r", 10_000, day(40)).await;
+    // As the field's practice has it: the reserve first, the rest is a receivable from the partner.
+    assert_eq!(held(&finance).await, [0, 0, 0, -7650, 0, 7650]);
+    sqlx::query(
+        "insert into accounts (name, password_hash, role, created_at) values ('initech', '', '', '')",
+    )
+    .execute(finance.db.read())
+    .await
+    .unwrap();
+    let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
+    let next = order(&finance, &"initech".parse().unwrap(), &new, day(41)).await.unwrap();
+    let payment = NewPayment { bank_reference: "B-2".into(), amount: usd(10_000) };
+    record_payment(&finance, &next.reference, &payment, day(41)).await.unwrap();
+    sharing::release_matured(&finance.db, day(72)).await.unwrap();
+    assert_eq!(held(&finance).await, [0, 850, 0, 0, 1500, -2350], "7650 were recovered");
+    assert!(payouts::propose(&finance, &operator(), &acme(), Currency::Usd, day(73)).await.is_err());
+    assert_eq!(faults(&finance).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_dispute_holds_the_share_and_is_lost_or_won() {
+    for won in [true, false] {
+        let (_folder, finance, sale) = sold().await;
+        let mut write = finance.db.write().await.unwrap();
+        sharing::open_dispute(&mut write, "dp", sale, usd(10_000), usd(1500), day(3)).await.unwrap();
+        sharing::open_dispute(&mut write, "dp", sale, usd(10_000), usd(1500), day(3)).await.unwrap();
+        write.commit().await.unwrap();
+        assert_eq!(held(&finance).await, [0, 0, 0, 0, 1500, -10_000]);
+        // While it lasts, nothing more can be taken, and nothing becomes available.
+        let more = NewRefund {
+            key: "m".into(),
+            amount: usd(1),
+            line: None,
+            reason: String::new(),
+            as_credit: false,
+        };
+        assert!(refund(&finance, 1, &more, day(4)).await.is_err());
+        sharing::release_matured(&finance.db, day(31)).await.unwrap();
+        assert_eq!(held(&finance).await[2], 0);
+        let mut write = finance.db.write().await.unwrap();
+        sharing::close_dispute(&mut write, "dp", won, day(50)).await.unwrap();
+        sharing::close_dispute(&mut write, "dp", won, day(50)).await.unwrap();
+        assert!(sharing::close_dispute(&mut write, "dp", !won, day(50)).await.is_err());
+        write.commit().await.unwrap();
+        let expected = if won { [0, 850, 7650, 0, 1500, -10_000] } else { [0, 0, 0, 0, 0, -10_000] };
+        assert_eq!(held(&finance).await, expected, "won: {won}");
+        assert_eq!(faults(&finance).await, Vec::<String>::new());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
+    /// However a sale is given back in parts, and whenever, all of it is back at last, from everybody.
+    #[test]
+    fn of_many_refunds_the_last_lands_on_zero(cuts in proptest::collection::vec((1i64..3000, 0i64..40), 1..7), paid: bool) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let (_folder, finance, _) = sold().await;
+            let (mut left, mut today) = (10_000, 1);
+            for (index, (minor, days)) in cuts.iter().enumerate() {
+                today += days;
+                sharing::release_matured(&finance.db, day(today)).await.unwrap();
+                if paid && held(&finance).await[2] > 0 {
+                    pay_out(&finance, day(today)).await;
+                }
+                let minor = (*minor).min(left);
+                if minor > 0 {
+                    give_back(&finance, &format!("r{index}"), minor, day(today)).await;
+                    left -= minor;
+                }
+                assert_eq!(faults(&finance).await, Vec::<String>::new());
+            }
+            if left > 0 {
+                give_back(&finance, "last", left, day(today)).await;
+            }
+            let [pending, reserve, available, owed, commission, bank] = held(&finance).await;
+            assert_eq!((pending, reserve, available, commission), (0, 0, 0, 0));
+            assert_eq!(owed + bank, 0, "what was paid out is owed");
+            assert_eq!(faults(&finance).await, Vec::<String>::new());
+        });
+    }
+}
