@@ -24,10 +24,10 @@ use crate::installs::{Consent, Locked, RegistryClient, Step};
 use crate::integrations::{Standing, Tried};
 use crate::licence::Entitlement;
 use crate::metering::{self, Metered};
-use crate::plan::Facts;
 use crate::secrets::SecretInfo;
 use crate::targets::{NewTarget, Target};
 use crate::{Error, Host, settings};
+use chandlery_package::plan::Facts;
 
 /// Asks for a plugin to be installed.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 
 use crate::Error;
-use crate::plan::{EngineKind, Facts, Plan, Workload};
 use crate::targets::Spec;
+use chandlery_package::plan::{EngineKind, Facts, Plan, Workload};
 
 /// What engines share.
 #[derive(Debug, Clone)]

@@ -13,7 +13,6 @@ pub mod licence;
 pub mod metering;
 mod metrics;
 pub mod parameters;
-pub mod plan;
 pub mod policies;
 pub mod sandbox;
 pub mod secrets;

@@ -4,7 +4,7 @@ use chandlery_package::Manifest;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::plan::PlanProblem;
+use chandlery_package::plan::PlanProblem;
 
 /// The parameters as the template will see them.
 pub fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Error> {

@@ -22,8 +22,8 @@ use wasmtime::component::{Component as Code, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Store};
 
 use crate::metrics::Calls;
-use crate::plan::{Facts, Plan, PlanProblem};
 use cache::Cache;
+use chandlery_package::plan::{Facts, Plan, PlanProblem};
 use contract_0_1_0 as contract;
 use guard::Guard;
 use state::State;

@@ -14,8 +14,8 @@ use tokio::sync::RwLock;
 
 use crate::Error;
 use crate::engines::{Drift, Engine, Surroundings, local, open};
-use crate::plan::{EngineKind, Facts, Plan, word};
 use crate::secrets::Secrets;
+use chandlery_package::plan::{EngineKind, Facts, Plan, word};
 
 /// What a target costs: for each kind of GPU and for `cpu`, a core, by the hour.
 pub type Prices = BTreeMap<String, Money>;
@@ -351,8 +351,8 @@ pub(crate) fn cost_per_hour(plan: &Plan, facts: &Facts, prices: &Prices) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::workload;
-    use crate::plan::{Gpu, GpuPool, Interconnect};
+    use chandlery_package::plan::example::workload;
+    use chandlery_package::plan::{Gpu, GpuPool, Interconnect};
 
     #[test]
     fn costs_are_of_what_runs() {
@@ -369,7 +369,7 @@ mod tests {
         let mut workload = workload();
         workload.scale.replicas_min = 2;
         workload.resources.cpu_millis = 500;
-        let cost = |workload: &crate::plan::Workload, prices: &Prices| {
+        let cost = |workload: &chandlery_package::plan::Workload, prices: &Prices| {
             cost_per_hour(&Plan { workloads: vec![workload.clone()], notes: Vec::new() }, &facts, prices)
         };
         assert_eq!(cost(&workload, &prices), Some(price("0.04 USD")));

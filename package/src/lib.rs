@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod money;
 pub mod name;
 pub mod permission;
+pub mod plan;
 pub mod policy;
 pub mod price;
 pub mod problem;

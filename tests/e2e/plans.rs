@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use chandlery_host::plan::{EngineKind, Facts, RuntimeKind};
+use chandlery_package::plan::{EngineKind, Facts, RuntimeKind};
 
 use crate::world::{binary, workspace};
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use chandlery_host::deployments::changes;
-use chandlery_host::plan::{Facts, Plan};
+use chandlery_package::plan::{Facts, Plan};
 use clap::Args;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use serde_json::Value;

@@ -134,8 +134,8 @@ fn print(planned: &Planned) {
 }
 
 /// A line for each workload.
-pub fn print_workloads(plan: &chandlery_host::plan::Plan) {
-    let row = |workload: &chandlery_host::plan::Workload| {
+pub fn print_workloads(plan: &chandlery_package::plan::Plan) {
+    let row = |workload: &chandlery_package::plan::Workload| {
         let resources = &workload.resources;
         let gpu = resources
             .gpu
@@ -170,8 +170,8 @@ pub fn print_changes(changes: &[Change]) {
     }
 }
 
-fn runtime(runtime: &chandlery_host::plan::Runtime) -> String {
-    use chandlery_host::plan::Runtime;
+fn runtime(runtime: &chandlery_package::plan::Runtime) -> String {
+    use chandlery_package::plan::Runtime;
     match runtime {
         Runtime::Container(image) => image.clone(),
         Runtime::Python(requirements) => format!("python: {}", requirements.join(", ")),

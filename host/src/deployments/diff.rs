@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::plan::Plan;
+use chandlery_package::plan::Plan;
 
 /// One value that would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ fn descend(path: &str, value: &Value, flat: &mut BTreeMap<String, String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::workload;
+    use chandlery_package::plan::example::workload;
 
     #[test]
     fn only_what_differs_is_listed() {

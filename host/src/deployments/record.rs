@@ -11,7 +11,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 use super::Health;
 use crate::Error;
 use crate::engines::{Desired, Revealed};
-use crate::plan::Plan;
+use chandlery_package::plan::Plan;
 
 /// What should become of a deployment.
 pub(super) const RUNNING: &str = "running";

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Health;
 use super::record::Row;
 use crate::engines::{Desired, Replica, ReplicaState};
-use crate::plan::{Check, Plan, Probe, Scale, Workload, WorkloadKind};
+use chandlery_package::plan::{Check, Plan, Probe, Scale, Workload, WorkloadKind};
 
 /// How often a replica that never was ready may end before its rollout has failed.
 const FAILED_STARTS: i64 = 2;

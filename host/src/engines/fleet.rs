@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use super::replicas::{self, Row};
 use super::{Desired, Drift, Engine, LogTail, Outcome, ReplicaState, placement};
-use crate::plan::{Check, Facts, Plan, Restart, Workload, WorkloadKind};
 use crate::{Error, metering};
+use chandlery_package::plan::{Check, Facts, Plan, Restart, Workload, WorkloadKind};
 use proxy::Proxy;
 
 /// The first wait before a replica is started again; it doubles with each restart.
@@ -588,7 +588,7 @@ mod tests {
     #[test]
     fn as_many_serve_as_are_wanted_all_along() {
         use ReplicaState::{BackingOff as B, Ready as R, Starting as S};
-        let mut workload = crate::plan::tests::workload();
+        let mut workload = chandlery_package::plan::example::workload();
         workload.scale.replicas_min = 2;
         let turns = |current: &[ReplicaState], old: &[ReplicaState], room| {
             let missing = 2_usize.saturating_sub(current.len());

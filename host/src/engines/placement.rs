@@ -1,7 +1,7 @@
 //! Whether a target has what a plan needs, said with what there is.
 
 use crate::Error;
-use crate::plan::{Facts, GpuPool, Interconnect, Plan, Runtime, RuntimeKind, Workload};
+use chandlery_package::plan::{Facts, GpuPool, Interconnect, Plan, Runtime, RuntimeKind, Workload};
 
 /// Refuses a plan that the target could not run if nothing else ran on it.
 pub fn fit(plan: &Plan, facts: &Facts) -> Result<(), Error> {
@@ -46,7 +46,7 @@ fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
         wish = format!("{wish}, each with {} MiB", gpu.memory_mib_min);
     }
     if gpu.interconnect != Interconnect::None {
-        wish = format!("{wish}, joined by {}", crate::plan::word(gpu.interconnect));
+        wish = format!("{wish}, joined by {}", chandlery_package::plan::word(gpu.interconnect));
     }
     Some(format!("{wish}; {}", there_is(facts)))
 }
@@ -71,8 +71,8 @@ pub fn there_is(facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::workload;
-    use crate::plan::{EngineKind, Gpu};
+    use chandlery_package::plan::example::workload;
+    use chandlery_package::plan::{EngineKind, Gpu};
 
     fn facts() -> Facts {
         let pool = |kind: &str, memory_mib, total, free, nodes| GpuPool {

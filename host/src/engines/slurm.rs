@@ -21,8 +21,8 @@ use super::fleet::{Begin, Being, Fleet, Part, Runner, remove_dir};
 use super::replicas::{Handle, Row};
 use super::{Drift, Engine, Surroundings, gpus};
 use crate::Error;
-use crate::plan::{Check, EngineKind, Facts, Plan, Runtime, RuntimeKind, VolumeKind, Workload};
 use crate::targets::Spec;
+use chandlery_package::plan::{Check, EngineKind, Facts, Plan, Runtime, RuntimeKind, VolumeKind, Workload};
 use cluster::{Cluster, Job, Node, Submission, Submitted};
 use script::Folder;
 
@@ -176,7 +176,7 @@ impl Slurm {
             memory_mib: resources.memory_mib,
             gpus: self.kind(part.workload, nodes).map(|kind| (kind, part.workload.gpus_per_node())),
             time_limit_minutes: self.settings.time_limit_minutes,
-            requeue: *kind == crate::plan::WorkloadKind::Service,
+            requeue: *kind == chandlery_package::plan::WorkloadKind::Service,
             partition: self.settings.partition.clone(),
             account: self.settings.account.clone(),
             qos: self.settings.qos.clone(),

@@ -7,8 +7,8 @@ use tokio::runtime::Handle;
 use crate::Error;
 use crate::deployments::{Deployment, Deployments};
 use crate::engines::Replica;
-use crate::plan::word;
 use crate::sandbox::{Control, DeploymentState, ReplicaState};
+use chandlery_package::plan::word;
 
 impl Control for Deployments {
     fn deployments(&self) -> Result<Vec<DeploymentState>, String> {

@@ -7,7 +7,7 @@ pub(super) mod policy;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::state::{Severity, State};
-use crate::plan::{Plan, PlanProblem};
+use chandlery_package::plan::{Plan, PlanProblem};
 
 pub(super) mod template {
     wasmtime::component::bindgen!({

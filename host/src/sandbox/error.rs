@@ -2,7 +2,7 @@
 
 use chandlery_package::Release;
 
-use crate::plan::{PlanError, PlanProblem, say};
+use chandlery_package::plan::{PlanError, PlanProblem, say};
 
 /// Why a call of a plugin gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

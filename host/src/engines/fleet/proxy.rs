@@ -25,7 +25,7 @@ use crate::Error;
 use crate::engines::Desired;
 use crate::engines::endpoints::{self, Key};
 use crate::engines::replicas::{self, Row};
-use crate::plan::Protocol;
+use chandlery_package::plan::Protocol;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What concerns one connection alone (RFC 9110, 7.6.1).

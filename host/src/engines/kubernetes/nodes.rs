@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::objects::{Choice, GPU_PRODUCT, GPU_RESOURCE};
 use super::quantity::{mib, thousandths};
 use crate::engines::gpus;
-use crate::plan::{GpuPool, Workload};
+use chandlery_package::plan::{GpuPool, Workload};
 
 /// The node label that NVIDIA's feature discovery writes one GPU's memory into, in MiB.
 const GPU_MEMORY: &str = "nvidia.com/gpu.memory";
@@ -159,8 +159,8 @@ pub(super) fn choose(workload: &Workload, nodes: &[Node]) -> Choice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::workload;
-    use crate::plan::{Gpu, Interconnect};
+    use chandlery_package::plan::example::workload;
+    use chandlery_package::plan::{Gpu, Interconnect};
     use serde_json::json;
 
     fn node(name: &str, product: &str, gpus: &str) -> Value {

@@ -21,7 +21,7 @@ use super::Settings;
 use super::kinds::Kind;
 use crate::engines::Desired;
 use crate::engines::fleet::words::volume_variable;
-use crate::plan::{Check, EnvValue, Port, Restart, Runtime, VolumeKind, Workload, WorkloadKind};
+use chandlery_package::plan::{Check, EnvValue, Port, Restart, Runtime, VolumeKind, Workload, WorkloadKind};
 
 /// Who has made an object, as Kubernetes itself recommends to say it.
 pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "chandlery");

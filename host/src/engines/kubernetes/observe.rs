@@ -12,8 +12,8 @@ use super::pods::{Seen, see};
 use super::{Kubernetes, Sight, label, name, revision, uid};
 use crate::engines::replicas::{self, Handle, Row};
 use crate::engines::{Desired, ReplicaState};
-use crate::plan::{Workload, WorkloadKind};
 use crate::{Error, metering};
+use chandlery_package::plan::{Workload, WorkloadKind};
 
 /// How much is shown of what a program wrote before it ended.
 const LAST_LINES: usize = 5;

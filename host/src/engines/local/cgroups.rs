@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::engines::Drift;
 use crate::engines::replicas::Row;
-use crate::plan::Resources;
+use chandlery_package::plan::Resources;
 
 const ROOT: &str = "/sys/fs/cgroup";
 const PERIOD_MICROS: u64 = 100_000;

@@ -6,7 +6,7 @@ use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
 
 use crate::engines::gpus::kind_of;
-use crate::plan::{GpuPool, Workload};
+use chandlery_package::plan::{GpuPool, Workload};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Gpu {
@@ -83,13 +83,13 @@ fn ask() -> Result<Vec<Gpu>, NvmlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{self, Interconnect};
+    use chandlery_package::plan::{self, Interconnect};
 
     #[test]
     fn gpus_are_allotted_once_and_by_wish() {
         let gpu = |id: &str, kind: &str| Gpu { id: id.into(), kind: kind.into(), memory_mib: 80000 };
         let gpus = Gpus { all: vec![gpu("a", "h100"), gpu("b", "h100"), gpu("c", "l4")] };
-        let mut workload = crate::plan::tests::workload();
+        let mut workload = chandlery_package::plan::example::workload();
         let held = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
         assert_eq!(gpus.choose(&workload, &held(&[])), Some(vec![]));
         let mut choose = |kinds: &[&str], count, ids: &[&str]| {

@@ -18,7 +18,7 @@ use crate::Error;
 use crate::engines::fleet::Part;
 use crate::engines::fleet::words::{expand, volume_variable};
 use crate::engines::replicas::Row;
-use crate::plan::{EnvValue, Runtime, Workload};
+use chandlery_package::plan::{EnvValue, Runtime, Workload};
 
 /// Marks a process as one of a host's.
 pub(super) const HOST_VARIABLE: &str = "CHANDLERY_HOST_ID";

@@ -7,7 +7,7 @@ use super::Settings;
 use super::commands::Commands;
 use super::rest::Rest;
 use crate::Error;
-use crate::plan::GpuPool;
+use chandlery_package::plan::GpuPool;
 
 /// The way to the controller.
 pub(super) enum Cluster {

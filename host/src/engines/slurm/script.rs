@@ -12,7 +12,7 @@ use super::{Containers, text};
 use crate::engines::fleet::Part;
 use crate::engines::fleet::words::{Piece, pieces, quote, volume_variable};
 use crate::engines::replicas::Row;
-use crate::plan::{Check, EnvValue, Runtime, Volume, Workload};
+use chandlery_package::plan::{Check, EnvValue, Runtime, Volume, Workload};
 
 /// The variables that say where a program is among the nodes of its replica.
 const PLACE: [&str; 3] = ["CHANDLERY_NODE_COUNT", "CHANDLERY_NODE_RANK", "CHANDLERY_LEADER_ADDRESS"];
@@ -331,7 +331,7 @@ fn shell_name(port: &str) -> String {
 mod tests {
     use super::*;
     use crate::engines::Desired;
-    use crate::plan::{EnvVar, Plan, VolumeKind};
+    use chandlery_package::plan::{EnvVar, Plan, VolumeKind};
 
     #[test]
     fn words_are_quoted_and_variables_are_not() {
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_replica_is_a_script_that_can_be_read() {
-        let mut workload = crate::plan::tests::workload();
+        let mut workload = chandlery_package::plan::example::workload();
         workload.command =
             vec!["serve".into(), "--port".into(), "$(PORT)".into(), "--rank=$(CHANDLERY_NODE_RANK)".into()];
         workload.env.push(EnvVar { name: "TOKEN".into(), value: EnvValue::Text("it's".into()) });

@@ -1,7 +1,7 @@
 //! Plans and facts, between the contract's types and the host's own model.
 
 use super::template::chandlery::plugin::{plan_types as wire, template_types};
-use crate::plan;
+use chandlery_package::plan;
 
 pub(super) fn facts(facts: &plan::Facts) -> template_types::Facts {
     use template_types::{EngineKind, GpuPool, RuntimeKind};
@@ -250,7 +250,7 @@ fn volume_to_wire(volume: &plan::Volume) -> wire::Volume {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::workload;
+    use chandlery_package::plan::example::workload;
 
     #[test]
     fn a_plan_comes_back_as_it_went() {

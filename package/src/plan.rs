@@ -1,0 +1,297 @@
+//! The plan as hosts, the command line and the registry know it: the newest model, into which a sandbox reads every version
+//! of the contract, checked so that engines can trust it. Units and meaning are in `wit/`.
+
+mod check;
+pub mod example;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+pub use check::PlanError;
+
+/// See `plan` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Plan {
+    pub workloads: Vec<Workload>,
+    pub notes: Vec<String>,
+}
+
+/// See `workload` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Workload {
+    pub name: String,
+    pub kind: WorkloadKind,
+    pub runtime: Runtime,
+    pub command: Vec<String>,
+    pub env: Vec<EnvVar>,
+    pub resources: Resources,
+    pub scale: Scale,
+    pub ports: Vec<Port>,
+    pub readiness: Option<Probe>,
+    pub volumes: Vec<Volume>,
+    pub restart: Restart,
+    pub grace_seconds: u32,
+}
+
+/// See `workload-kind` in `wit/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum WorkloadKind {
+    Service,
+    Job,
+}
+
+/// See `runtime` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Runtime {
+    Container(String),
+    Python(Vec<String>),
+    Host,
+}
+
+/// See `env-var` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct EnvVar {
+    pub name: String,
+    pub value: EnvValue,
+}
+
+/// See `env-value` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum EnvValue {
+    Text(String),
+    Secret(String),
+    Port(String),
+}
+
+/// See `resources` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Resources {
+    pub cpu_millis: u32,
+    pub memory_mib: u32,
+    pub gpu: Option<Gpu>,
+    pub scratch_mib: u32,
+}
+
+/// See `gpu` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Gpu {
+    pub kinds: Vec<String>,
+    pub count_per_replica: u32,
+    pub memory_mib_min: u32,
+    pub interconnect: Interconnect,
+}
+
+/// See `interconnect` in `wit/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Interconnect {
+    None,
+    Nvlink,
+    Rdma,
+}
+
+/// See `scale` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Scale {
+    pub replicas_min: u32,
+    pub replicas_max: u32,
+    pub target: Option<MetricTarget>,
+    pub nodes_per_replica: u32,
+    pub spot_ok: bool,
+}
+
+/// See `metric-target` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct MetricTarget {
+    pub metric: String,
+    pub value: u32,
+}
+
+/// See `port` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Port {
+    pub name: String,
+    pub number: u16,
+    pub protocol: Protocol,
+}
+
+/// See `protocol` in `wit/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Protocol {
+    Http,
+    Tcp,
+}
+
+/// See `probe` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Probe {
+    pub check: Check,
+    pub period_seconds: u32,
+    pub timeout_seconds: u32,
+}
+
+/// See `check` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Check {
+    Http { port: String, path: String },
+    Tcp(String),
+    Exec(Vec<String>),
+}
+
+/// See `volume` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Volume {
+    pub name: String,
+    pub mount: String,
+    pub kind: VolumeKind,
+    pub read_only: bool,
+}
+
+/// See `volume-kind` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum VolumeKind {
+    Scratch,
+    ModelCache(u32),
+    Shared(String),
+}
+
+/// See `restart` in `wit/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Restart {
+    Always,
+    OnFailure,
+    Never,
+}
+
+/// See `facts` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct Facts {
+    pub name: String,
+    pub engine: EngineKind,
+    pub runtimes: Vec<RuntimeKind>,
+    pub gpu_pools: Vec<GpuPool>,
+    pub architecture: String,
+}
+
+/// See `engine-kind` in `wit/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum EngineKind {
+    Local,
+    Slurm,
+    Kubernetes,
+}
+
+/// See `runtime-kind` in `wit/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum RuntimeKind {
+    Container,
+    Python,
+    Host,
+}
+
+/// See `gpu-pool` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct GpuPool {
+    pub kind: String,
+    pub memory_mib: u32,
+    pub total: u32,
+    pub free: u32,
+    pub nodes: u32,
+}
+
+/// See `problem` in `wit/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct PlanProblem {
+    pub parameter: Option<String>,
+    pub message: String,
+}
+
+/// Problems in one line, each after the parameter that it is about.
+pub fn say(problems: &[PlanProblem]) -> String {
+    let each = problems.iter().map(|problem| match &problem.parameter {
+        Some(parameter) => format!("{parameter}: {}", problem.message),
+        None => problem.message.clone(),
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// The word of the contract for an enumeration's value.
+pub fn word(value: impl Serialize) -> String {
+    serde_json::json!(value).as_str().unwrap_or_default().to_owned()
+}
+
+impl Plan {
+    /// The digest of the plan's JSON: equal plans have equal digests.
+    pub fn digest(&self) -> Digest {
+        Digest::of(serde_json::json!(self).to_string())
+    }
+}
+
+impl Workload {
+    /// The GPUs of each node that a replica spans.
+    pub fn gpus_per_node(&self) -> u32 {
+        self.resources
+            .gpu
+            .as_ref()
+            .map_or(0, |gpu| gpu.count_per_replica / self.scale.nodes_per_replica.max(1))
+    }
+
+    /// The GPUs of one replica.
+    pub fn gpus(&self) -> u32 {
+        self.resources.gpu.as_ref().map_or(0, |gpu| gpu.count_per_replica)
+    }
+
+    /// The names of the secrets that it is handed.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.env.iter().filter_map(|variable| match &variable.value {
+            EnvValue::Secret(name) => Some(name.as_str()),
+            EnvValue::Text(_) | EnvValue::Port(_) => None,
+        })
+    }
+}
