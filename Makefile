@@ -32,9 +32,10 @@ soak: system fixtures ## The tests that kill processes, make mutants or simulate
 	CHANDLERY_TEST_SEEDS=100 CHANDLERY_TEST_MONTHS=24 $(CARGO) test --test e2e -- market::markets --nocapture
 	CHANDLERY_TEST_SEEDS=20 CHANDLERY_TEST_MONTHS=24 tests/stores.sh $(CARGO) test --test e2e -- market::markets --nocapture
 
-lint: ## Formatting and clippy, both strict
+lint: ## Formatting, clippy and the rules of the house, all strict
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+	$(CARGO) test --quiet --package chandlery-tidy
 
 bench: bench-host bench-registry bench-money ## Every bench
 
