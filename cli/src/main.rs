@@ -117,7 +117,8 @@ enum Command {
     /// Let a paused deployment run again
     Resume(change::Named),
     /// Make what was changed from outside again as it should be
-    Heal(change::Heal),
+    #[command(alias = "heal")]
+    Repair(change::Repair),
     /// Say where deployments can run
     #[command(subcommand)]
     Target(target::Target),
@@ -146,6 +147,15 @@ enum Command {
     /// See earnings, choose how to be paid, pay partners
     #[command(subcommand)]
     Payouts(payouts::Payouts),
+    /// See and set how sales are shared
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Record disputes of sales, and how they ended (for operators)
+    #[command(subcommand)]
+    Dispute(dispute::Dispute),
+    /// Record what the marketplace spends (for operators)
+    #[command(subcommand)]
+    Expense(expense::Expense),
     /// Read and check the books, close months, record what the bank says (for operators)
     #[command(subcommand)]
     Books(books::Books),
@@ -208,7 +218,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Scale(command) => command.run(&context).await,
         Command::Pause(command) => command.pause(&context, true).await,
         Command::Resume(command) => command.pause(&context, false).await,
-        Command::Heal(command) => command.run(&context).await,
+        Command::Repair(command) => command.run(&context).await,
         Command::Target(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
         Command::Logs(command) => command.run(&context).await,
@@ -228,6 +238,9 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Orders(command) => command.run(&context).await,
         Command::Consultants(command) => command.run(&context).await,
         Command::Payouts(command) => command.run(&context).await,
+        Command::Policy(command) => command.run(&context).await,
+        Command::Dispute(command) => command.run(&context).await,
+        Command::Expense(command) => command.run(&context).await,
         Command::Books(command) => command.run(&context).await,
         Command::Figures(command) => command.run(&context).await,
         Command::Compile(command) => command.run(),

@@ -164,9 +164,9 @@ fn what_others_have_set_is_shown_and_taken_back_when_asked() {
 
     // What we want to change is not taken from others by force.
     customer.ok(&["scale", "web", "4", "--no-wait"]);
-    says(&customer, "web", "kubectl has set spec.replicas; `chandlery heal web` takes it back");
+    says(&customer, "web", "kubectl has set spec.replicas; `chandlery repair web` takes it back");
     assert_eq!(server.all("deployments")[0]["spec"]["replicas"], 3);
-    customer.ok(&["heal", "web"]);
+    customer.ok(&["repair", "web"]);
     until("it is as it should be", || {
         let status = status(&customer, "web");
         (status["health"] == "ready" && status["drift"].is_null()).then_some(())

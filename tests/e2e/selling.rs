@@ -47,7 +47,7 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
         "policy.toml",
         b"referral = \"5%\"\n[[commission]]\nrate = \"20%\"\n[reserve]\nrate = \"10%\"\ndays = 60\n",
     );
-    operator.ok(&["payouts", "follow", "--policy", &policy, "--since", "2026-01-02T00:00:00Z"]);
+    operator.ok(&["policy", "set", &policy, "--since", "2026-01-02T00:00:00Z"]);
     assert_eq!(
         acme.refused(&["payouts", "follow", "--policy", &policy, "--since", "2027-01-01T00:00:00Z"]).0.r#type,
         "forbidden"
@@ -194,7 +194,7 @@ fn a_partner_is_paid_as_often_as_it_wants_and_spending_is_dated() {
         "ads-1,2026-02-14,300.00 USD,team,\"search, February\"\nrack-1,2026-01-31,70.00 USD,hosting,GPUs\n",
     );
     for _ in 0..2 {
-        operator.ok(&["books", "import-spend", &file]);
+        operator.ok(&["expense", "import", &file]);
     }
     let figures = operator.ok(&["figures"]);
     let month = |name: &str| {
@@ -204,9 +204,7 @@ fn a_partner_is_paid_as_often_as_it_wants_and_spending_is_dated() {
     assert_eq!(minor(&month("2026-02")["acquisition"]), 30_000);
     assert_eq!((minor(&month("2026-01")["cost"]), minor(&month("2026-03")["cost"])), (7000, 0));
     let wrong = import("ads-2,2026-02-15,1.00 USD,team,more\nads-3,tomorrow,1.00 USD,team,less\n");
-    assert!(
-        operator.refused_text(&["books", "import-spend", &wrong]).contains("line 3: 'tomorrow' is no day")
-    );
+    assert!(operator.refused_text(&["expense", "import", &wrong]).contains("line 3: 'tomorrow' is no day"));
     let spend = ["books", "spend", "1.00 USD", "--description", "ads", "--day"];
     assert!(operator.refused(&[&spend[..], &["2026-03-02"]].concat()).0.detail.contains("not 2026-03-02"));
     for _ in 0..2 {

@@ -2,21 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use chandlery_package::wire::{ClosedDispute, Expense, FxRate, NewDispute, NewExpense, Page, TaxRule};
-use chandlery_package::{Currency, Money, Rate, Tier};
+use chandlery_package::wire::{FxRate, Page, TaxRule};
+use chandlery_package::{Currency, Money, Rate};
 use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::record::record;
+use super::{dispute, expense};
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
 
-const SPEND_COLUMNS: &str = "key,day,amount,on,description";
-
-/// The books.
+/// The ledger, and what operators write into it.
 #[derive(Subcommand)]
 pub enum Books {
     /// Recompute the books and say whether they balance
@@ -47,29 +47,10 @@ pub enum Books {
         /// camt.053, or CSV with the columns id,date,amount,currency,text
         statement: PathBuf,
     },
-    /// Record what was spent from the bank
-    Spend {
-        /// How much
-        amount: Money,
-        /// What on
-        #[arg(long, value_name = "TEXT")]
-        description: String,
-        /// On winning customers of this tier; on running the service, unless given
-        #[arg(long, value_name = "TIER")]
-        acquisition: Option<Tier>,
-        /// On this day, in a month that is not closed; now, unless given
-        #[arg(long, value_name = "DATE")]
-        day: Option<Date>,
-        /// Makes it the same expense when it is recorded again
-        #[arg(long, value_name = "TEXT")]
-        key: Option<String>,
-    },
-    /// Record what was spent from a file of comma-separated values, with the columns key,day,amount,on,description: each key once
-    ImportSpend {
-        /// The file; `on` is "hosting", or the tier that customers are won for
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
+    #[command(hide = true)]
+    Spend(expense::Record),
+    #[command(hide = true)]
+    ImportSpend(expense::Import),
     /// Record that the bank has exchanged one currency for another
     Exchange {
         /// What was sold
@@ -104,30 +85,14 @@ pub enum Books {
         #[arg(long, value_name = "DAY")]
         since: Date,
     },
-    /// Record that a customer's bank disputes a sale
-    Dispute {
-        /// As the processor calls it
-        id: String,
-        /// The sale
-        sale: i64,
-        /// How much of it
-        amount: Money,
-        /// What the processor takes for it
-        #[arg(long)]
-        fee: Option<Money>,
-    },
-    /// Record how a dispute was decided
-    Decide {
-        /// The dispute
-        id: String,
-        /// For the marketplace; against it, unless given
-        #[arg(long)]
-        won: bool,
-    },
+    #[command(hide = true)]
+    Dispute(dispute::Open),
+    #[command(hide = true)]
+    Decide(dispute::Resolve),
 }
 
 impl Books {
-    /// Does it.
+    /// Runs the command that was chosen.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::Check => check(context).await,
@@ -140,89 +105,23 @@ impl Books {
             Self::Months => months(context).await,
             Self::Close { month } => close(context, month).await,
             Self::Reconcile { statement } => reconcile(context, &statement).await,
-            Self::Spend { amount, description, acquisition, day, key } => {
-                let key = key.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-                let on = acquisition.map_or(Expense::Hosting, |segment| Expense::Acquisition { segment });
-                let new = NewExpense { key, description, amount, on, day };
-                let done = format!("{amount} were spent");
-                tell(context, Method::POST, "/api/v1/ledger/expenses", json!(new), done).await
-            }
-            Self::ImportSpend { file } => import_spend(context, &file).await,
+            Self::Spend(record) => record.run(context).await,
+            Self::ImportSpend(import) => import.run(context).await,
             Self::Exchange { sold, bought, bank_reference } => {
                 let body = json!({ "key": bank_reference, "sold": sold, "bought": bought });
                 let done = format!("{sold} were exchanged for {bought}");
-                tell(context, Method::POST, "/api/v1/ledger/exchanges", body, done).await
+                record(context, Method::POST, "/api/v1/ledger/exchanges", body, done).await
             }
             Self::Rate { base, rate, quote, day } => set_rate(context, base, &rate, quote, day).await,
             Self::Tax { country, name, rate, since } => {
                 let rule = TaxRule { country, since, name, rate };
                 let done = format!("{} {} in {} from {since} on", rule.name, rule.rate, rule.country);
-                tell(context, Method::POST, "/api/v1/tax-rules", json!(rule), done).await
+                record(context, Method::POST, "/api/v1/tax-rules", json!(rule), done).await
             }
-            Self::Dispute { id, sale, amount, fee } => {
-                let fee = fee.unwrap_or(Money::zero(amount.currency));
-                let new = NewDispute { id: id.clone(), sale, amount, fee };
-                let done = format!("dispute '{id}' holds {amount} of sale {sale}");
-                tell(context, Method::POST, "/api/v1/disputes", json!(new), done).await
-            }
-            Self::Decide { id, won } => {
-                let outcome = if won { "won" } else { "lost" };
-                let done = format!("dispute '{id}' is {outcome}");
-                let path = format!("/api/v1/disputes/{id}");
-                tell(context, Method::PUT, &path, json!(ClosedDispute { won }), done).await
-            }
+            Self::Dispute(open) => open.run(context).await,
+            Self::Decide(resolve) => resolve.run(context).await,
         }
     }
-}
-
-async fn import_spend(context: &Context, file: &Path) -> Result {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::of(format!("{} cannot be read: {error}", file.display())))?;
-    let mut lines = text.lines().zip(1..);
-    if lines.next().map(|(head, _)| head.trim()) != Some(SPEND_COLUMNS) {
-        return Err(Failure::of(format!("{} does not begin with {SPEND_COLUMNS}", file.display())));
-    }
-    // All of it is read before any of it is recorded.
-    let wrong = |number: i32, what: String| Failure::of(format!("{}, line {number}: {what}", file.display()));
-    let expenses = lines
-        .filter(|(line, _)| !line.trim().is_empty())
-        .map(|(line, number)| expense(line).map_err(|what| wrong(number, what)))
-        .collect::<Result<Vec<_>>>()?;
-    for new in &expenses {
-        context.tell_registry(Method::POST, "/api/v1/ledger/expenses", new).await?;
-    }
-    match context.settings.json {
-        true => show::json(expenses),
-        false => show::done(format!("{} expenses are recorded", expenses.len())),
-    }
-    Ok(())
-}
-
-/// A line of a file of expenses, or what is wrong with it.
-fn expense(line: &str) -> std::result::Result<NewExpense, String> {
-    let fields: Vec<_> = line.splitn(5, ',').map(str::trim).collect();
-    let [key, day, amount, on, description] = fields[..] else {
-        return Err("it has not five columns".into());
-    };
-    Ok(NewExpense {
-        key: key.into(),
-        description: description.trim_matches('"').into(),
-        amount: amount.parse().map_err(|error| format!("{error}"))?,
-        on: match on {
-            "hosting" => Expense::Hosting,
-            tier => Expense::Acquisition { segment: tier.parse()? },
-        },
-        day: Some(day.parse().map_err(|error| format!("'{day}' is no day: {error}"))?),
-    })
-}
-
-async fn tell(context: &Context, method: Method, path: &str, body: Value, done: String) -> Result {
-    context.tell_registry(method, path, &body).await?;
-    match context.settings.json {
-        true => show::json(body),
-        false => show::done(done),
-    }
-    Ok(())
 }
 
 async fn print_text(context: &Context, path: &str) -> Result {
@@ -344,5 +243,5 @@ async fn set_rate(
     let day = day.unwrap_or_else(|| Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date());
     let new = FxRate { base, quote, day, numerator, denominator };
     let done = format!("1 {base} is {rate} {quote} from {day} on");
-    tell(context, Method::PUT, "/api/v1/exchange-rates", json!(new), done).await
+    record(context, Method::PUT, "/api/v1/exchange-rates", json!(new), done).await
 }

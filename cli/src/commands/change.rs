@@ -1,4 +1,4 @@
-//! Changes to what is deployed: `chandlery rollback`, `restart`, `scale`, `pause`, `resume` and `heal`.
+//! Changes to what is deployed: `chandlery rollback`, `restart`, `scale`, `pause`, `resume` and `repair`.
 
 use chandlery_host::api::{NewScale, Rollback as To};
 use chandlery_host::deployments::Deployment;
@@ -105,12 +105,12 @@ fn the_one_workload(deployment: &Deployment) -> Result<String> {
 
 /// Make what was changed from outside as it should be.
 #[derive(Args)]
-pub struct Heal {
+pub struct Repair {
     /// The deployment
     name: String,
 }
 
-impl Heal {
+impl Repair {
     /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}/heal", self.name);

@@ -76,7 +76,7 @@ fn print(deployment: &Deployment) {
     show::table(&["replica", ">revision", "state", "address", "runs as", ">restarts", "detail"], rows);
     print_drift(&deployment.drift);
     if !deployment.drift.is_empty() {
-        show::note(format!("`chandlery heal {name}` makes it again as it should be"));
+        show::note(format!("`chandlery repair {name}` makes it again as it should be"));
     }
     show::check("plan", &deployment.plan_digest.to_string());
     show::check("component", &deployment.component.to_string());

@@ -346,7 +346,7 @@ impl Kubernetes {
                     is: format!("set by {}", conflict.manager),
                 }));
                 let reason = format!(
-                    "{what} is not as planned: {}; `chandlery heal {}` takes it back",
+                    "{what} is not as planned: {}; `chandlery repair {}` takes it back",
                     say(&conflicts),
                     desired.name
                 );

@@ -38,7 +38,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chandlery-log", &["package", "store", "edge"]),
     ("chandlery-money", &["package", "tasks", "store", "edge", "accounts", "log"]),
     ("chandlery-registry", &["package", "tasks", "sandbox", "store", "edge", "accounts", "log", "money"]),
-    ("chandlery-cli", &["package", "tasks", "sandbox", "engines", "host", "store", "money", "registry"]),
+    (
+        "chandlery-cli",
+        &["package", "tasks", "sandbox", "engines", "host", "store", "accounts", "log", "money", "registry"],
+    ),
     ("chandlery-simulator", &["package"]),
     ("chandlery-tidy", &[]),
     ("chandlery-sdk", &[]),

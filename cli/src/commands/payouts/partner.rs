@@ -1,0 +1,158 @@
+//! What a partner sees: balances, transactions, statements, and where each cent of a payout came from.
+
+use chandlery_money::payouts::Explained;
+use chandlery_package::wire::{Balance, Earning, NextPayout, Page};
+use chandlery_package::{Currency, Money, Namespace};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::api::Context;
+use crate::failure::Result;
+use crate::show;
+
+/// Shows what a partner has on hold, available and paid.
+pub async fn balance(context: &Context, partner: &Namespace) -> Result {
+    let page: Page<Balance> =
+        context.registry(Method::GET, &format!("/api/v1/partners/{partner}/balances"), ()).await?;
+    let row = |balance: &Balance| {
+        [
+            balance.accrued,
+            balance.on_hold,
+            balance.reserve,
+            balance.available,
+            balance.in_transit,
+            balance.paid,
+            balance.owed,
+        ]
+        .map(|money| money.to_string())
+        .to_vec()
+    };
+    if context.settings.json {
+        show::json(page);
+        return Ok(());
+    }
+    let titles =
+        [">unpaid by customers", ">on hold", ">reserve", ">available", ">on its way", ">paid", ">owed back"];
+    show::table(&titles, page.items.iter().map(row));
+    for Balance { next_payout: NextPayout { amount, minimum, not_before }, .. } in &page.items {
+        let when = not_before.map(|from| format!(" from {} on", from.strftime("%F"))).unwrap_or_default();
+        match amount.minor {
+            ..=0 => {}
+            minor if minor < minimum.minor => {
+                show::note(format!("{amount} wait until they are {minimum}, the least that is paid out"))
+            }
+            _ => show::note(format!("{amount} are paid out by the next run{when}")),
+        }
+    }
+    Ok(())
+}
+
+/// Shows every change of a partner's money.
+pub async fn transactions(context: &Context, partner: &Namespace, csv: bool) -> Result {
+    let path = format!("/api/v1/partners/{partner}/transactions");
+    if csv {
+        print!("{}", context.registry_text(&format!("{path}.csv")).await?);
+        return Ok(());
+    }
+    let page: Page<Earning> = context.registry(Method::GET, &path, ()).await?;
+    let row = |earning: &Earning| {
+        vec![
+            earning.transaction.to_string(),
+            earning.at.strftime("%F").to_string(),
+            earning.description.clone(),
+            earning.gross.map(|gross| gross.to_string()).unwrap_or_default(),
+            earning.net.to_string(),
+        ]
+    };
+    match context.settings.json {
+        true => show::json(page),
+        false => {
+            show::table(&[">no.", "date", "what", ">customer paid", ">balance"], page.items.iter().map(row))
+        }
+    }
+    Ok(())
+}
+
+/// Shows a partner's statements.
+pub async fn statements(context: &Context, partner: &Namespace, month: Option<&str>) -> Result {
+    let query = month.map(|month| format!("?month={month}")).unwrap_or_default();
+    let path = format!("/api/v1/partners/{partner}/statements{query}");
+    let page: Page<Value> = context.registry(Method::GET, &path, ()).await?;
+    if context.settings.json {
+        show::json(page.items);
+        return Ok(());
+    }
+    let row = |published: &Value| {
+        let statement = &published["statement"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let currency: Option<Currency> = text(&statement["currency"]).parse().ok();
+        let held = |side: &str| {
+            let all = statement[side].as_object().into_iter().flatten();
+            let shown = all.filter_map(|(account, minor)| {
+                Some(format!("{account} {}", Money::new(minor.as_i64()?, currency?)))
+            });
+            shown.collect::<Vec<_>>().join("\n")
+        };
+        let lines = statement["lines"].as_array().map_or(0, Vec::len).to_string();
+        vec![
+            text(&statement["month"]),
+            held("opening"),
+            lines,
+            held("closing"),
+            published["log_index"].to_string(),
+        ]
+    };
+    show::table(
+        &["month", "at its beginning", ">changes", "at its end", ">log entry"],
+        page.items.iter().map(row),
+    );
+    Ok(())
+}
+
+/// Shows where every cent of a payout came from.
+pub async fn explain(context: &Context, id: i64) -> Result {
+    let found: Explained =
+        context.registry(Method::GET, &format!("/api/v1/payouts/{id}/explain"), ()).await?;
+    if context.settings.json {
+        show::json(found);
+        return Ok(());
+    }
+    let payout = &found.payout;
+    show::done(format!(
+        "payout {id} of {} to '{}' is {}",
+        payout.amount,
+        payout.partner,
+        show::word(payout.state)
+    ));
+    if payout.withheld.minor != 0 || payout.sent != payout.amount {
+        show::check("sent", &format!("{}, after {} withheld for the state", payout.sent, payout.withheld));
+    }
+    for item in &found.items {
+        show::check(&item.kind, &item.amount.to_string());
+        let Some(lot) = &item.lot else { continue };
+        let sale = &lot.sale;
+        let what = sale.plugin.as_ref().map_or_else(|| "a service".into(), ToString::to_string);
+        show::note(format!(
+            "sale {} of {what} to '{}', {}: {} paid, {} for you, {} commission by policy {}",
+            sale.sale, sale.customer, sale.source, sale.gross, lot.share, sale.commission, sale.policy
+        ));
+        if let Some(rating) = &sale.rating {
+            show::note(format!(
+                "from {} usage events of {}, which cost {} in all: {} …",
+                rating.events,
+                rating.month,
+                rating.charged,
+                rating.event_ids.first().map_or("", String::as_str)
+            ));
+        }
+        if let Some((invoice, payment)) = &sale.invoice {
+            let payment = payment.as_deref().unwrap_or("the customer's credit");
+            let until = lot.available_at.as_deref().and_then(|at| at.get(..10)).unwrap_or("");
+            show::note(format!("invoice {invoice}, paid by {payment}; on hold until {until}"));
+        }
+    }
+    for step in &found.transactions {
+        show::note(format!("{} · {}", step.at.get(..10).unwrap_or(""), step.description));
+    }
+    Ok(())
+}
