@@ -26,8 +26,8 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery_package::Manifest;
 use chandlery_package::log::Quorum;
+use chandlery_package::{Manifest, random_bytes};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::net::TcpListener;
@@ -224,11 +224,8 @@ fn create_private_dir(path: &Path) -> Result<(), Error> {
 
 /// Temporary files are private to their user, and so is the token that becomes of one.
 fn read_or_make_token(path: &Path) -> Result<String, Error> {
-    use rand::RngCore as _;
     if !path.exists() {
-        let mut bytes = [0; 32];
-        rand::rngs::OsRng.fill_bytes(&mut bytes);
-        installs::write_whole(path, hex::encode(bytes).as_bytes())?;
+        installs::write_whole(path, hex::encode(random_bytes::<32>()).as_bytes())?;
     }
     std::fs::read_to_string(path).map_err(Error::system(path.display().to_string()))
 }

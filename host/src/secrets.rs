@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use chacha20poly1305::aead::{Aead as _, AeadCore as _, OsRng, Payload};
+use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
-use chandlery_package::{Permission, SecretName};
+use chandlery_package::{Permission, SecretName, random_bytes};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
@@ -38,7 +38,7 @@ impl Secrets {
     /// The secrets in this database, sealed with the key in this file, which is made where there is none.
     pub fn open(db: SqlitePool, key: &Path) -> Result<Self, Error> {
         if !key.exists() {
-            write_whole(key, hex::encode(XChaCha20Poly1305::generate_key(OsRng)).as_bytes())?;
+            write_whole(key, hex::encode(random_bytes::<KEY_BYTES>()).as_bytes())?;
         }
         let text = std::fs::read_to_string(key).map_err(Error::system(key.display().to_string()))?;
         let mut bytes = Key::default();
@@ -96,7 +96,7 @@ impl Secrets {
 
     /// Encrypts a text. Moved to another label, it does not open.
     pub(crate) fn seal(&self, label: &str, text: &str) -> Result<Vec<u8>, Error> {
-        let nonce = XChaCha20Poly1305::generate_nonce(OsRng);
+        let nonce = XNonce::from(random_bytes::<NONCE_BYTES>());
         let payload = Payload { msg: text.as_bytes(), aad: label.as_bytes() };
         let sealed = self.cipher.encrypt(&nonce, payload);
         let sealed = sealed.map_err(|_| Error::Damaged("a secret could not be sealed".into()))?;
@@ -107,9 +107,9 @@ impl Secrets {
     pub(crate) fn unseal(&self, label: &str, sealed: &[u8]) -> Result<String, Error> {
         let damaged =
             || Error::Damaged(format!("the secret '{label}' cannot be opened with this host's key"));
-        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(damaged)?;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(damaged)?;
         let payload = Payload { msg: sealed, aad: label.as_bytes() };
-        let value = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| damaged())?;
+        let value = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| damaged())?;
         String::from_utf8(value).map_err(|_| damaged())
     }
 }
@@ -120,4 +120,27 @@ pub(crate) fn granted(permissions: &BTreeSet<Permission>) -> impl Iterator<Item 
         Permission::Secret(name) => Some(name),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::Secrets;
+
+    #[tokio::test]
+    async fn what_another_implementation_sealed_opens_under_its_label_alone() {
+        let key = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(key.path(), hex::encode(std::array::from_fn::<u8, 32, _>(|at| at as u8))).unwrap();
+        let db = SqlitePoolOptions::new().connect_lazy("sqlite::memory:").unwrap();
+        let secrets = Secrets::open(db, key.path()).unwrap();
+        let sealed =
+            "6465666768696a6b6c6d6e6f707172737475767778797a7b0f409ac2cc5a25501442a390979a03196949da42c214";
+        let sealed = hex::decode(sealed).unwrap();
+        assert_eq!(secrets.unseal("slack-webhook", &sealed).unwrap(), "s3cr3t");
+        assert!(secrets.unseal("other", &sealed).is_err());
+        let again = secrets.seal("slack-webhook", "s3cr3t").unwrap();
+        assert_ne!(again, sealed);
+        assert_eq!(secrets.unseal("slack-webhook", &again).unwrap(), "s3cr3t");
+    }
 }

@@ -8,8 +8,8 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
 use crate::name::text_form;
+use crate::{Digest, random_bytes};
 
 /// Why a key was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ pub struct PrivateKey(SigningKey);
 impl PrivateKey {
     /// A new random key.
     pub fn generate() -> Self {
-        Self(SigningKey::generate(&mut rand::rngs::OsRng))
+        Self(SigningKey::from_bytes(&random_bytes()))
     }
 
     /// Reads PKCS#8 PEM.

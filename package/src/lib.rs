@@ -16,6 +16,7 @@ pub mod plan;
 pub mod policy;
 pub mod price;
 pub mod problem;
+pub mod random;
 pub mod rate;
 pub mod signature;
 pub mod tier;
@@ -34,5 +35,6 @@ pub use name::{
 pub use permission::Permission;
 pub use policy::{Policy, PolicyError};
 pub use price::{Offer, Per, Price, PriceError, Step, Unit, UnitPrice};
+pub use random::random_bytes;
 pub use rate::{Rate, RateError};
 pub use tier::{Billed, Tier};

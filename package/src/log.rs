@@ -8,6 +8,9 @@ mod history;
 mod proof;
 mod witness;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ed25519_dalek::SigningKey;
+
 pub use entry::Entry;
 pub use history::{Fault, History, KeyState, ReleaseState};
 pub use proof::{Checkpoint, Proof, Signer, Tiles, Tree, verify_raw};
@@ -80,4 +83,11 @@ pub enum LogError {
         /// How many there are said to be now.
         now: u64,
     },
+}
+
+/// The text of a key that signs notes: `PRIVATE+KEY+name+id+base64`, for signatures of this type.
+fn private_key_text(name: &str, signature_type: u8, key: &SigningKey) -> String {
+    let typed = |key: &[u8; 32]| [&[signature_type], key.as_slice()].concat();
+    let id = signed_note::key_id(name, &typed(key.verifying_key().as_bytes()));
+    format!("PRIVATE+KEY+{name}+{id:08x}+{}", BASE64_STANDARD.encode(typed(key.as_bytes())))
 }

@@ -28,7 +28,7 @@ fn template_of(mut module: Vec<u8>) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(workspace().join("wit/0.1.0")).unwrap();
     let world = resolve.select_world(&[package], Some("template")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 
@@ -110,7 +110,8 @@ pub fn compiler_bomb(name: &str, values: u32) -> Vec<u8> {
         plan.instruction(&Instruction::I32Load(wasm_encoder::MemArg {
             offset: 0,
             align: 0,
-            memory_index: 0,
+            target: wasm_encoder::MemArgTarget::Memory(0),
+            ordering: None,
         }));
         plan.instruction(&Instruction::LocalTee(local));
         plan.instruction(&Instruction::If(wasm_encoder::BlockType::Empty));

@@ -8,8 +8,8 @@ use chandlery_host::sandbox::{Compiler, Limits, Request, Sandbox};
 use chandlery_package::component::MANIFEST_SECTION;
 use chandlery_package::{Component, Kind};
 use rand::rngs::StdRng;
-use rand::seq::SliceRandom as _;
-use rand::{Rng as _, RngCore as _, SeedableRng as _};
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
 
 use crate::plans::local;
 use crate::world::{binary, plugin};
@@ -71,9 +71,9 @@ fn call(sandbox: &Sandbox, component: &Component, bytes: &[u8], seed: u64) -> bo
 fn mutate(random: &mut StdRng, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = seeds.choose(random).unwrap().clone();
     let manifest = manifest_at(&bytes);
-    for _ in 0..random.gen_range(1..3) {
+    for _ in 0..random.random_range(1..3) {
         // Half of the changes are in the manifest, which is a small part of the bytes.
-        let (from, to) = match random.gen_bool(0.5) {
+        let (from, to) = match random.random_bool(0.5) {
             true => manifest.unwrap_or((0, bytes.len())),
             false => (0, bytes.len()),
         };
@@ -81,17 +81,17 @@ fn mutate(random: &mut StdRng, seeds: &[Vec<u8>]) -> Vec<u8> {
         if from >= to {
             continue;
         }
-        let at = random.gen_range(from..to);
-        match random.gen_range(0..7) {
-            0 => bytes[at] ^= 1 << random.gen_range(0..8),
+        let at = random.random_range(from..to);
+        match random.random_range(0..7) {
+            0 => bytes[at] ^= 1 << random.random_range(0..8),
             1 => bytes[at] = *[0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b'[', b'9'].choose(random).unwrap(),
             // Lengths and counts are LEB128: a large one in their place.
             2 => bytes.splice(at..(at + 1).min(to), [0xff, 0xff, 0xff, 0xff, 0x0f]).for_each(drop),
-            3 => drop(bytes.drain(at..(at + random.gen_range(1..32)).min(to))),
+            3 => drop(bytes.drain(at..(at + random.random_range(1..32)).min(to))),
             4 => {
                 let other = seeds.choose(random).unwrap();
-                let start = random.gen_range(0..other.len());
-                let piece = &other[start..(start + random.gen_range(1..256)).min(other.len())];
+                let start = random.random_range(0..other.len());
+                let piece = &other[start..(start + random.random_range(1..256)).min(other.len())];
                 let piece = piece.to_vec();
                 bytes.splice(at..at, piece).for_each(drop);
             }

@@ -144,7 +144,7 @@ fn a_secret_goes_where_it_is_granted_and_is_never_seen() {
     // By RFC 2104, computed elsewhere: HMAC-SHA-256 of "message" with the key "s3cr3t".
     let sign = || trial.attempt(json!({ "sign": { "message": "message" } }));
     let expected: Vec<u8> = {
-        use hmac::Mac as _;
+        use hmac::{KeyInit as _, Mac as _};
         let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(b"s3cr3t").unwrap();
         mac.update(b"message");
         mac.finalize().into_bytes().to_vec()

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chandlery_package::Digest;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -41,13 +41,13 @@ async fn push_one(
     random: &mut rand::rngs::StdRng,
     acknowledged: &Acknowledged,
 ) -> reqwest::Result<()> {
-    let content = format!("content {}", random.r#gen::<u32>() % 200);
+    let content = format!("content {}", random.random::<u32>() % 200);
     // Left over: nothing will name it.
-    let garbage = format!("garbage {}", random.r#gen::<u64>());
+    let garbage = format!("garbage {}", random.random::<u64>());
     for blob in ["{}", &content, &garbage] {
         let digest = Digest::of(blob);
         let begin = format!("{base}/v2/{repository}/blobs/uploads/");
-        if random.r#gen() {
+        if random.random() {
             let url = format!("{begin}?digest={digest}");
             http.post(url).bearer_auth(token).body(blob.to_owned()).send().await?.error_for_status()?;
         } else {
@@ -68,17 +68,17 @@ async fn push_one(
         "mediaType": IMAGE,
         "config": describe("{}"),
         "layers": [describe(&content)],
-        "annotations": { "n": random.r#gen::<u32>().to_string() },
+        "annotations": { "n": random.random::<u32>().to_string() },
     })
     .to_string();
     let digest = Digest::of(&manifest).to_string();
-    let url = format!("{base}/v2/{repository}/manifests/{digest}?tag=t{}", random.r#gen::<u32>() % 20);
+    let url = format!("{base}/v2/{repository}/manifests/{digest}?tag=t{}", random.random::<u32>() % 20);
     let put = http.put(&url).bearer_auth(token).header("content-type", IMAGE).body(manifest.clone());
     let answer = put.send().await?;
     assert_eq!(answer.status(), StatusCode::CREATED, "{}", answer.text().await?);
     let key = (repository.to_owned(), digest);
     acknowledged.lock().unwrap().insert(key.clone(), manifest);
-    if random.r#gen::<u32>() % 5 == 0 {
+    if random.random::<u32>() % 5 == 0 {
         // From now on it may be gone, whether or not that is acknowledged.
         acknowledged.lock().unwrap().remove(&key);
         let url = format!("{base}/v2/{repository}/manifests/{}", key.1);
@@ -160,9 +160,9 @@ fn a_registry_that_is_killed_at_any_moment_loses_nothing_that_it_acknowledged() 
         let file = acme.file(&format!("{version}.wasm"), &release);
         let mut publishing = acme.command(&["publish", &file, "--json"]);
         let publishing = publishing.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        std::thread::sleep(Duration::from_millis(random.r#gen::<u64>() % 400));
+        std::thread::sleep(Duration::from_millis(random.random::<u64>() % 400));
         let mut publishing = publishing.spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(random.r#gen::<u64>() % 2000));
+        std::thread::sleep(Duration::from_millis(random.random::<u64>() % 2000));
         world.registry.kill();
         stop.store(true, Ordering::Relaxed);
         let was_published = publishing.wait().unwrap().success();

@@ -10,9 +10,12 @@ use tlog_tiles::{
     tree_hash,
 };
 
-use super::LogError;
+use super::{LogError, private_key_text};
+use crate::random_bytes;
 
 const TILE_HEIGHT: u8 = 8;
+/// The signature type of a note's own Ed25519 signature.
+const ED25519: u8 = 1;
 
 /// A signed statement of the log: so many entries, with this root.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +81,7 @@ pub struct Signer {
 impl Signer {
     /// A new key for the log of this name, in signed-note's text form (`PRIVATE+KEY+…`).
     pub fn generate(origin: &str) -> String {
-        signed_note::generate_key(&mut rand::rngs::OsRng, origin).0
+        private_key_text(origin, ED25519, &ed25519_dalek::SigningKey::from_bytes(&random_bytes()))
     }
 
     /// Reads the text form.

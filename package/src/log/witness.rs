@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use signed_note::Note;
 use tlog_tiles::{Hash, HashReader, check_tree, prove_tree};
 
-use super::{Checkpoint, LogError};
+use super::{Checkpoint, LogError, private_key_text};
 use crate::name::text_form;
+use crate::random_bytes;
 
 /// The signature type of an Ed25519 cosignature.
 const COSIGNATURE: u8 = 4;
@@ -111,7 +112,7 @@ impl WitnessKey {
     /// A new key for a witness of this name: a URL without its scheme, by C2SP's advice.
     pub fn generate(name: &str) -> Result<Self, LogError> {
         match signed_note::is_key_name_valid(name) {
-            true => Ok(Self { name: name.into(), key: SigningKey::generate(&mut rand::rngs::OsRng) }),
+            true => Ok(Self { name: name.into(), key: SigningKey::from_bytes(&random_bytes()) }),
             false => Err(LogError::Key(format!("'{name}' cannot be a witness's name"))),
         }
     }
@@ -130,8 +131,7 @@ impl WitnessKey {
 
     /// The text to keep secret.
     pub fn to_text(&self) -> String {
-        let seed = BASE64_STANDARD.encode(typed(self.key.as_bytes()));
-        format!("PRIVATE+KEY+{}+{:08x}+{seed}", self.name, self.id().key_id())
+        private_key_text(&self.name, COSIGNATURE, &self.key)
     }
 
     /// What installers are told.

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -142,10 +142,10 @@ impl Market {
                 self.customer_acts(index).await?;
             }
         }
-        if self.random.gen_ratio(1, 6) {
+        if self.random.random_ratio(1, 6) {
             self.refund().await?;
         }
-        if self.random.gen_ratio(1, 12) {
+        if self.random.random_ratio(1, 12) {
             self.dispute().await?;
         }
         if self.day % 7 == 5 {

@@ -12,7 +12,7 @@ pub fn compile(folder: &Path, results: &Path) -> Result<Vec<u8>> {
     let encoded = ComponentEncoder::default()
         .validate(true)
         .module(&super::read(&module)?)
-        .and_then(|mut encoder| encoder.encode());
+        .and_then(|encoder| encoder.encode());
     encoded.map_err(|error| {
         Failure::new("not-a-plugin", "Not a plugin", format!("{error:#}"))
             .remedy("does the crate end with chandlery_sdk::export_template!(…), and is it a cdylib?")

@@ -2,9 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use chandlery_package::{Permission, SecretName};
-use hmac::{Hmac, Mac as _};
-use rand::RngCore as _;
+use chandlery_package::{Permission, SecretName, random_bytes};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::Capabilities;
@@ -29,9 +28,7 @@ impl Capabilities {
     /// A word for the secret that nobody can guess, so that only who was given it can have the secret used.
     pub(in crate::sandbox) fn secret_reference(&mut self, name: &str) -> Result<String, SecretError> {
         let value = self.secret(name, "refer to it in requests")?.to_owned();
-        let mut bytes = [0; 16];
-        rand::rngs::OsRng.fill_bytes(&mut bytes);
-        let reference = format!("secret-{}", hex::encode(bytes));
+        let reference = format!("secret-{}", hex::encode(random_bytes::<16>()));
         self.references.insert(reference.clone(), value);
         self.outgoing.refer(&self.references);
         Ok(reference)

@@ -4,7 +4,7 @@
 use chandlery_package::wire::{InvoiceLine, NewOrder, NewPayment, Order};
 use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate};
 use jiff::Timestamp;
-use rand::Rng as _;
+use rand::seq::IndexedRandom as _;
 use sqlx::AnyConnection;
 
 use super::invoices::{self, NewInvoice, Paid};
@@ -276,8 +276,8 @@ pub(crate) async fn find_of(
 /// Short enough for a transfer's text, and without letters that are misread.
 fn new_reference() -> String {
     const LETTERS: &[u8] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
-    let mut rng = rand::rngs::OsRng;
-    let code: String = (0..10).map(|_| char::from(LETTERS[rng.gen_range(0..LETTERS.len())])).collect();
+    let code: String =
+        (0..10).filter_map(|_| LETTERS.choose(&mut rand::rng())).map(|letter| char::from(*letter)).collect();
     format!("CH-{code}")
 }
 

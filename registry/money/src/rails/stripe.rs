@@ -4,7 +4,7 @@
 //! <https://docs.stripe.com/api>, <https://docs.stripe.com/webhooks#verify-manually>
 
 use chandlery_package::{Currency, Money, Namespace};
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

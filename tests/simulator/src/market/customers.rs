@@ -3,8 +3,8 @@
 use anyhow::Result;
 use chandlery_package::Money;
 use jiff::SignedDuration;
-use rand::Rng as _;
-use rand::seq::SliceRandom as _;
+use rand::RngExt as _;
+use rand::seq::IndexedRandom as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -20,27 +20,28 @@ impl Market {
             let trial = json!({ "tier": TIERS.choose(&mut self.random) });
             self.attempt("trials", &token, Method::POST, "/api/v1/subscription/trial", trial).await?;
         }
-        if self.random.gen_ratio(1, 30) {
+        if self.random.random_ratio(1, 30) {
             let tier = ["free", "developer", "developer", "team", "team", "enterprise"];
             let tier = tier.choose(&mut self.random).copied();
-            let billed = if self.random.gen_ratio(1, 6) { "yearly" } else { "monthly" };
+            let billed = if self.random.random_ratio(1, 6) { "yearly" } else { "monthly" };
             let change = json!({ "tier": tier, "billed": billed });
             self.attempt("subscription changes", &token, Method::PUT, "/api/v1/subscription", change).await?;
         }
-        if self.random.gen_ratio(1, 40) {
-            let (plugin, _) = offers()[self.random.gen_range(0..offers().len())].clone();
+        if self.random.random_ratio(1, 40) {
+            let (plugin, _) = offers()[self.random.random_range(0..offers().len())].clone();
             let referrer = self.partners.choose(&mut self.random).map(|partner| partner.name);
-            let referrer = referrer.filter(|name| !plugin.starts_with(name) && self.random.gen_ratio(1, 2));
+            let referrer =
+                referrer.filter(|name| !plugin.starts_with(name) && self.random.random_ratio(1, 2));
             let order = json!({ "plugin": plugin, "referrer": referrer });
             if let Some(order) = self.attempt("orders", &token, Method::POST, "/api/v1/orders", order).await?
             {
                 self.pay_order(&order).await?;
             }
         }
-        if self.random.gen_ratio(1, 3) {
+        if self.random.random_ratio(1, 3) {
             self.use_plugins(index).await?;
         }
-        if self.random.gen_ratio(1, 5) {
+        if self.random.random_ratio(1, 5) {
             self.pay_invoices(index).await?;
         }
         Ok(())
@@ -50,7 +51,7 @@ impl Market {
         let (Some(reference), false) = (order["reference"].as_str(), order["due"].is_null()) else {
             return Ok(());
         };
-        if order["paid_at"].is_null() && self.random.gen_ratio(4, 5) {
+        if order["paid_at"].is_null() && self.random.random_ratio(4, 5) {
             let payment = json!({ "bank_reference": format!("T-{reference}"), "amount": order["due"] });
             let path = format!("/api/v1/orders/{reference}/payment");
             self.operate("order payments", Method::POST, &path, payment).await?;
@@ -62,8 +63,8 @@ impl Market {
     async fn use_plugins(&mut self, index: usize) -> Result<()> {
         let token = self.customers[index].token.clone();
         let mut events = Vec::new();
-        for _ in 0..self.random.gen_range(1..=self.scenario.batch) {
-            if self.random.gen_ratio(1, 10)
+        for _ in 0..self.random.random_range(1..=self.scenario.batch) {
+            if self.random.random_ratio(1, 10)
                 && let Some(again) = self.customers[index].sent.choose(&mut self.random)
             {
                 events.push(again.clone());
@@ -82,30 +83,30 @@ impl Market {
     }
 
     fn event(&mut self, index: usize) -> Value {
-        let id = uuid::Builder::from_random_bytes(self.random.r#gen()).into_uuid();
-        if self.random.gen_ratio(1, 25)
+        let id = uuid::Builder::from_random_bytes(self.random.random()).into_uuid();
+        if self.random.random_ratio(1, 25)
             && let Some(wrong) = self.customers[index].sent.choose(&mut self.random)
         {
             let mut right = wrong.clone();
             right["id"] = json!(id);
             right["corrects"] = wrong["id"].clone();
             for field in ["replica_millis", "gpu_millis"] {
-                right[field] = json!(wrong[field].as_u64().unwrap_or(0) / self.random.gen_range(1..4));
+                right[field] = json!(wrong[field].as_u64().unwrap_or(0) / self.random.random_range(1..4));
             }
             return right;
         }
-        let late = if self.random.gen_ratio(1, 15) { self.random.gen_range(1..40) } else { 0 };
+        let late = if self.random.random_ratio(1, 15) { self.random.random_range(1..40) } else { 0 };
         let to = self.now.checked_sub(SignedDuration::from_hours(24 * late)).unwrap_or(self.now);
-        let millis: u64 = self.random.gen_range(1..4 * 3_600_000);
+        let millis: u64 = self.random.random_range(1..4 * 3_600_000);
         let from = to.checked_sub(SignedDuration::from_millis(millis as i64)).unwrap_or(to);
         let plugin = ["acme:serving", "berlin:vision", "kyoto:pages", "acme:toolbox"];
         let plugin = plugin.choose(&mut self.random).copied().unwrap_or("acme:serving");
         let mut event = json!({
-            "id": id, "deployment": format!("d{}", self.random.gen_range(0..3)), "release": format!("{plugin}@1.0.0"),
-            "from": from, "to": to, "replica_millis": millis, "gpu_millis": millis * self.random.gen_range(0..9),
+            "id": id, "deployment": format!("d{}", self.random.random_range(0..3)), "release": format!("{plugin}@1.0.0"),
+            "from": from, "to": to, "replica_millis": millis, "gpu_millis": millis * self.random.random_range(0..9),
         });
         if plugin == "kyoto:pages" {
-            event["units"] = json!({ "pages": self.random.gen_range(1..900) });
+            event["units"] = json!({ "pages": self.random.random_range(1..900) });
         }
         event
     }
@@ -117,13 +118,13 @@ impl Market {
         let mut statement = String::from("id,date,amount,currency,text\n");
         let mut lines = 0;
         for invoice in invoices["items"].as_array().into_iter().flatten() {
-            if invoice["state"] != "open" || self.random.gen_range(0..100) >= pays {
+            if invoice["state"] != "open" || self.random.random_range(0..100) >= pays {
                 continue;
             }
             let number = &invoice["number"];
             let minor = |field: &str| invoice[field]["minor"].as_i64().unwrap_or(0);
             let due = json!({ "minor": minor("total") - minor("refunded"), "currency": invoice["total"]["currency"] });
-            if self.random.gen_ratio(1, 2) {
+            if self.random.random_ratio(1, 2) {
                 let payment = json!({ "bank_reference": format!("T-INVOICE-{number}"), "amount": due });
                 let path = format!("/api/v1/invoices/{number}/payment");
                 self.operate("invoice payments", Method::POST, &path, payment).await?;

@@ -1,8 +1,8 @@
 //! Before the first day: accounts, taxes, a bank account, prices, and how partners are paid.
 
 use anyhow::Result;
-use rand::Rng as _;
-use rand::seq::SliceRandom as _;
+use rand::RngExt as _;
+use rand::seq::IndexedRandom as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ impl Market {
             let name = format!("customer-{index}");
             let token = self.register(&name).await?;
             let span = self.scenario.months * 20;
-            let joins = if index < 3 { 0 } else { self.random.gen_range(0..span.max(1)) };
+            let joins = if index < 3 { 0 } else { self.random.random_range(0..span.max(1)) };
             let pays = *[60, 95, 100].choose(&mut self.random).unwrap_or(&100);
             if index % 3 != 0 {
                 let tax_id = (index % 3 == 2).then_some("DE136695976");

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use jiff::SignedDuration;
-use rand::Rng as _;
-use rand::seq::SliceRandom as _;
+use rand::RngExt as _;
+use rand::seq::IndexedRandom as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ impl Market {
     /// Gives back a part, or all, of something that a customer was invoiced for.
     pub(super) async fn refund(&mut self) -> Result<()> {
         let Some(index) =
-            (!self.customers.is_empty()).then(|| self.random.gen_range(0..self.customers.len()))
+            (!self.customers.is_empty()).then(|| self.random.random_range(0..self.customers.len()))
         else {
             return Ok(());
         };
@@ -36,10 +36,10 @@ impl Market {
         if net <= 0 {
             return Ok(());
         }
-        let minor = if self.random.gen_ratio(1, 3) { net } else { self.random.gen_range(1..=net) };
+        let minor = if self.random.random_ratio(1, 3) { net } else { self.random.random_range(1..=net) };
         let refund = json!({
             "key": format!("refund-{}-{}", self.day, self.customers[index].name), "reason": "it did not work",
-            "amount": { "minor": minor, "currency": invoice["net"]["currency"] }, "as_credit": self.random.gen_ratio(1, 4),
+            "amount": { "minor": minor, "currency": invoice["net"]["currency"] }, "as_credit": self.random.random_ratio(1, 4),
         });
         let path = format!("/api/v1/invoices/{}/refunds", invoice["number"]);
         self.operate("refunds", Method::POST, &path, refund).await?;
@@ -49,7 +49,7 @@ impl Market {
     /// Opens a dispute of a sale, and decides one that was opened some time ago.
     pub(super) async fn dispute(&mut self) -> Result<()> {
         let Some(index) =
-            (!self.customers.is_empty()).then(|| self.random.gen_range(0..self.customers.len()))
+            (!self.customers.is_empty()).then(|| self.random.random_range(0..self.customers.len()))
         else {
             return Ok(());
         };
@@ -70,10 +70,10 @@ impl Market {
             });
             self.operate("disputes", Method::POST, "/api/v1/disputes", dispute).await?;
         }
-        let earlier = self.day.saturating_sub(self.random.gen_range(10..80));
+        let earlier = self.day.saturating_sub(self.random.random_range(10..80));
         for day in earlier..earlier + 12 {
             let path = format!("/api/v1/disputes/dp-{day}");
-            let won = self.random.gen_ratio(1, 2);
+            let won = self.random.random_ratio(1, 2);
             self.operate("decisions", Method::PUT, &path, json!({ "won": won })).await?;
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Market {
         for (base, quote, numerator, denominator) in
             [("EUR", "USD", 108, 100), ("USD", "JPY", 15_000, 100), ("EUR", "JPY", 16_200, 100)]
         {
-            let numerator = numerator + self.random.gen_range(0..numerator / 20 + 1);
+            let numerator = numerator + self.random.random_range(0..numerator / 20 + 1);
             let rate = json!({ "base": base, "quote": quote, "day": day, "numerator": numerator, "denominator": denominator });
             self.operate("exchange rates", Method::PUT, "/api/v1/exchange-rates", rate).await?;
         }
@@ -100,7 +100,7 @@ impl Market {
         ] {
             let expense = json!({
                 "key": format!("{what}-{}", self.day), "description": what, "on": on,
-                "amount": { "minor": self.random.gen_range(2_000..40_000), "currency": "USD" },
+                "amount": { "minor": self.random.random_range(2_000..40_000), "currency": "USD" },
             });
             self.operate("expenses", Method::POST, "/api/v1/ledger/expenses", expense).await?;
         }
@@ -119,7 +119,7 @@ impl Market {
         let Some(yen) = open.and_then(|held| held["balance"]["minor"].as_i64()).map(|minor| -minor) else {
             return Ok(());
         };
-        let bought = (yen * 100 / self.random.gen_range(155..170)).max(1);
+        let bought = (yen * 100 / self.random.random_range(155..170)).max(1);
         let exchange = json!({
             "key": format!("exchange-{}", self.day), "sold": { "minor": yen, "currency": "JPY" },
             "bought": { "minor": bought, "currency": "EUR" },

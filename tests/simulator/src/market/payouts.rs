@@ -1,7 +1,7 @@
 //! Runs of payouts, and what the bank says of each payout.
 
 use anyhow::Result;
-use rand::Rng as _;
+use rand::RngExt as _;
 use reqwest::Method;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ impl Market {
         for payout in payouts["items"].as_array().cloned().unwrap_or_default() {
             let path = format!("/api/v1/payouts/{}", payout["id"]);
             match payout["state"].as_str() {
-                Some("proposed") if self.random.gen_ratio(1, 12) => {
+                Some("proposed") if self.random.random_ratio(1, 12) => {
                     self.operate("cancelled payouts", Method::POST, &format!("{path}/cancel"), json!({}))
                         .await?;
                 }
@@ -29,7 +29,7 @@ impl Market {
                         runs.push(payout["run"].clone());
                     }
                 }
-                Some("sent") if self.random.gen_ratio(1, 8) => {
+                Some("sent") if self.random.random_ratio(1, 8) => {
                     self.operate("returned payouts", Method::POST, &format!("{path}/return"), json!({}))
                         .await?;
                 }
@@ -38,7 +38,7 @@ impl Market {
                     self.operate("confirmed payouts", Method::POST, &format!("{path}/confirm"), confirm)
                         .await?;
                 }
-                Some("paid") if self.random.gen_ratio(1, 150) => {
+                Some("paid") if self.random.random_ratio(1, 150) => {
                     self.operate("bounced payouts", Method::POST, &format!("{path}/return"), json!({}))
                         .await?;
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
-use rand::Rng as _;
+use rand::RngExt as _;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -69,8 +69,8 @@ impl Market {
         path: &str,
         body: &Value,
     ) -> Result<Answer> {
-        if *method != Method::GET && self.random.gen_range(0..1000) < self.scenario.kills && self.day > 0 {
-            let after = Duration::from_micros(self.random.gen_range(100..20_000));
+        if *method != Method::GET && self.random.random_range(0..1000) < self.scenario.kills && self.day > 0 {
+            let after = Duration::from_micros(self.random.random_range(100..20_000));
             self.registry.ask_and_kill(method, path, token, body, after).await?;
             self.summary.crashes += 1;
         }

@@ -3,7 +3,7 @@
 use chandlery_package::wire::UsageEvent;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
 use crate::Finance;
@@ -19,11 +19,11 @@ const CUSTOMERS: [&str; 3] = ["globex", "initech", "umbrella"];
 
 fn event(random: &mut StdRng, month: &str) -> UsageEvent {
     let from =
-        ledger::begin_of(month).unwrap() + SignedDuration::from_secs(random.gen_range(0..27 * 24 * 3600));
-    let millis = random.gen_range(1..9_000_000);
+        ledger::begin_of(month).unwrap() + SignedDuration::from_secs(random.random_range(0..27 * 24 * 3600));
+    let millis = random.random_range(1..9_000_000);
     UsageEvent {
-        id: uuid::Builder::from_random_bytes(random.r#gen()).into_uuid(),
-        deployment: format!("d{}", random.gen_range(0..3)),
+        id: uuid::Builder::from_random_bytes(random.random()).into_uuid(),
+        deployment: format!("d{}", random.random_range(0..3)),
         release: "acme:serving@1.0.0".parse().unwrap(),
         from,
         to: from + SignedDuration::from_millis(millis),
@@ -82,7 +82,7 @@ async fn the_same_use_gives_the_same_books_in_any_order_and_however_often() {
     // Some of it is corrected, once less was used and once more; some comes after the month was closed.
     for index in [3, 17, 40] {
         let (customer, wrong) = all[index].clone();
-        let id = uuid::Builder::from_random_bytes(random.r#gen()).into_uuid();
+        let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
         let gpu_millis = wrong.gpu_millis * [0, 3][index % 2];
         all.push((customer, UsageEvent { id, gpu_millis, corrects: Some(wrong.id), ..wrong }));
     }
@@ -105,7 +105,7 @@ async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month
     let mut random = StdRng::seed_from_u64(9);
     let mut heavy = event(&mut random, "2026-01");
     heavy.gpu_millis = 100 * 3_600_000;
-    let id = uuid::Builder::from_random_bytes(random.r#gen()).into_uuid();
+    let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
     let less = UsageEvent { id, gpu_millis: 11 * 3_600_000, corrects: Some(heavy.id), ..heavy.clone() };
     let finance = live(&[(0, heavy)], 10, &[(0, less)]).await;
     let invoices = invoices(&finance, &"globex".parse().unwrap()).await.unwrap();
@@ -139,7 +139,7 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     sharing::open_dispute(&mut write, "dp", sale, invoice.net, fee, now).await.unwrap();
     sharing::close_dispute(&mut write, "dp", false, now).await.unwrap();
     write.commit().await.unwrap();
-    let id = uuid::Builder::from_random_bytes(random.r#gen()).into_uuid();
+    let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
     let less = UsageEvent { id, gpu_millis: 3_600_000, corrects: Some(heavy.id), ..heavy };
     receive(&finance, &globex, &[less]).await.unwrap();
     finance.clock.set(&finance.db, at("2026-04-02T00:00:00Z")).await.unwrap();

@@ -7,7 +7,7 @@ use crate::testing::{finance, operator};
 use chandlery_package::Currency;
 use chandlery_package::wire::{NewPayment, NewRefund};
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 
 fn day(number: i64) -> Timestamp {
     let begin: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
@@ -138,24 +138,25 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
         let mut random = StdRng::seed_from_u64(seed);
         let mut today = 0;
         while today < 730 {
-            today += random.gen_range(0..25);
+            today += random.random_range(0..25);
             let now = day(today);
             let has = subscription(&finance, &me, now).await.unwrap();
-            match random.gen_range(0..7) {
+            match random.random_range(0..7) {
                 0 | 1 => {
-                    let tier = Tier::ALL[random.gen_range(0..4)];
-                    let billed = if random.gen_bool(0.2) { Billed::Yearly } else { Billed::Monthly };
+                    let tier = Tier::ALL[random.random_range(0..4)];
+                    let billed = if random.random_bool(0.2) { Billed::Yearly } else { Billed::Monthly };
                     let _ = change(&finance, &me, &NewSubscription { tier, billed }, now).await;
                 }
                 2 => {
-                    let price = Money::new(random.gen_range(0..900_000), Currency::Usd);
+                    let price = Money::new(random.random_range(0..900_000), Currency::Usd);
                     let agreement = Agreement { deployments: Some(500), price, billed: Billed::Monthly };
                     let _ = agree(&finance, &me, &agreement, now).await;
                 }
                 3 => {
                     let all = invoices(&finance, &me).await.unwrap();
-                    let Some(invoice) = all.get(random.gen_range(0..3)) else { continue };
-                    let part = Money { minor: random.gen_range(1..=invoice.net.minor.max(1)), ..invoice.net };
+                    let Some(invoice) = all.get(random.random_range(0..3)) else { continue };
+                    let part =
+                        Money { minor: random.random_range(1..=invoice.net.minor.max(1)), ..invoice.net };
                     let _ = give_back(&finance, invoice.number, part, now).await;
                 }
                 _ => {
