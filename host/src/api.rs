@@ -12,6 +12,8 @@ use axum::{Json, Router};
 use chandlery_package::problem::Problem;
 use chandlery_package::wire::Page;
 use chandlery_package::{Kind, Manifest, Permission, Release, Requirement, SecretName, TargetName};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq as _;
@@ -248,9 +250,14 @@ async fn remove_secret(State(host): State<Host>, Path(name): Path<SecretName>) -
     Ok(Json(json!({})))
 }
 
+/// The calls of plugins, in the text format of OpenMetrics.
 async fn metrics(State(host): State<Host>) -> Result<Response, Error> {
     const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(CONTENT_TYPE, TEXT)], host.sandbox.calls().text()?).into_response())
+    let mut registry = Registry::with_prefix("chandlery");
+    host.sandbox.register_metrics(&mut registry);
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|error| Error::Damaged(error.to_string()))?;
+    Ok(([(CONTENT_TYPE, TEXT)], text).into_response())
 }
 
 async fn verify(State(host): State<Host>) -> Result<Response, Error> {

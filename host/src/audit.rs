@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 
 use crate::Error;
-use crate::sandbox::Use;
+use chandlery_sandbox::Use;
 
 /// The most that is kept; the oldest go first.
 const KEPT: i64 = 100_000;

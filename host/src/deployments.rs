@@ -25,10 +25,10 @@ use crate::events::{new_event, tell};
 use crate::installs::{Installs, Locked, blocking};
 use crate::licence::{Entitlement, Licences, Upgrade, reached};
 use crate::policies::{self, Reviewed};
-use crate::sandbox::{Event, EventKind, Request, Review, Running, Sandbox};
 use crate::secrets::Secrets;
 use crate::targets::{Targets, cost_per_hour};
 use chandlery_package::plan::{Plan, Workload};
+use chandlery_sandbox::{Event, EventKind, Request, Review, Running, Sandbox};
 use record::{PAUSED, REMOVED, RUNNING, Row};
 
 pub use diff::{Change, changes};

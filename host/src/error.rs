@@ -12,8 +12,8 @@ use chandlery_package::{
 };
 
 use crate::licence::Upgrade;
-use crate::sandbox::SandboxError;
 use chandlery_package::plan::{PlanProblem, say};
+use chandlery_sandbox::SandboxError;
 
 /// Why the host did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::sandbox::{Event, EventKind};
+use chandlery_sandbox::{Event, EventKind};
 
 /// An event that waits for its delivery, or for another attempt.
 pub(crate) const WAITING: &str = "waiting";

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::Error;
-use crate::sandbox::{Plugin, Sandbox};
+use chandlery_sandbox::{Plugin, Sandbox};
 use follow::Followed;
 
 pub use audit::{Audit, audit};

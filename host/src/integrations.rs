@@ -15,9 +15,9 @@ use sqlx::SqlitePool;
 use crate::deployments::Deployments;
 use crate::events::{WAITING, new_event};
 use crate::installs::{Installs, Locked, blocking};
-use crate::sandbox::{Capabilities, Event, EventKind, Plugin, Reaction, Sandbox, SandboxError, Use};
 use crate::secrets::{Secrets, granted};
 use crate::{Error, audit, settings};
+use chandlery_sandbox::{Capabilities, Event, EventKind, Plugin, Reaction, Sandbox, SandboxError, Use};
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// The first wait before an event is delivered again; it doubles with each attempt.

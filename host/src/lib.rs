@@ -11,10 +11,8 @@ pub mod installs;
 pub mod integrations;
 pub mod licence;
 pub mod metering;
-mod metrics;
 pub mod parameters;
 pub mod policies;
-pub mod sandbox;
 pub mod secrets;
 pub mod settings;
 pub mod targets;
@@ -28,6 +26,7 @@ use std::time::Duration;
 
 use chandlery_package::log::Quorum;
 use chandlery_package::{Manifest, random_bytes};
+use chandlery_sandbox::{Compiler, Limits, Sandbox};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::net::TcpListener;
@@ -37,7 +36,6 @@ use engines::Surroundings;
 use installs::{Installs, RegistryClient};
 use integrations::Integrations;
 use licence::Licences;
-use sandbox::{Compiler, Limits, Sandbox};
 use secrets::Secrets;
 use targets::Targets;
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 
 use crate::installs::{Installs, blocking};
-use crate::sandbox::{Review, Sandbox, Verdict};
 use crate::{Error, settings};
 use chandlery_package::plan::Plan;
+use chandlery_sandbox::{Review, Sandbox, Verdict};
 
 /// How a policy saw a plan: all that it takes to ask it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chandlery_host::sandbox::{Compiler, Limits, Plugin, Request, Sandbox};
 use chandlery_package::Component;
 use chandlery_package::plan::{EngineKind, Facts, RuntimeKind};
+use chandlery_sandbox::{Compiler, Limits, Plugin, Request, Sandbox};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, Store};
 

@@ -4,12 +4,12 @@
 use std::fs;
 use std::sync::Arc;
 
-use chandlery_host::sandbox::{
-    Capabilities, Control, DeploymentState, Limits, Plugin, Request, Review, Running, Sandbox, Verdict,
-};
 use chandlery_package::Component;
 use chandlery_package::component::CONTRACTS;
 use chandlery_package::plan::Plan;
+use chandlery_sandbox::{
+    Capabilities, Control, DeploymentState, Limits, Plugin, Request, Review, Running, Sandbox, Verdict,
+};
 
 use crate::plans::local;
 use crate::world::{World, workspace};

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use chandlery_host::sandbox::{Compiler, Limits, Request, Sandbox};
 use chandlery_package::component::MANIFEST_SECTION;
 use chandlery_package::{Component, Kind};
+use chandlery_sandbox::{Compiler, Limits, Request, Sandbox};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};

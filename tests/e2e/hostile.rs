@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chandlery_host::sandbox::{Limits, Request, Sandbox, SandboxError};
 use chandlery_package::Component;
+use chandlery_sandbox::{Limits, Request, Sandbox, SandboxError};
 
 use crate::forge;
 use crate::plans::local;

@@ -1,8 +1,8 @@
 //! Policies: what `guardrails` lets pass, and that nothing passes by them.
 
-use chandlery_host::sandbox::{Limits, Review, Running, Sandbox, Verdict};
 use chandlery_package::Component;
 use chandlery_package::plan::{EnvValue, EnvVar, Gpu, Interconnect, Plan, Runtime, Workload};
+use chandlery_sandbox::{Limits, Review, Running, Sandbox, Verdict};
 use serde_json::{Value, json};
 
 use crate::plans::local;

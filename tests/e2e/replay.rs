@@ -1,7 +1,7 @@
 //! A deployment's plan follows from its record, in whichever engine, or the difference is told.
 
-use chandlery_host::sandbox::{Compiler, Limits, Request, Sandbox};
 use chandlery_package::Component;
+use chandlery_sandbox::{Compiler, Limits, Request, Sandbox};
 use serde_json::json;
 
 use crate::plans::local;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use chandlery_host::Error;
 use chandlery_host::parameters;
-use chandlery_host::sandbox::{Compiler, Limits, Plugin, Request, Sandbox, SandboxError};
 use chandlery_package::plan::{EngineKind, Facts, GpuPool, Plan, PlanProblem, RuntimeKind};
 use chandlery_package::{Component, Manifest};
+use chandlery_sandbox::{Compiler, Limits, Plugin, Request, Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chandlery_host::sandbox::{Compilation, Compiler, compile};
+use chandlery_sandbox::{Compilation, Compiler, compile};
 use clap::Args;
 
 use crate::failure::{Failure, Result};

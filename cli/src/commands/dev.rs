@@ -66,7 +66,7 @@ impl Dev {
         match Trial::new(&built)?.ask(&self.set.iter().cloned().collect(), target)? {
             Outcome::Plan(plan) => Ok(plan),
             Outcome::Problems(problems) => {
-                Err(chandlery_host::Error::from(chandlery_host::sandbox::SandboxError::Problems {
+                Err(chandlery_host::Error::from(chandlery_sandbox::SandboxError::Problems {
                     release,
                     problems,
                 })

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chandlery_host::Settings;
-use chandlery_host::sandbox::Limits;
 use chandlery_package::log::{Quorum, WitnessId};
+use chandlery_sandbox::Limits;
 use clap::{Args, Subcommand};
 
 use super::compile::compiler;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use chandlery_accounts::{self as accounts, Scope};
 use chandlery_host::Settings;
-use chandlery_host::sandbox::Limits;
 use chandlery_package::Namespace;
 use chandlery_package::log::Quorum;
+use chandlery_sandbox::Limits;
 use clap::Args;
 
 use super::compile::compiler;

@@ -13,9 +13,9 @@ use super::{Deployments, secrets_in};
 use crate::Error;
 use crate::engines::{Desired, Engine, Outcome, Revealed};
 use crate::events::tell;
-use crate::sandbox::EventKind;
 use crate::secrets::granted;
 use chandlery_package::plan::{Plan, WorkloadKind};
+use chandlery_sandbox::EventKind;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 

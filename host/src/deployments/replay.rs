@@ -8,7 +8,7 @@ use super::{Deployments, record};
 use crate::Error;
 use crate::installs::blocking;
 use crate::policies::Reviewed;
-use crate::sandbox::{Limits, Request, Sandbox, Verdict};
+use chandlery_sandbox::{Limits, Request, Sandbox, Verdict};
 
 /// What came of planning a deployment again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::{Deployments, Health};
 use crate::Error;
 use crate::engines::{Desired, Replica, ReplicaState};
 use crate::events::{new_event, tell};
-use crate::sandbox::{Event, EventKind, Use};
+use chandlery_sandbox::{Event, EventKind, Use};
 
 impl Deployments {
     /// Tells of a deployment's health where it has changed.

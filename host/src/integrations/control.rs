@@ -7,8 +7,8 @@ use tokio::runtime::Handle;
 use crate::Error;
 use crate::deployments::{Deployment, Deployments};
 use crate::engines::Replica;
-use crate::sandbox::{Control, DeploymentState, ReplicaState};
 use chandlery_package::plan::word;
+use chandlery_sandbox::{Control, DeploymentState, ReplicaState};
 
 impl Control for Deployments {
     fn deployments(&self) -> Result<Vec<DeploymentState>, String> {

@@ -1,116 +1,32 @@
-//! Where plugins run: one fresh instance per call, from code compiled once, within limits that each end in an error of
-//! their own.
+//! The sandbox: compiled plugins, and one bounded, measured and explained call after the other.
 
-mod cache;
-mod capabilities;
-mod compiler;
-mod contract_0_1_0;
-mod error;
-mod guard;
-mod limits;
-mod state;
-
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chandlery_package::plan::Plan;
 use chandlery_package::{Component, Digest, Kind, Manifest, Release};
-use serde::{Deserialize, Serialize};
+use prometheus_client::registry::Registry;
 use tracing::field::Empty;
 use wasmtime::component::{Component as Code, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Store};
+use wasmtime::{Engine, OptLevel, Store};
 
-use crate::metrics::Calls;
-use cache::Cache;
-use chandlery_package::plan::{Facts, Plan, PlanProblem};
-use contract_0_1_0 as contract;
-use guard::Guard;
-use state::State;
+use crate::cache::Cache;
+use crate::calls::Calls;
+use crate::capabilities::Capabilities;
+use crate::compiler::Compiler;
+use crate::contract_0_1_0 as contract;
+use crate::engine::{TICK, config, keep_time, pooled};
+use crate::error::SandboxError;
+use crate::event::Event;
+use crate::guard::Guard;
+use crate::limits::Limits;
+use crate::questions::{Reaction, Request, Review, Verdict};
+use crate::state::State;
 
-pub use capabilities::{Capabilities, Control, DeploymentState, Event, EventKind, ReplicaState, Use};
-pub use compiler::{Compilation, Compiler, compile};
-pub use error::SandboxError;
-pub use limits::Limits;
-
-/// How often the deadline is looked at.
-const TICK: Duration = Duration::from_millis(10);
-/// How many calls may run at once.
-const CALLS_MAX: u32 = 64;
 /// Compiled plugins that are kept in memory; others are loaded from the cache again.
 const LOADED_MAX: usize = 4096;
-
-/// One question to a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The deployment's name.
-    pub deployment: String,
-    /// A JSON object, validated.
-    pub parameters: String,
-    /// The target.
-    pub target: Facts,
-}
-
-/// What a policy is told beside the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Review {
-    /// The deployment's name.
-    pub deployment: String,
-    /// Whose it is.
-    pub team: Option<String>,
-    /// The release that made the plan.
-    pub release: String,
-    /// The target.
-    pub target: Facts,
-    /// What else is deployed.
-    pub others: Vec<Running>,
-    /// The policy's settings, as a JSON object, validated.
-    pub settings: String,
-}
-
-/// A deployment, as far as a policy may depend on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct Running {
-    pub deployment: String,
-    pub team: Option<String>,
-    pub release: String,
-    pub target: String,
-    pub plan: Plan,
-}
-
-/// What a policy says of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may pass.
-    Allow {
-        /// What should be known all the same.
-        warnings: Vec<String>,
-    },
-    /// It may pass as it stands here.
-    Amend {
-        /// The plan.
-        plan: Plan,
-        /// What was changed, in words.
-        changes: Vec<String>,
-    },
-    /// It may not pass.
-    Deny {
-        /// Why.
-        problems: Vec<PlanProblem>,
-    },
-}
-
-/// What came of telling an integration of an event.
-#[derive(Debug)]
-pub struct Reaction {
-    /// Whether it did what it should.
-    pub result: Result<(), SandboxError>,
-    /// What it did with what it was granted, and what it tried.
-    pub uses: Vec<Use>,
-    /// What it keeps from now on; none: what it kept before.
-    pub kept: Option<BTreeMap<String, Vec<u8>>>,
-}
 
 /// The sandbox: an engine, the functions that plugins may import, and compiled code.
 #[derive(Clone)]
@@ -237,9 +153,10 @@ impl Sandbox {
         self.cache.as_ref().is_some_and(|cache| cache.has(digest))
     }
 
-    /// The calls so far, for Prometheus.
-    pub(crate) fn calls(&self) -> &Calls {
-        &self.calls
+    /// Adds what is counted of the calls to a Prometheus registry: `plugin_calls` by plugin, function and outcome, and
+    /// `plugin_call_seconds` by plugin and function.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.calls.register(registry);
     }
 
     /// Asks a template for a plan, and checks what it answers. Blocks for as long as the template runs.
@@ -371,44 +288,4 @@ impl Plugin {
 fn cannot_load(release: &Release) -> impl Fn(wasmtime::Error) -> SandboxError {
     let release = release.clone();
     move |error| SandboxError::Load { release: release.clone(), reason: format!("{error:#}") }
-}
-
-fn config(limits: &Limits) -> Config {
-    let mut config = Config::new();
-    config
-        .wasm_component_model(true)
-        .epoch_interruption(true)
-        .consume_fuel(true)
-        .max_wasm_stack(limits.stack_bytes)
-        // What hardware answers in its own way must be the same everywhere: which bits a float that is not a number
-        // has, and what the relaxed vector instructions give.
-        .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true);
-    config
-}
-
-/// With memory, tables and stacks for as many calls as may run at once, made once.
-fn pooled(limits: &Limits) -> Config {
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(CALLS_MAX)
-        .total_core_instances(CALLS_MAX * limits.instances as u32)
-        .total_memories(CALLS_MAX)
-        .total_tables(CALLS_MAX * 4)
-        .max_memory_size(limits.memory_bytes)
-        .table_elements(limits.table_elements);
-    let mut config = config(limits);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    config
-}
-
-/// Advances the engine's clock until the engine is gone.
-fn keep_time(engine: &Engine) {
-    let engine = engine.weak();
-    std::thread::spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(TICK);
-        }
-    });
 }

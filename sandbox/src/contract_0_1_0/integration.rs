@@ -2,10 +2,11 @@
 
 use wasmtime::component::{HasSelf, Linker, Resource};
 
-use crate::sandbox::capabilities::keyvalue::{Bucket, KeyValueError};
-use crate::sandbox::capabilities::secrets::SecretError;
-use crate::sandbox::capabilities::{DeploymentState, Event, EventKind};
-use crate::sandbox::state::State;
+use crate::capabilities::keyvalue::{Bucket, KeyValueError};
+use crate::capabilities::secrets::SecretError;
+use crate::control::DeploymentState;
+use crate::event::{Event, EventKind};
+use crate::state::State;
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -19,7 +20,7 @@ mod generated {
             "wasi:http": wasmtime_wasi_http::p2::bindings::http,
             "wasi:io": wasmtime_wasi::p2::bindings::io,
             "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
-            "wasi:keyvalue/store.bucket": crate::sandbox::capabilities::keyvalue::Bucket,
+            "wasi:keyvalue/store.bucket": crate::capabilities::keyvalue::Bucket,
         },
     });
 }
@@ -28,9 +29,9 @@ use generated::chandlery::plugin::{deployments, deployments_control, event_types
 use generated::wasi::config::store as config;
 use generated::wasi::keyvalue::store as keyvalue;
 
-pub(in crate::sandbox) use generated::IntegrationPre;
+pub(crate) use generated::IntegrationPre;
 
-pub(in crate::sandbox) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     use wasmtime_wasi::p2::bindings::{io::error, sync::io};
     super::add_logging(linker)?;
     secrets::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
@@ -50,7 +51,7 @@ impl wasmtime::component::HasData for Table {
     type Data<'a> = &'a mut wasmtime::component::ResourceTable;
 }
 
-pub(in crate::sandbox) fn event(event: &Event) -> event_types::Event {
+pub(crate) fn event(event: &Event) -> event_types::Event {
     event_types::Event {
         id: event.id.clone(),
         kind: match event.kind {

@@ -10,13 +10,13 @@ const STORE: &str = "default";
 /// The plugin's one store, opened.
 pub struct Bucket;
 
-pub(in crate::sandbox) enum KeyValueError {
+pub(crate) enum KeyValueError {
     NotGranted,
     NoSuchStore,
 }
 
 impl Capabilities {
-    pub(in crate::sandbox) fn open_bucket(&self, store: &str) -> Result<Bucket, KeyValueError> {
+    pub(crate) fn open_bucket(&self, store: &str) -> Result<Bucket, KeyValueError> {
         if !self.may(&Permission::KeyValue, format!("open the store '{store}'")) {
             return Err(KeyValueError::NotGranted);
         }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use chandlery_package::Release;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Error, ResourceLimiter, StoreContextMut, Trap};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    Error as HttpError, RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
 
-use super::SandboxError;
-use super::capabilities::Capabilities;
-use super::capabilities::http::Closed;
-use super::limits::{Limits, Meter, Refused};
+use crate::capabilities::Capabilities;
+use crate::capabilities::http::{Body, Io};
+use crate::error::SandboxError;
+use crate::limits::{Limits, Meter, Refused};
 
 /// The longest line that is kept of a plugin's log.
 const LOG_LINE_CHARACTERS_MAX: usize = 1000;
@@ -92,14 +94,6 @@ impl State {
 
     pub(super) fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
-    }
-
-    pub(super) fn http_parts(&mut self) -> WasiHttpCtxView<'_> {
-        let hooks: &mut dyn WasiHttpHooks = match self.capabilities.as_deref_mut() {
-            Some(capabilities) => &mut capabilities.outgoing,
-            None => &mut self.closed,
-        };
-        WasiHttpCtxView { hooks, table: &mut self.table, ctx: &mut self.http }
     }
 
     /// Keeps a value for later calls.
@@ -189,5 +183,29 @@ impl State {
             Refused::Traffic => SandboxError::Traffic { release, limit_kib: limits.traffic_bytes >> 10 },
             Refused::Kept => SandboxError::Kept { release, limit_kib: limits.kept_bytes >> 10 },
         }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let hooks: &mut dyn WasiHttpHooks = match self.capabilities.as_deref_mut() {
+            Some(capabilities) => &mut capabilities.outgoing,
+            None => &mut self.closed,
+        };
+        WasiHttpCtxView { hooks, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+/// The way out of a call that has none.
+struct Closed;
+
+impl WasiHttpHooks for Closed {
+    fn send_request(
+        &mut self,
+        _: http::Request<Body>,
+        _: Option<RequestOptions>,
+        _: Io,
+    ) -> Box<dyn Future<Output = Result<(http::Response<Body>, Io), HttpError>> + Send> {
+        Box::new(async { Err(HttpError::HttpRequestDenied) })
     }
 }

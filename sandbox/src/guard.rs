@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use chandlery_package::{Digest, Release};
 
-use super::{Limits, SandboxError};
+use crate::error::SandboxError;
+use crate::limits::Limits;
 
 /// The gates of all plugins, by their components.
 #[derive(Clone, Default)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chandlery_package::Permission;
@@ -14,17 +14,17 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
 
-use super::{Origin, Uses, left, origins};
-use crate::sandbox::state::State;
+use super::origin::{Origin, origins};
+use super::uses::Uses;
 
-type Body = wasmtime_wasi_http::WasiBody;
-type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+pub(crate) type Body = wasmtime_wasi_http::WasiBody;
+pub(crate) type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 /// One call's way out.
 #[derive(Clone)]
-pub(in crate::sandbox) struct Outgoing {
+pub(crate) struct Outgoing {
     origins: Arc<[Origin]>,
     private_network: bool,
     references: Arc<BTreeMap<String, String>>,
@@ -216,24 +216,9 @@ impl WasiHttpHooks for Outgoing {
     }
 }
 
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        self.http_parts()
-    }
-}
-
-/// The way out of a call that has none.
-pub(in crate::sandbox) struct Closed;
-
-impl WasiHttpHooks for Closed {
-    fn send_request(
-        &mut self,
-        _: Request<Body>,
-        _: Option<RequestOptions>,
-        _: Io,
-    ) -> Box<dyn Future<Output = Result<(Response<Body>, Io), Error>> + Send> {
-        Box::new(async { Err(Error::HttpRequestDenied) })
-    }
+/// How long is left until then.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 /// Which addresses requests may go to.

@@ -11,7 +11,7 @@ use super::Capabilities;
 /// What comes before the key in a secret of Standard Webhooks.
 const WEBHOOK_PREFIX: &str = "whsec_";
 
-pub(in crate::sandbox) enum SecretError {
+pub(crate) enum SecretError {
     NotGranted,
     NotSet,
 }
@@ -26,7 +26,7 @@ impl Capabilities {
     }
 
     /// A word for the secret that nobody can guess, so that only who was given it can have the secret used.
-    pub(in crate::sandbox) fn secret_reference(&mut self, name: &str) -> Result<String, SecretError> {
+    pub(crate) fn secret_reference(&mut self, name: &str) -> Result<String, SecretError> {
         let value = self.secret(name, "refer to it in requests")?.to_owned();
         let reference = format!("secret-{}", hex::encode(random_bytes::<16>()));
         self.references.insert(reference.clone(), value);
@@ -34,7 +34,7 @@ impl Capabilities {
         Ok(reference)
     }
 
-    pub(in crate::sandbox) fn hmac_sha256(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, SecretError> {
+    pub(crate) fn hmac_sha256(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, SecretError> {
         let value = self.secret(name, "sign with it")?;
         let webhook_key = value.strip_prefix(WEBHOOK_PREFIX).and_then(|key| BASE64.decode(key).ok());
         let key = webhook_key.unwrap_or_else(|| value.as_bytes().to_vec());

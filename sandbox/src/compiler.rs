@@ -10,7 +10,9 @@ use chandlery_package::Release;
 use nix::sys::resource::{Resource, setrlimit};
 use wasmtime::{Engine, Error, Result};
 
-use super::{Limits, SandboxError, config};
+use crate::engine::config;
+use crate::error::SandboxError;
+use crate::limits::Limits;
 
 /// The largest file that is made of a component, in bytes.
 const CODE_BYTES_MAX: u64 = 1 << 30;

@@ -1,7 +1,7 @@
 //! The world `policy`.
 
 use super::{plans, problem};
-use crate::sandbox::{Review, Running, Verdict};
+use crate::questions::{Review, Running, Verdict};
 
 mod generated {
     wasmtime::component::bindgen!({
@@ -18,9 +18,9 @@ mod generated {
 
 use generated::chandlery::plugin::policy_types as wire;
 
-pub(in crate::sandbox) use generated::PolicyPre;
+pub(crate) use generated::PolicyPre;
 
-pub(in crate::sandbox) fn context(review: &Review) -> wire::Context {
+pub(crate) fn context(review: &Review) -> wire::Context {
     wire::Context {
         deployment: review.deployment.clone(),
         team: review.team.clone(),
@@ -41,7 +41,7 @@ fn running(running: &Running) -> wire::Running {
     }
 }
 
-pub(in crate::sandbox) fn verdict(verdict: wire::Verdict) -> Verdict {
+pub(crate) fn verdict(verdict: wire::Verdict) -> Verdict {
     match verdict {
         wire::Verdict::Allow(warnings) => Verdict::Allow { warnings },
         wire::Verdict::Amend(wire::Amended { plan, changes }) => {

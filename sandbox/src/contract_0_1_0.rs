@@ -6,8 +6,10 @@ pub(super) mod policy;
 
 use wasmtime::component::{HasSelf, Linker};
 
-use super::state::{Severity, State};
 use chandlery_package::plan::{Plan, PlanProblem};
+
+use crate::questions::Request;
+use crate::state::{Severity, State};
 
 pub(super) mod template {
     wasmtime::component::bindgen!({
@@ -37,7 +39,7 @@ impl logging::Host for State {
     }
 }
 
-pub(super) fn request(request: &super::Request) -> template_types::Request {
+pub(super) fn request(request: &Request) -> template_types::Request {
     template_types::Request {
         deployment: request.deployment.clone(),
         parameters: request.parameters.clone(),
