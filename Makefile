@@ -5,10 +5,12 @@ BIN := target/debug/chandlery
 PLUGINS := guardrails jupyter-gpu llama-cpp ocr-server prometheus ray-serve sglang slack text-embeddings-inference \
 	torchrun-job vllm webhook
 FIXTURES := confidant curious errand hostile meddler
+# The end-to-end tests that need nothing but our own binary, and are quick.
+QUICK := catalog contracts log:: policies replay rights selling subscriptions tampering
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
 SHARED := catalog clients crashes distribution journey kills log market money oci operation permissions selling tampering
 
-.PHONY: help demo test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money build system
+.PHONY: help demo check test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money build system
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -17,6 +19,10 @@ demo: ## The whole journey, step by step
 	@tests/system.sh demo
 	@$(MAKE) --no-print-directory plugins
 	@tests/demo.sh
+
+check: lint fixtures ## The quick part of `test`: lint, and the tests that need no other server
+	$(CARGO) test --quiet --lib --bins
+	$(CARGO) test --quiet --test e2e -- $(QUICK)
 
 test: system lint fixtures ## Everything that CI checks, the end-to-end tests on both kinds of stores
 	$(CARGO) test
