@@ -6,6 +6,7 @@ pub mod artifact;
 pub mod component;
 pub mod digest;
 pub mod key;
+pub mod kind;
 pub mod licence;
 pub mod log;
 pub mod manifest;
@@ -25,8 +26,9 @@ pub mod wire;
 pub use component::{Component, ComponentError};
 pub use digest::{Digest, DigestError};
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
+pub use kind::Kind;
 pub use licence::{Licence, LicenceError};
-pub use manifest::{Kind, Manifest, ManifestError};
+pub use manifest::{Manifest, ManifestError};
 pub use money::{Currency, Money, MoneyError};
 pub use name::{
     DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement, SecretName, TargetName,

@@ -1,7 +1,6 @@
 //! What a plugin says of itself. Authors write it as `chandlery.toml`; a release carries it as JSON inside the component.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use semver::Version;
@@ -10,46 +9,13 @@ use serde_json::{Map, Value, json};
 
 use crate::name::parse_version;
 use crate::permission::HttpHost;
-use crate::{NameError, Permission, PluginId, Release};
+use crate::{Kind, NameError, Permission, PluginId, Release};
 
 /// The file that authors write, beside their source.
 pub const FILE_NAME: &str = "chandlery.toml";
 
 /// The longest readme or changelog, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
-
-/// What a plugin is: which world of the contract it implements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Makes plans from parameters; pure.
-    Template,
-    /// Reviews plans; pure.
-    Policy,
-    /// Reacts to what happens to deployments, by what it was granted.
-    Integration,
-}
-
-impl Kind {
-    /// The function that it must export.
-    pub fn export(self) -> &'static str {
-        match self {
-            Self::Template => "plan",
-            Self::Policy => "review",
-            Self::Integration => "on-event",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Template => "template",
-            Self::Policy => "policy",
-            Self::Integration => "integration",
-        })
-    }
-}
 
 /// Why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -32,6 +32,7 @@ mod person;
 mod plans;
 mod podman;
 mod policies;
+mod process;
 mod receiver;
 mod replay;
 mod replicas;

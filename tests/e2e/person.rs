@@ -16,7 +16,7 @@ use oci_client::{Client, Reference, RegistryOperation};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::world::{binary, workspace};
+use crate::process::{binary, workspace};
 
 const PASSWORD: &str = "correct horse battery";
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::process::Server;
 use crate::stores::Stores;
-use crate::world::Server;
 
 /// The replicas and what is in front of them.
 pub struct Replicas {

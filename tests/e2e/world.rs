@@ -1,34 +1,17 @@
 //! A registry, a host and the people who use them.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 pub use crate::person::Person;
+pub use crate::process::{PATIENCE, Server, binary, until, workspace};
 use crate::replicas::Replicas;
 use crate::stores::Stores;
-
-/// How long a condition may take to come true.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// The binary, built beside this test.
-pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let binary = test.parent().unwrap().parent().unwrap().join("chandlery");
-    assert!(binary.exists(), "{} is missing: run `make test`", binary.display());
-    binary
-}
 
 /// A plugin that `make plugins` or `make fixtures` has built.
 pub fn plugin(name: &str) -> Vec<u8> {
@@ -47,82 +30,6 @@ pub fn as_version(bytes: &[u8], version: &str) -> Vec<u8> {
 /// The same plugin with a section more, which changes nothing but its digest.
 pub fn with_other_content(bytes: &[u8]) -> Vec<u8> {
     [bytes, b"\0\x05\x04note"].concat()
-}
-
-/// Waits until a condition holds.
-pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(value) = condition() {
-            return value;
-        }
-        assert!(started.elapsed() < PATIENCE, "{what} did not come true");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// A server process, which says where it listens.
-pub struct Server {
-    child: Child,
-    pub address: String,
-}
-
-impl Server {
-    pub fn start(home: &Path, words: &[impl AsRef<OsStr> + std::fmt::Debug], listens: &str) -> Self {
-        Self::start_with(home, words, listens, &[])
-    }
-
-    /// The same, with variables in its environment.
-    pub fn start_with(
-        home: &Path,
-        words: &[impl AsRef<OsStr> + std::fmt::Debug],
-        listens: &str,
-        environment: &[(String, String)],
-    ) -> Self {
-        let mut command = Command::new(binary());
-        command.envs(environment.iter().cloned());
-        command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        command.env("CHANDLERY_LOG", "error,kube_client=off");
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.find_map(|line| line.ok().filter(|line| line.contains(listens)));
-        let line = line.unwrap_or_else(|| panic!("{words:?} did not start"));
-        let address = line.split("http://").nth(1).unwrap().split([',', ' ']).next().unwrap().to_owned();
-        // Whatever it says later must not block it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
-    }
-
-    /// The memory that it has, in KiB.
-    pub fn resident_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
-    /// SIGTERM: it may finish what is at hand.
-    pub fn terminate(&self) {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(status.success());
-    }
-
-    /// Until it has ended by itself.
-    pub fn wait(&mut self) {
-        assert!(self.child.wait().unwrap().success());
-    }
-
-    /// SIGKILL: it has no time for anything.
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A registry and a host of their own.
@@ -379,8 +286,7 @@ impl Answer {
 impl Drop for World {
     /// Replicas outlive their host; not their world.
     fn drop(&mut self) {
-        let _ = self.host.child.kill();
-        let _ = self.host.child.wait();
+        self.host.end();
         let Ok(id) = fs::read_to_string(self.host_data().join("local/id")) else { return };
         let marker = format!("CHANDLERY_HOST_ID={id}");
         for entry in fs::read_dir("/proc").unwrap().flatten() {

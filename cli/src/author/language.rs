@@ -5,9 +5,9 @@ mod javascript;
 mod python;
 mod rust;
 mod toolchain;
+mod tools;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use chandlery_package::Manifest;
 use clap::ValueEnum;
@@ -55,33 +55,5 @@ impl Language {
             Self::Javascript => javascript::compile(folder, results, manifest),
             Self::Python => python::compile(folder, results, manifest),
         }
-    }
-}
-
-/// Runs a compiler to its end; what it said is the failure's text.
-fn run(command: &mut Command) -> Result {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| {
-        Failure::new("no-compiler", "A compiler is missing", format!("{program}: {error}"))
-            .remedy(format!("install {program}, and see that it is on the PATH"))
-    })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    Err(Failure::new("build-failed", "The build failed", format!("{program}\n{}", text.concat().trim_end())))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| Failure::of(format!("{}: {error}", path.display())))
-}
-
-/// The contract, as `chandlery new` put it beside the source.
-fn contract(folder: &Path, manifest: &Manifest) -> Result<PathBuf> {
-    let path = folder.join("wit").join(manifest.contract.to_string());
-    match path.is_dir() {
-        true => Ok(std::path::absolute(path)?),
-        false => Err(Failure::new("no-contract", "No contract", format!("{} is missing", path.display()))
-            .remedy("`chandlery new` puts it into a plugin's folder: copy it from a new one")),
     }
 }

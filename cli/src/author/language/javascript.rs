@@ -5,7 +5,7 @@ use std::process::Command;
 
 use chandlery_package::Manifest;
 
-use super::{contract, read, run};
+use super::tools::{contract, read, run};
 use crate::failure::Result;
 use crate::show::word;
 

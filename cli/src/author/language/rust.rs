@@ -11,7 +11,7 @@ pub fn compile(folder: &Path, results: &Path) -> Result<Vec<u8>> {
     let module = Toolchain::choose()?.build(folder, &crate_name(folder)?, results)?;
     let encoded = ComponentEncoder::default()
         .validate(true)
-        .module(&super::read(&module)?)
+        .module(&super::tools::read(&module)?)
         .and_then(|encoder| encoder.encode());
     encoded.map_err(|error| {
         Failure::new("not-a-plugin", "Not a plugin", format!("{error:#}"))

@@ -59,7 +59,7 @@ impl Toolchain {
                 command.env_remove(variable);
             }
         }
-        super::run(command.current_dir(folder))?;
+        super::tools::run(command.current_dir(folder))?;
         let file = format!("{}.wasm", crate_name.replace('-', "_"));
         Ok(target_dir.join(TARGET).join(PROFILE).join(file))
     }

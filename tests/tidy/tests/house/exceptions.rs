@@ -2,10 +2,6 @@
 
 /// References that close a circle of files.
 pub const FILES: &[(&str, &str)] = &[
-    ("cli/src/author/language.rs", "cli/src/author/language/javascript.rs"),
-    ("cli/src/author/language.rs", "cli/src/author/language/python.rs"),
-    ("cli/src/author/language/rust.rs", "cli/src/author/language.rs"),
-    ("cli/src/author/language/toolchain.rs", "cli/src/author/language.rs"),
     ("host/src/engines.rs", "host/src/engines/kubernetes.rs"),
     ("host/src/engines.rs", "host/src/engines/slurm.rs"),
     ("host/src/engines.rs", "host/src/targets.rs"),
@@ -22,7 +18,6 @@ pub const FILES: &[(&str, &str)] = &[
     ("host/src/sandbox/capabilities.rs", "host/src/sandbox/capabilities/http.rs"),
     ("host/src/sandbox/capabilities/http.rs", "host/src/sandbox/state.rs"),
     ("host/src/sandbox/compiler.rs", "host/src/sandbox.rs"),
-    ("package/src/manifest.rs", "package/src/permission.rs"),
     ("registry/accounts/src/lib.rs", "registry/accounts/src/bearer.rs"),
     ("registry/money/src/ledger.rs", "registry/money/src/ledger/closing.rs"),
     ("registry/src/lib.rs", "registry/src/catalog/search.rs"),
@@ -40,8 +35,6 @@ pub const FILES: &[(&str, &str)] = &[
     ("registry/src/oci/manifests.rs", "registry/src/oci/tags.rs"),
     ("registry/src/oci/token.rs", "registry/src/oci.rs"),
     ("registry/src/oci/uploads.rs", "registry/src/oci.rs"),
-    ("tests/e2e/person.rs", "tests/e2e/world.rs"),
-    ("tests/e2e/world.rs", "tests/e2e/replicas.rs"),
 ];
 /// References that close a circle of rooms.
 pub const ROOMS: &[(&str, &str)] = &[
@@ -51,15 +44,12 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("chandlery-host::metering", "chandlery-host::engines"),
     ("chandlery-host::sandbox", "chandlery-host::metrics"),
     ("chandlery-host::the root", "chandlery-host::api"),
-    ("chandlery-package::manifest", "chandlery-package::permission"),
     ("chandlery-registry::the root", "chandlery-registry::catalog"),
     ("chandlery-registry::the root", "chandlery-registry::chores"),
     ("chandlery-registry::the root", "chandlery-registry::guard"),
     ("chandlery-registry::the root", "chandlery-registry::metrics"),
     ("chandlery-registry::the root", "chandlery-registry::oci"),
     ("chandlery-registry::the root", "chandlery-registry::web"),
-    ("chandlery-tests::person", "chandlery-tests::world"),
-    ("chandlery-tests::world", "chandlery-tests::replicas"),
 ];
 /// Crates that are built on one that is not below them.
 pub const ARROWS: &[&str] = &[];
@@ -91,8 +81,6 @@ pub const LONG: &[&str] = &[
     "host/src/engines/kubernetes.rs",
     "host/src/engines/kubernetes/objects.rs",
     "host/src/error.rs",
-    "tests/e2e/api_server.rs",
-    "tests/e2e/permissions.rs",
 ];
 /// How many docs of one or two words a folder has at most.
 pub const SHORT_DOCS: &[(&str, usize)] =

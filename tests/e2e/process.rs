@@ -1,0 +1,104 @@
+//! Processes of the binary, and waiting for what they do.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a condition may take to come true.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The binary, built beside this test.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let binary = test.parent().unwrap().parent().unwrap().join("chandlery");
+    assert!(binary.exists(), "{} is missing: run `make test`", binary.display());
+    binary
+}
+
+/// Waits until a condition holds.
+pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what} did not come true");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A server process, which says where it listens.
+pub struct Server {
+    child: Child,
+    pub address: String,
+}
+
+impl Server {
+    pub fn start(home: &Path, words: &[impl AsRef<OsStr> + std::fmt::Debug], listens: &str) -> Self {
+        Self::start_with(home, words, listens, &[])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn start_with(
+        home: &Path,
+        words: &[impl AsRef<OsStr> + std::fmt::Debug],
+        listens: &str,
+        environment: &[(String, String)],
+    ) -> Self {
+        let mut command = Command::new(binary());
+        command.envs(environment.iter().cloned());
+        command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.env("CHANDLERY_LOG", "error,kube_client=off");
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = lines.find_map(|line| line.ok().filter(|line| line.contains(listens)));
+        let line = line.unwrap_or_else(|| panic!("{words:?} did not start"));
+        let address = line.split("http://").nth(1).unwrap().split([',', ' ']).next().unwrap().to_owned();
+        // Whatever it says later must not block it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+
+    /// The memory that it has, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// SIGTERM: it may finish what is at hand.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Until it has ended by itself.
+    pub fn wait(&mut self) {
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// SIGKILL: it has no time for anything.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGKILL, unless it has ended already.
+    pub fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
