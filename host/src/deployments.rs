@@ -20,13 +20,13 @@ use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use crate::Error;
-use crate::engines::{Drift, LogTail, Replica, local, replicas};
+use crate::engines::{Drift, LogTail, Replica, cost_per_hour, local, replicas};
 use crate::events::{new_event, tell};
 use crate::installs::{Installs, Locked, blocking};
 use crate::licence::{Entitlement, Licences, Upgrade, reached};
 use crate::policies::{self, Reviewed};
 use crate::secrets::Secrets;
-use crate::targets::{Targets, cost_per_hour};
+use crate::targets::Targets;
 use chandlery_package::plan::{Plan, Workload};
 use chandlery_sandbox::{Event, EventKind, Request, Review, Running, Sandbox};
 use record::{PAUSED, REMOVED, RUNNING, Row};
@@ -597,7 +597,7 @@ impl Deployments {
     /// The last lines of a deployment's logs.
     pub async fn logs(&self, name: &str, lines: usize) -> Result<Vec<LogTail>, Error> {
         let row = self.row(name).await?;
-        self.targets.engine(&row.target).await?.logs(name, lines).await
+        Ok(self.targets.engine(&row.target).await?.logs(name, lines).await?)
     }
 
     async fn row(&self, name: &str) -> Result<Row, Error> {
@@ -613,7 +613,7 @@ impl Deployments {
     }
 
     async fn replicas(&self, name: &str) -> Result<Vec<Replica>, Error> {
-        Ok(replicas::of(&self.db, name).await?.into_iter().map(replicas::Row::into_replica).collect())
+        Ok(replicas::of(&self.db, name).await?)
     }
 
     async fn read(&self, row: Row) -> Result<Deployment, Error> {

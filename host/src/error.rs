@@ -4,7 +4,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
-use chandlery_package::problem::{PROBLEM_MEDIA_TYPE, Problem};
+use chandlery_package::problem::{Explain as _, PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_package::signature::SignatureError;
 use chandlery_package::{
     ComponentError, Digest, DigestError, Kind, NameError, Permission, PluginId, Release, Requirement,
@@ -247,14 +247,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// A target that does not answer, or not as it should.
-    #[error("the target '{target}' does not answer: {reason}")]
-    TargetAway {
-        /// Which.
-        target: String,
-        /// Why not.
-        reason: String,
-    },
+    /// An engine that failed or refused.
+    #[error(transparent)]
+    Engine(#[from] chandlery_engines::Error),
     /// The deployment is on another target.
     #[error("'{name}' is deployed on target '{is}', not on '{asked}'")]
     OtherTarget {
@@ -287,14 +282,6 @@ pub enum Error {
     /// The plugin's call ended badly.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The target cannot run the plan.
-    #[error("target '{target}' cannot run this plan: {reason}")]
-    CannotRun {
-        /// Which target.
-        target: String,
-        /// Why not.
-        reason: String,
-    },
     /// Another host has this data directory.
     #[error("another host is running with this data directory: it holds {0}")]
     InUse(String),
@@ -488,12 +475,11 @@ impl Error {
                 (S::NOT_FOUND, "no-target", "Not found", Some("`chandlery target list` lists what there is"))
             }
             Self::Target { .. } => (S::UNPROCESSABLE_ENTITY, "invalid-target", "Not a valid target", None),
-            Self::TargetAway { .. } => (
-                S::BAD_GATEWAY,
-                "target-away",
-                "The target does not answer",
-                Some("what is deployed there goes on; the host asks again by itself"),
-            ),
+            Self::Engine(error) => {
+                let kind = error.kind();
+                let status = S::from_u16(kind.status).unwrap_or(S::INTERNAL_SERVER_ERROR);
+                (status, kind.word, kind.title, kind.remedy)
+            }
             Self::OtherTarget { .. } => (
                 S::CONFLICT,
                 "other-target",
@@ -523,12 +509,6 @@ impl Error {
                 error.word(),
                 "The plugin failed",
                 Some("nothing was changed; tell the plugin's publisher"),
-            ),
-            Self::CannotRun { .. } => (
-                S::UNPROCESSABLE_ENTITY,
-                "cannot-run",
-                "The target cannot run this",
-                Some("nothing was deployed; change the parameters, or choose another target"),
             ),
             Self::InUse(_) => (
                 S::CONFLICT,

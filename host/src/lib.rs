@@ -4,7 +4,6 @@
 pub mod api;
 pub mod audit;
 pub mod deployments;
-pub mod engines;
 mod error;
 mod events;
 pub mod installs;
@@ -32,13 +31,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use tokio::net::TcpListener;
 
 use deployments::Deployments;
-use engines::Surroundings;
+use engines::EngineContext;
 use installs::{Installs, RegistryClient};
 use integrations::Integrations;
 use licence::Licences;
 use secrets::Secrets;
 use targets::Targets;
 
+pub use chandlery_engines as engines;
 pub use error::Error;
 
 /// How a host is run.
@@ -99,12 +99,12 @@ impl Host {
         let registry =
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
         let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
-        let surroundings = Surroundings {
+        let context = EngineContext {
             data: data.clone(),
             host_id: engines::local::host_id(data)?,
             expose: settings.expose,
         };
-        let targets = Targets::open(db.clone(), secrets.clone(), surroundings).await?;
+        let targets = Targets::open(db.clone(), secrets.clone(), context).await?;
         let licences =
             Licences::new(db.clone(), installs.clone(), registry.clone(), engines::local::host_id(data)?);
         let deployments = Deployments::new(

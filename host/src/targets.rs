@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chandlery_package::{Money, TargetName};
+use chandlery_package::TargetName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,12 +13,9 @@ use sqlx::SqlitePool;
 use tokio::sync::RwLock;
 
 use crate::Error;
-use crate::engines::{Drift, Engine, Surroundings, local, open};
+use crate::engines::{Drift, Engine, EngineContext, Prices, TargetSpec, local, open};
 use crate::secrets::Secrets;
-use chandlery_package::plan::{EngineKind, Facts, Plan, word};
-
-/// What a target costs: for each kind of GPU and for `cpu`, a core, by the hour.
-pub type Prices = BTreeMap<String, Money>;
+use chandlery_package::plan::{EngineKind, Facts, word};
 
 /// A target to be added.
 #[derive(Clone, Serialize, Deserialize)]
@@ -71,7 +68,7 @@ struct Row {
 pub struct Targets {
     db: SqlitePool,
     secrets: Secrets,
-    surroundings: Arc<Surroundings>,
+    context: Arc<EngineContext>,
     engines: Arc<RwLock<BTreeMap<String, Arc<dyn Engine>>>>,
     found: Arc<Mutex<Found>>,
 }
@@ -88,13 +85,13 @@ impl Targets {
     pub(crate) async fn open(
         db: SqlitePool,
         secrets: Secrets,
-        surroundings: Surroundings,
+        context: EngineContext,
     ) -> Result<Self, Error> {
-        let here = local::open(db.clone(), &surroundings).await?;
+        let here = local::open(db.clone(), &context).await?;
         let targets = Self {
             db,
             secrets,
-            surroundings: Arc::new(surroundings),
+            context: Arc::new(context),
             engines: Arc::new(RwLock::new(BTreeMap::from([(local::TARGET.to_owned(), here)]))),
             found: Arc::default(),
         };
@@ -114,15 +111,15 @@ impl Targets {
     }
 
     async fn start(&self, row: &Row) -> Result<(), Error> {
-        let engine = open(&self.spec(row)?, &self.db, &self.surroundings).await?;
+        let engine = open(&self.spec(row)?, &self.db, &self.context).await?;
         self.engines.write().await.insert(row.name.clone(), engine);
         Ok(())
     }
 
-    fn spec(&self, row: &Row) -> Result<Spec, Error> {
+    fn spec(&self, row: &Row) -> Result<TargetSpec, Error> {
         let damaged = |_| Error::Damaged(format!("the target '{}' cannot be read", row.name));
         let label = label(&row.name);
-        Ok(Spec {
+        Ok(TargetSpec {
             name: row.name.clone(),
             engine: serde_json::from_value(row.engine.clone().into()).map_err(damaged)?,
             settings: serde_json::from_str(&row.settings).map_err(damaged)?,
@@ -159,14 +156,14 @@ impl Targets {
             return Err(Error::Target { target: name.into(), reason });
         }
         let credential = new.credential.clone().or_else(|| before.and_then(|before| before.credential));
-        let spec = Spec {
+        let spec = TargetSpec {
             name: name.into(),
             engine: new.engine,
             settings: new.settings.clone(),
             prices: new.prices.clone(),
             credential,
         };
-        let engine = open(&spec, &self.db, &self.surroundings).await?;
+        let engine = open(&spec, &self.db, &self.context).await?;
         let facts = engine.inventory().await?;
         self.write(&spec).await?;
         self.engines.write().await.insert(name.into(), engine);
@@ -181,12 +178,12 @@ impl Targets {
             return Err(Error::Target { target: name.into(), reason });
         }
         let (settings, prices) = (Value::Object(serde_json::Map::new()), new.prices.clone());
-        self.write(&Spec { name: name.into(), engine: new.engine, settings, prices, credential: None })
+        self.write(&TargetSpec { name: name.into(), engine: new.engine, settings, prices, credential: None })
             .await?;
-        self.engine(name).await?.inventory().await
+        Ok(self.engine(name).await?.inventory().await?)
     }
 
-    async fn write(&self, spec: &Spec) -> Result<(), Error> {
+    async fn write(&self, spec: &TargetSpec) -> Result<(), Error> {
         let sealed =
             spec.credential.as_ref().map(|text| self.secrets.seal(&label(&spec.name), text)).transpose()?;
         sqlx::query(
@@ -233,7 +230,7 @@ impl Targets {
 
     /// All targets, this machine first.
     pub async fn list(&self) -> Result<Vec<Target>, Error> {
-        let here = Spec {
+        let here = TargetSpec {
             name: local::TARGET.into(),
             engine: EngineKind::Local,
             settings: Value::Object(serde_json::Map::new()),
@@ -308,79 +305,7 @@ impl Targets {
     }
 }
 
-/// A target as an engine is opened for it.
-pub(crate) struct Spec {
-    pub name: String,
-    pub engine: EngineKind,
-    pub settings: Value,
-    pub prices: Prices,
-    pub credential: Option<String>,
-}
-
 /// What a credential is sealed for.
 fn label(target: &str) -> String {
     format!("target {target}")
-}
-
-/// What a plan costs by the hour at these prices; nothing, where the target has no prices for what the plan uses.
-pub(crate) fn cost_per_hour(plan: &Plan, facts: &Facts, prices: &Prices) -> Option<Money> {
-    let mut thousandths = BTreeMap::new();
-    for workload in &plan.workloads {
-        let replicas = i64::from(workload.scale.replicas_min);
-        if let Some(gpu) = &workload.resources.gpu {
-            let there = |kind: &&String| facts.gpu_pools.iter().any(|pool| pool.kind == **kind);
-            let pools = facts.gpu_pools.iter().map(|pool| &pool.kind);
-            let kind =
-                gpu.kinds.iter().find(there).or_else(|| pools.into_iter().find(|_| gpu.kinds.is_empty()))?;
-            let price = prices.get(kind)?;
-            *thousandths.entry(price.currency).or_insert(0) +=
-                price.minor.checked_mul(1000 * replicas * i64::from(workload.gpus()))?;
-        }
-        if let Some(price) = prices.get("cpu") {
-            let millis = i64::from(workload.resources.cpu_millis);
-            *thousandths.entry(price.currency).or_insert(0) += price.minor.checked_mul(replicas * millis)?;
-        }
-    }
-    match thousandths.into_iter().collect::<Vec<_>>().as_slice() {
-        // Sums of two currencies are no sum.
-        [(currency, minor)] => Some(Money::new((minor + 500) / 1000, *currency)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use chandlery_package::plan::example::workload;
-    use chandlery_package::plan::{Gpu, GpuPool, Interconnect};
-
-    #[test]
-    fn costs_are_of_what_runs() {
-        let price = |text: &str| text.parse::<Money>().unwrap();
-        let prices = Prices::from([("h100".into(), price("2.50 USD")), ("cpu".into(), price("0.04 USD"))]);
-        let pool = GpuPool { kind: "h100".into(), memory_mib: 81920, total: 8, free: 8, nodes: 1 };
-        let facts = Facts {
-            name: "lab".into(),
-            engine: EngineKind::Slurm,
-            runtimes: Vec::new(),
-            gpu_pools: vec![pool],
-            architecture: "x86_64".into(),
-        };
-        let mut workload = workload();
-        workload.scale.replicas_min = 2;
-        workload.resources.cpu_millis = 500;
-        let cost = |workload: &chandlery_package::plan::Workload, prices: &Prices| {
-            cost_per_hour(&Plan { workloads: vec![workload.clone()], notes: Vec::new() }, &facts, prices)
-        };
-        assert_eq!(cost(&workload, &prices), Some(price("0.04 USD")));
-        assert_eq!(cost(&workload, &Prices::new()), None);
-        let gpu = |kind: &str| {
-            let (kinds, interconnect) = (vec![kind.to_owned()], Interconnect::None);
-            Some(Gpu { kinds, count_per_replica: 2, memory_mib_min: 0, interconnect })
-        };
-        workload.resources.gpu = gpu("h100");
-        assert_eq!(cost(&workload, &prices), Some(price("10.04 USD")));
-        workload.resources.gpu = gpu("a100");
-        assert_eq!(cost(&workload, &prices), None, "nothing is known of its price");
-    }
 }

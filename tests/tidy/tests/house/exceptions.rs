@@ -2,13 +2,13 @@
 
 /// References that close a circle of files.
 pub const FILES: &[(&str, &str)] = &[
-    ("host/src/engines.rs", "host/src/engines/kubernetes.rs"),
-    ("host/src/engines.rs", "host/src/engines/slurm.rs"),
-    ("host/src/engines.rs", "host/src/targets.rs"),
-    ("host/src/engines/kubernetes.rs", "host/src/engines/kubernetes/observe.rs"),
-    ("host/src/engines/slurm.rs", "host/src/engines/slurm/script.rs"),
-    ("host/src/engines/slurm/cluster.rs", "host/src/engines/slurm/commands.rs"),
-    ("host/src/engines/slurm/cluster.rs", "host/src/engines/slurm/rest.rs"),
+    ("host/engines/src/kubernetes.rs", "host/engines/src/kubernetes/record.rs"),
+    ("host/engines/src/lib.rs", "host/engines/src/kubernetes.rs"),
+    ("host/engines/src/lib.rs", "host/engines/src/local.rs"),
+    ("host/engines/src/lib.rs", "host/engines/src/slurm.rs"),
+    ("host/engines/src/slurm.rs", "host/engines/src/slurm/script.rs"),
+    ("host/engines/src/slurm/cluster.rs", "host/engines/src/slurm/commands.rs"),
+    ("host/engines/src/slurm/cluster.rs", "host/engines/src/slurm/rest.rs"),
     ("host/src/error.rs", "host/src/licence.rs"),
     ("host/src/installs/chain.rs", "host/src/installs.rs"),
     ("host/src/installs/follow.rs", "host/src/installs.rs"),
@@ -39,9 +39,10 @@ pub const FILES: &[(&str, &str)] = &[
 /// References that close a circle of rooms.
 pub const ROOMS: &[(&str, &str)] = &[
     ("chandlery-accounts::the root", "chandlery-accounts::bearer"),
-    ("chandlery-host::engines", "chandlery-host::targets"),
+    ("chandlery-engines::the root", "chandlery-engines::kubernetes"),
+    ("chandlery-engines::the root", "chandlery-engines::local"),
+    ("chandlery-engines::the root", "chandlery-engines::slurm"),
     ("chandlery-host::error", "chandlery-host::licence"),
-    ("chandlery-host::metering", "chandlery-host::engines"),
     ("chandlery-host::sandbox", "chandlery-host::metrics"),
     ("chandlery-host::the root", "chandlery-host::api"),
     ("chandlery-registry::the root", "chandlery-registry::catalog"),
@@ -57,7 +58,6 @@ pub const ARROWS: &[&str] = &[];
 pub const TABLES: &[&str] = &[
     "host.deliveries",
     "host.plugin_settings",
-    "host.replicas",
     "host/src/deployments/watch.rs",
     "registry.available_entries",
     "registry.namespaces",
@@ -65,11 +65,11 @@ pub const TABLES: &[&str] = &[
 ];
 /// Calls that block a thread of a server.
 pub const BLOCKING: &[&str] = &[
-    "host/src/engines/fleet/environments.rs std::fs::OpenOptions::new",
-    "host/src/engines/fleet/environments.rs std::fs::create_dir_all",
-    "host/src/engines/fleet/environments.rs std::fs::remove_dir_all",
-    "host/src/engines/fleet/environments.rs std::fs::write",
-    "host/src/engines/slurm.rs std::fs::create_dir_all",
+    "host/engines/src/fleet/environments.rs std::fs::OpenOptions::new",
+    "host/engines/src/fleet/environments.rs std::fs::create_dir_all",
+    "host/engines/src/fleet/environments.rs std::fs::remove_dir_all",
+    "host/engines/src/fleet/environments.rs std::fs::write",
+    "host/engines/src/slurm.rs std::fs::create_dir_all",
     "registry/src/backup.rs std::fs::File::create",
     "registry/src/backup.rs std::fs::File::open",
     "registry/src/backup.rs std::fs::remove_file",
@@ -77,9 +77,9 @@ pub const BLOCKING: &[&str] = &[
 /// Files of too many lines.
 pub const LONG: &[&str] = &[
     "host/src/deployments.rs",
-    "host/src/engines/fleet.rs",
-    "host/src/engines/kubernetes.rs",
-    "host/src/engines/kubernetes/objects.rs",
+    "host/engines/src/fleet.rs",
+    "host/engines/src/kubernetes.rs",
+    "host/engines/src/kubernetes/objects.rs",
     "host/src/error.rs",
 ];
 /// How many docs of one or two words a folder has at most.

@@ -1,0 +1,143 @@
+//! Python environments, made once for each set of requirements and kept.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use chandlery_package::Digest;
+use tokio::process::Command;
+use tokio::sync::{Mutex, OnceCell};
+
+use super::logs::tail;
+
+/// Written last: an environment without it is made anew.
+const COMPLETE: &str = ".chandlery-complete";
+
+/// How far an environment is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Environment {
+    /// The folder of its programs.
+    Ready(PathBuf),
+    /// What is being done.
+    Building(String),
+    /// What went wrong.
+    Failed(String),
+}
+
+#[derive(Clone)]
+pub(crate) struct Environments {
+    root: PathBuf,
+    /// A variable that marks what is run to make an environment.
+    mark: (String, String),
+    python: Arc<OnceCell<Option<String>>>,
+    states: Arc<Mutex<HashMap<String, Environment>>>,
+}
+
+impl Environments {
+    pub(crate) fn new(root: PathBuf, mark: (String, String)) -> Self {
+        Self { root, mark, python: Arc::default(), states: Arc::default() }
+    }
+
+    /// The version of this machine's Python, if it has one.
+    pub(crate) async fn python(&self) -> Option<String> {
+        let ask = async || {
+            let output = Command::new("python3").arg("--version").output().await.ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        self.python.get_or_init(ask).await.clone()
+    }
+
+    /// The environment with these requirements; begins to make it where it is not there.
+    pub(crate) async fn get(&self, requirements: &[String]) -> Environment {
+        let Some(python) = self.python().await else {
+            return Environment::Failed(
+                "this machine has no python3; on Debian: apt-get install python3-venv".into(),
+            );
+        };
+        let key = key(&python, requirements);
+        let folder = self.root.join(&key);
+        let mut states = self.states.lock().await;
+        let known = states.get(&key).cloned();
+        match known {
+            Some(Environment::Building(_)) => Environment::Building(progress(&folder)),
+            // Reported once; the next one who asks tries again.
+            Some(Environment::Failed(reason)) => {
+                states.remove(&key);
+                Environment::Failed(reason)
+            }
+            Some(Environment::Ready(bin)) if bin.exists() => Environment::Ready(bin),
+            _ if folder.join(COMPLETE).exists() => Environment::Ready(folder.join("bin")),
+            _ => {
+                let building = Environment::Building("making a Python environment".into());
+                states.insert(key.clone(), building.clone());
+                let (this, requirements) = (self.clone(), requirements.to_vec());
+                tokio::spawn(async move {
+                    let made = this.make(&folder, &requirements).await;
+                    this.states.lock().await.insert(key, made);
+                });
+                building
+            }
+        }
+    }
+
+    async fn make(&self, folder: &Path, requirements: &[String]) -> Environment {
+        let log = log_path(folder);
+        let made = async {
+            if folder.exists() {
+                fs::remove_dir_all(folder)?;
+            }
+            fs::create_dir_all(&self.root)?;
+            fs::write(&log, "")?;
+            self.run(&log, "python3", &["-m", "venv", &folder.display().to_string()]).await?;
+            let pip = folder.join("bin/pip").display().to_string();
+            let mut words =
+                vec!["install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"];
+            words.extend(requirements.iter().map(String::as_str));
+            self.run(&log, &pip, &words).await?;
+            fs::write(folder.join(COMPLETE), requirements.join("\n"))
+        };
+        match made.await {
+            Ok(()) => Environment::Ready(folder.join("bin")),
+            Err(error) => {
+                let last = tail(&log, 3).unwrap_or_default().join(" | ");
+                Environment::Failed(format!("its Python environment could not be made: {error}: {last}"))
+            }
+        }
+    }
+
+    async fn run(&self, log: &Path, program: &str, words: &[&str]) -> std::io::Result<()> {
+        let file = fs::OpenOptions::new().append(true).open(log)?;
+        let status = Command::new(program)
+            .args(words)
+            .env(&self.mark.0, &self.mark.1)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .status()
+            .await?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(std::io::Error::other(format!("{program}: {status}"))),
+        }
+    }
+}
+
+fn key(python: &str, requirements: &[String]) -> String {
+    let mut sorted = requirements.to_vec();
+    sorted.sort();
+    Digest::of(format!("{python}\n{}", sorted.join("\n"))).hex()[..32].to_owned()
+}
+
+fn log_path(folder: &Path) -> PathBuf {
+    folder.with_extension("log")
+}
+
+/// What pip is doing, from the last line that it wrote.
+fn progress(folder: &Path) -> String {
+    match tail(&log_path(folder), 1).unwrap_or_default().pop() {
+        Some(line) => format!("making a Python environment: {}", line.trim()),
+        None => "making a Python environment".into(),
+    }
+}

@@ -1,0 +1,523 @@
+//! Kubernetes: a deployment is objects of its API, whose own controllers start, probe and replace pods. What there is is
+//! watched, so that a look at a target costs one call however much runs there.
+
+mod cluster;
+mod drift;
+mod kinds;
+mod nodes;
+mod objects;
+mod pods;
+mod quantity;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use kube::api::DynamicObject;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::SqlitePool;
+use tokio::sync::OnceCell;
+
+use super::endpoints::{self, Key};
+use super::replicas::{self, ReplicaRow};
+use super::{Desired, Drift, Engine, EngineContext, LogTail, Outcome, TargetSpec, placement};
+use crate::Error;
+use chandlery_package::plan::{EngineKind, Facts, Plan, Restart, RuntimeKind, Workload, WorkloadKind};
+use cluster::{Cluster, Conflict, Refusal};
+use kinds::Kind;
+use nodes::Node;
+use objects::{APPLIED, CHOICE, Choice, DEPLOYMENT, HOST, MANAGED_BY, Object, REVISION, Site, WORKLOAD};
+use record::Hindrance;
+
+/// How many deployments are looked after at once.
+const AT_ONCE: usize = 8;
+
+/// How a Kubernetes target is used.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KubernetesSettings {
+    /// Where objects are made; none: `chandlery-` and the target's name. It is made where it is not there.
+    namespace: Option<String>,
+    /// Which of the kubeconfig's contexts; none: its current one.
+    context: Option<String>,
+    /// For what one pod at a time uses; none: the cluster's default.
+    storage_class: Option<String>,
+    /// For what pods on several nodes use at once; none: there is none, and each replica keeps a cache of its own.
+    shared_storage_class: Option<String>,
+    /// How Services are reached.
+    #[serde(default)]
+    service_type: ServiceType,
+    /// The Secret that opens the registry of images.
+    image_pull_secret: Option<String>,
+    priority_class: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum ServiceType {
+    #[default]
+    ClusterIP,
+    NodePort,
+    LoadBalancer,
+}
+
+/// The engine for a Kubernetes target.
+pub(crate) async fn open(
+    spec: &TargetSpec,
+    db: SqlitePool,
+    context: &EngineContext,
+) -> Result<Arc<dyn Engine>, Error> {
+    let settings: KubernetesSettings = match &spec.settings {
+        Value::Null => KubernetesSettings::default(),
+        given => serde_json::from_value(given.clone())
+            .map_err(|error| Error::Target { target: spec.name.clone(), reason: error.to_string() })?,
+    };
+    let host = context.host_id.get(..8).unwrap_or(&context.host_id).to_owned();
+    let selector = format!("{}={},{HOST}={host}", MANAGED_BY.0, MANAGED_BY.1);
+    let cluster = Cluster::open(&spec.name, &settings, spec.credential.as_deref(), &selector).await?;
+    Ok(Arc::new(Kubernetes {
+        db,
+        target: spec.name.clone(),
+        host,
+        settings,
+        cluster,
+        last_words: Mutex::default(),
+    }))
+}
+
+struct Kubernetes {
+    db: SqlitePool,
+    target: String,
+    /// Tells this host's objects from others'.
+    host: String,
+    settings: KubernetesSettings,
+    cluster: Cluster,
+    /// What each pod's program wrote last, by the pod and how often it was started again.
+    last_words: Mutex<HashMap<(String, i64), String>>,
+}
+
+/// The cluster at one moment.
+struct Snapshot {
+    /// What is there of each deployment.
+    objects: BTreeMap<String, Vec<(Kind, Arc<DynamicObject>)>>,
+    pods: BTreeMap<String, Vec<Arc<DynamicObject>>>,
+    /// The last warning about each object, by its uid.
+    warnings: HashMap<String, String>,
+    /// Nodes are looked at where something new is to be placed, once.
+    nodes: OnceCell<Vec<Node>>,
+}
+
+/// A label of an object.
+fn label<'a>(object: &'a DynamicObject, name: &str) -> &'a str {
+    object.metadata.labels.as_ref().and_then(|labels| labels.get(name)).map_or("", String::as_str)
+}
+
+fn annotation<'a>(object: &'a DynamicObject, name: &str) -> Option<&'a str> {
+    object.metadata.annotations.as_ref()?.get(name).map(String::as_str)
+}
+
+fn name(object: &DynamicObject) -> &str {
+    object.metadata.name.as_deref().unwrap_or_default()
+}
+
+fn uid(object: &DynamicObject) -> &str {
+    object.metadata.uid.as_deref().unwrap_or_default()
+}
+
+fn revision(object: &DynamicObject) -> i64 {
+    label(object, REVISION).parse().unwrap_or(0)
+}
+
+impl Kubernetes {
+    fn observe(&self) -> Snapshot {
+        let mut objects: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for kind in Kind::APPLIED {
+            for object in self.cluster.all(kind) {
+                objects.entry(label(&object, DEPLOYMENT).to_owned()).or_default().push((kind, object));
+            }
+        }
+        let mut pods: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for pod in self.cluster.all(Kind::Pod) {
+            pods.entry(label(&pod, DEPLOYMENT).to_owned()).or_default().push(pod);
+        }
+        Snapshot { objects, pods, warnings: self.warnings(), nodes: OnceCell::new() }
+    }
+
+    fn warnings(&self) -> HashMap<String, String> {
+        let mut found: HashMap<String, (String, String)> = HashMap::new();
+        for event in self.cluster.all(Kind::Event) {
+            let data = &event.data;
+            let Some(uid) = data["involvedObject"]["uid"].as_str().filter(|_| data["type"] == "Warning")
+            else {
+                continue;
+            };
+            let times = [&data["series"]["lastObservedTime"], &data["lastTimestamp"], &data["eventTime"]];
+            let at = times.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned();
+            let said = data["message"].as_str().unwrap_or_default().trim().to_owned();
+            // What kubelets tell of a back-off says less than what they back off from.
+            let is_later = found.get(uid).is_none_or(|(before, _)| *before <= at);
+            if is_later && !said.starts_with("Back-off") {
+                found.insert(uid.into(), (at, said));
+            }
+        }
+        found.into_iter().map(|(uid, (_, said))| (uid, said)).collect()
+    }
+
+    async fn nodes<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a [Node], Error> {
+        let nodes = snapshot.nodes.get_or_try_init(|| async {
+            let (nodes, pods) = self.cluster.nodes_and_pods().await?;
+            Ok::<_, Error>(nodes::nodes(&nodes, &pods))
+        });
+        Ok(nodes.await?)
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site { settings: &self.settings, namespace: &self.cluster.namespace, host: &self.host }
+    }
+
+    async fn take_steps(&self, all: &[Desired]) -> Result<Vec<Outcome>, Error> {
+        self.cluster.greet().await?;
+        self.cluster.must_be_complete()?;
+        let snapshot = self.observe();
+        let mut rows: BTreeMap<String, Vec<ReplicaRow>> = BTreeMap::new();
+        for row in replicas::of_target(&self.db, &self.target).await? {
+            rows.entry(row.deployment.clone()).or_default().push(row);
+        }
+        let mut steps = Vec::new();
+        for desired in all {
+            let rows = rows.remove(&desired.name).unwrap_or_default();
+            steps.push(self.step(desired, rows, &snapshot));
+        }
+        Ok(futures::stream::iter(steps).buffer_unordered(AT_ONCE).collect().await)
+    }
+
+    /// The next steps of one deployment; what goes wrong with one does not hold up the others.
+    async fn step(&self, desired: &Desired, rows: Vec<ReplicaRow>, snapshot: &Snapshot) -> Outcome {
+        let mut outcome = Outcome { deployment: desired.name.clone(), ..Outcome::default() };
+        let taken = match desired.removing {
+            true => self.remove(desired, rows, snapshot, &mut outcome).await,
+            false => self.make(desired, rows, snapshot, &mut outcome).await,
+        };
+        if let Err(error) = taken {
+            tracing::error!(%error, deployment = desired.name, "a deployment could not be reconciled");
+        }
+        outcome
+    }
+
+    async fn remove(
+        &self,
+        desired: &Desired,
+        rows: Vec<ReplicaRow>,
+        snapshot: &Snapshot,
+        outcome: &mut Outcome,
+    ) -> Result<(), Error> {
+        let there = snapshot.objects.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        for (kind, object) in there {
+            if let Err(refusal) = self.cluster.delete(*kind, name(object)).await {
+                return Err(self.refused(refusal));
+            }
+        }
+        if !there.is_empty() || snapshot.pods.contains_key(&desired.name) {
+            return Ok(());
+        }
+        // What was applied a moment ago may not have been heard of yet.
+        let left =
+            self.cluster.list_of(&format!("{DEPLOYMENT}={},{HOST}={}", desired.name, self.host)).await?;
+        for (kind, name) in &left {
+            if let Err(refusal) = self.cluster.delete(*kind, name).await {
+                return Err(self.refused(refusal));
+            }
+        }
+        if left.is_empty() {
+            for row in &rows {
+                self.forget(row).await?;
+            }
+            for (key, _) in endpoints::of(&self.db, &desired.name).await? {
+                endpoints::forget(&self.db, &key).await?;
+            }
+            outcome.gone = true;
+        }
+        Ok(())
+    }
+
+    fn refused(&self, refusal: Refusal) -> Error {
+        let reason = match refusal {
+            Refusal::Away(error) => return error,
+            Refusal::Refused(reason) => reason,
+            Refusal::Conflict(conflicts) => say(&conflicts),
+        };
+        Error::TargetAway { target: self.target.clone(), reason }
+    }
+
+    async fn make(
+        &self,
+        desired: &Desired,
+        rows: Vec<ReplicaRow>,
+        snapshot: &Snapshot,
+        outcome: &mut Outcome,
+    ) -> Result<(), Error> {
+        let live = snapshot.objects.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        let pods = snapshot.pods.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        let missing = desired.plan.workloads.iter().flat_map(Workload::secrets);
+        let missing = missing.into_iter().find(|name| desired.secrets.get(name).is_none());
+        let mut refused = BTreeMap::new();
+        if let Some(missing) = missing {
+            let reason = format!("it waits for the secret '{missing}', which is not set or not granted");
+            return self.record(desired, rows, snapshot, &Hindrance::waits(reason)).await.map(drop);
+        }
+        let choices = self.choices(desired, live, snapshot).await?;
+        let wanted =
+            self.site().objects(desired, |workload| choices.get(&workload.name).cloned().unwrap_or_default());
+        self.prune(desired, &wanted, live, Prune::Superseded).await?;
+        for object in &wanted {
+            let is = live.iter().find(|(kind, live)| *kind == object.kind && name(live) == object.name);
+            if object.kind == Kind::Job && is.is_none() && has_former(desired, object, pods) {
+                continue;
+            }
+            self.apply(desired, object, is.map(|(_, live)| &**live), outcome, &mut refused).await?;
+        }
+        let settled = self.record(desired, rows, snapshot, &Hindrance { refused, waits: None }).await?;
+        if settled {
+            self.prune(desired, &wanted, live, Prune::Dropped).await?;
+        }
+        self.publish(desired, &wanted, live, pods).await
+    }
+
+    /// What each workload was given when its revision was applied first; chosen now, where it was not applied yet.
+    async fn choices(
+        &self,
+        desired: &Desired,
+        live: &[(Kind, Arc<DynamicObject>)],
+        snapshot: &Snapshot,
+    ) -> Result<BTreeMap<String, Choice>, Error> {
+        let mut choices = BTreeMap::new();
+        for workload in desired.plan.workloads.iter().filter(|workload| workload.scale.replicas_min > 0) {
+            let made = live.iter().find_map(|(_, object)| {
+                let is_it = label(object, WORKLOAD) == workload.name && revision(object) == desired.revision;
+                serde_json::from_str(annotation(object, CHOICE).filter(|_| is_it)?).ok()
+            });
+            let choice = match made {
+                Some(choice) => choice,
+                None => nodes::choose(workload, self.nodes(snapshot).await?),
+            };
+            choices.insert(workload.name.clone(), choice);
+        }
+        Ok(choices)
+    }
+
+    /// Makes one object what it should be, or finds what is not as it was made.
+    async fn apply(
+        &self,
+        desired: &Desired,
+        object: &Object,
+        live: Option<&DynamicObject>,
+        outcome: &mut Outcome,
+        refused: &mut BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let is_applied = live.is_some_and(|live| {
+            annotation(live, APPLIED) == object.body["metadata"]["annotations"][APPLIED].as_str()
+        });
+        if let Some(live) = live.filter(|_| is_applied) {
+            let found = drift::drift(object, live);
+            if found.is_empty() {
+                return Ok(());
+            }
+            outcome.drift.extend(found);
+            if !desired.healing {
+                return Ok(());
+            }
+        }
+        let what = format!("{} '{}'", object.kind.resource().kind, object.name);
+        match self.cluster.apply(object, desired.healing).await {
+            Ok(()) => {}
+            Err(Refusal::Away(error)) => return Err(error),
+            Err(Refusal::Refused(reason)) => {
+                refused
+                    .insert(object.runs.clone().unwrap_or_default(), format!("{what} is refused: {reason}"));
+            }
+            Err(Refusal::Conflict(conflicts)) => {
+                outcome.drift.extend(conflicts.iter().map(|conflict| Drift {
+                    path: format!("{} {} {}", object.kind.resource().kind, object.name, conflict.field),
+                    should: "as planned".into(),
+                    is: format!("set by {}", conflict.manager),
+                }));
+                let reason = format!(
+                    "{what} is not as planned: {}; `chandlery repair {}` takes it back",
+                    say(&conflicts),
+                    desired.name
+                );
+                refused.insert(object.runs.clone().unwrap_or_default(), reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what this revision does not have.
+    async fn prune(
+        &self,
+        desired: &Desired,
+        wanted: &[Object],
+        live: &[(Kind, Arc<DynamicObject>)],
+        which: Prune,
+    ) -> Result<(), Error> {
+        for (kind, object) in live {
+            let is_wanted = wanted.iter().any(|it| it.kind == *kind && it.name == name(object));
+            let workload = label(object, WORKLOAD);
+            let is_of_plan = desired.plan.workloads.iter().any(|it| it.name == workload);
+            let is_due = match which {
+                Prune::Superseded => is_of_plan,
+                Prune::Dropped => !is_of_plan,
+            };
+            if !is_wanted && is_due && !kind.is_kept() {
+                tracing::info!(kind = ?kind, name = name(object), "an object that no revision has is removed");
+                self.cluster.delete(*kind, name(object)).await.map_err(|refusal| self.refused(refusal))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down where ports are reached.
+    async fn publish(
+        &self,
+        desired: &Desired,
+        wanted: &[Object],
+        live: &[(Kind, Arc<DynamicObject>)],
+        pods: &[Arc<DynamicObject>],
+    ) -> Result<(), Error> {
+        let before: BTreeMap<_, _> = endpoints::of(&self.db, &desired.name).await?.into_iter().collect();
+        let mut keys = BTreeSet::new();
+        for service in wanted.iter().filter(|object| object.kind == Kind::Service) {
+            let is = live.iter().find(|(kind, it)| *kind == Kind::Service && name(it) == service.name);
+            let Some((_, is)) = is else { continue };
+            let workload = label(is, WORKLOAD);
+            let ports =
+                desired.plan.workloads.iter().filter(|it| it.name == workload).flat_map(|it| &it.ports);
+            for port in ports {
+                let Some(address) = self.address(is, &port.name, pods) else { continue };
+                let (deployment, workload) = (desired.name.clone(), workload.to_owned());
+                let key = Key { deployment, workload, port: port.name.clone() };
+                if before.get(&key) != Some(&address) {
+                    endpoints::set(&self.db, &key, port.number, &address).await?;
+                }
+                keys.insert(key);
+            }
+        }
+        for key in before.keys().filter(|key| !keys.contains(*key)) {
+            endpoints::forget(&self.db, key).await?;
+        }
+        Ok(())
+    }
+
+    /// Where a port of a Service is reached, as far as it is known by now.
+    fn address(&self, service: &DynamicObject, port: &str, pods: &[Arc<DynamicObject>]) -> Option<String> {
+        let spec = &service.data["spec"];
+        if spec["clusterIP"] == "None" {
+            return None;
+        }
+        let port = spec["ports"].as_array()?.iter().find(|known| known["name"] == port)?;
+        match self.settings.service_type {
+            ServiceType::ClusterIP => {
+                Some(format!("{}.{}.svc:{}", name(service), self.cluster.namespace, port["port"]))
+            }
+            ServiceType::LoadBalancer => {
+                let given = &service.data["status"]["loadBalancer"]["ingress"][0];
+                let place = given["ip"].as_str().or_else(|| given["hostname"].as_str())?;
+                Some(format!("{place}:{}", port["port"]))
+            }
+            ServiceType::NodePort => {
+                let node = pods.iter().find_map(|pod| pod.data["status"]["hostIP"].as_str())?;
+                Some(format!("{node}:{}", port["nodePort"].as_i64()?))
+            }
+        }
+    }
+
+    async fn tails(&self, deployment: &str, lines: usize) -> Result<Vec<LogTail>, Error> {
+        let rows = replicas::rows_of(&self.db, deployment).await?;
+        let mut tails = Vec::new();
+        for pod in self.cluster.all(Kind::Pod) {
+            if label(&pod, DEPLOYMENT) != deployment {
+                continue;
+            }
+            let row = rows.iter().find(|row| row.id == uid(&pod));
+            let replica =
+                row.map_or_else(|| name(&pod).to_owned(), |row| format!("{}.r{}", row.label(), row.revision));
+            let mut written = self.cluster.logs(name(&pod), lines, false).await?;
+            if written.is_empty() {
+                written = self.cluster.logs(name(&pod), lines, true).await?;
+            }
+            tails.push(LogTail { replica, lines: written });
+        }
+        tails.sort_by(|a, b| a.replica.cmp(&b.replica));
+        Ok(tails)
+    }
+}
+
+/// What is removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prune {
+    /// What workloads of the plan have no more: at once.
+    Superseded,
+    /// What belongs to no workload of the plan: once what it has instead runs.
+    Dropped,
+}
+
+fn say(conflicts: &[Conflict]) -> String {
+    let each = conflicts.iter().map(|conflict| format!("{} has set {}", conflict.manager, conflict.field));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether pods of another revision of a job are there: a job never runs beside its former self.
+fn has_former(desired: &Desired, job: &Object, pods: &[Arc<DynamicObject>]) -> bool {
+    let workload = job.runs.as_deref().unwrap_or_default();
+    pods.iter().any(|pod| label(pod, WORKLOAD) == workload && revision(pod) != desired.revision)
+}
+
+impl Engine for Kubernetes {
+    fn pace(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn inventory(&self) -> BoxFuture<'_, Result<Facts, Error>> {
+        Box::pin(async move {
+            self.cluster.greet().await?;
+            let (nodes, pods) = self.cluster.nodes_and_pods().await?;
+            let nodes = nodes::nodes(&nodes, &pods);
+            let architecture = nodes.first().map(|node| node.architecture.clone());
+            Ok(Facts {
+                name: self.target.clone(),
+                engine: EngineKind::Kubernetes,
+                runtimes: vec![RuntimeKind::Container],
+                gpu_pools: nodes::pools(&nodes),
+                architecture: architecture.unwrap_or_else(|| "x86_64".into()),
+            })
+        })
+    }
+
+    fn check(&self, plan: &Plan, facts: &Facts) -> Result<(), Error> {
+        placement::fit(plan, facts)?;
+        let refuse = |workload: &Workload, reason: &str| {
+            let reason = format!("workload '{}' {reason}", workload.name);
+            Err(Error::CannotRun { target: self.target.clone(), reason })
+        };
+        for workload in &plan.workloads {
+            if workload.kind == WorkloadKind::Service && workload.restart != Restart::Always {
+                return refuse(
+                    workload,
+                    "is a service that is not always restarted, which Kubernetes does not have",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn pass<'a>(&'a self, desired: &'a [Desired]) -> BoxFuture<'a, Result<Vec<Outcome>, Error>> {
+        Box::pin(self.take_steps(desired))
+    }
+
+    fn logs<'a>(&'a self, deployment: &'a str, lines: usize) -> BoxFuture<'a, Result<Vec<LogTail>, Error>> {
+        Box::pin(self.tails(deployment, lines))
+    }
+}

@@ -1,0 +1,249 @@
+//! Starting a replica's process: its ports, environment, working directory, log and cgroup.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+
+use super::images::{self, HOST_LABEL};
+use super::processes::Process;
+use super::{Local, TARGET};
+use crate::Error;
+use crate::fleet::Part;
+use crate::fleet::words::{expand, volume_variable};
+use crate::replicas::ReplicaRow;
+use chandlery_package::plan::{EnvValue, Runtime, Workload};
+
+/// Marks a process as one of a host's.
+pub(super) const HOST_VARIABLE: &str = "CHANDLERY_HOST_ID";
+/// Marks a process as one of a replica's.
+pub(super) const REPLICA_VARIABLE: &str = "CHANDLERY_REPLICA_ID";
+
+const EXEC_PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Replicas listen from here up: below what the system gives to outgoing connections.
+const PORT_FIRST: u16 = 20000;
+
+/// Enters every cgroup named in `$0` before the program begins, so that nothing of it is ever outside.
+const ENTER: &str = "for group in $0; do echo $$ > \"$group/cgroup.procs\" || exit 125; done; exec \"$@\"";
+
+/// A free port of this machine for each port. Replicas are reached through their deployment's own port, so the number does not
+/// matter.
+pub(super) fn allot_ports(
+    workload: &Workload,
+    taken: &BTreeSet<u16>,
+) -> Result<BTreeMap<String, u16>, Error> {
+    let mut allotted = BTreeMap::new();
+    for port in &workload.ports {
+        let is_free = |number: &u16| {
+            let ours = taken.contains(number) || allotted.values().any(|other| other == number);
+            !ours && TcpListener::bind(("127.0.0.1", *number)).is_ok()
+        };
+        let number = (PORT_FIRST..=u16::MAX).find(is_free).ok_or_else(|| Error::CannotRun {
+            target: TARGET.into(),
+            reason: format!("no port from {PORT_FIRST} up is free for '{}'", port.name),
+        })?;
+        allotted.insert(port.name.clone(), number);
+    }
+    Ok(allotted)
+}
+
+/// Starts the program of a replica.
+pub(super) fn launch(
+    local: &Local,
+    part: Part<'_>,
+    row: &ReplicaRow,
+    bin: Option<&Path>,
+) -> std::io::Result<(Child, Process)> {
+    let workload = part.workload;
+    let work_dir = local.work_dir(&row.id);
+    fs::create_dir_all(&work_dir)?;
+    for volume in &workload.volumes {
+        fs::create_dir_all(local.volume_dir(row, &volume.name, &volume.kind))?;
+    }
+    let log_dir = local.data.join("logs").join(&row.deployment);
+    fs::create_dir_all(&log_dir)?;
+    let log = OpenOptions::new().create(true).append(true).open(log_dir.join(row.log_name()))?;
+    let mut command = match &workload.runtime {
+        Runtime::Container(image) => container(local, part, row, image)?,
+        Runtime::Python(_) | Runtime::Host => process(local, part, row, bin),
+    };
+    command
+        .env(HOST_VARIABLE, &local.host_id)
+        .env(REPLICA_VARIABLE, &row.id)
+        .current_dir(&work_dir)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .process_group(0);
+    let child = command.spawn()?;
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    let process = pid.and_then(Process::current);
+    process.map(|process| (child, process)).ok_or_else(|| std::io::Error::other("it ended at once"))
+}
+
+fn process(local: &Local, part: Part<'_>, row: &ReplicaRow, bin: Option<&Path>) -> Command {
+    let variables = variables(part, row, environment(local, part, row, bin));
+    let mut words = part.workload.command.iter().map(|word| expand(word, &variables));
+    let program = words.next().unwrap_or_default();
+    let program = bin
+        .map(|bin| bin.join(&program))
+        .filter(|path| path.exists())
+        .map_or(program, |path| path.display().to_string());
+    let mut command = Command::new("/bin/sh");
+    let cgroups = local.cgroups.make(&row.id, &part.workload.resources);
+    command.arg("-c").arg(ENTER).arg(cgroups).arg(&program).args(words).env_clear().envs(&variables);
+    command
+}
+
+/// A container shares this machine's network, and so listens where it is told to like a process.
+fn container(local: &Local, part: Part<'_>, row: &ReplicaRow, image: &str) -> std::io::Result<Command> {
+    let Workload { resources, volumes, grace_seconds, .. } = part.workload;
+    let variables = variables(part, row, environment(local, part, row, None));
+    let mut command = Command::new("podman");
+    let cgroup = local.cgroups.path(&row.id);
+    if cgroup.is_some() {
+        command.arg("--cgroup-manager=cgroupfs");
+    }
+    command.args(["run", "--replace", "--pull=never", "--network=host", "--log-driver=none"]);
+    match cgroup {
+        // Its limits are those of any replica, and are still there when podman has forgotten the container.
+        Some(path) => {
+            local.cgroups.make(&row.id, resources);
+            command.arg(format!("--cgroup-parent={path}"));
+        }
+        None => {
+            command.arg(format!("--cpus={}.{:03}", resources.cpu_millis / 1000, resources.cpu_millis % 1000));
+            command.arg(format!("--memory={}m", resources.memory_mib));
+        }
+    }
+    command.args(["--name", &images::name(&row.id), "--label", &format!("{HOST_LABEL}={}", local.host_id)]);
+    command.arg(format!("--stop-timeout={grace_seconds}"));
+    for gpu in &row.gpus {
+        command.args(["--device", &format!("nvidia.com/gpu={gpu}")]);
+    }
+    for volume in volumes {
+        let folder = local.volume_dir(row, &volume.name, &volume.kind);
+        let mode = if volume.read_only { "ro" } else { "rw" };
+        command.args(["--volume", &format!("{}:{}:{mode}", folder.display(), volume.mount)]);
+    }
+    command.arg("--env-file").arg(env_file(&local.work_dir(&row.id), &variables)?);
+    if !part.workload.command.is_empty() {
+        let words: Vec<_> = part.workload.command.iter().map(|word| expand(word, &variables)).collect();
+        command.args(["--entrypoint", &serde_json::json!(words).to_string()]);
+    }
+    command.arg(image);
+    Ok(command)
+}
+
+/// Secrets do not stand in a command that others can read.
+fn env_file(folder: &Path, variables: &BTreeMap<String, String>) -> std::io::Result<PathBuf> {
+    let path = folder.join("environment");
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+    for (name, value) in variables {
+        if value.contains('\n') {
+            return Err(std::io::Error::other(format!(
+                "a container's variable {name} cannot have two lines"
+            )));
+        }
+        writeln!(file, "{name}={value}")?;
+    }
+    Ok(path)
+}
+
+/// Whether the command, with the replica's environment, exits with 0.
+pub(super) async fn exec_probe(
+    local: &Local,
+    part: Part<'_>,
+    row: &ReplicaRow,
+    command: &[String],
+) -> Result<(), String> {
+    let variables = variables(part, row, environment(local, part, row, None));
+    let mut words = command.iter().map(|word| expand(word, &variables));
+    let mut probe = match part.workload.runtime {
+        Runtime::Container(_) => {
+            let mut probe = Command::new("podman");
+            probe.args(["exec", &images::name(&row.id)]);
+            probe
+        }
+        Runtime::Python(_) | Runtime::Host => {
+            let mut probe = Command::new(words.next().ok_or("its probe has no command")?);
+            probe.env_clear().envs(&variables).current_dir(local.work_dir(&row.id));
+            probe
+        }
+    };
+    probe.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    match tokio::time::timeout(EXEC_PROBE_TIMEOUT, probe.status()).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(format!("its probe: {status}")),
+        Ok(Err(error)) => Err(format!("its probe could not be run: {error}")),
+        Err(_) => Err(format!("its probe took longer than {} s", EXEC_PROBE_TIMEOUT.as_secs())),
+    }
+}
+
+/// What a program finds, whatever its plan says.
+fn environment(
+    local: &Local,
+    part: Part<'_>,
+    row: &ReplicaRow,
+    bin: Option<&Path>,
+) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::from([
+        ("CHANDLERY_NODE_COUNT".to_owned(), "1".to_owned()),
+        ("CHANDLERY_NODE_RANK".to_owned(), "0".to_owned()),
+        ("CHANDLERY_LEADER_ADDRESS".to_owned(), "127.0.0.1".to_owned()),
+        // No GPU is as much an allotment as some.
+        ("CUDA_VISIBLE_DEVICES".to_owned(), row.gpus.join(",")),
+    ]);
+    let is_container = matches!(part.workload.runtime, Runtime::Container(_));
+    for volume in &part.workload.volumes {
+        let folder = match is_container {
+            true => volume.mount.clone(),
+            false => local.volume_dir(row, &volume.name, &volume.kind).display().to_string(),
+        };
+        found.insert(volume_variable(&volume.name), folder);
+    }
+    if !is_container {
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".into());
+        let path = bin.map_or(path.clone(), |bin| format!("{}:{path}", bin.display()));
+        let work_dir = local.work_dir(&row.id).display().to_string();
+        found.extend([
+            ("PATH".to_owned(), path),
+            ("HOME".to_owned(), work_dir.clone()),
+            ("TMPDIR".to_owned(), work_dir),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
+        ]);
+    }
+    found
+}
+
+/// What a program finds and what its plan says, which goes before; texts may name the variables that are no texts.
+fn variables(
+    part: Part<'_>,
+    row: &ReplicaRow,
+    mut variables: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut texts = Vec::new();
+    for var in &part.workload.env {
+        let value = match &var.value {
+            EnvValue::Text(text) => {
+                texts.push((&var.name, text));
+                continue;
+            }
+            EnvValue::Port(name) => row.ports.get(name).copied().unwrap_or_default().to_string(),
+            // Nothing is started before all of them are there.
+            EnvValue::Secret(name) => part.desired.secrets.get(name).unwrap_or_default().to_owned(),
+        };
+        variables.insert(var.name.clone(), value);
+    }
+    let texts: Vec<_> =
+        texts.into_iter().map(|(name, text)| (name.clone(), expand(text, &variables))).collect();
+    variables.extend(texts);
+    variables
+}

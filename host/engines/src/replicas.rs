@@ -1,0 +1,262 @@
+//! Replicas in the database, whichever engine runs them: written before they are acted on, so that a crash loses none.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteRow;
+
+use super::{Replica, ReplicaState};
+use crate::Error;
+
+/// How an engine knows a replica again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Handle {
+    /// A process of this machine: its number, and the clock ticks from the machine's start to its own.
+    Process { pid: i32, started: i64 },
+    /// The process that runs a container of this machine, in the same way.
+    Container { pid: i32, started: i64 },
+    /// A job of Slurm.
+    Job(u32),
+    /// A pod of Kubernetes.
+    Pod(String),
+}
+
+/// A replica.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ReplicaRow {
+    pub id: String,
+    pub deployment: String,
+    pub revision: i64,
+    pub workload: String,
+    pub index: i64,
+    pub state: ReplicaState,
+    pub detail: String,
+    /// What was allotted to each port.
+    pub ports: BTreeMap<String, u16>,
+    /// The address of the machine that it runs on.
+    pub node: String,
+    pub handle: Option<Handle>,
+    /// Which GPUs it holds, where the engine knows; and how many it holds while it runs.
+    pub gpus: Vec<String>,
+    pub gpu_count: i64,
+    pub program: Option<String>,
+    pub restarts: i64,
+    pub started_at: Option<Timestamp>,
+    /// Since when it has been ready, in this run of its program.
+    pub ready_at: Option<Timestamp>,
+    /// Whether it was ready in this or an earlier run.
+    pub was_ready: bool,
+    /// Not started again, or not killed, before.
+    pub not_before: Option<Timestamp>,
+    /// It gets no new requests; asked to end when the ones it has are answered, or by then.
+    pub drain_until: Option<Timestamp>,
+    pub metered_until: Option<Timestamp>,
+}
+
+impl ReplicaRow {
+    pub(super) fn may_start(&self, now: Timestamp) -> bool {
+        self.not_before.is_none_or(|at| at <= now)
+    }
+
+    /// Where a port is reached; none, before the port was allotted.
+    pub(super) fn address(&self, port: &str) -> Option<String> {
+        self.ports.get(port).map(|number| format!("{}:{number}", self.node))
+    }
+
+    /// Whether requests may be sent to it.
+    pub(super) fn serves(&self) -> bool {
+        self.state == ReplicaState::Ready
+    }
+
+    /// `server-0`.
+    pub(crate) fn label(&self) -> String {
+        format!("{}-{}", self.workload, self.index)
+    }
+
+    /// `server-0.r2.log`: what it writes is kept apart from what other revisions wrote.
+    pub(super) fn log_name(&self) -> String {
+        format!("{}.r{}.log", self.label(), self.revision)
+    }
+
+    pub(crate) fn into_replica(self) -> Replica {
+        let (pid, job) = match &self.handle {
+            Some(Handle::Process { pid, .. } | Handle::Container { pid, .. }) => {
+                (Some(i64::from(*pid)), None)
+            }
+            Some(Handle::Job(id)) => (None, Some(id.to_string())),
+            Some(Handle::Pod(name)) => (None, Some(name.clone())),
+            None => (None, None),
+        };
+        Replica {
+            addresses: self
+                .ports
+                .keys()
+                .filter_map(|name| Some((name.clone(), self.address(name)?)))
+                .collect(),
+            pid,
+            job,
+            started_at: self.started_at.map(|at| at.to_string()),
+            ready_at: self.ready_at.map(|at| at.to_string()),
+            id: self.id,
+            workload: self.workload,
+            index: self.index,
+            revision: self.revision,
+            state: self.state,
+            detail: self.detail,
+            gpus: self.gpus,
+            program: self.program,
+            restarts: self.restarts,
+            was_ready: self.was_ready,
+        }
+    }
+}
+
+/// The replicas of a deployment, by revision, workload and index.
+pub async fn of(db: &SqlitePool, deployment: &str) -> Result<Vec<Replica>, Error> {
+    Ok(rows_of(db, deployment).await?.into_iter().map(ReplicaRow::into_replica).collect())
+}
+
+/// The same as they are kept.
+pub(crate) async fn rows_of(db: &SqlitePool, deployment: &str) -> Result<Vec<ReplicaRow>, Error> {
+    sqlx::query("select * from replicas where deployment = $1 order by revision, workload, idx")
+        .bind(deployment)
+        .fetch_all(db)
+        .await?
+        .iter()
+        .map(read)
+        .collect()
+}
+
+/// The replicas of all deployments of a target, in order.
+pub(crate) async fn of_target(db: &SqlitePool, target: &str) -> Result<Vec<ReplicaRow>, Error> {
+    sqlx::query(
+        "select replicas.* from replicas join deployments on deployments.name = replicas.deployment
+         where deployments.target = $1 order by deployment, replicas.revision, workload, idx",
+    )
+    .bind(target)
+    .fetch_all(db)
+    .await?
+    .iter()
+    .map(read)
+    .collect()
+}
+
+/// The replicas of all deployments that run, by their ids.
+pub(crate) async fn running(db: &SqlitePool) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("select id from replicas where handle is not null and metered_until is not null")
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Meters a replica no more, until it is started again.
+pub(super) async fn close_meter(db: &SqlitePool, id: &str) -> Result<(), Error> {
+    sqlx::query("update replicas set metered_until = null where id = $1").bind(id).execute(db).await?;
+    Ok(())
+}
+
+pub(super) async fn ids(db: &SqlitePool) -> Result<HashSet<String>, Error> {
+    let rows: Vec<(String,)> = sqlx::query_as("select id from replicas").fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The ports of this machine that are allotted to replicas.
+pub(super) async fn ports(db: &SqlitePool) -> Result<BTreeSet<u16>, Error> {
+    let rows: Vec<(String,)> = sqlx::query_as("select ports from replicas").fetch_all(db).await?;
+    let mut all = BTreeSet::new();
+    for (text,) in rows {
+        let ports: BTreeMap<String, u16> = serde_json::from_str(&text).map_err(damaged)?;
+        all.extend(ports.into_values());
+    }
+    Ok(all)
+}
+
+/// Writes a replica. Metering goes on beside this and alone moves `metered_until`, but for a new start.
+pub(super) async fn save(db: &SqlitePool, row: &ReplicaRow) -> Result<(), Error> {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    sqlx::query(
+        "insert into replicas (id, deployment, revision, workload, idx, state, detail, ports, node, handle, gpus, gpu_count,
+                               program, restarts, started_at, ready_at, was_ready, not_before, drain_until, metered_until)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+         on conflict (id) do update set state = excluded.state, detail = excluded.detail, ports = excluded.ports,
+             node = excluded.node, handle = excluded.handle, gpus = excluded.gpus, gpu_count = excluded.gpu_count,
+             program = excluded.program, restarts = excluded.restarts, started_at = excluded.started_at,
+             ready_at = excluded.ready_at, was_ready = excluded.was_ready, not_before = excluded.not_before,
+             drain_until = excluded.drain_until,
+             metered_until = case when replicas.started_at is excluded.started_at
+                                  then replicas.metered_until else excluded.metered_until end",
+    )
+    .bind(&row.id)
+    .bind(&row.deployment)
+    .bind(row.revision)
+    .bind(&row.workload)
+    .bind(row.index)
+    .bind(state_to_text(row.state))
+    .bind(&row.detail)
+    .bind(serde_json::json!(row.ports).to_string())
+    .bind(&row.node)
+    .bind(row.handle.as_ref().map(|handle| serde_json::json!(handle).to_string()))
+    .bind(serde_json::json!(row.gpus).to_string())
+    .bind(row.gpu_count)
+    .bind(&row.program)
+    .bind(row.restarts)
+    .bind(time(row.started_at))
+    .bind(time(row.ready_at))
+    .bind(row.was_ready)
+    .bind(time(row.not_before))
+    .bind(time(row.drain_until))
+    .bind(time(row.metered_until))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn delete(db: &SqlitePool, id: &str) -> Result<(), Error> {
+    sqlx::query("delete from replicas where id = $1").bind(id).execute(db).await?;
+    Ok(())
+}
+
+fn state_to_text(state: ReplicaState) -> String {
+    serde_json::json!(state).as_str().unwrap_or_default().to_owned()
+}
+
+fn read(row: &SqliteRow) -> Result<ReplicaRow, Error> {
+    use sqlx::Row as _;
+    let time = |column: &str| -> Result<Option<Timestamp>, Error> {
+        let text: Option<String> = row.try_get(column)?;
+        text.map(|text| text.parse().map_err(damaged)).transpose()
+    };
+    let state: String = row.try_get("state")?;
+    let handle: Option<String> = row.try_get("handle")?;
+    let (ports, gpus): (String, String) = (row.try_get("ports")?, row.try_get("gpus")?);
+    Ok(ReplicaRow {
+        id: row.try_get("id")?,
+        deployment: row.try_get("deployment")?,
+        revision: row.try_get("revision")?,
+        workload: row.try_get("workload")?,
+        index: row.try_get("idx")?,
+        state: serde_json::from_value(state.into()).map_err(damaged)?,
+        detail: row.try_get("detail")?,
+        ports: serde_json::from_str(&ports).map_err(damaged)?,
+        node: row.try_get("node")?,
+        handle: handle.map(|text| serde_json::from_str(&text).map_err(damaged)).transpose()?,
+        gpus: serde_json::from_str(&gpus).map_err(damaged)?,
+        gpu_count: row.try_get("gpu_count")?,
+        program: row.try_get("program")?,
+        restarts: row.try_get("restarts")?,
+        started_at: time("started_at")?,
+        ready_at: time("ready_at")?,
+        was_ready: row.try_get("was_ready")?,
+        not_before: time("not_before")?,
+        drain_until: time("drain_until")?,
+        metered_until: time("metered_until")?,
+    })
+}
+
+fn damaged(error: impl std::fmt::Display) -> Error {
+    Error::Damaged(format!("a replica cannot be read: {error}"))
+}
