@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::{Failure, Result};
 use crate::home::Home;
+use crate::words;
 
 /// Where the registry listens unless told otherwise.
 pub const REGISTRY_LISTEN: &str = "127.0.0.1:7600";
@@ -89,12 +90,8 @@ impl Context {
                 .account
                 .as_ref()
                 .map_or("no account".into(), |name| format!("account '{name}' not"));
-            Failure::new(
-                "unauthenticated",
-                "Log in first",
-                format!("{who} logged in at {}", self.settings.registry),
-            )
-            .remedy("run `chandlery login NAME`, or `chandlery register NAME` to open an account")
+            Failure::new(&words::NOT_LOGGED_IN, format!("{who} logged in at {}", self.settings.registry))
+                .remedy("run `chandlery login NAME`, or `chandlery register NAME` to open an account")
         })
     }
 
@@ -216,8 +213,9 @@ impl Context {
         }
         let path = self.host_data().join("host.token");
         std::fs::read_to_string(&path).map_err(|error| {
-            Failure::new("unauthenticated", "No token for the host", format!("{}: {error}", path.display()))
-                .remedy("start a host with `chandlery up`, or set CHANDLERY_HOST_TOKEN to the text in its host.token")
+            Failure::new(&words::NO_HOST_TOKEN, format!("{}: {error}", path.display())).remedy(
+                "start a host with `chandlery up`, or set CHANDLERY_HOST_TOKEN to the text in its host.token",
+            )
         })
     }
 
@@ -235,7 +233,7 @@ async fn checked(response: Response) -> Result<Response> {
     let text = response.text().await.unwrap_or_default();
     Err(match serde_json::from_str::<Problem>(&text) {
         Ok(problem) => problem.into(),
-        Err(_) => Failure::new("failed", "Refused", format!("{status}: {text}")),
+        Err(_) => Failure::new(&words::REFUSED, format!("{status}: {text}")),
     })
 }
 

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
-use chandlery_package::problem::{Explain as _, Problem};
+use chandlery_package::problem::{Explain as _, Kind, Problem};
 use owo_colors::OwoColorize as _;
+
+use crate::words;
 
 /// What a command comes to.
 pub type Result<T = ()> = std::result::Result<T, Failure>;
@@ -15,17 +17,17 @@ pub struct Failure(Problem);
 impl Failure {
     /// A failure of this machine's own.
     pub fn of(detail: impl Into<String>) -> Self {
-        Self::new("failed", "Failed", detail)
+        Self::new(&words::FAILED, detail)
     }
 
-    /// A failure with its stable word.
-    pub fn new(word: &str, title: &str, detail: impl Into<String>) -> Self {
+    /// A failure of a kind that the command line has.
+    pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
         Self(Problem {
-            r#type: word.into(),
-            title: title.into(),
-            status: 0,
+            r#type: kind.word.into(),
+            title: kind.title.into(),
+            status: kind.status,
             detail: detail.into(),
-            remedy: None,
+            remedy: kind.remedy.map(str::to_owned),
         })
     }
 
@@ -39,7 +41,7 @@ impl Failure {
     pub fn away(what: &str, url: &str, error: &reqwest::Error) -> Self {
         let cause = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
         let cause = cause.last().map(ToString::to_string).unwrap_or_default();
-        Self::new("away", "Cannot be reached", format!("the {what} at {url} does not answer: {cause}"))
+        Self::new(&words::AWAY, format!("the {what} at {url} does not answer: {cause}"))
             .remedy(format!("is it running? `chandlery up` starts one; another is named by --{what} URL"))
     }
 
@@ -121,3 +123,6 @@ impl From<std::io::Error> for Failure {
         Self::of(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

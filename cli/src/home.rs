@@ -10,6 +10,7 @@ use chandlery_package::{Namespace, PrivateKey};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
+use crate::words;
 
 /// The folder.
 pub struct Home(PathBuf);
@@ -85,7 +86,7 @@ impl Home {
         let path = self.key_path(name);
         if path.exists() {
             let problem = format!("there is a key '{name}' already, at {}", path.display());
-            return Err(Failure::new("key-exists", "The key exists", problem).remedy("choose another name"));
+            return Err(Failure::new(&words::KEY_EXISTS, problem).remedy("choose another name"));
         }
         let key = PrivateKey::generate();
         let pem = key.to_pem().map_err(|error| Failure::of(error.to_string()))?;
@@ -109,7 +110,7 @@ impl Home {
     pub fn key(&self, name: &str) -> Result<PrivateKey> {
         let path = self.key_path(name);
         let pem = fs::read_to_string(&path).map_err(|error| {
-            Failure::new("no-key", "No signing key", format!("{}: {error}", path.display()))
+            Failure::new(&words::NO_KEY, format!("{}: {error}", path.display()))
                 .remedy(format!("make one with `chandlery keys new {name}`"))
         })?;
         PrivateKey::from_pem(&pem).map_err(|error| Failure::of(format!("{}: {error}", path.display())))

@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod home;
 mod show;
+mod words;
 
 use std::process::ExitCode;
 

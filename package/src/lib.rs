@@ -35,7 +35,7 @@ pub use name::{
     TeamName,
 };
 pub use permission::Permission;
-pub use policy::{Policy, PolicyError};
+pub use policy::{PolicyError, RevenueSharePolicy};
 pub use price::{Offer, Per, Price, PriceError, Step, Unit, UnitPrice};
 pub use random::random_bytes;
 pub use rate::{Rate, RateError};

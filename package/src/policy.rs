@@ -70,7 +70,7 @@ pub struct Reserve {
 /// How what customers pay is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Policy {
+pub struct RevenueSharePolicy {
     /// What the marketplace keeps, by what the publisher has sold before.
     pub commission: Vec<CommissionStep>,
     /// Which sales count for that.
@@ -123,7 +123,7 @@ pub struct Shares {
     pub marketplace: Money,
 }
 
-impl Policy {
+impl RevenueSharePolicy {
     /// The same rate for everybody.
     pub fn flat(rate: Rate) -> Self {
         Self {
@@ -219,7 +219,7 @@ mod tests {
         Sold { plugin: None, gross: usd(gross), before: usd(before), volume: usd(gross), referred: false }
     }
 
-    fn policy() -> Policy {
+    fn policy() -> RevenueSharePolicy {
         serde_json::from_str(
             r#"{"commission": [{"up_to": "1000.00 USD", "rate": "0%"}, {"rate": "15%"}], "referral": "5%",
                 "exceptions": {"acme:cheap": "3%"}, "services": "20%", "reserve": {"rate": "10%", "days": 90},
@@ -255,10 +255,10 @@ mod tests {
             r#"{"commission": [{"rate": "1%"}, {"rate": "1%"}]}"#,
             r#"{"commission": [{"up_to": "2.00 USD", "rate": "1%"}, {"up_to": "1.00 USD", "rate": "1%"}, {"rate": "1%"}]}"#,
         ] {
-            assert!(serde_json::from_str::<Policy>(text).unwrap().check().is_err(), "{text}");
+            assert!(serde_json::from_str::<RevenueSharePolicy>(text).unwrap().check().is_err(), "{text}");
         }
         assert_eq!(policy().check(), Ok(()));
-        let back: Policy = serde_json::from_value(serde_json::json!(policy())).unwrap();
+        let back: RevenueSharePolicy = serde_json::from_value(serde_json::json!(policy())).unwrap();
         assert_eq!(back, policy());
     }
 

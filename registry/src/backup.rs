@@ -100,7 +100,8 @@ pub async fn back_up(settings: &Settings, folder: &Path) -> Result<Contents, Err
         sqlx::query_as("select distinct digest from repository_blobs").fetch_all(&mut *snapshot).await?;
     let copies = Storage::folder(&folder.join("blobs"))?;
     for (digest,) in &digests {
-        copy(&registry.storage, &copies, &digest.parse()?).await?;
+        let digest = digest.parse().map_err(chandlery_store::Error::from)?;
+        copy(&registry.storage, &copies, &digest).await?;
     }
     let key = settings.data.join("log.key");
     write_atomic(&folder.join("log.key"), &read(&key)?)?;

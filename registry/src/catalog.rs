@@ -1,20 +1,22 @@
 //! The catalog: namespaces and their keys, plugins, releases and what became of them, and search.
 
+mod error;
 mod keys;
+mod lifecycle;
 mod namespaces;
 mod publish;
 mod releases;
 mod routes;
 mod search;
-mod standing;
 
+pub use error::{Error, KINDS};
 pub use keys::{add_key, keys, revoke_key};
+pub use lifecycle::{certify, deprecate, withdraw, yank};
 pub use namespaces::{set_visibility, take_namespace};
 pub use publish::publish;
 pub use releases::{find_release, releases};
 pub use routes::routes;
 pub use search::{Query, Search};
-pub use standing::{certify, deprecate, withdraw, yank};
 
 use chandlery_package::{Kind, PluginId};
 

@@ -23,12 +23,17 @@ const ALWAYS: [(&str, Duration, Job); 4] = [
             Ok(())
         })
     }),
-    ("downloads", MINUTE, |registry| Box::pin(async move { registry.downloads.flush(&registry.db).await })),
+    ("downloads", MINUTE, |registry| {
+        Box::pin(async move { Ok(registry.downloads.flush(&registry.db).await?) })
+    }),
     ("notices", MINUTE, |registry| {
         Box::pin(async move { Ok(billing::send_notices(&registry.finance, registry.clock.now()).await?) })
     }),
     ("garbage", HOUR, |registry| {
-        Box::pin(async move { oci::collect(&registry, GARBAGE_AGE).await.map(drop) })
+        Box::pin(async move {
+            oci::collect(&registry, GARBAGE_AGE).await?;
+            Ok(())
+        })
     }),
 ];
 /// What is about money, and done when the clock is moved where that is a virtual one.

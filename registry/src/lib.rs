@@ -8,6 +8,7 @@ pub mod catalog;
 mod chores;
 mod error;
 mod guard;
+mod kinds;
 mod metrics;
 pub mod oci;
 mod server;
@@ -28,13 +29,29 @@ use axum::response::Response;
 use chandlery_accounts::Accounts;
 use chandlery_log::{Log, WitnessAt};
 use chandlery_money::{Finance, Mail, Processor};
+use chandlery_package::problem::Kind;
 use chandlery_store::{Facts, files};
 use chandlery_tasks::Supervisor;
 use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
 
 pub use chandlery_store::{Cell, Clock, Db, Storage, Write, insert_rows, time};
-pub use error::{Error, KINDS};
+pub use error::Error;
+
+/// The kinds of errors of the registry and of all the crates that it is built on.
+pub fn error_kinds() -> Vec<&'static Kind> {
+    let parts = [
+        chandlery_store::KINDS,
+        chandlery_edge::KINDS,
+        chandlery_accounts::KINDS,
+        chandlery_log::KINDS,
+        chandlery_money::KINDS,
+        catalog::KINDS,
+        oci::KINDS,
+        error::KINDS,
+    ];
+    parts.into_iter().flatten().copied().collect()
+}
 
 /// How a registry is run.
 #[derive(Debug, Clone)]
@@ -221,7 +238,7 @@ pub async fn serve(
     chores::start(&registry);
     server::serve(listener, registry.clone().router(), stop).await;
     registry.tasks.stop();
-    registry.downloads.flush(&registry.db).await
+    Ok(registry.downloads.flush(&registry.db).await?)
 }
 
 /// Lets the clocks of all replicas be the same before a request is answered.

@@ -3,6 +3,7 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md>
 
+mod answer;
 mod blobs;
 mod cache;
 mod collect;
@@ -27,14 +28,15 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Error, Registry};
+use crate::Registry;
 use chandlery_accounts::Principal;
 use chandlery_store::content::ContentDigest;
 
+pub use answer::{Asked, OciError};
 pub use blobs::{Downloads, read_blob};
 pub use cache::Cache;
 pub use collect::{Collected, collect};
-pub use error::{Asked, OciError};
+pub use error::{Error, KINDS, VERSION_EXISTS};
 pub use manifests::{read_manifest, read_tag};
 pub use repository::Repository;
 

@@ -302,8 +302,15 @@ async fn closes(kind: &Kind, folder: &Path) {
         let scan = begun.elapsed();
         let begun = Instant::now();
         let operator = "operator".parse().unwrap();
-        let closed =
-            books::close(&registry.finance, "2026-01", &operator, registry.clock.now()).await.unwrap();
+        let closed = books::close(
+            &registry.db,
+            registry.finance.hold_days,
+            "2026-01",
+            &operator,
+            registry.clock.now(),
+        )
+        .await
+        .unwrap();
         let took = begun.elapsed();
         assert_eq!(closed.invoices.len(), 200.min(events_count / BATCH));
         let each = took.as_secs_f64() / events_count as f64;

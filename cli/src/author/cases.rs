@@ -9,6 +9,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::trial::{Outcome, Trial, facts};
 use crate::failure::{Failure, Result};
+use crate::words;
 
 /// The folder beside the manifest.
 const FOLDER: &str = "cases";
@@ -61,7 +62,7 @@ impl Case {
             let name = name.to_string_lossy().into_owned();
             let text = fs::read_to_string(&path)?;
             let asked = toml::from_str(&text).map_err(|error| {
-                Failure::new("invalid-case", "A case cannot be read", format!("{}: {error}", path.display()))
+                Failure::new(&words::INVALID_CASE, format!("{}: {error}", path.display()))
                     .remedy("a case has a target, and [parameters] where they are not the defaults")
             })?;
             cases.push(Self { name, asked, expected: path.with_extension("json"), folder: folder.clone() });

@@ -13,6 +13,7 @@ use chandlery_package::Manifest;
 use clap::ValueEnum;
 
 use crate::failure::{Failure, Result};
+use crate::words;
 
 /// A language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,7 +36,7 @@ impl Language {
         ];
         let found = marks.into_iter().find(|(file, _)| folder.join(file).exists());
         found.map(|(_, language)| language).ok_or_else(|| {
-            Failure::new("no-language", "Not a plugin's folder", format!("{} holds no source", folder.display()))
+            Failure::new(&words::NO_LANGUAGE, format!("{} holds no source", folder.display()))
                 .remedy("a Rust plugin has a Cargo.toml, a JavaScript one a package.json, a Python one a requirements.txt")
         })
     }

@@ -10,6 +10,7 @@ use chandlery_package::{Component, ComponentError, Manifest, ManifestError};
 use super::language::Language;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// A plugin's folder.
 pub struct Project {
@@ -79,11 +80,11 @@ impl Built {
 fn read_manifest(folder: &Path) -> Result<Manifest> {
     let path = folder.join(FILE_NAME);
     let text = fs::read_to_string(&path).map_err(|error| {
-        Failure::new("no-manifest", "No manifest", format!("{}: {error}", path.display()))
+        Failure::new(&words::NO_MANIFEST, format!("{}: {error}", path.display()))
             .remedy("name the plugin's folder, which holds chandlery.toml; `chandlery new` makes one")
     })?;
     let refused = |error: ManifestError| {
-        Failure::new("invalid-manifest", "The manifest was refused", format!("{}: {error}", path.display()))
+        Failure::new(&words::INVALID_PLUGIN_MANIFEST, format!("{}: {error}", path.display()))
     };
     let mut manifest = Manifest::from_toml(&text).map_err(refused)?;
     for (name, place) in [("README.md", &mut manifest.readme), ("CHANGELOG.md", &mut manifest.changelog)] {
@@ -98,7 +99,7 @@ fn read_manifest(folder: &Path) -> Result<Manifest> {
 
 fn refused(error: ComponentError) -> Failure {
     if let ComponentError::Contract { .. } = error {
-        return Failure::new("unknown-contract", "Made for another chandlery", error.to_string());
+        return Failure::new(&words::BUILT_FOR_ANOTHER_CONTRACT, error.to_string());
     }
-    Failure::new("invalid-component", "The component was refused", error.to_string())
+    Failure::new(&words::BUILT_COMPONENT_REFUSED, error.to_string())
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::project::Built;
 use crate::failure::{Failure, Result};
+use crate::words;
 
 /// What a template makes of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ pub fn facts(target: &str, folder: &Path) -> Result<Facts> {
         _ => {
             let path = folder.join(target);
             let refused = |reason: String| {
-                Failure::new("no-target", "No such target", format!("{}: {reason}", path.display())).remedy(
+                Failure::new(&words::NO_SUCH_FACTS, format!("{}: {reason}", path.display())).remedy(
                     "name local, slurm or kubernetes, or a TOML file with the fields of `facts` in the contract",
                 )
             };

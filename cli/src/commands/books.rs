@@ -15,6 +15,7 @@ use super::{dispute, expense};
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// The ledger, and what operators write into it.
 #[derive(Subcommand)]
@@ -133,7 +134,7 @@ async fn check(context: &Context) -> Result {
     let check: Value = context.registry(Method::GET, "/api/v1/ledger/check", ()).await?;
     let faults: Vec<_> = check["faults"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !faults.is_empty() {
-        return Err(Failure::new("unbalanced", "The books do not balance", faults.join("; ")));
+        return Err(Failure::new(&words::UNBALANCED, faults.join("; ")));
     }
     match context.settings.json {
         true => show::json(check),
@@ -185,7 +186,7 @@ async fn close(context: &Context, month: Option<String>) -> Result {
         None => {
             let months: Value = context.registry(Method::GET, "/api/v1/ledger/months", ()).await?;
             let first = months["due"][0].as_str().map(str::to_owned);
-            first.ok_or_else(|| Failure::new("not-found", "Nothing to close", "no month is over and open"))?
+            first.ok_or_else(|| Failure::new(&words::NOTHING_TO_CLOSE, "no month is over and open"))?
         }
     };
     let spinner = (!context.settings.json).then(|| show::spinner(format!("closing {month}")));
@@ -235,7 +236,7 @@ async fn set_rate(
     quote: Currency,
     day: Option<Date>,
 ) -> Result {
-    let malformed = || Failure::new("invalid", "Not a rate", format!("'{rate}': write it as 0.92"));
+    let malformed = || Failure::new(&words::NOT_A_RATE, format!("'{rate}': write it as 0.92"));
     let (whole, part) = rate.split_once('.').unwrap_or((rate, ""));
     let numerator: i64 = format!("{whole}{part}").parse().map_err(|_| malformed())?;
     let digits = u32::try_from(part.len()).map_err(|_| malformed())?;

@@ -12,6 +12,7 @@ use super::status::print_drift;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// Run an earlier revision again.
 #[derive(Args)]
@@ -83,7 +84,7 @@ impl Scale {
             }
         };
         let replicas = replicas.parse().map_err(|_| {
-            Failure::new("usage", "Not a number", format!("'{replicas}' is no number of replicas"))
+            Failure::new(&words::NOT_A_NUMBER, format!("'{replicas}' is no number of replicas"))
         })?;
         let deployment: Deployment =
             context.host(Method::PUT, &format!("{path}/scale"), NewScale { workload, replicas }).await?;
@@ -95,8 +96,7 @@ fn the_one_workload(deployment: &Deployment) -> Result<String> {
     match deployment.workloads.as_slice() {
         [one] => Ok(one.clone()),
         several => Err(Failure::new(
-            "usage",
-            "Which workload?",
+            &words::WHICH_WORKLOAD,
             format!("'{}' has the workloads {}", deployment.name, several.join(", ")),
         )
         .remedy(format!("`chandlery scale {} WORKLOAD=REPLICAS`", deployment.name))),

@@ -15,6 +15,7 @@ use crate::author::project::{Built, Project};
 use crate::author::trial::Trial;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// Check a plugin before it is published.
 #[derive(Args)]
@@ -78,7 +79,7 @@ fn is_deterministic(built: &Built, cases: &[Case]) -> Result {
                 let digest = |outcome| Digest::of(json!(outcome).to_string());
                 let detail =
                     format!("the case '{}' gave {}, and then {}", case.name, digest(&first), digest(&again));
-                return Err(Failure::new("other-plan", "Another plan", detail)
+                return Err(Failure::new(&words::OTHER_PLAN, detail)
                     .remedy("a template must depend on nothing but its request"));
             }
         }
@@ -96,8 +97,7 @@ async fn is_free(context: &Context, built: &Built) -> Result<&'static str> {
             Ok("it is published, with this very content")
         }
         Ok(_) => Err(Failure::new(
-            "version-exists",
-            "The version exists",
+            &words::VERSION_IS_PUBLISHED,
             format!("{release} is published, with other content"),
         )
         .remedy("raise the version in chandlery.toml: a published one never changes")),
@@ -115,7 +115,7 @@ async fn may_publish(context: &Context, built: &Built) -> Result<Member> {
         member.account == account && !member.invited && ["publisher", "owner"].contains(&member.role.as_str())
     };
     members.items.into_iter().find(may).ok_or_else(|| {
-        Failure::new("forbidden", "Not allowed", format!("'{account}' may not publish in '{namespace}'"))
+        Failure::new(&words::MAY_NOT_PUBLISH, format!("'{account}' may not publish in '{namespace}'"))
             .remedy(format!("ask an owner: `chandlery namespace invite {namespace} {account}`"))
     })
 }
@@ -128,7 +128,7 @@ async fn is_signed_by_its_namespace(context: &Context, built: &Built) -> Result<
     let found = keys.items.into_iter().find(|record| record.key == key && record.revoked_from.is_none());
     found.ok_or_else(|| {
         let detail = format!("{} may not sign releases of '{namespace}'", key.id());
-        Failure::new("untrusted-signature", "Not a key of the namespace", detail)
+        Failure::new(&words::NOT_A_KEY_OF_THE_NAMESPACE, detail)
             .remedy(format!("add it with `chandlery keys add {namespace}`"))
     })
 }

@@ -1,6 +1,7 @@
 //! `chandlery integrations`: what is told of events, and how that fares.
 
 use chandlery_host::integrations::{Standing, Tried};
+use chandlery_package::problem::Problem;
 use chandlery_package::wire::Page;
 use clap::Subcommand;
 use reqwest::Method;
@@ -69,7 +70,12 @@ async fn attempt(context: &Context, plugin: &str) -> Result {
             show::done(format!("{plugin} took the event"));
             Ok(())
         }
-        Some(problem) => Err(Failure::new(&problem.r#type, "The integration failed", problem.detail)
-            .remedy(format!("`chandlery configure {plugin}` shows its settings"))),
+        Some(problem) => Err(Failure::from(Problem {
+            r#type: problem.r#type,
+            title: "The integration failed".into(),
+            status: 0,
+            detail: problem.detail,
+            remedy: Some(format!("`chandlery configure {plugin}` shows its settings")),
+        })),
     }
 }

@@ -11,6 +11,7 @@ use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::home::write_private;
 use crate::show;
+use crate::words;
 
 /// The registry's transparency log.
 #[derive(Subcommand)]
@@ -65,7 +66,7 @@ fn report(json: bool, found: &Audit, url: &str) -> Result {
         return Ok(());
     }
     let detail = format!("{} faults, of which the first is: {}", faults.len(), faults[0]);
-    Err(Failure::new("audit-failed", "The registry is not as it says", detail).remedy(
+    Err(Failure::new(&words::AUDIT_FAILED, detail).remedy(
         "do not install from it; tell its operator and others who use it, with the output of `--json`",
     ))
 }

@@ -11,6 +11,7 @@ use crate::author::language::Language;
 use crate::author::starter;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// Begin a plugin.
 #[derive(Args)]
@@ -31,8 +32,7 @@ impl New {
         let folder = self.folder.unwrap_or_else(|| self.name.name.as_str().into());
         if std::fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some()) {
             let problem = format!("{} is not empty", folder.display());
-            return Err(Failure::new("folder-exists", "The folder exists", problem)
-                .remedy("name another one with --folder"));
+            return Err(Failure::new(&words::FOLDER_EXISTS, problem).remedy("name another one with --folder"));
         }
         let written = starter::write(&folder, &self.name, self.language)?;
         if context.settings.json {

@@ -9,6 +9,7 @@ use reqwest::Method;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// Orders.
 #[derive(Subcommand)]
@@ -103,7 +104,7 @@ fn above(text: &str) -> std::result::Result<(u64, UnitPrice), String> {
 
 impl SetPrice {
     fn offer(&self) -> Result<Offer> {
-        let wrong = |error: String| Failure::new("invalid-price", "Not a price", error);
+        let wrong = |error: String| Failure::new(&words::NOT_A_PRICE, error);
         let amount = || self.price.parse::<Money>().map_err(|error| wrong(error.to_string()));
         let price = match &self.per {
             Some(unit) => {

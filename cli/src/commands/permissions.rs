@@ -11,6 +11,7 @@ use reqwest::Method;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
+use crate::words;
 
 /// Permissions.
 #[derive(Subcommand)]
@@ -62,7 +63,7 @@ async fn show_all(context: &Context, plugin: Option<String>) -> Result {
         });
         if page.items.is_empty() {
             let detail = format!("'{name}' is not installed");
-            return Err(crate::failure::Failure::new("not-installed", "Not installed", detail)
+            return Err(crate::failure::Failure::new(&words::NOT_INSTALLED, detail)
                 .remedy("`chandlery permissions show` lists what is"));
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chandlery_money::sharing::Difference;
-use chandlery_package::Policy as Shares;
+use chandlery_package::RevenueSharePolicy;
 use chandlery_package::wire::{NewPolicy, Page, PolicyVersion};
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use reqwest::Method;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// How sales are shared.
 #[derive(Subcommand)]
@@ -61,12 +62,11 @@ pub async fn list(context: &Context) -> Result {
     Ok(())
 }
 
-fn read_policy(path: &Path) -> Result<Shares> {
+fn read_policy(path: &Path) -> Result<RevenueSharePolicy> {
     let text =
         std::fs::read_to_string(path).map_err(|error| Failure::of(format!("{}: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| {
-        Failure::new("invalid-policy", "Not a policy", format!("{}: {error}", path.display()))
-    })
+    toml::from_str(&text)
+        .map_err(|error| Failure::new(&words::NOT_A_POLICY, format!("{}: {error}", path.display())))
 }
 
 /// Sets a policy from a moment on.

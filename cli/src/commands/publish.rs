@@ -19,6 +19,7 @@ use crate::api::Context;
 use crate::author::project::{Built, Project};
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// Publish a plugin.
 #[derive(Args)]
@@ -122,6 +123,6 @@ fn refused(error: OciDistributionError) -> Failure {
     };
     match detail.and_then(|detail| serde_json::from_value::<Problem>(detail).ok()) {
         Some(problem) => problem.into(),
-        None => Failure::new("push-failed", "The push failed", error.to_string()),
+        None => Failure::new(&words::PUSH_FAILED, error.to_string()),
     }
 }

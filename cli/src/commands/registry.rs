@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use crate::api::{Context, REGISTRY_LISTEN};
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// The marketplace's server.
 #[derive(Subcommand)]
@@ -239,8 +240,7 @@ pub fn announce(data: &Path, address: SocketAddr) {
 /// A listener, or what stands in its way.
 pub async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     let taken = |error: std::io::Error| {
-        Failure::new("no-port", "Cannot listen", format!("{listen}: {error}"))
-            .remedy("choose another with --listen")
+        Failure::new(&words::NO_PORT, format!("{listen}: {error}")).remedy("choose another with --listen")
     };
     let listener = TcpListener::bind(listen).await.map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -34,8 +35,9 @@ impl Remove {
         while self.is_there(context).await? {
             if started.elapsed() > Duration::from_secs(self.timeout) {
                 let detail = format!("'{}' is still being removed after {} s", self.name, self.timeout);
-                return Err(Failure::new("not-removed", "Not gone yet", detail)
-                    .remedy("`chandlery status` shows what is left"));
+                return Err(
+                    Failure::new(&words::NOT_REMOVED, detail).remedy("`chandlery status` shows what is left")
+                );
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

@@ -7,6 +7,7 @@ use reqwest::Method;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// Plan a deployment again from its record, and compare.
 #[derive(Args)]
@@ -36,7 +37,7 @@ impl Replay {
             return Ok(());
         }
         let detail = format!("{} does not give the plan of '{}' again", replayed.release, self.name);
-        Err(Failure::new("other-plan", "Another plan", detail).remedy(
+        Err(Failure::new(&words::OTHER_PLAN, detail).remedy(
             "a template must depend on nothing but its request: ask its publisher, and install another",
         ))
     }

@@ -11,6 +11,7 @@ use reqwest::Method;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
@@ -113,7 +114,7 @@ fn say(replica: &Replica) -> String {
 
 /// A failure of a deployment.
 pub fn failed(name: &str, detail: &str) -> Failure {
-    Failure::new("not-ready", "The rollout failed", format!("{name}: {detail}")).remedy(format!(
+    Failure::new(&words::NOT_ROLLED_OUT, format!("{name}: {detail}")).remedy(format!(
         "`chandlery logs {name}` shows what it wrote, `chandlery history {name}` how it came here"
     ))
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 const PATH: &str = "/api/v1/secrets";
 
@@ -76,7 +77,7 @@ fn value(name: &SecretName) -> Result<String> {
     }
     let value = value.trim_end_matches(['\r', '\n']);
     match value.is_empty() {
-        true => Err(Failure::new("no-value", "No value", format!("nothing was given for '{name}'"))),
+        true => Err(Failure::new(&words::NO_VALUE, format!("nothing was given for '{name}'"))),
         false => Ok(value.into()),
     }
 }

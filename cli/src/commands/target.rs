@@ -18,6 +18,7 @@ use super::plan::parse_set;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// Where deployments run.
 #[derive(Subcommand)]
@@ -123,7 +124,7 @@ fn read(path: &std::path::Path) -> Result<String> {
 fn prices(given: &[String], currency: &str) -> Result<Prices> {
     let each = given.iter().map(|text| {
         let refuse =
-            || Failure::new("usage", "Not a price", format!("'{text}' is no price; write h100=2.50"));
+            || Failure::new(&words::NOT_A_TARGET_PRICE, format!("'{text}' is no price; write h100=2.50"));
         let (kind, amount) = text.split_once('=').ok_or_else(refuse)?;
         let price: Money = format!("{amount} {currency}").parse().map_err(|_| refuse())?;
         Ok((kind.to_owned(), price))

@@ -13,6 +13,7 @@ use crate::author::project::Project;
 use crate::author::trial::Trial;
 use crate::failure::{Failure, Result};
 use crate::show;
+use crate::words;
 
 /// Test a plugin by its cases.
 #[derive(Args)]
@@ -31,7 +32,7 @@ impl Test {
         let cases = Case::all(&self.folder)?;
         if cases.is_empty() {
             let problem = format!("{} has no cases", self.folder.display());
-            return Err(Failure::new("no-cases", "Nothing to test", problem).remedy(
+            return Err(Failure::new(&words::NO_CASES, problem).remedy(
                 "write cases/NAME.toml with a target and [parameters], then `chandlery test --accept`",
             ));
         }
@@ -57,8 +58,7 @@ impl Test {
         match failed.len() {
             0 => Ok(()),
             count => Err(Failure::new(
-                "cases-failed",
-                "The plugin answers otherwise",
+                &words::CASES_FAILED,
                 format!("{count} of {} cases: {}", cases.len(), failed.join(", ")),
             )
             .remedy("if the new answers are right, `chandlery test --accept` keeps them")),

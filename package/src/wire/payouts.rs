@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Currency, Money, Namespace, PluginId, Policy, Rate};
+use crate::{Currency, Money, Namespace, PluginId, Rate, RevenueSharePolicy};
 
 /// A policy of shares, and from when on it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct PolicyVersion {
     /// From when on.
     pub since: String,
     /// What it says.
-    pub policy: Policy,
+    pub policy: RevenueSharePolicy,
 }
 
 /// Lets a policy follow.
@@ -22,7 +22,7 @@ pub struct NewPolicy {
     /// From when on; not in the past.
     pub since: Timestamp,
     /// What it says.
-    pub policy: Policy,
+    pub policy: RevenueSharePolicy,
 }
 
 /// Says with whom a publisher belongs together.

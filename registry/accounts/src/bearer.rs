@@ -9,13 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::passwords::random_text;
+use crate::Error;
 use crate::people::find_account;
 use crate::principal::{Account, Principal};
 use crate::scope::{Access, Scope};
-use crate::{Accounts, Error};
-use chandlery_store::Facts;
-
+use crate::state::Accounts;
 /// How long one is good for.
 pub const LIFETIME_SECONDS: i64 = 15 * 60;
 /// `{"alg":"HS256","typ":"JWT"}`: no other algorithm is read or written.
@@ -32,17 +30,12 @@ struct Claims {
     expires: i64,
 }
 
-/// The key that authenticates them, made on the first start.
-pub async fn key(facts: &Facts<'_>) -> Result<Vec<u8>, Error> {
-    Ok(facts.get_or("bearer-key", random_text).await?.into_bytes())
-}
-
 /// Whether a token is one of these.
 pub fn is_one(token: &str) -> bool {
     token.trim().starts_with(HEADER)
 }
 
-/// Issues one.
+/// Issues a token to an account, or to nobody in particular.
 pub fn issue(accounts: &Accounts, account: Option<&Account>, access: Vec<Access>) -> String {
     let expires = Timestamp::now().as_second() + LIFETIME_SECONDS;
     let claims = Claims { account: account.map(|account| account.name.clone()), access, expires };

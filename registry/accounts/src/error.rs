@@ -33,7 +33,7 @@ pub enum Error {
     /// The account has no right to it.
     #[error("account '{account}' may not {action}")]
     Forbidden {
-        /// Who asked.
+        /// The account that asked for it.
         account: Namespace,
         /// What it asked for, after "may not".
         action: String,

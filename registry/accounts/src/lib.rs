@@ -9,11 +9,8 @@ mod people;
 mod principal;
 mod routes;
 mod scope;
+mod state;
 mod tokens;
-
-use std::sync::Arc;
-
-use chandlery_store::{Db, Facts};
 
 pub use error::{Error, FORBIDDEN, KINDS, UNAUTHENTICATED};
 pub use identify::{SESSION_COOKIE, session};
@@ -22,20 +19,5 @@ pub use people::{check_password, find_account, make_first_operator, promote, reg
 pub use principal::{Account, Principal};
 pub use routes::routes;
 pub use scope::{Access, Scope};
+pub use state::Accounts;
 pub use tokens::{check_token, issue_token, revoke_token};
-
-/// What it takes to know who asks.
-#[derive(Clone)]
-pub struct Accounts {
-    /// Where accounts, tokens and members are kept.
-    pub db: Db,
-    bearer_key: Arc<[u8]>,
-}
-
-impl Accounts {
-    /// Opens the accounts of a registry.
-    pub async fn open(db: Db) -> Result<Self, Error> {
-        let bearer_key = bearer::key(&Facts(&db)).await?.into();
-        Ok(Self { db, bearer_key })
-    }
-}

@@ -13,7 +13,7 @@ pub(crate) const OPERATOR: &str = "operator";
 /// An account that may do everything that it may: known by its password, its session or a token without limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its name.
+    /// The name that it logs in by.
     pub name: Namespace,
     /// Whether it operates the registry.
     pub operator: bool,

@@ -14,7 +14,7 @@ use crate::{Error, Finance, billing, sharing};
 pub async fn do_what_is_due(finance: &Finance) -> Result<(), Error> {
     let now = finance.clock.now();
     sharing::release_matured(&finance.db, now).await?;
-    billing::remind(finance, now).await?;
-    billing::tell_of_trials(finance, now).await?;
-    billing::advance_all(finance, now).await
+    billing::remind(&finance.db, now).await?;
+    billing::tell_of_trials(&finance.db, now).await?;
+    billing::advance_all(&finance.db, now).await
 }

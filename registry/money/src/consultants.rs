@@ -9,15 +9,15 @@ use chandlery_package::{Currency, Money, Namespace, PluginName};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use crate::{Error, Finance};
-use chandlery_store::time;
+use crate::Error;
+use chandlery_store::{Db, time};
 
 pub use orders::{accept, order, orders};
 pub use routes::routes;
 
 /// Writes a consultant's profile.
-pub async fn introduce(finance: &Finance, namespace: &Namespace, new: &NewConsultant) -> Result<(), Error> {
-    let mut write = finance.db.write().await?;
+pub async fn introduce(db: &Db, namespace: &Namespace, new: &NewConsultant) -> Result<(), Error> {
+    let mut write = db.write().await?;
     sqlx::query(
         "insert into consultants (namespace, title, about) values ($1, $2, $3)
          on conflict (namespace) do update set title = excluded.title, about = excluded.about",
@@ -32,8 +32,8 @@ pub async fn introduce(finance: &Finance, namespace: &Namespace, new: &NewConsul
 }
 
 /// Certifies a consultant until a moment; one that is past ends it.
-pub async fn certify(finance: &Finance, namespace: &Namespace, until: Timestamp) -> Result<(), Error> {
-    let mut write = finance.db.write().await?;
+pub async fn certify(db: &Db, namespace: &Namespace, until: Timestamp) -> Result<(), Error> {
+    let mut write = db.write().await?;
     let updated = sqlx::query("update consultants set certified_until = $1 where namespace = $2")
         .bind(time(until))
         .bind(namespace.as_str())
@@ -50,7 +50,7 @@ pub async fn certify(finance: &Finance, namespace: &Namespace, until: Timestamp)
 
 /// Offers a service, or changes what it costs from now on.
 pub async fn offer(
-    finance: &Finance,
+    db: &Db,
     namespace: &Namespace,
     name: &PluginName,
     service: &Service,
@@ -58,7 +58,7 @@ pub async fn offer(
     if service.price.minor <= 0 {
         return Err(Error::Invalid(format!("a price is above zero, not {}", service.price)));
     }
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     let known: Option<(String,)> = sqlx::query_as("select namespace from consultants where namespace = $1")
         .bind(namespace.as_str())
         .fetch_optional(&mut *write)

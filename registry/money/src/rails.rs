@@ -96,7 +96,7 @@ pub async fn refund(
     new: &NewRefund,
     now: Timestamp,
 ) -> Result<CreditNote, Error> {
-    let note = billing::refund(finance, number, new, now).await?;
+    let note = billing::refund(&finance.db, finance.hold_days, number, new, now).await?;
     // Written down before it is sent: if we die in between, the same request sends it, once.
     if let (Some(payment), false) =
         (billing::refunds::processor_payment(&finance.db, number).await?, new.as_credit)

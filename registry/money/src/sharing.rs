@@ -25,7 +25,7 @@ pub use disputes::{close as close_dispute, open as open_dispute};
 pub use entries::add as add_entry;
 pub use lots::{Lot, find as find_lot};
 pub use policies::{in_force, version};
-pub use refunds::{TakenBack, take_back};
+pub use refunds::{ClawBack, claw_back};
 pub use release::release_matured;
 pub use replay::{Difference, replay};
 pub use routes::routes;

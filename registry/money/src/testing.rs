@@ -70,6 +70,6 @@ pub(crate) fn at(text: &str) -> Timestamp {
 }
 
 /// What is wrong with the books.
-pub(crate) async fn faults(finance: &Finance) -> Vec<String> {
-    crate::books::invariants::check(&mut finance.db.snapshot().await.unwrap()).await.unwrap().faults
+pub(crate) async fn faults(db: &Db) -> Vec<String> {
+    crate::books::invariants::check(&mut db.snapshot().await.unwrap()).await.unwrap().faults
 }

@@ -8,14 +8,16 @@ use jiff::Timestamp;
 
 use chandlery_log as log;
 
-use crate::{Error, Registry, time};
+use super::error::Error;
+use crate::time;
+use chandlery_store::Db;
 
 /// Adds a signing key to a namespace and says so in the log, at once. Adding it again changes nothing.
-pub async fn add_key(registry: &Registry, namespace: &Namespace, new: &NewKey) -> Result<KeyRecord, Error> {
+pub async fn add_key(db: &Db, namespace: &Namespace, new: &NewKey) -> Result<KeyRecord, Error> {
     let proof =
         BASE64_STANDARD.decode(&new.proof).map_err(|_| Error::Invalid("the proof is not base64".into()))?;
     new.key.verify(NewKey::proof_text(namespace).as_bytes(), &proof)?;
-    let mut write = registry.db.write().await?;
+    let mut write = db.write().await?;
     let known: Option<(i64, Option<String>)> = sqlx::query_as(
         "select log_index, revoked_from from namespace_keys where namespace = $1 and key_id = $2",
     )
@@ -46,15 +48,10 @@ pub async fn add_key(registry: &Registry, namespace: &Namespace, new: &NewKey) -
 }
 
 /// Revokes a key from a moment on and says so in the log, at once. A second revocation can only reach further back.
-pub async fn revoke_key(
-    registry: &Registry,
-    namespace: &Namespace,
-    key: &KeyId,
-    from: Timestamp,
-) -> Result<(), Error> {
+pub async fn revoke_key(db: &Db, namespace: &Namespace, key: &KeyId, from: Timestamp) -> Result<(), Error> {
     let now = Timestamp::now();
     let from = from.min(now);
-    let mut write = registry.db.write().await?;
+    let mut write = db.write().await?;
     let known: Option<(Option<String>,)> =
         sqlx::query_as("select revoked_from from namespace_keys where namespace = $1 and key_id = $2")
             .bind(namespace.as_str())
@@ -81,12 +78,12 @@ pub async fn revoke_key(
 }
 
 /// The keys of a namespace.
-pub async fn keys(registry: &Registry, namespace: &Namespace) -> Result<Vec<KeyRecord>, Error> {
+pub async fn keys(db: &Db, namespace: &Namespace) -> Result<Vec<KeyRecord>, Error> {
     let rows: Vec<(String, i64, Option<String>)> = sqlx::query_as(
         "select pem, log_index, revoked_from from namespace_keys where namespace = $1 order by log_index",
     )
     .bind(namespace.as_str())
-    .fetch_all(registry.db.read())
+    .fetch_all(db.read())
     .await?;
     let damaged = |_| Error::Damaged("a key's revocation cannot be read".into());
     rows.into_iter()

@@ -3,7 +3,8 @@
 use chandlery_package::Namespace;
 use jiff::Timestamp;
 
-use crate::{Error, Registry, time};
+use super::error::Error;
+use crate::{Registry, time};
 use chandlery_accounts::{self as accounts, Account, Role};
 
 /// Names that would seem to speak for the marketplace, for the ecosystem, or for nobody.

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 
 use chandlery_log as log;
 
-use crate::{Error, Registry, Write, oci, time};
+use super::error::Error;
+use crate::{Registry, Write, oci, time};
+use chandlery_store::Db;
 
 /// Accepts a pushed artifact as a release. Doing so again with the same artifact gives the same record.
 pub async fn publish(
@@ -17,7 +19,7 @@ pub async fn publish(
     new: &NewRelease,
 ) -> Result<ReleaseRecord, Error> {
     let release = Release { plugin: plugin.clone(), version: new.version.clone() };
-    if let Some(record) = already(registry, &release, new.artifact).await? {
+    if let Some(record) = already(&registry.db, &release, new.artifact).await? {
         return Ok(record);
     }
     let component = check_component(registry, &release, new.artifact).await?;
@@ -29,16 +31,12 @@ pub async fn publish(
         tracing::info!(%release, artifact = %new.artifact, key = %key.id(), "release accepted");
     }
     // Two requests may have come this far; whoever was second finds what the first one published.
-    let record = already(registry, &release, new.artifact).await?;
+    let record = already(&registry.db, &release, new.artifact).await?;
     record.ok_or_else(|| Error::Damaged(format!("{release} vanished after it was published")))
 }
 
-async fn already(
-    registry: &Registry,
-    release: &Release,
-    artifact: Digest,
-) -> Result<Option<ReleaseRecord>, Error> {
-    match super::find_release(registry, release).await? {
+async fn already(db: &Db, release: &Release, artifact: Digest) -> Result<Option<ReleaseRecord>, Error> {
+    match super::find_release(db, release).await? {
         Some(record) if record.artifact != artifact => {
             Err(Error::VersionExists { release: release.clone(), artifact: record.artifact })
         }
@@ -71,10 +69,10 @@ async fn check_signature(
     artifact: Digest,
 ) -> Result<PublicKey, Error> {
     let tag = signature_tag(artifact);
-    let signatures = oci::read_tag(registry, &release.plugin, &tag).await?;
+    let signatures = oci::read_tag(&registry.db, &release.plugin, &tag).await?;
     let signatures = signatures.ok_or_else(|| Error::unsigned(release, artifact))?;
     let manifest = oci::read_manifest(registry, &release.plugin, signatures).await?;
-    let mut keys = super::keys(registry, &release.plugin.namespace).await?;
+    let mut keys = super::keys(&registry.db, &release.plugin.namespace).await?;
     keys.retain(|record| record.revoked_from.is_none());
     for (payload, signature) in manifest.signatures() {
         let bytes = oci::read_blob(registry, &release.plugin, payload.digest).await?;

@@ -3,7 +3,8 @@
 use chandlery_package::wire::{Deprecation, ReleaseRecord};
 use chandlery_package::{PluginId, Release};
 
-use crate::{Error, Registry};
+use super::error::Error;
+use chandlery_store::Db;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
@@ -50,10 +51,10 @@ macro_rules! select_releases {
 pub(super) use select_releases;
 
 /// The releases of a plugin, newest version first.
-pub async fn releases(registry: &Registry, plugin: &PluginId) -> Result<Vec<ReleaseRecord>, Error> {
+pub async fn releases(db: &Db, plugin: &PluginId) -> Result<Vec<ReleaseRecord>, Error> {
     let rows: Vec<Row> = sqlx::query_as(select_releases!("where releases.plugin = $1"))
         .bind(plugin.to_string())
-        .fetch_all(registry.db.read())
+        .fetch_all(db.read())
         .await?;
     if rows.is_empty() {
         return Err(Error::NotFound(format!("plugin '{plugin}'")));
@@ -64,12 +65,12 @@ pub async fn releases(registry: &Registry, plugin: &PluginId) -> Result<Vec<Rele
 }
 
 /// One release, if it is published, with its manifest.
-pub async fn find_release(registry: &Registry, release: &Release) -> Result<Option<ReleaseRecord>, Error> {
+pub async fn find_release(db: &Db, release: &Release) -> Result<Option<ReleaseRecord>, Error> {
     let row: Option<Row> =
         sqlx::query_as(select_releases!("where releases.plugin = $1 and releases.version = $2"))
             .bind(release.plugin.to_string())
             .bind(release.version.to_string())
-            .fetch_optional(registry.db.read())
+            .fetch_optional(db.read())
             .await?;
     let Some(row) = row else { return Ok(None) };
     let manifest = row.manifest.as_ref().map(|text| serde_json::from_str(text)).transpose();

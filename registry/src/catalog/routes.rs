@@ -13,10 +13,12 @@ use chandlery_package::wire::{
 use chandlery_package::{KeyId, Namespace, PluginId, PluginName, Release};
 use semver::Version;
 
+use super::error::Error;
 use super::search;
-use crate::{Error, Registry};
+use crate::Registry;
 use chandlery_accounts::{Account, Principal, Role, Scope};
 use chandlery_edge::{Json, Path, Query};
+use chandlery_store::Db;
 
 /// The routes of this room.
 pub fn routes() -> Router<Registry> {
@@ -72,7 +74,7 @@ async fn keys(
     State(registry): State<Registry>,
     Path(namespace): Path<Namespace>,
 ) -> Result<Json<Page<KeyRecord>>, Error> {
-    Ok(Json(Page { items: super::keys(&registry, &namespace).await?, next: None }))
+    Ok(Json(Page { items: super::keys(&registry.db, &namespace).await?, next: None }))
 }
 
 async fn add_key(
@@ -82,7 +84,7 @@ async fn add_key(
     Json(new): Json<NewKey>,
 ) -> Result<(StatusCode, Json<KeyRecord>), Error> {
     caller.must_own(&registry.db, &namespace, "add keys to").await?;
-    Ok((StatusCode::CREATED, Json(super::add_key(&registry, &namespace, &new).await?)))
+    Ok((StatusCode::CREATED, Json(super::add_key(&registry.db, &namespace, &new).await?)))
 }
 
 async fn revoke_key(
@@ -93,7 +95,7 @@ async fn revoke_key(
 ) -> Result<StatusCode, Error> {
     caller.must_own(&registry.db, &namespace, "revoke keys of").await?;
     let key: KeyId = key.parse()?;
-    super::revoke_key(&registry, &namespace, &key, new.from).await?;
+    super::revoke_key(&registry.db, &namespace, &key, new.from).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -102,7 +104,7 @@ async fn search(
     principal: Principal,
     Query(query): Query<search::Query>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
-    let (operator, mine) = namespaces_seen(&registry, &principal).await?;
+    let (operator, mine) = namespaces_seen(&registry.db, &principal).await?;
     let sees = |namespace: &Namespace| operator || mine.contains(namespace.as_str());
     let (items, more) = registry.search.find(&registry.db, &query, sees).await?;
     let next = more.then(|| (query.after + search::PAGE_ITEMS).to_string());
@@ -110,33 +112,30 @@ async fn search(
 }
 
 /// Whether a visitor sees everything, and the namespaces it belongs to.
-async fn namespaces_seen(
-    registry: &Registry,
-    principal: &Principal,
-) -> Result<(bool, HashSet<String>), Error> {
+async fn namespaces_seen(db: &Db, principal: &Principal) -> Result<(bool, HashSet<String>), Error> {
     let (Some(account), Scope::Full | Scope::Read) = (&principal.account, &principal.scope) else {
         return Ok((false, HashSet::new()));
     };
     let rows: Vec<(String,)> = sqlx::query_as("select namespace from namespace_members where account = $1")
         .bind(account.name.as_str())
-        .fetch_all(registry.db.read())
+        .fetch_all(db.read())
         .await?;
     Ok((account.operator, rows.into_iter().map(|(name,)| name).collect()))
 }
 
 /// Refuses whoever may not see a plugin, without saying whether it exists.
-async fn must_see(registry: &Registry, principal: &Principal, plugin: &PluginId) -> Result<(), Error> {
+async fn must_see(db: &Db, principal: &Principal, plugin: &PluginId) -> Result<(), Error> {
     let row: Option<(String,)> = sqlx::query_as(
         "select namespaces.visibility from plugins join namespaces on namespaces.name = plugins.namespace
          where plugins.id = $1",
     )
     .bind(plugin.to_string())
-    .fetch_optional(registry.db.read())
+    .fetch_optional(db.read())
     .await?;
     let hidden = || Error::NotFound(format!("plugin '{plugin}'"));
     match row {
         Some((visibility,)) if visibility == "public" => Ok(()),
-        Some(_) if principal.may_see(&registry.db, &plugin.namespace, &plugin.repository()).await? => Ok(()),
+        Some(_) if principal.may_see(db, &plugin.namespace, &plugin.repository()).await? => Ok(()),
         _ => Err(hidden()),
     }
 }
@@ -147,8 +146,8 @@ async fn releases(
     Path(path): Path<OfPlugin>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
     let plugin = plugin(path);
-    must_see(&registry, &principal, &plugin).await?;
-    Ok(Json(Page { items: super::releases(&registry, &plugin).await?, next: None }))
+    must_see(&registry.db, &principal, &plugin).await?;
+    Ok(Json(Page { items: super::releases(&registry.db, &plugin).await?, next: None }))
 }
 
 async fn release(
@@ -157,8 +156,8 @@ async fn release(
     Path(path): Path<OfRelease>,
 ) -> Result<Json<ReleaseRecord>, Error> {
     let release = as_release(path);
-    must_see(&registry, &principal, &release.plugin).await?;
-    let found = super::find_release(&registry, &release).await?;
+    must_see(&registry.db, &principal, &release.plugin).await?;
+    let found = super::find_release(&registry.db, &release).await?;
     found.map(Json).ok_or_else(|| Error::NotFound(format!("release {release}")))
 }
 
@@ -180,7 +179,7 @@ async fn yank(
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     principal.must_publish(&registry.db, &release.plugin).await?;
-    super::yank(&registry, &release, true).await?;
+    super::yank(&registry.db, &release, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -191,7 +190,7 @@ async fn unyank(
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     principal.must_publish(&registry.db, &release.plugin).await?;
-    super::yank(&registry, &release, false).await?;
+    super::yank(&registry.db, &release, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -203,7 +202,7 @@ async fn deprecate(
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     principal.must_publish(&registry.db, &release.plugin).await?;
-    super::deprecate(&registry, &release, Some(&advice)).await?;
+    super::deprecate(&registry.db, &release, Some(&advice)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -214,7 +213,7 @@ async fn undeprecate(
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     principal.must_publish(&registry.db, &release.plugin).await?;
-    super::deprecate(&registry, &release, None).await?;
+    super::deprecate(&registry.db, &release, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -229,7 +228,7 @@ async fn withdraw(
     if !caller.operator {
         caller.must_be(&registry.db, Role::Owner, &release.plugin.namespace, "withdraw releases of").await?;
     }
-    super::withdraw(&registry, &release, &new.reason).await?;
+    super::withdraw(&registry.db, &release, &new.reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -239,7 +238,7 @@ async fn certify(
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
-    super::certify(&registry, &plugin(path), true).await?;
+    super::certify(&registry.db, &plugin(path), true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -249,6 +248,6 @@ async fn decertify(
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
-    super::certify(&registry, &plugin(path), false).await?;
+    super::certify(&registry.db, &plugin(path), false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

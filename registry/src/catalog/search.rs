@@ -11,8 +11,9 @@ use chandlery_package::{Kind, Manifest, Money, Namespace, Offer, PluginId, Price
 use serde::Deserialize;
 use tokio::sync::RwLock;
 
+use super::error::Error;
 use super::releases::{Row, read_row, select_releases};
-use crate::{Db, Error};
+use crate::Db;
 
 /// How many results a page has.
 pub(super) const PAGE_ITEMS: usize = 100;
@@ -124,7 +125,7 @@ impl Index {
             let record = read_row(&row)?;
             let plugin = record.release.plugin.clone();
             *downloads.entry(plugin.clone()).or_default() += record.downloads;
-            let better = newest.get(&plugin).is_none_or(|(best, _)| standing(&record) > standing(best));
+            let better = newest.get(&plugin).is_none_or(|(best, _)| rank(&record) > rank(best));
             if better {
                 newest.insert(plugin, (record, row));
             }
@@ -295,7 +296,7 @@ impl Index {
 }
 
 /// Which release stands for its plugin: one that may be chosen, that is no pre-release, and the newest.
-fn standing(record: &ReleaseRecord) -> (bool, bool, bool, &semver::Version) {
+fn rank(record: &ReleaseRecord) -> (bool, bool, bool, &semver::Version) {
     let version = &record.release.version;
     (record.withdrawn.is_none(), !record.yanked, version.pre.is_empty(), version)
 }

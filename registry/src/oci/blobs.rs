@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use object_store::GetRange;
 
 use super::cache::{CONTENT_BYTES_MAX, Fact};
+use super::error::Error;
 use super::{At, CONTENT_DIGEST, Repository, header};
-use crate::{Db, Error, Registry, Write, time};
+use crate::{Db, Registry, Write, time};
 use chandlery_store::content::ContentDigest;
 
 /// A blob that was seen by somebody about to name it in a manifest counts as pushed again after this time.

@@ -10,8 +10,9 @@ use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::descriptors::Described;
+use super::error::Error;
 use super::{Repository, blobs, uploads};
-use crate::{Error, Registry, time};
+use crate::{Registry, time};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Query};
 use chandlery_store::content::ContentDigest;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::Error;
+use super::error::Error;
 use chandlery_store::content::ContentDigest;
 
 /// The media type of an OCI index.

@@ -1,119 +1,179 @@
-//! The same errors in OCI's own form.
+//! Why the distribution API did not do what it was asked, and the words for it.
 
-use std::convert::Infallible;
-
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use chandlery_accounts::Error as AccountsError;
-use chandlery_package::problem::Explain as _;
-use chandlery_store::Error as StoreError;
-use serde_json::json;
+use chandlery_package::artifact::ArtifactError;
+use chandlery_package::problem::{Explain, Explanation, INVALID, INVALID_NAME, Kind, NOT_FOUND};
+use chandlery_package::{Digest, DigestError, NameError, Namespace, Release};
 
-use super::{Repository, Target, percent_decoded};
-use crate::{Error, Registry};
+use crate::kinds::kinds;
 
-/// An error on an OCI path.
-pub struct OciError {
-    error: Error,
-    asked: Asked,
+kinds! {
+    QUOTA: "quota", 403, "No more fits",
+        "the namespace has as many bytes as it may have",
+        Some("delete what is not needed, or ask the registry's operator for more");
+    RANGE: "range", 416, "No such bytes",
+        "none of the bytes asked for is in the content",
+        None;
+    UPLOAD_MOVED: "upload-moved", 416, "Not the next chunk",
+        "a chunk does not begin where its upload has got to",
+        Some("ask with GET how much has arrived, and go on from there");
+    INVALID_MANIFEST: "invalid-manifest", 400, "Not a manifest",
+        "an OCI manifest cannot be read, or says what is not allowed",
+        None;
+    MISSING_CONTENT: "missing-content", 404, "Content is missing",
+        "a manifest names content that was not pushed",
+        None;
+    IN_USE: "in-use", 409, "Others need it",
+        "what a release or a tag needs cannot be moved or deleted",
+        None;
+    NO_SUCH_METHOD: "no-such-method", 405, "Not done here",
+        "the path has no such method",
+        None;
+    VERSION_EXISTS: "version-exists", 409, "The version is taken",
+        "the version is published already, with other content",
+        Some("a release never changes; raise the version in chandlery.toml");
 }
 
-/// What a client needs to know to authenticate: where, and for what.
-#[derive(Clone)]
-pub struct Asked {
-    realm: String,
-    scope: Option<String>,
+/// Why the distribution API did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for is not here.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// What was sent cannot be read or is not allowed.
+    #[error("{0}")]
+    Invalid(String),
+    /// A name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A digest.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// The artifact is not of the right form.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// More than is accepted.
+    #[error("{what} has at most {bytes_max} bytes here")]
+    TooLarge {
+        /// What was sent.
+        what: String,
+        /// How much of it is accepted.
+        bytes_max: u64,
+    },
+    /// More than somebody may have.
+    #[error("{0}")]
+    Quota(String),
+    /// A range that the content does not have.
+    #[error("the content has {bytes} bytes, and none of those asked for")]
+    Range {
+        /// How many there are.
+        bytes: u64,
+    },
+    /// A chunk that does not continue its upload.
+    #[error("upload {id} has {bytes} bytes so far: the next chunk must begin there")]
+    UploadMoved {
+        /// Which.
+        id: uuid::Uuid,
+        /// How much has arrived.
+        bytes: u64,
+    },
+    /// A manifest that cannot be stored.
+    #[error("the manifest is refused: {0}")]
+    BadManifest(String),
+    /// A manifest whose content was not pushed.
+    #[error("there is no {0}")]
+    MissingContent(String),
+    /// A name that no repository can have.
+    #[error("'{name}' is not a repository: {reason}")]
+    BadRepository {
+        /// What was given.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something that others need.
+    #[error("{0}")]
+    InUse(String),
+    /// A method that a path does not have.
+    #[error("{method} cannot be done to /v2/{path}")]
+    NoSuchMethod {
+        /// Which method.
+        method: Method,
+        /// To what.
+        path: String,
+    },
+    /// The version is taken.
+    #[error("{release} is published already, with other content ({artifact})")]
+    VersionExists {
+        /// What was to be published.
+        release: Release,
+        /// What is published under this version.
+        artifact: Digest,
+    },
+    /// A request that cannot be read.
+    #[error(transparent)]
+    Edge(#[from] chandlery_edge::Error),
+    /// Who asks may not, or is not known.
+    #[error(transparent)]
+    Accounts(#[from] chandlery_accounts::Error),
+    /// The database, the blobs, the clock or a file.
+    #[error(transparent)]
+    Store(#[from] chandlery_store::Error),
+    /// Something that cannot be.
+    #[error("the registry's state is damaged: {0}")]
+    Damaged(String),
 }
 
-impl FromRequestParts<Registry> for Asked {
-    type Rejection = Infallible;
+impl Error {
+    /// A request that this account may not make. `action` follows "may not".
+    pub fn forbidden(account: &Namespace, action: impl Into<String>) -> Self {
+        chandlery_accounts::Error::forbidden(account, action).into()
+    }
 
-    async fn from_request_parts(parts: &mut Parts, registry: &Registry) -> Result<Self, Infallible> {
-        let realm = format!("{}/token", registry.url(&parts.headers));
-        Ok(Self { realm, scope: scope(&parts.uri) })
+    /// A request that says nothing of who asks.
+    pub fn unauthenticated() -> Self {
+        chandlery_accounts::Error::Unauthenticated.into()
     }
 }
 
-impl Asked {
-    /// As in RFC 6750, with the realm and service of the token specification.
-    fn challenge(&self) -> String {
-        let scope = self.scope.as_ref().map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
-        format!("Bearer realm=\"{}\",service=\"chandlery\"{scope}", self.realm)
-    }
-}
-
-impl OciError {
-    /// What went wrong with what was asked.
-    pub fn new(error: impl Into<Error>, asked: Asked) -> Self {
-        Self { error: error.into(), asked }
-    }
-
-    fn code(&self) -> &'static str {
-        match &self.error {
-            Error::Accounts(AccountsError::Unauthenticated) => "UNAUTHORIZED",
-            Error::Accounts(AccountsError::Forbidden { .. })
-            | Error::VersionExists { .. }
-            | Error::InUse(_)
-            | Error::Quota(_) => "DENIED",
-            Error::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
-            Error::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
-            Error::NotFound(what) if what.starts_with("manifest") => "MANIFEST_UNKNOWN",
-            Error::NotFound(_) => "NAME_UNKNOWN",
-            Error::Name(_) | Error::BadRepository { .. } => "NAME_INVALID",
-            Error::Digest(_) | Error::Store(StoreError::ContentMismatch { .. }) => "DIGEST_INVALID",
-            Error::UploadMoved { .. } | Error::Range { .. } => "BLOB_UPLOAD_INVALID",
-            Error::MissingContent(_) => "MANIFEST_BLOB_UNKNOWN",
-            Error::BadManifest(_) | Error::Artifact(_) => "MANIFEST_INVALID",
-            Error::TooLarge { .. } => "SIZE_INVALID",
-            Error::TooMany { .. } => "TOOMANYREQUESTS",
-            _ => "UNSUPPORTED",
-        }
-    }
-
-    /// The specification gives some of them their own statuses.
-    fn status(&self) -> StatusCode {
-        match &self.error {
-            Error::Store(StoreError::ContentMismatch { .. }) | Error::Artifact(_) | Error::BadManifest(_) => {
-                StatusCode::BAD_REQUEST
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        let kind = match self {
+            Self::Name(error) => return error.explain(),
+            Self::Digest(error) => return error.explain(),
+            Self::Artifact(error) => return error.explain(),
+            Self::Range { bytes } => return RANGE.with_header("content-range", format!("bytes */{bytes}")),
+            Self::UploadMoved { bytes, .. } => {
+                return UPLOAD_MOVED.with_header("range", format!("0-{}", bytes.saturating_sub(1)));
             }
-            Error::MissingContent(_) => StatusCode::NOT_FOUND,
-            Error::VersionExists { .. } | Error::InUse(_) => StatusCode::FORBIDDEN,
-            other => StatusCode::from_u16(other.kind().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        }
+            Self::Edge(error) => return error.explain(),
+            Self::Accounts(error) => return error.explain(),
+            Self::Store(error) => return error.explain(),
+            Self::NotFound(_) => &NOT_FOUND,
+            Self::Invalid(_) => &INVALID,
+            Self::TooLarge { .. } => &chandlery_edge::TOO_LARGE,
+            Self::Quota(_) => &QUOTA,
+            Self::BadManifest(_) => &INVALID_MANIFEST,
+            Self::MissingContent(_) => &MISSING_CONTENT,
+            Self::BadRepository { .. } => &INVALID_NAME,
+            Self::InUse(_) => &IN_USE,
+            Self::NoSuchMethod { .. } => &NO_SUCH_METHOD,
+            Self::VersionExists { .. } => &VERSION_EXISTS,
+            Self::Damaged(_) => &chandlery_store::INTERNAL,
+        };
+        kind.into()
     }
 }
 
-/// The scope that a client should ask a token for, to do what it was refused.
-fn scope(uri: &Uri) -> Option<String> {
-    let path = percent_decoded(uri.path().strip_prefix("/v2/")?).ok()?;
-    let (name, _) = Target::parse(&path).ok()?;
-    let repository: Repository = name.parse().ok()?;
-    Some(format!("repository:{repository}:pull,push"))
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
 }
 
-impl IntoResponse for OciError {
+impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let (status, code) = (self.status(), self.code());
-        if status.is_server_error() {
-            tracing::error!(error = %self.error, "request failed");
-        }
-        let mut problem = self.error.problem();
-        if problem.status == 500 {
-            problem.detail = "the registry could not complete the request".into();
-        }
-        problem.status = status.as_u16();
-        let body = json!({ "errors": [{ "code": code, "message": problem.detail, "detail": problem }] });
-        let mut response =
-            (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
-        let headers = response.headers_mut();
-        headers.extend(self.error.explain().http_header());
-        if status == StatusCode::UNAUTHORIZED
-            && let Ok(challenge) = super::header(self.asked.challenge())
-        {
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        response
+        chandlery_edge::answer(&self)
     }
 }

@@ -12,8 +12,10 @@ use jiff::Timestamp;
 
 use super::cache::{Fact, StoredManifest};
 use super::descriptors::Described;
+use super::error::Error;
 use super::{At, CONTENT_DIGEST, Reference, Repository, header, tags};
-use crate::{Error, Registry, Write, time};
+use crate::{Registry, Write, time};
+use chandlery_store::Db;
 use chandlery_store::content::{Algorithm, ContentDigest};
 
 const MANIFEST_BYTES_MAX: usize = 4 << 20;
@@ -284,12 +286,12 @@ pub async fn read_manifest(
 }
 
 /// What a tag of a plugin's repository points to, if it is there.
-pub async fn read_tag(registry: &Registry, plugin: &PluginId, tag: &str) -> Result<Option<Digest>, Error> {
+pub async fn read_tag(db: &Db, plugin: &PluginId, tag: &str) -> Result<Option<Digest>, Error> {
     let found: Option<(String,)> =
         sqlx::query_as("select digest from tags where repository = $1 and tag = $2")
             .bind(plugin.repository())
             .bind(tag)
-            .fetch_optional(registry.db.read())
+            .fetch_optional(db.read())
             .await?;
     found.map(|(digest,)| digest.parse().map_err(Error::from)).transpose()
 }

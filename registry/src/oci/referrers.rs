@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::descriptors::INDEX;
+use super::error::Error;
 use super::{At, header, query};
-use crate::Error;
 use chandlery_store::content::ContentDigest;
 
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");

@@ -7,7 +7,8 @@ use chandlery_package::name::parse_version;
 use chandlery_package::{Namespace, PluginId, Release};
 
 use super::cache::Fact;
-use crate::{Error, Registry};
+use super::error::Error;
+use crate::Registry;
 
 const NAME_BYTES_MAX: usize = 255;
 

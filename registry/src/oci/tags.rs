@@ -6,8 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::error::Error;
 use super::{At, Repository, header, query};
-use crate::{Error, Write};
+use crate::Write;
 use chandlery_store::content::ContentDigest;
 
 const TAG_BYTES_MAX: usize = 128;

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::error::Error;
 use super::repository::{Repository, is_public};
 use super::{Asked, OciError};
-use crate::{Error, Registry};
+use crate::Registry;
 use chandlery_accounts::{Access, Principal, bearer};
 use chandlery_edge::Json;
 

@@ -13,8 +13,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::error::Error;
 use super::{At, CONTENT_DIGEST, Repository, blobs, header, query};
-use crate::{Error, Registry, Write, time};
+use crate::{Registry, Write, time};
+use chandlery_store::Db;
 use chandlery_store::content::{ContentDigest, ContentHasher};
 
 /// Up to this size a blob is held in memory and stored without becoming a chunk first, in bytes.
@@ -119,7 +121,7 @@ async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bo
 pub(super) async fn append(at: At, id: Uuid, request: Request) -> Result<Response, Error> {
     at.must_push().await?;
     let At { registry, repository, .. } = &at;
-    let upload = find(registry, repository, id).await?;
+    let upload = find(&registry.db, repository, id).await?;
     check_range(request.headers(), &upload)?;
     let upload = add_chunk(registry, upload, request).await?;
     accepted(repository, &upload, StatusCode::ACCEPTED)
@@ -130,7 +132,7 @@ pub(super) async fn finish(at: At, id: Uuid, request: Request) -> Result<Respons
     at.must_push().await?;
     let At { registry, repository, .. } = &at;
     let Finish { digest } = query(&request)?;
-    let mut upload = find(registry, repository, id).await?;
+    let mut upload = find(&registry.db, repository, id).await?;
     check_range(request.headers(), &upload)?;
     if upload.chunks.is_empty() && length(request.headers()).is_some_and(|bytes| bytes <= AT_ONCE_BYTES_MAX) {
         let body = read_at_once(registry, request).await?;
@@ -148,26 +150,26 @@ pub(super) async fn finish(at: At, id: Uuid, request: Request) -> Result<Respons
 /// `GET`: how much has arrived.
 pub(super) async fn progress(at: At, id: Uuid) -> Result<Response, Error> {
     at.must_push().await?;
-    let upload = find(&at.registry, &at.repository, id).await?;
+    let upload = find(&at.registry.db, &at.repository, id).await?;
     accepted(&at.repository, &upload, StatusCode::NO_CONTENT)
 }
 
 /// `DELETE`: forgets it.
 pub(super) async fn cancel(at: At, id: Uuid) -> Result<Response, Error> {
     at.must_push().await?;
-    find(&at.registry, &at.repository, id).await?;
+    find(&at.registry.db, &at.repository, id).await?;
     forget(&at.registry, id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn find(registry: &Registry, repository: &Repository, id: Uuid) -> Result<Upload, Error> {
+async fn find(db: &Db, repository: &Repository, id: Uuid) -> Result<Upload, Error> {
     let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
         "select uploads.bytes, upload_chunks.id from uploads left join upload_chunks on upload = uploads.id
          where uploads.id = $1 and repository = $2 order by position",
     )
     .bind(id.to_string())
     .bind(repository.name())
-    .fetch_all(registry.db.read())
+    .fetch_all(db.read())
     .await?;
     let bytes =
         rows.first().map(|(bytes, _)| *bytes).ok_or_else(|| Error::NotFound(format!("upload {id}")))?;

@@ -17,8 +17,8 @@ pub(super) async fn page(
     caller: Option<Account>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/account").into_response()) };
-    let has = billing::subscription(&registry.finance, &caller.name, registry.clock.now()).await?;
-    let invoices = billing::invoices(&registry.finance, &caller.name).await?;
+    let has = billing::subscription(&registry.db, &caller.name, registry.clock.now()).await?;
+    let invoices = billing::invoices(&registry.db, &caller.name).await?;
     let mut db = registry.db.read().acquire().await?;
     let notices = billing::notices(&mut db, &caller.name).await?;
     let hosts = billing::hosts(&mut db, &caller.name).await?;

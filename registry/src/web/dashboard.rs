@@ -14,6 +14,7 @@ use crate::{Error, Registry};
 use chandlery_accounts::Account;
 use chandlery_edge::Path;
 use chandlery_money::payouts::{self, MonthlyEarning, PluginEarning, Published};
+use chandlery_store::Db;
 
 /// `/dashboard`: to the one namespace that the account owns, or a choice between several.
 pub(super) async fn own(
@@ -21,7 +22,7 @@ pub(super) async fn own(
     caller: Option<Account>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login").into_response()) };
-    let partners = partners(&registry, &caller).await?;
+    let partners = partners(&registry.db, &caller).await?;
     if let [only] = partners.as_slice() {
         return Ok(Redirect::to(&format!("/dashboard/{only}")).into_response());
     }
@@ -66,7 +67,7 @@ pub(super) async fn page(
     Ok(layout::page(&format!("Payouts of {partner}"), Some(&caller), content).into_response())
 }
 
-async fn partners(registry: &Registry, caller: &Account) -> Result<Vec<String>, Error> {
+async fn partners(db: &Db, caller: &Account) -> Result<Vec<String>, Error> {
     let rows: Vec<(String,)> = match caller.operator {
         true => sqlx::query_as("select name from namespaces order by name"),
         false => {
@@ -74,7 +75,7 @@ async fn partners(registry: &Registry, caller: &Account) -> Result<Vec<String>, 
                 .bind(caller.name.as_str())
         }
     }
-    .fetch_all(registry.db.read())
+    .fetch_all(db.read())
     .await?;
     Ok(rows.into_iter().map(|(name,)| name).collect())
 }

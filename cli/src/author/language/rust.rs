@@ -6,6 +6,7 @@ use wit_component::ComponentEncoder;
 
 use super::toolchain::Toolchain;
 use crate::failure::{Failure, Result};
+use crate::words;
 
 pub fn compile(folder: &Path, results: &Path) -> Result<Vec<u8>> {
     let module = Toolchain::choose()?.build(folder, &crate_name(folder)?, results)?;
@@ -14,7 +15,7 @@ pub fn compile(folder: &Path, results: &Path) -> Result<Vec<u8>> {
         .module(&super::tools::read(&module)?)
         .and_then(|encoder| encoder.encode());
     encoded.map_err(|error| {
-        Failure::new("not-a-plugin", "Not a plugin", format!("{error:#}"))
+        Failure::new(&words::NOT_A_PLUGIN, format!("{error:#}"))
             .remedy("does the crate end with chandlery_sdk::export_template!(…), and is it a cdylib?")
     })
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::failure::{Failure, Result};
+use crate::words;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const PROFILE: &str = "plugin";
@@ -30,12 +31,8 @@ impl Toolchain {
         if has_library_source(&format!("{DEBIAN}/rustc")) && Path::new(DEBIAN).join("rust-lld").exists() {
             return Ok(Self::Debians);
         }
-        Err(Failure::new(
-            "no-target",
-            "No compiler for WebAssembly",
-            format!("no Rust here can compile for {TARGET}"),
-        )
-        .remedy(REMEDY))
+        Err(Failure::new(&words::NO_WASM_TARGET, format!("no Rust here can compile for {TARGET}"))
+            .remedy(REMEDY))
     }
 
     /// Compiles a crate and gives its core module.
@@ -72,7 +69,7 @@ pub fn target_dir(folder: &Path) -> Result<PathBuf> {
         .current_dir(folder)
         .output();
     let output = output.map_err(|error| {
-        Failure::new("no-cargo", "No Rust here", format!("cargo: {error}"))
+        Failure::new(&words::NO_CARGO, format!("cargo: {error}"))
             .remedy("install Rust from https://rustup.rs")
     })?;
     let text = String::from_utf8_lossy(&output.stdout);

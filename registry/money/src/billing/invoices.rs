@@ -12,8 +12,8 @@ use sqlx::AnyConnection;
 
 use super::taxes::tax;
 use crate::ledger::{self, Account, Transaction};
-use crate::{Error, Finance, sharing};
-use chandlery_store::{Write, time};
+use crate::{Error, sharing};
+use chandlery_store::{Db, Write, time};
 
 /// How long a customer has to pay.
 const DUE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -222,21 +222,20 @@ pub(crate) async fn pay(
 
 /// Records the payment of an invoice by a bank transfer.
 pub async fn record_payment(
-    finance: &Finance,
+    db: &Db,
+    hold_days: u32,
     number: i64,
     payment: &NewPayment,
     now: Timestamp,
 ) -> Result<Invoice, Error> {
-    let (payment, hold_days) = (payment.clone(), finance.hold_days);
-    finance
-        .db
-        .group_commit(move |write| {
-            Box::pin(async move {
-                let paid = Paid::Bank(&payment.bank_reference);
-                pay(write, number, &paid, payment.amount, hold_days, now).await
-            })
+    let payment = payment.clone();
+    db.group_commit(move |write| {
+        Box::pin(async move {
+            let paid = Paid::Bank(&payment.bank_reference);
+            pay(write, number, &paid, payment.amount, hold_days, now).await
         })
-        .await
+    })
+    .await
 }
 
 /// Takes off what is due of an open invoice by a credit note; when nothing is left, it is settled.
@@ -273,8 +272,8 @@ pub async fn find(db: &mut AnyConnection, number: i64) -> Result<Invoice, Error>
 }
 
 /// The invoices of an account, newest first.
-pub async fn invoices(finance: &Finance, account: &Namespace) -> Result<Vec<Invoice>, Error> {
-    let mut db = finance.db.snapshot().await?;
+pub async fn invoices(db: &Db, account: &Namespace) -> Result<Vec<Invoice>, Error> {
+    let mut db = db.snapshot().await?;
     let rows: Vec<Row> = sqlx::query_as(select!("where account = $1 order by number desc"))
         .bind(account.as_str())
         .fetch_all(&mut *db)

@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 use super::notices::warn_of_limit;
 use super::subscriptions::subscription;
 use crate::{Error, Finance};
-use chandlery_store::time;
+use chandlery_store::{Db, time};
 
 /// How long a licence holds: a host that cannot ask for another one honours it for a while longer.
 const LICENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -36,11 +36,11 @@ pub async fn licence(
     report: &Report,
     now: Timestamp,
 ) -> Result<String, Error> {
-    let elsewhere = note(finance, account, report, now).await?;
+    let elsewhere = note(&finance.db, account, report, now).await?;
     if let Some(here) = report.deployments {
-        warn_of_limit(finance, account, here.saturating_add(elsewhere), now).await?;
+        warn_of_limit(&finance.db, account, here.saturating_add(elsewhere), now).await?;
     }
-    let has = subscription(finance, account, now).await?;
+    let has = subscription(&finance.db, account, now).await?;
     let mut expires = now.checked_add(LICENCE).unwrap_or(now);
     // What ends sooner is not promised for longer.
     if let (Some(until), Some(_)) = (has.until, has.then) {
@@ -60,8 +60,8 @@ pub async fn licence(
 }
 
 /// Writes down what a host has said, forgets those that were not heard of for long, and gives how many deployments the others have.
-async fn note(finance: &Finance, account: &Namespace, report: &Report, now: Timestamp) -> Result<u32, Error> {
-    let mut write = finance.db.write().await?;
+async fn note(db: &Db, account: &Namespace, report: &Report, now: Timestamp) -> Result<u32, Error> {
+    let mut write = db.write().await?;
     sqlx::query("delete from hosts where account = $1 and seen_at < $2")
         .bind(account.as_str())
         .bind(time(now.checked_sub(REMEMBERED).unwrap_or(now)))
@@ -116,8 +116,8 @@ pub async fn hosts(db: &mut AnyConnection, account: &Namespace) -> Result<Vec<Ho
 }
 
 /// Forgets a host that is no more: what it had does not count from now on.
-pub async fn forget_host(finance: &Finance, account: &Namespace, host: &str) -> Result<(), Error> {
-    let mut write = finance.db.write().await?;
+pub async fn forget_host(db: &Db, account: &Namespace, host: &str) -> Result<(), Error> {
+    let mut write = db.write().await?;
     let forgotten = sqlx::query("delete from hosts where account = $1 and host = $2")
         .bind(account.as_str())
         .bind(host)

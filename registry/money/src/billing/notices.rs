@@ -9,7 +9,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use sqlx::AnyConnection;
 
 use crate::{Error, Finance};
-use chandlery_store::{Write, time};
+use chandlery_store::{Db, Write, time};
 
 /// How long after an invoice was due its customer is reminded a second time.
 const SECOND: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -57,8 +57,8 @@ pub async fn notices(db: &mut AnyConnection, account: &Namespace) -> Result<Vec<
 }
 
 /// Reminds of every invoice that is due and not paid: on the day, and a week later.
-pub async fn remind(finance: &Finance, now: Timestamp) -> Result<(), Error> {
-    let mut write = finance.db.write().await?;
+pub async fn remind(db: &Db, now: Timestamp) -> Result<(), Error> {
+    let mut write = db.write().await?;
     let due: Vec<(i64, String, String, i64)> = sqlx::query_as(
         "select number, account, due_at, reminded from invoices
          where state = 'open' and (reminded = 0 and due_at <= $1 or reminded = 1 and due_at <= $2) order by number",
@@ -89,8 +89,8 @@ pub async fn remind(finance: &Finance, now: Timestamp) -> Result<(), Error> {
 }
 
 /// Tells those whose trial ends soon what it takes to keep what they have.
-pub async fn tell_of_trials(finance: &Finance, now: Timestamp) -> Result<(), Error> {
-    let mut write = finance.db.write().await?;
+pub async fn tell_of_trials(db: &Db, now: Timestamp) -> Result<(), Error> {
+    let mut write = db.write().await?;
     let soon: Vec<(String, String, String, String)> = sqlx::query_as(
         "select account, tier, trial_tier, trial_until from subscriptions where trial_until > $1 and trial_until <= $2
          order by account",
@@ -122,13 +122,8 @@ pub async fn tell_of_trials(finance: &Finance, now: Timestamp) -> Result<(), Err
 }
 
 /// Tells an account that it has used up a part of what its tier allows, and which one lifts the limit.
-pub async fn warn_of_limit(
-    finance: &Finance,
-    account: &Namespace,
-    used: u32,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let has = super::subscriptions::subscription(finance, account, now).await?;
+pub async fn warn_of_limit(db: &Db, account: &Namespace, used: u32, now: Timestamp) -> Result<(), Error> {
+    let has = super::subscriptions::subscription(db, account, now).await?;
     let Some(limit) = has.deployments.filter(|limit| *limit > 0) else { return Ok(()) };
     let percent = match u64::from(used) * 100 / u64::from(limit) {
         100.. => 100,
@@ -146,7 +141,7 @@ pub async fn warn_of_limit(
     );
     // Once for each part of each limit in a month.
     let key = format!("limit:{account}:{}:{limit}:{percent}:{}", has.tier, now.strftime("%Y-%m"));
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     tell(&mut write, account, &key, &subject, &body, now).await?;
     write.commit().await?;
     Ok(())

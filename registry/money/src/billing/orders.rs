@@ -10,9 +10,9 @@ use sqlx::AnyConnection;
 use super::invoices::{self, NewInvoice, Paid};
 use super::prices;
 use super::taxes::tax;
+use crate::Error;
 use crate::sharing::{self, NewSale};
-use crate::{Error, Finance};
-use chandlery_store::{Write, time};
+use chandlery_store::{Db, Write, time};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -40,13 +40,8 @@ macro_rules! select_orders {
 }
 
 /// Orders a plugin at what it costs now. An account has one order of each plugin: asking again gives the same one.
-pub async fn order(
-    finance: &Finance,
-    customer: &Namespace,
-    new: &NewOrder,
-    now: Timestamp,
-) -> Result<Order, Error> {
-    let mut write = finance.db.write().await?;
+pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp) -> Result<Order, Error> {
+    let mut write = db.write().await?;
     if let Some(order) = find_of(&mut write, customer, &new.plugin).await? {
         return Ok(order);
     }
@@ -116,13 +111,8 @@ pub(crate) async fn insert(
 }
 
 /// Ends an order that is invoiced by the month: from now on nothing is charged.
-pub async fn end(
-    finance: &Finance,
-    customer: &Namespace,
-    reference: &str,
-    now: Timestamp,
-) -> Result<Order, Error> {
-    let mut write = finance.db.write().await?;
+pub async fn end(db: &Db, customer: &Namespace, reference: &str, now: Timestamp) -> Result<Order, Error> {
+    let mut write = db.write().await?;
     let order = find(&mut write, reference).await?;
     if order.customer != *customer {
         return Err(Error::NotFound(format!("order '{reference}'")));
@@ -141,10 +131,10 @@ pub async fn end(
 }
 
 /// The orders of an account, newest first.
-pub async fn orders(finance: &Finance, customer: &Namespace) -> Result<Vec<Order>, Error> {
+pub async fn orders(db: &Db, customer: &Namespace) -> Result<Vec<Order>, Error> {
     let rows: Vec<Row> = sqlx::query_as(select_orders!("where customer = $1 order by ordered_at desc"))
         .bind(customer.as_str())
-        .fetch_all(finance.db.read())
+        .fetch_all(db.read())
         .await?;
     rows.into_iter().map(read).collect()
 }
@@ -158,21 +148,20 @@ pub(crate) async fn lasting(db: &mut AnyConnection) -> Result<Vec<Order>, Error>
 
 /// Records the payment of an order by a bank transfer, and shares it.
 pub async fn record_payment(
-    finance: &Finance,
+    db: &Db,
+    hold_days: u32,
     reference: &str,
     payment: &NewPayment,
     now: Timestamp,
 ) -> Result<Order, Error> {
-    let (reference, payment, hold_days) = (reference.to_owned(), payment.clone(), finance.hold_days);
-    finance
-        .db
-        .group_commit(move |write| {
-            Box::pin(async move {
-                let paid = Paid::Bank(&payment.bank_reference);
-                pay(write, &reference, &paid, payment.amount, hold_days, now).await
-            })
+    let (reference, payment) = (reference.to_owned(), payment.clone());
+    db.group_commit(move |write| {
+        Box::pin(async move {
+            let paid = Paid::Bank(&payment.bank_reference);
+            pay(write, &reference, &paid, payment.amount, hold_days, now).await
         })
-        .await
+    })
+    .await
 }
 
 /// Pays an order: its invoice is issued and paid in one. Recording the same payment again changes nothing; another one for a paid

@@ -187,7 +187,7 @@ async fn save(write: &mut Write, plan: &SubscriptionPeriod) -> Result<(), Error>
 /// Lowers the price of a whole period by what is given back, and takes that from where it is: what was earned of the period by
 /// now goes down with its price, as by the day it would have been, and the rest was not earned yet. Of a period that was cut
 /// short all was earned, or is worth something in the one that came instead.
-pub(crate) async fn take_back(
+pub(crate) async fn claw_back(
     write: &mut Write,
     plan: &mut SubscriptionPeriod,
     part: Money,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::{Error, Finance};
-use chandlery_store::{Write, time};
+use chandlery_store::{Db, Write, time};
 
 /// Sets what a plugin costs from now on, for everybody or for one customer.
 pub async fn set_price(
@@ -69,8 +69,8 @@ pub fn read_offer(text: &str) -> Result<Offer, Error> {
 }
 
 /// Makes a coupon. The same again changes nothing.
-pub async fn make_coupon(finance: &Finance, plugin: &PluginId, new: &NewCoupon) -> Result<(), Error> {
-    let mut write = finance.db.write().await?;
+pub async fn make_coupon(db: &Db, plugin: &PluginId, new: &NewCoupon) -> Result<(), Error> {
+    let mut write = db.write().await?;
     must_be_there(&mut write, plugin).await?;
     let inserted = sqlx::query(
         "insert into coupons (code, plugin, discount, until, uses, uses_max) values ($1, $2, $3, $4, 0, $5)

@@ -308,7 +308,7 @@ async fn credit(
             reason: format!("less was used of {} in {month}", order.plugin),
             as_credit: true,
         };
-        refunds::give_back(write, invoice, &refund, run.hold_days, run.now).await?;
+        refunds::book_refund(write, invoice, &refund, run.hold_days, run.now).await?;
         left = left.minus(amount)?;
     }
     Ok(())

@@ -6,23 +6,23 @@ use jiff::Timestamp;
 
 use super::invoices::{self, PLAN, UNUSED};
 use super::periods;
+use crate::Error;
 use crate::ledger::{self, Account, Transaction};
-use crate::sharing::{self, TakenBack};
-use crate::{Error, Finance};
+use crate::sharing::{self, ClawBack};
 use chandlery_store::{Db, Write, time};
 
 /// Gives back so much of an invoice. The same key again gives the same credit note.
 pub async fn refund(
-    finance: &Finance,
+    db: &Db,
+    hold_days: u32,
     number: i64,
     new: &NewRefund,
     now: Timestamp,
 ) -> Result<CreditNote, Error> {
-    let (wanted, hold_days) = (new.clone(), finance.hold_days);
-    let note = finance
-        .db
+    let wanted = new.clone();
+    let note = db
         .group_commit(move |write| {
-            Box::pin(async move { give_back(write, number, &wanted, hold_days, now).await })
+            Box::pin(async move { book_refund(write, number, &wanted, hold_days, now).await })
         })
         .await?;
     Ok(note)
@@ -58,7 +58,7 @@ async fn left(write: &mut Write, invoice: &Invoice) -> Result<Vec<i64>, Error> {
     Ok(left)
 }
 
-pub(crate) async fn give_back(
+pub(crate) async fn book_refund(
     write: &mut Write,
     number: i64,
     new: &NewRefund,
@@ -102,7 +102,7 @@ pub(crate) async fn give_back(
         .link("customer", &invoice.account);
     let weights: Vec<_> = left.iter().map(|minor| minor.unsigned_abs()).collect();
     let mut plan = periods::of_invoice(write, number).await?;
-    let mut taken = TakenBack::new(transaction);
+    let mut taken = ClawBack::new(transaction);
     for (index, part) in new.amount.split(&weights)?.into_iter().enumerate() {
         if part.minor == 0 {
             continue;
@@ -112,9 +112,9 @@ pub(crate) async fn give_back(
                 let plan = plan.as_mut().ok_or_else(|| {
                     Error::Damaged(format!("line {index} of invoice {number} is for nothing"))
                 })?;
-                taken.transaction = periods::take_back(write, plan, part, taken.transaction, now).await?;
+                taken.transaction = periods::claw_back(write, plan, part, taken.transaction, now).await?;
             }
-            Some(sale) => taken = sharing::take_back(write, sale, part, "refund", taken, true).await?,
+            Some(sale) => taken = sharing::claw_back(write, sale, part, "refund", taken, true).await?,
         }
         take_off(write, number, index, part).await?;
     }
@@ -198,7 +198,7 @@ pub(crate) async fn lose(
         let lines = invoice.lines.iter().zip(left(write, &invoice).await?).enumerate();
         for (index, (line, left)) in lines.filter(|(_, (line, _))| line.kind == PLAN) {
             let part = Money { minor: rest.minor.min(left), ..line.amount };
-            transaction = periods::take_back(write, &mut plan, part, transaction, now).await?;
+            transaction = periods::claw_back(write, &mut plan, part, transaction, now).await?;
             take_off(write, number, index, part).await?;
             rest = rest.minus(part)?;
         }
@@ -256,13 +256,13 @@ fn read(row: Row) -> Result<CreditNote, Error> {
 }
 
 /// The credit notes of an account, newest first.
-pub async fn credit_notes(finance: &Finance, account: &Namespace) -> Result<Vec<CreditNote>, Error> {
+pub async fn credit_notes(db: &Db, account: &Namespace) -> Result<Vec<CreditNote>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select refunds.number, invoice, refunds.currency, minor, refunds.tax_minor, cash_minor, reason, at
          from refunds join invoices on invoices.number = invoice where account = $1 order by refunds.number desc",
     )
     .bind(account.as_str())
-    .fetch_all(finance.db.read())
+    .fetch_all(db.read())
     .await?;
     rows.into_iter().map(read).collect()
 }

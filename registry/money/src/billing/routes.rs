@@ -37,7 +37,7 @@ async fn receive(
 }
 
 async fn totals(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<UsageTotal>>, Error> {
-    Ok(Json(Page { items: billing::totals(&finance, &caller.name).await?, next: None }))
+    Ok(Json(Page { items: billing::totals(&finance.db, &caller.name).await?, next: None }))
 }
 
 async fn notices(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Notice>>, Error> {

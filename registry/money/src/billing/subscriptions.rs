@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::collection;
 use super::periods::{self, NewPeriod};
-use crate::{Error, Finance};
-use chandlery_store::{Write, time};
+use crate::Error;
+use chandlery_store::{Db, Write, time};
 
 /// How long a trial lasts.
 const TRIAL: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -307,12 +307,8 @@ async fn show(write: &mut Write, stored: &Stored, now: Timestamp) -> Result<Subs
 }
 
 /// What an account has subscribed to.
-pub async fn subscription(
-    finance: &Finance,
-    account: &Namespace,
-    now: Timestamp,
-) -> Result<Subscription, Error> {
-    let mut write = finance.db.write().await?;
+pub async fn subscription(db: &Db, account: &Namespace, now: Timestamp) -> Result<Subscription, Error> {
+    let mut write = db.write().await?;
     let stored = current(&mut write, account, now).await?;
     let shown = show(&mut write, &stored, now).await?;
     write.commit().await?;
@@ -321,7 +317,7 @@ pub async fn subscription(
 
 /// Begins an account's one trial.
 pub async fn try_out(
-    finance: &Finance,
+    db: &Db,
     account: &Namespace,
     new: &NewTrial,
     now: Timestamp,
@@ -329,7 +325,7 @@ pub async fn try_out(
     if matches!(new.tier, Tier::Free | Tier::EnterprisePlus) {
         return Err(Error::Invalid(format!("{} is not tried: try developer, team or enterprise", new.tier)));
     }
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     let mut stored = current(&mut write, account, now).await?;
     match stored.trial {
         // Asked again.
@@ -354,7 +350,7 @@ pub async fn try_out(
 /// Changes what an account has subscribed to: to more at once, with what is left of its invoice credited; to less when what is
 /// invoiced is over.
 pub async fn change(
-    finance: &Finance,
+    db: &Db,
     account: &Namespace,
     new: &NewSubscription,
     now: Timestamp,
@@ -363,7 +359,7 @@ pub async fn change(
     if tier == Tier::EnterprisePlus {
         return Err(Error::Invalid("enterprise-plus is agreed on: an operator records it".into()));
     }
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     let mut stored = current(&mut write, account, now).await?;
     if tier == Tier::Free && stored.invoice.is_none() {
         // A trial ends at once.
@@ -388,7 +384,7 @@ pub async fn change(
 
 /// Records what was agreed with an account, which holds from now on.
 pub async fn agree(
-    finance: &Finance,
+    db: &Db,
     account: &Namespace,
     agreement: &Agreement,
     now: Timestamp,
@@ -396,7 +392,7 @@ pub async fn agree(
     if agreement.price.minor < 0 {
         return Err(Error::Invalid(format!("a price is not below zero, as {} is", agreement.price)));
     }
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     let known: Option<(String,)> = sqlx::query_as("select name from accounts where name = $1")
         .bind(account.as_str())
         .fetch_optional(&mut *write)
@@ -417,19 +413,19 @@ pub async fn agree(
 }
 
 /// Does what is due for every account that has a subscription, or has not paid an invoice in time.
-pub async fn advance_all(finance: &Finance, now: Timestamp) -> Result<(), Error> {
+pub async fn advance_all(db: &Db, now: Timestamp) -> Result<(), Error> {
     let accounts: Vec<(String,)> = sqlx::query_as(
         "select subscriptions.account from subscriptions join plan_periods on plan_periods.invoice = subscriptions.invoice
          where to_at <= $1
          union select account from invoices where state = 'open' and due_at < $1 order by 1",
     )
     .bind(time(now))
-    .fetch_all(finance.db.read())
+    .fetch_all(db.read())
     .await?;
     for (account,) in accounts {
-        subscription(finance, &account.parse()?, now).await?;
+        subscription(db, &account.parse()?, now).await?;
     }
-    periods::recognise_all(&finance.db, now).await
+    periods::recognise_all(db, now).await
 }
 
 #[cfg(test)]

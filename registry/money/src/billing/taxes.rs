@@ -5,7 +5,8 @@ use chandlery_package::{Money, Namespace, Rate};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use crate::{Error, Finance};
+use crate::Error;
+use chandlery_store::Db;
 
 /// A tax on an amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,17 +59,13 @@ fn country(text: &str) -> Result<(), Error> {
 }
 
 /// Says where an account is.
-pub async fn set_profile(
-    finance: &Finance,
-    account: &Namespace,
-    profile: &BillingProfile,
-) -> Result<(), Error> {
+pub async fn set_profile(db: &Db, account: &Namespace, profile: &BillingProfile) -> Result<(), Error> {
     country(&profile.country)?;
     if profile.email.as_ref().is_some_and(|email| !email.contains('@') || email.contains(char::is_whitespace))
     {
         return Err(Error::Invalid("that is not an e-mail address".into()));
     }
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     sqlx::query(
         "insert into billing_profiles (account, country, email, tax_id) values ($1, $2, nullif($3, ''), nullif($4, ''))
          on conflict (account) do update set country = excluded.country, email = excluded.email, tax_id = excluded.tax_id",
@@ -84,9 +81,9 @@ pub async fn set_profile(
 }
 
 /// Adds a rule of the table. One that is there for the day already is not changed.
-pub async fn add_rule(finance: &Finance, rule: &TaxRule) -> Result<(), Error> {
+pub async fn add_rule(db: &Db, rule: &TaxRule) -> Result<(), Error> {
     country(&rule.country)?;
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     sqlx::query(
         "insert into tax_rules (country, since, name, rate) values ($1, $2, $3, $4) on conflict do nothing",
     )

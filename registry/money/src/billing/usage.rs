@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::{Error, Finance, ledger};
-use chandlery_store::{Cell, Write, insert_rows, time};
+use chandlery_store::{Cell, Db, Write, insert_rows, time};
 
 /// How many events one statement inserts.
 const ROWS_MAX: usize = 1000;
@@ -289,7 +289,7 @@ async fn note_corrections(
 }
 
 /// The use of an account's deployments so far; what was corrected does not count.
-pub async fn totals(finance: &Finance, account: &Namespace) -> Result<Vec<UsageTotal>, Error> {
+pub async fn totals(db: &Db, account: &Namespace) -> Result<Vec<UsageTotal>, Error> {
     let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
         "select deployment, plugin, count(*), cast(sum(replica_millis) as bigint), cast(sum(gpu_millis) as bigint)
          from usage_events where account = $1
@@ -299,7 +299,7 @@ pub async fn totals(finance: &Finance, account: &Namespace) -> Result<Vec<UsageT
          group by deployment, plugin order by deployment, plugin",
     )
     .bind(account.as_str())
-    .fetch_all(finance.db.read())
+    .fetch_all(db.read())
     .await?;
     rows.into_iter()
         .map(|(deployment, plugin, events, replica_millis, gpu_millis)| {

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
 use crate::billing::{NewInvoice, invoices, periods, rating};
-use crate::{Error, Finance, ledger, payouts};
+use crate::{Error, ledger, payouts};
 
 /// What a close has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,7 +23,8 @@ pub struct Closed {
 
 /// Closes a month that is over. Months are closed in order; one that is closed is not closed again.
 pub async fn close(
-    finance: &Finance,
+    db: &Db,
+    hold_days: u32,
     month: &str,
     operator: &Namespace,
     now: Timestamp,
@@ -32,16 +33,15 @@ pub async fn close(
     if now < end {
         return Err(Error::Conflict(format!("{month} is not over: it is {}", now.strftime("%Y-%m-%d"))));
     }
-    if let Some(first) = due(&finance.db, now).await?.first().filter(|first| first.as_str() < month) {
+    if let Some(first) = due(db, now).await?.first().filter(|first| first.as_str() < month) {
         return Err(Error::Conflict(format!("{first} is not closed yet: close it first")));
     }
-    periods::recognise_all(&finance.db, ledger::last_moment(month)?).await?;
-    let mut write = finance.db.write().await?;
+    periods::recognise_all(db, ledger::last_moment(month)?).await?;
+    let mut write = db.write().await?;
     must_be_open(&mut write, month).await?;
     let mut issued = Vec::new();
-    for ((account, currency), lines) in rating::rate(&mut write, month, finance.hold_days, now).await? {
+    for ((account, currency), lines) in rating::rate(&mut write, month, hold_days, now).await? {
         let about = |transaction: ledger::Transaction| transaction.link("month", month);
-        let hold_days = finance.hold_days;
         let new = NewInvoice { account: &account, currency, lines: &lines, told: None, hold_days };
         issued.push(invoices::issue(&mut write, &new, about, now).await?);
     }

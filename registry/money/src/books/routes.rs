@@ -49,7 +49,7 @@ async fn close(
     Path(month): Path<String>,
 ) -> Result<Json<Closed>, Error> {
     caller.must_operate("close months")?;
-    Ok(Json(closing::close(&finance, &month, &caller.name, finance.clock.now()).await?))
+    Ok(Json(closing::close(&finance.db, finance.hold_days, &month, &caller.name, finance.clock.now()).await?))
 }
 
 #[derive(Serialize, Deserialize)]

@@ -5,10 +5,10 @@ use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
+use crate::Error;
 use crate::billing::{NewInvoice, issue};
 use crate::sharing::{self, NewSale};
-use crate::{Error, Finance};
-use chandlery_store::time;
+use chandlery_store::{Db, time};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -38,12 +38,12 @@ macro_rules! select {
 
 /// Orders a service of a consultant who is certified now. The milestones sum to its price; without any, it is one.
 pub async fn order(
-    finance: &Finance,
+    db: &Db,
     customer: &Namespace,
     new: &NewServiceOrder,
     now: Timestamp,
 ) -> Result<ServiceOrder, Error> {
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     let known = find(&mut write, &new.reference).await?;
     if let Some(known) = known {
         let same =
@@ -94,13 +94,14 @@ pub async fn order(
 
 /// Accepts a milestone: it is invoiced and shared. Accepted again, nothing changes.
 pub async fn accept(
-    finance: &Finance,
+    db: &Db,
+    hold_days: u32,
     customer: &Namespace,
     reference: &str,
     number: i64,
     now: Timestamp,
 ) -> Result<ServiceOrder, Error> {
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     let missing = || Error::NotFound(format!("milestone {number} of order '{reference}'"));
     let order = find(&mut write, reference).await?.filter(|order| order.customer == *customer);
     let order = order.ok_or_else(missing)?;
@@ -129,7 +130,7 @@ pub async fn accept(
             currency: milestone.price.currency,
             lines: &[line],
             told: None,
-            hold_days: finance.hold_days,
+            hold_days,
         };
         let about = |transaction: crate::ledger::Transaction| transaction.link("service-order", reference);
         let invoice = issue(&mut write, &new, about, now).await?;
@@ -149,14 +150,14 @@ pub async fn accept(
 }
 
 /// The orders of an account: as the customer, or as an owner of the consultant.
-pub async fn orders(finance: &Finance, account: &Namespace) -> Result<Vec<ServiceOrder>, Error> {
+pub async fn orders(db: &Db, account: &Namespace) -> Result<Vec<ServiceOrder>, Error> {
     let rows: Vec<Row> = sqlx::query_as(select!(
         "where customer = $1
             or namespace in (select namespace from namespace_members where account = $1 and role = 'owner')
          order by ordered_at desc, reference, number"
     ))
     .bind(account.as_str())
-    .fetch_all(finance.db.read())
+    .fetch_all(db.read())
     .await?;
     read(rows)
 }

@@ -36,7 +36,7 @@ async fn introduce(
     Json(new): Json<NewConsultant>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&finance.db, &namespace, "speak for").await?;
-    super::introduce(&finance, &namespace, &new).await?;
+    super::introduce(&finance.db, &namespace, &new).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -47,7 +47,7 @@ async fn certify(
     Json(new): Json<NewCertification>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify consultants")?;
-    super::certify(&finance, &namespace, new.until).await?;
+    super::certify(&finance.db, &namespace, new.until).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -58,12 +58,12 @@ async fn offer(
     Json(service): Json<Service>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&finance.db, &namespace, "offer services of").await?;
-    super::offer(&finance, &namespace, &name, &service).await?;
+    super::offer(&finance.db, &namespace, &name, &service).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn orders(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<ServiceOrder>>, Error> {
-    Ok(Json(Page { items: super::orders(&finance, &caller.name).await?, next: None }))
+    Ok(Json(Page { items: super::orders(&finance.db, &caller.name).await?, next: None }))
 }
 
 async fn order(
@@ -71,7 +71,7 @@ async fn order(
     caller: Account,
     Json(new): Json<NewServiceOrder>,
 ) -> Result<(StatusCode, Json<ServiceOrder>), Error> {
-    let order = super::order(&finance, &caller.name, &new, finance.clock.now()).await?;
+    let order = super::order(&finance.db, &caller.name, &new, finance.clock.now()).await?;
     Ok((StatusCode::CREATED, Json(order)))
 }
 
@@ -80,5 +80,8 @@ async fn accept(
     caller: Account,
     Path((reference, number)): Path<(String, i64)>,
 ) -> Result<Json<ServiceOrder>, Error> {
-    Ok(Json(super::accept(&finance, &caller.name, &reference, number, finance.clock.now()).await?))
+    Ok(Json(
+        super::accept(&finance.db, finance.hold_days, &caller.name, &reference, number, finance.clock.now())
+            .await?,
+    ))
 }

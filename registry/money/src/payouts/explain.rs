@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
 use super::run;
+use crate::Error;
 use crate::sharing::{self, Lot};
-use crate::{Error, Finance};
+use chandlery_store::Db;
 
 /// How many usage events of a charge are shown by their ids.
 const EVENTS_SHOWN: i64 = 100;
@@ -109,8 +110,8 @@ pub struct Rating {
 }
 
 /// Explains a payout.
-pub async fn explain(finance: &Finance, id: i64) -> Result<Explained, Error> {
-    let mut db = finance.db.snapshot().await?;
+pub async fn explain(db: &Db, id: i64) -> Result<Explained, Error> {
+    let mut db = db.snapshot().await?;
     let payout = run::find(&mut db, id).await?;
     let rows: Vec<(i64, String, Option<i64>, i64)> = sqlx::query_as(
         "select payout_items.minor, kind, lot, transaction_id from payout_items join available_entries on id = entry

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use super::bank_account::check_account;
-use crate::{Error, Finance};
+use crate::Error;
 use chandlery_accounts::Account;
-use chandlery_store::time;
+use chandlery_store::{Db, time};
 
 type Row = (i64, String, String, Option<String>);
 
@@ -70,7 +70,7 @@ pub(super) async fn find(
 
 /// Writes a profile. What is withheld is an operator's to say; an owner's profile keeps what holds.
 pub(super) async fn write(
-    finance: &Finance,
+    db: &Db,
     caller: &Account,
     partner: &Namespace,
     mut profile: PayoutProfile,
@@ -79,7 +79,7 @@ pub(super) async fn write(
     if let Rail::Sepa { holder, iban, bic } = &profile.rail {
         check_account(holder, iban, bic.as_deref())?;
     }
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     if !caller.operator {
         profile.withheld = in_force(&mut write, partner).await?.1.withheld;
     }
@@ -101,12 +101,12 @@ pub(super) async fn write(
 
 /// Approves a version that somebody else has written.
 pub(super) async fn approve(
-    finance: &Finance,
+    db: &Db,
     operator: &Namespace,
     partner: &Namespace,
     version: i64,
 ) -> Result<ProfileVersion, Error> {
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     let found = versions(&mut write, partner).await?.into_iter().find(|known| known.version == version);
     let found = found.ok_or_else(|| Error::NotFound(format!("payout profile {version} of '{partner}'")))?;
     if found.changed_by == *operator {

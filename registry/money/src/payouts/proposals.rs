@@ -5,19 +5,19 @@ use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 
 use super::{profiles, run, schedule};
-use crate::{Error, Finance, sharing};
-use chandlery_store::{Write, time};
+use crate::{Error, sharing};
+use chandlery_store::{Db, Write, time};
 
 /// Proposes to pay out all that is available to a partner, whatever its schedule. There is at most one open proposal per partner and currency.
 pub async fn propose(
-    finance: &Finance,
+    db: &Db,
     operator: &Namespace,
     partner: &Namespace,
     currency: Currency,
     now: Timestamp,
 ) -> Result<Payout, Error> {
-    sharing::release_matured(&finance.db, now).await?;
-    let mut write = finance.db.write().await?;
+    sharing::release_matured(db, now).await?;
+    let mut write = db.write().await?;
     let open: Option<(i64,)> =
         sqlx::query_as("select id from payouts where partner = $1 and currency = $2 and state = 'proposed'")
             .bind(partner.as_str())
@@ -44,13 +44,9 @@ pub async fn propose(
 
 /// Proposes to pay every partner all that is available to it, where that is enough and its schedule allows. What is proposed
 /// already stays.
-pub async fn propose_run(
-    finance: &Finance,
-    operator: &Namespace,
-    now: Timestamp,
-) -> Result<Vec<Payout>, Error> {
-    sharing::release_matured(&finance.db, now).await?;
-    let mut write = finance.db.write().await?;
+pub async fn propose_run(db: &Db, operator: &Namespace, now: Timestamp) -> Result<Vec<Payout>, Error> {
+    sharing::release_matured(db, now).await?;
+    let mut write = db.write().await?;
     let free: Vec<(String, String)> = sqlx::query_as(
         "select partner, currency from available_entries where payout is null
            and not exists (select 1 from payouts where payouts.partner = available_entries.partner

@@ -13,6 +13,7 @@ use super::{Explained, MonthlyEarning, PluginEarning, profiles, run, statements}
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path, Query};
+use chandlery_store::Db;
 
 /// The routes of this room.
 pub fn routes() -> Router<Finance> {
@@ -35,9 +36,9 @@ pub fn routes() -> Router<Finance> {
         .route("/api/v1/payouts/{id}/return", post(returned))
 }
 
-async fn read(finance: &Finance, caller: &Account, partner: &Namespace) -> Result<Vec<Earning>, Error> {
-    caller.must_see(&finance.db, partner).await?;
-    let mut db = finance.db.read().acquire().await?;
+async fn read(db: &Db, caller: &Account, partner: &Namespace) -> Result<Vec<Earning>, Error> {
+    caller.must_see(db, partner).await?;
+    let mut db = db.read().acquire().await?;
     super::transactions(&mut db, partner).await
 }
 
@@ -56,7 +57,7 @@ async fn transactions(
     caller: Account,
     Path(partner): Path<Namespace>,
 ) -> Result<Json<Page<Earning>>, Error> {
-    Ok(Json(Page { items: read(&finance, &caller, &partner).await?, next: None }))
+    Ok(Json(Page { items: read(&finance.db, &caller, &partner).await?, next: None }))
 }
 
 async fn months(
@@ -64,7 +65,7 @@ async fn months(
     caller: Account,
     Path(partner): Path<Namespace>,
 ) -> Result<Json<Page<MonthlyEarning>>, Error> {
-    let items = super::by_month(&read(&finance, &caller, &partner).await?)?;
+    let items = super::by_month(&read(&finance.db, &caller, &partner).await?)?;
     Ok(Json(Page { items, next: None }))
 }
 
@@ -73,7 +74,7 @@ async fn plugins(
     caller: Account,
     Path(partner): Path<Namespace>,
 ) -> Result<Json<Page<PluginEarning>>, Error> {
-    let items = super::by_plugin(&read(&finance, &caller, &partner).await?)?;
+    let items = super::by_plugin(&read(&finance.db, &caller, &partner).await?)?;
     Ok(Json(Page { items, next: None }))
 }
 
@@ -85,7 +86,7 @@ pub async fn transactions_csv(
     Path(partner): Path<Namespace>,
 ) -> Result<([(HeaderName, &'static str); 2], String), Error> {
     let mut csv = String::from("transaction,at,kind,plugin,description,currency,gross,net,available_at\r\n");
-    for row in read(&finance, &caller, &partner).await? {
+    for row in read(&finance.db, &caller, &partner).await? {
         let plugin = row.plugin.map(|plugin| plugin.to_string()).unwrap_or_default();
         let gross = row.gross.map(amount).unwrap_or_default();
         let available = row.available_at.map(|at| at.to_string()).unwrap_or_default();
@@ -114,7 +115,7 @@ fn amount(money: Money) -> String {
 
 async fn list(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Payout>>, Error> {
     caller.must_operate("see payouts")?;
-    Ok(Json(Page { items: super::list(&finance).await?, next: None }))
+    Ok(Json(Page { items: super::list(&finance.db).await?, next: None }))
 }
 
 async fn payouts_of(
@@ -161,7 +162,7 @@ async fn write_profile(
     Json(profile): Json<PayoutProfile>,
 ) -> Result<Json<ProfileVersion>, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    Ok(Json(profiles::write(&finance, &caller, &partner, profile, finance.clock.now()).await?))
+    Ok(Json(profiles::write(&finance.db, &caller, &partner, profile, finance.clock.now()).await?))
 }
 
 async fn approve_profile(
@@ -170,7 +171,7 @@ async fn approve_profile(
     Path((partner, version)): Path<(Namespace, i64)>,
 ) -> Result<Json<ProfileVersion>, Error> {
     caller.must_operate("approve payout profiles")?;
-    Ok(Json(profiles::approve(&finance, &caller.name, &partner, version).await?))
+    Ok(Json(profiles::approve(&finance.db, &caller.name, &partner, version).await?))
 }
 
 #[derive(Deserialize)]
@@ -186,7 +187,7 @@ async fn propose(
 ) -> Result<(StatusCode, Json<Payout>), Error> {
     caller.must_operate("propose payouts")?;
     let now = finance.clock.now();
-    let payout = super::propose(&finance, &caller.name, &new.partner, new.currency, now).await?;
+    let payout = super::propose(&finance.db, &caller.name, &new.partner, new.currency, now).await?;
     Ok((StatusCode::CREATED, Json(payout)))
 }
 
@@ -195,7 +196,7 @@ async fn propose_run(
     caller: Account,
 ) -> Result<(StatusCode, Json<Page<Payout>>), Error> {
     caller.must_operate("propose payouts")?;
-    let items = super::propose_run(&finance, &caller.name, finance.clock.now()).await?;
+    let items = super::propose_run(&finance.db, &caller.name, finance.clock.now()).await?;
     Ok((StatusCode::CREATED, Json(Page { items, next: None })))
 }
 
@@ -204,7 +205,7 @@ async fn explain(
     caller: Account,
     Path(id): Path<i64>,
 ) -> Result<Json<Explained>, Error> {
-    let explained = super::explain(&finance, id).await?;
+    let explained = super::explain(&finance.db, id).await?;
     caller.must_see(&finance.db, &explained.payout.partner).await?;
     Ok(Json(explained))
 }
@@ -215,7 +216,7 @@ async fn approve(
     Path(id): Path<i64>,
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("approve payouts")?;
-    Ok(Json(super::approve(&finance, &caller.name, id, finance.clock.now()).await?))
+    Ok(Json(super::approve(&finance.db, &caller.name, id, finance.clock.now()).await?))
 }
 
 async fn cancel(
@@ -224,7 +225,7 @@ async fn cancel(
     Path(id): Path<i64>,
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("cancel payouts")?;
-    Ok(Json(super::cancel(&finance, id).await?))
+    Ok(Json(super::cancel(&finance.db, id).await?))
 }
 
 #[derive(Deserialize)]
@@ -243,7 +244,7 @@ async fn confirm(
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("confirm payouts")?;
     let now = finance.clock.now();
-    Ok(Json(super::confirm(&finance, id, &new.bank_reference, new.left, now).await?))
+    Ok(Json(super::confirm(&finance.db, id, &new.bank_reference, new.left, now).await?))
 }
 
 async fn returned(
@@ -252,5 +253,5 @@ async fn returned(
     Path(id): Path<i64>,
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("return payouts")?;
-    Ok(Json(super::returned(&finance, id, finance.clock.now()).await?))
+    Ok(Json(super::returned(&finance.db, id, finance.clock.now()).await?))
 }

@@ -15,7 +15,7 @@ use sqlx::AnyConnection;
 
 use super::profiles;
 use crate::ledger::{self, Account, Transaction};
-use crate::{Error, Finance, exchange};
+use crate::{Error, exchange};
 use chandlery_store::{Db, Write, time};
 
 pub(super) const APPROVED: &str = "payout";
@@ -53,13 +53,8 @@ macro_rules! select_payouts {
 }
 
 /// Approves a proposal: the money leaves the available balance. Whoever proposed it may not.
-pub async fn approve(
-    finance: &Finance,
-    operator: &Namespace,
-    id: i64,
-    now: Timestamp,
-) -> Result<Payout, Error> {
-    let mut write = finance.db.write().await?;
+pub async fn approve(db: &Db, operator: &Namespace, id: i64, now: Timestamp) -> Result<Payout, Error> {
+    let mut write = db.write().await?;
     let payout = find(&mut write, id).await?;
     if payout.proposed_by == *operator {
         return Err(Error::forbidden(operator, format!("approve payout {id}, which it proposed itself")));
@@ -111,8 +106,8 @@ fn through_exchange(transaction: Transaction, given: Money, got: Money) -> Trans
 }
 
 /// Gives up a proposal: what it had taken on is free for another.
-pub async fn cancel(finance: &Finance, id: i64) -> Result<Payout, Error> {
-    let mut write = finance.db.write().await?;
+pub async fn cancel(db: &Db, id: i64) -> Result<Payout, Error> {
+    let mut write = db.write().await?;
     let payout = find(&mut write, id).await?;
     match payout.state {
         PayoutState::Cancelled => return Ok(payout),
@@ -182,13 +177,13 @@ pub(crate) async fn mark_sent(
 
 /// Records that the bank has paid.
 pub async fn confirm(
-    finance: &Finance,
+    db: &Db,
     id: i64,
     bank_reference: &str,
     left: Option<Money>,
     now: Timestamp,
 ) -> Result<Payout, Error> {
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     settle(&mut write, id, bank_reference, left, now).await?;
     let payout = find(&mut write, id).await?;
     write.commit().await?;
@@ -236,8 +231,8 @@ pub async fn settle(
 }
 
 /// Records that the bank could not pay: the money is available again.
-pub async fn returned(finance: &Finance, id: i64, now: Timestamp) -> Result<Payout, Error> {
-    let mut write = finance.db.write().await?;
+pub async fn returned(db: &Db, id: i64, now: Timestamp) -> Result<Payout, Error> {
+    let mut write = db.write().await?;
     mark_returned(&mut write, id, now).await?;
     let payout = find(&mut write, id).await?;
     write.commit().await?;
@@ -282,9 +277,8 @@ pub async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result
 }
 
 /// The payouts, newest first.
-pub async fn list(finance: &Finance) -> Result<Vec<Payout>, Error> {
-    let rows: Vec<Row> =
-        sqlx::query_as(select_payouts!("order by id desc")).fetch_all(finance.db.read()).await?;
+pub async fn list(db: &Db) -> Result<Vec<Payout>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_payouts!("order by id desc")).fetch_all(db.read()).await?;
     rows.into_iter().map(read).collect()
 }
 

@@ -1,7 +1,7 @@
 //! When a partner is paid next, and what.
 
 use chandlery_package::wire::{NextPayout, PayoutProfile, Schedule};
-use chandlery_package::{Currency, Money, Namespace, Policy};
+use chandlery_package::{Currency, Money, Namespace, RevenueSharePolicy};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan as _};
@@ -36,7 +36,7 @@ pub(super) async fn next(
 }
 
 /// The least that is paid out: the policy's, or the partner's own where that is more.
-pub(super) fn minimum(policy: &Policy, profile: &PayoutProfile, currency: Currency) -> Money {
+pub(super) fn minimum(policy: &RevenueSharePolicy, profile: &PayoutProfile, currency: Currency) -> Money {
     let least = policy.minimum(currency);
     let own = profile.minimum.filter(|own| own.currency == currency && own.minor > least.minor);
     own.unwrap_or(least)

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use crate::billing::invoices::Paid;
-use crate::{Error, Finance, payouts};
+use crate::{Error, payouts};
+use chandlery_store::Db;
 use chandlery_store::{Write, time};
 
 /// A line of the bank's statement, and what became of it.
@@ -237,18 +238,22 @@ fn read_csv_line(line: &str) -> Result<BankLine, Error> {
 }
 
 /// Looks at every line of a statement that was not looked at before. One that cannot be matched changes nothing, and says why.
-pub async fn reconcile(finance: &Finance, statement: &str, now: Timestamp) -> Result<Vec<BankLine>, Error> {
+pub async fn reconcile(
+    db: &Db,
+    hold_days: u32,
+    statement: &str,
+    now: Timestamp,
+) -> Result<Vec<BankLine>, Error> {
     let mut lines = read(statement)?;
     for line in &mut lines {
-        let (new, hold_days) = (line.clone(), finance.hold_days);
-        let found = finance
-            .db
+        let new = line.clone();
+        let found = db
             .group_commit(move |write| Box::pin(async move { take(write, &new, hold_days, now).await }))
             .await;
         line.outcome = match found {
             Ok(outcome) => outcome,
             Err(error) if error.kind().status >= 500 => return Err(error),
-            Err(error) => note(finance, line, &format!("unmatched: {error}"), now).await?,
+            Err(error) => note(db, line, &format!("unmatched: {error}"), now).await?,
         };
     }
     Ok(lines)
@@ -298,8 +303,8 @@ async fn take(write: &mut Write, line: &BankLine, hold_days: u32, now: Timestamp
     Ok(outcome)
 }
 
-async fn note(finance: &Finance, line: &BankLine, outcome: &str, now: Timestamp) -> Result<String, Error> {
-    let mut write = finance.db.write().await?;
+async fn note(db: &Db, line: &BankLine, outcome: &str, now: Timestamp) -> Result<String, Error> {
+    let mut write = db.write().await?;
     keep(&mut write, line, outcome, now).await?;
     write.commit().await?;
     Ok(outcome.to_owned())

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
 use chandlery_package::wire::{CreditNote, NewRefund, Page, Payout};
-use chandlery_store::Facts;
+use chandlery_store::{Db, Facts};
 
 use super::{BankLine, Intent, Subject};
 use crate::payouts::{self, BankAccount, run};
@@ -58,16 +58,16 @@ async fn refund(
     Ok((StatusCode::CREATED, Json(super::refund(&finance, number, &new, finance.clock.now()).await?)))
 }
 
-async fn own_account(finance: &Finance) -> Result<BankAccount, Error> {
+async fn own_account(db: &Db) -> Result<BankAccount, Error> {
     let none =
         || Error::Conflict("no bank account is set to pay from: `chandlery payouts from` sets it".into());
-    let text = Facts(&finance.db).get(BANK_ACCOUNT).await?.ok_or_else(none)?;
+    let text = Facts(db).get(BANK_ACCOUNT).await?.ok_or_else(none)?;
     serde_json::from_str(&text).map_err(|_| Error::Damaged("the bank account cannot be read".into()))
 }
 
 async fn bank_account(State(finance): State<Finance>, caller: Account) -> Result<Json<BankAccount>, Error> {
     caller.must_operate("see the bank account")?;
-    Ok(Json(own_account(&finance).await?))
+    Ok(Json(own_account(&finance.db).await?))
 }
 
 async fn set_bank_account(
@@ -97,7 +97,7 @@ async fn bank_file(
     Path(run): Path<i64>,
 ) -> Result<([(HeaderName, String); 2], String), Error> {
     caller.must_operate("make bank files")?;
-    let from = own_account(&finance).await?;
+    let from = own_account(&finance.db).await?;
     let mut db = finance.db.snapshot().await?;
     let payouts = run::of_run(&mut db, run).await?;
     let proposed: Option<(String,)> = sqlx::query_as("select proposed_at from payout_runs where id = $1")
@@ -121,7 +121,7 @@ async fn reconcile(
     statement: String,
 ) -> Result<Json<Page<BankLine>>, Error> {
     caller.must_operate("reconcile the bank's statement")?;
-    let items = super::reconcile(&finance, &statement, finance.clock.now()).await?;
+    let items = super::reconcile(&finance.db, finance.hold_days, &statement, finance.clock.now()).await?;
     Ok(Json(Page { items, next: None }))
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::entries;
 use super::lots;
-use super::refunds::{TakenBack, take_back};
+use super::refunds::{ClawBack, claw_back};
 use super::sales;
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
@@ -43,7 +43,7 @@ pub async fn open(
     let held = Transaction::new("dispute-held", id, now)
         .about(format!("dispute {id}: what sale {sale} was shared to is held"))
         .link("dispute", id);
-    let mut taken = take_back(write, sale, amount, "dispute", TakenBack::new(held), false).await?;
+    let mut taken = claw_back(write, sale, amount, "dispute", ClawBack::new(held), false).await?;
     for (lot, part, _) in &taken.parts {
         let lot = lots::find(write, *lot).await?;
         taken.transaction = taken.transaction.credit(Account::Disputed(lot.partner), *part);

@@ -1,6 +1,6 @@
 //! The policies, by date. One that has begun is never changed: another one follows it.
 
-use chandlery_package::Policy;
+use chandlery_package::RevenueSharePolicy;
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -8,7 +8,7 @@ use crate::Error;
 use chandlery_store::{Write, time};
 
 /// The policy of a moment, and its version.
-pub async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<(i64, Policy), Error> {
+pub async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<(i64, RevenueSharePolicy), Error> {
     let (version, body): (i64, String) = sqlx::query_as(
         "select version, body from share_policies where since <= $1 order by since desc, version desc limit 1",
     )
@@ -19,7 +19,7 @@ pub async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<(i64, Pol
 }
 
 /// One policy.
-pub async fn version(db: &mut AnyConnection, version: i64) -> Result<Policy, Error> {
+pub async fn version(db: &mut AnyConnection, version: i64) -> Result<RevenueSharePolicy, Error> {
     let (body,): (String,) = sqlx::query_as("select body from share_policies where version = $1")
         .bind(version)
         .fetch_one(db)
@@ -30,7 +30,7 @@ pub async fn version(db: &mut AnyConnection, version: i64) -> Result<Policy, Err
 /// Lets a policy follow from a moment on that has not come yet, and gives its version. The same again changes nothing.
 pub(super) async fn follow(
     write: &mut Write,
-    policy: &Policy,
+    policy: &RevenueSharePolicy,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<i64, Error> {
@@ -59,7 +59,7 @@ pub(super) async fn follow(
 }
 
 /// Every policy, the first one first: its version, since when, and what it says.
-pub(super) async fn all(db: &mut AnyConnection) -> Result<Vec<(i64, String, Policy)>, Error> {
+pub(super) async fn all(db: &mut AnyConnection) -> Result<Vec<(i64, String, RevenueSharePolicy)>, Error> {
     let rows: Vec<(i64, String, String)> =
         sqlx::query_as("select version, since, body from share_policies order by version")
             .fetch_all(db)
@@ -67,6 +67,6 @@ pub(super) async fn all(db: &mut AnyConnection) -> Result<Vec<(i64, String, Poli
     rows.into_iter().map(|(version, since, body)| Ok((version, since, read(version, &body)?))).collect()
 }
 
-fn read(version: i64, body: &str) -> Result<Policy, Error> {
+fn read(version: i64, body: &str) -> Result<RevenueSharePolicy, Error> {
     serde_json::from_str(body).map_err(|_| Error::Damaged(format!("policy {version} cannot be read")))
 }

@@ -11,7 +11,7 @@ use crate::ledger::{Account, Transaction};
 use chandlery_store::Write;
 
 /// The debits of a refund, and what it changes of what is available.
-pub struct TakenBack {
+pub struct ClawBack {
     /// To be credited by whoever asked, and posted.
     pub transaction: Transaction,
     /// To be written down once it is posted.
@@ -20,7 +20,7 @@ pub struct TakenBack {
     pub parts: Vec<(i64, Money, i64)>,
 }
 
-impl TakenBack {
+impl ClawBack {
     /// Nothing yet.
     pub fn new(transaction: Transaction) -> Self {
         Self { transaction, entries: Vec::new(), parts: Vec::new() }
@@ -33,14 +33,14 @@ fn part(share: i64, cumulative: Money, total: Money, before: i64) -> Result<i64,
 }
 
 /// Takes back so much more of a sale's gross. The marketplace gives its part too, unless the shares alone are wanted.
-pub async fn take_back(
+pub async fn claw_back(
     write: &mut Write,
     sale: i64,
     amount: Money,
     kind: &'static str,
-    mut taken: TakenBack,
+    mut taken: ClawBack,
     with_commission: bool,
-) -> Result<TakenBack, Error> {
+) -> Result<ClawBack, Error> {
     let sale = sales::find(write, sale).await?;
     let cumulative = sale.refunded.plus(sale.disputed)?.plus(amount)?;
     if amount.minor <= 0 || cumulative.minor > sale.gross.minor || sale.void_at.is_some() {
@@ -82,12 +82,12 @@ pub async fn take_back(
 /// Takes the two parts of a lot, beside the reserve and of the reserve, from wherever each is by now.
 async fn from_lot(
     write: &mut Write,
-    mut taken: TakenBack,
+    mut taken: ClawBack,
     lot: &Lot,
     parts: [i64; 2],
     kind: &'static str,
     collected: bool,
-) -> Result<TakenBack, Error> {
+) -> Result<ClawBack, Error> {
     let places = [
         (Account::Pending(lot.partner.clone()), lot.released_by),
         (Account::Reserve(lot.partner.clone()), lot.reserve_released_by),

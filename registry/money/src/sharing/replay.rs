@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chandlery_package::policy::{Sold, Volume};
-use chandlery_package::{Currency, Money, Namespace, PluginId, Policy};
+use chandlery_package::{Currency, Money, Namespace, PluginId, RevenueSharePolicy};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
@@ -30,7 +30,7 @@ type Sums = BTreeMap<(Option<Namespace>, Currency), [i64; 2]>;
 type Volumes = HashMap<String, Vec<(Timestamp, i64)>>;
 
 /// Shares every sale again, in order, by this policy.
-pub async fn replay(db: &mut AnyConnection, policy: &Policy) -> Result<Vec<Difference>, Error> {
+pub async fn replay(db: &mut AnyConnection, policy: &RevenueSharePolicy) -> Result<Vec<Difference>, Error> {
     policy.check()?;
     let groups: HashMap<String, String> =
         sqlx::query_as("select name, coalesce(volume_group, 'namespace ' || name) from namespaces")

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
 use chandlery_package::wire::{ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, PolicyVersion};
-use chandlery_package::{Namespace, Policy};
+use chandlery_package::{Namespace, RevenueSharePolicy};
 
 use super::{Difference, policies};
 use crate::{Error, Finance};
@@ -25,7 +25,11 @@ pub fn routes() -> Router<Finance> {
 /// How sales are shared is no secret.
 async fn list(State(finance): State<Finance>) -> Result<Json<Page<PolicyVersion>>, Error> {
     let mut db = finance.db.read().acquire().await?;
-    let read = |(version, since, policy): (i64, String, Policy)| PolicyVersion { version, since, policy };
+    let read = |(version, since, policy): (i64, String, RevenueSharePolicy)| PolicyVersion {
+        version,
+        since,
+        policy,
+    };
     let items = policies::all(&mut db).await?.into_iter().map(read).collect();
     Ok(Json(Page { items, next: None }))
 }
@@ -46,7 +50,7 @@ async fn follow(
 async fn replay(
     State(finance): State<Finance>,
     caller: Account,
-    Json(policy): Json<Policy>,
+    Json(policy): Json<RevenueSharePolicy>,
 ) -> Result<Json<Page<Difference>>, Error> {
     caller.must_operate("try a policy")?;
     let mut snapshot = finance.db.snapshot().await?;

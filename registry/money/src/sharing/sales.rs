@@ -2,7 +2,7 @@
 
 use chandlery_package::policy::Sold;
 use chandlery_package::policy::Volume;
-use chandlery_package::{Currency, Money, Namespace, PluginId, Policy};
+use chandlery_package::{Currency, Money, Namespace, PluginId, RevenueSharePolicy};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -129,7 +129,7 @@ pub async fn find(db: &mut AnyConnection, id: i64) -> Result<Sale, Error> {
 async fn volume_before(
     db: &mut AnyConnection,
     seller: &Namespace,
-    policy: &Policy,
+    policy: &RevenueSharePolicy,
     at: Timestamp,
 ) -> Result<Money, Error> {
     let since = match policy.volume {

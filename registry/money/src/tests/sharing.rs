@@ -9,6 +9,7 @@ use crate::billing::{order, record_payment, refund};
 use crate::ledger::{self, Account};
 use crate::testing::{at, faults, market, operator};
 use crate::{Finance, payouts, sharing};
+use chandlery_store::Db;
 
 const OFFER: &str =
     r#"{"price": {"kind": "once", "amount": {"minor": 10000, "currency": "USD"}}, "trial_days": 0}"#;
@@ -33,13 +34,13 @@ async fn sold() -> (tempfile::TempDir, Finance, i64) {
     sqlx::query("update share_policies set body = $1").bind(policy).execute(finance.db.read()).await.unwrap();
     let customer = "globex".parse().unwrap();
     let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
-    let order = order(&finance, &customer, &new, day(0)).await.unwrap();
+    let order = order(&finance.db, &customer, &new, day(0)).await.unwrap();
     let payment = NewPayment { bank_reference: "B-1".into(), amount: usd(10_000) };
-    record_payment(&finance, &order.reference, &payment, day(0)).await.unwrap();
+    record_payment(&finance.db, finance.hold_days, &order.reference, &payment, day(0)).await.unwrap();
     (folder, finance, 1)
 }
 
-async fn give_back(finance: &Finance, key: &str, minor: i64, now: Timestamp) {
+async fn give_back(db: &Db, hold_days: u32, key: &str, minor: i64, now: Timestamp) {
     let new = NewRefund {
         key: key.into(),
         amount: usd(minor),
@@ -47,14 +48,14 @@ async fn give_back(finance: &Finance, key: &str, minor: i64, now: Timestamp) {
         reason: String::new(),
         as_credit: false,
     };
-    refund(finance, 1, &new, now).await.unwrap();
+    refund(db, hold_days, 1, &new, now).await.unwrap();
     // Asked for again, it is given once.
-    refund(finance, 1, &new, now).await.unwrap();
+    refund(db, hold_days, 1, &new, now).await.unwrap();
 }
 
 /// What is owed by each of the partner's accounts, the commission, and the bank.
-async fn held(finance: &Finance) -> [i64; 6] {
-    let mut db = finance.db.read().acquire().await.unwrap();
+async fn held(db: &Db) -> [i64; 6] {
+    let mut db = db.read().acquire().await.unwrap();
     let mut held = [0; 6];
     let accounts = [
         Account::Pending(acme()),
@@ -71,30 +72,30 @@ async fn held(finance: &Finance) -> [i64; 6] {
 }
 
 /// Pays out all that is available.
-async fn pay_out(finance: &Finance, now: Timestamp) {
-    let payout = payouts::propose(finance, &operator(), &acme(), Currency::Usd, now).await.unwrap();
-    payouts::approve(finance, &"globex".parse().unwrap(), payout.id, now).await.unwrap();
-    payouts::confirm(finance, payout.id, "SEPA-1", None, now).await.unwrap();
+async fn pay_out(db: &Db, now: Timestamp) {
+    let payout = payouts::propose(db, &operator(), &acme(), Currency::Usd, now).await.unwrap();
+    payouts::approve(db, &"globex".parse().unwrap(), payout.id, now).await.unwrap();
+    payouts::confirm(db, payout.id, "SEPA-1", None, now).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_refund_before_the_payout_comes_from_hold_and_reserve() {
     let (_folder, finance, _) = sold().await;
-    assert_eq!(held(&finance).await, [7650, 850, 0, 0, 1500, -10_000]);
-    give_back(&finance, "r", 10_000, day(1)).await;
-    assert_eq!(held(&finance).await, [0; 6]);
-    assert_eq!(faults(&finance).await, Vec::<String>::new());
+    assert_eq!(held(&finance.db).await, [7650, 850, 0, 0, 1500, -10_000]);
+    give_back(&finance.db, finance.hold_days, "r", 10_000, day(1)).await;
+    assert_eq!(held(&finance.db).await, [0; 6]);
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_refund_after_the_payout_is_owed_and_recovered_from_what_comes_next() {
     let (_folder, finance, _) = sold().await;
     sharing::release_matured(&finance.db, day(31)).await.unwrap();
-    pay_out(&finance, day(32)).await;
-    assert_eq!(held(&finance).await, [0, 850, 0, 0, 1500, -2350]);
-    give_back(&finance, "r", 10_000, day(40)).await;
+    pay_out(&finance.db, day(32)).await;
+    assert_eq!(held(&finance.db).await, [0, 850, 0, 0, 1500, -2350]);
+    give_back(&finance.db, finance.hold_days, "r", 10_000, day(40)).await;
     // As the field's practice has it: the reserve first, the rest is a receivable from the partner.
-    assert_eq!(held(&finance).await, [0, 0, 0, -7650, 0, 7650]);
+    assert_eq!(held(&finance.db).await, [0, 0, 0, -7650, 0, 7650]);
     sqlx::query(
         "insert into accounts (name, password_hash, role, created_at) values ('initech', '', '', '')",
     )
@@ -102,13 +103,13 @@ async fn a_refund_after_the_payout_is_owed_and_recovered_from_what_comes_next() 
     .await
     .unwrap();
     let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
-    let next = order(&finance, &"initech".parse().unwrap(), &new, day(41)).await.unwrap();
+    let next = order(&finance.db, &"initech".parse().unwrap(), &new, day(41)).await.unwrap();
     let payment = NewPayment { bank_reference: "B-2".into(), amount: usd(10_000) };
-    record_payment(&finance, &next.reference, &payment, day(41)).await.unwrap();
+    record_payment(&finance.db, finance.hold_days, &next.reference, &payment, day(41)).await.unwrap();
     sharing::release_matured(&finance.db, day(72)).await.unwrap();
-    assert_eq!(held(&finance).await, [0, 850, 0, 0, 1500, -2350], "7650 were recovered");
-    assert!(payouts::propose(&finance, &operator(), &acme(), Currency::Usd, day(73)).await.is_err());
-    assert_eq!(faults(&finance).await, Vec::<String>::new());
+    assert_eq!(held(&finance.db).await, [0, 850, 0, 0, 1500, -2350], "7650 were recovered");
+    assert!(payouts::propose(&finance.db, &operator(), &acme(), Currency::Usd, day(73)).await.is_err());
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -119,7 +120,7 @@ async fn a_dispute_holds_the_share_and_is_lost_or_won() {
         sharing::open_dispute(&mut write, "dp", sale, usd(10_000), usd(1500), day(3)).await.unwrap();
         sharing::open_dispute(&mut write, "dp", sale, usd(10_000), usd(1500), day(3)).await.unwrap();
         write.commit().await.unwrap();
-        assert_eq!(held(&finance).await, [0, 0, 0, 0, 1500, -10_000]);
+        assert_eq!(held(&finance.db).await, [0, 0, 0, 0, 1500, -10_000]);
         // While it lasts, nothing more can be taken, and nothing becomes available.
         let more = NewRefund {
             key: "m".into(),
@@ -128,17 +129,17 @@ async fn a_dispute_holds_the_share_and_is_lost_or_won() {
             reason: String::new(),
             as_credit: false,
         };
-        assert!(refund(&finance, 1, &more, day(4)).await.is_err());
+        assert!(refund(&finance.db, finance.hold_days, 1, &more, day(4)).await.is_err());
         sharing::release_matured(&finance.db, day(31)).await.unwrap();
-        assert_eq!(held(&finance).await[2], 0);
+        assert_eq!(held(&finance.db).await[2], 0);
         let mut write = finance.db.write().await.unwrap();
         sharing::close_dispute(&mut write, "dp", won, day(50)).await.unwrap();
         sharing::close_dispute(&mut write, "dp", won, day(50)).await.unwrap();
         assert!(sharing::close_dispute(&mut write, "dp", !won, day(50)).await.is_err());
         write.commit().await.unwrap();
         let expected = if won { [0, 850, 7650, 0, 1500, -10_000] } else { [0, 0, 0, 0, 0, -10_000] };
-        assert_eq!(held(&finance).await, expected, "won: {won}");
-        assert_eq!(faults(&finance).await, Vec::<String>::new());
+        assert_eq!(held(&finance.db).await, expected, "won: {won}");
+        assert_eq!(faults(&finance.db).await, Vec::<String>::new());
     }
 }
 
@@ -154,23 +155,23 @@ proptest! {
             for (index, (minor, days)) in cuts.iter().enumerate() {
                 today += days;
                 sharing::release_matured(&finance.db, day(today)).await.unwrap();
-                if paid && held(&finance).await[2] > 0 {
-                    pay_out(&finance, day(today)).await;
+                if paid && held(&finance.db).await[2] > 0 {
+                    pay_out(&finance.db, day(today)).await;
                 }
                 let minor = (*minor).min(left);
                 if minor > 0 {
-                    give_back(&finance, &format!("r{index}"), minor, day(today)).await;
+                    give_back(&finance.db, finance.hold_days, &format!("r{index}"), minor, day(today)).await;
                     left -= minor;
                 }
-                assert_eq!(faults(&finance).await, Vec::<String>::new());
+                assert_eq!(faults(&finance.db).await, Vec::<String>::new());
             }
             if left > 0 {
-                give_back(&finance, "last", left, day(today)).await;
+                give_back(&finance.db, finance.hold_days, "last", left, day(today)).await;
             }
-            let [pending, reserve, available, owed, commission, bank] = held(&finance).await;
+            let [pending, reserve, available, owed, commission, bank] = held(&finance.db).await;
             assert_eq!((pending, reserve, available, commission), (0, 0, 0, 0));
             assert_eq!(owed + bank, 0, "what was paid out is owed");
-            assert_eq!(faults(&finance).await, Vec::<String>::new());
+            assert_eq!(faults(&finance.db).await, Vec::<String>::new());
         });
     }
 }

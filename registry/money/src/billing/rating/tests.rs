@@ -11,6 +11,7 @@ use crate::billing::{invoices, receive};
 use crate::books::close;
 use crate::ledger;
 use crate::testing::{at, faults, market, operator};
+use chandlery_store::Db;
 use chandlery_store::time;
 
 const OFFER: &str = r#"{"price": {"kind": "metered", "unit": "gpu-hour", "free": 1,
@@ -35,11 +36,11 @@ fn event(random: &mut StdRng, month: &str) -> UsageEvent {
 }
 
 /// Every balance, and every line of every invoice, without the references that chance has made.
-async fn books(finance: &Finance) -> (Vec<ledger::AccountBalance>, Vec<(String, Money)>) {
-    let balances = ledger::balances(&mut finance.db.read().acquire().await.unwrap(), None).await.unwrap();
+async fn books(db: &Db) -> (Vec<ledger::AccountBalance>, Vec<(String, Money)>) {
+    let balances = ledger::balances(&mut db.read().acquire().await.unwrap(), None).await.unwrap();
     let mut lines = Vec::new();
     for customer in CUSTOMERS {
-        for invoice in invoices(finance, &customer.parse().unwrap()).await.unwrap() {
+        for invoice in invoices(db, &customer.parse().unwrap()).await.unwrap() {
             lines.extend(
                 invoice
                     .lines
@@ -64,14 +65,14 @@ async fn live(all: &[(usize, UsageEvent)], batch: usize, late: &[(usize, UsageEv
             assert!(receipt.refused.is_empty(), "{receipt:?}");
         }
     }
-    close(&finance, "2026-01", &operator(), finance.clock.now()).await.unwrap();
+    close(&finance.db, finance.hold_days, "2026-01", &operator(), finance.clock.now()).await.unwrap();
     finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
     for (customer, event) in late {
         let name = CUSTOMERS[*customer].parse().unwrap();
         receive(&finance, &name, std::slice::from_ref(event)).await.unwrap();
     }
-    close(&finance, "2026-02", &operator(), finance.clock.now()).await.unwrap();
-    assert_eq!(faults(&finance).await, Vec::<String>::new());
+    close(&finance.db, finance.hold_days, "2026-02", &operator(), finance.clock.now()).await.unwrap();
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
     finance
 }
 
@@ -88,7 +89,7 @@ async fn the_same_use_gives_the_same_books_in_any_order_and_however_often() {
     }
     let late: Vec<_> = (0..6).map(|index| (index % 3, event(&mut random, "2026-01"))).collect();
     let once = live(&all, 1000, &late).await;
-    let expected = books(&once).await;
+    let expected = books(&once.db).await;
     assert!(expected.1.len() >= 6, "{expected:?}");
 
     let mut twice = all.clone();
@@ -97,7 +98,7 @@ async fn the_same_use_gives_the_same_books_in_any_order_and_however_often() {
     let mut late_twice = [late.clone(), late].concat();
     late_twice.shuffle(&mut random);
     let other = live(&twice, 7, &late_twice).await;
-    assert_eq!(books(&other).await, expected);
+    assert_eq!(books(&other.db).await, expected);
 }
 
 #[tokio::test]
@@ -108,7 +109,7 @@ async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month
     let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
     let less = UsageEvent { id, gpu_millis: 11 * 3_600_000, corrects: Some(heavy.id), ..heavy.clone() };
     let finance = live(&[(0, heavy)], 10, &[(0, less)]).await;
-    let invoices = invoices(&finance, &"globex".parse().unwrap()).await.unwrap();
+    let invoices = invoices(&finance.db, &"globex".parse().unwrap()).await.unwrap();
     // 20 hours at 0.777777 and 79 at 0.333333; then 10 at 0.777777: the difference is taken off what is due.
     let [invoice] = &invoices[..] else { panic!("{invoices:?}") };
     assert_eq!((invoice.net.minor, invoice.refunded.minor), (4189, 4189 - 778));
@@ -129,10 +130,12 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     heavy.gpu_millis = 100 * 3_600_000;
     let finance = live(&[(0, heavy.clone())], 10, &[]).await;
     let globex = "globex".parse().unwrap();
-    let invoice = invoices(&finance, &globex).await.unwrap().remove(0);
+    let invoice = invoices(&finance.db, &globex).await.unwrap().remove(0);
     let payment = chandlery_package::wire::NewPayment { bank_reference: "B-1".into(), amount: invoice.total };
     let now = finance.clock.now();
-    crate::billing::record_invoice_payment(&finance, invoice.number, &payment, now).await.unwrap();
+    crate::billing::record_invoice_payment(&finance.db, finance.hold_days, invoice.number, &payment, now)
+        .await
+        .unwrap();
     let sale = invoice.lines[0].sale.unwrap();
     let mut write = finance.db.write().await.unwrap();
     let fee = Money::zero(invoice.net.currency);
@@ -143,11 +146,11 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     let less = UsageEvent { id, gpu_millis: 3_600_000, corrects: Some(heavy.id), ..heavy };
     receive(&finance, &globex, &[less]).await.unwrap();
     finance.clock.set(&finance.db, at("2026-04-02T00:00:00Z")).await.unwrap();
-    close(&finance, "2026-03", &operator(), finance.clock.now()).await.unwrap();
+    close(&finance.db, finance.hold_days, "2026-03", &operator(), finance.clock.now()).await.unwrap();
     let (notes,): (i64,) =
         sqlx::query_as("select count(*) from refunds").fetch_one(finance.db.read()).await.unwrap();
     assert_eq!(notes, 0);
-    assert_eq!(faults(&finance).await, Vec::<String>::new());
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
 
 #[tokio::test]

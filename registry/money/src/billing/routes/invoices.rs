@@ -10,6 +10,7 @@ use crate::billing::printed;
 use crate::{Error, Finance, billing};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
+use chandlery_store::Db;
 
 pub(crate) fn routes() -> Router<Finance> {
     Router::new()
@@ -24,12 +25,12 @@ pub(crate) fn routes() -> Router<Finance> {
 }
 
 async fn invoices(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Invoice>>, Error> {
-    Ok(Json(Page { items: billing::invoices(&finance, &caller.name).await?, next: None }))
+    Ok(Json(Page { items: billing::invoices(&finance.db, &caller.name).await?, next: None }))
 }
 
 /// An invoice of the caller's own, or any for an operator.
-async fn own_invoice(finance: &Finance, caller: &Account, number: i64) -> Result<Invoice, Error> {
-    let mut db = finance.db.read().acquire().await?;
+async fn own_invoice(db: &Db, caller: &Account, number: i64) -> Result<Invoice, Error> {
+    let mut db = db.read().acquire().await?;
     let invoice = billing::find_invoice(&mut db, number).await?;
     match caller.operator || invoice.account == caller.name {
         true => Ok(invoice),
@@ -42,7 +43,7 @@ async fn invoice(
     caller: Account,
     Path(number): Path<i64>,
 ) -> Result<Json<Invoice>, Error> {
-    Ok(Json(own_invoice(&finance, &caller, number).await?))
+    Ok(Json(own_invoice(&finance.db, &caller, number).await?))
 }
 
 async fn invoice_page(
@@ -50,7 +51,7 @@ async fn invoice_page(
     caller: Account,
     Path(number): Path<i64>,
 ) -> Result<maud::Markup, Error> {
-    Ok(printed::page(&own_invoice(&finance, &caller, number).await?))
+    Ok(printed::page(&own_invoice(&finance.db, &caller, number).await?))
 }
 
 async fn invoice_csv(
@@ -58,7 +59,7 @@ async fn invoice_csv(
     caller: Account,
     Path(number): Path<i64>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Error> {
-    let text = printed::csv(&own_invoice(&finance, &caller, number).await?);
+    let text = printed::csv(&own_invoice(&finance.db, &caller, number).await?);
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text))
 }
 
@@ -69,14 +70,23 @@ async fn record_invoice_payment(
     Json(payment): Json<NewPayment>,
 ) -> Result<Json<Invoice>, Error> {
     caller.must_operate("record payments")?;
-    Ok(Json(billing::record_invoice_payment(&finance, number, &payment, finance.clock.now()).await?))
+    Ok(Json(
+        billing::record_invoice_payment(
+            &finance.db,
+            finance.hold_days,
+            number,
+            &payment,
+            finance.clock.now(),
+        )
+        .await?,
+    ))
 }
 
 async fn credit_notes(
     State(finance): State<Finance>,
     caller: Account,
 ) -> Result<Json<Page<CreditNote>>, Error> {
-    Ok(Json(Page { items: billing::credit_notes(&finance, &caller.name).await?, next: None }))
+    Ok(Json(Page { items: billing::credit_notes(&finance.db, &caller.name).await?, next: None }))
 }
 
 async fn set_profile(
@@ -84,7 +94,7 @@ async fn set_profile(
     caller: Account,
     Json(profile): Json<BillingProfile>,
 ) -> Result<Json<BillingProfile>, Error> {
-    billing::set_profile(&finance, &caller.name, &profile).await?;
+    billing::set_profile(&finance.db, &caller.name, &profile).await?;
     Ok(Json(profile))
 }
 
@@ -94,6 +104,6 @@ async fn add_rule(
     Json(rule): Json<TaxRule>,
 ) -> Result<(StatusCode, Json<TaxRule>), Error> {
     caller.must_operate("set taxes")?;
-    billing::add_rule(&finance, &rule).await?;
+    billing::add_rule(&finance.db, &rule).await?;
     Ok((StatusCode::CREATED, Json(rule)))
 }

@@ -25,11 +25,14 @@ async fn order(
     caller: Account,
     Json(new): Json<NewOrder>,
 ) -> Result<(StatusCode, Json<Order>), Error> {
-    Ok((StatusCode::CREATED, Json(billing::order(&finance, &caller.name, &new, finance.clock.now()).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(billing::order(&finance.db, &caller.name, &new, finance.clock.now()).await?),
+    ))
 }
 
 async fn orders(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Order>>, Error> {
-    Ok(Json(Page { items: billing::orders(&finance, &caller.name).await?, next: None }))
+    Ok(Json(Page { items: billing::orders(&finance.db, &caller.name).await?, next: None }))
 }
 
 async fn end_order(
@@ -37,7 +40,7 @@ async fn end_order(
     caller: Account,
     Path(reference): Path<String>,
 ) -> Result<Json<Order>, Error> {
-    Ok(Json(billing::end_order(&finance, &caller.name, &reference, finance.clock.now()).await?))
+    Ok(Json(billing::end_order(&finance.db, &caller.name, &reference, finance.clock.now()).await?))
 }
 
 async fn record_payment(
@@ -47,7 +50,10 @@ async fn record_payment(
     Json(payment): Json<NewPayment>,
 ) -> Result<Json<Order>, Error> {
     caller.must_operate("record payments")?;
-    Ok(Json(billing::record_payment(&finance, &reference, &payment, finance.clock.now()).await?))
+    Ok(Json(
+        billing::record_payment(&finance.db, finance.hold_days, &reference, &payment, finance.clock.now())
+            .await?,
+    ))
 }
 
 type OfPlugin = (Namespace, PluginName);
@@ -76,6 +82,6 @@ async fn make_coupon(
 ) -> Result<StatusCode, Error> {
     let plugin = plugin(path);
     caller.must_own(&finance.db, &plugin.namespace, "make coupons in").await?;
-    billing::make_coupon(&finance, &plugin, &new).await?;
+    billing::make_coupon(&finance.db, &plugin, &new).await?;
     Ok(StatusCode::CREATED)
 }

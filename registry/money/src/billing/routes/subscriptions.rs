@@ -37,7 +37,7 @@ async fn tiers() -> Json<Page<TierOffer>> {
 }
 
 async fn subscription(State(finance): State<Finance>, caller: Account) -> Result<Json<Subscription>, Error> {
-    Ok(Json(billing::subscription(&finance, &caller.name, finance.clock.now()).await?))
+    Ok(Json(billing::subscription(&finance.db, &caller.name, finance.clock.now()).await?))
 }
 
 async fn change(
@@ -45,7 +45,7 @@ async fn change(
     caller: Account,
     Json(new): Json<NewSubscription>,
 ) -> Result<Json<Subscription>, Error> {
-    Ok(Json(billing::change(&finance, &caller.name, &new, finance.clock.now()).await?))
+    Ok(Json(billing::change(&finance.db, &caller.name, &new, finance.clock.now()).await?))
 }
 
 async fn try_out(
@@ -53,7 +53,7 @@ async fn try_out(
     caller: Account,
     Json(new): Json<NewTrial>,
 ) -> Result<Json<Subscription>, Error> {
-    Ok(Json(billing::try_out(&finance, &caller.name, &new, finance.clock.now()).await?))
+    Ok(Json(billing::try_out(&finance.db, &caller.name, &new, finance.clock.now()).await?))
 }
 
 async fn agree(
@@ -63,7 +63,7 @@ async fn agree(
     Json(agreement): Json<Agreement>,
 ) -> Result<Json<Subscription>, Error> {
     caller.must_operate("record agreements")?;
-    Ok(Json(billing::agree(&finance, &account, &agreement, finance.clock.now()).await?))
+    Ok(Json(billing::agree(&finance.db, &account, &agreement, finance.clock.now()).await?))
 }
 
 async fn licence(
@@ -85,6 +85,6 @@ async fn forget_host(
     caller: Account,
     Path(host): Path<String>,
 ) -> Result<StatusCode, Error> {
-    billing::forget_host(&finance, &caller.name, &host).await?;
+    billing::forget_host(&finance.db, &caller.name, &host).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -22,17 +22,17 @@ fn to(tier: Tier) -> NewSubscription {
     NewSubscription { tier, billed: Billed::Monthly }
 }
 
-async fn pay(finance: &Finance, number: i64, now: Timestamp) {
-    let all = invoices(finance, &operator()).await.unwrap();
+async fn pay(db: &Db, hold_days: u32, number: i64, now: Timestamp) {
+    let all = invoices(db, &operator()).await.unwrap();
     let invoice = all.iter().find(|invoice| invoice.number == number).unwrap();
     let amount = invoice.total.minus(invoice.refunded).unwrap();
     let payment = NewPayment { bank_reference: format!("bank-{number}"), amount };
-    record_invoice_payment(finance, number, &payment, now).await.unwrap();
-    record_invoice_payment(finance, number, &payment, now).await.unwrap();
+    record_invoice_payment(db, hold_days, number, &payment, now).await.unwrap();
+    record_invoice_payment(db, hold_days, number, &payment, now).await.unwrap();
 }
 
-async fn balance(finance: &Finance, account: Account) -> i64 {
-    let mut read = finance.db.read().acquire().await.unwrap();
+async fn balance(db: &Db, account: Account) -> i64 {
+    let mut read = db.read().acquire().await.unwrap();
     ledger::balance(&mut read, &account, Currency::Usd).await.unwrap().minor
 }
 
@@ -40,51 +40,51 @@ async fn balance(finance: &Finance, account: Account) -> i64 {
 async fn a_trial_comes_once_and_more_is_had_at_once() {
     let (_folder, finance) = finance().await;
     let me = operator();
-    let tried = try_out(&finance, &me, &NewTrial { tier: Tier::Team }, day(0)).await.unwrap();
+    let tried = try_out(&finance.db, &me, &NewTrial { tier: Tier::Team }, day(0)).await.unwrap();
     assert_eq!((tried.tier, tried.deployments, tried.trial), (Tier::Team, Some(100), true));
     assert_eq!(tried.until, Some(day(30)));
-    let over = subscription(&finance, &me, day(30)).await.unwrap();
+    let over = subscription(&finance.db, &me, day(30)).await.unwrap();
     assert_eq!((over.tier, over.trial, over.trial_left), (Tier::Free, false, false));
-    assert!(try_out(&finance, &me, &NewTrial { tier: Tier::Enterprise }, day(31)).await.is_err());
+    assert!(try_out(&finance.db, &me, &NewTrial { tier: Tier::Enterprise }, day(31)).await.is_err());
 
-    let first = change(&finance, &me, &to(Tier::Developer), day(40)).await.unwrap();
+    let first = change(&finance.db, &me, &to(Tier::Developer), day(40)).await.unwrap();
     assert_eq!((first.tier, first.due[0].number, first.due[0].total), (Tier::Developer, 1, usd("99.00")));
     // More is had when what there is was paid; what is left of it is credited to the cent.
-    assert!(change(&finance, &me, &to(Tier::Team), day(45)).await.is_err());
-    pay(&finance, 1, day(46)).await;
-    let more = change(&finance, &me, &to(Tier::Team), day(50)).await.unwrap();
+    assert!(change(&finance.db, &me, &to(Tier::Team), day(45)).await.is_err());
+    pay(&finance.db, finance.hold_days, 1, day(46)).await;
+    let more = change(&finance.db, &me, &to(Tier::Team), day(50)).await.unwrap();
     // The period from the 12th of March has 31 days, of which 10 have passed: 31.93 of 99.00 are earned.
     assert_eq!((more.due[0].lines[1].amount, more.due[0].total), (usd("-67.07"), usd("431.93")));
-    pay(&finance, 2, day(50)).await;
-    assert_eq!(balance(&finance, Account::Deferred).await, -49_900);
-    assert_eq!(balance(&finance, Account::Plans).await, -3193);
+    pay(&finance.db, finance.hold_days, 2, day(50)).await;
+    assert_eq!(balance(&finance.db, Account::Deferred).await, -49_900);
+    assert_eq!(balance(&finance.db, Account::Plans).await, -3193);
 
     // Less comes when what is invoiced is over, and can be thought better of.
-    let less = change(&finance, &me, &to(Tier::Free), day(60)).await.unwrap();
+    let less = change(&finance.db, &me, &to(Tier::Free), day(60)).await.unwrap();
     assert_eq!((less.tier, less.then), (Tier::Team, Some(Tier::Free)));
-    let stays = change(&finance, &me, &to(Tier::Team), day(61)).await.unwrap();
+    let stays = change(&finance.db, &me, &to(Tier::Team), day(61)).await.unwrap();
     assert_eq!(stays.then, None);
-    change(&finance, &me, &to(Tier::Developer), day(62)).await.unwrap();
-    let renewed = subscription(&finance, &me, day(82)).await.unwrap();
+    change(&finance.db, &me, &to(Tier::Developer), day(62)).await.unwrap();
+    let renewed = subscription(&finance.db, &me, day(82)).await.unwrap();
     assert_eq!(
         (renewed.tier, renewed.due[0].total, renewed.due[0].number),
         (Tier::Developer, usd("99.00"), 3)
     );
-    assert_eq!(balance(&finance, Account::Plans).await, -53_093);
+    assert_eq!(balance(&finance.db, Account::Plans).await, -53_093);
 
     // What is never paid ends, and is written off as far as it was earned.
-    let ended = subscription(&finance, &me, day(200)).await.unwrap();
+    let ended = subscription(&finance.db, &me, day(200)).await.unwrap();
     assert_eq!((ended.tier, ended.due.len()), (Tier::Free, 0));
-    assert_eq!(balance(&finance, Account::Receivable).await, 0);
-    assert_eq!(balance(&finance, Account::Deferred).await, 0);
+    assert_eq!(balance(&finance.db, Account::Receivable).await, 0);
+    assert_eq!(balance(&finance.db, Account::Deferred).await, 0);
 }
 
 /// Gives back so much of an invoice, if so much is left.
-async fn give_back(finance: &Finance, number: i64, amount: Money, now: Timestamp) -> Result<(), Error> {
+async fn give_back(db: &Db, hold_days: u32, number: i64, amount: Money, now: Timestamp) -> Result<(), Error> {
     let key = format!("refund of {amount} at {now}");
     let new = NewRefund { key, amount, line: None, as_credit: false, reason: "it did not work".into() };
-    let once = refund(finance, number, &new, now).await?;
-    assert_eq!(refund(finance, number, &new, now).await?, once);
+    let once = refund(db, hold_days, number, &new, now).await?;
+    assert_eq!(refund(db, hold_days, number, &new, now).await?, once);
     Ok(())
 }
 
@@ -92,26 +92,26 @@ async fn give_back(finance: &Finance, number: i64, amount: Money, now: Timestamp
 async fn what_was_given_back_of_a_period_is_neither_earned_nor_credited_again() {
     let (_folder, finance) = finance().await;
     let me = operator();
-    change(&finance, &me, &to(Tier::Developer), day(40)).await.unwrap();
-    pay(&finance, 1, day(40)).await;
+    change(&finance.db, &me, &to(Tier::Developer), day(40)).await.unwrap();
+    pay(&finance.db, finance.hold_days, 1, day(40)).await;
     // 10 of 31 days have passed: of half the price half as much is earned.
-    give_back(&finance, 1, usd("49.50"), day(50)).await.unwrap();
-    assert_eq!(balance(&finance, Account::Plans).await, -1596);
-    assert_eq!(balance(&finance, Account::Deferred).await, -3354);
-    laws(&finance, &me).await;
-    give_back(&finance, 1, usd("40.00"), day(51)).await.unwrap();
-    assert_eq!(balance(&finance, Account::Plans).await, -337);
-    assert!(give_back(&finance, 1, usd("9.51"), day(52)).await.is_err());
-    laws(&finance, &me).await;
+    give_back(&finance.db, finance.hold_days, 1, usd("49.50"), day(50)).await.unwrap();
+    assert_eq!(balance(&finance.db, Account::Plans).await, -1596);
+    assert_eq!(balance(&finance.db, Account::Deferred).await, -3354);
+    laws(&finance.db, &me).await;
+    give_back(&finance.db, finance.hold_days, 1, usd("40.00"), day(51)).await.unwrap();
+    assert_eq!(balance(&finance.db, Account::Plans).await, -337);
+    assert!(give_back(&finance.db, finance.hold_days, 1, usd("9.51"), day(52)).await.is_err());
+    laws(&finance.db, &me).await;
     // 12 of 31 days of 9.50 are 3.67.
-    let more = change(&finance, &me, &to(Tier::Team), day(52)).await.unwrap();
+    let more = change(&finance.db, &me, &to(Tier::Team), day(52)).await.unwrap();
     assert_eq!((more.due[0].lines[1].amount, more.due[0].total), (usd("-5.83"), usd("493.17")));
     // All of an invoice that is not paid: the period is had for nothing.
-    give_back(&finance, 2, usd("493.17"), day(53)).await.unwrap();
-    let free = subscription(&finance, &me, day(54)).await.unwrap();
+    give_back(&finance.db, finance.hold_days, 2, usd("493.17"), day(53)).await.unwrap();
+    let free = subscription(&finance.db, &me, day(54)).await.unwrap();
     assert_eq!((free.tier, free.due.len()), (Tier::Team, 0));
-    advance_all(&finance, day(200)).await.unwrap();
-    laws(&finance, &me).await;
+    advance_all(&finance.db, day(200)).await.unwrap();
+    laws(&finance.db, &me).await;
 }
 
 #[test]
@@ -140,43 +140,43 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
         while today < 730 {
             today += random.random_range(0..25);
             let now = day(today);
-            let has = subscription(&finance, &me, now).await.unwrap();
+            let has = subscription(&finance.db, &me, now).await.unwrap();
             match random.random_range(0..7) {
                 0 | 1 => {
                     let tier = Tier::ALL[random.random_range(0..4)];
                     let billed = if random.random_bool(0.2) { Billed::Yearly } else { Billed::Monthly };
-                    let _ = change(&finance, &me, &NewSubscription { tier, billed }, now).await;
+                    let _ = change(&finance.db, &me, &NewSubscription { tier, billed }, now).await;
                 }
                 2 => {
                     let price = Money::new(random.random_range(0..900_000), Currency::Usd);
                     let agreement = Agreement { deployments: Some(500), price, billed: Billed::Monthly };
-                    let _ = agree(&finance, &me, &agreement, now).await;
+                    let _ = agree(&finance.db, &me, &agreement, now).await;
                 }
                 3 => {
-                    let all = invoices(&finance, &me).await.unwrap();
+                    let all = invoices(&finance.db, &me).await.unwrap();
                     let Some(invoice) = all.get(random.random_range(0..3)) else { continue };
                     let part =
                         Money { minor: random.random_range(1..=invoice.net.minor.max(1)), ..invoice.net };
-                    let _ = give_back(&finance, invoice.number, part, now).await;
+                    let _ = give_back(&finance.db, finance.hold_days, invoice.number, part, now).await;
                 }
                 _ => {
                     for invoice in has.due {
-                        pay(&finance, invoice.number, now).await;
+                        pay(&finance.db, finance.hold_days, invoice.number, now).await;
                     }
                 }
             }
-            advance_all(&finance, now).await.unwrap();
-            laws(&finance, &me).await;
+            advance_all(&finance.db, now).await.unwrap();
+            laws(&finance.db, &me).await;
         }
     }
 }
 
-async fn laws(finance: &Finance, account: &Namespace) {
-    let mut read = finance.db.read().acquire().await.unwrap();
+async fn laws(db: &Db, account: &Namespace) {
+    let mut read = db.read().acquire().await.unwrap();
     assert_eq!(crate::books::invariants::check(&mut read).await.unwrap().faults, Vec::<String>::new());
     drop(read);
-    let mut write = finance.db.write().await.unwrap();
-    let all = invoices(finance, account).await.unwrap();
+    let mut write = db.write().await.unwrap();
+    let all = invoices(db, account).await.unwrap();
     let numbers: Vec<_> = all.iter().rev().map(|invoice| invoice.number).collect();
     assert_eq!(numbers, (1..=all.len() as i64).collect::<Vec<_>>(), "numbers have no gaps");
     let (mut deferred, mut receivable) = (0, 0);
@@ -191,10 +191,6 @@ async fn laws(finance: &Finance, account: &Namespace) {
         assert!(plan.ended_at.is_some() || plan.deferred_minor() >= 0);
     }
     drop(write);
-    assert_eq!(
-        -balance(finance, Account::Deferred).await,
-        deferred,
-        "what is deferred is what is not earned"
-    );
-    assert_eq!(balance(finance, Account::Receivable).await, receivable, "what is owed is what is open");
+    assert_eq!(-balance(db, Account::Deferred).await, deferred, "what is deferred is what is not earned");
+    assert_eq!(balance(db, Account::Receivable).await, receivable, "what is owed is what is open");
 }

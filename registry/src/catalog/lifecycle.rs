@@ -8,13 +8,15 @@ use jiff::Timestamp;
 
 use chandlery_log as log;
 
-use crate::{Error, Registry, Write, time};
+use super::error::Error;
+use crate::{Write, time};
+use chandlery_store::Db;
 
 const REASON_BYTES_MAX: usize = 2000;
 
 /// Yanks a release, or lets it be chosen again.
-pub async fn yank(registry: &Registry, release: &Release, yanked: bool) -> Result<(), Error> {
-    let mut write = registry.db.write().await?;
+pub async fn yank(db: &Db, release: &Release, yanked: bool) -> Result<(), Error> {
+    let mut write = db.write().await?;
     let (before,): (Option<String>,) =
         find(&mut write, "select yanked_at from releases where plugin = $1 and version = $2", release)
             .await?;
@@ -39,9 +41,9 @@ pub async fn yank(registry: &Registry, release: &Release, yanked: bool) -> Resul
 }
 
 /// Withdraws a release, for ever.
-pub async fn withdraw(registry: &Registry, release: &Release, reason: &str) -> Result<(), Error> {
+pub async fn withdraw(db: &Db, release: &Release, reason: &str) -> Result<(), Error> {
     must_be_short("a reason", reason)?;
-    let mut write = registry.db.write().await?;
+    let mut write = db.write().await?;
     let (before,): (Option<String>,) =
         find(&mut write, "select withdrawn_at from releases where plugin = $1 and version = $2", release)
             .await?;
@@ -67,13 +69,9 @@ pub async fn withdraw(registry: &Registry, release: &Release, reason: &str) -> R
 }
 
 /// Advises to use something else than a release, or no longer does.
-pub async fn deprecate(
-    registry: &Registry,
-    release: &Release,
-    advice: Option<&Deprecation>,
-) -> Result<(), Error> {
+pub async fn deprecate(db: &Db, release: &Release, advice: Option<&Deprecation>) -> Result<(), Error> {
     must_be_short("a note", advice.map_or("-", |advice| advice.note.as_str()))?;
-    let mut write = registry.db.write().await?;
+    let mut write = db.write().await?;
     let (_,): (String,) =
         find(&mut write, "select version from releases where plugin = $1 and version = $2", release).await?;
     let successor = advice.and_then(|advice| advice.successor.as_ref());
@@ -92,8 +90,8 @@ pub async fn deprecate(
 }
 
 /// Certifies a plugin, or no longer does.
-pub async fn certify(registry: &Registry, plugin: &PluginId, certified: bool) -> Result<(), Error> {
-    let mut write = registry.db.write().await?;
+pub async fn certify(db: &Db, plugin: &PluginId, certified: bool) -> Result<(), Error> {
+    let mut write = db.write().await?;
     let updated = sqlx::query("update plugins set certified_at = $1 where id = $2")
         .bind(certified.then(|| time(Timestamp::now())))
         .bind(plugin.to_string())

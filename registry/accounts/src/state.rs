@@ -1,0 +1,25 @@
+//! What it takes to know who asks.
+
+use std::sync::Arc;
+
+use chandlery_store::{Db, Facts};
+
+use crate::Error;
+use crate::passwords::random_text;
+
+/// What it takes to know who asks.
+#[derive(Clone)]
+pub struct Accounts {
+    /// Where accounts, tokens and members are kept.
+    pub db: Db,
+    /// What authenticates short-lived tokens, the same for all replicas.
+    pub(crate) bearer_key: Arc<[u8]>,
+}
+
+impl Accounts {
+    /// Opens the accounts of a registry.
+    pub async fn open(db: Db) -> Result<Self, Error> {
+        let bearer_key = Facts(&db).get_or("bearer-key", random_text).await?.into_bytes().into();
+        Ok(Self { db, bearer_key })
+    }
+}
