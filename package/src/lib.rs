@@ -3,6 +3,7 @@
 //! Nothing here does I/O. Every type is parsed once, at the edge, and trusted afterwards.
 
 pub mod artifact;
+pub mod balance;
 pub mod component;
 pub mod digest;
 pub mod key;
@@ -23,6 +24,7 @@ pub mod signature;
 pub mod tier;
 pub mod wire;
 
+pub use balance::Balance;
 pub use component::{Component, ComponentError};
 pub use digest::{Digest, DigestError};
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Currency, Money, MoneyError, PluginId, Rate};
+use crate::{Balance, Currency, Money, MoneyError, PluginId, Rate};
 
 /// Why a policy was refused, or an amount could not be shared by it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +105,7 @@ pub struct Sold<'a> {
     /// What was paid, without taxes.
     pub gross: Money,
     /// What the publisher had sold before, in the currency of the steps.
-    pub before: Money,
+    pub before: Balance,
     /// The gross in that currency.
     pub volume: Money,
     /// Whether somebody referred the customer.
@@ -149,7 +149,7 @@ impl RevenueSharePolicy {
             return Err(PolicyError::Steps("one before the last has no end"));
         }
         for pair in ends.windows(2) {
-            if pair[0].currency != pair[1].currency || pair[0].minor >= pair[1].minor {
+            if pair[0].currency() != pair[1].currency() || pair[0].minor() >= pair[1].minor() {
                 return Err(PolicyError::Steps("they do not rise in one currency"));
             }
         }
@@ -158,17 +158,17 @@ impl RevenueSharePolicy {
 
     /// The currency in which volumes are counted.
     pub fn currency(&self) -> Currency {
-        self.commission.iter().find_map(|step| step.up_to).map_or(Currency::Usd, |end| end.currency)
+        self.commission.iter().find_map(|step| step.up_to).map_or(Currency::Usd, Money::currency)
     }
 
     /// The least that is paid out in a currency; the currency's smallest unit where the policy says nothing.
     pub fn minimum(&self, currency: Currency) -> Money {
-        self.minimum.get(&currency).map_or(Money::new(1, currency), |minimum| minimum.0)
+        self.minimum.get(&currency).map_or(Money::one(currency), |minimum| minimum.0)
     }
 
     /// Shares a payment: each step's part of it by the step's rate, with the largest remainder.
     pub fn share(&self, sold: &Sold<'_>) -> Result<Shares, PolicyError> {
-        let zero = Money::zero(sold.gross.currency);
+        let zero = Money::zero(sold.gross.currency());
         let mut shares = Shares { seller: zero, referrer: zero, marketplace: zero };
         for (part, rate) in self.parts(sold)? {
             let referral = if sold.referred { self.referral.min(rate) } else { Rate::ZERO };
@@ -187,16 +187,18 @@ impl RevenueSharePolicy {
         if let Some(rate) = self.exceptions.get(plugin) {
             return Ok(vec![(sold.gross, *rate)]);
         }
-        let (mut from, to) = (sold.before.minor, sold.before.plus(sold.volume)?.minor);
+        let mut from = i128::from(sold.before.minor());
+        let to = from + i128::from(sold.volume.minor());
         let mut weights = Vec::new();
         for step in &self.commission {
-            let end = step.up_to.map_or(to, |end| end.minor.min(to));
-            weights.push((end - from).max(0).unsigned_abs());
+            let end = step.up_to.map_or(to, |end| i128::from(end.minor()).min(to));
+            // No step's part is more than the volume, which is an amount.
+            weights.push((end - from).max(0) as u64);
             from = from.max(end);
         }
         if weights.iter().all(|weight| *weight == 0) {
             // Too little to be seen in the steps' currency: what holds at this volume holds for it.
-            let at = |step: &&CommissionStep| step.up_to.is_none_or(|end| end.minor > sold.before.minor);
+            let at = |step: &&CommissionStep| step.up_to.is_none_or(|end| end.minor() > sold.before.minor());
             let rate = self.commission.iter().find(at).map_or(Rate::ZERO, |step| step.rate);
             return Ok(vec![(sold.gross, rate)]);
         }
@@ -216,7 +218,13 @@ mod tests {
     }
 
     fn sold(gross: &str, before: &str) -> Sold<'static> {
-        Sold { plugin: None, gross: usd(gross), before: usd(before), volume: usd(gross), referred: false }
+        Sold {
+            plugin: None,
+            gross: usd(gross),
+            before: usd(before).into(),
+            volume: usd(gross),
+            referred: false,
+        }
     }
 
     fn policy() -> RevenueSharePolicy {
@@ -233,7 +241,7 @@ mod tests {
         let plugin: PluginId = "acme:ocr".parse().unwrap();
         let share = |gross, before| {
             let all = policy().share(&Sold { plugin: Some(&plugin), ..sold(gross, before) }).unwrap();
-            [all.seller, all.referrer, all.marketplace].map(|part| part.minor)
+            [all.seller, all.referrer, all.marketplace].map(Money::minor)
         };
         assert_eq!(share("100.00", "0.00"), [10_000, 0, 0]);
         assert_eq!(share("100.00", "950.00"), [9250, 0, 750]);
@@ -262,16 +270,22 @@ mod tests {
         assert_eq!(back, policy());
     }
 
+    /// Small ones, and those at the bound.
+    fn any_amount() -> impl Strategy<Value = i64> {
+        prop_oneof![0i64..1_000_000, 0..=Money::LARGEST, (0i64..1000).prop_map(|less| Money::LARGEST - less)]
+    }
+
     proptest! {
         #[test]
-        fn shares_sum_to_the_whole(gross in 0i64..1 << 45, before in 0i64..300_000, referred: bool) {
+        fn shares_sum_to_the_whole(gross in any_amount(), before in 0..=Balance::LARGEST, small in 0i64..300_000, few: bool, referred: bool) {
             let plugin: PluginId = "acme:ocr".parse().unwrap();
-            let gross = Money::new(gross, Currency::Usd);
-            let sold = Sold { plugin: Some(&plugin), gross, before: Money::new(before, Currency::Usd), volume: gross, referred };
+            let gross = Money::new(gross, Currency::Usd).unwrap();
+            let before = Balance::new(if few { small } else { before }, Currency::Usd).unwrap();
+            let sold = Sold { plugin: Some(&plugin), gross, before, volume: gross, referred };
             let shares = policy().share(&sold).unwrap();
             let sum = shares.seller.plus(shares.referrer).unwrap().plus(shares.marketplace).unwrap();
             prop_assert_eq!(sum, gross);
-            prop_assert!([shares.seller, shares.referrer, shares.marketplace].iter().all(|part| part.minor >= 0));
+            prop_assert!([shares.seller, shares.referrer, shares.marketplace].iter().all(|part| part.minor() >= 0));
         }
     }
 }

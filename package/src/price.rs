@@ -13,12 +13,24 @@ use crate::{Currency, Money, MoneyError};
 const MICROS: i64 = 1_000_000;
 const HOUR_MILLIS: u64 = 3_600_000;
 
+/// The largest price that is paid once or by the month, in minor units: a thousandth of the largest amount, so that hundreds of
+/// them, with their taxes, still make one invoice.
+pub const PRICE_MAX: i64 = Money::LARGEST / 1000;
+
 /// Why a price was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PriceError {
     /// An amount that is not above zero.
     #[error("a price is above zero, not {0}")]
     NotAbove(Money),
+    /// An amount that is more than the largest price.
+    #[error("{amount} is too much: the largest price is {largest}")]
+    TooHigh {
+        /// What was asked for.
+        amount: Money,
+        /// What a price may be at most.
+        largest: Money,
+    },
     /// Not a unit.
     #[error(
         "'{0}' is not a unit: use gpu-hour, deployment-hour, or a word that the plugin reports, such as pages"
@@ -26,7 +38,7 @@ pub enum PriceError {
     Unit(String),
     /// Not a price per unit.
     #[error(
-        "'{0}' is not a price per unit: write digits and a currency, such as 0.002500 USD, with at most 6 decimals"
+        "'{0}' is not a price per unit: write digits and a currency, such as 0.002500 USD, with at most 9 digits before the point and 6 after it"
     )]
     UnitPrice(String),
     /// Steps that are not in order.
@@ -41,10 +53,31 @@ pub enum PriceError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UnitPrice {
-    /// Millionths.
-    pub micros: i64,
-    /// Of this currency's major unit.
-    pub currency: Currency,
+    micros: i64,
+    currency: Currency,
+}
+
+impl UnitPrice {
+    /// The largest, in millionths: a billion of the currency's major unit, less a millionth.
+    pub const LARGEST: i64 = 1_000_000_000 * MICROS - 1;
+
+    /// So many millionths of a currency's major unit, from nothing to [`UnitPrice::LARGEST`].
+    pub fn new(micros: i64, currency: Currency) -> Result<Self, PriceError> {
+        match (0..=Self::LARGEST).contains(&micros) {
+            true => Ok(Self { micros, currency }),
+            false => Err(PriceError::UnitPrice(format!("{micros} millionths of 1 {currency}"))),
+        }
+    }
+
+    /// Millionths of the currency's major unit.
+    pub const fn micros(self) -> i64 {
+        self.micros
+    }
+
+    /// Of which currency it is.
+    pub const fn currency(self) -> Currency {
+        self.currency
+    }
 }
 
 impl fmt::Display for UnitPrice {
@@ -179,14 +212,25 @@ pub enum Price {
     },
 }
 
+/// Refuses what is more than the largest price: an order is not charged more for a month, either.
+pub fn must_be_chargeable(amount: Money) -> Result<(), PriceError> {
+    let largest = amount.with_minor(PRICE_MAX)?;
+    match amount.minor() > largest.minor() {
+        true => Err(PriceError::TooHigh { amount, largest }),
+        false => Ok(()),
+    }
+}
+
 impl Price {
     /// Refuses a price that cannot be charged.
     pub fn check(&self) -> Result<(), PriceError> {
         match self {
-            Self::Once { amount } | Self::Monthly { amount, .. } => match amount.minor {
-                1.. => Ok(()),
-                _ => Err(PriceError::NotAbove(*amount)),
-            },
+            Self::Once { amount } | Self::Monthly { amount, .. } => {
+                if !amount.is_positive() {
+                    return Err(PriceError::NotAbove(*amount));
+                }
+                must_be_chargeable(*amount)
+            }
             Self::Metered { steps, .. } => {
                 let Some(last) = steps.last() else { return Err(PriceError::Steps("there are none")) };
                 if last.up_to.is_some() {
@@ -213,7 +257,7 @@ impl Price {
     /// The currency that it is paid in.
     pub fn currency(&self) -> Currency {
         match self {
-            Self::Once { amount } | Self::Monthly { amount, .. } => amount.currency,
+            Self::Once { amount } | Self::Monthly { amount, .. } => amount.currency(),
             Self::Metered { steps, .. } => steps.first().map_or(Currency::Usd, |step| step.price.currency),
         }
     }
@@ -228,13 +272,12 @@ impl Price {
         for step in steps {
             let room = step.up_to.map_or(left, |to| (i128::from(to) * size - from).max(0));
             let here = left.min(room);
-            let price = here.checked_mul(i128::from(step.price.micros)).ok_or(MoneyError::Overflow)?;
-            exact = exact.checked_add(price).ok_or(MoneyError::Overflow)?;
+            // 64 bits of use, 50 of a price: what the steps add up to is no more than all the use at the highest of them.
+            exact += here * i128::from(step.price.micros);
             (left, from) = (left - here, from + here);
         }
         let unit = 10_i128.pow(self.currency().digits() as u32);
-        let exact = exact.checked_mul(unit).ok_or(MoneyError::Overflow)?;
-        Ok(Money::new(divide_half_even(exact, size * i128::from(MICROS))?, self.currency()))
+        Money::new(divide_half_even(exact * unit, size * i128::from(MICROS))?, self.currency())
     }
 }
 
@@ -318,6 +361,14 @@ mod tests {
     }
 
     #[test]
+    fn a_price_is_at_most_the_largest_price() {
+        let once = |text: &str| Price::Once { amount: text.parse().unwrap() }.check();
+        assert_eq!(once("10000000000.00 USD"), Ok(()));
+        let refused = once("10000000000.01 USD").unwrap_err().to_string();
+        assert_eq!(refused, "10000000000.01 USD is too much: the largest price is 10000000000.00 USD");
+    }
+
+    #[test]
     fn what_cannot_be_charged_is_refused() {
         for steps in [
             &[][..],
@@ -338,12 +389,35 @@ mod tests {
         fn more_use_never_costs_less(a in 0u64..1 << 50, b in 0u64..1 << 50, free in 0u64..1000) {
             let price = metered(free, &[(Some(50), "2.5 USD"), (Some(5000), "1.999999 USD"), (None, "0 USD")]);
             let (less, more) = (a.min(b), a.max(b));
-            prop_assert!(price.charge(less).unwrap().minor <= price.charge(more).unwrap().minor);
+            prop_assert!(price.charge(less).unwrap().minor() <= price.charge(more).unwrap().minor());
         }
 
         #[test]
-        fn unit_prices_read_back(micros in 0i64..1_000_000_000_000, currency in 0usize..4) {
-            let price = UnitPrice { micros, currency: Currency::ALL[currency] };
+        fn any_use_at_any_price_is_charged_exactly_or_refused_by_name(
+            used: u64, free: u64, micros in 0..=UnitPrice::LARGEST, then in 0..=UnitPrice::LARGEST, up_to: u64, currency in 0usize..4,
+        ) {
+            let currency = Currency::ALL[currency];
+            let step = |up_to, micros| Step { up_to, price: UnitPrice::new(micros, currency).unwrap() };
+            for unit in [Unit::GpuHour, Unit::Reported("pages".into())] {
+                let price = Price::Metered { unit: unit.clone(), free, steps: vec![step(Some(up_to), micros), step(None, then)] };
+                let size = i128::from(unit.size());
+                let paid = (i128::from(used) - i128::from(free) * size).max(0);
+                let first = paid.min(i128::from(up_to) * size);
+                let exact = first * i128::from(micros) + (paid - first) * i128::from(then);
+                let minor = divide_half_even(exact * 10_i128.pow(currency.digits() as u32), size * 1_000_000).unwrap();
+                match price.charge(used) {
+                    Ok(charged) => prop_assert_eq!(i128::from(charged.minor()), minor),
+                    Err(error) => {
+                        prop_assert!(minor > Money::LARGEST.into());
+                        prop_assert_eq!(error, Money::new(minor, currency).unwrap_err());
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn unit_prices_read_back(micros in 0..=UnitPrice::LARGEST, currency in 0usize..4) {
+            let price = UnitPrice::new(micros, Currency::ALL[currency]).unwrap();
             prop_assert_eq!(price.to_string().parse(), Ok(price));
         }
     }

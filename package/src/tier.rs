@@ -69,7 +69,7 @@ impl Tier {
 
     /// What it costs each time that it is billed: a year at the price of ten months. None: nothing, or as was agreed.
     pub fn price(self, billed: Billed) -> Option<Money> {
-        let dollars = match self {
+        let dollars: i64 = match self {
             Self::Developer => 99,
             Self::Team => 499,
             Self::Enterprise => 2999,
@@ -79,7 +79,7 @@ impl Tier {
             Billed::Monthly => 1,
             Billed::Yearly => 10,
         };
-        Some(Money::new(dollars * 100 * months, Currency::Usd))
+        Money::new(dollars * 100 * months, Currency::Usd).ok()
     }
 
     /// The least tier that allows so many deployments and has a price.
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn more_costs_more_and_allows_more() {
         for pair in Tier::ALL[1..4].windows(2) {
-            let minor = |tier: Tier, billed| tier.price(billed).unwrap().minor;
+            let minor = |tier: Tier, billed| tier.price(billed).unwrap().minor();
             for billed in [Billed::Monthly, Billed::Yearly] {
                 assert!(minor(pair[0], billed) < minor(pair[1], billed));
             }

@@ -173,7 +173,7 @@ async fn token(registry: &Registry) -> String {
 
 fn transaction(index: usize, accounts: usize) -> Transaction {
     let partner: Namespace = format!("partner-{}", index % accounts).parse().unwrap();
-    let amount = Money::new(100 + index as i64 % 900, Currency::Usd);
+    let amount = Money::new(100 + index as i64 % 900, Currency::Usd).unwrap();
     Transaction::new("bench", index, at("2026-01-01T00:00:00Z"))
         .about("a transaction of two postings")
         .debit(Account::Pending(partner.clone()), amount)
@@ -200,7 +200,7 @@ async fn ledger_floor(db: &Db) -> f64 {
             .map(|index| (batch * BATCH + index, transaction(batch * BATCH + index, 1000)))
             .collect();
         let transactions = all.iter().map(|(id, transaction)| -> [Cell; 7] {
-            let body = format!("{}\n{:?}", transaction.description, transaction.postings[0].amount.minor);
+            let body = format!("{}\n{:?}", transaction.description, transaction.postings[0].amount.minor());
             [
                 (*id as i64 + 1).into(),
                 transaction.key.as_str().into(),
@@ -219,7 +219,7 @@ async fn ledger_floor(db: &Db) -> f64 {
                     (line as i64).into(),
                     account.into(),
                     "USD".into(),
-                    posting.amount.minor.into(),
+                    posting.amount.minor().into(),
                 ]
             })
         });

@@ -47,7 +47,7 @@ impl Open {
     /// Puts what is disputed on hold.
     pub async fn run(self, context: &Context) -> Result {
         let Self { id, sale, amount, fee } = self;
-        let fee = fee.unwrap_or(Money::zero(amount.currency));
+        let fee = fee.unwrap_or(Money::zero(amount.currency()));
         let done = format!("dispute '{id}' holds {amount} of sale {sale}");
         let new = NewDispute { id, sale, amount, fee };
         record(context, Method::POST, "/api/v1/disputes", json!(new), done).await

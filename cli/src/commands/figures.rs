@@ -1,7 +1,7 @@
 //! `chandlery figures`: what investors ask for, each figure with its definition, and the rows below it.
 
 use chandlery_money::figures::{DEFINITIONS, Month, Ratio, Rows};
-use chandlery_package::Money;
+use chandlery_package::Balance;
 use clap::Args;
 use reqwest::Method;
 use serde::Deserialize;
@@ -88,7 +88,7 @@ async fn rows(context: &Context, month: &str) -> Result {
         show::json(rows);
         return Ok(());
     }
-    let money = |money: &Money| money.to_string();
+    let money = |money: &Balance| money.to_string();
     let accounts = rows.accounts.iter().map(|row| {
         let (before, now) = (money(&row.before), money(&row.now));
         vec![

@@ -25,26 +25,28 @@ pub struct TargetSpec {
 
 /// What a plan costs by the hour at these prices; nothing, where the target has no prices for what the plan uses.
 pub fn cost_per_hour(plan: &Plan, facts: &Facts, prices: &Prices) -> Option<Money> {
-    let mut thousandths = BTreeMap::new();
+    let mut thousandths: BTreeMap<_, i128> = BTreeMap::new();
     for workload in &plan.workloads {
-        let replicas = i64::from(workload.scale.replicas_min);
+        let replicas = i128::from(workload.scale.replicas_min);
         if let Some(gpu) = &workload.resources.gpu {
             let there = |kind: &&String| facts.gpu_pools.iter().any(|pool| pool.kind == **kind);
             let pools = facts.gpu_pools.iter().map(|pool| &pool.kind);
             let kind =
                 gpu.kinds.iter().find(there).or_else(|| pools.into_iter().find(|_| gpu.kinds.is_empty()))?;
             let price = prices.get(kind)?;
-            *thousandths.entry(price.currency).or_insert(0) +=
-                price.minor.checked_mul(1000 * replicas * i64::from(workload.gpus()))?;
+            // 50 bits of a price, 32 of replicas, 32 of GPUs, and a thousand.
+            *thousandths.entry(price.currency()).or_insert(0) +=
+                i128::from(price.minor()) * 1000 * replicas * i128::from(workload.gpus());
         }
         if let Some(price) = prices.get("cpu") {
-            let millis = i64::from(workload.resources.cpu_millis);
-            *thousandths.entry(price.currency).or_insert(0) += price.minor.checked_mul(replicas * millis)?;
+            let millis = i128::from(workload.resources.cpu_millis);
+            *thousandths.entry(price.currency()).or_insert(0) +=
+                i128::from(price.minor()) * replicas * millis;
         }
     }
     match thousandths.into_iter().collect::<Vec<_>>().as_slice() {
         // Sums of two currencies are no sum.
-        [(currency, minor)] => Some(Money::new((minor + 500) / 1000, *currency)),
+        [(currency, minor)] => Money::new((minor + 500) / 1000, *currency).ok(),
         _ => None,
     }
 }

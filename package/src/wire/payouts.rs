@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Currency, Money, Namespace, PluginId, Rate, RevenueSharePolicy};
+use crate::{Balance, Currency, Money, Namespace, PluginId, Rate, RevenueSharePolicy};
 
 /// A policy of shares, and from when on it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,23 +54,23 @@ pub struct ClosedDispute {
 
 /// A partner's money in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Balance {
+pub struct PartnerBalance {
     /// Earned, and not yet paid by customers.
-    pub accrued: Money,
+    pub accrued: Balance,
     /// Paid, and not yet to be paid out.
-    pub on_hold: Money,
+    pub on_hold: Balance,
     /// Kept back for refunds.
-    pub reserve: Money,
+    pub reserve: Balance,
     /// To be paid out.
-    pub available: Money,
+    pub available: Balance,
     /// Part of payments that are disputed.
-    pub disputed: Money,
+    pub disputed: Balance,
     /// Being paid out.
-    pub in_transit: Money,
+    pub in_transit: Balance,
     /// Paid out.
-    pub paid: Money,
+    pub paid: Balance,
     /// Owed by the partner, and recovered from what it earns next.
-    pub owed: Money,
+    pub owed: Balance,
     /// What would be paid out next.
     pub next_payout: NextPayout,
 }
@@ -79,7 +79,7 @@ pub struct Balance {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextPayout {
     /// All that is available and that no payout has taken on.
-    pub amount: Money,
+    pub amount: Balance,
     /// The least that is paid out.
     pub minimum: Money,
     /// From when on a run takes it on, by the partner's schedule; none: any run.

@@ -55,7 +55,7 @@ pub async fn offer(
     name: &PluginName,
     service: &Service,
 ) -> Result<(), Error> {
-    if service.price.minor <= 0 {
+    if service.price.minor() <= 0 {
         return Err(Error::Invalid(format!("a price is above zero, not {}", service.price)));
     }
     let mut write = db.write().await?;
@@ -74,8 +74,8 @@ pub async fn offer(
     .bind(namespace.as_str())
     .bind(name.as_str())
     .bind(&service.title)
-    .bind(service.price.minor)
-    .bind(service.price.currency.code())
+    .bind(service.price.minor())
+    .bind(service.price.currency().code())
     .execute(&mut *write)
     .await?;
     write.commit().await?;
@@ -100,7 +100,7 @@ pub async fn certified(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<Con
         .await?;
         let service = |(name, title, minor, currency): (String, String, i64, String)| {
             let currency: Currency = currency.parse()?;
-            Ok((name, Service { title, price: Money::new(minor, currency) }))
+            Ok((name, Service { title, price: Money::new(minor, currency)? }))
         };
         consultants.push(Consultant {
             namespace: namespace.parse()?,

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, Kind, NOT_FOUND};
-use chandlery_package::{Money, MoneyError, NameError, Namespace, PolicyError, PriceError};
+use chandlery_package::{MoneyError, NameError, Namespace, PolicyError, PriceError};
 
 /// An idempotency key that was used for something else.
 pub const KEY_REUSED: Kind = Kind {
@@ -20,6 +20,14 @@ pub const MONTH_CLOSED: Kind = Kind {
     when: "something is dated in a month whose books are closed",
     remedy: Some("date it in the month that is open: what is late is an adjustment"),
 };
+/// A balance that would pass its bound.
+pub const BALANCE_TOO_LARGE: Kind = Kind {
+    word: "balance-too-large",
+    status: 409,
+    title: "A balance would be too large",
+    when: "a posting would bring the balance of an account past the largest one",
+    remedy: Some("nothing was posted; settle what stands on the account first, or look for a wrong amount"),
+};
 /// The processor of payments refused, or does not answer.
 pub const PROCESSOR: Kind = Kind {
     word: "processor",
@@ -30,7 +38,7 @@ pub const PROCESSOR: Kind = Kind {
 };
 
 /// The kinds of this crate.
-pub const KINDS: &[&Kind] = &[&KEY_REUSED, &MONTH_CLOSED, &PROCESSOR];
+pub const KINDS: &[&Kind] = &[&KEY_REUSED, &MONTH_CLOSED, &BALANCE_TOO_LARGE, &PROCESSOR];
 
 /// Why something about money was not done.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +76,17 @@ pub enum Error {
         /// The transaction's key.
         key: String,
         /// What is left over.
-        sum: Money,
+        sum: String,
+    },
+    /// A posting that an account cannot take.
+    #[error("'{key}' would bring the balance of {account} past its bound: {error}")]
+    BalanceTooLarge {
+        /// The transaction's key.
+        key: String,
+        /// Which account.
+        account: String,
+        /// What the balance would have been, and what it may be at most.
+        error: MoneyError,
     },
     /// A posting in a month that is closed.
     #[error("'{key}' is before {open_from}: the months before are closed")]
@@ -119,6 +137,7 @@ impl Explain for Error {
             Self::Invalid(_) => &INVALID,
             Self::Conflict(_) => &CONFLICT,
             Self::KeyReused { .. } => &KEY_REUSED,
+            Self::BalanceTooLarge { .. } => &BALANCE_TOO_LARGE,
             Self::Closed { .. } => &MONTH_CLOSED,
             Self::Processor(_) => &PROCESSOR,
             Self::Unbalanced { .. } | Self::Mail(_) | Self::Damaged(_) => &chandlery_store::INTERNAL,

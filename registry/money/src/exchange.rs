@@ -3,14 +3,18 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use chandlery_package::money::divide_half_even;
 use chandlery_package::wire::{FxRate, Page};
-use chandlery_package::{Currency, Money};
+use chandlery_package::{Balance, Currency};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
 use chandlery_edge::Json;
+
+/// How large the two whole numbers of a rate may be: twelve digits are more than any rate is quoted with.
+const TERM_MAX: i64 = 1_000_000_000_000;
 
 /// The routes of this room.
 pub fn routes() -> Router<Finance> {
@@ -30,16 +34,14 @@ impl Ratio {
     const ONE: Self = Self { numerator: 1, denominator: 1 };
 
     /// The amount in another currency, rounded half to even.
-    pub fn convert(self, money: Money, to: Currency) -> Result<Money, Error> {
+    pub fn convert(self, money: impl Into<Balance>, to: Currency) -> Result<Balance, Error> {
+        let money = money.into();
         // Minor units differ in size: a yen has no cents.
-        let up = 10_i64.pow(to.digits() as u32);
-        let down = 10_i64.pow(money.currency.digits() as u32);
-        let numerator = self.numerator.checked_mul(up);
-        let denominator = self.denominator.checked_mul(down);
-        let (Some(numerator), Some(denominator)) = (numerator, denominator) else {
-            return Err(chandlery_package::MoneyError::Overflow.into());
-        };
-        Ok(Money { currency: to, ..money.times(numerator, denominator)? })
+        let up = 10_i128.pow(to.digits() as u32);
+        let down = 10_i128.pow(money.currency().digits() as u32);
+        // 63 bits of a balance, 40 of a rate and 7 of a hundred: none of this can overflow.
+        let exact = i128::from(money.minor()) * i128::from(self.numerator) * up;
+        Ok(Balance::new(divide_half_even(exact, i128::from(self.denominator) * down)?, to)?)
     }
 }
 
@@ -75,11 +77,12 @@ pub async fn rate(
 /// An amount in another currency, by the rate of a day.
 pub async fn convert(
     db: &mut AnyConnection,
-    money: Money,
+    money: impl Into<Balance>,
     to: Currency,
     at: Timestamp,
-) -> Result<Money, Error> {
-    rate(db, money.currency, to, at).await?.convert(money, to)
+) -> Result<Balance, Error> {
+    let money = money.into();
+    rate(db, money.currency(), to, at).await?.convert(money, to)
 }
 
 async fn set(
@@ -88,6 +91,12 @@ async fn set(
     Json(new): Json<FxRate>,
 ) -> Result<Json<FxRate>, Error> {
     caller.must_operate("set exchange rates")?;
+    if new.numerator > TERM_MAX || new.denominator > TERM_MAX {
+        return Err(Error::Invalid(format!(
+            "{} to {} is no rate: each of the two is at most {TERM_MAX}",
+            new.numerator, new.denominator
+        )));
+    }
     if new.numerator <= 0 || new.denominator <= 0 || new.base == new.quote {
         return Err(Error::Invalid("a rate is above zero, and between two currencies".into()));
     }

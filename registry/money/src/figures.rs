@@ -5,7 +5,7 @@ mod months;
 mod routes;
 mod rows;
 
-use chandlery_package::{Currency, Money, Tier};
+use chandlery_package::{Balance, Currency, Tier};
 use serde::{Deserialize, Serialize};
 
 pub use months::months;
@@ -25,7 +25,9 @@ pub struct Ratio {
 }
 
 impl Ratio {
-    fn of(numerator: i64, denominator: i64) -> Option<Self> {
+    /// None where nothing is below the line, or one of the two is more than 64 bits hold.
+    fn of(numerator: i128, denominator: i128) -> Option<Self> {
+        let (numerator, denominator) = (i64::try_from(numerator).ok()?, i64::try_from(denominator).ok()?);
         (denominator > 0).then_some(Self { numerator, denominator })
     }
 
@@ -50,17 +52,17 @@ pub struct Month {
     /// `2026-11`.
     pub month: String,
     /// See [`DEFINITIONS`] for this and all others.
-    pub mrr: Money,
+    pub mrr: Balance,
     /// MRR of a year.
-    pub arr: Money,
+    pub arr: Balance,
     /// Of the change of MRR: by accounts that had none a month before.
-    pub new: Money,
+    pub new: Balance,
     /// By accounts that have more.
-    pub expansion: Money,
+    pub expansion: Balance,
     /// By accounts that have less.
-    pub contraction: Money,
+    pub contraction: Balance,
     /// By accounts that have none any more.
-    pub churn: Money,
+    pub churn: Balance,
     /// Accounts with MRR.
     pub accounts: i64,
     /// Net revenue retention.
@@ -68,17 +70,17 @@ pub struct Month {
     /// Gross revenue retention.
     pub grr: Option<Ratio>,
     /// Average revenue per account.
-    pub arpa: Option<Money>,
+    pub arpa: Option<Balance>,
     /// Earned from subscriptions.
-    pub plans: Money,
+    pub plans: Balance,
     /// Earned from sales of partners.
-    pub commission: Money,
+    pub commission: Balance,
     /// What earning it cost.
-    pub cost: Money,
+    pub cost: Balance,
     /// Of revenue, what is left after that.
     pub gross_margin: Option<Ratio>,
     /// Spent on winning customers.
-    pub acquisition: Money,
+    pub acquisition: Balance,
     /// Growth by what was spent for it.
     pub magic_number: Option<Ratio>,
     /// By tier.
@@ -93,17 +95,17 @@ pub struct Segment {
     /// Accounts with MRR.
     pub accounts: i64,
     /// Their MRR.
-    pub mrr: Money,
+    pub mrr: Balance,
     /// Accounts that had none a month before.
     pub won: i64,
     /// Accounts that had this tier a month before, and have none now.
     pub lost: i64,
     /// Spent on winning them.
-    pub acquisition: Money,
+    pub acquisition: Balance,
     /// What winning one has cost.
-    pub cac: Option<Money>,
+    pub cac: Option<Balance>,
     /// What one will have brought.
-    pub ltv: Option<Money>,
+    pub ltv: Option<Balance>,
     /// The one by the other.
     pub ltv_to_cac: Option<Ratio>,
 }

@@ -11,7 +11,7 @@ mod routes;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
-use chandlery_package::{Currency, Money};
+use chandlery_package::{Balance, Currency, Money};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -43,7 +43,7 @@ impl Posting {
 
     /// Adds to what is owed or earned.
     pub fn credit(account: Account, amount: Money) -> Self {
-        Self { account, amount: Money { minor: -amount.minor, ..amount } }
+        Self { account, amount: amount.negated() }
     }
 }
 
@@ -85,7 +85,7 @@ impl Transaction {
 
     /// Adds to what is owned or spent. An amount below zero is a credit; nothing is no posting.
     pub fn debit(mut self, account: Account, amount: Money) -> Self {
-        if amount.minor != 0 {
+        if !amount.is_zero() {
             self.postings.push(Posting::debit(account, amount));
         }
         self
@@ -99,13 +99,13 @@ impl Transaction {
     fn must_balance(&self) -> Result<(), Error> {
         let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
         for posting in &self.postings {
-            *sums.entry(posting.amount.currency).or_default() += i128::from(posting.amount.minor);
+            *sums.entry(posting.amount.currency()).or_default() += i128::from(posting.amount.minor());
         }
         match sums.into_iter().find(|(_, sum)| *sum != 0) {
             None => Ok(()),
             Some((currency, sum)) => Err(Error::Unbalanced {
                 key: self.key.clone(),
-                sum: Money::new(i64::try_from(sum).unwrap_or(i64::MAX), currency),
+                sum: format!("{sum} minor units of {currency}"),
             }),
         }
     }
@@ -121,14 +121,18 @@ impl Transaction {
 }
 
 /// The balance of an account as the database has it: debits less credits.
-pub async fn balance(db: &mut AnyConnection, account: &Account, currency: Currency) -> Result<Money, Error> {
+pub async fn balance(
+    db: &mut AnyConnection,
+    account: &Account,
+    currency: Currency,
+) -> Result<Balance, Error> {
     let found: Option<(i64,)> =
         sqlx::query_as("select minor from ledger_balances where account = $1 and currency = $2")
             .bind(account.to_string())
             .bind(currency.code())
             .fetch_optional(db)
             .await?;
-    Ok(Money::new(found.map_or(0, |(minor,)| minor), currency))
+    Ok(Balance::new(found.map_or(0, |(minor,)| minor), currency)?)
 }
 
 /// An account and what it holds.
@@ -137,7 +141,7 @@ pub struct AccountBalance {
     /// As the journal writes it.
     pub account: String,
     /// Debits less credits.
-    pub balance: Money,
+    pub balance: Balance,
 }
 
 /// Every balance as it was at a moment, recomputed from the postings up to it; or as it is now.
@@ -160,7 +164,7 @@ pub async fn balances(db: &mut AnyConnection, at: Option<Timestamp>) -> Result<V
         }
     };
     let read = |(account, currency, minor): (String, String, i64)| {
-        Ok(AccountBalance { account, balance: Money::new(minor, currency.parse()?) })
+        Ok(AccountBalance { account, balance: Balance::new(minor, currency.parse()?)? })
     };
     rows.into_iter().map(read).collect()
 }

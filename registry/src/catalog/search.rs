@@ -304,14 +304,14 @@ fn rank(record: &ReleaseRecord) -> (bool, bool, bool, &semver::Version) {
 /// Whether a plugin costs at most so much: once, by the month, or for the first unit that costs something.
 fn is_within(offer: Option<&Offer>, max: Money) -> bool {
     let Some(offer) = offer else { return true };
-    if offer.price.currency() != max.currency {
+    if offer.price.currency() != max.currency() {
         return false;
     }
     match &offer.price {
-        Price::Once { amount } | Price::Monthly { amount, .. } => amount.minor <= max.minor,
+        Price::Once { amount } | Price::Monthly { amount, .. } => amount.minor() <= max.minor(),
         Price::Metered { unit, free, .. } => {
             let one = free.saturating_add(1).saturating_mul(unit.size());
-            offer.price.charge(one).is_ok_and(|charge| charge.minor <= max.minor)
+            offer.price.charge(one).is_ok_and(|charge| charge.minor() <= max.minor())
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bars by month.
 
-use chandlery_package::Money;
+use chandlery_package::Balance;
 use maud::{Markup, html};
 
 use chandlery_money::payouts::MonthlyEarning;
@@ -13,7 +13,7 @@ const MONTHS_SHOWN: usize = 12;
 /// The twelve months up to the last one with a sale, of one currency, as SVG; the table beside it says the same in
 /// numbers.
 pub(super) fn months(months: &[&MonthlyEarning]) -> Markup {
-    let highest = months.iter().map(|month| month.gross.minor).max().unwrap_or(0).max(1) as f64;
+    let highest = months.iter().map(|month| month.gross.minor()).max().unwrap_or(0).max(1) as f64;
     let width = STEP * MONTHS_SHOWN as f64;
     let scale = |minor: i64| HEIGHT * minor.max(0) as f64 / highest;
     html! {
@@ -23,10 +23,10 @@ pub(super) fn months(months: &[&MonthlyEarning]) -> Markup {
                 @let x = STEP * index as f64 + (STEP - BAR) / 2.0;
                 @let middle = x + BAR / 2.0;
                 @if let Some(month) = months.iter().find(|month| month.month == *label) {
-                    @let (gross, net) = (scale(month.gross.minor), scale(month.net.minor));
+                    @let (gross, net) = (scale(month.gross.minor()), scale(month.net.minor()));
                     rect.rest x=(x) y=(HEIGHT - gross) width=(BAR) height=(gross - net) {}
                     rect.net x=(x) y=(HEIGHT - net) width=(BAR) height=(net) {}
-                    text x=(middle) y=(HEIGHT - gross - 8.0) text-anchor="middle" { (whole(month.net)) }
+                    text x=(middle) y=(HEIGHT - gross - 8.0) text-anchor="middle" { (whole(month.net.into())) }
                 }
                 text x=(middle) y=(HEIGHT + 18.0) text-anchor="middle" { (label) }
             }
@@ -37,15 +37,15 @@ pub(super) fn months(months: &[&MonthlyEarning]) -> Markup {
 }
 
 /// A bar for each of the last twelve months.
-pub(super) fn bars(all: &[(String, Money)], label: &str) -> Markup {
+pub(super) fn bars(all: &[(String, Balance)], label: &str) -> Markup {
     let shown = &all[all.len().saturating_sub(MONTHS_SHOWN)..];
-    let highest = shown.iter().map(|(_, money)| money.minor).max().unwrap_or(0).max(1) as f64;
+    let highest = shown.iter().map(|(_, money)| money.minor()).max().unwrap_or(0).max(1) as f64;
     let width = STEP * MONTHS_SHOWN as f64;
     html! {
         svg viewBox=(format!("0 -24 {width} {}", HEIGHT + 48.0)) width="100%" role="img" aria-label=(label) {
             @for (index, (month, money)) in shown.iter().enumerate() {
                 @let x = STEP * index as f64 + (STEP - BAR) / 2.0;
-                @let height = HEIGHT * money.minor.max(0) as f64 / highest;
+                @let height = HEIGHT * money.minor().max(0) as f64 / highest;
                 rect.net x=(x) y=(HEIGHT - height) width=(BAR) height=(height) {}
                 text x=(x + BAR / 2.0) y=(HEIGHT - height - 8.0) text-anchor="middle" { (whole(*money)) }
                 text x=(x + BAR / 2.0) y=(HEIGHT + 18.0) text-anchor="middle" { (month) }
@@ -56,7 +56,7 @@ pub(super) fn bars(all: &[(String, Money)], label: &str) -> Markup {
 }
 
 /// Whole units of the currency: the table beside it has the rest.
-fn whole(money: Money) -> String {
+fn whole(money: Balance) -> String {
     let text = money.to_string();
     let (amount, currency) = text.split_once(' ').unwrap_or((&text, ""));
     format!("{} {currency}", amount.split('.').next().unwrap_or(amount))
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_year_is_shown_across_its_end() {
-        let zero = Money::zero(Currency::Usd);
+        let zero = chandlery_package::Money::zero(Currency::Usd);
         let month = MonthlyEarning { month: "2026-02".into(), gross: zero, net: zero, sales: 1 };
         let labels = labels(&[&month]);
         assert_eq!((labels.len(), labels[0].as_str(), labels[11].as_str()), (12, "2025-03", "2026-02"));

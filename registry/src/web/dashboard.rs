@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::wire::{Balance, Earning, NextPayout, Payout};
-use chandlery_package::{Money, Namespace};
+use chandlery_package::wire::{Earning, NextPayout, PartnerBalance, Payout};
+use chandlery_package::{Balance, Currency, Namespace};
 use maud::{Markup, html};
 
 use super::{chart, layout};
@@ -85,24 +85,29 @@ fn next_release(transactions: &[Earning], now: jiff::Timestamp) -> Option<String
     ends.min().map(|end| end.strftime("%Y-%m-%d").to_string())
 }
 
+/// What an account held, as people write it.
+fn written(minor: i64, currency: Currency) -> String {
+    Balance::new(minor, currency).map_or_else(|error| error.to_string(), |balance| balance.to_string())
+}
+
 /// What becomes of what is available.
 fn next_payout(next: &NextPayout) -> String {
     let NextPayout { amount, minimum, not_before } = next;
     let when = not_before
         .map_or("the next run".into(), |from| format!("the first run from {} on", from.strftime("%Y-%m-%d")));
-    match (amount.minor, amount.minor < minimum.minor.max(1)) {
+    match (amount.minor(), amount.minor() < minimum.minor().max(1)) {
         (..=0, _) => "nothing waits for the next payout".into(),
         (_, true) => format!("{amount} wait until they are {minimum}, the least that is paid out"),
         (_, false) => format!("{amount} are paid out by {when}"),
     }
 }
 
-fn cards(balances: &[Balance], hold_days: u32, next_release: Option<String>) -> Markup {
+fn cards(balances: &[PartnerBalance], hold_days: u32, next_release: Option<String>) -> Markup {
     html! {
         @if balances.is_empty() { p { "Nothing was earned yet. Sales appear here as soon as they are paid." } }
         @for balance in balances {
             dl.cards {
-                @if balance.accrued.minor != 0 {
+                @if balance.accrued.minor() != 0 {
                     div.card { dt { "Earned, not yet paid for" } dd data-figure="accrued" { (balance.accrued) } p.note { "invoiced to customers" } }
                 }
                 div.card {
@@ -112,20 +117,20 @@ fn cards(balances: &[Balance], hold_days: u32, next_release: Option<String>) -> 
                         @if let Some(date) = &next_release { "; next available on " (date) }
                     }
                 }
-                @if balance.reserve.minor != 0 {
+                @if balance.reserve.minor() != 0 {
                     div.card { dt { "Reserve" } dd data-figure="reserve" { (balance.reserve) } p.note { "kept for refunds, then yours" } }
                 }
                 div.card {
                     dt { "Available" } dd data-figure="available" { (balance.available) }
                     p.note { (next_payout(&balance.next_payout)) }
                 }
-                @if balance.in_transit.minor != 0 {
+                @if balance.in_transit.minor() != 0 {
                     div.card { dt { "On its way" } dd data-figure="in-transit" { (balance.in_transit) } p.note { "approved, not yet confirmed by the bank" } }
                 }
-                @if balance.disputed.minor != 0 {
+                @if balance.disputed.minor() != 0 {
                     div.card { dt { "Disputed" } dd data-figure="disputed" { (balance.disputed) } p.note { "until the customer's bank has decided" } }
                 }
-                @if balance.owed.minor != 0 {
+                @if balance.owed.minor() != 0 {
                     div.card { dt { "Owed back" } dd data-figure="owed" { (balance.owed) } p.note { "taken from what you earn next" } }
                 }
                 div.card {
@@ -184,7 +189,7 @@ fn all_statements(statements: &[Published]) -> Markup {
                                 td.number { (statement.lines.len()) }
                                 td {
                                     @for (account, minor) in &statement.closing {
-                                        div { (account) " " (Money::new(*minor, statement.currency)) }
+                                        div { (account) " " (written(*minor, statement.currency)) }
                                     }
                                 }
                                 td { (published.log_index) }
@@ -199,11 +204,11 @@ fn all_statements(statements: &[Published]) -> Markup {
 }
 
 fn earnings_by_month(months: &[MonthlyEarning]) -> Markup {
-    let currencies: BTreeSet<_> = months.iter().map(|month| month.gross.currency).collect();
+    let currencies: BTreeSet<_> = months.iter().map(|month| month.gross.currency()).collect();
     html! {
         @if !months.is_empty() { h2 { "Earnings by month" } }
         @for currency in currencies {
-            @let shown: Vec<_> = months.iter().filter(|month| month.gross.currency == currency).collect();
+            @let shown: Vec<_> = months.iter().filter(|month| month.gross.currency() == currency).collect();
             div.card.scroll {
                 (chart::months(&shown))
                 table {

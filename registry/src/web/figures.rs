@@ -87,7 +87,7 @@ fn by_month(months: &[Month]) -> Markup {
 
 fn by_segment(latest: &Month) -> Markup {
     let money =
-        |money: Option<chandlery_package::Money>| money.map_or("—".into(), |money| money.to_string());
+        |money: Option<chandlery_package::Balance>| money.map_or("—".into(), |money| money.to_string());
     html! {
         h2 { "By segment, " (latest.month) }
         div.card.scroll {

@@ -1,5 +1,7 @@
 //! The database: SQLite or PostgreSQL through sqlx's `Any` driver, with one SQL text for both.
 
+mod strict;
+
 use std::any::Any;
 use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
@@ -107,6 +109,9 @@ impl Db {
             (options().max_connections(CONNECTIONS_MAX).connect(url).await?, Kind::Postgres)
         };
         sqlx::migrate!("../../migrations/registry").run(&pool).await?;
+        if matches!(kind, Kind::Sqlite { .. }) {
+            strict::make_strict(&pool).await?;
+        }
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
         let tasks = Supervisor::default();
         // What waits survives a writer that dies: the next one goes on with it.

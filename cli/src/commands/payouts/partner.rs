@@ -1,8 +1,8 @@
 //! What a partner sees: balances, transactions, statements, and where each cent of a payout came from.
 
 use chandlery_money::payouts::Explained;
-use chandlery_package::wire::{Balance, Earning, NextPayout, Page};
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::wire::{Earning, NextPayout, Page, PartnerBalance};
+use chandlery_package::{Balance, Currency, Namespace};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -12,9 +12,9 @@ use crate::show;
 
 /// Shows what a partner has on hold, available and paid.
 pub async fn balance(context: &Context, partner: &Namespace) -> Result {
-    let page: Page<Balance> =
+    let page: Page<PartnerBalance> =
         context.registry(Method::GET, &format!("/api/v1/partners/{partner}/balances"), ()).await?;
-    let row = |balance: &Balance| {
+    let row = |balance: &PartnerBalance| {
         [
             balance.accrued,
             balance.on_hold,
@@ -34,11 +34,11 @@ pub async fn balance(context: &Context, partner: &Namespace) -> Result {
     let titles =
         [">unpaid by customers", ">on hold", ">reserve", ">available", ">on its way", ">paid", ">owed back"];
     show::table(&titles, page.items.iter().map(row));
-    for Balance { next_payout: NextPayout { amount, minimum, not_before }, .. } in &page.items {
+    for PartnerBalance { next_payout: NextPayout { amount, minimum, not_before }, .. } in &page.items {
         let when = not_before.map(|from| format!(" from {} on", from.strftime("%F"))).unwrap_or_default();
-        match amount.minor {
+        match amount.minor() {
             ..=0 => {}
-            minor if minor < minimum.minor => {
+            minor if minor < minimum.minor() => {
                 show::note(format!("{amount} wait until they are {minimum}, the least that is paid out"))
             }
             _ => show::note(format!("{amount} are paid out by the next run{when}")),
@@ -89,7 +89,7 @@ pub async fn statements(context: &Context, partner: &Namespace, month: Option<&s
         let held = |side: &str| {
             let all = statement[side].as_object().into_iter().flatten();
             let shown = all.filter_map(|(account, minor)| {
-                Some(format!("{account} {}", Money::new(minor.as_i64()?, currency?)))
+                Some(format!("{account} {}", Balance::new(minor.as_i64()?, currency?).ok()?))
             });
             shown.collect::<Vec<_>>().join("\n")
         };
@@ -124,7 +124,7 @@ pub async fn explain(context: &Context, id: i64) -> Result {
         payout.partner,
         show::word(payout.state)
     ));
-    if payout.withheld.minor != 0 || payout.sent != payout.amount {
+    if !payout.withheld.is_zero() || payout.sent != payout.amount {
         show::check("sent", &format!("{}, after {} withheld for the state", payout.sent, payout.withheld));
     }
     for item in &found.items {

@@ -45,7 +45,7 @@ pub(crate) async fn write_off(write: &mut Write, number: i64, now: Timestamp) ->
         .credit(Account::Receivable, due);
     if let Some(mut plan) = periods::of_invoice(write, number).await? {
         let left = periods::cut_short(write, &mut plan, now).await?;
-        transaction = transaction.debit(Account::Deferred, Money { minor: left, ..due });
+        transaction = transaction.debit(Account::Deferred, due.with_minor(left)?);
     }
     for line in &invoice.lines {
         if let Some(sale) = line.sale {
@@ -57,13 +57,12 @@ pub(crate) async fn write_off(write: &mut Write, number: i64, now: Timestamp) ->
             .bind(number)
             .fetch_one(&mut **write)
             .await?;
-    transaction =
-        transaction.debit(Account::SalesTax, Money { minor: invoice.tax.minor - returned, ..invoice.tax });
+    transaction = transaction.debit(Account::SalesTax, invoice.tax.minus(invoice.tax.with_minor(returned)?)?);
     // What the customer had as credit was paid before, and is lost to it with the rest.
-    let lost: i64 = -transaction.postings.iter().map(|posting| posting.amount.minor).sum::<i64>();
+    let lost = -transaction.postings.iter().map(|posting| i128::from(posting.amount.minor())).sum::<i128>();
     transaction = match lost {
-        0.. => transaction.debit(Account::BadDebt, Money { minor: lost, ..due }),
-        _ => transaction.credit(Account::Plans, Money { minor: -lost, ..due }),
+        0.. => transaction.debit(Account::BadDebt, due.with_minor(lost)?),
+        _ => transaction.credit(Account::Plans, due.with_minor(-lost)?),
     };
     ledger::post(write, transaction).await?;
     sqlx::query("update invoices set state = 'uncollectible' where number = $1")

@@ -6,7 +6,7 @@
 //! | it is paid | bank, or processor and its fees | receivable |
 
 use chandlery_package::wire::{Invoice, InvoiceLine, InvoiceState, NewPayment};
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -88,12 +88,12 @@ pub async fn issue(
     let (net, sold) = (sum(|_| true)?, sum(|line| line.sale.is_some())?);
     let mut tax = tax(write, account, net, now).await?;
     let has = ledger::owed(write, &Account::Credit(account.clone()), currency).await?;
-    let mut usable = has.minor;
+    let mut usable = has;
     if let Some(told) = told {
-        (tax.amount, usable) = (told, 0);
+        (tax.amount, usable) = (told, Balance::zero(currency));
     }
     let all = net.plus(tax.amount)?;
-    let credit = Money { minor: usable.clamp(0, all.minor), ..all };
+    let credit = usable.up_to(all)?;
     let total = all.minus(credit)?;
     let (number,): (i64,) =
         sqlx::query_as("select cast(coalesce(max(number), 0) + 1 as bigint) from invoices")
@@ -108,10 +108,10 @@ pub async fn issue(
     .bind(number)
     .bind(account.as_str())
     .bind(currency.code())
-    .bind(net.minor)
-    .bind(tax.amount.minor)
+    .bind(net.minor())
+    .bind(tax.amount.minor())
     .bind(&tax.name)
-    .bind(credit.minor)
+    .bind(credit.minor())
     .bind(time(now))
     .bind(time(due_at))
     .execute(&mut **write)
@@ -126,7 +126,7 @@ pub async fn issue(
         .bind(&line.kind)
         .bind(&line.description)
         .bind(&line.quantity)
-        .bind(line.amount.minor)
+        .bind(line.amount.minor())
         .bind(line.sale.unwrap_or(0))
         .execute(&mut **write)
         .await?;
@@ -141,7 +141,7 @@ pub async fn issue(
         .credit(Account::Deferred, net.minus(sold)?)
         .credit(Account::SalesTax, tax.amount);
     ledger::post(write, about(transaction)).await?;
-    if total.minor == 0 {
+    if total.minor() == 0 {
         // What costs nothing, or was paid before, is paid.
         settle(write, number, "credit", None, hold_days, now).await?;
     }
@@ -185,7 +185,7 @@ pub(crate) async fn pay(
 ) -> Result<Invoice, Error> {
     let invoice = find(write, number).await?;
     let (through, payment, fee) = match paid {
-        Paid::Bank(reference) => ("bank", *reference, Money::zero(amount.currency)),
+        Paid::Bank(reference) => ("bank", *reference, Money::zero(amount.currency())),
         Paid::Processor(id, fee) => ("processor", *id, *fee),
     };
     let due = invoice.total.minus(invoice.refunded)?;
@@ -194,7 +194,7 @@ pub(crate) async fn pay(
         .fetch_one(&mut **write)
         .await?;
     match (invoice.state, by) {
-        (InvoiceState::Paid, Some(by)) if by == payment && amount.currency == due.currency => {
+        (InvoiceState::Paid, Some(by)) if by == payment && amount.currency() == due.currency() => {
             return Ok(invoice);
         }
         (InvoiceState::Open, _) => {}
@@ -294,7 +294,7 @@ async fn lines(db: &mut AnyConnection, number: i64) -> Result<Vec<InvoiceLine>, 
     .fetch_all(db)
     .await?;
     let read = |(kind, description, quantity, minor, sale, currency): (_, _, _, i64, _, String)| {
-        Ok(InvoiceLine { kind, description, quantity, amount: Money::new(minor, currency.parse()?), sale })
+        Ok(InvoiceLine { kind, description, quantity, amount: Money::new(minor, currency.parse()?)?, sale })
     };
     rows.into_iter().map(read).collect()
 }
@@ -317,12 +317,12 @@ async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
         number: row.number,
         account: row.account.parse()?,
         lines: lines(db, row.number).await?,
-        net: money(row.net_minor),
-        tax: money(row.tax_minor),
+        net: money(row.net_minor)?,
+        tax: money(row.tax_minor)?,
         tax_name: row.tax_name.clone(),
-        credit: money(row.credit_minor),
-        total: money(row.net_minor + row.tax_minor - row.credit_minor),
-        refunded: money(row.refunded_minor),
+        credit: money(row.credit_minor)?,
+        total: money(row.net_minor + row.tax_minor - row.credit_minor)?,
+        refunded: money(row.refunded_minor)?,
         issued_at: at(&row.issued_at)?,
         due_at: at(&row.due_at)?,
         state: states.into_iter().find(|state| text(*state) == row.state).ok_or_else(damaged)?,

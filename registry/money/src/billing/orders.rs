@@ -79,7 +79,9 @@ pub(crate) async fn insert(
     now: Timestamp,
 ) -> Result<Order, Error> {
     let tax_minor = match &offer.price {
-        Price::Once { amount } => tax(write, customer, amount.at(discount.rest())?, now).await?.amount.minor,
+        Price::Once { amount } => {
+            tax(write, customer, amount.at(discount.rest())?, now).await?.amount.minor()
+        }
         Price::Monthly { .. } | Price::Metered { .. } => 0,
     };
     if let Some(referrer) = referrer {
@@ -213,13 +215,13 @@ pub(crate) async fn pay(
     let about = |transaction: crate::ledger::Transaction| transaction.link("order", reference);
     let new = NewInvoice {
         account: &order.customer,
-        currency: net.currency,
+        currency: net.currency(),
         lines: &[line],
         told: Some(due.minus(net)?),
         hold_days,
     };
     let invoice = invoices::issue(write, &new, about, now).await?;
-    if due.minor > 0 {
+    if due.minor() > 0 {
         invoices::pay(write, invoice, paid, amount, hold_days, now).await?;
     }
     sqlx::query("update orders set paid_at = $1, invoice = $2 where reference = $3")
@@ -279,7 +281,7 @@ fn read(row: Row) -> Result<Order, Error> {
     let due = match &offer.price {
         Price::Once { amount } => {
             let net = amount.at(discount.rest())?;
-            Some(Money { minor: net.minor + row.tax_minor, ..net })
+            Some(net.plus(net.with_minor(row.tax_minor)?)?)
         }
         Price::Monthly { .. } | Price::Metered { .. } => None,
     };

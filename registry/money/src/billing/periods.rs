@@ -36,7 +36,7 @@ pub(crate) struct SubscriptionPeriod {
 impl SubscriptionPeriod {
     /// What the whole period is worth: its price, less what was given back.
     fn worth_minor(&self) -> i64 {
-        self.price.minor - self.refunded_minor
+        self.price.minor() - self.refunded_minor
     }
 
     /// What is not earned yet, in minor units.
@@ -87,23 +87,27 @@ macro_rules! select {
 /// Issues the invoice for a period.
 pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp) -> Result<i64, Error> {
     let NewPeriod { account, tier, from, to, months, price, credit_minor } = new;
-    if *credit_minor > price.minor {
+    if *credit_minor > price.minor() {
         return Err(Error::Conflict(format!(
             "{} are left of what '{account}' has, more than the new price of {price}: change when its period is over",
-            Money { minor: *credit_minor, ..*price }
+            price.with_minor(*credit_minor)?
         )));
     }
     let day = |at: &Timestamp| at.strftime("%Y-%m-%d").to_string();
-    let line = |kind: &str, description, minor| InvoiceLine {
+    let line = |kind: &str, description, amount| InvoiceLine {
         kind: kind.into(),
         description,
         quantity: "1".into(),
-        amount: Money { minor, ..*price },
+        amount,
         sale: None,
     };
-    let mut lines = vec![line(PLAN, format!("{tier}, {} to {}", day(from), day(to)), price.minor)];
+    let mut lines = vec![line(PLAN, format!("{tier}, {} to {}", day(from), day(to)), *price)];
     if *credit_minor > 0 {
-        lines.push(line(UNUSED, "what is left of the subscription before".into(), -credit_minor));
+        lines.push(line(
+            UNUSED,
+            "what is left of the subscription before".into(),
+            price.with_minor(-credit_minor)?,
+        ));
     }
     let about = |transaction: Transaction| {
         transaction
@@ -111,10 +115,10 @@ pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp)
             .link("from", time(*from))
             .link("to", time(*to))
             .link("months", months)
-            .link("price", price.minor)
-            .link("currency", price.currency)
+            .link("price", price.minor())
+            .link("currency", price.currency())
     };
-    let new = NewInvoice { account, currency: price.currency, lines: &lines, told: None, hold_days: 0 };
+    let new = NewInvoice { account, currency: price.currency(), lines: &lines, told: None, hold_days: 0 };
     let number = invoices::issue(write, &new, about, now).await?;
     sqlx::query(
         "insert into plan_periods (invoice, tier, from_at, to_at, months, price_minor, credit_minor, recognised_minor)
@@ -125,7 +129,7 @@ pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp)
     .bind(time(*from))
     .bind(time(*to))
     .bind(i64::from(*months))
-    .bind(price.minor)
+    .bind(price.minor())
     .bind(credit_minor)
     .execute(&mut **write)
     .await?;
@@ -154,12 +158,12 @@ pub(crate) async fn recognise(
     }
     let at = plan.ended_at.map_or(now, |ended| ended.min(now));
     let earned = earned(plan.worth_minor(), plan.from, plan.to, at);
-    let new = Money { minor: earned - plan.recognised_minor, ..plan.price };
-    if new.minor <= 0 {
+    let new = plan.price.with_minor(earned - plan.recognised_minor)?;
+    if new.minor() <= 0 {
         return Ok(());
     }
     let SubscriptionPeriod { invoice, account, refunded_minor, .. } = plan;
-    let worth = plan.price.minor - *refunded_minor;
+    let worth = plan.price.minor() - *refunded_minor;
     let transaction = Transaction::new("earned", format!("{invoice}:{earned}:{refunded_minor}"), now)
         .about(format!("of invoice {invoice} to {account}, {earned} of {worth} so far"))
         .link("invoice", *invoice)
@@ -199,10 +203,10 @@ pub(crate) async fn claw_back(
     }
     recognise(write, plan, now).await?;
     let earned_before = plan.recognised_minor;
-    plan.refunded_minor += part.minor;
+    plan.refunded_minor += part.minor();
     plan.recognised_minor = earned(plan.worth_minor(), plan.from, plan.to, now).min(earned_before);
     save(write, plan).await?;
-    let earned = Money { minor: earned_before - plan.recognised_minor, ..part };
+    let earned = part.with_minor(earned_before - plan.recognised_minor)?;
     Ok(transaction.debit(Account::Plans, earned).debit(Account::Deferred, part.minus(earned)?))
 }
 
@@ -281,10 +285,10 @@ fn read(row: Row) -> Result<SubscriptionPeriod, Error> {
             "paid" => InvoiceState::Paid,
             _ => InvoiceState::Uncollectible,
         },
-        total: Money::new(row.total_minor, currency),
+        total: Money::new(row.total_minor, currency)?,
         from: at(&row.from_at)?,
         to: at(&row.to_at)?,
-        price: Money::new(row.price_minor, currency),
+        price: Money::new(row.price_minor, currency)?,
         refunded_minor: row.plan_refunded_minor,
         ended_at: row.ended_at.as_deref().map(at).transpose()?,
         recognised_minor: row.recognised_minor,

@@ -47,11 +47,11 @@ pub(crate) fn page(invoice: &Invoice) -> Markup {
                     tfoot {
                         tr { td {} td { "Net" } td.number { (invoice.net) } }
                         tr { td {} td { (invoice.tax_name) } td.number { (invoice.tax) } }
-                        @if invoice.credit.minor != 0 {
+                        @if invoice.credit.minor() != 0 {
                             tr { td {} td { "Paid from your credit" } td.number { (invoice.credit.negated()) } }
                         }
                         tr.total { td {} td { "Total" } td.number { (invoice.total) } }
-                        @if invoice.refunded.minor != 0 {
+                        @if invoice.refunded.minor() != 0 {
                             tr { td {} td { "Credit notes" } td.number { (invoice.refunded.negated()) } }
                         }
                     }
@@ -66,15 +66,15 @@ pub(crate) fn csv(invoice: &Invoice) -> String {
     let mut csv = String::from("invoice,kind,description,quantity,currency,minor\r\n");
     let mut line = |kind: &str, description: &str, quantity: &str, minor: i64| {
         let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-        let (number, currency) = (invoice.number, invoice.net.currency);
+        let (number, currency) = (invoice.number, invoice.net.currency());
         let _ =
             write!(csv, "{number},{kind},{},{},{currency},{minor}\r\n", quote(description), quote(quantity));
     };
     for sold in &invoice.lines {
-        line(&sold.kind, &sold.description, &sold.quantity, sold.amount.minor);
+        line(&sold.kind, &sold.description, &sold.quantity, sold.amount.minor());
     }
-    line("tax", &invoice.tax_name, "", invoice.tax.minor);
-    line("credit", "", "", -invoice.credit.minor);
-    line("total", "", "", invoice.total.minor);
+    line("tax", &invoice.tax_name, "", invoice.tax.minor());
+    line("credit", "", "", -invoice.credit.minor());
+    line("total", "", "", invoice.total.minor());
     csv
 }

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chandlery_package::money::divide_half_even;
 use chandlery_package::wire::{InvoiceLine, NewRefund, Order};
-use chandlery_package::{Currency, Money, Namespace, Per, PluginId, Price, Unit};
+use chandlery_package::{Currency, Money, Namespace, Per, PluginId, Price, PriceError, Unit};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -14,8 +15,17 @@ use crate::sharing::{self, NewSale};
 use crate::{Error, ledger};
 use chandlery_store::{Write, time};
 
+/// What a month comes to.
+pub(crate) struct Rated {
+    /// What is to be invoiced, by customer and currency.
+    pub charges: BTreeMap<(Namespace, Currency), Vec<InvoiceLine>>,
+    /// Orders that would cost more than an order can, and why. They are charged when a later month is closed, once their use is
+    /// corrected, so that one of them does not keep the books of all open.
+    pub left_out: Vec<String>,
+}
+
 /// What is to be invoiced, by customer and currency.
-pub(crate) type Charges = BTreeMap<(Namespace, Currency), Vec<InvoiceLine>>;
+type Charges = BTreeMap<(Namespace, Currency), Vec<InvoiceLine>>;
 
 /// The use of one plugin by one account in one month.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,7 +113,9 @@ async fn used(
             .map_err(|_| Error::Damaged("what a plugin reported cannot be read".into()))?;
         if let Some(used) = all.get_mut(&(account.parse()?, plugin.parse()?)) {
             for (unit, count) in units {
-                *used.units.entry(unit).or_default() += count;
+                let sum = used.units.entry(unit).or_default();
+                // So much use costs more than can be charged, or nothing.
+                *sum = sum.saturating_add(count);
             }
         }
     }
@@ -138,9 +150,13 @@ async fn charge(
                 Per::Organisation => 1,
                 Per::Deployment => used.map_or(0, |used| used.deployments),
             };
-            let times = i64::try_from(count).unwrap_or(i64::MAX).checked_mul(days);
-            let times = times.ok_or(chandlery_package::MoneyError::Overflow)?;
-            (amount.times(times, all)?, count, format!("{count} × {days} of {all} days"))
+            // 50 bits of a price, 64 of a count, 5 of the days.
+            let exact = i128::from(amount.minor()) * i128::from(count) * i128::from(days);
+            (
+                amount.with_minor(divide_half_even(exact, all.into())?)?,
+                count,
+                format!("{count} × {days} of {all} days"),
+            )
         }
         Price::Metered { unit, .. } => {
             let key = (order.customer.clone(), order.plugin.clone());
@@ -166,11 +182,11 @@ pub(crate) async fn rate(
     month: &str,
     hold_days: u32,
     now: Timestamp,
-) -> Result<Charges, Error> {
+) -> Result<Rated, Error> {
     let month_use = used(write, month, None).await?;
     begin_orders(write, &month_use, now).await?;
     let run = Run { month, hold_days, now };
-    let mut charges = Charges::new();
+    let (mut charges, mut left_out) = (Charges::new(), Vec::new());
     let late: BTreeSet<(String, String, String)> =
         sqlx::query_as("select month, account, plugin from reopened_usage")
             .fetch_all(&mut **write)
@@ -184,14 +200,43 @@ pub(crate) async fn rate(
         };
         for (earlier, ..) in late.iter().filter(of_it) {
             let then = used(write, earlier, Some((&key, Timestamp::UNIX_EPOCH))).await?;
-            charge_difference(write, &mut charges, &order, earlier, then.get(&key), &run).await?;
+            let charged = charge_difference(write, &mut charges, &order, earlier, then.get(&key), &run).await;
+            leave_out(&mut left_out, &order, earlier, charged)?;
         }
         if order.ordered_at < ledger::end_of(month)? {
-            charge_difference(write, &mut charges, &order, month, month_use.get(&key), &run).await?;
+            let charged =
+                charge_difference(write, &mut charges, &order, month, month_use.get(&key), &run).await;
+            leave_out(&mut left_out, &order, month, charged)?;
         }
     }
     sqlx::query("delete from reopened_usage").execute(&mut **write).await?;
-    Ok(charges)
+    for (order, month, _) in &left_out {
+        sqlx::query(
+            "insert into reopened_usage (month, account, plugin) values ($1, $2, $3) on conflict do nothing",
+        )
+        .bind(month)
+        .bind(order.customer.as_str())
+        .bind(order.plugin.to_string())
+        .execute(&mut **write)
+        .await?;
+    }
+    let in_words = |(order, month, why): (Order, String, PriceError)| {
+        format!("order {} of {} by {}, {month}: {why}", order.reference, order.plugin, order.customer)
+    };
+    Ok(Rated { charges, left_out: left_out.into_iter().map(in_words).collect() })
+}
+
+/// Remembers an order that costs too much.
+fn leave_out(
+    left_out: &mut Vec<(Order, String, PriceError)>,
+    order: &Order,
+    month: &str,
+    charged: Result<Option<PriceError>, Error>,
+) -> Result<(), Error> {
+    if let Some(why) = charged? {
+        left_out.push((order.clone(), month.into(), why));
+    }
+    Ok(())
 }
 
 /// Whoever uses what costs by use or by month without having ordered it agrees to what it cost when the use began.
@@ -216,8 +261,14 @@ async fn charge_difference(
     month: &str,
     used: Option<&Use>,
     run: &Run<'_>,
-) -> Result<(), Error> {
-    let (all, count, quantity) = charge(write, order, month, used).await?;
+) -> Result<Option<PriceError>, Error> {
+    let (all, count, quantity) = match charge(write, order, month, used).await {
+        Err(Error::Money(error)) => return Ok(Some(error.into())),
+        other => other?,
+    };
+    if let Err(error) = chandlery_package::price::must_be_chargeable(all) {
+        return Ok(Some(error));
+    }
     let before: Option<(i64, String)> = sqlx::query_as(
         "select charged_minor, invoiced_in from ratings where reference = $1 and month = $2
          order by invoiced_in desc limit 1",
@@ -227,11 +278,11 @@ async fn charge_difference(
     .fetch_optional(&mut **write)
     .await?;
     if before.as_ref().is_some_and(|(_, last)| last == run.month) {
-        return Ok(());
+        return Ok(None);
     }
-    let difference = Money { minor: all.minor - before.map_or(0, |(minor, _)| minor), ..all };
+    let difference = all.minus(all.with_minor(before.map_or(0, |(minor, _)| minor))?)?;
     let mut sale = None;
-    if difference.minor > 0 {
+    if difference.minor() > 0 {
         let source = match month == run.month {
             true => format!("order {}, {month}", order.reference),
             false => format!("order {}, {month}, late by {}", order.reference, run.month),
@@ -254,9 +305,9 @@ async fn charge_difference(
             amount: difference,
             sale: Some(id),
         };
-        charges.entry((order.customer.clone(), difference.currency)).or_default().push(line);
+        charges.entry((order.customer.clone(), difference.currency())).or_default().push(line);
     }
-    if difference.minor < 0 {
+    if difference.minor() < 0 {
         credit(write, order, month, run, difference.negated()).await?;
     }
     sqlx::query(
@@ -267,11 +318,11 @@ async fn charge_difference(
     .bind(month)
     .bind(run.month)
     .bind(i64::try_from(count).unwrap_or(i64::MAX))
-    .bind(all.minor)
+    .bind(all.minor())
     .bind(sale.unwrap_or(0))
     .execute(&mut **write)
     .await?;
-    Ok(())
+    Ok(None)
 }
 
 /// What was invoiced too much for a month is credited on the invoices that it was on, the latest first.
@@ -294,8 +345,8 @@ async fn credit(
     for (invoice, line, sale) in invoiced {
         // What was given back for another reason is not given back again.
         let open = sharing::find_sale(write, sale).await?.left()?;
-        let amount = Money { minor: left.minor.min(open.minor), ..left };
-        if amount.minor <= 0 {
+        let amount = left.at_most(open)?;
+        if amount.minor() <= 0 {
             continue;
         }
         let refund = NewRefund {

@@ -46,13 +46,13 @@ async fn left(write: &mut Write, invoice: &Invoice) -> Result<Vec<i64>, Error> {
             .fetch_all(&mut **write)
             .await?;
     let unused: i64 =
-        invoice.lines.iter().filter(|line| line.kind == UNUSED).map(|line| line.amount.minor).sum();
+        invoice.lines.iter().filter(|line| line.kind == UNUSED).map(|line| line.amount.minor()).sum();
     let mut left = Vec::new();
     for (line, (_, refunded)) in invoice.lines.iter().zip(rows) {
         // A dispute that was lost has given a sale back, too, without a credit note.
         left.push(match line.sale {
-            Some(sale) => sharing::find_sale(write, sale).await?.left()?.minor,
-            None => (line.amount.minor - refunded + if line.kind == PLAN { unused } else { 0 }).max(0),
+            Some(sale) => sharing::find_sale(write, sale).await?.left()?.minor(),
+            None => (line.amount.minor() - refunded + if line.kind == PLAN { unused } else { 0 }).max(0),
         });
     }
     Ok(left)
@@ -88,8 +88,9 @@ pub(crate) async fn book_refund(
         }
     }
     let all: i64 = left.iter().sum();
-    if new.amount.currency != invoice.net.currency || new.amount.minor <= 0 || new.amount.minor > all {
-        let all = Money { minor: all, ..invoice.net };
+    if new.amount.currency() != invoice.net.currency() || new.amount.minor() <= 0 || new.amount.minor() > all
+    {
+        let all = invoice.net.with_minor(all)?;
         return Err(Error::Conflict(format!("{} cannot be given back: {all} are left", new.amount)));
     }
     let (note,): (i64,) = sqlx::query_as("select cast(coalesce(max(number), 0) + 1 as bigint) from refunds")
@@ -104,7 +105,7 @@ pub(crate) async fn book_refund(
     let mut plan = periods::of_invoice(write, number).await?;
     let mut taken = ClawBack::new(transaction);
     for (index, part) in new.amount.split(&weights)?.into_iter().enumerate() {
-        if part.minor == 0 {
+        if part.minor() == 0 {
             continue;
         }
         match invoice.lines[index].sale {
@@ -124,9 +125,9 @@ pub(crate) async fn book_refund(
     // What was paid from the customer's credit goes back there.
     let due = invoice.total.minus(invoice.refunded)?;
     let (cash, back_as_credit) = match to {
-        Account::Credit(_) => (Money::zero(gross.currency), gross),
+        Account::Credit(_) => (Money::zero(gross.currency()), gross),
         _ => {
-            let cash = Money { minor: gross.minor.min(due.minor.max(0)), ..gross };
+            let cash = gross.at_most(due.or_zero())?;
             (cash, gross.minus(cash)?)
         }
     };
@@ -140,7 +141,7 @@ pub(crate) async fn book_refund(
         sharing::add_entry(write, entry, posted).await?;
     }
     sqlx::query("update invoices set refunded_minor = refunded_minor + $1 where number = $2")
-        .bind(cash.minor)
+        .bind(cash.minor())
         .bind(number)
         .execute(&mut **write)
         .await?;
@@ -151,10 +152,10 @@ pub(crate) async fn book_refund(
     .bind(note)
     .bind(&new.key)
     .bind(number)
-    .bind(gross.currency.code())
-    .bind(new.amount.minor)
-    .bind(tax.minor)
-    .bind(cash.minor)
+    .bind(gross.currency().code())
+    .bind(new.amount.minor())
+    .bind(tax.minor())
+    .bind(cash.minor())
     .bind(&new.reason)
     .bind(time(now))
     .bind(posted)
@@ -169,7 +170,7 @@ async fn take_off(write: &mut Write, invoice: i64, line: usize, part: Money) -> 
     sqlx::query(
         "update invoice_lines set refunded_minor = refunded_minor + $1 where invoice = $2 and line = $3",
     )
-    .bind(part.minor)
+    .bind(part.minor())
     .bind(invoice)
     .bind(line as i64)
     .execute(&mut **write)
@@ -197,7 +198,7 @@ pub(crate) async fn lose(
         let invoice = invoices::find(write, number).await?;
         let lines = invoice.lines.iter().zip(left(write, &invoice).await?).enumerate();
         for (index, (line, left)) in lines.filter(|(_, (line, _))| line.kind == PLAN) {
-            let part = Money { minor: rest.minor.min(left), ..line.amount };
+            let part = rest.at_most(line.amount.with_minor(left)?)?;
             transaction = periods::claw_back(write, &mut plan, part, transaction, now).await?;
             take_off(write, number, index, part).await?;
             rest = rest.minus(part)?;
@@ -215,8 +216,8 @@ async fn tax_of(write: &mut Write, invoice: &Invoice, amount: Money) -> Result<M
     .bind(invoice.number)
     .fetch_one(&mut **write)
     .await?;
-    let by_then = invoice.tax.times(net + amount.minor, invoice.net.minor.max(1))?;
-    Ok(Money { minor: by_then.minor - tax, ..by_then })
+    let by_then = invoice.tax.times(net + amount.minor(), invoice.net.minor().max(1))?;
+    Ok(by_then.minus(by_then.with_minor(tax)?)?)
 }
 
 fn destination(invoice: &Invoice, through: Option<&str>, as_credit: bool) -> Account {
@@ -247,9 +248,9 @@ fn read(row: Row) -> Result<CreditNote, Error> {
     Ok(CreditNote {
         number,
         invoice,
-        net: Money::new(net, currency),
-        tax: Money::new(tax, currency),
-        cash: Money::new(cash, currency),
+        net: Money::new(net, currency)?,
+        tax: Money::new(tax, currency)?,
+        cash: Money::new(cash, currency)?,
         reason,
         at: at.parse().map_err(|_| Error::Damaged(format!("credit note {number} has no date")))?,
     })

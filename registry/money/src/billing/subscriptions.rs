@@ -91,7 +91,7 @@ impl Stored {
             None => None,
         };
         let agreed = match row.price_minor.zip(row.price_currency) {
-            Some((minor, currency)) => Some((limit, Money::new(minor, currency.parse()?))),
+            Some((minor, currency)) => Some((limit, Money::new(minor, currency.parse()?)?)),
             None => None,
         };
         let trial = match row.trial_tier.as_deref().zip(row.trial_until.as_deref()) {
@@ -132,8 +132,8 @@ impl Stored {
         .bind(next_tier.map(|tier| tier.to_string()))
         .bind(next_billed.map(word))
         .bind(limit.flatten().map(i64::from))
-        .bind(price.map(|price| price.minor))
-        .bind(price.map(|price| price.currency.code()))
+        .bind(price.map(|price| price.minor()))
+        .bind(price.map(|price| price.currency().code()))
         .bind(trial_tier.map(|tier| tier.to_string()))
         .bind(trial_until.map(time))
         .execute(&mut **write)
@@ -179,11 +179,11 @@ impl Stored {
                 )));
             }
             credit_minor = periods::cut_short(write, &mut current, now).await?;
-            let new = self.price(tier, billed).map(|price| price.currency);
-            if credit_minor > 0 && new.is_some_and(|currency| currency != current.price.currency) {
+            let new = self.price(tier, billed).map(|price| price.currency());
+            if credit_minor > 0 && new.is_some_and(|currency| currency != current.price.currency()) {
                 return Err(Error::Conflict(format!(
                     "what is left of invoice {number} is in {}: change when its period is over",
-                    current.price.currency
+                    current.price.currency()
                 )));
             }
         }
@@ -389,7 +389,7 @@ pub async fn agree(
     agreement: &Agreement,
     now: Timestamp,
 ) -> Result<Subscription, Error> {
-    if agreement.price.minor < 0 {
+    if agreement.price.minor() < 0 {
         return Err(Error::Invalid(format!("a price is not below zero, as {} is", agreement.price)));
     }
     let mut write = db.write().await?;

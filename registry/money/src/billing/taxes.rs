@@ -23,7 +23,7 @@ pub(crate) async fn tax(
     net: Money,
     at: Timestamp,
 ) -> Result<Tax, Error> {
-    let none = |name: &str| Tax { name: name.into(), amount: Money::zero(net.currency) };
+    let none = |name: &str| Tax { name: name.into(), amount: Money::zero(net.currency()) };
     let profile: Option<(String, Option<String>)> =
         sqlx::query_as("select country, tax_id from billing_profiles where account = $1")
             .bind(account.as_str())
@@ -43,7 +43,7 @@ pub(crate) async fn tax(
         (Some((name, rate)), None) => {
             let rate: Rate = rate.parse().map_err(|_| Error::Damaged("a tax rate cannot be read".into()))?;
             // What is given back is not taxed here: a credit note takes its own tax along.
-            let taxed = Money { minor: net.minor.max(0), ..net };
+            let taxed = net.or_zero();
             Ok(Tax { name: format!("{name} {rate}"), amount: taxed.at(rate)? })
         }
     }

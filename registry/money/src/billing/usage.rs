@@ -15,6 +15,9 @@ use chandlery_store::{Cell, Db, Write, insert_rows, time};
 const ROWS_MAX: usize = 1000;
 /// How long the name of a deployment may be, in bytes.
 const NAME_MAX: usize = 255;
+/// How much of anything one event may count: of milliseconds, three centuries, or a hundred thousand GPUs for a day. A column holds
+/// the sum of nearly a million of it.
+const COUNT_MAX: u64 = 10_000_000_000_000;
 
 /// An event as it is stored.
 struct Stored<'a> {
@@ -34,11 +37,11 @@ struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// The event as a row, or what is wrong with it.
     fn of(event: &'a UsageEvent) -> Result<Self, String> {
-        let (Ok(replica_millis), Ok(gpu_millis)) =
-            (i64::try_from(event.replica_millis), i64::try_from(event.gpu_millis))
-        else {
-            return Err("more use than can be counted".into());
-        };
+        let counts = [event.replica_millis, event.gpu_millis];
+        if let Some(count) = counts.iter().chain(event.units.values()).find(|count| **count > COUNT_MAX) {
+            return Err(format!("{count} is more use than one event can count: the most is {COUNT_MAX}"));
+        }
+        let [replica_millis, gpu_millis] = counts.map(|count| count as i64);
         if event.to < event.from {
             return Err("it ends before it begins".into());
         }
@@ -47,9 +50,6 @@ impl<'a> Stored<'a> {
             return Err(format!(
                 "a deployment's name has 1 to {NAME_MAX} bytes, none of them control characters"
             ));
-        }
-        if event.units.values().any(|count| i64::try_from(*count).is_err()) {
-            return Err("more use than can be counted".into());
         }
         let units = match event.units.is_empty() {
             true => String::new(),

@@ -1,7 +1,8 @@
 //! The close of a month, in one database transaction: use is charged and invoiced, every partner gets its statement, and nothing
 //! is posted in the month any more.
 
-use chandlery_package::Namespace;
+use chandlery_package::wire::InvoiceLine;
+use chandlery_package::{Money, Namespace};
 use chandlery_store::Db;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
@@ -19,6 +20,9 @@ pub struct Closed {
     pub invoices: Vec<i64>,
     /// How many statements it made.
     pub statements: usize,
+    /// Orders that it did not charge, and why: they would cost more than an order can. They are charged with a later month, once
+    /// what was used of them is corrected.
+    pub left_out: Vec<String>,
 }
 
 /// Closes a month that is over. Months are closed in order; one that is closed is not closed again.
@@ -40,16 +44,32 @@ pub async fn close(
     let mut write = db.write().await?;
     must_be_open(&mut write, month).await?;
     let mut issued = Vec::new();
-    for ((account, currency), lines) in rating::rate(&mut write, month, hold_days, now).await? {
+    let rated = rating::rate(&mut write, month, hold_days, now).await?;
+    for ((account, currency), lines) in rated.charges {
         let about = |transaction: ledger::Transaction| transaction.link("month", month);
-        let new = NewInvoice { account: &account, currency, lines: &lines, told: None, hold_days };
-        issued.push(invoices::issue(&mut write, &new, about, now).await?);
+        for lines in parts(&lines) {
+            let new = NewInvoice { account: &account, currency, lines, told: None, hold_days };
+            issued.push(invoices::issue(&mut write, &new, about, now).await?);
+        }
     }
     write.flush().await?;
     let statements = payouts::make_statements(&mut write, month, now).await?;
     ledger::close(&mut write, month, operator, now).await?;
     write.commit().await?;
-    Ok(Closed { month: month.into(), invoices: issued, statements })
+    Ok(Closed { month: month.into(), invoices: issued, statements, left_out: rated.left_out })
+}
+
+/// The lines of as many invoices as it takes: the net of each, and the tax on it, is an amount.
+fn parts(lines: &[InvoiceLine]) -> impl Iterator<Item = &[InvoiceLine]> {
+    let mut sum = 0_i128;
+    lines.chunk_by(move |line, next| {
+        sum += i128::from(line.amount.minor());
+        let fits = sum + i128::from(next.amount.minor()) <= i128::from(Money::LARGEST / 2);
+        if !fits {
+            sum = 0;
+        }
+        fits
+    })
 }
 
 /// Refuses a month that is closed.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chandlery_package::Money;
+use chandlery_package::Balance;
 use sqlx::AnyConnection;
 
 use crate::ledger::{self, Check};
@@ -149,7 +149,7 @@ pub async fn check(db: &mut AnyConnection) -> Result<Check, Error> {
         for key in expected.keys().chain(stored.keys().filter(|key| !expected.contains_key(*key))) {
             let (must, is) = (expected.get(key).unwrap_or(&0), stored.get(key).unwrap_or(&0));
             if must != is {
-                let money = |minor: i64| key.1.parse().map(|currency| Money::new(minor, currency));
+                let money = |minor: i64| key.1.parse().and_then(|currency| Balance::new(minor, currency));
                 found.faults.push(format!(
                     "{} holds {}, but {} follow from its rows",
                     key.0,

@@ -63,8 +63,8 @@ pub async fn order(
     };
     let sum = milestones
         .iter()
-        .try_fold(Money::zero(service.price.currency), |sum, (_, price)| sum.plus(*price))?;
-    if sum != service.price || milestones.iter().any(|(_, price)| price.minor <= 0) {
+        .try_fold(Money::zero(service.price.currency()), |sum, (_, price)| sum.plus(*price))?;
+    if sum != service.price || milestones.iter().any(|(_, price)| price.minor() <= 0) {
         return Err(Error::Invalid(format!(
             "the milestones sum to {sum}, but the service costs {}",
             service.price
@@ -81,8 +81,8 @@ pub async fn order(
         .bind(&new.service)
         .bind(customer.as_str())
         .bind(title)
-        .bind(price.minor)
-        .bind(price.currency.code())
+        .bind(price.minor())
+        .bind(price.currency().code())
         .bind(time(now))
         .execute(&mut *write)
         .await?;
@@ -127,7 +127,7 @@ pub async fn accept(
         };
         let new = NewInvoice {
             account: customer,
-            currency: milestone.price.currency,
+            currency: milestone.price.currency(),
             lines: &[line],
             told: None,
             hold_days,
@@ -178,7 +178,7 @@ fn read(rows: Vec<Row>) -> Result<Vec<ServiceOrder>, Error> {
         let milestone = Milestone {
             number: row.number,
             title: row.title,
-            price: Money::new(row.price_minor, currency),
+            price: Money::new(row.price_minor, currency)?,
             accepted_at: row.accepted_at.as_deref().map(time).transpose()?,
             invoice: row.invoice,
         };

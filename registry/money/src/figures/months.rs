@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chandlery_package::{Money, Tier};
+use chandlery_package::{Balance, Tier};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use sqlx::AnyConnection;
@@ -17,22 +17,22 @@ struct Basis {
     accounts: Accounts,
     won: BTreeMap<Tier, i64>,
     lost: BTreeMap<Tier, i64>,
-    new: i64,
-    expansion: i64,
-    contraction: i64,
-    churn: i64,
-    plans: i64,
-    commission: i64,
-    cost: i64,
-    acquisition: BTreeMap<String, i64>,
+    new: i128,
+    expansion: i128,
+    contraction: i128,
+    churn: i128,
+    plans: i128,
+    commission: i128,
+    cost: i128,
+    acquisition: BTreeMap<String, i128>,
 }
 
 const COSTS: [&str; 4] =
     ["expenses:processor fees", "expenses:dispute fees", "expenses:payout fees", "expenses:hosting"];
 const ACQUISITION: &str = "expenses:acquisition:";
 
-fn usd(minor: i64) -> Money {
-    Money::new(minor, CURRENCY)
+fn usd(minor: i128) -> Result<Balance, Error> {
+    Ok(Balance::new(minor, CURRENCY)?)
 }
 
 /// The figures of every month until the one of `now`, which is not over.
@@ -70,8 +70,8 @@ async fn basis(db: &mut AnyConnection, month: &str, before: &Accounts) -> Result
         acquisition: BTreeMap::new(),
         accounts,
     };
-    for row in changes(before, &basis.accounts) {
-        let by = row.now.minor - row.before.minor;
+    for row in changes(before, &basis.accounts)? {
+        let by = i128::from(row.now.minor()) - i128::from(row.before.minor());
         match row.change.as_str() {
             "new" => {
                 basis.new += by;
@@ -87,7 +87,7 @@ async fn basis(db: &mut AnyConnection, month: &str, before: &Accounts) -> Result
         }
     }
     for row in postings_in(db, month).await? {
-        let minor = row.converted.minor;
+        let minor = i128::from(row.converted.minor());
         match row.account.as_str() {
             "revenue:plans" => basis.plans -= minor,
             "revenue:commission" => basis.commission -= minor,
@@ -104,16 +104,16 @@ async fn basis(db: &mut AnyConnection, month: &str, before: &Accounts) -> Result
 
 fn figures(bases: &[Basis], index: usize) -> Result<Month, Error> {
     let basis = &bases[index];
-    let mrr: i64 = basis.accounts.values().map(|has| has.minor).sum();
+    let mrr: i128 = basis.accounts.values().map(|has| i128::from(has.minor)).sum();
     let (nrr, grr) = retention(bases, index);
     let accounts = basis.accounts.len() as i64;
     let revenue = basis.plans + basis.commission;
     let gross_margin = Ratio::of(revenue - basis.cost, revenue);
-    let plans_of = |months: &[Basis]| months.iter().map(|basis| basis.plans).sum::<i64>();
+    let plans_of = |months: &[Basis]| months.iter().map(|basis| basis.plans).sum::<i128>();
     let magic_number = match index.checked_sub(5) {
         Some(begin) => {
             let (earlier, later) = bases[begin..=index].split_at(3);
-            let spent = earlier.iter().flat_map(|basis| basis.acquisition.values()).sum();
+            let spent: i128 = earlier.iter().flat_map(|basis| basis.acquisition.values()).sum();
             Ratio::of(4 * (plans_of(later) - plans_of(earlier)), spent)
         }
         None => None,
@@ -123,24 +123,24 @@ fn figures(bases: &[Basis], index: usize) -> Result<Month, Error> {
         segments.map(|tier| segment(bases, index, tier, gross_margin)).collect::<Result<_, Error>>()?;
     Ok(Month {
         month: basis.month.clone(),
-        mrr: usd(mrr),
-        arr: usd(12 * mrr),
-        new: usd(basis.new),
-        expansion: usd(basis.expansion),
-        contraction: usd(basis.contraction),
-        churn: usd(basis.churn),
+        mrr: usd(mrr)?,
+        arr: usd(12 * mrr)?,
+        new: usd(basis.new)?,
+        expansion: usd(basis.expansion)?,
+        contraction: usd(basis.contraction)?,
+        churn: usd(basis.churn)?,
         accounts,
         nrr,
         grr,
         arpa: match accounts {
             0 => None,
-            _ => Some(usd(mrr).times(1, accounts)?),
+            _ => Some(usd(mrr)?.times(1, accounts)?),
         },
-        plans: usd(basis.plans),
-        commission: usd(basis.commission),
-        cost: usd(basis.cost),
+        plans: usd(basis.plans)?,
+        commission: usd(basis.commission)?,
+        cost: usd(basis.cost)?,
         gross_margin,
-        acquisition: usd(basis.acquisition.values().sum()),
+        acquisition: usd(basis.acquisition.values().sum())?,
         magic_number,
         segments,
     })
@@ -150,12 +150,12 @@ fn figures(bases: &[Basis], index: usize) -> Result<Month, Error> {
 fn retention(bases: &[Basis], index: usize) -> (Option<Ratio>, Option<Ratio>) {
     let Some(then) = index.checked_sub(12).map(|then| &bases[then].accounts) else { return (None, None) };
     let now = &bases[index].accounts;
-    let (mut had, mut net, mut gross) = (0, 0, 0);
+    let (mut had, mut net, mut gross) = (0_i128, 0_i128, 0_i128);
     for (account, before) in then {
-        let has = now.get(account).map_or(0, |has| has.minor);
-        had += before.minor;
+        let has = now.get(account).map_or(0, |has| i128::from(has.minor));
+        had += i128::from(before.minor);
         net += has;
-        gross += has.min(before.minor);
+        gross += has.min(i128::from(before.minor));
     }
     (Ratio::of(net, had), Ratio::of(gross, had))
 }
@@ -163,17 +163,17 @@ fn retention(bases: &[Basis], index: usize) -> (Option<Ratio>, Option<Ratio>) {
 fn segment(bases: &[Basis], index: usize, tier: Tier, gross_margin: Option<Ratio>) -> Result<Segment, Error> {
     let basis = &bases[index];
     let name = tier.to_string();
-    let of = |basis: &Basis| -> (i64, i64) {
+    let of = |basis: &Basis| -> (i64, i128) {
         let has = basis.accounts.values().filter(|has| has.tier == tier);
-        has.fold((0, 0), |(count, mrr), has| (count + 1, mrr + has.minor))
+        has.fold((0, 0), |(count, mrr), has| (count + 1, mrr + i128::from(has.minor)))
     };
     let (accounts, mrr) = of(basis);
     let quarter = &bases[(index + 1).saturating_sub(3)..=index];
-    let spent: i64 = quarter.iter().filter_map(|basis| basis.acquisition.get(&name)).sum();
+    let spent: i128 = quarter.iter().filter_map(|basis| basis.acquisition.get(&name)).sum();
     let won: i64 = quarter.iter().filter_map(|basis| basis.won.get(&tier)).sum();
     let cac = match won {
         0 => None,
-        _ => Some(usd(spent).times(1, won)?),
+        _ => Some(usd(spent)?.times(1, won)?),
     };
     let year = (index + 1).saturating_sub(12);
     let lost: i64 = bases[year..=index].iter().filter_map(|basis| basis.lost.get(&tier)).sum();
@@ -181,7 +181,7 @@ fn segment(bases: &[Basis], index: usize, tier: Tier, gross_margin: Option<Ratio
     let ltv = match gross_margin {
         Some(margin) if accounts > 0 && lost > 0 => {
             // ARPA × margin ÷ (lost ÷ exposed), rounded once.
-            let share = usd(mrr).times(margin.numerator, margin.denominator)?;
+            let share = usd(mrr)?.times(margin.numerator, margin.denominator)?;
             Some(share.times(exposed, accounts * lost)?)
         }
         _ => None,
@@ -189,11 +189,11 @@ fn segment(bases: &[Basis], index: usize, tier: Tier, gross_margin: Option<Ratio
     Ok(Segment {
         tier,
         accounts,
-        mrr: usd(mrr),
+        mrr: usd(mrr)?,
         won: basis.won.get(&tier).copied().unwrap_or(0),
         lost: basis.lost.get(&tier).copied().unwrap_or(0),
-        acquisition: usd(basis.acquisition.get(&name).copied().unwrap_or(0)),
-        ltv_to_cac: ltv.zip(cac).and_then(|(ltv, cac)| Ratio::of(ltv.minor, cac.minor)),
+        acquisition: usd(basis.acquisition.get(&name).copied().unwrap_or(0))?,
+        ltv_to_cac: ltv.zip(cac).and_then(|(ltv, cac)| Ratio::of(ltv.minor().into(), cac.minor().into())),
         cac,
         ltv,
     })

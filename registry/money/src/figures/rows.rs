@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chandlery_package::{Currency, Money, Namespace, Tier};
+use chandlery_package::{Balance, Currency, Money, Namespace, Tier};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
@@ -33,9 +33,9 @@ pub struct AccountRow {
     /// `new`, `expansion`, `contraction`, `churn` or `same`.
     pub change: String,
     /// MRR at the end of the month before.
-    pub before: Money,
+    pub before: Balance,
     /// MRR now.
-    pub now: Money,
+    pub now: Balance,
     /// The invoice that says so.
     pub invoice: i64,
 }
@@ -46,9 +46,9 @@ pub struct PostingRow {
     /// Which.
     pub account: String,
     /// Debits less credits.
-    pub posted: Money,
+    pub posted: Balance,
     /// The same in the currency of the figures.
-    pub converted: Money,
+    pub converted: Balance,
 }
 
 /// The rows behind a month's figures.
@@ -76,8 +76,8 @@ pub(super) async fn accounts_at(db: &mut AnyConnection, month: &str) -> Result<A
     let mut accounts = Accounts::new();
     for (invoice, account, tier, currency, price, months) in rows {
         let currency: Currency = currency.parse()?;
-        let monthly = Money::new(price, currency).times(1, months.max(1))?;
-        let minor = exchange::convert(db, monthly, CURRENCY, moment).await?.minor;
+        let monthly = Money::new(price, currency)?.times(1, months.max(1))?;
+        let minor = exchange::convert(db, monthly, CURRENCY, moment).await?.minor();
         let tier = tier.parse().map_err(|_| Error::Damaged(format!("the tier of invoice {invoice}")))?;
         accounts.insert(account.parse()?, Has { tier, invoice, minor });
     }
@@ -98,7 +98,7 @@ pub(super) async fn postings_in(db: &mut AnyConnection, month: &str) -> Result<V
     .await?;
     let mut postings = Vec::new();
     for (account, currency, minor) in rows {
-        let posted = Money::new(minor, currency.parse()?);
+        let posted = Balance::new(minor, currency.parse()?)?;
         let converted = exchange::convert(db, posted, CURRENCY, ledger::last_moment(month)?).await?;
         postings.push(PostingRow { account, posted, converted });
     }
@@ -106,7 +106,7 @@ pub(super) async fn postings_in(db: &mut AnyConnection, month: &str) -> Result<V
 }
 
 /// What changed between two months' ends.
-pub(super) fn changes(before: &Accounts, now: &Accounts) -> Vec<AccountRow> {
+pub(super) fn changes(before: &Accounts, now: &Accounts) -> Result<Vec<AccountRow>, Error> {
     let names = before.keys().chain(now.keys().filter(|name| !before.contains_key(*name)));
     let row = |name: &Namespace| {
         let (had, has) = (before.get(name), now.get(name));
@@ -118,17 +118,17 @@ pub(super) fn changes(before: &Accounts, now: &Accounts) -> Vec<AccountRow> {
             (Some(had), Some(has)) if has.minor < had.minor => "contraction",
             _ => "same",
         };
-        let latest = has.or(had)?;
-        Some(AccountRow {
+        let Some(latest) = has.or(had) else { return Ok(None) };
+        Ok(Some(AccountRow {
             account: name.clone(),
             tier: latest.tier,
             change: change.into(),
-            before: Money::new(minor(had), CURRENCY),
-            now: Money::new(minor(has), CURRENCY),
+            before: Balance::new(minor(had), CURRENCY)?,
+            now: Balance::new(minor(has), CURRENCY)?,
             invoice: latest.invoice,
-        })
+        }))
     };
-    names.filter_map(row).collect()
+    names.filter_map(|name| row(name).transpose()).collect()
 }
 
 /// The rows behind a month's figures.
@@ -139,5 +139,5 @@ pub async fn rows(db: &mut AnyConnection, month: &str) -> Result<Rows, Error> {
             .map_err(|error| Error::Damaged(error.to_string()))?,
     );
     let (had, has) = (accounts_at(db, &before).await?, accounts_at(db, month).await?);
-    Ok(Rows { month: month.into(), accounts: changes(&had, &has), postings: postings_in(db, month).await? })
+    Ok(Rows { month: month.into(), accounts: changes(&had, &has)?, postings: postings_in(db, month).await? })
 }

@@ -38,7 +38,7 @@ async fn balances_digest(db: &mut AnyConnection, month: &str) -> Result<String, 
     let lines: Vec<_> = balances(db, Some(last_moment(month)?))
         .await?
         .into_iter()
-        .filter(|held| held.balance.minor != 0)
+        .filter(|held| held.balance.minor() != 0)
         .map(|held| format!("{} {}\n", held.account, held.balance))
         .collect();
     Ok(Digest::of(lines.concat().as_bytes()).to_string())

@@ -1,14 +1,14 @@
 //! Postings of one database transaction, written together: however many there are, the accounts that they touch change once
 //! each, in one order, so that an account that everything touches costs no more than any other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chandlery_package::{Currency, Money};
+use chandlery_package::{Balance, Currency};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::account::Account;
 use super::months::open_from;
-use super::{Posting, Transaction, balance};
+use super::{Posting, Transaction};
 use crate::Error;
 use chandlery_store::{BeforeCommit, places};
 use chandlery_store::{Cell, Write, insert_rows, time};
@@ -24,11 +24,18 @@ pub struct Pending {
     begun: Option<(i64, String)>,
     new: Vec<New>,
     by_key: HashMap<String, usize>,
+    /// What the tables have of each account that was posted to or asked for. Nobody else changes it meanwhile.
+    stored: BTreeMap<Held, i128>,
+    /// What the new ones change of it.
+    changes: BTreeMap<Held, i128>,
     /// How many of the new ones are in the tables already.
     written: usize,
     /// How many there were, and how many of them written, when the job at hand began.
     savepoint: (usize, usize),
 }
+
+/// An account in a currency.
+type Held = (Account, Currency);
 
 struct New {
     id: i64,
@@ -45,6 +52,10 @@ impl Pending {
     fn back_to(&mut self, mark: usize) {
         for gone in self.new.drain(mark.min(self.new.len())..).rev() {
             self.by_key.remove(&gone.transaction.key);
+            for posting in &gone.transaction.postings {
+                let held = (posting.account.clone(), posting.amount.currency());
+                *self.changes.entry(held).or_default() -= i128::from(posting.amount.minor());
+            }
             if let Some((next, _)) = &mut self.begun {
                 *next = gone.id;
             }
@@ -63,6 +74,27 @@ impl Pending {
             return Err(Error::Closed { key: transaction.key, open_from: open_from.clone() });
         }
         let id = *next;
+        let mut changes: BTreeMap<Held, i128> = BTreeMap::new();
+        for posting in &transaction.postings {
+            let held = (posting.account.clone(), posting.amount.currency());
+            *changes.entry(held).or_default() += i128::from(posting.amount.minor());
+        }
+        for (held, change) in &changes {
+            let sum = [self.stored.get(held), self.changes.get(held), Some(change)]
+                .into_iter()
+                .flatten()
+                .sum::<i128>();
+            if let Err(error) = Balance::new(sum, held.1) {
+                return Err(Error::BalanceTooLarge {
+                    key: transaction.key,
+                    account: held.0.to_string(),
+                    error,
+                });
+            }
+        }
+        for (held, change) in changes {
+            *self.changes.entry(held).or_default() += change;
+        }
         *next += 1;
         self.by_key.insert(transaction.key.clone(), self.new.len());
         self.new.push(New { id, body, transaction });
@@ -126,6 +158,9 @@ pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Resu
         let rows: Vec<(String, i64, String)> = query.fetch_all(&mut **write).await?;
         stored.extend(rows.into_iter().map(|(key, id, body)| (key, (id, body))));
     }
+    let postings = transactions.iter().filter(|transaction| !stored.contains_key(&transaction.key));
+    let postings = postings.flat_map(|transaction| &transaction.postings);
+    know(write, postings.map(|posting| (posting.account.clone(), posting.amount.currency()))).await?;
     let pending = write.pending::<Pending>();
     let mark = pending.new.len();
     let mut ids = Vec::with_capacity(transactions.len());
@@ -150,17 +185,51 @@ pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Resu
 }
 
 /// What is owed by an account: credits less debits, with what was posted in this database transaction.
-pub async fn owed(write: &mut Write, account: &Account, currency: Currency) -> Result<Money, Error> {
-    let mut sum = balance(write, account, currency).await?;
+pub async fn owed(write: &mut Write, account: &Account, currency: Currency) -> Result<Balance, Error> {
+    let held = (account.clone(), currency);
+    know(write, std::iter::once(held.clone())).await?;
     let pending = write.pending::<Pending>();
-    for new in &pending.new[pending.written..] {
-        for posting in new.transaction.postings.iter().filter(|posting| posting.account == *account) {
-            if posting.amount.currency == currency {
-                sum = sum.plus(posting.amount)?;
-            }
+    let sum: i128 = [pending.stored.get(&held), pending.changes.get(&held)].into_iter().flatten().sum();
+    Ok(Balance::new(-sum, currency)?)
+}
+
+/// Reads what the tables have of those accounts that were not asked for before.
+async fn know(write: &mut Write, wanted: impl Iterator<Item = Held>) -> Result<(), Error> {
+    let (pending, db) = write.pending_and_connection::<Pending>();
+    let unknown: BTreeSet<Held> = wanted.filter(|held| !pending.stored.contains_key(held)).collect();
+    let unknown: Vec<_> = unknown.into_iter().collect();
+    for some in unknown.chunks(KEYS_MAX) {
+        let sql = format!(
+            "select account, currency, minor from ledger_balances where account in ({})",
+            places(db, 0, some.len())
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for (account, _) in some {
+            query = query.bind(account.to_string());
+        }
+        let rows: Vec<(String, String, i64)> = query.fetch_all(&mut *db).await?;
+        let found: HashMap<_, _> = rows
+            .iter()
+            .map(|(account, currency, minor)| ((account.as_str(), currency.as_str()), *minor))
+            .collect();
+        for held in some {
+            let minor = found.get(&(held.0.to_string().as_str(), held.1.code())).copied().unwrap_or(0);
+            // What was written down in this transaction is among the changes, and in the tables.
+            let written = match pending.written {
+                0 => 0,
+                written => change_of(&pending.new[..written], held),
+            };
+            pending.stored.insert(held.clone(), i128::from(minor) - written);
         }
     }
-    Ok(sum.negated())
+    Ok(())
+}
+
+/// What transactions change of an account.
+fn change_of(new: &[New], held: &Held) -> i128 {
+    let postings = new.iter().flat_map(|new| &new.transaction.postings);
+    let of_it = postings.filter(|posting| posting.account == held.0 && posting.amount.currency() == held.1);
+    of_it.map(|posting| i128::from(posting.amount.minor())).sum()
 }
 
 impl BeforeCommit for Pending {
@@ -208,16 +277,16 @@ async fn write_down(db: &mut AnyConnection, new: &[New]) -> Result<(), chandlery
         ];
         transactions.push(row);
         for (line, Posting { account, amount }) in transaction.postings.iter().enumerate() {
-            let (account, currency) = (account.to_string(), amount.currency);
+            let (account, currency) = (account.to_string(), amount.currency());
             let row: [Cell; 5] = [
                 (*id).into(),
                 (line as i64).into(),
                 account.as_str().into(),
                 currency.code().into(),
-                amount.minor.into(),
+                amount.minor().into(),
             ];
             postings.push(row);
-            *changes.entry((account, currency)).or_default() += i128::from(amount.minor);
+            *changes.entry((account, currency)).or_default() += i128::from(amount.minor());
         }
     }
     let mut rows: Vec<[Cell; 3]> = Vec::with_capacity(changes.len());

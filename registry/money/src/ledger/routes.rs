@@ -79,7 +79,7 @@ async fn spend(
     Json(new): Json<NewExpense>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("write into the books")?;
-    if new.amount.minor <= 0 {
+    if new.amount.minor() <= 0 {
         return Err(Error::Invalid(format!("what was spent is above zero, not {}", new.amount)));
     }
     let now = finance.clock.now();
@@ -131,7 +131,7 @@ async fn exchange(
     Json(new): Json<NewExchange>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("write into the books")?;
-    if new.sold.minor <= 0 || new.bought.minor <= 0 || new.sold.currency == new.bought.currency {
+    if new.sold.minor() <= 0 || new.bought.minor() <= 0 || new.sold.currency() == new.bought.currency() {
         return Err(Error::Invalid("what is sold and bought is above zero, in two currencies".into()));
     }
     let now = finance.clock.now();
@@ -144,7 +144,7 @@ async fn exchange(
 
 /// Posts an exchange. Once what was owed in the one currency is settled, what is left in the other was gained or lost.
 async fn post_exchange(write: &mut Write, new: &NewExchange, now: Timestamp) -> Result<(), Error> {
-    let between = || LedgerAccount::between(new.sold.currency, new.bought.currency);
+    let between = || LedgerAccount::between(new.sold.currency(), new.bought.currency());
     let transaction = Transaction::new("exchange", &new.key, now)
         .about(format!("{} for {}", new.sold, new.bought))
         .debit(between(), new.sold)
@@ -152,15 +152,16 @@ async fn post_exchange(write: &mut Write, new: &NewExchange, now: Timestamp) -> 
         .debit(LedgerAccount::Bank, new.bought)
         .credit(between(), new.bought);
     super::post(write, transaction).await?;
-    let left = super::owed(write, &between(), new.sold.currency).await?;
-    let other = super::owed(write, &between(), new.bought.currency).await?;
-    if left.minor != 0 || other.minor == 0 {
+    let left = super::owed(write, &between(), new.sold.currency()).await?;
+    let other = super::owed(write, &between(), new.bought.currency()).await?;
+    if !left.is_zero() || other.is_zero() {
         return Ok(());
     }
+    let other = Money::try_from(other)?;
     let result = Transaction::new("exchange-result", &new.key, now)
-        .about(format!("what is left of exchanges between {} and {}", left.currency, other.currency))
+        .about(format!("what is left of exchanges between {} and {}", left.currency(), other.currency()))
         .debit(between(), other);
-    let result = match other.minor > 0 {
+    let result = match other.minor() > 0 {
         true => result.credit(LedgerAccount::FxGain, other),
         false => result.debit(LedgerAccount::FxLoss, other.negated()),
     };

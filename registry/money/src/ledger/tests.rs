@@ -6,7 +6,7 @@ use super::*;
 use chandlery_store::Db;
 
 fn usd(minor: i64) -> Money {
-    Money::new(minor, Currency::Usd)
+    Money::new(minor, Currency::Usd).unwrap()
 }
 
 fn transaction(id: &str, debit: i64, credit: i64) -> Transaction {
@@ -32,7 +32,7 @@ async fn largest_amounts_at_the_same_time_do_not_end_the_writer() {
     let (db, _folder) = database().await;
     let turn = db.write().await.unwrap();
     let spend = |id: usize| {
-        let transaction = transaction(&format!("expense {id}"), i64::MAX, i64::MAX);
+        let transaction = transaction(&format!("expense {id}"), Money::LARGEST, Money::LARGEST);
         db.group_commit(move |write| Box::pin(async move { post(write, transaction).await }))
     };
     let release = async {
@@ -51,7 +51,7 @@ async fn the_same_key_posts_once_and_never_something_else() {
     let mut write = db.write().await.unwrap();
     let first = post(&mut write, transaction("k", 100, 100)).await.unwrap();
     assert_eq!(post(&mut write, transaction("k", 100, 100)).await.unwrap(), first);
-    assert_eq!(owed(&mut write, &Account::Commission, Currency::Usd).await.unwrap(), usd(100));
+    assert_eq!(owed(&mut write, &Account::Commission, Currency::Usd).await.unwrap(), usd(100).into());
     write.flush().await.unwrap();
     assert_eq!(post(&mut write, transaction("k", 100, 100)).await.unwrap(), first);
     assert!(matches!(post(&mut write, transaction("k", 200, 200)).await, Err(Error::KeyReused { .. })));
@@ -91,7 +91,7 @@ async fn a_job_that_fails_leaves_the_others_of_its_commit_alone() {
     let mut read = db.read().acquire().await.unwrap();
     let checked = check(&mut read).await.unwrap();
     assert_eq!((checked.transactions, checked.faults.len()), (60, 0));
-    assert_eq!(balance(&mut read, &Account::Bank, Currency::Usd).await.unwrap(), usd(30 * 101));
+    assert_eq!(balance(&mut read, &Account::Bank, Currency::Usd).await.unwrap(), usd(30 * 101).into());
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_closed_month_stays_as_it_was() {
     write.commit().await.unwrap();
     let mut read = db.read().acquire().await.unwrap();
     let then = balances(&mut read, Some(at("2026-01-31T23:59:59Z"))).await.unwrap();
-    assert_eq!(then.iter().map(|held| held.balance.minor).collect::<Vec<_>>(), [100, -100]);
+    assert_eq!(then.iter().map(|held| held.balance.minor()).collect::<Vec<_>>(), [100, -100]);
     drop(read);
     assert_eq!(faults(&db).await, Vec::<String>::new());
     sqlx::query("update ledger_transactions set at = '2026-01-15T00:00:00.000000Z' where key = 'sale:b'")
@@ -126,12 +126,83 @@ async fn a_closed_month_stays_as_it_was() {
     assert!(faults(&db).await[0].contains("the end of 2026-01 are no longer"));
 }
 
+/// The books of someone who has posted nearly as much as an account can hold.
+async fn nearly_full(less: i64) -> (Db, tempfile::TempDir) {
+    let (db, folder) = database().await;
+    for (account, minor) in
+        [("assets:bank", Balance::LARGEST - less), ("revenue:commission", less - Balance::LARGEST)]
+    {
+        sqlx::query("insert into ledger_balances (account, currency, minor) values ($1, 'USD', $2)")
+            .bind(account)
+            .bind(minor)
+            .execute(db.read())
+            .await
+            .unwrap();
+    }
+    (db, folder)
+}
+
+#[tokio::test]
+async fn a_posting_that_would_pass_the_largest_balance_is_refused_by_name() {
+    let (db, _folder) = nearly_full(2 * Money::LARGEST).await;
+    let jobs = (0..6).map(|number| {
+        let largest = transaction(&format!("n{number}"), Money::LARGEST, Money::LARGEST);
+        db.group_commit(move |write| Box::pin(async move { post(write, largest).await }))
+    });
+    let mut refused = Vec::new();
+    for outcome in futures::future::join_all(jobs).await {
+        refused.extend(outcome.err().map(|error| error.to_string()));
+    }
+    assert_eq!(refused.len(), 4);
+    let why = "would bring the balance of assets:bank past its bound: 90010000000000000.00 USD is too much: \
+               the largest balance is 90000000000000000.00 USD, above or below zero";
+    assert!(refused.iter().all(|error| error.ends_with(why)), "{refused:?}");
+    // What is taken off makes room again.
+    let back = transaction("back", -5, -5);
+    db.group_commit(|write| Box::pin(async move { post(write, back).await })).await.unwrap();
+    let again = transaction("again", 5, 5);
+    db.group_commit(|write| Box::pin(async move { post(write, again).await })).await.unwrap();
+    let mut read = db.read().acquire().await.unwrap();
+    let held = balance(&mut read, &Account::Bank, Currency::Usd).await.unwrap();
+    assert_eq!(held.minor(), Balance::LARGEST);
+}
+
 fn any_transactions() -> impl Strategy<Value = Vec<(u8, i64, bool)>> {
     proptest::collection::vec((0u8..12, 1i64..1_000_000_000, any::<bool>()), 1..40)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn near_the_bounds_a_posting_is_exact_or_refused(
+        less in 0..4 * Money::LARGEST, rollback in proptest::collection::vec(any::<bool>(), 20),
+        all in proptest::collection::vec(-Money::LARGEST..=Money::LARGEST, 20),
+    ) {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let (db, _folder) = nearly_full(less).await;
+            let mut expected = i128::from(Balance::LARGEST - less);
+            for (key, (minor, failing)) in all.into_iter().zip(rollback).enumerate() {
+                let made = transaction(&key.to_string(), minor, minor);
+                let outcome = db.group_commit(move |write| Box::pin(async move {
+                    post(write, made).await?;
+                    match failing {
+                        true => Err(Error::Invalid("the job fails".into())),
+                        false => Ok(()),
+                    }
+                })).await;
+                let fits = expected + i128::from(minor) <= i128::from(Balance::LARGEST);
+                match outcome {
+                    Ok(()) => expected += i128::from(minor),
+                    Err(Error::BalanceTooLarge { .. }) => assert!(!fits),
+                    Err(error) => assert!(failing && fits, "{error}"),
+                }
+                let mut read = db.read().acquire().await.unwrap();
+                let held = balance(&mut read, &Account::Bank, Currency::Usd).await.unwrap();
+                assert_eq!(i128::from(held.minor()), expected);
+            }
+        });
+    }
 
     #[test]
     fn whatever_is_posted_in_whatever_batches_the_books_balance(all in any_transactions(), batch in 1usize..9) {
@@ -156,7 +227,7 @@ proptest! {
             assert_eq!(faults(&db).await, Vec::<String>::new());
             let mut read = db.read().acquire().await.unwrap();
             let held = balance(&mut read, &Account::Bank, Currency::Usd).await.unwrap();
-            assert_eq!(held.minor, expected.values().sum::<i64>());
+            assert_eq!(held.minor(), expected.values().sum::<i64>());
         });
     }
 }

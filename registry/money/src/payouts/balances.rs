@@ -1,7 +1,7 @@
 //! A partner's balances, from the ledger's own.
 
-use chandlery_package::wire::Balance;
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::wire::PartnerBalance;
+use chandlery_package::{Balance, Currency, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -14,7 +14,7 @@ pub async fn balances(
     db: &mut AnyConnection,
     partner: &Namespace,
     now: Timestamp,
-) -> Result<Vec<Balance>, Error> {
+) -> Result<Vec<PartnerBalance>, Error> {
     let currencies: Vec<(String,)> = sqlx::query_as(
         "select currency from lots where partner = $1
          union select sent_currency from payouts where partner = $1 and sent_currency <> '' order by 1",
@@ -34,11 +34,11 @@ async fn balance(
     partner: &Namespace,
     currency: Currency,
     now: Timestamp,
-) -> Result<Balance, Error> {
-    let of = async |db: &mut AnyConnection, account: fn(Namespace) -> Account| -> Result<Money, Error> {
+) -> Result<PartnerBalance, Error> {
+    let of = async |db: &mut AnyConnection, account: fn(Namespace) -> Account| -> Result<Balance, Error> {
         Ok(ledger::balance(db, &account(partner.clone()), currency).await?.negated())
     };
-    Ok(Balance {
+    Ok(PartnerBalance {
         accrued: of(db, Account::Accrued).await?,
         on_hold: of(db, Account::Pending).await?,
         reserve: of(db, Account::Reserve).await?,
@@ -52,7 +52,7 @@ async fn balance(
 }
 
 /// What reached the partner's bank, from the postings that left the marketplace's.
-async fn paid(db: &mut AnyConnection, partner: &Namespace, currency: Currency) -> Result<Money, Error> {
+async fn paid(db: &mut AnyConnection, partner: &Namespace, currency: Currency) -> Result<Balance, Error> {
     let (minor,): (i64,) = sqlx::query_as(
         "select cast(coalesce(sum(ledger_postings.minor), 0) as bigint)
          from ledger_postings join ledger_transactions on id = transaction_id
@@ -64,5 +64,5 @@ async fn paid(db: &mut AnyConnection, partner: &Namespace, currency: Currency) -
     .bind(run::BOUNCED)
     .fetch_one(db)
     .await?;
-    Ok(Money::new(minor, currency))
+    Ok(Balance::new(minor, currency)?)
 }

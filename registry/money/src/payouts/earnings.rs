@@ -100,8 +100,8 @@ fn sum<K: Ord>(transactions: &[Earning], key: impl Fn(&Earning) -> Option<K>) ->
     let mut sums = Sums::new();
     for earning in transactions {
         let (Some(gross), Some(key)) = (earning.gross, key(earning)) else { continue };
-        let zero = Money::zero(gross.currency);
-        let entry = sums.entry((key, gross.currency)).or_insert((zero, zero, 0));
+        let zero = Money::zero(gross.currency());
+        let entry = sums.entry((key, gross.currency())).or_insert((zero, zero, 0));
         *entry = (entry.0.plus(gross)?, entry.1.plus(earning.net)?, entry.2 + 1);
     }
     Ok(sums)
@@ -116,8 +116,8 @@ fn read_row(row: Row) -> Result<Earning, Error> {
         kind: row.kind,
         description: row.description,
         plugin: row.plugin.map(|plugin| plugin.parse()).transpose()?,
-        gross: row.gross_minor.map(|minor| Money::new(minor, currency)),
-        net: Money::new(row.minor, currency),
+        gross: row.gross_minor.map(|minor| Money::new(minor, currency)).transpose()?,
+        net: Money::new(row.minor, currency)?,
         available_at: row.available_at.map(time).transpose()?,
     })
 }

@@ -130,7 +130,7 @@ pub async fn explain(db: &Db, id: i64) -> Result<Explained, Error> {
             None => None,
         };
         let step = steps(&mut db, transaction, 0).await?.into_iter().next();
-        items.push(Item { kind, amount: Money { minor, ..payout.amount }, step, lot });
+        items.push(Item { kind, amount: payout.amount.with_minor(minor)?, step, lot });
     }
     let transactions = steps(&mut db, 0, id).await?;
     Ok(Explained { payout, items, transactions })
@@ -164,8 +164,8 @@ async fn explain_lot(db: &mut AnyConnection, lot: &Lot) -> Result<ExplainedLot, 
         lot: lot.id,
         role: lot.role.clone(),
         share: lot.share,
-        reserve: lot.money(lot.reserve_minor),
-        returned: lot.money(lot.returned_minor),
+        reserve: lot.money(lot.reserve_minor)?,
+        returned: lot.money(lot.returned_minor)?,
         available_at: lot.available_at.clone(),
         sale: ExplainedSale {
             sale: sale.id,
@@ -209,7 +209,7 @@ async fn rating(db: &mut AnyConnection, sale: &sharing::Sale) -> Result<Option<R
     Ok(Some(Rating {
         month,
         used,
-        charged: Money { minor: charged, ..sale.gross },
+        charged: sale.gross.with_minor(charged)?,
         events,
         event_ids: ids.into_iter().map(|(id,)| id).collect(),
     }))

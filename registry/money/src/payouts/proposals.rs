@@ -29,7 +29,7 @@ pub async fn propose(
     }
     let payout = match proposal(&mut write, operator, partner, currency, None, now).await? {
         Proposal::Made(payout) => payout,
-        Proposal::Below { available, .. } if available.minor <= 0 => {
+        Proposal::Below { available, .. } if available.minor() <= 0 => {
             return Err(Error::Invalid(format!("nothing is available to '{partner}' in {currency}")));
         }
         Proposal::Below { available, minimum } => {
@@ -81,6 +81,19 @@ pub async fn propose_run(db: &Db, operator: &Namespace, now: Timestamp) -> Resul
     Ok(made)
 }
 
+/// The first entries that make an amount together: what does not fit waits for the next payout.
+fn as_many_as_fit(entries: Vec<(i64, i64)>, currency: Currency) -> Result<(Vec<(i64, i64)>, Money), Error> {
+    let (mut fit, mut sum) = (0, Money::zero(currency));
+    let mut so_far = 0_i128;
+    for (index, (_, minor)) in entries.iter().enumerate() {
+        so_far += i128::from(*minor);
+        if let Ok(amount) = Money::new(so_far, currency) {
+            (fit, sum) = (index + 1, amount);
+        }
+    }
+    Ok((entries.into_iter().take(fit).collect(), sum))
+}
+
 enum Proposal {
     Made(Payout),
     Below { available: Money, minimum: Money },
@@ -102,11 +115,11 @@ async fn proposal(
     .bind(currency.code())
     .fetch_all(&mut **write)
     .await?;
-    let available = Money::new(entries.iter().map(|(_, minor)| minor).sum(), currency);
+    let (entries, available) = as_many_as_fit(entries, currency)?;
     let (version, profile) = profiles::in_force(write, partner).await?;
     let (_, policy) = sharing::in_force(write, now).await?;
     let minimum = schedule::minimum(&policy, &profile, currency);
-    if available.minor < minimum.minor.max(1) {
+    if available.minor() < minimum.minor().max(1) {
         return Ok(Proposal::Below { available, minimum });
     }
     let (id,): (i64,) = sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from payouts")
@@ -121,7 +134,7 @@ async fn proposal(
     .bind(run.unwrap_or(0))
     .bind(partner.as_str())
     .bind(currency.code())
-    .bind(available.minor)
+    .bind(available.minor())
     .bind(operator.as_str())
     .bind(profile.rail.word())
     .bind(version)

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::routing::{get, post};
-use chandlery_package::wire::{Balance, Earning, Page, Payout, PayoutProfile, ProfileVersion};
+use chandlery_package::wire::{Earning, Page, PartnerBalance, Payout, PayoutProfile, ProfileVersion};
 use chandlery_package::{Currency, Money, Namespace};
 use serde::Deserialize;
 
@@ -46,7 +46,7 @@ async fn balances(
     State(finance): State<Finance>,
     caller: Account,
     Path(partner): Path<Namespace>,
-) -> Result<Json<Page<Balance>>, Error> {
+) -> Result<Json<Page<PartnerBalance>>, Error> {
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.read().begin().await?;
     Ok(Json(Page { items: super::balances(&mut db, &partner, finance.clock.now()).await?, next: None }))
@@ -96,7 +96,7 @@ pub async fn transactions_csv(
             row.transaction,
             row.at,
             row.kind,
-            row.net.currency,
+            row.net.currency(),
             amount(row.net),
         ));
     }

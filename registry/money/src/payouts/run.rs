@@ -67,8 +67,8 @@ pub async fn approve(db: &Db, operator: &Namespace, id: i64, now: Timestamp) -> 
     let profile = profile_of(&mut write, &payout).await?;
     let withheld = payout.amount.at(profile.withheld)?;
     let net = payout.amount.minus(withheld)?;
-    let to = profile.currency.unwrap_or(net.currency);
-    let sent = exchange::convert(&mut write, net, to, now).await?;
+    let to = profile.currency.unwrap_or(net.currency());
+    let sent: Money = exchange::convert(&mut write, net, to, now).await?.try_into()?;
     let partner = || payout.partner.clone();
     let transaction = Transaction::new(APPROVED, id, now)
         .about(format!("payout {id} to {} is on its way", payout.partner))
@@ -83,9 +83,9 @@ pub async fn approve(db: &Db, operator: &Namespace, id: i64, now: Timestamp) -> 
     )
     .bind(operator.as_str())
     .bind(time(now))
-    .bind(withheld.minor)
-    .bind(sent.minor)
-    .bind(sent.currency.code())
+    .bind(withheld.minor())
+    .bind(sent.minor())
+    .bind(sent.currency().code())
     .bind(id)
     .execute(&mut *write)
     .await?;
@@ -96,10 +96,10 @@ pub async fn approve(db: &Db, operator: &Namespace, id: i64, now: Timestamp) -> 
 
 /// Between two currencies: a credit of what is given and a debit of what is got, each balanced by the other side's own line.
 fn through_exchange(transaction: Transaction, given: Money, got: Money) -> Transaction {
-    match given.currency == got.currency {
+    match given.currency() == got.currency() {
         true => transaction,
         false => {
-            let between = || Account::between(given.currency, got.currency);
+            let between = || Account::between(given.currency(), got.currency());
             transaction.credit(between(), given).debit(between(), got)
         }
     }
@@ -205,7 +205,7 @@ pub async fn settle(
         _ => return Err(wrong_state(&payout, "confirmed")),
     }
     let fee = left.unwrap_or(payout.sent).minus(payout.sent)?;
-    if fee.minor < 0 {
+    if fee.minor() < 0 {
         return Err(Error::Invalid(format!(
             "{} left the bank, less than payout {id} of {}",
             payout.sent.plus(fee)?,
@@ -349,9 +349,9 @@ fn read(row: Row) -> Result<Payout, Error> {
         id: row.id,
         run: row.run,
         partner: row.partner.parse()?,
-        amount: Money::new(row.minor, currency),
-        withheld: Money::new(row.withheld_minor, currency),
-        sent: Money::new(row.sent_minor, row.sent_currency.parse()?),
+        amount: Money::new(row.minor, currency)?,
+        withheld: Money::new(row.withheld_minor, currency)?,
+        sent: Money::new(row.sent_minor, row.sent_currency.parse()?)?,
         rail: row.rail,
         state: state.ok_or_else(|| Error::Damaged(format!("payout {} has no known state", row.id)))?,
         proposed_by: row.proposed_by.parse()?,

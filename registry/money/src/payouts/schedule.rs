@@ -1,7 +1,7 @@
 //! When a partner is paid next, and what.
 
 use chandlery_package::wire::{NextPayout, PayoutProfile, Schedule};
-use chandlery_package::{Currency, Money, Namespace, RevenueSharePolicy};
+use chandlery_package::{Balance, Currency, Money, Namespace, RevenueSharePolicy};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan as _};
@@ -29,7 +29,7 @@ pub(super) async fn next(
     let (_, profile) = profiles::in_force(db, partner).await?;
     let (_, policy) = sharing::in_force(db, now).await?;
     Ok(NextPayout {
-        amount: Money::new(free, currency),
+        amount: Balance::new(free, currency)?,
         minimum: minimum(&policy, &profile, currency),
         not_before: not_before(db, partner, currency, profile.schedule, now).await?,
     })
@@ -38,7 +38,7 @@ pub(super) async fn next(
 /// The least that is paid out: the policy's, or the partner's own where that is more.
 pub(super) fn minimum(policy: &RevenueSharePolicy, profile: &PayoutProfile, currency: Currency) -> Money {
     let least = policy.minimum(currency);
-    let own = profile.minimum.filter(|own| own.currency == currency && own.minor > least.minor);
+    let own = profile.minimum.filter(|own| own.currency() == currency && own.minor() > least.minor());
     own.unwrap_or(least)
 }
 

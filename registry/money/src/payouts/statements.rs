@@ -76,9 +76,9 @@ pub async fn make(write: &mut Write, month: &str, now: Timestamp) -> Result<usiz
     let mut all: BTreeMap<(String, Currency), Statement> = BTreeMap::new();
     for held in ledger::balances(write, Some(before)).await? {
         let Some((partner, account)) = partners_account(&held.account) else { continue };
-        if held.balance.minor != 0 {
-            let statement = statement(&mut all, partner, month, held.balance.currency)?;
-            statement.opening.insert(account.into(), -held.balance.minor);
+        if held.balance.minor() != 0 {
+            let statement = statement(&mut all, partner, month, held.balance.currency())?;
+            statement.opening.insert(account.into(), -held.balance.minor());
         }
     }
     let rows: Vec<(i64, String, String, String, String, String, i64)> = sqlx::query_as(

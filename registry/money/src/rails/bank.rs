@@ -174,7 +174,7 @@ impl Entry {
             let id = self.reference.or_else(|| own(&detail)).ok_or_else(missing)?;
             return Ok(vec![detail.line(id, amount)]);
         }
-        let (mut lines, mut sum) = (Vec::new(), Money::zero(amount.currency));
+        let (mut lines, mut sum) = (Vec::new(), Money::zero(amount.currency()));
         for (index, detail) in details.into_iter().enumerate() {
             let within = self.reference.as_ref().map(|entry| format!("{entry}/{}", index + 1));
             let id = own(&detail).or(within).ok_or_else(missing)?;
@@ -267,7 +267,7 @@ async fn seen(write: &mut Write, line: &BankLine) -> Result<Option<String>, Erro
             .await?;
     match known {
         Some((outcome, currency, minor))
-            if currency == line.amount.currency.code() && minor == line.amount.minor =>
+            if currency == line.amount.currency().code() && minor == line.amount.minor() =>
         {
             // What was not matched may be by now.
             Ok((!outcome.starts_with("unmatched")).then_some(outcome))
@@ -282,7 +282,7 @@ async fn take(write: &mut Write, line: &BankLine, hold_days: u32, now: Timestamp
         return Ok(outcome);
     }
     let payout = payouts::number_in(&line.text);
-    let outcome = match (payout, line.amount.minor > 0) {
+    let outcome = match (payout, line.amount.minor() > 0) {
         (Some(payout), false) => {
             payouts::settle(write, payout, &line.id, Some(line.amount.negated()), now).await?;
             format!("confirmed payout {payout}")
@@ -317,8 +317,8 @@ async fn keep(write: &mut Write, line: &BankLine, outcome: &str, now: Timestamp)
     )
     .bind(&line.id)
     .bind(time(now))
-    .bind(line.amount.currency.code())
-    .bind(line.amount.minor)
+    .bind(line.amount.currency().code())
+    .bind(line.amount.minor())
     .bind(&line.text)
     .bind(outcome)
     .execute(&mut **write)

@@ -167,8 +167,9 @@ fn decimal(money: Money) -> String {
 
 /// The sum of amounts of several currencies, as the header wants it: of the numbers as they are written.
 fn control_sum(amounts: impl Iterator<Item = Money>) -> String {
-    let hundredths: i64 =
-        amounts.map(|money| money.minor * if money.currency.digits() == 0 { 100 } else { 1 }).sum();
+    let hundredths: i128 = amounts
+        .map(|money| i128::from(money.minor()) * if money.currency().digits() == 0 { 100 } else { 1 })
+        .sum();
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
@@ -183,7 +184,7 @@ pub fn bank_file(
     let mut amounts: BTreeMap<Currency, Vec<Money>> = BTreeMap::new();
     for (payout, profile) in payouts {
         let Rail::Sepa { holder, iban, bic } = &profile.rail else { continue };
-        let currency = payout.sent.currency;
+        let currency = payout.sent.currency();
         amounts.entry(currency).or_default().push(payout.sent);
         by_currency.entry(currency).or_default().push(Transfer {
             id: TransferId { end_to_end: reference(payout.id) },

@@ -58,8 +58,8 @@ impl Processor {
     /// Sends money to a connected account, and gives the transfer's id.
     pub async fn transfer(&self, payout: i64, account: &str, amount: Money) -> Result<String, Error> {
         let form = [
-            ("amount", amount.minor.to_string()),
-            ("currency", amount.currency.code().to_lowercase()),
+            ("amount", amount.minor().to_string()),
+            ("currency", amount.currency().code().to_lowercase()),
             ("destination", account.to_owned()),
             ("transfer_group", format!("PAYOUT-{payout}")),
             ("metadata[payout]", payout.to_string()),
@@ -92,17 +92,17 @@ pub async fn begin(finance: &Finance, customer: &Namespace, subject: &Subject) -
     }
     let amount = subject.due(&mut db).await?;
     drop(db);
-    if amount.minor <= 0 {
+    if amount.minor() <= 0 {
         return Err(Error::Conflict(format!("nothing is due for '{subject}'")));
     }
     let form = [
-        ("amount", amount.minor.to_string()),
-        ("currency", amount.currency.code().to_lowercase()),
+        ("amount", amount.minor().to_string()),
+        ("currency", amount.currency().code().to_lowercase()),
         ("description", subject.to_string()),
         ("metadata[subject]", subject.to_string()),
         ("automatic_payment_methods[enabled]", "true".into()),
     ];
-    let key = format!("chandlery-{subject}-{}", amount.minor);
+    let key = format!("chandlery-{subject}-{}", amount.minor());
     let made = processor.post("payment_intents", &key, &form).await?;
     let intent = Intent { id: text(&made, "id")?, client_secret: text(&made, "client_secret")?, amount };
     let mut write = finance.db.write().await?;
@@ -111,8 +111,8 @@ pub async fn begin(finance: &Finance, customer: &Namespace, subject: &Subject) -
     )
     .bind(&intent.id)
     .bind(subject.to_string())
-    .bind(amount.currency.code())
-    .bind(amount.minor)
+    .bind(amount.currency().code())
+    .bind(amount.minor())
     .execute(&mut *write)
     .await?;
     write.commit().await?;
@@ -121,7 +121,7 @@ pub async fn begin(finance: &Finance, customer: &Namespace, subject: &Subject) -
 
 /// Gives back what was paid by one of the processor's payments.
 pub async fn refund(finance: &Finance, payment: &str, amount: Money, key: &str) -> Result<(), Error> {
-    let form = [("payment_intent", payment.to_owned()), ("amount", amount.minor.to_string())];
+    let form = [("payment_intent", payment.to_owned()), ("amount", amount.minor().to_string())];
     processor(finance)?.post("refunds", &format!("chandlery-refund-{key}"), &form).await.map(drop)
 }
 
@@ -207,7 +207,7 @@ fn money(object: &Value, name: &str) -> Result<Money, Error> {
     let currency: Currency = text(object, "currency")?.to_uppercase().parse()?;
     let minor = object[name].as_i64();
     let minor = minor.ok_or_else(|| Error::Processor(format!("its event has no {name}")))?;
-    Ok(Money::new(minor, currency))
+    Ok(Money::new(minor, currency)?)
 }
 
 async fn paid(
@@ -226,7 +226,7 @@ async fn paid(
     let (subject,) = subject.ok_or_else(|| Error::NotFound(format!("payment '{id}' that we began")))?;
     let unknown = || Error::Damaged(format!("what payment {id} is for cannot be read"));
     let subject = Subject::find(&subject).ok_or_else(unknown)?;
-    let fee = Money { minor: fee, ..amount };
+    let fee = amount.with_minor(fee)?;
     subject.pay(write, &Paid::Processor(&id, fee), amount, hold_days, now).await?;
     sqlx::query("update processor_payments set paid_at = $1 where id = $2")
         .bind(time(now))
@@ -259,15 +259,15 @@ async fn disputed(write: &mut Write, object: &Value, now: Timestamp) -> Result<(
     let amount = money(object, "amount")?;
     let fee = object["balance_transactions"][0]["fee"].as_i64().unwrap_or(0);
     let sales = sales_of(write, &text(object, "payment_intent")?).await?;
-    let left: i64 = sales.iter().map(|(_, left)| left.minor).sum();
-    let shared = Money { minor: amount.minor.min(left), ..amount };
-    let weights: Vec<_> = sales.iter().map(|(_, left)| left.minor.max(0).unsigned_abs()).collect();
-    let mut fee_left = Money { minor: fee, ..amount };
-    if shared.minor > 0 {
+    let left: i128 = sales.iter().map(|(_, left)| i128::from(left.minor())).sum();
+    let shared = amount.at_most(amount.with_minor(left)?)?;
+    let weights: Vec<_> = sales.iter().map(|(_, left)| left.minor().max(0).unsigned_abs()).collect();
+    let mut fee_left = amount.with_minor(fee)?;
+    if shared.minor() > 0 {
         for ((sale, _), part) in sales.iter().zip(shared.split(&weights)?) {
-            if part.minor > 0 {
+            if part.minor() > 0 {
                 sharing::open_dispute(write, &format!("{id}/{sale}"), *sale, part, fee_left, now).await?;
-                fee_left = Money::zero(amount.currency);
+                fee_left = Money::zero(amount.currency());
             }
         }
     }
@@ -299,7 +299,7 @@ async fn decided(write: &mut Write, object: &Value, now: Timestamp) -> Result<()
     let mut rest = money(object, "amount")?;
     for (part, minor) in parts {
         sharing::close_dispute(write, &part, won, now).await?;
-        rest.minor -= minor;
+        rest = rest.minus(rest.with_minor(minor)?)?;
     }
     let own = Transaction::new(if won { "dispute-won" } else { "dispute-lost" }, &id, now)
         .about(format!("dispute {id} is decided: {rest} that were not shared"))

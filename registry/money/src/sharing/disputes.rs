@@ -25,7 +25,7 @@ pub async fn open(
         .fetch_optional(&mut **write)
         .await?;
     match known {
-        Some(stored) if stored == (sale, amount.minor) => return Ok(()),
+        Some(stored) if stored == (sale, amount.minor()) => return Ok(()),
         Some(_) => return Err(Error::KeyReused { key: format!("dispute {id}") }),
         None => {}
     }
@@ -59,9 +59,9 @@ pub async fn open(
     )
     .bind(id)
     .bind(sale)
-    .bind(amount.currency.code())
-    .bind(amount.minor)
-    .bind(fee.minor)
+    .bind(amount.currency().code())
+    .bind(amount.minor())
+    .bind(fee.minor())
     .bind(time(now))
     .execute(&mut **write)
     .await?;
@@ -69,13 +69,13 @@ pub async fn open(
         sqlx::query("insert into dispute_parts (dispute, lot, minor, reserve_minor) values ($1, $2, $3, $4)")
             .bind(id)
             .bind(lot)
-            .bind(part.minor)
+            .bind(part.minor())
             .bind(reserve)
             .execute(&mut **write)
             .await?;
     }
     sqlx::query("update sales set disputed_minor = disputed_minor + $1 where id = $2")
-        .bind(amount.minor)
+        .bind(amount.minor())
         .bind(sale)
         .execute(&mut **write)
         .await?;
@@ -96,7 +96,7 @@ pub async fn close(write: &mut Write, id: &str, won: bool, now: Timestamp) -> Re
         state if state == outcome => return Ok(()),
         state => return Err(Error::Conflict(format!("dispute '{id}' was {state}"))),
     }
-    let amount = Money::new(minor, currency.parse()?);
+    let amount = Money::new(minor, currency.parse()?)?;
     let parts: Vec<(i64, i64, i64)> =
         sqlx::query_as("select lot, minor, reserve_minor from dispute_parts where dispute = $1 order by lot")
             .bind(id)
@@ -136,7 +136,7 @@ async fn lose(
     let mut commission = amount;
     for (lot, minor, _) in parts {
         let lot = lots::find(write, *lot).await?;
-        let part = lot.money(*minor);
+        let part = lot.money(*minor)?;
         commission = commission.minus(part)?;
         transaction = transaction.debit(Account::Disputed(lot.partner), part);
     }
@@ -145,8 +145,8 @@ async fn lose(
         "update sales set refunded_minor = refunded_minor + $1,
                 commission_returned_minor = commission_returned_minor + $2 where id = $3",
     )
-    .bind(amount.minor)
-    .bind(commission.minor)
+    .bind(amount.minor())
+    .bind(commission.minor())
     .bind(sale)
     .execute(&mut **write)
     .await?;
@@ -170,13 +170,13 @@ async fn win(
     for (lot, minor, reserve) in parts {
         let mut lot = lots::find(write, *lot).await?;
         let partner = lot.partner.clone();
-        let (part, reserve) = (lot.money(*minor), lot.money(*reserve));
+        let (part, reserve) = (lot.money(*minor)?, lot.money(*reserve)?);
         let mut transaction = Transaction::new("dispute-freed", format!("{id}:{}", lot.id), now)
             .about(format!("dispute {id} is won: lot {} has its part again", lot.id))
             .link("dispute", id)
             .link("lot", lot.id)
             .debit(Account::Disputed(partner.clone()), part);
-        let mut free = Money::zero(part.currency);
+        let mut free = Money::zero(part.currency());
         match lot.reserve_released_by {
             None => transaction = transaction.credit(Account::Reserve(partner.clone()), reserve),
             Some(_) => free = free.plus(reserve)?,
@@ -192,8 +192,8 @@ async fn win(
             let posted = ledger::post(write, transaction).await?;
             entries::add(write, &entry, posted).await?;
         }
-        lot.returned_minor -= part.minor;
-        lot.reserve_returned_minor -= reserve.minor;
+        lot.returned_minor -= part.minor();
+        lot.reserve_returned_minor -= reserve.minor();
         lot.save_returned(write).await?;
     }
     Ok(())

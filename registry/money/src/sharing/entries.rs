@@ -1,7 +1,7 @@
 //! Every change of what is available to a partner, so that a payout can say what it is made of. What is available is never below
 //! zero: what is lacking is owed by the partner, and is recovered from what it earns next.
 
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::{Balance, Currency, Money, Namespace};
 
 use super::lots::Lot;
 use crate::Error;
@@ -18,12 +18,16 @@ pub struct NewEntry {
 }
 
 /// What a partner owes in a currency.
-async fn deficit(write: &mut Write, partner: &Namespace, currency: Currency) -> Result<Money, Error> {
+async fn deficit(write: &mut Write, partner: &Namespace, currency: Currency) -> Result<Balance, Error> {
     Ok(ledger::owed(write, &Account::OwedBy(partner.clone()), currency).await?.negated())
 }
 
 /// What is available to a partner and not in a payout.
-pub(super) async fn free(write: &mut Write, partner: &Namespace, currency: Currency) -> Result<Money, Error> {
+pub(super) async fn free(
+    write: &mut Write,
+    partner: &Namespace,
+    currency: Currency,
+) -> Result<Balance, Error> {
     let (minor,): (i64,) = sqlx::query_as(
         "select cast(coalesce(sum(minor), 0) as bigint) from available_entries
          where partner = $1 and currency = $2 and payout is null",
@@ -32,7 +36,7 @@ pub(super) async fn free(write: &mut Write, partner: &Namespace, currency: Curre
     .bind(currency.code())
     .fetch_one(&mut **write)
     .await?;
-    Ok(Money::new(minor, currency))
+    Ok(Balance::new(minor, currency)?)
 }
 
 /// Adds to a transaction that credits a partner: what it owes first, then what is available to it.
@@ -44,8 +48,8 @@ pub(super) async fn credit(
     kind: &'static str,
     lot: Option<i64>,
 ) -> Result<(Transaction, NewEntry), Error> {
-    let owed = deficit(write, partner, amount.currency).await?;
-    let recovered = Money { minor: owed.minor.clamp(0, amount.minor.max(0)), ..amount };
+    let owed = deficit(write, partner, amount.currency()).await?;
+    let recovered = owed.up_to(amount.or_zero())?;
     let rest = amount.minus(recovered)?;
     let transaction = transaction
         .credit(Account::OwedBy(partner.clone()), recovered)
@@ -63,11 +67,11 @@ pub(super) async fn debit(
     lot: &Lot,
 ) -> Result<(Transaction, NewEntry), Error> {
     let partner = &lot.partner;
-    let mut free = free(write, partner, amount.currency).await?;
+    let mut free = free(write, partner, amount.currency()).await?;
     for entry in before.iter().filter(|entry| entry.partner == *partner) {
         free = free.plus(entry.amount)?;
     }
-    let taken = Money { minor: free.minor.clamp(0, amount.minor.max(0)), ..amount };
+    let taken = free.up_to(amount.or_zero())?;
     let transaction = transaction
         .debit(Account::Available(partner.clone()), taken)
         .debit(Account::OwedBy(partner.clone()), amount.minus(taken)?);
@@ -77,7 +81,7 @@ pub(super) async fn debit(
 
 /// Writes down what a transaction has changed.
 pub async fn add(write: &mut Write, entry: &NewEntry, transaction: i64) -> Result<(), Error> {
-    if entry.amount.minor == 0 {
+    if entry.amount.minor() == 0 {
         return Ok(());
     }
     sqlx::query(
@@ -85,8 +89,8 @@ pub async fn add(write: &mut Write, entry: &NewEntry, transaction: i64) -> Resul
          select coalesce(max(id), 0) + 1, $1, $2, $3, $4, nullif($5, 0), $6 from available_entries",
     )
     .bind(entry.partner.as_str())
-    .bind(entry.amount.currency.code())
-    .bind(entry.amount.minor)
+    .bind(entry.amount.currency().code())
+    .bind(entry.amount.minor())
     .bind(entry.kind)
     .bind(entry.lot.unwrap_or(0))
     .bind(transaction)

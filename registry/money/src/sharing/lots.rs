@@ -72,7 +72,7 @@ impl Lot {
             sale: row.sale,
             partner: row.partner.parse()?,
             role: row.role,
-            share: Money::new(row.share_minor, currency),
+            share: Money::new(row.share_minor, currency)?,
             reserve_minor: row.reserve_minor,
             returned_minor: row.returned_minor,
             reserve_returned_minor: row.reserve_returned_minor,
@@ -84,18 +84,18 @@ impl Lot {
     }
 
     /// So much in the lot's currency.
-    pub fn money(&self, minor: i64) -> Money {
-        Money { minor, ..self.share }
+    pub fn money(&self, minor: i64) -> Result<Money, Error> {
+        Ok(self.share.with_minor(minor)?)
     }
 
     /// What is left of the reserve.
-    pub fn reserve_left(&self) -> Money {
+    pub fn reserve_left(&self) -> Result<Money, Error> {
         self.money(self.reserve_minor - self.reserve_returned_minor)
     }
 
     /// What is left of the share beside the reserve.
-    pub fn rest_left(&self) -> Money {
-        self.money(self.share.minor - self.returned_minor - self.reserve_left().minor)
+    pub fn rest_left(&self) -> Result<Money, Error> {
+        self.money(self.share.minor() - self.returned_minor - self.reserve_left()?.minor())
     }
 
     /// Keeps what was taken back.

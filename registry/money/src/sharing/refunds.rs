@@ -29,7 +29,7 @@ impl ClawBack {
 
 /// `share × cumulative ÷ total`, less what was taken before.
 fn part(share: i64, cumulative: Money, total: Money, before: i64) -> Result<i64, Error> {
-    Ok(Money { minor: share, ..total }.times(cumulative.minor, total.minor.max(1))?.minor - before)
+    Ok(total.with_minor(share)?.times(cumulative.minor(), total.minor().max(1))?.minor() - before)
 }
 
 /// Takes back so much more of a sale's gross. The marketplace gives its part too, unless the shares alone are wanted.
@@ -43,24 +43,24 @@ pub async fn claw_back(
 ) -> Result<ClawBack, Error> {
     let sale = sales::find(write, sale).await?;
     let cumulative = sale.refunded.plus(sale.disputed)?.plus(amount)?;
-    if amount.minor <= 0 || cumulative.minor > sale.gross.minor || sale.void_at.is_some() {
+    if amount.minor() <= 0 || cumulative.minor() > sale.gross.minor() || sale.void_at.is_some() {
         let left = sale.left()?;
         return Err(Error::Conflict(format!(
             "{amount} cannot be taken back of sale {}: {left} are left",
             sale.id
         )));
     }
-    let mut from_shares = Money::zero(amount.currency);
+    let mut from_shares = Money::zero(amount.currency());
     for mut lot in lots::of_sale(write, sale.id).await? {
-        let minor = part(lot.share.minor, cumulative, sale.gross, lot.returned_minor)?;
+        let minor = part(lot.share.minor(), cumulative, sale.gross, lot.returned_minor)?;
         let reserve = part(lot.reserve_minor, cumulative, sale.gross, lot.reserve_returned_minor)?;
         taken = from_lot(write, taken, &lot, [minor - reserve, reserve], kind, sale.collected_at.is_some())
             .await?;
         lot.returned_minor += minor;
         lot.reserve_returned_minor += reserve;
         lot.save_returned(write).await?;
-        from_shares = from_shares.plus(lot.money(minor))?;
-        taken.parts.push((lot.id, lot.money(minor), reserve));
+        from_shares = from_shares.plus(lot.money(minor)?)?;
+        taken.parts.push((lot.id, lot.money(minor)?, reserve));
     }
     if with_commission {
         let commission = amount.minus(from_shares)?;
@@ -69,8 +69,8 @@ pub async fn claw_back(
             "update sales set refunded_minor = refunded_minor + $1,
                     commission_returned_minor = commission_returned_minor + $2 where id = $3",
         )
-        .bind(amount.minor)
-        .bind(commission.minor)
+        .bind(amount.minor())
+        .bind(commission.minor())
         .bind(sale.id)
         .execute(&mut **write)
         .await?;
@@ -96,13 +96,13 @@ async fn from_lot(
     for ((account, released_by), minor) in places.into_iter().zip(parts) {
         let held_in = if collected { account } else { Account::Accrued(lot.partner.clone()) };
         match released_by {
-            None => taken.transaction = taken.transaction.debit(held_in, lot.money(minor)),
+            None => taken.transaction = taken.transaction.debit(held_in, lot.money(minor)?),
             Some(_) => free += minor,
         }
     }
     if free != 0 {
         let (transaction, entry) =
-            entries::debit(write, taken.transaction, &taken.entries, lot.money(free), kind, lot).await?;
+            entries::debit(write, taken.transaction, &taken.entries, lot.money(free)?, kind, lot).await?;
         taken.transaction = transaction;
         taken.entries.push(entry);
     }

@@ -46,7 +46,7 @@ async fn release_some(db: &Db, now: Timestamp) -> Result<bool, Error> {
 }
 
 async fn release(write: &mut Write, lot: &Lot, now: Timestamp) -> Result<(), Error> {
-    let amount = lot.rest_left();
+    let amount = lot.rest_left()?;
     let transaction = Transaction::new("release", lot.id, now)
         .about(format!("lot {} of {} is available", lot.id, lot.partner))
         .link("lot", lot.id)
@@ -64,7 +64,7 @@ async fn release(write: &mut Write, lot: &Lot, now: Timestamp) -> Result<(), Err
 }
 
 async fn release_reserve(write: &mut Write, lot: &Lot, now: Timestamp) -> Result<(), Error> {
-    let amount = lot.reserve_left();
+    let amount = lot.reserve_left()?;
     let transaction = Transaction::new("reserve-release", lot.id, now)
         .about(format!("the reserve of lot {} of {} is available", lot.id, lot.partner))
         .link("lot", lot.id)

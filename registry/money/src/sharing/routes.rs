@@ -83,7 +83,7 @@ async fn open(
     Json(new): Json<NewDispute>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("record disputes")?;
-    if new.fee.currency != new.amount.currency || new.fee.minor < 0 {
+    if new.fee.currency() != new.amount.currency() || new.fee.minor() < 0 {
         return Err(Error::Invalid("the fee has the currency of the amount, and is not below zero".into()));
     }
     let now = finance.clock.now();

@@ -2,7 +2,7 @@
 
 use chandlery_package::policy::Sold;
 use chandlery_package::policy::Volume;
-use chandlery_package::{Currency, Money, Namespace, PluginId, RevenueSharePolicy};
+use chandlery_package::{Balance, Currency, Money, Namespace, PluginId, RevenueSharePolicy};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -112,16 +112,16 @@ pub async fn find(db: &mut AnyConnection, id: i64) -> Result<Sale, Error> {
         customer: row.customer.parse()?,
         seller: row.seller.parse()?,
         plugin: row.plugin.map(|plugin| plugin.parse()).transpose()?,
-        gross: money(row.gross_minor),
-        commission: money(row.commission_minor),
+        gross: money(row.gross_minor)?,
+        commission: money(row.commission_minor)?,
         policy: row.policy,
         before_minor: row.before_minor,
         sold_at: row.sold_at,
         collected_at: row.collected_at,
         void_at: row.void_at,
-        refunded: money(row.refunded_minor),
-        commission_returned: money(row.commission_returned_minor),
-        disputed: money(row.disputed_minor),
+        refunded: money(row.refunded_minor)?,
+        commission_returned: money(row.commission_returned_minor)?,
+        disputed: money(row.disputed_minor)?,
     })
 }
 
@@ -131,7 +131,7 @@ async fn volume_before(
     seller: &Namespace,
     policy: &RevenueSharePolicy,
     at: Timestamp,
-) -> Result<Money, Error> {
+) -> Result<Balance, Error> {
     let since = match policy.volume {
         Volume::Lifetime => Timestamp::UNIX_EPOCH,
         Volume::TrailingYear => {
@@ -150,7 +150,7 @@ async fn volume_before(
     .bind(seller.as_str())
     .fetch_one(db)
     .await?;
-    Ok(Money::new(minor, policy.currency()))
+    Ok(Balance::new(minor, policy.currency())?)
 }
 
 /// Shares a sale by the policy in force, and gives its number. What the customer pays is still to be invoiced. The same source
@@ -163,7 +163,9 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
             .fetch_optional(&mut **write)
             .await?;
     match known {
-        Some((id, currency, minor)) if (currency.as_str(), minor) == (gross.currency.code(), gross.minor) => {
+        Some((id, currency, minor))
+            if (currency.as_str(), minor) == (gross.currency().code(), gross.minor()) =>
+        {
             return Ok(id);
         }
         Some(_) => return Err(Error::KeyReused { key: source.clone() }),
@@ -173,12 +175,12 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
     // Without steps nothing depends on the volume, and so on no rate.
     let stepped = policy.commission.len() > 1;
     let volume = match stepped {
-        true => exchange::convert(write, *gross, policy.currency(), *at).await?,
+        true => Money::try_from(exchange::convert(write, *gross, policy.currency(), *at).await?)?,
         false => *gross,
     };
     let before = match stepped {
         true => volume_before(write, seller, &policy, *at).await?,
-        false => Money::zero(gross.currency),
+        false => Balance::zero(gross.currency()),
     };
     let sold = Sold { plugin: *plugin, gross: *gross, before, volume, referred: referrer.is_some() };
     let shares = policy.share(&sold)?;
@@ -194,7 +196,7 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
         transaction = transaction.link("plugin", plugin);
     }
     let mut beneficiaries = vec![(*seller, "seller", shares.seller)];
-    if let (Some(referrer), true) = (referrer, shares.referrer.minor > 0) {
+    if let (Some(referrer), true) = (referrer, shares.referrer.minor() > 0) {
         beneficiaries.push((referrer, "referrer", shares.referrer));
     }
     for (partner, _, share) in &beneficiaries {
@@ -212,13 +214,13 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
     .bind(customer.as_str())
     .bind(seller.as_str())
     .bind(plugin.map(ToString::to_string).unwrap_or_default())
-    .bind(gross.currency.code())
-    .bind(gross.minor)
-    .bind(shares.marketplace.minor)
+    .bind(gross.currency().code())
+    .bind(gross.minor())
+    .bind(shares.marketplace.minor())
     .bind(version)
-    .bind(before.minor)
-    .bind(volume.minor)
-    .bind(volume.currency.code())
+    .bind(before.minor())
+    .bind(volume.minor())
+    .bind(volume.currency().code())
     .bind(i64::from(referrer.is_some()))
     .bind(time(*at))
     .execute(&mut **write)
@@ -231,9 +233,9 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
         .bind(id)
         .bind(partner.as_str())
         .bind(role)
-        .bind(share.currency.code())
-        .bind(share.minor)
-        .bind(share.at(policy.reserve.rate)?.minor)
+        .bind(share.currency().code())
+        .bind(share.minor())
+        .bind(share.at(policy.reserve.rate)?.minor())
         .execute(&mut **write)
         .await?;
     }
@@ -264,9 +266,9 @@ pub async fn collect(
     for lot in lots::of_sale(write, sale.id).await? {
         let partner = || lot.partner.clone();
         transaction = transaction
-            .debit(Account::Accrued(partner()), lot.reserve_left().plus(lot.rest_left())?)
-            .credit(Account::Pending(partner()), lot.rest_left())
-            .credit(Account::Reserve(partner()), lot.reserve_left());
+            .debit(Account::Accrued(partner()), lot.reserve_left()?.plus(lot.rest_left()?)?)
+            .credit(Account::Pending(partner()), lot.rest_left()?)
+            .credit(Account::Reserve(partner()), lot.reserve_left()?);
     }
     if !transaction.postings.is_empty() {
         ledger::post(write, transaction).await?;
@@ -295,9 +297,9 @@ pub async fn void(
 ) -> Result<Transaction, Error> {
     let sale = find(write, sale).await?;
     for mut lot in lots::of_sale(write, sale.id).await? {
-        let left = lot.reserve_left().plus(lot.rest_left())?;
+        let left = lot.reserve_left()?.plus(lot.rest_left()?)?;
         transaction = transaction.debit(Account::Accrued(lot.partner.clone()), left);
-        lot.returned_minor = lot.share.minor;
+        lot.returned_minor = lot.share.minor();
         lot.reserve_returned_minor = lot.reserve_minor;
         lot.save_returned(write).await?;
     }

@@ -19,7 +19,7 @@ fn acme() -> Namespace {
 }
 
 fn usd(minor: i64) -> Money {
-    Money::new(minor, Currency::Usd)
+    Money::new(minor, Currency::Usd).unwrap()
 }
 
 fn day(number: i64) -> Timestamp {
@@ -66,7 +66,7 @@ async fn held(db: &Db) -> [i64; 6] {
         Account::Bank,
     ];
     for (index, account) in accounts.iter().enumerate() {
-        held[index] = -ledger::balance(&mut db, account, Currency::Usd).await.unwrap().minor;
+        held[index] = -ledger::balance(&mut db, account, Currency::Usd).await.unwrap().minor();
     }
     held
 }

@@ -49,7 +49,7 @@ async fn books(db: &Db) -> (Vec<ledger::AccountBalance>, Vec<(String, Money)>) {
             );
         }
     }
-    (balances.into_iter().filter(|held| held.balance.minor != 0).collect(), lines)
+    (balances.into_iter().filter(|held| !held.balance.is_zero()).collect(), lines)
 }
 
 async fn live(all: &[(usize, UsageEvent)], batch: usize, late: &[(usize, UsageEvent)]) -> Finance {
@@ -112,7 +112,7 @@ async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month
     let invoices = invoices(&finance.db, &"globex".parse().unwrap()).await.unwrap();
     // 20 hours at 0.777777 and 79 at 0.333333; then 10 at 0.777777: the difference is taken off what is due.
     let [invoice] = &invoices[..] else { panic!("{invoices:?}") };
-    assert_eq!((invoice.net.minor, invoice.refunded.minor), (4189, 4189 - 778));
+    assert_eq!((invoice.net.minor(), invoice.refunded.minor()), (4189, 4189 - 778));
     let (again,): (i64,) =
         sqlx::query_as("select count(*) from ratings").fetch_one(finance.db.read()).await.unwrap();
     assert_eq!(again, 3, "January twice, February once");
@@ -138,7 +138,7 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
         .unwrap();
     let sale = invoice.lines[0].sale.unwrap();
     let mut write = finance.db.write().await.unwrap();
-    let fee = Money::zero(invoice.net.currency);
+    let fee = Money::zero(invoice.net.currency());
     sharing::open_dispute(&mut write, "dp", sale, invoice.net, fee, now).await.unwrap();
     sharing::close_dispute(&mut write, "dp", false, now).await.unwrap();
     write.commit().await.unwrap();
@@ -164,4 +164,42 @@ async fn a_wrong_event_does_not_hold_up_the_others_of_its_batch() {
     let receipt = receive(&finance, &CUSTOMERS[0].parse().unwrap(), &batch).await.unwrap();
     let refused: Vec<_> = receipt.refused.iter().map(|refused| refused.id).collect();
     assert_eq!((receipt.accepted, refused), (1, vec![nameless.id, backwards.id]));
+}
+
+#[tokio::test]
+async fn use_that_costs_too_much_keeps_no_month_open() {
+    const DEAR: &str =
+        r#"{"price": {"kind": "metered", "unit": "gpu-hour", "steps": [{"price": "999999999.999999 USD"}]}}"#;
+    let (_folder, finance) = market(&CUSTOMERS, DEAR).await;
+    finance.clock.set(&finance.db, at("2026-02-02T00:00:00Z")).await.unwrap();
+    let mut random = StdRng::seed_from_u64(7);
+    let [dear, plain] = [10_000_000_000_000, 3_600_000]
+        .map(|gpu_millis| UsageEvent { gpu_millis, ..event(&mut random, "2026-01") });
+    let send = async |customer: &str, event: &UsageEvent| {
+        receive(&finance, &customer.parse().unwrap(), std::slice::from_ref(event)).await.unwrap().refused
+    };
+    assert_eq!(send("globex", &dear).await, []);
+    assert_eq!(send("initech", &plain).await, []);
+    let too_much = UsageEvent { id: uuid::Uuid::now_v7(), gpu_millis: u64::MAX, ..plain.clone() };
+    assert!(send("initech", &too_much).await[0].reason.starts_with("18446744073709551615 is more use"));
+
+    let closed =
+        close(&finance.db, finance.hold_days, "2026-01", &operator(), finance.clock.now()).await.unwrap();
+    assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 1));
+    let why = &closed.left_out[0];
+    assert!(why.contains("of acme:serving by globex, 2026-01: 27777777777777"), "{why}");
+    assert!(why.contains("is too much: the largest amount is 10000000000000.00 USD"), "{why}");
+    assert_eq!(faults(&finance).await, Vec::<String>::new());
+
+    // Once it is corrected, the next month charges it.
+    let right =
+        UsageEvent { id: uuid::Uuid::now_v7(), gpu_millis: 3_600_000, corrects: Some(dear.id), ..dear };
+    assert_eq!(send("globex", &right).await, []);
+    finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
+    let closed =
+        close(&finance.db, finance.hold_days, "2026-02", &operator(), finance.clock.now()).await.unwrap();
+    assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 0));
+    let invoice = &invoices(&finance.db, &"globex".parse().unwrap()).await.unwrap()[0];
+    assert_eq!(invoice.net.to_string(), "1000000000.00 USD");
+    assert_eq!(faults(&finance).await, Vec::<String>::new());
 }
