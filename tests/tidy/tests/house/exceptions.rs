@@ -15,9 +15,6 @@ pub const FILES: &[(&str, &str)] = &[
     ("host/src/installs/lock.rs", "host/src/installs.rs"),
     ("host/src/installs/registry.rs", "host/src/installs/chain.rs"),
     ("host/src/lib.rs", "host/src/api.rs"),
-    ("host/src/sandbox/capabilities.rs", "host/src/sandbox/capabilities/http.rs"),
-    ("host/src/sandbox/capabilities/http.rs", "host/src/sandbox/state.rs"),
-    ("host/src/sandbox/compiler.rs", "host/src/sandbox.rs"),
     ("registry/src/lib.rs", "registry/src/chores.rs"),
     ("registry/src/lib.rs", "registry/src/guard.rs"),
     ("registry/src/lib.rs", "registry/src/metrics.rs"),
@@ -26,8 +23,8 @@ pub const FILES: &[(&str, &str)] = &[
     ("registry/src/lib.rs", "registry/src/web.rs"),
     ("registry/src/oci.rs", "registry/src/oci/referrers.rs"),
     ("registry/src/oci.rs", "registry/src/oci/tags.rs"),
-    ("registry/src/oci/blobs.rs", "registry/src/oci.rs"),
     ("registry/src/oci/answer.rs", "registry/src/oci.rs"),
+    ("registry/src/oci/blobs.rs", "registry/src/oci.rs"),
     ("registry/src/oci/manifests.rs", "registry/src/oci.rs"),
     ("registry/src/oci/manifests.rs", "registry/src/oci/tags.rs"),
     ("registry/src/oci/token.rs", "registry/src/oci.rs"),
@@ -39,8 +36,9 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("chandlery-engines::the root", "chandlery-engines::local"),
     ("chandlery-engines::the root", "chandlery-engines::slurm"),
     ("chandlery-host::error", "chandlery-host::licence"),
-    ("chandlery-host::sandbox", "chandlery-host::metrics"),
     ("chandlery-host::the root", "chandlery-host::api"),
+    ("chandlery-registry::error", "chandlery-registry::catalog"),
+    ("chandlery-registry::error", "chandlery-registry::oci"),
     ("chandlery-registry::the root", "chandlery-registry::catalog"),
     ("chandlery-registry::the root", "chandlery-registry::chores"),
     ("chandlery-registry::the root", "chandlery-registry::error"),
@@ -73,12 +71,19 @@ pub const BLOCKING: &[&str] = &[
 ];
 /// Files of too many lines.
 pub const LONG: &[&str] = &[
-    "host/src/deployments.rs",
     "host/engines/src/fleet.rs",
     "host/engines/src/kubernetes.rs",
     "host/engines/src/kubernetes/objects.rs",
+    "host/src/deployments.rs",
     "host/src/error.rs",
 ];
 /// How many docs of one or two words a folder has at most.
-pub const SHORT_DOCS: &[(&str, usize)] =
-    &[("cli", 124), ("host", 105), ("package", 101), ("plugins", 13), ("registry", 101), ("tests", 3)];
+pub const SHORT_DOCS: &[(&str, usize)] = &[
+    ("cli", 124),
+    ("host", 105),
+    ("package", 101),
+    ("plugins", 13),
+    ("registry", 101),
+    ("sandbox", 33),
+    ("tests", 3),
+];
