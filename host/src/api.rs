@@ -185,14 +185,7 @@ async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Resul
 }
 
 async fn uninstall(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Locked>, Error> {
-    let locked = host.installs.find(&name).await?;
-    let deployments = host.deployments.of(&locked.release.plugin).await?;
-    if !deployments.is_empty() {
-        return Err(Error::InstalledInUse { release: locked.release, deployments });
-    }
-    host.installs.uninstall(&name).await?;
-    host.integrations.forget(&locked.release.plugin).await?;
-    Ok(Json(locked))
+    Ok(Json(host.uninstall(&name).await?))
 }
 
 async fn set_permission(
@@ -205,8 +198,8 @@ async fn set_permission(
 
 async fn get_settings(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Settings>, Error> {
     let manifest = host.manifest(&name).await?;
-    let given = settings::given(&host.db, &manifest.name).await?;
-    let complete = settings::complete(&host.db, &manifest).await;
+    let given = settings::given(host.db.pool(), &manifest.name).await?;
+    let complete = settings::complete(host.db.pool(), &manifest).await;
     let problem = complete.as_ref().err().map(ToString::to_string);
     Ok(Json(Settings { given, complete: complete.ok(), problem }))
 }
@@ -216,12 +209,14 @@ async fn set_settings(
     Path(name): Path<String>,
     Json(changes): Json<Map<String, Value>>,
 ) -> Result<Json<Value>, Error> {
-    Ok(Json(settings::set(&host.db, &*host.manifest(&name).await?, &changes).await?))
+    let locked = host.installs.find(&name).await?;
+    let manifest = host.installs.plugin(&locked).await?.manifest;
+    Ok(Json(settings::set(&host.db, &host.installs, (&locked, &manifest), &changes).await?))
 }
 
 async fn uses(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Entry>>, Error> {
     let locked = host.installs.find(&name).await?;
-    Ok(Json(Page { items: audit::read(&host.db, &locked.release).await?, next: None }))
+    Ok(Json(Page { items: audit::read(host.db.pool(), &locked.release).await?, next: None }))
 }
 
 async fn try_out(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Tried>, Error> {
@@ -397,5 +392,5 @@ async fn logs(
 }
 
 async fn usage(State(host): State<Host>) -> Result<Json<Metered>, Error> {
-    Ok(Json(metering::metered(&host.db).await?))
+    Ok(Json(metering::metered(host.db.pool()).await?))
 }

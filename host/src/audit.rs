@@ -3,9 +3,10 @@
 use chandlery_package::Release;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::Error;
+use crate::db::Db;
 use chandlery_sandbox::Use;
 
 /// The most that is kept; the oldest go first.
@@ -29,12 +30,18 @@ pub struct Entry {
 }
 
 /// Writes down what a release did.
-pub(crate) async fn write(db: &SqlitePool, release: &Release, uses: &[Use]) -> Result<(), Error> {
+pub(crate) async fn write(db: &Db, release: &Release, uses: &[Use]) -> Result<(), Error> {
     if uses.is_empty() {
         return Ok(());
     }
+    let mut write = db.write().await?;
+    note(&mut write, release, uses).await?;
+    write.commit().await
+}
+
+/// The same in the transaction of what was done with it.
+pub(crate) async fn note(write: &mut SqliteConnection, release: &Release, uses: &[Use]) -> Result<(), Error> {
     let now = Timestamp::now().to_string();
-    let mut write = db.begin_with("begin immediate").await?;
     for used in uses {
         if !used.granted {
             tracing::warn!(%release, permission = used.permission, what = used.what, "refused");
@@ -50,9 +57,9 @@ pub(crate) async fn write(db: &SqlitePool, release: &Release, uses: &[Use]) -> R
     }
     sqlx::query("delete from uses where id <= (select max(id) from uses) - $1")
         .bind(KEPT)
-        .execute(&mut *write)
+        .execute(write)
         .await?;
-    Ok(write.commit().await?)
+    Ok(())
 }
 
 /// What a release did last, the newest first.

@@ -263,6 +263,9 @@ pub enum Error {
     /// A deployment that is being removed.
     #[error("'{0}' is being removed")]
     Removing(String),
+    /// Something that others keep changing while it is being worked on.
+    #[error("'{0}' was changed meanwhile")]
+    Changed(String),
     /// A revision that cannot be gone back to.
     #[error("'{deployment}' cannot be rolled back: {reason}")]
     Rollback {
@@ -486,6 +489,9 @@ impl Error {
                 "On another target",
                 Some("choose another name with --name, or remove the deployment there first"),
             ),
+            Self::Changed(_) => {
+                (S::CONFLICT, "changed-meanwhile", "Changed meanwhile", Some("look at it, and try again"))
+            }
             Self::Removing(_) => {
                 (S::CONFLICT, "removing", "Being removed", Some("try again when it is gone"))
             }

@@ -9,8 +9,17 @@ use uuid::Uuid;
 use crate::Error;
 use chandlery_sandbox::{Event, EventKind};
 
-/// An event that waits for its delivery, or for another attempt.
-pub(crate) const WAITING: &str = "waiting";
+/// How far the delivery of an event to an integration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "kebab-case")]
+pub(crate) enum DeliveryState {
+    /// It waits to be told, or to be told again.
+    Waiting,
+    /// It was told.
+    Delivered,
+    /// It was tried too often.
+    GivenUp,
+}
 
 /// An event of this moment, to be filled in.
 pub(crate) fn new_event(kind: EventKind) -> Event {
@@ -29,7 +38,8 @@ pub(crate) fn new_event(kind: EventKind) -> Event {
     }
 }
 
-/// Writes an event down for each of these integrations, in the transaction of what it tells of.
+/// Writes an event down for each of these integrations, in the transaction of what it tells of. They are read in that
+/// transaction, too: what is uninstalled after it began forgets its events after it has ended.
 pub(crate) async fn tell(
     write: &mut SqliteConnection,
     integrations: &[PluginId],
@@ -42,7 +52,7 @@ pub(crate) async fn tell(
         .bind(&event.id)
         .bind(plugin.to_string())
         .bind(serde_json::json!(event).to_string())
-        .bind(WAITING)
+        .bind(DeliveryState::Waiting)
         .bind(&event.at)
         .execute(&mut *write)
         .await?;

@@ -15,7 +15,7 @@ use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release, Requirement};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Error;
 use chandlery_sandbox::{Plugin, Sandbox};
@@ -256,15 +256,16 @@ impl Installs {
         Ok(self.list().await?.into_iter().filter(|locked| locked.kind == kind).collect())
     }
 
-    /// Takes a plugin out of the lock. What it left behind is for others to remove.
-    pub async fn uninstall(&self, name: &str) -> Result<Locked, Error> {
-        let found = self.find(name).await?;
-        self.change(|lock| {
-            lock.plugins.retain(|locked| locked.release != found.release);
-            Ok(())
-        })
-        .await?;
-        Ok(found)
+    /// The integrations that are installed.
+    pub(crate) fn integrations(&self) -> Result<Vec<PluginId>, Error> {
+        let installed = self.read()?.plugins.into_iter();
+        let integrations = installed.filter(|locked| locked.kind == Kind::Integration);
+        Ok(integrations.map(|locked| locked.release.plugin).collect())
+    }
+
+    /// Keeps what is installed as it is, until this is dropped.
+    pub(crate) async fn hold(&self) -> Held<'_> {
+        Held { installs: self, _held: self.changing.lock().await }
     }
 
     /// Takes a permission from a plugin, or gives it back one that it asks for.
@@ -274,16 +275,17 @@ impl Installs {
         permission: &Permission,
         granted: bool,
     ) -> Result<Locked, Error> {
-        let release = self.find(name).await?.release;
+        let plugin = self.find(name).await?.release.plugin;
         self.change(|lock| {
-            let found = lock.plugins.iter_mut().find(|locked| locked.release == release);
+            let found = lock.plugins.iter_mut().find(|locked| locked.release.plugin == plugin);
             let locked = found.ok_or_else(|| Error::NotInstalled(name.into()))?;
             let (from, to) = match granted {
                 true => (&mut locked.revoked, &mut locked.permissions),
                 false => (&mut locked.permissions, &mut locked.revoked),
             };
             if from.take(permission).is_none() && !to.contains(permission) {
-                return Err(Error::NotAsked { release, permission: permission.clone() });
+                let (release, permission) = (locked.release.clone(), permission.clone());
+                return Err(Error::NotAsked { release, permission });
             }
             to.insert(permission.clone());
             Ok(locked.clone())
@@ -368,6 +370,31 @@ impl Installs {
 
     fn component_path(&self, digest: Digest) -> PathBuf {
         self.data.join("components").join(format!("{}.wasm", digest.hex()))
+    }
+}
+
+/// What is installed, which nothing but this changes as long as it is there.
+pub(crate) struct Held<'a> {
+    installs: &'a Installs,
+    _held: MutexGuard<'a, ()>,
+}
+
+impl Held<'_> {
+    /// Everything that is installed.
+    pub fn list(&self) -> Result<Vec<Locked>, Error> {
+        Ok(self.installs.read()?.plugins)
+    }
+
+    /// The integrations that are installed.
+    pub fn integrations(&self) -> Result<Vec<PluginId>, Error> {
+        self.installs.integrations()
+    }
+
+    /// Takes a plugin out of the lock, whichever release of it is installed. What it left behind is for others to remove.
+    pub fn uninstall(&self, plugin: &PluginId) -> Result<(), Error> {
+        let mut lock = self.installs.read()?;
+        lock.plugins.retain(|locked| locked.release.plugin != *plugin);
+        lock.write(&self.installs.lock_path())
     }
 }
 

@@ -3,17 +3,18 @@
 
 mod control;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chandlery_package::{Kind, PluginId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
+use tokio::sync::OwnedMutexGuard;
 
+use crate::db::Db;
 use crate::deployments::Deployments;
-use crate::events::{WAITING, new_event};
+use crate::events::{DeliveryState, new_event};
 use crate::installs::{Installs, Locked, blocking};
 use crate::secrets::{Secrets, granted};
 use crate::{Error, audit, settings};
@@ -27,9 +28,6 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(3600);
 const ATTEMPTS_MAX: i64 = 14;
 /// How long what was delivered or given up is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-const DELIVERED: &str = "delivered";
-const GIVEN_UP: &str = "given-up";
 
 /// An integration and how its deliveries fare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,11 +65,14 @@ pub struct TriedProblem {
 /// The integrations of a host.
 #[derive(Clone)]
 pub struct Integrations {
-    db: SqlitePool,
+    db: Db,
     sandbox: Sandbox,
     installs: Installs,
     secrets: Secrets,
     deployments: Deployments,
+    /// Whose turn it is to call each integration: calls of one come one after the other, since each reads what it has kept and
+    /// keeps it anew.
+    turns: Arc<Mutex<HashMap<PluginId, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -84,13 +85,13 @@ struct Delivery {
 impl Integrations {
     /// The integrations of this host.
     pub fn new(
-        db: SqlitePool,
+        db: Db,
         sandbox: Sandbox,
         installs: Installs,
         secrets: Secrets,
         deployments: Deployments,
     ) -> Self {
-        Self { db, sandbox, installs, secrets, deployments }
+        Self { db, sandbox, installs, secrets, deployments, turns: Arc::default() }
     }
 
     /// Delivers what waits, for ever; each integration at its own pace.
@@ -128,9 +129,9 @@ impl Integrations {
              where plugin = $1 and state = $2 and not_before <= $3 order by id limit 100",
         )
         .bind(locked.release.plugin.to_string())
-        .bind(WAITING)
+        .bind(DeliveryState::Waiting)
         .bind(Timestamp::now().to_string())
-        .fetch_all(&self.db)
+        .fetch_all(self.db.pool())
         .await?;
         if due.is_empty() {
             return Ok(());
@@ -152,15 +153,15 @@ impl Integrations {
     async fn note(&self, locked: &Locked, delivery: &Delivery, problem: Option<String>) -> Result<(), Error> {
         let attempts = delivery.attempts + 1;
         let state = match &problem {
-            None => DELIVERED,
-            Some(_) if attempts >= ATTEMPTS_MAX => GIVEN_UP,
-            Some(_) => WAITING,
+            None => DeliveryState::Delivered,
+            Some(_) if attempts >= ATTEMPTS_MAX => DeliveryState::GivenUp,
+            Some(_) => DeliveryState::Waiting,
         };
         let again =
             Timestamp::now().checked_add(SignedDuration::try_from(back_off(attempts)).unwrap_or_default());
         sqlx::query(
             "update deliveries set state = $1, attempts = $2, not_before = $3, problem = $4
-             where id = $5 and plugin = $6",
+             where id = $5 and plugin = $6 and attempts = $7",
         )
         .bind(state)
         .bind(attempts)
@@ -168,7 +169,8 @@ impl Integrations {
         .bind(problem)
         .bind(&delivery.id)
         .bind(locked.release.plugin.to_string())
-        .execute(&self.db)
+        .bind(delivery.attempts)
+        .execute(self.db.pool())
         .await?;
         Ok(())
     }
@@ -176,9 +178,9 @@ impl Integrations {
     async fn forget_old(&self) -> Result<(), Error> {
         let before = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
         sqlx::query("delete from deliveries where state <> $1 and not_before < $2")
-            .bind(WAITING)
+            .bind(DeliveryState::Waiting)
             .bind(before.to_string())
-            .execute(&self.db)
+            .execute(self.db.pool())
             .await?;
         Ok(())
     }
@@ -209,12 +211,24 @@ impl Integrations {
         Ok(Tried { problem, uses: reaction.uses })
     }
 
+    /// Keeps an integration from being called until this is dropped; one that is under way ends first.
+    pub(crate) async fn turn(&self, plugin: &PluginId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(plugin.clone()).or_default())
+        };
+        turn.lock_owned().await
+    }
+
     /// One call, with what the integration was granted by now.
     async fn notify(&self, locked: &Locked, mut event: Event) -> Result<Reaction, Error> {
-        event.attempted_at = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
         let plugin = &locked.release.plugin;
+        let _turn = self.turn(plugin).await;
+        // It may have been uninstalled or changed while others had their turn.
+        let locked = &self.installs.find(&plugin.to_string()).await?;
+        event.attempted_at = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
         let code = self.installs.plugin(locked).await?;
-        let settings = settings::complete(&self.db, &code.manifest).await?;
+        let settings = settings::complete(self.db.pool(), &code.manifest).await?;
         let capabilities = Capabilities::new(
             locked.permissions.clone(),
             as_texts(&settings),
@@ -238,13 +252,13 @@ impl Integrations {
     async fn kept(&self, plugin: &PluginId) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("select key, value from kept where plugin = $1")
             .bind(plugin.to_string())
-            .fetch_all(&self.db)
+            .fetch_all(self.db.pool())
             .await?;
         Ok(rows.into_iter().collect())
     }
 
     async fn keep(&self, plugin: &PluginId, kept: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
-        let mut write = self.db.begin_with("begin immediate").await?;
+        let mut write = self.db.write().await?;
         sqlx::query("delete from kept where plugin = $1")
             .bind(plugin.to_string())
             .execute(&mut *write)
@@ -257,7 +271,7 @@ impl Integrations {
                 .execute(&mut *write)
                 .await?;
         }
-        Ok(write.commit().await?)
+        write.commit().await
     }
 
     /// Every integration, and how its deliveries fare.
@@ -271,13 +285,13 @@ impl Integrations {
                  from deliveries where plugin = $1",
             )
             .bind(&plugin)
-            .fetch_one(&self.db)
+            .fetch_one(self.db.pool())
             .await?;
             let problem: Option<(String,)> = sqlx::query_as(
                 "select problem from deliveries where plugin = $1 and problem is not null order by id desc limit 1",
             )
             .bind(&plugin)
-            .fetch_optional(&self.db)
+            .fetch_optional(self.db.pool())
             .await?;
             let problem = problem.map(|(problem,)| problem);
             standings.push(Standing { locked, delivered, waiting, given_up, problem });
@@ -285,16 +299,17 @@ impl Integrations {
         Ok(standings)
     }
 
-    /// Forgets what an integration kept, and what it was to be told of.
+    /// Forgets what an integration kept, what it was to be told of, and a plugin's settings.
     pub async fn forget(&self, plugin: &PluginId) -> Result<(), Error> {
+        let mut write = self.db.write().await?;
         for sql in [
             "delete from kept where plugin = $1",
             "delete from deliveries where plugin = $1",
             "delete from plugin_settings where plugin = $1",
         ] {
-            sqlx::query(sql).bind(plugin.to_string()).execute(&self.db).await?;
+            sqlx::query(sql).bind(plugin.to_string()).execute(&mut *write).await?;
         }
-        Ok(())
+        write.commit().await
     }
 }
 

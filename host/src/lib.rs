@@ -3,6 +3,8 @@
 
 pub mod api;
 pub mod audit;
+mod columns;
+mod db;
 pub mod deployments;
 mod error;
 mod events;
@@ -19,20 +21,18 @@ pub mod targets;
 use std::fs::{File, TryLockError};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chandlery_package::log::Quorum;
 use chandlery_package::{Manifest, random_bytes};
 use chandlery_sandbox::{Compiler, Limits, Sandbox};
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::net::TcpListener;
 
+use db::Db;
 use deployments::Deployments;
 use engines::EngineContext;
-use installs::{Installs, RegistryClient};
+use installs::{Installs, Locked, RegistryClient};
 use integrations::Integrations;
 use licence::Licences;
 use secrets::Secrets;
@@ -67,7 +67,7 @@ pub struct Settings {
 /// A running host, shared by all requests.
 #[derive(Clone)]
 pub struct Host {
-    db: SqlitePool,
+    db: Db,
     token: String,
     registry: Option<RegistryClient>,
     sandbox: Sandbox,
@@ -90,7 +90,7 @@ impl Host {
         // Replicas are told paths below it, and run elsewhere.
         let data = &data.canonicalize().map_err(Error::system(data.display().to_string()))?;
         let in_use = must_be_alone(&data.join("host.in-use"))?;
-        let db = open_database(&data.join("host.db")).await?;
+        let db = Db::open(&data.join("host.db")).await?;
         let sandbox =
             Sandbox::new(&data.join("compiled"), settings.limits.clone(), settings.compiler.clone())
                 .map_err(|error| Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
@@ -143,6 +143,22 @@ impl Host {
         Ok(self.installs.plugin(&locked).await?.manifest)
     }
 
+    /// Takes a plugin out of use, with its settings and what it kept. One that something is deployed of stays.
+    async fn uninstall(&self, name: &str) -> Result<Locked, Error> {
+        let plugin = self.installs.find(name).await?.release.plugin;
+        let _idle = self.integrations.turn(&plugin).await;
+        let held = self.installs.hold().await;
+        let installed = held.list()?.into_iter().find(|locked| locked.release.plugin == plugin);
+        let locked = installed.ok_or_else(|| Error::NotInstalled(name.into()))?;
+        let deployments = self.deployments.of(&plugin).await?;
+        if !deployments.is_empty() {
+            return Err(Error::InstalledInUse { release: locked.release, deployments });
+        }
+        held.uninstall(&plugin)?;
+        self.integrations.forget(&plugin).await?;
+        Ok(locked)
+    }
+
     fn registry(&self) -> Result<RegistryClient, Error> {
         self.registry.clone().ok_or(Error::NoRegistry)
     }
@@ -158,7 +174,8 @@ pub async fn serve(
     let compiling = tokio::spawn(compile(host.installs.clone()));
     let delivering = tokio::spawn(host.integrations.clone().run());
     let reconciling = tokio::spawn(host.deployments.clone().reconcile());
-    let metering = tokio::spawn(metering::run(host.db.clone(), host.registry.clone(), settings.meter_every));
+    let metering =
+        tokio::spawn(metering::run(host.db.pool().clone(), host.registry.clone(), settings.meter_every));
     let (licences, deployments) = (host.licences.clone(), host.deployments.clone());
     let licensing = tokio::spawn(licences.run(move || count(deployments.clone())));
     let following = tokio::spawn(follow(host.installs.clone(), host.registry.clone(), settings.follow_every));
@@ -201,17 +218,6 @@ fn must_be_alone(path: &Path) -> Result<File, Error> {
         Err(TryLockError::WouldBlock) => Err(Error::InUse(path.display().to_string())),
         Err(TryLockError::Error(error)) => Err(Error::System { what: path.display().to_string(), error }),
     }
-}
-
-async fn open_database(path: &Path) -> Result<SqlitePool, Error> {
-    let options = SqliteConnectOptions::from_str(&format!("sqlite://{}", path.display()))?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10));
-    let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-    sqlx::migrate!("../migrations/host").run(&pool).await?;
-    Ok(pool)
 }
 
 fn create_private_dir(path: &Path) -> Result<(), Error> {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use chandlery_package::{Billed, Licence, Money, Tier};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::Error;
+use crate::db::Db;
 use crate::installs::{Installs, RegistryClient};
 
 /// How long a licence is honoured after it has expired.
@@ -74,18 +74,20 @@ impl std::fmt::Display for Upgrade {
 /// The licence of this host.
 #[derive(Clone)]
 pub(crate) struct Licences {
-    db: SqlitePool,
+    db: Db,
     installs: Installs,
     registry: Option<RegistryClient>,
     /// What this host calls itself.
     host: String,
     /// Told when there is another number of deployments.
     changed: Arc<Notify>,
+    /// Held while the registry is asked, so that no older licence takes the place of a newer one.
+    asking: Arc<Mutex<()>>,
 }
 
 impl Licences {
-    pub fn new(db: SqlitePool, installs: Installs, registry: Option<RegistryClient>, host: String) -> Self {
-        Self { db, installs, registry, host, changed: Arc::default() }
+    pub fn new(db: Db, installs: Installs, registry: Option<RegistryClient>, host: String) -> Self {
+        Self { db, installs, registry, host, changed: Arc::default(), asking: Arc::default() }
     }
 
     /// Tells the registry soon how many deployments there are.
@@ -96,7 +98,7 @@ impl Licences {
     /// The licence that is kept, if it is signed by the registry's key and holds at this moment.
     async fn kept(&self, now: Timestamp) -> Result<Option<Licence>, Error> {
         let found: Option<(String,)> =
-            sqlx::query_as("select token from licence").fetch_optional(&self.db).await?;
+            sqlx::query_as("select token from licence").fetch_optional(self.db.pool()).await?;
         let (Some((token,)), Some(registry)) = (found, &self.registry) else { return Ok(None) };
         let Some(key) = self.installs.log_key(registry.url()).await? else { return Ok(None) };
         match Licence::open(&token, &key) {
@@ -118,6 +120,7 @@ impl Licences {
             return Ok(());
         };
         let Some(key) = self.installs.log_key(registry.url()).await? else { return Ok(()) };
+        let _held = self.asking.lock().await;
         let token = registry.licence(&self.host, here).await?;
         Licence::open(&token, &key).map_err(|error| Error::Licence(error.to_string()))?;
         sqlx::query(
@@ -126,7 +129,7 @@ impl Licences {
         )
         .bind(token)
         .bind(Timestamp::now().to_string())
-        .execute(&self.db)
+        .execute(self.db.pool())
         .await?;
         Ok(())
     }

@@ -10,9 +10,10 @@ use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
 use chandlery_package::{Permission, SecretName, random_bytes};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
+use sqlx::SqliteConnection;
 
 use crate::Error;
+use crate::db::Db;
 use crate::installs::write_whole;
 
 const KEY_BYTES: usize = 32;
@@ -30,13 +31,13 @@ pub struct SecretInfo {
 /// The secrets of a host.
 #[derive(Clone)]
 pub struct Secrets {
-    db: SqlitePool,
+    db: Db,
     cipher: Arc<XChaCha20Poly1305>,
 }
 
 impl Secrets {
     /// The secrets in this database, sealed with the key in this file, which is made where there is none.
-    pub fn open(db: SqlitePool, key: &Path) -> Result<Self, Error> {
+    pub fn open(db: Db, key: &Path) -> Result<Self, Error> {
         if !key.exists() {
             write_whole(key, hex::encode(random_bytes::<KEY_BYTES>()).as_bytes())?;
         }
@@ -56,15 +57,17 @@ impl Secrets {
         .bind(name.as_str())
         .bind(self.seal(name.as_str(), value)?)
         .bind(Timestamp::now().to_string())
-        .execute(&self.db)
+        .execute(self.db.pool())
         .await?;
         Ok(())
     }
 
     /// Forgets a secret.
     pub async fn remove(&self, name: &SecretName) -> Result<(), Error> {
-        let removed =
-            sqlx::query("delete from secrets where name = $1").bind(name.as_str()).execute(&self.db).await?;
+        let removed = sqlx::query("delete from secrets where name = $1")
+            .bind(name.as_str())
+            .execute(self.db.pool())
+            .await?;
         match removed.rows_affected() {
             0 => Err(Error::NoSecret(name.clone())),
             _ => Ok(()),
@@ -73,7 +76,9 @@ impl Secrets {
 
     /// All secrets, by name, without their values.
     pub async fn list(&self) -> Result<Vec<SecretInfo>, Error> {
-        Ok(sqlx::query_as("select name, updated_at from secrets order by name").fetch_all(&self.db).await?)
+        Ok(sqlx::query_as("select name, updated_at from secrets order by name")
+            .fetch_all(self.db.pool())
+            .await?)
     }
 
     /// The values of those of these secrets that are set.
@@ -85,7 +90,7 @@ impl Secrets {
         for name in names {
             let sealed: Option<(Vec<u8>,)> = sqlx::query_as("select sealed from secrets where name = $1")
                 .bind(name.as_str())
-                .fetch_optional(&self.db)
+                .fetch_optional(self.db.pool())
                 .await?;
             if let Some((sealed,)) = sealed {
                 values.insert(name.clone(), self.unseal(name.as_str(), &sealed)?);
@@ -114,6 +119,15 @@ impl Secrets {
     }
 }
 
+/// Refuses a secret that is not set, in the transaction of what relies on it.
+pub(crate) async fn must_exist(write: &mut SqliteConnection, name: &SecretName) -> Result<(), Error> {
+    let found: Option<(i64,)> = sqlx::query_as("select 1 from secrets where name = $1")
+        .bind(name.as_str())
+        .fetch_optional(write)
+        .await?;
+    found.map(|_| ()).ok_or_else(|| Error::NoSecret(name.clone()))
+}
+
 /// The secrets that these permissions are for.
 pub(crate) fn granted(permissions: &BTreeSet<Permission>) -> impl Iterator<Item = &SecretName> {
     permissions.iter().filter_map(|permission| match permission {
@@ -124,15 +138,14 @@ pub(crate) fn granted(permissions: &BTreeSet<Permission>) -> impl Iterator<Item 
 
 #[cfg(test)]
 mod tests {
-    use sqlx::sqlite::SqlitePoolOptions;
-
-    use super::Secrets;
+    use super::{Db, Secrets};
 
     #[tokio::test]
     async fn what_another_implementation_sealed_opens_under_its_label_alone() {
         let key = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(key.path(), hex::encode(std::array::from_fn::<u8, 32, _>(|at| at as u8))).unwrap();
-        let db = SqlitePoolOptions::new().connect_lazy("sqlite::memory:").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("host.db")).await.unwrap();
         let secrets = Secrets::open(db, key.path()).unwrap();
         let sealed =
             "6465666768696a6b6c6d6e6f707172737475767778797a7b0f409ac2cc5a25501442a390979a03196949da42c214";

@@ -3,13 +3,14 @@
 use chandlery_package::{Manifest, PluginId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use sqlx::SqlitePool;
+use sqlx::SqliteExecutor;
 
-use crate::Error;
-use crate::parameters;
+use crate::db::Db;
+use crate::installs::{Installs, Locked};
+use crate::{Error, parameters};
 
 /// What was set for a plugin.
-pub async fn given(db: &SqlitePool, plugin: &PluginId) -> Result<Map<String, Value>, Error> {
+pub async fn given(db: impl SqliteExecutor<'_>, plugin: &PluginId) -> Result<Map<String, Value>, Error> {
     let found: Option<(String,)> = sqlx::query_as("select settings from plugin_settings where plugin = $1")
         .bind(plugin.to_string())
         .fetch_optional(db)
@@ -20,13 +21,25 @@ pub async fn given(db: &SqlitePool, plugin: &PluginId) -> Result<Map<String, Val
 }
 
 /// The settings as the plugin sees them: with defaults, validated.
-pub async fn complete(db: &SqlitePool, manifest: &Manifest) -> Result<Value, Error> {
+pub async fn complete(db: impl SqliteExecutor<'_>, manifest: &Manifest) -> Result<Value, Error> {
     check(manifest, &given(db, &manifest.name).await?)
 }
 
-/// Changes settings; `null` takes one back. All of them must fit then.
-pub async fn set(db: &SqlitePool, manifest: &Manifest, changes: &Map<String, Value>) -> Result<Value, Error> {
-    let mut settings = given(db, &manifest.name).await?;
+/// Changes settings of an installed plugin; `null` takes one back. All of them must fit then. What others set meanwhile
+/// stays.
+pub async fn set(
+    db: &Db,
+    installs: &Installs,
+    (locked, manifest): (&Locked, &Manifest),
+    changes: &Map<String, Value>,
+) -> Result<Value, Error> {
+    // Settings of what is not installed any more would be found by whoever installs it again.
+    let held = installs.hold().await;
+    let mut write = db.write().await?;
+    if !held.list()?.iter().any(|now| now.release == locked.release) {
+        return Err(Error::Changed(locked.release.plugin.to_string()));
+    }
+    let mut settings = given(&mut *write, &manifest.name).await?;
     for (name, value) in changes {
         match value {
             Value::Null => drop(settings.remove(name)),
@@ -41,12 +54,14 @@ pub async fn set(db: &SqlitePool, manifest: &Manifest, changes: &Map<String, Val
     .bind(manifest.name.to_string())
     .bind(Value::from(settings).to_string())
     .bind(Timestamp::now().to_string())
-    .execute(db)
+    .execute(&mut *write)
     .await?;
+    write.commit().await?;
     Ok(complete)
 }
 
-fn check(manifest: &Manifest, settings: &Map<String, Value>) -> Result<Value, Error> {
+/// These settings with defaults, validated.
+pub(crate) fn check(manifest: &Manifest, settings: &Map<String, Value>) -> Result<Value, Error> {
     parameters::complete(manifest, &Value::from(settings.clone())).map_err(|error| match error {
         Error::Parameters { release, problems } => Error::Settings { release, problems },
         other => other,

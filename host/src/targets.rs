@@ -9,10 +9,11 @@ use chandlery_package::TargetName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqliteExecutor};
 use tokio::sync::RwLock;
 
 use crate::Error;
+use crate::db::Db;
 use crate::engines::{Drift, Engine, EngineContext, Prices, TargetSpec, local, open};
 use crate::secrets::Secrets;
 use chandlery_package::plan::{EngineKind, Facts, word};
@@ -54,8 +55,8 @@ pub struct Target {
     pub trouble: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
+#[derive(PartialEq, Eq, sqlx::FromRow)]
+struct TargetRow {
     name: String,
     engine: String,
     settings: String,
@@ -66,7 +67,7 @@ struct Row {
 /// The targets of a host.
 #[derive(Clone)]
 pub struct Targets {
-    db: SqlitePool,
+    db: Db,
     secrets: Secrets,
     context: Arc<EngineContext>,
     engines: Arc<RwLock<BTreeMap<String, Arc<dyn Engine>>>>,
@@ -82,12 +83,8 @@ struct Found {
 
 impl Targets {
     /// The targets in this database, and this machine. One that cannot be opened is there, and says why.
-    pub(crate) async fn open(
-        db: SqlitePool,
-        secrets: Secrets,
-        context: EngineContext,
-    ) -> Result<Self, Error> {
-        let here = local::open(db.clone(), &context).await?;
+    pub(crate) async fn open(db: Db, secrets: Secrets, context: EngineContext) -> Result<Self, Error> {
+        let here = local::open(db.pool().clone(), &context).await?;
         let targets = Self {
             db,
             secrets,
@@ -104,19 +101,19 @@ impl Targets {
         Ok(targets)
     }
 
-    async fn rows(&self) -> Result<Vec<Row>, Error> {
+    async fn rows(&self) -> Result<Vec<TargetRow>, Error> {
         let all =
             sqlx::query_as("select name, engine, settings, prices, credential from targets order by name");
-        Ok(all.fetch_all(&self.db).await?)
+        Ok(all.fetch_all(self.db.pool()).await?)
     }
 
-    async fn start(&self, row: &Row) -> Result<(), Error> {
-        let engine = open(&self.spec(row)?, &self.db, &self.context).await?;
+    async fn start(&self, row: &TargetRow) -> Result<(), Error> {
+        let engine = open(&self.spec(row)?, self.db.pool(), &self.context).await?;
         self.engines.write().await.insert(row.name.clone(), engine);
         Ok(())
     }
 
-    fn spec(&self, row: &Row) -> Result<TargetSpec, Error> {
+    fn spec(&self, row: &TargetRow) -> Result<TargetSpec, Error> {
         let damaged = |_| Error::Damaged(format!("the target '{}' cannot be read", row.name));
         let label = label(&row.name);
         Ok(TargetSpec {
@@ -150,12 +147,12 @@ impl Targets {
         if name == local::TARGET || new.engine == EngineKind::Local {
             return self.put_local(name, new).await;
         }
-        let before = before.as_ref().map(|row| self.spec(row)).transpose()?;
-        if let Some(before) = before.as_ref().filter(|before| before.engine != new.engine) {
+        let spec_before = before.as_ref().map(|row| self.spec(row)).transpose()?;
+        if let Some(before) = spec_before.as_ref().filter(|before| before.engine != new.engine) {
             let reason = format!("it is one of {} already; remove it first", word(before.engine));
             return Err(Error::Target { target: name.into(), reason });
         }
-        let credential = new.credential.clone().or_else(|| before.and_then(|before| before.credential));
+        let credential = new.credential.clone().or_else(|| spec_before.and_then(|before| before.credential));
         let spec = TargetSpec {
             name: name.into(),
             engine: new.engine,
@@ -163,10 +160,17 @@ impl Targets {
             prices: new.prices.clone(),
             credential,
         };
-        let engine = open(&spec, &self.db, &self.context).await?;
+        let engine = open(&spec, self.db.pool(), &self.context).await?;
         let facts = engine.inventory().await?;
-        self.write(&spec).await?;
-        self.engines.write().await.insert(name.into(), engine);
+        // The engines are those of the rows, whoever adds or removes one at the same time.
+        let mut engines = self.engines.write().await;
+        let mut write = self.db.write().await?;
+        if row(&mut write, name).await? != before {
+            return Err(Error::Changed(name.into()));
+        }
+        self.put_row(&mut write, &spec).await?;
+        write.commit().await?;
+        engines.insert(name.into(), engine);
         Ok(facts)
     }
 
@@ -178,12 +182,14 @@ impl Targets {
             return Err(Error::Target { target: name.into(), reason });
         }
         let (settings, prices) = (Value::Object(serde_json::Map::new()), new.prices.clone());
-        self.write(&TargetSpec { name: name.into(), engine: new.engine, settings, prices, credential: None })
-            .await?;
+        let spec = TargetSpec { name: name.into(), engine: new.engine, settings, prices, credential: None };
+        let mut write = self.db.write().await?;
+        self.put_row(&mut write, &spec).await?;
+        write.commit().await?;
         Ok(self.engine(name).await?.inventory().await?)
     }
 
-    async fn write(&self, spec: &TargetSpec) -> Result<(), Error> {
+    async fn put_row(&self, write: &mut SqliteConnection, spec: &TargetSpec) -> Result<(), Error> {
         let sealed =
             spec.credential.as_ref().map(|text| self.secrets.seal(&label(&spec.name), text)).transpose()?;
         sqlx::query(
@@ -197,35 +203,21 @@ impl Targets {
         .bind(serde_json::json!(spec.prices).to_string())
         .bind(sealed)
         .bind(Timestamp::now().to_string())
-        .execute(&self.db)
+        .execute(write)
         .await?;
         Ok(())
     }
 
     /// Forgets a target on which nothing is deployed.
     pub async fn remove(&self, name: &str) -> Result<(), Error> {
-        let deployments = self.deployments(name).await?;
-        if !deployments.is_empty() {
-            let reason = format!("it runs {}", deployments.join(", "));
-            return Err(Error::Target { target: name.into(), reason });
-        }
-        let removed = sqlx::query("delete from targets where name = $1").bind(name).execute(&self.db).await?;
-        if removed.rows_affected() == 0 {
-            return Err(Error::NoTarget(name.into()));
-        }
+        let mut engines = self.engines.write().await;
+        let mut write = self.db.write().await?;
+        delete(&mut write, name).await?;
+        write.commit().await?;
         if name != local::TARGET {
-            self.engines.write().await.remove(name);
+            engines.remove(name);
         }
         Ok(())
-    }
-
-    async fn deployments(&self, name: &str) -> Result<Vec<String>, Error> {
-        let rows: Vec<(String,)> =
-            sqlx::query_as("select name from deployments where target = $1 order by name")
-                .bind(name)
-                .fetch_all(&self.db)
-                .await?;
-        Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
     /// All targets, this machine first.
@@ -243,7 +235,7 @@ impl Targets {
         }
         let mut targets = Vec::new();
         for spec in specs {
-            let deployments = self.deployments(&spec.name).await?;
+            let deployments = deployments(self.db.pool(), &spec.name).await?;
             let pass = self.found().passes.get(&spec.name).cloned();
             targets.push(Target {
                 deployments,
@@ -265,7 +257,7 @@ impl Targets {
     pub(crate) async fn prices(&self, name: &str) -> Result<Prices, Error> {
         let found: Option<(String,)> = sqlx::query_as("select prices from targets where name = $1")
             .bind(name)
-            .fetch_optional(&self.db)
+            .fetch_optional(self.db.pool())
             .await?;
         let Some((text,)) = found else { return Ok(Prices::new()) };
         serde_json::from_str(&text)
@@ -302,6 +294,43 @@ impl Targets {
 
     fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn row(write: &mut SqliteConnection, name: &str) -> Result<Option<TargetRow>, Error> {
+    let found =
+        sqlx::query_as("select name, engine, settings, prices, credential from targets where name = $1");
+    Ok(found.bind(name).fetch_optional(write).await?)
+}
+
+/// The deployments on a target, by name.
+async fn deployments(db: impl SqliteExecutor<'_>, target: &str) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = sqlx::query_as("select name from deployments where target = $1 order by name")
+        .bind(target)
+        .fetch_all(db)
+        .await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// Forgets a target on which nothing is deployed.
+pub(crate) async fn delete(write: &mut SqliteConnection, name: &str) -> Result<(), Error> {
+    let deployments = deployments(&mut *write, name).await?;
+    if !deployments.is_empty() {
+        let reason = format!("it runs {}", deployments.join(", "));
+        return Err(Error::Target { target: name.into(), reason });
+    }
+    let removed = sqlx::query("delete from targets where name = $1").bind(name).execute(write).await?;
+    match removed.rows_affected() {
+        0 => Err(Error::NoTarget(name.into())),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a target that is not there, in the transaction of what is deployed to it.
+pub(crate) async fn must_exist(write: &mut SqliteConnection, name: &str) -> Result<(), Error> {
+    match name == local::TARGET || row(write, name).await?.is_some() {
+        true => Ok(()),
+        false => Err(Error::NoTarget(name.into())),
     }
 }
 

@@ -33,6 +33,7 @@ mod plans;
 mod podman;
 mod policies;
 mod process;
+mod races;
 mod receiver;
 mod replay;
 mod replicas;

@@ -17,7 +17,7 @@ pub struct History {
 }
 
 impl History {
-    /// Does it.
+    /// Asks the host for them and shows them, the last first.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}/revisions", self.name);
         let page: Page<Revision> = context.host(Method::GET, &path, ()).await?;
@@ -26,15 +26,15 @@ impl History {
             return Ok(());
         }
         let row = |revision: &Revision| {
-            let at = revision.created_at.get(..19).unwrap_or(&revision.created_at).replace('T', " ");
-            let plan = revision.plan_digest.get(..19).unwrap_or_default();
+            let at = revision.created_at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+            let plan = revision.plan_digest.to_string();
             vec![
                 revision.revision.to_string(),
                 show::word(revision.state),
-                revision.release.clone(),
-                revision.cause.clone(),
+                revision.release.to_string(),
+                show::word(revision.cause),
                 at,
-                plan.into(),
+                plan.get(..19).unwrap_or_default().into(),
                 revision.detail.clone(),
             ]
         };

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
-use super::record::{self, RolloutState, Row};
-use super::rollout::{Verdict, judge};
-use super::{Deployments, secrets_in};
+use super::plan::secrets_in;
+use super::record::{self, Record, RolloutState};
+use super::rollout::{Rollout, judge};
+use super::{Deployments, state};
 use crate::Error;
 use crate::engines::{Desired, Engine, Outcome, Revealed};
 use crate::events::tell;
@@ -69,98 +70,97 @@ impl Deployments {
     async fn pass_once(&self, target: &str, engine: &dyn Engine) -> Result<(), Error> {
         let mut rows = Vec::new();
         let mut all = Vec::new();
-        for row in record::all(&self.db).await?.into_iter().filter(|row| row.target == target) {
-            match self.desire(&row).await {
+        for record in record::of_target(self.db.pool(), target).await? {
+            match self.desire(&record).await {
                 Ok(desired) => {
                     all.push(desired);
-                    rows.push(row);
+                    rows.push(record);
                 }
-                Err(error) => tracing::error!(%error, deployment = row.name, "a deployment cannot be read"),
+                Err(error) => {
+                    tracing::error!(%error, deployment = record.name, "a deployment cannot be read")
+                }
             }
         }
         let outcomes = engine.pass(&all).await?;
-        for (row, desired) in rows.iter().zip(&all) {
-            let Some(outcome) = outcomes.iter().find(|outcome| outcome.deployment == row.name) else {
+        for (record, desired) in rows.iter().zip(&all) {
+            let Some(outcome) = outcomes.iter().find(|outcome| outcome.deployment == record.name) else {
                 continue;
             };
-            if let Err(error) = self.conclude(row, desired, outcome).await {
-                tracing::error!(%error, deployment = row.name, "a deployment could not be judged");
+            if let Err(error) = self.conclude(record, desired, outcome).await {
+                tracing::error!(%error, deployment = record.name, "a deployment could not be judged");
             }
         }
         Ok(())
     }
 
-    async fn desire(&self, row: &Row) -> Result<Desired, Error> {
-        let mut desired = row.desired()?;
-        desired.former = record::former(&self.db, row).await?;
+    async fn desire(&self, record: &Record) -> Result<Desired, Error> {
+        let mut desired = record.desired();
+        desired.former = record::former(self.db.pool(), record).await?;
         let plans = std::iter::once(&desired.plan).chain(desired.former.values());
-        desired.secrets = self.reveal(row, plans).await?;
+        desired.secrets = self.reveal(record, plans).await?;
         Ok(desired)
     }
 
     /// Writes down what a pass has come to.
-    async fn conclude(&self, row: &Row, desired: &Desired, outcome: &Outcome) -> Result<(), Error> {
+    async fn conclude(&self, record: &Record, desired: &Desired, outcome: &Outcome) -> Result<(), Error> {
         if desired.removing {
-            return if outcome.gone { self.forget(row).await } else { Ok(()) };
+            return if outcome.gone { self.forget(record).await } else { Ok(()) };
         }
-        self.targets.note_drift(&row.name, outcome.drift.clone());
-        if row.healing && outcome.drift.is_empty() {
-            sqlx::query("update deployments set healing = 0 where name = $1")
-                .bind(&row.name)
-                .execute(&self.db)
+        self.targets.note_drift(&record.name, outcome.drift.clone());
+        if record.repairs > 0 && outcome.drift.is_empty() {
+            // Who has asked again since then has seen other drift.
+            sqlx::query("update deployments set healing = 0 where name = $1 and healing = $2")
+                .bind(&record.name)
+                .bind(record.repairs)
+                .execute(self.db.pool())
                 .await?;
         }
-        let replicas = self.replicas(&row.name).await?;
-        if row.is_rolling_out() && row.overruling().is_none() {
-            match judge(row, desired, &replicas, Timestamp::now()) {
-                Verdict::UnderWay => {}
-                Verdict::Arrived => return self.arrive(row, desired, &replicas).await,
-                Verdict::Failed(reason) => self.fail(row, desired, &reason).await?,
+        let replicas = self.replicas(&record.name).await?;
+        if record.is_rolling_out() && record.overruling().is_none() {
+            match judge(record, desired, &replicas, Timestamp::now()) {
+                Rollout::UnderWay => {}
+                Rollout::Arrived => return self.arrive(record, desired, &replicas).await,
+                Rollout::Failed(reason) => self.fail(record, desired, &reason).await?,
             }
         }
-        self.watch(row, desired, &replicas).await
+        self.watch(record, desired, &replicas).await
     }
 
     /// The revision has failed. The one that ran before it should run again, where there is one; a job is never run a second
     /// time for that.
-    async fn fail(&self, row: &Row, desired: &Desired, reason: &str) -> Result<(), Error> {
+    async fn fail(&self, record: &Record, desired: &Desired, reason: &str) -> Result<(), Error> {
         let serves = desired.plan.workloads.iter().any(|workload| workload.kind == WorkloadKind::Service);
-        let back_to = row.stable.filter(|_| serves);
-        let integrations = self.integrations().await?;
-        let mut write = self.db.begin_with("begin immediate").await?;
-        let changed = sqlx::query(
-            "update revisions set state = $1, detail = $2 where deployment = $3 and revision = $4 and state = $5
-             and revision = (select revision from deployments where name = $3)",
-        )
-        .bind(RolloutState::Failed)
-        .bind(reason)
-        .bind(&row.name)
-        .bind(row.revision)
-        .bind(RolloutState::RollingOut)
-        .execute(&mut *write)
-        .await?;
-        if let (Some(stable), 1) = (back_to, changed.rows_affected()) {
+        let back_to = record.stable.filter(|_| serves);
+        let mut write = self.db.write().await?;
+        if !record::is_still(&mut write, record).await? {
+            // The next pass judges what is wanted now.
+            return Ok(());
+        }
+        let failed =
+            state::conclude(&mut write, &record.name, record.revision, RolloutState::Failed, reason).await?;
+        if let (Some(stable), true) = (back_to, failed) {
             sqlx::query("update deployments set revision = $1, rollout_until = null where name = $2")
                 .bind(stable)
-                .bind(&row.name)
+                .bind(&record.name)
                 .execute(&mut *write)
                 .await?;
             let detail =
-                format!("revision {} failed, and revision {stable} runs again: {reason}", row.revision);
-            tracing::warn!(deployment = row.name, "{detail}");
-            tell(&mut write, &integrations, &row.event(EventKind::Failed, detail)).await?;
+                format!("revision {} failed, and revision {stable} runs again: {reason}", record.revision);
+            tracing::warn!(deployment = record.name, "{detail}");
+            let integrations = self.installs.integrations()?;
+            tell(&mut write, &integrations, &record.event(EventKind::Failed, detail)).await?;
         }
-        Ok(write.commit().await?)
+        write.commit().await
     }
 
     /// The values of what plans hand on, as far as their plugin is granted them by now.
-    async fn reveal(&self, row: &Row, plans: impl Iterator<Item = &Plan>) -> Result<Revealed, Error> {
+    async fn reveal(&self, record: &Record, plans: impl Iterator<Item = &Plan>) -> Result<Revealed, Error> {
         let wanted: BTreeSet<_> = plans.flat_map(secrets_in).collect();
         if wanted.is_empty() {
             return Ok(Revealed::default());
         }
-        let plugin = row.release()?.plugin;
-        let locked = self.installs.list().await?.into_iter().find(|locked| locked.release.plugin == plugin);
+        let plugin = &record.release.plugin;
+        let locked = self.installs.list().await?.into_iter().find(|locked| locked.release.plugin == *plugin);
         let permissions = locked.map(|locked| locked.permissions).unwrap_or_default();
         let may: BTreeSet<_> = granted(&permissions).filter(|name| wanted.contains(name)).cloned().collect();
         Ok(Revealed::of(self.secrets.values(&may).await?))

@@ -1,22 +1,42 @@
-//! Deployments and their revisions in the database.
+//! Deployments and their revisions in the database, as they are read.
 
 use std::collections::BTreeMap;
 
-use chandlery_package::Release;
+use chandlery_package::{Digest, Release};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _, SqliteConnection, SqliteExecutor};
 
 use super::Health;
 use crate::Error;
+use crate::columns::{json, parsed, parsed_if_any};
 use crate::engines::{Desired, Revealed};
 use chandlery_package::plan::Plan;
 
-/// What should become of a deployment.
-pub(super) const RUNNING: &str = "running";
-pub(super) const PAUSED: &str = "paused";
-pub(super) const REMOVED: &str = "removed";
+/// What should become of a deployment. From `Removed` there is no way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "kebab-case")]
+pub(super) enum Intent {
+    /// It should run.
+    Running,
+    /// Nothing of it should run, until it is resumed.
+    Paused,
+    /// It should be gone, and then its record.
+    Removed,
+}
+
+/// What made a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "kebab-case")]
+#[sqlx(rename_all = "kebab-case")]
+pub enum Cause {
+    /// A plan was deployed.
+    Deployed,
+    /// The same plan was started anew.
+    Restarted,
+}
 
 /// How a revision's rollout went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -33,158 +53,219 @@ pub enum RolloutState {
     Superseded,
 }
 
+/// The last that integrations were told of a deployment's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    pub revision: i64,
+    pub health: Health,
+}
+
 /// A deployment with the revision that should run.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub(super) struct Row {
+#[derive(Debug, Clone)]
+pub(super) struct Record {
     pub name: String,
     pub target: String,
-    pub desired: String,
+    pub intent: Intent,
     pub team: Option<String>,
-    pub scale: String,
-    pub told: String,
+    /// The numbers of replicas that were set by hand, by workload.
+    pub scale: BTreeMap<String, u32>,
+    pub told: Option<Told>,
+    /// The last revision that arrived.
     pub stable: Option<i64>,
-    pub rollout_until: Option<String>,
-    pub healing: bool,
+    /// When the rollout has failed, unless it has arrived.
+    pub rollout_until: Option<Timestamp>,
+    /// How often somebody has asked for drift to be taken back, since it was.
+    pub repairs: i64,
     pub revision: i64,
-    pub release: String,
-    pub component: String,
-    pub artifact: String,
+    pub release: Release,
+    pub component: Digest,
+    pub artifact: Digest,
     pub log_index: i64,
+    /// The parameters as they were given, as JSON.
     pub given: String,
+    /// The same with defaults, as the template saw them, byte for byte.
     pub parameters: String,
     pub facts: String,
-    pub plan: String,
-    pub plan_digest: String,
+    pub plan: Plan,
+    pub plan_digest: Digest,
     pub reviews: String,
 }
 
-const SELECT: &str = "select d.name, d.target, d.desired, d.team, d.scale, d.told, d.stable, d.rollout_until, d.healing,
-    r.revision, r.release, r.component, r.artifact, r.log_index, r.given, r.parameters, r.facts, r.plan, r.plan_digest, r.reviews
+impl FromRow<'_, SqliteRow> for Record {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let told_revision: Option<i64> = row.try_get("told_revision")?;
+        let told_health: Option<Health> = row.try_get("told_health")?;
+        Ok(Self {
+            name: row.try_get("name")?,
+            target: row.try_get("target")?,
+            intent: row.try_get("desired")?,
+            team: row.try_get("team")?,
+            scale: json(row, "scale")?,
+            told: told_revision.zip(told_health).map(|(revision, health)| Told { revision, health }),
+            stable: row.try_get("stable")?,
+            rollout_until: parsed_if_any(row, "rollout_until")?,
+            repairs: row.try_get("healing")?,
+            revision: row.try_get("revision")?,
+            release: parsed(row, "release")?,
+            component: parsed(row, "component")?,
+            artifact: parsed(row, "artifact")?,
+            log_index: row.try_get("log_index")?,
+            given: row.try_get("given")?,
+            parameters: row.try_get("parameters")?,
+            facts: row.try_get("facts")?,
+            plan: json(row, "plan")?,
+            plan_digest: parsed(row, "plan_digest")?,
+            reviews: row.try_get("reviews")?,
+        })
+    }
+}
+
+const SELECT: &str = "select d.name, d.target, d.desired, d.team, d.scale, d.told_revision, d.told_health, d.stable,
+    d.rollout_until, d.healing, r.revision, r.release, r.component, r.artifact, r.log_index, r.given, r.parameters, r.facts,
+    r.plan, r.plan_digest, r.reviews
     from deployments d join revisions r on r.deployment = d.name and r.revision = d.revision";
 
 /// All deployments, by name.
-pub(super) async fn all(db: &SqlitePool) -> Result<Vec<Row>, Error> {
+pub(super) async fn all(db: impl SqliteExecutor<'_>) -> Result<Vec<Record>, Error> {
     let sql = sqlx::AssertSqlSafe(format!("{SELECT} order by d.name"));
     Ok(sqlx::query_as(sql).fetch_all(db).await?)
 }
 
+/// The deployments of a target, by name; those that cannot be read are told of in the log, and hold up nothing.
+pub(super) async fn of_target(db: impl SqliteExecutor<'_>, target: &str) -> Result<Vec<Record>, Error> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where d.target = $1 order by d.name"));
+    let rows = sqlx::query(sql).bind(target).fetch_all(db).await?;
+    let read = rows.iter().filter_map(|row| {
+        let read = Record::from_row(row);
+        read.inspect_err(|error| {
+            let deployment: String = row.try_get("name").unwrap_or_default();
+            tracing::error!(%error, deployment, "a deployment cannot be read");
+        })
+        .ok()
+    });
+    Ok(read.collect())
+}
+
 /// How many deployments there are that are not being removed.
-pub(super) async fn count(db: &SqlitePool) -> Result<u32, Error> {
+pub(super) async fn count(db: impl SqliteExecutor<'_>) -> Result<u32, Error> {
     let (count,): (u32,) = sqlx::query_as("select count(*) from deployments where desired <> $1")
-        .bind(REMOVED)
+        .bind(Intent::Removed)
         .fetch_one(db)
         .await?;
     Ok(count)
 }
 
 /// The deployment of this name.
-pub(super) async fn find(db: &SqlitePool, name: &str) -> Result<Option<Row>, Error> {
+pub(super) async fn find(db: impl SqliteExecutor<'_>, name: &str) -> Result<Option<Record>, Error> {
     let sql = sqlx::AssertSqlSafe(format!("{SELECT} where d.name = $1"));
     Ok(sqlx::query_as(sql).bind(name).fetch_optional(db).await?)
 }
 
 /// The plans of the other revisions of which replicas are left.
-pub(super) async fn former(db: &SqlitePool, row: &Row) -> Result<BTreeMap<i64, Plan>, Error> {
+pub(super) async fn former(
+    db: impl SqliteExecutor<'_>,
+    record: &Record,
+) -> Result<BTreeMap<i64, Plan>, Error> {
     let rows: Vec<(i64, String)> = sqlx::query_as(
         "select revision, plan from revisions where deployment = $1 and revision <> $2
          and revision in (select revision from replicas where deployment = $1)",
     )
-    .bind(&row.name)
-    .bind(row.revision)
+    .bind(&record.name)
+    .bind(record.revision)
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(revision, plan)| Ok((revision, read(&row.name, "a plan", &plan)?))).collect()
+    rows.into_iter().map(|(revision, plan)| Ok((revision, read(&record.name, "a plan", &plan)?))).collect()
+}
+
+/// The plan of a revision.
+pub(super) async fn plan(db: impl SqliteExecutor<'_>, name: &str, revision: i64) -> Result<Plan, Error> {
+    let (plan,): (String,) =
+        sqlx::query_as("select plan from revisions where deployment = $1 and revision = $2")
+            .bind(name)
+            .bind(revision)
+            .fetch_one(db)
+            .await?;
+    read(name, "a plan", &plan)
 }
 
 /// A revision as people see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
     /// Its number.
     pub revision: i64,
-    /// What made it: `deployed`, `restarted`.
-    pub cause: String,
+    /// What made it.
+    pub cause: Cause,
     /// The release that made its plan.
-    pub release: String,
+    pub release: Release,
     /// The digest of its plan.
-    pub plan_digest: String,
+    pub plan_digest: Digest,
     /// How its rollout went.
     pub state: RolloutState,
     /// Why, in words.
     pub detail: String,
-    /// When it was recorded, in RFC 3339.
-    pub created_at: String,
+    /// When it was recorded.
+    pub created_at: Timestamp,
 }
 
-/// A deployment's revisions, the last first.
-pub(super) async fn history(db: &SqlitePool, name: &str) -> Result<Vec<Revision>, Error> {
-    Ok(sqlx::query_as(
-        "select revision, cause, release, plan_digest, state, detail, created_at from revisions
-         where deployment = $1 order by revision desc",
-    )
-    .bind(name)
-    .fetch_all(db)
-    .await?)
+impl FromRow<'_, SqliteRow> for Revision {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            revision: row.try_get("revision")?,
+            cause: row.try_get("cause")?,
+            release: parsed(row, "release")?,
+            plan_digest: parsed(row, "plan_digest")?,
+            state: row.try_get("state")?,
+            detail: row.try_get("detail")?,
+            created_at: parsed(row, "created_at")?,
+        })
+    }
 }
 
-/// Notes how a revision's rollout went.
-pub(super) async fn conclude(
-    write: &mut SqliteConnection,
+const REVISION: &str = "select revision, cause, release, plan_digest, state, detail, created_at from revisions where deployment = $1";
+
+/// A deployment's revisions before a number, the last first, as many as are asked for.
+pub(super) async fn history(
+    db: impl SqliteExecutor<'_>,
+    name: &str,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Revision>, Error> {
+    let sql = sqlx::AssertSqlSafe(format!("{REVISION} and revision < $2 order by revision desc limit $3"));
+    Ok(sqlx::query_as(sql).bind(name).bind(before.unwrap_or(i64::MAX)).bind(limit).fetch_all(db).await?)
+}
+
+/// One of a deployment's revisions.
+pub(super) async fn revision(
+    db: impl SqliteExecutor<'_>,
     name: &str,
     revision: i64,
-    state: RolloutState,
-    detail: &str,
-) -> Result<(), Error> {
-    sqlx::query("update revisions set state = $1, detail = $2 where deployment = $3 and revision = $4")
-        .bind(state)
-        .bind(detail)
-        .bind(name)
-        .bind(revision)
-        .execute(write)
-        .await?;
-    Ok(())
+) -> Result<Option<Revision>, Error> {
+    let sql = sqlx::AssertSqlSafe(format!("{REVISION} and revision = $2"));
+    Ok(sqlx::query_as(sql).bind(name).bind(revision).fetch_optional(db).await?)
 }
 
-/// Makes another revision the one that should run, until when it must be ready; one that was on its way is given up.
-pub(super) async fn point(
-    write: &mut SqliteConnection,
+/// The last revision before a number that has arrived.
+pub(super) async fn arrived_before(
+    db: impl SqliteExecutor<'_>,
     name: &str,
     revision: i64,
-    rollout_until: Option<Timestamp>,
-) -> Result<(), Error> {
-    sqlx::query(
-        "update revisions set state = $1, detail = 'revision ' || $2 || ' was wanted instead'
-         where deployment = $3 and state = $4 and revision <> $2",
-    )
-    .bind(RolloutState::Superseded)
-    .bind(revision)
-    .bind(name)
-    .bind(RolloutState::RollingOut)
-    .execute(&mut *write)
-    .await?;
-    sqlx::query("update revisions set state = $1, detail = '' where deployment = $2 and revision = $3")
-        .bind(RolloutState::RollingOut)
-        .bind(name)
-        .bind(revision)
-        .execute(&mut *write)
-        .await?;
-    sqlx::query("update deployments set revision = $1, rollout_until = $2, updated_at = $3 where name = $4")
-        .bind(revision)
-        .bind(rollout_until.map(|at| at.to_string()))
-        .bind(Timestamp::now().to_string())
-        .bind(name)
-        .execute(write)
-        .await?;
-    Ok(())
+) -> Result<Option<Revision>, Error> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{REVISION} and revision < $2 and state = $3 order by revision desc limit 1"
+    ));
+    Ok(sqlx::query_as(sql).bind(name).bind(revision).bind(RolloutState::RolledOut).fetch_optional(db).await?)
 }
 
-/// The number for the next revision of a deployment.
-pub(super) async fn next(write: &mut SqliteConnection, name: &str) -> Result<i64, Error> {
-    let (last,): (i64,) =
-        sqlx::query_as("select coalesce(max(revision), 0) from revisions where deployment = $1")
-            .bind(name)
-            .fetch_one(write)
-            .await?;
-    Ok(last + 1)
+/// Whether a deployment should still be what it should have been when this was read: nobody has deployed, scaled, paused
+/// or removed it since. What was concluded from the record may be written, in the same transaction.
+pub(super) async fn is_still(write: &mut SqliteConnection, record: &Record) -> Result<bool, Error> {
+    let now = find(write, &record.name).await?;
+    Ok(now.is_some_and(|now| {
+        let of = |record: &Record| {
+            (record.intent, record.revision, record.stable, record.rollout_until, record.scale.clone())
+        };
+        of(&now) == of(record)
+    }))
 }
 
 /// Reads JSON that we wrote.
@@ -203,49 +284,37 @@ pub(super) fn scaled(mut plan: Plan, by_hand: &BTreeMap<String, u32>) -> Plan {
     plan
 }
 
-impl Row {
-    pub fn plan(&self) -> Result<Plan, Error> {
-        read(&self.name, "the plan", &self.plan)
-    }
-
-    pub fn scale(&self) -> Result<BTreeMap<String, u32>, Error> {
-        read(&self.name, "the scale", &self.scale)
-    }
-
-    pub fn release(&self) -> Result<Release, Error> {
-        Ok(self.release.parse()?)
-    }
-
+impl Record {
     /// Whether its revision is on its way for the first time, or again.
     pub fn is_rolling_out(&self) -> bool {
         self.stable != Some(self.revision)
     }
 
     /// What should be: the plan, with the numbers of replicas that were set by hand, or none while it is paused.
-    pub fn desired(&self) -> Result<Desired, Error> {
-        let mut plan = scaled(self.plan()?, &self.scale()?);
-        if self.desired == PAUSED {
+    pub fn desired(&self) -> Desired {
+        let mut plan = scaled(self.plan.clone(), &self.scale);
+        if self.intent == Intent::Paused {
             for workload in &mut plan.workloads {
                 workload.scale.replicas_min = 0;
             }
         }
-        Ok(Desired {
+        Desired {
             name: self.name.clone(),
             revision: self.revision,
             plan,
             former: BTreeMap::new(),
-            removing: self.desired == REMOVED,
-            healing: self.healing,
+            removing: self.intent == Intent::Removed,
+            healing: self.repairs > 0,
             secrets: Revealed::default(),
-        })
+        }
     }
 
-    /// How it fares, without a look at its replicas.
+    /// How it fares, where that is settled without a look at its replicas.
     pub fn overruling(&self) -> Option<Health> {
-        match self.desired.as_str() {
-            REMOVED => Some(Health::Removing),
-            PAUSED => Some(Health::Paused),
-            _ => None,
+        match self.intent {
+            Intent::Removed => Some(Health::Removing),
+            Intent::Paused => Some(Health::Paused),
+            Intent::Running => None,
         }
     }
 }

@@ -44,11 +44,11 @@ impl Replayed {
 impl Deployments {
     /// Plans a deployment again from its record, as it was done and in a second engine.
     pub async fn replay(&self, name: &str) -> Result<Replayed, Error> {
-        let row = self.row(name).await?;
-        let target = record::read(name, "the facts", &row.facts)?;
-        let reviews: Vec<Reviewed> = record::read(name, "the reviews", &row.reviews)?;
-        let request = Request { deployment: row.name, parameters: row.parameters, target };
-        let (release, component) = (row.release.parse::<Release>()?, row.component.parse::<Digest>()?);
+        let record = self.existing(name).await?;
+        let target = record::read(name, "the facts", &record.facts)?;
+        let reviews: Vec<Reviewed> = record::read(name, "the reviews", &record.reviews)?;
+        let request = Request { deployment: record.name, parameters: record.parameters, target };
+        let (release, component) = (record.release, record.component);
         let template = self.installs.stored(&release, component).await?;
         let mut policies = Vec::new();
         for reviewed in reviews {
@@ -80,7 +80,7 @@ impl Deployments {
             ])
         })
         .await?;
-        let recorded = row.plan_digest.parse()?;
+        let recorded = record.plan_digest;
         Ok(Replayed { deployment: name.to_owned(), release, component, recorded, replays })
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Health;
-use super::record::Row;
+use super::record::Record;
 use crate::engines::{Desired, Replica, ReplicaState};
 use chandlery_package::plan::{Check, Plan, Probe, Scale, Workload, WorkloadKind};
 
@@ -14,7 +14,7 @@ const PREPARATION_SECONDS: i64 = 600;
 
 /// What has become of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Rollout {
     /// It is on its way.
     UnderWay,
     /// Everything that should run does, and nothing else.
@@ -24,30 +24,29 @@ pub(super) enum Verdict {
 }
 
 /// Judges the rollout of the revision that should run.
-pub(super) fn judge(row: &Row, desired: &Desired, replicas: &[Replica], now: Timestamp) -> Verdict {
+pub(super) fn judge(record: &Record, desired: &Desired, replicas: &[Replica], now: Timestamp) -> Rollout {
     let (current, old): (Vec<_>, Vec<_>) =
         replicas.iter().partition(|replica| replica.revision == desired.revision);
     let done = |replica: &&Replica| matches!(replica.state, ReplicaState::Ready | ReplicaState::Succeeded);
     if old.is_empty() && is_complete(desired, &current) && current.iter().all(done) {
-        return Verdict::Arrived;
+        return Rollout::Arrived;
     }
     let hopeless = |replica: &&&Replica| {
         replica.state == ReplicaState::Failed || (!replica.was_ready && replica.restarts >= FAILED_STARTS)
     };
     if let Some(replica) = current.iter().find(hopeless) {
-        return Verdict::Failed(format!("{}-{}: {}", replica.workload, replica.index, replica.detail));
+        return Rollout::Failed(format!("{}-{}: {}", replica.workload, replica.index, replica.detail));
     }
-    let until = row.rollout_until.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
-    if until.is_some_and(|until| until < now) {
+    if record.rollout_until.is_some_and(|until| until < now) {
         let waits = current.iter().find(|replica| !done(replica));
         let waits =
             waits.map(|replica| format!("{}-{}: {}", replica.workload, replica.index, replica.detail));
-        return Verdict::Failed(format!(
+        return Rollout::Failed(format!(
             "it was not ready in time: {}",
             waits.unwrap_or_else(|| "replicas of the former revision are still there".into())
         ));
     }
-    Verdict::UnderWay
+    Rollout::UnderWay
 }
 
 /// Whether there are as many replicas as there should be: a number, or a range where a metric decides.
@@ -77,8 +76,8 @@ pub(super) fn patience_seconds(plan: &Plan) -> Option<i64> {
 }
 
 /// How a deployment fares.
-pub(super) fn health(row: &Row, desired: &Desired, replicas: &[Replica]) -> Health {
-    if let Some(health) = row.overruling() {
+pub(super) fn health(record: &Record, desired: &Desired, replicas: &[Replica]) -> Health {
+    if let Some(health) = record.overruling() {
         return health;
     }
     let wanted: u32 = desired.plan.workloads.iter().map(|workload| workload.scale.replicas_min).sum();
@@ -87,7 +86,7 @@ pub(super) fn health(row: &Row, desired: &Desired, replicas: &[Replica]) -> Heal
     let all = |state| complete && current.iter().all(|replica| replica.state == state);
     let any = |state| current.iter().any(|replica| replica.state == state);
     let done = |replica: &&Replica| matches!(replica.state, ReplicaState::Ready | ReplicaState::Succeeded);
-    let is_first_try = row.is_rolling_out();
+    let is_first_try = record.is_rolling_out();
     match () {
         () if any(ReplicaState::Failed) => Health::Failed,
         () if wanted > 0 && all(ReplicaState::Succeeded) => Health::Succeeded,

@@ -1,151 +1,137 @@
 //! What becomes of deployments, told to integrations: every change of health is written down together with the event
 //! that tells of it, so that each is told of once and none is lost.
 
-use chandlery_package::PluginId;
 use sqlx::SqliteConnection;
 
-use super::record::{self, REMOVED, RolloutState, Row};
+use super::record::{self, Record, RolloutState, Told};
 use super::rollout::health;
-use super::{Deployments, Health};
-use crate::Error;
+use super::{Deployments, Health, state};
 use crate::engines::{Desired, Replica, ReplicaState};
 use crate::events::{new_event, tell};
+use crate::{Error, audit};
 use chandlery_sandbox::{Event, EventKind, Use};
 
 impl Deployments {
     /// Tells of a deployment's health where it has changed.
     pub(super) async fn watch(
         &self,
-        row: &Row,
+        record: &Record,
         desired: &Desired,
         replicas: &[Replica],
     ) -> Result<(), Error> {
-        let Some(told) = Told::news(row, desired, replicas) else { return Ok(()) };
-        let integrations = self.integrations().await?;
-        let mut write = self.db.begin_with("begin immediate").await?;
-        told.tell(&mut write, &integrations, row, replicas).await?;
-        Ok(write.commit().await?)
+        let Some(told) = Told::news(record, desired, replicas) else { return Ok(()) };
+        let mut write = self.db.write().await?;
+        if record::is_still(&mut write, record).await? {
+            self.tell(&mut write, told, record, replicas).await?;
+        }
+        write.commit().await
     }
 
     /// The revision is the one to come back to from now on, which is told of at the same moment.
     pub(super) async fn arrive(
         &self,
-        row: &Row,
+        record: &Record,
         desired: &Desired,
         replicas: &[Replica],
     ) -> Result<(), Error> {
-        let arrived = Row { stable: Some(row.revision), ..row.clone() };
-        self.note_secrets(desired, row).await?;
-        let integrations = self.integrations().await?;
-        let mut write = self.db.begin_with("begin immediate").await?;
-        record::conclude(&mut write, &row.name, row.revision, RolloutState::RolledOut, "").await?;
+        let arrived = Record { stable: Some(record.revision), ..record.clone() };
+        let mut write = self.db.write().await?;
+        if !record::is_still(&mut write, record).await? {
+            return Ok(());
+        }
+        state::conclude(&mut write, &record.name, record.revision, RolloutState::RolledOut, "").await?;
         sqlx::query(
             "update deployments set stable = revision, rollout_until = null where name = $1 and revision = $2",
         )
-        .bind(&row.name)
-        .bind(row.revision)
+        .bind(&record.name)
+        .bind(record.revision)
         .execute(&mut *write)
         .await?;
+        audit::note(&mut write, &record.release, &handed_on(desired, record)).await?;
         if let Some(told) = Told::news(&arrived, desired, replicas) {
-            told.tell(&mut write, &integrations, row, replicas).await?;
+            self.tell(&mut write, told, record, replicas).await?;
         }
-        Ok(write.commit().await?)
+        write.commit().await
     }
 
     /// Forgets a deployment of which nothing is left.
-    pub(super) async fn forget(&self, row: &Row) -> Result<(), Error> {
-        let integrations = self.integrations().await?;
-        let mut write = self.db.begin_with("begin immediate").await?;
-        let gone = sqlx::query("delete from deployments where name = $1 and desired = $2")
-            .bind(&row.name)
-            .bind(REMOVED)
-            .execute(&mut *write)
-            .await?;
-        if gone.rows_affected() == 1 {
-            for table in ["revisions", "endpoints"] {
-                sqlx::query(sqlx::AssertSqlSafe(format!("delete from {table} where deployment = $1")))
-                    .bind(&row.name)
-                    .execute(&mut *write)
-                    .await?;
-            }
-            let event = row.event(EventKind::Removed, "it was removed".into());
-            tell(&mut write, &integrations, &event).await?;
+    pub(super) async fn forget(&self, record: &Record) -> Result<(), Error> {
+        let mut write = self.db.write().await?;
+        if state::forget(&mut write, &record.name).await? {
+            let event = record.event(EventKind::Removed, "it was removed".into());
+            tell(&mut write, &self.installs.integrations()?, &event).await?;
         }
-        Ok(write.commit().await?)
+        write.commit().await
     }
 
-    /// Writes down which secrets a revision was handed.
-    async fn note_secrets(&self, desired: &Desired, row: &Row) -> Result<(), Error> {
-        let uses = desired.secrets.names().map(|name| Use {
-            permission: format!("secret:{name}"),
-            what: format!("handed to revision {} of '{}'", row.revision, row.name),
-            granted: true,
-        });
-        crate::audit::write(&self.db, &row.release.parse()?, &uses.collect::<Vec<_>>()).await
+    /// Tells of a deployment's health, unless that was done since the record was read.
+    async fn tell(
+        &self,
+        write: &mut SqliteConnection,
+        told: Told,
+        record: &Record,
+        replicas: &[Replica],
+    ) -> Result<(), Error> {
+        let before = record.told;
+        let changed = sqlx::query(
+            "update deployments set told_revision = $1, told_health = $2
+             where name = $3 and told_revision is $4 and told_health is $5",
+        )
+        .bind(told.revision)
+        .bind(told.health)
+        .bind(&record.name)
+        .bind(before.map(|told| told.revision))
+        .bind(before.map(|told| told.health))
+        .execute(&mut *write)
+        .await?;
+        if let (Some(kind), 1) = (told.after(before), changed.rows_affected()) {
+            let detail = in_words(kind, replicas);
+            tell(write, &self.installs.integrations()?, &record.event(kind, detail)).await?;
+        }
+        Ok(())
     }
 }
 
-/// The last that was told of a deployment.
-struct Told {
-    health: Health,
-    revision: i64,
+/// Which secrets a revision was handed.
+fn handed_on(desired: &Desired, record: &Record) -> Vec<Use> {
+    let uses = desired.secrets.names().map(|name| Use {
+        permission: format!("secret:{name}"),
+        what: format!("handed to revision {} of '{}'", record.revision, record.name),
+        granted: true,
+    });
+    uses.collect()
 }
 
 impl Told {
     /// What is to be told; none, where it was.
-    fn news(row: &Row, desired: &Desired, replicas: &[Replica]) -> Option<Self> {
-        let told = Self { health: health(row, desired, replicas), revision: row.revision };
-        (told.text() != row.told && !desired.removing).then_some(told)
-    }
-
-    async fn tell(
-        &self,
-        write: &mut SqliteConnection,
-        integrations: &[PluginId],
-        row: &Row,
-        replicas: &[Replica],
-    ) -> Result<(), Error> {
-        let changed = sqlx::query("update deployments set told = $1 where name = $2 and told = $3")
-            .bind(self.text())
-            .bind(&row.name)
-            .bind(&row.told)
-            .execute(&mut *write)
-            .await?;
-        if let (Some(kind), 1) = (self.after(&row.told), changed.rows_affected()) {
-            let detail = in_words(kind, replicas);
-            tell(write, integrations, &row.event(kind, detail)).await?;
-        }
-        Ok(())
-    }
-
-    fn text(&self) -> String {
-        format!("{}/{}", self.revision, serde_json::json!(self.health).as_str().unwrap_or_default())
+    fn news(record: &Record, desired: &Desired, replicas: &[Replica]) -> Option<Self> {
+        let told = Self { health: health(record, desired, replicas), revision: record.revision };
+        (Some(told) != record.told && !desired.removing).then_some(told)
     }
 
     /// The event that this is, after what was told before; none: it is no news.
-    fn after(&self, before: &str) -> Option<EventKind> {
-        let (revision, health) = before.split_once('/').unwrap_or_default();
-        let same = revision == self.revision.to_string();
-        match self.health {
-            Health::Ready | Health::Succeeded if same && ["degraded", "failed"].contains(&health) => {
+    fn after(self, before: Option<Self>) -> Option<EventKind> {
+        let before = before.filter(|before| before.revision == self.revision).map(|before| before.health);
+        match (self.health, before) {
+            (Health::Ready | Health::Succeeded, Some(Health::Degraded | Health::Failed)) => {
                 Some(EventKind::Recovered)
             }
-            Health::Ready | Health::Succeeded if same && ["ready", "succeeded"].contains(&health) => None,
-            Health::Ready | Health::Succeeded => Some(EventKind::RolledOut),
-            Health::Degraded => Some(EventKind::Degraded),
-            Health::Failed => Some(EventKind::Failed),
-            Health::RollingOut | Health::Paused | Health::Removing => None,
+            (Health::Ready | Health::Succeeded, Some(Health::Ready | Health::Succeeded)) => None,
+            (Health::Ready | Health::Succeeded, _) => Some(EventKind::RolledOut),
+            (Health::Degraded, _) => Some(EventKind::Degraded),
+            (Health::Failed, _) => Some(EventKind::Failed),
+            (Health::RollingOut | Health::Paused | Health::Removing, _) => None,
         }
     }
 }
 
-impl Row {
+impl Record {
     pub(super) fn event(&self, kind: EventKind, detail: String) -> Event {
         Event {
             deployment: self.name.clone(),
             target: self.target.clone(),
             team: self.team.clone(),
-            release: self.release.clone(),
+            release: self.release.to_string(),
             revision: u64::try_from(self.revision).unwrap_or_default(),
             detail,
             ..new_event(kind)
@@ -170,14 +156,15 @@ mod tests {
 
     #[test]
     fn only_news_is_told() {
-        let told = |health, revision| Told { health, revision };
-        assert_eq!(told(Health::RollingOut, 1).after(""), None);
-        assert_eq!(told(Health::Ready, 1).after("1/rolling-out"), Some(EventKind::RolledOut));
-        assert_eq!(told(Health::Degraded, 1).after("1/ready"), Some(EventKind::Degraded));
-        assert_eq!(told(Health::RollingOut, 1).after("1/ready"), None);
-        assert_eq!(told(Health::Ready, 1).after("1/degraded"), Some(EventKind::Recovered));
-        assert_eq!(told(Health::Ready, 2).after("1/degraded"), Some(EventKind::RolledOut));
-        assert_eq!(told(Health::Failed, 2).after("2/rolling-out"), Some(EventKind::Failed));
-        assert_eq!(told(Health::Succeeded, 1).after("1/ready"), None);
+        let told = |revision, health| Told { revision, health };
+        let after = |now: Told, before| now.after(Some(before));
+        assert_eq!(told(1, Health::RollingOut).after(None), None);
+        assert_eq!(after(told(1, Health::Ready), told(1, Health::RollingOut)), Some(EventKind::RolledOut));
+        assert_eq!(after(told(1, Health::Degraded), told(1, Health::Ready)), Some(EventKind::Degraded));
+        assert_eq!(after(told(1, Health::RollingOut), told(1, Health::Ready)), None);
+        assert_eq!(after(told(1, Health::Ready), told(1, Health::Degraded)), Some(EventKind::Recovered));
+        assert_eq!(after(told(2, Health::Ready), told(1, Health::Degraded)), Some(EventKind::RolledOut));
+        assert_eq!(after(told(2, Health::Failed), told(2, Health::RollingOut)), Some(EventKind::Failed));
+        assert_eq!(after(told(1, Health::Succeeded), told(1, Health::Ready)), None);
     }
 }

@@ -53,7 +53,6 @@ pub const ARROWS: &[&str] = &[];
 pub const TABLES: &[&str] = &[
     "host.deliveries",
     "host.plugin_settings",
-    "host/src/deployments/watch.rs",
     "registry.available_entries",
     "registry.namespaces",
     "registry.releases",

@@ -1,0 +1,64 @@
+//! What is asked of a deployment that is there, one transaction each.
+
+use super::{Deployment, Deployments, record, state};
+use crate::Error;
+use crate::engines::Drift;
+
+impl Deployments {
+    /// Starts every replica of a deployment anew, as another revision of the same plan.
+    pub async fn restart(&self, name: &str) -> Result<(), Error> {
+        let mut write = self.db.write().await?;
+        state::restart(&mut write, name).await?;
+        write.commit().await
+    }
+
+    /// Makes an earlier revision the one that should run: the one before, unless another is named.
+    pub async fn rollback(&self, name: &str, to: Option<i64>) -> Result<Deployment, Error> {
+        let mut connection = self.db.pool().acquire().await?;
+        let (record, found) = state::former_revision(&mut connection, name, to).await?;
+        let plan = record::plan(&mut *connection, name, found.revision).await?;
+        drop(connection);
+        let engine = self.targets.engine(&record.target).await?;
+        engine.check(&plan, &engine.inventory().await?)?;
+        let mut write = self.db.write().await?;
+        state::rollback(&mut write, name, to, (found.revision, &plan)).await?;
+        write.commit().await?;
+        self.get(name).await
+    }
+
+    /// Sets how many replicas of a workload run. Its plan stays as it is.
+    pub async fn scale(&self, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
+        let mut write = self.db.write().await?;
+        state::scale(&mut write, name, workload, replicas).await?;
+        write.commit().await
+    }
+
+    /// Ends all replicas of a deployment and keeps everything else of it; or lets them run again.
+    pub async fn pause(&self, name: &str, paused: bool) -> Result<Deployment, Error> {
+        let mut write = self.db.write().await?;
+        state::pause(&mut write, name, paused).await?;
+        write.commit().await?;
+        self.get(name).await
+    }
+
+    /// Asks for what was changed behind our back to be made again as it should be; says what that is.
+    pub async fn heal(&self, name: &str) -> Result<Vec<Drift>, Error> {
+        let mut write = self.db.write().await?;
+        state::must_stay(&mut write, name).await?;
+        let drift = self.targets.drift(name);
+        if !drift.is_empty() {
+            state::repair(&mut write, name).await?;
+        }
+        write.commit().await?;
+        Ok(drift)
+    }
+
+    /// Records that a deployment should be gone; the loop removes it, and then its record.
+    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+        let mut write = self.db.write().await?;
+        state::remove(&mut write, name).await?;
+        write.commit().await?;
+        self.licences.report();
+        Ok(())
+    }
+}

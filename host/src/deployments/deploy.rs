@@ -1,0 +1,108 @@
+//! Recording a plan as what should run, if everything that it was made from still is so.
+
+use serde_json::json;
+
+use super::plan::Made;
+use super::state::NewRevision;
+use super::{Deployment, Deployments, NewDeployment, state};
+use crate::Error;
+use crate::events::{new_event, tell};
+use crate::licence::{Entitlement, Upgrade, reached};
+use chandlery_sandbox::{Event, EventKind};
+
+/// How often a plan is made again where something that it was made from has changed meanwhile.
+const ATTEMPTS_MAX: u32 = 5;
+
+impl Deployments {
+    /// What this host may do with one deployment more; refused, where it may not have one.
+    async fn must_have_room(&self) -> Result<Entitlement, Error> {
+        let has = self.licences.for_one_more(self.count().await?).await?;
+        let Entitlement { tier, used, limit, .. } = has;
+        match limit.filter(|limit| used >= *limit) {
+            Some(limit) => Err(Error::DeploymentLimit { tier, used, limit, upgrade: Upgrade::beyond(limit) }),
+            None => Ok(has),
+        }
+    }
+
+    /// Records what should run; the loop makes it so. The same again changes nothing.
+    pub async fn deploy(&self, new: &NewDeployment) -> Result<Deployment, Error> {
+        // From a plan's review until it is recorded: two that were reviewed at once could exceed a budget together.
+        let _held = self.deploying.lock().await;
+        for _ in 0..ATTEMPTS_MAX {
+            let made = self.make(new).await?;
+            let has = if made.planned.exists { None } else { Some(self.must_have_room().await?) };
+            if self.record(&made, has.as_ref(), new.timeout_seconds).await? {
+                if has.is_some() {
+                    self.licences.report();
+                }
+                return self.get(&made.planned.deployment).await;
+            }
+        }
+        Err(Error::Changed(new.name.clone().unwrap_or_else(|| new.plugin.clone())))
+    }
+
+    /// Records a plan, and says that it did so; it does not, where what the plan was made from has changed.
+    async fn record(
+        &self,
+        made: &Made,
+        has: Option<&Entitlement>,
+        timeout_seconds: Option<u32>,
+    ) -> Result<bool, Error> {
+        let (planned, locked) = (&made.planned, &made.locked);
+        let held = self.installs.hold().await;
+        let mut write = self.db.write().await?;
+        if !made.is_current(&held, &mut write).await? {
+            return Ok(false);
+        }
+        made.must_be_possible(&mut write).await?;
+        let new = NewRevision {
+            deployment: planned.deployment.clone(),
+            target: planned.target.clone(),
+            team: planned.team.clone(),
+            release: locked.release.clone(),
+            component: locked.component,
+            artifact: locked.artifact,
+            log_index: i64::try_from(locked.log_index).unwrap_or(i64::MAX),
+            given: made.given.to_string(),
+            parameters: made.request.parameters.clone(),
+            facts: json!(made.request.target).to_string(),
+            plan: planned.plan.clone(),
+            plan_digest: planned.digest,
+            reviews: json!(made.passed.reviews).to_string(),
+            changes: planned.changes.clone(),
+            timeout_seconds: timeout_seconds.map(i64::from),
+        };
+        if let Some(revision) = state::deploy(&mut write, &new).await? {
+            let event = Event {
+                deployment: planned.deployment.clone(),
+                target: planned.target.clone(),
+                team: planned.team.clone(),
+                release: locked.release.to_string(),
+                revision: u64::try_from(revision).unwrap_or_default(),
+                detail: format!("revision {revision} was planned by {}", locked.release),
+                ..new_event(EventKind::Planned)
+            };
+            let integrations = held.integrations()?;
+            tell(&mut write, &integrations, &event).await?;
+            for alert in has.into_iter().flat_map(alerts) {
+                tell(&mut write, &integrations, &alert).await?;
+            }
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+}
+
+/// What is told of where one deployment more reaches some part of the limit.
+fn alerts(has: &Entitlement) -> Vec<Event> {
+    let (used, limit) = (has.used + 1, has.limit.unwrap_or(u32::MAX));
+    let alert = |percent: u32| {
+        let upgrade = Upgrade::beyond(limit);
+        let detail = format!(
+            "{used} of {limit} deployments that {} allows are used: {percent} % are reached; {upgrade}",
+            has.tier
+        );
+        Event { detail, ..new_event(EventKind::UsageThreshold) }
+    };
+    reached(has.used, used, has.limit).into_iter().map(alert).collect()
+}

@@ -1,0 +1,177 @@
+//! What a deployment would be: the template's plan for its parameters, as the policies let it pass and the target can run it,
+//! and what it would change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chandlery_package::{DeploymentName, Kind, Permission, SecretName, TeamName};
+use serde_json::{Map, Value};
+use sqlx::SqliteConnection;
+
+use super::record::{self, Intent, Record};
+use super::{Deployments, NewDeployment, Planned, Remark, diff, state};
+use crate::engines::{cost_per_hour, local};
+use crate::installs::{Held, Locked, blocking};
+use crate::policies::{self, Passed, Reviewed};
+use crate::{Error, parameters, secrets, targets};
+use chandlery_package::plan::{Plan, Workload};
+use chandlery_sandbox::{Request, Review, Running};
+
+/// A plan, and what it took to make it.
+pub(super) struct Made {
+    pub planned: Planned,
+    pub locked: Locked,
+    pub given: Value,
+    pub request: Request,
+    pub passed: Passed,
+    /// The revision that it was compared with; none: there was no deployment.
+    base: Option<i64>,
+}
+
+impl Made {
+    /// Whether what it was made from is still so, looked up in the transaction that records it.
+    pub async fn is_current(&self, held: &Held<'_>, write: &mut SqliteConnection) -> Result<bool, Error> {
+        let installed = held.list()?;
+        // Only a deployment can change the team, and there is one at a time.
+        let base = record::find(&mut *write, &self.planned.deployment).await?.map(|record| record.revision);
+        Ok(base == self.base
+            && installed.contains(&self.locked)
+            && self.passed.holds(&installed, write).await?)
+    }
+
+    /// Refuses what is not there any more: the target, or a secret that the plan hands on.
+    pub async fn must_be_possible(&self, write: &mut SqliteConnection) -> Result<(), Error> {
+        targets::must_exist(write, &self.planned.target).await?;
+        for name in secrets_in(&self.planned.plan) {
+            secrets::must_exist(write, &name).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Deployments {
+    /// What a deployment would be, and what it would change. Nothing is done.
+    pub async fn plan(&self, new: &NewDeployment) -> Result<Planned, Error> {
+        Ok(self.make(new).await?.planned)
+    }
+
+    pub(super) async fn make(&self, new: &NewDeployment) -> Result<Made, Error> {
+        let locked = self.installs.find(&new.plugin).await?;
+        if locked.kind != Kind::Template {
+            let (release, is) = (locked.release.clone(), locked.kind);
+            return Err(Error::OtherKind { release, is, needed: Kind::Template });
+        }
+        let name = new.name.as_deref().unwrap_or(locked.release.plugin.name.as_str());
+        let name = name.parse::<DeploymentName>()?.to_string();
+        let running = record::find(self.db.pool(), &name).await?;
+        let target = match (&running, &new.target) {
+            (Some(record), Some(asked)) if record.target != *asked => {
+                return Err(Error::OtherTarget { name, is: record.target.clone(), asked: asked.clone() });
+            }
+            (Some(record), _) => record.target.clone(),
+            (None, asked) => asked.clone().unwrap_or_else(|| local::TARGET.into()),
+        };
+        let team = match &new.team {
+            Some(team) => Some(team.parse::<TeamName>()?.to_string()),
+            None => running.as_ref().and_then(|record| record.team.clone()),
+        };
+        let template = self.installs.plugin(&locked).await?;
+        let given = match (&running, &new.parameters) {
+            (Some(record), Value::Object(given)) if new.keep => {
+                let mut kept: Map<String, Value> = record::read(&name, "the parameters", &record.given)?;
+                kept.extend(given.clone());
+                Value::Object(kept)
+            }
+            (_, given) => given.clone(),
+        };
+        let parameters = parameters::complete(&template.manifest, &given)?;
+        let engine = self.targets.engine(&target).await?;
+        let prices = self.targets.prices(&target).await?;
+        let target = engine.inventory().await?;
+        let request = Request { deployment: name.clone(), parameters: parameters.to_string(), target };
+        let (sandbox, asked) = (self.sandbox.clone(), request.clone());
+        let plan = blocking(move || Ok(sandbox.plan(&template, &asked)?)).await?;
+        let review = Review {
+            deployment: name.clone(),
+            team: team.clone(),
+            release: locked.release.to_string(),
+            target: request.target.clone(),
+            others: self.others(&name).await?,
+            settings: String::new(),
+        };
+        let (plan, passed) =
+            policies::pass(self.db.pool(), &self.installs, &self.sandbox, plan, review).await?;
+        self.must_have_secrets(&locked, &plan).await?;
+        engine.check(&plan, &request.target)?;
+
+        if let Some(is) = running.as_ref().map(|record| record.release.plugin.clone())
+            && is != locked.release.plugin
+        {
+            return Err(Error::OtherPlugin { name, is, asked: locked.release.plugin });
+        }
+        let before = running.as_ref().map(|record| &record.plan);
+        let changes = diff::changes(before, &plan);
+        let mut by_hand = running.as_ref().map(|record| record.scale.clone()).unwrap_or_default();
+        let cost = |plan: &Plan, by_hand: &BTreeMap<String, u32>| {
+            cost_per_hour(&record::scaled(plan.clone(), by_hand), &request.target, &prices)
+        };
+        let cost_per_hour_before = before.and_then(|plan| cost(plan, &by_hand));
+        by_hand.retain(|workload, _| !state::overrides_scale(&changes).any(|name| name == workload));
+        let planned = Planned {
+            deployment: name,
+            target: request.target.name.clone(),
+            release: locked.release.clone(),
+            digest: plan.digest(),
+            changes,
+            exists: running.is_some(),
+            cost_per_hour: cost(&plan, &by_hand),
+            cost_per_hour_before,
+            remarks: passed.reviews.iter().flat_map(remarks).collect(),
+            team,
+            parameters,
+            plan,
+        };
+        let base = running.map(|record| record.revision);
+        Ok(Made { planned, locked, given, request, passed, base })
+    }
+
+    /// What else is deployed, as policies see it.
+    async fn others(&self, name: &str) -> Result<Vec<Running>, Error> {
+        let others = record::all(self.db.pool()).await?.into_iter();
+        let others = others.filter(|record| record.name != name && record.intent != Intent::Removed);
+        let running = others.map(|record| {
+            let plan = record.desired().plan;
+            let Record { name, team, release, target, .. } = record;
+            Running { deployment: name, team, release: release.to_string(), target, plan }
+        });
+        Ok(running.collect())
+    }
+
+    /// A plan may hand on what its plugin was granted, where the host holds it.
+    async fn must_have_secrets(&self, locked: &Locked, plan: &Plan) -> Result<(), Error> {
+        let wanted = secrets_in(plan);
+        for name in &wanted {
+            let permission = Permission::Secret(name.clone());
+            if !locked.permissions.contains(&permission) {
+                return Err(Error::NotGranted { release: locked.release.clone(), permission });
+            }
+        }
+        let held = self.secrets.values(&wanted).await?;
+        match wanted.into_iter().find(|name| !held.contains_key(name)) {
+            Some(missing) => Err(Error::NoSecret(missing)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn remarks(reviewed: &Reviewed) -> impl Iterator<Item = Remark> {
+    reviewed.remarks.iter().map(|says| Remark {
+        policy: reviewed.policy.clone(),
+        says: says.clone(),
+        amended: reviewed.amended,
+    })
+}
+
+/// The secrets that a plan hands on.
+pub(super) fn secrets_in(plan: &Plan) -> BTreeSet<SecretName> {
+    plan.workloads.iter().flat_map(Workload::secrets).filter_map(|name| name.parse().ok()).collect()
+}
