@@ -5,11 +5,12 @@ pub(super) mod environments;
 pub(super) mod logs;
 mod probe;
 mod proxy;
+mod runner;
+mod turn;
 pub(super) mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -22,8 +23,11 @@ use uuid::Uuid;
 use super::replicas::{self, ReplicaRow};
 use super::{Desired, Drift, Engine, LogTail, Outcome, ReplicaState, placement};
 use crate::{Error, usage};
-use chandlery_package::plan::{Check, Facts, Plan, Restart, Workload, WorkloadKind};
+use chandlery_package::plan::{Check, Facts, Plan, Restart, WorkloadKind};
 use proxy::Proxy;
+use turn::{Turn, in_order_of_retirement, turn};
+
+pub(super) use runner::{Begin, Liveness, Part, Runner};
 
 /// The first wait before a replica is started again; it doubles with each restart.
 const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
@@ -33,120 +37,6 @@ const NOT_READY: &str = "not ready";
 /// How many deployments are looked after at once.
 const AT_ONCE: usize = 8;
 const ROTATE_EVERY: Duration = Duration::from_secs(10);
-/// A rollout may run a quarter more replicas than are wanted, and at least one more.
-const SURGE_DIVISOR: u32 = 4;
-
-/// How a replica is run: one kind of place for a program.
-pub(super) trait Runner: Send + Sync + 'static {
-    /// What is seen of the target at one moment.
-    type Snapshot: Send + Sync;
-
-    /// What this target is called.
-    fn target(&self) -> &str;
-
-    /// What a template may know of the target.
-    fn facts(&self) -> impl Future<Output = Result<Facts, Error>> + Send;
-
-    /// Refuses what facts do not say of the target.
-    fn check(&self, plan: &Plan) -> Result<(), Error>;
-
-    /// Looks at the target, once for all of these.
-    fn observe(&self, rows: &[ReplicaRow]) -> impl Future<Output = Result<Self::Snapshot, Error>> + Send;
-
-    /// How a replica that was begun fares.
-    fn liveness(&self, snapshot: &Self::Snapshot, row: &ReplicaRow) -> impl Future<Output = Liveness> + Send;
-
-    /// Begins a replica, or finds it again where that was done and not written down.
-    fn begin(
-        &self,
-        snapshot: &Self::Snapshot,
-        part: Part<'_>,
-        row: &mut ReplicaRow,
-    ) -> impl Future<Output = Result<Begin, Error>> + Send;
-
-    /// Fills in what is known only once a replica runs; says what is lacking yet.
-    fn settle(&self, snapshot: &Self::Snapshot, part: Part<'_>, row: &mut ReplicaRow) -> Result<(), String>;
-
-    /// Asks a replica to end, or insists.
-    fn end(&self, row: &ReplicaRow, insist: bool) -> impl Future<Output = Result<(), Error>> + Send;
-
-    /// Clears away what a replica has left in this run; says whether nothing is left.
-    fn clear(
-        &self,
-        snapshot: &Self::Snapshot,
-        row: &ReplicaRow,
-    ) -> impl Future<Output = Result<bool, Error>> + Send;
-
-    /// Clears away everything of a replica that is not started again.
-    fn forget(&self, row: &ReplicaRow) -> Result<(), Error>;
-
-    /// Clears away what is kept for a deployment.
-    fn forget_deployment(&self, deployment: &str) -> Result<(), Error>;
-
-    /// Whether one replica more would find its place beside those that run.
-    fn has_room(&self, snapshot: &Self::Snapshot, workload: &Workload) -> bool;
-
-    /// Runs a probe's command as the replica would.
-    fn probe(
-        &self,
-        part: Part<'_>,
-        row: &ReplicaRow,
-        command: &[String],
-    ) -> impl Future<Output = Result<(), String>> + Send;
-
-    /// What of a running replica is not as it was made.
-    fn drift(&self, snapshot: &Self::Snapshot, part: Part<'_>, row: &ReplicaRow) -> Vec<Drift>;
-
-    /// Makes a running replica again what it was made, where that is possible without ending it; says whether it is.
-    fn heal(&self, part: Part<'_>, row: &ReplicaRow) -> impl Future<Output = Result<bool, Error>> + Send;
-
-    /// Where a deployment's replicas write their logs, a file for each.
-    fn log_dir(&self, deployment: &str) -> PathBuf;
-
-    /// What this target lacks, to be said of every replica.
-    fn warning(&self) -> Option<&str> {
-        None
-    }
-
-    /// How often to look.
-    fn pace(&self) -> Duration {
-        Duration::from_millis(300)
-    }
-}
-
-/// How a replica that was begun fares.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Liveness {
-    /// It has no place yet, for this reason.
-    Waiting(String),
-    /// Its program runs.
-    Running,
-    /// It has ended.
-    Ended {
-        /// Whether it did what it should.
-        well: bool,
-        /// How, in words.
-        reason: String,
-    },
-}
-
-/// What came of beginning a replica.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Begin {
-    /// It has begun; its handle is in its row.
-    Begun,
-    /// Something has to be made first.
-    NotYet(String),
-    /// It cannot be begun.
-    Never(String),
-}
-
-/// A workload of a deployment.
-#[derive(Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub desired: &'a Desired,
-    pub workload: &'a Workload,
-}
 
 /// An engine made of a runner.
 pub(super) struct Fleet<R> {
@@ -508,46 +398,6 @@ impl<R: Runner> Fleet<R> {
     }
 }
 
-/// What a rollout does next with a workload.
-#[derive(Debug, PartialEq, Eq)]
-struct Turn {
-    /// How many of the old replicas are to end.
-    retire: usize,
-    /// How many new ones are to begin.
-    begin: usize,
-}
-
-/// The old replicas, those first that are missed least.
-fn in_order_of_retirement(old: &[ReplicaRow]) -> Vec<&ReplicaRow> {
-    let mut rows: Vec<_> = old.iter().collect();
-    rows.sort_by_key(|row| (row.state != ReplicaState::Stopping, row.serves(), std::cmp::Reverse(row.index)));
-    rows
-}
-
-/// As many replicas serve as are wanted, as long as there are as many; a service's new ones begin beside the old ones where
-/// there is room, and a job never runs beside its former self.
-fn turn(workload: &Workload, current: &[ReplicaRow], old: &[ReplicaRow], missing: usize, room: bool) -> Turn {
-    if old.is_empty() {
-        return Turn { retire: 0, begin: missing };
-    }
-    if workload.kind == WorkloadKind::Job {
-        return Turn { retire: old.len(), begin: 0 };
-    }
-    let wanted = workload.scale.replicas_min as usize;
-    let serving = |rows: &[ReplicaRow]| rows.iter().filter(|row| row.serves()).count();
-    let (new, former) = (serving(current), serving(old));
-    // Those that do not serve are of no use any more; of the others, as many go as are too many.
-    let mut retire = old.len() - former + (new + former).saturating_sub(wanted).min(former);
-    let surge = if room { (wanted / SURGE_DIVISOR as usize).max(1) } else { 0 };
-    let begin = (wanted + surge).saturating_sub(current.len() + old.len()).min(missing);
-    let under_way = current.iter().any(|row| !row.serves());
-    if begin == 0 && missing > 0 && !under_way && !room && retire == 0 {
-        // There is no place for a new one before an old one has left it.
-        retire = 1;
-    }
-    Turn { retire, begin }
-}
-
 impl<R: Runner> Engine for Fleet<R> {
     fn pace(&self) -> Duration {
         self.runner.pace()
@@ -583,52 +433,5 @@ pub(super) fn remove_dir(path: &std::path::Path) -> Result<(), Error> {
             Err(Error::System { what: path.display().to_string(), error })
         }
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(states: &[ReplicaState]) -> Vec<ReplicaRow> {
-        let row = |(index, state): (usize, &ReplicaState)| ReplicaRow {
-            index: index as i64,
-            state: *state,
-            ..ReplicaRow::default()
-        };
-        states.iter().enumerate().map(row).collect()
-    }
-
-    #[test]
-    fn as_many_serve_as_are_wanted_all_along() {
-        use ReplicaState::{BackingOff as B, Ready as R, Starting as S};
-        let mut workload = chandlery_package::plan::example::workload();
-        workload.scale.replicas_min = 2;
-        let turns = |current: &[ReplicaState], old: &[ReplicaState], room| {
-            let missing = 2_usize.saturating_sub(current.len());
-            let Turn { retire, begin } = turn(&workload, &rows(current), &rows(old), missing, room);
-            (retire, begin)
-        };
-        // The first rollout begins everything at once.
-        assert_eq!(turns(&[], &[], true), (0, 2));
-        // With room: one more begins, and an old one ends when it is ready.
-        assert_eq!(turns(&[], &[R, R], true), (0, 1));
-        assert_eq!(turns(&[S], &[R, R], true), (0, 0));
-        assert_eq!(turns(&[R], &[R, R], true), (1, 0));
-        assert_eq!(turns(&[R], &[R], true), (0, 1));
-        assert_eq!(turns(&[R, R], &[R], true), (1, 0));
-        // A new one that fails takes nothing from the old ones.
-        assert_eq!(turns(&[B], &[R, R], true), (0, 0));
-        // Without: one old one ends first.
-        assert_eq!(turns(&[], &[R, R], false), (1, 0));
-        assert_eq!(turns(&[], &[R], false), (0, 1));
-        assert_eq!(turns(&[S], &[R], false), (0, 0));
-        // What does not serve goes at once.
-        assert_eq!(turns(&[], &[R, B], true), (1, 1));
-        // Fewer are wanted than there were.
-        assert_eq!(turns(&[R, R], &[R, R, R], true), (3, 0));
-        let mut job = workload.clone();
-        job.kind = WorkloadKind::Job;
-        assert_eq!(turn(&job, &rows(&[]), &rows(&[R]), 2, true), Turn { retire: 1, begin: 0 });
     }
 }

@@ -5,10 +5,16 @@ mod cluster;
 mod drift;
 mod kinds;
 mod nodes;
+mod object;
 mod objects;
+mod part;
+mod pod;
 mod pods;
 mod quantity;
 mod record;
+mod settings;
+mod site;
+mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -17,7 +23,6 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use kube::api::DynamicObject;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::SqlitePool;
 use tokio::sync::OnceCell;
@@ -30,39 +35,13 @@ use chandlery_package::plan::{EngineKind, Facts, Plan, Restart, RuntimeKind, Wor
 use cluster::{Cluster, Conflict, Refusal};
 use kinds::Kind;
 use nodes::Node;
-use objects::{APPLIED, CHOICE, Choice, DEPLOYMENT, HOST, MANAGED_BY, Object, REVISION, Site, WORKLOAD};
-use record::Hindrance;
+use object::{APPLIED, CHOICE, Choice, DEPLOYMENT, HOST, MANAGED_BY, Object, WORKLOAD};
+use settings::{KubernetesSettings, ServiceType};
+use site::Site;
+use snapshot::{Hindrance, Snapshot, annotation, label, name, revision, uid};
 
 /// How many deployments are looked after at once.
 const AT_ONCE: usize = 8;
-
-/// How a Kubernetes target is used.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KubernetesSettings {
-    /// Where objects are made; none: `chandlery-` and the target's name. It is made where it is not there.
-    namespace: Option<String>,
-    /// Which of the kubeconfig's contexts; none: its current one.
-    context: Option<String>,
-    /// For what one pod at a time uses; none: the cluster's default.
-    storage_class: Option<String>,
-    /// For what pods on several nodes use at once; none: there is none, and each replica keeps a cache of its own.
-    shared_storage_class: Option<String>,
-    /// How Services are reached.
-    #[serde(default)]
-    service_type: ServiceType,
-    /// The Secret that opens the registry of images.
-    image_pull_secret: Option<String>,
-    priority_class: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-enum ServiceType {
-    #[default]
-    ClusterIP,
-    NodePort,
-    LoadBalancer,
-}
 
 /// The engine for a Kubernetes target.
 pub(crate) async fn open(
@@ -97,38 +76,6 @@ struct Kubernetes {
     cluster: Cluster,
     /// What each pod's program wrote last, by the pod and how often it was started again.
     last_words: Mutex<HashMap<(String, i64), String>>,
-}
-
-/// The cluster at one moment.
-struct Snapshot {
-    /// What is there of each deployment.
-    objects: BTreeMap<String, Vec<(Kind, Arc<DynamicObject>)>>,
-    pods: BTreeMap<String, Vec<Arc<DynamicObject>>>,
-    /// The last warning about each object, by its uid.
-    warnings: HashMap<String, String>,
-    /// Nodes are looked at where something new is to be placed, once.
-    nodes: OnceCell<Vec<Node>>,
-}
-
-/// A label of an object.
-fn label<'a>(object: &'a DynamicObject, name: &str) -> &'a str {
-    object.metadata.labels.as_ref().and_then(|labels| labels.get(name)).map_or("", String::as_str)
-}
-
-fn annotation<'a>(object: &'a DynamicObject, name: &str) -> Option<&'a str> {
-    object.metadata.annotations.as_ref()?.get(name).map(String::as_str)
-}
-
-fn name(object: &DynamicObject) -> &str {
-    object.metadata.name.as_deref().unwrap_or_default()
-}
-
-fn uid(object: &DynamicObject) -> &str {
-    object.metadata.uid.as_deref().unwrap_or_default()
-}
-
-fn revision(object: &DynamicObject) -> i64 {
-    label(object, REVISION).parse().unwrap_or(0)
 }
 
 impl Kubernetes {
@@ -269,8 +216,9 @@ impl Kubernetes {
             return self.record(desired, rows, snapshot, &Hindrance::waits(reason)).await.map(drop);
         }
         let choices = self.choices(desired, live, snapshot).await?;
-        let wanted =
-            self.site().objects(desired, |workload| choices.get(&workload.name).cloned().unwrap_or_default());
+        let wanted = objects::objects(&self.site(), desired, |workload| {
+            choices.get(&workload.name).cloned().unwrap_or_default()
+        });
         self.prune(desired, &wanted, live, Prune::Superseded).await?;
         for object in &wanted {
             let is = live.iter().find(|(kind, live)| *kind == object.kind && name(live) == object.name);

@@ -5,6 +5,7 @@ mod cgroups;
 mod gpus;
 mod images;
 mod launch;
+mod ports;
 mod processes;
 
 use std::collections::{BTreeSet, HashMap};
@@ -27,7 +28,7 @@ use cgroups::Cgroups;
 use chandlery_package::plan::{EngineKind, Facts, Plan, Runtime, RuntimeKind, VolumeKind, Workload};
 use gpus::Gpus;
 use images::{Image, Images};
-use processes::Process;
+use processes::{HOST_VARIABLE, Process, REPLICA_VARIABLE};
 
 /// The status of a container whose program was killed: 128 and SIGKILL.
 const CONTAINER_KILLED: i32 = 137;
@@ -67,7 +68,7 @@ impl Local {
     async fn open(context: &EngineContext, db: SqlitePool) -> Result<Self, Error> {
         let data = context.data.join(TARGET);
         let host_id = context.host_id.clone();
-        let mark = (launch::HOST_VARIABLE.to_owned(), host_id.clone());
+        let mark = (HOST_VARIABLE.to_owned(), host_id.clone());
         let local = Self {
             environments: Environments::new(data.join("environments"), mark),
             images: Images::default(),
@@ -86,8 +87,8 @@ impl Local {
 
     async fn end_orphans(&self) -> Result<(), Error> {
         let known = replicas::ids(&self.db).await?;
-        for found in processes::marked(launch::HOST_VARIABLE, &self.host_id) {
-            let replica = found.variable(launch::REPLICA_VARIABLE);
+        for found in processes::marked(HOST_VARIABLE, &self.host_id) {
+            let replica = found.variable(REPLICA_VARIABLE);
             if !replica.as_ref().is_some_and(|id| known.contains(id)) {
                 tracing::warn!(pid = found.pid(), "a process that belongs to no replica is ended");
                 found.kill();
@@ -120,14 +121,15 @@ impl Local {
             }
         }
         row.node = "127.0.0.1".into();
-        row.ports = launch::allot_ports(workload, &replicas::ports(&self.db).await?)?;
+        row.ports = ports::allot(workload, &replicas::ports(&self.db).await?)
+            .map_err(|reason| Error::CannotRun { target: TARGET.into(), reason })?;
         replicas::save(&self.db, row).await?;
         Ok(None)
     }
 
     /// Whatever a replica has left behind is ended; says whether there was something.
     fn end_stragglers(&self, replica: &str) -> bool {
-        let left = processes::marked(launch::REPLICA_VARIABLE, replica);
+        let left = processes::marked(REPLICA_VARIABLE, replica);
         left.iter().for_each(Process::kill);
         !left.is_empty()
     }
@@ -217,7 +219,7 @@ impl Runner for Local {
 
     async fn begin(&self, _: &Self::Snapshot, part: Part<'_>, row: &mut ReplicaRow) -> Result<Begin, Error> {
         // Started just before a crash, and never written down?
-        let found = processes::marked(launch::REPLICA_VARIABLE, &row.id).into_iter().find(Process::is_leader);
+        let found = processes::marked(REPLICA_VARIABLE, &row.id).into_iter().find(Process::is_leader);
         if let Some(process) = found {
             row.handle = Some(handle(&process, &part.workload.runtime));
             return Ok(Begin::Begun);
@@ -238,7 +240,7 @@ impl Runner for Local {
         if let Some(waits) = self.allot(part.workload, row).await? {
             return Ok(Begin::NotYet(waits));
         }
-        match launch::launch(self, part, row, bin.as_deref()) {
+        match self.launch(part, row, bin.as_deref()) {
             Ok((child, process)) => {
                 row.handle = Some(handle(&process, &part.workload.runtime));
                 self.children.lock().await.insert(row.id.clone(), child);
@@ -290,7 +292,7 @@ impl Runner for Local {
     }
 
     async fn probe(&self, part: Part<'_>, row: &ReplicaRow, command: &[String]) -> Result<(), String> {
-        launch::exec_probe(self, part, row, command).await
+        self.exec_probe(part, row, command).await
     }
 
     fn drift(&self, _: &Self::Snapshot, part: Part<'_>, row: &ReplicaRow) -> Vec<Drift> {

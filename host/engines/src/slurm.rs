@@ -6,15 +6,15 @@ mod commands;
 mod model;
 mod rest;
 mod script;
+mod settings;
 mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
 use sqlx::SqlitePool;
 
 use super::fleet::environments::{Environment, Environments};
@@ -26,46 +26,7 @@ use chandlery_package::plan::{Check, EngineKind, Facts, Plan, Runtime, RuntimeKi
 use cluster::Cluster;
 use model::{Job, Node, Submission, Submitted};
 use script::Folder;
-
-/// How a Slurm target is used.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SlurmSettings {
-    /// A folder on storage that this host and all nodes see under the same path.
-    directory: PathBuf,
-    /// Where slurmrestd listens, `unix:/path` or `http://host:port`; none: the client commands of this machine are used.
-    rest: Option<String>,
-    /// Whose token the credential is, for slurmrestd.
-    user: Option<String>,
-    partition: Option<String>,
-    account: Option<String>,
-    qos: Option<String>,
-    /// How long a job may run; none: as the partition has it.
-    time_limit_minutes: Option<u32>,
-    /// What runs containers on the nodes; none: nothing does.
-    containers: Option<Containers>,
-    /// How often the controller is asked.
-    #[serde(default = "poll_seconds")]
-    poll_seconds: u64,
-    /// Memory of one GPU by kind, in MiB, where it is not as usual.
-    #[serde(default)]
-    gpu_memory_mib: BTreeMap<String, u32>,
-    /// Folders that the site has, by the names that plans call them.
-    #[serde(default)]
-    shared: BTreeMap<String, PathBuf>,
-}
-
-/// What runs containers on nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Containers {
-    Pyxis,
-    Apptainer,
-}
-
-fn poll_seconds() -> u64 {
-    5
-}
+use settings::{Containers, SlurmSettings};
 
 /// The engine for a Slurm target, whose deployments are reached at this host.
 pub(crate) async fn open(
@@ -407,9 +368,4 @@ impl Runner for Slurm {
     fn log_dir(&self, deployment: &str) -> PathBuf {
         self.root.join("logs").join(deployment)
     }
-}
-
-/// Whether a path can be read as text, for scripts.
-fn text(path: &Path) -> String {
-    path.display().to_string()
 }

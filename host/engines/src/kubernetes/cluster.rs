@@ -17,9 +17,9 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::KubernetesSettings;
 use super::kinds::{Kind, resource};
-use super::objects::{MANAGED_BY, Object};
+use super::object::{MANAGED_BY, Object};
+use super::settings::KubernetesSettings;
 use crate::Error;
 
 /// Whose fields are ours, on every object that we apply.

@@ -4,7 +4,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use super::kinds::Kind;
-use super::objects::Object;
+use super::object::Object;
 use super::quantity::thousandths;
 use crate::Drift;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::objects::{Choice, GPU_PRODUCT, GPU_RESOURCE};
+use super::object::{Choice, GPU_PRODUCT, GPU_RESOURCE};
 use super::quantity::{mib, thousandths};
 use crate::gpus;
 use chandlery_package::plan::{GpuPool, Workload};

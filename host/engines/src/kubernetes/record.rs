@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 
+use super::Kubernetes;
 use super::kinds::Kind;
-use super::objects::{JOB_INDEX, POD_INDEX, REPLICA, WORKLOAD};
+use super::object::{JOB_INDEX, POD_INDEX, REPLICA, WORKLOAD};
 use super::pods::{Seen, see};
-use super::{Kubernetes, Snapshot, label, name, revision, uid};
+use super::snapshot::{Hindrance, Snapshot, label, name, revision, uid};
 use crate::replicas::{self, Handle, ReplicaRow};
 use crate::{Desired, ReplicaState};
 use crate::{Error, usage};
@@ -18,19 +19,6 @@ use chandlery_package::plan::{Workload, WorkloadKind};
 /// How much is shown of what a program wrote before it ended.
 const LAST_LINES: usize = 5;
 const LAST_CHARACTERS: usize = 400;
-
-/// What keeps pods from being made.
-pub(super) struct Hindrance {
-    /// What the API server refused, by workload; under no name what concerns all of them.
-    pub refused: BTreeMap<String, String>,
-    pub waits: Option<String>,
-}
-
-impl Hindrance {
-    pub fn waits(reason: String) -> Self {
-        Self { refused: BTreeMap::new(), waits: Some(reason) }
-    }
-}
 
 impl Kubernetes {
     /// Writes down how the replicas fare; says whether everything of the revision runs, and nothing else.

@@ -1,9 +1,8 @@
 //! Starting a replica's process: its ports, environment, working directory, log and cgroup.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,80 +10,82 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
+use super::Local;
 use super::images::{self, HOST_LABEL};
-use super::processes::Process;
-use super::{Local, TARGET};
-use crate::Error;
+use super::processes::{HOST_VARIABLE, Process, REPLICA_VARIABLE};
 use crate::fleet::Part;
 use crate::fleet::words::{expand, volume_variable};
 use crate::replicas::ReplicaRow;
 use chandlery_package::plan::{EnvValue, Runtime, Workload};
 
-/// Marks a process as one of a host's.
-pub(super) const HOST_VARIABLE: &str = "CHANDLERY_HOST_ID";
-/// Marks a process as one of a replica's.
-pub(super) const REPLICA_VARIABLE: &str = "CHANDLERY_REPLICA_ID";
-
 const EXEC_PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Replicas listen from here up: below what the system gives to outgoing connections.
-const PORT_FIRST: u16 = 20000;
-
 /// Enters every cgroup named in `$0` before the program begins, so that nothing of it is ever outside.
 const ENTER: &str = "for group in $0; do echo $$ > \"$group/cgroup.procs\" || exit 125; done; exec \"$@\"";
 
-/// A free port of this machine for each port. Replicas are reached through their deployment's own port, so the number does not
-/// matter.
-pub(super) fn allot_ports(
-    workload: &Workload,
-    taken: &BTreeSet<u16>,
-) -> Result<BTreeMap<String, u16>, Error> {
-    let mut allotted = BTreeMap::new();
-    for port in &workload.ports {
-        let is_free = |number: &u16| {
-            let ours = taken.contains(number) || allotted.values().any(|other| other == number);
-            !ours && TcpListener::bind(("127.0.0.1", *number)).is_ok()
+impl Local {
+    /// Starts the program of a replica.
+    pub(super) fn launch(
+        &self,
+        part: Part<'_>,
+        row: &ReplicaRow,
+        bin: Option<&Path>,
+    ) -> std::io::Result<(Child, Process)> {
+        let workload = part.workload;
+        let work_dir = self.work_dir(&row.id);
+        fs::create_dir_all(&work_dir)?;
+        for volume in &workload.volumes {
+            fs::create_dir_all(self.volume_dir(row, &volume.name, &volume.kind))?;
+        }
+        let log_dir = self.data.join("logs").join(&row.deployment);
+        fs::create_dir_all(&log_dir)?;
+        let log = OpenOptions::new().create(true).append(true).open(log_dir.join(row.log_name()))?;
+        let mut command = match &workload.runtime {
+            Runtime::Container(image) => container(self, part, row, image)?,
+            Runtime::Python(_) | Runtime::Host => process(self, part, row, bin),
         };
-        let number = (PORT_FIRST..=u16::MAX).find(is_free).ok_or_else(|| Error::CannotRun {
-            target: TARGET.into(),
-            reason: format!("no port from {PORT_FIRST} up is free for '{}'", port.name),
-        })?;
-        allotted.insert(port.name.clone(), number);
+        command
+            .env(HOST_VARIABLE, &self.host_id)
+            .env(REPLICA_VARIABLE, &row.id)
+            .current_dir(&work_dir)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0);
+        let child = command.spawn()?;
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        let process = pid.and_then(Process::current);
+        process.map(|process| (child, process)).ok_or_else(|| std::io::Error::other("it ended at once"))
     }
-    Ok(allotted)
-}
 
-/// Starts the program of a replica.
-pub(super) fn launch(
-    local: &Local,
-    part: Part<'_>,
-    row: &ReplicaRow,
-    bin: Option<&Path>,
-) -> std::io::Result<(Child, Process)> {
-    let workload = part.workload;
-    let work_dir = local.work_dir(&row.id);
-    fs::create_dir_all(&work_dir)?;
-    for volume in &workload.volumes {
-        fs::create_dir_all(local.volume_dir(row, &volume.name, &volume.kind))?;
+    /// Whether the command, with the replica's environment, exits with 0.
+    pub(super) async fn exec_probe(
+        &self,
+        part: Part<'_>,
+        row: &ReplicaRow,
+        command: &[String],
+    ) -> Result<(), String> {
+        let variables = variables(part, row, environment(self, part, row, None));
+        let mut words = command.iter().map(|word| expand(word, &variables));
+        let mut probe = match part.workload.runtime {
+            Runtime::Container(_) => {
+                let mut probe = Command::new("podman");
+                probe.args(["exec", &images::name(&row.id)]);
+                probe
+            }
+            Runtime::Python(_) | Runtime::Host => {
+                let mut probe = Command::new(words.next().ok_or("its probe has no command")?);
+                probe.env_clear().envs(&variables).current_dir(self.work_dir(&row.id));
+                probe
+            }
+        };
+        probe.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        match tokio::time::timeout(EXEC_PROBE_TIMEOUT, probe.status()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(format!("its probe: {status}")),
+            Ok(Err(error)) => Err(format!("its probe could not be run: {error}")),
+            Err(_) => Err(format!("its probe took longer than {} s", EXEC_PROBE_TIMEOUT.as_secs())),
+        }
     }
-    let log_dir = local.data.join("logs").join(&row.deployment);
-    fs::create_dir_all(&log_dir)?;
-    let log = OpenOptions::new().create(true).append(true).open(log_dir.join(row.log_name()))?;
-    let mut command = match &workload.runtime {
-        Runtime::Container(image) => container(local, part, row, image)?,
-        Runtime::Python(_) | Runtime::Host => process(local, part, row, bin),
-    };
-    command
-        .env(HOST_VARIABLE, &local.host_id)
-        .env(REPLICA_VARIABLE, &row.id)
-        .current_dir(&work_dir)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .process_group(0);
-    let child = command.spawn()?;
-    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-    let process = pid.and_then(Process::current);
-    process.map(|process| (child, process)).ok_or_else(|| std::io::Error::other("it ended at once"))
 }
 
 fn process(local: &Local, part: Part<'_>, row: &ReplicaRow, bin: Option<&Path>) -> Command {
@@ -154,36 +155,6 @@ fn env_file(folder: &Path, variables: &BTreeMap<String, String>) -> std::io::Res
         writeln!(file, "{name}={value}")?;
     }
     Ok(path)
-}
-
-/// Whether the command, with the replica's environment, exits with 0.
-pub(super) async fn exec_probe(
-    local: &Local,
-    part: Part<'_>,
-    row: &ReplicaRow,
-    command: &[String],
-) -> Result<(), String> {
-    let variables = variables(part, row, environment(local, part, row, None));
-    let mut words = command.iter().map(|word| expand(word, &variables));
-    let mut probe = match part.workload.runtime {
-        Runtime::Container(_) => {
-            let mut probe = Command::new("podman");
-            probe.args(["exec", &images::name(&row.id)]);
-            probe
-        }
-        Runtime::Python(_) | Runtime::Host => {
-            let mut probe = Command::new(words.next().ok_or("its probe has no command")?);
-            probe.env_clear().envs(&variables).current_dir(local.work_dir(&row.id));
-            probe
-        }
-    };
-    probe.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    match tokio::time::timeout(EXEC_PROBE_TIMEOUT, probe.status()).await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(format!("its probe: {status}")),
-        Ok(Err(error)) => Err(format!("its probe could not be run: {error}")),
-        Err(_) => Err(format!("its probe took longer than {} s", EXEC_PROBE_TIMEOUT.as_secs())),
-    }
 }
 
 /// What a program finds, whatever its plan says.

@@ -6,6 +6,11 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+/// Marks a process as one of a host's.
+pub(super) const HOST_VARIABLE: &str = "CHANDLERY_HOST_ID";
+/// Marks a process as one of a replica's.
+pub(super) const REPLICA_VARIABLE: &str = "CHANDLERY_REPLICA_ID";
+
 /// A process that was seen alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {

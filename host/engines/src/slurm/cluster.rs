@@ -1,9 +1,9 @@
 //! The controller of a cluster, asked by its client commands or over its REST interface.
 
-use super::SlurmSettings;
 use super::commands::Commands;
 use super::model::{Job, Node, Submission, Submitted};
 use super::rest::Rest;
+use super::settings::SlurmSettings;
 use crate::Error;
 
 /// The way to the controller.

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::model::{Job, Node, State, Submission, Submitted, gpus, is_usable, minutes, refusal};
-use super::text;
+use super::model::{Job, Node, State, Submission, Submitted, gpus, is_usable, minutes, refusal, text};
 use crate::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
 //! Jobs, nodes and submissions, whichever way the controller is asked.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chandlery_package::plan::GpuPool;
 
@@ -259,6 +259,11 @@ pub(super) fn refusal(said: &str) -> Submitted {
         true => Submitted::NotNow(said.into()),
         false => Submitted::Refused(said.into()),
     }
+}
+
+/// A path in a script or a command.
+pub(super) fn text(path: &Path) -> String {
+    path.display().to_string()
 }
 
 #[cfg(test)]

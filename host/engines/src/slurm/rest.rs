@@ -7,8 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::model::{Job, Node, State, Submission, Submitted, gpus, is_usable, refusal};
-use super::text;
+use super::model::{Job, Node, State, Submission, Submitted, gpus, is_usable, refusal, text};
 use crate::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -8,7 +8,8 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{Containers, text};
+use super::model::text;
+use super::settings::Containers;
 use crate::fleet::Part;
 use crate::fleet::words::{Piece, pieces, quote, volume_variable};
 use crate::replicas::ReplicaRow;
