@@ -28,7 +28,7 @@ use crate::licence::Entitlement;
 use crate::metering::{self, Metered};
 use crate::secrets::SecretInfo;
 use crate::targets::{NewTarget, Target};
-use crate::{Error, Host, settings};
+use crate::{Error, Host, settings, tasks};
 use chandlery_package::plan::Facts;
 
 /// Asks for a plugin to be installed.
@@ -144,6 +144,7 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/api/v1/usage", get(usage))
         .layer(from_fn_with_state(token, authenticate))
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .layer(TraceLayer::new_for_http())
         .with_state(host)
@@ -245,11 +246,20 @@ async fn remove_secret(State(host): State<Host>, Path(name): Path<SecretName>) -
     Ok(Json(json!({})))
 }
 
-/// The calls of plugins, in the text format of OpenMetrics.
+/// Whether all that goes on beside requests goes on.
+async fn readyz(State(host): State<Host>) -> Result<&'static str, Error> {
+    match host.tasks.down().as_slice() {
+        [] => Ok("ready\n"),
+        down => Err(Error::NotReady(down.join(", "))),
+    }
+}
+
+/// The calls of plugins and the restarts of tasks, in the text format of OpenMetrics.
 async fn metrics(State(host): State<Host>) -> Result<Response, Error> {
     const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let mut registry = Registry::with_prefix("chandlery");
     host.sandbox.register_metrics(&mut registry);
+    tasks::register_metrics(&host.tasks, &mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|error| Error::Damaged(error.to_string()))?;
     Ok(([(CONTENT_TYPE, TEXT)], text).into_response())

@@ -260,6 +260,9 @@ pub enum Error {
         /// What was asked for.
         asked: String,
     },
+    /// Tasks that died and are started again in a moment.
+    #[error("not ready: {0}")]
+    NotReady(String),
     /// A deployment that is being removed.
     #[error("'{0}' is being removed")]
     Removing(String),
@@ -492,6 +495,12 @@ impl Error {
             Self::Changed(_) => {
                 (S::CONFLICT, "changed-meanwhile", "Changed meanwhile", Some("look at it, and try again"))
             }
+            Self::NotReady(_) => (
+                S::SERVICE_UNAVAILABLE,
+                "not-ready",
+                "Not ready",
+                Some("ask again in a moment; the host's log says why the task died"),
+            ),
             Self::Removing(_) => {
                 (S::CONFLICT, "removing", "Being removed", Some("try again when it is gone"))
             }

@@ -82,6 +82,15 @@ struct Delivery {
     attempts: i64,
 }
 
+/// What is being delivered to an integration; it ends with the loop that began it, which begins anew when it is started again.
+struct Delivering(tokio::task::JoinHandle<()>);
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Integrations {
     /// The integrations of this host.
     pub fn new(
@@ -96,12 +105,12 @@ impl Integrations {
 
     /// Delivers what waits, for ever; each integration at its own pace.
     pub(crate) async fn run(self) {
-        let mut busy: BTreeMap<PluginId, tokio::task::JoinHandle<()>> = BTreeMap::new();
+        let mut busy: BTreeMap<PluginId, Delivering> = BTreeMap::new();
         let mut interval = tokio::time::interval(LOOK_EVERY);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             interval.tick().await;
-            busy.retain(|_, delivering| !delivering.is_finished());
+            busy.retain(|_, delivering| !delivering.0.is_finished());
             let installed = match self.installs.of_kind(Kind::Integration).await {
                 Ok(installed) => installed,
                 Err(error) => {
@@ -113,11 +122,11 @@ impl Integrations {
                 let plugin = locked.release.plugin.clone();
                 busy.entry(plugin).or_insert_with(|| {
                     let integrations = self.clone();
-                    tokio::spawn(async move {
+                    Delivering(tokio::spawn(async move {
                         if let Err(error) = integrations.deliver(&locked).await {
                             tracing::error!(%error, release = %locked.release, "its events wait");
                         }
-                    })
+                    }))
                 });
             }
         }

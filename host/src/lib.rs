@@ -17,6 +17,7 @@ pub mod policies;
 pub mod secrets;
 pub mod settings;
 pub mod targets;
+mod tasks;
 
 use std::fs::{File, TryLockError};
 use std::net::IpAddr;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use chandlery_package::log::Quorum;
 use chandlery_package::{Manifest, random_bytes};
 use chandlery_sandbox::{Compiler, Limits, Sandbox};
+use chandlery_tasks::Supervisor;
 use tokio::net::TcpListener;
 
 use db::Db;
@@ -37,6 +39,7 @@ use integrations::Integrations;
 use licence::Licences;
 use secrets::Secrets;
 use targets::Targets;
+use tasks::Loops;
 
 pub use chandlery_engines as engines;
 pub use error::Error;
@@ -77,6 +80,7 @@ pub struct Host {
     licences: Licences,
     deployments: Deployments,
     integrations: Integrations,
+    tasks: Supervisor,
     /// Held for as long as the host lives, so that no other one uses its data directory.
     _in_use: Arc<File>,
 }
@@ -129,6 +133,7 @@ impl Host {
             licences,
             deployments,
             integrations,
+            tasks: Supervisor::default(),
             token: read_or_make_token(&data.join("host.token"))?,
             _in_use: Arc::new(in_use),
             registry,
@@ -159,6 +164,21 @@ impl Host {
         Ok(locked)
     }
 
+    /// Starts what goes on beside requests.
+    fn start(&self, settings: &Settings) {
+        let loops = Loops {
+            db: self.db.pool().clone(),
+            registry: self.registry.clone(),
+            installs: self.installs.clone(),
+            licences: self.licences.clone(),
+            deployments: self.deployments.clone(),
+            integrations: self.integrations.clone(),
+            meter_every: settings.meter_every,
+            follow_every: settings.follow_every,
+        };
+        loops.start(&self.tasks);
+    }
+
     fn registry(&self) -> Result<RegistryClient, Error> {
         self.registry.clone().ok_or(Error::NoRegistry)
     }
@@ -171,43 +191,11 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    let compiling = tokio::spawn(compile(host.installs.clone()));
-    let delivering = tokio::spawn(host.integrations.clone().run());
-    let reconciling = tokio::spawn(host.deployments.clone().reconcile());
-    let metering =
-        tokio::spawn(metering::run(host.db.pool().clone(), host.registry.clone(), settings.meter_every));
-    let (licences, deployments) = (host.licences.clone(), host.deployments.clone());
-    let licensing = tokio::spawn(licences.run(move || count(deployments.clone())));
-    let following = tokio::spawn(follow(host.installs.clone(), host.registry.clone(), settings.follow_every));
+    host.start(settings);
+    let tasks = host.tasks.clone();
     let served = axum::serve(listener, api::router(host)).with_graceful_shutdown(stop).await;
-    compiling.abort();
-    delivering.abort();
-    reconciling.abort();
-    metering.abort();
-    following.abort();
-    licensing.abort();
+    tasks.stop();
     served.map_err(Error::system("the listening socket"))
-}
-
-async fn count(deployments: Deployments) -> Result<u32, Error> {
-    deployments.count().await
-}
-
-async fn compile(installs: Installs) {
-    if let Err(error) = installs.compile_all().await {
-        tracing::warn!(%error, "a plugin will be compiled when it is used");
-    }
-}
-
-async fn follow(installs: Installs, registry: Option<RegistryClient>, every: Duration) {
-    let Some(registry) = registry else { return };
-    let mut ticks = tokio::time::interval(every);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = installs.follow(&registry).await {
-            tracing::warn!(%error, "the registry's log could not be followed");
-        }
-    }
 }
 
 /// Two hosts with one data directory would undo each other's work. The system gives the lock back when a host dies.
