@@ -63,7 +63,7 @@ impl<R: Runner> Fleet<R> {
         let mut rows: BTreeMap<String, Vec<ReplicaRow>> = BTreeMap::new();
         let known = replicas::of_target(&self.db, self.runner.target()).await?;
         let snapshot = self.runner.observe(&known).await?;
-        self.rotate_logs(&known);
+        self.rotate_logs(&known).await;
         for row in known {
             rows.entry(row.deployment.clone()).or_default().push(row);
         }
@@ -77,19 +77,27 @@ impl<R: Runner> Fleet<R> {
         Ok(outcomes)
     }
 
-    fn rotate_logs(&self, rows: &[ReplicaRow]) {
-        let mut last = self.rotated.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if last.elapsed() < ROTATE_EVERY {
-            return;
-        }
-        *last = Instant::now();
-        for row in rows {
-            let folder = self.runner.log_dir(&row.deployment);
-            let tidied =
-                logs::rotate(&folder.join(row.log_name())).and_then(|()| logs::prune(&folder, row.revision));
-            if let Err(error) = tidied {
-                tracing::warn!(%error, folder = %folder.display(), "logs could not be rotated");
+    /// Begins logs anew that have become too long. They are copied, which takes its time.
+    async fn rotate_logs(&self, rows: &[ReplicaRow]) {
+        {
+            let mut last = self.rotated.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if last.elapsed() < ROTATE_EVERY {
+                return;
             }
+            *last = Instant::now();
+        }
+        let written = |row: &ReplicaRow| (self.runner.log_dir(&row.deployment), row.log_name(), row.revision);
+        let logs: Vec<_> = rows.iter().map(written).collect();
+        let rotate = move || {
+            for (folder, name, revision) in logs {
+                let tidied = logs::rotate(&folder.join(name)).and_then(|()| logs::prune(&folder, revision));
+                if let Err(error) = tidied {
+                    tracing::warn!(%error, folder = %folder.display(), "logs could not be rotated");
+                }
+            }
+        };
+        if let Err(error) = tokio::task::spawn_blocking(rotate).await {
+            tracing::error!(%error, "logs could not be rotated");
         }
     }
 
@@ -417,7 +425,11 @@ impl<R: Runner> Engine for Fleet<R> {
     }
 
     fn logs<'a>(&'a self, deployment: &'a str, lines: usize) -> BoxFuture<'a, Result<Vec<LogTail>, Error>> {
-        Box::pin(async move { logs::tails(&self.runner.log_dir(deployment), lines) })
+        let folder = self.runner.log_dir(deployment);
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || logs::tails(&folder, lines));
+            read.await.map_err(|error| Error::Damaged(error.to_string()))?
+        })
     }
 }
 

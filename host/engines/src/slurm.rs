@@ -10,7 +10,6 @@ mod settings;
 mod words;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +41,7 @@ pub(crate) async fn open(
     }
     let host = context.host_id.get(..8).unwrap_or(&context.host_id).to_owned();
     let root = settings.directory.join(format!("chandlery-{host}"));
-    fs::create_dir_all(&root).map_err(Error::system(root.display().to_string()))?;
+    tokio::fs::create_dir_all(&root).await.map_err(Error::system(root.display().to_string()))?;
     let cluster = Cluster::new(&spec.name, &settings, spec.credential.clone())?;
     let mark = ("CHANDLERY_HOST_ID".to_owned(), context.host_id.clone());
     let slurm = Slurm {
@@ -269,7 +268,7 @@ impl Runner for Slurm {
             part.workload.volumes.iter().map(|volume| (volume, self.volume(row, &volume.name, &volume.kind)));
         let volumes: Vec<_> = volumes.collect();
         let log_dir = self.log_dir(&row.deployment);
-        fs::create_dir_all(&log_dir).map_err(Error::system(log_dir.display().to_string()))?;
+        tokio::fs::create_dir_all(&log_dir).await.map_err(Error::system(log_dir.display().to_string()))?;
         folder
             .write(part, row, bin.as_deref(), &volumes, self.settings.containers)
             .map_err(Error::system(folder.path.display().to_string()))?;

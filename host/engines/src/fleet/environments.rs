@@ -1,7 +1,6 @@
 //! Python environments, made once for each set of requirements and kept.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -86,17 +85,17 @@ impl Environments {
         let log = log_path(folder);
         let made = async {
             if folder.exists() {
-                fs::remove_dir_all(folder)?;
+                tokio::fs::remove_dir_all(folder).await?;
             }
-            fs::create_dir_all(&self.root)?;
-            fs::write(&log, "")?;
+            tokio::fs::create_dir_all(&self.root).await?;
+            tokio::fs::write(&log, "").await?;
             self.run(&log, "python3", &["-m", "venv", &folder.display().to_string()]).await?;
             let pip = folder.join("bin/pip").display().to_string();
             let mut words =
                 vec!["install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"];
             words.extend(requirements.iter().map(String::as_str));
             self.run(&log, &pip, &words).await?;
-            fs::write(folder.join(COMPLETE), requirements.join("\n"))
+            tokio::fs::write(folder.join(COMPLETE), requirements.join("\n")).await
         };
         match made.await {
             Ok(()) => Environment::Ready(folder.join("bin")),
@@ -108,7 +107,7 @@ impl Environments {
     }
 
     async fn run(&self, log: &Path, program: &str, words: &[&str]) -> std::io::Result<()> {
-        let file = fs::OpenOptions::new().append(true).open(log)?;
+        let file = tokio::fs::OpenOptions::new().append(true).open(log).await?.into_std().await;
         let status = Command::new(program)
             .args(words)
             .env(&self.mark.0, &self.mark.1)

@@ -49,11 +49,6 @@ pub const TABLES: &[&str] = &[
 ];
 /// Calls that block a thread of a server.
 pub const BLOCKING: &[&str] = &[
-    "host/engines/src/fleet/environments.rs std::fs::OpenOptions::new",
-    "host/engines/src/fleet/environments.rs std::fs::create_dir_all",
-    "host/engines/src/fleet/environments.rs std::fs::remove_dir_all",
-    "host/engines/src/fleet/environments.rs std::fs::write",
-    "host/engines/src/slurm.rs std::fs::create_dir_all",
     "registry/src/backup.rs std::fs::File::create",
     "registry/src/backup.rs std::fs::File::open",
     "registry/src/backup.rs std::fs::remove_file",
