@@ -3,16 +3,19 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::money::{Unchecked, Written, bounded, divide_half_even, same, total};
 use crate::{Currency, Money, MoneyError};
 
 /// What many amounts of one currency add up to, from −[`Balance::LARGEST`] to [`Balance::LARGEST`] minor units: the balance of
 /// an account, a month's revenue. It looks as an amount does wherever it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Unchecked")]
 pub struct Balance {
+    /// Minor units; below zero where money is owed.
     minor: i64,
+    /// Of this currency.
     currency: Currency,
 }
 

@@ -78,7 +78,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-text_form!(Digest);
+text_form!(Digest, pattern: "^sha256:[0-9a-f]{64}$");
 
 #[cfg(test)]
 mod tests {

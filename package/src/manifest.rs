@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use semver::Version;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use serde_json::{Map, Value, json};
 
 use crate::name::parse_version;
@@ -49,16 +50,18 @@ pub enum ManifestError {
 }
 
 /// What a plugin says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// `namespace:name`.
     pub name: PluginId,
     /// The version of this release.
+    #[schema(value_type = String)]
     pub version: Version,
     /// Which world it implements.
     pub kind: Kind,
     /// The version of the contract (`wit/`) that it was built against.
+    #[schema(value_type = String)]
     pub contract: Version,
     /// A few words, as in a shop's window.
     pub title: String,
@@ -92,6 +95,7 @@ pub struct Manifest {
     pub required: Vec<String>,
     /// The parameters by name, each a JSON Schema (2020-12); a `default` makes one optional.
     #[serde(default)]
+    #[schema(value_type = Object)]
     pub parameters: Map<String, Value>,
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::Rate;
 use crate::name::text_form;
@@ -87,15 +88,17 @@ impl FromStr for Currency {
     }
 }
 
-text_form!(Currency);
+text_form!(Currency, pattern: "^(USD|EUR|GBP|JPY)$");
 
 /// An amount: whole minor units of one currency (cents, pence, yen), from −[`Money::LARGEST`] to [`Money::LARGEST`].
 ///
 /// Every operation is exact or an error that names the amount: nothing wraps, nothing is cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Unchecked")]
 pub struct Money {
+    /// Minor units; below zero where money is owed.
     minor: i64,
+    /// Of this currency.
     currency: Currency,
 }
 

@@ -32,6 +32,9 @@ pub enum NameError {
     },
 }
 
+/// What a word of [`word`] matches.
+const WORD: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
+
 /// A kebab-case word: `[a-z][a-z0-9]*(-[a-z0-9]+)*`.
 fn word(text: &str) -> Result<String, NameError> {
     let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase());
@@ -45,8 +48,21 @@ fn word(text: &str) -> Result<String, NameError> {
     }
 }
 
+/// A type that travels as text. What the text must match, if it is told, is part of the type's schema.
 macro_rules! text_form {
-    ($type:ty) => {
+    ($type:ty $(, pattern: $pattern:expr)? $(, bytes_max: $bytes_max:expr)?) => {
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                let text = utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    $(.pattern(Some($pattern)))?
+                    $(.max_length(Some($bytes_max)))?;
+                utoipa::openapi::Schema::from(text).into()
+            }
+        }
+
+        impl utoipa::ToSchema for $type {}
+
         impl TryFrom<String> for $type {
             type Error = <$type as FromStr>::Err;
 
@@ -92,7 +108,7 @@ macro_rules! word_type {
             }
         }
 
-        text_form!($type);
+        text_form!($type, pattern: WORD, bytes_max: NAME_BYTES_MAX);
     };
 }
 
@@ -157,7 +173,7 @@ impl fmt::Display for PluginId {
     }
 }
 
-text_form!(PluginId);
+text_form!(PluginId, pattern: r"^[a-z][a-z0-9]*(-[a-z0-9]+)*:[a-z][a-z0-9]*(-[a-z0-9]+)*$");
 
 /// `namespace:name@version`: one immutable publication.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -184,7 +200,7 @@ impl fmt::Display for Release {
     }
 }
 
-text_form!(Release);
+text_form!(Release, pattern: r"^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*@[0-9]+\.[0-9]+\.[0-9]+");
 
 /// A semantic version that can be an OCI tag: one without build metadata.
 pub fn parse_version(text: &str) -> Result<Version, NameError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Balance, Currency, Money, MoneyError, PluginId, Rate};
 
@@ -18,11 +19,12 @@ pub enum PolicyError {
 }
 
 /// What the marketplace keeps of sales, up to some volume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommissionStep {
     /// The volume up to which it holds; none: whatever is above.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "optional")]
+    #[schema(value_type = Option<String>)]
     pub up_to: Option<Money>,
     /// What the marketplace keeps.
     pub rate: Rate,
@@ -47,7 +49,7 @@ mod optional {
 }
 
 /// Which of a publisher's earlier sales count for the steps. Sales of publishers that belong together count together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Volume {
     /// All of them.
@@ -58,7 +60,7 @@ pub enum Volume {
 }
 
 /// What is kept back of each share for a while, so that refunds can be paid from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reserve {
     /// How much of it.
@@ -68,7 +70,7 @@ pub struct Reserve {
 }
 
 /// How what customers pay is shared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevenueSharePolicy {
     /// What the marketplace keeps, by what the publisher has sold before.
@@ -94,7 +96,8 @@ pub struct RevenueSharePolicy {
 }
 
 /// An amount as people write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(value_type = String)]
 pub struct MinimumText(#[serde(with = "crate::money::as_text")] pub Money);
 
 /// What is to be shared.

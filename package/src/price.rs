@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::money::divide_half_even;
 use crate::name::text_form;
@@ -109,7 +110,7 @@ impl FromStr for UnitPrice {
     }
 }
 
-text_form!(UnitPrice);
+text_form!(UnitPrice, pattern: r"^[0-9]{1,9}(\.[0-9]{1,6})? [A-Z]{3}$");
 
 /// What is counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -161,10 +162,10 @@ impl FromStr for Unit {
     }
 }
 
-text_form!(Unit);
+text_form!(Unit, pattern: "^[a-z-]+$", bytes_max: 40);
 
 /// For whom a monthly price is paid once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Per {
     /// The organisation, however much it deploys.
@@ -174,7 +175,7 @@ pub enum Per {
 }
 
 /// Units up to some number cost this much each; those above it, what the next step says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// The last unit of this step, counted from the first one of the month; none: all that come.
@@ -185,7 +186,7 @@ pub struct Step {
 }
 
 /// What a plugin costs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Price {
     /// Once, for ever.
@@ -304,7 +305,7 @@ impl fmt::Display for Price {
 }
 
 /// A price as it is offered, and as it is kept once it was agreed on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
     /// What it costs.

@@ -2,6 +2,7 @@
 //! is for; and the RFC 9457 problem that travels.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The media type of a [`Problem`] (RFC 9457).
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
@@ -216,7 +217,7 @@ impl Explain for crate::ComponentError {
 }
 
 /// An error, as in RFC 9457, with what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// A stable word for programs, such as `digest-mismatch`.
     pub r#type: String,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Billed, Digest, Kind, Manifest, Money, Namespace, Offer, PluginId, PublicKey, Release, Tier};
 
@@ -15,7 +16,7 @@ pub use consultants::*;
 pub use payouts::*;
 
 /// Opens an account.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewAccount {
     /// What the person or organisation is called here.
     pub name: Namespace,
@@ -24,7 +25,7 @@ pub struct NewAccount {
 }
 
 /// Asks for a token.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Login {
     /// The account.
     pub name: Namespace,
@@ -33,7 +34,7 @@ pub struct Login {
 }
 
 /// A token, shown once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Token {
     /// Whose it is.
     pub account: Namespace,
@@ -42,7 +43,7 @@ pub struct Token {
 }
 
 /// Asks for a token that may do less than its account.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewToken {
     /// `read`, `publish`, `publish NAMESPACE:NAME` or `full`.
     pub scope: String,
@@ -54,7 +55,7 @@ pub struct NewToken {
 }
 
 /// A token as its account sees it later.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct TokenRecord {
     /// Tells it apart from the account's others.
     pub id: String,
@@ -69,14 +70,14 @@ pub struct TokenRecord {
 }
 
 /// Invites an account to a namespace.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewMember {
     /// `viewer`, `publisher` or `owner`.
     pub role: String,
 }
 
 /// A member of a namespace, or one who is invited.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Member {
     /// Where.
     pub namespace: Namespace,
@@ -89,14 +90,14 @@ pub struct Member {
 }
 
 /// Takes a namespace.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewNamespace {
     /// Which.
     pub name: Namespace,
 }
 
 /// Adds a signing key to a namespace.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewKey {
     /// The key.
     pub key: PublicKey,
@@ -112,7 +113,7 @@ impl NewKey {
 }
 
 /// A key of a namespace, and where the log says so.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct KeyRecord {
     /// The key.
     pub key: PublicKey,
@@ -124,16 +125,17 @@ pub struct KeyRecord {
 }
 
 /// Asks for a pushed artifact to be accepted as a release.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewRelease {
     /// The version, which must be the one that the component's own manifest says.
+    #[schema(value_type = String)]
     pub version: Version,
     /// The digest of the OCI manifest.
     pub artifact: Digest,
 }
 
 /// A release as the catalog knows it. Nothing here is to be trusted before it was proved against the log.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ReleaseRecord {
     /// Which.
     pub release: Release,
@@ -180,7 +182,7 @@ pub struct ReleaseRecord {
 }
 
 /// Advice to use something else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Deprecation {
     /// Why, and what to do.
     pub note: String,
@@ -190,28 +192,28 @@ pub struct Deprecation {
 }
 
 /// Withdraws a release.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewWithdrawal {
     /// Why, for everybody who runs it.
     pub reason: String,
 }
 
 /// Revokes a key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewRevocation {
     /// From when on it is not to be trusted; it may lie in the past.
     pub from: Timestamp,
 }
 
 /// Says who may see and pull what a namespace holds.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewVisibility {
     /// Everybody, or its members only. What was published stays named in the log.
     pub public: bool,
 }
 
 /// A page of a list.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// In order.
     pub items: Vec<T>,
@@ -221,21 +223,21 @@ pub struct Page<T> {
 }
 
 /// The log's public facts.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LogInfo {
     /// The verifier key, as in C2SP signed-note.
     pub verifier_key: String,
 }
 
 /// What of the stored content is garbage.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct GarbageQuery {
     /// What was pushed later is left alone.
     pub older_than_seconds: u32,
 }
 
 /// What a collection of garbage removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Garbage {
     /// Uploads that were given up.
     pub uploads: u64,
@@ -246,7 +248,7 @@ pub struct Garbage {
 }
 
 /// A tier, as the price list has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TierOffer {
     /// Which.
     pub tier: Tier,
@@ -259,7 +261,7 @@ pub struct TierOffer {
 }
 
 /// What an account has subscribed to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Subscription {
     /// Whose.
     pub account: Namespace,
@@ -282,7 +284,7 @@ pub struct Subscription {
 }
 
 /// What an account wants to subscribe to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewSubscription {
     /// Which tier; `free` ends a subscription when what was invoiced is over.
     pub tier: Tier,
@@ -291,14 +293,14 @@ pub struct NewSubscription {
 }
 
 /// What an account wants to try.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewTrial {
     /// Which tier.
     pub tier: Tier,
 }
 
 /// What was agreed with an account, recorded by an operator.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Agreement {
     /// How many deployments it may have; none: any number.
     pub deployments: Option<u32>,
@@ -309,7 +311,7 @@ pub struct Agreement {
 }
 
 /// A host of an account, as it has reported itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HostSeen {
     /// What it calls itself.
     pub host: String,
@@ -320,7 +322,7 @@ pub struct HostSeen {
 }
 
 /// A signed licence.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SignedLicence {
     /// See [`crate::Licence`].
     pub licence: String,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Currency, Money, Namespace, Offer, PluginId, Rate, Release, Tier};
 
 /// So much use of a plugin's release in a span of time. `id` makes it count once however often it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsageEvent {
     /// Unique for ever.
     pub id: uuid::Uuid,
@@ -34,7 +35,7 @@ pub struct UsageEvent {
 }
 
 /// What became of a batch of usage events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsageReceipt {
     /// Stored now.
     pub accepted: u64,
@@ -45,7 +46,7 @@ pub struct UsageReceipt {
 }
 
 /// A usage event that was not stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedUsage {
     /// Which.
     pub id: uuid::Uuid,
@@ -54,7 +55,7 @@ pub struct RefusedUsage {
 }
 
 /// The use of one deployment so far.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsageTotal {
     /// The deployment, as its host calls it.
     pub deployment: String,
@@ -69,7 +70,7 @@ pub struct UsageTotal {
 }
 
 /// Sets what a plugin costs from now on. What was ordered before keeps its price.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewPrice {
     /// What it costs.
     pub offer: Offer,
@@ -79,7 +80,7 @@ pub struct NewPrice {
 }
 
 /// A coupon for orders of one plugin.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewCoupon {
     /// What the customer types.
     pub code: String,
@@ -92,7 +93,7 @@ pub struct NewCoupon {
 }
 
 /// Orders a plugin for the account that asks.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewOrder {
     /// Which.
     pub plugin: PluginId,
@@ -105,7 +106,7 @@ pub struct NewOrder {
 }
 
 /// An order of a plugin, at the price that was offered then.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Order {
     /// What a transfer must name.
     pub reference: String,
@@ -132,7 +133,7 @@ pub struct Order {
 }
 
 /// A payment that arrived, recorded by an operator.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewPayment {
     /// The bank's own reference of the transfer.
     pub bank_reference: String,
@@ -141,7 +142,7 @@ pub struct NewPayment {
 }
 
 /// Where a customer is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BillingProfile {
     /// ISO 3166-1 alpha-2, such as `DE`.
     pub country: String,
@@ -154,7 +155,7 @@ pub struct BillingProfile {
 }
 
 /// A sales tax of a country, from a day on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaxRule {
     /// ISO 3166-1 alpha-2.
     pub country: String,
@@ -167,7 +168,7 @@ pub struct TaxRule {
 }
 
 /// An exchange rate from a day on: `numerator` of the quote's major unit for `denominator` of the base's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FxRate {
     /// What is sold.
     pub base: Currency,
@@ -182,7 +183,7 @@ pub struct FxRate {
 }
 
 /// An invoice, paid by a transfer that names its number or by a processor of payments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Invoice {
     /// Numbers have no gaps.
     pub number: i64,
@@ -211,7 +212,7 @@ pub struct Invoice {
 }
 
 /// A line of an invoice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InvoiceLine {
     /// `plan`, `unused`, `once`, `month`, `use` or `service`.
     pub kind: String,
@@ -227,7 +228,7 @@ pub struct InvoiceLine {
 }
 
 /// How an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum InvoiceState {
     /// It waits to be paid.
@@ -239,7 +240,7 @@ pub enum InvoiceState {
 }
 
 /// Gives back what an invoice was paid with, or takes it off what is due.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewRefund {
     /// Unique for ever: the same refund is given once.
     pub key: String,
@@ -256,7 +257,7 @@ pub struct NewRefund {
 }
 
 /// A credit note.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreditNote {
     /// Numbers have no gaps.
     pub number: i64,
@@ -275,7 +276,7 @@ pub struct CreditNote {
 }
 
 /// What an operator writes into the books by hand: what was spent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewExpense {
     /// Unique for ever.
     pub key: String,
@@ -291,7 +292,7 @@ pub struct NewExpense {
 }
 
 /// What money was spent on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Expense {
     /// Running the service: part of the cost of revenue.
@@ -304,7 +305,7 @@ pub enum Expense {
 }
 
 /// What an account was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Notice {
     /// In a few words.
     pub subject: String,

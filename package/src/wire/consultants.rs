@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Money, Namespace};
 
 /// What a consultant says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewConsultant {
     /// A few words.
     pub title: String,
@@ -17,14 +18,14 @@ pub struct NewConsultant {
 }
 
 /// Certifies a consultant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewCertification {
     /// Until when; a moment that is past ends it.
     pub until: Timestamp,
 }
 
 /// What a consultant offers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Service {
     /// A few words.
     pub title: String,
@@ -33,7 +34,7 @@ pub struct Service {
 }
 
 /// A consultant who is certified.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Consultant {
     /// Whose sales its services are.
     pub namespace: Namespace,
@@ -48,7 +49,7 @@ pub struct Consultant {
 }
 
 /// Orders a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewServiceOrder {
     /// Chosen by the customer, unique for ever: the same order again is the same order.
     pub reference: String,
@@ -62,7 +63,7 @@ pub struct NewServiceOrder {
 }
 
 /// An order of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceOrder {
     /// See [`NewServiceOrder::reference`].
     pub reference: String,
@@ -79,7 +80,7 @@ pub struct ServiceOrder {
 }
 
 /// A part of a service's order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Milestone {
     /// Counted from 1.
     pub number: i64,

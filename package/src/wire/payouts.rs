@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Balance, Currency, Money, Namespace, PluginId, Rate, RevenueSharePolicy};
 
 /// A policy of shares, and from when on it holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyVersion {
     /// Its number.
     pub version: i64,
@@ -17,7 +18,7 @@ pub struct PolicyVersion {
 }
 
 /// Lets a policy follow.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewPolicy {
     /// From when on; not in the past.
     pub since: Timestamp,
@@ -26,14 +27,14 @@ pub struct NewPolicy {
 }
 
 /// Says with whom a publisher belongs together.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewVolumeGroup {
     /// Publishers with the same one count their sales together; none: it counts alone.
     pub group: Option<String>,
 }
 
 /// The customer's bank has taken a payment back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewDispute {
     /// As the processor calls it.
     pub id: String,
@@ -46,14 +47,14 @@ pub struct NewDispute {
 }
 
 /// The bank has decided.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ClosedDispute {
     /// For the marketplace.
     pub won: bool,
 }
 
 /// A partner's money in one currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PartnerBalance {
     /// Earned, and not yet paid by customers.
     pub accrued: Balance,
@@ -76,7 +77,7 @@ pub struct PartnerBalance {
 }
 
 /// What a partner would be paid next in a currency, as things are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NextPayout {
     /// All that is available and that no payout has taken on.
     pub amount: Balance,
@@ -88,7 +89,7 @@ pub struct NextPayout {
 }
 
 /// One change of a partner's money.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Earning {
     /// The ledger's transaction.
     pub transaction: i64,
@@ -109,7 +110,7 @@ pub struct Earning {
 }
 
 /// The state of a payout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PayoutState {
     /// One operator has proposed it.
@@ -127,7 +128,7 @@ pub enum PayoutState {
 }
 
 /// Money on its way to a partner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Payout {
     /// Its number.
     pub id: i64,
@@ -154,7 +155,7 @@ pub struct Payout {
 }
 
 /// How a partner is paid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PayoutProfile {
     /// By which rail.
@@ -174,7 +175,7 @@ pub struct PayoutProfile {
 }
 
 /// How often a partner is paid: by each run of payouts, or by the first one in each period (UTC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// Whenever a run is made.
@@ -198,7 +199,7 @@ impl std::str::FromStr for Schedule {
 }
 
 /// By which way money leaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Rail {
     /// A transfer that an operator makes by hand.
@@ -232,7 +233,7 @@ impl Rail {
 }
 
 /// A version of a partner's payout profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProfileVersion {
     /// Its number.
     pub version: i64,
