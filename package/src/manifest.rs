@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::name::parse_version;
 use crate::permission::HttpHost;

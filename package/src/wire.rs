@@ -230,7 +230,8 @@ pub struct LogInfo {
 }
 
 /// What of the stored content is garbage.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct GarbageQuery {
     /// What was pushed later is left alone.
     pub older_than_seconds: u32,

@@ -34,6 +34,8 @@ use chandlery_store::{Facts, files};
 use chandlery_tasks::Supervisor;
 use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use chandlery_store::{Cell, Clock, Db, Storage, Write, insert_rows, time};
 pub use error::Error;
@@ -119,6 +121,13 @@ impl Default for Limits {
     }
 }
 
+/// What the interface is called in the document that describes it.
+const TITLE: &str = "Chandlery registry";
+/// What its readers should know first.
+const DESCRIPTION: &str = "Everything that a registry does but the push and pull of artifacts, which the OCI distribution \
+    specification describes (below `/v2/`), and the reading of the transparency log, which C2SP tlog-tiles describes (below `/log/`). \
+    A problem (RFC 9457) says by a stable word what went wrong, and what to do next.";
+
 /// The running registry, shared by all requests.
 #[derive(Clone)]
 pub struct Registry {
@@ -200,14 +209,25 @@ impl Registry {
         self.url.as_deref().map_or_else(|| format!("http://{}", host()), str::to_owned)
     }
 
-    fn router(self) -> Router {
-        Router::new()
-            .merge(metrics::routes())
-            .merge(oci::routes())
+    /// The routes of `/api/v1` from all rooms, and the document that was collected from them.
+    fn interface(&self) -> (Router<Self>, OpenApi) {
+        let (routes, collected) = OpenApiRouter::new()
             .merge(chandlery_log::routes(self.db.clone(), Arc::clone(&self.log)))
             .merge(chandlery_accounts::routes(self.accounts.clone()))
             .merge(catalog::routes())
+            .merge(oci::api())
             .merge(chandlery_money::routes(self.finance.clone()))
+            .split_for_parts();
+        (routes, chandlery_openapi::describe(collected, TITLE, DESCRIPTION))
+    }
+
+    fn router(self) -> Router {
+        let (api, document) = self.interface();
+        Router::new()
+            .merge(metrics::routes())
+            .merge(oci::routes())
+            .merge(api)
+            .merge(chandlery_openapi::routes(&document))
             .merge(web::routes())
             .layer(axum::extract::DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
             .layer(axum::middleware::from_fn_with_state(self.clone(), follow_clock))
@@ -249,4 +269,20 @@ async fn follow_clock(
 ) -> Result<Response, Error> {
     registry.clock.follow(&registry.db).await?;
     Ok(next.run(request).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use chandlery_openapi::snapshot;
+
+    #[tokio::test]
+    async fn the_interface_is_as_its_copy_in_the_repository_has_it() {
+        let (_folder, registry) = crate::testing::registry().await;
+        let (_, document) = registry.interface();
+        assert_eq!(snapshot::gaps(&document), Vec::<String>::new());
+        let copy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi/registry.json");
+        snapshot::compare(&document, &copy).unwrap_or_else(|complaint| panic!("{complaint}"));
+    }
 }

@@ -26,6 +26,8 @@ use axum::routing::{any, get};
 use axum::{Json, Router};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::Registry;
@@ -53,7 +55,11 @@ pub fn routes() -> Router<Registry> {
         .route("/v2/{*path}", any(serve))
         .route("/token", get(token::get).post(token::post))
         .route("/.well-known/wasm-pkg/registry.json", get(wasm_packages))
-        .route("/api/v1/garbage", axum::routing::post(collect::post))
+}
+
+/// The routes of this room that are no part of the OCI standards.
+pub fn api() -> OpenApiRouter<Registry> {
+    OpenApiRouter::new().routes(routes!(collect::post))
 }
 
 /// Clients learn here that they may authenticate, and how.

@@ -1,31 +1,39 @@
 //! `/api/v1/accounts`, `/api/v1/tokens`, `/api/v1/operators`, and a namespace's members.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post, put};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{Login, Member, NewAccount, NewMember, NewToken, Page, Token, TokenRecord};
 
 use chandlery_edge::{Json, Path};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::{Account, Accounts, Error, Principal, Scope, members, tokens};
 
 /// The routes of this room.
-pub fn routes<S>(accounts: Accounts) -> Router<S> {
-    Router::new()
-        .route("/api/v1/accounts", post(register))
-        .route("/api/v1/tokens", post(log_in))
-        .route("/api/v1/account/tokens", get(list_tokens).post(new_token))
-        .route("/api/v1/account/tokens/{id}", delete(revoke_token))
-        .route("/api/v1/account/invitations", get(invitations))
-        .route("/api/v1/operators/{name}", put(promote))
-        .route("/api/v1/namespaces/{namespace}/members", get(members))
-        .route("/api/v1/namespaces/{namespace}/members/{account}", put(invite).delete(remove))
-        .route("/api/v1/namespaces/{namespace}/invitation", put(accept).delete(decline))
+pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(log_in))
+        .routes(routes!(list_tokens, new_token))
+        .routes(routes!(revoke_token))
+        .routes(routes!(invitations))
+        .routes(routes!(promote))
+        .routes(routes!(members))
+        .routes(routes!(invite, remove))
+        .routes(routes!(accept, decline))
         .with_state(accounts)
 }
 
+/// Opens an account, and issues its first token.
+#[utoipa::path(
+    post,
+    path = "/api/v1/accounts",
+    request_body = NewAccount,
+    responses((status = 201, description = "Done.", body = Token)),
+    security(())
+)]
 async fn register(
     State(accounts): State<Accounts>,
     Json(new): Json<NewAccount>,
@@ -35,6 +43,14 @@ async fn register(
     Ok((StatusCode::CREATED, Json(Token { account: new.name, token })))
 }
 
+/// Issues a token for a name and a password.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tokens",
+    request_body = Login,
+    responses((status = 201, description = "Done.", body = Token)),
+    security(())
+)]
 async fn log_in(
     State(accounts): State<Accounts>,
     Json(login): Json<Login>,
@@ -46,6 +62,12 @@ async fn log_in(
     Ok((StatusCode::CREATED, Json(Token { account: caller.name, token })))
 }
 
+/// Lists the tokens of the account that asks.
+#[utoipa::path(
+    get,
+    path = "/api/v1/account/tokens",
+    responses((status = 200, description = "Done.", body = Page<TokenRecord>))
+)]
 async fn list_tokens(
     State(accounts): State<Accounts>,
     caller: Account,
@@ -53,6 +75,13 @@ async fn list_tokens(
     Ok(Json(Page { items: tokens::list(&accounts.db, &caller.name).await?, next: None }))
 }
 
+/// Issues a token that may do less than its account, or lasts for a while.
+#[utoipa::path(
+    post,
+    path = "/api/v1/account/tokens",
+    request_body = NewToken,
+    responses((status = 201, description = "Done.", body = Token))
+)]
 async fn new_token(
     State(accounts): State<Accounts>,
     caller: Account,
@@ -64,6 +93,13 @@ async fn new_token(
     Ok((StatusCode::CREATED, Json(Token { account: caller.name, token })))
 }
 
+/// Revokes a token of the account that asks.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/account/tokens/{id}",
+    params(("id" = String, Path)),
+    responses((status = 204, description = "Done."))
+)]
 async fn revoke_token(
     State(accounts): State<Accounts>,
     caller: Account,
@@ -73,6 +109,13 @@ async fn revoke_token(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Makes an account an operator.
+#[utoipa::path(
+    put,
+    path = "/api/v1/operators/{name}",
+    params(("name" = Namespace, Path)),
+    responses((status = 204, description = "Done."))
+)]
 async fn promote(
     State(accounts): State<Accounts>,
     caller: Account,
@@ -83,10 +126,24 @@ async fn promote(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Lists the namespaces that the account was invited to.
+#[utoipa::path(
+    get,
+    path = "/api/v1/account/invitations",
+    responses((status = 200, description = "Done.", body = Page<Member>))
+)]
 async fn invitations(State(accounts): State<Accounts>, caller: Account) -> Result<Json<Page<Member>>, Error> {
     Ok(Json(Page { items: members::invitations(&accounts.db, &caller.name).await?, next: None }))
 }
 
+/// Lists a namespace's members, and who is invited.
+#[utoipa::path(
+    get,
+    path = "/api/v1/namespaces/{namespace}/members",
+    params(("namespace" = Namespace, Path)),
+    responses((status = 200, description = "Done.", body = Page<Member>)),
+    security((), ("token" = []))
+)]
 async fn members(
     State(accounts): State<Accounts>,
     principal: Principal,
@@ -100,6 +157,15 @@ async fn members(
 }
 
 /// Invites an account or, where it is a member already, changes its role.
+///
+/// Invites an account or, where it is a member already, changes its role.
+#[utoipa::path(
+    put,
+    path = "/api/v1/namespaces/{namespace}/members/{account}",
+    params(("namespace" = Namespace, Path), ("account" = Namespace, Path)),
+    request_body = NewMember,
+    responses((status = 204, description = "Done."))
+)]
 async fn invite(
     State(accounts): State<Accounts>,
     caller: Account,
@@ -112,6 +178,14 @@ async fn invite(
 }
 
 /// Ends a membership or an invitation; everyone may end their own.
+///
+/// Ends a membership or an invitation; everyone may end their own.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/namespaces/{namespace}/members/{account}",
+    params(("namespace" = Namespace, Path), ("account" = Namespace, Path)),
+    responses((status = 204, description = "Done."))
+)]
 async fn remove(
     State(accounts): State<Accounts>,
     caller: Account,
@@ -124,6 +198,13 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Accepts an invitation to a namespace.
+#[utoipa::path(
+    put,
+    path = "/api/v1/namespaces/{namespace}/invitation",
+    params(("namespace" = Namespace, Path)),
+    responses((status = 204, description = "Done."))
+)]
 async fn accept(
     State(accounts): State<Accounts>,
     caller: Account,
@@ -133,6 +214,13 @@ async fn accept(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Declines an invitation to a namespace.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/namespaces/{namespace}/invitation",
+    params(("namespace" = Namespace, Path)),
+    responses((status = 204, description = "Done."))
+)]
 async fn decline(
     State(accounts): State<Accounts>,
     caller: Account,

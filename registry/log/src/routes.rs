@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::routing::get;
@@ -12,6 +11,8 @@ use tlog_tiles::Tile;
 
 use chandlery_edge::{Json, Path};
 use chandlery_store::Db;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::hashes::{read_hashes, size};
 use crate::{Error, Log};
@@ -22,9 +23,9 @@ const NEVER_CHANGES: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-a
 const BINARY: (HeaderName, &str) = (header::CONTENT_TYPE, "application/octet-stream");
 
 /// The routes of this room.
-pub fn routes<S>(db: Db, log: Arc<Log>) -> Router<S> {
-    Router::new()
-        .route("/api/v1/log", get(info))
+pub fn routes<S>(db: Db, log: Arc<Log>) -> OpenApiRouter<S> {
+    OpenApiRouter::new()
+        .routes(routes!(info))
         .route("/log/checkpoint", get(checkpoint))
         .route("/log/tile/entries/{*index}", get(entries))
         .route("/log/tile/{level}/{*index}", get(tile))
@@ -37,6 +38,13 @@ struct Served {
     log: Arc<Log>,
 }
 
+/// Tells the log's verifier key, which clients pin.
+#[utoipa::path(
+    get,
+    path = "/api/v1/log",
+    responses((status = 200, description = "Done.", body = LogInfo)),
+    security(())
+)]
 async fn info(State(served): State<Served>) -> Json<LogInfo> {
     Json(LogInfo { verifier_key: served.log.verifier_key().into() })
 }

@@ -1,8 +1,6 @@
 //! Currencies: dated rates, and amounts in another currency.
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use chandlery_package::money::divide_half_even;
 use chandlery_package::wire::{FxRate, Page};
 use chandlery_package::{Balance, Currency};
@@ -12,13 +10,15 @@ use sqlx::AnyConnection;
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
 use chandlery_edge::Json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// How large the two whole numbers of a rate may be: twelve digits are more than any rate is quoted with.
 const TERM_MAX: i64 = 1_000_000_000_000;
 
 /// The routes of this room.
-pub fn routes() -> Router<Finance> {
-    Router::new().route("/api/v1/exchange-rates", get(list).put(set))
+pub fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new().routes(routes!(list, set))
 }
 
 /// A rate that holds from its day on, as a ratio.
@@ -85,6 +85,13 @@ pub async fn convert(
     rate(db, money.currency(), to, at).await?.convert(money, to)
 }
 
+/// Sets an exchange rate from a day on; for operators.
+#[utoipa::path(
+    put,
+    path = "/api/v1/exchange-rates",
+    request_body = FxRate,
+    responses((status = 200, description = "Done.", body = FxRate))
+)]
 async fn set(
     State(finance): State<Finance>,
     caller: Account,
@@ -130,6 +137,13 @@ async fn set(
     Ok(Json(new))
 }
 
+/// Lists the exchange rates by day.
+#[utoipa::path(
+    get,
+    path = "/api/v1/exchange-rates",
+    responses((status = 200, description = "Done.", body = Page<FxRate>)),
+    security(())
+)]
 async fn list(State(finance): State<Finance>) -> Result<Json<Page<FxRate>>, Error> {
     let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
         "select base, quote, day, numerator, denominator from fx_rates order by day, base, quote",

@@ -16,7 +16,7 @@ pub use rows::{AccountRow, PostingRow, Rows, rows};
 pub const CURRENCY: Currency = Currency::Usd;
 
 /// A share or a multiple, as the two whole numbers that it is of. Without a denominator there is no ratio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Ratio {
     /// Above the line.
     pub numerator: i64,
@@ -47,7 +47,7 @@ impl Ratio {
 }
 
 /// The figures of a month (UTC).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Month {
     /// `2026-11`.
     pub month: String,
@@ -88,7 +88,7 @@ pub struct Month {
 }
 
 /// The figures of a month by segment: the tier that accounts have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Segment {
     /// Which.
     pub tier: Tier,

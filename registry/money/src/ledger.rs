@@ -136,7 +136,7 @@ pub async fn balance(
 }
 
 /// An account and what it holds.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct AccountBalance {
     /// As the journal writes it.
     pub account: String,

@@ -20,14 +20,14 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use error::{Error, KINDS};
 pub use finance::{Finance, Mail, OnOffer, Processor};
 
 /// The routes of all rooms of the money.
-pub fn routes<S>(finance: Finance) -> Router<S> {
-    Router::new()
+pub fn routes<S>(finance: Finance) -> OpenApiRouter<S> {
+    OpenApiRouter::new()
         .merge(exchange::routes())
         .merge(ledger::routes())
         .merge(sharing::routes())

@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post, put};
 use chandlery_package::wire::{
     Deprecation, KeyRecord, NewKey, NewNamespace, NewRelease, NewRevocation, NewVisibility, NewWithdrawal,
     Page, ReleaseRecord,
@@ -19,24 +17,23 @@ use crate::Registry;
 use chandlery_accounts::{Account, Principal, Role, Scope};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The routes of this room.
-pub fn routes() -> Router<Registry> {
-    Router::new()
-        .route("/api/v1/namespaces", post(take_namespace))
-        .route("/api/v1/namespaces/{namespace}/visibility", put(set_visibility))
-        .route("/api/v1/namespaces/{namespace}/keys", get(keys).post(add_key))
-        .route("/api/v1/namespaces/{namespace}/keys/{key}/revocation", put(revoke_key))
-        .route("/api/v1/plugins", get(search))
-        .route("/api/v1/plugins/{namespace}/{name}/releases", get(releases).post(publish))
-        .route("/api/v1/plugins/{namespace}/{name}/releases/{version}", get(release))
-        .route("/api/v1/plugins/{namespace}/{name}/releases/{version}/yank", put(yank).delete(unyank))
-        .route(
-            "/api/v1/plugins/{namespace}/{name}/releases/{version}/deprecation",
-            put(deprecate).delete(undeprecate),
-        )
-        .route("/api/v1/plugins/{namespace}/{name}/releases/{version}/withdrawal", put(withdraw))
-        .route("/api/v1/plugins/{namespace}/{name}/certification", put(certify).delete(decertify))
+pub fn routes() -> OpenApiRouter<Registry> {
+    OpenApiRouter::new()
+        .routes(routes!(take_namespace))
+        .routes(routes!(set_visibility))
+        .routes(routes!(keys, add_key))
+        .routes(routes!(revoke_key))
+        .routes(routes!(search))
+        .routes(routes!(releases, publish))
+        .routes(routes!(release))
+        .routes(routes!(yank, unyank))
+        .routes(routes!(deprecate, undeprecate))
+        .routes(routes!(withdraw))
+        .routes(routes!(certify, decertify))
 }
 
 type OfPlugin = (Namespace, PluginName);
@@ -50,6 +47,13 @@ fn as_release((namespace, name, version): OfRelease) -> Release {
     Release { plugin: PluginId { namespace, name }, version }
 }
 
+/// Takes a namespace that nobody has.
+#[utoipa::path(
+    post,
+    path = "/api/v1/namespaces",
+    request_body = NewNamespace,
+    responses((status = 201, description = "Done."))
+)]
 async fn take_namespace(
     State(registry): State<Registry>,
     caller: Account,
@@ -59,6 +63,14 @@ async fn take_namespace(
     Ok(StatusCode::CREATED)
 }
 
+/// Says who may see and pull what a namespace holds.
+#[utoipa::path(
+    put,
+    path = "/api/v1/namespaces/{namespace}/visibility",
+    params(("namespace" = Namespace, Path)),
+    request_body = NewVisibility,
+    responses((status = 204, description = "Done."))
+)]
 async fn set_visibility(
     State(registry): State<Registry>,
     caller: Account,
@@ -70,6 +82,14 @@ async fn set_visibility(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Lists the keys that sign a namespace's releases.
+#[utoipa::path(
+    get,
+    path = "/api/v1/namespaces/{namespace}/keys",
+    params(("namespace" = Namespace, Path)),
+    responses((status = 200, description = "Done.", body = Page<KeyRecord>)),
+    security(())
+)]
 async fn keys(
     State(registry): State<Registry>,
     Path(namespace): Path<Namespace>,
@@ -77,6 +97,14 @@ async fn keys(
     Ok(Json(Page { items: super::keys(&registry.db, &namespace).await?, next: None }))
 }
 
+/// Adds a signing key to a namespace, and to the log.
+#[utoipa::path(
+    post,
+    path = "/api/v1/namespaces/{namespace}/keys",
+    params(("namespace" = Namespace, Path)),
+    request_body = NewKey,
+    responses((status = 201, description = "Done.", body = KeyRecord))
+)]
 async fn add_key(
     State(registry): State<Registry>,
     caller: Account,
@@ -87,6 +115,14 @@ async fn add_key(
     Ok((StatusCode::CREATED, Json(super::add_key(&registry.db, &namespace, &new).await?)))
 }
 
+/// Revokes a key from a moment on.
+#[utoipa::path(
+    put,
+    path = "/api/v1/namespaces/{namespace}/keys/{key}/revocation",
+    params(("namespace" = Namespace, Path), ("key" = String, Path)),
+    request_body = NewRevocation,
+    responses((status = 204, description = "Done."))
+)]
 async fn revoke_key(
     State(registry): State<Registry>,
     caller: Account,
@@ -99,6 +135,14 @@ async fn revoke_key(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Searches the plugins that the caller may see: the latest release of each.
+#[utoipa::path(
+    get,
+    path = "/api/v1/plugins",
+    params(search::Query),
+    responses((status = 200, description = "Done.", body = Page<ReleaseRecord>)),
+    security((), ("token" = []))
+)]
 async fn search(
     State(registry): State<Registry>,
     principal: Principal,
@@ -140,6 +184,14 @@ async fn must_see(db: &Db, principal: &Principal, plugin: &PluginId) -> Result<(
     }
 }
 
+/// Lists a plugin's releases.
+#[utoipa::path(
+    get,
+    path = "/api/v1/plugins/{namespace}/{name}/releases",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    responses((status = 200, description = "Done.", body = Page<ReleaseRecord>)),
+    security((), ("token" = []))
+)]
 async fn releases(
     State(registry): State<Registry>,
     principal: Principal,
@@ -150,6 +202,14 @@ async fn releases(
     Ok(Json(Page { items: super::releases(&registry.db, &plugin).await?, next: None }))
 }
 
+/// Shows one release, with its manifest.
+#[utoipa::path(
+    get,
+    path = "/api/v1/plugins/{namespace}/{name}/releases/{version}",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), ("version" = String, Path)),
+    responses((status = 200, description = "Done.", body = ReleaseRecord)),
+    security((), ("token" = []))
+)]
 async fn release(
     State(registry): State<Registry>,
     principal: Principal,
@@ -161,6 +221,15 @@ async fn release(
     found.map(Json).ok_or_else(|| Error::NotFound(format!("release {release}")))
 }
 
+/// Publishes a pushed artifact as a release.
+#[utoipa::path(
+    post,
+    path = "/api/v1/plugins/{namespace}/{name}/releases",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    request_body = NewRelease,
+    responses((status = 201, description = "Done.", body = ReleaseRecord)),
+    security((), ("token" = []))
+)]
 async fn publish(
     State(registry): State<Registry>,
     principal: Principal,
@@ -172,6 +241,14 @@ async fn publish(
     Ok((StatusCode::CREATED, Json(super::publish(&registry, &plugin, &new).await?)))
 }
 
+/// Keeps a release from being chosen for new installs.
+#[utoipa::path(
+    put,
+    path = "/api/v1/plugins/{namespace}/{name}/releases/{version}/yank",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), ("version" = String, Path)),
+    responses((status = 204, description = "Done.")),
+    security((), ("token" = []))
+)]
 async fn yank(
     State(registry): State<Registry>,
     principal: Principal,
@@ -183,6 +260,14 @@ async fn yank(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Lets a yanked release be chosen again.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/plugins/{namespace}/{name}/releases/{version}/yank",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), ("version" = String, Path)),
+    responses((status = 204, description = "Done.")),
+    security((), ("token" = []))
+)]
 async fn unyank(
     State(registry): State<Registry>,
     principal: Principal,
@@ -194,6 +279,15 @@ async fn unyank(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Advises to use something else.
+#[utoipa::path(
+    put,
+    path = "/api/v1/plugins/{namespace}/{name}/releases/{version}/deprecation",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), ("version" = String, Path)),
+    request_body = Deprecation,
+    responses((status = 204, description = "Done.")),
+    security((), ("token" = []))
+)]
 async fn deprecate(
     State(registry): State<Registry>,
     principal: Principal,
@@ -206,6 +300,14 @@ async fn deprecate(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Takes that advice back.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/plugins/{namespace}/{name}/releases/{version}/deprecation",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), ("version" = String, Path)),
+    responses((status = 204, description = "Done.")),
+    security((), ("token" = []))
+)]
 async fn undeprecate(
     State(registry): State<Registry>,
     principal: Principal,
@@ -217,7 +319,16 @@ async fn undeprecate(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Withdraws a release: nobody is to run it.
+///
 /// By an owner or, where the owner is the danger, by an operator.
+#[utoipa::path(
+    put,
+    path = "/api/v1/plugins/{namespace}/{name}/releases/{version}/withdrawal",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), ("version" = String, Path)),
+    request_body = NewWithdrawal,
+    responses((status = 204, description = "Done."))
+)]
 async fn withdraw(
     State(registry): State<Registry>,
     caller: Account,
@@ -232,6 +343,13 @@ async fn withdraw(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Certifies a plugin; for operators.
+#[utoipa::path(
+    put,
+    path = "/api/v1/plugins/{namespace}/{name}/certification",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    responses((status = 204, description = "Done."))
+)]
 async fn certify(
     State(registry): State<Registry>,
     caller: Account,
@@ -242,6 +360,13 @@ async fn certify(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Ends a plugin's certification; for operators.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/plugins/{namespace}/{name}/certification",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    responses((status = 204, description = "Done."))
+)]
 async fn decertify(
     State(registry): State<Registry>,
     caller: Account,

@@ -26,7 +26,8 @@ const QUERY_WORDS_MAX: usize = 8;
 const BATCH: i64 = 5000;
 
 /// What is searched for.
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Query {
     /// Words.
     #[serde(default)]

@@ -20,7 +20,13 @@ use chandlery_store::content::ContentDigest;
 /// What was removed.
 pub type Collected = Garbage;
 
-/// `POST /api/v1/garbage`.
+/// Collects what is stored and belongs to nothing; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/garbage",
+    params(GarbageQuery),
+    responses((status = 200, description = "What was removed.", body = Garbage))
+)]
 pub(super) async fn post(
     State(registry): State<Registry>,
     caller: Account,

@@ -21,7 +21,8 @@ const NAME_MAX: usize = 64;
 const HOSTS_MAX: i64 = 10_000;
 
 /// What a host says of itself when it asks for a licence.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Report {
     /// What it calls itself.
     pub host: Option<String>,

@@ -4,27 +4,34 @@ mod invoices;
 mod orders;
 mod subscriptions;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use chandlery_package::wire::{Notice, Page, UsageEvent, UsageReceipt, UsageTotal};
 
 use crate::{Error, Finance, billing};
 use chandlery_accounts::Account;
 use chandlery_edge::Json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 const EVENTS_PER_BATCH_MAX: usize = 1000;
 
 /// The routes of this room.
-pub fn routes() -> Router<Finance> {
-    Router::new()
+pub fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
         .merge(subscriptions::routes())
         .merge(orders::routes())
         .merge(invoices::routes())
-        .route("/api/v1/usage", get(totals).post(receive))
-        .route("/api/v1/notices", get(notices))
+        .routes(routes!(totals, receive))
+        .routes(routes!(notices))
 }
 
+/// Stores a batch of usage events, each once; at most 1000.
+#[utoipa::path(
+    post,
+    path = "/api/v1/usage",
+    request_body = Vec<UsageEvent>,
+    responses((status = 200, description = "Done.", body = UsageReceipt))
+)]
 async fn receive(
     State(finance): State<Finance>,
     caller: Account,
@@ -36,10 +43,22 @@ async fn receive(
     Ok(Json(billing::receive(&finance, &caller.name, &events).await?))
 }
 
+/// Lists the use of the account's deployments so far.
+#[utoipa::path(
+    get,
+    path = "/api/v1/usage",
+    responses((status = 200, description = "Done.", body = Page<UsageTotal>))
+)]
 async fn totals(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<UsageTotal>>, Error> {
     Ok(Json(Page { items: billing::totals(&finance.db, &caller.name).await?, next: None }))
 }
 
+/// Lists what the account was told.
+#[utoipa::path(
+    get,
+    path = "/api/v1/notices",
+    responses((status = 200, description = "Done.", body = Page<Notice>))
+)]
 async fn notices(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Notice>>, Error> {
     let mut db = finance.db.read().acquire().await?;
     Ok(Json(Page { items: billing::notices(&mut db, &caller.name).await?, next: None }))

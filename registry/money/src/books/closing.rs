@@ -12,7 +12,7 @@ use crate::billing::{NewInvoice, invoices, periods, rating};
 use crate::{Error, ledger, payouts};
 
 /// What a close has done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Closed {
     /// `2026-11`.
     pub month: String,

@@ -1,9 +1,7 @@
 //! `/api/v1/consultants` and `/api/v1/service-orders`.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post, put};
 use chandlery_package::wire::{
     Consultant, NewCertification, NewConsultant, NewServiceOrder, Page, Service, ServiceOrder,
 };
@@ -12,23 +10,40 @@ use chandlery_package::{Namespace, PluginName};
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The routes of this room.
-pub fn routes() -> Router<Finance> {
-    Router::new()
-        .route("/api/v1/consultants", get(list))
-        .route("/api/v1/consultants/{namespace}", put(introduce))
-        .route("/api/v1/consultants/{namespace}/certification", put(certify))
-        .route("/api/v1/consultants/{namespace}/services/{name}", put(offer))
-        .route("/api/v1/service-orders", get(orders).post(order))
-        .route("/api/v1/service-orders/{reference}/milestones/{number}/accept", post(accept))
+pub fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(introduce))
+        .routes(routes!(certify))
+        .routes(routes!(offer))
+        .routes(routes!(orders, order))
+        .routes(routes!(accept))
 }
 
+/// Lists the consultants who are certified, with their services.
+#[utoipa::path(
+    get,
+    path = "/api/v1/consultants",
+    responses((status = 200, description = "Done.", body = Page<Consultant>)),
+    security(())
+)]
 async fn list(State(finance): State<Finance>) -> Result<Json<Page<Consultant>>, Error> {
     let mut db = finance.db.read().acquire().await?;
     Ok(Json(Page { items: super::certified(&mut db, finance.clock.now()).await?, next: None }))
 }
 
+/// Says what a consultant is and does.
+#[utoipa::path(
+    put,
+    path = "/api/v1/consultants/{namespace}",
+    params(("namespace" = Namespace, Path)),
+    request_body = NewConsultant,
+    responses((status = 204, description = "Done."))
+)]
 async fn introduce(
     State(finance): State<Finance>,
     caller: Account,
@@ -40,6 +55,14 @@ async fn introduce(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Certifies a consultant until a moment; for operators.
+#[utoipa::path(
+    put,
+    path = "/api/v1/consultants/{namespace}/certification",
+    params(("namespace" = Namespace, Path)),
+    request_body = NewCertification,
+    responses((status = 204, description = "Done."))
+)]
 async fn certify(
     State(finance): State<Finance>,
     caller: Account,
@@ -51,6 +74,14 @@ async fn certify(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Offers a service, or changes its price.
+#[utoipa::path(
+    put,
+    path = "/api/v1/consultants/{namespace}/services/{name}",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    request_body = Service,
+    responses((status = 204, description = "Done."))
+)]
 async fn offer(
     State(finance): State<Finance>,
     caller: Account,
@@ -62,10 +93,23 @@ async fn offer(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Lists the orders of services that the account placed or received.
+#[utoipa::path(
+    get,
+    path = "/api/v1/service-orders",
+    responses((status = 200, description = "Done.", body = Page<ServiceOrder>))
+)]
 async fn orders(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<ServiceOrder>>, Error> {
     Ok(Json(Page { items: super::orders(&finance.db, &caller.name).await?, next: None }))
 }
 
+/// Orders a service.
+#[utoipa::path(
+    post,
+    path = "/api/v1/service-orders",
+    request_body = NewServiceOrder,
+    responses((status = 201, description = "Done.", body = ServiceOrder))
+)]
 async fn order(
     State(finance): State<Finance>,
     caller: Account,
@@ -75,6 +119,13 @@ async fn order(
     Ok((StatusCode::CREATED, Json(order)))
 }
 
+/// Accepts a milestone, which is invoiced by that.
+#[utoipa::path(
+    post,
+    path = "/api/v1/service-orders/{reference}/milestones/{number}/accept",
+    params(("reference" = String, Path), ("number" = i64, Path)),
+    responses((status = 200, description = "Done.", body = ServiceOrder))
+)]
 async fn accept(
     State(finance): State<Finance>,
     caller: Account,

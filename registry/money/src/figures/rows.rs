@@ -24,7 +24,7 @@ pub(super) struct Has {
 pub(super) type Accounts = BTreeMap<Namespace, Has>;
 
 /// What an account had before and has now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AccountRow {
     /// Which.
     pub account: Namespace,
@@ -41,7 +41,7 @@ pub struct AccountRow {
 }
 
 /// What was posted to an account of the ledger in a month.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PostingRow {
     /// Which.
     pub account: String,
@@ -52,7 +52,7 @@ pub struct PostingRow {
 }
 
 /// The rows behind a month's figures.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rows {
     /// `2026-11`.
     pub month: String,

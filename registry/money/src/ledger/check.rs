@@ -8,7 +8,7 @@ use super::closing;
 use crate::Error;
 
 /// What a check of the books found.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Check {
     /// How many transactions there are.
     pub transactions: i64,

@@ -8,7 +8,7 @@ use sqlx::AnyConnection;
 use crate::Error;
 
 /// A month that was closed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ClosedMonth {
     /// `2026-11`.
     pub month: String,

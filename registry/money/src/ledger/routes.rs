@@ -1,9 +1,7 @@
 //! `/api/v1/ledger` for operators: the journal, balances, and what they write into the books themselves.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use axum::routing::{get, post};
 use chandlery_package::Money;
 use chandlery_package::wire::{Expense, NewExpense, Page};
 use jiff::civil::Date;
@@ -17,26 +15,37 @@ use crate::{Error, Finance};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Query};
 use chandlery_store::Write;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// How far back an expense may be dated.
 const SPENT_WITHIN_YEARS: i32 = 2;
 
 /// The routes of this room.
-pub fn routes() -> Router<Finance> {
-    Router::new()
-        .route("/api/v1/ledger/journal", get(journal))
-        .route("/api/v1/ledger/postings.csv", get(postings))
-        .route("/api/v1/ledger/balances", get(balances))
-        .route("/api/v1/ledger/expenses", post(spend))
-        .route("/api/v1/ledger/exchanges", post(exchange))
+pub fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(journal))
+        .routes(routes!(postings))
+        .routes(routes!(balances))
+        .routes(routes!(spend))
+        .routes(routes!(exchange))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 struct For {
     #[serde(default)]
+    #[param(inline)]
     format: Format,
 }
 
+/// Exports the journal for hledger, beancount or ledger; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ledger/journal",
+    params(For),
+    responses((status = 200, description = "The journal.", content_type = "text/plain", body = String))
+)]
 async fn journal(
     State(finance): State<Finance>,
     caller: Account,
@@ -48,6 +57,12 @@ async fn journal(
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
 }
 
+/// Exports all postings as a table; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ledger/postings.csv",
+    responses((status = 200, description = "The postings.", content_type = "text/csv", body = String))
+)]
 async fn postings(
     State(finance): State<Finance>,
     caller: Account,
@@ -58,11 +73,19 @@ async fn postings(
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 struct At {
     at: Option<Timestamp>,
 }
 
+/// Lists the balances of all accounts, now or at a moment; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ledger/balances",
+    params(At),
+    responses((status = 200, description = "Done.", body = Page<AccountBalance>))
+)]
 async fn balances(
     State(finance): State<Finance>,
     caller: Account,
@@ -73,6 +96,13 @@ async fn balances(
     Ok(Json(Page { items: super::balances(&mut db, moment.at).await?, next: None }))
 }
 
+/// Records what was spent; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/ledger/expenses",
+    request_body = NewExpense,
+    responses((status = 204, description = "Done."))
+)]
 async fn spend(
     State(finance): State<Finance>,
     caller: Account,
@@ -118,13 +148,20 @@ fn on_day(day: Date, now: Timestamp) -> Result<Timestamp, Error> {
 }
 
 /// The bank has exchanged one currency for another.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
 struct NewExchange {
     key: String,
     sold: Money,
     bought: Money,
 }
 
+/// Records that the bank has exchanged one currency for another; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/ledger/exchanges",
+    request_body = NewExchange,
+    responses((status = 204, description = "Done."))
+)]
 async fn exchange(
     State(finance): State<Finance>,
     caller: Account,

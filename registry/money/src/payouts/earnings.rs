@@ -11,7 +11,7 @@ use crate::Error;
 use crate::ledger::Account;
 
 /// What was earned in a month (UTC).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct MonthlyEarning {
     /// `2026-11`.
     pub month: String,
@@ -24,7 +24,7 @@ pub struct MonthlyEarning {
 }
 
 /// What was earned with a plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PluginEarning {
     /// Which.
     pub plugin: PluginId,

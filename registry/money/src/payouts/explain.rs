@@ -14,7 +14,7 @@ use chandlery_store::Db;
 const EVENTS_SHOWN: i64 = 100;
 
 /// A payout and what it is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Explained {
     /// The payout.
     pub payout: Payout,
@@ -25,7 +25,8 @@ pub struct Explained {
 }
 
 /// A transaction of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PayoutStep)]
 pub struct Step {
     /// Its number.
     pub transaction: i64,
@@ -36,7 +37,8 @@ pub struct Step {
 }
 
 /// One change of what was available that a payout took on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = PayoutItem)]
 pub struct Item {
     /// `earning`, `reserve`, `refund`, …
     pub kind: String,
@@ -49,7 +51,7 @@ pub struct Item {
 }
 
 /// A share of a sale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ExplainedLot {
     /// Its number.
     pub lot: i64,
@@ -68,7 +70,7 @@ pub struct ExplainedLot {
 }
 
 /// A sale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ExplainedSale {
     /// Its number.
     pub sale: i64,
@@ -95,7 +97,7 @@ pub struct ExplainedSale {
 }
 
 /// What was used, and what that cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rating {
     /// In which month.
     pub month: String,

@@ -80,6 +80,13 @@ pub(super) async fn write(
         check_account(holder, iban, bic.as_deref())?;
     }
     let mut write = db.write().await?;
+    let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
+        .bind(partner.as_str())
+        .fetch_optional(&mut *write)
+        .await?;
+    if known.is_none() {
+        return Err(Error::NotFound(format!("namespace '{partner}'")));
+    }
     if !caller.operator {
         profile.withheld = in_force(&mut write, partner).await?.1.withheld;
     }
@@ -122,4 +129,19 @@ pub(super) async fn approve(
     .await?;
     write.commit().await?;
     Ok(ProfileVersion { approved_by: found.approved_by.or_else(|| Some(operator.clone())), ..found })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_writes_how_a_namespace_is_paid_that_is_not_there() {
+        let (_folder, finance) = crate::testing::finance().await;
+        let operator = Account { name: "operator".parse().unwrap(), operator: true };
+        let nobody = "nobody".parse().unwrap();
+        let refused =
+            write(&finance.db, &operator, &nobody, by_hand(), Timestamp::UNIX_EPOCH).await.unwrap_err();
+        assert!(matches!(refused, Error::NotFound(_)), "{refused}");
+    }
 }

@@ -1,9 +1,7 @@
 //! `/api/v1/partners` for a partner's money, `/api/v1/payouts` for operators.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use axum::routing::{get, post};
 use chandlery_package::wire::{Earning, Page, PartnerBalance, Payout, PayoutProfile, ProfileVersion};
 use chandlery_package::{Currency, Money, Namespace};
 use serde::Deserialize;
@@ -14,26 +12,28 @@ use crate::{Error, Finance};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The routes of this room.
-pub fn routes() -> Router<Finance> {
-    Router::new()
-        .route("/api/v1/partners/{partner}/balances", get(balances))
-        .route("/api/v1/partners/{partner}/transactions", get(transactions))
-        .route("/api/v1/partners/{partner}/transactions.csv", get(transactions_csv))
-        .route("/api/v1/partners/{partner}/months", get(months))
-        .route("/api/v1/partners/{partner}/plugins", get(plugins))
-        .route("/api/v1/partners/{partner}/statements", get(statements_of))
-        .route("/api/v1/partners/{partner}/payouts", get(payouts_of))
-        .route("/api/v1/partners/{partner}/payout-profile", get(profiles_of).put(write_profile))
-        .route("/api/v1/partners/{partner}/payout-profile/{version}/approve", post(approve_profile))
-        .route("/api/v1/payout-runs", post(propose_run))
-        .route("/api/v1/payouts", get(list).post(propose))
-        .route("/api/v1/payouts/{id}/explain", get(explain))
-        .route("/api/v1/payouts/{id}/cancel", post(cancel))
-        .route("/api/v1/payouts/{id}/approve", post(approve))
-        .route("/api/v1/payouts/{id}/confirm", post(confirm))
-        .route("/api/v1/payouts/{id}/return", post(returned))
+pub fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(balances))
+        .routes(routes!(transactions))
+        .routes(routes!(transactions_csv))
+        .routes(routes!(months))
+        .routes(routes!(plugins))
+        .routes(routes!(statements_of))
+        .routes(routes!(payouts_of))
+        .routes(routes!(profiles_of, write_profile))
+        .routes(routes!(approve_profile))
+        .routes(routes!(propose_run))
+        .routes(routes!(list, propose))
+        .routes(routes!(explain))
+        .routes(routes!(cancel))
+        .routes(routes!(approve))
+        .routes(routes!(confirm))
+        .routes(routes!(returned))
 }
 
 async fn read(db: &Db, caller: &Account, partner: &Namespace) -> Result<Vec<Earning>, Error> {
@@ -42,6 +42,13 @@ async fn read(db: &Db, caller: &Account, partner: &Namespace) -> Result<Vec<Earn
     super::transactions(&mut db, partner).await
 }
 
+/// Shows a partner's money, by currency.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/balances",
+    params(("partner" = Namespace, Path)),
+    responses((status = 200, description = "Done.", body = Page<PartnerBalance>))
+)]
 async fn balances(
     State(finance): State<Finance>,
     caller: Account,
@@ -52,6 +59,13 @@ async fn balances(
     Ok(Json(Page { items: super::balances(&mut db, &partner, finance.clock.now()).await?, next: None }))
 }
 
+/// Lists every change of a partner's money.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/transactions",
+    params(("partner" = Namespace, Path)),
+    responses((status = 200, description = "Done.", body = Page<Earning>))
+)]
 async fn transactions(
     State(finance): State<Finance>,
     caller: Account,
@@ -60,6 +74,13 @@ async fn transactions(
     Ok(Json(Page { items: read(&finance.db, &caller, &partner).await?, next: None }))
 }
 
+/// Sums a partner's earnings by month.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/months",
+    params(("partner" = Namespace, Path)),
+    responses((status = 200, description = "Done.", body = Page<MonthlyEarning>))
+)]
 async fn months(
     State(finance): State<Finance>,
     caller: Account,
@@ -69,6 +90,13 @@ async fn months(
     Ok(Json(Page { items, next: None }))
 }
 
+/// Sums a partner's earnings by plugin.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/plugins",
+    params(("partner" = Namespace, Path)),
+    responses((status = 200, description = "Done.", body = Page<PluginEarning>))
+)]
 async fn plugins(
     State(finance): State<Finance>,
     caller: Account,
@@ -78,8 +106,16 @@ async fn plugins(
     Ok(Json(Page { items, next: None }))
 }
 
+/// Exports a partner's transactions.
+///
 /// The same transactions as a table (RFC 4180): no field that we write holds a comma, a quote or a line's end, but for
 /// descriptions, which are quoted.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/transactions.csv",
+    params(("partner" = Namespace, Path)),
+    responses((status = 200, description = "The table.", content_type = "text/csv", body = String))
+)]
 pub async fn transactions_csv(
     State(finance): State<Finance>,
     caller: Account,
@@ -113,11 +149,24 @@ fn amount(money: Money) -> String {
     text.split(' ').next().unwrap_or(&text).to_owned()
 }
 
+/// Lists the payouts; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/payouts",
+    responses((status = 200, description = "Done.", body = Page<Payout>))
+)]
 async fn list(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Payout>>, Error> {
     caller.must_operate("see payouts")?;
     Ok(Json(Page { items: super::list(&finance.db).await?, next: None }))
 }
 
+/// Lists a partner's payouts.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/payouts",
+    params(("partner" = Namespace, Path)),
+    responses((status = 200, description = "Done.", body = Page<Payout>))
+)]
 async fn payouts_of(
     State(finance): State<Finance>,
     caller: Account,
@@ -128,11 +177,19 @@ async fn payouts_of(
     Ok(Json(Page { items: run::of_partner(&mut db, &partner).await?, next: None }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 struct OfMonth {
     month: Option<String>,
 }
 
+/// Lists a partner's monthly statements.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/statements",
+    params(("partner" = Namespace, Path), OfMonth),
+    responses((status = 200, description = "Done.", body = Page<Published>))
+)]
 async fn statements_of(
     State(finance): State<Finance>,
     caller: Account,
@@ -145,6 +202,13 @@ async fn statements_of(
     Ok(Json(Page { items, next: None }))
 }
 
+/// Lists the versions of how a partner is paid.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/payout-profile",
+    params(("partner" = Namespace, Path)),
+    responses((status = 200, description = "Done.", body = Page<ProfileVersion>))
+)]
 async fn profiles_of(
     State(finance): State<Finance>,
     caller: Account,
@@ -155,6 +219,14 @@ async fn profiles_of(
     Ok(Json(Page { items: profiles::versions(&mut db, &partner).await?, next: None }))
 }
 
+/// Writes how a partner is to be paid; an operator approves it.
+#[utoipa::path(
+    put,
+    path = "/api/v1/partners/{partner}/payout-profile",
+    params(("partner" = Namespace, Path)),
+    request_body = PayoutProfile,
+    responses((status = 200, description = "Done.", body = ProfileVersion))
+)]
 async fn write_profile(
     State(finance): State<Finance>,
     caller: Account,
@@ -165,6 +237,13 @@ async fn write_profile(
     Ok(Json(profiles::write(&finance.db, &caller, &partner, profile, finance.clock.now()).await?))
 }
 
+/// Approves a version of a payout profile; for a second operator.
+#[utoipa::path(
+    post,
+    path = "/api/v1/partners/{partner}/payout-profile/{version}/approve",
+    params(("partner" = Namespace, Path), ("version" = i64, Path)),
+    responses((status = 200, description = "Done.", body = ProfileVersion))
+)]
 async fn approve_profile(
     State(finance): State<Finance>,
     caller: Account,
@@ -174,12 +253,19 @@ async fn approve_profile(
     Ok(Json(profiles::approve(&finance.db, &caller.name, &partner, version).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 struct Proposal {
     partner: Namespace,
     currency: Currency,
 }
 
+/// Proposes a payout to one partner; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/payouts",
+    request_body = Proposal,
+    responses((status = 201, description = "Done.", body = Payout))
+)]
 async fn propose(
     State(finance): State<Finance>,
     caller: Account,
@@ -191,6 +277,12 @@ async fn propose(
     Ok((StatusCode::CREATED, Json(payout)))
 }
 
+/// Proposes a payout to every partner who is due one; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/payout-runs",
+    responses((status = 201, description = "Done.", body = Page<Payout>))
+)]
 async fn propose_run(
     State(finance): State<Finance>,
     caller: Account,
@@ -200,6 +292,13 @@ async fn propose_run(
     Ok((StatusCode::CREATED, Json(Page { items, next: None })))
 }
 
+/// Explains a payout: the sales that it is made of.
+#[utoipa::path(
+    get,
+    path = "/api/v1/payouts/{id}/explain",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "Done.", body = Explained))
+)]
 async fn explain(
     State(finance): State<Finance>,
     caller: Account,
@@ -210,6 +309,13 @@ async fn explain(
     Ok(Json(explained))
 }
 
+/// Approves a payout; for a second operator.
+#[utoipa::path(
+    post,
+    path = "/api/v1/payouts/{id}/approve",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "Done.", body = Payout))
+)]
 async fn approve(
     State(finance): State<Finance>,
     caller: Account,
@@ -219,6 +325,13 @@ async fn approve(
     Ok(Json(super::approve(&finance.db, &caller.name, id, finance.clock.now()).await?))
 }
 
+/// Cancels a payout that nobody has approved; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/payouts/{id}/cancel",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "Done.", body = Payout))
+)]
 async fn cancel(
     State(finance): State<Finance>,
     caller: Account,
@@ -228,7 +341,7 @@ async fn cancel(
     Ok(Json(super::cancel(&finance.db, id).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 struct Confirmation {
     bank_reference: String,
     /// What left the bank, if that is more than what was sent.
@@ -236,6 +349,14 @@ struct Confirmation {
     left: Option<Money>,
 }
 
+/// Confirms that the bank has paid a payout; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/payouts/{id}/confirm",
+    params(("id" = i64, Path)),
+    request_body = Confirmation,
+    responses((status = 200, description = "Done.", body = Payout))
+)]
 async fn confirm(
     State(finance): State<Finance>,
     caller: Account,
@@ -247,6 +368,13 @@ async fn confirm(
     Ok(Json(super::confirm(&finance.db, id, &new.bank_reference, new.left, now).await?))
 }
 
+/// Records that the bank has returned a payout; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/payouts/{id}/return",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "Done.", body = Payout))
+)]
 async fn returned(
     State(finance): State<Finance>,
     caller: Account,

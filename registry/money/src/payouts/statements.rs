@@ -17,7 +17,7 @@ use chandlery_store::{Write, time};
 pub type Held = BTreeMap<String, i64>;
 
 /// A partner's month in one currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Statement {
     /// Whose.
     pub partner: Namespace,
@@ -26,15 +26,17 @@ pub struct Statement {
     /// In which currency.
     pub currency: Currency,
     /// What there was at its beginning: the closing of the month before.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub opening: Held,
     /// What happened.
     pub lines: Vec<Line>,
     /// What there was at its end.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub closing: Held,
 }
 
 /// A transaction of a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Line {
     /// The ledger's number of it.
     pub transaction: i64,
@@ -45,6 +47,7 @@ pub struct Line {
     /// For people.
     pub description: String,
     /// What it changed.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub changes: Held,
 }
 
@@ -57,7 +60,7 @@ fn partners_account(account: &str) -> Option<(&str, &str)> {
 }
 
 /// A statement, where it is in the log, and its digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Published {
     /// What it says.
     pub statement: Statement,

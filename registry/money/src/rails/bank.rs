@@ -14,7 +14,7 @@ use chandlery_store::Db;
 use chandlery_store::{Write, time};
 
 /// A line of the bank's statement, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BankLine {
     /// The bank's own reference.
     pub id: String,

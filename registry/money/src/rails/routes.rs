@@ -1,14 +1,14 @@
 //! What comes in by a rail or is sent by one: payments that customers begin, refunds, statements, webhooks, runs and bank files.
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::routing::{get, post};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
 use chandlery_package::wire::{CreditNote, NewRefund, Page, Payout};
 use chandlery_store::{Db, Facts};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::{BankLine, Intent, Subject};
 use crate::payouts::{self, BankAccount, run};
@@ -18,18 +18,25 @@ use crate::{Error, Finance};
 const BANK_ACCOUNT: &str = "bank-account";
 
 /// The routes of this room.
-pub fn routes() -> Router<Finance> {
-    Router::new()
-        .route("/api/v1/invoices/{number}/payment-intent", post(begin_invoice_payment))
-        .route("/api/v1/invoices/{number}/refunds", post(refund))
-        .route("/api/v1/orders/{reference}/payment-intent", post(begin_order_payment))
-        .route("/api/v1/bank-account", get(bank_account).put(set_bank_account))
-        .route("/api/v1/bank-statements", post(reconcile))
-        .route("/api/v1/stripe/webhook", post(stripe_event))
-        .route("/api/v1/payout-runs/{run}/send", post(send_run))
-        .route("/api/v1/payout-runs/{run}/pain.001", get(bank_file))
+pub fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(begin_invoice_payment))
+        .routes(routes!(refund))
+        .routes(routes!(begin_order_payment))
+        .routes(routes!(bank_account, set_bank_account))
+        .routes(routes!(reconcile))
+        .routes(routes!(stripe_event))
+        .routes(routes!(send_run))
+        .routes(routes!(bank_file))
 }
 
+/// Begins to pay an invoice at the processor of payments.
+#[utoipa::path(
+    post,
+    path = "/api/v1/invoices/{number}/payment-intent",
+    params(("number" = i64, Path)),
+    responses((status = 201, description = "Done.", body = Intent))
+)]
 async fn begin_invoice_payment(
     State(finance): State<Finance>,
     caller: Account,
@@ -39,6 +46,13 @@ async fn begin_invoice_payment(
     Ok((StatusCode::CREATED, Json(super::begin_payment(&finance, &caller.name, &subject).await?)))
 }
 
+/// Begins to pay an order at the processor of payments.
+#[utoipa::path(
+    post,
+    path = "/api/v1/orders/{reference}/payment-intent",
+    params(("reference" = String, Path)),
+    responses((status = 201, description = "Done.", body = Intent))
+)]
 async fn begin_order_payment(
     State(finance): State<Finance>,
     caller: Account,
@@ -48,6 +62,14 @@ async fn begin_order_payment(
     Ok((StatusCode::CREATED, Json(super::begin_payment(&finance, &caller.name, &subject).await?)))
 }
 
+/// Gives a refund on an invoice; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/invoices/{number}/refunds",
+    params(("number" = i64, Path)),
+    request_body = NewRefund,
+    responses((status = 201, description = "Done.", body = CreditNote))
+)]
 async fn refund(
     State(finance): State<Finance>,
     caller: Account,
@@ -65,11 +87,24 @@ async fn own_account(db: &Db) -> Result<BankAccount, Error> {
     serde_json::from_str(&text).map_err(|_| Error::Damaged("the bank account cannot be read".into()))
 }
 
+/// Shows the account that bank files pay from; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/bank-account",
+    responses((status = 200, description = "Done.", body = BankAccount))
+)]
 async fn bank_account(State(finance): State<Finance>, caller: Account) -> Result<Json<BankAccount>, Error> {
     caller.must_operate("see the bank account")?;
     Ok(Json(own_account(&finance.db).await?))
 }
 
+/// Sets the account that bank files pay from; for operators.
+#[utoipa::path(
+    put,
+    path = "/api/v1/bank-account",
+    request_body = BankAccount,
+    responses((status = 200, description = "Done.", body = BankAccount))
+)]
 async fn set_bank_account(
     State(finance): State<Finance>,
     caller: Account,
@@ -81,6 +116,13 @@ async fn set_bank_account(
     Ok(Json(account))
 }
 
+/// Sends the approved payouts of a run by their rails; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/payout-runs/{run}/send",
+    params(("run" = i64, Path)),
+    responses((status = 200, description = "Done.", body = Page<Payout>))
+)]
 async fn send_run(
     State(finance): State<Finance>,
     caller: Account,
@@ -91,6 +133,13 @@ async fn send_run(
     Ok(Json(Page { items, next: None }))
 }
 
+/// Makes the bank file of a run's transfers; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/payout-runs/{run}/pain.001",
+    params(("run" = i64, Path)),
+    responses((status = 200, description = "The bank file (ISO 20022).", content_type = "application/xml", body = String))
+)]
 async fn bank_file(
     State(finance): State<Finance>,
     caller: Account,
@@ -114,7 +163,15 @@ async fn bank_file(
     Ok((headers, file))
 }
 
+/// Reconciles a bank's statement with what is due; for operators.
+///
 /// camt.053 or CSV, as the bank gives it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/bank-statements",
+    request_body(content = String, content_type = "text/plain"),
+    responses((status = 200, description = "Done.", body = Page<BankLine>))
+)]
 async fn reconcile(
     State(finance): State<Finance>,
     caller: Account,
@@ -125,7 +182,16 @@ async fn reconcile(
     Ok(Json(Page { items, next: None }))
 }
 
+/// Receives an event of the processor of payments, which signs it.
+///
 /// Whoever holds the secret is who it says.
+#[utoipa::path(
+    post,
+    path = "/api/v1/stripe/webhook",
+    request_body(content = String, content_type = "application/json"),
+    responses((status = 204, description = "Done.")),
+    security(())
+)]
 async fn stripe_event(
     State(finance): State<Finance>,
     headers: HeaderMap,

@@ -21,7 +21,7 @@ use chandlery_store::{Write, time};
 const TOLERANCE_SECONDS: i64 = 300;
 
 /// A payment that the customer's browser completes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Intent {
     /// `pi_…`.
     pub id: String,

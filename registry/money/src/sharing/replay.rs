@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use crate::{Error, exchange};
 
 /// What a beneficiary got of all sales, and what it would have got.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Difference {
     /// The partner; none: the marketplace.
     pub partner: Option<Namespace>,

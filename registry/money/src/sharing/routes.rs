@@ -1,9 +1,7 @@
 //! `/api/v1/policies`, `/api/v1/sales` and `/api/v1/disputes`.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post, put};
 use chandlery_package::wire::{ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, PolicyVersion};
 use chandlery_package::{Namespace, RevenueSharePolicy};
 
@@ -11,18 +9,28 @@ use super::{Difference, policies};
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The routes of this room.
-pub fn routes() -> Router<Finance> {
-    Router::new()
-        .route("/api/v1/policies", get(list).post(follow))
-        .route("/api/v1/policies/replay", post(replay))
-        .route("/api/v1/namespaces/{namespace}/volume-group", put(set_group))
-        .route("/api/v1/disputes", post(open))
-        .route("/api/v1/disputes/{id}", put(close))
+pub fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(list, follow))
+        .routes(routes!(replay))
+        .routes(routes!(set_group))
+        .routes(routes!(open))
+        .routes(routes!(close))
 }
 
+/// Lists the policies by which sales are shared.
+///
 /// How sales are shared is no secret.
+#[utoipa::path(
+    get,
+    path = "/api/v1/policies",
+    responses((status = 200, description = "Done.", body = Page<PolicyVersion>)),
+    security(())
+)]
 async fn list(State(finance): State<Finance>) -> Result<Json<Page<PolicyVersion>>, Error> {
     let mut db = finance.db.read().acquire().await?;
     let read = |(version, since, policy): (i64, String, RevenueSharePolicy)| PolicyVersion {
@@ -34,6 +42,13 @@ async fn list(State(finance): State<Finance>) -> Result<Json<Page<PolicyVersion>
     Ok(Json(Page { items, next: None }))
 }
 
+/// Lets a policy follow; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/policies",
+    request_body = NewPolicy,
+    responses((status = 201, description = "Done.", body = PolicyVersion))
+)]
 async fn follow(
     State(finance): State<Finance>,
     caller: Account,
@@ -47,6 +62,13 @@ async fn follow(
     Ok((StatusCode::CREATED, Json(set)))
 }
 
+/// Shares all sales again by a policy, to see what would differ; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/policies/replay",
+    request_body = Policy,
+    responses((status = 200, description = "Done.", body = Page<Difference>))
+)]
 async fn replay(
     State(finance): State<Finance>,
     caller: Account,
@@ -57,6 +79,14 @@ async fn replay(
     Ok(Json(Page { items: super::replay(&mut snapshot, &policy).await?, next: None }))
 }
 
+/// Says with whom a publisher belongs together; for operators.
+#[utoipa::path(
+    put,
+    path = "/api/v1/namespaces/{namespace}/volume-group",
+    params(("namespace" = Namespace, Path)),
+    request_body = NewVolumeGroup,
+    responses((status = 204, description = "Done."))
+)]
 async fn set_group(
     State(finance): State<Finance>,
     caller: Account,
@@ -77,6 +107,13 @@ async fn set_group(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Records that a customer's bank has taken a payment back; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/disputes",
+    request_body = NewDispute,
+    responses((status = 204, description = "Done."))
+)]
 async fn open(
     State(finance): State<Finance>,
     caller: Account,
@@ -98,6 +135,14 @@ async fn open(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Records how the bank has decided a dispute; for operators.
+#[utoipa::path(
+    put,
+    path = "/api/v1/disputes/{id}",
+    params(("id" = String, Path)),
+    request_body = ClosedDispute,
+    responses((status = 204, description = "Done."))
+)]
 async fn close(
     State(finance): State<Finance>,
     caller: Account,

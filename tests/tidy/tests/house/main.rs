@@ -29,15 +29,19 @@ const LINES_MAX: usize = 500;
 const ARROWS: &[(&str, &[&str])] = &[
     ("chandlery-package", &[]),
     ("chandlery-tasks", &[]),
+    ("chandlery-openapi", &["package"]),
     ("chandlery-sandbox", &["package"]),
     ("chandlery-engines", &["package", "tasks"]),
-    ("chandlery-host", &["package", "tasks", "sandbox", "engines"]),
+    ("chandlery-host", &["package", "openapi", "tasks", "sandbox", "engines"]),
     ("chandlery-store", &["package", "tasks"]),
     ("chandlery-edge", &["package", "store"]),
     ("chandlery-accounts", &["package", "store", "edge"]),
     ("chandlery-log", &["package", "store", "edge"]),
     ("chandlery-money", &["package", "tasks", "store", "edge", "accounts", "log"]),
-    ("chandlery-registry", &["package", "tasks", "sandbox", "store", "edge", "accounts", "log", "money"]),
+    (
+        "chandlery-registry",
+        &["package", "openapi", "tasks", "sandbox", "store", "edge", "accounts", "log", "money"],
+    ),
     (
         "chandlery-cli",
         &["package", "tasks", "sandbox", "engines", "host", "store", "accounts", "log", "money", "registry"],

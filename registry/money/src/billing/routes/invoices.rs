@@ -1,9 +1,7 @@
 //! Invoices and their taxes, credit notes, and transfers that an operator records.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use axum::routing::{get, post, put};
 use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, Page, TaxRule};
 
 use crate::billing::printed;
@@ -11,19 +9,27 @@ use crate::{Error, Finance, billing};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
 use chandlery_store::Db;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) fn routes() -> Router<Finance> {
-    Router::new()
-        .route("/api/v1/billing-profile", put(set_profile))
-        .route("/api/v1/tax-rules", post(add_rule))
-        .route("/api/v1/invoices", get(invoices))
-        .route("/api/v1/invoices/{number}", get(invoice))
-        .route("/api/v1/invoices/{number}/page", get(invoice_page))
-        .route("/api/v1/invoices/{number}/csv", get(invoice_csv))
-        .route("/api/v1/invoices/{number}/payment", post(record_invoice_payment))
-        .route("/api/v1/credit-notes", get(credit_notes))
+pub(crate) fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(set_profile))
+        .routes(routes!(add_rule))
+        .routes(routes!(invoices))
+        .routes(routes!(invoice))
+        .routes(routes!(invoice_page))
+        .routes(routes!(invoice_csv))
+        .routes(routes!(record_invoice_payment))
+        .routes(routes!(credit_notes))
 }
 
+/// Lists the account's invoices.
+#[utoipa::path(
+    get,
+    path = "/api/v1/invoices",
+    responses((status = 200, description = "Done.", body = Page<Invoice>))
+)]
 async fn invoices(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Invoice>>, Error> {
     Ok(Json(Page { items: billing::invoices(&finance.db, &caller.name).await?, next: None }))
 }
@@ -38,6 +44,13 @@ async fn own_invoice(db: &Db, caller: &Account, number: i64) -> Result<Invoice, 
     }
 }
 
+/// Shows an invoice.
+#[utoipa::path(
+    get,
+    path = "/api/v1/invoices/{number}",
+    params(("number" = i64, Path)),
+    responses((status = 200, description = "Done.", body = Invoice))
+)]
 async fn invoice(
     State(finance): State<Finance>,
     caller: Account,
@@ -46,6 +59,13 @@ async fn invoice(
     Ok(Json(own_invoice(&finance.db, &caller, number).await?))
 }
 
+/// Shows an invoice as a page to print.
+#[utoipa::path(
+    get,
+    path = "/api/v1/invoices/{number}/page",
+    params(("number" = i64, Path)),
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
 async fn invoice_page(
     State(finance): State<Finance>,
     caller: Account,
@@ -54,6 +74,13 @@ async fn invoice_page(
     Ok(printed::page(&own_invoice(&finance.db, &caller, number).await?))
 }
 
+/// Exports an invoice as a table.
+#[utoipa::path(
+    get,
+    path = "/api/v1/invoices/{number}/csv",
+    params(("number" = i64, Path)),
+    responses((status = 200, description = "The table.", content_type = "text/csv", body = String))
+)]
 async fn invoice_csv(
     State(finance): State<Finance>,
     caller: Account,
@@ -63,6 +90,14 @@ async fn invoice_csv(
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text))
 }
 
+/// Records a transfer that pays an invoice; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/invoices/{number}/payment",
+    params(("number" = i64, Path)),
+    request_body = NewPayment,
+    responses((status = 200, description = "Done.", body = Invoice))
+)]
 async fn record_invoice_payment(
     State(finance): State<Finance>,
     caller: Account,
@@ -82,6 +117,12 @@ async fn record_invoice_payment(
     ))
 }
 
+/// Lists the account's credit notes.
+#[utoipa::path(
+    get,
+    path = "/api/v1/credit-notes",
+    responses((status = 200, description = "Done.", body = Page<CreditNote>))
+)]
 async fn credit_notes(
     State(finance): State<Finance>,
     caller: Account,
@@ -89,6 +130,13 @@ async fn credit_notes(
     Ok(Json(Page { items: billing::credit_notes(&finance.db, &caller.name).await?, next: None }))
 }
 
+/// Says where the account is billed.
+#[utoipa::path(
+    put,
+    path = "/api/v1/billing-profile",
+    request_body = BillingProfile,
+    responses((status = 200, description = "Done.", body = BillingProfile))
+)]
 async fn set_profile(
     State(finance): State<Finance>,
     caller: Account,
@@ -98,6 +146,13 @@ async fn set_profile(
     Ok(Json(profile))
 }
 
+/// Adds a tax rule from a day on; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tax-rules",
+    request_body = TaxRule,
+    responses((status = 201, description = "Done.", body = TaxRule))
+)]
 async fn add_rule(
     State(finance): State<Finance>,
     caller: Account,

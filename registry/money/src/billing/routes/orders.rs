@@ -1,25 +1,32 @@
 //! Orders of plugins, and what they cost.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post, put};
 use chandlery_package::wire::{NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page};
 use chandlery_package::{Namespace, PluginId, PluginName};
 
 use crate::{Error, Finance, billing};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) fn routes() -> Router<Finance> {
-    Router::new()
-        .route("/api/v1/orders", get(orders).post(order))
-        .route("/api/v1/orders/{reference}", delete(end_order))
-        .route("/api/v1/orders/{reference}/payment", post(record_payment))
-        .route("/api/v1/plugins/{namespace}/{name}/price", put(set_price))
-        .route("/api/v1/plugins/{namespace}/{name}/coupons", post(make_coupon))
+pub(crate) fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(orders, order))
+        .routes(routes!(end_order))
+        .routes(routes!(record_payment))
+        .routes(routes!(set_price))
+        .routes(routes!(make_coupon))
 }
 
+/// Orders a plugin at the price that is offered.
+#[utoipa::path(
+    post,
+    path = "/api/v1/orders",
+    request_body = NewOrder,
+    responses((status = 201, description = "Done.", body = Order))
+)]
 async fn order(
     State(finance): State<Finance>,
     caller: Account,
@@ -31,10 +38,23 @@ async fn order(
     ))
 }
 
+/// Lists the account's orders.
+#[utoipa::path(
+    get,
+    path = "/api/v1/orders",
+    responses((status = 200, description = "Done.", body = Page<Order>))
+)]
 async fn orders(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Order>>, Error> {
     Ok(Json(Page { items: billing::orders(&finance.db, &caller.name).await?, next: None }))
 }
 
+/// Ends an order that is invoiced by the month.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/orders/{reference}",
+    params(("reference" = String, Path)),
+    responses((status = 200, description = "Done.", body = Order))
+)]
 async fn end_order(
     State(finance): State<Finance>,
     caller: Account,
@@ -43,6 +63,14 @@ async fn end_order(
     Ok(Json(billing::end_order(&finance.db, &caller.name, &reference, finance.clock.now()).await?))
 }
 
+/// Records a transfer that pays an order; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/orders/{reference}/payment",
+    params(("reference" = String, Path)),
+    request_body = NewPayment,
+    responses((status = 200, description = "Done.", body = Order))
+)]
 async fn record_payment(
     State(finance): State<Finance>,
     caller: Account,
@@ -62,6 +90,14 @@ fn plugin((namespace, name): OfPlugin) -> PluginId {
     PluginId { namespace, name }
 }
 
+/// Sets what a plugin costs from now on.
+#[utoipa::path(
+    put,
+    path = "/api/v1/plugins/{namespace}/{name}/price",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    request_body = NewPrice,
+    responses((status = 204, description = "Done."))
+)]
 async fn set_price(
     State(finance): State<Finance>,
     caller: Account,
@@ -74,6 +110,14 @@ async fn set_price(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Makes a coupon for orders of a plugin.
+#[utoipa::path(
+    post,
+    path = "/api/v1/plugins/{namespace}/{name}/coupons",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    request_body = NewCoupon,
+    responses((status = 201, description = "Done."))
+)]
 async fn make_coupon(
     State(finance): State<Finance>,
     caller: Account,

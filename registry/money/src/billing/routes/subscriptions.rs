@@ -1,9 +1,7 @@
 //! What an account has subscribed to, and what its hosts may do by that.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, post, put};
 use chandlery_package::wire::{
     Agreement, HostSeen, NewSubscription, NewTrial, Page, SignedLicence, Subscription, TierOffer,
 };
@@ -13,19 +11,29 @@ use crate::billing::Report;
 use crate::{Error, Finance, billing};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path, Query};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) fn routes() -> Router<Finance> {
-    Router::new()
-        .route("/api/v1/tiers", get(tiers))
-        .route("/api/v1/subscription", get(subscription).put(change))
-        .route("/api/v1/subscription/trial", post(try_out))
-        .route("/api/v1/accounts/{account}/subscription", put(agree))
-        .route("/api/v1/licence", get(licence))
-        .route("/api/v1/hosts", get(hosts))
-        .route("/api/v1/hosts/{host}", delete(forget_host))
+pub(crate) fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(tiers))
+        .routes(routes!(subscription, change))
+        .routes(routes!(try_out))
+        .routes(routes!(agree))
+        .routes(routes!(licence))
+        .routes(routes!(hosts))
+        .routes(routes!(forget_host))
 }
 
+/// Shows the price list of subscriptions.
+///
 /// The price list.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tiers",
+    responses((status = 200, description = "Done.", body = Page<TierOffer>)),
+    security(())
+)]
 async fn tiers() -> Json<Page<TierOffer>> {
     let offer = |tier: Tier| TierOffer {
         tier,
@@ -36,10 +44,23 @@ async fn tiers() -> Json<Page<TierOffer>> {
     Json(Page { items: Tier::ALL.map(offer).into(), next: None })
 }
 
+/// Shows what the account has subscribed to.
+#[utoipa::path(
+    get,
+    path = "/api/v1/subscription",
+    responses((status = 200, description = "Done.", body = Subscription))
+)]
 async fn subscription(State(finance): State<Finance>, caller: Account) -> Result<Json<Subscription>, Error> {
     Ok(Json(billing::subscription(&finance.db, &caller.name, finance.clock.now()).await?))
 }
 
+/// Changes the subscription.
+#[utoipa::path(
+    put,
+    path = "/api/v1/subscription",
+    request_body = NewSubscription,
+    responses((status = 200, description = "Done.", body = Subscription))
+)]
 async fn change(
     State(finance): State<Finance>,
     caller: Account,
@@ -48,6 +69,13 @@ async fn change(
     Ok(Json(billing::change(&finance.db, &caller.name, &new, finance.clock.now()).await?))
 }
 
+/// Begins the trial.
+#[utoipa::path(
+    post,
+    path = "/api/v1/subscription/trial",
+    request_body = NewTrial,
+    responses((status = 200, description = "Done.", body = Subscription))
+)]
 async fn try_out(
     State(finance): State<Finance>,
     caller: Account,
@@ -56,6 +84,14 @@ async fn try_out(
     Ok(Json(billing::try_out(&finance.db, &caller.name, &new, finance.clock.now()).await?))
 }
 
+/// Records what was agreed with an account; for operators.
+#[utoipa::path(
+    put,
+    path = "/api/v1/accounts/{account}/subscription",
+    params(("account" = Namespace, Path)),
+    request_body = Agreement,
+    responses((status = 200, description = "Done.", body = Subscription))
+)]
 async fn agree(
     State(finance): State<Finance>,
     caller: Account,
@@ -66,6 +102,13 @@ async fn agree(
     Ok(Json(billing::agree(&finance.db, &account, &agreement, finance.clock.now()).await?))
 }
 
+/// Signs a licence for a host that reports itself.
+#[utoipa::path(
+    get,
+    path = "/api/v1/licence",
+    params(Report),
+    responses((status = 200, description = "Done.", body = SignedLicence))
+)]
 async fn licence(
     State(finance): State<Finance>,
     caller: Account,
@@ -75,11 +118,24 @@ async fn licence(
     Ok(Json(SignedLicence { licence }))
 }
 
+/// Lists the hosts of the account, as they have reported themselves.
+#[utoipa::path(
+    get,
+    path = "/api/v1/hosts",
+    responses((status = 200, description = "Done.", body = Page<HostSeen>))
+)]
 async fn hosts(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<HostSeen>>, Error> {
     let mut db = finance.db.read().acquire().await?;
     Ok(Json(Page { items: billing::hosts(&mut db, &caller.name).await?, next: None }))
 }
 
+/// Forgets a host, so that its deployments do not count any more.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/hosts/{host}",
+    params(("host" = String, Path)),
+    responses((status = 204, description = "Done."))
+)]
 async fn forget_host(
     State(finance): State<Finance>,
     caller: Account,

@@ -1,0 +1,115 @@
+//! A page to read a document by: no scripts, nothing from elsewhere.
+
+use std::collections::BTreeMap;
+
+use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Operation;
+
+use crate::operations::{DOCUMENT, STYLE, chapter, operations};
+
+pub(super) const RULES: &str = "\
+body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem; padding: 0 1rem; }
+h2 { border-bottom: 1px solid; margin-top: 3rem; }
+h3 code { font-size: 1rem; }
+dt { font-weight: 600; margin-top: .5rem; }
+pre { background: #8881; overflow-x: auto; padding: .5rem 1rem; }
+nav a { margin-right: .75rem; }
+";
+
+/// The whole page: chapters with their operations, then the schemas that these name.
+pub(super) fn page(document: &OpenApi) -> Markup {
+    let mut chapters: BTreeMap<&str, Vec<(&str, &str, &Operation)>> = BTreeMap::new();
+    for (path, item) in &document.paths.paths {
+        let of_path = operations(item).map(|(method, operation)| (method, path.as_str(), operation));
+        chapters.entry(chapter(path)).or_default().extend(of_path);
+    }
+    let schemas = document.components.iter().flat_map(|components| &components.schemas);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (document.info.title) }
+                link rel="stylesheet" href=(STYLE);
+            }
+            body {
+                h1 { (document.info.title) }
+                @if let Some(description) = &document.info.description { p { (description) } }
+                p { "For programs: " a href=(DOCUMENT) { "openapi.json" } "." }
+                nav {
+                    @for name in chapters.keys() { a href={ "#" (name) } { (name) } }
+                    a href="#schemas" { "schemas" }
+                }
+                @for (name, of_chapter) in &chapters {
+                    h2 id=(name) { (name) }
+                    @for (method, path, described) in of_chapter { (operation(method, path, described)) }
+                }
+                h2 id="schemas" { "Schemas" }
+                @for (name, schema) in schemas {
+                    h3 id={ "schema-" (name) } { (name) }
+                    pre { (pretty(&serde_json::json!(schema))) }
+                }
+            }
+        }
+    }
+}
+
+fn operation(method: &str, path: &str, operation: &Operation) -> Markup {
+    let said = serde_json::json!(operation);
+    let bodies = said["requestBody"]["content"].as_object();
+    let answers = said["responses"].as_object();
+    let (fine, problems): (Vec<_>, Vec<_>) =
+        answers.into_iter().flatten().partition(|(status, _)| status.starts_with('2'));
+    html! {
+        h3 id=[operation.operation_id.as_deref()] { code { (method.to_uppercase()) " " (path) } }
+        @if let Some(summary) = &operation.summary { p { (summary) } }
+        @if let Some(description) = &operation.description { p { (description) } }
+        dl {
+            @for parameter in said["parameters"].as_array().into_iter().flatten() {
+                dt { (text(&parameter["name"])) " in the " (text(&parameter["in"])) }
+                dd { (text(&parameter["description"])) " " (schema(&parameter["schema"])) }
+            }
+            @for (media_type, body) in bodies.into_iter().flatten() {
+                dt { "Body, " (media_type) }
+                dd { (schema(&body["schema"])) }
+            }
+            @for (status, answer) in fine {
+                dt { (status) }
+                dd {
+                    (text(&answer["description"]))
+                    @for (media_type, body) in answer["content"].as_object().into_iter().flatten() {
+                        " " (media_type) ": " (schema(&body["schema"]))
+                    }
+                }
+            }
+            dt { "Problems" }
+            dd { @for (status, _) in problems { (status) " " } (link("Problem")) }
+        }
+    }
+}
+
+/// A schema in one line: a link where it has a name.
+fn schema(schema: &Value) -> Markup {
+    let of = |reference: &str| reference.rsplit('/').next().unwrap_or(reference).to_owned();
+    match (schema["$ref"].as_str(), schema["items"]["$ref"].as_str()) {
+        (Some(reference), _) => link(&of(reference)),
+        (_, Some(reference)) => html! { "array of " (link(&of(reference))) },
+        _ if schema.is_null() => html! {},
+        _ => html! { code { (schema) } },
+    }
+}
+
+fn link(name: &str) -> Markup {
+    html! { a href={ "#schema-" (name) } { (name) } }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
