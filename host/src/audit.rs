@@ -15,7 +15,7 @@ const KEPT: i64 = 100_000;
 const SHOWN: i64 = 200;
 
 /// One use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow, utoipa::ToSchema)]
 pub struct Entry {
     /// When, in RFC 3339.
     pub at: String,

@@ -34,7 +34,7 @@ pub use record::{Cause, Revision, RolloutState};
 pub use replay::{Replay, Replayed};
 
 /// A plan and what it would change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Planned {
     /// The deployment.
     pub deployment: String,
@@ -67,7 +67,7 @@ pub struct Planned {
 }
 
 /// What a policy says of a plan that it lets pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Remark {
     /// The policy.
     pub policy: Release,
@@ -78,7 +78,7 @@ pub struct Remark {
 }
 
 /// What is to be planned or deployed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NewDeployment {
     /// The plugin, by its full or short name.
     pub plugin: String,
@@ -101,7 +101,7 @@ pub struct NewDeployment {
 }
 
 /// How a deployment fares as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[sqlx(rename_all = "kebab-case")]
 pub enum Health {
@@ -122,7 +122,7 @@ pub enum Health {
 }
 
 /// A deployment, where it came from, and how it fares.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Deployment {
     /// Its name.
     pub name: String,
@@ -165,7 +165,7 @@ pub struct Deployment {
 }
 
 /// Where a port of a deployment is reached, whichever replicas serve it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow, utoipa::ToSchema)]
 pub struct Endpoint {
     /// The workload.
     pub workload: String,

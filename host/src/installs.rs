@@ -27,7 +27,7 @@ pub use lock::{Lock, Locked, RegistryPin};
 pub use registry::RegistryClient;
 
 /// One check that was passed on the way, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Passed {
     /// What was checked.
     pub check: String,
@@ -36,7 +36,7 @@ pub struct Passed {
 }
 
 /// Something on the way of an installation or a verification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Something that takes its time has begun.

@@ -30,7 +30,7 @@ const ATTEMPTS_MAX: i64 = 14;
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// An integration and how its deliveries fare.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Standing {
     /// What is installed.
     pub locked: Locked,
@@ -45,7 +45,7 @@ pub struct Standing {
 }
 
 /// What came of telling an integration of an event that never was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Tried {
     /// What went wrong; none: it did what it should.
     pub problem: Option<TriedProblem>,
@@ -54,7 +54,7 @@ pub struct Tried {
 }
 
 /// How an integration failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TriedProblem {
     /// A stable word.
     pub r#type: String,

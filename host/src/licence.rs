@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ALERTS_PERCENT: [u32; 2] = [80, 100];
 
 /// What this host may do, and how much of it is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Entitlement {
     /// What its account has subscribed to.
     pub tier: Tier,
@@ -42,7 +42,7 @@ pub struct Entitlement {
 }
 
 /// A tier that allows more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Upgrade {
     /// Which.
     pub tier: Tier,

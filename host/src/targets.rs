@@ -19,7 +19,7 @@ use crate::secrets::Secrets;
 use chandlery_package::plan::{EngineKind, Facts, word};
 
 /// A target to be added.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NewTarget {
     /// What runs there.
     pub engine: EngineKind,
@@ -31,11 +31,12 @@ pub struct NewTarget {
     pub credential: Option<String>,
     /// What it costs by the hour.
     #[serde(default)]
+    #[schema(value_type = std::collections::BTreeMap<String, chandlery_package::Money>)]
     pub prices: Prices,
 }
 
 /// A target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Target {
     /// What it is called.
     pub name: String,
@@ -46,6 +47,7 @@ pub struct Target {
     /// Whether a credential is kept for it.
     pub has_credential: bool,
     /// What it costs by the hour.
+    #[schema(value_type = std::collections::BTreeMap<String, chandlery_package::Money>)]
     pub prices: Prices,
     /// Its deployments.
     pub deployments: Vec<String>,

@@ -26,6 +26,7 @@ mod mail;
 mod market;
 mod money;
 mod oci;
+mod openapi;
 mod operation;
 mod permissions;
 mod person;

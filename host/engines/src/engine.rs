@@ -78,7 +78,7 @@ impl std::fmt::Debug for Revealed {
 }
 
 /// How far a replica is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplicaState {
     /// What it needs is being made, or it waits for a place.
@@ -99,7 +99,7 @@ pub enum ReplicaState {
 }
 
 /// A replica as its engine sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Replica {
     /// Unique for ever.
     pub id: String,
@@ -137,7 +137,7 @@ pub struct Replica {
 }
 
 /// Something that is not as it was made, and not by us.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Drift {
     /// What: `server-0 memory`.
     pub path: String,
@@ -177,7 +177,7 @@ pub trait Engine: Send + Sync {
 }
 
 /// The end of one log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LogTail {
     /// `server-0`.
     pub replica: String,

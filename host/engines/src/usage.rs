@@ -12,7 +12,7 @@ use crate::Error;
 use crate::replicas;
 
 /// How far usage has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Metered {
     /// Events that the registry has acknowledged.
     pub sent: i64,

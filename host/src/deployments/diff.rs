@@ -8,7 +8,7 @@ use serde_json::Value;
 use chandlery_package::plan::Plan;
 
 /// One value that would change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Change {
     /// Which: `server.resources.memory-mib`.
     pub path: String,

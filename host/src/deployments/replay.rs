@@ -11,7 +11,7 @@ use crate::policies::Reviewed;
 use chandlery_sandbox::{Limits, Request, Sandbox, Verdict};
 
 /// What came of planning a deployment again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Replayed {
     /// The deployment.
     pub deployment: String,
@@ -26,7 +26,7 @@ pub struct Replayed {
 }
 
 /// One more plan from the same component, parameters and facts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Replay {
     /// How the component was compiled and run.
     pub engine: String,

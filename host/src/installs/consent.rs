@@ -9,7 +9,7 @@ use super::Locked;
 use crate::Error;
 
 /// What somebody decided about permissions that a plugin was not granted before.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Consent {
     /// What it may do.
     #[serde(default)]

@@ -33,7 +33,7 @@ pub struct RegistryPin {
 }
 
 /// An installed release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Locked {
     /// Which.
     pub release: Release,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 const USES_MAX: usize = 1000;
 
 /// One use of a capability, or one attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Use {
     /// The permission that it needs.
     pub permission: String,

@@ -1,0 +1,249 @@
+//! What is deployed, what would be, and what it may come to.
+
+use axum::extract::State;
+use chandlery_package::problem::Problem;
+use chandlery_package::wire::Page;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Json, Path, Query};
+use crate::deployments::{Deployment, NewDeployment, Planned, Replayed, Revision};
+use crate::engines::{Drift, LogTail};
+use crate::licence::Entitlement;
+use crate::metering::{self, Metered};
+use crate::{Error, Host};
+
+/// How many replicas of a workload should run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewScale {
+    /// Which workload.
+    pub workload: String,
+    /// How many.
+    pub replicas: u32,
+}
+
+/// Which revision should run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rollback {
+    /// Its number; none: the last one before that was ready.
+    pub revision: Option<i64>,
+}
+
+/// The routes of this chapter.
+pub(super) fn routes() -> OpenApiRouter<Host> {
+    OpenApiRouter::new()
+        .routes(routes!(plan))
+        .routes(routes!(deployments, deploy))
+        .routes(routes!(deployment, remove))
+        .routes(routes!(revisions))
+        .routes(routes!(rollback))
+        .routes(routes!(restart))
+        .routes(routes!(scale))
+        .routes(routes!(pause))
+        .routes(routes!(heal))
+        .routes(routes!(logs))
+        .routes(routes!(replay))
+        .routes(routes!(entitlement))
+        .routes(routes!(usage))
+}
+
+/// Plans a deployment without deploying it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/plans",
+    request_body = NewDeployment,
+    responses((status = 200, description = "Done.", body = Planned))
+)]
+async fn plan(State(host): State<Host>, Json(new): Json<NewDeployment>) -> Result<Json<Planned>, Error> {
+    Ok(Json(host.deployments.plan(&new).await?))
+}
+
+/// Deploys a plugin, or changes what is deployed.
+#[utoipa::path(
+    post,
+    path = "/api/v1/deployments",
+    request_body = NewDeployment,
+    responses(
+        (status = 200, description = "Done.", body = Deployment),
+        (status = 402, description = "The licence allows no more.", body = Problem, content_type = "application/problem+json")
+    )
+)]
+async fn deploy(State(host): State<Host>, Json(new): Json<NewDeployment>) -> Result<Json<Deployment>, Error> {
+    Ok(Json(host.deployments.deploy(&new).await?))
+}
+
+/// Lists the deployments and how they fare.
+#[utoipa::path(
+    get,
+    path = "/api/v1/deployments",
+    responses((status = 200, description = "Done.", body = Page<Deployment>))
+)]
+async fn deployments(State(host): State<Host>) -> Result<Json<Page<Deployment>>, Error> {
+    Ok(Json(Page { items: host.deployments.list().await?, next: None }))
+}
+
+/// Shows a deployment.
+#[utoipa::path(
+    get,
+    path = "/api/v1/deployments/{name}",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done.", body = Deployment))
+)]
+async fn deployment(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Deployment>, Error> {
+    Ok(Json(host.deployments.get(&name).await?))
+}
+
+/// Removes a deployment.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/deployments/{name}",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done.", body = Value))
+)]
+async fn remove(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Value>, Error> {
+    host.deployments.remove(&name).await?;
+    Ok(Json(json!({})))
+}
+
+/// Lists the revisions of a deployment, the last first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/deployments/{name}/revisions",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done.", body = Page<Revision>))
+)]
+async fn revisions(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+) -> Result<Json<Page<Revision>>, Error> {
+    Ok(Json(Page { items: host.deployments.history(&name).await?, next: None }))
+}
+
+/// Lets an earlier revision run again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/deployments/{name}/rollback",
+    params(("name" = String, Path)),
+    request_body = Rollback,
+    responses((status = 200, description = "Done.", body = Deployment))
+)]
+async fn rollback(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Json(to): Json<Rollback>,
+) -> Result<Json<Deployment>, Error> {
+    Ok(Json(host.deployments.rollback(&name, to.revision).await?))
+}
+
+/// Restarts a deployment's replicas, as a new revision.
+#[utoipa::path(
+    post,
+    path = "/api/v1/deployments/{name}/restart",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done.", body = Deployment))
+)]
+async fn restart(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Deployment>, Error> {
+    host.deployments.restart(&name).await?;
+    Ok(Json(host.deployments.get(&name).await?))
+}
+
+/// Sets how many replicas of a workload run.
+#[utoipa::path(
+    put,
+    path = "/api/v1/deployments/{name}/scale",
+    params(("name" = String, Path)),
+    request_body = NewScale,
+    responses((status = 200, description = "Done.", body = Deployment))
+)]
+async fn scale(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Json(to): Json<NewScale>,
+) -> Result<Json<Deployment>, Error> {
+    host.deployments.scale(&name, &to.workload, to.replicas).await?;
+    Ok(Json(host.deployments.get(&name).await?))
+}
+
+/// Pauses a deployment, or resumes it.
+#[utoipa::path(
+    put,
+    path = "/api/v1/deployments/{name}/paused",
+    params(("name" = String, Path)),
+    request_body(content = bool, content_type = "application/json"),
+    responses((status = 200, description = "Done.", body = Deployment))
+)]
+async fn pause(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Json(paused): Json<bool>,
+) -> Result<Json<Deployment>, Error> {
+    Ok(Json(host.deployments.pause(&name, paused).await?))
+}
+
+/// Makes what was changed by others as it was.
+#[utoipa::path(
+    post,
+    path = "/api/v1/deployments/{name}/heal",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done.", body = Page<Drift>))
+)]
+async fn heal(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Drift>>, Error> {
+    Ok(Json(Page { items: host.deployments.heal(&name).await?, next: None }))
+}
+
+/// Shows what this host may do by its licence, and how much of it is used.
+#[utoipa::path(
+    get,
+    path = "/api/v1/entitlement",
+    responses((status = 200, description = "Done.", body = Entitlement))
+)]
+async fn entitlement(State(host): State<Host>) -> Result<Json<Entitlement>, Error> {
+    Ok(Json(host.deployments.entitlement().await?))
+}
+
+/// Plans a deployment again from what was recorded, to prove where its plan comes from.
+#[utoipa::path(
+    get,
+    path = "/api/v1/deployments/{name}/replay",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done.", body = Replayed))
+)]
+async fn replay(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Replayed>, Error> {
+    Ok(Json(host.deployments.replay(&name).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Tail {
+    /// How many lines of each log; none: 100.
+    lines: Option<usize>,
+}
+
+/// Shows the last lines that a deployment's replicas wrote.
+#[utoipa::path(
+    get,
+    path = "/api/v1/deployments/{name}/logs",
+    params(("name" = String, Path), Tail),
+    responses((status = 200, description = "Done.", body = Page<LogTail>))
+)]
+async fn logs(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Query(query): Query<Tail>,
+) -> Result<Json<Page<LogTail>>, Error> {
+    let items = host.deployments.logs(&name, query.lines.unwrap_or(100)).await?;
+    Ok(Json(Page { items, next: None }))
+}
+
+/// Shows how far the reporting of usage has come.
+#[utoipa::path(
+    get,
+    path = "/api/v1/usage",
+    responses((status = 200, description = "Done.", body = Metered))
+)]
+async fn usage(State(host): State<Host>) -> Result<Json<Metered>, Error> {
+    Ok(Json(metering::metered(host.db.pool()).await?))
+}

@@ -1,0 +1,59 @@
+//! axum's extractors, which refuse with a problem that says what cannot be read.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chandlery_package::problem::{INVALID, Problem};
+use serde::Serialize;
+
+/// A JSON body.
+#[derive(FromRequest)]
+#[from_request(via(axum::Json), rejection(Refused))]
+pub(super) struct Json<T>(pub(super) T);
+
+/// The variable parts of a path.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Refused))]
+pub(super) struct Path<T>(pub(super) T);
+
+/// The query.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Refused))]
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// A request that cannot be read.
+pub(super) struct Refused(Problem);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+macro_rules! refused {
+    ($($rejection:ty),*) => {
+        $(impl From<$rejection> for Refused {
+            fn from(rejection: $rejection) -> Self {
+                let status = match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                Self(Problem {
+                    r#type: INVALID.word.into(),
+                    title: INVALID.title.into(),
+                    status: status.as_u16(),
+                    detail: rejection.body_text(),
+                    remedy: None,
+                })
+            }
+        })*
+    };
+}
+refused!(JsonRejection, PathRejection, QueryRejection);
