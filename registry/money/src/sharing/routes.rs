@@ -66,7 +66,7 @@ async fn follow(
 #[utoipa::path(
     post,
     path = "/api/v1/policies/replay",
-    request_body = Policy,
+    request_body = RevenueSharePolicy,
     responses((status = 200, description = "Done.", body = Page<Difference>))
 )]
 async fn replay(

@@ -189,7 +189,7 @@ async fn use_that_costs_too_much_keeps_no_month_open() {
     let why = &closed.left_out[0];
     assert!(why.contains("of acme:serving by globex, 2026-01: 27777777777777"), "{why}");
     assert!(why.contains("is too much: the largest amount is 10000000000000.00 USD"), "{why}");
-    assert_eq!(faults(&finance).await, Vec::<String>::new());
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 
     // Once it is corrected, the next month charges it.
     let right =
@@ -201,5 +201,5 @@ async fn use_that_costs_too_much_keeps_no_month_open() {
     assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 0));
     let invoice = &invoices(&finance.db, &"globex".parse().unwrap()).await.unwrap()[0];
     assert_eq!(invoice.net.to_string(), "1000000000.00 USD");
-    assert_eq!(faults(&finance).await, Vec::<String>::new());
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
