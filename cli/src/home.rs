@@ -57,8 +57,12 @@ impl Home {
         write_private(&self.path("credentials.toml"), &text)
     }
 
-    /// The token of an account or, where none is named, of the current one.
+    /// The token of an account or, where none is named, of the current one. One in `CHANDLERY_TOKEN` comes before those
+    /// that are kept, so that a machine need not log in.
     pub fn token(&self, registry: &str, account: Option<&Namespace>) -> Result<Option<(Namespace, String)>> {
+        if let (Some(account), Ok(token)) = (account, std::env::var("CHANDLERY_TOKEN")) {
+            return Ok(Some((account.clone(), token)));
+        }
         let credentials = self.credentials()?;
         let Some(accounts) = credentials.registry.get(registry) else { return Ok(None) };
         let account = account.or(accounts.current.as_ref());

@@ -13,6 +13,7 @@ mod contracts;
 mod crashes;
 mod distribution;
 mod engines;
+mod examples;
 mod forge;
 mod fuzz;
 mod grants;

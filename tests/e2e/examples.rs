@@ -1,0 +1,110 @@
+//! What users copy from `examples/` works as it stands.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::world::{Server, World, binary, plugin, workspace};
+
+fn example(name: &str) -> String {
+    fs::read_to_string(workspace().join("examples").join(name)).unwrap()
+}
+
+/// A shell that finds the binary and nothing of this process's own settings.
+fn shell(home: &Path, script: &str) -> Command {
+    let path = format!("{}:{}", binary().parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", script]).env("PATH", path).env("CHANDLERY_HOME", home).stdin(Stdio::null());
+    shell.env("CARGO_TARGET_DIR", workspace().join("target"));
+    shell
+}
+
+/// The scripts of a workflow's steps.
+fn steps(workflow: &str) -> Vec<String> {
+    let mut steps: Vec<String> = Vec::new();
+    let mut block = None;
+    for line in workflow.lines() {
+        let depth = line.len() - line.trim_start().len();
+        if let Some(begun) = block {
+            if depth > begun {
+                steps.last_mut().unwrap().push_str(&format!("{}\n", line.trim_start()));
+                continue;
+            }
+            block = None;
+        }
+        match line.trim_start().trim_start_matches("- ").strip_prefix("run: ") {
+            Some("|") => {
+                block = Some(depth);
+                steps.push(String::new());
+            }
+            Some(script) => steps.push(script.into()),
+            None => {}
+        }
+    }
+    steps
+}
+
+#[test]
+fn the_workflow_publishes_with_a_token_that_may_do_nothing_else() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    let folder = acme.path("hello");
+    acme.text(&["new", "acme:hello", "--lang", "rust", "--folder", folder.to_str().unwrap()]);
+    let token = acme.ok(&["tokens", "new", "publish acme:hello", "--days", "90"]);
+    let steps = steps(&example("github/publish.yml"));
+    assert_eq!(steps.len(), 3, "{steps:?}");
+    for script in steps {
+        let output = shell(&acme.path("nobody"), &script)
+            .current_dir(&folder)
+            .env("CHANDLERY_REGISTRY", format!("http://{}", acme.registry))
+            .env("CHANDLERY_ACCOUNT", "acme")
+            .env("CHANDLERY_TOKEN", token["token"].as_str().unwrap())
+            .env("CHANDLERY_KEY", fs::read_to_string(acme.home.join("keys/acme.pem")).unwrap())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(acme.text(&["show", "acme:hello"]).contains("acme:hello"));
+}
+
+#[test]
+fn guardrails_takes_its_rules() {
+    let world = World::start();
+    let vendor = world.vendor();
+    vendor.publish(&plugin("guardrails"));
+    let customer = world.customer();
+    customer.ok(&["install", "chandlery:guardrails"]);
+    let (address, token) = customer.host.as_ref().unwrap();
+    let script = workspace().join("examples/guardrails.sh");
+    let output = shell(&customer.home, script.to_str().unwrap())
+        .env("CHANDLERY_HOST", format!("http://{address}"))
+        .env("CHANDLERY_HOST_TOKEN", fs::read_to_string(token).unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let settings = customer.ok(&["configure", "guardrails"]);
+    assert_eq!(settings["given"]["spend"]["research"], 4000, "{settings}");
+    assert!(settings["problem"].is_null(), "{settings}");
+}
+
+#[test]
+fn units_start_what_they_name() {
+    for (name, listens) in [("registry", "registry at"), ("host", "host at")] {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = example(&format!("systemd/chandlery-{name}.service"));
+        let start =
+            unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/chandlery ")).unwrap();
+        let state = folder.path().display().to_string();
+        let words: Vec<String> = start
+            .replace("%S", &state)
+            .replace("127.0.0.1:7600", "127.0.0.1:0")
+            .replace("127.0.0.1:7700", "127.0.0.1:0")
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
+        let environment = [("CHANDLERY_REGISTRY".to_owned(), "http://127.0.0.1:9".to_owned())];
+        let mut server = Server::start_with(folder.path(), &words, listens, &environment);
+        server.terminate();
+        server.wait();
+    }
+}
