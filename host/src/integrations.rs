@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chandlery_package::{Kind, PluginId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,8 +22,11 @@ use crate::{Error, audit, settings};
 use chandlery_sandbox::{Capabilities, Event, EventKind, Plugin, Reaction, Sandbox, SandboxError, Use};
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// The first wait before an event is delivered again; it doubles with each attempt.
-const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+/// How long to wait before an event is delivered again: twice as long with each attempt.
+const BACK_OFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(BACK_OFF_MAX)
+    .without_max_times();
 const BACK_OFF_MAX: Duration = Duration::from_secs(3600);
 /// After these an event is given up.
 const ATTEMPTS_MAX: i64 = 14;
@@ -334,6 +338,17 @@ fn as_texts(settings: &serde_json::Value) -> BTreeMap<String, String> {
 }
 
 fn back_off(attempts: i64) -> Duration {
-    let doubled = BACK_OFF_FIRST.saturating_mul(1 << (attempts - 1).clamp(0, 12));
-    doubled.min(BACK_OFF_MAX)
+    let earlier = usize::try_from(attempts.clamp(1, ATTEMPTS_MAX) - 1).unwrap_or(0);
+    BACK_OFF.build().nth(earlier).unwrap_or(BACK_OFF_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::back_off;
+
+    #[test]
+    fn each_wait_is_twice_the_one_before_up_to_an_hour() {
+        let waits = [0, 1, 2, 3, 12, 13, 14, i64::MAX].map(|attempts| back_off(attempts).as_secs());
+        assert_eq!(waits, [1, 1, 2, 4, 2048, 3600, 3600, 3600]);
+    }
 }

@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -30,7 +31,10 @@ use turn::{Turn, in_order_of_retirement, turn};
 pub(super) use runner::{Begin, Liveness, Part, Runner};
 
 /// The first wait before a replica is started again; it doubles with each restart.
-const BACK_OFF_FIRST: Duration = Duration::from_secs(1);
+const BACK_OFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(BACK_OFF_MAX)
+    .without_max_times();
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 /// How the detail begins of a replica that was ended because it never became ready.
 const NOT_READY: &str = "not ready";
@@ -434,8 +438,8 @@ impl<R: Runner> Engine for Fleet<R> {
 }
 
 fn back_off(restarts: i64) -> Duration {
-    let doubled = BACK_OFF_FIRST.saturating_mul(1 << restarts.clamp(0, 10));
-    doubled.min(BACK_OFF_MAX)
+    let earlier = usize::try_from(restarts.min(10)).unwrap_or(0);
+    BACK_OFF.build().nth(earlier).unwrap_or(BACK_OFF_MAX)
 }
 
 /// Removes a folder with all that is in it, if it is there.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures::StreamExt as _;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -70,22 +71,26 @@ fn is_gone(error: &watcher::Error) -> bool {
 
 /// The waits before a watch is begun again: half a second, doubled up to [`WATCH_AGAIN_MAX`]. The usual one of half a minute
 /// would show a cluster as it was long after it is back.
-#[derive(Default)]
-struct BackOff(u32);
+struct BackOff(ExponentialBackoff);
+
+impl Default for BackOff {
+    fn default() -> Self {
+        let builder = ExponentialBuilder::new().with_min_delay(Duration::from_millis(500));
+        Self(builder.with_max_delay(WATCH_AGAIN_MAX).without_max_times().build())
+    }
+}
 
 impl Iterator for BackOff {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let wait = Duration::from_millis(500 << self.0.min(10));
-        self.0 += 1;
-        Some(wait.min(WATCH_AGAIN_MAX))
+        self.0.next()
     }
 }
 
 impl Backoff for BackOff {
     fn reset(&mut self) {
-        self.0 = 0;
+        *self = Self::default();
     }
 }
 
