@@ -27,11 +27,8 @@ pub const FILES: &[(&str, &str)] = &[
 pub const ROOMS: &[(&str, &str)] = &[
     ("chandlery-host::error", "chandlery-host::licence"),
     ("chandlery-host::the root", "chandlery-host::api"),
-    ("chandlery-registry::error", "chandlery-registry::catalog"),
-    ("chandlery-registry::error", "chandlery-registry::oci"),
     ("chandlery-registry::the root", "chandlery-registry::catalog"),
     ("chandlery-registry::the root", "chandlery-registry::chores"),
-    ("chandlery-registry::the root", "chandlery-registry::error"),
     ("chandlery-registry::the root", "chandlery-registry::guard"),
     ("chandlery-registry::the root", "chandlery-registry::metrics"),
     ("chandlery-registry::the root", "chandlery-registry::oci"),
