@@ -9,6 +9,8 @@ export const plan = reported((request) => {
     name: "web",
     kind: "service",
     runtime: runtime(request.target, image),
+    // One word each, never a text that is split: a parameter's value is then one argument. Refuse one that begins
+    // with a dash, and write its $ as $$.
     command: ["python3", "-m", "http.server", "$(PORT)"],
     env: [{ name: "PORT", value: { tag: "port", val: "http" } }],
     resources: { cpuMillis: 500, memoryMib: 128, scratchMib: 0 },

@@ -19,6 +19,8 @@ class WitWorld(World):
             name="web",
             kind=WorkloadKind.SERVICE,
             runtime=runtime(request.target, parameters.get("image")),
+            # One word each, never a text that is split: a parameter's value is then one argument. Refuse one that begins
+            # with a dash, and write its $ as $$.
             command=["python3", "-m", "http.server", "$(PORT)"],
             env=[EnvVar("PORT", EnvValue_Port("http"))],
             resources=Resources(cpu_millis=500, memory_mib=128, gpu=None, scratch_mib=0),

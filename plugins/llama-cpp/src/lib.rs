@@ -80,25 +80,12 @@ impl Template for LlamaCpp {
             false => Runtime::Host,
         };
         let program = if runtime == Runtime::Host { "llama-server" } else { "/app/llama-server" };
-        let hf = format!("{}:{quantisation}", parameters.repository);
-        let layers = if with_gpus { "999" } else { "0" };
-        let (context, parallel) = (context_tokens.to_string(), parameters.parallel.to_string());
-        let command = [
-            program,
-            "-hf",
-            &hf,
-            "--host",
-            "$(BIND)",
-            "--port",
-            "$(PORT)",
-            "--ctx-size",
-            &context,
-            "--parallel",
-            &parallel,
-            "--n-gpu-layers",
-            layers,
-            "--metrics",
-        ];
+        let command = Command::new(program)
+            .option("-hf", format_args!("{}:{quantisation}", parameters.repository))
+            .args(["--host", "$(BIND)", "--port", "$(PORT)"])
+            .option("--ctx-size", context_tokens)
+            .option("--parallel", parameters.parallel)
+            .args(["--n-gpu-layers", if with_gpus { "999" } else { "0" }, "--metrics"]);
         let mut server = Workload::service("server", runtime)
             .command(command)
             .replicas(parameters.replicas)

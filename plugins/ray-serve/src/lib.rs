@@ -6,8 +6,13 @@ use chandlery_sdk::prelude::*;
 const VERSION: &str = "2.60.0";
 const METRICS: &str = "metrics";
 const METRICS_PORT: u16 = 9464;
-/// Where the cluster's nodes find its head.
-const HEAD_PORT: u16 = 6379;
+/// Begins the cluster at its head, port 6379, and the application in it. Its arguments are each node's cores, GPUs and bytes of
+/// the object store; what the user names comes in the environment, so that no value is read as a part of the script.
+const SCRIPT: &str = "set -- --num-cpus \"$1\" --num-gpus \"$2\" --object-store-memory \"$3\" --disable-usage-stats; \
+    if [ \"$CHANDLERY_NODE_RANK\" != 0 ]; then exec ray start --block \"$@\" --address \"$CHANDLERY_LEADER_ADDRESS:6379\"; fi; \
+    ray start --head --port 6379 --metrics-export-port \"$METRICS_PORT\" --include-dashboard false \"$@\" && \
+    serve start --http-host \"$BIND\" --http-port \"$PORT\" && \
+    exec serve run --blocking ${WORKING_DIR:+\"--working-dir=$WORKING_DIR\"} \"$APPLICATION\"";
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -44,32 +49,21 @@ impl Template for RayServe {
         }
         let object_store = u64::from(parameters.memory_mib) * 3 / 10 * (1 << 20);
         let cpus = parameters.cpu_millis.div_ceil(1000);
-        let working_dir =
-            if parameters.working_dir.is_some() { " --working-dir \"$WORKING_DIR\"" } else { "" };
-        let node = format!(
-            "--num-cpus {cpus} --num-gpus {} --object-store-memory {object_store} --disable-usage-stats",
-            parameters.gpus
-        );
-        let script = format!(
-            "if [ \"$CHANDLERY_NODE_RANK\" != 0 ]; then exec ray start --block {node} \
-             --address \"$CHANDLERY_LEADER_ADDRESS:{HEAD_PORT}\"; fi; \
-             ray start --head --port {HEAD_PORT} --metrics-export-port \"$METRICS_PORT\" --include-dashboard false {node} && \
-             serve start --http-host \"$BIND\" --http-port \"$PORT\" && \
-             exec serve run --blocking{working_dir} \"$APPLICATION\""
-        );
+        let command = Command::from(["bash", "-c", SCRIPT, "ray"])
+            .positional("/cpu_millis", cpus)?
+            .positional("/gpus", parameters.gpus)?
+            .positional("/memory_mib", object_store)?;
         let mut server = Workload::service("ray", runtime)
-            .command(["bash", "-c", &script])
+            .command(command)
             .resources(parameters.cpu_millis, parameters.memory_mib)
             .nodes(parameters.nodes)
             .env("APPLICATION", &parameters.application)
+            .env("WORKING_DIR", parameters.working_dir.unwrap_or_default())
             .env("BIND", target.bind())
             .http_port(HTTP, parameters.port, "PORT")
             .http_port(METRICS, METRICS_PORT, "METRICS_PORT")
             .ready_when_http(HTTP, &parameters.health_path, parameters.start_minutes * 60)
             .grace(60);
-        if let Some(folder) = parameters.working_dir {
-            server = server.env("WORKING_DIR", folder);
-        }
         if parameters.gpus > 0 {
             server = server.gpus(parameters.gpu, parameters.gpus * parameters.nodes);
         }

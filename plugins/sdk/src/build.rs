@@ -1,5 +1,6 @@
 //! Short ways to say the usual plan; every field stays open for the unusual one.
 
+use crate::Command;
 use crate::bindings::plan::*;
 use crate::bindings::template::Problem;
 
@@ -46,9 +47,9 @@ impl Workload {
         Workload { kind: WorkloadKind::Job, restart: Restart::OnFailure, ..Self::service(name, runtime) }
     }
 
-    /// The program and its arguments; `$(NAME)` stands for an environment variable.
-    pub fn command<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
-        self.command = words.into_iter().map(Into::into).collect();
+    /// The program and its arguments: a [`Command`], or an array of words of the author's own.
+    pub fn command(mut self, command: impl Into<Command>) -> Self {
+        self.command = command.into().into_words();
         self
     }
 

@@ -29,6 +29,7 @@
 
 mod bindings;
 mod build;
+mod command;
 mod http;
 mod integration;
 pub mod llm;
@@ -37,6 +38,7 @@ pub mod sizing;
 mod template;
 
 pub use bindings::{Level, log};
+pub use command::Command;
 pub use integration::Integration;
 pub use policy::{Context, Policy};
 pub use serde_json::{Value, json};
@@ -59,7 +61,7 @@ pub use {integration::react, policy::verdict, template::answer};
 pub mod prelude {
     pub use crate::bindings::plan::*;
     pub use crate::bindings::template::*;
-    pub use crate::{Request, Template};
+    pub use crate::{Command, Request, Template};
     pub use serde::Deserialize;
 }
 

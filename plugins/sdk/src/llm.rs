@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::Command;
 use crate::bindings::plan::{Plan, Runtime, Workload};
 use crate::bindings::template::{EngineKind, Facts, Problem, RuntimeKind};
 use crate::sizing::{Fit, Model, Need, Wish};
@@ -145,8 +146,8 @@ impl Llm {
 }
 
 impl Placed {
-    /// The plan of this server, started by these words, with what to know of where it runs and how it is asked.
-    pub fn plan<S: Into<String>>(self, words: impl IntoIterator<Item = S>) -> Plan {
+    /// The plan of this server, started by this command, with what to know of where it runs and how it is asked.
+    pub fn plan(self, command: Command) -> Plan {
         let Fit { kind, gpus, tokens, arithmetic, .. } = &self.fit;
         let notes = [
             format!("{gpus} × {kind} on each node: {arithmetic}."),
@@ -158,7 +159,7 @@ impl Placed {
             "Ask it: curl http://ADDRESS/v1/models; the API is OpenAI's, under http://ADDRESS/v1.".into(),
             "Metrics for Prometheus: http://ADDRESS/metrics.".into(),
         ];
-        notes.into_iter().fold(Plan::of([self.workload.command(words)]), Plan::note)
+        notes.into_iter().fold(Plan::of([self.workload.command(command)]), Plan::note)
     }
 }
 

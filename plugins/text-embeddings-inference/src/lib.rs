@@ -59,19 +59,11 @@ impl Template for TextEmbeddingsInference {
             true => Runtime::Container(parameters.image.unwrap_or(usual)),
             false => Runtime::Host,
         };
-        let (batch, weights_mib) =
-            (parameters.max_batch_tokens.to_string(), u32::try_from(weights_mib).unwrap_or(u32::MAX));
-        let command = [
-            "text-embeddings-router",
-            "--model-id",
-            &parameters.model,
-            "--hostname",
-            "$(BIND)",
-            "--port",
-            "$(PORT)",
-            "--max-batch-tokens",
-            &batch,
-        ];
+        let weights_mib = u32::try_from(weights_mib).unwrap_or(u32::MAX);
+        let command = Command::new("text-embeddings-router")
+            .option("--model-id", &parameters.model)
+            .args(["--hostname", "$(BIND)", "--port", "$(PORT)"])
+            .option("--max-batch-tokens", parameters.max_batch_tokens);
         let memory_mib = parameters.memory_mib.unwrap_or(weights_mib.saturating_add(4096));
         let mut server = Workload::service("server", runtime)
             .command(command)

@@ -3,8 +3,6 @@
 use chandlery_sdk::prelude::*;
 
 const IMAGE: &str = "pytorch/pytorch:2.15.0-cuda13.0-cudnn9-runtime";
-/// Where the processes find each other.
-const RENDEZVOUS_PORT: u16 = 29_400;
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -53,18 +51,22 @@ impl Template for TorchrunJob {
             let message = format!("target '{}' runs no {what}; choose another Python", target.name);
             return Err(vec![Problem::with("/python", message)]);
         }
-        let torchrun = format!(
-            "torchrun --nnodes {} --nproc-per-node {} --node-rank $(CHANDLERY_NODE_RANK) --max-restarts {} --rdzv-backend c10d \
-             --rdzv-id {deployment} --rdzv-endpoint $(CHANDLERY_LEADER_ADDRESS):{RENDEZVOUS_PORT}",
-            parameters.nodes, parameters.gpus, parameters.retries
-        );
-        let script = match parameters.script.strip_prefix("-m ") {
-            Some(module) => vec!["-m".into(), module.into()],
-            None => vec![parameters.script],
+        // The processes find each other at port 29400.
+        let torchrun = Command::new("torchrun")
+            .option("--nnodes", parameters.nodes)
+            .option("--nproc-per-node", parameters.gpus)
+            .args(["--node-rank", "$(CHANDLERY_NODE_RANK)"])
+            .option("--max-restarts", parameters.retries)
+            .args(["--rdzv-backend", "c10d"])
+            .option("--rdzv-id", deployment)
+            .args(["--rdzv-endpoint", "$(CHANDLERY_LEADER_ADDRESS):29400"]);
+        let command = match parameters.script.strip_prefix("-m ") {
+            Some(module) => torchrun.arg("-m").positional("/script", module)?,
+            None => torchrun.positional("/script", &parameters.script)?,
         };
-        let words = torchrun.split(' ').map(String::from).chain(script).chain(parameters.arguments);
+        let command = command.users_own(parameters.arguments);
         let mut trainer = Workload::job("trainer", runtime)
-            .command(words)
+            .command(command)
             .gpus(parameters.gpu, parameters.gpus * parameters.nodes)
             .nodes(parameters.nodes)
             .resources(

@@ -1,11 +1,14 @@
 //! vLLM: an OpenAI-compatible server of language models.
 
-use chandlery_sdk::llm::{HTTP, KvCache, Llm, Weights};
+use chandlery_sdk::llm::{KvCache, Llm, Weights};
 use chandlery_sdk::prelude::*;
 
 const VERSION: &str = "0.33.0";
-/// Where the nodes of a replica find each other.
-const RENDEZVOUS_PORT: u16 = 29_500;
+/// The first node serves, the others only compute: adds each node's own flags to the command after the number of nodes. The
+/// nodes find each other at port 29500.
+const OVER_NODES: &str = "nodes=$1; shift; [ \"$CHANDLERY_NODE_RANK\" = 0 ] || set -- \"$@\" --headless; \
+    exec \"$@\" --pipeline-parallel-size \"$nodes\" --nnodes \"$nodes\" --node-rank \"$CHANDLERY_NODE_RANK\" \
+    --master-addr \"$CHANDLERY_LEADER_ADDRESS\" --master-port 29500";
 
 struct Vllm;
 
@@ -18,39 +21,29 @@ impl Template for Vllm {
         let image = llm.image.as_deref().unwrap_or(&usual);
         let runtime = request.target.container_or_python(image, &[&format!("vllm=={VERSION}")])?;
         let placed = llm.place(&request.target, runtime, "/health")?;
-        let mut words = format!(
-            "vllm serve {} --host $(BIND) --port $(PORT) --tensor-parallel-size {} --max-model-len {} \
-             --gpu-memory-utilization {}.{:02}",
-            llm.model,
-            placed.fit.gpus,
-            placed.context_tokens,
-            llm.memory_percent / 100,
-            llm.memory_percent % 100,
-        );
+        let mut command = Command::new("vllm")
+            .arg("serve")
+            .positional("/model", &llm.model)?
+            .args(["--host", "$(BIND)", "--port", "$(PORT)"])
+            .option("--tensor-parallel-size", placed.fit.gpus)
+            .option("--max-model-len", placed.context_tokens)
+            .option(
+                "--gpu-memory-utilization",
+                format_args!("{}.{:02}", llm.memory_percent / 100, llm.memory_percent % 100),
+            );
         // Four-bit weights are quantised in their checkpoint, which says so itself.
         if llm.weights == Weights::Fp8 {
-            words += " --quantization fp8";
+            command = command.option("--quantization", "fp8");
         }
         if llm.kv_cache == KvCache::Fp8 {
-            words += " --kv-cache-dtype fp8";
+            command = command.option("--kv-cache-dtype", "fp8");
         }
-        let mut words: Vec<String> = words.split(' ').map(String::from).collect();
         if llm.nodes > 1 {
-            words = over_nodes(words, llm.nodes);
+            let shell = Command::from(["sh", "-c", OVER_NODES, "vllm"]);
+            command = shell.positional("/nodes", llm.nodes)?.then(command);
         }
-        Ok(placed.plan(words))
+        Ok(placed.plan(command))
     }
-}
-
-/// The first node serves, the others only compute.
-fn over_nodes(words: Vec<String>, nodes: u32) -> Vec<String> {
-    let script = format!(
-        "[ \"$CHANDLERY_NODE_RANK\" = 0 ] || set -- \"$@\" --headless; exec \"$@\" --pipeline-parallel-size {nodes} \
-         --nnodes {nodes} --node-rank \"$CHANDLERY_NODE_RANK\" --master-addr \"$CHANDLERY_LEADER_ADDRESS\" \
-         --master-port {RENDEZVOUS_PORT}"
-    );
-    let shell = ["sh", "-c", &script, HTTP].map(String::from);
-    shell.into_iter().chain(words).collect()
 }
 
 chandlery_sdk::export_template!(Vllm);

@@ -18,6 +18,8 @@ impl Template for Plugin {
     fn plan(request: Request<Parameters>) -> Result<Plan, Vec<Problem>> {
         let Parameters { port, replicas, image } = request.parameters;
         let server = Workload::service("web", runtime(&request.target, image)?)
+            // One word each. A parameter's value goes in with Command::option or Command::positional, never by format!, so that it
+            // cannot become a flag.
             .command(["python3", "-m", "http.server", "$(PORT)"])
             .http_port("http", port, "PORT")
             .ready_when_http("http", "/", 30)
