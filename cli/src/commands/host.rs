@@ -97,12 +97,13 @@ impl Host {
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (listener, address) = bind(run.listen).await?;
+        let stopped = stopped()?;
         show::done(format!("host at http://{address}, for the registry at {}", context.settings.registry));
         show::note(format!("its token is in {}", run.data.join("host.token").display()));
         if settings.registry_token.is_none() {
             show::note("usage is metered, and waits: no account was named with --registry-token-file");
         }
-        Ok(chandlery_host::serve(host, &settings, listener, stopped()).await?)
+        Ok(chandlery_host::serve(host, &settings, listener, stopped).await?)
     }
 }
 

@@ -179,8 +179,9 @@ impl Registry {
 impl Serve {
     async fn run(self) -> Result {
         let (registry, listener, address) = open(&self.data, self.listen, &self.terms).await?;
+        let stopped = stopped()?;
         announce(&self.data, address);
-        Ok(chandlery_registry::serve(registry, listener, stopped()).await?)
+        Ok(chandlery_registry::serve(registry, listener, stopped).await?)
     }
 }
 
@@ -247,12 +248,16 @@ pub async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Completes when the process is asked to stop.
-pub async fn stopped() {
+/// Completes at SIGTERM or Ctrl-C. The signals are caught from the call on: ask before the server says that it is there, or a
+/// signal at that moment ends the process at once.
+pub fn stopped() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    })
 }

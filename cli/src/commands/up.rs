@@ -71,13 +71,14 @@ impl Up {
         let host = chandlery_host::Host::open(&settings).await?;
         let (host_listener, host_address) = bind(self.host_listen).await?;
 
+        let (stopped_registry, stopped_host) = (stopped()?, stopped()?);
         registry::announce(&registry_data, address);
         show::done(format!("host at http://{host_address}"));
         show::note(format!(
             "payout dashboard at http://{address}/dashboard; Ctrl-C stops both, deployments go on"
         ));
-        let serve_registry = chandlery_registry::serve(registry, listener, stopped());
-        let serve_host = chandlery_host::serve(host, &settings, host_listener, stopped());
+        let serve_registry = chandlery_registry::serve(registry, listener, stopped_registry);
+        let serve_host = chandlery_host::serve(host, &settings, host_listener, stopped_host);
         let (registry, host) = tokio::join!(serve_registry, serve_host);
         registry?;
         Ok(host?)

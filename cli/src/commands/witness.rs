@@ -33,6 +33,7 @@ impl Witness {
         let witness = chandlery_registry::witness::Witness::open(&self.data, &self.name, &self.logs)?;
         let (listener, address) = bind(self.listen).await?;
         let id = witness.id();
+        let stopped = stopped()?;
         match context.settings.json {
             true => show::json(serde_json::json!({ "witness": id, "address": address.to_string() })),
             false => {
@@ -41,7 +42,7 @@ impl Witness {
                 show::note(format!("hosts rely on it with   --witness {id}"));
             }
         }
-        witness.serve(listener, stopped()).await;
+        witness.serve(listener, stopped).await;
         Ok(())
     }
 }

@@ -4,8 +4,8 @@
 //! | --- | --- | --- |
 //! | an invoice is never paid | deferred what is not earned, what was sold, sales tax, bad debt the rest | receivable |
 
-use chandlery_package::wire::Invoice;
 use chandlery_package::Namespace;
+use chandlery_package::wire::Invoice;
 use chandlery_store::{Write, time};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
