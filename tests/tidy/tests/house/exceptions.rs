@@ -29,6 +29,7 @@ pub const ROOMS: &[(&str, &str)] = &[
     ("chandlery-host::the root", "chandlery-host::api"),
     ("chandlery-registry::the root", "chandlery-registry::catalog"),
     ("chandlery-registry::the root", "chandlery-registry::chores"),
+    ("chandlery-registry::the root", "chandlery-registry::error"),
     ("chandlery-registry::the root", "chandlery-registry::guard"),
     ("chandlery-registry::the root", "chandlery-registry::metrics"),
     ("chandlery-registry::the root", "chandlery-registry::oci"),
