@@ -95,10 +95,6 @@ install_tools() {
         python3 -m venv "$tools/ocr"
         "$tools/ocr/bin/pip" install --quiet 'rapidocr_onnxruntime==1.4.4' 'rapidocr_api==0.1.4'
     fi
-    if [ ! -x "$tools/schemathesis/bin/schemathesis" ]; then
-        python3 -m venv "$tools/schemathesis"
-        "$tools/schemathesis/bin/pip" install --quiet 'schemathesis==4.32.5'
-    fi
     [ -x "$bin/wkg" ] || cargo install --quiet wkg --version 0.16.1 --locked --debug --root "$tools" --config profile.dev.debug=0
 }
 
