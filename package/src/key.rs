@@ -65,9 +65,9 @@ impl PrivateKey {
         Self(SigningKey::from_bytes(&random_bytes()))
     }
 
-    /// Reads PKCS#8 PEM.
+    /// Reads PKCS#8 PEM, with blank lines around it or none: keys are pasted into files and secret stores.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        SigningKey::from_pkcs8_pem(pem)
+        SigningKey::from_pkcs8_pem(pem.trim())
             .map(Self)
             .map_err(|error| KeyError::Pem { kind: "private", reason: error.to_string() })
     }
@@ -146,6 +146,15 @@ mod tests {
         let again = PrivateKey::from_pem(&key.to_pem().unwrap()).unwrap();
         assert_eq!(again.public(), key.public());
         assert_eq!(key.public().to_string().parse::<PublicKey>().unwrap(), key.public());
+    }
+
+    #[test]
+    fn a_pasted_private_key_may_have_blank_lines_around_it() {
+        let key = PrivateKey::generate();
+        let pem = key.to_pem().unwrap();
+        for pasted in [format!("\n{pem}\n"), pem.trim_end().to_owned(), pem.replace('\n', "\r\n")] {
+            assert_eq!(PrivateKey::from_pem(&pasted).unwrap().public(), key.public(), "{pasted:?}");
+        }
     }
 
     proptest! {

@@ -307,11 +307,16 @@ fn text(state: InvoiceState) -> &'static str {
     }
 }
 
+/// The state that a column names; none: it names none that there is.
+pub(super) fn state(column: &str) -> Option<InvoiceState> {
+    let states = [InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible];
+    states.into_iter().find(|state| text(*state) == column)
+}
+
 async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
     let damaged = || Error::Damaged(format!("invoice {} cannot be read", row.number));
     let at = |text: &str| text.parse::<Timestamp>().map_err(|_| damaged());
     let currency: Currency = row.currency.parse()?;
-    let states = [InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible];
     let money = |minor| Money::new(minor, currency);
     Ok(Invoice {
         number: row.number,
@@ -325,6 +330,6 @@ async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
         refunded: money(row.refunded_minor)?,
         issued_at: at(&row.issued_at)?,
         due_at: at(&row.due_at)?,
-        state: states.into_iter().find(|state| text(*state) == row.state).ok_or_else(damaged)?,
+        state: state(&row.state).ok_or_else(damaged)?,
     })
 }

@@ -280,11 +280,7 @@ fn read(row: Row) -> Result<SubscriptionPeriod, Error> {
     Ok(SubscriptionPeriod {
         invoice: row.invoice,
         account: row.account.parse()?,
-        state: match row.state.as_str() {
-            "open" => InvoiceState::Open,
-            "paid" => InvoiceState::Paid,
-            _ => InvoiceState::Uncollectible,
-        },
+        state: invoices::state(&row.state).ok_or_else(damaged)?,
         total: Money::new(row.total_minor, currency)?,
         from: at(&row.from_at)?,
         to: at(&row.to_at)?,

@@ -37,6 +37,19 @@ async fn balance(db: &Db, account: Account) -> i64 {
 }
 
 #[tokio::test]
+async fn an_unknown_state_of_an_invoice_is_an_error() {
+    let (_folder, finance) = finance().await;
+    change(&finance.db, &operator(), &to(Tier::Developer), day(0)).await.unwrap();
+    let mut write = finance.db.write().await.unwrap();
+    sqlx::query("update invoices set state = 'lost' where number = 1").execute(&mut *write).await.unwrap();
+    let period = periods::find(&mut write, 1).await;
+    assert_eq!(
+        period.unwrap_err().to_string(),
+        "the registry's state is damaged: the period of invoice 1 cannot be read"
+    );
+}
+
+#[tokio::test]
 async fn a_trial_comes_once_and_more_is_had_at_once() {
     let (_folder, finance) = finance().await;
     let me = operator();
