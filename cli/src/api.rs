@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use chandlery_host::api::Event;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Problem;
+use chandlery_package::wire::{PAGE_ITEMS_MAX, Page};
 use clap::Args;
 use futures::StreamExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -119,6 +120,16 @@ impl Context {
         read(self.send_as_account(method, path, body).await?).await
     }
 
+    /// Reads all pages of one of the registry's lists, as the account.
+    pub async fn registry_list<T: DeserializeOwned>(&self, path: &str) -> Result<Page<T>> {
+        all_pages(path, async |page| self.registry(Method::GET, &page, ()).await).await
+    }
+
+    /// Reads all pages of one of the registry's lists, as the account if there is one: it may see more.
+    pub async fn public_list<T: DeserializeOwned>(&self, path: &str) -> Result<Page<T>> {
+        all_pages(path, async |page| self.ask_as_anyone(&page).await).await
+    }
+
     /// Tells the registry something that it answers with nothing.
     pub async fn tell_registry(&self, method: Method, path: &str, body: impl Serialize) -> Result {
         self.send_as_account(method, path, body).await.map(drop)
@@ -169,6 +180,11 @@ impl Context {
         body: impl Serialize,
     ) -> Result<T> {
         read(self.send_to_host(method, path, body).await?).await
+    }
+
+    /// Reads all pages of one of the host's lists.
+    pub async fn host_list<T: DeserializeOwned>(&self, path: &str) -> Result<Page<T>> {
+        all_pages(path, async |page| self.host(Method::GET, &page, ()).await).await
     }
 
     /// Has the host do something, told of each event.
@@ -225,6 +241,19 @@ impl Context {
     }
 }
 
+/// Reads a list page by page until there is no next one.
+async fn all_pages<T>(path: &str, ask: impl AsyncFn(String) -> Result<Page<T>>) -> Result<Page<T>> {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    let first = format!("{path}{separator}limit={PAGE_ITEMS_MAX}");
+    let mut list = ask(first.clone()).await?;
+    while let Some(after) = list.next.take() {
+        let page = ask(format!("{first}&after={after}")).await?;
+        list.items.extend(page.items);
+        list.next = page.next;
+    }
+    Ok(list)
+}
+
 async fn checked(response: Response) -> Result<Response> {
     if response.status().is_success() {
         return Ok(response);
@@ -240,4 +269,24 @@ async fn checked(response: Response) -> Result<Response> {
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T> {
     let text = response.text().await.map_err(|error| Failure::of(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| Failure::of(format!("the answer cannot be read: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_list_is_read_to_its_end() {
+        let pages = [
+            ("/list?q=a&limit=1000", vec![1, 2], Some("b")),
+            ("/list?q=a&limit=1000&after=b", vec![], Some("c")),
+            ("/list?q=a&limit=1000&after=c", vec![3], None),
+        ];
+        let all = all_pages("/list?q=a", async |asked| {
+            let (_, items, next) = pages.iter().find(|(path, ..)| *path == asked).unwrap();
+            Ok(Page { items: items.clone(), next: next.map(str::to_owned) })
+        });
+        assert_eq!(all.await.unwrap().items, [1, 2, 3]);
+        assert!(all_pages("/list", async |path| Ok(Page::whole(vec![path]))).await.unwrap().next.is_none());
+    }
 }

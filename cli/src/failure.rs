@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use chandlery_package::problem::{Explain as _, Kind, Problem};
-use owo_colors::OwoColorize as _;
 
-use crate::words;
+use crate::{show, words};
 
 /// What a command comes to.
 pub type Result<T = ()> = std::result::Result<T, Failure>;
@@ -78,16 +77,9 @@ impl Failure {
     pub fn report(&self, json: bool) -> ExitCode {
         let Problem { r#type, title, detail, remedy, .. } = &self.0;
         if json {
-            eprintln!("{}", serde_json::json!(self.0));
+            show::json_failure(&self.0);
         } else {
-            anstream::eprintln!(
-                "{} {title}: {detail} {}",
-                "error:".red().bold(),
-                format!("[{type}]").dimmed()
-            );
-            if let Some(remedy) = remedy {
-                anstream::eprintln!("{}  {remedy}", "  try:".cyan().bold());
-            }
+            show::failure(title, detail, r#type, remedy.as_deref());
         }
         ExitCode::from(self.exit_code())
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Failure, Result};
 use crate::words;
 
-/// The folder.
+/// The folder of the user that runs the command.
 pub struct Home(PathBuf);
 
 /// The accounts that are logged in, for each registry.

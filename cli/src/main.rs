@@ -1,6 +1,7 @@
 //! `chandlery`: the one binary. Every command is a thin file over the registry, the host or the package.
 
 mod api;
+mod arguments;
 mod author;
 mod commands;
 mod failure;
@@ -73,7 +74,7 @@ enum Command {
     Withdraw(releases::Withdraw),
     /// Certify a plugin (for operators)
     Certify(releases::Certify),
-    /// Find plugins
+    /// Find plugins by words, price, GPUs and certification
     Search(search::Search),
     /// Show a plugin, or one release of it
     Show(releases::Show),

@@ -1,5 +1,10 @@
-//! What people see: tables, checks, and something that moves while they wait.
+//! What people see: tables, checks, and something that moves while they wait. Commands print through here alone, so that no text
+//! of others steers the terminal.
 
+mod printable;
+
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use chandlery_host::installs::Step;
@@ -9,29 +14,97 @@ use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use printable::{indented, line, printable};
+
 /// Prints a value as JSON.
 pub fn json(value: impl Serialize) {
-    println!("{}", serde_json::json!(value));
+    println!("{}", printable::json(&value));
+}
+
+/// Prints a document, such as a bank file, as it is; at a terminal, where nothing reads it but a person, as [`printable`].
+pub fn document(text: &str) {
+    match std::io::stdout().is_terminal() {
+        true => print!("{}", printable(text)),
+        false => print!("{text}"),
+    }
+}
+
+/// Prints a text of several lines.
+pub fn text(text: &str) {
+    println!("{}", printable(text));
+}
+
+/// Prints what the lines after it are about.
+pub fn headline(about: impl Display, rest: &str) {
+    anstream::println!("{} {}", line(&about.to_string()).bold(), line(rest));
+}
+
+/// Prints one of several things.
+pub fn item(what: &str, aside: &str) {
+    anstream::println!("  {} {} {}", "•".yellow(), line(what), format!("({})", line(aside)).dimmed());
+}
+
+/// Prints a line that is there no longer.
+pub fn gone(what: &str) {
+    anstream::println!("{} {}", "-".red(), line(what).red());
+}
+
+/// Prints a line that is new.
+pub fn new(what: &str) {
+    anstream::println!("{} {}", "+".green(), line(what).green());
+}
+
+/// Prints a line between those that are gone or new.
+pub fn same(what: &str) {
+    println!("  {}", line(what));
+}
+
+/// Prints a line that a replica has written.
+pub fn logged(replica: &str, text: &str) {
+    anstream::println!("{} {}", line(replica).cyan(), line(text));
 }
 
 /// Prints that something is done.
 pub fn done(what: impl AsRef<str>) {
-    anstream::println!("{} {}", "✓".green().bold(), what.as_ref());
+    anstream::println!("{} {}", "✓".green().bold(), indented(what.as_ref()));
 }
 
 /// Prints a check that was passed.
 pub fn check(name: &str, found: &str) {
-    anstream::println!("{} {name:<18} {}", "✓".green().bold(), found.dimmed());
+    anstream::println!("{} {:<18} {}", "✓".green().bold(), line(name), line(found).dimmed());
 }
 
 /// Prints something worth knowing.
 pub fn note(what: impl AsRef<str>) {
-    anstream::println!("{} {}", "·".cyan(), what.as_ref());
+    anstream::println!("{} {}", "·".cyan(), indented(what.as_ref()));
 }
 
 /// Prints something that should not be overlooked.
 pub fn warning(what: impl AsRef<str>) {
-    anstream::println!("{} {}", "!".yellow().bold(), what.as_ref().yellow());
+    anstream::println!("{} {}", "!".yellow().bold(), indented(what.as_ref()).yellow());
+}
+
+/// Prints on standard error, as JSON, why a command has failed.
+pub fn json_failure(problem: impl Serialize) {
+    eprintln!("{}", printable::json(&problem));
+}
+
+/// Prints on standard error why a command has failed, and what to do.
+pub fn failure(title: &str, detail: &str, word: &str, remedy: Option<&str>) {
+    let word = format!("[{}]", line(word));
+    anstream::eprintln!("{} {}: {} {}", "error:".red().bold(), line(title), indented(detail), word.dimmed());
+    if let Some(remedy) = remedy {
+        anstream::eprintln!("{}  {}", "  try:".cyan().bold(), indented(remedy));
+    }
+}
+
+/// Asks whoever sits at the terminal; what is typed, without blanks around it.
+pub fn ask(question: &str) -> std::io::Result<String> {
+    anstream::print!("{} ", line(question));
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
 }
 
 /// The steps of something that takes its time, as they are taken.
@@ -76,7 +149,7 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings.iter().map(|heading| Cell::new(heading.trim_start_matches('>'))));
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| line(cell)));
     }
     for (index, heading) in headings.iter().enumerate() {
         if let (true, Some(column)) = (heading.starts_with('>'), table.column_mut(index)) {
@@ -92,7 +165,7 @@ pub fn spinner(message: impl Into<String>) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed:.dim}") {
         bar.set_style(style);
     }
-    bar.set_message(message.into());
+    bar.set_message(line(&message.into()));
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }

@@ -93,6 +93,8 @@ kinds! {
         "`check` finds that the signing key is no key of the namespace";
     NOT_A_NUMBER: "usage", "Not a number",
         "a number on the command line cannot be read";
+    NOT_A_SCOPE: "usage", "Not a scope",
+        "what a token may do cannot be read on the command line";
     NOT_A_TARGET_PRICE: "usage", "Not a price",
         "a price on the command line cannot be read";
     WHICH_WORKLOAD: "usage", "Which workload?",

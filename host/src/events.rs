@@ -26,7 +26,7 @@ pub(crate) fn new_event(kind: EventKind) -> Event {
     Event {
         id: Uuid::now_v7().to_string(),
         kind,
-        at: Timestamp::now().to_string(),
+        at: Timestamp::now(),
         deployment: String::new(),
         target: String::new(),
         team: None,
@@ -53,7 +53,7 @@ pub(crate) async fn tell(
         .bind(plugin.to_string())
         .bind(serde_json::json!(event).to_string())
         .bind(DeliveryState::Waiting)
-        .bind(&event.at)
+        .bind(event.at.to_string())
         .execute(&mut *write)
         .await?;
     }

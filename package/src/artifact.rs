@@ -38,9 +38,9 @@ pub enum ArtifactError {
 pub struct Descriptor {
     /// What the bytes are.
     pub media_type: String,
-    /// Their digest.
+    /// The digest of the blob's bytes.
     pub digest: Digest,
-    /// Their number.
+    /// The size of the blob in bytes.
     pub size: u64,
     /// Notes by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -51,9 +51,9 @@ pub struct Descriptor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageManifest {
-    /// Always 2.
+    /// The version of the manifest's form: always 2.
     pub schema_version: u32,
-    /// [`MANIFEST_MEDIA_TYPE`].
+    /// [`MANIFEST_MEDIA_TYPE`]; none: OCI lets a manifest leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// What the artifact is, where its config does not say so.
@@ -61,7 +61,7 @@ pub struct ImageManifest {
     pub artifact_type: Option<String>,
     /// What describes the artifact.
     pub config: Descriptor,
-    /// The content.
+    /// The content; a release has one layer, its component.
     #[serde(default)]
     pub layers: Vec<Descriptor>,
     /// The artifact that this one is about.
@@ -109,11 +109,11 @@ impl ImageManifest {
 /// The bytes to store: blobs first, then the manifest that names them.
 #[derive(Debug, Clone)]
 pub struct Artifact {
-    /// The config.
+    /// The bytes of the config, in JSON.
     pub config: Vec<u8>,
     /// The one layer.
     pub layer: Vec<u8>,
-    /// The manifest.
+    /// The bytes of the OCI manifest, in JSON: their digest is the artifact's.
     pub manifest: Vec<u8>,
 }
 

@@ -27,7 +27,7 @@ pub enum ComponentError {
     /// Too large to be looked at.
     #[error("the component has {bytes} bytes; at most {COMPONENT_BYTES_MAX} are accepted")]
     TooLarge {
-        /// Its size.
+        /// How large it is, in bytes.
         bytes: usize,
     },
     /// Not a valid component.

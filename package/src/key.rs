@@ -72,7 +72,7 @@ impl PrivateKey {
             .map_err(|error| KeyError::Pem { kind: "private", reason: error.to_string() })
     }
 
-    /// PKCS#8 PEM.
+    /// The key as PKCS#8 in PEM, unencrypted: it belongs in a file that only its owner reads.
     pub fn to_pem(&self) -> Result<String, KeyError> {
         self.0
             .to_pkcs8_pem(LineEnding::LF)
@@ -91,7 +91,7 @@ impl PrivateKey {
     }
 }
 
-/// Checks signatures.
+/// An Ed25519 key that checks signatures. It is written as SPKI in PEM.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicKey(VerifyingKey);

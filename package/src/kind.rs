@@ -1,20 +1,17 @@
 //! The kinds of plugins.
 
-use std::fmt;
+use crate::words;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-/// What a plugin is: which world of the contract it implements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Makes plans from parameters; pure.
-    Template,
-    /// Reviews plans; pure.
-    Policy,
-    /// Reacts to what happens to deployments, by what it was granted.
-    Integration,
+words! {
+    /// What a plugin is: which world of the contract it implements.
+    pub enum Kind: "kind of plugin" {
+        /// Makes plans from parameters; pure.
+        Template = "template",
+        /// Reviews plans; pure.
+        Policy = "policy",
+        /// Reacts to what happens to deployments, by what it was granted.
+        Integration = "integration",
+    }
 }
 
 impl Kind {
@@ -25,15 +22,5 @@ impl Kind {
             Self::Policy => "review",
             Self::Integration => "on-event",
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Template => "template",
-            Self::Policy => "policy",
-            Self::Integration => "integration",
-        })
     }
 }

@@ -4,6 +4,8 @@
 
 pub mod artifact;
 pub mod balance;
+#[cfg(feature = "column")]
+pub mod column;
 pub mod component;
 pub mod digest;
 pub mod key;
@@ -12,6 +14,7 @@ pub mod licence;
 pub mod log;
 pub mod manifest;
 pub mod money;
+pub mod month;
 pub mod name;
 pub mod permission;
 pub mod plan;
@@ -23,6 +26,7 @@ pub mod rate;
 pub mod signature;
 pub mod tier;
 pub mod wire;
+pub mod words;
 
 pub use balance::Balance;
 pub use component::{Component, ComponentError};
@@ -32,6 +36,7 @@ pub use kind::Kind;
 pub use licence::{Licence, LicenceError};
 pub use manifest::{Manifest, ManifestError};
 pub use money::{Currency, Money, MoneyError};
+pub use month::{Month, MonthError};
 pub use name::{
     DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement, SecretName, TargetName,
     TeamName,

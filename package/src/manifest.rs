@@ -53,7 +53,7 @@ pub enum ManifestError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// `namespace:name`.
+    /// The plugin's id, `namespace:name`.
     pub name: PluginId,
     /// The version of this release.
     #[schema(value_type = String)]
@@ -100,7 +100,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads `chandlery.toml`.
+    /// Reads the text of a `chandlery.toml`.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = toml::from_str(text).map_err(|error| ManifestError::Shape(error.to_string()))?;
         manifest.checked()
@@ -149,7 +149,7 @@ impl Manifest {
         jsonschema::options().with_pattern_options(PatternOptions::regex()).build(&schema).map_err(refused)
     }
 
-    /// `namespace:name@version`.
+    /// The release that it describes, `namespace:name@version`.
     pub fn release(&self) -> Release {
         Release { plugin: self.name.clone(), version: self.version.clone() }
     }

@@ -16,10 +16,10 @@ pub enum NameError {
     /// Not a kebab-case word.
     #[error("'{0}' is not a name: use lower-case letters, digits and single dashes, beginning with a letter")]
     Characters(String),
-    /// Too long.
+    /// Longer than [`NAME_BYTES_MAX`].
     #[error("'{0}' is longer than {NAME_BYTES_MAX} characters")]
     Length(String),
-    /// Not `namespace:name`.
+    /// Not of the form `namespace:name`.
     #[error("'{0}' is not a plugin: write namespace:name, such as acme:ocr-server")]
     Plugin(String),
     /// Not a semantic version, or one with build metadata, which an OCI tag cannot carry.
@@ -141,7 +141,7 @@ word_type!(
     DeploymentName
 );
 
-/// `namespace:name`.
+/// A plugin in the registry: `namespace:name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PluginId {
@@ -179,7 +179,7 @@ text_form!(PluginId, pattern: r"^[a-z][a-z0-9]*(-[a-z0-9]+)*:[a-z][a-z0-9]*(-[a-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Release {
-    /// The plugin.
+    /// The plugin that it is about.
     pub plugin: PluginId,
     /// Its version, without build metadata.
     pub version: Version,
@@ -217,7 +217,7 @@ pub fn parse_version(text: &str) -> Result<Version, NameError> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Requirement {
-    /// The plugin.
+    /// The plugin that it is about.
     pub plugin: PluginId,
     /// The versions that would do; `*` where none were named.
     pub versions: VersionReq,

@@ -6,7 +6,7 @@ pub mod example;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Digest, words};
 
 pub use check::PlanError;
 
@@ -38,13 +38,14 @@ pub struct Workload {
     pub grace_seconds: u32,
 }
 
-/// See `workload-kind` in `wit/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum WorkloadKind {
-    Service,
-    Job,
+words! {
+    /// How long a workload runs; `workload-kind` in `wit/`.
+    pub enum WorkloadKind: "kind of workload" {
+        /// Runs until it is removed.
+        Service = "service",
+        /// Runs to its end.
+        Job = "job",
+    }
 }
 
 /// See `runtime` in `wit/`.
@@ -98,14 +99,16 @@ pub struct Gpu {
     pub interconnect: Interconnect,
 }
 
-/// See `interconnect` in `wit/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Interconnect {
-    None,
-    Nvlink,
-    Rdma,
+words! {
+    /// What must connect the GPUs of a replica; `interconnect` in `wit/`.
+    pub enum Interconnect: "interconnect" {
+        /// Nothing but the host's bus.
+        None = "none",
+        /// NVLink, within a node.
+        Nvlink = "nvlink",
+        /// A network with remote direct memory access, between nodes.
+        Rdma = "rdma",
+    }
 }
 
 /// See `scale` in `wit/`.
@@ -139,13 +142,14 @@ pub struct Port {
     pub protocol: Protocol,
 }
 
-/// See `protocol` in `wit/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Protocol {
-    Http,
-    Tcp,
+words! {
+    /// What a port speaks; `protocol` in `wit/`.
+    pub enum Protocol: "protocol" {
+        /// HTTP, which may be proxied.
+        Http = "http",
+        /// Any other protocol over TCP.
+        Tcp = "tcp",
+    }
 }
 
 /// See `probe` in `wit/`.
@@ -189,14 +193,16 @@ pub enum VolumeKind {
     Shared(String),
 }
 
-/// See `restart` in `wit/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum Restart {
-    Always,
-    OnFailure,
-    Never,
+words! {
+    /// When a replica that has ended is started again; `restart` in `wit/`.
+    pub enum Restart: "restart policy" {
+        /// However it has ended.
+        Always = "always",
+        /// Where it has failed.
+        OnFailure = "on-failure",
+        /// It stays ended.
+        Never = "never",
+    }
 }
 
 /// See `facts` in `wit/`.
@@ -211,24 +217,28 @@ pub struct Facts {
     pub architecture: String,
 }
 
-/// See `engine-kind` in `wit/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum EngineKind {
-    Local,
-    Slurm,
-    Kubernetes,
+words! {
+    /// What runs plans on a target; `engine-kind` in `wit/`.
+    pub enum EngineKind: "kind of engine" {
+        /// The host itself, as processes of its machine.
+        Local = "local",
+        /// A Slurm cluster, as jobs.
+        Slurm = "slurm",
+        /// A Kubernetes cluster, as objects of its API.
+        Kubernetes = "kubernetes",
+    }
 }
 
-/// See `runtime-kind` in `wit/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum RuntimeKind {
-    Container,
-    Python,
-    Host,
+words! {
+    /// What a target can start; `runtime-kind` in `wit/`.
+    pub enum RuntimeKind: "kind of runtime" {
+        /// Containers from OCI images.
+        Container = "container",
+        /// Python environments made of requirements.
+        Python = "python",
+        /// Programs that the target already has.
+        Host = "host",
+    }
 }
 
 /// See `gpu-pool` in `wit/`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Balance, Currency, Money, MoneyError, PluginId, Rate};
+use crate::{Balance, Currency, Money, MoneyError, PluginId, Rate, words};
 
 /// Why a policy was refused, or an amount could not be shared by it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum PolicyError {
     /// Steps that are not in order.
     #[error("the commission's steps rise, have one currency, and the last one has no end: {0}")]
     Steps(&'static str),
-    /// Money.
+    /// An amount in it is refused.
     #[error(transparent)]
     Money(#[from] MoneyError),
 }
@@ -48,15 +48,16 @@ mod optional {
     }
 }
 
-/// Which of a publisher's earlier sales count for the steps. Sales of publishers that belong together count together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Volume {
-    /// All of them.
-    #[default]
-    Lifetime,
-    /// Those of the 365 days before.
-    TrailingYear,
+words! {
+    /// Which of a publisher's earlier sales count for the steps. Sales of publishers that belong together count together.
+    #[derive(Default)]
+    pub enum Volume: "span of sales" {
+        /// All of them.
+        #[default]
+        Lifetime = "lifetime",
+        /// Those of the 365 days before.
+        TrailingYear = "trailing-year",
+    }
 }
 
 /// What is kept back of each share for a while, so that refunds can be paid from it.

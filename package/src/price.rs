@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::money::divide_half_even;
 use crate::name::text_form;
-use crate::{Currency, Money, MoneyError};
+use crate::{Currency, Money, MoneyError, words};
 
 /// Millionths of a currency's major unit.
 const MICROS: i64 = 1_000_000;
@@ -45,7 +45,7 @@ pub enum PriceError {
     /// Steps that are not in order.
     #[error("the steps of a metered price rise, have one currency, and the last one has no end: {0}")]
     Steps(&'static str),
-    /// Money.
+    /// An amount in it is refused.
     #[error(transparent)]
     Money(#[from] MoneyError),
 }
@@ -164,14 +164,14 @@ impl FromStr for Unit {
 
 text_form!(Unit, pattern: "^[a-z-]+$", bytes_max: 40);
 
-/// For whom a monthly price is paid once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Per {
-    /// The organisation, however much it deploys.
-    Organisation,
-    /// Each deployment that was there in the month.
-    Deployment,
+words! {
+    /// For whom a monthly price is paid once.
+    pub enum Per: "billed party" {
+        /// The organisation, however much it deploys.
+        Organisation = "organisation",
+        /// Each deployment that was there in the month.
+        Deployment = "deployment",
+    }
 }
 
 /// Units up to some number cost this much each; those above it, what the next step says.
@@ -191,14 +191,14 @@ pub struct Step {
 pub enum Price {
     /// Once, for ever.
     Once {
-        /// How much.
+        /// The price, without taxes.
         amount: Money,
     },
     /// By the month, invoiced when it is over; a part of a month costs its part by days.
     Monthly {
-        /// How much.
+        /// The price, without taxes.
         amount: Money,
-        /// For what.
+        /// What the price is paid for, each month.
         per: Per,
     },
     /// By use, invoiced when the month is over.

@@ -138,7 +138,7 @@ pub const KINDS: &[&Kind] = &[
 /// An error's kind, with what can be said of this one alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// The kind.
+    /// The kind, with its word, status and title.
     pub kind: &'static Kind,
     /// What to do next: the kind's remedy, or one that names what this error is about.
     pub remedy: Option<String>,

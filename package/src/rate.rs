@@ -18,9 +18,9 @@ pub struct Rate(u32);
 pub struct RateError(String);
 
 impl Rate {
-    /// The whole.
+    /// The whole: 100 %.
     pub const WHOLE: Self = Self(1_000_000);
-    /// Nothing.
+    /// Nothing: 0 %.
     pub const ZERO: Self = Self(0);
 
     /// So many parts per million; more than all of them are all of them.

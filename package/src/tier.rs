@@ -1,21 +1,30 @@
 //! The tiers of a subscription: how many deployments each allows, and what it costs.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use crate::money::{Currency, Money};
+use crate::words;
 
-/// How often a subscription is billed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Billed {
-    /// Every month.
-    Monthly,
-    /// Every year.
-    Yearly,
+words! {
+    /// How often a subscription is billed.
+    pub enum Billed: "billing interval" {
+        /// Once in a calendar month.
+        Monthly = "monthly",
+        /// Once in a calendar year.
+        Yearly = "yearly",
+    }
+
+    /// What an account has subscribed to, from the least to the most.
+    pub enum Tier: "tier" {
+        /// One deployment, for nothing.
+        Free = "free",
+        /// For one person: ten deployments.
+        Developer = "developer",
+        /// For a team: a hundred deployments.
+        Team = "team",
+        /// For an organisation: any number of deployments.
+        Enterprise = "enterprise",
+        /// As was agreed with one organisation.
+        EnterprisePlus = "enterprise-plus",
+    }
 }
 
 impl Billed {
@@ -28,27 +37,7 @@ impl Billed {
     }
 }
 
-/// What an account has subscribed to, from the least to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Tier {
-    /// To try it.
-    Free,
-    /// For one person.
-    Developer,
-    /// For a team.
-    Team,
-    /// For an organisation.
-    Enterprise,
-    /// As was agreed with one organisation.
-    EnterprisePlus,
-}
-
 impl Tier {
-    /// Every tier, from the least to the most.
-    pub const ALL: [Self; 5] =
-        [Self::Free, Self::Developer, Self::Team, Self::Enterprise, Self::EnterprisePlus];
-
     /// How many deployments it allows; none: any number, or as was agreed.
     pub fn deployments(self) -> Option<u32> {
         match self {
@@ -87,29 +76,6 @@ impl Tier {
     pub fn for_deployments(count: u32) -> Self {
         let allows = |tier: &Self| tier.deployments().is_none_or(|limit| limit >= count);
         Self::ALL.into_iter().find(allows).unwrap_or(Self::EnterprisePlus)
-    }
-}
-
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Free => "free",
-            Self::Developer => "developer",
-            Self::Team => "team",
-            Self::Enterprise => "enterprise",
-            Self::EnterprisePlus => "enterprise-plus",
-        })
-    }
-}
-
-impl FromStr for Tier {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|tier| tier.to_string() == text);
-        found.ok_or_else(|| {
-            format!("'{text}' is no tier: free, developer, team, enterprise or enterprise-plus")
-        })
     }
 }
 

@@ -21,14 +21,14 @@ const PATIENCE: u32 = 4;
 /// How often is looked whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Who compiles.
+/// Which process compiles components.
 #[derive(Debug, Clone)]
 pub enum Compiler {
     /// This process. For one's own plugins.
     Here,
     /// A process of this program, started with these words and then [`Compilation`]'s. It must call [`compile`].
     Worker {
-        /// The program.
+        /// The path of the program.
         program: PathBuf,
         /// What comes before the rest.
         words: Vec<String>,

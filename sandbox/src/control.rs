@@ -1,5 +1,7 @@
 //! What integrations may read of the host and do to it. The host says how.
 
+use chandlery_package::Release;
+
 /// A deployment, as an integration may read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -7,7 +9,7 @@ pub struct DeploymentState {
     pub name: String,
     pub target: String,
     pub team: Option<String>,
-    pub release: String,
+    pub release: Release,
     pub revision: u64,
     pub health: String,
     pub replicas: Vec<ReplicaState>,

@@ -10,7 +10,7 @@ pub enum SandboxError {
     /// It cannot be compiled, or imports what is not granted.
     #[error("{release} cannot be loaded: {reason}")]
     Load {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// What wasmtime says.
         reason: String,
@@ -18,7 +18,7 @@ pub enum SandboxError {
     /// It ran longer than it may.
     #[error("{release} ran longer than {limit_ms} ms and was stopped")]
     Deadline {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How long it may run.
         limit_ms: u128,
@@ -26,7 +26,7 @@ pub enum SandboxError {
     /// It ran more instructions than it may.
     #[error("{release} ran more than {limit_millions} million instructions and was stopped")]
     Fuel {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How many it may run.
         limit_millions: u64,
@@ -34,7 +34,7 @@ pub enum SandboxError {
     /// It wanted more memory than it may have.
     #[error("{release} wanted more than {limit_mib} MiB of memory")]
     Memory {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How much it may have.
         limit_mib: usize,
@@ -42,7 +42,7 @@ pub enum SandboxError {
     /// It wanted larger tables than it may have.
     #[error("{release} wanted tables of more than {limit} elements")]
     Table {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How many elements it may have.
         limit: usize,
@@ -50,7 +50,7 @@ pub enum SandboxError {
     /// It is made of too many parts.
     #[error("{release} is made of more than {limit} core instances")]
     Instances {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How many it may be made of.
         limit: usize,
@@ -58,7 +58,7 @@ pub enum SandboxError {
     /// It called itself too deeply.
     #[error("{release} used more than {limit_kib} KiB of stack")]
     Stack {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How much it may use.
         limit_kib: usize,
@@ -66,7 +66,7 @@ pub enum SandboxError {
     /// It answered with more than it may.
     #[error("{release} answered with more than {limit_mib} MiB")]
     Output {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How much it may answer.
         limit_mib: usize,
@@ -74,7 +74,7 @@ pub enum SandboxError {
     /// It logged more than it may.
     #[error("{release} logged more than {limit} lines")]
     LogLines {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How many it may log.
         limit: usize,
@@ -82,7 +82,7 @@ pub enum SandboxError {
     /// It called the host too often.
     #[error("{release} called the host more than {limit} times")]
     HostCalls {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How often it may call.
         limit: u64,
@@ -90,7 +90,7 @@ pub enum SandboxError {
     /// It sent more than it may.
     #[error("{release} wanted to send more than {limit_kib} KiB")]
     Traffic {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How much it may send.
         limit_kib: usize,
@@ -98,7 +98,7 @@ pub enum SandboxError {
     /// It wanted to keep more than it may.
     #[error("{release} wanted to keep more than {limit_kib} KiB")]
     Kept {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How much it may keep.
         limit_kib: usize,
@@ -106,7 +106,7 @@ pub enum SandboxError {
     /// Compiling it took too long.
     #[error("compiling {release} took more than {limit_s} s of processor time")]
     CompileTime {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How much it may take.
         limit_s: u64,
@@ -114,7 +114,7 @@ pub enum SandboxError {
     /// Compiling it took too much memory.
     #[error("compiling {release} took more than {limit_mib} MiB of memory")]
     CompileMemory {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How much it may take.
         limit_mib: u64,
@@ -122,7 +122,7 @@ pub enum SandboxError {
     /// It is called more often than it can answer.
     #[error("{release} is called more often than it answers: {limit} calls wait already")]
     TooManyCalls {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How many may wait.
         limit: usize,
@@ -132,7 +132,7 @@ pub enum SandboxError {
         "{release} has failed {failures} times in a row and is left alone for {seconds} s; the last time: {last}"
     )]
     CircuitOpen {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// How often it has failed.
         failures: u32,
@@ -141,10 +141,10 @@ pub enum SandboxError {
         /// How it failed last.
         last: String,
     },
-    /// It panicked.
+    /// It ended in a panic of its own.
     #[error("{release} panicked: {message}")]
     Panicked {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// The panic's message.
         message: String,
@@ -152,9 +152,9 @@ pub enum SandboxError {
     /// It ended in another trap.
     #[error("{release} trapped: {trap}")]
     Trapped {
-        /// Which.
+        /// The plugin's release.
         release: Release,
-        /// Which trap.
+        /// What wasmtime says of the trap.
         trap: String,
     },
     /// More calls at once than the sandbox has room for.
@@ -163,7 +163,7 @@ pub enum SandboxError {
     /// It looked at the request and says what stands in the way.
     #[error("{release} says: {}", say(.problems))]
     Problems {
-        /// Which.
+        /// The plugin's release.
         release: Release,
         /// What stands in the way.
         problems: Vec<PlanProblem>,
@@ -171,9 +171,9 @@ pub enum SandboxError {
     /// Its plan breaks the contract.
     #[error("{release} made a plan that breaks the contract: {error}")]
     Plan {
-        /// Which.
+        /// The plugin's release.
         release: Release,
-        /// How.
+        /// The rule that it breaks.
         error: PlanError,
     },
 }

@@ -1,5 +1,7 @@
 //! What integrations are told.
 
+use chandlery_package::words;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What happened to a deployment.
@@ -9,17 +11,17 @@ pub struct Event {
     pub id: String,
     /// What it was.
     pub kind: EventKind,
-    /// When, in RFC 3339.
-    pub at: String,
-    /// The deployment.
+    /// When it happened.
+    pub at: Timestamp,
+    /// The deployment's name.
     pub deployment: String,
-    /// Its target.
+    /// The name of the target that it is deployed to.
     pub target: String,
     /// Whose it is.
     pub team: Option<String>,
     /// The release that made its plan.
     pub release: String,
-    /// Its revision.
+    /// The number of its revision, from 1.
     pub revision: u64,
     /// What happened, in words.
     pub detail: String,
@@ -31,17 +33,24 @@ pub struct Event {
     pub attempted_at: u64,
 }
 
-/// See `event-kind` in `wit/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
-pub enum EventKind {
-    Planned,
-    RolledOut,
-    Degraded,
-    Recovered,
-    Failed,
-    Removed,
-    UsageThreshold,
-    Test,
+words! {
+    /// What happens to deployments; `event-kind` in `wit/`.
+    pub enum EventKind: "kind of event" {
+        /// A new revision was recorded.
+        Planned = "planned",
+        /// Every replica of the revision is ready, or has succeeded.
+        RolledOut = "rolled-out",
+        /// It was rolled out, and some replica is not ready any more.
+        Degraded = "degraded",
+        /// It was degraded, and is well again.
+        Recovered = "recovered",
+        /// A replica has failed for good.
+        Failed = "failed",
+        /// It was removed.
+        Removed = "removed",
+        /// A deployment has passed a limit of use.
+        UsageThreshold = "usage-threshold",
+        /// Nothing happened: somebody tries the integration out.
+        Test = "test",
+    }
 }

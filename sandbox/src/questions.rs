@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chandlery_package::Release;
 use chandlery_package::plan::{Facts, Plan, PlanProblem};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ pub struct Request {
     pub deployment: String,
     /// A JSON object, validated.
     pub parameters: String,
-    /// The target.
+    /// What the target can run, now.
     pub target: Facts,
 }
 
@@ -27,8 +28,8 @@ pub struct Review {
     /// Whose it is.
     pub team: Option<String>,
     /// The release that made the plan.
-    pub release: String,
-    /// The target.
+    pub release: Release,
+    /// What the target can run, now.
     pub target: Facts,
     /// What else is deployed.
     pub others: Vec<Running>,
@@ -42,7 +43,7 @@ pub struct Review {
 pub struct Running {
     pub deployment: String,
     pub team: Option<String>,
-    pub release: String,
+    pub release: Release,
     pub target: String,
     pub plan: Plan,
 }
@@ -57,14 +58,14 @@ pub enum Verdict {
     },
     /// It may pass as it stands here.
     Amend {
-        /// The plan.
+        /// The plan as the policy wants it, which is reviewed further.
         plan: Plan,
         /// What was changed, in words.
         changes: Vec<String>,
     },
     /// It may not pass.
     Deny {
-        /// Why.
+        /// What stands in the way, for whoever deploys.
         problems: Vec<PlanProblem>,
     },
 }

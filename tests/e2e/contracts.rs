@@ -62,12 +62,12 @@ fn a_policy_of_each_contract_reviews_as_it_did() {
         let review = Review {
             deployment: "kept".into(),
             team: Some("research".into()),
-            release: "acme:kept@1.0.0".into(),
+            release: "acme:kept@1.0.0".parse().unwrap(),
             target: local(),
             others: vec![Running {
                 deployment: "other".into(),
                 team: None,
-                release: "acme:kept@1.0.0".into(),
+                release: "acme:kept@1.0.0".parse().unwrap(),
                 target: "local".into(),
                 plan: plan.clone(),
             }],

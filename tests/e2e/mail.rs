@@ -123,7 +123,7 @@ fn customers_are_reminded_and_warned_once_by_mail_and_on_their_page() {
 
     // The page says the same, to those without an address, too.
     for (person, count) in [(&customer, 5), (&silent, 2)] {
-        let told = person.get("/api/v1/notices")["items"].as_array().unwrap().len();
+        let told = person.list("/api/v1/notices").len();
         assert_eq!(told, count, "{}", person.name);
     }
     let page = world.send("GET", "/account", Some(&customer.token()), &[], "").text();

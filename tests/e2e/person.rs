@@ -53,6 +53,20 @@ impl Person {
         serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{path}: {answer}"))
     }
 
+    /// Reads all pages of one of the registry's lists.
+    pub fn list(&self, path: &str) -> Vec<Value> {
+        let first = format!("{path}?limit=1000");
+        let (mut items, mut asked) = (Vec::new(), first.clone());
+        loop {
+            let page = self.get(&asked);
+            items.extend(page["items"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => asked = format!("{first}&after={next}"),
+                None => return items,
+            }
+        }
+    }
+
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(words).env("CHANDLERY_HOME", &self.home);

@@ -40,14 +40,14 @@ fn guardrails_holds_plans_to_its_rules() {
         let running = |name: &str, team: &str, plan: Plan| Running {
             deployment: name.into(),
             team: Some(team.into()),
-            release: "acme:vllm@1.0.0".into(),
+            release: "acme:vllm@1.0.0".parse().unwrap(),
             target: "local".into(),
             plan,
         };
         let review = Review {
             deployment: "new".into(),
             team: team.map(str::to_owned),
-            release: "acme:vllm@1.0.0".into(),
+            release: "acme:vllm@1.0.0".parse().unwrap(),
             target: local(),
             others: vec![
                 running("a", "research", self::plan("x@sha256:0", Some(("h100", 2)))),

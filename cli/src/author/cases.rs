@@ -19,7 +19,7 @@ pub struct Case {
     /// The files' name, without its end.
     pub name: String,
     asked: Asked,
-    /// The snapshot.
+    /// The file that holds the outcome which is expected.
     expected: PathBuf,
     folder: PathBuf,
 }
@@ -27,7 +27,7 @@ pub struct Case {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    /// See [`facts`].
+    /// The target to plan for, as [`facts`] takes it.
     target: String,
     #[serde(default)]
     parameters: Map<String, Value>,
@@ -35,7 +35,7 @@ struct Asked {
 
 /// How an answer compares with its snapshot.
 pub enum Verdict {
-    /// The same.
+    /// The plan is the one that is expected.
     Same,
     /// There is no snapshot yet.
     New,

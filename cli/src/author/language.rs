@@ -15,7 +15,7 @@ use clap::ValueEnum;
 use crate::failure::{Failure, Result};
 use crate::words;
 
-/// A language.
+/// A language that plugins are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Language {
     /// Rust, with `chandlery-sdk`

@@ -24,7 +24,7 @@ pub struct Project {
 pub struct Built {
     /// The component, read back.
     pub component: Component,
-    /// Its bytes.
+    /// The bytes of the component, with its manifest inside.
     pub bytes: Vec<u8>,
     /// Where they are.
     pub path: PathBuf,

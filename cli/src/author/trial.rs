@@ -18,7 +18,7 @@ use crate::words;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// A plan.
+    /// A plan that the contract allows.
     Plan(Plan),
     /// What stands in the way.
     Problems(Vec<PlanProblem>),

@@ -17,15 +17,14 @@ pub struct Register {
     name: Namespace,
 }
 
-/// Log in.
+/// Log in to the registry, and keep the token in the user's folder.
 #[derive(Args)]
 pub struct Login {
-    /// The account
+    /// The account's name
     name: Namespace,
 }
 
 impl Register {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let new = NewAccount { name: self.name, password: password()? };
         let token: Token = context.post("/api/v1/accounts", new).await?;
@@ -34,7 +33,6 @@ impl Register {
 }
 
 impl Login {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let login = WireLogin { name: self.name, password: password()? };
         let token: Token = context.post("/api/v1/tokens", login).await?;

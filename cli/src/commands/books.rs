@@ -68,7 +68,7 @@ pub enum Books {
         base: Currency,
         /// … costs so much of the other, such as 0.92
         rate: String,
-        /// The other
+        /// The other currency
         quote: Currency,
         /// From this day on; today, unless given
         #[arg(long, value_name = "DAY")]
@@ -126,7 +126,7 @@ impl Books {
 }
 
 async fn print_text(context: &Context, path: &str) -> Result {
-    print!("{}", context.registry_text(path).await?);
+    show::document(&context.registry_text(path).await?);
     Ok(())
 }
 
@@ -148,8 +148,7 @@ async fn check(context: &Context) -> Result {
 
 async fn balances(context: &Context, at: Option<Timestamp>) -> Result {
     let query = at.map(|at| format!("?at={at}")).unwrap_or_default();
-    let page: Page<Value> =
-        context.registry(Method::GET, &format!("/api/v1/ledger/balances{query}"), ()).await?;
+    let page: Page<Value> = context.registry_list(&format!("/api/v1/ledger/balances{query}")).await?;
     let row = |held: &Value| {
         let balance: Option<Money> = serde_json::from_value(held["balance"].clone()).ok();
         let account = held["account"].as_str().unwrap_or_default().to_owned();

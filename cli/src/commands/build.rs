@@ -22,7 +22,6 @@ pub struct Build {
 }
 
 impl Build {
-    /// Does it.
     pub fn run(self, context: &Context) -> Result {
         let project = Project::open(&self.folder)?;
         let release = project.manifest.release();

@@ -17,7 +17,7 @@ use crate::words;
 /// Run an earlier revision again.
 #[derive(Args)]
 pub struct Rollback {
-    /// The deployment
+    /// The deployment's name
     name: String,
     /// The revision; the last one before that was ready, where none is named
     #[arg(long, value_name = "REVISION")]
@@ -27,7 +27,6 @@ pub struct Rollback {
 }
 
 impl Rollback {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}/rollback", self.name);
         let deployment: Deployment = context.host(Method::POST, &path, To { revision: self.to }).await?;
@@ -38,7 +37,7 @@ impl Rollback {
 /// Name a deployment, and wait for it.
 #[derive(Args)]
 pub struct Named {
-    /// The deployment
+    /// The deployment's name
     name: String,
     #[command(flatten)]
     waiting: Waiting,
@@ -63,7 +62,7 @@ impl Named {
 /// Set how many replicas run.
 #[derive(Args)]
 pub struct Scale {
-    /// The deployment
+    /// The deployment's name
     name: String,
     /// How many: `2`, or `server=2` where it has several workloads
     #[arg(value_name = "[WORKLOAD=]REPLICAS")]
@@ -73,7 +72,6 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}", self.name);
         let (workload, replicas) = match self.to.split_once('=') {
@@ -106,12 +104,11 @@ fn the_one_workload(deployment: &Deployment) -> Result<String> {
 /// Make what was changed from outside as it should be.
 #[derive(Args)]
 pub struct Repair {
-    /// The deployment
+    /// The deployment's name
     name: String,
 }
 
 impl Repair {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}/heal", self.name);
         let page: Page<Drift> = context.host(Method::POST, &path, ()).await?;

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use chandlery_host::installs::permissions_in_words;
-use chandlery_package::wire::{KeyRecord, Member, Page, ReleaseRecord};
+use chandlery_package::wire::{KeyRecord, Member, Page, ReleaseRecord, Role};
 use chandlery_package::{Digest, Kind};
 use clap::Args;
-use reqwest::Method;
 use serde_json::json;
 
 use crate::api::Context;
@@ -110,10 +109,9 @@ async fn may_publish(context: &Context, built: &Built) -> Result<Member> {
     let (account, _) = context.account()?;
     let namespace = &built.component.manifest.name.namespace;
     let path = format!("/api/v1/namespaces/{namespace}/members");
-    let members: Page<Member> = context.registry(Method::GET, &path, ()).await?;
-    let may = |member: &Member| {
-        member.account == account && !member.invited && ["publisher", "owner"].contains(&member.role.as_str())
-    };
+    let members: Page<Member> = context.registry_list(&path).await?;
+    let may =
+        |member: &Member| member.account == account && !member.invited && member.role >= Role::Publisher;
     members.items.into_iter().find(may).ok_or_else(|| {
         Failure::new(&words::MAY_NOT_PUBLISH, format!("'{account}' may not publish in '{namespace}'"))
             .remedy(format!("ask an owner: `chandlery namespace invite {namespace} {account}`"))
@@ -124,7 +122,7 @@ async fn is_signed_by_its_namespace(context: &Context, built: &Built) -> Result<
     let namespace = &built.component.manifest.name.namespace;
     let key = context.home.key(namespace.as_str())?.public();
     let path = format!("/api/v1/namespaces/{namespace}/keys");
-    let keys: Page<KeyRecord> = context.ask_as_anyone(&path).await?;
+    let keys: Page<KeyRecord> = context.public_list(&path).await?;
     let found = keys.items.into_iter().find(|record| record.key == key && record.revoked_from.is_none());
     found.ok_or_else(|| {
         let detail = format!("{} may not sign releases of '{namespace}'", key.id());

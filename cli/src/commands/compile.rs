@@ -20,7 +20,6 @@ pub struct Compile {
 }
 
 impl Compile {
-    /// Does it.
     pub fn run(self) -> Result {
         let Self { component, code, seconds, bytes } = self;
         compile(&Compilation { component, code, seconds, bytes })

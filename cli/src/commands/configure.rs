@@ -22,7 +22,6 @@ pub struct Configure {
 }
 
 impl Configure {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/plugins/{}/settings", self.plugin);
         if !self.set.is_empty() {

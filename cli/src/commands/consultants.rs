@@ -12,14 +12,14 @@ use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
 
-/// Consultants.
+/// What certified consultants offer, and orders of it.
 #[derive(Subcommand)]
 pub enum Consultants {
     /// Show who is certified, and what they offer
     List,
     /// Say what a namespace does as a consultant (for its owners)
     Profile {
-        /// The namespace
+        /// The consultant's namespace
         namespace: Namespace,
         /// A few words
         title: String,
@@ -29,7 +29,7 @@ pub enum Consultants {
     },
     /// Offer a service (for owners of the namespace)
     Offer {
-        /// The namespace
+        /// The consultant's namespace
         namespace: Namespace,
         /// What the service is called
         name: PluginName,
@@ -41,7 +41,7 @@ pub enum Consultants {
     },
     /// Certify a consultant for some time (for operators)
     Certify {
-        /// The namespace
+        /// The consultant's namespace
         namespace: Namespace,
         /// For how many days; 0 ends it
         #[arg(long, value_name = "DAYS", default_value_t = 365)]
@@ -49,9 +49,9 @@ pub enum Consultants {
     },
     /// Order a service
     Order {
-        /// The consultant
+        /// The consultant's namespace
         namespace: Namespace,
-        /// The service
+        /// The service's name, as `consultants list` shows it
         service: PluginName,
         /// A part of it and its price, such as "setup=500.00 USD"; may be given several times
         #[arg(long = "milestone", value_name = "TITLE=PRICE", value_parser = milestone)]
@@ -64,9 +64,9 @@ pub enum Consultants {
     Orders,
     /// Accept a milestone: it is invoiced
     Accept {
-        /// The order
+        /// The order's reference
         reference: String,
-        /// The milestone
+        /// The milestone's number, from 1
         number: i64,
     },
 }
@@ -77,7 +77,6 @@ fn milestone(text: &str) -> std::result::Result<(String, Money), String> {
 }
 
 impl Consultants {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::List => list(context).await,
@@ -138,7 +137,7 @@ fn say(context: &Context, value: &impl serde::Serialize, done: String) -> Result
 }
 
 async fn list(context: &Context) -> Result {
-    let page: Page<Consultant> = context.ask("/api/v1/consultants").await?;
+    let page: Page<Consultant> = context.public_list("/api/v1/consultants").await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());
@@ -156,7 +155,7 @@ async fn list(context: &Context) -> Result {
 }
 
 async fn orders(context: &Context) -> Result {
-    let page: Page<ServiceOrder> = context.registry(Method::GET, "/api/v1/service-orders", ()).await?;
+    let page: Page<ServiceOrder> = context.registry_list("/api/v1/service-orders").await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());

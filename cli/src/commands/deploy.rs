@@ -23,7 +23,7 @@ pub struct Deploy {
 /// Bring a deployment to the release that is installed.
 #[derive(Args)]
 pub struct Upgrade {
-    /// The deployment
+    /// The deployment's name
     name: String,
     /// A parameter that changes; the others stay as they are
     #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_set)]
@@ -33,7 +33,6 @@ pub struct Upgrade {
 }
 
 impl Deploy {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let new = NewDeployment { timeout_seconds: self.waiting.timeout, ..self.what.request() };
         let deployment: Deployment = context.host(Method::POST, "/api/v1/deployments", new).await?;
@@ -51,7 +50,6 @@ impl Deploy {
 }
 
 impl Upgrade {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}", self.name);
         let deployment: Deployment = context.host(Method::GET, &path, ()).await?;

@@ -65,7 +65,7 @@ pub struct Resolve {
 }
 
 impl Resolve {
-    /// Gives what was on hold to whoever won.
+    /// Releases what was on hold to whoever won.
     pub async fn run(self, context: &Context) -> Result {
         let Self { id, won } = self;
         let outcome = if won { "won" } else { "lost" };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chandlery_package::wire::{Expense as On, NewExpense};
+use chandlery_package::words::UnknownWord;
 use chandlery_package::{Money, Tier};
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
@@ -38,9 +39,9 @@ impl Expense {
 /// Record what was spent from the bank
 #[derive(Args)]
 pub struct Record {
-    /// How much
+    /// What was spent, such as "250.00 USD"
     amount: Money,
-    /// What on
+    /// What it was spent on
     #[arg(long, value_name = "TEXT")]
     description: String,
     /// On winning customers of this tier; on running the service, unless given
@@ -114,7 +115,9 @@ fn expense(line: &str) -> std::result::Result<NewExpense, String> {
         amount: amount.parse().map_err(|error| format!("{error}"))?,
         on: match on {
             "hosting" => On::Hosting,
-            tier => On::Acquisition { segment: tier.parse()? },
+            tier => {
+                On::Acquisition { segment: tier.parse().map_err(|error: UnknownWord| error.to_string())? }
+            }
         },
         day: Some(day.parse().map_err(|error| format!("'{day}' is no day: {error}"))?),
     })

@@ -27,7 +27,6 @@ struct Answer {
 }
 
 impl Figures {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         if self.definitions {
             for (figure, meaning) in DEFINITIONS {

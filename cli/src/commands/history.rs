@@ -3,7 +3,6 @@
 use chandlery_host::deployments::Revision;
 use chandlery_package::wire::Page;
 use clap::Args;
-use reqwest::Method;
 
 use crate::api::Context;
 use crate::failure::Result;
@@ -12,7 +11,7 @@ use crate::show;
 /// Show a deployment's revisions.
 #[derive(Args)]
 pub struct History {
-    /// The deployment
+    /// The deployment's name
     name: String,
 }
 
@@ -20,7 +19,7 @@ impl History {
     /// Asks the host for them and shows them, the last first.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}/revisions", self.name);
-        let page: Page<Revision> = context.host(Method::GET, &path, ()).await?;
+        let page: Page<Revision> = context.host_list(&path).await?;
         if context.settings.json {
             show::json(page.items);
             return Ok(());

@@ -76,7 +76,6 @@ impl Trust {
 }
 
 impl Host {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let Self::Run(run) = self;
         let registry_token = run.registry_token_file.as_deref().map(read_token).transpose()?;

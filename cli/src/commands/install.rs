@@ -1,13 +1,12 @@
 //! `chandlery install`.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use chandlery_host::api::{Asked, Event, NewInstall};
 use chandlery_host::installs::{Consent, Locked};
 use chandlery_package::{Kind, Permission, Requirement};
 use clap::Args;
-use owo_colors::OwoColorize as _;
 
 use crate::api::Context;
 use crate::failure::{Failure, Result};
@@ -33,7 +32,6 @@ enum Ended {
 }
 
 impl Install {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let (allow, deny) = (self.allow.into_iter().collect(), self.deny.into_iter().collect());
         let mut new = NewInstall { requirement: self.requirement, consent: Consent { allow, deny } };
@@ -77,16 +75,11 @@ fn consent(context: &Context, asked: Asked) -> Result<BTreeSet<Permission>> {
     if context.settings.json || !std::io::stdin().is_terminal() {
         return Err(refused);
     }
-    anstream::println!("{} asks for your consent. It would be allowed to", asked.release.bold());
+    show::headline(&asked.release, "asks for your consent. It would be allowed to");
     for permission in &asked.permissions {
-        let words = permission.in_words(asked.kind);
-        anstream::println!("  {} {words} {}", "•".yellow(), format!("({permission})").dimmed());
+        show::item(&permission.in_words(asked.kind), &permission.to_string());
     }
-    anstream::print!("Grant this and install it? [y/N] ");
-    std::io::stdout().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    match answer.trim().to_lowercase().as_str() {
+    match show::ask("Grant this and install it? [y/N]")?.to_lowercase().as_str() {
         "y" | "yes" => Ok(asked.permissions.into_iter().collect()),
         _ => Err(refused),
     }

@@ -10,7 +10,7 @@ use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
 
-/// Integrations.
+/// Who is told of events, and whether they take them.
 #[derive(Subcommand)]
 pub enum Integrations {
     /// Show the integrations and how their deliveries fare
@@ -23,7 +23,6 @@ pub enum Integrations {
 }
 
 impl Integrations {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::List => list(context).await,
@@ -33,7 +32,7 @@ impl Integrations {
 }
 
 async fn list(context: &Context) -> Result {
-    let page: Page<Standing> = context.host(Method::GET, "/api/v1/integrations", ()).await?;
+    let page: Page<Standing> = context.host_list("/api/v1/integrations").await?;
     if context.settings.json {
         show::json(page);
         return Ok(());
@@ -47,7 +46,7 @@ async fn list(context: &Context) -> Result {
             standing.problem.unwrap_or_default(),
         ]
     };
-    let headings = ["integration", ">delivered", ">waiting", ">given up", "newest problem"];
+    let headings = ["integration", ">delivered", ">waiting", ">failed", "newest problem"];
     show::table(&headings, page.items.into_iter().map(row));
     Ok(())
 }

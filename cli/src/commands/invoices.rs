@@ -1,4 +1,4 @@
-//! `chandlery invoices`: what this account owes, and what is given back of it.
+//! `chandlery invoices`: what this account owes, and its refunds.
 
 use chandlery_money::rails::Intent;
 use chandlery_package::Money;
@@ -18,7 +18,7 @@ pub enum Invoices {
     List,
     /// Show one invoice
     Show {
-        /// Its number
+        /// The invoice's number
         number: i64,
         /// As a page for print
         #[arg(long)]
@@ -55,13 +55,13 @@ pub enum Invoices {
         #[arg(long, value_name = "TEXT")]
         bank_reference: String,
     },
-    /// Give back what an invoice was paid with, or take it off what is due (for operators)
+    /// Refund what an invoice was paid with, or take it off what is due (for operators)
     Refund {
         /// The invoice's number
         number: i64,
         /// How much, without taxes, which follow
         amount: Money,
-        /// Why
+        /// Why, as the credit note says it to the customer
         #[arg(long, value_name = "TEXT")]
         reason: String,
         /// Of which line, counted from 0; of all, in proportion, unless given
@@ -77,7 +77,6 @@ pub enum Invoices {
 }
 
 impl Invoices {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::List => list(context).await,
@@ -131,7 +130,7 @@ impl Invoices {
 }
 
 async fn list(context: &Context) -> Result {
-    let page: Page<Invoice> = context.registry(Method::GET, "/api/v1/invoices", ()).await?;
+    let page: Page<Invoice> = context.registry_list("/api/v1/invoices").await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());
@@ -160,7 +159,7 @@ async fn show_one(context: &Context, number: i64, html: bool, csv: bool) -> Resu
     let path = format!("/api/v1/invoices/{number}");
     if html || csv {
         let form = if html { "page" } else { "csv" };
-        print!("{}", context.registry_text(&format!("{path}/{form}")).await?);
+        show::document(&context.registry_text(&format!("{path}/{form}")).await?);
         return Ok(());
     }
     let invoice: Invoice = context.registry(Method::GET, &path, ()).await?;
@@ -180,7 +179,7 @@ async fn show_one(context: &Context, number: i64, html: bool, csv: bool) -> Resu
 }
 
 async fn credit_notes(context: &Context) -> Result {
-    let page: Page<CreditNote> = context.registry(Method::GET, "/api/v1/credit-notes", ()).await?;
+    let page: Page<CreditNote> = context.registry_list("/api/v1/credit-notes").await?;
     let row = |note: &CreditNote| {
         vec![
             note.number.to_string(),

@@ -11,7 +11,7 @@ use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
 
-/// Signing keys.
+/// Keys that sign the releases of a namespace.
 #[derive(Subcommand)]
 pub enum Keys {
     /// Make a signing key, which stays on this machine
@@ -21,7 +21,7 @@ pub enum Keys {
     },
     /// Add a key to a namespace; the log will say so for ever
     Add {
-        /// The namespace
+        /// The namespace that the key signs for
         namespace: Namespace,
         /// The key; the one called like the namespace, where none is named
         #[arg(long, value_name = "NAME")]
@@ -29,7 +29,7 @@ pub enum Keys {
     },
     /// Revoke a key of a namespace; the log will say so for ever
     Revoke {
-        /// The namespace
+        /// The namespace that the key signs for
         namespace: Namespace,
         /// The key, as `keys list` names it
         key: KeyId,
@@ -39,7 +39,7 @@ pub enum Keys {
     },
     /// Make a new key, add it, and revoke the old one from now on
     Rotate {
-        /// The namespace
+        /// The namespace that the key signs for
         namespace: Namespace,
         /// The old key; the one called like the namespace, where none is named
         #[arg(long, value_name = "NAME")]
@@ -47,13 +47,12 @@ pub enum Keys {
     },
     /// Show the keys of a namespace
     List {
-        /// The namespace
+        /// The namespace that the key signs for
         namespace: Namespace,
     },
 }
 
 impl Keys {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::New { name } => new(context, &name),
@@ -118,7 +117,7 @@ async fn rotate(context: &Context, namespace: &Namespace, name: &str) -> Result 
 }
 
 async fn list(context: &Context, namespace: &Namespace) -> Result {
-    let page: Page<KeyRecord> = context.ask(&format!("/api/v1/namespaces/{namespace}/keys")).await?;
+    let page: Page<KeyRecord> = context.public_list(&format!("/api/v1/namespaces/{namespace}/keys")).await?;
     match context.settings.json {
         true => show::json(page),
         false => show::table(

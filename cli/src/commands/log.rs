@@ -24,7 +24,6 @@ pub enum Log {
 }
 
 impl Log {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let Self::Audit { trust } = self;
         let url = &context.settings.registry;

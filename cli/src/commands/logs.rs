@@ -3,8 +3,6 @@
 use chandlery_host::engines::LogTail;
 use chandlery_package::wire::Page;
 use clap::Args;
-use owo_colors::OwoColorize as _;
-use reqwest::Method;
 
 use crate::api::Context;
 use crate::failure::Result;
@@ -13,7 +11,7 @@ use crate::show;
 /// Show what replicas wrote.
 #[derive(Args)]
 pub struct Logs {
-    /// The deployment
+    /// The deployment's name
     name: String,
     /// How many lines of each replica
     #[arg(long, short = 'n', default_value_t = 100)]
@@ -21,17 +19,16 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}/logs?lines={}", self.name, self.lines);
-        let page: Page<LogTail> = context.host(Method::GET, &path, ()).await?;
+        let page: Page<LogTail> = context.host_list(&path).await?;
         if context.settings.json {
             show::json(page);
             return Ok(());
         }
         for tail in page.items {
             for line in tail.lines {
-                anstream::println!("{} {line}", tail.replica.cyan());
+                show::logged(&tail.replica, &line);
             }
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! `chandlery namespace`.
 
 use chandlery_package::Namespace as Name;
-use chandlery_package::wire::{Member, NewMember, NewNamespace, NewVisibility, Page};
+use chandlery_package::wire::{Member, NewMember, NewNamespace, NewVisibility, Page, Role};
 use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::api::Context;
+use crate::arguments::one_of;
 use crate::failure::Result;
 use crate::show;
 
@@ -15,23 +16,23 @@ use crate::show;
 pub enum Namespace {
     /// Take a namespace that nobody has
     Take {
-        /// Which
+        /// The namespace's name
         name: Name,
     },
     /// Show the members of a namespace, and who is invited
     Members {
-        /// Which
+        /// The namespace's name
         name: Name,
     },
     /// Invite an account, or change a member's role
     Invite {
         /// To which namespace
         name: Name,
-        /// Whom
+        /// The account to invite
         #[arg(value_name = "ACCOUNT")]
         member: Name,
-        /// What the account may do there
-        #[arg(long, default_value = "publisher")]
+        /// What the account may do there: see what is private; push, publish and yank; or all that owners do
+        #[arg(long, default_value = "publisher", value_parser = one_of::<Role>())]
         role: Role,
     },
     /// Show what the account is invited to
@@ -50,41 +51,29 @@ pub enum Namespace {
     Remove {
         /// In which namespace
         name: Name,
-        /// Whose
+        /// The account that belongs to it no longer
         #[arg(value_name = "ACCOUNT")]
         member: Name,
     },
     /// Say who may see and pull what is published in a namespace
     Visibility {
-        /// Which
+        /// The namespace's name
         name: Name,
         /// Everybody, or members only
         who: Visibility,
     },
 }
 
-/// What a member may do; each may what the one before it may.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Role {
-    /// See and pull what is private
-    Viewer,
-    /// Push, publish and yank
-    Publisher,
-    /// Choose members, keys and prices; see the money
-    Owner,
-}
-
 /// Who sees a namespace.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Visibility {
-    /// Everybody
+    /// Everybody, with or without an account
     Public,
     /// Members only; the log goes on naming what was published
     Private,
 }
 
 impl Namespace {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let base = |name: &Name| format!("/api/v1/namespaces/{name}");
         match self {
@@ -96,9 +85,8 @@ impl Namespace {
             Self::Members { name } => list(context, &format!("{}/members", base(&name))).await?,
             Self::Invitations => list(context, "/api/v1/account/invitations").await?,
             Self::Invite { name, member, role } => {
-                let role = role.to_possible_value().map(|value| value.get_name().to_owned());
-                let new = NewMember { role: role.unwrap_or_default() };
-                context.tell_registry(Method::PUT, &format!("{}/members/{member}", base(&name)), new).await?;
+                let path = format!("{}/members/{member}", base(&name));
+                context.tell_registry(Method::PUT, &path, NewMember { role }).await?;
                 say(context, &name, format!("'{member}' is a member of '{name}', or invited to be"));
             }
             Self::Accept { name } => {
@@ -136,14 +124,14 @@ fn say(context: &Context, name: &Name, what: String) {
 }
 
 async fn list(context: &Context, path: &str) -> Result {
-    let page: Page<Member> = context.registry(Method::GET, path, ()).await?;
+    let page: Page<Member> = context.registry_list(path).await?;
     if context.settings.json {
         show::json(page);
         return Ok(());
     }
     let row = |member: Member| {
-        let standing = if member.invited { "invited" } else { "member" };
-        vec![member.namespace.to_string(), member.account.to_string(), member.role, standing.into()]
+        let state = if member.invited { "invited" } else { "member" };
+        vec![member.namespace.to_string(), member.account.to_string(), member.role.to_string(), state.into()]
     };
     show::table(&["namespace", "account", "role", ""], page.items.into_iter().map(row));
     Ok(())

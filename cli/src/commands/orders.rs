@@ -11,14 +11,14 @@ use crate::failure::{Failure, Result};
 use crate::show;
 use crate::words;
 
-/// Orders.
+/// Prices of plugins, and orders at these prices.
 #[derive(Subcommand)]
 pub enum Orders {
     /// Set what a plugin costs from now on (for its publisher); what was ordered keeps its price
     Price(SetPrice),
     /// Make a coupon for orders of a plugin (for its publisher)
     Coupon {
-        /// The plugin
+        /// The plugin, such as acme:ocr-server
         plugin: PluginId,
         /// What the customer types
         code: String,
@@ -33,7 +33,7 @@ pub enum Orders {
     },
     /// Order a plugin for this account
     Place {
-        /// The plugin
+        /// The plugin, such as acme:ocr-server
         plugin: PluginId,
         /// Who has referred you
         #[arg(long, value_name = "NAMESPACE")]
@@ -44,19 +44,19 @@ pub enum Orders {
     },
     /// End an order that is invoiced by the month
     End {
-        /// The order
+        /// The order's reference
         reference: String,
     },
     /// Show this account's orders
     List,
     /// Begin to pay through the processor of payments
     Pay {
-        /// The order
+        /// The order's reference
         reference: String,
     },
     /// Record that an order's bank transfer has arrived (for operators)
     Paid {
-        /// The order
+        /// The order's reference
         reference: String,
         /// What arrived, such as "100.00 USD"
         amount: Money,
@@ -69,7 +69,7 @@ pub enum Orders {
 /// Sets a price.
 #[derive(Args)]
 pub struct SetPrice {
-    /// The plugin
+    /// The plugin, such as acme:ocr-server
     plugin: PluginId,
     /// The price, such as "100.00 USD"; by use, of one unit, such as "0.0025 USD"
     price: String,
@@ -139,7 +139,6 @@ impl SetPrice {
 }
 
 impl Orders {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::Price(price) => price.run(context).await?,
@@ -203,7 +202,7 @@ impl Orders {
 }
 
 async fn list(context: &Context) -> Result {
-    let page: Page<Order> = context.registry(Method::GET, "/api/v1/orders", ()).await?;
+    let page: Page<Order> = context.registry_list("/api/v1/orders").await?;
     let day = |at: jiff::Timestamp| at.strftime("%F").to_string();
     let state = |order: &Order| match (order.paid_at, order.ended_at, order.due) {
         (Some(at), _, _) => format!("paid {}", day(at)),

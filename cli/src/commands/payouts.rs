@@ -23,12 +23,12 @@ use crate::show;
 pub enum Payouts {
     /// Show what a partner has on hold, available and paid
     Balance {
-        /// The partner
+        /// The partner's namespace
         partner: Namespace,
     },
     /// Show every change of a partner's money
     Transactions {
-        /// The partner
+        /// The partner's namespace
         partner: Namespace,
         /// As comma-separated values
         #[arg(long)]
@@ -36,7 +36,7 @@ pub enum Payouts {
     },
     /// Show a partner's statements, each with its place in the transparency log
     Statements {
-        /// The partner
+        /// The partner's namespace
         partner: Namespace,
         /// Of one month, such as 2026-10
         #[arg(long)]
@@ -46,19 +46,19 @@ pub enum Payouts {
     Profile(Profile),
     /// Approve a version of a partner's payout profile that somebody else has written (for operators)
     ApproveProfile {
-        /// The partner
+        /// The partner's namespace
         partner: Namespace,
         /// The version's number
         number: i64,
     },
     /// Show where every cent of a payout came from
     Explain {
-        /// The payout
+        /// The payout's number
         id: i64,
     },
     /// Propose to pay out all that is available to a partner (for operators)
     Propose {
-        /// The partner
+        /// The partner's namespace
         partner: Namespace,
         /// In which currency
         #[arg(default_value = "USD")]
@@ -68,36 +68,36 @@ pub enum Payouts {
     Run,
     /// Approve a payout that another operator has proposed
     Approve {
-        /// The payout
+        /// The payout's number
         id: i64,
     },
-    /// Give up a proposal (for operators)
+    /// Cancel a proposed payout (for operators)
     Cancel {
-        /// The payout
+        /// The payout's number
         id: i64,
     },
-    /// Give the approved payouts of a run to their rails (for operators)
+    /// Send the approved payouts of a run by their rails (for operators)
     Send {
-        /// The run
+        /// The number of the run
         run: i64,
     },
     /// Print the bank file of a run, ISO 20022 pain.001 (for operators)
     BankFile {
-        /// The run
+        /// The number of the run
         run: i64,
     },
     /// Say which account bank files pay from (for operators)
     From {
         /// Whose it is
         holder: String,
-        /// The IBAN
+        /// The IBAN of the account
         iban: String,
-        /// The BIC
+        /// The BIC of its bank
         bic: String,
     },
     /// Record that the bank has paid (for operators)
     Confirm {
-        /// The payout
+        /// The payout's number
         id: i64,
         /// The bank's own reference
         #[arg(long, value_name = "TEXT")]
@@ -108,7 +108,7 @@ pub enum Payouts {
     },
     /// Record that the bank could not pay; the money is available again (for operators)
     Return {
-        /// The payout
+        /// The payout's number
         id: i64,
     },
     /// Show all payouts (for operators)
@@ -149,7 +149,7 @@ impl Payouts {
             Self::Run => many(context, "/api/v1/payout-runs").await,
             Self::Send { run } => many(context, &format!("/api/v1/payout-runs/{run}/send")).await,
             Self::BankFile { run } => {
-                print!("{}", context.registry_text(&format!("/api/v1/payout-runs/{run}/pain.001")).await?);
+                show::document(&context.registry_text(&format!("/api/v1/payout-runs/{run}/pain.001")).await?);
                 Ok(())
             }
             Self::From { holder, iban, bic } => {
@@ -196,7 +196,7 @@ async fn step(context: &Context, path: String, body: Value) -> Result {
 }
 
 async fn list(context: &Context) -> Result {
-    let page: Page<Payout> = context.registry(Method::GET, "/api/v1/payouts", ()).await?;
+    let page: Page<Payout> = context.registry_list("/api/v1/payouts").await?;
     say_payouts(context, &page);
     Ok(())
 }

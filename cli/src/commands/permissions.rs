@@ -13,7 +13,7 @@ use crate::failure::Result;
 use crate::show;
 use crate::words;
 
-/// Permissions.
+/// What plugins may do, and have done.
 #[derive(Subcommand)]
 pub enum Permissions {
     /// Show what plugins may do
@@ -43,7 +43,6 @@ pub enum Permissions {
 }
 
 impl Permissions {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::Show { plugin } => show_all(context, plugin).await,
@@ -55,7 +54,7 @@ impl Permissions {
 }
 
 async fn show_all(context: &Context, plugin: Option<String>) -> Result {
-    let mut page: Page<Locked> = context.host(Method::GET, "/api/v1/plugins", ()).await?;
+    let mut page: Page<Locked> = context.host_list("/api/v1/plugins").await?;
     if let Some(name) = plugin {
         page.items.retain(|locked| {
             let plugin = &locked.release.plugin;
@@ -109,7 +108,7 @@ async fn set(context: &Context, plugin: &str, permission: &Permission, granted: 
 }
 
 async fn uses(context: &Context, plugin: &str) -> Result {
-    let page: Page<Entry> = context.host(Method::GET, &format!("/api/v1/plugins/{plugin}/uses"), ()).await?;
+    let page: Page<Entry> = context.host_list(&format!("/api/v1/plugins/{plugin}/uses")).await?;
     if context.settings.json {
         show::json(page);
         return Ok(());

@@ -3,7 +3,6 @@
 use chandlery_host::deployments::{Change, NewDeployment, Planned, Remark};
 use chandlery_package::Manifest;
 use clap::Args;
-use owo_colors::OwoColorize as _;
 use reqwest::Method;
 use serde_json::{Map, Value};
 
@@ -68,7 +67,6 @@ pub fn parse_set(text: &str) -> std::result::Result<(String, Value), String> {
 }
 
 impl Plan {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         if self.parameters {
             return parameters(context, &self.what.plugin).await;
@@ -107,7 +105,7 @@ async fn parameters(context: &Context, plugin: &str) -> Result {
 
 fn print(planned: &Planned) {
     let Planned { deployment, target, release, plan, digest, changes, exists, remarks, .. } = planned;
-    anstream::println!("{} on target {}, by {}", deployment.bold(), target.bold(), release.bold());
+    show::headline(deployment, &format!("on target {target}, by {release}"));
     print_workloads(plan);
     match exists {
         true if changes.is_empty() => show::note("this is what runs: nothing would change"),
@@ -145,7 +143,7 @@ pub fn print_workloads(plan: &chandlery_package::plan::Plan) {
             workload.ports.iter().map(|port| format!("{} {}", port.name, port.number)).collect();
         vec![
             workload.name.clone(),
-            show::word(workload.kind),
+            workload.kind.to_string(),
             runtime(&workload.runtime),
             workload.scale.replicas_min.to_string(),
             format!("{}.{} cores", resources.cpu_millis / 1000, resources.cpu_millis % 1000 / 100),
@@ -162,10 +160,10 @@ pub fn print_workloads(plan: &chandlery_package::plan::Plan) {
 pub fn print_changes(changes: &[Change]) {
     for Change { path, before, after } in changes {
         if let Some(before) = before {
-            anstream::println!("{} {path}: {before}", "-".red());
+            show::gone(&format!("{path}: {before}"));
         }
         if let Some(after) = after {
-            anstream::println!("{} {path}: {after}", "+".green());
+            show::new(&format!("{path}: {after}"));
         }
     }
 }

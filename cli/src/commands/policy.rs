@@ -49,7 +49,7 @@ impl Policy {
 
 /// Shows every policy, from the first one on.
 pub async fn list(context: &Context) -> Result {
-    let page: Page<PolicyVersion> = context.registry(Method::GET, "/api/v1/policies", ()).await?;
+    let page: Page<PolicyVersion> = context.registry_list("/api/v1/policies").await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());
@@ -57,7 +57,7 @@ pub async fn list(context: &Context) -> Result {
     for version in page.items {
         show::done(format!("policy {} from {} on", version.version, version.since.get(..10).unwrap_or("")));
         let text = toml::to_string(&version.policy).map_err(|error| Failure::of(error.to_string()))?;
-        print!("{text}");
+        show::document(&text);
     }
     Ok(())
 }

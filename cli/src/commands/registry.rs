@@ -35,7 +35,7 @@ pub enum Registry {
     Restore(Backup),
     /// Make an account an operator (for operators)
     Promote {
-        /// The account
+        /// The account's name
         name: Namespace,
     },
 }
@@ -156,7 +156,6 @@ impl Terms {
 }
 
 impl Registry {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::Serve(serve) => serve.run().await,
@@ -193,7 +192,7 @@ async fn collect(context: &Context, older_than: f64) -> Result {
     match context.settings.json {
         true => show::json(found),
         false => show::done(format!(
-            "{uploads} uploads given up, {blobs} blobs forgotten that no manifest names, {contents} contents deleted"
+            "{uploads} abandoned uploads, {blobs} blobs that no manifest names and {contents} contents deleted"
         )),
     }
     Ok(())

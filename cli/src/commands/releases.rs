@@ -4,7 +4,6 @@ use chandlery_host::installs::permissions_in_words;
 use chandlery_package::wire::{Deprecation, NewWithdrawal, Page, ReleaseRecord};
 use chandlery_package::{Manifest, PluginId, Release};
 use clap::Args;
-use owo_colors::OwoColorize as _;
 use reqwest::Method;
 use serde_json::json;
 
@@ -25,7 +24,6 @@ pub struct Show {
 }
 
 impl Show {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let release = match self.name.parse::<Release>() {
             Ok(release) => release,
@@ -46,7 +44,7 @@ impl Show {
 async fn newest(context: &Context, plugin: &PluginId) -> Result<Release> {
     let PluginId { namespace, name } = plugin;
     let page: Page<ReleaseRecord> =
-        context.ask_as_anyone(&format!("/api/v1/plugins/{namespace}/{name}/releases")).await?;
+        context.public_list(&format!("/api/v1/plugins/{namespace}/{name}/releases")).await?;
     let fine = |record: &&ReleaseRecord| {
         !record.yanked && record.withdrawn.is_none() && record.release.version.pre.is_empty()
     };
@@ -57,8 +55,8 @@ async fn newest(context: &Context, plugin: &PluginId) -> Result<Release> {
 
 fn print(record: &ReleaseRecord) {
     let ReleaseRecord { release, title, description, .. } = record;
-    anstream::println!("{}  {title}", release.to_string().bold());
-    println!("{description}");
+    show::headline(release, title);
+    show::text(description);
     if let Some(reason) = &record.withdrawn {
         show::warning(format!("withdrawn: {reason}"));
     }
@@ -69,7 +67,7 @@ fn print(record: &ReleaseRecord) {
         let instead = successor.as_ref().map(|plugin| format!("; use {plugin}")).unwrap_or_default();
         show::warning(format!("deprecated: {note}{instead}"));
     }
-    println!();
+    show::text("");
     let price = record.price.as_ref().map_or_else(|| "free".into(), ToString::to_string);
     let certified = if record.certified { "by the marketplace" } else { "no" };
     show::check("price", &price);
@@ -100,20 +98,17 @@ fn print_manifest(manifest: &Manifest) {
     show::table(&["parameter", "type", "default", "", "description"], rows);
     for (heading, text) in [("Readme", &manifest.readme), ("Changelog", &manifest.changelog)] {
         if let Some(text) = text {
-            anstream::println!("\n{}\n{}", heading.bold(), printable(text));
+            show::text("");
+            show::headline(heading, "");
+            show::text(text);
         }
     }
-}
-
-/// Text of others, without what would steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
 /// Yank a release: nobody new chooses it, and who has it keeps it.
 #[derive(Args)]
 pub struct Yank {
-    /// Which
+    /// The release, such as acme:ocr-server@1.0.0
     release: Release,
     /// Let it be chosen again
     #[arg(long)]
@@ -121,7 +116,6 @@ pub struct Yank {
 }
 
 impl Yank {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let method = if self.undo { Method::DELETE } else { Method::PUT };
         context.tell_registry(method, &format!("{}/yank", path(&self.release)), json!({})).await?;
@@ -134,7 +128,7 @@ impl Yank {
 /// Advise to use something else.
 #[derive(Args)]
 pub struct Deprecate {
-    /// Which
+    /// The release, such as acme:ocr-server@1.0.0
     release: Release,
     /// Why, and what to do
     #[arg(required_unless_present = "undo")]
@@ -148,7 +142,6 @@ pub struct Deprecate {
 }
 
 impl Deprecate {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let method = if self.undo { Method::DELETE } else { Method::PUT };
         let advice = Deprecation { note: self.note.unwrap_or_default(), successor: self.successor };
@@ -162,14 +155,13 @@ impl Deprecate {
 /// Withdraw a release for ever: hosts refuse it and warn where it runs.
 #[derive(Args)]
 pub struct Withdraw {
-    /// Which
+    /// The release, such as acme:ocr-server@1.0.0
     release: Release,
     /// Why, for everybody who runs it
     reason: String,
 }
 
 impl Withdraw {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let withdrawal = NewWithdrawal { reason: self.reason };
         context
@@ -183,7 +175,7 @@ impl Withdraw {
 /// Certify a plugin (for operators).
 #[derive(Args)]
 pub struct Certify {
-    /// Which
+    /// The plugin, such as acme:ocr-server
     plugin: PluginId,
     /// Certify it no longer
     #[arg(long)]
@@ -191,7 +183,6 @@ pub struct Certify {
 }
 
 impl Certify {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let PluginId { namespace, name } = &self.plugin;
         let method = if self.undo { Method::DELETE } else { Method::PUT };

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Remove a deployment.
 #[derive(Args)]
 pub struct Remove {
-    /// The deployment
+    /// The deployment's name
     name: String,
     /// How long to wait until it is gone
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -26,7 +26,6 @@ pub struct Remove {
 }
 
 impl Remove {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let _: Value =
             context.host(Method::DELETE, &format!("/api/v1/deployments/{}", self.name), ()).await?;
@@ -50,7 +49,7 @@ impl Remove {
     }
 
     async fn is_there(&self, context: &Context) -> Result<bool> {
-        let page: Page<Deployment> = context.host(Method::GET, "/api/v1/deployments", ()).await?;
+        let page: Page<Deployment> = context.host_list("/api/v1/deployments").await?;
         Ok(page.items.iter().any(|deployment| deployment.name == self.name))
     }
 }

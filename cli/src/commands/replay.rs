@@ -12,12 +12,11 @@ use crate::words;
 /// Plan a deployment again from its record, and compare.
 #[derive(Args)]
 pub struct Replay {
-    /// The deployment
+    /// The deployment's name
     name: String,
 }
 
 impl Replay {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let path = format!("/api/v1/deployments/{}/replay", self.name);
         let replayed: Replayed = context.host(Method::GET, &path, ()).await?;

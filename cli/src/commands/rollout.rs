@@ -93,7 +93,7 @@ async fn wait(context: &Context, asked: &Deployment, timeout: Option<u32>) -> Re
 /// Why the revision that was asked for will not arrive.
 async fn failure(context: &Context, asked: &Deployment) -> Result<Option<String>> {
     let path = format!("/api/v1/deployments/{}/revisions", asked.name);
-    let page: Page<Revision> = context.host(Method::GET, &path, ()).await?;
+    let page: Page<Revision> = context.host_list(&path).await?;
     let found = page.items.into_iter().find(|revision| revision.revision == asked.revision);
     Ok(found.and_then(|revision| match revision.state {
         RolloutState::Failed | RolloutState::Superseded => Some(revision.detail),

@@ -7,7 +7,7 @@ use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
 
-/// Find plugins.
+/// Find plugins by words, price, GPUs and certification.
 #[derive(Args)]
 pub struct Search {
     /// Words of a plugin's name, title, description or keywords; none: every plugin
@@ -24,7 +24,6 @@ pub struct Search {
 }
 
 impl Search {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let words = self.words.join(" ");
         let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
@@ -34,7 +33,7 @@ impl Search {
                 path.push_str(&format!("&{name}={}", escape(value)));
             }
         }
-        let page: Page<ReleaseRecord> = context.ask_as_anyone(&path).await?;
+        let page: Page<ReleaseRecord> = context.public_list(&path).await?;
         if context.settings.json {
             show::json(page);
             return Ok(());

@@ -17,7 +17,7 @@ use crate::words;
 
 const PATH: &str = "/api/v1/secrets";
 
-/// Secrets.
+/// Secrets that a host holds and plugins use unseen.
 #[derive(Subcommand)]
 pub enum Secrets {
     /// Set a secret; its value is read from standard input, or asked for
@@ -29,13 +29,12 @@ pub enum Secrets {
     List,
     /// Forget a secret
     Remove {
-        /// Its name
+        /// The secret's name
         name: SecretName,
     },
 }
 
 impl Secrets {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let json = context.settings.json;
         match self {
@@ -50,7 +49,7 @@ impl Secrets {
                 }
             }
             Self::List => {
-                let page: Page<SecretInfo> = context.host(Method::GET, PATH, ()).await?;
+                let page: Page<SecretInfo> = context.host_list(PATH).await?;
                 let row = |secret: SecretInfo| vec![secret.name, secret.updated_at];
                 match json {
                     true => show::json(page),

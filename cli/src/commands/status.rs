@@ -4,14 +4,13 @@ use chandlery_host::deployments::Deployment;
 use chandlery_host::engines::Drift;
 use chandlery_package::wire::Page;
 use clap::Args;
-use owo_colors::OwoColorize as _;
 use reqwest::Method;
 
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
 
-/// Show deployments.
+/// Show deployments and how they fare.
 #[derive(Args)]
 pub struct Status {
     /// Only this one
@@ -19,12 +18,11 @@ pub struct Status {
 }
 
 impl Status {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let deployments = match &self.name {
             Some(name) => vec![context.host(Method::GET, &format!("/api/v1/deployments/{name}"), ()).await?],
             None => {
-                let page: Page<Deployment> = context.host(Method::GET, "/api/v1/deployments", ()).await?;
+                let page: Page<Deployment> = context.host_list("/api/v1/deployments").await?;
                 page.items
             }
         };
@@ -42,11 +40,8 @@ impl Status {
 
 fn print(deployment: &Deployment) {
     let Deployment { name, target, release, revision, health, .. } = deployment;
-    anstream::println!(
-        "{} is {} on {target}: {release}, revision {revision}",
-        name.bold(),
-        show::word(health).bold()
-    );
+    let rest = format!("is {} on {target}: {release}, revision {revision}", show::word(health));
+    show::headline(name, &rest);
     if let Some(objection) = &deployment.objection {
         show::warning(format!("{release} is not to be run any more: {objection}"));
     }

@@ -50,7 +50,7 @@ pub enum Subscription {
     },
     /// Record what was agreed with an account (for operators)
     Agree {
-        /// The account
+        /// The account that it was agreed with
         #[arg(value_name = "ACCOUNT")]
         customer: Namespace,
         /// What it pays each time, such as "9000.00 USD"
@@ -69,7 +69,6 @@ fn billed(yearly: bool) -> Billed {
 }
 
 impl Subscription {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let has: Has = match self {
             Self::Tiers => return tiers(context).await,
@@ -133,7 +132,7 @@ pub(super) fn date(at: jiff::Timestamp) -> String {
 }
 
 async fn tiers(context: &Context) -> Result {
-    let page: Page<TierOffer> = context.registry(Method::GET, "/api/v1/tiers", ()).await?;
+    let page: Page<TierOffer> = context.registry_list("/api/v1/tiers").await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());
@@ -155,7 +154,7 @@ async fn tiers(context: &Context) -> Result {
 }
 
 async fn hosts(context: &Context) -> Result {
-    let page: Page<HostSeen> = context.registry(Method::GET, HOSTS, ()).await?;
+    let page: Page<HostSeen> = context.registry_list(HOSTS).await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());

@@ -10,7 +10,6 @@ use chandlery_package::plan::{EngineKind, Facts, GpuPool};
 use chandlery_package::wire::Page;
 use chandlery_package::{Money, TargetName};
 use clap::{Args, Subcommand};
-use owo_colors::OwoColorize as _;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -29,13 +28,13 @@ pub enum Target {
     List,
     /// Show what a target has, and what of it is free
     Inventory {
-        /// The target
+        /// The target's name
         #[arg(default_value = "local")]
         name: String,
     },
     /// Forget a target on which nothing is deployed
     Remove {
-        /// The target
+        /// The target's name
         name: TargetName,
     },
 }
@@ -67,7 +66,6 @@ fn parse_engine(text: &str) -> std::result::Result<EngineKind, String> {
 }
 
 impl Target {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::Add(add) => add.run(context).await,
@@ -133,7 +131,7 @@ fn prices(given: &[String], currency: &str) -> Result<Prices> {
 }
 
 async fn list(context: &Context) -> Result {
-    let page: Page<Known> = context.host(Method::GET, "/api/v1/targets", ()).await?;
+    let page: Page<Known> = context.host_list("/api/v1/targets").await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());
@@ -142,7 +140,7 @@ async fn list(context: &Context) -> Result {
         let prices: Vec<_> = target.prices.iter().map(|(kind, price)| format!("{kind} {price}")).collect();
         vec![
             target.name.clone(),
-            show::word(target.engine),
+            target.engine.to_string(),
             target.deployments.join(", "),
             prices.join(", "),
             target.pass_millis.map(|millis| format!("{millis} ms")).unwrap_or_default(),
@@ -155,14 +153,9 @@ async fn list(context: &Context) -> Result {
 }
 
 fn print(facts: &Facts) {
-    let runtimes: Vec<_> = facts.runtimes.iter().map(show::word).collect();
-    anstream::println!(
-        "{} ({}, {}) runs {}",
-        facts.name.bold(),
-        show::word(facts.engine),
-        facts.architecture,
-        runtimes.join(", ")
-    );
+    let runtimes: Vec<_> = facts.runtimes.iter().map(|runtime| runtime.as_str()).collect();
+    let rest = format!("({}, {}) runs {}", facts.engine, facts.architecture, runtimes.join(", "));
+    show::headline(&facts.name, &rest);
     if facts.gpu_pools.is_empty() {
         show::note("it has no GPUs that can be found");
         return;

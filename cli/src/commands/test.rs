@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use owo_colors::OwoColorize as _;
 use serde_json::json;
 use similar::ChangeTag;
 
@@ -27,7 +26,6 @@ pub struct Test {
 }
 
 impl Test {
-    /// Does it.
     pub fn run(self, context: &Context) -> Result {
         let cases = Case::all(&self.folder)?;
         if cases.is_empty() {
@@ -79,9 +77,9 @@ fn print(name: &str, verdict: &Verdict, accepted: bool) {
             }
             for (tag, line) in lines {
                 match tag {
-                    ChangeTag::Delete => anstream::println!("  {}", format!("- {line}").red()),
-                    ChangeTag::Insert => anstream::println!("  {}", format!("+ {line}").green()),
-                    ChangeTag::Equal => anstream::println!("    {line}"),
+                    ChangeTag::Delete => show::gone(line),
+                    ChangeTag::Insert => show::new(line),
+                    ChangeTag::Equal => show::same(line),
                 }
             }
         }

@@ -1,15 +1,15 @@
 //! `chandlery tokens`: tokens that may do less than their account, for machines.
 
-use chandlery_package::wire::{NewToken, Page, Token, TokenRecord};
+use chandlery_package::wire::{NewToken, Page, ScopeError, Token, TokenRecord};
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::json;
 
 use crate::api::Context;
-use crate::failure::Result;
-use crate::show;
+use crate::failure::{Failure, Result};
+use crate::{show, words};
 
-/// Tokens.
+/// Tokens that may do less than their account.
 #[derive(Subcommand)]
 pub enum Tokens {
     /// Make a token, which is shown once
@@ -34,20 +34,22 @@ pub enum Tokens {
 }
 
 impl Tokens {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         const PATH: &str = "/api/v1/account/tokens";
         match self {
             Self::New { scope, days, note } => {
-                let new = NewToken { scope: scope.join(" "), note, days_valid: days };
+                let scope = scope.join(" ").parse();
+                let scope = scope
+                    .map_err(|error: ScopeError| Failure::new(&words::NOT_A_SCOPE, error.to_string()))?;
+                let new = NewToken { scope, note, days_valid: days };
                 let token: Token = context.registry(Method::POST, PATH, new).await?;
                 match context.settings.json {
                     true => show::json(token),
-                    false => println!("{}", token.token),
+                    false => show::text(&token.token),
                 }
             }
             Self::List => {
-                let page: Page<TokenRecord> = context.registry(Method::GET, PATH, ()).await?;
+                let page: Page<TokenRecord> = context.registry_list(PATH).await?;
                 match context.settings.json {
                     true => show::json(page),
                     false => show::table(&["token", "may", "for", "until"], page.items.into_iter().map(row)),
@@ -67,5 +69,5 @@ impl Tokens {
 
 fn row(token: TokenRecord) -> Vec<String> {
     let until = token.expires_at.map(|at| at.strftime("%Y-%m-%d").to_string());
-    vec![token.id, token.scope, token.note, until.unwrap_or("it is revoked".into())]
+    vec![token.id, token.scope.to_string(), token.note, until.unwrap_or("it is revoked".into())]
 }

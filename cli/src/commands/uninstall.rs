@@ -16,7 +16,6 @@ pub struct Uninstall {
 }
 
 impl Uninstall {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let locked: Locked =
             context.host(Method::DELETE, &format!("/api/v1/plugins/{}", self.plugin), ()).await?;

@@ -48,7 +48,6 @@ pub struct Up {
 const FOLLOW_EVERY: Duration = Duration::from_secs(60);
 
 impl Up {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let (registry_data, host_data) = match &self.data {
             Some(data) => (data.join("registry"), data.join("host")),

@@ -13,7 +13,6 @@ use crate::show;
 pub struct Usage {}
 
 impl Usage {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let metered: Metered = context.host(Method::GET, "/api/v1/usage", ()).await?;
         if context.settings.json {

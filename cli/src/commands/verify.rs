@@ -12,7 +12,6 @@ use crate::show;
 pub struct Verify {}
 
 impl Verify {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let json = context.settings.json;
         let mut verified = Vec::new();

@@ -28,7 +28,6 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Does it.
     pub async fn run(self, context: &Context) -> Result {
         let witness = chandlery_registry::witness::Witness::open(&self.data, &self.name, &self.logs)?;
         let (listener, address) = bind(self.listen).await?;

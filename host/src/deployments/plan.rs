@@ -93,7 +93,7 @@ impl Deployments {
         let review = Review {
             deployment: name.clone(),
             team: team.clone(),
-            release: locked.release.to_string(),
+            release: locked.release.clone(),
             target: request.target.clone(),
             others: self.others(&name).await?,
             settings: String::new(),
@@ -141,7 +141,7 @@ impl Deployments {
         let running = others.map(|record| {
             let plan = record.desired().plan;
             let Record { name, team, release, target, .. } = record;
-            Running { deployment: name, team, release: release.to_string(), target, plan }
+            Running { deployment: name, team, release, target, plan }
         });
         Ok(running.collect())
     }

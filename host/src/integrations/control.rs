@@ -35,7 +35,7 @@ fn state(deployment: Deployment) -> DeploymentState {
         name: deployment.name,
         target: deployment.target,
         team: deployment.team,
-        release: deployment.release.to_string(),
+        release: deployment.release,
         revision: u64::try_from(deployment.revision).unwrap_or_default(),
         replicas: deployment.replicas.into_iter().map(replica_state).collect(),
     }

@@ -12,7 +12,7 @@ use crate::{Currency, Digest, KeyId, Namespace, PublicKey, Release};
 pub enum Entry {
     /// From now on this key may sign releases of this namespace.
     KeyAdded {
-        /// Whose key.
+        /// The namespace that the key signs for.
         namespace: Namespace,
         /// The key, as SPKI in PEM.
         key: PublicKey,
@@ -21,7 +21,7 @@ pub enum Entry {
     },
     /// A release was accepted.
     Released {
-        /// Which.
+        /// The release that this is about.
         release: Release,
         /// The digest of the component's bytes.
         component: Digest,
@@ -34,9 +34,9 @@ pub enum Entry {
     },
     /// A key is not to be trusted from a moment on, which may lie in the past.
     KeyRevoked {
-        /// Whose key.
+        /// The namespace that the key signs for.
         namespace: Namespace,
-        /// Which.
+        /// The id of the revoked key.
         key: KeyId,
         /// From when on.
         from: Timestamp,
@@ -45,21 +45,21 @@ pub enum Entry {
     },
     /// A release is not to be chosen for new installs.
     Yanked {
-        /// Which.
+        /// The release that this is about.
         release: Release,
         /// When, in UTC.
         at: Timestamp,
     },
     /// A yanked release may be chosen again.
     Unyanked {
-        /// Which.
+        /// The release that this is about.
         release: Release,
         /// When, in UTC.
         at: Timestamp,
     },
     /// A partner's month was closed with this statement.
     Statement {
-        /// Whose.
+        /// The partner whose statement it is.
         partner: Namespace,
         /// Of which month, such as `2026-11`.
         month: String,
@@ -72,9 +72,9 @@ pub enum Entry {
     },
     /// A release is not to be run by anybody, for ever.
     Withdrawn {
-        /// Which.
+        /// The release that this is about.
         release: Release,
-        /// Why.
+        /// Why, for everybody who runs it.
         reason: String,
         /// When, in UTC.
         at: Timestamp,

@@ -21,7 +21,7 @@ pub struct History {
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyState {
-    /// The key.
+    /// The key, which signs releases of one namespace.
     pub key: PublicKey,
     /// From when on it is not to be trusted.
     pub revoked_from: Option<Timestamp>,
@@ -50,7 +50,7 @@ pub struct ReleaseState {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("entry {index}: {what}")]
 pub struct Fault {
-    /// Which.
+    /// The number of the entry that is out of place, from 0.
     pub index: u64,
     /// What is wrong with it.
     pub what: String,
@@ -62,7 +62,7 @@ impl History {
         self.releases.iter()
     }
 
-    /// A release.
+    /// What the log says of a release; none: nothing.
     pub fn release(&self, release: &Release) -> Option<&ReleaseState> {
         self.releases.get(release)
     }

@@ -139,7 +139,7 @@ fn decode_seed(text: &str) -> Option<[u8; 32]> {
 /// What came of trying to prove something.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// It holds.
+    /// The log contains what was to be proved.
     Holds,
     /// It cannot be decided before the tiles at these paths (below the log's address) are added.
     Needs(Vec<String>),

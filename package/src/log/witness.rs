@@ -117,7 +117,7 @@ impl WitnessKey {
         }
     }
 
-    /// Reads [`Self::to_text`].
+    /// Reads what [`Self::to_text`] writes.
     pub fn parse(text: &str) -> Result<Self, LogError> {
         let refuse = || LogError::Key("it is not of the form PRIVATE+KEY+NAME+ID+BASE64, of type 4".into());
         let parts: Vec<&str> = text.trim().splitn(5, '+').collect();
@@ -152,7 +152,7 @@ impl WitnessKey {
 /// How many of which witnesses must have cosigned what an installer believes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quorum {
-    /// Who counts.
+    /// The witnesses whose cosignatures count.
     pub witnesses: Vec<WitnessId>,
     /// How many of them it takes.
     pub threshold: usize,

@@ -11,7 +11,7 @@ use crate::bindings::template::Problem;
 const WRITE_BYTES_MAX: usize = 4096;
 const READ_BYTES: u64 = 64 << 10;
 
-/// A request.
+/// A request that an integration may send where it was granted the host.
 pub struct Request {
     method: Method,
     url: String,
@@ -19,9 +19,9 @@ pub struct Request {
     body: Vec<u8>,
 }
 
-/// An answer.
+/// What a server has answered.
 pub struct Response {
-    /// As 200.
+    /// The status code, such as 200.
     pub status: u16,
     /// Names in lower case, and values; those that are no text are left out.
     pub headers: Vec<(String, String)>,
@@ -30,7 +30,7 @@ pub struct Response {
 }
 
 impl Request {
-    /// A `GET`.
+    /// A `GET` without headers or a body.
     pub fn get(url: impl Into<String>) -> Self {
         Self { method: Method::Get, url: url.into(), headers: Vec::new(), body: Vec::new() }
     }

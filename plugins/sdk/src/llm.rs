@@ -67,7 +67,7 @@ pub struct Llm {
     pub replicas: u32,
     /// Of each GPU's memory, what the server takes, in percent.
     pub memory_percent: u32,
-    /// The port.
+    /// The number of the port that it serves at.
     pub port: u16,
     /// Processor time of each replica, in thousandths of a core, on each node; none: four cores for each GPU.
     pub cpu_millis: Option<u32>,
@@ -87,7 +87,7 @@ pub struct Llm {
 pub struct Placed {
     /// What runs, but for its command.
     pub workload: Workload,
-    /// On what.
+    /// The GPUs that it fits on.
     pub fit: Fit,
     /// The longest request.
     pub context_tokens: u64,

@@ -22,15 +22,15 @@ const COPIES: [&str; 6] = ["-AWQ", "-GPTQ-Int4", "-GPTQ-Int8", "-FP8", "-GGUF", 
 pub struct Model {
     /// Weights, in millions.
     pub parameters_millions: u64,
-    /// `num_hidden_layers`.
+    /// The number of layers: `num_hidden_layers` of its `config.json`.
     pub layers: u64,
-    /// `num_attention_heads`.
+    /// The attention heads of a layer: `num_attention_heads`.
     pub heads: u64,
-    /// `num_key_value_heads`.
+    /// The key-value heads of a layer: `num_key_value_heads`.
     pub kv_heads: u64,
     /// `head_dim`, or `hidden_size / num_attention_heads`.
     pub head_dim: u64,
-    /// `max_position_embeddings`.
+    /// The longest context, in tokens: `max_position_embeddings`.
     pub context_tokens: u64,
 }
 
@@ -71,9 +71,9 @@ impl Model {
 /// What a server of a model is to hold in the memory of its GPUs.
 #[derive(Debug, Clone, Copy)]
 pub struct Need<'a> {
-    /// For people.
+    /// What the model is called in a plan's notes.
     pub name: &'a str,
-    /// Its size.
+    /// What its size depends on.
     pub model: Model,
     /// Hundredths of a bit for each weight: 1600 for bf16.
     pub weight_centibits: u64,
@@ -99,7 +99,7 @@ pub struct Wish<'a> {
 /// GPUs that are enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fit {
-    /// Their kind.
+    /// The kind of the GPUs, as the target calls it.
     pub kind: String,
     /// How many on each node.
     pub gpus: u32,

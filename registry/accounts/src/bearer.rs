@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::Error;
+use crate::grant::{Access, Grant};
 use crate::people::find_account;
 use crate::principal::{Account, Principal};
-use crate::scope::{Access, Scope};
 use crate::state::Accounts;
 /// How long one is good for.
 pub const LIFETIME_SECONDS: i64 = 15 * 60;
@@ -50,12 +50,12 @@ pub async fn read(accounts: &Accounts, token: &str) -> Result<Option<Principal>,
     if claims.expires < Timestamp::now().as_second() {
         return Ok(None);
     }
-    let scope = Scope::Oci(claims.access);
+    let grant = Grant::Oci(claims.access);
     match claims.account {
-        None => Ok(Some(Principal { account: None, scope, has_token: true })),
+        None => Ok(Some(Principal { account: None, grant, has_token: true })),
         Some(name) => {
             let account = find_account(&accounts.db, &name).await?;
-            Ok(account.map(|account| Principal::known(account, scope)))
+            Ok(account.map(|account| Principal::known(account, grant)))
         }
     }
 }

@@ -8,6 +8,7 @@ use axum_extra::extract::CookieJar;
 use axum_extra::headers::authorization::{Basic, Bearer};
 use axum_extra::headers::{Authorization, HeaderMapExt as _};
 
+use crate::grant::Grant;
 use crate::principal::{Account, Principal};
 use crate::{Accounts, Error, Scope, bearer, check_password, check_token};
 
@@ -48,7 +49,7 @@ impl Accounts {
             Some(_) => Ok(None),
             None => {
                 let account = check_password(&self.db, name, secret).await?;
-                Ok(account.map(|account| Principal::known(account, Scope::Full)))
+                Ok(account.map(|account| Principal::known(account, Grant::Token(Scope::Full))))
             }
         }
     }
@@ -80,10 +81,13 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let principal = Accounts::from_ref(state).identify(&parts.headers).await?;
-        match (principal.account, principal.scope) {
-            (Some(account), Scope::Full) => Ok(account),
-            (Some(account), scope) => {
+        match (principal.account, principal.grant) {
+            (Some(account), Grant::Token(Scope::Full)) => Ok(account),
+            (Some(account), Grant::Token(scope)) => {
                 Err(Error::forbidden(&account.name, format!("do this with a token for '{scope}'")))
+            }
+            (Some(account), Grant::Oci(_)) => {
+                Err(Error::forbidden(&account.name, "do this with a token for 'oci'"))
             }
             (None, _) => Err(Error::Unauthenticated),
         }
@@ -99,6 +103,6 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Error> {
         let principal = Accounts::from_ref(state).identify(&parts.headers).await?;
-        Ok(principal.account.filter(|_| principal.scope == Scope::Full))
+        Ok(principal.account.filter(|_| principal.grant == Grant::Token(Scope::Full)))
     }
 }

@@ -2,22 +2,23 @@
 
 pub mod bearer;
 mod error;
+mod grant;
 mod identify;
 mod members;
 mod passwords;
 mod people;
 mod principal;
 mod routes;
-mod scope;
 mod state;
 mod tokens;
 
+pub use chandlery_package::wire::{Role, Scope};
 pub use error::{Error, FORBIDDEN, KINDS, UNAUTHENTICATED};
+pub use grant::{Access, Grant};
 pub use identify::{SESSION_COOKIE, session};
-pub use members::{Role, join, role};
+pub use members::{join, role};
 pub use people::{check_password, find_account, make_first_operator, promote, register};
 pub use principal::{Account, Principal};
 pub use routes::routes;
-pub use scope::{Access, Scope};
 pub use state::Accounts;
 pub use tokens::{check_token, issue_token, revoke_token};

@@ -1,59 +1,23 @@
 //! Who belongs to a namespace: viewers see what is private there, publishers push and publish, owners decide the rest.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chandlery_package::Namespace;
-use chandlery_package::wire::Member;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{Member, Role};
 use jiff::Timestamp;
 
 use chandlery_store::{Db, Write, time};
 
 use crate::Error;
 
-/// What a member may do; each may what the one before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Sees and pulls what is private.
-    Viewer,
-    /// Pushes, publishes and yanks.
-    Publisher,
-    /// Chooses members, keys and prices; sees the money.
-    Owner,
-}
-
-impl FromStr for Role {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        [Self::Viewer, Self::Publisher, Self::Owner]
-            .into_iter()
-            .find(|role| role.to_string() == text)
-            .ok_or_else(|| {
-                Error::Invalid(format!("'{text}' is not a role: write viewer, publisher or owner"))
-            })
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Viewer => "viewer",
-            Self::Publisher => "publisher",
-            Self::Owner => "owner",
-        })
-    }
-}
-
 /// The role of an account in a namespace.
 pub async fn role(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<Option<Role>, Error> {
-    let found: Option<(String,)> =
+    let found: Option<(Text<Role>,)> =
         sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
             .bind(namespace.as_str())
             .bind(account.as_str())
             .fetch_optional(db.read())
             .await?;
-    found.map(|(role,)| role.parse()).transpose()
+    Ok(found.map(|(Text(role),)| role))
 }
 
 /// Makes an account a member, or changes its role.
@@ -69,7 +33,7 @@ pub async fn join(
     )
     .bind(namespace.as_str())
     .bind(account.as_str())
-    .bind(role.to_string())
+    .bind(role.as_str())
     .execute(&mut **write)
     .await?;
     Ok(())
@@ -77,36 +41,32 @@ pub async fn join(
 
 /// The members and those invited.
 pub async fn list(db: &Db, namespace: &Namespace) -> Result<Vec<Member>, Error> {
-    let members: Vec<(String, String)> =
+    let members: Vec<(Text<Namespace>, Text<Role>)> =
         sqlx::query_as("select account, role from namespace_members where namespace = $1 order by account")
             .bind(namespace.as_str())
             .fetch_all(db.read())
             .await?;
-    let invited: Vec<(String, String)> =
+    let invited: Vec<(Text<Namespace>, Text<Role>)> =
         sqlx::query_as("select account, role from invitations where namespace = $1 order by account")
             .bind(namespace.as_str())
             .fetch_all(db.read())
             .await?;
     let read = |invited: bool| {
-        move |(account, role): (String, String)| {
-            Ok(Member { namespace: namespace.clone(), account: account.parse()?, role, invited })
-        }
+        move |(Text(account), Text(role))| Member { namespace: namespace.clone(), account, role, invited }
     };
-    members.into_iter().map(read(false)).chain(invited.into_iter().map(read(true))).collect()
+    Ok(members.into_iter().map(read(false)).chain(invited.into_iter().map(read(true))).collect())
 }
 
 /// What an account is invited to.
 pub async fn invitations(db: &Db, account: &Namespace) -> Result<Vec<Member>, Error> {
-    let rows: Vec<(String, String)> =
+    let rows: Vec<(Text<Namespace>, Text<Role>)> =
         sqlx::query_as("select namespace, role from invitations where account = $1 order by namespace")
             .bind(account.as_str())
             .fetch_all(db.read())
             .await?;
-    rows.into_iter()
-        .map(|(namespace, role)| {
-            Ok(Member { namespace: namespace.parse()?, account: account.clone(), role, invited: true })
-        })
-        .collect()
+    let member =
+        |(Text(namespace), Text(role))| Member { namespace, account: account.clone(), role, invited: true };
+    Ok(rows.into_iter().map(member).collect())
 }
 
 /// Invites an account; the role of one that is a member already changes at once.
@@ -137,7 +97,7 @@ pub async fn invite(
             )
             .bind(namespace.as_str())
             .bind(account.as_str())
-            .bind(role.to_string())
+            .bind(role.as_str())
             .bind(by.as_str())
             .bind(time(Timestamp::now()))
             .execute(&mut *write)
@@ -151,15 +111,15 @@ pub async fn invite(
 /// Accepts or declines an invitation.
 pub async fn answer(db: &Db, namespace: &Namespace, account: &Namespace, yes: bool) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let invited: Option<(String,)> =
+    let invited: Option<(Text<Role>,)> =
         sqlx::query_as("delete from invitations where namespace = $1 and account = $2 returning role")
             .bind(namespace.as_str())
             .bind(account.as_str())
             .fetch_optional(&mut *write)
             .await?;
-    let (role,) = invited.ok_or_else(|| Error::NotFound(format!("invitation to '{namespace}'")))?;
+    let (Text(role),) = invited.ok_or_else(|| Error::NotFound(format!("invitation to '{namespace}'")))?;
     if yes {
-        join(&mut write, namespace, account, role.parse()?).await?;
+        join(&mut write, namespace, account, role).await?;
     }
     write.commit().await?;
     Ok(())
@@ -188,21 +148,21 @@ async fn role_within(
     write: &mut Write,
     namespace: &Namespace,
     account: &Namespace,
-) -> Result<Option<String>, Error> {
-    let found: Option<(String,)> =
+) -> Result<Option<Role>, Error> {
+    let found: Option<(Text<Role>,)> =
         sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
             .bind(namespace.as_str())
             .bind(account.as_str())
             .fetch_optional(&mut **write)
             .await?;
-    Ok(found.map(|(role,)| role))
+    Ok(found.map(|(Text(role),)| role))
 }
 
 async fn must_keep_an_owner(write: &mut Write, namespace: &Namespace) -> Result<(), Error> {
     let (owners,): (i64,) =
         sqlx::query_as("select count(*) from namespace_members where namespace = $1 and role = $2")
             .bind(namespace.as_str())
-            .bind(Role::Owner.to_string())
+            .bind(Role::Owner.as_str())
             .fetch_one(&mut **write)
             .await?;
     match owners {

@@ -3,32 +3,34 @@
 use std::path::Path;
 
 use chandlery_package::Namespace;
+use chandlery_package::column::Text;
 use chandlery_store::files::write_atomic;
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 
 use crate::passwords::{hash_password, random_text, verify_password};
-use crate::principal::{Account, OPERATOR};
+use crate::principal::{Account, AccountRole};
 use crate::{Error, Scope, tokens};
 
-const MEMBER: &str = "member";
+/// The account that operates a registry which nobody has set up yet.
+const FIRST_OPERATOR: &str = "operator";
 
 /// Opens an account.
 pub async fn register(db: &Db, name: &Namespace, password: &str) -> Result<(), Error> {
     let hash = hash_password(password.to_owned()).await?;
     let mut write = db.write().await?;
-    insert(&mut write, name, &hash, MEMBER).await?;
+    insert(&mut write, name, &hash, AccountRole::Member).await?;
     write.commit().await?;
     Ok(())
 }
 
-async fn insert(write: &mut Write, name: &Namespace, hash: &str, role: &str) -> Result<(), Error> {
+async fn insert(write: &mut Write, name: &Namespace, hash: &str, role: AccountRole) -> Result<(), Error> {
     let inserted = sqlx::query(
         "insert into accounts (name, password_hash, role, created_at) values ($1, $2, $3, $4) on conflict do nothing",
     )
     .bind(name.as_str())
     .bind(hash)
-    .bind(role)
+    .bind(role.as_str())
     .bind(time(Timestamp::now()))
     .execute(&mut **write)
     .await?;
@@ -41,13 +43,13 @@ async fn insert(write: &mut Write, name: &Namespace, hash: &str, role: &str) -> 
 /// Makes the account `operator` on the first start.
 pub async fn make_first_operator(db: &Db, data: &Path) -> Result<(), Error> {
     let operators: (i64,) = sqlx::query_as("select count(*) from accounts where role = $1")
-        .bind(OPERATOR)
+        .bind(AccountRole::Operator.as_str())
         .fetch_one(db.read())
         .await?;
     if operators.0 > 0 {
         return Ok(());
     }
-    let name: Namespace = OPERATOR.parse()?;
+    let name: Namespace = FIRST_OPERATOR.parse()?;
     let password = random_text();
     let hash = hash_password(password.clone()).await?;
     // The files come first: a crash in between leaves secrets that open nothing, not an account that nobody can open.
@@ -55,7 +57,7 @@ pub async fn make_first_operator(db: &Db, data: &Path) -> Result<(), Error> {
     write_atomic(&data.join("operator.password"), &password)?;
     write_atomic(&data.join("operator.token"), &token)?;
     let mut write = db.write().await?;
-    if let Err(error) = insert(&mut write, &name, &hash, OPERATOR).await {
+    if let Err(error) = insert(&mut write, &name, &hash, AccountRole::Operator).await {
         // Another replica on the same database was first.
         return if matches!(error, Error::Conflict(_)) { Ok(()) } else { Err(error) };
     }
@@ -68,7 +70,7 @@ pub async fn make_first_operator(db: &Db, data: &Path) -> Result<(), Error> {
 pub async fn promote(db: &Db, name: &Namespace) -> Result<(), Error> {
     let mut write = db.write().await?;
     let changed = sqlx::query("update accounts set role = $1 where name = $2")
-        .bind(OPERATOR)
+        .bind(AccountRole::Operator.as_str())
         .bind(name.as_str())
         .execute(&mut *write)
         .await?;
@@ -81,27 +83,29 @@ pub async fn promote(db: &Db, name: &Namespace) -> Result<(), Error> {
 
 /// The account with this password, or none; takes as long either way.
 pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<Account>, Error> {
-    let found: Option<(String, String)> =
+    let found: Option<(String, Text<AccountRole>)> =
         sqlx::query_as("select password_hash, role from accounts where name = $1")
             .bind(name)
             .fetch_optional(db.read())
             .await?;
     let (hash, role) = match found {
-        Some((hash, role)) => (hash, Some(role)),
+        Some((hash, Text(role))) => (hash, Some(role)),
         None => (hash_password("no such account".into()).await?, None),
     };
     let matches = verify_password(password.to_owned(), hash).await?;
     match role {
-        Some(role) if matches => Ok(Some(Account { name: name.parse()?, operator: role == OPERATOR })),
+        Some(role) if matches => {
+            Ok(Some(Account { name: name.parse()?, operator: role == AccountRole::Operator }))
+        }
         _ => Ok(None),
     }
 }
 
 /// The account of this name.
 pub async fn find_account(db: &Db, name: &Namespace) -> Result<Option<Account>, Error> {
-    let found: Option<(String,)> = sqlx::query_as("select role from accounts where name = $1")
+    let found: Option<(Text<AccountRole>,)> = sqlx::query_as("select role from accounts where name = $1")
         .bind(name.as_str())
         .fetch_optional(db.read())
         .await?;
-    Ok(found.map(|(role,)| Account { name: name.clone(), operator: role == OPERATOR }))
+    Ok(found.map(|(Text(role),)| Account { name: name.clone(), operator: role == AccountRole::Operator }))
 }

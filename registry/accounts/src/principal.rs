@@ -1,14 +1,22 @@
 //! Who asks, and what they may do.
 
-use chandlery_package::{Namespace, PluginId};
+use chandlery_package::wire::Role;
+use chandlery_package::{Namespace, PluginId, words};
 use chandlery_store::Db;
 
 use crate::Error;
-use crate::members::{Role, role};
-use crate::scope::Scope;
+use crate::grant::Grant;
+use crate::members::role;
 
-/// The role of those who operate the registry.
-pub(crate) const OPERATOR: &str = "operator";
+words! {
+    /// What an account is to the registry as a whole.
+    pub(crate) enum AccountRole: "role of an account" {
+        /// It may do what its memberships allow.
+        Member = "member",
+        /// It operates the registry.
+        Operator = "operator",
+    }
+}
 
 /// An account that may do everything that it may: known by its password, its session or a token without limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +32,8 @@ pub struct Account {
 pub struct Principal {
     /// The account, if any.
     pub account: Option<Account>,
-    /// What the token may do.
-    pub scope: Scope,
+    /// What it may do of all that the account may.
+    pub grant: Grant,
     /// Whether there is a token or password at all; the token may be nobody's in particular.
     pub has_token: bool,
 }
@@ -66,12 +74,12 @@ impl Account {
 
 impl Principal {
     pub(super) fn nobody() -> Self {
-        Self { account: None, scope: Scope::Oci(Vec::new()), has_token: false }
+        Self { account: None, grant: Grant::Oci(Vec::new()), has_token: false }
     }
 
     /// An account, known by its password or a token.
-    pub(super) fn known(account: Account, scope: Scope) -> Self {
-        Self { account: Some(account), scope, has_token: true }
+    pub(super) fn known(account: Account, grant: Grant) -> Self {
+        Self { account: Some(account), grant, has_token: true }
     }
 
     /// Refuses whoever may not publish in this namespace, or not with this token.
@@ -88,7 +96,7 @@ impl Principal {
     ) -> Result<&Account, Error> {
         let account = self.account.as_ref().ok_or(Error::Unauthenticated)?;
         account.must_be(db, Role::Publisher, namespace, "push to").await?;
-        match self.scope.allows_push(repository) {
+        match self.grant.allows_push(repository) {
             true => Ok(account),
             false => Err(Error::forbidden(&account.name, format!("push to {repository} with this token"))),
         }
@@ -97,7 +105,7 @@ impl Principal {
     /// Whether it may see what only members may see of this OCI repository.
     pub async fn may_see(&self, db: &Db, namespace: &Namespace, repository: &str) -> Result<bool, Error> {
         let Some(account) = &self.account else { return Ok(false) };
-        if !self.scope.allows_pull(repository) {
+        if !self.grant.allows_pull(repository) {
             return Ok(false);
         }
         Ok(account.operator || role(db, namespace, &account.name).await?.is_some())

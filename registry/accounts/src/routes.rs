@@ -87,9 +87,8 @@ async fn new_token(
     caller: Account,
     Json(new): Json<NewToken>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
-    let scope: Scope = new.scope.parse()?;
     let lifetime = tokens::days(new.days_valid)?;
-    let token = crate::issue_token(&accounts.db, &caller.name, &scope, &new.note, Some(lifetime)).await?;
+    let token = crate::issue_token(&accounts.db, &caller.name, &new.scope, &new.note, Some(lifetime)).await?;
     Ok((StatusCode::CREATED, Json(Token { account: caller.name, token })))
 }
 
@@ -173,7 +172,7 @@ async fn invite(
     Json(new): Json<NewMember>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&accounts.db, &namespace, "choose the members of").await?;
-    members::invite(&accounts.db, &namespace, &account, new.role.parse()?, &caller.name).await?;
+    members::invite(&accounts.db, &namespace, &account, new.role, &caller.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,13 +1,15 @@
 //! Tokens: 256 random bits of which only the digest is kept, with a scope and an end.
 
+use chandlery_package::column::Text;
 use chandlery_package::wire::TokenRecord;
 use chandlery_package::{Digest, Namespace};
 use jiff::{SignedDuration, Timestamp};
 
 use chandlery_store::{Db, Write, time};
 
+use crate::grant::Grant;
 use crate::passwords::random_text;
-use crate::principal::{Account, OPERATOR, Principal};
+use crate::principal::{Account, AccountRole, Principal};
 use crate::{Error, Scope};
 
 /// How long a token with an end may last, in days.
@@ -18,7 +20,8 @@ const ID_DIGITS: usize = 12;
 /// Who carries this token, and for what; none: it is not known, or has expired. Found by its digest, so how long it
 /// takes tells nothing of how much of a guess was right.
 pub async fn check_token(db: &Db, token: &str) -> Result<Option<Principal>, Error> {
-    let found: Option<(String, String, String, Option<String>)> = sqlx::query_as(
+    type Row = (Text<Namespace>, Text<AccountRole>, Text<Scope>, Option<Text<Timestamp>>);
+    let found: Option<Row> = sqlx::query_as(
         "select accounts.name, accounts.role, tokens.scope, tokens.expires_at
          from tokens join accounts on accounts.name = tokens.account where tokens.hash = $1",
     )
@@ -26,10 +29,10 @@ pub async fn check_token(db: &Db, token: &str) -> Result<Option<Principal>, Erro
     .fetch_optional(db.read())
     .await?;
     match found {
-        Some((_, _, _, Some(expires))) if expires < time(Timestamp::now()) => Ok(None),
-        Some((name, role, scope, _)) => {
-            let account = Account { name: name.parse()?, operator: role == OPERATOR };
-            Ok(Some(Principal::known(account, scope.parse()?)))
+        Some((_, _, _, Some(Text(expires)))) if expires < Timestamp::now() => Ok(None),
+        Some((Text(name), Text(role), Text(scope), _)) => {
+            let account = Account { name, operator: role == AccountRole::Operator };
+            Ok(Some(Principal::known(account, Grant::Token(scope))))
         }
         None => Ok(None),
     }
@@ -84,24 +87,21 @@ pub(super) async fn insert(
 
 /// The tokens of an account, without what would let anybody use them.
 pub async fn list(db: &Db, account: &Namespace) -> Result<Vec<TokenRecord>, Error> {
-    let rows: Vec<(String, String, String, String, Option<String>)> = sqlx::query_as(
+    type Row = (String, Text<Scope>, String, Text<Timestamp>, Option<Text<Timestamp>>);
+    let rows: Vec<Row> = sqlx::query_as(
         "select hash, scope, note, created_at, expires_at from tokens where account = $1 order by created_at",
     )
     .bind(account.as_str())
     .fetch_all(db.read())
     .await?;
-    let damaged = |_| Error::Damaged("a token's date cannot be read".into());
-    rows.into_iter()
-        .map(|(hash, scope, note, created, expires)| {
-            Ok(TokenRecord {
-                id: hash.chars().take(ID_DIGITS).collect(),
-                scope,
-                note,
-                created_at: created.parse().map_err(damaged)?,
-                expires_at: expires.map(|at| at.parse()).transpose().map_err(damaged)?,
-            })
-        })
-        .collect()
+    let record = |(hash, Text(scope), note, Text(created_at), expires): Row| TokenRecord {
+        id: hash.chars().take(ID_DIGITS).collect(),
+        scope,
+        note,
+        created_at,
+        expires_at: expires.map(|Text(at)| at),
+    };
+    Ok(rows.into_iter().map(record).collect())
 }
 
 /// Forgets one of an account's tokens.

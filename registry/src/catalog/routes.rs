@@ -14,7 +14,7 @@ use semver::Version;
 use super::error::Error;
 use super::search;
 use crate::Registry;
-use chandlery_accounts::{Account, Principal, Role, Scope};
+use chandlery_accounts::{Account, Grant, Principal, Role, Scope};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
@@ -157,7 +157,8 @@ async fn search(
 
 /// Whether a visitor sees everything, and the namespaces it belongs to.
 async fn namespaces_seen(db: &Db, principal: &Principal) -> Result<(bool, HashSet<String>), Error> {
-    let (Some(account), Scope::Full | Scope::Read) = (&principal.account, &principal.scope) else {
+    let (Some(account), Grant::Token(Scope::Full | Scope::Read)) = (&principal.account, &principal.grant)
+    else {
         return Ok((false, HashSet::new()));
     };
     let rows: Vec<(String,)> = sqlx::query_as("select namespace from namespace_members where account = $1")

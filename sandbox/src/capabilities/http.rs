@@ -225,7 +225,7 @@ fn left(deadline: Instant) -> Duration {
 #[derive(Clone, Copy)]
 struct Gate {
     private_network: bool,
-    /// Without encryption.
+    /// Whether the request goes unencrypted, by `http:`.
     is_plain: bool,
 }
 

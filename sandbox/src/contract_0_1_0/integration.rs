@@ -64,7 +64,7 @@ pub(crate) fn event(event: &Event) -> event_types::Event {
             EventKind::UsageThreshold => event_types::EventKind::UsageThreshold,
             EventKind::Test => event_types::EventKind::Test,
         },
-        at: event.at.clone(),
+        at: event.at.to_string(),
         deployment: event.deployment.clone(),
         target: event.target.clone(),
         team: event.team.clone(),
@@ -119,7 +119,7 @@ fn deployment(state: DeploymentState) -> deployments::Deployment {
         name: state.name,
         target: state.target,
         team: state.team,
-        release: state.release,
+        release: state.release.to_string(),
         revision: state.revision,
         health: state.health,
         replicas: state

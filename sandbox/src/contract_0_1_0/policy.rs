@@ -24,7 +24,7 @@ pub(crate) fn context(review: &Review) -> wire::Context {
     wire::Context {
         deployment: review.deployment.clone(),
         team: review.team.clone(),
-        release: review.release.clone(),
+        release: review.release.to_string(),
         target: plans::facts(&review.target),
         others: review.others.iter().map(running).collect(),
         settings: review.settings.clone(),
@@ -35,7 +35,7 @@ fn running(running: &Running) -> wire::Running {
     wire::Running {
         deployment: running.deployment.clone(),
         team: running.team.clone(),
-        release: running.release.clone(),
+        release: running.release.to_string(),
         target: running.target.clone(),
         plan: plans::to_wire(&running.plan),
     }

@@ -7,7 +7,6 @@ use chandlery_package::Manifest;
 
 use super::tools::{contract, read, run};
 use crate::failure::Result;
-use crate::show::word;
 
 pub fn compile(folder: &Path, results: &Path, manifest: &Manifest) -> Result<Vec<u8>> {
     let tool = "node_modules/.bin/componentize-qjs";
@@ -21,7 +20,7 @@ pub fn compile(folder: &Path, results: &Path, manifest: &Manifest) -> Result<Vec
         // Without a system's interfaces, which a pure plugin does not have.
         .args(["--stub-wasi", "--sync", "--opt-size", "--js", "plugin.js", "--wit"])
         .arg(contract(folder, manifest)?)
-        .args(["--world", &word(manifest.kind), "--output"])
+        .args(["--world", manifest.kind.as_str(), "--output"])
         .arg(&output)
         .current_dir(folder))?;
     read(&output)

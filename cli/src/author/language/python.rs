@@ -7,7 +7,6 @@ use chandlery_package::Manifest;
 
 use super::tools::{contract, read, run};
 use crate::failure::Result;
-use crate::show::word;
 
 pub fn compile(folder: &Path, results: &Path, manifest: &Manifest) -> Result<Vec<u8>> {
     let tool = ".venv/bin/componentize-py";
@@ -24,7 +23,7 @@ pub fn compile(folder: &Path, results: &Path, manifest: &Manifest) -> Result<Vec
         .arg("--wit-path")
         .arg(contract(folder, manifest)?)
         // Without a system's interfaces, which a pure plugin does not have.
-        .args(["--world", &word(manifest.kind), "componentize", "--stub-wasi", "plugin", "--output"])
+        .args(["--world", manifest.kind.as_str(), "componentize", "--stub-wasi", "plugin", "--output"])
         .arg(&output)
         .current_dir(folder))?;
     read(&output)

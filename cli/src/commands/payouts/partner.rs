@@ -13,7 +13,7 @@ use crate::show;
 /// Shows what a partner has on hold, available and paid.
 pub async fn balance(context: &Context, partner: &Namespace) -> Result {
     let page: Page<PartnerBalance> =
-        context.registry(Method::GET, &format!("/api/v1/partners/{partner}/balances"), ()).await?;
+        context.registry_list(&format!("/api/v1/partners/{partner}/balances")).await?;
     let row = |balance: &PartnerBalance| {
         [
             balance.accrued,
@@ -51,10 +51,10 @@ pub async fn balance(context: &Context, partner: &Namespace) -> Result {
 pub async fn transactions(context: &Context, partner: &Namespace, csv: bool) -> Result {
     let path = format!("/api/v1/partners/{partner}/transactions");
     if csv {
-        print!("{}", context.registry_text(&format!("{path}.csv")).await?);
+        show::document(&context.registry_text(&format!("{path}.csv")).await?);
         return Ok(());
     }
-    let page: Page<Earning> = context.registry(Method::GET, &path, ()).await?;
+    let page: Page<Earning> = context.registry_list(&path).await?;
     let row = |earning: &Earning| {
         vec![
             earning.transaction.to_string(),
@@ -77,7 +77,7 @@ pub async fn transactions(context: &Context, partner: &Namespace, csv: bool) -> 
 pub async fn statements(context: &Context, partner: &Namespace, month: Option<&str>) -> Result {
     let query = month.map(|month| format!("?month={month}")).unwrap_or_default();
     let path = format!("/api/v1/partners/{partner}/statements{query}");
-    let page: Page<Value> = context.registry(Method::GET, &path, ()).await?;
+    let page: Page<Value> = context.registry_list(&path).await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());

@@ -12,7 +12,7 @@ use crate::show;
 /// How a partner is paid.
 #[derive(Args)]
 pub struct Profile {
-    /// The partner
+    /// The partner's namespace
     partner: Namespace,
     /// By a bank file, to this IBAN
     #[arg(long, requires = "holder", conflicts_with = "stripe")]

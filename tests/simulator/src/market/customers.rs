@@ -114,10 +114,10 @@ impl Market {
     /// Pays what is due, as far as this customer does: by transfers that an operator records, or that the bank's statement tells of.
     async fn pay_invoices(&mut self, index: usize) -> Result<()> {
         let (token, pays) = (self.customers[index].token.clone(), self.customers[index].pays);
-        let invoices = self.read(&token, "/api/v1/invoices").await?;
+        let invoices = self.list(&token, "/api/v1/invoices").await?;
         let mut statement = String::from("id,date,amount,currency,text\n");
         let mut lines = 0;
-        for invoice in invoices["items"].as_array().into_iter().flatten() {
+        for invoice in invoices {
             if invoice["state"] != "open" || self.random.random_range(0..100) >= pays {
                 continue;
             }

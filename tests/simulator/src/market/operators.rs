@@ -28,8 +28,8 @@ impl Market {
             return Ok(());
         };
         let token = self.customers[index].token.clone();
-        let invoices = self.read(&token, "/api/v1/invoices").await?;
-        let Some(invoice) = invoices["items"].as_array().and_then(|all| all.choose(&mut self.random)) else {
+        let invoices = self.list(&token, "/api/v1/invoices").await?;
+        let Some(invoice) = invoices.choose(&mut self.random) else {
             return Ok(());
         };
         let net = invoice["net"]["minor"].as_i64().unwrap_or(0);
@@ -54,10 +54,9 @@ impl Market {
             return Ok(());
         };
         let token = self.customers[index].token.clone();
-        let invoices = self.read(&token, "/api/v1/invoices").await?;
-        let lines =
-            invoices["items"].as_array().into_iter().flatten().filter(|invoice| invoice["state"] == "paid");
-        let sold: Vec<&Value> = lines
+        let invoices = self.list(&token, "/api/v1/invoices").await?;
+        let paid = invoices.iter().filter(|invoice| invoice["state"] == "paid");
+        let sold: Vec<&Value> = paid
             .filter_map(|invoice| invoice["lines"].as_array())
             .flatten()
             .filter(|line| line["sale"].is_i64())
@@ -110,8 +109,8 @@ impl Market {
     /// Buys the euros that payouts in them have cost.
     pub(super) async fn exchange(&mut self) -> Result<()> {
         let operator = self.operator.clone();
-        let balances = self.read(&operator, "/api/v1/ledger/balances").await?;
-        let open = balances["items"].as_array().into_iter().flatten().find(|held| {
+        let balances = self.list(&operator, "/api/v1/ledger/balances").await?;
+        let open = balances.iter().find(|held| {
             held["account"] == "equity:fx:EUR-JPY"
                 && held["balance"]["currency"] == "JPY"
                 && held["balance"]["minor"].as_i64() < Some(0)

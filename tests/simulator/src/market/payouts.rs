@@ -12,9 +12,9 @@ impl Market {
     pub(super) async fn pay_out(&mut self) -> Result<()> {
         let (operator, second) = (self.operator.clone(), self.second.clone());
         self.operate("payout runs", Method::POST, "/api/v1/payout-runs", json!({})).await?;
-        let payouts = self.read(&operator, "/api/v1/payouts").await?;
+        let payouts = self.list(&operator, "/api/v1/payouts").await?;
         let mut runs = Vec::new();
-        for payout in payouts["items"].as_array().cloned().unwrap_or_default() {
+        for payout in payouts {
             let path = format!("/api/v1/payouts/{}", payout["id"]);
             match payout["state"].as_str() {
                 Some("proposed") if self.random.random_ratio(1, 12) => {

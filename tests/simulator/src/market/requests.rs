@@ -61,6 +61,23 @@ impl Market {
         self.require(token, Method::GET, path, Value::Null).await
     }
 
+    /// Reads all pages of a list.
+    pub(super) async fn list(&mut self, token: &str, path: &str) -> Result<Vec<Value>> {
+        let first = format!("{path}?limit=1000");
+        let (mut items, mut asked) = (Vec::new(), first.clone());
+        loop {
+            let mut page = self.read(token, &asked).await?;
+            match page["items"].take() {
+                Value::Array(more) => items.extend(more),
+                other => return Err(anyhow!("{asked} is not a list: {other}")),
+            }
+            match page["next"].as_str() {
+                Some(next) => asked = format!("{first}&after={next}"),
+                None => return Ok(items),
+            }
+        }
+    }
+
     /// Asks; now and then the registry dies of it, and is asked again.
     pub(super) async fn ask(
         &mut self,

@@ -38,11 +38,11 @@ pub struct Service {
 pub struct Consultant {
     /// Whose sales its services are.
     pub namespace: Namespace,
-    /// See [`NewConsultant`].
+    /// What the consultant calls its work, in a few words.
     pub title: String,
-    /// See [`NewConsultant`].
+    /// What the consultant says of itself, in a sentence or two.
     pub about: String,
-    /// Until when.
+    /// When the certification ends.
     pub certified_until: Timestamp,
     /// What it offers, by name.
     pub services: BTreeMap<String, Service>,
@@ -53,9 +53,9 @@ pub struct Consultant {
 pub struct NewServiceOrder {
     /// Chosen by the customer, unique for ever: the same order again is the same order.
     pub reference: String,
-    /// Of whom.
+    /// The namespace of the consultant who does it.
     pub consultant: Namespace,
-    /// Which.
+    /// The service's name in [`Consultant::services`].
     pub service: String,
     /// In which parts, each with its price; they sum to the service's. None: in one.
     #[serde(default)]
@@ -65,15 +65,15 @@ pub struct NewServiceOrder {
 /// An order of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceOrder {
-    /// See [`NewServiceOrder::reference`].
+    /// The customer's own reference of the order.
     pub reference: String,
-    /// Of whom.
+    /// The namespace of the consultant who does it.
     pub consultant: Namespace,
-    /// Which.
+    /// The service's name in [`Consultant::services`].
     pub service: String,
-    /// Who ordered.
+    /// The account that ordered and is invoiced.
     pub customer: Namespace,
-    /// When.
+    /// When it was ordered.
     pub ordered_at: Timestamp,
     /// In which parts.
     pub milestones: Vec<Milestone>,

@@ -18,7 +18,7 @@ pub struct UsageEvent {
     pub deployment: String,
     /// What was used.
     pub release: Release,
-    /// From when.
+    /// When the use began.
     pub from: Timestamp,
     /// Until when: it counts in the month (UTC) of this moment.
     pub to: Timestamp,
@@ -37,9 +37,9 @@ pub struct UsageEvent {
 /// What became of a batch of usage events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UsageReceipt {
-    /// Stored now.
+    /// How many events were stored now.
     pub accepted: u64,
-    /// Stored before.
+    /// How many events had been stored before.
     pub known: u64,
     /// Refused, with the reason; the others of the batch are not held up.
     pub refused: Vec<RefusedUsage>,
@@ -48,9 +48,9 @@ pub struct UsageReceipt {
 /// A usage event that was not stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedUsage {
-    /// Which.
+    /// The [`UsageEvent::id`] of the event.
     pub id: uuid::Uuid,
-    /// Why.
+    /// Why, for people.
     pub reason: String,
 }
 
@@ -63,9 +63,9 @@ pub struct UsageTotal {
     pub plugin: PluginId,
     /// How many events.
     pub events: u64,
-    /// See [`UsageEvent::replica_millis`].
+    /// Milliseconds that replicas ran, summed over replicas.
     pub replica_millis: u64,
-    /// See [`UsageEvent::gpu_millis`].
+    /// Milliseconds that GPUs were held, summed over GPUs.
     pub gpu_millis: u64,
 }
 
@@ -95,7 +95,7 @@ pub struct NewCoupon {
 /// Orders a plugin for the account that asks.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewOrder {
-    /// Which.
+    /// The plugin, whose offer of this moment the order keeps.
     pub plugin: PluginId,
     /// Who referred the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,9 +110,9 @@ pub struct NewOrder {
 pub struct Order {
     /// What a transfer must name.
     pub reference: String,
-    /// Who ordered.
+    /// The account that ordered and is invoiced.
     pub customer: Namespace,
-    /// What.
+    /// The plugin that was ordered.
     pub plugin: PluginId,
     /// At what price.
     pub offer: Offer,
@@ -189,7 +189,7 @@ pub struct Invoice {
     pub number: i64,
     /// Who owes it.
     pub account: Namespace,
-    /// For what.
+    /// What is charged, line by line.
     pub lines: Vec<InvoiceLine>,
     /// The sum of the lines.
     pub net: Money,
@@ -216,7 +216,7 @@ pub struct Invoice {
 pub struct InvoiceLine {
     /// `plan`, `unused`, `once`, `month`, `use` or `service`.
     pub kind: String,
-    /// For people.
+    /// What it is for, as people read it.
     pub description: String,
     /// How much of it.
     pub quantity: String,
@@ -249,7 +249,7 @@ pub struct NewRefund {
     /// Of which line, counted from 0; none: of all that are left, in proportion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<i64>,
-    /// For people.
+    /// Why, as the credit note tells the customer.
     pub reason: String,
     /// Kept as credit for the next invoice.
     #[serde(default)]
@@ -263,15 +263,15 @@ pub struct CreditNote {
     pub number: i64,
     /// Of which invoice.
     pub invoice: i64,
-    /// Without taxes.
+    /// What is credited, without taxes.
     pub net: Money,
-    /// Taxes.
+    /// The taxes on what is credited.
     pub tax: Money,
     /// What of both was sent back the way that it was paid, or is not due any more; the rest is credit.
     pub cash: Money,
-    /// Why.
+    /// Why, for people.
     pub reason: String,
-    /// When.
+    /// When it was written.
     pub at: Timestamp,
 }
 
@@ -280,7 +280,7 @@ pub struct CreditNote {
 pub struct NewExpense {
     /// Unique for ever.
     pub key: String,
-    /// For people.
+    /// What it is for, as people read it.
     pub description: String,
     /// What was spent from the bank.
     pub amount: Money,
@@ -311,7 +311,7 @@ pub struct Notice {
     pub subject: String,
     /// What, and what to do.
     pub body: String,
-    /// When.
+    /// When it was written.
     pub at: Timestamp,
     /// When it was sent by e-mail.
     pub sent_at: Option<Timestamp>,

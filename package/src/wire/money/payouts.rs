@@ -9,7 +9,7 @@ use crate::{Balance, Currency, Money, Namespace, PluginId, Rate, RevenueSharePol
 /// A policy of shares, and from when on it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyVersion {
-    /// Its number.
+    /// Its number: later versions have higher ones.
     pub version: i64,
     /// From when on.
     pub since: String,
@@ -68,7 +68,7 @@ pub struct PartnerBalance {
     pub disputed: Balance,
     /// Being paid out.
     pub in_transit: Balance,
-    /// Paid out.
+    /// Paid out so far, as the bank has confirmed.
     pub paid: Balance,
     /// Owed by the partner, and recovered from what it earns next.
     pub owed: Balance,
@@ -93,7 +93,7 @@ pub struct NextPayout {
 pub struct Earning {
     /// The ledger's transaction.
     pub transaction: i64,
-    /// When.
+    /// When it was booked.
     pub at: Timestamp,
     /// `sale`, `refund`, `payout`, …
     pub kind: String,
@@ -130,11 +130,11 @@ pub enum PayoutState {
 /// Money on its way to a partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Payout {
-    /// Its number.
+    /// Its number, unique for ever.
     pub id: i64,
     /// The run that it is part of.
     pub run: Option<i64>,
-    /// To whom.
+    /// The partner who is paid.
     pub partner: Namespace,
     /// How much of what was available.
     pub amount: Money,
@@ -166,7 +166,7 @@ pub struct PayoutProfile {
     /// The least that is paid out, where it is more than the policy's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum: Option<Money>,
-    /// How often.
+    /// Which runs pay this partner.
     #[serde(default)]
     pub schedule: Schedule,
     /// What is withheld for the state; set by operators.
@@ -208,7 +208,7 @@ pub enum Rail {
     Sepa {
         /// Whose account it is.
         holder: String,
-        /// ISO 13616.
+        /// The account's IBAN (ISO 13616), without spaces.
         iban: String,
         /// ISO 9362; none: the bank finds it by the IBAN.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -216,7 +216,7 @@ pub enum Rail {
     },
     /// A transfer to a connected account at Stripe.
     Stripe {
-        /// `acct_…`.
+        /// The id of the connected account, `acct_…`.
         account: String,
     },
 }
@@ -235,7 +235,7 @@ impl Rail {
 /// A version of a partner's payout profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProfileVersion {
-    /// Its number.
+    /// Its number: later versions have higher ones.
     pub version: i64,
     /// What it says.
     pub profile: PayoutProfile,

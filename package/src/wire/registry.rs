@@ -1,0 +1,11 @@
+//! What the registry and its clients say to each other of accounts, releases and the log.
+
+mod accounts;
+mod catalog;
+mod log;
+mod operation;
+
+pub use accounts::*;
+pub use catalog::*;
+pub use log::*;
+pub use operation::*;
