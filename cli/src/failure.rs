@@ -110,6 +110,12 @@ impl From<chandlery_host::Error> for Failure {
     }
 }
 
+impl From<chandlery_host::installs::Error> for Failure {
+    fn from(error: chandlery_host::installs::Error) -> Self {
+        chandlery_host::Error::from(error).into()
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::of(error.to_string())

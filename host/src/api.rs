@@ -21,7 +21,9 @@ use tower_http::trace::TraceLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Error, Host, tasks};
+use crate::error::Error;
+use crate::host::Host;
+use crate::{system, tasks};
 
 pub use deployments::{NewScale, Rollback};
 pub use plugins::{Asked, Event, NewInstall, NewPermission, Settings};
@@ -80,7 +82,7 @@ async fn metrics(State(host): State<Host>) -> Result<Response, Error> {
     host.sandbox.register_metrics(&mut registry);
     tasks::register_metrics(&host.tasks, &mut registry);
     let mut text = String::new();
-    encode(&mut text, &registry).map_err(|error| Error::Damaged(error.to_string()))?;
+    encode(&mut text, &registry).map_err(|error| system::Error::Damaged(error.to_string()))?;
     Ok(([(CONTENT_TYPE, TEXT)], text).into_response())
 }
 

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use crate::Error;
 use crate::db::Db;
+use crate::system::Error;
 use chandlery_sandbox::Use;
 
 /// The most that is kept; the oldest go first.

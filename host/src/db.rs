@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::Error;
+use crate::system::Error;
 
 const CONNECTIONS_MAX: u32 = 4;
 /// How long a writer waits for one that is not in the queue, such as an engine.

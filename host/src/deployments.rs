@@ -3,6 +3,7 @@
 mod change;
 mod deploy;
 mod diff;
+mod error;
 mod plan;
 mod reconcile;
 mod record;
@@ -18,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::Error;
 use crate::db::Db;
 use crate::engines::{Drift, LogTail, Replica, replicas};
 use crate::installs::Installs;
@@ -30,6 +30,8 @@ use chandlery_sandbox::Sandbox;
 use record::Record;
 
 pub use diff::{Change, changes};
+pub use error::Error;
+pub(crate) use error::KINDS;
 pub use record::{Cause, Revision, RolloutState};
 pub use replay::{Replay, Replayed};
 
@@ -208,7 +210,7 @@ impl Deployments {
 
     /// What this host may do, and how much of it is used.
     pub async fn entitlement(&self) -> Result<Entitlement, Error> {
-        self.licences.entitlement(self.count().await?).await
+        Ok(self.licences.entitlement(self.count().await?).await?)
     }
 
     /// A deployment's revisions, the last first.

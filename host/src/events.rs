@@ -1,18 +1,33 @@
 //! The outbox: events for integrations, each written down in the transaction of what it tells of, so that none is lost and
-//! none tells of what was rolled back. [`crate::integrations`] delivers them.
+//! none tells of what was rolled back; and how far the delivery of each is. [`crate::integrations`] delivers them.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 
 use chandlery_package::PluginId;
-use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{SqliteConnection, SqlitePool};
 use uuid::Uuid;
 
-use crate::Error;
+use crate::system::Error;
 use chandlery_sandbox::{Event, EventKind};
+
+/// How long to wait before an event is delivered again: twice as long with each attempt.
+const BACK_OFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(BACK_OFF_MAX)
+    .without_max_times();
+const BACK_OFF_MAX: Duration = Duration::from_secs(3600);
+/// After these an event is given up.
+const ATTEMPTS_MAX: i64 = 14;
+/// How long what was delivered or given up is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How far the delivery of an event to an integration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
 #[sqlx(rename_all = "kebab-case")]
-pub(crate) enum DeliveryState {
+enum DeliveryState {
     /// It waits to be told, or to be told again.
     Waiting,
     /// It was told.
@@ -58,4 +73,118 @@ pub(crate) async fn tell(
         .await?;
     }
     Ok(())
+}
+
+/// An event that waits to be told to an integration.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Delivery {
+    id: String,
+    event: String,
+    attempts: i64,
+}
+
+impl Delivery {
+    /// The event as the integration is told it, with the number of this attempt.
+    pub(crate) fn event(&self) -> Result<Event, Error> {
+        let damaged = |error| Error::Damaged(format!("event {} cannot be read: {error}", self.id));
+        let event: Event = serde_json::from_str(&self.event).map_err(damaged)?;
+        Ok(Event { attempt: u32::try_from(self.attempts + 1).unwrap_or(u32::MAX), ..event })
+    }
+}
+
+/// The events that an integration is to be told now, the oldest first, at most `limit`.
+pub(crate) async fn due(db: &SqlitePool, plugin: &PluginId, limit: i64) -> Result<Vec<Delivery>, Error> {
+    let due = sqlx::query_as(
+        "select id, event, attempts from deliveries
+         where plugin = $1 and state = $2 and not_before <= $3 order by id limit $4",
+    );
+    let due = due.bind(plugin.to_string()).bind(DeliveryState::Waiting).bind(Timestamp::now().to_string());
+    Ok(due.bind(limit).fetch_all(db).await?)
+}
+
+/// Writes down how an attempt ended: with this problem, or well.
+pub(crate) async fn note(
+    db: &SqlitePool,
+    plugin: &PluginId,
+    delivery: &Delivery,
+    problem: Option<String>,
+) -> Result<(), Error> {
+    let attempts = delivery.attempts + 1;
+    let state = match &problem {
+        None => DeliveryState::Delivered,
+        Some(_) if attempts >= ATTEMPTS_MAX => DeliveryState::GivenUp,
+        Some(_) => DeliveryState::Waiting,
+    };
+    let again =
+        Timestamp::now().checked_add(SignedDuration::try_from(back_off(attempts)).unwrap_or_default());
+    sqlx::query(
+        "update deliveries set state = $1, attempts = $2, not_before = $3, problem = $4
+         where id = $5 and plugin = $6 and attempts = $7",
+    )
+    .bind(state)
+    .bind(attempts)
+    .bind(again.unwrap_or(Timestamp::MAX).to_string())
+    .bind(problem)
+    .bind(&delivery.id)
+    .bind(plugin.to_string())
+    .bind(delivery.attempts)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what was delivered or given up long ago.
+pub(crate) async fn forget_old(db: &SqlitePool) -> Result<(), Error> {
+    let before = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
+    sqlx::query("delete from deliveries where state <> $1 and not_before < $2")
+        .bind(DeliveryState::Waiting)
+        .bind(before.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets all that an integration was to be told.
+pub(crate) async fn forget(write: &mut SqliteConnection, plugin: &PluginId) -> Result<(), Error> {
+    sqlx::query("delete from deliveries where plugin = $1").bind(plugin.to_string()).execute(write).await?;
+    Ok(())
+}
+
+/// How the deliveries to an integration fare: how many are in each state, and the newest problem.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Counts {
+    pub delivered: i64,
+    pub waiting: i64,
+    pub given_up: i64,
+    pub problem: Option<String>,
+}
+
+/// How the deliveries to an integration fare, of those that are kept.
+pub(crate) async fn counts(db: &SqlitePool, plugin: &PluginId) -> Result<Counts, Error> {
+    let counts = sqlx::query_as(
+        "select coalesce(sum(state = $1), 0) as delivered, coalesce(sum(state = $2), 0) as waiting,
+                coalesce(sum(state = $3), 0) as given_up,
+                (select problem from deliveries where plugin = $4 and problem is not null
+                 order by id desc limit 1) as problem
+         from deliveries where plugin = $4",
+    );
+    let counts =
+        counts.bind(DeliveryState::Delivered).bind(DeliveryState::Waiting).bind(DeliveryState::GivenUp);
+    Ok(counts.bind(plugin.to_string()).fetch_one(db).await?)
+}
+
+fn back_off(attempts: i64) -> Duration {
+    let earlier = usize::try_from(attempts.clamp(1, ATTEMPTS_MAX) - 1).unwrap_or(0);
+    BACK_OFF.build().nth(earlier).unwrap_or(BACK_OFF_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::back_off;
+
+    #[test]
+    fn each_wait_is_twice_the_one_before_up_to_an_hour() {
+        let waits = [0, 1, 2, 3, 12, 13, 14, i64::MAX].map(|attempts| back_off(attempts).as_secs());
+        assert_eq!(waits, [1, 1, 2, 4, 2048, 3600, 3600, 3600]);
+    }
 }

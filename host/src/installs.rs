@@ -3,73 +3,61 @@
 mod audit;
 mod chain;
 mod consent;
+mod distrust;
+mod error;
 mod follow;
 mod lock;
+mod progress;
 mod registry;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chandlery_package::log::Quorum;
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release, Requirement};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::Error;
+use crate::system::{self, blocking, write_whole};
 use chandlery_sandbox::{Plugin, Sandbox};
 use follow::Followed;
+use progress::pass;
 
 pub use audit::{Audit, audit};
 pub use consent::{Consent, permissions_in_words};
+pub use distrust::Distrust;
+pub(crate) use error::kinds;
+pub use error::{Error, Refusal, RegistryError};
+use lock::LockFile;
 pub use lock::{Lock, Locked, RegistryPin};
+pub use progress::{Passed, Progress, Step};
 pub use registry::RegistryClient;
-
-/// One check that was passed on the way, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Passed {
-    /// What was checked.
-    pub check: String,
-    /// What was found.
-    pub found: String,
-}
-
-/// Something on the way of an installation or a verification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Something that takes its time has begun.
-    Began(String),
-    /// A check was passed.
-    Passed(Passed),
-}
-
-/// Told of every step as it is taken.
-pub type Progress<'a> = &'a (dyn Fn(Step) + Sync);
 
 /// The installed plugins of a host.
 #[derive(Clone)]
 pub struct Installs {
-    data: PathBuf,
+    components: PathBuf,
+    lock: LockFile,
     sandbox: Sandbox,
     quorum: Arc<Quorum>,
     followed: Followed,
     /// Held while the registry is asked: one installation, verification or reading of the log at a time, so that what
     /// is remembered of the log only grows.
     asking: Arc<Mutex<()>>,
-    /// Held while the lock file is changed, which takes no time; reading it needs nothing, since it is replaced whole.
+    /// Held while the lock file is changed; reading it needs nothing, since it is replaced whole.
     changing: Arc<Mutex<()>>,
 }
 
 impl Installs {
     /// The plugins installed in this data directory, by a host that believes what these witnesses have cosigned.
-    pub fn open(data: PathBuf, sandbox: Sandbox, quorum: Quorum) -> Result<Self, Error> {
+    pub fn open(data: &Path, sandbox: Sandbox, quorum: Quorum) -> Result<Self, Error> {
         let components = data.join("components");
-        std::fs::create_dir_all(&components).map_err(Error::system(components.display().to_string()))?;
+        std::fs::create_dir_all(&components).map_err(system::Error::io(components.display().to_string()))?;
         let followed = Followed::open(data.join("log"))?;
         Ok(Self {
-            data,
+            components,
+            lock: LockFile::open(data.join("chandlery.lock")),
             sandbox,
             quorum: Arc::new(quorum),
             followed,
@@ -90,7 +78,7 @@ impl Installs {
         let mut log = chain::open_log(client, key, &self.quorum, progress).await?;
         if let Some(pin) = pin {
             let size = log.continues(pin).await?;
-            chain::pass(progress, "history kept", format!("the {size} entries seen before are unchanged"));
+            pass(progress, "history kept", format!("the {size} entries seen before are unchanged"));
         }
         self.followed.catch_up(&mut log).await?;
         Ok(log)
@@ -193,7 +181,7 @@ impl Installs {
                 Ok(locked)
             })
             .await?;
-        chain::pass(progress, "permissions", permissions_in_words(locked.kind, &locked.permissions));
+        pass(progress, "permissions", permissions_in_words(locked.kind, &locked.permissions));
         Ok(locked)
     }
 
@@ -210,16 +198,16 @@ impl Installs {
         let component = blocking(move || {
             sandbox.load(&component, &bytes)?;
             write_whole(&path, &bytes)?;
-            Ok(component)
+            Ok::<_, Error>(component)
         })
         .await?;
-        chain::pass(progress, "compiled", format!("in {} ms", started.elapsed().as_millis()));
+        pass(progress, "compiled", format!("in {} ms", started.elapsed().as_millis()));
         Ok(component)
     }
 
     /// Everything that is installed.
     pub async fn list(&self) -> Result<Vec<Locked>, Error> {
-        Ok(self.read()?.plugins)
+        Ok(self.read()?.plugins.clone())
     }
 
     /// What is installed under a full name, or a short one that is not ambiguous.
@@ -241,6 +229,15 @@ impl Installs {
         }
     }
 
+    /// The same, refused where it is of another kind than is needed.
+    pub async fn find_of(&self, needed: Kind, name: &str) -> Result<Locked, Error> {
+        let locked = self.find(name).await?;
+        match locked.kind {
+            is if is == needed => Ok(locked),
+            is => Err(Error::OtherKind { release: locked.release, is, needed }),
+        }
+    }
+
     /// A component that was installed once, whether or not it still is.
     pub(crate) async fn stored(
         &self,
@@ -258,9 +255,9 @@ impl Installs {
 
     /// The integrations that are installed.
     pub(crate) fn integrations(&self) -> Result<Vec<PluginId>, Error> {
-        let installed = self.read()?.plugins.into_iter();
-        let integrations = installed.filter(|locked| locked.kind == Kind::Integration);
-        Ok(integrations.map(|locked| locked.release.plugin).collect())
+        let lock = self.read()?;
+        let integrations = lock.plugins.iter().filter(|locked| locked.kind == Kind::Integration);
+        Ok(integrations.map(|locked| locked.release.plugin.clone()).collect())
     }
 
     /// Keeps what is installed as it is, until this is dropped.
@@ -293,16 +290,16 @@ impl Installs {
         .await
     }
 
-    fn read(&self) -> Result<Lock, Error> {
-        Lock::read(&self.lock_path())
+    fn read(&self) -> Result<Arc<Lock>, Error> {
+        self.lock.read()
     }
 
     /// Changes the lock, or leaves it as it is where that fails.
     async fn change<T>(&self, change: impl FnOnce(&mut Lock) -> Result<T, Error>) -> Result<T, Error> {
         let _held = self.changing.lock().await;
-        let mut lock = self.read()?;
+        let mut lock = Lock::clone(&*self.read()?);
         let changed = change(&mut lock)?;
-        lock.write(&self.lock_path())?;
+        self.lock.write(&lock).await?;
         Ok(changed)
     }
 
@@ -347,11 +344,12 @@ impl Installs {
             let path = self.component_path(locked.component);
             let (release, expected) = (locked.release.clone(), locked.component);
             blocking(move || read_component(&path, &release, expected)).await?;
-            chain::pass(progress, "stored component", locked.component.to_string());
+            pass(progress, "stored component", locked.component.to_string());
             let record = client.release(&locked.release).await?;
             let (component, _) = chain::prove(&mut log, &record, progress).await?;
             if component.digest != locked.component {
-                return Err(Error::DigestMismatch { expected: locked.component, found: component.digest });
+                let (expected, found) = (locked.component, component.digest);
+                return Err(Distrust::DigestMismatch { expected, found }.into());
             }
             verified.push(locked.release.clone());
         }
@@ -364,12 +362,8 @@ impl Installs {
         Ok(verified)
     }
 
-    fn lock_path(&self) -> PathBuf {
-        self.data.join("chandlery.lock")
-    }
-
     fn component_path(&self, digest: Digest) -> PathBuf {
-        self.data.join("components").join(format!("{}.wasm", digest.hex()))
+        self.components.join(format!("{}.wasm", digest.hex()))
     }
 }
 
@@ -382,7 +376,7 @@ pub(crate) struct Held<'a> {
 impl Held<'_> {
     /// Everything that is installed.
     pub fn list(&self) -> Result<Vec<Locked>, Error> {
-        Ok(self.installs.read()?.plugins)
+        Ok(self.installs.read()?.plugins.clone())
     }
 
     /// The integrations that are installed.
@@ -391,26 +385,22 @@ impl Held<'_> {
     }
 
     /// Takes a plugin out of the lock, whichever release of it is installed. What it left behind is for others to remove.
-    pub fn uninstall(&self, plugin: &PluginId) -> Result<(), Error> {
-        let mut lock = self.installs.read()?;
+    pub async fn uninstall(&self, plugin: &PluginId) -> Result<(), Error> {
+        let mut lock = Lock::clone(&*self.installs.read()?);
         lock.plugins.retain(|locked| locked.release.plugin != *plugin);
-        lock.write(&self.installs.lock_path())
+        self.installs.lock.write(&lock).await
     }
 }
 
-fn read_component(
-    path: &std::path::Path,
-    release: &Release,
-    expected: Digest,
-) -> Result<(Component, Vec<u8>), Error> {
-    let bytes = std::fs::read(path).map_err(Error::system(path.display().to_string()))?;
+fn read_component(path: &Path, release: &Release, expected: Digest) -> Result<(Component, Vec<u8>), Error> {
+    let bytes = std::fs::read(path).map_err(system::Error::io(path.display().to_string()))?;
     let found = Digest::of(&bytes);
     if found != expected {
-        return Err(Error::DigestMismatch { expected, found });
+        return Err(Distrust::DigestMismatch { expected, found }.into());
     }
     match Component::parse(&bytes) {
         Ok(component) => Ok((component, bytes)),
-        Err(error) => Err(Error::Component { release: release.clone(), error }),
+        Err(error) => Err(Distrust::Component { release: release.clone(), error }.into()),
     }
 }
 
@@ -421,23 +411,4 @@ fn newest(records: Vec<ReleaseRecord>, requirement: &Requirement) -> Result<Rele
     };
     let newest = records.into_iter().filter(fits).max_by(|a, b| a.release.version.cmp(&b.release.version));
     newest.ok_or_else(|| Error::NoRelease { requirement: requirement.clone(), published })
-}
-
-pub(crate) fn write_whole(path: &std::path::Path, bytes: &[u8]) -> Result<(), Error> {
-    use std::io::Write as _;
-    let directory = path.parent().unwrap_or(std::path::Path::new("."));
-    let write = || {
-        let mut draft = tempfile::NamedTempFile::new_in(directory)?;
-        draft.write_all(bytes)?;
-        draft.as_file().sync_all()?;
-        draft.persist(path).map(|_| ()).map_err(|error| error.error)
-    };
-    write().map_err(Error::system(path.display().to_string()))
-}
-
-/// Work that blocks, away from the threads that serve requests.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Damaged(error.to_string()))?
 }

@@ -7,31 +7,58 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use chandlery_package::problem::{Explain, Explanation};
 use chandlery_package::{Kind, PluginId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::db::Db;
 use crate::deployments::Deployments;
-use crate::events::{DeliveryState, new_event};
-use crate::installs::{Installs, Locked, blocking};
-use crate::secrets::{Secrets, granted};
-use crate::{Error, audit, settings};
+use crate::events::{self, new_event};
+use crate::installs::{self, Installs, Locked};
+use crate::secrets::{self, Secrets, granted};
+use crate::system::{self, blocking};
+use crate::{audit, settings};
 use chandlery_sandbox::{Capabilities, Event, EventKind, Plugin, Reaction, Sandbox, SandboxError, Use};
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// How long to wait before an event is delivered again: twice as long with each attempt.
-const BACK_OFF: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_secs(1))
-    .with_max_delay(BACK_OFF_MAX)
-    .without_max_times();
-const BACK_OFF_MAX: Duration = Duration::from_secs(3600);
-/// After these an event is given up.
-const ATTEMPTS_MAX: i64 = 14;
-/// How long what was delivered or given up is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How many events are delivered to an integration before others are looked for.
+const BATCH_EVENTS: i64 = 100;
+
+/// Why an integration was not told of an event.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not installed, or cannot be loaded.
+    #[error(transparent)]
+    Installs(#[from] installs::Error),
+    /// Its settings do not fit it.
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    /// A secret that it was granted cannot be unsealed.
+    #[error(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// The host's own database.
+    #[error(transparent)]
+    System(#[from] system::Error),
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::Installs(error) => error.explain(),
+            Self::Settings(error) => error.explain(),
+            Self::Secrets(error) => error.explain(),
+            Self::System(error) => error.explain(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::System(error.into())
+    }
+}
 
 /// An integration and how its deliveries fare.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -77,13 +104,6 @@ pub struct Integrations {
     /// Whose turn it is to call each integration: calls of one come one after the other, since each reads what it has kept and
     /// keeps it anew.
     turns: Arc<Mutex<HashMap<PluginId, Arc<tokio::sync::Mutex<()>>>>>,
-}
-
-#[derive(sqlx::FromRow)]
-struct Delivery {
-    id: String,
-    event: String,
-    attempts: i64,
 }
 
 /// What is being delivered to an integration; it ends with the loop that began it, which begins anew when it is started again.
@@ -137,74 +157,24 @@ impl Integrations {
     }
 
     async fn deliver(&self, locked: &Locked) -> Result<(), Error> {
-        let due: Vec<Delivery> = sqlx::query_as(
-            "select id, event, attempts from deliveries
-             where plugin = $1 and state = $2 and not_before <= $3 order by id limit 100",
-        )
-        .bind(locked.release.plugin.to_string())
-        .bind(DeliveryState::Waiting)
-        .bind(Timestamp::now().to_string())
-        .fetch_all(self.db.pool())
-        .await?;
+        let plugin = &locked.release.plugin;
+        let due = events::due(self.db.pool(), plugin, BATCH_EVENTS).await?;
         if due.is_empty() {
             return Ok(());
         }
         for delivery in due {
-            let mut event: Event = serde_json::from_str(&delivery.event)
-                .map_err(|error| Error::Damaged(format!("event {} cannot be read: {error}", delivery.id)))?;
-            event.attempt = u32::try_from(delivery.attempts + 1).unwrap_or(u32::MAX);
-            let problem = match self.notify(locked, event).await {
+            let problem = match self.notify(locked, delivery.event()?).await {
                 Ok(reaction) => reaction.result.err().map(|error| error.to_string()),
                 Err(error) => Some(error.to_string()),
             };
-            self.note(locked, &delivery, problem).await?;
+            events::note(self.db.pool(), plugin, &delivery, problem).await?;
         }
-        self.forget_old().await
-    }
-
-    /// Writes down how an attempt ended.
-    async fn note(&self, locked: &Locked, delivery: &Delivery, problem: Option<String>) -> Result<(), Error> {
-        let attempts = delivery.attempts + 1;
-        let state = match &problem {
-            None => DeliveryState::Delivered,
-            Some(_) if attempts >= ATTEMPTS_MAX => DeliveryState::GivenUp,
-            Some(_) => DeliveryState::Waiting,
-        };
-        let again =
-            Timestamp::now().checked_add(SignedDuration::try_from(back_off(attempts)).unwrap_or_default());
-        sqlx::query(
-            "update deliveries set state = $1, attempts = $2, not_before = $3, problem = $4
-             where id = $5 and plugin = $6 and attempts = $7",
-        )
-        .bind(state)
-        .bind(attempts)
-        .bind(again.unwrap_or(Timestamp::MAX).to_string())
-        .bind(problem)
-        .bind(&delivery.id)
-        .bind(locked.release.plugin.to_string())
-        .bind(delivery.attempts)
-        .execute(self.db.pool())
-        .await?;
-        Ok(())
-    }
-
-    async fn forget_old(&self) -> Result<(), Error> {
-        let before = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-        sqlx::query("delete from deliveries where state <> $1 and not_before < $2")
-            .bind(DeliveryState::Waiting)
-            .bind(before.to_string())
-            .execute(self.db.pool())
-            .await?;
-        Ok(())
+        Ok(events::forget_old(self.db.pool()).await?)
     }
 
     /// Tells an integration of an event that never was, and says what came of it.
     pub async fn attempt(&self, name: &str) -> Result<Tried, Error> {
-        let locked = self.installs.find(name).await?;
-        if locked.kind != Kind::Integration {
-            let (release, is) = (locked.release, locked.kind);
-            return Err(Error::OtherKind { release, is, needed: Kind::Integration });
-        }
+        let locked = self.installs.find_of(Kind::Integration, name).await?;
         let event = Event {
             deployment: "example".into(),
             target: "local".into(),
@@ -259,7 +229,7 @@ impl Integrations {
 
     async fn call(&self, code: Plugin, event: Event, capabilities: Capabilities) -> Result<Reaction, Error> {
         let sandbox = self.sandbox.clone();
-        blocking(move || Ok(sandbox.notify(&code, &event, capabilities))).await
+        blocking(move || Ok::<_, Error>(sandbox.notify(&code, &event, capabilities))).await
     }
 
     async fn kept(&self, plugin: &PluginId) -> Result<BTreeMap<String, Vec<u8>>, Error> {
@@ -284,29 +254,15 @@ impl Integrations {
                 .execute(&mut *write)
                 .await?;
         }
-        write.commit().await
+        Ok(write.commit().await?)
     }
 
     /// Every integration, and how its deliveries fare.
     pub async fn list(&self) -> Result<Vec<Standing>, Error> {
         let mut standings = Vec::new();
         for locked in self.installs.of_kind(Kind::Integration).await? {
-            let plugin = locked.release.plugin.to_string();
-            let (delivered, waiting, given_up): (i64, i64, i64) = sqlx::query_as(
-                "select coalesce(sum(state = 'delivered'), 0), coalesce(sum(state = 'waiting'), 0),
-                        coalesce(sum(state = 'given-up'), 0)
-                 from deliveries where plugin = $1",
-            )
-            .bind(&plugin)
-            .fetch_one(self.db.pool())
-            .await?;
-            let problem: Option<(String,)> = sqlx::query_as(
-                "select problem from deliveries where plugin = $1 and problem is not null order by id desc limit 1",
-            )
-            .bind(&plugin)
-            .fetch_optional(self.db.pool())
-            .await?;
-            let problem = problem.map(|(problem,)| problem);
+            let events::Counts { delivered, waiting, given_up, problem } =
+                events::counts(self.db.pool(), &locked.release.plugin).await?;
             standings.push(Standing { locked, delivered, waiting, given_up, problem });
         }
         Ok(standings)
@@ -315,14 +271,13 @@ impl Integrations {
     /// Forgets what an integration kept, what it was to be told of, and a plugin's settings.
     pub async fn forget(&self, plugin: &PluginId) -> Result<(), Error> {
         let mut write = self.db.write().await?;
-        for sql in [
-            "delete from kept where plugin = $1",
-            "delete from deliveries where plugin = $1",
-            "delete from plugin_settings where plugin = $1",
-        ] {
-            sqlx::query(sql).bind(plugin.to_string()).execute(&mut *write).await?;
-        }
-        write.commit().await
+        sqlx::query("delete from kept where plugin = $1")
+            .bind(plugin.to_string())
+            .execute(&mut *write)
+            .await?;
+        events::forget(&mut write, plugin).await?;
+        settings::forget(&mut *write, plugin).await?;
+        Ok(write.commit().await?)
     }
 }
 
@@ -335,20 +290,4 @@ fn as_texts(settings: &serde_json::Value) -> BTreeMap<String, String> {
         other => Some((name.clone(), other.to_string())),
     });
     texts.collect()
-}
-
-fn back_off(attempts: i64) -> Duration {
-    let earlier = usize::try_from(attempts.clamp(1, ATTEMPTS_MAX) - 1).unwrap_or(0);
-    BACK_OFF.build().nth(earlier).unwrap_or(BACK_OFF_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::back_off;
-
-    #[test]
-    fn each_wait_is_twice_the_one_before_up_to_an_hour() {
-        let waits = [0, 1, 2, 3, 12, 13, 14, i64::MAX].map(|attempts| back_off(attempts).as_secs());
-        assert_eq!(waits, [1, 1, 2, 4, 2048, 3600, 3600, 3600]);
-    }
 }

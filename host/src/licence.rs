@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chandlery_package::problem::{Explain, Explanation, Kind};
 use chandlery_package::{Billed, Licence, Money, Tier};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 
-use crate::Error;
 use crate::db::Db;
-use crate::installs::{Installs, RegistryClient};
+use crate::installs::{self, Installs, RegistryClient};
+use crate::system;
 
 /// How long a licence is honoured after it has expired.
 const GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -20,6 +21,71 @@ const REFRESH_EVERY: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// From which part of a limit on people are told, in percent.
 const ALERTS_PERCENT: [u32; 2] = [80, 100];
+
+/// A deployment more than the licence allows.
+pub const DEPLOYMENT_LIMIT: Kind = Kind {
+    word: "deployment-limit",
+    status: 402,
+    title: "No more deployments",
+    when: "the account has as many deployments, on all of its hosts, as its subscription allows",
+    remedy: Some(
+        "remove one, or have more: `chandlery subscription change TIER`, or `… trial TIER` for 30 days, and deploy again",
+    ),
+};
+/// A licence that the registry's log did not sign.
+pub const LICENCE_REFUSED: Kind = Kind {
+    word: "licence-refused",
+    status: 409,
+    title: "The licence was refused",
+    when: "the licence that the registry gives is not signed by the key of its log",
+    remedy: Some("nothing was installed; do not use this registry before its operator has explained it"),
+};
+
+/// The kinds of this room.
+pub(crate) const KINDS: [&Kind; 2] = [&DEPLOYMENT_LIMIT, &LICENCE_REFUSED];
+
+/// Why something may not be done, or why that is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// As many deployments as the account may have.
+    #[error("{used} of {limit} deployments that {tier} allows are used; {upgrade}")]
+    Limit {
+        /// The tier of the account's subscription.
+        tier: Tier,
+        /// The deployments of all of the account's hosts.
+        used: u32,
+        /// How many there may be.
+        limit: u32,
+        /// The least tier that allows one more.
+        upgrade: Upgrade,
+    },
+    /// A licence that was not believed, and why.
+    #[error("the registry's licence was refused: {0}")]
+    Refused(String),
+    /// The registry, or what is remembered of it.
+    #[error(transparent)]
+    Installs(#[from] installs::Error),
+    /// The host's own database.
+    #[error(transparent)]
+    System(#[from] system::Error),
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::Limit { .. } => (&DEPLOYMENT_LIMIT).into(),
+            Self::Refused(_) => (&LICENCE_REFUSED).into(),
+            Self::Installs(error) => error.explain(),
+            Self::System(error) => error.explain(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::System(error.into())
+    }
+}
 
 /// What this host may do, and how much of it is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -122,7 +188,7 @@ impl Licences {
         let Some(key) = self.installs.log_key(registry.url()).await? else { return Ok(()) };
         let _held = self.asking.lock().await;
         let token = registry.licence(&self.host, here).await?;
-        Licence::open(&token, &key).map_err(|error| Error::Licence(error.to_string()))?;
+        Licence::open(&token, &key).map_err(|error| Error::Refused(error.to_string()))?;
         sqlx::query(
             "insert into licence (only_one, token, fetched_at) values (1, $1, $2)
              on conflict (only_one) do update set token = excluded.token, fetched_at = excluded.fetched_at",
@@ -164,7 +230,11 @@ impl Licences {
     }
 
     /// Asks for another licence every hour and after every change, for ever; `count` says how many deployments are here.
-    pub async fn run<F: Future<Output = Result<u32, Error>>>(self, count: impl Fn() -> F) {
+    pub async fn run<F, E>(self, count: impl Fn() -> F)
+    where
+        F: Future<Output = Result<u32, E>>,
+        E: std::fmt::Display,
+    {
         let mut ticks = tokio::time::interval(REFRESH_EVERY);
         loop {
             tokio::select! {
@@ -172,11 +242,11 @@ impl Licences {
                 () = self.changed.notified() => {}
             }
             let renewed = match count().await {
-                Ok(here) => self.refresh(here).await,
-                Err(error) => Err(error),
+                Ok(here) => self.refresh(here).await.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
             };
             if let Err(error) = renewed {
-                tracing::warn!(%error, "the licence could not be renewed");
+                tracing::warn!(error, "the licence could not be renewed");
             }
         }
     }

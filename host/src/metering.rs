@@ -4,13 +4,23 @@ use std::time::Duration;
 
 use sqlx::SqlitePool;
 
-use crate::Error;
-use crate::engines::usage;
-use crate::installs::RegistryClient;
+use crate::engines::{self, usage};
+use crate::installs::{self, RegistryClient};
 
 pub use crate::engines::usage::{Metered, meter, metered};
 
 const BATCH_EVENTS: i64 = 500;
+
+/// Why usage waits to be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The registry did not take it.
+    #[error(transparent)]
+    Registry(#[from] installs::Error),
+    /// It cannot be read or marked as sent.
+    #[error(transparent)]
+    Engines(#[from] engines::Error),
+}
 
 /// Sends what waits. An answer that is lost makes the next round send the same events again, which the registry knows.
 pub async fn send(db: &SqlitePool, registry: &RegistryClient) -> Result<(), Error> {

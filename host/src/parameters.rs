@@ -1,14 +1,39 @@
 //! Parameters of templates and settings of other plugins, completed with the schema's defaults and validated before a plugin sees them.
 
-use chandlery_package::Manifest;
+use chandlery_package::problem::{Explain, Explanation, Kind};
+use chandlery_package::{Manifest, Release};
 use serde_json::{Map, Value};
 
-use crate::Error;
-use chandlery_package::plan::PlanProblem;
+use chandlery_package::plan::{PlanProblem, say};
+
+/// Parameters outside the schema of the plugin that they are for.
+pub const INVALID_PARAMETERS: Kind = Kind {
+    word: "invalid-parameters",
+    status: 422,
+    title: "The parameters do not fit",
+    when: "a parameter is missing, unknown, or outside what the template's manifest allows",
+    remedy: Some("`chandlery plan PLUGIN --parameters` lists what it takes"),
+};
+
+/// Parameters that do not fit the manifest.
+#[derive(Debug, thiserror::Error)]
+#[error("the parameters do not fit {release}: {}", say(.problems))]
+pub struct Misfit {
+    /// The plugin that they were given to.
+    pub release: Release,
+    /// Each with the JSON pointer of its parameter, where it is about one.
+    pub problems: Vec<PlanProblem>,
+}
+
+impl Explain for Misfit {
+    fn explain(&self) -> Explanation {
+        (&INVALID_PARAMETERS).into()
+    }
+}
 
 /// The parameters as the template will see them.
-pub fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Error> {
-    let refuse = |problems| Error::Parameters { release: manifest.release(), problems };
+pub fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Misfit> {
+    let refuse = |problems| Misfit { release: manifest.release(), problems };
     let Value::Object(given) = given else {
         let message = "the parameters are not a JSON object".into();
         return Err(refuse(vec![PlanProblem { parameter: None, message }]));
@@ -75,9 +100,7 @@ mod tests {
             (json!([]), None),
         ] {
             match complete(&manifest(), &given) {
-                Err(Error::Parameters { problems, .. }) => {
-                    assert_eq!(problems[0].parameter.as_deref(), parameter)
-                }
+                Err(Misfit { problems, .. }) => assert_eq!(problems[0].parameter.as_deref(), parameter),
                 other => panic!("{given}: {other:?}"),
             }
         }

@@ -1,20 +1,68 @@
 //! Policies: every plan passes every one that is installed, in the order of their names. One that cannot be asked lets
 //! nothing pass.
 
+use chandlery_package::plan::{Plan, PlanProblem, say};
+use chandlery_package::problem::{self, Explain, Explanation};
 use chandlery_package::{Digest, Kind, Release};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use crate::installs::{Installs, Locked, blocking};
-use crate::{Error, settings};
-use chandlery_package::plan::Plan;
-use chandlery_sandbox::{Review, Sandbox, Verdict};
+use crate::installs::{self, Installs, Locked};
+use crate::settings;
+use crate::system::{self, blocking};
+use chandlery_sandbox::{Review, Sandbox, SandboxError, Verdict};
+
+/// A plan that a policy does not let pass.
+pub const DENIED: problem::Kind = problem::Kind {
+    word: "denied",
+    status: 403,
+    title: "Denied by a policy",
+    when: "an installed policy refuses the plan; its reasons follow",
+    remedy: Some("nothing was deployed; change the parameters, or ask who set the policy"),
+};
+
+/// Why the policies did not let a plan pass.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A policy refuses the plan.
+    #[error("the policy {policy} denies this plan: {}", say(.problems))]
+    Denied {
+        /// The release of the policy.
+        policy: Release,
+        /// Its reasons, each with the parameter that it is about.
+        problems: Vec<PlanProblem>,
+    },
+    /// A policy that cannot be read or loaded.
+    #[error(transparent)]
+    Installs(#[from] installs::Error),
+    /// A policy whose settings do not fit it.
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    /// A policy whose call ended badly.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A thread that ended before its work.
+    #[error(transparent)]
+    System(#[from] system::Error),
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::Denied { .. } => (&DENIED).into(),
+            Self::Installs(error) => error.explain(),
+            Self::Settings(error) => error.explain(),
+            Self::Sandbox(error) => error.explain(),
+            Self::System(error) => error.explain(),
+        }
+    }
+}
 
 /// How a policy saw a plan: all that it takes to ask it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reviewed {
-    /// The policy.
+    /// The release of the policy.
     pub policy: Release,
     /// The digest of its component.
     pub component: Digest,
@@ -56,15 +104,14 @@ pub(crate) async fn pass(
     mut plan: Plan,
     about: Review,
 ) -> Result<(Plan, Passed), Error> {
-    let (mut reviews, mut by) = (Vec::new(), Vec::new());
-    for locked in installs.of_kind(Kind::Policy).await? {
+    let by = installed(db, installs).await?;
+    let mut reviews = Vec::new();
+    for (locked, given) in by.clone() {
         let policy = installs.plugin(&locked).await?;
-        let given = settings::given(db, &locked.release.plugin).await?;
         let settings = settings::check(&policy.manifest, &given)?.to_string();
-        by.push((locked.clone(), given));
         let review = Review { settings, ..about.clone() };
         let (sandbox, told, seen) = (sandbox.clone(), review.clone(), plan.clone());
-        let verdict = blocking(move || Ok(sandbox.review(&policy, &seen, &told)?)).await?;
+        let verdict = blocking(move || Ok::<_, Error>(sandbox.review(&policy, &seen, &told)?)).await?;
         let (remarks, amended) = match verdict {
             Verdict::Allow { warnings } => (warnings, false),
             Verdict::Amend { plan: amended, changes } => {
@@ -79,4 +126,15 @@ pub(crate) async fn pass(
         reviews.push(Reviewed { policy, component, review, remarks, amended });
     }
     Ok((plan, Passed { reviews, by }))
+}
+
+/// The policies and their settings at one moment: nobody finds one that is being uninstalled without what was set for it.
+async fn installed(db: &SqlitePool, installs: &Installs) -> Result<Vec<(Locked, Map<String, Value>)>, Error> {
+    let held = installs.hold().await;
+    let mut policies = Vec::new();
+    for locked in held.list()?.into_iter().filter(|locked| locked.kind == Kind::Policy) {
+        let given = settings::given(db, &locked.release.plugin).await?;
+        policies.push((locked, given));
+    }
+    Ok(policies)
 }

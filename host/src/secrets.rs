@@ -7,17 +7,52 @@ use std::sync::Arc;
 
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
+use chandlery_package::problem::{Explain, Explanation, Kind};
 use chandlery_package::{Permission, SecretName, random_bytes};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
-use crate::Error;
 use crate::db::Db;
-use crate::installs::write_whole;
+use crate::system::{self, write_whole};
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
+
+/// A secret that is needed and was not set.
+pub const NO_SECRET: Kind = Kind {
+    word: "no-secret",
+    status: 409,
+    title: "No such secret",
+    when: "a plan or a command names a secret that this host does not hold",
+    remedy: Some("`chandlery secrets set NAME` reads its value from standard input"),
+};
+
+/// Why a secret could not be kept or used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No secret of this name was set.
+    #[error("this host holds no secret '{0}'")]
+    NoSecret(SecretName),
+    /// The file of the key, the database, or a value that the key does not open.
+    #[error(transparent)]
+    System(#[from] system::Error),
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::NoSecret(_) => (&NO_SECRET).into(),
+            Self::System(error) => error.explain(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::System(error.into())
+    }
+}
 
 /// A secret, without its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow, utoipa::ToSchema)]
@@ -41,10 +76,11 @@ impl Secrets {
         if !key.exists() {
             write_whole(key, hex::encode(random_bytes::<KEY_BYTES>()).as_bytes())?;
         }
-        let text = std::fs::read_to_string(key).map_err(Error::system(key.display().to_string()))?;
+        let text = std::fs::read_to_string(key).map_err(system::Error::io(key.display().to_string()))?;
         let mut bytes = Key::default();
-        hex::decode_to_slice(text.trim(), &mut bytes)
-            .map_err(|_| Error::Damaged(format!("{} does not hold {KEY_BYTES} bytes", key.display())))?;
+        hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| {
+            system::Error::Damaged(format!("{} does not hold {KEY_BYTES} bytes", key.display()))
+        })?;
         Ok(Self { db, cipher: Arc::new(XChaCha20Poly1305::new(&bytes)) })
     }
 
@@ -104,18 +140,18 @@ impl Secrets {
         let nonce = XNonce::from(random_bytes::<NONCE_BYTES>());
         let payload = Payload { msg: text.as_bytes(), aad: label.as_bytes() };
         let sealed = self.cipher.encrypt(&nonce, payload);
-        let sealed = sealed.map_err(|_| Error::Damaged("a secret could not be sealed".into()))?;
+        let sealed = sealed.map_err(|_| system::Error::Damaged("a secret could not be sealed".into()))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
     /// The text that was sealed with this label.
     pub(crate) fn unseal(&self, label: &str, sealed: &[u8]) -> Result<String, Error> {
         let damaged =
-            || Error::Damaged(format!("the secret '{label}' cannot be opened with this host's key"));
+            || system::Error::Damaged(format!("the secret '{label}' cannot be opened with this host's key"));
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(damaged)?;
         let payload = Payload { msg: sealed, aad: label.as_bytes() };
         let value = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| damaged())?;
-        String::from_utf8(value).map_err(|_| damaged())
+        Ok(String::from_utf8(value).map_err(|_| damaged())?)
     }
 }
 

@@ -1,13 +1,59 @@
 //! The settings of policies and integrations: what their manifests call parameters, said once for the host.
 
+use chandlery_package::plan::say;
+use chandlery_package::problem::{Explain, Explanation, Kind};
 use chandlery_package::{Manifest, PluginId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sqlx::SqliteExecutor;
 
 use crate::db::Db;
-use crate::installs::{Installs, Locked};
-use crate::{Error, parameters};
+use crate::installs::{self, Installs, Locked};
+use crate::parameters::{self, Misfit};
+use crate::system::{self, Changed};
+
+/// Settings outside the schema of their plugin.
+pub const INVALID_SETTINGS: Kind = Kind {
+    word: "invalid-settings",
+    status: 422,
+    title: "The settings do not fit",
+    when: "a setting of a policy or an integration is missing, unknown, or outside what its manifest allows",
+    remedy: Some("`chandlery configure PLUGIN --set NAME=VALUE`; without --set it shows the settings"),
+};
+
+/// Why settings were not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// They do not fit the plugin's manifest.
+    #[error("the settings of {} do not fit: {}", .0.release, say(&.0.problems))]
+    Misfit(Misfit),
+    /// The plugin was uninstalled, or another release of it installed.
+    #[error(transparent)]
+    Changed(#[from] Changed),
+    /// What is installed cannot be read.
+    #[error(transparent)]
+    Installs(#[from] installs::Error),
+    /// The host's own database.
+    #[error(transparent)]
+    System(#[from] system::Error),
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::Misfit(_) => (&INVALID_SETTINGS).into(),
+            Self::Changed(error) => error.explain(),
+            Self::Installs(error) => error.explain(),
+            Self::System(error) => error.explain(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::System(error.into())
+    }
+}
 
 /// What was set for a plugin.
 pub async fn given(db: impl SqliteExecutor<'_>, plugin: &PluginId) -> Result<Map<String, Value>, Error> {
@@ -16,7 +62,7 @@ pub async fn given(db: impl SqliteExecutor<'_>, plugin: &PluginId) -> Result<Map
         .fetch_optional(db)
         .await?;
     let read = found.map(|(text,)| serde_json::from_str(&text)).transpose();
-    let damaged = |error| Error::Damaged(format!("the settings of {plugin} cannot be read: {error}"));
+    let damaged = |error| system::Error::Damaged(format!("the settings of {plugin} cannot be read: {error}"));
     Ok(read.map_err(damaged)?.unwrap_or_default())
 }
 
@@ -37,7 +83,7 @@ pub async fn set(
     let held = installs.hold().await;
     let mut write = db.write().await?;
     if !held.list()?.iter().any(|now| now.release == locked.release) {
-        return Err(Error::Changed(locked.release.plugin.to_string()));
+        return Err(Changed(locked.release.plugin.to_string()).into());
     }
     let mut settings = given(&mut *write, &manifest.name).await?;
     for (name, value) in changes {
@@ -60,10 +106,13 @@ pub async fn set(
     Ok(complete)
 }
 
+/// Forgets what was set for a plugin.
+pub(crate) async fn forget(db: impl SqliteExecutor<'_>, plugin: &PluginId) -> Result<(), Error> {
+    sqlx::query("delete from plugin_settings where plugin = $1").bind(plugin.to_string()).execute(db).await?;
+    Ok(())
+}
+
 /// These settings with defaults, validated.
 pub(crate) fn check(manifest: &Manifest, settings: &Map<String, Value>) -> Result<Value, Error> {
-    parameters::complete(manifest, &Value::from(settings.clone())).map_err(|error| match error {
-        Error::Parameters { release, problems } => Error::Settings { release, problems },
-        other => other,
-    })
+    parameters::complete(manifest, &Value::from(settings.clone())).map_err(Error::Misfit)
 }

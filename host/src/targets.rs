@@ -6,17 +6,74 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chandlery_package::TargetName;
+use chandlery_package::problem::{Explain, Explanation, Kind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{SqliteConnection, SqliteExecutor};
 use tokio::sync::RwLock;
 
-use crate::Error;
 use crate::db::Db;
-use crate::engines::{Drift, Engine, EngineContext, Prices, TargetSpec, local, open};
-use crate::secrets::Secrets;
+use crate::engines::{self, Drift, Engine, EngineContext, INVALID_TARGET, Prices, TargetSpec, local, open};
+use crate::secrets::{self, Secrets};
+use crate::system::{self, Changed};
 use chandlery_package::plan::{EngineKind, Facts, word};
+
+/// A target that is not there.
+pub const NO_TARGET: Kind = Kind {
+    word: "no-target",
+    status: 404,
+    title: "Not found",
+    when: "this host has no target of this name",
+    remedy: Some("`chandlery target list` lists what there is"),
+};
+
+/// Why a target was not added, changed, removed or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No target has this name.
+    #[error("there is no target '{0}'")]
+    NoTarget(String),
+    /// It cannot be added, changed or removed.
+    #[error("the target '{target}': {reason}")]
+    Invalid {
+        /// The target's name.
+        target: String,
+        /// What is in the way.
+        reason: String,
+    },
+    /// Somebody else changed it meanwhile.
+    #[error(transparent)]
+    Changed(#[from] Changed),
+    /// Its engine refused, or does not answer.
+    #[error(transparent)]
+    Engine(#[from] engines::Error),
+    /// Its credential cannot be sealed or unsealed.
+    #[error(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// The host's own database.
+    #[error(transparent)]
+    System(#[from] system::Error),
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::NoTarget(_) => (&NO_TARGET).into(),
+            Self::Invalid { .. } => (&INVALID_TARGET).into(),
+            Self::Changed(error) => error.explain(),
+            Self::Engine(error) => error.explain(),
+            Self::Secrets(error) => error.explain(),
+            Self::System(error) => error.explain(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::System(error.into())
+    }
+}
 
 /// A target to be added.
 #[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -116,7 +173,7 @@ impl Targets {
     }
 
     fn spec(&self, row: &TargetRow) -> Result<TargetSpec, Error> {
-        let damaged = |_| Error::Damaged(format!("the target '{}' cannot be read", row.name));
+        let damaged = |_| system::Error::Damaged(format!("the target '{}' cannot be read", row.name));
         let label = label(&row.name);
         Ok(TargetSpec {
             name: row.name.clone(),
@@ -152,7 +209,7 @@ impl Targets {
         let spec_before = before.as_ref().map(|row| self.spec(row)).transpose()?;
         if let Some(before) = spec_before.as_ref().filter(|before| before.engine != new.engine) {
             let reason = format!("it is one of {} already; remove it first", word(before.engine));
-            return Err(Error::Target { target: name.into(), reason });
+            return Err(Error::Invalid { target: name.into(), reason });
         }
         let credential = new.credential.clone().or_else(|| spec_before.and_then(|before| before.credential));
         let spec = TargetSpec {
@@ -168,7 +225,7 @@ impl Targets {
         let mut engines = self.engines.write().await;
         let mut write = self.db.write().await?;
         if row(&mut write, name).await? != before {
-            return Err(Error::Changed(name.into()));
+            return Err(Changed(name.into()).into());
         }
         self.put_row(&mut write, &spec).await?;
         write.commit().await?;
@@ -181,7 +238,7 @@ impl Targets {
         let plain = new.settings.is_null() || new.settings.as_object().is_some_and(serde_json::Map::is_empty);
         if name != local::TARGET || new.engine != EngineKind::Local || new.credential.is_some() || !plain {
             let reason = "'local' is this machine, which is always there; only its prices can be set".into();
-            return Err(Error::Target { target: name.into(), reason });
+            return Err(Error::Invalid { target: name.into(), reason });
         }
         let (settings, prices) = (Value::Object(serde_json::Map::new()), new.prices.clone());
         let spec = TargetSpec { name: name.into(), engine: new.engine, settings, prices, credential: None };
@@ -262,8 +319,8 @@ impl Targets {
             .fetch_optional(self.db.pool())
             .await?;
         let Some((text,)) = found else { return Ok(Prices::new()) };
-        serde_json::from_str(&text)
-            .map_err(|_| Error::Damaged(format!("the prices of '{name}' cannot be read")))
+        let read = serde_json::from_str(&text);
+        Ok(read.map_err(|_| system::Error::Damaged(format!("the prices of '{name}' cannot be read")))?)
     }
 
     pub(crate) fn note(&self, target: &str, took: Duration, trouble: Option<String>) {
@@ -319,7 +376,7 @@ pub(crate) async fn delete(write: &mut SqliteConnection, name: &str) -> Result<(
     let deployments = deployments(&mut *write, name).await?;
     if !deployments.is_empty() {
         let reason = format!("it runs {}", deployments.join(", "));
-        return Err(Error::Target { target: name.into(), reason });
+        return Err(Error::Invalid { target: name.into(), reason });
     }
     let removed = sqlx::query("delete from targets where name = $1").bind(name).execute(write).await?;
     match removed.rows_affected() {

@@ -11,7 +11,7 @@ use crate::deployments::Deployments;
 use crate::installs::{Installs, RegistryClient};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
-use crate::{Error, metering};
+use crate::{deployments, metering};
 use chandlery_tasks::Supervisor;
 use sqlx::SqlitePool;
 
@@ -32,7 +32,7 @@ impl Loops {
     pub(crate) fn start(self, tasks: &Supervisor) {
         let Self { db, registry, installs, licences, deployments, integrations, .. } = self;
         let compiled = installs.clone();
-        tasks.spawn("compile", move || compile(compiled.clone()));
+        tasks.spawn_once("compile", move || compile(compiled.clone()));
         tasks.spawn("deliver", move || integrations.clone().run());
         let reconciled = deployments.clone();
         tasks.spawn("reconcile", move || reconciled.clone().reconcile());
@@ -49,7 +49,7 @@ impl Loops {
     }
 }
 
-async fn count(deployments: Deployments) -> Result<u32, Error> {
+async fn count(deployments: Deployments) -> Result<u32, deployments::Error> {
     deployments.count().await
 }
 
@@ -76,7 +76,11 @@ pub(crate) fn register_metrics(tasks: &Supervisor, registry: &mut Registry) {
     for (task, state) in tasks.states() {
         restarts.get_or_create(&TaskName { task }).inc_by(state.restarts);
     }
-    registry.register("task_restarts", "Tasks that died and were started again", restarts);
+    registry.register(
+        "task_restarts",
+        "Tasks that died or ended before their time, and were started again",
+        restarts,
+    );
 }
 
 #[cfg(test)]

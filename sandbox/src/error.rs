@@ -3,6 +3,7 @@
 use chandlery_package::Release;
 
 use chandlery_package::plan::{PlanError, PlanProblem, say};
+use chandlery_package::problem::Explain as _;
 
 /// Why a call of a plugin gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -195,28 +196,6 @@ impl SandboxError {
 
     /// A stable word for what ended the call.
     pub fn word(&self) -> &'static str {
-        match self {
-            Self::Load { .. } => "cannot-load",
-            Self::Deadline { .. } => "deadline",
-            Self::Fuel { .. } => "fuel-limit",
-            Self::Memory { .. } => "memory-limit",
-            Self::Table { .. } => "table-limit",
-            Self::Instances { .. } => "instance-limit",
-            Self::Stack { .. } => "stack-limit",
-            Self::Output { .. } => "output-limit",
-            Self::LogLines { .. } => "log-limit",
-            Self::HostCalls { .. } => "host-call-limit",
-            Self::Traffic { .. } => "traffic-limit",
-            Self::Kept { .. } => "keyvalue-limit",
-            Self::CompileTime { .. } => "compile-time-limit",
-            Self::CompileMemory { .. } => "compile-memory-limit",
-            Self::TooManyCalls { .. } => "too-many-calls",
-            Self::CircuitOpen { .. } => "circuit-open",
-            Self::Panicked { .. } => "panicked",
-            Self::Trapped { .. } => "trapped",
-            Self::Busy => "busy",
-            Self::Problems { .. } => "no-plan",
-            Self::Plan { .. } => "invalid-plan",
-        }
+        self.kind().word
     }
 }

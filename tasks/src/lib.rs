@@ -1,18 +1,26 @@
-//! Tasks that run as long as their process, watched: one that dies is started again and counted, and whoever answers for the
-//! process's readiness can ask which of them are down.
+//! Tasks that run as long as their process, watched: one that dies or ends before its time is started again and counted, and whoever
+//! answers for the process's readiness can ask which of them are down.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
-/// How long a task that died is down before it is started again, so that one that dies at once does not take the whole processor.
-pub const PAUSE: Duration = Duration::from_secs(1);
+/// How long a task that died is down before it is started again: twice as long with each time in a row, so that one that dies at
+/// once neither takes the whole processor nor fills the log.
+const BACK_OFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(WAIT_MAX)
+    .without_max_times();
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// A task that ran as long as this was well: when it dies, that is the first time again.
+const RAN_WELL: Duration = Duration::from_secs(120);
 
 /// The tasks of a process or of a part of it. Clones watch the same tasks; when the last of them is dropped, the tasks are ended.
 #[derive(Clone, Default)]
@@ -39,18 +47,54 @@ impl Watched {
     }
 }
 
+/// Whether a task does what it is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Status {
+    /// It runs, as far as anybody knows.
+    #[default]
+    Running,
+    /// It died, or ended before its time, and was not started again yet.
+    Down,
+    /// It had an end, and has come to it.
+    Over,
+}
+
 /// What is known of a task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TaskState {
-    /// Whether it died and was not started again yet.
-    pub down: bool,
+    /// Whether it does what it is for.
+    pub status: Status,
     /// How often it was started again.
     pub restarts: u64,
 }
 
+/// What it means that a task returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    /// Something is wrong.
+    ForEver,
+    /// It has done what it was for.
+    ToItsEnd,
+}
+
 impl Supervisor {
-    /// Starts a task by its name, and starts it again with `start` whenever it panics. One that returns is over.
+    /// Starts a task that runs for ever, and starts it again with `start` whenever it panics or returns.
     pub fn spawn<F>(&self, name: &'static str, start: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.watch(name, Lasts::ForEver, start);
+    }
+
+    /// Starts a task that has an end, and starts it again with `start` whenever it panics. When it returns, it is over.
+    pub fn spawn_once<F>(&self, name: &'static str, start: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.watch(name, Lasts::ToItsEnd, start);
+    }
+
+    fn watch<F>(&self, name: &'static str, lasts: Lasts, start: impl Fn() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -60,22 +104,32 @@ impl Supervisor {
         // The task has no share in the supervisor, so that it ends with the last of those who asked for it.
         let tasks = Arc::clone(&self.tasks.0);
         let handle = tokio::spawn(async move {
+            let mut waits = BACK_OFF.build();
             loop {
-                let task = start();
+                let (began, task) = (Instant::now(), start());
                 let run = async {
                     tokio::select! {
                         () = task => {}
                         () = trip.notified() => tripped(name),
                     }
                 };
-                if AssertUnwindSafe(run).catch_unwind().await.is_ok() {
-                    return;
+                match AssertUnwindSafe(run).catch_unwind().await {
+                    Ok(()) if lasts == Lasts::ToItsEnd => {
+                        change(&tasks, name, |state| state.status = Status::Over);
+                        return;
+                    }
+                    Ok(()) => {
+                        tracing::error!(task = name, "a task has ended that should not: it is started again")
+                    }
+                    Err(_) => tracing::error!(task = name, "a task died: it is started again"),
                 }
-                tracing::error!(task = name, "a task died: it is started again");
-                change(&tasks, name, |state| state.down = true);
-                tokio::time::sleep(PAUSE).await;
+                change(&tasks, name, |state| state.status = Status::Down);
+                if began.elapsed() >= RAN_WELL {
+                    waits = BACK_OFF.build();
+                }
+                tokio::time::sleep(waits.next().unwrap_or(WAIT_MAX)).await;
                 change(&tasks, name, |state| {
-                    *state = TaskState { down: false, restarts: state.restarts + 1 }
+                    *state = TaskState { status: Status::Running, restarts: state.restarts + 1 }
                 });
             }
         });
@@ -113,7 +167,8 @@ impl Supervisor {
 
     /// The names of those that are down.
     pub fn down(&self) -> Vec<&'static str> {
-        self.states().into_iter().filter(|(_, state)| state.down).map(|(name, _)| name).collect()
+        let down = |(name, state): (_, TaskState)| (state.status == Status::Down).then_some(name);
+        self.states().into_iter().filter_map(down).collect()
     }
 
     /// Ends all tasks, and forgets them.
@@ -186,7 +241,71 @@ mod tests {
         supervisor.trip("loop");
         until(|| supervisor.down() == ["loop"]).await;
         until(|| runs.load(Ordering::SeqCst) == 2).await;
-        assert_eq!(supervisor.states(), [("loop", TaskState { down: false, restarts: 1 })]);
+        assert_eq!(supervisor.states(), [("loop", TaskState { status: Status::Running, restarts: 1 })]);
+    }
+
+    /// When a task is started that ends after as long as each of `runs` says, and then runs for ever: in seconds from the first.
+    async fn starts(runs: &'static [u64]) -> Vec<u64> {
+        let (supervisor, begun) = (Supervisor::default(), Arc::new(Mutex::new(Vec::new())));
+        let (noted, first) = (Arc::clone(&begun), Instant::now());
+        supervisor.spawn("ends", move || {
+            let started = {
+                let mut begun = noted.lock().unwrap();
+                begun.push(first.elapsed().as_secs());
+                begun.len()
+            };
+            async move {
+                match runs.get(started - 1) {
+                    Some(seconds) => tokio::time::sleep(Duration::from_secs(*seconds)).await,
+                    None => std::future::pending().await,
+                }
+            }
+        });
+        while begun.lock().unwrap().len() <= runs.len() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let restarts = runs.len() as u64;
+        assert_eq!(supervisor.states(), [("ends", TaskState { status: Status::Running, restarts })]);
+        let begun = begun.lock().unwrap();
+        begun.clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_ends_before_its_time_is_started_again_later_and_later() {
+        assert_eq!(
+            starts(&[0; 8]).await,
+            [0, 1, 3, 7, 15, 31, 63, 123, 183],
+            "twice as long, up to a minute"
+        );
+        assert_eq!(
+            starts(&[0, 0, 119, 120, 0]).await,
+            [0, 1, 3, 126, 247, 249],
+            "after it ran well, as at first"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_has_an_end_is_over_then_and_not_before() {
+        let (supervisor, runs) = (Supervisor::default(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&runs);
+        supervisor.spawn_once("job", move || {
+            let run = counted.fetch_add(1, Ordering::SeqCst);
+            async move {
+                assert!(run > 0, "the first run dies");
+            }
+        });
+        let state = || supervisor.states()[0].1;
+        while state().status != Status::Down {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(supervisor.down(), ["job"]);
+        while state().status != Status::Over {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(state(), TaskState { status: Status::Over, restarts: 1 });
+        assert!(supervisor.down().is_empty());
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert_eq!(runs.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use crate::receiver::Receiver;
 use crate::world::{Person, World, as_version, plugin, until};
 
 /// What `curious` asks for.
-const ASKS: [&str; 6] = [
+pub const ASKS: [&str; 6] = [
     "http:setting:url",
     "private-network",
     "keyvalue",

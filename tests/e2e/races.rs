@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
 use crate::crashes::rounds;
+use crate::grants::ASKS;
 use crate::world::{PATIENCE, World, plugin, until};
 
 /// Somebody who speaks to a host over HTTP, at the same time as others.
@@ -189,6 +190,68 @@ fn a_plugin_goes_or_a_deployment_of_it_comes() {
             }
         });
     }
+}
+
+/// Its default settings would deny what it was told to let pass: whoever finds it without its settings is told no by a policy that
+/// nobody has.
+#[test]
+fn a_policy_goes_while_it_reviews_a_plan() {
+    let (server, world) = (ApiServer::start(), world());
+    world.vendor().publish(&plugin("guardrails"));
+    let (host, customer) = (Caller::of(&world), world.customer());
+    let add = json!({ "engine": "kubernetes", "settings": {}, "credential": server.kubeconfig() });
+    assert_eq!(world.runtime.block_on(host.call(Method::PUT, "/targets/k8s", add)).0, 200);
+    for round in 0..rounds(8) {
+        customer.ok(&["install", "chandlery:guardrails"]);
+        customer.ok(&["configure", "guardrails", "--set", "images=any"]);
+        world.runtime.block_on(async {
+            let uninstalling = async {
+                tokio::time::sleep(Duration::from_millis(round * 2)).await;
+                host.call(Method::DELETE, "/plugins/guardrails", None).await
+            };
+            let name = format!("d{round}");
+            let (deployed, uninstalled) = tokio::join!(host.deploy(&name, Some("k8s"), ""), uninstalling);
+            assert_eq!((deployed.0, uninstalled.0), (200, 200), "{deployed:?} {uninstalled:?}");
+            assert_eq!(host.remove(&name).await.0, 200);
+            host.gone(&name).await;
+        });
+    }
+    assert!(world.host_texts("select plugin from plugin_settings").is_empty());
+}
+
+/// Each call reads what the integration has kept, and keeps it anew.
+#[test]
+fn what_is_kept_and_set_while_an_integration_is_tried_lasts() {
+    let world = World::start();
+    world.publisher("mallory").publish(&plugin("curious"));
+    let customer = world.customer();
+    let mut words = vec!["install", "mallory:curious"];
+    ASKS.iter().for_each(|permission| words.extend(["--allow", *permission]));
+    customer.ok(&words);
+    let host = Caller::of(&world);
+    let keep = |key: String| json!({ "url": "http://127.0.0.1:9/", "does": { "keep": { "key": key, "value": "there" } } });
+    let attempt = || host.call(Method::POST, "/plugins/curious/try", None);
+    let rounds = rounds(12);
+    world.runtime.block_on(async {
+        assert_eq!(host.set("curious", keep("first".into())).await.0, 200);
+        for round in 0..rounds {
+            // Others are under way when the settings change, and those that begin afterwards know them.
+            let changing = async {
+                let settings = keep(format!("key-{round:02}"));
+                let changed = host.set("curious", settings.clone()).await;
+                assert_eq!(changed.0, 200, "{changed:?}");
+                let tried = attempt().await;
+                assert!(tried.1["problem"]["detail"].as_str().unwrap().contains("Ok(())"), "{tried:?}");
+                settings
+            };
+            let (settings, ..) = tokio::join!(changing, attempt(), attempt(), attempt());
+            assert_eq!(host.get("/plugins/curious/settings").await["given"], settings);
+        }
+    });
+    let kept = world.host_texts("select key from kept order by key");
+    let missing: Vec<_> =
+        (0..rounds).map(|round| format!("key-{round:02}")).filter(|key| !kept.contains(key)).collect();
+    assert!(missing.is_empty(), "{missing:?} of {kept:?}");
 }
 
 /// What each caller was answered yes to last.

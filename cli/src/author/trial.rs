@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chandlery_host::Error;
-use chandlery_host::parameters;
+use chandlery_host::parameters::{self, Misfit};
 use chandlery_package::plan::{EngineKind, Facts, GpuPool, Plan, PlanProblem, RuntimeKind};
 use chandlery_package::{Component, Manifest};
 use chandlery_sandbox::{Compiler, Limits, Plugin, Request, Sandbox, SandboxError};
@@ -53,8 +53,7 @@ impl Trial {
     pub fn ask(&self, parameters: &Value, target: &Facts) -> Result<Outcome> {
         let parameters = match parameters::complete(&self.manifest, parameters) {
             Ok(parameters) => parameters.to_string(),
-            Err(Error::Parameters { problems, .. }) => return Ok(Outcome::Problems(problems)),
-            Err(error) => return Err(error.into()),
+            Err(Misfit { problems, .. }) => return Ok(Outcome::Problems(problems)),
         };
         let deployment = self.manifest.name.name.to_string();
         match self.sandbox.plan(&self.template, &Request { deployment, parameters, target: target.clone() }) {

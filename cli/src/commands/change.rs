@@ -110,7 +110,7 @@ pub struct Repair {
 
 impl Repair {
     pub async fn run(self, context: &Context) -> Result {
-        let path = format!("/api/v1/deployments/{}/heal", self.name);
+        let path = format!("/api/v1/deployments/{}/repair", self.name);
         let page: Page<Drift> = context.host(Method::POST, &path, ()).await?;
         match context.settings.json {
             true => show::json(page),

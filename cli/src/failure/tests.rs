@@ -16,10 +16,11 @@ page lists them all. It is made from the code by a test.
 ";
 
 /// Who says what.
-fn parts() -> [(&'static str, Vec<&'static Kind>); 3] {
+fn parts() -> [(&'static str, Vec<&'static Kind>); 4] {
     [
         ("everywhere", chandlery_package::problem::KINDS.to_vec()),
         ("registry", chandlery_registry::error_kinds()),
+        ("host", chandlery_host::error_kinds()),
         ("command line", words::KINDS.to_vec()),
     ]
 }

@@ -26,7 +26,7 @@ pub struct EngineContext {
 /// What an engine is told of a deployment.
 #[derive(Debug, Clone)]
 pub struct Desired {
-    /// Its name.
+    /// What it is called on its host.
     pub name: String,
     /// Which of its revisions should run.
     pub revision: i64,
@@ -37,7 +37,7 @@ pub struct Desired {
     /// Whether it should be gone.
     pub removing: bool,
     /// Whether what was changed behind our back should be as it was.
-    pub healing: bool,
+    pub repairing: bool,
     /// The secrets that it may be handed.
     pub secrets: Revealed,
 }
@@ -55,7 +55,7 @@ impl Desired {
 pub struct Revealed(BTreeMap<SecretName, String>);
 
 impl Revealed {
-    /// These.
+    /// The values of these secrets.
     pub fn of(values: BTreeMap<SecretName, String>) -> Self {
         Self(values)
     }
@@ -150,7 +150,7 @@ pub struct Drift {
 /// What an engine has found and done in one pass over a deployment.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// Which.
+    /// The name of the deployment.
     pub deployment: String,
     /// Whether nothing of it is left.
     pub gone: bool,

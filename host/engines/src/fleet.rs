@@ -126,7 +126,7 @@ impl<R: Runner> Fleet<R> {
                 self.stop(desired, row, snapshot).await?;
             }
             if rows.is_empty() {
-                self.runner.forget_deployment(&desired.name)?;
+                self.runner.forget_deployment(&desired.name).await?;
                 outcome.gone = true;
             }
             return Ok(());
@@ -267,7 +267,7 @@ impl<R: Runner> Fleet<R> {
             row.state = ReplicaState::Starting;
         }
         let started = row.started_at.unwrap_or(now);
-        let found = match self.runner.settle(snapshot, part, &mut row) {
+        let found = match self.runner.settle(snapshot, part, &mut row).await {
             Err(reason) => Some(Err(reason)),
             Ok(()) => self.is_ready(part, &row).await,
         };
@@ -357,7 +357,7 @@ impl<R: Runner> Fleet<R> {
         if over {
             if self.runner.clear(snapshot, row).await? {
                 usage::meter_until(&self.db, &row.id, now).await?;
-                self.runner.forget(row)?;
+                self.runner.forget(row).await?;
                 replicas::delete(&self.db, &row.id).await?;
                 self.probed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&row.id);
             }
@@ -400,7 +400,7 @@ impl<R: Runner> Fleet<R> {
             let Some(workload) = desired.workload(row.revision, &row.workload) else { continue };
             let part = Part { desired, workload };
             let drift = self.runner.drift(snapshot, part, row);
-            if !drift.is_empty() && desired.healing && !self.runner.heal(part, row).await? {
+            if !drift.is_empty() && desired.repairing && !self.runner.repair(part, row).await? {
                 // Only a new one is as it should be.
                 self.runner.end(row, false).await?;
             }
@@ -443,8 +443,8 @@ fn back_off(restarts: i64) -> Duration {
 }
 
 /// Removes a folder with all that is in it, if it is there.
-pub(super) fn remove_dir(path: &std::path::Path) -> Result<(), Error> {
-    match std::fs::remove_dir_all(path) {
+pub(super) async fn remove_dir(path: &std::path::Path) -> Result<(), Error> {
+    match tokio::fs::remove_dir_all(path).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::System { what: path.display().to_string(), error })
         }

@@ -274,12 +274,12 @@ impl Kubernetes {
                 return Ok(());
             }
             outcome.drift.extend(found);
-            if !desired.healing {
+            if !desired.repairing {
                 return Ok(());
             }
         }
         let what = format!("{} '{}'", object.kind.resource().kind, object.name);
-        match self.cluster.apply(object, desired.healing).await {
+        match self.cluster.apply(object, desired.repairing).await {
             Ok(()) => {}
             Err(Refusal::Away(error)) => return Err(error),
             Err(Refusal::Refused(reason)) => {

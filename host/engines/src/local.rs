@@ -16,7 +16,7 @@ use std::sync::Arc;
 use nix::sys::signal::Signal;
 use sqlx::SqlitePool;
 use tokio::process::Child;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
 use super::fleet::environments::{Environment, Environments};
@@ -28,7 +28,7 @@ use cgroups::Cgroups;
 use chandlery_package::plan::{EngineKind, Facts, Plan, Runtime, RuntimeKind, VolumeKind, Workload};
 use gpus::Gpus;
 use images::{Image, Images};
-use processes::{HOST_VARIABLE, Process, REPLICA_VARIABLE};
+use processes::{HOST_VARIABLE, Process, Scan};
 
 /// The status of a container whose program was killed: 128 and SIGKILL.
 const CONTAINER_KILLED: i32 = 137;
@@ -87,12 +87,9 @@ impl Local {
 
     async fn end_orphans(&self) -> Result<(), Error> {
         let known = replicas::ids(&self.db).await?;
-        for found in processes::marked(HOST_VARIABLE, &self.host_id) {
-            let replica = found.variable(REPLICA_VARIABLE);
-            if !replica.as_ref().is_some_and(|id| known.contains(id)) {
-                tracing::warn!(pid = found.pid(), "a process that belongs to no replica is ended");
-                found.kill();
-            }
+        for found in self.scan().await?.strangers(|replica| known.contains(replica)) {
+            tracing::warn!(pid = found.pid(), "a process that belongs to no replica is ended");
+            found.kill();
         }
         self.images.remove_orphans(&self.host_id, &known).await;
         Ok(())
@@ -127,11 +124,10 @@ impl Local {
         Ok(None)
     }
 
-    /// Whatever a replica has left behind is ended; says whether there was something.
-    fn end_stragglers(&self, replica: &str) -> bool {
-        let left = processes::marked(REPLICA_VARIABLE, replica);
-        left.iter().for_each(Process::kill);
-        !left.is_empty()
+    async fn scan(&self) -> Result<Scan, Error> {
+        let host_id = self.host_id.clone();
+        let scan = tokio::task::spawn_blocking(move || Scan::of_host(&host_id));
+        scan.await.map_err(|error| Error::Damaged(error.to_string()))
     }
 
     async fn exit_status(&self, replica: &str) -> Option<ExitStatus> {
@@ -162,9 +158,22 @@ impl Local {
     }
 }
 
-impl Runner for Local {
+/// What a pass sees of this machine.
+struct Snapshot {
     /// The GPUs that are held.
-    type Snapshot = BTreeSet<String>;
+    held: BTreeSet<String>,
+    /// This host's processes, looked for when the first step of the pass asks for them: most passes begin and end nothing.
+    scan: OnceCell<Scan>,
+}
+
+impl Snapshot {
+    async fn scan(&self, local: &Local) -> Result<&Scan, Error> {
+        self.scan.get_or_try_init(|| local.scan()).await
+    }
+}
+
+impl Runner for Local {
+    type Snapshot = Snapshot;
 
     fn target(&self) -> &str {
         TARGET
@@ -198,11 +207,11 @@ impl Runner for Local {
         Ok(())
     }
 
-    async fn observe(&self, rows: &[ReplicaRow]) -> Result<Self::Snapshot, Error> {
-        Ok(held(rows))
+    async fn observe(&self, rows: &[ReplicaRow]) -> Result<Snapshot, Error> {
+        Ok(Snapshot { held: held(rows), scan: OnceCell::new() })
     }
 
-    async fn liveness(&self, _: &Self::Snapshot, row: &ReplicaRow) -> Liveness {
+    async fn liveness(&self, _: &Snapshot, row: &ReplicaRow) -> Liveness {
         if process(row).is_some_and(|process| process.is_alive()) {
             return Liveness::Running;
         }
@@ -217,11 +226,11 @@ impl Runner for Local {
         Liveness::Ended { well: status.is_some_and(|status| status.success()), reason }
     }
 
-    async fn begin(&self, _: &Self::Snapshot, part: Part<'_>, row: &mut ReplicaRow) -> Result<Begin, Error> {
+    async fn begin(&self, snapshot: &Snapshot, part: Part<'_>, row: &mut ReplicaRow) -> Result<Begin, Error> {
         // Started just before a crash, and never written down?
-        let found = processes::marked(REPLICA_VARIABLE, &row.id).into_iter().find(Process::is_leader);
+        let found = snapshot.scan(self).await?.of_replica(&row.id).iter().find(|process| process.is_leader());
         if let Some(process) = found {
-            row.handle = Some(handle(&process, &part.workload.runtime));
+            row.handle = Some(handle(process, &part.workload.runtime));
             return Ok(Begin::Begun);
         }
         let bin = match &part.workload.runtime {
@@ -240,7 +249,7 @@ impl Runner for Local {
         if let Some(waits) = self.allot(part.workload, row).await? {
             return Ok(Begin::NotYet(waits));
         }
-        match self.launch(part, row, bin.as_deref()) {
+        match self.launch(part, row, bin.as_deref()).await {
             Ok((child, process)) => {
                 row.handle = Some(handle(&process, &part.workload.runtime));
                 self.children.lock().await.insert(row.id.clone(), child);
@@ -253,7 +262,7 @@ impl Runner for Local {
         }
     }
 
-    fn settle(&self, _: &Self::Snapshot, _: Part<'_>, row: &mut ReplicaRow) -> Result<(), String> {
+    async fn settle(&self, _: &Snapshot, _: Part<'_>, row: &mut ReplicaRow) -> Result<(), String> {
         row.program = process(row).and_then(|process| process.program());
         Ok(())
     }
@@ -265,12 +274,15 @@ impl Runner for Local {
         Ok(())
     }
 
-    async fn clear(&self, _: &Self::Snapshot, row: &ReplicaRow) -> Result<bool, Error> {
+    async fn clear(&self, snapshot: &Snapshot, row: &ReplicaRow) -> Result<bool, Error> {
         // Where nothing was written down, it may have been a container that was started.
         if matches!(row.handle, None | Some(Handle::Container { .. })) {
             self.images.remove(&row.id).await;
         }
-        if self.end_stragglers(&row.id) {
+        // What lived when the pass looked may have left children that it did not see: the next pass looks again.
+        let left = snapshot.scan(self).await?.of_replica(&row.id);
+        if !left.is_empty() {
+            left.iter().for_each(Process::kill);
             return Ok(false);
         }
         self.children.lock().await.remove(&row.id);
@@ -278,28 +290,28 @@ impl Runner for Local {
         Ok(true)
     }
 
-    fn forget(&self, row: &ReplicaRow) -> Result<(), Error> {
-        remove_dir(&self.work_dir(&row.id))
+    async fn forget(&self, row: &ReplicaRow) -> Result<(), Error> {
+        remove_dir(&self.work_dir(&row.id)).await
     }
 
-    fn forget_deployment(&self, deployment: &str) -> Result<(), Error> {
-        remove_dir(&self.log_dir(deployment))?;
-        remove_dir(&self.data.join("volumes").join(deployment))
+    async fn forget_deployment(&self, deployment: &str) -> Result<(), Error> {
+        remove_dir(&self.log_dir(deployment)).await?;
+        remove_dir(&self.data.join("volumes").join(deployment)).await
     }
 
-    fn has_room(&self, held: &Self::Snapshot, workload: &Workload) -> bool {
-        self.gpus.choose(workload, held).is_some()
+    fn has_room(&self, snapshot: &Snapshot, workload: &Workload) -> bool {
+        self.gpus.choose(workload, &snapshot.held).is_some()
     }
 
     async fn probe(&self, part: Part<'_>, row: &ReplicaRow, command: &[String]) -> Result<(), String> {
         self.exec_probe(part, row, command).await
     }
 
-    fn drift(&self, _: &Self::Snapshot, part: Part<'_>, row: &ReplicaRow) -> Vec<Drift> {
+    fn drift(&self, _: &Snapshot, part: Part<'_>, row: &ReplicaRow) -> Vec<Drift> {
         self.cgroups.drift(row, &part.workload.resources)
     }
 
-    async fn heal(&self, part: Part<'_>, row: &ReplicaRow) -> Result<bool, Error> {
+    async fn repair(&self, part: Part<'_>, row: &ReplicaRow) -> Result<bool, Error> {
         self.cgroups.make(&row.id, &part.workload.resources);
         Ok(true)
     }
@@ -341,11 +353,11 @@ impl Local {
     }
 }
 
-/// The memory of this machine.
+/// The memory of this machine; none, where the kernel does not say.
 fn memory_mib() -> Option<u32> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let kib: u64 = text.lines().next()?.split_whitespace().nth(1)?.parse().ok()?;
-    u32::try_from(kib / 1024).ok()
+    use procfs::Current as _;
+    let bytes = procfs::Meminfo::current().ok()?.mem_total;
+    u32::try_from(bytes >> 20).ok()
 }
 
 fn held(rows: &[ReplicaRow]) -> BTreeSet<String> {

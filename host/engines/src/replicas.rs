@@ -24,7 +24,7 @@ pub(crate) enum Handle {
     Pod(String),
 }
 
-/// A replica.
+/// A replica as its row has it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ReplicaRow {
     pub id: String,
@@ -71,7 +71,7 @@ impl ReplicaRow {
         self.state == ReplicaState::Ready
     }
 
-    /// `server-0`.
+    /// What people know it by, of its deployment: `server-0`.
     pub(crate) fn label(&self) -> String {
         format!("{}-{}", self.workload, self.index)
     }

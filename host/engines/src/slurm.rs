@@ -228,7 +228,7 @@ impl Runner for Slurm {
     }
 
     async fn liveness(&self, snapshot: &Snapshot, row: &ReplicaRow) -> Liveness {
-        let exit = self.folder(row).exit(row.restarts);
+        let exit = self.folder(row).exit(row.restarts).await;
         let Some(job) = self.job(snapshot, row) else {
             return match exit {
                 Some(code) => Liveness::Ended { well: code == 0, reason: format!("exit status: {code}") },
@@ -244,7 +244,7 @@ impl Runner for Slurm {
         let folder = self.folder(row);
         let name = self.job_name(row);
         // Submitted before, and never written down: the answer was lost, or the host was.
-        let owner = folder.owner(row.restarts);
+        let owner = folder.owner(row.restarts).await;
         let found = owner.or_else(|| snapshot.named(&name).map(|job| job.id).next());
         if let Some(id) = found {
             for double in snapshot.named(&name).filter(|job| job.id != id) {
@@ -271,6 +271,7 @@ impl Runner for Slurm {
         tokio::fs::create_dir_all(&log_dir).await.map_err(Error::system(log_dir.display().to_string()))?;
         folder
             .write(part, row, bin.as_deref(), &volumes, self.settings.containers)
+            .await
             .map_err(Error::system(folder.path.display().to_string()))?;
         let submission = self.submission(part, row, &folder, &snapshot.nodes);
         Ok(match self.cluster.submit(&submission).await? {
@@ -283,11 +284,12 @@ impl Runner for Slurm {
         })
     }
 
-    fn settle(&self, snapshot: &Snapshot, part: Part<'_>, row: &mut ReplicaRow) -> Result<(), String> {
+    async fn settle(&self, snapshot: &Snapshot, part: Part<'_>, row: &mut ReplicaRow) -> Result<(), String> {
         if !row.node.is_empty() && row.ports.len() == part.workload.ports.len() {
             return Ok(());
         }
-        let (node, ports) = self.folder(row).published(row.restarts).ok_or("its job has begun")?;
+        let published = self.folder(row).published(row.restarts).await;
+        let (node, ports) = published.ok_or("its job has begun")?;
         let address =
             snapshot.nodes.iter().find(|known| known.name == node).map(|known| known.address.clone());
         row.node = address.unwrap_or(node);
@@ -316,13 +318,13 @@ impl Runner for Slurm {
         Ok(!left)
     }
 
-    fn forget(&self, row: &ReplicaRow) -> Result<(), Error> {
-        remove_dir(&self.folder(row).path)
+    async fn forget(&self, row: &ReplicaRow) -> Result<(), Error> {
+        remove_dir(&self.folder(row).path).await
     }
 
-    fn forget_deployment(&self, deployment: &str) -> Result<(), Error> {
-        remove_dir(&self.log_dir(deployment))?;
-        remove_dir(&self.root.join("volumes").join(deployment))
+    async fn forget_deployment(&self, deployment: &str) -> Result<(), Error> {
+        remove_dir(&self.log_dir(deployment)).await?;
+        remove_dir(&self.root.join("volumes").join(deployment)).await
     }
 
     fn has_room(&self, snapshot: &Snapshot, workload: &Workload) -> bool {
@@ -340,7 +342,7 @@ impl Runner for Slurm {
 
     async fn probe(&self, _: Part<'_>, row: &ReplicaRow, _: &[String]) -> Result<(), String> {
         // The job probes itself, where its program is.
-        match self.folder(row).is_ready(row.restarts) {
+        match self.folder(row).is_ready(row.restarts).await {
             true => Ok(()),
             false => Err("its probe has not succeeded yet".into()),
         }
@@ -360,7 +362,7 @@ impl Runner for Slurm {
     }
 
     /// Only an administrator may raise a job's limits: it is replaced.
-    async fn heal(&self, _: Part<'_>, _: &ReplicaRow) -> Result<bool, Error> {
+    async fn repair(&self, _: Part<'_>, _: &ReplicaRow) -> Result<bool, Error> {
         Ok(false)
     }
 

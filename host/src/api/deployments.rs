@@ -12,9 +12,10 @@ use utoipa_axum::routes;
 use super::extract::{Json, Path, Query};
 use crate::deployments::{Deployment, NewDeployment, Planned, Replayed, Revision};
 use crate::engines::{Drift, LogTail};
+use crate::error::Error;
+use crate::host::Host;
 use crate::licence::Entitlement;
 use crate::metering::{self, Metered};
-use crate::{Error, Host};
 
 /// How many replicas of a workload should run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,6 +34,7 @@ pub struct Rollback {
 }
 
 /// The routes of this chapter.
+#[allow(deprecated)]
 pub(super) fn routes() -> OpenApiRouter<Host> {
     OpenApiRouter::new()
         .routes(routes!(plan))
@@ -43,6 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<Host> {
         .routes(routes!(restart))
         .routes(routes!(scale))
         .routes(routes!(pause))
+        .routes(routes!(repair))
         .routes(routes!(heal))
         .routes(routes!(logs))
         .routes(routes!(replay))
@@ -186,12 +189,24 @@ async fn pause(
 /// Makes what was changed by others as it was.
 #[utoipa::path(
     post,
+    path = "/api/v1/deployments/{name}/repair",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done.", body = Page<Drift>))
+)]
+async fn repair(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Drift>>, Error> {
+    Ok(Json(Page { items: host.deployments.repair(&name).await?, next: None }))
+}
+
+/// Does what `repair` does, under its former name.
+#[utoipa::path(
+    post,
     path = "/api/v1/deployments/{name}/heal",
     params(("name" = String, Path)),
     responses((status = 200, description = "Done.", body = Page<Drift>))
 )]
-async fn heal(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Drift>>, Error> {
-    Ok(Json(Page { items: host.deployments.heal(&name).await?, next: None }))
+#[deprecated = "it is called `repair`"]
+async fn heal(state: State<Host>, name: Path<String>) -> Result<Json<Page<Drift>>, Error> {
+    repair(state, name).await
 }
 
 /// Shows what this host may do by its licence, and how much of it is used.

@@ -17,7 +17,7 @@ pub(super) struct Json<T>(pub(super) T);
 #[from_request(via(axum::extract::Path), rejection(Refused))]
 pub(super) struct Path<T>(pub(super) T);
 
-/// The query.
+/// What the query says, each value a text.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(Refused))]
 pub(super) struct Query<T>(pub(super) T);

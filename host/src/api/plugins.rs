@@ -4,7 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use chandlery_package::problem::Problem;
+use chandlery_package::problem::{Explain as _, Problem};
 use chandlery_package::wire::Page;
 use chandlery_package::{Kind, Manifest, Permission, Release, Requirement};
 use serde::{Deserialize, Serialize};
@@ -15,9 +15,11 @@ use utoipa_axum::routes;
 
 use super::extract::{Json, Path};
 use crate::audit::{self, Entry};
-use crate::installs::{Consent, Locked, RegistryClient, Step};
+use crate::error::Error;
+use crate::host::Host;
+use crate::installs::{self, Consent, Locked, RegistryClient, Step};
 use crate::integrations::{Standing, Tried};
-use crate::{Error, Host, settings};
+use crate::settings;
 
 /// Asks for a plugin to be installed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -124,15 +126,18 @@ async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Resul
     Ok(stream(move |progress| async move {
         match host.installs.install(&registry, &new.requirement, &new.consent, &progress).await {
             Ok(locked) => Ok(Event::Installed(Box::new(locked))),
-            Err(error) => {
-                let problem = error.problem();
-                match error {
-                    Error::Consent { release, kind, missing: permissions, .. } => {
-                        Ok(Event::Asks(Asked { release, kind, permissions, problem }))
-                    }
-                    error => Err(error),
+            Err(error) => match Error::from(error) {
+                ref error @ Error::Installs(installs::Error::Consent {
+                    ref release,
+                    kind,
+                    ref missing,
+                    ..
+                }) => {
+                    let (release, permissions) = (release.clone(), missing.clone());
+                    Ok(Event::Asks(Asked { release, kind, permissions, problem: error.problem() }))
                 }
-            }
+                error => Err(error),
+            },
         }
     }))
 }

@@ -10,8 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Json, Path};
+use crate::error::Error;
+use crate::host::Host;
 use crate::secrets::SecretInfo;
-use crate::{Error, Host};
 
 /// A secret's value.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]

@@ -9,8 +9,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Json, Path};
+use crate::error::Error;
+use crate::host::Host;
 use crate::targets::{NewTarget, Target};
-use crate::{Error, Host};
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Host> {

@@ -1,7 +1,6 @@
 //! What is asked of a deployment that is there, one transaction each.
 
-use super::{Deployment, Deployments, record, state};
-use crate::Error;
+use super::{Deployment, Deployments, Error, record, state};
 use crate::engines::Drift;
 
 impl Deployments {
@@ -9,7 +8,7 @@ impl Deployments {
     pub async fn restart(&self, name: &str) -> Result<(), Error> {
         let mut write = self.db.write().await?;
         state::restart(&mut write, name).await?;
-        write.commit().await
+        Ok(write.commit().await?)
     }
 
     /// Makes an earlier revision the one that should run: the one before, unless another is named.
@@ -30,7 +29,7 @@ impl Deployments {
     pub async fn scale(&self, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
         let mut write = self.db.write().await?;
         state::scale(&mut write, name, workload, replicas).await?;
-        write.commit().await
+        Ok(write.commit().await?)
     }
 
     /// Ends all replicas of a deployment and keeps everything else of it; or lets them run again.
@@ -42,7 +41,7 @@ impl Deployments {
     }
 
     /// Asks for what was changed behind our back to be made again as it should be; says what that is.
-    pub async fn heal(&self, name: &str) -> Result<Vec<Drift>, Error> {
+    pub async fn repair(&self, name: &str) -> Result<Vec<Drift>, Error> {
         let mut write = self.db.write().await?;
         state::must_stay(&mut write, name).await?;
         let drift = self.targets.drift(name);

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::plan::Made;
 use super::state::NewRevision;
-use super::{Deployment, Deployments, NewDeployment, state};
-use crate::Error;
+use super::{Deployment, Deployments, Error, NewDeployment, state};
 use crate::events::{new_event, tell};
-use crate::licence::{Entitlement, Upgrade, reached};
+use crate::licence::{self, Entitlement, Upgrade, reached};
+use crate::system::Changed;
 use chandlery_sandbox::{Event, EventKind};
 
 /// How often a plan is made again where something that it was made from has changed meanwhile.
@@ -19,7 +19,9 @@ impl Deployments {
         let has = self.licences.for_one_more(self.count().await?).await?;
         let Entitlement { tier, used, limit, .. } = has;
         match limit.filter(|limit| used >= *limit) {
-            Some(limit) => Err(Error::DeploymentLimit { tier, used, limit, upgrade: Upgrade::beyond(limit) }),
+            Some(limit) => {
+                Err(licence::Error::Limit { tier, used, limit, upgrade: Upgrade::beyond(limit) }.into())
+            }
             None => Ok(has),
         }
     }
@@ -38,7 +40,7 @@ impl Deployments {
                 return self.get(&made.planned.deployment).await;
             }
         }
-        Err(Error::Changed(new.name.clone().unwrap_or_else(|| new.plugin.clone())))
+        Err(Changed(new.name.clone().unwrap_or_else(|| new.plugin.clone())).into())
     }
 
     /// Records a plan, and says that it did so; it does not, where what the plan was made from has changed.

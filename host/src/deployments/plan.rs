@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 
 use super::record::{self, Intent, Record};
-use super::{Deployments, NewDeployment, Planned, Remark, diff, state};
+use super::{Deployments, Error, NewDeployment, Planned, Remark, diff, state};
 use crate::engines::{cost_per_hour, local};
-use crate::installs::{Held, Locked, blocking};
+use crate::installs::{Held, Locked};
 use crate::policies::{self, Passed, Reviewed};
-use crate::{Error, parameters, secrets, targets};
+use crate::system::blocking;
+use crate::{parameters, secrets, targets};
 use chandlery_package::plan::{Plan, Workload};
 use chandlery_sandbox::{Request, Review, Running};
 
@@ -55,11 +56,7 @@ impl Deployments {
     }
 
     pub(super) async fn make(&self, new: &NewDeployment) -> Result<Made, Error> {
-        let locked = self.installs.find(&new.plugin).await?;
-        if locked.kind != Kind::Template {
-            let (release, is) = (locked.release.clone(), locked.kind);
-            return Err(Error::OtherKind { release, is, needed: Kind::Template });
-        }
+        let locked = self.installs.find_of(Kind::Template, &new.plugin).await?;
         let name = new.name.as_deref().unwrap_or(locked.release.plugin.name.as_str());
         let name = name.parse::<DeploymentName>()?.to_string();
         let running = record::find(self.db.pool(), &name).await?;
@@ -89,7 +86,7 @@ impl Deployments {
         let target = engine.inventory().await?;
         let request = Request { deployment: name.clone(), parameters: parameters.to_string(), target };
         let (sandbox, asked) = (self.sandbox.clone(), request.clone());
-        let plan = blocking(move || Ok(sandbox.plan(&template, &asked)?)).await?;
+        let plan = blocking(move || Ok::<_, Error>(sandbox.plan(&template, &asked)?)).await?;
         let review = Review {
             deployment: name.clone(),
             team: team.clone(),
@@ -157,7 +154,7 @@ impl Deployments {
         }
         let held = self.secrets.values(&wanted).await?;
         match wanted.into_iter().find(|name| !held.contains_key(name)) {
-            Some(missing) => Err(Error::NoSecret(missing)),
+            Some(missing) => Err(secrets::Error::NoSecret(missing).into()),
             None => Ok(()),
         }
     }

@@ -10,8 +10,7 @@ use tokio::task::JoinHandle;
 use super::plan::secrets_in;
 use super::record::{self, Record, RolloutState};
 use super::rollout::{Rollout, judge};
-use super::{Deployments, state};
-use crate::Error;
+use super::{Deployments, Error, state};
 use crate::engines::{Desired, Engine, Outcome, Revealed};
 use crate::events::tell;
 use crate::secrets::granted;
@@ -150,7 +149,7 @@ impl Deployments {
             let integrations = self.installs.integrations()?;
             tell(&mut write, &integrations, &record.event(EventKind::Failed, detail)).await?;
         }
-        write.commit().await
+        Ok(write.commit().await?)
     }
 
     /// The values of what plans hand on, as far as their plugin is granted them by now.

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, SqliteConnection, SqliteExecutor};
 
-use super::Health;
-use crate::Error;
+use super::{Error, Health};
 use crate::columns::{json, parsed, parsed_if_any};
 use crate::engines::{Desired, Revealed};
+use crate::system;
 use chandlery_package::plan::Plan;
 
 /// What should become of a deployment. From `Removed` there is no way back.
@@ -270,8 +270,8 @@ pub(super) async fn is_still(write: &mut SqliteConnection, record: &Record) -> R
 
 /// Reads JSON that we wrote.
 pub(super) fn read<T: DeserializeOwned>(name: &str, what: &str, text: &str) -> Result<T, Error> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::Damaged(format!("{what} of '{name}' cannot be read: {error}")))
+    let damaged = |error| system::Error::Damaged(format!("{what} of '{name}' cannot be read: {error}"));
+    Ok(serde_json::from_str(text).map_err(damaged)?)
 }
 
 /// A plan with the numbers of replicas that were set by hand.
@@ -304,7 +304,7 @@ impl Record {
             plan,
             former: BTreeMap::new(),
             removing: self.intent == Intent::Removed,
-            healing: self.repairs > 0,
+            repairing: self.repairs > 0,
             secrets: Revealed::default(),
         }
     }

@@ -4,10 +4,9 @@
 use chandlery_package::{Digest, Release};
 use serde::{Deserialize, Serialize};
 
-use super::{Deployments, record};
-use crate::Error;
-use crate::installs::blocking;
-use crate::policies::Reviewed;
+use super::{Deployments, Error, record};
+use crate::policies::{self, Reviewed};
+use crate::system::{self, blocking};
 use chandlery_sandbox::{Limits, Request, Sandbox, Verdict};
 
 /// What came of planning a deployment again.
@@ -57,8 +56,9 @@ impl Deployments {
         }
         let first = self.sandbox.clone();
         let replays = blocking(move || {
-            let second = Sandbox::unoptimised(Limits::default())
-                .map_err(|error| Error::Damaged(format!("a second sandbox could not be made: {error:#}")))?;
+            let second = Sandbox::unoptimised(Limits::default()).map_err(|error| {
+                system::Error::Damaged(format!("a second sandbox could not be made: {error:#}"))
+            })?;
             let again = |engine: &str, sandbox: &Sandbox| -> Result<Replay, Error> {
                 let code = sandbox.load(&template.0, &template.1)?;
                 let mut plan = sandbox.plan(&code, &request)?;
@@ -68,13 +68,14 @@ impl Deployments {
                         Verdict::Allow { .. } => {}
                         Verdict::Amend { plan: amended, .. } => plan = amended,
                         Verdict::Deny { problems } => {
-                            return Err(Error::Denied { policy: component.manifest.release(), problems });
+                            let policy = component.manifest.release();
+                            return Err(policies::Error::Denied { policy, problems }.into());
                         }
                     }
                 }
                 Ok(Replay { engine: engine.into(), plan: plan.digest() })
             };
-            Ok(vec![
+            Ok::<_, Error>(vec![
                 again("as it was deployed", &first)?,
                 again("compiled without optimisation, in memory of its own", &second)?,
             ])

@@ -7,10 +7,11 @@ use chandlery_package::{Digest, Release};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
+use super::Error;
 use super::diff::{self, Change};
 use super::record::{self, Cause, Intent, Record, Revision, RolloutState};
 use super::rollout::patience_seconds;
-use crate::Error;
+use crate::system::Changed;
 use chandlery_package::plan::Plan;
 
 /// The most replicas that a workload can be scaled to.
@@ -205,7 +206,7 @@ pub(super) async fn rollback(
 ) -> Result<(), Error> {
     let (record, found) = former_revision(write, name, to).await?;
     if found.revision != revision {
-        return Err(Error::Changed(name.into()));
+        return Err(Changed(name.into()).into());
     }
     forget_scale(write, name, &diff::changes(Some(&record.plan), plan)).await?;
     point(write, name, revision, until(patience_seconds(plan))).await

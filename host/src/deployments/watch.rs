@@ -5,10 +5,10 @@ use sqlx::SqliteConnection;
 
 use super::record::{self, Record, RolloutState, Told};
 use super::rollout::health;
-use super::{Deployments, Health, state};
+use super::{Deployments, Error, Health, state};
+use crate::audit;
 use crate::engines::{Desired, Replica, ReplicaState};
 use crate::events::{new_event, tell};
-use crate::{Error, audit};
 use chandlery_sandbox::{Event, EventKind, Use};
 
 impl Deployments {
@@ -24,7 +24,7 @@ impl Deployments {
         if record::is_still(&mut write, record).await? {
             self.tell(&mut write, told, record, replicas).await?;
         }
-        write.commit().await
+        Ok(write.commit().await?)
     }
 
     /// The revision is the one to come back to from now on, which is told of at the same moment.
@@ -51,7 +51,7 @@ impl Deployments {
         if let Some(told) = Told::news(&arrived, desired, replicas) {
             self.tell(&mut write, told, record, replicas).await?;
         }
-        write.commit().await
+        Ok(write.commit().await?)
     }
 
     /// Forgets a deployment of which nothing is left.
@@ -61,7 +61,7 @@ impl Deployments {
             let event = record.event(EventKind::Removed, "it was removed".into());
             tell(&mut write, &self.installs.integrations()?, &event).await?;
         }
-        write.commit().await
+        Ok(write.commit().await?)
     }
 
     /// Tells of a deployment's health, unless that was done since the record was read.

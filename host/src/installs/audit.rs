@@ -9,8 +9,8 @@ use chandlery_package::{PluginId, Release};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{self, Log};
-use super::{Progress, RegistryClient, RegistryPin};
-use crate::Error;
+use super::progress::pass;
+use super::{Distrust, Error, Progress, RegistryClient, RegistryError, RegistryPin};
 
 /// What an audit found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,33 +37,29 @@ pub async fn audit(
     if let Some(seen) = seen {
         match log.continues(seen).await {
             Ok(size) => {
-                chain::pass(
-                    progress,
-                    "history kept",
-                    format!("the {size} entries seen before are unchanged"),
-                );
+                pass(progress, "history kept", format!("the {size} entries seen before are unchanged"));
             }
-            Err(Error::Log(error)) => faults.push(error.to_string()),
+            Err(Error::Distrust(Distrust::Log(error))) => faults.push(error.to_string()),
             Err(error) => return Err(error),
         }
     }
     let history = read_log(&mut log, &mut faults).await?;
-    chain::pass(progress, "log read", format!("{} of {} entries", history.size, log.size()));
+    pass(progress, "log read", format!("{} of {} entries", history.size, log.size()));
     let mut releases = 0;
     for (release, state) in history.releases() {
         releases += 1;
         let key = history.key(&release.plugin.namespace, &state.key);
         let Some(key) = key else { continue };
         if let Err(error) = chain::check_release(client, release, state, &key.key).await {
-            if matches!(error, Error::RegistryAway { .. }) {
+            if matches!(error, Error::Registry(RegistryError::Away { .. })) {
                 return Err(error);
             }
             faults.push(format!("{release}: {error}"));
         }
     }
-    chain::pass(progress, "releases checked", format!("signature and content of {releases}"));
+    pass(progress, "releases checked", format!("signature and content of {releases}"));
     compare_catalog(client, &history, &mut faults).await?;
-    chain::pass(progress, "catalog compared", "with what the log says".into());
+    pass(progress, "catalog compared", "with what the log says".into());
     Ok(Audit { entries: log.size(), releases, faults, pin: log.pin() })
 }
 
@@ -74,7 +70,7 @@ async fn read_log(log: &mut Log<'_>, faults: &mut Vec<String>) -> Result<History
     while history.size + (entries.len() as u64) < log.size() {
         match log.bundle(entries.len() as u64).await {
             Ok(bundle) => entries.extend(bundle),
-            Err(error @ Error::RegistryAway { .. }) => return Err(error),
+            Err(error @ Error::Registry(RegistryError::Away { .. })) => return Err(error),
             Err(error) => {
                 faults.push(format!("the log's entries from {} on cannot be read: {error}", entries.len()));
                 break;
@@ -98,7 +94,7 @@ async fn read_log(log: &mut Log<'_>, faults: &mut Vec<String>) -> Result<History
     for (index, bytes) in entries.iter().enumerate() {
         match log.prove_entry(index as u64, bytes).await {
             Ok(()) => {}
-            Err(error @ Error::RegistryAway { .. }) => return Err(error),
+            Err(error @ Error::Registry(RegistryError::Away { .. })) => return Err(error),
             Err(error) => faults.push(format!("entry {index}: {error}")),
         }
     }

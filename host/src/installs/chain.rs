@@ -6,8 +6,9 @@ use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Quorum, Release
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, PublicKey, Release};
 
-use super::{Passed, Progress, RegistryClient, RegistryPin, Step, blocking};
-use crate::Error;
+use super::progress::{Progress, pass};
+use super::{Distrust, Error, RegistryClient, RegistryPin};
+use crate::system::blocking;
 
 /// A registry's log, at a checkpoint that continues the history seen before.
 pub(super) struct Log<'a> {
@@ -55,15 +56,13 @@ pub(super) async fn prove(
     Ok((component, bytes))
 }
 
-pub(super) fn pass(progress: Progress<'_>, check: &str, found: String) {
-    progress(Step::Passed(Passed { check: check.into(), found }));
-}
-
 /// The pinned key or, at first sight, the one that the registry names.
 async fn log_key(client: &RegistryClient, pinned: Option<&str>) -> Result<String, Error> {
     let found = client.log_info().await?.verifier_key;
     match pinned {
-        Some(pinned) if pinned != found => Err(Error::LogKeyChanged { pinned: pinned.into(), found }),
+        Some(pinned) if pinned != found => {
+            Err(Distrust::LogKeyChanged { pinned: pinned.into(), found }.into())
+        }
         _ => Ok(found),
     }
 }
@@ -181,7 +180,7 @@ impl Log<'_> {
 
 fn differs(index: u64, record: &ReleaseRecord, entry: &Entry) -> Error {
     let what = entry.describe();
-    Error::LogDiffers { index, release: record.release.clone(), what }
+    Distrust::LogDiffers { index, release: record.release.clone(), what }.into()
 }
 
 /// Checks the signature and the content of a release that the log tells of.
@@ -202,14 +201,14 @@ async fn prove_signature(
     key: &PublicKey,
 ) -> Result<(), Error> {
     let signatures = client.signatures(&release.plugin, artifact).await?;
-    let mut refused = Error::Unsigned(release.clone());
+    let mut refused = Distrust::Unsigned(release.clone());
     for signed in signatures {
         match signed.verify(key, artifact) {
             Ok(()) => return Ok(()),
-            Err(error) => refused = Error::Signature { release: release.clone(), error },
+            Err(error) => refused = Distrust::Signature { release: release.clone(), error },
         }
     }
-    Err(refused)
+    Err(refused.into())
 }
 
 async fn fetch_component(
@@ -221,25 +220,17 @@ async fn fetch_component(
     let manifest = client.manifest(&release.plugin, artifact).await?;
     let layer = ImageManifest::parse(&manifest)?.component()?.digest;
     if layer != expected {
-        return Err(Error::DigestMismatch { expected, found: layer });
+        return Err(Distrust::DigestMismatch { expected, found: layer }.into());
     }
     let bytes = client.blob(&release.plugin, expected).await?;
     let named = release.clone();
     let (component, bytes) = blocking(move || match Component::parse(&bytes) {
         Ok(component) => Ok((component, bytes)),
-        Err(error) => Err(Error::Component { release: named, error }),
+        Err(error) => Err(Error::from(Distrust::Component { release: named, error })),
     })
     .await?;
     match component.manifest.release() {
         found if found == *release => Ok((component, bytes)),
-        found => Err(Error::ManifestMismatch { claimed: release.clone(), found }),
-    }
-}
-
-/// Bytes, if they are what they are called.
-pub(super) fn expect(expected: Digest, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
-    match Digest::of(&bytes) {
-        found if found == expected => Ok(bytes),
-        found => Err(Error::DigestMismatch { expected, found }),
+        found => Err(Distrust::ManifestMismatch { claimed: release.clone(), found }.into()),
     }
 }

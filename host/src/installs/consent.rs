@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use chandlery_package::{Component, Kind, Permission};
 use serde::{Deserialize, Serialize};
 
-use super::Locked;
-use crate::Error;
+use super::{Error, Locked};
 
 /// What somebody decided about permissions that a plugin was not granted before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

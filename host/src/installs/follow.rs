@@ -9,8 +9,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chandlery_package::log::{Entry, History};
 use chandlery_package::{Digest, Release};
 
+use super::Error;
 use super::chain::Log;
-use crate::Error;
+use crate::system::{self, blocking, write_whole};
 
 /// What is known of the logs of all registries, by their addresses.
 #[derive(Clone)]
@@ -21,7 +22,7 @@ pub(super) struct Followed {
 
 impl Followed {
     pub(super) fn open(folder: PathBuf) -> Result<Self, Error> {
-        std::fs::create_dir_all(&folder).map_err(Error::system(folder.display().to_string()))?;
+        std::fs::create_dir_all(&folder).map_err(system::Error::io(folder.display().to_string()))?;
         Ok(Self { folder, histories: Arc::default() })
     }
 
@@ -53,7 +54,10 @@ impl Followed {
                 }
             }
         }
-        append(&path, &entries).map_err(Error::system(path.display().to_string()))?;
+        blocking(move || {
+            Ok::<_, Error>(append(&path, &entries).map_err(system::Error::io(path.display().to_string()))?)
+        })
+        .await?;
         self.histories.write().unwrap_or_else(PoisonError::into_inner).insert(url, history);
         Ok(())
     }
@@ -68,12 +72,12 @@ impl Followed {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Error::system(path.display().to_string())(error)),
+            Err(error) => return Err(system::Error::io(path.display().to_string())(error).into()),
         };
         // A line without an end was being written when the host died: it is fetched again.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         if whole.len() + 1 < text.len() {
-            super::write_whole(&path, format!("{whole}\n").as_bytes())?;
+            write_whole(&path, format!("{whole}\n").as_bytes())?;
         }
         for line in whole.lines() {
             match Entry::parse(history.size, line.as_bytes()) {

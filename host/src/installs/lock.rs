@@ -1,14 +1,18 @@
 //! `chandlery.lock`: what is installed and why it was believed. Plain TOML, to be read, compared and kept.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chandlery_package::{Digest, Kind, Permission, PublicKey, Release};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::write_whole;
-use crate::Error;
+use super::Error;
+use crate::system::{self, blocking, write_whole};
 
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,24 +66,6 @@ pub struct Locked {
 }
 
 impl Lock {
-    /// Reads the file; none is an empty lock.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let damaged = |reason: String| Error::Lock { path: path.display().to_string(), reason };
-        match std::fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| damaged(error.to_string())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(damaged(error.to_string())),
-        }
-    }
-
-    /// Replaces the file, whole or not at all.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let text = toml::to_string_pretty(self).map_err(|error| Error::Damaged(error.to_string()))?;
-        let text =
-            format!("# What is installed here, and why it was believed. Written by chandlery.\n\n{text}");
-        write_whole(path, text.as_bytes())
-    }
-
     /// What is remembered of a registry.
     pub fn pin(&self, url: &str) -> Option<&RegistryPin> {
         self.registries.iter().find(|pin| pin.url == url)
@@ -99,5 +85,109 @@ impl Lock {
         if let Some(locked) = locked {
             self.put_plugin(locked);
         }
+    }
+}
+
+/// The file, read once and remembered for as long as it stays as it was: whoever replaces or edits it is noticed.
+#[derive(Clone)]
+pub(super) struct LockFile {
+    path: Arc<Path>,
+    known: Arc<RwLock<Option<Known>>>,
+}
+
+/// The state of the file when it was read, and what it said then.
+type Known = (Stamp, Arc<Lock>);
+
+/// What tells one state of the file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            changed: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+impl LockFile {
+    pub(super) fn open(path: PathBuf) -> Self {
+        Self { path: path.into(), known: Arc::default() }
+    }
+
+    /// What the file says; an empty lock, where there is none. It is small, and mostly only its state is looked at.
+    pub(super) fn read(&self) -> Result<Arc<Lock>, Error> {
+        let now = self.path.metadata().map(|metadata| Stamp::of(&metadata));
+        if let (Some((stamp, lock)), Ok(now)) =
+            (&*self.known.read().unwrap_or_else(PoisonError::into_inner), &now)
+            && stamp == now
+        {
+            return Ok(Arc::clone(lock));
+        }
+        let mut text = String::new();
+        let read = File::open(&self.path).and_then(|mut file| {
+            let stamp = Stamp::of(&file.metadata()?);
+            file.read_to_string(&mut text).map(|_| stamp)
+        });
+        let stamp = match read {
+            Ok(stamp) => stamp,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Arc::default()),
+            Err(error) => return Err(self.damaged(error.to_string())),
+        };
+        let lock: Arc<Lock> =
+            Arc::new(toml::from_str(&text).map_err(|error| self.damaged(error.to_string()))?);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some((stamp, Arc::clone(&lock)));
+        Ok(lock)
+    }
+
+    /// Replaces the file, whole or not at all.
+    pub(super) async fn write(&self, lock: &Lock) -> Result<(), Error> {
+        let text = toml::to_string_pretty(lock).map_err(|error| system::Error::Damaged(error.to_string()))?;
+        let text =
+            format!("# What is installed here, and why it was believed. Written by chandlery.\n\n{text}");
+        let path = Arc::clone(&self.path);
+        blocking(move || Ok(write_whole(&path, text.as_bytes())?)).await
+    }
+
+    fn damaged(&self, reason: String) -> Error {
+        Error::Lock { path: self.path.display().to_string(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_file_is_read_again_when_it_was_changed_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chandlery.lock");
+        let file = LockFile::open(path.clone());
+        assert_eq!(*file.read().unwrap(), Lock::default());
+        let pin = |url: &str| RegistryPin { url: url.into(), log_key: "k".into(), checkpoint: "c".into() };
+        let lock = |url| Lock { registries: vec![pin(url)], plugins: Vec::new() };
+        file.write(&lock("a")).await.unwrap();
+        let first = file.read().unwrap();
+        assert_eq!(*first, lock("a"));
+        assert!(Arc::ptr_eq(&first, &file.read().unwrap()), "it was remembered");
+        // By this host, by a copy that is put back, by an editor that writes into the same file.
+        file.write(&lock("b")).await.unwrap();
+        assert_eq!(*file.read().unwrap(), lock("b"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(folder.path().join("copy"), text.replace("\"b\"", "\"c\"")).unwrap();
+        std::fs::rename(folder.path().join("copy"), &path).unwrap();
+        assert_eq!(*file.read().unwrap(), lock("c"));
+        std::fs::write(&path, text.replace("\"b\"", "\"longer\"")).unwrap();
+        assert_eq!(*file.read().unwrap(), lock("longer"));
+        std::fs::write(&path, "registry = 1").unwrap();
+        assert!(matches!(file.read(), Err(Error::Lock { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(*file.read().unwrap(), Lock::default());
     }
 }

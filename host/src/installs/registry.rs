@@ -13,8 +13,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tlog_tiles::{Tile, stored_hash_index};
 
-use super::chain::expect;
-use crate::Error;
+use super::{Distrust, Error, Refusal, RegistryError};
 
 /// The most that is read of an answer which is no component.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
@@ -33,7 +32,7 @@ impl RegistryClient {
     pub fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
         let url = url.trim_end_matches('/').to_owned();
         let http = Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(Duration::from_secs(5)).build();
-        let http = http.map_err(|error| Error::RegistryAway { url: url.clone(), reason: say(&error) })?;
+        let http = http.map_err(|error| RegistryError::Away { url: url.clone(), reason: say(&error) })?;
         Ok(Self { url, token, http })
     }
 
@@ -60,7 +59,9 @@ impl RegistryClient {
     ) -> Result<Option<Vec<ReleaseRecord>>, Error> {
         match self.releases(plugin).await {
             Ok(records) => Ok(Some(records)),
-            Err(Error::RegistryRefused(problem)) if problem.status == 404 => Ok(None),
+            Err(Error::Registry(RegistryError::Refused(Refusal(problem)))) if problem.status == 404 => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -202,18 +203,26 @@ impl RegistryClient {
         match status.is_success() {
             true => Ok(bytes),
             false => Err(match serde_json::from_slice::<Problem>(&bytes) {
-                Ok(problem) => Error::RegistryRefused(problem),
+                Ok(problem) => RegistryError::Refused(Refusal(problem)).into(),
                 Err(_) => self.answer(format!("status {status}: {}", String::from_utf8_lossy(&bytes))),
             }),
         }
     }
 
     fn away(&self, error: &reqwest::Error) -> Error {
-        Error::RegistryAway { url: self.url.clone(), reason: say(error) }
+        RegistryError::Away { url: self.url.clone(), reason: say(error) }.into()
     }
 
     fn answer(&self, what: String) -> Error {
-        Error::RegistryAnswer { url: self.url.clone(), what }
+        RegistryError::Answer { url: self.url.clone(), what }.into()
+    }
+}
+
+/// Bytes, if they are what they are called.
+fn expect(expected: Digest, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+    match Digest::of(&bytes) {
+        found if found == expected => Ok(bytes),
+        found => Err(Distrust::DigestMismatch { expected, found }.into()),
     }
 }
 

@@ -4,8 +4,7 @@ use std::future::Future;
 
 use tokio::runtime::Handle;
 
-use crate::Error;
-use crate::deployments::{Deployment, Deployments};
+use crate::deployments::{Deployment, Deployments, Error};
 use crate::engines::Replica;
 use chandlery_package::plan::word;
 use chandlery_sandbox::{Control, DeploymentState, ReplicaState};

@@ -39,8 +39,9 @@ pub const WRITER: &str = "writer";
 pub struct Db {
     pool: AnyPool,
     kind: Kind,
-    jobs: mpsc::Sender<Job>,
+    /// Before the queue, so that the writer ends with its database, and not of itself for want of jobs.
     tasks: Supervisor,
+    jobs: mpsc::Sender<Job>,
 }
 
 #[derive(Clone)]

@@ -60,14 +60,14 @@ impl Environments {
         let mut states = self.states.lock().await;
         let known = states.get(&key).cloned();
         match known {
-            Some(Environment::Building(_)) => Environment::Building(progress(&folder)),
+            Some(Environment::Building(_)) => Environment::Building(progress(&folder).await),
             // Reported once; the next one who asks tries again.
             Some(Environment::Failed(reason)) => {
                 states.remove(&key);
                 Environment::Failed(reason)
             }
-            Some(Environment::Ready(bin)) if bin.exists() => Environment::Ready(bin),
-            _ if folder.join(COMPLETE).exists() => Environment::Ready(folder.join("bin")),
+            Some(Environment::Ready(bin)) if is_there(&bin).await => Environment::Ready(bin),
+            _ if is_there(&folder.join(COMPLETE)).await => Environment::Ready(folder.join("bin")),
             _ => {
                 let building = Environment::Building("making a Python environment".into());
                 states.insert(key.clone(), building.clone());
@@ -84,7 +84,7 @@ impl Environments {
     async fn make(&self, folder: &Path, requirements: &[String]) -> Environment {
         let log = log_path(folder);
         let made = async {
-            if folder.exists() {
+            if is_there(folder).await {
                 tokio::fs::remove_dir_all(folder).await?;
             }
             tokio::fs::create_dir_all(&self.root).await?;
@@ -100,7 +100,7 @@ impl Environments {
         match made.await {
             Ok(()) => Environment::Ready(folder.join("bin")),
             Err(error) => {
-                let last = tail(&log, 3).unwrap_or_default().join(" | ");
+                let last = last_lines(log, 3).await.join(" | ");
                 Environment::Failed(format!("its Python environment could not be made: {error}: {last}"))
             }
         }
@@ -133,9 +133,19 @@ fn log_path(folder: &Path) -> PathBuf {
     folder.with_extension("log")
 }
 
+/// The folder may be shared over a network.
+async fn is_there(path: &Path) -> bool {
+    tokio::fs::try_exists(path).await.unwrap_or(false)
+}
+
+async fn last_lines(log: PathBuf, lines: usize) -> Vec<String> {
+    let read = tokio::task::spawn_blocking(move || tail(&log, lines).unwrap_or_default());
+    read.await.unwrap_or_default()
+}
+
 /// What pip is doing, from the last line that it wrote.
-fn progress(folder: &Path) -> String {
-    match tail(&log_path(folder), 1).unwrap_or_default().pop() {
+async fn progress(folder: &Path) -> String {
+    match last_lines(log_path(folder), 1).await.pop() {
         Some(line) => format!("making a Python environment: {}", line.trim()),
         None => "making a Python environment".into(),
     }

@@ -37,7 +37,12 @@ pub(crate) trait Runner: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Begin, Error>> + Send;
 
     /// Fills in what is known only once a replica runs; says what is lacking yet.
-    fn settle(&self, snapshot: &Self::Snapshot, part: Part<'_>, row: &mut ReplicaRow) -> Result<(), String>;
+    fn settle(
+        &self,
+        snapshot: &Self::Snapshot,
+        part: Part<'_>,
+        row: &mut ReplicaRow,
+    ) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Asks a replica to end, or insists.
     fn end(&self, row: &ReplicaRow, insist: bool) -> impl Future<Output = Result<(), Error>> + Send;
@@ -50,10 +55,10 @@ pub(crate) trait Runner: Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Clears away everything of a replica that is not started again.
-    fn forget(&self, row: &ReplicaRow) -> Result<(), Error>;
+    fn forget(&self, row: &ReplicaRow) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Clears away what is kept for a deployment.
-    fn forget_deployment(&self, deployment: &str) -> Result<(), Error>;
+    fn forget_deployment(&self, deployment: &str) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Whether one replica more would find its place beside those that run.
     fn has_room(&self, snapshot: &Self::Snapshot, workload: &Workload) -> bool;
@@ -70,7 +75,7 @@ pub(crate) trait Runner: Send + Sync + 'static {
     fn drift(&self, snapshot: &Self::Snapshot, part: Part<'_>, row: &ReplicaRow) -> Vec<Drift>;
 
     /// Makes a running replica again what it was made, where that is possible without ending it; says whether it is.
-    fn heal(&self, part: Part<'_>, row: &ReplicaRow) -> impl Future<Output = Result<bool, Error>> + Send;
+    fn repair(&self, part: Part<'_>, row: &ReplicaRow) -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Where a deployment's replicas write their logs, a file for each.
     fn log_dir(&self, deployment: &str) -> PathBuf;

@@ -18,7 +18,7 @@ enum Step {
     At(usize),
 }
 
-/// What differs.
+/// What of a live object differs from what was applied.
 pub(super) fn drift(object: &Object, live: &DynamicObject) -> Vec<Drift> {
     let mut found = Vec::new();
     for part in ["spec", "data"] {

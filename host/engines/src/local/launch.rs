@@ -1,13 +1,12 @@
 //! Starting a replica's process: its ports, environment, working directory, log and cgroup.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::fs::{self, OpenOptions};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 use super::Local;
@@ -24,7 +23,7 @@ const ENTER: &str = "for group in $0; do echo $$ > \"$group/cgroup.procs\" || ex
 
 impl Local {
     /// Starts the program of a replica.
-    pub(super) fn launch(
+    pub(super) async fn launch(
         &self,
         part: Part<'_>,
         row: &ReplicaRow,
@@ -32,15 +31,16 @@ impl Local {
     ) -> std::io::Result<(Child, Process)> {
         let workload = part.workload;
         let work_dir = self.work_dir(&row.id);
-        fs::create_dir_all(&work_dir)?;
+        fs::create_dir_all(&work_dir).await?;
         for volume in &workload.volumes {
-            fs::create_dir_all(self.volume_dir(row, &volume.name, &volume.kind))?;
+            fs::create_dir_all(self.volume_dir(row, &volume.name, &volume.kind)).await?;
         }
         let log_dir = self.data.join("logs").join(&row.deployment);
-        fs::create_dir_all(&log_dir)?;
-        let log = OpenOptions::new().create(true).append(true).open(log_dir.join(row.log_name()))?;
+        fs::create_dir_all(&log_dir).await?;
+        let log = log_dir.join(row.log_name());
+        let log = OpenOptions::new().create(true).append(true).open(log).await?.into_std().await;
         let mut command = match &workload.runtime {
-            Runtime::Container(image) => container(self, part, row, image)?,
+            Runtime::Container(image) => container(self, part, row, image).await?,
             Runtime::Python(_) | Runtime::Host => process(self, part, row, bin),
         };
         command
@@ -103,7 +103,7 @@ fn process(local: &Local, part: Part<'_>, row: &ReplicaRow, bin: Option<&Path>) 
 }
 
 /// A container shares this machine's network, and so listens where it is told to like a process.
-fn container(local: &Local, part: Part<'_>, row: &ReplicaRow, image: &str) -> std::io::Result<Command> {
+async fn container(local: &Local, part: Part<'_>, row: &ReplicaRow, image: &str) -> std::io::Result<Command> {
     let Workload { resources, volumes, grace_seconds, .. } = part.workload;
     let variables = variables(part, row, environment(local, part, row, None));
     let mut command = Command::new("podman");
@@ -133,7 +133,7 @@ fn container(local: &Local, part: Part<'_>, row: &ReplicaRow, image: &str) -> st
         let mode = if volume.read_only { "ro" } else { "rw" };
         command.args(["--volume", &format!("{}:{}:{mode}", folder.display(), volume.mount)]);
     }
-    command.arg("--env-file").arg(env_file(&local.work_dir(&row.id), &variables)?);
+    command.arg("--env-file").arg(env_file(&local.work_dir(&row.id), &variables).await?);
     if !part.workload.command.is_empty() {
         let words: Vec<_> = part.workload.command.iter().map(|word| expand(word, &variables)).collect();
         command.args(["--entrypoint", &serde_json::json!(words).to_string()]);
@@ -143,17 +143,21 @@ fn container(local: &Local, part: Part<'_>, row: &ReplicaRow, image: &str) -> st
 }
 
 /// Secrets do not stand in a command that others can read.
-fn env_file(folder: &Path, variables: &BTreeMap<String, String>) -> std::io::Result<PathBuf> {
-    let path = folder.join("environment");
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
+async fn env_file(folder: &Path, variables: &BTreeMap<String, String>) -> std::io::Result<PathBuf> {
+    let mut lines = String::new();
     for (name, value) in variables {
         if value.contains('\n') {
             return Err(std::io::Error::other(format!(
                 "a container's variable {name} cannot have two lines"
             )));
         }
-        writeln!(file, "{name}={value}")?;
+        lines.extend([name, "=", value, "\n"]);
     }
+    let path = folder.join("environment");
+    let mut file = OpenOptions::new();
+    let mut file = file.create(true).write(true).truncate(true).mode(0o600).open(&path).await?;
+    file.write_all(lines.as_bytes()).await?;
+    file.flush().await?;
     Ok(path)
 }
 

@@ -1,10 +1,12 @@
 //! Processes, known by their number and the moment they began: a number alone may be another's by now.
 
-use std::fs;
+use std::collections::HashMap;
+use std::ffi::OsStr;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use procfs::process::{Stat, all_processes};
 
 /// Marks a process as one of a host's.
 pub(super) const HOST_VARIABLE: &str = "CHANDLERY_HOST_ID";
@@ -27,7 +29,7 @@ impl Process {
 
     /// The process that has this number now.
     pub(super) fn current(pid: i32) -> Option<Self> {
-        Some(Self { pid, started: Stat::read(pid)?.started })
+        Some(Self { pid, started: started(&stat(pid)?) })
     }
 
     pub(super) fn pid(&self) -> i32 {
@@ -40,26 +42,19 @@ impl Process {
 
     /// Whether it is still the same one, and not a zombie.
     pub(super) fn is_alive(&self) -> bool {
-        Stat::read(self.pid)
-            .is_some_and(|stat| stat.started == self.started && !matches!(stat.state, 'Z' | 'X'))
+        stat(self.pid).is_some_and(|stat| started(&stat) == self.started && runs(&stat))
     }
 
     /// Whether it leads its own process group.
     pub(super) fn is_leader(&self) -> bool {
-        Stat::read(self.pid).is_some_and(|stat| stat.group == self.pid)
+        stat(self.pid).is_some_and(|stat| stat.pgrp == self.pid)
     }
 
     /// The file that it runs: the script, where an interpreter runs one.
     pub(super) fn program(&self) -> Option<String> {
-        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).ok()?;
-        let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+        let words = procfs::process::Process::new(self.pid).and_then(|process| process.cmdline()).ok()?;
         let is_script = words.first()?.rsplit('/').next()?.starts_with("python");
-        words.get(usize::from(is_script)).map(|word| word.to_string())
-    }
-
-    /// The value of a variable in the environment that it was started with.
-    pub(super) fn variable(&self, name: &str) -> Option<String> {
-        variable(self.pid, name)
+        words.into_iter().nth(usize::from(is_script))
     }
 
     /// Sends a signal to it and its whole group, if it is still the same one.
@@ -84,39 +79,56 @@ fn report(outcome: Result<(), Errno>) {
     }
 }
 
-/// Every living process whose environment has this variable with this value.
-pub(super) fn marked(name: &str, value: &str) -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| variable(*pid, name).as_deref() == Some(value))
-        .filter_map(Process::current)
-        .filter(Process::is_alive)
-        .collect()
+fn stat(pid: i32) -> Option<Stat> {
+    procfs::process::Process::new(pid).and_then(|process| process.stat()).ok()
 }
 
-fn variable(pid: i32, name: &str) -> Option<String> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let found = environment
-        .split(|byte| *byte == 0)
-        .find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-    Some(String::from_utf8_lossy(found).into_owned())
+fn started(stat: &Stat) -> i64 {
+    i64::try_from(stat.starttime).unwrap_or(i64::MAX)
 }
 
-struct Stat {
-    state: char,
-    group: i32,
-    started: i64,
+/// Whether it is neither a zombie nor dead.
+fn runs(stat: &Stat) -> bool {
+    !matches!(stat.state, 'Z' | 'X')
 }
 
-impl Stat {
-    /// The second field is the program's name in parentheses and may hold anything, so fields are counted after it.
-    fn read(pid: i32) -> Option<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-        let state = fields.next()?.chars().next()?;
-        let group = fields.nth(1)?.parse().ok()?;
-        let started = fields.nth(16)?.parse().ok()?;
-        Some(Self { state, group, started })
+/// The processes of this machine that carry a host's mark, at one moment.
+pub(super) struct Scan {
+    /// By the replica that they belong to, as they say.
+    replicas: HashMap<String, Vec<Process>>,
+    /// Those that belong to no replica.
+    others: Vec<Process>,
+}
+
+impl Scan {
+    /// Reads the environment of every process that lets us: of a machine with many, that takes its time.
+    pub(super) fn of_host(host_id: &str) -> Self {
+        let (mut replicas, mut others) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+        // One that ends while it is read is none of ours any more.
+        for process in all_processes().into_iter().flatten().flatten() {
+            let Ok(environment) = process.environ() else { continue };
+            let is_ours = environment.get(OsStr::new(HOST_VARIABLE)).is_some_and(|id| id == host_id);
+            let Some(stat) = process.stat().ok().filter(|stat| is_ours && runs(stat)) else { continue };
+            let found = Process { pid: stat.pid, started: started(&stat) };
+            match environment.get(OsStr::new(REPLICA_VARIABLE)) {
+                Some(replica) => {
+                    replicas.entry(replica.to_string_lossy().into_owned()).or_default().push(found);
+                }
+                None => others.push(found),
+            }
+        }
+        Self { replicas, others }
+    }
+
+    /// The processes of a replica.
+    pub(super) fn of_replica(&self, replica: &str) -> &[Process] {
+        self.replicas.get(replica).map_or(&[], Vec::as_slice)
+    }
+
+    /// The processes of no replica for which `known` holds.
+    pub(super) fn strangers(&self, known: impl Fn(&str) -> bool) -> impl Iterator<Item = &Process> {
+        let unknown = self.replicas.iter().filter(move |(replica, _)| !known(replica));
+        unknown.flat_map(|(_, processes)| processes).chain(&self.others)
     }
 }
 
@@ -125,19 +137,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_known_by_its_beginning() {
-        let mut child =
-            std::process::Command::new("sleep").arg("60").env("CHANDLERY_TEST_MARK", "here").spawn().unwrap();
+    fn a_process_is_known_by_its_beginning_and_its_marks() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .env(HOST_VARIABLE, "a-test's-host")
+            .env(REPLICA_VARIABLE, "its-replica")
+            .spawn()
+            .unwrap();
         let process = Process::current(child.id() as i32).unwrap();
         assert!(process.is_alive());
         assert!(!Process::recorded(process.pid(), process.started() - 1).is_alive());
         // For a moment after it began, the kernel does not show a process's environment.
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while marked("CHANDLERY_TEST_MARK", "here").is_empty() && std::time::Instant::now() < deadline {
+        let mut scan = Scan::of_host("a-test's-host");
+        while scan.of_replica("its-replica").is_empty() && std::time::Instant::now() < deadline {
             std::thread::yield_now();
+            scan = Scan::of_host("a-test's-host");
         }
-        assert_eq!(marked("CHANDLERY_TEST_MARK", "here"), std::slice::from_ref(&process));
-        assert!(marked("CHANDLERY_TEST_MARK", "elsewhere").is_empty());
+        assert_eq!(scan.of_replica("its-replica"), std::slice::from_ref(&process));
+        assert!(scan.of_replica("another").is_empty());
+        assert_eq!(scan.strangers(|known| known == "its-replica").count(), 0);
+        assert_eq!(scan.strangers(|_| false).collect::<Vec<_>>(), [&process]);
+        assert!(Scan::of_host("another-host").of_replica("its-replica").is_empty());
+        assert!(process.program().is_some_and(|program| program.ends_with("sleep")));
         process.kill();
         child.wait().unwrap();
         assert!(!process.is_alive());

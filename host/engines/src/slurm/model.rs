@@ -104,7 +104,7 @@ impl State {
     }
 }
 
-/// A node.
+/// A node as the controller has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Node {
     pub name: String,

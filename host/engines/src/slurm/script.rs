@@ -3,10 +3,10 @@
 //! `task-N.sh` is the program with its environment, run on each node of the job.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use tokio::fs::{self, OpenOptions};
+use tokio::io::AsyncWriteExt as _;
 
 use super::model::text;
 use super::settings::Containers;
@@ -91,28 +91,29 @@ impl Folder {
         self.path.join(format!("job-{attempt}.sh"))
     }
 
-    fn read(&self, what: &str, attempt: i64) -> Option<String> {
-        fs::read_to_string(self.path.join(format!("{what}-{attempt}"))).ok()
+    /// The folder is shared with the nodes, so that every look at it goes over a network.
+    async fn read(&self, what: &str, attempt: i64) -> Option<String> {
+        fs::read_to_string(self.path.join(format!("{what}-{attempt}"))).await.ok()
     }
 
     /// The job that runs a start.
-    pub(super) fn owner(&self, attempt: i64) -> Option<u32> {
-        self.read("attempt", attempt)?.trim().parse().ok()
+    pub(super) async fn owner(&self, attempt: i64) -> Option<u32> {
+        self.read("attempt", attempt).await?.trim().parse().ok()
     }
 
     /// With which status a start has ended.
-    pub(super) fn exit(&self, attempt: i64) -> Option<i32> {
-        self.read("exit", attempt)?.trim().parse().ok()
+    pub(super) async fn exit(&self, attempt: i64) -> Option<i32> {
+        self.read("exit", attempt).await?.trim().parse().ok()
     }
 
     /// Whether its own probe has succeeded.
-    pub(super) fn is_ready(&self, attempt: i64) -> bool {
-        self.path.join(format!("ready-{attempt}")).exists()
+    pub(super) async fn is_ready(&self, attempt: i64) -> bool {
+        fs::try_exists(self.path.join(format!("ready-{attempt}"))).await.unwrap_or(false)
     }
 
     /// The node that a start runs on, and the ports that it was given there.
-    pub(super) fn published(&self, attempt: i64) -> Option<(String, BTreeMap<String, u16>)> {
-        let said = self.read("ports", attempt)?;
+    pub(super) async fn published(&self, attempt: i64) -> Option<(String, BTreeMap<String, u16>)> {
+        let said = self.read("ports", attempt).await?;
         let mut lines = said.lines();
         let node = lines.next()?.to_owned();
         let port = |line: &str| {
@@ -123,7 +124,7 @@ impl Folder {
     }
 
     /// Writes everything that a start needs. Only this user may read it: secrets are in it.
-    pub(super) fn write(
+    pub(super) async fn write(
         &self,
         part: Part<'_>,
         row: &ReplicaRow,
@@ -131,21 +132,24 @@ impl Folder {
         volumes: &[(&Volume, Option<PathBuf>)],
         containers: Option<Containers>,
     ) -> std::io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.path.join("work"))?;
-        for (_, folder) in volumes {
-            folder.iter().try_for_each(fs::create_dir_all)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.path.join("work")).await?;
+        for folder in volumes.iter().filter_map(|(_, folder)| folder.as_ref()) {
+            fs::create_dir_all(folder).await?;
         }
         let attempt = row.restarts;
-        self.put(&format!("job-{attempt}.sh"), &self.job_script(part, row))?;
-        self.put(&format!("task-{attempt}.sh"), &self.task_script(part, bin, volumes, containers))?;
-        self.put("probe.sh", &self.probe_script(part, bin, volumes))
+        self.put(&format!("job-{attempt}.sh"), &self.job_script(part, row)).await?;
+        let task = self.task_script(part, bin, volumes, containers);
+        self.put(&format!("task-{attempt}.sh"), &task).await?;
+        self.put("probe.sh", &self.probe_script(part, bin, volumes)).await
     }
 
-    fn put(&self, name: &str, script: &str) -> std::io::Result<()> {
+    async fn put(&self, name: &str, script: &str) -> std::io::Result<()> {
         let new = self.path.join(format!("{name}.new"));
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o700).open(&new)?;
-        file.write_all(script.as_bytes())?;
-        fs::rename(new, self.path.join(name))
+        let mut file = OpenOptions::new();
+        let mut file = file.create(true).write(true).truncate(true).mode(0o700).open(&new).await?;
+        file.write_all(script.as_bytes()).await?;
+        file.flush().await?;
+        fs::rename(new, self.path.join(name)).await
     }
 
     fn job_script(&self, part: Part<'_>, row: &ReplicaRow) -> String {
@@ -363,7 +367,7 @@ mod tests {
             plan: Plan { workloads: vec![workload.clone()], notes: Vec::new() },
             former: BTreeMap::new(),
             removing: false,
-            healing: false,
+            repairing: false,
             secrets: crate::Revealed::default(),
         };
         let row =

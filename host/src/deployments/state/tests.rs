@@ -86,7 +86,7 @@ const COMMANDS: [(&str, Command); 13] = [
     ("scale a", |write| Box::pin(scale(write, NAME, "a", 3))),
     ("scale b", |write| Box::pin(scale(write, NAME, "b", 4))),
     ("restart", |write| Box::pin(restart(write, NAME))),
-    ("heal", |write| Box::pin(repair(write, NAME))),
+    ("repair", |write| Box::pin(repair(write, NAME))),
     ("upgrade", |write| {
         Box::pin(async {
             targets::must_exist(write, TARGET).await?;
@@ -102,7 +102,7 @@ const COMMANDS: [(&str, Command); 13] = [
     }),
     ("roll back to 1", |write| Box::pin(async { rollback(write, NAME, Some(1), (1, &plan(1).plan)).await })),
     ("forget", |write| Box::pin(async { forget(write, NAME).await.map(drop) })),
-    ("remove target", |write| Box::pin(async { targets::delete(write, TARGET).await })),
+    ("remove target", |write| Box::pin(async { Ok(targets::delete(write, TARGET).await?) })),
 ];
 
 /// All that may differ: the rows without their times, and what was answered.
@@ -141,7 +141,7 @@ async fn left(db: &Db, answers: [(&'static str, Result<(), Error>); 2]) -> Left 
 async fn run(db: &Db, command: Command) -> Result<(), Error> {
     let mut write = db.write().await?;
     command(&mut write).await?;
-    write.commit().await
+    Ok(write.commit().await?)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -210,7 +210,7 @@ async fn what_was_judged_of_what_is_not_wanted_any_more_is_not_written() {
         let answer = run(&db, command).await;
         let mut write = db.write().await.unwrap();
         let is_still = record::is_still(&mut write, &seen).await.unwrap();
-        let changes_nothing = ["resume", "heal", "forget", "remove target"].contains(&name);
+        let changes_nothing = ["resume", "repair", "forget", "remove target"].contains(&name);
         assert_eq!(is_still, changes_nothing, "{name}: {answer:?}");
     }
 }
@@ -230,7 +230,7 @@ async fn what_is_removed_stays_removed() {
         assert_eq!(refused, expected, "{name}");
     }
     run(&db, |write| Box::pin(async { forget(write, NAME).await.map(drop) })).await.unwrap();
-    run(&db, |write| Box::pin(async { targets::delete(write, TARGET).await })).await.unwrap();
-    let gone = run(&db, |write| Box::pin(async { targets::must_exist(write, TARGET).await })).await;
-    assert!(matches!(gone, Err(Error::NoTarget(_))), "{gone:?}");
+    run(&db, |write| Box::pin(async { Ok(targets::delete(write, TARGET).await?) })).await.unwrap();
+    let gone = run(&db, |write| Box::pin(async { Ok(targets::must_exist(write, TARGET).await?) })).await;
+    assert!(matches!(gone, Err(Error::Targets(targets::Error::NoTarget(_)))), "{gone:?}");
 }

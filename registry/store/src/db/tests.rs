@@ -126,6 +126,6 @@ async fn a_writer_that_dies_is_started_again() {
     });
     next.await.unwrap();
     assert_eq!(names(&db).await, ["next"]);
-    let state = chandlery_tasks::TaskState { down: false, restarts: 1 };
+    let state = chandlery_tasks::TaskState { restarts: 1, ..Default::default() };
     assert_eq!(db.tasks().states(), [(WRITER, state)]);
 }

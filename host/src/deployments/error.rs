@@ -1,0 +1,190 @@
+//! Why something was not planned, deployed or changed.
+
+use chandlery_package::problem::{Explain, Explanation, Kind};
+use chandlery_package::{NameError, Permission, PluginId, Release};
+use chandlery_sandbox::SandboxError;
+
+use crate::parameters::Misfit;
+use crate::system::{self, Changed};
+use crate::{engines, installs, licence, policies, secrets, targets};
+
+/// A deployment that is not there.
+pub const NO_DEPLOYMENT: Kind = Kind {
+    word: "no-deployment",
+    status: 404,
+    title: "Not found",
+    when: "this host has no deployment of this name",
+    remedy: Some("`chandlery status` lists what there is"),
+};
+/// A name that a deployment of another plugin has.
+pub const OTHER_PLUGIN: Kind = Kind {
+    word: "other-plugin",
+    status: 409,
+    title: "The name is taken",
+    when: "a deployment of this name is of another plugin",
+    remedy: Some("choose another name with --name"),
+};
+/// A deployment that would have to move to another target.
+pub const OTHER_TARGET: Kind = Kind {
+    word: "other-target",
+    status: 409,
+    title: "On another target",
+    when: "a deployment of this name is on another target, and none moves from one to another",
+    remedy: Some("choose another name with --name, or remove the deployment there first"),
+};
+/// A plan that hands on what its plugin was not granted.
+pub const NOT_GRANTED: Kind = Kind {
+    word: "not-granted",
+    status: 409,
+    title: "Not granted",
+    when: "a plan hands on a secret that its plugin was not granted",
+    remedy: Some("`chandlery permissions grant PLUGIN PERMISSION` grants it"),
+};
+/// A deployment on its way out.
+pub const REMOVING: Kind = Kind {
+    word: "removing",
+    status: 409,
+    title: "Being removed",
+    when: "the deployment is being removed, from which there is no way back",
+    remedy: Some("try again when it is gone"),
+};
+/// A revision that cannot be gone back to.
+pub const CANNOT_ROLL_BACK: Kind = Kind {
+    word: "cannot-roll-back",
+    status: 422,
+    title: "Not rolled back",
+    when: "the deployment has no such revision, none that was ever ready, or it is the one that runs",
+    remedy: Some("`chandlery history DEPLOYMENT` lists its revisions"),
+};
+/// A number of replicas that a workload cannot have.
+pub const CANNOT_SCALE: Kind = Kind {
+    word: "cannot-scale",
+    status: 422,
+    title: "Not scaled",
+    when: "the deployment has no such workload, or a workload cannot have so many replicas",
+    remedy: None,
+};
+
+/// The kinds of this room.
+pub(crate) const KINDS: [&Kind; 7] =
+    [&NO_DEPLOYMENT, &OTHER_PLUGIN, &OTHER_TARGET, &NOT_GRANTED, &REMOVING, &CANNOT_ROLL_BACK, &CANNOT_SCALE];
+
+/// Why something was not planned, deployed or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No deployment has this name.
+    #[error("there is no deployment '{0}'")]
+    NoDeployment(String),
+    /// A deployment of another plugin has this name.
+    #[error("deployment '{name}' is one of {is}, not of {asked}")]
+    OtherPlugin {
+        /// The deployment's name.
+        name: String,
+        /// The plugin that it is of.
+        is: PluginId,
+        /// The plugin that was to be deployed.
+        asked: PluginId,
+    },
+    /// The deployment is on another target.
+    #[error("'{name}' is deployed on target '{is}', not on '{asked}'")]
+    OtherTarget {
+        /// The deployment's name.
+        name: String,
+        /// The target that it is on.
+        is: String,
+        /// The target that was asked for.
+        asked: String,
+    },
+    /// The plan hands on something that was not granted.
+    #[error("{release} was not granted the permission '{permission}'")]
+    NotGranted {
+        /// The release whose plan it is.
+        release: Release,
+        /// The permission that it would need.
+        permission: Permission,
+    },
+    /// The deployment of this name is being removed.
+    #[error("'{0}' is being removed")]
+    Removing(String),
+    /// A revision that cannot be gone back to.
+    #[error("'{deployment}' cannot be rolled back: {reason}")]
+    Rollback {
+        /// The deployment's name.
+        deployment: String,
+        /// Which revision is missing, or runs.
+        reason: String,
+    },
+    /// A workload that is not there, or not so many replicas.
+    #[error("'{deployment}' cannot be scaled: {reason}")]
+    Scale {
+        /// The deployment's name.
+        deployment: String,
+        /// Which workload, or how many replicas.
+        reason: String,
+    },
+    /// A name of a deployment or a team outside its grammar.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Others keep changing it.
+    #[error(transparent)]
+    Changed(#[from] Changed),
+    /// The parameters do not fit the template.
+    #[error(transparent)]
+    Parameters(#[from] Misfit),
+    /// The template is not installed, or cannot be loaded.
+    #[error(transparent)]
+    Installs(#[from] installs::Error),
+    /// The template made no plan.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A policy denies it, or cannot be asked.
+    #[error(transparent)]
+    Policies(#[from] policies::Error),
+    /// A secret that the plan hands on.
+    #[error(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// The target is not there, or cannot be opened.
+    #[error(transparent)]
+    Targets(#[from] targets::Error),
+    /// The target cannot run the plan, or does not answer.
+    #[error(transparent)]
+    Engine(#[from] engines::Error),
+    /// The licence allows no more.
+    #[error(transparent)]
+    Licence(#[from] licence::Error),
+    /// The database, or a row that cannot be read.
+    #[error(transparent)]
+    System(#[from] system::Error),
+}
+
+impl Explain for Error {
+    fn explain(&self) -> Explanation {
+        let kind = match self {
+            Self::NoDeployment(_) => &NO_DEPLOYMENT,
+            Self::OtherPlugin { .. } => &OTHER_PLUGIN,
+            Self::OtherTarget { .. } => &OTHER_TARGET,
+            Self::NotGranted { .. } => &NOT_GRANTED,
+            Self::Removing(_) => &REMOVING,
+            Self::Rollback { .. } => &CANNOT_ROLL_BACK,
+            Self::Scale { .. } => &CANNOT_SCALE,
+            Self::Name(error) => return error.explain(),
+            Self::Changed(error) => return error.explain(),
+            Self::Parameters(error) => return error.explain(),
+            Self::Installs(error) => return error.explain(),
+            Self::Sandbox(error) => return error.explain(),
+            Self::Policies(error) => return error.explain(),
+            Self::Secrets(error) => return error.explain(),
+            Self::Targets(error) => return error.explain(),
+            Self::Engine(error) => return error.explain(),
+            Self::Licence(error) => return error.explain(),
+            Self::System(error) => return error.explain(),
+        };
+        kind.into()
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::System(error.into())
+    }
+}

@@ -1,0 +1,192 @@
+//! A host: its rooms, opened and put together in one data directory.
+
+use std::fs::{File, TryLockError};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chandlery_package::log::Quorum;
+use chandlery_package::{Manifest, random_bytes};
+use chandlery_sandbox::{Compiler, Limits, Sandbox};
+use chandlery_tasks::Supervisor;
+
+use crate::db::Db;
+use crate::deployments::Deployments;
+use crate::engines::{self, EngineContext};
+use crate::error::Error;
+use crate::installs::{self, Installs, Locked, RegistryClient};
+use crate::integrations::Integrations;
+use crate::licence::Licences;
+use crate::secrets::Secrets;
+use crate::system::{self, write_whole};
+use crate::targets::Targets;
+use crate::tasks::Loops;
+
+/// How a host is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it keeps everything.
+    pub data: PathBuf,
+    /// The registry that plugins come from and usage goes to.
+    pub registry: Option<String>,
+    /// The registry's account that usage is counted for, by its token.
+    pub registry_token: Option<String>,
+    /// Who must have cosigned what the host believes of the registry's log.
+    pub quorum: Quorum,
+    /// How often usage is metered and sent.
+    pub meter_every: Duration,
+    /// How often the registry's log is read for withdrawals and revocations.
+    pub follow_every: Duration,
+    /// Who compiles plugins.
+    pub compiler: Compiler,
+    /// What a plugin may use.
+    pub limits: Limits,
+    /// Where the ports of deployments are reached that the host forwards requests to.
+    pub expose: IpAddr,
+}
+
+/// A running host, shared by all requests.
+#[derive(Clone)]
+pub struct Host {
+    pub(crate) db: Db,
+    pub(crate) token: String,
+    registry: Option<RegistryClient>,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) installs: Installs,
+    pub(crate) secrets: Secrets,
+    pub(crate) targets: Targets,
+    licences: Licences,
+    pub(crate) deployments: Deployments,
+    pub(crate) integrations: Integrations,
+    pub(crate) tasks: Supervisor,
+    /// Held for as long as the host lives, so that no other one uses its data directory.
+    _in_use: Arc<File>,
+}
+
+impl Host {
+    /// Opens a host in its data directory, making what is not there yet. The token that opens its interface is in the
+    /// file `host.token`.
+    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+        let data = &settings.data;
+        create_private_dir(data)?;
+        // Replicas are told paths below it, and run elsewhere.
+        let data = &data.canonicalize().map_err(system::Error::io(data.display().to_string()))?;
+        let in_use = must_be_alone(&data.join("host.in-use"))?;
+        let db = Db::open(&data.join("host.db")).await?;
+        let sandbox =
+            Sandbox::new(&data.join("compiled"), settings.limits.clone(), settings.compiler.clone())
+                .map_err(|error| {
+                    system::Error::Damaged(format!("the sandbox could not be made: {error:#}"))
+                })?;
+        let installs = Installs::open(data, sandbox.clone(), settings.quorum.clone())?;
+        let registry = settings.registry.as_deref();
+        let registry =
+            registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
+        let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
+        let context = EngineContext {
+            data: data.clone(),
+            host_id: engines::local::host_id(data)?,
+            expose: settings.expose,
+        };
+        let targets = Targets::open(db.clone(), secrets.clone(), context).await?;
+        let licences =
+            Licences::new(db.clone(), installs.clone(), registry.clone(), engines::local::host_id(data)?);
+        let deployments = Deployments::new(
+            db.clone(),
+            sandbox.clone(),
+            installs.clone(),
+            secrets.clone(),
+            targets.clone(),
+            licences.clone(),
+        );
+        let integrations = Integrations::new(
+            db.clone(),
+            sandbox.clone(),
+            installs.clone(),
+            secrets.clone(),
+            deployments.clone(),
+        );
+        Ok(Self {
+            sandbox,
+            secrets,
+            targets,
+            licences,
+            deployments,
+            integrations,
+            tasks: Supervisor::default(),
+            token: read_or_make_token(&data.join("host.token"))?,
+            _in_use: Arc::new(in_use),
+            registry,
+            installs,
+            db,
+        })
+    }
+
+    /// What an installed plugin says of itself.
+    pub(crate) async fn manifest(&self, name: &str) -> Result<Arc<Manifest>, Error> {
+        let locked = self.installs.find(name).await?;
+        Ok(self.installs.plugin(&locked).await?.manifest)
+    }
+
+    /// Takes a plugin out of use, with its settings and what it kept. One that something is deployed of stays.
+    pub(crate) async fn uninstall(&self, name: &str) -> Result<Locked, Error> {
+        let plugin = self.installs.find(name).await?.release.plugin;
+        let _idle = self.integrations.turn(&plugin).await;
+        let held = self.installs.hold().await;
+        let installed = held.list()?.into_iter().find(|locked| locked.release.plugin == plugin);
+        let locked = installed.ok_or_else(|| installs::Error::NotInstalled(name.into()))?;
+        let deployments = self.deployments.of(&plugin).await?;
+        if !deployments.is_empty() {
+            return Err(Error::Deployed { release: locked.release, deployments });
+        }
+        held.uninstall(&plugin).await?;
+        self.integrations.forget(&plugin).await?;
+        Ok(locked)
+    }
+
+    /// Starts what goes on beside requests.
+    pub(crate) fn start(&self, settings: &Settings) {
+        let loops = Loops {
+            db: self.db.pool().clone(),
+            registry: self.registry.clone(),
+            installs: self.installs.clone(),
+            licences: self.licences.clone(),
+            deployments: self.deployments.clone(),
+            integrations: self.integrations.clone(),
+            meter_every: settings.meter_every,
+            follow_every: settings.follow_every,
+        };
+        loops.start(&self.tasks);
+    }
+
+    pub(crate) fn registry(&self) -> Result<RegistryClient, Error> {
+        self.registry.clone().ok_or(Error::NoRegistry)
+    }
+}
+
+/// Two hosts with one data directory would undo each other's work. The system gives the lock back when a host dies.
+fn must_be_alone(path: &Path) -> Result<File, Error> {
+    let file = File::create(path).map_err(system::Error::io(path.display().to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(path.display().to_string())),
+        Err(TryLockError::Error(error)) => {
+            Err(system::Error::Io { what: path.display().to_string(), error }.into())
+        }
+    }
+}
+
+fn create_private_dir(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    Ok(made.map_err(system::Error::io(path.display().to_string()))?)
+}
+
+/// Temporary files are private to their user, and so is the token that becomes of one.
+fn read_or_make_token(path: &Path) -> Result<String, Error> {
+    if !path.exists() {
+        write_whole(path, hex::encode(random_bytes::<32>()).as_bytes())?;
+    }
+    Ok(std::fs::read_to_string(path).map_err(system::Error::io(path.display().to_string()))?)
+}

@@ -1,0 +1,202 @@
+//! What of a registry was not believed: each link of the chain of trust can break, and nothing is installed then.
+
+use chandlery_package::artifact::ArtifactError;
+use chandlery_package::log::LogError;
+use chandlery_package::problem::{Explain, Explanation, Kind};
+use chandlery_package::signature::SignatureError;
+use chandlery_package::{ComponentError, Digest, DigestError, Release};
+
+const ASK_ITS_OPERATOR: Option<&str> =
+    Some("nothing was installed; do not use this registry before its operator has explained it");
+
+/// A log with another key.
+pub const LOG_KEY_CHANGED: Kind = Kind {
+    word: "log-key-changed",
+    status: 409,
+    title: "Another log",
+    when: "the key of the registry's log is another one than when this host first saw the registry",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// A checkpoint that too few witnesses have seen.
+pub const TOO_FEW_WITNESSES: Kind = Kind {
+    word: "too-few-witnesses",
+    status: 409,
+    title: "Not witnessed",
+    when: "fewer of the witnesses that this host asks for have cosigned the log than it needs",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// A log that does not continue what was seen of it.
+pub const LOG_FORKED: Kind = Kind {
+    word: "log-forked",
+    status: 409,
+    title: "The registry has rewritten its history",
+    when: "the registry's log lacks entries that this host has seen, or has others in their place",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// A log with a signature or a proof that does not hold.
+pub const LOG_REFUSED: Kind = Kind {
+    word: "log-refused",
+    status: 409,
+    title: "The log was not believed",
+    when: "a signature or a proof of the registry's log does not hold, or it cannot be read",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// A catalog that contradicts the log.
+pub const LOG_DIFFERS: Kind = Kind {
+    word: "log-differs",
+    status: 409,
+    title: "The log says something else",
+    when: "the registry's log does not say of a release what its catalog says",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// A release that nobody of its namespace has signed.
+pub const SIGNATURE_REFUSED: Kind = Kind {
+    word: "signature-refused",
+    status: 409,
+    title: "The signature was refused",
+    when: "a release has no signature by the key that the log names for it",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// Content with another digest.
+pub const DIGEST_MISMATCH: Kind = Kind {
+    word: "digest-mismatch",
+    status: 409,
+    title: "The content was changed",
+    when: "content from the registry, or stored here, has another digest than the one by which it was asked for",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// An artifact that cannot be a release.
+pub const INVALID_ARTIFACT: Kind = Kind {
+    word: "invalid-artifact",
+    status: 409,
+    title: "Not a release",
+    when: "what the registry keeps under a release's digest has not the form of a Wasm component's artifact",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// A component for a contract that this host does not serve.
+pub const UNKNOWN_CONTRACT: Kind = Kind {
+    word: "unknown-contract",
+    status: 422,
+    title: "Made for another chandlery",
+    when: "the component imports or exports interfaces of a contract that this host does not serve",
+    remedy: Some(
+        "nothing was installed: install an older release, or use a chandlery that serves its contract",
+    ),
+};
+/// A component that breaks a rule that every release keeps.
+pub const INVALID_COMPONENT: Kind = Kind {
+    word: "invalid-component",
+    status: 422,
+    title: "The component was refused",
+    when: "the component or the manifest inside it breaks a rule that every release keeps",
+    remedy: Some("nothing was installed: tell the plugin's publisher"),
+};
+/// A component that says that it is another release.
+pub const MANIFEST_MISMATCH: Kind = Kind {
+    word: "manifest-mismatch",
+    status: 409,
+    title: "Another release",
+    when: "the manifest inside the component has another name or version than the release",
+    remedy: ASK_ITS_OPERATOR,
+};
+
+/// The kinds of what was not believed.
+pub(super) const KINDS: [&Kind; 11] = [
+    &LOG_KEY_CHANGED,
+    &TOO_FEW_WITNESSES,
+    &LOG_FORKED,
+    &LOG_REFUSED,
+    &LOG_DIFFERS,
+    &SIGNATURE_REFUSED,
+    &DIGEST_MISMATCH,
+    &INVALID_ARTIFACT,
+    &UNKNOWN_CONTRACT,
+    &INVALID_COMPONENT,
+    &MANIFEST_MISMATCH,
+];
+
+/// What was not believed, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum Distrust {
+    /// The log's key is not the one that was pinned.
+    #[error("the log's key is {found}, but {pinned} was pinned when this host first saw the registry")]
+    LogKeyChanged {
+        /// The verifier key that was pinned.
+        pinned: String,
+        /// The one that the registry names now.
+        found: String,
+    },
+    /// A checkpoint, a proof or an entry of the log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log's entry says something else than the catalog.
+    #[error("log entry {index} does not say what the catalog says of {release}: {what}")]
+    LogDiffers {
+        /// The entry's index, from 0.
+        index: u64,
+        /// The release as the catalog has it.
+        release: Release,
+        /// What the entry says, in words.
+        what: String,
+    },
+    /// None of the signatures is by the release's key; this is what the last one lacks.
+    #[error("the signature of {release} was refused: {error}")]
+    Signature {
+        /// The release whose artifact was signed.
+        release: Release,
+        /// Why the signature does not hold.
+        error: SignatureError,
+    },
+    /// No signature is kept beside the artifact.
+    #[error("{0} carries no signature")]
+    Unsigned(Release),
+    /// Content that is not what it is called.
+    #[error("content named {expected} is really {found}")]
+    DigestMismatch {
+        /// The digest by which it was asked for.
+        expected: Digest,
+        /// The digest of what came.
+        found: Digest,
+    },
+    /// A digest in the artifact that cannot be read.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// The artifact is not of the right form.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The component breaks a rule.
+    #[error("{release}: {error}")]
+    Component {
+        /// The release that it was fetched for.
+        release: Release,
+        /// The rule that it breaks.
+        error: ComponentError,
+    },
+    /// The component's own manifest says another release.
+    #[error("{claimed} was asked for, but the manifest inside the component says {found}")]
+    ManifestMismatch {
+        /// The release that was asked for.
+        claimed: Release,
+        /// The one that the component says it is.
+        found: Release,
+    },
+}
+
+impl Explain for Distrust {
+    fn explain(&self) -> Explanation {
+        let kind = match self {
+            Self::LogKeyChanged { .. } => &LOG_KEY_CHANGED,
+            Self::Log(LogError::TooFewWitnesses { .. }) => &TOO_FEW_WITNESSES,
+            Self::Log(LogError::Forked { .. } | LogError::Shrunk { .. }) => &LOG_FORKED,
+            Self::Log(_) => &LOG_REFUSED,
+            Self::LogDiffers { .. } => &LOG_DIFFERS,
+            Self::Signature { .. } | Self::Unsigned(_) => &SIGNATURE_REFUSED,
+            Self::DigestMismatch { .. } => &DIGEST_MISMATCH,
+            Self::Digest(_) | Self::Artifact(_) => &INVALID_ARTIFACT,
+            Self::Component { error: ComponentError::Contract { .. }, .. } => &UNKNOWN_CONTRACT,
+            Self::Component { .. } => &INVALID_COMPONENT,
+            Self::ManifestMismatch { .. } => &MANIFEST_MISMATCH,
+        };
+        kind.into()
+    }
+}
