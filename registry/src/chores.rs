@@ -27,7 +27,10 @@ const ALWAYS: [(&str, Duration, Job); 4] = [
         Box::pin(async move { Ok(registry.downloads.flush(&registry.db).await?) })
     }),
     ("notices", MINUTE, |registry| {
-        Box::pin(async move { Ok(billing::send_notices(&registry.finance, registry.clock.now()).await?) })
+        Box::pin(async move {
+            Ok(billing::send_notices(&registry.db, registry.finance.mail.as_deref(), registry.clock.now())
+                .await?)
+        })
     }),
     ("garbage", HOUR, |registry| {
         Box::pin(async move {
@@ -42,7 +45,7 @@ const OF_MONEY: [(&str, Duration, Job); 2] = [
         Box::pin(async move { Ok(sharing::release_matured(&registry.db, registry.clock.now()).await?) })
     }),
     ("renewals", HOUR, |registry| {
-        Box::pin(async move { Ok(books::do_what_is_due(&registry.finance).await?) })
+        Box::pin(async move { Ok(books::do_what_is_due(&registry.db, registry.clock.now()).await?) })
     }),
 ];
 

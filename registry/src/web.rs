@@ -5,6 +5,7 @@ mod chart;
 mod dashboard;
 mod figures;
 mod layout;
+mod lists;
 mod session;
 
 use axum::Router;
@@ -26,5 +27,9 @@ pub fn routes() -> Router<Registry> {
         .route("/figures/{month}", get(figures::month))
         .route("/dashboard", get(dashboard::own))
         .route("/dashboard/{partner}", get(dashboard::page))
+        .route("/dashboard/{partner}/transactions", get(lists::transactions))
         .route("/dashboard/{partner}/transactions.csv", get(transactions_csv))
+        .route("/dashboard/{partner}/plugins", get(lists::plugins))
+        .route("/dashboard/{partner}/payouts", get(lists::payouts))
+        .route("/dashboard/{partner}/statements", get(lists::statements))
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use chandlery_money::books;
 use chandlery_money::ledger::{self, Account, Transaction};
+use chandlery_package::wire::TransactionKind;
 use chandlery_package::{Currency, Money, Namespace};
 use chandlery_registry::{Limits, Registry, Settings};
 use chandlery_store::{Cell, Db, insert_rows};
@@ -174,7 +175,7 @@ async fn token(registry: &Registry) -> String {
 fn transaction(index: usize, accounts: usize) -> Transaction {
     let partner: Namespace = format!("partner-{}", index % accounts).parse().unwrap();
     let amount = Money::new(100 + index as i64 % 900, Currency::Usd).unwrap();
-    Transaction::new("bench", index, at("2026-01-01T00:00:00Z"))
+    Transaction::new(TransactionKind::Sale, index, at("2026-01-01T00:00:00Z"))
         .about("a transaction of two postings")
         .debit(Account::Pending(partner.clone()), amount)
         .credit(Account::Available(partner), amount)
@@ -205,7 +206,7 @@ async fn ledger_floor(db: &Db) -> f64 {
                 (*id as i64 + 1).into(),
                 transaction.key.as_str().into(),
                 format!("{body:-<110}").into(),
-                "bench".into(),
+                "sale".into(),
                 transaction.description.as_str().into(),
                 "2026-01-01T00:00:00.000000Z".into(),
                 "{}".into(),
@@ -305,7 +306,7 @@ async fn closes(kind: &Kind, folder: &Path) {
         let closed = books::close(
             &registry.db,
             registry.finance.hold_days,
-            "2026-01",
+            "2026-01".parse().unwrap(),
             &operator,
             registry.clock.now(),
         )

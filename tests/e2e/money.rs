@@ -149,3 +149,48 @@ fn an_earning_stays_on_hold() {
     assert!(problem.detail.contains("nothing is available to 'acme' in USD"));
     assert_eq!(all_agree(&world, &acme), [8499, 0, 0]);
 }
+
+/// A price that no order can cost is refused by its name, by the command line and by the registry; the largest expense is booked to
+/// the cent, however often.
+#[test]
+fn amounts_at_their_bounds_are_refused_by_name_or_booked_exactly() {
+    const BEYOND: &str = "92233720368547758.07 USD";
+    let world = World::start();
+    let (acme, operator) = (world.publisher("acme"), world.operator());
+    acme.publish(&plugin("ocr-server"));
+    for (price, largest) in
+        [(BEYOND, "10000000000000.00 USD"), ("10000000000000.00 USD", "10000000000.00 USD")]
+    {
+        let told = acme.refused_text(&["orders", "price", "acme:ocr-server", price]);
+        assert!(told.contains(&format!("{price} is too much")) && told.contains(largest), "{told}");
+    }
+    let amount = json!({ "minor": i64::MAX, "currency": "USD" });
+    let body = json!({ "offer": { "price": { "kind": "once", "amount": amount } } }).to_string();
+    let headers = [("content-type", "application/json")];
+    let path = "/api/v1/plugins/acme/ocr-server/price";
+    let answer = world.send("PUT", path, Some(&acme.token()), &headers, body);
+    assert!((400..500).contains(&answer.status) && answer.text().contains(BEYOND), "{answer:?}");
+
+    let spend = |amount, key| ["expense", "record", amount, "--description", "racks", "--key", key];
+    assert!(operator.refused_text(&spend(BEYOND, "x")).contains(BEYOND));
+    for (amount, key) in [("10000000000000.00 USD", "a"), ("10000000000000.00 USD", "b"), ("1.00 USD", "c")] {
+        // Recorded again, it is the same expense.
+        for _ in 0..2 {
+            operator.text(&spend(amount, key));
+        }
+    }
+    operator.ok(&["books", "check"]);
+    let balances = operator.ok(&["books", "balances"]);
+    let held = |account: &str| {
+        let row = balances.as_array().unwrap().iter().find(|row| row["account"] == account);
+        row.unwrap()["balance"]["minor"].as_i64().unwrap()
+    };
+    assert_eq!(held("assets:bank"), -2_000_000_000_000_100);
+    assert_eq!(held("expenses:hosting"), 2_000_000_000_000_100);
+    assert_eq!(hledger(&operator)["assets:bank"], -2_000_000_000_000_100);
+    let data = world.registry_data();
+    let folder = world.folder.path().join("backup");
+    let own = world.stores.arguments();
+    let words = ["registry", "backup", "--data", data.to_str().unwrap(), folder.to_str().unwrap()];
+    operator.ok(&words.into_iter().chain(own.iter().map(String::as_str)).collect::<Vec<_>>());
+}

@@ -1,10 +1,10 @@
 //! `chandlery figures`: what investors ask for, each figure with its definition, and the rows below it.
 
-use chandlery_money::figures::{DEFINITIONS, Month, Ratio, Rows};
-use chandlery_package::Balance;
+use chandlery_money::figures::DEFINITIONS;
+use chandlery_package::wire::{FigureRows, Figures as Answer, MonthFigures, Ratio};
+use chandlery_package::{Balance, Month};
 use clap::Args;
 use reqwest::Method;
-use serde::Deserialize;
 
 use crate::api::Context;
 use crate::failure::Result;
@@ -15,15 +15,10 @@ use crate::show;
 pub struct Figures {
     /// Show what a month's figures are made of, such as 2026-10
     #[arg(long, value_name = "MONTH")]
-    month: Option<String>,
+    month: Option<Month>,
     /// Say what each figure means
     #[arg(long)]
     definitions: bool,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    months: Vec<Month>,
 }
 
 impl Figures {
@@ -35,7 +30,7 @@ impl Figures {
             return Ok(());
         }
         match self.month {
-            Some(month) => rows(context, &month).await,
+            Some(month) => rows(context, month).await,
             None => months(context).await,
         }
     }
@@ -48,9 +43,9 @@ async fn months(context: &Context) -> Result {
         return Ok(());
     }
     let percent = |ratio: Option<Ratio>| ratio.map(Ratio::percent).unwrap_or_default();
-    let row = |month: &Month| {
+    let row = |month: &MonthFigures| {
         vec![
-            month.month.clone(),
+            month.month.to_string(),
             month.mrr.to_string(),
             month.accounts.to_string(),
             month.new.to_string(),
@@ -81,8 +76,8 @@ async fn months(context: &Context) -> Result {
     Ok(())
 }
 
-async fn rows(context: &Context, month: &str) -> Result {
-    let rows: Rows = context.registry(Method::GET, &format!("/api/v1/figures/{month}"), ()).await?;
+async fn rows(context: &Context, month: Month) -> Result {
+    let rows: FigureRows = context.registry(Method::GET, &format!("/api/v1/figures/{month}"), ()).await?;
     if context.settings.json {
         show::json(rows);
         return Ok(());
@@ -93,7 +88,7 @@ async fn rows(context: &Context, month: &str) -> Result {
         vec![
             row.account.to_string(),
             row.tier.to_string(),
-            row.change.clone(),
+            row.change.to_string(),
             before,
             now,
             row.invoice.to_string(),

@@ -1,7 +1,7 @@
 //! `chandlery invoices`: what this account owes, and its refunds.
 
-use chandlery_money::rails::Intent;
 use chandlery_package::Money;
+use chandlery_package::wire::PaymentIntent;
 use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, NewRefund, Page};
 use clap::Subcommand;
 use reqwest::Method;
@@ -94,7 +94,7 @@ impl Invoices {
             }
             Self::Pay { number } => {
                 let path = format!("/api/v1/invoices/{number}/payment-intent");
-                let intent: Intent = context.registry(Method::POST, &path, ()).await?;
+                let intent: PaymentIntent = context.registry(Method::POST, &path, ()).await?;
                 match context.settings.json {
                     true => show::json(intent),
                     false => show::done(format!("{} can be paid as {}", intent.amount, intent.id)),

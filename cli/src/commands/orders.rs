@@ -1,6 +1,6 @@
 //! `chandlery orders`: prices, coupons, orders and their payments.
 
-use chandlery_money::rails::Intent;
+use chandlery_package::wire::PaymentIntent;
 use chandlery_package::wire::{NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page};
 use chandlery_package::{Money, Namespace, Offer, Per, PluginId, Price, Rate, Step, Unit, UnitPrice};
 use clap::{Args, Subcommand};
@@ -179,7 +179,7 @@ impl Orders {
             Self::List => list(context).await?,
             Self::Pay { reference } => {
                 let path = format!("/api/v1/orders/{reference}/payment-intent");
-                let intent: Intent = context.registry(Method::POST, &path, ()).await?;
+                let intent: PaymentIntent = context.registry(Method::POST, &path, ()).await?;
                 match context.settings.json {
                     true => show::json(intent),
                     false => show::done(format!("{} can be paid as {}", intent.amount, intent.id)),

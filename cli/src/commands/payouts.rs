@@ -210,7 +210,7 @@ fn say_payouts(context: &Context, page: &Page<Payout>) {
             payout.partner.to_string(),
             payout.amount.to_string(),
             payout.sent.to_string(),
-            payout.rail.clone(),
+            payout.rail.to_string(),
             show::word(payout.state),
             payout.proposed_by.to_string(),
             approved,

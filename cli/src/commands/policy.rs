@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use chandlery_money::sharing::Difference;
 use chandlery_package::RevenueSharePolicy;
+use chandlery_package::wire::ReplayDifference;
 use chandlery_package::wire::{NewPolicy, Page, PolicyVersion};
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -55,7 +55,7 @@ pub async fn list(context: &Context) -> Result {
         return Ok(());
     }
     for version in page.items {
-        show::done(format!("policy {} from {} on", version.version, version.since.get(..10).unwrap_or("")));
+        show::done(format!("policy {} from {} on", version.version, version.since.strftime("%F")));
         let text = toml::to_string(&version.policy).map_err(|error| Failure::of(error.to_string()))?;
         show::document(&text);
     }
@@ -83,8 +83,9 @@ pub async fn set(context: &Context, path: &Path, since: Timestamp) -> Result {
 /// Shows what each partner would have got by another policy.
 pub async fn replay(context: &Context, path: &Path) -> Result {
     let policy = read_policy(path)?;
-    let page: Page<Difference> = context.registry(Method::POST, "/api/v1/policies/replay", policy).await?;
-    let row = |difference: &Difference| {
+    let page: Page<ReplayDifference> =
+        context.registry(Method::POST, "/api/v1/policies/replay", policy).await?;
+    let row = |difference: &ReplayDifference| {
         let who = difference.partner.as_ref().map_or("the marketplace".into(), ToString::to_string);
         vec![
             who,

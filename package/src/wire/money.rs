@@ -1,11 +1,19 @@
 //! What the registry and its clients say to each other of money.
 
 mod billing;
+mod books;
 mod consultants;
+mod earnings;
+mod explain;
+mod figures;
 mod payouts;
 mod subscriptions;
 
 pub use billing::*;
+pub use books::*;
 pub use consultants::*;
+pub use earnings::*;
+pub use explain::*;
+pub use figures::*;
 pub use payouts::*;
 pub use subscriptions::*;

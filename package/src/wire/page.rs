@@ -68,6 +68,11 @@ impl<K> IntoParams for Paging<K> {
 }
 
 impl<K> Paging<K> {
+    /// The first page, of so many items: from 1 to [`PAGE_ITEMS_MAX`].
+    pub fn first(limit: u32) -> Self {
+        Self { after: None, limit: Limit(limit.clamp(1, PAGE_ITEMS_MAX)) }
+    }
+
     /// The key of the last item that the client has; none: it has none yet.
     pub fn after(&self) -> Option<&K> {
         self.after.as_ref()

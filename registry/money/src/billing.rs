@@ -3,8 +3,8 @@
 
 mod collection;
 pub(crate) mod invoices;
-mod licences;
-mod notices;
+pub(crate) mod licences;
+pub(crate) mod notices;
 pub(crate) mod orders;
 pub(crate) mod periods;
 mod prices;
@@ -14,12 +14,12 @@ pub(crate) mod refunds;
 mod routes;
 mod subscriptions;
 mod taxes;
-mod usage;
+pub(crate) mod usage;
 
 pub use invoices::{
     NewInvoice, find as find_invoice, invoices, issue, record_payment as record_invoice_payment,
 };
-pub use licences::{Report, forget_host, hosts, licence};
+pub use licences::{Report, deployments, forget_host, hosts, licence};
 pub use notices::{notices, remind, send as send_notices, tell_of_trials, warn_of_limit};
 pub use orders::{end as end_order, order, orders, record_payment};
 pub use prices::{make_coupon, read_offer, set_price};

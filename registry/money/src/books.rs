@@ -5,16 +5,18 @@ mod closing;
 pub mod invariants;
 mod routes;
 
-pub use closing::{Closed, close, due};
+pub use closing::{close, due};
 pub use routes::routes;
 
-use crate::{Error, Finance, billing, sharing};
+use chandlery_store::Db;
+use jiff::Timestamp;
 
-/// Does all that is due about money by the registry's clock: holds end, customers are reminded, subscriptions are renewed or end.
-pub async fn do_what_is_due(finance: &Finance) -> Result<(), Error> {
-    let now = finance.clock.now();
-    sharing::release_matured(&finance.db, now).await?;
-    billing::remind(&finance.db, now).await?;
-    billing::tell_of_trials(&finance.db, now).await?;
-    billing::advance_all(&finance.db, now).await
+use crate::{Error, billing, sharing};
+
+/// Does all that is due about money by a moment of the registry's clock: holds end, customers are reminded, subscriptions are renewed or end.
+pub async fn do_what_is_due(db: &Db, now: Timestamp) -> Result<(), Error> {
+    sharing::release_matured(db, now).await?;
+    billing::remind(db, now).await?;
+    billing::tell_of_trials(db, now).await?;
+    billing::advance_all(db, now).await
 }

@@ -4,7 +4,8 @@
 mod orders;
 mod routes;
 
-use chandlery_package::wire::{Consultant, NewConsultant, Service};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{Consultant, NewConsultant, Page, Paging, Service};
 use chandlery_package::{Currency, Money, Namespace, PluginName};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -82,35 +83,60 @@ pub async fn offer(
     Ok(())
 }
 
-/// Everybody who is certified at a moment, with what they offer.
-pub async fn certified(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<Consultant>, Error> {
-    let rows: Vec<(String, String, String, String)> = sqlx::query_as(
-        "select namespace, title, about, certified_until from consultants where certified_until > $1 order by namespace",
+type Row = (Text<Namespace>, String, String, Text<Timestamp>);
+
+/// Everybody who is certified at a moment, with what they offer, in order of their names.
+pub async fn certified(
+    db: &mut AnyConnection,
+    now: Timestamp,
+    paging: &Paging<Namespace>,
+) -> Result<Page<Consultant>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select namespace, title, about, certified_until from consultants
+         where certified_until > $1 and namespace > $2 order by namespace limit $3",
     )
     .bind(time(now))
+    .bind(paging.after().map_or("", Namespace::as_str))
+    .bind(paging.rows())
     .fetch_all(&mut *db)
     .await?;
-    let mut consultants = Vec::new();
-    for (namespace, title, about, until) in rows {
-        let services: Vec<(String, String, i64, String)> = sqlx::query_as(
-            "select name, title, price_minor, currency from services where namespace = $1 order by name",
-        )
-        .bind(&namespace)
-        .fetch_all(&mut *db)
-        .await?;
-        let service = |(name, title, minor, currency): (String, String, i64, String)| {
-            let currency: Currency = currency.parse()?;
-            Ok((name, Service { title, price: Money::new(minor, currency)? }))
-        };
-        consultants.push(Consultant {
-            namespace: namespace.parse()?,
-            title,
-            about,
-            certified_until: until
-                .parse()
-                .map_err(|_| Error::Damaged(format!("the certification of '{namespace}' cannot be read")))?,
-            services: services.into_iter().map(service).collect::<Result<_, Error>>()?,
-        });
+    let page = paging.cut(rows, |(Text(namespace), ..)| namespace.clone());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        items.push(read(db, row).await?);
     }
-    Ok(consultants)
+    Ok(Page { items, next: page.next })
+}
+
+/// A consultant who is certified at a moment.
+async fn find(db: &mut AnyConnection, name: &Namespace, now: Timestamp) -> Result<Option<Consultant>, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "select namespace, title, about, certified_until from consultants
+         where certified_until > $1 and namespace = $2",
+    )
+    .bind(time(now))
+    .bind(name.as_str())
+    .fetch_optional(&mut *db)
+    .await?;
+    match row {
+        Some(row) => Ok(Some(read(db, row).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn read(
+    db: &mut AnyConnection,
+    (Text(namespace), title, about, Text(certified_until)): Row,
+) -> Result<Consultant, Error> {
+    let services: Vec<(String, String, i64, Text<Currency>)> = sqlx::query_as(
+        "select name, title, price_minor, currency from services where namespace = $1 order by name",
+    )
+    .bind(namespace.as_str())
+    .fetch_all(db)
+    .await?;
+    let service = |(name, title, minor, Text(currency)): (String, String, i64, Text<Currency>)| {
+        Ok((name, Service { title, price: Money::new(minor, currency)? }))
+    };
+    let services = services.into_iter().map(service).collect::<Result<_, Error>>()?;
+    Ok(Consultant { namespace, title, about, certified_until, services })
 }

@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, Kind, NOT_FOUND};
+use chandlery_package::words::UnknownWord;
 use chandlery_package::{MoneyError, NameError, Namespace, PolicyError, PriceError};
 
 /// An idempotency key that was used for something else.
@@ -55,6 +56,9 @@ pub enum Error {
     /// A name outside its grammar.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A text that is none of the words that are known.
+    #[error(transparent)]
+    Word(#[from] UnknownWord),
     /// An amount that cannot be read or computed with.
     #[error(transparent)]
     Money(#[from] MoneyError),
@@ -83,7 +87,7 @@ pub enum Error {
     BalanceTooLarge {
         /// The transaction's key.
         key: String,
-        /// Which account.
+        /// The account, as the journal writes it.
         account: String,
         /// What the balance would have been, and what it may be at most.
         error: MoneyError,
@@ -134,7 +138,7 @@ impl Explain for Error {
             Self::Log(error) => return error.explain(),
             Self::Store(error) => return error.explain(),
             Self::NotFound(_) => &NOT_FOUND,
-            Self::Invalid(_) => &INVALID,
+            Self::Invalid(_) | Self::Word(_) => &INVALID,
             Self::Conflict(_) => &CONFLICT,
             Self::KeyReused { .. } => &KEY_REUSED,
             Self::BalanceTooLarge { .. } => &BALANCE_TOO_LARGE,

@@ -1,15 +1,18 @@
 //! Currencies: dated rates, and amounts in another currency.
 
 use axum::extract::State;
+use chandlery_package::column::Text;
 use chandlery_package::money::divide_half_even;
-use chandlery_package::wire::{FxRate, Page};
+use chandlery_package::wire::{FxRate, Page, Paging};
 use chandlery_package::{Balance, Currency};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use sqlx::AnyConnection;
 
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
-use chandlery_edge::Json;
+use chandlery_edge::{Json, Query};
+use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -56,7 +59,7 @@ pub async fn rate(
         return Ok(Ratio::ONE);
     }
     let day = at.strftime("%Y-%m-%d").to_string();
-    let found: Option<(String, i64, i64)> = sqlx::query_as(
+    let found: Option<(Text<Currency>, i64, i64)> = sqlx::query_as(
         "select base, numerator, denominator from fx_rates
          where day <= $1 and (base = $2 and quote = $3 or base = $3 and quote = $2) order by day desc, base limit 1",
     )
@@ -66,7 +69,7 @@ pub async fn rate(
     .fetch_optional(db)
     .await?;
     match found {
-        Some((from, numerator, denominator)) if from == base.code() => Ok(Ratio { numerator, denominator }),
+        Some((Text(from), numerator, denominator)) if from == base => Ok(Ratio { numerator, denominator }),
         Some((_, numerator, denominator)) => Ok(Ratio { numerator: denominator, denominator: numerator }),
         None => Err(Error::Conflict(format!(
             "there is no rate from {base} to {quote} for {day}: an operator sets it with `chandlery books rate`"
@@ -137,28 +140,47 @@ async fn set(
     Ok(Json(new))
 }
 
+/// A rate's place among all: its day, and the two currencies.
+pub(crate) type Key = (Date, Currency, Currency);
+
 /// Lists the exchange rates by day.
 #[utoipa::path(
     get,
     path = "/api/v1/exchange-rates",
+    params(Paging<Key>),
     responses((status = 200, description = "Done.", body = Page<FxRate>)),
     security(())
 )]
-async fn list(State(finance): State<Finance>) -> Result<Json<Page<FxRate>>, Error> {
-    let rows: Vec<(String, String, String, i64, i64)> = sqlx::query_as(
-        "select base, quote, day, numerator, denominator from fx_rates order by day, base, quote",
+async fn list(
+    State(finance): State<Finance>,
+    Query(paging): Query<Paging<Key>>,
+) -> Result<Json<Page<FxRate>>, Error> {
+    Ok(Json(rates(&finance.db, &paging).await?))
+}
+
+pub(crate) async fn rates(db: &Db, paging: &Paging<Key>) -> Result<Page<FxRate>, Error> {
+    let (day, base, quote) = paging.after().map_or_else(
+        || (String::new(), "", ""),
+        |(day, base, quote)| (day.to_string(), base.code(), quote.code()),
+    );
+    let rows: Vec<(Text<Currency>, Text<Currency>, Text<Date>, i64, i64)> = sqlx::query_as(
+        "select base, quote, day, numerator, denominator from fx_rates
+         where day >= $1 and (day > $1 or base > $2 or base = $2 and quote > $3)
+         order by day, base, quote limit $4",
     )
-    .fetch_all(finance.db.read())
+    .bind(day)
+    .bind(base)
+    .bind(quote)
+    .bind(paging.rows())
+    .fetch_all(db.read())
     .await?;
-    let read = |(base, quote, day, numerator, denominator): (String, String, String, i64, i64)| {
-        let damaged = |_| Error::Damaged("a rate's day cannot be read".into());
-        Ok(FxRate {
-            base: base.parse()?,
-            quote: quote.parse()?,
-            day: day.parse().map_err(damaged)?,
-            numerator,
-            denominator,
-        })
+    let page = paging.cut(rows, |(Text(base), Text(quote), Text(day), ..)| (*day, *base, *quote));
+    let read = |(Text(base), Text(quote), Text(day), numerator, denominator)| FxRate {
+        base,
+        quote,
+        day,
+        numerator,
+        denominator,
     };
-    Ok(Json(Page { items: rows.into_iter().map(read).collect::<Result<_, Error>>()?, next: None }))
+    Ok(page.map(read))
 }

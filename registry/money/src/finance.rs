@@ -9,6 +9,8 @@ use chandlery_package::PluginId;
 use chandlery_store::{Clock, Db, Write};
 use futures::future::BoxFuture;
 
+use crate::Error;
+
 /// Tells the catalog, in the transaction that sets it, what a plugin costs everybody from now on: the offer as it is stored.
 pub type OnOffer =
     for<'a> fn(&'a mut Write, &'a PluginId, &'a str) -> BoxFuture<'a, Result<(), chandlery_store::Error>>;
@@ -16,11 +18,11 @@ pub type OnOffer =
 /// What the rooms of the money share.
 #[derive(Clone)]
 pub struct Finance {
-    /// The database.
+    /// Where the rows of all rooms are.
     pub db: Db,
     /// What time it is for the money.
     pub clock: Clock,
-    /// Who asks.
+    /// Who asks, and what that account may do.
     pub accounts: Accounts,
     /// What signs licences and takes statements in.
     pub log: Arc<Log>,
@@ -34,6 +36,14 @@ pub struct Finance {
     pub on_offer: OnOffer,
 }
 
+impl Finance {
+    /// What payments come in by beside bank transfers, or that there is none here.
+    pub(crate) fn processor(&self) -> Result<&Processor, Error> {
+        let none = || Error::NotFound("processor of payments here: pay by bank transfer".into());
+        self.processor.as_deref().ok_or_else(none)
+    }
+}
+
 impl FromRef<Finance> for Accounts {
     fn from_ref(finance: &Finance) -> Self {
         finance.accounts.clone()
@@ -43,9 +53,9 @@ impl FromRef<Finance> for Accounts {
 /// How the processor of payments is reached.
 #[derive(Clone)]
 pub struct Processor {
-    /// `https://api.stripe.com`.
+    /// Where it is, such as `https://api.stripe.com`.
     pub url: String,
-    /// `sk_…`.
+    /// The secret key that requests carry, `sk_…`.
     pub key: String,
     /// `whsec_…`: one or, while it is being changed, several, separated by commas.
     pub webhook_secret: String,

@@ -11,6 +11,8 @@ mod routes;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
+use chandlery_package::column::Text;
+use chandlery_package::wire::{AccountBalance, Page, Paging, TransactionKind};
 use chandlery_package::{Balance, Currency, Money};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -19,19 +21,19 @@ use crate::Error;
 use chandlery_store::time;
 
 pub use account::Account;
-pub use check::{Check, check};
+pub use check::check;
 pub use closing::close;
 pub use journal::{Format, csv, journal};
-pub use months::{ClosedMonth, begin_of, closed_months, end_of, last_moment, month_of, open_from};
+pub use months::{closed_months, open_from};
 pub use pending::{Pending, is_posted, owed, post, post_all};
 pub use routes::routes;
 
 /// One line of a transaction: a debit above zero, a credit below.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
-    /// Where.
+    /// The account that it changes.
     pub account: Account,
-    /// How much.
+    /// Above zero for a debit, below for a credit.
     pub amount: Money,
 }
 
@@ -52,11 +54,11 @@ impl Posting {
 pub struct Transaction {
     /// Unique for ever: the same happening is never posted twice.
     pub key: String,
-    /// `sale`, `release`, `payout`, …
-    pub kind: &'static str,
-    /// For people.
+    /// What it is about.
+    pub kind: TransactionKind,
+    /// What happened, as people read it.
     pub description: String,
-    /// When.
+    /// When it happened: in a month that is open.
     pub at: Timestamp,
     /// What it leads back to: an invoice, an order, a lot, a payout, …
     pub links: BTreeMap<&'static str, String>,
@@ -66,7 +68,7 @@ pub struct Transaction {
 
 impl Transaction {
     /// A transaction without postings yet. The kind and the id together are its key.
-    pub fn new(kind: &'static str, id: impl Display, at: Timestamp) -> Self {
+    pub fn new(kind: TransactionKind, id: impl Display, at: Timestamp) -> Self {
         let (key, description) = (format!("{kind}:{id}"), String::new());
         Self { key, kind, description, at, links: BTreeMap::new(), postings: Vec::new() }
     }
@@ -135,36 +137,53 @@ pub async fn balance(
     Ok(Balance::new(found.map_or(0, |(minor,)| minor), currency)?)
 }
 
-/// An account and what it holds.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-pub struct AccountBalance {
-    /// As the journal writes it.
-    pub account: String,
-    /// Debits less credits.
-    pub balance: Balance,
-}
-
 /// Every balance as it was at a moment, recomputed from the postings up to it; or as it is now.
 pub async fn balances(db: &mut AnyConnection, at: Option<Timestamp>) -> Result<Vec<AccountBalance>, Error> {
-    let rows: Vec<(String, String, i64)> = match at {
+    balances_after(db, at, None, i64::MAX).await
+}
+
+/// A balance's place among all: its account and its currency.
+pub(crate) type BalanceKey = (String, Currency);
+
+/// A page of the same.
+pub(crate) async fn balances_page(
+    db: &mut AnyConnection,
+    at: Option<Timestamp>,
+    paging: &Paging<BalanceKey>,
+) -> Result<Page<AccountBalance>, Error> {
+    let rows = balances_after(db, at, paging.after(), paging.rows()).await?;
+    Ok(paging.cut(rows, |held| (held.account.clone(), held.balance.currency())))
+}
+
+async fn balances_after(
+    db: &mut AnyConnection,
+    at: Option<Timestamp>,
+    after: Option<&BalanceKey>,
+    limit: i64,
+) -> Result<Vec<AccountBalance>, Error> {
+    let sql = match at {
         None => {
-            sqlx::query_as("select account, currency, minor from ledger_balances order by account, currency")
-                .fetch_all(db)
-                .await?
+            "select account, currency, minor from ledger_balances
+             where $1 = '' and account >= $2 and (account > $2 or currency > $3)
+             order by account, currency limit $4"
         }
-        Some(at) => {
-            sqlx::query_as(
-                "select account, currency, cast(sum(minor) as bigint)
-                 from ledger_postings join ledger_transactions on id = transaction_id
-                 where at <= $1 group by account, currency order by account, currency",
-            )
-            .bind(time(at))
-            .fetch_all(db)
-            .await?
+        Some(_) => {
+            "select account, currency, cast(sum(minor) as bigint)
+             from ledger_postings join ledger_transactions on id = transaction_id
+             where at <= $1 and account >= $2 and (account > $2 or currency > $3)
+             group by account, currency order by account, currency limit $4"
         }
     };
-    let read = |(account, currency, minor): (String, String, i64)| {
-        Ok(AccountBalance { account, balance: Balance::new(minor, currency.parse()?)? })
+    let (account, currency) = after.map_or(("", ""), |(account, currency)| (account, currency.code()));
+    let rows: Vec<(String, Text<Currency>, i64)> = sqlx::query_as(sql)
+        .bind(at.map(time).unwrap_or_default())
+        .bind(account)
+        .bind(currency)
+        .bind(limit)
+        .fetch_all(db)
+        .await?;
+    let read = |(account, Text(currency), minor)| {
+        Ok(AccountBalance { account, balance: Balance::new(minor, currency)? })
     };
     rows.into_iter().map(read).collect()
 }

@@ -3,9 +3,9 @@
 
 mod balances;
 mod bank_account;
-mod earnings;
+pub(crate) mod earnings;
 mod explain;
-mod profiles;
+pub(crate) mod profiles;
 mod proposals;
 mod routes;
 pub(crate) mod run;
@@ -13,10 +13,10 @@ mod schedule;
 mod statements;
 
 pub use balances::balances;
-pub use bank_account::{BankAccount, check_account, number_in, reference};
-pub use earnings::{MonthlyEarning, PluginEarning, by_month, by_plugin, transactions};
-pub use explain::{Explained, explain};
+pub use bank_account::{check_account, number_in, reference};
+pub use earnings::{EarningKey, PluginKey, by_month, by_plugin, next_release, transactions};
+pub use explain::explain;
 pub use proposals::{propose, propose_run};
 pub use routes::{routes, transactions_csv};
-pub use run::{approve, cancel, confirm, list, mark_returned, of_partner, returned, settle};
-pub use statements::{Published, Statement, faults as statement_faults, make as make_statements, statements};
+pub use run::{approve, cancel, confirm, list, mark_returned, returned, settle};
+pub use statements::{Key as StatementKey, faults as statement_faults, make as make_statements, statements};

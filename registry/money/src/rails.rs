@@ -16,11 +16,11 @@ use crate::billing::invoices::Paid;
 use crate::billing::{self, invoices, orders};
 use crate::{Error, Finance};
 
-pub use bank::{BankLine, reconcile};
+pub use bank::reconcile;
 pub use bank_file::bank_file;
 pub use routes::routes;
 pub use sending::send;
-pub use stripe::{Intent, begin as begin_payment, receive as receive_event};
+pub use stripe::{begin as begin_payment, receive as receive_event};
 
 /// What a payment is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub async fn refund(
     if let (Some(payment), false) =
         (billing::refunds::processor_payment(&finance.db, number).await?, new.as_credit)
     {
-        stripe::refund(finance, &payment, note.cash, &new.key).await?;
+        finance.processor()?.refund(&payment, note.cash, &new.key).await?;
     }
     Ok(note)
 }

@@ -20,13 +20,14 @@ mod release;
 mod replay;
 mod routes;
 mod sales;
+mod volume_groups;
 
 pub use disputes::{close as close_dispute, open as open_dispute};
-pub use entries::add as add_entry;
+pub use entries::{add as add_entry, free_all_of as free_entries_of, take_on as take_on_entry};
 pub use lots::{Lot, find as find_lot};
 pub use policies::{in_force, version};
 pub use refunds::{ClawBack, claw_back};
 pub use release::release_matured;
-pub use replay::{Difference, replay};
+pub use replay::replay;
 pub use routes::routes;
-pub use sales::{NewSale, Sale, accrue, collect, find as find_sale, void};
+pub use sales::{NewSale, PaidThrough, Sale, accrue, collect, find as find_sale, void};

@@ -64,7 +64,7 @@ pub(crate) fn operator() -> Namespace {
     "operator".parse().unwrap()
 }
 
-/// A moment.
+/// The moment that a text of RFC 3339 names.
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }

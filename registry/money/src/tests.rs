@@ -1,3 +1,4 @@
 //! What holds across rooms.
 
+mod lists;
 mod sharing;

@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::wire::{HostSeen, Invoice, InvoiceState, Notice, Subscription};
+use chandlery_edge::Query;
+use chandlery_package::wire::{HostSeen, Invoice, InvoiceState, Notice, Page, Paging, Subscription};
 use chandlery_package::{Billed, Tier};
 use maud::{Markup, html};
 
@@ -11,31 +12,37 @@ use crate::{Error, Registry};
 use chandlery_accounts::Account;
 use chandlery_money::billing;
 
-/// `/account`.
+/// How many of the latest notices are shown.
+const NOTICES_SHOWN: u32 = 20;
+/// How many of the hosts with most deployments are shown.
+const HOSTS_SHOWN: u32 = 100;
+
+/// The page `/account`.
 pub(super) async fn page(
     State(registry): State<Registry>,
     caller: Option<Account>,
+    Query(invoices): Query<Paging<i64>>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/account").into_response()) };
     let has = billing::subscription(&registry.db, &caller.name, registry.clock.now()).await?;
-    let invoices = billing::invoices(&registry.db, &caller.name).await?;
+    let invoices = billing::invoices(&registry.db, &caller.name, &invoices).await?;
+    let notices = billing::notices(&registry.db, &caller.name, &Paging::first(NOTICES_SHOWN)).await?;
     let mut db = registry.db.read().acquire().await?;
-    let notices = billing::notices(&mut db, &caller.name).await?;
-    let hosts = billing::hosts(&mut db, &caller.name).await?;
+    let used = billing::deployments(&mut db, &caller.name).await?;
+    let hosts = billing::hosts(&mut db, &caller.name, &Paging::first(HOSTS_SHOWN)).await?;
     drop(db);
     let content = html! {
         h1 { "Account of " (caller.name) }
-        (cards(&has, &hosts))
-        (told(&notices))
+        (cards(&has, used))
+        (told(&notices.items))
         (all_hosts(&hosts))
         (all_invoices(&invoices))
     };
     Ok(layout::page("Account", Some(&caller), content).into_response())
 }
 
-fn cards(has: &Subscription, hosts: &[HostSeen]) -> Markup {
+fn cards(has: &Subscription, used: u32) -> Markup {
     let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
-    let used: u32 = hosts.iter().map(|host| host.deployments).sum();
     let more = has.deployments.map(|limit| Tier::for_deployments(limit.saturating_add(1)));
     html! {
         dl.cards {
@@ -75,7 +82,7 @@ fn told(notices: &[Notice]) -> Markup {
     html! {
         @if !notices.is_empty() {
             h2 { "Notices" }
-            @for notice in notices.iter().take(20) {
+            @for notice in notices {
                 div.card.notice {
                     strong { (notice.subject) } " " span.note { (notice.at.strftime("%Y-%m-%d")) }
                     p { (notice.body) }
@@ -85,15 +92,15 @@ fn told(notices: &[Notice]) -> Markup {
     }
 }
 
-fn all_hosts(hosts: &[HostSeen]) -> Markup {
+fn all_hosts(hosts: &Page<HostSeen>) -> Markup {
     html! {
-        @if !hosts.is_empty() {
+        @if !hosts.items.is_empty() {
             h2 { "Hosts" }
             div.card.scroll {
                 table {
                     thead { tr { th { "Host" } th { "Last heard of" } th.number { "Deployments" } } }
                     tbody {
-                        @for seen in hosts {
+                        @for seen in &hosts.items {
                             tr {
                                 td { code { (seen.host) } }
                                 td { (seen.seen_at.strftime("%Y-%m-%d %H:%M UTC")) }
@@ -102,19 +109,22 @@ fn all_hosts(hosts: &[HostSeen]) -> Markup {
                         }
                     }
                 }
+                @if hosts.next.is_some() {
+                    p.note { "These have the most: " code { "chandlery subscription hosts" } " shows all." }
+                }
             }
         }
     }
 }
 
-fn all_invoices(invoices: &[Invoice]) -> Markup {
+fn all_invoices(invoices: &Page<Invoice>) -> Markup {
     html! {
         h2 { "Invoices" }
         div.card.scroll {
             table {
                 thead { tr { th { "No." } th { "For" } th { "Due" } th { "State" } th.number { "Tax" } th.number { "Total" } } }
                 tbody {
-                    @for invoice in invoices {
+                    @for invoice in &invoices.items {
                         tr {
                             td { a href=(format!("/api/v1/invoices/{}/page", invoice.number)) { (invoice.number) } }
                             td { @for line in &invoice.lines { div { (line.description) } } }
@@ -129,9 +139,10 @@ fn all_invoices(invoices: &[Invoice]) -> Markup {
                             td.number { (invoice.tax) } td.number { (invoice.total) }
                         }
                     }
-                    @if invoices.is_empty() { tr { td colspan="6" { "None yet." } } }
+                    @if invoices.items.is_empty() { tr { td colspan="6" { "None yet." } } }
                 }
             }
+            (layout::next_page("/account", invoices.next.as_deref()))
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Bars by month.
 
-use chandlery_package::Balance;
+use chandlery_package::wire::MonthlyEarning;
+use chandlery_package::{Balance, Month};
 use maud::{Markup, html};
-
-use chandlery_money::payouts::MonthlyEarning;
 
 const HEIGHT: f64 = 160.0;
 const BAR: f64 = 44.0;
@@ -37,7 +36,7 @@ pub(super) fn months(months: &[&MonthlyEarning]) -> Markup {
 }
 
 /// A bar for each of the last twelve months.
-pub(super) fn bars(all: &[(String, Balance)], label: &str) -> Markup {
+pub(super) fn bars(all: &[(Month, Balance)], label: &str) -> Markup {
     let shown = &all[all.len().saturating_sub(MONTHS_SHOWN)..];
     let highest = shown.iter().map(|(_, money)| money.minor()).max().unwrap_or(0).max(1) as f64;
     let width = STEP * MONTHS_SHOWN as f64;
@@ -62,18 +61,13 @@ fn whole(money: Balance) -> String {
     format!("{} {currency}", amount.split('.').next().unwrap_or(amount))
 }
 
-/// The names of the months shown, oldest first.
-fn labels(months: &[&MonthlyEarning]) -> Vec<String> {
-    let last = months.last().and_then(|month| month.month.split_once('-'));
-    let Some((Ok(year), Ok(month))) = last.map(|(year, month)| (year.parse::<i32>(), month.parse::<i32>()))
-    else {
-        return Vec::new();
-    };
-    let count = year * 12 + month - 1;
-    let first = count - (MONTHS_SHOWN as i32 - 1);
-    (first..=count)
-        .map(|count| format!("{:04}-{:02}", count.div_euclid(12), count.rem_euclid(12) + 1))
-        .collect()
+/// The months shown, oldest first.
+fn labels(months: &[&MonthlyEarning]) -> Vec<Month> {
+    let last = months.last().map(|month| month.month);
+    let mut labels: Vec<_> =
+        std::iter::successors(last, |month| Some(month.previous())).take(MONTHS_SHOWN).collect();
+    labels.reverse();
+    labels
 }
 
 #[cfg(test)]
@@ -85,8 +79,11 @@ mod tests {
     #[test]
     fn a_year_is_shown_across_its_end() {
         let zero = chandlery_package::Money::zero(Currency::Usd);
-        let month = MonthlyEarning { month: "2026-02".into(), gross: zero, net: zero, sales: 1 };
+        let month = MonthlyEarning { month: "2026-02".parse().unwrap(), gross: zero, net: zero, sales: 1 };
         let labels = labels(&[&month]);
-        assert_eq!((labels.len(), labels[0].as_str(), labels[11].as_str()), (12, "2025-03", "2026-02"));
+        assert_eq!(
+            (labels.len(), labels[0].to_string(), labels[11].to_string()),
+            (12, "2025-03".into(), "2026-02".into())
+        );
     }
 }

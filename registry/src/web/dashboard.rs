@@ -1,20 +1,23 @@
-//! The partner's payout dashboard: what is on hold, available and paid; earnings by month and by plugin; every
-//! transaction behind them.
+//! The partner's payout dashboard: what is on hold, available and paid; earnings by month; the lists behind them.
 
 use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::wire::{Earning, NextPayout, PartnerBalance, Payout};
-use chandlery_package::{Balance, Currency, Namespace};
+use chandlery_package::Namespace;
+use chandlery_package::wire::{MonthlyEarning, NextPayout, Paging, PartnerBalance};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{chart, layout};
+use super::{chart, layout, lists};
 use crate::{Error, Registry};
 use chandlery_accounts::Account;
 use chandlery_edge::Path;
-use chandlery_money::payouts::{self, MonthlyEarning, PluginEarning, Published};
+use chandlery_money::payouts;
 use chandlery_store::Db;
+
+/// How many of each list are shown before its own page.
+const SHOWN: u32 = 100;
 
 /// `/dashboard`: to the one namespace that the account owns, or a choice between several.
 pub(super) async fn own(
@@ -36,7 +39,7 @@ pub(super) async fn own(
     Ok(layout::page("Payouts", Some(&caller), content).into_response())
 }
 
-/// `/dashboard/{partner}`.
+/// The page `/dashboard/{partner}`.
 pub(super) async fn page(
     State(registry): State<Registry>,
     caller: Option<Account>,
@@ -49,20 +52,21 @@ pub(super) async fn page(
     // One snapshot for all figures, so that they agree.
     let mut db = registry.db.read().begin().await?;
     let balances = payouts::balances(&mut db, &partner, registry.clock.now()).await?;
-    let transactions = payouts::transactions(&mut db, &partner).await?;
-    let paid_out = payouts::of_partner(&mut db, &partner).await?;
-    let statements = payouts::statements(&mut db, &partner, None).await?;
+    let next_release = payouts::next_release(&mut db, &partner, registry.clock.now()).await?;
+    let months = payouts::by_month(&mut db, &partner).await?;
+    let plugins = payouts::by_plugin(&mut db, &partner, &Paging::first(SHOWN)).await?;
+    let paid_out = payouts::list(&mut db, Some(&partner), &Paging::first(SHOWN)).await?;
+    let statements = payouts::statements(&mut db, &partner, None, &Paging::first(SHOWN)).await?;
+    let transactions = payouts::transactions(&mut db, &partner, &Paging::first(SHOWN)).await?;
     drop(db);
-    let months = payouts::by_month(&transactions)?;
-    let plugins = payouts::by_plugin(&transactions)?;
     let content = html! {
         h1 { "Payouts of " (partner) }
-        (cards(&balances, registry.finance.hold_days, next_release(&transactions, registry.clock.now())))
+        (cards(&balances, registry.finance.hold_days, next_release))
         (earnings_by_month(&months))
-        (earnings_by_plugin(&plugins))
-        (all_payouts(&paid_out))
-        (all_statements(&statements))
-        (all_transactions(&partner, &transactions))
+        (lists::earnings_by_plugin(&partner, &plugins))
+        (lists::all_payouts(&partner, &paid_out))
+        (lists::all_statements(&partner, &statements))
+        (lists::all_transactions(&partner, &transactions))
     };
     Ok(layout::page(&format!("Payouts of {partner}"), Some(&caller), content).into_response())
 }
@@ -80,16 +84,6 @@ async fn partners(db: &Db, caller: &Account) -> Result<Vec<String>, Error> {
     Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
-fn next_release(transactions: &[Earning], now: jiff::Timestamp) -> Option<String> {
-    let ends = transactions.iter().filter_map(|earning| earning.available_at).filter(|end| *end > now);
-    ends.min().map(|end| end.strftime("%Y-%m-%d").to_string())
-}
-
-/// What an account held, as people write it.
-fn written(minor: i64, currency: Currency) -> String {
-    Balance::new(minor, currency).map_or_else(|error| error.to_string(), |balance| balance.to_string())
-}
-
 /// What becomes of what is available.
 fn next_payout(next: &NextPayout) -> String {
     let NextPayout { amount, minimum, not_before } = next;
@@ -102,7 +96,7 @@ fn next_payout(next: &NextPayout) -> String {
     }
 }
 
-fn cards(balances: &[PartnerBalance], hold_days: u32, next_release: Option<String>) -> Markup {
+fn cards(balances: &[PartnerBalance], hold_days: u32, next_release: Option<Timestamp>) -> Markup {
     html! {
         @if balances.is_empty() { p { "Nothing was earned yet. Sales appear here as soon as they are paid." } }
         @for balance in balances {
@@ -114,7 +108,7 @@ fn cards(balances: &[PartnerBalance], hold_days: u32, next_release: Option<Strin
                     dt { "On hold" } dd data-figure="on-hold" { (balance.on_hold) }
                     p.note {
                         "for " (hold_days) " days after each payment"
-                        @if let Some(date) = &next_release { "; next available on " (date) }
+                        @if let Some(date) = next_release { "; next available on " (date.strftime("%Y-%m-%d")) }
                     }
                 }
                 @if balance.reserve.minor() != 0 {
@@ -142,67 +136,6 @@ fn cards(balances: &[PartnerBalance], hold_days: u32, next_release: Option<Strin
     }
 }
 
-/// Every payout, with what it was made of to the bank's reference.
-fn all_payouts(payouts: &[Payout]) -> Markup {
-    html! {
-        @if !payouts.is_empty() {
-            h2 { "Payouts" }
-            div.card.scroll {
-                table {
-                    thead {
-                        tr {
-                            th { "No." } th { "State" } th { "By" } th { "Bank reference" }
-                            th.number { "From your balance" } th.number { "Withheld" } th.number { "Sent" }
-                        }
-                    }
-                    tbody {
-                        @for payout in payouts {
-                            tr {
-                                td { (payout.id) }
-                                td { (format!("{:?}", payout.state).to_lowercase()) }
-                                td { (payout.rail) }
-                                td { (payout.bank_reference.as_deref().unwrap_or("")) }
-                                td.number { (payout.amount) } td.number { (payout.withheld) } td.number { (payout.sent) }
-                            }
-                        }
-                    }
-                }
-                p.note { code { "chandlery payouts explain NUMBER" } " follows every cent of one." }
-            }
-        }
-    }
-}
-
-/// The statements, as the transparency log has them.
-fn all_statements(statements: &[Published]) -> Markup {
-    html! {
-        @if !statements.is_empty() {
-            h2 { "Statements" }
-            div.card.scroll {
-                table {
-                    thead { tr { th { "Month" } th.number { "Changes" } th { "At its end" } th { "Log entry" } th { "Digest" } } }
-                    tbody {
-                        @for published in statements {
-                            @let statement = &published.statement;
-                            tr {
-                                td { (statement.month) }
-                                td.number { (statement.lines.len()) }
-                                td {
-                                    @for (account, minor) in &statement.closing {
-                                        div { (account) " " (written(*minor, statement.currency)) }
-                                    }
-                                }
-                                td { (published.log_index) }
-                                td { code { (published.digest.get(..19).unwrap_or("")) "…" } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
 fn earnings_by_month(months: &[MonthlyEarning]) -> Markup {
     let currencies: BTreeSet<_> = months.iter().map(|month| month.gross.currency()).collect();
     html! {
@@ -221,59 +154,6 @@ fn earnings_by_month(months: &[MonthlyEarning]) -> Markup {
                             }
                         }
                     }
-                }
-            }
-        }
-    }
-}
-
-fn earnings_by_plugin(plugins: &[PluginEarning]) -> Markup {
-    html! {
-        @if !plugins.is_empty() {
-            h2 { "By plugin" }
-            div.card.scroll {
-                table {
-                    thead { tr { th { "Plugin" } th.number { "Sales" } th.number { "Customers paid" } th.number { "Your share" } } }
-                    tbody {
-                        @for row in plugins {
-                            tr {
-                                td { (row.plugin) } td.number { (row.sales) }
-                                td.number { (row.gross) } td.number { (row.net) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn all_transactions(partner: &Namespace, transactions: &[Earning]) -> Markup {
-    html! {
-        div.above {
-            h2 { "Transactions" }
-            a href=(format!("/dashboard/{partner}/transactions.csv")) { "Download as CSV" }
-        }
-        div.card.scroll {
-            table {
-                thead {
-                    tr {
-                        th { "No." } th { "Date (UTC)" } th { "What" } th { "Available from" }
-                        th.number { "Customer paid" } th.number { "Your balance" }
-                    }
-                }
-                tbody {
-                    @for row in transactions {
-                        tr {
-                            td { (row.transaction) }
-                            td { (row.at.strftime("%Y-%m-%d %H:%M")) }
-                            td { (row.description) }
-                            td { @if let Some(at) = row.available_at { (at.strftime("%Y-%m-%d")) } }
-                            td.number { @if let Some(gross) = row.gross { (gross) } }
-                            td.number { (row.net) }
-                        }
-                    }
-                    @if transactions.is_empty() { tr { td colspan="6" { "None yet." } } }
                 }
             }
         }

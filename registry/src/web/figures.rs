@@ -8,7 +8,9 @@ use super::{chart, layout};
 use crate::{Error, Registry};
 use chandlery_accounts::Account;
 use chandlery_edge::Path;
-use chandlery_money::figures::{DEFINITIONS, Month, Ratio, months, rows};
+use chandlery_money::figures::{DEFINITIONS, months, rows};
+use chandlery_package::wire::{MonthFigures, Ratio};
+use chandlery_package::{Balance, Month};
 
 /// `/figures`.
 pub(super) async fn page(
@@ -22,7 +24,7 @@ pub(super) async fn page(
     let months = months(&mut db, now).await?;
     drop(db);
     // A month that is not over has earned a part of what it will.
-    let over = months.iter().rev().find(|month| month.month != chandlery_money::ledger::month_of(now));
+    let over = months.iter().rev().find(|month| month.month != Month::of(now));
     let content = html! {
         h1 { "Figures" }
         @match over.or(months.last()) {
@@ -43,7 +45,7 @@ fn percent(ratio: Option<Ratio>) -> String {
     ratio.map_or("—".into(), Ratio::percent)
 }
 
-fn cards(latest: &Month) -> Markup {
+fn cards(latest: &MonthFigures) -> Markup {
     html! {
         dl.cards {
             div.card { dt { "MRR" } dd data-figure="mrr" { (latest.mrr) } p.note { (latest.accounts) " accounts, at the end of " (latest.month) } }
@@ -56,8 +58,8 @@ fn cards(latest: &Month) -> Markup {
     }
 }
 
-fn by_month(months: &[Month]) -> Markup {
-    let shown: Vec<_> = months.iter().map(|month| (month.month.clone(), month.mrr)).collect();
+fn by_month(months: &[MonthFigures]) -> Markup {
+    let shown: Vec<_> = months.iter().map(|month| (month.month, month.mrr)).collect();
     html! {
         h2 { "By month" }
         div.card.scroll {
@@ -85,9 +87,8 @@ fn by_month(months: &[Month]) -> Markup {
     }
 }
 
-fn by_segment(latest: &Month) -> Markup {
-    let money =
-        |money: Option<chandlery_package::Balance>| money.map_or("—".into(), |money| money.to_string());
+fn by_segment(latest: &MonthFigures) -> Markup {
+    let money = |money: Option<Balance>| money.map_or("—".into(), |money| money.to_string());
     html! {
         h2 { "By segment, " (latest.month) }
         div.card.scroll {
@@ -116,12 +117,12 @@ fn by_segment(latest: &Month) -> Markup {
 pub(super) async fn month(
     State(registry): State<Registry>,
     caller: Option<Account>,
-    Path(month): Path<String>,
+    Path(month): Path<Month>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
     caller.must_operate("see the figures")?;
     let mut db = registry.db.snapshot().await?;
-    let rows = rows(&mut db, &month).await?;
+    let rows = rows(&mut db, month).await?;
     drop(db);
     let content = html! {
         h1 { "What " (month) " is made of" }

@@ -37,6 +37,13 @@ pub(super) fn page(title: &str, caller: Option<&Account>, content: Markup) -> Ma
     }
 }
 
+/// A link to the page of a list that follows, where there is one.
+pub(super) fn next_page(path: &str, next: Option<&str>) -> Markup {
+    html! {
+        @if let Some(after) = next { p { a href=(format!("{path}?after={after}")) rel="next" { "Next page" } } }
+    }
+}
+
 pub(super) async fn style() -> ([(HeaderName, &'static str); 1], &'static str) {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css"))
 }

@@ -1,7 +1,6 @@
 //! What a partner sees: balances, transactions, statements, and where each cent of a payout came from.
 
-use chandlery_money::payouts::Explained;
-use chandlery_package::wire::{Earning, NextPayout, Page, PartnerBalance};
+use chandlery_package::wire::{Earning, ExplainedPayout, NextPayout, Page, PartnerBalance};
 use chandlery_package::{Balance, Currency, Namespace};
 use reqwest::Method;
 use serde_json::Value;
@@ -111,7 +110,7 @@ pub async fn statements(context: &Context, partner: &Namespace, month: Option<&s
 
 /// Shows where every cent of a payout came from.
 pub async fn explain(context: &Context, id: i64) -> Result {
-    let found: Explained =
+    let found: ExplainedPayout =
         context.registry(Method::GET, &format!("/api/v1/payouts/{id}/explain"), ()).await?;
     if context.settings.json {
         show::json(found);
@@ -128,7 +127,7 @@ pub async fn explain(context: &Context, id: i64) -> Result {
         show::check("sent", &format!("{}, after {} withheld for the state", payout.sent, payout.withheld));
     }
     for item in &found.items {
-        show::check(&item.kind, &item.amount.to_string());
+        show::check(item.kind.as_str(), &item.amount.to_string());
         let Some(lot) = &item.lot else { continue };
         let sale = &lot.sale;
         let what = sale.plugin.as_ref().map_or_else(|| "a service".into(), ToString::to_string);
@@ -147,12 +146,12 @@ pub async fn explain(context: &Context, id: i64) -> Result {
         }
         if let Some((invoice, payment)) = &sale.invoice {
             let payment = payment.as_deref().unwrap_or("the customer's credit");
-            let until = lot.available_at.as_deref().and_then(|at| at.get(..10)).unwrap_or("");
+            let until = lot.available_at.map(|at| at.strftime("%F").to_string()).unwrap_or_default();
             show::note(format!("invoice {invoice}, paid by {payment}; on hold until {until}"));
         }
     }
     for step in &found.transactions {
-        show::note(format!("{} · {}", step.at.get(..10).unwrap_or(""), step.description));
+        show::note(format!("{} · {}", step.at.strftime("%F"), step.description));
     }
     Ok(())
 }

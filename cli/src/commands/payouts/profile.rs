@@ -63,7 +63,7 @@ pub fn say(context: &Context, partner: &Namespace, found: &ProfileVersion) {
         show::json(found);
         return;
     }
-    let rail = found.profile.rail.word();
+    let rail = found.profile.rail.kind();
     match &found.approved_by {
         Some(operator) => show::done(format!("'{partner}' is paid by {rail}: approved by '{operator}'")),
         None => {

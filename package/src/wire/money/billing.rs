@@ -214,8 +214,8 @@ pub struct Invoice {
 /// A line of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InvoiceLine {
-    /// `plan`, `unused`, `once`, `month`, `use` or `service`.
-    pub kind: String,
+    /// What kind of thing is charged.
+    pub kind: InvoiceLineKind,
     /// What it is for, as people read it.
     pub description: String,
     /// How much of it.
@@ -227,16 +227,32 @@ pub struct InvoiceLine {
     pub sale: Option<i64>,
 }
 
-/// How an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum InvoiceState {
-    /// It waits to be paid.
-    Open,
-    /// It is paid.
-    Paid,
-    /// It was never paid, and is given up.
-    Uncollectible,
+crate::words! {
+    /// How an invoice stands.
+    pub enum InvoiceState: "state of an invoice" {
+        /// It waits to be paid.
+        Open = "open",
+        /// It is paid.
+        Paid = "paid",
+        /// It was never paid, and is given up.
+        Uncollectible = "uncollectible",
+    }
+
+    /// What a line of an invoice charges.
+    pub enum InvoiceLineKind: "kind of line" {
+        /// A subscription, which is earned by the day.
+        Plan = "plan",
+        /// What was left of the subscription before, which is taken off.
+        Unused = "unused",
+        /// A plugin that is paid once.
+        Once = "once",
+        /// A month of a plugin that is paid by the month.
+        Month = "month",
+        /// What was used of a plugin that is paid by use.
+        Use = "use",
+        /// A consultant's service.
+        Service = "service",
+    }
 }
 
 /// Gives back what an invoice was paid with, or takes it off what is due.

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Balance, Currency, Money, Namespace, PluginId, Rate, RevenueSharePolicy};
+use crate::{Balance, Currency, Money, Namespace, Rate, RevenueSharePolicy};
 
 /// A policy of shares, and from when on it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyVersion {
     /// Its number: later versions have higher ones.
     pub version: i64,
-    /// From when on.
-    pub since: String,
+    /// From when on it holds.
+    pub since: Timestamp,
     /// What it says.
     pub policy: RevenueSharePolicy,
 }
@@ -88,43 +88,41 @@ pub struct NextPayout {
     pub not_before: Option<Timestamp>,
 }
 
-/// One change of a partner's money.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Earning {
-    /// The ledger's transaction.
-    pub transaction: i64,
-    /// When it was booked.
-    pub at: Timestamp,
-    /// `sale`, `refund`, `payout`, …
-    pub kind: String,
-    /// What it was about.
-    pub description: String,
-    /// The plugin, where it was about one.
-    pub plugin: Option<PluginId>,
-    /// What the customer pays, for a sale.
-    pub gross: Option<Money>,
-    /// What the partner gained or, below zero, gave back or was paid out.
-    pub net: Money,
-    /// When a sale's earning becomes available, once the customer has paid.
-    pub available_at: Option<Timestamp>,
+crate::words! {
+    /// The state of a payout.
+    pub enum PayoutState: "state of a payout" {
+        /// One operator has proposed it.
+        Proposed = "proposed",
+        /// It was taken back before anybody approved it.
+        Cancelled = "cancelled",
+        /// A second one has approved it; the money has left the available balance.
+        Approved = "approved",
+        /// The rail has it.
+        Sent = "sent",
+        /// The bank has confirmed it.
+        Paid = "paid",
+        /// The bank has returned it; the money is available again.
+        Returned = "returned",
+    }
 }
 
-/// The state of a payout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PayoutState {
-    /// One operator has proposed it.
-    Proposed,
-    /// It was taken back before anybody approved it.
-    Cancelled,
-    /// A second one has approved it; the money has left the available balance.
-    Approved,
-    /// The rail has it.
-    Sent,
-    /// The bank has confirmed it.
-    Paid,
-    /// The bank has returned it; the money is available again.
-    Returned,
+/// Proposes to pay out all that is available to a partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewPayout {
+    /// The partner who is to be paid.
+    pub partner: Namespace,
+    /// What is available in this currency.
+    pub currency: Currency,
+}
+
+/// Confirms that the bank has paid a payout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PayoutConfirmation {
+    /// The bank's own reference of the transfer.
+    pub bank_reference: String,
+    /// What left the bank, if that is more than what was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Money>,
 }
 
 /// Money on its way to a partner.
@@ -142,8 +140,8 @@ pub struct Payout {
     pub withheld: Money,
     /// What is sent, in the currency that the partner is paid in.
     pub sent: Money,
-    /// By which rail: `manual`, `sepa` or `stripe`.
-    pub rail: String,
+    /// By which rail it is sent.
+    pub rail: RailKind,
     /// How far it is.
     pub state: PayoutState,
     /// Who proposed it.
@@ -174,27 +172,33 @@ pub struct PayoutProfile {
     pub withheld: Rate,
 }
 
-/// How often a partner is paid: by each run of payouts, or by the first one in each period (UTC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// Whenever a run is made.
-    #[default]
-    EveryRun,
-    /// Once in a week, which begins on Monday.
-    Weekly,
-    /// Once in a calendar month.
-    Monthly,
-    /// Once in a quarter of a calendar year.
-    Quarterly,
+crate::words! {
+    /// How often a partner is paid: by each run of payouts, or by the first one in each period (UTC).
+    pub enum Schedule: "schedule" {
+        /// Whenever a run is made.
+        EveryRun = "every-run",
+        /// Once in a week, which begins on Monday.
+        Weekly = "weekly",
+        /// Once in a calendar month.
+        Monthly = "monthly",
+        /// Once in a quarter of a calendar year.
+        Quarterly = "quarterly",
+    }
+
+    /// Which rail money leaves by.
+    pub enum RailKind: "rail" {
+        /// A transfer that an operator makes by hand.
+        Manual = "manual",
+        /// A bank file of transfers.
+        Sepa = "sepa",
+        /// A transfer to a connected account at Stripe.
+        Stripe = "stripe",
+    }
 }
 
-impl std::str::FromStr for Schedule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        serde_json::from_value(text.into())
-            .map_err(|_| format!("'{text}' is none of every-run, weekly, monthly, quarterly"))
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::ALL[0]
     }
 }
 
@@ -222,12 +226,12 @@ pub enum Rail {
 }
 
 impl Rail {
-    /// The word for it.
-    pub fn word(&self) -> &'static str {
+    /// Which rail it is, without the account at its end.
+    pub fn kind(&self) -> RailKind {
         match self {
-            Self::Manual => "manual",
-            Self::Sepa { .. } => "sepa",
-            Self::Stripe { .. } => "stripe",
+            Self::Manual => RailKind::Manual,
+            Self::Sepa { .. } => RailKind::Sepa,
+            Self::Stripe { .. } => RailKind::Stripe,
         }
     }
 }

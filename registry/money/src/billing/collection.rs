@@ -5,7 +5,7 @@
 //! | an invoice is never paid | deferred what is not earned, what was sold, sales tax, bad debt the rest | receivable |
 
 use chandlery_package::Namespace;
-use chandlery_package::wire::Invoice;
+use chandlery_package::wire::{Invoice, TransactionKind};
 use chandlery_store::{Write, time};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -38,7 +38,7 @@ pub(crate) async fn overdue(
 pub(crate) async fn write_off(write: &mut Write, number: i64, now: Timestamp) -> Result<(), Error> {
     let invoice = invoices::find(write, number).await?;
     let due = invoice.total.minus(invoice.refunded)?;
-    let mut transaction = Transaction::new("written-off", number, now)
+    let mut transaction = Transaction::new(TransactionKind::WrittenOff, number, now)
         .about(format!("invoice {number} to {} was never paid", invoice.account))
         .link("invoice", number)
         .link("customer", &invoice.account)

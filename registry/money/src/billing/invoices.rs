@@ -5,23 +5,22 @@
 //! | an invoice is issued | receivable, the customer's credit | deferred for a subscription, unbilled for what was sold, sales tax |
 //! | it is paid | bank, or processor and its fees | receivable |
 
-use chandlery_package::wire::{Invoice, InvoiceLine, InvoiceState, NewPayment};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{
+    Invoice, InvoiceLine, InvoiceLineKind, InvoiceState, NewPayment, Page, Paging, TransactionKind,
+};
 use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
 use super::taxes::tax;
+use crate::Error;
 use crate::ledger::{self, Account, Transaction};
-use crate::{Error, sharing};
+use crate::sharing::{self, PaidThrough};
 use chandlery_store::{Db, Write, time};
 
 /// How long a customer has to pay.
 const DUE: SignedDuration = SignedDuration::from_hours(14 * 24);
-
-/// A line that is for a subscription, and is earned by the day.
-pub(crate) const PLAN: &str = "plan";
-/// A line that takes off what was left of a subscription before.
-pub(crate) const UNUSED: &str = "unused";
 
 /// How an invoice was paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +34,16 @@ pub enum Paid<'a> {
 #[derive(sqlx::FromRow)]
 struct Row {
     number: i64,
-    account: String,
-    currency: String,
+    account: Text<Namespace>,
+    currency: Text<Currency>,
     net_minor: i64,
     tax_minor: i64,
     tax_name: String,
     credit_minor: i64,
     refunded_minor: i64,
-    issued_at: String,
-    due_at: String,
-    state: String,
+    issued_at: Text<Timestamp>,
+    due_at: Text<Timestamp>,
+    state: Text<InvoiceState>,
 }
 
 macro_rules! select {
@@ -64,7 +63,7 @@ pub struct NewInvoice<'a> {
     pub account: &'a Namespace,
     /// Of all lines.
     pub currency: Currency,
-    /// For what.
+    /// What is charged; they sum to the net amount.
     pub lines: &'a [InvoiceLine],
     /// The tax that the customer was told, where it was told one; none: the one by the rules of now. What was told is
     /// paid as it was told: from a transfer, not from credit.
@@ -123,7 +122,7 @@ pub async fn issue(
         )
         .bind(number)
         .bind(index as i64)
-        .bind(&line.kind)
+        .bind(line.kind.as_str())
         .bind(&line.description)
         .bind(&line.quantity)
         .bind(line.amount.minor())
@@ -131,7 +130,7 @@ pub async fn issue(
         .execute(&mut **write)
         .await?;
     }
-    let transaction = Transaction::new("invoice", number, now)
+    let transaction = Transaction::new(TransactionKind::Invoice, number, now)
         .about(format!("invoice {number} to {account}, {}", tax.name))
         .link("invoice", number)
         .link("customer", account)
@@ -143,7 +142,7 @@ pub async fn issue(
     ledger::post(write, about(transaction)).await?;
     if total.minor() == 0 {
         // What costs nothing, or was paid before, is paid.
-        settle(write, number, "credit", None, hold_days, now).await?;
+        settle(write, number, PaidThrough::Credit, None, hold_days, now).await?;
     }
     Ok(number)
 }
@@ -152,7 +151,7 @@ pub async fn issue(
 async fn settle(
     write: &mut Write,
     number: i64,
-    through: &str,
+    through: PaidThrough,
     payment: Option<&str>,
     hold_days: u32,
     now: Timestamp,
@@ -161,7 +160,7 @@ async fn settle(
         "update invoices set state = 'paid', paid_at = $1, paid_through = $2, payment = nullif($3, '') where number = $4",
     )
     .bind(time(now))
-    .bind(through)
+    .bind(through.as_str())
     .bind(payment.unwrap_or(""))
     .bind(number)
     .execute(&mut **write)
@@ -185,8 +184,8 @@ pub(crate) async fn pay(
 ) -> Result<Invoice, Error> {
     let invoice = find(write, number).await?;
     let (through, payment, fee) = match paid {
-        Paid::Bank(reference) => ("bank", *reference, Money::zero(amount.currency())),
-        Paid::Processor(id, fee) => ("processor", *id, *fee),
+        Paid::Bank(reference) => (PaidThrough::Bank, *reference, Money::zero(amount.currency())),
+        Paid::Processor(id, fee) => (PaidThrough::Processor, *id, *fee),
     };
     let due = invoice.total.minus(invoice.refunded)?;
     let (by,): (Option<String>,) = sqlx::query_as("select payment from invoices where number = $1")
@@ -200,19 +199,23 @@ pub(crate) async fn pay(
         (InvoiceState::Open, _) => {}
         (state, by) => {
             let by = by.map(|by| format!(", by '{by}'")).unwrap_or_default();
-            return Err(Error::Conflict(format!("invoice {number} is {}{by}", text(state))));
+            return Err(Error::Conflict(format!("invoice {number} is {state}{by}")));
         }
     }
     if amount != due {
         return Err(Error::Invalid(format!("{amount} arrived, but {due} is due")));
     }
     must_be_new(write, payment).await?;
-    let transaction = Transaction::new("invoice-paid", number, now)
+    let into = match through {
+        PaidThrough::Processor => Account::Processor,
+        PaidThrough::Bank | PaidThrough::Credit => Account::Bank,
+    };
+    let transaction = Transaction::new(TransactionKind::InvoicePaid, number, now)
         .about(format!("invoice {number} of {}, by {payment}", invoice.account))
         .link("invoice", number)
         .link("customer", &invoice.account)
         .link("payment", payment)
-        .debit(if through == "bank" { Account::Bank } else { Account::Processor }, due.minus(fee)?)
+        .debit(into, due.minus(fee)?)
         .debit(Account::ProcessorFees, fee)
         .credit(Account::Receivable, due);
     ledger::post(write, transaction).await?;
@@ -247,7 +250,7 @@ pub(crate) async fn reduced(
 ) -> Result<(), Error> {
     let invoice = find(write, number).await?;
     if invoice.state == InvoiceState::Open && invoice.refunded == invoice.total {
-        settle(write, number, "credit", None, hold_days, now).await?;
+        settle(write, number, PaidThrough::Credit, None, hold_days, now).await?;
     }
     Ok(())
 }
@@ -264,7 +267,7 @@ async fn must_be_new(write: &mut Write, payment: &str) -> Result<(), Error> {
     }
 }
 
-/// One invoice.
+/// The invoice of this number, or that there is none.
 pub async fn find(db: &mut AnyConnection, number: i64) -> Result<Invoice, Error> {
     let row: Option<Row> =
         sqlx::query_as(select!("where number = $1")).bind(number).fetch_optional(&mut *db).await?;
@@ -272,64 +275,52 @@ pub async fn find(db: &mut AnyConnection, number: i64) -> Result<Invoice, Error>
 }
 
 /// The invoices of an account, newest first.
-pub async fn invoices(db: &Db, account: &Namespace) -> Result<Vec<Invoice>, Error> {
+pub async fn invoices(db: &Db, account: &Namespace, paging: &Paging<i64>) -> Result<Page<Invoice>, Error> {
     let mut db = db.snapshot().await?;
-    let rows: Vec<Row> = sqlx::query_as(select!("where account = $1 order by number desc"))
-        .bind(account.as_str())
-        .fetch_all(&mut *db)
-        .await?;
-    let mut invoices = Vec::new();
-    for row in rows {
-        invoices.push(read(&mut db, row).await?);
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("where account = $1 and number < $2 order by number desc limit $3"))
+            .bind(account.as_str())
+            .bind(paging.after().copied().unwrap_or(i64::MAX))
+            .bind(paging.rows())
+            .fetch_all(&mut *db)
+            .await?;
+    let page = paging.cut(rows, |row| row.number);
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        items.push(read(&mut db, row).await?);
     }
-    Ok(invoices)
+    Ok(Page { items, next: page.next })
 }
 
 async fn lines(db: &mut AnyConnection, number: i64) -> Result<Vec<InvoiceLine>, Error> {
-    let rows: Vec<(String, String, String, i64, Option<i64>, String)> = sqlx::query_as(
+    type Row = (Text<InvoiceLineKind>, String, String, i64, Option<i64>, Text<Currency>);
+    let rows: Vec<Row> = sqlx::query_as(
         "select kind, description, quantity, amount_minor, sale, currency
          from invoice_lines join invoices on number = invoice where invoice = $1 order by line",
     )
     .bind(number)
     .fetch_all(db)
     .await?;
-    let read = |(kind, description, quantity, minor, sale, currency): (_, _, _, i64, _, String)| {
-        Ok(InvoiceLine { kind, description, quantity, amount: Money::new(minor, currency.parse()?)?, sale })
+    let read = |(Text(kind), description, quantity, minor, sale, Text(currency)): Row| {
+        Ok(InvoiceLine { kind, description, quantity, amount: Money::new(minor, currency)?, sale })
     };
     rows.into_iter().map(read).collect()
 }
 
-fn text(state: InvoiceState) -> &'static str {
-    match state {
-        InvoiceState::Open => "open",
-        InvoiceState::Paid => "paid",
-        InvoiceState::Uncollectible => "uncollectible",
-    }
-}
-
-/// The state that a column names; none: it names none that there is.
-pub(super) fn state(column: &str) -> Option<InvoiceState> {
-    let states = [InvoiceState::Open, InvoiceState::Paid, InvoiceState::Uncollectible];
-    states.into_iter().find(|state| text(*state) == column)
-}
-
 async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
-    let damaged = || Error::Damaged(format!("invoice {} cannot be read", row.number));
-    let at = |text: &str| text.parse::<Timestamp>().map_err(|_| damaged());
-    let currency: Currency = row.currency.parse()?;
-    let money = |minor| Money::new(minor, currency);
+    let money = |minor| Money::new(minor, row.currency.0);
     Ok(Invoice {
         number: row.number,
-        account: row.account.parse()?,
+        account: row.account.0,
         lines: lines(db, row.number).await?,
         net: money(row.net_minor)?,
         tax: money(row.tax_minor)?,
-        tax_name: row.tax_name.clone(),
+        tax_name: row.tax_name,
         credit: money(row.credit_minor)?,
         total: money(row.net_minor + row.tax_minor - row.credit_minor)?,
         refunded: money(row.refunded_minor)?,
-        issued_at: at(&row.issued_at)?,
-        due_at: at(&row.due_at)?,
-        state: state(&row.state).ok_or_else(damaged)?,
+        issued_at: row.issued_at.0,
+        due_at: row.due_at.0,
+        state: row.state.0,
     })
 }

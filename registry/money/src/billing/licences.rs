@@ -1,6 +1,7 @@
 //! What a host may do for an account, signed; and the hosts of an account, whose deployments count together.
 
-use chandlery_package::wire::HostSeen;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{HostSeen, Page, Paging};
 use chandlery_package::{Licence, Namespace};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -8,7 +9,8 @@ use sqlx::AnyConnection;
 
 use super::notices::warn_of_limit;
 use super::subscriptions::subscription;
-use crate::{Error, Finance};
+use crate::Error;
+use chandlery_log::Log;
 use chandlery_store::{Db, time};
 
 /// How long a licence holds: a host that cannot ask for another one honours it for a while longer.
@@ -32,23 +34,24 @@ pub struct Report {
 
 /// What a host may do for an account, signed. The account is told when almost all that it may have is used.
 pub async fn licence(
-    finance: &Finance,
+    db: &Db,
+    log: &Log,
     account: &Namespace,
     report: &Report,
     now: Timestamp,
 ) -> Result<String, Error> {
-    let elsewhere = note(&finance.db, account, report, now).await?;
+    let elsewhere = note(db, account, report, now).await?;
     if let Some(here) = report.deployments {
-        warn_of_limit(&finance.db, account, here.saturating_add(elsewhere), now).await?;
+        warn_of_limit(db, account, here.saturating_add(elsewhere), now).await?;
     }
-    let has = subscription(&finance.db, account, now).await?;
+    let has = subscription(db, account, now).await?;
     let mut expires = now.checked_add(LICENCE).unwrap_or(now);
     // What ends sooner is not promised for longer.
     if let (Some(until), Some(_)) = (has.until, has.then) {
         expires = expires.min(until);
     }
     let licence = Licence {
-        issuer: finance.log.origin().into(),
+        issuer: log.origin().into(),
         account: account.clone(),
         tier: has.tier,
         deployments: has.deployments,
@@ -57,7 +60,7 @@ pub async fn licence(
         issued_at: now.as_second(),
         expires_at: expires.as_second(),
     };
-    Ok(finance.log.sign(&licence))
+    Ok(log.sign(&licence))
 }
 
 /// Writes down what a host has said, forgets those that were not heard of for long, and gives how many deployments the others have.
@@ -99,21 +102,47 @@ async fn note(db: &Db, account: &Namespace, report: &Report, now: Timestamp) -> 
     Ok(u32::try_from(elsewhere).unwrap_or(u32::MAX))
 }
 
+/// A host's place among its account's: how many deployments it has, and what it calls itself.
+pub(crate) type Key = (u32, String);
+
 /// The hosts of an account, those that have most first.
-pub async fn hosts(db: &mut AnyConnection, account: &Namespace) -> Result<Vec<HostSeen>, Error> {
-    let rows: Vec<(String, i64, String)> = sqlx::query_as(
-        "select host, deployments, seen_at from hosts where account = $1 order by deployments desc, host",
+pub async fn hosts(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    paging: &Paging<Key>,
+) -> Result<Page<HostSeen>, Error> {
+    let (before, after) = match paging.after() {
+        None => (i64::MAX, ""),
+        Some((deployments, host)) => (i64::from(*deployments), host.as_str()),
+    };
+    let rows: Vec<(String, i64, Text<Timestamp>)> = sqlx::query_as(
+        "select host, deployments, seen_at from hosts
+         where account = $1 and deployments <= $2 and (deployments < $2 or host > $3)
+         order by deployments desc, host limit $4",
     )
     .bind(account.as_str())
+    .bind(before)
+    .bind(after)
+    .bind(paging.rows())
     .fetch_all(db)
     .await?;
-    let read = |(host, deployments, seen_at): (String, i64, String)| {
-        let damaged = || Error::Damaged(format!("host '{host}' of '{account}' cannot be read"));
-        let deployments = u32::try_from(deployments).map_err(|_| damaged())?;
-        let seen_at = seen_at.parse().map_err(|_| damaged())?;
+    let read = |(host, deployments, Text(seen_at)): (String, i64, Text<Timestamp>)| {
+        let damaged = |_| Error::Damaged(format!("host '{host}' of '{account}' cannot be read"));
+        let deployments = u32::try_from(deployments).map_err(damaged)?;
         Ok(HostSeen { host, deployments, seen_at })
     };
-    rows.into_iter().map(read).collect()
+    let hosts = rows.into_iter().map(read).collect::<Result<Vec<_>, Error>>()?;
+    Ok(paging.cut(hosts, |seen| (seen.deployments, seen.host.clone())))
+}
+
+/// How many deployments all hosts of an account have.
+pub async fn deployments(db: &mut AnyConnection, account: &Namespace) -> Result<u32, Error> {
+    let (sum,): (i64,) =
+        sqlx::query_as("select cast(coalesce(sum(deployments), 0) as bigint) from hosts where account = $1")
+            .bind(account.as_str())
+            .fetch_one(db)
+            .await?;
+    Ok(u32::try_from(sum).unwrap_or(u32::MAX))
 }
 
 /// Forgets a host that is no more: what it had does not count from now on.

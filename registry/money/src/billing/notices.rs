@@ -1,14 +1,14 @@
 //! What customers are told: written down in the transaction that it is about, shown on their page, and sent by e-mail where they
 //! have given an address and the registry has a mail server. What could not be sent is sent later.
 
-use chandlery_package::wire::Notice;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{Notice, Page, Paging};
 use chandlery_package::{Billed, Namespace, Tier};
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
-use sqlx::AnyConnection;
 
-use crate::{Error, Finance};
+use crate::{Error, Mail};
 use chandlery_store::{Db, Write, time};
 
 /// How long after an invoice was due its customer is reminded a second time.
@@ -40,26 +40,39 @@ pub(crate) async fn tell(
     Ok(())
 }
 
+/// A notice's place among its account's: when it was written, and its key.
+pub(crate) type Key = (Timestamp, String);
+
 /// What an account was told, newest first.
-pub async fn notices(db: &mut AnyConnection, account: &Namespace) -> Result<Vec<Notice>, Error> {
-    let rows: Vec<(String, String, String, Option<String>)> = sqlx::query_as(
-        "select subject, body, made_at, sent_at from notices where account = $1 order by made_at desc, key",
+pub async fn notices(db: &Db, account: &Namespace, paging: &Paging<Key>) -> Result<Page<Notice>, Error> {
+    let (before, after) = match paging.after() {
+        None => (Timestamp::MAX, ""),
+        Some((at, key)) => (*at, key.as_str()),
+    };
+    let rows: Vec<(String, String, String, Text<Timestamp>, Option<Text<Timestamp>>)> = sqlx::query_as(
+        "select key, subject, body, made_at, sent_at from notices
+         where account = $1 and made_at <= $2 and (made_at < $2 or key > $3)
+         order by made_at desc, key limit $4",
     )
     .bind(account.as_str())
-    .fetch_all(db)
+    .bind(time(before))
+    .bind(after)
+    .bind(paging.rows())
+    .fetch_all(db.read())
     .await?;
-    let read = |(subject, body, made_at, sent_at): (String, String, String, Option<String>)| {
-        let time =
-            |text: String| text.parse().map_err(|_| Error::Damaged("a notice's date cannot be read".into()));
-        Ok(Notice { subject, body, at: time(made_at)?, sent_at: sent_at.map(time).transpose()? })
-    };
-    rows.into_iter().map(read).collect()
+    let page = paging.cut(rows, |(key, _, _, Text(at), _)| (*at, key.clone()));
+    Ok(page.map(|(_, subject, body, Text(at), sent_at)| Notice {
+        subject,
+        body,
+        at,
+        sent_at: sent_at.map(|Text(at)| at),
+    }))
 }
 
 /// Reminds of every invoice that is due and not paid: on the day, and a week later.
 pub async fn remind(db: &Db, now: Timestamp) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let due: Vec<(i64, String, String, i64)> = sqlx::query_as(
+    let due: Vec<(i64, Text<Namespace>, Text<Timestamp>, i64)> = sqlx::query_as(
         "select number, account, due_at, reminded from invoices
          where state = 'open' and (reminded = 0 and due_at <= $1 or reminded = 1 and due_at <= $2) order by number",
     )
@@ -67,7 +80,7 @@ pub async fn remind(db: &Db, now: Timestamp) -> Result<(), Error> {
     .bind(time(now.checked_sub(SECOND).unwrap_or(now)))
     .fetch_all(&mut *write)
     .await?;
-    for (number, account, due_at, reminded) in due {
+    for (number, Text(account), Text(due_at), reminded) in due {
         let invoice = super::invoices::find(&mut write, number).await?;
         let left = invoice.total.minus(invoice.refunded)?;
         let again = if reminded > 0 { ", again" } else { "" };
@@ -75,10 +88,10 @@ pub async fn remind(db: &Db, now: Timestamp) -> Result<(), Error> {
         let body = format!(
             "Invoice {number} of {left} was due on {}. Please transfer it with the text INVOICE-{number}.\n\n\
              Two weeks after it was due an invoice is given up, and the subscription that it is for ends.\n",
-            due_at.get(..10).unwrap_or(&due_at)
+            due_at.strftime("%Y-%m-%d")
         );
         let key = format!("reminder:{number}:{}", reminded + 1);
-        tell(&mut write, &account.parse()?, &key, &subject, &body, now).await?;
+        tell(&mut write, &account, &key, &subject, &body, now).await?;
         sqlx::query("update invoices set reminded = reminded + 1 where number = $1")
             .bind(number)
             .execute(&mut *write)
@@ -91,7 +104,7 @@ pub async fn remind(db: &Db, now: Timestamp) -> Result<(), Error> {
 /// Tells those whose trial ends soon what it takes to keep what they have.
 pub async fn tell_of_trials(db: &Db, now: Timestamp) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let soon: Vec<(String, String, String, String)> = sqlx::query_as(
+    let soon: Vec<(Text<Namespace>, Text<Tier>, Text<Tier>, Text<Timestamp>)> = sqlx::query_as(
         "select account, tier, trial_tier, trial_until from subscriptions where trial_until > $1 and trial_until <= $2
          order by account",
     )
@@ -99,15 +112,13 @@ pub async fn tell_of_trials(db: &Db, now: Timestamp) -> Result<(), Error> {
     .bind(time(now.checked_add(LAST_DAYS).unwrap_or(now)))
     .fetch_all(&mut *write)
     .await?;
-    for (account, has, tried, until) in soon {
-        let damaged = |_| Error::Damaged(format!("the trial of '{account}' cannot be read"));
-        let (has, tried): (Tier, Tier) = (has.parse().map_err(damaged)?, tried.parse().map_err(damaged)?);
+    for (Text(account), Text(has), Text(tried), Text(until)) in soon {
         if has >= tried {
             continue;
         }
         let price =
             tried.price(Billed::Monthly).map_or("as agreed".into(), |price| format!("{price} a month"));
-        let until = until.get(..16).unwrap_or(&until).replace('T', " ");
+        let until = until.strftime("%Y-%m-%d %H:%M");
         let subject = format!("Your trial of {tried} ends on {until} UTC");
         let body = format!(
             "To keep {}, at {price}:\n\n    chandlery subscription change {tried}\n\n\
@@ -115,7 +126,7 @@ pub async fn tell_of_trials(db: &Db, now: Timestamp) -> Result<(), Error> {
             Tier::in_words(tried.deployments()),
             Tier::in_words(has.deployments())
         );
-        tell(&mut write, &account.parse()?, &format!("trial:{account}"), &subject, &body, now).await?;
+        tell(&mut write, &account, &format!("trial:{account}"), &subject, &body, now).await?;
     }
     write.commit().await?;
     Ok(())
@@ -148,8 +159,8 @@ pub async fn warn_of_limit(db: &Db, account: &Namespace, used: u32, now: Timesta
 }
 
 /// Sends what was not sent yet to those who have given an address.
-pub async fn send(finance: &Finance, now: Timestamp) -> Result<(), Error> {
-    let Some(mail) = &finance.mail else { return Ok(()) };
+pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Error> {
+    let Some(mail) = mail else { return Ok(()) };
     let failed = |what: &str, error: String| Error::Mail(format!("{what}: {error}"));
     let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&mail.url)
         .map_err(|error| failed("the mail server's address", error.to_string()))?
@@ -161,7 +172,7 @@ pub async fn send(finance: &Finance, now: Timestamp) -> Result<(), Error> {
          where sent_at is null and email is not null order by made_at, key limit $1",
     )
     .bind(BATCH)
-    .fetch_all(finance.db.read())
+    .fetch_all(db.read())
     .await?;
     for (key, email, subject, body) in waiting {
         let to: Mailbox = match email.parse() {
@@ -178,7 +189,7 @@ pub async fn send(finance: &Finance, now: Timestamp) -> Result<(), Error> {
             .body(body)
             .map_err(|error| failed("a message", error.to_string()))?;
         transport.send(message).await.map_err(|error| failed("the mail server", error.to_string()))?;
-        let mut write = finance.db.write().await?;
+        let mut write = db.write().await?;
         sqlx::query("update notices set sent_at = $1 where key = $2")
             .bind(time(now))
             .bind(key)

@@ -1,7 +1,8 @@
 //! Orders of plugins, each at the offer that it was made at. What costs once is paid by a transfer that names the order's
 //! reference; everything else is invoiced when the month is over.
 
-use chandlery_package::wire::{InvoiceLine, NewOrder, NewPayment, Order};
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, Order, Page, Paging};
 use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate};
 use jiff::Timestamp;
 use rand::seq::IndexedRandom as _;
@@ -17,15 +18,15 @@ use chandlery_store::{Db, Write, time};
 #[derive(sqlx::FromRow)]
 struct Row {
     reference: String,
-    customer: String,
-    plugin: String,
-    offer: String,
-    discount: String,
-    referrer: Option<String>,
+    customer: Text<Namespace>,
+    plugin: Text<PluginId>,
+    offer: Json<Offer>,
+    discount: Text<Rate>,
+    referrer: Option<Text<Namespace>>,
     tax_minor: i64,
-    ordered_at: String,
-    ended_at: Option<String>,
-    paid_at: Option<String>,
+    ordered_at: Text<Timestamp>,
+    ended_at: Option<Text<Timestamp>>,
+    paid_at: Option<Text<Timestamp>>,
     invoice: Option<i64>,
 }
 
@@ -132,13 +133,26 @@ pub async fn end(db: &Db, customer: &Namespace, reference: &str, now: Timestamp)
     Ok(order)
 }
 
+/// An order's place among its customer's: when it was made, and its reference.
+pub(crate) type Key = (Timestamp, String);
+
 /// The orders of an account, newest first.
-pub async fn orders(db: &Db, customer: &Namespace) -> Result<Vec<Order>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select_orders!("where customer = $1 order by ordered_at desc"))
-        .bind(customer.as_str())
-        .fetch_all(db.read())
-        .await?;
-    rows.into_iter().map(read).collect()
+pub async fn orders(db: &Db, customer: &Namespace, paging: &Paging<Key>) -> Result<Page<Order>, Error> {
+    let (before, after) = match paging.after() {
+        None => (Timestamp::MAX, ""),
+        Some((at, reference)) => (*at, reference.as_str()),
+    };
+    let rows: Vec<Row> = sqlx::query_as(select_orders!(
+        "where customer = $1 and ordered_at <= $2 and (ordered_at < $2 or reference > $3)
+         order by ordered_at desc, reference limit $4"
+    ))
+    .bind(customer.as_str())
+    .bind(time(before))
+    .bind(after)
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    paging.cut(rows, |row| (row.ordered_at.0, row.reference.clone())).try_map(read)
 }
 
 /// Every order that is invoiced by the month, in the order of their references.
@@ -206,7 +220,7 @@ pub(crate) async fn pay(
     };
     let sale = sharing::accrue(write, &sale).await?;
     let line = InvoiceLine {
-        kind: "once".into(),
+        kind: InvoiceLineKind::Once,
         description: order.plugin.to_string(),
         quantity: "1".into(),
         amount: net,
@@ -243,7 +257,7 @@ fn price(order: &Order) -> Result<Money, Error> {
     }
 }
 
-/// One order.
+/// The order of this reference, or that there is none.
 pub(crate) async fn find(db: &mut AnyConnection, reference: &str) -> Result<Order, Error> {
     let row: Option<Row> =
         sqlx::query_as(select_orders!("where reference = $1")).bind(reference).fetch_optional(db).await?;
@@ -273,11 +287,7 @@ fn new_reference() -> String {
 }
 
 fn read(row: Row) -> Result<Order, Error> {
-    let time =
-        |text: String| text.parse().map_err(|_| Error::Damaged("an order's date cannot be read".into()));
-    let discount: Rate =
-        row.discount.parse().map_err(|_| Error::Damaged("an order's discount cannot be read".into()))?;
-    let offer = prices::read_offer(&row.offer)?;
+    let (Json(offer), Text(discount)) = (row.offer, row.discount);
     let due = match &offer.price {
         Price::Once { amount } => {
             let net = amount.at(discount.rest())?;
@@ -287,15 +297,15 @@ fn read(row: Row) -> Result<Order, Error> {
     };
     Ok(Order {
         reference: row.reference,
-        customer: row.customer.parse()?,
-        plugin: row.plugin.parse()?,
+        customer: row.customer.0,
+        plugin: row.plugin.0,
         offer,
         discount,
         due,
-        referrer: row.referrer.map(|name| name.parse()).transpose()?,
-        ordered_at: time(row.ordered_at)?,
-        ended_at: row.ended_at.map(time).transpose()?,
-        paid_at: row.paid_at.map(time).transpose()?,
+        referrer: row.referrer.map(|Text(name)| name),
+        ordered_at: row.ordered_at.0,
+        ended_at: row.ended_at.map(|Text(at)| at),
+        paid_at: row.paid_at.map(|Text(at)| at),
         invoice: row.invoice,
     })
 }

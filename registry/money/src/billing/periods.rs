@@ -1,11 +1,12 @@
 //! What an invoice for a subscription is for: a period of a tier, earned day by day.
 
-use chandlery_package::wire::{InvoiceLine, InvoiceState};
-use chandlery_package::{Currency, Money, Namespace, Tier};
-use jiff::{SignedDuration, Timestamp};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, InvoiceState, TransactionKind};
+use chandlery_package::{Currency, Money, Month, Namespace, Tier};
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::invoices::{self, NewInvoice, PLAN, UNUSED};
+use super::invoices::{self, NewInvoice};
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use chandlery_store::{Db, Write, time};
@@ -61,15 +62,15 @@ pub(crate) struct NewPeriod<'a> {
 #[derive(sqlx::FromRow)]
 struct Row {
     invoice: i64,
-    account: String,
-    state: String,
-    currency: String,
+    account: Text<Namespace>,
+    state: Text<InvoiceState>,
+    currency: Text<Currency>,
     total_minor: i64,
-    from_at: String,
-    to_at: String,
+    from_at: Text<Timestamp>,
+    to_at: Text<Timestamp>,
     price_minor: i64,
     plan_refunded_minor: i64,
-    ended_at: Option<String>,
+    ended_at: Option<Text<Timestamp>>,
     recognised_minor: i64,
 }
 
@@ -94,17 +95,18 @@ pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp)
         )));
     }
     let day = |at: &Timestamp| at.strftime("%Y-%m-%d").to_string();
-    let line = |kind: &str, description, amount| InvoiceLine {
-        kind: kind.into(),
+    let line = |kind, description, amount| InvoiceLine {
+        kind,
         description,
         quantity: "1".into(),
         amount,
         sale: None,
     };
-    let mut lines = vec![line(PLAN, format!("{tier}, {} to {}", day(from), day(to)), *price)];
+    let mut lines =
+        vec![line(InvoiceLineKind::Plan, format!("{tier}, {} to {}", day(from), day(to)), *price)];
     if *credit_minor > 0 {
         lines.push(line(
-            UNUSED,
+            InvoiceLineKind::Unused,
             "what is left of the subscription before".into(),
             price.with_minor(-credit_minor)?,
         ));
@@ -164,12 +166,13 @@ pub(crate) async fn recognise(
     }
     let SubscriptionPeriod { invoice, account, refunded_minor, .. } = plan;
     let worth = plan.price.minor() - *refunded_minor;
-    let transaction = Transaction::new("earned", format!("{invoice}:{earned}:{refunded_minor}"), now)
-        .about(format!("of invoice {invoice} to {account}, {earned} of {worth} so far"))
-        .link("invoice", *invoice)
-        .link("customer", &*account)
-        .debit(Account::Deferred, new)
-        .credit(Account::Plans, new);
+    let transaction =
+        Transaction::new(TransactionKind::Earned, format!("{invoice}:{earned}:{refunded_minor}"), now)
+            .about(format!("of invoice {invoice} to {account}, {earned} of {worth} so far"))
+            .link("invoice", *invoice)
+            .link("customer", &*account)
+            .debit(Account::Deferred, new)
+            .credit(Account::Plans, new);
     ledger::post(write, transaction).await?;
     plan.recognised_minor = earned;
     save(write, plan).await
@@ -212,9 +215,7 @@ pub(crate) async fn claw_back(
 
 /// Moves what has been earned of all periods by now, each month's part in the month.
 pub async fn recognise_all(db: &Db, now: Timestamp) -> Result<(), Error> {
-    let last_of_month = ledger::begin_of(&ledger::month_of(now))?
-        .checked_sub(SignedDuration::from_micros(1))
-        .map_err(|error| Error::Damaged(error.to_string()))?;
+    let last_of_month = Month::of(now).previous().last_moment();
     let open = ledger::open_from(&mut *db.read().acquire().await?).await?;
     if open.is_none_or(|open| open <= last_of_month) {
         recognise_until(db, last_of_month).await?;
@@ -274,19 +275,17 @@ pub(crate) async fn find(db: &mut AnyConnection, invoice: i64) -> Result<Subscri
 }
 
 fn read(row: Row) -> Result<SubscriptionPeriod, Error> {
-    let damaged = || Error::Damaged(format!("the period of invoice {} cannot be read", row.invoice));
-    let at = |text: &str| text.parse::<Timestamp>().map_err(|_| damaged());
-    let currency: Currency = row.currency.parse()?;
+    let Text(currency) = row.currency;
     Ok(SubscriptionPeriod {
         invoice: row.invoice,
-        account: row.account.parse()?,
-        state: invoices::state(&row.state).ok_or_else(damaged)?,
+        account: row.account.0,
+        state: row.state.0,
         total: Money::new(row.total_minor, currency)?,
-        from: at(&row.from_at)?,
-        to: at(&row.to_at)?,
+        from: row.from_at.0,
+        to: row.to_at.0,
         price: Money::new(row.price_minor, currency)?,
         refunded_minor: row.plan_refunded_minor,
-        ended_at: row.ended_at.as_deref().map(at).transpose()?,
+        ended_at: row.ended_at.map(|Text(at)| at),
         recognised_minor: row.recognised_minor,
     })
 }

@@ -1,23 +1,25 @@
 //! What plugins cost: each change is a version of its own, and orders keep the one that they were made at.
 
+use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{NewCoupon, NewPrice};
 use chandlery_package::{Namespace, Offer, PluginId, Rate};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use crate::{Error, Finance};
+use crate::{Error, OnOffer};
 use chandlery_store::{Db, Write, time};
 
-/// Sets what a plugin costs from now on, for everybody or for one customer.
+/// Sets what a plugin costs from now on, for one customer or for everybody; of the latter the catalog is told.
 pub async fn set_price(
-    finance: &Finance,
+    db: &Db,
+    on_offer: OnOffer,
     plugin: &PluginId,
     new: &NewPrice,
     now: Timestamp,
 ) -> Result<(), Error> {
     new.offer.price.check()?;
     let offer = serde_json::json!(new.offer).to_string();
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     must_be_there(&mut write, plugin).await?;
     sqlx::query(
         "insert into prices (plugin, version, since, offer, customer)
@@ -30,7 +32,7 @@ pub async fn set_price(
     .execute(&mut *write)
     .await?;
     if new.customer.is_none() {
-        (finance.on_offer)(&mut write, plugin, &offer).await?;
+        on_offer(&mut write, plugin, &offer).await?;
     }
     write.commit().await?;
     Ok(())
@@ -51,7 +53,7 @@ pub(crate) async fn offer_at(
     customer: &Namespace,
     at: Timestamp,
 ) -> Result<Option<Offer>, Error> {
-    let found: Option<(String,)> = sqlx::query_as(
+    let found: Option<(Json<Offer>,)> = sqlx::query_as(
         "select offer from prices where plugin = $1 and since <= $2 and (customer = $3 or customer is null)
          order by case when customer is null then 1 else 0 end, version desc limit 1",
     )
@@ -60,7 +62,7 @@ pub(crate) async fn offer_at(
     .bind(customer.as_str())
     .fetch_optional(db)
     .await?;
-    found.map(|(offer,)| read_offer(&offer)).transpose()
+    Ok(found.map(|(Json(offer),)| offer))
 }
 
 /// Reads an offer as it is stored.
@@ -108,9 +110,9 @@ pub(crate) async fn use_coupon(
     if used.rows_affected() == 0 {
         return Err(Error::Conflict(format!("coupon '{code}' is not for '{plugin}', or over")));
     }
-    let (discount,): (String,) = sqlx::query_as("select discount from coupons where code = $1")
+    let (Text(discount),) = sqlx::query_as("select discount from coupons where code = $1")
         .bind(code)
         .fetch_one(&mut **write)
         .await?;
-    discount.parse().map_err(|_| Error::Damaged(format!("coupon '{code}' cannot be read")))
+    Ok(discount)
 }

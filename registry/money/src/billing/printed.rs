@@ -1,9 +1,10 @@
 //! An invoice for people: a page made for print, and CSV.
 
-use std::fmt::Write as _;
-
 use chandlery_package::wire::{Invoice, InvoiceState};
 use maud::{DOCTYPE, Markup, html};
+
+use crate::Error;
+use crate::table::{self, Cell};
 
 const STYLE: &str = "
   body { font: 11pt/1.5 system-ui, sans-serif; color: #16202a; max-width: 46rem; margin: 2rem auto; padding: 0 1.5rem; }
@@ -61,20 +62,71 @@ pub(crate) fn page(invoice: &Invoice) -> Markup {
     }
 }
 
-/// A line of CSV (RFC 4180) for each line of the invoice, its tax and its total.
-pub(crate) fn csv(invoice: &Invoice) -> String {
-    let mut csv = String::from("invoice,kind,description,quantity,currency,minor\r\n");
-    let mut line = |kind: &str, description: &str, quantity: &str, minor: i64| {
-        let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-        let (number, currency) = (invoice.number, invoice.net.currency());
-        let _ =
-            write!(csv, "{number},{kind},{},{},{currency},{minor}\r\n", quote(description), quote(quantity));
-    };
-    for sold in &invoice.lines {
-        line(&sold.kind, &sold.description, &sold.quantity, sold.amount.minor());
+const COLUMNS: [&str; 6] = ["invoice", "kind", "description", "quantity", "currency", "minor"];
+
+/// A row for each line of the invoice, its tax, its credit and its total.
+pub(crate) fn csv(invoice: &Invoice) -> Result<String, Error> {
+    let lines = invoice.lines.iter().map(|line| {
+        (line.kind.as_str(), line.description.as_str(), line.quantity.as_str(), line.amount.minor())
+    });
+    let rest = [
+        ("tax", invoice.tax_name.as_str(), "", invoice.tax.minor()),
+        ("credit", "", "", -invoice.credit.minor()),
+        ("total", "", "", invoice.total.minor()),
+    ];
+    let rows = table::rows(lines.chain(rest), |(kind, description, quantity, minor)| {
+        vec![
+            Cell::own(invoice.number),
+            Cell::own(kind),
+            Cell::Text(description),
+            Cell::Text(quantity),
+            Cell::own(invoice.net.currency()),
+            Cell::own(minor),
+        ]
+    })?;
+    Ok(table::head(&COLUMNS)? + &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_package::Money;
+    use chandlery_package::wire::{InvoiceLine, InvoiceLineKind};
+
+    use super::*;
+
+    #[test]
+    fn a_hostile_description_is_no_formula() {
+        let usd = |text: &str| text.parse::<Money>().unwrap();
+        let line = InvoiceLine {
+            kind: InvoiceLineKind::Service,
+            description: "=cmd|' /C calc'!A0".into(),
+            quantity: "1; \"2\"".into(),
+            amount: usd("5.00 USD"),
+            sale: None,
+        };
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let invoice = Invoice {
+            number: 7,
+            account: "acme".parse().unwrap(),
+            lines: vec![line],
+            net: usd("5.00 USD"),
+            tax: usd("0.00 USD"),
+            tax_name: "no tax".into(),
+            credit: usd("1.00 USD"),
+            total: usd("4.00 USD"),
+            refunded: usd("0.00 USD"),
+            issued_at: at,
+            due_at: at,
+            state: InvoiceState::Open,
+        };
+        let lines = [
+            "invoice,kind,description,quantity,currency,minor",
+            "7,service,'=cmd|' /C calc'!A0,\"1; \"\"2\"\"\",USD,500",
+            "7,tax,no tax,,USD,0",
+            "7,credit,,,USD,-100",
+            "7,total,,,USD,400",
+            "",
+        ];
+        assert_eq!(csv(&invoice).unwrap(), lines.join("\r\n"));
     }
-    line("tax", &invoice.tax_name, "", invoice.tax.minor());
-    line("credit", "", "", -invoice.credit.minor());
-    line("total", "", "", invoice.total.minor());
-    csv
 }

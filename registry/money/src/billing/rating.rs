@@ -4,15 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chandlery_package::column::{Json, Text};
 use chandlery_package::money::divide_half_even;
-use chandlery_package::wire::{InvoiceLine, NewRefund, Order};
-use chandlery_package::{Currency, Money, Namespace, Per, PluginId, Price, PriceError, Unit};
+use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewRefund, Order};
+use chandlery_package::{Currency, Money, Month, Namespace, Per, PluginId, Price, PriceError, Unit};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
 use super::{orders, prices, refunds};
+use crate::Error;
 use crate::sharing::{self, NewSale};
-use crate::{Error, ledger};
 use chandlery_store::{Write, time};
 
 /// What a month comes to.
@@ -34,7 +35,8 @@ struct Use {
     replica_millis: u64,
     gpu_millis: u64,
     units: BTreeMap<String, u64>,
-    first: String,
+    /// When the first of it began.
+    first: Timestamp,
 }
 
 impl Use {
@@ -49,8 +51,8 @@ impl Use {
 }
 
 /// The close that charges.
-struct Run<'a> {
-    month: &'a str,
+struct Run {
+    month: Month,
     hold_days: u32,
     now: Timestamp,
 }
@@ -61,14 +63,15 @@ type Key = (Namespace, PluginId);
 /// The use of a month by all, or by one of one thing after a moment.
 async fn used(
     db: &mut AnyConnection,
-    month: &str,
+    month: Month,
     only: Option<(&Key, Timestamp)>,
 ) -> Result<BTreeMap<Key, Use>, Error> {
     let (account, plugin, after) = match only {
         Some(((account, plugin), after)) => (account.to_string(), plugin.to_string(), time(after)),
         None => Default::default(),
     };
-    let rows: Vec<(String, String, i64, i64, i64, String)> = sqlx::query_as(
+    type Row = (Text<Namespace>, Text<PluginId>, i64, i64, i64, Text<Timestamp>);
+    let rows: Vec<Row> = sqlx::query_as(
         "select account, plugin, count(distinct deployment), cast(sum(replica_millis) as bigint),
                 cast(sum(gpu_millis) as bigint), min(from_at)
          from usage_events
@@ -78,14 +81,14 @@ async fn used(
                              and usage_corrections.plugin = usage_events.plugin)
          group by account, plugin",
     )
-    .bind(month)
+    .bind(month.to_string())
     .bind(&account)
     .bind(&plugin)
     .bind(&after)
     .fetch_all(&mut *db)
     .await?;
     let mut all = BTreeMap::new();
-    for (account, plugin, deployments, replicas, gpus, first) in rows {
+    for (Text(account), Text(plugin), deployments, replicas, gpus, Text(first)) in rows {
         let used = Use {
             deployments: deployments as u64,
             replica_millis: replicas as u64,
@@ -93,25 +96,23 @@ async fn used(
             units: BTreeMap::new(),
             first,
         };
-        all.insert((account.parse()?, plugin.parse()?), used);
+        all.insert((account, plugin), used);
     }
-    let reported: Vec<(String, String, String)> = sqlx::query_as(
+    let reported: Vec<(Text<Namespace>, Text<PluginId>, Json<BTreeMap<String, u64>>)> = sqlx::query_as(
         "select account, plugin, units from usage_events
          where month = $1 and units <> '' and ($2 = '' or account = $2 and plugin = $3 and from_at >= $4)
            and not exists (select 1 from usage_corrections where corrects = usage_events.id
                              and usage_corrections.account = usage_events.account
                              and usage_corrections.plugin = usage_events.plugin)",
     )
-    .bind(month)
+    .bind(month.to_string())
     .bind(&account)
     .bind(&plugin)
     .bind(&after)
     .fetch_all(db)
     .await?;
-    for (account, plugin, units) in reported {
-        let units: BTreeMap<String, u64> = serde_json::from_str(&units)
-            .map_err(|_| Error::Damaged("what a plugin reported cannot be read".into()))?;
-        if let Some(used) = all.get_mut(&(account.parse()?, plugin.parse()?)) {
+    for (Text(account), Text(plugin), Json(units)) in reported {
+        if let Some(used) = all.get_mut(&(account, plugin)) {
             for (unit, count) in units {
                 let sum = used.units.entry(unit).or_default();
                 // So much use costs more than can be charged, or nothing.
@@ -126,10 +127,10 @@ async fn used(
 async fn charge(
     write: &mut Write,
     order: &Order,
-    month: &str,
+    month: Month,
     used: Option<&Use>,
 ) -> Result<(Money, u64, String), Error> {
-    let (begin, end) = (ledger::begin_of(month)?, ledger::end_of(month)?);
+    let (begin, end) = (month.first_moment(), month.next().first_moment());
     let trial = SignedDuration::from_hours(24 * i64::from(order.offer.trial_days));
     let paid_from = order.ordered_at.checked_add(trial).unwrap_or(Timestamp::MAX);
     let from = paid_from.max(begin);
@@ -179,15 +180,15 @@ async fn charge(
 /// Charges what a month, and earlier ones that events came late for, are to be invoiced for. Again, it charges nothing.
 pub(crate) async fn rate(
     write: &mut Write,
-    month: &str,
+    month: Month,
     hold_days: u32,
     now: Timestamp,
 ) -> Result<Rated, Error> {
     let month_use = used(write, month, None).await?;
-    begin_orders(write, &month_use, now).await?;
+    begin_orders(write, &month_use).await?;
     let run = Run { month, hold_days, now };
     let (mut charges, mut left_out) = (Charges::new(), Vec::new());
-    let late: BTreeSet<(String, String, String)> =
+    let late: BTreeSet<(Text<Month>, Text<Namespace>, Text<PluginId>)> =
         sqlx::query_as("select month, account, plugin from reopened_usage")
             .fetch_all(&mut **write)
             .await?
@@ -195,15 +196,14 @@ pub(crate) async fn rate(
             .collect();
     for order in orders::lasting(write).await? {
         let key = (order.customer.clone(), order.plugin.clone());
-        let of_it = |(_, account, plugin): &&(String, String, String)| {
-            *account == order.customer.to_string() && *plugin == order.plugin.to_string()
-        };
-        for (earlier, ..) in late.iter().filter(of_it) {
+        let of_it = late.iter().filter(|(_, account, plugin)| (&account.0, &plugin.0) == (&key.0, &key.1));
+        for (Text(earlier), ..) in of_it {
+            let earlier = *earlier;
             let then = used(write, earlier, Some((&key, Timestamp::UNIX_EPOCH))).await?;
             let charged = charge_difference(write, &mut charges, &order, earlier, then.get(&key), &run).await;
             leave_out(&mut left_out, &order, earlier, charged)?;
         }
-        if order.ordered_at < ledger::end_of(month)? {
+        if order.ordered_at < month.next().first_moment() {
             let charged =
                 charge_difference(write, &mut charges, &order, month, month_use.get(&key), &run).await;
             leave_out(&mut left_out, &order, month, charged)?;
@@ -214,13 +214,13 @@ pub(crate) async fn rate(
         sqlx::query(
             "insert into reopened_usage (month, account, plugin) values ($1, $2, $3) on conflict do nothing",
         )
-        .bind(month)
+        .bind(month.to_string())
         .bind(order.customer.as_str())
         .bind(order.plugin.to_string())
         .execute(&mut **write)
         .await?;
     }
-    let in_words = |(order, month, why): (Order, String, PriceError)| {
+    let in_words = |(order, month, why): (Order, Month, PriceError)| {
         format!("order {} of {} by {}, {month}: {why}", order.reference, order.plugin, order.customer)
     };
     Ok(Rated { charges, left_out: left_out.into_iter().map(in_words).collect() })
@@ -228,27 +228,26 @@ pub(crate) async fn rate(
 
 /// Remembers an order that costs too much.
 fn leave_out(
-    left_out: &mut Vec<(Order, String, PriceError)>,
+    left_out: &mut Vec<(Order, Month, PriceError)>,
     order: &Order,
-    month: &str,
+    month: Month,
     charged: Result<Option<PriceError>, Error>,
 ) -> Result<(), Error> {
     if let Some(why) = charged? {
-        left_out.push((order.clone(), month.into(), why));
+        left_out.push((order.clone(), month, why));
     }
     Ok(())
 }
 
 /// Whoever uses what costs by use or by month without having ordered it agrees to what it cost when the use began.
-async fn begin_orders(write: &mut Write, used: &BTreeMap<Key, Use>, now: Timestamp) -> Result<(), Error> {
+async fn begin_orders(write: &mut Write, used: &BTreeMap<Key, Use>) -> Result<(), Error> {
     for ((account, plugin), used) in used {
         if orders::find_of(write, account, plugin).await?.is_some() {
             continue;
         }
-        let first: Timestamp = used.first.parse().unwrap_or(now);
-        let offer = prices::offer_at(write, plugin, account, first).await?;
+        let offer = prices::offer_at(write, plugin, account, used.first).await?;
         if let Some(offer) = offer.filter(|offer| !matches!(offer.price, Price::Once { .. })) {
-            orders::insert(write, account, plugin, &offer, Default::default(), None, first).await?;
+            orders::insert(write, account, plugin, &offer, Default::default(), None, used.first).await?;
         }
     }
     Ok(())
@@ -258,9 +257,9 @@ async fn charge_difference(
     write: &mut Write,
     charges: &mut Charges,
     order: &Order,
-    month: &str,
+    month: Month,
     used: Option<&Use>,
-    run: &Run<'_>,
+    run: &Run,
 ) -> Result<Option<PriceError>, Error> {
     let (all, count, quantity) = match charge(write, order, month, used).await {
         Err(Error::Money(error)) => return Ok(Some(error.into())),
@@ -269,15 +268,15 @@ async fn charge_difference(
     if let Err(error) = chandlery_package::price::must_be_chargeable(all) {
         return Ok(Some(error));
     }
-    let before: Option<(i64, String)> = sqlx::query_as(
+    let before: Option<(i64, Text<Month>)> = sqlx::query_as(
         "select charged_minor, invoiced_in from ratings where reference = $1 and month = $2
          order by invoiced_in desc limit 1",
     )
     .bind(&order.reference)
-    .bind(month)
+    .bind(month.to_string())
     .fetch_optional(&mut **write)
     .await?;
-    if before.as_ref().is_some_and(|(_, last)| last == run.month) {
+    if before.as_ref().is_some_and(|(_, Text(last))| *last == run.month) {
         return Ok(None);
     }
     let difference = all.minus(all.with_minor(before.map_or(0, |(minor, _)| minor))?)?;
@@ -294,12 +293,15 @@ async fn charge_difference(
             plugin: Some(&order.plugin),
             gross: difference,
             referrer: order.referrer.as_ref(),
-            at: ledger::last_moment(run.month)?,
+            at: run.month.last_moment(),
         };
         let id = sharing::accrue(write, &new).await?;
         sale = Some(id);
         let line = InvoiceLine {
-            kind: if matches!(order.offer.price, Price::Monthly { .. }) { "month" } else { "use" }.into(),
+            kind: match order.offer.price {
+                Price::Monthly { .. } => InvoiceLineKind::Month,
+                Price::Once { .. } | Price::Metered { .. } => InvoiceLineKind::Use,
+            },
             description: format!("{}, {month}: {}", order.plugin, order.offer.price),
             quantity,
             amount: difference,
@@ -315,8 +317,8 @@ async fn charge_difference(
          values ($1, $2, $3, $4, $5, nullif($6, 0))",
     )
     .bind(&order.reference)
-    .bind(month)
-    .bind(run.month)
+    .bind(month.to_string())
+    .bind(run.month.to_string())
     .bind(i64::try_from(count).unwrap_or(i64::MAX))
     .bind(all.minor())
     .bind(sale.unwrap_or(0))
@@ -329,8 +331,8 @@ async fn charge_difference(
 async fn credit(
     write: &mut Write,
     order: &Order,
-    month: &str,
-    run: &Run<'_>,
+    month: Month,
+    run: &Run,
     mut left: Money,
 ) -> Result<(), Error> {
     let invoiced: Vec<(i64, i64, i64)> = sqlx::query_as(
@@ -339,7 +341,7 @@ async fn credit(
          where reference = $1 and month = $2 and state <> 'uncollectible' order by invoice desc, line",
     )
     .bind(&order.reference)
-    .bind(month)
+    .bind(month.to_string())
     .fetch_all(&mut **write)
     .await?;
     for (invoice, line, sale) in invoiced {

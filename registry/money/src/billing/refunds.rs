@@ -1,14 +1,17 @@
 //! Credit notes: what is given back of an invoice or taken off it, with its tax, from everybody who shared it. Numbers have no gaps.
 
-use chandlery_package::wire::{CreditNote, Invoice, InvoiceState, NewRefund};
-use chandlery_package::{Money, Namespace};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{
+    CreditNote, EntryKind, Invoice, InvoiceLineKind, InvoiceState, NewRefund, Page, Paging, TransactionKind,
+};
+use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 
-use super::invoices::{self, PLAN, UNUSED};
+use super::invoices;
 use super::periods;
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
-use crate::sharing::{self, ClawBack};
+use crate::sharing::{self, ClawBack, PaidThrough};
 use chandlery_store::{Db, Write, time};
 
 /// Gives back so much of an invoice. The same key again gives the same credit note.
@@ -30,12 +33,12 @@ pub async fn refund(
 
 /// The processor's payment that an invoice was paid by, if it was: what is given back of it goes back through the processor.
 pub(crate) async fn processor_payment(db: &Db, number: i64) -> Result<Option<String>, Error> {
-    let (through, payment): (Option<String>, Option<String>) =
+    let (through, payment): (Option<Text<PaidThrough>>, Option<String>) =
         sqlx::query_as("select paid_through, payment from invoices where number = $1")
             .bind(number)
             .fetch_one(db.read())
             .await?;
-    Ok(payment.filter(|_| through.as_deref() == Some("processor")))
+    Ok(payment.filter(|_| through == Some(Text(PaidThrough::Processor))))
 }
 
 /// What can still be given back of each line, in minor units.
@@ -45,14 +48,20 @@ async fn left(write: &mut Write, invoice: &Invoice) -> Result<Vec<i64>, Error> {
             .bind(invoice.number)
             .fetch_all(&mut **write)
             .await?;
-    let unused: i64 =
-        invoice.lines.iter().filter(|line| line.kind == UNUSED).map(|line| line.amount.minor()).sum();
+    let unused: i64 = invoice
+        .lines
+        .iter()
+        .filter(|line| line.kind == InvoiceLineKind::Unused)
+        .map(|line| line.amount.minor())
+        .sum();
     let mut left = Vec::new();
     for (line, (_, refunded)) in invoice.lines.iter().zip(rows) {
         // A dispute that was lost has given a sale back, too, without a credit note.
         left.push(match line.sale {
             Some(sale) => sharing::find_sale(write, sale).await?.left()?.minor(),
-            None => (line.amount.minor() - refunded + if line.kind == PLAN { unused } else { 0 }).max(0),
+            None => (line.amount.minor() - refunded
+                + if line.kind == InvoiceLineKind::Plan { unused } else { 0 })
+            .max(0),
         });
     }
     Ok(left)
@@ -72,10 +81,11 @@ pub(crate) async fn book_refund(
         };
     }
     let invoice = invoices::find(write, number).await?;
-    let (through,): (Option<String>,) = sqlx::query_as("select paid_through from invoices where number = $1")
-        .bind(number)
-        .fetch_one(&mut **write)
-        .await?;
+    let (through,): (Option<Text<PaidThrough>>,) =
+        sqlx::query_as("select paid_through from invoices where number = $1")
+            .bind(number)
+            .fetch_one(&mut **write)
+            .await?;
     if invoice.state == InvoiceState::Uncollectible {
         return Err(Error::Conflict(format!(
             "invoice {number} was never paid: there is nothing to give back"
@@ -96,7 +106,7 @@ pub(crate) async fn book_refund(
     let (note,): (i64,) = sqlx::query_as("select cast(coalesce(max(number), 0) + 1 as bigint) from refunds")
         .fetch_one(&mut **write)
         .await?;
-    let transaction = Transaction::new("refund", note, now)
+    let transaction = Transaction::new(TransactionKind::Refund, note, now)
         .about(format!("credit note {note} of invoice {number} to {}: {}", invoice.account, new.reason))
         .link("credit-note", note)
         .link("invoice", number)
@@ -115,13 +125,15 @@ pub(crate) async fn book_refund(
                 })?;
                 taken.transaction = periods::claw_back(write, plan, part, taken.transaction, now).await?;
             }
-            Some(sale) => taken = sharing::claw_back(write, sale, part, "refund", taken, true).await?,
+            Some(sale) => {
+                taken = sharing::claw_back(write, sale, part, EntryKind::Refund, taken, true).await?
+            }
         }
         take_off(write, number, index, part).await?;
     }
     let tax = tax_of(write, &invoice, new.amount).await?;
     let gross = new.amount.plus(tax)?;
-    let to = destination(&invoice, through.as_deref(), new.as_credit);
+    let to = destination(&invoice, through.map(|Text(through)| through), new.as_credit);
     // What was paid from the customer's credit goes back there.
     let due = invoice.total.minus(invoice.refunded)?;
     let (cash, back_as_credit) = match to {
@@ -197,7 +209,7 @@ pub(crate) async fn lose(
     {
         let invoice = invoices::find(write, number).await?;
         let lines = invoice.lines.iter().zip(left(write, &invoice).await?).enumerate();
-        for (index, (line, left)) in lines.filter(|(_, (line, _))| line.kind == PLAN) {
+        for (index, (line, left)) in lines.filter(|(_, (line, _))| line.kind == InvoiceLineKind::Plan) {
             let part = rest.at_most(line.amount.with_minor(left)?)?;
             transaction = periods::claw_back(write, &mut plan, part, transaction, now).await?;
             take_off(write, number, index, part).await?;
@@ -220,12 +232,12 @@ async fn tax_of(write: &mut Write, invoice: &Invoice, amount: Money) -> Result<M
     Ok(by_then.minus(by_then.with_minor(tax)?)?)
 }
 
-fn destination(invoice: &Invoice, through: Option<&str>, as_credit: bool) -> Account {
+fn destination(invoice: &Invoice, through: Option<PaidThrough>, as_credit: bool) -> Account {
     match (invoice.state, through) {
         (InvoiceState::Open, _) => Account::Receivable,
         (_, _) if as_credit => Account::Credit(invoice.account.clone()),
-        (_, Some("processor")) => Account::Processor,
-        (_, Some("bank")) => Account::Bank,
+        (_, Some(PaidThrough::Processor)) => Account::Processor,
+        (_, Some(PaidThrough::Bank)) => Account::Bank,
         (_, _) => Account::Credit(invoice.account.clone()),
     }
 }
@@ -240,30 +252,30 @@ async fn find(write: &mut Write, key: &str) -> Result<Option<CreditNote>, Error>
     row.map(read).transpose()
 }
 
-type Row = (i64, i64, String, i64, i64, i64, String, String);
+type Row = (i64, i64, Text<Currency>, i64, i64, i64, String, Text<Timestamp>);
 
-fn read(row: Row) -> Result<CreditNote, Error> {
-    let (number, invoice, currency, net, tax, cash, reason, at) = row;
-    let currency = currency.parse()?;
-    Ok(CreditNote {
-        number,
-        invoice,
-        net: Money::new(net, currency)?,
-        tax: Money::new(tax, currency)?,
-        cash: Money::new(cash, currency)?,
-        reason,
-        at: at.parse().map_err(|_| Error::Damaged(format!("credit note {number} has no date")))?,
-    })
+fn read(
+    (number, invoice, Text(currency), net, tax, cash, reason, Text(at)): Row,
+) -> Result<CreditNote, Error> {
+    let money = |minor| Money::new(minor, currency);
+    Ok(CreditNote { number, invoice, net: money(net)?, tax: money(tax)?, cash: money(cash)?, reason, at })
 }
 
 /// The credit notes of an account, newest first.
-pub async fn credit_notes(db: &Db, account: &Namespace) -> Result<Vec<CreditNote>, Error> {
+pub async fn credit_notes(
+    db: &Db,
+    account: &Namespace,
+    paging: &Paging<i64>,
+) -> Result<Page<CreditNote>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select refunds.number, invoice, refunds.currency, minor, refunds.tax_minor, cash_minor, reason, at
-         from refunds join invoices on invoices.number = invoice where account = $1 order by refunds.number desc",
+         from refunds join invoices on invoices.number = invoice
+         where account = $1 and refunds.number < $2 order by refunds.number desc limit $3",
     )
     .bind(account.as_str())
+    .bind(paging.after().copied().unwrap_or(i64::MAX))
+    .bind(paging.rows())
     .fetch_all(db.read())
     .await?;
-    rows.into_iter().map(read).collect()
+    paging.cut(rows, |(number, ..)| *number).try_map(read)
 }

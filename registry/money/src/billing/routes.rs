@@ -5,11 +5,11 @@ mod orders;
 mod subscriptions;
 
 use axum::extract::State;
-use chandlery_package::wire::{Notice, Page, UsageEvent, UsageReceipt, UsageTotal};
+use chandlery_package::wire::{Notice, Page, Paging, UsageEvent, UsageReceipt, UsageTotal};
 
 use crate::{Error, Finance, billing};
 use chandlery_accounts::Account;
-use chandlery_edge::Json;
+use chandlery_edge::{Json, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -40,26 +40,35 @@ async fn receive(
     if events.len() > EVENTS_PER_BATCH_MAX {
         return Err(Error::Invalid(format!("a batch has at most {EVENTS_PER_BATCH_MAX} events")));
     }
-    Ok(Json(billing::receive(&finance, &caller.name, &events).await?))
+    Ok(Json(billing::receive(&finance.db, &caller.name, &events, finance.clock.now()).await?))
 }
 
 /// Lists the use of the account's deployments so far.
 #[utoipa::path(
     get,
     path = "/api/v1/usage",
+    params(Paging<billing::usage::Key>),
     responses((status = 200, description = "Done.", body = Page<UsageTotal>))
 )]
-async fn totals(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<UsageTotal>>, Error> {
-    Ok(Json(Page { items: billing::totals(&finance.db, &caller.name).await?, next: None }))
+async fn totals(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<billing::usage::Key>>,
+) -> Result<Json<Page<UsageTotal>>, Error> {
+    Ok(Json(billing::totals(&finance.db, &caller.name, &paging).await?))
 }
 
 /// Lists what the account was told.
 #[utoipa::path(
     get,
     path = "/api/v1/notices",
+    params(Paging<billing::notices::Key>),
     responses((status = 200, description = "Done.", body = Page<Notice>))
 )]
-async fn notices(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Notice>>, Error> {
-    let mut db = finance.db.read().acquire().await?;
-    Ok(Json(Page { items: billing::notices(&mut db, &caller.name).await?, next: None }))
+async fn notices(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<billing::notices::Key>>,
+) -> Result<Json<Page<Notice>>, Error> {
+    Ok(Json(billing::notices(&finance.db, &caller.name, &paging).await?))
 }

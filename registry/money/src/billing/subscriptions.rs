@@ -2,8 +2,9 @@
 //! of those that are not paid. What is due at a moment is done whenever a subscription is looked at, so that nothing depends
 //! on a clock that ticks in time.
 
+use chandlery_package::column::Text;
 use chandlery_package::wire::{Agreement, InvoiceState, NewSubscription, NewTrial, Subscription};
-use chandlery_package::{Billed, Money, Namespace, Tier};
+use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
@@ -33,17 +34,17 @@ struct Stored {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    tier: String,
-    billed: String,
-    anchor_at: Option<String>,
+    tier: Text<Tier>,
+    billed: Text<Billed>,
+    anchor_at: Option<Text<Timestamp>>,
     invoice: Option<i64>,
-    next_tier: Option<String>,
-    next_billed: Option<String>,
+    next_tier: Option<Text<Tier>>,
+    next_billed: Option<Text<Billed>>,
     limited_to: Option<i64>,
     price_minor: Option<i64>,
-    price_currency: Option<String>,
-    trial_tier: Option<String>,
-    trial_until: Option<String>,
+    price_currency: Option<Text<Currency>>,
+    trial_tier: Option<Text<Tier>>,
+    trial_until: Option<Text<Timestamp>>,
 }
 
 impl Stored {
@@ -76,37 +77,21 @@ impl Stored {
     }
 
     fn read(account: &Namespace, row: Row) -> Result<Self, Error> {
-        let damaged = || Error::Damaged(format!("the subscription of '{account}' cannot be read"));
-        let tier = |text: &str| text.parse::<Tier>().map_err(|_| damaged());
-        let at = |text: &str| text.parse::<Timestamp>().map_err(|_| damaged());
-        let billed = |text: &str| {
-            [Billed::Monthly, Billed::Yearly]
-                .into_iter()
-                .find(|known| word(*known) == text)
-                .ok_or_else(damaged)
-        };
-        let limit = row.limited_to.map(|limit| u32::try_from(limit).map_err(|_| damaged())).transpose()?;
-        let next = match row.next_tier.as_deref().zip(row.next_billed.as_deref()) {
-            Some((next, how)) => Some((tier(next)?, billed(how)?)),
-            None => None,
-        };
+        let damaged = |_| Error::Damaged(format!("the limit of '{account}' cannot be read"));
+        let limit = row.limited_to.map(|limit| u32::try_from(limit).map_err(damaged)).transpose()?;
         let agreed = match row.price_minor.zip(row.price_currency) {
-            Some((minor, currency)) => Some((limit, Money::new(minor, currency.parse()?)?)),
-            None => None,
-        };
-        let trial = match row.trial_tier.as_deref().zip(row.trial_until.as_deref()) {
-            Some((tried, until)) => Some((tier(tried)?, at(until)?)),
+            Some((minor, Text(currency))) => Some((limit, Money::new(minor, currency)?)),
             None => None,
         };
         Ok(Self {
             account: account.clone(),
-            tier: tier(&row.tier)?,
-            billed: billed(&row.billed)?,
-            anchor: row.anchor_at.as_deref().map(at).transpose()?,
+            tier: row.tier.0,
+            billed: row.billed.0,
+            anchor: row.anchor_at.map(|Text(at)| at),
             invoice: row.invoice,
-            next,
+            next: row.next_tier.zip(row.next_billed).map(|(Text(tier), Text(billed))| (tier, billed)),
             agreed,
-            trial,
+            trial: row.trial_tier.zip(row.trial_until).map(|(Text(tier), Text(until))| (tier, until)),
         })
     }
 
@@ -125,16 +110,16 @@ impl Stored {
                  trial_until = excluded.trial_until",
         )
         .bind(self.account.as_str())
-        .bind(self.tier.to_string())
-        .bind(word(self.billed))
+        .bind(self.tier.as_str())
+        .bind(self.billed.as_str())
         .bind(self.anchor.map(time))
         .bind(self.invoice)
-        .bind(next_tier.map(|tier| tier.to_string()))
-        .bind(next_billed.map(word))
+        .bind(next_tier.map(Tier::as_str))
+        .bind(next_billed.map(Billed::as_str))
         .bind(limit.flatten().map(i64::from))
         .bind(price.map(|price| price.minor()))
         .bind(price.map(|price| price.currency().code()))
-        .bind(trial_tier.map(|tier| tier.to_string()))
+        .bind(trial_tier.map(Tier::as_str))
         .bind(trial_until.map(time))
         .execute(&mut **write)
         .await?;
@@ -260,13 +245,6 @@ fn next_period(anchor: Timestamp, from: Timestamp, billed: Billed) -> Result<Tim
         if end.timestamp() > from {
             return Ok(end.timestamp());
         }
-    }
-}
-
-fn word(billed: Billed) -> &'static str {
-    match billed {
-        Billed::Monthly => "monthly",
-        Billed::Yearly => "yearly",
     }
 }
 
@@ -414,7 +392,7 @@ pub async fn agree(
 
 /// Does what is due for every account that has a subscription, or has not paid an invoice in time.
 pub async fn advance_all(db: &Db, now: Timestamp) -> Result<(), Error> {
-    let accounts: Vec<(String,)> = sqlx::query_as(
+    let accounts: Vec<(Text<Namespace>,)> = sqlx::query_as(
         "select subscriptions.account from subscriptions join plan_periods on plan_periods.invoice = subscriptions.invoice
          where to_at <= $1
          union select account from invoices where state = 'open' and due_at < $1 order by 1",
@@ -422,8 +400,8 @@ pub async fn advance_all(db: &Db, now: Timestamp) -> Result<(), Error> {
     .bind(time(now))
     .fetch_all(db.read())
     .await?;
-    for (account,) in accounts {
-        subscription(db, &account.parse()?, now).await?;
+    for (Text(account),) in accounts {
+        subscription(db, &account, now).await?;
     }
     periods::recognise_all(db, now).await
 }

@@ -1,5 +1,6 @@
 //! Sales taxes, by a table of rules and where the customer is.
 
+use chandlery_package::column::Text;
 use chandlery_package::wire::{BillingProfile, TaxRule};
 use chandlery_package::{Money, Namespace, Rate};
 use jiff::Timestamp;
@@ -30,7 +31,7 @@ pub(crate) async fn tax(
             .fetch_optional(&mut *db)
             .await?;
     let Some((country, tax_id)) = profile else { return Ok(none("no tax")) };
-    let rule: Option<(String, String)> = sqlx::query_as(
+    let rule: Option<(String, Text<Rate>)> = sqlx::query_as(
         "select name, rate from tax_rules where country = $1 and since <= $2 order by since desc limit 1",
     )
     .bind(&country)
@@ -40,8 +41,7 @@ pub(crate) async fn tax(
     match (rule, tax_id) {
         (None, _) => Ok(none("no tax")),
         (Some((name, _)), Some(_)) => Ok(none(&format!("{name}: reverse charge"))),
-        (Some((name, rate)), None) => {
-            let rate: Rate = rate.parse().map_err(|_| Error::Damaged("a tax rate cannot be read".into()))?;
+        (Some((name, Text(rate))), None) => {
             // What is given back is not taxed here: a credit note takes its own tax along.
             let taxed = net.or_zero();
             Ok(Tax { name: format!("{name} {rate}"), amount: taxed.at(rate)? })
@@ -93,13 +93,13 @@ pub async fn add_rule(db: &Db, rule: &TaxRule) -> Result<(), Error> {
     .bind(rule.rate.to_string())
     .execute(&mut *write)
     .await?;
-    let (name, rate): (String, String) =
+    let (name, Text(rate)): (String, Text<Rate>) =
         sqlx::query_as("select name, rate from tax_rules where country = $1 and since = $2")
             .bind(&rule.country)
             .bind(rule.since.to_string())
             .fetch_one(&mut *write)
             .await?;
-    if (name.as_str(), rate.as_str()) != (rule.name.as_str(), rule.rate.to_string().as_str()) {
+    if (name.as_str(), rate) != (rule.name.as_str(), rule.rate) {
         return Err(Error::Conflict(format!("from {} on, {} has {name} {rate}", rule.since, rule.country)));
     }
     write.commit().await?;

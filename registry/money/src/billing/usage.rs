@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use chandlery_package::Namespace;
-use chandlery_package::wire::{RefusedUsage, UsageEvent, UsageReceipt, UsageTotal};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{Page, Paging, RefusedUsage, UsageEvent, UsageReceipt, UsageTotal};
+use chandlery_package::{Month, Namespace, PluginId};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use crate::{Error, Finance, ledger};
+use crate::{Error, ledger};
 use chandlery_store::{Cell, Db, Write, insert_rows, time};
 
 /// How many events one statement inserts.
@@ -23,7 +24,7 @@ const COUNT_MAX: u64 = 10_000_000_000_000;
 struct Stored<'a> {
     event: &'a UsageEvent,
     id: String,
-    month: String,
+    month: Month,
     deployment: &'a str,
     plugin: String,
     version: String,
@@ -58,7 +59,7 @@ impl<'a> Stored<'a> {
         Ok(Self {
             event,
             id: event.id.to_string(),
-            month: ledger::month_of(event.to),
+            month: Month::of(event.to),
             deployment: name,
             plugin: event.release.plugin.to_string(),
             version: event.release.version.to_string(),
@@ -73,9 +74,10 @@ impl<'a> Stored<'a> {
 
 /// Stores a batch of events of one account, each by itself.
 pub async fn receive(
-    finance: &Finance,
+    db: &Db,
     account: &Namespace,
     events: &[UsageEvent],
+    now: Timestamp,
 ) -> Result<UsageReceipt, Error> {
     let mut receipt = UsageReceipt { accepted: 0, known: 0, refused: Vec::new() };
     let mut refuse = |event: &UsageEvent, reason: String| {
@@ -88,7 +90,7 @@ pub async fn receive(
             Err(reason) => refuse(event, reason),
         }
     }
-    let mut write = finance.db.write().await?;
+    let mut write = db.write().await?;
     let published = published(&mut write, &rows).await?;
     rows.retain(|row| match published.contains(&(row.plugin.clone(), row.version.clone())) {
         true => true,
@@ -105,7 +107,7 @@ pub async fn receive(
             false
         }
     });
-    let (accepted, known, taken) = insert(&mut write, account, &rows, finance.clock.now()).await?;
+    let (accepted, known, taken) = insert(&mut write, account, &rows, now).await?;
     for id in taken {
         receipt.refused.push(RefusedUsage { id, reason: "its id was used before for another event".into() });
     }
@@ -186,7 +188,7 @@ async fn insert_new(
         [
             row.id.as_str().into(),
             account.as_str().into(),
-            row.month.as_str().into(),
+            row.month.to_string().into(),
             row.deployment.into(),
             row.plugin.as_str().into(),
             row.version.as_str().into(),
@@ -246,13 +248,12 @@ async fn note_corrections(
     rows: &[Stored<'_>],
     taken: &[uuid::Uuid],
 ) -> Result<(), Error> {
-    let (closed,): (Option<String>,) =
-        sqlx::query_as("select max(month) from closed_months").fetch_one(&mut **write).await?;
-    let closed = closed.unwrap_or_default();
+    let open_from = ledger::open_from(write).await?;
+    let is_closed = |month: Month| open_from.is_some_and(|open| month.first_moment() < open);
     let mut reopened = BTreeSet::new();
     for row in rows.iter().filter(|row| !taken.contains(&row.event.id)) {
-        if row.month <= closed {
-            reopened.insert((row.month.clone(), row.plugin.clone()));
+        if is_closed(row.month) {
+            reopened.insert((row.month, row.plugin.clone()));
         }
         let Some(corrects) = row.event.corrects else { continue };
         sqlx::query(
@@ -264,14 +265,14 @@ async fn note_corrections(
         .bind(&row.id)
         .execute(&mut **write)
         .await?;
-        let original: Option<(String,)> =
+        let original: Option<(Text<Month>,)> =
             sqlx::query_as("select month from usage_events where id = $1 and account = $2 and plugin = $3")
                 .bind(corrects.to_string())
                 .bind(account.as_str())
                 .bind(&row.plugin)
                 .fetch_optional(&mut **write)
                 .await?;
-        if let Some((month,)) = original.filter(|(month,)| *month <= closed) {
+        if let Some((Text(month),)) = original.filter(|(Text(month),)| is_closed(*month)) {
             reopened.insert((month, row.plugin.clone()));
         }
     }
@@ -279,7 +280,7 @@ async fn note_corrections(
         sqlx::query(
             "insert into reopened_usage (month, account, plugin) values ($1, $2, $3) on conflict do nothing",
         )
-        .bind(month)
+        .bind(month.to_string())
         .bind(account.as_str())
         .bind(plugin)
         .execute(&mut **write)
@@ -288,28 +289,36 @@ async fn note_corrections(
     Ok(())
 }
 
+/// A deployment's place among its account's: its name, and a plugin that it used.
+pub(crate) type Key = (String, PluginId);
+
 /// The use of an account's deployments so far; what was corrected does not count.
-pub async fn totals(db: &Db, account: &Namespace) -> Result<Vec<UsageTotal>, Error> {
-    let rows: Vec<(String, String, i64, i64, i64)> = sqlx::query_as(
+pub async fn totals(db: &Db, account: &Namespace, paging: &Paging<Key>) -> Result<Page<UsageTotal>, Error> {
+    let (deployment, plugin) = paging.after().map_or_else(
+        || (String::new(), String::new()),
+        |(deployment, plugin)| (deployment.clone(), plugin.to_string()),
+    );
+    let rows: Vec<(String, Text<PluginId>, i64, i64, i64)> = sqlx::query_as(
         "select deployment, plugin, count(*), cast(sum(replica_millis) as bigint), cast(sum(gpu_millis) as bigint)
-         from usage_events where account = $1
+         from usage_events
+         where account = $1 and deployment >= $2 and (deployment > $2 or plugin > $3)
            and not exists (select 1 from usage_corrections where corrects = usage_events.id
                              and usage_corrections.account = usage_events.account
                              and usage_corrections.plugin = usage_events.plugin)
-         group by deployment, plugin order by deployment, plugin",
+         group by deployment, plugin order by deployment, plugin limit $4",
     )
     .bind(account.as_str())
+    .bind(deployment)
+    .bind(plugin)
+    .bind(paging.rows())
     .fetch_all(db.read())
     .await?;
-    rows.into_iter()
-        .map(|(deployment, plugin, events, replica_millis, gpu_millis)| {
-            Ok(UsageTotal {
-                deployment,
-                plugin: plugin.parse()?,
-                events: events as u64,
-                replica_millis: replica_millis as u64,
-                gpu_millis: gpu_millis as u64,
-            })
-        })
-        .collect()
+    let page = paging.cut(rows, |(deployment, Text(plugin), ..)| (deployment.clone(), plugin.clone()));
+    Ok(page.map(|(deployment, Text(plugin), events, replica_millis, gpu_millis)| UsageTotal {
+        deployment,
+        plugin,
+        events: events.unsigned_abs(),
+        replica_millis: replica_millis.unsigned_abs(),
+        gpu_millis: gpu_millis.unsigned_abs(),
+    }))
 }

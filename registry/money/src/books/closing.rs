@@ -1,46 +1,30 @@
 //! The close of a month, in one database transaction: use is charged and invoiced, every partner gets its statement, and nothing
 //! is posted in the month any more.
 
-use chandlery_package::wire::InvoiceLine;
-use chandlery_package::{Money, Namespace};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{InvoiceLine, MonthClose};
+use chandlery_package::{Money, Month, Namespace};
 use chandlery_store::Db;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
-use serde::Serialize;
+use jiff::Timestamp;
 
 use crate::billing::{NewInvoice, invoices, periods, rating};
 use crate::{Error, ledger, payouts};
-
-/// What a close has done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Closed {
-    /// `2026-11`.
-    pub month: String,
-    /// The invoices that it issued.
-    pub invoices: Vec<i64>,
-    /// How many statements it made.
-    pub statements: usize,
-    /// Orders that it did not charge, and why: they would cost more than an order can. They are charged with a later month, once
-    /// what was used of them is corrected.
-    pub left_out: Vec<String>,
-}
 
 /// Closes a month that is over. Months are closed in order; one that is closed is not closed again.
 pub async fn close(
     db: &Db,
     hold_days: u32,
-    month: &str,
+    month: Month,
     operator: &Namespace,
     now: Timestamp,
-) -> Result<Closed, Error> {
-    let end = ledger::end_of(month)?;
-    if now < end {
+) -> Result<MonthClose, Error> {
+    if now < month.next().first_moment() {
         return Err(Error::Conflict(format!("{month} is not over: it is {}", now.strftime("%Y-%m-%d"))));
     }
-    if let Some(first) = due(db, now).await?.first().filter(|first| first.as_str() < month) {
+    if let Some(first) = due(db, now).await?.first().filter(|first| **first < month) {
         return Err(Error::Conflict(format!("{first} is not closed yet: close it first")));
     }
-    periods::recognise_all(db, ledger::last_moment(month)?).await?;
+    periods::recognise_all(db, month.last_moment()).await?;
     let mut write = db.write().await?;
     must_be_open(&mut write, month).await?;
     let mut issued = Vec::new();
@@ -56,7 +40,7 @@ pub async fn close(
     let statements = payouts::make_statements(&mut write, month, now).await?;
     ledger::close(&mut write, month, operator, now).await?;
     write.commit().await?;
-    Ok(Closed { month: month.into(), invoices: issued, statements, left_out: rated.left_out })
+    Ok(MonthClose { month, invoices: issued, statements, left_out: rated.left_out })
 }
 
 /// The lines of as many invoices as it takes: the net of each, and the tax on it, is an amount.
@@ -73,35 +57,26 @@ fn parts(lines: &[InvoiceLine]) -> impl Iterator<Item = &[InvoiceLine]> {
 }
 
 /// Refuses a month that is closed.
-async fn must_be_open(db: &mut sqlx::AnyConnection, month: &str) -> Result<(), Error> {
-    let begin = ledger::begin_of(month)?;
+async fn must_be_open(db: &mut sqlx::AnyConnection, month: Month) -> Result<(), Error> {
     match ledger::open_from(db).await? {
-        Some(open) if open > begin => Err(Error::Conflict(format!("{month} is closed already"))),
+        Some(open) if open > month.first_moment() => {
+            Err(Error::Conflict(format!("{month} is closed already")))
+        }
         _ => Ok(()),
     }
 }
 
 /// The months that are over and open, the earliest first. None before the first transaction.
-pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<String>, Error> {
+pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<Month>, Error> {
     let mut db = db.read().acquire().await?;
-    let (first,): (Option<String>,) = sqlx::query_as(
+    let (first,): (Option<Text<Timestamp>>,) = sqlx::query_as(
         "select min(at) from (select min(at) as at from ledger_transactions
                         union all select min(to_at) as at from usage_events) as everything",
     )
     .fetch_one(&mut *db)
     .await?;
-    let Some(first) = first.and_then(|at| at.parse::<Timestamp>().ok()) else { return Ok(Vec::new()) };
-    let begin = ledger::begin_of(&ledger::month_of(first))?;
-    let mut begin = ledger::open_from(&mut db).await?.unwrap_or(begin);
-    let mut due = Vec::new();
-    loop {
-        let month = ledger::month_of(begin);
-        let end = ledger::end_of(&month)?;
-        if end > now {
-            return Ok(due);
-        }
-        due.push(month);
-        let next = begin.to_zoned(TimeZone::UTC).checked_add(1.month());
-        begin = next.map_err(|error| Error::Damaged(error.to_string()))?.timestamp();
-    }
+    let Some(Text(first)) = first else { return Ok(Vec::new()) };
+    let begin = ledger::open_from(&mut db).await?.unwrap_or(first);
+    let months = std::iter::successors(Some(Month::of(begin)), |month| Some(month.next()));
+    Ok(months.take_while(|month| month.next().first_moment() <= now).collect())
 }

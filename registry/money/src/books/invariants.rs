@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use chandlery_package::Balance;
+use chandlery_package::wire::BooksCheck;
+use chandlery_package::{Balance, Currency};
 use sqlx::AnyConnection;
 
-use crate::ledger::{self, Check};
-use crate::{Error, payouts};
+use crate::{Error, ledger, payouts};
 
 /// The accounts that an invariant is about, by a pattern, and what they must hold: account, currency, debits less credits.
 type Invariant = (&'static str, &'static str);
@@ -135,7 +135,7 @@ const NEVER: [(&str, &str); 8] = [
 type Held = BTreeMap<(String, String), i64>;
 
 /// Recomputes the books: the ledger's own, what ties the rows to it, the closed months and the statements.
-pub async fn check(db: &mut AnyConnection) -> Result<Check, Error> {
+pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
     let mut found = ledger::check(db).await?;
     for (pattern, expected) in INVARIANTS {
         let expected = held(db, expected).await?;
@@ -149,7 +149,8 @@ pub async fn check(db: &mut AnyConnection) -> Result<Check, Error> {
         for key in expected.keys().chain(stored.keys().filter(|key| !expected.contains_key(*key))) {
             let (must, is) = (expected.get(key).unwrap_or(&0), stored.get(key).unwrap_or(&0));
             if must != is {
-                let money = |minor: i64| key.1.parse().and_then(|currency| Balance::new(minor, currency));
+                let currency: Currency = key.1.parse()?;
+                let money = |minor: i64| Balance::new(minor, currency);
                 found.faults.push(format!(
                     "{} holds {}, but {} follow from its rows",
                     key.0,

@@ -3,15 +3,13 @@
 use axum::extract::State;
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use chandlery_package::Month;
+use chandlery_package::wire::{BooksCheck, MonthClose, Months, Time};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::closing::{self, Closed};
-use super::invariants;
-use crate::ledger::{self, Check, ClosedMonth};
-use crate::{Error, Finance, billing};
+use super::{closing, invariants};
+use crate::{Error, Finance, billing, ledger};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<Finance> {
@@ -26,20 +24,12 @@ pub fn routes() -> OpenApiRouter<Finance> {
 #[utoipa::path(
     get,
     path = "/api/v1/ledger/check",
-    responses((status = 200, description = "Done.", body = Check))
+    responses((status = 200, description = "Done.", body = BooksCheck))
 )]
-async fn check(State(finance): State<Finance>, caller: Account) -> Result<Json<Check>, Error> {
+async fn check(State(finance): State<Finance>, caller: Account) -> Result<Json<BooksCheck>, Error> {
     caller.must_operate("check the books")?;
     let mut db = finance.db.snapshot().await?;
     Ok(Json(invariants::check(&mut db).await?))
-}
-
-#[derive(Serialize, utoipa::ToSchema)]
-struct Months {
-    /// Over and open, the earliest first.
-    due: Vec<String>,
-    /// The latest first.
-    closed: Vec<ClosedMonth>,
 }
 
 /// Lists the months that are due to be closed, and those that are; for operators.
@@ -59,21 +49,16 @@ async fn months(State(finance): State<Finance>, caller: Account) -> Result<Json<
 #[utoipa::path(
     post,
     path = "/api/v1/ledger/months/{month}/close",
-    params(("month" = String, Path)),
-    responses((status = 200, description = "Done.", body = Closed))
+    params(("month" = Month, Path)),
+    responses((status = 200, description = "Done.", body = MonthClose))
 )]
 async fn close(
     State(finance): State<Finance>,
     caller: Account,
-    Path(month): Path<String>,
-) -> Result<Json<Closed>, Error> {
+    Path(month): Path<Month>,
+) -> Result<Json<MonthClose>, Error> {
     caller.must_operate("close months")?;
-    Ok(Json(closing::close(&finance.db, finance.hold_days, &month, &caller.name, finance.clock.now()).await?))
-}
-
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
-struct Time {
-    now: Timestamp,
+    Ok(Json(closing::close(&finance.db, finance.hold_days, month, &caller.name, finance.clock.now()).await?))
 }
 
 /// Tells what time it is for the money.
@@ -88,8 +73,6 @@ async fn clock(State(finance): State<Finance>) -> Json<Time> {
 }
 
 /// Moves a virtual clock on, and does what is due by then; for operators.
-///
-/// Moves a virtual clock on, and does what is due by then.
 #[utoipa::path(
     put,
     path = "/api/v1/clock",
@@ -103,8 +86,9 @@ async fn set_clock(
 ) -> Result<Json<Time>, Error> {
     caller.must_operate("set the clock")?;
     finance.clock.set(&finance.db, to.now).await?;
-    super::do_what_is_due(&finance).await?;
-    if let Err(error) = billing::send_notices(&finance, finance.clock.now()).await {
+    let now = finance.clock.now();
+    super::do_what_is_due(&finance.db, now).await?;
+    if let Err(error) = billing::send_notices(&finance.db, finance.mail.as_deref(), now).await {
         tracing::error!(%error, "customers could not be told by e-mail: it is tried again");
     }
     Ok(Json(to))

@@ -1,6 +1,9 @@
 //! Orders of services: agreed in milestones, each invoiced when the customer has accepted it.
 
-use chandlery_package::wire::{InvoiceLine, Milestone, NewServiceOrder, ServiceOrder};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{
+    InvoiceLine, InvoiceLineKind, Milestone, NewServiceOrder, Page, Paging, ServiceOrder,
+};
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -14,14 +17,14 @@ use chandlery_store::{Db, time};
 struct Row {
     reference: String,
     number: i64,
-    namespace: String,
+    namespace: Text<Namespace>,
     service: String,
-    customer: String,
+    customer: Text<Namespace>,
     title: String,
     price_minor: i64,
-    currency: String,
-    ordered_at: String,
-    accepted_at: Option<String>,
+    currency: Text<Currency>,
+    ordered_at: Text<Timestamp>,
+    accepted_at: Option<Text<Timestamp>>,
     invoice: Option<i64>,
 }
 
@@ -50,8 +53,7 @@ pub async fn order(
             known.customer == *customer && known.consultant == new.consultant && known.service == new.service;
         return if same { Ok(known) } else { Err(Error::KeyReused { key: new.reference.clone() }) };
     }
-    let consultants = super::certified(&mut write, now).await?;
-    let consultant = consultants.into_iter().find(|consultant| consultant.namespace == new.consultant);
+    let consultant = super::find(&mut write, &new.consultant, now).await?;
     let consultant =
         consultant.ok_or_else(|| Error::NotFound(format!("certified consultant '{}'", new.consultant)))?;
     let service = consultant.services.get(&new.service);
@@ -119,7 +121,7 @@ pub async fn accept(
         };
         let sale = sharing::accrue(&mut write, &sale).await?;
         let line = InvoiceLine {
-            kind: "service".into(),
+            kind: InvoiceLineKind::Service,
             description: format!("{} by {}: {}", order.service, order.consultant, milestone.title),
             quantity: "1".into(),
             amount: milestone.price,
@@ -149,51 +151,57 @@ pub async fn accept(
     Ok(order)
 }
 
-/// The orders of an account: as the customer, or as an owner of the consultant.
-pub async fn orders(db: &Db, account: &Namespace) -> Result<Vec<ServiceOrder>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select!(
-        "where customer = $1
-            or namespace in (select namespace from namespace_members where account = $1 and role = 'owner')
-         order by ordered_at desc, reference, number"
-    ))
+/// An order's place among those of an account: when it was made, and its reference.
+pub(crate) type Key = (Timestamp, String);
+
+/// The orders of an account, newest first: as the customer, or as an owner of the consultant.
+pub async fn orders(db: &Db, account: &Namespace, paging: &Paging<Key>) -> Result<Page<ServiceOrder>, Error> {
+    let (before, after) = match paging.after() {
+        None => (Timestamp::MAX, ""),
+        Some((at, reference)) => (*at, reference.as_str()),
+    };
+    // The first milestone stands for its order.
+    let mut db = db.snapshot().await?;
+    let found: Vec<(Text<Timestamp>, String)> = sqlx::query_as(
+        "select ordered_at, reference from milestones
+         where number = 1 and ordered_at <= $2 and (ordered_at < $2 or reference > $3) and (customer = $1
+            or namespace in (select namespace from namespace_members where account = $1 and role = 'owner'))
+         order by ordered_at desc, reference limit $4",
+    )
     .bind(account.as_str())
-    .fetch_all(db.read())
+    .bind(time(before))
+    .bind(after)
+    .bind(paging.rows())
+    .fetch_all(&mut *db)
     .await?;
-    read(rows)
+    let page = paging.cut(found, |(Text(at), reference)| (*at, reference.clone()));
+    let mut items = Vec::with_capacity(page.items.len());
+    for (_, reference) in page.items {
+        items.extend(find(&mut db, &reference).await?);
+    }
+    Ok(Page { items, next: page.next })
 }
 
 async fn find(db: &mut AnyConnection, reference: &str) -> Result<Option<ServiceOrder>, Error> {
     let rows: Vec<Row> =
         sqlx::query_as(select!("where reference = $1 order by number")).bind(reference).fetch_all(db).await?;
-    Ok(read(rows)?.into_iter().next())
-}
-
-/// Rows of milestones, those of one order next to each other.
-fn read(rows: Vec<Row>) -> Result<Vec<ServiceOrder>, Error> {
-    let time =
-        |text: &str| text.parse().map_err(|_| Error::Damaged("a milestone's date cannot be read".into()));
-    let mut orders: Vec<ServiceOrder> = Vec::new();
+    let mut order: Option<ServiceOrder> = None;
     for row in rows {
-        let currency: Currency = row.currency.parse()?;
-        let milestone = Milestone {
+        let order = order.get_or_insert_with(|| ServiceOrder {
+            reference: row.reference,
+            consultant: row.namespace.0,
+            service: row.service,
+            customer: row.customer.0,
+            ordered_at: row.ordered_at.0,
+            milestones: Vec::new(),
+        });
+        order.milestones.push(Milestone {
             number: row.number,
             title: row.title,
-            price: Money::new(row.price_minor, currency)?,
-            accepted_at: row.accepted_at.as_deref().map(time).transpose()?,
+            price: Money::new(row.price_minor, row.currency.0)?,
+            accepted_at: row.accepted_at.map(|Text(at)| at),
             invoice: row.invoice,
-        };
-        if let Some(last) = orders.last_mut().filter(|last| last.reference == row.reference) {
-            last.milestones.push(milestone);
-            continue;
-        }
-        orders.push(ServiceOrder {
-            reference: row.reference,
-            consultant: row.namespace.parse()?,
-            service: row.service,
-            customer: row.customer.parse()?,
-            ordered_at: time(&row.ordered_at)?,
-            milestones: vec![milestone],
         });
     }
-    Ok(orders)
+    Ok(order)
 }

@@ -3,13 +3,14 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use chandlery_package::wire::{
-    Consultant, NewCertification, NewConsultant, NewServiceOrder, Page, Service, ServiceOrder,
+    Consultant, NewCertification, NewConsultant, NewServiceOrder, Page, Paging, Service, ServiceOrder,
 };
 use chandlery_package::{Namespace, PluginName};
 
+use super::orders::Key;
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
-use chandlery_edge::{Json, Path};
+use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,12 +29,16 @@ pub fn routes() -> OpenApiRouter<Finance> {
 #[utoipa::path(
     get,
     path = "/api/v1/consultants",
+    params(Paging<Namespace>),
     responses((status = 200, description = "Done.", body = Page<Consultant>)),
     security(())
 )]
-async fn list(State(finance): State<Finance>) -> Result<Json<Page<Consultant>>, Error> {
+async fn list(
+    State(finance): State<Finance>,
+    Query(paging): Query<Paging<Namespace>>,
+) -> Result<Json<Page<Consultant>>, Error> {
     let mut db = finance.db.read().acquire().await?;
-    Ok(Json(Page { items: super::certified(&mut db, finance.clock.now()).await?, next: None }))
+    Ok(Json(super::certified(&mut db, finance.clock.now(), &paging).await?))
 }
 
 /// Says what a consultant is and does.
@@ -97,10 +102,15 @@ async fn offer(
 #[utoipa::path(
     get,
     path = "/api/v1/service-orders",
+    params(Paging<Key>),
     responses((status = 200, description = "Done.", body = Page<ServiceOrder>))
 )]
-async fn orders(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<ServiceOrder>>, Error> {
-    Ok(Json(Page { items: super::orders(&finance.db, &caller.name).await?, next: None }))
+async fn orders(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<Key>>,
+) -> Result<Json<Page<ServiceOrder>>, Error> {
+    Ok(Json(super::orders(&finance.db, &caller.name, &paging).await?))
 }
 
 /// Orders a service.

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use chandlery_package::{Balance, Tier};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{Change, MonthFigures, Ratio, Segment};
+use chandlery_package::{Balance, Month, Tier};
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 
+use super::CURRENCY;
 use super::rows::{Accounts, accounts_at, changes, postings_in};
-use super::{CURRENCY, Month, Ratio, Segment};
-use crate::{Error, ledger};
+use crate::Error;
 
 /// What a month is made of.
 struct Basis {
-    month: String,
+    month: Month,
     accounts: Accounts,
     won: BTreeMap<Tier, i64>,
     lost: BTreeMap<Tier, i64>,
@@ -36,28 +37,26 @@ fn usd(minor: i128) -> Result<Balance, Error> {
 }
 
 /// The figures of every month until the one of `now`, which is not over.
-pub async fn months(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<Month>, Error> {
-    let (first,): (Option<String>,) =
+pub async fn months(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<MonthFigures>, Error> {
+    let (first,): (Option<Text<Timestamp>>,) =
         sqlx::query_as("select min(at) from ledger_transactions").fetch_one(&mut *db).await?;
-    let Some(first) = first.and_then(|at| at.parse::<Timestamp>().ok()) else { return Ok(Vec::new()) };
+    let Some(Text(first)) = first else { return Ok(Vec::new()) };
     let mut bases: Vec<Basis> = Vec::new();
-    let mut begin = ledger::begin_of(&ledger::month_of(first))?;
-    while begin <= now {
-        let month = ledger::month_of(begin);
+    let mut month = Month::of(first);
+    while month.first_moment() <= now {
         let none = Accounts::new();
         let before = bases.last().map_or(&none, |basis| &basis.accounts);
-        let basis = basis(db, &month, before).await?;
+        let basis = basis(db, month, before).await?;
         bases.push(basis);
-        let next = begin.to_zoned(TimeZone::UTC).checked_add(1.month());
-        begin = next.map_err(|error| Error::Damaged(error.to_string()))?.timestamp();
+        month = month.next();
     }
     (0..bases.len()).map(|index| figures(&bases, index)).collect()
 }
 
-async fn basis(db: &mut AnyConnection, month: &str, before: &Accounts) -> Result<Basis, Error> {
+async fn basis(db: &mut AnyConnection, month: Month, before: &Accounts) -> Result<Basis, Error> {
     let accounts = accounts_at(db, month).await?;
     let mut basis = Basis {
-        month: month.into(),
+        month,
         won: BTreeMap::new(),
         lost: BTreeMap::new(),
         new: 0,
@@ -72,18 +71,18 @@ async fn basis(db: &mut AnyConnection, month: &str, before: &Accounts) -> Result
     };
     for row in changes(before, &basis.accounts)? {
         let by = i128::from(row.now.minor()) - i128::from(row.before.minor());
-        match row.change.as_str() {
-            "new" => {
+        match row.change {
+            Change::New => {
                 basis.new += by;
                 *basis.won.entry(row.tier).or_default() += 1;
             }
-            "churn" => {
+            Change::Churn => {
                 basis.churn -= by;
                 *basis.lost.entry(row.tier).or_default() += 1;
             }
-            "expansion" => basis.expansion += by,
-            "contraction" => basis.contraction -= by,
-            _ => {}
+            Change::Expansion => basis.expansion += by,
+            Change::Contraction => basis.contraction -= by,
+            Change::Same => {}
         }
     }
     for row in postings_in(db, month).await? {
@@ -102,7 +101,7 @@ async fn basis(db: &mut AnyConnection, month: &str, before: &Accounts) -> Result
     Ok(basis)
 }
 
-fn figures(bases: &[Basis], index: usize) -> Result<Month, Error> {
+fn figures(bases: &[Basis], index: usize) -> Result<MonthFigures, Error> {
     let basis = &bases[index];
     let mrr: i128 = basis.accounts.values().map(|has| i128::from(has.minor)).sum();
     let (nrr, grr) = retention(bases, index);
@@ -121,8 +120,8 @@ fn figures(bases: &[Basis], index: usize) -> Result<Month, Error> {
     let segments = Tier::ALL.into_iter().filter(|tier| *tier != Tier::Free);
     let segments: Vec<_> =
         segments.map(|tier| segment(bases, index, tier, gross_margin)).collect::<Result<_, Error>>()?;
-    Ok(Month {
-        month: basis.month.clone(),
+    Ok(MonthFigures {
+        month: basis.month,
         mrr: usd(mrr)?,
         arr: usd(12 * mrr)?,
         new: usd(basis.new)?,

@@ -1,9 +1,10 @@
 //! `/api/v1/figures`, for operators.
 
 use axum::extract::State;
-use serde::Serialize;
+use chandlery_package::Month;
+use chandlery_package::wire::{Definition, FigureRows, Figures};
 
-use super::{DEFINITIONS, Month, Rows};
+use super::DEFINITIONS;
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
@@ -13,18 +14,6 @@ use utoipa_axum::routes;
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<Finance> {
     OpenApiRouter::new().routes(routes!(figures)).routes(routes!(rows))
-}
-
-#[derive(Serialize, utoipa::ToSchema)]
-struct Definition {
-    figure: &'static str,
-    meaning: &'static str,
-}
-
-#[derive(Serialize, utoipa::ToSchema)]
-struct Figures {
-    months: Vec<Month>,
-    definitions: Vec<Definition>,
 }
 
 /// Shows the figures of the business by month, with their definitions; for operators.
@@ -37,7 +26,9 @@ async fn figures(State(finance): State<Finance>, caller: Account) -> Result<Json
     caller.must_operate("see the figures")?;
     let mut db = finance.db.snapshot().await?;
     let months = super::months(&mut db, finance.clock.now()).await?;
-    let definitions = DEFINITIONS.map(|(figure, meaning)| Definition { figure, meaning }).into();
+    let definitions = DEFINITIONS
+        .map(|(figure, meaning)| Definition { figure: figure.into(), meaning: meaning.into() })
+        .into();
     Ok(Json(Figures { months, definitions }))
 }
 
@@ -45,15 +36,15 @@ async fn figures(State(finance): State<Finance>, caller: Account) -> Result<Json
 #[utoipa::path(
     get,
     path = "/api/v1/figures/{month}",
-    params(("month" = String, Path)),
-    responses((status = 200, description = "Done.", body = Rows))
+    params(("month" = Month, Path)),
+    responses((status = 200, description = "Done.", body = FigureRows))
 )]
 async fn rows(
     State(finance): State<Finance>,
     caller: Account,
-    Path(month): Path<String>,
-) -> Result<Json<Rows>, Error> {
+    Path(month): Path<Month>,
+) -> Result<Json<FigureRows>, Error> {
     caller.must_operate("see the figures")?;
     let mut db = finance.db.snapshot().await?;
-    Ok(Json(super::rows(&mut db, &month).await?))
+    Ok(Json(super::rows(&mut db, month).await?))
 }

@@ -2,24 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chandlery_package::wire::BooksCheck;
 use sqlx::AnyConnection;
 
 use super::closing;
 use crate::Error;
 
-/// What a check of the books found.
-#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
-pub struct Check {
-    /// How many transactions there are.
-    pub transactions: i64,
-    /// How many postings there are.
-    pub postings: i64,
-    /// Everything that is wrong, in words; empty: the books balance.
-    pub faults: Vec<String>,
-}
-
 /// Recomputes from the postings alone that every transaction, and every balance, is right.
-pub async fn check(db: &mut AnyConnection) -> Result<Check, Error> {
+pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
     let (transactions,): (i64,) =
         sqlx::query_as("select count(*) from ledger_transactions").fetch_one(&mut *db).await?;
     let (postings,): (i64,) =
@@ -53,5 +43,5 @@ pub async fn check(db: &mut AnyConnection) -> Result<Check, Error> {
         }
     }
     faults.extend(closing::faults(db).await?);
-    Ok(Check { transactions, postings, faults })
+    Ok(BooksCheck { transactions, postings, faults })
 }

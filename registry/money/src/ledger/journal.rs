@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use serde::Deserialize;
-use sqlx::AnyConnection;
+use chandlery_store::Db;
+use futures::{Stream, StreamExt as _, stream};
 
 use crate::Error;
+use crate::table::{self, Cell};
 
 #[derive(sqlx::FromRow)]
 struct Line {
@@ -22,67 +23,111 @@ struct Line {
     minor: Option<i64>,
 }
 
-/// What the journal is written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// hledger, and Ledger.
-    #[default]
-    Hledger,
-    /// beancount.
-    Beancount,
+impl Line {
+    /// The account, the currency and the minor units; none: the transaction has no postings.
+    fn posted(&self) -> Option<(&str, &str, i64)> {
+        Some((self.account.as_deref()?, self.currency.as_deref()?, self.minor?))
+    }
 }
 
-async fn lines(db: &mut AnyConnection) -> Result<Vec<Line>, Error> {
-    Ok(sqlx::query_as(
-        "select id, key, kind, description, at, links, account, currency, minor
-         from ledger_transactions left join ledger_postings on transaction_id = id order by id, line",
-    )
-    .fetch_all(db)
-    .await?)
+chandlery_package::words! {
+    /// What the journal is written for.
+    pub enum Format: "format of a journal" {
+        /// Read by hledger and by Ledger.
+        Hledger = "hledger",
+        /// Read by beancount and Fava.
+        Beancount = "beancount",
+    }
+}
+
+/// How many transactions are read at a time.
+const CHUNK: i64 = 500;
+
+/// The number of the last transaction. What is up to it never changes, so that parts that are read one after the other agree.
+async fn last(db: &Db) -> Result<i64, Error> {
+    let (last,): (i64,) =
+        sqlx::query_as("select cast(coalesce(max(id), 0) as bigint) from ledger_transactions")
+            .fetch_one(db.read())
+            .await?;
+    Ok(last)
+}
+
+/// Every posting up to a transaction, so many transactions at a time.
+fn lines(db: Db, last: i64) -> impl Stream<Item = Result<Vec<Line>, Error>> {
+    stream::try_unfold(0, move |after| {
+        let db = db.clone();
+        async move {
+            if after >= last {
+                return Ok(None);
+            }
+            let until = last.min(after + CHUNK);
+            let lines: Vec<Line> = sqlx::query_as(
+                "select id, key, kind, description, at, links, account, currency, minor
+                 from ledger_transactions left join ledger_postings on transaction_id = id
+                 where id > $1 and id <= $2 order by id, line",
+            )
+            .bind(after)
+            .bind(until)
+            .fetch_all(db.read())
+            .await?;
+            Ok(Some((lines, until)))
+        }
+    })
 }
 
 /// Every transaction in order. `USDminor` is one cent, `JPYminor` one yen.
-pub async fn journal(db: &mut AnyConnection, format: Format) -> Result<String, Error> {
-    let mut accounts = BTreeSet::new();
-    let mut currencies = BTreeSet::new();
-    let mut transactions = String::new();
+pub async fn journal(
+    db: &Db,
+    format: Format,
+) -> Result<impl Stream<Item = Result<String, Error>> + use<>, Error> {
+    let last = last(db).await?;
+    let head = head(db, last, format).await?;
+    let transactions = lines(db.clone(), last).map(move |lines| transactions(&lines?, format));
+    Ok(stream::iter([Ok(head)]).chain(transactions))
+}
+
+/// What the journal says of its currencies and accounts, before the first transaction.
+async fn head(db: &Db, last: i64, format: Format) -> Result<String, Error> {
+    let used: Vec<(String, String)> =
+        sqlx::query_as("select distinct account, currency from ledger_postings where transaction_id <= $1")
+            .bind(last)
+            .fetch_all(db.read())
+            .await?;
+    let (accounts, currencies): (BTreeSet<_>, BTreeSet<_>) = used.into_iter().unzip();
+    let mut head = String::from("; The books of a Chandlery registry, in minor units of each currency.\n\n");
+    match format {
+        Format::Hledger => {
+            head.extend(currencies.iter().map(|currency| format!("commodity 1. {currency}minor\n")));
+            head.extend(accounts.iter().map(|account| format!("account {account}\n")));
+        }
+        Format::Beancount => {
+            head.extend(currencies.iter().map(|currency| format!("1970-01-01 commodity {currency}MINOR\n")));
+            head.extend(accounts.iter().map(|account| format!("1970-01-01 open {}\n", beancount(account))));
+        }
+    }
+    Ok(head)
+}
+
+/// Whole transactions as text.
+fn transactions(lines: &[Line], format: Format) -> Result<String, Error> {
+    let mut text = String::new();
     let mut last = 0;
-    for line in lines(db).await? {
+    for line in lines {
         let written = match line.id == last {
             true => Ok(()),
-            false => begin(&mut transactions, &line, format),
+            false => begin(&mut text, line, format),
         };
         last = line.id;
-        let (Some(account), Some(currency), Some(minor)) = (line.account, line.currency, line.minor) else {
-            continue;
-        };
+        let Some((account, currency, minor)) = line.posted() else { continue };
         let posted = match format {
-            Format::Hledger => writeln!(transactions, "    {account:<50}  {minor:>14} {currency}minor"),
+            Format::Hledger => writeln!(text, "    {account:<50}  {minor:>14} {currency}minor"),
             Format::Beancount => {
-                writeln!(transactions, "  {:<50}  {minor:>14} {currency}MINOR", beancount(&account))
+                writeln!(text, "  {:<50}  {minor:>14} {currency}MINOR", beancount(account))
             }
         };
         written.and(posted).map_err(|error| Error::Damaged(format!("transaction {last}: {error}")))?;
-        accounts.insert(account);
-        currencies.insert(currency);
     }
-    let mut journal =
-        String::from("; The books of a Chandlery registry, in minor units of each currency.\n\n");
-    match format {
-        Format::Hledger => {
-            journal.extend(currencies.iter().map(|currency| format!("commodity 1. {currency}minor\n")));
-            journal.extend(accounts.iter().map(|account| format!("account {account}\n")));
-        }
-        Format::Beancount => {
-            journal
-                .extend(currencies.iter().map(|currency| format!("1970-01-01 commodity {currency}MINOR\n")));
-            journal
-                .extend(accounts.iter().map(|account| format!("1970-01-01 open {}\n", beancount(account))));
-        }
-    }
-    journal.push_str(&transactions);
-    Ok(journal)
+    Ok(text)
 }
 
 /// The first line of a transaction, and what it leads back to.
@@ -122,18 +167,26 @@ fn beancount(account: &str) -> String {
     parts.collect::<Vec<_>>().join(":")
 }
 
-/// Every posting as a line of CSV (RFC 4180), in minor units.
-pub async fn csv(db: &mut AnyConnection) -> Result<String, Error> {
-    let mut csv = String::from("transaction,at,kind,key,description,account,currency,minor\r\n");
-    for Line { id, key, kind, description, at, account, currency, minor, .. } in lines(db).await? {
-        let (Some(account), Some(currency), Some(minor)) = (account, currency, minor) else { continue };
-        let quote = |text: &str| text.replace('"', "\"\"");
-        let _ = write!(
-            csv,
-            "{id},{at},{kind},\"{}\",\"{}\",{account},{currency},{minor}\r\n",
-            quote(&key),
-            quote(&description)
-        );
-    }
-    Ok(csv)
+const COLUMNS: [&str; 8] =
+    ["transaction", "at", "kind", "key", "description", "account", "currency", "minor"];
+
+/// Every posting as a row, in minor units.
+pub async fn csv(db: &Db) -> Result<impl Stream<Item = Result<String, Error>> + use<>, Error> {
+    let lines = lines(db.clone(), last(db).await?);
+    let rows = lines.map(|lines| {
+        let posted = lines?.into_iter().filter(|line| line.posted().is_some());
+        table::rows(posted, |Line { id, at, kind, key, description, account, currency, minor, .. }| {
+            vec![
+                Cell::own(id),
+                Cell::own(at),
+                Cell::own(kind),
+                Cell::Text(key),
+                Cell::Text(description),
+                Cell::maybe(account.as_ref()),
+                Cell::maybe(currency.as_ref()),
+                Cell::maybe(*minor),
+            ]
+        })
+    });
+    Ok(stream::iter([table::head(&COLUMNS)]).chain(rows))
 }

@@ -270,7 +270,7 @@ async fn write_down(db: &mut AnyConnection, new: &[New]) -> Result<(), chandlery
             (*id).into(),
             transaction.key.as_str().into(),
             body.as_str().into(),
-            transaction.kind.into(),
+            transaction.kind.as_str().into(),
             transaction.description.as_str().into(),
             time(transaction.at).into(),
             links.into(),

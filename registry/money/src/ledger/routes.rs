@@ -1,17 +1,20 @@
 //! `/api/v1/ledger` for operators: the journal, balances, and what they write into the books themselves.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use chandlery_package::Money;
-use chandlery_package::wire::{Expense, NewExpense, Page};
+use chandlery_package::wire::{
+    AccountBalance, Expense, NewExchange, NewExpense, Page, Paging, TransactionKind,
+};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::Deserialize;
 
 use super::account::Account as LedgerAccount;
-use super::{AccountBalance, Format, Transaction};
-use crate::{Error, Finance};
+use super::{BalanceKey, Format, Transaction};
+use crate::{Error, Finance, table};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Query};
 use chandlery_store::Write;
@@ -34,9 +37,9 @@ pub fn routes() -> OpenApiRouter<Finance> {
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct For {
-    #[serde(default)]
+    /// Hledger's, unless given.
     #[param(inline)]
-    format: Format,
+    format: Option<Format>,
 }
 
 /// Exports the journal for hledger, beancount or ledger; for operators.
@@ -50,10 +53,10 @@ async fn journal(
     State(finance): State<Finance>,
     caller: Account,
     Query(wanted): Query<For>,
-) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+) -> Result<([(HeaderName, &'static str); 1], Body), Error> {
     caller.must_operate("read the books")?;
-    let mut db = finance.db.read().acquire().await?;
-    let text = super::journal(&mut db, wanted.format).await?;
+    let text =
+        Body::from_stream(super::journal(&finance.db, wanted.format.unwrap_or(Format::Hledger)).await?);
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
 }
 
@@ -66,11 +69,10 @@ async fn journal(
 async fn postings(
     State(finance): State<Finance>,
     caller: Account,
-) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+) -> Result<([(HeaderName, &'static str); 1], Body), Error> {
     caller.must_operate("read the books")?;
-    let mut db = finance.db.read().acquire().await?;
-    let text = super::csv(&mut db).await?;
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text))
+    let text = Body::from_stream(super::csv(&finance.db).await?);
+    Ok(([(header::CONTENT_TYPE, table::CONTENT_TYPE)], text))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -83,17 +85,18 @@ struct At {
 #[utoipa::path(
     get,
     path = "/api/v1/ledger/balances",
-    params(At),
+    params(At, Paging<BalanceKey>),
     responses((status = 200, description = "Done.", body = Page<AccountBalance>))
 )]
 async fn balances(
     State(finance): State<Finance>,
     caller: Account,
     Query(moment): Query<At>,
+    Query(paging): Query<Paging<BalanceKey>>,
 ) -> Result<Json<Page<AccountBalance>>, Error> {
     caller.must_operate("read the books")?;
     let mut db = finance.db.snapshot().await?;
-    Ok(Json(Page { items: super::balances(&mut db, moment.at).await?, next: None }))
+    Ok(Json(super::balances_page(&mut db, moment.at, &paging).await?))
 }
 
 /// Records what was spent; for operators.
@@ -121,7 +124,7 @@ async fn spend(
         Expense::Hosting => LedgerAccount::Hosting,
         Expense::Acquisition { segment } => LedgerAccount::Acquisition(segment.to_string()),
     };
-    let mut transaction = Transaction::new("expense", &new.key, at)
+    let mut transaction = Transaction::new(TransactionKind::Expense, &new.key, at)
         .about(new.description)
         .debit(account, new.amount)
         .credit(LedgerAccount::Bank, new.amount);
@@ -145,14 +148,6 @@ fn on_day(day: Date, now: Timestamp) -> Result<Timestamp, Error> {
     }
     let noon = day.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).map_err(invalid)?;
     Ok(noon.timestamp().min(now))
-}
-
-/// The bank has exchanged one currency for another.
-#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
-struct NewExchange {
-    key: String,
-    sold: Money,
-    bought: Money,
 }
 
 /// Records that the bank has exchanged one currency for another; for operators.
@@ -182,7 +177,7 @@ async fn exchange(
 /// Posts an exchange. Once what was owed in the one currency is settled, what is left in the other was gained or lost.
 async fn post_exchange(write: &mut Write, new: &NewExchange, now: Timestamp) -> Result<(), Error> {
     let between = || LedgerAccount::between(new.sold.currency(), new.bought.currency());
-    let transaction = Transaction::new("exchange", &new.key, now)
+    let transaction = Transaction::new(TransactionKind::Exchange, &new.key, now)
         .about(format!("{} for {}", new.sold, new.bought))
         .debit(between(), new.sold)
         .credit(LedgerAccount::Bank, new.sold)
@@ -195,7 +190,7 @@ async fn post_exchange(write: &mut Write, new: &NewExchange, now: Timestamp) -> 
         return Ok(());
     }
     let other = Money::try_from(other)?;
-    let result = Transaction::new("exchange-result", &new.key, now)
+    let result = Transaction::new(TransactionKind::ExchangeResult, &new.key, now)
         .about(format!("what is left of exchanges between {} and {}", left.currency(), other.currency()))
         .debit(between(), other);
     let result = match other.minor() > 0 {

@@ -10,7 +10,7 @@ fn usd(minor: i64) -> Money {
 }
 
 fn transaction(id: &str, debit: i64, credit: i64) -> Transaction {
-    Transaction::new("sale", id, Timestamp::UNIX_EPOCH)
+    Transaction::new(TransactionKind::Sale, id, Timestamp::UNIX_EPOCH)
         .about("a sale")
         .debit(Account::Bank, usd(debit))
         .credit(Account::Commission, usd(credit))
@@ -109,7 +109,7 @@ async fn a_closed_month_stays_as_it_was() {
     let mut write = db.write().await.unwrap();
     post(&mut write, on("a", "2026-01-31T23:59:59Z")).await.unwrap();
     post(&mut write, on("b", "2026-02-01T00:00:00Z")).await.unwrap();
-    close(&mut write, "2026-01", &operator, at("2026-02-02T00:00:00Z")).await.unwrap();
+    close(&mut write, "2026-01".parse().unwrap(), &operator, at("2026-02-02T00:00:00Z")).await.unwrap();
     let late = post(&mut write, on("c", "2026-01-31T23:59:59Z")).await;
     assert!(matches!(late, Err(Error::Closed { .. })), "{late:?}");
     post(&mut write, on("d", "2026-02-01T00:00:00Z")).await.unwrap();

@@ -1,11 +1,12 @@
 //! A partner's balances, from the ledger's own.
 
-use chandlery_package::wire::PartnerBalance;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{PartnerBalance, TransactionKind};
 use chandlery_package::{Balance, Currency, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::{run, schedule};
+use super::schedule;
 use crate::Error;
 use crate::ledger::{self, Account};
 
@@ -15,7 +16,7 @@ pub async fn balances(
     partner: &Namespace,
     now: Timestamp,
 ) -> Result<Vec<PartnerBalance>, Error> {
-    let currencies: Vec<(String,)> = sqlx::query_as(
+    let currencies: Vec<(Text<Currency>,)> = sqlx::query_as(
         "select currency from lots where partner = $1
          union select sent_currency from payouts where partner = $1 and sent_currency <> '' order by 1",
     )
@@ -23,8 +24,8 @@ pub async fn balances(
     .fetch_all(&mut *db)
     .await?;
     let mut balances = Vec::new();
-    for (currency,) in currencies {
-        balances.push(balance(db, partner, currency.parse()?, now).await?);
+    for (Text(currency),) in currencies {
+        balances.push(balance(db, partner, currency, now).await?);
     }
     Ok(balances)
 }
@@ -60,8 +61,8 @@ async fn paid(db: &mut AnyConnection, partner: &Namespace, currency: Currency) -
     )
     .bind(Account::InTransit(partner.clone()).to_string())
     .bind(currency.code())
-    .bind(run::PAID)
-    .bind(run::BOUNCED)
+    .bind(TransactionKind::PayoutPaid.as_str())
+    .bind(TransactionKind::PayoutBounced.as_str())
     .fetch_one(db)
     .await?;
     Ok(Balance::new(minor, currency)?)

@@ -1,20 +1,8 @@
 //! Bank accounts, and how a transfer names the payout that it is for.
 
 use iban::{Iban, IbanLike as _};
-use serde::{Deserialize, Serialize};
 
 use crate::Error;
-
-/// The account that payouts leave from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct BankAccount {
-    /// Whose it is.
-    pub holder: String,
-    /// ISO 13616.
-    pub iban: String,
-    /// ISO 9362.
-    pub bic: String,
-}
 
 /// Refuses an account that no bank can have: ISO 13616 by its country's form and check digits, ISO 9362 by its form.
 pub fn check_account(holder: &str, iban: &str, bic: Option<&str>) -> Result<(), Error> {

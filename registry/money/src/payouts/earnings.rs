@@ -1,123 +1,215 @@
 //! A partner's earnings: by month, by plugin, and every transaction behind them.
 
-use std::collections::BTreeMap;
-
-use chandlery_package::wire::Earning;
-use chandlery_package::{Currency, Money, Namespace, PluginId};
-use serde::Serialize;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{Earning, MonthlyEarning, Page, Paging, PluginEarning, TransactionKind};
+use chandlery_package::{Currency, Money, Month, Namespace, PluginId};
+use chandlery_store::{Db, time};
+use futures::{Stream, StreamExt as _, stream};
+use jiff::Timestamp;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use crate::Error;
 use crate::ledger::Account;
+use crate::table::{self, Cell};
 
-/// What was earned in a month (UTC).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct MonthlyEarning {
-    /// `2026-11`.
-    pub month: String,
-    /// What customers pay.
-    pub gross: Money,
-    /// The partner's share.
-    pub net: Money,
-    /// How many sales.
-    pub sales: u64,
-}
+/// How many transactions of a table are read at a time.
+const CHUNK: i64 = 500;
 
-/// What was earned with a plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct PluginEarning {
-    /// Which.
-    pub plugin: PluginId,
-    /// What customers pay.
-    pub gross: Money,
-    /// The partner's share.
-    pub net: Money,
-    /// How many sales.
-    pub sales: u64,
-}
+/// A transaction's place among all: its number, and one of its currencies.
+pub type EarningKey = (i64, Currency);
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
-    kind: String,
+    kind: Text<TransactionKind>,
     description: String,
-    at: String,
+    at: Text<Timestamp>,
     minor: i64,
-    currency: String,
-    plugin: Option<String>,
+    currency: Text<Currency>,
+    plugin: Option<Text<PluginId>>,
     gross_minor: Option<i64>,
-    available_at: Option<String>,
+    available_at: Option<Text<Timestamp>>,
 }
 
-/// Every change of what a partner is owed, newest first: sales, refunds, payouts and payouts that came back. What only moves
-/// between its own balances, such as the end of a hold, changes nothing.
-pub async fn transactions(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Earning>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select ledger_transactions.id, kind, description, at, changes.minor, changes.currency, sales.plugin, sales.gross_minor,
-                (select max(available_at) from lots where lots.sale = sales.id) as available_at
-         from (select transaction_id, currency, cast(-sum(minor) as bigint) as minor from ledger_postings
-               where account in ($1, $2, $3, $4, $5, $6)
-               group by transaction_id, currency having sum(minor) <> 0) as changes
-         join ledger_transactions on ledger_transactions.id = changes.transaction_id
+/// Selects from the changes of what a partner is owed, whose accounts are the first six values: what only moves between its own
+/// balances, such as the end of a hold, changes nothing.
+macro_rules! select_changes {
+    ($columns:literal, $condition:literal, $rest:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from (select transaction_id, currency, cast(-sum(minor) as bigint) as minor from ledger_postings
+                    where account in ($1, $2, $3, $4, $5, $6) ",
+            $condition,
+            "       group by transaction_id, currency having sum(minor) <> 0) as changes ",
+            $rest
+        )
+    };
+}
+
+type Query<'q, T> = sqlx::query::QueryAs<'q, sqlx::Any, T, sqlx::any::AnyArguments>;
+
+/// A query whose first six values are the accounts of a partner.
+fn of_partner<'q, T>(sql: &'static str, partner: &Namespace) -> Query<'q, T>
+where
+    T: for<'r> sqlx::FromRow<'r, AnyRow>,
+{
+    let accounts = [
+        Account::Accrued,
+        Account::Pending,
+        Account::Reserve,
+        Account::Available,
+        Account::Disputed,
+        Account::OwedBy,
+    ];
+    accounts
+        .iter()
+        .fold(sqlx::query_as(sql), |query, account| query.bind(account(partner.clone()).to_string()))
+}
+
+/// Every change of what a partner is owed, newest first: sales, refunds, payouts and payouts that came back.
+pub async fn transactions(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    paging: &Paging<EarningKey>,
+) -> Result<Page<Earning>, Error> {
+    let rows = transactions_after(db, partner, paging.after(), paging.rows()).await?;
+    Ok(paging.cut(rows, key))
+}
+
+fn key(earning: &Earning) -> EarningKey {
+    (earning.transaction, earning.net.currency())
+}
+
+async fn transactions_after(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    after: Option<&EarningKey>,
+    limit: i64,
+) -> Result<Vec<Earning>, Error> {
+    let sql = select_changes!(
+        "ledger_transactions.id, kind, description, at, changes.minor, changes.currency, sales.plugin, sales.gross_minor,
+         (select max(available_at) from lots where lots.sale = sales.id) as available_at",
+        "and transaction_id <= $7 and (transaction_id < $7 or currency > $8)",
+        "join ledger_transactions on ledger_transactions.id = changes.transaction_id
          left join sales on sales.id = ledger_transactions.id
-         order by ledger_transactions.id desc",
-    )
-    .bind(Account::Accrued(partner.clone()).to_string())
-    .bind(Account::Pending(partner.clone()).to_string())
-    .bind(Account::Reserve(partner.clone()).to_string())
-    .bind(Account::Available(partner.clone()).to_string())
-    .bind(Account::Disputed(partner.clone()).to_string())
-    .bind(Account::OwedBy(partner.clone()).to_string())
-    .fetch_all(db)
-    .await?;
-    rows.into_iter().map(read_row).collect()
+         order by ledger_transactions.id desc, changes.currency limit $9"
+    );
+    let (transaction, currency) =
+        after.map_or((i64::MAX, ""), |(transaction, currency)| (*transaction, currency.code()));
+    let query = of_partner::<Row>(sql, partner).bind(transaction).bind(currency).bind(limit);
+    query.fetch_all(db).await?.into_iter().map(read).collect()
 }
 
-/// By month, oldest first.
-pub fn by_month(transactions: &[Earning]) -> Result<Vec<MonthlyEarning>, Error> {
-    let sums = sum(transactions, |earning| Some(earning.at.strftime("%Y-%m").to_string()))?;
-    let months =
-        sums.into_iter().map(|((month, _), (gross, net, sales))| MonthlyEarning { month, gross, net, sales });
-    Ok(months.collect())
-}
-
-/// By plugin, in order of their names.
-pub fn by_plugin(transactions: &[Earning]) -> Result<Vec<PluginEarning>, Error> {
-    let sums = sum(transactions, |earning| earning.plugin.clone())?;
-    let plugins = sums.into_iter().map(|((plugin, _), (gross, net, sales))| PluginEarning {
-        plugin,
-        gross,
-        net,
-        sales,
-    });
-    Ok(plugins.collect())
-}
-
-type Sums<K> = BTreeMap<(K, Currency), (Money, Money, u64)>;
-
-/// Sums sales by a key and currency.
-fn sum<K: Ord>(transactions: &[Earning], key: impl Fn(&Earning) -> Option<K>) -> Result<Sums<K>, Error> {
-    let mut sums = Sums::new();
-    for earning in transactions {
-        let (Some(gross), Some(key)) = (earning.gross, key(earning)) else { continue };
-        let zero = Money::zero(gross.currency());
-        let entry = sums.entry((key, gross.currency())).or_insert((zero, zero, 0));
-        *entry = (entry.0.plus(gross)?, entry.1.plus(earning.net)?, entry.2 + 1);
-    }
-    Ok(sums)
-}
-
-fn read_row(row: Row) -> Result<Earning, Error> {
-    let currency = row.currency.parse()?;
-    let time = |text: String| text.parse().map_err(|_| Error::Damaged("a ledger date cannot be read".into()));
+fn read(row: Row) -> Result<Earning, Error> {
+    let Text(currency) = row.currency;
     Ok(Earning {
         transaction: row.id,
-        at: time(row.at)?,
-        kind: row.kind,
+        at: row.at.0,
+        kind: row.kind.0,
         description: row.description,
-        plugin: row.plugin.map(|plugin| plugin.parse()).transpose()?,
+        plugin: row.plugin.map(|Text(plugin)| plugin),
         gross: row.gross_minor.map(|minor| Money::new(minor, currency)).transpose()?,
         net: Money::new(row.minor, currency)?,
-        available_at: row.available_at.map(time).transpose()?,
+        available_at: row.available_at.map(|Text(at)| at),
     })
+}
+
+const COLUMNS: [&str; 9] =
+    ["transaction", "at", "kind", "plugin", "description", "currency", "gross", "net", "available_at"];
+
+/// The same as a table, so many rows at a time. What is booked meanwhile is not in it.
+pub fn transactions_csv(db: Db, partner: Namespace) -> impl Stream<Item = Result<String, Error>> {
+    let rows = stream::try_unfold(None, move |after: Option<EarningKey>| {
+        let (db, partner) = (db.clone(), partner.clone());
+        async move {
+            let mut db = db.read().acquire().await?;
+            let earnings = transactions_after(&mut db, &partner, after.as_ref(), CHUNK).await?;
+            let Some(last) = earnings.last().map(key) else { return Ok(None) };
+            Ok(Some((table::rows(earnings, cells)?, Some(last))))
+        }
+    });
+    stream::iter([table::head(&COLUMNS)]).chain(rows)
+}
+
+fn cells(earning: &Earning) -> Vec<Cell<'_>> {
+    vec![
+        Cell::own(earning.transaction),
+        Cell::own(earning.at),
+        Cell::own(earning.kind),
+        Cell::maybe(earning.plugin.as_ref()),
+        Cell::Text(&earning.description),
+        Cell::own(earning.net.currency()),
+        Cell::maybe(earning.gross.map(amount)),
+        Cell::own(amount(earning.net)),
+        Cell::maybe(earning.available_at),
+    ]
+}
+
+/// `85.00`: the currency has its own column.
+fn amount(money: Money) -> String {
+    let text = money.to_string();
+    text.split(' ').next().unwrap_or(&text).to_owned()
+}
+
+/// What was sold by month: twelve rows a year for each currency, the oldest first.
+pub async fn by_month(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<MonthlyEarning>, Error> {
+    let sql = select_changes!(
+        "substr(sales.sold_at, 1, 7), changes.currency, cast(sum(sales.gross_minor) as bigint),
+         cast(sum(changes.minor) as bigint), count(*)",
+        "",
+        "join sales on sales.id = changes.transaction_id group by 1, 2 order by 1, 2"
+    );
+    let rows: Vec<(Text<Month>, Text<Currency>, i64, i64, i64)> =
+        of_partner(sql, partner).fetch_all(db).await?;
+    let read = |(Text(month), Text(currency), gross, net, sales): (_, _, i64, i64, i64)| {
+        let (gross, net) = (Money::new(gross, currency)?, Money::new(net, currency)?);
+        Ok(MonthlyEarning { month, gross, net, sales: sales.unsigned_abs() })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// A plugin's place among all: its name, and one of the currencies that it was sold in.
+pub type PluginKey = (PluginId, Currency);
+
+/// What was sold by plugin, in order of their names.
+pub async fn by_plugin(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    paging: &Paging<PluginKey>,
+) -> Result<Page<PluginEarning>, Error> {
+    let sql = select_changes!(
+        "sales.plugin, changes.currency, cast(sum(sales.gross_minor) as bigint),
+         cast(sum(changes.minor) as bigint), count(*)",
+        "",
+        "join sales on sales.id = changes.transaction_id
+         where sales.plugin >= $7 and (sales.plugin > $7 or changes.currency > $8)
+         group by 1, 2 order by 1, 2 limit $9"
+    );
+    let (plugin, currency) = paging
+        .after()
+        .map_or_else(|| (String::new(), ""), |(plugin, currency)| (plugin.to_string(), currency.code()));
+    let query = of_partner(sql, partner).bind(plugin).bind(currency).bind(paging.rows());
+    let rows: Vec<(Text<PluginId>, Text<Currency>, i64, i64, i64)> = query.fetch_all(db).await?;
+    let page = paging.cut(rows, |(Text(plugin), Text(currency), ..)| (plugin.clone(), *currency));
+    page.try_map(|(Text(plugin), Text(currency), gross, net, sales)| {
+        let (gross, net) = (Money::new(gross, currency)?, Money::new(net, currency)?);
+        Ok(PluginEarning { plugin, gross, net, sales: sales.unsigned_abs() })
+    })
+}
+
+/// When the next hold of what a partner has earned ends.
+pub async fn next_release(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let (next,): (Option<Text<Timestamp>>,) =
+        sqlx::query_as("select min(available_at) from lots where partner = $1 and available_at > $2")
+            .bind(partner.as_str())
+            .bind(time(now))
+            .fetch_one(db)
+            .await?;
+    Ok(next.map(|Text(at)| at))
 }

@@ -1,7 +1,8 @@
 //! How partners are paid. What an owner writes holds once an operator has approved it, so that nobody who stole a password can send
 //! the next payout elsewhere.
 
-use chandlery_package::wire::{PayoutProfile, ProfileVersion, Rail, Schedule};
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::{Page, Paging, PayoutProfile, ProfileVersion, Rail, Schedule};
 use chandlery_package::{Namespace, Rate};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -11,30 +12,34 @@ use crate::Error;
 use chandlery_accounts::Account;
 use chandlery_store::{Db, time};
 
-type Row = (i64, String, String, Option<String>);
+type Row = (i64, Json<PayoutProfile>, Text<Namespace>, Option<Text<Namespace>>);
 
-fn read((version, body, changed_by, approved_by): Row) -> Result<ProfileVersion, Error> {
-    Ok(ProfileVersion {
-        version,
-        profile: serde_json::from_str(&body)
-            .map_err(|_| Error::Damaged(format!("payout profile {version} cannot be read")))?,
-        changed_by: changed_by.parse()?,
-        approved_by: approved_by.map(|name| name.parse()).transpose()?,
-    })
+fn read((version, Json(profile), Text(changed_by), approved_by): Row) -> ProfileVersion {
+    ProfileVersion { version, profile, changed_by, approved_by: approved_by.map(|Text(name)| name) }
 }
 
-/// Every version of a partner's profile, the latest first.
-pub(super) async fn versions(
-    db: &mut AnyConnection,
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "select version, body, changed_by, approved_by from payout_profiles where partner = $1 and ",
+            $condition
+        )
+    };
+}
+
+/// The versions of a partner's profile, the latest first.
+pub(crate) async fn list(
+    db: &Db,
     partner: &Namespace,
-) -> Result<Vec<ProfileVersion>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select version, body, changed_by, approved_by from payout_profiles where partner = $1 order by version desc",
-    )
-    .bind(partner.as_str())
-    .fetch_all(db)
-    .await?;
-    rows.into_iter().map(read).collect()
+    paging: &Paging<i64>,
+) -> Result<Page<ProfileVersion>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select!("version < $2 order by version desc limit $3"))
+        .bind(partner.as_str())
+        .bind(paging.after().copied().unwrap_or(i64::MAX))
+        .bind(paging.rows())
+        .fetch_all(db.read())
+        .await?;
+    Ok(paging.cut(rows, |(version, ..)| *version).map(read))
 }
 
 /// The profile that holds, and its version: by hand, where none was approved yet.
@@ -42,9 +47,12 @@ pub(super) async fn in_force(
     db: &mut AnyConnection,
     partner: &Namespace,
 ) -> Result<(i64, PayoutProfile), Error> {
-    let all = versions(db, partner).await?;
-    let approved = all.into_iter().find(|version| version.approved_by.is_some());
-    Ok(approved.map_or_else(|| (0, by_hand()), |found| (found.version, found.profile)))
+    let approved: Option<Row> =
+        sqlx::query_as(select!("approved_by is not null order by version desc limit 1"))
+            .bind(partner.as_str())
+            .fetch_optional(db)
+            .await?;
+    Ok(approved.map_or_else(|| (0, by_hand()), |(version, Json(profile), ..)| (version, profile)))
 }
 
 /// How those are paid who have not said how.
@@ -58,14 +66,18 @@ pub(super) fn by_hand() -> PayoutProfile {
     }
 }
 
-/// One version.
+/// A version, where there is one of this number.
 pub(super) async fn find(
     db: &mut AnyConnection,
     partner: &Namespace,
     version: i64,
-) -> Result<Option<PayoutProfile>, Error> {
-    let all = versions(db, partner).await?;
-    Ok(all.into_iter().find(|known| known.version == version).map(|known| known.profile))
+) -> Result<Option<ProfileVersion>, Error> {
+    let row: Option<Row> = sqlx::query_as(select!("version = $2"))
+        .bind(partner.as_str())
+        .bind(version)
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(read))
 }
 
 /// Writes a profile. What is withheld is an operator's to say; an owner's profile keeps what holds.
@@ -91,19 +103,19 @@ pub(super) async fn write(
         profile.withheld = in_force(&mut write, partner).await?.1.withheld;
     }
     let body = serde_json::json!(profile).to_string();
-    sqlx::query(
+    let (version,): (i64,) = sqlx::query_as(
         "insert into payout_profiles (partner, version, body, changed_by, changed_at)
-         select $1, coalesce(max(version), 0) + 1, $2, $3, $4 from payout_profiles where partner = $1",
+         select $1, coalesce(max(version), 0) + 1, $2, $3, $4 from payout_profiles where partner = $1
+         returning version",
     )
     .bind(partner.as_str())
     .bind(body)
     .bind(caller.name.as_str())
     .bind(time(now))
-    .execute(&mut *write)
+    .fetch_one(&mut *write)
     .await?;
-    let written = versions(&mut write, partner).await?.into_iter().next();
     write.commit().await?;
-    written.ok_or_else(|| Error::Damaged("a payout profile vanished".into()))
+    Ok(ProfileVersion { version, profile, changed_by: caller.name.clone(), approved_by: None })
 }
 
 /// Approves a version that somebody else has written.
@@ -114,7 +126,7 @@ pub(super) async fn approve(
     version: i64,
 ) -> Result<ProfileVersion, Error> {
     let mut write = db.write().await?;
-    let found = versions(&mut write, partner).await?.into_iter().find(|known| known.version == version);
+    let found = find(&mut write, partner, version).await?;
     let found = found.ok_or_else(|| Error::NotFound(format!("payout profile {version} of '{partner}'")))?;
     if found.changed_by == *operator {
         return Err(Error::forbidden(operator, "approve a payout profile that it wrote itself"));

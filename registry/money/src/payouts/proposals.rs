@@ -1,5 +1,6 @@
 //! Proposals of payouts: each takes on every change of what is available that no other payout has.
 
+use chandlery_package::column::Text;
 use chandlery_package::wire::Payout;
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
@@ -47,7 +48,7 @@ pub async fn propose(
 pub async fn propose_run(db: &Db, operator: &Namespace, now: Timestamp) -> Result<Vec<Payout>, Error> {
     sharing::release_matured(db, now).await?;
     let mut write = db.write().await?;
-    let free: Vec<(String, String)> = sqlx::query_as(
+    let free: Vec<(Text<Namespace>, Text<Currency>)> = sqlx::query_as(
         "select partner, currency from available_entries where payout is null
            and not exists (select 1 from payouts where payouts.partner = available_entries.partner
                            and payouts.currency = available_entries.currency and state = 'proposed')
@@ -59,8 +60,7 @@ pub async fn propose_run(db: &Db, operator: &Namespace, now: Timestamp) -> Resul
         .fetch_one(&mut *write)
         .await?;
     let mut made = Vec::new();
-    for (partner, currency) in free {
-        let (partner, currency) = (partner.parse()?, currency.parse()?);
+    for (Text(partner), Text(currency)) in free {
         if schedule::next(&mut write, &partner, currency, now).await?.not_before.is_some() {
             continue;
         }
@@ -136,7 +136,7 @@ async fn proposal(
     .bind(currency.code())
     .bind(available.minor())
     .bind(operator.as_str())
-    .bind(profile.rail.word())
+    .bind(profile.rail.kind().as_str())
     .bind(version)
     .bind(time(now))
     .execute(&mut **write)
@@ -149,11 +149,7 @@ async fn proposal(
             .bind(minor)
             .execute(&mut **write)
             .await?;
-        sqlx::query("update available_entries set payout = $1 where id = $2")
-            .bind(id)
-            .bind(entry)
-            .execute(&mut **write)
-            .await?;
+        sharing::take_on_entry(write, entry, id).await?;
     }
     Ok(Proposal::Made(run::find(write, id).await?))
 }

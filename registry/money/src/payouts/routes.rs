@@ -1,17 +1,20 @@
 //! `/api/v1/partners` for a partner's money, `/api/v1/payouts` for operators.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use chandlery_package::wire::{Earning, Page, PartnerBalance, Payout, PayoutProfile, ProfileVersion};
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::wire::{
+    Earning, ExplainedPayout, MonthlyEarning, NewPayout, Page, Paging, PartnerBalance, Payout,
+    PayoutConfirmation, PayoutProfile, PluginEarning, ProfileVersion, PublishedStatement,
+};
+use chandlery_package::{Month, Namespace};
 use serde::Deserialize;
 
-use super::statements::Published;
-use super::{Explained, MonthlyEarning, PluginEarning, profiles, run, statements};
-use crate::{Error, Finance};
+use super::earnings::{self, EarningKey, PluginKey};
+use super::{profiles, statements};
+use crate::{Error, Finance, table};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path, Query};
-use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,12 +39,6 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(returned))
 }
 
-async fn read(db: &Db, caller: &Account, partner: &Namespace) -> Result<Vec<Earning>, Error> {
-    caller.must_see(db, partner).await?;
-    let mut db = db.read().acquire().await?;
-    super::transactions(&mut db, partner).await
-}
-
 /// Shows a partner's money, by currency.
 #[utoipa::path(
     get,
@@ -56,22 +53,26 @@ async fn balances(
 ) -> Result<Json<Page<PartnerBalance>>, Error> {
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.read().begin().await?;
-    Ok(Json(Page { items: super::balances(&mut db, &partner, finance.clock.now()).await?, next: None }))
+    // There are only so many currencies.
+    Ok(Json(Page::whole(super::balances(&mut db, &partner, finance.clock.now()).await?)))
 }
 
 /// Lists every change of a partner's money.
 #[utoipa::path(
     get,
     path = "/api/v1/partners/{partner}/transactions",
-    params(("partner" = Namespace, Path)),
+    params(("partner" = Namespace, Path), Paging<EarningKey>),
     responses((status = 200, description = "Done.", body = Page<Earning>))
 )]
 async fn transactions(
     State(finance): State<Finance>,
     caller: Account,
     Path(partner): Path<Namespace>,
+    Query(paging): Query<Paging<EarningKey>>,
 ) -> Result<Json<Page<Earning>>, Error> {
-    Ok(Json(Page { items: read(&finance.db, &caller, &partner).await?, next: None }))
+    caller.must_see(&finance.db, &partner).await?;
+    let mut db = finance.db.read().acquire().await?;
+    Ok(Json(super::transactions(&mut db, &partner, &paging).await?))
 }
 
 /// Sums a partner's earnings by month.
@@ -86,30 +87,31 @@ async fn months(
     caller: Account,
     Path(partner): Path<Namespace>,
 ) -> Result<Json<Page<MonthlyEarning>>, Error> {
-    let items = super::by_month(&read(&finance.db, &caller, &partner).await?)?;
-    Ok(Json(Page { items, next: None }))
+    caller.must_see(&finance.db, &partner).await?;
+    let mut db = finance.db.read().acquire().await?;
+    // A year adds twelve months.
+    Ok(Json(Page::whole(super::by_month(&mut db, &partner).await?)))
 }
 
 /// Sums a partner's earnings by plugin.
 #[utoipa::path(
     get,
     path = "/api/v1/partners/{partner}/plugins",
-    params(("partner" = Namespace, Path)),
+    params(("partner" = Namespace, Path), Paging<PluginKey>),
     responses((status = 200, description = "Done.", body = Page<PluginEarning>))
 )]
 async fn plugins(
     State(finance): State<Finance>,
     caller: Account,
     Path(partner): Path<Namespace>,
+    Query(paging): Query<Paging<PluginKey>>,
 ) -> Result<Json<Page<PluginEarning>>, Error> {
-    let items = super::by_plugin(&read(&finance.db, &caller, &partner).await?)?;
-    Ok(Json(Page { items, next: None }))
+    caller.must_see(&finance.db, &partner).await?;
+    let mut db = finance.db.read().acquire().await?;
+    Ok(Json(super::by_plugin(&mut db, &partner, &paging).await?))
 }
 
-/// Exports a partner's transactions.
-///
-/// The same transactions as a table (RFC 4180): no field that we write holds a comma, a quote or a line's end, but for
-/// descriptions, which are quoted.
+/// Exports a partner's transactions as a table (RFC 4180), the newest first.
 #[utoipa::path(
     get,
     path = "/api/v1/partners/{partner}/transactions.csv",
@@ -120,103 +122,90 @@ pub async fn transactions_csv(
     State(finance): State<Finance>,
     caller: Account,
     Path(partner): Path<Namespace>,
-) -> Result<([(HeaderName, &'static str); 2], String), Error> {
-    let mut csv = String::from("transaction,at,kind,plugin,description,currency,gross,net,available_at\r\n");
-    for row in read(&finance.db, &caller, &partner).await? {
-        let plugin = row.plugin.map(|plugin| plugin.to_string()).unwrap_or_default();
-        let gross = row.gross.map(amount).unwrap_or_default();
-        let available = row.available_at.map(|at| at.to_string()).unwrap_or_default();
-        let description = row.description.replace('"', "\"\"");
-        csv.push_str(&format!(
-            "{},{},{},{plugin},\"{description}\",{},{gross},{},{available}\r\n",
-            row.transaction,
-            row.at,
-            row.kind,
-            row.net.currency(),
-            amount(row.net),
-        ));
-    }
+) -> Result<([(HeaderName, &'static str); 2], Body), Error> {
+    caller.must_see(&finance.db, &partner).await?;
     let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
+        (header::CONTENT_TYPE, table::CONTENT_TYPE),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"transactions.csv\""),
     ];
-    Ok((headers, csv))
-}
-
-/// `85.00`: the currency has its own column.
-fn amount(money: Money) -> String {
-    let text = money.to_string();
-    text.split(' ').next().unwrap_or(&text).to_owned()
+    Ok((headers, Body::from_stream(earnings::transactions_csv(finance.db.clone(), partner))))
 }
 
 /// Lists the payouts; for operators.
 #[utoipa::path(
     get,
     path = "/api/v1/payouts",
+    params(Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<Payout>))
 )]
-async fn list(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Payout>>, Error> {
+async fn list(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<i64>>,
+) -> Result<Json<Page<Payout>>, Error> {
     caller.must_operate("see payouts")?;
-    Ok(Json(Page { items: super::list(&finance.db).await?, next: None }))
+    let mut db = finance.db.read().acquire().await?;
+    Ok(Json(super::list(&mut db, None, &paging).await?))
 }
 
 /// Lists a partner's payouts.
 #[utoipa::path(
     get,
     path = "/api/v1/partners/{partner}/payouts",
-    params(("partner" = Namespace, Path)),
+    params(("partner" = Namespace, Path), Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<Payout>))
 )]
 async fn payouts_of(
     State(finance): State<Finance>,
     caller: Account,
     Path(partner): Path<Namespace>,
+    Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<Payout>>, Error> {
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.read().acquire().await?;
-    Ok(Json(Page { items: run::of_partner(&mut db, &partner).await?, next: None }))
+    Ok(Json(super::list(&mut db, Some(&partner), &paging).await?))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct OfMonth {
-    month: Option<String>,
+    month: Option<Month>,
 }
 
 /// Lists a partner's monthly statements.
 #[utoipa::path(
     get,
     path = "/api/v1/partners/{partner}/statements",
-    params(("partner" = Namespace, Path), OfMonth),
-    responses((status = 200, description = "Done.", body = Page<Published>))
+    params(("partner" = Namespace, Path), OfMonth, Paging<statements::Key>),
+    responses((status = 200, description = "Done.", body = Page<PublishedStatement>))
 )]
 async fn statements_of(
     State(finance): State<Finance>,
     caller: Account,
     Path(partner): Path<Namespace>,
     Query(of): Query<OfMonth>,
-) -> Result<Json<Page<Published>>, Error> {
+    Query(paging): Query<Paging<statements::Key>>,
+) -> Result<Json<Page<PublishedStatement>>, Error> {
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.read().acquire().await?;
-    let items = statements::statements(&mut db, &partner, of.month.as_deref()).await?;
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(super::statements(&mut db, &partner, of.month, &paging).await?))
 }
 
 /// Lists the versions of how a partner is paid.
 #[utoipa::path(
     get,
     path = "/api/v1/partners/{partner}/payout-profile",
-    params(("partner" = Namespace, Path)),
+    params(("partner" = Namespace, Path), Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<ProfileVersion>))
 )]
 async fn profiles_of(
     State(finance): State<Finance>,
     caller: Account,
     Path(partner): Path<Namespace>,
+    Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<ProfileVersion>>, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().acquire().await?;
-    Ok(Json(Page { items: profiles::versions(&mut db, &partner).await?, next: None }))
+    Ok(Json(profiles::list(&finance.db, &partner, &paging).await?))
 }
 
 /// Writes how a partner is to be paid; an operator approves it.
@@ -253,23 +242,17 @@ async fn approve_profile(
     Ok(Json(profiles::approve(&finance.db, &caller.name, &partner, version).await?))
 }
 
-#[derive(Deserialize, utoipa::ToSchema)]
-struct Proposal {
-    partner: Namespace,
-    currency: Currency,
-}
-
 /// Proposes a payout to one partner; for operators.
 #[utoipa::path(
     post,
     path = "/api/v1/payouts",
-    request_body = Proposal,
+    request_body = NewPayout,
     responses((status = 201, description = "Done.", body = Payout))
 )]
 async fn propose(
     State(finance): State<Finance>,
     caller: Account,
-    Json(new): Json<Proposal>,
+    Json(new): Json<NewPayout>,
 ) -> Result<(StatusCode, Json<Payout>), Error> {
     caller.must_operate("propose payouts")?;
     let now = finance.clock.now();
@@ -289,7 +272,8 @@ async fn propose_run(
 ) -> Result<(StatusCode, Json<Page<Payout>>), Error> {
     caller.must_operate("propose payouts")?;
     let items = super::propose_run(&finance.db, &caller.name, finance.clock.now()).await?;
-    Ok((StatusCode::CREATED, Json(Page { items, next: None })))
+    // What one run has made: it is not read again.
+    Ok((StatusCode::CREATED, Json(Page::whole(items))))
 }
 
 /// Explains a payout: the sales that it is made of.
@@ -297,13 +281,13 @@ async fn propose_run(
     get,
     path = "/api/v1/payouts/{id}/explain",
     params(("id" = i64, Path)),
-    responses((status = 200, description = "Done.", body = Explained))
+    responses((status = 200, description = "Done.", body = ExplainedPayout))
 )]
 async fn explain(
     State(finance): State<Finance>,
     caller: Account,
     Path(id): Path<i64>,
-) -> Result<Json<Explained>, Error> {
+) -> Result<Json<ExplainedPayout>, Error> {
     let explained = super::explain(&finance.db, id).await?;
     caller.must_see(&finance.db, &explained.payout.partner).await?;
     Ok(Json(explained))
@@ -341,27 +325,19 @@ async fn cancel(
     Ok(Json(super::cancel(&finance.db, id).await?))
 }
 
-#[derive(Deserialize, utoipa::ToSchema)]
-struct Confirmation {
-    bank_reference: String,
-    /// What left the bank, if that is more than what was sent.
-    #[serde(default)]
-    left: Option<Money>,
-}
-
 /// Confirms that the bank has paid a payout; for operators.
 #[utoipa::path(
     post,
     path = "/api/v1/payouts/{id}/confirm",
     params(("id" = i64, Path)),
-    request_body = Confirmation,
+    request_body = PayoutConfirmation,
     responses((status = 200, description = "Done.", body = Payout))
 )]
 async fn confirm(
     State(finance): State<Finance>,
     caller: Account,
     Path(id): Path<i64>,
-    Json(new): Json<Confirmation>,
+    Json(new): Json<PayoutConfirmation>,
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("confirm payouts")?;
     let now = finance.clock.now();

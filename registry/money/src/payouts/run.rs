@@ -8,36 +8,31 @@
 //! | it is confirmed | in transit, payout fees | bank, or processor |
 //! | it comes back | bank where it was confirmed; in transit, withheld tax | available |
 
-use chandlery_package::wire::{Payout, PayoutProfile, PayoutState};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{Page, Paging, Payout, PayoutProfile, PayoutState, RailKind, TransactionKind};
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use super::profiles;
 use crate::ledger::{self, Account, Transaction};
-use crate::{Error, exchange};
+use crate::{Error, exchange, sharing};
 use chandlery_store::{Db, Write, time};
-
-pub(super) const APPROVED: &str = "payout";
-pub(super) const PAID: &str = "payout-paid";
-/// It was paid, and came back all the same.
-pub(super) const BOUNCED: &str = "payout-bounced";
-pub(super) const RETURNED: &str = "payout-returned";
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
     run: Option<i64>,
-    partner: String,
-    currency: String,
+    partner: Text<Namespace>,
+    currency: Text<Currency>,
     minor: i64,
     withheld_minor: i64,
     sent_minor: i64,
-    sent_currency: String,
-    rail: String,
-    state: String,
-    proposed_by: String,
-    approved_by: Option<String>,
+    sent_currency: Text<Currency>,
+    rail: Text<RailKind>,
+    state: Text<PayoutState>,
+    proposed_by: Text<Namespace>,
+    approved_by: Option<Text<Namespace>>,
     bank_reference: Option<String>,
 }
 
@@ -70,7 +65,7 @@ pub async fn approve(db: &Db, operator: &Namespace, id: i64, now: Timestamp) -> 
     let to = profile.currency.unwrap_or(net.currency());
     let sent: Money = exchange::convert(&mut write, net, to, now).await?.try_into()?;
     let partner = || payout.partner.clone();
-    let transaction = Transaction::new(APPROVED, id, now)
+    let transaction = Transaction::new(TransactionKind::Payout, id, now)
         .about(format!("payout {id} to {} is on its way", payout.partner))
         .link("payout", id)
         .debit(Account::Available(partner()), payout.amount)
@@ -131,11 +126,7 @@ async fn free_items(write: &mut Write, id: i64) -> Result<(), Error> {
     .bind(id)
     .execute(&mut **write)
     .await?;
-    sqlx::query("update available_entries set payout = null where payout = $1")
-        .bind(id)
-        .execute(&mut **write)
-        .await?;
-    Ok(())
+    sharing::free_entries_of(write, id).await
 }
 
 /// The payouts that were approved and not sent yet, all or those of one run, the oldest first.
@@ -212,8 +203,8 @@ pub async fn settle(
             payout.sent
         )));
     }
-    let from = if payout.rail == "stripe" { Account::Processor } else { Account::Bank };
-    let transaction = Transaction::new(PAID, id, now)
+    let from = paid_from(payout.rail);
+    let transaction = Transaction::new(TransactionKind::PayoutPaid, id, now)
         .about(format!("payout {id} to {} has arrived: {bank_reference}", payout.partner))
         .link("payout", id)
         .link("payment", bank_reference)
@@ -247,8 +238,8 @@ pub async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result
         PayoutState::Returned => return Ok(()),
         PayoutState::Approved | PayoutState::Sent => {}
         PayoutState::Paid => {
-            let to = if payout.rail == "stripe" { Account::Processor } else { Account::Bank };
-            let bounced = Transaction::new(BOUNCED, id, now)
+            let to = paid_from(payout.rail);
+            let bounced = Transaction::new(TransactionKind::PayoutBounced, id, now)
                 .about(format!("payout {id} to {} came back after it had arrived", payout.partner))
                 .link("payout", id)
                 .debit(to, payout.sent)
@@ -258,7 +249,7 @@ pub async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result
         PayoutState::Proposed | PayoutState::Cancelled => return Err(wrong_state(&payout, "returned")),
     }
     let net = payout.amount.minus(payout.withheld)?;
-    let transaction = Transaction::new(RETURNED, id, now)
+    let transaction = Transaction::new(TransactionKind::PayoutReturned, id, now)
         .about(format!("payout {id} to {} came back", payout.partner))
         .link("payout", id)
         .debit(Account::InTransit(partner()), payout.sent)
@@ -276,19 +267,33 @@ pub async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result
     Ok(())
 }
 
-/// The payouts, newest first.
-pub async fn list(db: &Db) -> Result<Vec<Payout>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select_payouts!("order by id desc")).fetch_all(db.read()).await?;
-    rows.into_iter().map(read).collect()
+/// The account that a rail's payouts leave from.
+fn paid_from(rail: RailKind) -> Account {
+    match rail {
+        RailKind::Manual | RailKind::Sepa => Account::Bank,
+        RailKind::Stripe => Account::Processor,
+    }
 }
 
-/// Those of a partner, newest first.
-pub async fn of_partner(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Payout>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select_payouts!("where partner = $1 order by id desc"))
-        .bind(partner.as_str())
-        .fetch_all(db)
-        .await?;
-    rows.into_iter().map(read).collect()
+/// The payouts to one partner or to all, newest first.
+pub async fn list(
+    db: &mut AnyConnection,
+    partner: Option<&Namespace>,
+    paging: &Paging<i64>,
+) -> Result<Page<Payout>, Error> {
+    let query = match partner {
+        None => sqlx::query_as(select_payouts!("where id < $1 order by id desc limit $2")),
+        Some(_) => {
+            sqlx::query_as(select_payouts!("where id < $1 and partner = $3 order by id desc limit $2"))
+        }
+    };
+    let query = query.bind(paging.after().copied().unwrap_or(i64::MAX)).bind(paging.rows());
+    let query = match partner {
+        None => query,
+        Some(partner) => query.bind(partner.as_str()),
+    };
+    let rows: Vec<Row> = query.fetch_all(db).await?;
+    paging.cut(rows, |row| row.id).try_map(read)
 }
 
 /// The payouts of a run that were approved and not returned, and how each is sent.
@@ -315,47 +320,33 @@ pub(crate) async fn profile_of(db: &mut AnyConnection, payout: &Payout) -> Resul
         .fetch_one(&mut *db)
         .await?;
     let found = profiles::find(db, &payout.partner, version.unwrap_or(0)).await?;
-    Ok(found.unwrap_or_else(profiles::by_hand))
+    Ok(found.map_or_else(profiles::by_hand, |found| found.profile))
 }
 
 fn wrong_state(payout: &Payout, wanted: &str) -> Error {
-    Error::Conflict(format!("payout {} is {} and cannot be {wanted}", payout.id, text(payout.state)))
+    Error::Conflict(format!("payout {} is {} and cannot be {wanted}", payout.id, payout.state))
 }
 
-/// One payout.
+/// The payout of this number, or that there is none.
 pub(super) async fn find(db: &mut AnyConnection, id: i64) -> Result<Payout, Error> {
     let row: Option<Row> =
         sqlx::query_as(select_payouts!("where id = $1")).bind(id).fetch_optional(db).await?;
     read(row.ok_or_else(|| Error::NotFound(format!("payout {id}")))?)
 }
 
-fn text(state: PayoutState) -> &'static str {
-    match state {
-        PayoutState::Proposed => "proposed",
-        PayoutState::Cancelled => "cancelled",
-        PayoutState::Approved => "approved",
-        PayoutState::Sent => "sent",
-        PayoutState::Paid => "paid",
-        PayoutState::Returned => "returned",
-    }
-}
-
 fn read(row: Row) -> Result<Payout, Error> {
-    use PayoutState as S;
-    let states = [S::Proposed, S::Cancelled, S::Approved, S::Sent, S::Paid, S::Returned];
-    let state = states.into_iter().find(|known| text(*known) == row.state);
-    let currency: Currency = row.currency.parse()?;
+    let Text(currency) = row.currency;
     Ok(Payout {
         id: row.id,
         run: row.run,
-        partner: row.partner.parse()?,
+        partner: row.partner.0,
         amount: Money::new(row.minor, currency)?,
         withheld: Money::new(row.withheld_minor, currency)?,
-        sent: Money::new(row.sent_minor, row.sent_currency.parse()?)?,
-        rail: row.rail,
-        state: state.ok_or_else(|| Error::Damaged(format!("payout {} has no known state", row.id)))?,
-        proposed_by: row.proposed_by.parse()?,
-        approved_by: row.approved_by.map(|name| name.parse()).transpose()?,
+        sent: Money::new(row.sent_minor, row.sent_currency.0)?,
+        rail: row.rail.0,
+        state: row.state.0,
+        proposed_by: row.proposed_by.0,
+        approved_by: row.approved_by.map(|Text(name)| name),
         bank_reference: row.bank_reference,
     })
 }

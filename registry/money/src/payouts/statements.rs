@@ -3,53 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use chandlery_package::column::Text;
 use chandlery_package::log::Entry;
-use chandlery_package::{Currency, Digest, Namespace};
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use chandlery_package::wire::{
+    Held, Page, Paging, PublishedStatement, Statement, StatementLine, TransactionKind,
+};
+use chandlery_package::{Currency, Digest, Month, Namespace};
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::{Error, ledger};
 use chandlery_log as log;
 use chandlery_store::{Write, time};
-
-/// What a partner's accounts held, in minor units: what is owed to it is above zero.
-pub type Held = BTreeMap<String, i64>;
-
-/// A partner's month in one currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Statement {
-    /// Whose.
-    pub partner: Namespace,
-    /// Of which month.
-    pub month: String,
-    /// In which currency.
-    pub currency: Currency,
-    /// What there was at its beginning: the closing of the month before.
-    #[schema(value_type = BTreeMap<String, i64>)]
-    pub opening: Held,
-    /// What happened.
-    pub lines: Vec<Line>,
-    /// What there was at its end.
-    #[schema(value_type = BTreeMap<String, i64>)]
-    pub closing: Held,
-}
-
-/// A transaction of a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Line {
-    /// The ledger's number of it.
-    pub transaction: i64,
-    /// When.
-    pub at: String,
-    /// What kind.
-    pub kind: String,
-    /// For people.
-    pub description: String,
-    /// What it changed.
-    #[schema(value_type = BTreeMap<String, i64>)]
-    pub changes: Held,
-}
 
 /// A partner's account by its short name: `pending` or `owed`, whose sign is turned.
 fn partners_account(account: &str) -> Option<(&str, &str)> {
@@ -59,46 +24,32 @@ fn partners_account(account: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// A statement, where it is in the log, and its digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Published {
-    /// What it says.
-    pub statement: Statement,
-    /// Of its bytes as they are stored.
-    pub digest: String,
-    /// The entry of the log that says so.
-    pub log_index: i64,
-}
-
 /// Makes the statements of a month that is being closed, for every partner that had or got anything, and gives how many.
-pub async fn make(write: &mut Write, month: &str, now: Timestamp) -> Result<usize, Error> {
-    let (begin, end) = (ledger::begin_of(month)?, ledger::end_of(month)?);
-    let before = begin
-        .checked_sub(SignedDuration::from_micros(1))
-        .map_err(|error| Error::Damaged(error.to_string()))?;
+pub async fn make(write: &mut Write, month: Month, now: Timestamp) -> Result<usize, Error> {
     let mut all: BTreeMap<(String, Currency), Statement> = BTreeMap::new();
-    for held in ledger::balances(write, Some(before)).await? {
+    for held in ledger::balances(write, Some(month.previous().last_moment())).await? {
         let Some((partner, account)) = partners_account(&held.account) else { continue };
         if held.balance.minor() != 0 {
             let statement = statement(&mut all, partner, month, held.balance.currency())?;
             statement.opening.insert(account.into(), -held.balance.minor());
         }
     }
-    let rows: Vec<(i64, String, String, String, String, String, i64)> = sqlx::query_as(
+    type Row = (i64, Text<Timestamp>, Text<TransactionKind>, String, String, Text<Currency>, i64);
+    let rows: Vec<Row> = sqlx::query_as(
         "select id, at, kind, description, account, currency, minor
          from ledger_transactions join ledger_postings on transaction_id = id
          where at >= $1 and at < $2 and (account like 'liabilities:partner:%' or account like 'assets:receivable:partner:%')
          order by id, line",
     )
-    .bind(time(begin))
-    .bind(time(end))
+    .bind(time(month.first_moment()))
+    .bind(time(month.next().first_moment()))
     .fetch_all(&mut **write)
     .await?;
-    for (transaction, at, kind, description, account, currency, minor) in rows {
+    for (transaction, Text(at), Text(kind), description, account, Text(currency), minor) in rows {
         let Some((partner, account)) = partners_account(&account) else { continue };
-        let lines = &mut statement(&mut all, partner, month, currency.parse()?)?.lines;
+        let lines = &mut statement(&mut all, partner, month, currency)?.lines;
         if lines.last().is_none_or(|last| last.transaction != transaction) {
-            lines.push(Line { transaction, at, kind, description, changes: Held::new() });
+            lines.push(StatementLine { transaction, at, kind, description, changes: Held::new() });
         }
         if let Some(line) = lines.last_mut() {
             *line.changes.entry(account.into()).or_default() -= minor;
@@ -121,13 +72,13 @@ pub async fn make(write: &mut Write, month: &str, now: Timestamp) -> Result<usiz
 fn statement<'a>(
     all: &'a mut BTreeMap<(String, Currency), Statement>,
     partner: &str,
-    month: &str,
+    month: Month,
     currency: Currency,
 ) -> Result<&'a mut Statement, Error> {
     let name: Namespace = partner.parse()?;
     Ok(all.entry((partner.to_owned(), currency)).or_insert_with(|| Statement {
         partner: name,
-        month: month.into(),
+        month,
         currency,
         opening: Held::new(),
         lines: Vec::new(),
@@ -141,7 +92,7 @@ async fn publish(write: &mut Write, statement: &Statement, now: Timestamp) -> Re
     let Statement { partner, month, currency, .. } = statement;
     let entry = Entry::Statement {
         partner: partner.clone(),
-        month: month.clone(),
+        month: month.to_string(),
         currency: *currency,
         statement: digest,
         at: now,
@@ -152,7 +103,7 @@ async fn publish(write: &mut Write, statement: &Statement, now: Timestamp) -> Re
     )
     .bind(partner.as_str())
     .bind(currency.code())
-    .bind(month)
+    .bind(month.to_string())
     .bind(body)
     .bind(digest.to_string())
     .bind(index as i64)
@@ -161,34 +112,53 @@ async fn publish(write: &mut Write, statement: &Statement, now: Timestamp) -> Re
     Ok(())
 }
 
+/// A statement's place among its partner's: its month and its currency.
+pub type Key = (Month, Currency);
+
 /// A partner's statements, the latest first; of one month, if one is wanted.
 pub async fn statements(
     db: &mut AnyConnection,
     partner: &Namespace,
-    month: Option<&str>,
-) -> Result<Vec<Published>, Error> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+    month: Option<Month>,
+    paging: &Paging<Key>,
+) -> Result<Page<PublishedStatement>, Error> {
+    // There is no month after 9998.
+    let (before, after) = match paging.after() {
+        None => ("9999-12".to_owned(), ""),
+        Some((month, currency)) => (month.to_string(), currency.code()),
+    };
+    let rows: Vec<(String, Text<Digest>, i64)> = sqlx::query_as(
         "select body, digest, log_index from statements where partner = $1 and ($2 = '' or month = $2)
-         order by month desc, currency",
+           and month <= $3 and (month < $3 or currency > $4)
+         order by month desc, currency limit $5",
     )
     .bind(partner.as_str())
-    .bind(month.unwrap_or(""))
+    .bind(month.map(|month| month.to_string()).unwrap_or_default())
+    .bind(before)
+    .bind(after)
+    .bind(paging.rows())
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(body, digest, log_index)| read(&body, digest, log_index)).collect()
+    let read = |(body, Text(digest), log_index): (String, Text<Digest>, i64)| read(&body, digest, log_index);
+    let read = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(paging.cut(read, |published| (published.statement.month, published.statement.currency)))
 }
 
-fn read(body: &str, digest: String, log_index: i64) -> Result<Published, Error> {
+fn read(body: &str, digest: Digest, log_index: i64) -> Result<PublishedStatement, Error> {
     let damaged = || Error::Damaged(format!("statement {digest} is not what was logged"));
-    if Digest::of(body.as_bytes()).to_string() != digest {
+    if Digest::of(body.as_bytes()) != digest {
         return Err(damaged());
     }
-    Ok(Published { statement: serde_json::from_str(body).map_err(|_| damaged())?, digest, log_index })
+    Ok(PublishedStatement {
+        statement: serde_json::from_str(body).map_err(|_| damaged())?,
+        digest,
+        log_index,
+    })
 }
 
 /// What is wrong with the statements, in words: each is what the log says, and begins where the one before it ended.
 pub async fn faults(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
-    let rows: Vec<(String, String, i64, String)> = sqlx::query_as(
+    let rows: Vec<(String, Text<Digest>, i64, String)> = sqlx::query_as(
         "select body, digest, log_index, entry from statements join log_entries on idx = log_index
          order by partner, currency, month",
     )
@@ -196,9 +166,9 @@ pub async fn faults(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
     .await?;
     let mut faults = Vec::new();
     let mut before: Option<Statement> = None;
-    for (body, digest, index, entry) in rows {
+    for (body, Text(digest), index, entry) in rows {
         let what = format!("the statement at entry {index}");
-        if !entry.contains(&digest) {
+        if !entry.contains(&digest.to_string()) {
             faults.push(format!("{what} is not the one in the log"));
         }
         let statement = match read(&body, digest, index) {

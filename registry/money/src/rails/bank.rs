@@ -2,33 +2,21 @@
 //! the columns `id,date,amount,currency,text`.
 
 use chandlery_package::problem::Explain as _;
+use chandlery_package::wire::BankLine;
 use chandlery_package::{Currency, Money};
+use csv::StringRecord;
 use jiff::Timestamp;
 use quick_xml::de::from_str;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::Subject;
 use crate::billing::invoices::Paid;
-use crate::{Error, payouts};
+use crate::{Error, payouts, table};
 use chandlery_store::Db;
 use chandlery_store::{Write, time};
 
-/// A line of the bank's statement, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct BankLine {
-    /// The bank's own reference.
-    pub id: String,
-    /// What arrived or, below zero, left.
-    pub amount: Money,
-    /// What it says.
-    pub text: String,
-    /// Whether it is a transfer of ours that came back.
-    #[serde(default)]
-    pub returned: bool,
-    /// What became of it: `paid …`, `confirmed …`, `returned …`, or why nothing did.
-    #[serde(default)]
-    pub outcome: String,
-}
+/// The columns of a statement as CSV.
+const COLUMNS: [&str; 5] = ["id", "date", "amount", "currency", "text"];
 
 #[derive(Deserialize)]
 struct Document {
@@ -212,26 +200,16 @@ fn read(text: &str) -> Result<Vec<BankLine>, Error> {
         let lines: Vec<_> = entries.filter(Entry::is_booked).map(Entry::lines).collect::<Result<_, _>>()?;
         return Ok(lines.into_iter().flatten().collect());
     }
-    let mut lines = text.lines();
-    if lines.next().map(str::trim) != Some("id,date,amount,currency,text") {
-        return Err(Error::Invalid(
-            "a statement is camt.053, or CSV with the columns id,date,amount,currency,text".into(),
-        ));
-    }
-    lines.filter(|line| !line.trim().is_empty()).map(read_csv_line).collect()
+    table::read(text, &COLUMNS, read_row)
 }
 
-fn read_csv_line(line: &str) -> Result<BankLine, Error> {
-    let fields: Vec<_> = line.splitn(5, ',').map(str::trim).collect();
-    let [id, _, amount, currency, text] = fields[..] else {
-        return Err(Error::Invalid(format!("'{line}' has not five columns")));
-    };
-    let (sign, value) = amount.strip_prefix('-').map_or(("", amount), |value| ("-", value));
-    let currency: Currency = currency.parse()?;
+fn read_row(row: &StringRecord) -> Result<BankLine, Error> {
+    let (id, amount, text) = (&row[0], &row[2], &row[4]);
+    let currency: Currency = row[3].parse()?;
     Ok(BankLine {
         id: id.into(),
-        amount: format!("{sign}{} {currency}", decimals(value, currency)).parse()?,
-        text: text.trim_matches('"').into(),
+        amount: format!("{} {currency}", decimals(amount, currency)).parse()?,
+        text: text.into(),
         returned: text.contains("RETURN"),
         outcome: String::new(),
     })
@@ -360,6 +338,15 @@ mod tests {
         assert!(read(&batch(r#"<Amt Ccy="EUR">21.00</Amt>"#)).is_err() && read(&batch("")).is_err());
         let csv = "id,date,amount,currency,text\nB1,2026-11-01,100.50,USD,\"for CH-23456789AB, thanks\"\n";
         assert_eq!(Subject::find(&read(csv).unwrap()[0].text), Some(Subject::Order("CH-23456789AB".into())));
+        let lines = "id,date,amount,currency,text\r\n\"B;2\",2026-11-01,-7,JPY,\"he said \"\"RETURN\"\",\nPAYOUT-3\"\r\n";
+        let back = read(lines).unwrap().remove(0);
+        assert_eq!(
+            (back.id.as_str(), back.amount.to_string(), back.returned),
+            ("B;2", "-7 JPY".into(), true)
+        );
+        assert_eq!(payouts::number_in(&back.text), Some(3));
         assert!(read("<Document/>").is_err() && read("amount\n1").is_err());
+        let wrong = read("id,date,amount,currency,text\nB1,,1,USD,\nB2,,one,USD,\n").unwrap_err().to_string();
+        assert!(wrong.starts_with("line 3: "), "{wrong}");
     }
 }

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use chandlery_package::wire::{Payout, PayoutProfile, Rail};
+use chandlery_package::wire::{BankAccount, Payout, PayoutProfile, Rail};
 use chandlery_package::{Currency, Money};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Error;
-use crate::payouts::{BankAccount, reference};
+use crate::payouts::reference;
 
 const NAMESPACE: &str = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09";
 

@@ -5,13 +5,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path};
-use chandlery_package::wire::{CreditNote, NewRefund, Page, Payout};
+use chandlery_package::column::Text;
+use chandlery_package::wire::{BankAccount, BankLine, CreditNote, NewRefund, Page, PaymentIntent, Payout};
 use chandlery_store::{Db, Facts};
+use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{BankLine, Intent, Subject};
-use crate::payouts::{self, BankAccount, run};
+use super::Subject;
+use crate::payouts::{self, run};
 use crate::{Error, Finance};
 
 /// The account that bank files pay from.
@@ -35,15 +37,18 @@ pub fn routes() -> OpenApiRouter<Finance> {
     post,
     path = "/api/v1/invoices/{number}/payment-intent",
     params(("number" = i64, Path)),
-    responses((status = 201, description = "Done.", body = Intent))
+    responses((status = 201, description = "Done.", body = PaymentIntent))
 )]
 async fn begin_invoice_payment(
     State(finance): State<Finance>,
     caller: Account,
     Path(number): Path<i64>,
-) -> Result<(StatusCode, Json<Intent>), Error> {
+) -> Result<(StatusCode, Json<PaymentIntent>), Error> {
     let subject = Subject::Invoice(number);
-    Ok((StatusCode::CREATED, Json(super::begin_payment(&finance, &caller.name, &subject).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(super::begin_payment(&finance.db, finance.processor()?, &caller.name, &subject).await?),
+    ))
 }
 
 /// Begins to pay an order at the processor of payments.
@@ -51,15 +56,18 @@ async fn begin_invoice_payment(
     post,
     path = "/api/v1/orders/{reference}/payment-intent",
     params(("reference" = String, Path)),
-    responses((status = 201, description = "Done.", body = Intent))
+    responses((status = 201, description = "Done.", body = PaymentIntent))
 )]
 async fn begin_order_payment(
     State(finance): State<Finance>,
     caller: Account,
     Path(reference): Path<String>,
-) -> Result<(StatusCode, Json<Intent>), Error> {
+) -> Result<(StatusCode, Json<PaymentIntent>), Error> {
     let subject = Subject::Order(reference);
-    Ok((StatusCode::CREATED, Json(super::begin_payment(&finance, &caller.name, &subject).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(super::begin_payment(&finance.db, finance.processor()?, &caller.name, &subject).await?),
+    ))
 }
 
 /// Gives a refund on an invoice; for operators.
@@ -129,8 +137,10 @@ async fn send_run(
     Path(run): Path<i64>,
 ) -> Result<Json<Page<Payout>>, Error> {
     caller.must_operate("send payouts")?;
-    let items = super::send(&finance, Some(run), finance.clock.now()).await?;
-    Ok(Json(Page { items, next: None }))
+    let items =
+        super::send(&finance.db, finance.processor.as_deref(), Some(run), finance.clock.now()).await?;
+    // What this request has sent: it is not read again.
+    Ok(Json(Page::whole(items)))
 }
 
 /// Makes the bank file of a run's transfers; for operators.
@@ -149,12 +159,12 @@ async fn bank_file(
     let from = own_account(&finance.db).await?;
     let mut db = finance.db.snapshot().await?;
     let payouts = run::of_run(&mut db, run).await?;
-    let proposed: Option<(String,)> = sqlx::query_as("select proposed_at from payout_runs where id = $1")
-        .bind(run)
-        .fetch_optional(&mut *db)
-        .await?;
-    let (at,) = proposed.ok_or_else(|| Error::NotFound(format!("payout run {run}")))?;
-    let at = at.parse().map_err(|_| Error::Damaged("a run's date cannot be read".into()))?;
+    let proposed: Option<(Text<Timestamp>,)> =
+        sqlx::query_as("select proposed_at from payout_runs where id = $1")
+            .bind(run)
+            .fetch_optional(&mut *db)
+            .await?;
+    let (Text(at),) = proposed.ok_or_else(|| Error::NotFound(format!("payout run {run}")))?;
     let file = super::bank_file(run, &from, &payouts, at)?;
     let headers = [
         (header::CONTENT_TYPE, "application/xml; charset=utf-8".into()),
@@ -179,7 +189,8 @@ async fn reconcile(
 ) -> Result<Json<Page<BankLine>>, Error> {
     caller.must_operate("reconcile the bank's statement")?;
     let items = super::reconcile(&finance.db, finance.hold_days, &statement, finance.clock.now()).await?;
-    Ok(Json(Page { items, next: None }))
+    // What became of each line of the statement that was sent.
+    Ok(Json(Page::whole(items)))
 }
 
 /// Receives an event of the processor of payments, which signs it.
@@ -198,6 +209,14 @@ async fn stripe_event(
     body: Bytes,
 ) -> Result<StatusCode, Error> {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or("");
-    super::receive_event(&finance, signature, &body, finance.clock.now()).await?;
+    super::receive_event(
+        &finance.db,
+        finance.processor()?,
+        finance.hold_days,
+        signature,
+        &body,
+        finance.clock.now(),
+    )
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,14 +4,20 @@ use chandlery_package::wire::{Payout, Rail};
 use jiff::Timestamp;
 
 use crate::payouts::run::{self, mark_sent, to_send};
-use crate::{Error, Finance};
+use crate::{Error, Processor};
+use chandlery_store::Db;
 
 /// Gives every approved payout, or those of one run, to its rail. One that its rail refuses stays approved; the others go.
-pub async fn send(finance: &Finance, run: Option<i64>, now: Timestamp) -> Result<Vec<Payout>, Error> {
-    let waiting = to_send(&mut *finance.db.read().acquire().await?, run).await?;
+pub async fn send(
+    db: &Db,
+    processor: Option<&Processor>,
+    run: Option<i64>,
+    now: Timestamp,
+) -> Result<Vec<Payout>, Error> {
+    let waiting = to_send(&mut *db.read().acquire().await?, run).await?;
     let (mut sent, mut refused) = (Vec::new(), None);
     for payout in waiting {
-        match send_one(finance, &payout, now).await {
+        match send_one(db, processor, &payout, now).await {
             Ok(payout) => sent.push(payout),
             Err(error) => refused = Some(error),
         }
@@ -22,19 +28,21 @@ pub async fn send(finance: &Finance, run: Option<i64>, now: Timestamp) -> Result
     }
 }
 
-async fn send_one(finance: &Finance, payout: &Payout, now: Timestamp) -> Result<Payout, Error> {
-    let mut db = finance.db.read().acquire().await?;
-    let profile = run::profile_of(&mut db, payout).await?;
-    drop(db);
+async fn send_one(
+    db: &Db,
+    processor: Option<&Processor>,
+    payout: &Payout,
+    now: Timestamp,
+) -> Result<Payout, Error> {
+    let profile = run::profile_of(&mut *db.read().acquire().await?, payout).await?;
     // The rail is asked before it is written down: if we die in between, it is asked again and knows the key.
     let remote_id = match &profile.rail {
         // An operator transfers it, or uploads the run's bank file.
         Rail::Manual | Rail::Sepa { .. } => None,
         Rail::Stripe { account } => {
             let none = || Error::Conflict("this registry has no processor of payments to send it by".into());
-            let processor = finance.processor.as_deref().ok_or_else(none)?;
-            Some(processor.transfer(payout.id, account, payout.sent).await?)
+            Some(processor.ok_or_else(none)?.transfer(payout.id, account, payout.sent).await?)
         }
     };
-    mark_sent(&finance.db, payout, remote_id.as_deref(), now).await
+    mark_sent(db, payout, remote_id.as_deref(), now).await
 }

@@ -3,10 +3,10 @@
 //!
 //! <https://docs.stripe.com/api>, <https://docs.stripe.com/webhooks#verify-manually>
 
+use chandlery_package::wire::{PaymentIntent, TransactionKind};
 use chandlery_package::{Currency, Money, Namespace};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
@@ -14,22 +14,11 @@ use super::Subject;
 use crate::billing::invoices::Paid;
 use crate::billing::{self, refunds};
 use crate::ledger::{self, Account, Transaction};
-use crate::{Error, Finance, Processor, payouts, sharing};
-use chandlery_store::{Write, time};
+use crate::{Error, Processor, payouts, sharing};
+use chandlery_store::{Db, Write, time};
 
 /// How old a signature may be, in seconds.
 const TOLERANCE_SECONDS: i64 = 300;
-
-/// A payment that the customer's browser completes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Intent {
-    /// `pi_…`.
-    pub id: String,
-    /// What the browser needs.
-    pub client_secret: String,
-    /// What is to be paid.
-    pub amount: Money,
-}
 
 impl Processor {
     async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Value, Error> {
@@ -67,6 +56,12 @@ impl Processor {
         let sent = self.post("transfers", &format!("chandlery-payout-{payout}"), &form).await?;
         text(&sent, "id")
     }
+
+    /// Gives back so much of what was paid by one of its payments.
+    pub async fn refund(&self, payment: &str, amount: Money, key: &str) -> Result<(), Error> {
+        let form = [("payment_intent", payment.to_owned()), ("amount", amount.minor().to_string())];
+        self.post("refunds", &format!("chandlery-refund-{key}"), &form).await.map(drop)
+    }
 }
 
 fn text(value: &Value, name: &str) -> Result<String, Error> {
@@ -74,24 +69,23 @@ fn text(value: &Value, name: &str) -> Result<String, Error> {
     found.ok_or_else(|| Error::Processor(format!("its answer has no {name}")))
 }
 
-fn processor(finance: &Finance) -> Result<&Processor, Error> {
-    let none = || Error::NotFound("processor of payments here: pay by bank transfer".into());
-    finance.processor.as_deref().ok_or_else(none)
-}
-
 /// Begins a payment of what is due.
-pub async fn begin(finance: &Finance, customer: &Namespace, subject: &Subject) -> Result<Intent, Error> {
-    let processor = processor(finance)?;
-    let mut db = finance.db.read().acquire().await?;
+pub async fn begin(
+    db: &Db,
+    processor: &Processor,
+    customer: &Namespace,
+    subject: &Subject,
+) -> Result<PaymentIntent, Error> {
+    let mut read = db.read().acquire().await?;
     let owner = match subject {
-        Subject::Invoice(number) => billing::find_invoice(&mut db, *number).await?.account,
-        Subject::Order(reference) => billing::orders::find(&mut db, reference).await?.customer,
+        Subject::Invoice(number) => billing::find_invoice(&mut read, *number).await?.account,
+        Subject::Order(reference) => billing::orders::find(&mut read, reference).await?.customer,
     };
     if owner != *customer {
         return Err(Error::NotFound(format!("'{subject}' of '{customer}'")));
     }
-    let amount = subject.due(&mut db).await?;
-    drop(db);
+    let amount = subject.due(&mut read).await?;
+    drop(read);
     if amount.minor() <= 0 {
         return Err(Error::Conflict(format!("nothing is due for '{subject}'")));
     }
@@ -104,8 +98,9 @@ pub async fn begin(finance: &Finance, customer: &Namespace, subject: &Subject) -
     ];
     let key = format!("chandlery-{subject}-{}", amount.minor());
     let made = processor.post("payment_intents", &key, &form).await?;
-    let intent = Intent { id: text(&made, "id")?, client_secret: text(&made, "client_secret")?, amount };
-    let mut write = finance.db.write().await?;
+    let intent =
+        PaymentIntent { id: text(&made, "id")?, client_secret: text(&made, "client_secret")?, amount };
+    let mut write = db.write().await?;
     sqlx::query(
         "insert into processor_payments (id, subject, currency, minor) values ($1, $2, $3, $4) on conflict do nothing",
     )
@@ -117,12 +112,6 @@ pub async fn begin(finance: &Finance, customer: &Namespace, subject: &Subject) -
     .await?;
     write.commit().await?;
     Ok(intent)
-}
-
-/// Gives back what was paid by one of the processor's payments.
-pub async fn refund(finance: &Finance, payment: &str, amount: Money, key: &str) -> Result<(), Error> {
-    let form = [("payment_intent", payment.to_owned()), ("amount", amount.minor().to_string())];
-    processor(finance)?.post("refunds", &format!("chandlery-refund-{key}"), &form).await.map(drop)
 }
 
 /// Checks a webhook's signature: HMAC-SHA256 over `timestamp.body`, by one of the secrets, not too long ago.
@@ -151,8 +140,14 @@ fn check(processor: &Processor, signature: &str, body: &[u8], now: Timestamp) ->
 }
 
 /// Takes an event in, once.
-pub async fn receive(finance: &Finance, signature: &str, body: &[u8], now: Timestamp) -> Result<(), Error> {
-    let processor = processor(finance)?;
+pub async fn receive(
+    db: &Db,
+    processor: &Processor,
+    hold_days: u32,
+    signature: &str,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Error> {
     check(processor, signature, body, Timestamp::now())?;
     let event: Value = serde_json::from_slice(body)
         .map_err(|error| Error::Invalid(format!("the event cannot be read: {error}")))?;
@@ -164,34 +159,31 @@ pub async fn receive(finance: &Finance, signature: &str, body: &[u8], now: Times
         "payment_intent.succeeded" => fee(processor, &object).await?,
         _ => 0,
     };
-    let hold_days = finance.hold_days;
-    finance
-        .db
-        .group_commit(move |write| {
-            Box::pin(async move {
-                let new = sqlx::query(
-                    "insert into processor_events (id, received_at) values ($1, $2) on conflict do nothing",
-                )
-                .bind(&id)
-                .bind(time(now))
-                .execute(&mut **write)
-                .await?;
-                if new.rows_affected() == 0 {
-                    return Ok(());
-                }
-                match kind.as_str() {
-                    "payment_intent.succeeded" => paid(write, &object, fee, hold_days, now).await,
-                    "charge.dispute.created" => disputed(write, &object, now).await,
-                    "charge.dispute.closed" => decided(write, &object, now).await,
-                    "transfer.created" => transferred(write, &object, now).await,
-                    "transfer.reversed" => reversed(write, &object, now).await,
-                    "payout.paid" => arrived(write, &object, now).await,
-                    // Others are not about our books.
-                    _ => Ok(()),
-                }
-            })
+    db.group_commit(move |write| {
+        Box::pin(async move {
+            let new = sqlx::query(
+                "insert into processor_events (id, received_at) values ($1, $2) on conflict do nothing",
+            )
+            .bind(&id)
+            .bind(time(now))
+            .execute(&mut **write)
+            .await?;
+            if new.rows_affected() == 0 {
+                return Ok(());
+            }
+            match kind.as_str() {
+                "payment_intent.succeeded" => paid(write, &object, fee, hold_days, now).await,
+                "charge.dispute.created" => disputed(write, &object, now).await,
+                "charge.dispute.closed" => decided(write, &object, now).await,
+                "transfer.created" => transferred(write, &object, now).await,
+                "transfer.reversed" => reversed(write, &object, now).await,
+                "payout.paid" => arrived(write, &object, now).await,
+                // Others are not about our books.
+                _ => Ok(()),
+            }
         })
-        .await
+    })
+    .await
 }
 
 /// What the processor keeps of a payment, in minor units of its currency.
@@ -272,7 +264,7 @@ async fn disputed(write: &mut Write, object: &Value, now: Timestamp) -> Result<(
         }
     }
     let rest = amount.minus(shared)?;
-    let own = Transaction::new("dispute-opened", &id, now)
+    let own = Transaction::new(TransactionKind::DisputeOpened, &id, now)
         .about(format!("dispute {id}: {rest} that was not shared are held by the processor"))
         .link("dispute", &id)
         .debit(Account::DisputesHeld, rest)
@@ -301,7 +293,8 @@ async fn decided(write: &mut Write, object: &Value, now: Timestamp) -> Result<()
         sharing::close_dispute(write, &part, won, now).await?;
         rest = rest.minus(rest.with_minor(minor)?)?;
     }
-    let own = Transaction::new(if won { "dispute-won" } else { "dispute-lost" }, &id, now)
+    let decided = if won { TransactionKind::DisputeWon } else { TransactionKind::DisputeLost };
+    let own = Transaction::new(decided, &id, now)
         .about(format!("dispute {id} is decided: {rest} that were not shared"))
         .link("dispute", &id)
         .credit(Account::DisputesHeld, rest);
@@ -339,7 +332,7 @@ async fn reversed(write: &mut Write, object: &Value, now: Timestamp) -> Result<(
 /// The processor has sent what it held to the marketplace's bank.
 async fn arrived(write: &mut Write, object: &Value, now: Timestamp) -> Result<(), Error> {
     let (id, amount) = (text(object, "id")?, money(object, "amount")?);
-    let transaction = Transaction::new("processor-payout", &id, now)
+    let transaction = Transaction::new(TransactionKind::ProcessorPayout, &id, now)
         .about(format!("the processor has sent {amount}: {id}"))
         .link("payment", &id)
         .debit(Account::Bank, amount)

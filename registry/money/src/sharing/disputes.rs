@@ -1,6 +1,8 @@
 //! Disputes: the customer's bank takes a payment back, and holds it until it has decided.
 
-use chandlery_package::Money;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{EntryKind, TransactionKind};
+use chandlery_package::{Currency, Money};
 use jiff::Timestamp;
 
 use super::entries;
@@ -10,6 +12,18 @@ use super::sales;
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use chandlery_store::{Write, time};
+
+chandlery_package::words! {
+    /// How a dispute stands.
+    enum DisputeState: "state of a dispute" {
+        /// The customer's bank has not decided.
+        Open = "open",
+        /// It has decided for the marketplace.
+        Won = "won",
+        /// It has decided for the customer.
+        Lost = "lost",
+    }
+}
 
 /// Opens a dispute of so much of a sale. The same again changes nothing.
 pub async fn open(
@@ -32,7 +46,7 @@ pub async fn open(
     if sales::find(write, sale).await?.collected_at.is_none() {
         return Err(Error::Conflict(format!("sale {sale} is not paid: there is nothing to dispute")));
     }
-    let opened = Transaction::new("dispute-opened", id, now)
+    let opened = Transaction::new(TransactionKind::DisputeOpened, id, now)
         .about(format!("dispute {id}: {amount} of sale {sale} are held by the processor"))
         .link("dispute", id)
         .link("sale", sale)
@@ -40,10 +54,10 @@ pub async fn open(
         .debit(Account::DisputeFees, fee)
         .credit(Account::Processor, amount.plus(fee)?);
     ledger::post(write, opened).await?;
-    let held = Transaction::new("dispute-held", id, now)
+    let held = Transaction::new(TransactionKind::DisputeHeld, id, now)
         .about(format!("dispute {id}: what sale {sale} was shared to is held"))
         .link("dispute", id);
-    let mut taken = claw_back(write, sale, amount, "dispute", ClawBack::new(held), false).await?;
+    let mut taken = claw_back(write, sale, amount, EntryKind::Dispute, ClawBack::new(held), false).await?;
     for (lot, part, _) in &taken.parts {
         let lot = lots::find(write, *lot).await?;
         taken.transaction = taken.transaction.credit(Account::Disputed(lot.partner), *part);
@@ -55,13 +69,14 @@ pub async fn open(
         }
     }
     sqlx::query(
-        "insert into disputes (id, sale, currency, minor, fee_minor, state, opened_at) values ($1, $2, $3, $4, $5, 'open', $6)",
+        "insert into disputes (id, sale, currency, minor, fee_minor, state, opened_at) values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(id)
     .bind(sale)
     .bind(amount.currency().code())
     .bind(amount.minor())
     .bind(fee.minor())
+    .bind(DisputeState::Open.as_str())
     .bind(time(now))
     .execute(&mut **write)
     .await?;
@@ -84,19 +99,20 @@ pub async fn open(
 
 /// Closes a dispute as the bank has decided. The same again changes nothing.
 pub async fn close(write: &mut Write, id: &str, won: bool, now: Timestamp) -> Result<(), Error> {
-    let found: Option<(i64, String, i64, String)> =
+    let found: Option<(i64, Text<Currency>, i64, Text<DisputeState>)> =
         sqlx::query_as("select sale, currency, minor, state from disputes where id = $1")
             .bind(id)
             .fetch_optional(&mut **write)
             .await?;
-    let (sale, currency, minor, state) = found.ok_or_else(|| Error::NotFound(format!("dispute '{id}'")))?;
-    let outcome = if won { "won" } else { "lost" };
-    match state.as_str() {
-        "open" => {}
+    let (sale, Text(currency), minor, Text(state)) =
+        found.ok_or_else(|| Error::NotFound(format!("dispute '{id}'")))?;
+    let outcome = if won { DisputeState::Won } else { DisputeState::Lost };
+    match state {
+        DisputeState::Open => {}
         state if state == outcome => return Ok(()),
         state => return Err(Error::Conflict(format!("dispute '{id}' was {state}"))),
     }
-    let amount = Money::new(minor, currency.parse()?)?;
+    let amount = Money::new(minor, currency)?;
     let parts: Vec<(i64, i64, i64)> =
         sqlx::query_as("select lot, minor, reserve_minor from dispute_parts where dispute = $1 order by lot")
             .bind(id)
@@ -112,7 +128,7 @@ pub async fn close(write: &mut Write, id: &str, won: bool, now: Timestamp) -> Re
         .execute(&mut **write)
         .await?;
     sqlx::query("update disputes set state = $1, closed_at = $2 where id = $3")
-        .bind(outcome)
+        .bind(outcome.as_str())
         .bind(time(now))
         .bind(id)
         .execute(&mut **write)
@@ -128,7 +144,7 @@ async fn lose(
     parts: &[(i64, i64, i64)],
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut transaction = Transaction::new("dispute-lost", id, now)
+    let mut transaction = Transaction::new(TransactionKind::DisputeLost, id, now)
         .about(format!("dispute {id} is lost: {amount} of sale {sale} go back to the customer"))
         .link("dispute", id)
         .link("sale", sale)
@@ -161,7 +177,7 @@ async fn win(
     parts: &[(i64, i64, i64)],
     now: Timestamp,
 ) -> Result<(), Error> {
-    let back = Transaction::new("dispute-won", id, now)
+    let back = Transaction::new(TransactionKind::DisputeWon, id, now)
         .about(format!("dispute {id} is won: {amount} come back"))
         .link("dispute", id)
         .debit(Account::Processor, amount)
@@ -171,11 +187,12 @@ async fn win(
         let mut lot = lots::find(write, *lot).await?;
         let partner = lot.partner.clone();
         let (part, reserve) = (lot.money(*minor)?, lot.money(*reserve)?);
-        let mut transaction = Transaction::new("dispute-freed", format!("{id}:{}", lot.id), now)
-            .about(format!("dispute {id} is won: lot {} has its part again", lot.id))
-            .link("dispute", id)
-            .link("lot", lot.id)
-            .debit(Account::Disputed(partner.clone()), part);
+        let mut transaction =
+            Transaction::new(TransactionKind::DisputeFreed, format!("{id}:{}", lot.id), now)
+                .about(format!("dispute {id} is won: lot {} has its part again", lot.id))
+                .link("dispute", id)
+                .link("lot", lot.id)
+                .debit(Account::Disputed(partner.clone()), part);
         let mut free = Money::zero(part.currency());
         match lot.reserve_released_by {
             None => transaction = transaction.credit(Account::Reserve(partner.clone()), reserve),
@@ -187,7 +204,7 @@ async fn win(
             Some(_) => free = free.plus(rest)?,
         }
         let (transaction, entry) =
-            entries::credit(write, transaction, &partner, free, "dispute-won", Some(lot.id)).await?;
+            entries::credit(write, transaction, &partner, free, EntryKind::DisputeWon, Some(lot.id)).await?;
         if !transaction.postings.is_empty() {
             let posted = ledger::post(write, transaction).await?;
             entries::add(write, &entry, posted).await?;

@@ -1,6 +1,7 @@
 //! Every change of what is available to a partner, so that a payout can say what it is made of. What is available is never below
 //! zero: what is lacking is owed by the partner, and is recovered from what it earns next.
 
+use chandlery_package::wire::EntryKind;
 use chandlery_package::{Balance, Currency, Money, Namespace};
 
 use super::lots::Lot;
@@ -13,7 +14,7 @@ use chandlery_store::Write;
 pub struct NewEntry {
     pub(super) partner: Namespace,
     pub(super) amount: Money,
-    pub(super) kind: &'static str,
+    pub(super) kind: EntryKind,
     pub(super) lot: Option<i64>,
 }
 
@@ -45,7 +46,7 @@ pub(super) async fn credit(
     transaction: Transaction,
     partner: &Namespace,
     amount: Money,
-    kind: &'static str,
+    kind: EntryKind,
     lot: Option<i64>,
 ) -> Result<(Transaction, NewEntry), Error> {
     let owed = deficit(write, partner, amount.currency()).await?;
@@ -63,7 +64,7 @@ pub(super) async fn debit(
     transaction: Transaction,
     before: &[NewEntry],
     amount: Money,
-    kind: &'static str,
+    kind: EntryKind,
     lot: &Lot,
 ) -> Result<(Transaction, NewEntry), Error> {
     let partner = &lot.partner;
@@ -91,10 +92,29 @@ pub async fn add(write: &mut Write, entry: &NewEntry, transaction: i64) -> Resul
     .bind(entry.partner.as_str())
     .bind(entry.amount.currency().code())
     .bind(entry.amount.minor())
-    .bind(entry.kind)
+    .bind(entry.kind.as_str())
     .bind(entry.lot.unwrap_or(0))
     .bind(transaction)
     .execute(&mut **write)
     .await?;
+    Ok(())
+}
+
+/// Lets a payout take on a change, so that no other one does.
+pub async fn take_on(write: &mut Write, entry: i64, payout: i64) -> Result<(), Error> {
+    sqlx::query("update available_entries set payout = $1 where id = $2")
+        .bind(payout)
+        .bind(entry)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// Frees every change that a payout had taken on.
+pub async fn free_all_of(write: &mut Write, payout: i64) -> Result<(), Error> {
+    sqlx::query("update available_entries set payout = null where payout = $1")
+        .bind(payout)
+        .execute(&mut **write)
+        .await?;
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! A lot: one beneficiary's share of one sale, from the sale until it is paid out or taken back.
 
+use chandlery_package::column::Text;
+use chandlery_package::wire::LotRole;
 use chandlery_package::{Currency, Money, Namespace};
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::Error;
@@ -9,15 +12,15 @@ use chandlery_store::Write;
 /// A share of a sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lot {
-    /// Its number.
+    /// The lot's own number.
     pub id: i64,
     /// Of which sale.
     pub sale: i64,
-    /// Whose.
+    /// Who has earned it.
     pub partner: Namespace,
-    /// `seller` or `referrer`.
-    pub role: String,
-    /// The share.
+    /// What the partner has earned it as.
+    pub role: LotRole,
+    /// What the partner has earned.
     pub share: Money,
     /// What of the share is kept back for a while, in minor units.
     pub reserve_minor: i64,
@@ -26,9 +29,9 @@ pub struct Lot {
     /// What of the reserve was taken back, in minor units: it is part of what was taken back.
     pub reserve_returned_minor: i64,
     /// When its hold ends; none: the customer has not paid.
-    pub available_at: Option<String>,
+    pub available_at: Option<Timestamp>,
     /// When its reserve ends.
-    pub reserve_until: Option<String>,
+    pub reserve_until: Option<Timestamp>,
     /// The transaction that ended its hold.
     pub released_by: Option<i64>,
     /// The transaction that ended its reserve.
@@ -39,15 +42,15 @@ pub struct Lot {
 pub(super) struct Row {
     id: i64,
     sale: i64,
-    partner: String,
-    role: String,
-    currency: String,
+    partner: Text<Namespace>,
+    role: Text<LotRole>,
+    currency: Text<Currency>,
     share_minor: i64,
     reserve_minor: i64,
     returned_minor: i64,
     reserve_returned_minor: i64,
-    available_at: Option<String>,
-    reserve_until: Option<String>,
+    available_at: Option<Text<Timestamp>>,
+    reserve_until: Option<Text<Timestamp>>,
     released_by: Option<i64>,
     reserve_released_by: Option<i64>,
 }
@@ -66,18 +69,17 @@ pub(super) use select_lots;
 
 impl Lot {
     pub(super) fn read(row: Row) -> Result<Self, Error> {
-        let currency: Currency = row.currency.parse()?;
         Ok(Self {
             id: row.id,
             sale: row.sale,
-            partner: row.partner.parse()?,
-            role: row.role,
-            share: Money::new(row.share_minor, currency)?,
+            partner: row.partner.0,
+            role: row.role.0,
+            share: Money::new(row.share_minor, row.currency.0)?,
             reserve_minor: row.reserve_minor,
             returned_minor: row.returned_minor,
             reserve_returned_minor: row.reserve_returned_minor,
-            available_at: row.available_at,
-            reserve_until: row.reserve_until,
+            available_at: row.available_at.map(|Text(at)| at),
+            reserve_until: row.reserve_until.map(|Text(at)| at),
             released_by: row.released_by,
             reserve_released_by: row.reserve_released_by,
         })
@@ -117,7 +119,7 @@ pub async fn of_sale(db: &mut AnyConnection, sale: i64) -> Result<Vec<Lot>, Erro
     rows.into_iter().map(Lot::read).collect()
 }
 
-/// One lot.
+/// The lot of this number, or that there is none.
 pub async fn find(db: &mut AnyConnection, id: i64) -> Result<Lot, Error> {
     let row: Option<Row> = sqlx::query_as(select_lots!("where id = $1")).bind(id).fetch_optional(db).await?;
     Lot::read(row.ok_or_else(|| Error::NotFound(format!("lot {id}")))?)

@@ -1,30 +1,32 @@
 //! The policies, by date. One that has begun is never changed: another one follows it.
 
 use chandlery_package::RevenueSharePolicy;
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::{Page, Paging, PolicyVersion};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::Error;
-use chandlery_store::{Write, time};
+use chandlery_store::{Db, Write, time};
 
 /// The policy of a moment, and its version.
 pub async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<(i64, RevenueSharePolicy), Error> {
-    let (version, body): (i64, String) = sqlx::query_as(
+    let (version, Json(policy)): (i64, Json<RevenueSharePolicy>) = sqlx::query_as(
         "select version, body from share_policies where since <= $1 order by since desc, version desc limit 1",
     )
     .bind(time(at))
     .fetch_one(db)
     .await?;
-    Ok((version, read(version, &body)?))
+    Ok((version, policy))
 }
 
-/// One policy.
+/// What a version says.
 pub async fn version(db: &mut AnyConnection, version: i64) -> Result<RevenueSharePolicy, Error> {
-    let (body,): (String,) = sqlx::query_as("select body from share_policies where version = $1")
+    let (Json(policy),) = sqlx::query_as("select body from share_policies where version = $1")
         .bind(version)
         .fetch_one(db)
         .await?;
-    read(version, &body)
+    Ok(policy)
 }
 
 /// Lets a policy follow from a moment on that has not come yet, and gives its version. The same again changes nothing.
@@ -58,15 +60,15 @@ pub(super) async fn follow(
     Ok(last + 1)
 }
 
-/// Every policy, the first one first: its version, since when, and what it says.
-pub(super) async fn all(db: &mut AnyConnection) -> Result<Vec<(i64, String, RevenueSharePolicy)>, Error> {
-    let rows: Vec<(i64, String, String)> =
-        sqlx::query_as("select version, since, body from share_policies order by version")
-            .fetch_all(db)
-            .await?;
-    rows.into_iter().map(|(version, since, body)| Ok((version, since, read(version, &body)?))).collect()
-}
-
-fn read(version: i64, body: &str) -> Result<RevenueSharePolicy, Error> {
-    serde_json::from_str(body).map_err(|_| Error::Damaged(format!("policy {version} cannot be read")))
+/// The policies, the first one first.
+pub(super) async fn list(db: &Db, paging: &Paging<i64>) -> Result<Page<PolicyVersion>, Error> {
+    let rows: Vec<(i64, Text<Timestamp>, Json<RevenueSharePolicy>)> = sqlx::query_as(
+        "select version, since, body from share_policies where version > $1 order by version limit $2",
+    )
+    .bind(paging.after().copied().unwrap_or(0))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    let page = paging.cut(rows, |(version, ..)| *version);
+    Ok(page.map(|(version, Text(since), Json(policy))| PolicyVersion { version, since, policy }))
 }

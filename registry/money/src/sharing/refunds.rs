@@ -2,6 +2,7 @@
 //! then. Of several partial refunds the last one lands on zero.
 
 use chandlery_package::Money;
+use chandlery_package::wire::EntryKind;
 
 use super::entries::{self, NewEntry};
 use super::lots::{self, Lot};
@@ -21,7 +22,7 @@ pub struct ClawBack {
 }
 
 impl ClawBack {
-    /// Nothing yet.
+    /// Nothing is taken back yet.
     pub fn new(transaction: Transaction) -> Self {
         Self { transaction, entries: Vec::new(), parts: Vec::new() }
     }
@@ -37,7 +38,7 @@ pub async fn claw_back(
     write: &mut Write,
     sale: i64,
     amount: Money,
-    kind: &'static str,
+    kind: EntryKind,
     mut taken: ClawBack,
     with_commission: bool,
 ) -> Result<ClawBack, Error> {
@@ -85,7 +86,7 @@ async fn from_lot(
     mut taken: ClawBack,
     lot: &Lot,
     parts: [i64; 2],
-    kind: &'static str,
+    kind: EntryKind,
     collected: bool,
 ) -> Result<ClawBack, Error> {
     let places = [

@@ -1,5 +1,6 @@
 //! The end of holds and reserves.
 
+use chandlery_package::wire::{EntryKind, TransactionKind};
 use jiff::Timestamp;
 
 use super::entries;
@@ -47,12 +48,12 @@ async fn release_some(db: &Db, now: Timestamp) -> Result<bool, Error> {
 
 async fn release(write: &mut Write, lot: &Lot, now: Timestamp) -> Result<(), Error> {
     let amount = lot.rest_left()?;
-    let transaction = Transaction::new("release", lot.id, now)
+    let transaction = Transaction::new(TransactionKind::Release, lot.id, now)
         .about(format!("lot {} of {} is available", lot.id, lot.partner))
         .link("lot", lot.id)
         .debit(Account::Pending(lot.partner.clone()), amount);
     let (transaction, entry) =
-        entries::credit(write, transaction, &lot.partner, amount, "earning", Some(lot.id)).await?;
+        entries::credit(write, transaction, &lot.partner, amount, EntryKind::Earning, Some(lot.id)).await?;
     let id = post(write, transaction).await?;
     entries::add(write, &entry, id).await?;
     sqlx::query("update lots set released_by = $1 where id = $2")
@@ -65,12 +66,12 @@ async fn release(write: &mut Write, lot: &Lot, now: Timestamp) -> Result<(), Err
 
 async fn release_reserve(write: &mut Write, lot: &Lot, now: Timestamp) -> Result<(), Error> {
     let amount = lot.reserve_left()?;
-    let transaction = Transaction::new("reserve-release", lot.id, now)
+    let transaction = Transaction::new(TransactionKind::ReserveRelease, lot.id, now)
         .about(format!("the reserve of lot {} of {} is available", lot.id, lot.partner))
         .link("lot", lot.id)
         .debit(Account::Reserve(lot.partner.clone()), amount);
     let (transaction, entry) =
-        entries::credit(write, transaction, &lot.partner, amount, "reserve", Some(lot.id)).await?;
+        entries::credit(write, transaction, &lot.partner, amount, EntryKind::Reserve, Some(lot.id)).await?;
     let id = post(write, transaction).await?;
     entries::add(write, &entry, id).await?;
     sqlx::query("update lots set reserve_released_by = $1 where id = $2")

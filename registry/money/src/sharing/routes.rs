@@ -2,13 +2,15 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use chandlery_package::wire::{ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, PolicyVersion};
+use chandlery_package::wire::{
+    ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, Paging, PolicyVersion, ReplayDifference,
+};
 use chandlery_package::{Namespace, RevenueSharePolicy};
 
-use super::{Difference, policies};
+use super::{policies, volume_groups};
 use crate::{Error, Finance};
 use chandlery_accounts::Account;
-use chandlery_edge::{Json, Path};
+use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,18 +30,15 @@ pub fn routes() -> OpenApiRouter<Finance> {
 #[utoipa::path(
     get,
     path = "/api/v1/policies",
+    params(Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<PolicyVersion>)),
     security(())
 )]
-async fn list(State(finance): State<Finance>) -> Result<Json<Page<PolicyVersion>>, Error> {
-    let mut db = finance.db.read().acquire().await?;
-    let read = |(version, since, policy): (i64, String, RevenueSharePolicy)| PolicyVersion {
-        version,
-        since,
-        policy,
-    };
-    let items = policies::all(&mut db).await?.into_iter().map(read).collect();
-    Ok(Json(Page { items, next: None }))
+async fn list(
+    State(finance): State<Finance>,
+    Query(paging): Query<Paging<i64>>,
+) -> Result<Json<Page<PolicyVersion>>, Error> {
+    Ok(Json(policies::list(&finance.db, &paging).await?))
 }
 
 /// Lets a policy follow; for operators.
@@ -58,7 +57,7 @@ async fn follow(
     let mut write = finance.db.write().await?;
     let version = policies::follow(&mut write, &new.policy, new.since, finance.clock.now()).await?;
     write.commit().await?;
-    let set = PolicyVersion { version, since: chandlery_store::time(new.since), policy: new.policy };
+    let set = PolicyVersion { version, since: new.since, policy: new.policy };
     Ok((StatusCode::CREATED, Json(set)))
 }
 
@@ -67,16 +66,17 @@ async fn follow(
     post,
     path = "/api/v1/policies/replay",
     request_body = RevenueSharePolicy,
-    responses((status = 200, description = "Done.", body = Page<Difference>))
+    responses((status = 200, description = "Done.", body = Page<ReplayDifference>))
 )]
 async fn replay(
     State(finance): State<Finance>,
     caller: Account,
     Json(policy): Json<RevenueSharePolicy>,
-) -> Result<Json<Page<Difference>>, Error> {
+) -> Result<Json<Page<ReplayDifference>>, Error> {
     caller.must_operate("try a policy")?;
     let mut snapshot = finance.db.snapshot().await?;
-    Ok(Json(Page { items: super::replay(&mut snapshot, &policy).await?, next: None }))
+    // A row for each partner and currency of a table that is computed as a whole.
+    Ok(Json(Page::whole(super::replay(&mut snapshot, &policy).await?)))
 }
 
 /// Says with whom a publisher belongs together; for operators.
@@ -95,14 +95,7 @@ async fn set_group(
 ) -> Result<StatusCode, Error> {
     caller.must_operate("say which publishers belong together")?;
     let mut write = finance.db.write().await?;
-    let updated = sqlx::query("update namespaces set volume_group = $1 where name = $2")
-        .bind(new.group)
-        .bind(namespace.as_str())
-        .execute(&mut *write)
-        .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::NotFound(format!("namespace '{namespace}'")));
-    }
+    volume_groups::set(&mut write, &namespace, new.group.as_deref()).await?;
     write.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

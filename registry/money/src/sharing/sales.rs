@@ -1,7 +1,9 @@
 //! Sales: shared when they are made, held when they are paid, undone when they never are.
 
+use chandlery_package::column::Text;
 use chandlery_package::policy::Sold;
 use chandlery_package::policy::Volume;
+use chandlery_package::wire::{LotRole, TransactionKind};
 use chandlery_package::{Balance, Currency, Money, Namespace, PluginId, RevenueSharePolicy};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
@@ -12,14 +14,26 @@ use crate::ledger::{self, Account, Transaction};
 use crate::{Error, exchange};
 use chandlery_store::{Write, time};
 
+chandlery_package::words! {
+    /// What a customer has paid by.
+    pub enum PaidThrough: "way to pay" {
+        /// A transfer to the marketplace's bank.
+        Bank = "bank",
+        /// A payment at the processor of payments.
+        Processor = "processor",
+        /// What the customer had paid or was credited before.
+        Credit = "credit",
+    }
+}
+
 /// What was sold.
 #[derive(Debug, Clone)]
 pub struct NewSale<'a> {
     /// What it was sold by, unique for ever: `order CH-2345` or `order CH-2345, 2026-11`.
     pub source: String,
-    /// Who buys.
+    /// The account that buys.
     pub customer: &'a Namespace,
-    /// Who sells.
+    /// The namespace whose sale it is.
     pub seller: &'a Namespace,
     /// What; none: a consultant's service.
     pub plugin: Option<&'a PluginId>,
@@ -27,7 +41,7 @@ pub struct NewSale<'a> {
     pub gross: Money,
     /// Who referred the customer.
     pub referrer: Option<&'a Namespace>,
-    /// When.
+    /// When it is sold, by which its policy is chosen.
     pub at: Timestamp,
 }
 
@@ -36,13 +50,13 @@ pub struct NewSale<'a> {
 pub struct Sale {
     /// Its number: that of the transaction that shared it.
     pub id: i64,
-    /// See [`NewSale::source`].
+    /// What it was sold by: see [`NewSale::source`].
     pub source: String,
-    /// Who bought.
+    /// The account that bought.
     pub customer: Namespace,
-    /// Who sold.
+    /// The namespace whose sale it was.
     pub seller: Namespace,
-    /// What.
+    /// What was sold; none: a consultant's service.
     pub plugin: Option<PluginId>,
     /// What is to be paid, without taxes.
     pub gross: Money,
@@ -53,11 +67,11 @@ pub struct Sale {
     /// What the publisher had sold before, in minor units of the policy's currency.
     pub before_minor: i64,
     /// When it was made.
-    pub sold_at: String,
+    pub sold_at: Timestamp,
     /// When the customer paid.
-    pub collected_at: Option<String>,
+    pub collected_at: Option<Timestamp>,
     /// When it was given up.
-    pub void_at: Option<String>,
+    pub void_at: Option<Timestamp>,
     /// What of the gross was given back.
     pub refunded: Money,
     /// What of the commission was given back.
@@ -77,23 +91,23 @@ impl Sale {
 struct Row {
     id: i64,
     source: String,
-    customer: String,
-    seller: String,
-    plugin: Option<String>,
-    currency: String,
+    customer: Text<Namespace>,
+    seller: Text<Namespace>,
+    plugin: Option<Text<PluginId>>,
+    currency: Text<Currency>,
     gross_minor: i64,
     commission_minor: i64,
     policy: i64,
     before_minor: i64,
-    sold_at: String,
-    collected_at: Option<String>,
-    void_at: Option<String>,
+    sold_at: Text<Timestamp>,
+    collected_at: Option<Text<Timestamp>>,
+    void_at: Option<Text<Timestamp>>,
     refunded_minor: i64,
     commission_returned_minor: i64,
     disputed_minor: i64,
 }
 
-/// One sale.
+/// The sale of this number, or that there is none.
 pub async fn find(db: &mut AnyConnection, id: i64) -> Result<Sale, Error> {
     let row: Option<Row> = sqlx::query_as(
         "select id, source, customer, seller, plugin, currency, gross_minor, commission_minor, policy, before_minor, sold_at,
@@ -104,21 +118,20 @@ pub async fn find(db: &mut AnyConnection, id: i64) -> Result<Sale, Error> {
     .fetch_optional(db)
     .await?;
     let row = row.ok_or_else(|| Error::NotFound(format!("sale {id}")))?;
-    let currency: Currency = row.currency.parse()?;
-    let money = |minor| Money::new(minor, currency);
+    let money = |minor| Money::new(minor, row.currency.0);
     Ok(Sale {
         id: row.id,
         source: row.source,
-        customer: row.customer.parse()?,
-        seller: row.seller.parse()?,
-        plugin: row.plugin.map(|plugin| plugin.parse()).transpose()?,
+        customer: row.customer.0,
+        seller: row.seller.0,
+        plugin: row.plugin.map(|Text(plugin)| plugin),
         gross: money(row.gross_minor)?,
         commission: money(row.commission_minor)?,
         policy: row.policy,
         before_minor: row.before_minor,
-        sold_at: row.sold_at,
-        collected_at: row.collected_at,
-        void_at: row.void_at,
+        sold_at: row.sold_at.0,
+        collected_at: row.collected_at.map(|Text(at)| at),
+        void_at: row.void_at.map(|Text(at)| at),
         refunded: money(row.refunded_minor)?,
         commission_returned: money(row.commission_returned_minor)?,
         disputed: money(row.disputed_minor)?,
@@ -142,8 +155,8 @@ async fn volume_before(
         "select cast(coalesce(sum(volume_minor), 0) as bigint) from sales
          where sold_at >= $1 and void_at is null and volume_currency = $2
            and seller in (
-               select others.name from namespaces others join namespaces own on own.name = $3
-               where others.name = own.name or others.volume_group = own.volume_group)",
+               select $3 union select others.namespace from volume_groups others
+               join volume_groups own on own.volume_group = others.volume_group where own.namespace = $3)",
     )
     .bind(time(since))
     .bind(policy.currency().code())
@@ -185,7 +198,7 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
     let sold = Sold { plugin: *plugin, gross: *gross, before, volume, referred: referrer.is_some() };
     let shares = policy.share(&sold)?;
     let what = plugin.map_or_else(|| "a service".into(), ToString::to_string);
-    let mut transaction = Transaction::new("sale", source, *at)
+    let mut transaction = Transaction::new(TransactionKind::Sale, source, *at)
         .about(format!("{what} to {customer}, {source}, policy {version}"))
         .link("customer", customer)
         .link("seller", seller)
@@ -195,9 +208,9 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
     if let Some(plugin) = plugin {
         transaction = transaction.link("plugin", plugin);
     }
-    let mut beneficiaries = vec![(*seller, "seller", shares.seller)];
+    let mut beneficiaries = vec![(*seller, LotRole::Seller, shares.seller)];
     if let (Some(referrer), true) = (referrer, shares.referrer.minor() > 0) {
-        beneficiaries.push((referrer, "referrer", shares.referrer));
+        beneficiaries.push((referrer, LotRole::Referrer, shares.referrer));
     }
     for (partner, _, share) in &beneficiaries {
         transaction = transaction.credit(Account::Accrued((*partner).clone()), *share);
@@ -232,7 +245,7 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
         )
         .bind(id)
         .bind(partner.as_str())
-        .bind(role)
+        .bind(role.as_str())
         .bind(share.currency().code())
         .bind(share.minor())
         .bind(share.at(policy.reserve.rate)?.minor())
@@ -246,7 +259,7 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
 pub async fn collect(
     write: &mut Write,
     sale: i64,
-    through: &str,
+    through: PaidThrough,
     hold_days: u32,
     at: Timestamp,
 ) -> Result<(), Error> {
@@ -260,7 +273,7 @@ pub async fn collect(
             .map_err(|error| Error::Invalid(format!("a hold of {days} days: {error}")))
     };
     let (available_at, reserve_until) = (after(hold_days)?, after(policy.reserve.days)?);
-    let mut transaction = Transaction::new("collected", sale.id, at)
+    let mut transaction = Transaction::new(TransactionKind::Collected, sale.id, at)
         .about(format!("sale {} to {} is paid: on hold", sale.id, sale.customer))
         .link("sale", sale.id);
     for lot in lots::of_sale(write, sale.id).await? {
@@ -281,7 +294,7 @@ pub async fn collect(
         .await?;
     sqlx::query("update sales set collected_at = $1, paid_through = $2 where id = $3")
         .bind(time(at))
-        .bind(through)
+        .bind(through.as_str())
         .bind(sale.id)
         .execute(&mut **write)
         .await?;

@@ -1,6 +1,6 @@
 //! The same use gives the same books, in whatever order it came, and however often.
 
-use chandlery_package::wire::UsageEvent;
+use chandlery_package::wire::{AccountBalance, Paging, UsageEvent};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -18,9 +18,8 @@ const OFFER: &str = r#"{"price": {"kind": "metered", "unit": "gpu-hour", "free":
     "steps": [{"up_to": 20, "price": "0.777777 USD"}, {"price": "0.333333 USD"}]}, "trial_days": 0}"#;
 const CUSTOMERS: [&str; 3] = ["globex", "initech", "umbrella"];
 
-fn event(random: &mut StdRng, month: &str) -> UsageEvent {
-    let from =
-        ledger::begin_of(month).unwrap() + SignedDuration::from_secs(random.random_range(0..27 * 24 * 3600));
+fn event(random: &mut StdRng, month: Month) -> UsageEvent {
+    let from = month.first_moment() + SignedDuration::from_secs(random.random_range(0..27 * 24 * 3600));
     let millis = random.random_range(1..9_000_000);
     UsageEvent {
         id: uuid::Builder::from_random_bytes(random.random()).into_uuid(),
@@ -36,11 +35,11 @@ fn event(random: &mut StdRng, month: &str) -> UsageEvent {
 }
 
 /// Every balance, and every line of every invoice, without the references that chance has made.
-async fn books(db: &Db) -> (Vec<ledger::AccountBalance>, Vec<(String, Money)>) {
+async fn books(db: &Db) -> (Vec<AccountBalance>, Vec<(String, Money)>) {
     let balances = ledger::balances(&mut db.read().acquire().await.unwrap(), None).await.unwrap();
     let mut lines = Vec::new();
     for customer in CUSTOMERS {
-        for invoice in invoices(db, &customer.parse().unwrap()).await.unwrap() {
+        for invoice in invoices(db, &customer.parse().unwrap(), &Paging::first(1000)).await.unwrap().items {
             lines.extend(
                 invoice
                     .lines
@@ -61,17 +60,22 @@ async fn live(all: &[(usize, UsageEvent)], batch: usize, late: &[(usize, UsageEv
         for (customer, name) in CUSTOMERS.iter().enumerate() {
             let own: Vec<_> =
                 some.iter().filter(|(whose, _)| *whose == customer).map(|(_, event)| event.clone()).collect();
-            let receipt = receive(&finance, &name.parse().unwrap(), &own).await.unwrap();
+            let receipt =
+                receive(&finance.db, &name.parse().unwrap(), &own, finance.clock.now()).await.unwrap();
             assert!(receipt.refused.is_empty(), "{receipt:?}");
         }
     }
-    close(&finance.db, finance.hold_days, "2026-01", &operator(), finance.clock.now()).await.unwrap();
+    close(&finance.db, finance.hold_days, "2026-01".parse().unwrap(), &operator(), finance.clock.now())
+        .await
+        .unwrap();
     finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
     for (customer, event) in late {
         let name = CUSTOMERS[*customer].parse().unwrap();
-        receive(&finance, &name, std::slice::from_ref(event)).await.unwrap();
+        receive(&finance.db, &name, std::slice::from_ref(event), finance.clock.now()).await.unwrap();
     }
-    close(&finance.db, finance.hold_days, "2026-02", &operator(), finance.clock.now()).await.unwrap();
+    close(&finance.db, finance.hold_days, "2026-02".parse().unwrap(), &operator(), finance.clock.now())
+        .await
+        .unwrap();
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
     finance
 }
@@ -79,7 +83,8 @@ async fn live(all: &[(usize, UsageEvent)], batch: usize, late: &[(usize, UsageEv
 #[tokio::test]
 async fn the_same_use_gives_the_same_books_in_any_order_and_however_often() {
     let mut random = StdRng::seed_from_u64(5);
-    let mut all: Vec<_> = (0..120).map(|index| (index % 3, event(&mut random, "2026-01"))).collect();
+    let mut all: Vec<_> =
+        (0..120).map(|index| (index % 3, event(&mut random, "2026-01".parse().unwrap()))).collect();
     // Some of it is corrected, once less was used and once more; some comes after the month was closed.
     for index in [3, 17, 40] {
         let (customer, wrong) = all[index].clone();
@@ -87,7 +92,8 @@ async fn the_same_use_gives_the_same_books_in_any_order_and_however_often() {
         let gpu_millis = wrong.gpu_millis * [0, 3][index % 2];
         all.push((customer, UsageEvent { id, gpu_millis, corrects: Some(wrong.id), ..wrong }));
     }
-    let late: Vec<_> = (0..6).map(|index| (index % 3, event(&mut random, "2026-01"))).collect();
+    let late: Vec<_> =
+        (0..6).map(|index| (index % 3, event(&mut random, "2026-01".parse().unwrap()))).collect();
     let once = live(&all, 1000, &late).await;
     let expected = books(&once.db).await;
     assert!(expected.1.len() >= 6, "{expected:?}");
@@ -104,12 +110,13 @@ async fn the_same_use_gives_the_same_books_in_any_order_and_however_often() {
 #[tokio::test]
 async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month_it_was_used_in() {
     let mut random = StdRng::seed_from_u64(9);
-    let mut heavy = event(&mut random, "2026-01");
+    let mut heavy = event(&mut random, "2026-01".parse().unwrap());
     heavy.gpu_millis = 100 * 3_600_000;
     let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
     let less = UsageEvent { id, gpu_millis: 11 * 3_600_000, corrects: Some(heavy.id), ..heavy.clone() };
     let finance = live(&[(0, heavy)], 10, &[(0, less)]).await;
-    let invoices = invoices(&finance.db, &"globex".parse().unwrap()).await.unwrap();
+    let invoices =
+        invoices(&finance.db, &"globex".parse().unwrap(), &Paging::first(1000)).await.unwrap().items;
     // 20 hours at 0.777777 and 79 at 0.333333; then 10 at 0.777777: the difference is taken off what is due.
     let [invoice] = &invoices[..] else { panic!("{invoices:?}") };
     assert_eq!((invoice.net.minor(), invoice.refunded.minor()), (4189, 4189 - 778));
@@ -126,11 +133,11 @@ async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month
 #[tokio::test]
 async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     let mut random = StdRng::seed_from_u64(11);
-    let mut heavy = event(&mut random, "2026-01");
+    let mut heavy = event(&mut random, "2026-01".parse().unwrap());
     heavy.gpu_millis = 100 * 3_600_000;
     let finance = live(&[(0, heavy.clone())], 10, &[]).await;
     let globex = "globex".parse().unwrap();
-    let invoice = invoices(&finance.db, &globex).await.unwrap().remove(0);
+    let invoice = invoices(&finance.db, &globex, &Paging::first(1)).await.unwrap().items.remove(0);
     let payment = chandlery_package::wire::NewPayment { bank_reference: "B-1".into(), amount: invoice.total };
     let now = finance.clock.now();
     crate::billing::record_invoice_payment(&finance.db, finance.hold_days, invoice.number, &payment, now)
@@ -144,9 +151,11 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     write.commit().await.unwrap();
     let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
     let less = UsageEvent { id, gpu_millis: 3_600_000, corrects: Some(heavy.id), ..heavy };
-    receive(&finance, &globex, &[less]).await.unwrap();
+    receive(&finance.db, &globex, &[less], finance.clock.now()).await.unwrap();
     finance.clock.set(&finance.db, at("2026-04-02T00:00:00Z")).await.unwrap();
-    close(&finance.db, finance.hold_days, "2026-03", &operator(), finance.clock.now()).await.unwrap();
+    close(&finance.db, finance.hold_days, "2026-03".parse().unwrap(), &operator(), finance.clock.now())
+        .await
+        .unwrap();
     let (notes,): (i64,) =
         sqlx::query_as("select count(*) from refunds").fetch_one(finance.db.read()).await.unwrap();
     assert_eq!(notes, 0);
@@ -157,11 +166,13 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
 async fn a_wrong_event_does_not_hold_up_the_others_of_its_batch() {
     let mut random = StdRng::seed_from_u64(13);
     let (_folder, finance) = market(&CUSTOMERS, OFFER).await;
-    let [good, mut nameless, mut backwards] = std::array::from_fn(|_| event(&mut random, "2026-01"));
+    let [good, mut nameless, mut backwards] =
+        std::array::from_fn(|_| event(&mut random, "2026-01".parse().unwrap()));
     nameless.deployment = "web\0".into();
     (backwards.from, backwards.to) = (backwards.to, backwards.from);
     let batch = [nameless.clone(), good, backwards.clone()];
-    let receipt = receive(&finance, &CUSTOMERS[0].parse().unwrap(), &batch).await.unwrap();
+    let receipt =
+        receive(&finance.db, &CUSTOMERS[0].parse().unwrap(), &batch, finance.clock.now()).await.unwrap();
     let refused: Vec<_> = receipt.refused.iter().map(|refused| refused.id).collect();
     assert_eq!((receipt.accepted, refused), (1, vec![nameless.id, backwards.id]));
 }
@@ -174,9 +185,12 @@ async fn use_that_costs_too_much_keeps_no_month_open() {
     finance.clock.set(&finance.db, at("2026-02-02T00:00:00Z")).await.unwrap();
     let mut random = StdRng::seed_from_u64(7);
     let [dear, plain] = [10_000_000_000_000, 3_600_000]
-        .map(|gpu_millis| UsageEvent { gpu_millis, ..event(&mut random, "2026-01") });
+        .map(|gpu_millis| UsageEvent { gpu_millis, ..event(&mut random, "2026-01".parse().unwrap()) });
     let send = async |customer: &str, event: &UsageEvent| {
-        receive(&finance, &customer.parse().unwrap(), std::slice::from_ref(event)).await.unwrap().refused
+        receive(&finance.db, &customer.parse().unwrap(), std::slice::from_ref(event), finance.clock.now())
+            .await
+            .unwrap()
+            .refused
     };
     assert_eq!(send("globex", &dear).await, []);
     assert_eq!(send("initech", &plain).await, []);
@@ -184,7 +198,9 @@ async fn use_that_costs_too_much_keeps_no_month_open() {
     assert!(send("initech", &too_much).await[0].reason.starts_with("18446744073709551615 is more use"));
 
     let closed =
-        close(&finance.db, finance.hold_days, "2026-01", &operator(), finance.clock.now()).await.unwrap();
+        close(&finance.db, finance.hold_days, "2026-01".parse().unwrap(), &operator(), finance.clock.now())
+            .await
+            .unwrap();
     assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 1));
     let why = &closed.left_out[0];
     assert!(why.contains("of acme:serving by globex, 2026-01: 27777777777777"), "{why}");
@@ -197,9 +213,12 @@ async fn use_that_costs_too_much_keeps_no_month_open() {
     assert_eq!(send("globex", &right).await, []);
     finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
     let closed =
-        close(&finance.db, finance.hold_days, "2026-02", &operator(), finance.clock.now()).await.unwrap();
+        close(&finance.db, finance.hold_days, "2026-02".parse().unwrap(), &operator(), finance.clock.now())
+            .await
+            .unwrap();
     assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 0));
-    let invoice = &invoices(&finance.db, &"globex".parse().unwrap()).await.unwrap()[0];
+    let invoice =
+        &invoices(&finance.db, &"globex".parse().unwrap(), &Paging::first(1)).await.unwrap().items[0];
     assert_eq!(invoice.net.to_string(), "1000000000.00 USD");
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, Page, TaxRule};
+use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, Page, Paging, TaxRule};
 
 use crate::billing::printed;
-use crate::{Error, Finance, billing};
+use crate::{Error, Finance, billing, table};
 use chandlery_accounts::Account;
-use chandlery_edge::{Json, Path};
+use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,10 +28,15 @@ pub(crate) fn routes() -> OpenApiRouter<Finance> {
 #[utoipa::path(
     get,
     path = "/api/v1/invoices",
+    params(Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<Invoice>))
 )]
-async fn invoices(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Invoice>>, Error> {
-    Ok(Json(Page { items: billing::invoices(&finance.db, &caller.name).await?, next: None }))
+async fn invoices(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<i64>>,
+) -> Result<Json<Page<Invoice>>, Error> {
+    Ok(Json(billing::invoices(&finance.db, &caller.name, &paging).await?))
 }
 
 /// An invoice of the caller's own, or any for an operator.
@@ -86,8 +91,8 @@ async fn invoice_csv(
     caller: Account,
     Path(number): Path<i64>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Error> {
-    let text = printed::csv(&own_invoice(&finance.db, &caller, number).await?);
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text))
+    let text = printed::csv(&own_invoice(&finance.db, &caller, number).await?)?;
+    Ok(([(header::CONTENT_TYPE, table::CONTENT_TYPE)], text))
 }
 
 /// Records a transfer that pays an invoice; for operators.
@@ -121,13 +126,15 @@ async fn record_invoice_payment(
 #[utoipa::path(
     get,
     path = "/api/v1/credit-notes",
+    params(Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<CreditNote>))
 )]
 async fn credit_notes(
     State(finance): State<Finance>,
     caller: Account,
+    Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<CreditNote>>, Error> {
-    Ok(Json(Page { items: billing::credit_notes(&finance.db, &caller.name).await?, next: None }))
+    Ok(Json(billing::credit_notes(&finance.db, &caller.name, &paging).await?))
 }
 
 /// Says where the account is billed.

@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use chandlery_package::wire::{NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page};
+use chandlery_package::wire::{NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page, Paging};
 use chandlery_package::{Namespace, PluginId, PluginName};
 
+use crate::billing::orders::Key;
 use crate::{Error, Finance, billing};
 use chandlery_accounts::Account;
-use chandlery_edge::{Json, Path};
+use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -42,10 +43,15 @@ async fn order(
 #[utoipa::path(
     get,
     path = "/api/v1/orders",
+    params(Paging<Key>),
     responses((status = 200, description = "Done.", body = Page<Order>))
 )]
-async fn orders(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<Order>>, Error> {
-    Ok(Json(Page { items: billing::orders(&finance.db, &caller.name).await?, next: None }))
+async fn orders(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<Key>>,
+) -> Result<Json<Page<Order>>, Error> {
+    Ok(Json(billing::orders(&finance.db, &caller.name, &paging).await?))
 }
 
 /// Ends an order that is invoiced by the month.
@@ -106,7 +112,7 @@ async fn set_price(
 ) -> Result<StatusCode, Error> {
     let plugin = plugin(path);
     caller.must_own(&finance.db, &plugin.namespace, "set prices in").await?;
-    billing::set_price(&finance, &plugin, &new, finance.clock.now()).await?;
+    billing::set_price(&finance.db, finance.on_offer, &plugin, &new, finance.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

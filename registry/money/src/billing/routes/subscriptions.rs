@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use chandlery_package::wire::{
-    Agreement, HostSeen, NewSubscription, NewTrial, Page, SignedLicence, Subscription, TierOffer,
+    Agreement, HostSeen, NewSubscription, NewTrial, Page, Paging, SignedLicence, Subscription, TierOffer,
 };
 use chandlery_package::{Billed, Namespace, Tier};
 
 use crate::billing::Report;
+use crate::billing::licences::Key;
 use crate::{Error, Finance, billing};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Path, Query};
@@ -26,8 +27,6 @@ pub(crate) fn routes() -> OpenApiRouter<Finance> {
 }
 
 /// Shows the price list of subscriptions.
-///
-/// The price list.
 #[utoipa::path(
     get,
     path = "/api/v1/tiers",
@@ -41,7 +40,7 @@ async fn tiers() -> Json<Page<TierOffer>> {
         monthly: tier.price(Billed::Monthly),
         yearly: tier.price(Billed::Yearly),
     };
-    Json(Page { items: Tier::ALL.map(offer).into(), next: None })
+    Json(Page::whole(Tier::ALL.map(offer).into()))
 }
 
 /// Shows what the account has subscribed to.
@@ -114,7 +113,8 @@ async fn licence(
     caller: Account,
     Query(report): Query<Report>,
 ) -> Result<Json<SignedLicence>, Error> {
-    let licence = billing::licence(&finance, &caller.name, &report, finance.clock.now()).await?;
+    let licence =
+        billing::licence(&finance.db, &finance.log, &caller.name, &report, finance.clock.now()).await?;
     Ok(Json(SignedLicence { licence }))
 }
 
@@ -122,11 +122,16 @@ async fn licence(
 #[utoipa::path(
     get,
     path = "/api/v1/hosts",
+    params(Paging<Key>),
     responses((status = 200, description = "Done.", body = Page<HostSeen>))
 )]
-async fn hosts(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<HostSeen>>, Error> {
+async fn hosts(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<Key>>,
+) -> Result<Json<Page<HostSeen>>, Error> {
     let mut db = finance.db.read().acquire().await?;
-    Ok(Json(Page { items: billing::hosts(&mut db, &caller.name).await?, next: None }))
+    Ok(Json(billing::hosts(&mut db, &caller.name, &paging).await?))
 }
 
 /// Forgets a host, so that its deployments do not count any more.

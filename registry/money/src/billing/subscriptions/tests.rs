@@ -5,7 +5,7 @@ use crate::billing::{invoices, record_invoice_payment, refund};
 use crate::ledger::{self, Account};
 use crate::testing::{finance, operator};
 use chandlery_package::Currency;
-use chandlery_package::wire::{NewPayment, NewRefund};
+use chandlery_package::wire::{NewPayment, NewRefund, Paging};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -23,7 +23,7 @@ fn to(tier: Tier) -> NewSubscription {
 }
 
 async fn pay(db: &Db, hold_days: u32, number: i64, now: Timestamp) {
-    let all = invoices(db, &operator()).await.unwrap();
+    let all = invoices(db, &operator(), &Paging::first(1000)).await.unwrap().items;
     let invoice = all.iter().find(|invoice| invoice.number == number).unwrap();
     let amount = invoice.total.minus(invoice.refunded).unwrap();
     let payment = NewPayment { bank_reference: format!("bank-{number}"), amount };
@@ -42,11 +42,9 @@ async fn an_unknown_state_of_an_invoice_is_an_error() {
     change(&finance.db, &operator(), &to(Tier::Developer), day(0)).await.unwrap();
     let mut write = finance.db.write().await.unwrap();
     sqlx::query("update invoices set state = 'lost' where number = 1").execute(&mut *write).await.unwrap();
-    let period = periods::find(&mut write, 1).await;
-    assert_eq!(
-        period.unwrap_err().to_string(),
-        "the registry's state is damaged: the period of invoice 1 cannot be read"
-    );
+    let error = periods::find(&mut write, 1).await.unwrap_err().to_string();
+    let says = "'lost' is no state of an invoice: write open, paid, uncollectible";
+    assert!(error.contains(says), "{error}");
 }
 
 #[tokio::test]
@@ -166,7 +164,7 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
                     let _ = agree(&finance.db, &me, &agreement, now).await;
                 }
                 3 => {
-                    let all = invoices(&finance.db, &me).await.unwrap();
+                    let all = invoices(&finance.db, &me, &Paging::first(1000)).await.unwrap().items;
                     let Some(invoice) = all.get(random.random_range(0..3)) else { continue };
                     let part =
                         invoice.net.with_minor(random.random_range(1..=invoice.net.minor().max(1))).unwrap();
@@ -189,7 +187,7 @@ async fn laws(db: &Db, account: &Namespace) {
     assert_eq!(crate::books::invariants::check(&mut read).await.unwrap().faults, Vec::<String>::new());
     drop(read);
     let mut write = db.write().await.unwrap();
-    let all = invoices(db, account).await.unwrap();
+    let all = invoices(db, account, &Paging::first(1000)).await.unwrap().items;
     let numbers: Vec<_> = all.iter().rev().map(|invoice| invoice.number).collect();
     assert_eq!(numbers, (1..=all.len() as i64).collect::<Vec<_>>(), "numbers have no gaps");
     let (mut deferred, mut receivable) = (0, 0);

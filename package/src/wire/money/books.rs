@@ -1,0 +1,172 @@
+//! The books: what they hold, whether they are right, the close of months, and what the bank says.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Balance, Digest, Money, Month, Namespace};
+
+crate::words! {
+    /// What a transaction of the ledger is about.
+    pub enum TransactionKind: "kind of transaction" {
+        /// A customer owes what it ordered or used, and everybody who shares it has earned a part.
+        Sale = "sale",
+        /// The customer has paid for a sale: its shares are on hold.
+        Collected = "collected",
+        /// The hold of a share is over.
+        Release = "release",
+        /// What was kept back of a share is free.
+        ReserveRelease = "reserve-release",
+        /// A credit note gives back what was paid, or takes it off what is due.
+        Refund = "refund",
+        /// A processor holds a payment that a customer's bank has taken back.
+        DisputeOpened = "dispute-opened",
+        /// The shares of a sale that is disputed are held.
+        DisputeHeld = "dispute-held",
+        /// The customer's bank has decided for the marketplace.
+        DisputeWon = "dispute-won",
+        /// A share that was held by a dispute is where it was.
+        DisputeFreed = "dispute-freed",
+        /// The customer's bank has decided for the customer.
+        DisputeLost = "dispute-lost",
+        /// An invoice is issued.
+        Invoice = "invoice",
+        /// An invoice is paid.
+        InvoicePaid = "invoice-paid",
+        /// An invoice will never be paid.
+        WrittenOff = "written-off",
+        /// The days of a subscription that have passed are earned.
+        Earned = "earned",
+        /// A payout is approved.
+        Payout = "payout",
+        /// A payout has arrived.
+        PayoutPaid = "payout-paid",
+        /// A payout that had arrived came back to the marketplace's bank.
+        PayoutBounced = "payout-bounced",
+        /// What a payout had taken is the partner's again.
+        PayoutReturned = "payout-returned",
+        /// A processor has sent what it held to the marketplace's bank.
+        ProcessorPayout = "processor-payout",
+        /// The bank has exchanged one currency for another.
+        Exchange = "exchange",
+        /// What exchanges between two currencies have gained or lost.
+        ExchangeResult = "exchange-result",
+        /// The marketplace has spent money of its own.
+        Expense = "expense",
+    }
+}
+
+/// What a check of the books found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BooksCheck {
+    /// How many transactions there are.
+    pub transactions: i64,
+    /// How many postings there are.
+    pub postings: i64,
+    /// Everything that is wrong, in words; empty: the books balance.
+    pub faults: Vec<String>,
+}
+
+/// An account of the ledger and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccountBalance {
+    /// As the journal writes it, such as `assets:bank`.
+    pub account: String,
+    /// Debits less credits.
+    pub balance: Balance,
+}
+
+/// The months that are over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Months {
+    /// Over and open, the earliest first.
+    pub due: Vec<Month>,
+    /// The latest first.
+    pub closed: Vec<ClosedMonth>,
+}
+
+/// A month in which nothing is posted any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClosedMonth {
+    /// The month, in UTC.
+    pub month: Month,
+    /// When it was closed.
+    pub closed_at: Timestamp,
+    /// The operator who closed it.
+    pub closed_by: Namespace,
+    /// The last transaction by then.
+    pub last: i64,
+    /// The digest of every balance at its end.
+    pub balances_digest: Digest,
+}
+
+/// What the close of a month has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MonthClose {
+    /// The month that is closed now.
+    pub month: Month,
+    /// The invoices that it issued.
+    pub invoices: Vec<i64>,
+    /// How many statements it made.
+    pub statements: usize,
+    /// Orders that it did not charge, and why: they would cost more than an order can. They are charged with a later month, once
+    /// what was used of them is corrected.
+    pub left_out: Vec<String>,
+}
+
+/// Records that the bank has exchanged one currency for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewExchange {
+    /// The bank's own reference, unique for ever: the same exchange is recorded once.
+    pub key: String,
+    /// What left the bank, above zero.
+    pub sold: Money,
+    /// What arrived for it, above zero, in another currency.
+    pub bought: Money,
+}
+
+/// What time it is for the money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Time {
+    /// The moment by the registry's clock.
+    pub now: Timestamp,
+}
+
+/// The account that payouts leave from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BankAccount {
+    /// Whose it is: at most 70 letters.
+    pub holder: String,
+    /// ISO 13616, without spaces.
+    pub iban: String,
+    /// ISO 9362, with 8 or 11 letters.
+    pub bic: String,
+}
+
+/// A line of the bank's statement, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BankLine {
+    /// The bank's own reference.
+    pub id: String,
+    /// What arrived or, below zero, left.
+    pub amount: Money,
+    /// What the transfer says, and by what it is matched.
+    pub text: String,
+    /// Whether it is a transfer of ours that came back.
+    #[serde(default)]
+    pub returned: bool,
+    /// What became of it: `paid …`, `confirmed …`, `returned …`, or why nothing did.
+    #[serde(default)]
+    pub outcome: String,
+}
+
+/// A payment that the customer's browser completes at the processor of payments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PaymentIntent {
+    /// The processor's own id of it, `pi_…`.
+    pub id: String,
+    /// The secret that the browser completes it with.
+    pub client_secret: String,
+    /// What is to be paid.
+    pub amount: Money,
+}
