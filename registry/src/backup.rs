@@ -1,8 +1,6 @@
 //! Backups: every table as lines of JSON, every blob by its digest, and the log's key, in one folder. A backup can be
 //! restored into either kind of database and store, so it is also how a registry moves from one to the other.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
 use chandlery_package::log::Checkpoint;
@@ -12,7 +10,12 @@ use serde_json::{Map, Value};
 use sqlx::any::{AnyRow, AnyTypeInfoKind};
 use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use crate::{Error, Registry, Settings, Storage};
+use tokio::fs::{self, File};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
+
+use crate::error::Error;
+use crate::settings::Settings;
+use chandlery_store::Storage;
 use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
@@ -78,20 +81,22 @@ const TABLES: [&str; 53] = [
 pub struct Contents {
     /// The log's checkpoint at the moment of the backup.
     pub checkpoint: String,
-    /// Rows of all tables.
+    /// How many rows all tables have together.
     pub rows: u64,
-    /// Blobs.
+    /// How many contents, each counted once however many repositories have it.
     pub blobs: u64,
 }
 
 /// Writes a backup of a registry, which may go on serving meanwhile. Blobs that the folder has already are not copied
 /// again.
 pub async fn back_up(settings: &Settings, folder: &Path) -> Result<Contents, Error> {
-    let registry = Registry::open(settings).await?;
+    let db = settings.open_database().await?;
+    let storage = settings.open_storage()?;
+    let log = settings.open_log(&db).await?;
     create_private_dir(&folder.join("tables"))?;
     // Content that nothing names any more may be collected while it is copied; what the tables name is there.
-    let mut snapshot = registry.db.snapshot().await?;
-    let checkpoint = registry.log.checkpoint_of(&mut snapshot).await?;
+    let mut snapshot = db.snapshot().await?;
+    let checkpoint = log.checkpoint_of(&mut snapshot).await?;
     let mut rows = 0;
     for table in TABLES {
         rows += write_table(&mut snapshot, table, &folder.join(format!("tables/{table}.jsonl"))).await?;
@@ -101,7 +106,7 @@ pub async fn back_up(settings: &Settings, folder: &Path) -> Result<Contents, Err
     let copies = Storage::folder(&folder.join("blobs"))?;
     for (digest,) in &digests {
         let digest = digest.parse().map_err(chandlery_store::Error::from)?;
-        copy(&registry.storage, &copies, &digest).await?;
+        copy(&storage, &copies, &digest).await?;
     }
     let key = settings.data.join("log.key");
     write_atomic(&folder.join("log.key"), &read(&key)?)?;
@@ -124,14 +129,15 @@ async fn copy(from: &Storage, to: &Storage, digest: &ContentDigest) -> Result<()
 
 async fn write_table(db: &mut sqlx::AnyConnection, table: &str, path: &Path) -> Result<u64, Error> {
     let failed = files::failed(path);
-    let mut file = BufWriter::new(fs::File::create(path).map_err(&failed)?);
+    let mut file = BufWriter::new(File::create(path).await.map_err(&failed)?);
     let mut rows = 0;
     let mut found = sqlx::query(AssertSqlSafe(format!("select * from {table}"))).fetch(db);
     while let Some(row) = found.try_next().await? {
-        writeln!(file, "{}", to_json(&row)?).map_err(&failed)?;
+        file.write_all(format!("{}\n", to_json(&row)?).as_bytes()).await.map_err(&failed)?;
         rows += 1;
     }
-    file.flush().and_then(|()| file.get_ref().sync_all()).map_err(&failed)?;
+    file.flush().await.map_err(&failed)?;
+    file.get_ref().sync_all().await.map_err(&failed)?;
     Ok(rows)
 }
 
@@ -147,7 +153,7 @@ fn to_json(row: &AnyRow) -> Result<Value, Error> {
                 row.try_get::<i64, _>(name)?.into()
             }
             AnyTypeInfoKind::Text => row.try_get::<String, _>(name)?.into(),
-            _ => return Err(Error::Damaged(format!("column {name} is a {}", column.type_info().name()))),
+            _ => return Err(Error::damaged(format!("column {name} is a {}", column.type_info().name()))),
         };
         object.insert(name.into(), value);
     }
@@ -157,11 +163,11 @@ fn to_json(row: &AnyRow) -> Result<Value, Error> {
 /// Fills an empty registry from a backup. Nothing is kept of a restore that fails.
 pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Error> {
     let contents: Contents = serde_json::from_str(&read(&folder.join("backup.json"))?)
-        .map_err(|error| Error::Invalid(format!("{} is no whole backup: {error}", folder.display())))?;
+        .map_err(|error| Error::invalid(format!("{} is no whole backup: {error}", folder.display())))?;
     create_private_dir(&settings.data)?;
     let key = settings.data.join("log.key");
     if key.exists() {
-        return Err(Error::Conflict(format!(
+        return Err(Error::conflict(format!(
             "{} is in use: restore into an empty folder",
             settings.data.display()
         )));
@@ -176,7 +182,7 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
     let mut write = db.write().await?;
     let (accounts,): (i64,) = sqlx::query_as("select count(*) from accounts").fetch_one(&mut *write).await?;
     if accounts > 0 {
-        return Err(Error::Conflict("the database is in use: restore into an empty one".into()));
+        return Err(Error::conflict("the database is in use: restore into an empty one"));
     }
     for table in ["share_policies", "counters"] {
         sqlx::query(AssertSqlSafe(format!("delete from {table}"))).execute(&mut *write).await?;
@@ -187,26 +193,26 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
     // The key comes last but for the commit: a key without a database is noticed at the next try.
     write_atomic(&key, &read(&folder.join("log.key"))?)?;
     if let Err(error) = write.commit().await {
-        let _ = fs::remove_file(&key);
+        let _ = fs::remove_file(&key).await;
         return Err(error.into());
     }
-    let registry = Registry::open(settings).await?;
-    let mut snapshot = registry.db.snapshot().await?;
-    let restored = registry.log.checkpoint_of(&mut snapshot).await?;
-    let verifier = registry.log.verifier_key();
+    let log = settings.open_log(&db).await?;
+    let mut snapshot = db.snapshot().await?;
+    let restored = log.checkpoint_of(&mut snapshot).await?;
+    let verifier = log.verifier_key();
     let (was, is) =
         (Checkpoint::open(&contents.checkpoint, verifier)?, Checkpoint::open(&restored, verifier)?);
     match was.body() == is.body() {
         true => Ok(contents),
-        false => Err(Error::Damaged("the restored log is not the one that was backed up".into())),
+        false => Err(Error::damaged("the restored log is not the one that was backed up")),
     }
 }
 
 async fn read_table(write: &mut sqlx::AnyConnection, table: &str, path: &Path) -> Result<(), Error> {
     let failed = files::failed(path);
-    let malformed = |what: String| Error::Invalid(format!("{}: {what}", path.display()));
-    for line in BufReader::new(fs::File::open(path).map_err(&failed)?).lines() {
-        let line = line.map_err(&failed)?;
+    let malformed = |what: String| Error::invalid(format!("{}: {what}", path.display()));
+    let mut lines = BufReader::new(File::open(path).await.map_err(&failed)?).lines();
+    while let Some(line) = lines.next_line().await.map_err(&failed)? {
         let row: Map<String, Value> =
             serde_json::from_str(&line).map_err(|error| malformed(error.to_string()))?;
         let known =

@@ -1,63 +1,79 @@
 //! What is done again and again while a registry serves: each chore is a task of its own, watched by its name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::{Clock, Error, Registry, oci};
-use chandlery_money::{billing, books, sharing};
+use chandlery_money::{Finance, billing, books, sharing};
+use chandlery_store::Clock;
+use chandlery_tasks::Supervisor;
+
+use crate::error::Error;
+use crate::guard::Guard;
+use crate::oci::Oci;
+use crate::{catalog, oci};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// How old what belongs to nothing must be to be garbage: longer than any push takes.
 const GARBAGE_AGE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
-/// Something to be done in a registry.
-type Job = fn(Registry) -> BoxFuture<'static, Result<(), Error>>;
+/// What the chores are done with.
+#[derive(Clone)]
+pub struct Chores {
+    /// What remembers who asked how often.
+    pub guard: Arc<Guard>,
+    /// What counts pulls, and what garbage is collected of.
+    pub oci: Oci,
+    /// The money, and its clock.
+    pub finance: Finance,
+}
+
+type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
 const ALWAYS: [(&str, Duration, Job); 4] = [
-    ("rate-limits", MINUTE, |registry| {
+    ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
-            registry.guard.tidy();
+            with.guard.tidy();
             Ok(())
         })
     }),
-    ("downloads", MINUTE, |registry| {
-        Box::pin(async move { Ok(registry.downloads.flush(&registry.db).await?) })
+    ("downloads", MINUTE, |with| {
+        Box::pin(async move { Ok(catalog::write_downloads(&with.oci.db, &with.oci.downloads).await?) })
     }),
-    ("notices", MINUTE, |registry| {
+    ("notices", MINUTE, |Chores { finance, .. }| {
         Box::pin(async move {
-            Ok(billing::send_notices(&registry.db, registry.finance.mail.as_deref(), registry.clock.now())
-                .await?)
+            Ok(billing::send_notices(&finance.db, finance.mail.as_deref(), finance.clock.now()).await?)
         })
     }),
-    ("garbage", HOUR, |registry| {
+    ("garbage", HOUR, |with| {
         Box::pin(async move {
-            oci::collect(&registry, GARBAGE_AGE).await?;
+            oci::collect(&with.oci, GARBAGE_AGE).await?;
             Ok(())
         })
     }),
 ];
 /// What is about money, and done when the clock is moved where that is a virtual one.
 const OF_MONEY: [(&str, Duration, Job); 2] = [
-    ("holds", MINUTE, |registry| {
-        Box::pin(async move { Ok(sharing::release_matured(&registry.db, registry.clock.now()).await?) })
+    ("holds", MINUTE, |Chores { finance, .. }| {
+        Box::pin(async move { Ok(sharing::release_matured(&finance.db, finance.clock.now()).await?) })
     }),
-    ("renewals", HOUR, |registry| {
-        Box::pin(async move { Ok(books::do_what_is_due(&registry.db, registry.clock.now()).await?) })
+    ("renewals", HOUR, |with| {
+        Box::pin(async move { Ok(books::do_what_is_due(&with.finance.db, with.finance.clock.now()).await?) })
     }),
 ];
 
-/// Starts the chores of a registry.
-pub(crate) fn start(registry: &Registry) {
-    let of_money = match registry.clock {
+/// Starts the chores, each as a task of its own.
+pub fn start(tasks: &Supervisor, chores: &Chores) {
+    let of_money = match chores.finance.clock {
         Clock::Real => OF_MONEY.as_slice(),
         Clock::Virtual(_) => &[],
     };
     for (name, interval, job) in ALWAYS.iter().chain(of_money).copied() {
-        let own = registry.clone();
-        registry.tasks.spawn_every(name, interval, move || {
+        let own = chores.clone();
+        tasks.spawn_every(name, interval, move || {
             let done = job(own.clone());
             async move {
                 if let Err(error) = done.await {
@@ -75,6 +91,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::Registry;
     use crate::testing::registry;
 
     async fn ready(registry: &Registry) -> StatusCode {
@@ -85,8 +102,8 @@ mod tests {
     #[tokio::test]
     async fn readiness_knows_of_a_task_that_died_and_of_its_return() {
         let (_folder, mut registry) = registry().await;
-        registry.clock = Clock::Real;
-        start(&registry);
+        registry.finance.clock = Clock::Real;
+        start(&registry.tasks, &registry.chores());
         let chores: Vec<_> = registry.tasks.states().into_iter().map(|(name, _)| name).collect();
         assert_eq!(chores, ["downloads", "garbage", "holds", "notices", "rate-limits", "renewals"]);
         assert_eq!(ready(&registry).await, StatusCode::OK);

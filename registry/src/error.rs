@@ -1,13 +1,11 @@
 //! What the server itself refuses, and in one type what its rooms do.
 
-use axum::response::{IntoResponse, Response};
 use chandlery_package::log::LogError;
-use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, Kind};
+use chandlery_package::problem::{Explain, Explanation};
 
-use crate::kinds::kinds;
 use crate::{catalog, oci};
 
-kinds! {
+chandlery_edge::kinds! {
     TOO_MANY: "too-many", 429, "Too many requests",
         "an address or a token has asked more often than it may, or tried too many wrong secrets",
         None;
@@ -19,80 +17,53 @@ kinds! {
 /// Why the registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was sent cannot be read or is not allowed.
-    #[error("{0}")]
-    Invalid(String),
-    /// What was sent contradicts what is here.
-    #[error("{0}")]
-    Conflict(String),
     /// More often than somebody may ask.
     #[error("too many requests: the next one may come in {seconds} s")]
     TooMany {
-        /// How long to wait.
+        /// How long to wait, in seconds.
         seconds: u64,
     },
     /// An answer that did not come in time.
     #[error("the answer was not ready after {seconds} s")]
     TooSlow {
-        /// How long was waited.
+        /// How long was waited, in seconds.
         seconds: u64,
     },
-    /// The database, the blobs, the clock or a file.
-    #[error(transparent)]
-    Store(#[from] chandlery_store::Error),
-    /// Who asks may not, or is not known.
-    #[error(transparent)]
-    Accounts(#[from] chandlery_accounts::Error),
-    /// The transparency log.
+    /// What the transparency log refuses.
     #[error(transparent)]
     Log(#[from] chandlery_log::Error),
-    /// The money.
+    /// What the rooms of the money refuse.
     #[error(transparent)]
     Money(#[from] chandlery_money::Error),
-    /// Something that cannot be.
-    #[error("the registry's state is damaged: {0}")]
-    Damaged(String),
-    /// The catalog.
+    /// What the catalog refuses.
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
-    /// The distribution API.
+    /// What the distribution API refuses.
     #[error(transparent)]
     Oci(#[from] oci::Error),
+    /// What any room may say.
+    #[error(transparent)]
+    Shared(#[from] chandlery_edge::Error),
 }
+
+chandlery_edge::shares_errors!(Error);
 
 impl Explain for Error {
     fn explain(&self) -> Explanation {
-        let kind = match self {
-            Self::TooMany { seconds } => return TOO_MANY.with_header("retry-after", seconds.to_string()),
-            Self::Store(error) => return error.explain(),
-            Self::Accounts(error) => return error.explain(),
-            Self::Log(error) => return error.explain(),
-            Self::Money(error) => return error.explain(),
-            Self::Catalog(error) => return error.explain(),
-            Self::Oci(error) => return error.explain(),
-            Self::Invalid(_) => &INVALID,
-            Self::Conflict(_) => &CONFLICT,
-            Self::TooSlow { .. } => &TOO_SLOW,
-            Self::Damaged(_) => &chandlery_store::INTERNAL,
-        };
-        kind.into()
+        match self {
+            Self::TooMany { seconds } => TOO_MANY.with_header("retry-after", seconds.to_string()),
+            Self::TooSlow { .. } => (&TOO_SLOW).into(),
+            Self::Log(error) => error.explain(),
+            Self::Money(error) => error.explain(),
+            Self::Catalog(error) => error.explain(),
+            Self::Oci(error) => error.explain(),
+            Self::Shared(error) => error.explain(),
+        }
     }
 }
 
 impl From<LogError> for Error {
     fn from(error: LogError) -> Self {
         Self::Log(error.into())
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        chandlery_edge::answer(&self)
     }
 }

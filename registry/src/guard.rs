@@ -1,22 +1,21 @@
-//! What every request passes: how often one may ask, how long an answer may take, what browsers are told, and what is
-//! counted.
+//! What every request passes: how often one may ask, how long an answer may take, and what browsers are told.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::error::Error;
 use crate::server::Peer;
-use crate::{Error, Registry};
 
 /// How long any answer but a push's may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -92,29 +91,15 @@ impl Guard {
     }
 }
 
-/// Admits a request, bounds its answer in time, and counts both.
-pub async fn pass(State(registry): State<Registry>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let response = admitted(&registry, request, next).await;
-    registry.metrics.request(
-        &method,
-        route.as_deref().unwrap_or("none"),
-        response.status(),
-        started.elapsed(),
-    );
-    response
-}
-
-async fn admitted(registry: &Registry, request: Request, next: Next) -> Response {
-    let address = registry.guard.address(&request);
+/// Admits a request, and bounds its answer in time.
+pub async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let address = guard.address(&request);
     let secret = request.headers().get(header::AUTHORIZATION).map(|value| {
         let mut hasher = DefaultHasher::new();
         value.hash(&mut hasher);
         hasher.finish()
     });
-    if let Err(error) = registry.guard.admit(address, secret) {
+    if let Err(error) = guard.admit(address, secret) {
         return error.into_response();
     }
     let tries_a_secret = secret.is_some() || request.uri().path() == "/api/v1/tokens";
@@ -127,7 +112,7 @@ async fn admitted(registry: &Registry, request: Request, next: Next) -> Response
         },
     };
     if tries_a_secret && response.status() == StatusCode::UNAUTHORIZED {
-        registry.guard.was_wrong(address);
+        guard.was_wrong(address);
     }
     secured(response)
 }

@@ -2,33 +2,33 @@
 //!
 //! Each room owns its types, its SQL and its routes: here, [`catalog`], [`oci`] and the pages in [`web`]; in crates of their own the
 //! accounts, the log and the rooms of the money. State lives in the database and the blob store, nowhere else.
+//!
+//! The root puts the rooms together: it hands each what it works with, and no room knows it.
 
 pub mod backup;
 pub mod catalog;
 mod chores;
 mod error;
 mod guard;
-mod kinds;
+#[cfg(test)]
+mod lists;
 mod metrics;
 pub mod oci;
 mod server;
+mod settings;
 #[cfg(test)]
 mod testing;
 pub mod web;
 pub mod witness;
 
-use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRef, Request, State};
-use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use chandlery_accounts::Accounts;
-use chandlery_log::{Log, WitnessAt};
-use chandlery_money::{Finance, Mail, Processor};
+use chandlery_money::Finance;
 use chandlery_package::problem::Kind;
 use chandlery_store::{Facts, files};
 use chandlery_tasks::Supervisor;
@@ -37,15 +37,21 @@ use tower_http::trace::TraceLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use catalog::Catalog;
+use chores::Chores;
+use guard::Guard;
+use metrics::Metrics;
+use oci::Oci;
+
 pub use chandlery_store::{Cell, Clock, Db, Storage, Write, insert_rows, time};
 pub use error::Error;
+pub use settings::{Limits, Settings};
 
 /// The kinds of errors of the registry and of all the crates that it is built on.
 pub fn error_kinds() -> Vec<&'static Kind> {
     let parts = [
         chandlery_store::KINDS,
         chandlery_edge::KINDS,
-        chandlery_accounts::KINDS,
         chandlery_log::KINDS,
         chandlery_money::KINDS,
         catalog::KINDS,
@@ -55,72 +61,6 @@ pub fn error_kinds() -> Vec<&'static Kind> {
     parts.into_iter().flatten().copied().collect()
 }
 
-/// How a registry is run.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where it keeps its secrets and, unless the next two say otherwise, everything else.
-    pub data: PathBuf,
-    /// The database's address, `postgres://…`; none: SQLite in the data directory.
-    pub database: Option<String>,
-    /// Where blobs are kept, `s3://BUCKET[/PREFIX]` or a folder; none: a folder in the data directory.
-    pub storage: Option<String>,
-    /// Where clients reach it; none: wherever their `Host` header says, by plain HTTP.
-    pub url: Option<String>,
-    /// What its log is called: a schema-less URL, by C2SP's advice.
-    pub origin: String,
-    /// Who is asked to cosign the log's checkpoints.
-    pub witnesses: Vec<WitnessAt>,
-    /// How many days an earning stays on hold.
-    pub hold_days: u32,
-    /// Whether an operator sets the time for the money, as a simulation needs it.
-    pub virtual_clock: bool,
-    /// Where payments come in beside bank transfers.
-    pub processor: Option<Processor>,
-    /// How mail leaves; none: customers are told on their page alone.
-    pub mail: Option<Mail>,
-    /// What it accepts.
-    pub limits: Limits,
-}
-
-impl Settings {
-    async fn open_database(&self) -> Result<Db, Error> {
-        let own = || format!("sqlite://{}?mode=rwc", self.data.join("registry.db").display());
-        Ok(Db::open(&self.database.clone().unwrap_or_else(own)).await?)
-    }
-
-    fn open_storage(&self) -> Result<Storage, Error> {
-        let own = || self.data.join("blobs").display().to_string();
-        Ok(Storage::open(&self.storage.clone().unwrap_or_else(own))?)
-    }
-}
-
-/// What a registry accepts.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The largest blob.
-    pub blob_bytes_max: u64,
-    /// How much one namespace may keep.
-    pub namespace_bytes_max: u64,
-    /// How many requests per second each address, and each token, may make.
-    pub requests_per_second: NonZeroU32,
-    /// Whether requests come through a proxy, which says from where in `X-Forwarded-For`.
-    pub behind_proxy: bool,
-    /// Whether a manifest may name content that is not here, as mirrors need it that copy on demand.
-    pub sparse_manifests: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            blob_bytes_max: 2 << 30,
-            namespace_bytes_max: 100 << 30,
-            requests_per_second: NonZeroU32::MIN.saturating_add(499),
-            behind_proxy: false,
-            sparse_manifests: false,
-        }
-    }
-}
-
 /// What the interface is called in the document that describes it.
 const TITLE: &str = "Chandlery registry";
 /// What its readers should know first.
@@ -128,33 +68,20 @@ const DESCRIPTION: &str = "Everything that a registry does but the push and pull
     specification describes (below `/v2/`), and the reading of the transparency log, which C2SP tlog-tiles describes (below `/log/`). \
     A problem (RFC 9457) says by a stable word what went wrong, and what to do next.";
 
-/// The running registry, shared by all requests.
+/// The running registry: what each of its rooms works with.
 #[derive(Clone)]
 pub struct Registry {
-    /// The database.
+    /// The database, which all rooms share.
     pub db: Db,
-    /// The blob store.
-    pub storage: Storage,
-    /// The log's signer.
-    pub log: Arc<Log>,
     /// What time it is for the money.
     pub clock: Clock,
-    /// Who asks.
-    pub accounts: Accounts,
     /// What the rooms of the money share.
     pub finance: Finance,
-    /// What it accepts.
-    pub limits: Arc<Limits>,
-    /// What was looked up before.
-    pub cache: Arc<oci::Cache>,
-    /// What can be searched.
-    pub search: Arc<catalog::Search>,
-    /// Pulls not yet written down.
-    pub downloads: Arc<oci::Downloads>,
+    oci: Oci,
+    catalog: Catalog,
     tasks: Supervisor,
-    guard: Arc<guard::Guard>,
-    metrics: Arc<metrics::Metrics>,
-    url: Option<Arc<str>>,
+    guard: Arc<Guard>,
+    metrics: Metrics,
 }
 
 impl Registry {
@@ -165,57 +92,44 @@ impl Registry {
         files::create_private_dir(data)?;
         let db = settings.open_database().await?;
         let storage = settings.open_storage()?;
-        let facts = Facts(&db);
-        let log =
-            Arc::new(Log::open(&data.join("log.key"), &settings.origin, &settings.witnesses, &facts).await?);
-        let clock = Clock::open(settings.virtual_clock, &facts).await?;
-        let cache = Arc::new(oci::Cache::new(db.is_ours_alone()));
+        let log = Arc::new(settings.open_log(&db).await?);
+        let clock = Clock::open(settings.virtual_clock, &Facts(&db)).await?;
         let accounts = Accounts::open(db.clone()).await?;
         chandlery_accounts::make_first_operator(&db, data).await?;
         let finance = Finance {
             db: db.clone(),
             clock: clock.clone(),
             accounts: accounts.clone(),
-            log: Arc::clone(&log),
+            log,
             hold_days: settings.hold_days,
             processor: settings.processor.clone().map(Arc::new),
             mail: settings.mail.clone().map(Arc::new),
             on_offer: catalog::offer_changed,
         };
-        Ok(Self {
-            db,
-            storage,
-            log,
-            clock,
-            accounts,
-            finance,
+        let oci = Oci {
+            db: db.clone(),
+            storage: storage.clone(),
+            accounts: accounts.clone(),
             limits: Arc::new(settings.limits.clone()),
-            cache,
-            search: Arc::default(),
+            cache: Arc::new(oci::Cache::new(db.is_ours_alone())),
             downloads: Arc::default(),
-            guard: Arc::new(guard::Guard::new(
-                settings.limits.requests_per_second,
-                settings.limits.behind_proxy,
-            )),
-            tasks: Supervisor::default(),
-            metrics: Arc::default(),
             url: settings.url.as_deref().map(|url| url.trim_end_matches('/').into()),
-        })
-    }
-
-    /// Where the client that sent these headers reaches the registry.
-    pub fn url(&self, headers: &HeaderMap) -> String {
-        let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-        self.url.as_deref().map_or_else(|| format!("http://{}", host()), str::to_owned)
+        };
+        let catalog = Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default() };
+        catalog::fill_in_order(&db).await?;
+        let guard = Guard::new(settings.limits.requests_per_second, settings.limits.behind_proxy);
+        let tasks = Supervisor::default();
+        let metrics = Metrics::new(db.clone(), storage, tasks.clone());
+        Ok(Self { db, clock, finance, oci, catalog, tasks, guard: Arc::new(guard), metrics })
     }
 
     /// The routes of `/api/v1` from all rooms, and the document that was collected from them.
-    fn interface(&self) -> (Router<Self>, OpenApi) {
+    fn interface(&self) -> (Router, OpenApi) {
         let (routes, collected) = OpenApiRouter::new()
-            .merge(chandlery_log::routes(self.db.clone(), Arc::clone(&self.log)))
-            .merge(chandlery_accounts::routes(self.accounts.clone()))
-            .merge(catalog::routes())
-            .merge(oci::api())
+            .merge(chandlery_log::routes(self.db.clone(), Arc::clone(&self.finance.log)))
+            .merge(chandlery_accounts::routes(self.finance.accounts.clone()))
+            .merge(catalog::routes(self.catalog.clone()))
+            .merge(oci::api(self.oci.clone()))
             .merge(chandlery_money::routes(self.finance.clone()))
             .split_for_parts();
         (routes, chandlery_openapi::describe(collected, TITLE, DESCRIPTION))
@@ -224,28 +138,20 @@ impl Registry {
     fn router(self) -> Router {
         let (api, document) = self.interface();
         Router::new()
-            .merge(metrics::routes())
-            .merge(oci::routes())
+            .merge(metrics::routes(self.metrics.clone()))
+            .merge(oci::routes(self.oci))
             .merge(api)
             .merge(chandlery_openapi::routes(&document))
-            .merge(web::routes())
-            .layer(axum::extract::DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
-            .layer(axum::middleware::from_fn_with_state(self.clone(), follow_clock))
-            .layer(axum::middleware::from_fn_with_state(self.clone(), guard::pass))
+            .merge(web::routes(self.finance))
+            .layer(DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
+            .layer(from_fn_with_state((self.clock, self.db), follow_clock))
+            .layer(from_fn_with_state(self.guard, guard::pass))
+            .layer(from_fn_with_state(self.metrics, metrics::count))
             .layer(TraceLayer::new_for_http())
-            .with_state(self)
     }
-}
 
-impl FromRef<Registry> for Accounts {
-    fn from_ref(registry: &Registry) -> Self {
-        registry.accounts.clone()
-    }
-}
-
-impl FromRef<Registry> for Finance {
-    fn from_ref(registry: &Registry) -> Self {
-        registry.finance.clone()
+    fn chores(&self) -> Chores {
+        Chores { guard: Arc::clone(&self.guard), oci: self.oci.clone(), finance: self.finance.clone() }
     }
 }
 
@@ -255,19 +161,19 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
-    chores::start(&registry);
+    chores::start(&registry.tasks, &registry.chores());
     server::serve(listener, registry.clone().router(), stop).await;
     registry.tasks.stop();
-    Ok(registry.downloads.flush(&registry.db).await?)
+    Ok(catalog::write_downloads(&registry.db, &registry.oci.downloads).await?)
 }
 
 /// Lets the clocks of all replicas be the same before a request is answered.
 async fn follow_clock(
-    State(registry): State<Registry>,
+    State((clock, db)): State<(Clock, Db)>,
     request: Request,
     next: Next,
 ) -> Result<Response, Error> {
-    registry.clock.follow(&registry.db).await?;
+    clock.follow(&db).await?;
     Ok(next.run(request).await)
 }
 

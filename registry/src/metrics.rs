@@ -1,10 +1,13 @@
 //! `/metrics` in Prometheus's text format, and whether the registry is alive and ready.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::routing::get;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -15,8 +18,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry as Registered, Unit};
 
 use chandlery_log as log;
+use chandlery_store::{Db, Storage};
+use chandlery_tasks::Supervisor;
 
-use crate::{Error, Registry};
+use crate::error::Error;
 
 /// The bounds of how long an answer took, in seconds.
 const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5, 10.0];
@@ -38,17 +43,22 @@ struct TaskName {
     task: &'static str,
 }
 
-/// What is counted.
+/// What is counted, and what is asked whether it is well.
+#[derive(Clone)]
 pub struct Metrics {
-    registered: Registered,
+    db: Db,
+    storage: Storage,
+    tasks: Supervisor,
+    registered: Arc<Registered>,
     requests: Family<Answer, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     log_entries: Gauge,
     task_restarts: Family<TaskName, Counter>,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// Those of a registry with this database, this blob store and these tasks.
+    pub fn new(db: Db, storage: Storage, tasks: Supervisor) -> Self {
         let mut registered = Registered::with_prefix("chandlery");
         let requests = Family::default();
         registered.register("http_requests", "Requests answered", requests.clone());
@@ -64,13 +74,12 @@ impl Default for Metrics {
         let task_restarts = Family::default();
         let help = "Tasks that died and were started again";
         registered.register("task_restarts", help, task_restarts.clone());
-        Self { registered, requests, seconds, log_entries, task_restarts }
+        let registered = Arc::new(registered);
+        Self { db, storage, tasks, registered, requests, seconds, log_entries, task_restarts }
     }
-}
 
-impl Metrics {
-    /// Counts an answer. Routes are patterns, so there are only so many.
-    pub fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+    /// Routes are patterns, so there are only so many.
+    fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         // A method of somebody's own making must not become a label.
         let method = if method.as_str().len() <= 7 { method.as_str() } else { "other" };
         let answer = Answer { method: method.into(), route: route.into(), status: status.as_u16() };
@@ -79,25 +88,34 @@ impl Metrics {
     }
 }
 
+/// Counts a request and its answer, and how long that took to begin.
+pub async fn count(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    metrics.request(&method, route.as_deref().unwrap_or("none"), response.status(), started.elapsed());
+    response
+}
+
 /// The routes of this room.
-pub fn routes() -> Router<Registry> {
+pub fn routes<S>(metrics: Metrics) -> Router<S> {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(text))
+        .with_state(metrics)
 }
 
 /// Ready: the database and the blob store answer, and no task is down.
-async fn ready(State(registry): State<Registry>) -> Result<&'static str, Error> {
-    let down = [registry.db.tasks().down(), registry.tasks.down()].concat();
+async fn ready(State(metrics): State<Metrics>) -> Result<&'static str, Error> {
+    let down = [metrics.db.tasks().down(), metrics.tasks.down()].concat();
     if !down.is_empty() {
         return Err(not_ready(format!("{} died and will be started again", down.join(", "))));
     }
-    sqlx::query("select 1")
-        .execute(registry.db.read())
-        .await
-        .map_err(|error| not_ready(error.to_string()))?;
-    registry.storage.check().await.map_err(|error| not_ready(error.to_string()))?;
+    let asked = sqlx::query("select 1").execute(metrics.db.read()).await;
+    asked.map_err(|error| not_ready(error.to_string()))?;
+    metrics.storage.check().await.map_err(|error| not_ready(error.to_string()))?;
     Ok("ready\n")
 }
 
@@ -105,16 +123,14 @@ fn not_ready(why: String) -> Error {
     chandlery_store::Error::NotReady(why).into()
 }
 
-async fn metrics(
-    State(registry): State<Registry>,
-) -> Result<([(HeaderName, &'static str); 1], String), Error> {
-    let mut db = registry.db.read().acquire().await?;
-    registry.metrics.log_entries.set(log::size(&mut db).await? as i64);
-    for (task, state) in [registry.db.tasks().states(), registry.tasks.states()].concat() {
-        let counter = registry.metrics.task_restarts.get_or_create(&TaskName { task });
+async fn text(State(metrics): State<Metrics>) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+    let mut db = metrics.db.read().acquire().await?;
+    metrics.log_entries.set(log::size(&mut db).await? as i64);
+    for (task, state) in [metrics.db.tasks().states(), metrics.tasks.states()].concat() {
+        let counter = metrics.task_restarts.get_or_create(&TaskName { task });
         counter.inc_by(state.restarts.saturating_sub(counter.get()));
     }
     let mut text = String::new();
-    encode(&mut text, &registry.metrics.registered).map_err(|error| Error::Damaged(error.to_string()))?;
+    encode(&mut text, &metrics.registered).map_err(|error| Error::damaged(error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }

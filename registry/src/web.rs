@@ -12,11 +12,11 @@ use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
 
-use crate::Registry;
+use chandlery_money::Finance;
 use chandlery_money::payouts::transactions_csv;
 
 /// The routes of this room.
-pub fn routes() -> Router<Registry> {
+pub fn routes<S>(finance: Finance) -> Router<S> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/dashboard") }))
         .route("/login", get(session::form).post(session::log_in))
@@ -32,4 +32,5 @@ pub fn routes() -> Router<Registry> {
         .route("/dashboard/{partner}/plugins", get(lists::plugins))
         .route("/dashboard/{partner}/payouts", get(lists::payouts))
         .route("/dashboard/{partner}/statements", get(lists::statements))
+        .with_state(finance)
 }

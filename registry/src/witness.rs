@@ -19,13 +19,14 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-use crate::{Error, server};
+use crate::error::Error;
+use crate::server;
 
 /// The largest request: a proof of 63 hashes and a checkpoint.
 const BODY_BYTES_MAX: usize = 64 << 10;
 const TEXT: (HeaderName, &str) = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
 
-/// A witness.
+/// What cosigns the checkpoints of the logs that it follows, each only if it continues what was cosigned before.
 pub struct Witness {
     key: WitnessKey,
     /// The keys of the logs that it follows, by their origin.
@@ -47,7 +48,7 @@ impl Witness {
         if key.id().name() != name {
             let what =
                 format!("this witness is called '{}', by its key in {}", key.id().name(), path.display());
-            return Err(Error::Invalid(what));
+            return Err(Error::invalid(what));
         }
         let origin = |log: &String| log.split('+').next().unwrap_or_default().to_owned();
         let logs = logs.iter().map(|log| (origin(log), log.clone())).collect();

@@ -17,6 +17,8 @@ use super::{Distrust, Error, Refusal, RegistryError};
 
 /// The most that is read of an answer which is no component.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// How many releases of a plugin are looked at, the newest ones: a registry that never ends is not followed.
+const RELEASES_MAX: usize = 10_000;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client of one registry.
@@ -47,9 +49,17 @@ impl RegistryClient {
     }
 
     pub(super) async fn releases(&self, plugin: &PluginId) -> Result<Vec<ReleaseRecord>, Error> {
-        let page: Page<ReleaseRecord> =
-            self.json(&format!("/api/v1/plugins/{}/{}/releases", plugin.namespace, plugin.name)).await?;
-        Ok(page.items)
+        let first = format!("/api/v1/plugins/{}/{}/releases?limit=1000", plugin.namespace, plugin.name);
+        let (mut releases, mut path) = (Vec::new(), Some(first.clone()));
+        while let Some(asked) = path {
+            let page: Page<ReleaseRecord> = self.json(&asked).await?;
+            releases.extend(page.items);
+            path = page
+                .next
+                .filter(|_| releases.len() < RELEASES_MAX)
+                .map(|next| format!("{first}&after={next}"));
+        }
+        Ok(releases)
     }
 
     /// The releases of a plugin; none: it may not be seen, or is not there.

@@ -15,7 +15,7 @@ pub enum Grant {
 /// Actions on one OCI repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
-    /// `namespace/name`.
+    /// Its whole name, `namespace/name`.
     pub repository: String,
     /// Whether it may be read.
     pub pull: bool,

@@ -1,10 +1,10 @@
-//! Who asks a registry, and what they may do: accounts and their tokens, sessions, and the members of namespaces.
+//! Who asks a registry, and what they may do: accounts and their tokens, sessions, and namespaces with their members.
 
 pub mod bearer;
-mod error;
 mod grant;
 mod identify;
 mod members;
+mod namespaces;
 mod passwords;
 mod people;
 mod principal;
@@ -12,11 +12,12 @@ mod routes;
 mod state;
 mod tokens;
 
+pub use chandlery_edge::Error;
 pub use chandlery_package::wire::{Role, Scope};
-pub use error::{Error, FORBIDDEN, KINDS, UNAUTHENTICATED};
 pub use grant::{Access, Grant};
 pub use identify::{SESSION_COOKIE, session};
 pub use members::{join, role};
+pub use namespaces::{Visibility, add_bytes, is_public, set_visibility, take_namespace};
 pub use people::{check_password, find_account, make_first_operator, promote, register};
 pub use principal::{Account, Principal};
 pub use routes::routes;

@@ -2,7 +2,7 @@
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Member, Role};
+use chandlery_package::wire::{Member, Page, Paging, Role};
 use jiff::Timestamp;
 
 use chandlery_store::{Db, Write, time};
@@ -39,34 +39,61 @@ pub async fn join(
     Ok(())
 }
 
-/// The members and those invited.
-pub async fn list(db: &Db, namespace: &Namespace) -> Result<Vec<Member>, Error> {
-    let members: Vec<(Text<Namespace>, Text<Role>)> =
-        sqlx::query_as("select account, role from namespace_members where namespace = $1 order by account")
-            .bind(namespace.as_str())
-            .fetch_all(db.read())
-            .await?;
-    let invited: Vec<(Text<Namespace>, Text<Role>)> =
-        sqlx::query_as("select account, role from invitations where namespace = $1 order by account")
-            .bind(namespace.as_str())
-            .fetch_all(db.read())
-            .await?;
-    let read = |invited: bool| {
-        move |(Text(account), Text(role))| Member { namespace: namespace.clone(), account, role, invited }
+/// Where a member stands among a namespace's: those invited come last, each by the account's name.
+pub type Place = (bool, Namespace);
+
+/// A page of the members and those invited.
+pub async fn list(db: &Db, namespace: &Namespace, paging: &Paging<Place>) -> Result<Page<Member>, Error> {
+    let (no_members, member, invited) = match paging.after() {
+        None => (false, "", ""),
+        Some((false, member)) => (false, member.as_str(), ""),
+        Some((true, invited)) => (true, "", invited.as_str()),
     };
-    Ok(members.into_iter().map(read(false)).chain(invited.into_iter().map(read(true))).collect())
+    let rows: Vec<(Text<Namespace>, Text<Role>, i64)> = sqlx::query_as(
+        "select account, role, cast(0 as bigint) as invited from namespace_members
+         where namespace = $1 and $2 = 0 and account > $3
+         union all
+         select account, role, cast(1 as bigint) as invited from invitations where namespace = $1 and account > $4
+         order by invited, account limit $5",
+    )
+    .bind(namespace.as_str())
+    .bind(i64::from(no_members))
+    .bind(member)
+    .bind(invited)
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    let page = paging.cut(rows, |(Text(account), _, invited)| (*invited == 1, account.clone()));
+    Ok(page.map(|(Text(account), Text(role), invited)| Member {
+        namespace: namespace.clone(),
+        account,
+        role,
+        invited: invited == 1,
+    }))
 }
 
-/// What an account is invited to.
-pub async fn invitations(db: &Db, account: &Namespace) -> Result<Vec<Member>, Error> {
-    let rows: Vec<(Text<Namespace>, Text<Role>)> =
-        sqlx::query_as("select namespace, role from invitations where account = $1 order by namespace")
-            .bind(account.as_str())
-            .fetch_all(db.read())
-            .await?;
-    let member =
-        |(Text(namespace), Text(role))| Member { namespace, account: account.clone(), role, invited: true };
-    Ok(rows.into_iter().map(member).collect())
+/// A page of what an account is invited to, by the namespace's name.
+pub async fn invitations(
+    db: &Db,
+    account: &Namespace,
+    paging: &Paging<Namespace>,
+) -> Result<Page<Member>, Error> {
+    let rows: Vec<(Text<Namespace>, Text<Role>)> = sqlx::query_as(
+        "select namespace, role from invitations
+         where account = $1 and namespace > $2 order by namespace limit $3",
+    )
+    .bind(account.as_str())
+    .bind(paging.after().map_or("", Namespace::as_str))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    let page = paging.cut(rows, |(Text(namespace), _)| namespace.clone());
+    Ok(page.map(|(Text(namespace), Text(role))| Member {
+        namespace,
+        account: account.clone(),
+        role,
+        invited: true,
+    }))
 }
 
 /// Invites an account; the role of one that is a member already changes at once.

@@ -23,7 +23,7 @@ pub(crate) async fn hash_password(password: String) -> Result<String, Error> {
         Argon2::default()
             .hash_password(password.as_bytes())
             .map(|hash| hash.to_string())
-            .map_err(|error| Error::Damaged(format!("a password could not be hashed: {error}")))
+            .map_err(|error| Error::damaged(format!("a password could not be hashed: {error}")))
     })
     .await
 }
@@ -31,7 +31,7 @@ pub(crate) async fn hash_password(password: String) -> Result<String, Error> {
 pub(crate) async fn verify_password(password: String, hash: String) -> Result<bool, Error> {
     off_thread(move || {
         let hash = PasswordHash::new(&hash)
-            .map_err(|error| Error::Damaged(format!("a password hash cannot be read: {error}")))?;
+            .map_err(|error| Error::damaged(format!("a password hash cannot be read: {error}")))?;
         Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
     })
     .await
@@ -41,7 +41,7 @@ pub(crate) async fn verify_password(password: String, hash: String) -> Result<bo
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Damaged(error.to_string()))?
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::damaged(error.to_string()))?
 }
 
 #[cfg(test)]

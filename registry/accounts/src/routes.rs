@@ -3,9 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use chandlery_package::Namespace;
-use chandlery_package::wire::{Login, Member, NewAccount, NewMember, NewToken, Page, Token, TokenRecord};
+use chandlery_package::wire::{
+    Login, Member, NewAccount, NewMember, NewToken, Page, Paging, Token, TokenRecord,
+};
 
-use chandlery_edge::{Json, Path};
+use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -66,13 +68,15 @@ async fn log_in(
 #[utoipa::path(
     get,
     path = "/api/v1/account/tokens",
+    params(Paging<tokens::Place>),
     responses((status = 200, description = "Done.", body = Page<TokenRecord>))
 )]
 async fn list_tokens(
     State(accounts): State<Accounts>,
     caller: Account,
+    Query(paging): Query<Paging<tokens::Place>>,
 ) -> Result<Json<Page<TokenRecord>>, Error> {
-    Ok(Json(Page { items: tokens::list(&accounts.db, &caller.name).await?, next: None }))
+    Ok(Json(tokens::list(&accounts.db, &caller.name, &paging).await?))
 }
 
 /// Issues a token that may do less than its account, or lasts for a while.
@@ -129,17 +133,22 @@ async fn promote(
 #[utoipa::path(
     get,
     path = "/api/v1/account/invitations",
+    params(Paging<Namespace>),
     responses((status = 200, description = "Done.", body = Page<Member>))
 )]
-async fn invitations(State(accounts): State<Accounts>, caller: Account) -> Result<Json<Page<Member>>, Error> {
-    Ok(Json(Page { items: members::invitations(&accounts.db, &caller.name).await?, next: None }))
+async fn invitations(
+    State(accounts): State<Accounts>,
+    caller: Account,
+    Query(paging): Query<Paging<Namespace>>,
+) -> Result<Json<Page<Member>>, Error> {
+    Ok(Json(members::invitations(&accounts.db, &caller.name, &paging).await?))
 }
 
 /// Lists a namespace's members, and who is invited.
 #[utoipa::path(
     get,
     path = "/api/v1/namespaces/{namespace}/members",
-    params(("namespace" = Namespace, Path)),
+    params(("namespace" = Namespace, Path), Paging<members::Place>),
     responses((status = 200, description = "Done.", body = Page<Member>)),
     security((), ("token" = []))
 )]
@@ -147,12 +156,13 @@ async fn members(
     State(accounts): State<Accounts>,
     principal: Principal,
     Path(namespace): Path<Namespace>,
+    Query(paging): Query<Paging<members::Place>>,
 ) -> Result<Json<Page<Member>>, Error> {
     let account = principal.account.as_ref().ok_or(Error::Unauthenticated)?;
     if !principal.may_see(&accounts.db, &namespace, namespace.as_str()).await? {
         return Err(Error::forbidden(&account.name, format!("see the members of '{namespace}'")));
     }
-    Ok(Json(Page { items: members::list(&accounts.db, &namespace).await?, next: None }))
+    Ok(Json(members::list(&accounts.db, &namespace, &paging).await?))
 }
 
 /// Invites an account or, where it is a member already, changes its role.

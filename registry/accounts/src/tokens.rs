@@ -1,7 +1,7 @@
 //! Tokens: 256 random bits of which only the digest is kept, with a scope and an end.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::TokenRecord;
+use chandlery_package::wire::{Page, Paging, TokenRecord};
 use chandlery_package::{Digest, Namespace};
 use jiff::{SignedDuration, Timestamp};
 
@@ -85,23 +85,31 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// The tokens of an account, without what would let anybody use them.
-pub async fn list(db: &Db, account: &Namespace) -> Result<Vec<TokenRecord>, Error> {
+/// Where a token stands among its account's: when it was issued, and its id.
+pub type Place = (Timestamp, String);
+
+/// A page of the tokens of an account, oldest first, without what would let anybody use them.
+pub async fn list(db: &Db, account: &Namespace, paging: &Paging<Place>) -> Result<Page<TokenRecord>, Error> {
+    // No digit comes after 'f', so this is after every digest that begins with the id.
+    let after = paging.after().map(|(issued, id)| (time(*issued), format!("{id}g")));
+    let (issued, hash) = after.unwrap_or_default();
     type Row = (String, Text<Scope>, String, Text<Timestamp>, Option<Text<Timestamp>>);
     let rows: Vec<Row> = sqlx::query_as(
-        "select hash, scope, note, created_at, expires_at from tokens where account = $1 order by created_at",
+        "select hash, scope, note, created_at, expires_at from tokens
+         where account = $1 and (created_at, hash) > ($2, $3) order by created_at, hash limit $4",
     )
     .bind(account.as_str())
+    .bind(issued)
+    .bind(hash)
+    .bind(paging.rows())
     .fetch_all(db.read())
     .await?;
-    let record = |(hash, Text(scope), note, Text(created_at), expires): Row| TokenRecord {
-        id: hash.chars().take(ID_DIGITS).collect(),
-        scope,
-        note,
-        created_at,
-        expires_at: expires.map(|Text(at)| at),
+    let read = |(hash, Text(scope), note, Text(created_at), expires_at): Row| {
+        let id = hash.chars().take(ID_DIGITS).collect();
+        TokenRecord { id, scope, note, created_at, expires_at: expires_at.map(|Text(at)| at) }
     };
-    Ok(rows.into_iter().map(record).collect())
+    let tokens = rows.into_iter().map(read).collect();
+    Ok(paging.cut(tokens, |token: &TokenRecord| (token.created_at, token.id.clone())))
 }
 
 /// Forgets one of an account's tokens.

@@ -1,26 +1,44 @@
-//! Why a request was refused before a room saw it.
+//! Why a request was refused, in the words that all rooms share. A room's own error has its own words beside these.
 
 use axum::response::{IntoResponse, Response};
-use chandlery_package::problem::{Explain, Explanation, INVALID, Kind};
+use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, NOT_FOUND};
+use chandlery_package::{DigestError, NameError, Namespace};
 
-/// More was sent than is accepted.
-pub const TOO_LARGE: Kind = Kind {
-    word: "too-large",
-    status: 413,
-    title: "Too large",
-    when: "a request or what is pushed has more bytes than this registry accepts",
-    remedy: None,
-};
+crate::kinds! {
+    UNAUTHENTICATED: "unauthenticated", 401, "Log in first",
+        "the request carries no token or password, or one that is wrong or has expired",
+        Some("run `chandlery login`, or `chandlery register` to open an account");
+    FORBIDDEN: "forbidden", 403, "Not allowed",
+        "the account has not the role that the request needs, or its token is for something else",
+        Some("ask an owner of the namespace, or an operator of the registry");
+    TOO_LARGE: "too-large", 413, "Too large",
+        "a request or what is pushed has more bytes than this registry accepts",
+        None;
+}
 
-/// The kinds of this crate.
-pub const KINDS: &[&Kind] = &[&TOO_LARGE];
-
-/// Why a request was refused before a room saw it.
+/// Why a request was refused, in the words that all rooms share.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A path, query or body that cannot be read.
+    /// What was asked for is not here, or may not be known of.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// What was sent cannot be read or is not allowed.
     #[error("{0}")]
     Invalid(String),
+    /// What was sent contradicts what is here.
+    #[error("{0}")]
+    Conflict(String),
+    /// The request carries nothing that says who asks, or something that is wrong.
+    #[error("this needs an account, and the request carries no valid token or password")]
+    Unauthenticated,
+    /// The account has no right to it.
+    #[error("account '{account}' may not {action}")]
+    Forbidden {
+        /// The account that asked for it.
+        account: Namespace,
+        /// What it asked for, after "may not".
+        action: String,
+    },
     /// More was sent than is accepted.
     #[error("{what} has at most {bytes_max} bytes here")]
     TooLarge {
@@ -29,15 +47,53 @@ pub enum Error {
         /// How many bytes of it are accepted.
         bytes_max: u64,
     },
+    /// A name outside its grammar.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// What was to be kept or found was not.
+    #[error(transparent)]
+    Store(#[from] chandlery_store::Error),
+}
+
+impl Error {
+    /// A request that this account may not make. `action` follows "may not".
+    pub fn forbidden(account: &Namespace, action: impl Into<String>) -> Self {
+        Self::Forbidden { account: account.clone(), action: action.into() }
+    }
+
+    /// Stored data that no version of the registry writes.
+    pub fn damaged(what: impl Into<String>) -> Self {
+        Self::Store(chandlery_store::Error::Damaged(what.into()))
+    }
 }
 
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         let kind = match self {
+            Self::Unauthenticated => {
+                return UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");
+            }
+            Self::Name(error) => return error.explain(),
+            Self::Store(error) => return error.explain(),
+            Self::NotFound(_) => &NOT_FOUND,
             Self::Invalid(_) => &INVALID,
+            Self::Conflict(_) => &CONFLICT,
+            Self::Forbidden { .. } => &FORBIDDEN,
             Self::TooLarge { .. } => &TOO_LARGE,
         };
         kind.into()
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<DigestError> for Error {
+    fn from(error: DigestError) -> Self {
+        Self::Store(error.into())
     }
 }
 

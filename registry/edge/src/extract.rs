@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{BODY_BYTES_MAX, Error};
 
-/// A JSON body.
+/// A JSON body of at most [`BODY_BYTES_MAX`].
 #[derive(FromRequest)]
 #[from_request(via(axum::Json), rejection(Error))]
 pub struct Json<T>(pub T);
@@ -18,7 +18,7 @@ pub struct Json<T>(pub T);
 #[from_request(via(axum::extract::Path), rejection(Error))]
 pub struct Path<T>(pub T);
 
-/// The query.
+/// What follows the question mark of a URL.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(Error))]
 pub struct Query<T>(pub T);

@@ -3,10 +3,21 @@
 mod answer;
 mod error;
 mod extract;
+mod rooms;
 
 pub use answer::answer;
-pub use error::{Error, KINDS, TOO_LARGE};
+pub use error::{Error, FORBIDDEN, KINDS, TOO_LARGE, UNAUTHENTICATED};
 pub use extract::{Json, Path, Query};
 
 /// The largest body of a request that is not a push, in bytes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What the macros name.
+#[doc(hidden)]
+pub mod sources {
+    pub use axum::response::{IntoResponse, Response};
+    pub use chandlery_package::problem::Kind;
+    pub use chandlery_package::{DigestError as Digest, NameError as Name};
+    pub use chandlery_store::Error as Store;
+    pub use sqlx::Error as Database;
+}

@@ -1,30 +1,17 @@
 //! Why the log could not be read, continued or cosigned.
 
-use axum::response::{IntoResponse, Response};
 use chandlery_package::log::LogError;
-use chandlery_package::problem::{Explain, Explanation, INVALID, Kind, NOT_FOUND};
+use chandlery_package::problem::{Explain, Explanation};
 
-/// A log that another key began.
-pub const OTHER_LOG_KEY: Kind = Kind {
-    word: "other-log-key",
-    status: 500,
-    title: "Not this log's key",
-    when: "the log.key of the data directory is not the key that signed the first checkpoint of this log",
-    remedy: Some("copy log.key from the registry that began the log, or from its backup"),
-};
-
-/// The kinds of this crate.
-pub const KINDS: &[&Kind] = &[&OTHER_LOG_KEY];
+chandlery_edge::kinds! {
+    OTHER_LOG_KEY: "other-log-key", 500, "Not this log's key",
+        "the log.key of the data directory is not the key that signed the first checkpoint of this log",
+        Some("copy log.key from the registry that began the log, or from its backup");
+}
 
 /// Why the log could not be read, continued or cosigned.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such tile.
-    #[error("there is no {0}")]
-    NotFound(String),
-    /// An entry that is too long.
-    #[error("{0}")]
-    Invalid(String),
     /// The log's own key or hashes are unusable.
     #[error("the transparency log failed: {0}")]
     Log(#[from] LogError),
@@ -39,32 +26,19 @@ pub enum Error {
         /// The verifier key of the log.
         begun_with: String,
     },
-    /// What was to be kept or found was not.
+    /// What any room may say.
     #[error(transparent)]
-    Store(#[from] chandlery_store::Error),
+    Shared(#[from] chandlery_edge::Error),
 }
+
+chandlery_edge::shares_errors!(Error);
 
 impl Explain for Error {
     fn explain(&self) -> Explanation {
-        let kind = match self {
-            Self::Store(error) => return error.explain(),
-            Self::NotFound(_) => &NOT_FOUND,
-            Self::Invalid(_) => &INVALID,
-            Self::OtherLogKey { .. } => &OTHER_LOG_KEY,
-            Self::Log(_) | Self::Witness(_) => &chandlery_store::INTERNAL,
-        };
-        kind.into()
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        chandlery_edge::answer(&self)
+        match self {
+            Self::Shared(error) => error.explain(),
+            Self::OtherLogKey { .. } => (&OTHER_LOG_KEY).into(),
+            Self::Log(_) | Self::Witness(_) => (&chandlery_store::INTERNAL).into(),
+        }
     }
 }

@@ -23,7 +23,7 @@ pub async fn append(write: &mut Write, entry: &Entry) -> Result<u64, Error> {
     let index = size(write).await?;
     let bytes = entry.to_bytes();
     if bytes.len() > usize::from(u16::MAX) {
-        return Err(Error::Invalid("a log entry has at most 65,535 bytes".into()));
+        return Err(Error::invalid("a log entry has at most 65,535 bytes"));
     }
     let hashes = read_hashes(write, |known| stored_hashes(index, &bytes, known)).await?;
     sqlx::query("insert into log_entries (idx, entry) values ($1, $2)")

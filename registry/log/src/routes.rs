@@ -99,5 +99,5 @@ fn parse(path: &str) -> Result<Tile, Error> {
 }
 
 fn no_tile() -> Error {
-    Error::NotFound("such tile in the log".into())
+    Error::not_found("such tile in the log")
 }

@@ -51,7 +51,7 @@ struct Cosigned {
 }
 
 impl Witnesses {
-    /// These.
+    /// None of them has cosigned anything yet.
     pub fn new(witnesses: Vec<WitnessAt>) -> Self {
         Self { witnesses, http: reqwest::Client::new(), last: Mutex::default() }
     }

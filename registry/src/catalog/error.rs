@@ -1,15 +1,13 @@
 //! Why the catalog did not do what it was asked, and the words for it.
 
-use axum::response::{IntoResponse, Response};
 use chandlery_package::artifact::ArtifactError;
-use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, Kind, NOT_FOUND};
+use chandlery_package::problem::{Explain, Explanation};
 use chandlery_package::signature::signature_tag;
-use chandlery_package::{ComponentError, Digest, DigestError, KeyError, MoneyError, NameError, Release};
+use chandlery_package::{ComponentError, Digest, KeyError, MoneyError, Release};
 
-use crate::kinds::kinds;
-use crate::oci::{self, VERSION_EXISTS};
+use crate::oci;
 
-kinds! {
+chandlery_edge::kinds! {
     MANIFEST_MISMATCH: "manifest-mismatch", 422, "The component says it is another release",
         "the manifest inside the component has another name or version than it is published as",
         Some("publish it under its own name and version, or change chandlery.toml and build again");
@@ -24,22 +22,7 @@ kinds! {
 /// Why the catalog did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was asked for is not here.
-    #[error("there is no {0}")]
-    NotFound(String),
-    /// What was sent cannot be read or is not allowed.
-    #[error("{0}")]
-    Invalid(String),
-    /// What was sent contradicts what is here.
-    #[error("{0}")]
-    Conflict(String),
-    /// A name.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// A digest.
-    #[error(transparent)]
-    Digest(#[from] DigestError),
-    /// A key.
+    /// A key, or the proof that its owner has it.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The artifact is not of the right form.
@@ -70,33 +53,21 @@ pub enum Error {
         /// What was to be published.
         release: Release,
     },
-    /// The version is taken.
-    #[error("{release} is published already, with other content ({artifact})")]
-    VersionExists {
-        /// What was to be published.
-        release: Release,
-        /// What is published under this version.
-        artifact: Digest,
-    },
-    /// Who asks may not, or is not known.
-    #[error(transparent)]
-    Accounts(#[from] chandlery_accounts::Error),
-    /// The transparency log.
-    #[error(transparent)]
-    Log(#[from] chandlery_log::Error),
-    /// The database, the blobs, the clock or a file.
-    #[error(transparent)]
-    Store(#[from] chandlery_store::Error),
-    /// Something that cannot be.
-    #[error("the registry's state is damaged: {0}")]
-    Damaged(String),
     /// An amount that a search is bounded by.
     #[error(transparent)]
     Amount(#[from] MoneyError),
-    /// What was pushed cannot be read back.
+    /// The transparency log.
+    #[error(transparent)]
+    Log(#[from] chandlery_log::Error),
+    /// What was pushed cannot be read back, or is published already.
     #[error(transparent)]
     Pushed(#[from] oci::Error),
+    /// What any room may say.
+    #[error(transparent)]
+    Shared(#[from] chandlery_edge::Error),
 }
+
+chandlery_edge::shares_errors!(Error);
 
 impl Error {
     /// A release without a signature.
@@ -107,45 +78,21 @@ impl Error {
 
 impl Explain for Error {
     fn explain(&self) -> Explanation {
-        let kind = match self {
-            Self::Name(error) => return error.explain(),
-            Self::Digest(error) => return error.explain(),
-            Self::Key(error) => return error.explain(),
-            Self::Artifact(error) => return error.explain(),
-            Self::Component(error) => return error.explain(),
-            Self::ManifestMismatch { found, .. } => {
-                return MANIFEST_MISMATCH
-                    .remedied(format!("publish it as {found}, or change chandlery.toml and build again"));
-            }
+        match self {
+            Self::Key(error) => error.explain(),
+            Self::Artifact(error) => error.explain(),
+            Self::Component(error) => error.explain(),
+            Self::Amount(error) => error.explain(),
+            Self::Log(error) => error.explain(),
+            Self::Pushed(error) => error.explain(),
+            Self::Shared(error) => error.explain(),
+            Self::Unsigned { .. } => (&UNSIGNED).into(),
+            Self::ManifestMismatch { found, .. } => MANIFEST_MISMATCH
+                .remedied(format!("publish it as {found}, or change chandlery.toml and build again")),
             Self::UntrustedSignature { release } => {
                 let namespace = &release.plugin.namespace;
-                return UNTRUSTED_SIGNATURE
-                    .remedied(format!("add the key with `chandlery keys add {namespace}`"));
+                UNTRUSTED_SIGNATURE.remedied(format!("add the key with `chandlery keys add {namespace}`"))
             }
-            Self::Accounts(error) => return error.explain(),
-            Self::Log(error) => return error.explain(),
-            Self::Store(error) => return error.explain(),
-            Self::Amount(error) => return error.explain(),
-            Self::Pushed(error) => return error.explain(),
-            Self::NotFound(_) => &NOT_FOUND,
-            Self::Invalid(_) => &INVALID,
-            Self::Conflict(_) => &CONFLICT,
-            Self::Unsigned { .. } => &UNSIGNED,
-            Self::VersionExists { .. } => &VERSION_EXISTS,
-            Self::Damaged(_) => &chandlery_store::INTERNAL,
-        };
-        kind.into()
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        chandlery_edge::answer(&self)
+        }
     }
 }

@@ -1,21 +1,20 @@
 //! The signing keys of a namespace, which the log tells of.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use chandlery_package::column::Text;
 use chandlery_package::log::Entry;
-use chandlery_package::wire::{KeyRecord, NewKey};
+use chandlery_package::wire::{KeyRecord, NewKey, Page, Paging};
 use chandlery_package::{KeyId, Namespace, PublicKey};
 use jiff::Timestamp;
 
 use chandlery_log as log;
 
 use super::error::Error;
-use crate::time;
-use chandlery_store::Db;
+use chandlery_store::{Db, time};
 
 /// Adds a signing key to a namespace and says so in the log, at once. Adding it again changes nothing.
 pub async fn add_key(db: &Db, namespace: &Namespace, new: &NewKey) -> Result<KeyRecord, Error> {
-    let proof =
-        BASE64_STANDARD.decode(&new.proof).map_err(|_| Error::Invalid("the proof is not base64".into()))?;
+    let proof = BASE64_STANDARD.decode(&new.proof).map_err(|_| Error::invalid("the proof is not base64"))?;
     new.key.verify(NewKey::proof_text(namespace).as_bytes(), &proof)?;
     let mut write = db.write().await?;
     let known: Option<(i64, Option<String>)> = sqlx::query_as(
@@ -27,7 +26,7 @@ pub async fn add_key(db: &Db, namespace: &Namespace, new: &NewKey) -> Result<Key
     .await?;
     match known {
         Some((_, Some(_))) => {
-            return Err(Error::Conflict(format!("key {} was revoked: use a new one", new.key.id())));
+            return Err(Error::conflict(format!("key {} was revoked: use a new one", new.key.id())));
         }
         Some((index, None)) => {
             return Ok(KeyRecord { key: new.key, log_index: index as u64, revoked_from: None });
@@ -58,7 +57,7 @@ pub async fn revoke_key(db: &Db, namespace: &Namespace, key: &KeyId, from: Times
             .bind(key.to_string())
             .fetch_optional(&mut *write)
             .await?;
-    let (revoked,) = known.ok_or_else(|| Error::NotFound(format!("key {key} of '{namespace}'")))?;
+    let (revoked,) = known.ok_or_else(|| Error::not_found(format!("key {key} of '{namespace}'")))?;
     if revoked.is_some_and(|before| before <= time(from)) {
         return Ok(());
     }
@@ -77,22 +76,32 @@ pub async fn revoke_key(db: &Db, namespace: &Namespace, key: &KeyId, from: Times
     Ok(())
 }
 
-/// The keys of a namespace.
-pub async fn keys(db: &Db, namespace: &Namespace) -> Result<Vec<KeyRecord>, Error> {
-    let rows: Vec<(String, i64, Option<String>)> = sqlx::query_as(
-        "select pem, log_index, revoked_from from namespace_keys where namespace = $1 order by log_index",
+/// A page of the keys of a namespace, in the order in which they were added.
+pub async fn keys(db: &Db, namespace: &Namespace, paging: &Paging<i64>) -> Result<Page<KeyRecord>, Error> {
+    let rows: Vec<(Text<PublicKey>, i64, Option<Text<Timestamp>>)> = sqlx::query_as(
+        "select pem, log_index, revoked_from from namespace_keys
+         where namespace = $1 and log_index > $2 order by log_index limit $3",
+    )
+    .bind(namespace.as_str())
+    .bind(paging.after().copied().unwrap_or(-1))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    let page = paging.cut(rows, |(_, log_index, _)| *log_index);
+    Ok(page.map(|(Text(key), log_index, revoked)| KeyRecord {
+        key,
+        log_index: log_index as u64,
+        revoked_from: revoked.map(|Text(at)| at),
+    }))
+}
+
+/// The keys that may sign releases of a namespace now.
+pub(super) async fn trusted(db: &Db, namespace: &Namespace) -> Result<Vec<PublicKey>, Error> {
+    let rows: Vec<(Text<PublicKey>,)> = sqlx::query_as(
+        "select pem from namespace_keys where namespace = $1 and revoked_from is null order by log_index",
     )
     .bind(namespace.as_str())
     .fetch_all(db.read())
     .await?;
-    let damaged = |_| Error::Damaged("a key's revocation cannot be read".into());
-    rows.into_iter()
-        .map(|(pem, index, revoked)| {
-            Ok(KeyRecord {
-                key: pem.parse::<PublicKey>()?,
-                log_index: index as u64,
-                revoked_from: revoked.map(|at| at.parse()).transpose().map_err(damaged)?,
-            })
-        })
-        .collect()
+    Ok(rows.into_iter().map(|(Text(key),)| key).collect())
 }

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use chandlery_log as log;
 
+use super::changes::changed;
 use super::error::Error;
-use crate::{Write, time};
-use chandlery_store::Db;
+use chandlery_store::{Db, Write, time};
 
 const REASON_BYTES_MAX: usize = 2000;
 
@@ -35,7 +35,7 @@ pub async fn yank(db: &Db, release: &Release, yanked: bool) -> Result<(), Error>
         .bind(release.version.to_string())
         .execute(&mut *write)
         .await?;
-    super::changed(&mut write, &release.plugin).await?;
+    changed(&mut write, &release.plugin).await?;
     write.commit().await?;
     Ok(())
 }
@@ -62,7 +62,7 @@ pub async fn withdraw(db: &Db, release: &Release, reason: &str) -> Result<(), Er
     .bind(release.version.to_string())
     .execute(&mut *write)
     .await?;
-    super::changed(&mut write, &release.plugin).await?;
+    changed(&mut write, &release.plugin).await?;
     write.commit().await?;
     tracing::warn!(%release, reason, "release withdrawn");
     Ok(())
@@ -84,7 +84,7 @@ pub async fn deprecate(db: &Db, release: &Release, advice: Option<&Deprecation>)
     .bind(release.version.to_string())
     .execute(&mut *write)
     .await?;
-    super::changed(&mut write, &release.plugin).await?;
+    changed(&mut write, &release.plugin).await?;
     write.commit().await?;
     Ok(())
 }
@@ -98,9 +98,9 @@ pub async fn certify(db: &Db, plugin: &PluginId, certified: bool) -> Result<(), 
         .execute(&mut *write)
         .await?;
     if updated.rows_affected() == 0 {
-        return Err(Error::NotFound(format!("plugin '{plugin}'")));
+        return Err(Error::not_found(format!("plugin '{plugin}'")));
     }
-    super::changed(&mut write, plugin).await?;
+    changed(&mut write, plugin).await?;
     write.commit().await?;
     Ok(())
 }
@@ -114,12 +114,12 @@ where
         .bind(release.version.to_string())
         .fetch_optional(&mut **write)
         .await?;
-    found.ok_or_else(|| Error::NotFound(format!("release {release}")))
+    found.ok_or_else(|| Error::not_found(format!("release {release}")))
 }
 
 fn must_be_short(what: &str, text: &str) -> Result<(), Error> {
     match text.trim().is_empty() || text.len() > REASON_BYTES_MAX {
-        true => Err(Error::Invalid(format!("{what} has from 1 to {REASON_BYTES_MAX} bytes"))),
+        true => Err(Error::invalid(format!("{what} has from 1 to {REASON_BYTES_MAX} bytes"))),
         false => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Accepting a release: everything is checked first, then the release and its log entry become true together.
 
+use chandlery_package::column::Text;
 use chandlery_package::log::Entry;
 use chandlery_package::signature::{SignedPayload, signature_tag};
 use chandlery_package::wire::{NewRelease, ReleaseRecord};
@@ -8,37 +9,39 @@ use jiff::Timestamp;
 
 use chandlery_log as log;
 
+use super::changes::changed;
 use super::error::Error;
-use crate::{Registry, Write, oci, time};
-use chandlery_store::Db;
+use super::keys::trusted;
+use super::releases::find_release;
+use super::state::Catalog;
+use super::versions;
+use crate::oci::{self, Oci};
+use chandlery_store::{Db, Write, time};
 
 /// Accepts a pushed artifact as a release. Doing so again with the same artifact gives the same record.
-pub async fn publish(
-    registry: &Registry,
-    plugin: &PluginId,
-    new: &NewRelease,
-) -> Result<ReleaseRecord, Error> {
+pub async fn publish(catalog: &Catalog, plugin: &PluginId, new: &NewRelease) -> Result<ReleaseRecord, Error> {
     let release = Release { plugin: plugin.clone(), version: new.version.clone() };
-    if let Some(record) = already(&registry.db, &release, new.artifact).await? {
+    if let Some(record) = already(&catalog.db, &release, new.artifact).await? {
         return Ok(record);
     }
-    let component = check_component(registry, &release, new.artifact).await?;
-    let key = check_signature(registry, &release, new.artifact).await?;
+    let component = check_component(&catalog.oci, &release, new.artifact).await?;
+    let key = check_signature(&catalog.oci, &release, new.artifact).await?;
 
-    let mut write = registry.db.write().await?;
+    let mut write = catalog.db.write().await?;
     if insert(&mut write, &release, &component, new.artifact, &key).await? {
         write.commit().await?;
         tracing::info!(%release, artifact = %new.artifact, key = %key.id(), "release accepted");
     }
     // Two requests may have come this far; whoever was second finds what the first one published.
-    let record = already(&registry.db, &release, new.artifact).await?;
-    record.ok_or_else(|| Error::Damaged(format!("{release} vanished after it was published")))
+    let record = already(&catalog.db, &release, new.artifact).await?;
+    record.ok_or_else(|| Error::damaged(format!("{release} vanished after it was published")))
 }
 
 async fn already(db: &Db, release: &Release, artifact: Digest) -> Result<Option<ReleaseRecord>, Error> {
-    match super::find_release(db, release).await? {
+    match find_release(db, release).await? {
         Some(record) if record.artifact != artifact => {
-            Err(Error::VersionExists { release: release.clone(), artifact: record.artifact })
+            let (release, artifact) = (release.clone(), record.artifact);
+            Err(oci::Error::VersionExists { release, artifact }.into())
         }
         found => Ok(found),
     }
@@ -49,13 +52,13 @@ struct Checked {
     bytes: usize,
 }
 
-async fn check_component(registry: &Registry, release: &Release, artifact: Digest) -> Result<Checked, Error> {
-    let manifest = oci::read_manifest(registry, &release.plugin, artifact).await?;
+async fn check_component(oci: &Oci, release: &Release, artifact: Digest) -> Result<Checked, Error> {
+    let manifest = oci::read_manifest(oci, &release.plugin, artifact).await?;
     let layer = manifest.component()?;
-    let bytes = oci::read_blob(registry, &release.plugin, layer.digest).await?;
+    let bytes = oci::read_blob(oci, &release.plugin, layer.digest).await?;
     let size = bytes.len();
     let parsed = tokio::task::spawn_blocking(move || Component::parse(&bytes)).await;
-    let component = parsed.map_err(|error| Error::Damaged(error.to_string()))??;
+    let component = parsed.map_err(|error| Error::damaged(error.to_string()))??;
     match component.manifest.release() {
         found if found == *release => Ok(Checked { component, bytes: size }),
         found => Err(Error::ManifestMismatch { claimed: release.clone(), found }),
@@ -63,23 +66,18 @@ async fn check_component(registry: &Registry, release: &Release, artifact: Diges
 }
 
 /// The key of the namespace that signed this artifact.
-async fn check_signature(
-    registry: &Registry,
-    release: &Release,
-    artifact: Digest,
-) -> Result<PublicKey, Error> {
+async fn check_signature(oci: &Oci, release: &Release, artifact: Digest) -> Result<PublicKey, Error> {
     let tag = signature_tag(artifact);
-    let signatures = oci::read_tag(&registry.db, &release.plugin, &tag).await?;
+    let signatures = oci::read_tag(&oci.db, &release.plugin, &tag).await?;
     let signatures = signatures.ok_or_else(|| Error::unsigned(release, artifact))?;
-    let manifest = oci::read_manifest(registry, &release.plugin, signatures).await?;
-    let mut keys = super::keys(&registry.db, &release.plugin.namespace).await?;
-    keys.retain(|record| record.revoked_from.is_none());
+    let manifest = oci::read_manifest(oci, &release.plugin, signatures).await?;
+    let keys = trusted(&oci.db, &release.plugin.namespace).await?;
     for (payload, signature) in manifest.signatures() {
-        let bytes = oci::read_blob(registry, &release.plugin, payload.digest).await?;
+        let bytes = oci::read_blob(oci, &release.plugin, payload.digest).await?;
         let Ok(payload) = String::from_utf8(bytes.to_vec()) else { continue };
         let signed = SignedPayload { payload, signature: signature.into() };
-        if let Some(record) = keys.iter().find(|record| signed.verify(&record.key, artifact).is_ok()) {
-            return Ok(record.key);
+        if let Some(key) = keys.iter().find(|key| signed.verify(key, artifact).is_ok()) {
+            return Ok(*key);
         }
     }
     Err(Error::UntrustedSignature { release: release.clone() })
@@ -129,13 +127,14 @@ async fn insert(
         .execute(&mut **write)
         .await?;
     sqlx::query(
-        "insert into releases (plugin, version, kind, title, description, component, component_bytes, artifact,
-                               key_id, log_index, published_at, manifest)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "insert into releases (plugin, version, version_order, kind, title, description, component, component_bytes,
+                               artifact, key_id, log_index, published_at, manifest)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(release.plugin.to_string())
     .bind(release.version.to_string())
-    .bind(super::kind_to_text(manifest.kind))
+    .bind(versions::order(&release.version))
+    .bind(Text(manifest.kind))
     .bind(&manifest.title)
     .bind(&manifest.description)
     .bind(checked.component.digest.to_string())
@@ -147,6 +146,6 @@ async fn insert(
     .bind(serde_json::json!(manifest).to_string())
     .execute(&mut **write)
     .await?;
-    super::changed(write, &release.plugin).await?;
+    changed(write, &release.plugin).await?;
     Ok(true)
 }

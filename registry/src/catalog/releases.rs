@@ -1,34 +1,40 @@
 //! Releases as the catalog knows them.
 
-use chandlery_package::wire::{Deprecation, ReleaseRecord};
-use chandlery_package::{PluginId, Release};
+use chandlery_accounts::Visibility;
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::{Deprecation, Page, Paging, ReleaseRecord};
+use chandlery_package::{Digest, Kind, Manifest, Offer, PluginId, PublicKey, Release};
+use jiff::Timestamp;
 
 use super::error::Error;
+use super::versions;
 use chandlery_store::Db;
+use semver::Version;
 
+/// A release as it is stored, with what is known of its plugin, its key and its namespace.
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
-    plugin: String,
-    version: String,
-    kind: String,
+    plugin: Text<PluginId>,
+    version: Text<Version>,
+    kind: Text<Kind>,
     title: String,
     description: String,
-    component: String,
+    component: Text<Digest>,
     component_bytes: i64,
-    artifact: String,
-    pem: String,
+    artifact: Text<Digest>,
+    pem: Text<PublicKey>,
     key_log_index: i64,
     log_index: i64,
-    published_at: String,
-    offer: Option<String>,
+    published_at: Text<Timestamp>,
+    offer: Option<Json<Offer>>,
     certified_at: Option<String>,
     yanked_at: Option<String>,
     withdrawn_reason: Option<String>,
     deprecated_note: Option<String>,
-    successor: Option<String>,
+    successor: Option<Text<PluginId>>,
     downloads: i64,
-    pub(super) manifest: Option<String>,
-    pub(super) visibility: String,
+    pub(super) manifest: Option<Json<Manifest>>,
+    pub(super) visibility: Text<Visibility>,
 }
 
 macro_rules! select_releases {
@@ -50,18 +56,25 @@ macro_rules! select_releases {
 }
 pub(super) use select_releases;
 
-/// The releases of a plugin, newest version first.
-pub async fn releases(db: &Db, plugin: &PluginId) -> Result<Vec<ReleaseRecord>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select_releases!("where releases.plugin = $1"))
-        .bind(plugin.to_string())
-        .fetch_all(db.read())
-        .await?;
-    if rows.is_empty() {
-        return Err(Error::NotFound(format!("plugin '{plugin}'")));
-    }
-    let mut releases: Vec<_> = rows.iter().map(read_row).collect::<Result<_, _>>()?;
-    releases.sort_by(|a, b| b.release.version.cmp(&a.release.version));
-    Ok(releases)
+/// A page of the releases of a plugin, highest version first.
+pub async fn releases(
+    db: &Db,
+    plugin: &PluginId,
+    paging: &Paging<Version>,
+) -> Result<Page<ReleaseRecord>, Error> {
+    // After everything that sorts as a version.
+    let below = paging.after().map_or_else(|| "~".to_owned(), versions::order);
+    let rows: Vec<Row> = sqlx::query_as(select_releases!(
+        "where releases.plugin = $1 and releases.version_order < $2
+         order by releases.version_order desc limit $3"
+    ))
+    .bind(plugin.to_string())
+    .bind(below)
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    let releases = rows.into_iter().map(ReleaseRecord::from).collect();
+    Ok(paging.cut(releases, |record: &ReleaseRecord| record.release.version.clone()))
 }
 
 /// One release, if it is published, with its manifest.
@@ -72,41 +85,35 @@ pub async fn find_release(db: &Db, release: &Release) -> Result<Option<ReleaseRe
             .bind(release.version.to_string())
             .fetch_optional(db.read())
             .await?;
-    let Some(row) = row else { return Ok(None) };
-    let manifest = row.manifest.as_ref().map(|text| serde_json::from_str(text)).transpose();
-    let manifest = manifest.map_err(|_| damaged("manifest"))?;
-    Ok(Some(ReleaseRecord { manifest, ..read_row(&row)? }))
+    Ok(row.map(|mut row| {
+        let manifest = row.manifest.take().map(|Json(manifest)| manifest);
+        ReleaseRecord { manifest, ..row.into() }
+    }))
 }
 
-fn damaged(what: &str) -> Error {
-    Error::Damaged(format!("a release's {what} cannot be read"))
-}
-
-pub(super) fn read_row(row: &Row) -> Result<ReleaseRecord, Error> {
-    let price = row
-        .offer
-        .as_deref()
-        .map(|text| serde_json::from_str(text).map_err(|_| damaged("offer")))
-        .transpose()?;
-    let successor = row.successor.as_ref().map(|plugin| plugin.parse()).transpose()?;
-    Ok(ReleaseRecord {
-        release: format!("{}@{}", row.plugin, row.version).parse()?,
-        kind: super::kind_from_text(&row.kind).ok_or_else(|| damaged("kind"))?,
-        title: row.title.clone(),
-        description: row.description.clone(),
-        component: row.component.parse()?,
-        component_bytes: row.component_bytes as u64,
-        artifact: row.artifact.parse()?,
-        key: row.pem.parse()?,
-        key_log_index: row.key_log_index as u64,
-        log_index: row.log_index as u64,
-        published_at: row.published_at.parse().map_err(|_| damaged("date"))?,
-        price,
-        certified: row.certified_at.is_some(),
-        yanked: row.yanked_at.is_some(),
-        withdrawn: row.withdrawn_reason.clone(),
-        deprecated: row.deprecated_note.clone().map(|note| Deprecation { note, successor }),
-        downloads: row.downloads as u64,
-        manifest: None,
-    })
+impl From<Row> for ReleaseRecord {
+    /// All but the manifest, which only who asks for one release is told.
+    fn from(row: Row) -> Self {
+        let successor = row.successor.map(|Text(plugin)| plugin);
+        Self {
+            release: Release { plugin: row.plugin.0, version: row.version.0 },
+            kind: row.kind.0,
+            title: row.title,
+            description: row.description,
+            component: row.component.0,
+            component_bytes: row.component_bytes.unsigned_abs(),
+            artifact: row.artifact.0,
+            key: row.pem.0,
+            key_log_index: row.key_log_index.unsigned_abs(),
+            log_index: row.log_index.unsigned_abs(),
+            published_at: row.published_at.0,
+            price: row.offer.map(|Json(offer)| offer),
+            certified: row.certified_at.is_some(),
+            yanked: row.yanked_at.is_some(),
+            withdrawn: row.withdrawn_reason,
+            deprecated: row.deprecated_note.map(|note| Deprecation { note, successor }),
+            downloads: row.downloads.unsigned_abs(),
+            manifest: None,
+        }
+    }
 }

@@ -4,24 +4,25 @@ use std::collections::HashSet;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use chandlery_package::column::Text;
 use chandlery_package::wire::{
     Deprecation, KeyRecord, NewKey, NewNamespace, NewRelease, NewRevocation, NewVisibility, NewWithdrawal,
-    Page, ReleaseRecord,
+    Page, Paging, ReleaseRecord,
 };
 use chandlery_package::{KeyId, Namespace, PluginId, PluginName, Release};
 use semver::Version;
 
 use super::error::Error;
 use super::search;
-use crate::Registry;
-use chandlery_accounts::{Account, Grant, Principal, Role, Scope};
+use super::state::Catalog;
+use chandlery_accounts::{Account, Grant, Principal, Role, Scope, Visibility};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<Registry> {
+pub fn routes<S>(catalog: Catalog) -> OpenApiRouter<S> {
     OpenApiRouter::new()
         .routes(routes!(take_namespace))
         .routes(routes!(set_visibility))
@@ -34,6 +35,7 @@ pub fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(deprecate, undeprecate))
         .routes(routes!(withdraw))
         .routes(routes!(certify, decertify))
+        .with_state(catalog)
 }
 
 type OfPlugin = (Namespace, PluginName);
@@ -55,11 +57,12 @@ fn as_release((namespace, name, version): OfRelease) -> Release {
     responses((status = 201, description = "Done."))
 )]
 async fn take_namespace(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     caller: Account,
     Json(new): Json<NewNamespace>,
 ) -> Result<StatusCode, Error> {
-    super::take_namespace(&registry, &caller, &new.name).await?;
+    chandlery_accounts::take_namespace(&catalog.db, &caller, &new.name).await?;
+    catalog.oci.cache.changed(&new.name);
     Ok(StatusCode::CREATED)
 }
 
@@ -72,13 +75,13 @@ async fn take_namespace(
     responses((status = 204, description = "Done."))
 )]
 async fn set_visibility(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     caller: Account,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewVisibility>,
 ) -> Result<StatusCode, Error> {
-    caller.must_own(&registry.db, &namespace, "choose who sees").await?;
-    super::set_visibility(&registry, &namespace, new.public).await?;
+    caller.must_own(&catalog.db, &namespace, "choose who sees").await?;
+    super::set_visibility(&catalog, &namespace, new.public).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -86,15 +89,16 @@ async fn set_visibility(
 #[utoipa::path(
     get,
     path = "/api/v1/namespaces/{namespace}/keys",
-    params(("namespace" = Namespace, Path)),
+    params(("namespace" = Namespace, Path), Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<KeyRecord>)),
     security(())
 )]
 async fn keys(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     Path(namespace): Path<Namespace>,
+    Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<KeyRecord>>, Error> {
-    Ok(Json(Page { items: super::keys(&registry.db, &namespace).await?, next: None }))
+    Ok(Json(super::keys(&catalog.db, &namespace, &paging).await?))
 }
 
 /// Adds a signing key to a namespace, and to the log.
@@ -106,13 +110,13 @@ async fn keys(
     responses((status = 201, description = "Done.", body = KeyRecord))
 )]
 async fn add_key(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     caller: Account,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewKey>,
 ) -> Result<(StatusCode, Json<KeyRecord>), Error> {
-    caller.must_own(&registry.db, &namespace, "add keys to").await?;
-    Ok((StatusCode::CREATED, Json(super::add_key(&registry.db, &namespace, &new).await?)))
+    caller.must_own(&catalog.db, &namespace, "add keys to").await?;
+    Ok((StatusCode::CREATED, Json(super::add_key(&catalog.db, &namespace, &new).await?)))
 }
 
 /// Revokes a key from a moment on.
@@ -124,14 +128,14 @@ async fn add_key(
     responses((status = 204, description = "Done."))
 )]
 async fn revoke_key(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     caller: Account,
     Path((namespace, key)): Path<(Namespace, String)>,
     Json(new): Json<NewRevocation>,
 ) -> Result<StatusCode, Error> {
-    caller.must_own(&registry.db, &namespace, "revoke keys of").await?;
+    caller.must_own(&catalog.db, &namespace, "revoke keys of").await?;
     let key: KeyId = key.parse()?;
-    super::revoke_key(&registry.db, &namespace, &key, new.from).await?;
+    super::revoke_key(&catalog.db, &namespace, &key, new.from).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -144,14 +148,14 @@ async fn revoke_key(
     security((), ("token" = []))
 )]
 async fn search(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     principal: Principal,
     Query(query): Query<search::Query>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
-    let (operator, mine) = namespaces_seen(&registry.db, &principal).await?;
+    let (operator, mine) = namespaces_seen(&catalog.db, &principal).await?;
     let sees = |namespace: &Namespace| operator || mine.contains(namespace.as_str());
-    let (items, more) = registry.search.find(&registry.db, &query, sees).await?;
-    let next = more.then(|| (query.after + search::PAGE_ITEMS).to_string());
+    let (items, more) = catalog.search.find(&catalog.db, &query, sees).await?;
+    let next = more.then(|| (query.after + query.limit()).to_string());
     Ok(Json(Page { items, next }))
 }
 
@@ -170,16 +174,16 @@ async fn namespaces_seen(db: &Db, principal: &Principal) -> Result<(bool, HashSe
 
 /// Refuses whoever may not see a plugin, without saying whether it exists.
 async fn must_see(db: &Db, principal: &Principal, plugin: &PluginId) -> Result<(), Error> {
-    let row: Option<(String,)> = sqlx::query_as(
+    let row: Option<(Text<Visibility>,)> = sqlx::query_as(
         "select namespaces.visibility from plugins join namespaces on namespaces.name = plugins.namespace
          where plugins.id = $1",
     )
     .bind(plugin.to_string())
     .fetch_optional(db.read())
     .await?;
-    let hidden = || Error::NotFound(format!("plugin '{plugin}'"));
+    let hidden = || Error::not_found(format!("plugin '{plugin}'"));
     match row {
-        Some((visibility,)) if visibility == "public" => Ok(()),
+        Some((Text(Visibility::Public),)) => Ok(()),
         Some(_) if principal.may_see(db, &plugin.namespace, &plugin.repository()).await? => Ok(()),
         _ => Err(hidden()),
     }
@@ -189,18 +193,19 @@ async fn must_see(db: &Db, principal: &Principal, plugin: &PluginId) -> Result<(
 #[utoipa::path(
     get,
     path = "/api/v1/plugins/{namespace}/{name}/releases",
-    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), Paging<Version>),
     responses((status = 200, description = "Done.", body = Page<ReleaseRecord>)),
     security((), ("token" = []))
 )]
 async fn releases(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     principal: Principal,
     Path(path): Path<OfPlugin>,
+    Query(paging): Query<Paging<Version>>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
     let plugin = plugin(path);
-    must_see(&registry.db, &principal, &plugin).await?;
-    Ok(Json(Page { items: super::releases(&registry.db, &plugin).await?, next: None }))
+    must_see(&catalog.db, &principal, &plugin).await?;
+    Ok(Json(super::releases(&catalog.db, &plugin, &paging).await?))
 }
 
 /// Shows one release, with its manifest.
@@ -212,14 +217,14 @@ async fn releases(
     security((), ("token" = []))
 )]
 async fn release(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     principal: Principal,
     Path(path): Path<OfRelease>,
 ) -> Result<Json<ReleaseRecord>, Error> {
     let release = as_release(path);
-    must_see(&registry.db, &principal, &release.plugin).await?;
-    let found = super::find_release(&registry.db, &release).await?;
-    found.map(Json).ok_or_else(|| Error::NotFound(format!("release {release}")))
+    must_see(&catalog.db, &principal, &release.plugin).await?;
+    let found = super::find_release(&catalog.db, &release).await?;
+    found.map(Json).ok_or_else(|| Error::not_found(format!("release {release}")))
 }
 
 /// Publishes a pushed artifact as a release.
@@ -232,14 +237,14 @@ async fn release(
     security((), ("token" = []))
 )]
 async fn publish(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     principal: Principal,
     Path(path): Path<OfPlugin>,
     Json(new): Json<NewRelease>,
 ) -> Result<(StatusCode, Json<ReleaseRecord>), Error> {
     let plugin = plugin(path);
-    principal.must_publish(&registry.db, &plugin).await?;
-    Ok((StatusCode::CREATED, Json(super::publish(&registry, &plugin, &new).await?)))
+    principal.must_publish(&catalog.db, &plugin).await?;
+    Ok((StatusCode::CREATED, Json(super::publish(&catalog, &plugin, &new).await?)))
 }
 
 /// Keeps a release from being chosen for new installs.
@@ -251,13 +256,13 @@ async fn publish(
     security((), ("token" = []))
 )]
 async fn yank(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     principal: Principal,
     Path(path): Path<OfRelease>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
-    principal.must_publish(&registry.db, &release.plugin).await?;
-    super::yank(&registry.db, &release, true).await?;
+    principal.must_publish(&catalog.db, &release.plugin).await?;
+    super::yank(&catalog.db, &release, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -270,13 +275,13 @@ async fn yank(
     security((), ("token" = []))
 )]
 async fn unyank(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     principal: Principal,
     Path(path): Path<OfRelease>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
-    principal.must_publish(&registry.db, &release.plugin).await?;
-    super::yank(&registry.db, &release, false).await?;
+    principal.must_publish(&catalog.db, &release.plugin).await?;
+    super::yank(&catalog.db, &release, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -290,14 +295,14 @@ async fn unyank(
     security((), ("token" = []))
 )]
 async fn deprecate(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     principal: Principal,
     Path(path): Path<OfRelease>,
     Json(advice): Json<Deprecation>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
-    principal.must_publish(&registry.db, &release.plugin).await?;
-    super::deprecate(&registry.db, &release, Some(&advice)).await?;
+    principal.must_publish(&catalog.db, &release.plugin).await?;
+    super::deprecate(&catalog.db, &release, Some(&advice)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -310,13 +315,13 @@ async fn deprecate(
     security((), ("token" = []))
 )]
 async fn undeprecate(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     principal: Principal,
     Path(path): Path<OfRelease>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
-    principal.must_publish(&registry.db, &release.plugin).await?;
-    super::deprecate(&registry.db, &release, None).await?;
+    principal.must_publish(&catalog.db, &release.plugin).await?;
+    super::deprecate(&catalog.db, &release, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -331,16 +336,16 @@ async fn undeprecate(
     responses((status = 204, description = "Done."))
 )]
 async fn withdraw(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     caller: Account,
     Path(path): Path<OfRelease>,
     Json(new): Json<NewWithdrawal>,
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     if !caller.operator {
-        caller.must_be(&registry.db, Role::Owner, &release.plugin.namespace, "withdraw releases of").await?;
+        caller.must_be(&catalog.db, Role::Owner, &release.plugin.namespace, "withdraw releases of").await?;
     }
-    super::withdraw(&registry.db, &release, &new.reason).await?;
+    super::withdraw(&catalog.db, &release, &new.reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -352,12 +357,12 @@ async fn withdraw(
     responses((status = 204, description = "Done."))
 )]
 async fn certify(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     caller: Account,
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
-    super::certify(&registry.db, &plugin(path), true).await?;
+    super::certify(&catalog.db, &plugin(path), true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -369,11 +374,11 @@ async fn certify(
     responses((status = 204, description = "Done."))
 )]
 async fn decertify(
-    State(registry): State<Registry>,
+    State(catalog): State<Catalog>,
     caller: Account,
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
-    super::certify(&registry.db, &plugin(path), false).await?;
+    super::certify(&catalog.db, &plugin(path), false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

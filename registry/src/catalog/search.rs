@@ -6,17 +6,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chandlery_accounts::Visibility;
+use chandlery_package::column::Json;
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Kind, Manifest, Money, Namespace, Offer, PluginId, Price};
 use serde::Deserialize;
 use tokio::sync::RwLock;
 
 use super::error::Error;
-use super::releases::{Row, read_row, select_releases};
-use crate::Db;
+use super::releases::{Row, select_releases};
+use chandlery_store::Db;
 
-/// How many results a page has.
-pub(super) const PAGE_ITEMS: usize = 100;
+/// How many results a page has unless the client says otherwise.
+const PAGE_ITEMS: usize = 100;
 /// How many results are ranked at most.
 const RESULTS_MAX: usize = 1000;
 /// How many words of the index one word of a query may stand for.
@@ -29,7 +31,7 @@ const BATCH: i64 = 5000;
 #[derive(Debug, Default, Clone, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Query {
-    /// Words.
+    /// Words that a plugin's name, title, description or keywords have or begin with; all of them.
     #[serde(default)]
     pub q: String,
     /// Of this kind.
@@ -41,12 +43,22 @@ pub struct Query {
     /// That the operator has certified.
     #[serde(default)]
     pub certified: bool,
-    /// How many results to leave out.
+    /// How many results to leave out: the `next` of the page before.
     #[serde(default)]
     pub after: usize,
+    /// How many results the page has at most, from 1 to 1000.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    pub limit: Option<usize>,
 }
 
-/// The index.
+impl Query {
+    /// How many results the page has at most.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.unwrap_or(PAGE_ITEMS).clamp(1, RESULTS_MAX)
+    }
+}
+
+/// The index, and the moment of the database that it shows.
 #[derive(Default)]
 pub struct Search(RwLock<Index>);
 
@@ -60,6 +72,12 @@ struct Index {
     words: BTreeMap<String, BTreeMap<u32, f32>>,
     /// For each pair of letters and length, the words that have it.
     pairs: HashMap<[u8; 2], BTreeSet<String>>,
+}
+
+/// What is known of a release beside its record.
+struct Beside {
+    manifest: Option<Json<Manifest>>,
+    visibility: Visibility,
 }
 
 struct Document {
@@ -109,7 +127,7 @@ impl Search {
             .bind(last)
             .fetch_all(db.read())
             .await?;
-            index.update(rows)?;
+            index.update(rows);
             index.generation = last;
         }
         index.generation = index.generation.max(now);
@@ -119,27 +137,27 @@ impl Search {
 
 impl Index {
     /// Takes in all releases of some plugins, of which the newest that may be chosen stands for each.
-    fn update(&mut self, rows: Vec<Row>) -> Result<(), Error> {
-        let mut newest: HashMap<PluginId, (ReleaseRecord, Row)> = HashMap::new();
+    fn update(&mut self, rows: Vec<Row>) {
+        let mut newest: HashMap<PluginId, (ReleaseRecord, Beside)> = HashMap::new();
         let mut downloads: HashMap<PluginId, u64> = HashMap::new();
-        for row in rows {
-            let record = read_row(&row)?;
+        for mut row in rows {
+            let beside = Beside { manifest: row.manifest.take(), visibility: row.visibility.0 };
+            let record = ReleaseRecord::from(row);
             let plugin = record.release.plugin.clone();
             *downloads.entry(plugin.clone()).or_default() += record.downloads;
             let better = newest.get(&plugin).is_none_or(|(best, _)| rank(&record) > rank(best));
             if better {
-                newest.insert(plugin, (record, row));
+                newest.insert(plugin, (record, beside));
             }
         }
-        for (plugin, (mut record, row)) in newest {
+        for (plugin, (mut record, beside)) in newest {
             self.remove(&plugin);
             if record.withdrawn.is_some() || record.yanked {
                 continue;
             }
             record.downloads = downloads.get(&plugin).copied().unwrap_or_default();
-            self.insert(record, &row);
+            self.insert(record, beside);
         }
-        Ok(())
     }
 
     fn remove(&mut self, plugin: &PluginId) {
@@ -152,9 +170,8 @@ impl Index {
         }
     }
 
-    fn insert(&mut self, record: ReleaseRecord, row: &Row) {
-        let manifest: Option<Manifest> =
-            row.manifest.as_ref().and_then(|text| serde_json::from_str(text).ok());
+    fn insert(&mut self, record: ReleaseRecord, beside: Beside) {
+        let manifest = beside.manifest.map(|Json(manifest)| manifest);
         let number = self.documents.len() as u32;
         let plugin = record.release.plugin.clone();
         let mut words: HashMap<String, f32> = HashMap::new();
@@ -181,7 +198,7 @@ impl Index {
             }
             self.words.entry(word.clone()).or_default().insert(number, *weight);
         }
-        let private_to = (row.visibility != "public").then(|| plugin.namespace.clone());
+        let private_to = (beside.visibility != Visibility::Public).then(|| plugin.namespace.clone());
         self.numbers.insert(plugin, number);
         self.documents.push(Some(Document { record, gpus, private_to, words }));
     }
@@ -233,8 +250,8 @@ impl Index {
             found.truncate(RESULTS_MAX);
         }
         found.sort_unstable_by(best_first);
-        let more = found.len() > query.after.saturating_add(PAGE_ITEMS);
-        let page = found.into_iter().skip(query.after).take(PAGE_ITEMS);
+        let more = found.len() > query.after.saturating_add(query.limit());
+        let page = found.into_iter().skip(query.after).take(query.limit());
         (page.map(|(_, record)| record.clone()).collect(), more)
     }
 

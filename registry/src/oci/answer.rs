@@ -6,14 +6,16 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use chandlery_accounts::Error as AccountsError;
+use chandlery_edge::Error as Shared;
 use chandlery_package::problem::Explain as _;
 use chandlery_store::Error as StoreError;
 use serde_json::json;
 
 use super::error::Error;
-use super::{Repository, Target, percent_decoded};
-use crate::Registry;
+use super::http::header as header_value;
+use super::path::{Target, percent_decoded};
+use super::repository::Repository;
+use super::state::Oci;
 
 /// An error on an OCI path.
 pub struct OciError {
@@ -28,11 +30,11 @@ pub struct Asked {
     scope: Option<String>,
 }
 
-impl FromRequestParts<Registry> for Asked {
+impl FromRequestParts<Oci> for Asked {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, registry: &Registry) -> Result<Self, Infallible> {
-        let realm = format!("{}/token", registry.url(&parts.headers));
+    async fn from_request_parts(parts: &mut Parts, oci: &Oci) -> Result<Self, Infallible> {
+        let realm = format!("{}/token", oci.url(&parts.headers));
         Ok(Self { realm, scope: scope(&parts.uri) })
     }
 }
@@ -53,35 +55,41 @@ impl OciError {
 
     fn code(&self) -> &'static str {
         match &self.error {
-            Error::Accounts(AccountsError::Unauthenticated) => "UNAUTHORIZED",
-            Error::Accounts(AccountsError::Forbidden { .. })
-            | Error::VersionExists { .. }
-            | Error::InUse(_)
-            | Error::Quota(_) => "DENIED",
-            Error::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
-            Error::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
-            Error::NotFound(what) if what.starts_with("manifest") => "MANIFEST_UNKNOWN",
-            Error::NotFound(_) => "NAME_UNKNOWN",
-            Error::Name(_) | Error::BadRepository { .. } => "NAME_INVALID",
-            Error::Digest(_) | Error::Store(StoreError::ContentMismatch { .. }) => "DIGEST_INVALID",
+            Error::Shared(error) => code_of(error),
+            Error::VersionExists { .. } | Error::InUse(_) | Error::Quota(_) => "DENIED",
+            Error::BadRepository { .. } => "NAME_INVALID",
             Error::UploadMoved { .. } | Error::Range { .. } => "BLOB_UPLOAD_INVALID",
             Error::MissingContent(_) => "MANIFEST_BLOB_UNKNOWN",
             Error::BadManifest(_) | Error::Artifact(_) => "MANIFEST_INVALID",
-            Error::TooLarge { .. } => "SIZE_INVALID",
-            _ => "UNSUPPORTED",
+            Error::NoSuchMethod { .. } => "UNSUPPORTED",
         }
     }
 
     /// The specification gives some of them their own statuses.
     fn status(&self) -> StatusCode {
         match &self.error {
-            Error::Store(StoreError::ContentMismatch { .. }) | Error::Artifact(_) | Error::BadManifest(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Error::Shared(Shared::Store(StoreError::ContentMismatch { .. }))
+            | Error::Artifact(_)
+            | Error::BadManifest(_) => StatusCode::BAD_REQUEST,
             Error::MissingContent(_) => StatusCode::NOT_FOUND,
             Error::VersionExists { .. } | Error::InUse(_) => StatusCode::FORBIDDEN,
             other => StatusCode::from_u16(other.kind().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+}
+
+fn code_of(error: &Shared) -> &'static str {
+    match error {
+        Shared::Unauthenticated => "UNAUTHORIZED",
+        Shared::Forbidden { .. } => "DENIED",
+        Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
+        Shared::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
+        Shared::NotFound(what) if what.starts_with("manifest") => "MANIFEST_UNKNOWN",
+        Shared::NotFound(_) => "NAME_UNKNOWN",
+        Shared::Name(_) => "NAME_INVALID",
+        Shared::Store(StoreError::ContentMismatch { .. } | StoreError::Digest(_)) => "DIGEST_INVALID",
+        Shared::TooLarge { .. } => "SIZE_INVALID",
+        Shared::Invalid(_) | Shared::Conflict(_) | Shared::Store(_) => "UNSUPPORTED",
     }
 }
 
@@ -110,7 +118,7 @@ impl IntoResponse for OciError {
         let headers = response.headers_mut();
         headers.extend(self.error.explain().http_header());
         if status == StatusCode::UNAUTHORIZED
-            && let Ok(challenge) = super::header(self.asked.challenge())
+            && let Ok(challenge) = header_value(self.asked.challenge())
         {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }

@@ -1,8 +1,5 @@
 //! Blobs: pulled whole or in part, and deleted.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -14,9 +11,11 @@ use object_store::GetRange;
 
 use super::cache::{CONTENT_BYTES_MAX, Fact};
 use super::error::Error;
-use super::{At, CONTENT_DIGEST, Repository, header};
-use crate::{Db, Registry, Write, time};
+use super::http::{CONTENT_DIGEST, header};
+use super::repository::Repository;
+use super::state::{At, Oci};
 use chandlery_store::content::ContentDigest;
+use chandlery_store::{Db, Write, time};
 
 /// A blob that was seen by somebody about to name it in a manifest counts as pushed again after this time.
 const SEEN_AGAIN: SignedDuration = SignedDuration::from_hours(1);
@@ -24,11 +23,11 @@ const SEEN_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// `GET` and `HEAD`, of the whole or of one range.
 pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Result<Response, Error> {
     at.must_pull().await?;
-    let At { registry, principal, repository } = &at;
-    let bytes = size(registry, repository, &digest).await?;
+    let At { oci, principal, repository } = &at;
+    let bytes = size(oci, repository, &digest).await?;
     let head = *request.method() == Method::HEAD;
     if head && principal.account.is_some() {
-        keep_for_the_push(&registry.db, repository, &digest).await?;
+        keep_for_the_push(&oci.db, repository, &digest).await?;
     }
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_DIGEST, header(&digest)?);
@@ -39,28 +38,28 @@ pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Resu
         if head {
             return Ok((headers, Body::empty()).into_response());
         }
-        registry.downloads.count(repository, &digest);
-        return Ok((headers, whole(registry, digest, bytes).await?).into_response());
+        oci.downloads.count(repository, &digest);
+        return Ok((headers, whole(oci, digest, bytes).await?).into_response());
     };
     headers.insert(header::CONTENT_LENGTH, header(range.end - range.start)?);
     let described = format!("bytes {}-{}/{bytes}", range.start, range.end - 1);
     headers.insert(header::CONTENT_RANGE, header(described)?);
     let body = match head {
         true => Body::empty(),
-        false => Body::from_stream(registry.storage.stream(&digest, Some(GetRange::Bounded(range))).await?),
+        false => Body::from_stream(oci.storage.stream(&digest, Some(GetRange::Bounded(range))).await?),
     };
     Ok((StatusCode::PARTIAL_CONTENT, headers, body).into_response())
 }
 
-async fn whole(registry: &Registry, digest: ContentDigest, bytes: u64) -> Result<Body, Error> {
+async fn whole(oci: &Oci, digest: ContentDigest, bytes: u64) -> Result<Body, Error> {
     if bytes > CONTENT_BYTES_MAX {
-        return Ok(Body::from_stream(registry.storage.stream(&digest, None).await?));
+        return Ok(Body::from_stream(oci.storage.stream(&digest, None).await?));
     }
-    if let Some(content) = registry.cache.content(&digest) {
+    if let Some(content) = oci.cache.content(&digest) {
         return Ok(content.into());
     }
-    let content = registry.storage.get(&digest).await?;
-    registry.cache.put_content(digest, content.clone());
+    let content = oci.storage.get(&digest).await?;
+    oci.cache.put_content(digest, content.clone());
     Ok(content.into())
 }
 
@@ -88,8 +87,8 @@ fn range(headers: &HeaderMap, bytes: u64) -> Result<Option<std::ops::Range<u64>>
 /// `DELETE`: of a blob that no manifest of the repository names.
 pub(super) async fn delete(at: At, digest: ContentDigest) -> Result<Response, Error> {
     at.must_push().await?;
-    let At { registry, repository, .. } = &at;
-    let mut write = registry.db.write().await?;
+    let At { oci, repository, .. } = &at;
+    let mut write = oci.db.write().await?;
     let naming: Option<(String,)> =
         sqlx::query_as("select digest from manifests where repository = $1 and content like $2")
             .bind(repository.name())
@@ -100,10 +99,10 @@ pub(super) async fn delete(at: At, digest: ContentDigest) -> Result<Response, Er
         return Err(Error::InUse(format!("blob {digest} is part of manifest {manifest}: delete that first")));
     }
     if forget(&mut write, repository, &digest).await? == 0 {
-        return Err(Error::NotFound(format!("blob {digest} in {repository}")));
+        return Err(Error::not_found(format!("blob {digest} in {repository}")));
     }
     write.commit().await?;
-    registry.cache.changed(&repository.namespace);
+    oci.cache.changed(&repository.namespace);
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
@@ -120,41 +119,37 @@ pub(super) async fn forget(
             .fetch_optional(&mut **write)
             .await?;
     let Some((bytes,)) = forgotten else { return Ok(0) };
-    sqlx::query("update namespaces set bytes = bytes - $1 where name = $2")
-        .bind(bytes)
-        .bind(repository.namespace.as_str())
-        .execute(&mut **write)
-        .await?;
+    chandlery_accounts::add_bytes(write, &repository.namespace, -bytes).await?;
     Ok(1)
 }
 
 /// A blob that belongs to a plugin's repository, checked against its digest.
-pub async fn read_blob(registry: &Registry, plugin: &PluginId, digest: Digest) -> Result<Bytes, Error> {
+pub async fn read_blob(oci: &Oci, plugin: &PluginId, digest: Digest) -> Result<Bytes, Error> {
     let repository: Repository = plugin.repository().parse()?;
     let digest = ContentDigest::from(digest);
-    size(registry, &repository, &digest).await?;
-    let bytes = registry.storage.get(&digest).await?;
+    size(oci, &repository, &digest).await?;
+    let bytes = oci.storage.get(&digest).await?;
     match ContentDigest::of(digest.algorithm(), &bytes) {
         found if found == digest => Ok(bytes),
         found => Err(chandlery_store::Error::ContentMismatch { expected: digest, found }.into()),
     }
 }
 
-async fn size(registry: &Registry, repository: &Repository, digest: &ContentDigest) -> Result<u64, Error> {
+async fn size(oci: &Oci, repository: &Repository, digest: &ContentDigest) -> Result<u64, Error> {
     let name = digest.to_string();
-    let key = registry.cache.key(&repository.namespace, repository.name(), &name);
-    if let Some(Fact::Blob { bytes }) = registry.cache.get(&key) {
+    let key = oci.cache.key(&repository.namespace, repository.name(), &name);
+    if let Some(Fact::Blob { bytes }) = oci.cache.get(&key) {
         return Ok(bytes);
     }
     let found: Option<(i64,)> =
         sqlx::query_as("select bytes from repository_blobs where repository = $1 and digest = $2")
             .bind(repository.name())
             .bind(name)
-            .fetch_optional(registry.db.read())
+            .fetch_optional(oci.db.read())
             .await?;
-    let (bytes,) = found.ok_or_else(|| Error::NotFound(format!("blob {digest} in {repository}")))?;
+    let (bytes,) = found.ok_or_else(|| Error::not_found(format!("blob {digest} in {repository}")))?;
     let bytes = bytes as u64;
-    registry.cache.put(key, Fact::Blob { bytes });
+    oci.cache.put(key, Fact::Blob { bytes });
     Ok(bytes)
 }
 
@@ -183,7 +178,7 @@ async fn keep_for_the_push(db: &Db, repository: &Repository, digest: &ContentDig
 
 /// Makes stored content part of a repository, within its namespace's quota.
 pub(super) async fn record(
-    registry: &Registry,
+    oci: &Oci,
     write: &mut Write,
     repository: &Repository,
     digest: &ContentDigest,
@@ -199,14 +194,9 @@ pub(super) async fn record(
     if known.rows_affected() == 1 {
         return Ok(());
     }
-    let (kept,): (i64,) =
-        sqlx::query_as("update namespaces set bytes = bytes + $1 where name = $2 returning bytes")
-            .bind(bytes as i64)
-            .bind(repository.namespace.as_str())
-            .fetch_one(&mut **write)
-            .await?;
-    if kept as u64 > registry.limits.namespace_bytes_max {
-        let max = registry.limits.namespace_bytes_max;
+    let kept = chandlery_accounts::add_bytes(write, &repository.namespace, bytes as i64).await?;
+    if kept > oci.limits.namespace_bytes_max {
+        let max = oci.limits.namespace_bytes_max;
         return Err(Error::Quota(format!("'{}' may keep {max} bytes here", repository.namespace)));
     }
     sqlx::query(
@@ -220,38 +210,6 @@ pub(super) async fn record(
     .execute(&mut **write)
     .await?;
     Ok(())
-}
-
-/// Pulls that were not yet written to the database.
-#[derive(Default)]
-pub struct Downloads(Mutex<HashMap<(String, String), i64>>);
-
-impl Downloads {
-    fn count(&self, repository: &Repository, digest: &ContentDigest) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((repository.name().to_owned(), digest.to_string())).or_default() += 1;
-    }
-
-    /// Adds what was counted to the releases whose component it was.
-    pub async fn flush(&self, db: &Db) -> Result<(), Error> {
-        let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if counts.is_empty() {
-            return Ok(());
-        }
-        let mut write = db.write().await?;
-        for ((repository, component), count) in counts {
-            sqlx::query(
-                "update releases set downloads = downloads + $1 where plugin = $2 and component = $3",
-            )
-            .bind(count)
-            .bind(repository.replacen('/', ":", 1))
-            .bind(component)
-            .execute(&mut *write)
-            .await?;
-        }
-        write.commit().await?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]

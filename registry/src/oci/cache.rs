@@ -33,7 +33,7 @@ pub enum Fact {
     Manifest(Arc<StoredManifest>),
     /// Of a blob.
     Blob {
-        /// Its size.
+        /// Its size in bytes.
         bytes: u64,
     },
 }
@@ -44,7 +44,7 @@ pub struct StoredManifest {
     pub digest: HeaderValue,
     /// Its media type, as a header.
     pub media_type: HeaderValue,
-    /// Its bytes.
+    /// Its bytes, exactly as they were pushed.
     pub content: Bytes,
 }
 

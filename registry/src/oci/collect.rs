@@ -11,11 +11,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::descriptors::Described;
 use super::error::Error;
-use super::{Repository, blobs, uploads};
-use crate::{Registry, time};
+use super::repository::Repository;
+use super::state::Oci;
+use super::{blobs, uploads};
 use chandlery_accounts::Account;
 use chandlery_edge::{Json, Query};
 use chandlery_store::content::ContentDigest;
+use chandlery_store::time;
 
 /// What was removed.
 pub type Collected = Garbage;
@@ -28,41 +30,41 @@ pub type Collected = Garbage;
     responses((status = 200, description = "What was removed.", body = Garbage))
 )]
 pub(super) async fn post(
-    State(registry): State<Registry>,
+    State(oci): State<Oci>,
     caller: Account,
     Query(query): Query<GarbageQuery>,
 ) -> Result<Json<Collected>, Error> {
     caller.must_operate("collect garbage")?;
-    Ok(Json(collect(&registry, SignedDuration::from_secs(i64::from(query.older_than_seconds))).await?))
+    Ok(Json(collect(&oci, SignedDuration::from_secs(i64::from(query.older_than_seconds))).await?))
 }
 
 /// Removes what is older than this and belongs to nothing.
-pub async fn collect(registry: &Registry, age: SignedDuration) -> Result<Collected, Error> {
+pub async fn collect(oci: &Oci, age: SignedDuration) -> Result<Collected, Error> {
     let before = Timestamp::now() - age;
-    let uploads = give_up_uploads(registry, before).await?;
-    let blobs = forget_blobs(registry, before).await?;
-    let contents = delete_contents(registry, before).await?;
+    let uploads = give_up_uploads(oci, before).await?;
+    let blobs = forget_blobs(oci, before).await?;
+    let contents = delete_contents(oci, before).await?;
     if uploads + blobs + contents > 0 {
         tracing::info!(uploads, blobs, contents, "garbage collected");
     }
     Ok(Collected { uploads, blobs, contents })
 }
 
-async fn give_up_uploads(registry: &Registry, before: Timestamp) -> Result<u64, Error> {
+async fn give_up_uploads(oci: &Oci, before: Timestamp) -> Result<u64, Error> {
     let rows: Vec<(String,)> = sqlx::query_as("select id from uploads where changed_at < $1")
         .bind(time(before))
-        .fetch_all(registry.db.read())
+        .fetch_all(oci.db.read())
         .await?;
     let mut given_up: HashSet<_> = rows.iter().filter_map(|(id,)| id.parse().ok()).collect();
     // Pieces without an upload: it was finished or cancelled, and the process ended before it tidied up.
-    let mut stored = registry.storage.uploads();
+    let mut stored = oci.storage.uploads();
     while let Some((upload, written_at)) = stored.try_next().await? {
         if written_at >= before {
             continue;
         }
         let known: Option<(String,)> = sqlx::query_as("select id from uploads where id = $1")
             .bind(upload.to_string())
-            .fetch_optional(registry.db.read())
+            .fetch_optional(oci.db.read())
             .await?;
         if known.is_none() {
             given_up.insert(upload);
@@ -70,31 +72,27 @@ async fn give_up_uploads(registry: &Registry, before: Timestamp) -> Result<u64, 
     }
     let count = given_up.len() as u64;
     for upload in given_up {
-        uploads::forget(registry, upload).await?;
+        uploads::forget(oci, upload).await?;
     }
     Ok(count)
 }
 
 /// Blobs that no manifest of their repository names.
-async fn forget_blobs(registry: &Registry, before: Timestamp) -> Result<u64, Error> {
+async fn forget_blobs(oci: &Oci, before: Timestamp) -> Result<u64, Error> {
     let repositories: Vec<(String,)> =
         sqlx::query_as("select distinct repository from repository_blobs where pushed_at < $1")
             .bind(time(before))
-            .fetch_all(registry.db.read())
+            .fetch_all(oci.db.read())
             .await?;
     let mut forgotten = 0;
     for (name,) in repositories {
-        forgotten += forget_blobs_of(registry, &name.parse()?, before).await?;
+        forgotten += forget_blobs_of(oci, &name.parse()?, before).await?;
     }
     Ok(forgotten)
 }
 
-async fn forget_blobs_of(
-    registry: &Registry,
-    repository: &Repository,
-    before: Timestamp,
-) -> Result<u64, Error> {
-    let mut write = registry.db.write().await?;
+async fn forget_blobs_of(oci: &Oci, repository: &Repository, before: Timestamp) -> Result<u64, Error> {
+    let mut write = oci.db.write().await?;
     let manifests: Vec<(String,)> = sqlx::query_as("select content from manifests where repository = $1")
         .bind(repository.name())
         .fetch_all(&mut *write)
@@ -117,21 +115,21 @@ async fn forget_blobs_of(
         }
     }
     write.commit().await?;
-    registry.cache.changed(&repository.namespace);
+    oci.cache.changed(&repository.namespace);
     Ok(forgotten)
 }
 
 /// Content that is part of no repository. It is deleted while nobody can make it part of one.
-async fn delete_contents(registry: &Registry, before: Timestamp) -> Result<u64, Error> {
+async fn delete_contents(oci: &Oci, before: Timestamp) -> Result<u64, Error> {
     let mut deleted = 0;
-    let mut stored = registry.storage.blobs();
+    let mut stored = oci.storage.blobs();
     while let Some((digest, written_at)) = stored.try_next().await? {
-        if written_at >= before || is_part(registry.db.read(), &digest).await? {
+        if written_at >= before || is_part(oci.db.read(), &digest).await? {
             continue;
         }
-        let mut write = registry.db.write().await?;
+        let mut write = oci.db.write().await?;
         if !is_part(&mut *write, &digest).await? {
-            registry.storage.delete(&digest).await?;
+            oci.storage.delete(&digest).await?;
             deleted += 1;
         }
     }

@@ -21,7 +21,7 @@ pub struct Described {
     pub artifact_type: Option<String>,
     /// Describes the artifact; a manifest has one, an index does not.
     pub config: Option<Descriptor>,
-    /// The content.
+    /// The content itself, such as a component or the layers of a file system.
     #[serde(default)]
     pub layers: Vec<Descriptor>,
     /// The manifests of an index.
@@ -38,9 +38,9 @@ pub struct Described {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What it is.
+    /// What its bytes are, in the words of whoever pushed it.
     pub media_type: String,
-    /// Its name.
+    /// The digest of its bytes, by which it is found.
     pub digest: ContentDigest,
 }
 

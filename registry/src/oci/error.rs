@@ -1,14 +1,11 @@
 //! Why the distribution API did not do what it was asked, and the words for it.
 
 use axum::http::Method;
-use axum::response::{IntoResponse, Response};
 use chandlery_package::artifact::ArtifactError;
-use chandlery_package::problem::{Explain, Explanation, INVALID, INVALID_NAME, Kind, NOT_FOUND};
-use chandlery_package::{Digest, DigestError, NameError, Namespace, Release};
+use chandlery_package::problem::{Explain, Explanation, INVALID_NAME};
+use chandlery_package::{Digest, Namespace, Release};
 
-use crate::kinds::kinds;
-
-kinds! {
+chandlery_edge::kinds! {
     QUOTA: "quota", 403, "No more fits",
         "the namespace has as many bytes as it may have",
         Some("delete what is not needed, or ask the registry's operator for more");
@@ -38,29 +35,9 @@ kinds! {
 /// Why the distribution API did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was asked for is not here.
-    #[error("there is no {0}")]
-    NotFound(String),
-    /// What was sent cannot be read or is not allowed.
-    #[error("{0}")]
-    Invalid(String),
-    /// A name.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// A digest.
-    #[error(transparent)]
-    Digest(#[from] DigestError),
     /// The artifact is not of the right form.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// More than is accepted.
-    #[error("{what} has at most {bytes_max} bytes here")]
-    TooLarge {
-        /// What was sent.
-        what: String,
-        /// How much of it is accepted.
-        bytes_max: u64,
-    },
     /// More than somebody may have.
     #[error("{0}")]
     Quota(String),
@@ -73,9 +50,9 @@ pub enum Error {
     /// A chunk that does not continue its upload.
     #[error("upload {id} has {bytes} bytes so far: the next chunk must begin there")]
     UploadMoved {
-        /// Which.
+        /// The upload that it was sent for.
         id: uuid::Uuid,
-        /// How much has arrived.
+        /// How many bytes of it have arrived.
         bytes: u64,
     },
     /// A manifest that cannot be stored.
@@ -98,9 +75,9 @@ pub enum Error {
     /// A method that a path does not have.
     #[error("{method} cannot be done to /v2/{path}")]
     NoSuchMethod {
-        /// Which method.
+        /// The method that was tried.
         method: Method,
-        /// To what.
+        /// The path below `/v2/`.
         path: String,
     },
     /// The version is taken.
@@ -111,48 +88,39 @@ pub enum Error {
         /// What is published under this version.
         artifact: Digest,
     },
-    /// A request that cannot be read.
+    /// What any room may say.
     #[error(transparent)]
-    Edge(#[from] chandlery_edge::Error),
-    /// Who asks may not, or is not known.
-    #[error(transparent)]
-    Accounts(#[from] chandlery_accounts::Error),
-    /// The database, the blobs, the clock or a file.
-    #[error(transparent)]
-    Store(#[from] chandlery_store::Error),
-    /// Something that cannot be.
-    #[error("the registry's state is damaged: {0}")]
-    Damaged(String),
+    Shared(#[from] chandlery_edge::Error),
 }
+
+chandlery_edge::shares_errors!(Error);
 
 impl Error {
     /// A request that this account may not make. `action` follows "may not".
     pub fn forbidden(account: &Namespace, action: impl Into<String>) -> Self {
-        chandlery_accounts::Error::forbidden(account, action).into()
+        chandlery_edge::Error::forbidden(account, action).into()
     }
 
     /// A request that says nothing of who asks.
     pub fn unauthenticated() -> Self {
-        chandlery_accounts::Error::Unauthenticated.into()
+        chandlery_edge::Error::Unauthenticated.into()
+    }
+
+    /// More than is accepted of `what`, in bytes.
+    pub fn too_large(what: &str, bytes_max: u64) -> Self {
+        chandlery_edge::Error::TooLarge { what: what.into(), bytes_max }.into()
     }
 }
 
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         let kind = match self {
-            Self::Name(error) => return error.explain(),
-            Self::Digest(error) => return error.explain(),
             Self::Artifact(error) => return error.explain(),
+            Self::Shared(error) => return error.explain(),
             Self::Range { bytes } => return RANGE.with_header("content-range", format!("bytes */{bytes}")),
             Self::UploadMoved { bytes, .. } => {
                 return UPLOAD_MOVED.with_header("range", format!("0-{}", bytes.saturating_sub(1)));
             }
-            Self::Edge(error) => return error.explain(),
-            Self::Accounts(error) => return error.explain(),
-            Self::Store(error) => return error.explain(),
-            Self::NotFound(_) => &NOT_FOUND,
-            Self::Invalid(_) => &INVALID,
-            Self::TooLarge { .. } => &chandlery_edge::TOO_LARGE,
             Self::Quota(_) => &QUOTA,
             Self::BadManifest(_) => &INVALID_MANIFEST,
             Self::MissingContent(_) => &MISSING_CONTENT,
@@ -160,20 +128,7 @@ impl Explain for Error {
             Self::InUse(_) => &IN_USE,
             Self::NoSuchMethod { .. } => &NO_SUCH_METHOD,
             Self::VersionExists { .. } => &VERSION_EXISTS,
-            Self::Damaged(_) => &chandlery_store::INTERNAL,
         };
         kind.into()
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        chandlery_edge::answer(&self)
     }
 }

@@ -13,10 +13,13 @@ use jiff::Timestamp;
 use super::cache::{Fact, StoredManifest};
 use super::descriptors::Described;
 use super::error::Error;
-use super::{At, CONTENT_DIGEST, Reference, Repository, header, tags};
-use crate::{Registry, Write, time};
-use chandlery_store::Db;
+use super::http::{CONTENT_DIGEST, drain, header};
+use super::path::{Reference, parse_tag};
+use super::repository::Repository;
+use super::state::{At, Oci};
+use super::tags;
 use chandlery_store::content::{Algorithm, ContentDigest};
+use chandlery_store::{Db, Write, time};
 
 const MANIFEST_BYTES_MAX: usize = 4 << 20;
 /// How many tags one push may set.
@@ -27,7 +30,7 @@ const TAG: HeaderName = HeaderName::from_static("oci-tag");
 /// `GET` and `HEAD`.
 pub(super) async fn get(at: At, reference: Reference) -> Result<Response, Error> {
     at.must_pull().await?;
-    let stored = find(&at.registry, &at.repository, &reference).await?;
+    let stored = find(&at.oci, &at.repository, &reference).await?;
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_DIGEST, stored.digest.clone());
     headers.insert(header::CONTENT_TYPE, stored.media_type.clone());
@@ -36,7 +39,7 @@ pub(super) async fn get(at: At, reference: Reference) -> Result<Response, Error>
 }
 
 async fn find(
-    registry: &Registry,
+    oci: &Oci,
     repository: &Repository,
     reference: &Reference,
 ) -> Result<Arc<StoredManifest>, Error> {
@@ -44,8 +47,8 @@ async fn find(
         Reference::Digest(digest) => digest.to_string(),
         Reference::Tag(tag) => tag.clone(),
     };
-    let key = registry.cache.key(&repository.namespace, repository.name(), &name);
-    if let Some(Fact::Manifest(manifest)) = registry.cache.get(&key) {
+    let key = oci.cache.key(&repository.namespace, repository.name(), &name);
+    if let Some(Fact::Manifest(manifest)) = oci.cache.get(&key) {
         return Ok(manifest);
     }
     let sql = match reference {
@@ -59,16 +62,16 @@ async fn find(
         }
     };
     let found: Option<(String, String, String)> =
-        sqlx::query_as(sql).bind(repository.name()).bind(&name).fetch_optional(registry.db.read()).await?;
+        sqlx::query_as(sql).bind(repository.name()).bind(&name).fetch_optional(oci.db.read()).await?;
     let (digest, media_type, content) =
-        found.ok_or_else(|| Error::NotFound(format!("manifest {name} in {repository}")))?;
+        found.ok_or_else(|| Error::not_found(format!("manifest {name} in {repository}")))?;
     let stored = StoredManifest {
         digest: header(digest)?,
         media_type: header(media_type)?,
         content: content.into_bytes().into(),
     };
     let stored = Arc::new(stored);
-    registry.cache.put(key, Fact::Manifest(Arc::clone(&stored)));
+    oci.cache.put(key, Fact::Manifest(Arc::clone(&stored)));
     Ok(stored)
 }
 
@@ -90,9 +93,9 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
         Reference::Tag(_) => ContentDigest::of(Algorithm::Sha256, &body),
     };
 
-    let At { registry, repository, .. } = &at;
-    let mut write = registry.db.write_shared().await?;
-    if !registry.limits.sparse_manifests {
+    let At { oci, repository, .. } = &at;
+    let mut write = oci.db.write_shared().await?;
+    if !oci.limits.sparse_manifests {
         must_have_content(&mut write, repository, &described).await?;
     }
     insert(&mut write, repository, &digest, &media_type, content, &described).await?;
@@ -100,7 +103,7 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
         tags::point(&mut write, repository, tag, &digest).await?;
     }
     write.commit().await?;
-    registry.cache.changed(&repository.namespace);
+    oci.cache.changed(&repository.namespace);
 
     let mut headers = HeaderMap::new();
     headers.insert(header::LOCATION, header(format!("/v2/{repository}/manifests/{digest}"))?);
@@ -120,7 +123,7 @@ fn tags_to_set(reference: &Reference, query: &str) -> Result<Vec<String>, Error>
         Reference::Tag(tag) => vec![tag.clone()],
         Reference::Digest(_) => form_urlencoded::parse(query.as_bytes())
             .filter(|(name, _)| name == "tag")
-            .map(|(_, tag)| tags::parse(&tag))
+            .map(|(_, tag)| parse_tag(&tag))
             .collect::<Result<_, _>>()?,
     };
     match tags.len() <= TAGS_MAX {
@@ -130,10 +133,10 @@ fn tags_to_set(reference: &Reference, query: &str) -> Result<Vec<String>, Error>
 }
 
 async fn read(request: Request) -> Result<Bytes, Error> {
-    let too_large = || Error::TooLarge { what: "a manifest".into(), bytes_max: MANIFEST_BYTES_MAX as u64 };
+    let too_large = || Error::too_large("a manifest", MANIFEST_BYTES_MAX as u64);
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|bytes| bytes > MANIFEST_BYTES_MAX) {
-        super::drain(request.into_body()).await;
+        drain(request.into_body()).await;
         return Err(too_large());
     }
     axum::body::to_bytes(request.into_body(), MANIFEST_BYTES_MAX).await.map_err(|_| too_large())
@@ -214,14 +217,14 @@ async fn insert(
 /// `DELETE`: of a tag, or of a manifest with all its tags. What was released stays.
 pub(super) async fn delete(at: At, reference: Reference) -> Result<Response, Error> {
     at.must_push().await?;
-    let At { registry, repository, .. } = &at;
-    let mut write = registry.db.write().await?;
+    let At { oci, repository, .. } = &at;
+    let mut write = oci.db.write().await?;
     match &reference {
         Reference::Tag(tag) => tags::remove(&mut write, repository, tag).await?,
         Reference::Digest(digest) => remove(&mut write, repository, digest).await?,
     }
     write.commit().await?;
-    registry.cache.changed(&repository.namespace);
+    oci.cache.changed(&repository.namespace);
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
@@ -261,7 +264,7 @@ async fn remove(write: &mut Write, repository: &Repository, digest: &ContentDige
         .execute(&mut **write)
         .await?;
     if removed.rows_affected() == 0 {
-        return Err(Error::NotFound(format!("manifest {digest} in {repository}")));
+        return Err(Error::not_found(format!("manifest {digest} in {repository}")));
     }
     sqlx::query("delete from tags where repository = $1 and digest = $2")
         .bind(repository.name())
@@ -272,13 +275,9 @@ async fn remove(write: &mut Write, repository: &Repository, digest: &ContentDige
 }
 
 /// A manifest of a plugin's repository, by its digest.
-pub async fn read_manifest(
-    registry: &Registry,
-    plugin: &PluginId,
-    digest: Digest,
-) -> Result<ImageManifest, Error> {
+pub async fn read_manifest(oci: &Oci, plugin: &PluginId, digest: Digest) -> Result<ImageManifest, Error> {
     let (repository, named) = (plugin.repository().parse()?, ContentDigest::from(digest));
-    let stored = find(registry, &repository, &Reference::Digest(named.clone())).await?;
+    let stored = find(oci, &repository, &Reference::Digest(named.clone())).await?;
     match ContentDigest::of(Algorithm::Sha256, &stored.content) {
         found if found == named => Ok(ImageManifest::parse(&stored.content)?),
         found => Err(chandlery_store::Error::ContentMismatch { expected: named, found }.into()),

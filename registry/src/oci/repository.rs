@@ -6,22 +6,20 @@ use std::str::FromStr;
 use chandlery_package::name::parse_version;
 use chandlery_package::{Namespace, PluginId, Release};
 
-use super::cache::Fact;
 use super::error::Error;
-use crate::Registry;
 
 const NAME_BYTES_MAX: usize = 255;
 
-/// A repository.
+/// The name of a repository, which is inside its grammar and at most 255 bytes long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// Whose it is.
+    /// The namespace that it begins with, whose publishers may push.
     pub namespace: Namespace,
     name: String,
 }
 
 impl Repository {
-    /// The whole name.
+    /// The whole name, with the namespace.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -63,28 +61,12 @@ impl fmt::Display for Repository {
     }
 }
 
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
+/// Whether it is `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
 fn is_component(text: &str) -> bool {
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let separators = text.split(word).filter(|between| !between.is_empty());
     let good = |between: &str| matches!(between, "." | "_" | "__") || between.bytes().all(|b| b == b'-');
     text.starts_with(word) && text.ends_with(word) && separators.into_iter().all(good)
-}
-
-/// Whether anybody may pull from a namespace.
-pub async fn is_public(registry: &Registry, namespace: &Namespace) -> Result<bool, Error> {
-    let key = registry.cache.key(namespace, "", "visibility");
-    if let Some(Fact::Visibility { public }) = registry.cache.get(&key) {
-        return Ok(public);
-    }
-    let found: Option<(String,)> = sqlx::query_as("select visibility from namespaces where name = $1")
-        .bind(namespace.as_str())
-        .fetch_optional(registry.db.read())
-        .await?;
-    let (visibility,) = found.ok_or_else(|| Error::NotFound(format!("namespace '{namespace}'")))?;
-    let public = visibility == "public";
-    registry.cache.put(key, Fact::Visibility { public });
-    Ok(public)
 }
 
 #[cfg(test)]

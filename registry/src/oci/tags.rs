@@ -7,11 +7,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::error::Error;
-use super::{At, Repository, header, query};
-use crate::Write;
+use super::http::{header, query};
+use super::repository::Repository;
+use super::state::At;
+use chandlery_store::Write;
 use chandlery_store::content::ContentDigest;
 
-const TAG_BYTES_MAX: usize = 128;
 /// How many tags a page has unless fewer are asked for.
 const PAGE_ITEMS: usize = 1000;
 
@@ -21,29 +22,20 @@ struct Paging {
     last: Option<String>,
 }
 
-/// Reads a tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-pub(super) fn parse(text: &str) -> Result<String, Error> {
-    let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-    match first && rest && text.len() <= TAG_BYTES_MAX {
-        true => Ok(text.into()),
-        false => Err(Error::BadManifest(format!("'{text}' is not a tag"))),
-    }
-}
-
-/// `GET …/tags/list`, in ASCII order whatever the database's own order is.
+/// `GET …/tags/list`, in ASCII order.
 pub(super) async fn list(at: At, request: Request) -> Result<Response, Error> {
     at.must_pull().await?;
-    let At { registry, repository, .. } = &at;
+    let At { oci, repository, .. } = &at;
     let paging: Paging = query(&request)?;
-    let rows: Vec<(String,)> = sqlx::query_as("select tag from tags where repository = $1")
-        .bind(repository.name())
-        .fetch_all(registry.db.read())
-        .await?;
-    let after = |tag: &String| paging.last.as_ref().is_none_or(|last| tag > last);
-    let mut tags: Vec<String> = rows.into_iter().map(|(tag,)| tag).filter(after).collect();
-    tags.sort_unstable();
     let items = paging.n.unwrap_or(PAGE_ITEMS).min(PAGE_ITEMS);
+    let rows: Vec<(String,)> =
+        sqlx::query_as("select tag from tags where repository = $1 and tag > $2 order by tag limit $3")
+            .bind(repository.name())
+            .bind(paging.last.unwrap_or_default())
+            .bind(items as i64 + 1)
+            .fetch_all(oci.db.read())
+            .await?;
+    let mut tags: Vec<String> = rows.into_iter().map(|(tag,)| tag).collect();
     let mut headers = HeaderMap::new();
     if tags.len() > items {
         tags.truncate(items);
@@ -84,7 +76,7 @@ pub(super) async fn remove(write: &mut Write, repository: &Repository, tag: &str
         .execute(&mut **write)
         .await?;
     match removed.rows_affected() {
-        0 => Err(Error::NotFound(format!("manifest {repository}:{tag}"))),
+        0 => Err(Error::not_found(format!("manifest {repository}:{tag}"))),
         _ => Ok(()),
     }
 }

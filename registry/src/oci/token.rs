@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::answer::{Asked, OciError};
 use super::error::Error;
-use super::repository::{Repository, is_public};
-use super::{Asked, OciError};
-use crate::Registry;
+use super::http::header as header_value;
+use super::repository::Repository;
+use super::state::Oci;
 use chandlery_accounts::{Access, Principal, bearer};
 use chandlery_edge::Json;
 
@@ -31,7 +32,7 @@ pub(super) struct Grant {
 
 /// For whoever the request's own credentials say.
 pub(super) async fn get(
-    State(registry): State<Registry>,
+    State(oci): State<Oci>,
     principal: Result<Principal, chandlery_accounts::Error>,
     asked: Asked,
     uri: Uri,
@@ -42,7 +43,7 @@ pub(super) async fn get(
         .flat_map(|(_, scopes)| scopes.split(' ').map(str::to_owned).collect::<Vec<_>>())
         .collect();
     let granted = match principal {
-        Ok(principal) => grant(&registry, &principal, &scopes).await,
+        Ok(principal) => grant(&oci, &principal, &scopes).await,
         Err(error) => Err(error.into()),
     };
     granted.map_err(|error| OciError::new(error, asked))
@@ -50,7 +51,7 @@ pub(super) async fn get(
 
 /// For whoever the form names.
 pub(super) async fn post(
-    State(registry): State<Registry>,
+    State(oci): State<Oci>,
     asked: Asked,
     Form(form): Form<Grant>,
 ) -> Result<Json<Value>, OciError> {
@@ -65,22 +66,22 @@ pub(super) async fn post(
     let granted = async {
         let header = header.ok_or_else(Error::unauthenticated)?;
         let mut headers = HeaderMap::new();
-        headers.insert(axum::http::header::AUTHORIZATION, super::header(header)?);
-        let principal = registry.accounts.identify(&headers).await?;
-        grant(&registry, &principal, &scopes).await
+        headers.insert(axum::http::header::AUTHORIZATION, header_value(header)?);
+        let principal = oci.accounts.identify(&headers).await?;
+        grant(&oci, &principal, &scopes).await
     };
     granted.await.map_err(|error| OciError::new(error, asked))
 }
 
-async fn grant(registry: &Registry, principal: &Principal, scopes: &[String]) -> Result<Json<Value>, Error> {
+async fn grant(oci: &Oci, principal: &Principal, scopes: &[String]) -> Result<Json<Value>, Error> {
     if scopes.len() > SCOPES_MAX {
-        return Err(Error::Invalid(format!("a token is for at most {SCOPES_MAX} repositories")));
+        return Err(Error::invalid(format!("a token is for at most {SCOPES_MAX} repositories")));
     }
     let mut access = Vec::new();
     for scope in scopes {
-        access.extend(granted(registry, principal, scope).await?);
+        access.extend(granted(oci, principal, scope).await?);
     }
-    let token = bearer::issue(&registry.accounts, principal.account.as_ref(), access);
+    let token = bearer::issue(&oci.accounts, principal.account.as_ref(), access);
     let issued_at = Timestamp::now().to_string();
     Ok(Json(json!({
         "token": token,
@@ -92,16 +93,16 @@ async fn grant(registry: &Registry, principal: &Principal, scopes: &[String]) ->
 
 /// What of a scope, `repository:NAME:ACTION,ACTION`, this visitor may have. What it may not is left out rather than
 /// refused, as the specification has it.
-async fn granted(registry: &Registry, principal: &Principal, scope: &str) -> Result<Option<Access>, Error> {
+async fn granted(oci: &Oci, principal: &Principal, scope: &str) -> Result<Option<Access>, Error> {
     let Some(named) = scope.strip_prefix("repository:") else { return Ok(None) };
     let Some((name, actions)) = named.rsplit_once(':') else { return Ok(None) };
     let Ok(repository) = name.parse::<Repository>() else { return Ok(None) };
     let asks = |action: &str| actions.split(',').any(|asked| asked == action || asked == "*");
     let namespace = &repository.namespace;
     let pull = asks("pull")
-        && (is_public(registry, namespace).await.unwrap_or(false)
-            || principal.may_see(&registry.db, namespace, repository.name()).await?);
+        && (oci.is_public(namespace).await.unwrap_or(false)
+            || principal.may_see(&oci.db, namespace, repository.name()).await?);
     let push = (asks("push") || asks("delete"))
-        && principal.must_push(&registry.db, namespace, repository.name()).await.is_ok();
+        && principal.must_push(&oci.db, namespace, repository.name()).await.is_ok();
     Ok((pull || push).then(|| Access { repository: repository.name().into(), pull, push }))
 }

@@ -13,11 +13,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::blobs;
 use super::error::Error;
-use super::{At, CONTENT_DIGEST, Repository, blobs, header, query};
-use crate::{Registry, Write, time};
-use chandlery_store::Db;
+use super::http::{CONTENT_DIGEST, drain, header, query};
+use super::repository::Repository;
+use super::state::{At, Oci};
 use chandlery_store::content::{ContentDigest, ContentHasher};
+use chandlery_store::{Db, Write, time};
 
 /// Up to this size a blob is held in memory and stored without becoming a chunk first, in bytes.
 const AT_ONCE_BYTES_MAX: u64 = 8 << 20;
@@ -48,10 +50,10 @@ struct Upload {
 pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
     let account = at.must_push().await?.name.clone();
     let begin: Begin = query(&request)?;
-    let At { registry, repository, .. } = &at;
+    let At { oci, repository, .. } = &at;
     if let Some(digest) = begin.digest {
-        let body = read_at_once(registry, request).await?;
-        return store(registry, repository, &digest, body, None).await;
+        let body = read_at_once(oci, request).await?;
+        return store(oci, repository, &digest, body, None).await;
     }
     if let Some(digest) = begin.mount
         && mount(&at, &digest, begin.from.as_deref()).await?
@@ -59,7 +61,7 @@ pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
         return created(repository, &digest);
     }
     let upload = Upload { id: Uuid::new_v4(), chunks: Vec::new(), bytes: 0 };
-    let mut write = registry.db.write_unsynced().await?;
+    let mut write = oci.db.write_unsynced().await?;
     let begun = sqlx::query(
         "insert into uploads (id, repository, account, bytes, changed_at) select $1, $2, $3, 0, $4
          where (select count(*) from uploads where account = $3) < $5",
@@ -82,7 +84,7 @@ pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
 
 /// Makes a blob of another repository, one that the visitor may read, part of this one. Whether there was such a blob.
 async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bool, Error> {
-    let At { registry, principal, repository } = at;
+    let At { oci, principal, repository } = at;
     let mut sources: Vec<Repository> = Vec::new();
     match from {
         Some(name) => sources.extend(name.parse::<Repository>().ok()),
@@ -90,17 +92,17 @@ async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bo
             let rows: Vec<(String,)> =
                 sqlx::query_as("select repository from repository_blobs where digest = $1 limit 20")
                     .bind(digest.to_string())
-                    .fetch_all(registry.db.read())
+                    .fetch_all(oci.db.read())
                     .await?;
             sources.extend(rows.iter().filter_map(|(name,)| name.parse::<Repository>().ok()));
         }
     }
     for source in sources {
-        let there = At { registry: registry.clone(), principal: principal.clone(), repository: source };
+        let there = At { oci: oci.clone(), principal: principal.clone(), repository: source };
         if there.must_pull().await.is_err() {
             continue;
         }
-        let mut write = registry.db.write_shared().await?;
+        let mut write = oci.db.write_shared().await?;
         let found: Option<(i64,)> =
             sqlx::query_as("select bytes from repository_blobs where repository = $1 and digest = $2")
                 .bind(there.repository.name())
@@ -108,9 +110,9 @@ async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bo
                 .fetch_optional(&mut *write)
                 .await?;
         if let Some((bytes,)) = found {
-            blobs::record(registry, &mut write, repository, digest, bytes as u64).await?;
+            blobs::record(oci, &mut write, repository, digest, bytes as u64).await?;
             write.commit().await?;
-            registry.cache.changed(&repository.namespace);
+            oci.cache.changed(&repository.namespace);
             return Ok(true);
         }
     }
@@ -120,45 +122,45 @@ async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bo
 /// `PATCH`: the next chunk.
 pub(super) async fn append(at: At, id: Uuid, request: Request) -> Result<Response, Error> {
     at.must_push().await?;
-    let At { registry, repository, .. } = &at;
-    let upload = find(&registry.db, repository, id).await?;
+    let At { oci, repository, .. } = &at;
+    let upload = find(&oci.db, repository, id).await?;
     check_range(request.headers(), &upload)?;
-    let upload = add_chunk(registry, upload, request).await?;
+    let upload = add_chunk(oci, upload, request).await?;
     accepted(repository, &upload, StatusCode::ACCEPTED)
 }
 
 /// `PUT`: the last chunk, if any, and the digest of the whole.
 pub(super) async fn finish(at: At, id: Uuid, request: Request) -> Result<Response, Error> {
     at.must_push().await?;
-    let At { registry, repository, .. } = &at;
+    let At { oci, repository, .. } = &at;
     let Finish { digest } = query(&request)?;
-    let mut upload = find(&registry.db, repository, id).await?;
+    let mut upload = find(&oci.db, repository, id).await?;
     check_range(request.headers(), &upload)?;
     if upload.chunks.is_empty() && length(request.headers()).is_some_and(|bytes| bytes <= AT_ONCE_BYTES_MAX) {
-        let body = read_at_once(registry, request).await?;
-        return store(registry, repository, &digest, body, Some(id)).await;
+        let body = read_at_once(oci, request).await?;
+        return store(oci, repository, &digest, body, Some(id)).await;
     }
     if length(request.headers()) != Some(0) {
-        upload = add_chunk(registry, upload, request).await?;
+        upload = add_chunk(oci, upload, request).await?;
     }
-    registry.storage.check_chunks(id, &upload.chunks, &digest).await?;
-    keep(registry, repository, &digest, upload.bytes, Content::InChunks(&upload), Some(id)).await?;
-    registry.storage.delete_chunks(id).await?;
+    oci.storage.check_chunks(id, &upload.chunks, &digest).await?;
+    keep(oci, repository, &digest, upload.bytes, Content::InChunks(&upload), Some(id)).await?;
+    oci.storage.delete_chunks(id).await?;
     created(repository, &digest)
 }
 
 /// `GET`: how much has arrived.
 pub(super) async fn progress(at: At, id: Uuid) -> Result<Response, Error> {
     at.must_push().await?;
-    let upload = find(&at.registry.db, &at.repository, id).await?;
+    let upload = find(&at.oci.db, &at.repository, id).await?;
     accepted(&at.repository, &upload, StatusCode::NO_CONTENT)
 }
 
 /// `DELETE`: forgets it.
 pub(super) async fn cancel(at: At, id: Uuid) -> Result<Response, Error> {
     at.must_push().await?;
-    find(&at.registry.db, &at.repository, id).await?;
-    forget(&at.registry, id).await?;
+    find(&at.oci.db, &at.repository, id).await?;
+    forget(&at.oci, id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -172,21 +174,20 @@ async fn find(db: &Db, repository: &Repository, id: Uuid) -> Result<Upload, Erro
     .fetch_all(db.read())
     .await?;
     let bytes =
-        rows.first().map(|(bytes, _)| *bytes).ok_or_else(|| Error::NotFound(format!("upload {id}")))?;
-    let damaged = |_| Error::Damaged(format!("a chunk of upload {id} has no name"));
+        rows.first().map(|(bytes, _)| *bytes).ok_or_else(|| Error::not_found(format!("upload {id}")))?;
+    let damaged = |_| Error::damaged(format!("a chunk of upload {id} has no name"));
     let chunks = rows.iter().filter_map(|(_, chunk)| chunk.as_deref());
     let chunks = chunks.map(|chunk| chunk.parse().map_err(damaged)).collect::<Result<_, _>>()?;
     Ok(Upload { id, chunks, bytes: bytes as u64 })
 }
 
 /// A chunk is stored before it is counted: a crash in between makes the client send it again.
-async fn add_chunk(registry: &Registry, mut upload: Upload, request: Request) -> Result<Upload, Error> {
-    let left = registry.limits.blob_bytes_max.saturating_sub(upload.bytes);
+async fn add_chunk(oci: &Oci, mut upload: Upload, request: Request) -> Result<Upload, Error> {
+    let left = oci.limits.blob_bytes_max.saturating_sub(upload.bytes);
     let chunk = Uuid::new_v4();
-    let bytes =
-        registry.storage.put_chunk(upload.id, chunk, pieces(registry, request, left).await?.boxed()).await?;
+    let bytes = oci.storage.put_chunk(upload.id, chunk, pieces(oci, request, left).await?.boxed()).await?;
     let position = upload.chunks.len() as i64;
-    let mut write = registry.db.write_unsynced().await?;
+    let mut write = oci.db.write_unsynced().await?;
     let counted = sqlx::query(
         "insert into upload_chunks (upload, position, id) values ($1, $2, $3) on conflict do nothing",
     )
@@ -224,26 +225,26 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn too_large(registry: &Registry) -> Error {
-    Error::TooLarge { what: "a blob".into(), bytes_max: registry.limits.blob_bytes_max }
+fn too_large(bytes_max: u64) -> Error {
+    Error::too_large("a blob", bytes_max)
 }
 
 /// The request's body as it arrives, no longer than what is left, without pauses longer than [`PATIENCE`].
 async fn pieces(
-    registry: &Registry,
+    oci: &Oci,
     request: Request,
     bytes_left: u64,
 ) -> Result<impl Stream<Item = Result<Bytes, Error>> + use<>, Error> {
     if length(request.headers()).is_some_and(|bytes| bytes > bytes_left) {
-        super::drain(request.into_body()).await;
-        return Err(too_large(registry));
+        drain(request.into_body()).await;
+        return Err(too_large(oci.limits.blob_bytes_max));
     }
-    let registry = registry.clone();
+    let bytes_max = oci.limits.blob_bytes_max;
     let mut arrived = 0;
     Ok(patient(request.into_body()).and_then(move |piece| {
         arrived += piece.len() as u64;
         let fits = arrived <= bytes_left;
-        let outcome = if fits { Ok(piece) } else { Err(too_large(&registry)) };
+        let outcome = if fits { Ok(piece) } else { Err(too_large(bytes_max)) };
         std::future::ready(outcome)
     }))
 }
@@ -252,17 +253,17 @@ fn patient(body: Body) -> impl Stream<Item = Result<Bytes, Error>> {
     futures::stream::unfold(body.into_data_stream(), |mut stream| async {
         let piece = match tokio::time::timeout(PATIENCE, stream.next()).await {
             Ok(Some(Ok(piece))) => Ok(piece),
-            Ok(Some(Err(error))) => Err(Error::Invalid(format!("the body broke off: {error}"))),
+            Ok(Some(Err(error))) => Err(Error::invalid(format!("the body broke off: {error}"))),
             Ok(None) => return None,
-            Err(_) => Err(Error::Invalid(format!("nothing arrived for {} seconds", PATIENCE.as_secs()))),
+            Err(_) => Err(Error::invalid(format!("nothing arrived for {} seconds", PATIENCE.as_secs()))),
         };
         Some((piece, stream))
     })
 }
 
-async fn read_at_once(registry: &Registry, request: Request) -> Result<Bytes, Error> {
+async fn read_at_once(oci: &Oci, request: Request) -> Result<Bytes, Error> {
     let expected = length(request.headers()).unwrap_or_default().min(AT_ONCE_BYTES_MAX);
-    let mut pieces = pieces(registry, request, registry.limits.blob_bytes_max).await?.boxed();
+    let mut pieces = pieces(oci, request, oci.limits.blob_bytes_max).await?.boxed();
     let Some(first) = pieces.try_next().await? else { return Ok(Bytes::new()) };
     if first.len() as u64 == expected {
         return Ok(first);
@@ -276,7 +277,7 @@ async fn read_at_once(registry: &Registry, request: Request) -> Result<Bytes, Er
 }
 
 async fn store(
-    registry: &Registry,
+    oci: &Oci,
     repository: &Repository,
     digest: &ContentDigest,
     body: Bytes,
@@ -289,7 +290,7 @@ async fn store(
         return Err(chandlery_store::Error::ContentMismatch { expected: digest.clone(), found }.into());
     }
     let bytes = body.len() as u64;
-    keep(registry, repository, digest, bytes, Content::Here(body), upload).await?;
+    keep(oci, repository, digest, bytes, Content::Here(body), upload).await?;
     created(repository, digest)
 }
 
@@ -302,14 +303,14 @@ enum Content<'a> {
 /// Stores content that was checked and makes it part of a repository, which ends its upload. The collection of
 /// garbage may have removed the content before the database knew that it is wanted; then it is stored again.
 async fn keep(
-    registry: &Registry,
+    oci: &Oci,
     repository: &Repository,
     digest: &ContentDigest,
     bytes: u64,
     content: Content<'_>,
     upload: Option<Uuid>,
 ) -> Result<(), Error> {
-    let storage = &registry.storage;
+    let storage = &oci.storage;
     loop {
         if !storage.holds(digest).await? {
             match &content {
@@ -317,14 +318,14 @@ async fn keep(
                 Content::InChunks(upload) => storage.assemble(upload.id, &upload.chunks, digest).await?,
             }
         }
-        let mut write = registry.db.write_shared().await?;
+        let mut write = oci.db.write_shared().await?;
         if storage.holds(digest).await? {
-            blobs::record(registry, &mut write, repository, digest, bytes).await?;
+            blobs::record(oci, &mut write, repository, digest, bytes).await?;
             if let Some(upload) = upload {
                 end(&mut write, upload).await?;
             }
             write.commit().await?;
-            registry.cache.changed(&repository.namespace);
+            oci.cache.changed(&repository.namespace);
             return Ok(());
         }
     }
@@ -338,11 +339,11 @@ async fn end(write: &mut Write, upload: Uuid) -> Result<(), Error> {
 }
 
 /// Ends an upload that comes to nothing.
-pub(super) async fn forget(registry: &Registry, upload: Uuid) -> Result<(), Error> {
-    let mut write = registry.db.write_unsynced().await?;
+pub(super) async fn forget(oci: &Oci, upload: Uuid) -> Result<(), Error> {
+    let mut write = oci.db.write_unsynced().await?;
     end(&mut write, upload).await?;
     write.commit().await?;
-    Ok(registry.storage.delete_chunks(upload).await?)
+    Ok(oci.storage.delete_chunks(upload).await?)
 }
 
 fn created(repository: &Repository, digest: &ContentDigest) -> Result<Response, Error> {

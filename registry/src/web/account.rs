@@ -8,9 +8,9 @@ use chandlery_package::{Billed, Tier};
 use maud::{Markup, html};
 
 use super::layout;
-use crate::{Error, Registry};
+use crate::error::Error;
 use chandlery_accounts::Account;
-use chandlery_money::billing;
+use chandlery_money::{Finance, billing};
 
 /// How many of the latest notices are shown.
 const NOTICES_SHOWN: u32 = 20;
@@ -19,15 +19,15 @@ const HOSTS_SHOWN: u32 = 100;
 
 /// The page `/account`.
 pub(super) async fn page(
-    State(registry): State<Registry>,
+    State(finance): State<Finance>,
     caller: Option<Account>,
     Query(invoices): Query<Paging<i64>>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/account").into_response()) };
-    let has = billing::subscription(&registry.db, &caller.name, registry.clock.now()).await?;
-    let invoices = billing::invoices(&registry.db, &caller.name, &invoices).await?;
-    let notices = billing::notices(&registry.db, &caller.name, &Paging::first(NOTICES_SHOWN)).await?;
-    let mut db = registry.db.read().acquire().await?;
+    let has = billing::subscription(&finance.db, &caller.name, finance.clock.now()).await?;
+    let invoices = billing::invoices(&finance.db, &caller.name, &invoices).await?;
+    let notices = billing::notices(&finance.db, &caller.name, &Paging::first(NOTICES_SHOWN)).await?;
+    let mut db = finance.db.read().acquire().await?;
     let used = billing::deployments(&mut db, &caller.name).await?;
     let hosts = billing::hosts(&mut db, &caller.name, &Paging::first(HOSTS_SHOWN)).await?;
     drop(db);

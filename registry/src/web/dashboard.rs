@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::{chart, layout, lists};
-use crate::{Error, Registry};
+use crate::error::Error;
 use chandlery_accounts::Account;
 use chandlery_edge::Path;
+use chandlery_money::Finance;
 use chandlery_money::payouts;
 use chandlery_store::Db;
 
@@ -20,12 +21,9 @@ use chandlery_store::Db;
 const SHOWN: u32 = 100;
 
 /// `/dashboard`: to the one namespace that the account owns, or a choice between several.
-pub(super) async fn own(
-    State(registry): State<Registry>,
-    caller: Option<Account>,
-) -> Result<Response, Error> {
+pub(super) async fn own(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login").into_response()) };
-    let partners = partners(&registry.db, &caller).await?;
+    let partners = partners(&finance.db, &caller).await?;
     if let [only] = partners.as_slice() {
         return Ok(Redirect::to(&format!("/dashboard/{only}")).into_response());
     }
@@ -41,18 +39,18 @@ pub(super) async fn own(
 
 /// The page `/dashboard/{partner}`.
 pub(super) async fn page(
-    State(registry): State<Registry>,
+    State(finance): State<Finance>,
     caller: Option<Account>,
     Path(partner): Path<Namespace>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else {
         return Ok(Redirect::to(&format!("/login?next=/dashboard/{partner}")).into_response());
     };
-    caller.must_see(&registry.db, &partner).await?;
+    caller.must_see(&finance.db, &partner).await?;
     // One snapshot for all figures, so that they agree.
-    let mut db = registry.db.read().begin().await?;
-    let balances = payouts::balances(&mut db, &partner, registry.clock.now()).await?;
-    let next_release = payouts::next_release(&mut db, &partner, registry.clock.now()).await?;
+    let mut db = finance.db.read().begin().await?;
+    let balances = payouts::balances(&mut db, &partner, finance.clock.now()).await?;
+    let next_release = payouts::next_release(&mut db, &partner, finance.clock.now()).await?;
     let months = payouts::by_month(&mut db, &partner).await?;
     let plugins = payouts::by_plugin(&mut db, &partner, &Paging::first(SHOWN)).await?;
     let paid_out = payouts::list(&mut db, Some(&partner), &Paging::first(SHOWN)).await?;
@@ -61,7 +59,7 @@ pub(super) async fn page(
     drop(db);
     let content = html! {
         h1 { "Payouts of " (partner) }
-        (cards(&balances, registry.finance.hold_days, next_release))
+        (cards(&balances, finance.hold_days, next_release))
         (earnings_by_month(&months))
         (lists::earnings_by_plugin(&partner, &plugins))
         (lists::all_payouts(&partner, &paid_out))

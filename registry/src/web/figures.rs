@@ -5,22 +5,20 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 
 use super::{chart, layout};
-use crate::{Error, Registry};
+use crate::error::Error;
 use chandlery_accounts::Account;
 use chandlery_edge::Path;
+use chandlery_money::Finance;
 use chandlery_money::figures::{DEFINITIONS, months, rows};
 use chandlery_package::wire::{MonthFigures, Ratio};
 use chandlery_package::{Balance, Month};
 
-/// `/figures`.
-pub(super) async fn page(
-    State(registry): State<Registry>,
-    caller: Option<Account>,
-) -> Result<Response, Error> {
+/// `/figures`: the latest month that is over, all months, and what each figure means; for operators.
+pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
     caller.must_operate("see the figures")?;
-    let mut db = registry.db.snapshot().await?;
-    let now = registry.clock.now();
+    let mut db = finance.db.snapshot().await?;
+    let now = finance.clock.now();
     let months = months(&mut db, now).await?;
     drop(db);
     // A month that is not over has earned a part of what it will.
@@ -115,13 +113,13 @@ fn by_segment(latest: &MonthFigures) -> Markup {
 
 /// `/figures/{month}`: what a month's figures are made of.
 pub(super) async fn month(
-    State(registry): State<Registry>,
+    State(finance): State<Finance>,
     caller: Option<Account>,
     Path(month): Path<Month>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
     caller.must_operate("see the figures")?;
-    let mut db = registry.db.snapshot().await?;
+    let mut db = finance.db.snapshot().await?;
     let rows = rows(&mut db, month).await?;
     drop(db);
     let content = html! {

@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::Account;
 use chandlery_edge::{Path, Query};
+use chandlery_money::Finance;
 use chandlery_money::payouts::{self, EarningKey, PluginKey, StatementKey};
 use chandlery_package::wire::{Earning, Page, Paging, Payout, PluginEarning, PublishedStatement};
 use chandlery_package::{Balance, Currency, Digest, Namespace};
 use maud::{Markup, html};
 
 use super::layout;
-use crate::{Error, Registry};
+use crate::error::Error;
 
 fn log_in(partner: &Namespace) -> Response {
     Redirect::to(&format!("/login?next=/dashboard/{partner}")).into_response()
@@ -26,56 +27,56 @@ fn list(caller: &Account, partner: &Namespace, content: Markup) -> Response {
 
 /// The page `/dashboard/{partner}/transactions`.
 pub(super) async fn transactions(
-    State(registry): State<Registry>,
+    State(finance): State<Finance>,
     caller: Option<Account>,
     Path(partner): Path<Namespace>,
     Query(paging): Query<Paging<EarningKey>>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
-    caller.must_see(&registry.db, &partner).await?;
-    let mut db = registry.db.read().acquire().await?;
+    caller.must_see(&finance.db, &partner).await?;
+    let mut db = finance.db.read().acquire().await?;
     let page = payouts::transactions(&mut db, &partner, &paging).await?;
     Ok(list(&caller, &partner, all_transactions(&partner, &page)))
 }
 
 /// The page `/dashboard/{partner}/plugins`.
 pub(super) async fn plugins(
-    State(registry): State<Registry>,
+    State(finance): State<Finance>,
     caller: Option<Account>,
     Path(partner): Path<Namespace>,
     Query(paging): Query<Paging<PluginKey>>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
-    caller.must_see(&registry.db, &partner).await?;
-    let mut db = registry.db.read().acquire().await?;
+    caller.must_see(&finance.db, &partner).await?;
+    let mut db = finance.db.read().acquire().await?;
     let page = payouts::by_plugin(&mut db, &partner, &paging).await?;
     Ok(list(&caller, &partner, earnings_by_plugin(&partner, &page)))
 }
 
 /// The page `/dashboard/{partner}/payouts`.
 pub(super) async fn payouts(
-    State(registry): State<Registry>,
+    State(finance): State<Finance>,
     caller: Option<Account>,
     Path(partner): Path<Namespace>,
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
-    caller.must_see(&registry.db, &partner).await?;
-    let mut db = registry.db.read().acquire().await?;
+    caller.must_see(&finance.db, &partner).await?;
+    let mut db = finance.db.read().acquire().await?;
     let page = payouts::list(&mut db, Some(&partner), &paging).await?;
     Ok(list(&caller, &partner, all_payouts(&partner, &page)))
 }
 
 /// The page `/dashboard/{partner}/statements`.
 pub(super) async fn statements(
-    State(registry): State<Registry>,
+    State(finance): State<Finance>,
     caller: Option<Account>,
     Path(partner): Path<Namespace>,
     Query(paging): Query<Paging<StatementKey>>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
-    caller.must_see(&registry.db, &partner).await?;
-    let mut db = registry.db.read().acquire().await?;
+    caller.must_see(&finance.db, &partner).await?;
+    let mut db = finance.db.read().acquire().await?;
     let page = payouts::statements(&mut db, &partner, None, &paging).await?;
     Ok(list(&caller, &partner, all_statements(&partner, &page)))
 }

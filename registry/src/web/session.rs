@@ -11,9 +11,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout;
-use crate::{Error, Registry};
+use crate::error::Error;
 use chandlery_accounts::{self as accounts, SESSION_COOKIE, Scope};
 use chandlery_edge::Query;
+use chandlery_money::Finance;
 
 const LIFETIME_HOURS: i64 = 12;
 
@@ -36,23 +37,23 @@ pub(super) async fn form(Query(query): Query<Next>) -> Markup {
 }
 
 pub(super) async fn log_in(
-    State(registry): State<Registry>,
+    State(finance): State<Finance>,
     Form(given): Form<Credentials>,
 ) -> Result<Response, Error> {
-    let Some(caller) = accounts::check_password(&registry.db, &given.name, &given.password).await? else {
+    let Some(caller) = accounts::check_password(&finance.db, &given.name, &given.password).await? else {
         let page = page(&given.next, Some("No account has this name and password."));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     let lifetime = SignedDuration::from_hours(LIFETIME_HOURS);
     let token =
-        accounts::issue_token(&registry.db, &caller.name, &Scope::Full, "pages", Some(lifetime)).await?;
+        accounts::issue_token(&finance.db, &caller.name, &Scope::Full, "pages", Some(lifetime)).await?;
     let cookie = cookie(token, Duration::hours(LIFETIME_HOURS));
     Ok((cookie, Redirect::to(own_path(&given.next))).into_response())
 }
 
-pub(super) async fn log_out(State(registry): State<Registry>, headers: HeaderMap) -> Result<Response, Error> {
+pub(super) async fn log_out(State(finance): State<Finance>, headers: HeaderMap) -> Result<Response, Error> {
     if let Some(token) = accounts::session(&headers) {
-        accounts::revoke_token(&registry.db, &token).await?;
+        accounts::revoke_token(&finance.db, &token).await?;
     }
     Ok((cookie(String::new(), Duration::ZERO), Redirect::to("/login")).into_response())
 }

@@ -9,7 +9,7 @@ use crate::{Db, Error, Facts};
 
 const FACT: &str = "virtual-clock";
 
-/// A clock.
+/// What says which time it is for the money.
 #[derive(Clone)]
 pub enum Clock {
     /// The real time.
@@ -29,7 +29,7 @@ impl Clock {
         Ok(Self::Virtual(Arc::new(AtomicI64::new(second))))
     }
 
-    /// Now.
+    /// The present moment; of a virtual clock, in whole seconds.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::Real => Timestamp::now(),

@@ -106,14 +106,14 @@ impl fmt::Display for ContentDigest {
 
 /// Hashes content that arrives in pieces.
 pub enum ContentHasher {
-    /// See [`Algorithm::Sha256`].
+    /// The work of [`Algorithm::Sha256`].
     Sha256(Sha256),
-    /// See [`Algorithm::Sha512`].
+    /// The work of [`Algorithm::Sha512`].
     Sha512(Box<Sha512>),
 }
 
 impl ContentHasher {
-    /// Begins.
+    /// A hash of nothing so far.
     pub fn new(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::Sha256 => Self::Sha256(Sha256::new()),

@@ -1,5 +1,6 @@
 //! The database: SQLite or PostgreSQL through sqlx's `Any` driver, with one SQL text for both.
 
+mod bytewise;
 mod strict;
 
 use std::any::Any;
@@ -109,10 +110,7 @@ impl Db {
         } else {
             (options().max_connections(CONNECTIONS_MAX).connect(url).await?, Kind::Postgres)
         };
-        sqlx::migrate!("../../migrations/registry").run(&pool).await?;
-        if matches!(kind, Kind::Sqlite { .. }) {
-            strict::make_strict(&pool).await?;
-        }
+        bring_up_to_date(&pool, &kind).await?;
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
         let tasks = Supervisor::default();
         // What waits survives a writer that dies: the next one goes on with it.
@@ -199,6 +197,28 @@ impl Db {
     async fn begin(&self, lock: &'static str, lasting: bool) -> Result<Write, sqlx::Error> {
         begin(&self.pool, &self.kind, lock, lasting).await
     }
+}
+
+/// Runs the migrations, which are one text for both databases, and what each of the two needs beside them.
+async fn bring_up_to_date(pool: &AnyPool, kind: &Kind) -> Result<(), Error> {
+    let migrations = sqlx::migrate!("../../migrations/registry");
+    match kind {
+        Kind::Sqlite { .. } => {
+            let is_new = strict::is_new(pool).await?;
+            migrations.run(pool).await?;
+            let rebuilt = strict::make_strict(pool).await?;
+            if rebuilt > 0 && !is_new {
+                tracing::info!(tables = rebuilt, "tables are strict from now on");
+            }
+        }
+        Kind::Postgres => {
+            migrations.run(pool).await?;
+            let mut write = begin(pool, kind, EXCLUSIVE, true).await?;
+            bytewise::sort_by_bytes(&mut write).await?;
+            write.commit().await?;
+        }
+    }
+    Ok(())
 }
 
 /// Commits together whatever waits at the same time.
@@ -318,9 +338,9 @@ impl DerefMut for Write {
 /// A value of a row: all columns are texts or whole numbers.
 #[derive(Debug, Clone)]
 pub enum Cell {
-    /// A text.
+    /// What stands in a column of text.
     Text(String),
-    /// A whole number.
+    /// What stands in a column of whole numbers.
     Whole(i64),
 }
 

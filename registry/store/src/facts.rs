@@ -2,7 +2,7 @@
 
 use crate::{Db, Error};
 
-/// The facts.
+/// What a registry knows of itself, by name.
 pub struct Facts<'a>(pub &'a Db);
 
 impl Facts<'_> {

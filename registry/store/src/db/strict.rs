@@ -12,12 +12,18 @@ use crate::Error;
 const LAX: &str = "select name from pragma_table_list where schema = 'main' and type = 'table' and strict = 0
                    and name not like 'sqlite_%' and name <> '_sqlx_migrations' order by name";
 
-/// Rebuilds every table that is not strict, all of them or none.
-pub(super) async fn make_strict(pool: &AnyPool) -> Result<(), Error> {
+/// Whether nobody has kept anything in this database yet.
+pub(super) async fn is_new(pool: &AnyPool) -> Result<bool, Error> {
+    let (tables,): (i64,) = sqlx::query_as("select count(*) from sqlite_schema").fetch_one(pool).await?;
+    Ok(tables == 0)
+}
+
+/// Rebuilds every table that is not strict, all of them or none, and says how many that were.
+pub(super) async fn make_strict(pool: &AnyPool) -> Result<usize, Error> {
     let mut db = pool.acquire().await?;
     let lax: Vec<(String,)> = sqlx::query_as(LAX).fetch_all(&mut *db).await?;
     if lax.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     // Otherwise dropping a table would delete what refers to it. It cannot be changed within a transaction.
     db.execute("pragma foreign_keys = off").await?;
@@ -44,8 +50,7 @@ pub(super) async fn make_strict(pool: &AnyPool) -> Result<(), Error> {
     }
     transaction.commit().await?;
     db.execute("pragma foreign_keys = on").await?;
-    tracing::info!(tables = lax.len(), "tables are strict from now on");
-    Ok(())
+    Ok(lax.len())
 }
 
 async fn rebuild(db: &mut AnyConnection, table: &str) -> Result<(), Error> {

@@ -1,11 +1,21 @@
 //! Namespaces: taken once, by whoever comes first, unless the name would be mistaken for another.
 
-use chandlery_package::Namespace;
+use chandlery_package::column::Text;
+use chandlery_package::{Namespace, words};
+use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 
-use super::error::Error;
-use crate::{Registry, time};
-use chandlery_accounts::{self as accounts, Account, Role};
+use crate::{Account, Error, Role, join};
+
+words! {
+    /// Who may see and pull what a namespace holds.
+    pub enum Visibility: "visibility" {
+        /// Everybody, without an account.
+        Public = "public",
+        /// Its members alone.
+        Private = "private",
+    }
+}
 
 /// Names that would seem to speak for the marketplace, for the ecosystem, or for nobody.
 const RESERVED: [&str; 32] = [
@@ -44,12 +54,12 @@ const RESERVED: [&str; 32] = [
 ];
 
 /// Takes a namespace for an account. Whoever operates the registry may speak for it, and takes reserved ones, too.
-pub async fn take_namespace(registry: &Registry, owner: &Account, name: &Namespace) -> Result<(), Error> {
+pub async fn take_namespace(db: &Db, owner: &Account, name: &Namespace) -> Result<(), Error> {
     let is_reserved = RESERVED.contains(&name.as_str());
     if is_reserved && !owner.operator {
         return Err(Error::Conflict(format!("the namespace '{name}' is reserved")));
     }
-    let mut write = registry.db.write().await?;
+    let mut write = db.write().await?;
     let taken: Vec<(String,)> = sqlx::query_as("select name from namespaces").fetch_all(&mut *write).await?;
     let look = skeleton(name.as_str());
     let reserved = RESERVED.iter().copied().filter(|_| !is_reserved);
@@ -66,10 +76,8 @@ pub async fn take_namespace(registry: &Registry, owner: &Account, name: &Namespa
         .bind(time(Timestamp::now()))
         .execute(&mut *write)
         .await?;
-    accounts::join(&mut write, name, &owner.name, Role::Owner).await?;
-    write.commit().await?;
-    registry.cache.changed(name);
-    Ok(())
+    join(&mut write, name, &owner.name, Role::Owner).await?;
+    Ok(write.commit().await?)
 }
 
 /// What a name looks like at a glance: two names with the same are mistaken for each other.
@@ -89,24 +97,40 @@ fn skeleton(name: &str) -> String {
     joined.strip_suffix('s').map(str::to_owned).unwrap_or(joined)
 }
 
-/// Says who may see and pull what a namespace holds.
-pub async fn set_visibility(registry: &Registry, namespace: &Namespace, public: bool) -> Result<(), Error> {
-    let mut write = registry.db.write().await?;
+/// Says who may see and pull what a namespace holds, in the transaction of what follows from it.
+pub async fn set_visibility(
+    write: &mut Write,
+    namespace: &Namespace,
+    visibility: Visibility,
+) -> Result<(), Error> {
     sqlx::query("update namespaces set visibility = $1 where name = $2")
-        .bind(if public { "public" } else { "private" })
+        .bind(Text(visibility))
         .bind(namespace.as_str())
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-    let plugins: Vec<(String,)> = sqlx::query_as("select id from plugins where namespace = $1")
-        .bind(namespace.as_str())
-        .fetch_all(&mut *write)
-        .await?;
-    for (plugin,) in plugins {
-        super::changed(&mut write, &plugin.parse()?).await?;
-    }
-    write.commit().await?;
-    registry.cache.changed(namespace);
     Ok(())
+}
+
+/// Whether anybody may see and pull what a namespace holds.
+pub async fn is_public(db: &Db, namespace: &Namespace) -> Result<bool, Error> {
+    let found: Option<(Text<Visibility>,)> =
+        sqlx::query_as("select visibility from namespaces where name = $1")
+            .bind(namespace.as_str())
+            .fetch_optional(db.read())
+            .await?;
+    let (Text(visibility),) = found.ok_or_else(|| Error::NotFound(format!("namespace '{namespace}'")))?;
+    Ok(visibility == Visibility::Public)
+}
+
+/// Counts bytes that a namespace keeps from now on or, below zero, keeps no longer, and gives how many it keeps in all.
+pub async fn add_bytes(write: &mut Write, namespace: &Namespace, bytes: i64) -> Result<u64, Error> {
+    let (kept,): (i64,) =
+        sqlx::query_as("update namespaces set bytes = bytes + $1 where name = $2 returning bytes")
+            .bind(bytes)
+            .bind(namespace.as_str())
+            .fetch_one(&mut **write)
+            .await?;
+    u64::try_from(kept).map_err(|_| Error::damaged(format!("'{namespace}' keeps {kept} bytes")))
 }
 
 #[cfg(test)]

@@ -1,0 +1,81 @@
+//! How a registry is run, and where that puts its database, its blobs and its log.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use chandlery_log::{Log, WitnessAt};
+use chandlery_money::{Mail, Processor};
+use chandlery_store::{Db, Facts, Storage};
+
+/// How a registry is run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it keeps its secrets and, unless the next two say otherwise, everything else.
+    pub data: PathBuf,
+    /// The database's address, `postgres://…`; none: SQLite in the data directory.
+    pub database: Option<String>,
+    /// Where blobs are kept, `s3://BUCKET[/PREFIX]` or a folder; none: a folder in the data directory.
+    pub storage: Option<String>,
+    /// Where clients reach it; none: wherever their `Host` header says, by plain HTTP.
+    pub url: Option<String>,
+    /// What its log is called: a schema-less URL, by C2SP's advice.
+    pub origin: String,
+    /// Who is asked to cosign the log's checkpoints.
+    pub witnesses: Vec<WitnessAt>,
+    /// How many days an earning stays on hold.
+    pub hold_days: u32,
+    /// Whether an operator sets the time for the money, as a simulation needs it.
+    pub virtual_clock: bool,
+    /// Where payments come in beside bank transfers.
+    pub processor: Option<Processor>,
+    /// How mail leaves; none: customers are told on their page alone.
+    pub mail: Option<Mail>,
+    /// What it accepts.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// Opens the database, and brings its tables up to date.
+    pub(crate) async fn open_database(&self) -> Result<Db, chandlery_store::Error> {
+        let own = || format!("sqlite://{}?mode=rwc", self.data.join("registry.db").display());
+        Db::open(&self.database.clone().unwrap_or_else(own)).await
+    }
+
+    /// Opens the blob store.
+    pub(crate) fn open_storage(&self) -> Result<Storage, chandlery_store::Error> {
+        let own = || self.data.join("blobs").display().to_string();
+        Storage::open(&self.storage.clone().unwrap_or_else(own))
+    }
+
+    /// Opens the log that this database keeps, making its key where there is none.
+    pub(crate) async fn open_log(&self, db: &Db) -> Result<Log, chandlery_log::Error> {
+        Log::open(&self.data.join("log.key"), &self.origin, &self.witnesses, &Facts(db)).await
+    }
+}
+
+/// What a registry accepts.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest blob.
+    pub blob_bytes_max: u64,
+    /// How much one namespace may keep.
+    pub namespace_bytes_max: u64,
+    /// How many requests per second each address, and each token, may make.
+    pub requests_per_second: NonZeroU32,
+    /// Whether requests come through a proxy, which says from where in `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// Whether a manifest may name content that is not here, as mirrors need it that copy on demand.
+    pub sparse_manifests: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            blob_bytes_max: 2 << 30,
+            namespace_bytes_max: 100 << 30,
+            requests_per_second: NonZeroU32::MIN.saturating_add(499),
+            behind_proxy: false,
+            sparse_manifests: false,
+        }
+    }
+}
