@@ -21,6 +21,11 @@ const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
 /// A release built twice from the same component is the same artifact, so no clock is asked.
 const CREATED: &str = "1970-01-01T00:00:00Z";
 
+/// The most signatures of one artifact.
+pub const SIGNATURES_MAX: usize = 16;
+/// The largest payload that is signed, in bytes; cosign's have about 250.
+pub const PAYLOAD_BYTES_MAX: u64 = 64 << 10;
+
 /// Why an artifact was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArtifactError {
@@ -30,6 +35,12 @@ pub enum ArtifactError {
     /// Not a Wasm artifact.
     #[error("not a Wasm artifact: {0}")]
     NotWasm(String),
+    /// More signatures than anyone looks through.
+    #[error("it has {0} signatures; at most {SIGNATURES_MAX} are looked at")]
+    ManySignatures(usize),
+    /// A signed payload that is none of cosign's.
+    #[error("the payload of a signature has {0} bytes; at most {PAYLOAD_BYTES_MAX} are accepted")]
+    LargePayload(u64),
 }
 
 /// What a manifest says of one of its blobs.
@@ -97,12 +108,20 @@ impl ImageManifest {
     }
 
     /// Every signature that this manifest, found under a `.sig` tag, points to: its payload's descriptor and the
-    /// signature in base64.
-    pub fn signatures(&self) -> impl Iterator<Item = (&Descriptor, &str)> {
-        self.layers
-            .iter()
-            .filter(|layer| layer.media_type == PAYLOAD_MEDIA_TYPE)
+    /// signature in base64. There are at most [`SIGNATURES_MAX`], each over at most [`PAYLOAD_BYTES_MAX`] if what the manifest says
+    /// is true.
+    pub fn signatures(&self) -> Result<Vec<(&Descriptor, &str)>, ArtifactError> {
+        let layers = self.layers.iter().filter(|layer| layer.media_type == PAYLOAD_MEDIA_TYPE);
+        let found: Vec<_> = layers
             .filter_map(|layer| Some((layer, layer.annotations.get(SIGNATURE_ANNOTATION)?.as_str()?)))
+            .collect();
+        if found.len() > SIGNATURES_MAX {
+            return Err(ArtifactError::ManySignatures(found.len()));
+        }
+        match found.iter().map(|(payload, _)| payload.size).max() {
+            Some(bytes) if bytes > PAYLOAD_BYTES_MAX => Err(ArtifactError::LargePayload(bytes)),
+            _ => Ok(found),
+        }
     }
 }
 
@@ -220,10 +239,24 @@ mod tests {
         let signed = SignedPayload::sign(&key, &"acme:ocr".parse().unwrap(), Digest::of("x"));
         let artifact = Artifact::of_signature(&signed);
         let manifest = ImageManifest::parse(&artifact.manifest).unwrap();
-        let (layer, signature) = manifest.signatures().next().unwrap();
+        let (layer, signature) = manifest.signatures().unwrap()[0];
         assert_eq!(layer.digest, Digest::of(&artifact.layer));
         assert_eq!(signature, signed.signature);
         assert!(matches!(manifest.component(), Err(ArtifactError::NotWasm(_))));
+    }
+
+    #[test]
+    fn signatures_have_an_end() {
+        let signed =
+            SignedPayload::sign(&PrivateKey::generate(), &"acme:ocr".parse().unwrap(), Digest::of("x"));
+        let mut manifest = ImageManifest::parse(&Artifact::of_signature(&signed).manifest).unwrap();
+        let one = manifest.layers[0].clone();
+        manifest.layers = vec![one.clone(); SIGNATURES_MAX];
+        assert_eq!(manifest.signatures().unwrap().len(), SIGNATURES_MAX);
+        manifest.layers = vec![one.clone(); 13_000];
+        assert_eq!(manifest.signatures(), Err(ArtifactError::ManySignatures(13_000)));
+        manifest.layers = vec![Descriptor { size: 48 << 20, ..one }];
+        assert_eq!(manifest.signatures(), Err(ArtifactError::LargePayload(48 << 20)));
     }
 
     proptest! {

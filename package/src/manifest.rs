@@ -1,5 +1,7 @@
 //! What a plugin says of itself. Authors write it as `chandlery.toml`; a release carries it as JSON inside the component.
 
+mod budget;
+
 use std::collections::BTreeSet;
 
 use jsonschema::{PatternOptions, ValidationError, Validator};
@@ -17,6 +19,14 @@ pub const FILE_NAME: &str = "chandlery.toml";
 
 /// The longest readme or changelog, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
+/// The longest title, and the longest entry of a list, in bytes: a line of a shop's window.
+const LINE_BYTES_MAX: usize = 200;
+/// The longest description, in bytes.
+const DESCRIPTION_BYTES_MAX: usize = 2_000;
+/// The most authors, keywords, kinds of GPU or permissions.
+const ENTRIES_MAX: usize = 50;
+/// The most parameters.
+const PARAMETERS_MAX: usize = 200;
 
 /// Why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,8 +41,26 @@ pub enum ManifestError {
     #[error("the manifest's parameters are not a JSON Schema: {0}")]
     Parameters(String),
     /// More text than people read.
-    #[error("the manifest's {0} is longer than {TEXT_BYTES_MAX} bytes")]
-    TooLong(&'static str),
+    #[error("the manifest's {what} is longer than {bytes_max} bytes")]
+    TooLong {
+        /// The field.
+        what: &'static str,
+        /// The bytes that it may have.
+        bytes_max: usize,
+    },
+    /// More entries than a list may have.
+    #[error("the manifest's {what} are {found}; at most {max} are accepted")]
+    TooMany {
+        /// The list.
+        what: &'static str,
+        /// How many entries it has.
+        found: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// A line that is not one, or that would take part in what a terminal does.
+    #[error("the manifest's {0} holds a control character, or is empty")]
+    Unprintable(&'static str),
     /// A required parameter that is not described.
     #[error("the manifest requires the parameter '{0}', which it does not describe")]
     Required(String),
@@ -115,11 +143,7 @@ impl Manifest {
 
     /// The manifest, if what it says can be so.
     pub fn checked(self) -> Result<Self, ManifestError> {
-        for (what, text) in [("readme", &self.readme), ("changelog", &self.changelog)] {
-            if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
-                return Err(ManifestError::TooLong(what));
-            }
-        }
+        self.check_texts()?;
         parse_version(&self.version.to_string())?;
         if let Some(unknown) = self.required.iter().find(|name| !self.parameters.contains_key(*name)) {
             return Err(ManifestError::Required(unknown.clone()));
@@ -140,10 +164,34 @@ impl Manifest {
         Ok(self)
     }
 
+    fn check_texts(&self) -> Result<(), ManifestError> {
+        let of_pages = [("readme", &self.readme), ("changelog", &self.changelog)];
+        for (what, text) in of_pages.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?))) {
+            must_fit(what, text, TEXT_BYTES_MAX)?;
+        }
+        must_fit("description", &self.description, DESCRIPTION_BYTES_MAX)?;
+        if self.description.chars().any(|c| c.is_control() && c != '\n') {
+            return Err(ManifestError::Unprintable("description"));
+        }
+        must_be_line("title", &self.title)?;
+        must_be_line("license", &self.license)?;
+        self.source.iter().try_for_each(|source| must_be_line("source", source))?;
+        let lists = [("authors", &self.authors), ("keywords", &self.keywords), ("kinds of GPU", &self.gpus)];
+        for (what, entries) in lists {
+            must_be_few(what, entries.len(), ENTRIES_MAX)?;
+            entries.iter().try_for_each(|entry| must_be_line(what, entry))?;
+        }
+        must_be_few("permissions", self.permissions.len(), ENTRIES_MAX)?;
+        must_be_few("required parameters", self.required.len(), PARAMETERS_MAX)?;
+        must_be_few("parameters", self.parameters.len(), PARAMETERS_MAX)?;
+        self.parameters.keys().try_for_each(|name| must_be_line("parameter's name", name))
+    }
+
     /// What checks parameters. Its patterns are matched in time linear in the text: the author of a pattern is not
     /// trusted with the host's time.
     pub fn validator(&self) -> Result<Validator, ManifestError> {
         let schema = self.schema();
+        budget::check(&schema).map_err(ManifestError::Parameters)?;
         let refused = |error: ValidationError<'_>| ManifestError::Parameters(error.to_string());
         jsonschema::meta::validate(&schema).map_err(refused)?;
         jsonschema::options().with_pattern_options(PatternOptions::regex()).build(&schema).map_err(refused)
@@ -163,6 +211,28 @@ impl Manifest {
             "required": self.required,
             "additionalProperties": false,
         })
+    }
+}
+
+fn must_fit(what: &'static str, text: &str, bytes_max: usize) -> Result<(), ManifestError> {
+    match text.len() <= bytes_max {
+        true => Ok(()),
+        false => Err(ManifestError::TooLong { what, bytes_max }),
+    }
+}
+
+fn must_be_line(what: &'static str, text: &str) -> Result<(), ManifestError> {
+    must_fit(what, text, LINE_BYTES_MAX)?;
+    match text.is_empty() || text.chars().any(char::is_control) {
+        true => Err(ManifestError::Unprintable(what)),
+        false => Ok(()),
+    }
+}
+
+fn must_be_few(what: &'static str, found: usize, max: usize) -> Result<(), ManifestError> {
+    match found <= max {
+        true => Ok(()),
+        false => Err(ManifestError::TooMany { what, found, max }),
     }
 }
 
@@ -215,6 +285,33 @@ pub(crate) mod tests {
         assert_eq!(Manifest::from_toml(&setting), Err(ManifestError::Setting("url".into())));
         let build = EXAMPLE.replace("1.0.0", "1.0.0+dirty");
         assert!(matches!(Manifest::from_toml(&build), Err(ManifestError::Version(_))));
+    }
+
+    #[test]
+    fn texts_and_lists_have_an_end() {
+        let changed = |change: fn(&mut Manifest)| {
+            let mut manifest = Manifest::from_toml(EXAMPLE).unwrap();
+            change(&mut manifest);
+            manifest.checked()
+        };
+        assert!(changed(|_| {}).is_ok());
+        let changes: [fn(&mut Manifest); 12] = [
+            |m| m.title = "a".repeat(8 << 20),
+            |m| m.title = String::new(),
+            |m| m.title = "\u{1b}]0;owned\u{7}".into(),
+            |m| m.title = "two\nlines".into(),
+            |m| m.description = "a".repeat(DESCRIPTION_BYTES_MAX + 1),
+            |m| m.license = "a".repeat(LINE_BYTES_MAX + 1),
+            |m| m.source = Some("\u{1b}[31m".into()),
+            |m| m.keywords = vec!["a".into(); 1_000_000],
+            |m| m.keywords = vec!["a".repeat(LINE_BYTES_MAX + 1)],
+            |m| m.authors = vec!["a".into(); ENTRIES_MAX + 1],
+            |m| m.readme = Some("a".repeat(TEXT_BYTES_MAX + 1)),
+            |m| m.parameters = (0..=PARAMETERS_MAX).map(|at| (at.to_string(), json!({}))).collect(),
+        ];
+        for (index, change) in changes.into_iter().enumerate() {
+            assert!(changed(change).is_err(), "change {index}");
+        }
     }
 
     #[test]

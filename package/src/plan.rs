@@ -3,6 +3,7 @@
 
 mod check;
 pub mod example;
+mod grammar;
 
 use serde::{Deserialize, Serialize};
 

@@ -222,7 +222,7 @@ async fn fetch_component(
     if layer != expected {
         return Err(Distrust::DigestMismatch { expected, found: layer }.into());
     }
-    let bytes = client.blob(&release.plugin, expected).await?;
+    let bytes = client.component(&release.plugin, expected).await?;
     let named = release.clone();
     let (component, bytes) = blocking(move || match Component::parse(&bytes) {
         Ok(component) => Ok((component, bytes)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE};
+use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE, PAYLOAD_BYTES_MAX};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
 use chandlery_package::problem::Problem;
@@ -131,9 +131,13 @@ impl RegistryClient {
         expect(digest, self.bytes(&path, ANSWER_BYTES_MAX).await?)
     }
 
-    pub(super) async fn blob(&self, plugin: &PluginId, digest: Digest) -> Result<Vec<u8>, Error> {
+    pub(super) async fn component(&self, plugin: &PluginId, digest: Digest) -> Result<Vec<u8>, Error> {
+        self.blob(plugin, digest, COMPONENT_BYTES_MAX).await
+    }
+
+    async fn blob(&self, plugin: &PluginId, digest: Digest, bytes_max: usize) -> Result<Vec<u8>, Error> {
         let path = format!("/v2/{}/blobs/{digest}", plugin.repository());
-        expect(digest, self.bytes(&path, COMPONENT_BYTES_MAX).await?)
+        expect(digest, self.bytes(&path, bytes_max).await?)
     }
 
     /// The signatures that are kept beside an artifact.
@@ -150,8 +154,8 @@ impl RegistryClient {
         }
         let manifest = ImageManifest::parse(&self.read(response, ANSWER_BYTES_MAX).await?)?;
         let mut found = Vec::new();
-        for (payload, signature) in manifest.signatures() {
-            let bytes = self.blob(plugin, payload.digest).await?;
+        for (payload, signature) in manifest.signatures()? {
+            let bytes = self.blob(plugin, payload.digest, PAYLOAD_BYTES_MAX as usize).await?;
             let payload =
                 String::from_utf8(bytes).map_err(|_| self.answer("a payload that is not UTF-8".into()))?;
             found.push(SignedPayload { payload, signature: signature.into() });

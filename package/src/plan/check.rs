@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, EnvValue, Plan, Probe, Runtime, Scale, Workload};
+use super::{Check, EnvValue, Plan, Probe, Runtime, Scale, VolumeKind, Workload, grammar};
 use crate::SecretName;
 
 /// The most replicas one workload may have.
 const REPLICAS_MAX: u32 = 1000;
 const WORKLOADS_MAX: usize = 50;
 const LABEL_BYTES_MAX: usize = 40;
+/// The most words, variables, ports or volumes that a workload may have.
+const PARTS_MAX: usize = 500;
+/// The longest word of a command and the longest value of a variable, in bytes: what Linux takes in one argument.
+const WORD_BYTES_MAX: usize = 128 << 10;
 
 /// Why a plan was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,30 +55,85 @@ impl Plan {
 
 impl Workload {
     fn check(&self) -> Result<(), String> {
-        must_be_label("its name", &self.name, LABEL_BYTES_MAX)?;
+        grammar::label("its name", &self.name, LABEL_BYTES_MAX)?;
+        self.check_runtime()?;
         self.check_ports()?;
         self.check_env()?;
+        self.check_volumes()?;
         self.check_scale()?;
-        if self.command.is_empty() && !matches!(self.runtime, Runtime::Container(_)) {
-            return Err("its command is empty, which only a container's may be".into());
-        }
-        if let Some(Probe { check: Check::Http { port, .. } | Check::Tcp(port), .. }) = &self.readiness {
-            self.must_have_port("its readiness probe", port)?;
-        }
-        let words = self.command.iter().chain(self.env.iter().filter_map(|var| match &var.value {
-            EnvValue::Text(text) => Some(text),
-            EnvValue::Secret(_) | EnvValue::Port(_) => None,
-        }));
-        match words.into_iter().find(|word| word.contains('\0')) {
-            Some(_) => Err("a word of its command or environment holds a NUL".into()),
-            None => Ok(()),
+        self.check_readiness()?;
+        self.check_words()
+    }
+
+    fn check_runtime(&self) -> Result<(), String> {
+        match &self.runtime {
+            Runtime::Container(image) => grammar::image(image),
+            Runtime::Python(_) | Runtime::Host if self.command.is_empty() => {
+                Err("its command is empty, which only a container's may be".into())
+            }
+            Runtime::Python(requirements) => {
+                at_most(PARTS_MAX, "Python requirements", requirements.len())?;
+                requirements.iter().try_for_each(|requirement| grammar::requirement(requirement))
+            }
+            Runtime::Host => Ok(()),
         }
     }
 
+    fn check_volumes(&self) -> Result<(), String> {
+        at_most(PARTS_MAX, "volumes", self.volumes.len())?;
+        let (mut names, mut mounts) = (BTreeSet::new(), BTreeSet::new());
+        for volume in &self.volumes {
+            grammar::label("a volume's name", &volume.name, LABEL_BYTES_MAX)?;
+            grammar::mount(&volume.mount)?;
+            if let VolumeKind::Shared(name) = &volume.kind {
+                grammar::subdomain("the target's volume", name)?;
+            }
+            if !names.insert(&volume.name) || !mounts.insert(&volume.mount) {
+                return Err(format!(
+                    "two of its volumes have the name '{}' or the mount '{}'",
+                    volume.name, volume.mount
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_readiness(&self) -> Result<(), String> {
+        match self.readiness.as_ref().map(|probe| &probe.check) {
+            Some(Check::Http { port, path }) => {
+                grammar::probe_path(path)?;
+                self.must_have_port("its readiness probe", port)
+            }
+            Some(Check::Tcp(port)) => self.must_have_port("its readiness probe", port),
+            Some(Check::Exec(words)) if words.is_empty() => Err("its readiness probe has no command".into()),
+            Some(Check::Exec(_)) | None => Ok(()),
+        }
+    }
+
+    fn check_words(&self) -> Result<(), String> {
+        at_most(PARTS_MAX, "words in its command", self.command.len())?;
+        let probe = match &self.readiness {
+            Some(Probe { check: Check::Exec(words), .. }) => words.as_slice(),
+            _ => &[],
+        };
+        let values = self.env.iter().filter_map(|var| match &var.value {
+            EnvValue::Text(text) => Some(text),
+            EnvValue::Secret(_) | EnvValue::Port(_) => None,
+        });
+        for word in self.command.iter().chain(probe).chain(values) {
+            if word.contains('\0') {
+                return Err("a word of its command, probe or environment holds a NUL".into());
+            }
+            at_most(WORD_BYTES_MAX, "bytes in a word of its command, probe or environment", word.len())?;
+        }
+        Ok(())
+    }
+
     fn check_ports(&self) -> Result<(), String> {
+        at_most(PARTS_MAX, "ports", self.ports.len())?;
         let mut names = BTreeSet::new();
         for port in &self.ports {
-            must_be_label("a port's name", &port.name, 15)?;
+            grammar::label("a port's name", &port.name, 15)?;
             if port.number == 0 || !names.insert(&port.name) {
                 return Err(format!("port '{}' must have a unique name and a number above 0", port.name));
             }
@@ -83,6 +142,7 @@ impl Workload {
     }
 
     fn check_env(&self) -> Result<(), String> {
+        at_most(PARTS_MAX, "variables", self.env.len())?;
         let mut names = BTreeSet::new();
         for var in &self.env {
             let starts_well = var.name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -124,24 +184,26 @@ impl Workload {
     }
 }
 
-fn must_be_label(what: &str, text: &str, bytes_max: usize) -> Result<(), String> {
-    let inner = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    let ends = !text.starts_with('-') && !text.ends_with('-') && !text.is_empty();
-    match inner && ends && text.len() <= bytes_max {
+fn at_most(max: usize, what: &str, found: usize) -> Result<(), String> {
+    match found <= max {
         true => Ok(()),
-        false => Err(format!("{what} '{text}' is not a DNS label of 1 to {bytes_max} characters")),
+        false => Err(format!("{found} {what}; at most {max} are allowed")),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Volume;
     use super::super::example::workload;
     use super::*;
 
     #[test]
     fn each_rule_is_kept() {
         type Change = fn(&mut Workload);
-        let changes: [Change; 9] = [
+        fn volume(name: &str, mount: &str, kind: VolumeKind) -> Volume {
+            Volume { name: name.into(), mount: mount.into(), kind, read_only: false }
+        }
+        let changes: [Change; 18] = [
             |w| w.name = "-x".into(),
             |w| w.name = String::new(),
             |w| w.command.clear(),
@@ -151,6 +213,15 @@ mod tests {
             |w| w.scale.replicas_min = 2,
             |w| w.scale.nodes_per_replica = 0,
             |w| w.command.push("a\0b".into()),
+            |w| w.command.push("a".repeat(WORD_BYTES_MAX + 1)),
+            |w| w.command = vec!["a".into(); PARTS_MAX + 1],
+            |w| w.runtime = Runtime::Container("--privileged".into()),
+            |w| w.runtime = Runtime::Python(vec!["--log=/tmp/x".into()]),
+            |w| w.volumes.push(volume("../../x", "/x", VolumeKind::Scratch)),
+            |w| w.volumes.push(volume("x", "/x,/:/host", VolumeKind::Scratch)),
+            |w| w.volumes.push(volume("x", "/x", VolumeKind::Shared("/tmp/x".into()))),
+            |w| w.volumes.extend(["/x", "/y"].map(|mount| volume("x", mount, VolumeKind::Scratch))),
+            |w| w.volumes.extend(["x", "y"].map(|name| volume(name, "/x", VolumeKind::Scratch))),
         ];
         let plan = |workload| Plan { workloads: vec![workload], notes: Vec::new() }.checked();
         assert!(plan(workload()).is_ok());

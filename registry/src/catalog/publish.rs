@@ -1,6 +1,8 @@
 //! Accepting a release: everything is checked first, then the release and its log entry become true together.
 
+use chandlery_package::artifact::PAYLOAD_BYTES_MAX;
 use chandlery_package::column::Text;
+use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::Entry;
 use chandlery_package::signature::{SignedPayload, signature_tag};
 use chandlery_package::wire::{NewRelease, ReleaseRecord};
@@ -55,7 +57,7 @@ struct Checked {
 async fn check_component(oci: &Oci, release: &Release, artifact: Digest) -> Result<Checked, Error> {
     let manifest = oci::read_manifest(oci, &release.plugin, artifact).await?;
     let layer = manifest.component()?;
-    let bytes = oci::read_blob(oci, &release.plugin, layer.digest).await?;
+    let bytes = oci::read_blob(oci, &release.plugin, layer.digest, COMPONENT_BYTES_MAX as u64).await?;
     let size = bytes.len();
     let parsed = tokio::task::spawn_blocking(move || Component::parse(&bytes)).await;
     let component = parsed.map_err(|error| Error::damaged(error.to_string()))??;
@@ -72,8 +74,8 @@ async fn check_signature(oci: &Oci, release: &Release, artifact: Digest) -> Resu
     let signatures = signatures.ok_or_else(|| Error::unsigned(release, artifact))?;
     let manifest = oci::read_manifest(oci, &release.plugin, signatures).await?;
     let keys = trusted(&oci.db, &release.plugin.namespace).await?;
-    for (payload, signature) in manifest.signatures() {
-        let bytes = oci::read_blob(oci, &release.plugin, payload.digest).await?;
+    for (payload, signature) in manifest.signatures()? {
+        let bytes = oci::read_blob(oci, &release.plugin, payload.digest, PAYLOAD_BYTES_MAX).await?;
         let Ok(payload) = String::from_utf8(bytes.to_vec()) else { continue };
         let signed = SignedPayload { payload, signature: signature.into() };
         if let Some(key) = keys.iter().find(|key| signed.verify(key, artifact).is_ok()) {
