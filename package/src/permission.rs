@@ -2,6 +2,7 @@
 //! checked at every use. Their written form is the same everywhere: `http:hooks.slack.com`, `secret:token`.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -147,8 +148,16 @@ impl HttpHost {
         };
         // A host that is written in two ways would be granted in one and used in the other.
         let named = is_word(host, ".-") && !host.starts_with(['.', '-']) && !host.ends_with(['.', '-']);
-        named.then(|| Self::Named { host: host.into(), port })
+        (named && is_spelled_as_usual(host)).then(|| Self::Named { host: host.into(), port })
     }
+}
+
+/// Whether a host is a name, or an IPv4 address as four decimal numbers. URLs know more spellings (`2130706433`, `0x7f.1`), by the
+/// rule that a host is an address if its last label is a number: <https://url.spec.whatwg.org/#ends-in-a-number-checker>.
+fn is_spelled_as_usual(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or(host);
+    let is_number = last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit());
+    !is_number || host.parse::<Ipv4Addr>().is_ok()
 }
 
 impl fmt::Display for HttpHost {
@@ -204,6 +213,11 @@ mod tests {
             "http:user@slack.com",
             "http:slack.com/path",
             "http:setting:",
+            "http:2130706433",
+            "http:127.1",
+            "http:0x7f000001",
+            "http:0177.0.0.1",
+            "http:1.2.3.4.5",
             "secret:",
             "secret:UPPER",
             "secret:a/b",

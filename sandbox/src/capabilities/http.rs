@@ -13,6 +13,7 @@ use http::header::HOST;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
 
@@ -75,13 +76,14 @@ impl Outgoing {
     async fn exchange(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
         let (parts, body) = request.into_parts();
         let is_plain = parts.uri.scheme() == Some(&Scheme::HTTP);
-        self.must_be_granted(&parts.uri, is_plain)?;
+        let host = normal_host(&parts.uri)?;
+        self.must_be_granted(&parts.uri, &host, is_plain)?;
         let gate = Gate { private_network: self.private_network, is_plain };
-        if let Some(address) = parts.uri.host().and_then(literal) {
-            self.must_be_open(&gate, address, &parts.uri)?;
+        if literal(&host).is_some_and(|address| !gate.is_open(address)) {
+            return Err(self.deny_address(&host));
         }
         let body = self.count(body).await?;
-        let uri = self.with_secrets_in_path(parts.uri.clone())?;
+        let url = normal_url(&self.with_secrets_in_path(parts.uri)?)?;
         let headers = self.with_secrets_in_headers(parts.headers)?;
 
         let denied = Arc::new(AtomicBool::new(false));
@@ -97,20 +99,23 @@ impl Outgoing {
             .dns_resolver(resolver)
             .build()
             .map_err(|_| Error::HttpProtocolError)?;
-        let sent = client.request(parts.method, uri.to_string()).headers(headers).body(body).send().await;
+        let sent = client.request(parts.method, url).headers(headers).body(body).send().await;
         let response = sent.map_err(|error| match error {
-            _ if denied.load(Ordering::Relaxed) => self.deny_address(&parts.uri),
+            _ if denied.load(Ordering::Relaxed) => self.deny_address(&host),
             error if error.is_connect() => Error::ConnectionRefused,
             _ => Error::HttpProtocolError,
         })?;
-        self.read(response).await
+        // Whatever was resolved: nothing is handed on that comes from where nothing may be asked.
+        match response.remote_addr() {
+            Some(peer) if gate.is_open(peer.ip()) => self.read(response).await,
+            _ => Err(self.deny_address(&host)),
+        }
     }
 
-    fn must_be_granted(&self, uri: &Uri, is_plain: bool) -> Result<(), Error> {
-        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    fn must_be_granted(&self, uri: &Uri, host: &str, is_plain: bool) -> Result<(), Error> {
         let scheme_port = if is_plain { 80 } else { 443 };
         let port = uri.port_u16().unwrap_or(scheme_port);
-        let granted = self.origins.iter().find(|origin| origin.holds(&host, port, scheme_port));
+        let granted = self.origins.iter().find(|origin| origin.holds(host, port, scheme_port));
         match granted {
             Some(origin) => {
                 self.uses.note(&origin.permission, format!("request to {host}:{port}"), true);
@@ -123,16 +128,8 @@ impl Outgoing {
         }
     }
 
-    fn must_be_open(&self, gate: &Gate, address: IpAddr, uri: &Uri) -> Result<(), Error> {
-        match gate.is_open(address) {
-            true => Ok(()),
-            false => Err(self.deny_address(uri)),
-        }
-    }
-
-    fn deny_address(&self, uri: &Uri) -> Error {
-        let what =
-            format!("request to {}, which is not on the public internet", uri.host().unwrap_or_default());
+    fn deny_address(&self, host: &str) -> Error {
+        let what = format!("request to {host}, which is not on the public internet");
         self.uses.note(Permission::PrivateNetwork, what, false);
         Error::DestinationIpProhibited
     }
@@ -283,6 +280,17 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
     }
 }
 
+/// The URL in the one spelling of the WHATWG's standard, which is what the HTTP client connects to: `http://0x7f.1` is
+/// `http://127.0.0.1/`.
+fn normal_url(uri: &Uri) -> Result<Url, Error> {
+    Url::parse(&uri.to_string()).map_err(|_| Error::HttpRequestUriInvalid)
+}
+
+/// The host of that URL: what is granted, what is looked at and what is connected to are the same text.
+fn normal_host(uri: &Uri) -> Result<String, Error> {
+    normal_url(uri)?.host_str().map(str::to_owned).ok_or(Error::HttpRequestUriInvalid)
+}
+
 /// The address that a host is, where it is not a name.
 fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
@@ -341,6 +349,39 @@ mod tests {
         ] {
             assert_eq!(reach(address.parse().unwrap()), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_is_that_address() {
+        for (spelling, expected) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("2130706433", "127.0.0.1"),
+            ("0x7f000001", "127.0.0.1"),
+            ("0x7F.1", "127.0.0.1"),
+            ("127.1", "127.0.0.1"),
+            ("127.0.1", "127.0.0.1"),
+            ("0177.0.0.1", "127.0.0.1"),
+            ("017700000001", "127.0.0.1"),
+            ("127.0.0.1.", "127.0.0.1"),
+            ("2852039166", "169.254.169.254"),
+            ("0xa9fea9fe", "169.254.169.254"),
+            ("0xa9.0xfe.0xa9.0xfe", "169.254.169.254"),
+            ("[::1]", "[::1]"),
+            ("[0:0:0:0:0:0:0:1]", "[::1]"),
+            ("[::ffff:127.0.0.1]", "[::ffff:7f00:1]"),
+            ("[::ffff:a9fe:a9fe]", "[::ffff:a9fe:a9fe]"),
+            ("[64:ff9b::127.0.0.1]", "[64:ff9b::7f00:1]"),
+        ] {
+            for scheme in ["http", "https"] {
+                let uri: Uri = format!("{scheme}://{spelling}:9/x").parse().unwrap();
+                let host = normal_host(&uri).unwrap();
+                assert_eq!(host, expected, "{spelling}");
+                assert_ne!(reach(literal(&host).unwrap()), Reach::Public, "{spelling}");
+            }
+        }
+        assert_eq!(normal_host(&Uri::from_static("https://Example.COM/")).unwrap(), "example.com");
+        assert!(normal_host(&Uri::from_static("http://1.2.3.4.5/")).is_err());
+        assert!(normal_host(&Uri::from_static("http://256.0.0.1/")).is_err());
     }
 
     #[test]

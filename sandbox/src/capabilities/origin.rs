@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chandlery_package::Permission;
 use chandlery_package::permission::HttpHost;
+use reqwest::Url;
 
 /// The hosts and ports that requests may go to; a setting that holds no URL allows none.
 pub(super) fn origins(granted: &BTreeSet<Permission>, settings: &BTreeMap<String, String>) -> Vec<Origin> {
@@ -15,9 +16,9 @@ pub(super) fn origins(granted: &BTreeSet<Permission>, settings: &BTreeMap<String
         .filter_map(|(permission, host)| match host {
             HttpHost::Named { host, port } => Some(Origin { permission, host: host.clone(), port: *port }),
             HttpHost::Setting(name) => {
-                let url: http::Uri = settings.get(name)?.parse().ok()?;
-                let host = url.host()?.to_ascii_lowercase();
-                Some(Origin { permission, host, port: url.port_u16() })
+                let url: Url = settings.get(name)?.parse().ok()?;
+                let host = url.host_str()?.to_owned();
+                Some(Origin { permission, host, port: url.port_or_known_default() })
             }
         })
         .collect()
