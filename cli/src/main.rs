@@ -163,8 +163,8 @@ enum Command {
     Books(books::Books),
     /// Show the figures that investors ask for, and what they are made of (for operators)
     Figures(figures::Figures),
-    #[command(name = "compile-component", hide = true)]
-    Compile(compile::Compile),
+    #[command(hide = true)]
+    Work(work::Perform),
 }
 
 fn main() -> ExitCode {
@@ -245,6 +245,6 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Expense(command) => command.run(&context).await,
         Command::Books(command) => command.run(&context).await,
         Command::Figures(command) => command.run(&context).await,
-        Command::Compile(command) => command.run(),
+        Command::Work(command) => command.run(),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chandlery_package::log::Quorum;
 use chandlery_package::{Manifest, random_bytes};
-use chandlery_sandbox::{Compiler, Limits, Sandbox};
+use chandlery_sandbox::{Limits, Sandbox, Worker};
 use chandlery_tasks::Supervisor;
 
 use crate::db::Db;
@@ -39,7 +39,7 @@ pub struct Settings {
     /// How often the registry's log is read for withdrawals and revocations.
     pub follow_every: Duration,
     /// Who compiles plugins.
-    pub compiler: Compiler,
+    pub worker: Worker,
     /// What a plugin may use.
     pub limits: Limits,
     /// Where the ports of deployments are reached that the host forwards requests to.
@@ -74,11 +74,8 @@ impl Host {
         let data = &data.canonicalize().map_err(system::Error::io(data.display().to_string()))?;
         let in_use = must_be_alone(&data.join("host.in-use"))?;
         let db = Db::open(&data.join("host.db")).await?;
-        let sandbox =
-            Sandbox::new(&data.join("compiled"), settings.limits.clone(), settings.compiler.clone())
-                .map_err(|error| {
-                    system::Error::Damaged(format!("the sandbox could not be made: {error:#}"))
-                })?;
+        let sandbox = Sandbox::new(&data.join("compiled"), settings.limits.clone(), settings.worker.clone())
+            .map_err(|error| system::Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
         let installs = Installs::open(data, sandbox.clone(), settings.quorum.clone())?;
         let registry = settings.registry.as_deref();
         let registry =

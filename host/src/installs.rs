@@ -154,7 +154,7 @@ impl Installs {
         records.retain(|record| !yanked.contains(&record.release));
         let record = newest(records, requirement)?;
         self.must_be_sound(client.url(), &record.release)?;
-        let (component, bytes) = chain::prove(&mut log, &record, progress).await?;
+        let (component, bytes) = chain::prove(&mut log, self.sandbox.worker(), &record, progress).await?;
         consent::agreed(&component, locked, consent)?;
         let component = self.load(component, bytes, progress).await?;
 
@@ -346,7 +346,7 @@ impl Installs {
             blocking(move || read_component(&path, &release, expected)).await?;
             pass(progress, "stored component", locked.component.to_string());
             let record = client.release(&locked.release).await?;
-            let (component, _) = chain::prove(&mut log, &record, progress).await?;
+            let (component, _) = chain::prove(&mut log, self.sandbox.worker(), &record, progress).await?;
             if component.digest != locked.component {
                 let (expected, found) = (locked.component, component.digest);
                 return Err(Distrust::DigestMismatch { expected, found }.into());

@@ -88,7 +88,7 @@ mod tests {
     use axum::body::Body;
     use axum::http::{Request, StatusCode};
     use chandlery_package::log::Quorum;
-    use chandlery_sandbox::{Compiler, Limits};
+    use chandlery_sandbox::{Limits, Worker};
     use tower::ServiceExt as _;
 
     use super::*;
@@ -115,7 +115,7 @@ mod tests {
             quorum: Quorum::default(),
             meter_every: Duration::from_secs(1),
             follow_every: Duration::from_secs(1),
-            compiler: Compiler::Here,
+            worker: Worker::Here,
             limits: Limits::default(),
             expose: "127.0.0.1".parse().unwrap(),
         };

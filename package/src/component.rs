@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use semver::Version;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wasm_encoder::{ComponentSection as _, CustomSection};
 use wasm_metadata::AddMetadataField;
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds, Validator, WasmFeatures};
@@ -18,6 +18,8 @@ pub const COMPONENT_BYTES_MAX: usize = 64 << 20;
 pub const CONTRACTS: [Version; 1] = [Version::new(0, 1, 0)];
 /// The newest WASI whose interfaces an integration may import.
 const WASI: Version = Version::new(0, 2, 12);
+/// The largest manifest, in bytes: all its texts at their longest, and its parameters.
+const MANIFEST_BYTES_MAX: usize = 1 << 20;
 /// How deep components may nest others. What is composed of others is two or three deep.
 const NESTING_MAX: usize = 10;
 
@@ -33,6 +35,12 @@ pub enum ComponentError {
     /// Not a valid component.
     #[error("not a valid Wasm component: {0}")]
     Invalid(String),
+    /// Refused by whoever looked at it for us, in these words.
+    #[error("{0}")]
+    Refused(String),
+    /// Looking at it takes more than is given for it.
+    #[error("checking the component took {0}")]
+    Costly(String),
     /// A core module.
     #[error("this is a core Wasm module, not a component; `chandlery build` makes one")]
     Module,
@@ -77,7 +85,7 @@ fn list(versions: &[Version]) -> String {
 }
 
 /// A component that is valid, says what it is, and asks for no more than its kind may have.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Component {
     /// What it says of itself.
     pub manifest: Manifest,
@@ -95,6 +103,9 @@ impl Component {
         let outline = Outline::read(bytes)?;
         let manifest = match outline.manifests.as_slice() {
             [] => return Err(ComponentError::NoManifest),
+            [one] if one.len() > MANIFEST_BYTES_MAX => {
+                return Err(ManifestError::TooLong { what: "JSON", bytes_max: MANIFEST_BYTES_MAX }.into());
+            }
             [one] => read_manifest(one)?,
             _ => return Err(ComponentError::ManyManifests),
         };

@@ -115,7 +115,8 @@ impl Registry {
             downloads: Arc::default(),
             url: settings.url.as_deref().map(|url| url.trim_end_matches('/').into()),
         };
-        let catalog = Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default() };
+        let worker = settings.worker.clone();
+        let catalog = Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default(), worker };
         catalog::fill_in_order(&db).await?;
         let guard = Guard::new(settings.limits.requests_per_second, settings.limits.behind_proxy);
         let tasks = Supervisor::default();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chandlery_log::{Log, WitnessAt};
 use chandlery_money::{Mail, Processor};
+use chandlery_sandbox::Worker;
 use chandlery_store::{Db, Facts, Storage};
 
 /// How a registry is run.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub processor: Option<Processor>,
     /// How mail leaves; none: customers are told on their page alone.
     pub mail: Option<Mail>,
+    /// Who looks at components that strangers made.
+    pub worker: Worker,
     /// What it accepts.
     pub limits: Limits,
 }

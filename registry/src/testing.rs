@@ -21,6 +21,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         url: None,
         hold_days: 30,
         virtual_clock: true,
+        worker: chandlery_sandbox::Worker::Here,
         processor: None,
         mail: None,
         limits: Limits::default(),

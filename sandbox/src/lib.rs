@@ -1,6 +1,6 @@
 //! Where plugins run.
 //!
-//! A [`Sandbox`] compiles a component once, outside this process where it can ([`Compiler`]), and runs each call in a fresh
+//! A [`Sandbox`] compiles a component once, outside this process where it can ([`Worker`]), and runs each call in a fresh
 //! instance within [`Limits`]; each limit ends in an error of its own ([`SandboxError`]). A template or a policy is a pure
 //! function. An integration may do what its [`Capabilities`] grant, and every use is noted.
 //!
@@ -25,9 +25,10 @@ mod limits;
 mod questions;
 mod sandbox;
 mod state;
+mod worker;
 
 pub use capabilities::{Capabilities, Use};
-pub use compiler::{Compilation, Compiler, compile};
+pub use compiler::inspect;
 pub use control::{Control, DeploymentState, ReplicaState};
 pub use error::SandboxError;
 pub use event::{Event, EventKind};
@@ -35,3 +36,4 @@ pub use kinds::KINDS;
 pub use limits::Limits;
 pub use questions::{Reaction, Request, Review, Running, Verdict};
 pub use sandbox::{Plugin, Sandbox};
+pub use worker::{Job, Work, Worker};

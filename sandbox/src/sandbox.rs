@@ -15,7 +15,7 @@ use wasmtime::{Engine, OptLevel, Store};
 use crate::cache::Cache;
 use crate::calls::Calls;
 use crate::capabilities::Capabilities;
-use crate::compiler::Compiler;
+use crate::compiler::compile;
 use crate::contract_0_1_0 as contract;
 use crate::engine::{TICK, config, keep_time, pooled};
 use crate::error::SandboxError;
@@ -24,6 +24,7 @@ use crate::guard::Guard;
 use crate::limits::Limits;
 use crate::questions::{Reaction, Request, Review, Verdict};
 use crate::state::State;
+use crate::worker::Worker;
 
 /// Compiled plugins that are kept in memory; others are loaded from the cache again.
 const LOADED_MAX: usize = 4096;
@@ -35,7 +36,7 @@ pub struct Sandbox {
     pure: Arc<Linker<State>>,
     granting: Arc<Linker<State>>,
     limits: Limits,
-    compiler: Compiler,
+    worker: Worker,
     /// None: code is compiled for each use.
     cache: Option<Arc<Cache>>,
     loaded: Arc<Mutex<HashMap<Digest, Plugin>>>,
@@ -62,10 +63,10 @@ enum World {
 
 impl Sandbox {
     /// A sandbox that keeps compiled code in this directory.
-    pub fn new(cache: &Path, limits: Limits, compiler: Compiler) -> wasmtime::Result<Self> {
+    pub fn new(cache: &Path, limits: Limits, worker: Worker) -> wasmtime::Result<Self> {
         let engine = Engine::new(&pooled(&limits))?;
         let cache = Cache::new(cache, &engine)?;
-        Self::on(engine, limits, compiler, Some(Arc::new(cache)))
+        Self::on(engine, limits, worker, Some(Arc::new(cache)))
     }
 
     /// A sandbox that compiles and runs otherwise: without optimisation, and with memory of its own for each instance.
@@ -75,13 +76,13 @@ impl Sandbox {
         config.cranelift_opt_level(OptLevel::None).memory_init_cow(false);
         // Slower, with as many instructions.
         let limits = Limits { time: limits.time * 4, ..limits };
-        Self::on(Engine::new(&config)?, limits, Compiler::Here, None)
+        Self::on(Engine::new(&config)?, limits, Worker::Here, None)
     }
 
     fn on(
         engine: Engine,
         limits: Limits,
-        compiler: Compiler,
+        worker: Worker,
         cache: Option<Arc<Cache>>,
     ) -> wasmtime::Result<Self> {
         let (mut pure, mut granting) = (Linker::new(&engine), Linker::new(&engine));
@@ -93,12 +94,17 @@ impl Sandbox {
             pure: Arc::new(pure),
             granting: Arc::new(granting),
             limits,
-            compiler,
+            worker,
             cache,
             loaded: Arc::default(),
             guard: Guard::default(),
             calls: Arc::default(),
         })
+    }
+
+    /// Who works on components that strangers made.
+    pub fn worker(&self) -> &Worker {
+        &self.worker
     }
 
     /// The compiled plugin with these bytes: from memory, from the cache, or compiled now. Blocks.
@@ -123,7 +129,7 @@ impl Sandbox {
         if let Some(code) = self.cache.as_ref().and_then(|cache| cache.find(&self.engine, digest)) {
             return Ok(code);
         }
-        let code = self.compiler.compile(&self.engine, release, bytes, &self.limits)?;
+        let code = compile(&self.worker, release, bytes, &self.limits)?;
         if let Some(cache) = &self.cache {
             cache.keep(digest, &code).map_err(cannot_load(release))?;
         }

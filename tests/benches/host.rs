@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use chandlery_package::Component;
 use chandlery_package::plan::{EngineKind, Facts, RuntimeKind};
-use chandlery_sandbox::{Compiler, Limits, Plugin, Request, Sandbox};
+use chandlery_sandbox::{Limits, Plugin, Request, Sandbox, Worker};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, Store};
 
@@ -77,8 +77,8 @@ fn request(parameters: &str) -> Request {
     }
 }
 
-fn worker() -> Compiler {
-    Compiler::Worker { program: binary(), words: vec!["compile-component".into()] }
+fn worker() -> Worker {
+    Worker::Process { program: binary(), words: vec!["work".into()] }
 }
 
 fn sandbox(cache: &Path) -> Sandbox {
@@ -322,7 +322,7 @@ fn many_plugins(folder: &Path) {
     let bytes = plugin("ocr-server");
     let cache = folder.join("many");
     let before = resident_kib();
-    let sandbox = Sandbox::new(&cache, Limits::default(), Compiler::Here).unwrap();
+    let sandbox = Sandbox::new(&cache, Limits::default(), Worker::Here).unwrap();
     let mut plugins = Vec::new();
     for index in 0..PLUGINS {
         // A section more, which changes nothing but the digest.

@@ -63,6 +63,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         witnesses: Vec::new(),
         hold_days: 30,
         virtual_clock: true,
+        worker: chandlery_sandbox::Worker::Here,
         processor: None,
         mail: None,
         limits: Limits { requests_per_second: 10_000_000.try_into().unwrap(), ..Limits::default() },

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chandlery_package::component::MANIFEST_SECTION;
 use chandlery_package::{Component, Kind};
-use chandlery_sandbox::{Compiler, Limits, Request, Sandbox};
+use chandlery_sandbox::{Limits, Request, Sandbox, Worker};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
@@ -25,13 +25,13 @@ fn whatever_is_installed_ends_in_an_error_or_within_its_limits() {
     let seeds: Vec<_> =
         ["ocr-server", "hostile", "guardrails", "slack", "curious", "meddler"].map(plugin).into();
     let cache = tempfile::tempdir().unwrap();
-    let compiler = Compiler::Worker { program: binary(), words: vec!["compile-component".into()] };
+    let worker = Worker::Process { program: binary(), words: vec!["work".into()] };
     let limits = Limits { compile_time: Duration::from_secs(20), ..Limits::default() };
     let first = rand::random::<u64>();
     let (mut tried, mut parsed, mut called) = (0_u64, 0_usize, 0);
     while Instant::now() < until {
         // A sandbox keeps what it has loaded; a new one now and then keeps the fuzzer small.
-        let sandbox = Sandbox::new(cache.path(), limits.clone(), compiler.clone()).unwrap();
+        let sandbox = Sandbox::new(cache.path(), limits.clone(), worker.clone()).unwrap();
         for _ in 0..2000 {
             let seed = first.wrapping_add(tried);
             let mut random = StdRng::seed_from_u64(seed);

@@ -43,6 +43,7 @@ mod rights;
 mod selling;
 mod slurm;
 mod stores;
+mod strangers;
 mod stripe;
 mod subscriptions;
 mod tampering;

@@ -1,7 +1,7 @@
 //! A deployment's plan follows from its record, in whichever engine, or the difference is told.
 
 use chandlery_package::Component;
-use chandlery_sandbox::{Compiler, Limits, Request, Sandbox};
+use chandlery_sandbox::{Limits, Request, Sandbox, Worker};
 use serde_json::json;
 
 use crate::plans::local;
@@ -39,7 +39,7 @@ fn a_float_that_is_not_a_number_has_the_same_bits_everywhere() {
         parameters: json!({ "attack": "not-a-number" }).to_string(),
         target: local(),
     };
-    let first = Sandbox::new(cache.path(), Limits::default(), Compiler::Here).unwrap();
+    let first = Sandbox::new(cache.path(), Limits::default(), Worker::Here).unwrap();
     let second = Sandbox::unoptimised(Limits::default()).unwrap();
     for sandbox in [first, second] {
         let plan = sandbox.plan(&sandbox.load(&component, &bytes).unwrap(), &request).unwrap();

@@ -6,7 +6,7 @@ use chandlery_host::Error;
 use chandlery_host::parameters::{self, Misfit};
 use chandlery_package::plan::{EngineKind, Facts, GpuPool, Plan, PlanProblem, RuntimeKind};
 use chandlery_package::{Component, Manifest};
-use chandlery_sandbox::{Compiler, Limits, Plugin, Request, Sandbox, SandboxError};
+use chandlery_sandbox::{Limits, Plugin, Request, Sandbox, SandboxError, Worker};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ impl Trial {
 
     /// Compiles as a host does; the sandbox's compiled code goes into this folder.
     pub fn as_on_a_host(built: &Built, cache: &Path) -> Result<Self> {
-        let sandbox = Sandbox::new(cache, Limits::default(), Compiler::Here).map_err(no_sandbox)?;
+        let sandbox = Sandbox::new(cache, Limits::default(), Worker::Here).map_err(no_sandbox)?;
         Self::on(sandbox, &built.component, &built.bytes)
     }
 

@@ -9,8 +9,8 @@ use chandlery_package::log::{Quorum, WitnessId};
 use chandlery_sandbox::Limits;
 use clap::{Args, Subcommand};
 
-use super::compile::compiler;
 use super::registry::{bind, stopped};
+use super::work::worker;
 use crate::api::{Context, HOST_LISTEN};
 use crate::failure::{Failure, Result};
 use crate::show;
@@ -86,7 +86,7 @@ impl Host {
             quorum: run.trust.quorum(),
             meter_every: Duration::from_secs(run.meter_seconds.max(1)),
             follow_every: Duration::from_secs(run.follow_seconds.max(1)),
-            compiler: compiler()?,
+            worker: worker()?,
             limits: Limits {
                 compile_time: Duration::from_secs(run.compile_seconds.max(1)),
                 compile_bytes: run.compile_mib << 20,

@@ -128,8 +128,8 @@ pub struct Terms {
 }
 
 impl Terms {
-    fn settings(&self, data: &Path) -> Settings {
-        Settings {
+    fn settings(&self, data: &Path) -> Result<Settings> {
+        Ok(Settings {
             data: data.to_owned(),
             database: self.database.clone(),
             storage: self.storage.clone(),
@@ -139,6 +139,7 @@ impl Terms {
             witnesses: self.witnesses.clone(),
             hold_days: self.hold_days,
             virtual_clock: self.virtual_clock,
+            worker: super::work::worker()?,
             processor: self.stripe_key.clone().map(|key| Processor {
                 url: self.stripe_url.clone(),
                 key,
@@ -151,7 +152,7 @@ impl Terms {
                 behind_proxy: self.behind_proxy,
                 sparse_manifests: self.sparse_manifests,
             },
-        }
+        })
     }
 }
 
@@ -161,12 +162,12 @@ impl Registry {
             Self::Serve(serve) => serve.run().await,
             Self::Collect { older_than } => collect(context, older_than).await,
             Self::Backup(Backup { data, folder, terms }) => {
-                let contents = backup::back_up(&terms.settings(&data), &folder).await?;
+                let contents = backup::back_up(&terms.settings(&data)?, &folder).await?;
                 say_backup(context, &contents, &format!("backed up to {}", folder.display()));
                 Ok(())
             }
             Self::Restore(Backup { data, folder, terms }) => {
-                let contents = backup::restore(&terms.settings(&data), &folder).await?;
+                let contents = backup::restore(&terms.settings(&data)?, &folder).await?;
                 say_backup(context, &contents, &format!("restored from {}", folder.display()));
                 Ok(())
             }
@@ -223,7 +224,7 @@ pub async fn open(
     listen: SocketAddr,
     terms: &Terms,
 ) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
-    let registry = chandlery_registry::Registry::open(&terms.settings(data)).await?;
+    let registry = chandlery_registry::Registry::open(&terms.settings(data)?).await?;
     let (listener, address) = bind(listen).await?;
     Ok((registry, listener, address))
 }

@@ -11,9 +11,9 @@ use chandlery_package::log::Quorum;
 use chandlery_sandbox::Limits;
 use clap::Args;
 
-use super::compile::compiler;
 use super::host::{LOCALHOST, read_token};
 use super::registry::{self, Terms, bind, stopped};
+use super::work::worker;
 use crate::api::{Context, HOST_LISTEN, REGISTRY_LISTEN};
 use crate::failure::{Failure, Result};
 use crate::home::write_private;
@@ -63,7 +63,7 @@ impl Up {
             quorum: Quorum::default(),
             meter_every: Duration::from_secs(self.meter_seconds.max(1)),
             follow_every: FOLLOW_EVERY,
-            compiler: compiler()?,
+            worker: worker()?,
             limits: Limits::default(),
             expose: self.expose,
         };

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chandlery_package::log::{Entry, History, Quorum, Tree};
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{PluginId, Release};
+use chandlery_sandbox::Worker;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{self, Log};
@@ -28,6 +29,7 @@ pub struct Audit {
 /// Audits a registry. `seen` is what was remembered of its log.
 pub async fn audit(
     client: &RegistryClient,
+    worker: &Worker,
     seen: Option<&RegistryPin>,
     quorum: &Quorum,
     progress: Progress<'_>,
@@ -50,7 +52,7 @@ pub async fn audit(
         releases += 1;
         let key = history.key(&release.plugin.namespace, &state.key);
         let Some(key) = key else { continue };
-        if let Err(error) = chain::check_release(client, release, state, &key.key).await {
+        if let Err(error) = chain::check_release(client, worker, release, state, &key.key).await {
             if matches!(error, Error::Registry(RegistryError::Away { .. })) {
                 return Err(error);
             }

@@ -5,6 +5,7 @@ use chandlery_package::artifact::ImageManifest;
 use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Quorum, ReleaseState, Tiles, Tree};
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, PublicKey, Release};
+use chandlery_sandbox::{Worker, inspect};
 
 use super::progress::{Progress, pass};
 use super::{Distrust, Error, RegistryClient, RegistryPin};
@@ -38,6 +39,7 @@ pub(super) async fn open_log<'a>(
 /// Proves a release that the catalog tells of, and fetches its component.
 pub(super) async fn prove(
     log: &mut Log<'_>,
+    worker: &Worker,
     record: &ReleaseRecord,
     progress: Progress<'_>,
 ) -> Result<(Component, Vec<u8>), Error> {
@@ -50,7 +52,7 @@ pub(super) async fn prove(
     prove_signature(log.client, &record.release, record.artifact, &record.key).await?;
     pass(progress, "signature", format!("over {} by {key}", record.artifact));
     let (component, bytes) =
-        fetch_component(log.client, &record.release, record.artifact, record.component).await?;
+        fetch_component(log.client, worker, &record.release, record.artifact, record.component).await?;
     pass(progress, "content", format!("{} ({} KiB)", component.digest, bytes.len() >> 10));
     pass(progress, "manifest", format!("it says {}", component.manifest.release()));
     Ok((component, bytes))
@@ -186,12 +188,13 @@ fn differs(index: u64, record: &ReleaseRecord, entry: &Entry) -> Error {
 /// Checks the signature and the content of a release that the log tells of.
 pub(super) async fn check_release(
     client: &RegistryClient,
+    worker: &Worker,
     release: &Release,
     state: &ReleaseState,
     key: &PublicKey,
 ) -> Result<(), Error> {
     prove_signature(client, release, state.artifact, key).await?;
-    fetch_component(client, release, state.artifact, state.component).await.map(drop)
+    fetch_component(client, worker, release, state.artifact, state.component).await.map(drop)
 }
 
 async fn prove_signature(
@@ -213,6 +216,7 @@ async fn prove_signature(
 
 async fn fetch_component(
     client: &RegistryClient,
+    worker: &Worker,
     release: &Release,
     artifact: Digest,
     expected: Digest,
@@ -224,7 +228,8 @@ async fn fetch_component(
     }
     let bytes = client.component(&release.plugin, expected).await?;
     let named = release.clone();
-    let (component, bytes) = blocking(move || match Component::parse(&bytes) {
+    let worker = worker.clone();
+    let (component, bytes) = blocking(move || match inspect(&worker, &bytes) {
         Ok(component) => Ok((component, bytes)),
         Err(error) => Err(Error::from(Distrust::Component { release: named, error })),
     })

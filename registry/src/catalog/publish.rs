@@ -10,6 +10,7 @@ use chandlery_package::{Component, Digest, PluginId, PublicKey, Release};
 use jiff::Timestamp;
 
 use chandlery_log as log;
+use chandlery_sandbox::inspect;
 
 use super::changes::changed;
 use super::error::Error;
@@ -26,7 +27,7 @@ pub async fn publish(catalog: &Catalog, plugin: &PluginId, new: &NewRelease) -> 
     if let Some(record) = already(&catalog.db, &release, new.artifact).await? {
         return Ok(record);
     }
-    let component = check_component(&catalog.oci, &release, new.artifact).await?;
+    let component = check_component(catalog, &release, new.artifact).await?;
     let key = check_signature(&catalog.oci, &release, new.artifact).await?;
 
     let mut write = catalog.db.write().await?;
@@ -54,12 +55,14 @@ struct Checked {
     bytes: usize,
 }
 
-async fn check_component(oci: &Oci, release: &Release, artifact: Digest) -> Result<Checked, Error> {
+async fn check_component(catalog: &Catalog, release: &Release, artifact: Digest) -> Result<Checked, Error> {
+    let oci = &catalog.oci;
     let manifest = oci::read_manifest(oci, &release.plugin, artifact).await?;
     let layer = manifest.component()?;
     let bytes = oci::read_blob(oci, &release.plugin, layer.digest, COMPONENT_BYTES_MAX as u64).await?;
     let size = bytes.len();
-    let parsed = tokio::task::spawn_blocking(move || Component::parse(&bytes)).await;
+    let worker = catalog.worker.clone();
+    let parsed = tokio::task::spawn_blocking(move || inspect(&worker, &bytes)).await;
     let component = parsed.map_err(|error| Error::damaged(error.to_string()))??;
     match component.manifest.release() {
         found if found == *release => Ok(Checked { component, bytes: size }),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use chandlery_accounts::Accounts;
+use chandlery_sandbox::Worker;
 use chandlery_store::Db;
 
 use super::search::Search;
@@ -20,6 +21,8 @@ pub struct Catalog {
     pub oci: Oci,
     /// What can be searched.
     pub search: Arc<Search>,
+    /// Who looks at components that strangers made.
+    pub worker: Worker,
 }
 
 impl FromRef<Catalog> for Accounts {

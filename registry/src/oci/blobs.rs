@@ -124,16 +124,11 @@ pub(super) async fn forget(
 }
 
 /// A blob of at most so many bytes that belongs to a plugin's repository, checked against its digest.
-pub async fn read_blob(
-    oci: &Oci,
-    plugin: &PluginId,
-    digest: Digest,
-    bytes_max: u64,
-) -> Result<Bytes, Error> {
+pub async fn read_blob(oci: &Oci, plugin: &PluginId, digest: Digest, bytes_max: u64) -> Result<Bytes, Error> {
     let repository: Repository = plugin.repository().parse()?;
     let digest = ContentDigest::from(digest);
     if size(oci, &repository, &digest).await? > bytes_max {
-        return Err(Error::TooLarge { what: format!("blob {digest}"), bytes_max });
+        return Err(Error::too_large(&format!("blob {digest}"), bytes_max));
     }
     let bytes = oci.storage.get(&digest).await?;
     match ContentDigest::of(digest.algorithm(), &bytes) {
