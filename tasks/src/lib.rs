@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -77,6 +77,25 @@ enum Lasts {
     ToItsEnd,
 }
 
+/// How long to wait before a task is started again.
+struct Waits(ExponentialBackoff);
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self(BACK_OFF.build())
+    }
+}
+
+impl Waits {
+    /// After it ran for so long.
+    fn after(&mut self, ran: Duration) -> Duration {
+        if ran >= RAN_WELL {
+            *self = Self::default();
+        }
+        self.0.next().unwrap_or(WAIT_MAX)
+    }
+}
+
 impl Supervisor {
     /// Starts a task that runs for ever, and starts it again with `start` whenever it panics or returns.
     pub fn spawn<F>(&self, name: &'static str, start: impl Fn() -> F + Send + 'static)
@@ -104,7 +123,7 @@ impl Supervisor {
         // The task has no share in the supervisor, so that it ends with the last of those who asked for it.
         let tasks = Arc::clone(&self.tasks.0);
         let handle = tokio::spawn(async move {
-            let mut waits = BACK_OFF.build();
+            let mut waits = Waits::default();
             loop {
                 let (began, task) = (Instant::now(), start());
                 let run = async {
@@ -124,10 +143,7 @@ impl Supervisor {
                     Err(_) => tracing::error!(task = name, "a task died: it is started again"),
                 }
                 change(&tasks, name, |state| state.status = Status::Down);
-                if began.elapsed() >= RAN_WELL {
-                    waits = BACK_OFF.build();
-                }
-                tokio::time::sleep(waits.next().unwrap_or(WAIT_MAX)).await;
+                tokio::time::sleep(waits.after(began.elapsed())).await;
                 change(&tasks, name, |state| {
                     *state = TaskState { status: Status::Running, restarts: state.restarts + 1 }
                 });
@@ -244,47 +260,32 @@ mod tests {
         assert_eq!(supervisor.states(), [("loop", TaskState { status: Status::Running, restarts: 1 })]);
     }
 
-    /// When a task is started that ends after as long as each of `runs` says, and then runs for ever: in seconds from the first.
-    async fn starts(runs: &'static [u64]) -> Vec<u64> {
-        let (supervisor, begun) = (Supervisor::default(), Arc::new(Mutex::new(Vec::new())));
-        let (noted, first) = (Arc::clone(&begun), Instant::now());
+    #[test]
+    fn a_task_that_ends_before_its_time_is_started_again_later_and_later() {
+        let mut waits = Waits::default();
+        let mut after = |seconds| waits.after(Duration::from_secs(seconds)).as_secs();
+        assert_eq!([0; 8].map(&mut after), [1, 2, 4, 8, 16, 32, 60, 60], "twice as long, up to a minute");
+        assert_eq!([119, 120, 0].map(&mut after), [60, 1, 2], "after it ran well, as at first");
+    }
+
+    #[tokio::test]
+    async fn a_task_that_returns_before_its_time_is_started_again() {
+        let (supervisor, runs) = (Supervisor::default(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&runs);
         supervisor.spawn("ends", move || {
-            let started = {
-                let mut begun = noted.lock().unwrap();
-                begun.push(first.elapsed().as_secs());
-                begun.len()
-            };
+            let run = counted.fetch_add(1, Ordering::SeqCst);
             async move {
-                match runs.get(started - 1) {
-                    Some(seconds) => tokio::time::sleep(Duration::from_secs(*seconds)).await,
-                    None => std::future::pending().await,
+                if run > 0 {
+                    std::future::pending::<()>().await;
                 }
             }
         });
-        while begun.lock().unwrap().len() <= runs.len() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        let restarts = runs.len() as u64;
-        assert_eq!(supervisor.states(), [("ends", TaskState { status: Status::Running, restarts })]);
-        let begun = begun.lock().unwrap();
-        begun.clone()
+        until(|| supervisor.down() == ["ends"]).await;
+        until(|| runs.load(Ordering::SeqCst) == 2).await;
+        until(|| supervisor.states() == [("ends", TaskState { status: Status::Running, restarts: 1 })]).await;
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_ends_before_its_time_is_started_again_later_and_later() {
-        assert_eq!(
-            starts(&[0; 8]).await,
-            [0, 1, 3, 7, 15, 31, 63, 123, 183],
-            "twice as long, up to a minute"
-        );
-        assert_eq!(
-            starts(&[0, 0, 119, 120, 0]).await,
-            [0, 1, 3, 126, 247, 249],
-            "after it ran well, as at first"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_task_that_has_an_end_is_over_then_and_not_before() {
         let (supervisor, runs) = (Supervisor::default(), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&runs);
@@ -295,16 +296,10 @@ mod tests {
             }
         });
         let state = || supervisor.states()[0].1;
-        while state().status != Status::Down {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(supervisor.down(), ["job"]);
-        while state().status != Status::Over {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until(|| supervisor.down() == ["job"]).await;
+        until(|| state().status == Status::Over).await;
         assert_eq!(state(), TaskState { status: Status::Over, restarts: 1 });
         assert!(supervisor.down().is_empty());
-        tokio::time::sleep(Duration::from_secs(600)).await;
         assert_eq!(runs.load(Ordering::SeqCst), 2);
     }
 
