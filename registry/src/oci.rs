@@ -68,7 +68,7 @@ async fn version(
     asked: Asked,
 ) -> Result<&'static str, OciError> {
     match principal {
-        Ok(principal) if principal.has_token => Ok("{}"),
+        Ok(principal) if principal.has_credential() => Ok("{}"),
         Ok(_) => Err(OciError::new(Error::unauthenticated(), asked)),
         Err(error) => Err(OciError::new(error, asked)),
     }

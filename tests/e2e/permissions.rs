@@ -5,6 +5,7 @@ mod table;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use crate::world::{Person, World, plugin};
@@ -175,6 +176,77 @@ fn a_token_may_no_more_than_its_scope() {
     assert!(!stored.contains(&one) && stored.len() > 3, "only digests are stored");
     world.stores.sql("update tokens set expires_at = '2020-01-01T00:00:00.000000Z' where scope = 'publish'");
     assert_eq!((push(&any, "acme/other"), push(&one, "acme/ocr-server")), (401, 202));
+}
+
+#[test]
+fn an_exchanged_token_ends_with_what_it_was_exchanged_for() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    let made = acme.ok(&["tokens", "new", "publish acme:ocr-server"]);
+    let parent = made["token"].as_str().unwrap();
+    let exchange = |headers: &[(&str, &str)]| {
+        let answer =
+            world.send("GET", "/token?scope=repository:acme/ocr-server:pull,push", None, headers, "");
+        (answer.status == 200).then(|| answer.json())
+    };
+    let bearer = |token: &str| exchange(&[("authorization", &format!("Bearer {token}"))]);
+    let push = |token: &Value| {
+        let token = token["token"].as_str().unwrap();
+        world.send("POST", "/v2/acme/ocr-server/blobs/uploads/", Some(token), &[], "").status
+    };
+    let first = bearer(parent).unwrap();
+    assert_eq!((first["expires_in"].as_i64(), push(&first)), (Some(900), 202));
+
+    // Exchanged for itself, it ends when it would have ended.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let second = bearer(first["token"].as_str().unwrap()).unwrap();
+    assert!(second["expires_in"].as_i64() < first["expires_in"].as_i64(), "{second}");
+    assert_eq!(push(&second), 202);
+
+    // A parent that ends sooner ends what was exchanged for it.
+    let id = acme.ok(&["tokens", "list"])["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|token| token["scope"] == "publish acme:ocr-server")
+        .unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    acme.ok(&["tokens", "revoke", &id]);
+    assert_eq!((push(&first), push(&second)), (401, 401));
+    assert!(bearer(second["token"].as_str().unwrap()).is_none());
+
+    // So does a password that changes.
+    let basic = BASE64_STANDARD.encode(format!("acme:{}", acme.password()));
+    let of_password = exchange(&[("authorization", &format!("Basic {basic}"))]).unwrap();
+    assert_eq!(push(&of_password), 202);
+    world.stores.sql("update accounts set password_hash = 'another' where name = 'acme'");
+    assert_eq!(push(&of_password), 401);
+}
+
+#[test]
+fn an_invitation_lapses_with_the_right_to_send_it() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    let [ann, bob] = ["ann", "bob"].map(|name| world.person(name));
+    ann.register();
+    bob.register();
+    acme.ok(&["namespace", "invite", "acme", "ann", "--role", "owner"]);
+    ann.ok(&["namespace", "accept", "acme"]);
+    ann.ok(&["namespace", "invite", "acme", "bob", "--role", "owner"]);
+    // Whoever owns no more cannot have made an owner.
+    acme.ok(&["namespace", "invite", "acme", "ann", "--role", "publisher"]);
+    let (problem, _) = bob.refused(&["namespace", "accept", "acme"]);
+    assert!(problem.r#type == "conflict" && problem.detail.contains("'ann'"), "{problem:?}");
+    acme.ok(&["namespace", "remove", "acme", "ann"]);
+    assert_eq!(
+        bob.refused(&["namespace", "accept", "acme"]).0.r#type,
+        "not-found",
+        "it went with its sender"
+    );
+    acme.ok(&["namespace", "invite", "acme", "bob"]);
+    bob.ok(&["namespace", "accept", "acme"]);
 }
 
 #[test]

@@ -12,8 +12,10 @@ use sha2::Sha256;
 use crate::Error;
 use crate::grant::{Access, Grant};
 use crate::people::find_account;
-use crate::principal::{Account, Principal};
+use crate::principal::{Credential, Principal};
 use crate::state::Accounts;
+use crate::tokens::token_owner;
+
 /// How long one is good for.
 pub const LIFETIME_SECONDS: i64 = 15 * 60;
 /// `{"alg":"HS256","typ":"JWT"}`: no other algorithm is read or written.
@@ -25,9 +27,49 @@ struct Claims {
     #[serde(rename = "sub", skip_serializing_if = "Option::is_none")]
     account: Option<Namespace>,
     access: Vec<Access>,
+    #[serde(flatten)]
+    bearer: Bearer,
+}
+
+/// What a short-lived token follows from, and when it ends. What is issued for it follows from the same, and ends no later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bearer {
     /// In seconds since 1970.
     #[serde(rename = "exp")]
     expires: i64,
+    parent: Parent,
+}
+
+/// What was shown for a short-lived token. When it goes, so does the token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Parent {
+    /// Nothing: it is nobody's in particular.
+    Nothing,
+    /// The account's password, by its mark.
+    Password(String),
+    /// A token of the account, by its digest.
+    Token(String),
+}
+
+impl Bearer {
+    /// For how many seconds it is still good.
+    pub fn seconds_left(&self) -> i64 {
+        (self.expires - Timestamp::now().as_second()).max(0)
+    }
+
+    fn of(credential: &Credential) -> Self {
+        let latest = Timestamp::now().as_second() + LIFETIME_SECONDS;
+        match credential {
+            Credential::None => Self { expires: latest, parent: Parent::Nothing },
+            Credential::Password(mark) => Self { expires: latest, parent: Parent::Password(mark.clone()) },
+            Credential::Token { hash, expires_at } => {
+                let expires = expires_at.map_or(latest, |at| at.as_second().min(latest));
+                Self { expires, parent: Parent::Token(hash.clone()) }
+            }
+            Credential::Bearer(bearer) => bearer.clone(),
+        }
+    }
 }
 
 /// Whether a token is one of these.
@@ -35,29 +77,38 @@ pub fn is_one(token: &str) -> bool {
     token.trim().starts_with(HEADER)
 }
 
-/// Issues a token to an account, or to nobody in particular.
-pub fn issue(accounts: &Accounts, account: Option<&Account>, access: Vec<Access>) -> String {
-    let expires = Timestamp::now().as_second() + LIFETIME_SECONDS;
-    let claims = Claims { account: account.map(|account| account.name.clone()), access, expires };
+/// Issues a token to whoever asks, and says how it is bound.
+pub fn issue(accounts: &Accounts, principal: &Principal, access: Vec<Access>) -> (String, Bearer) {
+    let bearer = Bearer::of(&principal.credential);
+    let account = principal.account.as_ref().map(|account| account.name.clone());
+    let claims = Claims { account, access, bearer };
     let body = BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!(claims).to_string());
     let tag = BASE64_URL_SAFE_NO_PAD.encode(mac(accounts, &body).finalize().into_bytes());
-    format!("{HEADER}{body}.{tag}")
+    (format!("{HEADER}{body}.{tag}"), claims.bearer)
 }
 
 /// Who carries a token, and for what; none: it is not ours, or has expired.
 pub async fn read(accounts: &Accounts, token: &str) -> Result<Option<Principal>, Error> {
     let Some(claims) = authentic(accounts, token) else { return Ok(None) };
-    if claims.expires < Timestamp::now().as_second() {
+    if claims.bearer.seconds_left() == 0 {
         return Ok(None);
     }
-    let grant = Grant::Oci(claims.access);
-    match claims.account {
-        None => Ok(Some(Principal { account: None, grant, has_token: true })),
-        Some(name) => {
-            let account = find_account(&accounts.db, &name).await?;
-            Ok(account.map(|account| Principal::known(account, grant)))
+    let account = match (&claims.account, &claims.bearer.parent) {
+        (None, _) => None,
+        (Some(name), Parent::Nothing) => {
+            return Err(Error::damaged(format!("a token of '{name}' follows from nothing")));
         }
-    }
+        (Some(name), Parent::Password(mark)) => match find_account(&accounts.db, name).await? {
+            Some((account, now)) if now == *mark => Some(account),
+            _ => return Ok(None),
+        },
+        (Some(name), Parent::Token(hash)) => match token_owner(&accounts.db, hash).await? {
+            Some(account) if account.name == *name => Some(account),
+            _ => return Ok(None),
+        },
+    };
+    let (grant, credential) = (Grant::Oci(claims.access), Credential::Bearer(claims.bearer));
+    Ok(Some(Principal { account, grant, credential }))
 }
 
 fn authentic(accounts: &Accounts, token: &str) -> Option<Claims> {

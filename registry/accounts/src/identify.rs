@@ -9,7 +9,7 @@ use axum_extra::headers::authorization::{Basic, Bearer};
 use axum_extra::headers::{Authorization, HeaderMapExt as _};
 
 use crate::grant::Grant;
-use crate::principal::{Account, Principal};
+use crate::principal::{Account, Credential, Principal};
 use crate::{Accounts, Error, Scope, bearer, check_password, check_token};
 
 /// The cookie of a page's session.
@@ -49,7 +49,9 @@ impl Accounts {
             Some(_) => Ok(None),
             None => {
                 let account = check_password(&self.db, name, secret).await?;
-                Ok(account.map(|account| Principal::known(account, Grant::Token(Scope::Full))))
+                Ok(account.map(|(account, mark)| {
+                    Principal::known(account, Grant::Token(Scope::Full), Credential::Password(mark))
+                }))
             }
         }
     }

@@ -120,7 +120,8 @@ pub async fn invite(
         None => {
             sqlx::query(
                 "insert into invitations (namespace, account, role, invited_by, invited_at)
-                 values ($1, $2, $3, $4, $5) on conflict (namespace, account) do update set role = excluded.role",
+                 values ($1, $2, $3, $4, $5) on conflict (namespace, account)
+                 do update set role = excluded.role, invited_by = excluded.invited_by, invited_at = excluded.invited_at",
             )
             .bind(namespace.as_str())
             .bind(account.as_str())
@@ -138,27 +139,42 @@ pub async fn invite(
 /// Accepts or declines an invitation.
 pub async fn answer(db: &Db, namespace: &Namespace, account: &Namespace, yes: bool) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let invited: Option<(Text<Role>,)> =
-        sqlx::query_as("delete from invitations where namespace = $1 and account = $2 returning role")
-            .bind(namespace.as_str())
-            .bind(account.as_str())
-            .fetch_optional(&mut *write)
-            .await?;
-    let (Text(role),) = invited.ok_or_else(|| Error::NotFound(format!("invitation to '{namespace}'")))?;
+    let invited: Option<(Text<Role>, Text<Namespace>)> = sqlx::query_as(
+        "delete from invitations where namespace = $1 and account = $2 returning role, invited_by",
+    )
+    .bind(namespace.as_str())
+    .bind(account.as_str())
+    .fetch_optional(&mut *write)
+    .await?;
+    let (Text(role), Text(by)) =
+        invited.ok_or_else(|| Error::NotFound(format!("invitation to '{namespace}'")))?;
     if yes {
+        must_own_still(&mut write, namespace, &by).await?;
         join(&mut write, namespace, account, role).await?;
     }
     write.commit().await?;
     Ok(())
 }
 
-/// Ends a membership or an invitation. The last owner stays.
+/// An invitation stands as long as whoever sent it may send it.
+async fn must_own_still(write: &mut Write, namespace: &Namespace, by: &Namespace) -> Result<(), Error> {
+    match role_within(write, namespace, by).await? {
+        Some(Role::Owner) => Ok(()),
+        _ => Err(Error::Conflict(format!(
+            "the invitation to '{namespace}' has lapsed, since '{by}', who sent it, does not own it any more; ask an owner for \
+             another one"
+        ))),
+    }
+}
+
+/// Ends a membership or an invitation, and the invitations that the member sent. The last owner stays.
 pub async fn remove(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<(), Error> {
     let mut write = db.write().await?;
     let mut ended = 0;
     for sql in [
         "delete from invitations where namespace = $1 and account = $2",
         "delete from namespace_members where namespace = $1 and account = $2",
+        "delete from invitations where namespace = $1 and invited_by = $2",
     ] {
         let query = sqlx::query(sql).bind(namespace.as_str()).bind(account.as_str());
         ended += query.execute(&mut *write).await?.rows_affected();

@@ -5,10 +5,20 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chandlery_package::random_bytes;
+use tokio::sync::Semaphore;
 
 use crate::Error;
 
 const PASSWORD_CHARACTERS_MIN: usize = 12;
+/// The longest password, in bytes: whoever sends more does not remember it either.
+const PASSWORD_BYTES_MAX: usize = 1024;
+/// How many passwords are hashed at once. Each takes 19 MiB and a processor.
+const HASHED_AT_ONCE: usize = 2;
+/// How many more may wait for it: as many as are done in a few seconds.
+const WAITING_MAX: usize = 64;
+
+static HASHING: Semaphore = Semaphore::const_new(HASHED_AT_ONCE);
+static WAITING: Semaphore = Semaphore::const_new(WAITING_MAX);
 
 /// 256 random bits.
 pub(crate) fn random_text() -> String {
@@ -19,6 +29,7 @@ pub(crate) async fn hash_password(password: String) -> Result<String, Error> {
     if password.chars().count() < PASSWORD_CHARACTERS_MIN {
         return Err(Error::Invalid(format!("a password has at least {PASSWORD_CHARACTERS_MIN} characters")));
     }
+    must_be_short(&password)?;
     off_thread(move || {
         Argon2::default()
             .hash_password(password.as_bytes())
@@ -29,6 +40,7 @@ pub(crate) async fn hash_password(password: String) -> Result<String, Error> {
 }
 
 pub(crate) async fn verify_password(password: String, hash: String) -> Result<bool, Error> {
+    must_be_short(&password)?;
     off_thread(move || {
         let hash = PasswordHash::new(&hash)
             .map_err(|error| Error::damaged(format!("a password hash cannot be read: {error}")))?;
@@ -37,21 +49,48 @@ pub(crate) async fn verify_password(password: String, hash: String) -> Result<bo
     .await
 }
 
-/// Password hashing is slow on purpose, and must not hold up other requests.
+fn must_be_short(password: &str) -> Result<(), Error> {
+    match password.len() <= PASSWORD_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!("a password has at most {PASSWORD_BYTES_MAX} bytes"))),
+    }
+}
+
+/// Password hashing is slow and large on purpose, and must not hold up other requests: a few are done at once, a few more wait,
+/// and whoever comes then is refused.
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    let _place = WAITING.try_acquire().map_err(|_| Error::Busy)?;
+    let turn = HASHING.acquire().await.map_err(|closed| Error::damaged(closed.to_string()))?;
+    // The thread goes on when nobody waits for it any more, and so keeps the turn itself.
+    let work = move || {
+        let _turn = turn;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::damaged(error.to_string()))?
 }
 
 #[cfg(test)]
 mod tests {
-    use super::verify_password;
+    use futures::future::join_all;
+
+    use super::*;
 
     #[tokio::test]
     async fn a_hash_that_another_implementation_made_is_verified() {
         let hash = "$argon2id$v=19$m=19456,t=2,p=1$c2l4dGVlbiBieXRlcyBvaw$RJ1sY/uLSiHi0TP1oW8rw19AvL2Hwpt7ELvhU4n7eXg";
         assert!(verify_password("correct horse battery".into(), hash.into()).await.unwrap());
         assert!(!verify_password("correct horse".into(), hash.into()).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_passwords_is_refused_and_passes() {
+        let checks = (0..WAITING_MAX * 3).map(|_| hash_password("correct horse battery".into()));
+        let outcomes = join_all(checks).await;
+        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(Error::Busy))).count();
+        assert_eq!(refused, WAITING_MAX * 2);
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), WAITING_MAX);
+        assert!(hash_password("correct horse battery".into()).await.is_ok());
     }
 }

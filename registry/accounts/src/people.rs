@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use chandlery_package::Namespace;
 use chandlery_package::column::Text;
+use chandlery_package::{Digest, Namespace};
 use chandlery_store::files::write_atomic;
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
@@ -14,6 +14,8 @@ use crate::{Error, Scope, tokens};
 
 /// The account that operates a registry which nobody has set up yet.
 const FIRST_OPERATOR: &str = "operator";
+/// How many digits the mark of a password has.
+const MARK_DIGITS: usize = 16;
 
 /// Opens an account.
 pub async fn register(db: &Db, name: &Namespace, password: &str) -> Result<(), Error> {
@@ -81,8 +83,8 @@ pub async fn promote(db: &Db, name: &Namespace) -> Result<(), Error> {
     }
 }
 
-/// The account with this password, or none; takes as long either way.
-pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<Account>, Error> {
+/// The account with this password, and the password's mark, or none; takes as long either way.
+pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<(Account, String)>, Error> {
     let found: Option<(String, Text<AccountRole>)> =
         sqlx::query_as("select password_hash, role from accounts where name = $1")
             .bind(name)
@@ -92,20 +94,29 @@ pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Optio
         Some((hash, Text(role))) => (hash, Some(role)),
         None => (hash_password("no such account".into()).await?, None),
     };
+    let mark = mark(&hash);
     let matches = verify_password(password.to_owned(), hash).await?;
     match role {
         Some(role) if matches => {
-            Ok(Some(Account { name: name.parse()?, operator: role == AccountRole::Operator }))
+            Ok(Some((Account { name: name.parse()?, operator: role == AccountRole::Operator }, mark)))
         }
         _ => Ok(None),
     }
 }
 
-/// The account of this name.
-pub async fn find_account(db: &Db, name: &Namespace) -> Result<Option<Account>, Error> {
-    let found: Option<(Text<AccountRole>,)> = sqlx::query_as("select role from accounts where name = $1")
-        .bind(name.as_str())
-        .fetch_optional(db.read())
-        .await?;
-    Ok(found.map(|(Text(role),)| Account { name: name.clone(), operator: role == AccountRole::Operator }))
+/// What a password's hash is known by to those who must not have it. Another password has another mark.
+fn mark(hash: &str) -> String {
+    Digest::of(hash).hex().chars().take(MARK_DIGITS).collect()
+}
+
+/// The account of this name, and its password's mark.
+pub async fn find_account(db: &Db, name: &Namespace) -> Result<Option<(Account, String)>, Error> {
+    let found: Option<(Text<AccountRole>, String)> =
+        sqlx::query_as("select role, password_hash from accounts where name = $1")
+            .bind(name.as_str())
+            .fetch_optional(db.read())
+            .await?;
+    Ok(found.map(|(Text(role), hash)| {
+        (Account { name: name.clone(), operator: role == AccountRole::Operator }, mark(&hash))
+    }))
 }

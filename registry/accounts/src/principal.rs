@@ -3,8 +3,10 @@
 use chandlery_package::wire::Role;
 use chandlery_package::{Namespace, PluginId, words};
 use chandlery_store::Db;
+use jiff::Timestamp;
 
 use crate::Error;
+use crate::bearer::Bearer;
 use crate::grant::Grant;
 use crate::members::role;
 
@@ -34,8 +36,26 @@ pub struct Principal {
     pub account: Option<Account>,
     /// What it may do of all that the account may.
     pub grant: Grant,
-    /// Whether there is a token or password at all; the token may be nobody's in particular.
-    pub has_token: bool,
+    /// What it is known by.
+    pub credential: Credential,
+}
+
+/// What somebody is known by. A short-lived token that is issued for it does not outlive it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// Nothing.
+    None,
+    /// A password; a mark of it, which changes with it.
+    Password(String),
+    /// A token, by the digest under which it is kept, and when it ends.
+    Token {
+        /// SHA-256, in hexadecimal.
+        hash: String,
+        /// None: when it is revoked.
+        expires_at: Option<Timestamp>,
+    },
+    /// A short-lived token.
+    Bearer(Bearer),
 }
 
 impl Account {
@@ -74,12 +94,17 @@ impl Account {
 
 impl Principal {
     pub(super) fn nobody() -> Self {
-        Self { account: None, grant: Grant::Oci(Vec::new()), has_token: false }
+        Self { account: None, grant: Grant::Oci(Vec::new()), credential: Credential::None }
     }
 
     /// An account, known by its password or a token.
-    pub(super) fn known(account: Account, grant: Grant) -> Self {
-        Self { account: Some(account), grant, has_token: true }
+    pub(super) fn known(account: Account, grant: Grant, credential: Credential) -> Self {
+        Self { account: Some(account), grant, credential }
+    }
+
+    /// Whether there is a token or password at all; the token may be nobody's in particular.
+    pub fn has_credential(&self) -> bool {
+        self.credential != Credential::None
     }
 
     /// Refuses whoever may not publish in this namespace, or not with this token.

@@ -41,7 +41,8 @@ async fn register(
     Json(new): Json<NewAccount>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
     crate::register(&accounts.db, &new.name, &new.password).await?;
-    let token = crate::issue_token(&accounts.db, &new.name, &Scope::Full, "registered", None).await?;
+    let lifetime = Some(tokens::LOGIN_LIFETIME);
+    let token = crate::issue_token(&accounts.db, &new.name, &Scope::Full, "registered", lifetime).await?;
     Ok((StatusCode::CREATED, Json(Token { account: new.name, token })))
 }
 
@@ -57,10 +58,11 @@ async fn log_in(
     State(accounts): State<Accounts>,
     Json(login): Json<Login>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
-    let caller = crate::check_password(&accounts.db, login.name.as_str(), &login.password)
+    let (caller, _) = crate::check_password(&accounts.db, login.name.as_str(), &login.password)
         .await?
         .ok_or(Error::Unauthenticated)?;
-    let token = crate::issue_token(&accounts.db, &caller.name, &Scope::Full, "login", None).await?;
+    let lifetime = Some(tokens::LOGIN_LIFETIME);
+    let token = crate::issue_token(&accounts.db, &caller.name, &Scope::Full, "login", lifetime).await?;
     Ok((StatusCode::CREATED, Json(Token { account: caller.name, token })))
 }
 

@@ -9,11 +9,13 @@ use chandlery_store::{Db, Write, time};
 
 use crate::grant::Grant;
 use crate::passwords::random_text;
-use crate::principal::{Account, AccountRole, Principal};
+use crate::principal::{Account, AccountRole, Credential, Principal};
 use crate::{Error, Scope};
 
 /// How long a token with an end may last, in days.
 const DAYS_MAX: u32 = 366;
+/// How long the token of a log-in or of a registration lasts: 90 days.
+pub(crate) const LOGIN_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How many digits of a token's digest tell it apart from its account's others.
 const ID_DIGITS: usize = 12;
 
@@ -28,14 +30,27 @@ pub async fn check_token(db: &Db, token: &str) -> Result<Option<Principal>, Erro
     .bind(Digest::of(token).hex())
     .fetch_optional(db.read())
     .await?;
-    match found {
-        Some((_, _, _, Some(Text(expires)))) if expires < Timestamp::now() => Ok(None),
-        Some((Text(name), Text(role), Text(scope), _)) => {
-            let account = Account { name, operator: role == AccountRole::Operator };
-            Ok(Some(Principal::known(account, Grant::Token(scope))))
-        }
-        None => Ok(None),
+    let Some((Text(name), Text(role), Text(scope), expires)) = found else { return Ok(None) };
+    let expires_at = expires.map(|Text(at)| at);
+    if expires_at.is_some_and(|at| at < Timestamp::now()) {
+        return Ok(None);
     }
+    let account = Account { name, operator: role == AccountRole::Operator };
+    let credential = Credential::Token { hash: Digest::of(token).hex(), expires_at };
+    Ok(Some(Principal::known(account, Grant::Token(scope), credential)))
+}
+
+/// Whose token is kept under this digest, unless it has ended.
+pub(crate) async fn token_owner(db: &Db, hash: &str) -> Result<Option<Account>, Error> {
+    let found: Option<(Text<Namespace>, Text<AccountRole>)> = sqlx::query_as(
+        "select accounts.name, accounts.role from tokens join accounts on accounts.name = tokens.account
+         where tokens.hash = $1 and (tokens.expires_at is null or tokens.expires_at > $2)",
+    )
+    .bind(hash)
+    .bind(time(Timestamp::now()))
+    .fetch_optional(db.read())
+    .await?;
+    Ok(found.map(|(Text(name), Text(role))| Account { name, operator: role == AccountRole::Operator }))
 }
 
 /// So many days, as long as a token may last.

@@ -11,6 +11,9 @@ crate::kinds! {
     FORBIDDEN: "forbidden", 403, "Not allowed",
         "the account has not the role that the request needs, or its token is for something else",
         Some("ask an owner of the namespace, or an operator of the registry");
+    BUSY: "too-many-logins", 429, "Too many log-ins",
+        "more passwords wait to be checked than the registry has time and memory for",
+        Some("try again in a moment; a token needs no such check");
     TOO_LARGE: "too-large", 413, "Too large",
         "a request or what is pushed has more bytes than this registry accepts",
         None;
@@ -39,6 +42,9 @@ pub enum Error {
         /// What it asked for, after "may not".
         action: String,
     },
+    /// Too many passwords are being checked.
+    #[error("too many people are logging in at this moment")]
+    Busy,
     /// More was sent than is accepted.
     #[error("{what} has at most {bytes_max} bytes here")]
     TooLarge {
@@ -73,6 +79,7 @@ impl Explain for Error {
             Self::Unauthenticated => {
                 return UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");
             }
+            Self::Busy => return BUSY.with_header("retry-after", "2"),
             Self::Name(error) => return error.explain(),
             Self::Store(error) => return error.explain(),
             Self::NotFound(_) => &NOT_FOUND,

@@ -82,6 +82,7 @@ fn code_of(error: &Shared) -> &'static str {
     match error {
         Shared::Unauthenticated => "UNAUTHORIZED",
         Shared::Forbidden { .. } => "DENIED",
+        Shared::Busy => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
         Shared::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
         Shared::NotFound(what) if what.starts_with("manifest") => "MANIFEST_UNKNOWN",

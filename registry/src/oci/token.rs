@@ -81,12 +81,12 @@ async fn grant(oci: &Oci, principal: &Principal, scopes: &[String]) -> Result<Js
     for scope in scopes {
         access.extend(granted(oci, principal, scope).await?);
     }
-    let token = bearer::issue(&oci.accounts, principal.account.as_ref(), access);
+    let (token, bound) = bearer::issue(&oci.accounts, principal, access);
     let issued_at = Timestamp::now().to_string();
     Ok(Json(json!({
         "token": token,
         "access_token": token,
-        "expires_in": bearer::LIFETIME_SECONDS,
+        "expires_in": bound.seconds_left(),
         "issued_at": issued_at,
     })))
 }

@@ -40,7 +40,7 @@ pub(super) async fn log_in(
     State(finance): State<Finance>,
     Form(given): Form<Credentials>,
 ) -> Result<Response, Error> {
-    let Some(caller) = accounts::check_password(&finance.db, &given.name, &given.password).await? else {
+    let Some((caller, _)) = accounts::check_password(&finance.db, &given.name, &given.password).await? else {
         let page = page(&given.next, Some("No account has this name and password."));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
