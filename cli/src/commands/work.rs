@@ -1,5 +1,6 @@
 //! `chandlery work`: what a server starts to work on a component that a stranger made, away from itself.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use chandlery_sandbox::{Job, Work, Worker};
@@ -26,7 +27,7 @@ impl Perform {
         let Self { work, component, output, seconds, bytes } = self;
         if let Err(error) = (Job { work, component, output, seconds, bytes }).perform() {
             // Whoever started this reads what it says, and tells it in a way of their own.
-            eprintln!("{error:#}");
+            let _ = writeln!(std::io::stderr(), "{error:#}");
             std::process::exit(1);
         }
         Ok(())

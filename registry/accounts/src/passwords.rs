@@ -89,8 +89,9 @@ mod tests {
         let checks = (0..WAITING_MAX * 3).map(|_| hash_password("correct horse battery".into()));
         let outcomes = join_all(checks).await;
         let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(Error::Busy))).count();
-        assert_eq!(refused, WAITING_MAX * 2);
-        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), WAITING_MAX);
+        // Other tests of this process hash, too.
+        assert!(refused >= WAITING_MAX * 2 && refused < outcomes.len(), "{refused}");
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), outcomes.len() - refused);
         assert!(hash_password("correct horse battery".into()).await.is_ok());
     }
 }
