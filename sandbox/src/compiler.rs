@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chandlery_package::{Component, ComponentError, Release};
+use wasmtime::Engine;
 
 use crate::error::SandboxError;
 use crate::limits::Limits;
@@ -13,16 +14,23 @@ const INSPECT_TIME: Duration = Duration::from_secs(10);
 /// Memory for validating a component, in bytes.
 const INSPECT_BYTES: u64 = 1 << 30;
 
-/// Compiled code for a component. Blocks.
+/// Compiled code of this engine for a component. Blocks.
 pub(crate) fn compile(
+    engine: &Engine,
     worker: &Worker,
     release: &Release,
     bytes: &[u8],
     limits: &Limits,
 ) -> Result<Vec<u8>, SandboxError> {
+    let compiled = match worker {
+        // The engine may be one of another configuration than a worker's.
+        Worker::Here => {
+            engine.precompile_component(bytes).map_err(|error| Failed::Refused(format!("{error:#}")))
+        }
+        Worker::Process { .. } => worker.run(Work::Compile, bytes, limits.compile_time, limits.compile_bytes),
+    };
     let release = release.clone();
-    worker.run(Work::Compile, bytes, limits.compile_time, limits.compile_bytes).map_err(|failed| match failed
-    {
+    compiled.map_err(|failed| match failed {
         Failed::Time => SandboxError::CompileTime { release, limit_s: limits.compile_time.as_secs() },
         Failed::Memory => SandboxError::CompileMemory { release, limit_mib: limits.compile_bytes >> 20 },
         Failed::Stack => {

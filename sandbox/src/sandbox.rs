@@ -129,7 +129,7 @@ impl Sandbox {
         if let Some(code) = self.cache.as_ref().and_then(|cache| cache.find(&self.engine, digest)) {
             return Ok(code);
         }
-        let code = compile(&self.worker, release, bytes, &self.limits)?;
+        let code = compile(&self.engine, &self.worker, release, bytes, &self.limits)?;
         if let Some(cache) = &self.cache {
             cache.keep(digest, &code).map_err(cannot_load(release))?;
         }
