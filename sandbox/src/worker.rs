@@ -22,14 +22,14 @@ const PATIENCE: u32 = 4;
 /// How often is looked whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Who works.
+/// Who works on a component: this process, or one that is started for it.
 #[derive(Debug, Clone)]
 pub enum Worker {
     /// This process. For one's own plugins.
     Here,
     /// A process of this program, started with these words and then those of a [`Job`]. It must call [`Job::perform`].
     Process {
-        /// The program.
+        /// The program that is started.
         program: PathBuf,
         /// What comes before the rest.
         words: Vec<String>,

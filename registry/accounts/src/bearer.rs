@@ -5,19 +5,17 @@
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chandlery_package::Namespace;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::Error;
+use crate::credential::{Bearer, Credential, Parent};
 use crate::grant::{Access, Grant};
 use crate::people::find_account;
-use crate::principal::{Credential, Principal};
+use crate::principal::Principal;
 use crate::state::Accounts;
 use crate::tokens::token_owner;
 
-/// How long one is good for.
-pub const LIFETIME_SECONDS: i64 = 15 * 60;
 /// `{"alg":"HS256","typ":"JWT"}`: no other algorithm is read or written.
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 
@@ -29,47 +27,6 @@ struct Claims {
     access: Vec<Access>,
     #[serde(flatten)]
     bearer: Bearer,
-}
-
-/// What a short-lived token follows from, and when it ends. What is issued for it follows from the same, and ends no later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bearer {
-    /// In seconds since 1970.
-    #[serde(rename = "exp")]
-    expires: i64,
-    parent: Parent,
-}
-
-/// What was shown for a short-lived token. When it goes, so does the token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Parent {
-    /// Nothing: it is nobody's in particular.
-    Nothing,
-    /// The account's password, by its mark.
-    Password(String),
-    /// A token of the account, by its digest.
-    Token(String),
-}
-
-impl Bearer {
-    /// For how many seconds it is still good.
-    pub fn seconds_left(&self) -> i64 {
-        (self.expires - Timestamp::now().as_second()).max(0)
-    }
-
-    fn of(credential: &Credential) -> Self {
-        let latest = Timestamp::now().as_second() + LIFETIME_SECONDS;
-        match credential {
-            Credential::None => Self { expires: latest, parent: Parent::Nothing },
-            Credential::Password(mark) => Self { expires: latest, parent: Parent::Password(mark.clone()) },
-            Credential::Token { hash, expires_at } => {
-                let expires = expires_at.map_or(latest, |at| at.as_second().min(latest));
-                Self { expires, parent: Parent::Token(hash.clone()) }
-            }
-            Credential::Bearer(bearer) => bearer.clone(),
-        }
-    }
 }
 
 /// Whether a token is one of these.

@@ -8,8 +8,9 @@ use axum_extra::extract::CookieJar;
 use axum_extra::headers::authorization::{Basic, Bearer};
 use axum_extra::headers::{Authorization, HeaderMapExt as _};
 
+use crate::credential::Credential;
 use crate::grant::Grant;
-use crate::principal::{Account, Credential, Principal};
+use crate::principal::{Account, Principal};
 use crate::{Accounts, Error, Scope, bearer, check_password, check_token};
 
 /// The cookie of a page's session.

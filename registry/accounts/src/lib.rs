@@ -1,6 +1,7 @@
 //! Who asks a registry, and what they may do: accounts and their tokens, sessions, and namespaces with their members.
 
 pub mod bearer;
+mod credential;
 mod grant;
 mod identify;
 mod members;
@@ -14,6 +15,7 @@ mod tokens;
 
 pub use chandlery_edge::Error;
 pub use chandlery_package::wire::{Role, Scope};
+pub use credential::{Bearer, Credential};
 pub use grant::{Access, Grant};
 pub use identify::{SESSION_COOKIE, session};
 pub use members::{join, role};

@@ -3,10 +3,9 @@
 use chandlery_package::wire::Role;
 use chandlery_package::{Namespace, PluginId, words};
 use chandlery_store::Db;
-use jiff::Timestamp;
 
 use crate::Error;
-use crate::bearer::Bearer;
+use crate::credential::Credential;
 use crate::grant::Grant;
 use crate::members::role;
 
@@ -38,24 +37,6 @@ pub struct Principal {
     pub grant: Grant,
     /// What it is known by.
     pub credential: Credential,
-}
-
-/// What somebody is known by. A short-lived token that is issued for it does not outlive it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// Nothing.
-    None,
-    /// A password; a mark of it, which changes with it.
-    Password(String),
-    /// A token, by the digest under which it is kept, and when it ends.
-    Token {
-        /// SHA-256, in hexadecimal.
-        hash: String,
-        /// None: when it is revoked.
-        expires_at: Option<Timestamp>,
-    },
-    /// A short-lived token.
-    Bearer(Bearer),
 }
 
 impl Account {

@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use chandlery_store::{Db, Write, time};
 
+use crate::credential::Credential;
 use crate::grant::Grant;
 use crate::passwords::random_text;
-use crate::principal::{Account, AccountRole, Credential, Principal};
+use crate::principal::{Account, AccountRole, Principal};
 use crate::{Error, Scope};
 
 /// How long a token with an end may last, in days.

@@ -1,0 +1,66 @@
+//! What somebody is known by, and how long what is issued for it lasts.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How many seconds a short-lived token lasts at most.
+const LIFETIME_SECONDS: i64 = 15 * 60;
+
+/// What somebody is known by. A short-lived token that is issued for it does not outlive it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// Nothing was shown.
+    None,
+    /// A password; a mark of it, which changes with it.
+    Password(String),
+    /// A token, by the digest under which it is kept, and when it ends.
+    Token {
+        /// SHA-256, in hexadecimal.
+        hash: String,
+        /// None: when it is revoked.
+        expires_at: Option<Timestamp>,
+    },
+    /// A short-lived token.
+    Bearer(Bearer),
+}
+
+/// What a short-lived token follows from, and when it ends. What is issued for it follows from the same, and ends no later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bearer {
+    /// In seconds since 1970.
+    #[serde(rename = "exp")]
+    pub(crate) expires: i64,
+    pub(crate) parent: Parent,
+}
+
+/// What was shown for a short-lived token. When it goes, so does the token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Parent {
+    /// Nothing was shown: it is nobody's in particular.
+    Nothing,
+    /// The account's password, by its mark.
+    Password(String),
+    /// A token of the account, by its digest.
+    Token(String),
+}
+
+impl Bearer {
+    /// For how many seconds it is still good.
+    pub fn seconds_left(&self) -> i64 {
+        (self.expires - Timestamp::now().as_second()).max(0)
+    }
+
+    pub(crate) fn of(credential: &Credential) -> Self {
+        let latest = Timestamp::now().as_second() + LIFETIME_SECONDS;
+        match credential {
+            Credential::None => Self { expires: latest, parent: Parent::Nothing },
+            Credential::Password(mark) => Self { expires: latest, parent: Parent::Password(mark.clone()) },
+            Credential::Token { hash, expires_at } => {
+                let expires = expires_at.map_or(latest, |at| at.as_second().min(latest));
+                Self { expires, parent: Parent::Token(hash.clone()) }
+            }
+            Credential::Bearer(bearer) => bearer.clone(),
+        }
+    }
+}
