@@ -43,7 +43,7 @@ pub enum ManifestError {
     /// More text than people read.
     #[error("the manifest's {what} is longer than {bytes_max} bytes")]
     TooLong {
-        /// The field.
+        /// The field that is too long.
         what: &'static str,
         /// The bytes that it may have.
         bytes_max: usize,
@@ -51,7 +51,7 @@ pub enum ManifestError {
     /// More entries than a list may have.
     #[error("the manifest's {what} are {found}; at most {max} are accepted")]
     TooMany {
-        /// The list.
+        /// The list that has too many entries.
         what: &'static str,
         /// How many entries it has.
         found: usize,
