@@ -139,8 +139,9 @@ fn hostile_components_and_manifests_are_refused_by_name() {
 fn only_so_many_signatures_are_looked_at() {
     let world = World::start();
     let mallory = world.publisher("mallory");
+    let bytes = crate::forge::template("forged", "", "unreachable");
     for signatures in [17, 40, 5_000] {
-        let problem = publish(&world, &mallory, &plugin("ocr-server"), signatures).unwrap_err();
+        let problem = publish(&world, &mallory, &bytes, signatures).unwrap_err();
         assert!(problem.detail.contains("at most 16"), "{signatures}: {problem:?}");
     }
 }

@@ -343,6 +343,10 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/dashboard", For::Accounts, json!(null)),
         ("GET", "/dashboard/{partner}", For::OwnersAndOperators, json!(null)),
         ("GET", "/dashboard/{partner}/transactions.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/transactions", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/plugins", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/payouts", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/statements", For::OwnersAndOperators, json!(null)),
     ];
     let fill = |route: &str| {
         let filled = [
