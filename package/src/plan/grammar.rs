@@ -12,7 +12,9 @@ const SUBDOMAIN_BYTES_MAX: usize = 253;
 pub(super) fn label(what: &str, text: &str, bytes_max: usize) -> Result<(), String> {
     match is_label(text) && text.len() <= bytes_max {
         true => Ok(()),
-        false => Err(format!("{what} {text:?} is not a DNS label of 1 to {bytes_max} characters")),
+        false => {
+            Err(format!("{what} '{}' is not a DNS label of 1 to {bytes_max} characters", text.escape_debug()))
+        }
     }
 }
 
