@@ -101,7 +101,7 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
     let page = customer.text(&["invoices", "show", &number, "--html"]);
     assert!(page.contains(&format!("INVOICE-{number}")) && page.contains("117.81 USD"), "{page}");
     let csv = customer.text(&["invoices", "show", &number, "--csv"]);
-    assert!(csv.contains(&format!("{number},tax,\"VAT 19%\",\"\",USD,1881")), "{csv}");
+    assert!(csv.contains(&format!("{number},tax,VAT 19%,,USD,1881")), "{csv}");
     assert_eq!(acme.refused(&["invoices", "show", &number]).0.r#type, "not-found");
 
     // The bank's statement tells of it, twice; somebody else's transfer is not taken for it.
