@@ -20,11 +20,12 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 53] = [
+const TABLES: [&str; 54] = [
     "facts",
     "accounts",
     "tokens",
     "namespaces",
+    "volume_groups",
     "namespace_members",
     "invitations",
     "namespace_keys",
