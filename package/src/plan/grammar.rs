@@ -117,9 +117,12 @@ pub(super) fn requirement(text: &str) -> Result<(), String> {
     // What pip would read as a path or as an option begins otherwise, after the name just as before it.
     let follows =
         rest.is_empty() || rest.trim_start().starts_with(['[', '(', '<', '>', '=', '!', '~', ';', '@']);
+    // Another URL could name a folder of the machine that it is installed on.
+    let elsewhere =
+        rest.trim_start().strip_prefix('@').is_some_and(|url| !url.trim_start().starts_with("https://"));
     let options = rest.split_whitespace().any(|word| word.starts_with('-'));
     let printable = text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
-    match named && follows && !options && printable && text.len() <= REFERENCE_BYTES_MAX {
+    match named && follows && !elsewhere && !options && printable && text.len() <= REFERENCE_BYTES_MAX {
         true => Ok(()),
         false => {
             Err(format!("the Python requirement {text:?} is not one by PEP 508, such as \"vllm==0.6.3\""))
@@ -254,6 +257,10 @@ mod tests {
                 "a\tb",
                 "git+https://x",
                 "vllm/",
+                "x @ file:///etc",
+                "x @ http://y/z.whl",
+                "x@git+ssh://y",
+                "x @",
             ],
         );
     }
