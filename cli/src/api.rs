@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use chandlery_host::api::Event;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Problem;
+use chandlery_package::wire::host::Event;
 use chandlery_package::wire::{PAGE_ITEMS_MAX, Page};
 use clap::Args;
 use futures::StreamExt as _;

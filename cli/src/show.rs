@@ -3,11 +3,11 @@
 
 mod printable;
 
+use chandlery_package::wire::host::Step;
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use chandlery_host::installs::Step;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressStyle};

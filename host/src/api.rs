@@ -25,10 +25,6 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::{system, tasks};
 
-pub use deployments::{NewScale, Rollback};
-pub use plugins::{Asked, Event, NewInstall, NewPermission, Settings};
-pub use secrets::NewSecret;
-
 const TITLE: &str = "Chandlery host";
 const DESCRIPTION: &str = "Everything that a host does: it installs plugins, deploys what they plan, and keeps it running. \
     A problem (RFC 9457) says by a stable word what went wrong, and what to do next.";

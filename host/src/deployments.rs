@@ -14,168 +14,23 @@ mod watch;
 
 use std::sync::Arc;
 
-use chandlery_package::{Digest, Money, PluginId, Release};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use chandlery_package::PluginId;
+use chandlery_package::wire::host::{Deployment, Endpoint, Entitlement, LogTail, Replica, Revision};
+use chandlery_package::wire::{Page, Paging};
 use tokio::sync::Mutex;
 
 use crate::db::Db;
-use crate::engines::{Drift, LogTail, Replica, replicas};
+use crate::engines::replicas;
 use crate::installs::Installs;
-use crate::licence::{Entitlement, Licences};
+use crate::licence::Licences;
 use crate::secrets::Secrets;
 use crate::targets::Targets;
-use chandlery_package::plan::Plan;
 use chandlery_sandbox::Sandbox;
 use record::Record;
 
-pub use diff::{Change, changes};
+pub use diff::changes;
 pub use error::Error;
 pub(crate) use error::KINDS;
-pub use record::{Cause, Revision, RolloutState};
-pub use replay::{Replay, Replayed};
-
-/// A plan and what it would change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Planned {
-    /// The deployment.
-    pub deployment: String,
-    /// The target.
-    pub target: String,
-    /// The release that made the plan.
-    pub release: Release,
-    /// The plan.
-    pub plan: Plan,
-    /// Its digest.
-    pub digest: Digest,
-    /// The parameters with their defaults.
-    pub parameters: Value,
-    /// What differs from what runs; all of it, where nothing does.
-    pub changes: Vec<Change>,
-    /// Whether the deployment exists.
-    pub exists: bool,
-    /// What it would cost by the hour, where the target has prices for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost_per_hour: Option<Money>,
-    /// What it costs now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost_per_hour_before: Option<Money>,
-    /// Whose it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub team: Option<String>,
-    /// What policies warn of, and what they changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub remarks: Vec<Remark>,
-}
-
-/// What a policy says of a plan that it lets pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Remark {
-    /// The policy.
-    pub policy: Release,
-    /// In words.
-    pub says: String,
-    /// Whether it changed the plan.
-    pub amended: bool,
-}
-
-/// What is to be planned or deployed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct NewDeployment {
-    /// The plugin, by its full or short name.
-    pub plugin: String,
-    /// The deployment's name; none: the plugin's.
-    pub name: Option<String>,
-    /// Where; none: where it is, or on this machine.
-    #[serde(default)]
-    pub target: Option<String>,
-    /// Whose it is; none: whose it was.
-    #[serde(default)]
-    pub team: Option<String>,
-    /// The parameters, as a JSON object.
-    pub parameters: Value,
-    /// Whether parameters that are not given stay what they are.
-    #[serde(default)]
-    pub keep: bool,
-    /// How long the rollout may take; none: as long as the plan's readiness probes allow.
-    #[serde(default)]
-    pub timeout_seconds: Option<u32>,
-}
-
-/// How a deployment fares as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[sqlx(rename_all = "kebab-case")]
-pub enum Health {
-    /// On its way.
-    RollingOut,
-    /// Every replica is ready.
-    Ready,
-    /// Every job has ended well.
-    Succeeded,
-    /// It was ready, and some replica is not.
-    Degraded,
-    /// Some replica has failed for good.
-    Failed,
-    /// Nothing of it runs, until it is resumed.
-    Paused,
-    /// It is being removed.
-    Removing,
-}
-
-/// A deployment, where it came from, and how it fares.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Deployment {
-    /// Its name.
-    pub name: String,
-    /// The target.
-    pub target: String,
-    /// Whose it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub team: Option<String>,
-    /// The release that made its plan.
-    pub release: Release,
-    /// The digest of that release's component.
-    pub component: Digest,
-    /// The digest of the artifact that was signed.
-    pub artifact: Digest,
-    /// The log's entry of that release.
-    pub log_index: i64,
-    /// The digest of the plan.
-    pub plan_digest: Digest,
-    /// The revision that should run.
-    pub revision: i64,
-    /// How it fares.
-    pub health: Health,
-    /// The names of its workloads.
-    pub workloads: Vec<String>,
-    /// Where its ports are reached.
-    pub endpoints: Vec<Endpoint>,
-    /// Its replicas.
-    pub replicas: Vec<Replica>,
-    /// What the plan says to whoever uses it.
-    pub notes: Vec<String>,
-    /// Why its release should not be running any more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub objection: Option<String>,
-    /// What is not as it was made, and not by us.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub drift: Vec<Drift>,
-    /// Why its target does not answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<String>,
-}
-
-/// Where a port of a deployment is reached, whichever replicas serve it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow, utoipa::ToSchema)]
-pub struct Endpoint {
-    /// The workload.
-    pub workload: String,
-    /// Its port.
-    pub port: String,
-    /// `127.0.0.1:9003`.
-    pub address: String,
-}
 
 /// What is deployed on this host.
 #[derive(Clone)]
@@ -213,10 +68,12 @@ impl Deployments {
         Ok(self.licences.entitlement(self.count().await?).await?)
     }
 
-    /// A deployment's revisions, the last first.
-    pub async fn history(&self, name: &str) -> Result<Vec<Revision>, Error> {
+    /// A deployment's revisions, the last first, a page at a time.
+    pub async fn history(&self, name: &str, paging: &Paging<i64>) -> Result<Page<Revision>, Error> {
         self.existing(name).await?;
-        record::history(self.db.pool(), name, None, u32::MAX).await
+        let before = paging.after().copied();
+        let rows = record::history(self.db.pool(), name, before, paging.rows()).await?;
+        Ok(paging.cut(rows, |revision| revision.revision))
     }
 
     /// The names of a plugin's deployments.
@@ -244,6 +101,18 @@ impl Deployments {
         Ok(deployments)
     }
 
+    /// The deployments by name, a page at a time.
+    pub async fn page(&self, paging: &Paging<String>) -> Result<Page<Deployment>, Error> {
+        let after = paging.after().map_or("", String::as_str);
+        let page = paging
+            .cut(record::page(self.db.pool(), after, paging.rows()).await?, |record| record.name.clone());
+        let mut items = Vec::new();
+        for record in page.items {
+            items.push(self.read(record).await?);
+        }
+        Ok(Page { items, next: page.next })
+    }
+
     /// The last lines of a deployment's logs.
     pub async fn logs(&self, name: &str, lines: usize) -> Result<Vec<LogTail>, Error> {
         let record = self.existing(name).await?;
@@ -261,14 +130,18 @@ impl Deployments {
     async fn read(&self, record: Record) -> Result<Deployment, Error> {
         let desired = record.desired();
         let replicas = self.replicas(&record.name).await?;
-        let endpoints = sqlx::query_as(
+        let endpoints: Vec<(String, String, String)> = sqlx::query_as(
             "select workload, port, address from endpoints where deployment = $1 order by workload, port",
-        );
+        )
+        .bind(&record.name)
+        .fetch_all(self.db.pool())
+        .await?;
+        let endpoint = |(workload, port, address)| Endpoint { workload, port, address };
         Ok(Deployment {
             health: rollout::health(&record, &desired, &replicas),
             replicas,
             workloads: desired.plan.workloads.into_iter().map(|workload| workload.name).collect(),
-            endpoints: endpoints.bind(&record.name).fetch_all(self.db.pool()).await?,
+            endpoints: endpoints.into_iter().map(endpoint).collect(),
             objection: self.installs.objection(&record.release).await?,
             drift: self.targets.drift(&record.name),
             trouble: self.targets.trouble(&record.target),

@@ -161,3 +161,39 @@ impl IntoResponse for Error {
         problem.into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::installs::RegistryError;
+    use crate::system::Changed;
+
+    #[test]
+    fn what_the_registry_refuses_is_told_in_its_own_words() {
+        let told = Problem {
+            r#type: "forbidden".into(),
+            title: "Not allowed".into(),
+            status: 403,
+            detail: "'b' may not see it".into(),
+            remedy: None,
+        };
+        let refused = || installs::Error::from(RegistryError::Refused(Refusal(told.clone())));
+        assert_eq!(Error::from(refused()).problem(), told);
+        // Through every room on its way.
+        assert_eq!(Error::from(licence::Error::from(refused())).problem(), told);
+        assert_eq!(Error::from(deployments::Error::from(licence::Error::from(refused()))).problem(), told);
+        let away = RegistryError::Away { url: "http://r".into(), reason: "refused".into() };
+        let problem = Error::from(installs::Error::from(away)).problem();
+        assert_eq!((problem.r#type.as_str(), problem.status), ("registry-away", 502));
+    }
+
+    #[test]
+    fn an_error_is_of_its_rooms_kind_however_far_it_came() {
+        let changed = deployments::Error::from(targets::Error::from(Changed("lab".into())));
+        let problem = Error::from(changed).problem();
+        assert_eq!((problem.r#type.as_str(), problem.status), ("changed-meanwhile", 409));
+        assert_eq!(problem.detail, "'lab' was changed meanwhile");
+        let words: std::collections::BTreeSet<_> = kinds().iter().map(|kind| kind.word).collect();
+        assert_eq!(words.len(), kinds().len(), "each word is one kind's");
+    }
+}

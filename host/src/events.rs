@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 
-use chandlery_package::PluginId;
+use chandlery_package::column::{Json, Text};
+use chandlery_package::{PluginId, words};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{SqliteConnection, SqlitePool};
 use uuid::Uuid;
@@ -24,16 +25,16 @@ const ATTEMPTS_MAX: i64 = 14;
 /// How long what was delivered or given up is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How far the delivery of an event to an integration is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(rename_all = "kebab-case")]
-enum DeliveryState {
-    /// It waits to be told, or to be told again.
-    Waiting,
-    /// It was told.
-    Delivered,
-    /// It was tried too often.
-    GivenUp,
+words! {
+    /// How far the delivery of an event to an integration is.
+    enum DeliveryState: "state of a delivery" {
+        /// It waits to be told, or to be told again.
+        Waiting = "waiting",
+        /// It was told.
+        Delivered = "delivered",
+        /// It was tried too often.
+        GivenUp = "given-up",
+    }
 }
 
 /// An event of this moment, to be filled in.
@@ -65,10 +66,10 @@ pub(crate) async fn tell(
             "insert into deliveries (id, plugin, event, state, not_before) values ($1, $2, $3, $4, $5)",
         )
         .bind(&event.id)
-        .bind(plugin.to_string())
-        .bind(serde_json::json!(event).to_string())
-        .bind(DeliveryState::Waiting)
-        .bind(event.at.to_string())
+        .bind(Text(plugin))
+        .bind(Json(event))
+        .bind(Text(DeliveryState::Waiting))
+        .bind(Text(event.at))
         .execute(&mut *write)
         .await?;
     }
@@ -79,16 +80,15 @@ pub(crate) async fn tell(
 #[derive(sqlx::FromRow)]
 pub(crate) struct Delivery {
     id: String,
-    event: String,
+    event: Json<Event>,
     attempts: i64,
 }
 
 impl Delivery {
     /// The event as the integration is told it, with the number of this attempt.
-    pub(crate) fn event(&self) -> Result<Event, Error> {
-        let damaged = |error| Error::Damaged(format!("event {} cannot be read: {error}", self.id));
-        let event: Event = serde_json::from_str(&self.event).map_err(damaged)?;
-        Ok(Event { attempt: u32::try_from(self.attempts + 1).unwrap_or(u32::MAX), ..event })
+    pub(crate) fn event(&self) -> Event {
+        let Json(event) = self.event.clone();
+        Event { attempt: u32::try_from(self.attempts + 1).unwrap_or(u32::MAX), ..event }
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn due(db: &SqlitePool, plugin: &PluginId, limit: i64) -> Resul
         "select id, event, attempts from deliveries
          where plugin = $1 and state = $2 and not_before <= $3 order by id limit $4",
     );
-    let due = due.bind(plugin.to_string()).bind(DeliveryState::Waiting).bind(Timestamp::now().to_string());
+    let due = due.bind(Text(plugin)).bind(Text(DeliveryState::Waiting)).bind(Text(Timestamp::now()));
     Ok(due.bind(limit).fetch_all(db).await?)
 }
 
@@ -121,12 +121,12 @@ pub(crate) async fn note(
         "update deliveries set state = $1, attempts = $2, not_before = $3, problem = $4
          where id = $5 and plugin = $6 and attempts = $7",
     )
-    .bind(state)
+    .bind(Text(state))
     .bind(attempts)
-    .bind(again.unwrap_or(Timestamp::MAX).to_string())
+    .bind(Text(again.unwrap_or(Timestamp::MAX)))
     .bind(problem)
     .bind(&delivery.id)
-    .bind(plugin.to_string())
+    .bind(Text(plugin))
     .bind(delivery.attempts)
     .execute(db)
     .await?;
@@ -137,8 +137,8 @@ pub(crate) async fn note(
 pub(crate) async fn forget_old(db: &SqlitePool) -> Result<(), Error> {
     let before = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
     sqlx::query("delete from deliveries where state <> $1 and not_before < $2")
-        .bind(DeliveryState::Waiting)
-        .bind(before.to_string())
+        .bind(Text(DeliveryState::Waiting))
+        .bind(Text(before))
         .execute(db)
         .await?;
     Ok(())
@@ -146,7 +146,7 @@ pub(crate) async fn forget_old(db: &SqlitePool) -> Result<(), Error> {
 
 /// Forgets all that an integration was to be told.
 pub(crate) async fn forget(write: &mut SqliteConnection, plugin: &PluginId) -> Result<(), Error> {
-    sqlx::query("delete from deliveries where plugin = $1").bind(plugin.to_string()).execute(write).await?;
+    sqlx::query("delete from deliveries where plugin = $1").bind(Text(plugin)).execute(write).await?;
     Ok(())
 }
 
@@ -168,9 +168,11 @@ pub(crate) async fn counts(db: &SqlitePool, plugin: &PluginId) -> Result<Counts,
                  order by id desc limit 1) as problem
          from deliveries where plugin = $4",
     );
-    let counts =
-        counts.bind(DeliveryState::Delivered).bind(DeliveryState::Waiting).bind(DeliveryState::GivenUp);
-    Ok(counts.bind(plugin.to_string()).fetch_one(db).await?)
+    let counts = counts
+        .bind(Text(DeliveryState::Delivered))
+        .bind(Text(DeliveryState::Waiting))
+        .bind(Text(DeliveryState::GivenUp));
+    Ok(counts.bind(Text(plugin)).fetch_one(db).await?)
 }
 
 fn back_off(attempts: i64) -> Duration {

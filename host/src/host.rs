@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chandlery_package::log::Quorum;
+use chandlery_package::wire::host::Locked;
 use chandlery_package::{Manifest, random_bytes};
 use chandlery_sandbox::{Limits, Sandbox, Worker};
 use chandlery_tasks::Supervisor;
@@ -15,7 +16,7 @@ use crate::db::Db;
 use crate::deployments::Deployments;
 use crate::engines::{self, EngineContext};
 use crate::error::Error;
-use crate::installs::{self, Installs, Locked, RegistryClient};
+use crate::installs::{self, Installs, RegistryClient};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
 use crate::secrets::Secrets;

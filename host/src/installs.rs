@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use chandlery_package::log::Quorum;
 use chandlery_package::wire::ReleaseRecord;
+use chandlery_package::wire::host::{Consent, Locked, Step};
 use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release, Requirement};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
@@ -25,13 +26,13 @@ use follow::Followed;
 use progress::pass;
 
 pub use audit::{Audit, audit};
-pub use consent::{Consent, permissions_in_words};
+pub use consent::permissions_in_words;
 pub use distrust::Distrust;
 pub(crate) use error::kinds;
 pub use error::{Error, Refusal, RegistryError};
 use lock::LockFile;
-pub use lock::{Lock, Locked, RegistryPin};
-pub use progress::{Passed, Progress, Step};
+pub use lock::{Lock, RegistryPin};
+pub use progress::Progress;
 pub use registry::RegistryClient;
 
 /// The installed plugins of a host.

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chandlery_package::column::Text;
 use chandlery_package::problem::{Explain, Explanation};
+use chandlery_package::wire::host::{self, Locked, Standing, Tried, TriedProblem};
 use chandlery_package::{Kind, PluginId};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::db::Db;
 use crate::deployments::Deployments;
 use crate::events::{self, new_event};
-use crate::installs::{self, Installs, Locked};
+use crate::installs::{self, Installs};
 use crate::secrets::{self, Secrets, granted};
 use crate::system::{self, blocking};
 use crate::{audit, settings};
@@ -58,39 +59,6 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         Self::System(error.into())
     }
-}
-
-/// An integration and how its deliveries fare.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Standing {
-    /// What is installed.
-    pub locked: Locked,
-    /// Events that were delivered.
-    pub delivered: i64,
-    /// Events that wait, most of them for another attempt.
-    pub waiting: i64,
-    /// Events that were given up.
-    pub given_up: i64,
-    /// What the newest problem was.
-    pub problem: Option<String>,
-}
-
-/// What came of telling an integration of an event that never was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Tried {
-    /// What went wrong; none: it did what it should.
-    pub problem: Option<TriedProblem>,
-    /// What it did with what it was granted, and what it tried.
-    pub uses: Vec<Use>,
-}
-
-/// How an integration failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct TriedProblem {
-    /// A stable word.
-    pub r#type: String,
-    /// In words.
-    pub detail: String,
 }
 
 /// The integrations of a host.
@@ -163,7 +131,7 @@ impl Integrations {
             return Ok(());
         }
         for delivery in due {
-            let problem = match self.notify(locked, delivery.event()?).await {
+            let problem = match self.notify(locked, delivery.event()).await {
                 Ok(reaction) => reaction.result.err().map(|error| error.to_string()),
                 Err(error) => Some(error.to_string()),
             };
@@ -191,7 +159,8 @@ impl Integrations {
             },
             detail: error.to_string(),
         });
-        Ok(Tried { problem, uses: reaction.uses })
+        let shown = |Use { permission, what, granted }| host::Use { permission, what, granted };
+        Ok(Tried { problem, uses: reaction.uses.into_iter().map(shown).collect() })
     }
 
     /// Keeps an integration from being called until this is dropped; one that is under way ends first.
@@ -234,7 +203,7 @@ impl Integrations {
 
     async fn kept(&self, plugin: &PluginId) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         let rows: Vec<(String, Vec<u8>)> = sqlx::query_as("select key, value from kept where plugin = $1")
-            .bind(plugin.to_string())
+            .bind(Text(plugin))
             .fetch_all(self.db.pool())
             .await?;
         Ok(rows.into_iter().collect())
@@ -242,13 +211,10 @@ impl Integrations {
 
     async fn keep(&self, plugin: &PluginId, kept: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
         let mut write = self.db.write().await?;
-        sqlx::query("delete from kept where plugin = $1")
-            .bind(plugin.to_string())
-            .execute(&mut *write)
-            .await?;
+        sqlx::query("delete from kept where plugin = $1").bind(Text(plugin)).execute(&mut *write).await?;
         for (key, value) in kept {
             sqlx::query("insert into kept (plugin, key, value) values ($1, $2, $3)")
-                .bind(plugin.to_string())
+                .bind(Text(plugin))
                 .bind(key)
                 .bind(value)
                 .execute(&mut *write)
@@ -271,10 +237,7 @@ impl Integrations {
     /// Forgets what an integration kept, what it was to be told of, and a plugin's settings.
     pub async fn forget(&self, plugin: &PluginId) -> Result<(), Error> {
         let mut write = self.db.write().await?;
-        sqlx::query("delete from kept where plugin = $1")
-            .bind(plugin.to_string())
-            .execute(&mut *write)
-            .await?;
+        sqlx::query("delete from kept where plugin = $1").bind(Text(plugin)).execute(&mut *write).await?;
         events::forget(&mut write, plugin).await?;
         settings::forget(&mut *write, plugin).await?;
         Ok(write.commit().await?)

@@ -1,9 +1,8 @@
 //! The host: installs plugins with proof of what they are, runs them in a sandbox, deploys their plans and meters the
 //! use. It knows the registry only over HTTP.
 
-pub mod api;
+mod api;
 pub mod audit;
-mod columns;
 mod db;
 pub mod deployments;
 mod error;

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chandlery_package::column::Text;
 use chandlery_package::problem::{Explain, Explanation, Kind};
-use chandlery_package::{Billed, Licence, Money, Tier};
+use chandlery_package::wire::host::{Entitlement, Upgrade};
+use chandlery_package::{Billed, Licence, Tier};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 
 use crate::db::Db;
@@ -87,56 +88,6 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// What this host may do, and how much of it is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Entitlement {
-    /// What its account has subscribed to.
-    pub tier: Tier,
-    /// Whether that is a trial.
-    pub trial: bool,
-    /// How many deployments it may have; none: any number.
-    pub limit: Option<u32>,
-    /// How many there are, on this host and on the account's others.
-    pub used: u32,
-    /// How many of them are on other hosts.
-    #[serde(default)]
-    pub elsewhere: u32,
-    /// Until when the licence holds; none: there is none, and the host is free.
-    pub expires_at: Option<Timestamp>,
-    /// What would allow more, where some part of the limit is used up.
-    pub upgrade: Option<Upgrade>,
-}
-
-/// A tier that allows more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Upgrade {
-    /// Which.
-    pub tier: Tier,
-    /// How many deployments it allows; none: any number.
-    pub limit: Option<u32>,
-    /// What it costs by the month; none: as is agreed.
-    pub monthly: Option<Money>,
-}
-
-impl Upgrade {
-    /// The least tier that allows one more than this limit.
-    pub(crate) fn beyond(limit: u32) -> Self {
-        let tier = Tier::for_deployments(limit.saturating_add(1));
-        Self { tier, limit: tier.deployments(), monthly: tier.price(Billed::Monthly) }
-    }
-}
-
-impl std::fmt::Display for Upgrade {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { tier, limit, monthly } = self;
-        write!(f, "{tier} allows {}", Tier::in_words(*limit))?;
-        match monthly {
-            Some(price) => write!(f, " for {price} a month"),
-            None => f.write_str(" at an agreed price"),
-        }
-    }
-}
-
 /// The licence of this host.
 #[derive(Clone)]
 pub(crate) struct Licences {
@@ -194,7 +145,7 @@ impl Licences {
              on conflict (only_one) do update set token = excluded.token, fetched_at = excluded.fetched_at",
         )
         .bind(token)
-        .bind(Timestamp::now().to_string())
+        .bind(Text(Timestamp::now()))
         .execute(self.db.pool())
         .await?;
         Ok(())
@@ -209,7 +160,7 @@ impl Licences {
         };
         let elsewhere = licence.as_ref().map_or(0, |licence| licence.elsewhere);
         let used = here.saturating_add(elsewhere);
-        let upgrade = limit.filter(|limit| !reached(0, used, Some(*limit)).is_empty()).map(Upgrade::beyond);
+        let upgrade = limit.filter(|limit| !reached(0, used, Some(*limit)).is_empty()).map(beyond);
         let expires_at = licence.and_then(|licence| licence.expires());
         Ok(Entitlement { tier, trial, limit, used, elsewhere, expires_at, upgrade })
     }
@@ -252,6 +203,12 @@ impl Licences {
     }
 }
 
+/// The least tier that allows one deployment more than this limit.
+pub(crate) fn beyond(limit: u32) -> Upgrade {
+    let tier = Tier::for_deployments(limit.saturating_add(1));
+    Upgrade { tier, limit: tier.deployments(), monthly: tier.price(Billed::Monthly) }
+}
+
 /// The parts of a limit, in percent, that are used up now and were not before.
 pub(crate) fn reached(before: u32, after: u32, limit: Option<u32>) -> Vec<u32> {
     let Some(limit) = limit.filter(|limit| *limit > 0) else { return Vec::new() };
@@ -272,9 +229,9 @@ mod tests {
         assert_eq!(reached(0, 1, Some(1)), [80, 100]);
         assert_eq!(reached(10, 11, Some(10)), Vec::<u32>::new());
         assert_eq!(reached(5, 50, None), Vec::<u32>::new());
-        assert_eq!(Upgrade::beyond(1).to_string(), "developer allows 10 deployments for 99.00 USD a month");
+        assert_eq!(beyond(1).to_string(), "developer allows 10 deployments for 99.00 USD a month");
         assert_eq!(
-            Upgrade::beyond(100).to_string(),
+            beyond(100).to_string(),
             "enterprise allows any number of deployments for 2999.00 USD a month"
         );
     }

@@ -7,7 +7,7 @@ use sqlx::SqlitePool;
 use crate::engines::{self, usage};
 use crate::installs::{self, RegistryClient};
 
-pub use crate::engines::usage::{Metered, meter, metered};
+pub use crate::engines::usage::{meter, metered};
 
 const BATCH_EVENTS: i64 = 500;
 

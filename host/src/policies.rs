@@ -3,12 +3,13 @@
 
 use chandlery_package::plan::{Plan, PlanProblem, say};
 use chandlery_package::problem::{self, Explain, Explanation};
+use chandlery_package::wire::host::Locked;
 use chandlery_package::{Digest, Kind, Release};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use crate::installs::{self, Installs, Locked};
+use crate::installs::{self, Installs};
 use crate::settings;
 use crate::system::{self, blocking};
 use chandlery_sandbox::{Review, Sandbox, SandboxError, Verdict};

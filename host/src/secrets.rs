@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{Key, KeyInit as _, XChaCha20Poly1305, XNonce};
+use chandlery_package::column::Text;
 use chandlery_package::problem::{Explain, Explanation, Kind};
+use chandlery_package::wire::host::SecretInfo;
+use chandlery_package::wire::{Page, Paging};
 use chandlery_package::{Permission, SecretName, random_bytes};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use crate::db::Db;
@@ -54,15 +56,6 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// A secret, without its value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow, utoipa::ToSchema)]
-pub struct SecretInfo {
-    /// Its name.
-    pub name: String,
-    /// When it was last set, in RFC 3339.
-    pub updated_at: String,
-}
-
 /// The secrets of a host.
 #[derive(Clone)]
 pub struct Secrets {
@@ -92,7 +85,7 @@ impl Secrets {
         )
         .bind(name.as_str())
         .bind(self.seal(name.as_str(), value)?)
-        .bind(Timestamp::now().to_string())
+        .bind(Text(Timestamp::now()))
         .execute(self.db.pool())
         .await?;
         Ok(())
@@ -110,11 +103,16 @@ impl Secrets {
         }
     }
 
-    /// All secrets, by name, without their values.
-    pub async fn list(&self) -> Result<Vec<SecretInfo>, Error> {
-        Ok(sqlx::query_as("select name, updated_at from secrets order by name")
-            .fetch_all(self.db.pool())
-            .await?)
+    /// The secrets by name, without their values, a page at a time.
+    pub async fn list(&self, paging: &Paging<SecretName>) -> Result<Page<SecretInfo>, Error> {
+        let rows: Vec<(Text<SecretName>, Text<Timestamp>)> =
+            sqlx::query_as("select name, updated_at from secrets where name > $1 order by name limit $2")
+                .bind(paging.after().map_or("", SecretName::as_str))
+                .bind(paging.rows())
+                .fetch_all(self.db.pool())
+                .await?;
+        let secret = |(Text(name), Text(updated_at))| SecretInfo { name, updated_at };
+        Ok(paging.cut(rows, |(Text(name), _)| name.clone()).map(secret))
     }
 
     /// The values of those of these secrets that are set.

@@ -1,14 +1,16 @@
 //! The settings of policies and integrations: what their manifests call parameters, said once for the host.
 
+use chandlery_package::column::{Json, Text};
 use chandlery_package::plan::say;
 use chandlery_package::problem::{Explain, Explanation, Kind};
+use chandlery_package::wire::host::Locked;
 use chandlery_package::{Manifest, PluginId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sqlx::SqliteExecutor;
 
 use crate::db::Db;
-use crate::installs::{self, Installs, Locked};
+use crate::installs::{self, Installs};
 use crate::parameters::{self, Misfit};
 use crate::system::{self, Changed};
 
@@ -57,13 +59,12 @@ impl From<sqlx::Error> for Error {
 
 /// What was set for a plugin.
 pub async fn given(db: impl SqliteExecutor<'_>, plugin: &PluginId) -> Result<Map<String, Value>, Error> {
-    let found: Option<(String,)> = sqlx::query_as("select settings from plugin_settings where plugin = $1")
-        .bind(plugin.to_string())
-        .fetch_optional(db)
-        .await?;
-    let read = found.map(|(text,)| serde_json::from_str(&text)).transpose();
-    let damaged = |error| system::Error::Damaged(format!("the settings of {plugin} cannot be read: {error}"));
-    Ok(read.map_err(damaged)?.unwrap_or_default())
+    let found: Option<(Json<Map<String, Value>>,)> =
+        sqlx::query_as("select settings from plugin_settings where plugin = $1")
+            .bind(Text(plugin))
+            .fetch_optional(db)
+            .await?;
+    Ok(found.map(|(Json(settings),)| settings).unwrap_or_default())
 }
 
 /// The settings as the plugin sees them: with defaults, validated.
@@ -97,9 +98,9 @@ pub async fn set(
         "insert into plugin_settings (plugin, settings, updated_at) values ($1, $2, $3)
          on conflict (plugin) do update set settings = excluded.settings, updated_at = excluded.updated_at",
     )
-    .bind(manifest.name.to_string())
-    .bind(Value::from(settings).to_string())
-    .bind(Timestamp::now().to_string())
+    .bind(Text(&manifest.name))
+    .bind(Json(settings))
+    .bind(Text(Timestamp::now()))
     .execute(&mut *write)
     .await?;
     write.commit().await?;
@@ -108,7 +109,7 @@ pub async fn set(
 
 /// Forgets what was set for a plugin.
 pub(crate) async fn forget(db: impl SqliteExecutor<'_>, plugin: &PluginId) -> Result<(), Error> {
-    sqlx::query("delete from plugin_settings where plugin = $1").bind(plugin.to_string()).execute(db).await?;
+    sqlx::query("delete from plugin_settings where plugin = $1").bind(Text(plugin)).execute(db).await?;
     Ok(())
 }
 

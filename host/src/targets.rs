@@ -6,18 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chandlery_package::TargetName;
+use chandlery_package::column::{Json, Text};
 use chandlery_package::problem::{Explain, Explanation, Kind};
+use chandlery_package::wire::host::{Drift, NewTarget, Prices, Target};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{SqliteConnection, SqliteExecutor};
 use tokio::sync::RwLock;
 
 use crate::db::Db;
-use crate::engines::{self, Drift, Engine, EngineContext, INVALID_TARGET, Prices, TargetSpec, local, open};
+use crate::engines::{self, Engine, EngineContext, INVALID_TARGET, TargetSpec, local, open};
 use crate::secrets::{self, Secrets};
 use crate::system::{self, Changed};
-use chandlery_package::plan::{EngineKind, Facts, word};
+use chandlery_package::plan::{EngineKind, Facts};
 
 /// A target that is not there.
 pub const NO_TARGET: Kind = Kind {
@@ -75,51 +76,12 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// A target to be added.
-#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct NewTarget {
-    /// What runs there.
-    pub engine: EngineKind,
-    /// As the engine has them.
-    #[serde(default)]
-    pub settings: Value,
-    /// What opens it, kept sealed: a token or a kubeconfig. None: what it was, or none.
-    #[serde(default)]
-    pub credential: Option<String>,
-    /// What it costs by the hour.
-    #[serde(default)]
-    #[schema(value_type = std::collections::BTreeMap<String, chandlery_package::Money>)]
-    pub prices: Prices,
-}
-
-/// A target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Target {
-    /// What it is called.
-    pub name: String,
-    /// What runs there.
-    pub engine: EngineKind,
-    /// As the engine has them.
-    pub settings: Value,
-    /// Whether a credential is kept for it.
-    pub has_credential: bool,
-    /// What it costs by the hour.
-    #[schema(value_type = std::collections::BTreeMap<String, chandlery_package::Money>)]
-    pub prices: Prices,
-    /// Its deployments.
-    pub deployments: Vec<String>,
-    /// How long the last look at it took, in milliseconds; none: there was none yet.
-    pub pass_millis: Option<u64>,
-    /// Why it does not answer.
-    pub trouble: Option<String>,
-}
-
 #[derive(PartialEq, Eq, sqlx::FromRow)]
 struct TargetRow {
     name: String,
-    engine: String,
-    settings: String,
-    prices: String,
+    engine: Text<EngineKind>,
+    settings: Json<Value>,
+    prices: Json<Prices>,
     credential: Option<Vec<u8>>,
 }
 
@@ -173,13 +135,12 @@ impl Targets {
     }
 
     fn spec(&self, row: &TargetRow) -> Result<TargetSpec, Error> {
-        let damaged = |_| system::Error::Damaged(format!("the target '{}' cannot be read", row.name));
         let label = label(&row.name);
         Ok(TargetSpec {
             name: row.name.clone(),
-            engine: serde_json::from_value(row.engine.clone().into()).map_err(damaged)?,
-            settings: serde_json::from_str(&row.settings).map_err(damaged)?,
-            prices: serde_json::from_str(&row.prices).map_err(damaged)?,
+            engine: row.engine.0,
+            settings: row.settings.0.clone(),
+            prices: row.prices.0.clone(),
             credential: row
                 .credential
                 .as_ref()
@@ -208,7 +169,7 @@ impl Targets {
         }
         let spec_before = before.as_ref().map(|row| self.spec(row)).transpose()?;
         if let Some(before) = spec_before.as_ref().filter(|before| before.engine != new.engine) {
-            let reason = format!("it is one of {} already; remove it first", word(before.engine));
+            let reason = format!("it is one of {} already; remove it first", before.engine);
             return Err(Error::Invalid { target: name.into(), reason });
         }
         let credential = new.credential.clone().or_else(|| spec_before.and_then(|before| before.credential));
@@ -257,11 +218,11 @@ impl Targets {
                  credential = excluded.credential, updated_at = excluded.updated_at",
         )
         .bind(&spec.name)
-        .bind(word(spec.engine))
-        .bind(spec.settings.to_string())
-        .bind(serde_json::json!(spec.prices).to_string())
+        .bind(Text(spec.engine))
+        .bind(Json(&spec.settings))
+        .bind(Json(&spec.prices))
         .bind(sealed)
-        .bind(Timestamp::now().to_string())
+        .bind(Text(Timestamp::now()))
         .execute(write)
         .await?;
         Ok(())
@@ -314,13 +275,11 @@ impl Targets {
 
     /// What a target costs.
     pub(crate) async fn prices(&self, name: &str) -> Result<Prices, Error> {
-        let found: Option<(String,)> = sqlx::query_as("select prices from targets where name = $1")
+        let found: Option<(Json<Prices>,)> = sqlx::query_as("select prices from targets where name = $1")
             .bind(name)
             .fetch_optional(self.db.pool())
             .await?;
-        let Some((text,)) = found else { return Ok(Prices::new()) };
-        let read = serde_json::from_str(&text);
-        Ok(read.map_err(|_| system::Error::Damaged(format!("the prices of '{name}' cannot be read")))?)
+        Ok(found.map(|(Json(prices),)| prices).unwrap_or_default())
     }
 
     pub(crate) fn note(&self, target: &str, took: Duration, trouble: Option<String>) {

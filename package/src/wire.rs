@@ -1,5 +1,6 @@
 //! What servers and their clients say to each other in JSON, below `/api/v1`.
 
+pub mod host;
 mod money;
 mod page;
 mod registry;

@@ -1,9 +1,7 @@
 //! Changes to what is deployed: `chandlery rollback`, `restart`, `scale`, `pause`, `resume` and `repair`.
 
-use chandlery_host::api::{NewScale, Rollback as To};
-use chandlery_host::deployments::Deployment;
-use chandlery_host::engines::Drift;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{Deployment, Drift, NewScale, Rollback as To};
 use clap::Args;
 use reqwest::Method;
 

@@ -1,7 +1,7 @@
 //! `chandlery configure`: the settings of a policy or an integration.
 
-use chandlery_host::api::Settings;
 use chandlery_package::Manifest;
+use chandlery_package::wire::host::Settings;
 use clap::Args;
 use reqwest::Method;
 use serde_json::{Map, Value};

@@ -1,7 +1,6 @@
 //! `chandlery deploy` and `chandlery upgrade`.
 
-use chandlery_host::deployments::{Deployment, NewDeployment};
-use chandlery_host::licence::Entitlement;
+use chandlery_package::wire::host::{Deployment, Entitlement, NewDeployment};
 use clap::Args;
 use reqwest::Method;
 

@@ -1,7 +1,7 @@
 //! `chandlery history`.
 
-use chandlery_host::deployments::Revision;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::Revision;
 use clap::Args;
 
 use crate::api::Context;

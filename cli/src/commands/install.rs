@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
-use chandlery_host::api::{Asked, Event, NewInstall};
-use chandlery_host::installs::{Consent, Locked};
+use chandlery_package::wire::host::{Asked, Consent, Event, Locked, NewInstall};
 use chandlery_package::{Kind, Permission, Requirement};
 use clap::Args;
 

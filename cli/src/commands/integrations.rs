@@ -1,8 +1,8 @@
 //! `chandlery integrations`: what is told of events, and how that fares.
 
-use chandlery_host::integrations::{Standing, Tried};
 use chandlery_package::problem::Problem;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{Standing, Tried};
 use clap::Subcommand;
 use reqwest::Method;
 

@@ -1,7 +1,7 @@
 //! `chandlery logs`.
 
-use chandlery_host::engines::LogTail;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::LogTail;
 use clap::Args;
 
 use crate::api::Context;

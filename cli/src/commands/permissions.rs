@@ -1,10 +1,8 @@
 //! `chandlery permissions`: what each plugin may do, and what it has done with it.
 
-use chandlery_host::api::NewPermission;
-use chandlery_host::audit::Entry;
-use chandlery_host::installs::Locked;
 use chandlery_package::Permission;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{Entry, Locked, NewPermission};
 use clap::Subcommand;
 use reqwest::Method;
 
@@ -107,16 +105,17 @@ async fn set(context: &Context, plugin: &str, permission: &Permission, granted: 
     Ok(())
 }
 
+/// The last ones: a busy integration makes thousands.
 async fn uses(context: &Context, plugin: &str) -> Result {
-    let page: Page<Entry> = context.host_list(&format!("/api/v1/plugins/{plugin}/uses")).await?;
+    let path = format!("/api/v1/plugins/{plugin}/uses?limit=200");
+    let page: Page<Entry> = context.host(Method::GET, &path, ()).await?;
     if context.settings.json {
         show::json(page);
         return Ok(());
     }
     let row = |entry: Entry| {
         let granted = if entry.granted { "granted" } else { "refused" };
-        let at = entry.at.split('.').next().unwrap_or_default().replace('T', " ");
-        vec![at, entry.permission, entry.what, granted.into()]
+        vec![entry.at.strftime("%F %T").to_string(), entry.permission, entry.what, granted.into()]
     };
     show::table(&["when (UTC)", "permission", "what", ""], page.items.into_iter().map(row));
     Ok(())

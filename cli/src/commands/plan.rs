@@ -1,7 +1,7 @@
 //! `chandlery plan`.
 
-use chandlery_host::deployments::{Change, NewDeployment, Planned, Remark};
 use chandlery_package::Manifest;
+use chandlery_package::wire::host::{Change, NewDeployment, Planned, Remark};
 use clap::Args;
 use reqwest::Method;
 use serde_json::{Map, Value};

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use chandlery_host::deployments::Deployment;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::Deployment;
 use clap::Args;
 use reqwest::Method;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! `chandlery replay`.
 
-use chandlery_host::deployments::Replayed;
+use chandlery_package::wire::host::Replayed;
 use clap::Args;
 use reqwest::Method;
 

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use chandlery_host::deployments::{Deployment, Health, Revision, RolloutState};
-use chandlery_host::engines::Replica;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{Deployment, Health, Replica, Revision, RolloutState};
 use clap::Args;
 use reqwest::Method;
 

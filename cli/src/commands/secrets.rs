@@ -2,10 +2,9 @@
 
 use std::io::{IsTerminal as _, Read as _};
 
-use chandlery_host::api::NewSecret;
-use chandlery_host::secrets::SecretInfo;
 use chandlery_package::SecretName;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{NewSecret, SecretInfo};
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -50,7 +49,7 @@ impl Secrets {
             }
             Self::List => {
                 let page: Page<SecretInfo> = context.host_list(PATH).await?;
-                let row = |secret: SecretInfo| vec![secret.name, secret.updated_at];
+                let row = |secret: SecretInfo| vec![secret.name.to_string(), secret.updated_at.to_string()];
                 match json {
                     true => show::json(page),
                     false => show::table(&["secret", "set"], page.items.into_iter().map(row)),

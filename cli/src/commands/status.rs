@@ -1,8 +1,7 @@
 //! `chandlery status`.
 
-use chandlery_host::deployments::Deployment;
-use chandlery_host::engines::Drift;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{Deployment, Drift};
 use clap::Args;
 use reqwest::Method;
 

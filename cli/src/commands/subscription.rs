@@ -1,6 +1,6 @@
 //! `chandlery subscription`: what this account may do.
 
-use chandlery_host::licence::Entitlement;
+use chandlery_package::wire::host::Entitlement;
 use chandlery_package::wire::{
     Agreement, HostSeen, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer,
 };

@@ -3,11 +3,10 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use chandlery_host::engines::Prices;
 use chandlery_host::engines::placement::there_is;
-use chandlery_host::targets::{NewTarget, Target as Known};
 use chandlery_package::plan::{EngineKind, Facts, GpuPool};
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{NewTarget, Prices, Target as Known};
 use chandlery_package::{Money, TargetName};
 use clap::{Args, Subcommand};
 use reqwest::Method;

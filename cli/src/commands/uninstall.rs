@@ -1,6 +1,6 @@
 //! `chandlery uninstall`.
 
-use chandlery_host::installs::Locked;
+use chandlery_package::wire::host::Locked;
 use clap::Args;
 use reqwest::Method;
 

@@ -1,6 +1,6 @@
 //! `chandlery usage`.
 
-use chandlery_host::metering::Metered;
+use chandlery_package::wire::host::Metered;
 use clap::Args;
 use reqwest::Method;
 

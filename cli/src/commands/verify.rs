@@ -1,6 +1,6 @@
 //! `chandlery verify`.
 
-use chandlery_host::api::Event;
+use chandlery_package::wire::host::Event;
 use clap::Args;
 
 use crate::api::Context;

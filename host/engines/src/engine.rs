@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chandlery_package::SecretName;
 use chandlery_package::plan::{Facts, Plan, Workload};
+use chandlery_package::wire::host::{Drift, LogTail};
 use futures::future::BoxFuture;
-use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -77,76 +77,6 @@ impl std::fmt::Debug for Revealed {
     }
 }
 
-/// How far a replica is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReplicaState {
-    /// What it needs is being made, or it waits for a place.
-    #[default]
-    Preparing,
-    /// It runs, and is not yet ready.
-    Starting,
-    /// It runs and may receive work.
-    Ready,
-    /// It ended and waits to be started again.
-    BackingOff,
-    /// It is to end: it gets no new requests.
-    Stopping,
-    /// A job that ended well.
-    Succeeded,
-    /// It ended, or could not begin, and is not started again.
-    Failed,
-}
-
-/// A replica as its engine sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Replica {
-    /// Unique for ever.
-    pub id: String,
-    /// The workload of the plan.
-    pub workload: String,
-    /// Which of the workload's replicas, from 0.
-    pub index: i64,
-    /// The revision that it belongs to.
-    pub revision: i64,
-    /// How far it is.
-    pub state: ReplicaState,
-    /// Why, in words.
-    pub detail: String,
-    /// Where each port can be reached: `127.0.0.1:9003`.
-    pub addresses: BTreeMap<String, String>,
-    /// The process, where it is one of this machine.
-    pub pid: Option<i64>,
-    /// What the target's own scheduler calls it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub job: Option<String>,
-    /// The GPUs that it holds, where they are known one by one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub gpus: Vec<String>,
-    /// The program that it runs.
-    pub program: Option<String>,
-    /// How often it was started again.
-    pub restarts: i64,
-    /// When it was started, in RFC 3339.
-    pub started_at: Option<String>,
-    /// When it was first ready since then.
-    pub ready_at: Option<String>,
-    /// Whether it was ready in this or an earlier run.
-    #[serde(default)]
-    pub was_ready: bool,
-}
-
-/// Something that is not as it was made, and not by us.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Drift {
-    /// What: `server-0 memory`.
-    pub path: String,
-    /// What it should be.
-    pub should: String,
-    /// What it is.
-    pub is: String,
-}
-
 /// What an engine has found and done in one pass over a deployment.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -174,13 +104,4 @@ pub trait Engine: Send + Sync {
 
     /// The last lines that a deployment's replicas wrote, each log's after its name.
     fn logs<'a>(&'a self, deployment: &'a str, lines: usize) -> BoxFuture<'a, Result<Vec<LogTail>, Error>>;
-}
-
-/// The end of one log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct LogTail {
-    /// `server-0`.
-    pub replica: String,
-    /// In order.
-    pub lines: Vec<String>,
 }

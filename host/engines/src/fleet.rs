@@ -22,9 +22,10 @@ use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use super::replicas::{self, ReplicaRow};
-use super::{Desired, Drift, Engine, LogTail, Outcome, ReplicaState, placement};
+use super::{Desired, Engine, Outcome, placement};
 use crate::{Error, usage};
 use chandlery_package::plan::{Check, Facts, Plan, Restart, WorkloadKind};
+use chandlery_package::wire::host::{Drift, LogTail, ReplicaState};
 use proxy::Proxy;
 use turn::{Turn, in_order_of_retirement, turn};
 

@@ -29,9 +29,10 @@ use tokio::sync::OnceCell;
 
 use super::endpoints::{self, Key};
 use super::replicas::{self, ReplicaRow};
-use super::{Desired, Drift, Engine, EngineContext, LogTail, Outcome, TargetSpec, placement};
+use super::{Desired, Engine, EngineContext, Outcome, TargetSpec, placement};
 use crate::Error;
 use chandlery_package::plan::{EngineKind, Facts, Plan, Restart, RuntimeKind, Workload, WorkloadKind};
+use chandlery_package::wire::host::{Drift, LogTail};
 use cluster::{Cluster, Conflict, Refusal};
 use kinds::Kind;
 use nodes::Node;

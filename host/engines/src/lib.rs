@@ -18,9 +18,9 @@ use std::sync::Arc;
 use chandlery_package::plan::EngineKind;
 use sqlx::SqlitePool;
 
-pub use engine::{Desired, Drift, Engine, EngineContext, LogTail, Outcome, Replica, ReplicaState, Revealed};
+pub use engine::{Desired, Engine, EngineContext, Outcome, Revealed};
 pub use error::{CANNOT_RUN, Error, INTERNAL, INVALID_TARGET, KINDS, TARGET_AWAY};
-pub use target::{Prices, TargetSpec, cost_per_hour};
+pub use target::{TargetSpec, cost_per_hour};
 
 /// Opens the engine of a target; a kind of engine is a line here.
 pub async fn open(

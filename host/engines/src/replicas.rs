@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _, SqlitePool};
 
-use super::{Replica, ReplicaState};
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::host::{Replica, ReplicaState};
+
 use crate::Error;
 
 /// How an engine knows a replica again.
@@ -98,8 +100,8 @@ impl ReplicaRow {
                 .collect(),
             pid,
             job,
-            started_at: self.started_at.map(|at| at.to_string()),
-            ready_at: self.ready_at.map(|at| at.to_string()),
+            started_at: self.started_at,
+            ready_at: self.ready_at,
             id: self.id,
             workload: self.workload,
             index: self.index,
@@ -121,27 +123,18 @@ pub async fn of(db: &SqlitePool, deployment: &str) -> Result<Vec<Replica>, Error
 
 /// The same as they are kept.
 pub(crate) async fn rows_of(db: &SqlitePool, deployment: &str) -> Result<Vec<ReplicaRow>, Error> {
-    sqlx::query("select * from replicas where deployment = $1 order by revision, workload, idx")
-        .bind(deployment)
-        .fetch_all(db)
-        .await?
-        .iter()
-        .map(read)
-        .collect()
+    let rows =
+        sqlx::query_as("select * from replicas where deployment = $1 order by revision, workload, idx");
+    Ok(rows.bind(deployment).fetch_all(db).await?)
 }
 
 /// The replicas of all deployments of a target, in order.
 pub(crate) async fn of_target(db: &SqlitePool, target: &str) -> Result<Vec<ReplicaRow>, Error> {
-    sqlx::query(
+    let rows = sqlx::query_as(
         "select replicas.* from replicas join deployments on deployments.name = replicas.deployment
          where deployments.target = $1 order by deployment, replicas.revision, workload, idx",
-    )
-    .bind(target)
-    .fetch_all(db)
-    .await?
-    .iter()
-    .map(read)
-    .collect()
+    );
+    Ok(rows.bind(target).fetch_all(db).await?)
 }
 
 /// The replicas of all deployments that run, by their ids.
@@ -166,18 +159,13 @@ pub(super) async fn ids(db: &SqlitePool) -> Result<HashSet<String>, Error> {
 
 /// The ports of this machine that are allotted to replicas.
 pub(super) async fn ports(db: &SqlitePool) -> Result<BTreeSet<u16>, Error> {
-    let rows: Vec<(String,)> = sqlx::query_as("select ports from replicas").fetch_all(db).await?;
-    let mut all = BTreeSet::new();
-    for (text,) in rows {
-        let ports: BTreeMap<String, u16> = serde_json::from_str(&text).map_err(damaged)?;
-        all.extend(ports.into_values());
-    }
-    Ok(all)
+    let rows: Vec<(Json<BTreeMap<String, u16>>,)> =
+        sqlx::query_as("select ports from replicas").fetch_all(db).await?;
+    Ok(rows.into_iter().flat_map(|(Json(ports),)| ports.into_values()).collect())
 }
 
 /// Writes a replica. Metering goes on beside this and alone moves `metered_until`, but for a new start.
 pub(super) async fn save(db: &SqlitePool, row: &ReplicaRow) -> Result<(), Error> {
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     sqlx::query(
         "insert into replicas (id, deployment, revision, workload, idx, state, detail, ports, node, handle, gpus, gpu_count,
                                program, restarts, started_at, ready_at, was_ready, not_before, drain_until, metered_until)
@@ -195,21 +183,21 @@ pub(super) async fn save(db: &SqlitePool, row: &ReplicaRow) -> Result<(), Error>
     .bind(row.revision)
     .bind(&row.workload)
     .bind(row.index)
-    .bind(state_to_text(row.state))
+    .bind(Text(row.state))
     .bind(&row.detail)
-    .bind(serde_json::json!(row.ports).to_string())
+    .bind(Json(&row.ports))
     .bind(&row.node)
-    .bind(row.handle.as_ref().map(|handle| serde_json::json!(handle).to_string()))
-    .bind(serde_json::json!(row.gpus).to_string())
+    .bind(row.handle.as_ref().map(Json))
+    .bind(Json(&row.gpus))
     .bind(row.gpu_count)
     .bind(&row.program)
     .bind(row.restarts)
-    .bind(time(row.started_at))
-    .bind(time(row.ready_at))
+    .bind(row.started_at.map(Text))
+    .bind(row.ready_at.map(Text))
     .bind(row.was_ready)
-    .bind(time(row.not_before))
-    .bind(time(row.drain_until))
-    .bind(time(row.metered_until))
+    .bind(row.not_before.map(Text))
+    .bind(row.drain_until.map(Text))
+    .bind(row.metered_until.map(Text))
     .execute(db)
     .await?;
     Ok(())
@@ -220,43 +208,35 @@ pub(super) async fn delete(db: &SqlitePool, id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn state_to_text(state: ReplicaState) -> String {
-    serde_json::json!(state).as_str().unwrap_or_default().to_owned()
-}
-
-fn read(row: &SqliteRow) -> Result<ReplicaRow, Error> {
-    use sqlx::Row as _;
-    let time = |column: &str| -> Result<Option<Timestamp>, Error> {
-        let text: Option<String> = row.try_get(column)?;
-        text.map(|text| text.parse().map_err(damaged)).transpose()
-    };
-    let state: String = row.try_get("state")?;
-    let handle: Option<String> = row.try_get("handle")?;
-    let (ports, gpus): (String, String) = (row.try_get("ports")?, row.try_get("gpus")?);
-    Ok(ReplicaRow {
-        id: row.try_get("id")?,
-        deployment: row.try_get("deployment")?,
-        revision: row.try_get("revision")?,
-        workload: row.try_get("workload")?,
-        index: row.try_get("idx")?,
-        state: serde_json::from_value(state.into()).map_err(damaged)?,
-        detail: row.try_get("detail")?,
-        ports: serde_json::from_str(&ports).map_err(damaged)?,
-        node: row.try_get("node")?,
-        handle: handle.map(|text| serde_json::from_str(&text).map_err(damaged)).transpose()?,
-        gpus: serde_json::from_str(&gpus).map_err(damaged)?,
-        gpu_count: row.try_get("gpu_count")?,
-        program: row.try_get("program")?,
-        restarts: row.try_get("restarts")?,
-        started_at: time("started_at")?,
-        ready_at: time("ready_at")?,
-        was_ready: row.try_get("was_ready")?,
-        not_before: time("not_before")?,
-        drain_until: time("drain_until")?,
-        metered_until: time("metered_until")?,
-    })
-}
-
-fn damaged(error: impl std::fmt::Display) -> Error {
-    Error::Damaged(format!("a replica cannot be read: {error}"))
+impl FromRow<'_, SqliteRow> for ReplicaRow {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        let time = |column: &str| -> sqlx::Result<Option<Timestamp>> {
+            Ok(row.try_get::<Option<Text<_>>, _>(column)?.map(|Text(at)| at))
+        };
+        let Text(state) = row.try_get("state")?;
+        let handle: Option<Json<Handle>> = row.try_get("handle")?;
+        let (Json(ports), Json(gpus)) = (row.try_get("ports")?, row.try_get("gpus")?);
+        Ok(Self {
+            id: row.try_get("id")?,
+            deployment: row.try_get("deployment")?,
+            revision: row.try_get("revision")?,
+            workload: row.try_get("workload")?,
+            index: row.try_get("idx")?,
+            state,
+            detail: row.try_get("detail")?,
+            ports,
+            node: row.try_get("node")?,
+            handle: handle.map(|Json(handle)| handle),
+            gpus,
+            gpu_count: row.try_get("gpu_count")?,
+            program: row.try_get("program")?,
+            restarts: row.try_get("restarts")?,
+            started_at: time("started_at")?,
+            ready_at: time("ready_at")?,
+            was_ready: row.try_get("was_ready")?,
+            not_before: time("not_before")?,
+            drain_until: time("drain_until")?,
+            metered_until: time("metered_until")?,
+        })
+    }
 }

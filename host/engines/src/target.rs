@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use chandlery_package::Money;
 use chandlery_package::plan::{EngineKind, Facts, Plan};
+use chandlery_package::wire::host::Prices;
 use serde_json::Value;
-
-/// What a target costs: for each kind of GPU and for `cpu`, a core, by the hour.
-pub type Prices = BTreeMap<String, Money>;
 
 /// A target as an engine is opened for it.
 pub struct TargetSpec {

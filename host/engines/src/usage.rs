@@ -2,27 +2,15 @@
 //! metered change together, so that no moment is counted twice or lost.
 
 use chandlery_package::Release;
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::host::Metered;
 use chandlery_package::wire::{RefusedUsage, UsageEvent};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use crate::Error;
 use crate::replicas;
-
-/// How far usage has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Metered {
-    /// Events that the registry has acknowledged.
-    pub sent: i64,
-    /// Events that wait to be sent.
-    pub waiting: i64,
-    /// Events that the registry refused.
-    pub refused: i64,
-    /// Milliseconds that replicas ran, by all events.
-    pub replica_millis: u64,
-}
 
 /// Turns what every running replica has used so far into events.
 pub async fn meter(db: &SqlitePool) -> Result<(), Error> {
@@ -35,7 +23,7 @@ pub async fn meter(db: &SqlitePool) -> Result<(), Error> {
 /// Turns what one replica has used since it was last metered into an event.
 pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) -> Result<(), Error> {
     let mut write = db.begin_with("begin immediate").await?;
-    let found: Option<(String, String, i64, Option<String>)> = sqlx::query_as(
+    let found: Option<(String, Text<Release>, i64, Option<Text<Timestamp>>)> = sqlx::query_as(
         "select replicas.deployment, revisions.release, replicas.gpu_count, replicas.metered_until
          from replicas join revisions on revisions.deployment = replicas.deployment
                                      and revisions.revision = replicas.revision
@@ -44,8 +32,7 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
     .bind(replica)
     .fetch_optional(&mut *write)
     .await?;
-    let Some((deployment, release, gpus, Some(from))) = found else { return Ok(()) };
-    let from: Timestamp = from.parse().map_err(|_| damaged("a replica's meter"))?;
+    let Some((deployment, Text(release), gpus, Some(Text(from)))) = found else { return Ok(()) };
     let millis = now.duration_since(from).as_millis();
     // Whole milliseconds are counted; what is left over is counted the next time.
     let to = from.checked_add(SignedDuration::from_millis(i64::try_from(millis).unwrap_or(0)));
@@ -53,7 +40,7 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
     let event = UsageEvent {
         id: Uuid::now_v7(),
         deployment,
-        release: release.parse::<Release>().map_err(|_| damaged("a revision's release"))?,
+        release,
         from,
         to,
         replica_millis: millis as u64,
@@ -62,12 +49,12 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
         corrects: None,
     };
     sqlx::query("insert into usage_events (id, body) values ($1, $2)")
-        .bind(event.id.to_string())
-        .bind(serde_json::json!(event).to_string())
+        .bind(Text(event.id))
+        .bind(Json(&event))
         .execute(&mut *write)
         .await?;
     sqlx::query("update replicas set metered_until = $1 where id = $2")
-        .bind(to.to_string())
+        .bind(Text(to))
         .bind(replica)
         .execute(&mut *write)
         .await?;
@@ -77,12 +64,12 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
 
 /// The oldest events that wait to be sent, at most `limit`.
 pub async fn waiting(db: &SqlitePool, limit: i64) -> Result<Vec<UsageEvent>, Error> {
-    let rows: Vec<(String,)> =
+    let rows: Vec<(Json<UsageEvent>,)> =
         sqlx::query_as("select body from usage_events where sent = 0 order by id limit $1")
             .bind(limit)
             .fetch_all(db)
             .await?;
-    rows.iter().map(|(body,)| serde_json::from_str(body).map_err(|_| damaged("a usage event"))).collect()
+    Ok(rows.into_iter().map(|(Json(event),)| event).collect())
 }
 
 /// Marks events as sent, and those among them that the registry refused with its reasons.
@@ -94,14 +81,14 @@ pub async fn acknowledge(
     let mut write = db.begin_with("begin immediate").await?;
     for event in events {
         sqlx::query("update usage_events set sent = 1 where id = $1")
-            .bind(event.id.to_string())
+            .bind(Text(event.id))
             .execute(&mut *write)
             .await?;
     }
     for refused in refused {
         sqlx::query("update usage_events set refused = $1 where id = $2")
             .bind(&refused.reason)
-            .bind(refused.id.to_string())
+            .bind(Text(refused.id))
             .execute(&mut *write)
             .await?;
     }
@@ -120,8 +107,4 @@ pub async fn metered(db: &SqlitePool) -> Result<Metered, Error> {
     .fetch_one(db)
     .await?;
     Ok(Metered { sent, waiting, refused, replica_millis: millis as u64 })
-}
-
-fn damaged(what: &str) -> Error {
-    Error::Damaged(format!("{what} cannot be read"))
 }

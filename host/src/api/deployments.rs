@@ -2,36 +2,21 @@
 
 use axum::extract::State;
 use chandlery_package::problem::Problem;
-use chandlery_package::wire::Page;
-use serde::{Deserialize, Serialize};
+use chandlery_package::wire::host::{
+    Deployment, Drift, Entitlement, LogTail, Metered, NewDeployment, NewScale, Planned, Replayed, Revision,
+    Rollback,
+};
+use chandlery_package::wire::{Page, Paging};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Json, Path, Query};
-use crate::deployments::{Deployment, NewDeployment, Planned, Replayed, Revision};
-use crate::engines::{Drift, LogTail};
 use crate::error::Error;
 use crate::host::Host;
-use crate::licence::Entitlement;
-use crate::metering::{self, Metered};
-
-/// How many replicas of a workload should run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct NewScale {
-    /// Which workload.
-    pub workload: String,
-    /// How many.
-    pub replicas: u32,
-}
-
-/// Which revision should run again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Rollback {
-    /// Its number; none: the last one before that was ready.
-    pub revision: Option<i64>,
-}
+use crate::metering;
 
 /// The routes of this chapter.
 #[allow(deprecated)]
@@ -82,10 +67,14 @@ async fn deploy(State(host): State<Host>, Json(new): Json<NewDeployment>) -> Res
 #[utoipa::path(
     get,
     path = "/api/v1/deployments",
+    params(Paging<String>),
     responses((status = 200, description = "Done.", body = Page<Deployment>))
 )]
-async fn deployments(State(host): State<Host>) -> Result<Json<Page<Deployment>>, Error> {
-    Ok(Json(Page { items: host.deployments.list().await?, next: None }))
+async fn deployments(
+    State(host): State<Host>,
+    Query(paging): Query<Paging<String>>,
+) -> Result<Json<Page<Deployment>>, Error> {
+    Ok(Json(host.deployments.page(&paging).await?))
 }
 
 /// Shows a deployment.
@@ -115,14 +104,15 @@ async fn remove(State(host): State<Host>, Path(name): Path<String>) -> Result<Js
 #[utoipa::path(
     get,
     path = "/api/v1/deployments/{name}/revisions",
-    params(("name" = String, Path)),
+    params(("name" = String, Path), Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<Revision>))
 )]
 async fn revisions(
     State(host): State<Host>,
     Path(name): Path<String>,
+    Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<Revision>>, Error> {
-    Ok(Json(Page { items: host.deployments.history(&name).await?, next: None }))
+    Ok(Json(host.deployments.history(&name, &paging).await?))
 }
 
 /// Lets an earlier revision run again.
@@ -194,7 +184,8 @@ async fn pause(
     responses((status = 200, description = "Done.", body = Page<Drift>))
 )]
 async fn repair(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Drift>>, Error> {
-    Ok(Json(Page { items: host.deployments.repair(&name).await?, next: None }))
+    // What a deployment's replicas and objects differ in is as long as its plan.
+    Ok(Json(Page::whole(host.deployments.repair(&name).await?)))
 }
 
 /// Does what `repair` does, under its former name.
@@ -249,8 +240,8 @@ async fn logs(
     Path(name): Path<String>,
     Query(query): Query<Tail>,
 ) -> Result<Json<Page<LogTail>>, Error> {
-    let items = host.deployments.logs(&name, query.lines.unwrap_or(100)).await?;
-    Ok(Json(Page { items, next: None }))
+    // A log for each replica of the last revisions.
+    Ok(Json(Page::whole(host.deployments.logs(&name, query.lines.unwrap_or(100)).await?)))
 }
 
 /// Shows how far the reporting of usage has come.

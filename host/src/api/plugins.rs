@@ -4,80 +4,22 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use chandlery_package::problem::{Explain as _, Problem};
-use chandlery_package::wire::Page;
-use chandlery_package::{Kind, Manifest, Permission, Release, Requirement};
-use serde::{Deserialize, Serialize};
+use chandlery_package::problem::Explain as _;
+use chandlery_package::wire::host::{
+    Asked, Entry, Event, Locked, NewInstall, NewPermission, Settings, Standing, Step, Tried,
+};
+use chandlery_package::wire::{Page, Paging};
+use chandlery_package::{Manifest, Permission};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path};
-use crate::audit::{self, Entry};
+use super::extract::{Json, Path, Query};
+use crate::audit;
 use crate::error::Error;
 use crate::host::Host;
-use crate::installs::{self, Consent, Locked, RegistryClient, Step};
-use crate::integrations::{Standing, Tried};
+use crate::installs::{self, RegistryClient};
 use crate::settings;
-
-/// Asks for a plugin to be installed.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct NewInstall {
-    /// Which releases would do.
-    pub requirement: Requirement,
-    /// What was decided about what it asks for.
-    #[serde(flatten)]
-    pub consent: Consent,
-}
-
-/// What is told while an installation or a verification goes on, one JSON text a line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Event {
-    /// Something was begun, or a check was passed.
-    Step(Step),
-    /// It asks for what nobody has agreed to, and was not installed.
-    Asks(Asked),
-    /// It is installed.
-    Installed(Box<Locked>),
-    /// These were verified.
-    Verified(Vec<Release>),
-    /// It ended here.
-    Refused(Problem),
-}
-
-/// What a release asks for that nobody has agreed to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Asked {
-    /// The release.
-    pub release: Release,
-    /// What it is.
-    pub kind: Kind,
-    /// What it asks for.
-    pub permissions: Vec<Permission>,
-    /// The same as a problem, for whoever cannot be asked.
-    pub problem: Problem,
-}
-
-/// What is installed, and what it was granted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct NewPermission {
-    /// Whether it is granted from now on.
-    pub granted: bool,
-}
-
-/// A plugin's settings: what was set, and what follows from it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Settings {
-    /// What was set.
-    #[schema(value_type = Object)]
-    pub given: Map<String, Value>,
-    /// The same with defaults; none: it does not fit the manifest yet.
-    pub complete: Option<Value>,
-    /// What stands in the way.
-    pub problem: Option<String>,
-}
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Host> {
@@ -100,7 +42,8 @@ pub(super) fn routes() -> OpenApiRouter<Host> {
     responses((status = 200, description = "Done.", body = Page<Locked>))
 )]
 async fn installed(State(host): State<Host>) -> Result<Json<Page<Locked>>, Error> {
-    Ok(Json(Page { items: host.installs.list().await?, next: None }))
+    // The lock is one file, which is read whole.
+    Ok(Json(Page::whole(host.installs.list().await?)))
 }
 
 /// Shows what an installed plugin says of itself.
@@ -206,12 +149,16 @@ async fn set_settings(
 #[utoipa::path(
     get,
     path = "/api/v1/plugins/{name}/uses",
-    params(("name" = String, Path)),
+    params(("name" = String, Path), Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<Entry>))
 )]
-async fn uses(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Entry>>, Error> {
+async fn uses(
+    State(host): State<Host>,
+    Path(name): Path<String>,
+    Query(paging): Query<Paging<i64>>,
+) -> Result<Json<Page<Entry>>, Error> {
     let locked = host.installs.find(&name).await?;
-    Ok(Json(Page { items: audit::read(host.db.pool(), &locked.release).await?, next: None }))
+    Ok(Json(audit::read(host.db.pool(), &locked.release, &paging).await?))
 }
 
 /// Tells an integration of an event that never was, to see whether it works.
@@ -232,7 +179,8 @@ async fn try_out(State(host): State<Host>, Path(name): Path<String>) -> Result<J
     responses((status = 200, description = "Done.", body = Page<Standing>))
 )]
 async fn list_integrations(State(host): State<Host>) -> Result<Json<Page<Standing>>, Error> {
-    Ok(Json(Page { items: host.integrations.list().await?, next: None }))
+    // As many as are installed, which is one file.
+    Ok(Json(Page::whole(host.integrations.list().await?)))
 }
 
 /// Proves all that is installed again, and tells each step as it is taken, one JSON text a line.

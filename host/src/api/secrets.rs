@@ -2,24 +2,15 @@
 
 use axum::extract::State;
 use chandlery_package::SecretName;
-use chandlery_package::wire::Page;
-use serde::{Deserialize, Serialize};
+use chandlery_package::wire::host::{NewSecret, SecretInfo};
+use chandlery_package::wire::{Page, Paging};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path};
+use super::extract::{Json, Path, Query};
 use crate::error::Error;
 use crate::host::Host;
-use crate::secrets::SecretInfo;
-
-/// A secret's value.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
-pub struct NewSecret {
-    /// The value.
-    pub value: String,
-}
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Host> {
@@ -30,10 +21,14 @@ pub(super) fn routes() -> OpenApiRouter<Host> {
 #[utoipa::path(
     get,
     path = "/api/v1/secrets",
+    params(Paging<SecretName>),
     responses((status = 200, description = "Done.", body = Page<SecretInfo>))
 )]
-async fn secrets(State(host): State<Host>) -> Result<Json<Page<SecretInfo>>, Error> {
-    Ok(Json(Page { items: host.secrets.list().await?, next: None }))
+async fn secrets(
+    State(host): State<Host>,
+    Query(paging): Query<Paging<SecretName>>,
+) -> Result<Json<Page<SecretInfo>>, Error> {
+    Ok(Json(host.secrets.list(&paging).await?))
 }
 
 /// Sets a secret's value.

@@ -4,6 +4,7 @@ use axum::extract::State;
 use chandlery_package::TargetName;
 use chandlery_package::plan::Facts;
 use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{NewTarget, Target};
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,7 +12,6 @@ use utoipa_axum::routes;
 use super::extract::{Json, Path};
 use crate::error::Error;
 use crate::host::Host;
-use crate::targets::{NewTarget, Target};
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Host> {
@@ -28,7 +28,8 @@ pub(super) fn routes() -> OpenApiRouter<Host> {
     responses((status = 200, description = "Done.", body = Page<Target>))
 )]
 async fn targets(State(host): State<Host>) -> Result<Json<Page<Target>>, Error> {
-    Ok(Json(Page { items: host.targets.list().await?, next: None }))
+    // Each was added by hand, and has an engine in memory.
+    Ok(Json(Page::whole(host.targets.list().await?)))
 }
 
 /// Adds a target, or changes it; answers with what it has.

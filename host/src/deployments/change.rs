@@ -1,7 +1,8 @@
 //! What is asked of a deployment that is there, one transaction each.
 
-use super::{Deployment, Deployments, Error, record, state};
-use crate::engines::Drift;
+use chandlery_package::wire::host::{Deployment, Drift};
+
+use super::{Deployments, Error, record, state};
 
 impl Deployments {
     /// Starts every replica of a deployment anew, as another revision of the same plan.

@@ -1,12 +1,13 @@
 //! Recording a plan as what should run, if everything that it was made from still is so.
 
+use chandlery_package::wire::host::{Deployment, Entitlement, NewDeployment};
 use serde_json::json;
 
 use super::plan::Made;
 use super::state::NewRevision;
-use super::{Deployment, Deployments, Error, NewDeployment, state};
+use super::{Deployments, Error, state};
 use crate::events::{new_event, tell};
-use crate::licence::{self, Entitlement, Upgrade, reached};
+use crate::licence::{self, beyond, reached};
 use crate::system::Changed;
 use chandlery_sandbox::{Event, EventKind};
 
@@ -19,9 +20,7 @@ impl Deployments {
         let has = self.licences.for_one_more(self.count().await?).await?;
         let Entitlement { tier, used, limit, .. } = has;
         match limit.filter(|limit| used >= *limit) {
-            Some(limit) => {
-                Err(licence::Error::Limit { tier, used, limit, upgrade: Upgrade::beyond(limit) }.into())
-            }
+            Some(limit) => Err(licence::Error::Limit { tier, used, limit, upgrade: beyond(limit) }.into()),
             None => Ok(has),
         }
     }
@@ -99,7 +98,7 @@ impl Deployments {
 fn alerts(has: &Entitlement) -> Vec<Event> {
     let (used, limit) = (has.used + 1, has.limit.unwrap_or(u32::MAX));
     let alert = |percent: u32| {
-        let upgrade = Upgrade::beyond(limit);
+        let upgrade = beyond(limit);
         let detail = format!(
             "{used} of {limit} deployments that {} allows are used: {percent} % are reached; {upgrade}",
             has.tier

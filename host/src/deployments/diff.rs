@@ -2,21 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 use chandlery_package::plan::Plan;
-
-/// One value that would change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Change {
-    /// Which: `server.resources.memory-mib`.
-    pub path: String,
-    /// What it is; none: it is new.
-    pub before: Option<String>,
-    /// What it would be; none: it would be gone.
-    pub after: Option<String>,
-}
+use chandlery_package::wire::host::Change;
+use serde_json::Value;
 
 /// The changes from one plan to another, by path.
 pub fn changes(before: Option<&Plan>, after: &Plan) -> Vec<Change> {

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chandlery_package::wire::host::{Locked, NewDeployment, Planned, Remark};
 use chandlery_package::{DeploymentName, Kind, Permission, SecretName, TeamName};
 use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 
 use super::record::{self, Intent, Record};
-use super::{Deployments, Error, NewDeployment, Planned, Remark, diff, state};
+use super::{Deployments, Error, diff, state};
 use crate::engines::{cost_per_hour, local};
-use crate::installs::{Held, Locked};
+use crate::installs::Held;
 use crate::policies::{self, Passed, Reviewed};
 use crate::system::blocking;
 use crate::{parameters, secrets, targets};

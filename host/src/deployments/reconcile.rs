@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chandlery_package::wire::host::RolloutState;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
 use super::plan::secrets_in;
-use super::record::{self, Record, RolloutState};
+use super::record::{self, Record};
 use super::rollout::{Rollout, judge};
 use super::{Deployments, Error, state};
 use crate::engines::{Desired, Engine, Outcome, Revealed};

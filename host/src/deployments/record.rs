@@ -2,55 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use chandlery_package::{Digest, Release};
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::host::{Cause, Health, Revision, RolloutState};
+use chandlery_package::{Digest, Release, words};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, SqliteConnection, SqliteExecutor};
 
-use super::{Error, Health};
-use crate::columns::{json, parsed, parsed_if_any};
+use super::Error;
 use crate::engines::{Desired, Revealed};
 use crate::system;
 use chandlery_package::plan::Plan;
 
-/// What should become of a deployment. From `Removed` there is no way back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(rename_all = "kebab-case")]
-pub(super) enum Intent {
-    /// It should run.
-    Running,
-    /// Nothing of it should run, until it is resumed.
-    Paused,
-    /// It should be gone, and then its record.
-    Removed,
-}
-
-/// What made a revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[sqlx(rename_all = "kebab-case")]
-pub enum Cause {
-    /// A plan was deployed.
-    Deployed,
-    /// The same plan was started anew.
-    Restarted,
-}
-
-/// How a revision's rollout went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[sqlx(rename_all = "kebab-case")]
-pub enum RolloutState {
-    /// On its way.
-    RollingOut,
-    /// All of it was ready.
-    RolledOut,
-    /// It never was, and the revision before it runs again where there is one.
-    Failed,
-    /// Another revision was wanted before it was ready.
-    Superseded,
+words! {
+    /// What should become of a deployment. From `Removed` there is no way back.
+    pub(super) enum Intent: "intent for a deployment" {
+        /// It should run.
+        Running = "running",
+        /// Nothing of it should run, until it is resumed.
+        Paused = "paused",
+        /// It should be gone, and then its record.
+        Removed = "removed",
+    }
 }
 
 /// The last that integrations were told of a deployment's health.
@@ -94,27 +68,32 @@ pub(super) struct Record {
 impl FromRow<'_, SqliteRow> for Record {
     fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
         let told_revision: Option<i64> = row.try_get("told_revision")?;
-        let told_health: Option<Health> = row.try_get("told_health")?;
+        let told_health: Option<Text<Health>> = row.try_get("told_health")?;
+        let rollout_until: Option<Text<Timestamp>> = row.try_get("rollout_until")?;
+        let (Text(intent), Json(scale), Json(plan)) =
+            (row.try_get("desired")?, row.try_get("scale")?, row.try_get("plan")?);
+        let (Text(release), Text(component)) = (row.try_get("release")?, row.try_get("component")?);
+        let (Text(artifact), Text(plan_digest)) = (row.try_get("artifact")?, row.try_get("plan_digest")?);
         Ok(Self {
             name: row.try_get("name")?,
             target: row.try_get("target")?,
-            intent: row.try_get("desired")?,
+            intent,
             team: row.try_get("team")?,
-            scale: json(row, "scale")?,
-            told: told_revision.zip(told_health).map(|(revision, health)| Told { revision, health }),
+            scale,
+            told: told_revision.zip(told_health).map(|(revision, Text(health))| Told { revision, health }),
             stable: row.try_get("stable")?,
-            rollout_until: parsed_if_any(row, "rollout_until")?,
+            rollout_until: rollout_until.map(|Text(at)| at),
             repairs: row.try_get("healing")?,
             revision: row.try_get("revision")?,
-            release: parsed(row, "release")?,
-            component: parsed(row, "component")?,
-            artifact: parsed(row, "artifact")?,
+            release,
+            component,
+            artifact,
             log_index: row.try_get("log_index")?,
             given: row.try_get("given")?,
             parameters: row.try_get("parameters")?,
             facts: row.try_get("facts")?,
-            plan: json(row, "plan")?,
-            plan_digest: parsed(row, "plan_digest")?,
+            plan,
+            plan_digest,
             reviews: row.try_get("reviews")?,
         })
     }
@@ -129,6 +108,12 @@ const SELECT: &str = "select d.name, d.target, d.desired, d.team, d.scale, d.tol
 pub(super) async fn all(db: impl SqliteExecutor<'_>) -> Result<Vec<Record>, Error> {
     let sql = sqlx::AssertSqlSafe(format!("{SELECT} order by d.name"));
     Ok(sqlx::query_as(sql).fetch_all(db).await?)
+}
+
+/// The deployments after this name, by name, at most `rows`.
+pub(super) async fn page(db: impl SqliteExecutor<'_>, after: &str, rows: i64) -> Result<Vec<Record>, Error> {
+    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where d.name > $1 order by d.name limit $2"));
+    Ok(sqlx::query_as(sql).bind(after).bind(rows).fetch_all(db).await?)
 }
 
 /// The deployments of a target, by name; those that cannot be read are told of in the log, and hold up nothing.
@@ -149,7 +134,7 @@ pub(super) async fn of_target(db: impl SqliteExecutor<'_>, target: &str) -> Resu
 /// How many deployments there are that are not being removed.
 pub(super) async fn count(db: impl SqliteExecutor<'_>) -> Result<u32, Error> {
     let (count,): (u32,) = sqlx::query_as("select count(*) from deployments where desired <> $1")
-        .bind(Intent::Removed)
+        .bind(Text(Intent::Removed))
         .fetch_one(db)
         .await?;
     Ok(count)
@@ -166,7 +151,7 @@ pub(super) async fn former(
     db: impl SqliteExecutor<'_>,
     record: &Record,
 ) -> Result<BTreeMap<i64, Plan>, Error> {
-    let rows: Vec<(i64, String)> = sqlx::query_as(
+    let rows: Vec<(i64, Json<Plan>)> = sqlx::query_as(
         "select revision, plan from revisions where deployment = $1 and revision <> $2
          and revision in (select revision from replicas where deployment = $1)",
     )
@@ -174,64 +159,42 @@ pub(super) async fn former(
     .bind(record.revision)
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(revision, plan)| Ok((revision, read(&record.name, "a plan", &plan)?))).collect()
+    Ok(rows.into_iter().map(|(revision, Json(plan))| (revision, plan)).collect())
 }
 
 /// The plan of a revision.
 pub(super) async fn plan(db: impl SqliteExecutor<'_>, name: &str, revision: i64) -> Result<Plan, Error> {
-    let (plan,): (String,) =
+    let (Json(plan),): (Json<Plan>,) =
         sqlx::query_as("select plan from revisions where deployment = $1 and revision = $2")
             .bind(name)
             .bind(revision)
             .fetch_one(db)
             .await?;
-    read(name, "a plan", &plan)
+    Ok(plan)
 }
 
-/// A revision as people see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Revision {
-    /// Its number.
-    pub revision: i64,
-    /// What made it.
-    pub cause: Cause,
-    /// The release that made its plan.
-    pub release: Release,
-    /// The digest of its plan.
-    pub plan_digest: Digest,
-    /// How its rollout went.
-    pub state: RolloutState,
-    /// Why, in words.
-    pub detail: String,
-    /// When it was recorded.
-    pub created_at: Timestamp,
-}
+/// A revision as it is read.
+type RevisionRow =
+    (i64, Text<Cause>, Text<Release>, Text<Digest>, Text<RolloutState>, String, Text<Timestamp>);
 
-impl FromRow<'_, SqliteRow> for Revision {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            revision: row.try_get("revision")?,
-            cause: row.try_get("cause")?,
-            release: parsed(row, "release")?,
-            plan_digest: parsed(row, "plan_digest")?,
-            state: row.try_get("state")?,
-            detail: row.try_get("detail")?,
-            created_at: parsed(row, "created_at")?,
-        })
-    }
+fn revision_of(row: RevisionRow) -> Revision {
+    let (revision, Text(cause), Text(release), Text(plan_digest), Text(state), detail, Text(created_at)) =
+        row;
+    Revision { revision, cause, release, plan_digest, state, detail, created_at }
 }
 
 const REVISION: &str = "select revision, cause, release, plan_digest, state, detail, created_at from revisions where deployment = $1";
 
-/// A deployment's revisions before a number, the last first, as many as are asked for.
+/// A deployment's revisions before a number, the last first, at most `rows`.
 pub(super) async fn history(
     db: impl SqliteExecutor<'_>,
     name: &str,
     before: Option<i64>,
-    limit: u32,
+    rows: i64,
 ) -> Result<Vec<Revision>, Error> {
     let sql = sqlx::AssertSqlSafe(format!("{REVISION} and revision < $2 order by revision desc limit $3"));
-    Ok(sqlx::query_as(sql).bind(name).bind(before.unwrap_or(i64::MAX)).bind(limit).fetch_all(db).await?)
+    let found = sqlx::query_as(sql).bind(name).bind(before.unwrap_or(i64::MAX)).bind(rows);
+    Ok(found.fetch_all(db).await?.into_iter().map(revision_of).collect())
 }
 
 /// One of a deployment's revisions.
@@ -241,7 +204,7 @@ pub(super) async fn revision(
     revision: i64,
 ) -> Result<Option<Revision>, Error> {
     let sql = sqlx::AssertSqlSafe(format!("{REVISION} and revision = $2"));
-    Ok(sqlx::query_as(sql).bind(name).bind(revision).fetch_optional(db).await?)
+    Ok(sqlx::query_as(sql).bind(name).bind(revision).fetch_optional(db).await?.map(revision_of))
 }
 
 /// The last revision before a number that has arrived.
@@ -253,7 +216,8 @@ pub(super) async fn arrived_before(
     let sql = sqlx::AssertSqlSafe(format!(
         "{REVISION} and revision < $2 and state = $3 order by revision desc limit 1"
     ));
-    Ok(sqlx::query_as(sql).bind(name).bind(revision).bind(RolloutState::RolledOut).fetch_optional(db).await?)
+    let found = sqlx::query_as(sql).bind(name).bind(revision).bind(Text(RolloutState::RolledOut));
+    Ok(found.fetch_optional(db).await?.map(revision_of))
 }
 
 /// Whether a deployment should still be what it should have been when this was read: nobody has deployed, scaled, paused

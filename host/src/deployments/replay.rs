@@ -1,44 +1,12 @@
 //! Proof that a deployment's plan follows from what was recorded of it: the component, the parameters and the target's
 //! facts give the same plan again, whichever way the component is compiled; and so do the policies that it passed.
 
-use chandlery_package::{Digest, Release};
-use serde::{Deserialize, Serialize};
+use chandlery_package::wire::host::{Replay, Replayed};
 
 use super::{Deployments, Error, record};
 use crate::policies::{self, Reviewed};
 use crate::system::{self, blocking};
 use chandlery_sandbox::{Limits, Request, Sandbox, Verdict};
-
-/// What came of planning a deployment again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Replayed {
-    /// The deployment.
-    pub deployment: String,
-    /// The release that made its plan.
-    pub release: Release,
-    /// The digest of that release's component.
-    pub component: Digest,
-    /// The digest of the plan that was deployed.
-    pub recorded: Digest,
-    /// What the component answered this time.
-    pub replays: Vec<Replay>,
-}
-
-/// One more plan from the same component, parameters and facts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Replay {
-    /// How the component was compiled and run.
-    pub engine: String,
-    /// The digest of the plan.
-    pub plan: Digest,
-}
-
-impl Replayed {
-    /// Whether every plan is the one that was deployed.
-    pub fn is_same(&self) -> bool {
-        self.replays.iter().all(|replay| replay.plan == self.recorded)
-    }
-}
 
 impl Deployments {
     /// Plans a deployment again from its record, as it was done and in a second engine.

@@ -1,10 +1,10 @@
 //! How a deployment fares, and whether a revision has arrived or failed on its way.
 
+use chandlery_package::wire::host::{Health, Replica, ReplicaState};
 use jiff::Timestamp;
 
-use super::Health;
 use super::record::Record;
-use crate::engines::{Desired, Replica, ReplicaState};
+use crate::engines::Desired;
 use chandlery_package::plan::{Check, Plan, Probe, Scale, Workload, WorkloadKind};
 
 /// How often a replica that never was ready may end before its rollout has failed.

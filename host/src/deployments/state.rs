@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::host::{Cause, Change, Revision, RolloutState};
 use chandlery_package::{Digest, Release};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
 use super::Error;
-use super::diff::{self, Change};
-use super::record::{self, Cause, Intent, Record, Revision, RolloutState};
+use super::diff;
+use super::record::{self, Intent, Record};
 use super::rollout::patience_seconds;
 use crate::system::Changed;
 use chandlery_package::plan::Plan;
@@ -54,7 +56,7 @@ pub(super) async fn deploy(write: &mut SqliteConnection, new: &NewRevision) -> R
         Err(Error::NoDeployment(_)) => None,
         found => Some(found?),
     };
-    let now = Timestamp::now().to_string();
+    let now = Timestamp::now();
     sqlx::query(
         "insert into deployments (name, target, revision, desired, team, created_at, updated_at)
          values ($1, $2, 0, $3, $4, $5, $5)
@@ -63,9 +65,9 @@ pub(super) async fn deploy(write: &mut SqliteConnection, new: &NewRevision) -> R
     )
     .bind(&new.deployment)
     .bind(&new.target)
-    .bind(Intent::Running)
+    .bind(Text(Intent::Running))
     .bind(&new.team)
-    .bind(&now)
+    .bind(Text(now))
     .execute(&mut *write)
     .await?;
     if let Some(found) = &found
@@ -82,19 +84,19 @@ pub(super) async fn deploy(write: &mut SqliteConnection, new: &NewRevision) -> R
     )
     .bind(&new.deployment)
     .bind(revision)
-    .bind(Cause::Deployed)
-    .bind(new.release.to_string())
-    .bind(new.component.to_string())
-    .bind(new.artifact.to_string())
+    .bind(Text(Cause::Deployed))
+    .bind(Text(&new.release))
+    .bind(Text(&new.component))
+    .bind(Text(&new.artifact))
     .bind(new.log_index)
     .bind(&new.given)
     .bind(&new.parameters)
     .bind(&new.facts)
-    .bind(serde_json::json!(new.plan).to_string())
-    .bind(new.plan_digest.to_string())
+    .bind(Json(&new.plan))
+    .bind(Text(&new.plan_digest))
     .bind(&new.reviews)
-    .bind(RolloutState::RollingOut)
-    .bind(now)
+    .bind(Text(RolloutState::RollingOut))
+    .bind(Text(now))
     .execute(&mut *write)
     .await?;
     forget_scale(write, &new.deployment, &new.changes).await?;
@@ -108,9 +110,9 @@ pub(super) async fn pause(write: &mut SqliteConnection, name: &str, paused: bool
     let record = must_stay(write, name).await?;
     let patience = if record.is_rolling_out() { patience_seconds(&record.plan) } else { None };
     sqlx::query("update deployments set desired = $1, rollout_until = $2, updated_at = $3 where name = $4")
-        .bind(if paused { Intent::Paused } else { Intent::Running })
-        .bind(until(patience).map(|at| at.to_string()))
-        .bind(Timestamp::now().to_string())
+        .bind(Text(if paused { Intent::Paused } else { Intent::Running }))
+        .bind(until(patience).map(Text))
+        .bind(Text(Timestamp::now()))
         .bind(name)
         .execute(write)
         .await?;
@@ -144,8 +146,8 @@ async fn set_scale(
     scale: &BTreeMap<String, u32>,
 ) -> Result<(), Error> {
     sqlx::query("update deployments set scale = $1, updated_at = $2 where name = $3")
-        .bind(serde_json::json!(scale).to_string())
-        .bind(Timestamp::now().to_string())
+        .bind(Json(scale))
+        .bind(Text(Timestamp::now()))
         .bind(name)
         .execute(write)
         .await?;
@@ -164,9 +166,9 @@ pub(super) async fn restart(write: &mut SqliteConnection, name: &str) -> Result<
          from revisions where deployment = $5 and revision = $6",
     )
     .bind(revision)
-    .bind(Cause::Restarted)
-    .bind(RolloutState::RollingOut)
-    .bind(Timestamp::now().to_string())
+    .bind(Text(Cause::Restarted))
+    .bind(Text(RolloutState::RollingOut))
+    .bind(Text(Timestamp::now()))
     .bind(name)
     .bind(record.revision)
     .execute(&mut *write)
@@ -225,8 +227,8 @@ pub(super) async fn repair(write: &mut SqliteConnection, name: &str) -> Result<(
 /// Records that a deployment should be gone.
 pub(super) async fn remove(write: &mut SqliteConnection, name: &str) -> Result<(), Error> {
     let changed = sqlx::query("update deployments set desired = $1, updated_at = $2 where name = $3")
-        .bind(Intent::Removed)
-        .bind(Timestamp::now().to_string())
+        .bind(Text(Intent::Removed))
+        .bind(Text(Timestamp::now()))
         .bind(name)
         .execute(write)
         .await?;
@@ -240,7 +242,7 @@ pub(super) async fn remove(write: &mut SqliteConnection, name: &str) -> Result<(
 pub(super) async fn forget(write: &mut SqliteConnection, name: &str) -> Result<bool, Error> {
     let gone = sqlx::query("delete from deployments where name = $1 and desired = $2")
         .bind(name)
-        .bind(Intent::Removed)
+        .bind(Text(Intent::Removed))
         .execute(&mut *write)
         .await?;
     if gone.rows_affected() == 0 {
@@ -281,7 +283,7 @@ pub(super) async fn conclude(
     let changed = sqlx::query(
         "update revisions set state = $1, detail = $2 where deployment = $3 and revision = $4 and state <> $1",
     )
-    .bind(state)
+    .bind(Text(state))
     .bind(detail)
     .bind(name)
     .bind(revision)
@@ -301,22 +303,22 @@ async fn point(
         "update revisions set state = $1, detail = 'revision ' || $2 || ' was wanted instead'
          where deployment = $3 and state = $4 and revision <> $2",
     )
-    .bind(RolloutState::Superseded)
+    .bind(Text(RolloutState::Superseded))
     .bind(revision)
     .bind(name)
-    .bind(RolloutState::RollingOut)
+    .bind(Text(RolloutState::RollingOut))
     .execute(&mut *write)
     .await?;
     sqlx::query("update revisions set state = $1, detail = '' where deployment = $2 and revision = $3")
-        .bind(RolloutState::RollingOut)
+        .bind(Text(RolloutState::RollingOut))
         .bind(name)
         .bind(revision)
         .execute(&mut *write)
         .await?;
     sqlx::query("update deployments set revision = $1, rollout_until = $2, updated_at = $3 where name = $4")
         .bind(revision)
-        .bind(rollout_until.map(|at| at.to_string()))
-        .bind(Timestamp::now().to_string())
+        .bind(rollout_until.map(Text))
+        .bind(Text(Timestamp::now()))
         .bind(name)
         .execute(write)
         .await?;

@@ -1,13 +1,15 @@
 //! What becomes of deployments, told to integrations: every change of health is written down together with the event
 //! that tells of it, so that each is told of once and none is lost.
 
+use chandlery_package::column::Text;
+use chandlery_package::wire::host::{Health, Replica, ReplicaState, RolloutState};
 use sqlx::SqliteConnection;
 
-use super::record::{self, Record, RolloutState, Told};
+use super::record::{self, Record, Told};
 use super::rollout::health;
-use super::{Deployments, Error, Health, state};
+use super::{Deployments, Error, state};
 use crate::audit;
-use crate::engines::{Desired, Replica, ReplicaState};
+use crate::engines::Desired;
 use crate::events::{new_event, tell};
 use chandlery_sandbox::{Event, EventKind, Use};
 
@@ -78,10 +80,10 @@ impl Deployments {
              where name = $3 and told_revision is $4 and told_health is $5",
         )
         .bind(told.revision)
-        .bind(told.health)
+        .bind(Text(told.health))
         .bind(&record.name)
         .bind(before.map(|told| told.revision))
-        .bind(before.map(|told| told.health))
+        .bind(before.map(|told| Text(told.health)))
         .execute(&mut *write)
         .await?;
         if let (Some(kind), 1) = (told.after(before), changed.rows_affected()) {

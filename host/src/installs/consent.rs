@@ -2,21 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use chandlery_package::wire::host::{Consent, Locked};
 use chandlery_package::{Component, Kind, Permission};
-use serde::{Deserialize, Serialize};
 
-use super::{Error, Locked};
-
-/// What somebody decided about permissions that a plugin was not granted before.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Consent {
-    /// What it may do.
-    #[serde(default)]
-    pub allow: BTreeSet<Permission>,
-    /// What it may not do, though it asks for it.
-    #[serde(default)]
-    pub deny: BTreeSet<Permission>,
-}
+use super::Error;
 
 /// What a release will be granted, and what it asks for and will not have; or what nobody has decided about.
 pub(super) fn agreed(

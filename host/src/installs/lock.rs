@@ -1,14 +1,12 @@
 //! `chandlery.lock`: what is installed and why it was believed. Plain TOML, to be read, compared and kept.
 
-use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chandlery_package::{Digest, Kind, Permission, PublicKey, Release};
-use jiff::Timestamp;
+use chandlery_package::wire::host::Locked;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -34,35 +32,6 @@ pub struct RegistryPin {
     pub log_key: String,
     /// The newest checkpoint that was seen, as its signed note.
     pub checkpoint: String,
-}
-
-/// An installed release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Locked {
-    /// Which.
-    pub release: Release,
-    /// Where it came from.
-    pub registry: String,
-    /// The digest of the component.
-    pub component: Digest,
-    /// The digest of the OCI manifest that was signed.
-    pub artifact: Digest,
-    /// The key that signed it.
-    pub key: PublicKey,
-    /// The log's entry that added the key.
-    pub key_log_index: u64,
-    /// The log's entry of the release.
-    pub log_index: u64,
-    /// What it is.
-    pub kind: Kind,
-    /// What it may do, as somebody agreed.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub permissions: BTreeSet<Permission>,
-    /// What it asks for and may not do any more, as somebody decided.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub revoked: BTreeSet<Permission>,
-    /// When.
-    pub installed_at: Timestamp,
 }
 
 impl Lock {

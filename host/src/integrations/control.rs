@@ -4,9 +4,8 @@ use std::future::Future;
 
 use tokio::runtime::Handle;
 
-use crate::deployments::{Deployment, Deployments, Error};
-use crate::engines::Replica;
-use chandlery_package::plan::word;
+use crate::deployments::{Deployments, Error};
+use chandlery_package::wire::host::{Deployment, Replica};
 use chandlery_sandbox::{Control, DeploymentState, ReplicaState};
 
 impl Control for Deployments {
@@ -30,7 +29,7 @@ fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
 
 fn state(deployment: Deployment) -> DeploymentState {
     DeploymentState {
-        health: word(deployment.health),
+        health: deployment.health.to_string(),
         name: deployment.name,
         target: deployment.target,
         team: deployment.team,
@@ -45,7 +44,7 @@ fn replica_state(replica: Replica) -> ReplicaState {
     ReplicaState {
         workload: replica.workload,
         index: number(replica.index),
-        state: word(replica.state),
+        state: replica.state.to_string(),
         detail: replica.detail,
         restarts: number(replica.restarts),
     }

@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use crate::Error;
-use crate::LogTail;
+use chandlery_package::wire::host::LogTail;
 
 /// How much of the end of a file is looked at.
 const TAIL_BYTES_MAX: u64 = 1 << 20;

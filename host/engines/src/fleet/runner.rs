@@ -6,7 +6,8 @@ use std::time::Duration;
 use chandlery_package::plan::{Facts, Plan, Workload};
 
 use crate::replicas::ReplicaRow;
-use crate::{Desired, Drift, Error};
+use crate::{Desired, Error};
+use chandlery_package::wire::host::Drift;
 
 /// How a replica is run: one kind of place for a program.
 pub(crate) trait Runner: Send + Sync + 'static {

@@ -2,8 +2,8 @@
 
 use chandlery_package::plan::{Workload, WorkloadKind};
 
-use crate::ReplicaState;
 use crate::replicas::ReplicaRow;
+use chandlery_package::wire::host::ReplicaState;
 
 /// A rollout may run a quarter more replicas than are wanted, and at least one more.
 const SURGE_DIVISOR: u32 = 4;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::kinds::Kind;
 use super::object::Object;
 use super::quantity::thousandths;
-use crate::Drift;
+use chandlery_package::wire::host::Drift;
 
 /// A step on the way to a field.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use crate::ReplicaState;
+use chandlery_package::wire::host::ReplicaState;
 
 /// The exit status of a program that was killed for its memory, where nobody says so.
 const KILLED: i64 = 137;

@@ -11,10 +11,11 @@ use super::kinds::Kind;
 use super::object::{JOB_INDEX, POD_INDEX, REPLICA, WORKLOAD};
 use super::pods::{Seen, see};
 use super::snapshot::{Hindrance, Snapshot, label, name, revision, uid};
+use crate::Desired;
 use crate::replicas::{self, Handle, ReplicaRow};
-use crate::{Desired, ReplicaState};
 use crate::{Error, usage};
 use chandlery_package::plan::{Workload, WorkloadKind};
+use chandlery_package::wire::host::ReplicaState;
 
 /// How much is shown of what a program wrote before it ended.
 const LAST_LINES: usize = 5;

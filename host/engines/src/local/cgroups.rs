@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::Drift;
 use crate::replicas::ReplicaRow;
 use chandlery_package::plan::Resources;
+use chandlery_package::wire::host::Drift;
 
 const ROOT: &str = "/sys/fs/cgroup";
 const PERIOD_MICROS: u64 = 100_000;

@@ -1,0 +1,13 @@
+//! What a host and its clients say to each other in JSON, below `/api/v1` of the host.
+
+mod deployments;
+mod plans;
+mod plugins;
+mod replicas;
+mod targets;
+
+pub use deployments::*;
+pub use plans::*;
+pub use plugins::*;
+pub use replicas::*;
+pub use targets::*;
