@@ -21,7 +21,7 @@ pub struct Replicas {
 }
 
 impl Replicas {
-    /// Starts them.
+    /// Starts them behind one address; what is earned is held for so many days before it is paid out.
     pub fn start(stores: &Stores, hold_days: u32) -> Self {
         let mut replicas = Self {
             servers: Vec::new(),

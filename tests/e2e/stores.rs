@@ -32,7 +32,7 @@ struct Shared {
 }
 
 impl Stores {
-    /// Empty ones.
+    /// Empty stores in a folder, or on the servers that the environment names.
     pub fn new(folder: &Path) -> Self {
         let runtime = Runtime::new().unwrap();
         let shared = std::env::var("CHANDLERY_TEST_POSTGRES").ok().map(|postgres| Shared {

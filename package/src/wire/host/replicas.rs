@@ -10,8 +10,10 @@ use crate::words;
 
 words! {
     /// How far a replica is.
+    #[derive(Default)]
     pub enum ReplicaState: "state of a replica" {
         /// What it needs is being made, or it waits for a place.
+        #[default]
         Preparing = "preparing",
         /// It runs, and is not yet ready.
         Starting = "starting",
@@ -25,12 +27,6 @@ words! {
         Succeeded = "succeeded",
         /// It ended, or could not begin, and is not started again.
         Failed = "failed",
-    }
-}
-
-impl Default for ReplicaState {
-    fn default() -> Self {
-        Self::Preparing
     }
 }
 

@@ -13,5 +13,4 @@ pub const BLOCKING: &[&str] = &[];
 /// Files of too many lines.
 pub const LONG: &[&str] = &[];
 /// How many docs of one or two words a crate has.
-pub const SHORT_DOCS: &[(&str, usize)] =
-    &[("host", 28), ("host/engines", 2), ("tests", 2), ("tests/fixtures/curious", 1)];
+pub const SHORT_DOCS: &[(&str, usize)] = &[];
