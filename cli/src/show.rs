@@ -170,14 +170,6 @@ pub fn spinner(message: impl Into<String>) -> ProgressBar {
     bar
 }
 
-/// The stable word of an enumeration's value.
-pub fn word(value: impl Serialize) -> String {
-    match serde_json::json!(value) {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    }
-}
-
 /// A span of milliseconds, for people.
 pub fn duration(millis: u64) -> String {
     let seconds = millis / 1000;

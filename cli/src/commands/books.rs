@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use chandlery_package::wire::{FxRate, Page, TaxRule};
-use chandlery_package::{Currency, Money, Rate};
+use chandlery_package::wire::{
+    AccountBalance, BankLine, BooksCheck, ClosedMonth, FxRate, MonthClose, Months, NewExchange, Page, TaxRule,
+};
+use chandlery_package::{Currency, Money, Month, Rate};
 use clap::Subcommand;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use reqwest::Method;
-use serde_json::{Value, json};
 
 use super::record::record;
 use super::{dispute, expense};
@@ -41,7 +42,7 @@ pub enum Books {
     /// Close a month: invoice its use, make its statements, and let nothing be posted in it any more
     Close {
         /// Such as 2026-10; the earliest that is open, unless given
-        month: Option<String>,
+        month: Option<Month>,
     },
     /// Look at the bank's statement, and record what it pays and returns
     Reconcile {
@@ -109,15 +110,15 @@ impl Books {
             Self::Spend(record) => record.run(context).await,
             Self::ImportSpend(import) => import.run(context).await,
             Self::Exchange { sold, bought, bank_reference } => {
-                let body = json!({ "key": bank_reference, "sold": sold, "bought": bought });
+                let new = NewExchange { key: bank_reference, sold, bought };
                 let done = format!("{sold} were exchanged for {bought}");
-                record(context, Method::POST, "/api/v1/ledger/exchanges", body, done).await
+                record(context, Method::POST, "/api/v1/ledger/exchanges", new, done).await
             }
             Self::Rate { base, rate, quote, day } => set_rate(context, base, &rate, quote, day).await,
             Self::Tax { country, name, rate, since } => {
                 let rule = TaxRule { country, since, name, rate };
                 let done = format!("{} {} in {} from {since} on", rule.name, rule.rate, rule.country);
-                record(context, Method::POST, "/api/v1/tax-rules", json!(rule), done).await
+                record(context, Method::POST, "/api/v1/tax-rules", rule, done).await
             }
             Self::Dispute(open) => open.run(context).await,
             Self::Decide(resolve) => resolve.run(context).await,
@@ -131,16 +132,15 @@ async fn print_text(context: &Context, path: &str) -> Result {
 }
 
 async fn check(context: &Context) -> Result {
-    let check: Value = context.registry(Method::GET, "/api/v1/ledger/check", ()).await?;
-    let faults: Vec<_> = check["faults"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if !faults.is_empty() {
-        return Err(Failure::new(&words::UNBALANCED, faults.join("; ")));
+    let check: BooksCheck = context.registry(Method::GET, "/api/v1/ledger/check", ()).await?;
+    if !check.faults.is_empty() {
+        return Err(Failure::new(&words::UNBALANCED, check.faults.join("; ")));
     }
     match context.settings.json {
         true => show::json(check),
         false => show::done(format!(
             "the books balance: {} transactions, {} postings",
-            check["transactions"], check["postings"]
+            check.transactions, check.postings
         )),
     }
     Ok(())
@@ -148,12 +148,9 @@ async fn check(context: &Context) -> Result {
 
 async fn balances(context: &Context, at: Option<Timestamp>) -> Result {
     let query = at.map(|at| format!("?at={at}")).unwrap_or_default();
-    let page: Page<Value> = context.registry_list(&format!("/api/v1/ledger/balances{query}")).await?;
-    let row = |held: &Value| {
-        let balance: Option<Money> = serde_json::from_value(held["balance"].clone()).ok();
-        let account = held["account"].as_str().unwrap_or_default().to_owned();
-        vec![account, balance.map(|money| money.to_string()).unwrap_or_default()]
-    };
+    let page: Page<AccountBalance> =
+        context.registry_list(&format!("/api/v1/ledger/balances{query}")).await?;
+    let row = |held: &AccountBalance| vec![held.account.clone(), held.balance.to_string()];
     match context.settings.json {
         true => show::json(page.items),
         false => show::table(&["account", ">debits less credits"], page.items.iter().map(row)),
@@ -162,47 +159,46 @@ async fn balances(context: &Context, at: Option<Timestamp>) -> Result {
 }
 
 async fn months(context: &Context) -> Result {
-    let months: Value = context.registry(Method::GET, "/api/v1/ledger/months", ()).await?;
+    let months = all_months(context).await?;
     if context.settings.json {
         show::json(months);
         return Ok(());
     }
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let due = months["due"].as_array().into_iter().flatten();
-    let closed = months["closed"].as_array().into_iter().flatten();
-    let due = due.map(|month| vec![text(month), "over and open".into(), String::new()]);
-    let closed = closed.map(|month| {
-        let by = format!("closed by {}", text(&month["closed_by"]));
-        vec![text(&month["month"]), by, text(&month["balances_digest"])]
-    });
-    show::table(&["month", "state", "balances"], due.collect::<Vec<_>>().into_iter().rev().chain(closed));
+    let due = |month: &Month| vec![month.to_string(), "over and open".into(), String::new()];
+    let closed = |closed: &ClosedMonth| {
+        let by = format!("closed by {}", closed.closed_by);
+        vec![closed.month.to_string(), by, closed.balances_digest.to_string()]
+    };
+    let rows = months.due.iter().rev().map(due).chain(months.closed.iter().map(closed));
+    show::table(&["month", "state", "balances"], rows);
     Ok(())
 }
 
-async fn close(context: &Context, month: Option<String>) -> Result {
+async fn all_months(context: &Context) -> Result<Months> {
+    context.registry(Method::GET, "/api/v1/ledger/months", ()).await
+}
+
+async fn close(context: &Context, month: Option<Month>) -> Result {
     let month = match month {
         Some(month) => month,
         None => {
-            let months: Value = context.registry(Method::GET, "/api/v1/ledger/months", ()).await?;
-            let first = months["due"][0].as_str().map(str::to_owned);
+            let first = all_months(context).await?.due.first().copied();
             first.ok_or_else(|| Failure::new(&words::NOTHING_TO_CLOSE, "no month is over and open"))?
         }
     };
     let spinner = (!context.settings.json).then(|| show::spinner(format!("closing {month}")));
-    let closed: Value =
+    let closed: MonthClose =
         context.registry(Method::POST, &format!("/api/v1/ledger/months/{month}/close"), ()).await?;
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
     }
     match context.settings.json {
         true => show::json(closed),
-        false => {
-            let invoices = closed["invoices"].as_array().map_or(0, Vec::len);
-            show::done(format!(
-                "{month} is closed: {invoices} invoices, {} statements in the log",
-                closed["statements"]
-            ));
-        }
+        false => show::done(format!(
+            "{month} is closed: {} invoices, {} statements in the log",
+            closed.invoices.len(),
+            closed.statements
+        )),
     }
     Ok(())
 }
@@ -210,16 +206,9 @@ async fn close(context: &Context, month: Option<String>) -> Result {
 async fn reconcile(context: &Context, statement: &Path) -> Result {
     let text = std::fs::read_to_string(statement)
         .map_err(|error| Failure::of(format!("{}: {error}", statement.display())))?;
-    let page: Page<Value> = context.send_text("/api/v1/bank-statements", text).await?;
-    let row = |line: &Value| {
-        let amount: Option<Money> = serde_json::from_value(line["amount"].clone()).ok();
-        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-        vec![
-            text("id"),
-            amount.map(|money| money.to_string()).unwrap_or_default(),
-            text("text"),
-            text("outcome"),
-        ]
+    let page: Page<BankLine> = context.send_text("/api/v1/bank-statements", text).await?;
+    let row = |line: &BankLine| {
+        vec![line.id.clone(), line.amount.to_string(), line.text.clone(), line.outcome.clone()]
     };
     match context.settings.json {
         true => show::json(page.items),
@@ -243,5 +232,5 @@ async fn set_rate(
     let day = day.unwrap_or_else(|| Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date());
     let new = FxRate { base, quote, day, numerator, denominator };
     let done = format!("1 {base} is {rate} {quote} from {day} on");
-    record(context, Method::PUT, "/api/v1/exchange-rates", json!(new), done).await
+    record(context, Method::PUT, "/api/v1/exchange-rates", new, done).await
 }

@@ -4,7 +4,6 @@ use chandlery_package::Money;
 use chandlery_package::wire::{ClosedDispute, NewDispute};
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::json;
 
 use super::record::record;
 use crate::api::Context;
@@ -50,7 +49,7 @@ impl Open {
         let fee = fee.unwrap_or(Money::zero(amount.currency()));
         let done = format!("dispute '{id}' holds {amount} of sale {sale}");
         let new = NewDispute { id, sale, amount, fee };
-        record(context, Method::POST, "/api/v1/disputes", json!(new), done).await
+        record(context, Method::POST, "/api/v1/disputes", new, done).await
     }
 }
 
@@ -70,7 +69,6 @@ impl Resolve {
         let Self { id, won } = self;
         let outcome = if won { "won" } else { "lost" };
         let done = format!("dispute '{id}' is {outcome}");
-        record(context, Method::PUT, &format!("/api/v1/disputes/{id}"), json!(ClosedDispute { won }), done)
-            .await
+        record(context, Method::PUT, &format!("/api/v1/disputes/{id}"), ClosedDispute { won }, done).await
     }
 }

@@ -8,7 +8,6 @@ use chandlery_package::{Money, Tier};
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use reqwest::Method;
-use serde_json::json;
 
 use super::record::record;
 use crate::api::Context;
@@ -63,7 +62,7 @@ impl Record {
         let on = acquisition.map_or(On::Hosting, |segment| On::Acquisition { segment });
         let new = NewExpense { key, description, amount, on, day };
         let done = format!("{amount} were spent");
-        record(context, Method::POST, "/api/v1/ledger/expenses", json!(new), done).await
+        record(context, Method::POST, "/api/v1/ledger/expenses", new, done).await
     }
 }
 

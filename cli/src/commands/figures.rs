@@ -39,7 +39,7 @@ impl Figures {
 async fn months(context: &Context) -> Result {
     let answer: Answer = context.registry(Method::GET, "/api/v1/figures", ()).await?;
     if context.settings.json {
-        show::json(serde_json::json!(answer.months));
+        show::json(answer.months);
         return Ok(());
     }
     let percent = |ratio: Option<Ratio>| ratio.map(Ratio::percent).unwrap_or_default();

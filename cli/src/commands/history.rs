@@ -29,9 +29,9 @@ impl History {
             let plan = revision.plan_digest.to_string();
             vec![
                 revision.revision.to_string(),
-                show::word(revision.state),
+                revision.state.to_string(),
                 revision.release.to_string(),
-                show::word(revision.cause),
+                revision.cause.to_string(),
                 at,
                 plan.get(..19).unwrap_or_default().into(),
                 revision.detail.clone(),

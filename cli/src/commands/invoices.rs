@@ -148,7 +148,7 @@ async fn list(context: &Context) -> Result {
             invoice.tax.to_string(),
             invoice.total.to_string(),
             date(invoice.due_at),
-            show::word(invoice.state),
+            invoice.state.to_string(),
         ]
     };
     show::table(&[">number", "for", ">net", ">tax", ">total", "due", "state"], page.items.iter().map(row));
@@ -174,7 +174,7 @@ async fn show_one(context: &Context, number: i64, html: bool, csv: bool) -> Resu
     show::table(&["what", "how much", ">amount"], rows);
     show::check("tax", &invoice.tax.to_string());
     show::check("total", &invoice.total.to_string());
-    show::note(format!("due by {}, {}", date(invoice.due_at), show::word(invoice.state)));
+    show::note(format!("due by {}, {}", date(invoice.due_at), invoice.state));
     Ok(())
 }
 

@@ -5,15 +5,17 @@ mod profile;
 
 use std::path::PathBuf;
 
-use chandlery_package::wire::{Page, Payout, ProfileVersion};
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::wire::{BankAccount, NewPayout, Page, Payout, PayoutConfirmation, ProfileVersion};
+use chandlery_package::{Currency, Money, Month, Namespace};
 use clap::Subcommand;
 use jiff::Timestamp;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use self::profile::Profile;
 use super::policy;
+use super::record::record;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
@@ -40,7 +42,7 @@ pub enum Payouts {
         partner: Namespace,
         /// Of one month, such as 2026-10
         #[arg(long)]
-        month: Option<String>,
+        month: Option<Month>,
     },
     /// Choose how a partner is paid; it holds once an operator has approved it
     Profile(Profile),
@@ -136,13 +138,12 @@ impl Payouts {
             Self::Balance { partner } => partner::balance(context, &partner).await,
             Self::Transactions { partner, csv } => partner::transactions(context, &partner, csv).await,
             Self::Propose { partner, currency } => {
-                step(context, "/api/v1/payouts".into(), json!({ "partner": partner, "currency": currency }))
-                    .await
+                step(context, "/api/v1/payouts".into(), NewPayout { partner, currency }).await
             }
             Self::Approve { id } => step(context, format!("/api/v1/payouts/{id}/approve"), json!({})).await,
             Self::Confirm { id, bank_reference, left } => {
-                let body = json!({ "bank_reference": bank_reference, "left": left });
-                step(context, format!("/api/v1/payouts/{id}/confirm"), body).await
+                let confirmation = PayoutConfirmation { bank_reference, left };
+                step(context, format!("/api/v1/payouts/{id}/confirm"), confirmation).await
             }
             Self::Return { id } => step(context, format!("/api/v1/payouts/{id}/return"), json!({})).await,
             Self::Cancel { id } => step(context, format!("/api/v1/payouts/{id}/cancel"), json!({})).await,
@@ -153,18 +154,12 @@ impl Payouts {
                 Ok(())
             }
             Self::From { holder, iban, bic } => {
-                let account = json!({ "holder": holder, "iban": iban, "bic": bic });
-                context.tell_registry(Method::PUT, "/api/v1/bank-account", &account).await?;
-                match context.settings.json {
-                    true => show::json(account),
-                    false => show::done(format!("bank files pay from {iban} of {holder}")),
-                }
-                Ok(())
+                let done = format!("bank files pay from {iban} of {holder}");
+                let account = BankAccount { holder, iban, bic };
+                record(context, Method::PUT, "/api/v1/bank-account", account, done).await
             }
             Self::List => list(context).await,
-            Self::Statements { partner, month } => {
-                partner::statements(context, &partner, month.as_deref()).await
-            }
+            Self::Statements { partner, month } => partner::statements(context, &partner, month).await,
             Self::Profile(profile) => profile.run(context).await,
             Self::ApproveProfile { partner, number } => {
                 let path = format!("/api/v1/partners/{partner}/payout-profile/{number}/approve");
@@ -180,16 +175,13 @@ impl Payouts {
     }
 }
 
-async fn step(context: &Context, path: String, body: Value) -> Result {
+async fn step(context: &Context, path: String, body: impl Serialize) -> Result {
     let payout: Payout = context.registry(Method::POST, &path, body).await?;
     match context.settings.json {
         true => show::json(payout),
         false => show::done(format!(
             "payout {} of {} to '{}' is {}",
-            payout.id,
-            payout.amount,
-            payout.partner,
-            show::word(payout.state)
+            payout.id, payout.amount, payout.partner, payout.state
         )),
     }
     Ok(())
@@ -211,7 +203,7 @@ fn say_payouts(context: &Context, page: &Page<Payout>) {
             payout.amount.to_string(),
             payout.sent.to_string(),
             payout.rail.to_string(),
-            show::word(payout.state),
+            payout.state.to_string(),
             payout.proposed_by.to_string(),
             approved,
         ]

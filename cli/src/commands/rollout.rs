@@ -39,8 +39,7 @@ impl Waiting {
         }
         let Deployment { name, health, revision, release, endpoints, notes, .. } = &deployment;
         show::done(format!(
-            "{name} is {} after {:.1} s: revision {revision}, {release}",
-            show::word(health),
+            "{name} is {health} after {:.1} s: revision {revision}, {release}",
             started.elapsed().as_secs_f64(),
         ));
         for endpoint in endpoints.iter().filter(|_| *health != Health::Paused) {
@@ -101,14 +100,8 @@ async fn failure(context: &Context, asked: &Deployment) -> Result<Option<String>
 }
 
 fn say(replica: &Replica) -> String {
-    format!(
-        "{}-{} r{} {} {}",
-        replica.workload,
-        replica.index,
-        replica.revision,
-        show::word(replica.state),
-        replica.detail
-    )
+    let Replica { workload, index, revision, state, detail, .. } = replica;
+    format!("{workload}-{index} r{revision} {state} {detail}")
 }
 
 /// A failure of a deployment.

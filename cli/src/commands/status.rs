@@ -39,7 +39,7 @@ impl Status {
 
 fn print(deployment: &Deployment) {
     let Deployment { name, target, release, revision, health, .. } = deployment;
-    let rest = format!("is {} on {target}: {release}, revision {revision}", show::word(health));
+    let rest = format!("is {health} on {target}: {release}, revision {revision}");
     show::headline(name, &rest);
     if let Some(objection) = &deployment.objection {
         show::warning(format!("{release} is not to be run any more: {objection}"));
@@ -60,7 +60,7 @@ fn print(deployment: &Deployment) {
         vec![
             format!("{}-{}", replica.workload, replica.index),
             replica.revision.to_string(),
-            show::word(replica.state),
+            replica.state.to_string(),
             addresses.join(", "),
             runs_as,
             replica.restarts.to_string(),

@@ -1,9 +1,10 @@
 //! What a partner sees: balances, transactions, statements, and where each cent of a payout came from.
 
-use chandlery_package::wire::{Earning, ExplainedPayout, NextPayout, Page, PartnerBalance};
-use chandlery_package::{Balance, Currency, Namespace};
+use chandlery_package::wire::{
+    Earning, ExplainedPayout, Held, NextPayout, Page, PartnerBalance, PublishedStatement,
+};
+use chandlery_package::{Balance, Month, Namespace};
 use reqwest::Method;
-use serde_json::Value;
 
 use crate::api::Context;
 use crate::failure::Result;
@@ -73,32 +74,27 @@ pub async fn transactions(context: &Context, partner: &Namespace, csv: bool) -> 
 }
 
 /// Shows a partner's statements.
-pub async fn statements(context: &Context, partner: &Namespace, month: Option<&str>) -> Result {
+pub async fn statements(context: &Context, partner: &Namespace, month: Option<Month>) -> Result {
     let query = month.map(|month| format!("?month={month}")).unwrap_or_default();
     let path = format!("/api/v1/partners/{partner}/statements{query}");
-    let page: Page<Value> = context.registry_list(&path).await?;
+    let page: Page<PublishedStatement> = context.registry_list(&path).await?;
     if context.settings.json {
         show::json(page.items);
         return Ok(());
     }
-    let row = |published: &Value| {
-        let statement = &published["statement"];
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let currency: Option<Currency> = text(&statement["currency"]).parse().ok();
-        let held = |side: &str| {
-            let all = statement[side].as_object().into_iter().flatten();
-            let shown = all.filter_map(|(account, minor)| {
-                Some(format!("{account} {}", Balance::new(minor.as_i64()?, currency?).ok()?))
+    let row = |PublishedStatement { statement, log_index, .. }: &PublishedStatement| {
+        let held = |held: &Held| {
+            let shown = held.iter().filter_map(|(account, minor)| {
+                Some(format!("{account} {}", Balance::new(*minor, statement.currency).ok()?))
             });
             shown.collect::<Vec<_>>().join("\n")
         };
-        let lines = statement["lines"].as_array().map_or(0, Vec::len).to_string();
         vec![
-            text(&statement["month"]),
-            held("opening"),
-            lines,
-            held("closing"),
-            published["log_index"].to_string(),
+            statement.month.to_string(),
+            held(&statement.opening),
+            statement.lines.len().to_string(),
+            held(&statement.closing),
+            log_index.to_string(),
         ]
     };
     show::table(
@@ -117,12 +113,7 @@ pub async fn explain(context: &Context, id: i64) -> Result {
         return Ok(());
     }
     let payout = &found.payout;
-    show::done(format!(
-        "payout {id} of {} to '{}' is {}",
-        payout.amount,
-        payout.partner,
-        show::word(payout.state)
-    ));
+    show::done(format!("payout {id} of {} to '{}' is {}", payout.amount, payout.partner, payout.state));
     if !payout.withheld.is_zero() || payout.sent != payout.amount {
         show::check("sent", &format!("{}, after {} withheld for the state", payout.sent, payout.withheld));
     }
