@@ -182,6 +182,11 @@ impl Context {
         read(self.send_to_host(method, path, body).await?).await
     }
 
+    /// Tells the host something that it answers with nothing but that it is done.
+    pub async fn tell_host(&self, method: Method, path: &str, body: impl Serialize) -> Result {
+        self.send_to_host(method, path, body).await.map(drop)
+    }
+
     /// Reads all pages of one of the host's lists.
     pub async fn host_list<T: DeserializeOwned>(&self, path: &str) -> Result<Page<T>> {
         all_pages(path, async |page| self.host(Method::GET, &page, ()).await).await

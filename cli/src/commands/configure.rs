@@ -26,7 +26,7 @@ impl Configure {
         let path = format!("/api/v1/plugins/{}/settings", self.plugin);
         if !self.set.is_empty() {
             let changes: Map<String, Value> = self.set.into_iter().collect();
-            let _: Value = context.host(Method::PATCH, &path, changes).await?;
+            context.tell_host(Method::PATCH, &path, changes).await?;
         }
         let settings: Settings = context.host(Method::GET, &path, ()).await?;
         if context.settings.json {

@@ -6,7 +6,6 @@ use chandlery_package::wire::Page;
 use chandlery_package::wire::host::Deployment;
 use clap::Args;
 use reqwest::Method;
-use serde_json::Value;
 
 use crate::api::Context;
 use crate::failure::{Failure, Result};
@@ -27,8 +26,7 @@ pub struct Remove {
 
 impl Remove {
     pub async fn run(self, context: &Context) -> Result {
-        let _: Value =
-            context.host(Method::DELETE, &format!("/api/v1/deployments/{}", self.name), ()).await?;
+        context.tell_host(Method::DELETE, &format!("/api/v1/deployments/{}", self.name), ()).await?;
         let spinner = show::spinner(format!("removing {}", self.name));
         let started = Instant::now();
         while self.is_there(context).await? {

@@ -7,7 +7,7 @@ use chandlery_package::wire::Page;
 use chandlery_package::wire::host::{NewSecret, SecretInfo};
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::api::Context;
 use crate::failure::{Failure, Result};
@@ -39,7 +39,7 @@ impl Secrets {
         match self {
             Self::Set { name } => {
                 let new = NewSecret { value: value(&name)? };
-                let _: Value = context.host(Method::PUT, &format!("{PATH}/{name}"), new).await?;
+                context.tell_host(Method::PUT, &format!("{PATH}/{name}"), new).await?;
                 match json {
                     true => show::json(json!({ "set": name })),
                     false => {
@@ -56,7 +56,7 @@ impl Secrets {
                 }
             }
             Self::Remove { name } => {
-                let _: Value = context.host(Method::DELETE, &format!("{PATH}/{name}"), ()).await?;
+                context.tell_host(Method::DELETE, &format!("{PATH}/{name}"), ()).await?;
                 match json {
                     true => show::json(json!({ "removed": name })),
                     false => show::done(format!("the secret '{name}' is forgotten")),

@@ -7,13 +7,14 @@ use chandlery_host::engines::placement::there_is;
 use chandlery_package::plan::{EngineKind, Facts, GpuPool};
 use chandlery_package::wire::Page;
 use chandlery_package::wire::host::{NewTarget, Prices, Target as Known};
-use chandlery_package::{Money, TargetName};
+use chandlery_package::{Currency, Money, TargetName};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::plan::parse_set;
 use crate::api::Context;
+use crate::arguments::one_of;
 use crate::failure::{Failure, Result};
 use crate::show;
 use crate::words;
@@ -44,7 +45,7 @@ pub struct Add {
     /// What to call it
     name: TargetName,
     /// `slurm` or `kubernetes`; `local` is this machine, whose prices can be set
-    #[arg(long, value_parser = parse_engine)]
+    #[arg(long, value_parser = one_of::<EngineKind>())]
     engine: EngineKind,
     /// A setting of the engine, such as `directory=/shared/chandlery`; several may be set
     #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_set)]
@@ -57,11 +58,7 @@ pub struct Add {
     prices: Vec<String>,
     /// The currency of the prices
     #[arg(long, default_value = "USD")]
-    currency: String,
-}
-
-fn parse_engine(text: &str) -> std::result::Result<EngineKind, String> {
-    serde_json::from_value(text.into()).map_err(|_| "local, slurm or kubernetes".into())
+    currency: Currency,
 }
 
 impl Target {
@@ -79,7 +76,7 @@ impl Target {
                 Ok(())
             }
             Self::Remove { name } => {
-                let _: Value = context.host(Method::DELETE, &format!("/api/v1/targets/{name}"), ()).await?;
+                context.tell_host(Method::DELETE, &format!("/api/v1/targets/{name}"), ()).await?;
                 match context.settings.json {
                     true => show::json(json!({ "removed": name })),
                     false => show::done(format!("the target {name} is forgotten")),
@@ -97,7 +94,7 @@ impl Add {
             engine: self.engine,
             settings: self.set.into_iter().collect::<Map<_, _>>().into(),
             credential,
-            prices: prices(&self.prices, &self.currency)?,
+            prices: prices(&self.prices, self.currency)?,
         };
         let facts: Facts = context.host(Method::PUT, &format!("/api/v1/targets/{}", self.name), new).await?;
         match context.settings.json {
@@ -118,7 +115,7 @@ fn read(path: &std::path::Path) -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-fn prices(given: &[String], currency: &str) -> Result<Prices> {
+fn prices(given: &[String], currency: Currency) -> Result<Prices> {
     let each = given.iter().map(|text| {
         let refuse =
             || Failure::new(&words::NOT_A_TARGET_PRICE, format!("'{text}' is no price; write h100=2.50"));

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde::Deserialize;
+
 use crate::failure::{Failure, Result};
 use crate::words;
 
@@ -62,6 +64,12 @@ impl Toolchain {
     }
 }
 
+/// What cargo says of a crate, as far as it is read.
+#[derive(Deserialize)]
+struct Metadata {
+    target_directory: PathBuf,
+}
+
 /// Where cargo puts the crate's results, with a folder of its own for plugins, so that they share the library.
 pub fn target_dir(folder: &Path) -> Result<PathBuf> {
     let output = Command::new("cargo")
@@ -73,10 +81,9 @@ pub fn target_dir(folder: &Path) -> Result<PathBuf> {
             .remedy("install Rust from https://rustup.rs")
     })?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let metadata: serde_json::Value = serde_json::from_str(&text)
+    let metadata: Metadata = serde_json::from_str(&text)
         .map_err(|_| Failure::of(String::from_utf8_lossy(&output.stderr).into_owned()))?;
-    let target = metadata["target_directory"].as_str().unwrap_or("target");
-    Ok(Path::new(target).join("wasm"))
+    Ok(metadata.target_directory.join("wasm"))
 }
 
 fn ask(program: &str, words: &[&str]) -> Option<Output> {
