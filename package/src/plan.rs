@@ -272,11 +272,6 @@ pub fn say(problems: &[PlanProblem]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// The word of the contract for an enumeration's value.
-pub fn word(value: impl Serialize) -> String {
-    serde_json::json!(value).as_str().unwrap_or_default().to_owned()
-}
-
 impl Plan {
     /// The digest of the plan's JSON: equal plans have equal digests.
     pub fn digest(&self) -> Digest {

@@ -46,7 +46,7 @@ fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
         wish = format!("{wish}, each with {} MiB", gpu.memory_mib_min);
     }
     if gpu.interconnect != Interconnect::None {
-        wish = format!("{wish}, joined by {}", chandlery_package::plan::word(gpu.interconnect));
+        wish = format!("{wish}, joined by {}", gpu.interconnect);
     }
     Some(format!("{wish}; {}", there_is(facts)))
 }
