@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LogError;
-use crate::{Currency, Digest, KeyId, Namespace, PublicKey, Release};
+use crate::{Currency, Digest, KeyId, Month, Namespace, PublicKey, Release};
 
 /// Something that trust depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ pub enum Entry {
         /// The partner whose statement it is.
         partner: Namespace,
         /// Of which month, such as `2026-11`.
-        month: String,
+        month: Month,
         /// In which currency.
         currency: Currency,
         /// The digest of the statement's bytes.
@@ -120,6 +120,31 @@ mod tests {
         let at = Timestamp::UNIX_EPOCH;
         let entry = Entry::KeyAdded { namespace: "acme".parse().unwrap(), key, at };
         assert_eq!(Entry::parse(0, &entry.to_bytes()), Ok(entry));
+    }
+
+    /// What is in a log already is hashed as it stands.
+    #[test]
+    fn entries_are_written_as_they_always_were() {
+        let digest = "ab".repeat(32);
+        for (text, says) in [
+            (
+                format!(
+                    r#"{{"type":"statement","partner":"acme","month":"2026-11","currency":"USD","statement":"sha256:{digest}","at":"2026-12-01T00:00:00Z"}}"#
+                ),
+                "it has the statement of 'acme' for 2026-11 in USD",
+            ),
+            (
+                r#"{"type":"yanked","release":"acme:serving@1.0.0-rc.1","at":"2026-12-01T00:00:00Z"}"#
+                    .to_owned(),
+                "it yanks acme:serving@1.0.0-rc.1",
+            ),
+        ] {
+            let entry = Entry::parse(7, text.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(entry.to_bytes()).unwrap(), text);
+            assert_eq!(entry.describe(), says);
+        }
+        let other = r#"{"type":"statement","partner":"acme","month":"2026-13","currency":"USD","statement":"x","at":"2026-12-01T00:00:00Z"}"#;
+        assert!(Entry::parse(7, other.as_bytes()).is_err());
     }
 
     proptest! {

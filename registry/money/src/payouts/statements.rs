@@ -92,7 +92,7 @@ async fn publish(write: &mut Write, statement: &Statement, now: Timestamp) -> Re
     let Statement { partner, month, currency, .. } = statement;
     let entry = Entry::Statement {
         partner: partner.clone(),
-        month: month.to_string(),
+        month: *month,
         currency: *currency,
         statement: digest,
         at: now,
