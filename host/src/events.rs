@@ -46,7 +46,7 @@ pub(crate) fn new_event(kind: EventKind) -> Event {
         deployment: String::new(),
         target: String::new(),
         team: None,
-        release: String::new(),
+        release: None,
         revision: 0,
         detail: String::new(),
         attempt: 0,

@@ -146,7 +146,7 @@ impl Integrations {
         let event = Event {
             deployment: "example".into(),
             target: "local".into(),
-            release: locked.release.to_string(),
+            release: Some(locked.release.clone()),
             detail: "somebody tries this integration out; nothing has happened".into(),
             attempt: 1,
             ..new_event(EventKind::Test)

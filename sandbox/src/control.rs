@@ -1,6 +1,7 @@
 //! What integrations may read of the host and do to it. The host says how.
 
 use chandlery_package::Release;
+use chandlery_package::wire::host::{self, Health};
 
 /// A deployment, as an integration may read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub struct DeploymentState {
     pub team: Option<String>,
     pub release: Release,
     pub revision: u64,
-    pub health: String,
+    pub health: Health,
     pub replicas: Vec<ReplicaState>,
 }
 
@@ -21,7 +22,7 @@ pub struct DeploymentState {
 pub struct ReplicaState {
     pub workload: String,
     pub index: u32,
-    pub state: String,
+    pub state: host::ReplicaState,
     pub detail: String,
     pub restarts: u32,
 }

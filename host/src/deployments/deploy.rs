@@ -78,7 +78,7 @@ impl Deployments {
                 deployment: planned.deployment.clone(),
                 target: planned.target.clone(),
                 team: planned.team.clone(),
-                release: locked.release.to_string(),
+                release: Some(locked.release.clone()),
                 revision: u64::try_from(revision).unwrap_or_default(),
                 detail: format!("revision {revision} was planned by {}", locked.release),
                 ..new_event(EventKind::Planned)

@@ -133,7 +133,7 @@ impl Record {
             deployment: self.name.clone(),
             target: self.target.clone(),
             team: self.team.clone(),
-            release: self.release.to_string(),
+            release: Some(self.release.clone()),
             revision: u64::try_from(self.revision).unwrap_or_default(),
             detail,
             ..new_event(kind)

@@ -29,7 +29,7 @@ fn wait<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
 
 fn state(deployment: Deployment) -> DeploymentState {
     DeploymentState {
-        health: deployment.health.to_string(),
+        health: deployment.health,
         name: deployment.name,
         target: deployment.target,
         team: deployment.team,
@@ -44,7 +44,7 @@ fn replica_state(replica: Replica) -> ReplicaState {
     ReplicaState {
         workload: replica.workload,
         index: number(replica.index),
-        state: replica.state.to_string(),
+        state: replica.state,
         detail: replica.detail,
         restarts: number(replica.restarts),
     }

@@ -68,7 +68,7 @@ pub(crate) fn event(event: &Event) -> event_types::Event {
         deployment: event.deployment.clone(),
         target: event.target.clone(),
         team: event.team.clone(),
-        release: event.release.clone(),
+        release: event.release.as_ref().map(ToString::to_string).unwrap_or_default(),
         revision: event.revision,
         detail: event.detail.clone(),
         attempt: event.attempt,
@@ -121,14 +121,14 @@ fn deployment(state: DeploymentState) -> deployments::Deployment {
         team: state.team,
         release: state.release.to_string(),
         revision: state.revision,
-        health: state.health,
+        health: state.health.to_string(),
         replicas: state
             .replicas
             .into_iter()
             .map(|replica| deployments::Replica {
                 workload: replica.workload,
                 index: replica.index,
-                state: replica.state,
+                state: replica.state.to_string(),
                 detail: replica.detail,
                 restarts: replica.restarts,
             })
