@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use chandlery_money::table::{self, Row};
 use chandlery_package::wire::{Expense as On, NewExpense};
-use chandlery_package::words::UnknownWord;
 use chandlery_package::{Money, Tier};
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
@@ -14,7 +14,7 @@ use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
 
-const COLUMNS: &str = "key,day,amount,on,description";
+const COLUMNS: [&str; 5] = ["key", "day", "amount", "on", "description"];
 
 /// What the marketplace spends (for operators).
 #[derive(Subcommand)]
@@ -80,17 +80,9 @@ impl Import {
         let file = &self.file;
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::of(format!("{} cannot be read: {error}", file.display())))?;
-        let mut lines = text.lines().zip(1..);
-        if lines.next().map(|(head, _)| head.trim()) != Some(COLUMNS) {
-            return Err(Failure::of(format!("{} does not begin with {COLUMNS}", file.display())));
-        }
         // All of it is read before any of it is recorded.
-        let wrong =
-            |number: i32, what: String| Failure::of(format!("{}, line {number}: {what}", file.display()));
-        let expenses = lines
-            .filter(|(line, _)| !line.trim().is_empty())
-            .map(|(line, number)| expense(line).map_err(|what| wrong(number, what)))
-            .collect::<Result<Vec<_>>>()?;
+        let expenses = table::read(&text, &COLUMNS, expense)
+            .map_err(|error| Failure::of(format!("{}: {error}", file.display())))?;
         for new in &expenses {
             context.tell_registry(Method::POST, "/api/v1/ledger/expenses", new).await?;
         }
@@ -102,22 +94,42 @@ impl Import {
     }
 }
 
-/// A line of a file of expenses, or what is wrong with it.
-fn expense(line: &str) -> std::result::Result<NewExpense, String> {
-    let fields: Vec<_> = line.splitn(5, ',').map(str::trim).collect();
-    let [key, day, amount, on, description] = fields[..] else {
-        return Err("it has not five columns".into());
-    };
+/// A row of a file of expenses.
+fn expense(row: Row<'_>) -> std::result::Result<NewExpense, chandlery_money::Error> {
     Ok(NewExpense {
-        key: key.into(),
-        description: description.trim_matches('"').into(),
-        amount: amount.parse().map_err(|error| format!("{error}"))?,
-        on: match on {
+        key: row.text("key").into(),
+        description: row.text("description").into(),
+        amount: row.read("amount")?,
+        on: match row.text("on") {
             "hosting" => On::Hosting,
-            tier => {
-                On::Acquisition { segment: tier.parse().map_err(|error: UnknownWord| error.to_string())? }
-            }
+            _ => On::Acquisition { segment: row.read("on")? },
         },
-        day: Some(day.parse().map_err(|error| format!("'{day}' is no day: {error}"))?),
+        day: Some(row.read("day")?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_told_by_line_and_column() {
+        let read = |rows: &str| {
+            let text = format!("key,day,amount,on,description\r\n{rows}");
+            table::read(&text, &COLUMNS, expense).map_err(|error| error.to_string())
+        };
+        let fine = read("a,2026-02-14,1.00 USD,team,\"a \"\"quoted\"\" text, with more\"\r\n").unwrap();
+        assert_eq!(fine[0].description, "a \"quoted\" text, with more");
+        assert_eq!(fine[0].on, On::Acquisition { segment: Tier::Team });
+        for (row, says) in [
+            ("b,tomorrow,1.00 USD,team,x", "line 3: column day: "),
+            ("b,2026-02-14,1.00,team,x", "line 3: column amount: "),
+            ("b,2026-02-14,1.00 USD,nobody,x", "line 3: column on: 'nobody' is no "),
+            ("b,2026-02-14,1.00 USD,hosting", "line 3: it has 4 columns, not 5"),
+            ("b,2026-02-14,1.00 USD,hosting,x, y", "line 3: it has 6 columns, not 5"),
+        ] {
+            let refused = read(&format!("a,2026-02-14,1.00 USD,team,x\r\n{row}\r\n")).unwrap_err();
+            assert!(refused.starts_with(says), "{refused}");
+        }
+    }
 }

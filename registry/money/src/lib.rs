@@ -15,7 +15,7 @@ pub mod ledger;
 pub mod payouts;
 pub mod rails;
 pub mod sharing;
-mod table;
+pub mod table;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tables as comma-separated values (RFC 4180): those that are exported, and those that an operator brings.
 
 use std::fmt::Display;
+use std::str::FromStr;
 
 use csv::{ReaderBuilder, StringRecord, Terminator, Trim, WriterBuilder};
 
@@ -61,13 +62,37 @@ pub(crate) fn rows<T>(
     String::from_utf8(bytes).map_err(|error| damaged(error.to_string()))
 }
 
+/// A row of a table that somebody brought.
+pub struct Row<'a> {
+    columns: &'a [&'a str],
+    cells: &'a StringRecord,
+}
+
+impl<'a> Row<'a> {
+    /// What a column says; empty, where there is no such column.
+    pub fn text(&self, column: &str) -> &'a str {
+        let index = self.columns.iter().position(|name| *name == column);
+        index.and_then(|index| self.cells.get(index)).unwrap_or_default()
+    }
+
+    /// What a column says, read as what it should be. An error names the column.
+    pub fn read<T>(&self, column: &str) -> Result<T, Error>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let read = self.text(column).parse::<T>();
+        read.map_err(|error| Error::Invalid(format!("column {column}: {error}")))
+    }
+}
+
 /// Reads a table that has these columns in this order, without the spaces around its cells. An error names the line.
-pub(crate) fn read<T>(
+pub fn read<T>(
     text: &str,
     columns: &[&str],
-    row: impl Fn(&StringRecord) -> Result<T, Error>,
+    row: impl Fn(Row<'_>) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.as_bytes());
+    let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(text.as_bytes());
     let names = reader.headers().map_err(|error| Error::Invalid(format!("the table: {error}")))?;
     if names != columns {
         return Err(Error::Invalid(format!("the table does not begin with {}", columns.join(","))));
@@ -78,10 +103,23 @@ pub(crate) fn read<T>(
         if rows.len() == ROWS_MAX {
             return Err(Error::Invalid(format!("a table has at most {ROWS_MAX} rows")));
         }
-        let line = record.position().map_or(0, csv::Position::line);
-        rows.push(row(&record).map_err(|error| Error::Invalid(format!("line {line}: {error}")))?);
+        let read = match record.len() == columns.len() {
+            true => row(Row { columns, cells: &record }),
+            false => Err(Error::Invalid(format!("it has {} columns, not {}", record.len(), columns.len()))),
+        };
+        let refused = |error: Error| Error::Invalid(format!("line {}: {error}", line_of(text, &record)));
+        rows.push(read.map_err(refused)?);
     }
     Ok(rows)
+}
+
+/// The line that a row begins on, from 1. The reader's own count leaves out what is between a row and the one before it: the
+/// second half of a line break of Windows, and empty lines.
+fn line_of(text: &str, row: &StringRecord) -> usize {
+    let start = row.position().map_or(0, |position| position.byte() as usize);
+    let (before, rest) = text.as_bytes().split_at(start.min(text.len()));
+    let between = rest.iter().take_while(|byte| b"\r\n".contains(*byte));
+    1 + before.iter().chain(between).filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]
@@ -110,21 +148,21 @@ mod tests {
         let hostile = ["a \"b\", c", "two\nlines;\r\nthree", "semi;colon", ""];
         let text =
             head(&["a", "b"]).unwrap() + &rows(hostile, |text| vec![Cell::Text(text), Cell::own(1)]).unwrap();
-        let back = read(&text, &["a", "b"], |row| Ok(row[0].to_owned())).unwrap();
+        let back = read(&text, &["a", "b"], |row| Ok(row.text("a").to_owned())).unwrap();
         assert_eq!(back, hostile);
     }
 
     #[test]
     fn a_table_is_what_it_says_it_is() {
-        let any = |text: &str| read(text, &["a", "b"], |row| row[1].parse::<u8>().map_err(not_a_number));
-        fn not_a_number(error: std::num::ParseIntError) -> Error {
-            Error::Invalid(error.to_string())
-        }
+        let any = |text: &str| read(text, &["a", "b"], |row| row.read::<u8>("b"));
         assert_eq!(any("\u{feff}a , b\n1,2\n").unwrap(), [2]);
         for (text, says) in [
             ("b,a\n1,2\n", "begin with a,b"),
-            ("a,b\n1,2\n\"1\n1\",x\n", "line 3: invalid digit"),
-            ("a,b\n1,2,3\n", "line: 2"),
+            ("a,b\n1,2\n\"1\n1\",x\n", "line 3: column b: invalid digit"),
+            ("a,b\r\n1,2\r\n\r\n3,x\r\n", "line 4: column b: invalid digit"),
+            ("\u{feff}a,b\r\n\r\n1,\r\n", "line 3: column b: cannot parse"),
+            ("a,b\n1,2,3\n", "line 2: it has 3 columns, not 2"),
+            ("a,b\r\n1,2\r\n1\r\n", "line 3: it has 1 columns, not 2"),
             ("", "begin with a,b"),
         ] {
             let error = any(text).unwrap_err().to_string();

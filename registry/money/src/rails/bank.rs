@@ -4,14 +4,14 @@
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::BankLine;
 use chandlery_package::{Currency, Money};
-use csv::StringRecord;
 use jiff::Timestamp;
 use quick_xml::de::from_str;
 use serde::Deserialize;
 
 use super::Subject;
 use crate::billing::invoices::Paid;
-use crate::{Error, payouts, table};
+use crate::table::{self, Row};
+use crate::{Error, payouts};
 use chandlery_store::Db;
 use chandlery_store::{Write, time};
 
@@ -203,12 +203,12 @@ fn read(text: &str) -> Result<Vec<BankLine>, Error> {
     table::read(text, &COLUMNS, read_row)
 }
 
-fn read_row(row: &StringRecord) -> Result<BankLine, Error> {
-    let (id, amount, text) = (&row[0], &row[2], &row[4]);
-    let currency: Currency = row[3].parse()?;
+fn read_row(row: Row<'_>) -> Result<BankLine, Error> {
+    let currency: Currency = row.read("currency")?;
+    let text = row.text("text");
     Ok(BankLine {
-        id: id.into(),
-        amount: format!("{} {currency}", decimals(amount, currency)).parse()?,
+        id: row.text("id").into(),
+        amount: format!("{} {currency}", decimals(row.text("amount"), currency)).parse()?,
         text: text.into(),
         returned: text.contains("RETURN"),
         outcome: String::new(),
