@@ -92,6 +92,24 @@ async fn pages_make_up_the_whole() {
 }
 
 #[tokio::test]
+async fn what_is_no_page_is_refused() {
+    let (_folder, registry, token) = filled().await;
+    for list in [
+        "/api/v1/plugins",
+        "/api/v1/namespaces/space-0/keys",
+        "/api/v1/namespaces/space-0/members",
+        "/api/v1/plugins/space-0/ocr/releases",
+        "/api/v1/account/tokens",
+        "/api/v1/account/invitations",
+    ] {
+        for query in ["limit=0", "limit=1001", "limit=-1", "limit=many", "limit=", "after=0", "after=!"] {
+            let (status, _, body) = get(&registry, &format!("{list}?{query}"), &token).await;
+            assert_eq!(status, 400, "{list}?{query}: {body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn releases_come_highest_version_first() {
     let (_folder, registry, token) = filled().await;
     let (all, _) = pages(&registry, "/api/v1/plugins/space-0/ocr/releases", 4, &token).await;

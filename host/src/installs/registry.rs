@@ -7,7 +7,9 @@ use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
 use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, signature_tag};
-use chandlery_package::wire::{LogInfo, Page, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt};
+use chandlery_package::wire::{
+    LogInfo, PAGE_ITEMS, Page, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt,
+};
 use chandlery_package::{Digest, PluginId, Release};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -49,7 +51,8 @@ impl RegistryClient {
     }
 
     pub(super) async fn releases(&self, plugin: &PluginId) -> Result<Vec<ReleaseRecord>, Error> {
-        let first = format!("/api/v1/plugins/{}/{}/releases?limit=1000", plugin.namespace, plugin.name);
+        let PluginId { namespace, name } = plugin;
+        let first = format!("/api/v1/plugins/{namespace}/{name}/releases?limit={PAGE_ITEMS}");
         let (mut releases, mut path) = (Vec::new(), Some(first.clone()));
         while let Some(asked) = path {
             let page: Page<ReleaseRecord> = self.json(&asked).await?;
@@ -78,11 +81,12 @@ impl RegistryClient {
 
     /// Every plugin that a search shows.
     pub(super) async fn plugins(&self) -> Result<Vec<PluginId>, Error> {
-        let (mut plugins, mut after) = (Vec::new(), Some("0".to_owned()));
-        while let Some(start) = after {
-            let page: Page<ReleaseRecord> = self.json(&format!("/api/v1/plugins?after={start}")).await?;
+        let first = format!("/api/v1/plugins?limit={PAGE_ITEMS}");
+        let (mut plugins, mut path) = (Vec::new(), Some(first.clone()));
+        while let Some(asked) = path {
+            let page: Page<ReleaseRecord> = self.json(&asked).await?;
             plugins.extend(page.items.into_iter().map(|record| record.release.plugin));
-            after = page.next;
+            path = page.next.map(|next| format!("{first}&after={next}"));
         }
         Ok(plugins)
     }

@@ -143,7 +143,7 @@ async fn revoke_key(
 #[utoipa::path(
     get,
     path = "/api/v1/plugins",
-    params(search::Query),
+    params(search::Query, Paging<search::Key>),
     responses((status = 200, description = "Done.", body = Page<ReleaseRecord>)),
     security((), ("token" = []))
 )]
@@ -151,12 +151,11 @@ async fn search(
     State(catalog): State<Catalog>,
     principal: Principal,
     Query(query): Query<search::Query>,
+    Query(paging): Query<Paging<search::Key>>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
     let (operator, mine) = namespaces_seen(&catalog.db, &principal).await?;
     let sees = |namespace: &Namespace| operator || mine.contains(namespace.as_str());
-    let (items, more) = catalog.search.find(&catalog.db, &query, sees).await?;
-    let next = more.then(|| (query.after + query.limit()).to_string());
-    Ok(Json(Page { items, next }))
+    Ok(Json(catalog.search.find(&catalog.db, &query, &paging, sees).await?))
 }
 
 /// Whether a visitor sees everything, and the namespaces it belongs to.

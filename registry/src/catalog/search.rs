@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chandlery_accounts::Visibility;
 use chandlery_package::column::Json;
-use chandlery_package::wire::ReleaseRecord;
+use chandlery_package::wire::{Page, Paging, ReleaseRecord};
 use chandlery_package::{Kind, Manifest, Money, Namespace, Offer, PluginId, Price};
 use serde::Deserialize;
 use tokio::sync::RwLock;
@@ -17,10 +17,6 @@ use super::error::Error;
 use super::releases::{Row, select_releases};
 use chandlery_store::Db;
 
-/// How many results a page has unless the client says otherwise.
-const PAGE_ITEMS: usize = 100;
-/// How many results are ranked at most.
-const RESULTS_MAX: usize = 1000;
 /// How many words of the index one word of a query may stand for.
 const VARIANTS_MAX: usize = 200;
 const QUERY_WORDS_MAX: usize = 8;
@@ -43,20 +39,10 @@ pub struct Query {
     /// That the operator has certified.
     #[serde(default)]
     pub certified: bool,
-    /// How many results to leave out: the `next` of the page before.
-    #[serde(default)]
-    pub after: usize,
-    /// How many results the page has at most, from 1 to 1000.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
-    pub limit: Option<usize>,
 }
 
-impl Query {
-    /// How many results the page has at most.
-    pub(super) fn limit(&self) -> usize {
-        self.limit.unwrap_or(PAGE_ITEMS).clamp(1, RESULTS_MAX)
-    }
-}
+/// A result's place among all: the bits of its score, and its plugin.
+pub type Key = (u32, PluginId);
 
 /// The index, and the moment of the database that it shows.
 #[derive(Default)]
@@ -89,16 +75,18 @@ struct Document {
 }
 
 impl Search {
-    /// A page of what is found, best first, and whether there is more. `sees` says whether what is private to a namespace may be seen.
+    /// A page of what is found, best first. What ranks otherwise than it did when the page before was read may come twice, or not at
+    /// all. `sees` says whether what is private to a namespace may be seen.
     pub async fn find(
         &self,
         db: &Db,
         query: &Query,
+        paging: &Paging<Key>,
         sees: impl Fn(&Namespace) -> bool,
-    ) -> Result<(Vec<ReleaseRecord>, bool), Error> {
+    ) -> Result<Page<ReleaseRecord>, Error> {
         let price_max = query.price_max.as_ref().map(|text| text.parse::<Money>()).transpose()?;
         self.refresh(db).await?;
-        Ok(self.0.read().await.find(query, price_max, sees))
+        Ok(self.0.read().await.find(query, price_max, paging, sees))
     }
 
     async fn refresh(&self, db: &Db) -> Result<(), Error> {
@@ -207,8 +195,9 @@ impl Index {
         &self,
         query: &Query,
         price_max: Option<Money>,
+        paging: &Paging<Key>,
         sees: impl Fn(&Namespace) -> bool,
-    ) -> (Vec<ReleaseRecord>, bool) {
+    ) -> Page<ReleaseRecord> {
         let mut scores: Option<HashMap<u32, f32>> = None;
         for word in split(&query.q).into_iter().take(QUERY_WORDS_MAX) {
             let found = self.of_word(&word);
@@ -245,14 +234,22 @@ impl Index {
         let best_first = |a: &(f32, &ReleaseRecord), b: &(f32, &ReleaseRecord)| {
             b.0.total_cmp(&a.0).then_with(|| a.1.release.plugin.cmp(&b.1.release.plugin))
         };
-        if found.len() > RESULTS_MAX {
-            found.select_nth_unstable_by(RESULTS_MAX, best_first);
-            found.truncate(RESULTS_MAX);
+        if let Some((bits, plugin)) = paging.after() {
+            // Where the last result of the page before is now: any change of the catalog moves all scores a little.
+            let last = found.iter().find(|(_, record)| record.release.plugin == *plugin);
+            let last = last.map_or(f32::from_bits(*bits), |(score, _)| *score);
+            found.retain(|(score, record)| {
+                last.total_cmp(score).then_with(|| record.release.plugin.cmp(plugin)).is_gt()
+            });
+        }
+        let rows = paging.rows() as usize;
+        if found.len() > rows {
+            found.select_nth_unstable_by(rows, best_first);
+            found.truncate(rows);
         }
         found.sort_unstable_by(best_first);
-        let more = found.len() > query.after.saturating_add(query.limit());
-        let page = found.into_iter().skip(query.after).take(query.limit());
-        (page.map(|(_, record)| record.clone()).collect(), more)
+        let page = paging.cut(found, |(score, record)| (score.to_bits(), record.release.plugin.clone()));
+        page.map(|(_, record)| record.clone())
     }
 
     /// The plugins that a word of a query finds, and how well.
@@ -346,31 +343,4 @@ fn pairs(word: &str) -> BTreeSet<[u8; 2]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slips_are_found_and_other_words_are_not() {
-        let mut index = Index::default();
-        for word in ["whisper", "kubernetes", "llama", "ocr", "embeddings"] {
-            index.words.insert(word.into(), BTreeMap::from([(0, 1.0)]));
-            for pair in pairs(word) {
-                index.pairs.entry(pair).or_default().insert(word.into());
-            }
-        }
-        let slips = |word| index.slips(word).into_iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>();
-        for (typed, meant) in [
-            ("wisper", "whisper"),
-            ("whsiper", "whisper"),
-            ("kubernets", "kubernetes"),
-            ("kuberentes", "kubernetes"),
-            ("lama", "llama"),
-            ("orc", "ocr"),
-            ("embedings", "embeddings"),
-        ] {
-            assert_eq!(slips(typed), [meant], "{typed}");
-        }
-        assert!(slips("whiskey").is_empty() || slips("whiskey") == ["whisper"]);
-        assert!(slips("xy").is_empty() && slips("database").is_empty());
-    }
-}
+mod tests;

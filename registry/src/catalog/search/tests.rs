@@ -1,0 +1,65 @@
+use super::*;
+
+/// A plugin of so many downloads.
+fn insert(index: &mut Index, number: u64, downloads: u64) {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let record = serde_json::from_value(serde_json::json!({
+        "release": format!("acme:plugin-{number}@1.0.0"), "kind": "template", "title": "", "description": "",
+        "component": digest, "component_bytes": 1, "artifact": digest, "key": KEY, "key_log_index": 0,
+        "log_index": 1, "published_at": "2026-01-01T00:00:00Z", "price": null, "downloads": downloads,
+    }));
+    index.insert(record.unwrap(), Beside { manifest: None, visibility: Visibility::Public });
+}
+
+const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+
+#[test]
+fn every_plugin_comes_once_however_many_there_are_and_whatever_is_published_meanwhile() {
+    let mut index = Index::default();
+    for number in 0..2500 {
+        insert(&mut index, number, number % 7);
+    }
+    for (words, limit) in [("", 1000), ("", 333), ("plugin", 1000), ("acme plug", 333)] {
+        let query = Query { q: words.into(), ..Query::default() };
+        let (mut seen, mut paging) = (Vec::<PluginId>::new(), Paging::first(limit));
+        loop {
+            let page = index.find(&query, None, &paging, |_| true);
+            assert!(page.items.len() <= limit as usize);
+            seen.extend(page.items.into_iter().map(|record| record.release.plugin));
+            let Some(next) = page.next else { break };
+            let next = serde_json::json!({ "after": next, "limit": limit.to_string() });
+            paging = serde_json::from_value(next).unwrap();
+            // A release of a plugin that was shown makes every word a little rarer.
+            index.remove(&seen[0]);
+            let number = seen[0].name.as_str().trim_start_matches("plugin-").parse().unwrap();
+            insert(&mut index, number, 6);
+        }
+        let all: BTreeSet<_> = seen.iter().collect();
+        assert_eq!((seen.len(), all.len()), (2500, 2500), "'{words}' by {limit}");
+    }
+}
+
+#[test]
+fn slips_are_found_and_other_words_are_not() {
+    let mut index = Index::default();
+    for word in ["whisper", "kubernetes", "llama", "ocr", "embeddings"] {
+        index.words.insert(word.into(), BTreeMap::from([(0, 1.0)]));
+        for pair in pairs(word) {
+            index.pairs.entry(pair).or_default().insert(word.into());
+        }
+    }
+    let slips = |word| index.slips(word).into_iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>();
+    for (typed, meant) in [
+        ("wisper", "whisper"),
+        ("whsiper", "whisper"),
+        ("kubernets", "kubernetes"),
+        ("kuberentes", "kubernetes"),
+        ("lama", "llama"),
+        ("orc", "ocr"),
+        ("embedings", "embeddings"),
+    ] {
+        assert_eq!(slips(typed), [meant], "{typed}");
+    }
+    assert!(slips("whiskey").is_empty() || slips("whiskey") == ["whisper"]);
+    assert!(slips("xy").is_empty() && slips("database").is_empty());
+}
