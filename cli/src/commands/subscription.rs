@@ -1,5 +1,7 @@
 //! `chandlery subscription`: what this account may do.
 
+use std::cmp::Reverse;
+
 use chandlery_package::wire::host::Entitlement;
 use chandlery_package::wire::{
     Agreement, HostSeen, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer,
@@ -154,7 +156,8 @@ async fn tiers(context: &Context) -> Result {
 }
 
 async fn hosts(context: &Context) -> Result {
-    let page: Page<HostSeen> = context.registry_list(HOSTS).await?;
+    let mut page: Page<HostSeen> = context.registry_list(HOSTS).await?;
+    page.items.sort_by_key(|seen| Reverse(seen.deployments));
     if context.settings.json {
         show::json(page.items);
         return Ok(());

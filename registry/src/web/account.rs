@@ -110,7 +110,7 @@ fn all_hosts(hosts: &Page<HostSeen>) -> Markup {
                     }
                 }
                 @if hosts.next.is_some() {
-                    p.note { "These have the most: " code { "chandlery subscription hosts" } " shows all." }
+                    p.note { "These are the first: " code { "chandlery subscription hosts" } " shows all." }
                 }
             }
         }

@@ -102,27 +102,21 @@ async fn note(db: &Db, account: &Namespace, report: &Report, now: Timestamp) -> 
     Ok(u32::try_from(elsewhere).unwrap_or(u32::MAX))
 }
 
-/// A host's place among its account's: how many deployments it has, and what it calls itself.
-pub(crate) type Key = (u32, String);
+/// A host's place among its account's: what it calls itself, since what it has changes while pages are read.
+pub(crate) type Key = String;
 
-/// The hosts of an account, those that have most first.
+/// The hosts of an account, by name.
 pub async fn hosts(
     db: &mut AnyConnection,
     account: &Namespace,
     paging: &Paging<Key>,
 ) -> Result<Page<HostSeen>, Error> {
-    let (before, after) = match paging.after() {
-        None => (i64::MAX, ""),
-        Some((deployments, host)) => (i64::from(*deployments), host.as_str()),
-    };
     let rows: Vec<(String, i64, Text<Timestamp>)> = sqlx::query_as(
         "select host, deployments, seen_at from hosts
-         where account = $1 and deployments <= $2 and (deployments < $2 or host > $3)
-         order by deployments desc, host limit $4",
+         where account = $1 and host > $2 order by host limit $3",
     )
     .bind(account.as_str())
-    .bind(before)
-    .bind(after)
+    .bind(paging.after().map_or("", String::as_str))
     .bind(paging.rows())
     .fetch_all(db)
     .await?;
@@ -132,7 +126,7 @@ pub async fn hosts(
         Ok(HostSeen { host, deployments, seen_at })
     };
     let hosts = rows.into_iter().map(read).collect::<Result<Vec<_>, Error>>()?;
-    Ok(paging.cut(hosts, |seen| (seen.deployments, seen.host.clone())))
+    Ok(paging.cut(hosts, |seen| seen.host.clone()))
 }
 
 /// How many deployments all hosts of an account have.
