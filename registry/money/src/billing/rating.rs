@@ -8,6 +8,7 @@ use chandlery_package::column::{Json, Text};
 use chandlery_package::money::divide_half_even;
 use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewRefund, Order};
 use chandlery_package::{Currency, Money, Month, Namespace, Per, PluginId, Price, PriceError, Unit};
+use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -98,7 +99,8 @@ async fn used(
         };
         all.insert((account, plugin), used);
     }
-    let reported: Vec<(Text<Namespace>, Text<PluginId>, Json<BTreeMap<String, u64>>)> = sqlx::query_as(
+    // One for each event: as many as the month had.
+    let mut reported = sqlx::query_as(
         "select account, plugin, units from usage_events
          where month = $1 and units <> '' and ($2 = '' or account = $2 and plugin = $3 and from_at >= $4)
            and not exists (select 1 from usage_corrections where corrects = usage_events.id
@@ -109,9 +111,10 @@ async fn used(
     .bind(&account)
     .bind(&plugin)
     .bind(&after)
-    .fetch_all(db)
-    .await?;
-    for (Text(account), Text(plugin), Json(units)) in reported {
+    .fetch(db);
+    type Reported = (Text<Namespace>, Text<PluginId>, Json<BTreeMap<String, u64>>);
+    while let Some(row) = reported.try_next().await? {
+        let (Text(account), Text(plugin), Json(units)): Reported = row;
         if let Some(used) = all.get_mut(&(account, plugin)) {
             for (unit, count) in units {
                 let sum = used.units.entry(unit).or_default();

@@ -9,6 +9,7 @@ use chandlery_package::wire::{
     Held, Page, Paging, PublishedStatement, Statement, StatementLine, TransactionKind,
 };
 use chandlery_package::{Currency, Digest, Month, Namespace};
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -35,7 +36,7 @@ pub async fn make(write: &mut Write, month: Month, now: Timestamp) -> Result<usi
         }
     }
     type Row = (i64, Text<Timestamp>, Text<TransactionKind>, String, String, Text<Currency>, i64);
-    let rows: Vec<Row> = sqlx::query_as(
+    let mut rows = sqlx::query_as(
         "select id, at, kind, description, account, currency, minor
          from ledger_transactions join ledger_postings on transaction_id = id
          where at >= $1 and at < $2 and (account like 'liabilities:partner:%' or account like 'assets:receivable:partner:%')
@@ -43,9 +44,9 @@ pub async fn make(write: &mut Write, month: Month, now: Timestamp) -> Result<usi
     )
     .bind(time(month.first_moment()))
     .bind(time(month.next().first_moment()))
-    .fetch_all(&mut **write)
-    .await?;
-    for (transaction, Text(at), Text(kind), description, account, Text(currency), minor) in rows {
+    .fetch(&mut **write);
+    while let Some(row) = rows.try_next().await? {
+        let (transaction, Text(at), Text(kind), description, account, Text(currency), minor): Row = row;
         let Some((partner, account)) = partners_account(&account) else { continue };
         let lines = &mut statement(&mut all, partner, month, currency)?.lines;
         if lines.last().is_none_or(|last| last.transaction != transaction) {
@@ -55,6 +56,7 @@ pub async fn make(write: &mut Write, month: Month, now: Timestamp) -> Result<usi
             *line.changes.entry(account.into()).or_default() -= minor;
         }
     }
+    drop(rows);
     let count = all.len();
     for (_, mut statement) in all {
         statement.closing = statement.opening.clone();
@@ -158,15 +160,16 @@ fn read(body: &str, digest: Digest, log_index: i64) -> Result<PublishedStatement
 
 /// What is wrong with the statements, in words: each is what the log says, and begins where the one before it ended.
 pub async fn faults(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
-    let rows: Vec<(String, Text<Digest>, i64, String)> = sqlx::query_as(
+    type Row = (String, Text<Digest>, i64, String);
+    let mut rows = sqlx::query_as(
         "select body, digest, log_index, entry from statements join log_entries on idx = log_index
          order by partner, currency, month",
     )
-    .fetch_all(db)
-    .await?;
+    .fetch(db);
     let mut faults = Vec::new();
     let mut before: Option<Statement> = None;
-    for (body, Text(digest), index, entry) in rows {
+    while let Some(row) = rows.try_next().await? {
+        let (body, Text(digest), index, entry): Row = row;
         let what = format!("the statement at entry {index}");
         if !entry.contains(&digest.to_string()) {
             faults.push(format!("{what} is not the one in the log"));

@@ -1,7 +1,7 @@
 //! Refunds and disputes at every point of a sale's life, to the cent.
 
-use chandlery_package::wire::{NewPayment, NewRefund};
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::wire::{NewPayment, NewRefund, ReplayDifference};
+use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -174,4 +174,31 @@ proptest! {
             assert_eq!(faults(&finance.db).await, Vec::<String>::new());
         });
     }
+}
+
+/// More sales than are read at a time come to what all of them do.
+#[tokio::test]
+async fn a_policy_shares_every_sale_again() {
+    let (_folder, finance) = market(&["globex"], OFFER).await;
+    for sql in [
+        "with recursive numbers (id) as (select 1 union all select id + 1 from numbers where id < 2501)
+         insert into sales (id, source, customer, seller, plugin, currency, gross_minor, commission_minor, policy, before_minor,
+                            volume_minor, volume_currency, referred, sold_at, refunded_minor, commission_returned_minor,
+                            disputed_minor)
+         select id, 'sale ' || id, 'globex', 'acme', 'acme:serving', 'USD', 100, 15, (select min(version) from share_policies), 0,
+                100, 'USD', 0, '2026-01-01T00:00:00.000000Z', 0, 0, 0
+         from numbers",
+        "insert into lots (id, sale, partner, role, currency, share_minor, reserve_minor, returned_minor, reserve_returned_minor)
+         select id, id, 'acme', 'seller', 'USD', 85, 0, 0, 0 from sales",
+        "update sales set void_at = sold_at where id = 1000",
+    ] {
+        sqlx::query(sql).execute(finance.db.read()).await.unwrap();
+    }
+    let policy = serde_json::from_str(r#"{"commission": [{"rate": "20%"}], "services": "15%"}"#).unwrap();
+    let found = sharing::replay(&mut finance.db.snapshot().await.unwrap(), &policy).await.unwrap();
+    let row = |partner: Option<Namespace>, was: i64, would_be: i64| {
+        let sum = |minor: i64| Balance::new(minor, Currency::Usd).unwrap();
+        ReplayDifference { partner, was: sum(was), would_be: sum(would_be), difference: sum(would_be - was) }
+    };
+    assert_eq!(found, [row(None, 37_500, 50_000), row(Some(acme()), 212_500, 200_000)]);
 }
