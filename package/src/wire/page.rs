@@ -137,8 +137,15 @@ mod cursor {
         BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
     }
 
+    /// How JSON writes the one character that no row's text has, and that PostgreSQL refuses to look for.
+    const NUL: &[u8] = br"\u0000";
+
     fn read<K: DeserializeOwned>(text: &str) -> Option<K> {
-        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+        let key = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        match key.windows(NUL.len()).any(|part| part == NUL) {
+            true => None,
+            false => serde_json::from_slice(&key).ok(),
+        }
     }
 
     pub fn serialize<K: Serialize, S: Serializer>(
@@ -205,7 +212,8 @@ mod tests {
         for limit in ["0", "1001", "-1", "many", ""] {
             assert!(paging(json!({ "limit": limit })).unwrap_err().contains("1 to 1000"), "{limit}");
         }
-        for after in ["", "!", "bnVsbA", "WzFd"] {
+        let nul = cursor::text(&("a\0", 1));
+        for after in ["", "!", "bnVsbA", "WzFd", &nul] {
             assert!(paging(json!({ "after": after })).unwrap_err().contains("begin anew"), "{after}");
         }
     }
