@@ -14,6 +14,7 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference, RegistryOperation};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
+use serde::Deserialize;
 
 use crate::api::Context;
 use crate::author::project::{Built, Project};
@@ -108,20 +109,30 @@ impl Repository {
     }
 }
 
+/// What the OCI side answers where it refuses: in the detail of each error is the problem as the API says it.
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    detail: Problem,
+}
+
 /// An OCI error's detail is, from our registry, the whole problem.
 fn refused(error: OciDistributionError) -> Failure {
-    let detail = match &error {
+    let problem: Option<Problem> = match &error {
         OciDistributionError::RequestError(error) => return Failure::away("registry", "its address", error),
         OciDistributionError::RegistryError { envelope, .. } => {
-            envelope.errors.first().map(|first| first.detail.clone())
+            envelope.errors.first().and_then(|first| serde_json::from_value(first.detail.clone()).ok())
         }
-        OciDistributionError::ServerError { message, .. } => {
-            let body: Option<serde_json::Value> = serde_json::from_str(message).ok();
-            body.and_then(|body| body.pointer("/errors/0/detail").cloned())
-        }
+        OciDistributionError::ServerError { message, .. } => serde_json::from_str(message)
+            .ok()
+            .and_then(|Envelope { errors }| Some(errors.into_iter().next()?.detail)),
         _ => None,
     };
-    match detail.and_then(|detail| serde_json::from_value::<Problem>(detail).ok()) {
+    match problem {
         Some(problem) => problem.into(),
         None => Failure::new(&words::PUSH_FAILED, error.to_string()),
     }
