@@ -11,9 +11,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use chandlery_package::browser;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use subtle::ConstantTimeEq as _;
@@ -50,6 +51,7 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .layer(map_response(browser::protected))
         .layer(TraceLayer::new_for_http())
         .with_state(host)
 }

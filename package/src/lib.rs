@@ -4,6 +4,7 @@
 
 pub mod artifact;
 pub mod balance;
+pub mod browser;
 #[cfg(feature = "column")]
 pub mod column;
 pub mod component;

@@ -25,10 +25,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use chandlery_accounts::Accounts;
 use chandlery_money::Finance;
+use chandlery_package::browser;
 use chandlery_package::problem::Kind;
 use chandlery_store::{Facts, files};
 use chandlery_tasks::Supervisor;
@@ -148,6 +149,7 @@ impl Registry {
             .layer(from_fn_with_state((self.clock, self.db), follow_clock))
             .layer(from_fn_with_state(self.guard, guard::pass))
             .layer(from_fn_with_state(self.metrics, metrics::count))
+            .layer(map_response(browser::protected))
             .layer(TraceLayer::new_for_http())
     }
 

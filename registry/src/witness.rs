@@ -10,10 +10,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use chandlery_package::Digest;
 use chandlery_package::log::{AddCheckpoint, Checkpoint, LogError, Refusal, WitnessId, WitnessKey};
+use chandlery_package::{Digest, browser};
 use chandlery_store::files::{self, create_private_dir, write_atomic};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
@@ -71,6 +72,7 @@ impl Witness {
             )
             .route("/add-checkpoint", post(add_checkpoint))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+            .layer(map_response(browser::protected))
             .with_state(Arc::new(self));
         server::serve(listener, router, stop).await;
     }

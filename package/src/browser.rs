@@ -1,0 +1,32 @@
+//! What both servers tell browsers, and the cookies of a session, which a browser sends to every port of a host.
+
+/// The cookie of a session with a registry that browsers reach by plain HTTP.
+pub const SESSION_COOKIE: &str = "chandlery_session";
+/// The same of a registry that they reach by TLS: they take it from no other host, and never send it without TLS.
+pub const SECURE_SESSION_COOKIE: &str = "__Host-chandlery_session";
+/// The policy of what people have pushed: a browser shows and runs none of it.
+pub const CONTENT_POLICY: &str = "sandbox; default-src 'none'";
+
+/// The answer, with which a browser does nothing but what the servers' own pages need: they run no scripts, and are in nobody's frame.
+/// An answer with a policy of its own keeps that.
+#[cfg(feature = "http")]
+pub async fn protected(mut answer: axum_core::response::Response) -> axum_core::response::Response {
+    use http::{HeaderName, HeaderValue, header};
+
+    const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+                          frame-ancestors 'none'; base-uri 'none'";
+    let told = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // No referrer at all would hide from the registry that its own pages have sent a form.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    let headers = answer.headers_mut();
+    for (name, value) in told {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
+    answer
+}
