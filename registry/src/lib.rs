@@ -27,7 +27,8 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
-use chandlery_accounts::Accounts;
+use chandlery_accounts::{Accounts, SessionCookie};
+use chandlery_edge::Site;
 use chandlery_money::Finance;
 use chandlery_package::browser;
 use chandlery_package::problem::Kind;
@@ -95,7 +96,9 @@ impl Registry {
         let storage = settings.open_storage()?;
         let log = Arc::new(settings.open_log(&db).await?);
         let clock = Clock::open(settings.virtual_clock, &Facts(&db)).await?;
-        let accounts = Accounts::open(db.clone()).await?;
+        let site = Site::at(settings.url.as_deref())?;
+        let cookie = if site.is_secure() { SessionCookie::Secure } else { SessionCookie::Plain };
+        let accounts = Accounts::open(db.clone(), cookie).await?;
         chandlery_accounts::make_first_operator(&db, data).await?;
         let finance = Finance {
             db: db.clone(),
@@ -114,7 +117,7 @@ impl Registry {
             limits: Arc::new(settings.limits.clone()),
             cache: Arc::new(oci::Cache::new(db.is_ours_alone())),
             downloads: Arc::default(),
-            url: settings.url.as_deref().map(|url| url.trim_end_matches('/').into()),
+            site,
         };
         let worker = settings.worker.clone();
         let catalog = Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default(), worker };

@@ -17,7 +17,7 @@ pub struct Settings {
     pub database: Option<String>,
     /// Where blobs are kept, `s3://BUCKET[/PREFIX]` or a folder; none: a folder in the data directory.
     pub storage: Option<String>,
-    /// Where clients reach it; none: wherever their `Host` header says, by plain HTTP.
+    /// Where clients reach it; none: wherever their requests or a trusted proxy in front say.
     pub url: Option<String>,
     /// What its log is called: a schema-less URL, by C2SP's advice.
     pub origin: String,

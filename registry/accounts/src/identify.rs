@@ -4,7 +4,6 @@ use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum_extra::extract::CookieJar;
 use axum_extra::headers::authorization::{Basic, Bearer};
 use axum_extra::headers::{Authorization, HeaderMapExt as _};
 
@@ -12,9 +11,6 @@ use crate::credential::Credential;
 use crate::grant::Grant;
 use crate::principal::{Account, Principal};
 use crate::{Accounts, Error, Scope, bearer, check_password, check_token};
-
-/// The cookie of a page's session.
-pub const SESSION_COOKIE: &str = "chandlery_session";
 
 impl Accounts {
     /// Whoever these headers say.
@@ -29,7 +25,7 @@ impl Accounts {
             };
             return found.ok_or(Error::Unauthenticated);
         }
-        match session(headers) {
+        match self.cookie.read(headers) {
             Some(token) => Ok(check_token(&self.db, &token).await?.unwrap_or_else(Principal::nobody)),
             None => Ok(Principal::nobody()),
         }
@@ -56,11 +52,6 @@ impl Accounts {
             }
         }
     }
-}
-
-/// The session token of a page's request.
-pub fn session(headers: &HeaderMap) -> Option<String> {
-    CookieJar::from_headers(headers).get(SESSION_COOKIE).map(|cookie| cookie.value().to_owned())
 }
 
 impl<S> FromRequestParts<S> for Principal

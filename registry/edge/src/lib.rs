@@ -1,13 +1,16 @@
-//! What the routes of all the registry's rooms share: extractors that refuse in the registry's own words, and errors as answers.
+//! What the routes of all the registry's rooms share: extractors that refuse in the registry's own words, errors as answers, and
+//! where clients reach it.
 
 mod answer;
 mod error;
 mod extract;
 mod rooms;
+mod site;
 
 pub use answer::answer;
 pub use error::{Error, FORBIDDEN, KINDS, TOO_LARGE, UNAUTHENTICATED};
 pub use extract::{Json, Path, Query};
+pub use site::{Sender, Site};
 
 /// The largest body of a request that is not a push, in bytes.
 pub const BODY_BYTES_MAX: usize = 1 << 20;

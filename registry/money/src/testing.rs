@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chandlery_accounts::Accounts;
+use chandlery_accounts::{Accounts, SessionCookie};
 use chandlery_log::Log;
 use chandlery_package::Namespace;
 use chandlery_store::{Clock, Db, Facts};
@@ -21,7 +21,7 @@ pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
     chandlery_accounts::make_first_operator(&db, folder.path()).await.unwrap();
     let finance = Finance {
         clock: Clock::open(true, &Facts(&db)).await.unwrap(),
-        accounts: Accounts::open(db.clone()).await.unwrap(),
+        accounts: Accounts::open(db.clone(), SessionCookie::Plain).await.unwrap(),
         db,
         log: Arc::new(log),
         hold_days: 30,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use chandlery_accounts::{Account, Accounts, Principal};
+use chandlery_edge::Site;
 use chandlery_package::Namespace;
 use chandlery_store::{Db, Storage};
 
@@ -29,8 +30,8 @@ pub struct Oci {
     pub cache: Arc<Cache>,
     /// Pulls not yet written down.
     pub downloads: Arc<Downloads>,
-    /// Where clients reach the registry, without a slash at its end; none: wherever their `Host` header says, by plain HTTP.
-    pub url: Option<Arc<str>>,
+    /// Where clients reach the registry.
+    pub site: Site,
 }
 
 impl FromRef<Oci> for Accounts {
@@ -42,8 +43,7 @@ impl FromRef<Oci> for Accounts {
 impl Oci {
     /// Where the client that sent these headers reaches the registry.
     pub(super) fn url(&self, headers: &HeaderMap) -> String {
-        let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-        self.url.as_deref().map_or_else(|| format!("http://{}", host()), str::to_owned)
+        self.site.url(headers, self.limits.behind_proxy)
     }
 
     /// Whether anybody may pull from a namespace.

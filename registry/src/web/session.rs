@@ -4,7 +4,6 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
 use cookie::time::Duration;
 use jiff::SignedDuration;
 use maud::{Markup, html};
@@ -12,7 +11,7 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
-use chandlery_accounts::{self as accounts, SESSION_COOKIE, Scope};
+use chandlery_accounts::{self as accounts, Scope, SessionCookie};
 use chandlery_edge::Query;
 use chandlery_money::Finance;
 
@@ -47,21 +46,22 @@ pub(super) async fn log_in(
     let lifetime = SignedDuration::from_hours(LIFETIME_HOURS);
     let token =
         accounts::issue_token(&finance.db, &caller.name, &Scope::Full, "pages", Some(lifetime)).await?;
-    let cookie = cookie(token, Duration::hours(LIFETIME_HOURS));
+    let cookie = cookie(finance.accounts.cookie, token, Duration::hours(LIFETIME_HOURS));
     Ok((cookie, Redirect::to(own_path(&given.next))).into_response())
 }
 
 pub(super) async fn log_out(State(finance): State<Finance>, headers: HeaderMap) -> Result<Response, Error> {
-    if let Some(token) = accounts::session(&headers) {
+    let kept = finance.accounts.cookie;
+    if let Some(token) = kept.read(&headers) {
         accounts::revoke_token(&finance.db, &token).await?;
     }
-    Ok((cookie(String::new(), Duration::ZERO), Redirect::to("/login")).into_response())
+    Ok((cookie(kept, String::new(), Duration::ZERO), Redirect::to("/login")).into_response())
 }
 
-/// `SameSite=Strict` keeps other sites from acting in a session; nothing but our pages sends it.
-fn cookie(token: String, lifetime: Duration) -> CookieJar {
-    let cookie = Cookie::build((SESSION_COOKIE, token)).path("/").http_only(true).same_site(SameSite::Strict);
-    CookieJar::new().add(cookie.max_age(lifetime))
+fn cookie(kept: SessionCookie, token: String, lifetime: Duration) -> CookieJar {
+    let mut cookie = kept.with(token);
+    cookie.set_max_age(lifetime);
+    CookieJar::new().add(cookie)
 }
 
 /// Only a path of this registry, so that a link to the log-in leads nowhere else.
