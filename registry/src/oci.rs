@@ -12,6 +12,7 @@ mod downloads;
 mod error;
 mod http;
 mod manifests;
+mod media;
 mod path;
 mod referrers;
 mod repository;

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use chandlery_package::{Digest, PluginId};
@@ -12,6 +12,7 @@ use object_store::GetRange;
 use super::cache::{CONTENT_BYTES_MAX, Fact};
 use super::error::Error;
 use super::http::{CONTENT_DIGEST, header};
+use super::media;
 use super::repository::Repository;
 use super::state::{At, Oci};
 use chandlery_store::content::ContentDigest;
@@ -29,10 +30,9 @@ pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Resu
     if head && principal.account.is_some() {
         keep_for_the_push(&oci.db, repository, &digest).await?;
     }
-    let mut headers = HeaderMap::new();
+    let mut headers = media::headers(HeaderValue::from_static(media::BYTES));
     headers.insert(CONTENT_DIGEST, header(&digest)?);
     headers.insert(header::ACCEPT_RANGES, header("bytes")?);
-    headers.insert(header::CONTENT_TYPE, header("application/octet-stream")?);
     let Some(range) = range(request.headers(), bytes)? else {
         headers.insert(header::CONTENT_LENGTH, header(bytes)?);
         if head {

@@ -42,7 +42,7 @@ pub enum Fact {
 pub struct StoredManifest {
     /// Its digest, as a header.
     pub digest: HeaderValue,
-    /// Its media type, as a header.
+    /// The media type that it is served as, as a header.
     pub media_type: HeaderValue,
     /// Its bytes, exactly as they were pushed.
     pub content: Bytes,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use chandlery_package::artifact::ImageManifest;
@@ -14,6 +14,7 @@ use super::cache::{Fact, StoredManifest};
 use super::descriptors::Described;
 use super::error::Error;
 use super::http::{CONTENT_DIGEST, drain, header};
+use super::media;
 use super::path::{Reference, parse_tag};
 use super::repository::Repository;
 use super::state::{At, Oci};
@@ -31,9 +32,8 @@ const TAG: HeaderName = HeaderName::from_static("oci-tag");
 pub(super) async fn get(at: At, reference: Reference) -> Result<Response, Error> {
     at.must_pull().await?;
     let stored = find(&at.oci, &at.repository, &reference).await?;
-    let mut headers = HeaderMap::with_capacity(4);
+    let mut headers = media::headers(stored.media_type.clone());
     headers.insert(CONTENT_DIGEST, stored.digest.clone());
-    headers.insert(header::CONTENT_TYPE, stored.media_type.clone());
     headers.insert(header::CONTENT_LENGTH, stored.content.len().into());
     Ok((headers, stored.content.clone()).into_response())
 }
@@ -67,7 +67,7 @@ async fn find(
         found.ok_or_else(|| Error::not_found(format!("manifest {name} in {repository}")))?;
     let stored = StoredManifest {
         digest: header(digest)?,
-        media_type: header(media_type)?,
+        media_type: HeaderValue::from_static(media::served_as(&media_type)),
         content: content.into_bytes().into(),
     };
     let stored = Arc::new(stored);
