@@ -12,6 +12,9 @@ chandlery_edge::kinds! {
     TOO_SLOW: "too-slow", 504, "Took too long",
         "the answer was not ready in time",
         Some("try again in a moment");
+    CROSS_SITE: "cross-site", 403, "Not from a page of this registry",
+        "a browser's session or password comes with a request that none of the registry's own pages is known to have sent",
+        Some("do it on the registry's own page; a program sends its token in `Authorization`, and no cookie; behind a proxy, the registry is started with `--url`");
 }
 
 /// Why the registry did not do what it was asked.
@@ -29,6 +32,9 @@ pub enum Error {
         /// How long was waited, in seconds.
         seconds: u64,
     },
+    /// What a browser sends for another site, or may send for one; what it says of that.
+    #[error("a browser must say that a page of this registry has sent this, and says {0}")]
+    CrossSite(String),
     /// What the transparency log refuses.
     #[error(transparent)]
     Log(#[from] chandlery_log::Error),
@@ -53,6 +59,7 @@ impl Explain for Error {
         match self {
             Self::TooMany { seconds } => TOO_MANY.with_header("retry-after", seconds.to_string()),
             Self::TooSlow { .. } => (&TOO_SLOW).into(),
+            Self::CrossSite(_) => (&CROSS_SITE).into(),
             Self::Log(error) => error.explain(),
             Self::Money(error) => error.explain(),
             Self::Catalog(error) => error.explain(),

@@ -8,6 +8,7 @@
 pub mod backup;
 pub mod catalog;
 mod chores;
+mod cross_site;
 mod error;
 mod guard;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use catalog::Catalog;
 use chores::Chores;
+use cross_site::OwnPages;
 use guard::Guard;
 use metrics::Metrics;
 use oci::Oci;
@@ -142,6 +144,11 @@ impl Registry {
 
     fn router(self) -> Router {
         let (api, document) = self.interface();
+        let own = OwnPages {
+            site: self.oci.site.clone(),
+            cookie: self.oci.accounts.cookie,
+            behind_proxy: self.oci.limits.behind_proxy,
+        };
         Router::new()
             .merge(metrics::routes(self.metrics.clone()))
             .merge(oci::routes(self.oci))
@@ -150,6 +157,7 @@ impl Registry {
             .merge(web::routes(self.finance))
             .layer(DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
             .layer(from_fn_with_state((self.clock, self.db), follow_clock))
+            .layer(from_fn_with_state(own, cross_site::refuse))
             .layer(from_fn_with_state(self.guard, guard::pass))
             .layer(from_fn_with_state(self.metrics, metrics::count))
             .layer(map_response(browser::protected))
