@@ -337,6 +337,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("POST", "/login", For::Everybody, json!(null)),
         ("POST", "/logout", For::Everybody, json!(null)),
         ("GET", "/style.css", For::Everybody, json!(null)),
+        ("GET", "/invoice.css", For::Everybody, json!(null)),
         ("GET", "/account", For::Accounts, json!(null)),
         ("GET", "/figures", For::Operators, json!(null)),
         ("GET", "/figures/{month}", For::Operators, json!(null)),

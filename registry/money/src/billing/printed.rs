@@ -6,14 +6,8 @@ use maud::{DOCTYPE, Markup, html};
 use crate::Error;
 use crate::table::{self, Cell};
 
-const STYLE: &str = "
-  body { font: 11pt/1.5 system-ui, sans-serif; color: #16202a; max-width: 46rem; margin: 2rem auto; padding: 0 1.5rem; }
-  h1 { font-size: 1.5rem; margin: 0 0 .2rem; } dl { display: grid; grid-template-columns: auto 1fr; gap: .1rem 1.2rem; }
-  dt { color: #5b6875; } dd { margin: 0; } table { width: 100%; border-collapse: collapse; margin: 1.5rem 0; }
-  th { text-align: left; color: #5b6875; font-weight: 500; } th, td { padding: .45rem .4rem; border-bottom: 1px solid #d9dfe5; }
-  .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } tfoot td { border: 0; }
-  .total td { font-weight: 650; border-top: 2px solid #16202a; } @page { margin: 2cm; } @media print { body { margin: 0; } }
-";
+/// How the page looks. It is a file of its own, since no page may bring rules of its own.
+pub(crate) const STYLE: &str = include_str!("invoice.css");
 
 /// The invoice as a page of its own.
 pub(crate) fn page(invoice: &Invoice) -> Markup {
@@ -26,7 +20,11 @@ pub(crate) fn page(invoice: &Invoice) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head { meta charset="utf-8"; title { "Invoice " (invoice.number) } style { (maud::PreEscaped(STYLE)) } }
+            head {
+                meta charset="utf-8";
+                title { "Invoice " (invoice.number) }
+                link rel="stylesheet" href="/invoice.css";
+            }
             body {
                 h1 { "Invoice " (invoice.number) }
                 dl {

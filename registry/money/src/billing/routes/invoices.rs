@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
+use axum::routing::get;
 use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, Page, Paging, TaxRule};
 
 use crate::billing::printed;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(invoice_csv))
         .routes(routes!(record_invoice_payment))
         .routes(routes!(credit_notes))
+        .route("/invoice.css", get(invoice_style))
 }
 
 /// Lists the account's invoices.
@@ -77,6 +79,10 @@ async fn invoice_page(
     Path(number): Path<i64>,
 ) -> Result<maud::Markup, Error> {
     Ok(printed::page(&own_invoice(&finance.db, &caller, number).await?))
+}
+
+async fn invoice_style() -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], printed::STYLE)
 }
 
 /// Exports an invoice as a table.
