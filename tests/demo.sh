@@ -130,7 +130,7 @@ run payouts balance acme
 bold "10. The partner's dashboard"
 code=$(curl -sS -o "$folder/dashboard.html" -w '%{http_code}' -L -c "$folder/cookies" -b "$folder/cookies" \
     --data-urlencode name=acme --data-urlencode "password=$password" --data-urlencode next=/dashboard/acme \
-    "$CHANDLERY_REGISTRY/login")
+    -H "Origin: $CHANDLERY_REGISTRY" "$CHANDLERY_REGISTRY/login")
 [ "$code" = 200 ] && grep -q '85.00 USD' "$folder/dashboard.html"
 printf 'open    \033[1;4m%s/dashboard/acme\033[0m\nlog in  acme, with the password: %s\n' "$CHANDLERY_REGISTRY" "$password"
 

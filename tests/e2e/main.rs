@@ -7,6 +7,7 @@
 
 mod api_server;
 mod authors;
+mod browsers;
 mod catalog;
 mod clients;
 mod contracts;

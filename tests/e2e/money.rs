@@ -34,16 +34,7 @@ fn figure(page: &str, name: &str) -> i64 {
 }
 
 fn dashboard(world: &World, person: &Person) -> String {
-    let cookie = world.runtime.block_on(async {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let form = [("name", person.name.as_str()), ("password", person.password())];
-        let response =
-            client.post(format!("http://{}/login", world.registry.address)).form(&form).send().await.unwrap();
-        assert_eq!(response.status().as_u16(), 303);
-        let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
-        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"));
-        cookie.split(';').next().unwrap().to_owned()
-    });
+    let cookie = world.session(person);
     let (status, page) = world.get(&format!("/dashboard/{}", person.name), &[("cookie", &cookie)]);
     assert_eq!(status, 200);
     let (status, csv) =

@@ -33,6 +33,7 @@ fn every_route_is_for_those_it_is_meant_for() {
     let people: [Option<&Person>; 6] =
         [None, Some(&other), Some(&viewer), Some(&publisher), Some(&owner), Some(&operator)];
 
+    let origin = world.origin();
     let mut wrong = Vec::new();
     for case in cases() {
         for (role, person) in ROLES.iter().zip(people) {
@@ -41,10 +42,11 @@ fn every_route_is_for_those_it_is_meant_for() {
                 Value::Null => String::new(),
                 body => body.to_string().replace("\"KEY\"", &json!(pem).to_string()),
             };
-            let headers: &[_] = match (case.route, person) {
-                ("/token" | "/login", _) => &[("content-type", "application/x-www-form-urlencoded")],
-                _ => &[("content-type", "application/json")],
+            let kind = match case.route {
+                "/token" | "/login" => "application/x-www-form-urlencoded",
+                _ => "application/json",
             };
+            let headers = [("content-type", kind), ("origin", origin.as_str())];
             let body = match (case.method, case.route, person) {
                 ("POST", "/token", Some(person)) => {
                     format!("username={}&password={}", person.name, person.token())
@@ -52,7 +54,7 @@ fn every_route_is_for_those_it_is_meant_for() {
                 ("POST", "/login", _) => "name=acme&password=correct+horse+battery".into(),
                 _ => body,
             };
-            let answer = world.send(case.method, &case.path, token.as_deref(), headers, body);
+            let answer = world.send(case.method, &case.path, token.as_deref(), &headers, body);
             let to_login = answer.header("location").starts_with("/login") && case.route != "/logout";
             let refused = [401, 403].contains(&answer.status) || to_login;
             if refused == case.who.allows(role) || answer.status >= 500 || answer.status == 405 {

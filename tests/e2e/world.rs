@@ -219,6 +219,25 @@ impl World {
             .to_owned()
     }
 
+    /// Where the registry's pages are from, as browsers say it.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.registry.address)
+    }
+
+    /// Sends the form of the log-in as a page of this origin does.
+    pub fn log_in_from(&self, origin: &str, person: &Person) -> Answer {
+        let form = format!("name={}&password={}", person.name, person.password().replace(' ', "+"));
+        let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin)];
+        self.send("POST", "/login", None, &headers, form)
+    }
+
+    /// The cookie of a session on the registry's pages.
+    pub fn session(&self, person: &Person) -> String {
+        let answer = self.log_in_from(&self.origin(), person);
+        assert_eq!(answer.status, 303, "{answer:?}");
+        answer.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+
     /// Asks the registry's pages or API as they are, with headers.
     pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
         let answer = self.send("GET", path, None, headers, "");

@@ -126,5 +126,6 @@ mod tests {
             "",
         ];
         assert_eq!(csv(&invoice).unwrap(), lines.join("\r\n"));
+        assert!(!page(&invoice).into_string().contains("<style"), "the policy of pages forbids it");
     }
 }
