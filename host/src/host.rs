@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chandlery_package::log::Quorum;
 use chandlery_package::wire::host::Locked;
-use chandlery_package::{Manifest, random_bytes};
+use chandlery_package::{Digest, Manifest, random_bytes};
 use chandlery_sandbox::{Limits, Sandbox, Worker};
 use chandlery_tasks::Supervisor;
 
@@ -82,10 +82,12 @@ impl Host {
         let registry =
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
         let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
+        let token = read_or_make_token(&data.join("host.token"))?;
         let context = EngineContext {
             data: data.clone(),
             host_id: engines::local::host_id(data)?,
             expose: settings.expose,
+            token: Digest::of(&token),
         };
         let targets = Targets::open(db.clone(), secrets.clone(), context).await?;
         let licences =
@@ -113,7 +115,7 @@ impl Host {
             deployments,
             integrations,
             tasks: Supervisor::default(),
-            token: read_or_make_token(&data.join("host.token"))?,
+            token,
             _in_use: Arc::new(in_use),
             registry,
             installs,

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chandlery_package::SecretName;
 use chandlery_package::plan::{Facts, Plan, Workload};
 use chandlery_package::wire::host::{Drift, LogTail};
+use chandlery_package::{Digest, SecretName};
 use futures::future::BoxFuture;
 
 use crate::Error;
@@ -21,6 +21,8 @@ pub struct EngineContext {
     pub host_id: String,
     /// Where deployments are reached that the host forwards requests to.
     pub expose: IpAddr,
+    /// The digest of the token that opens the host, which is kept from what it deploys.
+    pub token: Digest,
 }
 
 /// What an engine is told of a deployment.

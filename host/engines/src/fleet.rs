@@ -1,6 +1,7 @@
 //! For targets that have no controller of their own: here the host is the one that starts, probes, replaces and ends each
 //! replica. What a replica is, a [`Runner`] knows: a process of this machine, or a job of Slurm.
 
+mod credentials;
 pub(super) mod environments;
 pub(super) mod logs;
 mod probe;
@@ -10,7 +11,6 @@ mod turn;
 pub(super) mod words;
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use super::replicas::{self, ReplicaRow};
-use super::{Desired, Engine, Outcome, placement};
+use super::{Desired, Engine, EngineContext, Outcome, placement};
 use crate::{Error, usage};
 use chandlery_package::plan::{Check, Facts, Plan, Restart, WorkloadKind};
 use chandlery_package::wire::host::{Drift, LogTail, ReplicaState};
@@ -56,11 +56,11 @@ pub(super) struct Fleet<R> {
 }
 
 impl<R: Runner> Fleet<R> {
-    /// The engine whose deployments are reached at `expose`.
-    pub(super) fn new(db: SqlitePool, runner: R, expose: IpAddr) -> Result<Self, Error> {
+    /// The engine whose deployments are reached where the host says.
+    pub(super) fn new(db: SqlitePool, runner: R, context: &EngineContext) -> Result<Self, Error> {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build();
         let http = http.map_err(|error| Error::Damaged(error.to_string()))?;
-        let proxy = Proxy::new(db.clone(), expose);
+        let proxy = Proxy::new(db.clone(), context);
         Ok(Self { db, runner, http, proxy, probed: Mutex::default(), rotated: Mutex::new(Instant::now()) })
     }
 

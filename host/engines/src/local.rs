@@ -40,7 +40,7 @@ pub const TARGET: &str = "local";
 /// The engine for this machine. Processes of this host that no replica accounts for are ended.
 pub async fn open(db: SqlitePool, context: &EngineContext) -> Result<Arc<dyn Engine>, Error> {
     let local = Local::open(context, db.clone()).await?;
-    Ok(Arc::new(Fleet::new(db, local, context.expose)?))
+    Ok(Arc::new(Fleet::new(db, local, context)?))
 }
 
 /// What a host calls itself, made the first time.

@@ -53,7 +53,7 @@ pub(crate) async fn open(
         settings,
         cluster,
     };
-    Ok(Arc::new(Fleet::new(db, slurm, context.expose)?))
+    Ok(Arc::new(Fleet::new(db, slurm, context)?))
 }
 
 struct Slurm {

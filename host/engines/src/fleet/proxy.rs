@@ -21,10 +21,12 @@ use sqlx::SqlitePool;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::Desired;
+use super::credentials;
 use crate::Error;
 use crate::endpoints::{self, Key};
 use crate::replicas::{self, ReplicaRow};
+use crate::{Desired, EngineContext};
+use chandlery_package::Digest;
 use chandlery_package::plan::Protocol;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +38,7 @@ type Body = BoxBody<Bytes, hyper::Error>;
 pub(super) struct Proxy {
     db: SqlitePool,
     expose: IpAddr,
+    host_token: Digest,
     doors: tokio::sync::Mutex<HashMap<Key, Door>>,
     /// The requests that each replica is answering, by its address.
     busy: Busy,
@@ -72,6 +75,8 @@ impl Busy {
 /// The replicas that may be sent requests.
 struct Backends {
     busy: Busy,
+    /// What none of them is sent.
+    host_token: Digest,
     ready: Mutex<Vec<Backend>>,
     turn: AtomicUsize,
 }
@@ -96,8 +101,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Proxy {
-    pub(super) fn new(db: SqlitePool, expose: IpAddr) -> Self {
-        Self { db, expose, doors: tokio::sync::Mutex::default(), busy: Busy::default() }
+    pub(super) fn new(db: SqlitePool, context: &EngineContext) -> Self {
+        let (expose, host_token) = (context.expose, context.token);
+        Self { db, expose, host_token, doors: tokio::sync::Mutex::default(), busy: Busy::default() }
     }
 
     /// Whether a replica is answering requests.
@@ -168,6 +174,7 @@ impl Proxy {
         endpoints::set(&self.db, key, asked, &address.to_string()).await?;
         let backends = Arc::new(Backends {
             busy: self.busy.clone(),
+            host_token: self.host_token,
             ready: Mutex::default(),
             turn: AtomicUsize::new(0),
         });
@@ -267,6 +274,7 @@ async fn forward(mut request: Request<Incoming>, backends: &Backends) -> Respons
     };
     let asked = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
     drop_hop_by_hop(request.headers_mut(), asked.is_some());
+    credentials::take_from_request(request.headers_mut(), backends.host_token);
     let sent = async {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection.with_upgrades());
@@ -282,6 +290,7 @@ async fn forward(mut request: Request<Incoming>, backends: &Backends) -> Respons
             );
         }
     };
+    credentials::take_from_answer(response.headers_mut());
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(asked)) = (response.status(), asked) {
         let answered = hyper::upgrade::on(&mut response);
         tokio::spawn(async move {
@@ -324,3 +333,6 @@ fn refuse(status: StatusCode, word: &str, detail: &str) -> Response<Body> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
     response
 }
+
+#[cfg(test)]
+mod tests;
