@@ -130,7 +130,7 @@ impl ImageManifest {
 pub struct Artifact {
     /// The bytes of the config, in JSON.
     pub config: Vec<u8>,
-    /// The one layer.
+    /// The one layer or, of several, the one that is new.
     pub layer: Vec<u8>,
     /// The bytes of the OCI manifest, in JSON: their digest is the artifact's.
     pub manifest: Vec<u8>,
@@ -159,16 +159,26 @@ impl Artifact {
 
     /// The artifact that carries this signature.
     pub fn of_signature(signed: &SignedPayload) -> Self {
+        Self::of_signatures(Vec::new(), signed)
+    }
+
+    /// The artifact that carries this signature beside those in these layers, whose blobs are there already.
+    pub fn of_signatures(mut layers: Vec<Descriptor>, signed: &SignedPayload) -> Self {
+        let annotations = Map::from_iter([(SIGNATURE_ANNOTATION.into(), signed.signature.clone().into())]);
         let payload = signed.payload.clone().into_bytes();
+        let payload = Blob { annotations, ..Blob::new(PAYLOAD_MEDIA_TYPE, payload) };
+        let own = payload.describe();
+        if !layers.contains(&own) {
+            layers.push(own);
+        }
+        let digests: Vec<Digest> = layers.iter().map(|layer| layer.digest).collect();
         let config = to_bytes(&json!({
             "architecture": "",
             "os": "",
             "config": {},
-            "rootfs": { "type": "layers", "diff_ids": [Digest::of(&payload)] },
+            "rootfs": { "type": "layers", "diff_ids": digests },
         }));
-        let annotations = Map::from_iter([(SIGNATURE_ANNOTATION.into(), signed.signature.clone().into())]);
-        let payload = Blob { annotations, ..Blob::new(PAYLOAD_MEDIA_TYPE, payload) };
-        Self::of(Blob::new(IMAGE_CONFIG_MEDIA_TYPE, config), payload, json!({}), None)
+        Self::with_layers(Blob::new(IMAGE_CONFIG_MEDIA_TYPE, config), payload, layers, json!({}), None)
     }
 
     /// The artifact that carries this sigstore bundle, as a referrer of the artifact that the bundle signs.
@@ -183,12 +193,23 @@ impl Artifact {
     }
 
     fn of(config: Blob, layer: Blob, annotations: Value, subject: Option<Descriptor>) -> Self {
+        let layers = vec![layer.describe()];
+        Self::with_layers(config, layer, layers, annotations, subject)
+    }
+
+    fn with_layers(
+        config: Blob,
+        layer: Blob,
+        layers: Vec<Descriptor>,
+        annotations: Value,
+        subject: Option<Descriptor>,
+    ) -> Self {
         let manifest = ImageManifest {
             schema_version: 2,
             media_type: Some(MANIFEST_MEDIA_TYPE.into()),
             artifact_type: subject.is_some().then(|| layer.media_type.into()),
             config: config.describe(),
-            layers: vec![layer.describe()],
+            layers,
             subject,
             annotations: annotations.as_object().cloned().unwrap_or_default(),
         };
@@ -243,6 +264,18 @@ mod tests {
         assert_eq!(layer.digest, Digest::of(&artifact.layer));
         assert_eq!(signature, signed.signature);
         assert!(matches!(manifest.component(), Err(ArtifactError::NotWasm(_))));
+    }
+
+    #[test]
+    fn a_signature_joins_those_that_are_there() {
+        let signed_by =
+            |key: &PrivateKey| SignedPayload::sign(key, &"acme:ocr".parse().unwrap(), Digest::of("x"));
+        let (first, second) = (signed_by(&PrivateKey::generate()), signed_by(&PrivateKey::generate()));
+        let layers = |artifact: &Artifact| ImageManifest::parse(&artifact.manifest).unwrap().layers;
+        let one = layers(&Artifact::of_signature(&first));
+        let both = layers(&Artifact::of_signatures(one.clone(), &second));
+        assert_eq!((&both[..1], both.len()), (&one[..], 2));
+        assert_eq!(layers(&Artifact::of_signatures(both.clone(), &first)), both, "it is there already");
     }
 
     #[test]

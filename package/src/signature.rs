@@ -105,6 +105,12 @@ pub fn signature_tag(artifact: Digest) -> String {
     format!("sha256-{}.sig", artifact.hex())
 }
 
+/// The artifact whose signatures are kept under a tag; none: the tag is for something else.
+pub fn signed_under(tag: &str) -> Option<Digest> {
+    let hex = tag.strip_prefix("sha256-")?.strip_suffix(".sig")?;
+    format!("sha256:{hex}").parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -121,6 +127,10 @@ mod tests {
         assert!(matches!(signed.verify(&key.public(), another), Err(SignatureError::OtherArtifact { .. })));
         let changed = SignedPayload { payload: signed.payload.replace("acme", "evil"), ..signed };
         assert!(matches!(changed.verify(&key.public(), artifact), Err(SignatureError::Key(_))));
+        assert_eq!(signed_under(&signature_tag(artifact)), Some(artifact));
+        for other in ["1.0.0", "sha256-00.sig", &signature_tag(artifact).replace(".sig", ".att")] {
+            assert_eq!(signed_under(other), None, "{other}");
+        }
     }
 
     proptest! {

@@ -1,12 +1,15 @@
 //! A client of somebody else's making pushes and pulls.
 
 use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
-use chandlery_package::{Component, Digest};
+use chandlery_package::signature::{SignedPayload, signature_tag};
+use chandlery_package::{Component, Digest, PrivateKey};
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, RegistryOperation};
+use serde_json::{Value, json};
 
-use crate::world::{World, plugin};
+use crate::person::Person;
+use crate::world::{Answer, World, plugin};
 
 #[test]
 fn oci_client_pushes_in_chunks_or_at_once_and_pulls_the_same_bytes() {
@@ -51,4 +54,129 @@ fn oci_client_pushes_in_chunks_or_at_once_and_pulls_the_same_bytes() {
     // What is stored is no release: it was neither signed nor asked for.
     let found = world.customer().ok(&["search"]);
     assert_eq!(found["items"].as_array().unwrap().len(), 0);
+}
+
+/// Somebody who works on a repository by requests of their own making.
+struct At<'a> {
+    world: &'a World,
+    token: String,
+    repository: &'static str,
+}
+
+impl<'a> At<'a> {
+    fn new(world: &'a World, person: &Person, repository: &'static str) -> Self {
+        Self { world, token: person.token(), repository }
+    }
+
+    fn send_as(&self, kind: &str, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let path = format!("/v2/{}/{path}", self.repository);
+        self.world.send(method, &path, Some(&self.token), &[("content-type", kind)], body)
+    }
+
+    fn send(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        self.send_as(MANIFEST_MEDIA_TYPE, method, path, body)
+    }
+
+    /// What is answered, in short.
+    fn says(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, String) {
+        let answer = self.send(method, path, body);
+        (answer.status, answer.code())
+    }
+
+    fn manifest(&self, reference: &str) -> ImageManifest {
+        ImageManifest::parse(&self.send("GET", &format!("manifests/{reference}"), "").body).unwrap()
+    }
+
+    /// Pushes a blob, and gives its descriptor.
+    fn blob(&self, media_type: &str, content: &str) -> Value {
+        let digest = Digest::of(content);
+        let answer = self.send("POST", &format!("blobs/uploads/?digest={digest}"), content);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        json!({ "mediaType": media_type, "digest": digest, "size": content.len() })
+    }
+}
+
+#[test]
+fn what_a_release_needs_is_neither_moved_nor_removed() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    let bytes = plugin("ocr-server");
+    let published = acme.publish(&bytes);
+    let artifact: Digest = published["artifact"].as_str().unwrap().parse().unwrap();
+    let at = At::new(&world, &acme, "acme/ocr-server");
+    let tag = signature_tag(artifact);
+    let referrers = at.send("GET", &format!("referrers/{artifact}"), "").json();
+    let bundle = referrers["manifests"][0]["digest"].as_str().unwrap();
+    let signatures = at.send("GET", &format!("manifests/{tag}"), "");
+    let signed = signatures.header("docker-content-digest").to_owned();
+
+    // Removed, part by part; also what was pushed again since.
+    let again = at.send("GET", &format!("manifests/{bundle}"), "").body;
+    assert_eq!(at.send("PUT", &format!("manifests/{bundle}"), again).status, 201);
+    let (whole, signature, proof) = (at.manifest("1.0.0"), at.manifest(&tag), at.manifest(bundle));
+    let references =
+        ["1.0.0", &artifact.to_string(), &tag, &signed, bundle].map(|name| format!("manifests/{name}"));
+    let blobs = [&whole, &signature, &proof].into_iter().flat_map(|manifest| {
+        let layers = manifest.layers.iter().map(|layer| layer.digest);
+        layers.chain([manifest.config.digest]).map(|digest| format!("blobs/{digest}")).collect::<Vec<_>>()
+    });
+    for path in references.into_iter().chain(blobs) {
+        assert_eq!(at.says("DELETE", &path, ""), (403, "DENIED".into()), "{path}");
+    }
+
+    // Moved to something else.
+    let sign = |key: &PrivateKey| SignedPayload::sign(key, &"acme:ocr-server".parse().unwrap(), artifact);
+    let other = Artifact::of_signature(&sign(&PrivateKey::generate()));
+    world.runtime.block_on(acme.push("acme/ocr-server", "other", &other)).unwrap();
+    assert_eq!(at.says("PUT", "manifests/1.0.0", other.manifest.clone()), (403, "DENIED".into()));
+    let lost = at.send("PUT", &format!("manifests/{tag}"), other.manifest.clone());
+    assert_eq!((lost.status, lost.code().as_str()), (409, "DENIED"));
+    assert_eq!(lost.json()["errors"][0]["detail"]["type"], "signatures-lost");
+    let beside = format!("manifests/{}?tag={tag}", other.digest());
+    assert_eq!(at.says("PUT", &beside, other.manifest.clone()), (409, "DENIED".into()));
+
+    // Signatures are added, though no more than anybody looks through and none that is not there; none is lost by publishing again.
+    let colleague = Artifact::of_signatures(signature.layers.clone(), &sign(&PrivateKey::generate()));
+    world.runtime.block_on(acme.push("acme/ocr-server", &tag, &colleague)).unwrap();
+    let both = at.manifest(&tag).layers;
+    assert_eq!(both.len(), 2);
+    assert_eq!(acme.publish(&bytes)["log_index"], published["log_index"]);
+    assert_eq!(at.manifest(&tag).layers, both);
+    assert_eq!(at.says("PUT", &format!("manifests/{tag}"), signatures.body.clone()), (409, "DENIED".into()));
+    let mut many = at.manifest(&tag);
+    many.layers.extend(vec![both[0].clone(); 15]);
+    let mut larger = at.manifest(&tag);
+    larger.layers.push(both[0].clone());
+    larger.layers[2].size += 1;
+    for wrong in [many, larger] {
+        let wrong = serde_json::to_vec(&wrong).unwrap();
+        assert_eq!(at.says("PUT", &format!("manifests/{tag}"), wrong), (400, "MANIFEST_INVALID".into()));
+    }
+    world.customer().ok(&["install", "acme:ocr-server"]);
+}
+
+#[test]
+fn what_a_manifest_names_is_not_garbage_whatever_it_calls_it() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    let at = At::new(&world, &acme, "acme/x");
+    let config = at.blob("application/json", "{}");
+    for (number, kind) in [
+        "text/plain",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let layer = at.blob(kind, &format!("layer {number}"));
+        let manifest = json!({ "schemaVersion": 2, "mediaType": MANIFEST_MEDIA_TYPE, "config": config, "layers": [layer] });
+        // A digest may be spelt with escapes.
+        let manifest = manifest.to_string().replace("sha256:", "sha256\\u003a");
+        assert_eq!(at.send("PUT", &format!("manifests/v{number}"), manifest).status, 201, "{kind}");
+        let blob = format!("blobs/{}", layer["digest"].as_str().unwrap());
+        assert_eq!(at.says("DELETE", &blob, ""), (403, "DENIED".into()), "{kind}");
+        world.operator().ok(&["registry", "collect", "--older-than", "0"]);
+        assert_eq!(at.send("GET", &blob, "").text(), format!("layer {number}"), "{kind}");
+    }
 }

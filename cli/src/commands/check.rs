@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chandlery_host::installs::permissions_in_words;
 use chandlery_package::wire::{KeyRecord, Member, Page, ReleaseRecord, Role};
-use chandlery_package::{Digest, Kind};
+use chandlery_package::{Digest, Kind, Namespace, PublicKey};
 use clap::Args;
 use serde_json::json;
 
@@ -121,6 +121,11 @@ async fn may_publish(context: &Context, built: &Built) -> Result<Member> {
 async fn is_signed_by_its_namespace(context: &Context, built: &Built) -> Result<KeyRecord> {
     let namespace = &built.component.manifest.name.namespace;
     let key = context.home.key(namespace.as_str())?.public();
+    key_of(context, namespace, key).await
+}
+
+/// What the registry knows of a key that may sign releases of a namespace.
+pub async fn key_of(context: &Context, namespace: &Namespace, key: PublicKey) -> Result<KeyRecord> {
     let path = format!("/api/v1/namespaces/{namespace}/keys");
     let keys: Page<KeyRecord> = context.public_list(&path).await?;
     let found = keys.items.into_iter().find(|record| record.key == key && record.revoked_from.is_none());

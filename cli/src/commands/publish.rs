@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chandlery_package::Digest;
-use chandlery_package::artifact::{Artifact, MANIFEST_MEDIA_TYPE};
+use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
 use chandlery_package::wire::{NewRelease, ReleaseRecord};
@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use crate::api::Context;
 use crate::author::project::{Built, Project};
+use crate::commands::check::key_of;
 use crate::failure::{Failure, Result};
 use crate::show;
 use crate::words;
@@ -47,9 +48,11 @@ impl Publish {
         let signed = SignedPayload::sign(&key, &release.plugin, digest);
 
         let spinner = show::spinner(format!("pushing {release}"));
+        // What would be refused for its key is not pushed at all.
+        key_of(context, &release.plugin.namespace, key.public()).await?;
         let repository = Repository::open(context, &release.plugin.repository()).await?;
         repository.push(&release.version.to_string(), &artifact).await?;
-        repository.push(&signature_tag(digest), &Artifact::of_signature(&signed)).await?;
+        repository.sign(digest, &signed).await?;
         let bundle = Artifact::of_bundle(bundle::sign(&key, digest), &artifact);
         repository.push(&bundle.digest().to_string(), &bundle).await?;
         spinner.set_message(format!("publishing {release}"));
@@ -72,6 +75,7 @@ impl Publish {
 
 struct Repository {
     client: Client,
+    auth: RegistryAuth,
     registry: String,
     name: String,
 }
@@ -83,10 +87,10 @@ impl Repository {
         let (scheme, registry) = url.split_once("://").unwrap_or(("https", url));
         let protocol = if scheme == "http" { ClientProtocol::Http } else { ClientProtocol::Https };
         let client = Client::new(ClientConfig { protocol, ..ClientConfig::default() });
-        let this = Self { client, registry: registry.into(), name: name.into() };
         let auth = RegistryAuth::Basic(account.to_string(), token);
+        let this = Self { client, auth, registry: registry.into(), name: name.into() };
         let reference = this.reference("any");
-        this.client.auth(&reference, &auth, RegistryOperation::Push).await.map_err(refused)?;
+        this.client.auth(&reference, &this.auth, RegistryOperation::Push).await.map_err(refused)?;
         Ok(this)
     }
 
@@ -94,6 +98,22 @@ impl Repository {
     fn reference(&self, name: &str) -> Reference {
         let with = if name.contains(':') { Reference::with_digest } else { Reference::with_tag };
         with(self.registry.clone(), self.name.clone(), name.into())
+    }
+
+    /// Adds a signature to those that are there: nobody else's is taken away.
+    async fn sign(&self, artifact: Digest, signed: &SignedPayload) -> Result {
+        let tag = signature_tag(artifact);
+        let reference = self.reference(&tag);
+        let pulled = self.client.pull_manifest_raw(&reference, &self.auth, &[MANIFEST_MEDIA_TYPE]).await;
+        let layers = match pulled.map_err(refused) {
+            Ok((manifest, _)) => match ImageManifest::parse(&manifest) {
+                Ok(manifest) => manifest.layers,
+                Err(error) => return Err(Failure::new(&words::PUSH_FAILED, format!("{tag}: {error}"))),
+            },
+            Err(failure) if failure.is("not-found") => Vec::new(),
+            Err(failure) => return Err(failure),
+        };
+        self.push(&tag, &Artifact::of_signatures(layers, signed)).await
     }
 
     async fn push(&self, name: &str, artifact: &Artifact) -> Result {

@@ -28,11 +28,13 @@ pub async fn publish(catalog: &Catalog, plugin: &PluginId, new: &NewRelease) -> 
         return Ok(record);
     }
     let component = check_component(catalog, &release, new.artifact).await?;
-    let key = check_signature(&catalog.oci, &release, new.artifact).await?;
+    let signed = check_signature(&catalog.oci, &release, new.artifact).await?;
 
     let mut write = catalog.db.write().await?;
-    if insert(&mut write, &release, &component, new.artifact, &key).await? {
+    if insert(&mut write, &release, &component, new.artifact, &signed).await? {
         write.commit().await?;
+        catalog.oci.cache.changed(&release.plugin.namespace);
+        let key = &signed.key;
         tracing::info!(%release, artifact = %new.artifact, key = %key.id(), "release accepted");
     }
     // Two requests may have come this far; whoever was second finds what the first one published.
@@ -70,8 +72,14 @@ async fn check_component(catalog: &Catalog, release: &Release, artifact: Digest)
     }
 }
 
+struct Signed {
+    /// The manifest under the tag of the artifact's signatures.
+    signatures: Digest,
+    key: PublicKey,
+}
+
 /// The key of the namespace that signed this artifact.
-async fn check_signature(oci: &Oci, release: &Release, artifact: Digest) -> Result<PublicKey, Error> {
+async fn check_signature(oci: &Oci, release: &Release, artifact: Digest) -> Result<Signed, Error> {
     let tag = signature_tag(artifact);
     let signatures = oci::read_tag(&oci.db, &release.plugin, &tag).await?;
     let signatures = signatures.ok_or_else(|| Error::unsigned(release, artifact))?;
@@ -82,7 +90,7 @@ async fn check_signature(oci: &Oci, release: &Release, artifact: Digest) -> Resu
         let Ok(payload) = String::from_utf8(bytes.to_vec()) else { continue };
         let signed = SignedPayload { payload, signature: signature.into() };
         if let Some(key) = keys.iter().find(|key| signed.verify(key, artifact).is_ok()) {
-            return Ok(*key);
+            return Ok(Signed { signatures, key: *key });
         }
     }
     Err(Error::UntrustedSignature { release: release.clone() })
@@ -94,7 +102,7 @@ async fn insert(
     release: &Release,
     checked: &Checked,
     artifact: Digest,
-    key: &PublicKey,
+    Signed { signatures, key }: &Signed,
 ) -> Result<bool, Error> {
     let taken: Option<(String,)> =
         sqlx::query_as("select artifact from releases where plugin = $1 and version = $2")
@@ -116,6 +124,8 @@ async fn insert(
     if revoked.is_some() {
         return Err(Error::UntrustedSignature { release: release.clone() });
     }
+    // So may what was pushed have been replaced or deleted.
+    oci::release(write, release, artifact, *signatures).await?;
     let manifest = &checked.component.manifest;
     let now = Timestamp::now();
     let entry = Entry::Released {

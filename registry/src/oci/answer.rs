@@ -56,7 +56,10 @@ impl OciError {
     fn code(&self) -> &'static str {
         match &self.error {
             Error::Shared(error) => code_of(error),
-            Error::VersionExists { .. } | Error::InUse(_) | Error::Quota(_) => "DENIED",
+            Error::VersionExists { .. }
+            | Error::InUse(_)
+            | Error::SignaturesLost { .. }
+            | Error::Quota(_) => "DENIED",
             Error::BadRepository { .. } => "NAME_INVALID",
             Error::UploadMoved { .. } | Error::Range { .. } => "BLOB_UPLOAD_INVALID",
             Error::MissingContent(_) => "MANIFEST_BLOB_UNKNOWN",

@@ -12,6 +12,7 @@ use object_store::GetRange;
 use super::cache::{CONTENT_BYTES_MAX, Fact};
 use super::error::Error;
 use super::http::{CONTENT_DIGEST, header};
+use super::keeping;
 use super::media;
 use super::repository::Repository;
 use super::state::{At, Oci};
@@ -89,15 +90,7 @@ pub(super) async fn delete(at: At, digest: ContentDigest) -> Result<Response, Er
     at.must_push().await?;
     let At { oci, repository, .. } = &at;
     let mut write = oci.db.write().await?;
-    let naming: Option<(String,)> =
-        sqlx::query_as("select digest from manifests where repository = $1 and content like $2")
-            .bind(repository.name())
-            .bind(format!("%{digest}%"))
-            .fetch_optional(&mut *write)
-            .await?;
-    if let Some((manifest,)) = naming {
-        return Err(Error::InUse(format!("blob {digest} is part of manifest {manifest}: delete that first")));
-    }
+    keeping::must_not_be_part(&mut write, repository, &digest).await?;
     if forget(&mut write, repository, &digest).await? == 0 {
         return Err(Error::not_found(format!("blob {digest} in {repository}")));
     }

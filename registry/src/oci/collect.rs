@@ -99,7 +99,7 @@ async fn forget_blobs_of(oci: &Oci, repository: &Repository, before: Timestamp) 
         .await?;
     let mut kept: HashSet<ContentDigest> = HashSet::new();
     for (content,) in manifests {
-        kept.extend(Described::parse(content.as_bytes())?.keeps().cloned());
+        kept.extend(Described::parse(content.as_bytes())?.keeps().map(|kept| kept.digest.clone()));
     }
     let old: Vec<(String,)> =
         sqlx::query_as("select digest from repository_blobs where repository = $1 and pushed_at < $2")

@@ -1,6 +1,6 @@
 //! What a manifest names: read from its JSON, whatever else it may say.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::error::Error;
@@ -22,15 +22,15 @@ pub struct Described {
     /// Describes the artifact; a manifest has one, an index does not.
     pub config: Option<Descriptor>,
     /// The content itself, such as a component or the layers of a file system.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     pub layers: Vec<Descriptor>,
     /// The manifests of an index.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     pub manifests: Vec<Descriptor>,
     /// The manifest that this one is about.
     pub subject: Option<Descriptor>,
     /// Notes by name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     pub annotations: Map<String, Value>,
 }
 
@@ -52,6 +52,35 @@ impl Descriptor {
     }
 }
 
+/// What a manifest names something as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Its config or a layer, which is pushed before it and kept as long as it.
+    Blob,
+    /// A layer that clients may fetch from elsewhere: it may be lacking, and what was pushed of it is kept.
+    ForeignBlob,
+    /// A manifest of an index, which is pushed before it and kept as long as it.
+    Manifest,
+    /// The manifest that it is about, which may come later and go earlier.
+    Subject,
+}
+
+/// Something that a manifest names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept<'a> {
+    /// The digest of its bytes.
+    pub digest: &'a ContentDigest,
+    /// What it is to the manifest.
+    pub part: Part,
+}
+
+impl Kept<'_> {
+    /// Whether it must not be removed while the manifest is there.
+    pub fn is_needed(&self) -> bool {
+        self.part != Part::Subject
+    }
+}
+
 impl Described {
     /// Reads a manifest's bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
@@ -63,21 +92,70 @@ impl Described {
         }
     }
 
-    /// The blobs that must be here.
-    pub fn blobs(&self) -> impl Iterator<Item = &ContentDigest> {
-        let named = self.config.iter().chain(&self.layers);
-        named.filter(|descriptor| !descriptor.is_foreign()).map(|descriptor| &descriptor.digest)
-    }
-
-    /// Everything that would be missed if it were removed.
-    pub fn keeps(&self) -> impl Iterator<Item = &ContentDigest> {
-        let manifests = self.manifests.iter().map(|descriptor| &descriptor.digest);
-        self.blobs().chain(manifests)
+    /// Everything that the manifest names, each with what follows from that: the one answer for pushing, deleting and collecting.
+    pub fn keeps(&self) -> impl Iterator<Item = Kept<'_>> {
+        let blobs = self
+            .config
+            .iter()
+            .chain(&self.layers)
+            .map(|blob| (blob, if blob.is_foreign() { Part::ForeignBlob } else { Part::Blob }));
+        let manifests = self.manifests.iter().map(|manifest| (manifest, Part::Manifest));
+        let subject = self.subject.iter().map(|subject| (subject, Part::Subject));
+        let named = blobs.chain(manifests).chain(subject);
+        named.map(|(descriptor, part)| Kept { digest: &descriptor.digest, part })
     }
 
     /// What kind of artifact a list of referrers calls it.
     pub fn kind(&self) -> Option<&str> {
         let config = self.config.as_ref().map(|config| config.media_type.as_str());
         self.artifact_type.as_deref().or(config)
+    }
+}
+
+/// Go writes an empty list as `null`.
+fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_package::Digest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn named(media_type: &str, content: &str) -> Value {
+        json!({ "mediaType": media_type, "digest": Digest::of(content), "size": content.len() })
+    }
+
+    #[test]
+    fn a_manifest_keeps_what_it_names_whatever_its_type() {
+        let foreign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+        let docker = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+        for (field, value, part, needed) in [
+            ("config", named("text/plain", "x"), Part::Blob, true),
+            ("layers", json!([named("text/plain", "x")]), Part::Blob, true),
+            ("layers", json!([named("", "x")]), Part::Blob, true),
+            ("layers", json!([named(foreign, "x")]), Part::ForeignBlob, true),
+            ("layers", json!([named(docker, "x")]), Part::ForeignBlob, true),
+            ("manifests", json!([named(INDEX, "x")]), Part::Manifest, true),
+            ("manifests", json!([named(foreign, "x")]), Part::Manifest, true),
+            ("subject", named(INDEX, "x"), Part::Subject, false),
+        ] {
+            let manifest = json!({ "schemaVersion": 2, field: value });
+            let described = Described::parse(manifest.to_string().as_bytes()).unwrap();
+            let kept: Vec<_> = described.keeps().collect();
+            let digest = ContentDigest::from(Digest::of("x"));
+            assert_eq!(kept, [Kept { digest: &digest, part }], "{manifest}");
+            assert_eq!(kept[0].is_needed(), needed, "{manifest}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_may_be_null() {
+        let manifest = json!({ "schemaVersion": 2, "layers": null, "manifests": null, "annotations": null });
+        let described = Described::parse(manifest.to_string().as_bytes()).unwrap();
+        assert_eq!(described.keeps().count(), 0);
+        assert!(described.annotations.is_empty());
     }
 }

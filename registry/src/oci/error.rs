@@ -24,6 +24,9 @@ chandlery_edge::kinds! {
     IN_USE: "in-use", 409, "Others need it",
         "what a release or a tag needs cannot be moved or deleted",
         None;
+    SIGNATURES_LOST: "signatures-lost", 409, "Signatures would be lost",
+        "what is pushed under the tag of a release's signatures lacks some of those that are there",
+        Some("pull the tag, add to what is there, and push that");
     NO_SUCH_METHOD: "no-such-method", 405, "Not done here",
         "the path has no such method",
         None;
@@ -72,6 +75,14 @@ pub enum Error {
     /// Something that others need.
     #[error("{0}")]
     InUse(String),
+    /// Fewer signatures of a release than before.
+    #[error("{lost} of the signatures of {release} would be lost: they may be added to, and stay")]
+    SignaturesLost {
+        /// What is signed.
+        release: String,
+        /// How many layers are lacking.
+        lost: usize,
+    },
     /// A method that a path does not have.
     #[error("{method} cannot be done to /v2/{path}")]
     NoSuchMethod {
@@ -126,6 +137,7 @@ impl Explain for Error {
             Self::MissingContent(_) => &MISSING_CONTENT,
             Self::BadRepository { .. } => &INVALID_NAME,
             Self::InUse(_) => &IN_USE,
+            Self::SignaturesLost { .. } => &SIGNATURES_LOST,
             Self::NoSuchMethod { .. } => &NO_SUCH_METHOD,
             Self::VersionExists { .. } => &VERSION_EXISTS,
         };

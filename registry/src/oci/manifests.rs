@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use chandlery_package::artifact::ImageManifest;
+use chandlery_package::signature::signed_under;
 use chandlery_package::{Digest, PluginId};
 use jiff::Timestamp;
 
@@ -18,7 +19,7 @@ use super::media;
 use super::path::{Reference, parse_tag};
 use super::repository::Repository;
 use super::state::{At, Oci};
-use super::tags;
+use super::{keeping, tags};
 use chandlery_store::content::{Algorithm, ContentDigest};
 use chandlery_store::{Db, Write, time};
 
@@ -94,9 +95,13 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
     };
 
     let At { oci, repository, .. } = &at;
-    let mut write = oci.db.write_shared().await?;
+    // What grows is read before it is written.
+    let mut write = match tags.iter().any(|tag| signed_under(tag).is_some()) {
+        true => oci.db.write().await?,
+        false => oci.db.write_shared().await?,
+    };
     if !oci.limits.sparse_manifests {
-        must_have_content(&mut write, repository, &described).await?;
+        keeping::must_have_content(&mut write, repository, &described).await?;
     }
     insert(&mut write, repository, &digest, &media_type, content, &described).await?;
     for tag in &tags {
@@ -154,37 +159,6 @@ fn media_type(declared: Option<String>, described: &Described) -> Result<String,
     }
 }
 
-async fn must_have_content(
-    write: &mut Write,
-    repository: &Repository,
-    described: &Described,
-) -> Result<(), Error> {
-    for blob in described.blobs() {
-        let found: Option<(i64,)> =
-            sqlx::query_as("select bytes from repository_blobs where repository = $1 and digest = $2")
-                .bind(repository.name())
-                .bind(blob.to_string())
-                .fetch_optional(&mut **write)
-                .await?;
-        if found.is_none() {
-            return Err(Error::MissingContent(format!("blob {blob} in {repository}: push it first")));
-        }
-    }
-    for manifest in &described.manifests {
-        let found: Option<(i64,)> =
-            sqlx::query_as("select bytes from manifests where repository = $1 and digest = $2")
-                .bind(repository.name())
-                .bind(manifest.digest.to_string())
-                .fetch_optional(&mut **write)
-                .await?;
-        if found.is_none() {
-            let digest = &manifest.digest;
-            return Err(Error::MissingContent(format!("manifest {digest} in {repository}: push it first")));
-        }
-    }
-    Ok(())
-}
-
 async fn insert(
     write: &mut Write,
     repository: &Repository,
@@ -229,35 +203,8 @@ pub(super) async fn delete(at: At, reference: Reference) -> Result<Response, Err
 }
 
 async fn remove(write: &mut Write, repository: &Repository, digest: &ContentDigest) -> Result<(), Error> {
+    keeping::must_not_be_needed(write, repository, digest).await?;
     let text = digest.to_string();
-    let released: Option<(String, String)> = sqlx::query_as(
-        "select plugin, version from releases where artifact = $1 and plugin = $2
-         union select plugin, version from releases join tags on tags.digest = $1 and tags.repository = $3
-               where plugin = $2 and tags.tag = 'sha256-' || substr(artifact, 8) || '.sig'",
-    )
-    .bind(&text)
-    .bind(repository.name().replacen('/', ":", 1))
-    .bind(repository.name())
-    .fetch_optional(&mut **write)
-    .await?;
-    if let Some((plugin, version)) = released {
-        let what = format!(
-            "{digest} belongs to the release {plugin}@{version}: releases are withdrawn, not deleted"
-        );
-        return Err(Error::InUse(what));
-    }
-    let naming: Vec<(String, String)> =
-        sqlx::query_as("select digest, content from manifests where repository = $1 and content like $2")
-            .bind(repository.name())
-            .bind(format!("%{digest}%"))
-            .fetch_all(&mut **write)
-            .await?;
-    for (parent, content) in naming {
-        if Described::parse(content.as_bytes())?.keeps().any(|kept| kept == digest) {
-            let what = format!("manifest {digest} is part of {parent}: delete that first");
-            return Err(Error::InUse(what));
-        }
-    }
     let removed = sqlx::query("delete from manifests where repository = $1 and digest = $2")
         .bind(repository.name())
         .bind(&text)

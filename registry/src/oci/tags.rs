@@ -1,13 +1,15 @@
-//! Tags: names that may be moved, but for those of published versions.
+//! Tags: names that may be moved, but for those of published versions and of their signatures.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
+use chandlery_package::signature::signed_under;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::error::Error;
 use super::http::{header, query};
+use super::keeping;
 use super::repository::Repository;
 use super::state::At;
 use chandlery_store::Write;
@@ -87,6 +89,9 @@ async fn must_not_move(
     tag: &str,
     to: Option<&ContentDigest>,
 ) -> Result<(), Error> {
+    if let Some(artifact) = signed_under(tag) {
+        return keeping::signatures_must_stay(write, repository, artifact, to).await;
+    }
     let Some(release) = repository.release(tag) else { return Ok(()) };
     let published: Option<(String,)> =
         sqlx::query_as("select artifact from releases where plugin = $1 and version = $2")
