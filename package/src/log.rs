@@ -10,6 +10,7 @@ mod witness;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ed25519_dalek::SigningKey;
+use jiff::Timestamp;
 
 pub use entry::Entry;
 pub use history::{Fault, History, KeyState, ReleaseState};
@@ -69,6 +70,12 @@ pub enum LogError {
         /// How many must.
         needed: usize,
     },
+    /// An old checkpoint, or one of which nobody says how old it is.
+    #[error("{}: this is what a freeze looks like, which hides what was said since", last_vouched(*.at))]
+    Frozen {
+        /// When somebody last said that nothing is newer.
+        at: Option<Timestamp>,
+    },
     /// The history was rewritten.
     #[error("the log has rewritten its history: its first {seen} entries are no longer those seen before")]
     Forked {
@@ -76,13 +83,20 @@ pub enum LogError {
         seen: u64,
     },
     /// The log lost entries.
-    #[error("the log went back from {seen} entries to {now}")]
+    #[error("the log went back from {seen} entries to {now}: a rollback")]
     Shrunk {
         /// How many entries had been seen.
         seen: u64,
         /// How many there are said to be now.
         now: u64,
     },
+}
+
+fn last_vouched(at: Option<Timestamp>) -> String {
+    match at {
+        Some(at) => format!("nobody has vouched for the log's newest checkpoint since {at}"),
+        None => "nobody says when the log's newest checkpoint was signed".into(),
+    }
 }
 
 /// The text of a key that signs notes: `PRIVATE+KEY+name+id+base64`, for signatures of this type.

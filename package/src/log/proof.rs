@@ -74,7 +74,7 @@ impl Checkpoint {
 /// Signs checkpoints for a log.
 pub struct Signer {
     signer: StandardSigner,
-    key: ed25519_dalek::SigningKey,
+    pub(super) key: ed25519_dalek::SigningKey,
     verifier_key: String,
 }
 

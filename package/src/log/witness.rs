@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use signed_note::Note;
 use tlog_tiles::{Hash, HashReader, check_tree, prove_tree};
 
-use super::{Checkpoint, LogError, private_key_text};
+use super::{Checkpoint, LogError, Signer, private_key_text};
 use crate::name::text_form;
 use crate::random_bytes;
 
@@ -35,6 +35,19 @@ pub struct WitnessKey {
 }
 
 impl WitnessId {
+    /// The log with this verifier key, which says itself when it has signed a checkpoint: by a cosignature of its own.
+    pub fn of_log(verifier_key: &str) -> Result<Self, LogError> {
+        let refuse = || LogError::Key(format!("'{verifier_key}' is not the key of a log"));
+        let mut parts = verifier_key.splitn(3, '+');
+        let (Some(name), Some(_), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(refuse());
+        };
+        let bytes = BASE64_STANDARD.decode(key).map_err(|_| refuse())?;
+        let key = bytes.get(1..).and_then(|key| <[u8; 32]>::try_from(key).ok());
+        let key = key.and_then(|key| VerifyingKey::from_bytes(&key).ok()).ok_or_else(refuse)?;
+        Ok(Self { name: name.into(), key })
+    }
+
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name
@@ -117,6 +130,11 @@ impl WitnessKey {
         }
     }
 
+    /// The key by which a log says when it has signed a checkpoint.
+    pub fn of_log(signer: &Signer) -> Self {
+        Self { name: signer.origin().into(), key: signer.key.clone() }
+    }
+
     /// Reads what [`Self::to_text`] writes.
     pub fn parse(text: &str) -> Result<Self, LogError> {
         let refuse = || LogError::Key("it is not of the form PRIVATE+KEY+NAME+ID+BASE64, of type 4".into());
@@ -167,6 +185,18 @@ impl Quorum {
             true => Ok(names),
             false => Err(LogError::TooFewWitnesses { found: names.len(), needed: self.threshold }),
         }
+    }
+
+    /// When as many witnesses as are needed, or where none are the log with this verifier key, last said that nothing is newer than
+    /// this checkpoint, in seconds since 1970; none: they never did.
+    pub fn vouched(&self, checkpoint: &Checkpoint, verifier_key: &str) -> Result<Option<u64>, LogError> {
+        let Some(last) = self.threshold.checked_sub(1) else {
+            return Ok(WitnessId::of_log(verifier_key)?.cosigned(checkpoint));
+        };
+        let mut times: Vec<u64> =
+            self.witnesses.iter().filter_map(|witness| witness.cosigned(checkpoint)).collect();
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(times.get(last).copied())
     }
 }
 
@@ -264,7 +294,6 @@ impl AddCheckpoint {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::Signer;
     use super::super::proof::tests::{Memory, entries};
     use super::*;
 
@@ -290,6 +319,35 @@ mod tests {
         let quorum = |threshold| Quorum { witnesses: vec![key.id(), other.id()], threshold };
         assert_eq!(quorum(1).check(&cosigned).unwrap(), ["witness.example/w1"]);
         assert_eq!(quorum(2).check(&cosigned), Err(LogError::TooFewWitnesses { found: 1, needed: 2 }));
+    }
+
+    #[test]
+    fn a_checkpoint_is_as_new_as_whoever_must_vouch_for_it_says() {
+        let signer = Signer::new(&Signer::generate("log.example")).unwrap();
+        let other = Signer::new(&Signer::generate("log.example")).unwrap();
+        let witnesses = ["w1.example", "w2.example"].map(|name| WitnessKey::generate(name).unwrap());
+        let bare = Memory::of(&entries(3)).checkpoint(&signer, 3);
+        let quorum =
+            |threshold| Quorum { witnesses: witnesses.each_ref().map(WitnessKey::id).into(), threshold };
+        let vouched = |lines: &[String], threshold| {
+            let checkpoint = bare.with_signatures(&lines.concat());
+            quorum(threshold).vouched(&checkpoint, signer.verifier_key()).unwrap()
+        };
+        let own = WitnessKey::of_log(&signer).cosign(&bare, 30);
+        let (one, two) = (witnesses[0].cosign(&bare, 10), witnesses[1].cosign(&bare, 20));
+        assert_eq!(vouched(&[], 0), None);
+        assert_eq!(vouched(&[own.clone()], 0), Some(30));
+        assert_eq!(vouched(&[WitnessKey::of_log(&other).cosign(&bare, 30)], 0), None);
+        // The log's own word is not enough where witnesses are asked for.
+        assert_eq!(vouched(&[own.clone()], 1), None);
+        assert_eq!(vouched(&[own.clone(), one.clone(), two.clone()], 1), Some(20));
+        assert_eq!(vouched(&[own, one.clone(), two], 2), Some(10));
+        assert_eq!(vouched(&[one], 2), None);
+        let open = Checkpoint::open(
+            bare.with_signatures(&WitnessKey::of_log(&signer).cosign(&bare, 1)).note(),
+            signer.verifier_key(),
+        );
+        assert_eq!(open.unwrap().size(), 3, "other clients read it as before");
     }
 
     #[test]

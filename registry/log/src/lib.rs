@@ -8,9 +8,9 @@ mod witnesses;
 use std::path::Path;
 
 use chandlery_package::Licence;
-use chandlery_package::log::{Checkpoint, Signer};
+use chandlery_package::log::{Checkpoint, Signer, WitnessKey};
 use chandlery_store::files::{self, write_atomic};
-use chandlery_store::{Db, Facts};
+use chandlery_store::{Clock, Db, Facts};
 use sqlx::AnyConnection;
 use tlog_tiles::tree_hash;
 
@@ -69,11 +69,15 @@ impl Log {
         Ok(self.signer.checkpoint(size, root)?)
     }
 
-    /// The signed checkpoint of the tree as it is now, cosigned by every witness that answers.
+    /// The signed checkpoint of the tree as it is now, cosigned by every witness that answers and, to say when this was, by the log
+    /// itself.
     pub async fn checkpoint(&self, db: &Db) -> Result<String, Error> {
         let mut snapshot = db.snapshot().await?;
         let note = self.checkpoint_of(&mut snapshot).await?;
         drop(snapshot);
-        self.witnesses.cosign(db, Checkpoint::open(&note, self.verifier_key())?).await
+        let checkpoint = Checkpoint::open(&note, self.verifier_key())?;
+        let seconds = Clock::Real.now().as_second().unsigned_abs();
+        let own = WitnessKey::of_log(&self.signer).cosign(&checkpoint, seconds);
+        Ok(self.witnesses.cosign(db, checkpoint).await? + &own)
     }
 }

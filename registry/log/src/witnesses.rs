@@ -17,6 +17,8 @@ use crate::hashes::read_hashes;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a checkpoint that a witness did not cosign is served before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// How long a cosignature is served before the witness is asked for a newer one: hosts refuse what is old.
+const RENEW: Duration = Duration::from_secs(3600);
 
 /// A witness, and where it is: `NAME+ID+KEY@URL`.
 #[derive(Debug, Clone)]
@@ -45,9 +47,16 @@ pub struct Witnesses {
 
 struct Cosigned {
     size: u64,
-    note: String,
+    /// What each witness has signed, in their order.
+    lines: Vec<String>,
     complete: bool,
     asked_at: Instant,
+}
+
+impl Cosigned {
+    fn is_new(&self) -> bool {
+        self.asked_at.elapsed() < if self.complete { RENEW } else { ASK_AGAIN }
+    }
 }
 
 impl Witnesses {
@@ -63,30 +72,30 @@ impl Witnesses {
             return Ok(checkpoint.note().into());
         }
         let mut last = self.last.lock().await;
-        if let Some(last) = last.as_ref().filter(|last| last.size == checkpoint.size())
-            && (last.complete || last.asked_at.elapsed() < ASK_AGAIN)
-        {
-            return Ok(last.note.clone());
+        let known = last.as_ref().filter(|last| last.size == checkpoint.size());
+        if known.is_none_or(|known| !known.is_new()) {
+            let lines = known.map(|known| known.lines.clone()).unwrap_or_default();
+            *last = Some(self.ask_all(db, &checkpoint, lines).await);
         }
-        let answers = join_all(self.witnesses.iter().map(|witness| self.ask(db, witness, &checkpoint))).await;
-        let mut note = checkpoint.note().to_owned();
+        let lines = last.as_ref().map(|last| last.lines.concat()).unwrap_or_default();
+        Ok(format!("{}{lines}", checkpoint.note()))
+    }
+
+    /// What the witnesses say now; of one that does not answer, what it said of this checkpoint before.
+    async fn ask_all(&self, db: &Db, checkpoint: &Checkpoint, mut lines: Vec<String>) -> Cosigned {
+        lines.resize(self.witnesses.len(), String::new());
         let mut complete = true;
-        for (witness, answer) in self.witnesses.iter().zip(answers) {
+        let answers = join_all(self.witnesses.iter().map(|witness| self.ask(db, witness, checkpoint))).await;
+        for ((witness, answer), known) in self.witnesses.iter().zip(answers).zip(&mut lines) {
             match answer {
-                Ok(lines) => note.push_str(&lines),
+                Ok(said) => *known = said,
                 Err(error) => {
                     complete = false;
                     tracing::warn!(witness = witness.id.name(), %error, "not cosigned");
                 }
             }
         }
-        *last = Some(Cosigned {
-            size: checkpoint.size(),
-            note: note.clone(),
-            complete,
-            asked_at: Instant::now(),
-        });
-        Ok(note)
+        Cosigned { size: checkpoint.size(), lines, complete, asked_at: Instant::now() }
     }
 
     /// The witness's signature lines. It says itself from where on it wants the proof.
