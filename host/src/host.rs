@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery_package::log::Quorum;
 use chandlery_package::wire::host::Locked;
 use chandlery_package::{Digest, Manifest, random_bytes};
 use chandlery_sandbox::{Limits, Sandbox, Worker};
@@ -16,7 +15,7 @@ use crate::db::Db;
 use crate::deployments::Deployments;
 use crate::engines::{self, EngineContext};
 use crate::error::Error;
-use crate::installs::{self, Installs, RegistryClient};
+use crate::installs::{self, Installs, RegistryClient, Trust};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
 use crate::secrets::Secrets;
@@ -33,8 +32,8 @@ pub struct Settings {
     pub registry: Option<String>,
     /// The registry's account that usage is counted for, by its token.
     pub registry_token: Option<String>,
-    /// Who must have cosigned what the host believes of the registry's log.
-    pub quorum: Quorum,
+    /// What the host asks of the registry's log before it believes it.
+    pub trust: Trust,
     /// How often usage is metered and sent.
     pub meter_every: Duration,
     /// How often the registry's log is read for withdrawals and revocations.
@@ -77,7 +76,7 @@ impl Host {
         let db = Db::open(&data.join("host.db")).await?;
         let sandbox = Sandbox::new(&data.join("compiled"), settings.limits.clone(), settings.worker.clone())
             .map_err(|error| system::Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
-        let installs = Installs::open(data, sandbox.clone(), settings.quorum.clone())?;
+        let installs = Installs::open(data, sandbox.clone(), settings.trust.clone())?;
         let registry = settings.registry.as_deref();
         let registry =
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod chain;
+mod choose;
 mod consent;
 mod distrust;
 mod error;
@@ -13,8 +14,6 @@ mod registry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chandlery_package::log::Quorum;
-use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::wire::host::{Consent, Locked, Step};
 use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release, Requirement};
 use jiff::Timestamp;
@@ -26,6 +25,7 @@ use follow::Followed;
 use progress::pass;
 
 pub use audit::{Audit, audit};
+pub use chain::Trust;
 pub use consent::permissions_in_words;
 pub use distrust::Distrust;
 pub(crate) use error::kinds;
@@ -41,7 +41,7 @@ pub struct Installs {
     components: PathBuf,
     lock: LockFile,
     sandbox: Sandbox,
-    quorum: Arc<Quorum>,
+    trust: Arc<Trust>,
     followed: Followed,
     /// Held while the registry is asked: one installation, verification or reading of the log at a time, so that what
     /// is remembered of the log only grows.
@@ -51,16 +51,21 @@ pub struct Installs {
 }
 
 impl Installs {
-    /// The plugins installed in this data directory, by a host that believes what these witnesses have cosigned.
-    pub fn open(data: &Path, sandbox: Sandbox, quorum: Quorum) -> Result<Self, Error> {
+    /// The plugins installed in this data directory, by a host that believes a log on these terms.
+    pub fn open(data: &Path, sandbox: Sandbox, trust: Trust) -> Result<Self, Error> {
         let components = data.join("components");
         std::fs::create_dir_all(&components).map_err(system::Error::io(components.display().to_string()))?;
+        let lock = LockFile::open(data.join("chandlery.lock"));
         let followed = Followed::open(data.join("log"))?;
+        // Whoever asks for something is told of a lock that cannot be read.
+        if let Ok(known) = lock.read() {
+            followed.adopt(&known.registries)?;
+        }
         Ok(Self {
             components,
-            lock: LockFile::open(data.join("chandlery.lock")),
+            lock,
             sandbox,
-            quorum: Arc::new(quorum),
+            trust: Arc::new(trust),
             followed,
             asking: Arc::default(),
             changing: Arc::default(),
@@ -74,14 +79,15 @@ impl Installs {
         lock: &Lock,
         progress: Progress<'_>,
     ) -> Result<chain::Log<'a>, Error> {
-        let pin = lock.pin(client.url());
-        let key = pin.map(|pin| pin.log_key.as_str());
-        let mut log = chain::open_log(client, key, &self.quorum, progress).await?;
-        if let Some(pin) = pin {
+        let key = lock.pin(client.url()).map(|pin| pin.log_key.as_str());
+        let mut log = chain::open_log(client, key, &self.trust.quorum, progress).await?;
+        // A log is the same wherever it is found.
+        if let Some(pin) = lock.pin_of(log.key()) {
             let size = log.continues(pin).await?;
             pass(progress, "history kept", format!("the {size} entries seen before are unchanged"));
         }
         self.followed.catch_up(&mut log).await?;
+        log.must_be_new(&self.trust)?;
         Ok(log)
     }
 
@@ -97,34 +103,34 @@ impl Installs {
         if lock.pin(client.url()).is_none() {
             return Ok(());
         }
-        let log = self.open_log(client, &lock, &|_| ()).await?;
-        let pin = log.pin();
+        let log = self.open_log(client, &lock, &|_| ()).await;
+        // What an old log says is known by now, too.
+        for locked in &lock.plugins {
+            if let Some(objection) = self.followed.objection(&locked.log_key, &locked.release)? {
+                tracing::warn!(release = %locked.release, objection, "installed, and not to be run");
+            }
+        }
+        let pin = log?.pin();
         self.change(|lock| {
             lock.put(pin, None);
             Ok(())
         })
-        .await?;
-        for locked in &lock.plugins {
-            if let Some(objection) = self.followed.objection(&locked.registry, &locked.release)? {
-                tracing::warn!(release = %locked.release, objection, "installed, and not to be run");
-            }
-        }
-        Ok(())
+        .await
     }
 
     /// Why a release is not to be run, as far as the logs of the registries in use were followed; none: nothing is known
     /// against it.
     pub async fn objection(&self, release: &Release) -> Result<Option<String>, Error> {
         for pin in &self.read()?.registries {
-            if let Some(objection) = self.followed.objection(&pin.url, release)? {
+            if let Some(objection) = self.followed.objection(&pin.log_key, release)? {
                 return Ok(Some(objection));
             }
         }
         Ok(None)
     }
 
-    fn must_be_sound(&self, url: &str, release: &Release) -> Result<(), Error> {
-        match self.followed.objection(url, release)? {
+    fn must_be_sound(&self, Locked { log_key, release, .. }: &Locked) -> Result<(), Error> {
+        match self.followed.objection(log_key, release)? {
             Some(objection) => Err(Error::Withdrawn { release: release.clone(), objection }),
             None => Ok(()),
         }
@@ -142,19 +148,12 @@ impl Installs {
         let _held = self.asking.lock().await;
         let lock = self.read()?;
         let mut log = self.open_log(client, &lock, progress).await?;
-        let mut records = client.releases(&requirement.plugin).await?;
         let locked = lock.plugins.iter().find(|locked| locked.release.plugin == requirement.plugin);
-        let mut yanked = Vec::new();
-        for record in &records {
-            // What is installed already may be installed again.
-            let known = locked.is_some_and(|locked| locked.release == record.release);
-            if !known && self.followed.is_yanked(client.url(), &record.release)? {
-                yanked.push(record.release.clone());
-            }
+        if let Some(locked) = locked {
+            must_be_of(locked, &log)?;
         }
-        records.retain(|record| !yanked.contains(&record.release));
-        let record = newest(records, requirement)?;
-        self.must_be_sound(client.url(), &record.release)?;
+        let history = self.followed.history(log.key())?;
+        let record = choose::choose(client, &history, requirement, locked).await?;
         let (component, bytes) = chain::prove(&mut log, self.sandbox.worker(), &record, progress).await?;
         consent::agreed(&component, locked, consent)?;
         let component = self.load(component, bytes, progress).await?;
@@ -168,6 +167,7 @@ impl Installs {
                 let locked = Locked {
                     release: record.release.clone(),
                     registry: client.url().to_owned(),
+                    log_key: pin.log_key.clone(),
                     component: record.component,
                     artifact: record.artifact,
                     key: record.key,
@@ -317,7 +317,7 @@ impl Installs {
 
     /// What is installed, compiled: from memory, or from the stored bytes, which are checked against the lock.
     pub async fn plugin(&self, locked: &Locked) -> Result<Plugin, Error> {
-        self.must_be_sound(&locked.registry, &locked.release)?;
+        self.must_be_sound(locked)?;
         if let Some(plugin) = self.sandbox.loaded(locked.component) {
             return Ok(plugin);
         }
@@ -341,12 +341,13 @@ impl Installs {
         let mut log = self.open_log(client, &lock, progress).await?;
         let mut verified = Vec::new();
         for locked in &lock.plugins {
-            self.must_be_sound(&locked.registry, &locked.release)?;
+            must_be_of(locked, &log)?;
+            self.must_be_sound(locked)?;
             let path = self.component_path(locked.component);
             let (release, expected) = (locked.release.clone(), locked.component);
             blocking(move || read_component(&path, &release, expected)).await?;
             pass(progress, "stored component", locked.component.to_string());
-            let record = client.release(&locked.release).await?;
+            let record = choose::record(client, &locked.release).await?;
             let (component, _) = chain::prove(&mut log, self.sandbox.worker(), &record, progress).await?;
             if component.digest != locked.component {
                 let (expected, found) = (locked.component, component.digest);
@@ -405,11 +406,13 @@ fn read_component(path: &Path, release: &Release, expected: Digest) -> Result<(C
     }
 }
 
-fn newest(records: Vec<ReleaseRecord>, requirement: &Requirement) -> Result<ReleaseRecord, Error> {
-    let published: Vec<_> = records.iter().map(|record| record.release.clone()).collect();
-    let fits = |record: &ReleaseRecord| {
-        record.release.plugin == requirement.plugin && requirement.matches(&record.release.version)
-    };
-    let newest = records.into_iter().filter(fits).max_by(|a, b| a.release.version.cmp(&b.release.version));
-    newest.ok_or_else(|| Error::NoRelease { requirement: requirement.clone(), published })
+/// Refuses a plugin that another log tells of: a name means something else there.
+fn must_be_of(locked: &Locked, log: &chain::Log<'_>) -> Result<(), Error> {
+    match locked.log_key == log.key() {
+        true => Ok(()),
+        false => {
+            let (release, registry) = (locked.release.clone(), locked.registry.clone());
+            Err(Error::OtherRegistry { release, registry })
+        }
+    }
 }

@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 pub use chandlery_engines as engines;
 pub use error::{Error, kinds as error_kinds};
 pub use host::{Host, Settings};
+pub use installs::Trust;
 
 /// Serves a host on a listener until `stop` completes. What is deployed goes on without it.
 pub async fn serve(

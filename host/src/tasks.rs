@@ -87,12 +87,11 @@ pub(crate) fn register_metrics(tasks: &Supervisor, registry: &mut Registry) {
 mod tests {
     use axum::body::Body;
     use axum::http::{Request, StatusCode};
-    use chandlery_package::log::Quorum;
     use chandlery_sandbox::{Limits, Worker};
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::{Host, Settings, api};
+    use crate::{Host, Settings, Trust, api};
 
     async fn get(host: &Host, path: &str) -> (StatusCode, String) {
         let token = format!("Bearer {}", host.token);
@@ -112,7 +111,7 @@ mod tests {
             // Nobody listens there: what is asked of it fails, and the loops go on.
             registry: Some("http://127.0.0.1:9".into()),
             registry_token: None,
-            quorum: Quorum::default(),
+            trust: Trust::default(),
             meter_every: Duration::from_secs(1),
             follow_every: Duration::from_secs(1),
             worker: Worker::Here,

@@ -131,7 +131,7 @@ fn a_log_whose_history_was_rewritten() {
     world.stores.go_back_to_copy();
     world.restart_registry();
     let (problem, code) = customer.refused(&["install", OCR]);
-    assert_eq!((problem.r#type.as_str(), code), ("log-forked", 3));
+    assert_eq!((problem.r#type.as_str(), code), ("log-rollback", 3));
     assert!(problem.detail.contains("went back from 3 entries to 2"), "{problem:?}");
 
     acme.publish(&as_version(&plugin("ocr-server"), "1.0.2"));

@@ -8,6 +8,7 @@ use chandlery_host::Settings;
 use chandlery_package::log::{Quorum, WitnessId};
 use chandlery_sandbox::Limits;
 use clap::{Args, Subcommand};
+use jiff::SignedDuration;
 
 use super::registry::{bind, stopped};
 use super::work::worker;
@@ -65,13 +66,18 @@ pub struct Trust {
     /// How many of the witnesses must have cosigned; all of them, unless given
     #[arg(long, value_name = "K")]
     witnesses_needed: Option<usize>,
+    /// How long ago the log's checkpoint may have been signed, by the witnesses or, without any, by the log
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    checkpoint_seconds: u32,
 }
 
 impl Trust {
-    /// As a quorum.
-    pub fn quorum(&self) -> Quorum {
+    /// As the host takes it.
+    pub fn to_host(&self) -> chandlery_host::Trust {
         let threshold = self.witnesses_needed.unwrap_or(self.witnesses.len());
-        Quorum { witnesses: self.witnesses.clone(), threshold }
+        let quorum = Quorum { witnesses: self.witnesses.clone(), threshold };
+        let age_max = SignedDuration::from_secs(i64::from(self.checkpoint_seconds));
+        chandlery_host::Trust { quorum, age_max }
     }
 }
 
@@ -83,7 +89,7 @@ impl Host {
             data: run.data.clone(),
             registry: Some(context.settings.registry.clone()),
             registry_token,
-            quorum: run.trust.quorum(),
+            trust: run.trust.to_host(),
             meter_every: Duration::from_secs(run.meter_seconds.max(1)),
             follow_every: Duration::from_secs(run.follow_seconds.max(1)),
             worker: worker()?,

@@ -34,7 +34,7 @@ impl Log {
         let json = context.settings.json;
         let progress = move |step| show::Steps::new(json).show(step);
         let found =
-            audit(&client, &super::work::worker()?, seen.as_ref(), &trust.quorum(), &progress).await?;
+            audit(&client, &super::work::worker()?, seen.as_ref(), &trust.to_host(), &progress).await?;
         if found.faults.is_empty() {
             // What a log that is not believed says of its size is not worth remembering.
             write_private(&path, &serde_json::json!(found.pin).to_string())?;

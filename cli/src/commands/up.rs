@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chandlery_accounts::{self as accounts, Scope};
-use chandlery_host::Settings;
+use chandlery_host::{Settings, Trust};
 use chandlery_package::Namespace;
-use chandlery_package::log::Quorum;
 use chandlery_sandbox::Limits;
 use clap::Args;
 
@@ -60,7 +59,7 @@ impl Up {
             data: host_data,
             registry: Some(format!("http://{address}")),
             registry_token: Some(token),
-            quorum: Quorum::default(),
+            trust: Trust::default(),
             meter_every: Duration::from_secs(self.meter_seconds.max(1)),
             follow_every: FOLLOW_EVERY,
             worker: worker()?,

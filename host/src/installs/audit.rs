@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chandlery_package::log::{Entry, History, Quorum, Tree};
+use chandlery_package::log::{Entry, History, Tree};
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{PluginId, Release};
 use chandlery_sandbox::Worker;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{self, Log};
 use super::progress::pass;
-use super::{Distrust, Error, Progress, RegistryClient, RegistryError, RegistryPin};
+use super::{Distrust, Error, Progress, RegistryClient, RegistryError, RegistryPin, Trust};
 
 /// What an audit found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,11 +31,16 @@ pub async fn audit(
     client: &RegistryClient,
     worker: &Worker,
     seen: Option<&RegistryPin>,
-    quorum: &Quorum,
+    trust: &Trust,
     progress: Progress<'_>,
 ) -> Result<Audit, Error> {
     let mut faults = Vec::new();
-    let mut log = chain::open_log(client, seen.map(|pin| pin.log_key.as_str()), quorum, progress).await?;
+    let key = seen.map(|pin| pin.log_key.as_str());
+    let mut log = chain::open_log(client, key, &trust.quorum, progress).await?;
+    match log.must_be_new(trust) {
+        Ok(()) => pass(progress, "checkpoint new", "vouched for lately".into()),
+        Err(error) => faults.push(error.to_string()),
+    }
     if let Some(seen) = seen {
         match log.continues(seen).await {
             Ok(size) => {

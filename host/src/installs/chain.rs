@@ -6,10 +6,34 @@ use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Quorum, Release
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, PublicKey, Release};
 use chandlery_sandbox::{Worker, inspect};
+use jiff::{SignedDuration, Timestamp};
 
 use super::progress::{Progress, pass};
 use super::{Distrust, Error, RegistryClient, RegistryPin};
 use crate::system::blocking;
+
+/// How far another clock may be ahead of this machine's.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(10);
+
+/// What a host asks of a log before it believes it.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// Who must have cosigned its checkpoint.
+    pub quorum: Quorum,
+    /// How long ago they, or the log where nobody must, may have vouched for it.
+    pub age_max: SignedDuration,
+}
+
+impl Trust {
+    /// How old a checkpoint may be unless its host says otherwise.
+    pub const AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self { quorum: Quorum::default(), age_max: Self::AGE_MAX }
+    }
+}
 
 /// A registry's log, at a checkpoint that continues the history seen before.
 pub(super) struct Log<'a> {
@@ -74,14 +98,28 @@ fn short(log_key: &str) -> &str {
 }
 
 impl Log<'_> {
-    /// Whose log it is.
-    pub(super) fn url(&self) -> &str {
-        self.client.url()
-    }
-
     /// How many entries it has.
     pub(super) fn size(&self) -> u64 {
         self.checkpoint.size()
+    }
+
+    /// The log's verifier key, which tells it from every other.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Refuses a log for whose checkpoint nobody who must has vouched lately: it may hide what was said since.
+    pub(super) fn must_be_new(&self, Trust { quorum, age_max }: &Trust) -> Result<(), Error> {
+        let seconds = quorum.vouched(&self.checkpoint, &self.key)?;
+        let at = seconds.and_then(|seconds| Timestamp::from_second(seconds.try_into().ok()?).ok());
+        let now = Timestamp::now();
+        match at {
+            // Who vouches for a time to come would be believed for too long.
+            Some(at) if now.duration_since(at) <= *age_max && at.duration_since(now) <= CLOCKS_APART => {
+                Ok(())
+            }
+            at => Err(LogError::Frozen { at }.into()),
+        }
     }
 
     /// Refuses a log that does not continue what was seen of it; gives how many entries that were.

@@ -33,6 +33,25 @@ pub const LOG_FORKED: Kind = Kind {
     when: "the registry's log lacks entries that this host has seen, or has others in their place",
     remedy: ASK_ITS_OPERATOR,
 };
+/// A log with fewer entries than were seen of it.
+pub const LOG_ROLLBACK: Kind = Kind {
+    word: "log-rollback",
+    status: 409,
+    title: "The registry has gone back",
+    when: "the registry's log has fewer entries than this host has seen, as in a rollback to releases that were fixed since",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// A log of which nobody says that it is new.
+pub const LOG_FREEZE: Kind = Kind {
+    word: "log-freeze",
+    status: 409,
+    title: "The log stands still",
+    when: "nobody has vouched for the registry's newest checkpoint for as long as this host allows, as in a freeze that hides withdrawals",
+    remedy: Some(
+        "nothing was installed; is this machine's clock right, and the registry reached without a cache between? otherwise ask its \
+         operator why its log is old; the host's `--checkpoint-seconds` says how old it may be",
+    ),
+};
 /// A log with a signature or a proof that does not hold.
 pub const LOG_REFUSED: Kind = Kind {
     word: "log-refused",
@@ -47,6 +66,14 @@ pub const LOG_DIFFERS: Kind = Kind {
     status: 409,
     title: "The log says something else",
     when: "the registry's log does not say of a release what its catalog says",
+    remedy: ASK_ITS_OPERATOR,
+};
+/// A release that a registry keeps to itself.
+pub const RELEASE_HIDDEN: Kind = Kind {
+    word: "release-hidden",
+    status: 409,
+    title: "A release is hidden",
+    when: "the registry does not show a release that its log tells of, and that would be installed",
     remedy: ASK_ITS_OPERATOR,
 };
 /// A release that nobody of its namespace has signed.
@@ -101,12 +128,15 @@ pub const MANIFEST_MISMATCH: Kind = Kind {
 };
 
 /// The kinds of what was not believed.
-pub(super) const KINDS: [&Kind; 11] = [
+pub(super) const KINDS: [&Kind; 14] = [
     &LOG_KEY_CHANGED,
     &TOO_FEW_WITNESSES,
     &LOG_FORKED,
+    &LOG_ROLLBACK,
+    &LOG_FREEZE,
     &LOG_REFUSED,
     &LOG_DIFFERS,
+    &RELEASE_HIDDEN,
     &SIGNATURE_REFUSED,
     &DIGEST_MISMATCH,
     &INVALID_ARTIFACT,
@@ -139,6 +169,9 @@ pub enum Distrust {
         /// What the entry says, in words.
         what: String,
     },
+    /// The registry does not show what the log tells of.
+    #[error("{0} is in the registry's log, and the registry does not show it")]
+    Hidden(Release),
     /// None of the signatures is by the release's key; this is what the last one lacks.
     #[error("the signature of {release} was refused: {error}")]
     Signature {
@@ -187,9 +220,12 @@ impl Explain for Distrust {
         let kind = match self {
             Self::LogKeyChanged { .. } => &LOG_KEY_CHANGED,
             Self::Log(LogError::TooFewWitnesses { .. }) => &TOO_FEW_WITNESSES,
-            Self::Log(LogError::Forked { .. } | LogError::Shrunk { .. }) => &LOG_FORKED,
+            Self::Log(LogError::Forked { .. }) => &LOG_FORKED,
+            Self::Log(LogError::Shrunk { .. }) => &LOG_ROLLBACK,
+            Self::Log(LogError::Frozen { .. }) => &LOG_FREEZE,
             Self::Log(_) => &LOG_REFUSED,
             Self::LogDiffers { .. } => &LOG_DIFFERS,
+            Self::Hidden(_) => &RELEASE_HIDDEN,
             Self::Signature { .. } | Self::Unsigned(_) => &SIGNATURE_REFUSED,
             Self::DigestMismatch { .. } => &DIGEST_MISMATCH,
             Self::Digest(_) | Self::Artifact(_) => &INVALID_ARTIFACT,

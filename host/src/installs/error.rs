@@ -30,8 +30,16 @@ pub const REGISTRY_ANSWER: problem::Kind = problem::Kind {
     word: "registry-answer",
     status: 502,
     title: "The registry's answer cannot be read",
-    when: "the registry answers with something that is too large, or that no registry says",
+    when: "the registry answers with something that no registry says",
     remedy: None,
+};
+/// A registry that does not stop answering.
+pub const ENDLESS_DATA: problem::Kind = problem::Kind {
+    word: "endless-data",
+    status: 502,
+    title: "The registry's answer has no end",
+    when: "the registry answers with more bytes than any registry would",
+    remedy: Some("nothing was installed; do not use this registry before its operator has explained it"),
 };
 /// A plugin that is not installed.
 pub const NOT_INSTALLED: problem::Kind = problem::Kind {
@@ -73,6 +81,16 @@ pub const WITHDRAWN: problem::Kind = problem::Kind {
     when: "the log says that the release was withdrawn, or that its key was revoked",
     remedy: Some("install another version, and remove what runs of this one"),
 };
+/// A plugin that another registry's log tells of.
+pub const OTHER_REGISTRY: problem::Kind = problem::Kind {
+    word: "other-registry",
+    status: 409,
+    title: "From another registry",
+    when: "a plugin is installed from a registry with another log than the one in use",
+    remedy: Some(
+        "uninstall it first: what was granted to it, its settings and what it kept are not for another registry's plugin",
+    ),
+};
 /// Permissions that nobody has decided about.
 pub const CONSENT_NEEDED: problem::Kind = problem::Kind {
     word: "consent-needed",
@@ -98,15 +116,17 @@ pub const LOCK_DAMAGED: problem::Kind = problem::Kind {
     remedy: Some("put the file back from a copy; the host does not guess what was trusted"),
 };
 
-const KINDS: [&problem::Kind; 11] = [
+const KINDS: [&problem::Kind; 13] = [
     &REGISTRY_AWAY,
     &REGISTRY_REFUSED,
     &REGISTRY_ANSWER,
+    &ENDLESS_DATA,
     &NOT_INSTALLED,
     &AMBIGUOUS,
     &OTHER_KIND,
     &NO_RELEASE,
     &WITHDRAWN,
+    &OTHER_REGISTRY,
     &CONSENT_NEEDED,
     &NOT_ASKED,
     &LOCK_DAMAGED,
@@ -163,6 +183,14 @@ pub enum Error {
         /// What the log says of it, in words.
         objection: String,
     },
+    /// It was installed from a registry with another log.
+    #[error("{release} is installed from {registry}, whose log is not the one of the registry in use")]
+    OtherRegistry {
+        /// The release that is installed.
+        release: Release,
+        /// Where it came from.
+        registry: String,
+    },
     /// It asks for what nobody has agreed to.
     #[error("{release} asks for {}permissions that it was not granted: {}", if *.is_upgrade { "more, for " } else { "" }, in_words(*.kind, .missing))]
     Consent {
@@ -213,6 +241,14 @@ pub enum RegistryError {
     /// It refused, and says why.
     #[error("the registry refused: {}", .0.0.detail)]
     Refused(#[source] Refusal),
+    /// It said more than is read.
+    #[error("the registry at {url} answered with more than {bytes_max} bytes")]
+    Endless {
+        /// The address where it is.
+        url: String,
+        /// How much would have been read.
+        bytes_max: usize,
+    },
     /// It said something that cannot be read.
     #[error("the registry at {url} answered with {what}")]
     Answer {
@@ -234,12 +270,14 @@ impl Explain for Error {
             Self::Registry(RegistryError::Away { .. }) => &REGISTRY_AWAY,
             Self::Registry(RegistryError::Refused(_)) => &REGISTRY_REFUSED,
             Self::Registry(RegistryError::Answer { .. }) => &REGISTRY_ANSWER,
+            Self::Registry(RegistryError::Endless { .. }) => &ENDLESS_DATA,
             Self::Distrust(error) => return error.explain(),
             Self::NotInstalled(_) => &NOT_INSTALLED,
             Self::Ambiguous { .. } => &AMBIGUOUS,
             Self::OtherKind { .. } => &OTHER_KIND,
             Self::NoRelease { .. } => &NO_RELEASE,
             Self::Withdrawn { .. } => &WITHDRAWN,
+            Self::OtherRegistry { .. } => &OTHER_REGISTRY,
             Self::Consent { .. } => &CONSENT_NEEDED,
             Self::NotAsked { .. } => &NOT_ASKED,
             Self::Lock { .. } => &LOCK_DAMAGED,

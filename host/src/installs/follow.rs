@@ -9,11 +9,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chandlery_package::log::{Entry, History};
 use chandlery_package::{Digest, Release};
 
-use super::Error;
 use super::chain::Log;
+use super::{Error, RegistryPin};
 use crate::system::{self, blocking, write_whole};
 
-/// What is known of the logs of all registries, by their addresses.
+/// What is known of all logs, by their verifier keys.
 #[derive(Clone)]
 pub(super) struct Followed {
     folder: PathBuf,
@@ -26,15 +26,26 @@ impl Followed {
         Ok(Self { folder, histories: Arc::default() })
     }
 
-    fn path(&self, url: &str) -> PathBuf {
-        self.folder.join(format!("{}.jsonl", Digest::of(url).hex()))
+    fn path(&self, log_key: &str) -> PathBuf {
+        self.folder.join(format!("{}.jsonl", Digest::of(log_key).hex()))
+    }
+
+    /// Takes over what was kept by the address of a registry, before a log was known by its key.
+    pub(super) fn adopt(&self, pins: &[RegistryPin]) -> Result<(), Error> {
+        for RegistryPin { url, log_key, .. } in pins {
+            let (old, new) = (self.path(url), self.path(log_key));
+            if old.exists() && !new.exists() {
+                std::fs::rename(&old, new).map_err(system::Error::io(old.display().to_string()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what the log says beyond what is known.
     pub(super) async fn catch_up(&self, log: &mut Log<'_>) -> Result<(), Error> {
-        let url = log.url().to_owned();
-        let path = self.path(&url);
-        let mut history = self.history(&url)?;
+        let log_key = log.key().to_owned();
+        let path = self.path(&log_key);
+        let mut history = self.history(&log_key)?;
         let entries = log.entries_from(history.size).await?;
         if entries.is_empty() {
             return Ok(());
@@ -45,12 +56,12 @@ impl Followed {
             match Entry::parse(index, bytes) {
                 Ok(entry) => {
                     if let Err(fault) = history.apply(&entry) {
-                        tracing::warn!(registry = url, %fault, "the log is faulty");
+                        tracing::warn!(log = log_key, %fault, "the log is faulty");
                     }
                 }
                 Err(error) => {
                     history.size += 1;
-                    tracing::warn!(registry = url, %error, "the log says something that this host does not know");
+                    tracing::warn!(log = log_key, %error, "the log says something that this host does not know");
                 }
             }
         }
@@ -58,16 +69,16 @@ impl Followed {
             Ok::<_, Error>(append(&path, &entries).map_err(system::Error::io(path.display().to_string()))?)
         })
         .await?;
-        self.histories.write().unwrap_or_else(PoisonError::into_inner).insert(url, history);
+        self.histories.write().unwrap_or_else(PoisonError::into_inner).insert(log_key, history);
         Ok(())
     }
 
-    /// What is known of a registry's log.
-    fn history(&self, url: &str) -> Result<History, Error> {
-        if let Some(known) = self.histories.read().unwrap_or_else(PoisonError::into_inner).get(url) {
+    /// What is known of a log.
+    pub(super) fn history(&self, log_key: &str) -> Result<History, Error> {
+        if let Some(known) = self.histories.read().unwrap_or_else(PoisonError::into_inner).get(log_key) {
             return Ok(known.clone());
         }
-        let path = self.path(url);
+        let path = self.path(log_key);
         let mut history = History::default();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -86,18 +97,13 @@ impl Followed {
             }
         }
         let mut histories = self.histories.write().unwrap_or_else(PoisonError::into_inner);
-        histories.insert(url.to_owned(), history.clone());
+        histories.insert(log_key.to_owned(), history.clone());
         Ok(history)
     }
 
-    /// Why a release of a registry is not to be run; none: nothing is known against it.
-    pub(super) fn objection(&self, url: &str, release: &Release) -> Result<Option<String>, Error> {
-        Ok(self.history(url)?.objection(release))
-    }
-
-    /// Whether a release is not to be chosen for new installs.
-    pub(super) fn is_yanked(&self, url: &str, release: &Release) -> Result<bool, Error> {
-        Ok(self.history(url)?.release(release).is_some_and(|state| state.yanked))
+    /// Why a release that a log tells of is not to be run; none: nothing is known against it.
+    pub(super) fn objection(&self, log_key: &str, release: &Release) -> Result<Option<String>, Error> {
+        Ok(self.history(log_key)?.objection(release))
     }
 }
 

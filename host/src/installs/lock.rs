@@ -40,6 +40,20 @@ impl Lock {
         self.registries.iter().find(|pin| pin.url == url)
     }
 
+    /// What is remembered of the log with this verifier key, wherever it was.
+    pub fn pin_of(&self, log_key: &str) -> Option<&RegistryPin> {
+        self.registries.iter().find(|pin| pin.log_key == log_key)
+    }
+
+    /// Fills in by which log each plugin was believed, where the file is older than that.
+    fn know_logs(mut self) -> Self {
+        for locked in self.plugins.iter_mut().filter(|locked| locked.log_key.is_empty()) {
+            let pin = self.registries.iter().find(|pin| pin.url == locked.registry);
+            locked.log_key = pin.map(|pin| pin.log_key.clone()).unwrap_or_default();
+        }
+        self
+    }
+
     /// Replaces what is said of an installed release.
     pub fn put_plugin(&mut self, locked: Locked) {
         self.plugins.retain(|known| known.release.plugin != locked.release.plugin);
@@ -47,9 +61,9 @@ impl Lock {
         self.plugins.sort_by(|a, b| a.release.cmp(&b.release));
     }
 
-    /// Puts the pin in the place of the registry's former one, and a release in that of the plugin's.
+    /// Puts the pin in the place of the log's former one, and a release in that of the plugin's.
     pub fn put(&mut self, pin: RegistryPin, locked: Option<Locked>) {
-        self.registries.retain(|known| known.url != pin.url);
+        self.registries.retain(|known| known.url != pin.url && known.log_key != pin.log_key);
         self.registries.push(pin);
         if let Some(locked) = locked {
             self.put_plugin(locked);
@@ -109,8 +123,8 @@ impl LockFile {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Arc::default()),
             Err(error) => return Err(self.damaged(error.to_string())),
         };
-        let lock: Arc<Lock> =
-            Arc::new(toml::from_str(&text).map_err(|error| self.damaged(error.to_string()))?);
+        let lock: Lock = toml::from_str(&text).map_err(|error| self.damaged(error.to_string()))?;
+        let lock = Arc::new(lock.know_logs());
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some((stamp, Arc::clone(&lock)));
         Ok(lock)
     }
@@ -131,7 +145,35 @@ impl LockFile {
 
 #[cfg(test)]
 mod tests {
+    use chandlery_package::{Digest, PrivateKey};
+
     use super::*;
+
+    /// As it was written before a log was known by its key.
+    #[test]
+    fn an_older_file_learns_of_the_logs() {
+        let digest = Digest::of("x");
+        let plugin = |name: &str, url: &str| {
+            format!(
+                "[[plugin]]\nrelease = \"acme:{name}@1.0.0\"\nregistry = \"{url}\"\ncomponent = \"{digest}\"\n\
+                 artifact = \"{digest}\"\nkey = '''\n{}'''\nkey_log_index = 0\nlog_index = 1\nkind = \"template\"\n\
+                 installed_at = \"2026-01-01T00:00:00Z\"\n\n",
+                PrivateKey::generate().public()
+            )
+        };
+        let pin = "[[registry]]\nurl = \"http://a\"\nlog_key = \"log+1+k\"\ncheckpoint = \"c\"\n\n";
+        let text = format!("{pin}{}{}", plugin("one", "http://a"), plugin("two", "http://b"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chandlery.lock");
+        std::fs::write(&path, text).unwrap();
+        let mut lock = Lock::clone(&*LockFile::open(path).read().unwrap());
+        let keys: Vec<_> = lock.plugins.iter().map(|locked| locked.log_key.as_str()).collect();
+        assert_eq!(keys, ["log+1+k", ""]);
+        // A log that is found elsewhere is the same log.
+        let moved = RegistryPin { url: "http://c".into(), log_key: "log+1+k".into(), checkpoint: "d".into() };
+        lock.put(moved.clone(), None);
+        assert_eq!((lock.pin("http://a"), lock.pin_of("log+1+k")), (None, Some(&moved)));
+    }
 
     #[tokio::test]
     async fn the_file_is_read_again_when_it_was_changed_and_not_before() {

@@ -214,7 +214,7 @@ impl RegistryClient {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.away(&error))? {
             if bytes.len() + chunk.len() > bytes_max {
-                return Err(self.answer(format!("more than {bytes_max} bytes")));
+                return Err(RegistryError::Endless { url: self.url.clone(), bytes_max }.into());
             }
             bytes.extend_from_slice(&chunk);
         }

@@ -17,6 +17,9 @@ pub struct Locked {
     pub release: Release,
     /// Where it came from.
     pub registry: String,
+    /// The verifier key of the log that tells of it: by it, and not by an address, a registry is known.
+    #[serde(default)]
+    pub log_key: String,
     /// The digest of the component.
     pub component: Digest,
     /// The digest of the OCI manifest that was signed.
