@@ -61,6 +61,7 @@ impl Failure {
             | "log-refused"
             | "log-differs"
             | "release-hidden"
+            | "other-release"
             | "endless-data"
             | "other-registry"
             | "log-key-changed"

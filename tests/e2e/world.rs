@@ -132,8 +132,13 @@ impl World {
 
     /// Another host of the same customer, beside this one.
     pub fn another_host(&self, name: &str) -> (Server, Person) {
+        self.host_at(&self.registry.address, name, &[])
+    }
+
+    /// The same, with arguments, and a registry at another address.
+    pub fn host_at(&self, registry: &str, name: &str, arguments: &[String]) -> (Server, Person) {
         let folder = self.folder.path();
-        let host = start_host(folder, name, "127.0.0.1:0", &self.registry.address, &[], &self.environment);
+        let host = start_host(folder, name, "127.0.0.1:0", registry, arguments, &self.environment);
         let at = Some((host.address.clone(), folder.join(name).join("host.token")));
         (host, Person { host: at, ..self.customer() })
     }

@@ -3,6 +3,7 @@
 
 use chandlery_package::artifact::ImageManifest;
 use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Quorum, ReleaseState, Tiles, Tree};
+use chandlery_package::signature::SignedPayload;
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Component, Digest, PublicKey, Release};
 use chandlery_sandbox::{Worker, inspect};
@@ -241,9 +242,14 @@ async fn prove_signature(
     artifact: Digest,
     key: &PublicKey,
 ) -> Result<(), Error> {
-    let signatures = client.signatures(&release.plugin, artifact).await?;
     let mut refused = Distrust::Unsigned(release.clone());
-    for signed in signatures {
+    let Some(manifest) = client.signatures(&release.plugin, artifact).await? else {
+        return Err(refused.into());
+    };
+    // The first that holds is enough, whatever others have added.
+    for (payload, signature) in manifest.signatures()? {
+        let payload = client.payload(&release.plugin, payload.digest).await?;
+        let signed = SignedPayload { payload, signature: signature.into() };
         match signed.verify(key, artifact) {
             Ok(()) => return Ok(()),
             Err(error) => refused = Distrust::Signature { release: release.clone(), error },

@@ -76,6 +76,14 @@ pub const RELEASE_HIDDEN: Kind = Kind {
     when: "the registry does not show a release that its log tells of, and that would be installed",
     remedy: ASK_ITS_OPERATOR,
 };
+/// Another release than was asked for.
+pub const OTHER_RELEASE: Kind = Kind {
+    word: "other-release",
+    status: 409,
+    title: "Asked for another release",
+    when: "the registry answers with another release than the one that it was asked for",
+    remedy: ASK_ITS_OPERATOR,
+};
 /// A release that nobody of its namespace has signed.
 pub const SIGNATURE_REFUSED: Kind = Kind {
     word: "signature-refused",
@@ -128,7 +136,7 @@ pub const MANIFEST_MISMATCH: Kind = Kind {
 };
 
 /// The kinds of what was not believed.
-pub(super) const KINDS: [&Kind; 14] = [
+pub(super) const KINDS: [&Kind; 15] = [
     &LOG_KEY_CHANGED,
     &TOO_FEW_WITNESSES,
     &LOG_FORKED,
@@ -137,6 +145,7 @@ pub(super) const KINDS: [&Kind; 14] = [
     &LOG_REFUSED,
     &LOG_DIFFERS,
     &RELEASE_HIDDEN,
+    &OTHER_RELEASE,
     &SIGNATURE_REFUSED,
     &DIGEST_MISMATCH,
     &INVALID_ARTIFACT,
@@ -172,6 +181,14 @@ pub enum Distrust {
     /// The registry does not show what the log tells of.
     #[error("{0} is in the registry's log, and the registry does not show it")]
     Hidden(Release),
+    /// The registry answers with another release.
+    #[error("{asked} was asked for, and the registry answers with {found}")]
+    OtherRelease {
+        /// The release that it was asked for.
+        asked: Release,
+        /// The one that it tells of.
+        found: Release,
+    },
     /// None of the signatures is by the release's key; this is what the last one lacks.
     #[error("the signature of {release} was refused: {error}")]
     Signature {
@@ -226,6 +243,7 @@ impl Explain for Distrust {
             Self::Log(_) => &LOG_REFUSED,
             Self::LogDiffers { .. } => &LOG_DIFFERS,
             Self::Hidden(_) => &RELEASE_HIDDEN,
+            Self::OtherRelease { .. } => &OTHER_RELEASE,
             Self::Signature { .. } | Self::Unsigned(_) => &SIGNATURE_REFUSED,
             Self::DigestMismatch { .. } => &DIGEST_MISMATCH,
             Self::Digest(_) | Self::Artifact(_) => &INVALID_ARTIFACT,

@@ -6,7 +6,7 @@ use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE, PAYLOAD_BY
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
 use chandlery_package::problem::Problem;
-use chandlery_package::signature::{SignedPayload, signature_tag};
+use chandlery_package::signature::signature_tag;
 use chandlery_package::wire::{
     LogInfo, PAGE_ITEMS, Page, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt,
 };
@@ -97,7 +97,10 @@ impl RegistryClient {
         let record: ReleaseRecord = self.json(&path).await?;
         match record.release == *release {
             true => Ok(record),
-            false => Err(self.answer(format!("{} when asked for {release}", record.release))),
+            false => {
+                let (asked, found) = (release.clone(), record.release);
+                Err(Distrust::OtherRelease { asked, found }.into())
+            }
         }
     }
 
@@ -144,27 +147,25 @@ impl RegistryClient {
         expect(digest, self.bytes(&path, bytes_max).await?)
     }
 
-    /// The signatures that are kept beside an artifact.
+    /// The signatures that are kept beside an artifact; none: there are none.
     pub(super) async fn signatures(
         &self,
         plugin: &PluginId,
         artifact: Digest,
-    ) -> Result<Vec<SignedPayload>, Error> {
+    ) -> Result<Option<ImageManifest>, Error> {
         let path = format!("/v2/{}/manifests/{}", plugin.repository(), signature_tag(artifact));
         let request = self.get(&path).header("Accept", MANIFEST_MEDIA_TYPE);
         let response = self.send(request).await?;
         if response.status() == StatusCode::NOT_FOUND {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let manifest = ImageManifest::parse(&self.read(response, ANSWER_BYTES_MAX).await?)?;
-        let mut found = Vec::new();
-        for (payload, signature) in manifest.signatures()? {
-            let bytes = self.blob(plugin, payload.digest, PAYLOAD_BYTES_MAX as usize).await?;
-            let payload =
-                String::from_utf8(bytes).map_err(|_| self.answer("a payload that is not UTF-8".into()))?;
-            found.push(SignedPayload { payload, signature: signature.into() });
-        }
-        Ok(found)
+        Ok(Some(ImageManifest::parse(&self.read(response, ANSWER_BYTES_MAX).await?)?))
+    }
+
+    /// What was signed. Nobody signs what is not UTF-8, and so nothing of it need be kept.
+    pub(super) async fn payload(&self, plugin: &PluginId, digest: Digest) -> Result<String, Error> {
+        let bytes = self.blob(plugin, digest, PAYLOAD_BYTES_MAX as usize).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Hands over usage events; each counts once however often it is sent.
