@@ -90,7 +90,7 @@ kinds! {
     BUILT_FOR_ANOTHER_CONTRACT: "unknown-contract", "Made for another chandlery",
         "the plugin that was built is for a contract that this chandlery does not know";
     NOT_A_KEY_OF_THE_NAMESPACE: "untrusted-signature", "Not a key of the namespace",
-        "`check` finds that the signing key is no key of the namespace";
+        "`check` or `publish` finds that the signing key is no key of the namespace";
     NOT_A_NUMBER: "usage", "Not a number",
         "a number on the command line cannot be read";
     NOT_A_SCOPE: "usage", "Not a scope",

@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
+};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
@@ -72,9 +74,10 @@ impl PrivateKey {
             .map_err(|error| KeyError::Pem { kind: "private", reason: error.to_string() })
     }
 
-    /// The key as PKCS#8 in PEM, unencrypted: it belongs in a file that only its owner reads.
+    /// The key as PKCS#8 in PEM, unencrypted: it belongs in a file that only its owner reads. It is the form without the public half,
+    /// since OpenSSL 3.0 reads no other.
     pub fn to_pem(&self) -> Result<String, KeyError> {
-        self.0
+        KeypairBytes { secret_key: self.0.to_bytes(), public_key: None }
             .to_pkcs8_pem(LineEnding::LF)
             .map(|pem| pem.to_string())
             .map_err(|error| KeyError::Pem { kind: "private", reason: error.to_string() })
@@ -146,6 +149,19 @@ mod tests {
         let again = PrivateKey::from_pem(&key.to_pem().unwrap()).unwrap();
         assert_eq!(again.public(), key.public());
         assert_eq!(key.public().to_string().parse::<PublicKey>().unwrap(), key.public());
+    }
+
+    #[test]
+    fn both_forms_of_a_private_key_are_read_and_the_older_one_is_written() {
+        let key = PrivateKey::generate();
+        let newer = key.0.to_pkcs8_pem(LineEnding::LF).unwrap();
+        let older = key.to_pem().unwrap();
+        for pem in [newer.as_str(), &older] {
+            assert_eq!(PrivateKey::from_pem(pem).unwrap().public(), key.public(), "{pem}");
+        }
+        // A version, an algorithm and a key of 32 bytes, in 48 bytes.
+        assert_eq!(older.lines().nth(1).unwrap().len(), 64);
+        assert_eq!(older.lines().count(), 3);
     }
 
     #[test]

@@ -180,3 +180,48 @@ fn what_a_manifest_names_is_not_garbage_whatever_it_calls_it() {
         assert_eq!(at.send("GET", &blob, "").text(), format!("layer {number}"), "{kind}");
     }
 }
+
+#[test]
+fn a_manifest_is_what_it_says_or_what_was_said_last() {
+    let world = World::start();
+    let at = At::new(&world, &world.publisher("acme"), "acme/x");
+    let config = at.blob("application/json", "{}");
+    let docker = "application/vnd.docker.distribution.manifest.v2+json";
+    let bare =
+        json!({ "schemaVersion": 2, "config": config, "layers": null, "annotations": null }).to_string();
+    let push = |kind: &str, content: &str| {
+        let answer = at.send_as(kind, "PUT", "manifests/v1", content);
+        match answer.status {
+            201 => at.send("GET", "manifests/v1", "").header("content-type").to_owned(),
+            _ => answer.code(),
+        }
+    };
+    assert_eq!(push(docker, &bare), docker);
+    assert_eq!(push("Application/VND.OCI.Image.Manifest.v1+JSON; charset=utf-8", &bare), MANIFEST_MEDIA_TYPE);
+    let own = json!({ "schemaVersion": 2, "mediaType": MANIFEST_MEDIA_TYPE, "config": config }).to_string();
+    assert_eq!(push(docker, &own), "MANIFEST_INVALID");
+    assert_eq!(push("no type", &bare), "MANIFEST_INVALID");
+    let many =
+        json!({ "schemaVersion": 2, "config": config, "layers": vec![config.clone(); 24_000] }).to_string();
+    assert_eq!(push(MANIFEST_MEDIA_TYPE, &many), "MANIFEST_INVALID");
+    // Once an index names it by its type, it keeps it.
+    let index = "application/vnd.oci.image.index.v1+json";
+    let part = json!({ "mediaType": MANIFEST_MEDIA_TYPE, "digest": Digest::of(&bare), "size": bare.len() });
+    let text = json!({ "schemaVersion": 2, "mediaType": index, "manifests": [part] }).to_string();
+    assert_eq!(push(MANIFEST_MEDIA_TYPE, &bare), MANIFEST_MEDIA_TYPE);
+    assert_eq!(at.send_as(index, "PUT", "manifests/index", text).status, 201);
+    assert_eq!(push(docker, &bare), "DENIED");
+    assert_eq!(push(MANIFEST_MEDIA_TYPE, &bare), MANIFEST_MEDIA_TYPE);
+}
+
+#[test]
+fn what_would_be_refused_for_its_key_is_not_pushed() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    acme.ok(&["keys", "new", "stranger"]);
+    let file = acme.file("plugin.wasm", &plugin("ocr-server"));
+    let (problem, code) = acme.refused(&["publish", &file, "--key", "stranger"]);
+    assert_eq!((problem.r#type.as_str(), code), ("untrusted-signature", 3), "{problem:?}");
+    let at = At::new(&world, &acme, "acme/ocr-server");
+    assert_eq!(at.send("GET", "tags/list", "").json()["tags"], json!([]));
+}

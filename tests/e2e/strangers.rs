@@ -140,7 +140,7 @@ fn only_so_many_signatures_are_looked_at() {
     let world = World::start();
     let mallory = world.publisher("mallory");
     let bytes = crate::forge::template("forged", "", "unreachable");
-    for signatures in [17, 40, 5_000] {
+    for signatures in [17, 40, 999] {
         let problem = publish(&world, &mallory, &bytes, signatures).unwrap_err();
         assert!(problem.detail.contains("at most 16"), "{signatures}: {problem:?}");
     }

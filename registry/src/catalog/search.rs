@@ -4,6 +4,7 @@
 //! the fingers. A plugin must have all words of the query; it ranks higher for rare words, for words in its name and
 //! title, for exact ones, and then by how often it was pulled.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chandlery_accounts::Visibility;
@@ -41,8 +42,8 @@ pub struct Query {
     pub certified: bool,
 }
 
-/// A result's place among all: the bits of its score, and its plugin.
-pub type Key = (u32, PluginId);
+/// A result's place among all: whether it is called as was searched for, the bits of its score, and its plugin.
+pub type Key = (bool, u32, PluginId);
 
 /// The index, and the moment of the database that it shows.
 #[derive(Default)]
@@ -73,6 +74,9 @@ struct Document {
     private_to: Option<Namespace>,
     words: HashMap<String, f32>,
 }
+
+/// Something that was found: whether it is called exactly as it was searched for, and how well it fits.
+type Found<'a> = (bool, f32, &'a ReleaseRecord);
 
 impl Search {
     /// A page of what is found, best first. What ranks otherwise than it did when the page before was read may come twice, or not at
@@ -199,8 +203,9 @@ impl Index {
         sees: impl Fn(&Namespace) -> bool,
     ) -> Page<ReleaseRecord> {
         let mut scores: Option<HashMap<u32, f32>> = None;
-        for word in split(&query.q).into_iter().take(QUERY_WORDS_MAX) {
-            let found = self.of_word(&word);
+        let words = split(&query.q);
+        for word in words.iter().take(QUERY_WORDS_MAX) {
+            let found = self.of_word(word);
             scores = Some(match scores {
                 None => found,
                 Some(before) => before
@@ -222,34 +227,36 @@ impl Index {
                 && (!query.certified || record.certified)
                 && document.private_to.as_ref().is_none_or(&sees)
         };
-        let mut found: Vec<(f32, &ReleaseRecord)> = candidates
+        let named = match query.q.contains(':') {
+            true => query.q.trim().to_lowercase(),
+            false => words.join("-"),
+        };
+        let mut found: Vec<Found<'_>> = candidates
             .into_iter()
             .filter_map(|(number, score)| {
                 let document = self.documents.get(number as usize)?.as_ref().filter(fits)?;
                 let record = &document.record;
                 let certified = if record.certified { 0.3 } else { 0.0 };
-                Some((score + certified + 0.2 * ((1 + record.downloads) as f32).ln(), record))
+                let score = score + certified + 0.2 * ((1 + record.downloads) as f32).ln();
+                Some((is_called(&record.release.plugin, &named), score, record))
             })
             .collect();
-        let best_first = |a: &(f32, &ReleaseRecord), b: &(f32, &ReleaseRecord)| {
-            b.0.total_cmp(&a.0).then_with(|| a.1.release.plugin.cmp(&b.1.release.plugin))
-        };
-        if let Some((bits, plugin)) = paging.after() {
+        if let Some((named, bits, plugin)) = paging.after() {
             // Where the last result of the page before is now: any change of the catalog moves all scores a little.
-            let last = found.iter().find(|(_, record)| record.release.plugin == *plugin);
-            let last = last.map_or(f32::from_bits(*bits), |(score, _)| *score);
-            found.retain(|(score, record)| {
-                last.total_cmp(score).then_with(|| record.release.plugin.cmp(plugin)).is_gt()
-            });
+            let last = found.iter().find(|(_, _, record)| record.release.plugin == *plugin);
+            let last = last.map_or((*named, f32::from_bits(*bits)), |(named, score, _)| (*named, *score));
+            found.retain(|result| better((last.0, last.1, plugin), place(result)).is_lt());
         }
+        let best_first = |a: &Found<'_>, b: &Found<'_>| better(place(a), place(b));
         let rows = paging.rows() as usize;
         if found.len() > rows {
             found.select_nth_unstable_by(rows, best_first);
             found.truncate(rows);
         }
         found.sort_unstable_by(best_first);
-        let page = paging.cut(found, |(score, record)| (score.to_bits(), record.release.plugin.clone()));
-        page.map(|(_, record)| record.clone())
+        let page = paging
+            .cut(found, |(named, score, record)| (*named, score.to_bits(), record.release.plugin.clone()));
+        page.map(|(_, _, record)| record.clone())
     }
 
     /// The plugins that a word of a query finds, and how well.
@@ -270,12 +277,14 @@ impl Index {
         let mut found: HashMap<u32, f32> = HashMap::new();
         for (known, likeness) in variants {
             let Some(plugins) = self.words.get(known) else { continue };
-            let rarity = (1.0 + self.documents.len() as f32 / (1 + plugins.len()) as f32).ln();
             for (number, weight) in plugins {
                 let score = found.entry(*number).or_default();
-                *score = score.max(likeness * rarity * weight);
+                *score = score.max(likeness * weight);
             }
         }
+        // As rare as all that it finds: a longer word is not better for being the only one of its kind.
+        let rarity = (1.0 + self.documents.len() as f32 / (1 + found.len()) as f32).ln();
+        found.values_mut().for_each(|score| *score *= rarity);
         found
     }
 
@@ -307,6 +316,24 @@ impl Index {
         variants.sort_by(|a, b| b.1.total_cmp(&a.1));
         variants.truncate(VARIANTS_MAX);
         variants
+    }
+}
+
+/// Where a result stands in the order of all.
+fn place<'a>((named, score, record): &Found<'a>) -> (bool, f32, &'a PluginId) {
+    (*named, *score, &record.release.plugin)
+}
+
+/// The best first: what is called so, then what fits best, then by name.
+fn better(a: (bool, f32, &PluginId), b: (bool, f32, &PluginId)) -> Ordering {
+    b.0.cmp(&a.0).then_with(|| b.1.total_cmp(&a.1)).then_with(|| a.2.cmp(b.2))
+}
+
+/// Whether a plugin is called exactly so, with its namespace or without.
+fn is_called(plugin: &PluginId, named: &str) -> bool {
+    match named.split_once(':') {
+        Some((namespace, name)) => plugin.namespace.as_str() == namespace && plugin.name.as_str() == name,
+        None => plugin.name.as_str() == named,
     }
 }
 

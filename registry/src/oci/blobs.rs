@@ -45,6 +45,10 @@ pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Resu
     headers.insert(header::CONTENT_LENGTH, header(range.end - range.start)?);
     let described = format!("bytes {}-{}/{bytes}", range.start, range.end - 1);
     headers.insert(header::CONTENT_RANGE, header(described)?);
+    // Whoever pulls in parts begins somewhere: that counts, and the rest does not.
+    if !head && range.start == 0 {
+        oci.downloads.count(repository, &digest);
+    }
     let body = match head {
         true => Body::empty(),
         false => Body::from_stream(oci.storage.stream(&digest, Some(GetRange::Bounded(range))).await?),

@@ -24,6 +24,8 @@ use chandlery_store::content::{Algorithm, ContentDigest};
 use chandlery_store::{Db, Write, time};
 
 const MANIFEST_BYTES_MAX: usize = 4 << 20;
+/// How many blobs and manifests a manifest may name.
+const PARTS_MAX: usize = 1000;
 /// How many tags one push may set.
 const TAGS_MAX: usize = 100;
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -84,7 +86,8 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
     let declared = declared.map(str::to_owned);
     let body = read(request).await?;
     let described = Described::parse(&body)?;
-    let media_type = media_type(declared, &described)?;
+    must_be_one_thing(&described)?;
+    let media_type = media_type(declared.as_deref(), &described)?;
     let content = std::str::from_utf8(&body).map_err(|_| Error::BadManifest("it is not UTF-8".into()))?;
     let digest = match reference {
         Reference::Digest(named) => match ContentDigest::of(named.algorithm(), &body) {
@@ -103,6 +106,7 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
     if !oci.limits.sparse_manifests {
         keeping::must_have_content(&mut write, repository, &described).await?;
     }
+    must_keep_its_type(&mut write, repository, &digest, &media_type).await?;
     insert(&mut write, repository, &digest, &media_type, content, &described).await?;
     for tag in &tags {
         tags::point(&mut write, repository, tag, &digest).await?;
@@ -147,15 +151,63 @@ async fn read(request: Request) -> Result<Bytes, Error> {
     axum::body::to_bytes(request.into_body(), MANIFEST_BYTES_MAX).await.map_err(|_| too_large())
 }
 
+/// Refuses what two clients could read as two different things, and what names more than anything real does.
+fn must_be_one_thing(described: &Described) -> Result<(), Error> {
+    if !described.manifests.is_empty() && (described.config.is_some() || !described.layers.is_empty()) {
+        return Err(Error::BadManifest("it has layers and manifests: it can be an image or an index".into()));
+    }
+    match described.keeps().count() {
+        parts if parts > PARTS_MAX => {
+            Err(Error::BadManifest(format!("it names {parts} parts; at most {PARTS_MAX} are accepted")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What the request says and what the manifest says of itself must agree.
-fn media_type(declared: Option<String>, described: &Described) -> Result<String, Error> {
-    match (declared, &described.media_type) {
-        (Some(declared), Some(own)) if declared != *own => {
+fn media_type(declared: Option<&str>, described: &Described) -> Result<String, Error> {
+    let declared = declared.map(essence).transpose()?;
+    let own = described.media_type.as_deref().map(essence).transpose()?;
+    match (declared, own) {
+        (Some(declared), Some(own)) if declared != own => {
             Err(Error::BadManifest(format!("it says it is {own}, and was pushed as {declared}")))
         }
-        (Some(declared), _) => Ok(declared),
-        (None, Some(own)) => Ok(own.clone()),
+        (Some(kind), _) | (None, Some(kind)) => Ok(kind),
         (None, None) => Err(Error::BadManifest("it was pushed without a Content-Type".into())),
+    }
+}
+
+/// A media type without its parameters, in lower case: neither makes it another.
+fn essence(text: &str) -> Result<String, Error> {
+    let kind = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // RFC 6838, section 4.2.
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
+    };
+    match kind.split_once('/') {
+        Some((tree, name)) if is_name(tree) && is_name(name) => Ok(kind),
+        _ => Err(Error::BadManifest(format!("'{text}' is not a media type"))),
+    }
+}
+
+/// The last push says what a manifest is that does not say so itself; one that others know by its type keeps it.
+async fn must_keep_its_type(
+    write: &mut Write,
+    repository: &Repository,
+    digest: &ContentDigest,
+    media_type: &str,
+) -> Result<(), Error> {
+    let stored: Option<(String,)> =
+        sqlx::query_as("select media_type from manifests where repository = $1 and digest = $2")
+            .bind(repository.name())
+            .bind(digest.to_string())
+            .fetch_optional(&mut **write)
+            .await?;
+    match stored {
+        Some((stored,)) if stored != media_type => {
+            keeping::must_not_be_needed(write, repository, digest).await
+        }
+        _ => Ok(()),
     }
 }
 
@@ -172,7 +224,8 @@ async fn insert(
         "insert into manifests (repository, digest, media_type, content, bytes, subject, artifact_type,
                                 annotations, pushed_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         on conflict (repository, digest) do update set pushed_at = excluded.pushed_at",
+         on conflict (repository, digest) do update set media_type = excluded.media_type,
+                                                             pushed_at = excluded.pushed_at",
     )
     .bind(repository.name())
     .bind(digest.to_string())
@@ -240,4 +293,65 @@ pub async fn read_tag(db: &Db, plugin: &PluginId, tag: &str) -> Result<Option<Di
             .fetch_optional(db.read())
             .await?;
     found.map(|(digest,)| digest.parse().map_err(Error::from)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::descriptors::INDEX;
+    use super::*;
+
+    const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+    fn described(media_type: Option<&str>) -> Described {
+        let manifest = serde_json::json!({ "schemaVersion": 2, "mediaType": media_type });
+        Described::parse(manifest.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_media_type_is_the_same_in_other_case_and_with_parameters() {
+        for (declared, own, kind) in [
+            (Some(IMAGE), None, IMAGE),
+            (None, Some(IMAGE), IMAGE),
+            (Some("Application/VND.OCI.Image.Manifest.v1+JSON"), Some(IMAGE), IMAGE),
+            (Some("application/vnd.oci.image.manifest.v1+json; charset=utf-8"), Some(IMAGE), IMAGE),
+            (Some(" application/vnd.oci.image.manifest.v1+json ;q=1"), None, IMAGE),
+            (Some("Text/HTML"), None, "text/html"),
+        ] {
+            assert_eq!(media_type(declared, &described(own)).unwrap(), kind, "{declared:?} {own:?}");
+        }
+        for (declared, own) in [
+            (None, None),
+            (Some(INDEX), Some(IMAGE)),
+            (Some(""), None),
+            (Some("json"), None),
+            (Some("text/h t"), None),
+            (Some("text/\u{e9}"), None),
+            (Some(IMAGE), Some("a/b\r\nx: y")),
+        ] {
+            assert!(media_type(declared, &described(own)).is_err(), "{declared:?} {own:?}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_one_thing_and_has_an_end() {
+        let digest = ContentDigest::of(Algorithm::Sha256, b"x").to_string();
+        let part = serde_json::json!({ "mediaType": "a/b", "digest": digest, "size": 1 });
+        let parts = |count: usize| vec![part.clone(); count];
+        for (config, layers, manifests, good) in [
+            (None, 0, 0, true),
+            (Some(&part), 999, 0, true),
+            (Some(&part), 1000, 0, false),
+            (None, 24_000, 0, false),
+            (None, 0, 1000, true),
+            (None, 0, 1001, false),
+            (Some(&part), 0, 1, false),
+            (None, 1, 1, false),
+        ] {
+            let manifest = serde_json::json!({
+                "schemaVersion": 2, "config": config, "layers": parts(layers), "manifests": parts(manifests),
+            });
+            let described = Described::parse(manifest.to_string().as_bytes()).unwrap();
+            assert_eq!(must_be_one_thing(&described).is_ok(), good, "{layers} {manifests}");
+        }
+    }
 }

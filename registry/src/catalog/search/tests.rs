@@ -1,17 +1,36 @@
+use chandlery_package::{Digest, PrivateKey};
+use jiff::Timestamp;
+
 use super::*;
+
+fn record(release: &str, title: &str, downloads: u64) -> ReleaseRecord {
+    ReleaseRecord {
+        release: release.parse().unwrap(),
+        kind: Kind::Template,
+        title: title.into(),
+        description: "Reads text from pictures.".into(),
+        component: Digest::of("c"),
+        component_bytes: 1,
+        artifact: Digest::of("a"),
+        key: PrivateKey::generate().public(),
+        key_log_index: 0,
+        log_index: 1,
+        published_at: Timestamp::UNIX_EPOCH,
+        price: None,
+        certified: false,
+        yanked: false,
+        withdrawn: None,
+        deprecated: None,
+        downloads,
+        manifest: None,
+    }
+}
 
 /// A plugin of so many downloads.
 fn insert(index: &mut Index, number: u64, downloads: u64) {
-    let digest = format!("sha256:{}", "ab".repeat(32));
-    let record = serde_json::from_value(serde_json::json!({
-        "release": format!("acme:plugin-{number}@1.0.0"), "kind": "template", "title": "", "description": "",
-        "component": digest, "component_bytes": 1, "artifact": digest, "key": KEY, "key_log_index": 0,
-        "log_index": 1, "published_at": "2026-01-01T00:00:00Z", "price": null, "downloads": downloads,
-    }));
-    index.insert(record.unwrap(), Beside { manifest: None, visibility: Visibility::Public });
+    let record = record(&format!("acme:plugin-{number}@1.0.0"), "", downloads);
+    index.insert(record, Beside { manifest: None, visibility: Visibility::Public });
 }
-
-const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
 
 #[test]
 fn every_plugin_comes_once_however_many_there_are_and_whatever_is_published_meanwhile() {
@@ -36,6 +55,38 @@ fn every_plugin_comes_once_however_many_there_are_and_whatever_is_published_mean
         }
         let all: BTreeSet<_> = seen.iter().collect();
         assert_eq!((seen.len(), all.len()), (2500, 2500), "'{words}' by {limit}");
+    }
+}
+
+#[test]
+fn what_is_called_exactly_so_comes_first() {
+    let mut index = Index::default();
+    let others = (0..20).map(|number| (format!("other:thing-{number}@1.0.0"), "OCR too", 50));
+    let plugins = [
+        ("mallory:ocrserver@1.0.0".to_owned(), "ocr ocrs ocrserver", 1_000_000),
+        ("acme:ocr@1.0.0".to_owned(), "Text", 0),
+        ("acme:ocr-server@1.0.0".to_owned(), "Text", 0),
+        ("mallory:acme-ocr@1.0.0".to_owned(), "acme ocr", 1_000_000),
+    ];
+    for (release, title, downloads) in plugins.into_iter().chain(others) {
+        index.insert(
+            record(&release, title, downloads),
+            Beside { manifest: None, visibility: Visibility::Public },
+        );
+    }
+    let first = |q: &str| {
+        let query = Query { q: q.into(), ..Query::default() };
+        index.find(&query, None, &Paging::first(10), |_| true).items[0].release.plugin.to_string()
+    };
+    for (q, plugin) in [
+        ("ocr", "acme:ocr"),
+        ("OCR", "acme:ocr"),
+        ("acme:ocr", "acme:ocr"),
+        ("ocr-server", "acme:ocr-server"),
+        ("ocr server", "acme:ocr-server"),
+        ("ocrserver", "mallory:ocrserver"),
+    ] {
+        assert_eq!(first(q), plugin, "{q}");
     }
 }
 
