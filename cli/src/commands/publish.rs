@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chandlery_package::Digest;
-use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
+use chandlery_package::artifact::{Artifact, Descriptor, ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
 use chandlery_package::wire::{NewRelease, ReleaseRecord};
@@ -103,17 +103,28 @@ impl Repository {
     /// Adds a signature to those that are there: nobody else's is taken away.
     async fn sign(&self, artifact: Digest, signed: &SignedPayload) -> Result {
         let tag = signature_tag(artifact);
-        let reference = self.reference(&tag);
+        let mut again = 3;
+        loop {
+            let layers = self.layers(&tag).await?;
+            match self.push(&tag, &Artifact::of_signatures(layers, signed)).await {
+                // Somebody has added theirs in between.
+                Err(failure) if failure.is("signatures-lost") && again > 0 => again -= 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The layers of what a tag points to; none, where there is no such tag.
+    async fn layers(&self, tag: &str) -> Result<Vec<Descriptor>> {
+        let reference = self.reference(tag);
         let pulled = self.client.pull_manifest_raw(&reference, &self.auth, &[MANIFEST_MEDIA_TYPE]).await;
-        let layers = match pulled.map_err(refused) {
-            Ok((manifest, _)) => match ImageManifest::parse(&manifest) {
-                Ok(manifest) => manifest.layers,
-                Err(error) => return Err(Failure::new(&words::PUSH_FAILED, format!("{tag}: {error}"))),
-            },
-            Err(failure) if failure.is("not-found") => Vec::new(),
-            Err(failure) => return Err(failure),
-        };
-        self.push(&tag, &Artifact::of_signatures(layers, signed)).await
+        match pulled.map_err(refused) {
+            Ok((manifest, _)) => ImageManifest::parse(&manifest)
+                .map(|manifest| manifest.layers)
+                .map_err(|error| Failure::new(&words::PUSH_FAILED, format!("{tag}: {error}"))),
+            Err(failure) if failure.is("not-found") => Ok(Vec::new()),
+            Err(failure) => Err(failure),
+        }
     }
 
     async fn push(&self, name: &str, artifact: &Artifact) -> Result {
