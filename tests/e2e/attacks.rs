@@ -212,3 +212,35 @@ fn each_attack_is_refused_by_its_name() {
     acme.ok(&["keys", "revoke", "acme", &id, "--from", "2020-01-01T00:00:00Z"]);
     is_refused(&customer, "a compromised key", "withdrawn");
 }
+
+#[test]
+fn a_registry_is_known_by_its_log_and_not_by_its_address() {
+    let (mut here, there) = (World::start(), World::start());
+    for world in [&here, &there] {
+        world.publisher("acme").publish(&plugin("ocr-server"));
+    }
+    here.customer().ok(&["install", OCR]);
+    let pins = |world: &World, host: &str| {
+        let lock = fs::read_to_string(world.folder.path().join(host).join("chandlery.lock")).unwrap();
+        lock.matches("[[registry]]").count()
+    };
+
+    // The same log at another address is what it was.
+    let mirror = Mirror::of(&here.registry.address);
+    here.host.kill();
+    let (host, customer) = here.host_at(&mirror.server.address, "host", &[]);
+    customer.ok(&["verify"]);
+    customer.ok(&["install", OCR]);
+    assert_eq!(pins(&here, "host"), 1);
+    drop(host);
+
+    // Another log has a plugin of the same name, which is another plugin.
+    fs::rename(here.host_data(), there.folder.path().join("moved")).unwrap();
+    let (_host, customer) = there.host_at(&there.registry.address, "moved", &[]);
+    is_refused(&customer, "a namesake", "other-registry");
+    let (problem, _) = customer.refused(&["verify"]);
+    assert_eq!(problem.r#type, "other-registry");
+    customer.ok(&["uninstall", "ocr-server"]);
+    customer.ok(&["install", OCR]);
+    assert_eq!(pins(&there, "moved"), 2);
+}
