@@ -34,26 +34,30 @@ pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Resu
     let mut headers = media::headers(HeaderValue::from_static(media::BYTES));
     headers.insert(CONTENT_DIGEST, header(&digest)?);
     headers.insert(header::ACCEPT_RANGES, header("bytes")?);
-    let Some(range) = range(request.headers(), bytes)? else {
+    let range = range(request.headers(), bytes)?;
+    if is_pull(head, range.as_ref()) {
+        oci.downloads.count(repository, &digest);
+    }
+    let Some(range) = range else {
         headers.insert(header::CONTENT_LENGTH, header(bytes)?);
         if head {
             return Ok((headers, Body::empty()).into_response());
         }
-        oci.downloads.count(repository, &digest);
         return Ok((headers, whole(oci, digest, bytes).await?).into_response());
     };
     headers.insert(header::CONTENT_LENGTH, header(range.end - range.start)?);
     let described = format!("bytes {}-{}/{bytes}", range.start, range.end - 1);
     headers.insert(header::CONTENT_RANGE, header(described)?);
-    // Whoever pulls in parts begins somewhere: that counts, and the rest does not.
-    if !head && range.start == 0 {
-        oci.downloads.count(repository, &digest);
-    }
     let body = match head {
         true => Body::empty(),
         false => Body::from_stream(oci.storage.stream(&digest, Some(GetRange::Bounded(range))).await?),
     };
     Ok((StatusCode::PARTIAL_CONTENT, headers, body).into_response())
+}
+
+/// Whether a request is counted: of those that pull a blob in parts, the one that begins it.
+fn is_pull(head: bool, range: Option<&std::ops::Range<u64>>) -> bool {
+    !head && range.is_none_or(|range| range.start == 0)
 }
 
 async fn whole(oci: &Oci, digest: ContentDigest, bytes: u64) -> Result<Body, Error> {
@@ -214,6 +218,20 @@ pub(super) async fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pull_counts_once_in_however_many_parts() {
+        for (head, ranges, counted) in [
+            (false, vec![None], 1),
+            (true, vec![None], 0),
+            (false, vec![Some(0..500), Some(500..1000), Some(1000..2048)], 1),
+            (false, vec![None, Some(1000..2048)], 1),
+            (true, vec![Some(0..500)], 0),
+        ] {
+            let pulls = ranges.iter().filter(|range| is_pull(head, range.as_ref())).count();
+            assert_eq!(pulls, counted, "{head} {ranges:?}");
+        }
+    }
 
     #[test]
     fn ranges_are_those_of_rfc_9110() {
