@@ -93,14 +93,14 @@ async fn forget_blobs(oci: &Oci, before: Timestamp) -> Result<u64, Error> {
 
 async fn forget_blobs_of(oci: &Oci, repository: &Repository, before: Timestamp) -> Result<u64, Error> {
     let mut write = oci.db.write().await?;
-    let manifests: Vec<(String,)> = sqlx::query_as("select content from manifests where repository = $1")
-        .bind(repository.name())
-        .fetch_all(&mut *write)
-        .await?;
     let mut kept: HashSet<ContentDigest> = HashSet::new();
-    for (content,) in manifests {
+    let mut manifests = sqlx::query_as::<_, (String,)>("select content from manifests where repository = $1")
+        .bind(repository.name())
+        .fetch(&mut *write);
+    while let Some((content,)) = manifests.try_next().await? {
         kept.extend(Described::parse(content.as_bytes())?.keeps().map(|kept| kept.digest.clone()));
     }
+    drop(manifests);
     let old: Vec<(String,)> =
         sqlx::query_as("select digest from repository_blobs where repository = $1 and pushed_at < $2")
             .bind(repository.name())

@@ -3,6 +3,7 @@
 use chandlery_package::Digest;
 use chandlery_package::artifact::ImageManifest;
 use chandlery_package::signature::signature_tag;
+use futures::TryStreamExt as _;
 
 use super::descriptors::{Described, Kept, Part};
 use super::error::Error;
@@ -74,16 +75,15 @@ pub(super) async fn must_not_be_part(
     digest: &ContentDigest,
 ) -> Result<(), Error> {
     // A digest may be written with JSON's escapes.
-    let naming: Vec<(String, String)> = sqlx::query_as(
+    let mut naming = sqlx::query_as::<_, (String, String)>(
         "select digest, content from manifests
          where repository = $1 and (content like $2 or content like $3 escape '!')",
     )
     .bind(repository.name())
     .bind(format!("%{digest}%"))
     .bind("%\\u%")
-    .fetch_all(&mut **write)
-    .await?;
-    for (manifest, content) in naming {
+    .fetch(&mut **write);
+    while let Some((manifest, content)) = naming.try_next().await? {
         let described = Described::parse(content.as_bytes())?;
         if described.keeps().any(|kept| kept.is_needed() && kept.digest == digest) {
             return Err(Error::InUse(format!("{digest} is part of manifest {manifest}: delete that first")));
