@@ -121,7 +121,11 @@ impl Installs {
     /// Why a release is not to be run, as far as the logs of the registries in use were followed; none: nothing is known
     /// against it.
     pub async fn objection(&self, release: &Release) -> Result<Option<String>, Error> {
-        for pin in &self.read()?.registries {
+        let lock = self.read()?;
+        // Of what is installed, its own log has the say.
+        let installed = lock.plugins.iter().find(|locked| locked.release.plugin == release.plugin);
+        let of = installed.map(|locked| &locked.log_key);
+        for pin in lock.registries.iter().filter(|pin| of.is_none_or(|of| *of == pin.log_key)) {
             if let Some(objection) = self.followed.objection(&pin.log_key, release)? {
                 return Ok(Some(objection));
             }

@@ -119,3 +119,22 @@ fn append(path: &Path, entries: &[Vec<u8>]) -> std::io::Result<()> {
     file.write_all(&lines)?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_by_an_address_is_kept_by_the_key_of_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Followed::open(folder.path().into()).unwrap();
+        let pin = RegistryPin { url: "http://a".into(), log_key: "log+1+k".into(), checkpoint: "c".into() };
+        append(&open().path(&pin.url), &[b"null".to_vec()]).unwrap();
+        for _ in 0..2 {
+            let followed = open();
+            followed.adopt(std::slice::from_ref(&pin)).unwrap();
+            assert_eq!(followed.history(&pin.log_key).unwrap().size, 1);
+            assert_eq!(followed.history(&pin.url).unwrap().size, 0);
+        }
+    }
+}
