@@ -42,6 +42,11 @@ impl Home {
         Ok(Self(home.join(".chandlery")))
     }
 
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)

@@ -13,7 +13,7 @@ use chandlery_tasks::Supervisor;
 
 use crate::db::Db;
 use crate::deployments::Deployments;
-use crate::engines::{self, EngineContext};
+use crate::engines::{self, EngineContext, Isolate, Isolation};
 use crate::error::Error;
 use crate::installs::{self, Installs, RegistryClient, Trust};
 use crate::integrations::Integrations;
@@ -44,6 +44,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Where the ports of deployments are reached that the host forwards requests to.
     pub expose: IpAddr,
+    /// Whether the programs of plans are kept from the data directory and from `hidden`.
+    pub isolate: Isolate,
+    /// Folders beside the data directory that hold secrets of whoever runs the host.
+    pub hidden: Vec<PathBuf>,
 }
 
 /// A running host, shared by all requests.
@@ -82,7 +86,9 @@ impl Host {
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
         let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
         let token = read_or_make_token(&data.join("host.token"))?;
+        let hidden = settings.hidden.iter().chain([data]).cloned().collect();
         let context = EngineContext {
+            isolation: Isolation::find(settings.isolate, hidden)?,
             data: data.clone(),
             host_id: engines::local::host_id(data)?,
             expose: settings.expose,

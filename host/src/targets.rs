@@ -255,6 +255,7 @@ impl Targets {
         }
         let mut targets = Vec::new();
         for spec in specs {
+            let warning = self.engines.read().await.get(&spec.name).and_then(|engine| engine.warning());
             let deployments = deployments(self.db.pool(), &spec.name).await?;
             let pass = self.found().passes.get(&spec.name).cloned();
             targets.push(Target {
@@ -263,6 +264,7 @@ impl Targets {
                     .as_ref()
                     .map(|(took, _)| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
                 trouble: pass.and_then(|(_, trouble)| trouble),
+                warning,
                 has_credential: spec.credential.is_some(),
                 name: spec.name,
                 engine: spec.engine,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chandlery_host::Settings;
+use chandlery_host::engines::Isolate;
 use chandlery_package::log::{Quorum, WitnessId};
 use chandlery_sandbox::Limits;
 use clap::{Args, Subcommand};
@@ -13,6 +14,7 @@ use jiff::SignedDuration;
 use super::registry::{bind, stopped};
 use super::work::worker;
 use crate::api::{Context, HOST_LISTEN};
+use crate::arguments::one_of;
 use crate::failure::{Failure, Result};
 use crate::show;
 
@@ -50,6 +52,9 @@ pub struct Run {
     /// Where the ports of deployments are reached
     #[arg(long, value_name = "IP", default_value_t = LOCALHOST)]
     expose: IpAddr,
+    /// Whether bubblewrap keeps replicas on this machine from the host's own files: where it can, always or else do not start, or never
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = one_of::<Isolate>())]
+    isolate: Isolate,
     #[command(flatten)]
     trust: Trust,
 }
@@ -99,6 +104,8 @@ impl Host {
                 ..Limits::default()
             },
             expose: run.expose,
+            isolate: run.isolate,
+            hidden: vec![context.home.folder().to_owned()],
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (listener, address) = bind(run.listen).await?;

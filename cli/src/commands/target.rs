@@ -140,7 +140,7 @@ async fn list(context: &Context) -> Result {
             target.deployments.join(", "),
             prices.join(", "),
             target.pass_millis.map(|millis| format!("{millis} ms")).unwrap_or_default(),
-            target.trouble.clone().unwrap_or_else(|| "answers".into()),
+            target.trouble.clone().or_else(|| target.warning.clone()).unwrap_or_else(|| "answers".into()),
         ]
     };
     let headings = ["target", "engine", "deployments", "per hour", ">last look", "state"];

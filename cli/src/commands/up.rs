@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chandlery_accounts::{self as accounts, Scope};
+use chandlery_host::engines::Isolate;
 use chandlery_host::{Settings, Trust};
 use chandlery_package::Namespace;
 use chandlery_sandbox::Limits;
@@ -14,6 +15,7 @@ use super::host::{LOCALHOST, read_token};
 use super::registry::{self, Terms, bind, stopped};
 use super::work::worker;
 use crate::api::{Context, HOST_LISTEN, REGISTRY_LISTEN};
+use crate::arguments::one_of;
 use crate::failure::{Failure, Result};
 use crate::home::write_private;
 use crate::show;
@@ -39,6 +41,9 @@ pub struct Up {
     /// Where the ports of deployments are reached
     #[arg(long, value_name = "IP", default_value_t = LOCALHOST)]
     expose: IpAddr,
+    /// Whether bubblewrap keeps replicas on this machine from their own files: where it can, always or else do not start, or never
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = one_of::<Isolate>())]
+    isolate: Isolate,
     #[command(flatten)]
     terms: Terms,
 }
@@ -65,6 +70,8 @@ impl Up {
             worker: worker()?,
             limits: Limits::default(),
             expose: self.expose,
+            isolate: self.isolate,
+            hidden: vec![registry_data.clone(), context.home.folder().to_owned()],
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (host_listener, host_address) = bind(self.host_listen).await?;

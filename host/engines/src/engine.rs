@@ -10,7 +10,7 @@ use chandlery_package::wire::host::{Drift, LogTail};
 use chandlery_package::{Digest, SecretName};
 use futures::future::BoxFuture;
 
-use crate::Error;
+use crate::{Error, Isolation};
 
 /// What engines share.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct EngineContext {
     pub expose: IpAddr,
     /// The digest of the token that opens the host, which is kept from what it deploys.
     pub token: Digest,
+    /// How programs that run on this machine are kept from its files.
+    pub isolation: Isolation,
 }
 
 /// What an engine is told of a deployment.
@@ -97,6 +99,11 @@ pub trait Engine: Send + Sync {
 
     /// What a template may know of the target.
     fn inventory(&self) -> BoxFuture<'_, Result<Facts, Error>>;
+
+    /// What the target lacks, and so every replica on it.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 
     /// Refuses a plan that this target can never run, before anything is done.
     fn check(&self, plan: &Plan, facts: &Facts) -> Result<(), Error>;

@@ -248,8 +248,7 @@ impl<R: Runner> Fleet<R> {
         (row.started_at, row.ready_at, row.not_before, row.drain_until) = (None, None, None, None);
         match self.runner.begin(snapshot, part, &mut row).await? {
             Begin::Begun => {
-                let warning =
-                    self.runner.warning().map(|fault| format!("; its limits are not enforced: {fault}"));
+                let warning = self.runner.warning().map(|lack| format!("; {lack}"));
                 row.state = ReplicaState::Preparing;
                 row.detail = format!("begun{}", warning.unwrap_or_default());
                 replicas::save(&self.db, &row).await
@@ -418,6 +417,10 @@ impl<R: Runner> Engine for Fleet<R> {
 
     fn inventory(&self) -> BoxFuture<'_, Result<Facts, Error>> {
         Box::pin(self.runner.facts())
+    }
+
+    fn warning(&self) -> Option<String> {
+        self.runner.warning().map(str::to_owned)
     }
 
     fn check(&self, plan: &Plan, facts: &Facts) -> Result<(), Error> {

@@ -1,10 +1,12 @@
 //! What runs plans. An engine is told what should be, again and again, and makes it so: every step may be repeated.
 
+mod children;
 mod endpoints;
 mod engine;
 mod error;
 mod fleet;
 mod gpus;
+mod isolation;
 mod kubernetes;
 pub mod local;
 pub mod placement;
@@ -20,6 +22,7 @@ use sqlx::SqlitePool;
 
 pub use engine::{Desired, Engine, EngineContext, Outcome, Revealed};
 pub use error::{CANNOT_RUN, Error, INTERNAL, INVALID_TARGET, KINDS, TARGET_AWAY};
+pub use isolation::{Isolate, Isolation};
 pub use target::{TargetSpec, cost_per_hour};
 
 /// Opens the engine of a target; a kind of engine is a line here.

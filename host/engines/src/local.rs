@@ -23,7 +23,7 @@ use super::fleet::environments::{Environment, Environments};
 use super::fleet::{Begin, Fleet, Liveness, Part, Runner, remove_dir};
 use super::replicas::{self, Handle, ReplicaRow};
 use super::{Engine, EngineContext};
-use crate::Error;
+use crate::{Error, Isolation};
 use cgroups::Cgroups;
 use chandlery_package::plan::{EngineKind, Facts, Plan, Runtime, RuntimeKind, VolumeKind, Workload};
 use chandlery_package::wire::host::Drift;
@@ -59,6 +59,9 @@ struct Local {
     gpus: Gpus,
     environments: Environments,
     images: Images,
+    isolation: Isolation,
+    /// What of this a machine should have and lacks.
+    lacks: Option<String>,
     /// Processes that this run of the host has started, whose exit status it can learn.
     children: Mutex<HashMap<String, Child>>,
     /// Held from choosing ports and GPUs until the choice is written down.
@@ -70,10 +73,13 @@ impl Local {
         let data = context.data.join(TARGET);
         let host_id = context.host_id.clone();
         let mark = (HOST_VARIABLE.to_owned(), host_id.clone());
+        let (cgroups, isolation) = (Cgroups::find(&host_id), context.isolation.clone());
         let local = Self {
-            environments: Environments::new(data.join("environments"), mark),
+            environments: Environments::new(data.join("environments"), mark, isolation.clone()),
             images: Images::default(),
-            cgroups: Cgroups::find(&host_id),
+            lacks: lacks(&cgroups, &isolation),
+            cgroups,
+            isolation,
             gpus: Gpus::find(),
             data,
             db,
@@ -147,6 +153,11 @@ impl Local {
 
     fn work_dir(&self, replica: &str) -> PathBuf {
         self.data.join("replicas").join(replica)
+    }
+
+    /// What a replica sees as `/tmp`.
+    fn temporary_dir(&self, replica: &str) -> PathBuf {
+        self.data.join("tmp").join(replica)
     }
 
     /// Where a volume of a deployment is.
@@ -292,6 +303,7 @@ impl Runner for Local {
     }
 
     async fn forget(&self, row: &ReplicaRow) -> Result<(), Error> {
+        remove_dir(&self.temporary_dir(&row.id)).await?;
         remove_dir(&self.work_dir(&row.id)).await
     }
 
@@ -322,7 +334,7 @@ impl Runner for Local {
     }
 
     fn warning(&self) -> Option<&str> {
-        self.cgroups.fault()
+        self.lacks.as_deref()
     }
 }
 
@@ -352,6 +364,14 @@ impl Local {
         }
         None
     }
+}
+
+/// What keeps this machine from holding programs to their limits and to their own files.
+fn lacks(cgroups: &Cgroups, isolation: &Isolation) -> Option<String> {
+    let limits = cgroups.fault().map(|fault| format!("its limits are not enforced: {fault}"));
+    let files = isolation.fault().map(|fault| format!("it can read this host's files: {fault}"));
+    let lacks: Vec<_> = limits.into_iter().chain(files).collect();
+    (!lacks.is_empty()).then(|| lacks.join("; "))
 }
 
 /// The memory of this machine; none, where the kernel does not say.

@@ -48,7 +48,7 @@ pub(crate) async fn open(
     let slurm = Slurm {
         target: spec.name.clone(),
         host,
-        environments: Environments::new(root.join("environments"), mark),
+        environments: Environments::new(root.join("environments"), mark, context.isolation.clone()),
         root,
         settings,
         cluster,

@@ -6,10 +6,13 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use chandlery_package::Digest;
-use tokio::process::Command;
+use tokio::fs::OpenOptions;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::logs::tail;
+use crate::isolation::View;
+use crate::{Isolation, children};
 
 /// Written last: an environment without it is made anew.
 const COMPLETE: &str = ".chandlery-complete";
@@ -30,19 +33,21 @@ pub(crate) struct Environments {
     root: PathBuf,
     /// A variable that marks what is run to make an environment.
     mark: (String, String),
+    /// What packages run while they are installed is theirs.
+    isolation: Isolation,
     python: Arc<OnceCell<Option<String>>>,
     states: Arc<Mutex<HashMap<String, Environment>>>,
 }
 
 impl Environments {
-    pub(crate) fn new(root: PathBuf, mark: (String, String)) -> Self {
-        Self { root, mark, python: Arc::default(), states: Arc::default() }
+    pub(crate) fn new(root: PathBuf, mark: (String, String), isolation: Isolation) -> Self {
+        Self { root, mark, isolation, python: Arc::default(), states: Arc::default() }
     }
 
     /// The version of this machine's Python, if it has one.
     pub(crate) async fn python(&self) -> Option<String> {
         let ask = async || {
-            let output = Command::new("python3").arg("--version").output().await.ok()?;
+            let output = children::command("python3", |_| false).arg("--version").output().await.ok()?;
             output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
         };
         self.python.get_or_init(ask).await.clone()
@@ -87,15 +92,28 @@ impl Environments {
             if is_there(folder).await {
                 tokio::fs::remove_dir_all(folder).await?;
             }
-            tokio::fs::create_dir_all(&self.root).await?;
+            let temporary = temporary(folder);
+            tokio::fs::create_dir_all(folder).await?;
+            tokio::fs::create_dir_all(&temporary).await?;
             tokio::fs::write(&log, "").await?;
-            self.run(&log, "python3", &["-m", "venv", &folder.display().to_string()]).await?;
+            self.run(folder, "python3", &["-m", "venv", &folder.display().to_string()]).await?;
             let pip = folder.join("bin/pip").display().to_string();
             let mut words =
                 vec!["install", "--disable-pip-version-check", "--no-input", "--progress-bar=off"];
+            match cache() {
+                Some(cache) => tokio::fs::create_dir_all(cache).await?,
+                // Whoever installs a package could leave something there for others.
+                None => words.push("--no-cache-dir"),
+            }
+            words.push("--");
             words.extend(requirements.iter().map(String::as_str));
-            self.run(&log, &pip, &words).await?;
-            tokio::fs::write(folder.join(COMPLETE), requirements.join("\n")).await
+            self.run(folder, &pip, &words).await?;
+            tokio::fs::remove_dir_all(temporary).await?;
+            // A package could have put a link there, to a file of the host's.
+            let mut complete = OpenOptions::new();
+            let mut complete = complete.write(true).create_new(true).open(folder.join(COMPLETE)).await?;
+            complete.write_all(requirements.join("\n").as_bytes()).await?;
+            complete.flush().await
         };
         match made.await {
             Ok(()) => Environment::Ready(folder.join("bin")),
@@ -106,10 +124,20 @@ impl Environments {
         }
     }
 
-    async fn run(&self, log: &Path, program: &str, words: &[&str]) -> std::io::Result<()> {
-        let file = tokio::fs::OpenOptions::new().append(true).open(log).await?.into_std().await;
-        let status = Command::new(program)
+    /// Runs a program that sees the environment's folder, as its home, and nothing else of the host's.
+    async fn run(&self, folder: &Path, program: &str, words: &[&str]) -> std::io::Result<()> {
+        let log = log_path(folder);
+        let file = OpenOptions::new().append(true).open(log).await?.into_std().await;
+        let writable = cache().into_iter().collect();
+        let temporary = &temporary(folder);
+        let view = View { home: folder, temporary, writable, readable: Vec::new(), outlives: true };
+        let status = self
+            .isolation
+            .command(&view, program)
             .args(words)
+            .env_clear()
+            .envs(children::passed_on(|name| name.starts_with("PIP_")))
+            .env("HOME", folder)
             .env(&self.mark.0, &self.mark.1)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
@@ -127,6 +155,16 @@ fn key(python: &str, requirements: &[String]) -> String {
     let mut sorted = requirements.to_vec();
     sorted.sort();
     Digest::of(format!("{python}\n{}", sorted.join("\n"))).hex()[..32].to_owned()
+}
+
+/// Where this host's operator has pip keep what it downloads, if anywhere.
+fn cache() -> Option<PathBuf> {
+    std::env::var_os("PIP_CACHE_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute())
+}
+
+/// What a package's own programs see as `/tmp`.
+fn temporary(folder: &Path) -> PathBuf {
+    folder.with_extension("tmp")
 }
 
 fn log_path(folder: &Path) -> PathBuf {

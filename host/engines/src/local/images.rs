@@ -1,11 +1,13 @@
 //! Containers by podman, where it is installed: images pulled before a replica needs them, and what is left of containers.
 
 use std::collections::{HashMap, HashSet};
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::sync::Arc;
 
 use tokio::process::Command;
 use tokio::sync::{Mutex, OnceCell};
+
+use crate::children;
 
 /// How far an image is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +26,33 @@ pub(super) struct Images {
     states: Arc<Mutex<HashMap<String, Image>>>,
 }
 
+/// What podman finds of the host's environment: where it keeps its own, and how it is set up.
+const PODMANS: [&str; 12] = [
+    "HOME",
+    "USER",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "TMPDIR",
+    "CONTAINERS_CONF",
+    "CONTAINERS_CONF_OVERRIDE",
+    "CONTAINERS_STORAGE_CONF",
+    "CONTAINERS_REGISTRIES_CONF",
+    "REGISTRY_AUTH_FILE",
+];
+
 /// The label of a container that says whose it is.
 pub(super) const HOST_LABEL: &str = "chandlery.host";
 
 /// What a replica's container is called.
 pub(super) fn name(replica: &str) -> String {
     format!("chandlery-{replica}")
+}
+
+/// podman, without its words.
+pub(super) fn command() -> Command {
+    children::command("podman", |name| PODMANS.contains(&name))
 }
 
 impl Images {
@@ -94,7 +117,7 @@ impl Images {
         if self.podman().await.is_none() {
             return;
         }
-        match run(&["rm", "--force", "--ignore", "--time", "0", container]).await {
+        match run(&["rm", "--force", "--ignore", "--time", "0", "--", container]).await {
             Ok(output) if output.status.success() => {}
             Ok(output) => {
                 tracing::warn!(container, error = text(&output.stderr), "a container could not be removed")
@@ -108,17 +131,19 @@ impl Images {
         if self.podman().await.is_none() {
             return false;
         }
-        let asked = run(&["container", "inspect", "--format", "{{.State.OOMKilled}}", &name(replica)]).await;
+        let container = name(replica);
+        let words = ["container", "inspect", "--format", "{{.State.OOMKilled}}", "--", &container];
+        let asked = run(&words).await;
         asked.is_ok_and(|output| text(&output.stdout) == "true")
     }
 }
 
 async fn pull(reference: &str) -> Image {
-    let there = run(&["image", "exists", reference]).await;
+    let there = run(&["image", "exists", "--", reference]).await;
     if there.is_ok_and(|output| output.status.success()) {
         return Image::Here;
     }
-    match run(&["pull", "--quiet", reference]).await {
+    match run(&["pull", "--quiet", "--", reference]).await {
         Ok(output) if output.status.success() => Image::Here,
         Ok(output) => {
             let said = text(&output.stderr);
@@ -130,7 +155,7 @@ async fn pull(reference: &str) -> Image {
 }
 
 async fn run(words: &[&str]) -> std::io::Result<Output> {
-    Command::new("podman").args(words).stdin(Stdio::null()).kill_on_drop(true).output().await
+    command().args(words).kill_on_drop(true).output().await
 }
 
 fn text(bytes: &[u8]) -> String {

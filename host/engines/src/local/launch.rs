@@ -1,6 +1,8 @@
 //! Starting a replica's process: its ports, environment, working directory, log and cgroup.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,8 +16,9 @@ use super::images::{self, HOST_LABEL};
 use super::processes::{HOST_VARIABLE, Process, REPLICA_VARIABLE};
 use crate::fleet::Part;
 use crate::fleet::words::{expand, volume_variable};
+use crate::isolation::View;
 use crate::replicas::ReplicaRow;
-use chandlery_package::plan::{EnvValue, Runtime, Workload};
+use chandlery_package::plan::{EnvValue, Runtime, VolumeKind, Workload};
 
 const EXEC_PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Enters every cgroup named in `$0` before the program begins, so that nothing of it is ever outside.
@@ -32,8 +35,9 @@ impl Local {
         let workload = part.workload;
         let work_dir = self.work_dir(&row.id);
         fs::create_dir_all(&work_dir).await?;
+        fs::create_dir_all(self.temporary_dir(&row.id)).await?;
         for volume in &workload.volumes {
-            fs::create_dir_all(self.volume_dir(row, &volume.name, &volume.kind)).await?;
+            make_volume(&self.volume_dir(row, &volume.name, &volume.kind)).await?;
         }
         let log_dir = self.data.join("logs").join(&row.deployment);
         fs::create_dir_all(&log_dir).await?;
@@ -68,13 +72,16 @@ impl Local {
         let mut words = command.iter().map(|word| expand(word, &variables));
         let mut probe = match part.workload.runtime {
             Runtime::Container(_) => {
-                let mut probe = Command::new("podman");
-                probe.args(["exec", &images::name(&row.id)]);
+                let mut probe = images::command();
+                probe.args(["exec", "--", &images::name(&row.id)]);
                 probe
             }
             Runtime::Python(_) | Runtime::Host => {
-                let mut probe = Command::new(words.next().ok_or("its probe has no command")?);
-                probe.env_clear().envs(&variables).current_dir(self.work_dir(&row.id));
+                let program = words.next().ok_or("its probe has no command")?;
+                let (work_dir, temporary) = (self.work_dir(&row.id), self.temporary_dir(&row.id));
+                let view = view(self, part, row, (&work_dir, &temporary), None);
+                let mut probe = self.isolation.command(&View { outlives: false, ..view }, &program);
+                probe.env_clear().envs(&variables).current_dir(work_dir);
                 probe
             }
         };
@@ -98,15 +105,50 @@ fn process(local: &Local, part: Part<'_>, row: &ReplicaRow, bin: Option<&Path>) 
         .map_or(program, |path| path.display().to_string());
     let mut command = Command::new("/bin/sh");
     let cgroups = local.cgroups.make(&row.id, &part.workload.resources);
-    command.arg("-c").arg(ENTER).arg(cgroups).arg(&program).args(words).env_clear().envs(&variables);
+    let (work_dir, temporary) = (local.work_dir(&row.id), local.temporary_dir(&row.id));
+    let isolated = local.isolation.words(&view(local, part, row, (&work_dir, &temporary), bin));
+    command.arg("-c").arg(ENTER).arg(cgroups).args(isolated).arg(&program).args(words);
+    command.env_clear().envs(&variables);
     command
+}
+
+/// What a replica sees of the host's folders: its own, its volumes, and its Python environment to read. What is scratch is in
+/// its own.
+fn view<'a>(
+    local: &Local,
+    part: Part<'_>,
+    row: &ReplicaRow,
+    (home, temporary): (&'a Path, &'a Path),
+    bin: Option<&Path>,
+) -> View<'a> {
+    let (mut writable, mut readable) = (Vec::new(), Vec::new());
+    for volume in part.workload.volumes.iter().filter(|volume| volume.kind != VolumeKind::Scratch) {
+        let folder = local.volume_dir(row, &volume.name, &volume.kind);
+        let shown = if volume.read_only { &mut readable } else { &mut writable };
+        shown.push(folder);
+    }
+    readable.extend(bin.and_then(Path::parent).map(Path::to_owned));
+    View { home, temporary, writable, readable, outlives: true }
+}
+
+/// A container may run as another user, who must come into its volumes; nobody else comes as far as these.
+async fn make_volume(folder: &Path) -> std::io::Result<()> {
+    if fs::try_exists(folder).await? {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).await?;
+    fs::set_permissions(folder, entered_by_all()).await
+}
+
+fn entered_by_all() -> Permissions {
+    Permissions::from_mode(0o755)
 }
 
 /// A container shares this machine's network, and so listens where it is told to like a process.
 async fn container(local: &Local, part: Part<'_>, row: &ReplicaRow, image: &str) -> std::io::Result<Command> {
     let Workload { resources, volumes, grace_seconds, .. } = part.workload;
     let variables = variables(part, row, environment(local, part, row, None));
-    let mut command = Command::new("podman");
+    let mut command = images::command();
     let cgroup = local.cgroups.path(&row.id);
     if cgroup.is_some() {
         command.arg("--cgroup-manager=cgroupfs");
@@ -138,7 +180,7 @@ async fn container(local: &Local, part: Part<'_>, row: &ReplicaRow, image: &str)
         let words: Vec<_> = part.workload.command.iter().map(|word| expand(word, &variables)).collect();
         command.args(["--entrypoint", &serde_json::json!(words).to_string()]);
     }
-    command.arg(image);
+    command.args(["--", image]);
     Ok(command)
 }
 

@@ -8,6 +8,8 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use procfs::process::{Stat, all_processes};
 
+use crate::isolation::HEAR;
+
 /// Marks a process as one of a host's.
 pub(super) const HOST_VARIABLE: &str = "CHANDLERY_HOST_ID";
 /// Marks a process as one of a replica's.
@@ -53,8 +55,7 @@ impl Process {
     /// The file that it runs: the script, where an interpreter runs one.
     pub(super) fn program(&self) -> Option<String> {
         let words = procfs::process::Process::new(self.pid).and_then(|process| process.cmdline()).ok()?;
-        let is_script = words.first()?.rsplit('/').next()?.starts_with("python");
-        words.into_iter().nth(usize::from(is_script))
+        program(words)
     }
 
     /// Sends a signal to it and its whole group, if it is still the same one.
@@ -70,6 +71,14 @@ impl Process {
             report(kill(Pid::from_raw(self.pid), Signal::SIGKILL));
         }
     }
+}
+
+/// The file that a process with these words runs, whoever waits for it.
+fn program(words: Vec<String>) -> Option<String> {
+    let before = words.windows(HEAR.len()).position(|window| window == HEAR);
+    let words = &words[before.map_or(0, |at| at + HEAR.len())..];
+    let is_script = words.first()?.rsplit('/').next()?.starts_with("python");
+    words.get(usize::from(is_script)).cloned()
 }
 
 fn report(outcome: Result<(), Errno>) {
@@ -135,6 +144,22 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_known_behind_who_waits_for_it() {
+        let cases = [
+            ("sleep 60", Some("sleep")),
+            ("/usr/bin/python3 /env/bin/uvicorn app", Some("/env/bin/uvicorn")),
+            ("/usr/bin/bwrap --dev /dev -- /usr/bin/env --default-signal=TERM -- sleep 60", Some("sleep")),
+            ("/usr/bin/bwrap -- /usr/bin/env --default-signal=TERM -- python3 /x/y", Some("/x/y")),
+            ("/usr/bin/bwrap -- /usr/bin/env --default-signal=TERM --", None),
+            ("", None),
+        ];
+        for (words, found) in cases {
+            let words = words.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(program(words).as_deref(), found);
+        }
+    }
 
     #[test]
     fn a_process_is_known_by_its_beginning_and_its_marks() {

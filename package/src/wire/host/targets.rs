@@ -50,6 +50,9 @@ pub struct Target {
     pub pass_millis: Option<u64>,
     /// Why it does not answer.
     pub trouble: Option<String>,
+    /// What it lacks, and so every replica on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// A secret's value, on its way in: it never comes out again.
