@@ -6,6 +6,7 @@ mod author;
 mod commands;
 mod failure;
 mod home;
+mod private;
 mod show;
 mod words;
 

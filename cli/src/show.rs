@@ -84,6 +84,11 @@ pub fn warning(what: impl AsRef<str>) {
     anstream::println!("{} {}", "!".yellow().bold(), indented(what.as_ref()).yellow());
 }
 
+/// Prints on standard error what should not be overlooked, beside whatever standard output is read for.
+pub fn notice(what: impl AsRef<str>) {
+    anstream::eprintln!("{} {}", "!".yellow().bold(), indented(what.as_ref()).yellow());
+}
+
 /// Prints on standard error, as JSON, why a command has failed.
 pub fn json_failure(problem: impl Serialize) {
     eprintln!("{}", printable::json(&problem));

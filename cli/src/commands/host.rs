@@ -16,6 +16,7 @@ use super::work::worker;
 use crate::api::{Context, HOST_LISTEN};
 use crate::arguments::one_of;
 use crate::failure::{Failure, Result};
+use crate::private::keep_private;
 use crate::show;
 
 /// Run a host.
@@ -89,6 +90,7 @@ impl Trust {
 impl Host {
     pub async fn run(self, context: &Context) -> Result {
         let Self::Run(run) = self;
+        keep_private(&run.data)?;
         let registry_token = run.registry_token_file.as_deref().map(read_token).transpose()?;
         let settings = Settings {
             data: run.data.clone(),

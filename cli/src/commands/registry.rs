@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::api::{Context, REGISTRY_LISTEN};
 use crate::failure::{Failure, Result};
+use crate::private::keep_private;
 use crate::show;
 use crate::words;
 
@@ -162,11 +163,13 @@ impl Registry {
             Self::Serve(serve) => serve.run().await,
             Self::Collect { older_than } => collect(context, older_than).await,
             Self::Backup(Backup { data, folder, terms }) => {
+                keep_private(&folder)?;
                 let contents = backup::back_up(&terms.settings(&data)?, &folder).await?;
                 say_backup(context, &contents, &format!("backed up to {}", folder.display()));
                 Ok(())
             }
             Self::Restore(Backup { data, folder, terms }) => {
+                keep_private(&data)?;
                 let contents = backup::restore(&terms.settings(&data)?, &folder).await?;
                 say_backup(context, &contents, &format!("restored from {}", folder.display()));
                 Ok(())
@@ -178,6 +181,7 @@ impl Registry {
 
 impl Serve {
     async fn run(self) -> Result {
+        keep_private(&self.data)?;
         let (registry, listener, address) = open(&self.data, self.listen, &self.terms).await?;
         let stopped = stopped()?;
         announce(&self.data, address);

@@ -18,6 +18,7 @@ use crate::api::{Context, HOST_LISTEN, REGISTRY_LISTEN};
 use crate::arguments::one_of;
 use crate::failure::{Failure, Result};
 use crate::home::write_private;
+use crate::private::keep_private;
 use crate::show;
 
 /// The registry's account that this machine's usage is counted for.
@@ -57,6 +58,8 @@ impl Up {
             Some(data) => (data.join("registry"), data.join("host")),
             None => (context.home.path("registry"), context.host_data()),
         };
+        keep_private(&registry_data)?;
+        keep_private(&host_data)?;
         let (registry, listener, address) =
             registry::open(&registry_data, self.registry_listen, &self.terms).await?;
         let token = host_account(&registry, &host_data.join("registry.token")).await?;

@@ -8,6 +8,7 @@ use clap::Args;
 use super::registry::{bind, stopped};
 use crate::api::Context;
 use crate::failure::Result;
+use crate::private::keep_private;
 use crate::show;
 
 /// Watch logs for others.
@@ -29,6 +30,7 @@ pub struct Witness {
 
 impl Witness {
     pub async fn run(self, context: &Context) -> Result {
+        keep_private(&self.data)?;
         let witness = chandlery_registry::witness::Witness::open(&self.data, &self.name, &self.logs)?;
         let (listener, address) = bind(self.listen).await?;
         let id = witness.id();
