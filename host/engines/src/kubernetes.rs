@@ -458,6 +458,9 @@ impl Engine for Kubernetes {
                     "is a service that is not always restarted, which Kubernetes does not have",
                 );
             }
+            if let Some(reason) = self.settings.refuses(workload) {
+                return refuse(workload, &reason);
+            }
         }
         Ok(())
     }
