@@ -30,11 +30,19 @@ pub(super) fn agreed(
     }
 }
 
-/// What a plugin may do, for people: a sentence.
+/// What a plugin may do, for people: a sentence on the plugin, and one on what comes of its plans, which no permission bounds.
 pub fn permissions_in_words(kind: Kind, permissions: &BTreeSet<Permission>) -> String {
     let mut words: Vec<_> = permissions.iter().map(|permission| permission.in_words(kind)).collect();
     words.push("write to this host's log".into());
-    format!("it may {}, and nothing else", words.join("; "))
+    let plans = match kind {
+        Kind::Template => {
+            "; what you deploy of it may run any program on the target, as the target's user, with what that user can \
+             read and with the network"
+        }
+        Kind::Policy => "; it can change what you deploy of others",
+        Kind::Integration => "",
+    };
+    format!("it may {}, and nothing else{plans}", words.join("; "))
 }
 
 #[cfg(test)]
@@ -52,7 +60,12 @@ mod tests {
         );
         assert_eq!(
             permissions_in_words(Kind::Template, &BTreeSet::new()),
-            "it may write to this host's log, and nothing else"
+            "it may write to this host's log, and nothing else; what you deploy of it may run any program on the target, as \
+             the target's user, with what that user can read and with the network"
+        );
+        assert_eq!(
+            permissions_in_words(Kind::Policy, &BTreeSet::new()),
+            "it may write to this host's log, and nothing else; it can change what you deploy of others"
         );
     }
 }
