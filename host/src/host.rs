@@ -46,7 +46,7 @@ pub struct Settings {
     pub expose: IpAddr,
     /// Whether the programs of plans are kept from the data directory and from `hidden`.
     pub isolate: Isolate,
-    /// Folders beside the data directory that hold secrets of whoever runs the host.
+    /// Folders and files beside the data directory that hold secrets of whoever runs the host.
     pub hidden: Vec<PathBuf>,
 }
 

@@ -107,7 +107,7 @@ impl Host {
             },
             expose: run.expose,
             isolate: run.isolate,
-            hidden: vec![context.home.folder().to_owned()],
+            hidden: run.registry_token_file.into_iter().chain([context.home.folder().to_owned()]).collect(),
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (listener, address) = bind(run.listen).await?;

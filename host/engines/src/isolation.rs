@@ -47,7 +47,7 @@ pub(crate) const HEAR: [&str; 3] = ["/usr/bin/env", "--default-signal=TERM", "--
 pub struct Isolation {
     /// bubblewrap; or why it is not used.
     program: Result<PathBuf, String>,
-    /// The folders that no program sees.
+    /// The folders and files that no program sees.
     hidden: Vec<PathBuf>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct View<'a> {
 }
 
 impl Isolation {
-    /// Tries what this machine can. `hidden` are the folders of the host's own; fails where isolation is required and not
+    /// Tries what this machine can. `hidden` are the folders and files of the host's own; fails where isolation is required and not
     /// possible.
     pub fn find(isolate: Isolate, hidden: Vec<PathBuf>) -> Result<Self, Error> {
         let program = match isolate {
@@ -107,8 +107,11 @@ impl Isolation {
         }
         bind(&mut words, "--bind-try", view.temporary, Path::new("/tmp"));
         let hidden = outermost(self.hidden.iter().filter_map(|folder| folder.canonicalize().ok()).collect());
-        for folder in &hidden {
-            words.extend([OsString::from("--tmpfs"), folder.into()]);
+        for path in &hidden {
+            match path.is_dir() {
+                true => words.extend([OsString::from("--tmpfs"), path.into()]),
+                false => bind(&mut words, "--ro-bind", Path::new("/dev/null"), path),
+            }
         }
         bind(&mut words, "--bind", view.home, view.home);
         for folder in &view.writable {
@@ -117,7 +120,7 @@ impl Isolation {
         for folder in &view.readable {
             bind(&mut words, "--ro-bind-try", folder, folder);
         }
-        for folder in &hidden {
+        for folder in hidden.iter().filter(|path| path.is_dir()) {
             words.extend([OsString::from("--remount-ro"), folder.into()]);
         }
         words.extend([OsString::from("--chdir"), view.home.into(), OsString::from("--")]);
@@ -249,7 +252,10 @@ mod tests {
         std::fs::create_dir(&home).unwrap();
         std::fs::create_dir(&temporary).unwrap();
         std::fs::write(data.join("secret"), "hidden").unwrap();
-        let isolation = Isolation::find(Isolate::Auto, vec![data.clone()]).unwrap();
+        let other = tempfile::NamedTempFile::new_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        std::fs::write(other.path(), "hidden").unwrap();
+        let hidden = vec![data.clone(), other.path().to_owned()];
+        let isolation = Isolation::find(Isolate::Auto, hidden).unwrap();
         if let Some(fault) = isolation.fault() {
             eprintln!("skipped: {fault}");
             return;
@@ -262,6 +268,7 @@ mod tests {
         let secret = data.join("secret").display().to_string();
         let refused = [
             format!("cat {secret}"),
+            format!("grep hidden {}", other.path().display()),
             format!("cat /proc/{}/root{secret}", std::process::id()),
             format!("cat /proc/{}/environ", std::process::id()),
             format!("umount {}", data.display()),
