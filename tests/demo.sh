@@ -14,6 +14,7 @@ password="a password for the demo"
 export CLICOLOR_FORCE=1
 export CHANDLERY_REGISTRY=http://127.0.0.1:$registry_port
 export CHANDLERY_HOST=http://127.0.0.1:$host_port
+export PIP_CACHE_DIR=${PIP_CACHE_DIR:-$PWD/target/pip}
 unset CHANDLERY_HOST_TOKEN CHANDLERY_ACCOUNT || true
 
 bold() { printf '\n\033[1;36m%s\033[0m\n' "$*"; }

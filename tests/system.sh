@@ -52,6 +52,7 @@ need_engines() {
     ls /usr/lib/*/slurm-wlm/auth_jwt.so >/dev/null 2>&1 || missing+=(slurm-wlm-jwt-plugin)
     ls /usr/lib/*/slurm-wlm/select_cons_tres.so >/dev/null 2>&1 || missing+=(slurm-wlm-basic-plugins)
     need podman podman
+    need bwrap bubblewrap
     need runc runc
     need busybox busybox-static
 }

@@ -21,6 +21,7 @@ mod fuzz;
 mod grants;
 mod hostile;
 mod integrations;
+mod isolation;
 mod journey;
 mod kills;
 mod kubernetes;

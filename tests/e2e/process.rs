@@ -56,6 +56,8 @@ impl Server {
         command.envs(environment.iter().cloned());
         command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::inherit());
         command.env("CHANDLERY_LOG", "error,kube_client=off");
+        // Each host has data of its own; what pip downloads for one is of use to the others.
+        command.env("PIP_CACHE_DIR", workspace().join("target/pip"));
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.find_map(|line| line.ok().filter(|line| line.contains(listens)));
@@ -64,6 +66,11 @@ impl Server {
         // Whatever it says later must not block it.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address }
+    }
+
+    /// Its number among the processes of this machine.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The memory that it has, in KiB.
