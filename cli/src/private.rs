@@ -15,10 +15,9 @@ const OTHERS: u32 = 0o077;
 const OF_DEPLOYMENTS: [&str; 5] =
     ["local/environments", "local/replicas", "local/shared", "local/tmp", "local/volumes"];
 
-/// Makes a server's folder, and closes it and all in it to others; says so, where it was open. From now on, nothing that this
-/// process makes is open to others.
+/// Makes a server's folder, and closes it and all in it to others; says so, where it was open. What is made later is closed, too.
 pub fn keep_private(data: &Path) -> Result {
-    umask(Mode::from_bits_truncate(0o077));
+    make_private();
     let failed = |error: std::io::Error| Failure::of(format!("{}: {error}", data.display()));
     DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
     // Where it leads to is what is kept: a link has no mode of its own.
@@ -32,6 +31,11 @@ pub fn keep_private(data: &Path) -> Result {
         ));
     }
     Ok(())
+}
+
+/// From now on, nothing that this process makes is open to others.
+pub fn make_private() {
+    umask(Mode::from_bits_truncate(0o077));
 }
 
 /// Closes what is in a folder, and what is below where that was open: behind a closed folder there is nothing to find.

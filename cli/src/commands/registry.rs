@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::api::{Context, REGISTRY_LISTEN};
 use crate::failure::{Failure, Result};
-use crate::private::keep_private;
+use crate::private::{keep_private, make_private};
 use crate::show;
 use crate::words;
 
@@ -163,7 +163,7 @@ impl Registry {
             Self::Serve(serve) => serve.run().await,
             Self::Collect { older_than } => collect(context, older_than).await,
             Self::Backup(Backup { data, folder, terms }) => {
-                keep_private(&folder)?;
+                make_private();
                 let contents = backup::back_up(&terms.settings(&data)?, &folder).await?;
                 say_backup(context, &contents, &format!("backed up to {}", folder.display()));
                 Ok(())
