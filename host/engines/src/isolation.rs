@@ -22,9 +22,10 @@ words! {
     }
 }
 
-/// The system as every program sees it: nothing of it can be written, and no device but the usual ones is there. In a user
-/// namespace of its own, a program cannot look into the processes of others either.
-const SYSTEM: [&str; 11] = [
+/// The system as every program sees it: nothing of it can be written, and no device but the usual ones is there, the terminal that
+/// the host was started at not among them. In a user namespace of its own, a program cannot look into the processes of others
+/// either.
+const SYSTEM: [&str; 14] = [
     "--unshare-user",
     "--unshare-ipc",
     "--cap-drop",
@@ -34,6 +35,9 @@ const SYSTEM: [&str; 11] = [
     "/",
     "--dev",
     "/dev",
+    "--ro-bind",
+    "/dev/null",
+    "/dev/tty",
     "--tmpfs",
     "/run",
 ];
@@ -276,6 +280,7 @@ mod tests {
             "touch /etc/x".into(),
             "test -e /run/dbus || test -e /run/systemd/private".into(),
             "test -n \"$(find /dev -type b)\"".into(),
+            "cat /dev/tty".into(),
             "echo x > /proc/sys/kernel/core_pattern".into(),
         ];
         for script in refused {

@@ -92,9 +92,8 @@ impl Environments {
             if is_there(folder).await {
                 tokio::fs::remove_dir_all(folder).await?;
             }
-            let temporary = temporary(folder);
             tokio::fs::create_dir_all(folder).await?;
-            tokio::fs::create_dir_all(&temporary).await?;
+            tokio::fs::create_dir_all(temporary(folder)).await?;
             tokio::fs::write(&log, "").await?;
             self.run(folder, "python3", &["-m", "venv", &folder.display().to_string()]).await?;
             let pip = folder.join("bin/pip").display().to_string();
@@ -108,14 +107,16 @@ impl Environments {
             words.push("--");
             words.extend(requirements.iter().map(String::as_str));
             self.run(folder, &pip, &words).await?;
-            tokio::fs::remove_dir_all(temporary).await?;
             // A package could have put a link there, to a file of the host's.
             let mut complete = OpenOptions::new();
             let mut complete = complete.write(true).create_new(true).open(folder.join(COMPLETE)).await?;
             complete.write_all(requirements.join("\n").as_bytes()).await?;
             complete.flush().await
         };
-        match made.await {
+        let made = made.await;
+        // It is made again by whoever needs it; what cannot be removed is in nobody's way.
+        let _ = tokio::fs::remove_dir_all(temporary(folder)).await;
+        match made {
             Ok(()) => Environment::Ready(folder.join("bin")),
             Err(error) => {
                 let last = last_lines(log, 3).await.join(" | ");
