@@ -284,7 +284,7 @@ mod tests {
             "echo x > /proc/sys/kernel/core_pattern".into(),
         ];
         for script in refused {
-            assert!(!run(&script).await.status.success(), "{script}");
+            assert!(!run(script.as_str()).await.status.success(), "{script}");
         }
         for script in ["touch here /tmp/there && ls here /tmp/there", "exit 0"] {
             let output = run(script).await;
