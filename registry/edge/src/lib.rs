@@ -1,13 +1,17 @@
-//! What the routes of all the registry's rooms share: extractors that refuse in the registry's own words, errors as answers, and
-//! where clients reach it.
+//! What the routes of all the registry's rooms share: extractors that refuse in the registry's own words, errors as answers, where
+//! clients reach it, and whom limits count.
 
+mod allowance;
 mod answer;
+mod client;
 mod error;
 mod extract;
 mod rooms;
 mod site;
 
+pub use allowance::Allowance;
 pub use answer::answer;
+pub use client::{Client, Network, NetworkError, Peer, Proxied, Proxies};
 pub use error::{Error, FORBIDDEN, KINDS, TOO_LARGE, UNAUTHENTICATED};
 pub use extract::{Json, Path, Query};
 pub use site::{Sender, Site};
