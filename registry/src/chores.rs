@@ -37,6 +37,7 @@ const ALWAYS: [(&str, Duration, Job); 4] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
+            with.oci.accounts.tidy();
             Ok(())
         })
     }),

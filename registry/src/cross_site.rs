@@ -8,7 +8,7 @@ use axum::response::Response;
 use axum_extra::headers::authorization::Bearer;
 use axum_extra::headers::{Authorization, HeaderMapExt as _};
 use chandlery_accounts::SessionCookie;
-use chandlery_edge::{Sender, Site};
+use chandlery_edge::{Proxied, Sender, Site};
 
 use crate::error::Error;
 
@@ -24,24 +24,23 @@ pub struct OwnPages {
     pub site: Site,
     /// What brings a session.
     pub cookie: SessionCookie,
-    /// Whether a proxy in front says how it was asked.
-    pub behind_proxy: bool,
 }
 
 /// Lets through what changes nothing, what programs send, and what the registry's own pages do.
 pub async fn refuse(State(own): State<OwnPages>, request: Request, next: Next) -> Result<Response, Error> {
-    own.check(request.method(), request.uri().path(), request.headers())?;
+    let proxied = Proxied::is_noted(request.extensions());
+    own.check(request.method(), request.uri().path(), request.headers(), proxied)?;
     Ok(next.run(request).await)
 }
 
 impl OwnPages {
-    fn check(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Error> {
+    fn check(&self, method: &Method, path: &str, headers: &HeaderMap, proxied: bool) -> Result<(), Error> {
         let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         if reads && path != REPORT {
             return Ok(());
         }
         let in_session = path == LOG_IN || self.cookie.read(headers).is_some();
-        match self.site.sender(headers, self.behind_proxy) {
+        match self.site.sender(headers, proxied) {
             Sender::Own => Ok(()),
             Sender::Unsaid if !in_session => Ok(()),
             Sender::Unsaid => Err(Error::CrossSite("neither Origin nor Sec-Fetch-Site".into())),
@@ -76,7 +75,7 @@ mod tests {
 
     #[test]
     fn only_own_pages_act_in_a_session() {
-        let own = OwnPages { site: Site::default(), cookie: SessionCookie::Plain, behind_proxy: false };
+        let own = OwnPages { site: Site::default(), cookie: SessionCookie::Plain };
         let close = "/api/v1/ledger/months/2026-01/close";
         let table: &[(&str, &str, &[(HeaderName, &str)], bool)] = &[
             // A session reads whoever asks, and acts for its own pages and its user.
@@ -128,7 +127,7 @@ mod tests {
             for (name, value) in *sent {
                 headers.append(name.clone(), HeaderValue::from_static(value));
             }
-            let checked = own.check(&method.parse().unwrap(), path, &headers);
+            let checked = own.check(&method.parse().unwrap(), path, &headers, false);
             assert_eq!(checked.is_ok(), *allowed, "{method} {path} {sent:?}: {checked:?}");
         }
     }

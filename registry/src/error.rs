@@ -6,9 +6,6 @@ use chandlery_package::problem::{Explain, Explanation};
 use crate::{catalog, oci};
 
 chandlery_edge::kinds! {
-    TOO_MANY: "too-many", 429, "Too many requests",
-        "an address or a token has asked more often than it may, or tried too many wrong secrets",
-        None;
     TOO_SLOW: "too-slow", 504, "Took too long",
         "the answer was not ready in time",
         Some("try again in a moment");
@@ -20,12 +17,6 @@ chandlery_edge::kinds! {
 /// Why the registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// More often than somebody may ask.
-    #[error("too many requests: the next one may come in {seconds} s")]
-    TooMany {
-        /// How long to wait, in seconds.
-        seconds: u64,
-    },
     /// An answer that did not come in time.
     #[error("the answer was not ready after {seconds} s")]
     TooSlow {
@@ -57,7 +48,6 @@ chandlery_edge::shares_errors!(Error);
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         match self {
-            Self::TooMany { seconds } => TOO_MANY.with_header("retry-after", seconds.to_string()),
             Self::TooSlow { .. } => (&TOO_SLOW).into(),
             Self::CrossSite(_) => (&CROSS_SITE).into(),
             Self::Log(error) => error.explain(),

@@ -47,6 +47,7 @@ use guard::Guard;
 use metrics::Metrics;
 use oci::Oci;
 
+pub use chandlery_edge::{Network, Proxies};
 pub use chandlery_store::{Cell, Clock, Db, Storage, Write, insert_rows, time};
 pub use error::Error;
 pub use settings::{Limits, Settings};
@@ -101,6 +102,7 @@ impl Registry {
         let site = Site::at(settings.url.as_deref())?;
         let cookie = if site.is_secure() { SessionCookie::Secure } else { SessionCookie::Plain };
         let accounts = Accounts::open(db.clone(), cookie).await?;
+        let accounts = accounts.with_writes_per_minute(settings.limits.writes_per_minute());
         chandlery_accounts::make_first_operator(&db, data).await?;
         let finance = Finance {
             db: db.clone(),
@@ -124,7 +126,7 @@ impl Registry {
         let worker = settings.worker.clone();
         let catalog = Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default(), worker };
         catalog::fill_in_order(&db).await?;
-        let guard = Guard::new(settings.limits.requests_per_second, settings.limits.behind_proxy);
+        let guard = Guard::new(settings.limits.requests_per_second, settings.limits.proxies.clone());
         let tasks = Supervisor::default();
         let metrics = Metrics::new(db.clone(), storage, tasks.clone());
         Ok(Self { db, clock, finance, oci, catalog, tasks, guard: Arc::new(guard), metrics })
@@ -144,11 +146,7 @@ impl Registry {
 
     fn router(self) -> Router {
         let (api, document) = self.interface();
-        let own = OwnPages {
-            site: self.oci.site.clone(),
-            cookie: self.oci.accounts.cookie,
-            behind_proxy: self.oci.limits.behind_proxy,
-        };
+        let own = OwnPages { site: self.oci.site.clone(), cookie: self.oci.accounts.cookie };
         Router::new()
             .merge(metrics::routes(self.metrics.clone()))
             .merge(oci::routes(self.oci))

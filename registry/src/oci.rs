@@ -26,7 +26,7 @@ mod token;
 mod uploads;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{any, get};
 use axum::{Json, Router};
@@ -61,6 +61,11 @@ pub fn routes<S>(oci: Oci) -> Router<S> {
         .with_state(oci)
 }
 
+/// Whether what asks for this path expects errors in OCI's form.
+pub fn speaks(path: &str) -> bool {
+    path == "/v2" || path.starts_with("/v2/") || path == "/token"
+}
+
 /// The routes of this room that are no part of the OCI standards.
 pub fn api<S>(oci: Oci) -> OpenApiRouter<S> {
     OpenApiRouter::new().routes(routes!(collect::post)).with_state(oci)
@@ -81,8 +86,8 @@ async fn version(
 /// Tells the Bytecode Alliance's package tools that packages are OCI artifacts here: `acme:ocr` is `acme/ocr`.
 ///
 /// <https://github.com/bytecodealliance/wasm-pkg-tools/blob/main/docs/registry-metadata.md>
-async fn wasm_packages(State(oci): State<Oci>, headers: HeaderMap) -> Json<Value> {
-    let url = oci.url(&headers);
+async fn wasm_packages(State(oci): State<Oci>, request: Request) -> Json<Value> {
+    let url = oci.url(request.headers(), request.extensions());
     let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
     Json(json!({ "preferredProtocol": "oci", "oci": { "registry": host } }))
 }

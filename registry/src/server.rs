@@ -1,13 +1,14 @@
 //! From connections to requests: how long they may take, how many there may be, and how they end.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use chandlery_edge::Peer;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,10 +24,6 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(15);
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(60);
 /// How many connections there may be at a time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 8192;
-
-/// Where a request comes from.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub IpAddr);
 
 /// Serves until `stop` completes, then finishes what is at hand.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()> + Send) {

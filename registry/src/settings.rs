@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use chandlery_edge::Proxies;
 use chandlery_log::{Log, WitnessAt};
 use chandlery_money::{Mail, Processor};
 use chandlery_sandbox::Worker;
@@ -63,12 +64,20 @@ pub struct Limits {
     pub blob_bytes_max: u64,
     /// How much one namespace may keep.
     pub namespace_bytes_max: u64,
-    /// How many requests per second each address, and each token, may make.
+    /// How many requests per second each address, and each token, may make. An account may make a fifth as many that change something,
+    /// by the minute.
     pub requests_per_second: NonZeroU32,
-    /// Whether requests come through a proxy, which says from where in `X-Forwarded-For`.
-    pub behind_proxy: bool,
+    /// The proxies in front, which say in `X-Forwarded-For` where a request comes from.
+    pub proxies: Proxies,
     /// Whether a manifest may name content that is not here, as mirrors need it that copy on demand.
     pub sparse_manifests: bool,
+}
+
+impl Limits {
+    /// How many requests that change something an account may make in a minute.
+    pub(crate) fn writes_per_minute(&self) -> NonZeroU32 {
+        self.requests_per_second.saturating_mul(NonZeroU32::MIN.saturating_add(11))
+    }
 }
 
 impl Default for Limits {
@@ -77,7 +86,7 @@ impl Default for Limits {
             blob_bytes_max: 2 << 30,
             namespace_bytes_max: 100 << 30,
             requests_per_second: NonZeroU32::MIN.saturating_add(499),
-            behind_proxy: false,
+            proxies: Proxies::default(),
             sparse_manifests: false,
         }
     }

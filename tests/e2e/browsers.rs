@@ -142,7 +142,7 @@ fn a_session_is_as_safe_as_the_way_to_the_registry() {
     assert!(plain.contains("HttpOnly") && plain.contains("SameSite=Strict"), "{plain}");
     assert!(realm(&world).contains(&format!("realm=\"{}/token\"", world.origin())), "nobody is trusted");
 
-    world.restart_registry_with(&["--behind-proxy".to_owned()]);
+    world.restart_registry_with(&["--trusted-proxies", "127.0.0.1"].map(str::to_owned));
     assert!(realm(&world).contains("realm=\"https://plugins.example.com/token\""));
 
     let public = "https://plugins.example.com";

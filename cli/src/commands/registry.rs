@@ -8,7 +8,7 @@ use chandlery_log::WitnessAt;
 use chandlery_money::{Mail, Processor};
 use chandlery_package::Namespace;
 use chandlery_package::wire::Garbage;
-use chandlery_registry::{Limits, Settings, backup};
+use chandlery_registry::{Limits, Network, Proxies, Settings, backup};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use tokio::net::TcpListener;
@@ -117,12 +117,12 @@ pub struct Terms {
     /// How much one namespace may keep, in GiB
     #[arg(long, value_name = "GIB", default_value_t = 100)]
     pub namespace_gib_max: u64,
-    /// How many requests per second each address, and each token, may make
+    /// How many requests per second each address, and each token, may make; an account may make a fifth as many changes
     #[arg(long, value_name = "N", default_value = "500")]
     pub requests_per_second: NonZeroU32,
-    /// Take the address of a client from the X-Forwarded-For of a proxy in front
-    #[arg(long)]
-    pub behind_proxy: bool,
+    /// The proxies in front, whose X-Forwarded-For is believed: addresses or networks, with commas between
+    #[arg(long, value_name = "NETWORK", env = "CHANDLERY_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
     /// Accept manifests that name content which is not here, as mirrors need it that copy on demand
     #[arg(long)]
     pub sparse_manifests: bool,
@@ -150,7 +150,7 @@ impl Terms {
                 blob_bytes_max: self.blob_mib_max << 20,
                 namespace_bytes_max: self.namespace_gib_max << 30,
                 requests_per_second: self.requests_per_second,
-                behind_proxy: self.behind_proxy,
+                proxies: Proxies::new(self.trusted_proxies.clone()),
                 sparse_manifests: self.sparse_manifests,
             },
         })

@@ -6,29 +6,46 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum_extra::headers::authorization::{Basic, Bearer};
 use axum_extra::headers::{Authorization, HeaderMapExt as _};
+use chandlery_edge::Client;
 
 use crate::credential::Credential;
 use crate::grant::Grant;
 use crate::principal::{Account, Principal};
-use crate::{Accounts, Error, Scope, bearer, check_password, check_token};
+use crate::{Accounts, Error, Scope, bearer, check_token};
 
 impl Accounts {
-    /// Whoever these headers say.
-    pub async fn identify(&self, headers: &HeaderMap) -> Result<Principal, Error> {
-        if headers.contains_key(AUTHORIZATION) {
-            let found = match headers.typed_get::<Authorization<Bearer>>() {
-                Some(Authorization(bearer)) => self.by_token(bearer.token().trim()).await?,
-                None => match headers.typed_get::<Authorization<Basic>>() {
-                    Some(Authorization(basic)) => self.by_basic(basic.username(), basic.password()).await?,
-                    None => None,
-                },
-            };
-            return found.ok_or(Error::Unauthenticated);
+    /// Whoever these headers of a client say. What is wrong counts: who is wrong too often is refused for a while.
+    pub async fn identify(&self, client: Client, headers: &HeaderMap) -> Result<Principal, Error> {
+        let principal = match headers.contains_key(AUTHORIZATION) {
+            true => self.by_header(client, headers).await?,
+            false => match self.cookie.read(headers) {
+                Some(token) => self.by_session(client, &token).await?,
+                None => return Ok(Principal::nobody()),
+            },
+        };
+        if let Some(account) = &principal.account {
+            self.attempts.was_right(client, &account.name);
         }
-        match self.cookie.read(headers) {
-            Some(token) => Ok(check_token(&self.db, &token).await?.unwrap_or_else(Principal::nobody)),
-            None => Ok(Principal::nobody()),
+        Ok(principal)
+    }
+
+    async fn by_header(&self, client: Client, headers: &HeaderMap) -> Result<Principal, Error> {
+        if let Some(Authorization(basic)) = headers.typed_get::<Authorization<Basic>>() {
+            return self.by_basic(client, basic.username(), basic.password()).await;
         }
+        let found = match headers.typed_get::<Authorization<Bearer>>() {
+            Some(Authorization(bearer)) => self.by_token(bearer.token().trim()).await?,
+            None => None,
+        };
+        found.ok_or_else(|| self.attempts.was_wrong(client))
+    }
+
+    /// A session that has ended makes nobody of its visitor, who may log in again.
+    async fn by_session(&self, client: Client, token: &str) -> Result<Principal, Error> {
+        Ok(check_token(&self.db, token).await?.unwrap_or_else(|| {
+            self.attempts.was_wrong(client);
+            Principal::nobody()
+        }))
     }
 
     async fn by_token(&self, token: &str) -> Result<Option<Principal>, Error> {
@@ -38,19 +55,23 @@ impl Accounts {
         }
     }
 
-    async fn by_basic(&self, name: &str, secret: &str) -> Result<Option<Principal>, Error> {
-        match check_token(&self.db, secret).await? {
-            Some(known) if known.account.as_ref().is_some_and(|account| account.name.as_str() == name) => {
-                Ok(Some(known))
-            }
-            Some(_) => Ok(None),
-            None => {
-                let account = check_password(&self.db, name, secret).await?;
-                Ok(account.map(|(account, mark)| {
-                    Principal::known(account, Grant::Token(Scope::Full), Credential::Password(mark))
-                }))
-            }
+    async fn by_basic(&self, client: Client, name: &str, secret: &str) -> Result<Principal, Error> {
+        if let Some(known) = check_token(&self.db, secret).await? {
+            let is_own = known.account.as_ref().is_some_and(|account| account.name.as_str() == name);
+            return if is_own { Ok(known) } else { Err(self.attempts.was_wrong(client)) };
         }
+        let (account, mark) = self.by_password(client, name, secret).await?.ok_or(Error::Unauthenticated)?;
+        Ok(Principal::known(account, Grant::Token(Scope::Full), Credential::Password(mark)))
+    }
+
+    /// Whoever a request is from; one that may change something counts for its account.
+    async fn of_request(&self, parts: &Parts) -> Result<Principal, Error> {
+        let principal = self.identify(Client::of(&parts.extensions), &parts.headers).await?;
+        match &principal.account {
+            Some(account) if !parts.method.is_safe() => self.count_write(account)?,
+            _ => {}
+        }
+        Ok(principal)
     }
 }
 
@@ -62,7 +83,7 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        Accounts::from_ref(state).identify(&parts.headers).await
+        Accounts::from_ref(state).of_request(parts).await
     }
 }
 
@@ -74,7 +95,7 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let principal = Accounts::from_ref(state).identify(&parts.headers).await?;
+        let principal = Accounts::from_ref(state).of_request(parts).await?;
         match (principal.account, principal.grant) {
             (Some(account), Grant::Token(Scope::Full)) => Ok(account),
             (Some(account), Grant::Token(scope)) => {
@@ -96,7 +117,7 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Error> {
-        let principal = Accounts::from_ref(state).identify(&parts.headers).await?;
+        let principal = Accounts::from_ref(state).of_request(parts).await?;
         Ok(principal.account.filter(|_| principal.grant == Grant::Token(Scope::Full)))
     }
 }

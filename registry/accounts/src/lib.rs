@@ -1,5 +1,6 @@
 //! Who asks a registry, and what they may do: accounts and their tokens, sessions, and namespaces with their members.
 
+mod attempts;
 pub mod bearer;
 mod credential;
 mod grant;
@@ -20,7 +21,7 @@ pub use credential::{Bearer, Credential};
 pub use grant::{Access, Grant};
 pub use members::{join, role};
 pub use namespaces::{Visibility, add_bytes, is_public, set_visibility, take_namespace};
-pub use people::{check_password, find_account, make_first_operator, promote, register};
+pub use people::{find_account, make_first_operator, promote, register};
 pub use principal::{Account, Principal};
 pub use routes::routes;
 pub use session::SessionCookie;

@@ -3,7 +3,7 @@
 use chandlery_package::column::Text;
 use chandlery_package::{Namespace, words};
 use chandlery_store::{Db, Write, time};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{Account, Error, Role, join};
 
@@ -53,13 +53,20 @@ const RESERVED: [&str; 32] = [
     "www",
 ];
 
+/// How many namespaces an account may take in an hour and in a day.
+const TAKEN_MAX: [(SignedDuration, i64); 2] =
+    [(SignedDuration::from_hours(1), 10), (SignedDuration::from_hours(24), 30)];
+
 /// Takes a namespace for an account. Whoever operates the registry may speak for it, and takes reserved ones, too.
 pub async fn take_namespace(db: &Db, owner: &Account, name: &Namespace) -> Result<(), Error> {
     let is_reserved = RESERVED.contains(&name.as_str());
     if is_reserved && !owner.operator {
         return Err(Error::Conflict(format!("the namespace '{name}' is reserved")));
     }
-    let mut write = db.write().await?;
+    let (mut write, now) = (db.write().await?, Timestamp::now());
+    if !owner.operator {
+        may_take(&mut write, &owner.name, now).await?;
+    }
     let taken: Vec<(String,)> = sqlx::query_as("select name from namespaces").fetch_all(&mut *write).await?;
     let look = skeleton(name.as_str());
     let reserved = RESERVED.iter().copied().filter(|_| !is_reserved);
@@ -71,13 +78,33 @@ pub async fn take_namespace(db: &Db, owner: &Account, name: &Namespace) -> Resul
             false => format!("the namespace '{name}' would be mistaken for '{other}'"),
         }));
     }
-    sqlx::query("insert into namespaces (name, created_at) values ($1, $2)")
+    sqlx::query("insert into namespaces (name, created_at, created_by) values ($1, $2, $3)")
         .bind(name.as_str())
-        .bind(time(Timestamp::now()))
+        .bind(time(now))
+        .bind(owner.name.as_str())
         .execute(&mut *write)
         .await?;
     join(&mut write, name, &owner.name, Role::Owner).await?;
     Ok(write.commit().await?)
+}
+
+/// Refuses an account that has taken as many namespaces as it may for now.
+async fn may_take(write: &mut Write, account: &Namespace, now: Timestamp) -> Result<(), Error> {
+    for (period, max) in TAKEN_MAX {
+        let earlier: Option<(Text<Timestamp>,)> = sqlx::query_as(
+            "select created_at from namespaces where created_by = $1 order by created_at desc limit 1 offset $2",
+        )
+        .bind(account.as_str())
+        .bind(max - 1)
+        .fetch_optional(&mut **write)
+        .await?;
+        let left = earlier.map(|(Text(at),)| (period - now.duration_since(at)).as_secs());
+        if let Some(left) = left.filter(|left| *left >= 0) {
+            let what = format!("'{account}' has taken {max} namespaces in {} h", period.as_hours());
+            return Err(Error::too_many(what, left.unsigned_abs() + 1));
+        }
+    }
+    Ok(())
 }
 
 /// What a name looks like at a glance: two names with the same are mistaken for each other.

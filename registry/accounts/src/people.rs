@@ -2,20 +2,24 @@
 
 use std::path::Path;
 
+use chandlery_edge::Client;
 use chandlery_package::column::Text;
 use chandlery_package::{Digest, Namespace};
 use chandlery_store::files::write_atomic;
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 
 use crate::passwords::{hash_password, random_text, verify_password};
 use crate::principal::{Account, AccountRole};
-use crate::{Error, Scope, tokens};
+use crate::{Accounts, Error, Scope, tokens};
 
 /// The account that operates a registry which nobody has set up yet.
 const FIRST_OPERATOR: &str = "operator";
 /// How many digits the mark of a password has.
 const MARK_DIGITS: usize = 16;
+/// What the password of an account that is not there is compared with.
+static NOBODYS_HASH: OnceCell<String> = OnceCell::const_new();
 
 /// Opens an account.
 pub async fn register(db: &Db, name: &Namespace, password: &str) -> Result<(), Error> {
@@ -84,7 +88,7 @@ pub async fn promote(db: &Db, name: &Namespace) -> Result<(), Error> {
 }
 
 /// The account with this password, and the password's mark, or none; takes as long either way.
-pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<(Account, String)>, Error> {
+async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<(Account, String)>, Error> {
     let found: Option<(String, Text<AccountRole>)> =
         sqlx::query_as("select password_hash, role from accounts where name = $1")
             .bind(name)
@@ -92,7 +96,10 @@ pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Optio
             .await?;
     let (hash, role) = match found {
         Some((hash, Text(role))) => (hash, Some(role)),
-        None => (hash_password("no such account".into()).await?, None),
+        None => {
+            let nobodys = NOBODYS_HASH.get_or_try_init(|| hash_password("no such account".into())).await?;
+            (nobodys.clone(), None)
+        }
     };
     let mark = mark(&hash);
     let matches = verify_password(password.to_owned(), hash).await?;
@@ -101,6 +108,45 @@ pub async fn check_password(db: &Db, name: &str, password: &str) -> Result<Optio
             Ok(Some((Account { name: name.parse()?, operator: role == AccountRole::Operator }, mark)))
         }
         _ => Ok(None),
+    }
+}
+
+impl Accounts {
+    /// Opens an account for a client, unless the name is taken, which counts as a wrong password: it tells as much.
+    pub(crate) async fn register(
+        &self,
+        client: Client,
+        name: &Namespace,
+        password: &str,
+    ) -> Result<(), Error> {
+        self.attempts.begin(client, None)?;
+        let outcome = register(&self.db, name, password).await;
+        if !matches!(outcome, Err(Error::Conflict(_))) {
+            self.attempts.take_back(client, None);
+        }
+        if outcome.is_ok() {
+            self.attempts.was_right(client, name);
+        }
+        outcome
+    }
+
+    /// The account with this password, and the password's mark, unless the client, or clients in all, were wrong too often.
+    pub async fn by_password(
+        &self,
+        client: Client,
+        name: &str,
+        password: &str,
+    ) -> Result<Option<(Account, String)>, Error> {
+        let account = name.parse::<Namespace>().ok();
+        self.attempts.begin(client, account.as_ref())?;
+        let outcome = check_password(&self.db, name, password).await;
+        if !matches!(outcome, Ok(None)) {
+            self.attempts.take_back(client, account.as_ref());
+        }
+        if let Ok(Some((account, _))) = &outcome {
+            self.attempts.was_right(client, &account.name);
+        }
+        outcome
     }
 }
 

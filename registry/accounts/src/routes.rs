@@ -7,7 +7,7 @@ use chandlery_package::wire::{
     Login, Member, NewAccount, NewMember, NewToken, Page, Paging, Token, TokenRecord,
 };
 
-use chandlery_edge::{Json, Path, Query};
+use chandlery_edge::{Client, Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -38,9 +38,10 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
 )]
 async fn register(
     State(accounts): State<Accounts>,
+    client: Client,
     Json(new): Json<NewAccount>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
-    crate::register(&accounts.db, &new.name, &new.password).await?;
+    accounts.register(client, &new.name, &new.password).await?;
     let lifetime = Some(tokens::LOGIN_LIFETIME);
     let token = crate::issue_token(&accounts.db, &new.name, &Scope::Full, "registered", lifetime).await?;
     Ok((StatusCode::CREATED, Json(Token { account: new.name, token })))
@@ -56,11 +57,11 @@ async fn register(
 )]
 async fn log_in(
     State(accounts): State<Accounts>,
+    client: Client,
     Json(login): Json<Login>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
-    let (caller, _) = crate::check_password(&accounts.db, login.name.as_str(), &login.password)
-        .await?
-        .ok_or(Error::Unauthenticated)?;
+    let found = accounts.by_password(client, login.name.as_str(), &login.password).await?;
+    let (caller, _) = found.ok_or(Error::Unauthenticated)?;
     let lifetime = Some(tokens::LOGIN_LIFETIME);
     let token = crate::issue_token(&accounts.db, &caller.name, &Scope::Full, "login", lifetime).await?;
     Ok((StatusCode::CREATED, Json(Token { account: caller.name, token })))

@@ -1,12 +1,21 @@
 //! What it takes to know who asks.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
+use chandlery_edge::Allowance;
+use chandlery_package::Namespace;
 use chandlery_store::{Db, Facts};
 
 use crate::Error;
+use crate::attempts::Attempts;
 use crate::passwords::random_text;
+use crate::principal::Account;
 use crate::session::SessionCookie;
+
+/// How many requests that change something an account may make in a minute, unless the registry says otherwise.
+const WRITES_PER_MINUTE: u32 = 6000;
 
 /// What it takes to know who asks.
 #[derive(Clone)]
@@ -17,12 +26,41 @@ pub struct Accounts {
     pub cookie: SessionCookie,
     /// What authenticates short-lived tokens, the same for all replicas.
     pub(crate) bearer_key: Arc<[u8]>,
+    /// Who was wrong how often.
+    pub(crate) attempts: Arc<Attempts>,
+    writes: Arc<Allowance<Namespace>>,
 }
 
 impl Accounts {
     /// Opens the accounts of a registry, whose pages have this cookie.
     pub async fn open(db: Db, cookie: SessionCookie) -> Result<Self, Error> {
         let bearer_key = Facts(&db).get_or("bearer-key", random_text).await?.into_bytes().into();
-        Ok(Self { db, cookie, bearer_key })
+        Ok(Self { db, cookie, bearer_key, attempts: Arc::default(), writes: writes(WRITES_PER_MINUTE) })
     }
+
+    /// The same, where an account may make so many requests in a minute that change something.
+    #[must_use]
+    pub fn with_writes_per_minute(self, max: NonZeroU32) -> Self {
+        Self { writes: writes(max.get()), ..self }
+    }
+
+    /// Forgets who asked or was wrong too long ago to count.
+    pub fn tidy(&self) {
+        self.attempts.tidy();
+        self.writes.tidy();
+    }
+
+    /// Counts a request of an account that may change something. Whoever operates the registry may make any number.
+    pub(crate) fn count_write(&self, account: &Account) -> Result<(), Error> {
+        if account.operator {
+            return Ok(());
+        }
+        let refused =
+            |seconds| Error::too_many(format!("too many changes by account '{}'", account.name), seconds);
+        self.writes.take(account.name.clone()).map_err(refused)
+    }
+}
+
+fn writes(per_minute: u32) -> Arc<Allowance<Namespace>> {
+    Arc::new(Allowance::new(per_minute, Duration::from_secs(60)))
 }

@@ -14,6 +14,9 @@ crate::kinds! {
     BUSY: "too-many-logins", 429, "Too many log-ins",
         "more passwords wait to be checked than the registry has time and memory for",
         Some("try again in a moment; a token needs no such check");
+    TOO_MANY: "too-many", 429, "Too many requests",
+        "an address, a token or an account has asked or tried more often than it may, or has too much at hand",
+        None;
     TOO_LARGE: "too-large", 413, "Too large",
         "a request or what is pushed has more bytes than this registry accepts",
         None;
@@ -45,6 +48,14 @@ pub enum Error {
     /// Too many passwords are being checked.
     #[error("too many people are logging in at this moment")]
     Busy,
+    /// More often than somebody may ask, try or begin something.
+    #[error("{what}: the next one may come in {seconds} s")]
+    TooMany {
+        /// Of what there were too many, and whose.
+        what: String,
+        /// How long to wait, in seconds.
+        seconds: u64,
+    },
     /// More was sent than is accepted.
     #[error("{what} has at most {bytes_max} bytes here")]
     TooLarge {
@@ -67,6 +78,11 @@ impl Error {
         Self::Forbidden { account: account.clone(), action: action.into() }
     }
 
+    /// More of something than there may be, for so many seconds. `what` is followed by when the next one may come.
+    pub fn too_many(what: impl Into<String>, seconds: u64) -> Self {
+        Self::TooMany { what: what.into(), seconds }
+    }
+
     /// Stored data that no version of the registry writes.
     pub fn damaged(what: impl Into<String>) -> Self {
         Self::Store(chandlery_store::Error::Damaged(what.into()))
@@ -80,6 +96,7 @@ impl Explain for Error {
                 return UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");
             }
             Self::Busy => return BUSY.with_header("retry-after", "2"),
+            Self::TooMany { seconds, .. } => return TOO_MANY.with_header("retry-after", seconds.to_string()),
             Self::Name(error) => return error.explain(),
             Self::Store(error) => return error.explain(),
             Self::NotFound(_) => &NOT_FOUND,

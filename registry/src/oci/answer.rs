@@ -20,7 +20,7 @@ use super::state::Oci;
 /// An error on an OCI path.
 pub struct OciError {
     error: Error,
-    asked: Asked,
+    asked: Option<Asked>,
 }
 
 /// What a client needs to know to authenticate: where, and for what.
@@ -34,7 +34,7 @@ impl FromRequestParts<Oci> for Asked {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, oci: &Oci) -> Result<Self, Infallible> {
-        let realm = format!("{}/token", oci.url(&parts.headers));
+        let realm = format!("{}/token", oci.url(&parts.headers, &parts.extensions));
         Ok(Self { realm, scope: scope(&parts.uri) })
     }
 }
@@ -50,7 +50,12 @@ impl Asked {
 impl OciError {
     /// What went wrong with what was asked.
     pub fn new(error: impl Into<Error>, asked: Asked) -> Self {
-        Self { error: error.into(), asked }
+        Self { error: error.into(), asked: Some(asked) }
+    }
+
+    /// Why something was refused before anybody looked at what it asks.
+    pub fn unasked(error: impl Into<Error>) -> Self {
+        Self { error: error.into(), asked: None }
     }
 
     fn code(&self) -> &'static str {
@@ -85,7 +90,7 @@ fn code_of(error: &Shared) -> &'static str {
     match error {
         Shared::Unauthenticated => "UNAUTHORIZED",
         Shared::Forbidden { .. } => "DENIED",
-        Shared::Busy => "TOOMANYREQUESTS",
+        Shared::Busy | Shared::TooMany { .. } => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
         Shared::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
         Shared::NotFound(what) if what.starts_with("manifest") => "MANIFEST_UNKNOWN",
@@ -122,7 +127,8 @@ impl IntoResponse for OciError {
         let headers = response.headers_mut();
         headers.extend(self.error.explain().http_header());
         if status == StatusCode::UNAUTHORIZED
-            && let Ok(challenge) = header_value(self.asked.challenge())
+            && let Some(asked) = &self.asked
+            && let Ok(challenge) = header_value(asked.challenge())
         {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }

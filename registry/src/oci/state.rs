@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use chandlery_accounts::{Account, Accounts, Principal};
-use chandlery_edge::Site;
+use chandlery_edge::{Proxied, Site};
 use chandlery_package::Namespace;
 use chandlery_store::{Db, Storage};
 
@@ -41,9 +41,9 @@ impl FromRef<Oci> for Accounts {
 }
 
 impl Oci {
-    /// Where the client that sent these headers reaches the registry.
-    pub(super) fn url(&self, headers: &HeaderMap) -> String {
-        self.site.url(headers, self.limits.behind_proxy)
+    /// Where the client reaches the registry that sent a request with these headers, in which the server noted this.
+    pub(super) fn url(&self, headers: &HeaderMap, noted: &Extensions) -> String {
+        self.site.url(headers, Proxied::is_noted(noted))
     }
 
     /// Whether anybody may pull from a namespace.

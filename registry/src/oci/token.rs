@@ -15,7 +15,7 @@ use super::http::header as header_value;
 use super::repository::Repository;
 use super::state::Oci;
 use chandlery_accounts::{Access, Principal, bearer};
-use chandlery_edge::Json;
+use chandlery_edge::{Client, Json};
 
 /// How many repositories one token may be for.
 const SCOPES_MAX: usize = 50;
@@ -52,6 +52,7 @@ pub(super) async fn get(
 /// For whoever the form names.
 pub(super) async fn post(
     State(oci): State<Oci>,
+    client: Client,
     asked: Asked,
     Form(form): Form<Grant>,
 ) -> Result<Json<Value>, OciError> {
@@ -67,7 +68,7 @@ pub(super) async fn post(
         let header = header.ok_or_else(Error::unauthenticated)?;
         let mut headers = HeaderMap::new();
         headers.insert(axum::http::header::AUTHORIZATION, header_value(header)?);
-        let principal = oci.accounts.identify(&headers).await?;
+        let principal = oci.accounts.identify(client, &headers).await?;
         grant(&oci, &principal, &scopes).await
     };
     granted.await.map_err(|error| OciError::new(error, asked))

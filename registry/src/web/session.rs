@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::layout;
 use crate::error::Error;
 use chandlery_accounts::{self as accounts, Scope, SessionCookie};
-use chandlery_edge::Query;
+use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
 
 const LIFETIME_HOURS: i64 = 12;
@@ -37,9 +37,11 @@ pub(super) async fn form(Query(query): Query<Next>) -> Markup {
 
 pub(super) async fn log_in(
     State(finance): State<Finance>,
+    client: Client,
     Form(given): Form<Credentials>,
 ) -> Result<Response, Error> {
-    let Some((caller, _)) = accounts::check_password(&finance.db, &given.name, &given.password).await? else {
+    let found = finance.accounts.by_password(client, &given.name, &given.password).await?;
+    let Some((caller, _)) = found else {
         let page = page(&given.next, Some("No account has this name and password."));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
