@@ -17,6 +17,11 @@ const SECOND: SignedDuration = SignedDuration::from_hours(7 * 24);
 const LAST_DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// How many are sent at a time.
 const BATCH: i64 = 50;
+/// How long a notice waits that could not be sent: twice as long each time, up to a day.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
+const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
+/// After so many failures in a row that are no answers, the mail server is taken to be away, and the others are left for later.
+const AWAY_AFTER: usize = 3;
 
 /// Writes down what an account is told. The same key is told once.
 pub(crate) async fn tell(
@@ -158,7 +163,8 @@ pub async fn warn_of_limit(db: &Db, account: &Namespace, used: u32, now: Timesta
     Ok(())
 }
 
-/// Sends what was not sent yet to those who have given an address.
+/// Sends what was not sent yet to those who have given an address. Each notice is one mail to one customer: what is refused for good is
+/// noted at that notice and not tried again, what fails otherwise is tried later, and neither keeps the others waiting.
 pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Error> {
     let Some(mail) = mail else { return Ok(()) };
     let failed = |what: &str, error: String| Error::Mail(format!("{what}: {error}"));
@@ -167,35 +173,104 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
         .build();
     let from: Mailbox =
         mail.from.parse().map_err(|error| failed("the sender", format!("'{}': {error}", mail.from)))?;
-    let waiting: Vec<(String, String, String, String)> = sqlx::query_as(
-        "select key, email, subject, body from notices join billing_profiles on billing_profiles.account = notices.account
-         where sent_at is null and email is not null order by made_at, key limit $1",
+    let waiting: Vec<(String, i64, String, String, String)> = sqlx::query_as(
+        "select key, failures, email, subject, body from notices
+         join billing_profiles on billing_profiles.account = notices.account
+         where sent_at is null and refused is null and email is not null and retry_at <= $1
+         order by retry_at, made_at, key limit $2",
     )
+    .bind(time(now))
     .bind(BATCH)
     .fetch_all(db.read())
     .await?;
-    for (key, email, subject, body) in waiting {
-        let to: Mailbox = match email.parse() {
-            Ok(to) => to,
-            Err(error) => {
-                tracing::warn!(%error, email, "a customer's address cannot be used");
-                continue;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let away = |error: String| failed("the mail server", error);
+    transport.test_connection().await.map_err(|error| away(error.to_string()))?;
+    let (mut taken, mut refused, mut unanswered) = (false, Vec::new(), 0);
+    for (key, failures, email, subject, body) in waiting {
+        match deliver(&transport, &from, &email, subject, body).await {
+            Outcome::Taken => {
+                (taken, unanswered) = (true, 0);
+                note(db, &key, "update notices set sent_at = $1 where key = $2", &time(now)).await?;
             }
-        };
-        let message = Message::builder()
-            .from(from.clone())
-            .to(to)
-            .subject(subject)
-            .body(body)
-            .map_err(|error| failed("a message", error.to_string()))?;
-        transport.send(message).await.map_err(|error| failed("the mail server", error.to_string()))?;
-        let mut write = db.write().await?;
-        sqlx::query("update notices set sent_at = $1 where key = $2")
-            .bind(time(now))
-            .bind(key)
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
+            Outcome::Refused(why) => {
+                unanswered = 0;
+                refused.push((key, failures, why));
+            }
+            Outcome::Failed { why, answered } => {
+                tracing::warn!(why, email, "a notice could not be sent: it is tried again later");
+                retry(db, &key, failures, now).await?;
+                unanswered = if answered { 0 } else { unanswered + 1 };
+                if unanswered == AWAY_AFTER {
+                    return Err(away(why));
+                }
+            }
+        }
+    }
+    // A server that takes nothing from us does not mind the recipients.
+    let is_about_recipients = taken || refused.len() < AWAY_AFTER;
+    for (key, failures, why) in refused {
+        tracing::warn!(why, key, "a notice was refused");
+        match is_about_recipients {
+            true => note(db, &key, "update notices set refused = $1 where key = $2", &why).await?,
+            false => retry(db, &key, failures, now).await?,
+        }
     }
     Ok(())
+}
+
+/// What became of one mail.
+enum Outcome {
+    Taken,
+    /// The mail server, or whoever it asked, will never take it.
+    Refused(String),
+    Failed {
+        why: String,
+        /// Whether the mail server said so itself.
+        answered: bool,
+    },
+}
+
+async fn deliver(
+    transport: &AsyncSmtpTransport<Tokio1Executor>,
+    from: &Mailbox,
+    email: &str,
+    subject: String,
+    body: String,
+) -> Outcome {
+    let to: Mailbox = match email.parse() {
+        Ok(to) => to,
+        Err(error) => return Outcome::Refused(format!("the address '{email}' cannot be used: {error}")),
+    };
+    let message = match Message::builder().from(from.clone()).to(to).subject(subject).body(body) {
+        Ok(message) => message,
+        Err(error) => return Outcome::Refused(format!("no mail can be made of it: {error}")),
+    };
+    match transport.send(message).await {
+        Ok(_) => Outcome::Taken,
+        Err(error) if error.is_permanent() => Outcome::Refused(error.to_string()),
+        Err(error) => Outcome::Failed { why: error.to_string(), answered: error.is_transient() },
+    }
+}
+
+/// Writes down what became of a notice, by a statement that sets one column of it.
+async fn note(db: &Db, key: &str, statement: &'static str, value: &str) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    sqlx::query(statement).bind(value).bind(key).execute(&mut *write).await?;
+    Ok(write.commit().await?)
+}
+
+/// Leaves a notice for later that has failed so often before.
+async fn retry(db: &Db, key: &str, failures: i64, now: Timestamp) -> Result<(), Error> {
+    // Eleven times is more than a day.
+    let wait = RETRY_AFTER.saturating_mul(1_i32 << failures.clamp(0, 11)).min(RETRY_AFTER_MAX);
+    let mut write = db.write().await?;
+    sqlx::query("update notices set failures = failures + 1, retry_at = $1 where key = $2")
+        .bind(time(now.checked_add(wait).unwrap_or(now)))
+        .bind(key)
+        .execute(&mut *write)
+        .await?;
+    Ok(write.commit().await?)
 }
