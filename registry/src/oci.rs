@@ -5,7 +5,9 @@
 
 mod answer;
 mod blobs;
+mod bodies;
 mod cache;
+mod chunks;
 mod collect;
 mod descriptors;
 mod downloads;

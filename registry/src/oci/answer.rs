@@ -68,6 +68,7 @@ impl OciError {
             Error::BadRepository { .. } => "NAME_INVALID",
             Error::UploadMoved { .. } | Error::Range { .. } => "BLOB_UPLOAD_INVALID",
             Error::MissingContent(_) => "MANIFEST_BLOB_UNKNOWN",
+            Error::WrongSize { .. } => "SIZE_INVALID",
             Error::BadManifest(_) | Error::Artifact(_) => "MANIFEST_INVALID",
             Error::NoSuchMethod { .. } => "UNSUPPORTED",
         }

@@ -199,8 +199,7 @@ pub(super) async fn record(
     }
     let kept = chandlery_accounts::add_bytes(write, &repository.namespace, bytes as i64).await?;
     if kept > oci.limits.namespace_bytes_max {
-        let max = oci.limits.namespace_bytes_max;
-        return Err(Error::Quota(format!("'{}' may keep {max} bytes here", repository.namespace)));
+        return Err(Error::full(&repository.namespace, oci.limits.namespace_bytes_max));
     }
     sqlx::query(
         "insert into repository_blobs (repository, digest, bytes, pushed_at) values ($1, $2, $3, $4)

@@ -41,7 +41,7 @@ pub(super) async fn post(
 /// Removes what is older than this and belongs to nothing.
 pub async fn collect(oci: &Oci, age: SignedDuration) -> Result<Collected, Error> {
     let before = Timestamp::now() - age;
-    let uploads = give_up_uploads(oci, before).await?;
+    let uploads = give_up_uploads(oci, before.max(Timestamp::now() - uploads::KEPT_FOR)).await?;
     let blobs = forget_blobs(oci, before).await?;
     let contents = delete_contents(oci, before).await?;
     if uploads + blobs + contents > 0 {

@@ -42,6 +42,9 @@ pub struct Descriptor {
     pub media_type: String,
     /// The digest of its bytes, by which it is found.
     pub digest: ContentDigest,
+    /// How many bytes it has: a whole number, in what follows the specification.
+    #[serde(default)]
+    pub size: Value,
 }
 
 impl Descriptor {
@@ -72,9 +75,22 @@ pub struct Kept<'a> {
     pub digest: &'a ContentDigest,
     /// What it is to the manifest.
     pub part: Part,
+    /// How many bytes it has, as the manifest says.
+    pub size: &'a Value,
 }
 
 impl Kept<'_> {
+    /// Refuses a manifest that says another size than the content has, which is a `what`.
+    pub fn must_say(&self, bytes: i64, what: &str) -> Result<(), Error> {
+        match self.size.is_null() || self.size.as_i64() == Some(bytes) {
+            true => Ok(()),
+            false => {
+                let said = self.size.to_string();
+                Err(Error::WrongSize { what: format!("{what} {}", self.digest), bytes, said })
+            }
+        }
+    }
+
     /// Whether it must not be removed while the manifest is there.
     pub fn is_needed(&self) -> bool {
         self.part != Part::Subject
@@ -102,7 +118,7 @@ impl Described {
         let manifests = self.manifests.iter().map(|manifest| (manifest, Part::Manifest));
         let subject = self.subject.iter().map(|subject| (subject, Part::Subject));
         let named = blobs.chain(manifests).chain(subject);
-        named.map(|(descriptor, part)| Kept { digest: &descriptor.digest, part })
+        named.map(|(descriptor, part)| Kept { digest: &descriptor.digest, part, size: &descriptor.size })
     }
 
     /// What kind of artifact a list of referrers calls it.
@@ -146,7 +162,7 @@ mod tests {
             let described = Described::parse(manifest.to_string().as_bytes()).unwrap();
             let kept: Vec<_> = described.keeps().collect();
             let digest = ContentDigest::from(Digest::of("x"));
-            assert_eq!(kept, [Kept { digest: &digest, part }], "{manifest}");
+            assert_eq!(kept, [Kept { digest: &digest, part, size: &json!(1) }], "{manifest}");
             assert_eq!(kept[0].is_needed(), needed, "{manifest}");
         }
     }

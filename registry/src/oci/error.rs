@@ -21,6 +21,9 @@ chandlery_edge::kinds! {
     MISSING_CONTENT: "missing-content", 404, "Content is missing",
         "a manifest names content that was not pushed",
         None;
+    WRONG_SIZE: "wrong-size", 400, "Not the size that it says",
+        "a manifest says of content that it has another size than it has",
+        None;
     IN_USE: "in-use", 409, "Others need it",
         "what a release or a tag needs cannot be moved or deleted",
         None;
@@ -64,6 +67,16 @@ pub enum Error {
     /// A manifest whose content was not pushed.
     #[error("there is no {0}")]
     MissingContent(String),
+    /// A manifest that is wrong about the size of its content.
+    #[error("{what} has {bytes} bytes, and the manifest says {said}")]
+    WrongSize {
+        /// The content, with its digest.
+        what: String,
+        /// How many bytes it has.
+        bytes: i64,
+        /// What the manifest says of that.
+        said: String,
+    },
     /// A name that no repository can have.
     #[error("'{name}' is not a repository: {reason}")]
     BadRepository {
@@ -117,6 +130,11 @@ impl Error {
         chandlery_edge::Error::Unauthenticated.into()
     }
 
+    /// More than a namespace may keep.
+    pub fn full(namespace: &Namespace, bytes_max: u64) -> Self {
+        Self::Quota(format!("'{namespace}' may keep {bytes_max} bytes here, unfinished uploads included"))
+    }
+
     /// More than is accepted of `what`, in bytes.
     pub fn too_large(what: &str, bytes_max: u64) -> Self {
         chandlery_edge::Error::TooLarge { what: what.into(), bytes_max }.into()
@@ -135,6 +153,7 @@ impl Explain for Error {
             Self::Quota(_) => &QUOTA,
             Self::BadManifest(_) => &INVALID_MANIFEST,
             Self::MissingContent(_) => &MISSING_CONTENT,
+            Self::WrongSize { .. } => &WRONG_SIZE,
             Self::BadRepository { .. } => &INVALID_NAME,
             Self::InUse(_) => &IN_USE,
             Self::SignaturesLost { .. } => &SIGNATURES_LOST,

@@ -5,7 +5,7 @@ use chandlery_package::artifact::ImageManifest;
 use chandlery_package::signature::signature_tag;
 use futures::TryStreamExt as _;
 
-use super::descriptors::{Described, Kept, Part};
+use super::descriptors::{Described, Part};
 use super::error::Error;
 use super::repository::Repository;
 use chandlery_store::Write;
@@ -17,8 +17,9 @@ pub(super) async fn must_have_content(
     repository: &Repository,
     described: &Described,
 ) -> Result<(), Error> {
-    for Kept { digest, part } in described.keeps() {
-        let (kind, sql) = match part {
+    for kept in described.keeps() {
+        let digest = kept.digest;
+        let (kind, sql) = match kept.part {
             Part::Blob => {
                 ("blob", "select bytes from repository_blobs where repository = $1 and digest = $2")
             }
@@ -32,9 +33,9 @@ pub(super) async fn must_have_content(
             .bind(digest.to_string())
             .fetch_optional(&mut **write)
             .await?;
-        if found.is_none() {
-            return Err(Error::MissingContent(format!("{kind} {digest} in {repository}: push it first")));
-        }
+        let missing = || Error::MissingContent(format!("{kind} {digest} in {repository}: push it first"));
+        let (bytes,) = found.ok_or_else(missing)?;
+        kept.must_say(bytes, kind)?;
     }
     Ok(())
 }

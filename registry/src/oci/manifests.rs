@@ -11,10 +11,11 @@ use chandlery_package::signature::signed_under;
 use chandlery_package::{Digest, PluginId};
 use jiff::Timestamp;
 
+use super::bodies;
 use super::cache::{Fact, StoredManifest};
 use super::descriptors::Described;
 use super::error::Error;
-use super::http::{CONTENT_DIGEST, drain, header};
+use super::http::{CONTENT_DIGEST, header};
 use super::media;
 use super::path::{Reference, parse_tag};
 use super::repository::Repository;
@@ -143,12 +144,8 @@ fn tags_to_set(reference: &Reference, query: &str) -> Result<Vec<String>, Error>
 
 async fn read(request: Request) -> Result<Bytes, Error> {
     let too_large = || Error::too_large("a manifest", MANIFEST_BYTES_MAX as u64);
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|bytes| bytes > MANIFEST_BYTES_MAX) {
-        drain(request.into_body()).await;
-        return Err(too_large());
-    }
-    axum::body::to_bytes(request.into_body(), MANIFEST_BYTES_MAX).await.map_err(|_| too_large())
+    let expected = bodies::length(request.headers()).unwrap_or_default();
+    bodies::whole(bodies::pieces(request, MANIFEST_BYTES_MAX as u64, too_large).await?, expected).await
 }
 
 /// Refuses what two clients could read as two different things, and what names more than anything real does.

@@ -1,32 +1,31 @@
-//! Pushing a blob: at once, as a stream, or in ordered chunks; or mounting one that another repository has. Each chunk
-//! is an object of its own until the upload is finished, so an upload may go on at another replica of the registry.
+//! Pushing a blob: at once, as a stream, or in ordered chunks; or mounting one that another repository has.
 
-use std::time::Duration;
-
-use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use bytes::{Bytes, BytesMut};
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
+use bytes::Bytes;
+use chandlery_package::Namespace;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::blobs;
+use super::bodies::{self, length};
+use super::chunks::{self, Upload, check_range, find};
 use super::error::Error;
-use super::http::{CONTENT_DIGEST, drain, header, query};
+use super::http::{CONTENT_DIGEST, header, query};
 use super::repository::Repository;
 use super::state::{At, Oci};
 use chandlery_store::content::{ContentDigest, ContentHasher};
-use chandlery_store::{Db, Write, time};
+use chandlery_store::{Write, time};
 
-/// Up to this size a blob is held in memory and stored without becoming a chunk first, in bytes.
-const AT_ONCE_BYTES_MAX: u64 = 8 << 20;
 /// How many uploads one account may have open.
-const OPEN_MAX: i64 = 200;
-/// How long a client may send nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
+const OPEN_MAX: i64 = 16;
+/// How long an upload is kept that nobody continues.
+pub(super) const KEPT_FOR: SignedDuration = SignedDuration::from_hours(6);
+/// When to try again who has too many uploads open, in seconds.
+const TRY_AGAIN_SECONDS: u64 = 10;
 
 #[derive(Deserialize)]
 struct Begin {
@@ -40,26 +39,31 @@ struct Finish {
     digest: ContentDigest,
 }
 
-struct Upload {
-    id: Uuid,
-    chunks: Vec<Uuid>,
-    bytes: u64,
-}
-
 /// `POST`: begins an upload, pushes a blob at once (`?digest=`), or mounts one (`?mount=`).
 pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
     let account = at.must_push().await?.name.clone();
     let begin: Begin = query(&request)?;
     let At { oci, repository, .. } = &at;
     if let Some(digest) = begin.digest {
-        let body = read_at_once(oci, request).await?;
-        return store(oci, repository, &digest, body, None).await;
+        if let Some(_room) = bodies::room(request.headers()) {
+            return store(oci, repository, &digest, request, None).await;
+        }
+        let upload = open(oci, repository, &account).await?;
+        let mut only = OneRequest { oci: oci.clone(), upload: Some(upload.id) };
+        let response = complete(oci, repository, upload, &digest, request).await?;
+        only.upload = None;
+        return Ok(response);
     }
     if let Some(digest) = begin.mount
         && mount(&at, &digest, begin.from.as_deref()).await?
     {
         return created(repository, &digest);
     }
+    let upload = open(oci, repository, &account).await?;
+    accepted(repository, &upload, StatusCode::ACCEPTED)
+}
+
+async fn open(oci: &Oci, repository: &Repository, account: &Namespace) -> Result<Upload, Error> {
     let upload = Upload { id: Uuid::new_v4(), chunks: Vec::new(), bytes: 0 };
     let mut write = oci.db.write_unsynced().await?;
     let begun = sqlx::query(
@@ -74,12 +78,29 @@ pub(super) async fn begin(at: At, request: Request) -> Result<Response, Error> {
     .execute(&mut *write)
     .await?;
     if begun.rows_affected() == 0 {
-        return Err(Error::Quota(format!(
-            "'{account}' has {OPEN_MAX} uploads open: finish or cancel some first"
-        )));
+        let what = format!("'{account}' has {OPEN_MAX} uploads open, and can finish or cancel some");
+        return Err(chandlery_edge::Error::too_many(what, TRY_AGAIN_SECONDS).into());
     }
     write.commit().await?;
-    accepted(repository, &upload, StatusCode::ACCEPTED)
+    Ok(upload)
+}
+
+/// An upload that began with the request that brings all of it: when that comes to nothing or breaks off, so does the upload.
+struct OneRequest {
+    oci: Oci,
+    upload: Option<Uuid>,
+}
+
+impl Drop for OneRequest {
+    fn drop(&mut self) {
+        let (Some(upload), Ok(runtime)) = (self.upload, Handle::try_current()) else { return };
+        let oci = self.oci.clone();
+        runtime.spawn(async move {
+            if let Err(error) = forget(&oci, upload).await {
+                tracing::warn!(%error, "an upload that came to nothing is left for the collection of garbage");
+            }
+        });
+    }
 }
 
 /// Makes a blob of another repository, one that the visitor may read, part of this one. Whether there was such a blob.
@@ -125,7 +146,7 @@ pub(super) async fn append(at: At, id: Uuid, request: Request) -> Result<Respons
     let At { oci, repository, .. } = &at;
     let upload = find(&oci.db, repository, id).await?;
     check_range(request.headers(), &upload)?;
-    let upload = add_chunk(oci, upload, request).await?;
+    let upload = chunks::append(oci, repository, upload, request).await?;
     accepted(repository, &upload, StatusCode::ACCEPTED)
 }
 
@@ -134,19 +155,47 @@ pub(super) async fn finish(at: At, id: Uuid, request: Request) -> Result<Respons
     at.must_push().await?;
     let At { oci, repository, .. } = &at;
     let Finish { digest } = query(&request)?;
-    let mut upload = find(&oci.db, repository, id).await?;
+    let upload = find(&oci.db, repository, id).await?;
     check_range(request.headers(), &upload)?;
-    if upload.chunks.is_empty() && length(request.headers()).is_some_and(|bytes| bytes <= AT_ONCE_BYTES_MAX) {
-        let body = read_at_once(oci, request).await?;
-        return store(oci, repository, &digest, body, Some(id)).await;
+    if upload.chunks.is_empty()
+        && let Some(_room) = bodies::room(request.headers())
+    {
+        return store(oci, repository, &digest, request, Some(id)).await;
     }
-    if length(request.headers()) != Some(0) {
-        upload = add_chunk(oci, upload, request).await?;
+    complete(oci, repository, upload, &digest, request).await
+}
+
+/// Takes in the last chunk, if there is one, and makes a blob of all of them. A last chunk that does not make them what they are called
+/// is no part of the upload, which stays as it was and can be finished by another one.
+async fn complete(
+    oci: &Oci,
+    repository: &Repository,
+    upload: Upload,
+    digest: &ContentDigest,
+    request: Request,
+) -> Result<Response, Error> {
+    let last = match length(request.headers()) {
+        Some(0) => None,
+        _ => Some(chunks::receive(oci, repository, &upload, request).await?),
+    };
+    let whole = last.iter().fold(upload, |upload, last| upload.with(last));
+    let kept = keep_chunks(oci, repository, &whole, digest).await;
+    if let (Err(_), Some(last)) = (&kept, &last) {
+        chunks::drop_chunk(oci, whole.id, last.id).await;
     }
-    oci.storage.check_chunks(id, &upload.chunks, &digest).await?;
-    keep(oci, repository, &digest, upload.bytes, Content::InChunks(&upload), Some(id)).await?;
-    oci.storage.delete_chunks(id).await?;
-    created(repository, &digest)
+    kept?;
+    oci.storage.delete_chunks(whole.id).await?;
+    created(repository, digest)
+}
+
+async fn keep_chunks(
+    oci: &Oci,
+    repository: &Repository,
+    upload: &Upload,
+    digest: &ContentDigest,
+) -> Result<(), Error> {
+    oci.storage.check_chunks(upload.id, &upload.chunks, digest).await?;
+    keep(oci, repository, digest, upload.bytes, Content::InChunks(upload), Some(upload.id)).await
 }
 
 /// `GET`: how much has arrived.
@@ -164,125 +213,17 @@ pub(super) async fn cancel(at: At, id: Uuid) -> Result<Response, Error> {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn find(db: &Db, repository: &Repository, id: Uuid) -> Result<Upload, Error> {
-    let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
-        "select uploads.bytes, upload_chunks.id from uploads left join upload_chunks on upload = uploads.id
-         where uploads.id = $1 and repository = $2 order by position",
-    )
-    .bind(id.to_string())
-    .bind(repository.name())
-    .fetch_all(db.read())
-    .await?;
-    let bytes =
-        rows.first().map(|(bytes, _)| *bytes).ok_or_else(|| Error::not_found(format!("upload {id}")))?;
-    let damaged = |_| Error::damaged(format!("a chunk of upload {id} has no name"));
-    let chunks = rows.iter().filter_map(|(_, chunk)| chunk.as_deref());
-    let chunks = chunks.map(|chunk| chunk.parse().map_err(damaged)).collect::<Result<_, _>>()?;
-    Ok(Upload { id, chunks, bytes: bytes as u64 })
-}
-
-/// A chunk is stored before it is counted: a crash in between makes the client send it again.
-async fn add_chunk(oci: &Oci, mut upload: Upload, request: Request) -> Result<Upload, Error> {
-    let left = oci.limits.blob_bytes_max.saturating_sub(upload.bytes);
-    let chunk = Uuid::new_v4();
-    let bytes = oci.storage.put_chunk(upload.id, chunk, pieces(oci, request, left).await?.boxed()).await?;
-    let position = upload.chunks.len() as i64;
-    let mut write = oci.db.write_unsynced().await?;
-    let counted = sqlx::query(
-        "insert into upload_chunks (upload, position, id) values ($1, $2, $3) on conflict do nothing",
-    )
-    .bind(upload.id.to_string())
-    .bind(position)
-    .bind(chunk.to_string())
-    .execute(&mut *write)
-    .await?;
-    let still_open = sqlx::query("update uploads set bytes = bytes + $1, changed_at = $2 where id = $3")
-        .bind(bytes as i64)
-        .bind(time(Timestamp::now()))
-        .bind(upload.id.to_string())
-        .execute(&mut *write)
-        .await?;
-    if (counted.rows_affected(), still_open.rows_affected()) != (1, 1) {
-        return Err(Error::UploadMoved { id: upload.id, bytes: upload.bytes });
-    }
-    write.commit().await?;
-    upload.chunks.push(chunk);
-    upload.bytes += bytes;
-    Ok(upload)
-}
-
-/// `Content-Range: first-last`, where the client sends one, continues what has arrived.
-fn check_range(headers: &HeaderMap, upload: &Upload) -> Result<(), Error> {
-    let Some(range) = headers.get(header::CONTENT_RANGE) else { return Ok(()) };
-    let moved = || Error::UploadMoved { id: upload.id, bytes: upload.bytes };
-    let (first, last) = range.to_str().ok().and_then(|range| range.split_once('-')).ok_or_else(moved)?;
-    let (Ok(first), Ok(last)) = (first.parse::<u64>(), last.parse::<u64>()) else { return Err(moved()) };
-    let as_long = length(headers).is_none_or(|bytes| last.checked_sub(first) == bytes.checked_sub(1));
-    if first == upload.bytes && as_long { Ok(()) } else { Err(moved()) }
-}
-
-fn length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn too_large(bytes_max: u64) -> Error {
-    Error::too_large("a blob", bytes_max)
-}
-
-/// The request's body as it arrives, no longer than what is left, without pauses longer than [`PATIENCE`].
-async fn pieces(
-    oci: &Oci,
-    request: Request,
-    bytes_left: u64,
-) -> Result<impl Stream<Item = Result<Bytes, Error>> + use<>, Error> {
-    if length(request.headers()).is_some_and(|bytes| bytes > bytes_left) {
-        drain(request.into_body()).await;
-        return Err(too_large(oci.limits.blob_bytes_max));
-    }
-    let bytes_max = oci.limits.blob_bytes_max;
-    let mut arrived = 0;
-    Ok(patient(request.into_body()).and_then(move |piece| {
-        arrived += piece.len() as u64;
-        let fits = arrived <= bytes_left;
-        let outcome = if fits { Ok(piece) } else { Err(too_large(bytes_max)) };
-        std::future::ready(outcome)
-    }))
-}
-
-fn patient(body: Body) -> impl Stream<Item = Result<Bytes, Error>> {
-    futures::stream::unfold(body.into_data_stream(), |mut stream| async {
-        let piece = match tokio::time::timeout(PATIENCE, stream.next()).await {
-            Ok(Some(Ok(piece))) => Ok(piece),
-            Ok(Some(Err(error))) => Err(Error::invalid(format!("the body broke off: {error}"))),
-            Ok(None) => return None,
-            Err(_) => Err(Error::invalid(format!("nothing arrived for {} seconds", PATIENCE.as_secs()))),
-        };
-        Some((piece, stream))
-    })
-}
-
-async fn read_at_once(oci: &Oci, request: Request) -> Result<Bytes, Error> {
-    let expected = length(request.headers()).unwrap_or_default().min(AT_ONCE_BYTES_MAX);
-    let mut pieces = pieces(oci, request, oci.limits.blob_bytes_max).await?.boxed();
-    let Some(first) = pieces.try_next().await? else { return Ok(Bytes::new()) };
-    if first.len() as u64 == expected {
-        return Ok(first);
-    }
-    let mut whole = BytesMut::with_capacity(expected as usize);
-    whole.extend_from_slice(&first);
-    while let Some(piece) = pieces.try_next().await? {
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole.freeze())
-}
-
+/// Stores a blob that fits in memory, without making a chunk of it first.
 async fn store(
     oci: &Oci,
     repository: &Repository,
     digest: &ContentDigest,
-    body: Bytes,
+    request: Request,
     upload: Option<Uuid>,
 ) -> Result<Response, Error> {
+    let (expected, bytes_max) = (length(request.headers()).unwrap_or_default(), oci.limits.blob_bytes_max);
+    let pieces = bodies::pieces(request, bytes_max, move || Error::too_large("a blob", bytes_max)).await?;
+    let body = bodies::whole(pieces, expected).await?;
     let mut hasher = ContentHasher::new(digest.algorithm());
     hasher.update(&body);
     let found = hasher.finish();

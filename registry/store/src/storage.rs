@@ -21,12 +21,19 @@ use crate::{Error, files};
 
 const BLOBS: [&str; 2] = ["sha256", "sha512"];
 const CHUNKS: &str = "uploads";
-/// Content up to this size is sent to the store at once, and beyond it in parts of this size, in bytes.
-const PART_BYTES: usize = 8 << 20;
+/// Content up to this size is sent to S3 at once, and beyond it in parts of this size, in bytes: it takes none below 5 MiB.
+const S3_PART_BYTES: usize = 8 << 20;
+/// The same for a folder, where a part need not be large, and what waits for the disk is in memory.
+const FILE_PART_BYTES: usize = 512 << 10;
+/// How many parts of an upload are on their way at once.
+const PARTS_AT_ONCE: usize = 2;
 
 /// The blob store.
 #[derive(Clone)]
-pub struct Storage(Arc<dyn ObjectStore>);
+pub struct Storage {
+    store: Arc<dyn ObjectStore>,
+    part_bytes: usize,
+}
 
 /// Some bytes as they arrive.
 pub type Pieces = BoxStream<'static, Result<Bytes, Error>>;
@@ -44,7 +51,8 @@ impl Storage {
     /// Keeps blobs in a folder. What was written survives a loss of power.
     pub fn folder(path: &FilePath) -> Result<Self, Error> {
         std::fs::create_dir_all(path).map_err(files::failed(path))?;
-        Ok(Self(Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true))))
+        let store = Arc::new(LocalFileSystem::new_with_prefix(path)?.with_fsync(true));
+        Ok(Self { store, part_bytes: FILE_PART_BYTES })
     }
 
     fn s3(place: &str) -> Result<Self, Error> {
@@ -52,12 +60,12 @@ impl Storage {
         let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
         let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_default();
         let store = builder.with_allow_http(endpoint.starts_with("http://")).build()?;
-        Ok(Self(Arc::new(PrefixStore::new(store, prefix))))
+        Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)), part_bytes: S3_PART_BYTES })
     }
 
     /// Whether the store answers.
     pub async fn check(&self) -> Result<(), Error> {
-        match self.0.head(&Path::from("ready")).await {
+        match self.store.head(&Path::from("ready")).await {
             Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -65,25 +73,25 @@ impl Storage {
 
     /// Stores a blob under its own digest.
     pub async fn put(&self, digest: &ContentDigest, bytes: Bytes) -> Result<(), Error> {
-        self.0.put(&blob_path(digest), bytes.into()).await?;
+        self.store.put(&blob_path(digest), bytes.into()).await?;
         Ok(())
     }
 
     /// The whole of a blob.
     pub async fn get(&self, digest: &ContentDigest) -> Result<Bytes, Error> {
-        Ok(self.0.get(&blob_path(digest)).await?.bytes().await?)
+        Ok(self.store.get(&blob_path(digest)).await?.bytes().await?)
     }
 
     /// A blob, or a part of one, piece by piece.
     pub async fn stream(&self, digest: &ContentDigest, range: Option<GetRange>) -> Result<Pieces, Error> {
         let options = GetOptions { range, ..GetOptions::default() };
-        let found = self.0.get_opts(&blob_path(digest), options).await?;
+        let found = self.store.get_opts(&blob_path(digest), options).await?;
         Ok(found.into_stream().map_err(Error::from).boxed())
     }
 
     /// Whether a blob is there.
     pub async fn holds(&self, digest: &ContentDigest) -> Result<bool, Error> {
-        match self.0.head(&blob_path(digest)).await {
+        match self.store.head(&blob_path(digest)).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error.into()),
@@ -92,12 +100,12 @@ impl Storage {
 
     /// Forgets a blob, if it is there.
     pub async fn delete(&self, digest: &ContentDigest) -> Result<(), Error> {
-        absent_is_fine(self.0.delete(&blob_path(digest)).await)
+        absent_is_fine(self.store.delete(&blob_path(digest)).await)
     }
 
     /// Every blob with the moment when it was last written.
     pub fn blobs(&self) -> BoxStream<'_, Result<(ContentDigest, Timestamp), Error>> {
-        let lists = BLOBS.map(|algorithm| self.0.list(Some(&Path::from(algorithm))));
+        let lists = BLOBS.map(|algorithm| self.store.list(Some(&Path::from(algorithm))));
         futures::stream::iter(lists)
             .flatten()
             .map_err(Error::from)
@@ -115,7 +123,7 @@ impl Storage {
         chunk: Uuid,
         mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<u64, E> {
-        let mut writer = BufWriter::with_capacity(Arc::clone(&self.0), chunk_path(upload, chunk), PART_BYTES);
+        let mut writer = self.writer(chunk_path(upload, chunk));
         let mut bytes = 0;
         while let Some(piece) = pieces.next().await {
             match piece {
@@ -155,19 +163,24 @@ impl Storage {
     /// Makes the pieces of an upload, which were checked, one blob.
     pub async fn assemble(&self, upload: Uuid, chunks: &[Uuid], digest: &ContentDigest) -> Result<(), Error> {
         if let [only] = chunks {
-            self.0.copy(&chunk_path(upload, *only), &blob_path(digest)).await?;
+            self.store.copy(&chunk_path(upload, *only), &blob_path(digest)).await?;
             return Ok(());
         }
         let mut pieces = self.chunks(upload, chunks);
-        let mut writer = BufWriter::with_capacity(Arc::clone(&self.0), blob_path(digest), PART_BYTES);
+        let mut writer = self.writer(blob_path(digest));
         while let Some(piece) = pieces.try_next().await? {
             writer.put(piece).await?;
         }
         writer.shutdown().await.map_err(broken_off)
     }
 
+    fn writer(&self, path: Path) -> BufWriter {
+        BufWriter::with_capacity(Arc::clone(&self.store), path, self.part_bytes)
+            .with_max_concurrency(PARTS_AT_ONCE)
+    }
+
     fn chunks(&self, upload: Uuid, chunks: &[Uuid]) -> Pieces {
-        let store = Arc::clone(&self.0);
+        let store = Arc::clone(&self.store);
         let paths: Vec<_> = chunks.iter().map(|chunk| chunk_path(upload, *chunk)).collect();
         futures::stream::iter(paths)
             .then(move |path| {
@@ -179,18 +192,23 @@ impl Storage {
             .boxed()
     }
 
+    /// Forgets one piece of an upload, which is no part of it yet.
+    pub async fn delete_chunk(&self, upload: Uuid, chunk: Uuid) -> Result<(), Error> {
+        absent_is_fine(self.store.delete(&chunk_path(upload, chunk)).await)
+    }
+
     /// Forgets the pieces of an upload. What is left by a crash in between is only space, until the next collection.
     pub async fn delete_chunks(&self, upload: Uuid) -> Result<(), Error> {
-        let mut found = self.0.list(Some(&Path::from(format!("{CHUNKS}/{upload}"))));
+        let mut found = self.store.list(Some(&Path::from(format!("{CHUNKS}/{upload}"))));
         while let Some(object) = found.try_next().await? {
-            absent_is_fine(self.0.delete(&object.location).await)?;
+            absent_is_fine(self.store.delete(&object.location).await)?;
         }
         Ok(())
     }
 
     /// Every upload that has pieces here, with the moment when the piece was written.
     pub fn uploads(&self) -> BoxStream<'_, Result<(Uuid, Timestamp), Error>> {
-        self.0
+        self.store
             .list(Some(&Path::from(CHUNKS)))
             .map_err(Error::from)
             .try_filter_map(|object| async move {
