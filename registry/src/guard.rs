@@ -49,6 +49,11 @@ impl Guard {
         self.requests.retain_recent();
     }
 
+    /// Who may say for others where a request comes from.
+    pub fn proxies(&self) -> &Proxies {
+        &self.proxies
+    }
+
     /// Notes in a request which client it is from, and whether a proxy that is trusted has sent it.
     fn note_client(&self, request: &mut Request) -> Client {
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);

@@ -174,7 +174,8 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     chores::start(&registry.tasks, &registry.chores());
-    server::serve(listener, registry.clone().router(), stop).await;
+    let proxies = registry.guard.proxies().clone();
+    server::serve(listener, proxies, registry.clone().router(), stop).await;
     registry.tasks.stop();
     Ok(catalog::write_downloads(&registry.db, &registry.oci.downloads).await?)
 }
