@@ -8,10 +8,11 @@ use serde_json::json;
 
 use crate::world::{World, until};
 
-/// A mail server that keeps what it gets.
+/// A mail server that keeps what it gets: nothing for whoever is refused for good, or for now.
 struct MailServer {
     url: String,
     got: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl MailServer {
@@ -19,14 +20,20 @@ impl MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("smtp://{}", listener.local_addr().unwrap());
         let got = Arc::<Mutex<Vec<String>>>::default();
-        let keeper = Arc::clone(&got);
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let (keeper, recipients) = (Arc::clone(&got), Arc::clone(&asked));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let keeper = Arc::clone(&keeper);
-                std::thread::spawn(move || converse(stream.unwrap(), &keeper));
+                let (keeper, recipients) = (Arc::clone(&keeper), Arc::clone(&recipients));
+                std::thread::spawn(move || converse(stream.unwrap(), &keeper, &recipients));
             }
         });
-        Self { url, got }
+        Self { url, got, asked }
+    }
+
+    /// How often it was asked to take mail for somebody.
+    fn asked_for(&self, recipient: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| asked.contains(recipient)).count()
     }
 
     fn with(&self, subject: &str) -> Vec<String> {
@@ -36,7 +43,7 @@ impl MailServer {
 }
 
 /// SMTP, as far as a client needs it that has something to deliver (RFC 5321).
-fn converse(mut stream: TcpStream, got: &Mutex<Vec<String>>) {
+fn converse(mut stream: TcpStream, got: &Mutex<Vec<String>>, asked: &Mutex<Vec<String>>) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
     let mut say = |text: &str| stream.write_all(format!("{text}\r\n").as_bytes()).is_ok();
     let mut alive = say("220 mail.example ready");
@@ -48,6 +55,15 @@ fn converse(mut stream: TcpStream, got: &Mutex<Vec<String>>) {
                     lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect();
                 got.lock().unwrap().push(body.join("\n"));
                 say("250 taken")
+            }
+            "RCPT" => {
+                asked.lock().unwrap().push(line.clone());
+                let times = asked.lock().unwrap().iter().filter(|asked| **asked == line).count();
+                match (line.contains("<gone@"), line.contains("<later@") && times == 1) {
+                    (true, _) => say("550 no such user"),
+                    (_, true) => say("451 try again later"),
+                    _ => say("250 fine"),
+                }
             }
             "QUIT" => {
                 say("221 bye");
@@ -129,4 +145,46 @@ fn customers_are_reminded_and_warned_once_by_mail_and_on_their_page() {
     let page = world.send("GET", "/account", Some(&customer.token()), &[], "").text();
     assert!(page.contains("10 of 10 deployments are used") && page.contains("was due, again"), "{page}");
     assert!(server.got.lock().unwrap().iter().all(|mail| mail.contains("books@initech.example")));
+}
+
+#[test]
+fn a_refused_address_keeps_nobody_waiting() {
+    let mut world = World::with_limits();
+    let server = MailServer::start();
+    world.registry.arguments = vec!["--virtual-clock".into(), "--smtp".into(), server.url.clone()];
+    world.restart_registry();
+    let operator = world.operator();
+    let clock = |now: &str| {
+        let headers = [("content-type", "application/json")];
+        let body = json!({ "now": now }).to_string();
+        assert_eq!(world.send("PUT", "/api/v1/clock", Some(&operator.token()), &headers, body).status, 200);
+    };
+    clock("2026-01-01T00:00:00Z");
+    // Reminders are sent in the order of invoices: whoever is refused comes first.
+    for (name, email) in
+        [("gone", "gone@a.example"), ("later", "later@b.example"), ("fine", "fine@c.example")]
+    {
+        let customer = world.person(name);
+        customer.register();
+        customer.ok(&["invoices", "profile", "US", "--email", email]);
+        customer.ok(&["subscription", "change", "developer"]);
+    }
+    let taken = |name: &str| {
+        let header = format!("To: {name}@");
+        server.got.lock().unwrap().iter().filter(|mail| mail.contains(&header)).count()
+    };
+    clock("2026-01-15T00:00:00Z");
+    until("the last one is told", || (taken("fine") == 1).then_some(()));
+    assert_eq!((taken("gone"), taken("later")), (0, 0));
+    // The clock of the money stands: nobody is tried again until it goes on.
+    clock("2026-01-15T00:10:00Z");
+    until("the second one is told", || (taken("later") == 1).then_some(()));
+    assert_eq!((server.asked_for("<gone@"), server.asked_for("<later@"), taken("fine")), (1, 2, 1));
+    let refused = world.stores.texts("select refused from notices where refused is not null");
+    assert!(refused.len() == 1 && refused[0].contains("550"), "{refused:?}");
+    assert_eq!(
+        world.person("gone").list("/api/v1/notices").len(),
+        1,
+        "the page tells what the mail could not"
+    );
 }

@@ -16,6 +16,7 @@ mod crashes;
 mod distribution;
 mod engines;
 mod examples;
+mod floods;
 mod forge;
 mod fuzz;
 mod grants;

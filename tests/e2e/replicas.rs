@@ -78,6 +78,11 @@ impl Replicas {
         self.servers.iter_mut().for_each(Server::wait);
     }
 
+    /// The most memory that any of them ever had, in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        self.servers.iter().map(Server::peak_kib).max().unwrap()
+    }
+
     /// Starts one registry with data of its own in the place of these.
     pub fn serve_instead(&mut self, home: &Path, data: &str) {
         let address = self.servers[0].address.clone();

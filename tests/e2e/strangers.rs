@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_package::artifact::{Artifact, ImageManifest};
 use chandlery_package::component::MANIFEST_SECTION;
 use chandlery_package::problem::Problem;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value, json};
 use wasm_encoder::{ComponentSection as _, CustomSection};
 
 use crate::person::Person;
-use crate::world::{World, binary, plugin};
+use crate::world::{Answer, World, binary, plugin};
 
 /// The header of a component, which has nothing else.
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -160,4 +161,122 @@ fn a_worker_dies_of_what_a_server_must_not() {
     let found = inspect(&worker, &bytes).unwrap();
     assert_eq!(found.digest, Digest::of(&bytes));
     assert_eq!(found.manifest, Component::parse(&bytes).unwrap().manifest);
+}
+
+/// The ways to show a registry a wrong secret: what answers a wrong one, and the request.
+const WRONG: [(&str, u16, &str, &str, (&str, &str), &str); 9] = [
+    ("a password at the API", 401, "GET", "/api/v1/account/tokens", ("authorization", "Basic NAME"), ""),
+    ("a token at the API", 401, "GET", "/api/v1/account/tokens", ("authorization", "Bearer chy_wrong"), ""),
+    ("a password at the OCI API", 401, "GET", "/v2/", ("authorization", "Basic NAME"), ""),
+    ("a token at the OCI API", 401, "GET", "/v2/", ("authorization", "Bearer chy_wrong"), ""),
+    ("a password for an OCI token", 401, "GET", "/token", ("authorization", "Basic NAME"), ""),
+    (
+        "a form for an OCI token",
+        401,
+        "POST",
+        "/token",
+        ("content-type", "application/x-www-form-urlencoded"),
+        "username=NAME&password=a+wrong+password",
+    ),
+    (
+        "the form of the log-in",
+        401,
+        "POST",
+        "/login",
+        ("content-type", "application/x-www-form-urlencoded"),
+        "name=NAME&password=a+wrong+password",
+    ),
+    (
+        "a log-in",
+        401,
+        "POST",
+        "/api/v1/tokens",
+        ("content-type", "application/json"),
+        r#"{"name":"NAME","password":"a wrong password"}"#,
+    ),
+    (
+        "a registration",
+        409,
+        "POST",
+        "/api/v1/accounts",
+        ("content-type", "application/json"),
+        r#"{"name":"globex","password":"a wrong password"}"#,
+    ),
+];
+
+/// Shows a wrong secret for an account in one of these ways, from an address behind the proxy.
+fn show(world: &World, way: usize, account: &str, from: &str) -> Answer {
+    let (_, _, method, path, (header, value), body) = WRONG[way];
+    let basic = BASE64_STANDARD.encode(format!("{account}:a wrong password"));
+    let value = value.replace("NAME", &basic);
+    let headers = [(header, value.as_str()), ("x-forwarded-for", from)];
+    world.send(method, path, None, &headers, body.replace("NAME", account))
+}
+
+fn behind_a_proxy() -> World {
+    let mut world = World::start();
+    world.restart_registry_with(&["--trusted-proxies", "127.0.0.1"].map(str::to_owned));
+    world
+}
+
+#[test]
+fn wrong_secrets_are_counted_wherever_they_are_shown() {
+    let world = behind_a_proxy();
+    for (way, (what, wrong, _, path, ..)) in WRONG.iter().enumerate() {
+        let (account, from) = (format!("victim-of-{}", way + 1), format!("198.51.100.{way}"));
+        // A minute may end in the middle.
+        let answers: Vec<Answer> = (0..61).map(|_| show(&world, way, &account, &from)).collect();
+        assert_eq!(answers[0].status, *wrong, "{what}: {}", answers[0].text());
+        let refused = answers.iter().find(|answer| answer.status == 429);
+        let refused = refused.unwrap_or_else(|| panic!("{what} was never refused"));
+        assert!((1..=61).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "{what}");
+        match path.starts_with("/v2/") || *path == "/token" {
+            true => assert_eq!(refused.code(), "TOOMANYREQUESTS", "{what}"),
+            false => assert_eq!(refused.json()["type"], "too-many", "{what}"),
+        }
+    }
+    // All ways count together; and a session that is wrong counts, though its visitor is only nobody.
+    let mut counted = 0;
+    while show(&world, counted % WRONG.len(), &format!("victim-{}", counted + 1), "203.0.113.1").status != 429
+    {
+        counted += 1;
+        assert!(counted < 61, "wrong secrets in different ways are not one count");
+    }
+    let session = [("cookie", "chandlery_session=chy_wrong"), ("x-forwarded-for", "203.0.113.2")];
+    (0..61).for_each(|_| assert_eq!(world.get("/account", &session).0, 303));
+    assert_eq!(show(&world, 7, "another-victim", "203.0.113.2").status, 429);
+}
+
+#[test]
+fn strangers_do_not_lock_an_owner_out() {
+    let world = behind_a_proxy();
+    let owner = world.customer();
+    let log_in = |from: &str| {
+        let body = json!({ "name": owner.name, "password": owner.password() }).to_string();
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", from)];
+        world.send("POST", "/api/v1/tokens", None, &headers, body).status
+    };
+    assert_eq!(log_in("203.0.113.7, 198.51.100.1"), 201, "from where its owner is known from now on");
+    let statuses: Vec<u16> =
+        (0..61).map(|last| show(&world, 7, &owner.name, &format!("192.0.2.{last}")).status).collect();
+    assert!(statuses[..30].iter().all(|status| *status == 401), "{statuses:?}");
+    assert!(statuses.contains(&429), "many addresses are one flood: {statuses:?}");
+    assert_eq!(log_in("198.51.100.1"), 201);
+    let elsewhere = [("x-forwarded-for", "192.0.2.200")];
+    assert_eq!(world.send("GET", "/api/v1/account/tokens", Some(&owner.token()), &elsewhere, "").status, 200);
+    assert_eq!(world.send("GET", "/api/v1/account/tokens", Some("chy_wrong"), &elsewhere, "").status, 401);
+}
+
+#[test]
+fn an_address_that_no_proxy_vouches_for_is_not_believed() {
+    let world = World::start();
+    let statuses: Vec<u16> =
+        (0..61).map(|last| show(&world, 1, "", &format!("192.0.2.{last}")).status).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+    // IPv6 is counted by the network of 64 bits.
+    let world = behind_a_proxy();
+    let statuses: Vec<u16> =
+        (0..61).map(|last| show(&world, 1, "", &format!("2001:db8::{last}")).status).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_eq!(show(&world, 1, "", "2001:db8:0:1::1").status, 401);
 }

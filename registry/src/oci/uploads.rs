@@ -20,8 +20,8 @@ use super::state::{At, Oci};
 use chandlery_store::content::{ContentDigest, ContentHasher};
 use chandlery_store::{Write, time};
 
-/// How many uploads one account may have open.
-const OPEN_MAX: i64 = 16;
+/// How many uploads one account may have open, those among them that a client left behind.
+const OPEN_MAX: i64 = 64;
 /// How long an upload is kept that nobody continues.
 pub(super) const KEPT_FOR: SignedDuration = SignedDuration::from_hours(6);
 /// When to try again who has too many uploads open, in seconds.
