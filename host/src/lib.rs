@@ -20,6 +20,7 @@ pub mod system;
 pub mod targets;
 mod tasks;
 
+use chandlery_tasks::connections;
 use tokio::net::TcpListener;
 
 pub use chandlery_engines as engines;
@@ -36,7 +37,7 @@ pub async fn serve(
 ) -> Result<(), Error> {
     host.start(settings);
     let tasks = host.tasks.clone();
-    let served = axum::serve(listener, api::router(host)).with_graceful_shutdown(stop).await;
+    connections::serve(listener, api::router(host), (), stop).await;
     tasks.stop();
-    Ok(served.map_err(system::Error::io("the listening socket"))?)
+    Ok(())
 }

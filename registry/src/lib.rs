@@ -34,7 +34,7 @@ use chandlery_money::Finance;
 use chandlery_package::browser;
 use chandlery_package::problem::Kind;
 use chandlery_store::{Facts, files};
-use chandlery_tasks::Supervisor;
+use chandlery_tasks::{Supervisor, connections};
 use tokio::net::TcpListener;
 use tower_http::trace::TraceLayer;
 use utoipa::openapi::OpenApi;
@@ -174,8 +174,8 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Error> {
     chores::start(&registry.tasks, &registry.chores());
-    let proxies = registry.guard.proxies().clone();
-    server::serve(listener, proxies, registry.clone().router(), stop).await;
+    let door = server::Gate::new(registry.guard.proxies().clone());
+    connections::serve(listener, registry.clone().router(), door, stop).await;
     registry.tasks.stop();
     Ok(catalog::write_downloads(&registry.db, &registry.oci.downloads).await?)
 }

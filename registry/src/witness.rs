@@ -16,12 +16,12 @@ use axum::routing::{get, post};
 use chandlery_package::log::{AddCheckpoint, Checkpoint, LogError, Refusal, WitnessId, WitnessKey};
 use chandlery_package::{Digest, browser};
 use chandlery_store::files::{self, create_private_dir, write_atomic};
+use chandlery_tasks::connections;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use crate::error::Error;
-use crate::server;
 
 /// The largest request: a proof of 63 hashes and a checkpoint.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -74,7 +74,7 @@ impl Witness {
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .layer(map_response(browser::protected))
             .with_state(Arc::new(self));
-        server::serve(listener, router, stop).await;
+        connections::serve(listener, router, (), stop).await;
     }
 
     /// What was last cosigned of a log.

@@ -1,5 +1,7 @@
 //! Tasks that run as long as their process, watched: one that dies or ends before its time is started again and counted, and whoever
-//! answers for the process's readiness can ask which of them are down.
+//! answers for the process's readiness can ask which of them are down. And [`connections`], by which both servers are asked.
+
+pub mod connections;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;

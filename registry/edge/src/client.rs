@@ -32,7 +32,7 @@ impl Client {
 
     /// The client that a request is from, by what the server noted in it.
     pub fn of(noted: &Extensions) -> Self {
-        noted.get().copied().unwrap_or(Self(Ipv4Addr::UNSPECIFIED.into()))
+        noted.get::<Self>().copied().unwrap_or(Self(Ipv4Addr::UNSPECIFIED.into()))
     }
 }
 
