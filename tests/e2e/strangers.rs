@@ -209,7 +209,8 @@ fn show(world: &World, way: usize, account: &str, from: &str) -> Answer {
     let (_, _, method, path, (header, value), body) = WRONG[way];
     let basic = BASE64_STANDARD.encode(format!("{account}:a wrong password"));
     let value = value.replace("NAME", &basic);
-    let headers = [(header, value.as_str()), ("x-forwarded-for", from)];
+    let origin = world.origin();
+    let headers = [(header, value.as_str()), ("x-forwarded-for", from), ("origin", origin.as_str())];
     world.send(method, path, None, &headers, body.replace("NAME", account))
 }
 

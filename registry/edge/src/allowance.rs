@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn each_has_an_allowance_that_comes_back() {
-        let period = Duration::from_millis(50);
+        let period = Duration::from_millis(500);
         let allowance = Allowance::new(2, period);
         assert!(allowance.take("one").is_ok() && allowance.take("one").is_ok());
         assert_eq!(allowance.take("one"), Err(1));

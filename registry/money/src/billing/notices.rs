@@ -17,7 +17,7 @@ const SECOND: SignedDuration = SignedDuration::from_hours(7 * 24);
 const LAST_DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// How many are sent at a time.
 const BATCH: i64 = 50;
-/// How long a notice waits that could not be sent: twice as long each time, up to a day.
+/// How long a notice waits that could not be sent: as long again as it has waited since it was made, within these bounds.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
 const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// After so many failures in a row that are no answers, the mail server is taken to be away, and the others are left for later.
@@ -173,8 +173,8 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
         .build();
     let from: Mailbox =
         mail.from.parse().map_err(|error| failed("the sender", format!("'{}': {error}", mail.from)))?;
-    let waiting: Vec<(String, i64, String, String, String)> = sqlx::query_as(
-        "select key, failures, email, subject, body from notices
+    let waiting: Vec<(String, Text<Timestamp>, String, String, String)> = sqlx::query_as(
+        "select key, made_at, email, subject, body from notices
          join billing_profiles on billing_profiles.account = notices.account
          where sent_at is null and refused is null and email is not null and retry_at <= $1
          order by retry_at, made_at, key limit $2",
@@ -189,7 +189,7 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
     let away = |error: String| failed("the mail server", error);
     transport.test_connection().await.map_err(|error| away(error.to_string()))?;
     let (mut taken, mut refused, mut unanswered) = (false, Vec::new(), 0);
-    for (key, failures, email, subject, body) in waiting {
+    for (key, Text(made_at), email, subject, body) in waiting {
         match deliver(&transport, &from, &email, subject, body).await {
             Outcome::Taken => {
                 (taken, unanswered) = (true, 0);
@@ -197,11 +197,11 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
             }
             Outcome::Refused(why) => {
                 unanswered = 0;
-                refused.push((key, failures, why));
+                refused.push((key, made_at, why));
             }
             Outcome::Failed { why, answered } => {
                 tracing::warn!(why, email, "a notice could not be sent: it is tried again later");
-                retry(db, &key, failures, now).await?;
+                retry(db, &key, made_at, now).await?;
                 unanswered = if answered { 0 } else { unanswered + 1 };
                 if unanswered == AWAY_AFTER {
                     return Err(away(why));
@@ -211,11 +211,11 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
     }
     // A server that takes nothing from us does not mind the recipients.
     let is_about_recipients = taken || refused.len() < AWAY_AFTER;
-    for (key, failures, why) in refused {
+    for (key, made_at, why) in refused {
         tracing::warn!(why, key, "a notice was refused");
         match is_about_recipients {
             true => note(db, &key, "update notices set refused = $1 where key = $2", &why).await?,
-            false => retry(db, &key, failures, now).await?,
+            false => retry(db, &key, made_at, now).await?,
         }
     }
     Ok(())
@@ -262,15 +262,9 @@ async fn note(db: &Db, key: &str, statement: &'static str, value: &str) -> Resul
     Ok(write.commit().await?)
 }
 
-/// Leaves a notice for later that has failed so often before.
-async fn retry(db: &Db, key: &str, failures: i64, now: Timestamp) -> Result<(), Error> {
-    // Eleven times is more than a day.
-    let wait = RETRY_AFTER.saturating_mul(1_i32 << failures.clamp(0, 11)).min(RETRY_AFTER_MAX);
-    let mut write = db.write().await?;
-    sqlx::query("update notices set failures = failures + 1, retry_at = $1 where key = $2")
-        .bind(time(now.checked_add(wait).unwrap_or(now)))
-        .bind(key)
-        .execute(&mut *write)
-        .await?;
-    Ok(write.commit().await?)
+/// Leaves a notice of this moment for later.
+async fn retry(db: &Db, key: &str, made_at: Timestamp, now: Timestamp) -> Result<(), Error> {
+    let wait = now.duration_since(made_at).clamp(RETRY_AFTER, RETRY_AFTER_MAX);
+    let at = time(now.checked_add(wait).unwrap_or(now));
+    note(db, key, "update notices set retry_at = $1 where key = $2", &at).await
 }
