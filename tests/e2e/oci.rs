@@ -148,9 +148,9 @@ fn what_a_release_needs_is_neither_moved_nor_removed() {
     let mut larger = at.manifest(&tag);
     larger.layers.push(both[0].clone());
     larger.layers[2].size += 1;
-    for wrong in [many, larger] {
+    for (wrong, code) in [(many, "MANIFEST_INVALID"), (larger, "SIZE_INVALID")] {
         let wrong = serde_json::to_vec(&wrong).unwrap();
-        assert_eq!(at.says("PUT", &format!("manifests/{tag}"), wrong), (400, "MANIFEST_INVALID".into()));
+        assert_eq!(at.says("PUT", &format!("manifests/{tag}"), wrong), (400, code.into()));
     }
     world.customer().ok(&["install", "acme:ocr-server"]);
 }
