@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub mod account;
+pub mod audit;
 pub mod books;
 pub mod build;
 pub mod change;
@@ -22,6 +23,7 @@ pub mod log;
 pub mod logs;
 pub mod namespace;
 pub mod new;
+pub mod operator;
 pub mod orders;
 pub mod payouts;
 pub mod permissions;

@@ -67,6 +67,7 @@ impl Failure {
             | "log-key-changed"
             | "too-few-witnesses"
             | "withdrawn"
+            | "audit-broken"
             | "audit-failed"
             | "manifest-mismatch"
             | "invalid-component"

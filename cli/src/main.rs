@@ -46,6 +46,9 @@ enum Command {
     Register(account::Register),
     /// Log in to the registry
     Login(account::Login),
+    /// Change or reset the account's password
+    #[command(subcommand)]
+    Account(account::Account),
     /// Make tokens that may do less than their account
     #[command(subcommand)]
     Tokens(tokens::Tokens),
@@ -162,6 +165,12 @@ enum Command {
     /// Read and check the books, close months, record what the bank says (for operators)
     #[command(subcommand)]
     Books(books::Books),
+    /// Choose who operates the registry, and reset passwords (for operators)
+    #[command(subcommand)]
+    Operator(operator::Operator),
+    /// Show, export and check who did what at the registry (for operators)
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Show the figures that investors ask for, and what they are made of (for operators)
     Figures(figures::Figures),
     #[command(hide = true)]
@@ -196,6 +205,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Host(command) => command.run(&context).await,
         Command::Register(command) => command.run(&context).await,
         Command::Login(command) => command.run(&context).await,
+        Command::Account(command) => command.run(&context).await,
         Command::Namespace(command) => command.run(&context).await,
         Command::Keys(command) => command.run(&context).await,
         Command::New(command) => command.run(&context),
@@ -245,6 +255,8 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Dispute(command) => command.run(&context).await,
         Command::Expense(command) => command.run(&context).await,
         Command::Books(command) => command.run(&context).await,
+        Command::Operator(command) => command.run(&context).await,
+        Command::Audit(command) => command.run(&context).await,
         Command::Figures(command) => command.run(&context).await,
         Command::Work(command) => command.run(),
     }

@@ -15,6 +15,8 @@ macro_rules! kinds {
     };
 }
 kinds! {
+    AUDIT_BROKEN: "audit-broken", "The audit trail was changed",
+        "`audit check` has found that an entry is missing or is not what was recorded";
     AUDIT_FAILED: "audit-failed", "The registry is not as it says",
         "`log audit` has found something in the registry that its log does not say";
     AWAY: "away", "Cannot be reached",

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 54] = [
+const TABLES: [&str; 57] = [
     "facts",
     "accounts",
     "tokens",
@@ -28,6 +28,9 @@ const TABLES: [&str; 54] = [
     "volume_groups",
     "namespace_members",
     "invitations",
+    "audit",
+    "password_resets",
+    "operator_proposals",
     "namespace_keys",
     "repository_blobs",
     "manifests",

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use chandlery_accounts::Address;
 use chandlery_edge::{Client, Peer, Proxied, Proxies};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -57,13 +58,12 @@ impl Guard {
     /// Notes in a request which client it is from, and whether a proxy that is trusted has sent it.
     fn note_client(&self, request: &mut Request) -> Client {
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
-        let client = match peer {
-            Some(peer) => Client::at(self.proxies.origin(peer, request.headers())),
-            None => Client::of(request.extensions()),
-        };
+        let origin = peer.map(|peer| self.proxies.origin(peer, request.headers()));
+        let client = origin.map_or_else(|| Client::of(request.extensions()), Client::at);
         if peer.is_some_and(|peer| self.proxies.trust(peer)) {
             request.extensions_mut().insert(Proxied);
         }
+        request.extensions_mut().insert(Address(origin));
         request.extensions_mut().insert(client);
         client
     }

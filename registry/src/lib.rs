@@ -13,6 +13,7 @@ mod error;
 mod guard;
 #[cfg(test)]
 mod lists;
+pub mod machine;
 mod metrics;
 pub mod oci;
 mod server;

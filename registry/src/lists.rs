@@ -37,6 +37,10 @@ async fn filled() -> (tempfile::TempDir, Registry, String) {
             "insert into invitations (namespace, account, role, invited_by, invited_at)
              values ('space-{number}', 'operator', 'viewer', 'person-{number}', '')"
         ));
+        rows.push(format!(
+            "insert into operator_proposals (account, proposed_by, proposed_at)
+             values ('person-{number}', 'operator', '2999-01-01T00:00:00.000000Z')"
+        ));
         let hash = format!("{number}a").repeat(32);
         rows.push(format!(
             "insert into tokens (hash, account, created_at, scope, note)
@@ -81,6 +85,7 @@ async fn pages_make_up_the_whole() {
         "/api/v1/plugins/space-0/ocr/releases",
         "/api/v1/account/tokens",
         "/api/v1/account/invitations",
+        "/api/v1/operator-proposals",
     ] {
         let (whole, one) = pages(&registry, list, 1000, &token).await;
         assert!(whole.len() >= 9, "{list}: {whole:?}");

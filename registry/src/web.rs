@@ -6,6 +6,7 @@ mod dashboard;
 mod figures;
 mod layout;
 mod lists;
+mod password;
 mod session;
 
 use axum::Router;
@@ -23,6 +24,7 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
         .route("/logout", axum::routing::post(session::log_out))
         .route("/style.css", get(layout::style))
         .route("/account", get(account::page))
+        .route("/account/password", get(password::form).post(password::change))
         .route("/figures", get(figures::page))
         .route("/figures/{month}", get(figures::month))
         .route("/dashboard", get(dashboard::own))

@@ -170,7 +170,8 @@ async fn intake(kind: &Kind, folder: &Path) {
 async fn token(registry: &Registry) -> String {
     let name: Namespace = "operator".parse().unwrap();
     let scope = chandlery_accounts::Scope::Full;
-    chandlery_accounts::issue_token(&registry.db, &name, &scope, "bench", None).await.unwrap()
+    let machine = chandlery_accounts::Actor::machine();
+    chandlery_accounts::issue_token(&registry.db, &machine, &name, &scope, "bench", None).await.unwrap()
 }
 
 fn transaction(index: usize, accounts: usize) -> Transaction {

@@ -33,6 +33,7 @@ mod money;
 mod oci;
 mod openapi;
 mod operation;
+mod people;
 mod permissions;
 mod person;
 mod plans;

@@ -108,7 +108,7 @@ fn a_sale_is_shared_held_released_and_paid_once() {
     // One operator proposes, another approves, the bank fails once and then pays.
     let second = world.person("second");
     second.register();
-    operator.ok(&["registry", "promote", "second"]);
+    world.promote("second");
     let payout = operator.ok(&["payouts", "propose", "acme"]);
     assert_eq!((&payout["amount"]["minor"], &payout["state"]), (&json!(8499), &json!("proposed")));
     assert_eq!(operator.ok(&["payouts", "propose", "acme"]), payout, "one open proposal");

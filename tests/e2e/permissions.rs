@@ -43,7 +43,7 @@ fn every_route_is_for_those_it_is_meant_for() {
                 body => body.to_string().replace("\"KEY\"", &json!(pem).to_string()),
             };
             let kind = match case.route {
-                "/token" | "/login" => "application/x-www-form-urlencoded",
+                "/token" | "/login" | "/account/password" => "application/x-www-form-urlencoded",
                 _ => "application/json",
             };
             let headers = [("content-type", kind), ("origin", origin.as_str())];
@@ -52,6 +52,7 @@ fn every_route_is_for_those_it_is_meant_for() {
                     format!("username={}&password={}", person.name, person.token())
                 }
                 ("POST", "/login", _) => "name=acme&password=correct+horse+battery".into(),
+                ("POST", "/account/password", _) => "current=x&password=short&again=short".into(),
                 _ => body,
             };
             let answer = world.send(case.method, &case.path, token.as_deref(), &headers, body);

@@ -149,7 +149,8 @@ impl Person {
         (problem("type"), problem("detail"), tried["uses"].clone())
     }
 
-    fn with_input(&self, words: &[&str], input: &str) {
+    /// Runs a command that must succeed, and that reads this.
+    pub fn with_input(&self, words: &[&str], input: &str) {
         let mut command = self.command(words);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

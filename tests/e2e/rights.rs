@@ -29,7 +29,9 @@ fn only_owners_publish_and_only_operators_operate() {
         &["books", "journal"],
         &["books", "check"],
         &["payouts", "list"],
-        &["registry", "promote", "mallory"],
+        &["operator", "propose", "mallory"],
+        &["operator", "reset-password", "acme"],
+        &["audit", "list"],
     ] {
         let (problem, code) = mallory.refused(words);
         assert_eq!((problem.r#type.as_str(), code), ("forbidden", 5), "{words:?} {problem:?}");

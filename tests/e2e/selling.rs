@@ -157,7 +157,7 @@ fn a_partner_is_paid_as_often_as_it_wants_and_spending_is_dated() {
     let (acme, operator) = (world.person("acme"), world.operator());
     let second = world.person("second");
     second.register();
-    operator.ok(&["registry", "promote", "second"]);
+    world.promote("second");
     acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
     let profile = acme.ok(&["payouts", "profile", "acme", "--schedule", "monthly", "--minimum", "50.00 USD"]);
     operator.ok(&["payouts", "approve-profile", "acme", &profile["version"].to_string()]);

@@ -314,7 +314,7 @@ fn pay_out(world: &World, stripe: &Stripe, acme: &Person) {
     let operator = world.operator();
     let second = world.person("second");
     second.register();
-    operator.ok(&["registry", "promote", "second"]);
+    world.promote("second");
     acme.ok(&["payouts", "profile", "acme", "--stripe", "acct_7"]);
     operator.ok(&["payouts", "approve-profile", "acme", "1"]);
     let run = operator.ok(&["payouts", "run"]);

@@ -181,6 +181,19 @@ impl World {
         publisher
     }
 
+    /// Runs a command on the registry's own machine, as whoever holds it may while the registry serves.
+    pub fn on_machine(&self, command: &str, account: &str) -> Value {
+        let (data, own) = (self.registry_data(), self.stores.arguments());
+        let mut words = vec!["registry", command, account, "--data", data.to_str().unwrap()];
+        words.extend(own.iter().map(String::as_str));
+        self.operator().ok(&words)
+    }
+
+    /// Makes an account an operator at once.
+    pub fn promote(&self, account: &str) {
+        self.on_machine("promote", account);
+    }
+
     /// Whoever operates the registry, as the publisher of first-party plugins.
     pub fn vendor(&self) -> Person {
         let vendor = self.operator();

@@ -1,10 +1,13 @@
-//! `chandlery register` and `chandlery login`.
+//! `chandlery register`, `chandlery login`, and `chandlery account` for another password.
 
 use std::io::{IsTerminal as _, Read as _};
 
 use chandlery_package::Namespace;
-use chandlery_package::wire::{Login as WireLogin, NewAccount, Token};
-use clap::Args;
+use chandlery_package::wire::{
+    Login as WireLogin, NewAccount, PasswordChange, PasswordChanged, ResetPassword, Token,
+};
+use clap::{Args, Subcommand};
+use reqwest::Method;
 
 use crate::api::Context;
 use crate::failure::{Failure, Result};
@@ -24,9 +27,55 @@ pub struct Login {
     name: Namespace,
 }
 
+/// Change or reset the account's password.
+#[derive(Subcommand)]
+pub enum Account {
+    /// Change the password; piped, the current one and the new one are a line each
+    Password {
+        /// End tokens that were made for machines, too, and not only those of log-ins
+        #[arg(long)]
+        end_all_tokens: bool,
+    },
+    /// Set the password with the token that an operator has issued for it
+    Reset {
+        /// The token of the reset
+        #[arg(long)]
+        token: String,
+        /// End tokens that were made for machines, too, and not only those of log-ins
+        #[arg(long)]
+        end_all_tokens: bool,
+    },
+}
+
+impl Account {
+    pub async fn run(self, context: &Context) -> Result {
+        let changed: PasswordChanged = match self {
+            Self::Password { end_all_tokens } => {
+                let (current, password) = current_and_new()?;
+                let change = PasswordChange { current, password, end_all_tokens };
+                context.registry(Method::POST, "/api/v1/account/password", change).await?
+            }
+            Self::Reset { token, end_all_tokens } => {
+                let password = password("New password: ")?;
+                context
+                    .post("/api/v1/password-resets", ResetPassword { token, password, end_all_tokens })
+                    .await?
+            }
+        };
+        let PasswordChanged { account, ended } = &changed;
+        match context.settings.json {
+            true => show::json(&changed),
+            false => {
+                show::done(format!("'{account}' has another password; {ended} log-ins and tokens ended"))
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Register {
     pub async fn run(self, context: &Context) -> Result {
-        let new = NewAccount { name: self.name, password: password()? };
+        let new = NewAccount { name: self.name, password: password("Password: ")? };
         let token: Token = context.post("/api/v1/accounts", new).await?;
         remember(context, &token, "opened account")
     }
@@ -34,7 +83,7 @@ impl Register {
 
 impl Login {
     pub async fn run(self, context: &Context) -> Result {
-        let login = WireLogin { name: self.name, password: password()? };
+        let login = WireLogin { name: self.name, password: password("Password: ")? };
         let token: Token = context.post("/api/v1/tokens", login).await?;
         remember(context, &token, "logged in as")
     }
@@ -50,16 +99,39 @@ fn remember(context: &Context, token: &Token, what: &str) -> Result {
 }
 
 /// The password from a terminal, unseen, or from standard input, as it is piped.
-fn password() -> Result<String> {
+fn password(prompt: &str) -> Result<String> {
     if std::io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password("Password: ")?);
+        return Ok(rpassword::prompt_password(prompt)?);
     }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    match text.trim_end_matches(['\r', '\n']) {
+    match piped()?.trim_end_matches(['\r', '\n']) {
         "" => {
             Err(Failure::of("no password was given").remedy("pipe it in, or run the command in a terminal"))
         }
         text => Ok(text.into()),
     }
+}
+
+/// The current password and the new one, which is asked for twice at a terminal.
+fn current_and_new() -> Result<(String, String)> {
+    if std::io::stdin().is_terminal() {
+        let current = rpassword::prompt_password("Current password: ")?;
+        let new = rpassword::prompt_password("New password: ")?;
+        let again = rpassword::prompt_password("New password, again: ")?;
+        return match new == again {
+            true => Ok((current, new)),
+            false => Err(Failure::of("the two new passwords differ")),
+        };
+    }
+    let text = piped()?;
+    match text.lines().collect::<Vec<_>>()[..] {
+        [current, new] => Ok((current.into(), new.into())),
+        _ => Err(Failure::of("two passwords are needed")
+            .remedy("pipe in the current and the new one, a line each")),
+    }
+}
+
+fn piped() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -1,4 +1,4 @@
-//! `chandlery registry`: serve one, and say who operates it.
+//! `chandlery registry`: serve one, and what is done on its own machine.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -8,11 +8,12 @@ use chandlery_log::WitnessAt;
 use chandlery_money::{Mail, Processor};
 use chandlery_package::Namespace;
 use chandlery_package::wire::Garbage;
-use chandlery_registry::{Limits, Network, Proxies, Settings, backup};
+use chandlery_registry::{Limits, Network, Proxies, Settings, backup, machine};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use tokio::net::TcpListener;
 
+use super::operator::show_reset;
 use crate::api::{Context, REGISTRY_LISTEN};
 use crate::failure::{Failure, Result};
 use crate::private::{keep_private, make_private};
@@ -34,11 +35,10 @@ pub enum Registry {
     Backup(Backup),
     /// Fill an empty registry from a backup, on whichever database and store
     Restore(Backup),
-    /// Make an account an operator (for operators)
-    Promote {
-        /// The account's name
-        name: Namespace,
-    },
+    /// Make an account an operator at once: on the registry's own machine, whose holder has its database anyway
+    Promote(OnMachine),
+    /// Issue a token by which a password is set within an hour, an operator's too: on the registry's own machine
+    ResetPassword(OnMachine),
 }
 
 /// Serve a registry.
@@ -62,6 +62,18 @@ pub struct Backup {
     data: PathBuf,
     /// The backup's folder
     folder: PathBuf,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// Act on an account from the registry's own machine.
+#[derive(Args)]
+pub struct OnMachine {
+    /// The account's name
+    name: Namespace,
+    /// Where the registry keeps its secrets and, unless told otherwise, everything else; it may go on serving
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
     #[command(flatten)]
     terms: Terms,
 }
@@ -174,7 +186,18 @@ impl Registry {
                 say_backup(context, &contents, &format!("restored from {}", folder.display()));
                 Ok(())
             }
-            Self::Promote { name } => promote(context, &name).await,
+            Self::Promote(OnMachine { name, data, terms }) => {
+                machine::promote(&terms.settings(&data)?, &name).await?;
+                match context.settings.json {
+                    true => show::json(serde_json::json!({ "operator": name })),
+                    false => show::done(format!("'{name}' operates the registry")),
+                }
+                Ok(())
+            }
+            Self::ResetPassword(OnMachine { name, data, terms }) => {
+                show_reset(context, machine::reset_password(&terms.settings(&data)?, &name).await?);
+                Ok(())
+            }
         }
     }
 }
@@ -211,15 +234,6 @@ fn say_backup(context: &Context, contents: &backup::Contents, what: &str) {
             show::note("it holds the log's private key: keep it as safe as the registry itself");
         }
     }
-}
-
-async fn promote(context: &Context, name: &Namespace) -> Result {
-    context.tell_registry(Method::PUT, &format!("/api/v1/operators/{name}"), ()).await?;
-    match context.settings.json {
-        true => show::json(serde_json::json!({ "operator": name })),
-        false => show::done(format!("'{name}' operates the registry")),
-    }
-    Ok(())
 }
 
 /// Opens a registry and its listener.

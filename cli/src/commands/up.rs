@@ -104,7 +104,8 @@ async fn host_account(registry: &chandlery_registry::Registry, path: &std::path:
         Ok(()) | Err(chandlery_accounts::Error::Conflict(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    let token = accounts::issue_token(&registry.db, &name, &Scope::Full, "this host", None).await?;
+    let machine = accounts::Actor::machine();
+    let token = accounts::issue_token(&registry.db, &machine, &name, &Scope::Full, "this host", None).await?;
     write_private(path, &token)?;
     Ok(token)
 }

@@ -1,11 +1,13 @@
 //! What the registry and its clients say to each other of accounts, releases and the log.
 
 mod accounts;
+mod audit;
 mod catalog;
 mod log;
 mod operation;
 
 pub use accounts::*;
+pub use audit::*;
 pub use catalog::*;
 pub use log::*;
 pub use operation::*;

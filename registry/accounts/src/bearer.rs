@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::Error;
+use crate::actor::Address;
 use crate::credential::{Bearer, Credential, Parent};
 use crate::grant::{Access, Grant};
 use crate::people::find_account;
@@ -65,7 +66,7 @@ pub async fn read(accounts: &Accounts, token: &str) -> Result<Option<Principal>,
         },
     };
     let (grant, credential) = (Grant::Oci(claims.access), Credential::Bearer(claims.bearer));
-    Ok(Some(Principal { account, grant, credential }))
+    Ok(Some(Principal { account, grant, credential, address: Address(None) }))
 }
 
 fn authentic(accounts: &Accounts, token: &str) -> Option<Claims> {

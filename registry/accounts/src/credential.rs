@@ -1,10 +1,14 @@
 //! What somebody is known by, and how long what is issued for it lasts.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How many seconds a short-lived token lasts at most.
 const LIFETIME_SECONDS: i64 = 15 * 60;
+/// How many digits of a token's digest tell it apart from its account's others.
+pub(crate) const ID_DIGITS: usize = 12;
 
 /// What somebody is known by. A short-lived token that is issued for it does not outlive it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,26 @@ pub enum Credential {
     },
     /// A short-lived token.
     Bearer(Bearer),
+}
+
+/// What a token is called, by its digest.
+pub(crate) fn token_id(hash: &str) -> String {
+    hash.chars().take(ID_DIGITS).collect()
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("nothing"),
+            Self::Password(_) => f.write_str("password"),
+            Self::Token { hash, .. } => write!(f, "token {}", token_id(hash)),
+            Self::Bearer(Bearer { parent, .. }) => match parent {
+                Parent::Nothing => f.write_str("nothing"),
+                Parent::Password(_) => f.write_str("token exchanged for the password"),
+                Parent::Token(hash) => write!(f, "token exchanged for token {}", token_id(hash)),
+            },
+        }
+    }
 }
 
 /// What a short-lived token follows from, and when it ends. What is issued for it follows from the same, and ends no later.

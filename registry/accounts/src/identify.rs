@@ -1,5 +1,7 @@
 //! From a request to who asks: by bearer token, by Basic (an account with its password or a token), or by a page's session cookie.
 
+use std::ops::Deref;
+
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -8,6 +10,7 @@ use axum_extra::headers::authorization::{Basic, Bearer};
 use axum_extra::headers::{Authorization, HeaderMapExt as _};
 use chandlery_edge::Client;
 
+use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::grant::Grant;
 use crate::principal::{Account, Principal};
@@ -71,7 +74,7 @@ impl Accounts {
             Some(account) if !parts.method.is_safe() => self.count_write(account)?,
             _ => {}
         }
-        Ok(principal)
+        Ok(Principal { address: Address::of(parts), ..principal })
     }
 }
 
@@ -87,7 +90,25 @@ where
     }
 }
 
-impl<S> FromRequestParts<S> for Account
+/// An account that may do everything that it may, and how it asks: for what the audit trail tells of.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    account: Account,
+    /// What it is known by.
+    pub credential: Credential,
+    /// What the audit trail keeps of it.
+    pub actor: Actor,
+}
+
+impl Deref for Caller {
+    type Target = Account;
+
+    fn deref(&self) -> &Account {
+        &self.account
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
 where
     Accounts: FromRef<S>,
     S: Send + Sync,
@@ -96,16 +117,52 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let principal = Accounts::from_ref(state).of_request(parts).await?;
-        match (principal.account, principal.grant) {
-            (Some(account), Grant::Token(Scope::Full)) => Ok(account),
-            (Some(account), Grant::Token(scope)) => {
-                Err(Error::forbidden(&account.name, format!("do this with a token for '{scope}'")))
-            }
-            (Some(account), Grant::Oci(_)) => {
-                Err(Error::forbidden(&account.name, "do this with a token for 'oci'"))
-            }
-            (None, _) => Err(Error::Unauthenticated),
+        let credential = principal.credential.clone();
+        let account = whole(principal)?;
+        let actor = Actor::new(&account.name, &credential, Address::of(parts));
+        Ok(Self { account, credential, actor })
+    }
+}
+
+impl<S> OptionalFromRequestParts<S> for Caller
+where
+    Accounts: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Error> {
+        match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Ok(caller) => Ok(Some(caller)),
+            Err(Error::Unauthenticated | Error::Forbidden { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+}
+
+/// The account of a principal whose credential does not narrow what it may do.
+fn whole(principal: Principal) -> Result<Account, Error> {
+    match (principal.account, principal.grant) {
+        (Some(account), Grant::Token(Scope::Full)) => Ok(account),
+        (Some(account), Grant::Token(scope)) => {
+            Err(Error::forbidden(&account.name, format!("do this with a token for '{scope}'")))
+        }
+        (Some(account), Grant::Oci(_)) => {
+            Err(Error::forbidden(&account.name, "do this with a token for 'oci'"))
+        }
+        (None, _) => Err(Error::Unauthenticated),
+    }
+}
+
+impl<S> FromRequestParts<S> for Account
+where
+    Accounts: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        whole(Accounts::from_ref(state).of_request(parts).await?)
     }
 }
 

@@ -2,12 +2,15 @@
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Member, Page, Paging, Role};
+use chandlery_package::wire::{Act, Member, Page, Paging, Role};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use chandlery_store::{Db, Write, time};
 
 use crate::Error;
+use crate::actor::Actor;
+use crate::audit::record;
 
 /// The role of an account in a namespace.
 pub async fn role(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<Option<Role>, Error> {
@@ -99,6 +102,7 @@ pub async fn invitations(
 /// Invites an account; the role of one that is a member already changes at once.
 pub async fn invite(
     db: &Db,
+    actor: &Actor,
     namespace: &Namespace,
     account: &Namespace,
     role: Role,
@@ -112,10 +116,12 @@ pub async fn invite(
     if known.is_none() {
         return Err(Error::NotFound(format!("account '{account}'")));
     }
-    match role_within(&mut write, namespace, account).await? {
+    let had = role_within(&mut write, namespace, account).await?;
+    let act = match had {
         Some(_) => {
             join(&mut write, namespace, account, role).await?;
             must_keep_an_owner(&mut write, namespace).await?;
+            Act::RoleChanged
         }
         None => {
             sqlx::query(
@@ -130,14 +136,29 @@ pub async fn invite(
             .bind(time(Timestamp::now()))
             .execute(&mut *write)
             .await?;
+            Act::MemberInvited
         }
-    }
+    };
+    let before = had.map_or(Value::Null, |role| json!({ "role": role }));
+    let subject = member(namespace, account);
+    record(&mut write, actor, act, &subject, before, json!({ "role": role })).await?;
     write.commit().await?;
     Ok(())
 }
 
+/// What the audit trail calls a member.
+fn member(namespace: &Namespace, account: &Namespace) -> String {
+    format!("{namespace}/{account}")
+}
+
 /// Accepts or declines an invitation.
-pub async fn answer(db: &Db, namespace: &Namespace, account: &Namespace, yes: bool) -> Result<(), Error> {
+pub async fn answer(
+    db: &Db,
+    actor: &Actor,
+    namespace: &Namespace,
+    account: &Namespace,
+    yes: bool,
+) -> Result<(), Error> {
     let mut write = db.write().await?;
     let invited: Option<(Text<Role>, Text<Namespace>)> = sqlx::query_as(
         "delete from invitations where namespace = $1 and account = $2 returning role, invited_by",
@@ -152,6 +173,12 @@ pub async fn answer(db: &Db, namespace: &Namespace, account: &Namespace, yes: bo
         must_own_still(&mut write, namespace, &by).await?;
         join(&mut write, namespace, account, role).await?;
     }
+    let (act, after) = match yes {
+        true => (Act::InvitationAccepted, json!({ "role": role })),
+        false => (Act::InvitationDeclined, Value::Null),
+    };
+    let before = json!({ "invited": role, "by": by });
+    record(&mut write, actor, act, &member(namespace, account), before, after).await?;
     write.commit().await?;
     Ok(())
 }
@@ -168,8 +195,9 @@ async fn must_own_still(write: &mut Write, namespace: &Namespace, by: &Namespace
 }
 
 /// Ends a membership or an invitation, and the invitations that the member sent. The last owner stays.
-pub async fn remove(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<(), Error> {
+pub async fn remove(db: &Db, actor: &Actor, namespace: &Namespace, account: &Namespace) -> Result<(), Error> {
     let mut write = db.write().await?;
+    let had = role_within(&mut write, namespace, account).await?;
     let mut ended = 0;
     for sql in [
         "delete from invitations where namespace = $1 and account = $2",
@@ -183,6 +211,8 @@ pub async fn remove(db: &Db, namespace: &Namespace, account: &Namespace) -> Resu
         return Err(Error::NotFound(format!("member '{account}' of '{namespace}'")));
     }
     must_keep_an_owner(&mut write, namespace).await?;
+    let before = had.map_or_else(|| json!({ "invited": true }), |role| json!({ "role": role }));
+    record(&mut write, actor, Act::MemberRemoved, &member(namespace, account), before, Value::Null).await?;
     write.commit().await?;
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! Namespaces: taken once, by whoever comes first, unless the name would be mistaken for another.
 
 use chandlery_package::column::Text;
+use chandlery_package::wire::Act;
 use chandlery_package::{Namespace, words};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
+use crate::actor::Actor;
+use crate::audit::record;
 use crate::{Account, Error, Role, join};
 
 words! {
@@ -58,7 +62,7 @@ const TAKEN_MAX: [(SignedDuration, i64); 2] =
     [(SignedDuration::from_hours(1), 10), (SignedDuration::from_hours(24), 30)];
 
 /// Takes a namespace for an account. Whoever operates the registry may speak for it, and takes reserved ones, too.
-pub async fn take_namespace(db: &Db, owner: &Account, name: &Namespace) -> Result<(), Error> {
+pub async fn take_namespace(db: &Db, actor: &Actor, owner: &Account, name: &Namespace) -> Result<(), Error> {
     let is_reserved = RESERVED.contains(&name.as_str());
     if is_reserved && !owner.operator {
         return Err(Error::Conflict(format!("the namespace '{name}' is reserved")));
@@ -85,6 +89,8 @@ pub async fn take_namespace(db: &Db, owner: &Account, name: &Namespace) -> Resul
         .execute(&mut *write)
         .await?;
     join(&mut write, name, &owner.name, Role::Owner).await?;
+    let after = json!({ "owner": owner.name });
+    record(&mut write, actor, Act::NamespaceTaken, name.as_str(), Value::Null, after).await?;
     Ok(write.commit().await?)
 }
 
@@ -127,9 +133,18 @@ fn skeleton(name: &str) -> String {
 /// Says who may see and pull what a namespace holds, in the transaction of what follows from it.
 pub async fn set_visibility(
     write: &mut Write,
+    actor: &Actor,
     namespace: &Namespace,
     visibility: Visibility,
 ) -> Result<(), Error> {
+    let found: Option<(Text<Visibility>,)> =
+        sqlx::query_as("select visibility from namespaces where name = $1")
+            .bind(namespace.as_str())
+            .fetch_optional(&mut **write)
+            .await?;
+    let before = found.map_or(Value::Null, |(Text(before),)| json!({ "visibility": before }));
+    let after = json!({ "visibility": visibility });
+    record(write, actor, Act::VisibilityChanged, namespace.as_str(), before, after).await?;
     sqlx::query("update namespaces set visibility = $1 where name = $2")
         .bind(Text(visibility))
         .bind(namespace.as_str())

@@ -25,10 +25,7 @@ pub(crate) fn random_text() -> String {
 }
 
 pub(crate) async fn hash_password(password: String) -> Result<String, Error> {
-    if password.chars().count() < PASSWORD_CHARACTERS_MIN {
-        return Err(Error::Invalid(format!("a password has at least {PASSWORD_CHARACTERS_MIN} characters")));
-    }
-    must_be_short(&password)?;
+    must_be_long_enough(&password)?;
     HASHING
         .run(move || {
             Argon2::default()
@@ -48,6 +45,14 @@ pub(crate) async fn verify_password(password: String, hash: String) -> Result<bo
             Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
         })
         .await
+}
+
+/// Refuses what cannot become a password.
+pub(crate) fn must_be_long_enough(password: &str) -> Result<(), Error> {
+    if password.chars().count() < PASSWORD_CHARACTERS_MIN {
+        return Err(Error::Invalid(format!("a password has at least {PASSWORD_CHARACTERS_MIN} characters")));
+    }
+    must_be_short(password)
 }
 
 fn must_be_short(password: &str) -> Result<(), Error> {

@@ -1,18 +1,23 @@
-//! Accounts: opened by whoever asks, and made operators by operators; the first one is made on the first start.
+//! Accounts: opened by whoever asks; the first operator's on the first start.
 
 use std::path::Path;
 
 use chandlery_edge::Client;
 use chandlery_package::column::Text;
+use chandlery_package::wire::Act;
 use chandlery_package::{Digest, Namespace};
 use chandlery_store::files::write_atomic;
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use crate::actor::Actor;
+use crate::audit::record;
 use crate::passwords::{hash_password, random_text, verify_password};
 use crate::principal::{Account, AccountRole};
-use crate::{Accounts, Error, Scope, tokens};
+use crate::tokens::{self, TokenKind};
+use crate::{Accounts, Error, Scope};
 
 /// The account that operates a registry which nobody has set up yet.
 const FIRST_OPERATOR: &str = "operator";
@@ -67,24 +72,43 @@ pub async fn make_first_operator(db: &Db, data: &Path) -> Result<(), Error> {
         // Another replica on the same database was first.
         return if matches!(error, Error::Conflict(_)) { Ok(()) } else { Err(error) };
     }
-    tokens::insert(&mut write, &name, &token, &Scope::Full, "operator.token", None).await?;
+    let made = TokenKind::Made;
+    tokens::insert(&mut write, &name, &token, made, &Scope::Full, "operator.token", None).await?;
+    let (machine, role) = (Actor::machine(), json!({ "role": AccountRole::Operator }));
+    record(&mut write, &machine, Act::OperatorMade, name.as_str(), Value::Null, role).await?;
     write.commit().await?;
     Ok(())
 }
 
-/// Makes an account an operator of the registry.
-pub async fn promote(db: &Db, name: &Namespace) -> Result<(), Error> {
-    let mut write = db.write().await?;
-    let changed = sqlx::query("update accounts set role = $1 where name = $2")
-        .bind(AccountRole::Operator.as_str())
+/// Says what an account is to the registry from now on.
+pub(crate) async fn set_role(write: &mut Write, name: &Namespace, role: AccountRole) -> Result<(), Error> {
+    sqlx::query("update accounts set role = $1 where name = $2")
+        .bind(role.as_str())
         .bind(name.as_str())
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-    write.commit().await?;
-    match changed.rows_affected() {
-        1 => Ok(()),
-        _ => Err(Error::NotFound(format!("account '{name}'"))),
-    }
+    Ok(())
+}
+
+/// What an account is to the registry, and its password's mark, as a transaction sees them.
+pub(crate) async fn find_within(write: &mut Write, name: &Namespace) -> Result<(AccountRole, String), Error> {
+    let found: Option<(Text<AccountRole>, String)> =
+        sqlx::query_as("select role, password_hash from accounts where name = $1")
+            .bind(name.as_str())
+            .fetch_optional(&mut **write)
+            .await?;
+    let (Text(role), hash) = found.ok_or_else(|| Error::NotFound(format!("account '{name}'")))?;
+    Ok((role, mark(&hash)))
+}
+
+/// Gives an account another password, by its hash.
+pub(crate) async fn set_password(write: &mut Write, name: &Namespace, hash: &str) -> Result<(), Error> {
+    sqlx::query("update accounts set password_hash = $1 where name = $2")
+        .bind(hash)
+        .bind(name.as_str())
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// The account with this password, and the password's mark, or none; takes as long either way.

@@ -5,6 +5,7 @@ use chandlery_package::{Namespace, PluginId, words};
 use chandlery_store::Db;
 
 use crate::Error;
+use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::grant::Grant;
 use crate::members::role;
@@ -37,6 +38,8 @@ pub struct Principal {
     pub grant: Grant,
     /// What it is known by.
     pub credential: Credential,
+    /// Where it asks from.
+    pub(crate) address: Address,
 }
 
 impl Account {
@@ -75,12 +78,19 @@ impl Account {
 
 impl Principal {
     pub(super) fn nobody() -> Self {
-        Self { account: None, grant: Grant::Oci(Vec::new()), credential: Credential::None }
+        let (grant, credential) = (Grant::Oci(Vec::new()), Credential::None);
+        Self { account: None, grant, credential, address: Address(None) }
     }
 
     /// An account, known by its password or a token.
     pub(super) fn known(account: Account, grant: Grant, credential: Credential) -> Self {
-        Self { account: Some(account), grant, credential }
+        Self { account: Some(account), grant, credential, address: Address(None) }
+    }
+
+    /// Whoever acts, for the audit trail; refuses nobody in particular.
+    pub fn actor(&self) -> Result<Actor, Error> {
+        let account = self.account.as_ref().ok_or(Error::Unauthenticated)?;
+        Ok(Actor::new(&account.name, &self.credential, self.address))
     }
 
     /// Whether there is a token or password at all; the token may be nobody's in particular.

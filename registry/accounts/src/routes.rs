@@ -1,4 +1,8 @@
-//! `/api/v1/accounts`, `/api/v1/tokens`, `/api/v1/operators`, and a namespace's members.
+//! `/api/v1/accounts`, `/api/v1/tokens`, and a namespace's members.
+
+mod audit;
+mod operators;
+mod passwords;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,7 +15,7 @@ use chandlery_edge::{Client, Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Account, Accounts, Error, Principal, Scope, members, tokens};
+use crate::{Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, members, tokens};
 
 /// The routes of this room.
 pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
@@ -21,10 +25,12 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .routes(routes!(list_tokens, new_token))
         .routes(routes!(revoke_token))
         .routes(routes!(invitations))
-        .routes(routes!(promote))
         .routes(routes!(members))
         .routes(routes!(invite, remove))
         .routes(routes!(accept, decline))
+        .merge(passwords::routes())
+        .merge(operators::routes())
+        .merge(audit::routes())
         .with_state(accounts)
 }
 
@@ -39,11 +45,13 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
 async fn register(
     State(accounts): State<Accounts>,
     client: Client,
+    address: Address,
     Json(new): Json<NewAccount>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
     accounts.register(client, &new.name, &new.password).await?;
-    let lifetime = Some(tokens::LOGIN_LIFETIME);
-    let token = crate::issue_token(&accounts.db, &new.name, &Scope::Full, "registered", lifetime).await?;
+    let actor = Actor::new(&new.name, &Credential::None, address);
+    let lifetime = tokens::LOGIN_LIFETIME;
+    let token = crate::log_in(&accounts.db, &actor, &new.name, "registered", lifetime).await?;
     Ok((StatusCode::CREATED, Json(Token { account: new.name, token })))
 }
 
@@ -58,12 +66,13 @@ async fn register(
 async fn log_in(
     State(accounts): State<Accounts>,
     client: Client,
+    address: Address,
     Json(login): Json<Login>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
     let found = accounts.by_password(client, login.name.as_str(), &login.password).await?;
-    let (caller, _) = found.ok_or(Error::Unauthenticated)?;
-    let lifetime = Some(tokens::LOGIN_LIFETIME);
-    let token = crate::issue_token(&accounts.db, &caller.name, &Scope::Full, "login", lifetime).await?;
+    let (caller, mark) = found.ok_or(Error::Unauthenticated)?;
+    let actor = Actor::new(&caller.name, &Credential::Password(mark), address);
+    let token = crate::log_in(&accounts.db, &actor, &caller.name, "login", tokens::LOGIN_LIFETIME).await?;
     Ok((StatusCode::CREATED, Json(Token { account: caller.name, token })))
 }
 
@@ -91,12 +100,13 @@ async fn list_tokens(
 )]
 async fn new_token(
     State(accounts): State<Accounts>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewToken>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
-    let lifetime = tokens::days(new.days_valid)?;
-    let token = crate::issue_token(&accounts.db, &caller.name, &new.scope, &new.note, Some(lifetime)).await?;
-    Ok((StatusCode::CREATED, Json(Token { account: caller.name, token })))
+    let lifetime = Some(tokens::days(new.days_valid)?);
+    let (db, account) = (&accounts.db, caller.name.clone());
+    let token = crate::issue_token(db, &caller.actor, &account, &new.scope, &new.note, lifetime).await?;
+    Ok((StatusCode::CREATED, Json(Token { account, token })))
 }
 
 /// Revokes a token of the account that asks.
@@ -108,27 +118,10 @@ async fn new_token(
 )]
 async fn revoke_token(
     State(accounts): State<Accounts>,
-    caller: Account,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Error> {
-    tokens::revoke_by_id(&accounts.db, &caller.name, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Makes an account an operator.
-#[utoipa::path(
-    put,
-    path = "/api/v1/operators/{name}",
-    params(("name" = Namespace, Path)),
-    responses((status = 204, description = "Done."))
-)]
-async fn promote(
-    State(accounts): State<Accounts>,
-    caller: Account,
-    Path(name): Path<Namespace>,
-) -> Result<StatusCode, Error> {
-    caller.must_operate("make operators")?;
-    crate::promote(&accounts.db, &name).await?;
+    tokens::revoke_by_id(&accounts.db, &caller.actor, &caller.name, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -180,12 +173,12 @@ async fn members(
 )]
 async fn invite(
     State(accounts): State<Accounts>,
-    caller: Account,
+    caller: Caller,
     Path((namespace, account)): Path<(Namespace, Namespace)>,
     Json(new): Json<NewMember>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&accounts.db, &namespace, "choose the members of").await?;
-    members::invite(&accounts.db, &namespace, &account, new.role, &caller.name).await?;
+    members::invite(&accounts.db, &caller.actor, &namespace, &account, new.role, &caller.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -200,13 +193,13 @@ async fn invite(
 )]
 async fn remove(
     State(accounts): State<Accounts>,
-    caller: Account,
+    caller: Caller,
     Path((namespace, account)): Path<(Namespace, Namespace)>,
 ) -> Result<StatusCode, Error> {
     if caller.name != account {
         caller.must_own(&accounts.db, &namespace, "choose the members of").await?;
     }
-    members::remove(&accounts.db, &namespace, &account).await?;
+    members::remove(&accounts.db, &caller.actor, &namespace, &account).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -219,10 +212,10 @@ async fn remove(
 )]
 async fn accept(
     State(accounts): State<Accounts>,
-    caller: Account,
+    caller: Caller,
     Path(namespace): Path<Namespace>,
 ) -> Result<StatusCode, Error> {
-    members::answer(&accounts.db, &namespace, &caller.name, true).await?;
+    members::answer(&accounts.db, &caller.actor, &namespace, &caller.name, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -235,9 +228,9 @@ async fn accept(
 )]
 async fn decline(
     State(accounts): State<Accounts>,
-    caller: Account,
+    caller: Caller,
     Path(namespace): Path<Namespace>,
 ) -> Result<StatusCode, Error> {
-    members::answer(&accounts.db, &namespace, &caller.name, false).await?;
+    members::answer(&accounts.db, &caller.actor, &namespace, &caller.name, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

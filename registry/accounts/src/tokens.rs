@@ -1,13 +1,16 @@
 //! Tokens: 256 random bits of which only the digest is kept, with a scope and an end.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Page, Paging, TokenRecord};
-use chandlery_package::{Digest, Namespace};
+use chandlery_package::wire::{Act, Page, Paging, TokenRecord};
+use chandlery_package::{Digest, Namespace, words};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use chandlery_store::{Db, Write, time};
 
-use crate::credential::Credential;
+use crate::actor::Actor;
+use crate::audit::record;
+use crate::credential::{Credential, ID_DIGITS, token_id};
 use crate::grant::Grant;
 use crate::passwords::random_text;
 use crate::principal::{Account, AccountRole, Principal};
@@ -17,8 +20,16 @@ use crate::{Error, Scope};
 const DAYS_MAX: u32 = 366;
 /// How long the token of a log-in or of a registration lasts: 90 days.
 pub(crate) const LOGIN_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 90);
-/// How many digits of a token's digest tell it apart from its account's others.
-const ID_DIGITS: usize = 12;
+
+words! {
+    /// What a token was issued for.
+    pub(crate) enum TokenKind: "kind of a token" {
+        /// Somebody has logged in: it ends with the password that was given for it.
+        LogIn = "log-in",
+        /// Its owner asked for it by itself, for a machine.
+        Made = "made",
+    }
+}
 
 /// Who carries this token, and for what; none: it is not known, or has expired. Found by its digest, so how long it
 /// takes tells nothing of how much of a guess was right.
@@ -65,6 +76,7 @@ pub fn days(days: u32) -> Result<SignedDuration, Error> {
 /// A new token for an account, for a time or, where none is given, until it is revoked.
 pub async fn issue_token(
     db: &Db,
+    actor: &Actor,
     account: &Namespace,
     scope: &Scope,
     note: &str,
@@ -72,7 +84,26 @@ pub async fn issue_token(
 ) -> Result<String, Error> {
     let token = random_text();
     let mut write = db.write().await?;
-    insert(&mut write, account, &token, scope, note, lifetime).await?;
+    insert(&mut write, account, &token, TokenKind::Made, scope, note, lifetime).await?;
+    let made = json!({ "token": token_id(&Digest::of(&token).hex()), "scope": scope, "note": note });
+    record(&mut write, actor, Act::TokenMade, account.as_str(), Value::Null, made).await?;
+    write.commit().await?;
+    Ok(token)
+}
+
+/// A token for an account that has shown its password. It lasts for a time, and no longer than the password.
+pub async fn log_in(
+    db: &Db,
+    actor: &Actor,
+    account: &Namespace,
+    note: &str,
+    lifetime: SignedDuration,
+) -> Result<String, Error> {
+    let token = random_text();
+    let mut write = db.write().await?;
+    insert(&mut write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;
+    let issued = json!({ "token": token_id(&Digest::of(&token).hex()), "note": note });
+    record(&mut write, actor, Act::LoggedIn, account.as_str(), Value::Null, issued).await?;
     write.commit().await?;
     Ok(token)
 }
@@ -81,6 +112,7 @@ pub(super) async fn insert(
     write: &mut Write,
     account: &Namespace,
     token: &str,
+    kind: TokenKind,
     scope: &Scope,
     note: &str,
     lifetime: Option<SignedDuration>,
@@ -88,12 +120,14 @@ pub(super) async fn insert(
     let now = Timestamp::now();
     let expires = lifetime.map(|lifetime| now + lifetime);
     sqlx::query(
-        "insert into tokens (hash, account, created_at, expires_at, scope, note) values ($1, $2, $3, $4, $5, $6)",
+        "insert into tokens (hash, account, created_at, expires_at, kind, scope, note)
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(Digest::of(token).hex())
     .bind(account.as_str())
     .bind(time(now))
     .bind(expires.map(time))
+    .bind(kind.as_str())
     .bind(scope.to_string())
     .bind(note)
     .execute(&mut **write)
@@ -120,16 +154,19 @@ pub async fn list(db: &Db, account: &Namespace, paging: &Paging<Place>) -> Resul
     .bind(paging.rows())
     .fetch_all(db.read())
     .await?;
-    let read = |(hash, Text(scope), note, Text(created_at), expires_at): Row| {
-        let id = hash.chars().take(ID_DIGITS).collect();
-        TokenRecord { id, scope, note, created_at, expires_at: expires_at.map(|Text(at)| at) }
+    let read = |(hash, Text(scope), note, Text(created_at), expires_at): Row| TokenRecord {
+        id: token_id(&hash),
+        scope,
+        note,
+        created_at,
+        expires_at: expires_at.map(|Text(at)| at),
     };
     let tokens = rows.into_iter().map(read).collect();
     Ok(paging.cut(tokens, |token: &TokenRecord| (token.created_at, token.id.clone())))
 }
 
 /// Forgets one of an account's tokens.
-pub async fn revoke_by_id(db: &Db, account: &Namespace, id: &str) -> Result<(), Error> {
+pub async fn revoke_by_id(db: &Db, actor: &Actor, account: &Namespace, id: &str) -> Result<(), Error> {
     let well_formed = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !well_formed {
         return Err(Error::NotFound(format!("token '{id}'")));
@@ -140,11 +177,31 @@ pub async fn revoke_by_id(db: &Db, account: &Namespace, id: &str) -> Result<(), 
         .bind(format!("{id}%"))
         .execute(&mut *write)
         .await?;
-    write.commit().await?;
-    match revoked.rows_affected() {
-        0 => Err(Error::NotFound(format!("token '{id}'"))),
-        _ => Ok(()),
+    if revoked.rows_affected() == 0 {
+        return Err(Error::NotFound(format!("token '{id}'")));
     }
+    let before = json!({ "token": id });
+    record(&mut write, actor, Act::TokenRevoked, account.as_str(), before, Value::Null).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Ends the tokens of an account that were issued at log-ins or, if asked for, all; but for one, if it is named by its digest. Says
+/// how many have ended.
+pub(crate) async fn end(
+    write: &mut Write,
+    account: &Namespace,
+    all: bool,
+    but: Option<&str>,
+) -> Result<u64, Error> {
+    let ended = sqlx::query("delete from tokens where account = $1 and ($2 = 1 or kind = $3) and hash <> $4")
+        .bind(account.as_str())
+        .bind(i64::from(all))
+        .bind(TokenKind::LogIn.as_str())
+        .bind(but.unwrap_or(""))
+        .execute(&mut **write)
+        .await?;
+    Ok(ended.rows_affected())
 }
 
 /// Forgets a token.

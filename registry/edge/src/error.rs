@@ -37,6 +37,9 @@ pub enum Error {
     /// The request carries nothing that says who asks, or something that is wrong.
     #[error("this needs an account, and the request carries no valid token or password")]
     Unauthenticated,
+    /// Another password than the account's.
+    #[error("the account's current password is another one")]
+    WrongPassword,
     /// The account has no right to it.
     #[error("account '{account}' may not {action}")]
     Forbidden {
@@ -92,7 +95,7 @@ impl Error {
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         let kind = match self {
-            Self::Unauthenticated => {
+            Self::Unauthenticated | Self::WrongPassword => {
                 return UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");
             }
             Self::Busy => return BUSY.with_header("retry-after", "2"),

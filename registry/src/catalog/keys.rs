@@ -3,17 +3,25 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_package::column::Text;
 use chandlery_package::log::Entry;
-use chandlery_package::wire::{KeyRecord, NewKey, Page, Paging};
+use chandlery_package::wire::{Act, KeyRecord, NewKey, Page, Paging};
 use chandlery_package::{KeyId, Namespace, PublicKey};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_log as log;
 
 use super::error::Error;
 use chandlery_store::{Db, time};
 
 /// Adds a signing key to a namespace and says so in the log, at once. Adding it again changes nothing.
-pub async fn add_key(db: &Db, namespace: &Namespace, new: &NewKey) -> Result<KeyRecord, Error> {
+pub async fn add_key(
+    db: &Db,
+    actor: &Actor,
+    namespace: &Namespace,
+    new: &NewKey,
+) -> Result<KeyRecord, Error> {
     let proof = BASE64_STANDARD.decode(&new.proof).map_err(|_| Error::invalid("the proof is not base64"))?;
     new.key.verify(NewKey::proof_text(namespace).as_bytes(), &proof)?;
     let mut write = db.write().await?;
@@ -42,12 +50,20 @@ pub async fn add_key(db: &Db, namespace: &Namespace, new: &NewKey) -> Result<Key
         .bind(log_index as i64)
         .execute(&mut *write)
         .await?;
+    let after = json!({ "key": new.key.id().to_string() });
+    record(&mut write, actor, Act::KeyAdded, namespace.as_str(), Value::Null, after).await?;
     write.commit().await?;
     Ok(KeyRecord { key: new.key, log_index, revoked_from: None })
 }
 
 /// Revokes a key from a moment on and says so in the log, at once. A second revocation can only reach further back.
-pub async fn revoke_key(db: &Db, namespace: &Namespace, key: &KeyId, from: Timestamp) -> Result<(), Error> {
+pub async fn revoke_key(
+    db: &Db,
+    actor: &Actor,
+    namespace: &Namespace,
+    key: &KeyId,
+    from: Timestamp,
+) -> Result<(), Error> {
     let now = Timestamp::now();
     let from = from.min(now);
     let mut write = db.write().await?;
@@ -72,6 +88,9 @@ pub async fn revoke_key(db: &Db, namespace: &Namespace, key: &KeyId, from: Times
     .bind(key.to_string())
     .execute(&mut *write)
     .await?;
+    let before = json!({ "key": key.to_string() });
+    let after = json!({ "key": key.to_string(), "revoked_from": from });
+    record(&mut write, actor, Act::KeyRevoked, namespace.as_str(), before, after).await?;
     write.commit().await?;
     Ok(())
 }

@@ -2,10 +2,13 @@
 //! runs it. And of a plugin: certified by the operator.
 
 use chandlery_package::log::Entry;
-use chandlery_package::wire::Deprecation;
+use chandlery_package::wire::{Act, Deprecation};
 use chandlery_package::{PluginId, Release};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_log as log;
 
 use super::changes::changed;
@@ -15,7 +18,7 @@ use chandlery_store::{Db, Write, time};
 const REASON_BYTES_MAX: usize = 2000;
 
 /// Yanks a release, or lets it be chosen again.
-pub async fn yank(db: &Db, release: &Release, yanked: bool) -> Result<(), Error> {
+pub async fn yank(db: &Db, actor: &Actor, release: &Release, yanked: bool) -> Result<(), Error> {
     let mut write = db.write().await?;
     let (before,): (Option<String>,) =
         find(&mut write, "select yanked_at from releases where plugin = $1 and version = $2", release)
@@ -35,13 +38,15 @@ pub async fn yank(db: &Db, release: &Release, yanked: bool) -> Result<(), Error>
         .bind(release.version.to_string())
         .execute(&mut *write)
         .await?;
+    let (before, after) = (json!({ "yanked": !yanked }), json!({ "yanked": yanked }));
+    record(&mut write, actor, Act::ReleaseYanked, &release.to_string(), before, after).await?;
     changed(&mut write, &release.plugin).await?;
     write.commit().await?;
     Ok(())
 }
 
 /// Withdraws a release, for ever.
-pub async fn withdraw(db: &Db, release: &Release, reason: &str) -> Result<(), Error> {
+pub async fn withdraw(db: &Db, actor: &Actor, release: &Release, reason: &str) -> Result<(), Error> {
     must_be_short("a reason", reason)?;
     let mut write = db.write().await?;
     let (before,): (Option<String>,) =
@@ -62,6 +67,8 @@ pub async fn withdraw(db: &Db, release: &Release, reason: &str) -> Result<(), Er
     .bind(release.version.to_string())
     .execute(&mut *write)
     .await?;
+    let after = json!({ "reason": reason });
+    record(&mut write, actor, Act::ReleaseWithdrawn, &release.to_string(), Value::Null, after).await?;
     changed(&mut write, &release.plugin).await?;
     write.commit().await?;
     tracing::warn!(%release, reason, "release withdrawn");
@@ -90,7 +97,7 @@ pub async fn deprecate(db: &Db, release: &Release, advice: Option<&Deprecation>)
 }
 
 /// Certifies a plugin, or no longer does.
-pub async fn certify(db: &Db, plugin: &PluginId, certified: bool) -> Result<(), Error> {
+pub async fn certify(db: &Db, actor: &Actor, plugin: &PluginId, certified: bool) -> Result<(), Error> {
     let mut write = db.write().await?;
     let updated = sqlx::query("update plugins set certified_at = $1 where id = $2")
         .bind(certified.then(|| time(Timestamp::now())))
@@ -100,6 +107,8 @@ pub async fn certify(db: &Db, plugin: &PluginId, certified: bool) -> Result<(), 
     if updated.rows_affected() == 0 {
         return Err(Error::not_found(format!("plugin '{plugin}'")));
     }
+    let after = json!({ "certified": certified });
+    record(&mut write, actor, Act::PluginCertified, &plugin.to_string(), Value::Null, after).await?;
     changed(&mut write, plugin).await?;
     write.commit().await?;
     Ok(())

@@ -5,10 +5,13 @@ use chandlery_package::column::Text;
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::Entry;
 use chandlery_package::signature::{SignedPayload, signature_tag};
-use chandlery_package::wire::{NewRelease, ReleaseRecord};
+use chandlery_package::wire::{Act, NewRelease, ReleaseRecord};
 use chandlery_package::{Component, Digest, PluginId, PublicKey, Release};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_log as log;
 use chandlery_sandbox::inspect;
 
@@ -22,7 +25,12 @@ use crate::oci::{self, Oci};
 use chandlery_store::{Db, Write, time};
 
 /// Accepts a pushed artifact as a release. Doing so again with the same artifact gives the same record.
-pub async fn publish(catalog: &Catalog, plugin: &PluginId, new: &NewRelease) -> Result<ReleaseRecord, Error> {
+pub async fn publish(
+    catalog: &Catalog,
+    actor: &Actor,
+    plugin: &PluginId,
+    new: &NewRelease,
+) -> Result<ReleaseRecord, Error> {
     let release = Release { plugin: plugin.clone(), version: new.version.clone() };
     if let Some(record) = already(&catalog.db, &release, new.artifact).await? {
         return Ok(record);
@@ -32,6 +40,8 @@ pub async fn publish(catalog: &Catalog, plugin: &PluginId, new: &NewRelease) -> 
 
     let mut write = catalog.db.write().await?;
     if insert(&mut write, &release, &component, new.artifact, &signed).await? {
+        let after = json!({ "artifact": new.artifact, "key": signed.key.id().to_string() });
+        record(&mut write, actor, Act::ReleasePublished, &release.to_string(), Value::Null, after).await?;
         write.commit().await?;
         catalog.oci.cache.changed(&release.plugin.namespace);
         let key = &signed.key;
@@ -158,7 +168,7 @@ async fn insert(
     .bind(key.id().to_string())
     .bind(log_index as i64)
     .bind(time(now))
-    .bind(serde_json::json!(manifest).to_string())
+    .bind(json!(manifest).to_string())
     .execute(&mut **write)
     .await?;
     changed(write, &release.plugin).await?;

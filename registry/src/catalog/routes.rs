@@ -15,7 +15,7 @@ use semver::Version;
 use super::error::Error;
 use super::search;
 use super::state::Catalog;
-use chandlery_accounts::{Account, Grant, Principal, Role, Scope, Visibility};
+use chandlery_accounts::{Caller, Grant, Principal, Role, Scope, Visibility};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
@@ -58,10 +58,10 @@ fn as_release((namespace, name, version): OfRelease) -> Release {
 )]
 async fn take_namespace(
     State(catalog): State<Catalog>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewNamespace>,
 ) -> Result<StatusCode, Error> {
-    chandlery_accounts::take_namespace(&catalog.db, &caller, &new.name).await?;
+    chandlery_accounts::take_namespace(&catalog.db, &caller.actor, &caller, &new.name).await?;
     catalog.oci.cache.changed(&new.name);
     Ok(StatusCode::CREATED)
 }
@@ -76,12 +76,12 @@ async fn take_namespace(
 )]
 async fn set_visibility(
     State(catalog): State<Catalog>,
-    caller: Account,
+    caller: Caller,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewVisibility>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&catalog.db, &namespace, "choose who sees").await?;
-    super::set_visibility(&catalog, &namespace, new.public).await?;
+    super::set_visibility(&catalog, &caller.actor, &namespace, new.public).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -111,12 +111,13 @@ async fn keys(
 )]
 async fn add_key(
     State(catalog): State<Catalog>,
-    caller: Account,
+    caller: Caller,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewKey>,
 ) -> Result<(StatusCode, Json<KeyRecord>), Error> {
     caller.must_own(&catalog.db, &namespace, "add keys to").await?;
-    Ok((StatusCode::CREATED, Json(super::add_key(&catalog.db, &namespace, &new).await?)))
+    let added = super::add_key(&catalog.db, &caller.actor, &namespace, &new).await?;
+    Ok((StatusCode::CREATED, Json(added)))
 }
 
 /// Revokes a key from a moment on.
@@ -129,13 +130,13 @@ async fn add_key(
 )]
 async fn revoke_key(
     State(catalog): State<Catalog>,
-    caller: Account,
+    caller: Caller,
     Path((namespace, key)): Path<(Namespace, String)>,
     Json(new): Json<NewRevocation>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&catalog.db, &namespace, "revoke keys of").await?;
     let key: KeyId = key.parse()?;
-    super::revoke_key(&catalog.db, &namespace, &key, new.from).await?;
+    super::revoke_key(&catalog.db, &caller.actor, &namespace, &key, new.from).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -243,7 +244,8 @@ async fn publish(
 ) -> Result<(StatusCode, Json<ReleaseRecord>), Error> {
     let plugin = plugin(path);
     principal.must_publish(&catalog.db, &plugin).await?;
-    Ok((StatusCode::CREATED, Json(super::publish(&catalog, &plugin, &new).await?)))
+    let record = super::publish(&catalog, &principal.actor()?, &plugin, &new).await?;
+    Ok((StatusCode::CREATED, Json(record)))
 }
 
 /// Keeps a release from being chosen for new installs.
@@ -261,7 +263,7 @@ async fn yank(
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     principal.must_publish(&catalog.db, &release.plugin).await?;
-    super::yank(&catalog.db, &release, true).await?;
+    super::yank(&catalog.db, &principal.actor()?, &release, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -280,7 +282,7 @@ async fn unyank(
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     principal.must_publish(&catalog.db, &release.plugin).await?;
-    super::yank(&catalog.db, &release, false).await?;
+    super::yank(&catalog.db, &principal.actor()?, &release, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -336,7 +338,7 @@ async fn undeprecate(
 )]
 async fn withdraw(
     State(catalog): State<Catalog>,
-    caller: Account,
+    caller: Caller,
     Path(path): Path<OfRelease>,
     Json(new): Json<NewWithdrawal>,
 ) -> Result<StatusCode, Error> {
@@ -344,7 +346,7 @@ async fn withdraw(
     if !caller.operator {
         caller.must_be(&catalog.db, Role::Owner, &release.plugin.namespace, "withdraw releases of").await?;
     }
-    super::withdraw(&catalog.db, &release, &new.reason).await?;
+    super::withdraw(&catalog.db, &caller.actor, &release, &new.reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -357,11 +359,11 @@ async fn withdraw(
 )]
 async fn certify(
     State(catalog): State<Catalog>,
-    caller: Account,
+    caller: Caller,
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
-    super::certify(&catalog.db, &plugin(path), true).await?;
+    super::certify(&catalog.db, &caller.actor, &plugin(path), true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -374,10 +376,10 @@ async fn certify(
 )]
 async fn decertify(
     State(catalog): State<Catalog>,
-    caller: Account,
+    caller: Caller,
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
-    super::certify(&catalog.db, &plugin(path), false).await?;
+    super::certify(&catalog.db, &caller.actor, &plugin(path), false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

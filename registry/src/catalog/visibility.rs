@@ -1,6 +1,6 @@
 //! Who may see and pull what a namespace holds.
 
-use chandlery_accounts::Visibility;
+use chandlery_accounts::{Actor, Visibility};
 use chandlery_package::Namespace;
 
 use super::changes::changed;
@@ -8,10 +8,15 @@ use super::error::Error;
 use super::state::Catalog;
 
 /// Says who may see and pull what a namespace holds.
-pub async fn set_visibility(catalog: &Catalog, namespace: &Namespace, public: bool) -> Result<(), Error> {
+pub async fn set_visibility(
+    catalog: &Catalog,
+    actor: &Actor,
+    namespace: &Namespace,
+    public: bool,
+) -> Result<(), Error> {
     let mut write = catalog.db.write().await?;
     let visibility = if public { Visibility::Public } else { Visibility::Private };
-    chandlery_accounts::set_visibility(&mut write, namespace, visibility).await?;
+    chandlery_accounts::set_visibility(&mut write, actor, namespace, visibility).await?;
     let plugins: Vec<(String,)> = sqlx::query_as("select id from plugins where namespace = $1")
         .bind(namespace.as_str())
         .fetch_all(&mut *write)

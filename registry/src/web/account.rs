@@ -37,6 +37,7 @@ pub(super) async fn page(
         (told(&notices.items))
         (all_hosts(&hosts))
         (all_invoices(&invoices))
+        p { a href="/account/password" { "Change the password" } }
     };
     Ok(layout::page("Account", Some(&caller), content).into_response())
 }

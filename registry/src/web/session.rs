@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
-use chandlery_accounts::{self as accounts, Scope, SessionCookie};
+use chandlery_accounts::{self as accounts, Actor, Address, Credential, SessionCookie};
 use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
 
@@ -38,16 +38,17 @@ pub(super) async fn form(Query(query): Query<Next>) -> Markup {
 pub(super) async fn log_in(
     State(finance): State<Finance>,
     client: Client,
+    address: Address,
     Form(given): Form<Credentials>,
 ) -> Result<Response, Error> {
     let found = finance.accounts.by_password(client, &given.name, &given.password).await?;
-    let Some((caller, _)) = found else {
+    let Some((caller, mark)) = found else {
         let page = page(&given.next, Some("No account has this name and password."));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     let lifetime = SignedDuration::from_hours(LIFETIME_HOURS);
-    let token =
-        accounts::issue_token(&finance.db, &caller.name, &Scope::Full, "pages", Some(lifetime)).await?;
+    let actor = Actor::new(&caller.name, &Credential::Password(mark), address);
+    let token = accounts::log_in(&finance.db, &actor, &caller.name, "pages", lifetime).await?;
     let cookie = cookie(finance.accounts.cookie, token, Duration::hours(LIFETIME_HOURS));
     Ok((cookie, Redirect::to(own_path(&given.next))).into_response())
 }

@@ -21,6 +21,20 @@ pub struct Launch {
     pub database: Option<String>,
 }
 
+impl Launch {
+    /// Makes an account an operator, as whoever holds the registry's machine may at once.
+    pub fn promote(&self, name: &str) -> Result<()> {
+        let mut command = Command::new(&self.binary);
+        command.args(["registry", "promote", name, "--data"]).arg(&self.data).env("CHANDLERY_LOG", "error");
+        if let Some(database) = &self.database {
+            command.env("CHANDLERY_REGISTRY_DATABASE", database);
+        }
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+        anyhow::ensure!(status.success(), "'{name}' could not be made an operator");
+        Ok(())
+    }
+}
+
 /// A registry's process, killed when it is dropped.
 pub struct Registry {
     launch: Launch,

@@ -109,6 +109,50 @@ pub struct TokenRecord {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Sets another password of the account that asks.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PasswordChange {
+    /// The password until now.
+    pub current: String,
+    /// The password from now on, of at least 12 characters.
+    pub password: String,
+    /// Whether tokens end that were made for machines, too, and not only those of log-ins.
+    #[serde(default)]
+    pub end_all_tokens: bool,
+}
+
+/// A token by which an account's password is set without knowing it, shown once.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PasswordReset {
+    /// Whose password it sets.
+    pub account: Namespace,
+    /// What the account's owner is given: it is used once.
+    pub token: String,
+    /// When it ends, unless another one is issued before.
+    pub expires_at: Timestamp,
+}
+
+/// Sets a password by the token of a [`PasswordReset`].
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ResetPassword {
+    /// The token of the reset.
+    pub token: String,
+    /// The password from now on, of at least 12 characters.
+    pub password: String,
+    /// Whether tokens end that were made for machines, too, and not only those of log-ins.
+    #[serde(default)]
+    pub end_all_tokens: bool,
+}
+
+/// What came of setting a password.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PasswordChanged {
+    /// Whose password it is.
+    pub account: Namespace,
+    /// How many tokens and sessions have ended with the password before.
+    pub ended: u64,
+}
+
 words! {
     /// What a member of a namespace may do; each may what the one before it may.
     pub enum Role: "role" {

@@ -1,5 +1,5 @@
-//! What customers are told: written down in the transaction that it is about, shown on their page, and sent by e-mail where they
-//! have given an address and the registry has a mail server. What could not be sent is sent later.
+//! What customers are told of what they use and owe, and how it is shown and sent: by e-mail where they have given an address and
+//! the registry has a mail server. What could not be sent is sent later.
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Notice, Page, Paging};
@@ -9,7 +9,8 @@ use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 
 use crate::{Error, Mail};
-use chandlery_store::{Db, Write, time};
+use chandlery_accounts::{refused, retry, sent, tell};
+use chandlery_store::{Db, time};
 
 /// How long after an invoice was due its customer is reminded a second time.
 const SECOND: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -22,28 +23,6 @@ const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
 const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// After so many failures in a row that are no answers, the mail server is taken to be away, and the others are left for later.
 const AWAY_AFTER: usize = 3;
-
-/// Writes down what an account is told. The same key is told once.
-pub(crate) async fn tell(
-    write: &mut Write,
-    account: &Namespace,
-    key: &str,
-    subject: &str,
-    body: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
-    sqlx::query(
-        "insert into notices (key, account, subject, body, made_at) values ($1, $2, $3, $4, $5) on conflict do nothing",
-    )
-    .bind(key)
-    .bind(account.as_str())
-    .bind(subject)
-    .bind(body)
-    .bind(time(now))
-    .execute(&mut **write)
-    .await?;
-    Ok(())
-}
 
 /// A notice's place among its account's: when it was written, and its key.
 pub(crate) type Key = (Timestamp, String);
@@ -188,20 +167,20 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
     }
     let away = |error: String| failed("the mail server", error);
     transport.test_connection().await.map_err(|error| away(error.to_string()))?;
-    let (mut taken, mut refused, mut unanswered) = (false, Vec::new(), 0);
+    let (mut taken, mut returned, mut unanswered) = (false, Vec::new(), 0);
     for (key, Text(made_at), email, subject, body) in waiting {
         match deliver(&transport, &from, &email, subject, body).await {
             Outcome::Taken => {
                 (taken, unanswered) = (true, 0);
-                note(db, &key, "update notices set sent_at = $1 where key = $2", &time(now)).await?;
+                sent(db, &key, now).await?;
             }
             Outcome::Refused(why) => {
                 unanswered = 0;
-                refused.push((key, made_at, why));
+                returned.push((key, made_at, why));
             }
             Outcome::Failed { why, answered } => {
                 tracing::warn!(why, email, "a notice could not be sent: it is tried again later");
-                retry(db, &key, made_at, now).await?;
+                later(db, &key, made_at, now).await?;
                 unanswered = if answered { 0 } else { unanswered + 1 };
                 if unanswered == AWAY_AFTER {
                     return Err(away(why));
@@ -210,12 +189,12 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
         }
     }
     // A server that takes nothing from us does not mind the recipients.
-    let is_about_recipients = taken || refused.len() < AWAY_AFTER;
-    for (key, made_at, why) in refused {
+    let is_about_recipients = taken || returned.len() < AWAY_AFTER;
+    for (key, made_at, why) in returned {
         tracing::warn!(why, key, "a notice was refused");
         match is_about_recipients {
-            true => note(db, &key, "update notices set refused = $1 where key = $2", &why).await?,
-            false => retry(db, &key, made_at, now).await?,
+            true => refused(db, &key, &why).await?,
+            false => later(db, &key, made_at, now).await?,
         }
     }
     Ok(())
@@ -255,16 +234,8 @@ async fn deliver(
     }
 }
 
-/// Writes down what became of a notice, by a statement that sets one column of it.
-async fn note(db: &Db, key: &str, statement: &'static str, value: &str) -> Result<(), Error> {
-    let mut write = db.write().await?;
-    sqlx::query(statement).bind(value).bind(key).execute(&mut *write).await?;
-    Ok(write.commit().await?)
-}
-
 /// Leaves a notice of this moment for later.
-async fn retry(db: &Db, key: &str, made_at: Timestamp, now: Timestamp) -> Result<(), Error> {
+async fn later(db: &Db, key: &str, made_at: Timestamp, now: Timestamp) -> Result<(), Error> {
     let wait = now.duration_since(made_at).clamp(RETRY_AFTER, RETRY_AFTER_MAX);
-    let at = time(now.checked_add(wait).unwrap_or(now));
-    note(db, key, "update notices set retry_at = $1 where key = $2", &at).await
+    Ok(retry(db, key, now.checked_add(wait).unwrap_or(now)).await?)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use chandlery_accounts::tell;
 use chandlery_package::wire::{NewPayment, NewRefund, Page, Paging};
 use chandlery_package::{Currency, Money, Namespace};
 use futures::TryStreamExt as _;
@@ -9,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::billing::notices::tell;
 use crate::billing::{self, licences, notices, orders, usage};
 use crate::testing::{at, market, operator};
 use crate::{Finance, consultants, exchange, ledger, payouts, sharing};

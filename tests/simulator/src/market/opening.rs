@@ -4,7 +4,7 @@ use anyhow::Result;
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Customer, Market};
 use crate::partners::{PASSWORD, Publisher, offers};
@@ -21,7 +21,7 @@ impl Market {
             Publisher { name: partner.name, folder: folder.path(), binary, registry }.publish()?;
         }
         self.second = self.register("second").await?;
-        self.require(&operator, Method::PUT, "/api/v1/operators/second", Value::Null).await?;
+        self.registry.launch().promote("second")?;
         for index in 0..self.scenario.customers {
             let name = format!("customer-{index}");
             let token = self.register(&name).await?;

@@ -1,0 +1,188 @@
+//! `chandlery audit`: who did what at the registry.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use chandlery_package::Namespace;
+use chandlery_package::wire::{Act, AuditChain, AuditEntry, Page};
+use clap::Subcommand;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::api::Context;
+use crate::arguments::one_of;
+use crate::failure::{Failure, Result};
+use crate::{show, words};
+
+const EXPORT: &str = "/api/v1/audit.jsonl";
+
+/// Who did what at the registry (for operators).
+#[derive(Subcommand)]
+pub enum Audit {
+    /// Show what was done, the newest first
+    List {
+        /// By one account
+        #[arg(long, value_name = "ACCOUNT")]
+        actor: Option<Namespace>,
+        /// One kind of act, such as member-removed
+        #[arg(long, value_parser = one_of::<Act>())]
+        act: Option<Act>,
+        /// How many entries
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        last: u32,
+    },
+    /// Print the whole trail as lines of JSON, the oldest entry first
+    Export,
+    /// Check that no entry is missing or changed, and print the head: whoever keeps it sees later whether the end was cut off
+    Check {
+        /// A trail that was exported; the registry's, unless given
+        file: Option<PathBuf>,
+        /// A head that was printed before, which must be part of the trail
+        #[arg(long, value_name = "NUMBER:HASH")]
+        head: Option<Head>,
+    },
+}
+
+/// The number and the hash of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    number: i64,
+    hash: String,
+}
+
+impl FromStr for Head {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let parts = text.split_once(':').and_then(|(number, hash)| Some((number.parse().ok()?, hash)));
+        let (number, hash) = parts.ok_or("a head is the number and the hash of an entry, NUMBER:HASH")?;
+        Ok(Self { number, hash: hash.to_owned() })
+    }
+}
+
+impl Audit {
+    pub async fn run(self, context: &Context) -> Result {
+        match self {
+            Self::List { actor, act, last } => list(context, actor, act, last).await,
+            Self::Export => {
+                show::document(&context.registry_text(EXPORT).await?);
+                Ok(())
+            }
+            Self::Check { file, head } => {
+                let text = match file {
+                    Some(file) => std::fs::read_to_string(&file)
+                        .map_err(|error| Failure::of(format!("{}: {error}", file.display())))?,
+                    None => context.registry_text(EXPORT).await?,
+                };
+                let found = check(&text, head.as_ref())?;
+                let printed = found.as_ref().map(|head| format!("{}:{}", head.number, head.hash));
+                match (context.settings.json, &found) {
+                    (true, _) => show::json(json!({ "head": printed })),
+                    (false, None) => show::done("the trail has no entry yet"),
+                    (false, Some(head)) => {
+                        show::done(format!("{} entries, and each follows the one before", head.number));
+                        show::note(format!("head {}:{}", head.number, head.hash));
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn list(context: &Context, actor: Option<Namespace>, act: Option<Act>, last: u32) -> Result {
+    let actor = actor.map(|actor| format!("&actor={actor}")).unwrap_or_default();
+    let act = act.map(|act| format!("&act={act}")).unwrap_or_default();
+    let path = format!("/api/v1/audit?limit={last}{actor}{act}");
+    let page: Page<AuditEntry> = context.registry(Method::GET, &path, ()).await?;
+    match context.settings.json {
+        true => show::json(page.items),
+        false => show::table(
+            &["number", "when (UTC)", "who", "by", "from", "act", "subject"],
+            page.items.into_iter().map(row),
+        ),
+    }
+    Ok(())
+}
+
+fn row(entry: AuditEntry) -> Vec<String> {
+    vec![
+        entry.number.to_string(),
+        entry.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        entry.actor.map(|actor| actor.to_string()).unwrap_or_default(),
+        entry.credential,
+        entry.address.unwrap_or_default(),
+        entry.act.to_string(),
+        entry.subject,
+    ]
+}
+
+/// The head of a trail that holds together and has the other head in it; none: it has no entry.
+fn check(text: &str, expected: Option<&Head>) -> Result<Option<Head>> {
+    let broken = |detail: String| Failure::new(&words::AUDIT_BROKEN, detail);
+    let mut chain = AuditChain::default();
+    let mut seen = expected.is_none();
+    for (index, line) in text.lines().enumerate() {
+        let entry: AuditEntry = serde_json::from_str(line)
+            .map_err(|error| broken(format!("line {} cannot be read: {error}", index + 1)))?;
+        chain.follow(&entry).map_err(|error| broken(error.to_string()))?;
+        seen |= expected.is_some_and(|head| head.number == entry.number && head.hash == entry.hash);
+    }
+    match (seen, expected) {
+        (false, Some(head)) => {
+            Err(broken(format!("entry {} with the hash {} is not in it", head.number, head.hash)))
+        }
+        _ => Ok(chain.head().map(|(number, hash)| Head { number, hash: hash.to_owned() })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trail() -> Vec<String> {
+        let (mut lines, mut previous) = (Vec::new(), String::new());
+        for number in 1..=3 {
+            let mut entry = AuditEntry {
+                number,
+                at: "2026-11-28T09:00:00Z".parse().unwrap(),
+                actor: None,
+                credential: "machine".into(),
+                address: None,
+                act: Act::TokenMade,
+                subject: "ann".into(),
+                before: None,
+                after: None,
+                previous,
+                hash: String::new(),
+            };
+            entry.hash = entry.expected_hash();
+            previous = entry.hash.clone();
+            lines.push(serde_json::to_string(&entry).unwrap());
+        }
+        lines
+    }
+
+    #[test]
+    fn a_head_that_was_kept_shows_that_the_end_was_cut_off() {
+        let lines = trail();
+        let head = check(&lines.join("\n"), None).unwrap().unwrap();
+        assert_eq!(head.number, 3);
+        assert_eq!(check(&lines.join("\n"), Some(&head)).unwrap(), Some(head.clone()));
+        // By itself, a trail that is shorter is whole.
+        let shorter = lines[..2].join("\n");
+        assert_eq!(check(&shorter, None).unwrap().unwrap().number, 2);
+        assert!(check(&shorter, Some(&head)).is_err());
+        assert!(check(&lines[1..].join("\n"), None).is_err());
+        assert!(check("{}", None).is_err());
+        assert!(check("", None).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_head_is_a_number_and_a_hash() {
+        assert_eq!("3:ab".parse(), Ok(Head { number: 3, hash: "ab".into() }));
+        for text in ["", "3", "x:ab"] {
+            assert!(text.parse::<Head>().is_err(), "{text}");
+        }
+    }
+}

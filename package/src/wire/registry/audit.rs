@@ -1,0 +1,238 @@
+//! The audit trail of a registry: what people did, each entry bound to the one before it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::{Digest, Namespace, words};
+
+words! {
+    /// What somebody did.
+    pub enum Act: "act" {
+        /// Logged in with a password.
+        LoggedIn = "logged-in",
+        /// Changed its own password, knowing the one before.
+        PasswordChanged = "password-changed",
+        /// Issued a token by which an account's password can be set.
+        PasswordResetIssued = "password-reset-issued",
+        /// Set an account's password with such a token.
+        PasswordReset = "password-reset",
+        /// Made a token of its account.
+        TokenMade = "token-made",
+        /// Revoked a token of its account.
+        TokenRevoked = "token-revoked",
+        /// Took a namespace that nobody had.
+        NamespaceTaken = "namespace-taken",
+        /// Chose who sees what a namespace holds.
+        VisibilityChanged = "visibility-changed",
+        /// Invited an account to a namespace.
+        MemberInvited = "member-invited",
+        /// Gave a member another role.
+        RoleChanged = "role-changed",
+        /// Became a member by an invitation.
+        InvitationAccepted = "invitation-accepted",
+        /// Declined to become a member.
+        InvitationDeclined = "invitation-declined",
+        /// Ended a membership or an invitation.
+        MemberRemoved = "member-removed",
+        /// Proposed that an account operates the registry.
+        OperatorProposed = "operator-proposed",
+        /// Withdrew such a proposal.
+        OperatorProposalWithdrawn = "operator-proposal-withdrawn",
+        /// Made an account an operator.
+        OperatorMade = "operator-made",
+        /// Made an operator an account like others.
+        OperatorRemoved = "operator-removed",
+        /// Added a signing key to a namespace.
+        KeyAdded = "key-added",
+        /// Revoked a signing key of a namespace.
+        KeyRevoked = "key-revoked",
+        /// Published a release of a plugin.
+        ReleasePublished = "release-published",
+        /// Yanked a release, or let it be chosen again.
+        ReleaseYanked = "release-yanked",
+        /// Withdrew a release for ever.
+        ReleaseWithdrawn = "release-withdrawn",
+        /// Certified a plugin, or ended that.
+        PluginCertified = "plugin-certified",
+        /// Agreed on a subscription with a customer.
+        SubscriptionAgreed = "subscription-agreed",
+        /// Proposed to pay a partner.
+        PayoutProposed = "payout-proposed",
+        /// Approved a payout that another proposed.
+        PayoutApproved = "payout-approved",
+        /// Cancelled a payout before it was approved.
+        PayoutCancelled = "payout-cancelled",
+        /// Closed the books of a month.
+        MonthClosed = "month-closed",
+    }
+}
+
+/// An entry of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    /// Counts from 1, without a gap.
+    pub number: i64,
+    /// When it was done, in microseconds.
+    pub at: Timestamp,
+    /// The account that did it; none: whoever holds the registry's machine.
+    pub actor: Option<Namespace>,
+    /// What the actor was known by, such as `password` or `token 0123456789ab`.
+    pub credential: String,
+    /// The address that it came from, where it came by the network.
+    pub address: Option<String>,
+    /// What was done.
+    pub act: Act,
+    /// What it was done to: an account, a namespace, a release, a number.
+    pub subject: String,
+    /// What was true before; none: there is nothing to tell.
+    pub before: Option<Value>,
+    /// What was true from then on; none: there is nothing to tell.
+    pub after: Option<Value>,
+    /// The hash of the entry before it; empty for the first.
+    pub previous: String,
+    /// What binds it to all entries before it: see [`AuditEntry::expected_hash`].
+    pub hash: String,
+}
+
+impl AuditEntry {
+    /// The hexadecimal SHA-256 of `previous`, followed by the JSON array, without blanks, of the fields from `number` to `after`.
+    pub fn expected_hash(&self) -> String {
+        let Self { number, at, actor, credential, address, act, subject, before, after, previous, .. } = self;
+        let said = json!([number, at, actor, credential, address, act, subject, before, after]);
+        Digest::of(format!("{previous}{said}")).hex()
+    }
+}
+
+/// Checks entries one after the other: that none is missing, changed, or put between two others.
+#[derive(Debug, Clone, Default)]
+pub struct AuditChain {
+    last: Option<(i64, String)>,
+}
+
+/// Where a trail is not the one that was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenChain {
+    /// The entries do not begin with the first, or one is missing or there twice.
+    #[error("entry {found} comes where entry {expected} belongs")]
+    Number {
+        /// The number that belongs there.
+        expected: i64,
+        /// The number that is there.
+        found: i64,
+    },
+    /// It was bound to another entry.
+    #[error("entry {0} was recorded after another entry than the one that is before it now")]
+    Previous(i64),
+    /// It says something else than when it was recorded.
+    #[error("entry {0} is not what was recorded: its hash is of something else")]
+    Changed(i64),
+}
+
+impl AuditChain {
+    /// Takes on the next entry, beginning with the first.
+    pub fn follow(&mut self, entry: &AuditEntry) -> Result<(), BrokenChain> {
+        let (number, hash) = self.last.as_ref().map_or((0, ""), |(number, hash)| (*number, hash.as_str()));
+        if entry.number != number + 1 {
+            return Err(BrokenChain::Number { expected: number + 1, found: entry.number });
+        }
+        if entry.previous != hash {
+            return Err(BrokenChain::Previous(entry.number));
+        }
+        if entry.hash != entry.expected_hash() {
+            return Err(BrokenChain::Changed(entry.number));
+        }
+        self.last = Some((entry.number, entry.hash.clone()));
+        Ok(())
+    }
+
+    /// The number and the hash of the last entry; none: there was none. Whoever keeps them sees later whether entries were cut off.
+    pub fn head(&self) -> Option<(i64, &str)> {
+        self.last.as_ref().map(|(number, hash)| (*number, hash.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain() -> Vec<AuditEntry> {
+        let (mut entries, mut previous) = (Vec::new(), String::new());
+        for number in 1..=4 {
+            let mut entry = AuditEntry {
+                number,
+                at: "2026-11-28T09:00:00.123456Z".parse().unwrap(),
+                actor: Some("operator".parse().unwrap()),
+                credential: "password".into(),
+                address: Some("192.0.2.7".into()),
+                act: Act::RoleChanged,
+                subject: "acme/ann".into(),
+                before: Some(json!({ "role": "viewer", "number": number })),
+                after: None,
+                previous,
+                hash: String::new(),
+            };
+            entry.hash = entry.expected_hash();
+            previous = entry.hash.clone();
+            entries.push(entry);
+        }
+        entries
+    }
+
+    fn follow(entries: &[AuditEntry]) -> Result<Option<(i64, String)>, BrokenChain> {
+        let mut chain = AuditChain::default();
+        entries.iter().try_for_each(|entry| chain.follow(entry))?;
+        Ok(chain.head().map(|(number, hash)| (number, hash.to_owned())))
+    }
+
+    #[test]
+    fn a_trail_that_was_sent_is_the_one_that_was_recorded() {
+        let sent: Vec<AuditEntry> = chain()
+            .iter()
+            .map(|entry| serde_json::from_str(&serde_json::to_string(entry).unwrap()).unwrap())
+            .collect();
+        assert_eq!(sent, chain());
+        assert_eq!(follow(&sent).unwrap(), Some((4, chain()[3].hash.clone())));
+        assert_eq!(follow(&[]).unwrap(), None);
+    }
+
+    #[test]
+    fn every_cut_and_change_is_seen() {
+        type Change = fn(&mut Vec<AuditEntry>);
+        let cases: [(&str, Change, BrokenChain); 8] = [
+            ("the first is gone", |all| drop(all.remove(0)), BrokenChain::Number { expected: 1, found: 2 }),
+            ("one is gone", |all| drop(all.remove(2)), BrokenChain::Number { expected: 3, found: 4 }),
+            (
+                "one is there twice",
+                |all| all.insert(1, all[1].clone()),
+                BrokenChain::Number { expected: 3, found: 2 },
+            ),
+            ("another act", |all| all[1].act = Act::MemberRemoved, BrokenChain::Changed(2)),
+            ("another actor", |all| all[1].actor = None, BrokenChain::Changed(2)),
+            (
+                "another state",
+                |all| all[1].before = Some(json!({ "role": "owner" })),
+                BrokenChain::Changed(2),
+            ),
+            (
+                "what was before becomes what was after",
+                |all| all[1].after = all[1].before.take(),
+                BrokenChain::Changed(2),
+            ),
+            (
+                "one is written anew with a hash of its own",
+                |all| {
+                    all[1].subject = "acme/bob".into();
+                    all[1].hash = all[1].expected_hash();
+                },
+                BrokenChain::Previous(3),
+            ),
+        ];
+        for (what, change, broken) in cases {
+            let mut entries = chain();
+            change(&mut entries);
+            assert_eq!(follow(&entries), Err(broken), "{what}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Who acts, by what, and from where: what the audit trail keeps of somebody.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use chandlery_package::Namespace;
+
+use crate::credential::Credential;
+
+/// Where a request came from. The server adds it to each request that comes by the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address(pub Option<IpAddr>);
+
+impl Address {
+    pub(crate) fn of(parts: &Parts) -> Self {
+        parts.extensions.get::<Self>().copied().unwrap_or(Self(None))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Address {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}
+
+/// Whoever acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The account; none: whoever holds the registry's machine.
+    pub(crate) account: Option<Namespace>,
+    /// What it is known by, in words that give no secret away.
+    pub(crate) credential: String,
+    pub(crate) address: Address,
+}
+
+impl Actor {
+    /// An account that was known by this credential.
+    pub fn new(account: &Namespace, credential: &Credential, address: Address) -> Self {
+        Self { account: Some(account.clone()), credential: credential.to_string(), address }
+    }
+
+    /// Whoever runs commands on the registry's own machine, and so holds its database anyway.
+    pub fn machine() -> Self {
+        Self { account: None, credential: "machine".into(), address: Address(None) }
+    }
+
+    /// Whoever has the token by which an account's password is reset.
+    pub(crate) fn of_reset(account: &Namespace, address: Address) -> Self {
+        Self { account: Some(account.clone()), credential: "password reset".into(), address }
+    }
+
+    /// What people are told of it.
+    pub(crate) fn in_words(&self) -> String {
+        let who = match &self.account {
+            Some(account) => format!("'{account}'"),
+            None => "whoever holds the registry's machine".into(),
+        };
+        match self.address {
+            Address(Some(address)) => format!("{who} (from {address})"),
+            Address(None) => who,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The audit trail: who did what, written in the transaction that does it. Rows are added and never changed, and each is bound to
+//! the one before it by its hash, so that a cut is seen.
+
+use chandlery_package::Namespace;
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::{Act, AuditEntry, Page, Paging};
+use chandlery_store::{Db, Write, time};
+use futures::{Stream, stream};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::Error;
+use crate::actor::{Actor, Address};
+
+/// How many entries are read at a time.
+const CHUNK: i64 = 500;
+
+/// Which entries are asked for; none: all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Those of one account.
+    pub actor: Option<Namespace>,
+    /// Those of one act.
+    pub act: Option<Act>,
+}
+
+/// Records what somebody does, in its transaction, which must exclude others that write. Null: there is nothing to tell of before or
+/// after. No secret belongs into either.
+pub async fn record(
+    write: &mut Write,
+    actor: &Actor,
+    act: Act,
+    subject: &str,
+    before: Value,
+    after: Value,
+) -> Result<(), Error> {
+    let last: Option<(i64, String)> =
+        sqlx::query_as("select number, hash from audit order by number desc limit 1")
+            .fetch_optional(&mut **write)
+            .await?;
+    let (number, previous) = last.map_or((1, String::new()), |(number, hash)| (number + 1, hash));
+    let now = Timestamp::now();
+    let Address(address) = actor.address;
+    let mut entry = AuditEntry {
+        number,
+        // As finely as it is stored.
+        at: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
+        actor: actor.account.clone(),
+        credential: actor.credential.clone(),
+        address: address.map(|address| address.to_string()),
+        act,
+        subject: subject.into(),
+        before: Some(before).filter(|value| !value.is_null()),
+        after: Some(after).filter(|value| !value.is_null()),
+        previous,
+        hash: String::new(),
+    };
+    entry.hash = entry.expected_hash();
+    sqlx::query(
+        "insert into audit (number, at, actor, credential, address, act, subject, was, became, previous, hash)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(entry.number)
+    .bind(time(entry.at))
+    .bind(entry.actor.map(|actor| actor.to_string()))
+    .bind(entry.credential)
+    .bind(entry.address)
+    .bind(act.as_str())
+    .bind(entry.subject)
+    .bind(entry.before.map(|value| value.to_string()))
+    .bind(entry.after.map(|value| value.to_string()))
+    .bind(entry.previous)
+    .bind(entry.hash)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+type Row = (
+    i64,
+    Text<Timestamp>,
+    Option<Text<Namespace>>,
+    String,
+    Option<String>,
+    Text<Act>,
+    String,
+    Option<Json<Value>>,
+    Option<Json<Value>>,
+    String,
+    String,
+);
+
+fn entry(row: Row) -> AuditEntry {
+    let (number, Text(at), actor, credential, address, Text(act), subject, before, after, previous, hash) =
+        row;
+    AuditEntry {
+        number,
+        at,
+        actor: actor.map(|Text(actor)| actor),
+        credential,
+        address,
+        act,
+        subject,
+        before: before.map(|Json(value)| value),
+        after: after.map(|Json(value)| value),
+        previous,
+        hash,
+    }
+}
+
+/// A page of the trail, the newest first.
+pub async fn list(db: &Db, filter: &Filter, paging: &Paging<i64>) -> Result<Page<AuditEntry>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select number, at, actor, credential, address, act, subject, was, became, previous, hash from audit
+         where number < $1 and ($2 = '' or actor = $2) and ($3 = '' or act = $3) order by number desc limit $4",
+    )
+    .bind(paging.after().copied().unwrap_or(i64::MAX))
+    .bind(filter.actor.as_ref().map_or("", Namespace::as_str))
+    .bind(filter.act.map_or("", Act::as_str))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    Ok(paging.cut(rows, |row| row.0).map(entry))
+}
+
+/// The whole trail as lines of JSON, the oldest entry first.
+pub fn export(db: Db) -> impl Stream<Item = Result<String, Error>> {
+    stream::try_unfold(0_i64, move |after| {
+        let db = db.clone();
+        async move {
+            let rows: Vec<Row> = sqlx::query_as(
+                "select number, at, actor, credential, address, act, subject, was, became, previous, hash from audit
+                 where number > $1 order by number limit $2",
+            )
+            .bind(after)
+            .bind(CHUNK)
+            .fetch_all(db.read())
+            .await?;
+            let Some(last) = rows.last().map(|row| row.0) else { return Ok(None) };
+            let lines: String =
+                rows.into_iter().map(|row| format!("{}\n", serde_json::json!(entry(row)))).collect();
+            Ok(Some((lines, last)))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_package::wire::{AuditChain, BrokenChain};
+    use futures::TryStreamExt as _;
+    use serde_json::json;
+
+    use super::*;
+
+    async fn trail(entries: i64) -> (tempfile::TempDir, Db) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
+        let db = Db::open(&url).await.unwrap();
+        for number in 1..=entries {
+            let mut write = db.write().await.unwrap();
+            let who = match number % 2 {
+                0 => Actor::machine(),
+                _ => Actor::of_reset(&"ann".parse().unwrap(), Address("192.0.2.7".parse().ok())),
+            };
+            let after = json!({ "b": number, "a": ["é\u{1}\"", null] });
+            record(&mut write, &who, Act::TokenMade, "ann", Value::Null, after).await.unwrap();
+            write.commit().await.unwrap();
+        }
+        (folder, db)
+    }
+
+    async fn check(db: &Db) -> Result<Option<i64>, BrokenChain> {
+        let text: String = export(db.clone()).try_collect().await.unwrap();
+        let mut chain = AuditChain::default();
+        for line in text.lines() {
+            chain.follow(&serde_json::from_str(line).unwrap())?;
+        }
+        Ok(chain.head().map(|(number, _)| number))
+    }
+
+    #[tokio::test]
+    async fn an_export_is_the_trail_that_was_recorded() {
+        let (_folder, db) = trail(CHUNK + 3).await;
+        assert_eq!(check(&db).await, Ok(Some(CHUNK + 3)));
+    }
+
+    #[tokio::test]
+    async fn what_is_changed_in_the_database_is_seen() {
+        for (change, broken) in [
+            ("update audit set became = null where number = 3", BrokenChain::Changed(3)),
+            ("update audit set actor = 'bob' where number = 3", BrokenChain::Changed(3)),
+            ("update audit set at = '2020-01-01T00:00:00.000000Z' where number = 3", BrokenChain::Changed(3)),
+            ("delete from audit where number = 3", BrokenChain::Number { expected: 3, found: 4 }),
+            ("delete from audit where number = 1", BrokenChain::Number { expected: 1, found: 2 }),
+        ] {
+            let (_folder, db) = trail(5).await;
+            assert_eq!(check(&db).await, Ok(Some(5)));
+            sqlx::query(change).execute(db.read()).await.unwrap();
+            assert_eq!(check(&db).await, Err(broken), "{change}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_the_newest_first_and_of_whom_it_is_asked_for() {
+        let (_folder, db) = trail(5).await;
+        let numbers = async |filter: Filter, limit| {
+            let page = list(&db, &filter, &Paging::first(limit)).await.unwrap();
+            page.items.into_iter().map(|entry| entry.number).collect::<Vec<_>>()
+        };
+        let ann = Filter { actor: "ann".parse().ok(), act: None };
+        assert_eq!(numbers(Filter::default(), 3).await, [5, 4, 3]);
+        assert_eq!(numbers(ann, 9).await, [5, 3, 1]);
+        let of_act = |act| Filter { actor: None, act: Some(act) };
+        assert_eq!(numbers(of_act(Act::TokenMade), 9).await, [5, 4, 3, 2, 1]);
+        assert_eq!(numbers(of_act(Act::LoggedIn), 9).await, [0; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_done_is_not_recorded() {
+        let (_folder, db) = trail(1).await;
+        let mut write = db.write().await.unwrap();
+        record(&mut write, &Actor::machine(), Act::TokenMade, "ann", Value::Null, Value::Null).await.unwrap();
+        drop(write);
+        assert_eq!(check(&db).await, Ok(Some(1)));
+    }
+}

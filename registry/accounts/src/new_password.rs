@@ -1,0 +1,166 @@
+//! Another password: for whoever knows the one before, or has the token of a reset that an operator has issued.
+
+use chandlery_edge::Client;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{Act, PasswordChange, PasswordChanged, PasswordReset, ResetPassword};
+use chandlery_package::{Digest, Namespace};
+use chandlery_store::{Db, Write, time};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::actor::{Actor, Address};
+use crate::audit::record;
+use crate::credential::Credential;
+use crate::notices::{tell, tell_operators};
+use crate::passwords::{hash_password, must_be_long_enough, random_text};
+use crate::people::{find_within, set_password};
+use crate::principal::AccountRole;
+use crate::{Accounts, Caller, Error, tokens};
+
+/// How long a reset can be used.
+const RESET_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+
+/// Changes the password of an account that knows it. What it is asked by goes on.
+pub async fn change(
+    accounts: &Accounts,
+    client: Client,
+    caller: &Caller,
+    new: &PasswordChange,
+) -> Result<PasswordChanged, Error> {
+    let Caller { actor, credential: asked_by, .. } = caller;
+    let account = &caller.name;
+    must_be_long_enough(&new.password)?;
+    let known = accounts.by_password(client, account.as_str(), &new.current).await?;
+    let (_, known) = known.ok_or(Error::WrongPassword)?;
+    let hash = hash_password(new.password.clone()).await?;
+    let goes_on = match asked_by {
+        Credential::Token { hash, .. } => Some(hash.as_str()),
+        _ => None,
+    };
+    let mut write = accounts.db.write().await?;
+    let (_, mark) = find_within(&mut write, account).await?;
+    if mark != known {
+        return Err(Error::Conflict("the password was changed at the same moment by somebody else".into()));
+    }
+    let ended = tokens::end(&mut write, account, new.end_all_tokens, goes_on).await?;
+    replace(&mut write, actor, Act::PasswordChanged, account, &hash, ended).await?;
+    write.commit().await?;
+    Ok(PasswordChanged { account: account.clone(), ended })
+}
+
+async fn replace(
+    write: &mut Write,
+    actor: &Actor,
+    act: Act,
+    account: &Namespace,
+    hash: &str,
+    ended: u64,
+) -> Result<(), Error> {
+    let now = Timestamp::now();
+    set_password(write, account, hash).await?;
+    sqlx::query("delete from password_resets where account = $1")
+        .bind(account.as_str())
+        .execute(&mut **write)
+        .await?;
+    record(write, actor, act, account.as_str(), Value::Null, json!({ "tokens_ended": ended })).await?;
+    let how = match act {
+        Act::PasswordReset => "set with the token of a reset",
+        _ => "changed",
+    };
+    let body = format!(
+        "It was {how} by {} on {} UTC, and {ended} log-ins and tokens have ended. If that was not you, ask an operator of \
+         the registry for a reset at once.\n",
+        actor.in_words(),
+        now.strftime("%Y-%m-%d %H:%M")
+    );
+    tell(
+        write,
+        account,
+        &format!("password:{account}:{}", time(now)),
+        "Your password was changed",
+        &body,
+        now,
+    )
+    .await
+}
+
+/// Issues a token by which the owner of an account sets its password, once and soon.
+///
+/// Of an operator only whoever holds the registry's machine: else one operator could act as another, and approve what it has
+/// proposed itself.
+pub async fn issue_reset(db: &Db, actor: &Actor, account: &Namespace) -> Result<PasswordReset, Error> {
+    let (token, now) = (random_text(), Timestamp::now());
+    let expires_at = now + RESET_LIFETIME;
+    let mut write = db.write().await?;
+    let (role, _) = find_within(&mut write, account).await?;
+    if role == AccountRole::Operator && *actor != Actor::machine() {
+        return Err(Error::Conflict(format!(
+            "'{account}' operates the registry: its password is reset on the registry's machine, with \
+             `chandlery registry reset-password`"
+        )));
+    }
+    sqlx::query(
+        "insert into password_resets (account, hash, expires_at) values ($1, $2, $3)
+         on conflict (account) do update set hash = excluded.hash, expires_at = excluded.expires_at",
+    )
+    .bind(account.as_str())
+    .bind(Digest::of(&token).hex())
+    .bind(time(expires_at))
+    .execute(&mut *write)
+    .await?;
+    let after = json!({ "expires_at": expires_at });
+    record(&mut write, actor, Act::PasswordResetIssued, account.as_str(), Value::Null, after).await?;
+    let key = format!("password-reset:{account}:{}", time(now));
+    let subject = format!("The password of '{account}' can be reset");
+    let body = format!(
+        "{} has issued a token by which it can be set until {} UTC.\n",
+        actor.in_words(),
+        expires_at.strftime("%Y-%m-%d %H:%M")
+    );
+    tell_operators(&mut write, &key, &subject, &body, now).await?;
+    tell(&mut write, account, &format!("{key}:{account}"), &subject, &body, now).await?;
+    write.commit().await?;
+    Ok(PasswordReset { account: account.clone(), token, expires_at })
+}
+
+/// Sets a password by the token of a reset, which is used up by it. A wrong token counts for the client as a wrong password does.
+pub async fn finish_reset(
+    accounts: &Accounts,
+    client: Client,
+    address: Address,
+    new: &ResetPassword,
+) -> Result<PasswordChanged, Error> {
+    accounts.attempts.begin(client, None)?;
+    let changed = use_reset(&accounts.db, address, new).await?;
+    accounts.attempts.take_back(client, None);
+    Ok(changed)
+}
+
+async fn use_reset(db: &Db, address: Address, new: &ResetPassword) -> Result<PasswordChanged, Error> {
+    must_be_long_enough(&new.password)?;
+    let token = Digest::of(&new.token).hex();
+    let none =
+        || Error::NotFound("password reset with this token: it was used, replaced, or has ended".into());
+    // Only whoever has a token has a password hashed.
+    let open: Option<(String,)> =
+        sqlx::query_as("select account from password_resets where hash = $1 and expires_at > $2")
+            .bind(&token)
+            .bind(time(Timestamp::now()))
+            .fetch_optional(db.read())
+            .await?;
+    open.ok_or_else(none)?;
+    let hash = hash_password(new.password.clone()).await?;
+    let mut write = db.write().await?;
+    let used: Option<(Text<Namespace>,)> =
+        sqlx::query_as("delete from password_resets where hash = $1 and expires_at > $2 returning account")
+            .bind(&token)
+            .bind(time(Timestamp::now()))
+            .fetch_optional(&mut *write)
+            .await?;
+    let (Text(account),) = used.ok_or_else(none)?;
+    let actor = Actor::of_reset(&account, address);
+    let ended = tokens::end(&mut write, &account, new.end_all_tokens, None).await?;
+    replace(&mut write, &actor, Act::PasswordReset, &account, &hash, ended).await?;
+    write.commit().await?;
+    Ok(PasswordChanged { account, ended })
+}

@@ -1,0 +1,74 @@
+//! What accounts are told: written down in the transaction that it is about, shown on their page, and sent by e-mail where there is
+//! an address.
+
+use chandlery_package::Namespace;
+use chandlery_package::column::Text;
+use chandlery_store::{Db, Write, time};
+use jiff::Timestamp;
+
+use crate::Error;
+use crate::principal::AccountRole;
+
+/// Writes down what an account is told. The same key is told once.
+pub async fn tell(
+    write: &mut Write,
+    account: &Namespace,
+    key: &str,
+    subject: &str,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "insert into notices (key, account, subject, body, made_at) values ($1, $2, $3, $4, $5) on conflict do nothing",
+    )
+    .bind(key)
+    .bind(account.as_str())
+    .bind(subject)
+    .bind(body)
+    .bind(time(now))
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Tells everybody who operates the registry.
+pub(crate) async fn tell_operators(
+    write: &mut Write,
+    key: &str,
+    subject: &str,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let operators: Vec<(Text<Namespace>,)> =
+        sqlx::query_as("select name from accounts where role = $1 order by name")
+            .bind(AccountRole::Operator.as_str())
+            .fetch_all(&mut **write)
+            .await?;
+    for (Text(operator),) in operators {
+        tell(write, &operator, &format!("{key}:{operator}"), subject, body, now).await?;
+    }
+    Ok(())
+}
+
+/// Remembers that what an account was told has left by e-mail.
+pub async fn sent(db: &Db, key: &str, now: Timestamp) -> Result<(), Error> {
+    note(db, key, "update notices set sent_at = $1 where key = $2", &time(now)).await
+}
+
+/// Remembers that nobody will ever take what an account was told by e-mail, and why.
+pub async fn refused(db: &Db, key: &str, why: &str) -> Result<(), Error> {
+    note(db, key, "update notices set refused = $1 where key = $2", why).await
+}
+
+/// Leaves what an account was told until then, to be sent by e-mail once more.
+pub async fn retry(db: &Db, key: &str, at: Timestamp) -> Result<(), Error> {
+    note(db, key, "update notices set retry_at = $1 where key = $2", &time(at)).await
+}
+
+/// Writes down what became of a notice, by a statement that sets one column of it.
+async fn note(db: &Db, key: &str, statement: &'static str, value: &str) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    sqlx::query(statement).bind(value).bind(key).execute(&mut *write).await?;
+    write.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! What whoever holds the registry's machine does without asking anybody: the database is theirs anyway. The audit trail tells of it,
+//! and operators are told.
+
+use chandlery_accounts::{Actor, issue_reset, operators};
+use chandlery_package::Namespace;
+use chandlery_package::wire::PasswordReset;
+use chandlery_store::Db;
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// Makes an account an operator at once. The registry may go on serving.
+pub async fn promote(settings: &Settings, account: &Namespace) -> Result<(), Error> {
+    Ok(operators::promote(&open(settings).await?, account).await?)
+}
+
+/// Issues a token by which an account's password is set, an operator's too. The registry may go on serving.
+pub async fn reset_password(settings: &Settings, account: &Namespace) -> Result<PasswordReset, Error> {
+    Ok(issue_reset(&open(settings).await?, &Actor::machine(), account).await?)
+}
+
+/// Opens the database of a registry that is there.
+async fn open(settings: &Settings) -> Result<Db, Error> {
+    if !settings.data.join("log.key").exists() {
+        return Err(Error::not_found(format!("registry in {}", settings.data.display())));
+    }
+    Ok(settings.open_database().await?)
+}

@@ -1,0 +1,163 @@
+//! Another password, who operates the registry, and the trail of what people did.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::world::{Answer, Person, World};
+
+const OLD: &str = "correct horse battery";
+const NEW: &str = "another horse battery";
+
+fn post(world: &World, path: &str, token: Option<&str>, body: Value) -> Answer {
+    world.send("POST", path, token, &[("content-type", "application/json")], body.to_string())
+}
+
+/// What a log-in with this password is answered, and its token.
+fn log_in(world: &World, name: &str, password: &str) -> (u16, String) {
+    let answer = post(world, "/api/v1/tokens", None, json!({ "name": name, "password": password }));
+    (answer.status, answer.json()["token"].as_str().unwrap_or_default().to_owned())
+}
+
+fn reset(world: &World, token: &str, password: &str) -> u16 {
+    post(world, "/api/v1/password-resets", None, json!({ "token": token, "password": password })).status
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn another_password_ends_what_the_one_before_opened() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    let machine = text(&acme.ok(&["tokens", "new", "read"])["token"]);
+    let (_, elsewhere) = log_in(&world, "acme", OLD);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let page = world.send("POST", "/login", None, &form, "name=acme&password=correct+horse+battery");
+    let cookie = page.header("set-cookie").split(';').next().unwrap().to_owned();
+    let works = |token: &str| world.send("GET", "/api/v1/plugins", Some(token), &[], "").status == 200;
+    let session = || world.get("/account", &[("cookie", &cookie)]).0 == 200;
+    assert!(works(&machine) && works(&elsewhere) && session());
+
+    let change = |current: &str, password: &str| {
+        let body = json!({ "current": current, "password": password });
+        post(&world, "/api/v1/account/password", Some(&acme.token()), body).status
+    };
+    assert_eq!((change("another one than it is", NEW), change(OLD, "short")), (401, 400));
+    assert!(works(&elsewhere) && session(), "nothing has happened");
+    acme.with_input(&["account", "password"], &format!("{OLD}\n{NEW}\n"));
+    assert_eq!((works(&machine), works(&acme.token())), (true, true), "what it was asked by goes on");
+    assert_eq!((works(&elsewhere), session()), (false, false));
+    assert_eq!((log_in(&world, "acme", OLD).0, log_in(&world, "acme", NEW).0), (401, 201));
+    assert!(
+        world.send("GET", "/account", Some(&acme.token()), &[], "").text().contains("password was changed")
+    );
+    acme.with_input(&["account", "password", "--end-all-tokens"], &format!("{NEW}\n{OLD}\n"));
+    assert_eq!((works(&machine), works(&acme.token())), (false, true));
+
+    // A reset is used once, within its hour, and only the last one that was issued.
+    let operator = world.operator();
+    let issue = || text(&operator.ok(&["operator", "reset-password", "acme"])["token"]);
+    let (replaced, used) = (issue(), issue());
+    assert_eq!((reset(&world, &replaced, NEW), reset(&world, &used, "short")), (404, 400));
+    let here = acme.token();
+    acme.with_input(&["account", "reset", "--token", &used], NEW);
+    assert!(!works(&here), "whoever was logged in is not any more");
+    assert_eq!((reset(&world, &used, OLD), log_in(&world, "acme", NEW).0), (404, 201));
+    let late = issue();
+    world.stores.sql("update password_resets set expires_at = '2020-01-01T00:00:00.000000Z'");
+    assert_eq!(reset(&world, &late, OLD), 404);
+    let stored = world.stores.texts("select hash from password_resets");
+    assert!(!stored.is_empty() && !stored.contains(&late), "only digests are stored");
+
+    // One operator cannot act as another by it.
+    let (problem, _) = operator.refused(&["operator", "reset-password", "operator"]);
+    assert_eq!(problem.r#type, "conflict");
+    let early = issue();
+    world.promote("acme");
+    assert_eq!(reset(&world, &early, OLD), 404, "it was issued for an account like others");
+    let by_machine = text(&world.on_machine("reset-password", "acme")["token"]);
+    assert_eq!(reset(&world, &by_machine, OLD), 200);
+}
+
+/// Moves the open proposals so many hours into the past.
+fn age_proposals(world: &World, hours: i64) {
+    let then = chandlery_registry::time(Timestamp::now() - SignedDuration::from_hours(hours));
+    world.stores.sql(&format!("update operator_proposals set proposed_at = '{then}'"));
+}
+
+#[test]
+fn two_make_an_operator_and_the_trail_tells_of_it() {
+    let world = World::start();
+    let operator = world.operator();
+    let [ann, bob, carl] = ["ann", "bob", "carl"].map(|name| world.person(name));
+    for person in [&ann, &bob, &carl] {
+        person.register();
+    }
+    let why = |person: &Person, words: &[&str]| person.refused(words).0.r#type;
+
+    // Alone, one waits, and may change one's mind.
+    operator.ok(&["operator", "propose", "ann"]);
+    assert_eq!(why(&operator, &["operator", "propose", "ann"]), "conflict");
+    assert_eq!(why(&operator, &["operator", "confirm", "ann"]), "conflict");
+    assert_eq!(why(&ann, &["operator", "confirm", "ann"]), "forbidden");
+    operator.ok(&["operator", "withdraw", "ann"]);
+    assert_eq!(why(&operator, &["operator", "confirm", "ann"]), "not-found");
+    operator.ok(&["operator", "propose", "ann"]);
+    age_proposals(&world, 25);
+    operator.ok(&["operator", "confirm", "ann"]);
+
+    // From then on it takes two, however long the first one waits.
+    operator.ok(&["operator", "propose", "bob"]);
+    age_proposals(&world, 25);
+    assert_eq!(why(&operator, &["operator", "confirm", "bob"]), "forbidden");
+    ann.ok(&["operator", "confirm", "bob"]);
+    assert_eq!(bob.ok(&["operator", "list"])["operators"].as_array().unwrap().len(), 3);
+    operator.ok(&["operator", "propose", "carl"]);
+    age_proposals(&world, 7 * 24 + 1);
+    assert_eq!(why(&ann, &["operator", "confirm", "carl"]), "not-found", "it has lapsed");
+    let told = world.send("GET", "/account", Some(&ann.token()), &[], "").text();
+    assert!(
+        told.contains("&#39;bob&#39; operates the registry") || told.contains("'bob' operates the registry")
+    );
+
+    // Who is demoted may nothing more, nor is anything left of what was proposed before.
+    operator.ok(&["operator", "propose", "carl"]);
+    operator.ok(&["operator", "demote", "bob"]);
+    assert_eq!(why(&bob, &["operator", "list"]), "forbidden");
+    assert_eq!(why(&ann, &["operator", "confirm", "carl"]), "not-found");
+    ann.ok(&["operator", "demote", "ann"]);
+    assert_eq!(why(&operator, &["operator", "demote", "ann"]), "not-found");
+    assert_eq!(why(&operator, &["operator", "demote", "operator"]), "conflict");
+
+    let made = operator.ok(&["audit", "list", "--act", "operator-made"]);
+    let made = made.as_array().unwrap();
+    let who: Vec<_> = made.iter().map(|entry| (&entry["actor"], &entry["subject"])).collect();
+    assert_eq!(
+        who,
+        [
+            (&json!("ann"), &json!("bob")),
+            (&json!("operator"), &json!("ann")),
+            (&Value::Null, &json!("operator"))
+        ]
+    );
+    assert_eq!(
+        (&made[0]["address"], &made[0]["after"]),
+        (&json!("127.0.0.1"), &json!({ "role": "operator" }))
+    );
+    assert!(made[0]["credential"].as_str().unwrap().starts_with("token "), "{}", made[0]);
+    let by_ann = operator.ok(&["audit", "list", "--actor", "ann"]);
+    assert!(by_ann.as_array().unwrap().iter().all(|entry| entry["actor"] == "ann"), "{by_ann}");
+    let head = text(&operator.ok(&["audit", "check"])["head"]);
+    operator.ok(&["tokens", "new", "read"]);
+    operator.ok(&["audit", "check", "--head", &head]);
+    let exported = operator.text(&["audit", "export"]);
+    assert!(!exported.contains(&operator.token()) && exported.lines().count() > 10, "{exported}");
+    let cut: Vec<&str> = exported.lines().take(3).collect();
+    let file = operator.file("audit.jsonl", cut.join("\n").as_bytes());
+    operator.ok(&["audit", "check", &file]);
+    let (problem, code) = operator.refused(&["audit", "check", &file, "--head", &head]);
+    assert_eq!((problem.r#type.as_str(), code), ("audit-broken", 3));
+    world.stores.sql("update audit set subject = 'nobody' where number = 2");
+    assert_eq!(why(&operator, &["audit", "check"]), "audit-broken");
+}
