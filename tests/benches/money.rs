@@ -307,6 +307,7 @@ async fn closes(kind: &Kind, folder: &Path) {
         let operator = "operator".parse().unwrap();
         let closed = books::close(
             &registry.db,
+            &chandlery_accounts::Actor::machine(),
             registry.finance.hold_days,
             "2026-01".parse().unwrap(),
             &operator,

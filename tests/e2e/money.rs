@@ -117,6 +117,10 @@ fn a_sale_is_shared_held_released_and_paid_once() {
     assert_eq!((problem.r#type.as_str(), code), ("forbidden", 5));
     second.ok(&["payouts", "approve", "1"]);
     second.ok(&["payouts", "approve", "1"]);
+    let recorded = operator.ok(&["audit", "list", "--act", "payout-approved"]);
+    let recorded: Vec<_> =
+        recorded.as_array().unwrap().iter().map(|entry| (&entry["actor"], &entry["subject"])).collect();
+    assert_eq!(recorded, [(&json!("second"), &json!("payout 1"))]);
     assert_eq!(all_agree(&world, &acme), [0, 0, 0]);
     operator.ok(&["payouts", "return", "1"]);
     assert_eq!(all_agree(&world, &acme), [0, 8499, 0]);

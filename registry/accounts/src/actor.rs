@@ -27,7 +27,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Address {
     }
 }
 
-/// Whoever acts.
+/// Whoever acts, as the audit trail names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// The account; none: whoever holds the registry's machine.

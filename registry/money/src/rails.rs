@@ -7,6 +7,7 @@ mod routes;
 mod sending;
 mod stripe;
 
+use chandlery_accounts::Actor;
 use chandlery_package::Money;
 use chandlery_package::wire::{CreditNote, NewRefund};
 use chandlery_store::Write;
@@ -92,11 +93,12 @@ impl Subject {
 /// Gives back so much of an invoice, through the processor where it was paid by that. The same key again gives the same credit note.
 pub async fn refund(
     finance: &Finance,
+    actor: &Actor,
     number: i64,
     new: &NewRefund,
     now: Timestamp,
 ) -> Result<CreditNote, Error> {
-    let note = billing::refund(&finance.db, finance.hold_days, number, new, now).await?;
+    let note = billing::refund(&finance.db, actor, finance.hold_days, number, new, now).await?;
     // Written down before it is sent: if we die in between, the same request sends it, once.
     if let (Some(payment), false) =
         (billing::refunds::processor_payment(&finance.db, number).await?, new.as_credit)

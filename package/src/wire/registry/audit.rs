@@ -58,12 +58,34 @@ words! {
         PluginCertified = "plugin-certified",
         /// Agreed on a subscription with a customer.
         SubscriptionAgreed = "subscription-agreed",
+        /// Recorded a transfer that pays an invoice or an order.
+        PaymentRecorded = "payment-recorded",
+        /// Gave back some of an invoice.
+        Refunded = "refunded",
+        /// Recorded that a customer's bank has taken a payment back.
+        DisputeOpened = "dispute-opened",
+        /// Recorded how the bank has decided.
+        DisputeClosed = "dispute-closed",
+        /// Wrote how a partner is to be paid.
+        PayoutProfileWritten = "payout-profile-written",
+        /// Approved how a partner is to be paid.
+        PayoutProfileApproved = "payout-profile-approved",
         /// Proposed to pay a partner.
         PayoutProposed = "payout-proposed",
         /// Approved a payout that another proposed.
         PayoutApproved = "payout-approved",
         /// Cancelled a payout before it was approved.
         PayoutCancelled = "payout-cancelled",
+        /// Sent a payout by its rail.
+        PayoutSent = "payout-sent",
+        /// Recorded that the bank has paid a payout.
+        PayoutConfirmed = "payout-confirmed",
+        /// Recorded that the bank has returned a payout.
+        PayoutReturned = "payout-returned",
+        /// Let another policy share sales.
+        PolicySet = "policy-set",
+        /// Said with whom a publisher belongs together.
+        VolumeGroupSet = "volume-group-set",
         /// Closed the books of a month.
         MonthClosed = "month-closed",
     }

@@ -7,16 +7,19 @@
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
-    Invoice, InvoiceLine, InvoiceLineKind, InvoiceState, NewPayment, Page, Paging, TransactionKind,
+    Act, Invoice, InvoiceLine, InvoiceLineKind, InvoiceState, NewPayment, Page, Paging, TransactionKind,
 };
 use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use super::taxes::tax;
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, PaidThrough};
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, Write, time};
 
 /// How long a customer has to pay.
@@ -226,16 +229,20 @@ pub(crate) async fn pay(
 /// Records the payment of an invoice by a bank transfer.
 pub async fn record_payment(
     db: &Db,
+    actor: &Actor,
     hold_days: u32,
     number: i64,
     payment: &NewPayment,
     now: Timestamp,
 ) -> Result<Invoice, Error> {
-    let payment = payment.clone();
+    let (actor, payment) = (actor.clone(), payment.clone());
     db.group_commit(move |write| {
         Box::pin(async move {
             let paid = Paid::Bank(&payment.bank_reference);
-            pay(write, number, &paid, payment.amount, hold_days, now).await
+            let paid = pay(write, number, &paid, payment.amount, hold_days, now).await?;
+            let subject = format!("invoice {number}");
+            record(write, &actor, Act::PaymentRecorded, &subject, Value::Null, json!(payment)).await?;
+            Ok::<_, Error>(paid)
         })
     })
     .await

@@ -2,10 +2,11 @@
 //! reference; everything else is invoiced when the month is over.
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, Order, Page, Paging};
+use chandlery_package::wire::{Act, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, Order, Page, Paging};
 use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate};
 use jiff::Timestamp;
 use rand::seq::IndexedRandom as _;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use super::invoices::{self, NewInvoice, Paid};
@@ -13,6 +14,8 @@ use super::prices;
 use super::taxes::tax;
 use crate::Error;
 use crate::sharing::{self, NewSale};
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, Write, time};
 
 #[derive(sqlx::FromRow)]
@@ -165,16 +168,20 @@ pub(crate) async fn lasting(db: &mut AnyConnection) -> Result<Vec<Order>, Error>
 /// Records the payment of an order by a bank transfer, and shares it.
 pub async fn record_payment(
     db: &Db,
+    actor: &Actor,
     hold_days: u32,
     reference: &str,
     payment: &NewPayment,
     now: Timestamp,
 ) -> Result<Order, Error> {
-    let (reference, payment) = (reference.to_owned(), payment.clone());
+    let (actor, reference, payment) = (actor.clone(), reference.to_owned(), payment.clone());
     db.group_commit(move |write| {
         Box::pin(async move {
             let paid = Paid::Bank(&payment.bank_reference);
-            pay(write, &reference, &paid, payment.amount, hold_days, now).await
+            let paid = pay(write, &reference, &paid, payment.amount, hold_days, now).await?;
+            let subject = format!("order {reference}");
+            record(write, &actor, Act::PaymentRecorded, &subject, Value::Null, json!(payment)).await?;
+            Ok::<_, Error>(paid)
         })
     })
     .await

@@ -2,33 +2,41 @@
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
-    CreditNote, EntryKind, Invoice, InvoiceLineKind, InvoiceState, NewRefund, Page, Paging, TransactionKind,
+    Act, CreditNote, EntryKind, Invoice, InvoiceLineKind, InvoiceState, NewRefund, Page, Paging,
+    TransactionKind,
 };
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::invoices;
 use super::periods;
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, ClawBack, PaidThrough};
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, Write, time};
 
 /// Gives back so much of an invoice. The same key again gives the same credit note.
 pub async fn refund(
     db: &Db,
+    actor: &Actor,
     hold_days: u32,
     number: i64,
     new: &NewRefund,
     now: Timestamp,
 ) -> Result<CreditNote, Error> {
-    let wanted = new.clone();
-    let note = db
-        .group_commit(move |write| {
-            Box::pin(async move { book_refund(write, number, &wanted, hold_days, now).await })
+    let (actor, wanted) = (actor.clone(), new.clone());
+    db.group_commit(move |write| {
+        Box::pin(async move {
+            let note = book_refund(write, number, &wanted, hold_days, now).await?;
+            let subject = format!("invoice {number}");
+            record(write, &actor, Act::Refunded, &subject, Value::Null, json!(wanted)).await?;
+            Ok::<_, Error>(note)
         })
-        .await?;
-    Ok(note)
+    })
+    .await
 }
 
 /// The processor's payment that an invoice was paid by, if it was: what is given back of it goes back through the processor.

@@ -3,14 +3,17 @@
 //! on a clock that ticks in time.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Agreement, InvoiceState, NewSubscription, NewTrial, Subscription};
+use chandlery_package::wire::{Act, Agreement, InvoiceState, NewSubscription, NewTrial, Subscription};
 use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use serde_json::json;
 
 use super::collection;
 use super::periods::{self, NewPeriod};
 use crate::Error;
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, Write, time};
 
 /// How long a trial lasts.
@@ -363,6 +366,7 @@ pub async fn change(
 /// Records what was agreed with an account, which holds from now on.
 pub async fn agree(
     db: &Db,
+    actor: &Actor,
     account: &Namespace,
     agreement: &Agreement,
     now: Timestamp,
@@ -381,9 +385,12 @@ pub async fn agree(
     let mut stored = current(&mut write, account, now).await?;
     let agreed = Some((agreement.deployments, agreement.price));
     if (stored.tier, stored.billed, stored.agreed) != (Tier::EnterprisePlus, agreement.billed, agreed) {
+        let before = json!({ "tier": stored.tier, "billed": stored.billed });
         stored.agreed = agreed;
         stored.begin(&mut write, Tier::EnterprisePlus, agreement.billed, now).await?;
         stored.save(&mut write).await?;
+        let subject = account.as_str();
+        record(&mut write, actor, Act::SubscriptionAgreed, subject, before, json!(agreement)).await?;
     }
     let shown = show(&mut write, &stored, now).await?;
     write.commit().await?;

@@ -1,11 +1,14 @@
 //! The close of a month, in one database transaction: use is charged and invoiced, every partner gets its statement, and nothing
 //! is posted in the month any more.
 
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{InvoiceLine, MonthClose};
+use chandlery_package::wire::{Act, InvoiceLine, MonthClose};
 use chandlery_package::{Money, Month, Namespace};
 use chandlery_store::Db;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::billing::{NewInvoice, invoices, periods, rating};
 use crate::{Error, ledger, payouts};
@@ -13,6 +16,7 @@ use crate::{Error, ledger, payouts};
 /// Closes a month that is over. Months are closed in order; one that is closed is not closed again.
 pub async fn close(
     db: &Db,
+    actor: &Actor,
     hold_days: u32,
     month: Month,
     operator: &Namespace,
@@ -39,6 +43,8 @@ pub async fn close(
     write.flush().await?;
     let statements = payouts::make_statements(&mut write, month, now).await?;
     ledger::close(&mut write, month, operator, now).await?;
+    let after = json!({ "invoices": issued.len(), "statements": statements });
+    record(&mut write, actor, Act::MonthClosed, &month.to_string(), Value::Null, after).await?;
     write.commit().await?;
     Ok(MonthClose { month, invoices: issued, statements, left_out: rated.left_out })
 }

@@ -1,7 +1,7 @@
 //! `/api/v1/ledger/months` and `/api/v1/ledger/check` for operators, and `/api/v1/clock`.
 
 use axum::extract::State;
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::Month;
 use chandlery_package::wire::{BooksCheck, MonthClose, Months, Time};
@@ -54,11 +54,12 @@ async fn months(State(finance): State<Finance>, caller: Account) -> Result<Json<
 )]
 async fn close(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(month): Path<Month>,
 ) -> Result<Json<MonthClose>, Error> {
     caller.must_operate("close months")?;
-    Ok(Json(closing::close(&finance.db, finance.hold_days, month, &caller.name, finance.clock.now()).await?))
+    let (db, hold_days, now) = (&finance.db, finance.hold_days, finance.clock.now());
+    Ok(Json(closing::close(db, &caller.actor, hold_days, month, &caller.name, now).await?))
 }
 
 /// Tells what time it is for the money.

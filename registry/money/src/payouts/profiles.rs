@@ -2,14 +2,16 @@
 //! the next payout elsewhere.
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{Page, Paging, PayoutProfile, ProfileVersion, Rail, Schedule};
+use chandlery_package::wire::{Act, Page, Paging, PayoutProfile, ProfileVersion, Rail, Schedule};
 use chandlery_package::{Namespace, Rate};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use super::bank_account::check_account;
 use crate::Error;
-use chandlery_accounts::Account;
+use chandlery_accounts::audit::record;
+use chandlery_accounts::{Account, Actor};
 use chandlery_store::{Db, time};
 
 type Row = (i64, Json<PayoutProfile>, Text<Namespace>, Option<Text<Namespace>>);
@@ -83,6 +85,7 @@ pub(super) async fn find(
 /// Writes a profile. What is withheld is an operator's to say; an owner's profile keeps what holds.
 pub(super) async fn write(
     db: &Db,
+    actor: &Actor,
     caller: &Account,
     partner: &Namespace,
     mut profile: PayoutProfile,
@@ -102,7 +105,7 @@ pub(super) async fn write(
     if !caller.operator {
         profile.withheld = in_force(&mut write, partner).await?.1.withheld;
     }
-    let body = serde_json::json!(profile).to_string();
+    let body = json!(profile).to_string();
     let (version,): (i64,) = sqlx::query_as(
         "insert into payout_profiles (partner, version, body, changed_by, changed_at)
          select $1, coalesce(max(version), 0) + 1, $2, $3, $4 from payout_profiles where partner = $1
@@ -114,6 +117,8 @@ pub(super) async fn write(
     .bind(time(now))
     .fetch_one(&mut *write)
     .await?;
+    let after = json!({ "version": version, "rail": profile.rail.kind() });
+    record(&mut write, actor, Act::PayoutProfileWritten, partner.as_str(), Value::Null, after).await?;
     write.commit().await?;
     Ok(ProfileVersion { version, profile, changed_by: caller.name.clone(), approved_by: None })
 }
@@ -121,6 +126,7 @@ pub(super) async fn write(
 /// Approves a version that somebody else has written.
 pub(super) async fn approve(
     db: &Db,
+    actor: &Actor,
     operator: &Namespace,
     partner: &Namespace,
     version: i64,
@@ -131,6 +137,7 @@ pub(super) async fn approve(
     if found.changed_by == *operator {
         return Err(Error::forbidden(operator, "approve a payout profile that it wrote itself"));
     }
+    let (before, _) = in_force(&mut write, partner).await?;
     sqlx::query(
         "update payout_profiles set approved_by = $1 where partner = $2 and version = $3 and approved_by is null",
     )
@@ -139,6 +146,8 @@ pub(super) async fn approve(
     .bind(version)
     .execute(&mut *write)
     .await?;
+    let (before, after) = (json!({ "version": before }), json!({ "version": version }));
+    record(&mut write, actor, Act::PayoutProfileApproved, partner.as_str(), before, after).await?;
     write.commit().await?;
     Ok(ProfileVersion { approved_by: found.approved_by.or_else(|| Some(operator.clone())), ..found })
 }
@@ -153,7 +162,9 @@ mod tests {
         let operator = Account { name: "operator".parse().unwrap(), operator: true };
         let nobody = "nobody".parse().unwrap();
         let refused =
-            write(&finance.db, &operator, &nobody, by_hand(), Timestamp::UNIX_EPOCH).await.unwrap_err();
+            write(&finance.db, &Actor::machine(), &operator, &nobody, by_hand(), Timestamp::UNIX_EPOCH)
+                .await
+                .unwrap_err();
         assert!(matches!(refused, Error::NotFound(_)), "{refused}");
     }
 }

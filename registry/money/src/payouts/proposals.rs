@@ -1,17 +1,19 @@
 //! Proposals of payouts: each takes on every change of what is available that no other payout has.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::Payout;
+use chandlery_package::wire::{Act, Payout};
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 
 use super::{profiles, run, schedule};
 use crate::{Error, sharing};
+use chandlery_accounts::Actor;
 use chandlery_store::{Db, Write, time};
 
 /// Proposes to pay out all that is available to a partner, whatever its schedule. There is at most one open proposal per partner and currency.
 pub async fn propose(
     db: &Db,
+    actor: &Actor,
     operator: &Namespace,
     partner: &Namespace,
     currency: Currency,
@@ -39,13 +41,19 @@ pub async fn propose(
             )));
         }
     };
+    run::tell_of(&mut write, actor, Act::PayoutProposed, &payout).await?;
     write.commit().await?;
     Ok(payout)
 }
 
 /// Proposes to pay every partner all that is available to it, where that is enough and its schedule allows. What is proposed
 /// already stays.
-pub async fn propose_run(db: &Db, operator: &Namespace, now: Timestamp) -> Result<Vec<Payout>, Error> {
+pub async fn propose_run(
+    db: &Db,
+    actor: &Actor,
+    operator: &Namespace,
+    now: Timestamp,
+) -> Result<Vec<Payout>, Error> {
     sharing::release_matured(db, now).await?;
     let mut write = db.write().await?;
     let free: Vec<(Text<Namespace>, Text<Currency>)> = sqlx::query_as(
@@ -66,6 +74,7 @@ pub async fn propose_run(db: &Db, operator: &Namespace, now: Timestamp) -> Resul
         }
         let proposed = proposal(&mut write, operator, &partner, currency, Some(run), now).await?;
         if let Proposal::Made(payout) = proposed {
+            run::tell_of(&mut write, actor, Act::PayoutProposed, &payout).await?;
             made.push(payout);
         }
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::earnings::{self, EarningKey, PluginKey};
 use super::{profiles, statements};
 use crate::{Error, Finance, table};
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -218,12 +218,14 @@ async fn profiles_of(
 )]
 async fn write_profile(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(partner): Path<Namespace>,
     Json(profile): Json<PayoutProfile>,
 ) -> Result<Json<ProfileVersion>, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    Ok(Json(profiles::write(&finance.db, &caller, &partner, profile, finance.clock.now()).await?))
+    Ok(Json(
+        profiles::write(&finance.db, &caller.actor, &caller, &partner, profile, finance.clock.now()).await?,
+    ))
 }
 
 /// Approves a version of a payout profile; for a second operator.
@@ -235,11 +237,11 @@ async fn write_profile(
 )]
 async fn approve_profile(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path((partner, version)): Path<(Namespace, i64)>,
 ) -> Result<Json<ProfileVersion>, Error> {
     caller.must_operate("approve payout profiles")?;
-    Ok(Json(profiles::approve(&finance.db, &caller.name, &partner, version).await?))
+    Ok(Json(profiles::approve(&finance.db, &caller.actor, &caller.name, &partner, version).await?))
 }
 
 /// Proposes a payout to one partner; for operators.
@@ -251,12 +253,13 @@ async fn approve_profile(
 )]
 async fn propose(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewPayout>,
 ) -> Result<(StatusCode, Json<Payout>), Error> {
     caller.must_operate("propose payouts")?;
     let now = finance.clock.now();
-    let payout = super::propose(&finance.db, &caller.name, &new.partner, new.currency, now).await?;
+    let payout =
+        super::propose(&finance.db, &caller.actor, &caller.name, &new.partner, new.currency, now).await?;
     Ok((StatusCode::CREATED, Json(payout)))
 }
 
@@ -268,10 +271,10 @@ async fn propose(
 )]
 async fn propose_run(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
 ) -> Result<(StatusCode, Json<Page<Payout>>), Error> {
     caller.must_operate("propose payouts")?;
-    let items = super::propose_run(&finance.db, &caller.name, finance.clock.now()).await?;
+    let items = super::propose_run(&finance.db, &caller.actor, &caller.name, finance.clock.now()).await?;
     // What one run has made: it is not read again.
     Ok((StatusCode::CREATED, Json(Page::whole(items))))
 }
@@ -302,11 +305,11 @@ async fn explain(
 )]
 async fn approve(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("approve payouts")?;
-    Ok(Json(super::approve(&finance.db, &caller.name, id, finance.clock.now()).await?))
+    Ok(Json(super::approve(&finance.db, &caller.actor, &caller.name, id, finance.clock.now()).await?))
 }
 
 /// Cancels a payout that nobody has approved; for operators.
@@ -318,11 +321,11 @@ async fn approve(
 )]
 async fn cancel(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("cancel payouts")?;
-    Ok(Json(super::cancel(&finance.db, id).await?))
+    Ok(Json(super::cancel(&finance.db, &caller.actor, id).await?))
 }
 
 /// Confirms that the bank has paid a payout; for operators.
@@ -335,13 +338,13 @@ async fn cancel(
 )]
 async fn confirm(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(id): Path<i64>,
     Json(new): Json<PayoutConfirmation>,
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("confirm payouts")?;
     let now = finance.clock.now();
-    Ok(Json(super::confirm(&finance.db, id, &new.bank_reference, new.left, now).await?))
+    Ok(Json(super::confirm(&finance.db, &caller.actor, id, &new.bank_reference, new.left, now).await?))
 }
 
 /// Records that the bank has returned a payout; for operators.
@@ -353,9 +356,9 @@ async fn confirm(
 )]
 async fn returned(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(id): Path<i64>,
 ) -> Result<Json<Payout>, Error> {
     caller.must_operate("return payouts")?;
-    Ok(Json(super::returned(&finance.db, id, finance.clock.now()).await?))
+    Ok(Json(super::returned(&finance.db, &caller.actor, id, finance.clock.now()).await?))
 }

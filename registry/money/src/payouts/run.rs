@@ -9,14 +9,19 @@
 //! | it comes back | bank where it was confirmed; in transit, withheld tax | available |
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Page, Paging, Payout, PayoutProfile, PayoutState, RailKind, TransactionKind};
+use chandlery_package::wire::{
+    Act, Page, Paging, Payout, PayoutProfile, PayoutState, RailKind, TransactionKind,
+};
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use super::profiles;
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, exchange, sharing};
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, Write, time};
 
 #[derive(sqlx::FromRow)]
@@ -48,7 +53,13 @@ macro_rules! select_payouts {
 }
 
 /// Approves a proposal: the money leaves the available balance. Whoever proposed it may not.
-pub async fn approve(db: &Db, operator: &Namespace, id: i64, now: Timestamp) -> Result<Payout, Error> {
+pub async fn approve(
+    db: &Db,
+    actor: &Actor,
+    operator: &Namespace,
+    id: i64,
+    now: Timestamp,
+) -> Result<Payout, Error> {
     let mut write = db.write().await?;
     let payout = find(&mut write, id).await?;
     if payout.proposed_by == *operator {
@@ -85,8 +96,26 @@ pub async fn approve(db: &Db, operator: &Namespace, id: i64, now: Timestamp) -> 
     .execute(&mut *write)
     .await?;
     let payout = find(&mut write, id).await?;
+    tell_of(&mut write, actor, Act::PayoutApproved, &payout).await?;
     write.commit().await?;
     Ok(payout)
+}
+
+/// Records what somebody has done with a payout.
+pub(super) async fn tell_of(
+    write: &mut Write,
+    actor: &Actor,
+    act: Act,
+    payout: &Payout,
+) -> Result<(), Error> {
+    let after = json!({
+        "partner": payout.partner,
+        "amount": payout.amount,
+        "state": payout.state,
+        "bank_reference": payout.bank_reference,
+    });
+    let subject = format!("payout {}", payout.id);
+    Ok(record(write, actor, act, &subject, Value::Null, after).await?)
 }
 
 /// Between two currencies: a credit of what is given and a debit of what is got, each balanced by the other side's own line.
@@ -101,7 +130,7 @@ fn through_exchange(transaction: Transaction, given: Money, got: Money) -> Trans
 }
 
 /// Gives up a proposal: what it had taken on is free for another.
-pub async fn cancel(db: &Db, id: i64) -> Result<Payout, Error> {
+pub async fn cancel(db: &Db, actor: &Actor, id: i64) -> Result<Payout, Error> {
     let mut write = db.write().await?;
     let payout = find(&mut write, id).await?;
     match payout.state {
@@ -112,6 +141,7 @@ pub async fn cancel(db: &Db, id: i64) -> Result<Payout, Error> {
     free_items(&mut write, id).await?;
     sqlx::query("update payouts set state = 'cancelled' where id = $1").bind(id).execute(&mut *write).await?;
     let payout = find(&mut write, id).await?;
+    tell_of(&mut write, actor, Act::PayoutCancelled, &payout).await?;
     write.commit().await?;
     Ok(payout)
 }
@@ -142,6 +172,7 @@ pub(crate) async fn to_send(db: &mut AnyConnection, run: Option<i64>) -> Result<
 /// Records that a rail has taken a payout on, and what it calls it.
 pub(crate) async fn mark_sent(
     db: &Db,
+    actor: &Actor,
     payout: &Payout,
     remote_id: Option<&str>,
     now: Timestamp,
@@ -162,6 +193,7 @@ pub(crate) async fn mark_sent(
             .await?;
     }
     let payout = find(&mut write, payout.id).await?;
+    tell_of(&mut write, actor, Act::PayoutSent, &payout).await?;
     write.commit().await?;
     Ok(payout)
 }
@@ -169,6 +201,7 @@ pub(crate) async fn mark_sent(
 /// Records that the bank has paid.
 pub async fn confirm(
     db: &Db,
+    actor: &Actor,
     id: i64,
     bank_reference: &str,
     left: Option<Money>,
@@ -177,6 +210,7 @@ pub async fn confirm(
     let mut write = db.write().await?;
     settle(&mut write, id, bank_reference, left, now).await?;
     let payout = find(&mut write, id).await?;
+    tell_of(&mut write, actor, Act::PayoutConfirmed, &payout).await?;
     write.commit().await?;
     Ok(payout)
 }
@@ -222,10 +256,11 @@ pub async fn settle(
 }
 
 /// Records that the bank could not pay: the money is available again.
-pub async fn returned(db: &Db, id: i64, now: Timestamp) -> Result<Payout, Error> {
+pub async fn returned(db: &Db, actor: &Actor, id: i64, now: Timestamp) -> Result<Payout, Error> {
     let mut write = db.write().await?;
     mark_returned(&mut write, id, now).await?;
     let payout = find(&mut write, id).await?;
+    tell_of(&mut write, actor, Act::PayoutReturned, &payout).await?;
     write.commit().await?;
     Ok(payout)
 }

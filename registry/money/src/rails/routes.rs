@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::column::Text;
 use chandlery_package::wire::{BankAccount, BankLine, CreditNote, NewRefund, Page, PaymentIntent, Payout};
@@ -80,12 +80,13 @@ async fn begin_order_payment(
 )]
 async fn refund(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(number): Path<i64>,
     Json(new): Json<NewRefund>,
 ) -> Result<(StatusCode, Json<CreditNote>), Error> {
     caller.must_operate("give refunds")?;
-    Ok((StatusCode::CREATED, Json(super::refund(&finance, number, &new, finance.clock.now()).await?)))
+    let note = super::refund(&finance, &caller.actor, number, &new, finance.clock.now()).await?;
+    Ok((StatusCode::CREATED, Json(note)))
 }
 
 async fn own_account(db: &Db) -> Result<BankAccount, Error> {
@@ -133,12 +134,12 @@ async fn set_bank_account(
 )]
 async fn send_run(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(run): Path<i64>,
 ) -> Result<Json<Page<Payout>>, Error> {
     caller.must_operate("send payouts")?;
-    let items =
-        super::send(&finance.db, finance.processor.as_deref(), Some(run), finance.clock.now()).await?;
+    let (processor, now) = (finance.processor.as_deref(), finance.clock.now());
+    let items = super::send(&finance.db, &caller.actor, processor, Some(run), now).await?;
     // What this request has sent: it is not read again.
     Ok(Json(Page::whole(items)))
 }

@@ -5,11 +5,13 @@ use jiff::Timestamp;
 
 use crate::payouts::run::{self, mark_sent, to_send};
 use crate::{Error, Processor};
+use chandlery_accounts::Actor;
 use chandlery_store::Db;
 
 /// Gives every approved payout, or those of one run, to its rail. One that its rail refuses stays approved; the others go.
 pub async fn send(
     db: &Db,
+    actor: &Actor,
     processor: Option<&Processor>,
     run: Option<i64>,
     now: Timestamp,
@@ -17,7 +19,7 @@ pub async fn send(
     let waiting = to_send(&mut *db.read().acquire().await?, run).await?;
     let (mut sent, mut refused) = (Vec::new(), None);
     for payout in waiting {
-        match send_one(db, processor, &payout, now).await {
+        match send_one(db, actor, processor, &payout, now).await {
             Ok(payout) => sent.push(payout),
             Err(error) => refused = Some(error),
         }
@@ -30,6 +32,7 @@ pub async fn send(
 
 async fn send_one(
     db: &Db,
+    actor: &Actor,
     processor: Option<&Processor>,
     payout: &Payout,
     now: Timestamp,
@@ -44,5 +47,5 @@ async fn send_one(
             Some(processor.ok_or_else(none)?.transfer(payout.id, account, payout.sent).await?)
         }
     };
-    mark_sent(db, payout, remote_id.as_deref(), now).await
+    mark_sent(db, actor, payout, remote_id.as_deref(), now).await
 }

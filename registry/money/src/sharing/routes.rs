@@ -3,13 +3,15 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use chandlery_package::wire::{
-    ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, Paging, PolicyVersion, ReplayDifference,
+    Act, ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, Paging, PolicyVersion, ReplayDifference,
 };
 use chandlery_package::{Namespace, RevenueSharePolicy};
+use serde_json::{Value, json};
 
 use super::{policies, volume_groups};
 use crate::{Error, Finance};
-use chandlery_accounts::Account;
+use chandlery_accounts::audit::record;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -50,12 +52,14 @@ async fn list(
 )]
 async fn follow(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewPolicy>,
 ) -> Result<(StatusCode, Json<PolicyVersion>), Error> {
     caller.must_operate("set the policy")?;
     let mut write = finance.db.write().await?;
     let version = policies::follow(&mut write, &new.policy, new.since, finance.clock.now()).await?;
+    let subject = format!("policy {version}");
+    record(&mut write, &caller.actor, Act::PolicySet, &subject, Value::Null, json!(new)).await?;
     write.commit().await?;
     let set = PolicyVersion { version, since: new.since, policy: new.policy };
     Ok((StatusCode::CREATED, Json(set)))
@@ -89,13 +93,15 @@ async fn replay(
 )]
 async fn set_group(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewVolumeGroup>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("say which publishers belong together")?;
     let mut write = finance.db.write().await?;
     volume_groups::set(&mut write, &namespace, new.group.as_deref()).await?;
+    let subject = namespace.as_str();
+    record(&mut write, &caller.actor, Act::VolumeGroupSet, subject, Value::Null, json!(new)).await?;
     write.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -109,7 +115,7 @@ async fn set_group(
 )]
 async fn open(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewDispute>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("record disputes")?;
@@ -120,9 +126,12 @@ async fn open(
     finance
         .db
         .group_commit(move |write| {
-            Box::pin(
-                async move { super::open_dispute(write, &new.id, new.sale, new.amount, new.fee, now).await },
-            )
+            Box::pin(async move {
+                super::open_dispute(write, &new.id, new.sale, new.amount, new.fee, now).await?;
+                let after = json!(new);
+                record(write, &caller.actor, Act::DisputeOpened, &new.id, Value::Null, after).await?;
+                Ok::<_, Error>(())
+            })
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -138,7 +147,7 @@ async fn open(
 )]
 async fn close(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(id): Path<String>,
     Json(closed): Json<ClosedDispute>,
 ) -> Result<StatusCode, Error> {
@@ -147,7 +156,12 @@ async fn close(
     finance
         .db
         .group_commit(move |write| {
-            Box::pin(async move { super::close_dispute(write, &id, closed.won, now).await })
+            Box::pin(async move {
+                super::close_dispute(write, &id, closed.won, now).await?;
+                let after = json!(closed);
+                record(write, &caller.actor, Act::DisputeClosed, &id, Value::Null, after).await?;
+                Ok::<_, Error>(())
+            })
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use chandlery_accounts::tell;
+use chandlery_accounts::{Actor, tell};
 use chandlery_package::wire::{NewPayment, NewRefund, Page, Paging};
 use chandlery_package::{Currency, Money, Namespace};
 use futures::TryStreamExt as _;
@@ -50,7 +50,8 @@ async fn live(finance: &Finance, number: i64) {
     let order = billing::order(db, &globex(), &new, now).await.unwrap();
     let amount = Money::new(10_000, Currency::Usd).unwrap();
     let payment = NewPayment { bank_reference: format!("B-{number}"), amount };
-    let paid = billing::record_payment(db, hold, &order.reference, &payment, now).await.unwrap();
+    let paid =
+        billing::record_payment(db, &Actor::machine(), hold, &order.reference, &payment, now).await.unwrap();
     let refund = NewRefund {
         key: format!("{HOSTILE}{number}"),
         amount: Money::new(100, Currency::Usd).unwrap(),
@@ -58,10 +59,11 @@ async fn live(finance: &Finance, number: i64) {
         reason: HOSTILE.into(),
         as_credit: false,
     };
-    billing::refund(db, hold, paid.invoice.unwrap(), &refund, now).await.unwrap();
+    billing::refund(db, &Actor::machine(), hold, paid.invoice.unwrap(), &refund, now).await.unwrap();
     sharing::release_matured(db, day(400)).await.unwrap();
-    let proposed = payouts::propose(db, &operator(), &acme(), Currency::Usd, now).await.unwrap();
-    payouts::cancel(db, proposed.id).await.unwrap();
+    let proposed =
+        payouts::propose(db, &Actor::machine(), &operator(), &acme(), Currency::Usd, now).await.unwrap();
+    payouts::cancel(db, &Actor::machine(), proposed.id).await.unwrap();
     let mut write = db.write().await.unwrap();
     for key in ["b", "a"] {
         let key = format!("{number}{key}");

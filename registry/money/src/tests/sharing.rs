@@ -1,5 +1,6 @@
 //! Refunds and disputes at every point of a sale's life, to the cent.
 
+use chandlery_accounts::Actor;
 use chandlery_package::wire::{NewPayment, NewRefund, ReplayDifference};
 use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
@@ -36,7 +37,9 @@ async fn sold() -> (tempfile::TempDir, Finance, i64) {
     let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
     let order = order(&finance.db, &customer, &new, day(0)).await.unwrap();
     let payment = NewPayment { bank_reference: "B-1".into(), amount: usd(10_000) };
-    record_payment(&finance.db, finance.hold_days, &order.reference, &payment, day(0)).await.unwrap();
+    record_payment(&finance.db, &Actor::machine(), finance.hold_days, &order.reference, &payment, day(0))
+        .await
+        .unwrap();
     (folder, finance, 1)
 }
 
@@ -48,9 +51,9 @@ async fn give_back(db: &Db, hold_days: u32, key: &str, minor: i64, now: Timestam
         reason: String::new(),
         as_credit: false,
     };
-    refund(db, hold_days, 1, &new, now).await.unwrap();
+    refund(db, &Actor::machine(), hold_days, 1, &new, now).await.unwrap();
     // Asked for again, it is given once.
-    refund(db, hold_days, 1, &new, now).await.unwrap();
+    refund(db, &Actor::machine(), hold_days, 1, &new, now).await.unwrap();
 }
 
 /// What is owed by each of the partner's accounts, the commission, and the bank.
@@ -73,9 +76,10 @@ async fn held(db: &Db) -> [i64; 6] {
 
 /// Pays out all that is available.
 async fn pay_out(db: &Db, now: Timestamp) {
-    let payout = payouts::propose(db, &operator(), &acme(), Currency::Usd, now).await.unwrap();
-    payouts::approve(db, &"globex".parse().unwrap(), payout.id, now).await.unwrap();
-    payouts::confirm(db, payout.id, "SEPA-1", None, now).await.unwrap();
+    let payout =
+        payouts::propose(db, &Actor::machine(), &operator(), &acme(), Currency::Usd, now).await.unwrap();
+    payouts::approve(db, &Actor::machine(), &"globex".parse().unwrap(), payout.id, now).await.unwrap();
+    payouts::confirm(db, &Actor::machine(), payout.id, "SEPA-1", None, now).await.unwrap();
 }
 
 #[tokio::test]
@@ -105,10 +109,16 @@ async fn a_refund_after_the_payout_is_owed_and_recovered_from_what_comes_next() 
     let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
     let next = order(&finance.db, &"initech".parse().unwrap(), &new, day(41)).await.unwrap();
     let payment = NewPayment { bank_reference: "B-2".into(), amount: usd(10_000) };
-    record_payment(&finance.db, finance.hold_days, &next.reference, &payment, day(41)).await.unwrap();
+    record_payment(&finance.db, &Actor::machine(), finance.hold_days, &next.reference, &payment, day(41))
+        .await
+        .unwrap();
     sharing::release_matured(&finance.db, day(72)).await.unwrap();
     assert_eq!(held(&finance.db).await, [0, 850, 0, 0, 1500, -2350], "7650 were recovered");
-    assert!(payouts::propose(&finance.db, &operator(), &acme(), Currency::Usd, day(73)).await.is_err());
+    assert!(
+        payouts::propose(&finance.db, &Actor::machine(), &operator(), &acme(), Currency::Usd, day(73))
+            .await
+            .is_err()
+    );
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
 
@@ -129,7 +139,7 @@ async fn a_dispute_holds_the_share_and_is_lost_or_won() {
             reason: String::new(),
             as_credit: false,
         };
-        assert!(refund(&finance.db, finance.hold_days, 1, &more, day(4)).await.is_err());
+        assert!(refund(&finance.db, &Actor::machine(), finance.hold_days, 1, &more, day(4)).await.is_err());
         sharing::release_matured(&finance.db, day(31)).await.unwrap();
         assert_eq!(held(&finance.db).await[2], 0);
         let mut write = finance.db.write().await.unwrap();

@@ -1,5 +1,6 @@
 //! The same use gives the same books, in whatever order it came, and however often.
 
+use chandlery_accounts::Actor;
 use chandlery_package::wire::{AccountBalance, Paging, UsageEvent};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -65,17 +66,31 @@ async fn live(all: &[(usize, UsageEvent)], batch: usize, late: &[(usize, UsageEv
             assert!(receipt.refused.is_empty(), "{receipt:?}");
         }
     }
-    close(&finance.db, finance.hold_days, "2026-01".parse().unwrap(), &operator(), finance.clock.now())
-        .await
-        .unwrap();
+    close(
+        &finance.db,
+        &Actor::machine(),
+        finance.hold_days,
+        "2026-01".parse().unwrap(),
+        &operator(),
+        finance.clock.now(),
+    )
+    .await
+    .unwrap();
     finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
     for (customer, event) in late {
         let name = CUSTOMERS[*customer].parse().unwrap();
         receive(&finance.db, &name, std::slice::from_ref(event), finance.clock.now()).await.unwrap();
     }
-    close(&finance.db, finance.hold_days, "2026-02".parse().unwrap(), &operator(), finance.clock.now())
-        .await
-        .unwrap();
+    close(
+        &finance.db,
+        &Actor::machine(),
+        finance.hold_days,
+        "2026-02".parse().unwrap(),
+        &operator(),
+        finance.clock.now(),
+    )
+    .await
+    .unwrap();
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
     finance
 }
@@ -140,9 +155,16 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     let invoice = invoices(&finance.db, &globex, &Paging::first(1)).await.unwrap().items.remove(0);
     let payment = chandlery_package::wire::NewPayment { bank_reference: "B-1".into(), amount: invoice.total };
     let now = finance.clock.now();
-    crate::billing::record_invoice_payment(&finance.db, finance.hold_days, invoice.number, &payment, now)
-        .await
-        .unwrap();
+    crate::billing::record_invoice_payment(
+        &finance.db,
+        &Actor::machine(),
+        finance.hold_days,
+        invoice.number,
+        &payment,
+        now,
+    )
+    .await
+    .unwrap();
     let sale = invoice.lines[0].sale.unwrap();
     let mut write = finance.db.write().await.unwrap();
     let fee = Money::zero(invoice.net.currency());
@@ -153,9 +175,16 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     let less = UsageEvent { id, gpu_millis: 3_600_000, corrects: Some(heavy.id), ..heavy };
     receive(&finance.db, &globex, &[less], finance.clock.now()).await.unwrap();
     finance.clock.set(&finance.db, at("2026-04-02T00:00:00Z")).await.unwrap();
-    close(&finance.db, finance.hold_days, "2026-03".parse().unwrap(), &operator(), finance.clock.now())
-        .await
-        .unwrap();
+    close(
+        &finance.db,
+        &Actor::machine(),
+        finance.hold_days,
+        "2026-03".parse().unwrap(),
+        &operator(),
+        finance.clock.now(),
+    )
+    .await
+    .unwrap();
     let (notes,): (i64,) =
         sqlx::query_as("select count(*) from refunds").fetch_one(finance.db.read()).await.unwrap();
     assert_eq!(notes, 0);
@@ -197,10 +226,16 @@ async fn use_that_costs_too_much_keeps_no_month_open() {
     let too_much = UsageEvent { id: uuid::Uuid::now_v7(), gpu_millis: u64::MAX, ..plain.clone() };
     assert!(send("initech", &too_much).await[0].reason.starts_with("18446744073709551615 is more use"));
 
-    let closed =
-        close(&finance.db, finance.hold_days, "2026-01".parse().unwrap(), &operator(), finance.clock.now())
-            .await
-            .unwrap();
+    let closed = close(
+        &finance.db,
+        &Actor::machine(),
+        finance.hold_days,
+        "2026-01".parse().unwrap(),
+        &operator(),
+        finance.clock.now(),
+    )
+    .await
+    .unwrap();
     assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 1));
     let why = &closed.left_out[0];
     assert!(why.contains("of acme:serving by globex, 2026-01: 27777777777777"), "{why}");
@@ -212,10 +247,16 @@ async fn use_that_costs_too_much_keeps_no_month_open() {
         UsageEvent { id: uuid::Uuid::now_v7(), gpu_millis: 3_600_000, corrects: Some(dear.id), ..dear };
     assert_eq!(send("globex", &right).await, []);
     finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
-    let closed =
-        close(&finance.db, finance.hold_days, "2026-02".parse().unwrap(), &operator(), finance.clock.now())
-            .await
-            .unwrap();
+    let closed = close(
+        &finance.db,
+        &Actor::machine(),
+        finance.hold_days,
+        "2026-02".parse().unwrap(),
+        &operator(),
+        finance.clock.now(),
+    )
+    .await
+    .unwrap();
     assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 0));
     let invoice =
         &invoices(&finance.db, &"globex".parse().unwrap(), &Paging::first(1)).await.unwrap().items[0];

@@ -7,7 +7,7 @@ use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, P
 
 use crate::billing::printed;
 use crate::{Error, Finance, billing, table};
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
@@ -111,7 +111,7 @@ async fn invoice_csv(
 )]
 async fn record_invoice_payment(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(number): Path<i64>,
     Json(payment): Json<NewPayment>,
 ) -> Result<Json<Invoice>, Error> {
@@ -119,6 +119,7 @@ async fn record_invoice_payment(
     Ok(Json(
         billing::record_invoice_payment(
             &finance.db,
+            &caller.actor,
             finance.hold_days,
             number,
             &payment,

@@ -7,7 +7,7 @@ use chandlery_package::{Namespace, PluginId, PluginName};
 
 use crate::billing::orders::Key;
 use crate::{Error, Finance, billing};
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -79,15 +79,15 @@ async fn end_order(
 )]
 async fn record_payment(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(reference): Path<String>,
     Json(payment): Json<NewPayment>,
 ) -> Result<Json<Order>, Error> {
     caller.must_operate("record payments")?;
-    Ok(Json(
-        billing::record_payment(&finance.db, finance.hold_days, &reference, &payment, finance.clock.now())
-            .await?,
-    ))
+    let (hold_days, now) = (finance.hold_days, finance.clock.now());
+    let order =
+        billing::record_payment(&finance.db, &caller.actor, hold_days, &reference, &payment, now).await?;
+    Ok(Json(order))
 }
 
 type OfPlugin = (Namespace, PluginName);

@@ -10,7 +10,7 @@ use chandlery_package::{Billed, Namespace, Tier};
 use crate::billing::Report;
 use crate::billing::licences::Key;
 use crate::{Error, Finance, billing};
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -93,12 +93,12 @@ async fn try_out(
 )]
 async fn agree(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(account): Path<Namespace>,
     Json(agreement): Json<Agreement>,
 ) -> Result<Json<Subscription>, Error> {
     caller.must_operate("record agreements")?;
-    Ok(Json(billing::agree(&finance.db, &account, &agreement, finance.clock.now()).await?))
+    Ok(Json(billing::agree(&finance.db, &caller.actor, &account, &agreement, finance.clock.now()).await?))
 }
 
 /// Signs a licence for a host that reports itself.

@@ -27,8 +27,8 @@ async fn pay(db: &Db, hold_days: u32, number: i64, now: Timestamp) {
     let invoice = all.iter().find(|invoice| invoice.number == number).unwrap();
     let amount = invoice.total.minus(invoice.refunded).unwrap();
     let payment = NewPayment { bank_reference: format!("bank-{number}"), amount };
-    record_invoice_payment(db, hold_days, number, &payment, now).await.unwrap();
-    record_invoice_payment(db, hold_days, number, &payment, now).await.unwrap();
+    record_invoice_payment(db, &Actor::machine(), hold_days, number, &payment, now).await.unwrap();
+    record_invoice_payment(db, &Actor::machine(), hold_days, number, &payment, now).await.unwrap();
 }
 
 async fn balance(db: &Db, account: Account) -> i64 {
@@ -94,8 +94,8 @@ async fn a_trial_comes_once_and_more_is_had_at_once() {
 async fn give_back(db: &Db, hold_days: u32, number: i64, amount: Money, now: Timestamp) -> Result<(), Error> {
     let key = format!("refund of {amount} at {now}");
     let new = NewRefund { key, amount, line: None, as_credit: false, reason: "it did not work".into() };
-    let once = refund(db, hold_days, number, &new, now).await?;
-    assert_eq!(refund(db, hold_days, number, &new, now).await?, once);
+    let once = refund(db, &Actor::machine(), hold_days, number, &new, now).await?;
+    assert_eq!(refund(db, &Actor::machine(), hold_days, number, &new, now).await?, once);
     Ok(())
 }
 
@@ -161,7 +161,7 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
                 2 => {
                     let price = Money::new(random.random_range(0..900_000_i64), Currency::Usd).unwrap();
                     let agreement = Agreement { deployments: Some(500), price, billed: Billed::Monthly };
-                    let _ = agree(&finance.db, &me, &agreement, now).await;
+                    let _ = agree(&finance.db, &Actor::machine(), &me, &agreement, now).await;
                 }
                 3 => {
                     let all = invoices(&finance.db, &me, &Paging::first(1000)).await.unwrap().items;
