@@ -85,7 +85,7 @@ pub async fn issue_token(
     let token = random_text();
     let mut write = db.write().await?;
     insert(&mut write, account, &token, TokenKind::Made, scope, note, lifetime).await?;
-    let made = json!({ "token": token_id(&Digest::of(&token).hex()), "scope": scope, "note": note });
+    let made = json!({ "token": token_id(&Digest::of(&token).hex()), "scope": scope });
     record(&mut write, actor, Act::TokenMade, account.as_str(), Value::Null, made).await?;
     write.commit().await?;
     Ok(token)

@@ -5,12 +5,15 @@ mod orders;
 mod routes;
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Consultant, NewConsultant, Page, Paging, Service};
+use chandlery_package::wire::{Act, Consultant, NewConsultant, Page, Paging, Service};
 use chandlery_package::{Currency, Money, Namespace, PluginName};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use crate::Error;
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, time};
 
 pub use orders::{accept, order, orders};
@@ -33,7 +36,7 @@ pub async fn introduce(db: &Db, namespace: &Namespace, new: &NewConsultant) -> R
 }
 
 /// Certifies a consultant until a moment; one that is past ends it.
-pub async fn certify(db: &Db, namespace: &Namespace, until: Timestamp) -> Result<(), Error> {
+pub async fn certify(db: &Db, actor: &Actor, namespace: &Namespace, until: Timestamp) -> Result<(), Error> {
     let mut write = db.write().await?;
     let updated = sqlx::query("update consultants set certified_until = $1 where namespace = $2")
         .bind(time(until))
@@ -45,6 +48,8 @@ pub async fn certify(db: &Db, namespace: &Namespace, until: Timestamp) -> Result
             "consultant '{namespace}': an owner of it writes its profile first"
         )));
     }
+    let after = json!({ "certified_until": until });
+    record(&mut write, actor, Act::ConsultantCertified, namespace.as_str(), Value::Null, after).await?;
     write.commit().await?;
     Ok(())
 }

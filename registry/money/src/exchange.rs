@@ -3,14 +3,16 @@
 use axum::extract::State;
 use chandlery_package::column::Text;
 use chandlery_package::money::divide_half_even;
-use chandlery_package::wire::{FxRate, Page, Paging};
+use chandlery_package::wire::{Act, FxRate, Page, Paging};
 use chandlery_package::{Balance, Currency};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use crate::{Error, Finance};
-use chandlery_accounts::Account;
+use chandlery_accounts::Caller;
+use chandlery_accounts::audit::record;
 use chandlery_edge::{Json, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
@@ -97,7 +99,7 @@ pub async fn convert(
 )]
 async fn set(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<FxRate>,
 ) -> Result<Json<FxRate>, Error> {
     caller.must_operate("set exchange rates")?;
@@ -136,6 +138,8 @@ async fn set(
             new.base, new.quote, new.day
         )));
     }
+    let subject = format!("{}/{}", new.base, new.quote);
+    record(&mut write, &caller.actor, Act::ExchangeRateSet, &subject, Value::Null, json!(new)).await?;
     write.commit().await?;
     Ok(Json(new))
 }

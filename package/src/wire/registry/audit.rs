@@ -86,6 +86,24 @@ words! {
         PolicySet = "policy-set",
         /// Said with whom a publisher belongs together.
         VolumeGroupSet = "volume-group-set",
+        /// Set what a plugin costs from then on.
+        PriceSet = "price-set",
+        /// Made a coupon for orders of a plugin.
+        CouponMade = "coupon-made",
+        /// Certified a consultant until a moment.
+        ConsultantCertified = "consultant-certified",
+        /// Set a sales tax of a country.
+        TaxRuleSet = "tax-rule-set",
+        /// Set an exchange rate from a day on.
+        ExchangeRateSet = "exchange-rate-set",
+        /// Set the account that bank files pay from.
+        BankAccountSet = "bank-account-set",
+        /// Brought a statement of the bank.
+        StatementReconciled = "statement-reconciled",
+        /// Recorded what was spent from the bank.
+        ExpenseRecorded = "expense-recorded",
+        /// Recorded that the bank has exchanged a currency for another.
+        ExchangeRecorded = "exchange-recorded",
         /// Closed the books of a month.
         MonthClosed = "month-closed",
     }

@@ -1,24 +1,28 @@
 //! What plugins cost: each change is a version of its own, and orders keep the one that they were made at.
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{NewCoupon, NewPrice};
+use chandlery_package::wire::{Act, NewCoupon, NewPrice};
 use chandlery_package::{Namespace, Offer, PluginId, Rate};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use crate::{Error, OnOffer};
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, Write, time};
 
 /// Sets what a plugin costs from now on, for one customer or for everybody; of the latter the catalog is told.
 pub async fn set_price(
     db: &Db,
+    actor: &Actor,
     on_offer: OnOffer,
     plugin: &PluginId,
     new: &NewPrice,
     now: Timestamp,
 ) -> Result<(), Error> {
     new.offer.price.check()?;
-    let offer = serde_json::json!(new.offer).to_string();
+    let offer = json!(new.offer).to_string();
     let mut write = db.write().await?;
     must_be_there(&mut write, plugin).await?;
     sqlx::query(
@@ -34,6 +38,7 @@ pub async fn set_price(
     if new.customer.is_none() {
         on_offer(&mut write, plugin, &offer).await?;
     }
+    record(&mut write, actor, Act::PriceSet, &plugin.to_string(), Value::Null, json!(new)).await?;
     write.commit().await?;
     Ok(())
 }
@@ -71,7 +76,7 @@ pub fn read_offer(text: &str) -> Result<Offer, Error> {
 }
 
 /// Makes a coupon. The same again changes nothing.
-pub async fn make_coupon(db: &Db, plugin: &PluginId, new: &NewCoupon) -> Result<(), Error> {
+pub async fn make_coupon(db: &Db, actor: &Actor, plugin: &PluginId, new: &NewCoupon) -> Result<(), Error> {
     let mut write = db.write().await?;
     must_be_there(&mut write, plugin).await?;
     let inserted = sqlx::query(
@@ -88,6 +93,7 @@ pub async fn make_coupon(db: &Db, plugin: &PluginId, new: &NewCoupon) -> Result<
     if inserted.rows_affected() == 0 {
         return Err(Error::Conflict(format!("there is a coupon '{}' already", new.code)));
     }
+    record(&mut write, actor, Act::CouponMade, &plugin.to_string(), Value::Null, json!(new)).await?;
     write.commit().await?;
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! Sales taxes, by a table of rules and where the customer is.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{BillingProfile, TaxRule};
+use chandlery_package::wire::{Act, BillingProfile, TaxRule};
 use chandlery_package::{Money, Namespace, Rate};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use crate::Error;
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::Db;
 
 /// A tax on an amount.
@@ -81,7 +84,7 @@ pub async fn set_profile(db: &Db, account: &Namespace, profile: &BillingProfile)
 }
 
 /// Adds a rule of the table. One that is there for the day already is not changed.
-pub async fn add_rule(db: &Db, rule: &TaxRule) -> Result<(), Error> {
+pub async fn add_rule(db: &Db, actor: &Actor, rule: &TaxRule) -> Result<(), Error> {
     country(&rule.country)?;
     let mut write = db.write().await?;
     sqlx::query(
@@ -102,6 +105,7 @@ pub async fn add_rule(db: &Db, rule: &TaxRule) -> Result<(), Error> {
     if (name.as_str(), rate) != (rule.name.as_str(), rule.rate) {
         return Err(Error::Conflict(format!("from {} on, {} has {name} {rate}", rule.since, rule.country)));
     }
+    record(&mut write, actor, Act::TaxRuleSet, &rule.country, Value::Null, json!(rule)).await?;
     write.commit().await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use chandlery_package::{Namespace, PluginName};
 
 use super::orders::Key;
 use crate::{Error, Finance};
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -70,12 +70,12 @@ async fn introduce(
 )]
 async fn certify(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewCertification>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify consultants")?;
-    super::certify(&finance.db, &namespace, new.until).await?;
+    super::certify(&finance.db, &caller.actor, &namespace, new.until).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,17 +5,19 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use chandlery_package::Money;
 use chandlery_package::wire::{
-    AccountBalance, Expense, NewExchange, NewExpense, Page, Paging, TransactionKind,
+    AccountBalance, Act, Expense, NewExchange, NewExpense, Page, Paging, TransactionKind,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::account::Account as LedgerAccount;
 use super::{BalanceKey, Format, Transaction};
 use crate::{Error, Finance, table};
-use chandlery_accounts::Account;
+use chandlery_accounts::audit::record;
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Query};
 use chandlery_store::Write;
 use utoipa_axum::router::OpenApiRouter;
@@ -108,7 +110,7 @@ async fn balances(
 )]
 async fn spend(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewExpense>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("write into the books")?;
@@ -124,6 +126,7 @@ async fn spend(
         Expense::Hosting => LedgerAccount::Hosting,
         Expense::Acquisition { segment } => LedgerAccount::Acquisition(segment.to_string()),
     };
+    let (key, after) = (new.key.clone(), json!(new));
     let mut transaction = Transaction::new(TransactionKind::Expense, &new.key, at)
         .about(new.description)
         .debit(account, new.amount)
@@ -133,7 +136,13 @@ async fn spend(
     }
     finance
         .db
-        .group_commit(move |write| Box::pin(async move { super::post(write, transaction).await.map(drop) }))
+        .group_commit(move |write| {
+            Box::pin(async move {
+                super::post(write, transaction).await?;
+                record(write, &caller.actor, Act::ExpenseRecorded, &key, Value::Null, after).await?;
+                Ok::<_, Error>(())
+            })
+        })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -159,7 +168,7 @@ fn on_day(day: Date, now: Timestamp) -> Result<Timestamp, Error> {
 )]
 async fn exchange(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewExchange>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("write into the books")?;
@@ -169,7 +178,14 @@ async fn exchange(
     let now = finance.clock.now();
     finance
         .db
-        .group_commit(move |write| Box::pin(async move { post_exchange(write, &new, now).await }))
+        .group_commit(move |write| {
+            Box::pin(async move {
+                post_exchange(write, &new, now).await?;
+                let after = json!(new);
+                record(write, &caller.actor, Act::ExchangeRecorded, &new.key, Value::Null, after).await?;
+                Ok::<_, Error>(())
+            })
+        })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,12 +3,16 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use chandlery_accounts::{Account, Caller};
+use chandlery_accounts::audit::record;
+use chandlery_accounts::{Account, Actor, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::column::Text;
-use chandlery_package::wire::{BankAccount, BankLine, CreditNote, NewRefund, Page, PaymentIntent, Payout};
+use chandlery_package::wire::{
+    Act, BankAccount, BankLine, CreditNote, NewRefund, Page, PaymentIntent, Payout,
+};
 use chandlery_store::{Db, Facts};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -116,13 +120,21 @@ async fn bank_account(State(finance): State<Finance>, caller: Account) -> Result
 )]
 async fn set_bank_account(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(account): Json<BankAccount>,
 ) -> Result<Json<BankAccount>, Error> {
     caller.must_operate("set the bank account")?;
     payouts::check_account(&account.holder, &account.iban, Some(&account.bic))?;
-    Facts(&finance.db).set(BANK_ACCOUNT, &serde_json::json!(account).to_string()).await?;
+    Facts(&finance.db).set(BANK_ACCOUNT, &json!(account).to_string()).await?;
+    tell_of(&finance.db, &caller.actor, Act::BankAccountSet, BANK_ACCOUNT, Value::Null).await?;
     Ok(Json(account))
+}
+
+/// Records what has been done in other transactions.
+async fn tell_of(db: &Db, actor: &Actor, act: Act, subject: &str, after: Value) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    record(&mut write, actor, act, subject, Value::Null, after).await?;
+    Ok(write.commit().await?)
 }
 
 /// Sends the approved payouts of a run by their rails; for operators.
@@ -185,11 +197,13 @@ async fn bank_file(
 )]
 async fn reconcile(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     statement: String,
 ) -> Result<Json<Page<BankLine>>, Error> {
     caller.must_operate("reconcile the bank's statement")?;
     let items = super::reconcile(&finance.db, finance.hold_days, &statement, finance.clock.now()).await?;
+    let after = json!({ "lines": items.len() });
+    tell_of(&finance.db, &caller.actor, Act::StatementReconciled, "bank statement", after).await?;
     // What became of each line of the statement that was sent.
     Ok(Json(Page::whole(items)))
 }

@@ -169,10 +169,10 @@ async fn set_profile(
 )]
 async fn add_rule(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(rule): Json<TaxRule>,
 ) -> Result<(StatusCode, Json<TaxRule>), Error> {
     caller.must_operate("set taxes")?;
-    billing::add_rule(&finance.db, &rule).await?;
+    billing::add_rule(&finance.db, &caller.actor, &rule).await?;
     Ok((StatusCode::CREATED, Json(rule)))
 }

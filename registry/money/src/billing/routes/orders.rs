@@ -106,13 +106,14 @@ fn plugin((namespace, name): OfPlugin) -> PluginId {
 )]
 async fn set_price(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(path): Path<OfPlugin>,
     Json(new): Json<NewPrice>,
 ) -> Result<StatusCode, Error> {
     let plugin = plugin(path);
     caller.must_own(&finance.db, &plugin.namespace, "set prices in").await?;
-    billing::set_price(&finance.db, finance.on_offer, &plugin, &new, finance.clock.now()).await?;
+    billing::set_price(&finance.db, &caller.actor, finance.on_offer, &plugin, &new, finance.clock.now())
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -126,12 +127,12 @@ async fn set_price(
 )]
 async fn make_coupon(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(path): Path<OfPlugin>,
     Json(new): Json<NewCoupon>,
 ) -> Result<StatusCode, Error> {
     let plugin = plugin(path);
     caller.must_own(&finance.db, &plugin.namespace, "make coupons in").await?;
-    billing::make_coupon(&finance.db, &plugin, &new).await?;
+    billing::make_coupon(&finance.db, &caller.actor, &plugin, &new).await?;
     Ok(StatusCode::CREATED)
 }
