@@ -55,14 +55,29 @@ fn another_password_ends_what_the_one_before_opened() {
     acme.with_input(&["account", "password", "--end-all-tokens"], &format!("{NEW}\n{OLD}\n"));
     assert_eq!((works(&machine), works(&acme.token())), (false, true));
 
+    // A page does the same, for whoever is logged in there.
+    let page = world.send("POST", "/login", None, &form, "name=acme&password=correct+horse+battery");
+    let cookie = page.header("set-cookie").split(';').next().unwrap().to_owned();
+    let origin = format!("http://{}", world.registry.address);
+    let by_page = |body: &str| {
+        let headers = [form[0], ("cookie", cookie.as_str()), ("origin", origin.as_str())];
+        let answer = world.send("POST", "/account/password", None, &headers, body);
+        (answer.status, answer.header("location").to_owned())
+    };
+    let new = "password=another+horse+battery&again=another+horse+battery";
+    assert_eq!(by_page(&format!("current=another+one+than+it+is&{new}")).0, 401);
+    assert_eq!(by_page("current=correct+horse+battery&password=one+long+enough&again=another+one").0, 400);
+    assert_eq!(by_page(&format!("current=correct+horse+battery&{new}")), (303, "/account".into()));
+    assert!(!works(&acme.token()), "whoever else was logged in is not any more");
+    assert_eq!(world.get("/account", &[("cookie", &cookie)]).0, 200);
+
     // A reset is used once, within its hour, and only the last one that was issued.
     let operator = world.operator();
     let issue = || text(&operator.ok(&["operator", "reset-password", "acme"])["token"]);
     let (replaced, used) = (issue(), issue());
     assert_eq!((reset(&world, &replaced, NEW), reset(&world, &used, "short")), (404, 400));
-    let here = acme.token();
     acme.with_input(&["account", "reset", "--token", &used], NEW);
-    assert!(!works(&here), "whoever was logged in is not any more");
+    assert_eq!(world.get("/account", &[("cookie", &cookie)]).0, 303, "whoever was logged in is not any more");
     assert_eq!((reset(&world, &used, OLD), log_in(&world, "acme", NEW).0), (404, 201));
     let late = issue();
     world.stores.sql("update password_resets set expires_at = '2020-01-01T00:00:00.000000Z'");

@@ -156,16 +156,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
         let db = Db::open(&url).await.unwrap();
+        let mut write = db.write().await.unwrap();
         for number in 1..=entries {
-            let mut write = db.write().await.unwrap();
             let who = match number % 2 {
                 0 => Actor::machine(),
                 _ => Actor::of_reset(&"ann".parse().unwrap(), Address("192.0.2.7".parse().ok())),
             };
             let after = json!({ "b": number, "a": ["é\u{1}\"", null] });
             record(&mut write, &who, Act::TokenMade, "ann", Value::Null, after).await.unwrap();
-            write.commit().await.unwrap();
         }
+        write.commit().await.unwrap();
         (folder, db)
     }
 

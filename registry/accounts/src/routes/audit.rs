@@ -36,11 +36,12 @@ struct Of {
 async fn list(
     State(accounts): State<Accounts>,
     caller: Caller,
-    Query(Of { actor, act }): Query<Of>,
+    Query(of): Query<Of>,
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<AuditEntry>>, Error> {
     caller.must_operate("see the audit trail")?;
-    Ok(Json(audit::list(&accounts.db, &audit::Filter { actor, act }, &paging).await?))
+    let filter = audit::Filter { actor: of.actor, act: of.act };
+    Ok(Json(audit::list(&accounts.db, &filter, &paging).await?))
 }
 
 /// Exports the whole audit trail as lines of JSON, the oldest entry first; for operators.
