@@ -91,6 +91,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::engines::Isolate;
     use crate::{Host, Settings, Trust, api};
 
     async fn get(host: &Host, path: &str) -> (StatusCode, String) {
@@ -117,6 +118,8 @@ mod tests {
             worker: Worker::Here,
             limits: Limits::default(),
             expose: "127.0.0.1".parse().unwrap(),
+            isolate: Isolate::Off,
+            hidden: Vec::new(),
         };
         let host = Host::open(&settings).await.unwrap();
         host.start(&settings);

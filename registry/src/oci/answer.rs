@@ -89,7 +89,7 @@ impl OciError {
 
 fn code_of(error: &Shared) -> &'static str {
     match error {
-        Shared::Unauthenticated => "UNAUTHORIZED",
+        Shared::Unauthenticated | Shared::WrongPassword => "UNAUTHORIZED",
         Shared::Forbidden { .. } => "DENIED",
         Shared::Busy | Shared::TooMany { .. } => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
