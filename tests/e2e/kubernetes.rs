@@ -26,7 +26,8 @@ fn cluster() -> (ApiServer, World) {
 
 fn add(customer: &Person, kubeconfig: &str) -> Value {
     let file = customer.file("kubeconfig", kubeconfig.as_bytes());
-    customer.ok(&["target", "add", "k8s", "--engine", "kubernetes", "--credential", &file])
+    let words = ["target", "add", "k8s", "--engine", "kubernetes", "--credential", &file];
+    customer.ok(&[&words[..], &["--set", "shared=[\"runs\"]"]].concat())
 }
 
 fn command(words: &[&str]) -> String {

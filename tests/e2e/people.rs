@@ -32,9 +32,7 @@ fn another_password_ends_what_the_one_before_opened() {
     let acme = world.publisher("acme");
     let machine = text(&acme.ok(&["tokens", "new", "read"])["token"]);
     let (_, elsewhere) = log_in(&world, "acme", OLD);
-    let form = [("content-type", "application/x-www-form-urlencoded")];
-    let page = world.send("POST", "/login", None, &form, "name=acme&password=correct+horse+battery");
-    let cookie = page.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = world.session(&acme);
     let works = |token: &str| world.send("GET", "/api/v1/plugins", Some(token), &[], "").status == 200;
     let session = || world.get("/account", &[("cookie", &cookie)]).0 == 200;
     assert!(works(&machine) && works(&elsewhere) && session());
@@ -56,11 +54,10 @@ fn another_password_ends_what_the_one_before_opened() {
     assert_eq!((works(&machine), works(&acme.token())), (false, true));
 
     // A page does the same, for whoever is logged in there.
-    let page = world.send("POST", "/login", None, &form, "name=acme&password=correct+horse+battery");
-    let cookie = page.header("set-cookie").split(';').next().unwrap().to_owned();
-    let origin = format!("http://{}", world.registry.address);
+    let (cookie, origin) = (world.session(&acme), world.origin());
+    let form = ("content-type", "application/x-www-form-urlencoded");
     let by_page = |body: &str| {
-        let headers = [form[0], ("cookie", cookie.as_str()), ("origin", origin.as_str())];
+        let headers = [form, ("cookie", cookie.as_str()), ("origin", origin.as_str())];
         let answer = world.send("POST", "/account/password", None, &headers, body);
         (answer.status, answer.header("location").to_owned())
     };
