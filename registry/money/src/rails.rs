@@ -57,6 +57,14 @@ impl Subject {
         plain.then(|| Self::Order(word.to_owned()))
     }
 
+    /// That there is none, in the words that its room has where it looks for one: whoever asks for another's learns no more.
+    fn missing(&self) -> Error {
+        Error::NotFound(match self {
+            Self::Invoice(number) => format!("invoice {number}"),
+            Self::Order(reference) => format!("order '{reference}'"),
+        })
+    }
+
     /// What is due for it.
     async fn due(&self, db: &mut sqlx::AnyConnection) -> Result<Money, Error> {
         match self {

@@ -49,13 +49,7 @@ pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp
     if let Some(order) = find_of(&mut write, customer, &new.plugin).await? {
         return Ok(order);
     }
-    let known: Option<(String,)> = sqlx::query_as("select id from plugins where id = $1")
-        .bind(new.plugin.to_string())
-        .fetch_optional(&mut *write)
-        .await?;
-    if known.is_none() {
-        return Err(Error::NotFound(format!("plugin '{}'", new.plugin)));
-    }
+    must_be_visible(&mut write, customer, &new.plugin).await?;
     let Some(offer) = prices::offer_at(&mut write, &new.plugin, customer, now).await? else {
         return Err(Error::Invalid(format!("'{}' is free: install it without an order", new.plugin)));
     };
@@ -70,6 +64,22 @@ pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp
         insert(&mut write, customer, &new.plugin, &offer, discount, new.referrer.as_ref(), now).await?;
     write.commit().await?;
     Ok(made)
+}
+
+/// Refuses to sell a plugin that the customer may not see, as if it were not there: what it costs is told to its namespace alone.
+async fn must_be_visible(write: &mut Write, customer: &Namespace, plugin: &PluginId) -> Result<(), Error> {
+    let found: Option<(String,)> = sqlx::query_as(
+        "select plugins.id from plugins join namespaces on namespaces.name = plugins.namespace
+         where plugins.id = $1 and (namespaces.visibility = 'public'
+           or exists (select 1 from namespace_members
+                      where namespace_members.namespace = plugins.namespace and namespace_members.account = $2)
+           or exists (select 1 from accounts where accounts.name = $2 and accounts.role = 'operator'))",
+    )
+    .bind(plugin.to_string())
+    .bind(customer.as_str())
+    .fetch_optional(&mut **write)
+    .await?;
+    found.map(drop).ok_or_else(|| Error::NotFound(format!("plugin '{plugin}'")))
 }
 
 /// Writes an order down.

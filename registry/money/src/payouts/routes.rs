@@ -11,10 +11,11 @@ use chandlery_package::{Month, Namespace};
 use serde::Deserialize;
 
 use super::earnings::{self, EarningKey, PluginKey};
-use super::{profiles, statements};
+use super::{profiles, run, statements};
 use crate::{Error, Finance, table};
-use chandlery_accounts::{Account, Caller};
+use chandlery_accounts::{Account, Caller, Error as AccountsError};
 use chandlery_edge::{Json, Path, Query};
+use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -291,9 +292,19 @@ async fn explain(
     caller: Account,
     Path(id): Path<i64>,
 ) -> Result<Json<ExplainedPayout>, Error> {
-    let explained = super::explain(&finance.db, id).await?;
-    caller.must_see(&finance.db, &explained.payout.partner).await?;
-    Ok(Json(explained))
+    must_be_own(&finance.db, &caller, id).await?;
+    Ok(Json(super::explain(&finance.db, id).await?))
+}
+
+/// Refuses whoever neither owns the partner of a payout nor operates the registry, as if there were no such payout.
+async fn must_be_own(db: &Db, caller: &Account, id: i64) -> Result<(), Error> {
+    let mut read = db.read().acquire().await?;
+    let partner = run::find(&mut read, id).await?.partner;
+    drop(read);
+    match caller.must_see(db, &partner).await {
+        Err(AccountsError::Forbidden { .. }) => Err(Error::NotFound(format!("payout {id}"))),
+        other => Ok(other?),
+    }
 }
 
 /// Approves a payout; for a second operator.

@@ -82,7 +82,7 @@ pub async fn begin(
         Subject::Order(reference) => billing::orders::find(&mut read, reference).await?.customer,
     };
     if owner != *customer {
-        return Err(Error::NotFound(format!("'{subject}' of '{customer}'")));
+        return Err(subject.missing());
     }
     let amount = subject.due(&mut read).await?;
     drop(read);
