@@ -5,6 +5,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use chandlery_accounts::{Role, role};
 use chandlery_package::{Digest, PluginId};
 use jiff::{SignedDuration, Timestamp};
 use object_store::GetRange;
@@ -28,7 +29,9 @@ pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Resu
     let At { oci, principal, repository } = &at;
     let bytes = size(oci, repository, &digest).await?;
     let head = *request.method() == Method::HEAD;
-    if head && principal.account.is_some() {
+    if let (true, Some(account)) = (head, &principal.account)
+        && role(&oci.db, &repository.namespace, &account.name).await? >= Some(Role::Publisher)
+    {
         keep_for_the_push(&oci.db, repository, &digest).await?;
     }
     let mut headers = media::headers(HeaderValue::from_static(media::BYTES));
