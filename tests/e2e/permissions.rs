@@ -1,5 +1,6 @@
-//! Every route of the registry, and who may use it.
+//! Every route of the registry and of the host, and who may use it.
 
+mod hosts;
 mod table;
 
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use std::path::Path;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
-use crate::world::{Person, World, plugin};
+use crate::world::{Person, World, plugin, workspace};
 use table::{ROLES, cases};
 
 #[test]
@@ -68,9 +69,29 @@ fn every_route_is_for_those_it_is_meant_for() {
 
 #[test]
 fn the_table_of_routes_is_complete() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut routed = described(&root.join("docs/openapi/registry.json"));
-    for text in sources(&root.join("registry")) {
+    let routed = routed("docs/openapi/registry.json", "registry");
+    assert!(routed.len() > 50, "{routed:?}");
+    let tabled: Routes = cases()
+        .into_iter()
+        .filter(|case| !case.route.starts_with("/v2/") || case.route == "/v2/")
+        .map(|case| (case.method, case.route.to_owned()))
+        .collect();
+    must_be_complete(&tabled, &routed);
+}
+
+/// Methods and paths.
+type Routes = BTreeSet<(&'static str, String)>;
+
+fn must_be_complete(tabled: &Routes, routed: &Routes) {
+    let missing: Vec<_> = routed.difference(tabled).collect();
+    let gone: Vec<_> = tabled.difference(routed).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "not in the table: {missing:?}; not routed: {gone:?}");
+}
+
+/// The routes of a server: those that its document describes, and those that its sources have beside.
+fn routed(document: &str, folder: &str) -> Routes {
+    let mut routed = described(&workspace().join(document));
+    for text in sources(&workspace().join(folder)) {
         for route in text.split(".route(").skip(1) {
             let path = route.split('"').nth(1).unwrap();
             let handlers = route.split(".merge(").next().unwrap();
@@ -88,19 +109,11 @@ fn the_table_of_routes_is_complete() {
             }
         }
     }
-    assert!(routed.len() > 50, "{routed:?}");
-    let tabled: BTreeSet<_> = cases()
-        .into_iter()
-        .filter(|case| !case.route.starts_with("/v2/") || case.route == "/v2/")
-        .map(|case| (case.method, case.route.to_owned()))
-        .collect();
-    let missing: Vec<_> = routed.difference(&tabled).collect();
-    let gone: Vec<_> = tabled.difference(&routed).collect();
-    assert!(missing.is_empty() && gone.is_empty(), "not in the table: {missing:?}; not routed: {gone:?}");
+    routed
 }
 
-/// What the registry's document describes, which its own test compares with the routes.
-fn described(document: &Path) -> BTreeSet<(&'static str, String)> {
+/// What a server's document describes, which its own test compares with the routes.
+fn described(document: &Path) -> Routes {
     let document: Value = serde_json::from_str(&std::fs::read_to_string(document).unwrap()).unwrap();
     let mut operations = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -56,30 +56,6 @@ fn only_owners_publish_and_only_operators_operate() {
 }
 
 #[test]
-fn the_host_obeys_its_token_alone() {
-    let world = World::start();
-    let url = format!("http://{}/api/v1/deployments", world.host.address);
-    let ask = |token: Option<&str>| {
-        world.runtime.block_on(async {
-            let mut request = reqwest::Client::new().get(&url);
-            if let Some(token) = token {
-                request = request.bearer_auth(token);
-            }
-            request.send().await.unwrap().status().as_u16()
-        })
-    };
-    let token = std::fs::read_to_string(world.host_data().join("host.token")).unwrap();
-    assert_eq!((ask(None), ask(Some("wrong")), ask(Some(&token))), (401, 401, 200));
-    for secret in
-        ["host/host.token", "registry/log.key", "registry/operator.token", "registry/operator.password"]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(world.folder.path().join(secret)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{secret} is for its owner alone");
-    }
-}
-
-#[test]
 fn what_cannot_be_read_is_refused_with_a_problem() {
     let world = World::start();
     let token = format!("Bearer {}", world.customer().token());
