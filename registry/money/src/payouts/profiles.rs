@@ -167,4 +167,18 @@ mod tests {
                 .unwrap_err();
         assert!(matches!(refused, Error::NotFound(_)), "{refused}");
     }
+
+    #[tokio::test]
+    async fn nobody_approves_what_it_wrote_itself() {
+        let (_folder, finance) = crate::testing::market(&["second"], "").await;
+        let (db, actor) = (&finance.db, Actor::machine());
+        let operator = Account { name: crate::testing::operator(), operator: true };
+        let (acme, second) = ("acme".parse().unwrap(), "second".parse().unwrap());
+        let written =
+            write(db, &actor, &operator, &acme, by_hand(), Timestamp::UNIX_EPOCH).await.unwrap().version;
+        let refused = approve(db, &actor, &operator.name, &acme, written).await.unwrap_err();
+        assert!(refused.to_string().contains("that it wrote itself"), "{refused}");
+        let approved = approve(db, &actor, &second, &acme, written).await.unwrap();
+        assert_eq!(approved.approved_by, Some(second));
+    }
 }
