@@ -72,6 +72,7 @@ const SERVERS: [&str; 8] = [
 ];
 
 mod exceptions;
+mod security;
 
 static HOUSE: LazyLock<Workspace> = LazyLock::new(|| Workspace::read(&root()).unwrap());
 
