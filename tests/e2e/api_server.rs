@@ -105,6 +105,16 @@ impl ApiServer {
         self.changed.send_replace(version);
     }
 
+    /// Makes an object of the namespace as another manager.
+    pub fn make_as(&self, manager: &str, plural: &str, name: &str, fields: &Value) {
+        let mut cluster = self.lock();
+        let key = (plural.to_owned(), "chandlery-k8s".to_owned(), name.to_owned());
+        assert!(cluster.apply(&key, manager, false, fields).is_ok());
+        let version = cluster.version;
+        drop(cluster);
+        self.changed.send_replace(version);
+    }
+
     /// Everything of a resource that is there.
     pub fn all(&self, plural: &str) -> Vec<Value> {
         let cluster = self.lock();

@@ -25,9 +25,13 @@ fn cluster() -> (ApiServer, World) {
 }
 
 fn add(customer: &Person, kubeconfig: &str) -> Value {
+    add_with(customer, kubeconfig, "shared=[\"runs\"]")
+}
+
+fn add_with(customer: &Person, kubeconfig: &str, setting: &str) -> Value {
     let file = customer.file("kubeconfig", kubeconfig.as_bytes());
-    let words = ["target", "add", "k8s", "--engine", "kubernetes", "--credential", &file];
-    customer.ok(&[&words[..], &["--set", "shared=[\"runs\"]"]].concat())
+    let words = ["target", "add", "k8s", "--engine", "kubernetes", "--credential", &file, "--set", setting];
+    customer.ok(&words)
 }
 
 fn command(words: &[&str]) -> String {
@@ -251,6 +255,90 @@ fn a_look_at_fifty_deployments_is_one_call() {
     println!("a look at 50 deployments: {} ms, 1 call", target["pass_millis"]);
 }
 
+/// Publishes a template and installs it, with every secret that it asks for.
+fn install(publisher: &Person, customer: &Person, id: &str) {
+    publisher.publish(&plugin(id.split_once(':').unwrap().1));
+    let allow = ["secret:hf-token", "secret:jupyter-token", "secret:wandb-api-key"];
+    let shown = customer.ok(&["show", id]).to_string();
+    let allow = allow.into_iter().filter(|permission| shown.contains(permission));
+    let allow: Vec<_> = allow.flat_map(|permission| ["--allow", permission]).collect();
+    customer.ok(&[&["install", id], &allow[..]].concat());
+}
+
+#[test]
+fn what_is_somebody_elses_is_neither_applied_over_nor_mounted() {
+    let (server, world) = cluster();
+    let customer = world.customer();
+    customer.set_secret("wandb-api-key", "open sesame");
+    install(&world.vendor(), &customer, "chandlery:torchrun-job");
+    let serving = server_command();
+    let another_host = |name: &str| {
+        json!({
+            "app.kubernetes.io/managed-by": "chandlery",
+            "app.kubernetes.io/instance": name,
+            "chandlery.dev/host": "another",
+        })
+    };
+    let train = ["deploy", "torchrun-job", "--target", "k8s", "--set", "script=train.py", "--name"];
+    let serve_as = |name: &'static str| serve(name, &serving, &[]);
+    let train_as = |name: &'static str| [&train[..], &[name]].concat();
+    let keyed_as = |name| [&train_as(name)[..], &["--set", "secrets=[\"wandb-api-key\"]"]].concat();
+    let cases = [
+        ("services", "Service", "one-errand", json!({ "team": "other" }), serve_as("one")),
+        ("deployments", "Deployment", "two-errand", Value::Null, serve_as("two")),
+        ("services", "Service", "three-errand", another_host("three"), serve_as("three")),
+        ("persistentvolumeclaims", "PersistentVolumeClaim", "four-cache", Value::Null, train_as("four")),
+        (
+            "persistentvolumeclaims",
+            "PersistentVolumeClaim",
+            "five-cache",
+            another_host("five"),
+            train_as("five"),
+        ),
+        ("secrets", "Secret", "six-secrets", Value::Null, keyed_as("six")),
+    ];
+    let before = server.applied().len();
+    for (plural, kind, called, labels, deploy) in cases {
+        let theirs = json!({ "metadata": { "labels": labels }, "spec": { "replicas": 0 } });
+        server.make_as("kubectl", plural, called, &theirs);
+        let there = |server: &ApiServer| {
+            server.all(plural).into_iter().find(|object| object["metadata"]["name"] == called).unwrap()
+        };
+        let before = there(&server);
+        let (problem, _) = customer.refused(&deploy);
+        assert!(problem.detail.contains(&format!("{kind} '{called}' is there already")), "{problem:?}");
+        customer.ok(&["remove", called.split_once('-').unwrap().0]);
+        assert_eq!(there(&server), before, "{called}");
+    }
+    assert_eq!(server.applied().len(), before, "nothing of them was applied");
+    assert!(server.all("pods").is_empty());
+}
+
+#[test]
+fn a_claim_that_may_be_mounted_no_more_stays_where_it_is() {
+    let (server, world) = cluster();
+    let customer = world.customer();
+    install(&world.vendor(), &customer, "chandlery:torchrun-job");
+    let train = ["deploy", "torchrun-job", "--target", "k8s", "--set", "script=train.py"];
+    let train = [&train[..], &["--set", "checkpoints=runs", "--name", "train"]].concat();
+    customer.ok(&train);
+    let pods = |server: &ApiServer| -> Vec<Value> {
+        server.all("pods").iter().map(|pod| pod["metadata"]["uid"].clone()).collect()
+    };
+    let before = pods(&server);
+    assert_eq!(before.len(), 1);
+
+    add_with(&customer, &server.kubeconfig(), "shared=[\"others\"]");
+    says(&customer, "train", "it is left as it is: workload 'trainer' mounts the claim 'runs'");
+    assert_eq!(pods(&server), before, "what runs was not touched");
+    add(&customer, &server.kubeconfig());
+    until("nothing is said of it any more", || {
+        let details = details(&status(&customer, "train"));
+        details.iter().all(|detail| !detail.contains("it is left as it is")).then_some(())
+    });
+    assert_eq!(pods(&server), before);
+}
+
 /// Deploys every template that we publish, each in a way that shows its other objects, too.
 fn deploy_every_template(world: &World) {
     let vendor = world.vendor();
@@ -276,13 +364,7 @@ fn deploy_every_template(world: &World) {
         let (publisher, namespace) =
             if *name == "ocr-server" { (&acme, "acme") } else { (&vendor, "chandlery") };
         if installed.insert(*name) {
-            publisher.publish(&plugin(name));
-            let id = format!("{namespace}:{name}");
-            let allow = ["secret:hf-token", "secret:jupyter-token", "secret:wandb-api-key"];
-            let shown = customer.ok(&["show", &id]).to_string();
-            let allow = allow.into_iter().filter(|permission| shown.contains(permission));
-            let allow: Vec<_> = allow.flat_map(|permission| ["--allow", permission]).collect();
-            customer.ok(&[&["install", id.as_str()], &allow[..]].concat());
+            install(publisher, &customer, &format!("{namespace}:{name}"));
         }
         let deployment = format!("t{number}");
         let set: Vec<_> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod drift;
+mod foreign;
 mod kinds;
 mod nodes;
 mod object;
@@ -36,10 +37,10 @@ use chandlery_package::wire::host::{Drift, LogTail};
 use cluster::{Cluster, Conflict, Refusal};
 use kinds::Kind;
 use nodes::Node;
-use object::{APPLIED, CHOICE, Choice, DEPLOYMENT, HOST, MANAGED_BY, Object, WORKLOAD};
+use object::{CHOICE, Choice, DEPLOYMENT, HOST, MANAGED_BY, Object, WORKLOAD};
 use settings::{KubernetesSettings, ServiceType};
 use site::Site;
-use snapshot::{Hindrance, Snapshot, annotation, label, name, revision, uid};
+use snapshot::{Hindrance, Snapshot, annotation, is_applied, label, name, revision, uid};
 
 /// How many deployments are looked after at once.
 const AT_ONCE: usize = 8;
@@ -122,8 +123,8 @@ impl Kubernetes {
         Ok(nodes.await?)
     }
 
-    fn site(&self) -> Site<'_> {
-        Site { settings: &self.settings, namespace: &self.cluster.namespace, host: &self.host }
+    fn site<'a>(&'a self, live: &'a [(Kind, Arc<DynamicObject>)]) -> Site<'a> {
+        Site { settings: &self.settings, namespace: &self.cluster.namespace, host: &self.host, live }
     }
 
     async fn take_steps(&self, all: &[Desired]) -> Result<Vec<Outcome>, Error> {
@@ -209,6 +210,10 @@ impl Kubernetes {
     ) -> Result<(), Error> {
         let live = snapshot.objects.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
         let pods = snapshot.pods.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        if let Some(reason) = self.not_allowed(&desired.plan) {
+            // What runs was allowed when it was deployed; nothing new mounts what is not allowed any more.
+            return self.record(desired, rows, snapshot, &Hindrance::leaves(reason)).await.map(drop);
+        }
         let missing = desired.plan.workloads.iter().flat_map(Workload::secrets);
         let missing = missing.into_iter().find(|name| desired.secrets.get(name).is_none());
         let mut refused = BTreeMap::new();
@@ -217,9 +222,14 @@ impl Kubernetes {
             return self.record(desired, rows, snapshot, &Hindrance::waits(reason)).await.map(drop);
         }
         let choices = self.choices(desired, live, snapshot).await?;
-        let wanted = objects::objects(&self.site(), desired, |workload| {
+        let wanted = objects::objects(&self.site(live), desired, |workload| {
             choices.get(&workload.name).cloned().unwrap_or_default()
         });
+        if let Some(reason) = self.taken(&wanted, live).await? {
+            refused.insert(String::new(), reason);
+            let hindrance = Hindrance { refused, ..Hindrance::default() };
+            return self.record(desired, rows, snapshot, &hindrance).await.map(drop);
+        }
         self.prune(desired, &wanted, live, Prune::Superseded).await?;
         for object in &wanted {
             let is = live.iter().find(|(kind, live)| *kind == object.kind && name(live) == object.name);
@@ -228,7 +238,8 @@ impl Kubernetes {
             }
             self.apply(desired, object, is.map(|(_, live)| &**live), outcome, &mut refused).await?;
         }
-        let settled = self.record(desired, rows, snapshot, &Hindrance { refused, waits: None }).await?;
+        let settled =
+            self.record(desired, rows, snapshot, &Hindrance { refused, ..Hindrance::default() }).await?;
         if settled {
             self.prune(desired, &wanted, live, Prune::Dropped).await?;
         }
@@ -266,10 +277,7 @@ impl Kubernetes {
         outcome: &mut Outcome,
         refused: &mut BTreeMap<String, String>,
     ) -> Result<(), Error> {
-        let is_applied = live.is_some_and(|live| {
-            annotation(live, APPLIED) == object.body["metadata"]["annotations"][APPLIED].as_str()
-        });
-        if let Some(live) = live.filter(|_| is_applied) {
+        if let Some(live) = live.filter(|live| is_applied(object, live)) {
             let found = drift::drift(object, live);
             if found.is_empty() {
                 return Ok(());

@@ -261,6 +261,16 @@ impl Cluster {
         }
     }
 
+    /// The labels of an object; none: it is not there.
+    pub async fn labels(&self, kind: Kind, name: &str) -> Result<Option<BTreeMap<String, String>>, Refusal> {
+        match self.ask(self.api(kind).get(name)).await {
+            Err(error) => Err(Refusal::Away(error)),
+            Ok(Ok(object)) => Ok(Some(object.metadata.labels.unwrap_or_default())),
+            Ok(Err(status)) if status.is_not_found() => Ok(None),
+            Ok(Err(status)) => Err(refusal(&status)),
+        }
+    }
+
     /// Removes an object and what it made; one that is not there is removed.
     pub async fn delete(&self, kind: Kind, name: &str) -> Result<(), Refusal> {
         match self.ask(self.api(kind).delete(name, &DeleteParams::background())).await {

@@ -50,18 +50,53 @@ pub(super) struct Choice {
 pub(super) const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
 pub(super) const JOB_INDEX: &str = "batch.kubernetes.io/job-completion-index";
 
-/// The Secret of a deployment.
-pub(super) fn secret_name(deployment: &str) -> String {
-    name(&[deployment, "secrets"])
+/// The name of an object: its parts, and a digest of them where a part has hyphens of its own, so that no other parts make the
+/// same. It is so short that what controllers append still makes a DNS label.
+pub(super) fn name(parts: &[&str]) -> String {
+    match parts.iter().any(|part| part.contains('-')) {
+        true => with_digest(&parts.join("-"), &parts.join("/")),
+        false => former_name(parts),
+    }
 }
 
-/// The name of an object: its parts, shortened so that what controllers append still makes a DNS label.
-pub(super) fn name(parts: &[&str]) -> String {
+/// The name that an object with these parts had in earlier versions: `a` and `b-c` made the same as `a-b` and `c`.
+pub(super) fn former_name(parts: &[&str]) -> String {
     let whole = parts.join("-");
-    if whole.len() <= NAME_BYTES_MAX {
-        return whole;
-    }
-    let digest = Digest::of(&whole).hex();
+    if whole.len() <= NAME_BYTES_MAX { whole } else { with_digest(&whole, &whole) }
+}
+
+fn with_digest(whole: &str, digested: &str) -> String {
+    let digest = Digest::of(digested).hex();
     let digest = &digest[..8];
-    format!("{}-{digest}", whole[..NAME_BYTES_MAX - 9].trim_end_matches('-'))
+    let kept = &whole[..whole.len().min(NAME_BYTES_MAX - 9)];
+    format!("{}-{digest}", kept.trim_end_matches('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_parts_make_another_name() {
+        assert_eq!(name(&["web", "errand"]), "web-errand");
+        let long = "x".repeat(63);
+        let all: [&[&str]; 12] = [
+            &["a", "b"],
+            &["a", "b", "c"],
+            &["a-b", "c"],
+            &["a", "b-c"],
+            &["a-b-c"],
+            &["a--b", "c"],
+            &["a", "-b-c"],
+            &["a", "b", "nodes"],
+            &["a", "b-nodes"],
+            &[&long, "b", "c"],
+            &[&long, "b-c"],
+            &[&long, "b", "d"],
+        ];
+        let names: std::collections::BTreeSet<_> = all.iter().map(|parts| name(parts)).collect();
+        assert_eq!(names.len(), all.len(), "{names:?}");
+        assert!(names.iter().all(|name| name.len() <= NAME_BYTES_MAX), "{names:?}");
+        assert_eq!(former_name(&["a-b", "c"]), former_name(&["a", "b-c"]));
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::kinds::Kind;
 use super::object::{
-    CHOICE, Choice, DEPLOYMENT, HOST, JOB_INDEX, Object, POD_INDEX, REPLICA, REVISION, ROLE, WORKLOAD, name,
+    CHOICE, Choice, DEPLOYMENT, HOST, JOB_INDEX, Object, POD_INDEX, REPLICA, REVISION, ROLE, WORKLOAD,
 };
 use super::site::{Cache, Site};
 use crate::Desired;
@@ -66,25 +66,30 @@ pub(super) struct Part<'a> {
 
 impl Part<'_> {
     pub fn name(&self) -> String {
-        name(&[&self.desired.name, &self.workload.name])
+        self.named(&[])
+    }
+
+    fn named(&self, more: &[&str]) -> String {
+        let own = [self.desired.name.as_str(), self.workload.name.as_str()];
+        self.site.name(Some(self.workload), &[&own[..], more].concat())
     }
 
     /// The Service that the pods of replicas that span nodes find each other by.
     pub fn peers(&self) -> String {
-        name(&[&self.desired.name, &self.workload.name, "nodes"])
+        self.named(&["nodes"])
     }
 
     /// What the replica of this number is called. A Job cannot be changed: each revision has another.
     pub fn replica_name(&self, index: u32) -> String {
         let (index, revision) = (index.to_string(), format!("r{}", self.desired.revision));
         match self.workload.kind {
-            WorkloadKind::Job => name(&[&self.desired.name, &self.workload.name, &revision, &index]),
-            WorkloadKind::Service => name(&[&self.desired.name, &self.workload.name, &index]),
+            WorkloadKind::Job => self.named(&[&revision, &index]),
+            WorkloadKind::Service => self.named(&[&index]),
         }
     }
 
     pub fn workers_name(&self, index: u32) -> String {
-        name(&[&self.desired.name, &self.workload.name, &index.to_string(), "workers"])
+        self.named(&[&index.to_string(), "workers"])
     }
 
     /// Where the first pod of a replica that spans nodes is found.

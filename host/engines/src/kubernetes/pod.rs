@@ -3,7 +3,7 @@
 use chandlery_package::plan::{Check, EnvValue, Port, Restart, Runtime, VolumeKind, WorkloadKind};
 use serde_json::{Map, Value, json};
 
-use super::object::{Choice, GPU_PRODUCT, GPU_RESOURCE, REPLICA, REVISION, ROLE, name, secret_name};
+use super::object::{Choice, GPU_PRODUCT, GPU_RESOURCE, REPLICA, REVISION, ROLE};
 use super::part::{Part, Place};
 use super::site::Cache;
 use crate::fleet::words::volume_variable;
@@ -164,7 +164,7 @@ impl Part<'_> {
                     json!({ "name": variable.name, "value": number })
                 }
                 EnvValue::Secret(secret) => {
-                    let reference = json!({ "name": secret_name(&self.desired.name), "key": secret });
+                    let reference = json!({ "name": self.site.secret_name(self.desired), "key": secret });
                     json!({ "name": variable.name, "valueFrom": { "secretKeyRef": reference } })
                 }
             });
@@ -196,7 +196,7 @@ impl Part<'_> {
                 VolumeKind::Shared(claim) => json!({ "persistentVolumeClaim": { "claimName": claim } }),
                 VolumeKind::ModelCache(size_mib) => match self.site.cache_of(self.workload) {
                     Cache::Claim => {
-                        let claim = name(&[&self.desired.name, &volume.name]);
+                        let claim = self.site.claim_name(self.desired, &volume.name);
                         json!({ "persistentVolumeClaim": { "claimName": claim } })
                     }
                     Cache::Ephemeral => {

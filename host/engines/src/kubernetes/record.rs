@@ -37,7 +37,11 @@ impl Kubernetes {
         let mut numbers: BTreeSet<_> = rows.iter().filter(is_there).map(number).collect();
         let mut found: Vec<ReplicaRow> = Vec::new();
         for pods in group(pods) {
-            let row = self.replica(desired, &pods, live, snapshot, &rows, &numbers).await;
+            let mut row = self.replica(desired, &pods, live, snapshot, &rows, &numbers).await;
+            if let Some(reason) = &hindrance.leaves {
+                let said = [row.detail.as_str(), reason.as_str()];
+                row.detail = said.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("; ");
+            }
             numbers.insert(number(&row));
             found.push(row);
         }
@@ -77,7 +81,7 @@ impl Kubernetes {
         snapshot: &Snapshot,
         hindrance: &Hindrance,
     ) -> ReplicaRow {
-        let Hindrance { refused, waits } = hindrance;
+        let Hindrance { refused, waits, .. } = hindrance;
         let of_it = live.iter().filter(|(_, object)| {
             label(object, WORKLOAD) == workload.name && revision(object) == desired.revision
         });

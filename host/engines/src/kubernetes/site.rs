@@ -1,12 +1,16 @@
 //! Where a deployment's objects are made, and those that no single workload has: secrets and claims.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use chandlery_package::plan::{Workload, WorkloadKind};
+use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 
 use super::kinds::Kind;
-use super::object::{DEPLOYMENT, HOST, MANAGED_BY, Object, WORKLOAD, name, secret_name};
+use super::object::{DEPLOYMENT, HOST, MANAGED_BY, Object, WORKLOAD, former_name, name};
 use super::settings::KubernetesSettings;
+use super::snapshot;
 use crate::Desired;
 
 /// Where objects are made.
@@ -15,9 +19,30 @@ pub(super) struct Site<'a> {
     pub namespace: &'a str,
     /// Tells this host's objects from others'.
     pub host: &'a str,
+    /// What is there of the deployment.
+    pub live: &'a [(Kind, Arc<DynamicObject>)],
 }
 
 impl Site<'_> {
+    /// What an object with these parts is called: as in earlier versions, where it is there under such a name.
+    pub fn name(&self, workload: Option<&Workload>, parts: &[&str]) -> String {
+        let (former, owner) = (former_name(parts), workload.map_or("", |workload| workload.name.as_str()));
+        let is_there = self.live.iter().any(|(_, object)| {
+            snapshot::name(object) == former && snapshot::label(object, WORKLOAD) == owner
+        });
+        if is_there { former } else { name(parts) }
+    }
+
+    /// The Secret of a deployment.
+    pub fn secret_name(&self, desired: &Desired) -> String {
+        self.name(None, &[&desired.name, "secrets"])
+    }
+
+    /// The claim that all replicas have for a volume.
+    pub fn claim_name(&self, desired: &Desired, volume: &str) -> String {
+        self.name(None, &[&desired.name, volume])
+    }
+
     pub fn secret(&self, desired: &Desired) -> Option<Object> {
         let values: Map<String, Value> = desired
             .secrets
@@ -30,12 +55,12 @@ impl Site<'_> {
             .collect();
         let body = json!({ "type": "Opaque", "data": values });
         (!values.is_empty())
-            .then(|| self.object(Kind::Secret, secret_name(&desired.name), desired, None, body))
+            .then(|| self.object(Kind::Secret, self.secret_name(desired), desired, None, body))
     }
 
     pub fn claim(&self, desired: &Desired, volume: &str, size_mib: u32) -> Object {
         let body = json!({ "spec": self.claim_spec(size_mib) });
-        self.object(Kind::PersistentVolumeClaim, name(&[&desired.name, volume]), desired, None, body)
+        self.object(Kind::PersistentVolumeClaim, self.claim_name(desired, volume), desired, None, body)
     }
 
     pub fn claim_spec(&self, size_mib: u32) -> Value {
@@ -105,4 +130,35 @@ pub(super) enum Cache {
     ClaimEach,
     /// A claim for each pod, which goes with it.
     Ephemeral,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chandlery_package::plan::example::workload;
+
+    #[test]
+    fn what_is_there_keeps_its_name() {
+        let object = |name: &str, workload: &str| {
+            let labels = json!({ DEPLOYMENT: "a", WORKLOAD: workload });
+            let metadata = json!({ "name": name, "labels": labels });
+            let object = json!({ "apiVersion": "v1", "kind": "Service", "metadata": metadata });
+            (Kind::Service, Arc::new(serde_json::from_value::<DynamicObject>(object).unwrap()))
+        };
+        let cases = [
+            (vec![], false),
+            (vec![object("a-b-c", "b-c")], true),
+            (vec![object("a-b", "b"), object("a-b-c", "b-c")], true),
+            // It is another workload's.
+            (vec![object("a-b-c", "b")], false),
+            (vec![object("a-b-c-nodes", "b-c")], false),
+        ];
+        let workload = Workload { name: "b-c".into(), ..workload() };
+        let settings = KubernetesSettings::default();
+        for (live, is_kept) in cases {
+            let site = Site { settings: &settings, namespace: "n", host: "h", live: &live };
+            let found = site.name(Some(&workload), &["a", "b-c"]);
+            assert_eq!(found == "a-b-c", is_kept, "{found}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::kinds::Kind;
 use super::nodes::Node;
-use super::object::REVISION;
+use super::object::{APPLIED, Object, REVISION};
 
 /// The cluster at one moment.
 pub(super) struct Snapshot {
@@ -42,15 +42,28 @@ pub(super) fn revision(object: &DynamicObject) -> i64 {
     label(object, REVISION).parse().unwrap_or(0)
 }
 
+/// Whether an object is there as it was applied last.
+pub(super) fn is_applied(object: &Object, live: &DynamicObject) -> bool {
+    let applied = object.body["metadata"]["annotations"][APPLIED].as_str();
+    name(live) == object.name && annotation(live, APPLIED) == applied
+}
+
 /// What keeps pods from being made.
+#[derive(Default)]
 pub(super) struct Hindrance {
     /// What the API server refused, by workload; under no name what concerns all of them.
     pub refused: BTreeMap<String, String>,
     pub waits: Option<String>,
+    /// Why what runs already is left as it is.
+    pub leaves: Option<String>,
 }
 
 impl Hindrance {
     pub fn waits(reason: String) -> Self {
-        Self { refused: BTreeMap::new(), waits: Some(reason) }
+        Self { waits: Some(reason), ..Self::default() }
+    }
+
+    pub fn leaves(reason: String) -> Self {
+        Self { leaves: Some(reason.clone()), ..Self::waits(reason) }
     }
 }
