@@ -2,7 +2,7 @@
 //!
 //! <https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/>
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::signature::bundle::{BUNDLE_MEDIA_TYPE, PREDICATE_TYPE};
@@ -54,7 +54,7 @@ pub struct Descriptor {
     /// The size of the blob in bytes.
     pub size: u64,
     /// Notes by name.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, deserialize_with = "or_nothing", skip_serializing_if = "Map::is_empty")]
     pub annotations: Map<String, Value>,
 }
 
@@ -73,14 +73,23 @@ pub struct ImageManifest {
     /// What describes the artifact.
     pub config: Descriptor,
     /// The content; a release has one layer, its component.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     pub layers: Vec<Descriptor>,
     /// The artifact that this one is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Notes by name.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default, deserialize_with = "or_nothing", skip_serializing_if = "Map::is_empty")]
     pub annotations: Map<String, Value>,
+}
+
+/// For `deserialize_with`: Go writes an empty list or map as `null`.
+pub fn or_nothing<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 impl ImageManifest {
@@ -290,6 +299,32 @@ mod tests {
         assert_eq!(manifest.signatures(), Err(ArtifactError::ManySignatures(13_000)));
         manifest.layers = vec![Descriptor { size: 48 << 20, ..one }];
         assert_eq!(manifest.signatures(), Err(ArtifactError::LargePayload(48 << 20)));
+    }
+
+    #[test]
+    fn what_is_empty_may_be_null_or_lack() {
+        let signed =
+            SignedPayload::sign(&PrivateKey::generate(), &"acme:ocr".parse().unwrap(), Digest::of("x"));
+        let whole: Value = serde_json::from_slice(&Artifact::of_signature(&signed).manifest).unwrap();
+        let empty = |field: &str, value: Value| {
+            let mut manifest = whole.clone();
+            *manifest.pointer_mut(field).unwrap() = value;
+            ImageManifest::parse(manifest.to_string().as_bytes())
+        };
+        for (field, none) in [("/layers", json!([])), ("/layers/0/annotations", json!({}))] {
+            assert_eq!(empty(field, Value::Null), empty(field, none), "{field}");
+            assert!(empty(field, Value::Null).unwrap().signatures().unwrap().is_empty(), "{field}");
+        }
+        let mut manifest = whole.clone();
+        for field in ["annotations", "subject", "artifactType", "mediaType"] {
+            manifest[field] = Value::Null;
+        }
+        manifest["config"]["annotations"] = Value::Null;
+        let found = ImageManifest::parse(manifest.to_string().as_bytes()).unwrap();
+        assert_eq!(found.signatures().unwrap().len(), 1);
+        for field in ["/config", "/schemaVersion", "/layers/0/digest"] {
+            assert!(empty(field, Value::Null).is_err(), "{field}");
+        }
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! What a manifest names: read from its JSON, whatever else it may say.
 
-use serde::{Deserialize, Deserializer};
+use chandlery_package::artifact::or_nothing;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::Error;
@@ -126,11 +127,6 @@ impl Described {
         let config = self.config.as_ref().map(|config| config.media_type.as_str());
         self.artifact_type.as_deref().or(config)
     }
-}
-
-/// Go writes an empty list as `null`.
-fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 #[cfg(test)]
