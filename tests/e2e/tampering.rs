@@ -4,7 +4,7 @@ use std::fs;
 
 use chandlery_package::artifact::Artifact;
 use chandlery_package::signature::{SignedPayload, signature_tag};
-use chandlery_package::{Digest, PluginId};
+use chandlery_package::{Component, Digest, PluginId};
 use serde_json::json;
 
 use crate::world::{Person, World, as_version, plugin, with_other_content};
@@ -88,10 +88,25 @@ fn a_version_published_again_with_other_content() {
     let first = acme.publish(&bytes);
     assert_eq!(acme.publish(&bytes)["log_index"], first["log_index"], "the same again is the same release");
 
-    let changed = acme.file("changed.wasm", &with_other_content(&bytes));
+    let tags = || world.send("GET", "/v2/acme/ocr-server/tags/list", None, &[], "").json()["tags"].clone();
+    let before = tags();
+    assert_eq!(before.as_array().unwrap().len(), 2, "{before}");
+    let other = with_other_content(&bytes);
+    let changed = acme.file("changed.wasm", &other);
     let (problem, _) = acme.refused(&["publish", &changed]);
     assert_eq!(problem.r#type, "version-exists");
     assert!(problem.detail.contains("acme:ocr-server@1.0.0 is published already"), "{problem:?}");
+
+    // Of what was refused nothing is left; what somebody else had pushed before stays.
+    let artifact = Artifact::of_component(&Component::parse(&other).unwrap(), other.clone());
+    let manifest = format!("/v2/acme/ocr-server/manifests/{}", artifact.digest());
+    let referrers = format!("/v2/acme/ocr-server/referrers/{}", artifact.digest());
+    assert_eq!(tags(), before);
+    assert_eq!(world.send("GET", &manifest, None, &[], "").status, 404);
+    assert_eq!(world.send("GET", &referrers, None, &[], "").json()["manifests"], json!([]));
+    world.runtime.block_on(acme.push("acme/ocr-server", "mine", &artifact)).unwrap();
+    acme.refused(&["publish", &changed]);
+    assert_eq!(world.send("GET", &manifest, None, &[], "").status, 200);
     let installed = world.customer().ok(&["install", OCR]);
     assert_eq!(installed["component"], first["component"]);
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chandlery_package::Digest;
-use chandlery_package::artifact::{Artifact, Descriptor, ImageManifest, MANIFEST_MEDIA_TYPE};
+use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
 use chandlery_package::wire::{NewRelease, ReleaseRecord};
@@ -45,20 +45,28 @@ impl Publish {
         let key = context.home.key(self.key.as_deref().unwrap_or(release.plugin.namespace.as_str()))?;
         let artifact = Artifact::of_component(&component, bytes);
         let digest = artifact.digest();
-        let signed = SignedPayload::sign(&key, &release.plugin, digest);
+        let bundle = Artifact::of_bundle(bundle::sign(&key, digest), &artifact);
+        let pushed = Pushed { signed: SignedPayload::sign(&key, &release.plugin, digest), artifact, bundle };
 
         let spinner = show::spinner(format!("pushing {release}"));
         // What would be refused for its key is not pushed at all.
         key_of(context, &release.plugin.namespace, key.public()).await?;
         let repository = Repository::open(context, &release.plugin.repository()).await?;
-        repository.push(&release.version.to_string(), &artifact).await?;
-        repository.sign(digest, &signed).await?;
-        let bundle = Artifact::of_bundle(bundle::sign(&key, digest), &artifact);
-        repository.push(&bundle.digest().to_string(), &bundle).await?;
-        spinner.set_message(format!("publishing {release}"));
-        let path = format!("/api/v1/plugins/{}/{}/releases", release.plugin.namespace, release.plugin.name);
-        let new = NewRelease { version: release.version.clone(), artifact: digest };
-        let record: ReleaseRecord = context.registry(Method::POST, &path, new).await?;
+        // Who has pushed the same before may need it.
+        let is_new = repository.manifest(&digest.to_string()).await?.is_none();
+        let published: Result<ReleaseRecord> = async {
+            repository.push_all(&pushed).await?;
+            spinner.set_message(format!("publishing {release}"));
+            let path =
+                format!("/api/v1/plugins/{}/{}/releases", release.plugin.namespace, release.plugin.name);
+            let new = NewRelease { version: release.version.clone(), artifact: digest };
+            context.registry(Method::POST, &path, new).await
+        }
+        .await;
+        if published.is_err() && is_new {
+            repository.take_back(context, &pushed).await;
+        }
+        let record = published?;
         spinner.finish_and_clear();
 
         if context.settings.json {
@@ -71,6 +79,13 @@ impl Publish {
         show::check("logged", &format!("entry {}, {}", record.log_index, record.published_at));
         Ok(())
     }
+}
+
+/// What a release is pushed as. Its version's tag is the registry's to set, when it accepts the release.
+struct Pushed {
+    artifact: Artifact,
+    signed: SignedPayload,
+    bundle: Artifact,
 }
 
 struct Repository {
@@ -100,12 +115,28 @@ impl Repository {
         with(self.registry.clone(), self.name.clone(), name.into())
     }
 
+    async fn push_all(&self, Pushed { artifact, signed, bundle }: &Pushed) -> Result {
+        self.push(&artifact.digest().to_string(), artifact).await?;
+        self.sign(artifact.digest(), signed).await?;
+        self.push(&bundle.digest().to_string(), bundle).await
+    }
+
+    /// Removes what was pushed for a release that was refused, the tag of its signature with it. The registry keeps what a release
+    /// needs by now, and what is not removed is no harm, so nothing is told of that.
+    async fn take_back(&self, context: &Context, Pushed { artifact, signed, bundle }: &Pushed) {
+        let signature = Artifact::of_signature(signed);
+        for manifest in [&signature, bundle, artifact] {
+            let path = format!("/v2/{}/manifests/{}", self.name, manifest.digest());
+            let _ = context.tell_registry(Method::DELETE, &path, ()).await;
+        }
+    }
+
     /// Adds a signature to those that are there: nobody else's is taken away.
     async fn sign(&self, artifact: Digest, signed: &SignedPayload) -> Result {
         let tag = signature_tag(artifact);
         let mut again = 3;
         loop {
-            let layers = self.layers(&tag).await?;
+            let layers = self.manifest(&tag).await?.map(|manifest| manifest.layers).unwrap_or_default();
             match self.push(&tag, &Artifact::of_signatures(layers, signed)).await {
                 // Somebody has added theirs in between.
                 Err(failure) if failure.is("signatures-lost") && again > 0 => again -= 1,
@@ -114,15 +145,15 @@ impl Repository {
         }
     }
 
-    /// The layers of what a tag points to; none, where there is no such tag.
-    async fn layers(&self, tag: &str) -> Result<Vec<Descriptor>> {
-        let reference = self.reference(tag);
+    /// What a tag or a digest names, if there is such a manifest.
+    async fn manifest(&self, name: &str) -> Result<Option<ImageManifest>> {
+        let reference = self.reference(name);
         let pulled = self.client.pull_manifest_raw(&reference, &self.auth, &[MANIFEST_MEDIA_TYPE]).await;
         match pulled.map_err(refused) {
             Ok((manifest, _)) => ImageManifest::parse(&manifest)
-                .map(|manifest| manifest.layers)
-                .map_err(|error| Failure::new(&words::PUSH_FAILED, format!("{tag}: {error}"))),
-            Err(failure) if failure.is("not-found") => Ok(Vec::new()),
+                .map(Some)
+                .map_err(|error| Failure::new(&words::PUSH_FAILED, format!("{name}: {error}"))),
+            Err(failure) if failure.is("not-found") => Ok(None),
             Err(failure) => Err(failure),
         }
     }
