@@ -208,6 +208,9 @@ impl Serve {
         let (registry, listener, address) = open(&self.data, self.listen, &self.terms).await?;
         let stopped = stopped()?;
         announce(&self.data, address);
+        if let Some(doubt) = doubt(&self.terms, address) {
+            show::warning(doubt);
+        }
         Ok(chandlery_registry::serve(registry, listener, stopped).await?)
     }
 }
@@ -256,6 +259,15 @@ pub fn announce(data: &Path, address: SocketAddr) {
     ));
 }
 
+/// What to say of a registry that is not told how clients reach it, and not on this machine alone.
+fn doubt(terms: &Terms, listen: SocketAddr) -> Option<&'static str> {
+    let is_told = terms.url.is_some() || !terms.trusted_proxies.is_empty();
+    (!is_told && !listen.ip().to_canonical().is_loopback()).then_some(
+        "others can reach it, and it is told neither --url nor --trusted-proxies: behind a proxy that ends TLS, OCI clients are sent \
+         to http://, sessions are not kept to TLS, and limits count the proxy instead of its clients",
+    )
+}
+
 /// A listener, or what stands in its way.
 pub async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     let taken = |error: std::io::Error| {
@@ -278,4 +290,36 @@ pub fn stopped() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
             _ = interrupted.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        terms: Terms,
+    }
+
+    #[test]
+    fn a_registry_that_others_reach_is_told_how() {
+        let table: [(&[&str], &str, bool); 8] = [
+            (&[], "127.0.0.1:7600", false),
+            (&[], "[::1]:7600", false),
+            (&[], "[::ffff:127.0.0.1]:7600", false),
+            (&[], "0.0.0.0:7600", true),
+            (&[], "[::]:7600", true),
+            (&[], "10.0.0.1:7600", true),
+            (&["--url", "https://plugins.example.com"], "0.0.0.0:7600", false),
+            (&["--trusted-proxies", "10.0.0.0/8"], "0.0.0.0:7600", false),
+        ];
+        for (words, listen, is_in_doubt) in table {
+            let line = Line::parse_from(std::iter::once(&"registry").chain(words));
+            let found = doubt(&line.terms, listen.parse().unwrap());
+            assert_eq!(found.is_some(), is_in_doubt, "{words:?} {listen}");
+        }
+    }
 }

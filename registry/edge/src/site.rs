@@ -101,6 +101,11 @@ fn public(url: &str) -> Result<Public, Error> {
     };
     let host = uri.authority().map(Authority::as_str).filter(|host| uri.query().is_none() && is_host(host));
     let origin = origin_of(scheme, host.ok_or_else(refuse)?);
+    // OCI clients ask at the root of a host, and so do the registry's own pages.
+    if !matches!(uri.path(), "" | "/") {
+        let why = format!("'{url}' has a path: give the registry a host name of its own, and write {origin}");
+        return Err(Error::Invalid(why));
+    }
     Ok(Public { url: url.trim_end_matches('/').into(), scheme, origin: origin.into() })
 }
 
@@ -166,6 +171,10 @@ mod tests {
         }
         for wrong in ["", "plugins.example.com", "ftp://x", "https://", "https://a@b", "https://x/?y"] {
             assert!(Site::at(Some(wrong)).is_err(), "{wrong}");
+        }
+        for path in ["https://x/registry", "https://x/registry/", "http://x:7600/a/b", "https://x//y"] {
+            let refused = Site::at(Some(path)).unwrap_err().to_string();
+            assert!(refused.contains("has a path: give the registry a host name of its own"), "{refused}");
         }
         let secure = |url| Site::at(url).unwrap().is_secure();
         assert_eq!((secure(None), secure(Some("http://x")), secure(Some("HTTPS://x"))), (false, false, true));
