@@ -71,7 +71,7 @@ impl Accounts {
     async fn of_request(&self, parts: &Parts) -> Result<Principal, Error> {
         let principal = self.identify(Client::of(&parts.extensions), &parts.headers).await?;
         match &principal.account {
-            Some(account) if !parts.method.is_safe() => self.count_write(account)?,
+            Some(account) if !parts.method.is_safe() => self.count_write(account, &principal.grant)?,
             _ => {}
         }
         Ok(Principal { address: Address::of(parts), ..principal })

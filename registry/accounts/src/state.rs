@@ -8,11 +8,12 @@ use chandlery_edge::Allowance;
 use chandlery_package::Namespace;
 use chandlery_store::{Db, Facts};
 
-use crate::Error;
 use crate::attempts::Attempts;
+use crate::grant::Grant;
 use crate::passwords::random_text;
 use crate::principal::Account;
 use crate::session::SessionCookie;
+use crate::{Error, Scope};
 
 /// How many requests that change something an account may make in a minute, unless the registry says otherwise.
 const WRITES_PER_MINUTE: u32 = 6000;
@@ -28,7 +29,8 @@ pub struct Accounts {
     pub(crate) bearer_key: Arc<[u8]>,
     /// Who was wrong how often.
     pub(crate) attempts: Arc<Attempts>,
-    writes: Arc<Allowance<Namespace>>,
+    /// By account, and whether by what may do all that it may.
+    writes: Arc<Allowance<(Namespace, bool)>>,
 }
 
 impl Accounts {
@@ -50,17 +52,37 @@ impl Accounts {
         self.writes.tidy();
     }
 
-    /// Counts a request of an account that may change something. Whoever operates the registry may make any number.
-    pub(crate) fn count_write(&self, account: &Account) -> Result<(), Error> {
+    /// Counts a request of an account that may change something. Whoever operates the registry may make any number. What comes with
+    /// a narrower token is counted apart: whoever has found one does not keep its owner from revoking it.
+    pub(crate) fn count_write(&self, account: &Account, grant: &Grant) -> Result<(), Error> {
         if account.operator {
             return Ok(());
         }
         let refused =
             |seconds| Error::too_many(format!("too many changes by account '{}'", account.name), seconds);
-        self.writes.take(account.name.clone()).map_err(refused)
+        let is_whole = matches!(grant, Grant::Token(Scope::Full));
+        self.writes.take((account.name.clone(), is_whole)).map_err(refused)
     }
 }
 
-fn writes(per_minute: u32) -> Arc<Allowance<Namespace>> {
+fn writes(per_minute: u32) -> Arc<Allowance<(Namespace, bool)>> {
     Arc::new(Allowance::new(per_minute, Duration::from_secs(60)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_narrow_token_uses_up_nothing_of_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
+        let accounts = Accounts::open(Db::open(&url).await.unwrap(), SessionCookie::Plain).await.unwrap();
+        let accounts = accounts.with_writes_per_minute(NonZeroU32::new(3).unwrap());
+        let account = Account { name: "acme".parse().unwrap(), operator: false };
+        let may = |grant: Grant| (0..10).filter(|_| accounts.count_write(&account, &grant).is_ok()).count();
+        assert_eq!(may(Grant::Token(Scope::Publish(None))), 3);
+        assert_eq!(may(Grant::Oci(Vec::new())), 0, "the narrower ones share what they may");
+        assert_eq!(may(Grant::Token(Scope::Full)), 3);
+    }
 }
