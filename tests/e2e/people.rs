@@ -138,6 +138,9 @@ fn two_make_an_operator_and_the_trail_tells_of_it() {
     operator.ok(&["operator", "demote", "bob"]);
     assert_eq!(why(&bob, &["operator", "list"]), "forbidden");
     assert_eq!(why(&ann, &["operator", "confirm", "carl"]), "not-found");
+    // One alone needs nobody's consent, and so does not come about by one of two.
+    assert_eq!(why(&operator, &["operator", "demote", "ann"]), "conflict");
+    assert_eq!(why(&ann, &["operator", "demote", "operator"]), "conflict");
     ann.ok(&["operator", "demote", "ann"]);
     assert_eq!(why(&operator, &["operator", "demote", "ann"]), "not-found");
     assert_eq!(why(&operator, &["operator", "demote", "operator"]), "conflict");

@@ -157,8 +157,8 @@ pub async fn promote(db: &Db, account: &Namespace) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes an operator an account like others. With it go all open proposals and resets of passwords, so that nobody gets rid of
-/// whoever would object to them.
+/// Makes an operator an account like others; of two, neither does so with the other. With it go all open proposals and resets of
+/// passwords, so that nobody gets rid of whoever would object to them.
 pub async fn demote(db: &Db, actor: &Actor, by: &Namespace, account: &Namespace) -> Result<(), Error> {
     let now = Timestamp::now();
     let mut write = db.write().await?;
@@ -168,6 +168,13 @@ pub async fn demote(db: &Db, actor: &Actor, by: &Namespace, account: &Namespace)
     }
     if operators == 1 {
         return Err(Error::Conflict(format!("'{account}' is the only operator: make another one first")));
+    }
+    // Whoever has one operator's token would be alone then, and need nobody to confirm the next one.
+    if operators == 2 && by != account {
+        return Err(Error::Conflict(format!(
+            "'{by}' and '{account}' are the only operators, and neither demotes the other: '{account}' does it itself, or \
+             whoever holds the registry's machine makes a third one with `chandlery registry promote`"
+        )));
     }
     set_role(&mut write, account, AccountRole::Member).await?;
     sqlx::query("delete from operator_proposals").execute(&mut *write).await?;
