@@ -343,6 +343,7 @@ impl Installs {
         let _held = self.asking.lock().await;
         let lock = self.read()?;
         let mut log = self.open_log(client, &lock, progress).await?;
+        let history = self.followed.history(log.key())?;
         let mut verified = Vec::new();
         for locked in &lock.plugins {
             must_be_of(locked, &log)?;
@@ -351,7 +352,7 @@ impl Installs {
             let (release, expected) = (locked.release.clone(), locked.component);
             blocking(move || read_component(&path, &release, expected)).await?;
             pass(progress, "stored component", locked.component.to_string());
-            let record = choose::record(client, &locked.release).await?;
+            let record = choose::record(client, &history, &locked.release).await?;
             let (component, _) = chain::prove(&mut log, self.sandbox.worker(), &record, progress).await?;
             if component.digest != locked.component {
                 let (expected, found) = (locked.component, component.digest);

@@ -19,19 +19,37 @@ pub(super) async fn choose(
         // The registry says better than anybody why the log does not tell of it.
         client.releases(plugin).await?;
     }
-    record(client, &newest(history, requirement, installed.map(|locked| &locked.release))?).await
+    record(client, history, &newest(history, requirement, installed.map(|locked| &locked.release))?).await
 }
 
 /// What the registry says of a release that is logged.
-pub(super) async fn record(client: &RegistryClient, release: &Release) -> Result<ReleaseRecord, Error> {
+pub(super) async fn record(
+    client: &RegistryClient,
+    history: &History,
+    release: &Release,
+) -> Result<ReleaseRecord, Error> {
     match client.release(release).await {
         Err(Error::Registry(RegistryError::Refused(Refusal(problem)))) if problem.status == 404 => {
             // Whoever may not see the plugin sees none of its releases, and is told so.
             client.releases(&release.plugin).await?;
             Err(Distrust::Hidden(release.clone()).into())
         }
-        answer => answer,
+        answer => {
+            let record = answer?;
+            must_be_of(history, release, record.log_index)?;
+            Ok(record)
+        }
     }
+}
+
+/// Refuses what the log says of a release a second time: it was said with another key, perhaps, which was revoked since the first.
+fn must_be_of(history: &History, release: &Release, log_index: u64) -> Result<(), Error> {
+    let what = match history.release(release).map(|state| state.index) {
+        Some(index) if index == log_index => return Ok(()),
+        Some(index) => format!("entry {index} has released it before"),
+        None => "no entry releases it by a key that is to be trusted".into(),
+    };
+    Err(Distrust::LogDiffers { index: log_index, release: release.clone(), what }.into())
 }
 
 /// Yanked releases are left out, but for the one that is installed.
@@ -105,5 +123,19 @@ mod tests {
         );
         let other = "acme:other".parse().unwrap();
         assert!(matches!(newest(&history, &other, None), Err(Error::NoRelease { .. })));
+
+        // Said again, with other content or by another key, it is not what the log has said.
+        let (component, artifact) = (Digest::of("evil"), Digest::of("evil"));
+        let again = Entry::Released { release: release("1.0.0"), component, artifact, key: key.id(), at };
+        assert!(history.apply(&again).is_err());
+        for (version, index, counts) in
+            [("1.0.0", 1, true), ("1.0.0", history.size - 1, false), ("3.0.0", 1, false)]
+        {
+            let checked = must_be_of(&history, &release(version), index);
+            match counts {
+                true => assert!(checked.is_ok(), "{checked:?}"),
+                false => assert!(matches!(checked, Err(Error::Distrust(Distrust::LogDiffers { .. })))),
+            }
+        }
     }
 }
