@@ -20,12 +20,11 @@ const OWNER: [&str; 4] = [MANAGED_BY.0, HOST, DEPLOYMENT, WORKLOAD];
 impl Kubernetes {
     /// Why replicas of a plan may not be made by the target's settings as they are now.
     pub(super) fn not_allowed(&self, plan: &Plan) -> Option<String> {
-        let wanted = plan.workloads.iter().filter(|workload| workload.scale.replicas_min > 0);
-        let mut refused = wanted.filter_map(|workload| {
+        let mut wanted = plan.workloads.iter().filter(|workload| workload.scale.replicas_min > 0);
+        wanted.find_map(|workload| {
             let reason = self.settings.refuses(workload)?;
             Some(format!("it is left as it is: workload '{}' {reason}", workload.name))
-        });
-        refused.next()
+        })
     }
 
     /// Why a deployment cannot be made: something that it needs is there under its name, and is not its own.
