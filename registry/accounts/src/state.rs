@@ -13,7 +13,7 @@ use crate::grant::Grant;
 use crate::passwords::random_text;
 use crate::principal::Account;
 use crate::session::SessionCookie;
-use crate::{Error, Scope};
+use crate::{Error, Scope, tokens};
 
 /// How many requests that change something an account may make in a minute, unless the registry says otherwise.
 const WRITES_PER_MINUTE: u32 = 6000;
@@ -36,6 +36,7 @@ pub struct Accounts {
 impl Accounts {
     /// Opens the accounts of a registry, whose pages have this cookie.
     pub async fn open(db: Db, cookie: SessionCookie) -> Result<Self, Error> {
+        tokens::end_in_time(&db).await?;
         let bearer_key = Facts(&db).get_or("bearer-key", random_text).await?.into_bytes().into();
         Ok(Self { db, cookie, bearer_key, attempts: Arc::default(), writes: writes(WRITES_PER_MINUTE) })
     }
@@ -72,12 +73,45 @@ fn writes(per_minute: u32) -> Arc<Allowance<(Namespace, bool)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::Credential;
+    use crate::tokens::TokenKind;
+
+    async fn database() -> (tempfile::TempDir, Db) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
+        let db = Db::open(&url).await.unwrap();
+        (folder, db)
+    }
+
+    #[tokio::test]
+    async fn a_log_in_without_an_end_is_given_one() {
+        let (_folder, db) = database().await;
+        let name: Namespace = "acme".parse().unwrap();
+        let mut write = db.write().await.unwrap();
+        sqlx::query(
+            "insert into accounts (name, password_hash, role, created_at) values ($1, 'none', 'member', $2)",
+        )
+        .bind(name.as_str())
+        .bind(chandlery_store::time(jiff::Timestamp::UNIX_EPOCH))
+        .execute(&mut *write)
+        .await
+        .unwrap();
+        for (token, kind) in [("one", TokenKind::LogIn), ("two", TokenKind::Made)] {
+            tokens::insert(&mut write, &name, token, kind, &Scope::Full, "", None).await.unwrap();
+        }
+        write.commit().await.unwrap();
+        Accounts::open(db.clone(), SessionCookie::Plain).await.unwrap();
+        let has_end = async |token: &str| {
+            let found = tokens::check_token(&db, token).await.unwrap().unwrap();
+            matches!(found.credential, Credential::Token { expires_at: Some(_), .. })
+        };
+        assert!(has_end("one").await && !has_end("two").await);
+    }
 
     #[tokio::test]
     async fn a_narrow_token_uses_up_nothing_of_its_owners() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
-        let accounts = Accounts::open(Db::open(&url).await.unwrap(), SessionCookie::Plain).await.unwrap();
+        let (_folder, db) = database().await;
+        let accounts = Accounts::open(db, SessionCookie::Plain).await.unwrap();
         let accounts = accounts.with_writes_per_minute(NonZeroU32::new(3).unwrap());
         let account = Account { name: "acme".parse().unwrap(), operator: false };
         let may = |grant: Grant| (0..10).filter(|_| accounts.count_write(&account, &grant).is_ok()).count();

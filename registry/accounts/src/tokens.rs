@@ -108,6 +108,17 @@ pub async fn log_in(
     Ok(token)
 }
 
+/// Gives an end to tokens of log-ins that an earlier version has issued without one, as if they were issued now.
+pub(crate) async fn end_in_time(db: &Db) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    sqlx::query("update tokens set expires_at = $1 where kind = $2 and expires_at is null")
+        .bind(time(Timestamp::now() + LOGIN_LIFETIME))
+        .bind(TokenKind::LogIn.as_str())
+        .execute(&mut *write)
+        .await?;
+    Ok(write.commit().await?)
+}
+
 pub(super) async fn insert(
     write: &mut Write,
     account: &Namespace,
