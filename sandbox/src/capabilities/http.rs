@@ -1,8 +1,9 @@
 //! Requests over HTTP: to granted hosts alone, at addresses that are looked at after the name was resolved, within
 //! bounds of time and size. Redirects are not followed; a plugin that follows one asks again, and is checked again.
 
+mod reach;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -14,9 +15,9 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use reqwest::Url;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
 
+use self::reach::{Gate, Names, Resolver, System, literal};
 use super::origin::{Origin, origins};
 use super::uses::Uses;
 
@@ -28,6 +29,7 @@ pub(crate) type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 pub(crate) struct Outgoing {
     origins: Arc<[Origin]>,
     private_network: bool,
+    names: Arc<dyn Names>,
     references: Arc<BTreeMap<String, String>>,
     uses: Uses,
     deadline: Instant,
@@ -45,6 +47,7 @@ impl Outgoing {
         Self {
             origins: origins(granted, settings).into(),
             private_network: granted.contains(&Permission::PrivateNetwork),
+            names: Arc::new(System),
             references: Arc::default(),
             uses,
             deadline: Instant::now(),
@@ -78,7 +81,7 @@ impl Outgoing {
         let is_plain = parts.uri.scheme() == Some(&Scheme::HTTP);
         let host = normal_host(&parts.uri)?;
         self.must_be_granted(&parts.uri, &host, is_plain)?;
-        let gate = Gate { private_network: self.private_network, is_plain };
+        let gate = Gate::of(&host, self.private_network, is_plain);
         if literal(&host).is_some_and(|address| !gate.is_open(address)) {
             return Err(self.deny_address(&host));
         }
@@ -87,7 +90,8 @@ impl Outgoing {
         let headers = self.with_secrets_in_headers(parts.headers)?;
 
         let denied = Arc::new(AtomicBool::new(false));
-        let resolver = Arc::new(Resolver { gate, denied: denied.clone() });
+        let resolver =
+            Arc::new(Resolver { gate, names: Arc::clone(&self.names), denied: Arc::clone(&denied) });
         let mut client = reqwest::Client::builder();
         if is_plain {
             // Nothing to read certificates for, which takes longer than most answers.
@@ -218,68 +222,6 @@ fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
 
-/// Which addresses requests may go to.
-#[derive(Clone, Copy)]
-struct Gate {
-    private_network: bool,
-    /// Whether the request goes unencrypted, by `http:`.
-    is_plain: bool,
-}
-
-impl Gate {
-    fn is_open(self, address: IpAddr) -> bool {
-        match reach(address) {
-            Reach::Public => !self.is_plain,
-            Reach::Private => self.private_network,
-            Reach::Never => false,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    Public,
-    /// A private network, or this machine.
-    Private,
-    /// Link-local, where clouds keep the credentials of their machines; and what is no one machine's address.
-    Never,
-}
-
-/// By IANA's registries of special-purpose addresses.
-fn reach(address: IpAddr) -> Reach {
-    match address {
-        IpAddr::V4(address) => reach_v4(address),
-        IpAddr::V6(address) => reach_v6(address),
-    }
-}
-
-fn reach_v4(address: Ipv4Addr) -> Reach {
-    match address.octets() {
-        [10, ..] | [127, ..] | [192, 168, ..] => Reach::Private,
-        [172, second, ..] if (16..32).contains(&second) => Reach::Private,
-        // Shared between a provider and its customers.
-        [100, second, ..] if (64..128).contains(&second) => Reach::Private,
-        [0, ..] | [169, 254, ..] | [192, 0, 0, _] | [224..=255, ..] => Reach::Never,
-        // For documentation and measurements.
-        [192, 0, 2, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => Reach::Never,
-        _ => Reach::Public,
-    }
-}
-
-fn reach_v6(address: Ipv6Addr) -> Reach {
-    let v4 = |high: u16, low: u16| reach_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 1] => Reach::Private,
-        [first, ..] if first & 0xfe00 == 0xfc00 => Reach::Private,
-        // These carry an IPv4 address.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
-        [0x2002, high, low, ..] => v4(high, low),
-        [0x2001, 0x0db8, ..] | [0x2001, 0, ..] => Reach::Never,
-        [first, ..] if first & 0xe000 == 0x2000 => Reach::Public,
-        _ => Reach::Never,
-    }
-}
-
 /// The URL in the one spelling of the WHATWG's standard, which is what the HTTP client connects to: `http://0x7f.1` is
 /// `http://127.0.0.1/`.
 fn normal_url(uri: &Uri) -> Result<Url, Error> {
@@ -291,65 +233,10 @@ fn normal_host(uri: &Uri) -> Result<String, Error> {
     normal_url(uri)?.host_str().map(str::to_owned).ok_or(Error::HttpRequestUriInvalid)
 }
 
-/// The address that a host is, where it is not a name.
-fn literal(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
-}
-
-/// Resolves names to the addresses that requests may go to; the connection goes to one of them, and to no other.
-struct Resolver {
-    gate: Gate,
-    denied: Arc<AtomicBool>,
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (gate, denied) = (self.gate, self.denied.clone());
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let open: Vec<SocketAddr> = found.filter(|address| gate.is_open(address.ip())).collect();
-            if open.is_empty() {
-                denied.store(true, Ordering::Relaxed);
-                return Err("none of its addresses is one that requests may go to".into());
-            }
-            Ok(Box::new(open.into_iter()) as Addrs)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::reach::{Reach, reach};
     use super::*;
-
-    #[test]
-    fn addresses_are_known_by_their_reach() {
-        for (address, expected) in [
-            ("93.184.216.34", Reach::Public),
-            ("2606:2800:220:1::1", Reach::Public),
-            ("10.0.0.1", Reach::Private),
-            ("172.16.0.1", Reach::Private),
-            ("172.32.0.1", Reach::Public),
-            ("192.168.1.1", Reach::Private),
-            ("100.64.0.1", Reach::Private),
-            ("127.0.0.1", Reach::Private),
-            ("::1", Reach::Private),
-            ("fd00::1", Reach::Private),
-            ("::ffff:127.0.0.1", Reach::Private),
-            ("::ffff:93.184.216.34", Reach::Public),
-            ("64:ff9b::a00:1", Reach::Private),
-            ("2002:a00:1::1", Reach::Private),
-            ("169.254.169.254", Reach::Never),
-            ("::ffff:169.254.169.254", Reach::Never),
-            ("fe80::1", Reach::Never),
-            ("0.0.0.0", Reach::Never),
-            ("::", Reach::Never),
-            ("224.0.0.1", Reach::Never),
-            ("255.255.255.255", Reach::Never),
-            ("ff02::1", Reach::Never),
-        ] {
-            assert_eq!(reach(address.parse().unwrap()), expected, "{address}");
-        }
-    }
 
     #[test]
     fn every_spelling_of_an_address_is_that_address() {
@@ -382,16 +269,5 @@ mod tests {
         assert_eq!(normal_host(&Uri::from_static("https://Example.COM/")).unwrap(), "example.com");
         assert!(normal_host(&Uri::from_static("http://1.2.3.4.5/")).is_err());
         assert!(normal_host(&Uri::from_static("http://256.0.0.1/")).is_err());
-    }
-
-    #[test]
-    fn what_is_not_encrypted_stays_in_the_private_network() {
-        let public: IpAddr = "93.184.216.34".parse().unwrap();
-        let private: IpAddr = "10.0.0.1".parse().unwrap();
-        let gate = |private_network, is_plain| Gate { private_network, is_plain };
-        assert!(gate(false, false).is_open(public) && gate(true, false).is_open(public));
-        assert!(!gate(true, true).is_open(public));
-        assert!(gate(true, true).is_open(private) && gate(true, false).is_open(private));
-        assert!(!gate(false, false).is_open(private) && !gate(false, true).is_open(private));
     }
 }
