@@ -58,8 +58,10 @@ pub(super) struct Fleet<R> {
 impl<R: Runner> Fleet<R> {
     /// The engine whose deployments are reached where the host says.
     pub(super) fn new(db: SqlitePool, runner: R, context: &EngineContext) -> Result<Self, Error> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build();
-        let http = http.map_err(|error| Error::Damaged(error.to_string()))?;
+        // A replica is asked, and nobody that it names.
+        let stay = reqwest::redirect::Policy::none();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().redirect(stay);
+        let http = http.build().map_err(|error| Error::Damaged(error.to_string()))?;
         let proxy = Proxy::new(db.clone(), context);
         Ok(Self { db, runner, http, proxy, probed: Mutex::default(), rotated: Mutex::new(Instant::now()) })
     }

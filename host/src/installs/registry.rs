@@ -11,6 +11,7 @@ use chandlery_package::wire::{
     LogInfo, PAGE_ITEMS, Page, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt,
 };
 use chandlery_package::{Digest, PluginId, Release};
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tlog_tiles::{Tile, stored_hash_index};
@@ -22,6 +23,8 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// How many releases of a plugin are looked at, the newest ones: a registry that never ends is not followed.
 const RELEASES_MAX: usize = 10_000;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many redirects are followed for one request.
+const REDIRECTS_MAX: usize = 5;
 
 /// A client of one registry.
 #[derive(Clone)]
@@ -35,7 +38,8 @@ impl RegistryClient {
     /// A client of the registry at this address; the token is the account that usage is counted for.
     pub fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
         let url = url.trim_end_matches('/').to_owned();
-        let http = Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(Duration::from_secs(5)).build();
+        let http = Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(Duration::from_secs(5));
+        let http = http.redirect(stay()).build();
         let http = http.map_err(|error| RegistryError::Away { url: url.clone(), reason: say(&error) })?;
         Ok(Self { url, token, http })
     }
@@ -245,6 +249,23 @@ fn expect(expected: Digest, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// Redirects are followed on the registry's own host alone, where it may turn to HTTPS: no registry makes a host ask what it cannot
+/// ask itself.
+fn stay() -> Policy {
+    Policy::custom(|attempt| {
+        let stays = attempt.previous().first().is_some_and(|first| {
+            let (from, to) = (first, attempt.url());
+            let same =
+                from.scheme() == to.scheme() && from.port_or_known_default() == to.port_or_known_default();
+            from.host_str() == to.host_str() && (same || (from.scheme(), to.scheme()) == ("http", "https"))
+        });
+        match stays && attempt.previous().len() <= REDIRECTS_MAX {
+            true => attempt.follow(),
+            false => attempt.error("it sends to another place, where no registry is followed"),
+        }
+    })
+}
+
 /// An error with what caused it.
 fn say(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
@@ -265,7 +286,51 @@ fn split_bundle(mut bundle: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// A server that answers everything with this: its port, and how often it was asked.
+    async fn answering(answer: String) -> (u16, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let mut request = [0_u8; 4096];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        (port, asked)
+    }
+
+    #[tokio::test]
+    async fn a_registry_sends_a_host_to_no_other_place() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+        let (elsewhere, asked) = answering(ok.into()).await;
+        for place in [
+            format!("http://127.0.0.1:{elsewhere}/"),
+            format!("http://localhost:{elsewhere}/"),
+            format!("http://[::ffff:127.0.0.1]:{elsewhere}/"),
+        ] {
+            let (registry, _) = answering(format!(
+                "HTTP/1.1 302 Found\r\nlocation: {place}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            ))
+            .await;
+            let client = RegistryClient::new(&format!("http://127.0.0.1:{registry}"), None).unwrap();
+            let error = client.log_info().await.unwrap_err().to_string();
+            assert!(error.contains("another place"), "{error}");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
 
     #[test]
     fn entries_are_found_in_their_bundle() {

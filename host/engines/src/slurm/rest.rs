@@ -93,7 +93,9 @@ impl Rest {
         token: Option<String>,
     ) -> Result<Self, Error> {
         let refuse = |reason: String| Error::Target { target: target.into(), reason };
-        let builder = Client::builder().timeout(TIMEOUT).no_proxy();
+        // The token is in a header that a redirect would take along.
+        let stay = reqwest::redirect::Policy::none();
+        let builder = Client::builder().timeout(TIMEOUT).no_proxy().redirect(stay);
         let (builder, base) = match url.strip_prefix("unix:") {
             Some(path) => (builder.unix_socket(path), "http://slurmrestd".to_owned()),
             None if url.starts_with("http://") || url.starts_with("https://") => {
