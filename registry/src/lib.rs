@@ -103,7 +103,9 @@ impl Registry {
         let site = Site::at(settings.url.as_deref())?;
         let cookie = if site.is_secure() { SessionCookie::Secure } else { SessionCookie::Plain };
         let accounts = Accounts::open(db.clone(), cookie).await?;
-        let accounts = accounts.with_writes_per_minute(settings.limits.writes_per_minute());
+        let accounts = accounts
+            .with_writes_per_minute(settings.limits.writes_per_minute())
+            .with_registrations_per_hour(settings.limits.registrations_per_hour);
         chandlery_accounts::make_first_operator(&db, data).await?;
         let finance = Finance {
             db: db.clone(),

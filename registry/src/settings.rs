@@ -67,6 +67,8 @@ pub struct Limits {
     /// How many requests per second each address, and each token, may make. An account may make a fifth as many that change something,
     /// by the minute.
     pub requests_per_second: NonZeroU32,
+    /// How many accounts each address may open in an hour.
+    pub registrations_per_hour: NonZeroU32,
     /// The proxies in front, which say in `X-Forwarded-For` where a request comes from.
     pub proxies: Proxies,
     /// Whether a manifest may name content that is not here, as mirrors need it that copy on demand.
@@ -86,6 +88,7 @@ impl Default for Limits {
             blob_bytes_max: 2 << 30,
             namespace_bytes_max: 100 << 30,
             requests_per_second: NonZeroU32::MIN.saturating_add(499),
+            registrations_per_hour: NonZeroU32::MIN.saturating_add(19),
             proxies: Proxies::default(),
             sparse_manifests: false,
         }

@@ -133,6 +133,22 @@ fn an_account_takes_so_many_names_and_makes_so_many_changes() {
     let left: u64 = answers[10].header("retry-after").parse().unwrap();
     assert!((3000..=3601).contains(&left), "{left}");
 
+    // More accounts are no way to more names.
+    world.restart_registry_with(&["--registrations-per-hour", "3"].map(str::to_owned));
+    let open = |name: &str| {
+        let headers = [("content-type", "application/json")];
+        let body = json!({ "name": name, "password": "correct horse battery" }).to_string();
+        world.send("POST", "/api/v1/accounts", None, &headers, body)
+    };
+    // What is taken opens none, and does not count. Each replica counts for itself.
+    assert_eq!(open("acme").status, 409);
+    let opened: Vec<_> = (0..12).map(|number| open(&format!("person-{number}"))).collect();
+    assert!(opened[..3].iter().all(|answer| answer.status == 201), "{opened:?}");
+    let refused = opened.iter().find(|answer| answer.status != 201).unwrap();
+    assert_eq!((refused.status, refused.json()["type"].as_str()), (429, Some("too-many")));
+    let left: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((3000..=3601).contains(&left), "{left}");
+
     // A fifth of the requests may be changes.
     world.restart_registry_with(&["--requests-per-second", "5"].map(str::to_owned));
     let path = "/api/v1/namespaces/alder/invitation";

@@ -108,6 +108,10 @@ fn two_make_an_operator_and_the_trail_tells_of_it() {
     }
     let why = |person: &Person, words: &[&str]| person.refused(words).0.r#type;
 
+    // An account is known for a while first.
+    assert_eq!(why(&operator, &["operator", "propose", "ann"]), "conflict");
+    world.stores.sql("update accounts set created_at = '2020-01-01T00:00:00.000000Z'");
+
     // Alone, one waits, and may change one's mind.
     operator.ok(&["operator", "propose", "ann"]);
     assert_eq!(why(&operator, &["operator", "propose", "ann"]), "conflict");
@@ -132,6 +136,16 @@ fn two_make_an_operator_and_the_trail_tells_of_it() {
     assert!(
         told.contains("&#39;bob&#39; operates the registry") || told.contains("'bob' operates the registry")
     );
+
+    // Nobody who may know its password makes an account an operator, nor does whoever has proposed it.
+    operator.ok(&["operator", "reset-password", "carl"]);
+    ann.ok(&["operator", "propose", "carl"]);
+    for person in [&operator, &ann] {
+        assert_eq!(why(person, &["operator", "confirm", "carl"]), "forbidden");
+    }
+    let told = world.send("GET", "/account", Some(&bob.token()), &[], "").text();
+    assert!(told.contains("ask its owner before you confirm"), "{told}");
+    ann.ok(&["operator", "withdraw", "carl"]);
 
     // Who is demoted may nothing more, nor is anything left of what was proposed before.
     operator.ok(&["operator", "propose", "carl"]);

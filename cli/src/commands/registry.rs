@@ -132,6 +132,9 @@ pub struct Terms {
     /// How many requests per second each address, and each token, may make; an account may make a fifth as many changes
     #[arg(long, value_name = "N", default_value = "500")]
     pub requests_per_second: NonZeroU32,
+    /// How many accounts each address may open in an hour
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub registrations_per_hour: NonZeroU32,
     /// The proxies in front, whose X-Forwarded-For is believed: addresses or networks, with commas between
     #[arg(long, value_name = "NETWORK", env = "CHANDLERY_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Network>,
@@ -162,6 +165,7 @@ impl Terms {
                 blob_bytes_max: self.blob_mib_max << 20,
                 namespace_bytes_max: self.namespace_gib_max << 30,
                 requests_per_second: self.requests_per_second,
+                registrations_per_hour: self.registrations_per_hour,
                 proxies: Proxies::new(self.trusted_proxies.clone()),
                 sparse_manifests: self.sparse_manifests,
             },

@@ -19,6 +19,8 @@ use crate::principal::AccountRole;
 const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long the only operator waits before it confirms what it has proposed itself.
 const WAITING_TIME: SignedDuration = SignedDuration::from_hours(24);
+/// How long an account is too young to operate a registry, and how long whoever has issued a reset of its password may hold that password.
+const PROBATION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A page of those who operate the registry, by name.
 pub async fn list(db: &Db, paging: &Paging<Namespace>) -> Result<Page<Operator>, Error> {
@@ -73,6 +75,8 @@ pub async fn propose(
     if find_within(&mut write, account).await?.0 == AccountRole::Operator {
         return Err(Error::Conflict(format!("'{account}' operates the registry already")));
     }
+    must_be_old_enough(&mut write, account, now).await?;
+    let resetters = resetters(&mut write, account, now).await?;
     sqlx::query("delete from operator_proposals where proposed_at <= $1")
         .bind(oldest(now))
         .execute(&mut *write)
@@ -91,12 +95,19 @@ pub async fn propose(
         )));
     }
     let made = proposal((Text(account.clone()), Text(by.clone()), Text(now)));
+    let warning = match resetters.is_empty() {
+        true => String::new(),
+        false => format!(
+            " In the last 7 days, its password could be reset by whom {} gave the means: ask its owner before you confirm.",
+            names(&resetters)
+        ),
+    };
     let after = json!({ "lapses_at": made.lapses_at });
     record(&mut write, actor, Act::OperatorProposed, account.as_str(), Value::Null, after).await?;
     let body = format!(
         "Proposed by {}. Another operator confirms it until {} UTC, with `chandlery operator confirm {account}`; any operator \
          withdraws it, with `chandlery operator withdraw {account}`. If nobody else operates the registry, its proposer may \
-         confirm it from {} UTC on.\n",
+         confirm it from {} UTC on.{warning}\n",
         actor.in_words(),
         made.lapses_at.strftime("%Y-%m-%d %H:%M"),
         made.alone_from.strftime("%Y-%m-%d %H:%M")
@@ -112,6 +123,17 @@ pub async fn confirm(db: &Db, actor: &Actor, by: &Namespace, account: &Namespace
     let mut write = db.write().await?;
     let operators = must_operate_still(&mut write, by).await?;
     let OperatorProposal { proposed_by, alone_from, .. } = take(&mut write, account, now).await?;
+    let resetters = resetters(&mut write, account, now).await?;
+    if resetters.contains(by) || (!resetters.is_empty() && proposed_by == *by) {
+        return Err(Error::forbidden(
+            by,
+            format!(
+                "confirm this: {} issued a reset of the password of '{account}' in the last 7 days, and whoever has neither done that \
+                 nor proposed it confirms",
+                names(&resetters)
+            ),
+        ));
+    }
     if proposed_by == *by {
         if operators > 1 {
             return Err(Error::forbidden(by, "confirm what it has proposed itself: another operator does"));
@@ -201,6 +223,41 @@ async fn must_operate_still(write: &mut Write, by: &Namespace) -> Result<i64, Er
         .fetch_one(&mut **write)
         .await?;
     Ok(operators)
+}
+
+/// Refuses an account that was opened lately: nobody knows it yet.
+async fn must_be_old_enough(write: &mut Write, account: &Namespace, now: Timestamp) -> Result<(), Error> {
+    let (Text(opened),): (Text<Timestamp>,) =
+        sqlx::query_as("select created_at from accounts where name = $1")
+            .bind(account.as_str())
+            .fetch_one(&mut **write)
+            .await?;
+    match opened + PROBATION {
+        from if from <= now => Ok(()),
+        from => Err(Error::Conflict(format!(
+            "'{account}' was opened less than 7 days ago: it can be proposed from {} UTC on, or made an operator on the registry's \
+             machine, with `chandlery registry promote`",
+            from.strftime("%Y-%m-%d %H:%M")
+        ))),
+    }
+}
+
+/// The operators who have issued a reset of an account's password lately, as the audit trail tells, by name.
+async fn resetters(write: &mut Write, account: &Namespace, now: Timestamp) -> Result<Vec<Namespace>, Error> {
+    let rows: Vec<(Text<Namespace>,)> = sqlx::query_as(
+        "select distinct actor from audit where subject = $1 and act = $2 and at > $3 and actor is not null
+         order by actor",
+    )
+    .bind(account.as_str())
+    .bind(Act::PasswordResetIssued.as_str())
+    .bind(time(now - PROBATION))
+    .fetch_all(&mut **write)
+    .await?;
+    Ok(rows.into_iter().map(|(Text(name),)| name).collect())
+}
+
+fn names(all: &[Namespace]) -> String {
+    all.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
 }
 
 /// Takes a proposal that can still be confirmed out of those that are open.

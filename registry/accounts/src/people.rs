@@ -136,15 +136,23 @@ async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<(A
 }
 
 impl Accounts {
-    /// Opens an account for a client, unless the name is taken, which counts as a wrong password: it tells as much.
+    /// Opens an account for a client that has not opened too many lately, unless the name is taken, which counts as a wrong password: it
+    /// tells as much.
     pub(crate) async fn register(
         &self,
         client: Client,
         name: &Namespace,
         password: &str,
     ) -> Result<(), Error> {
-        self.attempts.begin(client, None)?;
+        self.count_registration(client)?;
+        if let Err(refused) = self.attempts.begin(client, None) {
+            self.take_registration_back(client);
+            return Err(refused);
+        }
         let outcome = register(&self.db, name, password).await;
+        if outcome.is_err() {
+            self.take_registration_back(client);
+        }
         if !matches!(outcome, Err(Error::Conflict(_))) {
             self.attempts.take_back(client, None);
         }

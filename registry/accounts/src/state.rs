@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery_edge::Allowance;
+use chandlery_edge::{Allowance, Client};
 use chandlery_package::Namespace;
 use chandlery_store::{Db, Facts};
 
@@ -17,6 +17,8 @@ use crate::{Error, Scope, tokens};
 
 /// How many requests that change something an account may make in a minute, unless the registry says otherwise.
 const WRITES_PER_MINUTE: u32 = 6000;
+/// How many accounts a client may open in an hour, unless the registry says otherwise.
+const REGISTRATIONS_PER_HOUR: u32 = 20;
 
 /// What it takes to know who asks.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ pub struct Accounts {
     pub(crate) attempts: Arc<Attempts>,
     /// By account, and whether by what may do all that it may.
     writes: Arc<Allowance<(Namespace, bool)>>,
+    registrations: Arc<Allowance<Client>>,
 }
 
 impl Accounts {
@@ -38,7 +41,9 @@ impl Accounts {
     pub async fn open(db: Db, cookie: SessionCookie) -> Result<Self, Error> {
         tokens::end_in_time(&db).await?;
         let bearer_key = Facts(&db).get_or("bearer-key", random_text).await?.into_bytes().into();
-        Ok(Self { db, cookie, bearer_key, attempts: Arc::default(), writes: writes(WRITES_PER_MINUTE) })
+        let registrations = registrations(REGISTRATIONS_PER_HOUR);
+        let (attempts, writes) = (Arc::default(), writes(WRITES_PER_MINUTE));
+        Ok(Self { db, cookie, bearer_key, attempts, writes, registrations })
     }
 
     /// The same, where an account may make so many requests in a minute that change something.
@@ -47,10 +52,28 @@ impl Accounts {
         Self { writes: writes(max.get()), ..self }
     }
 
+    /// The same, where a client may open so many accounts in an hour.
+    #[must_use]
+    pub fn with_registrations_per_hour(self, max: NonZeroU32) -> Self {
+        Self { registrations: registrations(max.get()), ..self }
+    }
+
     /// Forgets who asked or was wrong too long ago to count.
     pub fn tidy(&self) {
         self.attempts.tidy();
         self.writes.tidy();
+        self.registrations.tidy();
+    }
+
+    /// Counts an account that a client opens, before its password is hashed.
+    pub(crate) fn count_registration(&self, client: Client) -> Result<(), Error> {
+        let refused = |seconds| Error::too_many("too many new accounts from one address", seconds);
+        self.registrations.take(client).map_err(refused)
+    }
+
+    /// It was not opened.
+    pub(crate) fn take_registration_back(&self, client: Client) {
+        self.registrations.give_back(&client);
     }
 
     /// Counts a request of an account that may change something. Whoever operates the registry may make any number. What comes with
@@ -68,6 +91,10 @@ impl Accounts {
 
 fn writes(per_minute: u32) -> Arc<Allowance<(Namespace, bool)>> {
     Arc::new(Allowance::new(per_minute, Duration::from_secs(60)))
+}
+
+fn registrations(per_hour: u32) -> Arc<Allowance<Client>> {
+    Arc::new(Allowance::new(per_hour, Duration::from_secs(3600)))
 }
 
 #[cfg(test)]

@@ -128,6 +128,8 @@ fn start(launch: &Launch, listen: &str) -> Result<(Child, SocketAddr)> {
         "--virtual-clock",
         "--requests-per-second",
         "1000000",
+        "--registrations-per-hour",
+        "1000000",
         "--listen",
         listen,
     ]);
