@@ -24,7 +24,7 @@ use chandlery_sandbox::{Plugin, Sandbox};
 use follow::Followed;
 use progress::pass;
 
-pub use audit::{Audit, audit};
+pub use audit::{Audit, audit, audit_heads};
 pub use chain::Trust;
 pub use consent::permissions_in_words;
 pub use distrust::Distrust;

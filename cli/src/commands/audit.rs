@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chandlery_package::Namespace;
+use chandlery_package::log::AuditHead;
 use chandlery_package::wire::{Act, AuditChain, AuditEntry, Page};
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::json;
 
+use super::host::Trust;
+use super::log::audit_heads;
 use crate::api::Context;
 use crate::arguments::one_of;
 use crate::failure::{Failure, Result};
@@ -33,13 +36,18 @@ pub enum Audit {
     },
     /// Print the whole trail as lines of JSON, the oldest entry first
     Export,
-    /// Check that no entry is missing or changed, and print the head: whoever keeps it sees later whether the end was cut off
+    /// Check that no entry is missing or changed and that the heads in the registry's log are those of the trail, and print its head
     Check {
         /// A trail that was exported; the registry's, unless given
         file: Option<PathBuf>,
         /// A head that was printed before, which must be part of the trail
         #[arg(long, value_name = "NUMBER:HASH")]
         head: Option<Head>,
+        /// Do not ask for the heads in the registry's log
+        #[arg(long)]
+        offline: bool,
+        #[command(flatten)]
+        trust: Trust,
     },
 }
 
@@ -60,6 +68,12 @@ impl FromStr for Head {
     }
 }
 
+impl From<&AuditHead> for Head {
+    fn from(logged: &AuditHead) -> Self {
+        Self { number: logged.number, hash: logged.head.hex() }
+    }
+}
+
 impl Audit {
     pub async fn run(self, context: &Context) -> Result {
         match self {
@@ -68,19 +82,32 @@ impl Audit {
                 show::document(&context.registry_text(EXPORT).await?);
                 Ok(())
             }
-            Self::Check { file, head } => {
+            Self::Check { file, head, offline, trust } => {
+                let mut heads: Vec<Head> = head.into_iter().collect();
+                let logged = match offline {
+                    true => Vec::new(),
+                    false => audit_heads(context, &trust).await?,
+                };
+                heads.extend(logged.iter().map(Head::from));
                 let text = match file {
                     Some(file) => std::fs::read_to_string(&file)
                         .map_err(|error| Failure::of(format!("{}: {error}", file.display())))?,
                     None => context.registry_text(EXPORT).await?,
                 };
-                let found = check(&text, head.as_ref())?;
+                let found = check(&text, &heads)?;
                 let printed = found.as_ref().map(|head| format!("{}:{}", head.number, head.hash));
                 match (context.settings.json, &found) {
                     (true, _) => show::json(json!({ "head": printed })),
                     (false, None) => show::done("the trail has no entry yet"),
                     (false, Some(head)) => {
                         show::done(format!("{} entries, and each follows the one before", head.number));
+                        if let Some(last) = logged.last() {
+                            show::done(format!(
+                                "the log has the heads of {} months, the last of {}",
+                                logged.len(),
+                                last.month
+                            ));
+                        }
                         show::note(format!("head {}:{}", head.number, head.hash));
                     }
                 }
@@ -117,22 +144,20 @@ fn row(entry: AuditEntry) -> Vec<String> {
     ]
 }
 
-/// The head of a trail that holds together and has the other head in it; none: it has no entry.
-fn check(text: &str, expected: Option<&Head>) -> Result<Option<Head>> {
+/// The head of a trail that holds together and has the other heads in it; none: it has no entry.
+fn check(text: &str, expected: &[Head]) -> Result<Option<Head>> {
     let broken = |detail: String| Failure::new(&words::AUDIT_BROKEN, detail);
     let mut chain = AuditChain::default();
-    let mut seen = expected.is_none();
+    let mut missing: Vec<&Head> = expected.iter().collect();
     for (index, line) in text.lines().enumerate() {
         let entry: AuditEntry = serde_json::from_str(line)
             .map_err(|error| broken(format!("line {} cannot be read: {error}", index + 1)))?;
         chain.follow(&entry).map_err(|error| broken(error.to_string()))?;
-        seen |= expected.is_some_and(|head| head.number == entry.number && head.hash == entry.hash);
+        missing.retain(|head| (head.number, &head.hash) != (entry.number, &entry.hash));
     }
-    match (seen, expected) {
-        (false, Some(head)) => {
-            Err(broken(format!("entry {} with the hash {} is not in it", head.number, head.hash)))
-        }
-        _ => Ok(chain.head().map(|(number, hash)| Head { number, hash: hash.to_owned() })),
+    match missing.first() {
+        Some(head) => Err(broken(format!("entry {} with the hash {} is not in it", head.number, head.hash))),
+        None => Ok(chain.head().map(|(number, hash)| Head { number, hash: hash.to_owned() })),
     }
 }
 
@@ -166,16 +191,36 @@ mod tests {
     #[test]
     fn a_head_that_was_kept_shows_that_the_end_was_cut_off() {
         let lines = trail();
-        let head = check(&lines.join("\n"), None).unwrap().unwrap();
+        let head = check(&lines.join("\n"), &[]).unwrap().unwrap();
         assert_eq!(head.number, 3);
-        assert_eq!(check(&lines.join("\n"), Some(&head)).unwrap(), Some(head.clone()));
+        let heads = std::slice::from_ref(&head);
+        assert_eq!(check(&lines.join("\n"), heads).unwrap(), Some(head.clone()));
         // By itself, a trail that is shorter is whole.
         let shorter = lines[..2].join("\n");
-        assert_eq!(check(&shorter, None).unwrap().unwrap().number, 2);
-        assert!(check(&shorter, Some(&head)).is_err());
-        assert!(check(&lines[1..].join("\n"), None).is_err());
-        assert!(check("{}", None).is_err());
-        assert!(check("", None).unwrap().is_none());
+        let earlier = check(&shorter, &[]).unwrap().unwrap();
+        assert_eq!(earlier.number, 2);
+        assert!(check(&shorter, heads).is_err());
+        assert!(check(&lines[1..].join("\n"), &[]).is_err());
+        assert!(check("{}", &[]).is_err());
+        assert!(check("", &[]).unwrap().is_none());
+        // Of several, as the log has them, each must be there.
+        let both = [earlier.clone(), head.clone()];
+        assert_eq!(check(&lines.join("\n"), &both).unwrap(), Some(head.clone()));
+        assert!(check(&shorter, &both).is_err() && check("", &both).is_err());
+        let another = Head { number: 2, hash: head.hash.clone() };
+        assert!(check(&lines.join("\n"), &[another, head]).is_err());
+    }
+
+    #[test]
+    fn a_head_in_the_log_is_the_hash_of_an_entry() {
+        let head = check(&trail().join("\n"), &[]).unwrap().unwrap();
+        let entry: AuditEntry = serde_json::from_str(&trail()[2]).unwrap();
+        let logged = AuditHead {
+            month: "2026-11".parse().unwrap(),
+            number: entry.number,
+            head: format!("sha256:{}", entry.hash).parse().unwrap(),
+        };
+        assert_eq!(Head::from(&logged), head);
     }
 
     #[test]

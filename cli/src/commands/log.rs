@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use chandlery_host::installs::{Audit, RegistryClient, RegistryPin, audit};
+use chandlery_host::installs::{self, Audit, RegistryClient, RegistryPin, audit};
 use chandlery_package::Digest;
+use chandlery_package::log::AuditHead;
 use clap::Subcommand;
 
 use super::host::Trust;
@@ -29,7 +30,7 @@ impl Log {
         let url = &context.settings.registry;
         let token = context.account().ok().map(|(_, token)| token);
         let client = RegistryClient::new(url, token)?;
-        let path = context.home.path(&format!("audits/{}.json", Digest::of(url).hex()));
+        let path = pin_path(context);
         let seen = read_pin(&path)?;
         let json = context.settings.json;
         let progress = move |step| show::Steps::new(json).show(step);
@@ -41,6 +42,18 @@ impl Log {
         }
         report(json, &found, url)
     }
+}
+
+fn pin_path(context: &Context) -> PathBuf {
+    context.home.path(&format!("audits/{}.json", Digest::of(&context.settings.registry).hex()))
+}
+
+/// What the registry's log says of its audit trail, which must continue what an audit saw of it.
+pub(super) async fn audit_heads(context: &Context, trust: &Trust) -> Result<Vec<AuditHead>> {
+    let token = context.account().ok().map(|(_, token)| token);
+    let client = RegistryClient::new(&context.settings.registry, token)?;
+    let seen = read_pin(&pin_path(context))?;
+    Ok(installs::audit_heads(&client, seen.as_ref(), &trust.to_host()).await?)
 }
 
 fn read_pin(path: &PathBuf) -> Result<Option<RegistryPin>> {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chandlery_package::log::{Entry, History, Tree};
+use chandlery_package::log::{AuditHead, Entry, History, Tree};
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{PluginId, Release};
 use chandlery_sandbox::Worker;
@@ -51,7 +51,11 @@ pub async fn audit(
         }
     }
     let history = read_log(&mut log, &mut faults).await?;
-    pass(progress, "log read", format!("{} of {} entries", history.size, log.size()));
+    let unknown = match history.unknown {
+        0 => String::new(),
+        unknown => format!(", {unknown} of a kind that this version does not know"),
+    };
+    pass(progress, "log read", format!("{} of {} entries{unknown}", history.size, log.size()));
     let mut releases = 0;
     for (release, state) in history.releases() {
         releases += 1;
@@ -68,6 +72,29 @@ pub async fn audit(
     compare_catalog(client, &history, &mut faults).await?;
     pass(progress, "catalog compared", "with what the log says".into());
     Ok(Audit { entries: log.size(), releases, faults, pin: log.pin() })
+}
+
+/// The heads of the registry's audit trail that its log tells of, each proved to be in it. `seen` is what was remembered of the log.
+pub async fn audit_heads(
+    client: &RegistryClient,
+    seen: Option<&RegistryPin>,
+    trust: &Trust,
+) -> Result<Vec<AuditHead>, Error> {
+    let key = seen.map(|pin| pin.log_key.as_str());
+    let mut log = chain::open_log(client, key, &trust.quorum, &|_| ()).await?;
+    log.must_be_new(trust)?;
+    if let Some(seen) = seen {
+        log.continues(seen).await?;
+    }
+    let mut history = History::default();
+    for bytes in log.entries_from(0).await? {
+        match Entry::parse(history.size, &bytes) {
+            // What else is wrong with the log is for `audit` to tell.
+            Ok(entry) => drop(history.apply(&entry)),
+            Err(_) => history.size += 1,
+        }
+    }
+    Ok(history.audit_heads().to_vec())
 }
 
 /// Reads every entry and builds the tree from them; one that does not belong there is named.

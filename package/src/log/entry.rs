@@ -79,6 +79,20 @@ pub enum Entry {
         /// When, in UTC.
         at: Timestamp,
     },
+    /// How far the registry's audit trail had come at the end of a month, and what binds all of it.
+    AuditHead {
+        /// Of which month, such as `2026-11`.
+        month: Month,
+        /// The number of the trail's last entry.
+        number: i64,
+        /// That entry's hash.
+        head: Digest,
+        /// When it was said, in UTC.
+        at: Timestamp,
+    },
+    /// A kind of entry that was thought of later. It counts, and nothing that this version knows of depends on it; nobody appends one.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Entry {
@@ -99,6 +113,10 @@ impl Entry {
             Self::Statement { partner, month, currency, .. } => {
                 format!("it has the statement of '{partner}' for {month} in {currency}")
             }
+            Self::AuditHead { month, number, .. } => {
+                format!("it has the head of the audit trail for {month}, entry {number} there")
+            }
+            Self::Unknown => "it is of a kind that this version does not know".into(),
         }
     }
 
@@ -134,6 +152,12 @@ mod tests {
                 "it has the statement of 'acme' for 2026-11 in USD",
             ),
             (
+                format!(
+                    r#"{{"type":"audit-head","month":"2026-11","number":7,"head":"sha256:{digest}","at":"2026-12-01T00:00:00Z"}}"#
+                ),
+                "it has the head of the audit trail for 2026-11, entry 7 there",
+            ),
+            (
                 r#"{"type":"yanked","release":"acme:serving@1.0.0-rc.1","at":"2026-12-01T00:00:00Z"}"#
                     .to_owned(),
                 "it yanks acme:serving@1.0.0-rc.1",
@@ -145,6 +169,26 @@ mod tests {
         }
         let other = r#"{"type":"statement","partner":"acme","month":"2026-13","currency":"USD","statement":"x","at":"2026-12-01T00:00:00Z"}"#;
         assert!(Entry::parse(7, other.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_no_fault_and_a_known_one_must_be_whole() {
+        for text in [
+            r#"{"type":"released-in-bulk"}"#,
+            r#"{"type":"next","release":"acme:serving@1.0.0","more":[{"type":"yanked"}],"at":7}"#,
+            r#"{"at":"2026-12-01T00:00:00Z","type":"next"}"#,
+        ] {
+            assert_eq!(Entry::parse(7, text.as_bytes()), Ok(Entry::Unknown), "{text}");
+        }
+        for text in [
+            r#"{"type":"yanked"}"#,
+            r#"{"type":"audit-head","month":"2026-11"}"#,
+            r#"{"release":"acme:serving@1.0.0"}"#,
+            r#"{"type":"next""#,
+            "null",
+        ] {
+            assert!(Entry::parse(7, text.as_bytes()).is_err(), "{text}");
+        }
     }
 
     proptest! {

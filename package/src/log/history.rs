@@ -7,13 +7,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use crate::{Digest, KeyId, Namespace, PublicKey, Release};
+use crate::{Digest, KeyId, Month, Namespace, PublicKey, Release};
 
 /// The state that a log's entries, applied in order, lead to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     /// How many entries were applied.
     pub size: u64,
+    /// How many of them were of a kind that this version does not know.
+    pub unknown: u64,
+    audit_heads: Vec<AuditHead>,
     keys: BTreeMap<(Namespace, KeyId), KeyState>,
     releases: BTreeMap<Release, ReleaseState>,
 }
@@ -46,6 +49,17 @@ pub struct ReleaseState {
     pub withdrawn: Option<String>,
 }
 
+/// What a log says of the registry's audit trail at the end of a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditHead {
+    /// Of which month.
+    pub month: Month,
+    /// The number of the trail's last entry then.
+    pub number: i64,
+    /// That entry's hash.
+    pub head: Digest,
+}
+
 /// An entry that an honest log would not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("entry {index}: {what}")]
@@ -65,6 +79,11 @@ impl History {
     /// What the log says of a release; none: nothing.
     pub fn release(&self, release: &Release) -> Option<&ReleaseState> {
         self.releases.get(release)
+    }
+
+    /// The heads of the registry's audit trail, in the order of the log.
+    pub fn audit_heads(&self) -> &[AuditHead] {
+        &self.audit_heads
     }
 
     /// A key of a namespace.
@@ -127,6 +146,21 @@ impl History {
             Entry::Unyanked { release, .. } => self.released(release).map(|state| state.yanked = false),
             // About money: nothing to install depends on it.
             Entry::Statement { .. } => Ok(()),
+            Entry::AuditHead { month, number, head, .. } => {
+                let last = self.audit_heads.last();
+                if let Some(last) = last.filter(|last| last.month >= *month || last.number > *number) {
+                    return Err(format!(
+                        "the audit trail had {} entries at the end of {}, and {number} at the end of {month}",
+                        last.number, last.month
+                    ));
+                }
+                self.audit_heads.push(AuditHead { month: *month, number: *number, head: *head });
+                Ok(())
+            }
+            Entry::Unknown => {
+                self.unknown += 1;
+                Ok(())
+            }
             Entry::Withdrawn { release, reason, .. } => {
                 self.released(release).map(|state| state.withdrawn = Some(reason.clone()))
             }
@@ -189,5 +223,27 @@ mod tests {
         history.apply(&Entry::Withdrawn { release: release.clone(), reason, at: at(10) }).unwrap();
         assert!(history.objection(&release).unwrap().contains("mines coins"));
         assert_eq!(history.size, 9);
+        history.apply(&Entry::Unknown).unwrap();
+        assert_eq!((history.size, history.unknown), (10, 1));
+    }
+
+    #[test]
+    fn an_audit_trail_only_grows() {
+        let head = |month: &str, number| Entry::AuditHead {
+            month: month.parse().unwrap(),
+            number,
+            head: Digest::of(month),
+            at: at(1),
+        };
+        let mut history = History::default();
+        history.apply(&head("2026-10", 4)).unwrap();
+        history.apply(&head("2026-11", 4)).unwrap();
+        for (month, number) in [("2026-12", 3), ("2026-11", 9), ("2026-09", 9)] {
+            let fault = history.apply(&head(month, number)).unwrap_err();
+            assert!(fault.what.contains("had 4 entries at the end of 2026-11"), "{fault}");
+        }
+        history.apply(&head("2027-01", 9)).unwrap();
+        let numbers: Vec<_> = history.audit_heads().iter().map(|head| head.number).collect();
+        assert_eq!((numbers, history.size), (vec![4, 4, 9], 6));
     }
 }
