@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 57] = [
+const TABLES: [&str; 59] = [
     "facts",
     "accounts",
     "tokens",
@@ -29,6 +29,8 @@ const TABLES: [&str; 57] = [
     "namespace_members",
     "invitations",
     "audit",
+    "audit_heads",
+    "audit_exports",
     "password_resets",
     "operator_proposals",
     "namespace_keys",

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 
 use chandlery_money::{Finance, billing, books, sharing};
 use chandlery_store::Clock;
 use chandlery_tasks::Supervisor;
 
+use crate::audit::{self, Exports};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::oci::Oci;
 use crate::{catalog, oci};
 
+/// Often enough that who watches hears of it in time.
+const SECONDS: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// How old what belongs to nothing must be to be garbage: longer than any push takes.
@@ -28,12 +32,14 @@ pub struct Chores {
     pub oci: Oci,
     /// The money, and its clock.
     pub finance: Finance,
+    /// Where the audit trail is told.
+    pub exports: Arc<Exports>,
 }
 
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 4] = [
+const ALWAYS: [(&str, Duration, Job); 6] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -48,6 +54,15 @@ const ALWAYS: [(&str, Duration, Job); 4] = [
         Box::pin(async move {
             Ok(billing::send_notices(&finance.db, finance.mail.as_deref(), finance.clock.now()).await?)
         })
+    }),
+    ("audit-export", SECONDS, |with| {
+        Box::pin(async move {
+            let origin = with.finance.log.origin();
+            Ok(audit::export(&with.oci.db, &with.exports, origin).await?)
+        })
+    }),
+    ("audit-head", HOUR, |with| {
+        Box::pin(async move { Ok(audit::log_head(&with.oci.db, Timestamp::now()).await?) })
     }),
     ("garbage", HOUR, |with| {
         Box::pin(async move {
@@ -106,7 +121,19 @@ mod tests {
         registry.finance.clock = Clock::Real;
         start(&registry.tasks, &registry.chores());
         let chores: Vec<_> = registry.tasks.states().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(chores, ["downloads", "garbage", "holds", "notices", "rate-limits", "renewals"]);
+        assert_eq!(
+            chores,
+            [
+                "audit-export",
+                "audit-head",
+                "downloads",
+                "garbage",
+                "holds",
+                "notices",
+                "rate-limits",
+                "renewals"
+            ]
+        );
         assert_eq!(ready(&registry).await, StatusCode::OK);
         for name in chores.into_iter().chain([chandlery_store::db::WRITER]) {
             registry.tasks.trip(name);
@@ -125,7 +152,17 @@ mod tests {
         let answer = registry.clone().router().oneshot(request).await.unwrap();
         let text = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
         let text = String::from_utf8(text.to_vec()).unwrap();
-        for name in ["writer", "downloads", "garbage", "holds", "notices", "rate-limits", "renewals"] {
+        for name in [
+            "writer",
+            "audit-export",
+            "audit-head",
+            "downloads",
+            "garbage",
+            "holds",
+            "notices",
+            "rate-limits",
+            "renewals",
+        ] {
             let line = format!("chandlery_task_restarts_total{{task=\"{name}\"}} 1");
             assert!(text.contains(&line), "{line}\n{text}");
         }

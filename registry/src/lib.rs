@@ -5,6 +5,7 @@
 //!
 //! The root puts the rooms together: it hands each what it works with, and no room knows it.
 
+pub mod audit;
 pub mod backup;
 pub mod catalog;
 mod chores;
@@ -41,6 +42,7 @@ use tower_http::trace::TraceLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use audit::Exports;
 use catalog::Catalog;
 use chores::Chores;
 use cross_site::OwnPages;
@@ -85,6 +87,7 @@ pub struct Registry {
     pub finance: Finance,
     oci: Oci,
     catalog: Catalog,
+    exports: Arc<Exports>,
     tasks: Supervisor,
     guard: Arc<Guard>,
     metrics: Metrics,
@@ -132,7 +135,8 @@ impl Registry {
         let guard = Guard::new(settings.limits.requests_per_second, settings.limits.proxies.clone());
         let tasks = Supervisor::default();
         let metrics = Metrics::new(db.clone(), storage, tasks.clone());
-        Ok(Self { db, clock, finance, oci, catalog, tasks, guard: Arc::new(guard), metrics })
+        let (exports, guard) = (Arc::new(settings.exports.clone()), Arc::new(guard));
+        Ok(Self { db, clock, finance, oci, catalog, exports, tasks, guard, metrics })
     }
 
     /// The routes of `/api/v1` from all rooms, and the document that was collected from them.
@@ -166,7 +170,12 @@ impl Registry {
     }
 
     fn chores(&self) -> Chores {
-        Chores { guard: Arc::clone(&self.guard), oci: self.oci.clone(), finance: self.finance.clone() }
+        Chores {
+            guard: Arc::clone(&self.guard),
+            oci: self.oci.clone(),
+            finance: self.finance.clone(),
+            exports: Arc::clone(&self.exports),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use chandlery_money::{Mail, Processor};
 use chandlery_sandbox::Worker;
 use chandlery_store::{Db, Facts, Storage};
 
+use crate::audit::Exports;
+
 /// How a registry is run.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -32,6 +34,8 @@ pub struct Settings {
     pub processor: Option<Processor>,
     /// How mail leaves; none: customers are told on their page alone.
     pub mail: Option<Mail>,
+    /// Where the audit trail is told beside its own table.
+    pub exports: Exports,
     /// Who looks at components that strangers made.
     pub worker: Worker,
     /// What it accepts.

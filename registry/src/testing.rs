@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use crate::audit::Exports;
 use crate::{Limits, Registry, Settings};
 
 /// An empty registry, which lasts as long as its folder.
@@ -24,6 +25,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         worker: chandlery_sandbox::Worker::Here,
         processor: None,
         mail: None,
+        exports: Exports::default(),
         limits: Limits::default(),
     };
     let registry = Registry::open(&settings).await.unwrap();

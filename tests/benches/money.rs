@@ -10,6 +10,7 @@ use chandlery_money::books;
 use chandlery_money::ledger::{self, Account, Transaction};
 use chandlery_package::wire::TransactionKind;
 use chandlery_package::{Currency, Money, Namespace};
+use chandlery_registry::audit::Exports;
 use chandlery_registry::{Limits, Registry, Settings};
 use chandlery_store::{Cell, Db, insert_rows};
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +67,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         worker: chandlery_sandbox::Worker::Here,
         processor: None,
         mail: None,
+        exports: Exports::default(),
         limits: Limits { requests_per_second: 10_000_000.try_into().unwrap(), ..Limits::default() },
     };
     let registry = Registry::open(&settings).await.unwrap();

@@ -1,9 +1,12 @@
 //! Another password, who operates the registry, and the trail of what people did.
 
+use std::net::UdpSocket;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Person, World};
+use crate::receiver::Receiver;
+use crate::world::{Answer, Person, World, until};
 
 const OLD: &str = "correct horse battery";
 const NEW: &str = "another horse battery";
@@ -96,6 +99,44 @@ fn another_password_ends_what_the_one_before_opened() {
 fn age_proposals(world: &World, hours: i64) {
     let then = chandlery_registry::time(Timestamp::now() - SignedDuration::from_hours(hours));
     world.stores.sql(&format!("update operator_proposals set proposed_at = '{then}'"));
+}
+
+#[test]
+fn the_trail_is_told_elsewhere_in_its_order() {
+    let mut world = World::start();
+    let receiver = Receiver::start();
+    let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
+    collector.set_nonblocking(true).unwrap();
+    let (url, syslog) = (receiver.url("/audit"), format!("udp://{}", collector.local_addr().unwrap()));
+    let arguments = [
+        "--audit-webhook",
+        url.as_str(),
+        "--audit-webhook-secret",
+        "s3cr3t",
+        "--audit-syslog",
+        syslog.as_str(),
+    ];
+    world.restart_registry_with(&arguments.map(str::to_owned));
+    let operator = world.operator();
+    operator.ok(&["tokens", "new", "read"]);
+    let trail: Vec<Value> =
+        operator.text(&["audit", "export"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+
+    let mut messages: Vec<Value> = Vec::new();
+    until("both have heard of everything", || {
+        let mut bytes = [0; 1 << 16];
+        while let Ok(length) = collector.recv(&mut bytes) {
+            let message = String::from_utf8(bytes[..length].to_vec()).unwrap();
+            assert!(message.starts_with("<109>1 20"), "{message}");
+            messages.push(serde_json::from_str(message.split_once(" - ").unwrap().1).unwrap());
+        }
+        let told = trail.iter().all(|entry| messages.contains(entry));
+        let hooks: Vec<Value> = receiver.received().iter().map(|hook| hook.json()["data"].clone()).collect();
+        (told && trail.iter().all(|entry| hooks.contains(entry))).then_some(())
+    });
+    let hook = receiver.received().remove(0);
+    assert_eq!((hook.header("webhook-id"), &hook.json()["data"]["number"]), ("audit-1", &json!(1)));
+    assert!(hook.header("webhook-signature").starts_with("v1,"), "{hook:?}");
 }
 
 #[test]

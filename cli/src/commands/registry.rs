@@ -8,6 +8,7 @@ use chandlery_log::WitnessAt;
 use chandlery_money::{Mail, Processor};
 use chandlery_package::Namespace;
 use chandlery_package::wire::Garbage;
+use chandlery_registry::audit::{Exports, Syslog, Webhook};
 use chandlery_registry::{Limits, Network, Proxies, Settings, backup, machine};
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -114,6 +115,21 @@ pub struct Terms {
     /// Who mail is from
     #[arg(long, value_name = "ADDRESS", default_value = "chandlery@localhost")]
     pub mail_from: String,
+    /// Send each entry of the audit trail to this URL, signed as Standard Webhooks has it
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHANDLERY_AUDIT_WEBHOOK",
+        hide_env_values = true,
+        requires = "audit_webhook_secret"
+    )]
+    pub audit_webhook: Option<String>,
+    /// What these are signed with: any text, or whsec_ and bytes in Base64
+    #[arg(long, value_name = "SECRET", env = "CHANDLERY_AUDIT_WEBHOOK_SECRET", hide_env_values = true)]
+    pub audit_webhook_secret: Option<String>,
+    /// Send each entry of the audit trail to a collector of logs: udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "ADDRESS", env = "CHANDLERY_AUDIT_SYSLOG")]
+    pub audit_syslog: Option<Syslog>,
     /// Where clients reach the registry, if not at the address that they name themselves
     #[arg(long, value_name = "URL", env = "CHANDLERY_REGISTRY_URL")]
     pub url: Option<String>,
@@ -144,6 +160,14 @@ pub struct Terms {
 }
 
 impl Terms {
+    fn exports(&self) -> Exports {
+        let webhook = self.audit_webhook.clone().zip(self.audit_webhook_secret.clone());
+        Exports {
+            webhook: webhook.map(|(url, secret)| Webhook { url, secret }),
+            syslog: self.audit_syslog.clone(),
+        }
+    }
+
     fn settings(&self, data: &Path) -> Result<Settings> {
         Ok(Settings {
             data: data.to_owned(),
@@ -155,6 +179,7 @@ impl Terms {
             witnesses: self.witnesses.clone(),
             hold_days: self.hold_days,
             virtual_clock: self.virtual_clock,
+            exports: self.exports(),
             worker: super::work::worker()?,
             processor: self.stripe_key.clone().map(|key| Processor {
                 url: self.stripe_url.clone(),

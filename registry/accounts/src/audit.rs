@@ -123,22 +123,36 @@ pub async fn list(db: &Db, filter: &Filter, paging: &Paging<i64>) -> Result<Page
     Ok(paging.cut(rows, |row| row.0).map(entry))
 }
 
+/// The next entries after one, some hundreds at most, the oldest first.
+pub async fn after(db: &Db, number: i64) -> Result<Vec<AuditEntry>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select number, at, actor, credential, address, act, subject, was, became, previous, hash from audit
+         where number > $1 order by number limit $2",
+    )
+    .bind(number)
+    .bind(CHUNK)
+    .fetch_all(db.read())
+    .await?;
+    Ok(rows.into_iter().map(entry).collect())
+}
+
+/// The number and the hash of the last entry before a moment; none: there is none.
+pub async fn head(write: &mut Write, before: Timestamp) -> Result<Option<(i64, String)>, Error> {
+    Ok(sqlx::query_as("select number, hash from audit where at < $1 order by number desc limit 1")
+        .bind(time(before))
+        .fetch_optional(&mut **write)
+        .await?)
+}
+
 /// The whole trail as lines of JSON, the oldest entry first.
 pub fn export(db: Db) -> impl Stream<Item = Result<String, Error>> {
-    stream::try_unfold(0_i64, move |after| {
+    stream::try_unfold(0_i64, move |last| {
         let db = db.clone();
         async move {
-            let rows: Vec<Row> = sqlx::query_as(
-                "select number, at, actor, credential, address, act, subject, was, became, previous, hash from audit
-                 where number > $1 order by number limit $2",
-            )
-            .bind(after)
-            .bind(CHUNK)
-            .fetch_all(db.read())
-            .await?;
-            let Some(last) = rows.last().map(|row| row.0) else { return Ok(None) };
+            let entries = after(&db, last).await?;
+            let Some(last) = entries.last().map(|entry| entry.number) else { return Ok(None) };
             let lines: String =
-                rows.into_iter().map(|row| format!("{}\n", serde_json::json!(entry(row)))).collect();
+                entries.iter().map(|entry| format!("{}\n", serde_json::json!(entry))).collect();
             Ok(Some((lines, last)))
         }
     })
