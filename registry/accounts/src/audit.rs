@@ -76,6 +76,27 @@ pub async fn record(
     Ok(())
 }
 
+/// Records what may be asked for again under the same name and changes nothing then, as a payment with its reference does: once.
+pub async fn record_once(
+    write: &mut Write,
+    actor: &Actor,
+    act: Act,
+    subject: &str,
+    after: Value,
+) -> Result<(), Error> {
+    let recorded: Option<(i64,)> =
+        sqlx::query_as("select number from audit where subject = $1 and act = $2 and became = $3 limit 1")
+            .bind(subject)
+            .bind(act.as_str())
+            .bind(after.to_string())
+            .fetch_optional(&mut **write)
+            .await?;
+    match recorded {
+        Some(_) => Ok(()),
+        None => record(write, actor, act, subject, Value::Null, after).await,
+    }
+}
+
 type Row = (
     i64,
     Text<Timestamp>,
@@ -227,6 +248,21 @@ mod tests {
         let of_act = |act| Filter { actor: None, act: Some(act) };
         assert_eq!(numbers(of_act(Act::TokenMade), 9).await, [5, 4, 3, 2, 1]);
         assert_eq!(numbers(of_act(Act::LoggedIn), 9).await, [0; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_changes_nothing_the_second_time_is_recorded_once() {
+        let (_folder, db) = trail(1).await;
+        let mut write = db.write().await.unwrap();
+        for (subject, after) in
+            [("invoice 1", 1), ("invoice 1", 1), ("invoice 2", 1), ("invoice 1", 2), ("invoice 1", 1)]
+        {
+            let (machine, after) =
+                (Actor::machine(), json!({ "bank_reference": after, "amount": "1.00 USD" }));
+            record_once(&mut write, &machine, Act::PaymentRecorded, subject, after).await.unwrap();
+        }
+        write.commit().await.unwrap();
+        assert_eq!(check(&db).await, Ok(Some(4)));
     }
 
     #[tokio::test]

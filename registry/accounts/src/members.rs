@@ -117,6 +117,21 @@ pub async fn invite(
         return Err(Error::NotFound(format!("account '{account}'")));
     }
     let had = role_within(&mut write, namespace, account).await?;
+    let invited: Option<(Text<Role>, Text<Namespace>)> =
+        sqlx::query_as("select role, invited_by from invitations where namespace = $1 and account = $2")
+            .bind(namespace.as_str())
+            .bind(account.as_str())
+            .fetch_optional(&mut *write)
+            .await?;
+    let is_so = match (had, invited) {
+        (Some(had), _) => had == role,
+        (None, invited) => {
+            invited.is_some_and(|(Text(invited), Text(inviter))| invited == role && inviter == *by)
+        }
+    };
+    if is_so {
+        return Ok(());
+    }
     let act = match had {
         Some(_) => {
             join(&mut write, namespace, account, role).await?;

@@ -142,7 +142,11 @@ pub async fn set_visibility(
             .bind(namespace.as_str())
             .fetch_optional(&mut **write)
             .await?;
-    let before = found.map_or(Value::Null, |(Text(before),)| json!({ "visibility": before }));
+    let before = found.map(|(Text(before),)| before);
+    if before == Some(visibility) {
+        return Ok(());
+    }
+    let before = before.map_or(Value::Null, |before| json!({ "visibility": before }));
     let after = json!({ "visibility": visibility });
     record(write, actor, Act::VisibilityChanged, namespace.as_str(), before, after).await?;
     sqlx::query("update namespaces set visibility = $1 where name = $2")

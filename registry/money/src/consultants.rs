@@ -38,18 +38,25 @@ pub async fn introduce(db: &Db, namespace: &Namespace, new: &NewConsultant) -> R
 /// Certifies a consultant until a moment; one that is past ends it.
 pub async fn certify(db: &Db, actor: &Actor, namespace: &Namespace, until: Timestamp) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let updated = sqlx::query("update consultants set certified_until = $1 where namespace = $2")
+    let known: Option<(Option<Text<Timestamp>>,)> =
+        sqlx::query_as("select certified_until from consultants where namespace = $1")
+            .bind(namespace.as_str())
+            .fetch_optional(&mut *write)
+            .await?;
+    let (before,) = known.ok_or_else(|| {
+        Error::NotFound(format!("consultant '{namespace}': an owner of it writes its profile first"))
+    })?;
+    let before = before.map(|Text(until)| until);
+    if before.map(time) == Some(time(until)) {
+        return Ok(());
+    }
+    sqlx::query("update consultants set certified_until = $1 where namespace = $2")
         .bind(time(until))
         .bind(namespace.as_str())
         .execute(&mut *write)
         .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::NotFound(format!(
-            "consultant '{namespace}': an owner of it writes its profile first"
-        )));
-    }
-    let after = json!({ "certified_until": until });
-    record(&mut write, actor, Act::ConsultantCertified, namespace.as_str(), Value::Null, after).await?;
+    let (before, after) = (json!({ "certified_until": before }), json!({ "certified_until": until }));
+    record(&mut write, actor, Act::ConsultantCertified, namespace.as_str(), before, after).await?;
     write.commit().await?;
     Ok(())
 }

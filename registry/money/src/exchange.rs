@@ -7,12 +7,12 @@ use chandlery_package::wire::{Act, FxRate, Page, Paging};
 use chandlery_package::{Balance, Currency};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::AnyConnection;
 
 use crate::{Error, Finance};
 use chandlery_accounts::Caller;
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::record_once;
 use chandlery_edge::{Json, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
@@ -139,7 +139,7 @@ async fn set(
         )));
     }
     let subject = format!("{}/{}", new.base, new.quote);
-    record(&mut write, &caller.actor, Act::ExchangeRateSet, &subject, Value::Null, json!(new)).await?;
+    record_once(&mut write, &caller.actor, Act::ExchangeRateSet, &subject, json!(new)).await?;
     write.commit().await?;
     Ok(Json(new))
 }

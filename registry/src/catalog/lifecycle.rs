@@ -99,16 +99,21 @@ pub async fn deprecate(db: &Db, release: &Release, advice: Option<&Deprecation>)
 /// Certifies a plugin, or no longer does.
 pub async fn certify(db: &Db, actor: &Actor, plugin: &PluginId, certified: bool) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let updated = sqlx::query("update plugins set certified_at = $1 where id = $2")
+    let known: Option<(Option<String>,)> = sqlx::query_as("select certified_at from plugins where id = $1")
+        .bind(plugin.to_string())
+        .fetch_optional(&mut *write)
+        .await?;
+    let (before,) = known.ok_or_else(|| Error::not_found(format!("plugin '{plugin}'")))?;
+    if before.is_some() == certified {
+        return Ok(());
+    }
+    sqlx::query("update plugins set certified_at = $1 where id = $2")
         .bind(certified.then(|| time(Timestamp::now())))
         .bind(plugin.to_string())
         .execute(&mut *write)
         .await?;
-    if updated.rows_affected() == 0 {
-        return Err(Error::not_found(format!("plugin '{plugin}'")));
-    }
-    let after = json!({ "certified": certified });
-    record(&mut write, actor, Act::PluginCertified, &plugin.to_string(), Value::Null, after).await?;
+    let (before, after) = (json!({ "certified": !certified }), json!({ "certified": certified }));
+    record(&mut write, actor, Act::PluginCertified, &plugin.to_string(), before, after).await?;
     changed(&mut write, plugin).await?;
     write.commit().await?;
     Ok(())

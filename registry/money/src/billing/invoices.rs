@@ -11,7 +11,7 @@ use chandlery_package::wire::{
 };
 use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::taxes::tax;
@@ -19,7 +19,7 @@ use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, PaidThrough};
 use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::record_once;
 use chandlery_store::{Db, Write, time};
 
 /// How long a customer has to pay.
@@ -241,7 +241,7 @@ pub async fn record_payment(
             let paid = Paid::Bank(&payment.bank_reference);
             let paid = pay(write, number, &paid, payment.amount, hold_days, now).await?;
             let subject = format!("invoice {number}");
-            record(write, &actor, Act::PaymentRecorded, &subject, Value::Null, json!(payment)).await?;
+            record_once(write, &actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
             Ok::<_, Error>(paid)
         })
     })

@@ -6,7 +6,7 @@ use chandlery_package::wire::{Act, InvoiceLine, InvoiceLineKind, NewOrder, NewPa
 use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate};
 use jiff::Timestamp;
 use rand::seq::IndexedRandom as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::invoices::{self, NewInvoice, Paid};
@@ -15,7 +15,7 @@ use super::taxes::tax;
 use crate::Error;
 use crate::sharing::{self, NewSale};
 use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::record_once;
 use chandlery_store::{Db, Write, time};
 
 #[derive(sqlx::FromRow)]
@@ -190,7 +190,7 @@ pub async fn record_payment(
             let paid = Paid::Bank(&payment.bank_reference);
             let paid = pay(write, &reference, &paid, payment.amount, hold_days, now).await?;
             let subject = format!("order {reference}");
-            record(write, &actor, Act::PaymentRecorded, &subject, Value::Null, json!(payment)).await?;
+            record_once(write, &actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
             Ok::<_, Error>(paid)
         })
     })

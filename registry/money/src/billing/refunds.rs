@@ -7,7 +7,7 @@ use chandlery_package::wire::{
 };
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::invoices;
 use super::periods;
@@ -15,7 +15,7 @@ use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, ClawBack, PaidThrough};
 use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::record_once;
 use chandlery_store::{Db, Write, time};
 
 /// Gives back so much of an invoice. The same key again gives the same credit note.
@@ -32,7 +32,7 @@ pub async fn refund(
         Box::pin(async move {
             let note = book_refund(write, number, &wanted, hold_days, now).await?;
             let subject = format!("invoice {number}");
-            record(write, &actor, Act::Refunded, &subject, Value::Null, json!(wanted)).await?;
+            record_once(write, &actor, Act::Refunded, &subject, json!(wanted)).await?;
             Ok::<_, Error>(note)
         })
     })

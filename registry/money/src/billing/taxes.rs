@@ -4,12 +4,12 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, BillingProfile, TaxRule};
 use chandlery_package::{Money, Namespace, Rate};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::AnyConnection;
 
 use crate::Error;
 use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::record_once;
 use chandlery_store::Db;
 
 /// A tax on an amount.
@@ -105,7 +105,7 @@ pub async fn add_rule(db: &Db, actor: &Actor, rule: &TaxRule) -> Result<(), Erro
     if (name.as_str(), rate) != (rule.name.as_str(), rule.rate) {
         return Err(Error::Conflict(format!("from {} on, {} has {name} {rate}", rule.since, rule.country)));
     }
-    record(&mut write, actor, Act::TaxRuleSet, &rule.country, Value::Null, json!(rule)).await?;
+    record_once(&mut write, actor, Act::TaxRuleSet, &rule.country, json!(rule)).await?;
     write.commit().await?;
     Ok(())
 }

@@ -11,12 +11,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::account::Account as LedgerAccount;
 use super::{BalanceKey, Format, Transaction};
 use crate::{Error, Finance, table};
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::record_once;
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Query};
 use chandlery_store::Write;
@@ -139,7 +139,7 @@ async fn spend(
         .group_commit(move |write| {
             Box::pin(async move {
                 super::post(write, transaction).await?;
-                record(write, &caller.actor, Act::ExpenseRecorded, &key, Value::Null, after).await?;
+                record_once(write, &caller.actor, Act::ExpenseRecorded, &key, after).await?;
                 Ok::<_, Error>(())
             })
         })
@@ -182,7 +182,7 @@ async fn exchange(
             Box::pin(async move {
                 post_exchange(write, &new, now).await?;
                 let after = json!(new);
-                record(write, &caller.actor, Act::ExchangeRecorded, &new.key, Value::Null, after).await?;
+                record_once(write, &caller.actor, Act::ExchangeRecorded, &new.key, after).await?;
                 Ok::<_, Error>(())
             })
         })

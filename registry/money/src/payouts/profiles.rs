@@ -137,6 +137,9 @@ pub(super) async fn approve(
     if found.changed_by == *operator {
         return Err(Error::forbidden(operator, "approve a payout profile that it wrote itself"));
     }
+    if found.approved_by.is_some() {
+        return Ok(found);
+    }
     let (before, _) = in_force(&mut write, partner).await?;
     sqlx::query(
         "update payout_profiles set approved_by = $1 where partner = $2 and version = $3 and approved_by is null",
@@ -149,7 +152,7 @@ pub(super) async fn approve(
     let (before, after) = (json!({ "version": before }), json!({ "version": version }));
     record(&mut write, actor, Act::PayoutProfileApproved, partner.as_str(), before, after).await?;
     write.commit().await?;
-    Ok(ProfileVersion { approved_by: found.approved_by.or_else(|| Some(operator.clone())), ..found })
+    Ok(ProfileVersion { approved_by: Some(operator.clone()), ..found })
 }
 
 #[cfg(test)]

@@ -14,14 +14,14 @@ use chandlery_package::wire::{
 };
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::profiles;
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, exchange, sharing};
 use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::record_once;
 use chandlery_store::{Db, Write, time};
 
 #[derive(sqlx::FromRow)]
@@ -115,7 +115,7 @@ pub(super) async fn tell_of(
         "bank_reference": payout.bank_reference,
     });
     let subject = format!("payout {}", payout.id);
-    Ok(record(write, actor, act, &subject, Value::Null, after).await?)
+    Ok(record_once(write, actor, act, &subject, after).await?)
 }
 
 /// Between two currencies: a credit of what is given and a debit of what is got, each balanced by the other side's own line.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{policies, volume_groups};
 use crate::{Error, Finance};
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::{record, record_once};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
@@ -99,9 +99,11 @@ async fn set_group(
 ) -> Result<StatusCode, Error> {
     caller.must_operate("say which publishers belong together")?;
     let mut write = finance.db.write().await?;
-    volume_groups::set(&mut write, &namespace, new.group.as_deref()).await?;
-    let subject = namespace.as_str();
-    record(&mut write, &caller.actor, Act::VolumeGroupSet, subject, Value::Null, json!(new)).await?;
+    let before = volume_groups::set(&mut write, &namespace, new.group.as_deref()).await?;
+    if before != new.group {
+        let (subject, before) = (namespace.as_str(), json!({ "group": before }));
+        record(&mut write, &caller.actor, Act::VolumeGroupSet, subject, before, json!(new)).await?;
+    }
     write.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -129,7 +131,7 @@ async fn open(
             Box::pin(async move {
                 super::open_dispute(write, &new.id, new.sale, new.amount, new.fee, now).await?;
                 let after = json!(new);
-                record(write, &caller.actor, Act::DisputeOpened, &new.id, Value::Null, after).await?;
+                record_once(write, &caller.actor, Act::DisputeOpened, &new.id, after).await?;
                 Ok::<_, Error>(())
             })
         })
@@ -159,7 +161,7 @@ async fn close(
             Box::pin(async move {
                 super::close_dispute(write, &id, closed.won, now).await?;
                 let after = json!(closed);
-                record(write, &caller.actor, Act::DisputeClosed, &id, Value::Null, after).await?;
+                record_once(write, &caller.actor, Act::DisputeClosed, &id, after).await?;
                 Ok::<_, Error>(())
             })
         })

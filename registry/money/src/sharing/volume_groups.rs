@@ -8,8 +8,12 @@ use sqlx::AnyConnection;
 
 use crate::Error;
 
-/// Puts a publisher into a group, or into none.
-pub(super) async fn set(write: &mut Write, publisher: &Namespace, group: Option<&str>) -> Result<(), Error> {
+/// Puts a publisher into a group, or into none, and gives the group that it was in.
+pub(super) async fn set(
+    write: &mut Write,
+    publisher: &Namespace,
+    group: Option<&str>,
+) -> Result<Option<String>, Error> {
     let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
         .bind(publisher.as_str())
         .fetch_optional(&mut **write)
@@ -17,6 +21,11 @@ pub(super) async fn set(write: &mut Write, publisher: &Namespace, group: Option<
     if known.is_none() {
         return Err(Error::NotFound(format!("namespace '{publisher}'")));
     }
+    let before: Option<(String,)> =
+        sqlx::query_as("select volume_group from volume_groups where namespace = $1")
+            .bind(publisher.as_str())
+            .fetch_optional(&mut **write)
+            .await?;
     let query = match group {
         None => sqlx::query("delete from volume_groups where namespace = $1").bind(publisher.as_str()),
         Some(group) => sqlx::query(
@@ -27,7 +36,7 @@ pub(super) async fn set(write: &mut Write, publisher: &Namespace, group: Option<
         .bind(group),
     };
     query.execute(&mut **write).await?;
-    Ok(())
+    Ok(before.map(|(group,)| group))
 }
 
 /// The group of every publisher that has one.
