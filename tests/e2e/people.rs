@@ -140,6 +140,90 @@ fn the_trail_is_told_elsewhere_in_its_order() {
 }
 
 #[test]
+fn what_is_done_is_in_the_trail_and_what_is_said_again_is_not() {
+    let world = World::start();
+    let (operator, acme) = (world.operator(), world.publisher("acme"));
+    let recorded = |act: &str| operator.ok(&["audit", "list", "--act", act]).as_array().unwrap().len();
+    let cent = |currency: &str| json!({ "minor": 1, "currency": currency });
+    let until = json!({ "until": "2100-01-01T00:00:00Z" });
+    let rate =
+        json!({ "base": "USD", "quote": "EUR", "day": "2026-01-01", "numerator": 9, "denominator": 10 });
+    let account = json!({ "holder": "Us", "iban": "DE89370400440532013000", "bic": "DEUTDEFF" });
+    let expense =
+        json!({ "key": "E", "description": "", "amount": cent("USD"), "on": { "kind": "hosting" } });
+    let exchange = json!({ "key": "X", "sold": cent("USD"), "bought": cent("EUR") });
+    let tax = json!({ "country": "DE", "since": "2026-01-01", "name": "VAT", "rate": "19%" });
+    let service = json!({ "title": "A day", "price": cent("USD") });
+    let profile = json!({ "country": "DE", "email": "acme@example.com" });
+    for (who, method, path, body, act) in [
+        (&acme, "PUT", "/api/v1/billing-profile", profile, "billing-profile-set"),
+        (&acme, "POST", "/api/v1/subscription/trial", json!({ "tier": "team" }), "subscription-changed"),
+        (
+            &acme,
+            "PUT",
+            "/api/v1/consultants/acme",
+            json!({ "title": "T", "about": "A" }),
+            "consultant-introduced",
+        ),
+        (&acme, "PUT", "/api/v1/consultants/acme/services/day", service, "service-offered"),
+        (
+            &acme,
+            "PUT",
+            "/api/v1/namespaces/acme/visibility",
+            json!({ "public": false }),
+            "visibility-changed",
+        ),
+        (
+            &acme,
+            "PUT",
+            "/api/v1/namespaces/acme/members/globex",
+            json!({ "role": "viewer" }),
+            "member-invited",
+        ),
+        (&operator, "PUT", "/api/v1/consultants/acme/certification", until, "consultant-certified"),
+        (
+            &operator,
+            "PUT",
+            "/api/v1/namespaces/acme/volume-group",
+            json!({ "group": "g" }),
+            "volume-group-set",
+        ),
+        (&operator, "PUT", "/api/v1/bank-account", account, "bank-account-set"),
+        (&operator, "PUT", "/api/v1/exchange-rates", rate, "exchange-rate-set"),
+        (&operator, "POST", "/api/v1/tax-rules", tax, "tax-rule-set"),
+        (&operator, "POST", "/api/v1/ledger/expenses", expense, "expense-recorded"),
+        (&operator, "POST", "/api/v1/ledger/exchanges", exchange, "exchange-recorded"),
+    ] {
+        for _ in 0..2 {
+            let headers = [("content-type", "application/json")];
+            let answer = world.send(method, path, Some(&who.token()), &headers, body.to_string());
+            assert!(answer.status < 300, "{method} {path}: {}", answer.text());
+        }
+        assert_eq!(recorded(act), 1, "{act}");
+    }
+    let trail = operator.text(&["audit", "export"]);
+    assert!(!trail.contains("acme@example.com"), "the trail goes to others");
+
+    // A line that pays nothing is no act; the statement is.
+    let statement = "id,date,amount,currency,text\nB1,2026-11-01,1.00,USD,thanks\n";
+    for _ in 0..2 {
+        let headers = [("content-type", "text/plain")];
+        let path = "/api/v1/bank-statements";
+        assert_eq!(world.send("POST", path, Some(&operator.token()), &headers, statement).status, 200);
+    }
+    assert_eq!((recorded("statement-reconciled"), recorded("statement-line-settled")), (1, 0));
+
+    let (cookie, origin) = (world.session(&acme), world.origin());
+    for _ in 0..2 {
+        let headers = [("cookie", cookie.as_str()), ("origin", origin.as_str())];
+        assert_eq!(world.send("POST", "/logout", None, &headers, "").status, 303);
+    }
+    assert_eq!(recorded("logged-out"), 1);
+    operator.ok(&["registry", "collect"]);
+    assert_eq!(recorded("garbage-collected"), 1);
+}
+
+#[test]
 fn two_make_an_operator_and_the_trail_tells_of_it() {
     let world = World::start();
     let operator = world.operator();

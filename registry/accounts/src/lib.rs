@@ -35,4 +35,4 @@ pub use principal::{Account, Principal};
 pub use routes::routes;
 pub use session::SessionCookie;
 pub use state::Accounts;
-pub use tokens::{check_token, issue_token, log_in, revoke_token};
+pub use tokens::{check_token, issue_token, log_in, log_out};

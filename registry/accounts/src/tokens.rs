@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use chandlery_store::{Db, Write, time};
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::credential::{Credential, ID_DIGITS, token_id};
 use crate::grant::Grant;
@@ -215,13 +215,19 @@ pub(crate) async fn end(
     Ok(ended.rows_affected())
 }
 
-/// Forgets a token.
-pub async fn revoke_token(db: &Db, token: &str) -> Result<(), Error> {
+/// Ends the session that has this token. One that has ended already is no error.
+pub async fn log_out(db: &Db, token: &str, address: Address) -> Result<(), Error> {
+    let hash = Digest::of(token).hex();
     let mut write = db.write().await?;
-    sqlx::query("delete from tokens where hash = $1")
-        .bind(Digest::of(token).hex())
-        .execute(&mut *write)
-        .await?;
+    let ended: Option<(Text<Namespace>,)> =
+        sqlx::query_as("delete from tokens where hash = $1 returning account")
+            .bind(&hash)
+            .fetch_optional(&mut *write)
+            .await?;
+    let Some((Text(account),)) = ended else { return Ok(()) };
+    let before = json!({ "token": token_id(&hash) });
+    let actor = Actor::new(&account, &Credential::Token { hash, expires_at: None }, address);
+    record(&mut write, &actor, Act::LoggedOut, account.as_str(), before, Value::Null).await?;
     write.commit().await?;
     Ok(())
 }

@@ -20,8 +20,21 @@ pub use orders::{accept, order, orders};
 pub use routes::routes;
 
 /// Writes a consultant's profile.
-pub async fn introduce(db: &Db, namespace: &Namespace, new: &NewConsultant) -> Result<(), Error> {
+pub async fn introduce(
+    db: &Db,
+    actor: &Actor,
+    namespace: &Namespace,
+    new: &NewConsultant,
+) -> Result<(), Error> {
     let mut write = db.write().await?;
+    let before: Option<(String, String)> =
+        sqlx::query_as("select title, about from consultants where namespace = $1")
+            .bind(namespace.as_str())
+            .fetch_optional(&mut *write)
+            .await?;
+    if before.is_some_and(|before| before == (new.title.clone(), new.about.clone())) {
+        return Ok(());
+    }
     sqlx::query(
         "insert into consultants (namespace, title, about) values ($1, $2, $3)
          on conflict (namespace) do update set title = excluded.title, about = excluded.about",
@@ -31,6 +44,8 @@ pub async fn introduce(db: &Db, namespace: &Namespace, new: &NewConsultant) -> R
     .bind(&new.about)
     .execute(&mut *write)
     .await?;
+    let after = json!({ "title": new.title });
+    record(&mut write, actor, Act::ConsultantIntroduced, namespace.as_str(), Value::Null, after).await?;
     write.commit().await?;
     Ok(())
 }
@@ -64,6 +79,7 @@ pub async fn certify(db: &Db, actor: &Actor, namespace: &Namespace, until: Times
 /// Offers a service, or changes what it costs from now on.
 pub async fn offer(
     db: &Db,
+    actor: &Actor,
     namespace: &Namespace,
     name: &PluginName,
     service: &Service,
@@ -79,6 +95,19 @@ pub async fn offer(
     if known.is_none() {
         return Err(Error::NotFound(format!("consultant '{namespace}': write its profile first")));
     }
+    let before: Option<(String, i64, Text<Currency>)> = sqlx::query_as(
+        "select title, price_minor, currency from services where namespace = $1 and name = $2",
+    )
+    .bind(namespace.as_str())
+    .bind(name.as_str())
+    .fetch_optional(&mut *write)
+    .await?;
+    let price = (service.price.minor(), service.price.currency());
+    if before
+        .is_some_and(|(title, minor, Text(currency))| title == service.title && (minor, currency) == price)
+    {
+        return Ok(());
+    }
     sqlx::query(
         "insert into services (namespace, name, title, price_minor, currency) values ($1, $2, $3, $4, $5)
          on conflict (namespace, name) do update set title = excluded.title, price_minor = excluded.price_minor,
@@ -91,6 +120,8 @@ pub async fn offer(
     .bind(service.price.currency().code())
     .execute(&mut *write)
     .await?;
+    let subject = format!("{namespace}/{name}");
+    record(&mut write, actor, Act::ServiceOffered, &subject, Value::Null, json!(service)).await?;
     write.commit().await?;
     Ok(())
 }

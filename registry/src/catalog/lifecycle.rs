@@ -76,17 +76,33 @@ pub async fn withdraw(db: &Db, actor: &Actor, release: &Release, reason: &str) -
 }
 
 /// Advises to use something else than a release, or no longer does.
-pub async fn deprecate(db: &Db, release: &Release, advice: Option<&Deprecation>) -> Result<(), Error> {
+pub async fn deprecate(
+    db: &Db,
+    actor: &Actor,
+    release: &Release,
+    advice: Option<&Deprecation>,
+) -> Result<(), Error> {
     must_be_short("a note", advice.map_or("-", |advice| advice.note.as_str()))?;
     let mut write = db.write().await?;
-    let (_,): (String,) =
-        find(&mut write, "select version from releases where plugin = $1 and version = $2", release).await?;
-    let successor = advice.and_then(|advice| advice.successor.as_ref());
+    let sql = "select deprecated_note, successor from releases where plugin = $1 and version = $2";
+    let before: (Option<String>, Option<String>) = find(&mut write, sql, release).await?;
+    let successor = advice.and_then(|advice| advice.successor.as_ref()).map(PluginId::to_string);
+    let after = (advice.map(|advice| advice.note.clone()), successor);
+    if before == after {
+        return Ok(());
+    }
+    let said = |(note, successor): &(Option<String>, Option<String>)| match note {
+        Some(note) => json!({ "note": note, "successor": successor }),
+        None => Value::Null,
+    };
+    let (subject, was, is) = (release.to_string(), said(&before), said(&after));
+    record(&mut write, actor, Act::ReleaseDeprecated, &subject, was, is).await?;
+    let (note, successor) = after;
     sqlx::query(
         "update releases set deprecated_note = $1, successor = $2 where plugin = $3 and version = $4",
     )
-    .bind(advice.map(|advice| advice.note.clone()))
-    .bind(successor.map(PluginId::to_string))
+    .bind(note)
+    .bind(successor)
     .bind(release.plugin.to_string())
     .bind(release.version.to_string())
     .execute(&mut *write)

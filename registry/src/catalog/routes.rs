@@ -303,7 +303,7 @@ async fn deprecate(
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     principal.must_publish(&catalog.db, &release.plugin).await?;
-    super::deprecate(&catalog.db, &release, Some(&advice)).await?;
+    super::deprecate(&catalog.db, &principal.actor()?, &release, Some(&advice)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -322,7 +322,7 @@ async fn undeprecate(
 ) -> Result<StatusCode, Error> {
     let release = as_release(path);
     principal.must_publish(&catalog.db, &release.plugin).await?;
-    super::deprecate(&catalog.db, &release, None).await?;
+    super::deprecate(&catalog.db, &principal.actor()?, &release, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,16 +5,18 @@
 use std::collections::HashSet;
 
 use axum::extract::State;
-use chandlery_package::wire::{Garbage, GarbageQuery};
+use chandlery_package::wire::{Act, Garbage, GarbageQuery};
 use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::descriptors::Described;
 use super::error::Error;
 use super::repository::Repository;
 use super::state::Oci;
 use super::{blobs, uploads};
-use chandlery_accounts::Account;
+use chandlery_accounts::Caller;
+use chandlery_accounts::audit::record;
 use chandlery_edge::{Json, Query};
 use chandlery_store::content::ContentDigest;
 use chandlery_store::time;
@@ -31,10 +33,15 @@ pub type Collected = Garbage;
 )]
 pub(super) async fn post(
     State(oci): State<Oci>,
-    caller: Account,
+    caller: Caller,
     Query(query): Query<GarbageQuery>,
 ) -> Result<Json<Collected>, Error> {
     caller.must_operate("collect garbage")?;
+    // What follows are many transactions: the trail has it even where they are cut short.
+    let mut write = oci.db.write().await?;
+    let asked = json!({ "older_than_seconds": query.older_than_seconds });
+    record(&mut write, &caller.actor, Act::GarbageCollected, "garbage", Value::Null, asked).await?;
+    write.commit().await?;
     Ok(Json(collect(&oci, SignedDuration::from_secs(i64::from(query.older_than_seconds))).await?))
 }
 

@@ -53,10 +53,14 @@ pub(super) async fn log_in(
     Ok((cookie, Redirect::to(own_path(&given.next))).into_response())
 }
 
-pub(super) async fn log_out(State(finance): State<Finance>, headers: HeaderMap) -> Result<Response, Error> {
+pub(super) async fn log_out(
+    State(finance): State<Finance>,
+    address: Address,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     let kept = finance.accounts.cookie;
     if let Some(token) = kept.read(&headers) {
-        accounts::revoke_token(&finance.db, &token).await?;
+        accounts::log_out(&finance.db, &token, address).await?;
     }
     Ok((cookie(kept, String::new(), Duration::ZERO), Redirect::to("/login")).into_response())
 }

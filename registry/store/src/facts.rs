@@ -1,6 +1,6 @@
 //! What a registry knows of itself, kept in the database so that all its replicas agree.
 
-use crate::{Db, Error};
+use crate::{Db, Error, Write};
 
 /// What a registry knows of itself, by name.
 pub struct Facts<'a>(pub &'a Db);
@@ -24,14 +24,20 @@ impl Facts<'_> {
     /// Sets a fact that an operator may change.
     pub async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         let mut write = self.0.write().await?;
+        Self::set_within(&mut write, name, value).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// The same, in the transaction of what goes with it.
+    pub async fn set_within(write: &mut Write, name: &str, value: &str) -> Result<(), Error> {
         sqlx::query(
             "insert into facts (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value",
         )
         .bind(name)
         .bind(value)
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-        write.commit().await?;
         Ok(())
     }
 

@@ -12,6 +12,8 @@ words! {
     pub enum Act: "act" {
         /// Logged in with a password.
         LoggedIn = "logged-in",
+        /// Ended a session on the registry's pages.
+        LoggedOut = "logged-out",
         /// Changed its own password, knowing the one before.
         PasswordChanged = "password-changed",
         /// Issued a token by which an account's password can be set.
@@ -54,8 +56,16 @@ words! {
         ReleaseYanked = "release-yanked",
         /// Withdrew a release for ever.
         ReleaseWithdrawn = "release-withdrawn",
+        /// Advised to use something else than a release, or took that back.
+        ReleaseDeprecated = "release-deprecated",
+        /// Removed by hand what is stored and belongs to nothing.
+        GarbageCollected = "garbage-collected",
         /// Certified a plugin, or ended that.
         PluginCertified = "plugin-certified",
+        /// Said where an account is billed, and where it is written to.
+        BillingProfileSet = "billing-profile-set",
+        /// Changed, or tried, what an account has subscribed to.
+        SubscriptionChanged = "subscription-changed",
         /// Agreed on a subscription with a customer.
         SubscriptionAgreed = "subscription-agreed",
         /// Recorded a transfer that pays an invoice or an order.
@@ -90,6 +100,14 @@ words! {
         PriceSet = "price-set",
         /// Made a coupon for orders of a plugin.
         CouponMade = "coupon-made",
+        /// Wrote what a consultant is and does.
+        ConsultantIntroduced = "consultant-introduced",
+        /// Offered a service, or changed what it costs.
+        ServiceOffered = "service-offered",
+        /// Ordered a service.
+        ServiceOrdered = "service-ordered",
+        /// Accepted a milestone of a service, which is invoiced by that.
+        MilestoneAccepted = "milestone-accepted",
         /// Certified a consultant until a moment.
         ConsultantCertified = "consultant-certified",
         /// Set a sales tax of a country.
@@ -100,6 +118,8 @@ words! {
         BankAccountSet = "bank-account-set",
         /// Brought a statement of the bank.
         StatementReconciled = "statement-reconciled",
+        /// Settled what a line of the bank's statement pays or returns.
+        StatementLineSettled = "statement-line-settled",
         /// Recorded what was spent from the bank.
         ExpenseRecorded = "expense-recorded",
         /// Recorded that the bank has exchanged a currency for another.

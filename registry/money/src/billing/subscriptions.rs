@@ -7,7 +7,7 @@ use chandlery_package::wire::{Act, Agreement, InvoiceState, NewSubscription, New
 use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::collection;
 use super::periods::{self, NewPeriod};
@@ -95,6 +95,16 @@ impl Stored {
             next: row.next_tier.zip(row.next_billed).map(|(Text(tier), Text(billed))| (tier, billed)),
             agreed,
             trial: row.trial_tier.zip(row.trial_until).map(|(Text(tier), Text(until))| (tier, until)),
+        })
+    }
+
+    /// What the audit trail keeps of it.
+    fn in_short(&self) -> Value {
+        json!({
+            "tier": self.tier,
+            "billed": self.billed,
+            "next": self.next.map(|(tier, _)| tier),
+            "tried_until": self.trial.map(|(_, until)| until),
         })
     }
 
@@ -299,6 +309,7 @@ pub async fn subscription(db: &Db, account: &Namespace, now: Timestamp) -> Resul
 /// Begins an account's one trial.
 pub async fn try_out(
     db: &Db,
+    actor: &Actor,
     account: &Namespace,
     new: &NewTrial,
     now: Timestamp,
@@ -321,6 +332,8 @@ pub async fn try_out(
             let until = now.checked_add(TRIAL).map_err(|error| Error::Damaged(error.to_string()))?;
             stored.trial = Some((new.tier, until));
             stored.save(&mut write).await?;
+            let after = json!({ "tried": new.tier, "until": until });
+            record(&mut write, actor, Act::SubscriptionChanged, account.as_str(), Value::Null, after).await?;
         }
     }
     let shown = show(&mut write, &stored, now).await?;
@@ -332,6 +345,7 @@ pub async fn try_out(
 /// invoiced is over.
 pub async fn change(
     db: &Db,
+    actor: &Actor,
     account: &Namespace,
     new: &NewSubscription,
     now: Timestamp,
@@ -342,6 +356,7 @@ pub async fn change(
     }
     let mut write = db.write().await?;
     let mut stored = current(&mut write, account, now).await?;
+    let before = stored.clone();
     if tier == Tier::Free && stored.invoice.is_none() {
         // A trial ends at once.
         stored.trial = stored.trial.map(|(tried, until)| (tried, until.min(now)));
@@ -358,6 +373,10 @@ pub async fn change(
         stored.next = Some((tier, billed));
     }
     stored.save(&mut write).await?;
+    if stored != before {
+        let (was, is) = (before.in_short(), stored.in_short());
+        record(&mut write, actor, Act::SubscriptionChanged, account.as_str(), was, is).await?;
+    }
     let shown = show(&mut write, &stored, now).await?;
     write.commit().await?;
     Ok(shown)

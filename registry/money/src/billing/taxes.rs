@@ -4,12 +4,12 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, BillingProfile, TaxRule};
 use chandlery_package::{Money, Namespace, Rate};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use crate::Error;
 use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record_once;
+use chandlery_accounts::audit::{record, record_once};
 use chandlery_store::Db;
 
 /// A tax on an amount.
@@ -62,13 +62,38 @@ fn country(text: &str) -> Result<(), Error> {
 }
 
 /// Says where an account is.
-pub async fn set_profile(db: &Db, account: &Namespace, profile: &BillingProfile) -> Result<(), Error> {
+pub async fn set_profile(
+    db: &Db,
+    actor: &Actor,
+    account: &Namespace,
+    profile: &BillingProfile,
+) -> Result<(), Error> {
     country(&profile.country)?;
     if profile.email.as_ref().is_some_and(|email| !email.contains('@') || email.contains(char::is_whitespace))
     {
         return Err(Error::Invalid("that is not an e-mail address".into()));
     }
     let mut write = db.write().await?;
+    type Row = (String, Option<String>, Option<String>);
+    let before: Option<Row> =
+        sqlx::query_as("select country, email, tax_id from billing_profiles where account = $1")
+            .bind(account.as_str())
+            .fetch_optional(&mut *write)
+            .await?;
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let after = (profile.country.clone(), given(&profile.email), given(&profile.tax_id));
+    if before.as_ref() == Some(&after) {
+        return Ok(());
+    }
+    // The trail goes to others: it says that an address has changed, and not to which.
+    let was = before.as_ref().map_or(Value::Null, |(country, ..)| json!({ "country": country }));
+    let (_, email, tax_id) = before.unwrap_or_default();
+    let what = json!({
+        "country": after.0,
+        "email_changed": email != after.1,
+        "tax_id_changed": tax_id != after.2,
+    });
+    record(&mut write, actor, Act::BillingProfileSet, account.as_str(), was, what).await?;
     sqlx::query(
         "insert into billing_profiles (account, country, email, tax_id) values ($1, $2, nullif($3, ''), nullif($4, ''))
          on conflict (account) do update set country = excluded.country, email = excluded.email, tax_id = excluded.tax_id",

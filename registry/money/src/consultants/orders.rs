@@ -2,15 +2,18 @@
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
-    InvoiceLine, InvoiceLineKind, Milestone, NewServiceOrder, Page, Paging, ServiceOrder,
+    Act, InvoiceLine, InvoiceLineKind, Milestone, NewServiceOrder, Page, Paging, ServiceOrder,
 };
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use crate::Error;
 use crate::billing::{NewInvoice, issue};
 use crate::sharing::{self, NewSale};
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, time};
 
 #[derive(sqlx::FromRow)]
@@ -42,6 +45,7 @@ macro_rules! select {
 /// Orders a service of a consultant who is certified now. The milestones sum to its price; without any, it is one.
 pub async fn order(
     db: &Db,
+    actor: &Actor,
     customer: &Namespace,
     new: &NewServiceOrder,
     now: Timestamp,
@@ -90,6 +94,8 @@ pub async fn order(
         .await?;
     }
     let order = find(&mut write, &new.reference).await?;
+    let subject = format!("service order {}", new.reference);
+    record(&mut write, actor, Act::ServiceOrdered, &subject, Value::Null, json!(new)).await?;
     write.commit().await?;
     order.ok_or_else(|| Error::Damaged("an order of a service vanished".into()))
 }
@@ -97,6 +103,7 @@ pub async fn order(
 /// Accepts a milestone: it is invoiced and shared. Accepted again, nothing changes.
 pub async fn accept(
     db: &Db,
+    actor: &Actor,
     hold_days: u32,
     customer: &Namespace,
     reference: &str,
@@ -145,6 +152,9 @@ pub async fn accept(
         .bind(number)
         .execute(&mut *write)
         .await?;
+        let (subject, after) =
+            (format!("service order {reference}"), json!({ "milestone": number, "invoice": invoice }));
+        record(&mut write, actor, Act::MilestoneAccepted, &subject, Value::Null, after).await?;
     }
     let order = find(&mut write, reference).await?.ok_or_else(missing)?;
     write.commit().await?;

@@ -51,12 +51,12 @@ async fn list(
 )]
 async fn introduce(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path(namespace): Path<Namespace>,
     Json(new): Json<NewConsultant>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&finance.db, &namespace, "speak for").await?;
-    super::introduce(&finance.db, &namespace, &new).await?;
+    super::introduce(&finance.db, &caller.actor, &namespace, &new).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -89,12 +89,12 @@ async fn certify(
 )]
 async fn offer(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path((namespace, name)): Path<(Namespace, PluginName)>,
     Json(service): Json<Service>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&finance.db, &namespace, "offer services of").await?;
-    super::offer(&finance.db, &namespace, &name, &service).await?;
+    super::offer(&finance.db, &caller.actor, &namespace, &name, &service).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -122,10 +122,10 @@ async fn orders(
 )]
 async fn order(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewServiceOrder>,
 ) -> Result<(StatusCode, Json<ServiceOrder>), Error> {
-    let order = super::order(&finance.db, &caller.name, &new, finance.clock.now()).await?;
+    let order = super::order(&finance.db, &caller.actor, &caller.name, &new, finance.clock.now()).await?;
     Ok((StatusCode::CREATED, Json(order)))
 }
 
@@ -138,11 +138,19 @@ async fn order(
 )]
 async fn accept(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Path((reference, number)): Path<(String, i64)>,
 ) -> Result<Json<ServiceOrder>, Error> {
     Ok(Json(
-        super::accept(&finance.db, finance.hold_days, &caller.name, &reference, number, finance.clock.now())
-            .await?,
+        super::accept(
+            &finance.db,
+            &caller.actor,
+            finance.hold_days,
+            &caller.name,
+            &reference,
+            number,
+            finance.clock.now(),
+        )
+        .await?,
     ))
 }

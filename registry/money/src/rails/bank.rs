@@ -2,18 +2,20 @@
 //! the columns `id,date,amount,currency,text`.
 
 use chandlery_package::problem::Explain as _;
-use chandlery_package::wire::BankLine;
-use chandlery_package::{Currency, Money};
+use chandlery_package::wire::{Act, BankLine};
+use chandlery_package::{Currency, Digest, Money};
 use jiff::Timestamp;
 use quick_xml::de::from_str;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::Subject;
 use crate::billing::invoices::Paid;
 use crate::table::{self, Row};
 use crate::{Error, payouts};
-use chandlery_store::Db;
-use chandlery_store::{Write, time};
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::{record, record_once};
+use chandlery_store::{Db, Write, time};
 
 /// The columns of a statement as CSV.
 const COLUMNS: [&str; 5] = ["id", "date", "amount", "currency", "text"];
@@ -218,15 +220,23 @@ fn read_row(row: Row<'_>) -> Result<BankLine, Error> {
 /// Looks at every line of a statement that was not looked at before. One that cannot be matched changes nothing, and says why.
 pub async fn reconcile(
     db: &Db,
+    actor: &Actor,
     hold_days: u32,
     statement: &str,
     now: Timestamp,
 ) -> Result<Vec<BankLine>, Error> {
     let mut lines = read(statement)?;
+    // Each line has a transaction of its own: the trail has the statement even where only some of them were looked at.
+    let brought = json!({ "lines": lines.len(), "digest": Digest::of(statement) });
+    let mut write = db.write().await?;
+    record_once(&mut write, actor, Act::StatementReconciled, "bank statement", brought).await?;
+    write.commit().await?;
     for line in &mut lines {
-        let new = line.clone();
+        let (actor, new) = (actor.clone(), line.clone());
         let found = db
-            .group_commit(move |write| Box::pin(async move { take(write, &new, hold_days, now).await }))
+            .group_commit(move |write| {
+                Box::pin(async move { take(write, &actor, &new, hold_days, now).await })
+            })
             .await;
         line.outcome = match found {
             Ok(outcome) => outcome,
@@ -255,7 +265,13 @@ async fn seen(write: &mut Write, line: &BankLine) -> Result<Option<String>, Erro
     }
 }
 
-async fn take(write: &mut Write, line: &BankLine, hold_days: u32, now: Timestamp) -> Result<String, Error> {
+async fn take(
+    write: &mut Write,
+    actor: &Actor,
+    line: &BankLine,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<String, Error> {
     if let Some(outcome) = seen(write, line).await? {
         return Ok(outcome);
     }
@@ -278,6 +294,8 @@ async fn take(write: &mut Write, line: &BankLine, hold_days: u32, now: Timestamp
         (None, false) => return Err(Error::NotFound("payout that it names".into())),
     };
     keep(write, line, &outcome, now).await?;
+    let after = json!({ "amount": line.amount, "outcome": outcome });
+    record(write, actor, Act::StatementLineSettled, &line.id, Value::Null, after).await?;
     Ok(outcome)
 }
 

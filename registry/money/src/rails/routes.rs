@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Account, Actor, Caller};
+use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
@@ -125,16 +125,15 @@ async fn set_bank_account(
 ) -> Result<Json<BankAccount>, Error> {
     caller.must_operate("set the bank account")?;
     payouts::check_account(&account.holder, &account.iban, Some(&account.bic))?;
-    Facts(&finance.db).set(BANK_ACCOUNT, &json!(account).to_string()).await?;
-    tell_of(&finance.db, &caller.actor, Act::BankAccountSet, BANK_ACCOUNT, Value::Null).await?;
+    let text = json!(account).to_string();
+    if Facts(&finance.db).get(BANK_ACCOUNT).await?.as_ref() != Some(&text) {
+        let mut write = finance.db.write().await?;
+        Facts::set_within(&mut write, BANK_ACCOUNT, &text).await?;
+        let (before, after) = (Value::Null, Value::Null);
+        record(&mut write, &caller.actor, Act::BankAccountSet, BANK_ACCOUNT, before, after).await?;
+        write.commit().await?;
+    }
     Ok(Json(account))
-}
-
-/// Records what has been done in other transactions.
-async fn tell_of(db: &Db, actor: &Actor, act: Act, subject: &str, after: Value) -> Result<(), Error> {
-    let mut write = db.write().await?;
-    record(&mut write, actor, act, subject, Value::Null, after).await?;
-    Ok(write.commit().await?)
 }
 
 /// Sends the approved payouts of a run by their rails; for operators.
@@ -201,9 +200,8 @@ async fn reconcile(
     statement: String,
 ) -> Result<Json<Page<BankLine>>, Error> {
     caller.must_operate("reconcile the bank's statement")?;
-    let items = super::reconcile(&finance.db, finance.hold_days, &statement, finance.clock.now()).await?;
-    let after = json!({ "lines": items.len() });
-    tell_of(&finance.db, &caller.actor, Act::StatementReconciled, "bank statement", after).await?;
+    let (days, now) = (finance.hold_days, finance.clock.now());
+    let items = super::reconcile(&finance.db, &caller.actor, days, &statement, now).await?;
     // What became of each line of the statement that was sent.
     Ok(Json(Page::whole(items)))
 }

@@ -153,10 +153,10 @@ async fn credit_notes(
 )]
 async fn set_profile(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(profile): Json<BillingProfile>,
 ) -> Result<Json<BillingProfile>, Error> {
-    billing::set_profile(&finance.db, &caller.name, &profile).await?;
+    billing::set_profile(&finance.db, &caller.actor, &caller.name, &profile).await?;
     Ok(Json(profile))
 }
 

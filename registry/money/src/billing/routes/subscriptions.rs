@@ -62,10 +62,10 @@ async fn subscription(State(finance): State<Finance>, caller: Account) -> Result
 )]
 async fn change(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewSubscription>,
 ) -> Result<Json<Subscription>, Error> {
-    Ok(Json(billing::change(&finance.db, &caller.name, &new, finance.clock.now()).await?))
+    Ok(Json(billing::change(&finance.db, &caller.actor, &caller.name, &new, finance.clock.now()).await?))
 }
 
 /// Begins the trial.
@@ -77,10 +77,10 @@ async fn change(
 )]
 async fn try_out(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewTrial>,
 ) -> Result<Json<Subscription>, Error> {
-    Ok(Json(billing::try_out(&finance.db, &caller.name, &new, finance.clock.now()).await?))
+    Ok(Json(billing::try_out(&finance.db, &caller.actor, &caller.name, &new, finance.clock.now()).await?))
 }
 
 /// Records what was agreed with an account; for operators.

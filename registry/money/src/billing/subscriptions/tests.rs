@@ -39,7 +39,7 @@ async fn balance(db: &Db, account: Account) -> i64 {
 #[tokio::test]
 async fn an_unknown_state_of_an_invoice_is_an_error() {
     let (_folder, finance) = finance().await;
-    change(&finance.db, &operator(), &to(Tier::Developer), day(0)).await.unwrap();
+    change(&finance.db, &Actor::machine(), &operator(), &to(Tier::Developer), day(0)).await.unwrap();
     let mut write = finance.db.write().await.unwrap();
     sqlx::query("update invoices set state = 'lost' where number = 1").execute(&mut *write).await.unwrap();
     let error = periods::find(&mut write, 1).await.unwrap_err().to_string();
@@ -51,19 +51,24 @@ async fn an_unknown_state_of_an_invoice_is_an_error() {
 async fn a_trial_comes_once_and_more_is_had_at_once() {
     let (_folder, finance) = finance().await;
     let me = operator();
-    let tried = try_out(&finance.db, &me, &NewTrial { tier: Tier::Team }, day(0)).await.unwrap();
+    let tried =
+        try_out(&finance.db, &Actor::machine(), &me, &NewTrial { tier: Tier::Team }, day(0)).await.unwrap();
     assert_eq!((tried.tier, tried.deployments, tried.trial), (Tier::Team, Some(100), true));
     assert_eq!(tried.until, Some(day(30)));
     let over = subscription(&finance.db, &me, day(30)).await.unwrap();
     assert_eq!((over.tier, over.trial, over.trial_left), (Tier::Free, false, false));
-    assert!(try_out(&finance.db, &me, &NewTrial { tier: Tier::Enterprise }, day(31)).await.is_err());
+    assert!(
+        try_out(&finance.db, &Actor::machine(), &me, &NewTrial { tier: Tier::Enterprise }, day(31))
+            .await
+            .is_err()
+    );
 
-    let first = change(&finance.db, &me, &to(Tier::Developer), day(40)).await.unwrap();
+    let first = change(&finance.db, &Actor::machine(), &me, &to(Tier::Developer), day(40)).await.unwrap();
     assert_eq!((first.tier, first.due[0].number, first.due[0].total), (Tier::Developer, 1, usd("99.00")));
     // More is had when what there is was paid; what is left of it is credited to the cent.
-    assert!(change(&finance.db, &me, &to(Tier::Team), day(45)).await.is_err());
+    assert!(change(&finance.db, &Actor::machine(), &me, &to(Tier::Team), day(45)).await.is_err());
     pay(&finance.db, finance.hold_days, 1, day(46)).await;
-    let more = change(&finance.db, &me, &to(Tier::Team), day(50)).await.unwrap();
+    let more = change(&finance.db, &Actor::machine(), &me, &to(Tier::Team), day(50)).await.unwrap();
     // The period from the 12th of March has 31 days, of which 10 have passed: 31.93 of 99.00 are earned.
     assert_eq!((more.due[0].lines[1].amount, more.due[0].total), (usd("-67.07"), usd("431.93")));
     pay(&finance.db, finance.hold_days, 2, day(50)).await;
@@ -71,11 +76,11 @@ async fn a_trial_comes_once_and_more_is_had_at_once() {
     assert_eq!(balance(&finance.db, Account::Plans).await, -3193);
 
     // Less comes when what is invoiced is over, and can be thought better of.
-    let less = change(&finance.db, &me, &to(Tier::Free), day(60)).await.unwrap();
+    let less = change(&finance.db, &Actor::machine(), &me, &to(Tier::Free), day(60)).await.unwrap();
     assert_eq!((less.tier, less.then), (Tier::Team, Some(Tier::Free)));
-    let stays = change(&finance.db, &me, &to(Tier::Team), day(61)).await.unwrap();
+    let stays = change(&finance.db, &Actor::machine(), &me, &to(Tier::Team), day(61)).await.unwrap();
     assert_eq!(stays.then, None);
-    change(&finance.db, &me, &to(Tier::Developer), day(62)).await.unwrap();
+    change(&finance.db, &Actor::machine(), &me, &to(Tier::Developer), day(62)).await.unwrap();
     let renewed = subscription(&finance.db, &me, day(82)).await.unwrap();
     assert_eq!(
         (renewed.tier, renewed.due[0].total, renewed.due[0].number),
@@ -103,7 +108,7 @@ async fn give_back(db: &Db, hold_days: u32, number: i64, amount: Money, now: Tim
 async fn what_was_given_back_of_a_period_is_neither_earned_nor_credited_again() {
     let (_folder, finance) = finance().await;
     let me = operator();
-    change(&finance.db, &me, &to(Tier::Developer), day(40)).await.unwrap();
+    change(&finance.db, &Actor::machine(), &me, &to(Tier::Developer), day(40)).await.unwrap();
     pay(&finance.db, finance.hold_days, 1, day(40)).await;
     // 10 of 31 days have passed: of half the price half as much is earned.
     give_back(&finance.db, finance.hold_days, 1, usd("49.50"), day(50)).await.unwrap();
@@ -115,7 +120,7 @@ async fn what_was_given_back_of_a_period_is_neither_earned_nor_credited_again() 
     assert!(give_back(&finance.db, finance.hold_days, 1, usd("9.51"), day(52)).await.is_err());
     laws(&finance.db, &me).await;
     // 12 of 31 days of 9.50 are 3.67.
-    let more = change(&finance.db, &me, &to(Tier::Team), day(52)).await.unwrap();
+    let more = change(&finance.db, &Actor::machine(), &me, &to(Tier::Team), day(52)).await.unwrap();
     assert_eq!((more.due[0].lines[1].amount, more.due[0].total), (usd("-5.83"), usd("493.17")));
     // All of an invoice that is not paid: the period is had for nothing.
     give_back(&finance.db, finance.hold_days, 2, usd("493.17"), day(53)).await.unwrap();
@@ -156,7 +161,9 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
                 0 | 1 => {
                     let tier = Tier::ALL[random.random_range(0..4)];
                     let billed = if random.random_bool(0.2) { Billed::Yearly } else { Billed::Monthly };
-                    let _ = change(&finance.db, &me, &NewSubscription { tier, billed }, now).await;
+                    let _ =
+                        change(&finance.db, &Actor::machine(), &me, &NewSubscription { tier, billed }, now)
+                            .await;
                 }
                 2 => {
                     let price = Money::new(random.random_range(0..900_000_i64), Currency::Usd).unwrap();
