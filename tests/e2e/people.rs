@@ -151,7 +151,6 @@ fn what_is_done_is_in_the_trail_and_what_is_said_again_is_not() {
     let account = json!({ "holder": "Us", "iban": "DE89370400440532013000", "bic": "DEUTDEFF" });
     let expense =
         json!({ "key": "E", "description": "", "amount": cent("USD"), "on": { "kind": "hosting" } });
-    let exchange = json!({ "key": "X", "sold": cent("USD"), "bought": cent("EUR") });
     let tax = json!({ "country": "DE", "since": "2026-01-01", "name": "VAT", "rate": "19%" });
     let service = json!({ "title": "A day", "price": cent("USD") });
     let profile = json!({ "country": "DE", "email": "acme@example.com" });
@@ -192,7 +191,6 @@ fn what_is_done_is_in_the_trail_and_what_is_said_again_is_not() {
         (&operator, "PUT", "/api/v1/exchange-rates", rate, "exchange-rate-set"),
         (&operator, "POST", "/api/v1/tax-rules", tax, "tax-rule-set"),
         (&operator, "POST", "/api/v1/ledger/expenses", expense, "expense-recorded"),
-        (&operator, "POST", "/api/v1/ledger/exchanges", exchange, "exchange-recorded"),
     ] {
         for _ in 0..2 {
             let headers = [("content-type", "application/json")];

@@ -144,9 +144,9 @@ impl Accounts {
         name: &Namespace,
         password: &str,
     ) -> Result<(), Error> {
-        self.count_registration(client)?;
-        if let Err(refused) = self.attempts.begin(client, None) {
-            self.take_registration_back(client);
+        self.attempts.begin(client, None)?;
+        if let Err(refused) = self.count_registration(client) {
+            self.attempts.take_back(client, None);
             return Err(refused);
         }
         let outcome = register(&self.db, name, password).await;
