@@ -62,7 +62,10 @@ impl Cosigned {
 impl Witnesses {
     /// None of them has cosigned anything yet.
     pub fn new(witnesses: Vec<WitnessAt>) -> Self {
-        Self { witnesses, http: reqwest::Client::new(), last: Mutex::default() }
+        // A witness is somebody else: it makes the registry ask nobody.
+        let stay = reqwest::redirect::Policy::none();
+        let http = reqwest::Client::builder().redirect(stay).build().unwrap_or_default();
+        Self { witnesses, http, last: Mutex::default() }
     }
 
     /// The checkpoint with the cosignatures of all witnesses that answer. One that does not is no reason to hold back the
