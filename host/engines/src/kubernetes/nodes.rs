@@ -49,9 +49,9 @@ impl Held {
     fn add(&mut self, pod: &Value) {
         let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
         for requests in containers.into_iter().flatten().filter_map(|c| c.pointer("/resources/requests")) {
-            self.gpus += count(&requests[GPU_RESOURCE]);
-            self.cpu_millis += millis(&requests["cpu"]);
-            self.mib += mebibytes(&requests["memory"]);
+            self.gpus = self.gpus.saturating_add(count(&requests[GPU_RESOURCE]));
+            self.cpu_millis = self.cpu_millis.saturating_add(millis(&requests["cpu"]));
+            self.mib = self.mib.saturating_add(mebibytes(&requests["memory"]));
         }
     }
 }
@@ -112,8 +112,8 @@ pub(super) fn pools(nodes: &[Node]) -> Vec<GpuPool> {
             nodes: 0,
         });
         pool.memory_mib = pool.memory_mib.min(node.gpu_memory_mib);
-        pool.total += u32::try_from(node.gpus).unwrap_or(0);
-        pool.free += u32::try_from(node.free_gpus).unwrap_or(0);
+        pool.total = pool.total.saturating_add(u32::try_from(node.gpus).unwrap_or(0));
+        pool.free = pool.free.saturating_add(u32::try_from(node.free_gpus).unwrap_or(0));
         pool.nodes += 1;
     }
     pools.into_values().collect()
@@ -212,5 +212,35 @@ mod tests {
         assert_eq!(choice(&["h100", "a100"], 8), Choice { surge: false, products: h100() });
         assert_eq!(choice(&[], 8), Choice { surge: false, products: h100() });
         assert_eq!(choose(&workload(), &nodes), Choice { surge: true, products: Vec::new() });
+    }
+
+    /// A cluster's answers are sums of what anybody wrote who may make pods there.
+    #[test]
+    fn no_amount_is_too_large_to_be_counted() {
+        let most = [
+            "4294967295",
+            "999999999999999",
+            "999999999999999E",
+            "999999999999999Ei",
+            "9223372036854775807m",
+            "9e18",
+            "-1",
+            "",
+        ];
+        for amount in most {
+            let requests = json!({ GPU_RESOURCE: amount, "cpu": amount, "memory": amount });
+            let container = json!({ "resources": { "requests": requests } });
+            let pod = json!({ "spec": { "nodeName": "a", "containers": [container, container, container] } });
+            let mut all = [node("a", "", amount), node("b", "", amount), node("c", "", amount)];
+            all.iter_mut().for_each(|node| {
+                node["status"]["allocatable"]["cpu"] = amount.into();
+                node["status"]["allocatable"]["memory"] = amount.into();
+            });
+            let nodes = nodes(&all, &vec![pod; 1000]);
+            let _ = (pools(&nodes), choose(&workload(), &nodes));
+            assert_eq!(nodes.len(), 3, "{amount}");
+        }
+        let strange = [json!(null), json!([]), json!({ "spec": [] }), json!({ "spec": { "nodeName": 7 } })];
+        assert!(nodes(&strange, &strange).is_empty());
     }
 }

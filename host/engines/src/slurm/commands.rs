@@ -176,4 +176,28 @@ mod tests {
         assert_eq!((found.id, found.state, found.time_limit_minutes), (12, State::Pending, Some(1440)));
         assert_eq!((found.name.as_str(), found.expected), ("ocr.server-0@ab.cd.0|odd", None));
     }
+
+    #[test]
+    fn what_slurm_does_not_write_is_no_node_and_no_job() {
+        let most = u64::MAX;
+        for line in ["", " ", "=", "NodeName", "XNodeName=n1", "\u{fc}NodeName=n1", "slurm_load_node error"] {
+            assert_eq!(node(line), None, "{line}");
+        }
+        for numbers in [
+            format!("CPUTot={most} RealMemory={most}"),
+            format!("CPUAlloc={most} AllocMem={most}"),
+            "CPUTot=-1".into(),
+        ] {
+            assert!(
+                node(&format!("NodeName=\u{fc} {numbers} Gres= GresUsed=( AllocTRES=,")).is_some(),
+                "{numbers}"
+            );
+        }
+        let line = |id: &str, limit: &str| job(&format!("{id}|PENDING|None|main|{most}0|N/A|{limit}|x"));
+        assert!(line("1", &format!("{most}-0:0:0")).is_some_and(|job| job.time_limit_minutes.is_none()));
+        for id in ["", "-1", "4294967296", "1_1", "1.batch"] {
+            assert_eq!(line(id, "1:00"), None, "{id}");
+        }
+        assert_eq!(job("1|PENDING|None"), None);
+    }
 }

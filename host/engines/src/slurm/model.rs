@@ -149,7 +149,8 @@ pub(super) fn is_usable<'a>(mut states: impl Iterator<Item = &'a str>) -> bool {
 
 impl Node {
     pub(super) fn free_gpus(&self, kind: &str) -> u32 {
-        self.gpus.iter().filter(|gpu| gpu.kind == kind).map(|gpu| gpu.total - gpu.used.min(gpu.total)).sum()
+        let of_kind = self.gpus.iter().filter(|gpu| gpu.kind == kind);
+        of_kind.fold(0_u32, |free, gpu| free.saturating_add(gpu.total.saturating_sub(gpu.used)))
     }
 }
 
@@ -159,11 +160,13 @@ impl Node {
 pub(super) fn gpus(configured: &str, given_out: &str, allocated: &str) -> Vec<Gpus> {
     let mut found: BTreeMap<String, Gpus> = BTreeMap::new();
     for (kind, total) in gres(configured) {
-        found.entry(kind.clone()).or_insert(Gpus { kind, total: 0, used: 0 }).total += total;
+        let gpus = found.entry(kind.clone()).or_insert(Gpus { kind, total: 0, used: 0 });
+        gpus.total = gpus.total.saturating_add(total);
     }
     let mut used: BTreeMap<String, u32> = BTreeMap::new();
     for (kind, count) in gres(given_out) {
-        *used.entry(kind).or_default() += count;
+        let known = used.entry(kind).or_default();
+        *known = known.saturating_add(count);
     }
     let is_only = found.len() == 1;
     for part in allocated.split(',') {
@@ -226,8 +229,8 @@ pub(super) fn pools<'a>(
             free: 0,
             nodes: 0,
         });
-        pool.total += gpus.total;
-        pool.free += gpus.total - gpus.used.min(gpus.total);
+        pool.total = pool.total.saturating_add(gpus.total);
+        pool.free = pool.free.saturating_add(gpus.total.saturating_sub(gpus.used));
         pool.nodes += 1;
     }
     pools.into_values().collect()
@@ -240,7 +243,8 @@ pub(super) fn minutes(text: &str) -> Option<u64> {
     while fields.len() < 3 {
         fields.insert(0, 0);
     }
-    Some(days.parse::<u64>().ok()? * 1440 + fields[0] * 60 + fields[1])
+    let of_days = days.parse::<u64>().ok()?.checked_mul(1440)?;
+    of_days.checked_add(fields[0].checked_mul(60)?)?.checked_add(fields[1])
 }
 
 /// What was refused may be taken later, where the controller is away or the user has too many jobs.
@@ -294,6 +298,30 @@ mod tests {
         assert_eq!(minutes("1:00:00"), Some(60));
         assert_eq!(minutes("30:00"), Some(30));
         assert_eq!(minutes("UNLIMITED"), None);
+        let most = u64::MAX;
+        for text in
+            ["-", ":", "", "1-", &format!("{most}-0:0:0"), &format!("{most}:0:0"), &format!("1-0:{most}:0")]
+        {
+            assert_eq!(minutes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_number_of_gpus_is_too_large_to_be_counted() {
+        let many = "gpu:4294967295,gpu:h100:4294967295,".repeat(1000);
+        for (configured, given_out) in [
+            (many.as_str(), many.as_str()),
+            (many.as_str(), "gpu:h100:4294967296"),
+            (")))(((", "gpu:h100:1(((("),
+            ("gpu", "gpu:"),
+            ("gpu::", "gpu:h100:-1"),
+        ] {
+            let gpus =
+                gpus(configured, given_out, "gres/gpu=4294967295,gres/gpu:h100=99999999999,=,gres/gpu");
+            let nodes = vec![Node { gpus, ..Node::default() }; 3];
+            let _ = (pools(nodes.iter(), |_| 0), nodes[0].free_gpus("h100"), nodes[0].free_gpus(UNTYPED));
+        }
+        assert_eq!(gpus(&many, "", "")[0].total, u32::MAX);
     }
 
     #[test]
