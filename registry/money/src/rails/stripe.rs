@@ -18,7 +18,7 @@ use crate::{Error, Processor, payouts, sharing};
 use chandlery_store::{Db, Write, time};
 
 /// How old a signature may be, in seconds.
-const TOLERANCE_SECONDS: i64 = 300;
+const TOLERANCE_SECONDS: u64 = 300;
 
 impl Processor {
     async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Value, Error> {
@@ -120,20 +120,20 @@ fn check(processor: &Processor, signature: &str, body: &[u8], now: Timestamp) ->
     let fields = || signature.split(',').filter_map(|field| field.trim().split_once('='));
     let at = fields().find_map(|(name, value)| (name == "t").then(|| value.parse::<i64>().ok())?);
     let at = at.ok_or_else(|| refused("its signature has no time"))?;
-    if (now.as_second() - at).abs() > TOLERANCE_SECONDS {
+    if now.as_second().abs_diff(at) > TOLERANCE_SECONDS {
         return Err(refused("its signature is too old"));
     }
-    let signed = |secret: &str, given: &[u8]| {
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).is_ok_and(|mut mac| {
-            mac.update(format!("{at}.").as_bytes());
-            mac.update(body);
-            mac.verify_slice(given).is_ok()
-        })
+    // Strangers may send a header full of signatures: the body is hashed once for a secret, not once for each of them.
+    let hashed = |secret: &str| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+        mac.update(format!("{at}.").as_bytes());
+        mac.update(body);
+        Some(mac)
     };
     let given: Vec<_> =
         fields().filter(|(name, _)| *name == "v1").filter_map(|(_, hex)| hex::decode(hex).ok()).collect();
-    let mut secrets = processor.webhook_secret.split(',').map(str::trim);
-    match secrets.any(|secret| given.iter().any(|given| signed(secret, given))) {
+    let mut ours = processor.webhook_secret.split(',').map(str::trim).filter_map(hashed);
+    match ours.any(|mac| given.iter().any(|given| mac.clone().verify_slice(given).is_ok())) {
         true => Ok(()),
         false => Err(refused("none of its signatures is by a secret of ours")),
     }
@@ -338,4 +338,52 @@ async fn arrived(write: &mut Write, object: &Value, now: Timestamp) -> Result<()
         .debit(Account::Bank, amount)
         .credit(Account::Processor, amount);
     ledger::post(write, transaction).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const SECRET: &str = "whsec_test";
+
+    fn processor() -> Processor {
+        Processor { url: String::new(), key: String::new(), webhook_secret: format!("whsec_old, {SECRET}") }
+    }
+
+    fn signature(at: i64, body: &[u8]) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+        mac.update(format!("{at}.").as_bytes());
+        mac.update(body);
+        hex::encode(mac.finalize().into_bytes())
+    }
+
+    #[test]
+    fn whatever_a_stranger_signs_is_refused() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let valid = signature(now.as_second(), b"{}");
+        let checked = |header: &str| check(&processor(), header, b"{}", now);
+        assert!(checked(&format!("t={},v1={valid}", now.as_second())).is_ok());
+        assert!(checked(&format!("t={}, v1=00, v0=x, v1={valid}", now.as_second())).is_ok());
+        for at in [i64::MIN, i64::MIN + now.as_second(), -1, 0, i64::MAX] {
+            assert!(checked(&format!("t={at},v1={}", signature(at, b"{}"))).is_err(), "{at}");
+        }
+        for header in
+            ["", "t", "t=", "t=1e9", "v1=", "t=1800000000", "t=1800000000,v1=0", "t=1800000000,v1=zz"]
+        {
+            assert!(checked(header).is_err(), "{header}");
+        }
+    }
+
+    #[test]
+    fn many_signatures_cost_hardly_more_than_one() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let header = format!("t={}{}", now.as_second(), ",v1=00".repeat(50_000));
+        // As large as a request may be.
+        let body = vec![b'x'; 1 << 20];
+        let started = Instant::now();
+        assert!(check(&processor(), &header, &body, now).is_err());
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
 }
