@@ -16,6 +16,8 @@ use crate::random_bytes;
 const TILE_HEIGHT: u8 = 8;
 /// The signature type of a note's own Ed25519 signature.
 const ED25519: u8 = 1;
+/// The most entries that a log is believed to have: far above, the places of its hashes are no longer numbers of 64 bits.
+const SIZE_MAX: u64 = 1 << 48;
 
 /// A signed statement of the log: so many entries, with this root.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +44,11 @@ impl Checkpoint {
                 checkpoint.origin()
             )));
         }
-        Ok(Self { size: checkpoint.size(), root: *checkpoint.hash(), note: note.into() })
+        let size = checkpoint.size();
+        if size > SIZE_MAX {
+            return Err(LogError::Checkpoint(format!("it is of {size} entries, more than any log has")));
+        }
+        Ok(Self { size, root: *checkpoint.hash(), note: note.into() })
     }
 
     /// The same checkpoint with more signature lines.
@@ -333,6 +339,27 @@ pub(super) mod tests {
         assert_eq!(Checkpoint::open(&changed, signer.verifier_key()), Err(LogError::Unsigned));
         assert!(matches!(Checkpoint::open("nonsense", signer.verifier_key()), Err(LogError::Checkpoint(_))));
         assert!(matches!(Checkpoint::open(&note, "nonsense"), Err(LogError::Key(_))));
+    }
+
+    /// What a log says of its own size is signed, and may be a lie all the same.
+    #[test]
+    fn no_size_is_too_large_for_a_proof() {
+        let signer = Signer::new(&Signer::generate("a.example")).unwrap();
+        let open = |size| {
+            let note = signer.checkpoint(size, record_hash(b"x")).unwrap();
+            Checkpoint::open(&note, signer.verifier_key())
+        };
+        for size in [SIZE_MAX + 1, 1 << 62, u64::MAX / 2, u64::MAX] {
+            assert!(matches!(open(size), Err(LogError::Checkpoint(_))), "{size}");
+        }
+        let (one, largest, tiles) = (open(1).unwrap(), open(SIZE_MAX).unwrap(), Tiles::default());
+        for index in [0, 1, 255, SIZE_MAX / 2, SIZE_MAX - 1] {
+            let asked = tiles.prove_included(&largest, index, b"x");
+            assert!(matches!(asked, Ok(Proof::Needs(_))), "{index}: {asked:?}");
+        }
+        assert!(matches!(tiles.prove_consistent(&one, &largest), Ok(Proof::Needs(_))));
+        let shrunk = LogError::Shrunk { seen: SIZE_MAX, now: 1 };
+        assert_eq!(tiles.prove_consistent(&largest, &one), Err(shrunk));
     }
 
     proptest! {
