@@ -27,6 +27,8 @@ const DESCRIPTION_BYTES_MAX: usize = 2_000;
 const ENTRIES_MAX: usize = 50;
 /// The most parameters.
 const PARAMETERS_MAX: usize = 200;
+/// How large a pattern of a parameter may be when it is compiled, in bytes.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// Why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -194,7 +196,8 @@ impl Manifest {
         budget::check(&schema).map_err(ManifestError::Parameters)?;
         let refused = |error: ValidationError<'_>| ManifestError::Parameters(error.to_string());
         jsonschema::meta::validate(&schema).map_err(refused)?;
-        jsonschema::options().with_pattern_options(PatternOptions::regex()).build(&schema).map_err(refused)
+        let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES_MAX);
+        jsonschema::options().with_pattern_options(patterns).build(&schema).map_err(refused)
     }
 
     /// The release that it describes, `namespace:name@version`.
@@ -324,6 +327,9 @@ pub(crate) mod tests {
         // What only a backtracking matcher could do is refused.
         let backwards = pattern.replace("^(a+)+$", "(a)\\\\1");
         assert!(matches!(Manifest::from_toml(&backwards), Err(ManifestError::Parameters(_))), "{backwards}");
+        // So is what is short to write and large to keep.
+        let large = pattern.replace("^(a+)+$", "^([^a]{100}){100}$");
+        assert!(matches!(Manifest::from_toml(&large), Err(ManifestError::Parameters(_))), "{large}");
     }
 
     proptest! {

@@ -11,6 +11,8 @@ const BYTES_MAX: usize = 256 << 10;
 const DEPTH_MAX: usize = 64;
 /// How many values there may be in all, with each reference replaced by what it stands for.
 const NODES_MAX: u64 = 20_000;
+/// How many patterns there may be in all, counted as values are: each is compiled.
+const PATTERNS_MAX: u64 = 100;
 /// Where references lead out of the document, or where only the values decide whither: parameters need neither.
 const REFUSED: [&str; 6] =
     ["$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor"];
@@ -23,17 +25,21 @@ pub(super) fn check(schema: &Value) -> Result<(), String> {
     if bytes > BYTES_MAX {
         return Err(format!("they have {bytes} bytes of JSON; at most {BYTES_MAX} are accepted"));
     }
-    let size = Expansion { root: schema, known: BTreeMap::new() }.of(schema, 0)?;
+    let size = Expansion { root: schema, known: BTreeMap::new(), visited: 0 }.of(schema, 0)?;
     if size.depth > DEPTH_MAX {
         return Err(too_deep());
     }
     if size.nodes > NODES_MAX {
-        return Err(format!(
-            "with each $ref replaced by what it stands for they have {} parts; at most {NODES_MAX} are accepted",
-            size.nodes
-        ));
+        return Err(too_many());
+    }
+    if size.patterns > PATTERNS_MAX {
+        return Err(format!("they have {} patterns; at most {PATTERNS_MAX} are accepted", size.patterns));
     }
     Ok(())
+}
+
+fn too_many() -> String {
+    format!("with each $ref replaced by what it stands for they have more than {NODES_MAX} parts")
 }
 
 fn too_deep() -> String {
@@ -44,6 +50,7 @@ fn too_deep() -> String {
 struct Size {
     nodes: u64,
     depth: usize,
+    patterns: u64,
 }
 
 /// A schema with its references replaced, counted without being made.
@@ -51,6 +58,8 @@ struct Expansion<'a> {
     root: &'a Value,
     /// What each reference comes to; none: it is being counted.
     known: BTreeMap<&'a str, Option<Size>>,
+    /// How many values were looked at: never more than there are, so that the counting ends where the accepting does.
+    visited: u64,
 }
 
 impl<'a> Expansion<'a> {
@@ -59,9 +68,14 @@ impl<'a> Expansion<'a> {
         if above > DEPTH_MAX {
             return Err(too_deep());
         }
-        let mut size = Size { nodes: 1, depth: 0 };
+        self.visited += 1;
+        if self.visited > NODES_MAX {
+            return Err(too_many());
+        }
+        let mut size = Size { nodes: 1, depth: 0, patterns: patterns(value) };
         let mut add = |inner: Size| {
             size.nodes = size.nodes.saturating_add(inner.nodes);
+            size.patterns = size.patterns.saturating_add(inner.patterns);
             size.depth = size.depth.max(inner.depth + 1);
         };
         match value {
@@ -100,8 +114,17 @@ impl<'a> Expansion<'a> {
     }
 }
 
+/// How many patterns a schema has, without those of the schemas in it.
+fn patterns(schema: &Value) -> u64 {
+    let own = schema.get("pattern").is_some_and(Value::is_string);
+    let names = schema.get("patternProperties").and_then(Value::as_object).map_or(0, |names| names.len());
+    u64::from(own) + names as u64
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use serde_json::json;
 
     use super::*;
@@ -123,6 +146,37 @@ mod tests {
         assert_eq!(check(&doubled(5)), Ok(()));
         for levels in [14, 26, 45, 60, 2_000] {
             assert!(check(&doubled(levels)).is_err(), "{levels}");
+        }
+    }
+
+    /// Each `~` of a name may be written in two ways, so that one value has as many references as there are spellings.
+    #[test]
+    fn one_value_under_many_references_takes_no_longer() {
+        let spelled = |bits: usize| {
+            (0..12).map(|bit| if bits & (1 << bit) == 0 { "~" } else { "~0" }).collect::<String>()
+        };
+        let references: Vec<_> =
+            (0..1 << 12).map(|bits| json!({ "$ref": format!("#/{}", spelled(bits)) })).collect();
+        let schema = json!({ "allOf": references, "~~~~~~~~~~~~": vec![json!({}); 10_000] });
+        let started = Instant::now();
+        assert_eq!(check(&schema), Err(too_many()));
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn patterns_are_counted_wherever_they_stand() {
+        let all = |schema: Value, count: u64| json!({ "allOf": vec![schema; count as usize] });
+        let shared = |count: u64| {
+            let definition = json!({ "patternProperties": { "^a": {}, "^b": {} }, "pattern": "c" });
+            json!({ "$defs": { "a": definition }, "allOf": vec![json!({ "$ref": "#/$defs/a" }); count as usize] })
+        };
+        assert_eq!(check(&all(json!({ "pattern": "a" }), PATTERNS_MAX)), Ok(()));
+        assert_eq!(check(&shared(PATTERNS_MAX / 3 - 1)), Ok(()));
+        // A parameter may be called so, and its own data may be anything.
+        let named = json!({ "properties": { "pattern": {} }, "default": { "pattern": "a" } });
+        assert_eq!(check(&all(named, PATTERNS_MAX + 1)), Ok(()));
+        for schema in [all(json!({ "pattern": "a" }), PATTERNS_MAX + 1), shared(PATTERNS_MAX / 3 + 1)] {
+            assert!(check(&schema).is_err_and(|reason| reason.contains("patterns")), "{schema}");
         }
     }
 
