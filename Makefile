@@ -33,6 +33,7 @@ test-kubernetes: system fixtures ## The path of every engine on the cluster that
 
 soak: system fixtures ## The tests that kill processes, make mutants or simulate markets, for longer, on both kinds of stores
 	CHANDLERY_FUZZ_SECONDS=600 $(CARGO) test --test e2e -- fuzz --nocapture
+	CHANDLERY_FUZZ_SECONDS=600 $(CARGO) test --test corpus -- mutant --nocapture
 	CHANDLERY_FLOOD=600/1000/200 $(CARGO) test --test e2e -- floods --nocapture
 	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --test e2e -- crashes kills --nocapture
 	CHANDLERY_RACES_SECONDS=600 CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --test e2e -- races --nocapture

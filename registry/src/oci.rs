@@ -45,6 +45,7 @@ pub use answer::{Asked, OciError};
 pub use blobs::read_blob;
 pub use cache::Cache;
 pub use collect::{Collected, collect};
+pub use descriptors::Described;
 pub use downloads::{Downloads, Pulled};
 pub use error::{Error, KINDS};
 pub use manifests::{read_manifest, read_tag};

@@ -35,6 +35,11 @@ pub struct RegistryPin {
 }
 
 impl Lock {
+    /// Reads the text of the file, whichever version wrote it.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text).map(Self::know_logs)
+    }
+
     /// What is remembered of a registry.
     pub fn pin(&self, url: &str) -> Option<&RegistryPin> {
         self.registries.iter().find(|pin| pin.url == url)
@@ -123,8 +128,8 @@ impl LockFile {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Arc::default()),
             Err(error) => return Err(self.damaged(error.to_string())),
         };
-        let lock: Lock = toml::from_str(&text).map_err(|error| self.damaged(error.to_string()))?;
-        let lock = Arc::new(lock.know_logs());
+        let lock = Lock::parse(&text).map_err(|error| self.damaged(error.to_string()))?;
+        let lock = Arc::new(lock);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some((stamp, Arc::clone(&lock)));
         Ok(lock)
     }

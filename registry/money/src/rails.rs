@@ -17,7 +17,7 @@ use crate::billing::invoices::Paid;
 use crate::billing::{self, invoices, orders};
 use crate::{Error, Finance};
 
-pub use bank::reconcile;
+pub use bank::{read as read_statement, reconcile};
 pub use bank_file::bank_file;
 pub use routes::routes;
 pub use sending::send;

@@ -194,7 +194,7 @@ fn decimals(value: &str, currency: Currency) -> String {
 }
 
 /// Reads a statement: XML is camt.053, everything else CSV.
-fn read(text: &str) -> Result<Vec<BankLine>, Error> {
+pub fn read(text: &str) -> Result<Vec<BankLine>, Error> {
     if text.trim_start().starts_with('<') {
         let document: Document = from_str(text)
             .map_err(|error| Error::Invalid(format!("this is not a camt.053 statement: {error}")))?;
