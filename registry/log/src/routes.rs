@@ -21,6 +21,10 @@ type Bytes<const N: usize> = ([(HeaderName, &'static str); N], Vec<u8>);
 
 const NEVER_CHANGES: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
 const BINARY: (HeaderName, &str) = (header::CONTENT_TYPE, "application/octet-stream");
+/// How many levels of tiles there are: above, one hash would stand for more entries than 64 bits can count.
+const LEVELS: u8 = 8;
+/// The largest place of a tile in its level; above, the places of its hashes are no numbers of 64 bits.
+const INDEX_MAX: u64 = 1 << 48;
 
 /// The routes of this room.
 pub fn routes<S>(db: Db, log: Arc<Log>) -> OpenApiRouter<S> {
@@ -91,13 +95,59 @@ async fn entries(State(served): State<Served>, Path(index): Path<String>) -> Res
 }
 
 fn parse(path: &str) -> Result<Tile, Error> {
-    // Beyond nine levels there are no 64-bit indexes; the form without leading zeros is not canonical.
+    // The crate panics at a level, and at a width, that no tile has.
+    let level = path.split('/').nth(2).and_then(|level| level.parse::<u8>().ok());
+    let width = path.rsplit_once(".p/").and_then(|(_, width)| width.parse::<u32>().ok());
+    if level.is_none_or(|level| level >= LEVELS) || width == Some(0) {
+        return Err(no_tile());
+    }
+    // The form without leading zeros is not canonical.
     match Tile::from_path(path) {
-        Ok(tile) if tile.level() < 8 && tile.path() == path => Ok(tile),
+        Ok(tile) if tile.level_index() <= INDEX_MAX && tile.path() == path => Ok(tile),
         _ => Err(no_tile()),
     }
 }
 
 fn no_tile() -> Error {
     Error::not_found("such tile in the log")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_path_of_a_tile_is_one() {
+        for path in ["tile/8/0/000", "tile/8/0/000.p/1", "tile/8/7/000.p/255", "tile/8/0/x001/x234/567"] {
+            assert!(parse(path).is_ok(), "{path}");
+        }
+        for path in [
+            "tile/8/0/",
+            "tile/8/0/0",
+            "tile/8/0/1000",
+            "tile/8/0/x000/001",
+            "tile/8/00/000",
+            "tile/8/8/000",
+            "tile/8/63/000",
+            "tile/8/64/000",
+            "tile/8/255/000",
+            "tile/8/256/000",
+            "tile/8/-1/000",
+            "tile/8/data/000",
+            "tile/8/0/000.p/0",
+            "tile/8/0/000.p/00",
+            "tile/8/0/000.p/+0",
+            "tile/8/0/000.p/+1",
+            "tile/8/0/000.p/256",
+            "tile/8/0/000.p/4294967296",
+            "tile/8/0/000.p/",
+            "tile/8/0/000.p",
+            "tile/8/0/000.p/1.p/0",
+            "tile/8/0/x018/x446/x744/x073/x709/x551/615",
+            "tile/8/0/x018/x446/x744/x073/x709/x551/616",
+            "tile/8/0/x999/x999/x999/x999/x999/x999/x999/999",
+        ] {
+            assert!(parse(path).is_err(), "{path}");
+        }
+    }
 }
