@@ -8,6 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, Version, header};
+use axum::response::{IntoResponse as _, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -102,10 +104,31 @@ fn converse<D: Door>(
         let mut request: Request = request.map(Body::new);
         door.note(peer, &mut request);
         let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            if !names_one_host(request.version(), request.headers()) {
+                return Ok::<_, Infallible>(malformed());
+            }
+            Ok(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
         .serve_connection(TokioIo::new(stream), answer)
+}
+
+/// Whether a request names one host, as HTTP/1.1 asks (RFC 9112, section 3.2): of two, a proxy may believe the first and a server the
+/// last.
+fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => true,
+        (Some(_), Some(_)) => false,
+        (None, _) => version < Version::HTTP_11,
+    }
+}
+
+/// The answer to what is no request, after which there is nothing more to be understood.
+fn malformed() -> Response {
+    (StatusCode::BAD_REQUEST, [(header::CONNECTION, "close")]).into_response()
 }
