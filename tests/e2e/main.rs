@@ -44,6 +44,7 @@ mod races;
 mod receiver;
 mod replay;
 mod replicas;
+mod requests;
 mod rights;
 mod selling;
 mod slurm;

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long a condition may take to come true.
@@ -38,6 +39,7 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 pub struct Server {
     child: Child,
     pub address: String,
+    panics: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -54,18 +56,25 @@ impl Server {
     ) -> Self {
         let mut command = Command::new(binary());
         command.envs(environment.iter().cloned());
-        command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.args(words).env("CHANDLERY_HOME", home).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("CHANDLERY_LOG", "error,kube_client=off");
         // Each host has data of its own; what pip downloads for one is of use to the others.
         command.env("PIP_CACHE_DIR", workspace().join("target/pip"));
         let mut child = command.spawn().unwrap();
+        let panics = Arc::default();
+        follow(child.stderr.take().unwrap(), Arc::clone(&panics));
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.find_map(|line| line.ok().filter(|line| line.contains(listens)));
         let line = line.unwrap_or_else(|| panic!("{words:?} did not start"));
         let address = line.split("http://").nth(1).unwrap().split([',', ' ']).next().unwrap().to_owned();
         // Whatever it says later must not block it.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
+        Self { child, address, panics }
+    }
+
+    /// Where it has panicked, in its own words.
+    pub fn panics(&self) -> Vec<String> {
+        self.panics.lock().unwrap().clone()
     }
 
     /// Its number among the processes of this machine.
@@ -111,6 +120,18 @@ impl Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Shows what a server says of errors, and notes where it panics.
+fn follow(stderr: ChildStderr, panics: Arc<Mutex<Vec<String>>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            eprintln!("{line}");
+            if line.contains("panicked at") {
+                panics.lock().unwrap().push(line);
+            }
+        }
+    });
 }
 
 impl Drop for Server {

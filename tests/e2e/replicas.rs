@@ -78,6 +78,11 @@ impl Replicas {
         self.servers.iter_mut().for_each(Server::wait);
     }
 
+    /// Where any of them has panicked, in their own words.
+    pub fn panics(&self) -> Vec<String> {
+        self.servers.iter().flat_map(Server::panics).collect()
+    }
+
     /// The most memory that any of them ever had, in KiB.
     pub fn peak_kib(&self) -> u64 {
         self.servers.iter().map(Server::peak_kib).max().unwrap()
