@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::forge;
 use crate::world::{World, until};
 
 /// How many uploads an account may have open.
@@ -17,6 +18,8 @@ const OPEN_MAX: usize = 64;
 const ASKED: usize = 300;
 /// What a registry may take of memory in a flood, in KiB.
 const PEAK_KIB_MAX: u64 = 1 << 20;
+/// How large the component is that is published meanwhile: of those that are accepted, what takes a validator longest.
+const BOMB_VALUES: u32 = 20_000;
 /// Larger than what is held in memory whole.
 const LARGE_BYTES: usize = 9 << 20;
 
@@ -224,8 +227,9 @@ fn others_are_served_during_a_flood() {
     let [log_ins, connections, uploads] = sizes();
     let world = World::start();
     let (acme, mallory) = (world.publisher("acme").token(), world.publisher("mallory").token());
+    let (bomber, bomb) = (world.publisher("bomber"), forge::compiler_bomb("bomb", BOMB_VALUES));
     let registry = &world.registry.address;
-    let (times, statuses, open) = world.runtime.block_on(async {
+    let flood = async {
         let slow = |_| begun(registry, 3, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ".into());
         let slow = join_all((0..connections).map(slow)).await;
         let pusher = client(4);
@@ -237,13 +241,19 @@ fn others_are_served_during_a_flood() {
         let statuses: Vec<u16> = join_all(flood).await.into_iter().map(Result::unwrap).collect();
         drop(slow);
         (times, statuses, open.iter().flatten().count())
+    };
+    let (times, statuses, open) = std::thread::scope(|scope| {
+        let publishing = scope.spawn(|| bomber.publish(&bomb));
+        let seen = world.runtime.block_on(flood);
+        publishing.join().unwrap();
+        seen
     });
     let [median, slow, slowest] =
         [50, 99, 100].map(|percent| times[(times.len() * percent / 100).min(ASKED - 1)]);
     let peak = world.registry.peak_kib();
     println!(
-        "{log_ins} wrong log-ins, {connections} slow connections and {open} open uploads: others' median {median:?}, \
-         p99 {slow:?}, slowest {slowest:?}; memory {} MiB at most",
+        "{log_ins} wrong log-ins, {connections} slow connections, {open} open uploads and a compiler bomb that is published: \
+         others' median {median:?}, p99 {slow:?}, slowest {slowest:?}; memory {} MiB at most",
         peak >> 10
     );
     assert!(statuses.iter().all(|status| [401, 429].contains(status)), "{statuses:?}");
