@@ -4,8 +4,8 @@
 mod printable;
 
 use chandlery_package::wire::host::Step;
-use std::fmt::Display;
-use std::io::{IsTerminal as _, Write as _};
+use std::fmt::{Arguments, Display};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
@@ -16,72 +16,87 @@ use serde::Serialize;
 
 use printable::{indented, line, printable};
 
+/// Prints a line of what was asked for.
+macro_rules! say {
+    ($($part:tt)*) => {
+        put(format_args!("{}\n", format_args!($($part)*)))
+    };
+}
+
+/// Writes to the standard output, with colours where somebody looks. Whoever has read enough, as `head` has, ends the command.
+fn put(text: Arguments<'_>) {
+    let written = anstream::stdout().lock().write_fmt(text);
+    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+        std::process::exit(0);
+    }
+}
+
 /// Prints a value as JSON.
 pub fn json(value: impl Serialize) {
-    println!("{}", printable::json(&value));
+    say!("{}", printable::json(&value));
 }
 
 /// Prints a document, such as a bank file, as it is; at a terminal, where nothing reads it but a person, as [`printable`].
 pub fn document(text: &str) {
     match std::io::stdout().is_terminal() {
-        true => print!("{}", printable(text)),
-        false => print!("{text}"),
+        true => put(format_args!("{}", printable(text))),
+        false => put(format_args!("{text}")),
     }
 }
 
 /// Prints a text of several lines.
 pub fn text(text: &str) {
-    println!("{}", printable(text));
+    say!("{}", printable(text));
 }
 
 /// Prints what the lines after it are about.
 pub fn headline(about: impl Display, rest: &str) {
-    anstream::println!("{} {}", line(&about.to_string()).bold(), line(rest));
+    say!("{} {}", line(&about.to_string()).bold(), line(rest));
 }
 
 /// Prints one of several things.
 pub fn item(what: &str, aside: &str) {
-    anstream::println!("  {} {} {}", "•".yellow(), line(what), format!("({})", line(aside)).dimmed());
+    say!("  {} {} {}", "•".yellow(), line(what), format!("({})", line(aside)).dimmed());
 }
 
 /// Prints a line that is there no longer.
 pub fn gone(what: &str) {
-    anstream::println!("{} {}", "-".red(), line(what).red());
+    say!("{} {}", "-".red(), line(what).red());
 }
 
 /// Prints a line that is new.
 pub fn new(what: &str) {
-    anstream::println!("{} {}", "+".green(), line(what).green());
+    say!("{} {}", "+".green(), line(what).green());
 }
 
 /// Prints a line between those that are gone or new.
 pub fn same(what: &str) {
-    println!("  {}", line(what));
+    say!("  {}", line(what));
 }
 
 /// Prints a line that a replica has written.
 pub fn logged(replica: &str, text: &str) {
-    anstream::println!("{} {}", line(replica).cyan(), line(text));
+    say!("{} {}", line(replica).cyan(), line(text));
 }
 
 /// Prints that something is done.
 pub fn done(what: impl AsRef<str>) {
-    anstream::println!("{} {}", "✓".green().bold(), indented(what.as_ref()));
+    say!("{} {}", "✓".green().bold(), indented(what.as_ref()));
 }
 
 /// Prints a check that was passed.
 pub fn check(name: &str, found: &str) {
-    anstream::println!("{} {:<18} {}", "✓".green().bold(), line(name), line(found).dimmed());
+    say!("{} {:<18} {}", "✓".green().bold(), line(name), line(found).dimmed());
 }
 
 /// Prints something worth knowing.
 pub fn note(what: impl AsRef<str>) {
-    anstream::println!("{} {}", "·".cyan(), indented(what.as_ref()));
+    say!("{} {}", "·".cyan(), indented(what.as_ref()));
 }
 
 /// Prints something that should not be overlooked.
 pub fn warning(what: impl AsRef<str>) {
-    anstream::println!("{} {}", "!".yellow().bold(), indented(what.as_ref()).yellow());
+    say!("{} {}", "!".yellow().bold(), indented(what.as_ref()).yellow());
 }
 
 /// Prints on standard error what should not be overlooked, beside whatever standard output is read for.
@@ -105,7 +120,7 @@ pub fn failure(title: &str, detail: &str, word: &str, remedy: Option<&str>) {
 
 /// Asks whoever sits at the terminal; what is typed, without blanks around it.
 pub fn ask(question: &str) -> std::io::Result<String> {
-    anstream::print!("{} ", line(question));
+    put(format_args!("{} ", line(question)));
     std::io::stdout().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -161,7 +176,7 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    println!("{table}");
+    say!("{table}");
 }
 
 /// A line that moves while something takes its time; nothing where nobody watches.

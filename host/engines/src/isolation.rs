@@ -23,16 +23,18 @@ words! {
 }
 
 /// The system as every program sees it: nothing of it can be written, and no device but the usual ones is there, the terminal that
-/// the host was started at not among them. In a user namespace of its own, a program cannot look into the processes of others
-/// either.
-const SYSTEM: [&str; 14] = [
+/// the host was started at not among them. In namespaces of its own, a program neither sees nor signals the processes of others.
+const SYSTEM: [&str; 17] = [
     "--unshare-user",
     "--unshare-ipc",
+    "--unshare-pid",
     "--cap-drop",
     "ALL",
     "--ro-bind",
     "/",
     "/",
+    "--proc",
+    "/proc",
     "--dev",
     "/dev",
     "--ro-bind",

@@ -73,6 +73,9 @@ pub fn days(days: u32) -> Result<SignedDuration, Error> {
     }
 }
 
+/// The longest note of a token, in characters.
+const NOTE_CHARS_MAX: usize = 200;
+
 /// A new token for an account, for a time or, where none is given, until it is revoked.
 pub async fn issue_token(
     db: &Db,
@@ -82,6 +85,9 @@ pub async fn issue_token(
     note: &str,
     lifetime: Option<SignedDuration>,
 ) -> Result<String, Error> {
+    if note.chars().count() > NOTE_CHARS_MAX {
+        return Err(Error::Invalid(format!("a token's note has at most {NOTE_CHARS_MAX} characters")));
+    }
     let token = random_text();
     let mut write = db.write().await?;
     insert(&mut write, account, &token, TokenKind::Made, scope, note, lifetime).await?;
