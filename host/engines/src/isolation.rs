@@ -24,7 +24,7 @@ words! {
 
 /// The system as every program sees it: nothing of it can be written, and no device but the usual ones is there, the terminal that
 /// the host was started at not among them. In namespaces of its own, a program neither sees nor signals the processes of others.
-const SYSTEM: [&str; 17] = [
+const SYSTEM: [&str; 19] = [
     "--unshare-user",
     "--unshare-ipc",
     "--unshare-pid",
@@ -33,8 +33,6 @@ const SYSTEM: [&str; 17] = [
     "--ro-bind",
     "/",
     "/",
-    "--proc",
-    "/proc",
     "--dev",
     "/dev",
     "--ro-bind",
@@ -42,6 +40,10 @@ const SYSTEM: [&str; 17] = [
     "/dev/tty",
     "--tmpfs",
     "/run",
+    "--proc",
+    "/proc",
+    "--remount-ro",
+    "/proc",
 ];
 /// bubblewrap waits for its program, and is what is known of it: it has to stay until the program has ended in its own way.
 const STAY: [&str; 4] = ["/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh"];

@@ -155,7 +155,7 @@ pub const TEXTS: [(&str, &str, &[&str]); 22] = [
             "null",
             "[]",
             "{}",
-            r#"{"type":"promoted"}"#,
+            r#"{"type":"yanked"}"#,
             r#"{"type":"yanked","release":"a:b@1.0.0","at":"2026-13-01T00:00:00Z"}"#,
             r#"{"type":"yanked","release":"a:b@1.0.0","at":"+999999-01-01T00:00:00Z"}"#,
         ],
