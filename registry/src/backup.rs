@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 59] = [
+const TABLES: [&str; 64] = [
     "facts",
     "accounts",
     "tokens",
@@ -73,9 +73,14 @@ const TABLES: [&str; 59] = [
     "payout_runs",
     "payouts",
     "payout_items",
+    "payout_returns",
     "statements",
     "processor_events",
     "processor_payments",
+    "processor_refunds",
+    "processor_disputes",
+    "processor_payouts",
+    "processor_outbox",
     "bank_lines",
     "consultants",
     "services",

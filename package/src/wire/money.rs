@@ -7,6 +7,7 @@ mod earnings;
 mod explain;
 mod figures;
 mod payouts;
+mod processor;
 mod subscriptions;
 
 pub use billing::*;
@@ -16,4 +17,5 @@ pub use earnings::*;
 pub use explain::*;
 pub use figures::*;
 pub use payouts::*;
+pub use processor::*;
 pub use subscriptions::*;

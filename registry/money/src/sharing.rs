@@ -23,7 +23,9 @@ mod sales;
 mod volume_groups;
 
 pub use disputes::{close as close_dispute, open as open_dispute};
-pub use entries::{add as add_entry, free_all_of as free_entries_of, take_on as take_on_entry};
+pub use entries::{
+    add as add_entry, credit as credit_entry, free_all_of as free_entries_of, take_on as take_on_entry,
+};
 pub use lots::{Lot, find as find_lot};
 pub use policies::{in_force, version};
 pub use refunds::{ClawBack, claw_back};

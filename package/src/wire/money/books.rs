@@ -47,6 +47,18 @@ crate::words! {
         PayoutReturned = "payout-returned",
         /// A processor has sent what it held to the marketplace's bank.
         ProcessorPayout = "processor-payout",
+        /// What a processor had sent did not arrive, and is held by it again.
+        ProcessorPayoutFailed = "processor-payout-failed",
+        /// More was paid at a processor than was due: the rest is the customer's credit.
+        Surplus = "surplus",
+        /// What was paid beyond what was due is given back.
+        SurplusReturned = "surplus-returned",
+        /// A processor has given back what no invoice can: it is lost.
+        RefundLost = "refund-lost",
+        /// A refund did not reach the customer, who has it as credit.
+        RefundFailed = "refund-failed",
+        /// What a processor takes for a dispute.
+        DisputeFee = "dispute-fee",
         /// The bank has exchanged one currency for another.
         Exchange = "exchange",
         /// What exchanges between two currencies have gained or lost.

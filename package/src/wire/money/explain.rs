@@ -28,6 +28,8 @@ crate::words! {
         Dispute = "dispute",
         /// A dispute was won, and frees what it had held.
         DisputeWon = "dispute-won",
+        /// A part of a payout came back after it had arrived.
+        Returned = "returned",
     }
 }
 

@@ -65,8 +65,10 @@ const INVARIANTS: [Invariant; 11] = [
     ),
     (
         "liabilities:tax:withheld",
-        "select 'liabilities:tax:withheld', currency, cast(-sum(withheld_minor) as bigint)
-         from payouts where state in ('approved', 'sent', 'paid') group by 1, 2",
+        "select 'liabilities:tax:withheld', currency, cast(-sum(withheld) as bigint)
+         from (select currency, withheld_minor as withheld from payouts where state in ('approved', 'sent', 'paid')
+               union all select currency, -payout_returns.withheld_minor from payout_returns
+                         join payouts on payouts.id = payout) as taxes group by 1, 2",
     ),
     (
         "liabilities:tax:sales",

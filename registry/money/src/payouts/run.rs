@@ -119,7 +119,7 @@ pub(super) async fn tell_of(
 }
 
 /// Between two currencies: a credit of what is given and a debit of what is got, each balanced by the other side's own line.
-fn through_exchange(transaction: Transaction, given: Money, got: Money) -> Transaction {
+pub(super) fn through_exchange(transaction: Transaction, given: Money, got: Money) -> Transaction {
     match given.currency() == got.currency() {
         true => transaction,
         false => {
@@ -268,6 +268,13 @@ pub async fn returned(db: &Db, actor: &Actor, id: i64, now: Timestamp) -> Result
 /// The same within a transaction. The same again changes nothing.
 pub async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result<(), Error> {
     let payout = find(write, id).await?;
+    let (parts,): (i64,) = sqlx::query_as("select count(*) from payout_returns where payout = $1")
+        .bind(id)
+        .fetch_one(&mut **write)
+        .await?;
+    if parts > 0 {
+        return Err(Error::Conflict(format!("a part of payout {id} came back before")));
+    }
     let partner = || payout.partner.clone();
     match payout.state {
         PayoutState::Returned => return Ok(()),
@@ -303,7 +310,7 @@ pub async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result
 }
 
 /// The account that a rail's payouts leave from.
-fn paid_from(rail: RailKind) -> Account {
+pub(super) fn paid_from(rail: RailKind) -> Account {
     match rail {
         RailKind::Manual | RailKind::Sepa => Account::Bank,
         RailKind::Stripe => Account::Processor,
@@ -363,7 +370,7 @@ fn wrong_state(payout: &Payout, wanted: &str) -> Error {
 }
 
 /// The payout of this number, or that there is none.
-pub(super) async fn find(db: &mut AnyConnection, id: i64) -> Result<Payout, Error> {
+pub(crate) async fn find(db: &mut AnyConnection, id: i64) -> Result<Payout, Error> {
     let row: Option<Row> =
         sqlx::query_as(select_payouts!("where id = $1")).bind(id).fetch_optional(db).await?;
     read(row.ok_or_else(|| Error::NotFound(format!("payout {id}")))?)

@@ -41,7 +41,7 @@ pub(super) async fn free(
 }
 
 /// Adds to a transaction that credits a partner: what it owes first, then what is available to it.
-pub(super) async fn credit(
+pub async fn credit(
     write: &mut Write,
     transaction: Transaction,
     partner: &Namespace,

@@ -1,0 +1,83 @@
+//! What the processor of payments has told, and what it is owed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Money, Namespace};
+
+crate::words! {
+    /// What became of an event of the processor of payments.
+    pub enum EventState: "state of an event" {
+        /// The books follow it.
+        Applied = "applied",
+        /// What it is about is not there, or could not be asked for: it is tried again.
+        Parked = "parked",
+        /// It moves none of the marketplace's money.
+        Ignored = "ignored",
+        /// Its kind is not known here: an operator should look at it.
+        Unhandled = "unhandled",
+    }
+
+    /// What is asked of the processor of payments.
+    pub enum RequestKind: "kind of request" {
+        /// To give back what a customer has paid.
+        Refund = "refund",
+        /// To send a payout to a connected account.
+        Transfer = "transfer",
+    }
+}
+
+/// An event of the processor of payments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProcessorEvent {
+    /// The processor's own id of it, `evt_…`.
+    pub id: String,
+    /// What happened, as the processor calls it: `charge.refunded`.
+    pub kind: String,
+    /// The id of the object that it is about; empty for events that came before objects were kept.
+    pub object: String,
+    /// When it happened, as the processor says; none: it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When it was first told.
+    pub received_at: Timestamp,
+    /// What became of it.
+    pub state: EventState,
+    /// Why it is parked; empty otherwise.
+    pub reason: String,
+}
+
+/// A payment of which more arrived than was due, or whose refund failed: that is the customer's credit until it is given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SurplusPayment {
+    /// The processor's own id of it, `pi_…`.
+    pub id: String,
+    /// What it was for: `INVOICE-7`, or an order's reference.
+    pub subject: String,
+    /// Who has paid.
+    pub customer: Namespace,
+    /// What was more than due, or came back, and was not given back since.
+    pub surplus: Money,
+}
+
+/// What the processor of payments is owed to be asked, and has not answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OwedRequest {
+    /// Its idempotency key.
+    pub key: String,
+    /// What is asked.
+    pub kind: RequestKind,
+    /// The payment to give back, or the payout to send.
+    pub about: String,
+    /// How much of it.
+    pub amount: Money,
+    /// Since when.
+    pub owed_at: Timestamp,
+    /// When it is tried again.
+    pub due_at: Timestamp,
+    /// How often it was tried.
+    pub tries: i64,
+    /// What the processor said last; empty before the first try.
+    pub reason: String,
+}
