@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
-use chandlery_money::{Finance, billing, books, sharing};
+use chandlery_money::{Finance, billing, books, rails, sharing};
 use chandlery_store::Clock;
 use chandlery_tasks::Supervisor;
 
@@ -18,6 +18,8 @@ use crate::{catalog, oci};
 
 /// Often enough that who watches hears of it in time.
 const SECONDS: Duration = Duration::from_secs(10);
+/// How often what is owed to the processor of payments, or waits for its cause, is looked at: each waits for its own time.
+const MOMENT: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// How old what belongs to nothing must be to be garbage: longer than any push takes.
@@ -39,7 +41,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 6] = [
+const ALWAYS: [(&str, Duration, Job); 7] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -63,6 +65,14 @@ const ALWAYS: [(&str, Duration, Job); 6] = [
     }),
     ("audit-head", HOUR, |with| {
         Box::pin(async move { Ok(audit::log_head(&with.oci.db, Timestamp::now()).await?) })
+    }),
+    ("processor", MOMENT, |Chores { finance, .. }| {
+        Box::pin(async move {
+            let Some(processor) = finance.processor.as_deref() else { return Ok(()) };
+            let (db, now) = (&finance.db, finance.clock.now());
+            rails::send_what_is_owed(db, processor, now).await?;
+            Ok(rails::retry_parked_events(db, processor, finance.hold_days, now).await?)
+        })
     }),
     ("garbage", HOUR, |with| {
         Box::pin(async move {
@@ -130,6 +140,7 @@ mod tests {
                 "garbage",
                 "holds",
                 "notices",
+                "processor",
                 "rate-limits",
                 "renewals"
             ]
@@ -160,6 +171,7 @@ mod tests {
             "garbage",
             "holds",
             "notices",
+            "processor",
             "rate-limits",
             "renewals",
         ] {

@@ -18,6 +18,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry as Registered, Unit};
 
 use chandlery_log as log;
+use chandlery_money::rails;
+use chandlery_package::wire::EventState;
 use chandlery_store::{Db, Storage};
 use chandlery_tasks::Supervisor;
 
@@ -43,6 +45,11 @@ struct TaskName {
     task: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Told {
+    state: &'static str,
+}
+
 /// What is counted, and what is asked whether it is well.
 #[derive(Clone)]
 pub struct Metrics {
@@ -54,6 +61,8 @@ pub struct Metrics {
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     log_entries: Gauge,
     task_restarts: Family<TaskName, Counter>,
+    processor_events: Family<Told, Gauge>,
+    processor_requests: Gauge,
 }
 
 impl Metrics {
@@ -74,8 +83,25 @@ impl Metrics {
         let task_restarts = Family::default();
         let help = "Tasks that died and were started again";
         registered.register("task_restarts", help, task_restarts.clone());
+        let processor_events = Family::default();
+        let help = "Events that the processor of payments has told, by what became of them";
+        registered.register("processor_events", help, processor_events.clone());
+        let processor_requests = Gauge::default();
+        let help = "Requests that the processor of payments has not answered";
+        registered.register("processor_requests_waiting", help, processor_requests.clone());
         let registered = Arc::new(registered);
-        Self { db, storage, tasks, registered, requests, seconds, log_entries, task_restarts }
+        Self {
+            db,
+            storage,
+            tasks,
+            registered,
+            requests,
+            seconds,
+            log_entries,
+            task_restarts,
+            processor_events,
+            processor_requests,
+        }
     }
 
     /// Routes are patterns, so there are only so many.
@@ -126,6 +152,12 @@ fn not_ready(why: String) -> Error {
 async fn text(State(metrics): State<Metrics>) -> Result<([(HeaderName, &'static str); 1], String), Error> {
     let mut db = metrics.db.read().acquire().await?;
     metrics.log_entries.set(log::size(&mut db).await? as i64);
+    metrics.processor_requests.set(rails::requests_waiting(&mut db).await?);
+    let told = rails::count_events(&mut db).await?;
+    for state in EventState::ALL {
+        let count = told.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
+        metrics.processor_events.get_or_create(&Told { state: state.as_str() }).set(count);
+    }
     for (task, state) in [metrics.db.tasks().states(), metrics.tasks.states()].concat() {
         let counter = metrics.task_restarts.get_or_create(&TaskName { task });
         counter.inc_by(state.restarts.saturating_sub(counter.get()));

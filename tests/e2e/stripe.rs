@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::world::{Person, World, plugin, workspace};
+use crate::world::{Person, World, plugin, until, workspace};
 
 const KEY: &str = "sk_test_of_ours";
 const SECRET: &str = "whsec_new";
@@ -26,6 +26,8 @@ struct Books {
     payments: BTreeMap<String, Value>,
     transfers: Vec<Value>,
     refunds: Vec<Value>,
+    /// What else can be asked for, by its path.
+    objects: BTreeMap<String, Value>,
     refuses: Option<&'static str>,
 }
 
@@ -50,6 +52,7 @@ impl Stripe {
             .route("/v1/payment_intents/{id}", get(read_payment))
             .route("/v1/refunds", post(create_refund))
             .route("/v1/transfers", post(create_transfer))
+            .route("/v1/{kind}/{id}", get(read_object))
             .with_state(Arc::clone(&books));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -129,6 +132,20 @@ async fn read_payment(State(books): State<Shared>, Path(id): Path<String>, heade
         "balance_transaction": { "id": "txn_1", "object": "balance_transaction", "fee": fee },
     });
     (StatusCode::OK, Json(payment))
+}
+
+async fn read_object(
+    State(books): State<Shared>,
+    Path((kind, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    if let Err(answer) = check_key(&headers) {
+        return answer;
+    }
+    match books.lock().unwrap().objects.get(&format!("{kind}/{id}")) {
+        Some(object) => (StatusCode::OK, Json(object.clone())),
+        None => error(StatusCode::NOT_FOUND, "invalid_request_error", "No such object"),
+    }
 }
 
 async fn create_refund(State(books): State<Shared>, request: Request) -> Answer {
@@ -254,11 +271,23 @@ fn a_payment_comes_in_and_a_payout_leaves_by_stripe_each_once() {
     // A part is given back, at Stripe and in the books, however often it is asked for.
     let refund = ["invoices", "refund", &invoice, "20.00 USD", "--reason", "slow", "--key", "R-1"];
     stripe.books.lock().unwrap().refuses = Some("it is down");
-    assert_eq!(operator.refused(&refund).0.r#type, "processor");
+    operator.ok(&refund);
+    let owed = ask(&world, &operator, "GET", "/api/v1/processor/requests")["items"][0].clone();
+    assert_eq!((&owed["about"], &owed["amount"]["minor"]), (&json!("pi_1"), &json!(2000)));
+    assert!(owed["reason"].as_str().unwrap().contains("it is down"), "{owed}");
+    assert_eq!(stripe.books.lock().unwrap().refunds.len(), 0);
     stripe.books.lock().unwrap().refuses = None;
     operator.ok(&refund);
     operator.ok(&refund);
+    assert_eq!(ask(&world, &operator, "GET", "/api/v1/processor/requests")["items"], json!([]));
     assert_eq!(stripe.books.lock().unwrap().refunds.len(), 1);
+    // What Stripe tells of it is known, whether by the refund or by its charge.
+    let told = json!({ "id": "re_1", "payment_intent": "pi_1", "amount": 2000, "currency": "usd",
+                       "status": "succeeded" });
+    assert_eq!(tell(&world, "evt_r1", "refund.created", &told), 204);
+    let charge =
+        json!({ "id": "ch_1", "payment_intent": "pi_1", "amount_refunded": 2000, "currency": "usd" });
+    assert_eq!(tell(&world, "evt_r2", "charge.refunded", &charge), 204);
     assert_eq!(stripe.books.lock().unwrap().refunds[0]["amount"], 2000);
     assert_eq!(balances(&operator)["assets:processor clearing"], 7680);
     assert_eq!(balances(&operator)["liabilities:partner:acme:pending"], -6800);
@@ -309,6 +338,83 @@ fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
     operator.ok(&["books", "check"]);
 }
 
+#[test]
+fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_by_itself() {
+    let (world, stripe) = world();
+    let acme = world.publisher("acme");
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
+    let (customer, operator) = (world.customer(), world.operator());
+    let order = customer.ok(&["orders", "place", "acme:ocr-server"]);
+    let reference = order["reference"].as_str().unwrap();
+    let intent = customer.ok(&["orders", "pay", reference]);
+    let by_bank = json!({ "bank_reference": "B-1", "amount": { "minor": 10_000, "currency": "USD" } });
+    let path = format!("/api/v1/orders/{reference}/payment");
+    let headers = [("content-type", "application/json")];
+    let answer = world.send("POST", &path, Some(&operator.token()), &headers, by_bank.to_string());
+    assert!(answer.status < 300, "{answer:?}");
+    // Nothing is due any more.
+    assert_eq!(customer.refused(&["orders", "pay", reference]).0.r#type, "conflict");
+
+    // A dispute comes before its payment, says nothing of how it ended, and waits; Stripe knows.
+    let mut dispute = json!({ "id": "dp_1", "payment_intent": intent["id"], "amount": 4000, "currency": "usd",
+                              "status": "needs_response", "balance_transactions": [{ "fee": 1500 }] });
+    let told = dispute.clone();
+    dispute["status"] = json!("lost");
+    stripe.books.lock().unwrap().objects.insert("disputes/dp_1".into(), dispute);
+    assert_eq!(tell(&world, "evt_1", "charge.dispute.created", &told), 204);
+    let parked = ask(&world, &operator, "GET", "/api/v1/processor/events?state=parked");
+    assert!(parked["items"][0]["reason"].as_str().unwrap().contains("in the books yet"), "{parked}");
+    let paid = json!({ "id": intent["id"], "object": "payment_intent", "amount_received": 10_000, "currency": "usd" });
+    assert_eq!(tell(&world, "evt_2", "payment_intent.succeeded", &paid), 204);
+    assert_eq!(tell(&world, "evt_3", "customer.created", &json!({ "id": "cus_1" })), 204);
+    let states = ask(&world, &operator, "GET", "/api/v1/processor/events")["items"].clone();
+    let states: Vec<_> = states.as_array().unwrap().iter().map(|event| event["state"].clone()).collect();
+    assert_eq!(states, ["applied", "applied", "unhandled"]);
+    let metrics = world.get("/metrics", &[]).1;
+    assert!(metrics.contains("chandlery_processor_events{state=\"unhandled\"} 1"), "{metrics}");
+    let books = balances(&operator);
+    assert_eq!((books["assets:bank"], books["liabilities:credit:globex"]), (10_000, -6000));
+    assert_eq!((books["assets:disputes held"], books["expenses:dispute fees"]), (0, 1500));
+
+    // What is left is given back once, as soon as Stripe takes it.
+    let surplus = ask(&world, &operator, "GET", "/api/v1/processor/surplus")["items"].clone();
+    assert_eq!((&surplus[0]["id"], &surplus[0]["surplus"]["minor"]), (&intent["id"], &json!(6000)));
+    stripe.books.lock().unwrap().refuses = Some("it is down");
+    let path = format!("/api/v1/processor/surplus/{}/refund", intent["id"].as_str().unwrap());
+    assert_eq!(ask(&world, &operator, "POST", &path)["minor"], 6000);
+    assert_eq!(world.send("POST", &path, Some(&operator.token()), &[], "").status, 409);
+    stripe.books.lock().unwrap().refuses = None;
+    until("the refund that is owed", || {
+        let refunds = stripe.books.lock().unwrap().refunds.clone();
+        (!refunds.is_empty()).then_some(refunds)
+    });
+    assert_eq!(stripe.books.lock().unwrap().refunds[0]["amount"], 6000);
+    assert_eq!(balances(&operator)["liabilities:credit:globex"], 0);
+
+    // A credit note comes before the payment: that pays what is left, and the rest is credit.
+    let late = world.person("initech");
+    late.register();
+    late.ok(&["subscription", "change", "developer"]);
+    let invoice = late.ok(&["invoices", "list"])[0]["number"].to_string();
+    let intent = late.ok(&["invoices", "pay", &invoice]);
+    operator.ok(&["invoices", "refund", &invoice, "20.00 USD", "--reason", "late", "--key", "R-2"]);
+    let paid =
+        json!({ "id": intent["id"], "object": "payment_intent", "amount_received": 9900, "currency": "usd" });
+    assert_eq!(tell(&world, "evt_4", "payment_intent.succeeded", &paid), 204);
+    assert_eq!(late.ok(&["invoices", "list"])[0]["state"], "paid");
+    let books = balances(&operator);
+    assert_eq!((books["liabilities:credit:initech"], books["assets:receivable:customers"]), (-2000, 0));
+    operator.ok(&["books", "check"]);
+}
+
+/// What an operator gets from the API itself.
+fn ask(world: &World, operator: &Person, method: &str, path: &str) -> Value {
+    let answer = world.send(method, path, Some(&operator.token()), &[], "");
+    assert!(answer.status < 300, "{method} {path}: {answer:?}");
+    answer.json()
+}
+
 /// A partner's connected account gets what is available, once, whatever is repeated; what is reversed is available again.
 fn pay_out(world: &World, stripe: &Stripe, acme: &Person) {
     let operator = world.operator();
@@ -336,7 +442,19 @@ fn pay_out(world: &World, stripe: &Stripe, acme: &Person) {
     let balance =
         |name: &str| acme.ok(&["payouts", "balance", "acme"])["items"][0][name]["minor"].as_i64().unwrap();
     assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (0, 0, 6800));
-    assert_eq!(tell(world, "evt_6", "transfer.reversed", &transfer[0]), 204);
+    // A part comes back, and then the rest; and a transfer that is not what was sent is not believed.
+    let mut reversed = transfer[0].clone();
+    reversed["amount_reversed"] = json!(100);
+    assert_eq!(tell(world, "evt_6", "transfer.reversed", &reversed), 204);
+    assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (100, 0, 6700));
+    reversed["amount"] = json!(99_999_900);
+    assert_eq!(tell(world, "evt_7", "transfer.updated", &reversed), 204);
+    let parked = ask(world, &operator, "GET", "/api/v1/processor/events?state=parked");
+    assert_eq!((&parked["items"][0]["id"], parked["items"].as_array().unwrap().len()), (&json!("evt_7"), 1));
+    assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (100, 0, 6700));
+    reversed["amount"] = json!(6800);
+    reversed["amount_reversed"] = json!(6800);
+    assert_eq!(tell(world, "evt_8", "transfer.reversed", &reversed), 204);
     assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (6800, 0, 0));
     operator.ok(&["books", "check"]);
 }

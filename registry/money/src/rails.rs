@@ -3,25 +3,32 @@
 
 mod bank;
 mod bank_file;
+mod outbox;
+mod processor_routes;
 mod routes;
 mod sending;
 mod stripe;
 
 use chandlery_accounts::Actor;
-use chandlery_package::Money;
-use chandlery_package::wire::{CreditNote, NewRefund};
+use chandlery_accounts::audit::record;
+use chandlery_package::wire::{Act, CreditNote, InvoiceState, NewRefund, RequestKind};
+use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::billing::invoices::Paid;
-use crate::billing::{self, invoices, orders};
+use crate::billing::{invoices, orders, refunds};
 use crate::{Error, Finance};
 
 pub use bank::{read as read_statement, reconcile};
 pub use bank_file::bank_file;
+pub use outbox::{send_due as send_what_is_owed, waiting as requests_waiting};
 pub use routes::routes;
 pub use sending::send;
-pub use stripe::{begin as begin_payment, receive as receive_event};
+pub use stripe::{
+    begin as begin_payment, count_events, receive as receive_event, retry as retry_parked_events,
+};
 
 /// What a payment is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,18 +72,31 @@ impl Subject {
         })
     }
 
-    /// What is due for it.
-    async fn due(&self, db: &mut sqlx::AnyConnection) -> Result<Money, Error> {
-        match self {
-            Self::Invoice(number) => {
-                let invoice = invoices::find(db, *number).await?;
-                Ok(invoice.total.minus(invoice.refunded)?)
-            }
+    /// What is due for it; none: it is paid, given up, or not paid once.
+    async fn due(&self, db: &mut sqlx::AnyConnection) -> Result<Option<Money>, Error> {
+        let number = match self {
+            Self::Invoice(number) => *number,
             Self::Order(reference) => {
-                let due = orders::find(db, reference).await?.due;
-                due.ok_or_else(|| Error::Invalid(format!("order '{reference}' is invoiced by the month")))
+                let order = orders::find(db, reference).await?;
+                match order.invoice {
+                    Some(number) => number,
+                    None => return Ok(order.due.filter(|_| order.paid_at.is_none())),
+                }
             }
+        };
+        let invoice = invoices::find(db, number).await?;
+        match invoice.state {
+            InvoiceState::Open => Ok(Some(invoice.total.minus(invoice.refunded)?)),
+            InvoiceState::Paid | InvoiceState::Uncollectible => Ok(None),
         }
+    }
+
+    /// Who owes it.
+    async fn customer(&self, db: &mut sqlx::AnyConnection) -> Result<Namespace, Error> {
+        Ok(match self {
+            Self::Invoice(number) => invoices::find(db, *number).await?.account,
+            Self::Order(reference) => orders::find(db, reference).await?.customer,
+        })
     }
 
     async fn pay(
@@ -98,7 +118,8 @@ impl Subject {
     }
 }
 
-/// Gives back so much of an invoice, through the processor where it was paid by that. The same key again gives the same credit note.
+/// Gives back so much of an invoice, through the processor where it was paid by that: what that is owed to be told is written down
+/// with the credit note, and sent until it has answered. The same key again gives the same credit note.
 pub async fn refund(
     finance: &Finance,
     actor: &Actor,
@@ -106,12 +127,34 @@ pub async fn refund(
     new: &NewRefund,
     now: Timestamp,
 ) -> Result<CreditNote, Error> {
-    let note = billing::refund(&finance.db, actor, finance.hold_days, number, new, now).await?;
-    // Written down before it is sent: if we die in between, the same request sends it, once.
-    if let (Some(payment), false) =
-        (billing::refunds::processor_payment(&finance.db, number).await?, new.as_credit)
-    {
-        finance.processor()?.refund(&payment, note.cash, &new.key).await?;
-    }
+    let (by, wanted, hold_days) = (actor.clone(), new.clone(), finance.hold_days);
+    let note = finance
+        .db
+        .group_commit(move |write| {
+            Box::pin(async move {
+                let known = refunds::is_known(write, &wanted.key).await?;
+                let note = refunds::book_refund(write, number, &wanted, hold_days, now).await?;
+                let payment = refunds::processor_payment(write, number).await?;
+                if let Some(payment) =
+                    payment.filter(|_| !known && !wanted.as_credit && note.cash.minor() > 0)
+                {
+                    outbox::owe_refund(write, &wanted.key, &payment, note.cash).await?;
+                }
+                let subject = format!("invoice {number}");
+                record(write, &by, Act::Refunded, &subject, Value::Null, json!(wanted)).await?;
+                Ok::<_, Error>(note)
+            })
+        })
+        .await?;
+    tell_of_refund(finance, actor, &new.key, now).await;
     Ok(note)
+}
+
+/// Sends a refund that is owed at once. Where the processor does not take it, it is sent later by itself.
+async fn tell_of_refund(finance: &Finance, actor: &Actor, key: &str, now: Timestamp) {
+    let Some(processor) = finance.processor.as_deref() else { return };
+    let sent = outbox::send_one(&finance.db, actor, processor, RequestKind::Refund, key, now).await;
+    if let Err(error) = sent {
+        tracing::warn!(%error, %key, "a refund is booked, and will be sent later");
+    }
 }

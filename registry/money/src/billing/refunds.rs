@@ -39,14 +39,45 @@ pub async fn refund(
     .await
 }
 
+/// Whether a credit note was made by this key.
+pub(crate) async fn is_known(write: &mut Write, key: &str) -> Result<bool, Error> {
+    Ok(find(write, key).await?.is_some())
+}
+
 /// The processor's payment that an invoice was paid by, if it was: what is given back of it goes back through the processor.
-pub(crate) async fn processor_payment(db: &Db, number: i64) -> Result<Option<String>, Error> {
+pub(crate) async fn processor_payment(write: &mut Write, number: i64) -> Result<Option<String>, Error> {
     let (through, payment): (Option<Text<PaidThrough>>, Option<String>) =
         sqlx::query_as("select paid_through, payment from invoices where number = $1")
             .bind(number)
-            .fetch_one(db.read())
+            .fetch_one(&mut **write)
             .await?;
     Ok(payment.filter(|_| through == Some(Text(PaidThrough::Processor))))
+}
+
+/// The invoice that a payment has paid.
+async fn paid_by(write: &mut Write, payment: &str) -> Result<Option<Invoice>, Error> {
+    let found: Option<(i64,)> = sqlx::query_as("select number from invoices where payment = $1")
+        .bind(payment)
+        .fetch_optional(&mut **write)
+        .await?;
+    match found {
+        Some((number,)) => Ok(Some(invoices::find(write, number).await?)),
+        None => Ok(None),
+    }
+}
+
+/// What of an amount, with taxes, is for what was bought.
+fn without_tax(invoice: &Invoice, amount: Money) -> Result<Money, Error> {
+    let whole = invoice.net.plus(invoice.tax)?;
+    Ok(amount.times(invoice.net.minor(), whole.minor().max(1))?)
+}
+
+/// What of an amount of a payment is for what its invoice was for, less the tax; nothing, where it has paid none.
+pub(crate) async fn net_of(write: &mut Write, payment: &str, amount: Money) -> Result<Money, Error> {
+    match paid_by(write, payment).await? {
+        Some(invoice) => without_tax(&invoice, amount),
+        None => Ok(Money::zero(amount.currency())),
+    }
 }
 
 /// What can still be given back of each line, in minor units.
@@ -89,6 +120,53 @@ pub(crate) async fn book_refund(
         };
     }
     let invoice = invoices::find(write, number).await?;
+    make_note(write, invoice, new, None, hold_days, now).await
+}
+
+/// Makes a credit note of what the processor has given back of a payment, with taxes, without having been asked to. Gives what its
+/// invoice cannot give back.
+pub(crate) async fn book_gross(
+    write: &mut Write,
+    payment: &str,
+    key: &str,
+    gross: Money,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<Money, Error> {
+    let Some(invoice) = paid_by(write, payment).await? else { return Ok(gross) };
+    let all: i64 = left(write, &invoice).await?.iter().sum();
+    let (net_before, tax_before) = given_back(write, invoice.number).await?;
+    let cash = gross.at_most(invoice.total.minus(invoice.refunded)?.or_zero())?;
+    let by_then =
+        cash.with_minor(i128::from(net_before) + i128::from(tax_before) + i128::from(cash.minor()))?;
+    let net = without_tax(&invoice, by_then)?.minus(cash.with_minor(net_before)?)?;
+    let net = net.or_zero().at_most(cash)?.at_most(cash.with_minor(all)?)?;
+    if net.is_zero() {
+        return Ok(gross);
+    }
+    let tax_left = invoice.tax.minus(invoice.tax.with_minor(tax_before)?)?.or_zero();
+    let tax = cash.minus(net)?.at_most(tax_left)?;
+    let new = NewRefund {
+        key: key.into(),
+        amount: net,
+        line: None,
+        reason: "given back by the processor of payments".into(),
+        as_credit: false,
+    };
+    let note = make_note(write, invoice, &new, Some(tax), hold_days, now).await?;
+    Ok(gross.minus(note.cash)?)
+}
+
+/// Makes a credit note, with the tax that goes back with it or this one.
+async fn make_note(
+    write: &mut Write,
+    invoice: Invoice,
+    new: &NewRefund,
+    tax: Option<Money>,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<CreditNote, Error> {
+    let number = invoice.number;
     let (through,): (Option<Text<PaidThrough>>,) =
         sqlx::query_as("select paid_through from invoices where number = $1")
             .bind(number)
@@ -139,7 +217,10 @@ pub(crate) async fn book_refund(
         }
         take_off(write, number, index, part).await?;
     }
-    let tax = tax_of(write, &invoice, new.amount).await?;
+    let tax = match tax {
+        Some(tax) => tax,
+        None => tax_of(write, &invoice, new.amount).await?,
+    };
     let gross = new.amount.plus(tax)?;
     let to = destination(&invoice, through.map(|Text(through)| through), new.as_credit);
     // What was paid from the customer's credit goes back there.
@@ -207,35 +288,37 @@ pub(crate) async fn lose(
     mut transaction: Transaction,
     now: Timestamp,
 ) -> Result<Transaction, Error> {
-    let found: Option<(i64,)> = sqlx::query_as("select number from invoices where payment = $1")
-        .bind(payment)
-        .fetch_optional(&mut **write)
-        .await?;
     let mut rest = amount;
-    if let Some((number,)) = found
-        && let Some(mut plan) = periods::of_invoice(write, number).await?
+    if let Some(invoice) = paid_by(write, payment).await?
+        && let Some(mut plan) = periods::of_invoice(write, invoice.number).await?
     {
-        let invoice = invoices::find(write, number).await?;
+        let mut of_plan = without_tax(&invoice, amount)?;
         let lines = invoice.lines.iter().zip(left(write, &invoice).await?).enumerate();
         for (index, (line, left)) in lines.filter(|(_, (line, _))| line.kind == InvoiceLineKind::Plan) {
-            let part = rest.at_most(line.amount.with_minor(left)?)?;
+            let part = of_plan.at_most(line.amount.with_minor(left)?)?;
             transaction = periods::claw_back(write, &mut plan, part, transaction, now).await?;
-            take_off(write, number, index, part).await?;
-            rest = rest.minus(part)?;
+            take_off(write, invoice.number, index, part).await?;
+            (of_plan, rest) = (of_plan.minus(part)?, rest.minus(part)?);
         }
     }
     Ok(transaction.debit(Account::BadDebt, rest))
 }
 
-/// The tax that goes back with so much more of an invoice's net: in proportion, so that the last part lands on zero.
-async fn tax_of(write: &mut Write, invoice: &Invoice, amount: Money) -> Result<Money, Error> {
-    let (net, tax): (i64, i64) = sqlx::query_as(
+/// What credit notes have given back of an invoice so far, and the tax with it, in minor units.
+async fn given_back(write: &mut Write, invoice: i64) -> Result<(i64, i64), Error> {
+    let sums: (i64, i64) = sqlx::query_as(
         "select cast(coalesce(sum(minor), 0) as bigint), cast(coalesce(sum(tax_minor), 0) as bigint)
          from refunds where invoice = $1",
     )
-    .bind(invoice.number)
+    .bind(invoice)
     .fetch_one(&mut **write)
     .await?;
+    Ok(sums)
+}
+
+/// The tax that goes back with so much more of an invoice's net: in proportion, so that the last part lands on zero.
+async fn tax_of(write: &mut Write, invoice: &Invoice, amount: Money) -> Result<Money, Error> {
+    let (net, tax) = given_back(write, invoice.number).await?;
     let by_then = invoice.tax.times(net + amount.minor(), invoice.net.minor().max(1))?;
     Ok(by_then.minus(by_then.with_minor(tax)?)?)
 }

@@ -34,6 +34,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(stripe_event))
         .routes(routes!(send_run))
         .routes(routes!(bank_file))
+        .merge(super::processor_routes::routes())
 }
 
 /// Begins to pay an invoice at the processor of payments.
@@ -208,7 +209,8 @@ async fn reconcile(
 
 /// Receives an event of the processor of payments, which signs it.
 ///
-/// Whoever holds the secret is who it says.
+/// Whoever holds the secret is who it says. An event is kept when it arrives, whatever its kind; the books follow it once what it is
+/// about is there.
 #[utoipa::path(
     post,
     path = "/api/v1/stripe/webhook",

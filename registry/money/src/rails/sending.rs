@@ -1,14 +1,16 @@
 //! Payouts leave: by hand, by a bank file, or through Stripe.
 
-use chandlery_package::wire::{Payout, Rail};
+use chandlery_package::wire::{Payout, Rail, RequestKind};
 use jiff::Timestamp;
 
+use super::outbox;
 use crate::payouts::run::{self, mark_sent, to_send};
 use crate::{Error, Processor};
 use chandlery_accounts::Actor;
 use chandlery_store::Db;
 
-/// Gives every approved payout, or those of one run, to its rail. One that its rail refuses stays approved; the others go.
+/// Gives every approved payout, or those of one run, to its rail. One that its rail refuses stays approved, and is sent later by
+/// itself; the others go.
 pub async fn send(
     db: &Db,
     actor: &Actor,
@@ -38,14 +40,16 @@ async fn send_one(
     now: Timestamp,
 ) -> Result<Payout, Error> {
     let profile = run::profile_of(&mut *db.read().acquire().await?, payout).await?;
-    // The rail is asked before it is written down: if we die in between, it is asked again and knows the key.
-    let remote_id = match &profile.rail {
+    let account = match &profile.rail {
         // An operator transfers it, or uploads the run's bank file.
-        Rail::Manual | Rail::Sepa { .. } => None,
-        Rail::Stripe { account } => {
-            let none = || Error::Conflict("this registry has no processor of payments to send it by".into());
-            Some(processor.ok_or_else(none)?.transfer(payout.id, account, payout.sent).await?)
-        }
+        Rail::Manual | Rail::Sepa { .. } => return mark_sent(db, actor, payout, None, now).await,
+        Rail::Stripe { account } => account,
     };
-    mark_sent(db, actor, payout, remote_id.as_deref(), now).await
+    let none = || Error::Conflict("this registry has no processor of payments to send it by".into());
+    let processor = processor.ok_or_else(none)?;
+    let mut write = db.write().await?;
+    let key = outbox::owe_transfer(&mut write, payout.id, account, payout.sent).await?;
+    write.commit().await?;
+    outbox::send_one(db, actor, processor, RequestKind::Transfer, &key, now).await?;
+    run::find(&mut *db.read().acquire().await?, payout.id).await
 }

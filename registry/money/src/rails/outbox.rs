@@ -1,0 +1,284 @@
+//! What is owed to be sent to the processor of payments: refunds and transfers. Each is written in the transaction of its cause, and
+//! sent with an idempotency key until the processor has answered.
+
+use chandlery_accounts::Actor;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{OwedRequest, Page, Paging, PayoutState, RequestKind};
+use chandlery_package::{Currency, Money};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
+
+use crate::payouts::run;
+use crate::{Error, Processor};
+use chandlery_store::{Db, Write, time};
+
+/// How long a request waits before it is tried again, in seconds: at first, and at most.
+const WAITS_SECONDS: [i64; 2] = [10, 3600];
+/// For how long the processor surely knows a key, in hours. After that it is asked whether it has done it.
+const KEY_HOURS: i64 = 20;
+/// How many requests are sent in one go.
+const BATCH: i64 = 50;
+/// How much of a refusal is kept, in characters.
+const REASON_MAX: usize = 500;
+
+/// What is owed to be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    key: String,
+    kind: RequestKind,
+    /// The payment to give back, or the payout to send.
+    about: String,
+    /// The connected account that a transfer is for.
+    destination: String,
+    amount: Money,
+    owed_at: Timestamp,
+    due_at: Timestamp,
+    tries: i64,
+    reason: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    key: String,
+    kind: Text<RequestKind>,
+    about: String,
+    destination: String,
+    currency: Text<Currency>,
+    minor: i64,
+    owed_at: Text<Timestamp>,
+    due_at: Text<Timestamp>,
+    tries: i64,
+    reason: String,
+}
+
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "select key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason
+             from processor_outbox where answered_at is null ",
+            $condition
+        )
+    };
+}
+
+fn read(row: Row) -> Result<Request, Error> {
+    Ok(Request {
+        key: row.key,
+        kind: row.kind.0,
+        about: row.about,
+        destination: row.destination,
+        amount: Money::new(row.minor, row.currency.0)?,
+        owed_at: row.owed_at.0,
+        due_at: row.due_at.0,
+        tries: row.tries,
+        reason: row.reason,
+    })
+}
+
+/// Owes a payment's refund, by the real time at once.
+pub(super) async fn owe_refund(
+    write: &mut Write,
+    key: &str,
+    payment: &str,
+    amount: Money,
+) -> Result<(), Error> {
+    owe(write, RequestKind::Refund, key, payment, "", amount).await
+}
+
+/// Owes a payout's transfer to a connected account. The same again changes nothing.
+pub(super) async fn owe_transfer(
+    write: &mut Write,
+    payout: i64,
+    account: &str,
+    amount: Money,
+) -> Result<String, Error> {
+    let key = format!("payout-{payout}");
+    owe(write, RequestKind::Transfer, &key, &payout.to_string(), account, amount).await?;
+    Ok(key)
+}
+
+async fn owe(
+    write: &mut Write,
+    kind: RequestKind,
+    key: &str,
+    about: &str,
+    destination: &str,
+    amount: Money,
+) -> Result<(), Error> {
+    let now = time(Timestamp::now());
+    sqlx::query(
+        "insert into processor_outbox (key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 0, '') on conflict do nothing",
+    )
+    .bind(key_of(kind, key))
+    .bind(kind.as_str())
+    .bind(about)
+    .bind(destination)
+    .bind(amount.currency().code())
+    .bind(amount.minor())
+    .bind(&now)
+    .bind(&now)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Refunds have the keys that operators give them, which are no other kind's.
+fn key_of(kind: RequestKind, key: &str) -> String {
+    format!("{kind}:{key}")
+}
+
+/// What of a payment was owed to be given back so far, sent or not, in minor units.
+pub(super) async fn refunds_of(db: &mut AnyConnection, payment: &str) -> Result<i64, Error> {
+    let (minor,): (i64,) = sqlx::query_as(
+        "select cast(coalesce(sum(minor), 0) as bigint) from processor_outbox
+         where about = $1 and kind = 'refund'",
+    )
+    .bind(payment)
+    .fetch_one(db)
+    .await?;
+    Ok(minor)
+}
+
+/// Sends what is owed under a key and not answered, now.
+pub(super) async fn send_one(
+    db: &Db,
+    actor: &Actor,
+    processor: &Processor,
+    kind: RequestKind,
+    key: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let row: Option<Row> =
+        sqlx::query_as(select!("and key = $1")).bind(key_of(kind, key)).fetch_optional(db.read()).await?;
+    match row {
+        Some(row) => send(db, actor, processor, &read(row)?, now).await,
+        None => Ok(()),
+    }
+}
+
+/// Sends what is due. What the processor refuses, or does not answer, is due again later.
+pub async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<(), Error> {
+    let rows: Vec<Row> = sqlx::query_as(select!("and due_at <= $1 order by due_at, key limit $2"))
+        .bind(time(Timestamp::now()))
+        .bind(BATCH)
+        .fetch_all(db.read())
+        .await?;
+    for row in rows {
+        let request = read(row)?;
+        if let Err(error) = send(db, &Actor::machine(), processor, &request, now).await {
+            tracing::warn!(%error, request = %request.key, "the processor was not told: it is tried again");
+        }
+    }
+    Ok(())
+}
+
+async fn send(
+    db: &Db,
+    actor: &Actor,
+    processor: &Processor,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(), Error> {
+    match ask(db, processor, request).await {
+        Ok(Some(remote_id)) => {
+            if request.kind == RequestKind::Transfer {
+                let payout = run::find(&mut *db.read().acquire().await?, number(request)?).await?;
+                run::mark_sent(db, actor, &payout, Some(&remote_id), now).await?;
+            }
+            answered(db, request, &remote_id, "").await
+        }
+        Ok(None) => answered(db, request, "", "the payout is not to be sent any more").await,
+        Err(error) => {
+            delay(db, request, &error.to_string()).await?;
+            Err(error)
+        }
+    }
+}
+
+fn number(request: &Request) -> Result<i64, Error> {
+    let unreadable = || Error::Damaged(format!("the payout of request '{}' cannot be read", request.key));
+    request.about.parse().map_err(|_| unreadable())
+}
+
+/// Asks the processor, and gives its id of what it has done; none: it is not to be done any more.
+async fn ask(db: &Db, processor: &Processor, request: &Request) -> Result<Option<String>, Error> {
+    let Request { about, amount, .. } = request;
+    let old = Timestamp::now().duration_since(request.owed_at) > SignedDuration::from_hours(KEY_HOURS);
+    match request.kind {
+        RequestKind::Refund => {
+            let key = request.key.strip_prefix("refund:").unwrap_or(&request.key);
+            let made = if old { processor.refund_made(about, key).await? } else { None };
+            match made {
+                Some(made) => Ok(Some(made)),
+                None => processor.refund(about, *amount, key).await.map(Some),
+            }
+        }
+        RequestKind::Transfer => {
+            let made = if old { processor.transfer_made(about).await? } else { None };
+            if made.is_some() {
+                return Ok(made);
+            }
+            // It may have come back, or been paid by hand, meanwhile.
+            let payout = run::find(&mut *db.read().acquire().await?, number(request)?).await?;
+            match payout.state {
+                PayoutState::Approved => {
+                    processor.transfer(about, &request.destination, *amount).await.map(Some)
+                }
+                _ => Ok(None),
+            }
+        }
+    }
+}
+
+async fn answered(db: &Db, request: &Request, remote_id: &str, reason: &str) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    sqlx::query(
+        "update processor_outbox set answered_at = $1, remote_id = nullif($2, ''), reason = $3, tries = tries + 1
+         where key = $4",
+    )
+    .bind(time(Timestamp::now()))
+    .bind(remote_id)
+    .bind(reason)
+    .bind(&request.key)
+    .execute(&mut *write)
+    .await?;
+    Ok(write.commit().await?)
+}
+
+async fn delay(db: &Db, request: &Request, reason: &str) -> Result<(), Error> {
+    let seconds = (WAITS_SECONDS[0] << request.tries.clamp(0, 20)).min(WAITS_SECONDS[1]);
+    let due_at = Timestamp::now() + SignedDuration::from_secs(seconds);
+    let mut write = db.write().await?;
+    sqlx::query(
+        "update processor_outbox set due_at = $1, reason = $2, tries = tries + 1
+         where key = $3 and answered_at is null",
+    )
+    .bind(time(due_at))
+    .bind(reason.chars().take(REASON_MAX).collect::<String>())
+    .bind(&request.key)
+    .execute(&mut *write)
+    .await?;
+    Ok(write.commit().await?)
+}
+
+/// What is owed and not answered, in the order of the keys.
+pub(super) async fn list(db: &Db, paging: &Paging<String>) -> Result<Page<OwedRequest>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select!("and key > $1 order by key limit $2"))
+        .bind(paging.after().map_or("", String::as_str))
+        .bind(paging.rows())
+        .fetch_all(db.read())
+        .await?;
+    paging.cut(rows, |row| row.key.clone()).try_map(|row| {
+        let Request { key, kind, about, amount, owed_at, due_at, tries, reason, .. } = read(row)?;
+        Ok(OwedRequest { key, kind, about, amount, owed_at, due_at, tries, reason })
+    })
+}
+
+/// How many requests wait for an answer.
+pub async fn waiting(db: &mut AnyConnection) -> Result<i64, Error> {
+    let (count,): (i64,) = sqlx::query_as("select count(*) from processor_outbox where answered_at is null")
+        .fetch_one(db)
+        .await?;
+    Ok(count)
+}

@@ -1,0 +1,119 @@
+//! `/api/v1/processor` for operators: what the processor of payments has told, what it is owed to be told, and payments of more than
+//! was due.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use chandlery_accounts::audit::record;
+use chandlery_accounts::{Account, Caller};
+use chandlery_edge::{Json, Path, Query};
+use chandlery_package::Money;
+use chandlery_package::wire::{
+    Act, EventState, OwedRequest, Page, Paging, ProcessorEvent, RequestKind, SurplusPayment,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{outbox, stripe};
+use crate::{Error, Finance};
+
+/// The routes of this room.
+pub(super) fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(events))
+        .routes(routes!(requests))
+        .routes(routes!(surplus))
+        .routes(routes!(give_back))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct InState {
+    /// Those in this state alone.
+    #[param(inline)]
+    state: Option<EventState>,
+}
+
+/// Lists the events that the processor of payments has told, and what became of each; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/processor/events",
+    params(InState, Paging<String>),
+    responses((status = 200, description = "Done.", body = Page<ProcessorEvent>))
+)]
+async fn events(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(wanted): Query<InState>,
+    Query(paging): Query<Paging<String>>,
+) -> Result<Json<Page<ProcessorEvent>>, Error> {
+    caller.must_operate("see what the processor of payments has told")?;
+    Ok(Json(stripe::list_events(&finance.db, wanted.state, &paging).await?))
+}
+
+/// Lists what the processor of payments is owed to be told, and has not answered; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/processor/requests",
+    params(Paging<String>),
+    responses((status = 200, description = "Done.", body = Page<OwedRequest>))
+)]
+async fn requests(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<String>>,
+) -> Result<Json<Page<OwedRequest>>, Error> {
+    caller.must_operate("see what the processor of payments is owed to be told")?;
+    Ok(Json(outbox::list(&finance.db, &paging).await?))
+}
+
+/// Lists the payments of which more arrived than was due, or whose refund failed, and which were not given back; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/processor/surplus",
+    params(Paging<String>),
+    responses((status = 200, description = "Done.", body = Page<SurplusPayment>))
+)]
+async fn surplus(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<String>>,
+) -> Result<Json<Page<SurplusPayment>>, Error> {
+    caller.must_operate("see payments of more than was due")?;
+    Ok(Json(stripe::list_surplus(&finance.db, &paging).await?))
+}
+
+/// Gives back what of a payment was more than due and is still the customer's credit; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/processor/surplus/{id}/refund",
+    params(("id" = String, Path)),
+    responses((status = 201, description = "Done: how much goes back.", body = Money))
+)]
+async fn give_back(
+    State(finance): State<Finance>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<Money>), Error> {
+    caller.must_operate("give back payments of more than was due")?;
+    let (now, actor) = (finance.clock.now(), caller.actor.clone());
+    let (amount, key) = finance
+        .db
+        .group_commit(move |write| {
+            Box::pin(async move {
+                let (amount, key) = stripe::give_surplus_back(write, &id, now).await?;
+                let after = json!({ "amount": amount });
+                record(write, &actor, Act::Refunded, &format!("payment {id}"), Value::Null, after).await?;
+                Ok::<_, Error>((amount, key))
+            })
+        })
+        .await?;
+    if let Some(processor) = finance.processor.as_deref()
+        && let Err(error) =
+            outbox::send_one(&finance.db, &caller.actor, processor, RequestKind::Refund, &key, now).await
+    {
+        tracing::warn!(%error, %key, "a refund is booked, and will be sent later");
+    }
+    Ok((StatusCode::CREATED, Json(amount)))
+}

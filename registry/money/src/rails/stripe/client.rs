@@ -1,0 +1,108 @@
+//! What Stripe is asked. Every request that changes something carries an idempotency key that follows from what it is for, so that a
+//! repeated one does nothing twice.
+
+use std::time::Duration;
+
+use chandlery_package::Money;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::object::Object;
+use crate::{Error, Processor};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a key of ours may be: with what stands before it, Stripe takes 255.
+const KEY_BYTES_MAX: usize = 200;
+
+fn failed(error: reqwest::Error) -> Error {
+    Error::Processor(error.without_url().to_string())
+}
+
+async fn read(response: Response) -> Result<Object, Error> {
+    let status = response.status();
+    let body: Value = response.json().await.map_err(failed)?;
+    match status.is_success() {
+        true => Ok(Object(body)),
+        false => {
+            Err(Error::Processor(body["error"]["message"].as_str().unwrap_or("it gave no reason").to_owned()))
+        }
+    }
+}
+
+/// A key as a header can carry it.
+fn token(key: &str) -> String {
+    match key.len() <= KEY_BYTES_MAX && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => key.to_owned(),
+        false => hex::encode(Sha256::digest(key)),
+    }
+}
+
+impl Processor {
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        request.timeout(PATIENCE).bearer_auth(&self.key).send().await.map_err(failed)
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.url.trim_end_matches('/'))
+    }
+
+    /// Whether there is a key to ask with.
+    pub(super) fn can_be_asked(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    pub(super) async fn post(&self, path: &str, key: &str, form: &[(&str, String)]) -> Result<Object, Error> {
+        let request = reqwest::Client::new().post(self.at(path));
+        read(self.send(request.header("Idempotency-Key", key).form(form)).await?).await
+    }
+
+    /// An object as it is now; none: there is no such thing.
+    pub(super) async fn get(&self, path: &str) -> Result<Option<Object>, Error> {
+        let response = self.send(reqwest::Client::new().get(self.at(path))).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => read(response).await.map(Some),
+        }
+    }
+
+    /// Sends money to a connected account, and gives the transfer's id.
+    pub(crate) async fn transfer(&self, payout: &str, account: &str, amount: Money) -> Result<String, Error> {
+        let form = [
+            ("amount", amount.minor().to_string()),
+            ("currency", amount.currency().code().to_lowercase()),
+            ("destination", account.to_owned()),
+            ("transfer_group", format!("PAYOUT-{payout}")),
+            ("metadata[payout]", payout.to_owned()),
+        ];
+        self.post("transfers", &format!("chandlery-payout-{payout}"), &form).await?.id()
+    }
+
+    /// Gives back so much of what was paid by one of its payments, and gives the refund's id.
+    pub(crate) async fn refund(&self, payment: &str, amount: Money, key: &str) -> Result<String, Error> {
+        let token = token(key);
+        let form = [
+            ("payment_intent", payment.to_owned()),
+            ("amount", amount.minor().to_string()),
+            ("metadata[refund]", token.clone()),
+        ];
+        self.post("refunds", &format!("chandlery-refund-{token}"), &form).await?.id()
+    }
+
+    /// The transfer that was made for a payout before, if one was: keys are forgotten after a day.
+    pub(crate) async fn transfer_made(&self, payout: &str) -> Result<Option<String>, Error> {
+        self.made(&format!("transfers?transfer_group=PAYOUT-{payout}&limit=100"), "payout", payout).await
+    }
+
+    /// The refund that was made by a request before, if one was.
+    pub(crate) async fn refund_made(&self, payment: &str, key: &str) -> Result<Option<String>, Error> {
+        self.made(&format!("refunds?payment_intent={payment}&limit=100"), "refund", &token(key)).await
+    }
+
+    async fn made(&self, path: &str, name: &str, value: &str) -> Result<Option<String>, Error> {
+        let Some(found) = self.get(path).await? else { return Ok(None) };
+        let ours = found.list("data").iter().find(|one| one["metadata"][name] == value);
+        ours.map(|one| Object(one.clone()).id()).transpose()
+    }
+}

@@ -1,0 +1,122 @@
+//! An event as Stripe writes it, and what it is about.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::object::{Object, is_id};
+use crate::Error;
+
+chandlery_package::words! {
+    /// What an event is about, by the path that it is asked for at. Of what waits for the same payment the earlier one goes first.
+    pub(super) enum Topic: "object of the processor" {
+        /// A customer has paid.
+        Payment = "payment_intents",
+        /// Some of a payment was given back.
+        Charge = "charges",
+        /// A refund, by itself.
+        Refund = "refunds",
+        /// A customer's bank takes a payment back, or asks about it.
+        Dispute = "disputes",
+        /// Money was sent to a connected account.
+        Transfer = "transfers",
+        /// Money was sent to the marketplace's bank.
+        Payout = "payouts",
+    }
+}
+
+impl Topic {
+    /// The topic of a kind of event; none: it is not known here.
+    fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "payment_intent.succeeded" => Self::Payment,
+            "charge.refunded" => Self::Charge,
+            "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => Self::Refund,
+            "charge.dispute.created"
+            | "charge.dispute.updated"
+            | "charge.dispute.closed"
+            | "charge.dispute.funds_withdrawn"
+            | "charge.dispute.funds_reinstated" => Self::Dispute,
+            "transfer.created" | "transfer.updated" | "transfer.reversed" => Self::Transfer,
+            "payout.created" | "payout.updated" | "payout.paid" | "payout.failed" | "payout.canceled" => {
+                Self::Payout
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// What Stripe has told.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    pub(super) id: String,
+    pub(super) kind: String,
+    /// None: a kind that is not known here.
+    pub(super) topic: Option<Topic>,
+    /// Whether it happened on an account that is connected to the marketplace's, whose money is not the marketplace's.
+    pub(super) of_another: bool,
+    pub(super) created_at: Option<Timestamp>,
+    pub(super) object: Object,
+    pub(super) body: String,
+}
+
+impl Event {
+    pub(super) fn read(body: &[u8]) -> Result<Self, Error> {
+        let unreadable =
+            |why: &dyn std::fmt::Display| Error::Invalid(format!("the event cannot be read: {why}"));
+        let text = std::str::from_utf8(body).map_err(|error| unreadable(&error))?;
+        let event: Value = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+        let id = event["id"].as_str().filter(|id| is_id(id)).ok_or_else(|| unreadable(&"it has no id"))?;
+        let plain = |kind: &&str| kind.split('.').all(is_id);
+        let kind = event["type"].as_str().filter(plain).ok_or_else(|| unreadable(&"it has no type"))?;
+        Ok(Self {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            topic: Topic::of(kind),
+            of_another: event["account"].is_string(),
+            created_at: event["created"].as_i64().and_then(|second| Timestamp::from_second(second).ok()),
+            object: Object(event["data"]["object"].clone()),
+            body: text.to_owned(),
+        })
+    }
+
+    /// What must be in the books before it: a payment, or whatever else it names.
+    pub(super) fn about(&self) -> String {
+        let id = || self.object.reference("id");
+        let about = match self.topic {
+            Some(Topic::Charge | Topic::Refund | Topic::Dispute) => self.object.reference("payment_intent"),
+            Some(Topic::Payment | Topic::Transfer | Topic::Payout) | None => id(),
+        };
+        about.unwrap_or_default().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_event_is_refused_and_what_is_one_has_a_topic_or_none() {
+        for wrong in
+            ["", "[]", "{}", r#"{"id":"evt_1"}"#, r#"{"id":"a/b","type":"x"}"#, r#"{"id":"e","type":"x y"}"#]
+        {
+            assert!(Event::read(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert!(Event::read(b"\xff").is_err());
+        for (kind, topic, about) in [
+            ("charge.dispute.created", Some(Topic::Dispute), "pi_1"),
+            ("charge.refunded", Some(Topic::Charge), "pi_1"),
+            ("payment_intent.succeeded", Some(Topic::Payment), "x_1"),
+            ("payout.failed", Some(Topic::Payout), "x_1"),
+            ("customer.created", None, "x_1"),
+        ] {
+            let object = serde_json::json!({ "id": "x_1", "payment_intent": { "id": "pi_1" } });
+            let body = serde_json::json!({ "id": "evt_1", "type": kind, "data": { "object": object } });
+            let event = Event::read(body.to_string().as_bytes()).unwrap();
+            assert_eq!(
+                (event.topic, event.about().as_str(), event.of_another),
+                (topic, about, false),
+                "{kind}"
+            );
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Payments that customers begin, and complete at Stripe.
+
+use chandlery_package::Namespace;
+use chandlery_package::wire::PaymentIntent;
+
+use super::payments;
+use crate::billing;
+use crate::rails::Subject;
+use crate::{Error, Processor};
+use chandlery_store::Db;
+
+/// Begins a payment of what is due.
+pub async fn begin(
+    db: &Db,
+    processor: &Processor,
+    customer: &Namespace,
+    subject: &Subject,
+) -> Result<PaymentIntent, Error> {
+    let mut read = db.read().acquire().await?;
+    if subject.customer(&mut read).await? != *customer {
+        return Err(subject.missing());
+    }
+    if let Subject::Order(reference) = subject
+        && billing::orders::find(&mut read, reference).await?.due.is_none()
+    {
+        return Err(Error::Invalid(format!("order '{reference}' is invoiced by the month")));
+    }
+    let due = subject.due(&mut read).await?.filter(|due| due.minor() > 0);
+    drop(read);
+    let amount = due.ok_or_else(|| Error::Conflict(format!("nothing is due for '{subject}'")))?;
+    let form = [
+        ("amount", amount.minor().to_string()),
+        ("currency", amount.currency().code().to_lowercase()),
+        ("description", subject.to_string()),
+        ("metadata[subject]", subject.to_string()),
+        ("automatic_payment_methods[enabled]", "true".into()),
+    ];
+    let key = format!("chandlery-{subject}-{}", amount.minor());
+    let made = processor.post("payment_intents", &key, &form).await?;
+    let intent =
+        PaymentIntent { id: made.id()?, client_secret: made.text("client_secret")?.to_owned(), amount };
+    let mut write = db.write().await?;
+    payments::begun(&mut write, &intent.id, subject, amount).await?;
+    write.commit().await?;
+    Ok(intent)
+}

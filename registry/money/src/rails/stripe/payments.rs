@@ -1,0 +1,242 @@
+//! Payments at Stripe that succeeded. What is due is paid by them; what is more than that, because something was paid or credited
+//! meanwhile, is the customer's credit until an operator gives it back or an invoice uses it.
+//!
+//! | what happens | debit | credit |
+//! | --- | --- | --- |
+//! | more arrives than is due | processor and its fees | the customer's credit |
+//! | it is given back | the customer's credit | processor |
+
+use chandlery_package::column::Text;
+use chandlery_package::wire::{EventState, Page, Paging, SurplusPayment, TransactionKind};
+use chandlery_package::{Currency, Money, Namespace};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use super::object::Object;
+use crate::billing::invoices::Paid;
+use crate::ledger::{self, Account, Transaction};
+use crate::rails::{Subject, outbox};
+use crate::{Error, Processor};
+use chandlery_store::{Db, Write, time};
+
+/// A payment that a customer has begun.
+#[derive(Debug, Clone)]
+pub(super) struct Payment {
+    pub(super) id: String,
+    pub(super) subject: Subject,
+    pub(super) currency: Currency,
+    /// None: it has not succeeded.
+    pub(super) paid_at: Option<Timestamp>,
+    pub(super) surplus_minor: i64,
+    pub(super) surplus_returned_minor: i64,
+    pub(super) failed_minor: i64,
+    pub(super) told_refunded_minor: i64,
+    pub(super) booked_refunds_minor: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    subject: String,
+    currency: Text<Currency>,
+    paid_at: Option<Text<Timestamp>>,
+    surplus_minor: i64,
+    surplus_returned_minor: i64,
+    failed_minor: i64,
+    told_refunded_minor: i64,
+    booked_refunds_minor: i64,
+}
+
+impl Payment {
+    /// What the customer has as credit of it: what was more than due, and what came back.
+    fn kept(&self) -> Result<Money, Error> {
+        let minor = self.surplus_minor + self.failed_minor - self.surplus_returned_minor;
+        Ok(Money::new(minor, self.currency)?)
+    }
+}
+
+/// Writes down a payment that was begun.
+pub(super) async fn begun(
+    write: &mut Write,
+    id: &str,
+    subject: &Subject,
+    amount: Money,
+) -> Result<(), Error> {
+    sqlx::query(
+        "insert into processor_payments (id, subject, currency, minor) values ($1, $2, $3, $4) on conflict do nothing",
+    )
+    .bind(id)
+    .bind(subject.to_string())
+    .bind(amount.currency().code())
+    .bind(amount.minor())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn find(db: &mut AnyConnection, id: &str) -> Result<Option<Payment>, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "select id, subject, currency, paid_at, surplus_minor, surplus_returned_minor, failed_minor,
+                told_refunded_minor, booked_refunds_minor
+         from processor_payments where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(db)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let unknown = || Error::Damaged(format!("what payment {id} is for cannot be read"));
+    Ok(Some(Payment {
+        subject: Subject::find(&row.subject).ok_or_else(unknown)?,
+        id: row.id,
+        currency: row.currency.0,
+        paid_at: row.paid_at.map(|Text(at)| at),
+        surplus_minor: row.surplus_minor,
+        surplus_returned_minor: row.surplus_returned_minor,
+        failed_minor: row.failed_minor,
+        told_refunded_minor: row.told_refunded_minor,
+        booked_refunds_minor: row.booked_refunds_minor,
+    }))
+}
+
+/// A payment that is in the books, or that it is not there yet.
+pub(super) async fn paid_one(db: &mut AnyConnection, id: Option<&str>) -> Result<Payment, Error> {
+    let id = id.ok_or_else(|| Error::NotFound("payment of ours that it is about".into()))?;
+    let found = find(db, id).await?.filter(|payment| payment.paid_at.is_some());
+    found.ok_or_else(|| Error::NotFound(format!("payment '{id}' in the books yet")))
+}
+
+/// What Stripe keeps of a payment, in minor units of its currency.
+pub(super) async fn fee(processor: &Processor, object: &Object) -> Result<i64, Error> {
+    let id = object.id()?;
+    let found = match processor.can_be_asked() {
+        true => {
+            let path = format!("payment_intents/{id}?expand%5B%5D=latest_charge.balance_transaction");
+            let found = processor.get(&path).await?;
+            found.ok_or_else(|| Error::NotFound(format!("payment '{id}' at the processor")))?
+        }
+        false => object.clone(),
+    };
+    let fee = found.0["latest_charge"]["balance_transaction"]["fee"].as_i64();
+    match fee {
+        None if processor.can_be_asked() => {
+            Err(Error::Processor(format!("what it keeps of {id} is not known yet")))
+        }
+        fee => Ok(fee.unwrap_or(0)),
+    }
+}
+
+/// Books a payment that has succeeded, once.
+pub(super) async fn succeeded(
+    write: &mut Write,
+    object: &Object,
+    fee: i64,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<EventState, Error> {
+    let (id, amount) = (object.id()?, object.money("amount_received")?);
+    let mut fee = amount.with_minor(fee)?;
+    // The answer to its beginning may be lost, or later than the customer: then it says itself what it is for.
+    if let Some(subject) = object.0["metadata"]["subject"].as_str().and_then(Subject::find) {
+        begun(write, &id, &subject, amount).await?;
+    }
+    let payment = find(write, &id).await?;
+    let payment = payment.ok_or_else(|| Error::NotFound(format!("payment '{id}' that we began")))?;
+    if payment.paid_at.is_some() {
+        return Ok(EventState::Applied);
+    }
+    let subject = &payment.subject;
+    let customer = subject.customer(write).await?;
+    let due = subject.due(write).await?.filter(|due| due.minor() > 0 && due.currency() == amount.currency());
+    let mut surplus = amount;
+    if let Some(due) = due.filter(|due| due.minor() <= amount.minor()) {
+        subject.pay(write, &Paid::Processor(&id, fee), due, hold_days, now).await?;
+        (surplus, fee) = (amount.minus(due)?, Money::zero(amount.currency()));
+    }
+    if surplus.minor() > 0 {
+        let credited = Transaction::new(TransactionKind::Surplus, &id, now)
+            .about(format!("payment {id} of {customer}: {surplus} more than was due for {subject}"))
+            .link("payment", &id)
+            .link("customer", &customer)
+            .debit(Account::Processor, surplus.minus(fee)?)
+            .debit(Account::ProcessorFees, fee)
+            .credit(Account::Credit(customer.clone()), surplus);
+        ledger::post(write, credited).await?;
+    }
+    sqlx::query(
+        "update processor_payments set paid_at = $1, customer = $2, currency = $3, surplus_minor = $4 where id = $5",
+    )
+    .bind(time(now))
+    .bind(customer.as_str())
+    .bind(amount.currency().code())
+    .bind(surplus.minor())
+    .bind(&id)
+    .execute(&mut **write)
+    .await?;
+    Ok(EventState::Applied)
+}
+
+/// Takes so much of what was more than due from the customer's credit, as far as it is still there: gives how much that is.
+pub(super) async fn take_surplus(
+    write: &mut Write,
+    payment: &Payment,
+    customer: &Namespace,
+    wanted: Money,
+) -> Result<Money, Error> {
+    let credit = ledger::owed(write, &Account::Credit(customer.clone()), wanted.currency()).await?;
+    let left = wanted.with_minor(payment.surplus_minor - payment.surplus_returned_minor)?.or_zero();
+    let taken = credit.up_to(wanted.at_most(left)?)?;
+    returned(write, &payment.id, taken).await?;
+    Ok(taken)
+}
+
+async fn returned(write: &mut Write, id: &str, amount: Money) -> Result<(), Error> {
+    sqlx::query(
+        "update processor_payments set surplus_returned_minor = surplus_returned_minor + $1 where id = $2",
+    )
+    .bind(amount.minor())
+    .bind(id)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Gives back what is left of a payment's surplus, as far as the customer has not used it: it is owed to be sent. Gives how much, and
+/// the key of the request.
+pub async fn give_back(write: &mut Write, id: &str, now: Timestamp) -> Result<(Money, String), Error> {
+    let payment = paid_one(write, Some(id)).await?;
+    let customer = payment.subject.customer(write).await?;
+    let credit = ledger::owed(write, &Account::Credit(customer.clone()), payment.currency).await?;
+    let amount = credit.up_to(payment.kept()?.or_zero())?;
+    if amount.minor() <= 0 {
+        return Err(Error::Conflict(format!("nothing of payment '{id}' is left to be given back")));
+    }
+    let key = format!("surplus-{id}-{}", payment.surplus_returned_minor);
+    let back = Transaction::new(TransactionKind::SurplusReturned, &key, now)
+        .about(format!("{amount} of payment {id} go back to {customer}"))
+        .link("payment", id)
+        .link("customer", &customer)
+        .debit(Account::Credit(customer.clone()), amount)
+        .credit(Account::Processor, amount);
+    ledger::post(write, back).await?;
+    returned(write, id, amount).await?;
+    outbox::owe_refund(write, &key, id, amount).await?;
+    Ok((amount, key))
+}
+
+/// The payments of which something is left that was more than due, in the order of their ids.
+pub async fn list(db: &Db, paging: &Paging<String>) -> Result<Page<SurplusPayment>, Error> {
+    let rows: Vec<(String, String, Text<Namespace>, Text<Currency>, i64)> = sqlx::query_as(
+        "select id, subject, customer, currency, surplus_minor + failed_minor - surplus_returned_minor
+         from processor_payments
+         where id > $1 and customer is not null and surplus_minor + failed_minor > surplus_returned_minor
+         order by id limit $2",
+    )
+    .bind(paging.after().map_or("", String::as_str))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    let read = |(id, subject, Text(customer), Text(currency), minor): (_, _, _, _, i64)| {
+        Ok(SurplusPayment { id, subject, customer, surplus: Money::new(minor, currency)? })
+    };
+    paging.cut(rows, |(id, ..)| id.clone()).try_map(read)
+}

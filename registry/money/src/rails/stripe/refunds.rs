@@ -1,0 +1,187 @@
+//! Refunds at Stripe, whoever asked for them. What the registry itself asks for is in the books before it is sent; of what else Stripe
+//! has given back, a credit note is made.
+//!
+//! | what happens | debit | credit |
+//! | --- | --- | --- |
+//! | Stripe gives back what was more than due | the customer's credit | processor |
+//! | it gives back what an invoice was paid with | as a credit note | processor |
+//! | it gives back what no invoice can | bad debt | processor |
+//! | a refund fails | processor | the customer's credit |
+
+use chandlery_package::Money;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{EventState, TransactionKind};
+use jiff::Timestamp;
+
+use super::disputes;
+use super::object::Object;
+use super::payments::{self, Payment};
+use crate::Error;
+use crate::billing::refunds;
+use crate::ledger::{self, Account, Transaction};
+use crate::rails::outbox;
+use chandlery_store::Write;
+
+chandlery_package::words! {
+    /// How a refund stands.
+    enum Standing: "standing of a refund" {
+        /// It left, or is about to leave.
+        Given = "given",
+        /// It did not reach the customer.
+        Failed = "failed",
+    }
+}
+
+/// A charge tells how much of it was given back so far.
+pub(super) async fn told(
+    write: &mut Write,
+    charge: &Object,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<EventState, Error> {
+    let mut payment = payments::paid_one(write, charge.reference("payment_intent")).await?;
+    let so_far = charge.money("amount_refunded")?;
+    if so_far.currency() != payment.currency {
+        return Err(Error::Conflict(format!("payment '{}' was made in {}", payment.id, payment.currency)));
+    }
+    payment.told_refunded_minor = payment.told_refunded_minor.max(so_far.minor());
+    sqlx::query("update processor_payments set told_refunded_minor = $1 where id = $2")
+        .bind(payment.told_refunded_minor)
+        .bind(&payment.id)
+        .execute(&mut **write)
+        .await?;
+    catch_up(write, &payment, hold_days, now).await?;
+    Ok(EventState::Applied)
+}
+
+/// A refund tells how it stands.
+pub(super) async fn follow(
+    write: &mut Write,
+    refund: &Object,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<EventState, Error> {
+    let (id, amount) = (refund.id()?, refund.money("amount")?);
+    let standing = match refund.text("status")? {
+        "pending" | "succeeded" => Standing::Given,
+        "failed" | "canceled" => Standing::Failed,
+        // The customer has to say first where to.
+        "requires_action" => return Ok(EventState::Ignored),
+        other => {
+            return Err(Error::Processor(format!("'{other}' is no status of a refund that is known here")));
+        }
+    };
+    let payment = payments::paid_one(write, refund.reference("payment_intent")).await?;
+    if amount.currency() != payment.currency {
+        return Err(Error::Conflict(format!("payment '{}' was made in {}", payment.id, payment.currency)));
+    }
+    sqlx::query(
+        "insert into processor_refunds (id, payment, minor, state) values ($1, $2, $3, $4) on conflict do nothing",
+    )
+    .bind(&id)
+    .bind(&payment.id)
+    .bind(amount.minor())
+    .bind(Standing::Given.as_str())
+    .execute(&mut **write)
+    .await?;
+    catch_up(write, &payment, hold_days, now).await?;
+    let (Text(known),): (Text<Standing>,) =
+        sqlx::query_as("select state from processor_refunds where id = $1")
+            .bind(&id)
+            .fetch_one(&mut **write)
+            .await?;
+    if standing == Standing::Failed && known == Standing::Given {
+        fail(write, &payment, &id, amount, now).await?;
+    }
+    Ok(EventState::Applied)
+}
+
+/// What did not reach the customer is its credit, and an operator is shown it.
+async fn fail(
+    write: &mut Write,
+    payment: &Payment,
+    id: &str,
+    amount: Money,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let customer = payment.subject.customer(write).await?;
+    let back = Transaction::new(TransactionKind::RefundFailed, id, now)
+        .about(format!("refund {id} of {amount} did not reach {customer}"))
+        .link("payment", &payment.id)
+        .link("customer", &customer)
+        .debit(Account::Processor, amount)
+        .credit(Account::Credit(customer.clone()), amount);
+    ledger::post(write, back).await?;
+    sqlx::query("update processor_refunds set state = $1 where id = $2")
+        .bind(Standing::Failed.as_str())
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    sqlx::query(
+        "update processor_payments set failed_minor = failed_minor + $1, customer = $2 where id = $3",
+    )
+    .bind(amount.minor())
+    .bind(customer.as_str())
+    .bind(&payment.id)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Books what Stripe has given back of a payment and the books do not have: neither was it owed to be sent, nor booked before.
+async fn catch_up(write: &mut Write, payment: &Payment, hold_days: u32, now: Timestamp) -> Result<(), Error> {
+    let (each,): (i64,) = sqlx::query_as(
+        "select cast(coalesce(sum(minor), 0) as bigint) from processor_refunds where payment = $1",
+    )
+    .bind(&payment.id)
+    .fetch_one(&mut **write)
+    .await?;
+    let booked = outbox::refunds_of(write, &payment.id).await? + payment.booked_refunds_minor;
+    let missing = each.max(payment.told_refunded_minor) - booked;
+    if missing <= 0 {
+        return Ok(());
+    }
+    let missing = Money::new(missing, payment.currency)?;
+    let open = disputes::let_go(write, &payment.id, now).await?;
+    give_back(write, payment, missing, hold_days, now).await?;
+    disputes::hold_again(write, open, now).await?;
+    sqlx::query(
+        "update processor_payments set booked_refunds_minor = booked_refunds_minor + $1 where id = $2",
+    )
+    .bind(missing.minor())
+    .bind(&payment.id)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// First what was more than due, then what the invoice was paid with; the rest is lost.
+async fn give_back(
+    write: &mut Write,
+    payment: &Payment,
+    amount: Money,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Payment { id, booked_refunds_minor: before, .. } = payment;
+    let customer = payment.subject.customer(write).await?;
+    let credit = payments::take_surplus(write, payment, &customer, amount).await?;
+    let key = format!("{id}:{before}");
+    let rest = amount.minus(credit)?;
+    let rest = refunds::book_gross(write, id, &format!("processor:{key}"), rest, hold_days, now).await?;
+    for (kind, account, part) in [
+        (TransactionKind::SurplusReturned, Account::Credit(customer.clone()), credit),
+        (TransactionKind::RefundLost, Account::BadDebt, rest),
+    ] {
+        let given = Transaction::new(kind, &key, now)
+            .about(format!("the processor has given {part} of payment {id} back to {customer}"))
+            .link("payment", id)
+            .link("customer", &customer)
+            .debit(account, part)
+            .credit(Account::Processor, part);
+        if !given.postings.is_empty() {
+            ledger::post(write, given).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,360 @@
+//! Every order, repetition and loss of what Stripe tells gives the same books.
+
+use std::collections::BTreeMap;
+
+use chandlery_accounts::Actor;
+use chandlery_package::wire::{EventState, NewPayment, Paging};
+use chandlery_package::{Currency, Money, Namespace};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::event::Event;
+use super::{events, payments, webhook};
+use crate::rails::Subject;
+use crate::testing::{at, faults, market};
+use crate::{Finance, Processor, billing, ledger};
+
+/// An amount whose shares are never whole.
+const PRICE: i64 = 9_999;
+const OFFER: &str =
+    r#"{"price": {"kind": "once", "amount": {"minor": 9999, "currency": "USD"}}, "trial_days": 0}"#;
+const POLICY: &str =
+    r#"{"commission": [{"rate": "15%"}], "services": "15%", "reserve": {"rate": "10%", "days": 90}}"#;
+
+/// What is told, by the kinds of events and their objects.
+type Told = Vec<(&'static str, Value)>;
+/// What accounts hold; the customer's own credit is called `customer`.
+type Held = BTreeMap<String, i64>;
+
+fn now() -> Timestamp {
+    at("2026-01-01T00:00:00Z")
+}
+
+/// One that cannot be asked: the events' objects count.
+fn processor() -> Processor {
+    Processor { url: "http://127.0.0.1:9".into(), key: String::new(), webhook_secret: String::new() }
+}
+
+fn paid(run: usize) -> (&'static str, Value) {
+    let object = json!({ "id": format!("pi_{run}"), "amount_received": PRICE, "currency": "usd",
+                         "latest_charge": { "balance_transaction": { "fee": 320 } } });
+    ("payment_intent.succeeded", object)
+}
+
+fn charge(run: usize, so_far: i64) -> (&'static str, Value) {
+    let object = json!({ "id": format!("ch_{run}"), "payment_intent": format!("pi_{run}"), "currency": "usd",
+                         "amount_refunded": so_far });
+    ("charge.refunded", object)
+}
+
+fn refund(run: usize, number: usize, minor: i64, status: &str) -> (&'static str, Value) {
+    let object = json!({ "id": format!("re_{run}_{number}"), "payment_intent": format!("pi_{run}"),
+                         "currency": "usd", "amount": minor, "status": status });
+    ("refund.updated", object)
+}
+
+fn dispute(run: usize, minor: i64, status: &str, fees: &[i64]) -> (&'static str, Value) {
+    let movements: Vec<_> = fees.iter().map(|fee| json!({ "fee": fee })).collect();
+    let object = json!({ "id": format!("dp_{run}"), "payment_intent": format!("pi_{run}"), "currency": "usd",
+                         "amount": minor, "status": status, "balance_transactions": movements });
+    ("charge.dispute.updated", object)
+}
+
+/// What happened, and the balances that follow, as far as they are the same whatever the shares are.
+struct Story {
+    name: &'static str,
+    tell: fn(usize) -> Told,
+    /// Another transfer had paid before.
+    by_bank: bool,
+    holds: &'static [(&'static str, i64)],
+}
+
+const PROCESSOR: &str = "assets:processor clearing";
+const DISPUTES: &str = "expenses:dispute fees";
+const CREDIT: &str = "liabilities:credit:customer";
+const HELD: &str = "assets:disputes held";
+
+static STORIES: [Story; 11] = [
+    Story { name: "paid", tell: |n| vec![paid(n)], by_bank: false, holds: &[(PROCESSOR, 9679), (CREDIT, 0)] },
+    Story {
+        name: "an inquiry moves nothing",
+        tell: |n| {
+            vec![
+                paid(n),
+                dispute(n, PRICE, "warning_needs_response", &[]),
+                dispute(n, PRICE, "warning_closed", &[]),
+            ]
+        },
+        by_bank: false,
+        holds: &[(PROCESSOR, 9679), (DISPUTES, 0), (HELD, 0)],
+    },
+    Story {
+        name: "refunded in two parts, each told by itself and in sum",
+        tell: |n| {
+            vec![
+                paid(n),
+                refund(n, 1, 3333, "succeeded"),
+                charge(n, 3333),
+                refund(n, 2, 6666, "pending"),
+                charge(n, PRICE),
+            ]
+        },
+        by_bank: false,
+        holds: &[(PROCESSOR, -320), ("revenue:commission", 0), ("expenses:bad debt", 0)],
+    },
+    Story {
+        name: "refunded in part",
+        tell: |n| vec![paid(n), charge(n, 3333)],
+        by_bank: false,
+        holds: &[(PROCESSOR, 6346)],
+    },
+    Story {
+        name: "refunded in part, then disputed",
+        tell: |n| vec![paid(n), charge(n, 3333), dispute(n, 6666, "needs_response", &[1500])],
+        by_bank: false,
+        holds: &[(PROCESSOR, -1820), (HELD, 6666), (DISPUTES, 1500)],
+    },
+    Story {
+        name: "refunded in part, disputed, won",
+        tell: |n| {
+            vec![
+                paid(n),
+                charge(n, 3333),
+                dispute(n, 6666, "needs_response", &[1500]),
+                dispute(n, 6666, "under_review", &[1500]),
+                dispute(n, 6666, "won", &[1500, 0]),
+            ]
+        },
+        by_bank: false,
+        holds: &[(PROCESSOR, 4846), (HELD, 0), (DISPUTES, 1500)],
+    },
+    Story {
+        name: "refunded in part, an inquiry, disputed, lost",
+        tell: |n| {
+            vec![
+                paid(n),
+                refund(n, 1, 3333, "succeeded"),
+                dispute(n, 6666, "warning_needs_response", &[]),
+                dispute(n, 6666, "needs_response", &[1500]),
+                dispute(n, 6666, "lost", &[1500, 500]),
+            ]
+        },
+        by_bank: false,
+        holds: &[(PROCESSOR, -2320), (HELD, 0), (DISPUTES, 2000), ("revenue:commission", 0)],
+    },
+    Story {
+        name: "disputed, won, refunded",
+        tell: |n| {
+            vec![
+                paid(n),
+                dispute(n, PRICE, "needs_response", &[1500]),
+                dispute(n, PRICE, "won", &[1500, 0]),
+                charge(n, 5001),
+            ]
+        },
+        by_bank: false,
+        holds: &[(PROCESSOR, 3178), (HELD, 0), (DISPUTES, 1500)],
+    },
+    Story {
+        name: "a refund that fails is the customer's credit",
+        tell: |n| vec![paid(n), refund(n, 1, 3333, "pending"), charge(n, 3333), refund(n, 1, 3333, "failed")],
+        by_bank: false,
+        holds: &[(PROCESSOR, 9679), (CREDIT, -3333)],
+    },
+    Story {
+        name: "paid twice: the second is the customer's credit",
+        tell: |n| vec![paid(n)],
+        by_bank: true,
+        holds: &[(PROCESSOR, 9679), ("assets:bank", PRICE), (CREDIT, -PRICE)],
+    },
+    Story {
+        name: "paid twice, a part given back, the rest disputed and lost",
+        tell: |n| {
+            vec![
+                paid(n),
+                charge(n, 3333),
+                dispute(n, 6666, "needs_response", &[1500]),
+                dispute(n, 6666, "lost", &[1500]),
+            ]
+        },
+        by_bank: true,
+        holds: &[(PROCESSOR, -1820), (CREDIT, 0), ("expenses:bad debt", 0), (HELD, 0)],
+    },
+];
+
+/// Every order of so many.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    match count {
+        0 => vec![Vec::new()],
+        _ => {
+            let shorter = orders(count - 1);
+            let with_last = shorter.iter().flat_map(|order| {
+                (0..count).map(|place| {
+                    let mut order = order.clone();
+                    order.insert(place, count - 1);
+                    order
+                })
+            });
+            with_last.collect()
+        }
+    }
+}
+
+/// What every account holds, of customers' credits that of this one alone.
+async fn held(finance: &Finance, customer: &str) -> Held {
+    let mut db = finance.db.read().acquire().await.unwrap();
+    let own = format!("liabilities:credit:{customer}");
+    let mut all = Held::new();
+    for held in ledger::balances(&mut db, None).await.unwrap() {
+        match held.account.starts_with("liabilities:credit:") {
+            true if held.account == own => all.insert(CREDIT.to_owned(), held.balance.minor()),
+            true => None,
+            false => all.insert(held.account, held.balance.minor()),
+        };
+    }
+    all
+}
+
+/// A customer of its own, who has ordered and begun to pay; its name.
+async fn begin(finance: &Finance, run: usize, by_bank: bool) -> String {
+    let name = format!("buyer{run}");
+    sqlx::query("insert into accounts (name, password_hash, role, created_at) values ($1, '', '', '')")
+        .bind(&name)
+        .execute(finance.db.read())
+        .await
+        .unwrap();
+    let customer: Namespace = name.parse().unwrap();
+    let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
+    let order = billing::order(&finance.db, &customer, &new, now()).await.unwrap();
+    let amount = Money::new(PRICE, Currency::Usd).unwrap();
+    let mut write = finance.db.write().await.unwrap();
+    let subject = Subject::Order(order.reference.clone());
+    payments::begun(&mut write, &format!("pi_{run}"), &subject, amount).await.unwrap();
+    write.commit().await.unwrap();
+    if by_bank {
+        let payment = NewPayment { bank_reference: format!("B-{run}"), amount };
+        let (db, by, hold) = (&finance.db, Actor::machine(), finance.hold_days);
+        billing::record_payment(db, &by, hold, &order.reference, &payment, now()).await.unwrap();
+    }
+    name
+}
+
+async fn tell(finance: &Finance, id: &str, (kind, object): &(&'static str, Value)) {
+    let body = json!({ "id": id, "type": kind, "data": { "object": object } }).to_string();
+    let event = Event::read(body.as_bytes()).unwrap();
+    webhook::take(&finance.db, &processor(), finance.hold_days, event, now()).await.unwrap();
+}
+
+async fn sharing_market() -> (tempfile::TempDir, Finance) {
+    let (folder, finance) = market(&[], OFFER).await;
+    sqlx::query("update share_policies set body = $1").bind(POLICY).execute(finance.db.read()).await.unwrap();
+    (folder, finance)
+}
+
+/// What a story changes when it is told in an order. Told again, from the end, it changes nothing.
+async fn play(finance: &Finance, story: &Story, order: &[usize], run: usize) -> Held {
+    let before = held(finance, "").await;
+    let customer = begin(finance, run, story.by_bank).await;
+    let told = (story.tell)(run);
+    for index in order {
+        tell(finance, &format!("evt_{run}_{index}"), &told[*index]).await;
+    }
+    let after = held(finance, &customer).await;
+    // The first order, and some of the others, to save time.
+    if run % 4 == 1 {
+        for index in order.iter().rev() {
+            tell(finance, &format!("evt_{run}_{index}"), &told[*index]).await;
+            tell(finance, &format!("evt_{run}_{index}_again"), &told[*index]).await;
+        }
+        assert_eq!(held(finance, &customer).await, after, "{}: told twice, in {order:?}", story.name);
+    }
+    let change = |(account, minor): (String, i64)| {
+        let was = before.get(&account).copied().unwrap_or(0);
+        (account, minor - was)
+    };
+    after.into_iter().map(change).filter(|(_, minor)| *minor != 0).collect()
+}
+
+#[tokio::test]
+async fn every_order_of_what_is_told_gives_the_same_books() {
+    let (_folder, finance) = sharing_market().await;
+    let mut run = 0;
+    for story in &STORIES {
+        let orders = orders((story.tell)(0).len());
+        let mut first: Option<Held> = None;
+        for order in orders {
+            run += 1;
+            let found = play(&finance, story, &order, run).await;
+            for (account, minor) in story.holds {
+                let holds = found.get(*account).copied().unwrap_or(0);
+                assert_eq!(holds, *minor, "{}: {account} in {order:?}: {found:?}", story.name);
+            }
+            assert_eq!(found, *first.get_or_insert_with(|| found.clone()), "{}: {order:?}", story.name);
+        }
+    }
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+    let parked = events::list(&finance.db, Some(EventState::Parked), &Paging::first(10)).await.unwrap();
+    assert_eq!(parked.items, []);
+}
+
+#[tokio::test]
+async fn what_was_won_or_never_held_leaves_the_shares_where_they_were() {
+    let (_folder, finance) = sharing_market().await;
+    let of = async |name: &str, run: usize| {
+        let story = STORIES.iter().find(|story| story.name == name).unwrap();
+        let order: Vec<usize> = (0..(story.tell)(0).len()).collect();
+        let mut held = play(&finance, story, &order, run).await;
+        held.retain(|account, _| account != PROCESSOR && account != DISPUTES);
+        held
+    };
+    assert_eq!(of("paid", 1).await, of("an inquiry moves nothing", 2).await);
+    assert_eq!(of("refunded in part", 3).await, of("refunded in part, disputed, won", 4).await);
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_kept_and_shown_and_what_comes_early_waits() {
+    let (_folder, finance) = sharing_market().await;
+    let state = async |id: &str| {
+        let all = events::list(&finance.db, None, &Paging::first(100)).await.unwrap().items;
+        let found = all.into_iter().find(|event| event.id == id).unwrap();
+        (found.state, found.reason)
+    };
+    tell(&finance, "evt_a", &("customer.tax_id.created", json!({ "id": "x" }))).await;
+    assert_eq!(state("evt_a").await, (EventState::Unhandled, String::new()));
+    // Of a payment that nobody has begun.
+    tell(&finance, "evt_b", &dispute(7, 100, "needs_response", &[])).await;
+    let waits = "there is no payment 'pi_7' in the books yet";
+    assert_eq!(state("evt_b").await, (EventState::Parked, waits.into()));
+    tell(&finance, "evt_c", &dispute(7, 100, "asleep", &[])).await;
+    assert!(state("evt_c").await.1.contains("'asleep' is no status"));
+    begin(&finance, 7, false).await;
+    tell(&finance, "evt_d", &paid(7)).await;
+    assert_eq!(state("evt_b").await, (EventState::Applied, String::new()));
+    // Of another account than the marketplace's.
+    let (kind, object) =
+        ("payout.paid", json!({ "id": "po_1", "amount": 5, "currency": "usd", "status": "paid" }));
+    let body =
+        json!({ "id": "evt_e", "type": kind, "account": "acct_7", "data": { "object": object } }).to_string();
+    let event = Event::read(body.as_bytes()).unwrap();
+    webhook::take(&finance.db, &processor(), finance.hold_days, event, now()).await.unwrap();
+    assert_eq!(state("evt_e").await.0, EventState::Ignored);
+    assert_eq!(held(&finance, "").await.get("assets:bank"), None);
+}
+
+#[tokio::test]
+async fn a_payout_to_the_bank_that_fails_is_at_the_processor_whichever_is_told_first() {
+    let (_folder, finance) = sharing_market().await;
+    let payout = |id: &str, status: &str| {
+        ("payout.updated", json!({ "id": id, "amount": 5000, "currency": "usd", "status": status }))
+    };
+    for (run, statuses) in
+        [["in_transit", "paid", "failed"], ["failed", "paid", "in_transit"]].iter().enumerate()
+    {
+        for (index, status) in statuses.iter().enumerate() {
+            tell(&finance, &format!("evt_{run}_{index}"), &payout(&format!("po_{run}"), status)).await;
+        }
+        assert_eq!(held(&finance, "").await.get("assets:bank").copied().unwrap_or(0), 0, "{statuses:?}");
+    }
+    tell(&finance, "evt_paid", &payout("po_9", "paid")).await;
+    assert_eq!(held(&finance, "").await.get("assets:bank"), Some(&5000));
+}
