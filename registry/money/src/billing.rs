@@ -23,7 +23,7 @@ pub use licences::{Report, deployments, forget_host, hosts, licence};
 pub use notices::{notices, remind, send as send_notices, tell_of_trials, warn_of_limit};
 pub use orders::{end as end_order, order, orders, record_payment};
 pub use prices::{make_coupon, read_offer, set_price};
-pub use refunds::{credit_notes, refund};
+pub use refunds::credit_notes;
 pub use routes::routes;
 pub use subscriptions::{advance_all, agree, change, subscription, try_out};
 pub use taxes::{add_rule, set_profile};

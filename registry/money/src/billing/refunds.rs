@@ -2,42 +2,17 @@
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
-    Act, CreditNote, EntryKind, Invoice, InvoiceLineKind, InvoiceState, NewRefund, Page, Paging,
-    TransactionKind,
+    CreditNote, EntryKind, Invoice, InvoiceLineKind, InvoiceState, NewRefund, Page, Paging, TransactionKind,
 };
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::invoices;
 use super::periods;
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, ClawBack, PaidThrough};
-use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record_once;
 use chandlery_store::{Db, Write, time};
-
-/// Gives back so much of an invoice. The same key again gives the same credit note.
-pub async fn refund(
-    db: &Db,
-    actor: &Actor,
-    hold_days: u32,
-    number: i64,
-    new: &NewRefund,
-    now: Timestamp,
-) -> Result<CreditNote, Error> {
-    let (actor, wanted) = (actor.clone(), new.clone());
-    db.group_commit(move |write| {
-        Box::pin(async move {
-            let note = book_refund(write, number, &wanted, hold_days, now).await?;
-            let subject = format!("invoice {number}");
-            record_once(write, &actor, Act::Refunded, &subject, json!(wanted)).await?;
-            Ok::<_, Error>(note)
-        })
-    })
-    .await
-}
 
 /// Whether a credit note was made by this key.
 pub(crate) async fn is_known(write: &mut Write, key: &str) -> Result<bool, Error> {
@@ -106,6 +81,7 @@ async fn left(write: &mut Write, invoice: &Invoice) -> Result<Vec<i64>, Error> {
     Ok(left)
 }
 
+/// Gives back so much of an invoice in the books. The same key again gives the same credit note.
 pub(crate) async fn book_refund(
     write: &mut Write,
     number: i64,

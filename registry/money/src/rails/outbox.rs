@@ -75,14 +75,17 @@ fn read(row: Row) -> Result<Request, Error> {
     })
 }
 
-/// Owes a payment's refund, by the real time at once.
+/// Owes the refund of so much of a payment.
 pub(super) async fn owe_refund(
     write: &mut Write,
     key: &str,
     payment: &str,
     amount: Money,
 ) -> Result<(), Error> {
-    owe(write, RequestKind::Refund, key, payment, "", amount).await
+    match owe(write, RequestKind::Refund, key, payment, "", amount).await? {
+        true => Ok(()),
+        false => Err(Error::KeyReused { key: key.to_owned() }),
+    }
 }
 
 /// Owes a payout's transfer to a connected account. The same again changes nothing.
@@ -97,6 +100,7 @@ pub(super) async fn owe_transfer(
     Ok(key)
 }
 
+/// Writes down what is owed, and says whether it was not before.
 async fn owe(
     write: &mut Write,
     kind: RequestKind,
@@ -104,9 +108,9 @@ async fn owe(
     about: &str,
     destination: &str,
     amount: Money,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let now = time(Timestamp::now());
-    sqlx::query(
+    let new = sqlx::query(
         "insert into processor_outbox (key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason)
          values ($1, $2, $3, $4, $5, $6, $7, $8, 0, '') on conflict do nothing",
     )
@@ -120,7 +124,7 @@ async fn owe(
     .bind(&now)
     .execute(&mut **write)
     .await?;
-    Ok(())
+    Ok(new.rows_affected() > 0)
 }
 
 /// Refunds have the keys that operators give them, which are no other kind's.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::billing::{self, licences, notices, orders, usage};
 use crate::testing::{at, market, operator};
-use crate::{Finance, consultants, exchange, ledger, payouts, sharing};
+use crate::{Finance, consultants, exchange, ledger, payouts, rails, sharing};
 
 const OFFER: &str =
     r#"{"price": {"kind": "once", "amount": {"minor": 10000, "currency": "USD"}}, "trial_days": 0}"#;
@@ -59,7 +59,7 @@ async fn live(finance: &Finance, number: i64) {
         reason: HOSTILE.into(),
         as_credit: false,
     };
-    billing::refund(db, &Actor::machine(), hold, paid.invoice.unwrap(), &refund, now).await.unwrap();
+    rails::refund(finance, &Actor::machine(), paid.invoice.unwrap(), &refund, now).await.unwrap();
     sharing::release_matured(db, day(400)).await.unwrap();
     let proposed =
         payouts::propose(db, &Actor::machine(), &operator(), &acme(), Currency::Usd, now).await.unwrap();

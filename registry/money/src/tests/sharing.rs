@@ -6,8 +6,9 @@ use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::billing::{order, record_payment, refund};
+use crate::billing::{order, record_payment};
 use crate::ledger::{self, Account};
+use crate::rails::refund;
 use crate::testing::{at, faults, market, operator};
 use crate::{Finance, payouts, sharing};
 use chandlery_store::Db;
@@ -43,7 +44,7 @@ async fn sold() -> (tempfile::TempDir, Finance, i64) {
     (folder, finance, 1)
 }
 
-async fn give_back(db: &Db, hold_days: u32, key: &str, minor: i64, now: Timestamp) {
+async fn give_back(finance: &Finance, key: &str, minor: i64, now: Timestamp) {
     let new = NewRefund {
         key: key.into(),
         amount: usd(minor),
@@ -51,9 +52,9 @@ async fn give_back(db: &Db, hold_days: u32, key: &str, minor: i64, now: Timestam
         reason: String::new(),
         as_credit: false,
     };
-    refund(db, &Actor::machine(), hold_days, 1, &new, now).await.unwrap();
+    refund(finance, &Actor::machine(), 1, &new, now).await.unwrap();
     // Asked for again, it is given once.
-    refund(db, &Actor::machine(), hold_days, 1, &new, now).await.unwrap();
+    refund(finance, &Actor::machine(), 1, &new, now).await.unwrap();
 }
 
 /// What is owed by each of the partner's accounts, the commission, and the bank.
@@ -86,7 +87,7 @@ async fn pay_out(db: &Db, now: Timestamp) {
 async fn a_refund_before_the_payout_comes_from_hold_and_reserve() {
     let (_folder, finance, _) = sold().await;
     assert_eq!(held(&finance.db).await, [7650, 850, 0, 0, 1500, -10_000]);
-    give_back(&finance.db, finance.hold_days, "r", 10_000, day(1)).await;
+    give_back(&finance, "r", 10_000, day(1)).await;
     assert_eq!(held(&finance.db).await, [0; 6]);
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
@@ -97,7 +98,7 @@ async fn a_refund_after_the_payout_is_owed_and_recovered_from_what_comes_next() 
     sharing::release_matured(&finance.db, day(31)).await.unwrap();
     pay_out(&finance.db, day(32)).await;
     assert_eq!(held(&finance.db).await, [0, 850, 0, 0, 1500, -2350]);
-    give_back(&finance.db, finance.hold_days, "r", 10_000, day(40)).await;
+    give_back(&finance, "r", 10_000, day(40)).await;
     // As the field's practice has it: the reserve first, the rest is a receivable from the partner.
     assert_eq!(held(&finance.db).await, [0, 0, 0, -7650, 0, 7650]);
     sqlx::query(
@@ -139,7 +140,7 @@ async fn a_dispute_holds_the_share_and_is_lost_or_won() {
             reason: String::new(),
             as_credit: false,
         };
-        assert!(refund(&finance.db, &Actor::machine(), finance.hold_days, 1, &more, day(4)).await.is_err());
+        assert!(refund(&finance, &Actor::machine(), 1, &more, day(4)).await.is_err());
         sharing::release_matured(&finance.db, day(31)).await.unwrap();
         assert_eq!(held(&finance.db).await[2], 0);
         let mut write = finance.db.write().await.unwrap();
@@ -170,13 +171,13 @@ proptest! {
                 }
                 let minor = (*minor).min(left);
                 if minor > 0 {
-                    give_back(&finance.db, finance.hold_days, &format!("r{index}"), minor, day(today)).await;
+                    give_back(&finance, &format!("r{index}"), minor, day(today)).await;
                     left -= minor;
                 }
                 assert_eq!(faults(&finance.db).await, Vec::<String>::new());
             }
             if left > 0 {
-                give_back(&finance.db, finance.hold_days, "last", left, day(today)).await;
+                give_back(&finance, "last", left, day(today)).await;
             }
             let [pending, reserve, available, owed, commission, bank] = held(&finance.db).await;
             assert_eq!((pending, reserve, available, commission), (0, 0, 0, 0));

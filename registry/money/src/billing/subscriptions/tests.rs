@@ -1,9 +1,10 @@
 //! Two years of subscriptions, and the laws of their books.
 
 use super::*;
-use crate::billing::{invoices, record_invoice_payment, refund};
+use crate::billing::{invoices, record_invoice_payment};
 use crate::ledger::{self, Account};
 use crate::testing::{finance, operator};
+use crate::{Finance, rails};
 use chandlery_package::Currency;
 use chandlery_package::wire::{NewPayment, NewRefund, Paging};
 use rand::rngs::StdRng;
@@ -96,11 +97,11 @@ async fn a_trial_comes_once_and_more_is_had_at_once() {
 }
 
 /// Gives back so much of an invoice, if so much is left.
-async fn give_back(db: &Db, hold_days: u32, number: i64, amount: Money, now: Timestamp) -> Result<(), Error> {
+async fn give_back(finance: &Finance, number: i64, amount: Money, now: Timestamp) -> Result<(), Error> {
     let key = format!("refund of {amount} at {now}");
     let new = NewRefund { key, amount, line: None, as_credit: false, reason: "it did not work".into() };
-    let once = refund(db, &Actor::machine(), hold_days, number, &new, now).await?;
-    assert_eq!(refund(db, &Actor::machine(), hold_days, number, &new, now).await?, once);
+    let once = rails::refund(finance, &Actor::machine(), number, &new, now).await?;
+    assert_eq!(rails::refund(finance, &Actor::machine(), number, &new, now).await?, once);
     Ok(())
 }
 
@@ -111,19 +112,19 @@ async fn what_was_given_back_of_a_period_is_neither_earned_nor_credited_again() 
     change(&finance.db, &Actor::machine(), &me, &to(Tier::Developer), day(40)).await.unwrap();
     pay(&finance.db, finance.hold_days, 1, day(40)).await;
     // 10 of 31 days have passed: of half the price half as much is earned.
-    give_back(&finance.db, finance.hold_days, 1, usd("49.50"), day(50)).await.unwrap();
+    give_back(&finance, 1, usd("49.50"), day(50)).await.unwrap();
     assert_eq!(balance(&finance.db, Account::Plans).await, -1596);
     assert_eq!(balance(&finance.db, Account::Deferred).await, -3354);
     laws(&finance.db, &me).await;
-    give_back(&finance.db, finance.hold_days, 1, usd("40.00"), day(51)).await.unwrap();
+    give_back(&finance, 1, usd("40.00"), day(51)).await.unwrap();
     assert_eq!(balance(&finance.db, Account::Plans).await, -337);
-    assert!(give_back(&finance.db, finance.hold_days, 1, usd("9.51"), day(52)).await.is_err());
+    assert!(give_back(&finance, 1, usd("9.51"), day(52)).await.is_err());
     laws(&finance.db, &me).await;
     // 12 of 31 days of 9.50 are 3.67.
     let more = change(&finance.db, &Actor::machine(), &me, &to(Tier::Team), day(52)).await.unwrap();
     assert_eq!((more.due[0].lines[1].amount, more.due[0].total), (usd("-5.83"), usd("493.17")));
     // All of an invoice that is not paid: the period is had for nothing.
-    give_back(&finance.db, finance.hold_days, 2, usd("493.17"), day(53)).await.unwrap();
+    give_back(&finance, 2, usd("493.17"), day(53)).await.unwrap();
     let free = subscription(&finance.db, &me, day(54)).await.unwrap();
     assert_eq!((free.tier, free.due.len()), (Tier::Team, 0));
     advance_all(&finance.db, day(200)).await.unwrap();
@@ -175,7 +176,7 @@ async fn the_books_hold_whatever_is_changed_paid_or_left_unpaid() {
                     let Some(invoice) = all.get(random.random_range(0..3)) else { continue };
                     let part =
                         invoice.net.with_minor(random.random_range(1..=invoice.net.minor().max(1))).unwrap();
-                    let _ = give_back(&finance.db, finance.hold_days, invoice.number, part, now).await;
+                    let _ = give_back(&finance, invoice.number, part, now).await;
                 }
                 _ => {
                     for invoice in has.due {
