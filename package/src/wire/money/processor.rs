@@ -72,7 +72,7 @@ pub struct OwedRequest {
     pub about: String,
     /// How much of it.
     pub amount: Money,
-    /// Since when.
+    /// When it was written down with its cause.
     pub owed_at: Timestamp,
     /// When it is tried again.
     pub due_at: Timestamp,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chandlery_accounts::Actor;
-use chandlery_package::wire::{EventState, NewPayment, Paging};
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::wire::{EventState, NewPayment, NewSubscription, Paging};
+use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -36,7 +36,11 @@ fn processor() -> Processor {
 }
 
 fn paid(run: usize) -> (&'static str, Value) {
-    let object = json!({ "id": format!("pi_{run}"), "amount_received": PRICE, "currency": "usd",
+    paid_so_much(run, PRICE)
+}
+
+fn paid_so_much(run: usize, minor: i64) -> (&'static str, Value) {
+    let object = json!({ "id": format!("pi_{run}"), "amount_received": minor, "currency": "usd",
                          "latest_charge": { "balance_transaction": { "fee": 320 } } });
     ("payment_intent.succeeded", object)
 }
@@ -60,12 +64,21 @@ fn dispute(run: usize, minor: i64, status: &str, fees: &[i64]) -> (&'static str,
     ("charge.dispute.updated", object)
 }
 
+/// What a payment is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Bought {
+    Plugin,
+    /// Which another transfer had paid before.
+    PluginPaidBefore,
+    /// A month of a subscription, for 99.00.
+    Plan,
+}
+
 /// What happened, and the balances that follow, as far as they are the same whatever the shares are.
 struct Story {
     name: &'static str,
     tell: fn(usize) -> Told,
-    /// Another transfer had paid before.
-    by_bank: bool,
+    of: Bought,
     holds: &'static [(&'static str, i64)],
 }
 
@@ -74,8 +87,13 @@ const DISPUTES: &str = "expenses:dispute fees";
 const CREDIT: &str = "liabilities:credit:customer";
 const HELD: &str = "assets:disputes held";
 
-static STORIES: [Story; 11] = [
-    Story { name: "paid", tell: |n| vec![paid(n)], by_bank: false, holds: &[(PROCESSOR, 9679), (CREDIT, 0)] },
+static STORIES: [Story; 12] = [
+    Story {
+        name: "paid",
+        tell: |n| vec![paid(n)],
+        of: Bought::Plugin,
+        holds: &[(PROCESSOR, 9679), (CREDIT, 0)],
+    },
     Story {
         name: "an inquiry moves nothing",
         tell: |n| {
@@ -85,7 +103,7 @@ static STORIES: [Story; 11] = [
                 dispute(n, PRICE, "warning_closed", &[]),
             ]
         },
-        by_bank: false,
+        of: Bought::Plugin,
         holds: &[(PROCESSOR, 9679), (DISPUTES, 0), (HELD, 0)],
     },
     Story {
@@ -99,19 +117,19 @@ static STORIES: [Story; 11] = [
                 charge(n, PRICE),
             ]
         },
-        by_bank: false,
+        of: Bought::Plugin,
         holds: &[(PROCESSOR, -320), ("revenue:commission", 0), ("expenses:bad debt", 0)],
     },
     Story {
         name: "refunded in part",
         tell: |n| vec![paid(n), charge(n, 3333)],
-        by_bank: false,
+        of: Bought::Plugin,
         holds: &[(PROCESSOR, 6346)],
     },
     Story {
         name: "refunded in part, then disputed",
         tell: |n| vec![paid(n), charge(n, 3333), dispute(n, 6666, "needs_response", &[1500])],
-        by_bank: false,
+        of: Bought::Plugin,
         holds: &[(PROCESSOR, -1820), (HELD, 6666), (DISPUTES, 1500)],
     },
     Story {
@@ -125,7 +143,7 @@ static STORIES: [Story; 11] = [
                 dispute(n, 6666, "won", &[1500, 0]),
             ]
         },
-        by_bank: false,
+        of: Bought::Plugin,
         holds: &[(PROCESSOR, 4846), (HELD, 0), (DISPUTES, 1500)],
     },
     Story {
@@ -139,7 +157,7 @@ static STORIES: [Story; 11] = [
                 dispute(n, 6666, "lost", &[1500, 500]),
             ]
         },
-        by_bank: false,
+        of: Bought::Plugin,
         holds: &[(PROCESSOR, -2320), (HELD, 0), (DISPUTES, 2000), ("revenue:commission", 0)],
     },
     Story {
@@ -152,19 +170,19 @@ static STORIES: [Story; 11] = [
                 charge(n, 5001),
             ]
         },
-        by_bank: false,
+        of: Bought::Plugin,
         holds: &[(PROCESSOR, 3178), (HELD, 0), (DISPUTES, 1500)],
     },
     Story {
         name: "a refund that fails is the customer's credit",
         tell: |n| vec![paid(n), refund(n, 1, 3333, "pending"), charge(n, 3333), refund(n, 1, 3333, "failed")],
-        by_bank: false,
+        of: Bought::Plugin,
         holds: &[(PROCESSOR, 9679), (CREDIT, -3333)],
     },
     Story {
         name: "paid twice: the second is the customer's credit",
         tell: |n| vec![paid(n)],
-        by_bank: true,
+        of: Bought::PluginPaidBefore,
         holds: &[(PROCESSOR, 9679), ("assets:bank", PRICE), (CREDIT, -PRICE)],
     },
     Story {
@@ -177,8 +195,21 @@ static STORIES: [Story; 11] = [
                 dispute(n, 6666, "lost", &[1500]),
             ]
         },
-        by_bank: true,
+        of: Bought::PluginPaidBefore,
         holds: &[(PROCESSOR, -1820), (CREDIT, 0), ("expenses:bad debt", 0), (HELD, 0)],
+    },
+    Story {
+        name: "a subscription, refunded in part, disputed, lost",
+        tell: |n| {
+            vec![
+                paid_so_much(n, 9900),
+                refund(n, 1, 3300, "succeeded"),
+                dispute(n, 6600, "needs_response", &[1500]),
+                dispute(n, 6600, "lost", &[1500]),
+            ]
+        },
+        of: Bought::Plan,
+        holds: &[(PROCESSOR, -1820), ("liabilities:deferred:plans", 0), ("expenses:bad debt", 0), (HELD, 0)],
     },
 ];
 
@@ -189,7 +220,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
         _ => {
             let shorter = orders(count - 1);
             let with_last = shorter.iter().flat_map(|order| {
-                (0..count).map(|place| {
+                (0..count).map(move |place| {
                     let mut order = order.clone();
                     order.insert(place, count - 1);
                     order
@@ -215,26 +246,33 @@ async fn held(finance: &Finance, customer: &str) -> Held {
     all
 }
 
-/// A customer of its own, who has ordered and begun to pay; its name.
-async fn begin(finance: &Finance, run: usize, by_bank: bool) -> String {
-    let name = format!("buyer{run}");
+/// A customer of its own, who has begun to pay; its name.
+async fn begin(finance: &Finance, run: usize, bought: Bought) -> String {
+    let (db, hold, name) = (&finance.db, finance.hold_days, format!("buyer{run}"));
     sqlx::query("insert into accounts (name, password_hash, role, created_at) values ($1, '', '', '')")
         .bind(&name)
-        .execute(finance.db.read())
+        .execute(db.read())
         .await
         .unwrap();
     let customer: Namespace = name.parse().unwrap();
-    let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
-    let order = billing::order(&finance.db, &customer, &new, now()).await.unwrap();
-    let amount = Money::new(PRICE, Currency::Usd).unwrap();
-    let mut write = finance.db.write().await.unwrap();
-    let subject = Subject::Order(order.reference.clone());
+    let (subject, amount) = match bought {
+        Bought::Plan => {
+            let new = NewSubscription { tier: Tier::Developer, billed: Billed::Monthly };
+            let changed = billing::change(db, &customer, &new, now()).await.unwrap();
+            (Subject::Invoice(changed.due[0].number), changed.due[0].total)
+        }
+        Bought::Plugin | Bought::PluginPaidBefore => {
+            let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
+            let order = billing::order(db, &customer, &new, now()).await.unwrap();
+            (Subject::Order(order.reference), Money::new(PRICE, Currency::Usd).unwrap())
+        }
+    };
+    let mut write = db.write().await.unwrap();
     payments::begun(&mut write, &format!("pi_{run}"), &subject, amount).await.unwrap();
     write.commit().await.unwrap();
-    if by_bank {
+    if let (Bought::PluginPaidBefore, Subject::Order(reference)) = (bought, &subject) {
         let payment = NewPayment { bank_reference: format!("B-{run}"), amount };
-        let (db, by, hold) = (&finance.db, Actor::machine(), finance.hold_days);
-        billing::record_payment(db, &by, hold, &order.reference, &payment, now()).await.unwrap();
+        billing::record_payment(db, &Actor::machine(), hold, reference, &payment, now()).await.unwrap();
     }
     name
 }
@@ -254,7 +292,7 @@ async fn sharing_market() -> (tempfile::TempDir, Finance) {
 /// What a story changes when it is told in an order. Told again, from the end, it changes nothing.
 async fn play(finance: &Finance, story: &Story, order: &[usize], run: usize) -> Held {
     let before = held(finance, "").await;
-    let customer = begin(finance, run, story.by_bank).await;
+    let customer = begin(finance, run, story.of).await;
     let told = (story.tell)(run);
     for index in order {
         tell(finance, &format!("evt_{run}_{index}"), &told[*index]).await;
@@ -327,7 +365,7 @@ async fn what_is_not_known_is_kept_and_shown_and_what_comes_early_waits() {
     assert_eq!(state("evt_b").await, (EventState::Parked, waits.into()));
     tell(&finance, "evt_c", &dispute(7, 100, "asleep", &[])).await;
     assert!(state("evt_c").await.1.contains("'asleep' is no status"));
-    begin(&finance, 7, false).await;
+    begin(&finance, 7, Bought::Plugin).await;
     tell(&finance, "evt_d", &paid(7)).await;
     assert_eq!(state("evt_b").await, (EventState::Applied, String::new()));
     // Of another account than the marketplace's.
