@@ -73,7 +73,12 @@ async fn return_until(
         let by_then = whole.times(reversed.minor(), sent.minor())?;
         Ok(by_then.minus(whole.with_minor(before)?)?)
     };
-    let (gross, withheld) = (more(payout.amount, before.1)?, more(payout.withheld, before.2)?);
+    let gross = more(payout.amount, before.1)?;
+    // In one currency the parts sum to the last unit; between two, the exchange account has what is left.
+    let withheld = match gross.currency() == part.currency() {
+        true => gross.minus(part)?,
+        false => more(payout.withheld, before.2)?,
+    };
     let step = format!("{id}/{}", reversed.minor());
     let bounced = Transaction::new(TransactionKind::PayoutBounced, &step, now)
         .about(format!("{part} of payout {id} to {partner} came back after it had arrived"))

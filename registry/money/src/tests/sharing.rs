@@ -124,6 +124,43 @@ async fn a_refund_after_the_payout_is_owed_and_recovered_from_what_comes_next() 
 }
 
 #[tokio::test]
+async fn a_payout_comes_back_in_parts_to_the_cent() {
+    let (_folder, finance, _) = sold().await;
+    let profile = r#"{"rail": {"kind": "stripe", "account": "acct_1"}, "withheld": "25%"}"#;
+    sqlx::query(
+        "insert into payout_profiles (partner, version, body, changed_by, changed_at, approved_by)
+         values ('acme', 1, $1, 'operator', '2026-01-01T00:00:00.000000Z', 'operator')",
+    )
+    .bind(profile)
+    .execute(finance.db.read())
+    .await
+    .unwrap();
+    sharing::release_matured(&finance.db, day(31)).await.unwrap();
+    let (db, actor, usd_of) = (&finance.db, Actor::machine(), Currency::Usd);
+    let payout = payouts::propose(db, &actor, &operator(), &acme(), usd_of, day(32)).await.unwrap();
+    let payout = payouts::approve(db, &actor, &"globex".parse().unwrap(), payout.id, day(32)).await.unwrap();
+    // A quarter of 76.50 is withheld, rounded to the even cent: 19.12.
+    assert_eq!((payout.withheld, payout.sent), (usd(1912), usd(5738)));
+    for (reversed, available) in
+        [(0, 0), (1, 1), (3, 4), (1000, 1333), (999, 1333), (5738, 7650), (5738, 7650)]
+    {
+        let mut write = finance.db.write().await.unwrap();
+        payouts::follow_transfer(&mut write, payout.id, "tr_1", usd(5738), usd(reversed), day(33))
+            .await
+            .unwrap();
+        write.commit().await.unwrap();
+        assert_eq!(held(&finance.db).await[2], available, "{reversed} came back");
+        assert_eq!(faults(&finance.db).await, Vec::<String>::new(), "{reversed} came back");
+    }
+    let mut write = finance.db.write().await.unwrap();
+    for (amount, reversed) in [(5739, 0), (5738, 5739), (100, 100)] {
+        let told =
+            payouts::follow_transfer(&mut write, payout.id, "tr_1", usd(amount), usd(reversed), day(33));
+        assert!(told.await.is_err(), "{amount}, {reversed}");
+    }
+}
+
+#[tokio::test]
 async fn a_dispute_holds_the_share_and_is_lost_or_won() {
     for won in [true, false] {
         let (_folder, finance, sale) = sold().await;
