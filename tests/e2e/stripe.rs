@@ -126,9 +126,12 @@ async fn read_payment(State(books): State<Shared>, Path(id): Path<String>, heade
         return error(StatusCode::NOT_FOUND, "invalid_request_error", "No such payment_intent");
     };
     let mut payment = payment.clone();
+    let of_it = books.refunds.iter().filter(|refund| refund["payment_intent"] == json!(id));
+    let refunded: i64 = of_it.map(|refund| refund["amount"].as_i64().unwrap()).sum();
     let fee = payment["amount"].as_i64().unwrap() * 29 / 1000 + 30;
     payment["latest_charge"] = json!({
-        "id": "ch_1", "object": "charge",
+        "id": "ch_1", "object": "charge", "payment_intent": id, "currency": payment["currency"],
+        "amount_refunded": refunded,
         "balance_transaction": { "id": "txn_1", "object": "balance_transaction", "fee": fee },
     });
     (StatusCode::OK, Json(payment))

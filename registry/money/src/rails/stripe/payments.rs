@@ -125,6 +125,15 @@ pub(super) async fn fee(processor: &Processor, object: &Object) -> Result<i64, E
     }
 }
 
+/// The charge of the payment that a dispute is about, where it can be asked for: what was given back of it is not disputed.
+pub(super) async fn charge(processor: &Processor, dispute: &Object) -> Result<Option<Object>, Error> {
+    let payment = dispute.reference("payment_intent").filter(|_| processor.can_be_asked());
+    let Some(payment) = payment else { return Ok(None) };
+    let found = processor.get(&format!("payment_intents/{payment}?expand%5B%5D=latest_charge")).await?;
+    let charge = found.map(|payment| Object(payment.0["latest_charge"].clone()));
+    Ok(charge.filter(|charge| charge.0["amount_refunded"].is_i64()))
+}
+
 /// Books a payment that has succeeded, once.
 pub(super) async fn succeeded(
     write: &mut Write,

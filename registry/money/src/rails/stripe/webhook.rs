@@ -132,6 +132,10 @@ async fn try_to_follow(
         Topic::Payment => payments::fee(processor, &object).await?,
         _ => 0,
     };
+    let charge = match topic {
+        Topic::Dispute => payments::charge(processor, &object).await?,
+        _ => None,
+    };
     db.group_commit(move |write| {
         Box::pin(async move {
             if !events::is_parked(write, &event.id).await? {
@@ -141,7 +145,12 @@ async fn try_to_follow(
                 Topic::Payment => payments::succeeded(write, &object, fee, hold_days, now).await?,
                 Topic::Charge => refunds::told(write, &object, hold_days, now).await?,
                 Topic::Refund => refunds::follow(write, &object, hold_days, now).await?,
-                Topic::Dispute => disputes::follow(write, &object, now).await?,
+                Topic::Dispute => {
+                    if let Some(charge) = charge {
+                        refunds::told(write, &charge, hold_days, now).await?;
+                    }
+                    disputes::follow(write, &object, now).await?
+                }
                 Topic::Transfer => transfers::follow(write, &object, now).await?,
                 Topic::Payout => transfers::arrive(write, &object, now).await?,
             };
