@@ -10,7 +10,7 @@ mod sending;
 mod stripe;
 
 use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record;
+use chandlery_accounts::audit::record_once;
 use chandlery_package::wire::{Act, CreditNote, InvoiceState, NewRefund, RequestKind};
 use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
@@ -141,7 +141,7 @@ pub async fn refund(
                     outbox::owe_refund(write, &wanted.key, &payment, note.cash).await?;
                 }
                 let subject = format!("invoice {number}");
-                record(write, &by, Act::Refunded, &subject, Value::Null, json!(wanted)).await?;
+                record_once(write, &by, Act::Refunded, &subject, json!(wanted)).await?;
                 Ok::<_, Error>(note)
             })
         })
