@@ -239,17 +239,15 @@ async fn commit_group(pool: &AnyPool, kind: &Kind, jobs: &mut Vec<Job>) -> Resul
     let alone = jobs.len() == 1;
     let (mut told, mut failed) = (Vec::new(), Vec::new());
     for job in jobs.drain(..) {
-        write.execute("savepoint job").await?;
-        write.pending.iter_mut().for_each(|pending| pending.savepoint());
+        write.savepoint().await?;
         let answer = job(&mut write).await;
         match answer.stands {
             true => {
-                write.execute("release savepoint job").await?;
+                write.keep().await?;
                 told.push(answer.tell);
             }
             false => {
-                write.execute("rollback to savepoint job").await?;
-                write.pending.iter_mut().for_each(|pending| pending.rollback());
+                write.undo().await?;
                 failed.push(answer.tell);
             }
         }
@@ -304,6 +302,27 @@ impl Write {
         });
         let pending = (&mut *self.pending[index] as &mut dyn Any).downcast_mut();
         (pending.expect("it was looked for by its type"), &mut self.transaction)
+    }
+
+    /// Begins a part that can be undone by itself. There is one at a time: a job of [`Db::group_commit`] is one already.
+    pub async fn savepoint(&mut self) -> Result<(), Error> {
+        self.transaction.execute("savepoint part").await?;
+        self.pending.iter_mut().for_each(|pending| pending.savepoint());
+        Ok(())
+    }
+
+    /// Lets the part that was begun last stand.
+    pub async fn keep(&mut self) -> Result<(), Error> {
+        self.transaction.execute("release savepoint part").await?;
+        Ok(())
+    }
+
+    /// Undoes the part that was begun last, also where a statement of it has failed.
+    pub async fn undo(&mut self) -> Result<(), Error> {
+        self.transaction.execute("rollback to savepoint part").await?;
+        self.transaction.execute("release savepoint part").await?;
+        self.pending.iter_mut().for_each(|pending| pending.rollback());
+        Ok(())
     }
 
     /// Writes what was collected. A commit does so by itself; whoever reads the tables before that must ask for it.
