@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 64] = [
+const TABLES: [&str; 67] = [
     "facts",
     "accounts",
     "tokens",
@@ -45,6 +45,8 @@ const TABLES: [&str; 64] = [
     "usage_events",
     "usage_corrections",
     "reopened_usage",
+    "held_corrections",
+    "set_aside",
     "subscriptions",
     "hosts",
     "notices",
@@ -58,6 +60,7 @@ const TABLES: [&str; 64] = [
     "invoice_lines",
     "plan_periods",
     "ratings",
+    "unlicensed_use",
     "ledger_transactions",
     "ledger_postings",
     "ledger_balances",

@@ -116,6 +116,7 @@ impl Registry {
             accounts: accounts.clone(),
             log,
             hold_days: settings.hold_days,
+            usage_days: settings.usage_days,
             processor: settings.processor.clone().map(Arc::new),
             mail: settings.mail.clone().map(Arc::new),
             on_offer: catalog::offer_changed,

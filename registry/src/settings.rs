@@ -28,6 +28,8 @@ pub struct Settings {
     pub witnesses: Vec<WitnessAt>,
     /// How many days an earning stays on hold.
     pub hold_days: u32,
+    /// How many days ago use may have ended that is still taken.
+    pub usage_days: u32,
     /// Whether an operator sets the time for the money, as a simulation needs it.
     pub virtual_clock: bool,
     /// Where payments come in beside bank transfers.

@@ -21,6 +21,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         witnesses: Vec::new(),
         url: None,
         hold_days: 30,
+        usage_days: 35,
         virtual_clock: true,
         worker: chandlery_sandbox::Worker::Here,
         processor: None,

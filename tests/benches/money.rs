@@ -63,6 +63,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         origin: "bench.example/log".into(),
         witnesses: Vec::new(),
         hold_days: 30,
+        usage_days: 35,
         virtual_clock: true,
         worker: chandlery_sandbox::Worker::Here,
         processor: None,
@@ -139,6 +140,7 @@ async fn intake(kind: &Kind, folder: &Path) {
     let floor = (INTAKE_BATCHES * BATCH) as f64 / begun.elapsed().as_secs_f64();
 
     let served = registry(kind, folder).await;
+    served.clock.set(&served.db, at("2026-02-02T00:00:00Z")).await.unwrap();
     let token = token(&served).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v1/usage", listener.local_addr().unwrap());
@@ -289,6 +291,15 @@ async fn closes(kind: &Kind, folder: &Path) {
             sqlx::query(
                 "insert into accounts (name, password_hash, role, created_at) values ($1, '', '', '')",
             )
+            .bind(format!("customer-{account}"))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+            sqlx::query(
+                r#"insert into orders (reference, customer, plugin, offer, discount, tax_minor, ordered_at)
+                   select $1, $2, plugin, offer, '0%', 0, '2026-01-01T00:00:00.000000Z' from prices"#,
+            )
+            .bind(format!("CH-{account}"))
             .bind(format!("customer-{account}"))
             .execute(&mut connection)
             .await

@@ -91,6 +91,9 @@ pub struct Terms {
     /// How many days an earning stays on hold
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub hold_days: u32,
+    /// How many days ago use may have ended that hosts still report
+    #[arg(long, value_name = "DAYS", default_value_t = 35)]
+    pub usage_days: u32,
     /// Let operators set the time for the money, for a simulation
     #[arg(long)]
     pub virtual_clock: bool,
@@ -178,6 +181,7 @@ impl Terms {
             origin: self.origin.clone(),
             witnesses: self.witnesses.clone(),
             hold_days: self.hold_days,
+            usage_days: self.usage_days,
             virtual_clock: self.virtual_clock,
             exports: self.exports(),
             worker: super::work::worker()?,

@@ -9,6 +9,7 @@ mod figures;
 mod payouts;
 mod processor;
 mod subscriptions;
+mod usage;
 
 pub use billing::*;
 pub use books::*;
@@ -19,3 +20,4 @@ pub use figures::*;
 pub use payouts::*;
 pub use processor::*;
 pub use subscriptions::*;
+pub use usage::*;

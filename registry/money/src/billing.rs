@@ -27,4 +27,4 @@ pub use refunds::credit_notes;
 pub use routes::routes;
 pub use subscriptions::{advance_all, agree, change, subscription, try_out};
 pub use taxes::{add_rule, set_profile};
-pub use usage::{receive, totals};
+pub use usage::{Bounds as UsageBounds, receive, totals};

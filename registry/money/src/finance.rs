@@ -28,6 +28,8 @@ pub struct Finance {
     pub log: Arc<Log>,
     /// How many days an earning stays on hold.
     pub hold_days: u32,
+    /// How many days ago use may have ended that is still taken.
+    pub usage_days: u32,
     /// Where payments come in beside bank transfers.
     pub processor: Option<Arc<Processor>>,
     /// How mail leaves; none: customers are told on their page alone.

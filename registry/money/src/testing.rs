@@ -25,6 +25,7 @@ pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
         db,
         log: Arc::new(log),
         hold_days: 30,
+        usage_days: 35,
         processor: None,
         mail: None,
         on_offer: |_, _, _| Box::pin(async { Ok(()) }),

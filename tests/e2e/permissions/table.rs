@@ -198,6 +198,11 @@ pub(super) fn cases() -> Vec<Case> {
         // Money.
         ("GET", "/api/v1/usage", For::Accounts, json!(null)),
         ("POST", "/api/v1/usage", For::Accounts, json!(Vec::<UsageEvent>::new())),
+        ("GET", "/api/v1/unlicensed-use", For::Operators, json!(null)),
+        ("GET", "/api/v1/usage-corrections", For::Accounts, json!(null)),
+        // None waits: whoever may decide some does not learn that, but operators do.
+        ("PUT", "/api/v1/usage-corrections/{event}", For::Operators, json!({ "confirmed": true })),
+        ("GET", "/api/v1/ledger/set-aside", For::Operators, json!(null)),
         ("GET", "/api/v1/tiers", For::Everybody, json!(null)),
         ("GET", "/api/v1/subscription", For::Accounts, json!(null)),
         ("PUT", "/api/v1/subscription", For::Accounts, json!({ "tier": "free", "billed": "monthly" })),
@@ -387,6 +392,7 @@ pub(super) fn cases() -> Vec<Case> {
             ("{host}", "none"),
             ("{number}", "1"),
             ("{id}", "1"),
+            ("{event}", "00000000-0000-0000-0000-000000000000"),
             ("{run}", "1"),
             ("{month}", "2026-01"),
             ("{level}", "0"),

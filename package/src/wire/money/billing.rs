@@ -1,73 +1,11 @@
-//! Use, prices, orders, invoices and what is written into the books.
-
-use std::collections::BTreeMap;
+//! Prices, orders, invoices and what is written into the books.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Currency, Money, Namespace, Offer, PluginId, Rate, Release, Tier};
-
-/// So much use of a plugin's release in a span of time. `id` makes it count once however often it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UsageEvent {
-    /// Unique for ever.
-    pub id: uuid::Uuid,
-    /// The deployment, as its host calls it.
-    pub deployment: String,
-    /// What was used.
-    pub release: Release,
-    /// When the use began.
-    pub from: Timestamp,
-    /// Until when: it counts in the month (UTC) of this moment.
-    pub to: Timestamp,
-    /// Milliseconds that replicas ran, summed over replicas.
-    pub replica_millis: u64,
-    /// Milliseconds that GPUs were held, summed over GPUs.
-    pub gpu_millis: u64,
-    /// What the plugin itself reported, by unit.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub units: BTreeMap<String, u64>,
-    /// An event of the same account and plugin that does not count any more, whichever comes first: this one counts instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub corrects: Option<uuid::Uuid>,
-}
-
-/// What became of a batch of usage events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UsageReceipt {
-    /// How many events were stored now.
-    pub accepted: u64,
-    /// How many events had been stored before.
-    pub known: u64,
-    /// Refused, with the reason; the others of the batch are not held up.
-    pub refused: Vec<RefusedUsage>,
-}
-
-/// A usage event that was not stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RefusedUsage {
-    /// The [`UsageEvent::id`] of the event.
-    pub id: uuid::Uuid,
-    /// Why, for people.
-    pub reason: String,
-}
-
-/// The use of one deployment so far.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UsageTotal {
-    /// The deployment, as its host calls it.
-    pub deployment: String,
-    /// What was used.
-    pub plugin: PluginId,
-    /// How many events.
-    pub events: u64,
-    /// Milliseconds that replicas ran, summed over replicas.
-    pub replica_millis: u64,
-    /// Milliseconds that GPUs were held, summed over GPUs.
-    pub gpu_millis: u64,
-}
+use crate::{Currency, Money, Namespace, Offer, PluginId, Rate, Tier};
 
 /// Sets what a plugin costs from now on. What was ordered before keeps its price.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -95,7 +33,8 @@ pub struct NewCoupon {
 /// Orders a plugin for the account that asks.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewOrder {
-    /// The plugin, whose offer of this moment the order keeps.
+    /// The plugin, whose offer of this moment the order keeps. Where it costs something else than in the order that stands, that
+    /// one ends now.
     pub plugin: PluginId,
     /// Who referred the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,9 +61,9 @@ pub struct Order {
     pub due: Option<Money>,
     /// Who referred the customer.
     pub referrer: Option<Namespace>,
-    /// When it was ordered.
+    /// When its price was agreed on: use that began before is not charged to it.
     pub ordered_at: Timestamp,
-    /// When it ended, for what is invoiced by the month.
+    /// When it ended: use that began from then on is not charged to it.
     pub ended_at: Option<Timestamp>,
     /// When the payment was recorded, for what is paid once.
     pub paid_at: Option<Timestamp>,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Balance, Digest, Money, Month, Namespace};
+use crate::{Balance, Digest, Money, Month, Namespace, PluginId};
 
 crate::words! {
     /// What a transaction of the ledger is about.
@@ -77,6 +77,9 @@ pub struct BooksCheck {
     pub postings: i64,
     /// Everything that is wrong, in words; empty: the books balance.
     pub faults: Vec<String>,
+    /// What was set aside by the close of a month and is not charged yet, in words: no fault of the books.
+    #[serde(default)]
+    pub set_aside: Vec<String>,
 }
 
 /// An account of the ledger and what it holds.
@@ -121,9 +124,23 @@ pub struct MonthClose {
     pub invoices: Vec<i64>,
     /// How many statements it made.
     pub statements: usize,
-    /// Orders that it did not charge, and why: they would cost more than an order can. They are charged with a later month, once
-    /// what was used of them is corrected.
+    /// What it could not charge, and why: it is set aside, and taken up again by each later close until it can be charged.
     pub left_out: Vec<String>,
+}
+
+/// What the close of a month could not charge, and each later one takes up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SetAside {
+    /// The month that is not charged.
+    pub month: Month,
+    /// The customer, whose other months and orders are charged.
+    pub account: Namespace,
+    /// The plugin; none: nothing of that month could be charged to the customer.
+    pub plugin: Option<PluginId>,
+    /// Why, for people.
+    pub reason: String,
+    /// When it was set aside first.
+    pub since: Timestamp,
 }
 
 /// Records that the bank has exchanged one currency for another.

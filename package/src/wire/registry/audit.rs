@@ -98,6 +98,8 @@ words! {
         VolumeGroupSet = "volume-group-set",
         /// Set what a plugin costs from then on.
         PriceSet = "price-set",
+        /// Confirmed or refused a correction of use that may lower what is owed.
+        UsageCorrectionDecided = "usage-correction-decided",
         /// Made a coupon for orders of a plugin.
         CouponMade = "coupon-made",
         /// Wrote what a consultant is and does.

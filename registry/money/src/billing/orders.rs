@@ -43,16 +43,28 @@ macro_rules! select_orders {
     };
 }
 
-/// Orders a plugin at what it costs now. An account has one order of each plugin: asking again gives the same one.
+/// Orders a plugin at what it costs now. Of each plugin one order of an account stands: asking again gives the same one, unless the
+/// price is another one by now. Then that is agreed to from now on, and the order before ends.
 pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp) -> Result<Order, Error> {
     let mut write = db.write().await?;
-    if let Some(order) = find_of(&mut write, customer, &new.plugin).await? {
-        return Ok(order);
+    let known = find_of(&mut write, customer, &new.plugin).await?;
+    if known.is_none() {
+        must_be_visible(&mut write, customer, &new.plugin).await?;
     }
-    must_be_visible(&mut write, customer, &new.plugin).await?;
-    let Some(offer) = prices::offer_at(&mut write, &new.plugin, customer, now).await? else {
+    let Some(mut offer) = prices::offer_at(&mut write, &new.plugin, customer, now).await? else {
         return Err(Error::Invalid(format!("'{}' is free: install it without an order", new.plugin)));
     };
+    let mut referrer = new.referrer.clone();
+    if let Some(order) = known {
+        if stands(&mut write, &order).await? && (order.paid_at.is_some() || order.offer.price == offer.price)
+        {
+            return Ok(order);
+        }
+        // A trial is given once, and not by each order anew.
+        offer.trial_days = 0;
+        referrer = referrer.or(order.referrer);
+        end_now(&mut write, &order.reference, now).await?;
+    }
     if new.referrer.as_ref() == Some(&new.plugin.namespace) {
         return Err(Error::Invalid(format!("'{}' does not refer customers to itself", new.plugin.namespace)));
     }
@@ -60,8 +72,7 @@ pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp
         Some(code) => prices::use_coupon(&mut write, code, &new.plugin, now).await?,
         None => Rate::ZERO,
     };
-    let made =
-        insert(&mut write, customer, &new.plugin, &offer, discount, new.referrer.as_ref(), now).await?;
+    let made = insert(&mut write, customer, &new.plugin, &offer, discount, referrer.as_ref(), now).await?;
     write.commit().await?;
     Ok(made)
 }
@@ -83,7 +94,7 @@ async fn must_be_visible(write: &mut Write, customer: &Namespace, plugin: &Plugi
 }
 
 /// Writes an order down.
-pub(crate) async fn insert(
+async fn insert(
     write: &mut Write,
     customer: &Namespace,
     plugin: &PluginId,
@@ -107,11 +118,12 @@ pub(crate) async fn insert(
             return Err(Error::NotFound(format!("namespace '{referrer}', which should have referred you")));
         }
     }
+    let reference = new_reference();
     sqlx::query(
         "insert into orders (reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at)
          values ($1, $2, $3, $4, $5, nullif($6, ''), $7, $8)",
     )
-    .bind(new_reference())
+    .bind(&reference)
     .bind(customer.as_str())
     .bind(plugin.to_string())
     .bind(serde_json::json!(offer).to_string())
@@ -121,9 +133,33 @@ pub(crate) async fn insert(
     .bind(time(now))
     .execute(&mut **write)
     .await?;
-    find_of(write, customer, plugin)
-        .await?
-        .ok_or_else(|| Error::Damaged(format!("the order of '{plugin}' vanished")))
+    find(write, &reference).await
+}
+
+/// Whether an order is in force, or can still be paid: it has not ended, and what was paid for it was not given back.
+async fn stands(write: &mut Write, order: &Order) -> Result<bool, Error> {
+    if order.ended_at.is_some() {
+        return Ok(false);
+    }
+    let Some(invoice) = order.invoice else { return Ok(true) };
+    for line in invoices::find(write, invoice).await?.lines {
+        if let Some(sale) = line.sale {
+            let sale = sharing::find_sale(write, sale).await?;
+            if sale.void_at.is_some() || sale.gross.is_positive() && sale.refunded == sale.gross {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+async fn end_now(write: &mut Write, reference: &str, now: Timestamp) -> Result<(), Error> {
+    sqlx::query("update orders set ended_at = $1 where reference = $2 and ended_at is null")
+        .bind(time(now))
+        .bind(reference)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// Ends an order that is invoiced by the month: from now on nothing is charged.
@@ -136,11 +172,7 @@ pub async fn end(db: &Db, customer: &Namespace, reference: &str, now: Timestamp)
     if order.due.is_some() {
         return Err(Error::Invalid(format!("order '{reference}' is paid once: there is nothing to end")));
     }
-    sqlx::query("update orders set ended_at = $1 where reference = $2 and ended_at is null")
-        .bind(time(now))
-        .bind(reference)
-        .execute(&mut *write)
-        .await?;
+    end_now(&mut write, reference, now).await?;
     let order = find(&mut write, reference).await?;
     write.commit().await?;
     Ok(order)
@@ -168,9 +200,23 @@ pub async fn orders(db: &Db, customer: &Namespace, paging: &Paging<Key>) -> Resu
     paging.cut(rows, |row| (row.ordered_at.0, row.reference.clone())).try_map(read)
 }
 
-/// Every order that is invoiced by the month, in the order of their references.
-pub(crate) async fn lasting(db: &mut AnyConnection) -> Result<Vec<Order>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select_orders!("order by reference")).fetch_all(db).await?;
+/// Every customer that has an order which is invoiced by the month, or one that is not paid.
+pub(crate) async fn customers(db: &mut AnyConnection) -> Result<Vec<Namespace>, Error> {
+    let rows: Vec<(Text<Namespace>,)> =
+        sqlx::query_as("select distinct customer from orders where invoice is null order by customer")
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|(Text(customer),)| customer).collect())
+}
+
+/// The orders of a customer that are invoiced by the month, the first one first.
+pub(crate) async fn lasting_of(db: &mut AnyConnection, customer: &Namespace) -> Result<Vec<Order>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_orders!(
+        "where customer = $1 and invoice is null order by ordered_at, reference"
+    ))
+    .bind(customer.as_str())
+    .fetch_all(db)
+    .await?;
     let all: Vec<Order> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
     Ok(all.into_iter().filter(|order| order.due.is_none()).collect())
 }
@@ -234,6 +280,7 @@ pub(crate) async fn pay(
         gross: net,
         referrer: order.referrer.as_ref(),
         at: now,
+        shared_by: now,
     };
     let sale = sharing::accrue(write, &sale).await?;
     let line = InvoiceLine {
@@ -255,7 +302,8 @@ pub(crate) async fn pay(
     if due.minor() > 0 {
         invoices::pay(write, invoice, paid, amount, hold_days, now).await?;
     }
-    sqlx::query("update orders set paid_at = $1, invoice = $2 where reference = $3")
+    // What was quoted and paid stands, also where another price was agreed to meanwhile.
+    sqlx::query("update orders set paid_at = $1, invoice = $2, ended_at = null where reference = $3")
         .bind(time(now))
         .bind(invoice)
         .bind(reference)
@@ -281,17 +329,21 @@ pub(crate) async fn find(db: &mut AnyConnection, reference: &str) -> Result<Orde
     read(row.ok_or_else(|| Error::NotFound(format!("order '{reference}'")))?)
 }
 
-/// A customer's order of a plugin.
+/// A customer's order of a plugin: the one that has not ended or, where each has, the last one.
 pub(crate) async fn find_of(
     db: &mut AnyConnection,
     customer: &Namespace,
     plugin: &PluginId,
 ) -> Result<Option<Order>, Error> {
-    let row: Option<Row> = sqlx::query_as(select_orders!("where customer = $1 and plugin = $2"))
-        .bind(customer.as_str())
-        .bind(plugin.to_string())
-        .fetch_optional(db)
-        .await?;
+    let row: Option<Row> = sqlx::query_as(select_orders!(
+        "where customer = $1 and plugin = $2
+         order by case when ended_at is null then 0 else 1 end, case when paid_at is null then 1 else 0 end,
+                  ordered_at desc, reference limit 1"
+    ))
+    .bind(customer.as_str())
+    .bind(plugin.to_string())
+    .fetch_optional(db)
+    .await?;
     row.map(read).transpose()
 }
 

@@ -4,14 +4,17 @@
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, InvoiceLine, MonthClose};
-use chandlery_package::{Money, Month, Namespace};
+use chandlery_package::wire::{Act, MonthClose};
+use chandlery_package::{Month, Namespace};
 use chandlery_store::Db;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::billing::{NewInvoice, invoices, periods, rating};
+use crate::billing::{periods, rating};
 use crate::{Error, ledger, payouts};
+
+/// How long before the first use came it may have been used.
+const REACH: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// Closes a month that is over. Months are closed in order; one that is closed is not closed again.
 pub async fn close(
@@ -31,35 +34,15 @@ pub async fn close(
     periods::recognise_all(db, month.last_moment()).await?;
     let mut write = db.write().await?;
     must_be_open(&mut write, month).await?;
-    let mut issued = Vec::new();
     let rated = rating::rate(&mut write, month, hold_days, now).await?;
-    for ((account, currency), lines) in rated.charges {
-        let about = |transaction: ledger::Transaction| transaction.link("month", month);
-        for lines in parts(&lines) {
-            let new = NewInvoice { account: &account, currency, lines, told: None, hold_days };
-            issued.push(invoices::issue(&mut write, &new, about, now).await?);
-        }
-    }
     write.flush().await?;
     let statements = payouts::make_statements(&mut write, month, now).await?;
     ledger::close(&mut write, month, operator, now).await?;
-    let after = json!({ "invoices": issued.len(), "statements": statements });
+    let after =
+        json!({ "invoices": rated.invoices.len(), "statements": statements, "left_out": rated.left_out });
     record(&mut write, actor, Act::MonthClosed, &month.to_string(), Value::Null, after).await?;
     write.commit().await?;
-    Ok(MonthClose { month, invoices: issued, statements, left_out: rated.left_out })
-}
-
-/// The lines of as many invoices as it takes: the net of each, and the tax on it, is an amount.
-fn parts(lines: &[InvoiceLine]) -> impl Iterator<Item = &[InvoiceLine]> {
-    let mut sum = 0_i128;
-    lines.chunk_by(move |line, next| {
-        sum += i128::from(line.amount.minor());
-        let fits = sum + i128::from(next.amount.minor()) <= i128::from(Money::LARGEST / 2);
-        if !fits {
-            sum = 0;
-        }
-        fits
-    })
+    Ok(MonthClose { month, invoices: rated.invoices, statements, left_out: rated.left_out })
 }
 
 /// Refuses a month that is closed.
@@ -72,17 +55,24 @@ async fn must_be_open(db: &mut sqlx::AnyConnection, month: Month) -> Result<(), 
     }
 }
 
-/// The months that are over and open, the earliest first. None before the first transaction.
+/// The months that are over and open, the earliest first. None before the first transaction or use.
+///
+/// No month is due for the sake of use that ended more than a year before any came: once, events of every time were taken.
 pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<Month>, Error> {
     let mut db = db.read().acquire().await?;
-    let (first,): (Option<Text<Timestamp>>,) = sqlx::query_as(
-        "select min(at) from (select min(at) as at from ledger_transactions
-                        union all select min(to_at) as at from usage_events) as everything",
+    type First = (Option<Text<Timestamp>>, Option<String>, Option<Text<Timestamp>>);
+    let (posted, used, came): First = sqlx::query_as(
+        "select (select min(at) from ledger_transactions), min(to_at), min(received_at) from usage_events",
     )
     .fetch_one(&mut *db)
     .await?;
-    let Some(Text(first)) = first else { return Ok(Vec::new()) };
-    let begin = ledger::open_from(&mut db).await?.unwrap_or(first);
+    let used = used.zip(came).and_then(|(used, Text(came))| {
+        let earliest = came.checked_sub(REACH).unwrap_or(Timestamp::UNIX_EPOCH);
+        let used = used.parse().unwrap_or(earliest);
+        Some(earliest.max(used)).filter(|used| *used <= now)
+    });
+    let first = posted.map(|Text(at)| at).into_iter().chain(used).min();
+    let Some(begin) = ledger::open_from(&mut db).await?.or(first) else { return Ok(Vec::new()) };
     let months = std::iter::successors(Some(Month::of(begin)), |month| Some(month.next()));
     Ok(months.take_while(|month| month.next().first_moment() <= now).collect())
 }

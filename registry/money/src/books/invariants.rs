@@ -7,6 +7,7 @@ use chandlery_package::wire::BooksCheck;
 use chandlery_package::{Balance, Currency};
 use sqlx::AnyConnection;
 
+use crate::billing::rating::aside;
 use crate::{Error, ledger, payouts};
 
 /// The accounts that an invariant is about, by a pattern, and what they must hold: account, currency, debits less credits.
@@ -167,6 +168,7 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
         found.faults.extend(faults.into_iter().map(|(which,)| format!("{which}: {what}")));
     }
     found.faults.extend(payouts::statement_faults(db).await?);
+    found.set_aside = aside::in_words(db).await?;
     Ok(found)
 }
 

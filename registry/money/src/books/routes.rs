@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use chandlery_accounts::{Account, Caller};
-use chandlery_edge::{Json, Path};
+use chandlery_edge::{Json, Path, Query};
 use chandlery_package::Month;
-use chandlery_package::wire::{BooksCheck, MonthClose, Months, Time};
+use chandlery_package::wire::{BooksCheck, MonthClose, Months, Page, Paging, SetAside, Time};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{closing, invariants};
+use crate::billing::rating::aside;
 use crate::{Error, Finance, billing, ledger};
 
 /// The routes of this room.
@@ -17,6 +18,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(check))
         .routes(routes!(months))
         .routes(routes!(close))
+        .routes(routes!(set_aside))
         .routes(routes!(clock, set_clock))
 }
 
@@ -60,6 +62,23 @@ async fn close(
     caller.must_operate("close months")?;
     let (db, hold_days, now) = (&finance.db, finance.hold_days, finance.clock.now());
     Ok(Json(closing::close(db, &caller.actor, hold_days, month, &caller.name, now).await?))
+}
+
+/// Lists what the closes of months could not charge, and take up again; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/ledger/set-aside",
+    params(Paging<aside::Place>),
+    responses((status = 200, description = "Done.", body = Page<SetAside>))
+)]
+async fn set_aside(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(paging): Query<Paging<aside::Place>>,
+) -> Result<Json<Page<SetAside>>, Error> {
+    caller.must_operate("see what is set aside")?;
+    let mut db = finance.db.read().acquire().await?;
+    Ok(Json(aside::list(&mut db, &paging).await?))
 }
 
 /// Tells what time it is for the money.

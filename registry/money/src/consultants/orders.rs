@@ -125,6 +125,7 @@ pub async fn accept(
             gross: milestone.price,
             referrer: None,
             at: now,
+            shared_by: now,
         };
         let sale = sharing::accrue(&mut write, &sale).await?;
         let line = InvoiceLine {

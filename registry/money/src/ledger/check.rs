@@ -43,5 +43,5 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
         }
     }
     faults.extend(closing::faults(db).await?);
-    Ok(BooksCheck { transactions, postings, faults })
+    Ok(BooksCheck { transactions, postings, faults, set_aside: Vec::new() })
 }

@@ -41,8 +41,10 @@ pub struct NewSale<'a> {
     pub gross: Money,
     /// Who referred the customer.
     pub referrer: Option<&'a Namespace>,
-    /// When it is sold, by which its policy is chosen.
+    /// When it is sold.
     pub at: Timestamp,
+    /// The moment whose policy shares it: when what is sold was bought or used.
+    pub shared_by: Timestamp,
 }
 
 /// A sale as it is stored.
@@ -166,10 +168,10 @@ async fn volume_before(
     Ok(Balance::new(minor, policy.currency())?)
 }
 
-/// Shares a sale by the policy in force, and gives its number. What the customer pays is still to be invoiced. The same source
+/// Shares a sale by its policy, and gives its number. What the customer pays is still to be invoiced. The same source
 /// again gives the first sale's number; with another amount it is refused.
 pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> {
-    let NewSale { source, customer, seller, plugin, gross, referrer, at } = new;
+    let NewSale { source, customer, seller, plugin, gross, referrer, at, shared_by } = new;
     let known: Option<(i64, String, i64)> =
         sqlx::query_as("select id, currency, gross_minor from sales where source = $1")
             .bind(source)
@@ -184,7 +186,7 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
         Some(_) => return Err(Error::KeyReused { key: source.clone() }),
         None => {}
     }
-    let (version, policy) = in_force(write, *at).await?;
+    let (version, policy) = in_force(write, *shared_by).await?;
     // Without steps nothing depends on the volume, and so on no rate.
     let stepped = policy.commission.len() > 1;
     let volume = match stepped {

@@ -127,7 +127,9 @@ async fn live(finance: &Finance, number: i64) {
         "from": now, "to": now, "replica_millis": 5, "gpu_millis": 0,
     }]);
     let events: Vec<_> = serde_json::from_value(event).unwrap();
-    billing::receive(db, &globex(), &events, now).await.unwrap();
+    let bounds = billing::UsageBounds { now, days: finance.usage_days };
+    let receipt = billing::receive(db, &globex(), &events, bounds).await.unwrap();
+    assert_eq!(receipt.accepted, 1, "{receipt:?}");
 }
 
 /// Reads a list two at a time, and lets more happen in between; what was there before comes once, in order.

@@ -1,17 +1,25 @@
 //! The same use gives the same books, in whatever order it came, and however often.
 
+mod contracts;
+mod hostile;
+
+use std::collections::BTreeMap;
+
 use chandlery_accounts::Actor;
-use chandlery_package::wire::{AccountBalance, Paging, UsageEvent};
+use chandlery_package::wire::{
+    AccountBalance, CorrectionState, MonthClose, Order, Paging, RefusedUsage, UsageEvent, UsageReceipt,
+};
+use chandlery_package::{Money, Month};
+use jiff::SignedDuration;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::*;
-use crate::Finance;
-use crate::billing::{invoices, receive};
+use crate::billing::usage::corrections;
+use crate::billing::{UsageBounds, invoices, order, receive};
 use crate::books::close;
-use crate::ledger;
 use crate::testing::{at, faults, market, operator};
+use crate::{Finance, ledger, sharing};
 use chandlery_store::Db;
 use chandlery_store::time;
 
@@ -35,6 +43,59 @@ fn event(random: &mut StdRng, month: Month) -> UsageEvent {
     }
 }
 
+/// An hour of so many GPUs from a moment on.
+fn hour(from: &str, gpus: u64) -> UsageEvent {
+    let from = at(from);
+    UsageEvent {
+        id: uuid::Uuid::now_v7(),
+        deployment: "web".into(),
+        release: "acme:serving@1.0.0".parse().unwrap(),
+        from,
+        to: from + SignedDuration::from_hours(1),
+        replica_millis: 3_600_000,
+        gpu_millis: gpus * 3_600_000,
+        units: BTreeMap::new(),
+        corrects: None,
+    }
+}
+
+async fn send(finance: &Finance, customer: &str, events: &[UsageEvent]) -> UsageReceipt {
+    let bounds = UsageBounds { now: finance.clock.now(), days: finance.usage_days };
+    receive(&finance.db, &customer.parse().unwrap(), events, bounds).await.unwrap()
+}
+
+async fn set_clock(finance: &Finance, now: &str) {
+    finance.clock.set(&finance.db, at(now)).await.unwrap();
+}
+
+async fn place(finance: &Finance, customer: &str) -> Order {
+    let new = serde_json::from_value(serde_json::json!({ "plugin": "acme:serving" })).unwrap();
+    order(&finance.db, &customer.parse().unwrap(), &new, finance.clock.now()).await.unwrap()
+}
+
+async fn close_month(finance: &Finance, month: &str) -> MonthClose {
+    let now = finance.clock.now();
+    let month = month.parse().unwrap();
+    close(&finance.db, &Actor::machine(), finance.hold_days, month, &operator(), now).await.unwrap()
+}
+
+/// Confirms or refuses every correction that waits.
+async fn decide_all(finance: &Finance, confirmed: bool) {
+    let now = finance.clock.now();
+    let held = corrections::corrections(&finance.db, None, &Paging::first(1000)).await.unwrap().items;
+    for held in held.iter().filter(|held| held.state == CorrectionState::Pending) {
+        let (db, machine) = (&finance.db, Actor::machine());
+        corrections::decide(db, &machine, &operator(), held.event.id, confirmed, now).await.unwrap();
+    }
+}
+
+/// What a customer was invoiced, and what of it was given back, in minor units.
+async fn owed(finance: &Finance, customer: &str) -> (i64, i64) {
+    let all = invoices(&finance.db, &customer.parse().unwrap(), &Paging::first(1000)).await.unwrap().items;
+    all.iter()
+        .fold((0, 0), |(net, back), invoice| (net + invoice.net.minor(), back + invoice.refunded.minor()))
+}
+
 /// Every balance, and every line of every invoice, without the references that chance has made.
 async fn books(db: &Db) -> (Vec<AccountBalance>, Vec<(String, Money)>) {
     let balances = ledger::balances(&mut db.read().acquire().await.unwrap(), None).await.unwrap();
@@ -56,41 +117,27 @@ async fn live(all: &[(usize, UsageEvent)], batch: usize, late: &[(usize, UsageEv
     let (folder, finance) = market(&CUSTOMERS, OFFER).await;
     // Deleted with the process: what is open in it is still read.
     std::mem::forget(folder);
-    finance.clock.set(&finance.db, at("2026-02-02T00:00:00Z")).await.unwrap();
+    set_clock(&finance, "2026-01-01T00:00:00Z").await;
+    for customer in CUSTOMERS {
+        place(&finance, customer).await;
+    }
+    set_clock(&finance, "2026-02-02T00:00:00Z").await;
     for some in all.chunks(batch) {
         for (customer, name) in CUSTOMERS.iter().enumerate() {
             let own: Vec<_> =
                 some.iter().filter(|(whose, _)| *whose == customer).map(|(_, event)| event.clone()).collect();
-            let receipt =
-                receive(&finance.db, &name.parse().unwrap(), &own, finance.clock.now()).await.unwrap();
+            let receipt = send(&finance, name, &own).await;
             assert!(receipt.refused.is_empty(), "{receipt:?}");
         }
     }
-    close(
-        &finance.db,
-        &Actor::machine(),
-        finance.hold_days,
-        "2026-01".parse().unwrap(),
-        &operator(),
-        finance.clock.now(),
-    )
-    .await
-    .unwrap();
-    finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
+    decide_all(&finance, true).await;
+    close_month(&finance, "2026-01").await;
     for (customer, event) in late {
-        let name = CUSTOMERS[*customer].parse().unwrap();
-        receive(&finance.db, &name, std::slice::from_ref(event), finance.clock.now()).await.unwrap();
+        send(&finance, CUSTOMERS[*customer], std::slice::from_ref(event)).await;
     }
-    close(
-        &finance.db,
-        &Actor::machine(),
-        finance.hold_days,
-        "2026-02".parse().unwrap(),
-        &operator(),
-        finance.clock.now(),
-    )
-    .await
-    .unwrap();
+    decide_all(&finance, true).await;
+    set_clock(&finance, "2026-03-02T00:00:00Z").await;
+    close_month(&finance, "2026-02").await;
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
     finance
 }
@@ -124,11 +171,13 @@ async fn the_same_use_gives_the_same_books_in_any_order_and_however_often() {
 
 #[tokio::test]
 async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month_it_was_used_in() {
-    let mut random = StdRng::seed_from_u64(9);
-    let mut heavy = event(&mut random, "2026-01".parse().unwrap());
-    heavy.gpu_millis = 100 * 3_600_000;
-    let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
-    let less = UsageEvent { id, gpu_millis: 11 * 3_600_000, corrects: Some(heavy.id), ..heavy.clone() };
+    let heavy = hour("2026-01-05T00:00:00Z", 100);
+    let less = UsageEvent {
+        id: uuid::Uuid::now_v7(),
+        gpu_millis: 11 * 3_600_000,
+        corrects: Some(heavy.id),
+        ..heavy.clone()
+    };
     let finance = live(&[(0, heavy)], 10, &[(0, less)]).await;
     let invoices =
         invoices(&finance.db, &"globex".parse().unwrap(), &Paging::first(1000)).await.unwrap().items;
@@ -136,7 +185,10 @@ async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month
     let [invoice] = &invoices[..] else { panic!("{invoices:?}") };
     assert_eq!((invoice.net.minor(), invoice.refunded.minor()), (4189, 4189 - 778));
     let (again,): (i64,) =
-        sqlx::query_as("select count(*) from ratings").fetch_one(finance.db.read()).await.unwrap();
+        sqlx::query_as("select count(*) from ratings natural join orders where customer = 'globex'")
+            .fetch_one(finance.db.read())
+            .await
+            .unwrap();
     assert_eq!(again, 3, "January twice, February once");
     let closed: Vec<(String,)> = sqlx::query_as("select at from ledger_transactions where kind = 'sale'")
         .fetch_all(finance.db.read())
@@ -147,9 +199,7 @@ async fn what_was_used_less_is_credited_and_what_came_late_is_added_to_the_month
 
 #[tokio::test]
 async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
-    let mut random = StdRng::seed_from_u64(11);
-    let mut heavy = event(&mut random, "2026-01".parse().unwrap());
-    heavy.gpu_millis = 100 * 3_600_000;
+    let heavy = hour("2026-01-28T00:00:00Z", 100);
     let finance = live(&[(0, heavy.clone())], 10, &[]).await;
     let globex = "globex".parse().unwrap();
     let invoice = invoices(&finance.db, &globex, &Paging::first(1)).await.unwrap().items.remove(0);
@@ -171,20 +221,12 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     sharing::open_dispute(&mut write, "dp", sale, invoice.net, fee, now).await.unwrap();
     sharing::close_dispute(&mut write, "dp", false, now).await.unwrap();
     write.commit().await.unwrap();
-    let id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
-    let less = UsageEvent { id, gpu_millis: 3_600_000, corrects: Some(heavy.id), ..heavy };
-    receive(&finance.db, &globex, &[less], finance.clock.now()).await.unwrap();
-    finance.clock.set(&finance.db, at("2026-04-02T00:00:00Z")).await.unwrap();
-    close(
-        &finance.db,
-        &Actor::machine(),
-        finance.hold_days,
-        "2026-03".parse().unwrap(),
-        &operator(),
-        finance.clock.now(),
-    )
-    .await
-    .unwrap();
+    let less =
+        UsageEvent { id: uuid::Uuid::now_v7(), gpu_millis: 3_600_000, corrects: Some(heavy.id), ..heavy };
+    assert_eq!(send(&finance, "globex", &[less]).await.held, 1);
+    decide_all(&finance, true).await;
+    set_clock(&finance, "2026-04-02T00:00:00Z").await;
+    close_month(&finance, "2026-03").await;
     let (notes,): (i64,) =
         sqlx::query_as("select count(*) from refunds").fetch_one(finance.db.read()).await.unwrap();
     assert_eq!(notes, 0);
@@ -195,71 +237,12 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
 async fn a_wrong_event_does_not_hold_up_the_others_of_its_batch() {
     let mut random = StdRng::seed_from_u64(13);
     let (_folder, finance) = market(&CUSTOMERS, OFFER).await;
+    set_clock(&finance, "2026-02-02T00:00:00Z").await;
     let [good, mut nameless, mut backwards] =
         std::array::from_fn(|_| event(&mut random, "2026-01".parse().unwrap()));
     nameless.deployment = "web\0".into();
     (backwards.from, backwards.to) = (backwards.to, backwards.from);
-    let batch = [nameless.clone(), good, backwards.clone()];
-    let receipt =
-        receive(&finance.db, &CUSTOMERS[0].parse().unwrap(), &batch, finance.clock.now()).await.unwrap();
+    let receipt = send(&finance, CUSTOMERS[0], &[nameless.clone(), good, backwards.clone()]).await;
     let refused: Vec<_> = receipt.refused.iter().map(|refused| refused.id).collect();
     assert_eq!((receipt.accepted, refused), (1, vec![nameless.id, backwards.id]));
-}
-
-#[tokio::test]
-async fn use_that_costs_too_much_keeps_no_month_open() {
-    const DEAR: &str =
-        r#"{"price": {"kind": "metered", "unit": "gpu-hour", "steps": [{"price": "999999999.999999 USD"}]}}"#;
-    let (_folder, finance) = market(&CUSTOMERS, DEAR).await;
-    finance.clock.set(&finance.db, at("2026-02-02T00:00:00Z")).await.unwrap();
-    let mut random = StdRng::seed_from_u64(7);
-    let [dear, plain] = [10_000_000_000_000, 3_600_000]
-        .map(|gpu_millis| UsageEvent { gpu_millis, ..event(&mut random, "2026-01".parse().unwrap()) });
-    let send = async |customer: &str, event: &UsageEvent| {
-        receive(&finance.db, &customer.parse().unwrap(), std::slice::from_ref(event), finance.clock.now())
-            .await
-            .unwrap()
-            .refused
-    };
-    assert_eq!(send("globex", &dear).await, []);
-    assert_eq!(send("initech", &plain).await, []);
-    let too_much = UsageEvent { id: uuid::Uuid::now_v7(), gpu_millis: u64::MAX, ..plain.clone() };
-    assert!(send("initech", &too_much).await[0].reason.starts_with("18446744073709551615 is more use"));
-
-    let closed = close(
-        &finance.db,
-        &Actor::machine(),
-        finance.hold_days,
-        "2026-01".parse().unwrap(),
-        &operator(),
-        finance.clock.now(),
-    )
-    .await
-    .unwrap();
-    assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 1));
-    let why = &closed.left_out[0];
-    assert!(why.contains("of acme:serving by globex, 2026-01: 27777777777777"), "{why}");
-    assert!(why.contains("is too much: the largest amount is 10000000000000.00 USD"), "{why}");
-    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
-
-    // Once it is corrected, the next month charges it.
-    let right =
-        UsageEvent { id: uuid::Uuid::now_v7(), gpu_millis: 3_600_000, corrects: Some(dear.id), ..dear };
-    assert_eq!(send("globex", &right).await, []);
-    finance.clock.set(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
-    let closed = close(
-        &finance.db,
-        &Actor::machine(),
-        finance.hold_days,
-        "2026-02".parse().unwrap(),
-        &operator(),
-        finance.clock.now(),
-    )
-    .await
-    .unwrap();
-    assert_eq!((closed.invoices.len(), closed.left_out.len()), (1, 0));
-    let invoice =
-        &invoices(&finance.db, &"globex".parse().unwrap(), &Paging::first(1)).await.unwrap().items[0];
-    assert_eq!(invoice.net.to_string(), "1000000000.00 USD");
-    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }

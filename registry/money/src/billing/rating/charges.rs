@@ -1,0 +1,209 @@
+//! What a month costs on an order, and the difference to what was invoiced for it before: a line of an invoice, or a credit note.
+
+use std::collections::BTreeMap;
+
+use chandlery_package::column::Text;
+use chandlery_package::money::divide_half_even;
+use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewRefund, Order};
+use chandlery_package::{Currency, Money, Month, Per, Price, PriceError};
+use jiff::{SignedDuration, Timestamp};
+
+use super::used::{self, Use};
+use crate::Error;
+use crate::billing::refunds;
+use crate::sharing::{self, NewSale};
+use chandlery_store::Write;
+
+/// What a customer is to be invoiced for, by currency.
+pub(super) type Charges = BTreeMap<Currency, Vec<InvoiceLine>>;
+
+/// The close that charges.
+pub(super) struct Run {
+    pub month: Month,
+    pub hold_days: u32,
+    pub now: Timestamp,
+}
+
+/// What a month costs on an order, how much was used, and in what words.
+struct Charge {
+    amount: Money,
+    count: u64,
+    quantity: String,
+}
+
+/// What of a month's use is to be paid on an order: what began after its trial, and before its end.
+async fn part(write: &mut Write, order: &Order, month: Month, used: Option<&Use>) -> Result<Use, Error> {
+    let (from, to) = (paid_from(order), order.ended_at);
+    match used {
+        None => Ok(Use::default()),
+        Some(used) if used.is_within(from, to) => Ok(used.clone()),
+        Some(_) => {
+            let key = (order.customer.clone(), order.plugin.clone());
+            Ok(used::within(write, month, &key, from, to).await?.unwrap_or_default())
+        }
+    }
+}
+
+fn paid_from(order: &Order) -> Timestamp {
+    let trial = SignedDuration::from_hours(24 * i64::from(order.offer.trial_days));
+    order.ordered_at.checked_add(trial).unwrap_or(Timestamp::MAX)
+}
+
+/// What a month costs on an order. `earlier` is what was used in it on orders before: what is free of a month, and its steps, do not
+/// begin anew.
+fn charge(order: &Order, month: Month, part: &Use, earlier: &Use) -> Result<Charge, Error> {
+    let none = Money::zero(order.offer.price.currency());
+    let (amount, count, quantity) = match &order.offer.price {
+        Price::Once { .. } => (none, 0, "0".into()),
+        Price::Monthly { amount, per } => {
+            let (begin, end) = (month.first_moment(), month.next().first_moment());
+            let (from, to) = (paid_from(order).max(begin), order.ended_at.unwrap_or(end).min(end));
+            let day = |from: Timestamp, to: Timestamp| {
+                let seconds = (to.as_second() - from.as_second()).max(0);
+                seconds.div_euclid(86_400) + i64::from(seconds.rem_euclid(86_400) > 0)
+            };
+            let (days, all) = (day(from, to), day(begin, end));
+            let count = match per {
+                Per::Organisation => u64::from(days > 0),
+                Per::Deployment => part.deployments,
+            };
+            // 50 bits of a price, 64 of a count, 5 of the days.
+            let exact = i128::from(amount.minor()) * i128::from(count) * i128::from(days);
+            (
+                amount.with_minor(divide_half_even(exact, all.into())?)?,
+                count,
+                format!("{count} × {days} of {all} days"),
+            )
+        }
+        Price::Metered { unit, .. } => {
+            let (price, before, count) = (&order.offer.price, earlier.of(unit), part.of(unit));
+            let shown = match unit.size() {
+                1 => format!("{count} {unit}"),
+                size => format!("{}.{:03} {unit}", count / size, count % size * 1000 / size),
+            };
+            let amount = price.charge(before.saturating_add(count))?.minus(price.charge(before)?)?;
+            (amount, count, shown)
+        }
+    };
+    Ok(Charge { amount: amount.at(order.discount.rest())?, count, quantity })
+}
+
+/// Charges what a month costs on an order, less what was charged before. Gives why it cannot be charged, if it cannot.
+pub(super) async fn charge_difference(
+    write: &mut Write,
+    charges: &mut Charges,
+    order: &Order,
+    month: Month,
+    used: Option<&Use>,
+    earlier: &mut Use,
+    run: &Run,
+) -> Result<Option<PriceError>, Error> {
+    let part = part(write, order, month, used).await?;
+    let charged = charge(order, month, &part, earlier);
+    earlier.add(&part);
+    let Charge { amount: all, count, quantity } = match charged {
+        Err(Error::Money(error)) => return Ok(Some(error.into())),
+        other => other?,
+    };
+    if let Err(error) = chandlery_package::price::must_be_chargeable(all) {
+        return Ok(Some(error));
+    }
+    let before: Option<(i64, Text<Month>)> = sqlx::query_as(
+        "select charged_minor, invoiced_in from ratings where reference = $1 and month = $2
+         order by invoiced_in desc limit 1",
+    )
+    .bind(&order.reference)
+    .bind(month.to_string())
+    .fetch_optional(&mut **write)
+    .await?;
+    if before.as_ref().is_some_and(|(_, Text(last))| *last == run.month) {
+        return Ok(None);
+    }
+    let difference = all.minus(all.with_minor(before.map_or(0, |(minor, _)| minor))?)?;
+    let mut sale = None;
+    if difference.minor() > 0 {
+        let source = match month == run.month {
+            true => format!("order {}, {month}", order.reference),
+            false => format!("order {}, {month}, late by {}", order.reference, run.month),
+        };
+        let new = NewSale {
+            source,
+            customer: &order.customer,
+            seller: &order.plugin.namespace,
+            plugin: Some(&order.plugin),
+            gross: difference,
+            referrer: order.referrer.as_ref(),
+            at: run.month.last_moment(),
+            shared_by: month.last_moment(),
+        };
+        let id = sharing::accrue(write, &new).await?;
+        sale = Some(id);
+        let line = InvoiceLine {
+            kind: match order.offer.price {
+                Price::Monthly { .. } => InvoiceLineKind::Month,
+                Price::Once { .. } | Price::Metered { .. } => InvoiceLineKind::Use,
+            },
+            description: format!("{}, {month}: {}", order.plugin, order.offer.price),
+            quantity,
+            amount: difference,
+            sale: Some(id),
+        };
+        charges.entry(difference.currency()).or_default().push(line);
+    }
+    if difference.minor() < 0 {
+        credit(write, order, month, run, difference.negated()).await?;
+    }
+    sqlx::query(
+        "insert into ratings (reference, month, invoiced_in, used, charged_minor, sale)
+         values ($1, $2, $3, $4, $5, nullif($6, 0))",
+    )
+    .bind(&order.reference)
+    .bind(month.to_string())
+    .bind(run.month.to_string())
+    .bind(i64::try_from(count).unwrap_or(i64::MAX))
+    .bind(all.minor())
+    .bind(sale.unwrap_or(0))
+    .execute(&mut **write)
+    .await?;
+    Ok(None)
+}
+
+/// What was invoiced too much for a month is credited on the invoices that it was on, the latest first.
+async fn credit(
+    write: &mut Write,
+    order: &Order,
+    month: Month,
+    run: &Run,
+    mut left: Money,
+) -> Result<(), Error> {
+    let invoiced: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "select invoice, line, invoice_lines.sale
+         from ratings join invoice_lines on invoice_lines.sale = ratings.sale join invoices on number = invoice
+         where reference = $1 and month = $2 and state <> 'uncollectible' order by invoice desc, line",
+    )
+    .bind(&order.reference)
+    .bind(month.to_string())
+    .fetch_all(&mut **write)
+    .await?;
+    for (invoice, line, sale) in invoiced {
+        // What was given back for another reason is not given back again.
+        let open = sharing::find_sale(write, sale).await?.left()?;
+        let amount = left.at_most(open)?;
+        if amount.minor() <= 0 {
+            continue;
+        }
+        let refund = NewRefund {
+            key: format!(
+                "correction of {}, {month}, by {}, of invoice {invoice}",
+                order.reference, run.month
+            ),
+            amount,
+            line: Some(line),
+            reason: format!("less was used of {} in {month}", order.plugin),
+            as_credit: true,
+        };
+        refunds::book_refund(write, invoice, &refund, run.hold_days, run.now).await?;
+        left = left.minus(amount)?;
+    }
+    Ok(())
+}

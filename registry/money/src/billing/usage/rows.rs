@@ -1,0 +1,174 @@
+//! Events as rows: stored once each, and the closed months that they make to be rated again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chandlery_package::wire::UsageEvent;
+use chandlery_package::{Month, Namespace};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use crate::{Error, ledger};
+use chandlery_store::{Cell, Write, insert_rows, time};
+
+/// How many events one statement inserts.
+const ROWS_MAX: usize = 1000;
+
+/// An event as it is stored.
+pub(super) struct Stored<'a> {
+    pub event: &'a UsageEvent,
+    pub id: String,
+    pub month: Month,
+    pub plugin: String,
+    pub version: String,
+    from_at: String,
+    to_at: String,
+    replica_millis: i64,
+    gpu_millis: i64,
+    units: String,
+}
+
+impl<'a> Stored<'a> {
+    /// An event that is within its bounds, as a row.
+    pub(super) fn of(event: &'a UsageEvent) -> Self {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        Self {
+            event,
+            id: event.id.to_string(),
+            month: Month::of(event.to),
+            plugin: event.release.plugin.to_string(),
+            version: event.release.version.to_string(),
+            from_at: time(event.from),
+            to_at: time(event.to),
+            replica_millis: count(event.replica_millis),
+            gpu_millis: count(event.gpu_millis),
+            units: units_text(&event.units),
+        }
+    }
+}
+
+fn units_text(units: &BTreeMap<String, u64>) -> String {
+    match units.is_empty() {
+        true => String::new(),
+        false => serde_json::json!(units).to_string(),
+    }
+}
+
+/// What became of rows.
+#[derive(Default)]
+pub(super) struct Inserted {
+    /// How many are new.
+    pub new: u64,
+    /// How many were there before.
+    pub known: u64,
+    /// Those whose id is another event's.
+    pub taken: Vec<uuid::Uuid>,
+}
+
+/// Inserts what is new, and remembers which closed months are to be rated again.
+pub(super) async fn insert(
+    write: &mut Write,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+    now: Timestamp,
+) -> Result<Inserted, Error> {
+    let mut all = Inserted::default();
+    for some in rows.chunks(ROWS_MAX) {
+        let inserted = insert_new(write, account, some, now).await?;
+        all.new += inserted;
+        if inserted < some.len() as u64 {
+            let others = others(write, account, some).await?;
+            all.known += some.len() as u64 - inserted - others.len() as u64;
+            all.taken.extend(others);
+        }
+    }
+    let mut months = BTreeSet::new();
+    for row in rows.iter().filter(|row| !all.taken.contains(&row.event.id)) {
+        months.insert((row.month, row.plugin.clone()));
+    }
+    reopen(write, account, months).await?;
+    Ok(all)
+}
+
+async fn insert_new(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let received_at = time(now);
+    let values = rows.iter().map(|row| -> [Cell; 12] {
+        [
+            row.id.as_str().into(),
+            account.as_str().into(),
+            row.month.to_string().into(),
+            row.event.deployment.as_str().into(),
+            row.plugin.as_str().into(),
+            row.version.as_str().into(),
+            row.from_at.as_str().into(),
+            row.to_at.as_str().into(),
+            row.replica_millis.into(),
+            row.gpu_millis.into(),
+            row.units.as_str().into(),
+            received_at.as_str().into(),
+        ]
+    });
+    let table = "usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis,
+                               units, received_at)";
+    Ok(insert_rows(db, table, values.collect(), "on conflict do nothing").await?)
+}
+
+/// Those whose id is another event's.
+async fn others(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+) -> Result<Vec<uuid::Uuid>, Error> {
+    let mut others = Vec::new();
+    for row in rows {
+        let stored: (String, String, String, String, String, String, i64, i64, String) = sqlx::query_as(
+            "select account, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis, units
+             from usage_events where id = $1",
+        )
+        .bind(&row.id)
+        .fetch_one(&mut *db)
+        .await?;
+        let sent = (
+            account.to_string(),
+            row.event.deployment.clone(),
+            row.plugin.clone(),
+            row.version.clone(),
+            row.from_at.clone(),
+            row.to_at.clone(),
+            row.replica_millis,
+            row.gpu_millis,
+            row.units.clone(),
+        );
+        if stored != sent {
+            others.push(row.event.id);
+        }
+    }
+    Ok(others)
+}
+
+/// Remembers that use of these months is to be rated again, where they are closed.
+pub(super) async fn reopen(
+    write: &mut Write,
+    account: &Namespace,
+    months: BTreeSet<(Month, String)>,
+) -> Result<(), Error> {
+    if months.is_empty() {
+        return Ok(());
+    }
+    let Some(open) = ledger::open_from(write).await? else { return Ok(()) };
+    for (month, plugin) in months.into_iter().filter(|(month, _)| month.first_moment() < open) {
+        sqlx::query(
+            "insert into reopened_usage (month, account, plugin) values ($1, $2, $3) on conflict do nothing",
+        )
+        .bind(month.to_string())
+        .bind(account.as_str())
+        .bind(plugin)
+        .execute(&mut **write)
+        .await?;
+    }
+    Ok(())
+}
