@@ -1,7 +1,9 @@
 //! Sends what deployments use to the registry, until it is acknowledged; the engines meter it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use chandlery_package::wire::{RefusedUsage, UsageEvent};
 use sqlx::SqlitePool;
 
 use crate::engines::{self, usage};
@@ -22,7 +24,8 @@ pub enum Error {
     Engines(#[from] engines::Error),
 }
 
-/// Sends what waits. An answer that is lost makes the next round send the same events again, which the registry knows.
+/// Sends what waits. An answer that is lost makes the next round send the same events again, which the registry knows. What it
+/// refuses for good is not sent again, and what it may take later is, in the next round.
 pub async fn send(db: &SqlitePool, registry: &RegistryClient) -> Result<(), Error> {
     loop {
         let events = usage::waiting(db, BATCH_EVENTS).await?;
@@ -30,11 +33,33 @@ pub async fn send(db: &SqlitePool, registry: &RegistryClient) -> Result<(), Erro
             return Ok(());
         }
         let receipt = registry.send_usage(&events).await?;
-        for refused in &receipt.refused {
-            tracing::error!(event = %refused.id, reason = refused.reason, "the registry refused usage");
+        let (later, refused): (Vec<_>, Vec<_>) =
+            receipt.refused.into_iter().partition(|refused| refused.retry);
+        for (reason, count) in by_reason(&refused) {
+            tracing::error!(
+                events = count,
+                reason,
+                "the registry refused usage for good: it is not sent again"
+            );
         }
-        usage::acknowledge(db, &events, &receipt.refused).await?;
+        let later: HashMap<_, _> = later.into_iter().map(|refused| (refused.id, refused.reason)).collect();
+        let (waiting, done): (Vec<UsageEvent>, Vec<UsageEvent>) =
+            events.into_iter().partition(|event| later.contains_key(&event.id));
+        usage::acknowledge(db, &done, &refused).await?;
+        if let Some(reason) = waiting.first().and_then(|event| later.get(&event.id)) {
+            tracing::warn!(events = waiting.len(), reason, "the registry takes usage later");
+            return Ok(());
+        }
     }
+}
+
+/// How many events were refused for each reason.
+fn by_reason(refused: &[RefusedUsage]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for refused in refused {
+        *counts.entry(refused.reason.as_str()).or_default() += 1;
+    }
+    counts
 }
 
 /// Meters and sends for ever, at this interval.

@@ -90,6 +90,27 @@ fn usage_that_was_acknowledged_and_forgotten_is_not_counted_again() {
     assert!(forgotten.len() >= 2);
     until("all usage is sent again", || (customer.ok(&["usage"])["waiting"] == 0).then_some(()));
     assert_eq!(registry_usage(&world), before);
+
+    // What the registry refuses for good is not sent for ever; what it takes later waits, and holds up nothing.
+    for sql in [
+        "insert into usage_events (id, body, sent)
+         select '00000000-0000-4000-8000-000000000001',
+                json_set(body, '$.id', '00000000-0000-4000-8000-000000000001',
+                         '$.from', '2020-01-01T00:00:00Z', '$.to', '2020-01-01T00:00:01Z'), 0
+         from usage_events limit 1",
+        "insert into usage_events (id, body, sent)
+         select 'ffffffff-0000-4000-8000-000000000002',
+                json_set(body, '$.id', 'ffffffff-0000-4000-8000-000000000002',
+                         '$.from', '2100-01-01T00:00:00Z', '$.to', '2100-01-01T00:00:01Z'), 0
+         from usage_events limit 1",
+    ] {
+        world.change_host(sql);
+    }
+    until("one is refused, and one waits", || {
+        let usage = customer.ok(&["usage"]);
+        (usage["refused"] == 1 && usage["waiting"] == 1).then_some(())
+    });
+    assert_eq!(registry_usage(&world), before);
 }
 
 #[test]
