@@ -79,16 +79,27 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
     acme.ok(&["orders", "price", "acme:ocr-server", "2.00 USD", "--per", "gpu-hour", "--to", "initech"]);
     let private = second.ok(&["orders", "place", "acme:ocr-server"]);
     assert_eq!(private["offer"]["price"]["steps"][0]["price"], "2.00 USD");
-    use_gpus(&world, &customer, 5, 125);
-    use_gpus(&world, &second, 6, 3);
-    // Whoever uses it without an order agrees to what it cost then.
+    // Whoever orders it now agrees to what it costs now; whoever does not is named, and charged nothing.
     let third = world.person("umbrella");
     third.register();
+    third.ok(&["orders", "place", "acme:ocr-server"]);
+    let fourth = world.person("hooli");
+    fourth.register();
+    set_clock(&world, "2026-01-09T00:00:00Z");
+    use_gpus(&world, &customer, 5, 125);
+    use_gpus(&world, &second, 6, 3);
     use_gpus(&world, &third, 7, 1);
+    use_gpus(&world, &fourth, 8, 1);
 
     set_clock(&world, "2026-02-01T00:00:00Z");
     let closed = operator.ok(&["books", "close"]);
     assert_eq!((&closed["month"], closed["invoices"].as_array().unwrap().len()), (&json!("2026-01"), 3));
+    assert_eq!(fourth.ok(&["invoices", "list"]), json!([]));
+    let unlicensed = operator.ok(&["books", "unlicensed"]);
+    assert_eq!(
+        (&unlicensed[0]["account"], &unlicensed[0]["gpu_millis"]),
+        (&json!("hooli"), &json!(3_600_000))
+    );
     // 120 hours that are not free: 100 at 1.00 and 20 at 0.50, less a tenth; and 19 % of tax.
     let invoice = customer.ok(&["invoices", "list"])[0].clone();
     let number = invoice["number"].to_string();
@@ -149,6 +160,54 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
     let accrued =
         then.as_array().unwrap().iter().find(|row| row["account"] == "liabilities:partner:acme:accrued");
     assert_eq!(minor(&accrued.unwrap()["balance"]), -(7920 + 480 + 720));
+}
+
+#[test]
+fn a_customer_lowers_what_it_owes_only_when_the_seller_agrees() {
+    let world = world();
+    let (acme, customer, operator) = (world.person("acme"), world.customer(), world.operator());
+    acme.ok(&["orders", "price", "acme:ocr-server", "1.00 USD", "--per", "gpu-hour"]);
+    customer.ok(&["orders", "place", "acme:ocr-server"]);
+    set_clock(&world, "2026-01-09T00:00:00Z");
+    let report = |id: &str, to: &str, hours: u64, corrects: Value| {
+        let event = json!([{
+            "id": id, "deployment": "ocr", "release": "acme:ocr-server@1.0.0", "from": "2026-01-05T00:00:00Z", "to": to,
+            "replica_millis": 3_600_000, "gpu_millis": hours * 3_600_000, "corrects": corrects,
+        }]);
+        let headers = [("content-type", "application/json")];
+        world.send("POST", "/api/v1/usage", Some(&customer.token()), &headers, event.to_string()).json()
+    };
+    let ids: [String; 4] = std::array::from_fn(|_| uuid::Uuid::now_v7().to_string());
+    let [posted, lowered, again, late] = ids.each_ref().map(String::as_str);
+    let end = "2026-01-05T01:00:00Z";
+    assert_eq!(report(posted, end, 1000, Value::Null)["accepted"], 1);
+    let receipt = report(lowered, end, 0, json!(posted));
+    assert_eq!((&receipt["accepted"], &receipt["held"]), (&json!(1), &json!(1)));
+    let refused = report(late, "2026-01-05T00:00:01Z", 1000, Value::Null)["refused"][0].clone();
+    assert_eq!((&refused["id"], &refused["retry"]), (&json!(late), &json!(false)));
+
+    // Both sides see it; the customer does not decide, nor does anybody else who does not sell it.
+    for person in [&acme, &customer, &operator] {
+        let held = person.ok(&["usage", "corrections"]);
+        assert_eq!((&held[0]["event"]["id"], &held[0]["state"]), (&json!(lowered), &json!("pending")));
+        assert_eq!(held[0]["corrected"]["gpu_millis"], 1000 * 3_600_000);
+    }
+    let other = world.publisher("other");
+    assert_eq!(other.ok(&["usage", "corrections"]), json!([]));
+    for person in [&customer, &other] {
+        assert_eq!(person.refused(&["usage", "confirm", lowered]).0.r#type, "forbidden");
+    }
+    for _ in 0..2 {
+        assert_eq!(acme.ok(&["usage", "refuse", lowered])["state"], "refused");
+    }
+    assert_eq!(operator.refused(&["usage", "confirm", lowered]).0.r#type, "conflict");
+    assert_eq!(report(again, end, 10, json!(posted))["held"], 1);
+    assert_eq!(operator.ok(&["usage", "confirm", again])["decided_by"], "operator");
+    set_clock(&world, "2026-02-01T00:00:00Z");
+    operator.ok(&["books", "close"]);
+    assert_eq!(minor(&customer.ok(&["invoices", "list"])[0]["net"]), 1000);
+    assert_eq!(operator.ok(&["books", "set-aside"]), json!([]));
+    assert_eq!(operator.ok(&["books", "check"])["set_aside"], json!([]));
 }
 
 #[test]

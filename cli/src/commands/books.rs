@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use chandlery_package::wire::{
-    AccountBalance, BankLine, BooksCheck, ClosedMonth, FxRate, MonthClose, Months, NewExchange, Page, TaxRule,
+    AccountBalance, BankLine, BooksCheck, ClosedMonth, FxRate, MonthClose, Months, NewExchange, Page,
+    SetAside, TaxRule, UnlicensedUse,
 };
 use chandlery_package::{Currency, Money, Month, Rate};
 use clap::Subcommand;
@@ -44,6 +45,10 @@ pub enum Books {
         /// Such as 2026-10; the earliest that is open, unless given
         month: Option<Month>,
     },
+    /// Show what could not be charged when months were closed, and is taken up again by the next close
+    SetAside,
+    /// Show use of plugins that cost something by accounts that had no order of them
+    Unlicensed,
     /// Look at the bank's statement, and record what it pays and returns
     Reconcile {
         /// camt.053, or CSV with the columns id,date,amount,currency,text
@@ -106,6 +111,8 @@ impl Books {
             Self::Balances { at } => balances(context, at).await,
             Self::Months => months(context).await,
             Self::Close { month } => close(context, month).await,
+            Self::SetAside => set_aside(context).await,
+            Self::Unlicensed => unlicensed(context).await,
             Self::Reconcile { statement } => reconcile(context, &statement).await,
             Self::Spend(record) => record.run(context).await,
             Self::ImportSpend(import) => import.run(context).await,
@@ -139,9 +146,46 @@ async fn check(context: &Context) -> Result {
     match context.settings.json {
         true => show::json(check),
         false => show::done(format!(
-            "the books balance: {} transactions, {} postings",
-            check.transactions, check.postings
+            "the books balance: {} transactions, {} postings{}",
+            check.transactions,
+            check.postings,
+            left_out(&check.set_aside)
         )),
+    }
+    Ok(())
+}
+
+/// Says what is not charged, behind a sentence.
+fn left_out(what: &[String]) -> String {
+    match what.is_empty() {
+        true => String::new(),
+        false => format!("; not charged yet: {}", what.join("; ")),
+    }
+}
+
+async fn set_aside(context: &Context) -> Result {
+    let page: Page<SetAside> = context.registry_list("/api/v1/ledger/set-aside").await?;
+    let row = |aside: &SetAside| {
+        let plugin = aside.plugin.as_ref().map_or_else(|| "everything".into(), ToString::to_string);
+        vec![aside.month.to_string(), aside.account.to_string(), plugin, aside.reason.clone()]
+    };
+    match context.settings.json {
+        true => show::json(page.items),
+        false => show::table(&["month", "customer", "plugin", "reason"], page.items.iter().map(row)),
+    }
+    Ok(())
+}
+
+async fn unlicensed(context: &Context) -> Result {
+    let page: Page<UnlicensedUse> = context.registry_list("/api/v1/unlicensed-use").await?;
+    let row = |used: &UnlicensedUse| {
+        let (month, account, plugin) =
+            (used.month.to_string(), used.account.to_string(), used.plugin.to_string());
+        vec![month, account, plugin, show::duration(used.replica_millis), show::duration(used.gpu_millis)]
+    };
+    match context.settings.json {
+        true => show::json(page.items),
+        false => show::table(&["month", "account", "plugin", "replicas", "GPUs"], page.items.iter().map(row)),
     }
     Ok(())
 }
@@ -195,9 +239,10 @@ async fn close(context: &Context, month: Option<Month>) -> Result {
     match context.settings.json {
         true => show::json(closed),
         false => show::done(format!(
-            "{month} is closed: {} invoices, {} statements in the log",
+            "{month} is closed: {} invoices, {} statements in the log{}",
             closed.invoices.len(),
-            closed.statements
+            closed.statements,
+            left_out(&closed.left_out)
         )),
     }
     Ok(())
