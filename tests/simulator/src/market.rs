@@ -148,6 +148,9 @@ impl Market {
         if self.random.random_ratio(1, 12) {
             self.dispute().await?;
         }
+        if self.day % 7 == 3 {
+            self.decide_corrections().await?;
+        }
         if self.day % 7 == 5 {
             self.pay_out().await?;
         }

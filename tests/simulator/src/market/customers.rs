@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::Market;
 use crate::partners::offers;
 
+/// What is used.
+const USED: [&str; 4] = ["acme:serving", "berlin:vision", "kyoto:pages", "acme:toolbox"];
 const TIERS: [&str; 3] = ["developer", "team", "enterprise"];
 
 impl Market {
@@ -19,6 +21,13 @@ impl Market {
         if self.day == self.customers[index].joins {
             let trial = json!({ "tier": TIERS.choose(&mut self.random) });
             self.attempt("trials", &token, Method::POST, "/api/v1/subscription/trial", trial).await?;
+            for (plugin, _) in offers() {
+                // Most order what they use; the others' use is nobody's to charge.
+                if USED.contains(&plugin) && self.random.random_ratio(4, 5) {
+                    let order = json!({ "plugin": plugin });
+                    self.attempt("orders", &token, Method::POST, "/api/v1/orders", order).await?;
+                }
+            }
         }
         if self.random.random_ratio(1, 30) {
             let tier = ["free", "developer", "developer", "team", "team", "enterprise"];
@@ -99,8 +108,7 @@ impl Market {
         let to = self.now.checked_sub(SignedDuration::from_hours(24 * late)).unwrap_or(self.now);
         let millis: u64 = self.random.random_range(1..4 * 3_600_000);
         let from = to.checked_sub(SignedDuration::from_millis(millis as i64)).unwrap_or(to);
-        let plugin = ["acme:serving", "berlin:vision", "kyoto:pages", "acme:toolbox"];
-        let plugin = plugin.choose(&mut self.random).copied().unwrap_or("acme:serving");
+        let plugin = USED.choose(&mut self.random).copied().unwrap_or("acme:serving");
         let mut event = json!({
             "id": id, "deployment": format!("d{}", self.random.random_range(0..3)), "release": format!("{plugin}@1.0.0"),
             "from": from, "to": to, "replica_millis": millis, "gpu_millis": millis * self.random.random_range(0..9),

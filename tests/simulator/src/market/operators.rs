@@ -78,6 +78,19 @@ impl Market {
         Ok(())
     }
 
+    /// Confirms or refuses the corrections that may lower what is owed.
+    pub(super) async fn decide_corrections(&mut self) -> Result<()> {
+        let operator = self.operator.clone();
+        let held = self.list(&operator, "/api/v1/usage-corrections").await?;
+        for held in held.iter().filter(|held| held["state"] == "pending") {
+            let path =
+                format!("/api/v1/usage-corrections/{}", held["event"]["id"].as_str().unwrap_or_default());
+            let decision = json!({ "confirmed": self.random.random_ratio(3, 4) });
+            self.operate("corrections", Method::PUT, &path, decision).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn set_rates(&mut self) -> Result<()> {
         let day = self.now.strftime("%F").to_string();
         for (base, quote, numerator, denominator) in
