@@ -4,7 +4,7 @@
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, Order, Page, Paging};
 use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::seq::IndexedRandom as _;
 use serde_json::json;
 use sqlx::AnyConnection;
@@ -17,6 +17,9 @@ use crate::sharing::{self, NewSale};
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record_once;
 use chandlery_store::{Db, Write, time};
+
+/// How often an account may order one plugin anew within 30 days.
+const ORDERS_MAX: i64 = 20;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -60,6 +63,7 @@ pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp
         {
             return Ok(order);
         }
+        must_not_be_too_many(&mut write, customer, &new.plugin, now).await?;
         // A trial is given once, and not by each order anew.
         offer.trial_days = 0;
         referrer = referrer.or(order.referrer);
@@ -151,6 +155,30 @@ async fn stands(write: &mut Write, order: &Order) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// Refuses to agree again and again: each order is rated by itself when a month is closed.
+async fn must_not_be_too_many(
+    write: &mut Write,
+    customer: &Namespace,
+    plugin: &PluginId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let since = now.checked_sub(SignedDuration::from_hours(30 * 24)).unwrap_or(Timestamp::UNIX_EPOCH);
+    let (count,): (i64,) = sqlx::query_as(
+        "select count(*) from orders where customer = $1 and plugin = $2 and ordered_at >= $3",
+    )
+    .bind(customer.as_str())
+    .bind(plugin.to_string())
+    .bind(time(since))
+    .fetch_one(&mut **write)
+    .await?;
+    match count < ORDERS_MAX {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "'{plugin}' was ordered {count} times within 30 days: wait, or ask its seller"
+        ))),
+    }
 }
 
 async fn end_now(write: &mut Write, reference: &str, now: Timestamp) -> Result<(), Error> {

@@ -14,6 +14,13 @@ use super::used::{self, Key, Use};
 use crate::Error;
 use crate::billing::usage::whole;
 
+/// What makes an order one that use can be charged to: what is paid once must have been.
+macro_rules! agreed {
+    () => {
+        r#"(paid_at is not null or offer not like '%"kind":"once"%')"#
+    };
+}
+
 /// From when to when somebody had an order of something, as times are stored.
 type Terms = HashMap<(String, String), Vec<(String, Option<String>)>>;
 
@@ -26,10 +33,12 @@ struct Orders {
 
 impl Orders {
     async fn read(write: &mut Write) -> Result<Self, Error> {
-        let rows: Vec<(String, String, String, Option<String>)> =
-            sqlx::query_as("select customer, plugin, ordered_at, ended_at from orders")
-                .fetch_all(&mut **write)
-                .await?;
+        let rows: Vec<(String, String, String, Option<String>)> = sqlx::query_as(concat!(
+            "select customer, plugin, ordered_at, ended_at from orders where ",
+            agreed!()
+        ))
+        .fetch_all(&mut **write)
+        .await?;
         let mut terms = Terms::new();
         for (customer, plugin, from, to) in rows {
             terms.entry((customer, plugin)).or_default().push((from, to));
@@ -97,8 +106,9 @@ async fn note_one(write: &mut Write, month: Month, key: &Key, used: &Use) -> Res
     if price.is_none() {
         return Ok(());
     }
-    let (events, replicas, replicas_rest, gpus, gpus_rest): (i64, i64, i64, i64, i64) = sqlx::query_as(
-        "select count(*),
+    let (events, replicas, replicas_rest, gpus, gpus_rest): (i64, i64, i64, i64, i64) =
+        sqlx::query_as(concat!(
+            "select count(*),
                 cast(coalesce(sum(replica_millis / 1000000), 0) as bigint),
                 cast(coalesce(sum(replica_millis % 1000000), 0) as bigint),
                 cast(coalesce(sum(gpu_millis / 1000000), 0) as bigint),
@@ -110,13 +120,15 @@ async fn note_one(write: &mut Write, month: Month, key: &Key, used: &Use) -> Res
                              and usage_corrections.plugin = usage_events.plugin)
            and not exists (select 1 from orders where customer = usage_events.account
                              and orders.plugin = usage_events.plugin and ordered_at <= from_at
-                             and (ended_at is null or ended_at > from_at))",
-    )
-    .bind(month.to_string())
-    .bind(&account)
-    .bind(&plugin)
-    .fetch_one(&mut **write)
-    .await?;
+                             and (ended_at is null or ended_at > from_at) and ",
+            agreed!(),
+            ")"
+        ))
+        .bind(month.to_string())
+        .bind(&account)
+        .bind(&plugin)
+        .fetch_one(&mut **write)
+        .await?;
     if events == 0 {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! What one event may say: of which time, and how much. Whatever is within these bounds can be added up for a whole month.
 
+use chandlery_package::Unit;
 use chandlery_package::wire::{RefusedUsage, UsageEvent};
 use chandlery_store::time;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,8 @@ pub(crate) const SPAN_MAX: SignedDuration = SignedDuration::from_hours(31 * 24);
 const REPLICAS_MAX: u128 = 1000;
 /// How many GPUs one replica may hold, over all its nodes.
 const GPUS_MAX: u128 = 1024;
+/// How many units of its own a plugin may report.
+const UNITS_MAX: usize = 20;
 /// How much longer than its span a replica may have run by an event: hosts round.
 const ROUNDING_MILLIS: u128 = 1000;
 
@@ -115,6 +118,9 @@ fn check_counts(event: &UsageEvent) -> Result<(), String> {
     {
         return Err(format!("{count} is more use than one event can count: the most is {COUNT_MAX}"));
     }
+    if units.len() > UNITS_MAX || units.keys().any(|unit| unit.parse::<Unit>().is_err()) {
+        return Err(format!("a plugin reports at most {UNITS_MAX} units, each of them such as 'pages'"));
+    }
     let span = u128::try_from(event.to.duration_since(event.from).as_millis()).unwrap_or(0);
     if u128::from(*replica_millis) > REPLICAS_MAX * (span + ROUNDING_MILLIS) {
         return Err(format!(
@@ -190,9 +196,14 @@ mod tests {
             let (reason, again) = refused(&event(from, to, replicas, gpus)).unwrap();
             assert!(reason.starts_with(why) && !again, "{reason}");
         }
-        let mut pages = event(begin, end, 1000, 0);
-        pages.units.insert("pages".into(), COUNT_MAX + 1);
-        assert!(refused(&pages).is_some());
+        let many = (0..=UNITS_MAX).map(|number| ("x".repeat(number + 1), 1)).collect();
+        let reported = |unit: &str, count| BTreeMap::from([(unit.to_owned(), count)]);
+        for units in [reported("pages", COUNT_MAX + 1), reported("p\0", 1), reported("", 1), many] {
+            let pages = UsageEvent { units, ..event(begin, end, 1000, 0) };
+            assert!(refused(&pages).is_some(), "{pages:?}");
+        }
+        let pages = UsageEvent { units: reported("pages", COUNT_MAX), ..event(begin, end, 1000, 0) };
+        assert_eq!(refused(&pages), None);
         for name in ["", "a\0", "x".repeat(NAME_MAX + 1).as_str()] {
             let named = UsageEvent { deployment: name.into(), ..event(begin, end, 1000, 0) };
             assert!(refused(&named).is_some(), "{name:?}");

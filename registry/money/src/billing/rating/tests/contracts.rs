@@ -105,6 +105,23 @@ async fn what_is_paid_once_and_given_back_can_be_bought_again() {
 }
 
 #[tokio::test]
+async fn ordering_again_and_again_gives_no_trial_and_comes_to_an_end() {
+    let (_folder, finance) = market(&CUSTOMERS, DEARER).await;
+    set_clock(&finance, "2026-01-01T00:00:00Z").await;
+    let globex = "globex".parse().unwrap();
+    let new = serde_json::from_value(serde_json::json!({ "plugin": "acme:serving" })).unwrap();
+    for number in 0..20 {
+        let made = order(&finance.db, &globex, &new, finance.clock.now()).await.unwrap();
+        assert_eq!(made.offer.trial_days, if number == 0 { 30 } else { 0 });
+        end_order(&finance.db, &globex, &made.reference, finance.clock.now()).await.unwrap();
+    }
+    let refused = order(&finance.db, &globex, &new, finance.clock.now()).await.unwrap_err();
+    assert!(refused.to_string().contains("was ordered 20 times within 30 days"), "{refused}");
+    set_clock(&finance, "2026-02-02T00:00:00Z").await;
+    place(&finance, "globex").await;
+}
+
+#[tokio::test]
 async fn late_use_is_shared_by_the_policy_of_when_it_was_used() {
     let (_folder, finance) = market(&CUSTOMERS, OFFER).await;
     set_clock(&finance, "2026-01-01T00:00:00Z").await;
