@@ -25,11 +25,20 @@ create table ratings (
     invoiced_in   text not null,
     used          bigint not null,
     charged_minor bigint not null,
-    sale          bigint,
     primary key (reference, month, invoiced_in)
 );
-insert into ratings (reference, month, invoiced_in, used, charged_minor, sale)
-select reference, month, invoiced_in, used, charged_minor, sale from ratings_before;
+insert into ratings (reference, month, invoiced_in, used, charged_minor)
+select reference, month, invoiced_in, used, charged_minor from ratings_before;
+-- What a rating was sold as: one sale for each policy that was in force when it was used.
+create table rating_sales (
+    sale        bigint primary key,
+    reference   text not null references orders (reference),
+    month       text not null,
+    invoiced_in text not null
+);
+insert into rating_sales (sale, reference, month, invoiced_in)
+select sale, reference, month, invoiced_in from ratings_before where sale is not null;
+create index rating_sales_by_rating on rating_sales (reference, month);
 drop table ratings_before;
 drop table orders_before;
 create index orders_by_customer on orders (customer, ordered_at, reference);

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 67] = [
+const TABLES: [&str; 68] = [
     "facts",
     "accounts",
     "tokens",
@@ -60,6 +60,7 @@ const TABLES: [&str; 67] = [
     "invoice_lines",
     "plan_periods",
     "ratings",
+    "rating_sales",
     "unlicensed_use",
     "ledger_transactions",
     "ledger_postings",

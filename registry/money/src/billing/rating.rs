@@ -4,6 +4,7 @@
 
 pub(crate) mod aside;
 mod charges;
+mod spans;
 pub(crate) mod unlicensed;
 mod used;
 

@@ -92,11 +92,15 @@ async fn explain_lot(db: &mut AnyConnection, lot: &Lot) -> Result<ExplainedLot, 
 }
 
 async fn rating(db: &mut AnyConnection, sale: &sharing::Sale) -> Result<Option<Rating>, Error> {
-    let found: Option<(Text<Month>, i64, i64)> =
-        sqlx::query_as("select month, used, charged_minor from ratings where sale = $1")
-            .bind(sale.id)
-            .fetch_optional(&mut *db)
-            .await?;
+    let found: Option<(Text<Month>, i64, i64)> = sqlx::query_as(
+        "select ratings.month, used, charged_minor from rating_sales
+             join ratings on ratings.reference = rating_sales.reference and ratings.month = rating_sales.month
+                         and ratings.invoiced_in = rating_sales.invoiced_in
+             where rating_sales.sale = $1",
+    )
+    .bind(sale.id)
+    .fetch_optional(&mut *db)
+    .await?;
     let (Some((Text(month), used, charged)), Some(plugin)) = (found, &sale.plugin) else { return Ok(None) };
     let (events,): (i64,) =
         sqlx::query_as("select count(*) from usage_events where month = $1 and account = $2 and plugin = $3")

@@ -20,6 +20,21 @@ pub async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<(i64, Rev
     Ok((version, policy))
 }
 
+/// When other policies begin after a moment and up to another one, in order.
+pub async fn changes_within(
+    db: &mut AnyConnection,
+    after: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<Timestamp>, Error> {
+    let rows: Vec<(Text<Timestamp>,)> =
+        sqlx::query_as("select since from share_policies where since > $1 and since <= $2 order by since")
+            .bind(time(after))
+            .bind(time(until))
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|(Text(since),)| since).collect())
+}
+
 /// What a version says.
 pub async fn version(db: &mut AnyConnection, version: i64) -> Result<RevenueSharePolicy, Error> {
     let (Json(policy),) = sqlx::query_as("select body from share_policies where version = $1")

@@ -6,8 +6,9 @@ use chandlery_package::column::Text;
 use chandlery_package::money::divide_half_even;
 use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewRefund, Order};
 use chandlery_package::{Currency, Money, Month, Per, Price, PriceError};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::spans::{self, paid_from};
 use super::used::{self, Use};
 use crate::Error;
 use crate::billing::refunds;
@@ -42,11 +43,6 @@ async fn part(write: &mut Write, order: &Order, month: Month, used: Option<&Use>
             Ok(used::within(write, month, &key, from, to).await?.unwrap_or_default())
         }
     }
-}
-
-fn paid_from(order: &Order) -> Timestamp {
-    let trial = SignedDuration::from_hours(24 * i64::from(order.offer.trial_days));
-    order.ordered_at.checked_add(trial).unwrap_or(Timestamp::MAX)
 }
 
 /// What a month costs on an order. `earlier` is what was used in it on orders before: what is free of a month, and its steps, do not
@@ -120,24 +116,65 @@ pub(super) async fn charge_difference(
         return Ok(None);
     }
     let difference = all.minus(all.with_minor(before.map_or(0, |(minor, _)| minor))?)?;
-    let mut sale = None;
     if difference.minor() > 0 {
-        let source = match month == run.month {
+        sell(write, charges, order, month, run, difference, &quantity).await?;
+    }
+    if difference.minor() < 0 {
+        credit(write, order, month, run, difference.negated()).await?;
+    }
+    sqlx::query(
+        "insert into ratings (reference, month, invoiced_in, used, charged_minor) values ($1, $2, $3, $4, $5)",
+    )
+    .bind(&order.reference)
+    .bind(month.to_string())
+    .bind(run.month.to_string())
+    .bind(i64::try_from(count).unwrap_or(i64::MAX))
+    .bind(all.minor())
+    .execute(&mut **write)
+    .await?;
+    Ok(None)
+}
+
+/// Shares what is to be paid more for a month, by each policy that was in force in it, and adds the lines of its invoice.
+async fn sell(
+    write: &mut Write,
+    charges: &mut Charges,
+    order: &Order,
+    month: Month,
+    run: &Run,
+    difference: Money,
+    quantity: &str,
+) -> Result<(), Error> {
+    let parts = spans::by_policy(write, order, month, difference).await?;
+    let count = parts.len();
+    for (index, (shared_by, amount)) in parts.into_iter().enumerate() {
+        let mut source = match month == run.month {
             true => format!("order {}, {month}", order.reference),
             false => format!("order {}, {month}, late by {}", order.reference, run.month),
         };
+        let mut quantity = quantity.to_owned();
+        if count > 1 {
+            source = format!("{source}, by the policy of {shared_by}");
+            quantity = format!("part {} of {count} of {quantity}", index + 1);
+        }
         let new = NewSale {
             source,
             customer: &order.customer,
             seller: &order.plugin.namespace,
             plugin: Some(&order.plugin),
-            gross: difference,
+            gross: amount,
             referrer: order.referrer.as_ref(),
             at: run.month.last_moment(),
-            shared_by: month.last_moment(),
+            shared_by,
         };
-        let id = sharing::accrue(write, &new).await?;
-        sale = Some(id);
+        let sale = sharing::accrue(write, &new).await?;
+        sqlx::query("insert into rating_sales (sale, reference, month, invoiced_in) values ($1, $2, $3, $4)")
+            .bind(sale)
+            .bind(&order.reference)
+            .bind(month.to_string())
+            .bind(run.month.to_string())
+            .execute(&mut **write)
+            .await?;
         let line = InvoiceLine {
             kind: match order.offer.price {
                 Price::Monthly { .. } => InvoiceLineKind::Month,
@@ -145,27 +182,12 @@ pub(super) async fn charge_difference(
             },
             description: format!("{}, {month}: {}", order.plugin, order.offer.price),
             quantity,
-            amount: difference,
-            sale: Some(id),
+            amount,
+            sale: Some(sale),
         };
-        charges.entry(difference.currency()).or_default().push(line);
+        charges.entry(amount.currency()).or_default().push(line);
     }
-    if difference.minor() < 0 {
-        credit(write, order, month, run, difference.negated()).await?;
-    }
-    sqlx::query(
-        "insert into ratings (reference, month, invoiced_in, used, charged_minor, sale)
-         values ($1, $2, $3, $4, $5, nullif($6, 0))",
-    )
-    .bind(&order.reference)
-    .bind(month.to_string())
-    .bind(run.month.to_string())
-    .bind(i64::try_from(count).unwrap_or(i64::MAX))
-    .bind(all.minor())
-    .bind(sale.unwrap_or(0))
-    .execute(&mut **write)
-    .await?;
-    Ok(None)
+    Ok(())
 }
 
 /// What was invoiced too much for a month is credited on the invoices that it was on, the latest first.
@@ -178,7 +200,7 @@ async fn credit(
 ) -> Result<(), Error> {
     let invoiced: Vec<(i64, i64, i64)> = sqlx::query_as(
         "select invoice, line, invoice_lines.sale
-         from ratings join invoice_lines on invoice_lines.sale = ratings.sale join invoices on number = invoice
+         from rating_sales join invoice_lines on invoice_lines.sale = rating_sales.sale join invoices on number = invoice
          where reference = $1 and month = $2 and state <> 'uncollectible' order by invoice desc, line",
     )
     .bind(&order.reference)
@@ -194,7 +216,7 @@ async fn credit(
         }
         let refund = NewRefund {
             key: format!(
-                "correction of {}, {month}, by {}, of invoice {invoice}",
+                "correction of {}, {month}, by {}, of invoice {invoice}, line {line}",
                 order.reference, run.month
             ),
             amount,

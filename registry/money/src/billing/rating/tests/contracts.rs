@@ -148,3 +148,36 @@ async fn late_use_is_shared_by_the_policy_of_when_it_was_used() {
     assert_eq!(shared, [(1, end.clone()), (2, end)]);
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_month_with_two_policies_is_shared_by_both() {
+    let (_folder, finance) = market(&CUSTOMERS, OFFER).await;
+    set_clock(&finance, "2026-01-01T00:00:00Z").await;
+    place(&finance, "globex").await;
+    sqlx::query(
+        r#"insert into share_policies (version, since, body)
+           values (2, '2026-01-16T00:00:00.000000Z', '{"commission":[{"rate":"50%"}],"services":"15%"}')"#,
+    )
+    .execute(finance.db.read())
+    .await
+    .unwrap();
+    set_clock(&finance, "2026-02-02T00:00:00Z").await;
+    let [three, eight] = [hour("2026-01-10T00:00:00Z", 3), hour("2026-01-20T00:00:00Z", 8)];
+    assert_eq!(send(&finance, "globex", &[three, eight.clone()]).await.accepted, 2);
+    close_month(&finance, "2026-01").await;
+    // 10 hours at 0.777777, as 3 to 8.
+    let shared: Vec<(i64, i64)> = sqlx::query_as("select policy, gross_minor from sales order by id")
+        .fetch_all(finance.db.read())
+        .await
+        .unwrap();
+    assert_eq!(shared, [(1, 212), (2, 566)]);
+    assert_eq!(owed(&finance, "globex").await, (778, 0));
+    // All of the eight hours less takes some off both lines.
+    let none = UsageEvent { id: uuid::Uuid::now_v7(), gpu_millis: 0, corrects: Some(eight.id), ..eight };
+    assert_eq!(send(&finance, "globex", &[none]).await.held, 1);
+    decide_all(&finance, true).await;
+    set_clock(&finance, "2026-03-02T00:00:00Z").await;
+    close_month(&finance, "2026-02").await;
+    assert_eq!(owed(&finance, "globex").await, (778, 778 - 156));
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+}
