@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::log::{Signer, verify_raw};
-use crate::name::Namespace;
+use crate::name::{Namespace, PluginId};
 use crate::tier::Tier;
 
 /// What the header of every licence says.
@@ -46,12 +46,51 @@ pub struct Licence {
     pub elsewhere: u32,
     /// Whether it is a trial.
     pub trial: bool,
+    /// Which plugins that cost something it may deploy; none: the registry does not say, and does not guard them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entitlements: Option<Entitlements>,
     /// When it was signed, in seconds since 1970.
     #[serde(rename = "iat")]
     pub issued_at: i64,
     /// Until when it holds, in seconds since 1970.
     #[serde(rename = "exp")]
     pub expires_at: i64,
+}
+
+/// The plugins that cost something and that an account may deploy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entitlements {
+    /// Those that it has ordered.
+    pub plugins: Vec<PluginEntitlement>,
+    /// The namespaces that it is a member of: all that they sell.
+    #[serde(default)]
+    pub namespaces: Vec<Namespace>,
+    /// Whether it operates the registry, and may have all that is sold there.
+    #[serde(default)]
+    pub everything: bool,
+}
+
+/// An order, as far as a host needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginEntitlement {
+    /// What was ordered.
+    pub plugin: PluginId,
+    /// The order, as a transfer names it.
+    pub reference: String,
+    /// When something changes, in seconds since 1970: a trial becomes what costs, and what is not paid by then is over; none: nothing
+    /// does.
+    pub until: Option<i64>,
+    /// How many deployments of it there may be on a host; none: any number.
+    pub quantity: Option<u32>,
+    /// Whether it is on trial.
+    pub trial: bool,
+}
+
+impl PluginEntitlement {
+    /// When something changes.
+    pub fn until(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.until?).ok()
+    }
 }
 
 impl Licence {
@@ -102,6 +141,17 @@ mod tests {
             deployments: Some(100),
             elsewhere: 3,
             trial: false,
+            entitlements: Some(Entitlements {
+                plugins: vec![PluginEntitlement {
+                    plugin: "acme:ocr-server".parse().unwrap(),
+                    reference: "CH-2345".into(),
+                    until: Some(1_500),
+                    quantity: None,
+                    trial: true,
+                }],
+                namespaces: vec!["friends".parse().unwrap()],
+                everything: false,
+            }),
             issued_at: 1_000,
             expires_at: 2_000,
         };
@@ -118,5 +168,14 @@ mod tests {
         for broken in ["", "a", "a.b", "a.b.c", &token[..token.len() - 2]] {
             assert!(Licence::open(broken, signer.verifier_key()).is_err(), "{broken}");
         }
+    }
+
+    #[test]
+    fn a_licence_of_a_registry_that_does_not_guard_what_costs_is_read() {
+        let old =
+            r#"{"iss":"l","sub":"globex","tier":"team","deployments":100,"trial":false,"iat":1,"exp":2}"#;
+        let licence: Licence = serde_json::from_str(old).unwrap();
+        assert_eq!(licence.entitlements, None);
+        assert!(!serde_json::to_string(&licence).unwrap().contains("entitlements"));
     }
 }

@@ -123,6 +123,7 @@ impl Registry {
         };
         let oci = Oci {
             db: db.clone(),
+            clock: clock.clone(),
             storage: storage.clone(),
             accounts: accounts.clone(),
             limits: Arc::new(settings.limits.clone()),

@@ -16,6 +16,7 @@ mod http;
 mod keeping;
 mod manifests;
 mod media;
+mod paid;
 mod path;
 mod referrers;
 mod releases;

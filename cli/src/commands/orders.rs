@@ -154,7 +154,7 @@ impl Orders {
                 }
             }
             Self::Place { plugin, referrer, coupon } => {
-                let new = NewOrder { plugin, referrer, coupon };
+                let new = NewOrder { plugin, referrer, coupon, acceptance: None };
                 let order: Order = context.registry(Method::POST, "/api/v1/orders", new).await?;
                 match (context.settings.json, order.due) {
                     (true, _) => show::json(order),

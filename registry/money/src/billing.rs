@@ -2,6 +2,7 @@
 //! credit notes, and what becomes of those that are not paid.
 
 mod collection;
+pub(crate) mod entitlements;
 pub(crate) mod invoices;
 pub(crate) mod licences;
 pub(crate) mod notices;
@@ -16,6 +17,7 @@ mod subscriptions;
 mod taxes;
 pub(crate) mod usage;
 
+pub use entitlements::{Standing, entitled, public_offer, quote};
 pub use invoices::{
     NewInvoice, find as find_invoice, invoices, issue, record_payment as record_invoice_payment,
 };

@@ -1,4 +1,5 @@
 //! What holds across rooms.
 
+mod entitlements;
 mod lists;
 mod sharing;

@@ -44,6 +44,7 @@ pub async fn publish(
         record(&mut write, actor, Act::ReleasePublished, &release.to_string(), Value::Null, after).await?;
         write.commit().await?;
         catalog.oci.cache.changed(&release.plugin.namespace);
+        catalog.oci.cache.released();
         let key = &signed.key;
         tracing::info!(%release, artifact = %new.artifact, key = %key.id(), "release accepted");
     }

@@ -64,13 +64,14 @@ impl OciError {
             Error::VersionExists { .. }
             | Error::InUse(_)
             | Error::SignaturesLost { .. }
+            | Error::OrderNeeded(_)
             | Error::Quota(_) => "DENIED",
             Error::BadRepository { .. } => "NAME_INVALID",
             Error::UploadMoved { .. } | Error::Range { .. } => "BLOB_UPLOAD_INVALID",
             Error::MissingContent(_) => "MANIFEST_BLOB_UNKNOWN",
             Error::WrongSize { .. } => "SIZE_INVALID",
             Error::BadManifest(_) | Error::Artifact(_) => "MANIFEST_INVALID",
-            Error::NoSuchMethod { .. } => "UNSUPPORTED",
+            Error::NoSuchMethod { .. } | Error::Money(_) => "UNSUPPORTED",
         }
     }
 

@@ -15,6 +15,7 @@ use super::error::Error;
 use super::http::{CONTENT_DIGEST, header};
 use super::keeping;
 use super::media;
+use super::paid;
 use super::repository::Repository;
 use super::state::{At, Oci};
 use chandlery_store::content::ContentDigest;
@@ -29,6 +30,9 @@ pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Resu
     let At { oci, principal, repository } = &at;
     let bytes = size(oci, repository, &digest).await?;
     let head = *request.method() == Method::HEAD;
+    if !head {
+        paid::must_be_entitled(&at, &digest).await?;
+    }
     if let (true, Some(account)) = (head, &principal.account)
         && role(&oci.db, &repository.namespace, &account.name).await? >= Some(Role::Publisher)
     {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
-use chandlery_package::Namespace;
+use chandlery_package::{Namespace, PluginId};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as QuickCache;
 
@@ -36,6 +36,11 @@ pub enum Fact {
         /// Its size in bytes.
         bytes: u64,
     },
+    /// Of a content, in whatever repository.
+    Component {
+        /// The plugin of the release that it is the component of.
+        of: Option<PluginId>,
+    },
 }
 
 /// A manifest as it is served.
@@ -54,6 +59,8 @@ pub struct Cache {
     contents: QuickCache<ContentDigest, Bytes, ByContent>,
     /// For each namespace, by hash: how often something in it has changed.
     changes: Vec<AtomicU64>,
+    /// How often a release was published, by anybody.
+    releases: AtomicU64,
 }
 
 /// A name at a time: it is never looked up again once something has changed since.
@@ -93,6 +100,7 @@ impl Cache {
                 .then(|| QuickCache::with_weighter(entries(FACTS_BYTES_MAX), FACTS_BYTES_MAX, ByFact)),
             contents: QuickCache::with_weighter(entries(CONTENTS_BYTES_MAX), CONTENTS_BYTES_MAX, ByContent),
             changes: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            releases: AtomicU64::new(0),
         }
     }
 
@@ -107,6 +115,11 @@ impl Cache {
         let repository = if repository.is_empty() { namespace.as_str() } else { repository };
         let change = self.slot(namespace).load(Ordering::Acquire);
         Key { change, repository: repository.into(), name: name.into() }
+    }
+
+    /// The key of what a content is the component of, to be taken before the database is asked. No repository's name is empty.
+    pub fn component_key(&self, digest: &str) -> Key {
+        Key { change: self.releases.load(Ordering::Acquire), repository: String::new(), name: digest.into() }
     }
 
     /// What is known of a name.
@@ -124,6 +137,11 @@ impl Cache {
     /// Forgets all that is known of a namespace: to be called after a commit, before it is reported.
     pub fn changed(&self, namespace: &Namespace) {
         self.slot(namespace).fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Forgets which contents are no components: to be called after a release was published, before it is reported.
+    pub fn released(&self) {
+        self.releases.fetch_add(1, Ordering::AcqRel);
     }
 
     /// The content of this digest.
@@ -154,5 +172,15 @@ mod tests {
         cache.put(slow, Fact::Blob { bytes: 1 });
         assert!(cache.get(&cache.key(&acme, "acme/x", "v1")).is_none());
         assert!(Cache::new(false).get(&cache.key(&acme, "acme/x", "v1")).is_none());
+    }
+
+    #[test]
+    fn what_is_no_component_is_asked_again_after_a_release() {
+        let cache = Cache::new(true);
+        let before = cache.component_key("sha256:00");
+        cache.put(before, Fact::Component { of: None });
+        assert!(cache.get(&cache.component_key("sha256:00")).is_some());
+        cache.released();
+        assert!(cache.get(&cache.component_key("sha256:00")).is_none());
     }
 }

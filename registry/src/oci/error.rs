@@ -3,6 +3,7 @@
 use axum::http::Method;
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::problem::{Explain, Explanation, INVALID_NAME};
+use chandlery_package::wire::Quote;
 use chandlery_package::{Digest, Namespace, Release};
 
 chandlery_edge::kinds! {
@@ -33,6 +34,9 @@ chandlery_edge::kinds! {
     NO_SUCH_METHOD: "no-such-method", 405, "Not done here",
         "the path has no such method",
         None;
+    ORDER_NEEDED: "order-needed", 402, "Costs something",
+        "a component that costs something is pulled by an account without an order of its plugin that holds",
+        Some("`chandlery orders place PLUGIN` orders it; `chandlery orders list` shows what was ordered");
     VERSION_EXISTS: "version-exists", 409, "The version is taken",
         "the version is published already, with other content",
         Some("a release never changes; raise the version in chandlery.toml");
@@ -104,6 +108,12 @@ pub enum Error {
         /// The path below `/v2/`.
         path: String,
     },
+    /// A component that costs something, and what it costs whoever asked for it.
+    #[error("{}", .0.why_not())]
+    OrderNeeded(Box<Quote>),
+    /// What it costs cannot be found out.
+    #[error(transparent)]
+    Money(#[from] chandlery_money::Error),
     /// The version is taken.
     #[error("{release} is published already, with other content ({artifact})")]
     VersionExists {
@@ -150,6 +160,8 @@ impl Explain for Error {
             Self::UploadMoved { bytes, .. } => {
                 return UPLOAD_MOVED.with_header("range", format!("0-{}", bytes.saturating_sub(1)));
             }
+            Self::Money(error) => return error.explain(),
+            Self::OrderNeeded(quote) => return ORDER_NEEDED.remedied(quote.remedy()),
             Self::Quota(_) => &QUOTA,
             Self::BadManifest(_) => &INVALID_MANIFEST,
             Self::MissingContent(_) => &MISSING_CONTENT,

@@ -7,7 +7,7 @@ use axum::http::{Extensions, HeaderMap};
 use chandlery_accounts::{Account, Accounts, Principal};
 use chandlery_edge::{Proxied, Site};
 use chandlery_package::Namespace;
-use chandlery_store::{Db, Storage};
+use chandlery_store::{Clock, Db, Storage};
 
 use super::cache::{Cache, Fact};
 use super::downloads::Downloads;
@@ -20,6 +20,8 @@ use crate::settings::Limits;
 pub struct Oci {
     /// Where it stands which repository has what.
     pub db: Db,
+    /// What time it is for the money.
+    pub clock: Clock,
     /// Where the contents are.
     pub storage: Storage,
     /// Whom a request is from, and what signs the tokens for OCI clients.

@@ -15,6 +15,7 @@ use super::bodies::{self, length};
 use super::chunks::{self, Upload, check_range, find};
 use super::error::Error;
 use super::http::{CONTENT_DIGEST, header, query};
+use super::paid;
 use super::repository::Repository;
 use super::state::{At, Oci};
 use chandlery_store::content::{ContentDigest, ContentHasher};
@@ -103,7 +104,8 @@ impl Drop for OneRequest {
     }
 }
 
-/// Makes a blob of another repository, one that the visitor may read, part of this one. Whether there was such a blob.
+/// Makes a blob of another repository, one that the visitor may read, part of this one. Whether there was such a blob. What costs
+/// something is guarded where it comes from, too.
 async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bool, Error> {
     let At { oci, principal, repository } = at;
     let mut sources: Vec<Repository> = Vec::new();
@@ -120,7 +122,7 @@ async fn mount(at: &At, digest: &ContentDigest, from: Option<&str>) -> Result<bo
     }
     for source in sources {
         let there = At { oci: oci.clone(), principal: principal.clone(), repository: source };
-        if there.must_pull().await.is_err() {
+        if there.must_pull().await.is_err() || paid::must_be_entitled(&there, digest).await.is_err() {
             continue;
         }
         let mut write = oci.db.write_shared().await?;

@@ -183,6 +183,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         ("PUT", "/api/v1/plugins/{namespace}/{name}/certification", For::Operators, json!(null)),
         ("DELETE", "/api/v1/plugins/{namespace}/{name}/certification", For::Operators, json!(null)),
+        ("GET", "/api/v1/plugins/{namespace}/{name}/quote", For::Accounts, json!(null)),
         (
             "PUT",
             "/api/v1/plugins/{namespace}/{name}/price",

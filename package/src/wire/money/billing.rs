@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Acceptance;
 use crate::{Currency, Money, Namespace, Offer, PluginId, Rate, Tier};
 
 /// Sets what a plugin costs from now on. What was ordered before keeps its price.
@@ -42,6 +43,9 @@ pub struct NewOrder {
     /// A coupon's code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupon: Option<String>,
+    /// What is agreed to; none: whatever is offered at this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<Acceptance>,
 }
 
 /// An order of a plugin, at the price that was offered then.

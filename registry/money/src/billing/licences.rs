@@ -7,9 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sqlx::AnyConnection;
 
+use super::entitlements::entitlements;
 use super::notices::warn_of_limit;
 use super::subscriptions::subscription;
 use crate::Error;
+use chandlery_accounts::Account;
 use chandlery_log::Log;
 use chandlery_store::{Db, time};
 
@@ -36,10 +38,11 @@ pub struct Report {
 pub async fn licence(
     db: &Db,
     log: &Log,
-    account: &Namespace,
+    holder: &Account,
     report: &Report,
     now: Timestamp,
 ) -> Result<String, Error> {
+    let account = &holder.name;
     let elsewhere = note(db, account, report, now).await?;
     if let Some(here) = report.deployments {
         warn_of_limit(db, account, here.saturating_add(elsewhere), now).await?;
@@ -57,6 +60,7 @@ pub async fn licence(
         deployments: has.deployments,
         elsewhere,
         trial: has.trial,
+        entitlements: Some(entitlements(db, holder, now).await?),
         issued_at: now.as_second(),
         expires_at: expires.as_second(),
     };

@@ -2,8 +2,10 @@
 //! reference; everything else is invoiced when the month is over.
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{Act, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, Order, Page, Paging};
-use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate};
+use chandlery_package::wire::{
+    Acceptance, Act, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, Order, Page, Paging,
+};
+use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate, terms};
 use jiff::{SignedDuration, Timestamp};
 use rand::seq::IndexedRandom as _;
 use serde_json::json;
@@ -46,9 +48,16 @@ macro_rules! select_orders {
     };
 }
 
-/// Orders a plugin at what it costs now. Of each plugin one order of an account stands: asking again gives the same one, unless the
-/// price is another one by now. Then that is agreed to from now on, and the order before ends.
-pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp) -> Result<Order, Error> {
+/// Orders a plugin at what it costs now, where that and the terms are what somebody has agreed to. Of each plugin one order of an
+/// account stands: asking again gives the same one, unless the price is another one by now. Then that is agreed to from now on, and
+/// the order before ends.
+pub async fn order(
+    db: &Db,
+    actor: &Actor,
+    customer: &Namespace,
+    new: &NewOrder,
+    now: Timestamp,
+) -> Result<Order, Error> {
     let mut write = db.write().await?;
     let known = find_of(&mut write, customer, &new.plugin).await?;
     if known.is_none() {
@@ -57,12 +66,23 @@ pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp
     let Some(mut offer) = prices::offer_at(&mut write, &new.plugin, customer, now).await? else {
         return Err(Error::Invalid(format!("'{}' is free: install it without an order", new.plugin)));
     };
+    if let Some(order) = &known
+        && stands(&mut write, order).await?
+        && (order.paid_at.is_some() || order.offer.price == offer.price)
+    {
+        return Ok(order.clone());
+    }
+    if let Some(Acceptance { offer: agreed, terms }) = &new.acceptance
+        && (*agreed != offer || terms != terms::VERSION)
+    {
+        let version = terms::VERSION;
+        return Err(Error::Conflict(format!(
+            "'{}' costs {offer} now, on the terms of {version}, and not {agreed} on those of {terms}: look at it again",
+            new.plugin
+        )));
+    }
     let mut referrer = new.referrer.clone();
     if let Some(order) = known {
-        if stands(&mut write, &order).await? && (order.paid_at.is_some() || order.offer.price == offer.price)
-        {
-            return Ok(order);
-        }
         must_not_be_too_many(&mut write, customer, &new.plugin, now).await?;
         // A trial is given once, and not by each order anew.
         offer.trial_days = 0;
@@ -77,6 +97,10 @@ pub async fn order(db: &Db, customer: &Namespace, new: &NewOrder, now: Timestamp
         None => Rate::ZERO,
     };
     let made = insert(&mut write, customer, &new.plugin, &offer, discount, referrer.as_ref(), now).await?;
+    let agreed =
+        json!({ "plugin": new.plugin, "offer": offer, "discount": discount, "terms": terms::VERSION });
+    record(&mut write, actor, Act::OrderPlaced, &format!("order {}", made.reference), Value::Null, agreed)
+        .await?;
     write.commit().await?;
     Ok(made)
 }

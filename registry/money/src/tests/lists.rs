@@ -47,7 +47,7 @@ async fn live(finance: &Finance, number: i64) {
     )
     .await;
     let new = serde_json::from_value(serde_json::json!({ "plugin": plugin })).unwrap();
-    let order = billing::order(db, &globex(), &new, now).await.unwrap();
+    let order = billing::order(db, &Actor::machine(), &globex(), &new, now).await.unwrap();
     let amount = Money::new(10_000, Currency::Usd).unwrap();
     let payment = NewPayment { bank_reference: format!("B-{number}"), amount };
     let paid =

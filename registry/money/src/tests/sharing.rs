@@ -36,7 +36,7 @@ async fn sold() -> (tempfile::TempDir, Finance, i64) {
     sqlx::query("update share_policies set body = $1").bind(policy).execute(finance.db.read()).await.unwrap();
     let customer = "globex".parse().unwrap();
     let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
-    let order = order(&finance.db, &customer, &new, day(0)).await.unwrap();
+    let order = order(&finance.db, &Actor::machine(), &customer, &new, day(0)).await.unwrap();
     let payment = NewPayment { bank_reference: "B-1".into(), amount: usd(10_000) };
     record_payment(&finance.db, &Actor::machine(), finance.hold_days, &order.reference, &payment, day(0))
         .await
@@ -108,7 +108,8 @@ async fn a_refund_after_the_payout_is_owed_and_recovered_from_what_comes_next() 
     .await
     .unwrap();
     let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
-    let next = order(&finance.db, &"initech".parse().unwrap(), &new, day(41)).await.unwrap();
+    let next =
+        order(&finance.db, &Actor::machine(), &"initech".parse().unwrap(), &new, day(41)).await.unwrap();
     let payment = NewPayment { bank_reference: "B-2".into(), amount: usd(10_000) };
     record_payment(&finance.db, &Actor::machine(), finance.hold_days, &next.reference, &payment, day(41))
         .await

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use chandlery_package::wire::{NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page, Paging};
+use chandlery_package::wire::{NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page, Paging, Quote};
 use chandlery_package::{Namespace, PluginId, PluginName};
 
 use crate::billing::orders::Key;
@@ -17,6 +17,7 @@ pub(crate) fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(orders, order))
         .routes(routes!(end_order))
         .routes(routes!(record_payment))
+        .routes(routes!(quote))
         .routes(routes!(set_price))
         .routes(routes!(make_coupon))
 }
@@ -30,13 +31,12 @@ pub(crate) fn routes() -> OpenApiRouter<Finance> {
 )]
 async fn order(
     State(finance): State<Finance>,
-    caller: Account,
+    caller: Caller,
     Json(new): Json<NewOrder>,
 ) -> Result<(StatusCode, Json<Order>), Error> {
-    Ok((
-        StatusCode::CREATED,
-        Json(billing::order(&finance.db, &caller.name, &new, finance.clock.now()).await?),
-    ))
+    let now = finance.clock.now();
+    let order = billing::order(&finance.db, &caller.actor, &caller.name, &new, now).await?;
+    Ok((StatusCode::CREATED, Json(order)))
 }
 
 /// Lists the account's orders.
@@ -115,6 +115,21 @@ async fn set_price(
     billing::set_price(&finance.db, &caller.actor, finance.on_offer, &plugin, &new, finance.clock.now())
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Shows what a plugin costs the account, and whether the account may have it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/plugins/{namespace}/{name}/quote",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    responses((status = 200, description = "Done.", body = Quote))
+)]
+async fn quote(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(path): Path<OfPlugin>,
+) -> Result<Json<Quote>, Error> {
+    Ok(Json(billing::quote(&finance.db, &caller, &plugin(path), finance.clock.now()).await?))
 }
 
 /// Makes a coupon for orders of a plugin.

@@ -113,8 +113,7 @@ async fn licence(
     caller: Account,
     Query(report): Query<Report>,
 ) -> Result<Json<SignedLicence>, Error> {
-    let licence =
-        billing::licence(&finance.db, &finance.log, &caller.name, &report, finance.clock.now()).await?;
+    let licence = billing::licence(&finance.db, &finance.log, &caller, &report, finance.clock.now()).await?;
     Ok(Json(SignedLicence { licence }))
 }
 

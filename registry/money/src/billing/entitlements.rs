@@ -1,0 +1,255 @@
+//! What an account may have of what costs something: decided here alone, for the pull of a component, for a quote and for a licence.
+
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::{OrderState, Quote};
+use chandlery_package::{
+    Entitlements, Money, Namespace, Offer, PluginEntitlement, PluginId, Price, Rate, terms,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::prices;
+use crate::Error;
+use chandlery_accounts::Account;
+use chandlery_store::{Db, time};
+
+/// How many orders a licence tells of.
+const ORDERS_MAX: i64 = 10_000;
+
+/// An order, and what has become of the money for it.
+#[derive(sqlx::FromRow)]
+struct Row {
+    reference: String,
+    plugin: Text<PluginId>,
+    offer: Json<Offer>,
+    discount: Text<Rate>,
+    ordered_at: Text<Timestamp>,
+    ended_at: Option<Text<Timestamp>>,
+    paid_at: Option<Text<Timestamp>>,
+    /// How many of its sales were given back whole.
+    refunded: i64,
+    /// How many of its sales the customer's bank has taken back, for now or for good.
+    disputed: i64,
+    /// How many of its sales were never paid.
+    unpaid: i64,
+}
+
+/// How an order stands, and when that changes by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The state that it is in.
+    pub state: OrderState,
+    /// When a trial becomes what costs, or the time to pay is over.
+    pub until: Option<Timestamp>,
+}
+
+/// What a plugin costs everybody at this moment; none: nothing. All of its releases cost the same, those too that were published
+/// before there was a price.
+pub async fn public_offer(db: &Db, plugin: &PluginId, now: Timestamp) -> Result<Option<Offer>, Error> {
+    let found: Option<(Json<Offer>,)> = sqlx::query_as(
+        "select offer from prices where plugin = $1 and since <= $2 and customer is null
+         order by version desc limit 1",
+    )
+    .bind(plugin.to_string())
+    .bind(time(now))
+    .fetch_optional(db.read())
+    .await?;
+    Ok(found.map(|(Json(offer),)| offer))
+}
+
+/// How an account's order of a plugin stands; none: it has not ordered.
+pub async fn entitled(
+    db: &Db,
+    account: &Namespace,
+    plugin: &PluginId,
+    now: Timestamp,
+) -> Result<Option<Standing>, Error> {
+    let rows = orders(db, account, &plugin.to_string(), 1).await?;
+    rows.first().map(|row| row.standing(now)).transpose()
+}
+
+/// What a plugin costs an account, and whether the account may have it.
+pub async fn quote(db: &Db, account: &Account, plugin: &PluginId, now: Timestamp) -> Result<Quote, Error> {
+    let costs = public_offer(db, plugin, now).await?.is_some();
+    let offer = match costs {
+        true => prices::offer_at(&mut *db.read().acquire().await?, plugin, &account.name, now).await?,
+        false => None,
+    };
+    let order = entitled(db, &account.name, plugin, now).await?.map(|standing| standing.state);
+    let member =
+        account.operator || chandlery_accounts::role(db, &plugin.namespace, &account.name).await?.is_some();
+    if !member && !chandlery_accounts::is_public(db, &plugin.namespace).await? {
+        return Err(Error::NotFound(format!("plugin '{plugin}'")));
+    }
+    Ok(Quote {
+        account: account.name.clone(),
+        plugin: plugin.clone(),
+        terms: terms::VERSION.into(),
+        summary: offer.as_ref().map(terms::summary).unwrap_or_default(),
+        entitled: offer.is_none() || member || order.is_some_and(OrderState::entitles),
+        offer,
+        order,
+    })
+}
+
+/// All that costs something and that an account may deploy at this moment, for its licence.
+pub(crate) async fn entitlements(db: &Db, account: &Account, now: Timestamp) -> Result<Entitlements, Error> {
+    let mut plugins = Vec::new();
+    for row in orders(db, &account.name, "", ORDERS_MAX).await? {
+        let Standing { state, until } = row.standing(now)?;
+        if state.entitles() {
+            plugins.push(PluginEntitlement {
+                plugin: row.plugin.0,
+                reference: row.reference,
+                until: until.map(Timestamp::as_second),
+                quantity: None,
+                trial: state == OrderState::Trial,
+            });
+        }
+    }
+    let namespaces: Vec<(Text<Namespace>,)> =
+        sqlx::query_as("select namespace from namespace_members where account = $1 order by namespace")
+            .bind(account.name.as_str())
+            .fetch_all(db.read())
+            .await?;
+    let namespaces = namespaces.into_iter().map(|(Text(namespace),)| namespace).collect();
+    Ok(Entitlements { plugins, namespaces, everything: account.operator })
+}
+
+/// The orders of an account, of one plugin or, with an empty text, of all.
+async fn orders(db: &Db, account: &Namespace, plugin: &str, rows: i64) -> Result<Vec<Row>, Error> {
+    // The sales of an order are called `order CH-…`, followed by the month where it is invoiced by the month.
+    Ok(sqlx::query_as(
+        "select reference, plugin, offer, discount, ordered_at, ended_at, paid_at,
+                (select cast(count(*) as bigint) from sales
+                 where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
+                   and gross_minor > 0 and refunded_minor >= gross_minor) as refunded,
+                (select cast(count(*) as bigint) from sales join disputes on disputes.sale = sales.id
+                 where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
+                   and disputes.state <> 'won') as disputed,
+                (select cast(count(*) as bigint) from sales
+                 where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
+                   and void_at is not null) as unpaid
+         from orders where customer = $1 and ($2 = '' or plugin = $2) order by plugin limit $3",
+    )
+    .bind(account.as_str())
+    .bind(plugin)
+    .bind(rows)
+    .fetch_all(db.read())
+    .await?)
+}
+
+impl Row {
+    fn standing(&self, now: Timestamp) -> Result<Standing, Error> {
+        let Json(offer) = &self.offer;
+        let due = match &offer.price {
+            Price::Once { amount } => Some(amount.at(self.discount.0.rest())?),
+            Price::Monthly { .. } | Price::Metered { .. } => None,
+        };
+        let facts = Facts {
+            due,
+            trial_days: offer.trial_days,
+            ordered_at: self.ordered_at.0,
+            ended: self.ended_at.is_some_and(|Text(at)| at <= now),
+            paid: self.paid_at.is_some(),
+            refunded: self.refunded > 0,
+            disputed: self.disputed > 0,
+            unpaid: self.unpaid > 0,
+        };
+        Ok(facts.standing(now))
+    }
+}
+
+/// What decides how an order stands.
+struct Facts {
+    /// What is to be paid once, without taxes; none: it is invoiced by the month.
+    due: Option<Money>,
+    trial_days: u32,
+    ordered_at: Timestamp,
+    ended: bool,
+    paid: bool,
+    refunded: bool,
+    disputed: bool,
+    unpaid: bool,
+}
+
+impl Facts {
+    fn standing(&self, now: Timestamp) -> Standing {
+        let after = |days: i64| {
+            let span = SignedDuration::from_hours(24 * days);
+            self.ordered_at.checked_add(span).unwrap_or(Timestamp::MAX)
+        };
+        let settled = |state| Standing { state, until: None };
+        let until = |state, until| Standing { state, until: Some(until) };
+        let (pay_by, paid_from) = (after(terms::PAYMENT_DAYS), after(i64::from(self.trial_days)));
+        match self.due {
+            _ if self.ended => settled(OrderState::Ended),
+            _ if self.disputed => settled(OrderState::Disputed),
+            _ if self.unpaid => settled(OrderState::Overdue),
+            // What is given back of one month is no end of the order.
+            Some(_) if self.refunded => settled(OrderState::Refunded),
+            Some(due) if self.paid || due.minor() == 0 => settled(OrderState::Paid),
+            Some(_) if now < pay_by => until(OrderState::Ordered, pay_by),
+            Some(_) => settled(OrderState::Overdue),
+            None if now < paid_from => until(OrderState::Trial, paid_from),
+            None => settled(OrderState::Running),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_package::Currency;
+
+    use super::*;
+
+    #[test]
+    fn every_edge_of_an_order_leads_where_it_is_drawn() {
+        let day = |number: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * number);
+        let money = |minor| Some(Money::new(minor, Currency::Usd).unwrap());
+        let facts = |due, trial_days| Facts {
+            due,
+            trial_days,
+            ordered_at: day(0),
+            ended: false,
+            paid: false,
+            refunded: false,
+            disputed: false,
+            unpaid: false,
+        };
+        let once = || facts(money(100), 0);
+        let by_month = || facts(None, 0);
+        let settled = |state| Standing { state, until: None };
+        let cases = [
+            (once(), 0, Standing { state: OrderState::Ordered, until: Some(day(14)) }),
+            (once(), 13, Standing { state: OrderState::Ordered, until: Some(day(14)) }),
+            (once(), 14, settled(OrderState::Overdue)),
+            (facts(money(0), 0), 14, settled(OrderState::Paid)),
+            (Facts { paid: true, ..once() }, 1, settled(OrderState::Paid)),
+            // Late, and still paid.
+            (Facts { paid: true, ..once() }, 400, settled(OrderState::Paid)),
+            (Facts { paid: true, refunded: true, ..once() }, 1, settled(OrderState::Refunded)),
+            (Facts { paid: true, disputed: true, ..once() }, 1, settled(OrderState::Disputed)),
+            (
+                Facts { paid: true, disputed: true, refunded: true, ..once() },
+                1,
+                settled(OrderState::Disputed),
+            ),
+            (facts(None, 14), 0, Standing { state: OrderState::Trial, until: Some(day(14)) }),
+            (facts(None, 14), 14, settled(OrderState::Running)),
+            (Facts { ended: true, ..facts(None, 14) }, 1, settled(OrderState::Ended)),
+            (by_month(), 0, settled(OrderState::Running)),
+            (Facts { refunded: true, ..by_month() }, 40, settled(OrderState::Running)),
+            (Facts { disputed: true, ..by_month() }, 40, settled(OrderState::Disputed)),
+            (Facts { unpaid: true, ..by_month() }, 80, settled(OrderState::Overdue)),
+            (Facts { ended: true, ..by_month() }, 1, settled(OrderState::Ended)),
+        ];
+        for (index, (facts, at, expected)) in cases.iter().enumerate() {
+            assert_eq!(facts.standing(day(*at)), *expected, "case {index}");
+        }
+        let entitling = OrderState::ALL.into_iter().filter(|state| state.entitles());
+        assert_eq!(
+            entitling.map(OrderState::as_str).collect::<Vec<_>>(),
+            ["trial", "running", "ordered", "paid"]
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! What an account may have follows from its orders, and from what became of the money for them.
+
+use chandlery_accounts::{Account, Actor};
+use chandlery_package::wire::{Acceptance, NewOrder, NewPayment, NewRefund, OrderState, Quote};
+use chandlery_package::{Currency, Money, Namespace, Offer, terms};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::billing::{self, entitlements::entitlements};
+use crate::testing::{at, market};
+use crate::{Finance, sharing};
+
+const ONCE: &str =
+    r#"{"price": {"kind": "once", "amount": {"minor": 10000, "currency": "USD"}}, "trial_days": 0}"#;
+const BY_MONTH: &str = r#"{"price": {"kind": "monthly", "amount": {"minor": 10000, "currency": "USD"}, "per": "organisation"},
+                           "trial_days": 14}"#;
+
+fn day(number: i64) -> Timestamp {
+    at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(24 * number)
+}
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, Currency::Usd).unwrap()
+}
+
+fn globex() -> Namespace {
+    "globex".parse().unwrap()
+}
+
+async fn quote(finance: &Finance, number: i64) -> Quote {
+    let account = Account { name: globex(), operator: false };
+    billing::quote(&finance.db, &account, &"acme:serving".parse().unwrap(), day(number)).await.unwrap()
+}
+
+/// How the order stands on a day; what it entitles to is in the licence, and nothing else.
+async fn state(finance: &Finance, number: i64) -> Option<OrderState> {
+    let quote = quote(finance, number).await;
+    assert_eq!(quote.entitled, quote.order.is_some_and(OrderState::entitles));
+    let account = Account { name: globex(), operator: false };
+    let licensed = entitlements(&finance.db, &account, day(number)).await.unwrap();
+    assert_eq!(licensed.plugins.len(), usize::from(quote.entitled));
+    quote.order
+}
+
+fn new_order(acceptance: Option<Acceptance>) -> NewOrder {
+    NewOrder { plugin: "acme:serving".parse().unwrap(), referrer: None, coupon: None, acceptance }
+}
+
+async fn order(finance: &Finance, number: i64) -> String {
+    let offer = quote(finance, number).await.offer.unwrap();
+    let new = new_order(Some(Acceptance { offer, terms: terms::VERSION.into() }));
+    let made = billing::order(&finance.db, &Actor::machine(), &globex(), &new, day(number)).await.unwrap();
+    made.reference
+}
+
+async fn give_back(finance: &Finance, key: &str, minor: i64, number: i64) {
+    let new = NewRefund {
+        key: key.into(),
+        amount: usd(minor),
+        line: None,
+        reason: String::new(),
+        as_credit: false,
+    };
+    billing::refund(&finance.db, &Actor::machine(), 30, 1, &new, day(number)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_paid_once_is_had_until_the_money_goes_back() {
+    let (_folder, finance) = market(&["globex"], ONCE).await;
+    assert_eq!(state(&finance, 0).await, None);
+    let reference = order(&finance, 0).await;
+    assert_eq!(state(&finance, 13).await, Some(OrderState::Ordered));
+    assert_eq!(state(&finance, 14).await, Some(OrderState::Overdue));
+    let payment = NewPayment { bank_reference: "B-1".into(), amount: usd(10_000) };
+    billing::record_payment(&finance.db, &Actor::machine(), 30, &reference, &payment, day(20)).await.unwrap();
+    assert_eq!(state(&finance, 20).await, Some(OrderState::Paid));
+
+    let mut write = finance.db.write().await.unwrap();
+    sharing::open_dispute(&mut write, "dp", 1, usd(10_000), usd(1500), day(21)).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(state(&finance, 21).await, Some(OrderState::Disputed));
+    let mut write = finance.db.write().await.unwrap();
+    sharing::close_dispute(&mut write, "dp", true, day(22)).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(state(&finance, 22).await, Some(OrderState::Paid));
+
+    give_back(&finance, "R-1", 4_000, 23).await;
+    assert_eq!(state(&finance, 23).await, Some(OrderState::Paid));
+    give_back(&finance, "R-2", 6_000, 24).await;
+    assert_eq!(state(&finance, 24).await, Some(OrderState::Refunded));
+}
+
+#[tokio::test]
+async fn what_is_invoiced_by_the_month_is_had_until_it_is_ended() {
+    let (_folder, finance) = market(&["globex"], BY_MONTH).await;
+    let reference = order(&finance, 0).await;
+    assert_eq!(state(&finance, 13).await, Some(OrderState::Trial));
+    assert_eq!(state(&finance, 14).await, Some(OrderState::Running));
+    billing::end_order(&finance.db, &globex(), &reference, day(20)).await.unwrap();
+    assert_eq!(state(&finance, 20).await, Some(OrderState::Ended));
+}
+
+#[tokio::test]
+async fn nobody_orders_at_what_was_not_agreed_to() {
+    let (_folder, finance) = market(&["globex"], ONCE).await;
+    let offer: Offer = serde_json::from_str(ONCE).unwrap();
+    let other: Offer = serde_json::from_str(BY_MONTH).unwrap();
+    for (offer, terms) in [(other, terms::VERSION), (offer, "1999-01-01")] {
+        let new = new_order(Some(Acceptance { offer, terms: terms.into() }));
+        let refused = billing::order(&finance.db, &Actor::machine(), &globex(), &new, day(0)).await;
+        assert!(refused.unwrap_err().to_string().contains("look at it again"));
+    }
+    assert_eq!(state(&finance, 0).await, None);
+}
