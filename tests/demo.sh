@@ -86,7 +86,7 @@ bold "4. A platform team finds it and installs it, each link of the chain checke
 as platform
 run register platform <<<"$password"
 run search ocr
-run install acme:ocr-server@^1
+run install acme:ocr-server@^1 --accept-price "100.00 USD"
 
 bold "5. What would be deployed"
 run plan ocr-server

@@ -8,14 +8,16 @@ mod distrust;
 mod error;
 mod follow;
 mod lock;
+mod price;
 mod progress;
+mod refusal;
 mod registry;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chandlery_package::wire::host::{Consent, Locked, Step};
-use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release, Requirement};
+use chandlery_package::wire::host::{Locked, NewInstall, Step};
+use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -141,12 +143,12 @@ impl Installs {
     }
 
     /// Installs the newest release that satisfies the requirement, if it asks for nothing that nobody has decided
-    /// about, now or for a former release. Until every check has passed nothing is changed; then the lock changes at once.
+    /// about, now or for a former release, and costs nothing that nobody has agreed to. Until every check has passed
+    /// nothing is changed; then the lock changes at once.
     pub async fn install(
         &self,
         client: &RegistryClient,
-        requirement: &Requirement,
-        consent: &Consent,
+        NewInstall { requirement, consent, acceptance }: &NewInstall,
         progress: Progress<'_>,
     ) -> Result<Locked, Error> {
         let _held = self.asking.lock().await;
@@ -158,7 +160,9 @@ impl Installs {
         }
         let history = self.followed.history(log.key())?;
         let record = choose::choose(client, &history, requirement, locked).await?;
-        let (component, bytes) = chain::prove(&mut log, self.sandbox.worker(), &record, progress).await?;
+        chain::vouch(&mut log, &record, progress).await?;
+        price::must_be_ordered(client, &record, acceptance.as_ref(), progress).await?;
+        let (component, bytes) = chain::fetch(client, self.sandbox.worker(), &record, progress).await?;
         consent::agreed(&component, locked, consent)?;
         let component = self.load(component, bytes, progress).await?;
 
@@ -181,6 +185,7 @@ impl Installs {
                     permissions,
                     revoked,
                     installed_at: Timestamp::now(),
+                    price: record.price.as_ref().map(ToString::to_string),
                 };
                 lock.put(pin, Some(locked.clone()));
                 Ok(locked)
@@ -353,10 +358,17 @@ impl Installs {
             blocking(move || read_component(&path, &release, expected)).await?;
             pass(progress, "stored component", locked.component.to_string());
             let record = choose::record(client, &history, &locked.release).await?;
-            let (component, _) = chain::prove(&mut log, self.sandbox.worker(), &record, progress).await?;
-            if component.digest != locked.component {
-                let (expected, found) = (locked.component, component.digest);
+            chain::vouch(&mut log, &record, progress).await?;
+            if record.component != locked.component {
+                let (expected, found) = (locked.component, record.component);
                 return Err(Distrust::DigestMismatch { expected, found }.into());
+            }
+            match chain::fetch(client, self.sandbox.worker(), &record, progress).await {
+                // What is stored is what the log says.
+                Err(error) if record.price.is_some() && error.is_about_an_order() => {
+                    pass(progress, "content", "it costs something, and is not to be had again".into());
+                }
+                fetched => drop(fetched?),
             }
             verified.push(locked.release.clone());
         }

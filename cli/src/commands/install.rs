@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
-use chandlery_package::wire::host::{Asked, Consent, Event, Locked, NewInstall};
-use chandlery_package::{Kind, Permission, Requirement};
+use chandlery_package::wire::Acceptance;
+use chandlery_package::wire::host::{Asked, Consent, Costs, Event, Locked, NewInstall};
+use chandlery_package::{Kind, Permission, Price, Requirement};
 use clap::Args;
 
 use crate::api::Context;
@@ -22,20 +23,29 @@ pub struct Install {
     /// Install it without a permission that it asks for
     #[arg(long, value_name = "PERMISSION")]
     deny: Vec<Permission>,
+    /// Order it for the host's account if it costs just this, such as "10.00 USD"; without this you are asked at the terminal
+    #[arg(long, value_name = "PRICE")]
+    accept_price: Option<String>,
 }
 
 /// How an installation ended.
 enum Ended {
     Installed(Box<Locked>),
     Asks(Box<Asked>),
+    Costs(Box<Costs>),
 }
 
 impl Install {
     pub async fn run(self, context: &Context) -> Result {
         let (allow, deny) = (self.allow.into_iter().collect(), self.deny.into_iter().collect());
-        let mut new = NewInstall { requirement: self.requirement, consent: Consent { allow, deny } };
+        let consented = Consent { allow, deny };
+        let mut new = NewInstall { requirement: self.requirement, consent: consented, acceptance: None };
         let json = context.settings.json;
         let mut ended = install(context, &new, show::Steps::new(json)).await?;
+        if let Ended::Costs(costs) = ended {
+            new.acceptance = Some(accept(context, self.accept_price.as_deref(), *costs)?);
+            ended = install(context, &new, show::Steps::again(json)).await?;
+        }
         if let Ended::Asks(asked) = ended {
             new.consent.allow.extend(consent(context, *asked)?);
             ended = install(context, &new, show::Steps::again(json)).await?;
@@ -44,6 +54,7 @@ impl Install {
             Ended::Installed(locked) if context.settings.json => show::json(locked),
             Ended::Installed(locked) => report(&locked),
             Ended::Asks(asked) => return Err(asked.problem.into()),
+            Ended::Costs(costs) => return Err(costs.problem.into()),
         }
         Ok(())
     }
@@ -57,6 +68,7 @@ async fn install(context: &Context, new: &NewInstall, mut steps: show::Steps) ->
                 Event::Step(step) => steps.show(step),
                 Event::Installed(locked) => ended = Some(Ended::Installed(locked)),
                 Event::Asks(asked) => ended = Some(Ended::Asks(Box::new(asked))),
+                Event::Costs(costs) => ended = Some(Ended::Costs(costs)),
                 Event::Refused(problem) => return Err(problem.into()),
                 Event::Verified(_) => {}
             }
@@ -64,6 +76,42 @@ async fn install(context: &Context, new: &NewInstall, mut steps: show::Steps) ->
         })
         .await?;
     ended.ok_or_else(|| Failure::of("the host broke off before it was installed"))
+}
+
+/// What somebody agrees to pay: just the price that was named beforehand, or the one that is shown at the terminal.
+fn accept(context: &Context, named: Option<&str>, costs: Costs) -> Result<Acceptance> {
+    let Costs { release, quote, problem } = costs;
+    let (None, Some(offer)) = (quote.order, quote.offer) else { return Err(problem.into()) };
+    let refused = Failure::from(problem).remedy(format!(
+        "agree to {offer} with `--accept-price '{}'`; nothing was ordered",
+        in_short(&offer.price)
+    ));
+    if let Some(named) = named {
+        return match named == in_short(&offer.price) || named == offer.price.to_string() {
+            true => Ok(Acceptance { offer, terms: quote.terms }),
+            false => Err(refused),
+        };
+    }
+    if context.settings.json || !std::io::stdin().is_terminal() {
+        return Err(refused);
+    }
+    show::headline(&release, &format!("costs {offer}"));
+    show::note(format!("on the terms of {}: {}", quote.terms, quote.summary));
+    match show::ask(&format!("Order it for '{}' and install it? [y/N]", quote.account))?
+        .to_lowercase()
+        .as_str()
+    {
+        "y" | "yes" => Ok(Acceptance { offer, terms: quote.terms }),
+        _ => Err(refused),
+    }
+}
+
+/// What a price is accepted by: an amount alone says that it is paid once.
+fn in_short(price: &Price) -> String {
+    match price {
+        Price::Once { amount } => amount.to_string(),
+        Price::Monthly { .. } | Price::Metered { .. } => price.to_string(),
+    }
 }
 
 /// What somebody at the terminal agrees to: all of it, or nothing.

@@ -22,7 +22,7 @@ impl Verify {
                     Event::Step(step) => steps.show(step),
                     Event::Verified(releases) => verified = releases,
                     Event::Refused(problem) => return Err(problem.into()),
-                    Event::Installed(_) | Event::Asks(_) => {}
+                    Event::Installed(_) | Event::Asks(_) | Event::Costs(_) => {}
                 }
                 Ok(())
             })

@@ -6,9 +6,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::host::{
-    Asked, Entry, Event, Locked, NewInstall, NewPermission, Settings, Standing, Step, Tried,
+    Asked, Costs, Entry, Event, Locked, NewInstall, NewPermission, Settings, Standing, Step, Tried,
 };
-use chandlery_package::wire::{Page, Paging};
+use chandlery_package::wire::{Page, Paging, Quote};
 use chandlery_package::{Manifest, Permission};
 use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
@@ -67,7 +67,7 @@ async fn manifest(State(host): State<Host>, Path(name): Path<String>) -> Result<
 async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Result<Response, Error> {
     let registry = host.registry()?;
     Ok(stream(move |progress| async move {
-        match host.installs.install(&registry, &new.requirement, &new.consent, &progress).await {
+        match host.installs.install(&registry, &new, &progress).await {
             Ok(locked) => Ok(Event::Installed(Box::new(locked))),
             Err(error) => match Error::from(error) {
                 ref error @ Error::Installs(installs::Error::Consent {
@@ -78,6 +78,10 @@ async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Resul
                 }) => {
                     let (release, permissions) = (release.clone(), missing.clone());
                     Ok(Event::Asks(Asked { release, kind, permissions, problem: error.problem() }))
+                }
+                ref error @ Error::Installs(installs::Error::Costs { ref release, ref quote }) => {
+                    let (release, quote) = (release.clone(), Quote::clone(quote));
+                    Ok(Event::Costs(Box::new(Costs { release, quote, problem: error.problem() })))
                 }
                 error => Err(error),
             },

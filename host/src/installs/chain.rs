@@ -61,13 +61,12 @@ pub(super) async fn open_log<'a>(
     Ok(Log { client, key, checkpoint, tiles: Tiles::default() })
 }
 
-/// Proves a release that the catalog tells of, and fetches its component.
-pub(super) async fn prove(
+/// Proves a release that the catalog tells of, all but its content.
+pub(super) async fn vouch(
     log: &mut Log<'_>,
-    worker: &Worker,
     record: &ReleaseRecord,
     progress: Progress<'_>,
-) -> Result<(Component, Vec<u8>), Error> {
+) -> Result<(), Error> {
     log.prove_key(record).await?;
     let (key, namespace) = (record.key.id(), &record.release.plugin.namespace);
     pass(progress, "key logged", format!("{key} is a key of '{namespace}', entry {}", record.key_log_index));
@@ -76,8 +75,18 @@ pub(super) async fn prove(
 
     prove_signature(log.client, &record.release, record.artifact, &record.key).await?;
     pass(progress, "signature", format!("over {} by {key}", record.artifact));
+    Ok(())
+}
+
+/// Fetches the component of a release that was proved, and proves that it is.
+pub(super) async fn fetch(
+    client: &RegistryClient,
+    worker: &Worker,
+    record: &ReleaseRecord,
+    progress: Progress<'_>,
+) -> Result<(Component, Vec<u8>), Error> {
     let (component, bytes) =
-        fetch_component(log.client, worker, &record.release, record.artifact, record.component).await?;
+        fetch_component(client, worker, &record.release, record.artifact, record.component).await?;
     pass(progress, "content", format!("{} ({} KiB)", component.digest, bytes.len() >> 10));
     pass(progress, "manifest", format!("it says {}", component.manifest.release()));
     Ok((component, bytes))

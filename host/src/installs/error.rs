@@ -3,6 +3,7 @@
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
 use chandlery_package::problem::{self, Explain, Explanation, Problem};
+use chandlery_package::wire::Quote;
 use chandlery_package::{Kind, Permission, PluginId, Release, Requirement};
 use chandlery_sandbox::SandboxError;
 
@@ -99,6 +100,14 @@ pub const CONSENT_NEEDED: problem::Kind = problem::Kind {
     when: "the release asks for permissions that were neither granted nor denied",
     remedy: Some("nothing was changed; agree with `--allow PERMISSION`, once for each, or at the terminal"),
 };
+/// A plugin that costs something and that the host's account has not ordered.
+pub const ORDER_NEEDED: problem::Kind = problem::Kind {
+    word: "order-needed",
+    status: 402,
+    title: "Costs something",
+    when: "a plugin is installed or deployed that costs something, and the host's account has no order of it that holds",
+    remedy: Some("`chandlery orders place PLUGIN` orders it; `chandlery orders list` shows what was ordered"),
+};
 /// A permission that the plugin does not ask for.
 pub const NOT_ASKED: problem::Kind = problem::Kind {
     word: "not-asked",
@@ -116,7 +125,7 @@ pub const LOCK_DAMAGED: problem::Kind = problem::Kind {
     remedy: Some("put the file back from a copy; the host does not guess what was trusted"),
 };
 
-const KINDS: [&problem::Kind; 13] = [
+const KINDS: [&problem::Kind; 14] = [
     &REGISTRY_AWAY,
     &REGISTRY_REFUSED,
     &REGISTRY_ANSWER,
@@ -128,6 +137,7 @@ const KINDS: [&problem::Kind; 13] = [
     &WITHDRAWN,
     &OTHER_REGISTRY,
     &CONSENT_NEEDED,
+    &ORDER_NEEDED,
     &NOT_ASKED,
     &LOCK_DAMAGED,
 ];
@@ -202,6 +212,22 @@ pub enum Error {
         missing: Vec<Permission>,
         /// Whether another release of the plugin is installed.
         is_upgrade: bool,
+    },
+    /// It costs something that nobody has agreed to, or its order does not hold any more.
+    #[error("{}", .quote.why_not())]
+    Costs {
+        /// The release that would be installed.
+        release: Release,
+        /// What it costs the host's account.
+        quote: Box<Quote>,
+    },
+    /// It costs something, and nobody is there to pay it.
+    #[error("{release} costs {price}, and this host has no account at the registry")]
+    NoAccount {
+        /// The release that would be installed.
+        release: Release,
+        /// What it costs, in words.
+        price: String,
     },
     /// A permission that the plugin does not ask for.
     #[error("{release} does not ask for the permission '{permission}'")]
@@ -279,12 +305,28 @@ impl Explain for Error {
             Self::Withdrawn { .. } => &WITHDRAWN,
             Self::OtherRegistry { .. } => &OTHER_REGISTRY,
             Self::Consent { .. } => &CONSENT_NEEDED,
+            Self::Costs { quote, .. } => return ORDER_NEEDED.remedied(quote.remedy()),
+            Self::NoAccount { .. } => {
+                return ORDER_NEEDED.remedied("start the host with --registry-token-file FILE");
+            }
             Self::NotAsked { .. } => &NOT_ASKED,
             Self::Lock { .. } => &LOCK_DAMAGED,
             Self::Sandbox(error) => return error.explain(),
             Self::System(error) => return error.explain(),
         };
         kind.into()
+    }
+}
+
+impl Error {
+    /// Whether the registry keeps a component to those who may have what costs something.
+    pub(super) fn is_about_an_order(&self) -> bool {
+        match self {
+            Self::Registry(RegistryError::Refused(Refusal(problem))) => {
+                problem.r#type == ORDER_NEEDED.word || problem.status == 401
+            }
+            _ => false,
+        }
     }
 }
 

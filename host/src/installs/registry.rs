@@ -5,10 +5,9 @@ use std::time::Duration;
 use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE, PAYLOAD_BYTES_MAX};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
-use chandlery_package::problem::Problem;
 use chandlery_package::signature::signature_tag;
 use chandlery_package::wire::{
-    LogInfo, PAGE_ITEMS, Page, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt,
+    LogInfo, NewOrder, Order, PAGE_ITEMS, Page, Quote, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt,
 };
 use chandlery_package::{Digest, PluginId, Release};
 use reqwest::redirect::Policy;
@@ -16,6 +15,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tlog_tiles::{Tile, stored_hash_index};
 
+use super::refusal::refusal;
 use super::{Distrust, Error, Refusal, RegistryError};
 
 /// The most that is read of an answer which is no component.
@@ -188,6 +188,25 @@ impl RegistryClient {
         Ok(signed.licence)
     }
 
+    /// What a plugin costs the host's account; none: the registry does not guard what costs.
+    pub(super) async fn quote(&self, plugin: &PluginId) -> Result<Option<Quote>, Error> {
+        let path = format!("/api/v1/plugins/{}/{}/quote", plugin.namespace, plugin.name);
+        let response = self.send(self.get(&path)).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let bytes = self.read(response, ANSWER_BYTES_MAX).await?;
+        Ok(Some(serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))?))
+    }
+
+    /// Orders a plugin for the host's account.
+    pub(super) async fn order(&self, new: &NewOrder) -> Result<Order, Error> {
+        let request = self.http.post(format!("{}/api/v1/orders", self.url)).json(new);
+        let response = self.send(self.authenticate(request)).await?;
+        let bytes = self.read(response, ANSWER_BYTES_MAX).await?;
+        serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))
+    }
+
     fn get(&self, path: &str) -> RequestBuilder {
         self.authenticate(self.http.get(format!("{}{path}", self.url)))
     }
@@ -225,9 +244,9 @@ impl RegistryClient {
         }
         match status.is_success() {
             true => Ok(bytes),
-            false => Err(match serde_json::from_slice::<Problem>(&bytes) {
-                Ok(problem) => RegistryError::Refused(Refusal(problem)).into(),
-                Err(_) => self.answer(format!("status {status}: {}", String::from_utf8_lossy(&bytes))),
+            false => Err(match refusal(&bytes) {
+                Some(problem) => RegistryError::Refused(Refusal(problem)).into(),
+                None => self.answer(format!("status {status}: {}", String::from_utf8_lossy(&bytes))),
             }),
         }
     }

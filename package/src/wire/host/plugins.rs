@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
+use crate::wire::{Acceptance, Quote};
 use crate::{Digest, Kind, Permission, PublicKey, Release, Requirement};
 
 /// An installed release.
@@ -38,6 +39,9 @@ pub struct Locked {
     /// What it asks for and may not do any more, as somebody decided.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub revoked: BTreeSet<Permission>,
+    /// What it cost when it was installed, in words; none: nothing, and it stays free here until another release is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<String>,
     /// When it was installed.
     pub installed_at: Timestamp,
 }
@@ -50,6 +54,9 @@ pub struct NewInstall {
     /// What was decided about what it asks for.
     #[serde(flatten)]
     pub consent: Consent,
+    /// What is agreed to, where it costs something that the host's account has not ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<Acceptance>,
 }
 
 /// What somebody decided about permissions that a plugin was not granted before.
@@ -71,6 +78,8 @@ pub enum Event {
     Step(Step),
     /// It asks for what nobody has agreed to, and was not installed.
     Asks(Asked),
+    /// It costs something that nobody has agreed to, and was not installed.
+    Costs(Box<Costs>),
     /// It is installed.
     Installed(Box<Locked>),
     /// These were verified.
@@ -107,6 +116,17 @@ pub struct Asked {
     pub kind: Kind,
     /// The permissions that nobody has decided about.
     pub permissions: Vec<Permission>,
+    /// The same as a problem, for whoever cannot be asked.
+    pub problem: Problem,
+}
+
+/// What a release costs that nobody has agreed to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Costs {
+    /// The release that would be installed.
+    pub release: Release,
+    /// What it costs the host's account, and on which terms.
+    pub quote: Quote,
     /// The same as a problem, for whoever cannot be asked.
     pub problem: Problem,
 }
