@@ -1,6 +1,7 @@
 //! Deployments: what should run, recorded with where it came from, and a loop that makes it so.
 
 mod change;
+mod covering;
 mod deploy;
 mod diff;
 mod error;
@@ -65,7 +66,8 @@ impl Deployments {
 
     /// What this host may do, and how much of it is used.
     pub async fn entitlement(&self) -> Result<Entitlement, Error> {
-        Ok(self.licences.entitlement(self.count().await?).await?)
+        let has = self.licences.entitlement(self.count().await?).await?;
+        Ok(Entitlement { plugins: self.coverage().await?, ..has })
     }
 
     /// A deployment's revisions, the last first, a page at a time.

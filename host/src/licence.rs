@@ -1,22 +1,26 @@
 //! What this host may do, by the licence of its account: signed by the registry, believed without asking it, and honoured for a
 //! while where another one cannot be had.
 
+mod coverage;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use chandlery_package::column::Text;
 use chandlery_package::problem::{Explain, Explanation, Kind};
 use chandlery_package::wire::host::{Entitlement, Upgrade};
-use chandlery_package::{Billed, Licence, Tier};
-use jiff::{SignedDuration, Timestamp};
+use chandlery_package::{Billed, Licence, PluginEntitlement, PluginId, Tier};
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
 use crate::db::Db;
 use crate::installs::{self, Installs, RegistryClient};
 use crate::system;
 
-/// How long a licence is honoured after it has expired.
-const GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
+use coverage::GRACE;
+pub use coverage::{Gap, Uncovered};
+pub(crate) use coverage::{day, notice_ends, warning};
+
 const REFRESH_EVERY: Duration = Duration::from_secs(3600);
 /// How long a deployment waits for the registry.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,6 +64,9 @@ pub enum Error {
         /// The least tier that allows one more.
         upgrade: Upgrade,
     },
+    /// A plugin that costs something and that nothing covers.
+    #[error("{0}")]
+    NotCovered(Box<Uncovered>),
     /// A licence that was not believed, and why.
     #[error("the registry's licence was refused: {0}")]
     Refused(String),
@@ -75,6 +82,7 @@ impl Explain for Error {
     fn explain(&self) -> Explanation {
         match self {
             Self::Limit { .. } => (&DEPLOYMENT_LIMIT).into(),
+            Self::NotCovered(uncovered) => installs::ORDER_NEEDED.remedied(uncovered.remedy()),
             Self::Refused(_) => (&LICENCE_REFUSED).into(),
             Self::Installs(error) => error.explain(),
             Self::System(error) => error.explain(),
@@ -162,7 +170,7 @@ impl Licences {
         let used = here.saturating_add(elsewhere);
         let upgrade = limit.filter(|limit| !reached(0, used, Some(*limit)).is_empty()).map(beyond);
         let expires_at = licence.and_then(|licence| licence.expires());
-        Ok(Entitlement { tier, trial, limit, used, elsewhere, expires_at, upgrade })
+        Ok(Entitlement { tier, trial, limit, used, elsewhere, expires_at, upgrade, plugins: Vec::new() })
     }
 
     /// The same, where one more is wanted: asks the registry first, unless any number may be had. Where it does not answer, what
@@ -172,12 +180,26 @@ impl Licences {
         if known.limit.is_none() {
             return Ok(known);
         }
+        self.renew(here).await;
+        self.entitlement(here).await
+    }
+
+    /// Asks the registry for another licence, and goes on with the one that is kept where there is none soon.
+    pub async fn renew(&self, here: u32) {
         match tokio::time::timeout(PATIENCE, self.refresh(here)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the licence could not be renewed"),
             Err(_) => tracing::warn!("the licence could not be renewed: the registry does not answer"),
         }
-        self.entitlement(here).await
+    }
+
+    /// What covers a plugin that costs something, by the licence that is kept, or what is lacking.
+    pub async fn cover(
+        &self,
+        plugin: &PluginId,
+        now: Timestamp,
+    ) -> Result<Result<Option<PluginEntitlement>, Gap>, Error> {
+        Ok(coverage::cover(self.kept(now).await?.as_ref(), plugin, now))
     }
 
     /// Asks for another licence every hour and after every change, for ever; `count` says how many deployments are here.

@@ -15,6 +15,9 @@ use crate::{deployments, metering};
 use chandlery_tasks::Supervisor;
 use sqlx::SqlitePool;
 
+/// How often it is looked at whether what costs something is covered.
+const COVER_EVERY: Duration = Duration::from_secs(10);
+
 /// What the loops work with.
 pub(crate) struct Loops {
     pub db: SqlitePool,
@@ -38,6 +41,8 @@ impl Loops {
         tasks.spawn("reconcile", move || reconciled.clone().reconcile());
         let (metered, every) = (registry.clone(), self.meter_every);
         tasks.spawn("meter", move || metering::run(db.clone(), metered.clone(), every));
+        let covered = deployments.clone();
+        tasks.spawn_every("cover", COVER_EVERY, move || cover(covered.clone()));
         tasks.spawn("license", move || {
             let deployments = deployments.clone();
             licences.clone().run(move || count(deployments.clone()))
@@ -46,6 +51,12 @@ impl Loops {
             tasks
                 .spawn_every("follow", self.follow_every, move || follow(installs.clone(), registry.clone()));
         }
+    }
+}
+
+async fn cover(deployments: Deployments) {
+    if let Err(error) = deployments.mind_coverage().await {
+        tracing::warn!(%error, "it could not be seen whether what costs something is covered");
     }
 }
 

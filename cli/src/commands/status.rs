@@ -1,7 +1,7 @@
 //! `chandlery status`.
 
 use chandlery_package::wire::Page;
-use chandlery_package::wire::host::{Deployment, Drift};
+use chandlery_package::wire::host::{Deployment, Drift, Entitlement};
 use clap::Args;
 use reqwest::Method;
 
@@ -33,6 +33,8 @@ impl Status {
             show::note("nothing is deployed; `chandlery deploy PLUGIN` does it");
         }
         deployments.iter().for_each(print);
+        let has: Entitlement = context.host(Method::GET, "/api/v1/entitlement", ()).await?;
+        has.plugins.iter().filter_map(|covered| covered.says.as_ref()).for_each(show::warning);
         Ok(())
     }
 }

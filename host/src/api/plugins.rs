@@ -68,7 +68,13 @@ async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Resul
     let registry = host.registry()?;
     Ok(stream(move |progress| async move {
         match host.installs.install(&registry, &new, &progress).await {
-            Ok(locked) => Ok(Event::Installed(Box::new(locked))),
+            Ok(locked) => {
+                if locked.price.is_some() {
+                    // From now on it can be deployed without the registry, too.
+                    host.deployments.renew_licence().await?;
+                }
+                Ok(Event::Installed(Box::new(locked)))
+            }
             Err(error) => match Error::from(error) {
                 ref error @ Error::Installs(installs::Error::Consent {
                     ref release,

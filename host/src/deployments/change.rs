@@ -26,8 +26,13 @@ impl Deployments {
         self.get(name).await
     }
 
-    /// Sets how many replicas of a workload run. Its plan stays as it is.
+    /// Sets how many replicas of a workload run: no more than now, where its plugin is not covered. Its plan stays as it is.
     pub async fn scale(&self, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
+        let record = self.existing(name).await?;
+        let mut workloads = record.desired().plan.workloads.into_iter();
+        if workloads.any(|known| known.name == workload && replicas > known.scale.replicas_min) {
+            self.must_stay_covered(&record).await?;
+        }
         let mut write = self.db.write().await?;
         state::scale(&mut write, name, workload, replicas).await?;
         Ok(write.commit().await?)
@@ -35,6 +40,9 @@ impl Deployments {
 
     /// Ends all replicas of a deployment and keeps everything else of it; or lets them run again.
     pub async fn pause(&self, name: &str, paused: bool) -> Result<Deployment, Error> {
+        if !paused {
+            self.must_stay_covered(&self.existing(name).await?).await?;
+        }
         let mut write = self.db.write().await?;
         state::pause(&mut write, name, paused).await?;
         write.commit().await?;

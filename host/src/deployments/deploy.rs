@@ -31,6 +31,7 @@ impl Deployments {
         let _held = self.deploying.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             let made = self.make(new).await?;
+            self.must_be_covered(&made.locked, !made.planned.exists).await?;
             let has = if made.planned.exists { None } else { Some(self.must_have_room().await?) };
             if self.record(&made, has.as_ref(), new.timeout_seconds).await? {
                 if has.is_some() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Drift, Replica};
-use crate::{Digest, Money, Release, Tier, words};
+use crate::{Digest, Money, PluginId, Release, Tier, words};
 
 words! {
     /// How a deployment fares as a whole.
@@ -156,6 +156,22 @@ pub struct Entitlement {
     pub expires_at: Option<Timestamp>,
     /// What would allow more, where some part of the limit is used up.
     pub upgrade: Option<Upgrade>,
+    /// How the installed plugins that cost something are covered.
+    #[serde(default)]
+    pub plugins: Vec<Coverage>,
+}
+
+/// Whether an installed plugin that costs something may be deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Coverage {
+    /// The plugin that is installed.
+    pub plugin: PluginId,
+    /// Whether it may be deployed.
+    pub covered: bool,
+    /// When that changes, or when what serves without being covered ends.
+    pub until: Option<Timestamp>,
+    /// What will happen, or has, and what to do about it; none: nothing will.
+    pub says: Option<String>,
 }
 
 /// A tier that allows more.
