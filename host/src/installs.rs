@@ -185,7 +185,7 @@ impl Installs {
                     permissions,
                     revoked,
                     installed_at: Timestamp::now(),
-                    price: record.price.as_ref().map(ToString::to_string),
+                    price: record.price.as_ref().map(|offer| offer.price.to_string()),
                 };
                 lock.put(pin, Some(locked.clone()));
                 Ok(locked)

@@ -15,6 +15,7 @@ mod contracts;
 mod crashes;
 mod distribution;
 mod engines;
+mod entitlements;
 mod examples;
 mod floods;
 mod forge;
