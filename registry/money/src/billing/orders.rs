@@ -8,7 +8,7 @@ use chandlery_package::wire::{
 use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate, terms};
 use jiff::{SignedDuration, Timestamp};
 use rand::seq::IndexedRandom as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use super::invoices::{self, NewInvoice, Paid};
@@ -17,7 +17,7 @@ use super::taxes::tax;
 use crate::Error;
 use crate::sharing::{self, NewSale};
 use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record_once;
+use chandlery_accounts::audit::{record, record_once};
 use chandlery_store::{Db, Write, time};
 
 /// How often an account may order one plugin anew within 30 days.
