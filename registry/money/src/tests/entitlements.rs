@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::billing::{self, entitlements::entitlements};
 use crate::testing::{at, market};
-use crate::{Finance, sharing};
+use crate::{Finance, rails, sharing};
 
 const ONCE: &str =
     r#"{"price": {"kind": "once", "amount": {"minor": 10000, "currency": "USD"}}, "trial_days": 0}"#;
@@ -60,7 +60,7 @@ async fn give_back(finance: &Finance, key: &str, minor: i64, number: i64) {
         reason: String::new(),
         as_credit: false,
     };
-    billing::refund(&finance.db, &Actor::machine(), 30, 1, &new, day(number)).await.unwrap();
+    rails::refund(finance, &Actor::machine(), 1, &new, day(number)).await.unwrap();
 }
 
 #[tokio::test]

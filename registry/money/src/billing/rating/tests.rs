@@ -70,7 +70,8 @@ async fn set_clock(finance: &Finance, now: &str) {
 
 async fn place(finance: &Finance, customer: &str) -> Order {
     let new = serde_json::from_value(serde_json::json!({ "plugin": "acme:serving" })).unwrap();
-    order(&finance.db, &customer.parse().unwrap(), &new, finance.clock.now()).await.unwrap()
+    let actor = Actor::machine();
+    order(&finance.db, &actor, &customer.parse().unwrap(), &new, finance.clock.now()).await.unwrap()
 }
 
 async fn close_month(finance: &Finance, month: &str) -> MonthClose {

@@ -258,12 +258,12 @@ async fn begin(finance: &Finance, run: usize, bought: Bought) -> String {
     let (subject, amount) = match bought {
         Bought::Plan => {
             let new = NewSubscription { tier: Tier::Developer, billed: Billed::Monthly };
-            let changed = billing::change(db, &customer, &new, now()).await.unwrap();
+            let changed = billing::change(db, &Actor::machine(), &customer, &new, now()).await.unwrap();
             (Subject::Invoice(changed.due[0].number), changed.due[0].total)
         }
         Bought::Plugin | Bought::PluginPaidBefore => {
             let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
-            let order = billing::order(db, &customer, &new, now()).await.unwrap();
+            let order = billing::order(db, &Actor::machine(), &customer, &new, now()).await.unwrap();
             (Subject::Order(order.reference), Money::new(PRICE, Currency::Usd).unwrap())
         }
     };

@@ -4,7 +4,8 @@ use chandlery_package::wire::{NewPayment, NewRefund};
 
 use super::*;
 use crate::billing::rating::unlicensed;
-use crate::billing::{end_order, record_payment, refund};
+use crate::billing::{end_order, record_payment};
+use crate::rails::refund;
 
 const DEARER: &str = r#"{"price": {"kind": "metered", "unit": "gpu-hour", "free": 5,
     "steps": [{"price": "2.00 USD"}]}, "trial_days": 30}"#;
@@ -96,7 +97,7 @@ async fn what_is_paid_once_and_given_back_can_be_bought_again() {
             let amount = Money::new(minor, payment.amount.currency()).unwrap();
             let (key, reason) = (format!("R-{round}-{part}"), "it did not work".into());
             let back = NewRefund { key, amount, line: None, reason, as_credit: false };
-            refund(db, &machine, hold, paid.invoice.unwrap(), &back, now).await.unwrap();
+            refund(&finance, &machine, paid.invoice.unwrap(), &back, now).await.unwrap();
         }
         references.push(order.reference);
     }
@@ -111,11 +112,12 @@ async fn ordering_again_and_again_gives_no_trial_and_comes_to_an_end() {
     let globex = "globex".parse().unwrap();
     let new = serde_json::from_value(serde_json::json!({ "plugin": "acme:serving" })).unwrap();
     for number in 0..20 {
-        let made = order(&finance.db, &globex, &new, finance.clock.now()).await.unwrap();
+        let made = order(&finance.db, &Actor::machine(), &globex, &new, finance.clock.now()).await.unwrap();
         assert_eq!(made.offer.trial_days, if number == 0 { 30 } else { 0 });
         end_order(&finance.db, &globex, &made.reference, finance.clock.now()).await.unwrap();
     }
-    let refused = order(&finance.db, &globex, &new, finance.clock.now()).await.unwrap_err();
+    let refused =
+        order(&finance.db, &Actor::machine(), &globex, &new, finance.clock.now()).await.unwrap_err();
     assert!(refused.to_string().contains("was ordered 20 times within 30 days"), "{refused}");
     set_clock(&finance, "2026-02-02T00:00:00Z").await;
     place(&finance, "globex").await;
