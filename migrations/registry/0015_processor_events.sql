@@ -69,13 +69,3 @@ create table processor_outbox (
     answered_at text
 );
 create index processor_outbox_by_about on processor_outbox (about);
-
--- Parts of a payout that came back after it had arrived: of what was sent, of what it had taken, and of what was withheld.
-create table payout_returns (
-    payout         bigint not null references payouts (id),
-    sent_minor     bigint not null,
-    minor          bigint not null,
-    withheld_minor bigint not null,
-    transaction_id bigint not null,
-    primary key (payout, transaction_id)
-);

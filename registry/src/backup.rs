@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 68] = [
+const TABLES: [&str; 71] = [
     "facts",
     "accounts",
     "tokens",
@@ -58,6 +58,7 @@ const TABLES: [&str; 68] = [
     "orders",
     "invoices",
     "invoice_lines",
+    "part_payments",
     "plan_periods",
     "ratings",
     "rating_sales",
@@ -86,6 +87,8 @@ const TABLES: [&str; 68] = [
     "processor_payouts",
     "processor_outbox",
     "bank_lines",
+    "bank_allotments",
+    "bank_statements",
     "consultants",
     "services",
     "milestones",

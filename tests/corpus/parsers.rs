@@ -243,9 +243,9 @@ fn money() -> Vec<Parser> {
             said(policy.check())
         }),
         parser("statement of a bank", &documents::statements(), |bytes| {
-            for line in rails::read_statement(utf8(bytes)?).map_err(|error| error.to_string())? {
+            for text in rails::statement_texts(utf8(bytes)?).map_err(|error| error.to_string())? {
                 let _ =
-                    (rails::Subject::find(&line.text), payouts::number_in(&line.text), line.amount.negated());
+                    (rails::Subject::find(&text), rails::Subject::near(&text), payouts::numbers_in(&text));
             }
             Ok(())
         }),

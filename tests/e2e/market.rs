@@ -184,7 +184,8 @@ fn bank_takes_the_files(market: &Market) {
     let payouts = operator.ok(&["payouts", "list"]);
     let mut runs = BTreeMap::new();
     for payout in payouts["items"].as_array().unwrap() {
-        let left = ["approved", "sent", "paid"].iter().any(|state| payout["state"] == *state);
+        let left =
+            ["approved", "sent", "paid", "partly-returned"].iter().any(|state| payout["state"] == *state);
         if payout["rail"] == "sepa" && left {
             *runs.entry(payout["run"].to_string()).or_insert(0) += 1;
         }

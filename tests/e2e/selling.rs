@@ -128,6 +128,24 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
         assert_eq!(lines[0]["outcome"], format!("paid INVOICE-{number}"));
         assert!(lines[1]["outcome"].as_str().unwrap().starts_with("unmatched"), "{lines}");
     }
+    // It is in the books, and on the list of what is open, until somebody says what it is for.
+    let open = operator.ok(&["books", "lines"]);
+    assert_eq!((&open[0]["id"], minor(&open[0]["open"])), (&json!("B-2"), 500));
+    let suspense = || {
+        let all = operator.ok(&["books", "balances"]);
+        let found =
+            all.as_array().unwrap().iter().find(|row| row["account"] == "liabilities:suspense").cloned();
+        minor(&found.unwrap()["balance"])
+    };
+    assert_eq!(suspense(), -500);
+    assert_eq!(
+        operator.refused(&["books", "allot", "B-2", "5.01 USD", "--credit", "initech"]).0.r#type,
+        "conflict"
+    );
+    assert_eq!(customer.refused(&["books", "allot", "B-2", "5.00 USD", "--send-back"]).0.r#type, "forbidden");
+    operator.ok(&["books", "allot", "B-2", "5.00 USD", "--credit", "initech"]);
+    assert_eq!((suspense(), operator.ok(&["books", "lines"])), (0, json!([])));
+    operator.ok(&["books", "bank"]);
     // 99.00 at 80 to 20, of which 5 to whoever referred; a tenth of each share is in reserve.
     let balance = |person: &Person| person.ok(&["payouts", "balance", &person.name])["items"][0].clone();
     let (partner, friend) = (balance(&acme), balance(&referrer));

@@ -1,10 +1,10 @@
 //! `chandlery books`: the ledger, its checks and exports, the close of months, and what operators write into it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chandlery_package::wire::{
-    AccountBalance, BankLine, BooksCheck, ClosedMonth, FxRate, MonthClose, Months, NewExchange, Page,
-    SetAside, TaxRule, UnlicensedUse,
+    AccountBalance, BooksCheck, ClosedMonth, FxRate, MonthClose, Months, NewExchange, Page, SetAside,
+    TaxRule, UnlicensedUse,
 };
 use chandlery_package::{Currency, Money, Month, Rate};
 use clap::Subcommand;
@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use reqwest::Method;
 
 use super::record::record;
-use super::{dispute, expense};
+use super::{bank, dispute, expense};
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
@@ -54,6 +54,16 @@ pub enum Books {
         /// camt.053, or CSV with the columns id,date,amount,currency,text
         statement: PathBuf,
     },
+    /// Show the lines of the bank's statements that nobody knows what they are for, and what they may be for
+    Lines {
+        /// Show all lines instead
+        #[arg(long)]
+        all: bool,
+    },
+    /// Say what a line of the bank's statement is for, all of it or a part
+    Allot(bank::Allot),
+    /// Compare what the bank says that it holds with what the books say
+    Bank,
     #[command(hide = true)]
     Spend(expense::Record),
     #[command(hide = true)]
@@ -113,7 +123,10 @@ impl Books {
             Self::Close { month } => close(context, month).await,
             Self::SetAside => set_aside(context).await,
             Self::Unlicensed => unlicensed(context).await,
-            Self::Reconcile { statement } => reconcile(context, &statement).await,
+            Self::Reconcile { statement } => bank::reconcile(context, &statement).await,
+            Self::Lines { all } => bank::lines(context, all).await,
+            Self::Allot(allot) => allot.run(context).await,
+            Self::Bank => bank::balances(context).await,
             Self::Spend(record) => record.run(context).await,
             Self::ImportSpend(import) => import.run(context).await,
             Self::Exchange { sold, bought, bank_reference } => {
@@ -244,20 +257,6 @@ async fn close(context: &Context, month: Option<Month>) -> Result {
             closed.statements,
             left_out(&closed.left_out)
         )),
-    }
-    Ok(())
-}
-
-async fn reconcile(context: &Context, statement: &Path) -> Result {
-    let text = std::fs::read_to_string(statement)
-        .map_err(|error| Failure::of(format!("{}: {error}", statement.display())))?;
-    let page: Page<BankLine> = context.send_text("/api/v1/bank-statements", text).await?;
-    let row = |line: &BankLine| {
-        vec![line.id.clone(), line.amount.to_string(), line.text.clone(), line.outcome.clone()]
-    };
-    match context.settings.json {
-        true => show::json(page.items),
-        false => show::table(&["line", ">amount", "text", "outcome"], page.items.iter().map(row)),
     }
     Ok(())
 }

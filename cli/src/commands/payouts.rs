@@ -96,6 +96,9 @@ pub enum Payouts {
         iban: String,
         /// The BIC of its bank
         bic: String,
+        /// The most that the bank takes for a transfer, such as "5.00 EUR": one for each currency
+        #[arg(long, value_name = "AMOUNT")]
+        fee_max: Vec<Money>,
     },
     /// Record that the bank has paid (for operators)
     Confirm {
@@ -153,9 +156,9 @@ impl Payouts {
                 show::document(&context.registry_text(&format!("/api/v1/payout-runs/{run}/pain.001")).await?);
                 Ok(())
             }
-            Self::From { holder, iban, bic } => {
+            Self::From { holder, iban, bic, fee_max } => {
                 let done = format!("bank files pay from {iban} of {holder}");
-                let account = BankAccount { holder, iban, bic };
+                let account = BankAccount { holder, iban, bic, fees_max: fee_max };
                 record(context, Method::PUT, "/api/v1/bank-account", account, done).await
             }
             Self::List => list(context).await,

@@ -1,5 +1,6 @@
 //! What the registry and its clients say to each other of money.
 
+mod bank;
 mod billing;
 mod books;
 mod consultants;
@@ -12,6 +13,7 @@ mod processor;
 mod subscriptions;
 mod usage;
 
+pub use bank::*;
 pub use billing::*;
 pub use books::*;
 pub use consultants::*;

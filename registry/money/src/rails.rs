@@ -4,6 +4,7 @@
 mod bank;
 mod bank_file;
 mod outbox;
+mod own_account;
 mod processor_routes;
 mod routes;
 mod sending;
@@ -15,13 +16,13 @@ use chandlery_package::wire::{Act, CreditNote, InvoiceState, NewRefund, RequestK
 use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::billing::invoices::Paid;
-use crate::billing::{invoices, orders, refunds};
+use crate::billing::{invoices, orders, payments, refunds};
 use crate::{Error, Finance};
 
-pub use bank::{read as read_statement, reconcile};
+pub use bank::{Rules as BankRules, faults as bank_faults, reconcile, texts as statement_texts};
 pub use bank_file::bank_file;
 pub use outbox::{send_due as send_what_is_owed, waiting as requests_waiting};
 pub use routes::routes;
@@ -39,6 +40,14 @@ pub enum Subject {
     Order(String),
 }
 
+/// What a creditor reference is of (ISO 11649).
+fn without_check_digits(word: &str) -> &str {
+    match word.strip_prefix("RF").and_then(|rest| rest.split_at_checked(2)) {
+        Some((digits, rest)) if digits.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => word,
+    }
+}
+
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -53,6 +62,23 @@ impl Subject {
     pub fn find(text: &str) -> Option<Self> {
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
         words.filter_map(Self::read).next()
+    }
+
+    /// The first subject that a text nearly names: in small letters, without the stroke or with something else for it, as a
+    /// structured reference (`RF18CH2345678923`).
+    pub fn near(text: &str) -> Option<Self> {
+        let text = text.to_ascii_uppercase();
+        let words: Vec<&str> =
+            text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        words.iter().enumerate().find_map(|(index, word)| {
+            let word = without_check_digits(word);
+            let code = |prefix: &str| match word.strip_prefix(prefix)? {
+                "" => words.get(index + 1).copied(),
+                code => Some(code),
+            };
+            let invoice = code("INVOICE").and_then(|code| Self::read(&format!("INVOICE-{code}")));
+            invoice.or_else(|| Self::read(&format!("CH-{}", code("CH")?)))
+        })
     }
 
     fn read(word: &str) -> Option<Self> {
@@ -72,7 +98,7 @@ impl Subject {
         })
     }
 
-    /// What is due for it; none: it is paid, given up, or not paid once.
+    /// What is due for it, also where it was given up; none: it is paid, or not paid once.
     async fn due(&self, db: &mut sqlx::AnyConnection) -> Result<Option<Money>, Error> {
         let number = match self {
             Self::Invoice(number) => *number,
@@ -86,8 +112,9 @@ impl Subject {
         };
         let invoice = invoices::find(db, number).await?;
         match invoice.state {
-            InvoiceState::Open => Ok(Some(invoice.total.minus(invoice.refunded)?)),
-            InvoiceState::Paid | InvoiceState::Uncollectible => Ok(None),
+            // One that was given up is owed again when it is paid.
+            InvoiceState::Open | InvoiceState::Uncollectible => Ok(Some(invoice.due()?)),
+            InvoiceState::Paid => Ok(None),
         }
     }
 
@@ -109,7 +136,7 @@ impl Subject {
     ) -> Result<(), Error> {
         match self {
             Self::Invoice(number) => {
-                invoices::pay(write, *number, paid, amount, hold_days, now).await.map(drop)
+                payments::pay(write, *number, paid, amount, hold_days, now).await.map(drop)
             }
             Self::Order(reference) => {
                 orders::pay(write, reference, paid, amount, hold_days, now).await.map(drop)
@@ -156,5 +183,33 @@ async fn tell_of_refund(finance: &Finance, actor: &Actor, key: &str, now: Timest
     let sent = outbox::send_one(&finance.db, actor, processor, RequestKind::Refund, key, now).await;
     if let Err(error) = sent {
         tracing::warn!(%error, %key, "a refund is booked, and will be sent later");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_found_however_it_is_written() {
+        let order = || Some(Subject::Order("CH-2345678923".into()));
+        for (text, exact, near) in [
+            ("for CH-2345678923, thanks", order(), order()),
+            ("ch-2345678923", None, order()),
+            ("CH 2345678923", None, order()),
+            ("CH2345678923", None, order()),
+            ("order:ch/2345678923.", None, order()),
+            ("RF18CH2345678923", None, order()),
+            ("INVOICE-7", Some(Subject::Invoice(7)), Some(Subject::Invoice(7))),
+            ("invoice 7 of May", None, Some(Subject::Invoice(7))),
+            ("Invoice7", None, Some(Subject::Invoice(7))),
+            // An account's number is no order.
+            ("CH9300762011623852957", None, None),
+            ("CH93 0076 2011 6238 5295 7", None, None),
+            ("invoice of May", None, None),
+            ("rent", None, None),
+        ] {
+            assert_eq!((Subject::find(text), Subject::near(text)), (exact, near), "{text}");
+        }
     }
 }

@@ -240,6 +240,9 @@ pub(super) fn cases() -> Vec<Case> {
             json!({ "country": "XX", "since": "2026-01-01", "name": "VAT", "rate": "1%" }),
         ),
         ("POST", "/api/v1/bank-statements", For::Operators, json!("")),
+        ("GET", "/api/v1/bank/lines", For::Operators, json!(null)),
+        ("GET", "/api/v1/bank/balances", For::Operators, json!(null)),
+        ("POST", "/api/v1/bank/allotments", For::Operators, json!({ "line": "B", "to": [] })),
         // Signed by a secret instead.
         ("POST", "/api/v1/stripe/webhook", For::Everybody, json!({})),
         ("GET", "/api/v1/licence", For::Accounts, json!(null)),

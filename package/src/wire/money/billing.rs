@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Acceptance;
-use crate::{Currency, Money, Namespace, Offer, PluginId, Rate, Tier};
+use crate::{Currency, Money, MoneyError, Namespace, Offer, PluginId, Rate, Tier};
 
 /// Sets what a plugin costs from now on. What was ordered before keeps its price.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -80,7 +80,7 @@ pub struct Order {
 pub struct NewPayment {
     /// The bank's own reference of the transfer.
     pub bank_reference: String,
-    /// What arrived; it must be what is due.
+    /// What arrived; it must be what is due. What the bank's statement tells of may be more or less.
     pub amount: Money,
 }
 
@@ -146,12 +146,23 @@ pub struct Invoice {
     pub total: Money,
     /// What of it was given back, or is not to be paid any more, by credit notes.
     pub refunded: Money,
+    /// What transfers have paid of it so far, while it is open; none: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_paid: Option<Money>,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// Until when it is to be paid.
     pub due_at: Timestamp,
     /// How it stands.
     pub state: InvoiceState,
+}
+
+impl Invoice {
+    /// What is left to be paid of an invoice that is open; of one that is paid, what was paid of it and not given back.
+    pub fn due(&self) -> Result<Money, MoneyError> {
+        let part_paid = self.part_paid.unwrap_or(Money::zero(self.total.currency()));
+        self.total.minus(self.refunded)?.minus(part_paid)
+    }
 }
 
 /// A line of an invoice.

@@ -1,4 +1,4 @@
-//! The books: what they hold, whether they are right, the close of months, and what the bank says.
+//! The books: what they hold, whether they are right, and the close of months.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ crate::words! {
         InvoicePaid = "invoice-paid",
         /// An invoice will never be paid.
         WrittenOff = "written-off",
+        /// An invoice that was given up is paid after all.
+        InvoiceRevived = "invoice-revived",
         /// The days of a subscription that have passed are earned.
         Earned = "earned",
         /// A payout is approved.
@@ -45,6 +47,16 @@ crate::words! {
         PayoutBounced = "payout-bounced",
         /// What a payout had taken is the partner's again.
         PayoutReturned = "payout-returned",
+        /// A line of the bank's statement was seen: what it is for comes after.
+        BankLine = "bank-line",
+        /// A line of the bank's statement is what was recorded by hand before.
+        BankSeen = "bank-seen",
+        /// What arrived at the bank is kept as a customer's credit.
+        BankCredit = "bank-credit",
+        /// What arrived at the bank is sent back.
+        BankSentBack = "bank-sent-back",
+        /// What the bank held before its first statement.
+        BankOpening = "bank-opening",
         /// A processor has sent what it held to the marketplace's bank.
         ProcessorPayout = "processor-payout",
         /// What a processor had sent did not arrive, and is held by it again.
@@ -170,23 +182,10 @@ pub struct BankAccount {
     pub iban: String,
     /// ISO 9362, with 8 or 11 letters.
     pub bic: String,
-}
-
-/// A line of the bank's statement, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct BankLine {
-    /// The bank's own reference.
-    pub id: String,
-    /// What arrived or, below zero, left.
-    pub amount: Money,
-    /// What the transfer says, and by what it is matched.
-    pub text: String,
-    /// Whether it is a transfer of ours that came back.
-    #[serde(default)]
-    pub returned: bool,
-    /// What became of it: `paid …`, `confirmed …`, `returned …`, or why nothing did.
-    #[serde(default)]
-    pub outcome: String,
+    /// The most that the bank takes for a transfer, one for each currency; 5.00 (500 JPY) where there is none. What leaves the bank
+    /// beyond that is no fee.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fees_max: Vec<Money>,
 }
 
 /// A payment that the customer's browser completes at the processor of payments.

@@ -28,7 +28,7 @@ crate::words! {
         Dispute = "dispute",
         /// A dispute was won, and frees what it had held.
         DisputeWon = "dispute-won",
-        /// A part of a payout came back after it had arrived.
+        /// A part of a payout came back.
         Returned = "returned",
     }
 }

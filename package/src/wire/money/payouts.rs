@@ -103,6 +103,8 @@ crate::words! {
         Paid = "paid",
         /// The bank has returned it; the money is available again.
         Returned = "returned",
+        /// The bank has paid it, and a part of it came back: that part is available again.
+        PartlyReturned = "partly-returned",
     }
 }
 
@@ -140,6 +142,9 @@ pub struct Payout {
     pub withheld: Money,
     /// What is sent, in the currency that the partner is paid in.
     pub sent: Money,
+    /// What of that came back in parts after it had arrived; none: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Money>,
     /// By which rail it is sent.
     pub rail: RailKind,
     /// How far it is.

@@ -124,6 +124,8 @@ words! {
         StatementReconciled = "statement-reconciled",
         /// Settled what a line of the bank's statement pays or returns.
         StatementLineSettled = "statement-line-settled",
+        /// Said what lines of the bank's statement are for.
+        BankLineAllotted = "bank-line-allotted",
         /// Recorded what was spent from the bank.
         ExpenseRecorded = "expense-recorded",
         /// Recorded that the bank has exchanged a currency for another.

@@ -29,7 +29,7 @@ struct Row {
     refunded: i64,
     /// How many of its sales the customer's bank has taken back, for now or for good.
     disputed: i64,
-    /// How many of its sales were never paid.
+    /// How many of its sales were never paid, and not sold again when they were paid after all.
     unpaid: i64,
 }
 
@@ -128,7 +128,8 @@ async fn orders(db: &Db, account: &Namespace, plugin: &str, rows: i64) -> Result
                    and disputes.state <> 'won') as disputed,
                 (select cast(count(*) as bigint) from sales
                  where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
-                   and void_at is not null) as unpaid
+                   and void_at is not null
+                   and not exists (select 1 from sales as again where again.source = sales.source || ', again')) as unpaid
          from orders where customer = $1 and ($2 = '' or plugin = $2) order by plugin limit $3",
     )
     .bind(account.as_str())

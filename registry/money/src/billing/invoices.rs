@@ -3,23 +3,20 @@
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
 //! | an invoice is issued | receivable, the customer's credit | deferred for a subscription, unbilled for what was sold, sales tax |
-//! | it is paid | bank, or processor and its fees | receivable |
+//! | it is paid | bank, or suspense, or processor and its fees | receivable |
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
-    Act, Invoice, InvoiceLine, InvoiceLineKind, InvoiceState, NewPayment, Page, Paging, TransactionKind,
+    Invoice, InvoiceLine, InvoiceLineKind, InvoiceState, Page, Paging, TransactionKind,
 };
 use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::taxes::tax;
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, PaidThrough};
-use chandlery_accounts::Actor;
-use chandlery_accounts::audit::record_once;
 use chandlery_store::{Db, Write, time};
 
 /// How long a customer has to pay.
@@ -28,8 +25,10 @@ const DUE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How an invoice was paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Paid<'a> {
-    /// By a bank transfer with this reference.
+    /// By a bank transfer with this reference, as an operator says.
     Bank(&'a str),
+    /// By the line of this id of the bank's statement, which is in suspense. It may pay a part.
+    Line(&'a str),
     /// Through the processor of payments, by its payment of this id, less its fee.
     Processor(&'a str, Money),
 }
@@ -44,6 +43,7 @@ struct Row {
     tax_name: String,
     credit_minor: i64,
     refunded_minor: i64,
+    paid_minor: i64,
     issued_at: Text<Timestamp>,
     due_at: Text<Timestamp>,
     state: Text<InvoiceState>,
@@ -52,8 +52,9 @@ struct Row {
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select number, account, currency, net_minor, tax_minor, tax_name, credit_minor, refunded_minor, issued_at, due_at,
-                    state
+            "select number, account, currency, net_minor, tax_minor, tax_name, credit_minor, refunded_minor, issued_at,
+                    due_at, state,
+                    (select cast(coalesce(sum(minor), 0) as bigint) from part_payments where invoice = number) as paid_minor
              from invoices ",
             $condition
         )
@@ -168,6 +169,7 @@ async fn settle(
     .bind(number)
     .execute(&mut **write)
     .await?;
+    forget_parts(write, number).await?;
     for line in lines(write, number).await? {
         if let Some(sale) = line.sale {
             sharing::collect(write, sale, through, hold_days, now).await?;
@@ -177,7 +179,7 @@ async fn settle(
 }
 
 /// Records the payment of an invoice. Recording the same one again changes nothing; another one for a paid invoice is refused.
-pub(crate) async fn pay(
+pub(super) async fn pay(
     write: &mut Write,
     number: i64,
     paid: &Paid<'_>,
@@ -186,17 +188,23 @@ pub(crate) async fn pay(
     now: Timestamp,
 ) -> Result<Invoice, Error> {
     let invoice = find(write, number).await?;
-    let (through, payment, fee) = match paid {
-        Paid::Bank(reference) => (PaidThrough::Bank, *reference, Money::zero(amount.currency())),
-        Paid::Processor(id, fee) => (PaidThrough::Processor, *id, *fee),
+    let none = Money::zero(amount.currency());
+    let (through, payment, into, fee) = match *paid {
+        Paid::Bank(reference) => (PaidThrough::Bank, reference.to_owned(), Account::Bank, none),
+        // One line may pay several invoices.
+        Paid::Line(id) => (PaidThrough::Bank, format!("{id} for INVOICE-{number}"), Account::Suspense, none),
+        Paid::Processor(id, fee) => (PaidThrough::Processor, id.to_owned(), Account::Processor, fee),
     };
-    let due = invoice.total.minus(invoice.refunded)?;
+    let due = invoice.due()?;
     let (by,): (Option<String>,) = sqlx::query_as("select payment from invoices where number = $1")
         .bind(number)
         .fetch_one(&mut **write)
         .await?;
     match (invoice.state, by) {
-        (InvoiceState::Paid, Some(by)) if by == payment && amount.currency() == due.currency() => {
+        // What of a line is left over is not paid with again.
+        (InvoiceState::Paid, Some(by))
+            if by == payment && amount.currency() == due.currency() && !matches!(paid, Paid::Line(_)) =>
+        {
             return Ok(invoice);
         }
         (InvoiceState::Open, _) => {}
@@ -205,47 +213,41 @@ pub(crate) async fn pay(
             return Err(Error::Conflict(format!("invoice {number} is {state}{by}")));
         }
     }
-    if amount != due {
+    let is_part = matches!(paid, Paid::Line(_))
+        && amount.currency() == due.currency()
+        && (1..due.minor()).contains(&amount.minor());
+    if amount != due && !is_part {
         return Err(Error::Invalid(format!("{amount} arrived, but {due} is due")));
     }
-    must_be_new(write, payment).await?;
-    let into = match through {
-        PaidThrough::Processor => Account::Processor,
-        PaidThrough::Bank | PaidThrough::Credit => Account::Bank,
+    must_be_new(write, &payment).await?;
+    let by_then = invoice.total.minus(invoice.refunded)?.minus(due)?.plus(amount)?;
+    let id = match paid {
+        Paid::Line(_) => format!("{number}:{}", by_then.minor()),
+        Paid::Bank(_) | Paid::Processor(..) => number.to_string(),
     };
-    let transaction = Transaction::new(TransactionKind::InvoicePaid, number, now)
+    let transaction = Transaction::new(TransactionKind::InvoicePaid, id, now)
         .about(format!("invoice {number} of {}, by {payment}", invoice.account))
         .link("invoice", number)
         .link("customer", &invoice.account)
-        .link("payment", payment)
-        .debit(into, due.minus(fee)?)
+        .link("payment", &payment)
+        .debit(into, amount.minus(fee)?)
         .debit(Account::ProcessorFees, fee)
-        .credit(Account::Receivable, due);
+        .credit(Account::Receivable, amount);
     ledger::post(write, transaction).await?;
-    settle(write, number, through, Some(payment), hold_days, now).await?;
+    match is_part {
+        true => {
+            sqlx::query(
+                "insert into part_payments (invoice, minor) values ($1, $2)
+                 on conflict (invoice) do update set minor = excluded.minor",
+            )
+            .bind(number)
+            .bind(by_then.minor())
+            .execute(&mut **write)
+            .await?;
+        }
+        false => settle(write, number, through, Some(payment.as_str()), hold_days, now).await?,
+    }
     find(write, number).await
-}
-
-/// Records the payment of an invoice by a bank transfer.
-pub async fn record_payment(
-    db: &Db,
-    actor: &Actor,
-    hold_days: u32,
-    number: i64,
-    payment: &NewPayment,
-    now: Timestamp,
-) -> Result<Invoice, Error> {
-    let (actor, payment) = (actor.clone(), payment.clone());
-    db.group_commit(move |write| {
-        Box::pin(async move {
-            let paid = Paid::Bank(&payment.bank_reference);
-            let paid = pay(write, number, &paid, payment.amount, hold_days, now).await?;
-            let subject = format!("invoice {number}");
-            record_once(write, &actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
-            Ok::<_, Error>(paid)
-        })
-    })
-    .await
 }
 
 /// Takes off what is due of an open invoice by a credit note; when nothing is left, it is settled.
@@ -256,9 +258,15 @@ pub(crate) async fn reduced(
     now: Timestamp,
 ) -> Result<(), Error> {
     let invoice = find(write, number).await?;
-    if invoice.state == InvoiceState::Open && invoice.refunded == invoice.total {
+    if invoice.state == InvoiceState::Open && invoice.due()?.is_zero() {
         settle(write, number, PaidThrough::Credit, None, hold_days, now).await?;
     }
+    Ok(())
+}
+
+/// An invoice that is not open any more has no part payments.
+pub(super) async fn forget_parts(write: &mut Write, number: i64) -> Result<(), Error> {
+    sqlx::query("delete from part_payments where invoice = $1").bind(number).execute(&mut **write).await?;
     Ok(())
 }
 
@@ -326,6 +334,7 @@ async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
         credit: money(row.credit_minor)?,
         total: money(row.net_minor + row.tax_minor - row.credit_minor)?,
         refunded: money(row.refunded_minor)?,
+        part_paid: (row.paid_minor != 0).then(|| money(row.paid_minor)).transpose()?,
         issued_at: row.issued_at.0,
         due_at: row.due_at.0,
         state: row.state.0,

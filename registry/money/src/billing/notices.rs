@@ -66,7 +66,7 @@ pub async fn remind(db: &Db, now: Timestamp) -> Result<(), Error> {
     .await?;
     for (number, Text(account), Text(due_at), reminded) in due {
         let invoice = super::invoices::find(&mut write, number).await?;
-        let left = invoice.total.minus(invoice.refunded)?;
+        let left = invoice.due()?;
         let again = if reminded > 0 { ", again" } else { "" };
         let subject = format!("Invoice {number} of {left} was due{again}");
         let body = format!(

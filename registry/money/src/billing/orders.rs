@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use super::invoices::{self, NewInvoice, Paid};
+use super::payments;
 use super::prices;
 use super::taxes::tax;
 use crate::Error;
@@ -312,7 +313,7 @@ pub(crate) async fn pay(
         )));
     };
     if let Some(invoice) = order.invoice {
-        invoices::pay(write, invoice, paid, amount, hold_days, now).await?;
+        payments::pay(write, invoice, paid, amount, hold_days, now).await?;
         return Ok(order);
     }
     if order.paid_at.is_some() {
@@ -352,7 +353,7 @@ pub(crate) async fn pay(
     };
     let invoice = invoices::issue(write, &new, about, now).await?;
     if due.minor() > 0 {
-        invoices::pay(write, invoice, paid, amount, hold_days, now).await?;
+        payments::pay(write, invoice, paid, amount, hold_days, now).await?;
     }
     // What was quoted and paid stands, also where another price was agreed to meanwhile.
     sqlx::query("update orders set paid_at = $1, invoice = $2, ended_at = null where reference = $3")

@@ -53,6 +53,9 @@ pub(crate) fn page(invoice: &Invoice) -> Markup {
                         @if invoice.refunded.minor() != 0 {
                             tr { td {} td { "Credit notes" } td.number { (invoice.refunded.negated()) } }
                         }
+                        @if let Some(paid) = invoice.part_paid {
+                            tr { td {} td { "Paid so far" } td.number { (paid.negated()) } }
+                        }
                     }
                 }
             }
@@ -113,6 +116,7 @@ mod tests {
             credit: usd("1.00 USD"),
             total: usd("4.00 USD"),
             refunded: usd("0.00 USD"),
+            part_paid: None,
             issued_at: at,
             due_at: at,
             state: InvoiceState::Open,

@@ -112,7 +112,7 @@ pub(crate) async fn book_gross(
     let Some(invoice) = paid_by(write, payment).await? else { return Ok(gross) };
     let all: i64 = left(write, &invoice).await?.iter().sum();
     let (net_before, tax_before) = given_back(write, invoice.number).await?;
-    let cash = gross.at_most(invoice.total.minus(invoice.refunded)?.or_zero())?;
+    let cash = gross.at_most(invoice.due()?.or_zero())?;
     let by_then =
         cash.with_minor(i128::from(net_before) + i128::from(tax_before) + i128::from(cash.minor()))?;
     let net = without_tax(&invoice, by_then)?.minus(cash.with_minor(net_before)?)?;
@@ -200,7 +200,7 @@ async fn make_note(
     let gross = new.amount.plus(tax)?;
     let to = destination(&invoice, through.map(|Text(through)| through), new.as_credit);
     // What was paid from the customer's credit goes back there.
-    let due = invoice.total.minus(invoice.refunded)?;
+    let due = invoice.due()?;
     let (cash, back_as_credit) = match to {
         Account::Credit(_) => (Money::zero(gross.currency()), gross),
         _ => {

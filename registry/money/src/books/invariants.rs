@@ -8,12 +8,28 @@ use chandlery_package::{Balance, Currency};
 use sqlx::AnyConnection;
 
 use crate::billing::rating::aside;
-use crate::{Error, ledger, payouts};
+use crate::{Error, ledger, payouts, rails};
 
 /// The accounts that an invariant is about, by a pattern, and what they must hold: account, currency, debits less credits.
 type Invariant = (&'static str, &'static str);
 
-const INVARIANTS: [Invariant; 11] = [
+const INVARIANTS: [Invariant; 13] = [
+    // The books have of the bank what its lines say, and what was recorded by hand and no line has told of yet.
+    (
+        "assets:bank",
+        "select 'assets:bank', currency, cast(sum(minor) as bigint)
+         from (select currency, minor from bank_lines where transaction_id is not null
+               union all select ledger_postings.currency, ledger_postings.minor from ledger_postings
+                         join ledger_transactions on ledger_transactions.id = ledger_postings.transaction_id
+                         where account = 'assets:bank' and kind not in ('bank-line', 'bank-seen')
+                           and not exists (select 1 from bank_allotments where seen = ledger_transactions.id
+                                           and bank_allotments.currency = ledger_postings.currency)) as moved group by 1, 2",
+    ),
+    (
+        "liabilities:suspense",
+        "select 'liabilities:suspense', currency, cast(-sum(open_minor) as bigint)
+         from bank_lines where open_minor <> 0 group by 1, 2",
+    ),
     (
         "liabilities:partner:%:accrued",
         "select 'liabilities:partner:' || partner || ':accrued', lots.currency,
@@ -53,8 +69,8 @@ const INVARIANTS: [Invariant; 11] = [
     (
         "assets:receivable:customers",
         "select 'assets:receivable:customers', currency,
-                cast(sum(net_minor + tax_minor - credit_minor - refunded_minor) as bigint)
-         from invoices where state = 'open' group by 1, 2",
+                cast(sum(net_minor + tax_minor - credit_minor - refunded_minor - coalesce(minor, 0)) as bigint)
+         from invoices left join part_payments on invoice = number where state = 'open' group by 1, 2",
     ),
     // What is used is invoiced in the transaction that charges it.
     ("assets:receivable:unbilled", "select account, currency, minor from ledger_balances where 1 = 0"),
@@ -66,10 +82,10 @@ const INVARIANTS: [Invariant; 11] = [
     ),
     (
         "liabilities:tax:withheld",
-        "select 'liabilities:tax:withheld', currency, cast(-sum(withheld) as bigint)
-         from (select currency, withheld_minor as withheld from payouts where state in ('approved', 'sent', 'paid')
+        "select 'liabilities:tax:withheld', currency, cast(-sum(minor) as bigint)
+         from (select currency, withheld_minor as minor from payouts where state in ('approved', 'sent', 'paid', 'partly-returned')
                union all select currency, -payout_returns.withheld_minor from payout_returns
-                         join payouts on payouts.id = payout) as taxes group by 1, 2",
+                         join payouts on payouts.id = payout where state = 'partly-returned') as withheld group by 1, 2",
     ),
     (
         "liabilities:tax:sales",
@@ -81,7 +97,26 @@ const INVARIANTS: [Invariant; 11] = [
 ];
 
 /// What must not be there, and how to say it: each query gives one text for each fault.
-const NEVER: [(&str, &str); 8] = [
+const NEVER: [(&str, &str); 11] = [
+    (
+        "what is booked of it is not what it says",
+        "select 'bank line ' || bank_lines.id from bank_lines
+         left join ledger_postings on ledger_postings.transaction_id = bank_lines.transaction_id and account = 'assets:bank'
+         where bank_lines.transaction_id is not null and coalesce(ledger_postings.minor, 0) <> bank_lines.minor",
+    ),
+    (
+        "what is open of it is not what was not allotted",
+        "select 'bank line ' || bank_lines.id from bank_lines left join bank_allotments on line = bank_lines.id
+         where bank_lines.transaction_id is not null group by bank_lines.id, bank_lines.minor, open_minor
+         having bank_lines.minor - open_minor <> coalesce(sum(bank_allotments.minor), 0)",
+    ),
+    (
+        "more came back of it than was sent",
+        "select 'payout ' || id from payouts join payout_returns on payout = id
+         group by id, payouts.sent_minor, payouts.minor, payouts.withheld_minor
+         having sum(payout_returns.sent_minor) > payouts.sent_minor or sum(payout_returns.minor) > payouts.minor
+             or sum(payout_returns.withheld_minor) > payouts.withheld_minor",
+    ),
     (
         "the parts of a sale do not sum to it",
         "select 'sale ' || sales.id from sales left join lots on sale = sales.id
@@ -108,7 +143,9 @@ const NEVER: [(&str, &str); 8] = [
         "the items of a payout do not sum to it",
         "select 'payout ' || id from payouts join payout_items on payout = id
          group by id, payouts.minor, state
-         having sum(payout_items.minor) <> case when state in ('cancelled', 'returned') then 0 else payouts.minor end",
+         having sum(payout_items.minor) <> case when state = 'cancelled' then 0
+             when state = 'returned' and not exists (select 1 from payout_returns where payout_returns.payout = payouts.id) then 0
+             else payouts.minor end",
     ),
     (
         "it is in two payouts",
@@ -168,6 +205,7 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
         found.faults.extend(faults.into_iter().map(|(which,)| format!("{which}: {what}")));
     }
     found.faults.extend(payouts::statement_faults(db).await?);
+    found.faults.extend(rails::bank_faults(db).await?);
     found.set_aside = aside::in_words(db).await?;
     Ok(found)
 }

@@ -9,6 +9,8 @@ use chandlery_package::{Currency, Namespace};
 pub enum Account {
     /// The marketplace's own bank accounts.
     Bank,
+    /// Seen at the bank, and not known yet what for.
+    Suspense,
     /// What a processor of payments holds for the marketplace.
     Processor,
     /// Used by customers, and not invoiced yet.
@@ -59,6 +61,8 @@ pub enum Account {
     Hosting,
     /// Winning customers, by segment.
     Acquisition(String),
+    /// What the bank held before its first statement.
+    Opening,
     /// Between two currencies, in the order of their codes.
     Exchange(Currency, Currency),
 }
@@ -77,6 +81,7 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bank => f.write_str("assets:bank"),
+            Self::Suspense => f.write_str("liabilities:suspense"),
             Self::Processor => f.write_str("assets:processor clearing"),
             Self::Unbilled => f.write_str("assets:receivable:unbilled"),
             Self::Receivable => f.write_str("assets:receivable:customers"),
@@ -102,6 +107,7 @@ impl fmt::Display for Account {
             Self::BadDebt => f.write_str("expenses:bad debt"),
             Self::Hosting => f.write_str("expenses:hosting"),
             Self::Acquisition(segment) => write!(f, "expenses:acquisition:{segment}"),
+            Self::Opening => f.write_str("equity:opening balances"),
             Self::Exchange(one, other) => write!(f, "equity:fx:{one}-{other}"),
         }
     }

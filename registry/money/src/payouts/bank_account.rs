@@ -1,5 +1,7 @@
 //! Bank accounts, and how a transfer names the payout that it is for.
 
+use std::collections::BTreeSet;
+
 use iban::{Iban, IbanLike as _};
 
 use crate::Error;
@@ -38,10 +40,10 @@ pub fn reference(payout: i64) -> String {
     format!("PAYOUT-{payout}")
 }
 
-/// The payout that a transfer's text names.
-pub fn number_in(text: &str) -> Option<i64> {
+/// The payouts that a transfer's text names, each once.
+pub fn numbers_in(text: &str) -> BTreeSet<i64> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    words.filter_map(|word| word.strip_prefix("PAYOUT-")).find_map(|number| number.parse().ok())
+    words.filter_map(|word| word.strip_prefix("PAYOUT-")?.parse().ok()).collect()
 }
 
 #[cfg(test)]

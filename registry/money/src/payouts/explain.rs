@@ -48,7 +48,7 @@ async fn steps(db: &mut AnyConnection, transaction: i64, payout: i64) -> Result<
     let rows: Vec<(i64, Text<Timestamp>, String)> = sqlx::query_as(
         "select id, at, description from ledger_transactions
          where id = $1 or key in ('payout:' || $2, 'payout-paid:' || $2, 'payout-bounced:' || $2, 'payout-returned:' || $2)
-            or key like 'payout-bounced:' || $2 || '/%' or key like 'payout-returned:' || $2 || '/%'
+            or key like 'payout-bounced:' || $2 || ':%' or key like 'payout-returned:' || $2 || ':%'
          order by id",
     )
     .bind(transaction)

@@ -6,7 +6,6 @@
 //! | it is approved | available | withheld tax, in transit |
 //! | in another currency | the same through the exchange account, a balanced pair for each currency | |
 //! | it is confirmed | in transit, payout fees | bank, or processor |
-//! | it comes back | bank where it was confirmed; in transit, withheld tax | available |
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
@@ -39,13 +38,16 @@ struct Row {
     proposed_by: Text<Namespace>,
     approved_by: Option<Text<Namespace>>,
     bank_reference: Option<String>,
+    returned_sent_minor: i64,
 }
 
 macro_rules! select_payouts {
     ($condition:literal) => {
         concat!(
             "select id, run, partner, currency, minor, withheld_minor, sent_minor, sent_currency, rail, state, proposed_by,
-                    approved_by, bank_reference
+                    approved_by, bank_reference,
+                    (select cast(coalesce(sum(payout_returns.sent_minor), 0) as bigint) from payout_returns
+                     where payout_returns.payout = payouts.id) as returned_sent_minor
              from payouts ",
             $condition
         )
@@ -147,7 +149,7 @@ pub async fn cancel(db: &Db, actor: &Actor, id: i64) -> Result<Payout, Error> {
 }
 
 /// Adds the same items below zero, and frees what they were of.
-async fn free_items(write: &mut Write, id: i64) -> Result<(), Error> {
+pub(super) async fn free_items(write: &mut Write, id: i64) -> Result<(), Error> {
     sqlx::query(
         "insert into payout_items (payout, line, entry, minor)
          select payout, line + (select count(*) from payout_items where payout = $1), entry, -minor
@@ -224,84 +226,43 @@ pub async fn settle(
     now: Timestamp,
 ) -> Result<(), Error> {
     let payout = find(write, id).await?;
-    match payout.state {
-        PayoutState::Paid if payout.bank_reference.as_deref() == Some(bank_reference) => return Ok(()),
-        PayoutState::Approved | PayoutState::Sent => {}
-        _ => return Err(wrong_state(&payout, "confirmed")),
+    let has_arrived = matches!(payout.state, PayoutState::Paid | PayoutState::PartlyReturned);
+    if has_arrived && payout.bank_reference.as_deref() == Some(bank_reference) {
+        return Ok(());
     }
     let fee = left.unwrap_or(payout.sent).minus(payout.sent)?;
+    arrive(write, &payout, bank_reference, fee, paid_from(payout.rail), now).await
+}
+
+/// Records that a payout has left an account, and what that cost beside it.
+pub(crate) async fn arrive(
+    write: &mut Write,
+    payout: &Payout,
+    bank_reference: &str,
+    fee: Money,
+    from: Account,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if !matches!(payout.state, PayoutState::Approved | PayoutState::Sent) {
+        return Err(wrong_state(payout, "confirmed"));
+    }
+    let (id, left) = (payout.id, payout.sent.plus(fee)?);
     if fee.minor() < 0 {
         return Err(Error::Invalid(format!(
-            "{} left the bank, less than payout {id} of {}",
-            payout.sent.plus(fee)?,
+            "{left} left the bank, less than payout {id} of {}",
             payout.sent
         )));
     }
-    let from = paid_from(payout.rail);
     let transaction = Transaction::new(TransactionKind::PayoutPaid, id, now)
         .about(format!("payout {id} to {} has arrived: {bank_reference}", payout.partner))
         .link("payout", id)
         .link("payment", bank_reference)
         .debit(Account::InTransit(payout.partner.clone()), payout.sent)
         .debit(Account::PayoutFees, fee)
-        .credit(from, payout.sent.plus(fee)?);
+        .credit(from, left);
     ledger::post(write, transaction).await?;
     sqlx::query("update payouts set state = 'paid', bank_reference = $1, settled_at = $2 where id = $3")
         .bind(bank_reference)
-        .bind(time(now))
-        .bind(id)
-        .execute(&mut **write)
-        .await?;
-    Ok(())
-}
-
-/// Records that the bank could not pay: the money is available again.
-pub async fn returned(db: &Db, actor: &Actor, id: i64, now: Timestamp) -> Result<Payout, Error> {
-    let mut write = db.write().await?;
-    mark_returned(&mut write, id, now).await?;
-    let payout = find(&mut write, id).await?;
-    tell_of(&mut write, actor, Act::PayoutReturned, &payout).await?;
-    write.commit().await?;
-    Ok(payout)
-}
-
-/// The same within a transaction. The same again changes nothing.
-pub async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result<(), Error> {
-    let payout = find(write, id).await?;
-    let (parts,): (i64,) = sqlx::query_as("select count(*) from payout_returns where payout = $1")
-        .bind(id)
-        .fetch_one(&mut **write)
-        .await?;
-    if parts > 0 {
-        return Err(Error::Conflict(format!("a part of payout {id} came back before")));
-    }
-    let partner = || payout.partner.clone();
-    match payout.state {
-        PayoutState::Returned => return Ok(()),
-        PayoutState::Approved | PayoutState::Sent => {}
-        PayoutState::Paid => {
-            let to = paid_from(payout.rail);
-            let bounced = Transaction::new(TransactionKind::PayoutBounced, id, now)
-                .about(format!("payout {id} to {} came back after it had arrived", payout.partner))
-                .link("payout", id)
-                .debit(to, payout.sent)
-                .credit(Account::InTransit(partner()), payout.sent);
-            ledger::post(write, bounced).await?;
-        }
-        PayoutState::Proposed | PayoutState::Cancelled => return Err(wrong_state(&payout, "returned")),
-    }
-    let net = payout.amount.minus(payout.withheld)?;
-    let transaction = Transaction::new(TransactionKind::PayoutReturned, id, now)
-        .about(format!("payout {id} to {} came back", payout.partner))
-        .link("payout", id)
-        .debit(Account::InTransit(partner()), payout.sent)
-        .debit(Account::WithheldTax, payout.withheld);
-    // By the rate that it was sent at.
-    let transaction =
-        through_exchange(transaction, payout.sent, net).credit(Account::Available(partner()), payout.amount);
-    ledger::post(write, transaction).await?;
-    free_items(write, id).await?;
-    sqlx::query("update payouts set state = 'returned', settled_at = $1 where id = $2")
         .bind(time(now))
         .bind(id)
         .execute(&mut **write)
@@ -341,7 +302,7 @@ pub async fn list(
 /// The payouts of a run that were approved and not returned, and how each is sent.
 pub(crate) async fn of_run(db: &mut AnyConnection, run: i64) -> Result<Vec<(Payout, PayoutProfile)>, Error> {
     let rows: Vec<Row> = sqlx::query_as(select_payouts!(
-        "where run = $1 and state in ('approved', 'sent', 'paid') order by id"
+        "where run = $1 and state in ('approved', 'sent', 'paid', 'partly-returned') order by id"
     ))
     .bind(run)
     .fetch_all(&mut *db)
@@ -365,7 +326,7 @@ pub(crate) async fn profile_of(db: &mut AnyConnection, payout: &Payout) -> Resul
     Ok(found.map_or_else(profiles::by_hand, |found| found.profile))
 }
 
-fn wrong_state(payout: &Payout, wanted: &str) -> Error {
+pub(super) fn wrong_state(payout: &Payout, wanted: &str) -> Error {
     Error::Conflict(format!("payout {} is {} and cannot be {wanted}", payout.id, payout.state))
 }
 
@@ -378,13 +339,16 @@ pub(crate) async fn find(db: &mut AnyConnection, id: i64) -> Result<Payout, Erro
 
 fn read(row: Row) -> Result<Payout, Error> {
     let Text(currency) = row.currency;
+    let sent = Money::new(row.sent_minor, row.sent_currency.0)?;
+    let returned = sent.with_minor(row.returned_sent_minor)?;
     Ok(Payout {
         id: row.id,
         run: row.run,
         partner: row.partner.0,
         amount: Money::new(row.minor, currency)?,
         withheld: Money::new(row.withheld_minor, currency)?,
-        sent: Money::new(row.sent_minor, row.sent_currency.0)?,
+        sent,
+        returned: (!returned.is_zero()).then_some(returned),
         rail: row.rail.0,
         state: row.state.0,
         proposed_by: row.proposed_by.0,

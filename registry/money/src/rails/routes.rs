@@ -1,4 +1,4 @@
-//! What comes in by a rail or is sent by one: payments that customers begin, refunds, statements, webhooks, runs and bank files.
+//! What comes in by a rail or is sent by one: payments that customers begin, refunds, webhooks, runs and bank files.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -7,21 +7,17 @@ use chandlery_accounts::audit::record;
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::column::Text;
-use chandlery_package::wire::{
-    Act, BankAccount, BankLine, CreditNote, NewRefund, Page, PaymentIntent, Payout,
-};
-use chandlery_store::{Db, Facts};
+use chandlery_package::wire::{Act, BankAccount, CreditNote, NewRefund, Page, PaymentIntent, Payout};
+use chandlery_store::Facts;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Subject;
+use super::own_account::{BANK_ACCOUNT, own_account};
+use super::{Subject, bank};
 use crate::payouts::{self, run};
 use crate::{Error, Finance};
-
-/// The account that bank files pay from.
-const BANK_ACCOUNT: &str = "bank-account";
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<Finance> {
@@ -30,10 +26,10 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(refund))
         .routes(routes!(begin_order_payment))
         .routes(routes!(bank_account, set_bank_account))
-        .routes(routes!(reconcile))
         .routes(routes!(stripe_event))
         .routes(routes!(send_run))
         .routes(routes!(bank_file))
+        .merge(bank::routes())
         .merge(super::processor_routes::routes())
 }
 
@@ -94,13 +90,6 @@ async fn refund(
     Ok((StatusCode::CREATED, Json(note)))
 }
 
-async fn own_account(db: &Db) -> Result<BankAccount, Error> {
-    let none =
-        || Error::Conflict("no bank account is set to pay from: `chandlery payouts from` sets it".into());
-    let text = Facts(db).get(BANK_ACCOUNT).await?.ok_or_else(none)?;
-    serde_json::from_str(&text).map_err(|_| Error::Damaged("the bank account cannot be read".into()))
-}
-
 /// Shows the account that bank files pay from; for operators.
 #[utoipa::path(
     get,
@@ -126,6 +115,9 @@ async fn set_bank_account(
 ) -> Result<Json<BankAccount>, Error> {
     caller.must_operate("set the bank account")?;
     payouts::check_account(&account.holder, &account.iban, Some(&account.bic))?;
+    if let Some(wrong) = account.fees_max.iter().find(|most| most.minor() < 0) {
+        return Err(Error::Invalid(format!("a bank takes nothing or more, not {wrong}")));
+    }
     let text = json!(account).to_string();
     if Facts(&finance.db).get(BANK_ACCOUNT).await?.as_ref() != Some(&text) {
         let mut write = finance.db.write().await?;
@@ -184,27 +176,6 @@ async fn bank_file(
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"run-{run}.xml\"")),
     ];
     Ok((headers, file))
-}
-
-/// Reconciles a bank's statement with what is due; for operators.
-///
-/// camt.053 or CSV, as the bank gives it.
-#[utoipa::path(
-    post,
-    path = "/api/v1/bank-statements",
-    request_body(content = String, content_type = "text/plain"),
-    responses((status = 200, description = "Done.", body = Page<BankLine>))
-)]
-async fn reconcile(
-    State(finance): State<Finance>,
-    caller: Caller,
-    statement: String,
-) -> Result<Json<Page<BankLine>>, Error> {
-    caller.must_operate("reconcile the bank's statement")?;
-    let (days, now) = (finance.hold_days, finance.clock.now());
-    let items = super::reconcile(&finance.db, &caller.actor, days, &statement, now).await?;
-    // What became of each line of the statement that was sent.
-    Ok(Json(Page::whole(items)))
 }
 
 /// Receives an event of the processor of payments, which signs it.

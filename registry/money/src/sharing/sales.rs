@@ -257,6 +257,33 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
     Ok(id)
 }
 
+/// Makes what is left of a sale that was given up again, by the policy of now: the new sale's number, and of how much it is. None:
+/// nothing is left of it.
+pub async fn sell_again(
+    write: &mut Write,
+    given_up: i64,
+    at: Timestamp,
+) -> Result<Option<(i64, Money)>, Error> {
+    let sale = find(write, given_up).await?;
+    let gross = sale.left()?;
+    if !gross.is_positive() {
+        return Ok(None);
+    }
+    let lots = lots::of_sale(write, given_up).await?;
+    let referrer = lots.into_iter().find(|lot| lot.role == LotRole::Referrer).map(|lot| lot.partner);
+    let new = NewSale {
+        source: format!("{}, again", sale.source),
+        customer: &sale.customer,
+        seller: &sale.seller,
+        plugin: sale.plugin.as_ref(),
+        gross,
+        referrer: referrer.as_ref(),
+        at,
+        shared_by: at,
+    };
+    Ok(Some((accrue(write, &new).await?, gross)))
+}
+
 /// Puts the shares of a sale that was paid on hold. Again, it changes nothing.
 pub async fn collect(
     write: &mut Write,

@@ -1,11 +1,14 @@
 //! What an account may have follows from its orders, and from what became of the money for them.
 
 use chandlery_accounts::{Account, Actor};
-use chandlery_package::wire::{Acceptance, NewOrder, NewPayment, NewRefund, OrderState, Quote};
+use chandlery_package::wire::{
+    Acceptance, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, NewRefund, OrderState, Quote,
+};
 use chandlery_package::{Currency, Money, Namespace, Offer, terms};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::billing::{self, entitlements::entitlements};
+use crate::billing::{self, NewInvoice, entitlements::entitlements};
+use crate::sharing::NewSale;
 use crate::testing::{at, market};
 use crate::{Finance, rails, sharing};
 
@@ -97,6 +100,40 @@ async fn what_is_invoiced_by_the_month_is_had_until_it_is_ended() {
     assert_eq!(state(&finance, 14).await, Some(OrderState::Running));
     billing::end_order(&finance.db, &globex(), &reference, day(20)).await.unwrap();
     assert_eq!(state(&finance, 20).await, Some(OrderState::Ended));
+}
+
+#[tokio::test]
+async fn what_is_paid_after_it_was_given_up_is_had_again() {
+    let (_folder, finance) = market(&["globex"], BY_MONTH).await;
+    let reference = order(&finance, 0).await;
+    let (db, customer, seller) = (&finance.db, globex(), "acme".parse().unwrap());
+    let mut write = db.write().await.unwrap();
+    let sale = NewSale {
+        source: format!("order {reference}, a month"),
+        customer: &customer,
+        seller: &seller,
+        plugin: None,
+        gross: usd(10_000),
+        referrer: None,
+        at: day(20),
+        shared_by: day(20),
+    };
+    let line = InvoiceLine {
+        kind: InvoiceLineKind::Service,
+        description: "a month".into(),
+        quantity: "1".into(),
+        amount: usd(10_000),
+        sale: Some(sharing::accrue(&mut write, &sale).await.unwrap()),
+    };
+    let new =
+        NewInvoice { account: &customer, currency: Currency::Usd, lines: &[line], told: None, hold_days: 30 };
+    billing::issue(&mut write, &new, |transaction| transaction, day(20)).await.unwrap();
+    write.commit().await.unwrap();
+    billing::advance_all(db, day(80)).await.unwrap();
+    assert_eq!(state(&finance, 80).await, Some(OrderState::Overdue));
+    let payment = NewPayment { bank_reference: "B-1".into(), amount: usd(10_000) };
+    billing::record_invoice_payment(db, &Actor::machine(), 30, 1, &payment, day(81)).await.unwrap();
+    assert_eq!(state(&finance, 81).await, Some(OrderState::Running));
 }
 
 #[tokio::test]

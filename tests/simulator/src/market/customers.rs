@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use chandlery_package::Money;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 use reqwest::Method;
@@ -131,18 +131,28 @@ impl Market {
             }
             let number = &invoice["number"];
             let minor = |field: &str| invoice[field]["minor"].as_i64().unwrap_or(0);
-            let due = json!({ "minor": minor("total") - minor("refunded"), "currency": invoice["total"]["currency"] });
+            let due = minor("total") - minor("refunded") - minor("part_paid");
+            let amount = |minor: i64| json!({ "minor": minor, "currency": invoice["total"]["currency"] });
             if self.random.random_ratio(1, 2) {
-                let payment = json!({ "bank_reference": format!("T-INVOICE-{number}"), "amount": due });
+                let payment =
+                    json!({ "bank_reference": format!("T-INVOICE-{number}"), "amount": amount(due) });
                 let path = format!("/api/v1/invoices/{number}/payment");
                 self.operate("invoice payments", Method::POST, &path, payment).await?;
             } else {
-                let money: Money = serde_json::from_value(due)?;
-                let text = money.to_string();
-                let (amount, currency) = text.split_once(' ').unwrap_or((&text, ""));
-                statement.push_str(&format!(
-                    "S-INVOICE-{number},2025-01-01,{amount},{currency},for INVOICE-{number}\n"
-                ));
+                // All, a part, or too much; now and then mistyped.
+                let moved = match self.random.random_range(0..10) {
+                    0 => (due / 2).max(1),
+                    1 => due + 100,
+                    _ => due,
+                };
+                let names = if self.random.random_ratio(1, 8) { "invoice " } else { "INVOICE-" };
+                let line = format!("S-{}-INVOICE-{number}", self.day);
+                statement.push_str(&line_of(
+                    &line,
+                    self.now,
+                    amount(moved),
+                    &format!("for {names}{number}"),
+                )?);
                 lines += 1;
             }
         }
@@ -150,6 +160,31 @@ impl Market {
             self.operate("bank statements", Method::POST, "/api/v1/bank-statements", json!(statement))
                 .await?;
         }
+        if self.random.random_ratio(1, 15) {
+            self.keep_as_credit(index).await?;
+        }
         Ok(())
     }
+
+    /// Keeps what is open of lines that arrived as a customer's credit.
+    async fn keep_as_credit(&mut self, index: usize) -> Result<()> {
+        let (operator, customer) = (self.operator.clone(), self.customers[index].name.clone());
+        for line in self.list(&operator, "/api/v1/bank/lines").await? {
+            if line["open"]["minor"].as_i64() <= Some(0) {
+                continue;
+            }
+            let credit = json!({ "kind": "credit", "customer": customer, "amount": line["open"] });
+            let allotment = json!({ "line": line["id"], "to": [credit] });
+            self.operate("allotments", Method::POST, "/api/v1/bank/allotments", allotment).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A line of the bank's statement as a table.
+pub(super) fn line_of(id: &str, day: Timestamp, amount: Value, text: &str) -> Result<String> {
+    let money: Money = serde_json::from_value(amount)?;
+    let written = money.to_string();
+    let (amount, currency) = written.split_once(' ').unwrap_or((&written, ""));
+    Ok(format!("{id},{},{amount},{currency},{text}\n", day.strftime("%F")))
 }

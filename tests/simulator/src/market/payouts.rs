@@ -3,9 +3,10 @@
 use anyhow::Result;
 use rand::RngExt as _;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Market;
+use super::customers::line_of;
 
 impl Market {
     /// A run of payouts: proposed, approved by a second person, sent; confirmed, returned, or returned after it had arrived.
@@ -16,6 +17,8 @@ impl Market {
         let mut runs = Vec::new();
         for payout in payouts {
             let path = format!("/api/v1/payouts/{}", payout["id"]);
+            let minor = |field: &str| payout[field]["minor"].as_i64().unwrap_or(0);
+            let (sent, returned) = (minor("sent"), minor("returned"));
             match payout["state"].as_str() {
                 Some("proposed") if self.random.random_ratio(1, 12) => {
                     self.operate("cancelled payouts", Method::POST, &format!("{path}/cancel"), json!({}))
@@ -32,6 +35,14 @@ impl Market {
                 Some("sent") if self.random.random_ratio(1, 8) => {
                     self.operate("returned payouts", Method::POST, &format!("{path}/return"), json!({}))
                         .await?;
+                }
+                Some("sent") if self.random.random_ratio(1, 3) => {
+                    let text = format!("PAYOUT-{}", payout["id"]);
+                    self.tell_of(&text, &payout, -sent).await?;
+                }
+                Some("paid" | "partly-returned") if self.random.random_ratio(1, 100) => {
+                    let text = format!("RETURN PAYOUT-{}", payout["id"]);
+                    self.tell_of(&text, &payout, (sent - returned) / 2 + 1).await?;
                 }
                 Some("sent") => {
                     let confirm = json!({ "bank_reference": format!("PAID-{}", payout["id"]) });
@@ -50,6 +61,15 @@ impl Market {
             let path = format!("/api/v1/payout-runs/{run}/send");
             self.operate("sent runs", Method::POST, &path, json!({})).await?;
         }
+        Ok(())
+    }
+
+    /// The bank's statement tells of a payout: so much left or came back.
+    async fn tell_of(&mut self, text: &str, payout: &Value, minor: i64) -> Result<()> {
+        let amount = json!({ "minor": minor, "currency": payout["sent"]["currency"] });
+        let line = line_of(&format!("{text} {}", self.day), self.now, amount, text)?;
+        let statement = json!(format!("id,date,amount,currency,text\n{line}"));
+        self.operate("bank lines of payouts", Method::POST, "/api/v1/bank-statements", statement).await?;
         Ok(())
     }
 }

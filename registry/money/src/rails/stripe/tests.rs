@@ -336,6 +336,19 @@ async fn every_order_of_what_is_told_gives_the_same_books() {
 }
 
 #[tokio::test]
+async fn a_late_payment_revives_what_was_given_up() {
+    let (_folder, finance) = sharing_market().await;
+    let customer = begin(&finance, 1, Bought::Plan).await;
+    billing::advance_all(&finance.db, at("2026-03-02T00:00:00Z")).await.unwrap();
+    assert_eq!(held(&finance, &customer).await.get("expenses:bad debt"), Some(&9900));
+    tell(&finance, "evt_1", &paid_so_much(1, 9900)).await;
+    let holds = held(&finance, &customer).await;
+    let of = |account: &str| holds.get(account).copied().unwrap_or(0);
+    assert_eq!((of("expenses:bad debt"), of(CREDIT), of(PROCESSOR)), (0, 0, 9580));
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_was_won_or_never_held_leaves_the_shares_where_they_were() {
     let (_folder, finance) = sharing_market().await;
     let of = async |name: &str, run: usize| {

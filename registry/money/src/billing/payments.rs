@@ -1,0 +1,51 @@
+//! Payments of invoices: a late one revives what was given up.
+
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record_once;
+use chandlery_package::Money;
+use chandlery_package::wire::{Act, Invoice, InvoiceState, NewPayment};
+use chandlery_store::{Db, Write};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::collection;
+use super::invoices::{self, Paid};
+use crate::Error;
+
+/// Pays an invoice. One that was given up is owed again first, where all of it is paid now.
+pub(crate) async fn pay(
+    write: &mut Write,
+    number: i64,
+    paid: &Paid<'_>,
+    amount: Money,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<Invoice, Error> {
+    let invoice = invoices::find(write, number).await?;
+    if invoice.state == InvoiceState::Uncollectible && amount == invoice.due()? {
+        collection::revive(write, &invoice, now).await?;
+    }
+    invoices::pay(write, number, paid, amount, hold_days, now).await
+}
+
+/// Records the payment of an invoice by a bank transfer.
+pub async fn record(
+    db: &Db,
+    actor: &Actor,
+    hold_days: u32,
+    number: i64,
+    payment: &NewPayment,
+    now: Timestamp,
+) -> Result<Invoice, Error> {
+    let (actor, payment) = (actor.clone(), payment.clone());
+    db.group_commit(move |write| {
+        Box::pin(async move {
+            let paid = Paid::Bank(&payment.bank_reference);
+            let paid = pay(write, number, &paid, payment.amount, hold_days, now).await?;
+            let subject = format!("invoice {number}");
+            record_once(write, &actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
+            Ok::<_, Error>(paid)
+        })
+    })
+    .await
+}

@@ -1,0 +1,124 @@
+//! What was recorded by hand before the bank's statement told of it: a line that is the same is not booked twice.
+//!
+//! | what happens | debit | credit |
+//! | --- | --- | --- |
+//! | a line is what was recorded before | suspense | bank |
+
+use chandlery_package::Money;
+use chandlery_package::wire::TransactionKind;
+use chandlery_store::Write;
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use super::super::Subject;
+use super::lines::{self, Line, Tie};
+use crate::billing::orders;
+use crate::ledger::{self, Account, Transaction};
+use crate::{Error, payouts};
+
+/// The transaction of the ledger that moved as much at the bank, of those that a line names, and that no line was before.
+pub(super) async fn named(write: &mut Write, line: &Line, open: Money) -> Result<Option<i64>, Error> {
+    for key in keys(write, line).await? {
+        let found: Option<(i64,)> = sqlx::query_as(
+            "select id from ledger_transactions join ledger_postings on transaction_id = id
+             where key = $1 and account = 'assets:bank' and currency = $2 and minor = $3
+               and not exists (select 1 from bank_allotments where seen = ledger_transactions.id
+                               and bank_allotments.currency = $2)",
+        )
+        .bind(key)
+        .bind(open.currency().code())
+        .bind(open.minor())
+        .fetch_optional(&mut **write)
+        .await?;
+        if let Some((transaction,)) = found {
+            return Ok(Some(transaction));
+        }
+    }
+    Ok(None)
+}
+
+/// The keys of the transactions that a line may be, by its id and by what it names.
+async fn keys(write: &mut Write, line: &Line) -> Result<Vec<String>, Error> {
+    let mut keys = vec![
+        format!("{}:{}", TransactionKind::Exchange, line.id),
+        format!("{}:{}", TransactionKind::Expense, line.id),
+    ];
+    let by_reference: Option<(i64,)> = sqlx::query_as("select number from invoices where payment = $1")
+        .bind(&line.id)
+        .fetch_optional(&mut **write)
+        .await?;
+    let mut invoices: Vec<i64> = by_reference.into_iter().map(|(number,)| number).collect();
+    match Subject::find(&line.text).or_else(|| Subject::near(&line.text)) {
+        Some(Subject::Invoice(number)) => invoices.push(number),
+        Some(Subject::Order(reference)) => {
+            if let Ok(order) = orders::find(write, &reference).await {
+                invoices.extend(order.invoice);
+            }
+        }
+        None => {}
+    }
+    keys.extend(invoices.iter().map(|number| format!("{}:{number}", TransactionKind::InvoicePaid)));
+    for id in payouts::numbers_in(&line.text) {
+        keys.push(format!("{}:{id}", TransactionKind::PayoutPaid));
+        keys.push(format!("{}:{id}", TransactionKind::PayoutBounced));
+    }
+    for word in line.text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)) {
+        if let Some(number) = word.strip_prefix("REFUND-") {
+            keys.push(format!("{}:{number}", TransactionKind::Refund));
+        }
+        if let Some(number) = word.strip_prefix("BACK-") {
+            keys.push(format!("{}:{number}", TransactionKind::BankSentBack));
+        }
+        if word.starts_with("po_") {
+            keys.push(format!("{}:{word}", TransactionKind::ProcessorPayout));
+            keys.push(format!("{}:{word}", TransactionKind::ProcessorPayoutFailed));
+        }
+    }
+    Ok(keys)
+}
+
+/// What a transaction that was recorded by hand moved at the bank in the currency of a line; none, where a line was it before.
+pub(super) async fn moved(
+    db: &mut AnyConnection,
+    transaction: i64,
+    like: Money,
+) -> Result<Option<Money>, Error> {
+    let found: Option<(i64,)> = sqlx::query_as(
+        "select minor from ledger_postings join ledger_transactions on id = transaction_id
+         where transaction_id = $1 and account = 'assets:bank' and currency = $2 and kind not in ($3, $4)
+           and not exists (select 1 from bank_allotments where seen = $1 and bank_allotments.currency = $2)",
+    )
+    .bind(transaction)
+    .bind(like.currency().code())
+    .bind(TransactionKind::BankLine.as_str())
+    .bind(TransactionKind::BankSeen.as_str())
+    .fetch_optional(db)
+    .await?;
+    Ok(found.map(|(minor,)| like.with_minor(minor)).transpose()?)
+}
+
+/// Settles all of a line by what was recorded before.
+pub(super) async fn see(
+    write: &mut Write,
+    line: &mut Line,
+    open: Money,
+    transaction: i64,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let moved = moved(write, transaction, open).await?;
+    if moved != Some(open) {
+        let none = format!("transaction {transaction} that moved {open} at the bank and was not seen yet");
+        return Err(Error::NotFound(none));
+    }
+    let id = &line.id;
+    let seen = Transaction::new(TransactionKind::BankSeen, id, at)
+        .about(format!("bank line {id} is transaction {transaction}, which was recorded before"))
+        .link("payment", id)
+        .link("transaction", transaction)
+        .debit(Account::Suspense, open)
+        .credit(Account::Bank, open);
+    ledger::post(write, seen).await?;
+    let target = format!("is transaction {transaction}, which was recorded before");
+    lines::allot(write, line, open, &target, Tie::Recorded(transaction), now).await
+}

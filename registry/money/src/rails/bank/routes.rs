@@ -1,0 +1,112 @@
+//! The bank's statements, the lines that are open, and what they are for; for operators.
+
+use axum::extract::State;
+use chandlery_accounts::{Account, Caller};
+use chandlery_edge::{Json, Query};
+use chandlery_package::wire::{BankBalance, BankLine, BankLineState, NewAllotment, Page, Paging};
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::own_account;
+use super::settling::Rules;
+use super::{allotting, balances, lines, suggestions};
+use crate::{Error, Finance};
+
+/// The routes of this chapter.
+pub fn routes() -> OpenApiRouter<Finance> {
+    OpenApiRouter::new()
+        .routes(routes!(reconcile))
+        .routes(routes!(list))
+        .routes(routes!(allot))
+        .routes(routes!(compare))
+}
+
+async fn rules(finance: &Finance) -> Result<Rules, Error> {
+    let account = own_account::find(&finance.db).await?;
+    let fees_max = account.map(|account| account.fees_max).unwrap_or_default();
+    Ok(Rules { hold_days: finance.hold_days, fees_max, now: finance.clock.now() })
+}
+
+/// Reconciles a bank's statement with what is due; for operators.
+///
+/// camt.053 or CSV, as the bank gives it. Every line is in the books from then on; what it is for may be said later.
+#[utoipa::path(
+    post,
+    path = "/api/v1/bank-statements",
+    request_body(content = String, content_type = "text/plain"),
+    responses((status = 200, description = "Done.", body = Page<BankLine>))
+)]
+async fn reconcile(
+    State(finance): State<Finance>,
+    caller: Caller,
+    statement: String,
+) -> Result<Json<Page<BankLine>>, Error> {
+    caller.must_operate("reconcile the bank's statement")?;
+    let rules = rules(&finance).await?;
+    let items = super::reconcile(&finance.db, &caller.actor, &rules, &statement).await?;
+    // What became of each line of the statement that was sent.
+    Ok(Json(Page::whole(items)))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct InState {
+    /// All, unless given.
+    #[param(inline)]
+    state: Option<BankLineState>,
+}
+
+/// Lists the lines of the bank's statements, and what those that are open may be for; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/bank/lines",
+    params(InState, Paging<String>),
+    responses((status = 200, description = "Done.", body = Page<BankLine>))
+)]
+async fn list(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(of): Query<InState>,
+    Query(paging): Query<Paging<String>>,
+) -> Result<Json<Page<BankLine>>, Error> {
+    caller.must_operate("see the bank's lines")?;
+    let mut db = finance.db.snapshot().await?;
+    let page = lines::list(&mut db, of.state, &paging).await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for line in page.items {
+        let suggestions = suggestions::suggestions(&mut db, &line).await?;
+        items.push(BankLine { suggestions, ..line.shown()? });
+    }
+    Ok(Json(Page { items, next: page.next }))
+}
+
+/// Says what an open bank line is for; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/bank/allotments",
+    request_body = NewAllotment,
+    responses((status = 200, description = "Done.", body = BankLine))
+)]
+async fn allot(
+    State(finance): State<Finance>,
+    caller: Caller,
+    Json(new): Json<NewAllotment>,
+) -> Result<Json<BankLine>, Error> {
+    caller.must_operate("say what bank lines are for")?;
+    let rules = rules(&finance).await?;
+    Ok(Json(allotting::allot(&finance.db, &caller.actor, &rules, &new).await?))
+}
+
+/// Compares what the bank says that it holds with what the books say; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/bank/balances",
+    responses((status = 200, description = "Done.", body = Page<BankBalance>))
+)]
+async fn compare(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<BankBalance>>, Error> {
+    caller.must_operate("see the bank's balances")?;
+    let mut db = finance.db.snapshot().await?;
+    // One for each currency.
+    Ok(Json(Page::whole(balances::compare(&mut db).await?)))
+}
