@@ -204,7 +204,11 @@ async fn make_note(
     let (cash, back_as_credit) = match to {
         Account::Credit(_) => (Money::zero(gross.currency()), gross),
         _ => {
-            let cash = gross.at_most(due.or_zero())?;
+            let by_transfers = match to {
+                Account::Processor => paid_by_transfers(write, number).await?,
+                _ => 0,
+            };
+            let cash = gross.at_most(due.minus(due.with_minor(by_transfers)?)?.or_zero())?;
             (cash, gross.minus(cash)?)
         }
     };
@@ -240,6 +244,23 @@ async fn make_note(
     .await?;
     invoices::reduced(write, number, hold_days, now).await?;
     find(write, &new.key).await?.ok_or_else(|| Error::Damaged(format!("credit note {note} vanished")))
+}
+
+/// What transfers had paid of an invoice before a processor's payment paid the rest, in minor units: it cannot go back through that.
+async fn paid_by_transfers(write: &mut Write, number: i64) -> Result<i64, Error> {
+    // A part may have been posted in the same commit.
+    write.flush().await?;
+    let paid = TransactionKind::InvoicePaid;
+    let (minor,): (i64,) = sqlx::query_as(
+        "select cast(coalesce(-sum(minor), 0) as bigint) from ledger_transactions
+         join ledger_postings on transaction_id = id
+         where key >= $1 and key < $2 and account = 'assets:receivable:customers'",
+    )
+    .bind(format!("{paid}:{number}:"))
+    .bind(format!("{paid}:{number};"))
+    .fetch_one(&mut **write)
+    .await?;
+    Ok(minor)
 }
 
 /// Takes off an invoice's line what was given back of it.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use chandlery_accounts::Actor;
-use chandlery_package::wire::{EventState, NewPayment, NewSubscription, Paging};
+use chandlery_package::wire::{EventState, NewPayment, NewRefund, NewSubscription, Paging};
 use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::event::Event;
 use super::{events, payments, webhook};
-use crate::rails::Subject;
+use crate::rails::{self, Subject};
 use crate::testing::{at, faults, market};
 use crate::{Finance, Processor, billing, ledger};
 
@@ -345,6 +345,27 @@ async fn a_late_payment_revives_what_was_given_up() {
     let holds = held(&finance, &customer).await;
     let of = |account: &str| holds.get(account).copied().unwrap_or(0);
     assert_eq!((of("expenses:bad debt"), of(CREDIT), of(PROCESSOR)), (0, 0, 9580));
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_transfer_has_paid_does_not_go_back_through_the_processor() {
+    let (_folder, finance) = sharing_market().await;
+    let customer = begin(&finance, 1, Bought::Plan).await;
+    let (actor, rules) =
+        (Actor::machine(), rails::BankRules { hold_days: 30, fees_max: Vec::new(), now: now() });
+    let statement = "id,date,amount,currency,text\nA,,1.00,USD,for INVOICE-1\n";
+    let line = rails::reconcile(&finance.db, &actor, &rules, statement).await.unwrap().remove(0);
+    assert_eq!(line.outcome, "paid INVOICE-1");
+    // The payment had begun before: what is more than is left to be paid, is credit.
+    tell(&finance, "evt_1", &paid_so_much(1, 9900)).await;
+    let amount = Money::new(9900, Currency::Usd).unwrap();
+    let new = NewRefund { key: "r".into(), amount, line: None, reason: String::new(), as_credit: false };
+    let note = rails::refund(&finance, &actor, 1, &new, now()).await.unwrap();
+    assert_eq!(note.cash.minor(), 9800);
+    let holds = held(&finance, &customer).await;
+    let of = |account: &str| holds.get(account).copied().unwrap_or(0);
+    assert_eq!((of(PROCESSOR), of(CREDIT), of("assets:bank")), (-220, -200, 100));
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
 
