@@ -208,7 +208,7 @@ fn a_customer_lowers_what_it_owes_only_when_the_seller_agrees() {
     for person in [&acme, &customer, &operator] {
         let held = person.ok(&["usage", "corrections"]);
         assert_eq!((&held[0]["event"]["id"], &held[0]["state"]), (&json!(lowered), &json!("pending")));
-        assert_eq!(held[0]["corrected"]["gpu_millis"], 1000 * 3_600_000);
+        assert_eq!(held[0]["corrected"]["gpu_millis"], 3_600_000_000_u64);
     }
     let other = world.publisher("other");
     assert_eq!(other.ok(&["usage", "corrections"]), json!([]));
