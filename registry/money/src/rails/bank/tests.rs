@@ -2,10 +2,10 @@
 
 use chandlery_accounts::Actor;
 use chandlery_package::wire::{
-    Allotment, BankLineState, Billed, InvoiceLine, InvoiceLineKind, InvoiceState, NewAllotment, NewPayment,
+    Allotment, BankLineState, InvoiceLine, InvoiceLineKind, InvoiceState, NewAllotment, NewPayment,
     NewSubscription, Paging, PayoutState,
 };
-use chandlery_package::{Currency, Money, Namespace, Tier};
+use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
