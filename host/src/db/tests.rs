@@ -78,7 +78,9 @@ async fn tables_become_strict_and_lose_nothing() {
     pool.close().await;
 
     let db = Db::open(&path).await.unwrap();
-    let after = rows(db.pool()).await;
+    let mut after = rows(db.pool()).await;
+    // What came later has never been anything else.
+    after.retain(|table, _| before.contains_key(table));
     assert!(after.values().all(|rows| !rows.is_empty()), "every table is tried: {after:#?}");
     for row in before.get_mut("deployments").unwrap() {
         // One text became two columns.
