@@ -195,7 +195,7 @@ async fn wrong_log_in(client: reqwest::Client, registry: String) -> u16 {
 
 /// Begins an upload, and a chunk of it that never ends; nothing where no more may be open.
 async fn endless_upload(client: &reqwest::Client, registry: &str, token: &str) -> Option<TcpStream> {
-    let begin = client.post(format!("http://{registry}/v2/mallory/x/blobs/uploads/")).bearer_auth(token);
+    let begin = client.post(format!("http://{registry}/v2/hooli/x/blobs/uploads/")).bearer_auth(token);
     let answer = begin.send().await.unwrap();
     if answer.status() == 429 {
         return None;
@@ -226,14 +226,14 @@ async fn others(registry: &str, token: &str) -> Vec<Duration> {
 fn others_are_served_during_a_flood() {
     let [log_ins, connections, uploads] = sizes();
     let world = World::start();
-    let (acme, mallory) = (world.publisher("acme").token(), world.publisher("mallory").token());
-    let (bomber, bomb) = (world.publisher("bomber"), forge::compiler_bomb("bomb", BOMB_VALUES));
+    let (acme, hooli) = (world.publisher("acme").token(), world.publisher("hooli").token());
+    let (mallory, bomb) = (world.publisher("mallory"), forge::compiler_bomb("bomb", BOMB_VALUES));
     let registry = &world.registry.address;
     let flood = async {
         let slow = |_| begun(registry, 3, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ".into());
         let slow = join_all((0..connections).map(slow)).await;
         let pusher = client(4);
-        let open = join_all((0..uploads).map(|_| endless_upload(&pusher, registry, &mallory))).await;
+        let open = join_all((0..uploads).map(|_| endless_upload(&pusher, registry, &hooli))).await;
         let guesser = client(2);
         let guess = |_| tokio::spawn(wrong_log_in(guesser.clone(), registry.clone()));
         let flood: Vec<_> = (0..log_ins).map(guess).collect();
@@ -243,7 +243,7 @@ fn others_are_served_during_a_flood() {
         (times, statuses, open.iter().flatten().count())
     };
     let (times, statuses, open) = std::thread::scope(|scope| {
-        let publishing = scope.spawn(|| bomber.publish(&bomb));
+        let publishing = scope.spawn(|| mallory.publish(&bomb));
         let seen = world.runtime.block_on(flood);
         publishing.join().unwrap();
         seen

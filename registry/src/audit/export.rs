@@ -183,7 +183,7 @@ mod tests {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(take))).await });
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(post(take))).await });
         (Exports { webhook: Some(Webhook { url, secret: "s3cr3t".into() }), syslog: None }, taken)
     }
 

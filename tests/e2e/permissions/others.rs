@@ -89,6 +89,7 @@ impl Market {
         operator.ok(&["consultants", "certify", "acme"]);
         globex.ok(&["consultants", "order", "acme", "setup", "--reference", "a-cluster"]);
         acme.ok(&["namespace", "invite", "acme", "carol", "--role", "viewer"]);
+        world.stores.sql("update accounts set created_at = '2020-01-01T00:00:00.000000Z'");
         operator.ok(&["operator", "propose", "carol"]);
         acme.ok(&["tokens", "new", "read"]);
         let tokens = acme.list("/api/v1/account/tokens");
@@ -96,11 +97,14 @@ impl Market {
         let report = "/api/v1/licence?host=theirs&deployments=0";
         assert_eq!(world.send("GET", report, Some(&globex.token()), &[], "").status, 200);
         let invoice = globex.list("/api/v1/invoices")[0]["number"].to_string();
+        let correction = Uuid::new_v4();
         let ids = vec![
+            id("/usage-corrections/{event}", correction.to_string(), "00000000-0000-0000-0000-000000000000"),
+            id("/surplus/{id}", "pi_1", "pi_2"),
             id("/account/tokens/{id}", text(&token["id"]), "000000000000"),
             id("/accounts/{account}", "globex", UNKNOWN),
             id("/accounts/{name}", "globex", UNKNOWN),
-            id("/operators/{name}", "operator", UNKNOWN),
+            id("/operators/{name}", "carol", UNKNOWN),
             id("/operator-proposals/{account}", "carol", UNKNOWN),
             id("/namespaces/{namespace}", "acme", UNKNOWN),
             id("/plugins/{namespace}", "acme", UNKNOWN),
@@ -141,6 +145,7 @@ impl Market {
             upload,
         };
         assert_eq!(market.report_use(&market.globex, market.event, None)["accepted"], 1);
+        assert_eq!(market.report_use(&market.globex, correction, Some(market.event))["held"], 1);
         market
     }
 
@@ -149,9 +154,11 @@ impl Market {
     }
 
     fn report_use(&self, person: &Person, id: Uuid, corrects: Option<Uuid>) -> Value {
+        let from = jiff::Timestamp::now();
+        let to = from + jiff::SignedDuration::from_mins(1);
         let mut event = json!({
-            "id": id, "deployment": "ocr", "release": "acme:ocr-server@1.0.0", "from": "2026-01-05T00:00:00Z",
-            "to": "2026-01-05T12:00:00Z", "replica_millis": 43_200_000, "gpu_millis": 0,
+            "id": id, "deployment": "ocr", "release": "acme:ocr-server@1.0.0", "from": from, "to": to,
+            "replica_millis": 60_000, "gpu_millis": 0,
         });
         if let Some(corrects) = corrects {
             event["corrects"] = json!(corrects);

@@ -77,7 +77,12 @@ pub async fn quote(db: &Db, account: &Account, plugin: &PluginId, now: Timestamp
     let order = entitled(db, &account.name, plugin, now).await?.map(|standing| standing.state);
     let member =
         account.operator || chandlery_accounts::role(db, &plugin.namespace, &account.name).await?.is_some();
-    if !member && !chandlery_accounts::is_public(db, &plugin.namespace).await? {
+    // A namespace that is not there is answered as one that may not be seen.
+    let public = match chandlery_accounts::is_public(db, &plugin.namespace).await {
+        Err(chandlery_accounts::Error::NotFound(_)) => false,
+        found => found?,
+    };
+    if !member && !public {
         return Err(Error::NotFound(format!("plugin '{plugin}'")));
     }
     Ok(Quote {

@@ -9,7 +9,7 @@ use crate::billing::UsageBounds;
 use crate::billing::rating::unlicensed;
 use crate::billing::usage::{Key, corrections};
 use crate::{Error, Finance, billing};
-use chandlery_accounts::{Account, Caller};
+use chandlery_accounts::{Account, Caller, Role, role};
 use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -117,9 +117,10 @@ async fn decide(
     if held.account == caller.name {
         return Err(Error::forbidden(&caller.name, "decide corrections of its own use"));
     }
-    if !caller.operator {
-        let seller = &held.event.release.plugin.namespace;
-        caller.must_own(&finance.db, seller, "decide corrections of what is sold by").await?;
+    let seller = &held.event.release.plugin.namespace;
+    let sells = role(&finance.db, seller, &caller.name).await? == Some(Role::Owner);
+    if !sells && !caller.operator {
+        return Err(Error::forbidden(&caller.name, "decide this correction"));
     }
     let now = finance.clock.now();
     let decided =
