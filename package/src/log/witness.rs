@@ -336,10 +336,10 @@ mod tests {
         let own = WitnessKey::of_log(&signer).cosign(&bare, 30);
         let (one, two) = (witnesses[0].cosign(&bare, 10), witnesses[1].cosign(&bare, 20));
         assert_eq!(vouched(&[], 0), None);
-        assert_eq!(vouched(&[own.clone()], 0), Some(30));
+        assert_eq!(vouched(std::slice::from_ref(&own), 0), Some(30));
         assert_eq!(vouched(&[WitnessKey::of_log(&other).cosign(&bare, 30)], 0), None);
         // The log's own word is not enough where witnesses are asked for.
-        assert_eq!(vouched(&[own.clone()], 1), None);
+        assert_eq!(vouched(std::slice::from_ref(&own), 1), None);
         assert_eq!(vouched(&[own.clone(), one.clone(), two.clone()], 1), Some(20));
         assert_eq!(vouched(&[own, one.clone(), two], 2), Some(10));
         assert_eq!(vouched(&[one], 2), None);

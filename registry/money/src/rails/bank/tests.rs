@@ -79,7 +79,7 @@ async fn two_payouts() -> (tempfile::TempDir, Finance) {
 }
 
 async fn payout(db: &Db, id: i64) -> (PayoutState, Money) {
-    let payout = run::find(&mut *db.read().acquire().await.unwrap(), id).await.unwrap();
+    let payout = run::find(&mut db.read().acquire().await.unwrap(), id).await.unwrap();
     (payout.state, payout.sent)
 }
 
@@ -151,7 +151,7 @@ async fn one_booking_confirms_all_that_it_is_for_or_none() {
 async fn subscribe(db: &Db, customer: &str, now: Timestamp) -> Money {
     let new = NewSubscription { tier: Tier::Developer, billed: Billed::Monthly };
     billing::change(db, &Actor::machine(), &name(customer), &new, now).await.unwrap();
-    find_invoice(&mut *db.read().acquire().await.unwrap(), 1).await.unwrap().total
+    find_invoice(&mut db.read().acquire().await.unwrap(), 1).await.unwrap().total
 }
 
 async fn allot(db: &Db, line: &str, to: Allotment, now: Timestamp) -> Result<BankLine, Error> {
@@ -168,14 +168,14 @@ async fn parts_and_more_than_what_is_due_and_second_payments_are_kept() {
     let due = subscribe(db, "globex", day(0)).await;
     let amount = |money: Money| money.to_string().replace(" USD", "");
     assert_eq!(bring(db, day(1), &["A,,1.00,USD,for INVOICE-1"]).await, ["paid INVOICE-1"]);
-    let invoice = find_invoice(&mut *db.read().acquire().await.unwrap(), 1).await.unwrap();
+    let invoice = find_invoice(&mut db.read().acquire().await.unwrap(), 1).await.unwrap();
     assert_eq!((invoice.state, invoice.part_paid), (InvoiceState::Open, Some(usd("1.00"))));
     assert_eq!(invoice.due().unwrap(), due.minus(usd("1.00")).unwrap());
     // All of it once more: the part of before is too much, and is credit of whom it is from. So is a second payment.
     let all = format!("B,,{},USD,for INVOICE-1", amount(due));
     let credited = "paid INVOICE-1, is credit of globex";
     assert_eq!(bring(db, day(1), &[&all]).await, [credited]);
-    let invoice = find_invoice(&mut *db.read().acquire().await.unwrap(), 1).await.unwrap();
+    let invoice = find_invoice(&mut db.read().acquire().await.unwrap(), 1).await.unwrap();
     assert_eq!((invoice.state, invoice.part_paid), (InvoiceState::Paid, None));
     let second = format!("C,,{},USD,for INVOICE-1", amount(due));
     assert_eq!(bring(db, day(2), &[&all, &second]).await, [credited, "is credit of globex"]);
@@ -262,7 +262,7 @@ async fn a_late_payment_revives_what_was_given_up() {
     billing::advance_all(db, day(60)).await.unwrap();
     assert_eq!(faults(db).await, Vec::<String>::new());
     for number in [1, 2] {
-        let invoice = find_invoice(&mut *db.read().acquire().await.unwrap(), number).await.unwrap();
+        let invoice = find_invoice(&mut db.read().acquire().await.unwrap(), number).await.unwrap();
         assert_eq!((invoice.state, invoice.part_paid), (InvoiceState::Uncollectible, None));
     }
     assert_eq!(held(db, Account::Credit(name("globex"))).await, -100);
@@ -314,7 +314,7 @@ async fn every_line_is_in_the_books_when_it_is_seen() {
         assert!(said[0].starts_with("is transaction "), "{said:?}");
         assert_eq!((held(db, Account::Bank).await, held(db, Account::Suspense).await), (25_498, -5500));
     }
-    let paid = orders::find(&mut *db.read().acquire().await.unwrap(), &reference).await.unwrap();
+    let paid = orders::find(&mut db.read().acquire().await.unwrap(), &reference).await.unwrap();
     assert!(paid.paid_at.is_some());
     // A fault that is planted in either account has a name.
     for (account, says) in
@@ -354,7 +354,7 @@ async fn the_bank_and_the_books_are_compared() {
     let db = &finance.db;
     let bring = async |text: String| reconcile(db, &Actor::machine(), &rules(day(40)), &text).await.unwrap();
     let compared = async || {
-        let all = balances::compare(&mut *db.read().acquire().await.unwrap()).await.unwrap();
+        let all = balances::compare(&mut db.read().acquire().await.unwrap()).await.unwrap();
         let held = &all[0];
         (held.bank.minor(), held.books.minor(), held.unseen.minor(), held.difference.minor())
     };
