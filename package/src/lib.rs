@@ -14,6 +14,7 @@ pub mod kind;
 pub mod licence;
 pub mod log;
 pub mod manifest;
+pub mod meter;
 pub mod money;
 pub mod month;
 pub mod name;
@@ -37,6 +38,7 @@ pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use kind::Kind;
 pub use licence::{Entitlements, Licence, LicenceError, PluginEntitlement};
 pub use manifest::{Manifest, ManifestError};
+pub use meter::Meter;
 pub use money::{Currency, Money, MoneyError};
 pub use month::{Month, MonthError};
 pub use name::{

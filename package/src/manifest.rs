@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use crate::meter::METERS_MAX;
 use crate::name::parse_version;
 use crate::permission::HttpHost;
-use crate::{Kind, NameError, Permission, PluginId, Release};
+use crate::{Kind, Meter, NameError, Permission, PluginId, Release};
 
 /// The file that authors write, beside their source.
 pub const FILE_NAME: &str = "chandlery.toml";
@@ -77,6 +78,14 @@ pub enum ManifestError {
     /// A permission for the host in a setting that is not described.
     #[error("the manifest asks for the host in the setting '{0}', which it does not describe as a parameter")]
     Setting(String),
+    /// A meter that no host can read.
+    #[error("the manifest's meter of '{series}' cannot be read: {reason}")]
+    Meter {
+        /// The series that it names.
+        series: String,
+        /// What of it cannot be so.
+        reason: &'static str,
+    },
 }
 
 /// What a plugin says of itself.
@@ -114,6 +123,9 @@ pub struct Manifest {
     /// What it may do beyond answering, if whoever installs it agrees.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub permissions: BTreeSet<Permission>,
+    /// What hosts read of the workloads in its plans, and report as units that prices can be set by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meters: Vec<Meter>,
     /// What it is and how to use it, in Markdown. `chandlery build` takes it from README.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readme: Option<String>,
@@ -162,8 +174,24 @@ impl Manifest {
                 _ => {}
             }
         }
+        self.check_meters()?;
         self.validator()?;
         Ok(self)
+    }
+
+    fn check_meters(&self) -> Result<(), ManifestError> {
+        must_be_few("meters", self.meters.len(), METERS_MAX)?;
+        for (index, meter) in self.meters.iter().enumerate() {
+            let reason = match meter.check() {
+                Err(reason) => reason,
+                Ok(()) if self.kind != Kind::Template => "only what a template deploys is metered",
+                Ok(()) if self.meters[..index].contains(meter) => "it is there twice",
+                Ok(()) => continue,
+            };
+            let series = meter.series.chars().filter(|c| !c.is_control()).take(LINE_BYTES_MAX).collect();
+            return Err(ManifestError::Meter { series, reason });
+        }
+        Ok(())
     }
 
     fn check_texts(&self) -> Result<(), ManifestError> {
@@ -288,6 +316,30 @@ pub(crate) mod tests {
         assert_eq!(Manifest::from_toml(&setting), Err(ManifestError::Setting("url".into())));
         let build = EXAMPLE.replace("1.0.0", "1.0.0+dirty");
         assert!(matches!(Manifest::from_toml(&build), Err(ManifestError::Version(_))));
+    }
+
+    #[test]
+    fn meters_are_read_and_only_of_what_templates_deploy() {
+        let meter =
+            "[[meters]]\nunit = \"tokens\"\nport = \"http\"\nseries = \"vllm:generation_tokens_total\"\n";
+        let text = format!("{EXAMPLE}\n{meter}");
+        let manifest = Manifest::from_toml(&text).unwrap();
+        assert_eq!(manifest.meters, [crate::meter::tests::meter()]);
+        let json = serde_json::to_vec(&manifest).unwrap();
+        assert_eq!(Manifest::from_json(&json).unwrap(), manifest);
+        let labelled = "labels = { model_name = \"a\" }";
+        assert!(Manifest::from_toml(&format!("{text}\n{meter}\n{labelled}")).is_ok());
+        for (text, why) in [
+            (format!("{text}\n{meter}"), "it is there twice"),
+            (text.replace("tokens\"\n", "gpu-hour\"\n"), "hosts meter hours themselves"),
+            (text.replace("\"template\"", "\"policy\""), "only what a template deploys"),
+            (text.replace("series", "serie"), "unknown field `serie`"),
+            (text.replace("tokens\"\n", "Tokens\"\n"), "Tokens"),
+            (format!("{EXAMPLE}\n{}", meter.repeat(METERS_MAX + 1)), "meters are 21"),
+        ] {
+            let refused = Manifest::from_toml(&text).unwrap_err().to_string();
+            assert!(refused.contains(why), "{refused}");
+        }
     }
 
     #[test]

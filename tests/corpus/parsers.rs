@@ -12,6 +12,7 @@ use chandlery_package::artifact::{Artifact, ImageManifest};
 use chandlery_package::log::{
     AddCheckpoint, Checkpoint, Entry, History, Proof, Signer, Tiles, WitnessId, WitnessKey,
 };
+use chandlery_package::meter::{Meter, expose};
 use chandlery_package::plan::Plan;
 use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, bundle, signed_under};
@@ -232,6 +233,16 @@ fn money() -> Vec<Parser> {
         parser("rate", &["15%", "2.5 %"], text::<Rate>),
         parser("price of a unit", &["0.000001 USD"], text::<UnitPrice>),
         parser("unit", &["gpu-hour", "pages"], text::<Unit>),
+        parser(
+            "what a server shows to Prometheus",
+            &["# TYPE a counter\na{b=\"c\",d=\"\\\"\"} 1.5e3 1700000000000\na 7\nb NaN\n"],
+            |bytes| {
+                let meter =
+                    json!({ "unit": "tokens", "port": "http", "series": "a", "labels": { "b": "c" } });
+                let meter: Meter = serde_json::from_value(meter).map_err(|error| error.to_string())?;
+                said(expose(utf8(bytes)?, &[&meter]))
+            },
+        ),
         parser("offer", &documents::offers(), |bytes| {
             let offer: Offer = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
             let _ = (offer.to_string(), offer.price.charge(u64::MAX));

@@ -1,7 +1,7 @@
 //! Short texts that are not what they are read as.
 
 /// The parser, what it says of them, and the texts.
-pub const TEXTS: [(&str, &str, &[&str]); 22] = [
+pub const TEXTS: [(&str, &str, &[&str]); 24] = [
     (
         "namespace",
         "is not a name",
@@ -128,6 +128,33 @@ pub const TEXTS: [(&str, &str, &[&str]); 22] = [
         "price of a unit",
         "",
         &["", "1", "1 XXX", "1.0000001 USD", "1000000000 USD", "-1 USD", "1. USD", "1e3 USD"],
+    ),
+    (
+        "what a server shows to Prometheus",
+        "no sample of a",
+        &[
+            "a",
+            "a{",
+            "a{b=\"c}",
+            "a{b=\"c\"}",
+            "a{b=\"c\\",
+            "a{b=\"c\",b=\"c\"} 1",
+            "a 1 2 3",
+            "a{\u{430}=\"c\"} 1",
+        ],
+    ),
+    (
+        "what a server shows to Prometheus",
+        "a{b=\"c\"} is",
+        &[
+            "a{b=\"c\"} NaN",
+            "a{b=\"c\"} +Inf",
+            "a{b=\"c\"} -1",
+            "a{b=\"c\"} 1e300",
+            "a{b=\"c\"} 9007199254740992",
+            "a{b=\"c\"} \u{661}",
+            "a{b=\"c\"} 1\na{b=\"c\"} 1",
+        ],
     ),
     ("unit", "", &["", "Pages", "a b", "a\0", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]),
     (

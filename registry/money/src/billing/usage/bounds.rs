@@ -1,14 +1,13 @@
 //! What one event may say: of which time, and how much. Whatever is within these bounds can be added up for a whole month.
 
 use chandlery_package::Unit;
+use chandlery_package::meter::COUNT_MAX;
 use chandlery_package::wire::{RefusedUsage, UsageEvent};
 use chandlery_store::time;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long the name of a deployment may be, in bytes.
 const NAME_MAX: usize = 255;
-/// How much of anything one event may count.
-const COUNT_MAX: u64 = 10_000_000_000_000;
 /// How far the clocks of two machines may be apart.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// How long a time one event may cover.
