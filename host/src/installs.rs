@@ -28,7 +28,7 @@ use progress::pass;
 
 pub use audit::{Audit, audit, audit_heads};
 pub use chain::Trust;
-pub use consent::permissions_in_words;
+pub use consent::{meters_in_words, permissions_in_words};
 pub use distrust::Distrust;
 pub use error::{Error, Refusal, RegistryError};
 pub(crate) use error::{ORDER_NEEDED, kinds};
@@ -192,6 +192,9 @@ impl Installs {
             })
             .await?;
         pass(progress, "permissions", permissions_in_words(locked.kind, &locked.permissions));
+        if let Some(words) = meters_in_words(&component.manifest.meters) {
+            pass(progress, "meters", words);
+        }
         Ok(locked)
     }
 

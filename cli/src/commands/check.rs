@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chandlery_host::installs::permissions_in_words;
+use chandlery_host::installs::{meters_in_words, permissions_in_words};
 use chandlery_package::wire::{KeyRecord, Member, Page, ReleaseRecord, Role};
 use chandlery_package::{Digest, Kind, Namespace, PublicKey};
 use clap::Args;
@@ -43,6 +43,9 @@ impl Check {
         );
         let manifest = &built.component.manifest;
         passed("permissions", permissions_in_words(manifest.kind, &manifest.permissions));
+        if let Some(words) = meters_in_words(&manifest.meters) {
+            passed("meters", words);
+        }
         if manifest.kind == Kind::Template {
             let cases = Case::all(&self.folder)?;
             is_deterministic(&built, &cases)?;

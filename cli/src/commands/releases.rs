@@ -1,6 +1,6 @@
 //! `chandlery show`, and what becomes of releases: `yank`, `deprecate`, `withdraw`, `certify`.
 
-use chandlery_host::installs::permissions_in_words;
+use chandlery_host::installs::{meters_in_words, permissions_in_words};
 use chandlery_package::wire::{Deprecation, NewWithdrawal, Page, ReleaseRecord};
 use chandlery_package::{Manifest, PluginId, Release};
 use clap::Args;
@@ -83,6 +83,9 @@ fn print(record: &ReleaseRecord) {
 fn print_manifest(manifest: &Manifest) {
     show::check("kind", &manifest.kind.to_string());
     show::check("permissions", &permissions_in_words(manifest.kind, &manifest.permissions));
+    if let Some(words) = meters_in_words(&manifest.meters) {
+        show::check("meters", &words);
+    }
     if !manifest.gpus.is_empty() {
         show::check("runs on", &manifest.gpus.join(", "));
     }

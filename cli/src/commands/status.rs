@@ -1,7 +1,7 @@
 //! `chandlery status`.
 
 use chandlery_package::wire::Page;
-use chandlery_package::wire::host::{Deployment, Drift, Entitlement};
+use chandlery_package::wire::host::{Deployment, Drift, Entitlement, Replica, Unmetered};
 use clap::Args;
 use reqwest::Method;
 
@@ -70,6 +70,12 @@ fn print(deployment: &Deployment) {
         ]
     });
     show::table(&["replica", ">revision", "state", "address", "runs as", ">restarts", "detail"], rows);
+    for replica in &deployment.replicas {
+        if let Some(Unmetered { since, reason }) = &replica.unmetered {
+            let Replica { workload, index, .. } = replica;
+            show::warning(format!("{workload}-{index} is not metered in full since {since}: {reason}"));
+        }
+    }
     print_drift(&deployment.drift);
     if !deployment.drift.is_empty() {
         show::note(format!("`chandlery repair {name}` makes it again as it should be"));

@@ -52,6 +52,9 @@ async fn metered(context: &Context) -> Result {
         return Ok(());
     }
     show::check("replicas ran", &show::duration(metered.replica_millis));
+    for (unit, count) in &metered.units {
+        show::check(unit, &count.to_string());
+    }
     let Metered { sent, waiting, refused, .. } = metered;
     show::check(
         "usage events",

@@ -247,7 +247,7 @@ impl<R: Runner> Fleet<R> {
             let reason = format!("it waits for the secret '{missing}', which is not set or not granted");
             return self.note(row, ReplicaState::Preparing, reason).await;
         }
-        (row.started_at, row.ready_at, row.not_before, row.drain_until) = (None, None, None, None);
+        row.begin_anew();
         match self.runner.begin(snapshot, part, &mut row).await? {
             Begin::Begun => {
                 let warning = self.runner.warning().map(|lack| format!("; {lack}"));
@@ -379,6 +379,7 @@ impl<R: Runner> Fleet<R> {
         let drained = !self.proxy.is_busy(row) || row.drain_until.is_none_or(|until| until <= now);
         match row.not_before {
             None if drained => {
+                usage::meter_now(&self.db, &row.id).await?;
                 self.runner.end(row, false).await?;
                 next.detail = "asked to end".into();
                 next.not_before = after_grace;
@@ -404,6 +405,7 @@ impl<R: Runner> Fleet<R> {
             let drift = self.runner.drift(snapshot, part, row);
             if !drift.is_empty() && desired.repairing && !self.runner.repair(part, row).await? {
                 // Only a new one is as it should be.
+                usage::meter_now(&self.db, &row.id).await?;
                 self.runner.end(row, false).await?;
             }
             found.extend(drift);

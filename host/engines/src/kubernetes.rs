@@ -31,9 +31,9 @@ use tokio::sync::OnceCell;
 use super::endpoints::{self, Key};
 use super::replicas::{self, ReplicaRow};
 use super::{Desired, Engine, EngineContext, Outcome, TargetSpec, placement};
-use crate::Error;
+use crate::{Error, usage};
 use chandlery_package::plan::{EngineKind, Facts, Plan, Restart, RuntimeKind, Workload, WorkloadKind};
-use chandlery_package::wire::host::{Drift, LogTail};
+use chandlery_package::wire::host::{Drift, LogTail, ReplicaState};
 use cluster::{Cluster, Conflict, Refusal};
 use kinds::Kind;
 use nodes::Node;
@@ -164,6 +164,9 @@ impl Kubernetes {
         outcome: &mut Outcome,
     ) -> Result<(), Error> {
         let there = snapshot.objects.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        for row in rows.iter().filter(|row| !there.is_empty() && row.state == ReplicaState::Ready) {
+            usage::meter_now(&self.db, &row.id).await?;
+        }
         for (kind, object) in there {
             if let Err(refusal) = self.cluster.delete(*kind, name(object)).await {
                 return Err(self.refused(refusal));

@@ -9,6 +9,7 @@ mod gpus;
 mod isolation;
 mod kubernetes;
 pub mod local;
+mod meters;
 pub mod placement;
 pub mod replicas;
 mod slurm;

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, SqlitePool};
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::host::{Replica, ReplicaState};
+use chandlery_package::wire::host::{Replica, ReplicaState, Unmetered};
 
 use crate::Error;
 
@@ -63,6 +63,12 @@ impl ReplicaRow {
         self.not_before.is_none_or(|at| at <= now)
     }
 
+    /// It is ready, and metered, when it runs: not while it backs off or waits for its place.
+    pub(super) fn begin_anew(&mut self) {
+        (self.started_at, self.ready_at, self.metered_until) = (None, None, None);
+        (self.not_before, self.drain_until) = (None, None);
+    }
+
     /// Where a port is reached; none, before the port was allotted.
     pub(super) fn address(&self, port: &str) -> Option<String> {
         self.ports.get(port).map(|number| format!("{}:{number}", self.node))
@@ -112,13 +118,23 @@ impl ReplicaRow {
             program: self.program,
             restarts: self.restarts,
             was_ready: self.was_ready,
+            unmetered: None,
         }
     }
 }
 
 /// The replicas of a deployment, by revision, workload and index.
 pub async fn of(db: &SqlitePool, deployment: &str) -> Result<Vec<Replica>, Error> {
-    Ok(rows_of(db, deployment).await?.into_iter().map(ReplicaRow::into_replica).collect())
+    let gaps: Vec<(String, Text<Timestamp>, String)> = sqlx::query_as(
+        "select replica, since, reason from meter_gaps join replicas on replicas.id = replica where deployment = $1",
+    )
+    .bind(deployment)
+    .fetch_all(db)
+    .await?;
+    let gap = |(replica, Text(since), reason)| (replica, Unmetered { since, reason });
+    let mut gaps: BTreeMap<String, Unmetered> = gaps.into_iter().map(gap).collect();
+    let rows = rows_of(db, deployment).await?.into_iter();
+    Ok(rows.map(|row| Replica { unmetered: gaps.remove(&row.id), ..row.into_replica() }).collect())
 }
 
 /// The same as they are kept.
@@ -238,5 +254,47 @@ impl FromRow<'_, SqliteRow> for ReplicaRow {
             drain_until: time("drain_until")?,
             metered_until: time("metered_until")?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Executor as _;
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_to_be_started_again_is_not_metered() {
+        let db = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("../../migrations/host").run(&db).await.unwrap();
+        db.execute(
+            "insert into deployments (name, target, revision, desired, created_at, updated_at)
+                 values ('d', 'local', 1, 'running', '', '');",
+        )
+        .await
+        .unwrap();
+        let (began, again) =
+            ("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-01T05:00:00Z".parse().unwrap());
+        let mut row = ReplicaRow {
+            id: "r".into(),
+            deployment: "d".into(),
+            workload: "w".into(),
+            handle: Some(Handle::Job(1)),
+            started_at: Some(began),
+            metered_until: Some(began),
+            ..ReplicaRow::default()
+        };
+        save(&db, &row).await.unwrap();
+        assert_eq!(running(&db).await.unwrap(), ["r"]);
+        // It has ended and begins again: in Slurm's queue, for hours.
+        row.begin_anew();
+        row.handle = Some(Handle::Job(2));
+        save(&db, &row).await.unwrap();
+        assert_eq!(running(&db).await.unwrap(), [""; 0]);
+        (row.started_at, row.metered_until) = (Some(again), Some(again));
+        save(&db, &row).await.unwrap();
+        assert_eq!(rows_of(&db, "d").await.unwrap()[0].metered_until, Some(again));
+        assert_eq!(running(&db).await.unwrap(), ["r"]);
     }
 }

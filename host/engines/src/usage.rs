@@ -1,27 +1,63 @@
 //! What replicas use, as events that are durable before they are sent. The event and the mark up to which its replica was
 //! metered change together, so that no moment is counted twice or lost.
 
+use std::collections::BTreeMap;
+
 use chandlery_package::Release;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::host::Metered;
 use chandlery_package::wire::{RefusedUsage, UsageEvent};
+use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
-use crate::Error;
-use crate::replicas;
+use crate::meters::{self, Reading};
+use crate::{Error, replicas};
+
+/// How many replicas are asked at once what their meters show.
+const AT_ONCE: usize = 16;
+/// How often a replica's meters are read again that somebody else has read meanwhile.
+const ATTEMPTS_MAX: usize = 3;
 
 /// Turns what every running replica has used so far into events.
 pub async fn meter(db: &SqlitePool) -> Result<(), Error> {
-    for replica in replicas::running(db).await? {
-        meter_until(db, &replica, Timestamp::now()).await?;
+    let running = replicas::running(db).await?;
+    let mut asked = Vec::new();
+    for replica in &running {
+        asked.push(async move { (replica, meters::read(db, replica).await) });
+    }
+    let mut readings = futures::stream::iter(asked).buffer_unordered(AT_ONCE);
+    while let Some((replica, reading)) = readings.next().await {
+        event(db, replica, Timestamp::now(), reading?.as_ref()).await?;
     }
     Ok(())
 }
 
-/// Turns what one replica has used since it was last metered into an event.
+/// Reads the meters of one replica, for the last time before it is asked to end, and turns what it has used into an event.
+pub(crate) async fn meter_now(db: &SqlitePool, replica: &str) -> Result<(), Error> {
+    for _ in 0..ATTEMPTS_MAX {
+        let reading = meters::read(db, replica).await?;
+        if event(db, replica, Timestamp::now(), reading.as_ref()).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Turns what one replica has used until it ended into an event. Nothing more can be read of it.
 pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) -> Result<(), Error> {
+    event(db, replica, now, None).await.map(drop)
+}
+
+/// Turns what one replica has used since it was last metered into an event. Says whether its meters were read late enough to count:
+/// another reading may have overtaken this one.
+async fn event(
+    db: &SqlitePool,
+    replica: &str,
+    now: Timestamp,
+    reading: Option<&Reading>,
+) -> Result<bool, Error> {
     let mut write = db.begin_with("begin immediate").await?;
     let found: Option<(String, Text<Release>, i64, Option<Text<Timestamp>>)> = sqlx::query_as(
         "select replicas.deployment, revisions.release, replicas.gpu_count, replicas.metered_until
@@ -32,11 +68,16 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
     .bind(replica)
     .fetch_optional(&mut *write)
     .await?;
-    let Some((deployment, Text(release), gpus, Some(Text(from)))) = found else { return Ok(()) };
+    let Some((deployment, Text(release), gpus, Some(Text(from)))) = found else { return Ok(true) };
     let millis = now.duration_since(from).as_millis();
     // Whole milliseconds are counted; what is left over is counted the next time.
     let to = from.checked_add(SignedDuration::from_millis(i64::try_from(millis).unwrap_or(0)));
-    let (Ok(to), true) = (to, millis > 0) else { return Ok(()) };
+    let (Ok(to), true) = (to, millis > 0) else { return Ok(reading.is_none()) };
+    let grown = match reading {
+        Some(reading) => meters::count(&mut write, replica, reading).await?,
+        None => Some(BTreeMap::new()),
+    };
+    let counts = grown.is_some();
     let event = UsageEvent {
         id: Uuid::now_v7(),
         deployment,
@@ -45,7 +86,7 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
         to,
         replica_millis: millis as u64,
         gpu_millis: millis as u64 * u64::try_from(gpus).unwrap_or_default(),
-        units: Default::default(),
+        units: grown.unwrap_or_default(),
         corrects: None,
     };
     sqlx::query("insert into usage_events (id, body) values ($1, $2)")
@@ -59,7 +100,7 @@ pub(crate) async fn meter_until(db: &SqlitePool, replica: &str, now: Timestamp) 
         .execute(&mut *write)
         .await?;
     write.commit().await?;
-    Ok(())
+    Ok(counts)
 }
 
 /// The oldest events that wait to be sent, at most `limit`.
@@ -106,5 +147,12 @@ pub async fn metered(db: &SqlitePool) -> Result<Metered, Error> {
     )
     .fetch_one(db)
     .await?;
-    Ok(Metered { sent, waiting, refused, replica_millis: millis as u64 })
+    let units: Vec<(String, i64)> = sqlx::query_as(
+        "select reported.key, sum(reported.value) from usage_events, json_each(body, '$.units') as reported
+         group by reported.key order by reported.key",
+    )
+    .fetch_all(db)
+    .await?;
+    let units = units.into_iter().map(|(unit, count)| (unit, count.unsigned_abs())).collect();
+    Ok(Metered { sent, waiting, refused, replica_millis: millis as u64, units })
 }

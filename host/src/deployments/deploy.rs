@@ -71,6 +71,7 @@ impl Deployments {
             plan: planned.plan.clone(),
             plan_digest: planned.digest,
             reviews: json!(made.passed.reviews).to_string(),
+            meters: made.meters.clone(),
             changes: planned.changes.clone(),
             timeout_seconds: timeout_seconds.map(i64::from),
         };

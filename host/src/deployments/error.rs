@@ -1,7 +1,7 @@
 //! Why something was not planned, deployed or changed.
 
 use chandlery_package::problem::{Explain, Explanation, Kind};
-use chandlery_package::{NameError, Permission, PluginId, Release};
+use chandlery_package::{Meter, NameError, Permission, PluginId, Release};
 use chandlery_sandbox::SandboxError;
 
 use crate::parameters::Misfit;
@@ -40,6 +40,16 @@ pub const NOT_GRANTED: Kind = Kind {
     when: "a plan hands on a secret that its plugin was not granted",
     remedy: Some("`chandlery permissions grant PLUGIN PERMISSION` grants it"),
 };
+/// A plan that leaves out what its plugin is metered by.
+pub const NOT_METERED: Kind = Kind {
+    word: "not-metered",
+    status: 422,
+    title: "Cannot be metered",
+    when: "a plan has no port at which its plugin's manifest says that it is metered",
+    remedy: Some(
+        "nothing was changed; tell the plugin's publisher, or whoever wrote a policy that amends the plan",
+    ),
+};
 /// A deployment on its way out.
 pub const REMOVING: Kind = Kind {
     word: "removing",
@@ -66,8 +76,16 @@ pub const CANNOT_SCALE: Kind = Kind {
 };
 
 /// The kinds of this room.
-pub(crate) const KINDS: [&Kind; 7] =
-    [&NO_DEPLOYMENT, &OTHER_PLUGIN, &OTHER_TARGET, &NOT_GRANTED, &REMOVING, &CANNOT_ROLL_BACK, &CANNOT_SCALE];
+pub(crate) const KINDS: [&Kind; 8] = [
+    &NO_DEPLOYMENT,
+    &OTHER_PLUGIN,
+    &OTHER_TARGET,
+    &NOT_GRANTED,
+    &NOT_METERED,
+    &REMOVING,
+    &CANNOT_ROLL_BACK,
+    &CANNOT_SCALE,
+];
 
 /// Why something was not planned, deployed or changed.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +120,14 @@ pub enum Error {
         release: Release,
         /// The permission that it would need.
         permission: Permission,
+    },
+    /// The plan has no port at which its plugin is metered.
+    #[error("{release} is metered by {meter}, and its plan has no port of that name")]
+    NotMetered {
+        /// The release whose plan it is.
+        release: Release,
+        /// What cannot be read.
+        meter: Box<Meter>,
     },
     /// The deployment of this name is being removed.
     #[error("'{0}' is being removed")]
@@ -164,6 +190,7 @@ impl Explain for Error {
             Self::OtherPlugin { .. } => &OTHER_PLUGIN,
             Self::OtherTarget { .. } => &OTHER_TARGET,
             Self::NotGranted { .. } => &NOT_GRANTED,
+            Self::NotMetered { .. } => &NOT_METERED,
             Self::Removing(_) => &REMOVING,
             Self::Rollback { .. } => &CANNOT_ROLL_BACK,
             Self::Scale { .. } => &CANNOT_SCALE,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chandlery_package::wire::host::{Locked, NewDeployment, Planned, Remark};
-use chandlery_package::{DeploymentName, Kind, Permission, SecretName, TeamName};
+use chandlery_package::{DeploymentName, Kind, Meter, Permission, SecretName, TeamName};
 use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 
@@ -25,6 +25,8 @@ pub(super) struct Made {
     pub given: Value,
     pub request: Request,
     pub passed: Passed,
+    /// What its replicas are metered by beside time.
+    pub meters: Vec<Meter>,
     /// The revision that it was compared with; none: there was no deployment.
     base: Option<i64>,
 }
@@ -82,6 +84,7 @@ impl Deployments {
             (_, given) => given.clone(),
         };
         let parameters = parameters::complete(&template.manifest, &given)?;
+        let meters = template.manifest.meters.clone();
         let engine = self.targets.engine(&target).await?;
         let prices = self.targets.prices(&target).await?;
         let target = engine.inventory().await?;
@@ -99,6 +102,7 @@ impl Deployments {
         let (plan, passed) =
             policies::pass(self.db.pool(), &self.installs, &self.sandbox, plan, review).await?;
         self.must_have_secrets(&locked, &plan).await?;
+        must_have_ports(&locked, &meters, &plan)?;
         engine.check(&plan, &request.target)?;
 
         if let Some(is) = running.as_ref().map(|record| record.release.plugin.clone())
@@ -129,7 +133,7 @@ impl Deployments {
             plan,
         };
         let base = running.map(|record| record.revision);
-        Ok(Made { planned, locked, given, request, passed, base })
+        Ok(Made { planned, locked, given, request, passed, meters, base })
     }
 
     /// What else is deployed, as policies see it.
@@ -158,6 +162,18 @@ impl Deployments {
             Some(missing) => Err(secrets::Error::NoSecret(missing).into()),
             None => Ok(()),
         }
+    }
+}
+
+/// What is metered can be reached: each meter's port is one of the plan.
+fn must_have_ports(locked: &Locked, meters: &[Meter], plan: &Plan) -> Result<(), Error> {
+    let has =
+        |name: &str| plan.workloads.iter().flat_map(|workload| &workload.ports).any(|port| port.name == name);
+    match meters.iter().find(|meter| !has(&meter.port)) {
+        Some(meter) => {
+            Err(Error::NotMetered { release: locked.release.clone(), meter: Box::new(meter.clone()) })
+        }
+        None => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::host::{Cause, Change, Revision, RolloutState};
-use chandlery_package::{Digest, Release};
+use chandlery_package::{Digest, Meter, Release};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
@@ -35,6 +35,8 @@ pub(super) struct NewRevision {
     pub plan: Plan,
     pub plan_digest: Digest,
     pub reviews: String,
+    /// What its replicas are metered by beside time.
+    pub meters: Vec<Meter>,
     /// What differs from the plan that ran.
     pub changes: Vec<Change>,
     /// How long the rollout may take; none: as long as the plan's readiness probes allow.
@@ -79,8 +81,8 @@ pub(super) async fn deploy(write: &mut SqliteConnection, new: &NewRevision) -> R
     let revision = next(write, &new.deployment).await?;
     sqlx::query(
         "insert into revisions (deployment, revision, cause, release, component, artifact, log_index, given,
-                                parameters, facts, plan, plan_digest, reviews, state, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                                parameters, facts, plan, plan_digest, reviews, state, created_at, meters)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(&new.deployment)
     .bind(revision)
@@ -97,6 +99,7 @@ pub(super) async fn deploy(write: &mut SqliteConnection, new: &NewRevision) -> R
     .bind(&new.reviews)
     .bind(Text(RolloutState::RollingOut))
     .bind(Text(now))
+    .bind(Json(&new.meters))
     .execute(&mut *write)
     .await?;
     forget_scale(write, &new.deployment, &new.changes).await?;
@@ -160,9 +163,9 @@ pub(super) async fn restart(write: &mut SqliteConnection, name: &str) -> Result<
     let revision = next(write, name).await?;
     sqlx::query(
         "insert into revisions (deployment, revision, cause, release, component, artifact, log_index, given,
-                                parameters, facts, plan, plan_digest, reviews, state, created_at)
+                                parameters, facts, plan, plan_digest, reviews, state, created_at, meters)
          select deployment, $1, $2, release, component, artifact, log_index, given, parameters, facts, plan,
-                plan_digest, reviews, $3, $4
+                plan_digest, reviews, $3, $4, meters
          from revisions where deployment = $5 and revision = $6",
     )
     .bind(revision)

@@ -1,9 +1,9 @@
 //! What whoever installs a plugin agrees to. A release that asks for more than was agreed to stops the installation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chandlery_package::wire::host::{Consent, Locked};
-use chandlery_package::{Component, Kind, Permission};
+use chandlery_package::{Component, Kind, Meter, Permission};
 
 use super::Error;
 
@@ -45,9 +45,40 @@ pub fn permissions_in_words(kind: Kind, permissions: &BTreeSet<Permission>) -> S
     format!("it may {}, and nothing else{plans}", words.join("; "))
 }
 
+/// What a host reads of a plugin's workloads and reports, for people; nothing, where that is no more than how long they run.
+pub fn meters_in_words(meters: &[Meter]) -> Option<String> {
+    let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for meter in meters {
+        shown.entry(meter.unit.to_string()).or_default().push(meter.to_string());
+    }
+    let words = |(unit, read): (String, Vec<String>)| format!("{unit}: {}", read.join(" and "));
+    let words: Vec<_> = shown.into_iter().map(words).collect();
+    (!words.is_empty()).then(|| {
+        format!("this host reads of what you deploy of it, and reports with its usage, {}", words.join("; "))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn meters_are_said_in_words() {
+        let meter = |unit: &str, series: &str| Meter {
+            unit: unit.parse().unwrap(),
+            port: "http".into(),
+            path: "/metrics".into(),
+            series: series.into(),
+            labels: BTreeMap::new(),
+        };
+        assert_eq!(meters_in_words(&[]), None);
+        let meters = [meter("tokens", "a_total"), meter("requests", "c_total"), meter("tokens", "b_total")];
+        assert_eq!(
+            meters_in_words(&meters).unwrap(),
+            "this host reads of what you deploy of it, and reports with its usage, requests: c_total at http/metrics; \
+             tokens: a_total at http/metrics and b_total at http/metrics"
+        );
+    }
 
     #[test]
     fn permissions_are_said_in_words() {

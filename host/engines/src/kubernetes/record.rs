@@ -208,6 +208,10 @@ impl Kubernetes {
         if !is_same {
             replicas::save(&self.db, row).await?;
         }
+        let runs = |row: &ReplicaRow| matches!(row.state, ReplicaState::Starting | ReplicaState::Ready);
+        if row.state == ReplicaState::Stopping && before.is_some_and(runs) {
+            usage::meter_now(&self.db, &row.id).await?;
+        }
         let is_over = matches!(row.state, ReplicaState::Succeeded | ReplicaState::Failed);
         let is_metered = before.is_none_or(|before| before.metered_until.is_some());
         if is_over && is_metered && row.handle.is_some() {

@@ -71,6 +71,7 @@ fn plan(memory_mib: u32) -> NewRevision {
         plan_digest: plan.digest(),
         plan,
         reviews: "[]".into(),
+        meters: Vec::new(),
         changes: Vec::new(),
         timeout_seconds: None,
     }

@@ -1,5 +1,6 @@
 //! What is deployed, how it fares, and what is asked of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -207,4 +208,7 @@ pub struct Metered {
     pub refused: i64,
     /// Milliseconds that replicas ran, by all events.
     pub replica_millis: u64,
+    /// What plugins' meters have counted, by unit and by all events.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub units: BTreeMap<String, u64>,
 }

@@ -66,6 +66,19 @@ pub struct Replica {
     /// Whether it was ready in this or an earlier run.
     #[serde(default)]
     pub was_ready: bool,
+    /// Why its meters are not read; none: they are, or it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unmetered: Option<Unmetered>,
+}
+
+/// A gap in the reading of a replica's meters. What its counters count meanwhile is reported when they can be read again, unless its
+/// program has ended by then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Unmetered {
+    /// Since when they could not be read.
+    pub since: Timestamp,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// Something that is not as it was made, and not by us.
