@@ -3,7 +3,7 @@
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::problem::{Explain, Explanation};
 use chandlery_package::signature::signature_tag;
-use chandlery_package::{ComponentError, Digest, KeyError, MoneyError, Release};
+use chandlery_package::{ComponentError, Digest, KeyError, MoneyError, Release, Unit};
 
 use crate::oci;
 
@@ -11,6 +11,9 @@ chandlery_edge::kinds! {
     MANIFEST_MISMATCH: "manifest-mismatch", 422, "The component says it is another release",
         "the manifest inside the component has another name or version than it is published as",
         Some("publish it under its own name and version, or change chandlery.toml and build again");
+    NOT_METERED: "not-metered", 422, "The release does not meter its price",
+        "the plugin's price is by a unit that the manifest of the new release does not meter",
+        Some("meter the unit in chandlery.toml, or set another price with `chandlery orders price` first");
     UNSIGNED: "unsigned", 422, "The release is not signed",
         "no signature was pushed beside the artifact",
         Some("`chandlery publish` signs; with other tools, push cosign's signature first");
@@ -38,6 +41,14 @@ pub enum Error {
         claimed: Release,
         /// What the component says.
         found: Release,
+    },
+    /// What the plugin costs is by what the release does not report.
+    #[error("{} costs so much per {unit}, and {release} does not meter that", .release.plugin)]
+    NotMetered {
+        /// What was to be published.
+        release: Release,
+        /// What the price is by.
+        unit: Unit,
     },
     /// No signature was pushed.
     #[error("{release} is not signed: there is no tag {tag}")]
@@ -86,6 +97,7 @@ impl Explain for Error {
             Self::Log(error) => error.explain(),
             Self::Pushed(error) => error.explain(),
             Self::Shared(error) => error.explain(),
+            Self::NotMetered { .. } => (&NOT_METERED).into(),
             Self::Unsigned { .. } => (&UNSIGNED).into(),
             Self::ManifestMismatch { found, .. } => MANIFEST_MISMATCH
                 .remedied(format!("publish it as {found}, or change chandlery.toml and build again")),

@@ -1,12 +1,14 @@
 //! Accepting a release: everything is checked first, then the release and its log entry become true together.
 
 use chandlery_package::artifact::PAYLOAD_BYTES_MAX;
-use chandlery_package::column::Text;
+use chandlery_package::column::{Json, Text};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::Entry;
 use chandlery_package::signature::{SignedPayload, signature_tag};
 use chandlery_package::wire::{Act, NewRelease, ReleaseRecord};
-use chandlery_package::{Component, Digest, PluginId, PublicKey, Release};
+use chandlery_package::{
+    Component, Digest, Manifest, Offer, PluginId, Price, PublicKey, Release, Unit, meter,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -107,6 +109,20 @@ async fn check_signature(oci: &Oci, release: &Release, artifact: Digest) -> Resu
     Err(Error::UntrustedSignature { release: release.clone() })
 }
 
+/// What is used of a plugin is reported in the unit that it costs everybody by.
+async fn must_meter_its_price(write: &mut Write, manifest: &Manifest) -> Result<(), Error> {
+    let found: Option<(Option<Json<Offer>>,)> = sqlx::query_as("select offer from plugins where id = $1")
+        .bind(manifest.name.to_string())
+        .fetch_optional(&mut **write)
+        .await?;
+    let price = found.and_then(|(offer,)| offer).map(|Json(offer)| offer.price);
+    let Some(Price::Metered { unit: unit @ Unit::Reported(_), .. }) = price else { return Ok(()) };
+    match meter::units(&manifest.meters).contains(&unit) {
+        true => Ok(()),
+        false => Err(Error::NotMetered { release: manifest.release(), unit }),
+    }
+}
+
 /// Whether the release was not there yet and now is, with its log entry.
 async fn insert(
     write: &mut Write,
@@ -138,6 +154,7 @@ async fn insert(
     // So may what was pushed have been replaced or deleted.
     oci::release(write, release, artifact, *signatures).await?;
     let manifest = &checked.component.manifest;
+    must_meter_its_price(write, manifest).await?;
     let now = Timestamp::now();
     let entry = Entry::Released {
         release: release.clone(),

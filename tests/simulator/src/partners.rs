@@ -62,7 +62,8 @@ pub fn offers() -> Vec<(&'static str, Value)> {
 fn component(plugin: &str) -> Result<Vec<u8>> {
     let text = format!(
         "name = \"{plugin}\"\nversion = \"1.0.0\"\nkind = \"template\"\ncontract = \"0.1.0\"\ntitle = \"Simulated\"\n\
-         description = \"Sold in a simulated market.\"\nlicense = \"Apache-2.0\"\n"
+         description = \"Sold in a simulated market.\"\nlicense = \"Apache-2.0\"\n\
+         [[meters]]\nunit = \"pages\"\nport = \"http\"\nseries = \"pages_total\"\n"
     );
     let manifest = Manifest::from_toml(&text)?;
     // The preamble of a component, an instance without exports, and its export as `plan`.

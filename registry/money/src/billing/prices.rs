@@ -2,7 +2,7 @@
 
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, NewCoupon, NewPrice};
-use chandlery_package::{Namespace, Offer, PluginId, Rate};
+use chandlery_package::{Manifest, Namespace, Offer, PluginId, Price, Rate, Unit, meter};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
@@ -25,6 +25,7 @@ pub async fn set_price(
     let offer = json!(new.offer).to_string();
     let mut write = db.write().await?;
     must_be_there(&mut write, plugin).await?;
+    must_be_metered(&mut write, plugin, &new.offer.price).await?;
     sqlx::query(
         "insert into prices (plugin, version, since, offer, customer)
          select $1, coalesce(max(version), 0) + 1, $2, $3, nullif($4, '') from prices where plugin = $1",
@@ -49,6 +50,30 @@ async fn must_be_there(write: &mut Write, plugin: &PluginId) -> Result<(), Error
         .fetch_optional(&mut **write)
         .await?;
     found.map(drop).ok_or_else(|| Error::NotFound(format!("plugin '{plugin}'")))
+}
+
+/// A price by what nobody reports would never be charged.
+async fn must_be_metered(write: &mut Write, plugin: &PluginId, price: &Price) -> Result<(), Error> {
+    let Price::Metered { unit: unit @ Unit::Reported(_), .. } = price else { return Ok(()) };
+    let newest: Option<(Option<Json<Manifest>>,)> = sqlx::query_as(
+        "select manifest from releases where plugin = $1 and yanked_at is null and withdrawn_at is null
+         order by version_order desc limit 1",
+    )
+    .bind(plugin.to_string())
+    .fetch_optional(&mut **write)
+    .await?;
+    let meters = newest.and_then(|(manifest,)| manifest).map(|Json(manifest)| manifest.meters);
+    let meters = meters.unwrap_or_default();
+    let reported = meter::units(&meters);
+    if reported.contains(unit) {
+        return Ok(());
+    }
+    let mut units = vec![Unit::GpuHour.to_string(), Unit::DeploymentHour.to_string()];
+    units.extend(reported.into_iter().map(ToString::to_string));
+    Err(Error::Invalid(format!(
+        "the newest release of '{plugin}' meters no {unit}: its price can be by {}, or by the month",
+        units.join(", ")
+    )))
 }
 
 /// What a plugin cost a customer at a moment: its own offer before everybody's.
