@@ -30,6 +30,7 @@ mod kubernetes;
 mod log;
 mod mail;
 mod market;
+mod meters;
 mod money;
 mod oci;
 mod openapi;
