@@ -1,6 +1,7 @@
 //! Who acts, by what, and from where: what the audit trail keeps of somebody.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
@@ -62,6 +63,16 @@ impl Actor {
         match self.address {
             Address(Some(address)) => format!("{who} (from {address})"),
             Address(None) => who,
+        }
+    }
+}
+
+/// As the books name it: `ann (token 0123456789ab)`, or `machine`.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.account {
+            Some(account) => write!(f, "{account} ({})", self.credential),
+            None => f.write_str(&self.credential),
         }
     }
 }

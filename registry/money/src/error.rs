@@ -82,6 +82,12 @@ pub enum Error {
         /// What is left over.
         sum: String,
     },
+    /// A posting of which nobody has said who makes it.
+    #[error("nobody is named who posts '{key}'")]
+    Nameless {
+        /// The transaction's key.
+        key: String,
+    },
     /// A posting that an account cannot take.
     #[error("'{key}' would bring the balance of {account} past its bound: {error}")]
     BalanceTooLarge {
@@ -144,7 +150,9 @@ impl Explain for Error {
             Self::BalanceTooLarge { .. } => &BALANCE_TOO_LARGE,
             Self::Closed { .. } => &MONTH_CLOSED,
             Self::Processor(_) => &PROCESSOR,
-            Self::Unbalanced { .. } | Self::Mail(_) | Self::Damaged(_) => &chandlery_store::INTERNAL,
+            Self::Unbalanced { .. } | Self::Nameless { .. } | Self::Mail(_) | Self::Damaged(_) => {
+                &chandlery_store::INTERNAL
+            }
         };
         kind.into()
     }

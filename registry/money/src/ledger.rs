@@ -1,6 +1,7 @@
 //! Double entry: transactions of postings that sum to zero per currency, only ever added.
 
 mod account;
+mod by;
 mod check;
 mod closing;
 mod journal;
@@ -21,6 +22,7 @@ use crate::Error;
 use chandlery_store::time;
 
 pub use account::Account;
+pub use by::{By, Chore, by};
 pub use check::check;
 pub use closing::close;
 pub use journal::{Format, csv, journal};

@@ -20,6 +20,7 @@ use serde_json::json;
 
 use crate::billing::invoices::Paid;
 use crate::billing::{invoices, orders, payments, refunds};
+use crate::ledger::{self, By};
 use crate::{Error, Finance};
 
 pub use bank::{Rules as BankRules, faults as bank_faults, reconcile, texts as statement_texts};
@@ -159,6 +160,7 @@ pub async fn refund(
         .db
         .group_commit(move |write| {
             Box::pin(async move {
+                ledger::by(write, By::Actor(&by));
                 let known = refunds::is_known(write, &wanted.key).await?;
                 let note = refunds::book_refund(write, number, &wanted, hold_days, now).await?;
                 let payment = refunds::processor_payment(write, number).await?;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use chandlery_accounts::{Accounts, SessionCookie};
 use chandlery_log::Log;
 use chandlery_package::Namespace;
-use chandlery_store::{Clock, Db, Facts};
+use chandlery_store::{Clock, Db, Facts, Write};
 use jiff::Timestamp;
 
 use crate::Finance;
+use crate::ledger::{self, By, Chore};
 
 /// An empty market, which lasts as long as its folder.
 pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
@@ -58,6 +59,13 @@ pub(crate) async fn market(customers: &[&str], offer: &str) -> (tempfile::TempDi
         .await
         .unwrap();
     (folder, finance)
+}
+
+/// A transaction in which a test posts by itself.
+pub(crate) async fn writing(db: &Db) -> Write {
+    let mut write = db.write().await.unwrap();
+    ledger::by(&mut write, By::System(Chore::Holds));
+    write
 }
 
 /// The first operator.

@@ -4,7 +4,7 @@ mod bytewise;
 mod strict;
 
 use std::any::Any;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::ops::{Deref, DerefMut};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -61,6 +61,7 @@ enum Kind {
 /// A transaction that may write. Dropped before its commit, it leaves nothing behind.
 pub struct Write {
     transaction: Transaction<'static, sqlx::Any>,
+    author: Option<Arc<str>>,
     pending: Vec<Box<dyn BeforeCommit>>,
     _turn: Option<OwnedMutexGuard<()>>,
 }
@@ -240,6 +241,8 @@ async fn commit_group(pool: &AnyPool, kind: &Kind, jobs: &mut Vec<Job>) -> Resul
     let (mut told, mut failed) = (Vec::new(), Vec::new());
     for job in jobs.drain(..) {
         write.savepoint().await?;
+        // A job speaks for nobody but its own.
+        write.author = None;
         let answer = job(&mut write).await;
         match answer.stands {
             true => {
@@ -273,7 +276,7 @@ async fn begin(pool: &AnyPool, kind: &Kind, lock: &'static str, lasting: bool) -
             let turn = Arc::clone(queue).lock_owned().await;
             let pool = if lasting { pool } else { unsynced };
             let transaction = pool.begin_with("begin immediate").await?;
-            Ok(Write { transaction, pending: Vec::new(), _turn: Some(turn) })
+            Ok(Write { transaction, author: None, pending: Vec::new(), _turn: Some(turn) })
         }
         Kind::Postgres => {
             let mut transaction = pool.begin().await?;
@@ -281,7 +284,7 @@ async fn begin(pool: &AnyPool, kind: &Kind, lock: &'static str, lasting: bool) -
                 transaction.execute("set local synchronous_commit to off").await?;
             }
             sqlx::query(lock).bind(LOCK).execute(&mut *transaction).await?;
-            Ok(Write { transaction, pending: Vec::new(), _turn: None })
+            Ok(Write { transaction, author: None, pending: Vec::new(), _turn: None })
         }
     }
 }
@@ -302,6 +305,16 @@ impl Write {
         });
         let pending = (&mut *self.pending[index] as &mut dyn Any).downcast_mut();
         (pending.expect("it was looked for by its type"), &mut self.transaction)
+    }
+
+    /// Says who makes what is written from here on: until the commit or, in a job of [`Db::group_commit`], its end.
+    pub fn set_author(&mut self, author: &dyn Display) {
+        self.author = Some(author.to_string().into());
+    }
+
+    /// Who makes what is written now; none: nobody has said so.
+    pub fn author(&self) -> Option<Arc<str>> {
+        self.author.clone()
     }
 
     /// Begins a part that can be undone by itself. There is one at a time: a job of [`Db::group_commit`] is one already.

@@ -142,7 +142,7 @@ pub async fn explain(context: &Context, id: i64) -> Result {
         }
     }
     for step in &found.transactions {
-        show::note(format!("{} · {}", step.at.strftime("%F"), step.description));
+        show::note(format!("{} · {} · by {}", step.at.strftime("%F"), step.description, step.by));
     }
     Ok(())
 }

@@ -53,6 +53,9 @@ pub struct PayoutStep {
     pub at: Timestamp,
     /// What it was about, as people read it.
     pub description: String,
+    /// Who has made it, such as `ann (password)`, `system:holds`, `processor:stripe:evt_1` or `bank:B-17`; `unknown`: it is older than
+    /// that is written down.
+    pub by: String,
 }
 
 /// One change of what was available that a payout took on.

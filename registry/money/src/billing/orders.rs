@@ -16,6 +16,7 @@ use super::payments;
 use super::prices;
 use super::taxes::tax;
 use crate::Error;
+use crate::ledger::{self, By};
 use crate::sharing::{self, NewSale};
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::{record, record_once};
@@ -286,6 +287,7 @@ pub async fn record_payment(
     let (actor, reference, payment) = (actor.clone(), reference.to_owned(), payment.clone());
     db.group_commit(move |write| {
         Box::pin(async move {
+            ledger::by(write, By::Actor(&actor));
             let paid = Paid::Bank(&payment.bank_reference);
             let paid = pay(write, &reference, &paid, payment.amount, hold_days, now).await?;
             let subject = format!("order {reference}");

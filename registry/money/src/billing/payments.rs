@@ -11,6 +11,7 @@ use serde_json::json;
 use super::collection;
 use super::invoices::{self, Paid};
 use crate::Error;
+use crate::ledger::{self, By};
 
 /// Pays an invoice. One that was given up is owed again first, where all of it is paid now.
 pub(crate) async fn pay(
@@ -40,6 +41,7 @@ pub async fn record(
     let (actor, payment) = (actor.clone(), payment.clone());
     db.group_commit(move |write| {
         Box::pin(async move {
+            ledger::by(write, By::Actor(&actor));
             let paid = Paid::Bank(&payment.bank_reference);
             let paid = pay(write, number, &paid, payment.amount, hold_days, now).await?;
             let subject = format!("invoice {number}");

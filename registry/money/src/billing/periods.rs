@@ -8,7 +8,7 @@ use sqlx::AnyConnection;
 
 use super::invoices::{self, NewInvoice};
 use crate::Error;
-use crate::ledger::{self, Account, Transaction};
+use crate::ledger::{self, Account, By, Chore, Transaction};
 use chandlery_store::{Db, Write, time};
 
 const DAY_SECONDS: i64 = 24 * 3600;
@@ -227,6 +227,7 @@ async fn recognise_until(db: &Db, now: Timestamp) -> Result<(), Error> {
     let mut after = 0;
     loop {
         let mut write = db.write().await?;
+        ledger::by(&mut write, By::System(Chore::Renewals));
         let rows: Vec<Row> = sqlx::query_as(select!(
             "where invoice > $1 and recognised_minor < price_minor - plan_periods.refunded_minor and ended_at is null and state <> 'uncollectible'
                and from_at < $2 order by invoice limit $3"

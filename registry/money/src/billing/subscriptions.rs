@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::collection;
 use super::periods::{self, NewPeriod};
 use crate::Error;
+use crate::ledger::{self, By, Chore};
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
 use chandlery_store::{Db, Write, time};
@@ -263,6 +264,7 @@ fn next_period(anchor: Timestamp, from: Timestamp, billed: Billed) -> Result<Tim
 
 /// Loads a subscription, and does what is due.
 async fn current(write: &mut Write, account: &Namespace, now: Timestamp) -> Result<Stored, Error> {
+    ledger::by(write, By::System(Chore::Renewals));
     let mut stored = Stored::load(write, account).await?;
     let before = stored.clone();
     stored.advance(write, now).await?;
@@ -319,6 +321,7 @@ pub async fn try_out(
     }
     let mut write = db.write().await?;
     let mut stored = current(&mut write, account, now).await?;
+    ledger::by(&mut write, By::Actor(actor));
     match stored.trial {
         // Asked again.
         Some((tier, until)) if tier == new.tier && until > now => {}
@@ -356,6 +359,7 @@ pub async fn change(
     }
     let mut write = db.write().await?;
     let mut stored = current(&mut write, account, now).await?;
+    ledger::by(&mut write, By::Actor(actor));
     let before = stored.clone();
     if tier == Tier::Free && stored.invoice.is_none() {
         // A trial ends at once.
@@ -402,6 +406,7 @@ pub async fn agree(
         return Err(Error::NotFound(format!("account '{account}'")));
     }
     let mut stored = current(&mut write, account, now).await?;
+    ledger::by(&mut write, By::Actor(actor));
     let agreed = Some((agreement.deployments, agreement.price));
     if (stored.tier, stored.billed, stored.agreed) != (Tier::EnterprisePlus, agreement.billed, agreed) {
         let before = json!({ "tier": stored.tier, "billed": stored.billed });

@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::billing::{periods, rating};
-use crate::{Error, ledger, payouts};
+use crate::ledger::{self, By};
+use crate::{Error, payouts};
 
 /// How long before the first use came it may have been used.
 const REACH: SignedDuration = SignedDuration::from_hours(366 * 24);
@@ -34,6 +35,7 @@ pub async fn close(
     periods::recognise_all(db, month.last_moment()).await?;
     let mut write = db.write().await?;
     must_be_open(&mut write, month).await?;
+    ledger::by(&mut write, By::Actor(actor));
     let rated = rating::rate(&mut write, month, hold_days, now).await?;
     write.flush().await?;
     let statements = payouts::make_statements(&mut write, month, now).await?;

@@ -11,6 +11,7 @@ use sqlx::AnyConnection;
 
 use crate::Error;
 use crate::billing::{NewInvoice, issue};
+use crate::ledger::{self, By};
 use crate::sharing::{self, NewSale};
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
@@ -111,6 +112,7 @@ pub async fn accept(
     now: Timestamp,
 ) -> Result<ServiceOrder, Error> {
     let mut write = db.write().await?;
+    ledger::by(&mut write, By::Actor(actor));
     let missing = || Error::NotFound(format!("milestone {number} of order '{reference}'"));
     let order = find(&mut write, reference).await?.filter(|order| order.customer == *customer);
     let order = order.ok_or_else(missing)?;
@@ -142,7 +144,7 @@ pub async fn accept(
             told: None,
             hold_days,
         };
-        let about = |transaction: crate::ledger::Transaction| transaction.link("service-order", reference);
+        let about = |transaction: ledger::Transaction| transaction.link("service-order", reference);
         let invoice = issue(&mut write, &new, about, now).await?;
         sqlx::query(
             "update milestones set accepted_at = $1, invoice = $2 where reference = $3 and number = $4",

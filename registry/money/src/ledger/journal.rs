@@ -18,6 +18,7 @@ struct Line {
     description: String,
     at: String,
     links: String,
+    made_by: String,
     account: Option<String>,
     currency: Option<String>,
     minor: Option<i64>,
@@ -62,7 +63,7 @@ fn lines(db: Db, last: i64) -> impl Stream<Item = Result<Vec<Line>, Error>> {
             }
             let until = last.min(after + CHUNK);
             let lines: Vec<Line> = sqlx::query_as(
-                "select id, key, kind, description, at, links, account, currency, minor
+                "select id, key, kind, description, at, links, made_by, account, currency, minor
                  from ledger_transactions left join ledger_postings on transaction_id = id
                  where id > $1 and id <= $2 order by id, line",
             )
@@ -132,12 +133,12 @@ fn transactions(lines: &[Line], format: Format) -> Result<String, Error> {
 
 /// The first line of a transaction, and what it leads back to.
 fn begin(text: &mut String, line: &Line, format: Format) -> std::fmt::Result {
-    let Line { id, key, kind, description, at, links, .. } = line;
+    let Line { id, key, kind, description, at, links, made_by, .. } = line;
     let date = at.get(..10).unwrap_or("");
     let links: BTreeMap<String, String> = serde_json::from_str(links).map_err(|_| std::fmt::Error)?;
     // What people wrote must not end a text, or begin a comment or a line of its own.
     let plain = |text: &str| text.replace(['\n', '\r', ';', '"', '\\'], " ");
-    let links = [("key", key.as_str()), ("at", at)]
+    let links = [("key", key.as_str()), ("at", at), ("by", made_by)]
         .into_iter()
         .chain(links.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     match format {
@@ -167,26 +168,30 @@ fn beancount(account: &str) -> String {
     parts.collect::<Vec<_>>().join(":")
 }
 
-const COLUMNS: [&str; 8] =
-    ["transaction", "at", "kind", "key", "description", "account", "currency", "minor"];
+const COLUMNS: [&str; 9] =
+    ["transaction", "at", "kind", "key", "description", "account", "currency", "minor", "by"];
 
 /// Every posting as a row, in minor units.
 pub async fn csv(db: &Db) -> Result<impl Stream<Item = Result<String, Error>> + use<>, Error> {
     let lines = lines(db.clone(), last(db).await?);
     let rows = lines.map(|lines| {
         let posted = lines?.into_iter().filter(|line| line.posted().is_some());
-        table::rows(posted, |Line { id, at, kind, key, description, account, currency, minor, .. }| {
-            vec![
-                Cell::own(id),
-                Cell::own(at),
-                Cell::own(kind),
-                Cell::Text(key),
-                Cell::Text(description),
-                Cell::maybe(account.as_ref()),
-                Cell::maybe(currency.as_ref()),
-                Cell::maybe(*minor),
-            ]
-        })
+        table::rows(
+            posted,
+            |Line { id, at, kind, key, description, made_by, account, currency, minor, .. }| {
+                vec![
+                    Cell::own(id),
+                    Cell::own(at),
+                    Cell::own(kind),
+                    Cell::Text(key),
+                    Cell::Text(description),
+                    Cell::maybe(account.as_ref()),
+                    Cell::maybe(currency.as_ref()),
+                    Cell::maybe(*minor),
+                    Cell::Text(made_by),
+                ]
+            },
+        )
     });
     Ok(stream::iter([table::head(&COLUMNS)]).chain(rows))
 }

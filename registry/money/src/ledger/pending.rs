@@ -2,6 +2,7 @@
 //! each, in one order, so that an account that everything touches costs no more than any other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chandlery_package::{Balance, Currency};
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -40,6 +41,7 @@ type Held = (Account, Currency);
 struct New {
     id: i64,
     body: String,
+    by: Arc<str>,
     transaction: Transaction,
 }
 
@@ -67,9 +69,10 @@ impl Pending {
         Some(same(transaction, body, known.id, &known.body))
     }
 
-    fn push(&mut self, transaction: Transaction, body: String) -> Result<i64, Error> {
+    fn push(&mut self, transaction: Transaction, body: String, by: Option<Arc<str>>) -> Result<i64, Error> {
         let damaged = || Error::Damaged("postings were taken before they were begun".into());
         let (next, open_from) = self.begun.as_mut().ok_or_else(damaged)?;
+        let Some(by) = by else { return Err(Error::Nameless { key: transaction.key }) };
         if time(transaction.at) < *open_from {
             return Err(Error::Closed { key: transaction.key, open_from: open_from.clone() });
         }
@@ -97,7 +100,7 @@ impl Pending {
         }
         *next += 1;
         self.by_key.insert(transaction.key.clone(), self.new.len());
-        self.new.push(New { id, body, transaction });
+        self.new.push(New { id, body, by, transaction });
         Ok(id)
     }
 }
@@ -124,7 +127,8 @@ async fn begin(write: &mut Write) -> Result<(), Error> {
 }
 
 /// Posts a transaction within the database transaction that caused it, and gives its number. Posting the same again
-/// gives the first one's number; another body under the same key is refused, and so is a month that is closed.
+/// gives the first one's number; another body under the same key is refused, and so are a month that is closed, and what nobody is
+/// named for by [`super::by()`].
 pub async fn post(write: &mut Write, transaction: Transaction) -> Result<i64, Error> {
     let ids = post_all(write, vec![transaction]).await?;
     ids.first().copied().ok_or_else(|| Error::Damaged("nothing was posted".into()))
@@ -161,6 +165,7 @@ pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Resu
     let postings = transactions.iter().filter(|transaction| !stored.contains_key(&transaction.key));
     let postings = postings.flat_map(|transaction| &transaction.postings);
     know(write, postings.map(|posting| (posting.account.clone(), posting.amount.currency()))).await?;
+    let by = write.author();
     let pending = write.pending::<Pending>();
     let mark = pending.new.len();
     let mut ids = Vec::with_capacity(transactions.len());
@@ -170,7 +175,7 @@ pub async fn post_all(write: &mut Write, transactions: Vec<Transaction>) -> Resu
             Some((id, stored)) => same(&transaction, &body, *id, stored),
             None => match pending.known(&transaction, &body) {
                 Some(known) => known,
-                None => pending.push(transaction, body),
+                None => pending.push(transaction, body, by.clone()),
             },
         });
         match posted {
@@ -261,12 +266,12 @@ async fn write_down(db: &mut AnyConnection, new: &[New]) -> Result<(), chandlery
     }
     let mut changes: BTreeMap<(String, Currency), i128> = BTreeMap::new();
     let (mut transactions, mut postings) = (Vec::with_capacity(new.len()), Vec::new());
-    for New { id, body, transaction } in new {
+    for New { id, body, by, transaction } in new {
         let links = match transaction.links.is_empty() {
             true => "{}".into(),
             false => serde_json::json!(transaction.links).to_string(),
         };
-        let row: [Cell; 7] = [
+        let row: [Cell; 8] = [
             (*id).into(),
             transaction.key.as_str().into(),
             body.as_str().into(),
@@ -274,6 +279,7 @@ async fn write_down(db: &mut AnyConnection, new: &[New]) -> Result<(), chandlery
             transaction.description.as_str().into(),
             time(transaction.at).into(),
             links.into(),
+            (&**by).into(),
         ];
         transactions.push(row);
         for (line, Posting { account, amount }) in transaction.postings.iter().enumerate() {
@@ -298,8 +304,13 @@ async fn write_down(db: &mut AnyConnection, new: &[New]) -> Result<(), chandlery
         })?;
         rows.push([account.into(), currency.code().into(), minor.into()]);
     }
-    insert_rows(db, "ledger_transactions (id, key, body, kind, description, at, links)", transactions, "")
-        .await?;
+    insert_rows(
+        db,
+        "ledger_transactions (id, key, body, kind, description, at, links, made_by)",
+        transactions,
+        "",
+    )
+    .await?;
     insert_rows(db, "ledger_postings (transaction_id, line, account, currency, minor)", postings, "").await?;
     insert_rows(
         db,

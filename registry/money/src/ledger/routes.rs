@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::account::Account as LedgerAccount;
-use super::{BalanceKey, Format, Transaction};
+use super::{BalanceKey, By, Format, Transaction};
 use crate::{Error, Finance, table};
 use chandlery_accounts::audit::record_once;
 use chandlery_accounts::{Account, Caller};
@@ -138,6 +138,7 @@ async fn spend(
         .db
         .group_commit(move |write| {
             Box::pin(async move {
+                super::by(write, By::Actor(&caller.actor));
                 super::post(write, transaction).await?;
                 record_once(write, &caller.actor, Act::ExpenseRecorded, &key, after).await?;
                 Ok::<_, Error>(())
@@ -180,6 +181,7 @@ async fn exchange(
         .db
         .group_commit(move |write| {
             Box::pin(async move {
+                super::by(write, By::Actor(&caller.actor));
                 post_exchange(write, &new, now).await?;
                 let after = json!(new);
                 record_once(write, &caller.actor, Act::ExchangeRecorded, &new.key, after).await?;

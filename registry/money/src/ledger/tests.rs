@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use chandlery_store::Db;
+use chandlery_store::{Db, Write};
 
 fn usd(minor: i64) -> Money {
     Money::new(minor, Currency::Usd).unwrap()
@@ -22,6 +22,12 @@ async fn database() -> (Db, tempfile::TempDir) {
     (Db::open(&url).await.unwrap(), folder)
 }
 
+/// What a job posts.
+async fn posted(write: &mut Write, transaction: Transaction) -> Result<i64, Error> {
+    by(write, By::System(Chore::Holds));
+    post(write, transaction).await
+}
+
 async fn faults(db: &Db) -> Vec<String> {
     check(&mut db.read().acquire().await.unwrap()).await.unwrap().faults
 }
@@ -33,7 +39,7 @@ async fn largest_amounts_at_the_same_time_do_not_end_the_writer() {
     let turn = db.write().await.unwrap();
     let spend = |id: usize| {
         let transaction = transaction(&format!("expense {id}"), Money::LARGEST, Money::LARGEST);
-        db.group_commit(move |write| Box::pin(async move { post(write, transaction).await }))
+        db.group_commit(move |write| Box::pin(async move { posted(write, transaction).await }))
     };
     let release = async {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -41,14 +47,14 @@ async fn largest_amounts_at_the_same_time_do_not_end_the_writer() {
     };
     let (_, ()) = tokio::join!(futures::future::join_all((0..6).map(spend)), release);
     let one = transaction("small", 1, 1);
-    db.group_commit(|write| Box::pin(async move { post(write, one).await })).await.unwrap();
+    db.group_commit(|write| Box::pin(async move { posted(write, one).await })).await.unwrap();
     assert_eq!(db.tasks().states(), [(chandlery_store::db::WRITER, Default::default())]);
 }
 
 #[tokio::test]
 async fn the_same_key_posts_once_and_never_something_else() {
     let (db, _folder) = database().await;
-    let mut write = db.write().await.unwrap();
+    let mut write = crate::testing::writing(&db).await;
     let first = post(&mut write, transaction("k", 100, 100)).await.unwrap();
     assert_eq!(post(&mut write, transaction("k", 100, 100)).await.unwrap(), first);
     assert_eq!(owed(&mut write, &Account::Commission, Currency::Usd).await.unwrap(), usd(100).into());
@@ -79,7 +85,7 @@ async fn a_job_that_fails_leaves_the_others_of_its_commit_alone() {
         async move {
             db.group_commit(move |write| {
                 Box::pin(async move {
-                    post(write, transaction(&format!("n{number}"), 100, 100)).await?;
+                    posted(write, transaction(&format!("n{number}"), 100, 100)).await?;
                     post(write, transaction(&format!("m{number}"), 1, 1 + (number % 4 == 0) as i64)).await
                 })
             })
@@ -106,7 +112,7 @@ async fn a_closed_month_stays_as_it_was() {
     .execute(db.read())
     .await
     .unwrap();
-    let mut write = db.write().await.unwrap();
+    let mut write = crate::testing::writing(&db).await;
     post(&mut write, on("a", "2026-01-31T23:59:59Z")).await.unwrap();
     post(&mut write, on("b", "2026-02-01T00:00:00Z")).await.unwrap();
     close(&mut write, "2026-01".parse().unwrap(), &operator, at("2026-02-02T00:00:00Z")).await.unwrap();
@@ -147,7 +153,7 @@ async fn a_posting_that_would_pass_the_largest_balance_is_refused_by_name() {
     let (db, _folder) = nearly_full(2 * Money::LARGEST).await;
     let jobs = (0..6).map(|number| {
         let largest = transaction(&format!("n{number}"), Money::LARGEST, Money::LARGEST);
-        db.group_commit(move |write| Box::pin(async move { post(write, largest).await }))
+        db.group_commit(move |write| Box::pin(async move { posted(write, largest).await }))
     });
     let mut refused = Vec::new();
     for outcome in futures::future::join_all(jobs).await {
@@ -159,12 +165,48 @@ async fn a_posting_that_would_pass_the_largest_balance_is_refused_by_name() {
     assert!(refused.iter().all(|error| error.ends_with(why)), "{refused:?}");
     // What is taken off makes room again.
     let back = transaction("back", -5, -5);
-    db.group_commit(|write| Box::pin(async move { post(write, back).await })).await.unwrap();
+    db.group_commit(|write| Box::pin(async move { posted(write, back).await })).await.unwrap();
     let again = transaction("again", 5, 5);
-    db.group_commit(|write| Box::pin(async move { post(write, again).await })).await.unwrap();
+    db.group_commit(|write| Box::pin(async move { posted(write, again).await })).await.unwrap();
     let mut read = db.read().acquire().await.unwrap();
     let held = balance(&mut read, &Account::Bank, Currency::Usd).await.unwrap();
     assert_eq!(held.minor(), Balance::LARGEST);
+}
+
+#[tokio::test]
+async fn nothing_is_posted_by_nobody_nor_by_whoever_posted_before() {
+    let (db, _folder) = database().await;
+    let turn = db.write().await.unwrap();
+    let named = db.group_commit(|write| Box::pin(async move { posted(write, transaction("a", 1, 1)).await }));
+    let nameless =
+        db.group_commit(|write| Box::pin(async move { post(write, transaction("b", 1, 1)).await }));
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        drop(turn);
+    };
+    // Both are jobs of one commit.
+    let (named, nameless, ()) = tokio::join!(named, nameless, release);
+    assert!(named.is_ok(), "{named:?}");
+    assert!(matches!(nameless, Err(Error::Nameless { .. })), "{nameless:?}");
+    let mut write = db.write().await.unwrap();
+    assert!(matches!(post(&mut write, transaction("c", 1, 1)).await, Err(Error::Nameless { .. })));
+    let actor = chandlery_accounts::Actor::machine();
+    for (who, expected) in [
+        (By::Actor(&actor), "machine"),
+        (By::System(Chore::Renewals), "system:renewals"),
+        (By::Processor("evt_1"), "processor:stripe:evt_1"),
+        (By::Line("B-17"), "bank:B-17"),
+    ] {
+        by(&mut write, who);
+        let id = post(&mut write, transaction(expected, 1, 1)).await.unwrap();
+        write.flush().await.unwrap();
+        let (made_by,): (String,) = sqlx::query_as("select made_by from ledger_transactions where id = $1")
+            .bind(id)
+            .fetch_one(&mut *write)
+            .await
+            .unwrap();
+        assert_eq!(made_by, expected);
+    }
 }
 
 fn any_transactions() -> impl Strategy<Value = Vec<(u8, i64, bool)>> {
@@ -185,7 +227,7 @@ proptest! {
             for (key, (minor, failing)) in all.into_iter().zip(rollback).enumerate() {
                 let made = transaction(&key.to_string(), minor, minor);
                 let outcome = db.group_commit(move |write| Box::pin(async move {
-                    post(write, made).await?;
+                    posted(write, made).await?;
                     match failing {
                         true => Err(Error::Invalid("the job fails".into())),
                         false => Ok(()),
@@ -210,7 +252,7 @@ proptest! {
             let (db, _folder) = database().await;
             let mut expected: BTreeMap<u8, i64> = BTreeMap::new();
             for some in all.chunks(batch) {
-                let mut write = db.write().await.unwrap();
+                let mut write = crate::testing::writing(&db).await;
                 for (key, minor, twice) in some {
                     let made = transaction(&key.to_string(), *minor, *minor);
                     match post(&mut write, made.clone()).await {

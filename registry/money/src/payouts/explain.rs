@@ -45,8 +45,8 @@ pub async fn explain(db: &Db, id: i64) -> Result<ExplainedPayout, Error> {
 
 /// The transaction of this number, and those of the payout of this one.
 async fn steps(db: &mut AnyConnection, transaction: i64, payout: i64) -> Result<Vec<PayoutStep>, Error> {
-    let rows: Vec<(i64, Text<Timestamp>, String)> = sqlx::query_as(
-        "select id, at, description from ledger_transactions
+    let rows: Vec<(i64, Text<Timestamp>, String, String)> = sqlx::query_as(
+        "select id, at, description, made_by from ledger_transactions
          where id = $1 or key in ('payout:' || $2, 'payout-paid:' || $2, 'payout-bounced:' || $2, 'payout-returned:' || $2)
             or key like 'payout-bounced:' || $2 || ':%' or key like 'payout-returned:' || $2 || ':%'
          order by id",
@@ -55,7 +55,7 @@ async fn steps(db: &mut AnyConnection, transaction: i64, payout: i64) -> Result<
     .bind(payout.to_string())
     .fetch_all(db)
     .await?;
-    let read = |(transaction, Text(at), description)| PayoutStep { transaction, at, description };
+    let read = |(transaction, Text(at), description, by)| PayoutStep { transaction, at, description, by };
     Ok(rows.into_iter().map(read).collect())
 }
 

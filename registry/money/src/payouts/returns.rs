@@ -12,12 +12,13 @@ use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 
 use super::run::{self, find, free_items, paid_from, tell_of, through_exchange, wrong_state};
-use crate::ledger::{self, Account, Transaction};
+use crate::ledger::{self, Account, By, Transaction};
 use crate::{Error, sharing};
 
 /// Records that the bank could not pay, or has returned what was left of a payout: the money is available again.
 pub async fn returned(db: &Db, actor: &Actor, id: i64, now: Timestamp) -> Result<Payout, Error> {
     let mut write = db.write().await?;
+    ledger::by(&mut write, By::Actor(actor));
     mark_returned(&mut write, id, now).await?;
     let payout = find(&mut write, id).await?;
     tell_of(&mut write, actor, Act::PayoutReturned, &payout).await?;

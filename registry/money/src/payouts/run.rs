@@ -17,7 +17,7 @@ use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::profiles;
-use crate::ledger::{self, Account, Transaction};
+use crate::ledger::{self, Account, By, Transaction};
 use crate::{Error, exchange, sharing};
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record_once;
@@ -63,6 +63,7 @@ pub async fn approve(
     now: Timestamp,
 ) -> Result<Payout, Error> {
     let mut write = db.write().await?;
+    ledger::by(&mut write, By::Actor(actor));
     let payout = find(&mut write, id).await?;
     if payout.proposed_by == *operator {
         return Err(Error::forbidden(operator, format!("approve payout {id}, which it proposed itself")));
@@ -210,6 +211,7 @@ pub async fn confirm(
     now: Timestamp,
 ) -> Result<Payout, Error> {
     let mut write = db.write().await?;
+    ledger::by(&mut write, By::Actor(actor));
     settle(&mut write, id, bank_reference, left, now).await?;
     let payout = find(&mut write, id).await?;
     tell_of(&mut write, actor, Act::PayoutConfirmed, &payout).await?;

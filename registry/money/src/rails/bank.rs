@@ -22,6 +22,7 @@ use chandlery_store::{Db, Write};
 use serde_json::{Value, json};
 
 use crate::Error;
+use crate::ledger::{self, By};
 
 pub use balances::faults;
 pub use routes::routes;
@@ -47,6 +48,7 @@ pub async fn reconcile(
     let ids = db
         .group_commit(move |write| {
             Box::pin(async move {
+                ledger::by(write, By::Actor(&by));
                 record_once(write, &by, Act::StatementReconciled, "bank statement", brought).await?;
                 balances::take(write, &statement.balances, now).await?;
                 lines::take(write, statement.lines, now).await
@@ -81,6 +83,7 @@ async fn match_one(db: &Db, actor: &Actor, rules: &Rules, id: String) -> Result<
 }
 
 async fn settle(write: &mut Write, actor: &Actor, rules: &Rules, id: &str) -> Result<(), Error> {
+    ledger::by(write, By::Line(id));
     // What others have posted in the same commit is looked at, too.
     write.flush().await?;
     let Some(mut line) = lines::find(write, id).await?.filter(|line| line.waits) else { return Ok(()) };

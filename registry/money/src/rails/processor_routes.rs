@@ -16,6 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{outbox, stripe};
+use crate::ledger::{self, By};
 use crate::{Error, Finance};
 
 /// The routes of this room.
@@ -102,6 +103,7 @@ async fn give_back(
         .db
         .group_commit(move |write| {
             Box::pin(async move {
+                ledger::by(write, By::Actor(&actor));
                 let (amount, key) = stripe::give_surplus_back(write, &id, now).await?;
                 let after = json!({ "amount": amount });
                 record(write, &actor, Act::Refunded, &format!("payment {id}"), Value::Null, after).await?;

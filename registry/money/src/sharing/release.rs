@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::entries;
 use super::lots::{Lot, Row, select_lots};
 use crate::Error;
-use crate::ledger::{self, Account, Transaction};
+use crate::ledger::{self, Account, By, Chore, Transaction};
 use chandlery_store::{Db, Write, time};
 
 /// How many lots are released in one transaction.
@@ -20,6 +20,7 @@ pub async fn release_matured(db: &Db, now: Timestamp) -> Result<(), Error> {
 
 async fn release_some(db: &Db, now: Timestamp) -> Result<bool, Error> {
     let mut write = db.write().await?;
+    ledger::by(&mut write, By::System(Chore::Holds));
     let held: Vec<Row> = sqlx::query_as(select_lots!(
         "where released_by is null and available_at <= $1 order by available_at, id limit $2"
     ))

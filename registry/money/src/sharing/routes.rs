@@ -9,6 +9,7 @@ use chandlery_package::{Namespace, RevenueSharePolicy};
 use serde_json::{Value, json};
 
 use super::{policies, volume_groups};
+use crate::ledger::{self, By};
 use crate::{Error, Finance};
 use chandlery_accounts::audit::{record, record_once};
 use chandlery_accounts::{Account, Caller};
@@ -129,6 +130,7 @@ async fn open(
         .db
         .group_commit(move |write| {
             Box::pin(async move {
+                ledger::by(write, By::Actor(&caller.actor));
                 super::open_dispute(write, &new.id, new.sale, new.amount, new.fee, now).await?;
                 let after = json!(new);
                 record_once(write, &caller.actor, Act::DisputeOpened, &new.id, after).await?;
@@ -159,6 +161,7 @@ async fn close(
         .db
         .group_commit(move |write| {
             Box::pin(async move {
+                ledger::by(write, By::Actor(&caller.actor));
                 super::close_dispute(write, &id, closed.won, now).await?;
                 let after = json!(closed);
                 record_once(write, &caller.actor, Act::DisputeClosed, &id, after).await?;

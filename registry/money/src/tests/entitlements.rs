@@ -77,11 +77,11 @@ async fn what_is_paid_once_is_had_until_the_money_goes_back() {
     billing::record_payment(&finance.db, &Actor::machine(), 30, &reference, &payment, day(20)).await.unwrap();
     assert_eq!(state(&finance, 20).await, Some(OrderState::Paid));
 
-    let mut write = finance.db.write().await.unwrap();
+    let mut write = crate::testing::writing(&finance.db).await;
     sharing::open_dispute(&mut write, "dp", 1, usd(10_000), usd(1500), day(21)).await.unwrap();
     write.commit().await.unwrap();
     assert_eq!(state(&finance, 21).await, Some(OrderState::Disputed));
-    let mut write = finance.db.write().await.unwrap();
+    let mut write = crate::testing::writing(&finance.db).await;
     sharing::close_dispute(&mut write, "dp", true, day(22)).await.unwrap();
     write.commit().await.unwrap();
     assert_eq!(state(&finance, 22).await, Some(OrderState::Paid));
@@ -107,7 +107,7 @@ async fn what_is_paid_after_it_was_given_up_is_had_again() {
     let (_folder, finance) = market(&["globex"], BY_MONTH).await;
     let reference = order(&finance, 0).await;
     let (db, customer, seller) = (&finance.db, globex(), "acme".parse().unwrap());
-    let mut write = db.write().await.unwrap();
+    let mut write = crate::testing::writing(db).await;
     let sale = NewSale {
         source: format!("order {reference}, a month"),
         customer: &customer,

@@ -225,7 +225,7 @@ async fn exports_are_whole_and_run_nothing() {
     for number in 0..3 {
         live(&finance, number).await;
     }
-    let mut write = finance.db.write().await.unwrap();
+    let mut write = crate::testing::writing(&finance.db).await;
     let expense = ledger::Transaction::new(chandlery_package::wire::TransactionKind::Expense, "x", day(9))
         .about(format!("{HOSTILE}; \"a\"\nb"))
         .debit(ledger::Account::Hosting, Money::new(5, Currency::Usd).unwrap())
@@ -233,11 +233,10 @@ async fn exports_are_whole_and_run_nothing() {
     ledger::post(&mut write, expense).await.unwrap();
     write.commit().await.unwrap();
     let postings: String = ledger::csv(&finance.db).await.unwrap().try_collect().await.unwrap();
-    assert!(postings.starts_with("transaction,at,kind,key,description,account,currency,minor\r\n1,"));
-    assert!(
-        postings
-            .contains("expense,expense:x,\"'=cmd|' /C calc'!A0; \"\"a\"\"\nb\",expenses:hosting,USD,5\r\n")
-    );
+    assert!(postings.starts_with("transaction,at,kind,key,description,account,currency,minor,by\r\n1,"));
+    assert!(postings.contains(
+        "expense,expense:x,\"'=cmd|' /C calc'!A0; \"\"a\"\"\nb\",expenses:hosting,USD,5,system:holds\r\n"
+    ));
     let (count,): (i64,) =
         sqlx::query_as("select count(*) from ledger_postings").fetch_one(finance.db.read()).await.unwrap();
     let mut reader = csv::Reader::from_reader(postings.as_bytes());
@@ -261,4 +260,12 @@ async fn exports_are_whole_and_run_nothing() {
             .unwrap();
         count
     });
+    // Each says who has made it, and nothing is posted for nobody.
+    assert_eq!(journal.matches("\n    ; by: ").count(), journal.matches("\n    ; key: ").count());
+    let beancount: String =
+        ledger::journal(&finance.db, ledger::Format::Beancount).await.unwrap().try_collect().await.unwrap();
+    for who in ["machine", "system:holds"] {
+        assert!(journal.contains(&format!("\n    ; by: {who}\n")), "{who}");
+        assert!(beancount.contains(&format!("\n  by: \"{who}\"\n")), "{who}");
+    }
 }

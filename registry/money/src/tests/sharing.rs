@@ -145,7 +145,7 @@ async fn a_payout_comes_back_in_parts_to_the_cent() {
     for (reversed, available) in
         [(0, 0), (1, 1), (3, 4), (1000, 1333), (999, 1333), (5738, 7650), (5738, 7650)]
     {
-        let mut write = finance.db.write().await.unwrap();
+        let mut write = crate::testing::writing(&finance.db).await;
         payouts::follow_transfer(&mut write, payout.id, "tr_1", usd(5738), usd(reversed), day(33))
             .await
             .unwrap();
@@ -153,7 +153,7 @@ async fn a_payout_comes_back_in_parts_to_the_cent() {
         assert_eq!(held(&finance.db).await[2], available, "{reversed} came back");
         assert_eq!(faults(&finance.db).await, Vec::<String>::new(), "{reversed} came back");
     }
-    let mut write = finance.db.write().await.unwrap();
+    let mut write = crate::testing::writing(&finance.db).await;
     for (amount, reversed) in [(5739, 0), (5738, 5739), (100, 100)] {
         let told =
             payouts::follow_transfer(&mut write, payout.id, "tr_1", usd(amount), usd(reversed), day(33));
@@ -165,7 +165,7 @@ async fn a_payout_comes_back_in_parts_to_the_cent() {
 async fn a_dispute_holds_the_share_and_is_lost_or_won() {
     for won in [true, false] {
         let (_folder, finance, sale) = sold().await;
-        let mut write = finance.db.write().await.unwrap();
+        let mut write = crate::testing::writing(&finance.db).await;
         sharing::open_dispute(&mut write, "dp", sale, usd(10_000), usd(1500), day(3)).await.unwrap();
         sharing::open_dispute(&mut write, "dp", sale, usd(10_000), usd(1500), day(3)).await.unwrap();
         write.commit().await.unwrap();
@@ -181,7 +181,7 @@ async fn a_dispute_holds_the_share_and_is_lost_or_won() {
         assert!(refund(&finance, &Actor::machine(), 1, &more, day(4)).await.is_err());
         sharing::release_matured(&finance.db, day(31)).await.unwrap();
         assert_eq!(held(&finance.db).await[2], 0);
-        let mut write = finance.db.write().await.unwrap();
+        let mut write = crate::testing::writing(&finance.db).await;
         sharing::close_dispute(&mut write, "dp", won, day(50)).await.unwrap();
         sharing::close_dispute(&mut write, "dp", won, day(50)).await.unwrap();
         assert!(sharing::close_dispute(&mut write, "dp", !won, day(50)).await.is_err());

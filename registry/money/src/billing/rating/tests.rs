@@ -217,7 +217,7 @@ async fn what_a_lost_dispute_has_given_back_is_not_credited_again() {
     .await
     .unwrap();
     let sale = invoice.lines[0].sale.unwrap();
-    let mut write = finance.db.write().await.unwrap();
+    let mut write = crate::testing::writing(&finance.db).await;
     let fee = Money::zero(invoice.net.currency());
     sharing::open_dispute(&mut write, "dp", sale, invoice.net, fee, now).await.unwrap();
     sharing::close_dispute(&mut write, "dp", false, now).await.unwrap();

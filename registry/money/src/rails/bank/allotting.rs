@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::lines;
 use super::settling::{Rules, settle};
 use crate::Error;
+use crate::ledger::{self, By};
 
 /// Lets an open line, or parts of it, be what an operator says: all of it or nothing.
 pub(super) async fn allot(
@@ -20,6 +21,7 @@ pub(super) async fn allot(
     let (actor, rules, new) = (actor.clone(), rules.clone(), new.clone());
     db.group_commit(move |write| {
         Box::pin(async move {
+            ledger::by(write, By::Actor(&actor));
             // What others have posted in the same commit is looked at, too.
             write.flush().await?;
             let none = || Error::NotFound(format!("bank line '{}'", new.line));

@@ -16,7 +16,7 @@ use sqlx::AnyConnection;
 
 use super::statement::{NewLine, Stated};
 use crate::Error;
-use crate::ledger::{self, Account, Transaction};
+use crate::ledger::{self, Account, By, Transaction};
 
 /// How long ago a line may be posted, where no month was ever closed.
 const POSTED_WITHIN: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
@@ -227,6 +227,7 @@ async fn post(
     now: Timestamp,
 ) -> Result<i64, Error> {
     let at = moment(write, day, now).await?;
+    ledger::by(write, By::Line(id));
     let mut transaction = Transaction::new(TransactionKind::BankLine, id, at)
         .about(format!("bank line {id}: {text}"))
         .link("payment", id)

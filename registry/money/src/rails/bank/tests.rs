@@ -236,7 +236,7 @@ async fn a_late_payment_revives_what_was_given_up() {
     bring(db, day(1), &["A,,1.00,USD,for INVOICE-1"]).await;
     // Beside it, one for what was sold.
     let (customer, seller) = (name("globex"), name("acme"));
-    let mut write = db.write().await.unwrap();
+    let mut write = crate::testing::writing(db).await;
     let sale = NewSale {
         source: "work".into(),
         customer: &customer,

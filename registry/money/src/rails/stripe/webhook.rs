@@ -10,6 +10,7 @@ use sha2::Sha256;
 use super::event::{Event, Topic};
 use super::object::Object;
 use super::{disputes, events, payments, refunds, transfers};
+use crate::ledger::{self, By};
 use crate::{Error, Processor};
 use chandlery_store::Db;
 
@@ -141,6 +142,7 @@ async fn try_to_follow(
             if !events::is_parked(write, &event.id).await? {
                 return Ok(());
             }
+            ledger::by(write, By::Processor(&event.id));
             let state = match topic {
                 Topic::Payment => payments::succeeded(write, &object, fee, hold_days, now).await?,
                 Topic::Charge => refunds::told(write, &object, hold_days, now).await?,
