@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Problem;
 use chandlery_package::wire::host::Event;
-use chandlery_package::wire::{PAGE_ITEMS_MAX, Page};
+use chandlery_package::wire::{ApprovalRequest, PAGE_ITEMS_MAX, Page};
 use clap::Args;
 use futures::StreamExt as _;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -164,7 +164,11 @@ impl Context {
         if method != Method::GET {
             request = request.json(&body);
         }
-        self.send_to_registry(request).await
+        let response = self.send_to_registry(request).await?;
+        match response.status() {
+            StatusCode::ACCEPTED => Err(waits(&read(response).await?)),
+            _ => Ok(response),
+        }
     }
 
     async fn send_to_registry(&self, request: RequestBuilder) -> Result<Response> {
@@ -269,6 +273,20 @@ async fn checked(response: Response) -> Result<Response> {
         Ok(problem) => problem.into(),
         Err(_) => Failure::new(&words::REFUSED, format!("{status}: {text}")),
     })
+}
+
+/// That something is not done yet, since others approve it first.
+fn waits(request: &ApprovalRequest) -> Failure {
+    let (id, about) = (request.id, &request.about);
+    let until = request.lapses_at.strftime("%Y-%m-%d %H:%M UTC");
+    let remedy = match request.alone_from {
+        Some(from) => format!(
+            "nobody else operates the registry: run `chandlery approvals approve {id}` from {} on",
+            from.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+        None => format!("another operator runs `chandlery approvals approve {id}` until {until}"),
+    };
+    Failure::new(&words::WAITS, format!("request {id} to {about} waits for approval")).remedy(remedy)
 }
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T> {

@@ -168,6 +168,8 @@ enum Command {
     /// Choose who operates the registry, and reset passwords (for operators)
     #[command(subcommand)]
     Operator(operator::Operator),
+    /// See and decide what one operator asks for and others approve (for operators)
+    Approvals(approvals::Approvals),
     /// Show, export and check who did what at the registry (for operators)
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -256,6 +258,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Expense(command) => command.run(&context).await,
         Command::Books(command) => command.run(&context).await,
         Command::Operator(command) => command.run(&context).await,
+        Command::Approvals(command) => command.run(&context).await,
         Command::Audit(command) => command.run(&context).await,
         Command::Figures(command) => command.run(&context).await,
         Command::Work(command) => command.run(),

@@ -101,6 +101,8 @@ kinds! {
         "a price on the command line cannot be read";
     WHICH_WORKLOAD: "usage", "Which workload?",
         "the deployment has several workloads, and the command names none";
+    WAITS: "waits", "Waits for approval",
+        "what was asked for is done when others have approved it";
     VERSION_IS_PUBLISHED: "version-exists", "The version exists",
         "`check` finds that this version is published already";
 }

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 71] = [
+const TABLES: [&str; 74] = [
     "facts",
     "accounts",
     "tokens",
@@ -33,6 +33,9 @@ const TABLES: [&str; 71] = [
     "audit_exports",
     "password_resets",
     "operator_proposals",
+    "approval_rules",
+    "approval_requests",
+    "approval_votes",
     "namespace_keys",
     "repository_blobs",
     "manifests",

@@ -117,6 +117,7 @@ impl Registry {
             log,
             hold_days: settings.hold_days,
             usage_days: settings.usage_days,
+            approval_hours: settings.approval_hours,
             processor: settings.processor.clone().map(Arc::new),
             mail: settings.mail.clone().map(Arc::new),
             on_offer: catalog::offer_changed,

@@ -30,6 +30,8 @@ pub struct Settings {
     pub hold_days: u32,
     /// How many days ago use may have ended that is still taken.
     pub usage_days: u32,
+    /// How many hours whoever operates the registry alone waits for what others would approve.
+    pub approval_hours: u32,
     /// Whether an operator sets the time for the money, as a simulation needs it.
     pub virtual_clock: bool,
     /// Where payments come in beside bank transfers.

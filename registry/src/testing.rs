@@ -22,6 +22,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         url: None,
         hold_days: 30,
         usage_days: 35,
+        approval_hours: 24,
         virtual_clock: true,
         worker: chandlery_sandbox::Worker::Here,
         processor: None,

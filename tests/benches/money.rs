@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chandlery_money::books;
-use chandlery_money::ledger::{self, Account, Transaction};
+use chandlery_money::ledger::{self, Account, By, Chore, Transaction};
 use chandlery_package::wire::TransactionKind;
 use chandlery_package::{Currency, Money, Namespace};
 use chandlery_registry::audit::Exports;
@@ -64,6 +64,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         witnesses: Vec::new(),
         hold_days: 30,
         usage_days: 35,
+        approval_hours: 0,
         virtual_clock: true,
         worker: chandlery_sandbox::Worker::Here,
         processor: None,
@@ -192,6 +193,7 @@ async fn ledger_batches(db: &Db, accounts: usize) -> f64 {
     for batch in 0..TRANSACTIONS / BATCH {
         let all = (0..BATCH).map(|index| transaction(batch * BATCH + index, accounts)).collect();
         let mut write = db.write().await.unwrap();
+        ledger::by(&mut write, By::System(Chore::Holds));
         ledger::post_all(&mut write, all).await.unwrap();
         write.commit().await.unwrap();
     }
@@ -247,9 +249,14 @@ async fn ledger_together(db: &Db, count: usize) -> f64 {
         tokio::spawn(async move {
             for index in 0..count / 64 {
                 let transaction = transaction(10_000_000 + writer * count + index, 1000);
-                db.group_commit(move |write| Box::pin(async move { ledger::post(write, transaction).await }))
-                    .await
-                    .unwrap();
+                db.group_commit(move |write| {
+                    Box::pin(async move {
+                        ledger::by(write, By::System(Chore::Holds));
+                        ledger::post(write, transaction).await
+                    })
+                })
+                .await
+                .unwrap();
             }
         })
     });
@@ -262,6 +269,7 @@ async fn ledger_single(db: &Db, count: usize) -> f64 {
     let begun = Instant::now();
     for index in 0..count {
         let mut write = db.write().await.unwrap();
+        ledger::by(&mut write, By::System(Chore::Holds));
         ledger::post(&mut write, transaction(90_000_000 + index, 1000)).await.unwrap();
         write.commit().await.unwrap();
     }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod api_server;
+mod approvals;
 mod attacks;
 mod authors;
 mod browsers;

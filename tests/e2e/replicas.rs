@@ -51,10 +51,19 @@ impl Replicas {
                 fs::copy(stores.data.join("log.key"), data.join("log.key")).unwrap();
             }
             let listen = addresses.get(index).map_or("127.0.0.1:0", String::as_str);
-            let mut words: Vec<String> =
-                ["registry", "serve", "--listen", listen, "--hold-days", &days, "--data"]
-                    .map(str::to_owned)
-                    .into();
+            let mut words: Vec<String> = [
+                "registry",
+                "serve",
+                "--listen",
+                listen,
+                "--hold-days",
+                &days,
+                "--approval-hours",
+                "0",
+                "--data",
+            ]
+            .map(str::to_owned)
+            .into();
             words.push(data.to_str().unwrap().into());
             words.extend(stores.arguments());
             words.extend(self.arguments.iter().cloned());

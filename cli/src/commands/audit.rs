@@ -7,7 +7,7 @@ use chandlery_package::Namespace;
 use chandlery_package::log::AuditHead;
 use chandlery_package::wire::{Act, AuditChain, AuditEntry, Page};
 use clap::Subcommand;
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde_json::json;
 
 use super::host::Trust;
@@ -30,6 +30,9 @@ pub enum Audit {
         /// One kind of act, such as member-removed
         #[arg(long, value_parser = one_of::<Act>())]
         act: Option<Act>,
+        /// What was done to one thing: a plugin, an account, `policy 2`, a country, `EUR/USD`
+        #[arg(long)]
+        subject: Option<String>,
         /// How many entries
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         last: u32,
@@ -77,7 +80,7 @@ impl From<&AuditHead> for Head {
 impl Audit {
     pub async fn run(self, context: &Context) -> Result {
         match self {
-            Self::List { actor, act, last } => list(context, actor, act, last).await,
+            Self::List { actor, act, subject, last } => list(context, actor, act, subject, last).await,
             Self::Export => {
                 show::document(&context.registry_text(EXPORT).await?);
                 Ok(())
@@ -117,10 +120,20 @@ impl Audit {
     }
 }
 
-async fn list(context: &Context, actor: Option<Namespace>, act: Option<Act>, last: u32) -> Result {
+async fn list(
+    context: &Context,
+    actor: Option<Namespace>,
+    act: Option<Act>,
+    subject: Option<String>,
+    last: u32,
+) -> Result {
     let actor = actor.map(|actor| format!("&actor={actor}")).unwrap_or_default();
     let act = act.map(|act| format!("&act={act}")).unwrap_or_default();
-    let path = format!("/api/v1/audit?limit={last}{actor}{act}");
+    // It may have blanks and strokes.
+    let subject =
+        subject.and_then(|subject| Url::parse_with_params("http://localhost", [("subject", subject)]).ok());
+    let subject = subject.and_then(|url| url.query().map(|query| format!("&{query}"))).unwrap_or_default();
+    let path = format!("/api/v1/audit?limit={last}{actor}{act}{subject}");
     let page: Page<AuditEntry> = context.registry(Method::GET, &path, ()).await?;
     match context.settings.json {
         true => show::json(page.items),

@@ -94,6 +94,9 @@ pub struct Terms {
     /// How many days ago use may have ended that hosts still report
     #[arg(long, value_name = "DAYS", default_value_t = 35)]
     pub usage_days: u32,
+    /// How many hours whoever operates the registry alone waits for what others would approve
+    #[arg(long, value_name = "HOURS", default_value_t = 24)]
+    pub approval_hours: u32,
     /// Let operators set the time for the money, for a simulation
     #[arg(long)]
     pub virtual_clock: bool,
@@ -182,6 +185,7 @@ impl Terms {
             witnesses: self.witnesses.clone(),
             hold_days: self.hold_days,
             usage_days: self.usage_days,
+            approval_hours: self.approval_hours,
             virtual_clock: self.virtual_clock,
             exports: self.exports(),
             worker: super::work::worker()?,

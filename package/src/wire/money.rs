@@ -1,5 +1,6 @@
 //! What the registry and its clients say to each other of money.
 
+mod approvals;
 mod bank;
 mod billing;
 mod books;
@@ -13,6 +14,7 @@ mod processor;
 mod subscriptions;
 mod usage;
 
+pub use approvals::*;
 pub use bank::*;
 pub use billing::*;
 pub use books::*;

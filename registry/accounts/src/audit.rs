@@ -22,6 +22,8 @@ pub struct Filter {
     pub actor: Option<Namespace>,
     /// Those of one act.
     pub act: Option<Act>,
+    /// Those that were done to one thing, such as a plugin, a policy, a country or a pair of currencies.
+    pub subject: Option<String>,
 }
 
 /// Records what somebody does, in its transaction, which must exclude others that write. Null: there is nothing to tell of before or
@@ -133,11 +135,13 @@ fn entry(row: Row) -> AuditEntry {
 pub async fn list(db: &Db, filter: &Filter, paging: &Paging<i64>) -> Result<Page<AuditEntry>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select number, at, actor, credential, address, act, subject, was, became, previous, hash from audit
-         where number < $1 and ($2 = '' or actor = $2) and ($3 = '' or act = $3) order by number desc limit $4",
+         where number < $1 and ($2 = '' or actor = $2) and ($3 = '' or act = $3) and ($4 = '' or subject = $4)
+         order by number desc limit $5",
     )
     .bind(paging.after().copied().unwrap_or(i64::MAX))
     .bind(filter.actor.as_ref().map_or("", Namespace::as_str))
     .bind(filter.act.map_or("", Act::as_str))
+    .bind(filter.subject.as_deref().unwrap_or(""))
     .bind(paging.rows())
     .fetch_all(db.read())
     .await?;
@@ -242,12 +246,15 @@ mod tests {
             let page = list(&db, &filter, &Paging::first(limit)).await.unwrap();
             page.items.into_iter().map(|entry| entry.number).collect::<Vec<_>>()
         };
-        let ann = Filter { actor: "ann".parse().ok(), act: None };
+        let ann = Filter { actor: "ann".parse().ok(), ..Filter::default() };
         assert_eq!(numbers(Filter::default(), 3).await, [5, 4, 3]);
         assert_eq!(numbers(ann, 9).await, [5, 3, 1]);
-        let of_act = |act| Filter { actor: None, act: Some(act) };
+        let of_act = |act| Filter { act: Some(act), ..Filter::default() };
+        let of = |subject: &str| Filter { subject: Some(subject.into()), ..Filter::default() };
         assert_eq!(numbers(of_act(Act::TokenMade), 9).await, [5, 4, 3, 2, 1]);
         assert_eq!(numbers(of_act(Act::LoggedIn), 9).await, [0; 0]);
+        assert_eq!(numbers(of("ann"), 2).await, [5, 4]);
+        assert_eq!(numbers(of("bob"), 9).await, [0; 0]);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ mod namespaces;
 mod new_password;
 mod notices;
 pub mod operators;
+pub mod origins;
 mod passwords;
 mod people;
 mod principal;

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::notices::{tell, tell_operators};
+use crate::origins;
 use crate::people::{find_within, set_role};
 use crate::principal::AccountRole;
 
@@ -165,10 +166,12 @@ pub async fn withdraw(db: &Db, actor: &Actor, by: &Namespace, account: &Namespac
     Ok(())
 }
 
-/// Makes an account an operator at once: for whoever holds the registry's machine, and so its database anyway.
+/// Makes an account an operator at once, or vouches for one that was made by others: for whoever holds the registry's machine, and so
+/// its database anyway.
 pub async fn promote(db: &Db, account: &Namespace) -> Result<(), Error> {
     let mut write = db.write().await?;
-    if find_within(&mut write, account).await?.0 != AccountRole::Operator {
+    let is_one = find_within(&mut write, account).await?.0 == AccountRole::Operator;
+    if !is_one || origins::behind(&mut write, account).await?.len() > 1 {
         sqlx::query("delete from operator_proposals where account = $1")
             .bind(account.as_str())
             .execute(&mut *write)

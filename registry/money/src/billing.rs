@@ -15,7 +15,7 @@ pub(crate) mod rating;
 pub(crate) mod refunds;
 mod routes;
 mod subscriptions;
-mod taxes;
+pub(crate) mod taxes;
 pub(crate) mod usage;
 
 pub use entitlements::{Standing, entitled, public_offer, quote};

@@ -30,6 +30,8 @@ pub struct Finance {
     pub hold_days: u32,
     /// How many days ago use may have ended that is still taken.
     pub usage_days: u32,
+    /// How many hours whoever operates the registry alone waits for what others would approve.
+    pub approval_hours: u32,
     /// Where payments come in beside bank transfers.
     pub processor: Option<Arc<Processor>>,
     /// How mail leaves; none: customers are told on their page alone.

@@ -1,12 +1,15 @@
 //! The money of a registry, from what customers use and buy to what partners are paid.
 //!
-//! From below: the [`ledger`] and [`exchange`] rates; [`sharing`], who earns of a sale; [`billing`], what customers owe;
-//! [`consultants`]; [`payouts`], what partners are paid; the [`rails`] that money comes in and leaves by; the [`books`], which close
+//! From below: the [`ledger`] and [`exchange`] rates; `approvals`, what one operator asks for and others approve; [`sharing`], who
+//! earns of a sale; [`billing`], what customers owe;
+//! [`consultants`]; [`payouts`], what partners are paid; the [`rails`] that money comes in and leaves by; `decisions`, by which what was approved is done; the [`books`], which close
 //! months and check all of it; and the [`figures`] that it comes to.
 
+mod approvals;
 pub mod billing;
 pub mod books;
 pub mod consultants;
+mod decisions;
 mod error;
 pub mod exchange;
 pub mod figures;
@@ -36,6 +39,7 @@ pub fn routes<S>(finance: Finance) -> OpenApiRouter<S> {
         .merge(consultants::routes())
         .merge(payouts::routes())
         .merge(rails::routes())
+        .merge(decisions::routes())
         .merge(books::routes())
         .merge(figures::routes())
         .with_state(finance)

@@ -1,6 +1,7 @@
 //! What partners are paid: balances, payouts in runs that two operators agree on, statements, and
 //! where every cent of a payout came from.
 
+mod approving;
 mod balances;
 mod bank_account;
 pub(crate) mod earnings;
@@ -21,5 +22,5 @@ pub use proposals::{propose, propose_run};
 pub(crate) use returns::follow_transfer;
 pub use returns::{come_back, returned};
 pub use routes::{routes, transactions_csv};
-pub use run::{approve, cancel, confirm, list, settle};
+pub use run::{cancel, confirm, list, settle};
 pub use statements::{Key as StatementKey, faults as statement_faults, make as make_statements, statements};

@@ -26,6 +26,7 @@ use crate::{Error, Finance};
 pub use bank::{Rules as BankRules, faults as bank_faults, reconcile, texts as statement_texts};
 pub use bank_file::bank_file;
 pub use outbox::{send_due as send_what_is_owed, waiting as requests_waiting};
+pub(crate) use own_account::set as set_own_account;
 pub use routes::routes;
 pub use sending::send;
 pub use stripe::{
@@ -159,28 +160,36 @@ pub async fn refund(
     let note = finance
         .db
         .group_commit(move |write| {
-            Box::pin(async move {
-                ledger::by(write, By::Actor(&by));
-                let known = refunds::is_known(write, &wanted.key).await?;
-                let note = refunds::book_refund(write, number, &wanted, hold_days, now).await?;
-                let payment = refunds::processor_payment(write, number).await?;
-                if let Some(payment) =
-                    payment.filter(|_| !known && !wanted.as_credit && note.cash.minor() > 0)
-                {
-                    outbox::owe_refund(write, &wanted.key, &payment, note.cash).await?;
-                }
-                let subject = format!("invoice {number}");
-                record_once(write, &by, Act::Refunded, &subject, json!(wanted)).await?;
-                Ok::<_, Error>(note)
-            })
+            Box::pin(async move { refund_within(write, &by, number, &wanted, hold_days, now).await })
         })
         .await?;
     tell_of_refund(finance, actor, &new.key, now).await;
     Ok(note)
 }
 
+/// The same within a transaction, after which [`tell_of_refund`] sends it.
+pub(crate) async fn refund_within(
+    write: &mut Write,
+    actor: &Actor,
+    number: i64,
+    new: &NewRefund,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<CreditNote, Error> {
+    ledger::by(write, By::Actor(actor));
+    let known = refunds::is_known(write, &new.key).await?;
+    let note = refunds::book_refund(write, number, new, hold_days, now).await?;
+    let payment = refunds::processor_payment(write, number).await?;
+    if let Some(payment) = payment.filter(|_| !known && !new.as_credit && note.cash.minor() > 0) {
+        outbox::owe_refund(write, &new.key, &payment, note.cash).await?;
+    }
+    let subject = format!("invoice {number}");
+    record_once(write, actor, Act::Refunded, &subject, json!(new)).await?;
+    Ok(note)
+}
+
 /// Sends a refund that is owed at once. Where the processor does not take it, it is sent later by itself.
-async fn tell_of_refund(finance: &Finance, actor: &Actor, key: &str, now: Timestamp) {
+pub(crate) async fn tell_of_refund(finance: &Finance, actor: &Actor, key: &str, now: Timestamp) {
     let Some(processor) = finance.processor.as_deref() else { return };
     let sent = outbox::send_one(&finance.db, actor, processor, RequestKind::Refund, key, now).await;
     if let Err(error) = sent {

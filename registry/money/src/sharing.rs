@@ -27,6 +27,7 @@ pub use entries::{
     add as add_entry, credit as credit_entry, free_all_of as free_entries_of, take_on as take_on_entry,
 };
 pub use lots::{Lot, find as find_lot};
+pub(crate) use policies::set as set_policy;
 pub use policies::{changes_within, in_force, version};
 pub use refunds::{ClawBack, claw_back};
 pub use release::release_matured;

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use chandlery_accounts::{Accounts, SessionCookie};
+use chandlery_accounts::{Accounts, Actor, SessionCookie};
 use chandlery_log::Log;
 use chandlery_package::Namespace;
+use chandlery_package::wire::Payout;
 use chandlery_store::{Clock, Db, Facts, Write};
 use jiff::Timestamp;
 
-use crate::Finance;
 use crate::ledger::{self, By, Chore};
+use crate::payouts::run;
+use crate::{Error, Finance};
 
 /// An empty market, which lasts as long as its folder.
 pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
@@ -27,6 +29,7 @@ pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
         log: Arc::new(log),
         hold_days: 30,
         usage_days: 35,
+        approval_hours: 24,
         processor: None,
         mail: None,
         on_offer: |_, _, _| Box::pin(async { Ok(()) }),
@@ -66,6 +69,20 @@ pub(crate) async fn writing(db: &Db) -> Write {
     let mut write = db.write().await.unwrap();
     ledger::by(&mut write, By::System(Chore::Holds));
     write
+}
+
+/// Sends a payout on its way, as if enough had approved it.
+pub(crate) async fn approve(
+    db: &Db,
+    actor: &Actor,
+    by: &Namespace,
+    id: i64,
+    now: Timestamp,
+) -> Result<Payout, Error> {
+    let mut write = db.write().await?;
+    let payout = run::approve(&mut write, actor, by, id, now).await?;
+    write.commit().await?;
+    Ok(payout)
 }
 
 /// The first operator.

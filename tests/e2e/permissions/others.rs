@@ -120,6 +120,7 @@ impl Market {
             id("/invoices/{number}", invoice, "999999"),
             id("/hosts/{host}", "theirs", UNKNOWN),
             id("/disputes/{id}", "D", UNKNOWN),
+            id("/approvals/{id}", "1", "999999"),
             id("/partners/{partner}", "acme", UNKNOWN),
             id("/dashboard/{partner}", "acme", UNKNOWN),
             id("/payout-profile/{version}", profile, "999999"),

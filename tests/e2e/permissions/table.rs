@@ -325,6 +325,16 @@ pub(super) fn cases() -> Vec<Case> {
             json!({ "rail": { "kind": "manual" } }),
         ),
         ("POST", "/api/v1/partners/{partner}/payout-profile/{version}/approve", For::Operators, json!(null)),
+        ("GET", "/api/v1/approvals", For::Operators, json!(null)),
+        ("POST", "/api/v1/approvals/{id}/approve", For::Operators, json!(null)),
+        ("POST", "/api/v1/approvals/{id}/refuse", For::Operators, json!({ "why": "" })),
+        ("GET", "/api/v1/approval-rules", For::Operators, json!(null)),
+        (
+            "PUT",
+            "/api/v1/approval-rules",
+            For::Operators,
+            json!({ "kind": "rules", "above": null, "approvals": 1 }),
+        ),
         ("GET", "/api/v1/bank-account", For::Operators, json!(null)),
         (
             "PUT",

@@ -130,6 +130,8 @@ fn start(launch: &Launch, listen: &str) -> Result<(Child, SocketAddr)> {
         "1000000",
         "--registrations-per-hour",
         "1000000",
+        "--approval-hours",
+        "0",
         "--listen",
         listen,
     ]);

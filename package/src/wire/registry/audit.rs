@@ -132,6 +132,18 @@ words! {
         ExchangeRecorded = "exchange-recorded",
         /// Closed the books of a month.
         MonthClosed = "month-closed",
+        /// Asked for something that others approve before it is done.
+        ApprovalAsked = "approval-asked",
+        /// Approved what another asked for.
+        ApprovalGiven = "approval-given",
+        /// Gave the last approval of what is done by it.
+        ApprovalDone = "approval-done",
+        /// Gave the last approval of what could not be done any more.
+        ApprovalFailed = "approval-failed",
+        /// Refused what somebody asked for, or took it back.
+        ApprovalRefused = "approval-refused",
+        /// Set how many approve what.
+        ApprovalRuleSet = "approval-rule-set",
     }
 }
 

@@ -24,6 +24,8 @@ struct Of {
     actor: Option<Namespace>,
     /// One kind of act.
     act: Option<Act>,
+    /// What was done to one thing, such as `acme:serving`, `policy 2`, `DE` or `EUR/USD`.
+    subject: Option<String>,
 }
 
 /// Lists what was done that needs a right, by whom, the newest first; for operators.
@@ -40,7 +42,7 @@ async fn list(
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<AuditEntry>>, Error> {
     caller.must_operate("see the audit trail")?;
-    let filter = audit::Filter { actor: of.actor, act: of.act };
+    let filter = audit::Filter { actor: of.actor, act: of.act, subject: of.subject };
     Ok(Json(audit::list(&accounts.db, &filter, &paging).await?))
 }
 

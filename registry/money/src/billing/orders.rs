@@ -286,16 +286,28 @@ pub async fn record_payment(
 ) -> Result<Order, Error> {
     let (actor, reference, payment) = (actor.clone(), reference.to_owned(), payment.clone());
     db.group_commit(move |write| {
-        Box::pin(async move {
-            ledger::by(write, By::Actor(&actor));
-            let paid = Paid::Bank(&payment.bank_reference);
-            let paid = pay(write, &reference, &paid, payment.amount, hold_days, now).await?;
-            let subject = format!("order {reference}");
-            record_once(write, &actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
-            Ok::<_, Error>(paid)
-        })
+        Box::pin(
+            async move { record_payment_within(write, &actor, hold_days, &reference, &payment, now).await },
+        )
     })
     .await
+}
+
+/// The same within a transaction.
+pub(crate) async fn record_payment_within(
+    write: &mut Write,
+    actor: &Actor,
+    hold_days: u32,
+    reference: &str,
+    payment: &NewPayment,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    ledger::by(write, By::Actor(actor));
+    let paid = Paid::Bank(&payment.bank_reference);
+    let paid = pay(write, reference, &paid, payment.amount, hold_days, now).await?;
+    let subject = format!("order {reference}");
+    record_once(write, actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
+    Ok(paid)
 }
 
 /// Pays an order: its invoice is issued and paid in one. Recording the same payment again changes nothing; another one for a paid

@@ -40,14 +40,24 @@ pub async fn record(
 ) -> Result<Invoice, Error> {
     let (actor, payment) = (actor.clone(), payment.clone());
     db.group_commit(move |write| {
-        Box::pin(async move {
-            ledger::by(write, By::Actor(&actor));
-            let paid = Paid::Bank(&payment.bank_reference);
-            let paid = pay(write, number, &paid, payment.amount, hold_days, now).await?;
-            let subject = format!("invoice {number}");
-            record_once(write, &actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
-            Ok::<_, Error>(paid)
-        })
+        Box::pin(async move { record_within(write, &actor, hold_days, number, &payment, now).await })
     })
     .await
+}
+
+/// The same within a transaction.
+pub(crate) async fn record_within(
+    write: &mut Write,
+    actor: &Actor,
+    hold_days: u32,
+    number: i64,
+    payment: &NewPayment,
+    now: Timestamp,
+) -> Result<Invoice, Error> {
+    ledger::by(write, By::Actor(actor));
+    let paid = Paid::Bank(&payment.bank_reference);
+    let paid = pay(write, number, &paid, payment.amount, hold_days, now).await?;
+    let subject = format!("invoice {number}");
+    record_once(write, actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
+    Ok(paid)
 }

@@ -6,6 +6,7 @@ use chandlery_package::wire::{
 };
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 
 use super::invoices;
 use super::periods;
@@ -15,8 +16,8 @@ use crate::sharing::{self, ClawBack, PaidThrough};
 use chandlery_store::{Db, Write, time};
 
 /// Whether a credit note was made by this key.
-pub(crate) async fn is_known(write: &mut Write, key: &str) -> Result<bool, Error> {
-    Ok(find(write, key).await?.is_some())
+pub(crate) async fn is_known(db: &mut AnyConnection, key: &str) -> Result<bool, Error> {
+    Ok(find(db, key).await?.is_some())
 }
 
 /// The processor's payment that an invoice was paid by, if it was: what is given back of it goes back through the processor.
@@ -330,12 +331,12 @@ fn destination(invoice: &Invoice, through: Option<PaidThrough>, as_credit: bool)
     }
 }
 
-async fn find(write: &mut Write, key: &str) -> Result<Option<CreditNote>, Error> {
+async fn find(db: &mut AnyConnection, key: &str) -> Result<Option<CreditNote>, Error> {
     let row: Option<Row> = sqlx::query_as(
         "select number, invoice, currency, minor, tax_minor, cash_minor, reason, at from refunds where key = $1",
     )
     .bind(key)
-    .fetch_optional(&mut **write)
+    .fetch_optional(db)
     .await?;
     row.map(read).transpose()
 }

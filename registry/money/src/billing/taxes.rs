@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 use crate::Error;
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::{record, record_once};
-use chandlery_store::Db;
+use chandlery_store::{Db, Write};
 
 /// A tax on an amount.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,8 +110,15 @@ pub async fn set_profile(
 
 /// Adds a rule of the table. One that is there for the day already is not changed.
 pub async fn add_rule(db: &Db, actor: &Actor, rule: &TaxRule) -> Result<(), Error> {
-    country(&rule.country)?;
     let mut write = db.write().await?;
+    add_rule_within(&mut write, actor, rule).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// The same within a transaction.
+pub(crate) async fn add_rule_within(write: &mut Write, actor: &Actor, rule: &TaxRule) -> Result<(), Error> {
+    country(&rule.country)?;
     sqlx::query(
         "insert into tax_rules (country, since, name, rate) values ($1, $2, $3, $4) on conflict do nothing",
     )
@@ -119,18 +126,17 @@ pub async fn add_rule(db: &Db, actor: &Actor, rule: &TaxRule) -> Result<(), Erro
     .bind(rule.since.to_string())
     .bind(&rule.name)
     .bind(rule.rate.to_string())
-    .execute(&mut *write)
+    .execute(&mut **write)
     .await?;
     let (name, Text(rate)): (String, Text<Rate>) =
         sqlx::query_as("select name, rate from tax_rules where country = $1 and since = $2")
             .bind(&rule.country)
             .bind(rule.since.to_string())
-            .fetch_one(&mut *write)
+            .fetch_one(&mut **write)
             .await?;
     if (name.as_str(), rate) != (rule.name.as_str(), rule.rate) {
         return Err(Error::Conflict(format!("from {} on, {} has {name} {rate}", rule.since, rule.country)));
     }
-    record_once(&mut write, actor, Act::TaxRuleSet, &rule.country, json!(rule)).await?;
-    write.commit().await?;
+    record_once(write, actor, Act::TaxRuleSet, &rule.country, json!(rule)).await?;
     Ok(())
 }

@@ -3,13 +3,15 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::{
-    Earning, ExplainedPayout, MonthlyEarning, NewPayout, Page, Paging, PartnerBalance, Payout,
-    PayoutConfirmation, PayoutProfile, PluginEarning, ProfileVersion, PublishedStatement,
+    ApprovalRequest, Earning, ExplainedPayout, MonthlyEarning, NewPayout, Page, Paging, PartnerBalance,
+    Payout, PayoutConfirmation, PayoutProfile, PluginEarning, ProfileVersion, PublishedStatement,
 };
 use chandlery_package::{Month, Namespace};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::approving::{self, Approved};
 use super::earnings::{self, EarningKey, PluginKey};
 use super::{profiles, run, statements};
 use crate::{Error, Finance, table};
@@ -229,20 +231,31 @@ async fn write_profile(
     ))
 }
 
-/// Approves a version of a payout profile; for a second operator.
+/// Approves a version of a payout profile; for operators who did not write it.
 #[utoipa::path(
     post,
     path = "/api/v1/partners/{partner}/payout-profile/{version}/approve",
     params(("partner" = Namespace, Path), ("version" = i64, Path)),
-    responses((status = 200, description = "Done.", body = ProfileVersion))
+    responses(
+        (status = 200, description = "Done.", body = ProfileVersion),
+        (status = 202, description = "More must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn approve_profile(
     State(finance): State<Finance>,
     caller: Caller,
     Path((partner, version)): Path<(Namespace, i64)>,
-) -> Result<Json<ProfileVersion>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("approve payout profiles")?;
-    Ok(Json(profiles::approve(&finance.db, &caller.actor, &caller.name, &partner, version).await?))
+    Ok(answer(approving::profile(&finance, &caller, &partner, version).await?))
+}
+
+/// What was done, or what waits.
+fn answer<T: Serialize>(approved: Approved<T>) -> Response {
+    match approved {
+        Approved::Done(done) => Json(done).into_response(),
+        Approved::Waits(request) => (StatusCode::ACCEPTED, Json(request)).into_response(),
+    }
 }
 
 /// Proposes a payout to one partner; for operators.
@@ -307,20 +320,23 @@ async fn must_be_own(db: &Db, caller: &Account, id: i64) -> Result<(), Error> {
     }
 }
 
-/// Approves a payout; for a second operator.
+/// Approves a payout; for operators who did not propose it.
 #[utoipa::path(
     post,
     path = "/api/v1/payouts/{id}/approve",
     params(("id" = i64, Path)),
-    responses((status = 200, description = "Done.", body = Payout))
+    responses(
+        (status = 200, description = "Done.", body = Payout),
+        (status = 202, description = "More must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn approve(
     State(finance): State<Finance>,
     caller: Caller,
     Path(id): Path<i64>,
-) -> Result<Json<Payout>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("approve payouts")?;
-    Ok(Json(super::approve(&finance.db, &caller.actor, &caller.name, id, finance.clock.now()).await?))
+    Ok(answer(approving::payout(&finance, &caller, id, finance.clock.now()).await?))
 }
 
 /// Cancels a payout that nobody has approved; for operators.

@@ -1,4 +1,4 @@
-//! What becomes of a payout that one operator has proposed: another approves it, its rail sends it, and it is confirmed or returned.
+//! What becomes of a payout that one operator has proposed: others approve it, its rail sends it, and it is confirmed or returned.
 //! Each step may be repeated, and a process that dies in between goes on where it was.
 //!
 //! | what happens | debit | credit |
@@ -54,30 +54,26 @@ macro_rules! select_payouts {
     };
 }
 
-/// Approves a proposal: the money leaves the available balance. Whoever proposed it may not.
-pub async fn approve(
-    db: &Db,
+/// Sends a proposal that was approved on its way: the money leaves the available balance.
+pub(crate) async fn approve(
+    write: &mut Write,
     actor: &Actor,
     operator: &Namespace,
     id: i64,
     now: Timestamp,
 ) -> Result<Payout, Error> {
-    let mut write = db.write().await?;
-    ledger::by(&mut write, By::Actor(actor));
-    let payout = find(&mut write, id).await?;
-    if payout.proposed_by == *operator {
-        return Err(Error::forbidden(operator, format!("approve payout {id}, which it proposed itself")));
-    }
+    ledger::by(write, By::Actor(actor));
+    let payout = find(write, id).await?;
     match payout.state {
         PayoutState::Approved => return Ok(payout),
         PayoutState::Proposed => {}
         _ => return Err(wrong_state(&payout, "approved")),
     }
-    let profile = profile_of(&mut write, &payout).await?;
+    let profile = profile_of(write, &payout).await?;
     let withheld = payout.amount.at(profile.withheld)?;
     let net = payout.amount.minus(withheld)?;
     let to = profile.currency.unwrap_or(net.currency());
-    let sent: Money = exchange::convert(&mut write, net, to, now).await?.try_into()?;
+    let sent: Money = exchange::convert(write, net, to, now).await?.try_into()?;
     let partner = || payout.partner.clone();
     let transaction = Transaction::new(TransactionKind::Payout, id, now)
         .about(format!("payout {id} to {} is on its way", payout.partner))
@@ -85,7 +81,7 @@ pub async fn approve(
         .debit(Account::Available(partner()), payout.amount)
         .credit(Account::WithheldTax, withheld);
     let transaction = through_exchange(transaction, net, sent).credit(Account::InTransit(partner()), sent);
-    ledger::post(&mut write, transaction).await?;
+    ledger::post(write, transaction).await?;
     sqlx::query(
         "update payouts set state = 'approved', approved_by = $1, approved_at = $2, withheld_minor = $3, sent_minor = $4,
                 sent_currency = $5 where id = $6",
@@ -96,11 +92,10 @@ pub async fn approve(
     .bind(sent.minor())
     .bind(sent.currency().code())
     .bind(id)
-    .execute(&mut *write)
+    .execute(&mut **write)
     .await?;
-    let payout = find(&mut write, id).await?;
-    tell_of(&mut write, actor, Act::PayoutApproved, &payout).await?;
-    write.commit().await?;
+    let payout = find(write, id).await?;
+    tell_of(write, actor, Act::PayoutApproved, &payout).await?;
     Ok(payout)
 }
 

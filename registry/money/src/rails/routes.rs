@@ -3,20 +3,22 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use chandlery_accounts::audit::record;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, BankAccount, CreditNote, NewRefund, Page, PaymentIntent, Payout};
-use chandlery_store::Facts;
+use chandlery_package::wire::{
+    ApprovalRequest, BankAccount, CreditNote, NewRefund, Page, PaymentIntent, Payout,
+};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::own_account::{BANK_ACCOUNT, own_account};
+use super::own_account::{self, own_account};
 use super::{Subject, bank};
-use crate::payouts::{self, run};
+use crate::approvals::{self, Ask, Wanted};
+use crate::billing::{self, refunds};
+use crate::payouts::run;
 use crate::{Error, Finance};
 
 /// The routes of this room.
@@ -77,17 +79,45 @@ async fn begin_order_payment(
     path = "/api/v1/invoices/{number}/refunds",
     params(("number" = i64, Path)),
     request_body = NewRefund,
-    responses((status = 201, description = "Done.", body = CreditNote))
+    responses(
+        (status = 201, description = "Done.", body = CreditNote),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn refund(
     State(finance): State<Finance>,
     caller: Caller,
     Path(number): Path<i64>,
     Json(new): Json<NewRefund>,
-) -> Result<(StatusCode, Json<CreditNote>), Error> {
+) -> Result<Response, Error> {
     caller.must_operate("give refunds")?;
+    if let Some(request) = ask_to_refund(&finance, &caller, number, &new).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    }
     let note = super::refund(&finance, &caller.actor, number, &new, finance.clock.now()).await?;
-    Ok((StatusCode::CREATED, Json(note)))
+    Ok((StatusCode::CREATED, Json(note)).into_response())
+}
+
+/// Asks others, where they must approve a refund: many small ones of an invoice are compared as one. What was given back by this key
+/// is given back once.
+async fn ask_to_refund(
+    finance: &Finance,
+    caller: &Caller,
+    number: i64,
+    new: &NewRefund,
+) -> Result<Option<ApprovalRequest>, Error> {
+    let mut db = finance.db.read().acquire().await?;
+    if refunds::is_known(&mut db, &new.key).await? {
+        return Ok(None);
+    }
+    let before = billing::find_invoice(&mut db, number).await?.refunded;
+    drop(db);
+    if before.currency() != new.amount.currency() {
+        return Ok(None);
+    }
+    let wanted = Wanted::Refund { invoice: number, refund: new.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.amount.plus(before)?) };
+    approvals::ask(finance, &caller.actor, &asked).await
 }
 
 /// Shows the account that bank files pay from; for operators.
@@ -106,27 +136,29 @@ async fn bank_account(State(finance): State<Finance>, caller: Account) -> Result
     put,
     path = "/api/v1/bank-account",
     request_body = BankAccount,
-    responses((status = 200, description = "Done.", body = BankAccount))
+    responses(
+        (status = 200, description = "Done.", body = BankAccount),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn set_bank_account(
     State(finance): State<Finance>,
     caller: Caller,
     Json(account): Json<BankAccount>,
-) -> Result<Json<BankAccount>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("set the bank account")?;
-    payouts::check_account(&account.holder, &account.iban, Some(&account.bic))?;
-    if let Some(wrong) = account.fees_max.iter().find(|most| most.minor() < 0) {
-        return Err(Error::Invalid(format!("a bank takes nothing or more, not {wrong}")));
+    own_account::check(&account)?;
+    let wanted = Wanted::HouseBank { account: account.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: None };
+    if own_account::find(&finance.db).await?.as_ref() != Some(&account)
+        && let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await?
+    {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
     }
-    let text = json!(account).to_string();
-    if Facts(&finance.db).get(BANK_ACCOUNT).await?.as_ref() != Some(&text) {
-        let mut write = finance.db.write().await?;
-        Facts::set_within(&mut write, BANK_ACCOUNT, &text).await?;
-        let (before, after) = (Value::Null, Value::Null);
-        record(&mut write, &caller.actor, Act::BankAccountSet, BANK_ACCOUNT, before, after).await?;
-        write.commit().await?;
-    }
-    Ok(Json(account))
+    let mut write = finance.db.write().await?;
+    own_account::set(&mut write, &caller.actor, &account).await?;
+    write.commit().await?;
+    Ok(Json(account).into_response())
 }
 
 /// Sends the approved payouts of a run by their rails; for operators.

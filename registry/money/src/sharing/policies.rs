@@ -2,11 +2,14 @@
 
 use chandlery_package::RevenueSharePolicy;
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{Page, Paging, PolicyVersion};
+use chandlery_package::wire::{Act, NewPolicy, Page, Paging, PolicyVersion};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use crate::Error;
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
 use chandlery_store::{Db, Write, time};
 
 /// The policy of a moment, and its version.
@@ -45,14 +48,14 @@ pub async fn version(db: &mut AnyConnection, version: i64) -> Result<RevenueShar
 }
 
 /// Lets a policy follow from a moment on that has not come yet, and gives its version. The same again changes nothing.
-pub(super) async fn follow(
+async fn follow(
     write: &mut Write,
     policy: &RevenueSharePolicy,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<i64, Error> {
     policy.check()?;
-    let body = serde_json::json!(policy).to_string();
+    let body = json!(policy).to_string();
     let (last, latest, stored): (i64, String, String) =
         sqlx::query_as("select version, since, body from share_policies order by version desc limit 1")
             .fetch_one(&mut **write)
@@ -73,6 +76,19 @@ pub(super) async fn follow(
         .execute(&mut **write)
         .await?;
     Ok(last + 1)
+}
+
+/// The same, recorded.
+pub(crate) async fn set(
+    write: &mut Write,
+    actor: &Actor,
+    new: &NewPolicy,
+    now: Timestamp,
+) -> Result<PolicyVersion, Error> {
+    let version = follow(write, &new.policy, new.since, now).await?;
+    let subject = format!("policy {version}");
+    record(write, actor, Act::PolicySet, &subject, Value::Null, json!(new)).await?;
+    Ok(PolicyVersion { version, since: new.since, policy: new.policy.clone() })
 }
 
 /// The policies, the first one first.

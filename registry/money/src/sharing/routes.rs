@@ -2,13 +2,16 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::{
-    Act, ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, Paging, PolicyVersion, ReplayDifference,
+    Act, ApprovalRequest, ClosedDispute, NewDispute, NewPolicy, NewVolumeGroup, Page, Paging, PolicyVersion,
+    ReplayDifference,
 };
 use chandlery_package::{Namespace, RevenueSharePolicy};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{policies, volume_groups};
+use crate::approvals::{self, Ask, Wanted};
 use crate::ledger::{self, By};
 use crate::{Error, Finance};
 use chandlery_accounts::audit::{record, record_once};
@@ -49,21 +52,27 @@ async fn list(
     post,
     path = "/api/v1/policies",
     request_body = NewPolicy,
-    responses((status = 201, description = "Done.", body = PolicyVersion))
+    responses(
+        (status = 201, description = "Done.", body = PolicyVersion),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn follow(
     State(finance): State<Finance>,
     caller: Caller,
     Json(new): Json<NewPolicy>,
-) -> Result<(StatusCode, Json<PolicyVersion>), Error> {
+) -> Result<Response, Error> {
     caller.must_operate("set the policy")?;
+    new.policy.check()?;
+    let wanted = Wanted::Policy { policy: Box::new(new.clone()) };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: None };
+    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    }
     let mut write = finance.db.write().await?;
-    let version = policies::follow(&mut write, &new.policy, new.since, finance.clock.now()).await?;
-    let subject = format!("policy {version}");
-    record(&mut write, &caller.actor, Act::PolicySet, &subject, Value::Null, json!(new)).await?;
+    let set = policies::set(&mut write, &caller.actor, &new, finance.clock.now()).await?;
     write.commit().await?;
-    let set = PolicyVersion { version, since: new.since, policy: new.policy };
-    Ok((StatusCode::CREATED, Json(set)))
+    Ok((StatusCode::CREATED, Json(set)).into_response())
 }
 
 /// Shares all sales again by a policy, to see what would differ; for operators.

@@ -79,7 +79,7 @@ async fn held(db: &Db) -> [i64; 6] {
 async fn pay_out(db: &Db, now: Timestamp) {
     let payout =
         payouts::propose(db, &Actor::machine(), &operator(), &acme(), Currency::Usd, now).await.unwrap();
-    payouts::approve(db, &Actor::machine(), &"globex".parse().unwrap(), payout.id, now).await.unwrap();
+    crate::testing::approve(db, &Actor::machine(), &"globex".parse().unwrap(), payout.id, now).await.unwrap();
     payouts::confirm(db, &Actor::machine(), payout.id, "SEPA-1", None, now).await.unwrap();
 }
 
@@ -139,7 +139,8 @@ async fn a_payout_comes_back_in_parts_to_the_cent() {
     sharing::release_matured(&finance.db, day(31)).await.unwrap();
     let (db, actor, usd_of) = (&finance.db, Actor::machine(), Currency::Usd);
     let payout = payouts::propose(db, &actor, &operator(), &acme(), usd_of, day(32)).await.unwrap();
-    let payout = payouts::approve(db, &actor, &"globex".parse().unwrap(), payout.id, day(32)).await.unwrap();
+    let payout =
+        crate::testing::approve(db, &actor, &"globex".parse().unwrap(), payout.id, day(32)).await.unwrap();
     // A quarter of 76.50 is withheld, rounded to the even cent: 19.12.
     assert_eq!((payout.withheld, payout.sent), (usd(1912), usd(5738)));
     for (reversed, available) in

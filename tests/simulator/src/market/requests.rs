@@ -91,7 +91,24 @@ impl Market {
             self.registry.ask_and_kill(method, path, token, body, after).await?;
             self.summary.crashes += 1;
         }
-        self.registry.ask(method, path, token, body).await
+        let answer = self.registry.ask(method, path, token, body).await?;
+        match answer.status {
+            202 => self.approve(answer).await,
+            _ => Ok(answer),
+        }
+    }
+
+    /// Lets the second operator approve what the first one has asked for.
+    async fn approve(&mut self, asked: Answer) -> Result<Answer> {
+        let path = format!("/api/v1/approvals/{}/approve", asked.body["id"]);
+        let second = self.second.clone();
+        let decided = self.registry.ask(&Method::POST, &path, &second, &Value::Null).await?;
+        *self.summary.done.entry("approvals".into()).or_default() += 1;
+        if decided.body["state"] == "failed" {
+            let body = serde_json::json!({ "detail": decided.body["reason"] });
+            return Ok(Answer { status: 409, body });
+        }
+        Ok(decided)
     }
 }
 

@@ -2,9 +2,13 @@
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, Page, Paging, TaxRule};
+use chandlery_package::wire::{
+    ApprovalRequest, BillingProfile, CreditNote, Invoice, NewPayment, Page, Paging, TaxRule,
+};
 
+use crate::approvals::{self, Ask, Wanted};
 use crate::billing::printed;
 use crate::{Error, Finance, billing, table};
 use chandlery_accounts::{Account, Caller};
@@ -107,26 +111,26 @@ async fn invoice_csv(
     path = "/api/v1/invoices/{number}/payment",
     params(("number" = i64, Path)),
     request_body = NewPayment,
-    responses((status = 200, description = "Done.", body = Invoice))
+    responses(
+        (status = 200, description = "Done.", body = Invoice),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn record_invoice_payment(
     State(finance): State<Finance>,
     caller: Caller,
     Path(number): Path<i64>,
     Json(payment): Json<NewPayment>,
-) -> Result<Json<Invoice>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("record payments")?;
-    Ok(Json(
-        billing::record_invoice_payment(
-            &finance.db,
-            &caller.actor,
-            finance.hold_days,
-            number,
-            &payment,
-            finance.clock.now(),
-        )
-        .await?,
-    ))
+    let wanted = Wanted::InvoicePayment { invoice: number, payment: payment.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(payment.amount) };
+    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    }
+    let (db, actor, hold_days, now) = (&finance.db, &caller.actor, finance.hold_days, finance.clock.now());
+    let paid = billing::record_invoice_payment(db, actor, hold_days, number, &payment, now).await?;
+    Ok(Json(paid).into_response())
 }
 
 /// Lists the account's credit notes.
@@ -165,14 +169,22 @@ async fn set_profile(
     post,
     path = "/api/v1/tax-rules",
     request_body = TaxRule,
-    responses((status = 201, description = "Done.", body = TaxRule))
+    responses(
+        (status = 201, description = "Done.", body = TaxRule),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn add_rule(
     State(finance): State<Finance>,
     caller: Caller,
     Json(rule): Json<TaxRule>,
-) -> Result<(StatusCode, Json<TaxRule>), Error> {
+) -> Result<Response, Error> {
     caller.must_operate("set taxes")?;
+    let wanted = Wanted::TaxRule { rule: rule.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: None };
+    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    }
     billing::add_rule(&finance.db, &caller.actor, &rule).await?;
-    Ok((StatusCode::CREATED, Json(rule)))
+    Ok((StatusCode::CREATED, Json(rule)).into_response())
 }

@@ -2,9 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use chandlery_package::wire::{NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page, Paging, Quote};
+use axum::response::{IntoResponse as _, Response};
+use chandlery_package::wire::{
+    ApprovalRequest, NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page, Paging, Quote,
+};
 use chandlery_package::{Namespace, PluginId, PluginName};
 
+use crate::approvals::{self, Ask, Wanted};
 use crate::billing::orders::Key;
 use crate::{Error, Finance, billing};
 use chandlery_accounts::{Account, Caller};
@@ -75,19 +79,27 @@ async fn end_order(
     path = "/api/v1/orders/{reference}/payment",
     params(("reference" = String, Path)),
     request_body = NewPayment,
-    responses((status = 200, description = "Done.", body = Order))
+    responses(
+        (status = 200, description = "Done.", body = Order),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn record_payment(
     State(finance): State<Finance>,
     caller: Caller,
     Path(reference): Path<String>,
     Json(payment): Json<NewPayment>,
-) -> Result<Json<Order>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("record payments")?;
+    let wanted = Wanted::OrderPayment { order: reference.clone(), payment: payment.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(payment.amount) };
+    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    }
     let (hold_days, now) = (finance.hold_days, finance.clock.now());
     let order =
         billing::record_payment(&finance.db, &caller.actor, hold_days, &reference, &payment, now).await?;
-    Ok(Json(order))
+    Ok(Json(order).into_response())
 }
 
 type OfPlugin = (Namespace, PluginName);

@@ -73,7 +73,7 @@ async fn two_payouts() -> (tempfile::TempDir, Finance) {
         sharing::release_matured(db, day(31)).await.unwrap();
         let (acme, actor) = (name("acme"), Actor::machine());
         let payout = payouts::propose(db, &actor, &operator(), &acme, Currency::Usd, day(31)).await.unwrap();
-        payouts::approve(db, &actor, &name("globex"), payout.id, day(31)).await.unwrap();
+        crate::testing::approve(db, &actor, &name("globex"), payout.id, day(31)).await.unwrap();
     }
     (folder, finance)
 }

@@ -1,0 +1,90 @@
+//! What was proposed or written for a partner, and others approve by the rules of approval: payouts, and how partners are paid. It was
+//! asked for by whoever proposed or wrote it.
+
+use chandlery_accounts::Caller;
+use chandlery_package::wire::{ApprovalRequest, ApprovalState, Payout, PayoutState, ProfileVersion};
+use chandlery_package::{Money, Namespace};
+use chandlery_store::Write;
+use jiff::Timestamp;
+
+use super::{profiles, run};
+use crate::approvals::{self, Ask, Verdict, Wanted};
+use crate::{Error, Finance};
+
+/// What an approval has led to.
+pub(super) enum Approved<T> {
+    /// Enough have approved it.
+    Done(T),
+    /// More must approve it.
+    Waits(ApprovalRequest),
+}
+
+/// Approves a payout.
+pub(super) async fn payout(
+    finance: &Finance,
+    caller: &Caller,
+    id: i64,
+    now: Timestamp,
+) -> Result<Approved<Payout>, Error> {
+    let mut write = finance.db.write().await?;
+    let payout = run::find(&mut write, id).await?;
+    match payout.state {
+        PayoutState::Approved => return Ok(Approved::Done(payout)),
+        PayoutState::Proposed => {}
+        _ => return Err(run::wrong_state(&payout, "approved")),
+    }
+    let (wanted, amount) = (Wanted::Payout { id }, Some(payout.amount));
+    match vote(&mut write, finance, caller, &payout.proposed_by, &wanted, amount).await? {
+        Verdict::Waits(request) => {
+            write.commit().await?;
+            Ok(Approved::Waits(request))
+        }
+        Verdict::Ready(request) => {
+            let payout = run::approve(&mut write, &caller.actor, &caller.name, id, now).await?;
+            approvals::settle(&mut write, &caller.actor, &request, ApprovalState::Done, "").await?;
+            write.commit().await?;
+            Ok(Approved::Done(payout))
+        }
+    }
+}
+
+/// Approves a version of how a partner is paid.
+pub(super) async fn profile(
+    finance: &Finance,
+    caller: &Caller,
+    partner: &Namespace,
+    version: i64,
+) -> Result<Approved<ProfileVersion>, Error> {
+    let mut write = finance.db.write().await?;
+    let found = profiles::existing(&mut write, partner, version).await?;
+    if found.approved_by.is_some() {
+        return Ok(Approved::Done(found));
+    }
+    let wanted = Wanted::PartnerBank { partner: partner.clone(), version };
+    match vote(&mut write, finance, caller, &found.changed_by, &wanted, None).await? {
+        Verdict::Waits(request) => {
+            write.commit().await?;
+            Ok(Approved::Waits(request))
+        }
+        Verdict::Ready(request) => {
+            let (actor, by) = (&caller.actor, &caller.name);
+            let approved = profiles::approve(&mut write, actor, by, partner, version).await?;
+            approvals::settle(&mut write, actor, &request, ApprovalState::Done, "").await?;
+            write.commit().await?;
+            Ok(Approved::Done(approved))
+        }
+    }
+}
+
+async fn vote(
+    write: &mut Write,
+    finance: &Finance,
+    caller: &Caller,
+    asked_by: &Namespace,
+    wanted: &Wanted,
+    amount: Option<Money>,
+) -> Result<Verdict, Error> {
+    let (now, asked) = (Timestamp::now(), Ask { by: asked_by, wanted, amount });
+    let request = approvals::request(write, &caller.actor, &asked, now).await?;
+    approvals::approve(write, finance.approval_hours, &caller.actor, &caller.name, request.id, now).await
+}
