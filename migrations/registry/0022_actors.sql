@@ -20,6 +20,7 @@ insert into approval_rules (kind, currency, above_minor, approvals) values
     ('payment', 'EUR', 100000, 1),
     ('payment', 'GBP', 100000, 1),
     ('payment', 'JPY', 100000, 1),
+    ('agreement', '', 0, 0),
     ('partner-bank', '', 0, 1),
     ('house-bank', '', 0, 1),
     ('policy', '', 0, 1),

@@ -14,7 +14,7 @@ mod printed;
 pub(crate) mod rating;
 pub(crate) mod refunds;
 mod routes;
-mod subscriptions;
+pub(crate) mod subscriptions;
 pub(crate) mod taxes;
 pub(crate) mod usage;
 

@@ -11,7 +11,7 @@ use chandlery_store::Write;
 use jiff::Timestamp;
 
 use crate::approvals::{self, Verdict, Wanted};
-use crate::billing::{orders, payments, taxes};
+use crate::billing::{orders, payments, subscriptions, taxes};
 use crate::payouts::{profiles, run};
 use crate::{Error, Finance, rails, sharing};
 
@@ -81,6 +81,9 @@ async fn execute(
         }
         Wanted::OrderPayment { order, payment } => {
             orders::record_payment_within(write, actor, hold, order, payment, now).await.map(drop)
+        }
+        Wanted::Agreement { account, agreement } => {
+            subscriptions::agree_within(write, actor, account, agreement, now).await.map(drop)
         }
         Wanted::PartnerBank { partner, version } => {
             profiles::approve(write, actor, by, partner, *version).await.map(drop)

@@ -16,6 +16,8 @@ words! {
         Refund = "refund",
         /// A payment that an operator records by hand.
         Payment = "payment",
+        /// What the marketplace agrees with a customer for itself.
+        Agreement = "agreement",
         /// How a partner is paid.
         PartnerBank = "partner-bank",
         /// The account that the marketplace pays from.

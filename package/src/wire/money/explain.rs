@@ -44,6 +44,17 @@ pub struct ExplainedPayout {
     pub transactions: Vec<PayoutStep>,
 }
 
+impl ExplainedPayout {
+    /// Leaves out what those were known by who have made its transactions: that is for operators.
+    pub fn hide_credentials(&mut self) {
+        let steps = self.items.iter_mut().filter_map(|item| item.step.as_mut()).chain(&mut self.transactions);
+        for step in steps {
+            let end = step.by.find(" (").unwrap_or(step.by.len());
+            step.by.truncate(end);
+        }
+    }
+}
+
 /// A transaction of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PayoutStep {
@@ -53,8 +64,8 @@ pub struct PayoutStep {
     pub at: Timestamp,
     /// What it was about, as people read it.
     pub description: String,
-    /// Who has made it, such as `ann (password)`, `system:holds`, `processor:stripe:evt_1` or `bank:B-17`; `unknown`: it is older than
-    /// that is written down.
+    /// Who has made it, such as `ann (password)` (to partners, `ann` alone), `system:holds`, `processor:stripe:evt_1` or `bank:B-17`;
+    /// `unknown`: it is older than that is written down.
     pub by: String,
 }
 

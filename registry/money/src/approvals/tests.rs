@@ -91,6 +91,7 @@ async fn how_many_are_needed_follows_from_the_kind_and_the_amount() {
         (ApprovalKind::Payment, Some("1000.00 EUR"), 0),
         (ApprovalKind::Payment, Some("1000.01 GBP"), 1),
         (ApprovalKind::Payment, None, 1),
+        (ApprovalKind::Agreement, Some("1.00 USD"), 0),
         (ApprovalKind::PartnerBank, None, 1),
         (ApprovalKind::HouseBank, None, 1),
         (ApprovalKind::Policy, None, 1),
@@ -189,7 +190,7 @@ async fn what_those_who_left_have_asked_for_and_approved_counts_no_more() {
     }
     let [second, third, fourth] = <[Namespace; 3]>::try_from(others).unwrap();
     set(db, ApprovalKind::Payout, 2).await;
-    let now = || Timestamp::now();
+    let now = Timestamp::now;
     let (kept, lapsing) =
         (asks(&finance, &first, 1).await.unwrap(), asks(&finance, &second, 2).await.unwrap());
     assert!(!approves(&finance, &second, kept, now()).await.unwrap());
@@ -229,7 +230,7 @@ proptest! {
 
     /// Three people make accounts of their own and approve by them. Whatever is ready, so many people beside whoever asked want it.
     #[test]
-    fn nothing_is_done_that_too_few_people_want(steps in steps(), rule in 1_i64..=2) {
+    fn nothing_is_done_that_too_few_people_want(all in steps(), rule in 1_i64..=2) {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let (_folder, finance) = finance().await;
             let db = &finance.db;
@@ -241,7 +242,7 @@ proptest! {
             }
             // Each request, who asked for it, and who approved it so far.
             let mut requests: Vec<(i64, usize, BTreeSet<usize>)> = Vec::new();
-            for (index, step) in steps.into_iter().enumerate() {
+            for (index, step) in all.into_iter().enumerate() {
                 match step {
                     Step::Make { proposer, confirmer } => {
                         let (proposer, person) = accounts[proposer % accounts.len()].clone();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::{
-    ApprovalKind, ApprovalRule, BankAccount, NewPayment, NewPolicy, NewRefund, TaxRule,
+    Agreement, ApprovalKind, ApprovalRule, BankAccount, NewPayment, NewPolicy, NewRefund, TaxRule,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ pub(crate) enum Wanted {
     InvoicePayment { invoice: i64, payment: NewPayment },
     /// Records a transfer that pays an order.
     OrderPayment { order: String, payment: NewPayment },
+    /// Records what was agreed with a customer.
+    Agreement { account: Namespace, agreement: Agreement },
     /// Lets a version of a partner's profile hold.
     PartnerBank { partner: Namespace, version: i64 },
     /// Sets the account that bank files pay from.
@@ -39,6 +41,7 @@ impl Wanted {
             Self::Payout { .. } => ApprovalKind::Payout,
             Self::Refund { .. } => ApprovalKind::Refund,
             Self::InvoicePayment { .. } | Self::OrderPayment { .. } => ApprovalKind::Payment,
+            Self::Agreement { .. } => ApprovalKind::Agreement,
             Self::PartnerBank { .. } => ApprovalKind::PartnerBank,
             Self::HouseBank { .. } => ApprovalKind::HouseBank,
             Self::Policy { .. } => ApprovalKind::Policy,
@@ -64,6 +67,9 @@ impl fmt::Display for Wanted {
             }
             Self::OrderPayment { order, payment } => {
                 write!(f, "record {} by {} as paid for order {order}", payment.amount, payment.bank_reference)
+            }
+            Self::Agreement { account, agreement } => {
+                write!(f, "agree with '{account}' on {}, billed {}", agreement.price, agreement.billed)
             }
             Self::PartnerBank { partner, version } => {
                 write!(f, "pay '{partner}' as version {version} of its profile says")

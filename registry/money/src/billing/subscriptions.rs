@@ -394,31 +394,42 @@ pub async fn agree(
     agreement: &Agreement,
     now: Timestamp,
 ) -> Result<Subscription, Error> {
+    let mut write = db.write().await?;
+    let shown = agree_within(&mut write, actor, account, agreement, now).await?;
+    write.commit().await?;
+    Ok(shown)
+}
+
+/// The same within a transaction.
+pub(crate) async fn agree_within(
+    write: &mut Write,
+    actor: &Actor,
+    account: &Namespace,
+    agreement: &Agreement,
+    now: Timestamp,
+) -> Result<Subscription, Error> {
     if agreement.price.minor() < 0 {
         return Err(Error::Invalid(format!("a price is not below zero, as {} is", agreement.price)));
     }
-    let mut write = db.write().await?;
     let known: Option<(String,)> = sqlx::query_as("select name from accounts where name = $1")
         .bind(account.as_str())
-        .fetch_optional(&mut *write)
+        .fetch_optional(&mut **write)
         .await?;
     if known.is_none() {
         return Err(Error::NotFound(format!("account '{account}'")));
     }
-    let mut stored = current(&mut write, account, now).await?;
-    ledger::by(&mut write, By::Actor(actor));
+    let mut stored = current(write, account, now).await?;
+    ledger::by(write, By::Actor(actor));
     let agreed = Some((agreement.deployments, agreement.price));
     if (stored.tier, stored.billed, stored.agreed) != (Tier::EnterprisePlus, agreement.billed, agreed) {
         let before = json!({ "tier": stored.tier, "billed": stored.billed });
         stored.agreed = agreed;
-        stored.begin(&mut write, Tier::EnterprisePlus, agreement.billed, now).await?;
-        stored.save(&mut write).await?;
+        stored.begin(write, Tier::EnterprisePlus, agreement.billed, now).await?;
+        stored.save(write).await?;
         let subject = account.as_str();
-        record(&mut write, actor, Act::SubscriptionAgreed, subject, before, json!(agreement)).await?;
+        record(write, actor, Act::SubscriptionAgreed, subject, before, json!(agreement)).await?;
     }
-    let shown = show(&mut write, &stored, now).await?;
-    write.commit().await?;
-    Ok(shown)
+    show(write, &stored, now).await
 }
 
 /// Does what is due for every account that has a subscription, or has not paid an invoice in time.

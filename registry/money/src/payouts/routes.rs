@@ -306,7 +306,11 @@ async fn explain(
     Path(id): Path<i64>,
 ) -> Result<Json<ExplainedPayout>, Error> {
     must_be_own(&finance.db, &caller, id).await?;
-    Ok(Json(super::explain(&finance.db, id).await?))
+    let mut explained = super::explain(&finance.db, id).await?;
+    if !caller.operator {
+        explained.hide_credentials();
+    }
+    Ok(Json(explained))
 }
 
 /// Refuses whoever neither owns the partner of a payout nor operates the registry, as if there were no such payout.

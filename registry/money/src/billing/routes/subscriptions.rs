@@ -2,11 +2,14 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::{
-    Agreement, HostSeen, NewSubscription, NewTrial, Page, Paging, SignedLicence, Subscription, TierOffer,
+    Agreement, ApprovalRequest, HostSeen, NewSubscription, NewTrial, Page, Paging, SignedLicence,
+    Subscription, TierOffer,
 };
 use chandlery_package::{Billed, Namespace, Tier};
 
+use crate::approvals::{self, Ask, Wanted};
 use crate::billing::Report;
 use crate::billing::licences::Key;
 use crate::{Error, Finance, billing};
@@ -89,16 +92,26 @@ async fn try_out(
     path = "/api/v1/accounts/{account}/subscription",
     params(("account" = Namespace, Path)),
     request_body = Agreement,
-    responses((status = 200, description = "Done.", body = Subscription))
+    responses(
+        (status = 200, description = "Done.", body = Subscription),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn agree(
     State(finance): State<Finance>,
     caller: Caller,
     Path(account): Path<Namespace>,
     Json(agreement): Json<Agreement>,
-) -> Result<Json<Subscription>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("record agreements")?;
-    Ok(Json(billing::agree(&finance.db, &caller.actor, &account, &agreement, finance.clock.now()).await?))
+    let wanted = Wanted::Agreement { account: account.clone(), agreement: agreement.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(agreement.price) };
+    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    }
+    let (db, now) = (&finance.db, finance.clock.now());
+    let agreed = billing::agree(db, &caller.actor, &account, &agreement, now).await?;
+    Ok(Json(agreed).into_response())
 }
 
 /// Signs a licence for a host that reports itself.
