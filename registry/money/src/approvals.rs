@@ -8,7 +8,7 @@ mod wanted;
 
 pub(crate) use requests::{find, list, settle};
 pub(crate) use rules::{check as check_rule, list as list_rules, set as set_rule};
-pub(crate) use voting::{Ask, Verdict, approve, ask, refuse, request};
+pub(crate) use voting::{Ask, Verdict, announce, approve, ask, refuse, request};
 pub(crate) use wanted::Wanted;
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ pub struct ApprovalRequest {
     pub asked_at: Timestamp,
     /// When it lapses.
     pub lapses_at: Timestamp,
-    /// From when on whoever asked for it may approve it alone; none: others operate the registry, too.
+    /// From when on whoever asked for it may approve it alone, as it is told when it is asked for; none: others operate the registry,
+    /// too.
     pub alone_from: Option<Timestamp>,
     /// Who has approved it so far.
     pub approved_by: Vec<Namespace>,

@@ -78,10 +78,10 @@ pub(crate) async fn list(
 }
 
 async fn read(db: &mut AnyConnection, row: Row, now: Timestamp) -> Result<ApprovalRequest, Error> {
-    let votes = votes(db, row.id).await?;
     let (Text(kind), Text(asked_by), Text(asked_at), Text(stored)) =
         (row.kind, row.asked_by, row.asked_at, row.state);
     let lapses_at = asked_at + LIFETIME;
+    let votes = votes(db, row.id, stored == ApprovalState::Waiting).await?;
     let stands = lapses_at > now && stands(db, kind, &asked_by, asked_at).await?;
     let state = if stored == ApprovalState::Waiting && !stands { ApprovalState::Lapsed } else { stored };
     let amount = match row.currency.as_str() {
@@ -98,7 +98,7 @@ async fn read(db: &mut AnyConnection, row: Row, now: Timestamp) -> Result<Approv
         asked_at,
         lapses_at,
         alone_from: None,
-        approved_by: votes.into_iter().map(|(account, _)| account).collect(),
+        approved_by: votes,
         state,
         reason: Some(row.reason).filter(|reason| !reason.is_empty()),
     })
@@ -117,8 +117,8 @@ async fn stands(
     }
 }
 
-/// Who has approved a request and when, the first one first; those who left since do not count.
-pub(super) async fn votes(db: &mut AnyConnection, id: i64) -> Result<Vec<(Namespace, Timestamp)>, Error> {
+/// Who has approved a request, the first one first; while it waits, without those who left since.
+async fn votes(db: &mut AnyConnection, id: i64, waits: bool) -> Result<Vec<Namespace>, Error> {
     let rows: Vec<(Text<Namespace>, Text<Timestamp>)> =
         sqlx::query_as("select account, at from approval_votes where request = $1 order by at, account")
             .bind(id)
@@ -126,8 +126,8 @@ pub(super) async fn votes(db: &mut AnyConnection, id: i64) -> Result<Vec<(Namesp
             .await?;
     let mut standing = Vec::new();
     for (Text(account), Text(at)) in rows {
-        if origins::operates_since(db, &account, at).await? {
-            standing.push((account, at));
+        if !waits || origins::operates_since(db, &account, at).await? {
+            standing.push(account);
         }
     }
     Ok(standing)
@@ -215,7 +215,7 @@ pub(crate) async fn settle(
         .bind(request.id)
         .execute(&mut **write)
         .await?;
-    let after = json!({ "about": request.about, "asked_by": request.asked_by, "reason": reason });
+    let after = json!({ "kind": request.kind, "asked_by": request.asked_by, "reason": reason });
     let subject = format!("request {}", request.id);
     record(write, actor, act, &subject, Value::Null, after).await?;
     Ok(())

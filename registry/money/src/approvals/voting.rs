@@ -73,23 +73,25 @@ pub(crate) async fn ask(
     if alone_from.is_some_and(|from| from <= now) {
         return Ok(None);
     }
-    let request = request(&mut write, actor, asked, now).await?;
+    let (request, is_new) = request(&mut write, asked, now).await?;
+    if is_new {
+        announce(&mut write, actor, &request, now).await?;
+    }
     write.commit().await?;
     let alone_from = quorum.alone_from(request.asked_at, finance.approval_hours);
     Ok(Some(ApprovalRequest { alone_from, ..request }))
 }
 
-/// The request that waits for what is asked, or a new one, of which all operators are told.
+/// The request that waits for what is asked or, and then it says so, a new one.
 pub(crate) async fn request(
     write: &mut Write,
-    actor: &Actor,
     asked: &Ask<'_>,
     now: Timestamp,
-) -> Result<ApprovalRequest, Error> {
+) -> Result<(ApprovalRequest, bool), Error> {
     let wanted = json!(asked.wanted);
     let body = wanted.to_string();
     if let Some(waiting) = requests::waiting(write, &body, asked.by, now).await? {
-        return Ok(waiting);
+        return Ok((waiting, false));
     }
     let mut new = ApprovalRequest {
         id: 0,
@@ -106,8 +108,19 @@ pub(crate) async fn request(
         reason: None,
     };
     new.id = requests::insert(write, &new, &body).await?;
+    Ok((new, true))
+}
+
+/// Records that something was asked for, and tells all operators.
+pub(crate) async fn announce(
+    write: &mut Write,
+    actor: &Actor,
+    new: &ApprovalRequest,
+    now: Timestamp,
+) -> Result<(), Error> {
     let subject = format!("request {}", new.id);
-    let after = json!({ "kind": new.kind, "about": new.about, "amount": new.amount });
+    // The trail goes to others: it does not say whose account it is about.
+    let after = json!({ "kind": new.kind, "amount": new.amount });
     record(write, actor, Act::ApprovalAsked, &subject, Value::Null, after).await?;
     let title = format!("'{}' asks for approval {}", new.asked_by, new.id);
     let body = format!(
@@ -121,7 +134,7 @@ pub(crate) async fn request(
     for operator in origins::operators(write).await? {
         tell(write, &operator, &format!("approval:{}:{operator}", new.id), &title, &body, now).await?;
     }
-    Ok(new)
+    Ok(())
 }
 
 /// Approves a request that waits. What is ready then is done and settled by whoever called, in the same transaction.
@@ -150,7 +163,7 @@ pub(crate) async fn approve(
     if !request.approved_by.contains(by) {
         must_be_independent(write, by, &request).await?;
         requests::vote(write, id, by, now).await?;
-        let after = json!({ "about": request.about, "asked_by": request.asked_by });
+        let after = json!({ "kind": request.kind, "asked_by": request.asked_by });
         record(write, actor, Act::ApprovalGiven, &format!("request {id}"), Value::Null, after).await?;
         request.approved_by.push(by.clone());
     }

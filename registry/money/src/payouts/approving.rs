@@ -85,6 +85,13 @@ async fn vote(
     amount: Option<Money>,
 ) -> Result<Verdict, Error> {
     let (now, asked) = (Timestamp::now(), Ask { by: asked_by, wanted, amount });
-    let request = approvals::request(write, &caller.actor, &asked, now).await?;
-    approvals::approve(write, finance.approval_hours, &caller.actor, &caller.name, request.id, now).await
+    let (request, is_new) = approvals::request(write, &asked, now).await?;
+    let (actor, by) = (&caller.actor, &caller.name);
+    let verdict = approvals::approve(write, finance.approval_hours, actor, by, request.id, now).await?;
+    if let Verdict::Waits(request) = &verdict
+        && is_new
+    {
+        approvals::announce(write, actor, request, now).await?;
+    }
+    Ok(verdict)
 }
