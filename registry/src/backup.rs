@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 74] = [
+const TABLES: [&str; 76] = [
     "facts",
     "accounts",
     "tokens",
@@ -63,6 +63,8 @@ const TABLES: [&str; 74] = [
     "invoice_lines",
     "part_payments",
     "plan_periods",
+    "plan_successions",
+    "plan_rests",
     "ratings",
     "rating_sales",
     "unlicensed_use",

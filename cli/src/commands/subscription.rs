@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use chandlery_package::wire::host::Entitlement;
 use chandlery_package::wire::{
-    Agreement, HostSeen, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer,
+    Agreement, EndedSubscription, HostSeen, NewSubscription, NewTrial, Page, Subscription as Has, TierOffer,
 };
 use chandlery_package::{Billed, Money, Namespace, Tier};
 use clap::Subcommand;
@@ -40,6 +40,12 @@ pub enum Subscription {
     },
     /// End the subscription when what is invoiced is over
     Cancel,
+    /// End the subscription, or the trial: when what is invoiced is over, or now
+    End {
+        /// End it now: what is left of what was paid is given back by the day
+        #[arg(long)]
+        now: bool,
+    },
     /// Show what this host may do by its licence
     Licence,
     /// Show the hosts whose deployments count together
@@ -89,7 +95,8 @@ impl Subscription {
                 let new = NewSubscription { tier, billed: billed(yearly) };
                 context.registry(Method::PUT, PATH, new).await?
             }
-            Self::Cancel => {
+            Self::End { now: true } => return end_now(context).await,
+            Self::Cancel | Self::End { now: false } => {
                 let new = NewSubscription { tier: Tier::Free, billed: Billed::Monthly };
                 context.registry(Method::PUT, PATH, new).await?
             }
@@ -105,6 +112,20 @@ impl Subscription {
         }
         Ok(())
     }
+}
+
+async fn end_now(context: &Context) -> Result {
+    let ended: EndedSubscription = context.registry(Method::POST, &format!("{PATH}/end"), json!({})).await?;
+    if context.settings.json {
+        show::json(ended);
+        return Ok(());
+    }
+    for note in &ended.credit_notes {
+        let (number, invoice, net, tax) = (note.number, note.invoice, note.net, note.tax);
+        show::note(format!("credit note {number} of invoice {invoice} gives {net} back, and {tax} of taxes"));
+    }
+    print(&ended.subscription);
+    Ok(())
 }
 
 fn print(has: &Has) {

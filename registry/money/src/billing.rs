@@ -14,6 +14,7 @@ mod printed;
 pub(crate) mod rating;
 pub(crate) mod refunds;
 mod routes;
+mod subscribed;
 pub(crate) mod subscriptions;
 pub(crate) mod taxes;
 pub(crate) mod usage;

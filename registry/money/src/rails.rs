@@ -12,14 +12,14 @@ mod stripe;
 
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record_once;
-use chandlery_package::wire::{Act, CreditNote, InvoiceState, NewRefund, RequestKind};
+use chandlery_package::wire::{Act, CreditNote, EndedSubscription, InvoiceState, NewRefund, RequestKind};
 use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::billing::invoices::Paid;
-use crate::billing::{invoices, orders, payments, refunds};
+use crate::billing::{invoices, orders, payments, refunds, subscriptions};
 use crate::ledger::{self, By};
 use crate::{Error, Finance};
 
@@ -186,6 +186,37 @@ pub(crate) async fn refund_within(
     let subject = format!("invoice {number}");
     record_once(write, actor, Act::Refunded, &subject, json!(new)).await?;
     Ok(note)
+}
+
+/// Ends what an account has subscribed to, now, and gives back what is left of it: through the processor what was paid by that, and as
+/// credit everything else.
+pub async fn end_subscription(
+    finance: &Finance,
+    actor: &Actor,
+    account: &Namespace,
+    now: Timestamp,
+) -> Result<EndedSubscription, Error> {
+    let (by, account) = (actor.clone(), account.clone());
+    let (subscription, notes) = finance
+        .db
+        .group_commit(move |write| {
+            Box::pin(async move {
+                let (subscription, notes) = subscriptions::end_now(write, &by, &account, now).await?;
+                for (key, note) in &notes {
+                    let payment = refunds::processor_payment(write, note.invoice).await?;
+                    if let Some(payment) = payment.filter(|_| note.cash.is_positive()) {
+                        outbox::owe_refund(write, key, &payment, note.cash).await?;
+                    }
+                }
+                Ok::<_, Error>((subscription, notes))
+            })
+        })
+        .await?;
+    for (key, _) in &notes {
+        tell_of_refund(finance, actor, key, now).await;
+    }
+    let credit_notes = notes.into_iter().map(|(_, note)| note).collect();
+    Ok(EndedSubscription { subscription, credit_notes })
 }
 
 /// Sends a refund that is owed at once. Where the processor does not take it, it is sent later by itself.

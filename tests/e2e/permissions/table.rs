@@ -208,6 +208,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/api/v1/subscription", For::Accounts, json!(null)),
         ("PUT", "/api/v1/subscription", For::Accounts, json!({ "tier": "free", "billed": "monthly" })),
         ("POST", "/api/v1/subscription/trial", For::Accounts, json!({ "tier": "team" })),
+        ("POST", "/api/v1/subscription/end", For::Accounts, json!({})),
         (
             "PUT",
             "/api/v1/accounts/{account}/subscription",

@@ -4,8 +4,35 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Invoice;
-use crate::{Billed, Money, Namespace, Tier};
+use super::{CreditNote, Invoice};
+use crate::{Billed, Money, Namespace, Tier, words};
+
+words! {
+    /// How a subscription stands; `docs/money.md` draws what leads from one state to another.
+    pub enum SubscriptionState: "state of a subscription" {
+        /// Nothing is invoiced.
+        Free = "free",
+        /// A tier is had for nothing, for as long as the trial lasts.
+        Trial = "trial",
+        /// A period is invoiced, and not paid.
+        Due = "due",
+        /// A period is paid, and will be followed by another.
+        Active = "active",
+        /// It becomes less when what is paid is over.
+        Changing = "changing",
+        /// It ends when what is paid is over.
+        Ending = "ending",
+        /// The customer's bank has taken the payment back, and has not decided.
+        Disputed = "disputed",
+    }
+}
+
+impl SubscriptionState {
+    /// Whether what is invoiced may be used.
+    pub const fn holds(self) -> bool {
+        matches!(self, Self::Due | Self::Active | Self::Changing | Self::Ending)
+    }
+}
 
 /// A tier, as the price list has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +52,8 @@ pub struct TierOffer {
 pub struct Subscription {
     /// The account that has subscribed.
     pub account: Namespace,
+    /// How it stands.
+    pub state: SubscriptionState,
     /// What it may use now, by its subscription or its trial.
     pub tier: Tier,
     /// How many deployments that allows; none: any number.
@@ -41,6 +70,15 @@ pub struct Subscription {
     pub then: Option<Tier>,
     /// Invoices that are not paid.
     pub due: Vec<Invoice>,
+}
+
+/// A subscription that was ended before its time, and what was given back of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EndedSubscription {
+    /// What is left of it.
+    pub subscription: Subscription,
+    /// What was given back: of its invoice and, where that used up what was left of another one, of that.
+    pub credit_notes: Vec<CreditNote>,
 }
 
 /// What an account wants to subscribe to.

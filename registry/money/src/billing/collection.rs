@@ -5,7 +5,7 @@
 //! | an invoice is never paid | deferred what is not earned, what was sold, sales tax, bad debt the rest | receivable; what was paid of it is the customer's credit |
 //! | and is paid after all | receivable | sales tax, what is sold again, bad debt; what was not delivered is the customer's credit |
 
-use chandlery_package::wire::{Invoice, TransactionKind};
+use chandlery_package::wire::{Invoice, InvoiceLineKind, TransactionKind};
 use chandlery_package::{Money, Namespace};
 use chandlery_store::{Write, time};
 use jiff::Timestamp;
@@ -98,9 +98,18 @@ pub(crate) async fn revive(write: &mut Write, invoice: &Invoice, now: Timestamp)
         .link("customer", &invoice.account)
         .debit(Account::Receivable, due)
         .credit(Account::SalesTax, tax_left(write, invoice).await?);
-    if let Some(plan) = periods::of_invoice(write, number).await? {
-        let left = due.with_minor(plan.deferred_minor())?;
+    if let Some(mut plan) = periods::of_invoice(write, number).await? {
+        let left = due.with_minor(periods::as_credit(write, &mut plan).await?)?;
         transaction = transaction.credit(Account::Credit(invoice.account.clone()), left);
+        // It is not given back a second time.
+        sqlx::query(
+            "update invoice_lines set refunded_minor = refunded_minor + $1 where invoice = $2 and kind = $3",
+        )
+        .bind(left.minor())
+        .bind(number)
+        .bind(InvoiceLineKind::Plan.as_str())
+        .execute(&mut **write)
+        .await?;
     }
     for line in &invoice.lines {
         if let Some(sale) = line.sale

@@ -1,16 +1,21 @@
 //! What an account may have of what costs something: decided here alone, for the pull of a component, for a quote and for a licence.
 
+mod states;
+
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{OrderState, Quote};
 use chandlery_package::{
     Entitlements, Money, Namespace, Offer, PluginEntitlement, PluginId, Price, Rate, terms,
 };
 use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
 
 use super::prices;
 use crate::Error;
 use chandlery_accounts::Account;
 use chandlery_store::{Db, time};
+
+pub(super) use states::{OrderEvent, Paying, after};
 
 /// How many orders a licence tells of.
 const ORDERS_MAX: i64 = 10_000;
@@ -63,7 +68,18 @@ pub async fn entitled(
     plugin: &PluginId,
     now: Timestamp,
 ) -> Result<Option<Standing>, Error> {
-    let rows = orders(db, account, &plugin.to_string(), 1).await?;
+    let rows = orders(&mut *db.read().acquire().await?, account, &plugin.to_string(), "", 1).await?;
+    rows.first().map(|row| row.standing(now)).transpose()
+}
+
+/// How one order of an account stands; none: it has no such order.
+pub(super) async fn standing_of(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    reference: &str,
+    now: Timestamp,
+) -> Result<Option<Standing>, Error> {
+    let rows = orders(db, account, "", reference, 1).await?;
     rows.first().map(|row| row.standing(now)).transpose()
 }
 
@@ -99,7 +115,8 @@ pub async fn quote(db: &Db, account: &Account, plugin: &PluginId, now: Timestamp
 /// All that costs something and that an account may deploy at this moment, for its licence.
 pub(crate) async fn entitlements(db: &Db, account: &Account, now: Timestamp) -> Result<Entitlements, Error> {
     let mut plugins = Vec::new();
-    for row in orders(db, &account.name, "", ORDERS_MAX).await? {
+    let rows = orders(&mut *db.read().acquire().await?, &account.name, "", "", ORDERS_MAX).await?;
+    for row in rows {
         let Standing { state, until } = row.standing(now)?;
         if state.entitles() {
             plugins.push(PluginEntitlement {
@@ -120,8 +137,14 @@ pub(crate) async fn entitlements(db: &Db, account: &Account, now: Timestamp) -> 
     Ok(Entitlements { plugins, namespaces, everything: account.operator })
 }
 
-/// The orders of an account, of one plugin or, with an empty text, of all.
-async fn orders(db: &Db, account: &Namespace, plugin: &str, rows: i64) -> Result<Vec<Row>, Error> {
+/// The orders of an account, of one plugin and of one reference or, with an empty text, of all: of each plugin first the one that holds.
+async fn orders(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    plugin: &str,
+    reference: &str,
+    rows: i64,
+) -> Result<Vec<Row>, Error> {
     // The sales of an order are called `order CH-…`, followed by the month where it is invoiced by the month.
     Ok(sqlx::query_as(
         "select reference, plugin, offer, discount, ordered_at, ended_at, paid_at,
@@ -135,12 +158,15 @@ async fn orders(db: &Db, account: &Namespace, plugin: &str, rows: i64) -> Result
                  where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
                    and void_at is not null
                    and not exists (select 1 from sales as again where again.source = sales.source || ', again')) as unpaid
-         from orders where customer = $1 and ($2 = '' or plugin = $2) order by plugin limit $3",
+         from orders where customer = $1 and ($2 = '' or plugin = $2) and ($3 = '' or reference = $3)
+         order by plugin, case when ended_at is null then 0 else 1 end, case when paid_at is null then 1 else 0 end,
+                  ordered_at desc, reference limit $4",
     )
     .bind(account.as_str())
     .bind(plugin)
+    .bind(reference)
     .bind(rows)
-    .fetch_all(db.read())
+    .fetch_all(db)
     .await?)
 }
 
@@ -179,26 +205,36 @@ struct Facts {
 }
 
 impl Facts {
+    /// Where what has happened to the order leads.
     fn standing(&self, now: Timestamp) -> Standing {
-        let after = |days: i64| {
+        let after_days = |days: i64| {
             let span = SignedDuration::from_hours(24 * days);
             self.ordered_at.checked_add(span).unwrap_or(Timestamp::MAX)
         };
-        let settled = |state| Standing { state, until: None };
-        let until = |state, until| Standing { state, until: Some(until) };
-        let (pay_by, paid_from) = (after(terms::PAYMENT_DAYS), after(i64::from(self.trial_days)));
-        match self.due {
-            _ if self.ended => settled(OrderState::Ended),
-            _ if self.disputed => settled(OrderState::Disputed),
-            _ if self.unpaid => settled(OrderState::Overdue),
-            // What is given back of one month is no end of the order.
-            Some(_) if self.refunded => settled(OrderState::Refunded),
-            Some(due) if self.paid || due.minor() == 0 => settled(OrderState::Paid),
-            Some(_) if now < pay_by => until(OrderState::Ordered, pay_by),
-            Some(_) => settled(OrderState::Overdue),
-            None if now < paid_from => until(OrderState::Trial, paid_from),
-            None => settled(OrderState::Running),
-        }
+        let (pay_by, paid_from) = (after_days(terms::PAYMENT_DAYS), after_days(i64::from(self.trial_days)));
+        let (paying, begin) = match self.due {
+            Some(_) => (Paying::Once, OrderState::Ordered),
+            None if self.trial_days > 0 => (Paying::ByMonth, OrderState::Trial),
+            None => (Paying::ByMonth, OrderState::Running),
+        };
+        let happened = [
+            (now >= paid_from, OrderEvent::TrialOver),
+            (now >= pay_by, OrderEvent::TimeOver),
+            (self.paid || self.due.is_some_and(|due| due.is_zero()), OrderEvent::Pay),
+            (self.refunded, OrderEvent::GiveBack),
+            (self.unpaid, OrderEvent::GiveUp),
+            (self.disputed, OrderEvent::Dispute),
+            (self.ended, OrderEvent::Replace),
+        ];
+        let happened = happened.into_iter().filter(|(has, _)| *has);
+        // What is none for its state, such as the end of the time to pay where nothing is to be paid, changes nothing.
+        let state = happened.fold(begin, |state, (_, event)| after(paying, state, event).unwrap_or(state));
+        let until = match state {
+            OrderState::Ordered => Some(pay_by),
+            OrderState::Trial => Some(paid_from),
+            _ => None,
+        };
+        Standing { state, until }
     }
 }
 

@@ -11,6 +11,7 @@ use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
+use super::entitlements::{self, OrderEvent, Paying};
 use super::invoices::{self, NewInvoice, Paid};
 use super::payments;
 use super::prices;
@@ -223,8 +224,10 @@ pub async fn end(db: &Db, customer: &Namespace, reference: &str, now: Timestamp)
     if order.customer != *customer {
         return Err(Error::NotFound(format!("order '{reference}'")));
     }
-    if order.due.is_some() {
-        return Err(Error::Invalid(format!("order '{reference}' is paid once: there is nothing to end")));
+    if let Some(standing) = entitlements::standing_of(&mut write, customer, reference, now).await? {
+        let paying = Paying::of(&order.offer.price);
+        entitlements::after(paying, standing.state, OrderEvent::End)
+            .map_err(|why| Error::Invalid(format!("order '{reference}' is {}: {why}", standing.state)))?;
     }
     end_now(&mut write, reference, now).await?;
     let order = find(&mut write, reference).await?;

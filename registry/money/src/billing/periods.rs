@@ -21,10 +21,11 @@ pub(crate) struct SubscriptionPeriod {
     pub invoice: i64,
     pub account: Namespace,
     pub state: InvoiceState,
-    /// What is to be paid for it, with taxes.
-    pub total: Money,
+    pub tier: Tier,
     pub from: Timestamp,
     pub to: Timestamp,
+    /// How many months that are.
+    pub months: i64,
     pub price: Money,
     /// What of the price was given back, in minor units.
     pub refunded_minor: i64,
@@ -32,6 +33,13 @@ pub(crate) struct SubscriptionPeriod {
     pub ended_at: Option<Timestamp>,
     /// What of the price has been earned so far, in minor units.
     pub recognised_minor: i64,
+    /// The invoice of the period that it came instead of.
+    pub replaces: Option<i64>,
+    /// What its own invoice charges, and what was given back of that, in minor units.
+    charged_minor: i64,
+    returned_minor: i64,
+    /// From when on the rest is earned by the day, beside so much that was earned by then, in minor units.
+    rest: Option<(Timestamp, i64)>,
 }
 
 impl SubscriptionPeriod {
@@ -43,6 +51,36 @@ impl SubscriptionPeriod {
     /// What is not earned yet, in minor units.
     pub fn deferred_minor(&self) -> i64 {
         self.worth_minor() - self.recognised_minor
+    }
+
+    /// What has been earned of it by a moment, in minor units.
+    fn earned_minor(&self, at: Timestamp) -> i64 {
+        match self.rest {
+            Some((from, before)) => before + earned(self.worth_minor() - before, from, self.to, at),
+            None => earned(self.worth_minor(), self.from, self.to, at),
+        }
+    }
+
+    /// Whether nothing that was paid for it is left: all of its invoice was given back, or all that it was worth, or all of its rest.
+    pub fn is_given_back(&self) -> bool {
+        let invoice = self.charged_minor > 0 && self.returned_minor >= self.charged_minor;
+        let rest = self.rest.is_some() && self.deferred_minor() == 0;
+        self.refunded_minor > 0 && (invoice || self.worth_minor() == 0 || rest)
+    }
+
+    /// Lowers what it is worth, and gives what was earned of that, in minor units: as by the day it would have been or, where its rest
+    /// is by itself, what is not in that.
+    fn lower(&mut self, minor: i64, now: Timestamp) -> i64 {
+        let before = self.recognised_minor;
+        self.refunded_minor += minor;
+        let worth = self.worth_minor().max(0);
+        let by_then = match self.rest {
+            Some(_) => worth,
+            None => earned(worth, self.from, self.to, self.ended_at.unwrap_or(now)),
+        };
+        self.recognised_minor = by_then.min(before).max(before - minor);
+        self.rest = self.rest.map(|(from, earned)| (from, earned.min(self.recognised_minor)));
+        before - self.recognised_minor
     }
 }
 
@@ -57,6 +95,8 @@ pub(crate) struct NewPeriod<'a> {
     pub price: Money,
     /// What is left of the period that this one replaces, in minor units.
     pub credit_minor: i64,
+    /// The invoice of that period.
+    pub replaces: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -65,21 +105,33 @@ struct Row {
     account: Text<Namespace>,
     state: Text<InvoiceState>,
     currency: Text<Currency>,
-    total_minor: i64,
+    net_minor: i64,
+    tier: Text<Tier>,
     from_at: Text<Timestamp>,
     to_at: Text<Timestamp>,
+    months: i64,
     price_minor: i64,
     plan_refunded_minor: i64,
+    returned_minor: i64,
     ended_at: Option<Text<Timestamp>>,
     recognised_minor: i64,
+    replaces: Option<i64>,
+    rest_from_at: Option<Text<Timestamp>>,
+    rest_earned_minor: Option<i64>,
 }
 
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select invoice, account, state, currency, net_minor + tax_minor as total_minor, from_at, to_at,
-                    price_minor, plan_periods.refunded_minor as plan_refunded_minor, ended_at, recognised_minor
-             from plan_periods join invoices on number = invoice ",
+            "select plan_periods.invoice as invoice, account, state, currency, net_minor, tier,
+                    plan_periods.from_at as from_at, to_at, months, price_minor, plan_periods.refunded_minor as plan_refunded_minor,
+                    (select cast(coalesce(sum(invoice_lines.refunded_minor), 0) as bigint) from invoice_lines
+                     where invoice_lines.invoice = plan_periods.invoice) as returned_minor,
+                    ended_at, recognised_minor, replaces, plan_rests.from_at as rest_from_at,
+                    earned_minor as rest_earned_minor
+             from plan_periods join invoices on number = plan_periods.invoice
+             left join plan_successions on plan_successions.invoice = plan_periods.invoice
+             left join plan_rests on plan_rests.invoice = plan_periods.invoice ",
             $condition
         )
     };
@@ -87,7 +139,7 @@ macro_rules! select {
 
 /// Issues the invoice for a period.
 pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp) -> Result<i64, Error> {
-    let NewPeriod { account, tier, from, to, months, price, credit_minor } = new;
+    let NewPeriod { account, tier, from, to, months, price, credit_minor, replaces } = new;
     if *credit_minor > price.minor() {
         return Err(Error::Conflict(format!(
             "{} are left of what '{account}' has, more than the new price of {price}: change when its period is over",
@@ -135,6 +187,13 @@ pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp)
     .bind(credit_minor)
     .execute(&mut **write)
     .await?;
+    if let Some(replaces) = replaces {
+        sqlx::query("insert into plan_successions (invoice, replaces) values ($1, $2)")
+            .bind(number)
+            .bind(replaces)
+            .execute(&mut **write)
+            .await?;
+    }
     Ok(number)
 }
 
@@ -158,22 +217,32 @@ pub(crate) async fn recognise(
     if plan.state == InvoiceState::Uncollectible {
         return Ok(());
     }
-    let at = plan.ended_at.map_or(now, |ended| ended.min(now));
-    let earned = earned(plan.worth_minor(), plan.from, plan.to, at);
-    let new = plan.price.with_minor(earned - plan.recognised_minor)?;
-    if new.minor() <= 0 {
-        return Ok(());
+    let earned = plan.earned_minor(plan.ended_at.map_or(now, |ended| ended.min(now)));
+    match earned > plan.recognised_minor {
+        true => earn(write, plan, earned, now).await,
+        false => Ok(()),
     }
-    let SubscriptionPeriod { invoice, account, refunded_minor, .. } = plan;
-    let worth = plan.price.minor() - *refunded_minor;
+}
+
+/// Posts that so much has been earned of a period so far, more or less than before.
+async fn earn(
+    write: &mut Write,
+    plan: &mut SubscriptionPeriod,
+    earned: i64,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let new = plan.price.with_minor(earned - plan.recognised_minor)?;
+    let (worth, SubscriptionPeriod { invoice, account, refunded_minor, .. }) = (plan.worth_minor(), &*plan);
     let transaction =
         Transaction::new(TransactionKind::Earned, format!("{invoice}:{earned}:{refunded_minor}"), now)
             .about(format!("of invoice {invoice} to {account}, {earned} of {worth} so far"))
-            .link("invoice", *invoice)
-            .link("customer", &*account)
+            .link("invoice", invoice)
+            .link("customer", account)
             .debit(Account::Deferred, new)
             .credit(Account::Plans, new);
-    ledger::post(write, transaction).await?;
+    if !transaction.postings.is_empty() {
+        ledger::post(write, transaction).await?;
+    }
     plan.recognised_minor = earned;
     save(write, plan).await
 }
@@ -188,29 +257,55 @@ async fn save(write: &mut Write, plan: &SubscriptionPeriod) -> Result<(), Error>
     .bind(plan.invoice)
     .execute(&mut **write)
     .await?;
+    if let Some((from, earned)) = plan.rest {
+        sqlx::query(
+            "insert into plan_rests (invoice, from_at, earned_minor) values ($1, $2, $3)
+             on conflict (invoice) do update set from_at = excluded.from_at, earned_minor = excluded.earned_minor",
+        )
+        .bind(plan.invoice)
+        .bind(time(from))
+        .bind(earned)
+        .execute(&mut **write)
+        .await?;
+    }
     Ok(())
 }
 
-/// Lowers the price of a whole period by what is given back, and takes that from where it is: what was earned of the period by
-/// now goes down with its price, as by the day it would have been, and the rest was not earned yet. Of a period that was cut
-/// short all was earned, or is worth something in the one that came instead.
+/// Keeps what was earned of a period by now, so that what is given back from now on is first what is not earned.
+pub(crate) async fn keep_earned(write: &mut Write, invoice: i64, now: Timestamp) -> Result<(), Error> {
+    let mut plan = find(write, invoice).await?;
+    recognise(write, &mut plan, now).await?;
+    plan.rest = Some((plan.ended_at.unwrap_or(now), plan.recognised_minor));
+    save(write, &plan).await
+}
+
+/// Takes what is given back of a period from where it is. What was earned of it goes down with its price, as by the day it would have
+/// been; the rest was not earned yet. Of a period that another one came instead of, that one has the rest; where it has nothing
+/// more, and of a period that was ended, all was earned.
 pub(crate) async fn claw_back(
     write: &mut Write,
-    plan: &mut SubscriptionPeriod,
+    invoice: i64,
     part: Money,
-    transaction: Transaction,
+    mut transaction: Transaction,
     now: Timestamp,
 ) -> Result<Transaction, Error> {
-    if plan.ended_at.is_some() {
-        return Ok(transaction.debit(Account::Plans, part));
+    let (mut plan, mut part) = (find(write, invoice).await?, part);
+    loop {
+        if plan.ended_at.is_none() {
+            recognise(write, &mut plan, now).await?;
+        }
+        let earned = part.with_minor(plan.lower(part.minor(), now))?;
+        save(write, &plan).await?;
+        part = part.minus(earned)?;
+        transaction = transaction.debit(Account::Plans, earned);
+        if plan.ended_at.is_none() {
+            return Ok(transaction.debit(Account::Deferred, part));
+        }
+        match successor(write, plan.invoice).await? {
+            Some(next) if part.minor() > 0 && next.worth_minor() >= part.minor() => plan = next,
+            _ => return Ok(transaction.debit(Account::Plans, part)),
+        }
     }
-    recognise(write, plan, now).await?;
-    let earned_before = plan.recognised_minor;
-    plan.refunded_minor += part.minor();
-    plan.recognised_minor = earned(plan.worth_minor(), plan.from, plan.to, now).min(earned_before);
-    save(write, plan).await?;
-    let earned = part.with_minor(earned_before - plan.recognised_minor)?;
-    Ok(transaction.debit(Account::Plans, earned).debit(Account::Deferred, part.minus(earned)?))
 }
 
 /// Moves what has been earned of all periods by now, each month's part in the month.
@@ -229,8 +324,9 @@ async fn recognise_until(db: &Db, now: Timestamp) -> Result<(), Error> {
         let mut write = db.write().await?;
         ledger::by(&mut write, By::System(Chore::Renewals));
         let rows: Vec<Row> = sqlx::query_as(select!(
-            "where invoice > $1 and recognised_minor < price_minor - plan_periods.refunded_minor and ended_at is null and state <> 'uncollectible'
-               and from_at < $2 order by invoice limit $3"
+            "where plan_periods.invoice > $1 and recognised_minor < price_minor - plan_periods.refunded_minor
+               and ended_at is null and state <> 'uncollectible' and plan_periods.from_at < $2
+             order by plan_periods.invoice limit $3"
         ))
         .bind(after)
         .bind(time(now))
@@ -246,16 +342,81 @@ async fn recognise_until(db: &Db, now: Timestamp) -> Result<(), Error> {
     }
 }
 
-/// Ends a period now, and gives what is left of its price, in minor units: that is for the one that comes instead.
+/// Ends a period now, if it was not ended before, and gives what is left of its price, in minor units: that is for the one that comes
+/// instead.
 pub(crate) async fn cut_short(
     write: &mut Write,
     plan: &mut SubscriptionPeriod,
     now: Timestamp,
 ) -> Result<i64, Error> {
     recognise(write, plan, now).await?;
-    plan.ended_at = Some(now);
+    plan.ended_at.get_or_insert(now);
     save(write, plan).await?;
     Ok(plan.deferred_minor())
+}
+
+/// Ends a period that nothing comes instead of: what was not given back of it is earned.
+pub(crate) async fn end(
+    write: &mut Write,
+    plan: &mut SubscriptionPeriod,
+    now: Timestamp,
+) -> Result<(), Error> {
+    cut_short(write, plan, now).await?;
+    let worth = plan.worth_minor();
+    earn(write, plan, worth, now).await?;
+    plan.rest = Some((now, plan.recognised_minor));
+    save(write, plan).await
+}
+
+/// Ends a period that was given back. What it has of the one that it came instead of goes back to that, which then goes on as if it had
+/// never been left, if it is not over. Gives that one.
+pub(crate) async fn undo(
+    write: &mut Write,
+    plan: &mut SubscriptionPeriod,
+    now: Timestamp,
+) -> Result<Option<SubscriptionPeriod>, Error> {
+    let before = match plan.replaces {
+        Some(number) => of_invoice(write, number).await?,
+        None => None,
+    };
+    let brought = plan.worth_minor();
+    let goes_on = |before: &SubscriptionPeriod| {
+        before.state == InvoiceState::Paid && before.to > now && before.deferred_minor() == brought
+    };
+    match before.filter(goes_on).filter(|_| brought > 0) {
+        Some(mut before) => {
+            earn(write, plan, 0, now).await?;
+            (plan.refunded_minor, plan.ended_at) = (plan.price.minor(), Some(now));
+            plan.rest = Some((now, 0));
+            save(write, plan).await?;
+            before.ended_at = None;
+            save(write, &before).await?;
+            recognise(write, &mut before, now).await?;
+            Ok(Some(before))
+        }
+        None => {
+            end(write, plan, now).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Gives what of a period that was ended is the customer's credit from now on, in minor units.
+pub(crate) async fn as_credit(write: &mut Write, plan: &mut SubscriptionPeriod) -> Result<i64, Error> {
+    let left = plan.deferred_minor();
+    plan.refunded_minor += left;
+    save(write, plan).await?;
+    Ok(left)
+}
+
+/// The period that came instead of one, the last one where several did.
+async fn successor(db: &mut AnyConnection, invoice: i64) -> Result<Option<SubscriptionPeriod>, Error> {
+    let row: Option<Row> =
+        sqlx::query_as(select!("where replaces = $1 order by plan_periods.invoice desc limit 1"))
+            .bind(invoice)
+            .fetch_optional(db)
+            .await?;
+    row.map(read).transpose()
 }
 
 /// The period that an invoice is for, if it is for one.
@@ -264,7 +425,7 @@ pub(crate) async fn of_invoice(
     invoice: i64,
 ) -> Result<Option<SubscriptionPeriod>, Error> {
     let row: Option<Row> =
-        sqlx::query_as(select!("where invoice = $1")).bind(invoice).fetch_optional(db).await?;
+        sqlx::query_as(select!("where plan_periods.invoice = $1")).bind(invoice).fetch_optional(db).await?;
     row.map(read).transpose()
 }
 
@@ -281,12 +442,17 @@ fn read(row: Row) -> Result<SubscriptionPeriod, Error> {
         invoice: row.invoice,
         account: row.account.0,
         state: row.state.0,
-        total: Money::new(row.total_minor, currency)?,
+        tier: row.tier.0,
         from: row.from_at.0,
         to: row.to_at.0,
+        months: row.months,
         price: Money::new(row.price_minor, currency)?,
         refunded_minor: row.plan_refunded_minor,
         ended_at: row.ended_at.map(|Text(at)| at),
         recognised_minor: row.recognised_minor,
+        replaces: row.replaces,
+        charged_minor: row.net_minor,
+        returned_minor: row.returned_minor,
+        rest: row.rest_from_at.zip(row.rest_earned_minor).map(|(Text(from), earned)| (from, earned)),
     })
 }

@@ -8,8 +8,7 @@ use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::invoices;
-use super::periods;
+use super::{invoices, periods, subscribed};
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, ClawBack, PaidThrough};
@@ -97,7 +96,29 @@ pub(crate) async fn book_refund(
         };
     }
     let invoice = invoices::find(write, number).await?;
-    make_note(write, invoice, new, None, hold_days, now).await
+    subscribed::before_giving_back(write, number, now).await?;
+    let note = make_note(write, &invoice, new, None, hold_days, now).await?;
+    subscribed::follow_the_money(write, &invoice.account, now).await?;
+    Ok(note)
+}
+
+/// Gives back what is left of a subscription that its customer ends or changes: what that becomes is decided there.
+pub(crate) async fn book_rest(
+    write: &mut Write,
+    number: i64,
+    new: &NewRefund,
+    now: Timestamp,
+) -> Result<CreditNote, Error> {
+    let invoice = invoices::find(write, number).await?;
+    // Nothing was sold by it that could be on hold.
+    make_note(write, &invoice, new, None, 0, now).await
+}
+
+/// What can still be given back of an invoice, without taxes.
+pub(crate) async fn left_of(write: &mut Write, number: i64) -> Result<Money, Error> {
+    let invoice = invoices::find(write, number).await?;
+    let all: i64 = left(write, &invoice).await?.iter().sum();
+    Ok(invoice.net.with_minor(all)?)
 }
 
 /// Makes a credit note of what the processor has given back of a payment, with taxes, without having been asked to. Gives what its
@@ -130,14 +151,16 @@ pub(crate) async fn book_gross(
         reason: "given back by the processor of payments".into(),
         as_credit: false,
     };
-    let note = make_note(write, invoice, &new, Some(tax), hold_days, now).await?;
+    subscribed::before_giving_back(write, invoice.number, now).await?;
+    let note = make_note(write, &invoice, &new, Some(tax), hold_days, now).await?;
+    subscribed::follow_the_money(write, &invoice.account, now).await?;
     Ok(gross.minus(note.cash)?)
 }
 
 /// Makes a credit note, with the tax that goes back with it or this one.
 async fn make_note(
     write: &mut Write,
-    invoice: Invoice,
+    invoice: &Invoice,
     new: &NewRefund,
     tax: Option<Money>,
     hold_days: u32,
@@ -154,7 +177,7 @@ async fn make_note(
             "invoice {number} was never paid: there is nothing to give back"
         )));
     }
-    let mut left = left(write, &invoice).await?;
+    let mut left = left(write, invoice).await?;
     if let Some(wanted) = new.line {
         for (index, minor) in left.iter_mut().enumerate() {
             *minor = if index as i64 == wanted { *minor } else { 0 };
@@ -175,7 +198,6 @@ async fn make_note(
         .link("invoice", number)
         .link("customer", &invoice.account);
     let weights: Vec<_> = left.iter().map(|minor| minor.unsigned_abs()).collect();
-    let mut plan = periods::of_invoice(write, number).await?;
     let mut taken = ClawBack::new(transaction);
     for (index, part) in new.amount.split(&weights)?.into_iter().enumerate() {
         if part.minor() == 0 {
@@ -183,10 +205,7 @@ async fn make_note(
         }
         match invoice.lines[index].sale {
             None => {
-                let plan = plan.as_mut().ok_or_else(|| {
-                    Error::Damaged(format!("line {index} of invoice {number} is for nothing"))
-                })?;
-                taken.transaction = periods::claw_back(write, plan, part, taken.transaction, now).await?;
+                taken.transaction = periods::claw_back(write, number, part, taken.transaction, now).await?;
             }
             Some(sale) => {
                 taken = sharing::claw_back(write, sale, part, EntryKind::Refund, taken, true).await?
@@ -196,10 +215,10 @@ async fn make_note(
     }
     let tax = match tax {
         Some(tax) => tax,
-        None => tax_of(write, &invoice, new.amount).await?,
+        None => tax_of(write, invoice, new.amount).await?,
     };
     let gross = new.amount.plus(tax)?;
-    let to = destination(&invoice, through.map(|Text(through)| through), new.as_credit);
+    let to = destination(invoice, through.map(|Text(through)| through), new.as_credit);
     // What was paid from the customer's credit goes back there.
     let due = invoice.due()?;
     let (cash, back_as_credit) = match to {
@@ -288,16 +307,18 @@ pub(crate) async fn lose(
 ) -> Result<Transaction, Error> {
     let mut rest = amount;
     if let Some(invoice) = paid_by(write, payment).await?
-        && let Some(mut plan) = periods::of_invoice(write, invoice.number).await?
+        && periods::of_invoice(write, invoice.number).await?.is_some()
     {
+        subscribed::before_giving_back(write, invoice.number, now).await?;
         let mut of_plan = without_tax(&invoice, amount)?;
         let lines = invoice.lines.iter().zip(left(write, &invoice).await?).enumerate();
         for (index, (line, left)) in lines.filter(|(_, (line, _))| line.kind == InvoiceLineKind::Plan) {
             let part = of_plan.at_most(line.amount.with_minor(left)?)?;
-            transaction = periods::claw_back(write, &mut plan, part, transaction, now).await?;
+            transaction = periods::claw_back(write, invoice.number, part, transaction, now).await?;
             take_off(write, invoice.number, index, part).await?;
             (of_plan, rest) = (of_plan.minus(part)?, rest.minus(part)?);
         }
+        subscribed::follow_the_money(write, &invoice.account, now).await?;
     }
     Ok(transaction.debit(Account::BadDebt, rest))
 }

@@ -3,18 +3,22 @@
 //! on a clock that ticks in time.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, Agreement, InvoiceState, NewSubscription, NewTrial, Subscription};
-use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
+use chandlery_package::wire::{
+    Act, Agreement, CreditNote, InvoiceState, NewRefund, NewSubscription, NewTrial, Subscription,
+    SubscriptionState,
+};
+use chandlery_package::{Billed, Namespace, Tier};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
-use super::collection;
 use super::periods::{self, NewPeriod};
+use super::subscribed::{Subscribed, SubscriptionEvent};
+use super::{collection, refunds};
 use crate::Error;
 use crate::ledger::{self, By, Chore};
-use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
+use chandlery_accounts::{Actor, tell};
 use chandlery_store::{Db, Write, time};
 
 /// How long a trial lasts.
@@ -22,144 +26,7 @@ const TRIAL: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long after it was due an invoice may be unpaid before the subscription ends.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// A subscription as it is stored.
-#[derive(Debug, Clone, PartialEq)]
-struct Stored {
-    account: Namespace,
-    tier: Tier,
-    billed: Billed,
-    anchor: Option<Timestamp>,
-    invoice: Option<i64>,
-    next: Option<(Tier, Billed)>,
-    /// What was agreed: the limit and the price.
-    agreed: Option<(Option<u32>, Money)>,
-    trial: Option<(Tier, Timestamp)>,
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    tier: Text<Tier>,
-    billed: Text<Billed>,
-    anchor_at: Option<Text<Timestamp>>,
-    invoice: Option<i64>,
-    next_tier: Option<Text<Tier>>,
-    next_billed: Option<Text<Billed>>,
-    limited_to: Option<i64>,
-    price_minor: Option<i64>,
-    price_currency: Option<Text<Currency>>,
-    trial_tier: Option<Text<Tier>>,
-    trial_until: Option<Text<Timestamp>>,
-}
-
-impl Stored {
-    fn none(account: &Namespace) -> Self {
-        Self {
-            account: account.clone(),
-            tier: Tier::Free,
-            billed: Billed::Monthly,
-            anchor: None,
-            invoice: None,
-            next: None,
-            agreed: None,
-            trial: None,
-        }
-    }
-
-    async fn load(write: &mut Write, account: &Namespace) -> Result<Self, Error> {
-        let row: Option<Row> = sqlx::query_as(
-            "select tier, billed, anchor_at, invoice, next_tier, next_billed, limited_to, price_minor, price_currency,
-                    trial_tier, trial_until
-             from subscriptions where account = $1",
-        )
-        .bind(account.as_str())
-        .fetch_optional(&mut **write)
-        .await?;
-        match row {
-            Some(row) => Self::read(account, row),
-            None => Ok(Self::none(account)),
-        }
-    }
-
-    fn read(account: &Namespace, row: Row) -> Result<Self, Error> {
-        let damaged = |_| Error::Damaged(format!("the limit of '{account}' cannot be read"));
-        let limit = row.limited_to.map(|limit| u32::try_from(limit).map_err(damaged)).transpose()?;
-        let agreed = match row.price_minor.zip(row.price_currency) {
-            Some((minor, Text(currency))) => Some((limit, Money::new(minor, currency)?)),
-            None => None,
-        };
-        Ok(Self {
-            account: account.clone(),
-            tier: row.tier.0,
-            billed: row.billed.0,
-            anchor: row.anchor_at.map(|Text(at)| at),
-            invoice: row.invoice,
-            next: row.next_tier.zip(row.next_billed).map(|(Text(tier), Text(billed))| (tier, billed)),
-            agreed,
-            trial: row.trial_tier.zip(row.trial_until).map(|(Text(tier), Text(until))| (tier, until)),
-        })
-    }
-
-    /// What the audit trail keeps of it.
-    fn in_short(&self) -> Value {
-        json!({
-            "tier": self.tier,
-            "billed": self.billed,
-            "next": self.next.map(|(tier, _)| tier),
-            "tried_until": self.trial.map(|(_, until)| until),
-        })
-    }
-
-    async fn save(&self, write: &mut Write) -> Result<(), Error> {
-        let (next_tier, next_billed) = self.next.unzip();
-        let (limit, price) = self.agreed.unzip();
-        let (trial_tier, trial_until) = self.trial.unzip();
-        sqlx::query(
-            "insert into subscriptions (account, tier, billed, anchor_at, invoice, next_tier, next_billed, limited_to,
-                                        price_minor, price_currency, trial_tier, trial_until)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-             on conflict (account) do update set tier = excluded.tier, billed = excluded.billed,
-                 anchor_at = excluded.anchor_at, invoice = excluded.invoice, next_tier = excluded.next_tier,
-                 next_billed = excluded.next_billed, limited_to = excluded.limited_to, price_minor = excluded.price_minor,
-                 price_currency = excluded.price_currency, trial_tier = excluded.trial_tier,
-                 trial_until = excluded.trial_until",
-        )
-        .bind(self.account.as_str())
-        .bind(self.tier.as_str())
-        .bind(self.billed.as_str())
-        .bind(self.anchor.map(time))
-        .bind(self.invoice)
-        .bind(next_tier.map(Tier::as_str))
-        .bind(next_billed.map(Billed::as_str))
-        .bind(limit.flatten().map(i64::from))
-        .bind(price.map(|price| price.minor()))
-        .bind(price.map(|price| price.currency().code()))
-        .bind(trial_tier.map(Tier::as_str))
-        .bind(trial_until.map(time))
-        .execute(&mut **write)
-        .await?;
-        Ok(())
-    }
-
-    /// What it costs each time that it is billed.
-    fn price(&self, tier: Tier, billed: Billed) -> Option<Money> {
-        match tier {
-            Tier::EnterprisePlus => self.agreed.map(|(_, price)| price),
-            tier => tier.price(billed),
-        }
-    }
-
-    fn limit(&self, tier: Tier) -> Option<u32> {
-        match tier {
-            Tier::EnterprisePlus => self.agreed.and_then(|(limit, _)| limit),
-            tier => tier.deployments(),
-        }
-    }
-
-    /// What is on trial at this moment.
-    fn on_trial(&self, now: Timestamp) -> Option<(Tier, Timestamp)> {
-        self.trial.filter(|(tier, until)| *until > now && *tier > self.tier)
-    }
-
+impl Subscribed {
     /// Begins to be billed now, for the first time or in another way, with what is left of the invoice before.
     async fn begin(
         &mut self,
@@ -168,26 +35,28 @@ impl Stored {
         billed: Billed,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let mut credit_minor = 0;
-        if let Some(number) = self.invoice {
+        self.may(write, SubscriptionEvent::Subscribe, now).await?;
+        let (mut credit_minor, replaces) = (0, self.invoice);
+        if let Some(number) = replaces {
             let mut current = periods::find(write, number).await?;
-            if current.state == InvoiceState::Open {
-                return Err(Error::Conflict(format!(
-                    "invoice {number} of {} is not paid yet: change to more when it is",
-                    current.total
-                )));
+            periods::recognise(write, &mut current, now).await?;
+            let (left, price) = (current.deferred_minor(), self.price(tier, billed));
+            if let Some(price) = price.filter(|_| left > 0) {
+                if price.currency() != current.price.currency() {
+                    return Err(Error::Conflict(format!(
+                        "what is left of invoice {number} is in {}: change when its period is over",
+                        current.price.currency()
+                    )));
+                }
+                // What is more than a whole new period costs pays for those after it.
+                let (more, why) = (left - price.minor(), "more is left of it than what comes instead costs");
+                give_rest(write, number, more, Some(true), why, now).await?;
+                current = periods::find(write, number).await?;
             }
             credit_minor = periods::cut_short(write, &mut current, now).await?;
-            let new = self.price(tier, billed).map(|price| price.currency());
-            if credit_minor > 0 && new.is_some_and(|currency| currency != current.price.currency()) {
-                return Err(Error::Conflict(format!(
-                    "what is left of invoice {number} is in {}: change when its period is over",
-                    current.price.currency()
-                )));
-            }
         }
         (self.tier, self.billed, self.anchor, self.next) = (tier, billed, Some(now), None);
-        self.bill(write, now, credit_minor, now).await
+        self.bill(write, now, credit_minor, replaces, now).await
     }
 
     /// Issues the invoice for the period that begins at `from`.
@@ -196,6 +65,7 @@ impl Stored {
         write: &mut Write,
         from: Timestamp,
         credit_minor: i64,
+        replaces: Option<i64>,
         now: Timestamp,
     ) -> Result<(), Error> {
         let price = self.price(self.tier, self.billed).ok_or_else(|| {
@@ -203,7 +73,7 @@ impl Stored {
         })?;
         let to = next_period(self.anchor.unwrap_or(from), from, self.billed)?;
         let (account, tier, months) = (&self.account, self.tier, self.billed.months());
-        let new = NewPeriod { account, tier, from, to, months, price, credit_minor };
+        let new = NewPeriod { account, tier, from, to, months, price, credit_minor, replaces };
         self.invoice = Some(periods::bill(write, &new, now).await?);
         Ok(())
     }
@@ -219,33 +89,34 @@ impl Stored {
         }
         while let Some(number) = self.invoice {
             let mut current = periods::find(write, number).await?;
+            if current.ended_at.is_some() {
+                self.end();
+                break;
+            }
             let over = current.to;
             if over > now {
                 break;
             }
-            // A period that was never paid is not followed by another.
-            if current.state == InvoiceState::Open {
-                collection::write_off(write, number, now).await?;
+            let follows = self.may(write, SubscriptionEvent::PeriodOver, now).await?;
+            match current.state {
+                InvoiceState::Open => collection::write_off(write, number, now).await?,
+                InvoiceState::Paid | InvoiceState::Uncollectible => {
+                    periods::recognise(write, &mut current, now).await?;
+                }
+            }
+            if follows == SubscriptionState::Free {
                 self.end();
                 break;
             }
-            periods::recognise(write, &mut current, now).await?;
             if let Some((tier, billed)) = self.next.take() {
                 if billed != self.billed {
                     self.anchor = Some(over);
                 }
                 (self.tier, self.billed) = (tier, billed);
             }
-            match self.tier {
-                Tier::Free => self.end(),
-                _ => self.bill(write, over, 0, now).await?,
-            }
+            self.bill(write, over, 0, None, now).await?;
         }
         Ok(())
-    }
-
-    fn end(&mut self) {
-        (self.tier, self.anchor, self.invoice, self.next, self.agreed) = (Tier::Free, None, None, None, None);
     }
 }
 
@@ -263,9 +134,9 @@ fn next_period(anchor: Timestamp, from: Timestamp, billed: Billed) -> Result<Tim
 }
 
 /// Loads a subscription, and does what is due.
-async fn current(write: &mut Write, account: &Namespace, now: Timestamp) -> Result<Stored, Error> {
+async fn current(write: &mut Write, account: &Namespace, now: Timestamp) -> Result<Subscribed, Error> {
     ledger::by(write, By::System(Chore::Renewals));
-    let mut stored = Stored::load(write, account).await?;
+    let mut stored = Subscribed::load(write, account).await?;
     let before = stored.clone();
     stored.advance(write, now).await?;
     if stored != before {
@@ -274,9 +145,11 @@ async fn current(write: &mut Write, account: &Namespace, now: Timestamp) -> Resu
     Ok(stored)
 }
 
-async fn show(write: &mut Write, stored: &Stored, now: Timestamp) -> Result<Subscription, Error> {
+async fn show(write: &mut Write, stored: &Subscribed, now: Timestamp) -> Result<Subscription, Error> {
+    let state = stored.state(write, now).await?;
+    let paid = if state.holds() { stored.tier } else { Tier::Free };
     let trial = stored.on_trial(now);
-    let tier = trial.map_or(stored.tier, |(tier, _)| tier);
+    let tier = trial.map_or(paid, |(tier, _)| tier);
     let until = match (trial, stored.invoice) {
         (Some((_, until)), _) => Some(until),
         (None, Some(number)) => Some(periods::find(write, number).await?.to),
@@ -285,6 +158,7 @@ async fn show(write: &mut Write, stored: &Stored, now: Timestamp) -> Result<Subs
     let due = collection::overdue(write, &stored.account, Timestamp::MAX).await?;
     Ok(Subscription {
         account: stored.account.clone(),
+        state,
         tier,
         deployments: stored.limit(tier),
         trial: trial.is_some(),
@@ -292,7 +166,7 @@ async fn show(write: &mut Write, stored: &Stored, now: Timestamp) -> Result<Subs
         billed: stored.invoice.map(|_| stored.billed),
         until,
         then: match trial {
-            Some(_) => Some(stored.tier),
+            Some(_) => Some(paid),
             None => stored.next.map(|(tier, _)| tier),
         },
         due,
@@ -332,6 +206,7 @@ pub async fn try_out(
             return Err(Error::Conflict(format!("'{account}' has {} already", stored.tier)));
         }
         None => {
+            stored.may(&mut write, SubscriptionEvent::Try, now).await?;
             let until = now.checked_add(TRIAL).map_err(|error| Error::Damaged(error.to_string()))?;
             stored.trial = Some((new.tier, until));
             stored.save(&mut write).await?;
@@ -363,17 +238,17 @@ pub async fn change(
     let before = stored.clone();
     if tier == Tier::Free && stored.invoice.is_none() {
         // A trial ends at once.
+        stored.may(&mut write, SubscriptionEvent::Cancel, now).await?;
         stored.trial = stored.trial.map(|(tried, until)| (tried, until.min(now)));
-    } else if (tier, billed) == (stored.tier, stored.billed)
-        || tier == Tier::Free && stored.tier == Tier::Free
-    {
+    } else if (tier, billed) == (stored.tier, stored.billed) {
+        stored.may(&mut write, SubscriptionEvent::Keep, now).await?;
         stored.next = None;
-    } else if tier > stored.tier && billed >= stored.billed || stored.invoice.is_none() {
+    } else if stored.invoice.is_none() || (tier, billed) > (stored.tier, stored.billed) {
         stored.agreed = None;
         stored.begin(&mut write, tier, billed, now).await?;
-    } else if tier == stored.tier && billed > stored.billed {
-        stored.begin(&mut write, tier, billed, now).await?;
     } else {
+        let less = if tier == Tier::Free { SubscriptionEvent::Cancel } else { SubscriptionEvent::Reduce };
+        stored.may(&mut write, less, now).await?;
         stored.next = Some((tier, billed));
     }
     stored.save(&mut write).await?;
@@ -432,11 +307,80 @@ pub(crate) async fn agree_within(
     show(write, &stored, now).await
 }
 
+/// Gives so much of what is not earned of a period back, nothing where that is not above zero: of its own invoice first, and then of those
+/// of which it has what was left. Where it is not said whether as credit, it is where it was not paid through the processor. Gives the
+/// key of each credit note, too.
+async fn give_rest(
+    write: &mut Write,
+    number: i64,
+    minor: i64,
+    as_credit: Option<bool>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<(String, CreditNote)>, Error> {
+    let (mut of, mut rest, mut notes) = (Some(number), minor, Vec::new());
+    while let Some(number) = of.filter(|_| rest > 0) {
+        periods::keep_earned(write, number, now).await?;
+        let left = refunds::left_of(write, number).await?;
+        let amount = left.at_most(left.with_minor(rest)?)?;
+        if amount.is_positive() {
+            let through_processor = refunds::processor_payment(write, number).await?.is_some();
+            let new = NewRefund {
+                key: format!("rest of invoice {number} at {}", time(now)),
+                amount,
+                line: None,
+                reason: reason.into(),
+                as_credit: as_credit.unwrap_or(!through_processor),
+            };
+            notes.push((new.key.clone(), refunds::book_rest(write, number, &new, now).await?));
+            rest -= amount.minor();
+        }
+        of = periods::find(write, number).await?.replaces;
+    }
+    Ok(notes)
+}
+
+/// Ends what an account has subscribed to, now: a trial as well as what is invoiced, of which the rest is given back by the day.
+pub(crate) async fn end_now(
+    write: &mut Write,
+    actor: &Actor,
+    account: &Namespace,
+    now: Timestamp,
+) -> Result<(Subscription, Vec<(String, CreditNote)>), Error> {
+    let mut stored = current(write, account, now).await?;
+    ledger::by(write, By::Actor(actor));
+    stored.may(write, SubscriptionEvent::EndNow, now).await?;
+    let before = stored.clone();
+    stored.trial = stored.trial.map(|(tried, until)| (tried, until.min(now)));
+    stored.end();
+    stored.save(write).await?;
+    let mut notes = Vec::new();
+    if let Some(number) = before.invoice {
+        let mut period = periods::find(write, number).await?;
+        periods::recognise(write, &mut period, now).await?;
+        let why = "the subscription was ended before its time";
+        notes = give_rest(write, number, period.deferred_minor(), None, why, now).await?;
+        let mut period = periods::find(write, number).await?;
+        periods::end(write, &mut period, now).await?;
+        let back = notes.iter().map(|(_, note)| format!("{} by credit note {}", note.net, note.number));
+        let back: Vec<_> = back.collect();
+        let back = if back.is_empty() { "nothing".into() } else { back.join(", ") };
+        let body = format!(
+            "It was ended as was asked for. Given back of what was invoiced, without taxes: {back}. What runs goes on running.\n"
+        );
+        let subject = format!("Your subscription of {} has ended", before.tier);
+        tell(write, account, &format!("ended:{number}"), &subject, &body, now).await?;
+    }
+    let (was, is) = (before.in_short(), stored.in_short());
+    record(write, actor, Act::SubscriptionChanged, account.as_str(), was, is).await?;
+    Ok((show(write, &stored, now).await?, notes))
+}
+
 /// Does what is due for every account that has a subscription, or has not paid an invoice in time.
 pub async fn advance_all(db: &Db, now: Timestamp) -> Result<(), Error> {
     let accounts: Vec<(Text<Namespace>,)> = sqlx::query_as(
         "select subscriptions.account from subscriptions join plan_periods on plan_periods.invoice = subscriptions.invoice
-         where to_at <= $1
+         where to_at <= $1 or ended_at is not null
          union select account from invoices where state = 'open' and due_at < $1 order by 1",
     )
     .bind(time(now))

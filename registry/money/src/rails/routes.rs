@@ -8,7 +8,7 @@ use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
-    ApprovalRequest, BankAccount, CreditNote, NewRefund, Page, PaymentIntent, Payout,
+    ApprovalRequest, BankAccount, CreditNote, EndedSubscription, NewRefund, Page, PaymentIntent, Payout,
 };
 use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,6 +26,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
     OpenApiRouter::new()
         .routes(routes!(begin_invoice_payment))
         .routes(routes!(refund))
+        .routes(routes!(end_subscription))
         .routes(routes!(begin_order_payment))
         .routes(routes!(bank_account, set_bank_account))
         .routes(routes!(stripe_event))
@@ -71,6 +72,20 @@ async fn begin_order_payment(
         StatusCode::CREATED,
         Json(super::begin_payment(&finance.db, finance.processor()?, &caller.name, &subject).await?),
     ))
+}
+
+/// Ends the subscription now, and gives back what is left of it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/subscription/end",
+    responses((status = 200, description = "Done.", body = EndedSubscription))
+)]
+async fn end_subscription(
+    State(finance): State<Finance>,
+    caller: Caller,
+) -> Result<Json<EndedSubscription>, Error> {
+    let ended = super::end_subscription(&finance, &caller.actor, &caller.name, finance.clock.now());
+    Ok(Json(ended.await?))
 }
 
 /// Gives a refund on an invoice; for operators.

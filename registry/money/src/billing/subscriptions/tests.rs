@@ -1,12 +1,14 @@
 //! Two years of subscriptions, and the laws of their books.
 
+mod ends;
+
 use super::*;
 use crate::billing::{invoices, record_invoice_payment};
 use crate::ledger::{self, Account};
 use crate::testing::{finance, operator};
 use crate::{Finance, rails};
-use chandlery_package::Currency;
 use chandlery_package::wire::{NewPayment, NewRefund, Paging};
+use chandlery_package::{Currency, Money};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -123,11 +125,15 @@ async fn what_was_given_back_of_a_period_is_neither_earned_nor_credited_again() 
     // 12 of 31 days of 9.50 are 3.67.
     let more = change(&finance.db, &Actor::machine(), &me, &to(Tier::Team), day(52)).await.unwrap();
     assert_eq!((more.due[0].lines[1].amount, more.due[0].total), (usd("-5.83"), usd("493.17")));
-    // All of an invoice that is not paid: the period is had for nothing.
+    // All of an invoice, which is not even paid: what it came instead of holds again until it is over.
     give_back(&finance, 2, usd("493.17"), day(53)).await.unwrap();
-    let free = subscription(&finance.db, &me, day(54)).await.unwrap();
-    assert_eq!((free.tier, free.due.len()), (Tier::Team, 0));
+    let before = subscription(&finance.db, &me, day(54)).await.unwrap();
+    assert_eq!((before.tier, before.due.len()), (Tier::Developer, 0));
+    assert_eq!((before.state, before.until), (SubscriptionState::Ending, Some(day(71))));
+    laws(&finance.db, &me).await;
     advance_all(&finance.db, day(200)).await.unwrap();
+    let after = subscription(&finance.db, &me, day(200)).await.unwrap();
+    assert_eq!((after.tier, after.due.len()), (Tier::Free, 0));
     laws(&finance.db, &me).await;
 }
 
