@@ -113,6 +113,14 @@ fn a_component_that_costs_something_is_pulled_by_those_who_may_have_it() {
         assert_eq!(says(&refused), (402, "DENIED".into()));
         assert!(refused.text().contains("is refunded"), "{}", refused.text());
     }
+    let told = customer.list("/api/v1/notices");
+    assert!(
+        told.iter().any(|notice| notice["subject"].as_str().unwrap().ends_with("is refunded")),
+        "{told:?}"
+    );
+    // Ordered again, it is had again.
+    customer.ok(&["orders", "place", ERRAND]);
+    assert_eq!(get(Some(&customer), &path).status, 200);
     // An audit without an account checks what is public, and finds no fault in the rest.
     let audit = world.person("auditor").ok(&["log", "audit"]);
     assert_eq!((&audit["guarded"], &audit["faults"]), (&json!(1), &json!([])));

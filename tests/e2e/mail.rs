@@ -137,6 +137,11 @@ fn customers_are_reminded_and_warned_once_by_mail_and_on_their_page() {
     let [mail] = &server.with(trial)[..] else { unreachable!() };
     assert!(mail.contains("2999.00 USD a month") && mail.contains("free holds"), "{mail}");
 
+    assert_eq!(customer.ok(&["subscription", "show"])["state"], "trial");
+    clock("2026-02-22T02:00:00Z");
+    let over = customer.ok(&["subscription", "show"]);
+    assert_eq!((&over["state"], &over["tier"]), (&json!("free"), &json!("free")));
+
     // The page says the same, to those without an address, too.
     for (person, count) in [(&customer, 5), (&silent, 2)] {
         let told = person.list("/api/v1/notices").len();

@@ -160,3 +160,87 @@ fn an_invoice_is_paid_once_and_the_books_hold() {
         assert!(journal.contains(line), "{journal}");
     }
 }
+
+#[test]
+fn a_subscription_lives_as_long_as_what_was_paid_for_it() {
+    let world = World::with_limits();
+    let operator = world.operator();
+    let pay = |person: &Person, number: &str, amount: &str| {
+        let reference = format!("BANK-{}-{number}", person.name);
+        operator.ok(&["invoices", "paid", number, amount, "--bank-reference", &reference]);
+    };
+    let give_back = |number: &str, amount: &str| {
+        operator.ok(&["invoices", "refund", number, amount, "--reason", "it is not what was said"]);
+    };
+    let subscribe = |person: &Person, words: &[&str], amount: &str| {
+        person.ok(&[&["subscription", "change"][..], words].concat());
+        let number = person.ok(&["invoices", "list"])[0]["number"].to_string();
+        pay(person, &number, amount);
+        number
+    };
+    let held = |account: &str| {
+        let rows = operator.ok(&["books", "balances"]);
+        let row = rows.as_array().unwrap().iter().find(|row| row["account"] == account).cloned();
+        row.map_or(0, |row| row["balance"]["minor"].as_i64().unwrap())
+    };
+    let stands = |person: &Person| {
+        let has = person.ok(&["subscription", "show"]);
+        (has["state"].as_str().unwrap().to_owned(), has["tier"].as_str().unwrap().to_owned())
+    };
+    let is = |state: &str, tier: &str| (state.to_owned(), tier.to_owned());
+
+    // Given back whole: tier, limit and renewal are gone at once, and the customer is told.
+    let globex = world.customer();
+    let number = subscribe(&globex, &["team", "--yearly"], "4990.00 USD");
+    give_back(&number, "4000.00 USD");
+    assert_eq!(stands(&globex), is("active", "team"));
+    give_back(&number, "990.00 USD");
+    assert_eq!(stands(&globex), is("free", "free"));
+    until("the licence", || {
+        let has = globex.ok(&["subscription", "licence"]);
+        (has["tier"] == "free").then_some(())
+    });
+    let told = globex.list("/api/v1/notices");
+    assert!(told.iter().any(|notice| notice["subject"] == "Your subscription of team has ended"), "{told:?}");
+
+    // Of an upgrade of which both invoices are given back, nothing stays.
+    for (name, second_first) in [("initech", true), ("umbrella", false)] {
+        let person = world.person(name);
+        person.register();
+        let first = subscribe(&person, &["team"], "499.00 USD");
+        let second = subscribe(&person, &["enterprise"], "2500.00 USD");
+        if second_first {
+            give_back(&second, "2500.00 USD");
+            assert_eq!(stands(&person), is("ending", "team"));
+            give_back(&first, "499.00 USD");
+        } else {
+            give_back(&first, "499.00 USD");
+            assert_eq!(stands(&person), is("active", "enterprise"));
+            give_back(&second, "2500.00 USD");
+        }
+        assert_eq!(stands(&person), is("free", "free"));
+        assert_eq!((held("liabilities:deferred:plans"), held("revenue:plans")), (0, 0), "{name}");
+    }
+
+    // Ended now: all of the first day goes back, as credit since it came by bank, and once.
+    let stark = world.person("stark");
+    stark.register();
+    let number = subscribe(&stark, &["developer"], "99.00 USD");
+    let ended = stark.ok(&["subscription", "end", "--now"]);
+    assert_eq!(ended["credit_notes"][0]["net"]["minor"], 9900);
+    assert_eq!(ended["credit_notes"][0]["invoice"].to_string(), number);
+    assert_eq!(ended["subscription"]["state"], "free");
+    assert_eq!(held("liabilities:credit:stark"), -9900);
+    assert_eq!(stark.refused(&["subscription", "end", "--now"]).0.r#type, "conflict");
+    // From a year to more by the month, at once: what is left pays for it, and is credit beyond that.
+    let wayne = world.person("wayne");
+    wayne.register();
+    subscribe(&wayne, &["team", "--yearly"], "4990.00 USD");
+    let more = wayne.ok(&["subscription", "change", "enterprise"]);
+    assert_eq!(
+        (&more["tier"], &more["state"], &more["due"]),
+        (&json!("enterprise"), &json!("active"), &json!([]))
+    );
+    assert_eq!(held("liabilities:credit:wayne"), -199_100);
+    operator.ok(&["books", "check"]);
+}

@@ -22,7 +22,7 @@ pub(crate) mod usage;
 pub use entitlements::{Standing, entitled, public_offer, quote};
 pub use invoices::{NewInvoice, find as find_invoice, invoices, issue};
 pub use licences::{Report, deployments, forget_host, hosts, licence};
-pub use notices::{notices, remind, send as send_notices, tell_of_trials, warn_of_limit};
+pub use notices::{notices, remind, send as send_notices, tell_of_ends, tell_of_trials, warn_of_limit};
 pub use orders::{end as end_order, order, orders, record_payment};
 pub use payments::record as record_invoice_payment;
 pub use prices::{make_coupon, read_offer, set_price};

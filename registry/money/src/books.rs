@@ -18,5 +18,6 @@ pub async fn do_what_is_due(db: &Db, now: Timestamp) -> Result<(), Error> {
     sharing::release_matured(db, now).await?;
     billing::remind(db, now).await?;
     billing::tell_of_trials(db, now).await?;
+    billing::tell_of_ends(db, now).await?;
     billing::advance_all(db, now).await
 }

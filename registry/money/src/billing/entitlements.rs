@@ -12,8 +12,8 @@ use sqlx::AnyConnection;
 
 use super::prices;
 use crate::Error;
-use chandlery_accounts::Account;
-use chandlery_store::{Db, time};
+use chandlery_accounts::{Account, tell};
+use chandlery_store::{Db, Write, time};
 
 pub(super) use states::{OrderEvent, Paying, after};
 
@@ -81,6 +81,44 @@ pub(super) async fn standing_of(
 ) -> Result<Option<Standing>, Error> {
     let rows = orders(db, account, "", reference, 1).await?;
     rows.first().map(|row| row.standing(now)).transpose()
+}
+
+/// Tells the customer of each order that an invoice paid for and that does not hold any more what that means.
+pub(super) async fn tell_of_ends(write: &mut Write, invoice: i64, now: Timestamp) -> Result<(), Error> {
+    let paid: Vec<(Text<Namespace>, String)> =
+        sqlx::query_as("select customer, reference from orders where invoice = $1 order by reference")
+            .bind(invoice)
+            .fetch_all(&mut **write)
+            .await?;
+    for (Text(customer), reference) in paid {
+        tell_of_end(write, &customer, &reference, now).await?;
+    }
+    Ok(())
+}
+
+/// The same, of one order.
+pub(super) async fn tell_of_end(
+    write: &mut Write,
+    customer: &Namespace,
+    reference: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let rows = orders(write, customer, "", reference, 1).await?;
+    for row in rows {
+        let (state, plugin) = (row.standing(now)?.state, row.plugin.0);
+        if state.entitles() {
+            continue;
+        }
+        let subject = format!("Your order {reference} of {plugin} is {state}");
+        let body = format!(
+            "From now on nothing new of {plugin} is pulled or deployed. What serves goes on for {} days from the day on which its \
+             host tells of it, by the terms of {}. To order it again:\n\n    chandlery orders place {plugin}\n",
+            terms::NOTICE_DAYS,
+            terms::VERSION
+        );
+        tell(write, customer, &format!("order:{reference}:{state}"), &subject, &body, now).await?;
+    }
+    Ok(())
 }
 
 /// What a plugin costs an account, and whether the account may have it.

@@ -116,6 +116,57 @@ pub async fn tell_of_trials(db: &Db, now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
+/// A subscription whose period is over soon: the account, what it has, how it is billed, what it becomes, and the period's invoice and end.
+type Ends = (Text<Namespace>, Text<Tier>, Text<Billed>, Option<Text<Tier>>, i64, Text<Timestamp>);
+
+/// Tells those whose period is over soon, and who then have less or pay for a whole year, what will happen.
+pub async fn tell_of_ends(db: &Db, now: Timestamp) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    let soon: Vec<Ends> = sqlx::query_as(
+        "select subscriptions.account, subscriptions.tier, billed, next_tier, plan_periods.invoice, to_at
+         from subscriptions join plan_periods on plan_periods.invoice = subscriptions.invoice
+         where to_at > $1 and to_at <= $2 and ended_at is null and (next_tier is not null or billed = $3)
+         order by subscriptions.account",
+    )
+    .bind(time(now))
+    .bind(time(now.checked_add(LAST_DAYS).unwrap_or(now)))
+    .bind(Billed::Yearly.as_str())
+    .fetch_all(&mut *write)
+    .await?;
+    for (Text(account), Text(tier), Text(billed), next, invoice, Text(to)) in soon {
+        let day = to.strftime("%Y-%m-%d");
+        let (becomes, body) = match next {
+            Some(Text(Tier::Free)) => (
+                format!("ends on {day}"),
+                format!(
+                    "From then on free holds, with {}. What runs goes on running; beyond that nothing new is deployed. To keep \
+                     {tier}:\n\n    chandlery subscription change {tier}\n",
+                    Tier::in_words(Tier::Free.deployments())
+                ),
+            ),
+            Some(Text(next)) => (
+                format!("becomes {next} on {day}"),
+                format!(
+                    "{next} allows {}. What runs goes on running; beyond that nothing new is deployed. To keep {tier}:\n\n    \
+                     chandlery subscription change {tier}\n",
+                    Tier::in_words(next.deployments())
+                ),
+            ),
+            None => (
+                format!("is renewed on {day}"),
+                format!(
+                    "Another year is invoiced then, at {}. To end it then instead:\n\n    chandlery subscription cancel\n",
+                    tier.price(billed).map_or("what was agreed".into(), |price| price.to_string())
+                ),
+            ),
+        };
+        let subject = format!("Your subscription of {tier} {becomes}");
+        tell(&mut write, &account, &format!("period:{invoice}:{becomes}"), &subject, &body, now).await?;
+    }
+    write.commit().await?;
+    Ok(())
+}
+
 /// Tells an account that it has used up a part of what its tier allows, and which one lifts the limit.
 pub async fn warn_of_limit(db: &Db, account: &Namespace, used: u32, now: Timestamp) -> Result<(), Error> {
     let has = super::subscriptions::subscription(db, account, now).await?;

@@ -230,6 +230,7 @@ pub async fn end(db: &Db, customer: &Namespace, reference: &str, now: Timestamp)
             .map_err(|why| Error::Invalid(format!("order '{reference}' is {}: {why}", standing.state)))?;
     }
     end_now(&mut write, reference, now).await?;
+    entitlements::tell_of_end(&mut write, customer, reference, now).await?;
     let order = find(&mut write, reference).await?;
     write.commit().await?;
     Ok(order)

@@ -8,10 +8,11 @@ use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::{invoices, periods, subscribed};
+use super::{entitlements, invoices, periods, subscribed};
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, ClawBack, PaidThrough};
+use chandlery_accounts::tell;
 use chandlery_store::{Db, Write, time};
 
 /// Whether a credit note was made by this key.
@@ -98,8 +99,14 @@ pub(crate) async fn book_refund(
     let invoice = invoices::find(write, number).await?;
     subscribed::before_giving_back(write, number, now).await?;
     let note = make_note(write, &invoice, new, None, hold_days, now).await?;
-    subscribed::follow_the_money(write, &invoice.account, now).await?;
+    follow_the_money(write, &invoice, now).await?;
     Ok(note)
+}
+
+/// What was paid for ends with the money for it, and its customer is told.
+async fn follow_the_money(write: &mut Write, invoice: &Invoice, now: Timestamp) -> Result<(), Error> {
+    subscribed::follow_the_money(write, &invoice.account, now).await?;
+    entitlements::tell_of_ends(write, invoice.number, now).await
 }
 
 /// Gives back what is left of a subscription that its customer ends or changes: what that becomes is decided there.
@@ -153,7 +160,7 @@ pub(crate) async fn book_gross(
     };
     subscribed::before_giving_back(write, invoice.number, now).await?;
     let note = make_note(write, &invoice, &new, Some(tax), hold_days, now).await?;
-    subscribed::follow_the_money(write, &invoice.account, now).await?;
+    follow_the_money(write, &invoice, now).await?;
     Ok(gross.minus(note.cash)?)
 }
 
@@ -321,6 +328,16 @@ pub(crate) async fn lose(
         subscribed::follow_the_money(write, &invoice.account, now).await?;
     }
     Ok(transaction.debit(Account::BadDebt, rest))
+}
+
+/// Tells a customer that its bank has taken the payment of an invoice back, and what that means.
+pub(crate) async fn tell_of_dispute(write: &mut Write, payment: &str, now: Timestamp) -> Result<(), Error> {
+    let Some(Invoice { number, account, .. }) = paid_by(write, payment).await? else { return Ok(()) };
+    let subject = format!("Your bank has taken the payment of invoice {number} back");
+    let body = "Until the bank has decided, nothing new is deployed of what it paid for, nor after that where it decides for you. What \
+                serves goes on for as long as the terms say.\n";
+    tell(write, &account, &format!("dispute:{number}"), &subject, body, now).await?;
+    Ok(())
 }
 
 /// What credit notes have given back of an invoice so far, and the tax with it, in minor units.

@@ -2,15 +2,15 @@
 
 use chandlery_accounts::{Account, Actor};
 use chandlery_package::wire::{
-    Acceptance, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, NewRefund, OrderState, Quote,
+    Acceptance, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, NewRefund, OrderState, Paging, Quote,
 };
 use chandlery_package::{Currency, Money, Namespace, Offer, terms};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::billing::{self, NewInvoice, entitlements::entitlements};
 use crate::sharing::NewSale;
-use crate::testing::{at, market};
-use crate::{Finance, rails, sharing};
+use crate::testing::{at, faults, market, operator};
+use crate::{Finance, books, rails, sharing};
 
 const ONCE: &str =
     r#"{"price": {"kind": "once", "amount": {"minor": 10000, "currency": "USD"}}, "trial_days": 0}"#;
@@ -147,4 +147,48 @@ async fn nobody_orders_at_what_was_not_agreed_to() {
         assert!(refused.unwrap_err().to_string().contains("look at it again"));
     }
     assert_eq!(state(&finance, 0).await, None);
+}
+
+#[tokio::test]
+async fn what_was_given_back_is_told_of_and_bought_again() {
+    let (_folder, finance) = market(&["globex"], ONCE).await;
+    let pay = async |reference: &str, number| {
+        let payment = NewPayment { bank_reference: format!("B of {reference}"), amount: usd(10_000) };
+        let (db, actor) = (&finance.db, Actor::machine());
+        billing::record_payment(db, &actor, 30, reference, &payment, day(number)).await.unwrap();
+    };
+    let first = order(&finance, 0).await;
+    pay(&first, 1).await;
+    give_back(&finance, "R-1", 10_000, 2).await;
+    assert_eq!(state(&finance, 2).await, Some(OrderState::Refunded));
+    let told = billing::notices(&finance.db, &globex(), &Paging::first(9)).await.unwrap().items;
+    let subjects: Vec<_> = told.iter().map(|notice| notice.subject.as_str()).collect();
+    assert_eq!(subjects, [format!("Your order {first} of acme:serving is refunded")]);
+    let second = order(&finance, 3).await;
+    assert_ne!(first, second);
+    assert_eq!(state(&finance, 3).await, Some(OrderState::Ordered));
+    pay(&second, 4).await;
+    assert_eq!(state(&finance, 400).await, Some(OrderState::Paid));
+}
+
+#[tokio::test]
+async fn nobody_pays_by_the_month_for_what_was_given_up() {
+    let (_folder, finance) = market(&["globex"], BY_MONTH).await;
+    order(&finance, 0).await;
+    let close = async |month: &str, number| {
+        let (month, now) = (month.parse().unwrap(), day(number));
+        books::close(&finance.db, &Actor::machine(), 30, month, &operator(), now).await.unwrap();
+    };
+    close("2026-01", 32).await;
+    close("2026-02", 60).await;
+    // The first invoice was due on the 16th of February, and is given up on the 4th of March.
+    billing::advance_all(&finance.db, day(62)).await.unwrap();
+    assert_eq!(state(&finance, 62).await, Some(OrderState::Overdue));
+    close("2026-03", 92).await;
+    close("2026-04", 122).await;
+    let invoices = billing::invoices(&finance.db, &globex(), &Paging::first(9)).await.unwrap().items;
+    let nets: Vec<_> = invoices.iter().rev().map(|invoice| invoice.net.minor()).collect();
+    // 17 of 31 days after the trial, all of February, and 3 of 31 days of March.
+    assert_eq!(nets, [5484, 10_000, 968]);
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }

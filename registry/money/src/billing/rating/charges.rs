@@ -94,6 +94,7 @@ pub(super) async fn charge_difference(
     earlier: &mut Use,
     run: &Run,
 ) -> Result<Option<PriceError>, Error> {
+    let order = &spans::while_it_holds(write, order).await?;
     let part = part(write, order, month, used).await?;
     let charged = charge(order, month, &part, earlier);
     earlier.add(&part);

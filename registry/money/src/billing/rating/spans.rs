@@ -1,5 +1,6 @@
 //! When an order is paid for, and by which policies what it costs is shared.
 
+use chandlery_package::column::Text;
 use chandlery_package::wire::Order;
 use chandlery_package::{Money, Month, Price};
 use chandlery_store::Write;
@@ -12,6 +13,28 @@ use crate::{Error, sharing};
 pub(super) fn paid_from(order: &Order) -> Timestamp {
     let trial = SignedDuration::from_hours(24 * i64::from(order.offer.trial_days));
     order.ordered_at.checked_add(trial).unwrap_or(Timestamp::MAX)
+}
+
+/// An order as far as it is paid for by the month: nobody pays for the time after its invoice was given up, or after its payment was
+/// lost to the customer's bank, since nobody may use it then. What was used is charged in any case.
+pub(super) async fn while_it_holds(write: &mut Write, order: &Order) -> Result<Order, Error> {
+    let mut order = order.clone();
+    if !matches!(order.offer.price, Price::Monthly { .. }) {
+        return Ok(order);
+    }
+    let (lapsed,): (Option<Text<Timestamp>>,) = sqlx::query_as(
+        "select min(lapsed_at) from (
+             select void_at as lapsed_at from sales where source >= $1 and source < $2 and void_at is not null
+               and not exists (select 1 from sales as again where again.source = sales.source || ', again')
+             union all select disputes.closed_at from disputes join sales on sales.id = disputes.sale
+             where sales.source >= $1 and sales.source < $2 and disputes.state = 'lost') as lapses",
+    )
+    .bind(format!("order {}", order.reference))
+    .bind(format!("order {}-", order.reference))
+    .fetch_one(&mut **write)
+    .await?;
+    order.ended_at = [order.ended_at, lapsed.map(|Text(at)| at)].into_iter().flatten().min();
+    Ok(order)
 }
 
 /// What is to be paid for a month on an order, in parts by the policies that were in force in it: in proportion to what was used

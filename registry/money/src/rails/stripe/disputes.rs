@@ -250,7 +250,8 @@ async fn hold(write: &mut Write, dispute: &Dispute, now: Timestamp) -> Result<()
         .link("dispute", &dispute.id)
         .debit(Account::DisputesHeld, rest)
         .credit(Account::Processor, rest);
-    post(write, own).await
+    post(write, own).await?;
+    refunds::tell_of_dispute(write, &dispute.payment, now).await
 }
 
 async fn post(write: &mut Write, transaction: Transaction) -> Result<(), Error> {
