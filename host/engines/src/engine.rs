@@ -42,6 +42,8 @@ pub struct Desired {
     pub removing: bool,
     /// Whether what was changed behind our back should be as it was.
     pub repairing: bool,
+    /// Whether nothing more of it may run than does: what it is of costs something, and is not covered.
+    pub held: bool,
     /// The secrets that it may be handed.
     pub secrets: Revealed,
 }

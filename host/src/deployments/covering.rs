@@ -45,6 +45,18 @@ impl Deployments {
         }
     }
 
+    /// Whether nothing more of a deployment may run than does, since its plugin is not covered. What is known holds, and whoever cannot
+    /// reach the registry is not held back.
+    pub(super) async fn is_held(&self, record: &Record) -> Result<bool, Error> {
+        let plugin = &record.release.plugin;
+        let installed = self.installs.list().await?;
+        if !installed.iter().any(|locked| locked.release.plugin == *plugin && locked.price.is_some()) {
+            return Ok(false);
+        }
+        let covered = self.licences.cover(plugin, Timestamp::now()).await?;
+        Ok(covered.is_err_and(|gap| gap != Gap::NoLicence))
+    }
+
     /// Asks the registry for another licence.
     pub(crate) async fn renew_licence(&self) -> Result<(), Error> {
         self.licences.renew(self.count().await?).await;
@@ -105,7 +117,7 @@ impl Deployments {
         now: Timestamp,
     ) -> Result<(), Error> {
         let says = format!(
-            "{uncovered}: nothing new of it is deployed, and what serves ends on {}; {}",
+            "{uncovered}: nothing new of it is deployed or scaled up, and what serves ends on {}; {}",
             day(notice_ends(now)),
             uncovered.remedy()
         );

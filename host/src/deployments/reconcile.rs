@@ -98,6 +98,10 @@ impl Deployments {
         desired.former = record::former(self.db.pool(), record).await?;
         let plans = std::iter::once(&desired.plan).chain(desired.former.values());
         desired.secrets = self.reveal(record, plans).await?;
+        // Only what scales by itself could run more without being asked.
+        if desired.plan.workloads.iter().any(|workload| workload.scale.target.is_some()) {
+            desired.held = self.is_held(record).await?;
+        }
         Ok(desired)
     }
 

@@ -269,6 +269,7 @@ impl Record {
             former: BTreeMap::new(),
             removing: self.intent == Intent::Removed,
             repairing: self.repairs > 0,
+            held: false,
             secrets: Revealed::default(),
         }
     }

@@ -278,16 +278,57 @@ impl Part<'_> {
                 },
             }),
         };
-        let spec = json!({
+        let mut spec = json!({
             "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": self.name() },
             "minReplicas": scale.replicas_min,
             "maxReplicas": scale.replicas_max,
             "metrics": [metric],
         });
+        if self.desired.held {
+            spec["behavior"] = json!({ "scaleUp": { "selectPolicy": "Disabled" } });
+        }
         Some(self.object(Kind::HorizontalPodAutoscaler, self.name(), json!({ "spec": spec })))
     }
 }
 
 fn service_port(port: &Port) -> Value {
     json!({ "name": port.name, "port": port.number, "targetPort": port.name, "protocol": "TCP" })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chandlery_package::plan::{MetricTarget, Plan, example::workload};
+
+    use super::super::settings::KubernetesSettings;
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_not_scaled_up_by_itself() {
+        let settings = KubernetesSettings::default();
+        let site = Site { settings: &settings, namespace: "here", host: "host", live: &[] };
+        let mut workload = workload();
+        workload.volumes.clear();
+        workload.scale.replicas_min = 1;
+        workload.scale.replicas_max = 4;
+        workload.scale.nodes_per_replica = 1;
+        workload.scale.target = Some(MetricTarget { metric: "cpu".into(), value: 70 });
+        for (held, expected) in [(false, Value::Null), (true, json!("Disabled"))] {
+            let desired = Desired {
+                name: "web".into(),
+                revision: 1,
+                plan: Plan { workloads: vec![workload.clone()], notes: Vec::new() },
+                former: BTreeMap::new(),
+                removing: false,
+                repairing: false,
+                held,
+                secrets: crate::Revealed::default(),
+            };
+            let part = Part { site: &site, desired: &desired, workload: &workload };
+            let spec = part.autoscaler().unwrap().body["spec"].clone();
+            assert_eq!(spec["behavior"]["scaleUp"]["selectPolicy"], expected);
+            assert_eq!(spec["maxReplicas"], 4);
+        }
+    }
 }

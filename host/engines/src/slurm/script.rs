@@ -368,6 +368,7 @@ mod tests {
             former: BTreeMap::new(),
             removing: false,
             repairing: false,
+            held: false,
             secrets: crate::Revealed::default(),
         };
         let row =
