@@ -169,8 +169,19 @@ impl Licences {
         let elsewhere = licence.as_ref().map_or(0, |licence| licence.elsewhere);
         let used = here.saturating_add(elsewhere);
         let upgrade = limit.filter(|limit| !reached(0, used, Some(*limit)).is_empty()).map(beyond);
+        let says = licence.as_ref().and_then(|licence| coverage::tier_warning(licence, Timestamp::now()));
         let expires_at = licence.and_then(|licence| licence.expires());
-        Ok(Entitlement { tier, trial, limit, used, elsewhere, expires_at, upgrade, plugins: Vec::new() })
+        Ok(Entitlement {
+            tier,
+            trial,
+            limit,
+            used,
+            elsewhere,
+            expires_at,
+            upgrade,
+            says,
+            plugins: Vec::new(),
+        })
     }
 
     /// The same, where one more is wanted: asks the registry first, unless any number may be had. Where it does not answer, what

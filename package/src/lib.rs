@@ -36,7 +36,7 @@ pub use component::{Component, ComponentError};
 pub use digest::{Digest, DigestError};
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use kind::Kind;
-pub use licence::{Entitlements, Licence, LicenceError, PluginEntitlement};
+pub use licence::{Entitlements, Licence, LicenceError, NextTier, PluginEntitlement};
 pub use manifest::{Manifest, ManifestError};
 pub use meter::Meter;
 pub use money::{Currency, Money, MoneyError};

@@ -46,6 +46,9 @@ pub struct Licence {
     pub elsewhere: u32,
     /// Whether it is a trial.
     pub trial: bool,
+    /// What that becomes when a trial or a period is over; none: what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextTier>,
     /// Which plugins that cost something it may deploy; none: the registry does not say, and does not guard them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entitlements: Option<Entitlements>,
@@ -55,6 +58,15 @@ pub struct Licence {
     /// Until when it holds, in seconds since 1970.
     #[serde(rename = "exp")]
     pub expires_at: i64,
+}
+
+/// What an account will have instead of what it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextTier {
+    /// The tier from then on.
+    pub tier: Tier,
+    /// When that is, in seconds since 1970.
+    pub at: i64,
 }
 
 /// The plugins that cost something and that an account may deploy.
@@ -141,6 +153,7 @@ mod tests {
             deployments: Some(100),
             elsewhere: 3,
             trial: false,
+            next: Some(NextTier { tier: Tier::Free, at: 3_000 }),
             entitlements: Some(Entitlements {
                 plugins: vec![PluginEntitlement {
                     plugin: "acme:ocr-server".parse().unwrap(),

@@ -34,7 +34,8 @@ impl Status {
         }
         deployments.iter().for_each(print);
         let has: Entitlement = context.host(Method::GET, "/api/v1/entitlement", ()).await?;
-        has.plugins.iter().filter_map(|covered| covered.says.as_ref()).for_each(show::warning);
+        let says = has.plugins.iter().filter_map(|covered| covered.says.as_ref());
+        has.says.iter().chain(says).for_each(show::warning);
         Ok(())
     }
 }

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use super::record::{self, Intent, Record};
 use super::{Deployments, Error, state};
-use crate::events::tell;
+use crate::events::{new_event, tell};
 use crate::licence::{self, Gap, Uncovered, day, notice_ends, warning};
-use chandlery_sandbox::EventKind;
+use chandlery_sandbox::{Event, EventKind};
 
 /// What a notice is about that says that nothing covers a plugin any more.
 const UNCOVERED: &str = "uncovered";
@@ -73,7 +73,7 @@ impl Deployments {
                 Ok(None) => (true, None, None),
                 Ok(Some(ordered)) => (true, ordered.until(), warning(&ordered, &price, now)),
                 Err(gap) => {
-                    let ends = self.told(&plugin, UNCOVERED).await?.map(notice_ends);
+                    let ends = self.told(&plugin.to_string(), UNCOVERED).await?.map(notice_ends);
                     let serves = ends.map(|at| format!("; what serves of it ends on {}", day(at)));
                     let uncovered = Uncovered { plugin: plugin.clone(), price, gap };
                     (false, ends, Some(format!("{uncovered}{}", serves.unwrap_or_default())))
@@ -86,6 +86,10 @@ impl Deployments {
 
     /// Tells of what will change or has changed, once each, and ends what serves after its notice.
     pub(crate) async fn mind_coverage(&self) -> Result<(), Error> {
+        if let Some(says) = self.licences.entitlement(self.count().await?).await?.says {
+            let event = Event { detail: says.clone(), ..new_event(EventKind::UsageThreshold) };
+            self.tell_once("", &says, vec![event], &says).await?;
+        }
         for locked in self.installs.list().await? {
             let (plugin, Some(price)) = (locked.release.plugin, locked.price) else { continue };
             let mut running = record::all(self.db.pool()).await?;
@@ -102,7 +106,8 @@ impl Deployments {
                     self.take_notice_back(&plugin).await?;
                     let Some(ordered) = ordered else { continue };
                     if let (Some(until), Some(says)) = (ordered.until(), warning(&ordered, &price, now)) {
-                        self.tell_once(&plugin, &format!("until {until}"), &running, &says).await?;
+                        let (about, events) = (format!("until {until}"), of_each(&running, &says));
+                        self.tell_once(&plugin.to_string(), &about, events, &says).await?;
                     }
                 }
             }
@@ -121,7 +126,8 @@ impl Deployments {
             day(notice_ends(now)),
             uncovered.remedy()
         );
-        let told = self.tell_once(&uncovered.plugin, UNCOVERED, running, &says).await?;
+        let (plugin, events) = (uncovered.plugin.to_string(), of_each(running, &says));
+        let told = self.tell_once(&plugin, UNCOVERED, events, &says).await?;
         if now < notice_ends(told) {
             return Ok(());
         }
@@ -140,12 +146,12 @@ impl Deployments {
         Ok(())
     }
 
-    /// Tells of something about a plugin, unless it was told of, and says when that was.
+    /// Tells of something about a plugin or, with an empty text, about the tier, unless it was told of, and says when that was.
     async fn tell_once(
         &self,
-        plugin: &PluginId,
+        plugin: &str,
         about: &str,
-        running: &[Record],
+        events: Vec<Event>,
         says: &str,
     ) -> Result<Timestamp, Error> {
         if let Some(told) = self.told(plugin, about).await? {
@@ -154,25 +160,24 @@ impl Deployments {
         let now = Timestamp::now();
         let mut write = self.db.write().await?;
         sqlx::query("insert into coverage_notices (plugin, about, told_at) values ($1, $2, $3) on conflict do nothing")
-            .bind(Text(plugin))
+            .bind(plugin)
             .bind(about)
             .bind(Text(now))
             .execute(&mut *write)
             .await?;
         let integrations = self.installs.integrations()?;
-        for record in running {
-            let event = record.event(EventKind::UsageThreshold, says.to_owned());
-            tell(&mut write, &integrations, &event).await?;
+        for event in &events {
+            tell(&mut write, &integrations, event).await?;
         }
         write.commit().await?;
-        tracing::warn!(%plugin, "{says}");
+        tracing::warn!(plugin, "{says}");
         Ok(now)
     }
 
-    async fn told(&self, plugin: &PluginId, about: &str) -> Result<Option<Timestamp>, Error> {
+    async fn told(&self, plugin: &str, about: &str) -> Result<Option<Timestamp>, Error> {
         let found: Option<(Text<Timestamp>,)> =
             sqlx::query_as("select told_at from coverage_notices where plugin = $1 and about = $2")
-                .bind(Text(plugin))
+                .bind(plugin)
                 .bind(about)
                 .fetch_optional(self.db.pool())
                 .await?;
@@ -181,7 +186,7 @@ impl Deployments {
 
     /// What is covered again gets another notice when it no longer is.
     async fn take_notice_back(&self, plugin: &PluginId) -> Result<(), Error> {
-        if self.told(plugin, UNCOVERED).await?.is_some() {
+        if self.told(&plugin.to_string(), UNCOVERED).await?.is_some() {
             sqlx::query("delete from coverage_notices where plugin = $1 and about = $2")
                 .bind(Text(plugin))
                 .bind(UNCOVERED)
@@ -190,4 +195,9 @@ impl Deployments {
         }
         Ok(())
     }
+}
+
+/// The same of each deployment.
+fn of_each(records: &[Record], says: &str) -> Vec<Event> {
+    records.iter().map(|record| record.event(EventKind::UsageThreshold, says.to_owned())).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chandlery_package::{Licence, Namespace, PluginEntitlement, PluginId, terms};
+use chandlery_package::{Licence, Namespace, NextTier, PluginEntitlement, PluginId, Tier, terms};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a licence, and what it says, is honoured after its time where another one cannot be had.
@@ -117,6 +117,24 @@ pub(crate) fn warning(ordered: &PluginEntitlement, price: &str, now: Timestamp) 
     })
 }
 
+/// What an account will have instead of its tier, in words, from some days before that; nothing, where that is no less.
+pub(super) fn tier_warning(licence: &Licence, now: Timestamp) -> Option<String> {
+    let Licence { account, tier, next, .. } = licence;
+    let NextTier { tier: next, at } = (*next)?;
+    let at = Timestamp::from_second(at).ok()?;
+    let soon =
+        now.checked_add(SignedDuration::from_hours(24 * terms::WARNING_DAYS)).is_ok_and(|then| then >= at);
+    let what = if licence.trial { "the trial of" } else { "the subscription of" };
+    (soon && now < at && next < *tier).then(|| {
+        format!(
+            "{what} {tier} of '{account}' ends on {}: from then on {next} allows {}, and nothing beyond that is deployed; what \
+             serves goes on; `chandlery subscription change {tier}` keeps it",
+            day(at),
+            Tier::in_words(next.deployments())
+        )
+    })
+}
+
 /// When what serves ends that is not covered, as people were told at this moment.
 pub(crate) fn notice_ends(told: Timestamp) -> Timestamp {
     told.checked_add(SignedDuration::from_hours(24 * terms::NOTICE_DAYS)).unwrap_or(Timestamp::MAX)
@@ -129,7 +147,7 @@ pub(crate) fn day(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chandlery_package::{Entitlements, Tier};
+    use chandlery_package::Entitlements;
 
     use super::*;
 
@@ -155,6 +173,7 @@ mod tests {
             deployments: Some(1),
             elsewhere: 0,
             trial: false,
+            next: None,
             entitlements,
             issued_at: 0,
             expires_at: days(7).as_second(),
@@ -197,5 +216,22 @@ mod tests {
         assert_eq!(told(Some(14), false, 10), None);
         assert!(told(Some(14), false, 12).unwrap().contains("to be paid by 1970-01-15"));
         assert!(told(Some(14), false, 15).is_some());
+    }
+
+    #[test]
+    fn people_are_told_before_they_have_less() {
+        let told = |tier, next, at| {
+            let next = Some(NextTier { tier: next, at: days(14).as_second() });
+            tier_warning(&Licence { tier, next, ..licence(None) }, days(at))
+        };
+        assert_eq!(told(Tier::Team, Tier::Free, 10), None);
+        let says = told(Tier::Team, Tier::Free, 11).unwrap();
+        assert!(
+            says.contains("of team of 'globex' ends on 1970-01-15: from then on free allows 1 deployment"),
+            "{says}"
+        );
+        assert_eq!(told(Tier::Team, Tier::Free, 14), None);
+        assert_eq!(told(Tier::Team, Tier::Enterprise, 12), None);
+        assert_eq!(tier_warning(&licence(None), days(12)), None);
     }
 }

@@ -157,6 +157,9 @@ pub struct Entitlement {
     pub expires_at: Option<Timestamp>,
     /// What would allow more, where some part of the limit is used up.
     pub upgrade: Option<Upgrade>,
+    /// What will happen to it soon, in words; none: nothing will.
+    #[serde(default)]
+    pub says: Option<String>,
     /// How the installed plugins that cost something are covered.
     #[serde(default)]
     pub plugins: Vec<Coverage>,

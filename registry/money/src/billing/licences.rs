@@ -2,7 +2,7 @@
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{HostSeen, Page, Paging};
-use chandlery_package::{Licence, Namespace};
+use chandlery_package::{Licence, Namespace, NextTier};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sqlx::AnyConnection;
@@ -49,8 +49,9 @@ pub async fn licence(
     }
     let has = subscription(db, account, now).await?;
     let mut expires = now.checked_add(LICENCE).unwrap_or(now);
+    let next = has.until.zip(has.then);
     // What ends sooner is not promised for longer.
-    if let (Some(until), Some(_)) = (has.until, has.then) {
+    if let Some((until, _)) = next {
         expires = expires.min(until);
     }
     let licence = Licence {
@@ -60,6 +61,7 @@ pub async fn licence(
         deployments: has.deployments,
         elsewhere,
         trial: has.trial,
+        next: next.map(|(at, tier)| NextTier { tier, at: at.as_second() }),
         entitlements: Some(entitlements(db, holder, now).await?),
         issued_at: now.as_second(),
         expires_at: expires.as_second(),
