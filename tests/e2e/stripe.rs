@@ -314,7 +314,7 @@ fn a_payment_comes_in_and_a_payout_leaves_by_stripe_each_once() {
 
 #[test]
 fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
-    let (world, _stripe) = world();
+    let (world, stripe) = world();
     let (customer, operator) = (world.person("initech"), world.operator());
     customer.register();
     customer.ok(&["subscription", "change", "developer"]);
@@ -327,10 +327,16 @@ fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
                               "status": "needs_response", "balance_transactions": [{ "fee": 1500 }] });
     assert_eq!(tell(&world, "evt_2", "charge.dispute.created", &dispute), 204);
     assert_eq!(balances(&operator)["assets:disputes held"], 9900);
+    let stands = || {
+        let has = customer.ok(&["subscription", "show"]);
+        (has["state"].as_str().unwrap().to_owned(), has["tier"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(stands(), ("disputed".into(), "free".into()));
     dispute["status"] = json!("lost");
     for event in ["evt_3", "evt_3", "evt_4"] {
         assert_eq!(tell(&world, event, "charge.dispute.closed", &dispute), 204);
     }
+    assert_eq!(stands(), ("free".into(), "free".into()));
     let books = balances(&operator);
     assert_eq!((books["assets:disputes held"], books["liabilities:deferred:plans"]), (0, 0));
     assert_eq!(books.get("expenses:bad debt"), None);
@@ -338,6 +344,20 @@ fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
     assert!(operator.refused(&refund).0.detail.contains("0.00 USD are left"));
     let more = customer.ok(&["subscription", "change", "team"]);
     assert_eq!(more["due"][0]["total"]["minor"], 49_900);
+    operator.ok(&["books", "check"]);
+
+    // What is ended now goes back the way that it was paid.
+    let invoice = more["due"][0]["number"].to_string();
+    let intent = customer.ok(&["invoices", "pay", &invoice]);
+    let paid = json!({ "id": intent["id"], "object": "payment_intent", "amount_received": 49_900, "currency": "usd" });
+    assert_eq!(tell(&world, "evt_5", "payment_intent.succeeded", &paid), 204);
+    assert_eq!(stands(), ("active".into(), "team".into()));
+    customer.ok(&["subscription", "end", "--now"]);
+    assert_eq!(stands(), ("free".into(), "free".into()));
+    until("the refund that is owed", || {
+        let refunds = stripe.books.lock().unwrap().refunds.clone();
+        refunds.iter().any(|refund| refund["amount"] == 49_900).then_some(())
+    });
     operator.ok(&["books", "check"]);
 }
 
