@@ -191,32 +191,35 @@ fn a_subscription_lives_as_long_as_what_was_paid_for_it() {
 
     // Given back whole: tier, limit and renewal are gone at once, and the customer is told.
     let globex = world.customer();
-    let number = subscribe(&globex, &["team", "--yearly"], "4990.00 USD");
-    give_back(&number, "4000.00 USD");
-    assert_eq!(stands(&globex), is("active", "team"));
-    give_back(&number, "990.00 USD");
+    let number = subscribe(&globex, &["developer", "--yearly"], "990.00 USD");
+    give_back(&number, "900.00 USD");
+    assert_eq!(stands(&globex), is("active", "developer"));
+    give_back(&number, "90.00 USD");
     assert_eq!(stands(&globex), is("free", "free"));
     until("the licence", || {
         let has = globex.ok(&["subscription", "licence"]);
         (has["tier"] == "free").then_some(())
     });
     let told = globex.list("/api/v1/notices");
-    assert!(told.iter().any(|notice| notice["subject"] == "Your subscription of team has ended"), "{told:?}");
+    assert!(
+        told.iter().any(|notice| notice["subject"] == "Your subscription of developer has ended"),
+        "{told:?}"
+    );
 
     // Of an upgrade of which both invoices are given back, nothing stays.
     for (name, second_first) in [("initech", true), ("umbrella", false)] {
         let person = world.person(name);
         person.register();
-        let first = subscribe(&person, &["team"], "499.00 USD");
-        let second = subscribe(&person, &["enterprise"], "2500.00 USD");
+        let first = subscribe(&person, &["developer"], "99.00 USD");
+        let second = subscribe(&person, &["team"], "400.00 USD");
         if second_first {
-            give_back(&second, "2500.00 USD");
-            assert_eq!(stands(&person), is("ending", "team"));
-            give_back(&first, "499.00 USD");
+            give_back(&second, "400.00 USD");
+            assert_eq!(stands(&person), is("ending", "developer"));
+            give_back(&first, "99.00 USD");
         } else {
-            give_back(&first, "499.00 USD");
-            assert_eq!(stands(&person), is("active", "enterprise"));
-            give_back(&second, "2500.00 USD");
+            give_back(&first, "99.00 USD");
+            assert_eq!(stands(&person), is("active", "team"));
+            give_back(&second, "400.00 USD");
         }
         assert_eq!(stands(&person), is("free", "free"));
         assert_eq!((held("liabilities:deferred:plans"), held("revenue:plans")), (0, 0), "{name}");
@@ -235,12 +238,9 @@ fn a_subscription_lives_as_long_as_what_was_paid_for_it() {
     // From a year to more by the month, at once: what is left pays for it, and is credit beyond that.
     let wayne = world.person("wayne");
     wayne.register();
-    subscribe(&wayne, &["team", "--yearly"], "4990.00 USD");
-    let more = wayne.ok(&["subscription", "change", "enterprise"]);
-    assert_eq!(
-        (&more["tier"], &more["state"], &more["due"]),
-        (&json!("enterprise"), &json!("active"), &json!([]))
-    );
-    assert_eq!(held("liabilities:credit:wayne"), -199_100);
+    subscribe(&wayne, &["developer", "--yearly"], "990.00 USD");
+    let more = wayne.ok(&["subscription", "change", "team"]);
+    assert_eq!((&more["tier"], &more["state"], &more["due"]), (&json!("team"), &json!("active"), &json!([])));
+    assert_eq!(held("liabilities:credit:wayne"), -49_100);
     operator.ok(&["books", "check"]);
 }

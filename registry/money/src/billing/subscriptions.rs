@@ -326,7 +326,8 @@ async fn give_rest(
         if amount.is_positive() {
             let through_processor = refunds::processor_payment(write, number).await?.is_some();
             let new = NewRefund {
-                key: format!("rest of invoice {number} at {}", time(now)),
+                // What is left becomes less by it.
+                key: format!("rest of invoice {number}, of {left} left"),
                 amount,
                 line: None,
                 reason: reason.into(),

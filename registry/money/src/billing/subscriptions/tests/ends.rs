@@ -1,7 +1,7 @@
 //! A subscription lives as long as what was paid for it: each way in which money goes back, by its value.
 
 use super::*;
-use crate::billing::credit_notes;
+use crate::billing::{self, credit_notes};
 use crate::figures;
 use crate::ledger::Transaction;
 use chandlery_package::Month;
@@ -47,7 +47,7 @@ async fn what_is_given_back_whole_is_over_at_once_and_a_part_keeps_it() {
     give_back(&finance, 1, usd("990.00"), day(10)).await.unwrap();
     assert_eq!((stands(&finance, day(10)).await, held(&finance).await), (GONE, (0, 0)));
     assert_eq!(mrr(&finance, day(10)).await, 0);
-    let told = crate::billing::notices(&finance.db, &operator(), &Paging::first(9)).await.unwrap().items;
+    let told = billing::notices(&finance.db, &operator(), &Paging::first(9)).await.unwrap().items;
     assert!(told.iter().any(|notice| notice.subject == "Your subscription of team has ended"), "{told:?}");
     advance_all(&finance.db, day(800)).await.unwrap();
     assert_eq!((invoiced(&finance).await, stands(&finance, day(800)).await), (1, GONE), "it is not renewed");
@@ -202,6 +202,27 @@ async fn what_a_bank_takes_back_is_not_had_until_it_has_decided_and_then_for_goo
         advance_all(&finance.db, day(60)).await.unwrap();
         laws(&finance.db, &me).await;
     }
+}
+
+#[tokio::test]
+async fn people_are_told_three_days_before_they_pay_for_a_year_or_have_less() {
+    let (_folder, finance) = finance().await;
+    begin(&finance, Tier::Developer, Billed::Yearly, 1, day(0)).await;
+    let told = async |number| {
+        billing::tell_of_ends(&finance.db, day(number)).await.unwrap();
+        let page = billing::notices(&finance.db, &operator(), &Paging::first(9)).await.unwrap();
+        let mut subjects: Vec<_> = page.items.into_iter().map(|notice| notice.subject).collect();
+        subjects.sort();
+        subjects
+    };
+    assert!(told(361).await.is_empty());
+    let renewed = "Your subscription of developer is renewed on 2027-01-31";
+    assert_eq!(told(362).await, [renewed]);
+    assert_eq!(told(363).await, [renewed], "once");
+    change(&finance.db, &Actor::machine(), &operator(), &to(Tier::Free), day(363)).await.unwrap();
+    let ends = "Your subscription of developer ends on 2027-01-31";
+    assert_eq!(told(364).await, [ends, renewed]);
+    assert_eq!(told(365).await.len(), 2);
 }
 
 /// Whatever happens, in any order: what is had is paid for, on trial, or within the time to pay it; and no more goes back than came.
