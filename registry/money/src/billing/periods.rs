@@ -62,9 +62,9 @@ impl SubscriptionPeriod {
     }
 
     /// Whether nothing that was paid for it is left: all of its invoice was given back, or all that it was worth, or all of its rest.
-    pub fn is_given_back(&self) -> bool {
+    pub fn is_given_back(&self, now: Timestamp) -> bool {
         let invoice = self.charged_minor > 0 && self.returned_minor >= self.charged_minor;
-        let rest = self.rest.is_some() && self.deferred_minor() == 0;
+        let rest = self.rest.is_some() && self.deferred_minor() == 0 && now < self.to;
         self.refunded_minor > 0 && (invoice || self.worth_minor() == 0 || rest)
     }
 

@@ -235,7 +235,7 @@ pub(super) async fn follow_the_money(
     let mut subscribed = Subscribed::load(write, account).await?;
     let Some(number) = subscribed.invoice else { return Ok(()) };
     let mut period = periods::find(write, number).await?;
-    if !period.is_given_back() {
+    if !period.is_given_back(now) {
         return Ok(());
     }
     let tier = subscribed.tier;
