@@ -1,5 +1,7 @@
 //! What an account may have follows from its orders, and from what became of the money for them.
 
+mod anything;
+
 use chandlery_accounts::{Account, Actor};
 use chandlery_package::wire::{
     Acceptance, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, NewRefund, OrderState, Paging, Quote,
@@ -90,6 +92,23 @@ async fn what_is_paid_once_is_had_until_the_money_goes_back() {
     assert_eq!(state(&finance, 23).await, Some(OrderState::Paid));
     give_back(&finance, "R-2", 6_000, 24).await;
     assert_eq!(state(&finance, 24).await, Some(OrderState::Refunded));
+}
+
+#[tokio::test]
+async fn what_was_given_back_is_had_again_once_it_is_bought_anew() {
+    let (_folder, finance) = market(&["globex"], ONCE).await;
+    for (number, state_now) in [(1, OrderState::Refunded), (2, OrderState::Paid)] {
+        let today = 10 * number;
+        let reference = order(&finance, today).await;
+        let payment = NewPayment { bank_reference: format!("B-{number}"), amount: usd(10_000) };
+        billing::record_payment(&finance.db, &Actor::machine(), 30, &reference, &payment, day(today))
+            .await
+            .unwrap();
+        if number == 1 {
+            give_back(&finance, "R-1", 10_000, today + 1).await;
+        }
+        assert_eq!(state(&finance, today + 2).await, Some(state_now));
+    }
 }
 
 #[tokio::test]
