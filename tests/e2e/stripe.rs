@@ -1,15 +1,13 @@
 //! Stripe, with a local endpoint in its place that Stripe's own library accepts: payments in, refunds, disputes, transfers to
 //! partners, and webhooks that are forged, late or sent twice.
 
+mod orders;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use chandlery_stripe::Stripe;
 use serde_json::{Value, json};
 
 use crate::world::{Person, World, plugin, until, workspace};
@@ -18,167 +16,6 @@ const KEY: &str = "sk_test_of_ours";
 const SECRET: &str = "whsec_new";
 /// Two secrets, as while one is being changed for another.
 const SECRETS: &str = "whsec_old,whsec_new";
-
-#[derive(Default)]
-struct Books {
-    /// By idempotency key: what was asked for, and the answer.
-    known: BTreeMap<String, (Value, Value)>,
-    payments: BTreeMap<String, Value>,
-    transfers: Vec<Value>,
-    refunds: Vec<Value>,
-    /// What else can be asked for, by its path.
-    objects: BTreeMap<String, Value>,
-    refuses: Option<&'static str>,
-}
-
-type Shared = Arc<Mutex<Books>>;
-type Answer = (StatusCode, Json<Value>);
-
-fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
-    (status, Json(json!({ "error": { "type": kind, "message": message } })))
-}
-
-/// Stripe's endpoint, as far as the registry uses it: bearer keys, form bodies, idempotency keys for ever.
-struct Stripe {
-    url: String,
-    books: Shared,
-}
-
-impl Stripe {
-    fn start(runtime: &tokio::runtime::Runtime) -> Self {
-        let books = Shared::default();
-        let router = Router::new()
-            .route("/v1/payment_intents", post(create_payment))
-            .route("/v1/payment_intents/{id}", get(read_payment))
-            .route("/v1/refunds", post(create_refund))
-            .route("/v1/transfers", post(create_transfer))
-            .route("/v1/{kind}/{id}", get(read_object))
-            .with_state(Arc::clone(&books));
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        Self { url, books }
-    }
-}
-
-/// Reads the form of a request that may ask, and answers a repeated one as before.
-async fn form(books: &Shared, request: Request) -> Result<(String, Value), Answer> {
-    let headers = request.headers().clone();
-    check_key(&headers)?;
-    let path = request.uri().path().to_owned();
-    let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
-    let fields: serde_json::Map<_, _> =
-        form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), json!(value))).collect();
-    let asked = json!({ "path": path, "fields": fields });
-    let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap().to_owned());
-    let key =
-        key.ok_or_else(|| error(StatusCode::BAD_REQUEST, "invalid_request_error", "no idempotency key"))?;
-    let books = books.lock().unwrap();
-    if let Some(message) = books.refuses {
-        return Err(error(StatusCode::BAD_REQUEST, "invalid_request_error", message));
-    }
-    match books.known.get(&key) {
-        Some((known, answer)) if *known == asked => Err((StatusCode::OK, Json(answer.clone()))),
-        Some(_) => Err(error(
-            StatusCode::BAD_REQUEST,
-            "idempotency_error",
-            "Keys for idempotent requests can only be used with the same parameters they were first used with.",
-        )),
-        None => Ok((key, asked)),
-    }
-}
-
-fn check_key(headers: &HeaderMap) -> Result<(), Answer> {
-    let given = headers.get("authorization").and_then(|value| value.to_str().ok());
-    match given == Some(&format!("Bearer {KEY}")) {
-        true => Ok(()),
-        false => Err(error(StatusCode::UNAUTHORIZED, "invalid_request_error", "Invalid API Key provided")),
-    }
-}
-
-fn number(asked: &Value, name: &str) -> i64 {
-    asked["fields"][name].as_str().unwrap().parse().unwrap()
-}
-
-async fn create_payment(State(books): State<Shared>, request: Request) -> Answer {
-    let (key, asked) = match form(&books, request).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
-    let mut books = books.lock().unwrap();
-    let id = format!("pi_{}", books.payments.len() + 1);
-    let answer = json!({
-        "id": id, "object": "payment_intent", "amount": number(&asked, "amount"), "currency": asked["fields"]["currency"],
-        "client_secret": format!("{id}_secret"), "status": "requires_payment_method",
-        "metadata": { "subject": asked["fields"]["metadata[subject]"] },
-    });
-    books.payments.insert(id, answer.clone());
-    books.known.insert(key, (asked, answer.clone()));
-    (StatusCode::OK, Json(answer))
-}
-
-async fn read_payment(State(books): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
-    if let Err(answer) = check_key(&headers) {
-        return answer;
-    }
-    let books = books.lock().unwrap();
-    let Some(payment) = books.payments.get(&id) else {
-        return error(StatusCode::NOT_FOUND, "invalid_request_error", "No such payment_intent");
-    };
-    let mut payment = payment.clone();
-    let of_it = books.refunds.iter().filter(|refund| refund["payment_intent"] == json!(id));
-    let refunded: i64 = of_it.map(|refund| refund["amount"].as_i64().unwrap()).sum();
-    let fee = payment["amount"].as_i64().unwrap() * 29 / 1000 + 30;
-    payment["latest_charge"] = json!({
-        "id": "ch_1", "object": "charge", "payment_intent": id, "currency": payment["currency"],
-        "amount_refunded": refunded,
-        "balance_transaction": { "id": "txn_1", "object": "balance_transaction", "fee": fee },
-    });
-    (StatusCode::OK, Json(payment))
-}
-
-async fn read_object(
-    State(books): State<Shared>,
-    Path((kind, id)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Answer {
-    if let Err(answer) = check_key(&headers) {
-        return answer;
-    }
-    match books.lock().unwrap().objects.get(&format!("{kind}/{id}")) {
-        Some(object) => (StatusCode::OK, Json(object.clone())),
-        None => error(StatusCode::NOT_FOUND, "invalid_request_error", "No such object"),
-    }
-}
-
-async fn create_refund(State(books): State<Shared>, request: Request) -> Answer {
-    let (key, asked) = match form(&books, request).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
-    let mut books = books.lock().unwrap();
-    let answer = json!({ "id": format!("re_{}", books.refunds.len() + 1), "object": "refund", "amount": number(&asked, "amount"),
-                         "payment_intent": asked["fields"]["payment_intent"] });
-    books.refunds.push(answer.clone());
-    books.known.insert(key, (asked, answer.clone()));
-    (StatusCode::OK, Json(answer))
-}
-
-async fn create_transfer(State(books): State<Shared>, request: Request) -> Answer {
-    let (key, asked) = match form(&books, request).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
-    let mut books = books.lock().unwrap();
-    let answer = json!({
-        "id": format!("tr_{}", books.transfers.len() + 1), "object": "transfer", "amount": number(&asked, "amount"),
-        "currency": asked["fields"]["currency"], "destination": asked["fields"]["destination"],
-        "metadata": { "payout": asked["fields"]["metadata[payout]"] },
-    });
-    books.transfers.push(answer.clone());
-    books.known.insert(key, (asked, answer.clone()));
-    (StatusCode::OK, Json(answer))
-}
 
 /// Runs the script that uses Stripe's own library.
 fn own_library(words: &[&str], input: &str) -> String {
@@ -203,6 +40,11 @@ fn send(world: &World, header: &str, body: &str) -> u16 {
     world.send("POST", "/api/v1/stripe/webhook", None, &[("stripe-signature", header)], body).status
 }
 
+/// What there is of a kind at Stripe.
+fn all(stripe: &Stripe, kind: &str) -> Vec<Value> {
+    stripe.with(|account| account.all(kind))
+}
+
 fn balances(operator: &Person) -> BTreeMap<String, i64> {
     let rows = operator.ok(&["books", "balances"]);
     let rows = rows.as_array().unwrap().iter();
@@ -212,11 +54,13 @@ fn balances(operator: &Person) -> BTreeMap<String, i64> {
 
 fn world() -> (World, Stripe) {
     let mut world = World::with_hold(0);
-    let stripe = Stripe::start(&world.runtime);
+    let stripe = world.runtime.block_on(Stripe::serve(KEY)).unwrap();
     world.registry.arguments =
-        ["--stripe-key", KEY, "--stripe-webhook-secret", SECRETS, "--stripe-url", &stripe.url]
+        ["--stripe-key", KEY, "--stripe-webhook-secret", SECRETS, "--stripe-url", stripe.url()]
+            .into_iter()
+            .chain(["--registrations-per-hour", "1000000", "--requests-per-second", "1000000"])
             .map(String::from)
-            .into();
+            .collect();
     world.restart_registry();
     (world, stripe)
 }
@@ -224,8 +68,8 @@ fn world() -> (World, Stripe) {
 #[test]
 fn the_endpoint_in_stripes_place_is_one_to_its_own_library() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stripe = Stripe::start(&runtime);
-    let made: Value = serde_json::from_str(&own_library(&["talk", &stripe.url, KEY], "")).unwrap();
+    let stripe = runtime.block_on(Stripe::serve(KEY)).unwrap();
+    let made: Value = serde_json::from_str(&own_library(&["talk", stripe.url(), KEY], "")).unwrap();
     assert_eq!(made, json!({ "payment": "pi_1", "transfer": "tr_1" }));
 }
 
@@ -273,17 +117,17 @@ fn a_payment_comes_in_and_a_payout_leaves_by_stripe_each_once() {
 
     // A part is given back, at Stripe and in the books, however often it is asked for.
     let refund = ["invoices", "refund", &invoice, "20.00 USD", "--reason", "slow", "--key", "R-1"];
-    stripe.books.lock().unwrap().refuses = Some("it is down");
+    stripe.refuse(Some("it is down"));
     operator.ok(&refund);
     let owed = ask(&world, &operator, "GET", "/api/v1/processor/requests")["items"][0].clone();
     assert_eq!((&owed["about"], &owed["amount"]["minor"]), (&json!("pi_1"), &json!(2000)));
     assert!(owed["reason"].as_str().unwrap().contains("it is down"), "{owed}");
-    assert_eq!(stripe.books.lock().unwrap().refunds.len(), 0);
-    stripe.books.lock().unwrap().refuses = None;
+    assert_eq!(all(&stripe, "refunds").len(), 0);
+    stripe.refuse(None);
     operator.ok(&refund);
     operator.ok(&refund);
     assert_eq!(ask(&world, &operator, "GET", "/api/v1/processor/requests")["items"], json!([]));
-    assert_eq!(stripe.books.lock().unwrap().refunds.len(), 1);
+    assert_eq!(all(&stripe, "refunds").len(), 1);
     // What Stripe tells of it is known, whether by the refund or by its charge.
     let told = json!({ "id": "re_1", "payment_intent": "pi_1", "amount": 2000, "currency": "usd",
                        "status": "succeeded" });
@@ -291,7 +135,7 @@ fn a_payment_comes_in_and_a_payout_leaves_by_stripe_each_once() {
     let charge =
         json!({ "id": "ch_1", "payment_intent": "pi_1", "amount_refunded": 2000, "currency": "usd" });
     assert_eq!(tell(&world, "evt_r2", "charge.refunded", &charge), 204);
-    assert_eq!(stripe.books.lock().unwrap().refunds[0]["amount"], 2000);
+    assert_eq!(all(&stripe, "refunds")[0]["amount"], 2000);
     assert_eq!(balances(&operator)["assets:processor clearing"], 7680);
     assert_eq!(balances(&operator)["liabilities:partner:acme:pending"], -6800);
 
@@ -384,7 +228,7 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
                               "status": "needs_response", "balance_transactions": [{ "fee": 1500 }] });
     let told = dispute.clone();
     dispute["status"] = json!("lost");
-    stripe.books.lock().unwrap().objects.insert("disputes/dp_1".into(), dispute);
+    stripe.with(|account| account.objects.insert("disputes/dp_1".into(), dispute));
     assert_eq!(tell(&world, "evt_1", "charge.dispute.created", &told), 204);
     let parked = ask(&world, &operator, "GET", "/api/v1/processor/events?state=parked");
     assert!(parked["items"][0]["reason"].as_str().unwrap().contains("in the books yet"), "{parked}");
@@ -407,16 +251,16 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
     // What is left is given back once, as soon as Stripe takes it.
     let surplus = ask(&world, &operator, "GET", "/api/v1/processor/surplus")["items"].clone();
     assert_eq!((&surplus[0]["id"], &surplus[0]["surplus"]["minor"]), (&intent["id"], &json!(6000)));
-    stripe.books.lock().unwrap().refuses = Some("it is down");
+    stripe.refuse(Some("it is down"));
     let path = format!("/api/v1/processor/surplus/{}/refund", intent["id"].as_str().unwrap());
     assert_eq!(ask(&world, &operator, "POST", &path)["minor"], 6000);
     assert_eq!(world.send("POST", &path, Some(&operator.token()), &[], "").status, 409);
-    stripe.books.lock().unwrap().refuses = None;
+    stripe.refuse(None);
     until("the refund that is owed", || {
-        let refunds = stripe.books.lock().unwrap().refunds.clone();
+        let refunds = all(&stripe, "refunds");
         (!refunds.is_empty()).then_some(refunds)
     });
-    assert_eq!(stripe.books.lock().unwrap().refunds[0]["amount"], 6000);
+    assert_eq!(all(&stripe, "refunds")[0]["amount"], 6000);
     assert_eq!(balances(&operator)["liabilities:credit:globex"], 0);
 
     // A credit note comes before the payment: that pays what is left, and the rest is credit.
@@ -455,13 +299,13 @@ fn pay_out(world: &World, stripe: &Stripe, acme: &Person) {
     assert_eq!((&payout["amount"]["minor"], &payout["rail"]), (&json!(6800), &json!("stripe")));
     let (id, run) = (payout["id"].to_string(), payout["run"].to_string());
     second.ok(&["payouts", "approve", &id]);
-    stripe.books.lock().unwrap().refuses = Some("No such destination: 'acct_7'");
+    stripe.refuse(Some("No such destination: 'acct_7'"));
     let (problem, _) = operator.refused(&["payouts", "send", &run]);
     assert!(problem.detail.contains("No such destination"), "{problem:?}");
-    stripe.books.lock().unwrap().refuses = None;
+    stripe.refuse(None);
     operator.ok(&["payouts", "send", &run]);
     operator.ok(&["payouts", "send", &run]);
-    let transfer = stripe.books.lock().unwrap().transfers.clone();
+    let transfer = all(stripe, "transfers");
     assert_eq!(transfer.len(), 1);
     assert_eq!((&transfer[0]["amount"], &transfer[0]["destination"]), (&json!(6800), &json!("acct_7")));
     assert_eq!(tell(world, "evt_4", "transfer.created", &transfer[0]), 204);
@@ -470,18 +314,21 @@ fn pay_out(world: &World, stripe: &Stripe, acme: &Person) {
         |name: &str| acme.ok(&["payouts", "balance", "acme"])["items"][0][name]["minor"].as_i64().unwrap();
     assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (0, 0, 6800));
     // A part comes back, and then the rest; and a transfer that is not what was sent is not believed.
-    let mut reversed = transfer[0].clone();
-    reversed["amount_reversed"] = json!(100);
-    assert_eq!(tell(world, "evt_6", "transfer.reversed", &reversed), 204);
+    let reverse = |minor: i64| assert!(stripe.with(|account| account.reverse("tr_1", minor)));
+    let say = |minor: i64| {
+        stripe.with(|account| account.objects.get_mut("transfers/tr_1").unwrap()["amount"] = json!(minor));
+    };
+    reverse(100);
+    assert_eq!(tell(world, "evt_6", "transfer.reversed", &transfer[0]), 204);
     assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (100, 0, 6700));
-    reversed["amount"] = json!(99_999_900);
-    assert_eq!(tell(world, "evt_7", "transfer.updated", &reversed), 204);
+    say(99_999_900);
+    assert_eq!(tell(world, "evt_7", "transfer.updated", &transfer[0]), 204);
     let parked = ask(world, &operator, "GET", "/api/v1/processor/events?state=parked");
     assert_eq!((&parked["items"][0]["id"], parked["items"].as_array().unwrap().len()), (&json!("evt_7"), 1));
     assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (100, 0, 6700));
-    reversed["amount"] = json!(6800);
-    reversed["amount_reversed"] = json!(6800);
-    assert_eq!(tell(world, "evt_8", "transfer.reversed", &reversed), 204);
+    say(6800);
+    reverse(6700);
+    assert_eq!(tell(world, "evt_8", "transfer.reversed", &transfer[0]), 204);
     assert_eq!((balance("available"), balance("in_transit"), balance("paid")), (6800, 0, 0));
     operator.ok(&["books", "check"]);
 }

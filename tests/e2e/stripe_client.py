@@ -3,21 +3,41 @@ signs and verifies webhooks as the registry does.
 
 usage: stripe_client.py talk URL KEY     creates a payment and a transfer, repeats one and changes it; prints their ids
        stripe_client.py sign SECRET      reads a body, and prints its Stripe-Signature header
+       stripe_client.py tell URL SECRET  reads a body from each line, sends it signed, and prints the status of the answer
 """
 
 import json
 import sys
 import time
+import urllib.error
+import urllib.request
 
 import stripe
 
-if sys.argv[1] == "sign":
-    body = sys.stdin.read()
+
+def sign(body, secret):
     at = int(time.time())
-    signature = stripe.WebhookSignature._compute_signature(f"{at}.{body}", sys.argv[2])
+    signature = stripe.WebhookSignature._compute_signature(f"{at}.{body}", secret)
     header = f"t={at},v1={signature}"
-    stripe.WebhookSignature.verify_header(body, header, sys.argv[2], 300)
-    print(header)
+    stripe.WebhookSignature.verify_header(body, header, secret, 300)
+    return header
+
+
+def send(url, body, secret):
+    headers = {"Stripe-Signature": sign(body, secret), "Content-Type": "application/json"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body.encode(), headers)) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+if sys.argv[1] == "sign":
+    print(sign(sys.stdin.read(), sys.argv[2]))
+    sys.exit()
+if sys.argv[1] == "tell":
+    for line in sys.stdin:
+        print(send(sys.argv[2], line.rstrip("\n"), sys.argv[3]), flush=True)
     sys.exit()
 
 client = stripe.StripeClient(sys.argv[3], base_addresses={"api": sys.argv[2]})

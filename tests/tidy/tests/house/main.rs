@@ -47,7 +47,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "chandlery-cli",
         &["package", "tasks", "sandbox", "engines", "host", "store", "accounts", "log", "money", "registry"],
     ),
-    ("chandlery-simulator", &["package"]),
+    ("chandlery-stripe", &[]),
+    ("chandlery-simulator", &["package", "stripe"]),
     ("chandlery-tidy", &[]),
     ("chandlery-sdk", &[]),
 ];

@@ -1,0 +1,189 @@
+//! The endpoint: bearer keys, form bodies, and idempotency keys that are known for ever.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::to_bytes;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Map, Value, json};
+use tokio::net::TcpListener;
+
+use crate::account::Account;
+
+/// How large the body of a request may be, in bytes.
+const BODY_MAX: usize = 1 << 20;
+
+type Answer = (StatusCode, Json<Value>);
+type Fields = BTreeMap<String, String>;
+
+#[derive(Default)]
+struct Inner {
+    account: Account,
+    /// By idempotency key: what was asked for, and the answer.
+    known: BTreeMap<String, ((String, Fields), Value)>,
+    refuses: Option<String>,
+}
+
+#[derive(Clone)]
+struct Served {
+    key: Arc<str>,
+    inner: Arc<Mutex<Inner>>,
+}
+
+/// Stripe at an address of its own, for as long as the runtime that it was started in.
+pub struct Stripe {
+    url: String,
+    served: Served,
+}
+
+impl Stripe {
+    /// Serves an empty account to whoever has the key.
+    ///
+    /// # Errors
+    ///
+    /// Where no port can be listened on.
+    pub async fn serve(key: &str) -> std::io::Result<Self> {
+        let served = Served { key: key.into(), inner: Arc::default() };
+        let router = Router::new()
+            .route("/v1/{kind}", post(create).get(list))
+            .route("/v1/{kind}/{id}", get(read))
+            .with_state(served.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { url, served })
+    }
+
+    /// The address that it answers at.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Looks at the account, or lets something happen in it.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Account) -> T) -> T {
+        self.served.with(|inner| act(&mut inner.account))
+    }
+
+    /// From now on everything is refused with this message or, without one, nothing more is.
+    pub fn refuse(&self, message: Option<&str>) {
+        self.served.with(|inner| inner.refuses = message.map(str::to_owned));
+    }
+}
+
+impl Served {
+    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why a request is not looked at.
+    fn refusal(&self, headers: &HeaderMap) -> Option<Answer> {
+        let given = headers.get("authorization").and_then(|value| value.to_str().ok());
+        if given != Some(&format!("Bearer {}", self.key)) {
+            return Some(invalid(StatusCode::UNAUTHORIZED, "Invalid API Key provided"));
+        }
+        let refuses = self.with(|inner| inner.refuses.clone());
+        refuses.map(|message| error(StatusCode::SERVICE_UNAVAILABLE, "api_error", &message))
+    }
+}
+
+fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
+    (status, Json(json!({ "error": { "type": kind, "message": message } })))
+}
+
+fn invalid(status: StatusCode, message: &str) -> Answer {
+    error(status, "invalid_request_error", message)
+}
+
+async fn create(State(served): State<Served>, Path(kind): Path<String>, request: Request) -> Answer {
+    let headers = request.headers().clone();
+    if let Some(refusal) = served.refusal(&headers) {
+        return refusal;
+    }
+    let Ok(body) = to_bytes(request.into_body(), BODY_MAX).await else {
+        return invalid(StatusCode::BAD_REQUEST, "the body cannot be read");
+    };
+    let Some(key) = headers.get("idempotency-key").and_then(|key| key.to_str().ok()) else {
+        return invalid(StatusCode::BAD_REQUEST, "no idempotency key");
+    };
+    let fields: Fields = form_urlencoded::parse(&body).into_owned().collect();
+    let asked = (kind, fields);
+    served.with(|inner| match inner.known.get(key) {
+        Some((known, answer)) if *known == asked => (StatusCode::OK, Json(answer.clone())),
+        Some(_) => error(
+            StatusCode::BAD_REQUEST,
+            "idempotency_error",
+            "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+        ),
+        None => match make(&mut inner.account, &asked.0, &asked.1) {
+            Some(made) => {
+                inner.known.insert(key.to_owned(), (asked, made.clone()));
+                (StatusCode::OK, Json(made))
+            }
+            None => invalid(StatusCode::BAD_REQUEST, "that cannot be done"),
+        },
+    })
+}
+
+/// Does what was asked for; none: it cannot be done.
+fn make(account: &mut Account, kind: &str, fields: &Fields) -> Option<Value> {
+    let text = |name: &str| fields.get(name).map_or("", String::as_str);
+    let amount: i64 = text("amount").parse().ok().filter(|amount| *amount > 0)?;
+    let metadata: Map<String, Value> = fields
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name.strip_prefix("metadata[")?.strip_suffix(']')?;
+            Some((name.to_owned(), json!(value)))
+        })
+        .collect();
+    match kind {
+        "payment_intents" => Some(account.begin(amount, text("currency"), json!(metadata))),
+        "refunds" => account.refund(text("payment_intent"), amount, json!(metadata)),
+        "transfers" => Some(account.transfer(json!({
+            "amount": amount, "currency": text("currency"), "destination": text("destination"),
+            "transfer_group": text("transfer_group"), "metadata": metadata,
+        }))),
+        _ => None,
+    }
+}
+
+async fn read(
+    State(served): State<Served>,
+    Path((kind, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    if let Some(refusal) = served.refusal(&headers) {
+        return refusal;
+    }
+    let is_expanded = query.is_some_and(|query| query.contains("latest_charge"));
+    let found = served.with(|inner| {
+        let found = inner.account.find(&kind, &id).cloned();
+        found.map(|object| if is_expanded { inner.account.expanded(&object) } else { object })
+    });
+    match found {
+        Some(object) => (StatusCode::OK, Json(object)),
+        None => invalid(StatusCode::NOT_FOUND, "No such object"),
+    }
+}
+
+/// The objects of a kind whose fields are what was asked for.
+async fn list(
+    State(served): State<Served>,
+    Path(kind): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    if let Some(refusal) = served.refusal(&headers) {
+        return refusal;
+    }
+    let query = query.unwrap_or_default();
+    let mut wanted: Fields = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    wanted.remove("limit");
+    let is_wanted = |object: &Value| wanted.iter().all(|(name, value)| object[name] == *value);
+    let mut all = served.with(|inner| inner.account.all(&kind));
+    all.retain(is_wanted);
+    (StatusCode::OK, Json(json!({ "object": "list", "data": all, "has_more": false })))
+}
