@@ -2,6 +2,7 @@
 //! chance. The same seed acts in the same way. It is the test of the money as a whole, its load, and what there is to look at in
 //! a demo.
 
+mod bank;
 mod market;
 mod partners;
 mod registry;
@@ -63,6 +64,7 @@ async fn main() -> Result<()> {
         binary: options.binary.clone().map_or_else(binary_beside, Ok)?,
         data: options.data.clone().unwrap_or_else(|| temporary.path().join("registry")),
         database: options.database.clone(),
+        stripe: None,
     };
     let scenario = Scenario {
         seed: options.seed,

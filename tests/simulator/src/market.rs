@@ -1,14 +1,21 @@
 //! The days of the market: who does what, by chance, and the invariants after each of them.
 
 mod customers;
+mod hostile;
+mod laws;
+mod lines;
 mod opening;
 mod operators;
 mod payouts;
+mod processor;
+mod promotions;
 mod requests;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
+use chandlery_package::Money;
+use chandlery_stripe::Stripe;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use rand::rngs::StdRng;
@@ -17,8 +24,10 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::bank::Bank;
 use crate::partners::{Partner, partners};
-use crate::registry::{Launch, Registry};
+use crate::registry::{Launch, Registry, STRIPE_KEY};
+use processor::Processor;
 
 const BEGIN: &str = "2025-01-01T00:00:00Z";
 
@@ -61,6 +70,8 @@ struct Customer {
     pays: u32,
     /// Its last usage events, to be sent again or corrected.
     sent: Vec<Value>,
+    /// The invoices that it has paid, or thinks so, and on which day.
+    paid: BTreeMap<i64, u32>,
 }
 
 /// A marketplace and everybody in it, on one day.
@@ -76,6 +87,16 @@ pub struct Market {
     second: String,
     partners: Vec<Partner>,
     customers: Vec<Customer>,
+    /// The tokens of the partners' owners, by their names.
+    owners: BTreeMap<String, String>,
+    bank: Bank,
+    processor: Processor,
+    /// Disputes that are told by hand and not decided: by their ids, since which day, and of how much.
+    disputes: BTreeMap<String, (u32, Money)>,
+    /// What such disputes have taken from the processor, in minor units, by currency.
+    taken: BTreeMap<String, i64>,
+    /// The plugin that the last coupon is for, and its code.
+    coupon: Option<(String, String)>,
     /// How many of the new policies were set.
     policies: usize,
     summary: Summary,
@@ -84,7 +105,8 @@ pub struct Market {
 impl Market {
     /// Starts the registry, and prepares everybody for the first day.
     pub async fn open(scenario: Scenario, launch: Launch) -> Result<Self> {
-        let registry = Registry::start(launch)?;
+        let stripe = Stripe::serve(STRIPE_KEY).await?;
+        let registry = Registry::start(Launch { stripe: Some(stripe.url().to_owned()), ..launch })?;
         let operator =
             std::fs::read_to_string(registry.launch().data.join("operator.token"))?.trim().to_owned();
         let random = StdRng::seed_from_u64(scenario.seed);
@@ -99,6 +121,12 @@ impl Market {
             second: String::new(),
             partners: partners(),
             customers: Vec::new(),
+            owners: BTreeMap::new(),
+            bank: Bank::open(),
+            processor: Processor::new(stripe),
+            disputes: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            coupon: None,
             policies: 0,
             summary,
             scenario,
@@ -119,6 +147,8 @@ impl Market {
             self.now += SignedDuration::from_hours(24);
             self.day += 1;
         }
+        self.settle_up().await?;
+        self.outside_agrees().await?;
         self.close_months().await?;
         self.check().await?;
         self.summary.days = self.day;
@@ -134,7 +164,9 @@ impl Market {
             2 => self.spend().await?,
             3 => self.close_months().await?,
             4 if [5, 14].contains(&(self.day / 30)) => self.follow_policy().await?,
+            6 | 16 | 26 => self.promote().await?,
             10 | 20 => self.exchange().await?,
+            15 if self.day / 30 == 6 => self.appoint_another().await?,
             _ => {}
         }
         for index in 0..self.customers.len() {
@@ -142,11 +174,17 @@ impl Market {
                 self.customer_acts(index).await?;
             }
         }
+        self.stripe_lives().await?;
+        self.stripe_tells().await?;
         if self.random.random_ratio(1, 6) {
             self.refund().await?;
         }
         if self.random.random_ratio(1, 12) {
             self.dispute().await?;
+        }
+        self.bank_tells().await?;
+        if self.day % 5 == 2 {
+            self.work_on_lines().await?;
         }
         if self.day % 7 == 3 {
             self.decide_corrections().await?;

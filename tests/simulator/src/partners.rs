@@ -17,7 +17,7 @@ pub struct Partner {
     pub profile: Value,
 }
 
-/// The partners: in dollars by hand, in euros and in yen by a bank file, one of them in another currency than it earns.
+/// The partners: in dollars by hand and by Stripe, in euros and in yen by a bank file, one of them in another currency than it earns.
 pub fn partners() -> Vec<Partner> {
     let sepa = |holder: &str, iban: &str, bic: &str| json!({ "kind": "sepa", "holder": holder, "iban": iban, "bic": bic });
     vec![
@@ -32,6 +32,10 @@ pub fn partners() -> Vec<Partner> {
         Partner {
             name: "kyoto",
             profile: json!({ "rail": sepa("Kyoto Pages KK", "GB29NWBK60161331926819", "NWBKGB2L"), "currency": "EUR", "withheld": "10%" }),
+        },
+        Partner {
+            name: "denver",
+            profile: json!({ "rail": { "kind": "stripe", "account": "acct_denver" } }),
         },
     ]
 }
@@ -54,6 +58,10 @@ pub fn offers() -> Vec<(&'static str, Value)> {
         (
             "kyoto:pages",
             json!({ "price": metered("pages", 100, json!([{ "up_to": 5000, "price": "1.5 JPY" }, { "price": "0.25 JPY" }])) }),
+        ),
+        (
+            "denver:agents",
+            json!({ "price": { "kind": "monthly", "amount": money(3900, "USD"), "per": "organisation" }, "trial_days": 14 }),
         ),
     ]
 }

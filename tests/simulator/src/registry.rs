@@ -19,7 +19,16 @@ pub struct Launch {
     pub data: PathBuf,
     /// The URL of its database; none: SQLite in the data folder.
     pub database: Option<String>,
+    /// Where Stripe is; none: nobody pays by it.
+    pub stripe: Option<String>,
 }
+
+/// Where Stripe tells the registry what happened.
+pub const WEBHOOK: &str = "/api/v1/stripe/webhook";
+/// The key that the registry asks Stripe with.
+pub const STRIPE_KEY: &str = "sk_test_simulated";
+/// The secret that Stripe signs with.
+pub const STRIPE_SECRET: &str = "whsec_simulated";
 
 impl Launch {
     /// Makes an account an operator, as whoever holds the registry's machine may at once.
@@ -76,10 +85,13 @@ impl Registry {
         format!("http://{}", self.address)
     }
 
-    /// Sends one request: a text as it is, anything else as JSON.
+    /// Sends one request: a text as it is, anything else as JSON. The token of a webhook is its signature.
     pub async fn ask(&self, method: &Method, path: &str, token: &str, body: &Value) -> Result<Answer> {
-        let mut request =
-            self.client.request(method.clone(), format!("{}{path}", self.url())).bearer_auth(token);
+        let request = self.client.request(method.clone(), format!("{}{path}", self.url()));
+        let mut request = match path {
+            WEBHOOK => request.header("stripe-signature", token),
+            _ => request.bearer_auth(token),
+        };
         match body {
             Value::Null if *method == Method::GET => {}
             Value::String(text) => request = request.body(text.clone()),
@@ -138,6 +150,10 @@ fn start(launch: &Launch, listen: &str) -> Result<(Child, SocketAddr)> {
     command.arg("--data").arg(&launch.data).env("CHANDLERY_LOG", "error");
     if let Some(database) = &launch.database {
         command.env("CHANDLERY_REGISTRY_DATABASE", database);
+    }
+    if let Some(stripe) = &launch.stripe {
+        command.args(["--stripe-url", stripe, "--stripe-key", STRIPE_KEY]);
+        command.args(["--stripe-webhook-secret", STRIPE_SECRET]);
     }
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context(LOST)?).lines();

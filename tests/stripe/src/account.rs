@@ -30,6 +30,11 @@ impl Account {
         std::mem::take(&mut self.events)
     }
 
+    /// Whether nothing happened since then.
+    pub fn is_quiet(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// The objects of a kind, such as `refunds`, in the order of their paths.
     pub fn all(&self, kind: &str) -> Vec<Value> {
         let prefix = format!("{kind}/");
@@ -70,7 +75,7 @@ impl Account {
     pub(crate) fn begin(&mut self, amount: i64, currency: &str, metadata: Value) -> Value {
         let id = self.next_id("payment_intents", "pi");
         let charge = id.replace("pi_", "ch_");
-        let fee = amount * 29 / 1000 + 30;
+        let fee = (amount * 29 / 1000 + 30).min(amount);
         self.keep(
             "charges",
             json!({

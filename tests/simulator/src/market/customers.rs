@@ -2,17 +2,20 @@
 
 use anyhow::Result;
 use chandlery_package::Money;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Market;
+use super::lines::money;
 use crate::partners::offers;
 
 /// What is used.
-const USED: [&str; 4] = ["acme:serving", "berlin:vision", "kyoto:pages", "acme:toolbox"];
+const USED: [&str; 5] = ["acme:serving", "berlin:vision", "kyoto:pages", "acme:toolbox", "denver:agents"];
+/// After how many days a customer pays again what is still open: its transfer was not recognised.
+const PAYS_AGAIN_DAYS: u32 = 20;
 const TIERS: [&str; 3] = ["developer", "team", "enterprise"];
 
 impl Market {
@@ -35,16 +38,22 @@ impl Market {
             let billed = if self.random.random_ratio(1, 6) { "yearly" } else { "monthly" };
             let change = json!({ "tier": tier, "billed": billed });
             self.attempt("subscription changes", &token, Method::PUT, "/api/v1/subscription", change).await?;
+            if self.random.random_ratio(1, 6) {
+                self.refund_all(index).await?;
+            }
+        }
+        if self.random.random_ratio(1, 60) {
+            self.end_order(index).await?;
         }
         if self.random.random_ratio(1, 40) {
             let (plugin, _) = offers()[self.random.random_range(0..offers().len())].clone();
             let referrer = self.partners.choose(&mut self.random).map(|partner| partner.name);
             let referrer =
                 referrer.filter(|name| !plugin.starts_with(name) && self.random.random_ratio(1, 2));
-            let order = json!({ "plugin": plugin, "referrer": referrer });
+            let order = json!({ "plugin": plugin, "referrer": referrer, "coupon": self.coupon_for(plugin) });
             if let Some(order) = self.attempt("orders", &token, Method::POST, "/api/v1/orders", order).await?
             {
-                self.pay_order(&order).await?;
+                self.pay_order(index, &order).await?;
             }
         }
         if self.random.random_ratio(1, 3) {
@@ -56,14 +65,35 @@ impl Market {
         Ok(())
     }
 
-    async fn pay_order(&mut self, order: &Value) -> Result<()> {
+    async fn pay_order(&mut self, index: usize, order: &Value) -> Result<()> {
         let (Some(reference), false) = (order["reference"].as_str(), order["due"].is_null()) else {
             return Ok(());
         };
-        if order["paid_at"].is_null() && self.random.random_ratio(4, 5) {
-            let payment = json!({ "bank_reference": format!("T-{reference}"), "amount": order["due"] });
-            let path = format!("/api/v1/orders/{reference}/payment");
-            self.operate("order payments", Method::POST, &path, payment).await?;
+        if !order["paid_at"].is_null() || self.random.random_ratio(1, 5) {
+            return Ok(());
+        }
+        let (path, due) = (format!("/api/v1/orders/{reference}"), money(&order["due"])?);
+        match self.random.random_range(0..4) {
+            0 => {
+                let payment = json!({ "bank_reference": format!("T-{reference}"), "amount": order["due"] });
+                let path = format!("{path}/payment");
+                if self.operate("order payments", Method::POST, &path, payment).await?.is_some() {
+                    self.moves(&format!("T-{reference}"), due, reference);
+                }
+            }
+            1 => {
+                let text = match self.random.random_range(0..4) {
+                    0 => reference.to_lowercase(),
+                    1 => format!("RF18{}", reference.replace('-', "")),
+                    // One letter is wrong.
+                    2 => format!("for {}Z", reference.split_at(reference.len() - 1).0),
+                    _ => format!("for {reference}"),
+                };
+                self.moves(&format!("L-{reference}-{}", self.day), due, &text);
+            }
+            _ => {
+                self.pay_by_stripe(index, &path).await?;
+            }
         }
         Ok(())
     }
@@ -82,7 +112,15 @@ impl Market {
             events.push(self.event(index));
         }
         events.dedup_by_key(|event| event["id"].clone());
-        let fresh: Vec<Value> = events.iter().filter(|event| event["corrects"].is_null()).cloned().collect();
+        let honest = events.len();
+        if self.random.random_ratio(1, 12) {
+            let event = self.event(index);
+            let lie = self.lie(index, event);
+            events.push(lie);
+            self.count("lies");
+        }
+        let fresh: Vec<Value> =
+            events.iter().take(honest).filter(|event| event["corrects"].is_null()).cloned().collect();
         self.attempt("usage batches", &token, Method::POST, "/api/v1/usage", json!(events)).await?;
         let sent = &mut self.customers[index].sent;
         sent.extend(fresh);
@@ -119,72 +157,68 @@ impl Market {
         event
     }
 
-    /// Pays what is due, as far as this customer does: by transfers that an operator records, or that the bank's statement tells of.
+    /// Pays what is due, as far as this customer does: by Stripe, or by transfers that an operator records or the bank tells of.
     async fn pay_invoices(&mut self, index: usize) -> Result<()> {
         let (token, pays) = (self.customers[index].token.clone(), self.customers[index].pays);
-        let invoices = self.list(&token, "/api/v1/invoices").await?;
-        let mut statement = String::from("id,date,amount,currency,text\n");
-        let mut lines = 0;
-        for invoice in invoices {
-            if invoice["state"] != "open" || self.random.random_range(0..100) >= pays {
+        for invoice in self.list(&token, "/api/v1/invoices").await? {
+            // Some pay what was given up.
+            let is_late = invoice["state"] == "uncollectible" && self.random.random_ratio(1, 60);
+            if invoice["state"] != "open" && !is_late || self.random.random_range(0..100) >= pays {
                 continue;
             }
             let number = &invoice["number"];
             let minor = |field: &str| invoice[field]["minor"].as_i64().unwrap_or(0);
-            let due = minor("total") - minor("refunded") - minor("part_paid");
-            let amount = |minor: i64| json!({ "minor": minor, "currency": invoice["total"]["currency"] });
-            if self.random.random_ratio(1, 2) {
-                let payment =
-                    json!({ "bank_reference": format!("T-INVOICE-{number}"), "amount": amount(due) });
-                let path = format!("/api/v1/invoices/{number}/payment");
-                self.operate("invoice payments", Method::POST, &path, payment).await?;
-            } else {
-                // All, a part, or too much; now and then mistyped.
-                let moved = match self.random.random_range(0..10) {
-                    0 => (due / 2).max(1),
-                    1 => due + 100,
-                    _ => due,
-                };
-                let names = if self.random.random_ratio(1, 8) { "invoice " } else { "INVOICE-" };
-                let line = format!("S-{}-INVOICE-{number}", self.day);
-                statement.push_str(&line_of(
-                    &line,
-                    self.now,
-                    amount(moved),
-                    &format!("for {names}{number}"),
-                )?);
-                lines += 1;
-            }
-        }
-        if lines > 0 {
-            self.operate("bank statements", Method::POST, "/api/v1/bank-statements", json!(statement))
-                .await?;
-        }
-        if self.random.random_ratio(1, 15) {
-            self.keep_as_credit(index).await?;
-        }
-        Ok(())
-    }
-
-    /// Keeps what is open of lines that arrived as a customer's credit.
-    async fn keep_as_credit(&mut self, index: usize) -> Result<()> {
-        let (operator, customer) = (self.operator.clone(), self.customers[index].name.clone());
-        for line in self.list(&operator, "/api/v1/bank/lines").await? {
-            if line["open"]["minor"].as_i64() <= Some(0) {
+            let due = money(&invoice["total"])?
+                .with_minor(minor("total") - minor("refunded") - minor("part_paid"))?;
+            let paid = &mut self.customers[index].paid;
+            let id = number.as_i64().unwrap_or(0);
+            if due.minor() <= 0 || paid.get(&id).is_some_and(|day| day + PAYS_AGAIN_DAYS > self.day) {
                 continue;
             }
-            let credit = json!({ "kind": "credit", "customer": customer, "amount": line["open"] });
-            let allotment = json!({ "line": line["id"], "to": [credit] });
-            self.operate("allotments", Method::POST, "/api/v1/bank/allotments", allotment).await?;
+            paid.insert(id, self.day);
+            match self.random.random_range(0..8) {
+                0..3 => {
+                    let id = format!("T-INVOICE-{number}");
+                    let payment = json!({ "bank_reference": id, "amount": due });
+                    let path = format!("/api/v1/invoices/{number}/payment");
+                    if self.operate("invoice payments", Method::POST, &path, payment).await?.is_some() {
+                        self.moves(&id, due, &format!("INVOICE-{number}"));
+                    }
+                }
+                3 | 4 => {
+                    let paid = self.pay_by_stripe(index, &format!("/api/v1/invoices/{number}")).await?;
+                    // Their bank may take it back before the registry has heard of it, or they pay once more.
+                    if paid && self.random.random_ratio(1, 25) {
+                        self.dispute_at_once(number, due);
+                    } else if paid && self.random.random_ratio(1, 15) {
+                        self.transfer(number, due)?;
+                    }
+                }
+                _ => self.transfer(number, due)?,
+            }
         }
         Ok(())
     }
-}
 
-/// A line of the bank's statement as a table.
-pub(super) fn line_of(id: &str, day: Timestamp, amount: Value, text: &str) -> Result<String> {
-    let money: Money = serde_json::from_value(amount)?;
-    let written = money.to_string();
-    let (amount, currency) = written.split_once(' ').unwrap_or((&written, ""));
-    Ok(format!("{id},{},{amount},{currency},{text}\n", day.strftime("%F")))
+    /// A transfer for an invoice: all, a part, or too much, once or twice; now and then its reference is mistyped, or missing.
+    fn transfer(&mut self, number: &Value, due: Money) -> Result<()> {
+        let minor = match self.random.random_range(0..10) {
+            0 => (due.minor() / 2).max(1),
+            1 => due.minor() + 100,
+            _ => due.minor(),
+        };
+        let text = match self.random.random_range(0..14) {
+            0 => format!("invoice {number}"),
+            1 => format!("RF18INVOICE{number}"),
+            2 => format!("INVOICE-{number}0000"),
+            3 => "for what you know".into(),
+            _ => format!("for INVOICE-{number}"),
+        };
+        let amount = due.with_minor(minor)?;
+        self.moves(&format!("S-{}-INVOICE-{number}", self.day), amount, &text);
+        if self.random.random_ratio(1, 30) {
+            self.moves(&format!("S-{}-INVOICE-{number}-again", self.day), amount, &text);
+        }
+        Ok(())
+    }
 }

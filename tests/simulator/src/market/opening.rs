@@ -1,5 +1,7 @@
 //! Before the first day: accounts, taxes, a bank account, prices, and how partners are paid.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
@@ -7,6 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{Customer, Market};
+use crate::bank::IBAN;
 use crate::partners::{PASSWORD, Publisher, offers};
 
 impl Market {
@@ -33,17 +36,19 @@ impl Market {
                 let profile = json!({ "country": "DE", "tax_id": tax_id });
                 self.require(&token, Method::PUT, "/api/v1/billing-profile", profile).await?;
             }
-            self.customers.push(Customer { name, token, joins, pays, sent: Vec::new() });
+            let (sent, paid) = (Vec::new(), BTreeMap::new());
+            self.customers.push(Customer { name, token, joins, pays, sent, paid });
         }
         let rule = json!({ "country": "DE", "since": "2025-01-01", "name": "VAT", "rate": "19%" });
         self.require(&operator, Method::POST, "/api/v1/tax-rules", rule).await?;
-        let account =
-            json!({ "holder": "Chandlery", "iban": "FR1420041010050500013M02606", "bic": "PSSTFRPP" });
+        let account = json!({ "holder": "Chandlery", "iban": IBAN, "bic": "PSSTFRPP" });
         self.require(&operator, Method::PUT, "/api/v1/bank-account", account).await?;
+        self.bring_statement().await?;
         self.set_rates().await?;
         for (plugin, offer) in offers() {
             let (namespace, name) = plugin.split_once(':').unwrap_or((plugin, ""));
             let owner = self.log_in(namespace).await?;
+            self.owners.insert(namespace.to_owned(), owner.clone());
             let path = format!("/api/v1/plugins/{namespace}/{name}/price");
             self.require(&owner, Method::PUT, &path, json!({ "offer": offer })).await?;
         }
@@ -56,6 +61,12 @@ impl Market {
             self.require(&second, Method::POST, &approve, json!({})).await?;
         }
         Ok(())
+    }
+
+    /// Another account becomes an operator, who approves from now on.
+    pub(super) async fn appoint_another(&mut self) -> Result<()> {
+        self.second = self.register("third").await?;
+        self.registry.launch().promote("third")
     }
 
     async fn register(&mut self, name: &str) -> Result<String> {

@@ -1,6 +1,7 @@
 //! What operators do: rates, expenses, exchanges, policies, refunds, disputes, the close of a month.
 
 use anyhow::Result;
+use chandlery_package::Money;
 use jiff::SignedDuration;
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
@@ -8,7 +9,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Market;
+use super::lines::money;
 use super::requests::refused;
+
+/// What a dispute costs, in minor units.
+const DISPUTE_FEE: i64 = 1500;
 
 /// What a new policy changes: the first one that follows has steps and a reserve, the second one a year's volume and referrals.
 const POLICIES: [&str; 2] = [
@@ -37,13 +42,52 @@ impl Market {
             return Ok(());
         }
         let minor = if self.random.random_ratio(1, 3) { net } else { self.random.random_range(1..=net) };
-        let refund = json!({
-            "key": format!("refund-{}-{}", self.day, self.customers[index].name), "reason": "it did not work",
-            "amount": { "minor": minor, "currency": invoice["net"]["currency"] }, "as_credit": self.random.random_ratio(1, 4),
-        });
-        let path = format!("/api/v1/invoices/{}/refunds", invoice["number"]);
-        self.operate("refunds", Method::POST, &path, refund).await?;
+        let as_credit = self.random.random_ratio(1, 4);
+        self.give_back(invoice, minor, as_credit).await
+    }
+
+    /// Gives back all that a customer was invoiced for, as far as there is something left of each.
+    pub(super) async fn refund_all(&mut self, index: usize) -> Result<()> {
+        let token = self.customers[index].token.clone();
+        for invoice in self.list(&token, "/api/v1/invoices").await? {
+            if let Some(net) = invoice["net"]["minor"].as_i64().filter(|net| *net > 0) {
+                self.give_back(&invoice, net, false).await?;
+            }
+        }
         Ok(())
+    }
+
+    /// Gives back so much of an invoice, where Stripe has told all that it has given back itself and no bank asks about the payment.
+    async fn give_back(&mut self, invoice: &Value, minor: i64, as_credit: bool) -> Result<()> {
+        let number = invoice["number"].as_i64().unwrap_or(0);
+        if !self.processor.is_told() || self.processor.contested.contains(&number) {
+            return Ok(());
+        }
+        let key = format!("refund-{}-{number}", self.day);
+        let refund = json!({
+            "key": key, "reason": "it did not work", "as_credit": as_credit,
+            "amount": { "minor": minor, "currency": invoice["net"]["currency"] },
+        });
+        let path = format!("/api/v1/invoices/{number}/refunds");
+        let Some(note) = self.operate("refunds", Method::POST, &path, refund).await? else {
+            return Ok(());
+        };
+        let cash = money(&note["cash"])?;
+        if cash.minor() > 0 && invoice["state"] == "paid" && !self.is_given_back_by_stripe(&key).await? {
+            let text = format!("REFUND-{}", note["number"]);
+            self.moves(&text, cash.negated(), &text);
+        }
+        Ok(())
+    }
+
+    /// Whether a refund leaves by Stripe, which has done it or is owed to be told.
+    async fn is_given_back_by_stripe(&mut self, key: &str) -> Result<bool> {
+        if self.processor.has_refunded(key) {
+            return Ok(true);
+        }
+        let operator = self.operator.clone();
+        let owed = self.list(&operator, "/api/v1/processor/requests").await?;
+        Ok(owed.iter().any(|request| request["key"] == format!("refund:{key}")))
     }
 
     /// Opens a dispute of a sale, and decides one that was opened some time ago.
@@ -62,20 +106,50 @@ impl Market {
             .filter(|line| line["sale"].is_i64())
             .collect();
         if let Some(line) = sold.choose(&mut self.random) {
-            let amount = &line["amount"];
+            let (id, amount) = (format!("dp-{}", self.day), money(&line["amount"])?);
             let dispute = json!({
-                "id": format!("dp-{}", self.day), "sale": line["sale"], "amount": amount,
-                "fee": { "minor": 1500, "currency": amount["currency"] },
+                "id": id, "sale": line["sale"], "amount": amount, "fee": amount.with_minor(DISPUTE_FEE)?,
             });
-            self.operate("disputes", Method::POST, "/api/v1/disputes", dispute).await?;
+            if self.operate("disputes", Method::POST, "/api/v1/disputes", dispute).await?.is_some() {
+                self.take(amount, amount.minor() + DISPUTE_FEE);
+                self.disputes.insert(id, (self.day, amount));
+            }
         }
-        let earlier = self.day.saturating_sub(self.random.random_range(10..80));
-        for day in earlier..earlier + 12 {
-            let path = format!("/api/v1/disputes/dp-{day}");
+        let today = self.day;
+        let old: Vec<(String, Money)> = self
+            .disputes
+            .iter()
+            .filter(|(_, (since, _))| since + 10 < today)
+            .map(|(id, (_, amount))| (id.clone(), *amount))
+            .collect();
+        for (id, amount) in old {
             let won = self.random.random_ratio(1, 2);
-            self.operate("decisions", Method::PUT, &path, json!({ "won": won })).await?;
+            let decision = json!({ "won": won });
+            let path = format!("/api/v1/disputes/{id}");
+            if self.operate("decisions", Method::PUT, &path, decision).await?.is_some() {
+                self.disputes.remove(&id);
+                self.take(amount, if won { -amount.minor() } else { 0 });
+            }
         }
         Ok(())
+    }
+
+    /// A processor that is told of by hand takes so much, in the currency of an amount.
+    fn take(&mut self, like: Money, minor: i64) {
+        *self.taken.entry(like.currency().code().to_owned()).or_default() += minor;
+    }
+
+    /// A customer's bank takes back what was just paid through Stripe for an invoice.
+    pub(super) fn dispute_at_once(&mut self, number: &Value, due: Money) {
+        let subject = format!("INVOICE-{number}");
+        let paid = self.processor.stripe.with(|account| account.all("payment_intents"));
+        let paid = paid
+            .iter()
+            .find(|payment| payment["metadata"]["subject"] == subject && payment["amount"] == due.minor());
+        if let (Some(id), Some(number)) = (paid.and_then(|paid| paid["id"].as_str()), number.as_i64()) {
+            self.processor.contested.insert(number);
+            self.processor.stripe.with(|account| account.dispute(id, due.minor()));
+        }
     }
 
     /// Confirms or refuses the corrections that may lower what is owed.
@@ -114,7 +188,11 @@ impl Market {
                 "key": format!("{what}-{}", self.day), "description": what, "on": on,
                 "amount": { "minor": self.random.random_range(2_000..40_000), "currency": "USD" },
             });
-            self.operate("expenses", Method::POST, "/api/v1/ledger/expenses", expense).await?;
+            let spent = money(&expense["amount"])?;
+            let key = format!("{what}-{}", self.day);
+            if self.operate("expenses", Method::POST, "/api/v1/ledger/expenses", expense).await?.is_some() {
+                self.moves(&key, spent.negated(), what);
+            }
         }
         Ok(())
     }
@@ -136,7 +214,12 @@ impl Market {
             "key": format!("exchange-{}", self.day), "sold": { "minor": yen, "currency": "JPY" },
             "bought": { "minor": bought, "currency": "EUR" },
         });
-        self.operate("exchanges", Method::POST, "/api/v1/ledger/exchanges", exchange).await?;
+        let (sold, got) = (money(&exchange["sold"])?, money(&exchange["bought"])?);
+        if self.operate("exchanges", Method::POST, "/api/v1/ledger/exchanges", exchange).await?.is_some() {
+            let key = format!("exchange-{}", self.day);
+            self.moves(&key, sold.negated(), &key);
+            self.moves(&format!("{key}-bought"), got, &key);
+        }
         Ok(())
     }
 

@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::Market;
 use crate::registry::Answer;
 
+/// What is answered where the processor of payments does not answer.
+const BAD_GATEWAY: u16 = 502;
+
 impl Market {
     /// Asks for something that may be refused, and counts it.
     pub(super) async fn attempt(
@@ -25,11 +28,17 @@ impl Market {
             eprintln!("{} {what}: {}", self.now.strftime("%F"), answer.body["detail"]);
         }
         let counted = if answer.is_done() { what.to_owned() } else { format!("refused {what}") };
-        *self.summary.done.entry(counted).or_default() += 1;
+        self.count(&counted);
         match answer.status {
+            BAD_GATEWAY if self.processor.is_down => Ok(None),
             500.. => Err(refused(&method, path, &answer)),
             _ => Ok(answer.is_done().then_some(answer.body)),
         }
+    }
+
+    /// Counts something that was done.
+    pub(super) fn count(&mut self, what: &str) {
+        *self.summary.done.entry(what.to_owned()).or_default() += 1;
     }
 
     /// Asks for something that must not be refused.
@@ -63,7 +72,7 @@ impl Market {
 
     /// Reads all pages of a list.
     pub(super) async fn list(&mut self, token: &str, path: &str) -> Result<Vec<Value>> {
-        let first = format!("{path}?limit=1000");
+        let first = format!("{path}{}limit=1000", if path.contains('?') { '&' } else { '?' });
         let (mut items, mut asked) = (Vec::new(), first.clone());
         loop {
             let mut page = self.read(token, &asked).await?;
