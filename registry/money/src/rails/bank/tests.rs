@@ -1,6 +1,7 @@
 //! A bank line settles an amount, and every cent of it is in the books from when it was seen.
 
 mod anything;
+mod edges;
 
 use chandlery_accounts::Actor;
 use chandlery_package::wire::{
