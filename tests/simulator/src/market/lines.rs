@@ -78,7 +78,21 @@ impl Market {
         for line in self.list(&operator, OPEN).await? {
             if let Some(to) = self.what_it_may_be(&line) {
                 self.allot(&line, &to).await?;
+            } else if line["id"].as_str().is_some_and(|id| id.starts_with("X-")) {
+                self.spend_what_left(&line).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// What a stranger took was spent: the expense is known by the line's own id.
+    async fn spend_what_left(&mut self, line: &Value) -> Result<()> {
+        if line["open"]["minor"].as_i64().is_some_and(|minor| minor < 0) {
+            let left = money(&line["open"])?.negated();
+            let expense = json!({
+                "key": line["id"], "description": "what the bank took", "on": { "kind": "hosting" }, "amount": left,
+            });
+            self.operate("expenses", Method::POST, "/api/v1/ledger/expenses", expense).await?;
         }
         Ok(())
     }
@@ -95,7 +109,7 @@ impl Market {
         }
         let index = self.random.random_range(0..self.customers.len().max(1));
         let customer = json!(self.customers.get(index)?.name);
-        match self.random.random_range(0..7) {
+        match self.random.random_range(0..6) {
             0 | 1 if !suggested.is_null() => Some(json!([suggested])),
             2 if open > 0 => Some(json!([{ "kind": "credit", "customer": customer, "amount": part(open) }])),
             3 if open > 1 => Some(json!([

@@ -73,9 +73,9 @@ impl Market {
             leaving.clear();
         }
         for (id, sent) in leaving {
-            let fee = match self.random.random_range(0..10) {
-                0 => 350,
-                1 => 50_000,
+            let fee = match self.random.random_range(0..30) {
+                0..3 => 350,
+                3 => 50_000,
                 _ => 0,
             };
             let moved = sent.plus(sent.with_minor(fee)?)?.negated();
