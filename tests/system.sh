@@ -80,11 +80,11 @@ install_deny() {
 install_tools() {
     local tools=$PWD/target/tools
     local bin=$tools/bin
-    if ! "$bin/python3" -c 'import moto, oras, securesystemslib, kubernetes_validate, beancount, stripe, sepaxml, xmlschema, stdnum' 2>/dev/null; then
+    if ! "$bin/python3" -c 'import moto, oras, securesystemslib, kubernetes_validate, beancount, stripe, sepaxml, xmlschema, stdnum, facturx, saxonche' 2>/dev/null; then
         echo "Installing an S3 server and clients for the tests into target/tools"
         python3 -m venv "$tools"
         "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*' 'kubernetes-validate==1.37.*' \
-            'beancount==3.2.*' 'stripe==15.*' 'sepaxml==2.*' 'xmlschema==4.*' 'python-stdnum==2.*'
+            'beancount==3.2.*' 'stripe==15.*' 'sepaxml==2.*' 'xmlschema==4.*' 'python-stdnum==2.*' 'factur-x==7.*' 'saxonche==13.*'
     fi
     # An environment of its own: its dependencies are not those of the S3 server.
     if ! "$tools/schemathesis/bin/python3" -c 'import schemathesis' 2>/dev/null; then

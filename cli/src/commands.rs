@@ -27,6 +27,7 @@ pub mod namespace;
 pub mod new;
 pub mod operator;
 pub mod orders;
+pub mod party;
 pub mod payouts;
 pub mod permissions;
 pub mod plan;

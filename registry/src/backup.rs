@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 76] = [
+const TABLES: [&str; 79] = [
     "facts",
     "accounts",
     "tokens",
@@ -57,6 +57,8 @@ const TABLES: [&str; 76] = [
     "coupons",
     "billing_profiles",
     "tax_rules",
+    "tax_checks",
+    "sellers",
     "fx_rates",
     "orders",
     "invoices",
@@ -85,6 +87,7 @@ const TABLES: [&str; 76] = [
     "payout_items",
     "payout_returns",
     "statements",
+    "documents",
     "processor_events",
     "processor_payments",
     "processor_refunds",

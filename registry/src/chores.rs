@@ -41,7 +41,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 7] = [
+const ALWAYS: [(&str, Duration, Job); 8] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -72,6 +72,12 @@ const ALWAYS: [(&str, Duration, Job); 7] = [
             let (db, now) = (&finance.db, finance.clock.now());
             rails::send_what_is_owed(db, processor, now).await?;
             Ok(rails::retry_parked_events(db, processor, finance.hold_days, now).await?)
+        })
+    }),
+    ("tax-numbers", MINUTE, |Chores { finance, .. }| {
+        Box::pin(async move {
+            let Some(vies) = finance.vies.as_deref() else { return Ok(()) };
+            Ok(billing::ask_for_tax_numbers(&finance.db, vies, finance.clock.now()).await?)
         })
     }),
     ("garbage", HOUR, |with| {
@@ -142,7 +148,8 @@ mod tests {
                 "notices",
                 "processor",
                 "rate-limits",
-                "renewals"
+                "renewals",
+                "tax-numbers"
             ]
         );
         assert_eq!(ready(&registry).await, StatusCode::OK);
@@ -174,6 +181,7 @@ mod tests {
             "processor",
             "rate-limits",
             "renewals",
+            "tax-numbers",
         ] {
             let line = format!("chandlery_task_restarts_total{{task=\"{name}\"}} 1");
             assert!(text.contains(&line), "{line}\n{text}");

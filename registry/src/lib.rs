@@ -120,6 +120,7 @@ impl Registry {
             approval_hours: settings.approval_hours,
             processor: settings.processor.clone().map(Arc::new),
             mail: settings.mail.clone().map(Arc::new),
+            vies: settings.vies.clone().map(Arc::new),
             on_offer: catalog::offer_changed,
         };
         let oci = Oci {

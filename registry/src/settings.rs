@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chandlery_edge::Proxies;
 use chandlery_log::{Log, WitnessAt};
-use chandlery_money::{Mail, Processor};
+use chandlery_money::{Mail, Processor, Vies};
 use chandlery_sandbox::Worker;
 use chandlery_store::{Db, Facts, Storage};
 
@@ -38,6 +38,8 @@ pub struct Settings {
     pub processor: Option<Processor>,
     /// How mail leaves; none: customers are told on their page alone.
     pub mail: Option<Mail>,
+    /// Who is asked whether tax numbers are valid; none: nobody, and none is.
+    pub vies: Option<Vies>,
     /// Where the audit trail is told beside its own table.
     pub exports: Exports,
     /// Who looks at components that strangers made.

@@ -27,6 +27,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         worker: chandlery_sandbox::Worker::Here,
         processor: None,
         mail: None,
+        vies: None,
         exports: Exports::default(),
         limits: Limits::default(),
     };

@@ -69,6 +69,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         worker: chandlery_sandbox::Worker::Here,
         processor: None,
         mail: None,
+        vies: None,
         exports: Exports::default(),
         limits: Limits { requests_per_second: 10_000_000.try_into().unwrap(), ..Limits::default() },
     };

@@ -19,7 +19,7 @@ use chandlery_package::signature::{SignedPayload, bundle, signed_under};
 use chandlery_package::wire::{Paging, Scope};
 use chandlery_package::{
     Component, Digest, KeyId, Licence, Manifest, Money, Month, Namespace, Offer, Permission, PluginId,
-    PrivateKey, PublicKey, Rate, Release, Requirement, RevenueSharePolicy, Unit, UnitPrice,
+    PrivateKey, PublicKey, Rate, Release, Requirement, RevenueSharePolicy, TaxNumber, Unit, UnitPrice,
 };
 use chandlery_registry::oci::{Described, Repository};
 use chandlery_registry::{Network, Proxies};
@@ -121,6 +121,13 @@ fn names() -> Vec<Parser> {
             Ok(())
         }),
         parser("scope", &["full", "publish acme:ocr"], text::<Scope>),
+        parser("tax number", &["DE136695976", "FR40303265045", "GB980780684", "NL004495445B01"], |bytes| {
+            let text = utf8(bytes)?;
+            let country = text.get(..2).unwrap_or("DE");
+            let number = TaxNumber::read(country, text).map_err(|error| error.to_string())?;
+            assert_eq!(TaxNumber::read(country, &number.to_string()), Ok(number), "it does not read back");
+            Ok(())
+        }),
         parser("month", &["2026-11", "9998-12"], |bytes| {
             let month: Month = read(bytes)?;
             assert!(month.first_moment() < month.last_moment(), "{month} has no time in it");

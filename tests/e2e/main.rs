@@ -15,6 +15,7 @@ mod clients;
 mod contracts;
 mod crashes;
 mod distribution;
+mod documents;
 mod engines;
 mod entitlements;
 mod examples;

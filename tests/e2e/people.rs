@@ -152,6 +152,8 @@ fn what_is_done_is_in_the_trail_and_what_is_said_again_is_not() {
     let expense =
         json!({ "key": "E", "description": "", "amount": cent("USD"), "on": { "kind": "hosting" } });
     let tax = json!({ "country": "DE", "since": "2026-01-01", "name": "VAT", "rate": "19%" });
+    let us = json!({ "name": "Us", "country": "DE", "tax_number": "DE136695976" });
+    let seller = json!({ "since": "2099-01-01", "seller": { "party": us } });
     let service = json!({ "title": "A day", "price": cent("USD") });
     let profile = json!({ "country": "DE", "email": "acme@example.com" });
     for (who, method, path, body, act) in [
@@ -190,6 +192,7 @@ fn what_is_done_is_in_the_trail_and_what_is_said_again_is_not() {
         (&operator, "PUT", "/api/v1/bank-account", account, "bank-account-set"),
         (&operator, "PUT", "/api/v1/exchange-rates", rate, "exchange-rate-set"),
         (&operator, "POST", "/api/v1/tax-rules", tax, "tax-rule-set"),
+        (&operator, "PUT", "/api/v1/sellers", seller, "seller-set"),
         (&operator, "POST", "/api/v1/ledger/expenses", expense, "expense-recorded"),
     ] {
         for _ in 0..2 {

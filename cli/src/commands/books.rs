@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use reqwest::Method;
 
 use super::record::record;
-use super::{bank, dispute, expense};
+use super::{bank, dispute, expense, party};
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
@@ -90,6 +90,8 @@ pub enum Books {
         #[arg(long, value_name = "DAY")]
         day: Option<Date>,
     },
+    /// Say who sells here, as documents name it from a day on; without a name, show who does
+    Seller(party::SellerArguments),
     /// Set a sales tax of a country from a day on
     Tax {
         /// ISO 3166 code, such as DE
@@ -135,6 +137,7 @@ impl Books {
                 record(context, Method::POST, "/api/v1/ledger/exchanges", new, done).await
             }
             Self::Rate { base, rate, quote, day } => set_rate(context, base, &rate, quote, day).await,
+            Self::Seller(seller) => seller.run(context).await,
             Self::Tax { country, name, rate, since } => {
                 let rule = TaxRule { country, since, name, rate };
                 let done = format!("{} {} in {} from {since} on", rule.name, rule.rate, rule.country);

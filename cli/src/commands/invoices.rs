@@ -2,7 +2,9 @@
 
 use chandlery_package::Money;
 use chandlery_package::wire::PaymentIntent;
-use chandlery_package::wire::{BillingProfile, CreditNote, Invoice, NewPayment, NewRefund, Page};
+use chandlery_package::wire::{
+    BillingProfile, BillingStanding, CreditNote, Invoice, NewPayment, NewRefund, Page,
+};
 use clap::Subcommand;
 use reqwest::Method;
 
@@ -26,19 +28,42 @@ pub enum Invoices {
         /// As comma-separated values
         #[arg(long, conflicts_with = "html")]
         csv: bool,
+        /// As EN 16931 has it: a Cross Industry Invoice
+        #[arg(long, conflicts_with_all = ["html", "csv"])]
+        xml: bool,
     },
     /// Show this account's credit notes
     CreditNotes,
-    /// Say where this account is, for taxes and reminders
+    /// Print a credit note, as a page
+    CreditNote {
+        /// The credit note's number
+        number: i64,
+        /// As EN 16931 has it: a Cross Industry Invoice
+        #[arg(long)]
+        xml: bool,
+    },
+    /// Say where this account is, for taxes, documents and reminders; without a country, show that
     Profile {
         /// ISO 3166 code, such as DE
-        country: String,
+        country: Option<String>,
         /// Where reminders go
-        #[arg(long)]
+        #[arg(long, requires = "country")]
         email: Option<String>,
         /// The number for value added tax, if there is one
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", requires = "country")]
         tax_id: Option<String>,
+        /// The legal name that documents are made out to
+        #[arg(long, requires = "country")]
+        name: Option<String>,
+        /// Street and number
+        #[arg(long, requires = "country")]
+        street: Option<String>,
+        /// The postal code
+        #[arg(long, requires = "country")]
+        postcode: Option<String>,
+        /// City or town
+        #[arg(long, requires = "country")]
+        city: Option<String>,
     },
     /// Begin to pay through the processor of payments
     Pay {
@@ -80,10 +105,21 @@ impl Invoices {
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::List => list(context).await,
-            Self::Show { number, html, csv } => show_one(context, number, html, csv).await,
+            Self::Show { number, html, csv, xml } => {
+                let form =
+                    [(html, "page"), (csv, "csv"), (xml, "xml")].into_iter().find(|(wanted, _)| *wanted);
+                show_one(context, number, form.map(|(_, form)| form)).await
+            }
+            Self::CreditNote { number, xml } => {
+                let form = if xml { "xml" } else { "page" };
+                let path = format!("/api/v1/credit-notes/{number}/{form}");
+                show::document(&context.registry_text(&path).await?);
+                Ok(())
+            }
+            Self::Profile { country: None, .. } => standing(context).await,
             Self::CreditNotes => credit_notes(context).await,
-            Self::Profile { country, email, tax_id } => {
-                let profile = BillingProfile { country, email, tax_id };
+            Self::Profile { country: Some(country), email, tax_id, name, street, postcode, city } => {
+                let profile = BillingProfile { country, email, tax_id, name, street, postcode, city };
                 let profile: BillingProfile =
                     context.registry(Method::PUT, "/api/v1/billing-profile", profile).await?;
                 match context.settings.json {
@@ -155,10 +191,31 @@ async fn list(context: &Context) -> Result {
     Ok(())
 }
 
-async fn show_one(context: &Context, number: i64, html: bool, csv: bool) -> Result {
+/// Shows where the account is, and how it would be taxed.
+async fn standing(context: &Context) -> Result {
+    let standing: BillingStanding = context.registry(Method::GET, "/api/v1/billing-profile", ()).await?;
+    if context.settings.json {
+        show::json(standing);
+        return Ok(());
+    }
+    if let Some(profile) = &standing.profile {
+        show::check("country", &profile.country);
+        show::check("tax number", profile.tax_id.as_deref().unwrap_or("none"));
+    }
+    if let Some(check) = &standing.check {
+        let valid = if check.valid { "valid" } else { "not valid" };
+        show::check("VIES", &format!("{} is {valid}, as of {}", check.number, date(check.at)));
+    }
+    show::check("taxed by", &standing.terms.name);
+    if let Some(note) = &standing.terms.note {
+        show::note(note);
+    }
+    Ok(())
+}
+
+async fn show_one(context: &Context, number: i64, form: Option<&str>) -> Result {
     let path = format!("/api/v1/invoices/{number}");
-    if html || csv {
-        let form = if html { "page" } else { "csv" };
+    if let Some(form) = form {
         show::document(&context.registry_text(&format!("{path}/{form}")).await?);
         return Ok(());
     }

@@ -44,6 +44,16 @@ pub enum Payouts {
         #[arg(long)]
         month: Option<Month>,
     },
+    /// Show the invoices that the marketplace has issued to itself in a partner's name, or print one
+    SelfBilled {
+        /// The partner's namespace
+        partner: Namespace,
+        /// Print the one of this number, as a page
+        number: Option<i64>,
+        /// Print it as EN 16931 has it
+        #[arg(long, requires = "number")]
+        xml: bool,
+    },
     /// Choose how a partner is paid; it holds once an operator has approved it
     Profile(Profile),
     /// Approve a version of a partner's payout profile that somebody else has written (for operators)
@@ -162,6 +172,9 @@ impl Payouts {
                 record(context, Method::PUT, "/api/v1/bank-account", account, done).await
             }
             Self::List => list(context).await,
+            Self::SelfBilled { partner, number, xml } => {
+                partner::self_billed(context, &partner, number, xml).await
+            }
             Self::Statements { partner, month } => partner::statements(context, &partner, month).await,
             Self::Profile(profile) => profile.run(context).await,
             Self::ApproveProfile { partner, number } => {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use chandlery_log::WitnessAt;
-use chandlery_money::{Mail, Processor};
+use chandlery_money::{Mail, Processor, Vies};
 use chandlery_package::Namespace;
 use chandlery_package::wire::Garbage;
 use chandlery_registry::audit::{Exports, Syslog, Webhook};
@@ -118,6 +118,10 @@ pub struct Terms {
     /// The mail server, smtp://HOST:PORT or smtps://USER:PASSWORD@HOST; customers are told on their page alone, unless given
     #[arg(long, value_name = "URL", env = "CHANDLERY_SMTP", hide_env_values = true)]
     pub smtp: Option<String>,
+    /// Where the European Union's VIES is asked whether customers' tax numbers are valid, such as
+    /// https://ec.europa.eu/taxation_customs/vies/rest-api; nobody is asked, and none is, unless given
+    #[arg(long, value_name = "URL", env = "CHANDLERY_VIES")]
+    pub vies: Option<String>,
     /// Who mail is from
     #[arg(long, value_name = "ADDRESS", default_value = "chandlery@localhost")]
     pub mail_from: String,
@@ -180,6 +184,7 @@ impl Terms {
             database: self.database.clone(),
             storage: self.storage.clone(),
             mail: self.smtp.clone().map(|url| Mail { url, from: self.mail_from.clone() }),
+            vies: self.vies.clone().map(|url| Vies { url }),
             url: self.url.clone(),
             origin: self.origin.clone(),
             witnesses: self.witnesses.clone(),

@@ -4,6 +4,7 @@
 mod collection;
 pub(crate) mod entitlements;
 pub(crate) mod invoices;
+mod issued;
 pub(crate) mod licences;
 pub(crate) mod notices;
 pub(crate) mod orders;
@@ -11,6 +12,8 @@ pub(crate) mod payments;
 pub(crate) mod periods;
 mod prices;
 mod printed;
+mod profiles;
+mod quotes;
 pub(crate) mod rating;
 pub(crate) mod refunds;
 mod routes;
@@ -18,6 +21,7 @@ mod subscribed;
 pub(crate) mod subscriptions;
 pub(crate) mod taxes;
 pub(crate) mod usage;
+mod vies;
 
 pub use entitlements::{Standing, entitled, public_offer, quote};
 pub use invoices::{NewInvoice, find as find_invoice, invoices, issue};
@@ -26,8 +30,12 @@ pub use notices::{notices, remind, send as send_notices, tell_of_ends, tell_of_t
 pub use orders::{end as end_order, order, orders, record_payment};
 pub use payments::record as record_invoice_payment;
 pub use prices::{make_coupon, read_offer, set_price};
+pub use profiles::set_profile;
+pub(crate) use quotes::must_hold as quote_must_hold;
 pub use refunds::credit_notes;
 pub use routes::routes;
 pub use subscriptions::{advance_all, agree, change, subscription, try_out};
-pub use taxes::{add_rule, set_profile};
+pub(crate) use taxes::tax_rule;
+pub use taxes::{Tax, add_rule};
 pub use usage::{Bounds as UsageBounds, receive, totals};
+pub use vies::ask_again as ask_for_tax_numbers;

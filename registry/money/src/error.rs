@@ -37,9 +37,19 @@ pub const PROCESSOR: Kind = Kind {
     when: "the processor of payments refuses a request or does not answer",
     remedy: Some("try again: what was done is not done twice"),
 };
+/// A payment of what was quoted before a tax changed.
+pub const QUOTED_ANEW: Kind = Kind {
+    word: "quoted-anew",
+    status: 409,
+    title: "The tax has changed since it was quoted",
+    when: "an order is paid more than 14 days after it was quoted, and its tax is another one by now",
+    remedy: Some(
+        "order it again, which quotes it anew; what arrived is in suspense until it is allotted or sent back",
+    ),
+};
 
 /// The kinds of this crate.
-pub const KINDS: &[&Kind] = &[&KEY_REUSED, &MONTH_CLOSED, &BALANCE_TOO_LARGE, &PROCESSOR];
+pub const KINDS: &[&Kind] = &[&KEY_REUSED, &MONTH_CLOSED, &BALANCE_TOO_LARGE, &PROCESSOR, &QUOTED_ANEW];
 
 /// Why something about money was not done.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +116,16 @@ pub enum Error {
         /// From when on months are open.
         open_from: String,
     },
+    /// A payment of what was quoted before a tax changed.
+    #[error("order '{reference}' was quoted at {was}, and is {now} by now")]
+    QuotedAnew {
+        /// The order's reference.
+        reference: String,
+        /// What was quoted, and the tax in it.
+        was: String,
+        /// What it would be quoted now.
+        now: String,
+    },
     /// The processor of payments refused, or does not answer.
     #[error("the processor of payments did not do it: {0}")]
     Processor(String),
@@ -150,6 +170,7 @@ impl Explain for Error {
             Self::BalanceTooLarge { .. } => &BALANCE_TOO_LARGE,
             Self::Closed { .. } => &MONTH_CLOSED,
             Self::Processor(_) => &PROCESSOR,
+            Self::QuotedAnew { .. } => &QUOTED_ANEW,
             Self::Unbalanced { .. } | Self::Nameless { .. } | Self::Mail(_) | Self::Damaged(_) => {
                 &chandlery_store::INTERNAL
             }

@@ -36,6 +36,8 @@ pub struct Finance {
     pub processor: Option<Arc<Processor>>,
     /// How mail leaves; none: customers are told on their page alone.
     pub mail: Option<Arc<Mail>>,
+    /// Who is asked whether tax numbers are valid; none: nobody, and none is.
+    pub vies: Option<Arc<Vies>>,
     /// Who is told of offers.
     pub on_offer: OnOffer,
 }
@@ -69,6 +71,13 @@ impl std::fmt::Debug for Processor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Processor at {}", self.url)
     }
+}
+
+/// Where the European Union's VIES is asked whether tax numbers are valid.
+#[derive(Debug, Clone)]
+pub struct Vies {
+    /// What `/ms/{state}/vat/{number}` follows, such as `https://ec.europa.eu/taxation_customs/vies/rest-api`.
+    pub url: String,
 }
 
 /// How mail leaves.

@@ -1,15 +1,16 @@
 //! The money of a registry, from what customers use and buy to what partners are paid.
 //!
-//! From below: the [`ledger`] and [`exchange`] rates; `approvals`, what one operator asks for and others approve; [`sharing`], who
-//! earns of a sale; [`billing`], what customers owe; [`consultants`]; [`payouts`], what partners are paid; the [`rails`] that money comes
-//! in and leaves by; `decisions`, by which what was approved is done; the [`books`], which close months and check all of it; and the
-//! [`figures`] that it comes to.
+//! From below: the [`ledger`] and [`exchange`] rates; `approvals`, what one operator asks for and others approve; [`documents`], as
+//! they are issued; [`sharing`], who earns of a sale; [`billing`], what customers owe; [`consultants`]; [`payouts`], what partners are
+//! paid; the [`rails`] that money comes in and leaves by; `decisions`, by which what was approved is done; the [`books`], which close
+//! months and check all of it; and the [`figures`] that it comes to.
 
 mod approvals;
 pub mod billing;
 pub mod books;
 pub mod consultants;
 mod decisions;
+pub mod documents;
 mod error;
 pub mod exchange;
 pub mod figures;
@@ -27,13 +28,14 @@ mod tests;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use error::{Error, KINDS};
-pub use finance::{Finance, Mail, OnOffer, Processor};
+pub use finance::{Finance, Mail, OnOffer, Processor, Vies};
 
 /// The routes of all rooms of the money.
 pub fn routes<S>(finance: Finance) -> OpenApiRouter<S> {
     OpenApiRouter::new()
         .merge(exchange::routes())
         .merge(ledger::routes())
+        .merge(documents::routes())
         .merge(sharing::routes())
         .merge(billing::routes())
         .merge(consultants::routes())

@@ -12,6 +12,7 @@ pub(crate) mod returns;
 mod routes;
 pub(crate) mod run;
 mod schedule;
+mod self_billed;
 mod statements;
 
 pub use balances::balances;

@@ -32,6 +32,7 @@ pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
         approval_hours: 24,
         processor: None,
         mail: None,
+        vies: None,
         on_offer: |_, _, _| Box::pin(async { Ok(()) }),
     };
     (folder, finance)

@@ -1,5 +1,6 @@
 //! What holds across rooms.
 
+mod documents;
 mod entitlements;
 mod lists;
 mod sharing;

@@ -54,6 +54,24 @@ pub const TEXTS: [(&str, &str, &[&str]); 24] = [
             "",
         ],
     ),
+    (
+        "tax number",
+        "it has from 1 to 40 bytes",
+        &["", "  ", "XX1\n2", "XX00000000000000000000000000000000000000000"],
+    ),
+    (
+        "tax number",
+        "its format or its check digits are wrong",
+        &[
+            "DE136695977",
+            "DE",
+            "DE13669597\u{665}",
+            "FR41303265045",
+            "x",
+            "NL004495445A01",
+            "ITIT00743110157",
+        ],
+    ),
     ("digest", "", &["", "sha256:", "sha256:00", "md5:00", "sha256:../../etc/passwd"]),
     ("digest of content", "", &["", "sha256:", "sha512:00", "sha256:../../etc/passwd", "sha384:00"]),
     (

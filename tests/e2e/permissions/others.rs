@@ -80,6 +80,9 @@ impl Market {
         acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
         let paid = text(&globex.ok(&["orders", "place", "acme:ocr-server"])["reference"]);
         operator.ok(&["orders", "paid", &paid, "100.00 USD", "--bank-reference", "B"]);
+        let paid = globex.list("/api/v1/invoices")[0]["number"].to_string();
+        let refund = ["invoices", "refund", &paid, "1.00 USD", "--reason", "slow", "--key", "K"];
+        let note = operator.ok(&refund)["number"].to_string();
         let order = text(&initech.ok(&["orders", "place", "acme:ocr-server"])["reference"]);
         let payout = operator.ok(&["payouts", "propose", "acme"])["id"].to_string();
         let profile = ["payouts", "profile", "acme", "--schedule", "monthly", "--minimum", "50.00 USD"];
@@ -118,6 +121,8 @@ impl Market {
             id("/milestones/{number}", "1", "999999"),
             id("/orders/{reference}", order, "CH-NONE"),
             id("/invoices/{number}", invoice, "999999"),
+            id("/credit-notes/{number}", note, "999999"),
+            id("/self-billed/{number}", "1", "999999"),
             id("/hosts/{host}", "theirs", UNKNOWN),
             id("/disputes/{id}", "D", UNKNOWN),
             id("/approvals/{id}", "1", "999999"),

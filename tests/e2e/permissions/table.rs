@@ -225,6 +225,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/api/v1/invoices/{number}", For::Accounts, json!(null)),
         ("GET", "/api/v1/invoices/{number}/page", For::Accounts, json!(null)),
         ("GET", "/api/v1/invoices/{number}/csv", For::Accounts, json!(null)),
+        ("GET", "/api/v1/invoices/{number}/xml", For::Accounts, json!(null)),
         ("POST", "/api/v1/invoices/{number}/payment-intent", For::Accounts, json!(null)),
         (
             "POST",
@@ -233,7 +234,17 @@ pub(super) fn cases() -> Vec<Case> {
             json!({ "key": "K", "amount": { "minor": 1, "currency": "USD" }, "reason": "" }),
         ),
         ("GET", "/api/v1/credit-notes", For::Accounts, json!(null)),
+        ("GET", "/api/v1/credit-notes/{number}/page", For::Accounts, json!(null)),
+        ("GET", "/api/v1/credit-notes/{number}/xml", For::Accounts, json!(null)),
+        ("GET", "/api/v1/billing-profile", For::Accounts, json!(null)),
         ("PUT", "/api/v1/billing-profile", For::Accounts, json!({ "country": "DE" })),
+        ("GET", "/api/v1/sellers", For::Everybody, json!(null)),
+        (
+            "PUT",
+            "/api/v1/sellers",
+            For::Operators,
+            json!({ "since": "2026-01-01", "seller": { "party": { "name": "Us", "country": "DE", "tax_number": "DE136695976" } } }),
+        ),
         (
             "POST",
             "/api/v1/tax-rules",
@@ -317,6 +328,9 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/api/v1/partners/{partner}/months", For::OwnersAndOperators, json!(null)),
         ("GET", "/api/v1/partners/{partner}/plugins", For::OwnersAndOperators, json!(null)),
         ("GET", "/api/v1/partners/{partner}/statements", For::OwnersAndOperators, json!(null)),
+        ("GET", "/api/v1/partners/{partner}/self-billed", For::OwnersAndOperators, json!(null)),
+        ("GET", "/api/v1/partners/{partner}/self-billed/{number}/page", For::OwnersAndOperators, json!(null)),
+        ("GET", "/api/v1/partners/{partner}/self-billed/{number}/xml", For::OwnersAndOperators, json!(null)),
         ("GET", "/api/v1/partners/{partner}/payouts", For::OwnersAndOperators, json!(null)),
         ("GET", "/api/v1/partners/{partner}/payout-profile", For::OwnersAndOperators, json!(null)),
         (

@@ -1,7 +1,7 @@
 //! What a partner sees: balances, transactions, statements, and where each cent of a payout came from.
 
 use chandlery_package::wire::{
-    Earning, ExplainedPayout, Held, NextPayout, Page, PartnerBalance, PublishedStatement,
+    Document, Earning, ExplainedPayout, Held, NextPayout, Page, PartnerBalance, PublishedStatement,
 };
 use chandlery_package::{Balance, Month, Namespace};
 use reqwest::Method;
@@ -143,6 +143,36 @@ pub async fn explain(context: &Context, id: i64) -> Result {
     }
     for step in &found.transactions {
         show::note(format!("{} · {} · by {}", step.at.strftime("%F"), step.description, step.by));
+    }
+    Ok(())
+}
+
+/// Shows a partner's self-billed invoices, or prints one.
+pub async fn self_billed(context: &Context, partner: &Namespace, number: Option<i64>, xml: bool) -> Result {
+    let path = format!("/api/v1/partners/{partner}/self-billed");
+    if let Some(number) = number {
+        let form = if xml { "xml" } else { "page" };
+        show::document(&context.registry_text(&format!("{path}/{number}/{form}")).await?);
+        return Ok(());
+    }
+    let page: Page<Document> = context.registry_list(&path).await?;
+    let row = |document: &Document| {
+        let [net, tax, total] = [document.net, document.tax, document.total].map(|money| money.to_string());
+        vec![
+            document.number.clone(),
+            document.issued_on.to_string(),
+            net,
+            document.terms.name.clone(),
+            tax,
+            total,
+        ]
+    };
+    match context.settings.json {
+        true => show::json(page.items),
+        false => show::table(
+            &["number", "issued", ">net", "taxed by", ">tax", ">total"],
+            page.items.iter().map(row),
+        ),
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use reqwest::Method;
 
 use crate::api::Context;
+use crate::commands::party::PartyArguments;
 use crate::failure::Result;
 use crate::show;
 
@@ -35,6 +36,8 @@ pub struct Profile {
     /// How often: every-run, weekly, monthly or quarterly, by the first run in each
     #[arg(long, default_value = "every-run")]
     schedule: Schedule,
+    #[command(flatten)]
+    legal: PartyArguments,
     /// What is withheld for the state (for operators)
     #[arg(long, value_name = "RATE", default_value = "0%")]
     withheld: Rate,
@@ -48,8 +51,9 @@ impl Profile {
             (None, Some(account)) => Rail::Stripe { account },
             (None, None) => Rail::Manual,
         };
-        let Self { currency, minimum, schedule, withheld, partner, .. } = self;
-        let profile = PayoutProfile { rail, currency, minimum, schedule, withheld };
+        let Self { currency, minimum, schedule, withheld, legal, partner, .. } = self;
+        let legal = legal.party();
+        let profile = PayoutProfile { rail, currency, minimum, schedule, withheld, legal };
         let path = format!("/api/v1/partners/{partner}/payout-profile");
         let found: ProfileVersion = context.registry(Method::PUT, &path, profile).await?;
         say(context, &partner, &found);

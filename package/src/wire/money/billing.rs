@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Acceptance;
+use super::{Acceptance, TaxCheck, TaxTerms};
 use crate::{Currency, Money, MoneyError, Namespace, Offer, PluginId, Rate, Tier};
 
 /// Sets what a plugin costs from now on. What was ordered before keeps its price.
@@ -92,9 +92,33 @@ pub struct BillingProfile {
     /// Where reminders go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Its number for value added tax: with one, it accounts for the tax itself (reverse charge).
+    /// Its tax number. One for value added tax of another member state, of which VIES has said that it is valid, makes that it
+    /// accounts for the tax itself (reverse charge); any other makes no difference to the tax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax_id: Option<String>,
+    /// The legal name that documents are made out to; the account's name, unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Street and number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    /// The postal code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<String>,
+    /// City or town.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+}
+
+/// Where a customer is, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BillingStanding {
+    /// What the customer has said; none: nothing.
+    pub profile: Option<BillingProfile>,
+    /// What VIES has said of its tax number; none: nothing yet, or the number is none of a member state.
+    pub check: Option<TaxCheck>,
+    /// By which rule it would be taxed now.
+    pub terms: TaxTerms,
 }
 
 /// A sales tax of a country, from a day on.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Party;
 use crate::{Balance, Currency, Money, Namespace, Rate, RevenueSharePolicy};
 
 /// A policy of shares, and from when on it holds.
@@ -175,6 +176,9 @@ pub struct PayoutProfile {
     /// What is withheld for the state; set by operators.
     #[serde(default)]
     pub withheld: Rate,
+    /// Who the partner is on self-billed invoices; none: it gets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal: Option<Party>,
 }
 
 crate::words! {

@@ -116,6 +116,8 @@ words! {
         ConsultantCertified = "consultant-certified",
         /// Set a sales tax of a country.
         TaxRuleSet = "tax-rule-set",
+        /// Said who sells here from a day on.
+        SellerSet = "seller-set",
         /// Set an exchange rate from a day on.
         ExchangeRateSet = "exchange-rate-set",
         /// Set the account that bank files pay from.

@@ -13,7 +13,8 @@ use chandlery_package::{Balance, Currency, Money, Namespace};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
-use super::taxes::tax;
+use super::issued::{self, NewDocument};
+use super::taxes::{Tax, tax};
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, PaidThrough};
@@ -71,7 +72,9 @@ pub struct NewInvoice<'a> {
     pub lines: &'a [InvoiceLine],
     /// The tax that the customer was told, where it was told one; none: the one by the rules of now. What was told is
     /// paid as it was told: from a transfer, not from credit.
-    pub told: Option<Money>,
+    pub told: Option<&'a Tax>,
+    /// The first and the last moment of what is supplied; none: it is supplied when it is invoiced.
+    pub period: Option<(Timestamp, Timestamp)>,
     /// How long what is sold is on hold once it is paid.
     pub hold_days: u32,
 }
@@ -83,18 +86,19 @@ pub async fn issue(
     about: impl FnOnce(Transaction) -> Transaction,
     now: Timestamp,
 ) -> Result<i64, Error> {
-    let NewInvoice { account, currency, lines, told, hold_days } = *new;
+    let NewInvoice { account, currency, lines, told, period, hold_days } = *new;
     let zero = Money::zero(currency);
     let sum = |wanted: fn(&InvoiceLine) -> bool| {
         lines.iter().filter(|line| wanted(line)).try_fold(zero, |sum, line| sum.plus(line.amount))
     };
     let (net, sold) = (sum(|_| true)?, sum(|line| line.sale.is_some())?);
-    let mut tax = tax(write, account, net, now).await?;
-    let has = ledger::owed(write, &Account::Credit(account.clone()), currency).await?;
-    let mut usable = has;
-    if let Some(told) = told {
-        (tax.amount, usable) = (told, Balance::zero(currency));
-    }
+    let (tax, usable) = match told {
+        Some(told) => (told.clone(), Balance::zero(currency)),
+        None => (
+            tax(write, account, net, now).await?,
+            ledger::owed(write, &Account::Credit(account.clone()), currency).await?,
+        ),
+    };
     let all = net.plus(tax.amount)?;
     let credit = usable.up_to(all)?;
     let total = all.minus(credit)?;
@@ -113,7 +117,7 @@ pub async fn issue(
     .bind(currency.code())
     .bind(net.minor())
     .bind(tax.amount.minor())
-    .bind(&tax.name)
+    .bind(&tax.terms.name)
     .bind(credit.minor())
     .bind(time(now))
     .bind(time(due_at))
@@ -134,8 +138,10 @@ pub async fn issue(
         .execute(&mut **write)
         .await?;
     }
+    let document = NewDocument { number, account, lines, net, tax: &tax, credit, period, due_at };
+    issued::keep_invoice(write, &document, now).await?;
     let transaction = Transaction::new(TransactionKind::Invoice, number, now)
-        .about(format!("invoice {number} to {account}, {}", tax.name))
+        .about(format!("invoice {number} to {account}, {}", tax.terms.name))
         .link("invoice", number)
         .link("customer", account)
         .debit(Account::Receivable, total)

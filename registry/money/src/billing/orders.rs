@@ -15,6 +15,7 @@ use super::entitlements::{self, OrderEvent, Paying};
 use super::invoices::{self, NewInvoice, Paid};
 use super::payments;
 use super::prices;
+use super::quotes;
 use super::taxes::tax;
 use crate::Error;
 use crate::ledger::{self, By};
@@ -73,7 +74,10 @@ pub async fn order(
         && stands(&mut write, order).await?
         && (order.paid_at.is_some() || order.offer.price == offer.price)
     {
-        return Ok(order.clone());
+        quotes::renew(&mut write, order, now).await?;
+        let order = find(&mut write, &order.reference).await?;
+        write.commit().await?;
+        return Ok(order);
     }
     if let Some(Acceptance { offer: agreed, terms }) = &new.acceptance
         && (*agreed != offer || terms != terms::VERSION)
@@ -134,11 +138,9 @@ async fn insert(
     referrer: Option<&Namespace>,
     now: Timestamp,
 ) -> Result<Order, Error> {
-    let tax_minor = match &offer.price {
-        Price::Once { amount } => {
-            tax(write, customer, amount.at(discount.rest())?, now).await?.amount.minor()
-        }
-        Price::Monthly { .. } | Price::Metered { .. } => 0,
+    let quoted = match &offer.price {
+        Price::Once { amount } => Some(tax(write, customer, amount.at(discount.rest())?, now).await?),
+        Price::Monthly { .. } | Price::Metered { .. } => None,
     };
     if let Some(referrer) = referrer {
         let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
@@ -152,7 +154,7 @@ async fn insert(
     let reference = new_reference();
     sqlx::query(
         "insert into orders (reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at)
-         values ($1, $2, $3, $4, $5, nullif($6, ''), $7, $8)",
+         values ($1, $2, $3, $4, $5, nullif($6, ''), 0, $7)",
     )
     .bind(&reference)
     .bind(customer.as_str())
@@ -160,10 +162,12 @@ async fn insert(
     .bind(serde_json::json!(offer).to_string())
     .bind(discount.to_string())
     .bind(referrer.map_or("", Namespace::as_str))
-    .bind(tax_minor)
     .bind(time(now))
     .execute(&mut **write)
     .await?;
+    if let Some(quoted) = quoted {
+        quotes::keep(write, &reference, &quoted, now).await?;
+    }
     find(write, &reference).await
 }
 
@@ -342,7 +346,8 @@ pub(crate) async fn pay(
     if amount != due {
         return Err(Error::Invalid(format!("{amount} arrived, but {due} is due")));
     }
-    let net = price(&order)?;
+    let net = quotes::price(&order)?;
+    let told = quotes::honoured(write, &order, matches!(paid, Paid::Processor(..)), now).await?;
     let sale = NewSale {
         source: format!("order {reference}"),
         customer: &order.customer,
@@ -366,7 +371,8 @@ pub(crate) async fn pay(
         account: &order.customer,
         currency: net.currency(),
         lines: &[line],
-        told: Some(due.minus(net)?),
+        told: Some(&told),
+        period: None,
         hold_days,
     };
     let invoice = invoices::issue(write, &new, about, now).await?;
@@ -381,16 +387,6 @@ pub(crate) async fn pay(
         .execute(&mut **write)
         .await?;
     find(write, reference).await
-}
-
-/// What an order costs once, without taxes.
-fn price(order: &Order) -> Result<Money, Error> {
-    match &order.offer.price {
-        Price::Once { amount } => Ok(amount.at(order.discount.rest())?),
-        Price::Monthly { .. } | Price::Metered { .. } => {
-            Err(Error::Damaged(format!("order '{}' is not paid once", order.reference)))
-        }
-    }
 }
 
 /// The order of this reference, or that there is none.

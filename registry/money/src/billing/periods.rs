@@ -172,7 +172,9 @@ pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp)
             .link("price", price.minor())
             .link("currency", price.currency())
     };
-    let new = NewInvoice { account, currency: price.currency(), lines: &lines, told: None, hold_days: 0 };
+    let period = Some((*from, Timestamp::from_second(to.as_second() - 1).unwrap_or(*to)));
+    let new =
+        NewInvoice { account, currency: price.currency(), lines: &lines, told: None, period, hold_days: 0 };
     let number = invoices::issue(write, &new, about, now).await?;
     sqlx::query(
         "insert into plan_periods (invoice, tier, from_at, to_at, months, price_minor, credit_minor, recognised_minor)

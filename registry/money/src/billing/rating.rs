@@ -112,7 +112,8 @@ async fn rate_customer(
     for (currency, lines) in charges {
         for lines in parts(&lines) {
             let hold_days = run.hold_days;
-            let new = NewInvoice { account: customer, currency, lines, told: None, hold_days };
+            let period = Some((run.month.first_moment(), run.month.last_moment()));
+            let new = NewInvoice { account: customer, currency, lines, told: None, period, hold_days };
             let about = |transaction: ledger::Transaction| transaction.link("month", run.month);
             done.invoices.push(invoices::issue(write, &new, about, run.now).await?);
         }

@@ -8,7 +8,7 @@ use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::{entitlements, invoices, periods, subscribed};
+use super::{entitlements, invoices, issued, periods, subscribed};
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, ClawBack, PaidThrough};
@@ -270,7 +270,10 @@ async fn make_note(
     .execute(&mut **write)
     .await?;
     invoices::reduced(write, number, hold_days, now).await?;
-    find(write, &new.key).await?.ok_or_else(|| Error::Damaged(format!("credit note {note} vanished")))
+    let made = find(write, &new.key).await?;
+    let made = made.ok_or_else(|| Error::Damaged(format!("credit note {note} vanished")))?;
+    issued::keep_credit_note(write, &invoice, &made).await?;
+    Ok(made)
 }
 
 /// What transfers had paid of an invoice before a processor's payment paid the rest, in minor units: it cannot go back through that.
@@ -367,6 +370,17 @@ fn destination(invoice: &Invoice, through: Option<PaidThrough>, as_credit: bool)
         (_, Some(PaidThrough::Bank)) => Account::Bank,
         (_, _) => Account::Credit(invoice.account.clone()),
     }
+}
+
+/// The credit note of this number, or that there is none.
+pub(super) async fn numbered(db: &mut AnyConnection, number: i64) -> Result<CreditNote, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "select number, invoice, currency, minor, tax_minor, cash_minor, reason, at from refunds where number = $1",
+    )
+    .bind(number)
+    .fetch_optional(db)
+    .await?;
+    read(row.ok_or_else(|| Error::NotFound(format!("credit note {number}")))?)
 }
 
 async fn find(db: &mut AnyConnection, key: &str) -> Result<Option<CreditNote>, Error> {

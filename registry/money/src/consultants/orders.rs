@@ -142,6 +142,7 @@ pub async fn accept(
             currency: milestone.price.currency(),
             lines: &[line],
             told: None,
+            period: None,
             hold_days,
         };
         let about = |transaction: ledger::Transaction| transaction.link("service-order", reference);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use super::bank_account::check_account;
-use crate::Error;
+use crate::{Error, documents};
 use chandlery_accounts::audit::record;
 use chandlery_accounts::{Account, Actor};
 use chandlery_store::{Db, Write, time};
@@ -65,6 +65,7 @@ pub(super) fn by_hand() -> PayoutProfile {
         minimum: None,
         schedule: Schedule::EveryRun,
         withheld: Rate::ZERO,
+        legal: None,
     }
 }
 
@@ -93,6 +94,10 @@ pub(super) async fn write(
 ) -> Result<ProfileVersion, Error> {
     if let Rail::Sepa { holder, iban, bic } = &profile.rail {
         check_account(holder, iban, bic.as_deref())?;
+    }
+    if let Some(legal) = &mut profile.legal {
+        legal.tax_number = documents::check_party(legal)?;
+        legal.id = None;
     }
     let mut write = db.write().await?;
     let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")

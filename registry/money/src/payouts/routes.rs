@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::{
-    ApprovalRequest, Earning, ExplainedPayout, MonthlyEarning, NewPayout, Page, Paging, PartnerBalance,
+    ApprovalRequest, Document, Earning, ExplainedPayout, MonthlyEarning, NewPayout, Page, Paging, PartnerBalance,
     Payout, PayoutConfirmation, PayoutProfile, PluginEarning, ProfileVersion, PublishedStatement,
 };
 use chandlery_package::{Month, Namespace};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::approving::{self, Approved};
 use super::earnings::{self, EarningKey, PluginKey};
 use super::{profiles, run, statements};
-use crate::{Error, Finance, table};
+use crate::{Error, Finance, documents, table};
 use chandlery_accounts::{Account, Caller, Error as AccountsError};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
@@ -30,6 +30,9 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(months))
         .routes(routes!(plugins))
         .routes(routes!(statements_of))
+        .routes(routes!(self_billed))
+        .routes(routes!(self_billed_page))
+        .routes(routes!(self_billed_xml))
         .routes(routes!(payouts_of))
         .routes(routes!(profiles_of, write_profile))
         .routes(routes!(approve_profile))
@@ -40,6 +43,67 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(approve))
         .routes(routes!(confirm))
         .routes(routes!(returned))
+}
+
+/// Lists what a partner was billed for in its own name, the latest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/self-billed",
+    params(("partner" = Namespace, Path), Paging<i64>),
+    responses((status = 200, description = "Done.", body = Page<Document>))
+)]
+async fn self_billed(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(partner): Path<Namespace>,
+    Query(paging): Query<Paging<i64>>,
+) -> Result<Json<Page<Document>>, Error> {
+    caller.must_see(&finance.db, &partner).await?;
+    Ok(Json(documents::list(&finance.db, &documents::self_billed_series(&partner), &paging).await?))
+}
+
+/// A self-billed invoice, for those who see the partner's money.
+async fn own_self_billed(
+    db: &Db,
+    caller: &Account,
+    partner: &Namespace,
+    number: i64,
+) -> Result<Document, Error> {
+    caller.must_see(db, partner).await?;
+    let series = documents::self_billed_series(partner);
+    let found = documents::find(&mut *db.read().acquire().await?, &series, number).await?;
+    found.ok_or_else(|| Error::NotFound(format!("self-billed invoice {number} of '{partner}'")))
+}
+
+/// Shows a self-billed invoice as a page to print.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/self-billed/{number}/page",
+    params(("partner" = Namespace, Path), ("number" = i64, Path)),
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn self_billed_page(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path((partner, number)): Path<(Namespace, i64)>,
+) -> Result<maud::Markup, Error> {
+    Ok(documents::page(&own_self_billed(&finance.db, &caller, &partner, number).await?, &[]))
+}
+
+/// Exports a self-billed invoice as EN 16931 has it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/partners/{partner}/self-billed/{number}/xml",
+    params(("partner" = Namespace, Path), ("number" = i64, Path)),
+    responses((status = 200, description = "A Cross Industry Invoice.", content_type = "application/xml", body = String))
+)]
+async fn self_billed_xml(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path((partner, number)): Path<(Namespace, i64)>,
+) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+    let text = documents::xml(&own_self_billed(&finance.db, &caller, &partner, number).await?)?;
+    Ok(([(header::CONTENT_TYPE, documents::XML)], text))
 }
 
 /// Shows a partner's money, by currency.

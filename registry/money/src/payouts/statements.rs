@@ -13,6 +13,7 @@ use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
+use super::self_billed;
 use crate::{Error, ledger};
 use chandlery_log as log;
 use chandlery_store::{Write, time};
@@ -67,6 +68,7 @@ pub async fn make(write: &mut Write, month: Month, now: Timestamp) -> Result<usi
         }
         statement.closing.retain(|_, minor| *minor != 0);
         publish(write, &statement, now).await?;
+        self_billed::bill(write, &statement, now).await?;
     }
     Ok(count)
 }

@@ -49,10 +49,7 @@ async fn begin_invoice_payment(
     Path(number): Path<i64>,
 ) -> Result<(StatusCode, Json<PaymentIntent>), Error> {
     let subject = Subject::Invoice(number);
-    Ok((
-        StatusCode::CREATED,
-        Json(super::begin_payment(&finance.db, finance.processor()?, &caller.name, &subject).await?),
-    ))
+    Ok((StatusCode::CREATED, Json(super::begin_payment(&finance, &caller.name, &subject).await?)))
 }
 
 /// Begins to pay an order at the processor of payments.
@@ -68,10 +65,7 @@ async fn begin_order_payment(
     Path(reference): Path<String>,
 ) -> Result<(StatusCode, Json<PaymentIntent>), Error> {
     let subject = Subject::Order(reference);
-    Ok((
-        StatusCode::CREATED,
-        Json(super::begin_payment(&finance.db, finance.processor()?, &caller.name, &subject).await?),
-    ))
+    Ok((StatusCode::CREATED, Json(super::begin_payment(&finance, &caller.name, &subject).await?)))
 }
 
 /// Ends the subscription now, and gives back what is left of it.

@@ -144,8 +144,14 @@ async fn what_is_paid_after_it_was_given_up_is_had_again() {
         amount: usd(10_000),
         sale: Some(sharing::accrue(&mut write, &sale).await.unwrap()),
     };
-    let new =
-        NewInvoice { account: &customer, currency: Currency::Usd, lines: &[line], told: None, hold_days: 30 };
+    let new = NewInvoice {
+        account: &customer,
+        currency: Currency::Usd,
+        lines: &[line],
+        told: None,
+        period: None,
+        hold_days: 30,
+    };
     billing::issue(&mut write, &new, |transaction| transaction, day(20)).await.unwrap();
     write.commit().await.unwrap();
     billing::advance_all(db, day(80)).await.unwrap();

@@ -1,16 +1,18 @@
-//! Invoices and their taxes, credit notes, and transfers that an operator records.
+//! Invoices, credit notes and the documents of both, where customers are and how they are taxed, and transfers that an operator
+//! records.
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use chandlery_package::wire::{
-    ApprovalRequest, BillingProfile, CreditNote, Invoice, NewPayment, Page, Paging, TaxRule,
+    ApprovalRequest, BillingProfile, BillingStanding, CreditNote, Document, Invoice, NewPayment, Page, Paging,
+    TaxRule,
 };
 
 use crate::approvals::{self, Ask, Wanted};
-use crate::billing::printed;
-use crate::{Error, Finance, billing, table};
+use crate::billing::{issued, printed, profiles, refunds};
+use crate::{Error, Finance, billing, documents, table};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
@@ -19,15 +21,17 @@ use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Finance> {
     OpenApiRouter::new()
-        .routes(routes!(set_profile))
+        .routes(routes!(profile, set_profile))
         .routes(routes!(add_rule))
         .routes(routes!(invoices))
         .routes(routes!(invoice))
         .routes(routes!(invoice_page))
         .routes(routes!(invoice_csv))
+        .routes(routes!(invoice_xml))
         .routes(routes!(record_invoice_payment))
         .routes(routes!(credit_notes))
-        .route("/invoice.css", get(invoice_style))
+        .routes(routes!(credit_note_page))
+        .routes(routes!(credit_note_xml))
 }
 
 /// Lists the account's invoices.
@@ -82,11 +86,34 @@ async fn invoice_page(
     caller: Account,
     Path(number): Path<i64>,
 ) -> Result<maud::Markup, Error> {
-    Ok(printed::page(&own_invoice(&finance.db, &caller, number).await?))
+    let invoice = own_invoice(&finance.db, &caller, number).await?;
+    let document = document_of(&finance.db, &invoice).await?;
+    Ok(documents::page(&document, &printed::standing(&invoice)))
 }
 
-async fn invoice_style() -> ([(HeaderName, &'static str); 1], &'static str) {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], printed::STYLE)
+async fn document_of(db: &Db, invoice: &Invoice) -> Result<Document, Error> {
+    issued::of_invoice(&mut *db.read().acquire().await?, invoice).await
+}
+
+/// Exports an invoice as EN 16931 has it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/invoices/{number}/xml",
+    params(("number" = i64, Path)),
+    responses((status = 200, description = "A Cross Industry Invoice.", content_type = "application/xml", body = String))
+)]
+async fn invoice_xml(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(number): Path<i64>,
+) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+    let invoice = own_invoice(&finance.db, &caller, number).await?;
+    documents::xml(&document_of(&finance.db, &invoice).await?).map(as_xml)
+}
+
+/// What XML is served as.
+fn as_xml(text: String) -> ([(HeaderName, &'static str); 1], String) {
+    ([(header::CONTENT_TYPE, documents::XML)], text)
 }
 
 /// Exports an invoice as a table.
@@ -148,7 +175,59 @@ async fn credit_notes(
     Ok(Json(billing::credit_notes(&finance.db, &caller.name, &paging).await?))
 }
 
-/// Says where the account is billed.
+/// The document of a credit note of the caller's own, or of any for an operator.
+async fn own_credit_note(db: &Db, caller: &Account, number: i64) -> Result<Document, Error> {
+    let mut read = db.read().acquire().await?;
+    let note = refunds::numbered(&mut read, number).await?;
+    let invoice = billing::find_invoice(&mut read, note.invoice).await?;
+    match caller.operator || invoice.account == caller.name {
+        true => issued::of_credit_note(&mut read, &invoice, &note).await,
+        false => Err(Error::NotFound(format!("credit note {number}"))),
+    }
+}
+
+/// Shows a credit note as a page to print.
+#[utoipa::path(
+    get,
+    path = "/api/v1/credit-notes/{number}/page",
+    params(("number" = i64, Path)),
+    responses((status = 200, description = "The page.", content_type = "text/html", body = String))
+)]
+async fn credit_note_page(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(number): Path<i64>,
+) -> Result<maud::Markup, Error> {
+    Ok(documents::page(&own_credit_note(&finance.db, &caller, number).await?, &[]))
+}
+
+/// Exports a credit note as EN 16931 has it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/credit-notes/{number}/xml",
+    params(("number" = i64, Path)),
+    responses((status = 200, description = "A Cross Industry Invoice.", content_type = "application/xml", body = String))
+)]
+async fn credit_note_xml(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(number): Path<i64>,
+) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+    documents::xml(&own_credit_note(&finance.db, &caller, number).await?).map(as_xml)
+}
+
+/// Shows where the account is, what VIES says of its tax number, and how it would be taxed.
+#[utoipa::path(
+    get,
+    path = "/api/v1/billing-profile",
+    responses((status = 200, description = "Done.", body = BillingStanding))
+)]
+async fn profile(State(finance): State<Finance>, caller: Account) -> Result<Json<BillingStanding>, Error> {
+    let mut db = finance.db.read().acquire().await?;
+    Ok(Json(profiles::standing(&mut db, &caller.name, finance.clock.now()).await?))
+}
+
+/// Says where the account is billed. Its tax number is asked for at once.
 #[utoipa::path(
     put,
     path = "/api/v1/billing-profile",
@@ -160,8 +239,9 @@ async fn set_profile(
     caller: Caller,
     Json(profile): Json<BillingProfile>,
 ) -> Result<Json<BillingProfile>, Error> {
-    billing::set_profile(&finance.db, &caller.actor, &caller.name, &profile).await?;
-    Ok(Json(profile))
+    let kept = billing::set_profile(&finance.db, &caller.actor, &caller.name, &profile).await?;
+    profiles::prove(&finance.db, finance.vies.as_deref(), &kept, finance.clock.now()).await?;
+    Ok(Json(kept))
 }
 
 /// Adds a tax rule from a day on; for operators.

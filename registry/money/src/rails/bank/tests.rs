@@ -258,8 +258,14 @@ async fn a_late_payment_revives_what_was_given_up() {
         amount: usd("100.00"),
         sale: Some(sale),
     };
-    let new =
-        NewInvoice { account: &customer, currency: Currency::Usd, lines: &[line], told: None, hold_days: 30 };
+    let new = NewInvoice {
+        account: &customer,
+        currency: Currency::Usd,
+        lines: &[line],
+        told: None,
+        period: None,
+        hold_days: 30,
+    };
     billing::issue(&mut write, &new, |transaction| transaction, day(0)).await.unwrap();
     write.commit().await.unwrap();
     billing::advance_all(db, day(60)).await.unwrap();

@@ -6,24 +6,27 @@ use chandlery_package::wire::PaymentIntent;
 use super::payments;
 use crate::billing;
 use crate::rails::Subject;
-use crate::{Error, Processor};
-use chandlery_store::Db;
+use crate::{Error, Finance};
 
 /// Begins a payment of what is due.
 pub async fn begin(
-    db: &Db,
-    processor: &Processor,
+    finance: &Finance,
     customer: &Namespace,
     subject: &Subject,
 ) -> Result<PaymentIntent, Error> {
+    let (db, processor) = (&finance.db, finance.processor()?);
     let mut read = db.read().acquire().await?;
     if subject.customer(&mut read).await? != *customer {
         return Err(subject.missing());
     }
-    if let Subject::Order(reference) = subject
-        && billing::orders::find(&mut read, reference).await?.due.is_none()
-    {
-        return Err(Error::Invalid(format!("order '{reference}' is invoiced by the month")));
+    if let Subject::Order(reference) = subject {
+        let order = billing::orders::find(&mut read, reference).await?;
+        if order.due.is_none() {
+            return Err(Error::Invalid(format!("order '{reference}' is invoiced by the month")));
+        }
+        if order.invoice.is_none() {
+            billing::quote_must_hold(&mut read, &order, finance.clock.now()).await?;
+        }
     }
     let due = subject.due(&mut read).await?.filter(|due| due.minor() > 0);
     drop(read);

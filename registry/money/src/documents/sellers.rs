@@ -1,0 +1,124 @@
+//! Who sells here, by day.
+
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record_once;
+use chandlery_package::TaxNumber;
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::{Act, Page, Paging, Party, Seller, SellerVersion};
+use chandlery_store::{Db, Write};
+use iban::{Iban, IbanLike as _};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::json;
+use sqlx::AnyConnection;
+
+use crate::Error;
+
+/// How long a part of a name or an address may be.
+const LETTERS_MAX: usize = 200;
+
+/// Refuses a party that no document can name, and gives its tax number as it is written.
+pub(crate) fn check_party(party: &Party) -> Result<Option<String>, Error> {
+    let country = &party.country;
+    if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Err(Error::Invalid(format!(
+            "'{country}' is not a country: write its ISO 3166 code, such as DE"
+        )));
+    }
+    if party.name.trim().is_empty() {
+        return Err(Error::Invalid("a document names somebody: the legal name is missing".into()));
+    }
+    let Party { name, street, postcode, city, registration, email, .. } = party;
+    let more = [street, postcode, city, registration, email].into_iter().flatten();
+    for text in [name].into_iter().chain(more) {
+        if text.chars().count() > LETTERS_MAX || text.chars().any(char::is_control) {
+            return Err(Error::Invalid(format!(
+                "a name and each part of an address is one line of {LETTERS_MAX} letters"
+            )));
+        }
+    }
+    match &party.tax_number {
+        None => Ok(None),
+        Some(number) => match TaxNumber::read(country, number) {
+            Ok(number) => Ok(Some(number.to_string())),
+            Err(error) => Err(Error::Invalid(error.to_string())),
+        },
+    }
+}
+
+/// Sets who sells here from a day on, as long as no document of that day or later names another seller.
+pub(super) async fn set(
+    db: &Db,
+    actor: &Actor,
+    mut version: SellerVersion,
+    now: Timestamp,
+) -> Result<SellerVersion, Error> {
+    let party = &mut version.seller.party;
+    party.tax_number = check_party(party)?;
+    if party.tax_number.is_none() {
+        return Err(Error::Invalid("whoever sells has a tax number: documents must name it".into()));
+    }
+    let account = version.seller.bank.as_ref().map(|bank| bank.iban.as_str());
+    if let Some(account) = account
+        && !account.parse::<Iban>().is_ok_and(|iban| iban.electronic_str() == account)
+    {
+        return Err(Error::Invalid(format!("'{account}' is not an IBAN: a letter or digit of it is wrong")));
+    }
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let mut write = db.write().await?;
+    let known: Option<(Json<Seller>,)> = sqlx::query_as("select body from sellers where since = $1")
+        .bind(version.since.to_string())
+        .fetch_optional(&mut *write)
+        .await?;
+    if known.as_ref().is_some_and(|(Json(seller),)| *seller == version.seller) {
+        return Ok(version);
+    }
+    // Those before the first one name none.
+    let named: Option<(String,)> = sqlx::query_as(
+        "select series from documents where issued_on >= $1 and body like '%\"seller\":{%' limit 1",
+    )
+    .bind(version.since.to_string())
+    .fetch_optional(&mut *write)
+    .await?;
+    if named.is_some() {
+        return Err(Error::Conflict(format!(
+            "documents of {} or later name who sold then: let it hold from a later day on; today is {today}",
+            version.since
+        )));
+    }
+    sqlx::query(
+        "insert into sellers (since, body) values ($1, $2) on conflict (since) do update set body = excluded.body",
+    )
+    .bind(version.since.to_string())
+    .bind(json!(version.seller).to_string())
+    .execute(&mut *write)
+    .await?;
+    record_once(&mut write, actor, Act::SellerSet, &version.since.to_string(), json!(version.seller)).await?;
+    write.commit().await?;
+    Ok(version)
+}
+
+/// Who sells at a moment, if the operator has said so.
+pub(crate) async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<Option<Seller>, Error> {
+    let day = at.to_zoned(TimeZone::UTC).date();
+    let found: Option<(Json<Seller>,)> =
+        sqlx::query_as("select body from sellers where since <= $1 order by since desc limit 1")
+            .bind(day.to_string())
+            .fetch_optional(db)
+            .await?;
+    Ok(found.map(|(Json(seller),)| seller))
+}
+
+/// Who has sold here and does, the latest first.
+pub(super) async fn versions(db: &Db, paging: &Paging<Date>) -> Result<Page<SellerVersion>, Error> {
+    let before = paging.after().map_or_else(|| "9999-12-31".into(), Date::to_string);
+    let rows: Vec<(Text<Date>, Json<Seller>)> =
+        sqlx::query_as("select since, body from sellers where since < $1 order by since desc limit $2")
+            .bind(before)
+            .bind(paging.rows())
+            .fetch_all(db.read())
+            .await?;
+    let page = paging.cut(rows, |(Text(since), _)| *since);
+    Ok(page.map(|(Text(since), Json(seller))| SellerVersion { since, seller }))
+}
