@@ -91,7 +91,7 @@ pub enum Books {
         day: Option<Date>,
     },
     /// Say who sells here, as documents name it from a day on; without a name, show who does
-    Seller(party::SellerArguments),
+    Seller(Box<party::SellerArguments>),
     /// Set a sales tax of a country from a day on
     Tax {
         /// ISO 3166 code, such as DE

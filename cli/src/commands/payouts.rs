@@ -55,7 +55,7 @@ pub enum Payouts {
         xml: bool,
     },
     /// Choose how a partner is paid; it holds once an operator has approved it
-    Profile(Profile),
+    Profile(Box<Profile>),
     /// Approve a version of a partner's payout profile that somebody else has written (for operators)
     ApproveProfile {
         /// The partner's namespace
