@@ -50,7 +50,7 @@ async fn opened() -> (tempfile::TempDir, Finance, [Namespace; 3]) {
 /// Issues an invoice of random lines, each a sale, and gives its number.
 async fn invoice(finance: &Finance, customer: &Namespace, currency: Currency, random: &mut StdRng) -> i64 {
     let now = at("2026-01-02T00:00:00Z");
-    let mut write = finance.db.write().await.unwrap();
+    let mut write = crate::testing::writing(&finance.db).await;
     let seller: Namespace = "acme".parse().unwrap();
     let mut lines = Vec::new();
     for index in 0..random.random_range(1..5) {
@@ -80,7 +80,7 @@ async fn invoice(finance: &Finance, customer: &Namespace, currency: Currency, ra
 /// Credits an invoice in random parts until nothing is left of it or the dice say so.
 async fn credit(finance: &Finance, number: i64, random: &mut StdRng) {
     for part in 0..3 {
-        let mut write = finance.db.write().await.unwrap();
+        let mut write = crate::testing::writing(&finance.db).await;
         let invoice = billing::find_invoice(&mut write, number).await.unwrap();
         let amount =
             Money::new(random.random_range(1..=invoice.net.minor()), invoice.net.currency()).unwrap();
