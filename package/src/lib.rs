@@ -5,6 +5,7 @@
 pub mod artifact;
 pub mod balance;
 pub mod browser;
+pub mod chain;
 #[cfg(feature = "column")]
 pub mod column;
 pub mod component;

@@ -90,6 +90,17 @@ pub enum Entry {
         /// When it was said, in UTC.
         at: Timestamp,
     },
+    /// The root of an account's records of use in a month: what it is invoiced for can be checked against them.
+    UsageRoot {
+        /// Whose use it is.
+        account: Namespace,
+        /// Of which month, such as `2026-11`.
+        month: Month,
+        /// The root of the Merkle tree of its records' digests, in the order of their ids.
+        root: Digest,
+        /// When, in UTC.
+        at: Timestamp,
+    },
     /// A kind of entry that was thought of later. It counts, and nothing that this version knows of depends on it; nobody appends one.
     #[serde(other)]
     Unknown,
@@ -115,6 +126,9 @@ impl Entry {
             }
             Self::AuditHead { month, number, .. } => {
                 format!("it has the head of the audit trail for {month}, entry {number} there")
+            }
+            Self::UsageRoot { account, month, .. } => {
+                format!("it has the root of the use of '{account}' in {month}")
             }
             Self::Unknown => "it is of a kind that this version does not know".into(),
         }
@@ -156,6 +170,12 @@ mod tests {
                     r#"{{"type":"audit-head","month":"2026-11","number":7,"head":"sha256:{digest}","at":"2026-12-01T00:00:00Z"}}"#
                 ),
                 "it has the head of the audit trail for 2026-11, entry 7 there",
+            ),
+            (
+                format!(
+                    r#"{{"type":"usage-root","account":"globex","month":"2026-11","root":"sha256:{digest}","at":"2026-12-01T00:00:00Z"}}"#
+                ),
+                "it has the root of the use of 'globex' in 2026-11",
             ),
             (
                 r#"{"type":"yanked","release":"acme:serving@1.0.0-rc.1","at":"2026-12-01T00:00:00Z"}"#

@@ -17,6 +17,7 @@ pub struct History {
     /// How many of them were of a kind that this version does not know.
     pub unknown: u64,
     audit_heads: Vec<AuditHead>,
+    usage_roots: Vec<LoggedUsage>,
     keys: BTreeMap<(Namespace, KeyId), KeyState>,
     releases: BTreeMap<Release, ReleaseState>,
 }
@@ -60,6 +61,19 @@ pub struct AuditHead {
     pub head: Digest,
 }
 
+/// What a log says of an account's use in a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedUsage {
+    /// The number of the entry, from 0.
+    pub index: u64,
+    /// Whose use it is.
+    pub account: Namespace,
+    /// Of which month.
+    pub month: Month,
+    /// The root of its records' digests.
+    pub root: Digest,
+}
+
 /// An entry that an honest log would not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("entry {index}: {what}")]
@@ -84,6 +98,11 @@ impl History {
     /// The heads of the registry's audit trail, in the order of the log.
     pub fn audit_heads(&self) -> &[AuditHead] {
         &self.audit_heads
+    }
+
+    /// The roots of accounts' use, in the order of the log: of a month, the last one is of all of it.
+    pub fn usage_roots(&self) -> &[LoggedUsage] {
+        &self.usage_roots
     }
 
     /// A key of a namespace.
@@ -146,6 +165,15 @@ impl History {
             Entry::Unyanked { release, .. } => self.released(release).map(|state| state.yanked = false),
             // About money: nothing to install depends on it.
             Entry::Statement { .. } => Ok(()),
+            Entry::UsageRoot { account, month, root, .. } => {
+                self.usage_roots.push(LoggedUsage {
+                    index,
+                    account: account.clone(),
+                    month: *month,
+                    root: *root,
+                });
+                Ok(())
+            }
             Entry::AuditHead { month, number, head, .. } => {
                 let last = self.audit_heads.last();
                 if let Some(last) = last.filter(|last| last.month >= *month || last.number > *number) {

@@ -11,7 +11,7 @@ use tlog_tiles::{
 };
 
 use super::{LogError, private_key_text};
-use crate::random_bytes;
+use crate::{Digest, random_bytes};
 
 const TILE_HEIGHT: u8 = 8;
 /// The signature type of a note's own Ed25519 signature.
@@ -261,6 +261,12 @@ impl Tree {
         self.hashes.extend(hashes);
         self.size += 1;
         Ok(())
+    }
+
+    /// The root of its entries.
+    pub fn root(&self) -> Result<Digest, LogError> {
+        let root = tree_hash(self.size, self).map_err(|error| self.damaged(&error))?;
+        Ok(Digest::from_bytes(root.0))
     }
 
     /// Whether its root is the checkpoint's.

@@ -100,6 +100,8 @@ words! {
         PriceSet = "price-set",
         /// Confirmed or refused a correction of use that may lower what is owed.
         UsageCorrectionDecided = "usage-correction-decided",
+        /// Registered the key that a host signs its usage with.
+        HostKeyAdded = "host-key-added",
         /// Agreed to a price and its terms, and ordered a plugin.
         OrderPlaced = "order-placed",
         /// Made a coupon for orders of a plugin.
