@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::installs::{self, Installs, RegistryClient, Trust};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
+use crate::metering::Reporter;
 use crate::secrets::Secrets;
 use crate::system::{self, write_whole};
 use crate::targets::Targets;
@@ -56,6 +57,7 @@ pub struct Host {
     pub(crate) db: Db,
     pub(crate) token: String,
     registry: Option<RegistryClient>,
+    reporter: Option<Reporter>,
     pub(crate) sandbox: Sandbox,
     pub(crate) installs: Installs,
     pub(crate) secrets: Secrets,
@@ -95,8 +97,14 @@ impl Host {
             token: Digest::of(&token),
         };
         let targets = Targets::open(db.clone(), secrets.clone(), context).await?;
+        let host_id = engines::local::host_id(data)?;
+        let with_account = registry.clone().filter(RegistryClient::has_account);
+        let reporter = with_account.map(|registry| {
+            Reporter::open(db.pool().clone(), registry, host_id.clone(), &data.join("usage.key"))
+        });
+        let reporter = reporter.transpose()?;
         let licences =
-            Licences::new(db.clone(), installs.clone(), registry.clone(), engines::local::host_id(data)?);
+            Licences::new(db.clone(), installs.clone(), registry.clone(), reporter.clone(), host_id);
         let deployments = Deployments::new(
             db.clone(),
             sandbox.clone(),
@@ -123,6 +131,7 @@ impl Host {
             token,
             _in_use: Arc::new(in_use),
             registry,
+            reporter,
             installs,
             db,
         })
@@ -155,6 +164,7 @@ impl Host {
         let loops = Loops {
             db: self.db.pool().clone(),
             registry: self.registry.clone(),
+            reporter: self.reporter.clone(),
             installs: self.installs.clone(),
             licences: self.licences.clone(),
             deployments: self.deployments.clone(),

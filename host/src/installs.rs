@@ -26,7 +26,7 @@ use chandlery_sandbox::{Plugin, Sandbox};
 use follow::Followed;
 use progress::pass;
 
-pub use audit::{Audit, audit, audit_heads};
+pub use audit::{Audit, audit, audit_heads, usage_roots};
 pub use chain::Trust;
 pub use consent::{meters_in_words, permissions_in_words};
 pub use distrust::Distrust;

@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::db::Db;
 use crate::installs::{self, Installs, RegistryClient};
+use crate::metering::Reporter;
 use crate::system;
 
 use coverage::GRACE;
@@ -102,6 +103,7 @@ pub(crate) struct Licences {
     db: Db,
     installs: Installs,
     registry: Option<RegistryClient>,
+    reporter: Option<Reporter>,
     /// What this host calls itself.
     host: String,
     /// Told when there is another number of deployments.
@@ -111,8 +113,14 @@ pub(crate) struct Licences {
 }
 
 impl Licences {
-    pub fn new(db: Db, installs: Installs, registry: Option<RegistryClient>, host: String) -> Self {
-        Self { db, installs, registry, host, changed: Arc::default(), asking: Arc::default() }
+    pub fn new(
+        db: Db,
+        installs: Installs,
+        registry: Option<RegistryClient>,
+        reporter: Option<Reporter>,
+        host: String,
+    ) -> Self {
+        Self { db, installs, registry, reporter, host, changed: Arc::default(), asking: Arc::default() }
     }
 
     /// Tells the registry soon how many deployments there are.
@@ -144,6 +152,12 @@ impl Licences {
         let Some(registry) = self.registry.as_ref().filter(|registry| registry.has_account()) else {
             return Ok(());
         };
+        // A host that is not heard of gets no licence.
+        if let Some(reporter) = &self.reporter
+            && let Err(error) = reporter.be_heard().await
+        {
+            tracing::warn!(%error, "the registry could not be told that this host is there");
+        }
         let Some(key) = self.installs.log_key(registry.url()).await? else { return Ok(()) };
         let _held = self.asking.lock().await;
         let token = registry.licence(&self.host, here).await?;

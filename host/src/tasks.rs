@@ -11,6 +11,7 @@ use crate::deployments::Deployments;
 use crate::installs::{Installs, RegistryClient};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
+use crate::metering::Reporter;
 use crate::{deployments, metering};
 use chandlery_tasks::Supervisor;
 use sqlx::SqlitePool;
@@ -22,6 +23,7 @@ const COVER_EVERY: Duration = Duration::from_secs(10);
 pub(crate) struct Loops {
     pub db: SqlitePool,
     pub registry: Option<RegistryClient>,
+    pub reporter: Option<Reporter>,
     pub installs: Installs,
     pub licences: Licences,
     pub deployments: Deployments,
@@ -33,14 +35,14 @@ pub(crate) struct Loops {
 impl Loops {
     /// Starts all of them.
     pub(crate) fn start(self, tasks: &Supervisor) {
-        let Self { db, registry, installs, licences, deployments, integrations, .. } = self;
+        let Self { db, registry, reporter, installs, licences, deployments, integrations, .. } = self;
         let compiled = installs.clone();
         tasks.spawn_once("compile", move || compile(compiled.clone()));
         tasks.spawn("deliver", move || integrations.clone().run());
         let reconciled = deployments.clone();
         tasks.spawn("reconcile", move || reconciled.clone().reconcile());
-        let (metered, every) = (registry.clone(), self.meter_every);
-        tasks.spawn("meter", move || metering::run(db.clone(), metered.clone(), every));
+        let every = self.meter_every;
+        tasks.spawn("meter", move || metering::run(db.clone(), reporter.clone(), every));
         let covered = deployments.clone();
         tasks.spawn_every("cover", COVER_EVERY, move || cover(covered.clone()));
         tasks.spawn("license", move || {

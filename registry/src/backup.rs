@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 79] = [
+const TABLES: [&str; 84] = [
     "facts",
     "accounts",
     "tokens",
@@ -52,6 +52,11 @@ const TABLES: [&str; 79] = [
     "set_aside",
     "subscriptions",
     "hosts",
+    "host_chains",
+    "host_incidents",
+    "usage_segments",
+    "signed_deployments",
+    "usage_roots",
     "notices",
     "prices",
     "coupons",

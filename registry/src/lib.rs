@@ -138,7 +138,7 @@ impl Registry {
         catalog::fill_in_order(&db).await?;
         let guard = Guard::new(settings.limits.requests_per_second, settings.limits.proxies.clone());
         let tasks = Supervisor::default();
-        let metrics = Metrics::new(db.clone(), storage, tasks.clone());
+        let metrics = Metrics::new(db.clone(), clock.clone(), storage, tasks.clone());
         let (exports, guard) = (Arc::new(settings.exports.clone()), Arc::new(guard));
         Ok(Self { db, clock, finance, oci, catalog, exports, tasks, guard, metrics })
     }

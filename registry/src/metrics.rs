@@ -18,9 +18,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry as Registered, Unit};
 
 use chandlery_log as log;
-use chandlery_money::rails;
-use chandlery_package::wire::EventState;
-use chandlery_store::{Db, Storage};
+use chandlery_money::{billing, rails};
+use chandlery_package::wire::{ChainState, EventState, IncidentKind};
+use chandlery_store::{Clock, Db, Storage};
 use chandlery_tasks::Supervisor;
 
 use crate::error::Error;
@@ -50,10 +50,16 @@ struct Told {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Incident {
+    kind: &'static str,
+}
+
 /// What is counted, and what is asked whether it is well.
 #[derive(Clone)]
 pub struct Metrics {
     db: Db,
+    clock: Clock,
     storage: Storage,
     tasks: Supervisor,
     registered: Arc<Registered>,
@@ -63,11 +69,13 @@ pub struct Metrics {
     task_restarts: Family<TaskName, Counter>,
     processor_events: Family<Told, Gauge>,
     processor_requests: Gauge,
+    usage_hosts: Family<Told, Gauge>,
+    usage_incidents: Family<Incident, Gauge>,
 }
 
 impl Metrics {
-    /// Those of a registry with this database, this blob store and these tasks.
-    pub fn new(db: Db, storage: Storage, tasks: Supervisor) -> Self {
+    /// Those of a registry with this database, this clock, this blob store and these tasks.
+    pub fn new(db: Db, clock: Clock, storage: Storage, tasks: Supervisor) -> Self {
         let mut registered = Registered::with_prefix("chandlery");
         let requests = Family::default();
         registered.register("http_requests", "Requests answered", requests.clone());
@@ -89,9 +97,16 @@ impl Metrics {
         let processor_requests = Gauge::default();
         let help = "Requests that the processor of payments has not answered";
         registered.register("processor_requests_waiting", help, processor_requests.clone());
+        let usage_hosts = Family::default();
+        let help = "Hosts that sign their usage, by how their reports stand";
+        registered.register("usage_hosts", help, usage_hosts.clone());
+        let usage_incidents = Family::default();
+        let help = "How often hosts have reported what no honest one does, by what it was";
+        registered.register("usage_incidents", help, usage_incidents.clone());
         let registered = Arc::new(registered);
         Self {
             db,
+            clock,
             storage,
             tasks,
             registered,
@@ -101,6 +116,8 @@ impl Metrics {
             task_restarts,
             processor_events,
             processor_requests,
+            usage_hosts,
+            usage_incidents,
         }
     }
 
@@ -157,6 +174,15 @@ async fn text(State(metrics): State<Metrics>) -> Result<([(HeaderName, &'static 
     for state in EventState::ALL {
         let count = told.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
         metrics.processor_events.get_or_create(&Told { state: state.as_str() }).set(count);
+    }
+    let (hosts, incidents) = billing::count_hosts(&mut db, metrics.clock.now()).await?;
+    for state in ChainState::ALL {
+        let count = hosts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
+        metrics.usage_hosts.get_or_create(&Told { state: state.as_str() }).set(count);
+    }
+    for kind in IncidentKind::ALL {
+        let count = incidents.iter().find(|(known, _)| *known == kind).map_or(0, |(_, count)| *count);
+        metrics.usage_incidents.get_or_create(&Incident { kind: kind.as_str() }).set(count);
     }
     for (task, state) in [metrics.db.tasks().states(), metrics.tasks.states()].concat() {
         let counter = metrics.task_restarts.get_or_create(&TaskName { task });

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use chandlery_money::books;
 use chandlery_money::ledger::{self, Account, By, Chore, Transaction};
-use chandlery_package::wire::TransactionKind;
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::chain::Chain;
+use chandlery_package::wire::{HostChain, TransactionKind, UsageEvent};
+use chandlery_package::{Currency, Money, Namespace, PrivateKey};
 use chandlery_registry::audit::Exports;
 use chandlery_registry::{Limits, Registry, Settings};
 use chandlery_store::{Cell, Db, insert_rows};
@@ -145,19 +146,20 @@ async fn intake(kind: &Kind, folder: &Path) {
     served.clock.set(&served.db, at("2026-02-02T00:00:00Z")).await.unwrap();
     let token = token(&served).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/api/v1/usage", listener.local_addr().unwrap());
+    let url = format!("http://{}/api/v1/hosts", listener.local_addr().unwrap());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server =
         tokio::spawn(chandlery_registry::serve(served, listener, async move { drop(stopped.await) }));
-    let bodies: Vec<String> = batches.iter().map(|batch| json!(batch).to_string()).collect();
+    let mut hosts = Vec::new();
+    for (index, own) in batches.chunks(INTAKE_BATCHES.div_ceil(CLIENTS)).enumerate() {
+        hosts.push(reports(&format!("{url}/{index}"), &token, &index.to_string(), own).await);
+    }
     let begun = Instant::now();
-    let queue = std::sync::Arc::new(std::sync::Mutex::new(bodies));
-    let clients = (0..CLIENTS).map(|_| {
-        let (queue, url, token) = (queue.clone(), url.clone(), token.clone());
+    let clients = hosts.into_iter().enumerate().map(|(index, bodies)| {
+        let (url, token) = (format!("{url}/{index}/usage"), token.clone());
         tokio::spawn(async move {
             let client = reqwest::Client::new();
-            loop {
-                let Some(body) = queue.lock().unwrap().pop() else { break };
+            for body in bodies {
                 let request =
                     client.post(&url).bearer_auth(&token).header("content-type", "application/json");
                 let receipt: serde_json::Value =
@@ -170,7 +172,24 @@ async fn intake(kind: &Kind, folder: &Path) {
     let ours = (INTAKE_BATCHES * BATCH) as f64 / begun.elapsed().as_secs_f64();
     let _ = stop.send(());
     server.await.unwrap().unwrap();
-    row(kind, "usage intake over HTTP, events/s", ours, floor, "≥ 0.33, ≥ 50,000/s");
+    row(kind, "signed usage intake over HTTP, events/s", ours, floor, "≥ 0.33, ≥ 50,000/s");
+}
+
+/// What a host has signed of these batches, each a report that continues the one before.
+async fn reports(url: &str, token: &str, host: &str, batches: &[Vec<serde_json::Value>]) -> Vec<String> {
+    let key = PrivateKey::generate();
+    let client = reqwest::Client::new();
+    let request = client.put(format!("{url}/key")).bearer_auth(token).json(&json!({ "key": key.public() }));
+    let known: HostChain = request.send().await.unwrap().json().await.unwrap();
+    let chain = Chain { registry: known.registry, account: known.account, host: host.into() };
+    let mut head = chain.start();
+    let sign = |batch: &Vec<serde_json::Value>| {
+        let events: Vec<UsageEvent> = serde_json::from_value(json!(batch)).unwrap();
+        let report = chain.report(&key, head, known.heard_at, events);
+        head = chain.segment(&report).head();
+        json!(report).to_string()
+    };
+    batches.iter().map(sign).collect()
 }
 
 async fn token(registry: &Registry) -> String {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chandlery_package::log::{AuditHead, Entry, History, Tree};
+use chandlery_package::log::{AuditHead, Entry, History, LoggedUsage, Tree};
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{PluginId, Release};
 use chandlery_sandbox::Worker;
@@ -95,6 +95,24 @@ pub async fn audit_heads(
     seen: Option<&RegistryPin>,
     trust: &Trust,
 ) -> Result<Vec<AuditHead>, Error> {
+    Ok(proved_history(client, seen, trust).await?.audit_heads().to_vec())
+}
+
+/// The roots of accounts' use that the registry's log tells of, each proved to be in it. `seen` is what was remembered of the log.
+pub async fn usage_roots(
+    client: &RegistryClient,
+    seen: Option<&RegistryPin>,
+    trust: &Trust,
+) -> Result<Vec<LoggedUsage>, Error> {
+    Ok(proved_history(client, seen, trust).await?.usage_roots().to_vec())
+}
+
+/// What the log says, each entry proved to be in it.
+async fn proved_history(
+    client: &RegistryClient,
+    seen: Option<&RegistryPin>,
+    trust: &Trust,
+) -> Result<History, Error> {
     let key = seen.map(|pin| pin.log_key.as_str());
     let mut log = chain::open_log(client, key, &trust.quorum, &|_| ()).await?;
     log.must_be_new(trust)?;
@@ -109,7 +127,7 @@ pub async fn audit_heads(
             Err(_) => history.size += 1,
         }
     }
-    Ok(history.audit_heads().to_vec())
+    Ok(history)
 }
 
 /// Reads every entry and builds the tree from them; one that does not belong there is named.

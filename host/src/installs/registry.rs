@@ -7,9 +7,10 @@ use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
 use chandlery_package::signature::signature_tag;
 use chandlery_package::wire::{
-    LogInfo, NewOrder, Order, PAGE_ITEMS, Page, Quote, ReleaseRecord, SignedLicence, UsageEvent, UsageReceipt,
+    HostChain, HostKey, LogInfo, NewOrder, Order, PAGE_ITEMS, Page, Quote, ReleaseRecord, SignedLicence,
+    UsageEvent, UsageReceipt, UsageReport,
 };
-use chandlery_package::{Digest, PluginId, Release};
+use chandlery_package::{Digest, PluginId, PublicKey, Release};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -172,9 +173,28 @@ impl RegistryClient {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Hands over usage events; each counts once however often it is sent.
+    /// Hands over usage events that nobody has signed; each counts once however often it is sent.
     pub async fn send_usage(&self, events: &[UsageEvent]) -> Result<UsageReceipt, Error> {
         let request = self.http.post(format!("{}/api/v1/usage", self.url)).json(events);
+        let response = self.send(self.authenticate(request)).await?;
+        let bytes = self.read(response, ANSWER_BYTES_MAX).await?;
+        serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))
+    }
+
+    /// Tells the key of this host, and asks how far the registry has heard of it; none: it takes no usage that is signed.
+    pub async fn register_host(&self, host: &str, key: PublicKey) -> Result<Option<HostChain>, Error> {
+        let request = self.http.put(format!("{}/api/v1/hosts/{host}/key", self.url)).json(&HostKey { key });
+        let response = self.send(self.authenticate(request)).await?;
+        if [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&response.status()) {
+            return Ok(None);
+        }
+        let bytes = self.read(response, ANSWER_BYTES_MAX).await?;
+        Ok(Some(serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))?))
+    }
+
+    /// Hands over what this host has signed of its usage.
+    pub async fn report_usage(&self, host: &str, report: &UsageReport) -> Result<UsageReceipt, Error> {
+        let request = self.http.post(format!("{}/api/v1/hosts/{host}/usage", self.url)).json(report);
         let response = self.send(self.authenticate(request)).await?;
         let bytes = self.read(response, ANSWER_BYTES_MAX).await?;
         serde_json::from_slice(&bytes).map_err(|error| self.answer(error.to_string()))

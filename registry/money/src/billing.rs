@@ -37,5 +37,6 @@ pub use routes::routes;
 pub use subscriptions::{advance_all, agree, change, subscription, try_out};
 pub(crate) use taxes::tax_rule;
 pub use taxes::{Tax, add_rule};
+pub use usage::chains::count_hosts;
 pub use usage::{Bounds as UsageBounds, receive, totals};
 pub use vies::ask_again as ask_for_tax_numbers;

@@ -1,9 +1,12 @@
 //! Why something about money was not done.
 
 use axum::response::{IntoResponse, Response};
+use chandlery_package::chain::Fault;
 use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, Kind, NOT_FOUND};
+use chandlery_package::wire::IncidentKind;
 use chandlery_package::words::UnknownWord;
 use chandlery_package::{MoneyError, NameError, Namespace, PolicyError, PriceError};
+use jiff::Timestamp;
 
 /// An idempotency key that was used for something else.
 pub const KEY_REUSED: Kind = Kind {
@@ -29,6 +32,34 @@ pub const BALANCE_TOO_LARGE: Kind = Kind {
     when: "a posting would bring the balance of an account past the largest one",
     remedy: Some("nothing was posted; settle what stands on the account first, or look for a wrong amount"),
 };
+/// Records of a host that are missing.
+pub const USAGE_GAP: Kind = Kind {
+    word: "usage-gap",
+    status: 409,
+    title: "Records of usage are missing",
+    when: "a host's report does not begin where the last one ended; the text says which record is missing",
+    remedy: Some("nothing was taken: send from that record on"),
+};
+/// A report that does not continue what its host has said.
+pub const USAGE_REFUSED: Kind = Kind {
+    word: "usage-refused",
+    status: 409,
+    title: "The report of usage was refused",
+    when: "a host's report is not signed by its key for this account and host, or is not what the host had said before",
+    remedy: Some(
+        "nothing was taken, and it was written down: `chandlery usage hosts` shows it; look at the host's log and at who has its data folder",
+    ),
+};
+/// A host that has stopped reporting.
+pub const HOST_SILENT: Kind = Kind {
+    word: "host-silent",
+    status: 409,
+    title: "A host has stopped reporting",
+    when: "a licence is asked for by a host that has not reported for 7 days",
+    remedy: Some(
+        "let the host reach the registry, which it reports to every hour; where it is no more, `chandlery subscription forget HOST`",
+    ),
+};
 /// The processor of payments refused, or does not answer.
 pub const PROCESSOR: Kind = Kind {
     word: "processor",
@@ -49,7 +80,16 @@ pub const QUOTED_ANEW: Kind = Kind {
 };
 
 /// The kinds of this crate.
-pub const KINDS: &[&Kind] = &[&KEY_REUSED, &MONTH_CLOSED, &BALANCE_TOO_LARGE, &PROCESSOR, &QUOTED_ANEW];
+pub const KINDS: &[&Kind] = &[
+    &KEY_REUSED,
+    &MONTH_CLOSED,
+    &BALANCE_TOO_LARGE,
+    &USAGE_GAP,
+    &USAGE_REFUSED,
+    &HOST_SILENT,
+    &QUOTED_ANEW,
+    &PROCESSOR,
+];
 
 /// Why something about money was not done.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +166,22 @@ pub enum Error {
         /// What it would be quoted now.
         now: String,
     },
+    /// A report of usage that does not continue what its host has said.
+    #[error("{}", say(.host, .fault))]
+    Chain {
+        /// The host, as it calls itself.
+        host: String,
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// A host that has stopped reporting.
+    #[error("host {host} has not reported since {}", .heard_at.strftime("%Y-%m-%d %H:%M UTC"))]
+    HostSilent {
+        /// The host, as it calls itself.
+        host: String,
+        /// When it was last heard of.
+        heard_at: Timestamp,
+    },
     /// The processor of payments refused, or does not answer.
     #[error("the processor of payments did not do it: {0}")]
     Processor(String),
@@ -144,6 +200,21 @@ pub enum Error {
     /// Stored data that no version of the registry writes.
     #[error("the registry's state is damaged: {0}")]
     Damaged(String),
+}
+
+/// What is wrong with a host's report, in words.
+fn say(host: &str, fault: &Fault) -> String {
+    let Fault { kind, sequence } = fault;
+    let what = match kind {
+        IncidentKind::Skipped => return format!("record {sequence} of host {host} is missing"),
+        IncidentKind::Forked => "it is not what the host had said",
+        IncidentKind::Rewritten => "what is before it is not what the host had said",
+        IncidentKind::Replayed => "the report is an old one",
+        IncidentKind::Unsigned => "the host's key did not sign this for this account and host",
+        IncidentKind::OtherKey => "the host has another key, which it keeps",
+        IncidentKind::OtherEvent => "its id was used before for another event",
+    };
+    format!("record {sequence} of host {host}: {what}")
 }
 
 impl Error {
@@ -169,6 +240,9 @@ impl Explain for Error {
             Self::KeyReused { .. } => &KEY_REUSED,
             Self::BalanceTooLarge { .. } => &BALANCE_TOO_LARGE,
             Self::Closed { .. } => &MONTH_CLOSED,
+            Self::Chain { fault, .. } if fault.kind == IncidentKind::Skipped => &USAGE_GAP,
+            Self::Chain { .. } => &USAGE_REFUSED,
+            Self::HostSilent { .. } => &HOST_SILENT,
             Self::Processor(_) => &PROCESSOR,
             Self::QuotedAnew { .. } => &QUOTED_ANEW,
             Self::Unbalanced { .. } | Self::Nameless { .. } | Self::Mail(_) | Self::Damaged(_) => {

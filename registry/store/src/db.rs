@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LOCK: i64 = 0x6368_616e_646c_6572;
 const EXCLUSIVE: &str = "select pg_advisory_xact_lock($1)";
 /// How many values a statement has at most: SQLite takes 32,766, PostgreSQL 65,535.
-const VALUES_MAX: usize = 12_000;
+const VALUES_MAX: usize = 13_000;
 /// How many jobs may wait to be committed together.
 const JOBS_MAX: usize = 256;
 /// The task that commits them.

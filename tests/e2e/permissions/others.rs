@@ -10,17 +10,18 @@ use crate::world::{Answer, Person, World, plugin};
 /// What nobody and nothing is called.
 const UNKNOWN: &str = "unheard-of";
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
-/// What is in these routes is no account's: months, and the log.
-const NOBODYS: [&str; 2] = ["{month}", "/log/"];
+/// What is in these routes is no account's: months, and the log; and hosts are what each account calls its own.
+const NOBODYS: [&str; 3] = ["{month}", "/log/", "/hosts/{host}/key"];
 /// The keys that may sign for a namespace are in the log, where everybody reads them.
 const PUBLIC: (&str, &str) = ("GET", "/api/v1/namespaces/{namespace}/keys");
 /// Lists of what an account has, of which a new one has nothing.
-const LISTS: [&str; 8] = [
+const LISTS: [&str; 9] = [
     "/api/v1/account/invitations",
     "/api/v1/usage",
     "/api/v1/invoices",
     "/api/v1/credit-notes",
     "/api/v1/hosts",
+    "/api/v1/usage-hosts",
     "/api/v1/notices",
     "/api/v1/orders",
     "/api/v1/service-orders",
@@ -242,7 +243,13 @@ impl Market {
         let no_upload = Uuid::nil().to_string();
         let [artifact, layer, upload] = [&self.artifact, &self.layer, &self.upload].map(String::as_str);
         let finish = format!("ID?digest={NO_DIGEST}");
+        let use_of = |what: &str| format!("/api/v1/usage-{what}?account=ID&month=2026-01");
         let mut table = vec![
+            ("GET", use_of("records"), "globex", UNKNOWN),
+            ("GET", use_of("segments"), "globex", UNKNOWN),
+            ("GET", use_of("roots"), "globex", UNKNOWN),
+            ("GET", use_of("charges"), "globex", UNKNOWN),
+            ("GET", "/api/v1/usage-hosts?account=ID".into(), "globex", UNKNOWN),
             ("GET", "/v2/acme/ID/tags/list".to_owned(), "ocr-server", UNKNOWN),
             ("GET", "/v2/bob/own/blobs/ID".into(), layer, NO_DIGEST),
             ("GET", "/v2/bob/own/manifests/ID".into(), artifact, NO_DIGEST),

@@ -260,6 +260,18 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/api/v1/licence", For::Accounts, json!(null)),
         ("GET", "/api/v1/hosts", For::Accounts, json!(null)),
         ("DELETE", "/api/v1/hosts/{host}", For::Accounts, json!(null)),
+        ("PUT", "/api/v1/hosts/{host}/key", For::Accounts, json!({ "key": "KEY" })),
+        (
+            "POST",
+            "/api/v1/hosts/{host}/usage",
+            For::Accounts,
+            json!({ "first": 1, "before": digest, "heard_at": "2026-01-01T00:00:00Z", "events": [], "signature": "" }),
+        ),
+        ("GET", "/api/v1/usage-hosts", For::Accounts, json!(null)),
+        ("GET", "/api/v1/usage-records", For::Accounts, json!(null)),
+        ("GET", "/api/v1/usage-segments", For::Accounts, json!(null)),
+        ("GET", "/api/v1/usage-roots", For::Accounts, json!(null)),
+        ("GET", "/api/v1/usage-charges", For::Accounts, json!(null)),
         ("GET", "/api/v1/notices", For::Accounts, json!(null)),
         ("GET", "/api/v1/orders", For::Accounts, json!(null)),
         ("POST", "/api/v1/orders", For::Accounts, json!({ "plugin": "acme:none" })),
@@ -431,6 +443,9 @@ pub(super) fn cases() -> Vec<Case> {
         let path = filled.iter().fold(route.to_owned(), |path, (name, value)| path.replace(name, value));
         match path.as_str() {
             "/api/v1/garbage" => format!("{path}?older_than_seconds=4000000"),
+            "/api/v1/usage-records" | "/api/v1/usage-segments" | "/api/v1/usage-roots" => {
+                format!("{path}?month=2026-01")
+            }
             "/api/v1/partners/acme/payout-profile/1.0.0/approve" => path.replace("1.0.0", "1"),
             _ => path,
         }

@@ -69,6 +69,9 @@ pub struct UsageTotal {
     pub plugin: PluginId,
     /// How many events.
     pub events: u64,
+    /// How many of them no host has signed.
+    #[serde(default)]
+    pub unsigned: u64,
     /// Milliseconds that replicas ran, summed over replicas.
     pub replica_millis: u64,
     /// Milliseconds that GPUs were held, summed over GPUs.

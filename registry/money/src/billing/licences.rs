@@ -10,6 +10,7 @@ use sqlx::AnyConnection;
 use super::entitlements::entitlements;
 use super::notices::warn_of_limit;
 use super::subscriptions::subscription;
+use super::usage::chains;
 use crate::Error;
 use chandlery_accounts::Account;
 use chandlery_log::Log;
@@ -19,8 +20,6 @@ use chandlery_store::{Db, time};
 const LICENCE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a host counts after it was last heard of.
 const REMEMBERED: SignedDuration = LICENCE;
-/// How long the name of a host may be, in bytes.
-const NAME_MAX: usize = 64;
 /// How many hosts an account may have.
 const HOSTS_MAX: i64 = 10_000;
 
@@ -43,6 +42,10 @@ pub async fn licence(
     now: Timestamp,
 ) -> Result<String, Error> {
     let account = &holder.name;
+    if let Some(host) = &report.host {
+        chains::must_be_host(host)?;
+        chains::must_report(&mut *db.read().acquire().await?, account, host, now).await?;
+    }
     let elsewhere = note(db, account, report, now).await?;
     if let Some(here) = report.deployments {
         warn_of_limit(db, account, here.saturating_add(elsewhere), now).await?;
@@ -78,11 +81,6 @@ async fn note(db: &Db, account: &Namespace, report: &Report, now: Timestamp) -> 
         .execute(&mut *write)
         .await?;
     if let (Some(host), Some(deployments)) = (&report.host, report.deployments) {
-        if host.is_empty() || host.len() > NAME_MAX || !host.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::Invalid(format!(
-                "a host's name has 1 to {NAME_MAX} visible ASCII characters"
-            )));
-        }
         sqlx::query(
             "insert into hosts (account, host, deployments, seen_at) values ($1, $2, $3, $4)
              on conflict (account, host) do update set deployments = excluded.deployments, seen_at = excluded.seen_at",
@@ -146,16 +144,17 @@ pub async fn deployments(db: &mut AnyConnection, account: &Namespace) -> Result<
 }
 
 /// Forgets a host that is no more: what it had does not count from now on.
-pub async fn forget_host(db: &Db, account: &Namespace, host: &str) -> Result<(), Error> {
+pub async fn forget_host(db: &Db, account: &Namespace, host: &str, now: Timestamp) -> Result<(), Error> {
     let mut write = db.write().await?;
     let forgotten = sqlx::query("delete from hosts where account = $1 and host = $2")
         .bind(account.as_str())
         .bind(host)
         .execute(&mut *write)
         .await?;
+    let had_key = chains::forget(&mut write, account, host, now).await?;
     write.commit().await?;
     match forgotten.rows_affected() {
-        0 => Err(Error::NotFound(format!("host '{host}' of '{account}'"))),
+        0 if !had_key => Err(Error::NotFound(format!("host '{host}' of '{account}'"))),
         _ => Ok(()),
     }
 }

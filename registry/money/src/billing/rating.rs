@@ -3,6 +3,7 @@
 //! invoice. Each customer is charged and invoiced by itself: what cannot be charged is set aside, and the others are closed.
 
 pub(crate) mod aside;
+pub(crate) mod charged;
 mod charges;
 mod spans;
 pub(crate) mod unlicensed;

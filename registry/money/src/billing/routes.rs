@@ -1,7 +1,9 @@
 //! What customers ask for over HTTP, by what it is about; here, notices.
 
+mod hosts;
 mod invoices;
 mod orders;
+mod proofs;
 mod subscriptions;
 mod usage;
 
@@ -21,6 +23,8 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .merge(orders::routes())
         .merge(invoices::routes())
         .merge(usage::routes())
+        .merge(hosts::routes())
+        .merge(proofs::routes())
         .routes(routes!(notices))
 }
 

@@ -10,6 +10,7 @@ use chandlery_store::Db;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::billing::usage::roots;
 use crate::billing::{periods, rating};
 use crate::ledger::{self, By};
 use crate::{Error, payouts};
@@ -36,6 +37,7 @@ pub async fn close(
     let mut write = db.write().await?;
     must_be_open(&mut write, month).await?;
     ledger::by(&mut write, By::Actor(actor));
+    roots::log_all(&mut write, month, now).await?;
     let rated = rating::rate(&mut write, month, hold_days, now).await?;
     write.flush().await?;
     let statements = payouts::make_statements(&mut write, month, now).await?;

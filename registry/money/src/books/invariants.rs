@@ -8,6 +8,7 @@ use chandlery_package::{Balance, Currency};
 use sqlx::AnyConnection;
 
 use crate::billing::rating::aside;
+use crate::billing::usage::roots;
 use crate::{Error, documents, ledger, payouts, rails};
 
 /// The accounts that an invariant is about, by a pattern, and what they must hold: account, currency, debits less credits.
@@ -205,6 +206,7 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
         found.faults.extend(faults.into_iter().map(|(which,)| format!("{which}: {what}")));
     }
     found.faults.extend(payouts::statement_faults(db).await?);
+    found.faults.extend(roots::faults(db).await?);
     found.faults.extend(rails::bank_faults(db).await?);
     found.faults.extend(documents::faults(db).await?);
     found.set_aside = aside::in_words(db).await?;

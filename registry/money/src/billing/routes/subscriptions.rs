@@ -158,6 +158,6 @@ async fn forget_host(
     caller: Account,
     Path(host): Path<String>,
 ) -> Result<StatusCode, Error> {
-    billing::forget_host(&finance.db, &caller.name, &host).await?;
+    billing::forget_host(&finance.db, &caller.name, &host, finance.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chandlery_package::column::Text;
 use chandlery_package::wire::UsageEvent;
 use chandlery_package::{Month, Namespace};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
 use crate::{Error, ledger};
 use chandlery_store::{Cell, Write, insert_rows, time};
 
+/// How exactly times are stored.
+const INSTANT: SignedDuration = SignedDuration::from_micros(1);
 /// How many events one statement inserts.
 const ROWS_MAX: usize = 1000;
 
@@ -25,10 +28,12 @@ pub(super) struct Stored<'a> {
     replica_millis: i64,
     gpu_millis: i64,
     units: String,
+    /// The host that has signed it; empty: none has.
+    host: &'a str,
 }
 
 impl<'a> Stored<'a> {
-    /// An event that is within its bounds, as a row.
+    /// An event that is within its bounds, as a row that no host has signed.
     pub(super) fn of(event: &'a UsageEvent) -> Self {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         Self {
@@ -42,7 +47,13 @@ impl<'a> Stored<'a> {
             replica_millis: count(event.replica_millis),
             gpu_millis: count(event.gpu_millis),
             units: units_text(&event.units),
+            host: "",
         }
+    }
+
+    /// The same, as this host has signed it.
+    pub(super) fn signed_by(self, host: &'a str) -> Self {
+        Self { host, ..self }
     }
 }
 
@@ -72,8 +83,9 @@ pub(super) async fn insert(
     now: Timestamp,
 ) -> Result<Inserted, Error> {
     let mut all = Inserted::default();
+    let came = came_at(write, account, rows, now).await?;
     for some in rows.chunks(ROWS_MAX) {
-        let inserted = insert_new(write, account, some, now).await?;
+        let inserted = insert_new(write, account, some, &came).await?;
         all.new += inserted;
         if inserted < some.len() as u64 {
             let others = others(write, account, some).await?;
@@ -89,14 +101,38 @@ pub(super) async fn insert(
     Ok(all)
 }
 
-async fn insert_new(
+/// When rows came, by the month that they count in: now, and after the last root of that month was made, which is of all that came
+/// until then.
+async fn came_at(
     db: &mut AnyConnection,
     account: &Namespace,
     rows: &[Stored<'_>],
     now: Timestamp,
+) -> Result<BTreeMap<Month, String>, Error> {
+    let months: BTreeSet<Month> = rows.iter().map(|row| row.month).collect();
+    let mut came = BTreeMap::new();
+    for month in months {
+        let closed: Option<(Text<Timestamp>,)> = sqlx::query_as(
+            "select closed_at from usage_roots
+             where account = $1 and month = $2 order by log_index desc limit 1",
+        )
+        .bind(account.as_str())
+        .bind(month.to_string())
+        .fetch_optional(&mut *db)
+        .await?;
+        let after = closed.and_then(|(Text(closed),)| closed.checked_add(INSTANT).ok());
+        came.insert(month, time(after.map_or(now, |after| now.max(after))));
+    }
+    Ok(came)
+}
+
+async fn insert_new(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    rows: &[Stored<'_>],
+    came: &BTreeMap<Month, String>,
 ) -> Result<u64, Error> {
-    let received_at = time(now);
-    let values = rows.iter().map(|row| -> [Cell; 12] {
+    let values = rows.iter().map(|row| -> [Cell; 13] {
         [
             row.id.as_str().into(),
             account.as_str().into(),
@@ -109,11 +145,12 @@ async fn insert_new(
             row.replica_millis.into(),
             row.gpu_millis.into(),
             row.units.as_str().into(),
-            received_at.as_str().into(),
+            came.get(&row.month).map_or("", String::as_str).into(),
+            row.host.into(),
         ]
     });
     let table = "usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis,
-                               units, received_at)";
+                               units, received_at, host)";
     Ok(insert_rows(db, table, values.collect(), "on conflict do nothing").await?)
 }
 
