@@ -69,6 +69,7 @@ impl Failure {
             | "withdrawn"
             | "audit-broken"
             | "audit-failed"
+            | "usage-differs"
             | "manifest-mismatch"
             | "invalid-component"
             | "invalid-artifact"

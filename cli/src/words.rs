@@ -93,6 +93,8 @@ kinds! {
         "the plugin that was built is for a contract that this chandlery does not know";
     NOT_A_KEY_OF_THE_NAMESPACE: "untrusted-signature", "Not a key of the namespace",
         "`check` or `publish` finds that the signing key is no key of the namespace";
+    USAGE_DIFFERS: "usage-differs", "What was charged is not what was used",
+        "`usage audit` has found that records, their root, a host's signature or an invoice do not agree";
     NOT_A_NUMBER: "usage", "Not a number",
         "a number on the command line cannot be read";
     NOT_A_SCOPE: "usage", "Not a scope",

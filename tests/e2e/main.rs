@@ -57,4 +57,5 @@ mod strangers;
 mod stripe;
 mod subscriptions;
 mod tampering;
+mod usage;
 mod world;

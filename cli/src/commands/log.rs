@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chandlery_host::installs::{self, Audit, RegistryClient, RegistryPin, audit};
 use chandlery_package::Digest;
-use chandlery_package::log::AuditHead;
+use chandlery_package::log::{AuditHead, LoggedUsage};
 use clap::Subcommand;
 
 use super::host::Trust;
@@ -54,6 +54,14 @@ pub(super) async fn audit_heads(context: &Context, trust: &Trust) -> Result<Vec<
     let client = RegistryClient::new(&context.settings.registry, token)?;
     let seen = read_pin(&pin_path(context))?;
     Ok(installs::audit_heads(&client, seen.as_ref(), &trust.to_host()).await?)
+}
+
+/// What the registry's log says of its customers' use, which must continue what an audit saw of it.
+pub(super) async fn usage_roots(context: &Context, trust: &Trust) -> Result<Vec<LoggedUsage>> {
+    let token = context.account().ok().map(|(_, token)| token);
+    let client = RegistryClient::new(&context.settings.registry, token)?;
+    let seen = read_pin(&pin_path(context))?;
+    Ok(installs::usage_roots(&client, seen.as_ref(), &trust.to_host()).await?)
 }
 
 fn read_pin(path: &PathBuf) -> Result<Option<RegistryPin>> {

@@ -1,5 +1,9 @@
 //! `chandlery usage`.
 
+mod audit;
+mod evidence;
+mod hosts;
+
 use chandlery_package::wire::host::Metered;
 use chandlery_package::wire::{CorrectionDecision, Page, UsageCorrection};
 use clap::{Args, Subcommand};
@@ -14,12 +18,16 @@ use crate::show;
 #[derive(Args)]
 pub struct Usage {
     #[command(subcommand)]
-    correction: Option<Correction>,
+    command: Option<Command>,
 }
 
-/// Corrections of use, which wait where they may lower what is owed.
+/// What hosts have signed, and corrections of use, which wait where they may lower what is owed.
 #[derive(Subcommand)]
-enum Correction {
+enum Command {
+    /// Show the hosts that sign their usage, how far each has come and what is wrong with it
+    Hosts,
+    /// Check what was charged against the records that hosts have signed and their root in the registry's log
+    Audit(audit::Audit),
     /// Show corrections of this account's use, and of what it sells
     Corrections,
     /// Let a correction count (for the seller, or an operator)
@@ -36,11 +44,13 @@ enum Correction {
 
 impl Usage {
     pub async fn run(self, context: &Context) -> Result {
-        match self.correction {
+        match self.command {
             None => metered(context).await,
-            Some(Correction::Corrections) => corrections(context).await,
-            Some(Correction::Confirm { event }) => decide(context, event, true).await,
-            Some(Correction::Refuse { event }) => decide(context, event, false).await,
+            Some(Command::Hosts) => hosts::list(context).await,
+            Some(Command::Audit(audit)) => audit.run(context).await,
+            Some(Command::Corrections) => corrections(context).await,
+            Some(Command::Confirm { event }) => decide(context, event, true).await,
+            Some(Command::Refuse { event }) => decide(context, event, false).await,
         }
     }
 }
