@@ -5,7 +5,7 @@ use chandlery_accounts::audit::record_once;
 use chandlery_package::TaxNumber;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, Page, Paging, Party, Seller, SellerVersion};
-use chandlery_store::{Db, Write};
+use chandlery_store::Db;
 use iban::{Iban, IbanLike as _};
 use jiff::Timestamp;
 use jiff::civil::Date;

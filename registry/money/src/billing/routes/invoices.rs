@@ -4,7 +4,6 @@
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use chandlery_package::wire::{
     ApprovalRequest, BillingProfile, BillingStanding, CreditNote, Document, Invoice, NewPayment, Page, Paging,
     TaxRule,
