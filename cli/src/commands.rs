@@ -32,6 +32,7 @@ pub mod payouts;
 pub mod permissions;
 pub mod plan;
 pub mod policy;
+pub mod processor;
 pub mod publish;
 pub mod record;
 pub mod registry;

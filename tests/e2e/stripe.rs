@@ -238,6 +238,10 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
     let states = ask(&world, &operator, "GET", "/api/v1/processor/events")["items"].clone();
     let states: Vec<_> = states.as_array().unwrap().iter().map(|event| event["state"].clone()).collect();
     assert_eq!(states, ["applied", "applied", "unhandled"]);
+    assert_eq!(operator.ok(&["books", "events", "--state", "unhandled"])[0]["id"], "evt_3");
+    let shown = operator.ok(&["books", "events", "show", "evt_1"]);
+    assert_eq!(shown["event"]["state"], "applied", "{shown}");
+    assert!(shown["body"].as_str().unwrap().contains("charge.dispute.created"), "{shown}");
     let metrics = world.get("/metrics", &[]).1;
     assert!(metrics.contains("chandlery_processor_events{state=\"unhandled\"} 1"), "{metrics}");
     let books = balances(&operator);
@@ -251,9 +255,12 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
     // What is left is given back once, as soon as Stripe takes it.
     let surplus = ask(&world, &operator, "GET", "/api/v1/processor/surplus")["items"].clone();
     assert_eq!((&surplus[0]["id"], &surplus[0]["surplus"]["minor"]), (&intent["id"], &json!(6000)));
+    assert_eq!(operator.ok(&["books", "surplus"])[0]["surplus"]["minor"], 6000);
     stripe.refuse(Some("it is down"));
     let path = format!("/api/v1/processor/surplus/{}/refund", intent["id"].as_str().unwrap());
-    assert_eq!(ask(&world, &operator, "POST", &path)["minor"], 6000);
+    let intent_id = intent["id"].as_str().unwrap();
+    assert_eq!(operator.ok(&["books", "surplus", "refund", intent_id])["minor"], 6000);
+    assert_eq!(operator.ok(&["books", "requests"])[0]["amount"]["minor"], 6000);
     assert_eq!(world.send("POST", &path, Some(&operator.token()), &[], "").status, 409);
     stripe.refuse(None);
     until("the refund that is owed", || {

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use reqwest::Method;
 
 use super::record::record;
-use super::{bank, dispute, expense, party};
+use super::{bank, dispute, expense, party, processor};
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
@@ -64,6 +64,10 @@ pub enum Books {
     Allot(bank::Allot),
     /// Compare what the bank says that it holds with what the books say
     Bank,
+    Events(processor::Events),
+    Surplus(processor::Surplus),
+    /// Show what the processor of payments is owed to be told, and has not answered
+    Requests,
     #[command(hide = true)]
     Spend(expense::Record),
     #[command(hide = true)]
@@ -129,6 +133,9 @@ impl Books {
             Self::Lines { all } => bank::lines(context, all).await,
             Self::Allot(allot) => allot.run(context).await,
             Self::Bank => bank::balances(context).await,
+            Self::Events(events) => events.run(context).await,
+            Self::Surplus(surplus) => surplus.run(context).await,
+            Self::Requests => processor::requests(context).await,
             Self::Spend(record) => record.run(context).await,
             Self::ImportSpend(import) => import.run(context).await,
             Self::Exchange { sold, bought, bank_reference } => {

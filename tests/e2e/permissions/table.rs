@@ -308,6 +308,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         ("PUT", "/api/v1/disputes/{id}", For::Operators, json!({ "won": true })),
         ("GET", "/api/v1/processor/events", For::Operators, json!(null)),
+        ("GET", "/api/v1/processor/events/{id}", For::Operators, json!(null)),
         ("GET", "/api/v1/processor/requests", For::Operators, json!(null)),
         ("GET", "/api/v1/processor/surplus", For::Operators, json!(null)),
         ("POST", "/api/v1/processor/surplus/{id}/refund", For::Operators, json!(null)),

@@ -48,6 +48,17 @@ pub struct ProcessorEvent {
     pub reason: String,
 }
 
+/// An event of the processor of payments, as it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ToldEvent {
+    /// What became of it.
+    pub event: ProcessorEvent,
+    /// How often it was tried while it was parked.
+    pub tries: i64,
+    /// JSON, as the processor has sent it; empty for events that came before they were kept.
+    pub body: String,
+}
+
 /// A payment of which more arrived than was due, or whose refund failed: that is the customer's credit until it is given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SurplusPayment {

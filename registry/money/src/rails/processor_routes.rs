@@ -8,7 +8,7 @@ use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_package::Money;
 use chandlery_package::wire::{
-    Act, EventState, OwedRequest, Page, Paging, ProcessorEvent, RequestKind, SurplusPayment,
+    Act, EventState, OwedRequest, Page, Paging, ProcessorEvent, RequestKind, SurplusPayment, ToldEvent,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ use crate::{Error, Finance};
 pub(super) fn routes() -> OpenApiRouter<Finance> {
     OpenApiRouter::new()
         .routes(routes!(events))
+        .routes(routes!(event))
         .routes(routes!(requests))
         .routes(routes!(surplus))
         .routes(routes!(give_back))
@@ -51,6 +52,22 @@ async fn events(
 ) -> Result<Json<Page<ProcessorEvent>>, Error> {
     caller.must_operate("see what the processor of payments has told")?;
     Ok(Json(stripe::list_events(&finance.db, wanted.state, &paging).await?))
+}
+
+/// Shows an event as the processor of payments has told it; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/processor/events/{id}",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Done.", body = ToldEvent))
+)]
+async fn event(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(id): Path<String>,
+) -> Result<Json<ToldEvent>, Error> {
+    caller.must_operate("see what the processor of payments has told")?;
+    Ok(Json(stripe::find_event(&finance.db, &id).await?))
 }
 
 /// Lists what the processor of payments is owed to be told, and has not answered; for operators.

@@ -1,7 +1,7 @@
 //! The events that Stripe has told, each once, and what became of each.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{EventState, Page, Paging, ProcessorEvent};
+use chandlery_package::wire::{EventState, Page, Paging, ProcessorEvent, ToldEvent};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -144,7 +144,11 @@ pub async fn list(
     .bind(paging.rows())
     .fetch_all(db.read())
     .await?;
-    Ok(paging.cut(rows, |row| row.id.clone()).map(|row| ProcessorEvent {
+    Ok(paging.cut(rows, |row| row.id.clone()).map(shown))
+}
+
+fn shown(row: Row) -> ProcessorEvent {
+    ProcessorEvent {
         id: row.id,
         kind: row.kind,
         object: row.object,
@@ -152,7 +156,26 @@ pub async fn list(
         received_at: row.received_at.0,
         state: row.state.0,
         reason: row.reason,
-    }))
+    }
+}
+
+/// The event of this id, as it was told.
+pub async fn find(db: &Db, id: &str) -> Result<ToldEvent, Error> {
+    let none = || Error::NotFound(format!("event '{id}'"));
+    let mut db = db.snapshot().await?;
+    let row: Option<Row> = sqlx::query_as(
+        "select id, kind, object, created_at, received_at, state, reason from processor_events where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(&mut *db)
+    .await?;
+    let event = shown(row.ok_or_else(none)?);
+    let (tries, body): (i64, String) =
+        sqlx::query_as("select tries, body from processor_events where id = $1")
+            .bind(id)
+            .fetch_one(&mut *db)
+            .await?;
+    Ok(ToldEvent { event, tries, body })
 }
 
 /// How many events are in each state.
