@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 84] = [
+const TABLES: [&str; 85] = [
     "facts",
     "accounts",
     "tokens",
@@ -69,6 +69,7 @@ const TABLES: [&str; 84] = [
     "invoices",
     "invoice_lines",
     "part_payments",
+    "processor_parts",
     "plan_periods",
     "plan_successions",
     "plan_rests",

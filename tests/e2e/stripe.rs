@@ -199,7 +199,7 @@ fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
     customer.ok(&["subscription", "end", "--now"]);
     assert_eq!(stands(), ("free".into(), "free".into()));
     until("the refund that is owed", || {
-        let refunds = stripe.books.lock().unwrap().refunds.clone();
+        let refunds = all(&stripe, "refunds");
         refunds.iter().any(|refund| refund["amount"] == 49_900).then_some(())
     });
     operator.ok(&["books", "check"]);

@@ -8,6 +8,7 @@ mod issued;
 pub(crate) mod licences;
 pub(crate) mod notices;
 pub(crate) mod orders;
+mod parts;
 pub(crate) mod payments;
 pub(crate) mod periods;
 mod prices;

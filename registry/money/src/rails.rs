@@ -120,6 +120,14 @@ impl Subject {
         }
     }
 
+    /// Whether a part of it may be paid: an order is invoiced when all of it is paid, and what was given up is owed again by all of it.
+    async fn takes_parts(&self, db: &mut sqlx::AnyConnection) -> Result<bool, Error> {
+        Ok(match self {
+            Self::Invoice(number) => invoices::find(db, *number).await?.state == InvoiceState::Open,
+            Self::Order(_) => false,
+        })
+    }
+
     /// Who owes it.
     async fn customer(&self, db: &mut sqlx::AnyConnection) -> Result<Namespace, Error> {
         Ok(match self {

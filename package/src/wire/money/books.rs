@@ -65,6 +65,8 @@ crate::words! {
         Surplus = "surplus",
         /// What was paid beyond what was due is given back.
         SurplusReturned = "surplus-returned",
+        /// A part that an open invoice was paid with was given back: it is due again.
+        PartReturned = "part-returned",
         /// A processor has given back what no invoice can: it is lost.
         RefundLost = "refund-lost",
         /// A refund did not reach the customer, who has it as credit.

@@ -11,7 +11,7 @@ use chandlery_store::{Write, time};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::{invoices, periods};
+use super::{invoices, parts, periods};
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, sharing};
 
@@ -65,7 +65,7 @@ pub(crate) async fn write_off(write: &mut Write, number: i64, now: Timestamp) ->
         _ => transaction.credit(Account::Plans, due.with_minor(-lost)?),
     };
     ledger::post(write, transaction).await?;
-    invoices::forget_parts(write, number).await?;
+    parts::forget(write, number).await?;
     sqlx::query("update invoices set state = 'uncollectible' where number = $1")
         .bind(number)
         .execute(&mut **write)

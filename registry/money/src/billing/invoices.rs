@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
 use super::issued::{self, NewDocument};
+use super::parts;
 use super::taxes::{Tax, tax};
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
@@ -30,7 +31,7 @@ pub enum Paid<'a> {
     Bank(&'a str),
     /// By the line of this id of the bank's statement, which is in suspense. It may pay a part.
     Line(&'a str),
-    /// Through the processor of payments, by its payment of this id, less its fee.
+    /// Through the processor of payments, by its payment of this id, less its fee. It may pay a part.
     Processor(&'a str, Money),
 }
 
@@ -175,7 +176,7 @@ async fn settle(
     .bind(number)
     .execute(&mut **write)
     .await?;
-    forget_parts(write, number).await?;
+    parts::forget(write, number).await?;
     for line in lines(write, number).await? {
         if let Some(sale) = line.sale {
             sharing::collect(write, sale, through, hold_days, now).await?;
@@ -219,7 +220,7 @@ pub(super) async fn pay(
             return Err(Error::Conflict(format!("invoice {number} is {state}{by}")));
         }
     }
-    let is_part = matches!(paid, Paid::Line(_))
+    let is_part = !matches!(paid, Paid::Bank(_))
         && amount.currency() == due.currency()
         && (1..due.minor()).contains(&amount.minor());
     if amount != due && !is_part {
@@ -228,7 +229,9 @@ pub(super) async fn pay(
     must_be_new(write, &payment).await?;
     let by_then = invoice.total.minus(invoice.refunded)?.minus(due)?.plus(amount)?;
     let id = match paid {
-        Paid::Line(_) => format!("{number}:{}", by_then.minor()),
+        // What is given back of a part makes it due again: as much may be paid by then once more.
+        Paid::Line(line) => format!("{number}:{}:{line}", by_then.minor()),
+        Paid::Processor(payment, _) if is_part => format!("{number}:{payment}"),
         Paid::Bank(_) | Paid::Processor(..) => number.to_string(),
     };
     let transaction = Transaction::new(TransactionKind::InvoicePaid, id, now)
@@ -242,14 +245,10 @@ pub(super) async fn pay(
     ledger::post(write, transaction).await?;
     match is_part {
         true => {
-            sqlx::query(
-                "insert into part_payments (invoice, minor) values ($1, $2)
-                 on conflict (invoice) do update set minor = excluded.minor",
-            )
-            .bind(number)
-            .bind(by_then.minor())
-            .execute(&mut **write)
-            .await?;
+            if let Paid::Processor(payment, _) = paid {
+                parts::keep(write, payment, number, amount).await?;
+            }
+            parts::set_paid(write, number, by_then).await?;
         }
         false => settle(write, number, through, Some(payment.as_str()), hold_days, now).await?,
     }
@@ -267,12 +266,6 @@ pub(crate) async fn reduced(
     if invoice.state == InvoiceState::Open && invoice.due()?.is_zero() {
         settle(write, number, PaidThrough::Credit, None, hold_days, now).await?;
     }
-    Ok(())
-}
-
-/// An invoice that is not open any more has no part payments.
-pub(super) async fn forget_parts(write: &mut Write, number: i64) -> Result<(), Error> {
-    sqlx::query("delete from part_payments where invoice = $1").bind(number).execute(&mut **write).await?;
     Ok(())
 }
 

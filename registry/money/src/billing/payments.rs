@@ -1,4 +1,4 @@
-//! Payments of invoices: a late one revives what was given up.
+//! Payments of invoices: a late one revives what was given up, and a part that goes back is due again.
 
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record_once;
@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::collection;
 use super::invoices::{self, Paid};
+use super::parts;
 use crate::Error;
 use crate::ledger::{self, By};
 
@@ -60,4 +61,25 @@ pub(crate) async fn record_within(
     let subject = format!("invoice {number}");
     record_once(write, actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
     Ok(paid)
+}
+
+/// Takes so much of a part back, as far as its invoice is open: it is due again. Gives how much that is, to be posted against
+/// what customers owe.
+pub(crate) async fn take_part_back(write: &mut Write, payment: &str, amount: Money) -> Result<Money, Error> {
+    let none = Money::zero(amount.currency());
+    let Some((number, left)) = parts::of_payment(write, payment).await? else { return Ok(none) };
+    let Invoice { state, part_paid, total, .. } = invoices::find(write, number).await?;
+    let Some(paid) =
+        part_paid.filter(|_| state == InvoiceState::Open && total.currency() == amount.currency())
+    else {
+        return Ok(none);
+    };
+    let part = amount.at_most(amount.with_minor(left)?)?.at_most(paid)?.or_zero();
+    parts::set_paid(write, number, paid.minus(part)?).await?;
+    sqlx::query("update processor_parts set returned_minor = returned_minor + $1 where payment = $2")
+        .bind(part.minor())
+        .bind(payment)
+        .execute(&mut **write)
+        .await?;
+    Ok(part)
 }

@@ -8,7 +8,7 @@ use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::{entitlements, invoices, issued, periods, subscribed};
+use super::{entitlements, invoices, issued, parts, periods, subscribed};
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use crate::sharing::{self, ClawBack, PaidThrough};
@@ -138,10 +138,21 @@ pub(crate) async fn book_gross(
     hold_days: u32,
     now: Timestamp,
 ) -> Result<Money, Error> {
-    let Some(invoice) = paid_by(write, payment).await? else { return Ok(gross) };
+    let (invoice, most, is_part) = match paid_by(write, payment).await? {
+        Some(invoice) => (invoice, gross, false),
+        None => match parts::of_payment(write, payment).await? {
+            Some((number, left)) => {
+                (invoices::find(write, number).await?, gross.at_most(gross.with_minor(left)?)?, true)
+            }
+            None => return Ok(gross),
+        },
+    };
+    if is_part && invoice.state != InvoiceState::Paid {
+        return Ok(gross);
+    }
     let all: i64 = left(write, &invoice).await?.iter().sum();
     let (net_before, tax_before) = given_back(write, invoice.number).await?;
-    let cash = gross.at_most(invoice.due()?.or_zero())?;
+    let cash = most.at_most(invoice.due()?.or_zero())?;
     let by_then =
         cash.with_minor(i128::from(net_before) + i128::from(tax_before) + i128::from(cash.minor()))?;
     let net = without_tax(&invoice, by_then)?.minus(cash.with_minor(net_before)?)?;
@@ -159,17 +170,25 @@ pub(crate) async fn book_gross(
         as_credit: false,
     };
     subscribed::before_giving_back(write, invoice.number, now).await?;
-    let note = make_note(write, &invoice, &new, Some(tax), hold_days, now).await?;
+    let note = make_note(write, &invoice, &new, Some(Given { tax, is_part }), hold_days, now).await?;
     follow_the_money(write, &invoice, now).await?;
     Ok(gross.minus(note.cash)?)
 }
 
-/// Makes a credit note, with the tax that goes back with it or this one.
+/// What the processor has given back by itself.
+struct Given {
+    /// What of it is tax.
+    tax: Money,
+    /// Whether it is of a payment that has paid a part of the invoice, and not the last one.
+    is_part: bool,
+}
+
+/// Makes a credit note, with the tax that goes back with it or that of what the processor has given back.
 async fn make_note(
     write: &mut Write,
     invoice: &Invoice,
     new: &NewRefund,
-    tax: Option<Money>,
+    given: Option<Given>,
     hold_days: u32,
     now: Timestamp,
 ) -> Result<CreditNote, Error> {
@@ -220,22 +239,26 @@ async fn make_note(
         }
         take_off(write, number, index, part).await?;
     }
-    let tax = match tax {
-        Some(tax) => tax,
+    let is_part = given.as_ref().is_some_and(|given| given.is_part);
+    let tax = match given {
+        Some(given) => given.tax,
         None => tax_of(write, invoice, new.amount).await?,
     };
     let gross = new.amount.plus(tax)?;
-    let to = destination(invoice, through.map(|Text(through)| through), new.as_credit);
+    let to = match is_part {
+        true => Account::Processor,
+        false => destination(invoice, through.map(|Text(through)| through), new.as_credit),
+    };
     // What was paid from the customer's credit goes back there.
     let due = invoice.due()?;
     let (cash, back_as_credit) = match to {
         Account::Credit(_) => (Money::zero(gross.currency()), gross),
         _ => {
-            let by_transfers = match to {
-                Account::Processor => paid_by_transfers(write, number).await?,
+            let before = match to {
+                Account::Processor if !is_part => paid_before(write, number).await?,
                 _ => 0,
             };
-            let cash = gross.at_most(due.minus(due.with_minor(by_transfers)?)?.or_zero())?;
+            let cash = gross.at_most(due.minus(due.with_minor(before)?)?.or_zero())?;
             (cash, gross.minus(cash)?)
         }
     };
@@ -276,8 +299,8 @@ async fn make_note(
     Ok(made)
 }
 
-/// What transfers had paid of an invoice before a processor's payment paid the rest, in minor units: it cannot go back through that.
-async fn paid_by_transfers(write: &mut Write, number: i64) -> Result<i64, Error> {
+/// What other payments had paid of an invoice before a processor's payment paid the rest, in minor units: it cannot go back through that.
+async fn paid_before(write: &mut Write, number: i64) -> Result<i64, Error> {
     // A part may have been posted in the same commit.
     write.flush().await?;
     let paid = TransactionKind::InvoicePaid;
@@ -290,7 +313,7 @@ async fn paid_by_transfers(write: &mut Write, number: i64) -> Result<i64, Error>
     .bind(format!("{paid}:{number};"))
     .fetch_one(&mut **write)
     .await?;
-    Ok(minor)
+    Ok(minor - parts::given_back(write, number).await?)
 }
 
 /// Takes off an invoice's line what was given back of it.

@@ -12,8 +12,10 @@ use sqlx::AnyConnection;
 
 use super::object::Object;
 use super::payments;
+use crate::billing::payments::take_part_back;
 use crate::billing::refunds;
 use crate::ledger::{self, Account, Transaction};
+use crate::rails::Subject;
 use crate::{Error, sharing};
 use chandlery_store::Write;
 
@@ -280,8 +282,13 @@ async fn decide(write: &mut Write, dispute: &Dispute, won: bool, now: Timestamp)
             let payment = payments::paid_one(write, Some(&dispute.payment)).await?;
             let customer = payment.subject.customer(write).await?;
             let credit = payments::take_surplus(write, &payment, &customer, rest).await?;
-            let own = own.debit(Account::Credit(customer), credit);
-            refunds::lose(write, &dispute.payment, rest.minus(credit)?, own, now).await?
+            let part = take_part_back(write, &dispute.payment, rest.minus(credit)?).await?;
+            let mut own = own.debit(Account::Credit(customer), credit).debit(Account::Receivable, part);
+            if let Subject::Invoice(number) = payment.subject {
+                own = own.link("invoice", number);
+            }
+            let lost = rest.minus(credit)?.minus(part)?;
+            refunds::lose(write, &dispute.payment, lost, own, now).await?
         }
     };
     post(write, own).await

@@ -1,5 +1,5 @@
-//! Payments at Stripe that succeeded. What is due is paid by them; what is more than that, because something was paid or credited
-//! meanwhile, is the customer's credit until an operator gives it back or an invoice uses it.
+//! Payments at Stripe that succeeded. What is due is paid by them, or a part of it; what is more than that, because something was
+//! paid or credited meanwhile, is the customer's credit until an operator gives it back or an invoice uses it.
 //!
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
@@ -157,9 +157,12 @@ pub(super) async fn succeeded(
     let customer = subject.customer(write).await?;
     let due = subject.due(write).await?.filter(|due| due.minor() > 0 && due.currency() == amount.currency());
     let mut surplus = amount;
-    if let Some(due) = due.filter(|due| due.minor() <= amount.minor()) {
-        subject.pay(write, &Paid::Processor(&id, fee), due, hold_days, now).await?;
-        (surplus, fee) = (amount.minus(due)?, Money::zero(amount.currency()));
+    if let Some(due) = due
+        && (due.minor() <= amount.minor() || amount.is_positive() && subject.takes_parts(write).await?)
+    {
+        let pays = due.at_most(amount)?;
+        subject.pay(write, &Paid::Processor(&id, fee), pays, hold_days, now).await?;
+        (surplus, fee) = (amount.minus(pays)?, Money::zero(amount.currency()));
     }
     if surplus.minor() > 0 {
         let credited = Transaction::new(TransactionKind::Surplus, &id, now)

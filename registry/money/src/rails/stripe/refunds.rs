@@ -4,6 +4,7 @@
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
 //! | Stripe gives back what was more than due | the customer's credit | processor |
+//! | it gives back a part that an open invoice was paid with | receivable | processor |
 //! | it gives back what an invoice was paid with | as a credit note | processor |
 //! | it gives back what no invoice can | bad debt | processor |
 //! | a refund fails | processor | the customer's credit |
@@ -17,9 +18,10 @@ use super::disputes;
 use super::object::Object;
 use super::payments::{self, Payment};
 use crate::Error;
+use crate::billing::payments::take_part_back;
 use crate::billing::refunds;
 use crate::ledger::{self, Account, Transaction};
-use crate::rails::outbox;
+use crate::rails::{Subject, outbox};
 use chandlery_store::Write;
 
 chandlery_package::words! {
@@ -155,7 +157,7 @@ async fn catch_up(write: &mut Write, payment: &Payment, hold_days: u32, now: Tim
     Ok(())
 }
 
-/// First what was more than due, then what the invoice was paid with; the rest is lost.
+/// First what was more than due, then what the invoice was paid with, which is due again where that is open; the rest is lost.
 async fn give_back(
     write: &mut Write,
     payment: &Payment,
@@ -167,10 +169,12 @@ async fn give_back(
     let customer = payment.subject.customer(write).await?;
     let credit = payments::take_surplus(write, payment, &customer, amount).await?;
     let key = format!("{id}:{before}");
-    let rest = amount.minus(credit)?;
+    let part = take_part_back(write, id, amount.minus(credit)?).await?;
+    let rest = amount.minus(credit)?.minus(part)?;
     let rest = refunds::book_gross(write, id, &format!("processor:{key}"), rest, hold_days, now).await?;
     for (kind, account, part) in [
         (TransactionKind::SurplusReturned, Account::Credit(customer.clone()), credit),
+        (TransactionKind::PartReturned, Account::Receivable, part),
         (TransactionKind::RefundLost, Account::BadDebt, rest),
     ] {
         let given = Transaction::new(kind, &key, now)
@@ -179,6 +183,10 @@ async fn give_back(
             .link("customer", &customer)
             .debit(account, part)
             .credit(Account::Processor, part);
+        let given = match payment.subject {
+            Subject::Invoice(number) => given.link("invoice", number),
+            Subject::Order(_) => given,
+        };
         if !given.postings.is_empty() {
             ledger::post(write, given).await?;
         }

@@ -14,6 +14,8 @@ use crate::rails::{self, Subject};
 use crate::testing::{at, faults, market};
 use crate::{Finance, Processor, billing, ledger};
 
+mod parts;
+
 /// An amount whose shares are never whole.
 const PRICE: i64 = 9_999;
 const OFFER: &str =
