@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 85] = [
+const TABLES: [&str; 87] = [
     "facts",
     "accounts",
     "tokens",
@@ -70,6 +70,8 @@ const TABLES: [&str; 85] = [
     "invoice_lines",
     "part_payments",
     "processor_parts",
+    "invoice_credits",
+    "opening_differences",
     "plan_periods",
     "plan_successions",
     "plan_rests",

@@ -3,7 +3,10 @@
 
 mod closing;
 pub mod invariants;
+mod laws;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 pub use closing::{close, due};
 pub use routes::routes;

@@ -39,15 +39,13 @@ pub(crate) async fn overdue(
 pub(crate) async fn write_off(write: &mut Write, number: i64, now: Timestamp) -> Result<(), Error> {
     let invoice = invoices::find(write, number).await?;
     let due = invoice.due()?;
+    let paid = invoice.part_paid.unwrap_or(Money::zero(due.currency()));
     let mut transaction = Transaction::new(TransactionKind::WrittenOff, number, now)
         .about(format!("invoice {number} to {} was never paid", invoice.account))
         .link("invoice", number)
         .link("customer", &invoice.account)
         .credit(Account::Receivable, due)
-        .credit(
-            Account::Credit(invoice.account.clone()),
-            invoice.part_paid.unwrap_or(Money::zero(due.currency())),
-        );
+        .credit(Account::Credit(invoice.account.clone()), paid);
     if let Some(mut plan) = periods::of_invoice(write, number).await? {
         let left = periods::cut_short(write, &mut plan, now).await?;
         transaction = transaction.debit(Account::Deferred, due.with_minor(left)?);
@@ -66,6 +64,7 @@ pub(crate) async fn write_off(write: &mut Write, number: i64, now: Timestamp) ->
     };
     ledger::post(write, transaction).await?;
     parts::forget(write, number).await?;
+    parts::keep_credit(write, number, TransactionKind::WrittenOff, paid).await?;
     sqlx::query("update invoices set state = 'uncollectible' where number = $1")
         .bind(number)
         .execute(&mut **write)
@@ -101,6 +100,7 @@ pub(crate) async fn revive(write: &mut Write, invoice: &Invoice, now: Timestamp)
     if let Some(mut plan) = periods::of_invoice(write, number).await? {
         let left = due.with_minor(periods::as_credit(write, &mut plan).await?)?;
         transaction = transaction.credit(Account::Credit(invoice.account.clone()), left);
+        parts::keep_credit(write, number, TransactionKind::InvoiceRevived, left).await?;
         // It is not given back a second time.
         sqlx::query(
             "update invoice_lines set refunded_minor = refunded_minor + $1 where invoice = $2 and kind = $3",

@@ -1,6 +1,7 @@
 //! Parts of invoices that were paid while the rest is due.
 
 use chandlery_package::Money;
+use chandlery_package::wire::TransactionKind;
 use chandlery_store::Write;
 
 use crate::Error;
@@ -57,4 +58,26 @@ pub(super) async fn given_back(write: &mut Write, number: i64) -> Result<i64, Er
     .fetch_one(&mut **write)
     .await?;
     Ok(minor)
+}
+
+/// Writes down what of an invoice became its customer's credit, and by which kind of transaction.
+pub(super) async fn keep_credit(
+    write: &mut Write,
+    number: i64,
+    cause: TransactionKind,
+    amount: Money,
+) -> Result<(), Error> {
+    if amount.is_zero() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into invoice_credits (invoice, cause, minor) values ($1, $2, $3)
+         on conflict (invoice, cause) do update set minor = invoice_credits.minor + excluded.minor",
+    )
+    .bind(number)
+    .bind(cause.as_str())
+    .bind(amount.minor())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
 }

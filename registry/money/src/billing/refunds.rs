@@ -170,17 +170,18 @@ pub(crate) async fn book_gross(
         as_credit: false,
     };
     subscribed::before_giving_back(write, invoice.number, now).await?;
-    let note = make_note(write, &invoice, &new, Some(Given { tax, is_part }), hold_days, now).await?;
+    let given = Given { tax, part_of: is_part.then_some(payment) };
+    let note = make_note(write, &invoice, &new, Some(given), hold_days, now).await?;
     follow_the_money(write, &invoice, now).await?;
     Ok(gross.minus(note.cash)?)
 }
 
 /// What the processor has given back by itself.
-struct Given {
+struct Given<'a> {
     /// What of it is tax.
     tax: Money,
-    /// Whether it is of a payment that has paid a part of the invoice, and not the last one.
-    is_part: bool,
+    /// The payment that it is of, where that has paid a part of the invoice and is not the last one.
+    part_of: Option<&'a str>,
 }
 
 /// Makes a credit note, with the tax that goes back with it or that of what the processor has given back.
@@ -188,13 +189,13 @@ async fn make_note(
     write: &mut Write,
     invoice: &Invoice,
     new: &NewRefund,
-    given: Option<Given>,
+    given: Option<Given<'_>>,
     hold_days: u32,
     now: Timestamp,
 ) -> Result<CreditNote, Error> {
     let number = invoice.number;
-    let (through,): (Option<Text<PaidThrough>>,) =
-        sqlx::query_as("select paid_through from invoices where number = $1")
+    let (through, paid_with): (Option<Text<PaidThrough>>, Option<String>) =
+        sqlx::query_as("select paid_through, payment from invoices where number = $1")
             .bind(number)
             .fetch_one(&mut **write)
             .await?;
@@ -239,23 +240,26 @@ async fn make_note(
         }
         take_off(write, number, index, part).await?;
     }
-    let is_part = given.as_ref().is_some_and(|given| given.is_part);
+    let part_of = given.as_ref().and_then(|given| given.part_of);
     let tax = match given {
         Some(given) => given.tax,
         None => tax_of(write, invoice, new.amount).await?,
     };
     let gross = new.amount.plus(tax)?;
-    let to = match is_part {
-        true => Account::Processor,
-        false => destination(invoice, through.map(|Text(through)| through), new.as_credit),
+    let to = match part_of {
+        Some(_) => Account::Processor,
+        None => destination(invoice, through.map(|Text(through)| through), new.as_credit),
     };
+    if let Some(payment) = part_of.or(paid_with.as_deref()).filter(|_| to == Account::Processor) {
+        taken.transaction = taken.transaction.link("payment", payment);
+    }
     // What was paid from the customer's credit goes back there.
     let due = invoice.due()?;
     let (cash, back_as_credit) = match to {
         Account::Credit(_) => (Money::zero(gross.currency()), gross),
         _ => {
             let before = match to {
-                Account::Processor if !is_part => paid_before(write, number).await?,
+                Account::Processor if part_of.is_none() => paid_before(write, number).await?,
                 _ => 0,
             };
             let cash = gross.at_most(due.minus(due.with_minor(before)?)?.or_zero())?;

@@ -144,6 +144,7 @@ pub(super) async fn succeeded(
 ) -> Result<EventState, Error> {
     let (id, amount) = (object.id()?, object.money("amount_received")?);
     let mut fee = amount.with_minor(fee)?;
+    let kept = if amount.is_positive() { fee } else { Money::zero(amount.currency()) };
     // The answer to its beginning may be lost, or later than the customer: then it says itself what it is for.
     if let Some(subject) = object.0["metadata"]["subject"].as_str().and_then(Subject::find) {
         begun(write, &id, &subject, amount).await?;
@@ -175,12 +176,15 @@ pub(super) async fn succeeded(
         ledger::post(write, credited).await?;
     }
     sqlx::query(
-        "update processor_payments set paid_at = $1, customer = $2, currency = $3, surplus_minor = $4 where id = $5",
+        "update processor_payments set paid_at = $1, customer = $2, currency = $3, surplus_minor = $4, received_minor = $5,
+                fee_minor = $6 where id = $7",
     )
     .bind(time(now))
     .bind(customer.as_str())
     .bind(amount.currency().code())
     .bind(surplus.minor())
+    .bind(amount.minor())
+    .bind(kept.minor())
     .bind(&id)
     .execute(&mut **write)
     .await?;

@@ -76,11 +76,13 @@ pub(super) async fn arrive(write: &mut Write, payout: &Object, now: Timestamp) -
         ledger::post(write, back).await?;
     }
     sqlx::query(
-        "insert into processor_payouts (id, state) values ($1, $2)
+        "insert into processor_payouts (id, state, currency, minor) values ($1, $2, $3, $4)
          on conflict (id) do update set state = excluded.state",
     )
     .bind(&id)
     .bind(arrival.as_str())
+    .bind(amount.currency().code())
+    .bind(amount.minor())
     .execute(&mut **write)
     .await?;
     Ok(EventState::Applied)

@@ -1,0 +1,248 @@
+//! The laws of the books: what each account that stands for rows must hold, and what must not be there.
+
+/// What ties an account to rows.
+pub(super) struct Law {
+    /// The accounts that it is about, as a pattern of SQL.
+    pub accounts: &'static str,
+    /// How transactions lead to an item, by the first of these links that they have; none: they do not, each by itself.
+    pub links: &'static [&'static str],
+    /// The items: account, currency, item, and what the account holds for it in minor units, debits less credits.
+    pub items: &'static str,
+}
+
+pub(super) const LAWS: [Law; 16] = [
+    // The books have of the bank what its lines say, and what was recorded by hand and no line has told of yet.
+    Law {
+        accounts: "assets:bank%",
+        links: &[],
+        items: "select 'assets:bank' as account, currency, id as item, minor from bank_lines where transaction_id is not null
+            union all select account, ledger_postings.currency, ledger_transactions.key, ledger_postings.minor from ledger_postings
+                      join ledger_transactions on ledger_transactions.id = ledger_postings.transaction_id
+                      where account like 'assets:bank%'
+                        and kind in ('invoice-paid', 'refund', 'payout-paid', 'payout-bounced', 'bank-sent-back', 'bank-opening',
+                                     'processor-payout', 'processor-payout-failed', 'exchange', 'expense', 'sale', 'payout')
+                        and not exists (select 1 from bank_allotments where seen = ledger_transactions.id
+                                        and bank_allotments.currency = ledger_postings.currency)",
+    },
+    Law {
+        accounts: "liabilities:suspense",
+        links: &[],
+        items: "select 'liabilities:suspense' as account, currency, id as item, -open_minor as minor
+            from bank_lines where open_minor <> 0",
+    },
+    // What arrived, less what the processor kept, gave back, holds while it is disputed, and has sent on.
+    Law {
+        accounts: "assets:processor clearing",
+        links: &["dispute", "payout", "payment"],
+        items: "select 'assets:processor clearing' as account, currency, id as item,
+                   received_minor - fee_minor + failed_minor - booked_refunds_minor as minor
+            from processor_payments where paid_at is not null
+            union all select 'assets:processor clearing', currency, about, -minor from processor_outbox where kind = 'refund'
+            union all select 'assets:processor clearing', currency, id,
+                             -fee_minor - case when state in ('open', 'lost') then minor else 0 end from disputes
+            union all select 'assets:processor clearing', currency, id,
+                             -fee_minor - case when state in ('open', 'lost') then minor - (
+                                 select coalesce(sum(disputes.minor), 0) from disputes
+                                 where disputes.state in ('open', 'lost')
+                                   and substr(disputes.id, 1, length(processor_disputes.id) + 1)
+                                       in (processor_disputes.id || '/', processor_disputes.id || '.')) else 0 end
+                      from processor_disputes
+            union all select 'assets:processor clearing', sent_currency, cast(id as text), -sent_minor from payouts
+                      where rail = 'stripe' and state in ('paid', 'partly-returned')
+            union all select 'assets:processor clearing', sent_currency, cast(payouts.id as text), payout_returns.sent_minor
+                      from payout_returns join payouts on payouts.id = payout where rail = 'stripe' and state = 'partly-returned'
+            union all select 'assets:processor clearing', ledger_postings.currency, cast(payouts.id as text), -ledger_postings.minor
+                      from ledger_postings join ledger_transactions on ledger_transactions.id = transaction_id
+                      join payouts on key = 'payout-paid:' || payouts.id
+                      where account = 'expenses:payout fees' and rail = 'stripe'
+            union all select 'assets:processor clearing', currency, id, -minor from processor_payouts where state = 'arrived'
+            union all select account, currency, 'what was there before', minor from opening_differences
+                      where account = 'assets:processor clearing'",
+    },
+    Law {
+        accounts: "assets:disputes held",
+        links: &["dispute"],
+        items: "select 'assets:disputes held' as account, currency, id as item, minor from disputes where state = 'open'
+            union all select 'assets:disputes held', currency, id, minor - (
+                          select coalesce(sum(disputes.minor), 0) from disputes
+                          where disputes.state = 'open'
+                            and substr(disputes.id, 1, length(processor_disputes.id) + 1)
+                                in (processor_disputes.id || '/', processor_disputes.id || '.'))
+                      from processor_disputes where state = 'open'
+            union all select account, currency, 'what was there before', minor from opening_differences
+                      where account = 'assets:disputes held'",
+    },
+    // What customers have beyond what they owe, by where it comes from and what has used it.
+    Law {
+        accounts: "liabilities:credit:%",
+        links: &[],
+        items: "select 'liabilities:credit:' || account as account, currency, cast(number as text) as item, credit_minor as minor
+            from invoices where credit_minor <> 0
+            union all select 'liabilities:credit:' || account, refunds.currency, cast(refunds.number as text),
+                             cash_minor - refunds.minor - refunds.tax_minor
+                      from refunds join invoices on invoices.number = invoice
+            union all select 'liabilities:credit:' || account, currency, cast(number as text), -minor
+                      from invoice_credits join invoices on number = invoice
+            union all select 'liabilities:credit:' || customer, currency, line, -minor from bank_allotments where customer is not null
+            union all select 'liabilities:credit:' || customer, currency, id, surplus_returned_minor - surplus_minor - failed_minor
+                      from processor_payments where customer is not null
+            union all select account, currency, 'what was there before', minor from opening_differences
+                      where account like 'liabilities:credit:%'",
+    },
+    Law {
+        accounts: "liabilities:partner:%:accrued",
+        links: &[],
+        items: "select 'liabilities:partner:' || partner || ':accrued' as account, lots.currency as currency,
+                   cast(lots.id as text) as item, returned_minor - share_minor as minor
+            from lots join sales on sales.id = sale where collected_at is null and void_at is null",
+    },
+    Law {
+        accounts: "liabilities:partner:%:pending",
+        links: &[],
+        items: "select 'liabilities:partner:' || partner || ':pending' as account, lots.currency as currency,
+                   cast(lots.id as text) as item, returned_minor - share_minor + reserve_minor - reserve_returned_minor as minor
+            from lots join sales on sales.id = sale where collected_at is not null and released_by is null",
+    },
+    Law {
+        accounts: "liabilities:partner:%:reserve",
+        links: &[],
+        items: "select 'liabilities:partner:' || partner || ':reserve' as account, lots.currency as currency,
+                   cast(lots.id as text) as item, reserve_returned_minor - reserve_minor as minor
+            from lots join sales on sales.id = sale where collected_at is not null and reserve_released_by is null",
+    },
+    Law {
+        accounts: "liabilities:partner:%:available",
+        links: &[],
+        items: "select 'liabilities:partner:' || available_entries.partner || ':available' as account,
+                   available_entries.currency as currency, cast(available_entries.id as text) as item,
+                   -available_entries.minor as minor
+            from available_entries left join payouts on payouts.id = payout where payout is null or state = 'proposed'",
+    },
+    Law {
+        accounts: "liabilities:partner:%:in transit",
+        links: &["payout"],
+        items: "select 'liabilities:partner:' || partner || ':in transit' as account, sent_currency as currency,
+                   cast(id as text) as item, -sent_minor as minor
+            from payouts where state in ('approved', 'sent')",
+    },
+    Law {
+        accounts: "liabilities:partner:%:disputed",
+        links: &["dispute"],
+        items: "select 'liabilities:partner:' || partner || ':disputed' as account, lots.currency as currency,
+                   dispute as item, -dispute_parts.minor as minor
+            from dispute_parts join lots on lots.id = lot join disputes on disputes.id = dispute where state = 'open'",
+    },
+    Law {
+        accounts: "assets:receivable:customers",
+        links: &["invoice"],
+        items: "select 'assets:receivable:customers' as account, currency, cast(number as text) as item,
+                   net_minor + tax_minor - credit_minor - refunded_minor - coalesce(part_payments.minor, 0) as minor
+            from invoices left join part_payments on invoice = number where state = 'open'",
+    },
+    // What is used is invoiced in the transaction that charges it.
+    Law {
+        accounts: "assets:receivable:unbilled",
+        links: &[],
+        items: "select account, currency, '' as item, minor from ledger_balances where 1 = 0",
+    },
+    // What is left of a period that another one has cut short is in that one.
+    Law {
+        accounts: "liabilities:deferred:plans",
+        links: &["customer"],
+        items: "select 'liabilities:deferred:plans' as account, currency, account as item,
+                   plan_periods.refunded_minor + recognised_minor - price_minor as minor
+            from plan_periods join invoices on number = invoice where ended_at is null and state <> 'uncollectible'",
+    },
+    Law {
+        accounts: "liabilities:tax:withheld",
+        links: &["payout"],
+        items: "select 'liabilities:tax:withheld' as account, currency, cast(id as text) as item, -withheld_minor as minor
+            from payouts where state in ('approved', 'sent', 'paid', 'partly-returned')
+            union all select 'liabilities:tax:withheld', currency, cast(payouts.id as text), payout_returns.withheld_minor
+                      from payout_returns join payouts on payouts.id = payout where state = 'partly-returned'",
+    },
+    Law {
+        accounts: "liabilities:tax:sales",
+        links: &["invoice"],
+        items: "select 'liabilities:tax:sales' as account, currency, cast(number as text) as item, -tax_minor as minor
+            from invoices where state <> 'uncollectible'
+            union all select 'liabilities:tax:sales', refunds.currency, cast(invoices.number as text), refunds.tax_minor
+                      from refunds join invoices on invoices.number = invoice where state <> 'uncollectible'",
+    },
+];
+
+/// What must not be there, and how to say it: each query gives one text for each fault.
+pub(super) const NEVER: [(&str, &str); 11] = [
+    (
+        "what is booked of it is not what it says",
+        "select 'bank line ' || bank_lines.id from bank_lines
+         left join ledger_postings on ledger_postings.transaction_id = bank_lines.transaction_id and account = 'assets:bank'
+         where bank_lines.transaction_id is not null and coalesce(ledger_postings.minor, 0) <> bank_lines.minor",
+    ),
+    (
+        "what is open of it is not what was not allotted",
+        "select 'bank line ' || bank_lines.id from bank_lines left join bank_allotments on line = bank_lines.id
+         where bank_lines.transaction_id is not null group by bank_lines.id, bank_lines.minor, open_minor
+         having bank_lines.minor - open_minor <> coalesce(sum(bank_allotments.minor), 0)",
+    ),
+    (
+        "more came back of it than was sent",
+        "select 'payout ' || id from payouts join payout_returns on payout = id
+         group by id, payouts.sent_minor, payouts.minor, payouts.withheld_minor
+         having sum(payout_returns.sent_minor) > payouts.sent_minor or sum(payout_returns.minor) > payouts.minor
+             or sum(payout_returns.withheld_minor) > payouts.withheld_minor",
+    ),
+    (
+        "the parts of a sale do not sum to it",
+        "select 'sale ' || sales.id from sales left join lots on sale = sales.id
+         group by sales.id, gross_minor, commission_minor
+         having gross_minor <> commission_minor + coalesce(sum(share_minor), 0)",
+    ),
+    (
+        "more was given back than was paid",
+        "select 'sale ' || id from sales where refunded_minor + disputed_minor > gross_minor
+            or commission_returned_minor > commission_minor
+         union all select 'lot ' || id from lots where returned_minor > share_minor or returned_minor < 0
+            or reserve_returned_minor > reserve_minor
+         union all select 'the period of invoice ' || invoice from plan_periods where refunded_minor > price_minor
+            or ended_at is null and recognised_minor > price_minor - refunded_minor",
+    ),
+    (
+        "what was given back of a sale is not what was taken from its shares",
+        "select 'sale ' || sales.id from sales join lots on sale = sales.id where void_at is null
+         group by sales.id, refunded_minor, disputed_minor, commission_returned_minor
+         having sum(returned_minor) + commission_returned_minor > refunded_minor + disputed_minor
+             or sum(returned_minor) + commission_returned_minor < refunded_minor",
+    ),
+    (
+        "the items of a payout do not sum to it",
+        "select 'payout ' || id from payouts join payout_items on payout = id
+         group by id, payouts.minor, state
+         having sum(payout_items.minor) <> case when state = 'cancelled' then 0
+             when state = 'returned' and not exists (select 1 from payout_returns where payout_returns.payout = payouts.id) then 0
+             else payouts.minor end",
+    ),
+    (
+        "it is in two payouts",
+        "select 'change ' || entry from payout_items join payouts on payouts.id = payout_items.payout
+         where state not in ('cancelled', 'returned') group by entry having count(distinct payouts.id) > 1",
+    ),
+    (
+        "the numbers have gaps",
+        "select what from (
+             select 'invoices' as what, count(*) as count, coalesce(max(number), 0) as last from invoices
+             union all select 'credit notes', count(*), coalesce(max(number), 0) from refunds) as numbers
+         where last <> count",
+    ),
+    (
+        "the lines of an invoice do not sum to it",
+        "select 'invoice ' || number from invoices left join invoice_lines on invoice = number
+         group by number, net_minor having coalesce(sum(amount_minor), 0) <> net_minor",
+    ),
+    (
+        "it is below zero, which it never is",
+        "select account || ' in ' || currency from ledger_balances
+         where minor > 0 and (account like 'liabilities:partner:%' or account like 'liabilities:credit:%')
+            or minor < 0 and account like 'assets:receivable:%'",
+    ),
+];

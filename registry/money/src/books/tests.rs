@@ -1,0 +1,242 @@
+//! A fault in any account that a law is about has a name, whether it is in the ledger or in the rows.
+
+use chandlery_accounts::Actor;
+use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewPayment, NewSubscription};
+use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
+use chandlery_store::Db;
+use jiff::{SignedDuration, Timestamp};
+
+use super::laws::LAWS;
+use crate::billing::{self, NewInvoice};
+use crate::sharing::{self, NewSale};
+use crate::testing::{at, faults, market, operator};
+use crate::{Finance, payouts, rails};
+
+const OFFER: &str =
+    r#"{"price": {"kind": "once", "amount": {"minor": 9999, "currency": "USD"}}, "trial_days": 0}"#;
+const POLICY: &str =
+    r#"{"commission": [{"rate": "15%"}], "services": "15%", "reserve": {"rate": "10%", "days": 90}}"#;
+
+/// For each law: an account that it is about, and how one of its items changes by so many minor units; none: it has no items.
+const CASES: [(&str, &str, Option<&str>); 16] = [
+    ("assets:bank%", "assets:bank", Some("update bank_lines set minor = minor + $1 where id = 'A'")),
+    (
+        "liabilities:suspense",
+        "liabilities:suspense",
+        Some("update bank_lines set open_minor = open_minor + $1 where id = 'A'"),
+    ),
+    (
+        "assets:processor clearing",
+        "assets:processor clearing",
+        Some("update processor_payments set fee_minor = fee_minor + $1"),
+    ),
+    ("assets:disputes held", "assets:disputes held", Some("update disputes set minor = minor + $1")),
+    (
+        "liabilities:credit:%",
+        "liabilities:credit:globex",
+        Some("update bank_allotments set minor = minor + $1 where customer = 'globex'"),
+    ),
+    (
+        "liabilities:partner:%:accrued",
+        "liabilities:partner:acme:accrued",
+        Some("update lots set returned_minor = returned_minor + $1 where sale = 4"),
+    ),
+    (
+        "liabilities:partner:%:pending",
+        "liabilities:partner:acme:pending",
+        Some("update lots set returned_minor = returned_minor + $1 where sale = 3"),
+    ),
+    (
+        "liabilities:partner:%:reserve",
+        "liabilities:partner:acme:reserve",
+        Some("update lots set reserve_minor = reserve_minor + $1 where sale = 3"),
+    ),
+    (
+        "liabilities:partner:%:available",
+        "liabilities:partner:acme:available",
+        Some("update available_entries set minor = minor + $1 where payout is null"),
+    ),
+    (
+        "liabilities:partner:%:in transit",
+        "liabilities:partner:acme:in transit",
+        Some("update payouts set sent_minor = sent_minor + $1"),
+    ),
+    (
+        "liabilities:partner:%:disputed",
+        "liabilities:partner:acme:disputed",
+        Some("update dispute_parts set minor = minor + $1"),
+    ),
+    (
+        "assets:receivable:customers",
+        "assets:receivable:customers",
+        Some("update invoices set net_minor = net_minor + $1 where state = 'open'"),
+    ),
+    ("assets:receivable:unbilled", "assets:receivable:unbilled", None),
+    (
+        "liabilities:deferred:plans",
+        "liabilities:deferred:plans",
+        Some("update plan_periods set price_minor = price_minor + $1"),
+    ),
+    (
+        "liabilities:tax:withheld",
+        "liabilities:tax:withheld",
+        Some("update payouts set withheld_minor = withheld_minor + $1"),
+    ),
+    (
+        "liabilities:tax:sales",
+        "liabilities:tax:sales",
+        Some("update invoices set tax_minor = tax_minor + $1 where number = 1"),
+    ),
+];
+
+fn name(text: &str) -> Namespace {
+    text.parse().unwrap()
+}
+
+fn usd(minor: i64) -> Money {
+    Money::new(minor, Currency::Usd).unwrap()
+}
+
+fn day(number: i64) -> Timestamp {
+    at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(24 * number)
+}
+
+/// A customer orders, and pays by a transfer.
+async fn sell(finance: &Finance, customer: &str, now: Timestamp) {
+    let (db, actor) = (&finance.db, Actor::machine());
+    let new = serde_json::from_str(r#"{"plugin": "acme:serving"}"#).unwrap();
+    let order = billing::order(db, &actor, &name(customer), &new, now).await.unwrap();
+    let payment = NewPayment { bank_reference: format!("B-{customer}"), amount: usd(9999) };
+    billing::record_payment(db, &actor, 30, &order.reference, &payment, now).await.unwrap();
+}
+
+/// Books in which every law has items: sale 1 is being paid out, 2 is available, 3 is on hold and disputed, 4 is not paid.
+async fn books() -> (tempfile::TempDir, Finance) {
+    let (folder, finance) = market(&["globex", "initech", "hooli"], OFFER).await;
+    let (db, actor, acme) = (&finance.db, Actor::machine(), name("acme"));
+    sqlx::query("update share_policies set body = $1").bind(POLICY).execute(db.read()).await.unwrap();
+    sell(&finance, "globex", day(0)).await;
+    sharing::release_matured(db, day(31)).await.unwrap();
+    let payout = payouts::propose(db, &actor, &operator(), &acme, Currency::Usd, day(31)).await.unwrap();
+    payouts::approve(db, &actor, &name("globex"), payout.id, day(31)).await.unwrap();
+    sell(&finance, "initech", day(31)).await;
+    sharing::release_matured(db, day(62)).await.unwrap();
+    sell(&finance, "hooli", day(62)).await;
+    let mut write = db.write().await.unwrap();
+    sharing::open_dispute(&mut write, "D", 3, usd(1000), usd(1500), day(62)).await.unwrap();
+    let customer = name("initech");
+    let sale = NewSale {
+        source: "work".into(),
+        customer: &customer,
+        seller: &acme,
+        plugin: None,
+        gross: usd(10_000),
+        referrer: None,
+        at: day(62),
+        shared_by: day(62),
+    };
+    let sale = sharing::accrue(&mut write, &sale).await.unwrap();
+    let line = InvoiceLine {
+        kind: InvoiceLineKind::Service,
+        description: "work".into(),
+        quantity: "1".into(),
+        amount: usd(10_000),
+        sale: Some(sale),
+    };
+    let new =
+        NewInvoice { account: &customer, currency: Currency::Usd, lines: &[line], told: None, hold_days: 30 };
+    billing::issue(&mut write, &new, |transaction| transaction, day(62)).await.unwrap();
+    write.commit().await.unwrap();
+    let new = NewSubscription { tier: Tier::Developer, billed: Billed::Monthly };
+    billing::change(db, &actor, &name("globex"), &new, day(62)).await.unwrap();
+    sqlx::query(
+        "insert into processor_payments (id, subject, currency, minor, paid_at)
+         values ('pi_1', 'INVOICE-1', 'USD', 0, '2026-03-04T00:00:00.000000Z')",
+    )
+    .execute(db.read())
+    .await
+    .unwrap();
+    let rules = rails::BankRules { hold_days: 30, fees_max: Vec::new(), now: day(63) };
+    let statement = "id,date,amount,currency,text\nA,,5.00,USD,rent\nC,,3.00,USD,for INVOICE-1\n";
+    let lines = rails::reconcile(db, &actor, &rules, statement).await.unwrap();
+    assert_eq!(lines[1].outcome, "is credit of globex");
+    (folder, finance)
+}
+
+/// Posts a minor unit in an account, balanced by another one, or takes it away.
+async fn plant(db: &Db, account: &str, is_there: bool) {
+    let change = if is_there { 1_i64 } else { -1 };
+    for (account, minor) in [(account, change), ("equity:planted", -change)] {
+        sqlx::query(
+            "insert into ledger_balances (account, currency, minor) values ($1, 'USD', $2)
+             on conflict (account, currency) do update set minor = ledger_balances.minor + excluded.minor",
+        )
+        .bind(account)
+        .bind(minor)
+        .execute(db.read())
+        .await
+        .unwrap();
+    }
+    if !is_there {
+        for sql in [
+            "delete from ledger_postings where transaction_id = 999999",
+            "delete from ledger_transactions where id = 999999",
+        ] {
+            sqlx::query(sql).execute(db.read()).await.unwrap();
+        }
+        return;
+    }
+    sqlx::query(
+        "insert into ledger_transactions (id, key, body, kind, description, at, links)
+         values (999999, 'earned:planted', '', 'earned', 'planted', '2026-03-05T00:00:00.000000Z', '{}')",
+    )
+    .execute(db.read())
+    .await
+    .unwrap();
+    for (line, account, minor) in [(0_i64, account, 1_i64), (1, "equity:planted", -1)] {
+        sqlx::query(
+            "insert into ledger_postings (transaction_id, line, account, currency, minor)
+             values (999999, $1, $2, 'USD', $3)",
+        )
+        .bind(line)
+        .bind(account)
+        .bind(minor)
+        .execute(db.read())
+        .await
+        .unwrap();
+    }
+}
+
+/// The fault of an account.
+async fn named(db: &Db, account: &str) -> String {
+    let all = faults(db).await;
+    let found = all.iter().find(|fault| fault.starts_with(&format!("{account} holds ")));
+    found.unwrap_or_else(|| panic!("{account}: {all:?}")).clone()
+}
+
+#[tokio::test]
+async fn a_fault_in_any_account_or_item_is_named() {
+    let (_folder, finance) = books().await;
+    let db = &finance.db;
+    assert_eq!(faults(db).await, Vec::<String>::new());
+    assert_eq!(CASES.map(|(law, ..)| law), LAWS.map(|law| law.accounts));
+    for ((_, account, item), law) in CASES.iter().zip(&LAWS) {
+        plant(db, account, true).await;
+        let fault = named(db, account).await;
+        assert_eq!(
+            fault.contains("transaction 999999: 0.01 USD were posted"),
+            !law.links.is_empty(),
+            "{fault}"
+        );
+        plant(db, account, false).await;
+        let Some(change) = item else { continue };
+        let change = async |minor: i64| {
+            sqlx::query(*change).bind(minor).execute(db.read()).await.unwrap();
+        };
+        change(1).await;
+        let fault = named(db, account).await;
+        assert_eq!(fault.contains("; the first to differ is "), !law.links.is_empty(), "{fault}");
+        change(-1).await;
+        assert_eq!(faults(db).await, Vec::<String>::new(), "{account}");
+    }
+}
