@@ -74,3 +74,24 @@ select account, currency, cast(sum(minor) as bigint) from (
     union all select 'liabilities:credit:' || customer, currency, surplus_minor + failed_minor - surplus_returned_minor
               from processor_payments where customer is not null
 ) as held group by account, currency having sum(minor) <> 0;
+
+-- Several bank accounts, by their names. The one that payouts left from until now is the first, with what the books have at the bank.
+create table bank_accounts (
+    name text primary key,
+    body text not null
+);
+insert into bank_accounts (name, body) select 'main', value from facts where name = 'bank-account';
+delete from facts where name = 'bank-account';
+
+-- Of which account a line is, and whom it is from or went to, as far as the bank says it.
+alter table bank_lines add column account text not null default 'main';
+alter table bank_lines add column other_holder text not null default '';
+alter table bank_lines add column other_iban text not null default '';
+alter table bank_lines add column other_bic text not null default '';
+-- What moves between own accounts.
+alter table bank_allotments add column own bigint not null default 0;
+-- `account` is what the bank calls it, `name` what it is called here. `new_minor` is what the lines of a statement come to that no
+-- other one had brought.
+alter table bank_statements add column name text not null default 'main';
+alter table bank_statements add column new_minor bigint not null default 0;
+update bank_statements set new_minor = lines_minor;

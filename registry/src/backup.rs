@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 87] = [
+const TABLES: [&str; 88] = [
     "facts",
     "accounts",
     "tokens",
@@ -102,6 +102,7 @@ const TABLES: [&str; 87] = [
     "processor_disputes",
     "processor_payouts",
     "processor_outbox",
+    "bank_accounts",
     "bank_lines",
     "bank_allotments",
     "bank_statements",

@@ -1,22 +1,105 @@
 //! The bank's statements: bringing them, looking at the lines that are open, and saying what these are for.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use chandlery_package::wire::{Allotment, BankBalance, BankLine, NewAllotment, Page};
-use chandlery_package::{Money, Namespace};
-use clap::Args;
+use chandlery_package::wire::{Allotment, BankAccount, BankBalance, BankLine, NewAllotment, Page};
+use chandlery_package::{Currency, Money, Namespace};
+use clap::{Args, Subcommand};
 use reqwest::Method;
 
+use super::record::record;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
 
-/// Brings a statement, and shows what became of its lines.
-pub async fn reconcile(context: &Context, statement: &Path) -> Result {
-    let text = std::fs::read_to_string(statement)
-        .map_err(|error| Failure::of(format!("{}: {error}", statement.display())))?;
-    let page: Page<BankLine> = context.send_text("/api/v1/bank-statements", text).await?;
-    show_lines(context, page)
+/// Look at the bank's statement, and record what it pays and returns
+#[derive(Args)]
+pub struct Reconcile {
+    /// camt.053, or CSV with the columns id,date,amount,currency,text
+    statement: PathBuf,
+    /// The bank account that it is of, where it does not say that
+    #[arg(long, value_name = "NAME")]
+    account: Option<Namespace>,
+}
+
+impl Reconcile {
+    /// Brings a statement, and shows what became of its lines.
+    pub async fn run(self, context: &Context) -> Result {
+        let Self { statement, account } = self;
+        let text = std::fs::read_to_string(&statement)
+            .map_err(|error| Failure::of(format!("{}: {error}", statement.display())))?;
+        let query = account.map_or_else(String::new, |account| format!("?account={account}"));
+        let path = format!("/api/v1/bank-statements{query}");
+        let page: Page<BankLine> = context.send_text(&path, text).await?;
+        show_lines(context, page)
+    }
+}
+
+/// Compare what the bank says that it holds with what the books say, or name the bank accounts
+#[derive(Args)]
+pub struct Bank {
+    #[command(subcommand)]
+    accounts: Option<Accounts>,
+}
+
+/// The marketplace's own bank accounts.
+#[derive(Subcommand)]
+enum Accounts {
+    /// Name a bank account: its statements are brought, and transfers in its currency leave from it
+    Add {
+        /// Such as main-eur
+        name: Namespace,
+        /// Whose it is
+        #[arg(long, value_name = "TEXT")]
+        holder: String,
+        /// The IBAN of the account
+        #[arg(long)]
+        iban: String,
+        /// The BIC of its bank
+        #[arg(long)]
+        bic: String,
+        /// The currency that it is of
+        #[arg(long)]
+        currency: Currency,
+        /// The most that the bank takes for a transfer, such as "5.00 EUR"
+        #[arg(long, value_name = "AMOUNT")]
+        fee_max: Vec<Money>,
+    },
+    /// Show the bank accounts
+    List,
+}
+
+impl Bank {
+    /// Compares, or does what is asked of the accounts.
+    pub async fn run(self, context: &Context) -> Result {
+        match self.accounts {
+            None => balances(context).await,
+            Some(Accounts::List) => list_accounts(context).await,
+            Some(Accounts::Add { name, holder, iban, bic, currency, fee_max }) => {
+                let done = format!("bank account '{name}' is {iban} of {holder} in {currency}");
+                let (name, currency) = (name.to_string(), Some(currency));
+                let account = BankAccount { name, currency, holder, iban, bic, fees_max: fee_max };
+                record(context, Method::PUT, "/api/v1/bank-account", account, done).await
+            }
+        }
+    }
+}
+
+async fn list_accounts(context: &Context) -> Result {
+    let page: Page<BankAccount> = context.registry(Method::GET, "/api/v1/bank-accounts", ()).await?;
+    let row = |account: &BankAccount| {
+        let currency = account.currency.map_or_else(|| "all others".to_owned(), |of| of.to_string());
+        let (name, holder) = (account.name.clone(), account.holder.clone());
+        vec![name, currency, holder, account.iban.clone(), account.bic.clone()]
+    };
+    match context.settings.json {
+        true => show::json(page.items),
+        false => {
+            let columns = ["account", "currency", "holder", "IBAN", "BIC"];
+            show::table(&columns, page.items.iter().map(row));
+        }
+    }
+    Ok(())
 }
 
 /// Shows the lines that are open, or all.
@@ -30,6 +113,7 @@ fn show_lines(context: &Context, page: Page<BankLine>) -> Result {
         let amount = |amount: Option<Money>| amount.map_or_else(String::new, |amount| amount.to_string());
         let suggestion = line.suggestions.first().map_or_else(String::new, |first| first.why.clone());
         vec![
+            line.account.clone(),
             line.id.clone(),
             line.day.map_or_else(String::new, |day| day.to_string()),
             amount(line.amount),
@@ -39,7 +123,7 @@ fn show_lines(context: &Context, page: Page<BankLine>) -> Result {
             suggestion,
         ]
     };
-    let columns = ["line", "day", ">amount", ">open", "text", "outcome", "may be"];
+    let columns = ["account", "line", "day", ">amount", ">open", "text", "outcome", "may be"];
     match context.settings.json {
         true => show::json(page.items),
         false => show::table(&columns, page.items.iter().map(row)),
@@ -48,10 +132,11 @@ fn show_lines(context: &Context, page: Page<BankLine>) -> Result {
 }
 
 /// Shows what the bank and the books say.
-pub async fn balances(context: &Context) -> Result {
+async fn balances(context: &Context) -> Result {
     let page: Page<BankBalance> = context.registry(Method::GET, "/api/v1/bank/balances", ()).await?;
     let row = |held: &BankBalance| {
         vec![
+            held.account.clone(),
             held.day.to_string(),
             held.bank.to_string(),
             held.books.to_string(),
@@ -60,7 +145,7 @@ pub async fn balances(context: &Context) -> Result {
             held.difference.to_string(),
         ]
     };
-    let columns = ["day", ">bank", ">books", ">by hand, unseen", ">in suspense", ">difference"];
+    let columns = ["account", "day", ">bank", ">books", ">by hand, unseen", ">in suspense", ">difference"];
     match context.settings.json {
         true => show::json(page.items),
         false => show::table(&columns, page.items.iter().map(row)),
@@ -95,6 +180,12 @@ struct To {
     /// It is this transaction of the ledger, which was recorded by hand
     #[arg(long, value_name = "NUMBER")]
     recorded: Option<i64>,
+    /// It moves between bank accounts of the marketplace's own
+    #[arg(long)]
+    own: bool,
+    /// It is what the bank takes
+    #[arg(long)]
+    charges: bool,
     /// It is kept as this customer's credit
     #[arg(long, value_name = "ACCOUNT")]
     credit: Option<Namespace>,
@@ -111,6 +202,8 @@ impl To {
             Self { payout: Some(id), .. } => Allotment::Payout { id, amount },
             Self { recorded: Some(transaction), .. } => Allotment::Recorded { transaction },
             Self { credit: Some(customer), .. } => Allotment::Credit { customer, amount },
+            Self { own: true, .. } => Allotment::Own { amount },
+            Self { charges: true, .. } => Allotment::Charges { amount },
             Self { .. } => Allotment::SendBack { amount },
         }
     }

@@ -1,7 +1,5 @@
 //! `chandlery books`: the ledger, its checks and exports, the close of months, and what operators write into it.
 
-use std::path::PathBuf;
-
 use chandlery_package::wire::{
     AccountBalance, BooksCheck, ClosedMonth, FxRate, MonthClose, Months, NewExchange, Page, SetAside,
     TaxRule, UnlicensedUse,
@@ -49,11 +47,7 @@ pub enum Books {
     SetAside,
     /// Show use of plugins that cost something by accounts that had no order of them
     Unlicensed,
-    /// Look at the bank's statement, and record what it pays and returns
-    Reconcile {
-        /// camt.053, or CSV with the columns id,date,amount,currency,text
-        statement: PathBuf,
-    },
+    Reconcile(bank::Reconcile),
     /// Show the lines of the bank's statements that nobody knows what they are for, and what they may be for
     Lines {
         /// Show all lines instead
@@ -62,8 +56,7 @@ pub enum Books {
     },
     /// Say what a line of the bank's statement is for, all of it or a part
     Allot(bank::Allot),
-    /// Compare what the bank says that it holds with what the books say
-    Bank,
+    Bank(bank::Bank),
     Events(processor::Events),
     Surplus(processor::Surplus),
     /// Show what the processor of payments is owed to be told, and has not answered
@@ -129,10 +122,10 @@ impl Books {
             Self::Close { month } => close(context, month).await,
             Self::SetAside => set_aside(context).await,
             Self::Unlicensed => unlicensed(context).await,
-            Self::Reconcile { statement } => bank::reconcile(context, &statement).await,
+            Self::Reconcile(reconcile) => reconcile.run(context).await,
             Self::Lines { all } => bank::lines(context, all).await,
             Self::Allot(allot) => allot.run(context).await,
-            Self::Bank => bank::balances(context).await,
+            Self::Bank(bank) => bank.run(context).await,
             Self::Events(events) => events.run(context).await,
             Self::Surplus(surplus) => surplus.run(context).await,
             Self::Requests => processor::requests(context).await,

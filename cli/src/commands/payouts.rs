@@ -168,7 +168,8 @@ impl Payouts {
             }
             Self::From { holder, iban, bic, fee_max } => {
                 let done = format!("bank files pay from {iban} of {holder}");
-                let account = BankAccount { holder, iban, bic, fees_max: fee_max };
+                let (name, currency) = ("main".into(), None);
+                let account = BankAccount { name, currency, holder, iban, bic, fees_max: fee_max };
                 record(context, Method::PUT, "/api/v1/bank-account", account, done).await
             }
             Self::List => list(context).await,

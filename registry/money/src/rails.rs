@@ -4,7 +4,7 @@
 mod bank;
 mod bank_file;
 mod outbox;
-mod own_account;
+mod own_accounts;
 mod processor_routes;
 mod routes;
 mod sending;
@@ -24,9 +24,8 @@ use crate::ledger::{self, By};
 use crate::{Error, Finance};
 
 pub use bank::{Rules as BankRules, faults as bank_faults, reconcile, texts as statement_texts};
-pub use bank_file::bank_file;
 pub use outbox::{send_due as send_what_is_owed, waiting as requests_waiting};
-pub(crate) use own_account::set as set_own_account;
+pub(crate) use own_accounts::set as set_own_account;
 pub use routes::routes;
 pub use sending::send;
 pub use stripe::{

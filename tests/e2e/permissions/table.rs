@@ -364,6 +364,7 @@ pub(super) fn cases() -> Vec<Case> {
             json!({ "kind": "rules", "above": null, "approvals": 1 }),
         ),
         ("GET", "/api/v1/bank-account", For::Operators, json!(null)),
+        ("GET", "/api/v1/bank-accounts", For::Operators, json!(null)),
         (
             "PUT",
             "/api/v1/bank-account",

@@ -4,19 +4,26 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::books::main_account;
 use crate::{Balance, Currency, Money, Namespace};
 
 /// A line of the bank's statement, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BankLine {
-    /// The bank's own reference.
+    /// The bank's own reference; of any account but the first one, behind the account's name.
     pub id: String,
+    /// The name of the bank account that it is of.
+    #[serde(default = "main_account")]
+    pub account: String,
     /// The bank's value date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<Date>,
     /// What arrived or, below zero, left; none: it is of a currency that the books do not have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Money>,
+    /// The IBAN that it came from or, where it left, went to; none: the bank does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_iban: Option<String>,
     /// What the transfer says, and by what it is matched.
     pub text: String,
     /// Whether it is a transfer of ours that came back.
@@ -72,6 +79,16 @@ pub enum Allotment {
         /// The number of the ledger's transaction.
         transaction: i64,
     },
+    /// It moves money between bank accounts of the marketplace's own.
+    Own {
+        /// How much of it.
+        amount: Money,
+    },
+    /// It is what the bank takes.
+    Charges {
+        /// At most what is a fee.
+        amount: Money,
+    },
     /// It is kept as a customer's credit, which pays for its next invoices.
     Credit {
         /// The account of the customer.
@@ -107,10 +124,13 @@ crate::words! {
     }
 }
 
-/// What the bank says that it holds in a currency, beside what the books say.
+/// What the bank says that an account holds in a currency, beside what the books say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BankBalance {
-    /// Of all accounts in this currency.
+    /// The name of the bank account.
+    #[serde(default = "main_account")]
+    pub account: String,
+    /// Of what is in this currency.
     pub currency: Currency,
     /// The closing balances of the latest statements.
     pub bank: Balance,

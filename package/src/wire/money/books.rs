@@ -55,6 +55,10 @@ crate::words! {
         BankCredit = "bank-credit",
         /// What arrived at the bank is sent back.
         BankSentBack = "bank-sent-back",
+        /// A line of the bank's statement moves money between the marketplace's own accounts.
+        BankMoved = "bank-moved",
+        /// What the bank has taken for transfers that it tells apart from it.
+        BankCharges = "bank-charges",
         /// What the bank held before its first statement.
         BankOpening = "bank-opening",
         /// A processor has sent what it held to the marketplace's bank.
@@ -175,9 +179,15 @@ pub struct Time {
     pub now: Timestamp,
 }
 
-/// The account that payouts leave from.
+/// A bank account of the marketplace's own: payouts leave from it, and its statements are brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BankAccount {
+    /// What it is called in the books: `main`, unless given.
+    #[serde(default = "main_account")]
+    pub name: String,
+    /// The currency that it is of; none, for `main` alone: every one that no other account is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
     /// Whose it is: at most 70 letters.
     pub holder: String,
     /// ISO 13616, without spaces.
@@ -188,6 +198,11 @@ pub struct BankAccount {
     /// beyond that is no fee.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fees_max: Vec<Money>,
+}
+
+/// What a bank account is called that has no name.
+pub(crate) fn main_account() -> String {
+    "main".into()
 }
 
 /// A payment that the customer's browser completes at the processor of payments.

@@ -10,12 +10,14 @@ pub(super) struct Law {
     pub items: &'static str,
 }
 
-pub(super) const LAWS: [Law; 16] = [
+pub(super) const LAWS: [Law; 17] = [
     // The books have of the bank what its lines say, and what was recorded by hand and no line has told of yet.
     Law {
         accounts: "assets:bank%",
         links: &[],
-        items: "select 'assets:bank' as account, currency, id as item, minor from bank_lines where transaction_id is not null
+        items: "select case when account = 'main' then 'assets:bank' else 'assets:bank:' || account end as account, currency, id as item,
+                   minor
+            from bank_lines where transaction_id is not null
             union all select account, ledger_postings.currency, ledger_transactions.key, ledger_postings.minor from ledger_postings
                       join ledger_transactions on ledger_transactions.id = ledger_postings.transaction_id
                       where account like 'assets:bank%'
@@ -23,6 +25,11 @@ pub(super) const LAWS: [Law; 16] = [
                                      'processor-payout', 'processor-payout-failed', 'exchange', 'expense', 'sale', 'payout')
                         and not exists (select 1 from bank_allotments where seen = ledger_transactions.id
                                         and bank_allotments.currency = ledger_postings.currency)",
+    },
+    Law {
+        accounts: "assets:transfers",
+        links: &["payment"],
+        items: "select 'assets:transfers' as account, currency, line as item, -minor as minor from bank_allotments where own = 1",
     },
     Law {
         accounts: "liabilities:suspense",
@@ -176,7 +183,8 @@ pub(super) const NEVER: [(&str, &str); 11] = [
     (
         "what is booked of it is not what it says",
         "select 'bank line ' || bank_lines.id from bank_lines
-         left join ledger_postings on ledger_postings.transaction_id = bank_lines.transaction_id and account = 'assets:bank'
+         left join ledger_postings on ledger_postings.transaction_id = bank_lines.transaction_id
+              and ledger_postings.account like 'assets:bank%'
          where bank_lines.transaction_id is not null and coalesce(ledger_postings.minor, 0) <> bank_lines.minor",
     ),
     (

@@ -18,8 +18,13 @@ const POLICY: &str =
     r#"{"commission": [{"rate": "15%"}], "services": "15%", "reserve": {"rate": "10%", "days": 90}}"#;
 
 /// For each law: an account that it is about, and how one of its items changes by so many minor units; none: it has no items.
-const CASES: [(&str, &str, Option<&str>); 16] = [
+const CASES: [(&str, &str, Option<&str>); 17] = [
     ("assets:bank%", "assets:bank", Some("update bank_lines set minor = minor + $1 where id = 'A'")),
+    (
+        "assets:transfers",
+        "assets:transfers",
+        Some("update bank_allotments set minor = minor + $1 where own = 1"),
+    ),
     (
         "liabilities:suspense",
         "liabilities:suspense",
@@ -158,8 +163,19 @@ async fn books() -> (tempfile::TempDir, Finance) {
     .unwrap();
     let rules = rails::BankRules { hold_days: 30, fees_max: Vec::new(), now: day(63) };
     let statement = "id,date,amount,currency,text\nA,,5.00,USD,rent\nC,,3.00,USD,for INVOICE-1\n";
-    let lines = rails::reconcile(db, &actor, &rules, statement).await.unwrap();
+    let lines = rails::reconcile(db, &actor, &rules, None, statement).await.unwrap();
     assert_eq!(lines[1].outcome, "is credit of globex");
+    let second = r#"{"name": "second", "currency": "USD", "holder": "Us", "iban": "GB29NWBK60161331926819", "bic": "DEUTDEFF"}"#;
+    sqlx::query("insert into bank_accounts (name, body) values ('second', $1)")
+        .bind(second)
+        .execute(db.read())
+        .await
+        .unwrap();
+    let moved = r#"<Document><BkToCstmrStmt><Stmt><Ntry><Amt Ccy="USD">7.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>
+        <AcctSvcrRef>M</AcctSvcrRef><NtryDtls><TxDtls><RltdPties><DbtrAcct><Id><IBAN>GB29NWBK60161331926819</IBAN></Id></DbtrAcct>
+        </RltdPties></TxDtls></NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>"#;
+    let lines = rails::reconcile(db, &actor, &rules, None, moved).await.unwrap();
+    assert_eq!(lines[0].outcome, "moves between own accounts");
     (folder, finance)
 }
 

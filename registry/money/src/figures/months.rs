@@ -28,8 +28,13 @@ struct Basis {
     acquisition: BTreeMap<String, i128>,
 }
 
-const COSTS: [&str; 4] =
-    ["expenses:processor fees", "expenses:dispute fees", "expenses:payout fees", "expenses:hosting"];
+const COSTS: [&str; 5] = [
+    "expenses:processor fees",
+    "expenses:dispute fees",
+    "expenses:payout fees",
+    "expenses:bank fees",
+    "expenses:hosting",
+];
 const ACQUISITION: &str = "expenses:acquisition:";
 
 fn usd(minor: i128) -> Result<Balance, Error> {

@@ -7,8 +7,12 @@ use chandlery_package::{Currency, Namespace};
 /// Where money can be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Account {
-    /// The marketplace's own bank accounts.
+    /// The marketplace's first bank account, and what was recorded by hand of any.
     Bank,
+    /// Another bank account of the marketplace's, by its name.
+    BankOf(String),
+    /// On its way between two of them.
+    Transfers,
     /// Seen at the bank, and not known yet what for.
     Suspense,
     /// What a processor of payments holds for the marketplace.
@@ -55,6 +59,8 @@ pub enum Account {
     PayoutFees,
     /// Lost by exchange.
     FxLoss,
+    /// What banks take for transfers that arrive, or for several.
+    BankFees,
     /// Invoiced and earned, and never paid.
     BadDebt,
     /// Running the service.
@@ -81,6 +87,8 @@ impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bank => f.write_str("assets:bank"),
+            Self::BankOf(name) => write!(f, "assets:bank:{name}"),
+            Self::Transfers => f.write_str("assets:transfers"),
             Self::Suspense => f.write_str("liabilities:suspense"),
             Self::Processor => f.write_str("assets:processor clearing"),
             Self::Unbilled => f.write_str("assets:receivable:unbilled"),
@@ -103,6 +111,7 @@ impl fmt::Display for Account {
             Self::ProcessorFees => f.write_str("expenses:processor fees"),
             Self::DisputeFees => f.write_str("expenses:dispute fees"),
             Self::PayoutFees => f.write_str("expenses:payout fees"),
+            Self::BankFees => f.write_str("expenses:bank fees"),
             Self::FxLoss => f.write_str("expenses:fx loss"),
             Self::BadDebt => f.write_str("expenses:bad debt"),
             Self::Hosting => f.write_str("expenses:hosting"),

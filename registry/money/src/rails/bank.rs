@@ -1,9 +1,11 @@
 //! The bank's statements: every line is in the books when it is seen, and leaves suspense when it is known what it is for: by what
 //! it names, or by what an operator says.
 
+mod accounts;
 mod allotting;
 mod balances;
 mod camt;
+mod continuity;
 mod lines;
 mod matching;
 mod reading;
@@ -21,10 +23,12 @@ use chandlery_package::wire::{Act, BankLine};
 use chandlery_store::{Db, Write};
 use serde_json::{Value, json};
 
+use self::statement::Statement;
+use super::own_accounts;
 use crate::Error;
 use crate::ledger::{self, By};
 
-pub use balances::faults;
+pub use continuity::faults;
 pub use routes::routes;
 pub use settling::Rules;
 
@@ -34,15 +38,21 @@ pub fn texts(statement: &str) -> Result<Vec<String>, Error> {
 }
 
 /// Takes a statement's lines into the books, and looks for what each line that is open is for. One that cannot be matched stays in
-/// suspense, and says why. Gives what became of the statement's lines.
+/// suspense, and says why. `account` is the name of the own account that the statement is of, where that does not say it. Gives what
+/// became of the statement's lines.
 pub async fn reconcile(
     db: &Db,
     actor: &Actor,
     rules: &Rules,
+    account: Option<&str>,
     statement: &str,
 ) -> Result<Vec<BankLine>, Error> {
     let digest = Digest::of(statement);
-    let statement = reading::read(statement)?;
+    let mut statement = reading::read(statement)?;
+    let mut read = db.read().acquire().await?;
+    let own = own_accounts::all(&mut read).await?;
+    accounts::assign(&own, &own_accounts::brought_as_main(&mut read).await?, account, &mut statement)?;
+    drop(read);
     let brought = json!({ "lines": statement.lines.len(), "digest": digest });
     let (by, now) = (actor.clone(), rules.now);
     let ids = db
@@ -50,8 +60,11 @@ pub async fn reconcile(
             Box::pin(async move {
                 ledger::by(write, By::Actor(&by));
                 record_once(write, &by, Act::StatementReconciled, "bank statement", brought).await?;
-                balances::take(write, &statement.balances, now).await?;
-                lines::take(write, statement.lines, now).await
+                let Statement { mut lines, balances, .. } = statement;
+                let new = balances::take(write, balances, &mut lines, now).await?;
+                let taken = lines::take(write, lines, now).await?;
+                balances::count(write, &new, &taken).await?;
+                Ok::<Vec<String>, Error>(taken.into_iter().map(|taken| taken.id).collect())
             })
         })
         .await?;

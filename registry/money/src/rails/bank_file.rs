@@ -1,4 +1,4 @@
-//! The bank file: ISO 20022 `pain.001.001.09`, a payment for each currency, a transfer for each payout.
+//! Bank files: ISO 20022 `pain.001.001.09`, a payment for each currency, a transfer for each payout or refund.
 //!
 //! <https://www.iso20022.org/iso-20022-message-definitions>, message `CustomerCreditTransferInitiationV09`.
 
@@ -9,6 +9,7 @@ use chandlery_package::{Currency, Money};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::own_accounts;
 use crate::Error;
 use crate::payouts::reference;
 
@@ -173,55 +174,82 @@ fn control_sum(amounts: impl Iterator<Item = Money>) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-/// The bank file of a run: those of its payouts that leave by this rail. The same run makes the same file.
-pub fn bank_file(
-    run: i64,
-    from: &BankAccount,
-    payouts: &[(Payout, PayoutProfile)],
+/// A transfer that a bank file asks for.
+pub(super) struct Asked {
+    /// What it is known by at both banks: at most 35 letters.
+    pub reference: String,
+    pub amount: Money,
+    pub holder: String,
+    pub iban: String,
+    pub bic: Option<String>,
+    /// What the payee reads.
+    pub text: String,
+}
+
+/// The bank file of this name: a payment for each currency, from the account that is of it. The same transfers make the same file.
+pub(super) fn bank_file(
+    name: &str,
+    own: &[BankAccount],
+    asked: &[Asked],
     at: Timestamp,
 ) -> Result<String, Error> {
-    let mut by_currency: BTreeMap<Currency, Vec<Transfer>> = BTreeMap::new();
-    let mut amounts: BTreeMap<Currency, Vec<Money>> = BTreeMap::new();
-    for (payout, profile) in payouts {
-        let Rail::Sepa { holder, iban, bic } = &profile.rail else { continue };
-        let currency = payout.sent.currency();
-        amounts.entry(currency).or_default().push(payout.sent);
-        by_currency.entry(currency).or_default().push(Transfer {
-            id: TransferId { end_to_end: reference(payout.id) },
-            amount: TransferAmount {
-                instructed: Instructed { currency: currency.code(), value: decimal(payout.sent) },
-            },
-            agent: bic.as_deref().map(Agent::of),
-            creditor: Party { name: holder.clone() },
-            account: AccountId::of(iban),
-            remittance: Remittance { text: format!("{} to {}", reference(payout.id), payout.partner) },
+    let mut by_currency: BTreeMap<Currency, Vec<&Asked>> = BTreeMap::new();
+    for transfer in asked {
+        by_currency.entry(transfer.amount.currency()).or_default().push(transfer);
+    }
+    let mut payments = Vec::with_capacity(by_currency.len());
+    let mut party = None;
+    for (currency, transfers) in by_currency {
+        let from = own_accounts::paying(own, currency)?;
+        party.get_or_insert(Party { name: from.holder.clone() });
+        payments.push(Payment {
+            id: format!("{name}-{currency}"),
+            method: "TRF",
+            count: transfers.len(),
+            sum: control_sum(transfers.iter().map(|transfer| transfer.amount)),
+            on: ExecutionDate { date: at.strftime("%Y-%m-%d").to_string() },
+            debtor: Party { name: from.holder.clone() },
+            account: AccountId::of(&from.iban),
+            agent: Agent::of(&from.bic),
+            charges: "SLEV",
+            transfers: transfers.into_iter().map(transfer).collect(),
         });
     }
-    if by_currency.is_empty() {
-        return Err(Error::NotFound(format!("payout of run {run} that leaves by a bank file")));
-    }
-    let all = amounts.values().flatten().copied();
+    let none = || Error::NotFound(format!("transfer of {name} that leaves by a bank file"));
     let header = Header {
-        id: format!("CHANDLERY-RUN-{run}"),
+        id: name.to_owned(),
         created: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        count: by_currency.values().map(Vec::len).sum(),
-        sum: control_sum(all),
-        party: Party { name: from.holder.clone() },
+        count: asked.len(),
+        sum: control_sum(asked.iter().map(|transfer| transfer.amount)),
+        party: party.ok_or_else(none)?,
     };
-    let payments = by_currency.into_iter().map(|(currency, transfers)| Payment {
-        id: format!("CHANDLERY-RUN-{run}-{currency}"),
-        method: "TRF",
-        count: transfers.len(),
-        sum: control_sum(amounts.remove(&currency).unwrap_or_default().into_iter()),
-        on: ExecutionDate { date: at.strftime("%Y-%m-%d").to_string() },
-        debtor: Party { name: from.holder.clone() },
-        account: AccountId::of(&from.iban),
-        agent: Agent::of(&from.bic),
-        charges: "SLEV",
-        transfers,
-    });
-    let initiation = Initiation { header, payments: payments.collect() };
-    let body = quick_xml::se::to_string(&Document { namespace: NAMESPACE, initiation })
+    let document = Document { namespace: NAMESPACE, initiation: Initiation { header, payments } };
+    let body = quick_xml::se::to_string(&document)
         .map_err(|error| Error::Damaged(format!("the bank file could not be written: {error}")))?;
     Ok(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}\n"))
+}
+
+fn transfer(asked: &Asked) -> Transfer {
+    let currency = asked.amount.currency();
+    Transfer {
+        id: TransferId { end_to_end: asked.reference.clone() },
+        amount: TransferAmount {
+            instructed: Instructed { currency: currency.code(), value: decimal(asked.amount) },
+        },
+        agent: asked.bic.as_deref().map(Agent::of),
+        creditor: Party { name: asked.holder.clone() },
+        account: AccountId::of(&asked.iban),
+        remittance: Remittance { text: asked.text.clone() },
+    }
+}
+
+/// The payouts of a run that leave by a bank file.
+pub(super) fn of_run(payouts: Vec<(Payout, PayoutProfile)>) -> Vec<Asked> {
+    let asked = payouts.into_iter().filter_map(|(payout, profile)| {
+        let Rail::Sepa { holder, iban, bic } = profile.rail else { return None };
+        let name = reference(payout.id);
+        let text = format!("{name} to {}", payout.partner);
+        Some(Asked { reference: name, amount: payout.sent, holder, iban, bic, text })
+    });
+    asked.collect()
 }

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::own_account::{self, own_account};
-use super::{Subject, bank};
+use super::bank_file::{bank_file as write_bank_file, of_run};
+use super::{Subject, bank, own_accounts};
 use crate::approvals::{self, Ask, Wanted};
 use crate::billing::{self, refunds};
 use crate::payouts::run;
@@ -29,6 +29,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(end_subscription))
         .routes(routes!(begin_order_payment))
         .routes(routes!(bank_account, set_bank_account))
+        .routes(routes!(bank_accounts))
         .routes(routes!(stripe_event))
         .routes(routes!(send_run))
         .routes(routes!(bank_file))
@@ -129,7 +130,7 @@ async fn ask_to_refund(
     approvals::ask(finance, &caller.actor, &asked).await
 }
 
-/// Shows the account that bank files pay from; for operators.
+/// Shows the first bank account; for operators.
 #[utoipa::path(
     get,
     path = "/api/v1/bank-account",
@@ -137,10 +138,30 @@ async fn ask_to_refund(
 )]
 async fn bank_account(State(finance): State<Finance>, caller: Account) -> Result<Json<BankAccount>, Error> {
     caller.must_operate("see the bank account")?;
-    Ok(Json(own_account(&finance.db).await?))
+    let all = own_accounts::all(&mut *finance.db.read().acquire().await?).await?;
+    let none =
+        || Error::Conflict("no bank account is set to pay from: `chandlery payouts from` sets it".into());
+    let main = all.into_iter().find(|account| account.name == own_accounts::MAIN);
+    Ok(Json(main.ok_or_else(none)?))
 }
 
-/// Sets the account that bank files pay from; for operators.
+/// Lists the marketplace's own bank accounts; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/bank-accounts",
+    responses((status = 200, description = "Done.", body = Page<BankAccount>))
+)]
+async fn bank_accounts(
+    State(finance): State<Finance>,
+    caller: Account,
+) -> Result<Json<Page<BankAccount>>, Error> {
+    caller.must_operate("see the bank accounts")?;
+    let all = own_accounts::all(&mut *finance.db.read().acquire().await?).await?;
+    // There are few of them.
+    Ok(Json(Page::whole(all)))
+}
+
+/// Sets a bank account, whose statements are brought and that bank files pay from; for operators.
 #[utoipa::path(
     put,
     path = "/api/v1/bank-account",
@@ -156,16 +177,16 @@ async fn set_bank_account(
     Json(account): Json<BankAccount>,
 ) -> Result<Response, Error> {
     caller.must_operate("set the bank account")?;
-    own_account::check(&account)?;
+    let mut db = finance.db.read().acquire().await?;
+    let changes = own_accounts::would_change(&mut db, &account).await?;
+    drop(db);
     let wanted = Wanted::HouseBank { account: account.clone() };
     let asked = Ask { by: &caller.name, wanted: &wanted, amount: None };
-    if own_account::find(&finance.db).await?.as_ref() != Some(&account)
-        && let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await?
-    {
+    if changes && let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
         return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
     }
     let mut write = finance.db.write().await?;
-    own_account::set(&mut write, &caller.actor, &account).await?;
+    own_accounts::set(&mut write, &caller.actor, &account).await?;
     write.commit().await?;
     Ok(Json(account).into_response())
 }
@@ -202,8 +223,8 @@ async fn bank_file(
     Path(run): Path<i64>,
 ) -> Result<([(HeaderName, String); 2], String), Error> {
     caller.must_operate("make bank files")?;
-    let from = own_account(&finance.db).await?;
     let mut db = finance.db.snapshot().await?;
+    let own = own_accounts::all(&mut db).await?;
     let payouts = run::of_run(&mut db, run).await?;
     let proposed: Option<(Text<Timestamp>,)> =
         sqlx::query_as("select proposed_at from payout_runs where id = $1")
@@ -211,7 +232,7 @@ async fn bank_file(
             .fetch_optional(&mut *db)
             .await?;
     let (Text(at),) = proposed.ok_or_else(|| Error::NotFound(format!("payout run {run}")))?;
-    let file = super::bank_file(run, &from, &payouts, at)?;
+    let file = write_bank_file(&format!("CHANDLERY-RUN-{run}"), &own, &of_run(payouts), at)?;
     let headers = [
         (header::CONTENT_TYPE, "application/xml; charset=utf-8".into()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"run-{run}.xml\"")),

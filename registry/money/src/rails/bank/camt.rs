@@ -1,12 +1,13 @@
 //! ISO 20022 camt.053, as far as it tells what was booked: the entries of each account, the parts of an entry, and the balances before
 //! and after.
 
-use chandlery_package::Money;
-use jiff::civil::Date;
-use quick_xml::de::from_str;
-use serde::Deserialize;
+mod document;
 
-use super::statement::{Balances, NewLine, Stated, Statement, stated};
+use chandlery_package::Money;
+use quick_xml::de::from_str;
+
+use self::document::{Agent, Amount, Charges, Day, Detail, Document, Entry, Holder, Party, StatedBalance};
+use super::statement::{Balances, Counterparty, NewLine, Owner, Stated, Statement, stated};
 use crate::Error;
 
 /// What banks write where they have no reference.
@@ -16,218 +17,28 @@ const NO_REFERENCE: [&str; 3] = ["NONREF", "NOTPROVIDED", ""];
 pub(super) fn read(text: &str, into: &mut Statement) -> Result<(), Error> {
     let document: Document = from_str(text)
         .map_err(|error| Error::Invalid(format!("this is not a camt.053 statement: {error}")))?;
-    document.statements.all.into_iter().try_for_each(|part| part.read(into))
+    document.statements.all.into_iter().try_for_each(|part| read_part(part, into))
 }
 
-#[derive(Deserialize)]
-struct Document {
-    #[serde(rename = "BkToCstmrStmt")]
-    statements: Statements,
-}
-
-#[derive(Deserialize)]
-struct Statements {
-    #[serde(rename = "Stmt")]
-    all: Vec<Part>,
-}
-
-/// A statement of one account.
-#[derive(Deserialize)]
-struct Part {
-    #[serde(rename = "Id")]
-    id: Option<String>,
-    #[serde(rename = "Acct")]
-    account: Option<Holder>,
-    #[serde(rename = "Bal", default)]
-    balances: Vec<StatedBalance>,
-    #[serde(rename = "Ntry", default)]
-    entries: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Holder {
-    #[serde(rename = "Id")]
-    id: Option<HolderId>,
-}
-
-#[derive(Deserialize)]
-struct HolderId {
-    #[serde(rename = "IBAN")]
-    iban: Option<String>,
-    #[serde(rename = "Othr")]
-    other: Option<OtherId>,
-}
-
-#[derive(Deserialize)]
-struct OtherId {
-    #[serde(rename = "Id")]
-    id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct StatedBalance {
-    #[serde(rename = "Tp")]
-    kind: Option<BalanceKind>,
-    #[serde(rename = "Amt")]
-    amount: Amount,
-    #[serde(rename = "CdtDbtInd")]
-    direction: String,
-    #[serde(rename = "Dt")]
-    day: Option<Day>,
-}
-
-#[derive(Deserialize)]
-struct BalanceKind {
-    #[serde(rename = "CdOrPrtry")]
-    code: Option<BalanceCode>,
-}
-
-#[derive(Deserialize)]
-struct BalanceCode {
-    #[serde(rename = "Cd")]
-    code: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Day {
-    #[serde(rename = "Dt")]
-    date: Option<String>,
-    #[serde(rename = "DtTm")]
-    moment: Option<String>,
-}
-
-impl Day {
-    fn date(&self) -> Option<Date> {
-        self.date.as_ref().or(self.moment.as_ref())?.get(..10)?.parse().ok()
+/// Whether money left, by the indicator that says so.
+fn left(direction: &str) -> Result<bool, Error> {
+    match direction.trim() {
+        "CRDT" => Ok(false),
+        "DBIT" => Ok(true),
+        other => Err(Error::Invalid(format!("CdtDbtInd says '{other}': it is CRDT or DBIT"))),
     }
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "Amt")]
-    amount: Amount,
-    #[serde(rename = "CdtDbtInd")]
-    direction: String,
-    #[serde(rename = "Sts")]
-    status: Option<Status>,
-    #[serde(rename = "BookgDt")]
-    booked: Option<Day>,
-    #[serde(rename = "ValDt")]
-    value: Option<Day>,
-    #[serde(rename = "AcctSvcrRef")]
-    reference: Option<String>,
-    #[serde(rename = "NtryDtls", default)]
-    details: Vec<Details>,
-}
-
-/// `<Sts>BOOK</Sts>` until version 6, `<Sts><Cd>BOOK</Cd></Sts>` from then on.
-#[derive(Deserialize)]
-struct Status {
-    #[serde(rename = "$text")]
-    text: Option<String>,
-    #[serde(rename = "Cd")]
-    code: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Details {
-    #[serde(rename = "TxDtls", default)]
-    transactions: Vec<Detail>,
-}
-
-#[derive(Deserialize, Default)]
-struct Detail {
-    #[serde(rename = "Refs")]
-    references: Option<References>,
-    #[serde(rename = "Amt")]
-    amount: Option<Amount>,
-    /// Where the amount stands until version 2.
-    #[serde(rename = "AmtDtls")]
-    amounts: Option<Amounts>,
-    #[serde(rename = "CdtDbtInd")]
-    direction: Option<String>,
-    #[serde(rename = "RltdPties")]
-    parties: Option<Parties>,
-    #[serde(rename = "RmtInf")]
-    remittance: Option<Remittance>,
-    #[serde(rename = "RtrInf")]
-    returned: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize, Default)]
-struct References {
-    #[serde(rename = "EndToEndId")]
-    end_to_end: Option<String>,
-    #[serde(rename = "AcctSvcrRef")]
-    reference: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Amounts {
-    #[serde(rename = "TxAmt")]
-    transaction: Option<TransactionAmount>,
-}
-
-#[derive(Deserialize)]
-struct TransactionAmount {
-    #[serde(rename = "Amt")]
-    amount: Amount,
-}
-
-#[derive(Deserialize)]
-struct Remittance {
-    #[serde(rename = "Ustrd", default)]
-    texts: Vec<String>,
-    #[serde(rename = "Strd", default)]
-    structured: Vec<Structured>,
-}
-
-#[derive(Deserialize)]
-struct Structured {
-    #[serde(rename = "CdtrRefInf")]
-    creditor: Option<CreditorReference>,
-}
-
-#[derive(Deserialize)]
-struct CreditorReference {
-    #[serde(rename = "Ref")]
-    reference: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Parties {
-    #[serde(rename = "Dbtr")]
-    debtor: Option<Party>,
-}
-
-/// `<Nm>` until version 7, `<Pty><Nm>` from then on.
-#[derive(Deserialize)]
-struct Party {
-    #[serde(rename = "Nm")]
-    name: Option<String>,
-    #[serde(rename = "Pty")]
-    party: Option<Named>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    #[serde(rename = "Nm")]
-    name: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Amount {
-    #[serde(rename = "@Ccy")]
-    currency: String,
-    #[serde(rename = "$text")]
-    value: String,
 }
 
 impl Amount {
     fn read(&self, direction: &str) -> Result<Stated, Error> {
+        let left = left(direction)?;
+        if self.value.trim_start().starts_with('-') {
+            let why = "an amount is not below zero: CdtDbtInd says whether it arrived or left";
+            return Err(Error::Invalid(format!("Amt says '{}': {why}", self.value)));
+        }
         Ok(match stated(&self.value, &self.currency)? {
-            Stated::Known(amount) if direction == "DBIT" => Stated::Known(amount.negated()),
-            Stated::Foreign(text) if direction == "DBIT" => Stated::Foreign(format!("-{text}")),
+            Stated::Known(amount) if left => Stated::Known(amount.negated()),
+            Stated::Foreign(text) if left => Stated::Foreign(format!("-{text}")),
             stated => stated,
         })
     }
@@ -238,6 +49,30 @@ impl Amount {
             Stated::Known(amount) => Some(amount),
             Stated::Foreign(_) => None,
         }
+    }
+}
+
+impl Holder {
+    /// The account's number, and whether it is an IBAN.
+    fn number(self) -> Option<(String, bool)> {
+        let id = self.id?;
+        match id.iban {
+            Some(iban) => Some((iban.replace(' ', ""), true)),
+            None => id.other?.id.map(|id| (id, false)),
+        }
+    }
+}
+
+impl Party {
+    fn name(self) -> Option<String> {
+        self.name.or_else(|| self.party?.name)
+    }
+}
+
+impl Agent {
+    fn bic(self) -> Option<String> {
+        let id = self.id?;
+        id.bicfi.or(id.bic)
     }
 }
 
@@ -254,8 +89,8 @@ impl Detail {
             .filter(|text| is_reference(text))
     }
 
-    /// Everything that may tell what it is for: its references first, who sent it last.
-    fn text(self) -> Vec<String> {
+    /// Everything that may tell what it is for, its references first and who sent it last; and whom it is from or, where it left, to.
+    fn tell(self, has_left: bool) -> (Vec<String>, Counterparty) {
         let mut texts: Vec<String> =
             self.references.and_then(|references| references.end_to_end).into_iter().collect();
         if let Some(remittance) = self.remittance {
@@ -263,14 +98,44 @@ impl Detail {
             texts.extend(references);
             texts.extend(remittance.texts);
         }
-        let debtor = self.parties.and_then(|parties| parties.debtor);
-        texts.extend(debtor.and_then(|debtor| debtor.name.or_else(|| debtor.party?.name)));
-        texts
+        let mut other = Counterparty::default();
+        if let Some(parties) = self.parties {
+            let debtor = parties.debtor.and_then(Party::name);
+            texts.extend(debtor.clone());
+            let (name, account) = match has_left {
+                true => (parties.creditor.and_then(Party::name), parties.creditor_account),
+                false => (debtor, parties.debtor_account),
+            };
+            other.holder = name.unwrap_or_default();
+            let number = account.and_then(Holder::number).filter(|(_, is_iban)| *is_iban);
+            other.iban = number.map(|(iban, _)| iban).unwrap_or_default();
+        }
+        let agent = self.agents.and_then(|agents| if has_left { agents.creditor } else { agents.debtor });
+        other.bic = agent.and_then(Agent::bic).unwrap_or_default();
+        (texts, other)
     }
 }
 
 fn is_reference(text: &str) -> bool {
     !NO_REFERENCE.contains(&text.trim())
+}
+
+/// What the bank has taken, above zero, in minor units; none: it does not say, or in another currency.
+fn taken(charges: &[Charges], like: Money) -> Option<Money> {
+    let mut sum = Money::zero(like.currency());
+    for charge in charges {
+        let records = charge.records.iter().map(|record| (&record.amount, &record.direction));
+        let each: Vec<_> = match charge.records.is_empty() {
+            true => vec![(&charge.amount, &charge.direction)],
+            false => records.collect(),
+        };
+        for (amount, direction) in each {
+            let Some(amount) = amount.as_ref().or(charge.total.as_ref()) else { continue };
+            let left = amount.known(direction.as_deref().unwrap_or("DBIT"))?;
+            sum = sum.minus(left).ok()?;
+        }
+    }
+    sum.is_positive().then_some(sum)
 }
 
 impl Entry {
@@ -281,48 +146,100 @@ impl Entry {
         status.is_none_or(|status| status.trim() == "BOOK")
     }
 
-    /// Its lines: one, or each of those that the bank has booked as one. `place` names it where the bank does not.
-    fn lines(self, place: Option<String>) -> Result<Vec<NewLine>, Error> {
+    /// Whether it takes back what the bank had booked before.
+    fn is_reversal(&self) -> bool {
+        self.reversal.as_deref().is_some_and(|said| ["true", "1"].contains(&said.trim()))
+    }
+
+    /// Its lines: one, or each of those that the bank has booked as one, and what it took for them. `place` names it where the bank
+    /// does not.
+    fn lines(self, owner: &Owner, place: Option<String>) -> Result<Vec<NewLine>, Error> {
         let amount = self.amount.read(&self.direction)?;
+        let has_left = left(&self.direction)?;
+        // A debit of ours that the bank has reversed comes back.
+        let is_back = self.is_reversal() && !has_left;
         let day = self.value.as_ref().or(self.booked.as_ref()).and_then(Day::date);
         let details: Vec<_> = self.details.into_iter().flat_map(|details| details.transactions).collect();
         let own = self.reference.filter(|text| is_reference(text));
         let first = details.first().and_then(Detail::reference).filter(|_| details.len() == 1);
+        let is_placed = own.is_none() && first.is_none();
         let entry = own.or(first).or(place);
-        let returned = |detail: &Detail| detail.returned.is_some();
-        let Some(parts) = parts(&details, &self.direction, &amount) else {
-            let missing = || Error::Invalid("an entry has no reference of the bank (AcctSvcrRef)".into());
-            let returned = details.iter().any(returned);
-            let text = details.into_iter().flat_map(Detail::text).collect::<Vec<_>>().join(" ");
-            return Ok(vec![NewLine { id: entry.ok_or_else(missing)?, amount, day, text, returned }]);
+        let returned = |detail: &Detail| is_back || detail.returned.is_some();
+        let new = |id: String, amount: Stated| NewLine {
+            id,
+            owner: owner.clone(),
+            is_placed,
+            amount,
+            day,
+            text: String::new(),
+            returned: false,
+            other: Counterparty::default(),
+            part_of: None,
         };
-        let mut lines = Vec::with_capacity(parts.len());
+        let Some((parts, charges)) = parts(&details, &self.direction, &amount, &self.charges) else {
+            let missing = || Error::Invalid("an entry has no reference of the bank (AcctSvcrRef)".into());
+            let returned = is_back || details.iter().any(returned);
+            let (mut texts, mut others) = (Vec::new(), Vec::new());
+            for detail in details {
+                let (said, other) = detail.tell(has_left);
+                texts.extend(said);
+                others.push(other);
+            }
+            let other = if others.len() == 1 { others.remove(0) } else { Counterparty::default() };
+            let line = new(entry.ok_or_else(missing)?, amount);
+            return Ok(vec![NewLine { text: texts.join(" "), returned, other, ..line }]);
+        };
+        let is_one = details.len() == 1;
+        let mut lines = Vec::with_capacity(parts.len() + 1);
+        let part_of = || Some((entry.clone()?, charges.and(amount.known())?));
         for (index, (detail, part)) in details.into_iter().zip(parts).enumerate() {
-            let within = entry.as_ref().map(|entry| format!("{entry}/{}", index + 1));
-            let missing = || Error::Invalid("a line of an entry has no reference of the bank".into());
-            lines.push(NewLine {
-                id: detail.reference().or(within).ok_or_else(missing)?,
-                amount: Stated::Known(part),
-                day,
-                returned: returned(&detail),
-                text: detail.text().join(" "),
+            let within = entry.as_ref().map(|entry| match is_one {
+                true => entry.clone(),
+                false => format!("{entry}/{}", index + 1),
             });
+            let missing = || Error::Invalid("a line of an entry has no reference of the bank".into());
+            let line = new(
+                detail.reference().filter(|_| !is_one).or(within).ok_or_else(missing)?,
+                Stated::Known(part),
+            );
+            let returned = returned(&detail);
+            let (texts, other) = detail.tell(part.minor() < 0);
+            lines.push(NewLine { text: texts.join(" "), returned, other, part_of: part_of(), ..line });
+        }
+        if let (Some(charges), Some(entry)) = (charges, &entry) {
+            let line = new(format!("{entry}/charges"), Stated::Known(charges.negated()));
+            lines.push(NewLine { text: super::statement::CHARGES.into(), part_of: part_of(), ..line });
         }
         Ok(lines)
     }
 }
 
-/// What each of several details comes to. None: there is one, or they do not say it, or it is not what was booked: then what was booked
-/// is one line.
-fn parts(details: &[Detail], direction: &str, whole: &Stated) -> Option<Vec<Money>> {
-    let Stated::Known(whole) = whole else { return None };
-    if details.len() < 2 {
-        return None;
-    }
+/// What each of several details comes to, and what the bank took beside them. None: there is one and nothing was taken, or they do
+/// not say it, or it is not what was booked: then what was booked is one line.
+fn parts(
+    details: &[Detail],
+    direction: &str,
+    whole: &Stated,
+    charges: &[Charges],
+) -> Option<(Vec<Money>, Option<Money>)> {
+    let whole = whole.known()?;
+    let of_details = details.iter().flat_map(|detail| &detail.charges);
+    let charges = taken(charges, whole).or_else(|| {
+        of_details
+            .map(|charge| taken(std::slice::from_ref(charge), whole))
+            .try_fold(Money::zero(whole.currency()), |sum, charge| sum.plus(charge?).ok())
+    });
+    let charges = charges.filter(|charges| charges.is_positive());
     let part = |detail: &Detail| detail.amount()?.known(detail.direction.as_deref().unwrap_or(direction));
     let parts: Vec<Money> = details.iter().map(part).collect::<Option<_>>()?;
     let sum = Money::sum(whole.currency(), parts.iter().copied()).ok()?;
-    (sum == *whole).then_some(parts)
+    match charges {
+        _ if sum == whole => (details.len() > 1).then_some((parts, None)),
+        Some(charges) if !details.is_empty() && sum.minus(charges).ok()? == whole => {
+            Some((parts, Some(charges)))
+        }
+        _ => None,
+    }
 }
 
 /// The first balance that has one of these codes.
@@ -333,34 +250,32 @@ fn balance<'a>(all: &'a [StatedBalance], codes: &[&str]) -> Option<&'a StatedBal
     })
 }
 
-impl Part {
-    fn read(self, into: &mut Statement) -> Result<(), Error> {
-        let (id, place) = (self.id, into.balances.len());
-        let before = into.lines.len();
-        let booked = self.entries.into_iter().filter(Entry::is_booked).enumerate();
-        for (index, entry) in booked {
-            into.lines.extend(entry.lines(id.as_ref().map(|id| format!("{id}/{}", index + 1)))?);
-        }
-        let number = self.account.and_then(|account| account.id);
-        let account = number.and_then(|number| number.iban.or_else(|| number.other?.id)).unwrap_or_default();
-        let balances = &self.balances;
-        if let (Some(opening), Some(closing)) =
-            (balance(balances, &["OPBD", "PRCD"]), balance(balances, &["CLBD"]))
-            && let (Some(begins), Some(ends)) =
-                (opening.day.as_ref().and_then(Day::date), closing.day.as_ref().and_then(Day::date))
-            && let (Some(opening), Some(closing)) =
-                (opening.amount.known(&opening.direction), closing.amount.known(&closing.direction))
-            && opening.currency() == closing.currency()
-        {
-            let currency = closing.currency();
-            let known = into.lines[before..].iter().filter_map(|line| match &line.amount {
-                Stated::Known(amount) if amount.currency() == currency => Some(*amount),
-                _ => None,
-            });
-            let lines = Money::sum(currency, known)?;
-            let id = id.unwrap_or_else(|| format!("{ends}/{place}"));
-            into.balances.push(Balances { id, account, begins, ends, opening, closing, lines });
-        }
-        Ok(())
+fn read_part(part: document::Part, into: &mut Statement) -> Result<(), Error> {
+    let (id, place) = (part.id, into.balances.len());
+    let before = into.lines.len();
+    let currency = part.account.as_ref().and_then(|account| account.currency.clone()).unwrap_or_default();
+    let (number, is_iban) = part.account.and_then(Holder::number).unwrap_or_default();
+    let owner = Owner { number, is_iban, currency, name: String::new() };
+    let booked = part.entries.into_iter().filter(Entry::is_booked).enumerate();
+    for (index, entry) in booked {
+        into.lines.extend(entry.lines(&owner, id.as_ref().map(|id| format!("{id}/{}", index + 1)))?);
     }
+    let balances = &part.balances;
+    if let (Some(opening), Some(closing)) =
+        (balance(balances, &["OPBD", "PRCD"]), balance(balances, &["CLBD"]))
+        && let (Some(begins), Some(ends)) =
+            (opening.day.as_ref().and_then(Day::date), closing.day.as_ref().and_then(Day::date))
+        && let (Some(opening), Some(closing)) =
+            (opening.amount.known(&opening.direction), closing.amount.known(&closing.direction))
+        && opening.currency() == closing.currency()
+    {
+        let currency = closing.currency();
+        let known = into.lines[before..].iter().filter_map(|line| line.amount.known());
+        let lines = Money::sum(currency, known.filter(|amount| amount.currency() == currency))?;
+        let id = id.unwrap_or_else(|| format!("{ends}/{place}"));
+        let (owner, places) = (owner.clone(), before..into.lines.len());
+        into.balances.push(Balances { id, owner, begins, ends, opening, closing, lines, places });
+    }
+    into.owners.push(owner);
+    Ok(())
 }

@@ -14,7 +14,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
-use super::statement::{NewLine, Stated};
+use super::super::own_accounts::{MAIN, in_ledger};
+use super::statement::{Counterparty, NewLine, Stated};
 use crate::Error;
 use crate::ledger::{self, Account, By, Transaction};
 
@@ -27,6 +28,9 @@ const OPEN_MAX: i64 = 100_000;
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub id: String,
+    /// The name of the account that it is of.
+    pub account: String,
+    pub other: Counterparty,
     /// When it was seen first.
     pub seen_at: Timestamp,
     /// None: it is not in the books, since they do not have its currency.
@@ -47,16 +51,28 @@ impl Line {
         Ok(open.filter(|open| !open.is_zero()))
     }
 
+    /// The bank's own reference.
+    pub fn reference(&self) -> &str {
+        let behind = self.id.strip_prefix(&self.account).and_then(|rest| rest.strip_prefix('/'));
+        behind.filter(|_| self.account != MAIN).unwrap_or(&self.id)
+    }
+
     pub fn shown(self) -> Result<BankLine, Error> {
         let open = self.open()?;
-        let Self { id, amount, day, text, returned, outcome, .. } = self;
-        Ok(BankLine { id, day, amount, text, returned, outcome, open, suggestions: Vec::new() })
+        let Self { id, account, other, amount, day, text, returned, outcome, .. } = self;
+        let other_iban = Some(other.iban).filter(|iban| !iban.is_empty());
+        let suggestions = Vec::new();
+        Ok(BankLine { id, account, day, amount, other_iban, text, returned, outcome, open, suggestions })
     }
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
+    account: String,
+    other_holder: String,
+    other_iban: String,
+    other_bic: String,
     at: Text<Timestamp>,
     day: Option<Text<Date>>,
     currency: String,
@@ -71,7 +87,9 @@ struct Row {
 macro_rules! select_lines {
     ($condition:literal) => {
         concat!(
-            "select id, at, day, currency, minor, text, returned, outcome, state, open_minor from bank_lines ",
+            "select id, account, other_holder, other_iban, other_bic, at, day, currency, minor, text, returned, outcome, state,
+                    open_minor
+             from bank_lines ",
             $condition
         )
     };
@@ -81,6 +99,8 @@ fn read(row: Row) -> Result<Line, Error> {
     let currency: Option<Currency> = row.currency.parse().ok();
     Ok(Line {
         id: row.id,
+        account: row.account,
+        other: Counterparty { holder: row.other_holder, iban: row.other_iban, bic: row.other_bic },
         seen_at: row.at.0,
         amount: currency.map(|currency| Money::new(row.minor, currency)).transpose()?,
         day: row.day.map(|Text(day)| day),
@@ -143,18 +163,25 @@ pub(super) async fn moment(
     Ok(if is_open { noon } else { now })
 }
 
-/// Takes the lines of a statement into the books, each once, and gives their ids.
+/// What became of a line that a statement has.
+pub(super) struct Taken {
+    pub id: String,
+    /// What it adds to what was brought before; nothing, where it was brought before.
+    pub new: Option<Money>,
+}
+
+/// Takes the lines of a statement into the books, each once.
 pub(super) async fn take(
     write: &mut Write,
     lines: Vec<NewLine>,
     now: Timestamp,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Taken>, Error> {
     take_earlier(write, now).await?;
-    let mut ids = Vec::with_capacity(lines.len());
+    let mut taken = Vec::with_capacity(lines.len());
     for line in lines {
-        ids.push(take_one(write, line, now).await?);
+        taken.push(take_one(write, line, now).await?);
     }
-    Ok(ids)
+    Ok(taken)
 }
 
 /// Takes what an earlier version has seen and not matched into the books.
@@ -164,7 +191,7 @@ async fn take_earlier(write: &mut Write, now: Timestamp) -> Result<(), Error> {
     for row in rows {
         let line = read(row)?;
         let Some(amount) = line.amount else { continue };
-        let posted = post(write, &line.id, line.day, amount, &line.text, now).await?;
+        let posted = post(write, &line.id, &line.account, line.day, amount, &line.text, now).await?;
         sqlx::query(
             "update bank_lines set state = 'open', open_minor = minor, transaction_id = $1 where id = $2",
         )
@@ -177,8 +204,14 @@ async fn take_earlier(write: &mut Write, now: Timestamp) -> Result<(), Error> {
 }
 
 /// A line that came before with another amount is another line, which somebody must look at.
-async fn take_one(write: &mut Write, mut line: NewLine, now: Timestamp) -> Result<String, Error> {
+async fn take_one(write: &mut Write, mut line: NewLine, now: Timestamp) -> Result<Taken, Error> {
     let (mut state, mut outcome) = ("open", "unmatched: it was not looked at yet".to_owned());
+    // An earlier version took it with its charges as one.
+    if let Some((id, whole)) = &line.part_of
+        && find(write, id).await?.is_some_and(|known| known.amount == Some(*whole))
+    {
+        return Ok(Taken { id: id.clone(), new: None });
+    }
     if let Some(known) = find(write, &line.id).await? {
         let same = match (&line.amount, known.amount) {
             (Stated::Known(amount), Some(known)) => *amount == known,
@@ -186,7 +219,7 @@ async fn take_one(write: &mut Write, mut line: NewLine, now: Timestamp) -> Resul
             (Stated::Known(_), None) | (Stated::Foreign(_), Some(_)) => false,
         };
         if same {
-            return Ok(line.id);
+            return Ok(Taken { id: line.id, new: None });
         }
         outcome = format!("parked: line {} came before with another amount", line.id);
         state = "parked";
@@ -195,7 +228,7 @@ async fn take_one(write: &mut Write, mut line: NewLine, now: Timestamp) -> Resul
             Stated::Foreign(amount) => format!("{}~{amount}", line.id),
         };
         if find(write, &line.id).await?.is_some() {
-            return Ok(line.id);
+            return Ok(Taken { id: line.id, new: None });
         }
     }
     let kept = match &line.amount {
@@ -204,7 +237,8 @@ async fn take_one(write: &mut Write, mut line: NewLine, now: Timestamp) -> Resul
             Kept { currency, minor: 0, posted: None, state: "settled", outcome: "it is of nothing" }
         }
         Stated::Known(amount) => {
-            let posted = Some(post(write, &line.id, line.day, *amount, &line.text, now).await?);
+            let account = &line.owner.name;
+            let posted = Some(post(write, &line.id, account, line.day, *amount, &line.text, now).await?);
             let (currency, minor) = (amount.currency().code(), amount.minor());
             Kept { currency, minor, posted, state, outcome: &outcome }
         }
@@ -215,12 +249,13 @@ async fn take_one(write: &mut Write, mut line: NewLine, now: Timestamp) -> Resul
         }
     };
     insert(write, &line, &kept, now).await?;
-    Ok(line.id)
+    Ok(Taken { new: line.amount.known(), id: line.id })
 }
 
 async fn post(
     write: &mut Write,
     id: &str,
+    account: &str,
     day: Option<Date>,
     amount: Money,
     text: &str,
@@ -231,7 +266,7 @@ async fn post(
     let mut transaction = Transaction::new(TransactionKind::BankLine, id, at)
         .about(format!("bank line {id}: {text}"))
         .link("payment", id)
-        .debit(Account::Bank, amount)
+        .debit(in_ledger(account), amount)
         .credit(Account::Suspense, amount);
     if let Some(day) = day {
         transaction = transaction.link("day", day);
@@ -251,8 +286,9 @@ struct Kept<'a> {
 
 async fn insert(write: &mut Write, line: &NewLine, kept: &Kept<'_>, now: Timestamp) -> Result<(), Error> {
     sqlx::query(
-        "insert into bank_lines (id, at, day, currency, minor, text, returned, outcome, state, open_minor, transaction_id)
-         values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, nullif($11, 0))",
+        "insert into bank_lines (id, at, day, currency, minor, text, returned, outcome, state, open_minor, transaction_id, account,
+                                 other_holder, other_iban, other_bic)
+         values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10, nullif($11, 0), $12, $13, $14, $15)",
     )
     .bind(&line.id)
     .bind(time(now))
@@ -265,6 +301,10 @@ async fn insert(write: &mut Write, line: &NewLine, kept: &Kept<'_>, now: Timesta
     .bind(kept.state)
     .bind(kept.minor)
     .bind(kept.posted.unwrap_or(0))
+    .bind(&line.owner.name)
+    .bind(&line.other.holder)
+    .bind(&line.other.iban)
+    .bind(&line.other.bic)
     .execute(&mut **write)
     .await?;
     Ok(())
@@ -291,6 +331,8 @@ pub(super) enum Tie<'a> {
     Recorded(i64),
     /// The customer whose credit it becomes or, where it is below zero, was.
     Credit(&'a Namespace),
+    /// Another bank account of the marketplace's own.
+    Own,
 }
 
 /// Where a part of a line went: in minor units, below zero where it left.
@@ -302,15 +344,16 @@ pub(super) async fn allot(
     tie: Tie<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (seen, customer) = match tie {
-        Tie::Nothing => (0, ""),
-        Tie::Recorded(transaction) => (transaction, ""),
-        Tie::Credit(customer) => (0, customer.as_str()),
+    let (seen, customer, own) = match tie {
+        Tie::Nothing => (0, "", 0),
+        Tie::Recorded(transaction) => (transaction, "", 0),
+        Tie::Credit(customer) => (0, customer.as_str(), 0),
+        Tie::Own => (0, "", 1_i64),
     };
     let left = part.with_minor(line.open_minor)?.minus(part)?;
     sqlx::query(
-        "insert into bank_allotments (id, line, target, customer, currency, minor, seen, at)
-         select coalesce(max(id), 0) + 1, $1, $2, nullif($3, ''), $4, $5, nullif($6, 0), $7 from bank_allotments",
+        "insert into bank_allotments (id, line, target, customer, currency, minor, seen, at, own)
+         select coalesce(max(id), 0) + 1, $1, $2, nullif($3, ''), $4, $5, nullif($6, 0), $7, $8 from bank_allotments",
     )
     .bind(&line.id)
     .bind(target)
@@ -319,6 +362,7 @@ pub(super) async fn allot(
     .bind(part.minor())
     .bind(seen)
     .bind(time(now))
+    .bind(own)
     .execute(&mut **write)
     .await?;
     let before = if line.waits || line.outcome.starts_with("parked") {

@@ -5,10 +5,11 @@ use chandlery_package::wire::{Allotment, PayoutState};
 use chandlery_store::Write;
 use jiff::Timestamp;
 
-use super::super::Subject;
+use super::super::{Subject, own_accounts};
 use super::lines::Line;
 use super::recorded;
 use super::settling::Rules;
+use super::statement::CHARGES;
 use crate::Error;
 use crate::billing::{find_invoice, orders};
 use crate::payouts::{self, reference, returns, run};
@@ -23,6 +24,12 @@ pub(super) async fn named(
     if let Some(transaction) = recorded::named(write, line, open).await? {
         return Ok(vec![Allotment::Recorded { transaction }]);
     }
+    if let Some(moved) = between_own(write, line, open).await? {
+        return Ok(vec![moved]);
+    }
+    if !open.is_positive() && line.text == CHARGES {
+        return Ok(vec![Allotment::Charges { amount: open.negated() }]);
+    }
     let payouts: Vec<i64> = payouts::numbers_in(&line.text).into_iter().collect();
     match (payouts.is_empty(), open.is_positive()) {
         (true, false) => Err(Error::NotFound("payout that it names".into())),
@@ -30,6 +37,22 @@ pub(super) async fn named(
         (false, true) if line.returned => came_back(write, &payouts, open).await,
         (_, true) => paid(write, line, open).await,
     }
+}
+
+/// A move between own accounts, where the bank says that the other one is ours, too. Between two currencies it is an exchange, which
+/// is recorded before.
+async fn between_own(write: &mut Write, line: &Line, open: Money) -> Result<Option<Allotment>, Error> {
+    let own = own_accounts::all(write).await?;
+    let Some(other) = own.iter().find(|own| own.iban == line.other.iban && own.name != line.account) else {
+        return Ok(None);
+    };
+    if other.currency.is_some_and(|currency| currency != open.currency()) {
+        return Err(Error::Conflict(format!(
+            "{open} move between own accounts of two currencies: record with `chandlery books exchange` what was exchanged"
+        )));
+    }
+    let amount = if open.is_positive() { open } else { open.negated() };
+    Ok(Some(Allotment::Own { amount }))
 }
 
 /// What left for one or several payouts: what was sent, and no more beyond it than a fee.

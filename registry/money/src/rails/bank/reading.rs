@@ -6,7 +6,8 @@ use super::camt;
 use super::statement::{self, Statement};
 use crate::Error;
 
-/// Reads a statement: XML is camt.053, everything else CSV. Of lines with one id, the later ones get a number of their own.
+/// Reads a statement: XML is camt.053, everything else CSV. Of lines of an account with one id, the later ones get a number of
+/// their own.
 pub(super) fn read(text: &str) -> Result<Statement, Error> {
     let mut statement = Statement::default();
     if text.trim_start().starts_with('<') {
@@ -14,9 +15,9 @@ pub(super) fn read(text: &str) -> Result<Statement, Error> {
     } else {
         statement::read_table(text, &mut statement)?;
     }
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
     for line in &mut statement.lines {
-        let times = seen.entry(line.id.clone()).or_default();
+        let times = seen.entry((line.owner.number.clone(), line.id.clone())).or_default();
         *times += 1;
         if *times > 1 {
             line.id = format!("{}#{times}", line.id);
@@ -71,7 +72,10 @@ mod tests {
         assert!(statement.lines[1].returned);
         assert_eq!(Vec::from_iter(payouts::numbers_in(&statement.lines[1].text)), [3]);
         let balances = &statement.balances[0];
-        assert_eq!((balances.account.as_str(), balances.lines.minor()), ("DE89370400440532013000", 10_050));
+        assert_eq!(
+            (balances.owner.number.as_str(), balances.lines.minor()),
+            ("DE89370400440532013000", 10_050)
+        );
         assert_eq!((balances.opening.minor(), balances.closing.minor()), (1000, 11_050));
     }
 

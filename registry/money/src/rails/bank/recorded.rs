@@ -10,7 +10,7 @@ use chandlery_store::Write;
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::super::Subject;
+use super::super::{Subject, own_accounts};
 use super::lines::{self, Line, Tie};
 use crate::billing::orders;
 use crate::ledger::{self, Account, Transaction};
@@ -21,7 +21,7 @@ pub(super) async fn named(write: &mut Write, line: &Line, open: Money) -> Result
     for key in keys(write, line).await? {
         let found: Option<(i64,)> = sqlx::query_as(
             "select id from ledger_transactions join ledger_postings on transaction_id = id
-             where key = $1 and account = 'assets:bank' and currency = $2 and minor = $3
+             where key = $1 and (account = 'assets:bank' or account like 'assets:bank:%') and currency = $2 and minor = $3
                and not exists (select 1 from bank_allotments where seen = ledger_transactions.id
                                and bank_allotments.currency = $2)",
         )
@@ -40,11 +40,11 @@ pub(super) async fn named(write: &mut Write, line: &Line, open: Money) -> Result
 /// The keys of the transactions that a line may be, by its id and by what it names.
 async fn keys(write: &mut Write, line: &Line) -> Result<Vec<String>, Error> {
     let mut keys = vec![
-        format!("{}:{}", TransactionKind::Exchange, line.id),
-        format!("{}:{}", TransactionKind::Expense, line.id),
+        format!("{}:{}", TransactionKind::Exchange, line.reference()),
+        format!("{}:{}", TransactionKind::Expense, line.reference()),
     ];
     let by_reference: Option<(i64,)> = sqlx::query_as("select number from invoices where payment = $1")
-        .bind(&line.id)
+        .bind(line.reference())
         .fetch_optional(&mut **write)
         .await?;
     let mut invoices: Vec<i64> = by_reference.into_iter().map(|(number,)| number).collect();
@@ -77,15 +77,17 @@ async fn keys(write: &mut Write, line: &Line) -> Result<Vec<String>, Error> {
     Ok(keys)
 }
 
-/// What a transaction that was recorded by hand moved at the bank in the currency of a line; none, where a line was it before.
-pub(super) async fn moved(
+/// What a transaction that was recorded by hand moved at the bank in the currency of a line, and in which account; none, where a
+/// line was it before.
+async fn moved(
     db: &mut AnyConnection,
     transaction: i64,
     like: Money,
-) -> Result<Option<Money>, Error> {
-    let found: Option<(i64,)> = sqlx::query_as(
-        "select minor from ledger_postings join ledger_transactions on id = transaction_id
-         where transaction_id = $1 and account = 'assets:bank' and currency = $2 and kind not in ($3, $4)
+) -> Result<Option<(Money, Account)>, Error> {
+    let found: Option<(i64, String)> = sqlx::query_as(
+        "select minor, account from ledger_postings join ledger_transactions on id = transaction_id
+         where transaction_id = $1 and (account = 'assets:bank' or account like 'assets:bank:%') and currency = $2
+           and kind not in ($3, $4)
            and not exists (select 1 from bank_allotments where seen = $1 and bank_allotments.currency = $2)",
     )
     .bind(transaction)
@@ -94,7 +96,9 @@ pub(super) async fn moved(
     .bind(TransactionKind::BankSeen.as_str())
     .fetch_optional(db)
     .await?;
-    Ok(found.map(|(minor,)| like.with_minor(minor)).transpose()?)
+    let Some((minor, account)) = found else { return Ok(None) };
+    let account = account.strip_prefix("assets:bank:").map_or(Account::Bank, own_accounts::in_ledger);
+    Ok(Some((like.with_minor(minor)?, account)))
 }
 
 /// Settles all of a line by what was recorded before.
@@ -107,17 +111,17 @@ pub(super) async fn see(
     now: Timestamp,
 ) -> Result<(), Error> {
     let moved = moved(write, transaction, open).await?;
-    if moved != Some(open) {
+    let Some((_, account)) = moved.filter(|(moved, _)| *moved == open) else {
         let none = format!("transaction {transaction} that moved {open} at the bank and was not seen yet");
         return Err(Error::NotFound(none));
-    }
+    };
     let id = &line.id;
     let seen = Transaction::new(TransactionKind::BankSeen, id, at)
         .about(format!("bank line {id} is transaction {transaction}, which was recorded before"))
         .link("payment", id)
         .link("transaction", transaction)
         .debit(Account::Suspense, open)
-        .credit(Account::Bank, open);
+        .credit(account, open);
     ledger::post(write, seen).await?;
     let target = format!("is transaction {transaction}, which was recorded before");
     lines::allot(write, line, open, &target, Tie::Recorded(transaction), now).await

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::own_account;
+use super::super::own_accounts;
 use super::settling::Rules;
 use super::{allotting, balances, lines, suggestions};
 use crate::{Error, Finance};
@@ -23,9 +23,17 @@ pub fn routes() -> OpenApiRouter<Finance> {
 }
 
 async fn rules(finance: &Finance) -> Result<Rules, Error> {
-    let account = own_account::find(&finance.db).await?;
-    let fees_max = account.map(|account| account.fees_max).unwrap_or_default();
+    let own = own_accounts::all(&mut *finance.db.read().acquire().await?).await?;
+    let fees_max = own.into_iter().flat_map(|account| account.fees_max).collect();
     Ok(Rules { hold_days: finance.hold_days, fees_max, now: finance.clock.now() })
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct OfAccount {
+    /// The name of the own account that it is of; by the IBAN that it says, or the first one, unless given.
+    #[param(inline)]
+    account: Option<String>,
 }
 
 /// Reconciles a bank's statement with what is due; for operators.
@@ -34,17 +42,20 @@ async fn rules(finance: &Finance) -> Result<Rules, Error> {
 #[utoipa::path(
     post,
     path = "/api/v1/bank-statements",
+    params(OfAccount),
     request_body(content = String, content_type = "text/plain"),
     responses((status = 200, description = "Done.", body = Page<BankLine>))
 )]
 async fn reconcile(
     State(finance): State<Finance>,
     caller: Caller,
+    Query(of): Query<OfAccount>,
     statement: String,
 ) -> Result<Json<Page<BankLine>>, Error> {
     caller.must_operate("reconcile the bank's statement")?;
     let rules = rules(&finance).await?;
-    let items = super::reconcile(&finance.db, &caller.actor, &rules, &statement).await?;
+    let items =
+        super::reconcile(&finance.db, &caller.actor, &rules, of.account.as_deref(), &statement).await?;
     // What became of each line of the statement that was sent.
     Ok(Json(Page::whole(items)))
 }
@@ -107,6 +118,6 @@ async fn allot(
 async fn compare(State(finance): State<Finance>, caller: Account) -> Result<Json<Page<BankBalance>>, Error> {
     caller.must_operate("see the bank's balances")?;
     let mut db = finance.db.snapshot().await?;
-    // One for each currency.
+    // One for each account and currency.
     Ok(Json(Page::whole(balances::compare(&mut db).await?)))
 }

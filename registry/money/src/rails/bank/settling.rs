@@ -9,6 +9,8 @@
 //! | it is kept as a customer's credit | suspense | credit |
 //! | and is to be sent back after all | credit | suspense |
 //! | it is sent back | suspense | bank |
+//! | it arrives from another own account, or leaves to one | suspense; transfers | transfers; suspense |
+//! | it is what the bank takes | bank fees | suspense |
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Allotment, RailKind, TransactionKind};
@@ -16,6 +18,7 @@ use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 use jiff::Timestamp;
 
+use super::super::own_accounts::in_ledger;
 use super::lines::{self, Line, Tie};
 use super::recorded;
 use crate::Error;
@@ -111,6 +114,21 @@ pub(super) async fn settle(
             lines::allot(write, line, amount.negated(), &target, Tie::Nothing, now).await
         }
         Allotment::Recorded { transaction } => recorded::see(write, line, open, *transaction, at, now).await,
+        Allotment::Own { amount } => {
+            must_fit(open, *amount, open.is_positive())?;
+            let moved = if open.is_positive() { *amount } else { amount.negated() };
+            let about = format!("{amount} of bank line {} move between own accounts", line.id);
+            leave(write, TransactionKind::BankMoved, line, moved, Account::Transfers, &about, at).await?;
+            lines::allot(write, line, moved, "moves between own accounts", Tie::Own, now).await
+        }
+        Allotment::Charges { amount } => {
+            must_fit(open, *amount, false)?;
+            rules.must_be_fee(*amount, "nothing")?;
+            let about = format!("{amount} of bank line {} are what the bank takes", line.id);
+            let taken = amount.negated();
+            leave(write, TransactionKind::BankCharges, line, taken, Account::BankFees, &about, at).await?;
+            lines::allot(write, line, taken, "is what the bank takes", Tie::Nothing, now).await
+        }
         Allotment::Credit { customer, amount } => {
             must_fit(open, *amount, true)?;
             must_be_known(write, customer).await?;
@@ -130,9 +148,9 @@ pub(super) async fn settle(
         Allotment::SendBack { amount } => {
             must_fit(open, *amount, true)?;
             let about = format!("{amount} of bank line {} are sent back", line.id);
+            let bank = in_ledger(&line.account);
             let number =
-                leave(write, TransactionKind::BankSentBack, line, *amount, Account::Bank, &about, now)
-                    .await?;
+                leave(write, TransactionKind::BankSentBack, line, *amount, bank, &about, now).await?;
             lines::allot(write, line, *amount, &format!("is sent back as BACK-{number}"), Tie::Nothing, now)
                 .await
         }

@@ -1,5 +1,7 @@
 //! What a statement of the bank says, and how a table says it: CSV with the columns `id,date,amount,currency,text`.
 
+use std::ops::Range;
+
 use chandlery_package::{Currency, Money};
 use jiff::civil::Date;
 
@@ -9,11 +11,37 @@ use crate::table::{self, Row};
 /// The columns of a statement as CSV.
 const COLUMNS: [&str; 5] = ["id", "date", "amount", "currency", "text"];
 
+/// What the text of a line says that the bank took for others, where it says so.
+pub(super) const CHARGES: &str = "charges of the bank";
+
 /// What a statement says.
 #[derive(Debug, Default)]
 pub(super) struct Statement {
     pub lines: Vec<NewLine>,
     pub balances: Vec<Balances>,
+    /// Of which accounts it is.
+    pub owners: Vec<Owner>,
+}
+
+/// The account that a statement is of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// As the bank says it; empty, where it does not.
+    pub number: String,
+    /// Whether that is an IBAN.
+    pub is_iban: bool,
+    /// As the bank says it; empty, where it does not.
+    pub currency: String,
+    /// What the account is called here, once that is known.
+    pub name: String,
+}
+
+/// Whom a line is from or, where it left, to; empty, as far as the bank does not say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Counterparty {
+    pub holder: String,
+    pub iban: String,
+    pub bic: String,
 }
 
 /// A line that the bank has booked.
@@ -21,12 +49,19 @@ pub(super) struct Statement {
 pub(super) struct NewLine {
     /// The bank's own reference.
     pub id: String,
+    /// Of which account.
+    pub owner: Owner,
+    /// Whether the bank has no reference of it, and it is known by its place in the statement.
+    pub is_placed: bool,
     pub amount: Stated,
     /// The value date.
     pub day: Option<Date>,
     pub text: String,
     /// Whether it is a transfer of ours that came back.
     pub returned: bool,
+    pub other: Counterparty,
+    /// The id and the amount of what the bank has booked as one with its charges, where this is a part of that.
+    pub part_of: Option<(String, Money)>,
 }
 
 /// An amount as the bank states it.
@@ -37,19 +72,30 @@ pub(super) enum Stated {
     Foreign(String),
 }
 
+impl Stated {
+    /// The amount, where it is one of the books'.
+    pub fn known(&self) -> Option<Money> {
+        match self {
+            Self::Known(amount) => Some(*amount),
+            Self::Foreign(_) => None,
+        }
+    }
+}
+
 /// What an account held before and after a statement.
 #[derive(Debug, Clone)]
 pub(super) struct Balances {
     /// The statement's own name.
     pub id: String,
-    /// The account's number; empty, where the bank does not say it.
-    pub account: String,
+    pub owner: Owner,
     pub begins: Date,
     pub ends: Date,
     pub opening: Money,
     pub closing: Money,
     /// What its lines come to.
     pub lines: Money,
+    /// Which of the lines are its own.
+    pub places: Range<usize>,
 }
 
 /// Reads an amount and its currency, whether or not the books have it.
@@ -77,6 +123,7 @@ fn decimals(value: &str, currency: Currency) -> String {
 /// Reads a table, and adds its lines.
 pub(super) fn read_table(text: &str, into: &mut Statement) -> Result<(), Error> {
     into.lines.extend(table::read(text, &COLUMNS, read_row)?);
+    into.owners.push(Owner::default());
     Ok(())
 }
 
@@ -87,9 +134,13 @@ fn read_row(row: Row<'_>) -> Result<NewLine, Error> {
     }
     Ok(NewLine {
         id: id.into(),
+        owner: Owner::default(),
+        is_placed: false,
         amount: stated(row.text("amount"), row.text("currency"))?,
         day: row.text("date").parse().ok(),
         text: text.into(),
         returned: text.contains("RETURN"),
+        other: Counterparty::default(),
+        part_of: None,
     })
 }

@@ -49,7 +49,7 @@ async fn recorded(db: &mut AnyConnection, open: Money) -> Result<Vec<Suggestion>
     let rows: Vec<(i64, String)> = sqlx::query_as(
         "select ledger_transactions.id, description from ledger_postings
          join ledger_transactions on ledger_transactions.id = transaction_id
-         where account = 'assets:bank' and currency = $1 and minor = $2 and kind not in ($3, $4, $5)
+         where (account = 'assets:bank' or account like 'assets:bank:%') and currency = $1 and minor = $2 and kind not in ($3, $4, $5)
            and not exists (select 1 from bank_allotments where seen = transaction_id and bank_allotments.currency = $1)
          order by ledger_transactions.id desc limit $6",
     )

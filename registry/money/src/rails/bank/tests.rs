@@ -19,6 +19,9 @@ use crate::sharing::{self, NewSale};
 use crate::testing::{at, faults, market, operator};
 use crate::{Finance, billing::orders};
 
+mod own;
+mod statements;
+
 const OFFER: &str =
     r#"{"price": {"kind": "once", "amount": {"minor": 9999, "currency": "USD"}}, "trial_days": 0}"#;
 const LARGE: &str =
@@ -43,7 +46,7 @@ fn rules(now: Timestamp) -> Rules {
 /// Brings lines of `id,date,amount,currency,text`, and gives what became of them.
 async fn bring(db: &Db, now: Timestamp, lines: &[&str]) -> Vec<String> {
     let statement = format!("id,date,amount,currency,text\n{}\n", lines.join("\n"));
-    let lines = reconcile(db, &Actor::machine(), &rules(now), &statement).await.unwrap();
+    let lines = reconcile(db, &Actor::machine(), &rules(now), None, &statement).await.unwrap();
     assert_eq!(faults(db).await, Vec::<String>::new(), "{statement}");
     lines.into_iter().map(|line| line.outcome).collect()
 }
@@ -361,7 +364,8 @@ fn camt(id: &str, [opening, amount, closing]: [&str; 3]) -> String {
 async fn the_bank_and_the_books_are_compared() {
     let (_folder, finance) = market(&["globex"], OFFER).await;
     let db = &finance.db;
-    let bring = async |text: String| reconcile(db, &Actor::machine(), &rules(day(40)), &text).await.unwrap();
+    let bring =
+        async |text: String| reconcile(db, &Actor::machine(), &rules(day(40)), None, &text).await.unwrap();
     let compared = async || {
         let all = balances::compare(&mut db.read().acquire().await.unwrap()).await.unwrap();
         let held = &all[0];

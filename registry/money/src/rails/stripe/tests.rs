@@ -357,7 +357,7 @@ async fn what_a_transfer_has_paid_does_not_go_back_through_the_processor() {
     let (actor, rules) =
         (Actor::machine(), rails::BankRules { hold_days: 30, fees_max: Vec::new(), now: now() });
     let statement = "id,date,amount,currency,text\nA,,1.00,USD,for INVOICE-1\n";
-    let line = rails::reconcile(&finance.db, &actor, &rules, statement).await.unwrap().remove(0);
+    let line = rails::reconcile(&finance.db, &actor, &rules, None, statement).await.unwrap().remove(0);
     assert_eq!(line.outcome, "paid INVOICE-1");
     // The payment had begun before: what is more than is left to be paid, is credit.
     tell(&finance, "evt_1", &paid_so_much(1, 9900)).await;
