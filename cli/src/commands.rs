@@ -42,6 +42,7 @@ pub mod replay;
 pub mod rollout;
 pub mod search;
 pub mod secrets;
+pub mod send_back;
 pub mod status;
 pub mod subscription;
 pub mod target;

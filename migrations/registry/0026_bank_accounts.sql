@@ -95,3 +95,19 @@ alter table bank_allotments add column own bigint not null default 0;
 alter table bank_statements add column name text not null default 'main';
 alter table bank_statements add column new_minor bigint not null default 0;
 update bank_statements set new_minor = lines_minor;
+
+-- Transfers that go back to customers, each in one bank file at most. `iban` is empty where nobody knows it.
+create table send_backs (
+    transaction_id bigint primary key references ledger_transactions (id),
+    reference      text not null unique,
+    currency       text not null,
+    minor          bigint not null,
+    customer       text references accounts (name),
+    holder         text not null,
+    iban           text not null,
+    bic            text not null,
+    file           bigint,
+    filed_at       text,
+    returned_minor bigint not null
+);
+create index send_backs_by_file on send_backs (file);

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 88] = [
+const TABLES: [&str; 89] = [
     "facts",
     "accounts",
     "tokens",
@@ -106,6 +106,7 @@ const TABLES: [&str; 88] = [
     "bank_lines",
     "bank_allotments",
     "bank_statements",
+    "send_backs",
     "consultants",
     "services",
     "milestones",

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use reqwest::Method;
 
 use super::record::record;
-use super::{bank, dispute, expense, party, processor};
+use super::{bank, dispute, expense, party, processor, send_back};
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::show;
@@ -57,6 +57,9 @@ pub enum Books {
     /// Say what a line of the bank's statement is for, all of it or a part
     Allot(bank::Allot),
     Bank(bank::Bank),
+    /// Give customers back what they have paid by the bank, or see what goes back
+    #[command(subcommand)]
+    SendBack(send_back::SendBacks),
     Events(processor::Events),
     Surplus(processor::Surplus),
     /// Show what the processor of payments is owed to be told, and has not answered
@@ -126,6 +129,7 @@ impl Books {
             Self::Lines { all } => bank::lines(context, all).await,
             Self::Allot(allot) => allot.run(context).await,
             Self::Bank(bank) => bank.run(context).await,
+            Self::SendBack(what) => what.run(context).await,
             Self::Events(events) => events.run(context).await,
             Self::Surplus(surplus) => surplus.run(context).await,
             Self::Requests => processor::requests(context).await,

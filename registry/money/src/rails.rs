@@ -7,6 +7,7 @@ mod outbox;
 mod own_accounts;
 mod processor_routes;
 mod routes;
+mod send_backs;
 mod sending;
 mod stripe;
 
@@ -189,6 +190,9 @@ pub(crate) async fn refund_within(
     let payment = refunds::processor_payment(write, number).await?;
     if let Some(payment) = payment.filter(|_| !known && !new.as_credit && note.cash.minor() > 0) {
         outbox::owe_refund(write, &new.key, &payment, note.cash).await?;
+    }
+    if !known {
+        send_backs::owe_refund(write, &note).await?;
     }
     let subject = format!("invoice {number}");
     record_once(write, actor, Act::Refunded, &subject, json!(new)).await?;

@@ -13,7 +13,7 @@ const NO_DIGEST: &str = "sha256:000000000000000000000000000000000000000000000000
 /// What is in these routes is no account's: months, and the log; and hosts are what each account calls its own.
 const NOBODYS: [&str; 3] = ["{month}", "/log/", "/hosts/{host}/key"];
 /// What is in these routes is operators' alone.
-const OPERATORS: [&str; 2] = ["/payout-runs/", "/processor/events/"];
+const OPERATORS: [&str; 3] = ["/payout-runs/", "/processor/events/", "/send-back-files/"];
 /// The keys that may sign for a namespace are in the log, where everybody reads them.
 const PUBLIC: (&str, &str) = ("GET", "/api/v1/namespaces/{namespace}/keys");
 /// Lists of what an account has, of which a new one has nothing.
@@ -108,6 +108,8 @@ impl Market {
             id("/usage-corrections/{event}", correction.to_string(), "00000000-0000-0000-0000-000000000000"),
             id("/surplus/{id}", "pi_1", "pi_2"),
             id("/processor/events/{id}", "evt_1", "evt_2"),
+            id("/send-backs/{reference}", "REFUND-1", "REFUND-2"),
+            id("/send-back-files/{number}", "1", "999999"),
             id("/account/tokens/{id}", text(&token["id"]), "000000000000"),
             id("/accounts/{account}", "globex", UNKNOWN),
             id("/accounts/{name}", "globex", UNKNOWN),
@@ -232,7 +234,7 @@ impl Market {
                 wrong.extend(compared);
                 tried += 1;
             }
-            // What is tried is there: whoever has it reads it. Only operators read runs and what a processor told.
+            // What is tried is there: whoever has it reads it. Only operators read runs, files, and what a processor told.
             let holders = [&self.acme, &self.globex, &self.initech];
             let is_read = |person: &&Person| self.ask(person, "GET", &theirs, "").status < 400;
             let of_operators = OPERATORS.iter().any(|part| theirs.contains(part));

@@ -254,6 +254,15 @@ pub(super) fn cases() -> Vec<Case> {
         ("POST", "/api/v1/bank-statements", For::Operators, json!("")),
         ("GET", "/api/v1/bank/lines", For::Operators, json!(null)),
         ("GET", "/api/v1/bank/balances", For::Operators, json!(null)),
+        ("GET", "/api/v1/bank/send-backs", For::Operators, json!(null)),
+        (
+            "PUT",
+            "/api/v1/bank/send-backs/{reference}",
+            For::Operators,
+            json!({ "holder": "Globex", "iban": "DE89370400440532013000" }),
+        ),
+        ("POST", "/api/v1/bank/send-back-files", For::Operators, json!(null)),
+        ("GET", "/api/v1/bank/send-back-files/{number}", For::Operators, json!(null)),
         ("POST", "/api/v1/bank/allotments", For::Operators, json!({ "line": "B", "to": [] })),
         // Signed by a secret instead.
         ("POST", "/api/v1/stripe/webhook", For::Everybody, json!({})),

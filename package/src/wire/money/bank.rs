@@ -89,6 +89,13 @@ pub enum Allotment {
         /// At most what is a fee.
         amount: Money,
     },
+    /// It is what came back of a transfer to a customer, whose credit it is again.
+    CameBack {
+        /// What the transfer was known by: `REFUND-3` or `BACK-4`.
+        reference: String,
+        /// At most what is out of it.
+        amount: Money,
+    },
     /// It is kept as a customer's credit, which pays for its next invoices.
     Credit {
         /// The account of the customer.
@@ -144,4 +151,64 @@ pub struct BankBalance {
     pub suspense: Balance,
     /// What the bank has more than the books without what is unseen: zero, where every line was brought.
     pub difference: Balance,
+}
+
+crate::words! {
+    /// How a transfer stands that goes back to a customer.
+    pub enum SendBackState: "state of a transfer back" {
+        /// It is in no bank file, and no line of the bank tells of it.
+        Open = "open",
+        /// It is in a bank file.
+        Filed = "filed",
+        /// A line of the bank tells that it left.
+        Left = "left",
+        /// All of it came back, and is the customer's credit.
+        Returned = "returned",
+    }
+}
+
+/// The account of somebody who is paid by a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Payee {
+    /// Whose it is: at most 70 letters.
+    pub holder: String,
+    /// ISO 13616, without spaces.
+    pub iban: String,
+    /// ISO 9362; none: the bank finds it by the IBAN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bic: Option<String>,
+}
+
+/// A transfer that goes back to a customer: a refund of what a transfer has paid, or a line that is sent back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SendBack {
+    /// What it is known by at both banks: `REFUND-3` or `BACK-4`.
+    pub reference: String,
+    /// How much goes back.
+    pub amount: Money,
+    /// Whose it is; none: nobody knows who has paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Namespace>,
+    /// Where it goes; none: no bank has said where the money came from, and an operator has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Payee>,
+    /// The number of the bank file that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<i64>,
+    /// How it stands.
+    pub state: SendBackState,
+    /// What of it came back.
+    pub returned: Money,
+}
+
+/// A bank file of transfers that go back to customers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SendBackFile {
+    /// Under which it is printed again.
+    pub number: i64,
+    /// The references of those in it.
+    pub transfers: Vec<String>,
+    /// The references of those that wait for an operator to say where they go.
+    pub left_out: Vec<String>,
 }

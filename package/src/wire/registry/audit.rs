@@ -130,6 +130,10 @@ words! {
         StatementLineSettled = "statement-line-settled",
         /// Said what lines of the bank's statement are for.
         BankLineAllotted = "bank-line-allotted",
+        /// Said where a transfer goes that goes back to a customer.
+        SendBackAddressed = "send-back-addressed",
+        /// Made a bank file of transfers that go back to customers.
+        SendBackFiled = "send-back-filed",
         /// Recorded what was spent from the bank.
         ExpenseRecorded = "expense-recorded",
         /// Recorded that the bank has exchanged a currency for another.

@@ -34,6 +34,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(send_run))
         .routes(routes!(bank_file))
         .merge(bank::routes())
+        .merge(super::send_backs::routes::routes())
         .merge(super::processor_routes::routes())
 }
 

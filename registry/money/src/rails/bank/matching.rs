@@ -5,7 +5,7 @@ use chandlery_package::wire::{Allotment, PayoutState};
 use chandlery_store::Write;
 use jiff::Timestamp;
 
-use super::super::{Subject, own_accounts};
+use super::super::{Subject, own_accounts, send_backs};
 use super::lines::Line;
 use super::recorded;
 use super::settling::Rules;
@@ -30,11 +30,19 @@ pub(super) async fn named(
     if !open.is_positive() && line.text == CHARGES {
         return Ok(vec![Allotment::Charges { amount: open.negated() }]);
     }
+    if open.is_positive()
+        && line.returned
+        && let Some(back) = send_backs::came_back(write, &line.text, open).await?
+    {
+        return Ok(vec![back]);
+    }
     let payouts: Vec<i64> = payouts::numbers_in(&line.text).into_iter().collect();
     match (payouts.is_empty(), open.is_positive()) {
         (true, false) => Err(Error::NotFound("payout that it names".into())),
         (false, false) => left(write, rules, &payouts, open.negated()).await,
         (false, true) if line.returned => came_back(write, &payouts, open).await,
+        // It is no payment, whatever it names beside.
+        (true, true) if line.returned => Err(Error::NotFound("transfer of ours that it names".into())),
         (_, true) => paid(write, line, open).await,
     }
 }

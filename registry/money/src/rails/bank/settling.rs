@@ -19,6 +19,7 @@ use chandlery_store::Write;
 use jiff::Timestamp;
 
 use super::super::own_accounts::in_ledger;
+use super::super::send_backs;
 use super::lines::{self, Line, Tie};
 use super::recorded;
 use crate::Error;
@@ -67,10 +68,11 @@ pub(super) async fn settle(
     line: &mut Line,
     to: &Allotment,
 ) -> Result<(), Error> {
+    let mut whose = None;
     if let Allotment::SendBack { amount } = to
         && line.open()?.is_none()
     {
-        take_back(write, line, *amount, rules.now).await?;
+        whose = Some(take_back(write, line, *amount, rules.now).await?);
     }
     let none = || Error::Conflict(format!("nothing of bank line {} is open", line.id));
     let open = line.open()?.ok_or_else(none)?;
@@ -129,21 +131,17 @@ pub(super) async fn settle(
             leave(write, TransactionKind::BankCharges, line, taken, Account::BankFees, &about, at).await?;
             lines::allot(write, line, taken, "is what the bank takes", Tie::Nothing, now).await
         }
+        Allotment::CameBack { reference, amount } => {
+            must_fit(open, *amount, true)?;
+            let customer = send_backs::take_back(write, reference, *amount).await?;
+            let target = format!("came back of {reference}, and is credit of {customer}");
+            credit(write, line, *amount, &customer, &target, (at, now)).await
+        }
         Allotment::Credit { customer, amount } => {
             must_fit(open, *amount, true)?;
             must_be_known(write, customer).await?;
-            let about = format!("{amount} of bank line {} are credit of {customer}", line.id);
-            let to = Account::Credit(customer.clone());
-            leave(write, TransactionKind::BankCredit, line, *amount, to, &about, at).await?;
-            lines::allot(
-                write,
-                line,
-                *amount,
-                &format!("is credit of {customer}"),
-                Tie::Credit(customer),
-                now,
-            )
-            .await
+            let target = format!("is credit of {customer}");
+            credit(write, line, *amount, customer, &target, (at, now)).await
         }
         Allotment::SendBack { amount } => {
             must_fit(open, *amount, true)?;
@@ -151,14 +149,37 @@ pub(super) async fn settle(
             let bank = in_ledger(&line.account);
             let number =
                 leave(write, TransactionKind::BankSentBack, line, *amount, bank, &about, now).await?;
+            let other = &line.other;
+            let to = [other.holder.as_str(), other.iban.as_str(), other.bic.as_str()];
+            send_backs::owe_line(write, number, whose.as_ref(), to).await?;
             lines::allot(write, line, *amount, &format!("is sent back as BACK-{number}"), Tie::Nothing, now)
                 .await
         }
     }
 }
 
-/// Takes what of a line is a customer's credit back, as far as the customer has not used it: it is open again.
-async fn take_back(write: &mut Write, line: &mut Line, amount: Money, now: Timestamp) -> Result<(), Error> {
+/// Keeps a part of a line as a customer's credit.
+async fn credit(
+    write: &mut Write,
+    line: &mut Line,
+    amount: Money,
+    customer: &Namespace,
+    target: &str,
+    (at, now): (Timestamp, Timestamp),
+) -> Result<(), Error> {
+    let about = format!("{amount} of bank line {} are credit of {customer}", line.id);
+    let to = Account::Credit(customer.clone());
+    leave(write, TransactionKind::BankCredit, line, amount, to, &about, at).await?;
+    lines::allot(write, line, amount, target, Tie::Credit(customer), now).await
+}
+
+/// Takes what of a line is a customer's credit back, as far as the customer has not used it: it is open again. Gives whose it was.
+async fn take_back(
+    write: &mut Write,
+    line: &mut Line,
+    amount: Money,
+    now: Timestamp,
+) -> Result<Namespace, Error> {
     let none = || Error::Conflict(format!("{amount} of bank line {} are neither open nor credit", line.id));
     let kept: Option<(Text<Namespace>,)> = sqlx::query_as(
         "select customer from bank_allotments where line = $1 and currency = $2 and customer is not null
@@ -179,7 +200,8 @@ async fn take_back(write: &mut Write, line: &mut Line, amount: Money, now: Times
     let about = format!("{amount} of bank line {} are no credit of {customer} any more", line.id);
     leave(write, TransactionKind::BankCredit, line, back, credit, &about, now).await?;
     let target = format!("is no credit of {customer} any more");
-    lines::allot(write, line, back, &target, Tie::Credit(&customer), now).await
+    lines::allot(write, line, back, &target, Tie::Credit(&customer), now).await?;
+    Ok(customer)
 }
 
 /// Refuses a part that is not above zero, or more than what is open of a line that arrived or, else, left.

@@ -19,6 +19,7 @@ use crate::sharing::{self, NewSale};
 use crate::testing::{at, faults, market, operator};
 use crate::{Finance, billing::orders};
 
+mod back;
 mod own;
 mod statements;
 

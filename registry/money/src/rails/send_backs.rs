@@ -1,0 +1,324 @@
+//! What customers get back by the bank: refunds of what transfers have paid, and lines that are sent back. Each is written down with its
+//! cause, leaves in one bank file at most, has left when the bank's line tells of it, and is credit again when it comes back.
+
+pub(super) mod routes;
+
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record;
+use chandlery_package::column::Text;
+use chandlery_package::wire::{
+    Act, Allotment, CreditNote, Page, Paging, Payee, SendBack, SendBackFile, SendBackState, TransactionKind,
+};
+use chandlery_package::{Currency, Money, Namespace};
+use chandlery_store::{Db, Write, time};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
+
+use super::bank_file::{Asked, bank_file};
+use super::own_accounts;
+use crate::{Error, payouts};
+
+/// How many letters the name of an account's holder has at most.
+const HOLDER_MAX: usize = 70;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    transaction_id: i64,
+    reference: String,
+    currency: Text<Currency>,
+    minor: i64,
+    customer: Option<Text<Namespace>>,
+    holder: String,
+    iban: String,
+    bic: String,
+    file: Option<i64>,
+    returned_minor: i64,
+    /// How many lines of the bank tell of it.
+    seen: i64,
+}
+
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "select transaction_id, reference, currency, minor, customer, holder, iban, bic, file, returned_minor,
+                    (select count(*) from bank_allotments where bank_allotments.seen = send_backs.transaction_id
+                     and bank_allotments.currency = send_backs.currency) as seen
+             from send_backs ",
+            $condition
+        )
+    };
+}
+
+impl Row {
+    fn amount(&self) -> Result<Money, Error> {
+        Ok(Money::new(self.minor, self.currency.0)?)
+    }
+
+    fn shown(self) -> Result<SendBack, Error> {
+        let state = match (self.returned_minor, self.seen, self.file) {
+            (returned, ..) if returned == self.minor => SendBackState::Returned,
+            (_, 1.., _) => SendBackState::Left,
+            (_, _, Some(_)) => SendBackState::Filed,
+            (_, _, None) => SendBackState::Open,
+        };
+        let (amount, returned) = (self.amount()?, Money::new(self.returned_minor, self.currency.0)?);
+        let bic = Some(self.bic).filter(|bic| !bic.is_empty());
+        let to = (!self.iban.is_empty()).then_some(Payee { holder: self.holder, iban: self.iban, bic });
+        let customer = self.customer.map(|Text(customer)| customer);
+        let (reference, file) = (self.reference, self.file);
+        Ok(SendBack { reference, amount, customer, to, file, state, returned })
+    }
+
+    fn asked(&self) -> Result<Asked, Error> {
+        Ok(Asked {
+            reference: self.reference.clone(),
+            amount: self.amount()?,
+            holder: self.holder.clone(),
+            iban: self.iban.clone(),
+            bic: Some(self.bic.clone()).filter(|bic| !bic.is_empty()),
+            text: self.reference.clone(),
+        })
+    }
+}
+
+async fn find(db: &mut AnyConnection, reference: &str) -> Result<Option<Row>, Error> {
+    let row = sqlx::query_as(select!("where reference = $1")).bind(reference).fetch_optional(db).await?;
+    Ok(row)
+}
+
+fn none(reference: &str) -> Error {
+    Error::NotFound(format!("transfer '{reference}' that goes back to a customer"))
+}
+
+/// The ledger's key of what a transfer of this reference is for.
+fn key(reference: &str) -> Option<String> {
+    let (kind, number) = match (reference.strip_prefix("REFUND-"), reference.strip_prefix("BACK-")) {
+        (Some(number), _) => (TransactionKind::Refund, number),
+        (None, Some(number)) => (TransactionKind::BankSentBack, number),
+        (None, None) => return None,
+    };
+    number.parse::<i64>().ok().map(|number| format!("{kind}:{number}"))
+}
+
+/// The payee, as far as a bank can know it; without an IBAN, where it cannot.
+fn possible(holder: &str, iban: &str, bic: &str, customer: Option<&Namespace>) -> Payee {
+    let mut holder: String = holder.trim().chars().take(HOLDER_MAX).collect();
+    if holder.is_empty() {
+        holder = customer.map_or_else(|| "customer".to_owned(), ToString::to_string);
+    }
+    let is = |bic| payouts::check_account(&holder, iban, bic).is_ok();
+    let (iban, bic) = match (is(None), is(Some(bic))) {
+        (_, true) => (iban.to_owned(), Some(bic.to_owned())),
+        (true, false) => (iban.to_owned(), None),
+        (false, false) => (String::new(), None),
+    };
+    Payee { holder, iban, bic }
+}
+
+/// Owes the transfer of this reference, once, where the books have one at the bank that no line has told of. Says whether it does.
+async fn owe(
+    write: &mut Write,
+    reference: &str,
+    customer: Option<&Namespace>,
+    to: &Payee,
+) -> Result<bool, Error> {
+    write.flush().await?;
+    let Some(key) = key(reference) else { return Ok(false) };
+    let booked: Option<(i64, String, i64)> = sqlx::query_as(
+        "select transaction_id, currency, minor from ledger_postings
+         join ledger_transactions on ledger_transactions.id = transaction_id
+         where key = $1 and (account = 'assets:bank' or account like 'assets:bank:%') and minor < 0
+           and not exists (select 1 from bank_allotments where seen = ledger_transactions.id)",
+    )
+    .bind(key)
+    .fetch_optional(&mut **write)
+    .await?;
+    let Some((transaction, currency, minor)) = booked else { return Ok(false) };
+    sqlx::query(
+        "insert into send_backs (transaction_id, reference, currency, minor, customer, holder, iban, bic, returned_minor)
+         values ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, 0) on conflict do nothing",
+    )
+    .bind(transaction)
+    .bind(reference)
+    .bind(currency)
+    .bind(-minor)
+    .bind(customer.map_or("", Namespace::as_str))
+    .bind(&to.holder)
+    .bind(&to.iban)
+    .bind(to.bic.as_deref().unwrap_or(""))
+    .execute(&mut **write)
+    .await?;
+    Ok(true)
+}
+
+/// Owes what a credit note gives back by the bank, if it does, to where the payment came from.
+pub(super) async fn owe_refund(write: &mut Write, note: &CreditNote) -> Result<(), Error> {
+    let (Text(customer), payment): (Text<Namespace>, Option<String>) =
+        sqlx::query_as("select account, payment from invoices where number = $1")
+            .bind(note.invoice)
+            .fetch_one(&mut **write)
+            .await?;
+    let payment = payment.unwrap_or_default();
+    let line = payment.strip_suffix(&format!(" for INVOICE-{}", note.invoice)).unwrap_or(&payment);
+    // A line that paid it, or that told of what was recorded by hand.
+    let from: Option<(String, String, String)> = sqlx::query_as(
+        "select other_holder, other_iban, other_bic from bank_lines
+         where other_iban <> '' and (id = $1 or id in (
+             select line from bank_allotments join ledger_transactions on ledger_transactions.id = seen where key = $2))
+         order by id limit 1",
+    )
+    .bind(line)
+    .bind(format!("{}:{}", TransactionKind::InvoicePaid, note.invoice))
+    .fetch_optional(&mut **write)
+    .await?;
+    let (holder, iban, bic) = from.unwrap_or_default();
+    let to = possible(&holder, &iban, &bic, Some(&customer));
+    owe(write, &format!("REFUND-{}", note.number), Some(&customer), &to).await.map(drop)
+}
+
+/// Owes what of a line is sent back, to where it came from.
+pub(super) async fn owe_line(
+    write: &mut Write,
+    number: i64,
+    customer: Option<&Namespace>,
+    [holder, iban, bic]: [&str; 3],
+) -> Result<(), Error> {
+    let to = possible(holder, iban, bic, customer);
+    owe(write, &format!("BACK-{number}"), customer, &to).await.map(drop)
+}
+
+/// Says where a transfer goes that is in no bank file yet. One that was booked before transfers were written down is from now on.
+pub(super) async fn send_to(db: &Db, actor: &Actor, reference: &str, to: &Payee) -> Result<SendBack, Error> {
+    payouts::check_account(&to.holder, &to.iban, to.bic.as_deref())?;
+    let mut write = db.write().await?;
+    let mut known = find(&mut write, reference).await?;
+    if known.is_none() && owe(&mut write, reference, None, to).await? {
+        known = find(&mut write, reference).await?;
+    }
+    let known = known.ok_or_else(|| none(reference))?;
+    if let Some(file) = known.file {
+        return Err(Error::Conflict(format!("{reference} is in bank file {file} already")));
+    }
+    if known.seen > 0 {
+        return Err(Error::Conflict(format!("{reference} has left already")));
+    }
+    sqlx::query("update send_backs set holder = $1, iban = $2, bic = $3 where reference = $4")
+        .bind(&to.holder)
+        .bind(&to.iban)
+        .bind(to.bic.as_deref().unwrap_or(""))
+        .bind(reference)
+        .execute(&mut *write)
+        .await?;
+    record(&mut write, actor, Act::SendBackAddressed, reference, Value::Null, json!(to)).await?;
+    let row = find(&mut write, reference).await?.ok_or_else(|| none(reference))?;
+    write.commit().await?;
+    row.shown()
+}
+
+/// Makes a bank file of all that waits and whose payee is known. What is in a file is in no other one.
+pub(super) async fn make_file(db: &Db, actor: &Actor, now: Timestamp) -> Result<SendBackFile, Error> {
+    let mut write = db.write().await?;
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("where file is null and returned_minor = 0 order by transaction_id"))
+            .fetch_all(&mut *write)
+            .await?;
+    let waiting = rows.into_iter().filter(|row| row.seen == 0);
+    let (ready, left_out): (Vec<Row>, Vec<Row>) = waiting.partition(|row| !row.iban.is_empty());
+    if ready.is_empty() {
+        return Err(Error::Conflict("nothing waits to be sent back whose payee is known".into()));
+    }
+    let (number,): (i64,) =
+        sqlx::query_as("select cast(coalesce(max(file), 0) + 1 as bigint) from send_backs")
+            .fetch_one(&mut *write)
+            .await?;
+    // One that cannot be written is not kept.
+    written(&mut write, number, &ready, now).await?;
+    for row in &ready {
+        sqlx::query(
+            "update send_backs set file = $1, filed_at = $2 where transaction_id = $3 and file is null",
+        )
+        .bind(number)
+        .bind(time(now))
+        .bind(row.transaction_id)
+        .execute(&mut *write)
+        .await?;
+    }
+    let names = |rows: Vec<Row>| rows.into_iter().map(|row| row.reference).collect::<Vec<_>>();
+    let file = SendBackFile { number, transfers: names(ready), left_out: names(left_out) };
+    let subject = format!("bank file {number}");
+    record(&mut write, actor, Act::SendBackFiled, &subject, Value::Null, json!(file)).await?;
+    write.commit().await?;
+    Ok(file)
+}
+
+async fn written(db: &mut AnyConnection, number: i64, rows: &[Row], at: Timestamp) -> Result<String, Error> {
+    let own = own_accounts::all(db).await?;
+    let asked: Vec<Asked> = rows.iter().map(Row::asked).collect::<Result<_, Error>>()?;
+    bank_file(&format!("CHANDLERY-BACK-{number}"), &own, &asked, at)
+}
+
+/// The bank file of this number, as it was made.
+pub(super) async fn print_file(db: &mut AnyConnection, number: i64) -> Result<String, Error> {
+    let none = || Error::NotFound(format!("bank file {number}"));
+    let rows: Vec<Row> = sqlx::query_as(select!("where file = $1 order by transaction_id"))
+        .bind(number)
+        .fetch_all(&mut *db)
+        .await?;
+    let (at,): (Option<Text<Timestamp>>,) =
+        sqlx::query_as("select min(filed_at) from send_backs where file = $1")
+            .bind(number)
+            .fetch_one(&mut *db)
+            .await?;
+    let Text(at) = at.ok_or_else(none)?;
+    written(db, number, &rows, at).await
+}
+
+/// All that goes or went back, the oldest first.
+pub(super) async fn list(db: &mut AnyConnection, paging: &Paging<i64>) -> Result<Page<SendBack>, Error> {
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("where transaction_id > $1 order by transaction_id limit $2"))
+            .bind(paging.after().copied().unwrap_or(0))
+            .bind(paging.rows())
+            .fetch_all(db)
+            .await?;
+    paging.cut(rows, |row| row.transaction_id).try_map(Row::shown)
+}
+
+/// What came back of a transfer that a text names; none: it names none.
+pub(super) async fn came_back(
+    db: &mut AnyConnection,
+    text: &str,
+    back: Money,
+) -> Result<Option<Allotment>, Error> {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let Some(reference) = words.find(|word| key(word).is_some()) else { return Ok(None) };
+    let row = find(db, reference).await?.ok_or_else(|| none(reference))?;
+    must_be_out(&row, back)?;
+    Ok(Some(Allotment::CameBack { reference: reference.to_owned(), amount: back }))
+}
+
+fn must_be_out(row: &Row, back: Money) -> Result<(), Error> {
+    if row.seen == 0 {
+        return Err(Error::Conflict(format!("no line told that {} left", row.reference)));
+    }
+    let out = row.amount()?.minus(Money::new(row.returned_minor, row.currency.0)?)?;
+    match back.is_positive() && out.minus(back)?.minor() >= 0 {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!("{back} came back, but {out} of {} are out", row.reference))),
+    }
+}
+
+/// Takes what came back of a transfer down, and gives whose it is.
+pub(super) async fn take_back(write: &mut Write, reference: &str, back: Money) -> Result<Namespace, Error> {
+    let row = find(write, reference).await?.ok_or_else(|| none(reference))?;
+    must_be_out(&row, back)?;
+    let unknown = || Error::Conflict(format!("nobody knows whose {reference} was: say whose credit it is"));
+    let Text(customer) = row.customer.ok_or_else(unknown)?;
+    sqlx::query("update send_backs set returned_minor = returned_minor + $1 where reference = $2")
+        .bind(back.minor())
+        .bind(reference)
+        .execute(&mut **write)
+        .await?;
+    Ok(customer)
+}
