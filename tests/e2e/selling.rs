@@ -146,6 +146,32 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
     operator.ok(&["books", "allot", "B-2", "5.00 USD", "--credit", "initech"]);
     assert_eq!((suspense(), operator.ok(&["books", "lines"])), (0, json!([])));
     operator.ok(&["books", "bank"]);
+    // Another account, whose statements are brought by its name.
+    let [iban, bic] = ["FR1420041010050500013M02606", "PSSTFRPP"];
+    let mut account =
+        vec!["books", "bank", "add", "main-eur", "--holder", "Us", "--iban", iban, "--bic", bic];
+    account.extend(["--currency", "EUR"]);
+    operator.ok(&account);
+    assert_eq!(operator.ok(&["books", "bank", "list"])[0]["name"], "main-eur");
+    let table = operator.file("table.csv", b"id,date,amount,currency,text\nB-1,,7.00,EUR,rent\n");
+    let lines = operator.ok(&["books", "reconcile", &table, "--account", "main-eur"]);
+    assert_eq!((&lines[0]["id"], &lines[0]["account"]), (&json!("main-eur/B-1"), &json!("main-eur")));
+    operator.ok(&["books", "allot", "main-eur/B-1", "7.00 EUR", "--send-back"]);
+    let back = operator.ok(&["books", "send-back", "list"])[0]["reference"].as_str().unwrap().to_owned();
+    operator.ok(&[
+        "books",
+        "send-back",
+        "to",
+        &back,
+        "--holder",
+        "Somebody",
+        "--iban",
+        "DE89370400440532013000",
+    ]);
+    let file = operator.text(&["books", "send-back", "file"]);
+    assert!(file.contains(iban) && file.contains(&back) && file.contains("DE89370400440532013000"), "{file}");
+    assert_eq!(operator.text(&["books", "send-back", "file", "1"]), file);
+    assert_eq!(operator.refused(&["books", "send-back", "file"]).0.r#type, "conflict");
     // 99.00 at 80 to 20, of which 5 to whoever referred; a tenth of each share is in reserve.
     let balance = |person: &Person| person.ok(&["payouts", "balance", &person.name])["items"][0].clone();
     let (partner, friend) = (balance(&acme), balance(&referrer));

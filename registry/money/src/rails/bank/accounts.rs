@@ -32,6 +32,9 @@ pub(super) fn assign(
     }
     for balances in &mut statement.balances {
         balances.owner.name = name(&balances.owner);
+        if balances.owner.number.is_empty() && balances.owner.name != MAIN {
+            balances.owner.number = balances.owner.name.clone();
+        }
     }
     Ok(())
 }

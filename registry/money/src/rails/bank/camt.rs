@@ -120,7 +120,7 @@ fn is_reference(text: &str) -> bool {
     !NO_REFERENCE.contains(&text.trim())
 }
 
-/// What the bank has taken, above zero, in minor units; none: it does not say, or in another currency.
+/// What the bank has taken, above zero; none: nothing, or in another currency.
 fn taken(charges: &[Charges], like: Money) -> Option<Money> {
     let mut sum = Money::zero(like.currency());
     for charge in charges {

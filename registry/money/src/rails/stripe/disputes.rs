@@ -283,6 +283,7 @@ async fn decide(write: &mut Write, dispute: &Dispute, won: bool, now: Timestamp)
             let customer = payment.subject.customer(write).await?;
             let credit = payments::take_surplus(write, &payment, &customer, rest).await?;
             let part = take_part_back(write, &dispute.payment, rest.minus(credit)?).await?;
+            let own = own.link("customer", &customer);
             let mut own = own.debit(Account::Credit(customer), credit).debit(Account::Receivable, part);
             if let Subject::Invoice(number) = payment.subject {
                 own = own.link("invoice", number);
