@@ -97,7 +97,9 @@ async fn first_that_differs(
     .await?;
     for (id, links, minor) in posted {
         let links: BTreeMap<String, String> = serde_json::from_str(&links).unwrap_or_default();
-        let item = law.links.iter().find_map(|link| links.get(*link)).cloned();
+        let item = law.links.iter().find_map(|link| links.get(*link));
+        // A line that has paid an invoice is named with it.
+        let item = item.map(|item| item.split(" for INVOICE-").next().unwrap_or(item).to_owned());
         let item = item.unwrap_or_else(|| format!("of transaction {id}"));
         items.entry(item).or_default().1 += i128::from(minor);
     }

@@ -33,7 +33,7 @@ pub(super) const LAWS: [Law; 17] = [
     },
     Law {
         accounts: "liabilities:suspense",
-        links: &[],
+        links: &["payment"],
         items: "select 'liabilities:suspense' as account, currency, id as item, -open_minor as minor
             from bank_lines where open_minor <> 0",
     },

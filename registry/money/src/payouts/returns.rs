@@ -33,7 +33,7 @@ async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result<(),
         PayoutState::Returned => Ok(()),
         PayoutState::Approved | PayoutState::Sent => return_whole(write, &payout, now).await,
         PayoutState::Paid | PayoutState::PartlyReturned => {
-            come_back(write, id, out(&payout)?, paid_from(payout.rail), now).await
+            come_back(write, id, out(&payout)?, (paid_from(payout.rail), ""), now).await
         }
         PayoutState::Proposed | PayoutState::Cancelled => Err(wrong_state(&payout, "returned")),
     }
@@ -72,18 +72,18 @@ pub(crate) async fn follow_transfer(
     run::settle(write, id, reference, None, now).await?;
     let more = out(&payout)?.minus(stand)?;
     match more.is_positive() {
-        true => come_back(write, id, more, paid_from(payout.rail), now).await,
+        true => come_back(write, id, more, (paid_from(payout.rail), reference), now).await,
         false => Ok(()),
     }
 }
 
-/// Records that so much of what was sent came back after it had arrived, and where it is now. What is more than what is still out
-/// is refused.
+/// Records that so much of what was sent came back after it had arrived, where it is now, and by which line or transfer, if one told
+/// of it. What is more than what is still out is refused.
 pub async fn come_back(
     write: &mut Write,
     id: i64,
     part: Money,
-    into: Account,
+    (into, told): (Account, &str),
     now: Timestamp,
 ) -> Result<(), Error> {
     let payout = find(write, id).await?;
@@ -102,6 +102,7 @@ pub async fn come_back(
         .link("payout", id)
         .debit(into, part)
         .credit(Account::InTransit(payout.partner.clone()), part);
+    let bounced = if told.is_empty() { bounced } else { bounced.link("payment", told) };
     ledger::post(write, bounced).await?;
     match whole {
         true => return_whole(write, &payout, now).await,

@@ -95,7 +95,7 @@ pub(super) async fn settle(
             must_fit(open, *amount, true)?;
             must_be_by_bank(write, *id).await?;
             let at = at.max(last_of(write, *id).await?);
-            payouts::come_back(write, *id, *amount, Account::Suspense, at).await?;
+            payouts::come_back(write, *id, *amount, (Account::Suspense, line.id.as_str()), at).await?;
             let whole = run::find(write, *id).await?.returned.is_none();
             let target = if whole {
                 format!("returned payout {id}")
