@@ -127,7 +127,7 @@ async fn books() -> (tempfile::TempDir, Finance) {
     sell(&finance, "initech", day(31)).await;
     sharing::release_matured(db, day(62)).await.unwrap();
     sell(&finance, "hooli", day(62)).await;
-    let mut write = db.write().await.unwrap();
+    let mut write = crate::testing::writing(db).await;
     sharing::open_dispute(&mut write, "D", 3, usd(1000), usd(1500), day(62)).await.unwrap();
     let customer = name("initech");
     let sale = NewSale {

@@ -25,7 +25,7 @@ async fn a_refund_leaves_in_one_file_and_is_credit_again_when_it_comes_back() {
     let own =
         serde_json::from_str(&format!(r#"{{"holder": "Us", "iban": "{OURS}", "bic": "DEUTDEFF"}}"#)).unwrap();
     let mut write = db.write().await.unwrap();
-    own_accounts::keep(&mut write, &own).await.unwrap();
+    own_accounts::set(&mut write, &Actor::machine(), &own).await.unwrap();
     write.commit().await.unwrap();
     // Paid from an account that the bank tells, and a line from one that nobody knows.
     let reference = order(&finance, "globex", day(0)).await;
