@@ -72,6 +72,9 @@ async fn months(context: &Context) -> Result {
         ">magic",
     ];
     show::table(&headings, answer.months.iter().map(row));
+    for left_out in answer.months.iter().flat_map(|month| &month.left_out) {
+        show::warning(left_out);
+    }
     show::note("`--definitions` says what each means, `--month MONTH` what it is made of");
     Ok(())
 }
@@ -98,5 +101,8 @@ async fn rows(context: &Context, month: Month) -> Result {
     let postings =
         rows.postings.iter().map(|row| vec![row.account.clone(), money(&row.posted), money(&row.converted)]);
     show::table(&["account of the ledger", ">posted", ">in the figures"], postings);
+    for left_out in &rows.left_out {
+        show::warning(left_out);
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@ use chandlery_package::chain::Fault;
 use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, Kind, NOT_FOUND};
 use chandlery_package::wire::IncidentKind;
 use chandlery_package::words::UnknownWord;
-use chandlery_package::{MoneyError, NameError, Namespace, PolicyError, PriceError};
+use chandlery_package::{Currency, MoneyError, NameError, Namespace, PolicyError, PriceError};
 use jiff::Timestamp;
 
 /// An idempotency key that was used for something else.
@@ -60,6 +60,16 @@ pub const HOST_SILENT: Kind = Kind {
         "let the host reach the registry, which it reports to every hour; where it is no more, `chandlery subscription forget HOST`",
     ),
 };
+/// An exchange rate that nobody has set.
+pub const NO_RATE: Kind = Kind {
+    word: "no-exchange-rate",
+    status: 409,
+    title: "An exchange rate is missing",
+    when: "something is converted between two currencies for which no rate was set by its day; the text says what it stops",
+    remedy: Some(
+        "an operator sets it with `chandlery books rate`; what it stopped is done when it is asked for again",
+    ),
+};
 /// The processor of payments refused, or does not answer.
 pub const PROCESSOR: Kind = Kind {
     word: "processor",
@@ -84,6 +94,7 @@ pub const KINDS: &[&Kind] = &[
     &KEY_REUSED,
     &MONTH_CLOSED,
     &BALANCE_TOO_LARGE,
+    &NO_RATE,
     &USAGE_GAP,
     &USAGE_REFUSED,
     &HOST_SILENT,
@@ -182,6 +193,18 @@ pub enum Error {
         /// When it was last heard of.
         heard_at: Timestamp,
     },
+    /// An exchange rate that nobody has set.
+    #[error("there is no rate from {base} to {quote} for {day}, which {stops} needs")]
+    NoRate {
+        /// What is sold.
+        base: Currency,
+        /// What is bought.
+        quote: Currency,
+        /// The day by which it must have been set, such as `2026-11-28`.
+        day: String,
+        /// What cannot be done without it.
+        stops: String,
+    },
     /// The processor of payments refused, or does not answer.
     #[error("the processor of payments did not do it: {0}")]
     Processor(String),
@@ -243,6 +266,7 @@ impl Explain for Error {
             Self::Chain { fault, .. } if fault.kind == IncidentKind::Skipped => &USAGE_GAP,
             Self::Chain { .. } => &USAGE_REFUSED,
             Self::HostSilent { .. } => &HOST_SILENT,
+            Self::NoRate { .. } => &NO_RATE,
             Self::Processor(_) => &PROCESSOR,
             Self::QuotedAnew { .. } => &QUOTED_ANEW,
             Self::Unbalanced { .. } | Self::Nameless { .. } | Self::Mail(_) | Self::Damaged(_) => {

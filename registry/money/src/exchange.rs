@@ -50,12 +50,13 @@ impl Ratio {
     }
 }
 
-/// The rate of a day: the latest one by then, of the pair or of its inverse.
+/// The rate of a day: the latest one by then, of the pair or of its inverse. Where there is none, the error says what that stops.
 pub async fn rate(
     db: &mut AnyConnection,
     base: Currency,
     quote: Currency,
     at: Timestamp,
+    stops: impl FnOnce() -> String,
 ) -> Result<Ratio, Error> {
     if base == quote {
         return Ok(Ratio::ONE);
@@ -73,21 +74,20 @@ pub async fn rate(
     match found {
         Some((Text(from), numerator, denominator)) if from == base => Ok(Ratio { numerator, denominator }),
         Some((_, numerator, denominator)) => Ok(Ratio { numerator: denominator, denominator: numerator }),
-        None => Err(Error::Conflict(format!(
-            "there is no rate from {base} to {quote} for {day}: an operator sets it with `chandlery books rate`"
-        ))),
+        None => Err(Error::NoRate { base, quote, day, stops: stops() }),
     }
 }
 
-/// An amount in another currency, by the rate of a day.
+/// An amount in another currency, by the rate of a day. Where there is none, the error says what that stops.
 pub async fn convert(
     db: &mut AnyConnection,
     money: impl Into<Balance>,
     to: Currency,
     at: Timestamp,
+    stops: impl FnOnce() -> String,
 ) -> Result<Balance, Error> {
     let money = money.into();
-    rate(db, money.currency(), to, at).await?.convert(money, to)
+    rate(db, money.currency(), to, at, stops).await?.convert(money, to)
 }
 
 /// Sets an exchange rate from a day on; for operators.

@@ -33,4 +33,6 @@ pub use refunds::{ClawBack, claw_back};
 pub use release::release_matured;
 pub use replay::replay;
 pub use routes::routes;
-pub use sales::{NewSale, PaidThrough, Sale, accrue, collect, find as find_sale, sell_again, void};
+pub use sales::{
+    NewSale, PaidThrough, Sale, accrue, collect, find as find_sale, must_have_rate, sell_again, void,
+};

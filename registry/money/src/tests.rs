@@ -3,4 +3,5 @@
 mod documents;
 mod entitlements;
 mod lists;
+mod rates;
 mod sharing;

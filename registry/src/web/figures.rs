@@ -31,6 +31,7 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>
                 (cards(latest))
                 (by_month(&months))
                 (by_segment(latest))
+                @for left_out in months.iter().flat_map(|month| &month.left_out) { p.note { (left_out) } }
             }
         }
         h2 { "What they mean" }

@@ -96,6 +96,9 @@ pub struct MonthFigures {
     pub magic_number: Option<Ratio>,
     /// The same for the accounts of each tier that is paid for.
     pub segments: Vec<Segment>,
+    /// What is in none of the figures for want of an exchange rate, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// The figures of a month by segment: the tier that accounts have.
@@ -174,4 +177,7 @@ pub struct FigureRows {
     pub accounts: Vec<AccountRow>,
     /// Every account of the ledger for revenue and expenses that was posted to.
     pub postings: Vec<PostingRow>,
+    /// What is in no row for want of an exchange rate, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }

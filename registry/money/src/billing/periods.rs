@@ -2,8 +2,8 @@
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, InvoiceState, TransactionKind};
-use chandlery_package::{Currency, Money, Month, Namespace, Tier};
-use jiff::Timestamp;
+use chandlery_package::{Currency, Money, Namespace, Tier};
+use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
 use super::invoices::{self, NewInvoice};
@@ -54,7 +54,7 @@ impl SubscriptionPeriod {
     }
 
     /// What has been earned of it by a moment, in minor units.
-    fn earned_minor(&self, at: Timestamp) -> i64 {
+    pub fn earned_minor(&self, at: Timestamp) -> i64 {
         match self.rest {
             Some((from, before)) => before + earned(self.worth_minor() - before, from, self.to, at),
             None => earned(self.worth_minor(), self.from, self.to, at),
@@ -210,7 +210,37 @@ fn earned(price_minor: i64, from: Timestamp, to: Timestamp, at: Timestamp) -> i6
     i64::try_from(i128::from(price_minor) * i128::from(passed) / i128::from(all)).unwrap_or(price_minor)
 }
 
-/// Moves what has been earned of a period by now from what is deferred to revenue.
+/// When so much of a period was earned in all, in minor units: at the end of each day that has passed and is not in the books yet.
+/// What is of a month that is closed is an adjustment of now.
+fn days(
+    plan: &SubscriptionPeriod,
+    until: Timestamp,
+    open: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<(Timestamp, i64)> {
+    let (mut days, mut so_far) = (Vec::<(Timestamp, i64)>::new(), plan.recognised_minor);
+    // The days of what was left when it was given back or ended count from then.
+    let mut end = plan.rest.map_or(plan.from, |(from, _)| from);
+    let day = SignedDuration::from_secs(DAY_SECONDS);
+    while end < until.min(plan.to) {
+        // The last one is shorter where a period is not of whole days.
+        end = end.checked_add(day).map_or(plan.to, |end| end.min(plan.to));
+        let by_then = plan.earned_minor(end);
+        if end > until || by_then <= so_far {
+            continue;
+        }
+        so_far = by_then;
+        let at = if open.is_none_or(|open| open <= end) { end } else { now };
+        match days.last_mut() {
+            Some((before, earned)) if *before == at => *earned = by_then,
+            _ => days.push((at, by_then)),
+        }
+    }
+    days
+}
+
+/// Moves what has been earned of a period by now from what is deferred to revenue: what each day has earned is dated to its end,
+/// however long nobody looked, while its month is open.
 pub(crate) async fn recognise(
     write: &mut Write,
     plan: &mut SubscriptionPeriod,
@@ -219,11 +249,12 @@ pub(crate) async fn recognise(
     if plan.state == InvoiceState::Uncollectible {
         return Ok(());
     }
-    let earned = plan.earned_minor(plan.ended_at.map_or(now, |ended| ended.min(now)));
-    match earned > plan.recognised_minor {
-        true => earn(write, plan, earned, now).await,
-        false => Ok(()),
+    let until = plan.ended_at.map_or(now, |ended| ended.min(now));
+    let open = ledger::open_from(write).await?;
+    for (at, earned) in days(plan, until, open, now) {
+        earn(write, plan, earned, at).await?;
     }
+    Ok(())
 }
 
 /// Posts that so much has been earned of a period so far, more or less than before.
@@ -231,12 +262,12 @@ async fn earn(
     write: &mut Write,
     plan: &mut SubscriptionPeriod,
     earned: i64,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Result<(), Error> {
     let new = plan.price.with_minor(earned - plan.recognised_minor)?;
     let (worth, SubscriptionPeriod { invoice, account, refunded_minor, .. }) = (plan.worth_minor(), &*plan);
     let transaction =
-        Transaction::new(TransactionKind::Earned, format!("{invoice}:{earned}:{refunded_minor}"), now)
+        Transaction::new(TransactionKind::Earned, format!("{invoice}:{earned}:{refunded_minor}"), at)
             .about(format!("of invoice {invoice} to {account}, {earned} of {worth} so far"))
             .link("invoice", invoice)
             .link("customer", account)
@@ -310,17 +341,8 @@ pub(crate) async fn claw_back(
     }
 }
 
-/// Moves what has been earned of all periods by now, each month's part in the month.
+/// Moves what has been earned of all periods by now, each day's part in the day.
 pub async fn recognise_all(db: &Db, now: Timestamp) -> Result<(), Error> {
-    let last_of_month = Month::of(now).previous().last_moment();
-    let open = ledger::open_from(&mut *db.read().acquire().await?).await?;
-    if open.is_none_or(|open| open <= last_of_month) {
-        recognise_until(db, last_of_month).await?;
-    }
-    recognise_until(db, now).await
-}
-
-async fn recognise_until(db: &Db, now: Timestamp) -> Result<(), Error> {
     let mut after = 0;
     loop {
         let mut write = db.write().await?;
@@ -421,6 +443,16 @@ async fn successor(db: &mut AnyConnection, invoice: i64) -> Result<Option<Subscr
     row.map(read).transpose()
 }
 
+/// The periods that last, or that nobody has ended yet: what is deferred is of these.
+pub(crate) async fn lasting(db: &mut AnyConnection) -> Result<Vec<SubscriptionPeriod>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select!(
+        "where ended_at is null and state <> 'uncollectible' order by plan_periods.invoice"
+    ))
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(read).collect()
+}
+
 /// The period that an invoice is for, if it is for one.
 pub(crate) async fn of_invoice(
     db: &mut AnyConnection,
@@ -458,3 +490,6 @@ fn read(row: Row) -> Result<SubscriptionPeriod, Error> {
         rest: row.rest_from_at.zip(row.rest_earned_minor).map(|(Text(from), earned)| (from, earned)),
     })
 }
+
+#[cfg(test)]
+mod tests;

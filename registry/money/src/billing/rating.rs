@@ -101,8 +101,13 @@ async fn rate_customer(
             };
             let used = if month == run.month { month_use.get(&key) } else { read.as_ref() };
             let earlier = so_far.entry((order.plugin.clone(), month)).or_default();
-            let refused =
-                charges::charge_difference(write, &mut charges, &order, month, used, earlier, run).await?;
+            let charged =
+                charges::charge_difference(write, &mut charges, &order, month, used, earlier, run).await;
+            let refused = match charged {
+                // It was missed before anything of the order was written: the other orders are charged.
+                Err(missing @ Error::NoRate { .. }) => Some(missing.to_string()),
+                other => other?.map(|why| why.to_string()),
+            };
             if let Some(why) = refused {
                 let (account, plugin) = (customer.clone(), Some(order.plugin.clone()));
                 let reason = format!("order {}: {why}", order.reference);

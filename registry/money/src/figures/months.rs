@@ -26,6 +26,8 @@ struct Basis {
     commission: i128,
     cost: i128,
     acquisition: BTreeMap<String, i128>,
+    /// What has no exchange rate, and is in none of it.
+    left_out: Vec<String>,
 }
 
 const COSTS: [&str; 5] = [
@@ -59,7 +61,8 @@ pub async fn months(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<MonthF
 }
 
 async fn basis(db: &mut AnyConnection, month: Month, before: &Accounts) -> Result<Basis, Error> {
-    let accounts = accounts_at(db, month).await?;
+    let mut left_out = Vec::new();
+    let accounts = accounts_at(db, month, &mut left_out).await?;
     let mut basis = Basis {
         month,
         won: BTreeMap::new(),
@@ -72,6 +75,7 @@ async fn basis(db: &mut AnyConnection, month: Month, before: &Accounts) -> Resul
         commission: 0,
         cost: 0,
         acquisition: BTreeMap::new(),
+        left_out: Vec::new(),
         accounts,
     };
     for row in changes(before, &basis.accounts)? {
@@ -90,7 +94,7 @@ async fn basis(db: &mut AnyConnection, month: Month, before: &Accounts) -> Resul
             Change::Same => {}
         }
     }
-    for row in postings_in(db, month).await? {
+    for row in postings_in(db, month, &mut left_out).await? {
         let minor = i128::from(row.converted.minor());
         match row.account.as_str() {
             "revenue:plans" => basis.plans -= minor,
@@ -103,6 +107,7 @@ async fn basis(db: &mut AnyConnection, month: Month, before: &Accounts) -> Resul
             }
         }
     }
+    basis.left_out = left_out;
     Ok(basis)
 }
 
@@ -147,6 +152,7 @@ fn figures(bases: &[Basis], index: usize) -> Result<MonthFigures, Error> {
         acquisition: usd(basis.acquisition.values().sum())?,
         magic_number,
         segments,
+        left_out: basis.left_out.clone(),
     })
 }
 

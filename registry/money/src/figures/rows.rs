@@ -23,8 +23,13 @@ pub(super) struct Has {
 /// What every account has at the end of a month.
 pub(super) type Accounts = BTreeMap<Namespace, Has>;
 
-/// What every account has at the end of a month: of several periods that cover it, the latest.
-pub(super) async fn accounts_at(db: &mut AnyConnection, month: Month) -> Result<Accounts, Error> {
+/// What every account has at the end of a month: of several periods that cover it, the latest. What has no exchange rate is left out,
+/// and said.
+pub(super) async fn accounts_at(
+    db: &mut AnyConnection,
+    month: Month,
+    left_out: &mut Vec<String>,
+) -> Result<Accounts, Error> {
     let moment = month.last_moment();
     let rows: Vec<(i64, Text<Namespace>, Text<Tier>, Text<Currency>, i64, i64)> = sqlx::query_as(
         "select invoice, account, tier, currency, price_minor, months
@@ -37,14 +42,35 @@ pub(super) async fn accounts_at(db: &mut AnyConnection, month: Month) -> Result<
     let mut accounts = Accounts::new();
     for (invoice, Text(account), Text(tier), Text(currency), price, months) in rows {
         let monthly = Money::new(price, currency)?.times(1, months.max(1))?;
-        let minor = exchange::convert(db, monthly, CURRENCY, moment).await?.minor();
-        accounts.insert(account, Has { tier, invoice, minor });
+        let stops = || format!("the MRR of {account} in the figures of {month}");
+        let converted = exchange::convert(&mut *db, monthly, CURRENCY, moment, stops).await;
+        if let Some(converted) = unless_missing(converted, left_out)? {
+            accounts.insert(account, Has { tier, invoice, minor: converted.minor() });
+        }
     }
     Ok(accounts)
 }
 
-/// What was posted to revenue and expenses in a month.
-pub(super) async fn postings_in(db: &mut AnyConnection, month: Month) -> Result<Vec<PostingRow>, Error> {
+/// An amount that was converted; none, where it has no exchange rate, and why.
+fn unless_missing(
+    converted: Result<Balance, Error>,
+    left_out: &mut Vec<String>,
+) -> Result<Option<Balance>, Error> {
+    match converted {
+        Err(missing @ Error::NoRate { .. }) => {
+            left_out.push(missing.to_string());
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}
+
+/// What was posted to revenue and expenses in a month. What has no exchange rate is left out, and said.
+pub(super) async fn postings_in(
+    db: &mut AnyConnection,
+    month: Month,
+    left_out: &mut Vec<String>,
+) -> Result<Vec<PostingRow>, Error> {
     let rows: Vec<(String, Text<Currency>, i64)> = sqlx::query_as(
         "select account, currency, cast(sum(minor) as bigint)
          from ledger_postings join ledger_transactions on id = transaction_id
@@ -58,8 +84,11 @@ pub(super) async fn postings_in(db: &mut AnyConnection, month: Month) -> Result<
     let mut postings = Vec::new();
     for (account, Text(currency), minor) in rows {
         let posted = Balance::new(minor, currency)?;
-        let converted = exchange::convert(db, posted, CURRENCY, month.last_moment()).await?;
-        postings.push(PostingRow { account, posted, converted });
+        let stops = || format!("{account} in the figures of {month}");
+        let converted = exchange::convert(&mut *db, posted, CURRENCY, month.last_moment(), stops).await;
+        if let Some(converted) = unless_missing(converted, left_out)? {
+            postings.push(PostingRow { account, posted, converted });
+        }
     }
     Ok(postings)
 }
@@ -92,6 +121,9 @@ pub(super) fn changes(before: &Accounts, now: &Accounts) -> Result<Vec<AccountRo
 
 /// The rows behind a month's figures.
 pub async fn rows(db: &mut AnyConnection, month: Month) -> Result<FigureRows, Error> {
-    let (had, has) = (accounts_at(db, month.previous()).await?, accounts_at(db, month).await?);
-    Ok(FigureRows { month, accounts: changes(&had, &has)?, postings: postings_in(db, month).await? })
+    let mut left_out = Vec::new();
+    let had = accounts_at(db, month.previous(), &mut left_out).await?;
+    let has = accounts_at(db, month, &mut left_out).await?;
+    let postings = postings_in(db, month, &mut left_out).await?;
+    Ok(FigureRows { month, accounts: changes(&had, &has)?, postings, left_out })
 }

@@ -73,7 +73,8 @@ pub(crate) async fn approve(
     let withheld = payout.amount.at(profile.withheld)?;
     let net = payout.amount.minus(withheld)?;
     let to = profile.currency.unwrap_or(net.currency());
-    let sent: Money = exchange::convert(write, net, to, now).await?.try_into()?;
+    let stops = || format!("payout {id} to {}", payout.partner);
+    let sent: Money = exchange::convert(write, net, to, now, stops).await?.try_into()?;
     let partner = || payout.partner.clone();
     let transaction = Transaction::new(TransactionKind::Payout, id, now)
         .about(format!("payout {id} to {} is on its way", payout.partner))

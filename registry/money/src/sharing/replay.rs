@@ -41,7 +41,10 @@ pub async fn replay(
             let gross = Money::new(gross, currency)?;
             let volume = match policy.commission.len() {
                 1 => Money::new(gross.minor(), policy.currency())?,
-                _ => exchange::convert(db, gross, policy.currency(), at).await?.try_into()?,
+                _ => {
+                    let stops = || format!("the replay of sale {id}");
+                    exchange::convert(&mut *db, gross, policy.currency(), at, stops).await?.try_into()?
+                }
             };
             let group = groups.get(&seller).cloned().unwrap_or_else(|| format!("namespace {seller}"));
             let earlier = volumes.entry(group).or_default();

@@ -190,7 +190,10 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
     // Without steps nothing depends on the volume, and so on no rate.
     let stepped = policy.commission.len() > 1;
     let volume = match stepped {
-        true => Money::try_from(exchange::convert(write, *gross, policy.currency(), *at).await?)?,
+        true => {
+            let stops = || format!("the sale to {customer} by {source}");
+            Money::try_from(exchange::convert(write, *gross, policy.currency(), *at, stops).await?)?
+        }
         false => *gross,
     };
     let before = match stepped {
@@ -255,6 +258,21 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
         .await?;
     }
     Ok(id)
+}
+
+/// Refuses what cannot be shared for want of an exchange rate, before anything of it is written.
+pub async fn must_have_rate(
+    db: &mut AnyConnection,
+    currency: Currency,
+    at: Timestamp,
+    shared_by: Timestamp,
+    stops: impl FnOnce() -> String,
+) -> Result<(), Error> {
+    let (_, policy) = in_force(db, shared_by).await?;
+    if policy.commission.len() > 1 {
+        exchange::rate(db, currency, policy.currency(), at, stops).await?;
+    }
+    Ok(())
 }
 
 /// Makes what is left of a sale that was given up again, by the policy of now: the new sale's number, and of how much it is. None:

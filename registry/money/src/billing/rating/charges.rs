@@ -147,7 +147,11 @@ async fn sell(
     quantity: &str,
 ) -> Result<(), Error> {
     let parts = spans::by_policy(write, order, month, difference).await?;
-    let count = parts.len();
+    let (count, at) = (parts.len(), run.month.last_moment());
+    for (shared_by, amount) in &parts {
+        let stops = || format!("the charge of {} to {} for {month}", order.plugin, order.customer);
+        sharing::must_have_rate(write, amount.currency(), at, *shared_by, stops).await?;
+    }
     for (index, (shared_by, amount)) in parts.into_iter().enumerate() {
         let mut source = match month == run.month {
             true => format!("order {}, {month}", order.reference),
@@ -165,7 +169,7 @@ async fn sell(
             plugin: Some(&order.plugin),
             gross: amount,
             referrer: order.referrer.as_ref(),
-            at: run.month.last_moment(),
+            at,
             shared_by,
         };
         let sale = sharing::accrue(write, &new).await?;

@@ -183,3 +183,40 @@ async fn a_month_with_two_policies_is_shared_by_both() {
     assert_eq!(owed(&finance, "globex").await, (778, 778 - 156));
     assert_eq!(faults(&finance.db).await, Vec::<String>::new());
 }
+
+/// What has no rate is named, and set aside until it has one; the others are charged.
+#[tokio::test]
+async fn a_missing_exchange_rate_is_named_and_stops_its_order_alone() {
+    let (_folder, finance) = market(&CUSTOMERS, OFFER).await;
+    let policy =
+        r#"{"commission": [{"up_to": "1000.00 USD", "rate": "0%"}, {"rate": "15%"}], "services": "15%"}"#;
+    sqlx::query("update share_policies set body = $1").bind(policy).execute(finance.db.read()).await.unwrap();
+    let in_euros = OFFER.replace("USD", "EUR");
+    set_price(&finance, 2, "2026-01-01T00:00:00Z", &in_euros, "initech").await;
+    set_clock(&finance, "2026-01-02T00:00:00Z").await;
+    for customer in ["globex", "initech"] {
+        place(&finance, customer).await;
+    }
+    set_clock(&finance, "2026-02-02T00:00:00Z").await;
+    for customer in ["globex", "initech"] {
+        send(&finance, customer, &[hour("2026-01-12T00:00:00Z", 11)]).await;
+    }
+    let closed = close_month(&finance, "2026-01").await;
+    let [why] = closed.left_out.as_slice() else { panic!("{closed:?}") };
+    for says in
+        ["no rate from EUR to USD for 2026-01-31", "the charge of acme:serving to initech for 2026-01 needs"]
+    {
+        assert!(why.contains(says), "{why}");
+    }
+    assert_eq!((owed(&finance, "globex").await, owed(&finance, "initech").await), ((778, 0), (0, 0)));
+    sqlx::query(
+        "insert into fx_rates (base, quote, day, numerator, denominator) values ('EUR', 'USD', '2026-01-01', 11, 10)",
+    )
+    .execute(finance.db.read())
+    .await
+    .unwrap();
+    set_clock(&finance, "2026-03-02T00:00:00Z").await;
+    assert_eq!(close_month(&finance, "2026-02").await.left_out, Vec::<String>::new());
+    assert_eq!((owed(&finance, "globex").await, owed(&finance, "initech").await), ((778, 0), (778, 0)));
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+}
