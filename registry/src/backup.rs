@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 89] = [
+const TABLES: [&str; 92] = [
     "facts",
     "accounts",
     "tokens",
@@ -94,6 +94,9 @@ const TABLES: [&str; 89] = [
     "payouts",
     "payout_items",
     "payout_returns",
+    "partner_exits",
+    "partner_offsets",
+    "debt_write_offs",
     "statements",
     "documents",
     "processor_events",

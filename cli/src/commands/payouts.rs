@@ -1,11 +1,14 @@
 //! `chandlery payouts`: balances, transactions, statements, and paying partners.
 
+mod debts;
 mod partner;
 mod profile;
 
 use std::path::PathBuf;
 
-use chandlery_package::wire::{BankAccount, NewPayout, Page, Payout, PayoutConfirmation, ProfileVersion};
+use chandlery_package::wire::{
+    BankAccount, NewPayout, Page, Payout, PayoutConfirmation, PayoutRun, ProfileVersion,
+};
 use chandlery_package::{Currency, Money, Month, Namespace};
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -77,7 +80,13 @@ pub enum Payouts {
         currency: Currency,
     },
     /// Propose to pay every partner to whom enough is available (for operators)
-    Run,
+    Run {
+        /// Pay one partner that leaves all that is left, however little, in each currency of which nothing is held
+        #[arg(long = "final", value_name = "PARTNER")]
+        last_of: Option<Namespace>,
+    },
+    #[command(flatten)]
+    Debts(debts::Debts),
     /// Approve a payout that another operator has proposed
     Approve {
         /// The payout's number
@@ -160,7 +169,14 @@ impl Payouts {
             }
             Self::Return { id } => step(context, format!("/api/v1/payouts/{id}/return"), json!({})).await,
             Self::Cancel { id } => step(context, format!("/api/v1/payouts/{id}/cancel"), json!({})).await,
-            Self::Run => many(context, "/api/v1/payout-runs").await,
+            Self::Run { last_of } => {
+                let path = match last_of {
+                    Some(partner) => format!("/api/v1/partners/{partner}/final-payouts"),
+                    None => "/api/v1/payout-runs".to_owned(),
+                };
+                propose_run(context, &path).await
+            }
+            Self::Debts(debts) => debts.run(context).await,
             Self::Send { run } => many(context, &format!("/api/v1/payout-runs/{run}/send")).await,
             Self::BankFile { run } => {
                 show::document(&context.registry_text(&format!("/api/v1/payout-runs/{run}/pain.001")).await?);
@@ -231,6 +247,18 @@ fn say_payouts(context: &Context, page: &Page<Payout>) {
         true => show::json(page),
         false => show::table(&headings, page.items.iter().map(row)),
     }
+}
+
+async fn propose_run(context: &Context, path: &str) -> Result {
+    let run: PayoutRun = context.registry(Method::POST, path, json!({})).await?;
+    match context.settings.json {
+        true => show::json(run),
+        false => {
+            say_payouts(context, &Page::whole(run.items.clone()));
+            debts::say_left_out(&run);
+        }
+    }
+    Ok(())
 }
 
 async fn many(context: &Context, path: &str) -> Result {

@@ -4,8 +4,10 @@
 mod approving;
 mod balances;
 mod bank_account;
+mod debt_routes;
 pub(crate) mod earnings;
 mod explain;
+mod leaving;
 pub(crate) mod profiles;
 mod proposals;
 pub(crate) mod returns;
@@ -14,12 +16,15 @@ pub(crate) mod run;
 mod schedule;
 mod self_billed;
 mod statements;
+#[cfg(test)]
+mod tests;
+mod write_offs;
 
 pub use balances::balances;
 pub use bank_account::{check_account, numbers_in, reference};
 pub use earnings::{EarningKey, PluginKey, by_month, by_plugin, next_release, transactions};
 pub use explain::explain;
-pub use proposals::{propose, propose_run};
+pub use proposals::{propose, propose_final, propose_run};
 pub(crate) use returns::follow_transfer;
 pub use returns::{come_back, returned};
 pub use routes::{routes, transactions_csv};

@@ -10,10 +10,12 @@
 //! | a dispute opens | the same but commission | disputed |
 //! | it is lost | disputed, commission | disputes held |
 //! | it is won | disputed | pending, reserve, available |
+//! | a run settles a debt in another currency | available; equity:fx | equity:fx; what the partner owes |
 
 mod disputes;
 mod entries;
 mod lots;
+mod offsets;
 mod policies;
 mod refunds;
 mod release;
@@ -27,6 +29,7 @@ pub use entries::{
     add as add_entry, credit as credit_entry, free_all_of as free_entries_of, take_on as take_on_entry,
 };
 pub use lots::{Lot, find as find_lot};
+pub use offsets::{agree as agree_offset, offsets, settle_debts};
 pub(crate) use policies::set as set_policy;
 pub use policies::{changes_within, in_force, version};
 pub use refunds::{ClawBack, claw_back};

@@ -143,7 +143,7 @@ fn earnings_by_month(months: &[MonthlyEarning]) -> Markup {
             div.card.scroll {
                 (chart::months(&shown))
                 table {
-                    thead { tr { th { "Month" } th.number { "Sales" } th.number { "Customers paid" } th.number { "Your share" } } }
+                    thead { tr { th { "Month" } th.number { "Sales" } th.number { "Customers pay" } th.number { "Your share" } } }
                     tbody {
                         @for month in shown.iter().rev() {
                             tr {

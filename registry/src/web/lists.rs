@@ -161,7 +161,7 @@ pub(super) fn earnings_by_plugin(partner: &Namespace, plugins: &Page<PluginEarni
             h2 { "By plugin" }
             div.card.scroll {
                 table {
-                    thead { tr { th { "Plugin" } th.number { "Sales" } th.number { "Customers paid" } th.number { "Your share" } } }
+                    thead { tr { th { "Plugin" } th.number { "Sales" } th.number { "Customers pay" } th.number { "Your share" } } }
                     tbody {
                         @for row in &plugins.items {
                             tr {
@@ -189,7 +189,7 @@ pub(super) fn all_transactions(partner: &Namespace, transactions: &Page<Earning>
                 thead {
                     tr {
                         th { "No." } th { "Date (UTC)" } th { "What" } th { "Available from" }
-                        th.number { "Customer paid" } th.number { "Your balance" }
+                        th.number { "Customer pays" } th.number { "Your balance" }
                     }
                 }
                 tbody {

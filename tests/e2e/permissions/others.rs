@@ -137,6 +137,7 @@ impl Market {
             id("/payout-profile/{version}", profile, "999999"),
             id("/payout-runs/{run}", "1", "999999"),
             id("/payouts/{id}", payout, "999999"),
+            id("/debt-write-offs/{id}", "1", "999999"),
         ];
         let manifest = world.send("GET", "/v2/acme/ocr-server/manifests/1.0.0", None, &[], "");
         let artifact = manifest.header("docker-content-digest").to_owned();

@@ -1,7 +1,7 @@
 //! What a partner sees: balances, transactions, statements, and where each cent of a payout came from.
 
 use chandlery_package::wire::{
-    Document, Earning, ExplainedPayout, Held, NextPayout, Page, PartnerBalance, PublishedStatement,
+    Document, Earning, ExplainedPayout, Held, NextPayout, Page, PartnerBalance, PublishedStatement, Recovery,
 };
 use chandlery_package::{Balance, Month, Namespace};
 use reqwest::Method;
@@ -67,7 +67,7 @@ pub async fn transactions(context: &Context, partner: &Namespace, csv: bool) -> 
     match context.settings.json {
         true => show::json(page),
         false => {
-            show::table(&[">no.", "date", "what", ">customer paid", ">balance"], page.items.iter().map(row))
+            show::table(&[">no.", "date", "what", ">customer pays", ">balance"], page.items.iter().map(row))
         }
     }
     Ok(())
@@ -122,10 +122,16 @@ pub async fn explain(context: &Context, id: i64) -> Result {
         let Some(lot) = &item.lot else { continue };
         let sale = &lot.sale;
         let what = sale.plugin.as_ref().map_or_else(|| "a service".into(), ToString::to_string);
-        show::note(format!(
-            "sale {} of {what} to '{}', {}: {} paid, {} for you, {} commission by policy {}",
-            sale.sale, sale.customer, sale.source, sale.gross, lot.share, sale.commission, sale.policy
-        ));
+        let shared = match (sale.gross, sale.commission) {
+            (Some(gross), Some(commission)) => {
+                format!(
+                    "{gross} paid, {} for you, {commission} commission by policy {}",
+                    lot.share, sale.policy
+                )
+            }
+            _ => format!("{} for you, who referred the customer", lot.share),
+        };
+        show::note(format!("sale {} of {what} to '{}', {}: {shared}", sale.sale, sale.customer, sale.source));
         if let Some(rating) = &sale.rating {
             show::note(format!(
                 "from {} usage events of {}, which cost {} in all: {} …",
@@ -140,6 +146,10 @@ pub async fn explain(context: &Context, id: i64) -> Result {
             let until = lot.available_at.map(|at| at.strftime("%F").to_string()).unwrap_or_default();
             show::note(format!("invoice {invoice}, paid by {payment}; on hold until {until}"));
         }
+    }
+    for Recovery { step, amount } in &found.recoveries {
+        let on = step.at.strftime("%F");
+        show::warning(format!("{amount} were taken for what you owed · {on} · {}", step.description));
     }
     for step in &found.transactions {
         show::note(format!("{} · {} · by {}", step.at.strftime("%F"), step.description, step.by));

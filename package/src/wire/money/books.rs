@@ -47,6 +47,10 @@ crate::words! {
         PayoutBounced = "payout-bounced",
         /// What a payout had taken is the partner's again.
         PayoutReturned = "payout-returned",
+        /// What a partner owes in one currency is taken from what is available to it in another.
+        DebtOffset = "debt-offset",
+        /// What a partner owes is given up.
+        DebtWrittenOff = "debt-written-off",
         /// A line of the bank's statement was seen: what it is for comes after.
         BankLine = "bank-line",
         /// A line of the bank's statement is what was recorded by hand before.

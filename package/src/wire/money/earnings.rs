@@ -22,7 +22,8 @@ pub struct Earning {
     pub description: String,
     /// The plugin, where it was about one.
     pub plugin: Option<PluginId>,
-    /// What the customer pays, for a sale.
+    /// What the customer pays for a sale of the partner's own, less what was given back of it by now; nothing, where it was never
+    /// paid.
     pub gross: Option<Money>,
     /// What the partner gained or, below zero, gave back or was paid out.
     pub net: Money,
@@ -35,11 +36,12 @@ pub struct Earning {
 pub struct MonthlyEarning {
     /// The month that the sales were made in.
     pub month: Month,
-    /// What customers pay.
+    /// What customers pay, less what was given back and what was never paid; of sales that the partner has only referred, its
+    /// own share.
     pub gross: Money,
-    /// The partner's share.
+    /// The partner's share, less what was taken back of it.
     pub net: Money,
-    /// How many sales.
+    /// How many sales, without those that were never paid.
     pub sales: u64,
 }
 
@@ -48,11 +50,12 @@ pub struct MonthlyEarning {
 pub struct PluginEarning {
     /// The plugin that was sold.
     pub plugin: PluginId,
-    /// What customers pay.
+    /// What customers pay, less what was given back and what was never paid; of sales that the partner has only referred, its
+    /// own share.
     pub gross: Money,
-    /// The partner's share.
+    /// The partner's share, less what was taken back of it.
     pub net: Money,
-    /// How many sales.
+    /// How many sales, without those that were never paid.
     pub sales: u64,
 }
 

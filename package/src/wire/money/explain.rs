@@ -30,6 +30,8 @@ crate::words! {
         DisputeWon = "dispute-won",
         /// A part of a payout came back.
         Returned = "returned",
+        /// It settles what the partner owes in another currency.
+        Offset = "offset",
     }
 }
 
@@ -42,13 +44,25 @@ pub struct ExplainedPayout {
     pub items: Vec<PayoutItem>,
     /// The ledger's transactions of it.
     pub transactions: Vec<PayoutStep>,
+    /// What was taken for a debt since the payout before, in order, and so is in none of the items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recoveries: Vec<Recovery>,
+}
+
+/// What was taken from a partner's earnings, since it owed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Recovery {
+    /// The transaction that would have made it available.
+    pub step: PayoutStep,
+    /// How much of that was taken.
+    pub amount: Money,
 }
 
 impl ExplainedPayout {
     /// Leaves out what those were known by who have made its transactions: that is for operators.
     pub fn hide_credentials(&mut self) {
         let steps = self.items.iter_mut().filter_map(|item| item.step.as_mut()).chain(&mut self.transactions);
-        for step in steps {
+        for step in steps.chain(self.recoveries.iter_mut().map(|taken| &mut taken.step)) {
             let end = step.by.find(" (").unwrap_or(step.by.len());
             step.by.truncate(end);
         }
@@ -112,14 +126,14 @@ pub struct ExplainedSale {
     pub customer: Namespace,
     /// The plugin that was sold; none: a service.
     pub plugin: Option<PluginId>,
-    /// What the customer pays, without taxes.
-    pub gross: Money,
-    /// What the marketplace keeps.
-    pub commission: Money,
+    /// What the customer pays, without taxes; none: the partner has only referred the customer.
+    pub gross: Option<Money>,
+    /// What the marketplace keeps; none: the partner has only referred the customer.
+    pub commission: Option<Money>,
     /// By which version of the policy.
     pub policy: i64,
-    /// What the publisher had sold before, in minor units of the policy's currency.
-    pub sold_before_minor: i64,
+    /// What the publisher had sold before, in minor units of the policy's currency; none: it is another one's.
+    pub sold_before_minor: Option<i64>,
     /// When it was sold.
     pub sold_at: Timestamp,
     /// The invoice, and the payment that paid it.

@@ -92,6 +92,16 @@ words! {
         PayoutConfirmed = "payout-confirmed",
         /// Recorded that the bank has returned a payout.
         PayoutReturned = "payout-returned",
+        /// Said that a partner leaves, or stays after all.
+        PartnerLeaving = "partner-leaving",
+        /// Agreed, or no longer, that a debt is taken from what is available in another currency.
+        DebtOffsetAgreed = "debt-offset-agreed",
+        /// Proposed to give up what a partner owes.
+        DebtWriteOffProposed = "debt-write-off-proposed",
+        /// Approved to give up what a partner owes.
+        DebtWriteOffApproved = "debt-write-off-approved",
+        /// Took back a proposal to give up what a partner owes.
+        DebtWriteOffCancelled = "debt-write-off-cancelled",
         /// Let another policy share sales.
         PolicySet = "policy-set",
         /// Said with whom a publisher belongs together.

@@ -89,7 +89,9 @@ async fn transactions_after(
     limit: i64,
 ) -> Result<Vec<Earning>, Error> {
     let sql = select_changes!(
-        "ledger_transactions.id, kind, description, at, changes.minor, changes.currency, sales.plugin, sales.gross_minor,
+        "ledger_transactions.id, kind, description, at, changes.minor, changes.currency, sales.plugin,
+         case when sales.seller <> $10 then null when void_at is not null then 0
+              else gross_minor - refunded_minor - disputed_minor end as gross_minor,
          (select max(available_at) from lots where lots.sale = sales.id) as available_at",
         "and transaction_id <= $7 and (transaction_id < $7 or currency > $8)",
         "join ledger_transactions on ledger_transactions.id = changes.transaction_id
@@ -99,6 +101,7 @@ async fn transactions_after(
     let (transaction, currency) =
         after.map_or((i64::MAX, ""), |(transaction, currency)| (*transaction, currency.code()));
     let query = of_partner::<Row>(sql, partner).bind(transaction).bind(currency).bind(limit);
+    let query = query.bind(partner.to_string());
     query.fetch_all(db).await?.into_iter().map(read).collect()
 }
 
@@ -153,16 +156,30 @@ fn amount(money: Money) -> String {
     text.split(' ').next().unwrap_or(&text).to_owned()
 }
 
+/// Selects from a partner's shares of sales: what customers pay for its own, and its share, both less what was taken back; of what it
+/// has only referred, its share alone. The first value is the partner.
+macro_rules! select_shares {
+    ($what:literal, $rest:literal) => {
+        concat!(
+            "select ",
+            $what,
+            ", lots.currency,
+             cast(sum(case when sales.seller <> $1 then share_minor - returned_minor
+                           when lots.role <> 'seller' or void_at is not null then 0
+                           else gross_minor - refunded_minor - disputed_minor end) as bigint),
+             cast(sum(share_minor - returned_minor) as bigint),
+             count(distinct case when void_at is null then sales.id end)
+             from lots join sales on sales.id = lots.sale where lots.partner = $1 ",
+            $rest
+        )
+    };
+}
+
 /// What was sold by month: twelve rows a year for each currency, the oldest first.
 pub async fn by_month(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<MonthlyEarning>, Error> {
-    let sql = select_changes!(
-        "substr(sales.sold_at, 1, 7), changes.currency, cast(sum(sales.gross_minor) as bigint),
-         cast(sum(changes.minor) as bigint), count(*)",
-        "",
-        "join sales on sales.id = changes.transaction_id group by 1, 2 order by 1, 2"
-    );
+    let sql = select_shares!("substr(sales.sold_at, 1, 7)", "group by 1, 2 order by 1, 2");
     let rows: Vec<(Text<Month>, Text<Currency>, i64, i64, i64)> =
-        of_partner(sql, partner).fetch_all(db).await?;
+        sqlx::query_as(sql).bind(partner.as_str()).fetch_all(db).await?;
     let read = |(Text(month), Text(currency), gross, net, sales): (_, _, i64, i64, i64)| {
         let (gross, net) = (Money::new(gross, currency)?, Money::new(net, currency)?);
         Ok(MonthlyEarning { month, gross, net, sales: sales.unsigned_abs() })
@@ -179,19 +196,16 @@ pub async fn by_plugin(
     partner: &Namespace,
     paging: &Paging<PluginKey>,
 ) -> Result<Page<PluginEarning>, Error> {
-    let sql = select_changes!(
-        "sales.plugin, changes.currency, cast(sum(sales.gross_minor) as bigint),
-         cast(sum(changes.minor) as bigint), count(*)",
-        "",
-        "join sales on sales.id = changes.transaction_id
-         where sales.plugin >= $7 and (sales.plugin > $7 or changes.currency > $8)
-         group by 1, 2 order by 1, 2 limit $9"
+    let sql = select_shares!(
+        "sales.plugin",
+        "and sales.plugin >= $2 and (sales.plugin > $2 or lots.currency > $3) group by 1, 2 order by 1, 2 limit $4"
     );
     let (plugin, currency) = paging
         .after()
         .map_or_else(|| (String::new(), ""), |(plugin, currency)| (plugin.to_string(), currency.code()));
-    let query = of_partner(sql, partner).bind(plugin).bind(currency).bind(paging.rows());
-    let rows: Vec<(Text<PluginId>, Text<Currency>, i64, i64, i64)> = query.fetch_all(db).await?;
+    let query = sqlx::query_as(sql).bind(partner.as_str()).bind(plugin).bind(currency);
+    let rows: Vec<(Text<PluginId>, Text<Currency>, i64, i64, i64)> =
+        query.bind(paging.rows()).fetch_all(db).await?;
     let page = paging.cut(rows, |(Text(plugin), Text(currency), ..)| (plugin.clone(), *currency));
     page.try_map(|(Text(plugin), Text(currency), gross, net, sales)| {
         let (gross, net) = (Money::new(gross, currency)?, Money::new(net, currency)?);

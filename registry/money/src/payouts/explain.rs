@@ -3,13 +3,15 @@
 use chandlery_package::Month;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
-    EntryKind, ExplainedLot, ExplainedPayout, ExplainedSale, PayoutItem, PayoutStep, Rating,
+    EntryKind, ExplainedLot, ExplainedPayout, ExplainedSale, LotRole, Payout, PayoutItem, PayoutStep, Rating,
+    Recovery, TransactionKind,
 };
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use super::run;
 use crate::Error;
+use crate::ledger::Account;
 use crate::sharing::{self, Lot};
 use chandlery_store::Db;
 
@@ -40,7 +42,35 @@ pub async fn explain(db: &Db, id: i64) -> Result<ExplainedPayout, Error> {
         items.push(PayoutItem { kind, amount: payout.amount.with_minor(minor)?, step, lot });
     }
     let transactions = steps(&mut db, 0, id).await?;
-    Ok(ExplainedPayout { payout, items, transactions })
+    let recoveries = recoveries(&mut db, &payout).await?;
+    Ok(ExplainedPayout { payout, items, transactions, recoveries })
+}
+
+/// What was taken for a debt of the partner's in the payout's currency, after the payout before was proposed and by when this one was.
+async fn recoveries(db: &mut AnyConnection, payout: &Payout) -> Result<Vec<Recovery>, Error> {
+    type Row = (i64, Text<Timestamp>, String, String, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select ledger_transactions.id, at, description, made_by, cast(sum(ledger_postings.minor) as bigint)
+         from ledger_postings join ledger_transactions on ledger_transactions.id = transaction_id
+         join payouts on payouts.id = $1
+         where account = $2 and ledger_postings.currency = $3 and kind <> $4 and at <= proposed_at
+           and at > (select coalesce(max(earlier.proposed_at), '') from payouts earlier
+                     where earlier.partner = payouts.partner and earlier.currency = payouts.currency and earlier.id < $1
+                       and earlier.state <> 'cancelled')
+         group by ledger_transactions.id, at, description, made_by having sum(ledger_postings.minor) < 0
+         order by ledger_transactions.id",
+    )
+    .bind(payout.id)
+    .bind(Account::OwedBy(payout.partner.clone()).to_string())
+    .bind(payout.amount.currency().code())
+    .bind(TransactionKind::DebtWrittenOff.as_str())
+    .fetch_all(db)
+    .await?;
+    let read = |(transaction, Text(at), description, by, minor): Row| {
+        let step = PayoutStep { transaction, at, description, by };
+        Ok(Recovery { step, amount: payout.amount.with_minor(-minor)? })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// The transaction of this number, and those of the payout of this one.
@@ -67,7 +97,9 @@ async fn explain_lot(db: &mut AnyConnection, lot: &Lot) -> Result<ExplainedLot, 
     .bind(sale.id)
     .fetch_optional(&mut *db)
     .await?;
-    let rating = rating(db, &sale).await?;
+    // Whoever has only referred the customer sees its own share, and neither the price nor what others get of it.
+    let is_own = lot.role == LotRole::Seller;
+    let rating = if is_own { rating(db, &sale).await? } else { None };
     Ok(ExplainedLot {
         lot: lot.id,
         role: lot.role,
@@ -80,10 +112,10 @@ async fn explain_lot(db: &mut AnyConnection, lot: &Lot) -> Result<ExplainedLot, 
             source: sale.source,
             customer: sale.customer,
             plugin: sale.plugin,
-            gross: sale.gross,
-            commission: sale.commission,
+            gross: Some(sale.gross).filter(|_| is_own),
+            commission: Some(sale.commission).filter(|_| is_own),
             policy: sale.policy,
-            sold_before_minor: sale.before_minor,
+            sold_before_minor: Some(sale.before_minor).filter(|_| is_own),
             sold_at: sale.sold_at,
             invoice,
             rating,

@@ -1,11 +1,12 @@
 //! Proposals of payouts: each takes on every change of what is available that no other payout has.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, Payout};
+use chandlery_package::wire::{Act, Payout, PayoutRun};
 use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 
-use super::{profiles, run, schedule};
+use super::{leaving, profiles, run, schedule};
+use crate::ledger::{self, By};
 use crate::{Error, sharing};
 use chandlery_accounts::Actor;
 use chandlery_store::{Db, Write, time};
@@ -46,48 +47,115 @@ pub async fn propose(
     Ok(payout)
 }
 
-/// Proposes to pay every partner all that is available to it, where that is enough and its schedule allows. What is proposed
-/// already stays.
+/// Proposes to pay every partner all that is available to it, where that is enough and its schedule allows, after what partners owe
+/// was settled as they have agreed. What is proposed already stays.
 pub async fn propose_run(
     db: &Db,
     actor: &Actor,
     operator: &Namespace,
     now: Timestamp,
-) -> Result<Vec<Payout>, Error> {
+) -> Result<PayoutRun, Error> {
     sharing::release_matured(db, now).await?;
     let mut write = db.write().await?;
-    let free: Vec<(Text<Namespace>, Text<Currency>)> = sqlx::query_as(
-        "select partner, currency from available_entries where payout is null
-           and not exists (select 1 from payouts where payouts.partner = available_entries.partner
-                           and payouts.currency = available_entries.currency and state = 'proposed')
-         group by partner, currency having sum(minor) > 0 order by partner, currency",
-    )
-    .fetch_all(&mut *write)
-    .await?;
-    let (run,): (i64,) = sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from payout_runs")
-        .fetch_one(&mut *write)
-        .await?;
-    let mut made = Vec::new();
-    for (Text(partner), Text(currency)) in free {
+    ledger::by(&mut write, By::Actor(actor));
+    let left_out = sharing::settle_debts(&mut write, None, now).await?;
+    let run = next_run(&mut write).await?;
+    let mut items = Vec::new();
+    for (partner, currency) in free(&mut write, None).await? {
         if schedule::next(&mut write, &partner, currency, now).await?.not_before.is_some() {
             continue;
         }
         let proposed = proposal(&mut write, operator, &partner, currency, Some(run), now).await?;
         if let Proposal::Made(payout) = proposed {
-            run::tell_of(&mut write, actor, Act::PayoutProposed, &payout).await?;
-            made.push(payout);
+            items.push(payout);
         }
     }
-    if !made.is_empty() {
-        sqlx::query("insert into payout_runs (id, proposed_by, proposed_at) values ($1, $2, $3)")
-            .bind(run)
-            .bind(operator.as_str())
-            .bind(time(now))
-            .execute(&mut *write)
-            .await?;
-    }
+    finish(&mut write, actor, operator, run, &items, now).await?;
     write.commit().await?;
-    Ok(made)
+    Ok(PayoutRun { items, left_out })
+}
+
+/// Lets a partner leave, and proposes to pay it all that is available in each currency of which nothing is held any more. Where nothing
+/// can be paid, the error says what is held, and until when.
+pub async fn propose_final(
+    db: &Db,
+    actor: &Actor,
+    operator: &Namespace,
+    partner: &Namespace,
+    now: Timestamp,
+) -> Result<PayoutRun, Error> {
+    sharing::release_matured(db, now).await?;
+    let mut write = db.write().await?;
+    ledger::by(&mut write, By::Actor(actor));
+    leaving::mark(&mut write, actor, partner, operator, true, now).await?;
+    let mut left_out = sharing::settle_debts(&mut write, Some(partner), now).await?;
+    let run = next_run(&mut write).await?;
+    let mut items = Vec::new();
+    for (partner, currency) in free(&mut write, Some(partner)).await? {
+        if !leaving::is_final(&mut write, &partner, currency).await? {
+            continue;
+        }
+        let proposed = proposal(&mut write, operator, &partner, currency, Some(run), now).await?;
+        if let Proposal::Made(payout) = proposed {
+            items.push(payout);
+        }
+    }
+    let held = leaving::held(&mut write, partner).await?;
+    let is_held =
+        (!held.is_empty()).then(|| format!("of '{partner}' are held: {}", leaving::in_words(&held)));
+    if items.is_empty() {
+        let nothing = format!("nothing is available to '{partner}', and nothing is held");
+        return Err(Error::Conflict(is_held.unwrap_or(nothing)));
+    }
+    left_out.extend(is_held);
+    finish(&mut write, actor, operator, run, &items, now).await?;
+    write.commit().await?;
+    Ok(PayoutRun { items, left_out })
+}
+
+/// What is available to partners, to all or to one, and neither in a payout nor waits for the approval of one.
+async fn free(write: &mut Write, only: Option<&Namespace>) -> Result<Vec<(Namespace, Currency)>, Error> {
+    let free: Vec<(Text<Namespace>, Text<Currency>)> = sqlx::query_as(
+        "select partner, currency from available_entries where payout is null and ($1 = '' or partner = $1)
+           and not exists (select 1 from payouts where payouts.partner = available_entries.partner
+                           and payouts.currency = available_entries.currency and state = 'proposed')
+         group by partner, currency having sum(minor) > 0 order by partner, currency",
+    )
+    .bind(only.map_or("", Namespace::as_str))
+    .fetch_all(&mut **write)
+    .await?;
+    Ok(free.into_iter().map(|(Text(partner), Text(currency))| (partner, currency)).collect())
+}
+
+async fn next_run(write: &mut Write) -> Result<i64, Error> {
+    let (run,): (i64,) = sqlx::query_as("select cast(coalesce(max(id), 0) + 1 as bigint) from payout_runs")
+        .fetch_one(&mut **write)
+        .await?;
+    Ok(run)
+}
+
+/// Writes down a run that has proposed something.
+async fn finish(
+    write: &mut Write,
+    actor: &Actor,
+    operator: &Namespace,
+    run: i64,
+    made: &[Payout],
+    now: Timestamp,
+) -> Result<(), Error> {
+    for payout in made {
+        run::tell_of(write, actor, Act::PayoutProposed, payout).await?;
+    }
+    if made.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("insert into payout_runs (id, proposed_by, proposed_at) values ($1, $2, $3)")
+        .bind(run)
+        .bind(operator.as_str())
+        .bind(time(now))
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// The first entries that make an amount together: what does not fit waits for the next payout.
@@ -127,7 +195,10 @@ async fn proposal(
     let (entries, available) = as_many_as_fit(entries, currency)?;
     let (version, profile) = profiles::in_force(write, partner).await?;
     let (_, policy) = sharing::in_force(write, now).await?;
-    let minimum = schedule::minimum(&policy, &profile, currency);
+    let minimum = match leaving::is_final(write, partner, currency).await? {
+        true => Money::one(currency),
+        false => schedule::minimum(&policy, &profile, currency),
+    };
     if available.minor() < minimum.minor().max(1) {
         return Ok(Proposal::Below { available, minimum });
     }

@@ -5,15 +5,16 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::{
-    ApprovalRequest, Document, Earning, ExplainedPayout, MonthlyEarning, NewPayout, Page, Paging, PartnerBalance,
-    Payout, PayoutConfirmation, PayoutProfile, PluginEarning, ProfileVersion, PublishedStatement,
+    ApprovalRequest, Document, Earning, ExplainedPayout, MonthlyEarning, NewPayout, Page, Paging,
+    PartnerBalance, Payout, PayoutConfirmation, PayoutProfile, PayoutRun, PluginEarning, ProfileVersion,
+    PublishedStatement,
 };
 use chandlery_package::{Month, Namespace};
 use serde::{Deserialize, Serialize};
 
 use super::approving::{self, Approved};
 use super::earnings::{self, EarningKey, PluginKey};
-use super::{profiles, run, statements};
+use super::{debt_routes, profiles, run, statements};
 use crate::{Error, Finance, documents, table};
 use chandlery_accounts::{Account, Caller, Error as AccountsError};
 use chandlery_edge::{Json, Path, Query};
@@ -43,6 +44,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(approve))
         .routes(routes!(confirm))
         .routes(routes!(returned))
+        .merge(debt_routes::routes())
 }
 
 /// Lists what a partner was billed for in its own name, the latest first.
@@ -345,16 +347,15 @@ async fn propose(
 #[utoipa::path(
     post,
     path = "/api/v1/payout-runs",
-    responses((status = 201, description = "Done.", body = Page<Payout>))
+    responses((status = 201, description = "Done.", body = PayoutRun))
 )]
 async fn propose_run(
     State(finance): State<Finance>,
     caller: Caller,
-) -> Result<(StatusCode, Json<Page<Payout>>), Error> {
+) -> Result<(StatusCode, Json<PayoutRun>), Error> {
     caller.must_operate("propose payouts")?;
-    let items = super::propose_run(&finance.db, &caller.actor, &caller.name, finance.clock.now()).await?;
-    // What one run has made: it is not read again.
-    Ok((StatusCode::CREATED, Json(Page::whole(items))))
+    let run = super::propose_run(&finance.db, &caller.actor, &caller.name, finance.clock.now()).await?;
+    Ok((StatusCode::CREATED, Json(run)))
 }
 
 /// Explains a payout: the sales that it is made of.

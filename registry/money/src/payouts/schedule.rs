@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan as _};
 use sqlx::AnyConnection;
 
-use super::profiles;
+use super::{leaving, profiles};
 use crate::{Error, sharing};
 use chandlery_store::time;
 
@@ -28,11 +28,14 @@ pub(super) async fn next(
     .await?;
     let (_, profile) = profiles::in_force(db, partner).await?;
     let (_, policy) = sharing::in_force(db, now).await?;
-    Ok(NextPayout {
-        amount: Balance::new(free, currency)?,
-        minimum: minimum(&policy, &profile, currency),
-        not_before: not_before(db, partner, currency, profile.schedule, now).await?,
-    })
+    let (minimum, not_before) = match leaving::is_final(db, partner, currency).await? {
+        true => (Money::one(currency), None),
+        false => {
+            let not_before = not_before(db, partner, currency, profile.schedule, now).await?;
+            (minimum(&policy, &profile, currency), not_before)
+        }
+    };
+    Ok(NextPayout { amount: Balance::new(free, currency)?, minimum, not_before })
 }
 
 /// The least that is paid out: the policy's, or the partner's own where that is more.

@@ -19,7 +19,11 @@ pub struct NewEntry {
 }
 
 /// What a partner owes in a currency.
-async fn deficit(write: &mut Write, partner: &Namespace, currency: Currency) -> Result<Balance, Error> {
+pub(super) async fn deficit(
+    write: &mut Write,
+    partner: &Namespace,
+    currency: Currency,
+) -> Result<Balance, Error> {
     Ok(ledger::owed(write, &Account::OwedBy(partner.clone()), currency).await?.negated())
 }
 
