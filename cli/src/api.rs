@@ -141,6 +141,13 @@ impl Context {
         response.text().await.map_err(|error| Failure::of(error.to_string()))
     }
 
+    /// Tells the registry something that it answers with a document, as the account.
+    pub async fn registry_bytes(&self, path: &str, body: impl Serialize) -> Result<Vec<u8>> {
+        let response = self.send_as_account(Method::POST, path, body).await?;
+        let bytes = response.bytes().await.map_err(|error| Failure::of(error.to_string()))?;
+        Ok(bytes.to_vec())
+    }
+
     /// Sends the registry a text as it is, as the account.
     pub async fn send_text<T: DeserializeOwned>(&self, path: &str, text: String) -> Result<T> {
         let (_, token) = self.account()?;

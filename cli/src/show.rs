@@ -44,6 +44,17 @@ pub fn document(text: &str) {
     }
 }
 
+/// Prints a document whose letters may not be UTF-8 as it is; at a terminal, as [`printable`].
+pub fn bytes(document: &[u8]) {
+    if std::io::stdout().is_terminal() {
+        return put(format_args!("{}", printable(&String::from_utf8_lossy(document))));
+    }
+    let written = std::io::stdout().lock().write_all(document);
+    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+        std::process::exit(0);
+    }
+}
+
 /// Prints a text of several lines.
 pub fn text(text: &str) {
     say!("{}", printable(text));

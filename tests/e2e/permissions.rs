@@ -2,6 +2,7 @@
 
 mod hosts;
 mod others;
+mod roles;
 mod table;
 
 use std::collections::BTreeSet;
@@ -11,7 +12,8 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use crate::world::{Person, World, plugin, workspace};
-use table::{ROLES, cases};
+use roles::ROLES;
+use table::cases;
 
 #[test]
 fn every_route_is_for_those_it_is_meant_for() {

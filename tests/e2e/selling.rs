@@ -204,6 +204,64 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
     let accrued =
         then.as_array().unwrap().iter().find(|row| row["account"] == "liabilities:partner:acme:accrued");
     assert_eq!(minor(&accrued.unwrap()["balance"]), -(7920 + 480 + 720));
+    reports_tie_to_the_ledger(&operator, &customer);
+}
+
+/// Every report is shown as a table, as comma-separated values and as JSON, and comes to what the ledger does.
+fn reports_tie_to_the_ledger(operator: &Person, customer: &Person) {
+    let balances = operator.ok(&["books", "balances"]);
+    let held = |account: &str| {
+        let found = balances.as_array().unwrap().iter().find(|row| row["account"] == account);
+        found.map_or(0, |row| minor(&row["balance"]))
+    };
+    let reports: [(&[&str], &str, i64); 5] = [
+        (&["books", "invoices"], "due", held("assets:receivable:customers")),
+        (&["books", "ageing"], "total", held("assets:receivable:customers")),
+        (&["books", "dunning"], "due", held("assets:receivable:customers")),
+        (&["books", "deferred"], "earned", -held("liabilities:deferred:plans")),
+        (&["books", "vat", "2026"], "tax", -held("liabilities:tax:sales")),
+    ];
+    assert_eq!((reports[0].2, reports[4].2), (600 + 900, 1881 - 627));
+    for (words, field, expected) in reports {
+        let rows = operator.ok(words);
+        let rows = rows.as_array().unwrap();
+        assert_eq!(rows.iter().map(|row| minor(&row[field])).sum::<i64>(), expected, "{words:?}");
+        let csv = operator.text(&[words, &["--csv"]].concat());
+        assert_eq!(csv.lines().count(), 1 + rows.len(), "{csv}");
+        operator.text(words);
+        assert_eq!(customer.refused(words).0.r#type, "forbidden");
+    }
+    let open = operator.ok(&["books", "invoices", "--customer", "initech", "--state", "open"]);
+    assert_eq!((open.as_array().unwrap().len(), minor(&open[0]["due"])), (1, 600));
+
+    let results = operator.ok(&["books", "profit", "2026"]);
+    let result: i64 = results.as_array().unwrap().iter().map(|row| minor(&row["result"])).sum();
+    let sheet = operator.ok(&["books", "balance-sheet", "2026-12"])[0].clone();
+    let side = |side: &str| -> i64 {
+        sheet[side].as_array().unwrap().iter().map(|row| minor(&row["balance"])).sum()
+    };
+    assert_eq!(side("assets"), minor(&sheet["total"]));
+    assert_eq!(side("liabilities") + side("equity"), minor(&sheet["total"]), "{sheet}");
+    let own = sheet["equity"].as_array().unwrap().iter().find(|row| row["account"] == "equity:results");
+    assert_eq!(minor(&own.unwrap()["balance"]), result);
+    for words in [["books", "profit", "2026-Q1"], ["books", "balance-sheet", "2026-01..2026-02"]] {
+        operator.text(&words);
+        assert!(operator.text(&[&words[..], &["--csv"]].concat()).starts_with("month,account,in,amount\r\n"));
+    }
+
+    let chart = operator.file("chart.toml", b"client = 7\n[accounts]\n\"assets:bank\" = \"1210\"\n");
+    for (format, begins) in
+        [("datev", "\"EXTF\";700;21;"), ("quickbooks", "*JournalNo,"), ("xero", "*Narration,")]
+    {
+        let words = ["books", "export", format, "2026", "--chart", &chart];
+        let output = operator.command(&words).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.starts_with(begins), "{output:?}");
+        assert!(text.contains("1210") && text.lines().count() > 10, "{text}");
+    }
+    assert!(operator.refused_text(&["books", "export", "datev", "2025..2026"]).contains("no period"));
+    let two_years = operator.refused(&["books", "export", "datev", "2025-12..2026-01"]).0;
+    assert!(two_years.detail.contains("one financial year"), "{two_years:?}");
 }
 
 #[test]

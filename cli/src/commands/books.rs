@@ -1,5 +1,7 @@
 //! `chandlery books`: the ledger, its checks and exports, the close of months, and what operators write into it.
 
+mod reports;
+
 use chandlery_package::wire::{
     AccountBalance, BooksCheck, ClosedMonth, FxRate, MonthClose, Months, NewExchange, Page, SetAside,
     TaxRule, UnlicensedUse,
@@ -47,6 +49,8 @@ pub enum Books {
     SetAside,
     /// Show use of plugins that cost something by accounts that had no order of them
     Unlicensed,
+    #[command(flatten)]
+    Report(reports::Report),
     Reconcile(bank::Reconcile),
     /// Show the lines of the bank's statements that nobody knows what they are for, and what they may be for
     Lines {
@@ -125,6 +129,7 @@ impl Books {
             Self::Close { month } => close(context, month).await,
             Self::SetAside => set_aside(context).await,
             Self::Unlicensed => unlicensed(context).await,
+            Self::Report(report) => report.run(context).await,
             Self::Reconcile(reconcile) => reconcile.run(context).await,
             Self::Lines { all } => bank::lines(context, all).await,
             Self::Allot(allot) => allot.run(context).await,

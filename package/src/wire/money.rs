@@ -14,6 +14,7 @@ mod explain;
 mod figures;
 mod payouts;
 mod processor;
+mod reports;
 mod subscriptions;
 mod usage;
 
@@ -31,5 +32,6 @@ pub use explain::*;
 pub use figures::*;
 pub use payouts::*;
 pub use processor::*;
+pub use reports::*;
 pub use subscriptions::*;
 pub use usage::*;

@@ -3,7 +3,7 @@
 //! From below: the [`ledger`] and [`exchange`] rates; `approvals`, what one operator asks for and others approve; [`documents`], as
 //! they are issued; [`sharing`], who earns of a sale; [`billing`], what customers owe; [`consultants`]; [`payouts`], what partners are
 //! paid; the [`rails`] that money comes in and leaves by; `decisions`, by which what was approved is done; the [`books`], which close
-//! months and check all of it; and the [`figures`] that it comes to.
+//! months and check all of it; and the [`reports`] and [`figures`] that it comes to.
 
 mod approvals;
 pub mod billing;
@@ -18,6 +18,7 @@ mod finance;
 pub mod ledger;
 pub mod payouts;
 pub mod rails;
+pub mod reports;
 pub mod sharing;
 pub mod table;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub fn routes<S>(finance: Finance) -> OpenApiRouter<S> {
         .merge(rails::routes())
         .merge(decisions::routes())
         .merge(books::routes())
+        .merge(reports::routes())
         .merge(figures::routes())
         .with_state(finance)
 }

@@ -15,7 +15,7 @@ const ROWS_MAX: usize = 100_000;
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// A cell of a row.
-pub(crate) enum Cell<'a> {
+pub enum Cell<'a> {
     /// What somebody wrote: it gets a `'` in front where a spreadsheet would run it.
     Text(&'a str),
     /// What we write: numbers, amounts, times, words of ours.
@@ -43,12 +43,12 @@ impl Cell<'_> {
 }
 
 /// The line of CSV that names the columns of a table.
-pub(crate) fn head(columns: &[&str]) -> Result<String, Error> {
+pub fn head(columns: &[&str]) -> Result<String, Error> {
     rows([columns], |columns| columns.iter().map(Cell::own).collect())
 }
 
 /// A line of CSV for each row. Parts of a table that are written one after the other make the whole.
-pub(crate) fn rows<T>(
+pub fn rows<T>(
     rows: impl IntoIterator<Item = T>,
     cells: impl for<'a> Fn(&'a T) -> Vec<Cell<'a>>,
 ) -> Result<String, Error> {

@@ -3,36 +3,7 @@
 use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
-/// Who may use a route; nobody else.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum For {
-    Everybody,
-    /// With an account.
-    Accounts,
-    /// Members of the namespace, and operators.
-    Members,
-    Publishers,
-    Owners,
-    OwnersAndOperators,
-    Operators,
-}
-
-pub(super) const ROLES: [&str; 6] = ["anonymous", "other", "viewer", "publisher", "owner", "operator"];
-
-impl For {
-    /// Whether somebody in this role may use it.
-    pub(super) fn allows(self, role: &str) -> bool {
-        match self {
-            Self::Everybody => true,
-            Self::Accounts => role != "anonymous",
-            Self::Members => ["viewer", "publisher", "owner", "operator"].contains(&role),
-            Self::Publishers => ["publisher", "owner"].contains(&role),
-            Self::Owners => role == "owner",
-            Self::OwnersAndOperators => ["owner", "operator"].contains(&role),
-            Self::Operators => role == "operator",
-        }
-    }
-}
+use super::roles::For;
 
 pub(super) struct Case {
     pub(super) method: &'static str,
@@ -344,6 +315,19 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/api/v1/ledger/months", For::Operators, json!(null)),
         ("POST", "/api/v1/ledger/months/{month}/close", For::Operators, json!(null)),
         ("GET", "/api/v1/ledger/check", For::Operators, json!(null)),
+        ("GET", "/api/v1/reports/invoices", For::Operators, json!(null)),
+        ("GET", "/api/v1/reports/ageing", For::Operators, json!(null)),
+        ("GET", "/api/v1/reports/dunning", For::Operators, json!(null)),
+        ("GET", "/api/v1/reports/deferred", For::Operators, json!(null)),
+        ("GET", "/api/v1/reports/results", For::Operators, json!(null)),
+        ("GET", "/api/v1/reports/balance-sheets", For::Operators, json!(null)),
+        ("GET", "/api/v1/reports/tax-return", For::Operators, json!(null)),
+        (
+            "POST",
+            "/api/v1/reports/export",
+            For::Operators,
+            json!({ "format": "datev", "from": "2026-01", "to": "2026-01", "currency": "USD" }),
+        ),
         ("GET", "/api/v1/partners/{partner}/balances", For::OwnersAndOperators, json!(null)),
         ("GET", "/api/v1/partners/{partner}/transactions", For::OwnersAndOperators, json!(null)),
         ("GET", "/api/v1/partners/{partner}/transactions.csv", For::OwnersAndOperators, json!(null)),
@@ -372,6 +356,26 @@ pub(super) fn cases() -> Vec<Case> {
             For::Operators,
             json!({ "kind": "rules", "above": null, "approvals": 1 }),
         ),
+        ("GET", "/api/v1/partners/{partner}/leaving", For::OwnersAndOperators, json!(null)),
+        ("PUT", "/api/v1/partners/{partner}/leaving", For::OwnersAndOperators, json!(null)),
+        ("DELETE", "/api/v1/partners/{partner}/leaving", For::OwnersAndOperators, json!(null)),
+        ("POST", "/api/v1/partners/{partner}/final-payouts", For::Operators, json!(null)),
+        ("GET", "/api/v1/partners/{partner}/debt-offsets", For::OwnersAndOperators, json!(null)),
+        (
+            "PUT",
+            "/api/v1/partners/{partner}/debt-offsets",
+            For::Owners,
+            json!({ "from": "EUR", "to": "USD", "agreed": false }),
+        ),
+        ("GET", "/api/v1/debt-write-offs", For::Operators, json!(null)),
+        (
+            "POST",
+            "/api/v1/debt-write-offs",
+            For::Operators,
+            json!({ "partner": "acme", "amount": { "minor": 1, "currency": "USD" }, "reason": "x" }),
+        ),
+        ("POST", "/api/v1/debt-write-offs/{id}/approve", For::Operators, json!(null)),
+        ("POST", "/api/v1/debt-write-offs/{id}/cancel", For::Operators, json!(null)),
         ("GET", "/api/v1/bank-account", For::Operators, json!(null)),
         ("GET", "/api/v1/bank-accounts", For::Operators, json!(null)),
         (

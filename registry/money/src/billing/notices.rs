@@ -13,7 +13,7 @@ use chandlery_accounts::{refused, retry, sent, tell};
 use chandlery_store::{Db, time};
 
 /// How long after an invoice was due its customer is reminded a second time.
-const SECOND: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(crate) const SECOND: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long before a trial ends its customer is told.
 const LAST_DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// How many are sent at a time.

@@ -24,7 +24,7 @@ use chandlery_store::{Db, Write, time};
 /// How long a trial lasts.
 const TRIAL: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long after it was due an invoice may be unpaid before the subscription ends.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
+pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 impl Subscribed {
     /// Begins to be billed now, for the first time or in another way, with what is left of the invoice before.

@@ -1,0 +1,32 @@
+//! Who people are to what a route is about.
+
+/// Who may use a route; nobody else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum For {
+    Everybody,
+    /// With an account.
+    Accounts,
+    /// Members of the namespace, and operators.
+    Members,
+    Publishers,
+    Owners,
+    OwnersAndOperators,
+    Operators,
+}
+
+pub(super) const ROLES: [&str; 6] = ["anonymous", "other", "viewer", "publisher", "owner", "operator"];
+
+impl For {
+    /// Whether somebody in this role may use it.
+    pub(super) fn allows(self, role: &str) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Accounts => role != "anonymous",
+            Self::Members => ["viewer", "publisher", "owner", "operator"].contains(&role),
+            Self::Publishers => ["publisher", "owner"].contains(&role),
+            Self::Owners => role == "owner",
+            Self::OwnersAndOperators => ["owner", "operator"].contains(&role),
+            Self::Operators => role == "operator",
+        }
+    }
+}
