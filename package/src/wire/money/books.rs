@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Balance, Digest, Money, Month, Namespace, PluginId};
+use crate::{Balance, Currency, Digest, Money, Month, Namespace, PluginId};
 
 crate::words! {
     /// What a transaction of the ledger is about.
