@@ -148,8 +148,14 @@ async fn books() -> (tempfile::TempDir, Finance) {
         amount: usd(10_000),
         sale: Some(sale),
     };
-    let new =
-        NewInvoice { account: &customer, currency: Currency::Usd, lines: &[line], told: None, hold_days: 30 };
+    let new = NewInvoice {
+        account: &customer,
+        currency: Currency::Usd,
+        lines: &[line],
+        told: None,
+        period: None,
+        hold_days: 30,
+    };
     billing::issue(&mut write, &new, |transaction| transaction, day(62)).await.unwrap();
     write.commit().await.unwrap();
     let new = NewSubscription { tier: Tier::Developer, billed: Billed::Monthly };

@@ -127,7 +127,7 @@ impl Life {
             }
             Deed::Dispute { minor } if bought.paid => {
                 let id = format!("dp-{event}");
-                let mut write = crate::testing::writing(db).await;
+                let mut write = crate::testing::writing(&db).await;
                 let opened =
                     sharing::open_dispute(&mut write, &id, self.payments, usd(minor), usd(1500), now).await;
                 assert_eq!(opened.is_ok(), minor <= bought.left(), "{minor}: {bought:?}");
@@ -138,7 +138,7 @@ impl Life {
             }
             Deed::Decide { won } if !bought.open.is_empty() => {
                 let (id, minor) = bought.open.remove(0);
-                let mut write = crate::testing::writing(db).await;
+                let mut write = crate::testing::writing(&db).await;
                 sharing::close_dispute(&mut write, &id, won, now).await.unwrap();
                 write.commit().await.unwrap();
                 bought.lost += if won { 0 } else { minor };

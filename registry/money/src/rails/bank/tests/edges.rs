@@ -99,7 +99,8 @@ async fn what_a_bank_says_came_back_returns_as_much_of_a_payout() {
             "<Document><BkToCstmrStmt><Stmt><Id>S{line}</Id>{}</Stmt></BkToCstmrStmt></Document>",
             entry(line, amount, 1, returned)
         );
-        let said = reconcile(db, &Actor::machine(), &rules(day(33)), &text).await.unwrap().remove(0).outcome;
+        let said =
+            reconcile(db, &Actor::machine(), &rules(day(33)), None, &text).await.unwrap().remove(0).outcome;
         assert!(said.starts_with(says), "{line}: {said}");
         let found = (payout(db, 1).await.0, held(db, Account::Available(name("acme"))).await);
         assert_eq!(found, (state, available), "{line}");
