@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 92] = [
+const TABLES: [&str; 93] = [
     "facts",
     "accounts",
     "tokens",
@@ -113,6 +113,7 @@ const TABLES: [&str; 92] = [
     "consultants",
     "services",
     "milestones",
+    "figure_targets",
 ];
 
 /// What a backup says of itself.

@@ -2,6 +2,7 @@
 
 mod account;
 mod chart;
+mod cohorts;
 mod dashboard;
 mod figures;
 mod layout;
@@ -26,6 +27,7 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
         .route("/account", get(account::page))
         .route("/account/password", get(password::form).post(password::change))
         .route("/figures", get(figures::page))
+        .route("/figures/cohorts", get(cohorts::page))
         .route("/figures/{month}", get(figures::month))
         .route("/dashboard", get(dashboard::own))
         .route("/dashboard/{partner}", get(dashboard::page))

@@ -191,6 +191,13 @@ fn what_is_done_is_in_the_trail_and_what_is_said_again_is_not() {
         ),
         (&operator, "PUT", "/api/v1/bank-account", account, "bank-account-set"),
         (&operator, "PUT", "/api/v1/exchange-rates", rate, "exchange-rate-set"),
+        (
+            &operator,
+            "PUT",
+            "/api/v1/figures/targets",
+            json!({ "figure": "nrr", "month": "2027-01", "target": "110 %" }),
+            "figure-target-set",
+        ),
         (&operator, "POST", "/api/v1/tax-rules", tax, "tax-rule-set"),
         (&operator, "PUT", "/api/v1/sellers", seller, "seller-set"),
         (&operator, "POST", "/api/v1/ledger/expenses", expense, "expense-recorded"),

@@ -1,4 +1,4 @@
-//! The operator's page: the figures that investors ask for, what each means, and what a month's are made of.
+//! The operator's pages: the figures that investors ask for, what each means and is meant to be, and what a month's are made of.
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -9,33 +9,30 @@ use crate::error::Error;
 use chandlery_accounts::Account;
 use chandlery_edge::Path;
 use chandlery_money::Finance;
-use chandlery_money::figures::{DEFINITIONS, months, rows};
-use chandlery_package::wire::{MonthFigures, Ratio};
+use chandlery_money::figures::{figures, meaning, rows};
+use chandlery_package::wire::{Figure, Figures, MonthFigures, PostingRow, Ratio};
 use chandlery_package::{Balance, Month};
 
-/// `/figures`: the latest month that is over, all months, and what each figure means; for operators.
+/// `/figures`: the latest month that is over, the one that is not, all months, and what each figure means; for operators.
 pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
     caller.must_operate("see the figures")?;
     let mut db = finance.db.snapshot().await?;
-    let now = finance.clock.now();
-    let months = months(&mut db, now).await?;
+    let found = figures(&mut db, finance.clock.now()).await?;
     drop(db);
     // A month that is not over has earned a part of what it will.
-    let over = months.iter().rev().find(|month| month.month != Month::of(now));
+    let over = found.months.iter().rev().find(|month| month.to_date.is_none());
     let content = html! {
         h1 { "Figures" }
-        @match over.or(months.last()) {
+        @match over.or(found.months.last()) {
             None => p { "Nothing has happened yet. Figures appear with the first invoice or sale." },
             Some(latest) => {
                 (cards(latest))
-                (by_month(&months))
+                (by_month(&found.months))
+                (by_figure(&found, latest))
                 (by_segment(latest))
-                @for left_out in months.iter().flat_map(|month| &month.left_out) { p.note { (left_out) } }
             }
         }
-        h2 { "What they mean" }
-        dl.card.meanings { @for (figure, meaning) in DEFINITIONS { dt { (figure) } dd { (meaning) } } }
     };
     Ok(layout::page("Figures", Some(&caller), content).into_response())
 }
@@ -44,21 +41,38 @@ fn percent(ratio: Option<Ratio>) -> String {
     ratio.map_or("—".into(), Ratio::percent)
 }
 
+fn times(ratio: Option<Ratio>) -> String {
+    ratio.map_or("—".into(), Ratio::times)
+}
+
+fn money(money: Option<Balance>) -> String {
+    money.map_or("—".into(), |money| money.to_string())
+}
+
+/// A month's name, and that it is not over.
+fn named(month: &MonthFigures) -> String {
+    match month.to_date {
+        Some(now) => format!("{} to date ({})", month.month, now.strftime("%Y-%m-%d")),
+        None => month.month.to_string(),
+    }
+}
+
 fn cards(latest: &MonthFigures) -> Markup {
     html! {
         dl.cards {
-            div.card { dt { "MRR" } dd data-figure="mrr" { (latest.mrr) } p.note { (latest.accounts) " accounts, at the end of " (latest.month) } }
-            div.card { dt { "ARR" } dd data-figure="arr" { (latest.arr) } p.note { "12 × MRR" } }
+            div.card { dt { "MRR" } dd data-figure="mrr" { (money(latest.mrr)) } p.note { (latest.accounts) " accounts, at the end of " (named(latest)) } }
+            div.card { dt { "ARR" } dd data-figure="arr" { (money(latest.arr)) } p.note { "12 × MRR" } }
             div.card { dt { "NRR" } dd data-figure="nrr" { (percent(latest.nrr)) } p.note { "of those of 12 months ago" } }
-            div.card { dt { "GRR" } dd data-figure="grr" { (percent(latest.grr)) } p.note { "without expansion" } }
-            div.card { dt { "Gross margin" } dd data-figure="margin" { (percent(latest.gross_margin)) } p.note { "of " (latest.plans) " from plans and " (latest.commission) " from sales in " (latest.month) } }
-            div.card { dt { "Magic number" } dd data-figure="magic" { (latest.magic_number.map_or("—".into(), Ratio::times)) } p.note { "growth by what was spent for it" } }
+            div.card { dt { "GMV" } dd data-figure="gmv" { (money(latest.gmv)) } p.note { (percent(latest.take_rate)) " of it kept" } }
+            div.card { dt { "Gross margin" } dd data-figure="margin" { (percent(latest.gross_margin)) } p.note { "of " (money(latest.plans)) " from plans and " (money(latest.commission)) " from sales in " (named(latest)) } }
+            div.card { dt { "Magic number" } dd data-figure="magic" { (times(latest.magic_number)) } p.note { "growth by what was spent for it" } }
         }
     }
 }
 
 fn by_month(months: &[MonthFigures]) -> Markup {
-    let shown: Vec<_> = months.iter().map(|month| (month.month, month.mrr)).collect();
+    let shown: Vec<_> = months.iter().filter_map(|month| Some((month.month, month.mrr?))).collect();
+    let taken = |amount: Option<Balance>| money(amount.map(Balance::negated));
     html! {
         h2 { "By month" }
         div.card.scroll {
@@ -73,11 +87,43 @@ fn by_month(months: &[MonthFigures]) -> Markup {
                 tbody {
                     @for month in months.iter().rev() {
                         tr {
-                            td { a href=(format!("/figures/{}", month.month)) { (month.month) } }
-                            td.number { (month.mrr) } td.number { (month.new) } td.number { (month.expansion) }
-                            td.number { (month.contraction.negated()) } td.number { (month.churn.negated()) }
+                            td { a href=(format!("/figures/{}", month.month)) { (named(month)) } }
+                            td.number { (money(month.mrr)) } td.number { (money(month.new)) } td.number { (money(month.expansion)) }
+                            td.number { (taken(month.contraction)) } td.number { (taken(month.churn)) }
                             td.number { (month.accounts) } td.number { (percent(month.nrr)) } td.number { (percent(month.grr)) }
                             td.number { (percent(month.gross_margin)) }
+                        }
+                    }
+                }
+            }
+            p { a href="/figures/cohorts" { "Customers by the month of their first payment" } }
+        }
+    }
+}
+
+/// Every figure of a month, what it is meant to be, and what it means.
+fn by_figure(found: &Figures, month: &MonthFigures) -> Markup {
+    let current = found.months.last().filter(|last| last.month != month.month);
+    html! {
+        h2 { "All figures of " (named(month)) }
+        div.card.scroll {
+            table {
+                thead {
+                    tr {
+                        th { "Figure" } th.number { (named(month)) }
+                        @if let Some(current) = current { th.number { (named(current)) } }
+                        th.number { "Target" } th.number { "Difference" } th { "What it means" }
+                    }
+                }
+                tbody {
+                    @for figure in Figure::ALL {
+                        @let target = found.compared(month, figure);
+                        tr {
+                            td { (figure.title()) } (cell(month, figure))
+                            @if let Some(current) = current { (cell(current, figure)) }
+                            td.number { @if let Some(row) = &target { (row.target) } }
+                            td.number { @if let Some(difference) = target.as_ref().and_then(|row| row.difference) { (difference) } }
+                            td { (meaning(figure)) }
                         }
                     }
                 }
@@ -86,10 +132,18 @@ fn by_month(months: &[MonthFigures]) -> Markup {
     }
 }
 
-fn by_segment(latest: &MonthFigures) -> Markup {
-    let money = |money: Option<Balance>| money.map_or("—".into(), |money| money.to_string());
+fn cell(month: &MonthFigures, figure: Figure) -> Markup {
     html! {
-        h2 { "By segment, " (latest.month) }
+        @match month.value(figure) {
+            Some(value) => td.number { (value) },
+            None => td.none { (month.shown(figure)) },
+        }
+    }
+}
+
+fn by_segment(latest: &MonthFigures) -> Markup {
+    html! {
+        h2 { "By segment, " (named(latest)) }
         div.card.scroll {
             table {
                 thead {
@@ -101,9 +155,9 @@ fn by_segment(latest: &MonthFigures) -> Markup {
                 tbody {
                     @for segment in &latest.segments {
                         tr {
-                            td { (segment.tier) } td.number { (segment.accounts) } td.number { (segment.mrr) }
+                            td { (segment.tier) } td.number { (segment.accounts) } td.number { (money(segment.mrr)) }
                             td.number { (segment.won) } td.number { (segment.lost) } td.number { (money(segment.cac)) }
-                            td.number { (money(segment.ltv)) } td.number { (segment.ltv_to_cac.map_or("—".into(), Ratio::times)) }
+                            td.number { (money(segment.ltv)) } td.number { (times(segment.ltv_to_cac)) }
                         }
                     }
                 }
@@ -121,11 +175,14 @@ pub(super) async fn month(
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
     caller.must_operate("see the figures")?;
     let mut db = finance.db.snapshot().await?;
-    let rows = rows(&mut db, month).await?;
+    let rows = rows(&mut db, month, finance.clock.now()).await?;
     drop(db);
     let content = html! {
         h1 { "What " (month) " is made of" }
-        p { a href="/figures" { "All months" } }
+        p {
+            @if let Some(now) = rows.to_date { "To date: until " (now.strftime("%Y-%m-%d").to_string()) ". " }
+            a href="/figures" { "All months" }
+        }
         h2 { "Accounts" }
         div.card.scroll {
             table {
@@ -133,7 +190,9 @@ pub(super) async fn month(
                 tbody {
                     @for row in &rows.accounts {
                         tr {
-                            td { (row.account) } td { (row.tier) } td { (row.change) } td.number { (row.before) } td.number { (row.now) }
+                            td { (row.account) } td { (row.tier) }
+                            td { @if let Some(change) = row.change { (change) } @else { "no exchange rate" } }
+                            td.number { (money(row.before)) } td.number { (money(row.now)) }
                             td.number { a href=(format!("/api/v1/invoices/{}/page", row.invoice)) { (row.invoice) } }
                         }
                     }
@@ -141,16 +200,53 @@ pub(super) async fn month(
             }
         }
         h2 { "Postings to revenue and expenses" }
+        (postings(&rows.postings))
+        h2 { "Sales, by seller" }
         div.card.scroll {
             table {
-                thead { tr { th { "Account of the ledger" } th.number { "Posted" } th.number { "In the figures" } } }
+                thead { tr { th { "Seller" } th { "Of" } th.number { "Sales" } th.number { "Gross" } th.number { "In GMV" } th.number { "Kept" } } }
                 tbody {
-                    @for row in &rows.postings {
-                        tr { td { (row.account) } td.number { (row.posted) } td.number { (row.converted) } }
+                    @for row in &rows.sales {
+                        tr {
+                            td { (row.seller) } td { @if row.services { "services" } @else { "plugins" } } td.number { (row.sales) }
+                            td.number { (row.gross) } td.number { (money(row.converted)) } td.number { (money(row.kept_converted)) }
+                        }
                     }
                 }
             }
         }
+        h2 { "Credit notes" }
+        div.card.scroll {
+            table {
+                thead { tr { th { "Credit note" } th.number { "Invoice" } th.number { "Given back" } th.number { "In the figures" } } }
+                tbody {
+                    @for row in &rows.refunds {
+                        tr {
+                            td { (row.credit_note) }
+                            td.number { @if let Some(invoice) = row.invoice { a href=(format!("/api/v1/invoices/{invoice}/page")) { (invoice) } } }
+                            td.number { (row.amount) } td.number { (money(row.converted)) }
+                        }
+                    }
+                }
+            }
+        }
+        h2 { "Taken back by customers' banks for good" }
+        (postings(&rows.chargebacks))
     };
     Ok(layout::page(&format!("Figures of {month}"), Some(&caller), content).into_response())
+}
+
+fn postings(rows: &[PostingRow]) -> Markup {
+    html! {
+        div.card.scroll {
+            table {
+                thead { tr { th { "Account of the ledger" } th.number { "Posted" } th.number { "In the figures" } } }
+                tbody {
+                    @for row in rows {
+                        tr { td { (row.account) } td.number { (row.posted) } td.number { (money(row.converted)) } }
+                    }
+                }
+            }
+        }
+    }
 }

@@ -148,6 +148,8 @@ words! {
         ExpenseRecorded = "expense-recorded",
         /// Recorded that the bank has exchanged a currency for another.
         ExchangeRecorded = "exchange-recorded",
+        /// Set what a figure of a month is meant to be, or took that back.
+        FigureTargetSet = "figure-target-set",
         /// Closed the books of a month.
         MonthClosed = "month-closed",
         /// Asked for something that others approve before it is done.

@@ -1,210 +1,182 @@
 //! The figures of every month from the first one with something in it.
 
-use std::collections::BTreeMap;
-
-use chandlery_package::column::Text;
-use chandlery_package::wire::{Change, MonthFigures, Ratio, Segment};
-use chandlery_package::{Balance, Month, Tier};
+use chandlery_package::Tier;
+use chandlery_package::money::divide_half_even;
+use chandlery_package::wire::{Figure, Figures, Mix, MonthFigures, NoFigure, Ratio};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::CURRENCY;
-use super::rows::{Accounts, accounts_at, changes, postings_in};
+use super::basis::{Basis, bases};
+use super::known::{Known, ratio, times, usd};
+use super::segments::{economics, segment};
+use super::{definitions, targets};
 use crate::Error;
 
-/// What a month is made of.
-struct Basis {
-    month: Month,
-    accounts: Accounts,
-    won: BTreeMap<Tier, i64>,
-    lost: BTreeMap<Tier, i64>,
-    new: i128,
-    expansion: i128,
-    contraction: i128,
-    churn: i128,
-    plans: i128,
-    commission: i128,
-    cost: i128,
-    acquisition: BTreeMap<String, i128>,
-    /// What has no exchange rate, and is in none of it.
-    left_out: Vec<String>,
-}
-
-const COSTS: [&str; 5] = [
-    "expenses:processor fees",
-    "expenses:dispute fees",
-    "expenses:payout fees",
-    "expenses:bank fees",
-    "expenses:hosting",
-];
-const ACQUISITION: &str = "expenses:acquisition:";
-
-fn usd(minor: i128) -> Result<Balance, Error> {
-    Ok(Balance::new(minor, CURRENCY)?)
-}
+const MILLION: i128 = 1_000_000;
+const NO_YEAR: &str = "there is no month 12 months before";
 
 /// The figures of every month until the one of `now`, which is not over.
 pub async fn months(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<MonthFigures>, Error> {
-    let (first,): (Option<Text<Timestamp>>,) =
-        sqlx::query_as("select min(at) from ledger_transactions").fetch_one(&mut *db).await?;
-    let Some(Text(first)) = first else { return Ok(Vec::new()) };
-    let mut bases: Vec<Basis> = Vec::new();
-    let mut month = Month::of(first);
-    while month.first_moment() <= now {
-        let none = Accounts::new();
-        let before = bases.last().map_or(&none, |basis| &basis.accounts);
-        let basis = basis(db, month, before).await?;
-        bases.push(basis);
-        month = month.next();
-    }
-    (0..bases.len()).map(|index| figures(&bases, index)).collect()
+    let bases = bases(db, now).await?;
+    Ok((0..bases.len()).map(|index| of_month(&bases, index)).collect())
 }
 
-async fn basis(db: &mut AnyConnection, month: Month, before: &Accounts) -> Result<Basis, Error> {
-    let mut left_out = Vec::new();
-    let accounts = accounts_at(db, month, &mut left_out).await?;
-    let mut basis = Basis {
-        month,
-        won: BTreeMap::new(),
-        lost: BTreeMap::new(),
-        new: 0,
-        expansion: 0,
-        contraction: 0,
-        churn: 0,
-        plans: 0,
-        commission: 0,
-        cost: 0,
-        acquisition: BTreeMap::new(),
-        left_out: Vec::new(),
-        accounts,
-    };
-    for row in changes(before, &basis.accounts)? {
-        let by = i128::from(row.now.minor()) - i128::from(row.before.minor());
-        match row.change {
-            Change::New => {
-                basis.new += by;
-                *basis.won.entry(row.tier).or_default() += 1;
-            }
-            Change::Churn => {
-                basis.churn -= by;
-                *basis.lost.entry(row.tier).or_default() += 1;
-            }
-            Change::Expansion => basis.expansion += by,
-            Change::Contraction => basis.contraction -= by,
-            Change::Same => {}
-        }
-    }
-    for row in postings_in(db, month, &mut left_out).await? {
-        let minor = i128::from(row.converted.minor());
-        match row.account.as_str() {
-            "revenue:plans" => basis.plans -= minor,
-            "revenue:commission" => basis.commission -= minor,
-            cost if COSTS.contains(&cost) => basis.cost += minor,
-            other => {
-                if let Some(segment) = other.strip_prefix(ACQUISITION) {
-                    *basis.acquisition.entry(segment.into()).or_default() += minor;
-                }
-            }
-        }
-    }
-    basis.left_out = left_out;
-    Ok(basis)
+/// The same, with what they mean and what they are meant to be.
+pub async fn figures(db: &mut AnyConnection, now: Timestamp) -> Result<Figures, Error> {
+    let months = months(&mut *db, now).await?;
+    let targets = targets::compared(db, &months).await?;
+    Ok(Figures { months, definitions: definitions::all(), targets })
 }
 
-fn figures(bases: &[Basis], index: usize) -> Result<MonthFigures, Error> {
+/// The figures that a month does not have.
+struct Missing(Vec<NoFigure>);
+
+impl Missing {
+    /// The figure; where there is none, the reason is kept.
+    fn note<T>(&mut self, figure: Figure, found: Known<T>) -> Option<T> {
+        found.map_err(|reason| self.0.push(NoFigure { figure, reason })).ok()
+    }
+}
+
+/// The figures of one of several months that follow each other.
+pub(super) fn of_month(bases: &[Basis], index: usize) -> MonthFigures {
     let basis = &bases[index];
-    let mrr: i128 = basis.accounts.values().map(|has| i128::from(has.minor)).sum();
-    let (nrr, grr) = retention(bases, index);
-    let accounts = basis.accounts.len() as i64;
-    let revenue = basis.plans + basis.commission;
-    let gross_margin = Ratio::of(revenue - basis.cost, revenue);
-    let plans_of = |months: &[Basis]| months.iter().map(|basis| basis.plans).sum::<i128>();
-    let magic_number = match index.checked_sub(5) {
-        Some(begin) => {
-            let (earlier, later) = bases[begin..=index].split_at(3);
-            let spent: i128 = earlier.iter().flat_map(|basis| basis.acquisition.values()).sum();
-            Ratio::of(4 * (plans_of(later) - plans_of(earlier)), spent)
-        }
-        None => None,
+    let (mrr, revenue) = (basis.mrr(), basis.revenue());
+    let gross_margin = gross_margin(basis);
+    let (nrr, grr) = retention(bases, index).map_or_else(|reason| (Err(reason.clone()), Err(reason)), ratios);
+    let all = economics(bases, index, None, &gross_margin);
+    let arpa = match basis.accounts.len() as i64 {
+        0 => Err("no account has MRR".into()),
+        accounts => usd(mrr.clone()).and_then(|mrr| times(mrr, 1, accounts)),
     };
-    let segments = Tier::ALL.into_iter().filter(|tier| *tier != Tier::Free);
-    let segments: Vec<_> =
-        segments.map(|tier| segment(bases, index, tier, gross_margin)).collect::<Result<_, Error>>()?;
-    Ok(MonthFigures {
+    let part =
+        |found: Known<i128>| -> Known<Ratio> { ratio(found?, revenue.clone()?, "there is no revenue") };
+    let other_sales = || -> Known<i128> { Ok(basis.commission()? - basis.services.clone()?) };
+    let take_rate = || -> Known<Ratio> { ratio(basis.kept.clone()?, basis.gmv.clone()?, "nothing was sold") };
+    let (growth, operating_margin) = (growth(bases, index), operating_margin(bases, index));
+    let rule_of_40 = rule_of_40(&growth, &operating_margin);
+    let tiers = Tier::ALL.into_iter().filter(|tier| *tier != Tier::Free);
+    let mut missing = Missing(Vec::new());
+    let mut note = |figure, minor: Known<i128>| missing.note(figure, usd(minor));
+    let mut found = MonthFigures {
         month: basis.month,
-        mrr: usd(mrr)?,
-        arr: usd(12 * mrr)?,
-        new: usd(basis.new)?,
-        expansion: usd(basis.expansion)?,
-        contraction: usd(basis.contraction)?,
-        churn: usd(basis.churn)?,
-        accounts,
-        nrr,
-        grr,
-        arpa: match accounts {
-            0 => None,
-            _ => Some(usd(mrr)?.times(1, accounts)?),
-        },
-        plans: usd(basis.plans)?,
-        commission: usd(basis.commission)?,
-        cost: usd(basis.cost)?,
-        gross_margin,
-        acquisition: usd(basis.acquisition.values().sum())?,
-        magic_number,
-        segments,
-        left_out: basis.left_out.clone(),
-    })
+        to_date: basis.to_date,
+        mrr: note(Figure::Mrr, mrr.clone()),
+        arr: note(Figure::Arr, mrr.map(|mrr| 12 * mrr)),
+        new: note(Figure::New, basis.new.clone()),
+        expansion: note(Figure::Expansion, basis.expansion.clone()),
+        contraction: note(Figure::Contraction, basis.contraction.clone()),
+        churn: note(Figure::Churn, basis.churn.clone()),
+        accounts: all.accounts,
+        nrr: None,
+        grr: None,
+        arpa: None,
+        revenue: note(Figure::Revenue, revenue.clone()),
+        plans: usd(basis.plans()).ok(),
+        commission: usd(basis.commission()).ok(),
+        mix: Mix { subscriptions: None, revenue_share: None, services: None },
+        gmv: note(Figure::Gmv, basis.gmv.clone()),
+        take_rate: None,
+        refunds: note(Figure::Refunds, basis.refunds.clone()),
+        chargebacks: note(Figure::Chargebacks, basis.chargebacks.clone()),
+        bad_debt: note(Figure::BadDebt, basis.bad_debt()),
+        cost: note(Figure::Cost, basis.cost()),
+        gross_margin: None,
+        acquisition: note(Figure::Acquisition, basis.acquisition(None)),
+        cac: None,
+        ltv: None,
+        ltv_to_cac: None,
+        payback: None,
+        growth: None,
+        operating_margin: None,
+        rule_of_40: None,
+        magic_number: None,
+        segments: tiers.map(|tier| segment(bases, index, tier, &gross_margin)).collect(),
+        none: Vec::new(),
+    };
+    found.nrr = missing.note(Figure::Nrr, nrr);
+    found.grr = missing.note(Figure::Grr, grr);
+    found.arpa = missing.note(Figure::Arpa, arpa);
+    found.mix = Mix {
+        subscriptions: missing.note(Figure::Subscriptions, part(basis.plans())),
+        revenue_share: missing.note(Figure::RevenueShare, part(other_sales())),
+        services: missing.note(Figure::Services, part(basis.services.clone())),
+    };
+    found.take_rate = missing.note(Figure::TakeRate, take_rate());
+    found.gross_margin = missing.note(Figure::GrossMargin, gross_margin);
+    found.cac = missing.note(Figure::Cac, all.cac);
+    found.ltv = missing.note(Figure::Ltv, all.ltv);
+    found.ltv_to_cac = missing.note(Figure::LtvToCac, all.ltv_to_cac);
+    found.payback = missing.note(Figure::Payback, all.payback);
+    found.growth = missing.note(Figure::Growth, growth);
+    found.operating_margin = missing.note(Figure::OperatingMargin, operating_margin);
+    found.rule_of_40 = missing.note(Figure::RuleOf40, rule_of_40);
+    found.magic_number = missing.note(Figure::MagicNumber, magic_number(bases, index));
+    found.none = missing.0;
+    found
 }
 
-/// Net and gross, against 12 months before.
-fn retention(bases: &[Basis], index: usize) -> (Option<Ratio>, Option<Ratio>) {
-    let Some(then) = index.checked_sub(12).map(|then| &bases[then].accounts) else { return (None, None) };
+fn gross_margin(basis: &Basis) -> Known<Ratio> {
+    let revenue = basis.revenue()?;
+    ratio(revenue - basis.cost()? - basis.bad_debt()?, revenue, "there is no revenue")
+}
+
+/// What the accounts of 12 months before had then, what they have, and what they have of what they had.
+struct Retained {
+    had: i128,
+    net: i128,
+    gross: i128,
+}
+
+fn retention(bases: &[Basis], index: usize) -> Known<Retained> {
+    let then = index.checked_sub(12).ok_or(NO_YEAR)?;
     let now = &bases[index].accounts;
-    let (mut had, mut net, mut gross) = (0_i128, 0_i128, 0_i128);
-    for (account, before) in then {
-        let has = now.get(account).map_or(0, |has| i128::from(has.minor));
-        had += i128::from(before.minor);
-        net += has;
-        gross += has.min(i128::from(before.minor));
+    let mut retained = Retained { had: 0, net: 0, gross: 0 };
+    for (account, before) in &bases[then].accounts {
+        let before = i128::from(before.minor.clone()?);
+        let has = i128::from(now.get(account).map_or(Ok(0), |has| has.minor.clone())?);
+        retained.had += before;
+        retained.net += has;
+        retained.gross += has.min(before);
     }
-    (Ratio::of(net, had), Ratio::of(gross, had))
+    Ok(retained)
 }
 
-fn segment(bases: &[Basis], index: usize, tier: Tier, gross_margin: Option<Ratio>) -> Result<Segment, Error> {
-    let basis = &bases[index];
-    let name = tier.to_string();
-    let of = |basis: &Basis| -> (i64, i128) {
-        let has = basis.accounts.values().filter(|has| has.tier == tier);
-        has.fold((0, 0), |(count, mrr), has| (count + 1, mrr + i128::from(has.minor)))
+fn ratios(retained: Retained) -> (Known<Ratio>, Known<Ratio>) {
+    let Retained { had, net, gross } = retained;
+    let of_had = |part| ratio(part, had, "no account had MRR 12 months before");
+    (of_had(net), of_had(gross))
+}
+
+fn growth(bases: &[Basis], index: usize) -> Known<Ratio> {
+    let then = bases[index.checked_sub(12).ok_or(NO_YEAR)?].mrr()?;
+    ratio(bases[index].mrr()? - then, then, "no account had MRR 12 months before")
+}
+
+fn operating_margin(bases: &[Basis], index: usize) -> Known<Ratio> {
+    let year = &bases[(index + 1).saturating_sub(12)..=index];
+    let revenue: i128 = year.iter().map(Basis::revenue).sum::<Known<i128>>()?;
+    let expenses: i128 = year.iter().map(Basis::expenses).sum::<Known<i128>>()?;
+    ratio(revenue - expenses, revenue, "there was no revenue in this month and the 11 before")
+}
+
+fn rule_of_40(growth: &Known<Ratio>, margin: &Known<Ratio>) -> Known<Ratio> {
+    let millionths = |part: &Known<Ratio>| -> Known<i128> {
+        let Ratio { numerator, denominator } = part.clone()?;
+        divide_half_even(i128::from(numerator) * MILLION, denominator.into())
+            .map_err(|error| error.to_string())
     };
-    let (accounts, mrr) = of(basis);
-    let quarter = &bases[(index + 1).saturating_sub(3)..=index];
-    let spent: i128 = quarter.iter().filter_map(|basis| basis.acquisition.get(&name)).sum();
-    let won: i64 = quarter.iter().filter_map(|basis| basis.won.get(&tier)).sum();
-    let cac = match won {
-        0 => None,
-        _ => Some(usd(spent)?.times(1, won)?),
-    };
-    let year = (index + 1).saturating_sub(12);
-    let lost: i64 = bases[year..=index].iter().filter_map(|basis| basis.lost.get(&tier)).sum();
-    let exposed: i64 = (year..=index).filter_map(|month| Some(of(&bases[month.checked_sub(1)?]).0)).sum();
-    let ltv = match gross_margin {
-        Some(margin) if accounts > 0 && lost > 0 => {
-            // ARPA × margin ÷ (lost ÷ exposed), rounded once.
-            let share = usd(mrr)?.times(margin.numerator, margin.denominator)?;
-            Some(share.times(exposed, accounts * lost)?)
-        }
-        _ => None,
-    };
-    Ok(Segment {
-        tier,
-        accounts,
-        mrr: usd(mrr)?,
-        won: basis.won.get(&tier).copied().unwrap_or(0),
-        lost: basis.lost.get(&tier).copied().unwrap_or(0),
-        acquisition: usd(basis.acquisition.get(&name).copied().unwrap_or(0))?,
-        ltv_to_cac: ltv.zip(cac).and_then(|(ltv, cac)| Ratio::of(ltv.minor().into(), cac.minor().into())),
-        cac,
-        ltv,
-    })
+    ratio(millionths(growth)? + millionths(margin)?, MILLION, "")
+}
+
+fn magic_number(bases: &[Basis], index: usize) -> Known<Ratio> {
+    let begin = index.checked_sub(5).ok_or("there are no five months before it")?;
+    let (earlier, later) = bases[begin..=index].split_at(3);
+    let plans = |months: &[Basis]| months.iter().map(Basis::plans).sum::<Known<i128>>();
+    let spent: i128 = earlier.iter().map(|basis| basis.acquisition(None)).sum::<Known<i128>>()?;
+    ratio(
+        4 * (plans(later)? - plans(earlier)?),
+        spent,
+        "nothing was spent on winning customers in the months 3 to 5 before",
+    )
 }

@@ -27,8 +27,9 @@ async fn stands(finance: &Finance, now: Timestamp) -> (SubscriptionState, Tier) 
 /// MRR at the end of the month of a moment, in cents.
 async fn mrr(finance: &Finance, now: Timestamp) -> i64 {
     let mut db = finance.db.read().acquire().await.unwrap();
-    let rows = figures::rows(&mut db, Month::of(now)).await.unwrap();
-    rows.accounts.iter().map(|row| row.now.minor()).sum()
+    let month = Month::of(now);
+    let rows = figures::rows(&mut db, month, month.last_moment()).await.unwrap();
+    rows.accounts.iter().map(|row| row.now.unwrap().minor()).sum()
 }
 
 async fn invoiced(finance: &Finance) -> usize {
