@@ -1,7 +1,8 @@
 """An auditor who trusts nothing but the journal: recomputes every partner's statements and balances and every figure of the
 investors' page from it, and compares them with what the registry says. It shares no code with the ledger.
 
-usage: audit.py FOLDER, which holds books.journal, rates.json, statements.json, balances.json, figures.json and accounts.json.
+usage: audit.py FOLDER, which holds books.journal, rates.json, statements.json, balances.json, figures.json, cohorts.json and
+accounts.json.
 Prints what was compared as JSON; differences go to stderr, and make it fail.
 """
 
@@ -9,7 +10,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 DIGITS = {"USD": 2, "EUR": 2, "GBP": 2, "JPY": 0}
@@ -69,7 +70,7 @@ for transaction in transactions:
     by_month[transaction["month"]].append(transaction)
 
 statements = {(s["partner"], s["currency"], s["month"]): s for s in load("statements.json")}
-compared = {"statements": 0, "lines": 0, "balances": 0, "figures": 0, "accounts": 0}
+compared = {"statements": 0, "lines": 0, "balances": 0, "figures": 0, "cohorts": 0, "accounts": 0}
 closed = sorted({month for _, _, month in statements})
 for month in months:
     opening = {key: {a: m for a, m in accounts.items() if m} for key, accounts in held.items()}
@@ -136,37 +137,68 @@ def to_usd(minor, currency, day):
     return half_even(minor * over * 100, under * 10 ** DIGITS[currency])
 
 
-def end_of(month):
-    year, number = int(month[:4]), int(month[5:])
-    return datetime(year + number // 12, number % 12 + 1, 1, tzinfo=timezone.utc)
+figures = load("figures.json")
+INSTANT = timedelta(microseconds=1)
 
 
 def instant(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-periods, ended = defaultdict(list), {}
+def end_of(month):
+    """The first moment that is not counted in a month: now, for the one that is not over."""
+    year, number = int(month[:4]), int(month[5:])
+    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=timezone.utc)
+    now = figures[-1]["to_date"]
+    return min(end, instant(now) + INSTANT) if now else end
+
+
+def last_day_of(month):
+    return (end_of(month) - INSTANT).strftime("%Y-%m-%d")
+
+
+def posted_to(transaction, wanted):
+    return sum(minor for account, _, minor in transaction["postings"] if wanted(account))
+
+
+# What is given back of a subscription goes out of what was earned of it, or was not yet. When all of its invoice has gone back, it
+# has ended.
+PLANS = ("liabilities:deferred:plans", "revenue:plans")
+periods, ended, charged, given_back = defaultdict(list), {}, {}, defaultdict(int)
 for transaction in transactions:
     links = transaction["links"]
+    invoice = links.get("invoice")
     if transaction["kind"] == "written-off":
-        ended[links["invoice"]] = instant(links["at"])
+        ended[invoice] = instant(links["at"])
     if transaction["kind"] == "invoice" and "tier" in links and int(links["price"]) > 0:
+        charged[invoice] = -posted_to(transaction, lambda account: account == PLANS[0])
         periods[links["customer"]].append({
-            "invoice": links["invoice"], "tier": links["tier"], "from": instant(links["from"]), "to": instant(links["to"]),
+            "invoice": invoice, "tier": links["tier"], "from": instant(links["from"]), "to": instant(links["to"]),
             "monthly": half_even(int(links["price"]), int(links["months"])), "currency": links["currency"],
+            "brought": int(links["price"]) - charged[invoice],
         })
+    if transaction["kind"] in ("refund", "dispute-lost") and charged.get(invoice, 0) > 0:
+        given_back[invoice] += posted_to(transaction, lambda account: account in PLANS)
+        if given_back[invoice] >= charged[invoice]:
+            ended.setdefault(invoice, instant(links["at"]))
+
+
+def cuts_short(later, period):
+    """Whether a period ends the one before it: not where it was given back while that one could go on."""
+    gone = ended.get(later["invoice"])
+    is_given_back = 0 < charged[later["invoice"]] <= given_back[later["invoice"]]
+    return not (later["brought"] > 0 and is_given_back and gone < period["to"])
 
 
 def accounts_at(month):
     found = {}
     end = end_of(month)
-    day = datetime.fromtimestamp(end.timestamp() - 1, timezone.utc).strftime("%Y-%m-%d")
     for customer, all_of in periods.items():
         for index, period in enumerate(all_of):
             until = min([period["to"], ended.get(period["invoice"], period["to"])]
-                        + [later["from"] for later in all_of[index + 1:index + 2]])
+                        + [later["from"] for later in all_of[index + 1:] if cuts_short(later, period)][:1])
             if period["from"] < end <= until:
-                found[customer] = (period["tier"], to_usd(period["monthly"], period["currency"], day))
+                found[customer] = (period["tier"], to_usd(period["monthly"], period["currency"], last_day_of(month)))
     return found
 
 
@@ -174,13 +206,44 @@ def first_number(value):
     return None if value is None else value["minor"]
 
 
-figures = load("figures.json")
+# What is neither what was sold nor what was earned of it: what is paid with, and taxes.
+PAID_WITH = ("assets:bank", "assets:processor clearing", "assets:receivable:customers", "liabilities:suspense",
+             "liabilities:credit:", "liabilities:tax:")
+
+
+def sold_in(month):
+    """GMV, what was kept of it, and what was kept of services: by seller and currency, as it is converted."""
+    rows = defaultdict(lambda: [0, 0])
+    for transaction in by_month[month]:
+        links = transaction["links"]
+        if transaction["kind"] == "sale" and transaction["postings"] and not links["source"].endswith(", again"):
+            currency = transaction["postings"][0][1]
+            row = rows[(links["seller"], "plugin" in links, currency)]
+            row[0] += posted_to(transaction, lambda account: account == "assets:receivable:unbilled")
+            row[1] -= posted_to(transaction, lambda account: account == "revenue:commission")
+    usd = {key: [to_usd(minor, key[2], last_day_of(month)) for minor in row] for key, row in rows.items()}
+    return (sum(gross for gross, _ in usd.values()), sum(kept for _, kept in usd.values()),
+            sum(kept for key, (_, kept) in usd.items() if not key[1]))
+
+
+def taken_back_in(month):
+    """What credit notes gave back, without taxes, and what customers' banks took back for good, with them."""
+    refunds, lost = 0, defaultdict(int)
+    for transaction in by_month[month]:
+        if transaction["kind"] == "refund":
+            net = posted_to(transaction, lambda account: not account.startswith(PAID_WITH))
+            refunds += to_usd(net, transaction["postings"][0][1], last_day_of(month))
+        if transaction["kind"] == "dispute-lost":
+            for account, currency, minor in transaction["postings"]:
+                lost[currency] -= minor if account == "assets:disputes held" else 0
+    return refunds, sum(to_usd(minor, currency, last_day_of(month)) for currency, minor in lost.items())
+
+
 first, last = months[0], figures[-1]["month"]
 all_months = [f"{year:04}-{month:02}" for year in range(int(first[:4]), int(last[:4]) + 1) for month in range(1, 13)]
 all_months = [month for month in all_months if first <= month <= last]
 basis = []
 for month in all_months:
-    day = datetime.fromtimestamp(end_of(month).timestamp() - 1, timezone.utc).strftime("%Y-%m-%d")
     posted = defaultdict(int)
     for transaction in by_month[month]:
         for account, currency, minor in transaction["postings"]:
@@ -188,75 +251,130 @@ for month in all_months:
     usd = defaultdict(int)
     for (account, currency), minor in posted.items():
         if account.startswith(("revenue:", "expenses:")):
-            usd[account] += to_usd(minor, currency, day)
+            usd[account] += to_usd(minor, currency, last_day_of(month))
     basis.append({"accounts": accounts_at(month), "usd": usd})
 
 TIERS = ["developer", "team", "enterprise", "enterprise-plus"]
-COSTS = ["expenses:processor fees", "expenses:dispute fees", "expenses:payout fees", "expenses:hosting"]
-spent_on = lambda month, tier: month["usd"].get(f"expenses:acquisition:{tier}", 0)
+COSTS = ["expenses:processor fees", "expenses:dispute fees", "expenses:payout fees", "expenses:bank fees", "expenses:hosting"]
+spent_on = lambda month, tier: sum(minor for account, minor in month["usd"].items()
+                                   if account.startswith("expenses:acquisition:") and tier in (None, account.split(":")[2]))
 ratio = lambda over, under: {"numerator": over, "denominator": under} if under > 0 else None
+revenue_of = lambda month: -month["usd"]["revenue:plans"] - month["usd"]["revenue:commission"]
+mrr_of = lambda month: sum(minor for _, minor in month["accounts"].values())
+millionths = lambda of: half_even(of["numerator"] * 10**6, of["denominator"])
+won = lambda at: {name: tier for name, (tier, _) in basis[at]["accounts"].items()
+                  if at == 0 or name not in basis[at - 1]["accounts"]}
+lost = lambda at: {name: tier for name, (tier, _) in basis[at - 1]["accounts"].items()
+                   if name not in basis[at]["accounts"]} if at else {}
+
+
+def economics(index, tier, margin):
+    """How many accounts of a tier, or of all, there are, were won and lost; MRR, CAC, LTV, LTV/CAC and the months of payback."""
+    count = lambda of: sum(1 for found in of if tier in (None, found))
+    own = [minor for found, minor in basis[index]["accounts"].values() if tier in (None, found)]
+    quarter, year = range(max(index - 2, 0), index + 1), range(max(index - 11, 0), index + 1)
+    won_in_quarter = sum(count(won(at).values()) for at in quarter)
+    cac = half_even(sum(spent_on(basis[at], tier) for at in quarter), won_in_quarter) if won_in_quarter else None
+    gone = sum(count(lost(at).values()) for at in year)
+    exposed = sum(count(found for found, _ in basis[at - 1]["accounts"].values()) for at in year if at)
+    share = half_even(sum(own) * margin["numerator"], margin["denominator"]) if margin else None
+    ltv = half_even(share * exposed, len(own) * gone) if margin and own and gone else None
+    return {
+        "accounts": len(own), "mrr": sum(own), "won": count(won(index).values()), "lost": count(lost(index).values()),
+        "cac": cac, "ltv": ltv, "ltv_to_cac": None if ltv is None or cac is None else ratio(ltv, cac),
+        "payback": None if cac is None or share is None else ratio(cac * len(own), share),
+    }
+
+
 for index, (month, said) in enumerate(zip(all_months, figures)):
     compare("month", said["month"], month)
+    compare(f"whether {month} is to date", said["to_date"] is not None, index + 1 == len(figures))
     now = basis[index]["accounts"]
     before = basis[index - 1]["accounts"] if index else {}
     usd = basis[index]["usd"]
-    mrr = sum(minor for _, minor in now.values())
-    plans, commission = -usd["revenue:plans"], -usd["revenue:commission"]
+    mrr, revenue = mrr_of(basis[index]), revenue_of(basis[index])
+    plans, commission, bad_debt = -usd["revenue:plans"], -usd["revenue:commission"], usd["expenses:bad debt"]
     cost = sum(usd[account] for account in COSTS)
+    (gmv, kept, services), (refunds, chargebacks) = sold_in(month), taken_back_in(month)
+    margin = ratio(revenue - cost - bad_debt, revenue)
+    whole = economics(index, None, margin)
     changes = {name: now.get(name, (0, 0))[1] - before.get(name, (0, 0))[1] for name in set(now) | set(before)}
     both = set(now) & set(before)
     expected = {
-        "mrr": mrr, "arr": 12 * mrr, "plans": plans, "commission": commission, "cost": cost,
+        "mrr": mrr, "arr": 12 * mrr, "revenue": revenue, "plans": plans, "commission": commission, "cost": cost,
+        "gmv": gmv, "refunds": refunds, "chargebacks": chargebacks, "bad_debt": bad_debt,
         "new": sum(changes[name] for name in set(now) - set(before)),
         "churn": -sum(changes[name] for name in set(before) - set(now)),
         "expansion": sum(max(changes[name], 0) for name in both),
         "contraction": -sum(min(changes[name], 0) for name in both),
         "arpa": half_even(mrr, len(now)) if now else None,
-        "acquisition": sum(minor for account, minor in usd.items() if account.startswith("expenses:acquisition:")),
+        "acquisition": spent_on(basis[index], None), "cac": whole["cac"], "ltv": whole["ltv"],
     }
     for name, minor in expected.items():
         compare(f"{name} of {month}", first_number(said[name]), minor)
         compared["figures"] += 1
     compare(f"accounts of {month}", said["accounts"], len(now))
-    margin = ratio(plans + commission - cost, plans + commission)
-    compare(f"gross margin of {month}", said["gross_margin"], margin)
+    year = basis[max(index - 11, 0):index + 1]
+    spent = sum(minor for part in year for account, minor in part["usd"].items()
+                if account.startswith("expenses:") and account != "expenses:fx loss")
+    earned = sum(map(revenue_of, year))
+    operating = ratio(earned - spent, earned)
+    growth, nrr, grr = None, None, None
     if index >= 12:
         then = basis[index - 12]["accounts"]
-        had = sum(minor for _, minor in then.values())
+        had = mrr_of(basis[index - 12])
         has = {name: now.get(name, (0, 0))[1] for name in then}
-        compare(f"NRR of {month}", said["nrr"], ratio(sum(has.values()), had))
-        compare(f"GRR of {month}", said["grr"], ratio(sum(min(has[name], then[name][1]) for name in then), had))
-        compared["figures"] += 2
+        growth = ratio(mrr - had, had)
+        nrr, grr = ratio(sum(has.values()), had), ratio(sum(min(has[name], then[name][1]) for name in then), had)
+    magic = None
     if index >= 5:
         quarter = lambda part: sum(-month["usd"]["revenue:plans"] for month in part)
         earlier, later = basis[index - 5:index - 2], basis[index - 2:index + 1]
-        spent = sum(minor for month in earlier for account, minor in month["usd"].items()
-                    if account.startswith("expenses:acquisition:"))
-        compare(f"magic number of {month}", said["magic_number"], ratio(4 * (quarter(later) - quarter(earlier)), spent))
+        magic = ratio(4 * (quarter(later) - quarter(earlier)), sum(spent_on(part, None) for part in earlier))
+    expected = {
+        "gross_margin": margin, "take_rate": ratio(kept, gmv), "nrr": nrr, "grr": grr, "magic_number": magic,
+        "growth": growth, "operating_margin": operating, "ltv_to_cac": whole["ltv_to_cac"], "payback": whole["payback"],
+        "rule_of_40": ratio(millionths(growth) + millionths(operating), 10**6) if growth and operating else None,
+        "mix": {"subscriptions": ratio(plans, revenue), "revenue_share": ratio(commission - services, revenue),
+                "services": ratio(services, revenue)},
+    }
+    for name, found in expected.items():
+        compare(f"{name} of {month}", said[name], found)
         compared["figures"] += 1
-    won = lambda at: {name: tier for name, (tier, _) in basis[at]["accounts"].items()
-                      if at == 0 or name not in basis[at - 1]["accounts"]}
-    lost = lambda at: {name: tier for name, (tier, _) in basis[at - 1]["accounts"].items()
-                       if name not in basis[at]["accounts"]} if at else {}
     for tier, segment in zip(TIERS, said["segments"]):
-        count = lambda of: sum(1 for found in of.values() if found == tier)
-        own = [minor for found, minor in now.values() if found == tier]
-        spent = sum(spent_on(basis[at], tier) for at in range(max(index - 2, 0), index + 1))
-        won_in_quarter = sum(count(won(at)) for at in range(max(index - 2, 0), index + 1))
-        cac = half_even(spent, won_in_quarter) if won_in_quarter else None
-        year = range(max(index - 11, 0), index + 1)
-        gone = sum(count(lost(at)) for at in year)
-        exposed = sum(sum(1 for found, _ in basis[at - 1]["accounts"].values() if found == tier) for at in year if at)
-        ltv = None
-        if margin and own and gone:
-            share = half_even(sum(own) * margin["numerator"], margin["denominator"])
-            ltv = half_even(share * exposed, len(own) * gone)
-        compare(f"{tier} in {month}", [segment["tier"], segment["accounts"], segment["mrr"]["minor"], segment["won"],
-                                       segment["lost"], first_number(segment["cac"]), first_number(segment["ltv"])],
-                [tier, len(own), sum(own), count(won(index)), count(lost(index)), cac, ltv])
-        compare(f"LTV/CAC of {tier} in {month}", segment["ltv_to_cac"],
-                None if ltv is None or cac is None else ratio(ltv, cac))
+        own = economics(index, tier, margin)
+        compare(f"{tier} in {month}",
+                {"tier": segment["tier"], "accounts": segment["accounts"], "won": segment["won"], "lost": segment["lost"],
+                 "ltv_to_cac": segment["ltv_to_cac"], **{name: first_number(segment[name]) for name in ("mrr", "cac", "ltv")}},
+                {"tier": tier, **{name: value for name, value in own.items() if name != "payback"}})
         compared["figures"] += 8
+
+
+# Cohorts.
+
+first_paid, bought = {}, defaultdict(set)
+for transaction in transactions:
+    links, month = transaction["links"], transaction["month"]
+    if transaction["kind"] == "invoice-paid":
+        first_paid[links["customer"]] = min(month, first_paid.get(links["customer"], month))
+    if transaction["kind"] == "sale":
+        bought[month].add(links["customer"])
+said = load("cohorts.json")["cohorts"]
+compare("customers", sorted(name for cohort in said for name in cohort["accounts"]), sorted(first_paid))
+for cohort in said:
+    members = sorted(name for name, month in first_paid.items() if month == cohort["month"])
+    compare(f"the cohort of {cohort['month']}", (cohort["accounts"], cohort["customers"]), (members, len(members)))
+    begin = None
+    following = [(month, part) for month, part in zip(all_months, basis) if month >= cohort["month"]]
+    compare(f"how long the cohort of {cohort['month']} is followed", len(cohort["months"]), len(following))
+    for cell, (month, part) in zip(cohort["months"], following):
+        mrr = sum(part["accounts"].get(name, (0, 0))[1] for name in members)
+        begin = mrr if begin is None else begin
+        active = sum(1 for name in members if name in part["accounts"] or name in bought[month])
+        compare(f"the cohort of {cohort['month']} in {month}",
+                (cell["month"], cell["active"], cell["by_count"], first_number(cell["mrr"]), cell["by_mrr"]),
+                (month, active, ratio(active, len(members)), mrr, ratio(mrr, begin)))
+        compared["cohorts"] += 1
 
 print(json.dumps(compared))
 for difference in differences[:20]:

@@ -174,13 +174,19 @@ fn auditor_agrees(market: &Market) {
     market.write("balances.json", &json!(balances).to_string());
     market.write("accounts.json", &operator.ok(&["books", "balances"]).to_string());
     market.write("figures.json", &operator.ok(&["figures"]).to_string());
+    market.write("cohorts.json", &operator.ok(&["figures", "cohorts"]).to_string());
     market.write("rates.json", &json!(operator.list("/api/v1/exchange-rates")).to_string());
     let script = workspace().join("tests/e2e/audit.py");
     let compared = run(Command::new(tool("python3")).arg(script).arg(market.folder.path()));
     let compared: Value = serde_json::from_str(&compared).unwrap();
-    for (what, least) in
-        [("statements", 60), ("lines", 500), ("balances", 20), ("figures", 800), ("accounts", 20)]
-    {
+    for (what, least) in [
+        ("statements", 60),
+        ("lines", 500),
+        ("balances", 20),
+        ("figures", 1200),
+        ("cohorts", 20),
+        ("accounts", 20),
+    ] {
         assert!(compared[what].as_i64() > Some(least), "{compared}");
     }
 }

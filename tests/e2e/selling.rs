@@ -364,6 +364,7 @@ fn a_partner_is_paid_as_often_as_it_wants_and_spending_is_dated() {
     };
     assert_eq!(minor(&month("2026-02")["acquisition"]), 30_000);
     assert_eq!((minor(&month("2026-01")["cost"]), minor(&month("2026-03")["cost"])), (7000, 0));
+    crate::figures::tell_what_was_sold(&world, &operator);
     let wrong = import("ads-2,2026-02-15,1.00 USD,team,more\nads-3,tomorrow,1.00 USD,team,less\n");
     assert!(operator.refused_text(&["expense", "import", &wrong]).contains("line 3: column day: "));
     let spend = ["books", "spend", "1.00 USD", "--description", "ads", "--day"];
