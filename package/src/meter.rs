@@ -102,7 +102,7 @@ pub fn units(meters: &[Meter]) -> BTreeSet<&Unit> {
     meters.iter().map(|meter| &meter.unit).collect()
 }
 
-/// <https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels>
+/// Whether this can be the name of a series, by <https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels>.
 fn is_series(text: &str) -> bool {
     let first = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | ':');
     text.starts_with(first) && text.chars().all(|c| first(c) || c.is_ascii_digit())

@@ -242,7 +242,7 @@ fn day(name: &'static str, day: Date) -> Element {
     element(name).with(text("udt:DateTimeString", digits(day)).attribute("format", "102"))
 }
 
-/// `20261128`.
+/// A day as the syntax writes it, by its format 102: `20261128`.
 fn digits(day: Date) -> String {
     day.strftime("%Y%m%d").to_string()
 }

@@ -188,7 +188,7 @@ async fn what_a_bank_takes_back_is_not_had_until_it_has_decided_and_then_for_goo
         let mut write = crate::testing::writing(&finance.db).await;
         if lost {
             let back = Transaction::new(TransactionKind::DisputeLost, "dp", day(50))
-                .credit(Account::Bank, usd("499.00"));
+                .credit(Account::Processor, usd("499.00"));
             let back = refunds::lose(&mut write, "bank-1", usd("499.00"), back, day(50)).await.unwrap();
             ledger::post(&mut write, back).await.unwrap();
         }
