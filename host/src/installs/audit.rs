@@ -41,7 +41,7 @@ pub async fn audit(
     let key = seen.map(|pin| pin.log_key.as_str());
     let mut log = chain::open_log(client, key, &trust.quorum, progress).await?;
     match log.must_be_new(trust) {
-        Ok(()) => pass(progress, "checkpoint new", "vouched for lately".into()),
+        Ok(_) => pass(progress, "checkpoint new", "vouched for lately".into()),
         Err(error) => faults.push(error.to_string()),
     }
     if let Some(seen) = seen {
@@ -209,6 +209,9 @@ fn differs(history: &History, release: &Release, record: &ReleaseRecord) -> Opti
     }
     if record.yanked != state.yanked || record.withdrawn != state.withdrawn {
         return Some("the catalog and the log differ in whether it was yanked or withdrawn".into());
+    }
+    if record.certified != history.is_certified(&release.plugin) {
+        return Some("the catalog and the log differ in whether its plugin is certified".into());
     }
     None
 }

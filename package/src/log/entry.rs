@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LogError;
-use crate::{Currency, Digest, KeyId, Month, Namespace, PublicKey, Release};
+use crate::{Currency, Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release};
 
 /// Something that trust depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +101,20 @@ pub enum Entry {
         /// When, in UTC.
         at: Timestamp,
     },
+    /// From now on the registry's operator vouches for this plugin, whichever release of it.
+    Certified {
+        /// The plugin that was looked at.
+        plugin: PluginId,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+    /// The registry's operator no longer vouches for this plugin.
+    Decertified {
+        /// The plugin that was certified.
+        plugin: PluginId,
+        /// When, in UTC.
+        at: Timestamp,
+    },
     /// A kind of entry that was thought of later. It counts, and nothing that this version knows of depends on it; nobody appends one.
     #[serde(other)]
     Unknown,
@@ -130,6 +144,8 @@ impl Entry {
             Self::UsageRoot { account, month, .. } => {
                 format!("it has the root of the use of '{account}' in {month}")
             }
+            Self::Certified { plugin, .. } => format!("it certifies {plugin}"),
+            Self::Decertified { plugin, .. } => format!("it certifies {plugin} no longer"),
             Self::Unknown => "it is of a kind that this version does not know".into(),
         }
     }
@@ -182,6 +198,14 @@ mod tests {
                     .to_owned(),
                 "it yanks acme:serving@1.0.0-rc.1",
             ),
+            (
+                r#"{"type":"certified","plugin":"acme:serving","at":"2026-12-01T00:00:00Z"}"#.to_owned(),
+                "it certifies acme:serving",
+            ),
+            (
+                r#"{"type":"decertified","plugin":"acme:serving","at":"2026-12-01T00:00:00Z"}"#.to_owned(),
+                "it certifies acme:serving no longer",
+            ),
         ] {
             let entry = Entry::parse(7, text.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(entry.to_bytes()).unwrap(), text);
@@ -202,6 +226,7 @@ mod tests {
         }
         for text in [
             r#"{"type":"yanked"}"#,
+            r#"{"type":"certified"}"#,
             r#"{"type":"audit-head","month":"2026-11"}"#,
             r#"{"release":"acme:serving@1.0.0"}"#,
             r#"{"type":"next""#,

@@ -1,13 +1,13 @@
 //! What a log says, from its first entry: which keys may sign, what was released, and what became of it.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use crate::{Digest, KeyId, Month, Namespace, PublicKey, Release};
+use crate::{Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release};
 
 /// The state that a log's entries, applied in order, lead to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub struct History {
     usage_roots: Vec<LoggedUsage>,
     keys: BTreeMap<(Namespace, KeyId), KeyState>,
     releases: BTreeMap<Release, ReleaseState>,
+    certified: BTreeSet<PluginId>,
 }
 
 /// What is known of a key.
@@ -93,6 +94,23 @@ impl History {
     /// What the log says of a release; none: nothing.
     pub fn release(&self, release: &Release) -> Option<&ReleaseState> {
         self.releases.get(release)
+    }
+
+    /// Whether the registry's operator vouches for a plugin.
+    pub fn is_certified(&self, plugin: &PluginId) -> bool {
+        self.certified.contains(plugin)
+    }
+
+    /// Whether a release is not to be chosen, or not to be run: it was yanked or withdrawn, or its key was revoked.
+    pub fn is_recalled(&self, release: &Release) -> bool {
+        self.release(release).is_some_and(|state| state.yanked) || self.objection(release).is_some()
+    }
+
+    /// The releases of the same plugin that came before this version, the last one first.
+    pub fn before(&self, release: &Release) -> impl Iterator<Item = (&Release, &ReleaseState)> {
+        let older = self.releases.range(..release.clone()).rev();
+        let plugin = release.plugin.clone();
+        older.take_while(move |(other, _)| other.plugin == plugin)
     }
 
     /// The heads of the registry's audit trail, in the order of the log.
@@ -185,6 +203,14 @@ impl History {
                 self.audit_heads.push(AuditHead { month: *month, number: *number, head: *head });
                 Ok(())
             }
+            Entry::Certified { plugin, .. } => {
+                self.certified.insert(plugin.clone());
+                Ok(())
+            }
+            Entry::Decertified { plugin, .. } => {
+                self.certified.remove(plugin);
+                Ok(())
+            }
             Entry::Unknown => {
                 self.unknown += 1;
                 Ok(())
@@ -253,6 +279,37 @@ mod tests {
         assert_eq!(history.size, 9);
         history.apply(&Entry::Unknown).unwrap();
         assert_eq!((history.size, history.unknown), (10, 1));
+    }
+
+    #[test]
+    fn what_came_before_and_what_was_certified_is_known() {
+        let (key, namespace): (_, Namespace) = (PrivateKey::generate().public(), "acme".parse().unwrap());
+        let mut history = History::default();
+        history.apply(&Entry::KeyAdded { namespace, key, at: at(1) }).unwrap();
+        let release = |text: &str| -> Release { text.parse().unwrap() };
+        for text in
+            ["acme:nlp@3.0.0", "acme:ocr@1.0.10", "acme:ocr@1.0.0", "acme:ocr@1.0.2", "acme:ocrs@1.0.0"]
+        {
+            let (component, artifact) = (Digest::of("c"), Digest::of("a"));
+            let (release, key) = (release(text), key.id());
+            history.apply(&Entry::Released { release, component, artifact, key, at: at(2) }).unwrap();
+        }
+        let before = |text: &str| -> Vec<String> {
+            history.before(&release(text)).map(|(release, _)| release.version.to_string()).collect()
+        };
+        assert_eq!(before("acme:ocr@1.0.10"), ["1.0.2", "1.0.0"]);
+        assert_eq!(before("acme:ocr@1.0.0"), Vec::<String>::new());
+        assert_eq!(before("acme:nlp@1.0.0"), Vec::<String>::new());
+
+        let plugin: PluginId = "acme:ocr".parse().unwrap();
+        assert!(!history.is_certified(&plugin) && !history.is_recalled(&release("acme:ocr@1.0.0")));
+        history.apply(&Entry::Certified { plugin: plugin.clone(), at: at(3) }).unwrap();
+        assert!(history.is_certified(&plugin) && !history.is_certified(&"acme:ocrs".parse().unwrap()));
+        history.apply(&Entry::Decertified { plugin: plugin.clone(), at: at(4) }).unwrap();
+        assert!(!history.is_certified(&plugin));
+        history.apply(&Entry::Yanked { release: release("acme:ocr@1.0.0"), at: at(5) }).unwrap();
+        assert!(history.is_recalled(&release("acme:ocr@1.0.0")));
+        assert!(!history.is_recalled(&release("acme:ocr@9.0.0")));
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub async fn deprecate(
     Ok(())
 }
 
-/// Certifies a plugin, or no longer does.
+/// Certifies a plugin, or no longer does. Hosts go by what the log says of it.
 pub async fn certify(db: &Db, actor: &Actor, plugin: &PluginId, certified: bool) -> Result<(), Error> {
     let mut write = db.write().await?;
     let known: Option<(Option<String>,)> = sqlx::query_as("select certified_at from plugins where id = $1")
@@ -120,19 +120,38 @@ pub async fn certify(db: &Db, actor: &Actor, plugin: &PluginId, certified: bool)
         .fetch_optional(&mut *write)
         .await?;
     let (before,) = known.ok_or_else(|| Error::not_found(format!("plugin '{plugin}'")))?;
-    if before.is_some() == certified {
+    // What was certified before the log told of it is entered when it is certified again.
+    if before.is_some() == certified && (!certified || is_logged(&mut write, plugin).await?) {
         return Ok(());
     }
+    let (plugin_id, at) = (plugin.clone(), Timestamp::now());
+    let entry = match certified {
+        true => Entry::Certified { plugin: plugin_id, at },
+        false => Entry::Decertified { plugin: plugin_id, at },
+    };
+    log::append(&mut write, &entry).await?;
     sqlx::query("update plugins set certified_at = $1 where id = $2")
-        .bind(certified.then(|| time(Timestamp::now())))
+        .bind(certified.then(|| time(at)))
         .bind(plugin.to_string())
         .execute(&mut *write)
         .await?;
-    let (before, after) = (json!({ "certified": !certified }), json!({ "certified": certified }));
+    let (before, after) = (json!({ "certified": before.is_some() }), json!({ "certified": certified }));
     record(&mut write, actor, Act::PluginCertified, &plugin.to_string(), before, after).await?;
     changed(&mut write, plugin).await?;
     write.commit().await?;
     Ok(())
+}
+
+/// Whether the log has ever told that a plugin is certified.
+async fn is_logged(write: &mut Write, plugin: &PluginId) -> Result<bool, Error> {
+    // As every entry of this kind begins, whenever it was said.
+    let begins = format!(r#"{{"type":"certified","plugin":"{plugin}","#);
+    let (count,): (i64,) =
+        sqlx::query_as("select count(*) from log_entries where substr(entry, 1, length($1)) = $1")
+            .bind(begins)
+            .fetch_one(&mut **write)
+            .await?;
+    Ok(count > 0)
 }
 
 async fn find<T>(write: &mut Write, sql: &'static str, release: &Release) -> Result<T, Error>
