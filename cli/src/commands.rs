@@ -40,6 +40,7 @@ pub mod releases;
 pub mod remove;
 pub mod replay;
 pub mod rollout;
+pub mod rules;
 pub mod search;
 pub mod secrets;
 pub mod send_back;

@@ -45,6 +45,8 @@ kinds! {
         "a policy in a file cannot be read";
     NOT_A_PRICE: "invalid-price", "Not a price",
         "an offer in a file cannot be read";
+    NOT_RULES: "invalid-rules", "Not install rules",
+        "the install rules of a host in a file cannot be read";
     KEY_EXISTS: "key-exists", "The key exists",
         "a signing key of this name is there already";
     NO_CARGO: "no-cargo", "No Rust here",

@@ -3,6 +3,7 @@
 mod deployments;
 mod extract;
 mod plugins;
+mod rules;
 mod secrets;
 mod targets;
 
@@ -34,6 +35,7 @@ const DESCRIPTION: &str = "Everything that a host does: it installs plugins, dep
 fn interface() -> (Router<Host>, OpenApi) {
     let (routes, collected) = OpenApiRouter::new()
         .merge(plugins::routes())
+        .merge(rules::routes())
         .merge(secrets::routes())
         .merge(deployments::routes())
         .merge(targets::routes())

@@ -9,8 +9,8 @@ use chandlery_sandbox::SandboxError;
 
 use crate::installs::Refusal;
 use crate::{
-    deployments, engines, installs, integrations, licence, parameters, policies, secrets, settings, system,
-    targets,
+    deployments, engines, installs, integrations, licence, parameters, policies, rules, secrets, settings,
+    system, targets,
 };
 
 /// A request without the host's token.
@@ -54,7 +54,8 @@ pub fn kinds() -> Vec<&'static Kind> {
         .chain(deployments::KINDS)
         .chain(licence::KINDS)
         .chain([&parameters::INVALID_PARAMETERS, &settings::INVALID_SETTINGS, &policies::DENIED])
-        .chain([&secrets::NO_SECRET, &targets::NO_TARGET, &system::CHANGED_MEANWHILE]);
+        .chain([&secrets::NO_SECRET, &targets::NO_TARGET, &system::CHANGED_MEANWHILE])
+        .chain([&rules::RULE_REFUSED]);
     let below = engines::KINDS.iter().chain(chandlery_sandbox::KINDS).copied();
     KINDS.into_iter().chain(rooms).chain(below).collect()
 }
@@ -109,6 +110,9 @@ pub enum Error {
     /// A call of a plugin.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// What may be installed here.
+    #[error(transparent)]
+    Rules(#[from] rules::Error),
     /// The machine under the host.
     #[error(transparent)]
     System(#[from] system::Error),
@@ -131,6 +135,7 @@ impl Explain for Error {
             Self::Deployments(error) => error.explain(),
             Self::Integrations(error) => error.explain(),
             Self::Sandbox(error) => error.explain(),
+            Self::Rules(error) => error.explain(),
             Self::System(error) => error.explain(),
         }
     }

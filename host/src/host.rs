@@ -19,6 +19,7 @@ use crate::installs::{self, Installs, RegistryClient, Trust};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
 use crate::metering::Reporter;
+use crate::rules::Rules;
 use crate::secrets::Secrets;
 use crate::system::{self, write_whole};
 use crate::targets::Targets;
@@ -82,7 +83,8 @@ impl Host {
         let db = Db::open(&data.join("host.db")).await?;
         let sandbox = Sandbox::new(&data.join("compiled"), settings.limits.clone(), settings.worker.clone())
             .map_err(|error| system::Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
-        let installs = Installs::open(data, sandbox.clone(), settings.trust.clone())?;
+        let rules = Rules::new(db.clone(), settings.trust.quorum.threshold > 0);
+        let installs = Installs::open(data, sandbox.clone(), settings.trust.clone(), rules)?;
         let registry = settings.registry.as_deref();
         let registry =
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;

@@ -12,6 +12,7 @@ mod price;
 mod progress;
 mod refusal;
 mod registry;
+mod ruled;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::rules::Rules;
 use crate::system::{self, blocking, write_whole};
 use chandlery_sandbox::{Plugin, Sandbox};
 use follow::Followed;
@@ -44,6 +46,7 @@ pub struct Installs {
     lock: LockFile,
     sandbox: Sandbox,
     trust: Arc<Trust>,
+    rules: Rules,
     followed: Followed,
     /// Held while the registry is asked: one installation, verification or reading of the log at a time, so that what
     /// is remembered of the log only grows.
@@ -53,8 +56,8 @@ pub struct Installs {
 }
 
 impl Installs {
-    /// The plugins installed in this data directory, by a host that believes a log on these terms.
-    pub fn open(data: &Path, sandbox: Sandbox, trust: Trust) -> Result<Self, Error> {
+    /// The plugins installed in this data directory, by a host that believes a log on these terms and has these rules.
+    pub(crate) fn open(data: &Path, sandbox: Sandbox, trust: Trust, rules: Rules) -> Result<Self, Error> {
         let components = data.join("components");
         std::fs::create_dir_all(&components).map_err(system::Error::io(components.display().to_string()))?;
         let lock = LockFile::open(data.join("chandlery.lock"));
@@ -68,6 +71,7 @@ impl Installs {
             lock,
             sandbox,
             trust: Arc::new(trust),
+            rules,
             followed,
             asking: Arc::default(),
             changing: Arc::default(),
@@ -90,6 +94,10 @@ impl Installs {
         }
         self.followed.catch_up(&mut log).await?;
         log.must_be_new(&self.trust)?;
+        if let Some(at) = log.seen(&self.trust.quorum) {
+            let (log_key, size) = (log.key().to_owned(), log.size());
+            self.rules.saw(&log_key, size, at).await?;
+        }
         Ok(log)
     }
 
@@ -161,11 +169,19 @@ impl Installs {
         let history = self.followed.history(log.key())?;
         let record = choose::choose(client, &history, requirement, locked).await?;
         chain::vouch(&mut log, &record, progress).await?;
+        let installed = locked.map(|locked| &locked.release);
+        self.learn_age(&mut log, &history, &record.release).await?;
+        let log_key = log.key().to_owned();
+        let fixes = self.must_fit_new((log_key.as_str(), &history), &record, installed, progress).await?;
         price::must_be_ordered(client, &record, acceptance.as_ref(), progress).await?;
         let (component, bytes) = chain::fetch(client, self.sandbox.worker(), &record, progress).await?;
+        self.rules.must_allow(&record.release, &component.manifest.permissions).await?;
         consent::agreed(&component, locked, consent)?;
         let component = self.load(component, bytes, progress).await?;
 
+        if let Some(fixes) = fixes {
+            self.rules.note_fix(&log_key, &record.release, &fixes).await?;
+        }
         let pin = log.pin();
         let locked = self
             .change(|lock| {
@@ -273,6 +289,11 @@ impl Installs {
         Ok(integrations.map(|locked| locked.release.plugin.clone()).collect())
     }
 
+    /// The rules of this host.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// Keeps what is installed as it is, until this is dropped.
     pub(crate) async fn hold(&self) -> Held<'_> {
         Held { installs: self, _held: self.changing.lock().await }
@@ -285,7 +306,11 @@ impl Installs {
         permission: &Permission,
         granted: bool,
     ) -> Result<Locked, Error> {
-        let plugin = self.find(name).await?.release.plugin;
+        let release = self.find(name).await?.release;
+        if granted {
+            self.rules.must_allow(&release, &[permission.clone()].into()).await?;
+        }
+        let plugin = release.plugin;
         self.change(|lock| {
             let found = lock.plugins.iter_mut().find(|locked| locked.release.plugin == plugin);
             let locked = found.ok_or_else(|| Error::NotInstalled(name.into()))?;
@@ -362,6 +387,7 @@ impl Installs {
             pass(progress, "stored component", locked.component.to_string());
             let record = choose::record(client, &history, &locked.release).await?;
             chain::vouch(&mut log, &record, progress).await?;
+            self.learn_age(&mut log, &history, &locked.release).await?;
             if record.component != locked.component {
                 let (expected, found) = (locked.component, record.component);
                 return Err(Distrust::DigestMismatch { expected, found }.into());

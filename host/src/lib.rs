@@ -14,6 +14,7 @@ pub mod licence;
 pub mod metering;
 pub mod parameters;
 pub mod policies;
+pub mod rules;
 pub mod secrets;
 pub mod settings;
 pub mod system;

@@ -45,6 +45,7 @@ const TABLES: [&str; 93] = [
     "counters",
     "log_entries",
     "log_hashes",
+    "log_checkpoints",
     "usage_events",
     "usage_corrections",
     "reopened_usage",

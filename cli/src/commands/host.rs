@@ -1,4 +1,4 @@
-//! `chandlery host run`.
+//! `chandlery host run` and `chandlery host rules`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 
 use super::registry::{bind, stopped};
+use super::rules::Rules;
 use super::work::worker;
 use crate::api::{Context, HOST_LISTEN};
 use crate::arguments::one_of;
@@ -19,11 +20,14 @@ use crate::failure::{Failure, Result};
 use crate::private::keep_private;
 use crate::show;
 
-/// Run a host.
+/// Run a host, or say what may be installed there.
 #[derive(Subcommand)]
 pub enum Host {
     /// Run a host until it is told to stop; what it has deployed goes on
     Run(Run),
+    /// Say what may be installed: by whom, certified or not, how old, asking for what
+    #[command(subcommand)]
+    Rules(Rules),
 }
 
 /// Run a host.
@@ -89,36 +93,42 @@ impl Trust {
 
 impl Host {
     pub async fn run(self, context: &Context) -> Result {
-        let Self::Run(run) = self;
-        keep_private(&run.data)?;
-        let registry_token = run.registry_token_file.as_deref().map(read_token).transpose()?;
-        let settings = Settings {
-            data: run.data.clone(),
-            registry: Some(context.settings.registry.clone()),
-            registry_token,
-            trust: run.trust.to_host(),
-            meter_every: Duration::from_secs(run.meter_seconds.max(1)),
-            follow_every: Duration::from_secs(run.follow_seconds.max(1)),
-            worker: worker()?,
-            limits: Limits {
-                compile_time: Duration::from_secs(run.compile_seconds.max(1)),
-                compile_bytes: run.compile_mib << 20,
-                ..Limits::default()
-            },
-            expose: run.expose,
-            isolate: run.isolate,
-            hidden: run.registry_token_file.into_iter().chain([context.home.folder().to_owned()]).collect(),
-        };
-        let host = chandlery_host::Host::open(&settings).await?;
-        let (listener, address) = bind(run.listen).await?;
-        let stopped = stopped()?;
-        show::done(format!("host at http://{address}, for the registry at {}", context.settings.registry));
-        show::note(format!("its token is in {}", run.data.join("host.token").display()));
-        if settings.registry_token.is_none() {
-            show::note("usage is metered, and waits: no account was named with --registry-token-file");
+        match self {
+            Self::Run(run) => serve(run, context).await,
+            Self::Rules(rules) => rules.run(context).await,
         }
-        Ok(chandlery_host::serve(host, &settings, listener, stopped).await?)
     }
+}
+
+async fn serve(run: Run, context: &Context) -> Result {
+    keep_private(&run.data)?;
+    let registry_token = run.registry_token_file.as_deref().map(read_token).transpose()?;
+    let settings = Settings {
+        data: run.data.clone(),
+        registry: Some(context.settings.registry.clone()),
+        registry_token,
+        trust: run.trust.to_host(),
+        meter_every: Duration::from_secs(run.meter_seconds.max(1)),
+        follow_every: Duration::from_secs(run.follow_seconds.max(1)),
+        worker: worker()?,
+        limits: Limits {
+            compile_time: Duration::from_secs(run.compile_seconds.max(1)),
+            compile_bytes: run.compile_mib << 20,
+            ..Limits::default()
+        },
+        expose: run.expose,
+        isolate: run.isolate,
+        hidden: run.registry_token_file.into_iter().chain([context.home.folder().to_owned()]).collect(),
+    };
+    let host = chandlery_host::Host::open(&settings).await?;
+    let (listener, address) = bind(run.listen).await?;
+    let stopped = stopped()?;
+    show::done(format!("host at http://{address}, for the registry at {}", context.settings.registry));
+    show::note(format!("its token is in {}", run.data.join("host.token").display()));
+    if settings.registry_token.is_none() {
+        show::note("usage is metered, and waits: no account was named with --registry-token-file");
+    }
+    Ok(chandlery_host::serve(host, &settings, listener, stopped).await?)
 }
 
 /// A token from its file.

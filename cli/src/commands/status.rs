@@ -5,6 +5,7 @@ use chandlery_package::wire::host::{Deployment, Drift, Entitlement, Replica, Unm
 use clap::Args;
 use reqwest::Method;
 
+use super::rules;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
@@ -36,6 +37,7 @@ impl Status {
         let has: Entitlement = context.host(Method::GET, "/api/v1/entitlement", ()).await?;
         let says = has.plugins.iter().filter_map(|covered| covered.says.as_ref());
         has.says.iter().chain(says).for_each(show::warning);
+        rules::warn(&rules::broken(context).await?.items);
         Ok(())
     }
 }

@@ -12,12 +12,14 @@ impl Deployments {
         Ok(write.commit().await?)
     }
 
-    /// Makes an earlier revision the one that should run: the one before, unless another is named.
+    /// Makes an earlier revision the one that should run: the one before, unless another is named. One of a release that breaks a rule of
+    /// this host does not come back.
     pub async fn rollback(&self, name: &str, to: Option<i64>) -> Result<Deployment, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let (record, found) = state::former_revision(&mut connection, name, to).await?;
         let plan = record::plan(&mut *connection, name, found.revision).await?;
         drop(connection);
+        self.installs.must_fit_as(&found.release).await?;
         let engine = self.targets.engine(&record.target).await?;
         engine.check(&plan, &engine.inventory().await?)?;
         let mut write = self.db.write().await?;
@@ -26,11 +28,13 @@ impl Deployments {
         self.get(name).await
     }
 
-    /// Sets how many replicas of a workload run: no more than now, where its plugin is not covered. Its plan stays as it is.
+    /// Sets how many replicas of a workload run: no more than now, where its plugin is not covered, or breaks a rule of this host. Its
+    /// plan stays as it is.
     pub async fn scale(&self, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
         let record = self.existing(name).await?;
         let mut workloads = record.desired().plan.workloads.into_iter();
         if workloads.any(|known| known.name == workload && replicas > known.scale.replicas_min) {
+            self.installs.must_fit_as(&record.release).await?;
             self.must_stay_covered(&record).await?;
         }
         let mut write = self.db.write().await?;
@@ -41,7 +45,9 @@ impl Deployments {
     /// Ends all replicas of a deployment and keeps everything else of it; or lets them run again.
     pub async fn pause(&self, name: &str, paused: bool) -> Result<Deployment, Error> {
         if !paused {
-            self.must_stay_covered(&self.existing(name).await?).await?;
+            let record = self.existing(name).await?;
+            self.installs.must_fit_as(&record.release).await?;
+            self.must_stay_covered(&record).await?;
         }
         let mut write = self.db.write().await?;
         state::pause(&mut write, name, paused).await?;

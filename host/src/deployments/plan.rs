@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chandlery_package::wire::host::{Locked, NewDeployment, Planned, Remark};
-use chandlery_package::{DeploymentName, Kind, Meter, Permission, SecretName, TeamName};
+use chandlery_package::{DeploymentName, InstallRules, Kind, Meter, Permission, SecretName, TeamName};
 use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 
@@ -14,7 +14,7 @@ use crate::engines::{cost_per_hour, local};
 use crate::installs::Held;
 use crate::policies::{self, Passed, Reviewed};
 use crate::system::blocking;
-use crate::{parameters, secrets, targets};
+use crate::{installs, parameters, rules, secrets, targets};
 use chandlery_package::plan::{Plan, Workload};
 use chandlery_sandbox::{Request, Review, Running};
 
@@ -27,6 +27,8 @@ pub(super) struct Made {
     pub passed: Passed,
     /// What its replicas are metered by beside time.
     pub meters: Vec<Meter>,
+    /// The install rules that its plugin and all policies fit.
+    rules: InstallRules,
     /// The revision that it was compared with; none: there was no deployment.
     base: Option<i64>,
 }
@@ -35,9 +37,11 @@ impl Made {
     /// Whether what it was made from is still so, looked up in the transaction that records it.
     pub async fn is_current(&self, held: &Held<'_>, write: &mut SqliteConnection) -> Result<bool, Error> {
         let installed = held.list()?;
+        let rules = rules::current(&mut *write).await.map_err(installs::Error::from)?;
         // Only a deployment can change the team, and there is one at a time.
         let base = record::find(&mut *write, &self.planned.deployment).await?.map(|record| record.revision);
         Ok(base == self.base
+            && rules == self.rules
             && installed.contains(&self.locked)
             && self.passed.holds(&installed, write).await?)
     }
@@ -60,6 +64,7 @@ impl Deployments {
 
     pub(super) async fn make(&self, new: &NewDeployment) -> Result<Made, Error> {
         let locked = self.installs.find_of(Kind::Template, &new.plugin).await?;
+        let rules = self.must_fit(&locked).await?;
         let name = new.name.as_deref().unwrap_or(locked.release.plugin.name.as_str());
         let name = name.parse::<DeploymentName>()?.to_string();
         let running = record::find(self.db.pool(), &name).await?;
@@ -133,7 +138,17 @@ impl Deployments {
             plan,
         };
         let base = running.map(|record| record.revision);
-        Ok(Made { planned, locked, given, request, passed, meters, base })
+        Ok(Made { planned, locked, given, request, passed, meters, rules, base })
+    }
+
+    /// Refuses a plugin, or a policy that its plans would pass, that breaks a rule of this host; gives the rules.
+    async fn must_fit(&self, locked: &Locked) -> Result<InstallRules, Error> {
+        let rules = self.installs.rules().read().await.map_err(installs::Error::from)?;
+        self.installs.must_fit(locked).await?;
+        for policy in self.installs.of_kind(Kind::Policy).await? {
+            self.installs.must_fit(&policy).await?;
+        }
+        Ok(rules)
     }
 
     /// What else is deployed, as policies see it.

@@ -41,7 +41,7 @@ pub async fn audit(
     let key = seen.map(|pin| pin.log_key.as_str());
     let mut log = chain::open_log(client, key, &trust.quorum, progress).await?;
     match log.must_be_new(trust) {
-        Ok(_) => pass(progress, "checkpoint new", "vouched for lately".into()),
+        Ok(()) => pass(progress, "checkpoint new", "vouched for lately".into()),
         Err(error) => faults.push(error.to_string()),
     }
     if let Some(seen) = seen {

@@ -103,6 +103,11 @@ async fn log_key(client: &RegistryClient, pinned: Option<&str>) -> Result<String
     }
 }
 
+/// A moment that a cosignature names, in seconds since 1970.
+fn moment(seconds: u64) -> Option<Timestamp> {
+    Timestamp::from_second(seconds.try_into().ok()?).ok()
+}
+
 fn short(log_key: &str) -> &str {
     log_key.rsplitn(2, '+').last().unwrap_or(log_key)
 }
@@ -120,8 +125,7 @@ impl Log<'_> {
 
     /// Refuses a log for whose checkpoint nobody who must has vouched lately: it may hide what was said since.
     pub(super) fn must_be_new(&self, Trust { quorum, age_max }: &Trust) -> Result<(), Error> {
-        let seconds = quorum.vouched(&self.checkpoint, &self.key)?;
-        let at = seconds.and_then(|seconds| Timestamp::from_second(seconds.try_into().ok()?).ok());
+        let at = quorum.vouched(&self.checkpoint, &self.key)?.and_then(moment);
         let now = Timestamp::now();
         match at {
             // Who vouches for a time to come would be believed for too long.
@@ -130,6 +134,31 @@ impl Log<'_> {
             }
             at => Err(LogError::Frozen { at }.into()),
         }
+    }
+
+    /// When its checkpoint was there: as enough witnesses have said or, where nobody must, as this host sees it; none: they have not.
+    pub(super) fn seen(&self, quorum: &Quorum) -> Option<Timestamp> {
+        match quorum.threshold {
+            0 => Some(Timestamp::now()),
+            _ => quorum.seen(&self.checkpoint).and_then(moment),
+        }
+    }
+
+    /// The size of the first checkpoint that the registry has kept and that covers an entry, and when enough witnesses had seen it. It
+    /// counts where this log continues it. None: nothing like that was kept.
+    pub(super) async fn first_seen(
+        &mut self,
+        quorum: &Quorum,
+        index: u64,
+    ) -> Result<Option<(u64, Timestamp)>, Error> {
+        let Some(note) = self.client.first_checkpoint(index).await? else { return Ok(None) };
+        let kept = Checkpoint::open(&note, &self.key)?;
+        // It may be newer than what was read of the log.
+        if !(index + 1..=self.size()).contains(&kept.size()) {
+            return Ok(None);
+        }
+        self.prove(|tiles, now| tiles.prove_consistent(&kept, now)).await?;
+        Ok(quorum.seen(&kept).and_then(moment).map(|at| (kept.size(), at)))
     }
 
     /// Refuses a log that does not continue what was seen of it; gives how many entries that were.

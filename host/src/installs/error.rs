@@ -8,7 +8,7 @@ use chandlery_package::{Kind, Permission, PluginId, Release, Requirement};
 use chandlery_sandbox::SandboxError;
 
 use super::distrust::{self, Distrust};
-use crate::system;
+use crate::{rules, system};
 
 /// A registry that does not answer.
 pub const REGISTRY_AWAY: problem::Kind = problem::Kind {
@@ -245,6 +245,9 @@ pub enum Error {
         /// What the system or the parser says.
         reason: String,
     },
+    /// It breaks a rule of this host.
+    #[error(transparent)]
+    Rules(#[from] rules::Error),
     /// A component that cannot be compiled.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -311,6 +314,7 @@ impl Explain for Error {
             }
             Self::NotAsked { .. } => &NOT_ASKED,
             Self::Lock { .. } => &LOCK_DAMAGED,
+            Self::Rules(error) => return error.explain(),
             Self::Sandbox(error) => return error.explain(),
             Self::System(error) => return error.explain(),
         };

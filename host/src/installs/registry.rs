@@ -118,6 +118,16 @@ impl RegistryClient {
         String::from_utf8(bytes).map_err(|_| self.answer("a checkpoint that is not UTF-8".into()))
     }
 
+    /// The first cosigned checkpoint that was kept and covers an entry; none: there is none, or the registry keeps none.
+    pub(super) async fn first_checkpoint(&self, index: u64) -> Result<Option<String>, Error> {
+        let response = self.send(self.get(&format!("/log/checkpoint/{index}"))).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let bytes = self.read(response, ANSWER_BYTES_MAX).await?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
     pub(super) async fn tile(&self, path: &str) -> Result<Vec<u8>, Error> {
         self.bytes(&format!("/log/{path}"), ANSWER_BYTES_MAX).await
     }

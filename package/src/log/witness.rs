@@ -198,6 +198,16 @@ impl Quorum {
         times.sort_unstable_by(|a, b| b.cmp(a));
         Ok(times.get(last).copied())
     }
+
+    /// When as many witnesses as are needed had seen this checkpoint, in seconds since 1970; none: too few have, or nobody must. Fewer than
+    /// are needed cannot make it older than it is.
+    pub fn seen(&self, checkpoint: &Checkpoint) -> Option<u64> {
+        let last = self.threshold.checked_sub(1)?;
+        let mut times: Vec<u64> =
+            self.witnesses.iter().filter_map(|witness| witness.cosigned(checkpoint)).collect();
+        times.sort_unstable();
+        times.get(last).copied()
+    }
 }
 
 /// What a log asks of a witness: to cosign a checkpoint, with proof that it continues the one of the old size.
@@ -341,6 +351,13 @@ mod tests {
         // The log's own word is not enough where witnesses are asked for.
         assert_eq!(vouched(std::slice::from_ref(&own), 1), None);
         assert_eq!(vouched(&[own.clone(), one.clone(), two.clone()], 1), Some(20));
+        // How old it is at least is said by the last of those who are needed.
+        let seen =
+            |lines: &[String], threshold| quorum(threshold).seen(&bare.with_signatures(&lines.concat()));
+        assert_eq!(seen(std::slice::from_ref(&own), 0), None);
+        assert_eq!(seen(&[own.clone(), one.clone(), two.clone()], 1), Some(10));
+        assert_eq!(seen(&[own.clone(), one.clone(), two.clone()], 2), Some(20));
+        assert_eq!(seen(&[own.clone(), one.clone()], 2), None);
         assert_eq!(vouched(&[own, one.clone(), two], 2), Some(10));
         assert_eq!(vouched(&[one], 2), None);
         let open = Checkpoint::open(

@@ -4,10 +4,12 @@ mod deployments;
 mod plans;
 mod plugins;
 mod replicas;
+mod rules;
 mod targets;
 
 pub use deployments::*;
 pub use plans::*;
 pub use plugins::*;
 pub use replicas::*;
+pub use rules::*;
 pub use targets::*;

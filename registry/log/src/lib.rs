@@ -1,5 +1,6 @@
 //! The transparency log: everything that trust depends on, appended in the transaction that makes it true.
 
+mod checkpoints;
 mod error;
 mod hashes;
 mod routes;
@@ -14,6 +15,7 @@ use chandlery_store::{Clock, Db, Facts};
 use sqlx::AnyConnection;
 use tlog_tiles::tree_hash;
 
+use crate::checkpoints::Kept;
 use crate::hashes::read_hashes;
 
 pub use error::{Error, KINDS, OTHER_LOG_KEY};
@@ -25,6 +27,7 @@ pub use witnesses::{WitnessAt, Witnesses};
 pub struct Log {
     signer: Signer,
     witnesses: Witnesses,
+    kept: Kept,
 }
 
 impl Log {
@@ -42,7 +45,7 @@ impl Log {
         let signer = Signer::new(text.trim())?;
         let begun_with = facts.get_or("log-key", || signer.verifier_key().to_owned()).await?;
         match signer.verifier_key() == begun_with {
-            true => Ok(Self { signer, witnesses: Witnesses::new(witnesses.to_vec()) }),
+            true => Ok(Self { signer, witnesses: Witnesses::new(witnesses.to_vec()), kept: Kept::default() }),
             false => Err(Error::OtherLogKey { path: path.display().to_string(), begun_with }),
         }
     }
@@ -78,6 +81,11 @@ impl Log {
         let checkpoint = Checkpoint::open(&note, self.verifier_key())?;
         let seconds = Clock::Real.now().as_second().unsigned_abs();
         let own = WitnessKey::of_log(&self.signer).cosign(&checkpoint, seconds);
-        Ok(self.witnesses.cosign(db, checkpoint).await? + &own)
+        let size = checkpoint.size();
+        let cosigned = self.witnesses.cosign(db, checkpoint).await?;
+        if cosigned.len() > note.len() {
+            self.kept.keep(db, size, &cosigned).await;
+        }
+        Ok(cosigned + &own)
     }
 }

@@ -14,6 +14,7 @@ use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::checkpoints::first_that_covers;
 use crate::hashes::{read_hashes, size};
 use crate::{Error, Log};
 
@@ -31,6 +32,7 @@ pub fn routes<S>(db: Db, log: Arc<Log>) -> OpenApiRouter<S> {
     OpenApiRouter::new()
         .routes(routes!(info))
         .route("/log/checkpoint", get(checkpoint))
+        .route("/log/checkpoint/{index}", get(first_checkpoint))
         .route("/log/tile/entries/{*index}", get(entries))
         .route("/log/tile/{level}/{*index}", get(tile))
         .with_state(Served { db, log })
@@ -55,6 +57,14 @@ async fn info(State(served): State<Served>) -> Json<LogInfo> {
 
 async fn checkpoint(State(served): State<Served>) -> Result<Bytes<2>, Error> {
     let note = served.log.checkpoint(&served.db).await?;
+    let text = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    Ok(([text, (header::CACHE_CONTROL, "no-store")], note.into_bytes()))
+}
+
+/// The first checkpoint that covers an entry and that witnesses have cosigned.
+async fn first_checkpoint(State(served): State<Served>, Path(index): Path<u64>) -> Result<Bytes<2>, Error> {
+    let note = first_that_covers(&served.db, index).await?;
+    let note = note.ok_or_else(|| Error::not_found("checkpoint that covers this entry and was cosigned"))?;
     let text = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
     Ok(([text, (header::CACHE_CONTROL, "no-store")], note.into_bytes()))
 }

@@ -62,6 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("POST", "/api/v1/garbage", For::Operators, json!(null)),
         ("GET", "/api/v1/log", For::Everybody, json!(null)),
         ("GET", "/log/checkpoint", For::Everybody, json!(null)),
+        ("GET", "/log/checkpoint/{index}", For::Everybody, json!(null)),
         ("GET", "/log/tile/entries/{*index}", For::Everybody, json!(null)),
         ("GET", "/log/tile/{level}/{*index}", For::Everybody, json!(null)),
         // Accounts. Registering and logging in are for whoever can.
@@ -462,6 +463,7 @@ pub(super) fn cases() -> Vec<Case> {
             ("{month}", "2026-01"),
             ("{level}", "0"),
             ("{*index}", "000.p/1"),
+            ("{index}", "0"),
             ("DIGEST", &digest),
         ];
         let path = filled.iter().fold(route.to_owned(), |path, (name, value)| path.replace(name, value));
