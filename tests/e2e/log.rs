@@ -91,7 +91,7 @@ fn a_withdrawal_that_the_catalog_hides_is_found() {
 }
 
 /// A witness process, and what it is called.
-fn witness(world: &World, name: &str) -> (Server, String) {
+pub fn witness(world: &World, name: &str) -> (Server, String) {
     let log = world.get("/api/v1/log", &[]).1;
     let log: Value = serde_json::from_str(&log).unwrap();
     let data = world.folder.path().join(name);

@@ -51,6 +51,7 @@ mod replay;
 mod replicas;
 mod requests;
 mod rights;
+mod rules;
 mod selling;
 mod slurm;
 mod stores;
