@@ -10,7 +10,7 @@ pub(super) struct Law {
     pub items: &'static str,
 }
 
-pub(super) const LAWS: [Law; 17] = [
+pub(super) const LAWS: [Law; 18] = [
     // The books have of the bank what its lines say, and what was recorded by hand and no line has told of yet.
     Law {
         accounts: "assets:bank%",
@@ -138,6 +138,26 @@ pub(super) const LAWS: [Law; 17] = [
         items: "select 'liabilities:partner:' || partner || ':disputed' as account, lots.currency as currency,
                    dispute as item, -dispute_parts.minor as minor
             from dispute_parts join lots on lots.id = lot join disputes on disputes.id = dispute where state = 'open'",
+    },
+    // What was taken back of earnings that were available by then, beyond what was free, and was not recovered, settled or given up.
+    Law {
+        accounts: "assets:receivable:partner:%",
+        links: &[],
+        items: "select 'assets:receivable:partner:' || partner as account, currency, cast(id as text) as item, minor
+            from available_entries where kind <> 'offset'
+            union all select 'assets:receivable:partner:' || partner, currency, cast(id as text),
+                             returned_minor - share_minor + reserve_minor - reserve_returned_minor
+                      from lots where released_by is not null
+            union all select 'assets:receivable:partner:' || partner, currency, cast(id as text),
+                             reserve_returned_minor - reserve_minor
+                      from lots where reserve_released_by is not null
+            union all select 'assets:receivable:partner:' || partner, currency, cast(payouts.id as text), -payout_returns.minor
+                      from payout_returns join payouts on payouts.id = payout
+            union all select account, currency, key, minor from ledger_postings
+                      join ledger_transactions on ledger_transactions.id = transaction_id
+                      where account like 'assets:receivable:partner:%' and kind = 'debt-offset'
+            union all select 'assets:receivable:partner:' || partner, currency, cast(id as text), -minor
+                      from debt_write_offs where state = 'approved'",
     },
     Law {
         accounts: "assets:receivable:customers",

@@ -121,3 +121,50 @@ impl fmt::Display for Account {
         }
     }
 }
+
+#[cfg(test)]
+impl Account {
+    /// One of each kind.
+    pub(crate) fn one_of_each() -> Vec<Self> {
+        std::iter::successors(Some(Self::Bank), Self::next).collect()
+    }
+
+    /// The kind after this one: a new kind has its place here, so that no test of all of them leaves it out.
+    fn next(&self) -> Option<Self> {
+        let acme = "acme".parse().ok()?;
+        Some(match self {
+            Self::Bank => Self::BankOf("second".into()),
+            Self::BankOf(_) => Self::Transfers,
+            Self::Transfers => Self::Suspense,
+            Self::Suspense => Self::Processor,
+            Self::Processor => Self::Unbilled,
+            Self::Unbilled => Self::Receivable,
+            Self::Receivable => Self::OwedBy(acme),
+            Self::OwedBy(_) => Self::DisputesHeld,
+            Self::DisputesHeld => Self::Accrued(acme),
+            Self::Accrued(_) => Self::Pending(acme),
+            Self::Pending(_) => Self::Reserve(acme),
+            Self::Reserve(_) => Self::Available(acme),
+            Self::Available(_) => Self::Disputed(acme),
+            Self::Disputed(_) => Self::InTransit(acme),
+            Self::InTransit(_) => Self::SalesTax,
+            Self::SalesTax => Self::WithheldTax,
+            Self::WithheldTax => Self::Deferred,
+            Self::Deferred => Self::Credit(acme),
+            Self::Credit(_) => Self::Plans,
+            Self::Plans => Self::Commission,
+            Self::Commission => Self::FxGain,
+            Self::FxGain => Self::ProcessorFees,
+            Self::ProcessorFees => Self::DisputeFees,
+            Self::DisputeFees => Self::PayoutFees,
+            Self::PayoutFees => Self::FxLoss,
+            Self::FxLoss => Self::BankFees,
+            Self::BankFees => Self::BadDebt,
+            Self::BadDebt => Self::Hosting,
+            Self::Hosting => Self::Acquisition("team".into()),
+            Self::Acquisition(_) => Self::Opening,
+            Self::Opening => Self::Exchange(Currency::Eur, Currency::Usd),
+            Self::Exchange(..) => return None,
+        })
+    }
+}

@@ -106,3 +106,25 @@ fn by_kind(account: &str) -> String {
     let found = together.iter().find(|(prefix, _)| account.starts_with(prefix));
     found.map_or(account, |(_, kind)| *kind).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Account;
+
+    #[test]
+    fn each_account_is_in_one_place_of_a_balance_sheet() {
+        let month = "2026-01".parse().unwrap();
+        for account in Account::one_of_each() {
+            let account = account.to_string();
+            let balance = Balance::new(700, Currency::Eur).unwrap();
+            let held = vec![AccountBalance { account: account.clone(), balance }];
+            let sheets = sheets_of(month, held).unwrap();
+            let BalanceSheet { assets, liabilities, equity, .. } = &sheets[0];
+            let places: Vec<_> = [assets, liabilities, equity].into_iter().flatten().collect();
+            assert_eq!(places.len(), 1, "{account}: {places:?}");
+            let is_result = account.starts_with("revenue:") || account.starts_with("expenses:");
+            assert_eq!(places[0].account == RESULTS, is_result, "{account}: {places:?}");
+        }
+    }
+}

@@ -9,9 +9,10 @@ use crate::Error;
 
 /// A chart like DATEV's SKR03, by the beginning of the ledger's accounts: the longest one holds. None of them is one that DATEV books
 /// taxes of by itself, and those that money moves between differ.
-const LIKE_SKR03: [(&str, &str); 27] = [
+const LIKE_SKR03: [(&str, &str); 29] = [
     ("assets", "1500"),
     ("assets:bank", "1200"),
+    ("assets:transfers", "1362"),
     ("assets:processor clearing", "1360"),
     ("assets:receivable:customers", "1410"),
     ("assets:receivable:unbilled", "1415"),
@@ -31,6 +32,7 @@ const LIKE_SKR03: [(&str, &str); 27] = [
     ("expenses:processor fees", "4970"),
     ("expenses:dispute fees", "4971"),
     ("expenses:payout fees", "4972"),
+    ("expenses:bank fees", "4973"),
     ("expenses:fx loss", "2150"),
     ("expenses:bad debt", "2400"),
     ("expenses:hosting", "4806"),
@@ -127,5 +129,29 @@ fn year_begins(wanted: &LedgerExport) -> Result<Month, Error> {
         false => Err(Error::Invalid(format!(
             "a batch for DATEV is of one financial year, which begins with {first}: make one for each"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Account;
+
+    #[test]
+    fn what_is_owned_owed_or_spent_has_a_number_of_its_own_kind() {
+        let wanted = LedgerExport {
+            format: ExportFormat::Datev,
+            from: "2026-01".parse().unwrap(),
+            to: "2026-01".parse().unwrap(),
+            currency: chandlery_package::Currency::Eur,
+            chart: Default::default(),
+        };
+        let chart = Chart::new(&wanted).unwrap();
+        for account in Account::one_of_each() {
+            let account = account.to_string();
+            let (root, _) = account.split_once(':').unwrap();
+            let is_named = ["assets", "liabilities", "expenses"].contains(&root);
+            assert!(!is_named || chart.name(&account) != chart.name(root), "{account}");
+        }
     }
 }
