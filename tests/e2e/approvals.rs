@@ -80,6 +80,20 @@ fn two_people_decide_and_two_accounts_of_one_do_not() {
     assert!(rules.as_array().unwrap().contains(&json!({ "kind": "payout", "above": null, "approvals": 0 })));
     assert_eq!(why(&operator, &["approvals", "set", "rules", "0"]), "invalid");
 
+    // What is sent back of a line of the bank, and to which account, waits as a refund does.
+    let table = operator.file("table.csv", b"id,date,amount,currency,text\nX,,2000.00,USD,rent\n");
+    operator.ok(&["books", "reconcile", &table]);
+    let back = waits(&operator, &["books", "allot", "X", "2000.00 USD", "--send-back"]);
+    assert_eq!(second.ok(&["approvals", "approve", &back])["state"], "done");
+    let sent = operator.ok(&["books", "send-back", "list"]);
+    let mut references = sent.as_array().unwrap().iter().map(|one| one["reference"].as_str().unwrap());
+    let reference = references.find(|reference| reference.starts_with("BACK-")).unwrap();
+    let mut to = vec!["books", "send-back", "to", reference, "--holder", "Somebody"];
+    to.extend(["--iban", "DE89370400440532013000"]);
+    let elsewhere = waits(&operator, &to);
+    assert_eq!(second.ok(&["approvals", "approve", &elsewhere])["state"], "done");
+    operator.ok(&to);
+
     // What has changed meanwhile is not done by half.
     let late = waits(&operator, &refund("8000.00 USD", "R-4"));
     assert_eq!(second.ok(&["approvals", "approve", &late])["state"], "failed");

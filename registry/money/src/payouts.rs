@@ -18,7 +18,7 @@ mod self_billed;
 mod statements;
 #[cfg(test)]
 mod tests;
-mod write_offs;
+pub(crate) mod write_offs;
 
 pub use balances::balances;
 pub use bank_account::{check_account, numbers_in, reference};

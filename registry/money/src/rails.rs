@@ -24,10 +24,13 @@ use crate::billing::{invoices, orders, payments, refunds, subscriptions};
 use crate::ledger::{self, By};
 use crate::{Error, Finance};
 
+pub(crate) use bank::allot_within;
 pub use bank::{Rules as BankRules, faults as bank_faults, reconcile, texts as statement_texts};
 pub use outbox::{send_due as send_what_is_owed, waiting as requests_waiting};
 pub(crate) use own_accounts::set as set_own_account;
+pub(crate) use processor_routes::give_back_within as give_surplus_back;
 pub use routes::routes;
+pub(crate) use send_backs::send_to_within;
 pub use sending::send;
 pub use stripe::{
     begin as begin_payment, count_events, receive as receive_event, retry as retry_parked_events,

@@ -12,15 +12,18 @@ words! {
     pub enum ApprovalKind: "kind of approval" {
         /// A payout that was proposed.
         Payout = "payout",
-        /// What an operator gives back of an invoice, with what was given back of it before.
+        /// What an operator gives back: of an invoice, with what was given back of it before; of a payment of more than was due; of a
+        /// line of the bank's statement, with what of it was sent back before; and where the bank sends it.
         Refund = "refund",
         /// A payment that an operator records by hand.
         Payment = "payment",
+        /// What a partner owes and will never pay.
+        WriteOff = "write-off",
         /// What the marketplace agrees with a customer for itself.
         Agreement = "agreement",
         /// How a partner is paid.
         PartnerBank = "partner-bank",
-        /// The account that the marketplace pays from.
+        /// The accounts that the marketplace pays from, and the one that its documents ask customers to pay to.
         HouseBank = "house-bank",
         /// How sales are shared.
         Policy = "policy",

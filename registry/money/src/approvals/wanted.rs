@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use chandlery_package::Namespace;
 use chandlery_package::wire::{
-    Agreement, ApprovalKind, ApprovalRule, BankAccount, NewPayment, NewPolicy, NewRefund, TaxRule,
+    Agreement, ApprovalKind, ApprovalRule, BankAccount, NewAllotment, NewPayment, NewPolicy, NewRefund,
+    Payee, SellerVersion, TaxRule,
 };
+use chandlery_package::{Money, Namespace};
 use serde::{Deserialize, Serialize};
 
 /// Something that others approve before it is done.
@@ -16,6 +17,14 @@ pub(crate) enum Wanted {
     Payout { id: i64 },
     /// Gives back so much of an invoice.
     Refund { invoice: i64, refund: NewRefund },
+    /// Gives back so much of a payment at the processor that was more than due: all that is left of that by now.
+    Surplus { payment: String, amount: Money },
+    /// Says what a line of the bank's statement is for, of which something is sent back.
+    Allotment { allotment: NewAllotment },
+    /// Says where a transfer goes by which a customer gets something back.
+    Payee { reference: String, to: Payee },
+    /// Gives up what a partner owes, as was proposed.
+    WriteOff { id: i64 },
     /// Records a transfer that pays an invoice.
     InvoicePayment { invoice: i64, payment: NewPayment },
     /// Records a transfer that pays an order.
@@ -26,6 +35,8 @@ pub(crate) enum Wanted {
     PartnerBank { partner: Namespace, version: i64 },
     /// Sets the account that bank files pay from.
     HouseBank { account: BankAccount },
+    /// Lets documents name another account to pay to.
+    Seller { version: Box<SellerVersion> },
     /// Lets another policy share sales.
     Policy { policy: Box<NewPolicy> },
     /// Adds a rule of sales taxes.
@@ -39,11 +50,13 @@ impl Wanted {
     pub fn kind(&self) -> ApprovalKind {
         match self {
             Self::Payout { .. } => ApprovalKind::Payout,
-            Self::Refund { .. } => ApprovalKind::Refund,
+            Self::Refund { .. } | Self::Surplus { .. } => ApprovalKind::Refund,
+            Self::Allotment { .. } | Self::Payee { .. } => ApprovalKind::Refund,
+            Self::WriteOff { .. } => ApprovalKind::WriteOff,
             Self::InvoicePayment { .. } | Self::OrderPayment { .. } => ApprovalKind::Payment,
             Self::Agreement { .. } => ApprovalKind::Agreement,
             Self::PartnerBank { .. } => ApprovalKind::PartnerBank,
-            Self::HouseBank { .. } => ApprovalKind::HouseBank,
+            Self::HouseBank { .. } | Self::Seller { .. } => ApprovalKind::HouseBank,
             Self::Policy { .. } => ApprovalKind::Policy,
             Self::TaxRule { .. } => ApprovalKind::TaxRule,
             Self::Rule { .. } => ApprovalKind::Rules,
@@ -58,6 +71,16 @@ impl fmt::Display for Wanted {
             Self::Refund { invoice, refund } => {
                 write!(f, "give back {} of invoice {invoice}: {}", refund.amount, refund.reason)
             }
+            Self::Surplus { payment, amount } => {
+                write!(f, "give back {amount} of payment {payment} that was more than due")
+            }
+            Self::Allotment { allotment } => {
+                write!(f, "send back what arrived as bank line {}", allotment.line)
+            }
+            Self::Payee { reference, to } => {
+                write!(f, "send {reference} back to {} of {}", to.iban, to.holder)
+            }
+            Self::WriteOff { id } => write!(f, "give up what write-off {id} says that a partner owes"),
             Self::InvoicePayment { invoice, payment } => {
                 write!(
                     f,
@@ -75,6 +98,10 @@ impl fmt::Display for Wanted {
                 write!(f, "pay '{partner}' as version {version} of its profile says")
             }
             Self::HouseBank { account } => write!(f, "pay from {} of {}", account.iban, account.holder),
+            Self::Seller { version } => {
+                let iban = version.seller.bank.as_ref().map_or("no account", |bank| bank.iban.as_str());
+                write!(f, "ask customers to pay to {iban} from {} on", version.since)
+            }
             Self::Policy { policy } => write!(f, "share sales by another policy from {} on", policy.since),
             Self::TaxRule { rule } => {
                 write!(f, "tax {} by {} {} from {} on", rule.country, rule.name, rule.rate, rule.since)

@@ -1,12 +1,14 @@
 //! Who sells here, over HTTP, and how documents look.
 
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use chandlery_package::wire::{Page, Paging, SellerVersion};
+use chandlery_package::wire::{ApprovalRequest, Page, Paging, SellerVersion};
 use jiff::civil::Date;
 
 use super::{page, sellers};
+use crate::approvals::{self, Ask, Wanted};
 use crate::{Error, Finance};
 use chandlery_accounts::Caller;
 use chandlery_edge::{Json, Query};
@@ -38,15 +40,27 @@ async fn list(
     put,
     path = "/api/v1/sellers",
     request_body = SellerVersion,
-    responses((status = 200, description = "Done.", body = SellerVersion))
+    responses(
+        (status = 200, description = "Done.", body = SellerVersion),
+        (status = 202, description = "Others must approve another account to pay to.", body = ApprovalRequest)
+    )
 )]
 async fn set(
     State(finance): State<Finance>,
     caller: Caller,
     Json(version): Json<SellerVersion>,
-) -> Result<Json<SellerVersion>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("say who sells here")?;
-    Ok(Json(sellers::set(&finance.db, &caller.actor, version, finance.clock.now()).await?))
+    let version = sellers::check(version)?;
+    if sellers::pays_elsewhere(&mut *finance.db.read().acquire().await?, &version).await? {
+        let wanted = Wanted::Seller { version: Box::new(version.clone()) };
+        let asked = Ask { by: &caller.name, wanted: &wanted, amount: None };
+        if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+            return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+        }
+    }
+    sellers::set(&finance.db, &caller.actor, &version, finance.clock.now()).await?;
+    Ok(Json(version).into_response())
 }
 
 async fn style() -> ([(HeaderName, &'static str); 1], &'static str) {

@@ -5,7 +5,7 @@ use chandlery_accounts::audit::record_once;
 use chandlery_package::TaxNumber;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, Page, Paging, Party, Seller, SellerVersion};
-use chandlery_store::Db;
+use chandlery_store::{Db, Write};
 use iban::{Iban, IbanLike as _};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -47,13 +47,8 @@ pub(crate) fn check_party(party: &Party) -> Result<Option<String>, Error> {
     }
 }
 
-/// Sets who sells here from a day on, as long as no document of that day or later names another seller.
-pub(super) async fn set(
-    db: &Db,
-    actor: &Actor,
-    mut version: SellerVersion,
-    now: Timestamp,
-) -> Result<SellerVersion, Error> {
+/// Refuses a seller that no document can name, and gives it with its tax number as it is written.
+pub(super) fn check(mut version: SellerVersion) -> Result<SellerVersion, Error> {
     let party = &mut version.seller.party;
     party.tax_number = check_party(party)?;
     if party.tax_number.is_none() {
@@ -65,21 +60,48 @@ pub(super) async fn set(
     {
         return Err(Error::Invalid(format!("'{account}' is not an IBAN: a letter or digit of it is wrong")));
     }
-    let today = now.to_zoned(TimeZone::UTC).date();
+    Ok(version)
+}
+
+/// Whether customers would be asked to pay to another account than the one that holds on that day.
+pub(super) async fn pays_elsewhere(db: &mut AnyConnection, version: &SellerVersion) -> Result<bool, Error> {
+    let before = on(db, version.since).await?.and_then(|seller| seller.bank);
+    Ok(version.seller.bank.is_some() && version.seller.bank != before)
+}
+
+/// Sets who sells here from a day on, as long as no document of that day or later names another seller.
+pub(super) async fn set(
+    db: &Db,
+    actor: &Actor,
+    version: &SellerVersion,
+    now: Timestamp,
+) -> Result<(), Error> {
     let mut write = db.write().await?;
+    set_within(&mut write, actor, version, now).await?;
+    Ok(write.commit().await?)
+}
+
+/// The same within a transaction.
+pub(crate) async fn set_within(
+    write: &mut Write,
+    actor: &Actor,
+    version: &SellerVersion,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let today = now.to_zoned(TimeZone::UTC).date();
     let known: Option<(Json<Seller>,)> = sqlx::query_as("select body from sellers where since = $1")
         .bind(version.since.to_string())
-        .fetch_optional(&mut *write)
+        .fetch_optional(&mut **write)
         .await?;
     if known.as_ref().is_some_and(|(Json(seller),)| *seller == version.seller) {
-        return Ok(version);
+        return Ok(());
     }
     // Those before the first one name none.
     let named: Option<(String,)> = sqlx::query_as(
         "select series from documents where issued_on >= $1 and body like '%\"seller\":{%' limit 1",
     )
     .bind(version.since.to_string())
-    .fetch_optional(&mut *write)
+    .fetch_optional(&mut **write)
     .await?;
     if named.is_some() {
         return Err(Error::Conflict(format!(
@@ -92,16 +114,18 @@ pub(super) async fn set(
     )
     .bind(version.since.to_string())
     .bind(json!(version.seller).to_string())
-    .execute(&mut *write)
+    .execute(&mut **write)
     .await?;
-    record_once(&mut write, actor, Act::SellerSet, &version.since.to_string(), json!(version.seller)).await?;
-    write.commit().await?;
-    Ok(version)
+    record_once(write, actor, Act::SellerSet, &version.since.to_string(), json!(version.seller)).await?;
+    Ok(())
 }
 
 /// Who sells at a moment, if the operator has said so.
 pub(crate) async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<Option<Seller>, Error> {
-    let day = at.to_zoned(TimeZone::UTC).date();
+    on(db, at.to_zoned(TimeZone::UTC).date()).await
+}
+
+async fn on(db: &mut AnyConnection, day: Date) -> Result<Option<Seller>, Error> {
     let found: Option<(Json<Seller>,)> =
         sqlx::query_as("select body from sellers where since <= $1 order by since desc limit 1")
             .bind(day.to_string())

@@ -1,13 +1,19 @@
-//! What was proposed or written for a partner, and others approve by the rules of approval: payouts, and how partners are paid. It was
-//! asked for by whoever proposed or wrote it.
+//! What was proposed or written for a partner, and others approve by the rules of approval: payouts, how partners are paid, and what is
+//! given up of what they owe. It was asked for by whoever proposed or wrote it.
 
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Caller;
-use chandlery_package::wire::{ApprovalRequest, ApprovalState, Payout, PayoutState, ProfileVersion};
+use chandlery_edge::Json;
+use chandlery_package::wire::{
+    ApprovalRequest, ApprovalState, DebtWriteOff, Payout, PayoutState, ProfileVersion, WriteOffState,
+};
 use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::{profiles, run};
+use super::{profiles, run, write_offs};
 use crate::approvals::{self, Ask, Verdict, Wanted};
 use crate::{Error, Finance};
 
@@ -17,6 +23,14 @@ pub(super) enum Approved<T> {
     Done(T),
     /// More must approve it.
     Waits(ApprovalRequest),
+}
+
+/// What was done, or what waits.
+pub(super) fn answer<T: Serialize>(approved: Approved<T>) -> Response {
+    match approved {
+        Approved::Done(done) => Json(done).into_response(),
+        Approved::Waits(request) => (StatusCode::ACCEPTED, Json(request)).into_response(),
+    }
 }
 
 /// Approves a payout.
@@ -69,6 +83,36 @@ pub(super) async fn profile(
         Verdict::Ready(request) => {
             let (actor, by) = (&caller.actor, &caller.name);
             let approved = profiles::approve(&mut write, actor, by, partner, version).await?;
+            approvals::settle(&mut write, actor, &request, ApprovalState::Done, "").await?;
+            write.commit().await?;
+            Ok(Approved::Done(approved))
+        }
+    }
+}
+
+/// Approves to give up what a partner owes.
+pub(super) async fn write_off(
+    finance: &Finance,
+    caller: &Caller,
+    id: i64,
+    now: Timestamp,
+) -> Result<Approved<DebtWriteOff>, Error> {
+    let mut write = finance.db.write().await?;
+    let found = write_offs::find(&mut write, id).await?;
+    match found.state {
+        WriteOffState::Approved => return Ok(Approved::Done(found)),
+        WriteOffState::Proposed => {}
+        WriteOffState::Cancelled => return Err(write_offs::cancelled(id)),
+    }
+    let (wanted, amount) = (Wanted::WriteOff { id }, Some(found.amount));
+    match vote(&mut write, finance, caller, &found.proposed_by, &wanted, amount).await? {
+        Verdict::Waits(request) => {
+            write.commit().await?;
+            Ok(Approved::Waits(request))
+        }
+        Verdict::Ready(request) => {
+            let (actor, by) = (&caller.actor, &caller.name);
+            let approved = write_offs::approve(&mut write, actor, by, id, now).await?;
             approvals::settle(&mut write, actor, &request, ApprovalState::Done, "").await?;
             write.commit().await?;
             Ok(Approved::Done(approved))

@@ -2,11 +2,15 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use chandlery_package::Namespace;
-use chandlery_package::wire::{DebtOffset, DebtWriteOff, Leaving, NewDebtWriteOff, Page, Paging, PayoutRun};
+use chandlery_package::wire::{
+    ApprovalRequest, DebtOffset, DebtWriteOff, Leaving, NewDebtWriteOff, Page, Paging, PayoutRun,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::approving::{self, answer};
 use super::{leaving, proposals, write_offs};
 use crate::{Error, Finance, sharing};
 use chandlery_accounts::{Account, Caller};
@@ -164,21 +168,23 @@ async fn propose_write_off(
     Ok((StatusCode::CREATED, Json(proposed)))
 }
 
-/// Approves to give up what a partner owes; for a second operator.
+/// Approves to give up what a partner owes; for operators who did not propose it.
 #[utoipa::path(
     post,
     path = "/api/v1/debt-write-offs/{id}/approve",
     params(("id" = i64, Path)),
-    responses((status = 200, description = "Done.", body = DebtWriteOff))
+    responses(
+        (status = 200, description = "Done.", body = DebtWriteOff),
+        (status = 202, description = "More must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn approve_write_off(
     State(finance): State<Finance>,
     caller: Caller,
     Path(id): Path<i64>,
-) -> Result<Json<DebtWriteOff>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("give up what partners owe")?;
-    let now = finance.clock.now();
-    Ok(Json(write_offs::approve(&finance.db, &caller.actor, &caller.name, id, now).await?))
+    Ok(answer(approving::write_off(&finance, &caller, id, finance.clock.now()).await?))
 }
 
 /// Takes back a proposal that nobody has approved; for operators.

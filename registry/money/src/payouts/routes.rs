@@ -3,16 +3,16 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chandlery_package::wire::{
     ApprovalRequest, Document, Earning, ExplainedPayout, MonthlyEarning, NewPayout, Page, Paging,
     PartnerBalance, Payout, PayoutConfirmation, PayoutProfile, PayoutRun, PluginEarning, ProfileVersion,
     PublishedStatement,
 };
 use chandlery_package::{Month, Namespace};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::approving::{self, Approved};
+use super::approving::{self, answer};
 use super::earnings::{self, EarningKey, PluginKey};
 use super::{debt_routes, profiles, run, statements};
 use crate::{Error, Finance, documents, table};
@@ -314,14 +314,6 @@ async fn approve_profile(
 ) -> Result<Response, Error> {
     caller.must_operate("approve payout profiles")?;
     Ok(answer(approving::profile(&finance, &caller, &partner, version).await?))
-}
-
-/// What was done, or what waits.
-fn answer<T: Serialize>(approved: Approved<T>) -> Response {
-    match approved {
-        Approved::Done(done) => Json(done).into_response(),
-        Approved::Waits(request) => (StatusCode::ACCEPTED, Json(request)).into_response(),
-    }
 }
 
 /// Proposes a payout to one partner; for operators.

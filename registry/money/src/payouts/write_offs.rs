@@ -1,4 +1,4 @@
-//! What a partner owes and will never pay: one operator proposes to give it up, and another one approves.
+//! What a partner owes and will never pay: one operator proposes to give it up, and others approve by the rules of approval.
 //!
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
@@ -55,7 +55,8 @@ fn read(row: Row) -> Result<DebtWriteOff, Error> {
     })
 }
 
-async fn find(db: &mut AnyConnection, id: i64) -> Result<DebtWriteOff, Error> {
+/// The proposal of this number, or that there is none.
+pub(super) async fn find(db: &mut AnyConnection, id: i64) -> Result<DebtWriteOff, Error> {
     let row: Option<Row> = sqlx::query_as(select!("where id = $1")).bind(id).fetch_optional(db).await?;
     read(row.ok_or_else(|| Error::NotFound(format!("write-off {id}")))?)
 }
@@ -80,7 +81,7 @@ async fn must_be_owed(write: &mut Write, partner: &Namespace, amount: Money) -> 
 }
 
 /// Proposes to give up what a partner owes.
-pub(super) async fn propose(
+pub(crate) async fn propose(
     db: &Db,
     actor: &Actor,
     operator: &Namespace,
@@ -116,37 +117,36 @@ pub(super) async fn propose(
     Ok(proposed)
 }
 
-/// Approves a proposal: what is owed is lost. Whoever proposed it may not. The same again changes nothing.
-pub(super) async fn approve(
-    db: &Db,
+/// Gives up what was proposed and approved: what is owed is lost. The same again changes nothing.
+pub(crate) async fn approve(
+    write: &mut Write,
     actor: &Actor,
     operator: &Namespace,
     id: i64,
     now: Timestamp,
 ) -> Result<DebtWriteOff, Error> {
-    let mut write = db.write().await?;
-    ledger::by(&mut write, By::Actor(actor));
-    let proposed = find(&mut write, id).await?;
-    if proposed.proposed_by == *operator {
-        return Err(Error::forbidden(operator, format!("approve write-off {id}, which it proposed itself")));
-    }
+    ledger::by(write, By::Actor(actor));
+    let proposed = find(write, id).await?;
     match proposed.state {
         WriteOffState::Approved => return Ok(proposed),
         WriteOffState::Proposed => {}
-        WriteOffState::Cancelled => return Err(Error::Conflict(format!("write-off {id} is cancelled"))),
+        WriteOffState::Cancelled => return Err(cancelled(id)),
     }
     let DebtWriteOff { partner, amount, reason, .. } = proposed;
-    must_be_owed(&mut write, &partner, amount).await?;
+    must_be_owed(write, &partner, amount).await?;
     let transaction = Transaction::new(TransactionKind::DebtWrittenOff, id, now)
         .about(format!("{amount} that {partner} owes are given up: {reason}"))
         .link("partner", &partner)
         .debit(Account::BadDebt, amount)
         .credit(Account::OwedBy(partner), amount);
-    ledger::post(&mut write, transaction).await?;
-    decide(&mut write, actor, operator, id, WriteOffState::Approved).await?;
-    let approved = find(&mut write, id).await?;
-    write.commit().await?;
-    Ok(approved)
+    ledger::post(write, transaction).await?;
+    decide(write, actor, operator, id, WriteOffState::Approved).await?;
+    find(write, id).await
+}
+
+/// That a proposal was taken back.
+pub(super) fn cancelled(id: i64) -> Error {
+    Error::Conflict(format!("write-off {id} is cancelled"))
 }
 
 /// Takes a proposal back before anybody approved it. The same again changes nothing.

@@ -28,6 +28,7 @@ use super::own_accounts;
 use crate::Error;
 use crate::ledger::{self, By};
 
+pub(crate) use allotting::allot_within;
 pub use continuity::faults;
 pub use routes::routes;
 pub use settling::Rules;

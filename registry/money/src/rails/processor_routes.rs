@@ -3,19 +3,23 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Account, Caller};
+use chandlery_accounts::{Account, Actor, Caller};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_package::Money;
 use chandlery_package::wire::{
-    Act, EventState, OwedRequest, Page, Paging, ProcessorEvent, RequestKind, SurplusPayment, ToldEvent,
+    Act, ApprovalRequest, EventState, OwedRequest, Page, Paging, ProcessorEvent, SurplusPayment, ToldEvent,
 };
+use chandlery_store::Write;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{outbox, stripe};
+use crate::approvals::{self, Ask, Wanted};
 use crate::ledger::{self, By};
 use crate::{Error, Finance};
 
@@ -107,32 +111,49 @@ async fn surplus(
     post,
     path = "/api/v1/processor/surplus/{id}/refund",
     params(("id" = String, Path)),
-    responses((status = 201, description = "Done: how much goes back.", body = Money))
+    responses(
+        (status = 201, description = "Done: how much goes back.", body = Money),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn give_back(
     State(finance): State<Finance>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<(StatusCode, Json<Money>), Error> {
+) -> Result<Response, Error> {
     caller.must_operate("give back payments of more than was due")?;
+    let amount = stripe::surplus_of(&finance.db, &id).await?;
+    let wanted = Wanted::Surplus { payment: id.clone(), amount };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(amount) };
+    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    }
     let (now, actor) = (finance.clock.now(), caller.actor.clone());
-    let (amount, key) = finance
+    let key = finance
         .db
         .group_commit(move |write| {
-            Box::pin(async move {
-                ledger::by(write, By::Actor(&actor));
-                let (amount, key) = stripe::give_surplus_back(write, &id, now).await?;
-                let after = json!({ "amount": amount });
-                record(write, &actor, Act::Refunded, &format!("payment {id}"), Value::Null, after).await?;
-                Ok::<_, Error>((amount, key))
-            })
+            Box::pin(async move { give_back_within(write, &actor, &id, amount, now).await })
         })
         .await?;
-    if let Some(processor) = finance.processor.as_deref()
-        && let Err(error) =
-            outbox::send_one(&finance.db, &caller.actor, processor, RequestKind::Refund, &key, now).await
-    {
-        tracing::warn!(%error, %key, "a refund is booked, and will be sent later");
+    super::tell_of_refund(&finance, &caller.actor, &key, now).await;
+    Ok((StatusCode::CREATED, Json(amount)).into_response())
+}
+
+/// Gives back what is left of a payment that was more than due, where that is as much as was asked for. Gives the key by which
+/// [`super::tell_of_refund`] sends it.
+pub(crate) async fn give_back_within(
+    write: &mut Write,
+    actor: &Actor,
+    id: &str,
+    asked: Money,
+    now: Timestamp,
+) -> Result<String, Error> {
+    ledger::by(write, By::Actor(actor));
+    let (amount, key) = stripe::give_surplus_back(write, id, now).await?;
+    if amount != asked {
+        return Err(Error::Conflict(format!("{amount} of payment '{id}' are left by now, and not {asked}")));
     }
-    Ok((StatusCode::CREATED, Json(amount)))
+    let after = json!({ "amount": amount });
+    record(write, actor, Act::Refunded, &format!("payment {id}"), Value::Null, after).await?;
+    Ok(key)
 }

@@ -188,13 +188,12 @@ pub(super) async fn owe_line(
     owe(write, &format!("BACK-{number}"), customer, &to).await.map(drop)
 }
 
-/// Says where a transfer goes that is in no bank file yet. One that was booked before transfers were written down is from now on.
-pub(super) async fn send_to(db: &Db, actor: &Actor, reference: &str, to: &Payee) -> Result<SendBack, Error> {
+/// The transfer that may go to another account still. One that was booked before transfers were written down is from now on.
+async fn addressable(write: &mut Write, reference: &str, to: &Payee) -> Result<Row, Error> {
     payouts::check_account(&to.holder, &to.iban, to.bic.as_deref())?;
-    let mut write = db.write().await?;
-    let mut known = find(&mut write, reference).await?;
-    if known.is_none() && owe(&mut write, reference, None, to).await? {
-        known = find(&mut write, reference).await?;
+    let mut known = find(write, reference).await?;
+    if known.is_none() && owe(write, reference, None, &possible("", "", "", None)).await? {
+        known = find(write, reference).await?;
     }
     let known = known.ok_or_else(|| none(reference))?;
     if let Some(file) = known.file {
@@ -203,17 +202,44 @@ pub(super) async fn send_to(db: &Db, actor: &Actor, reference: &str, to: &Payee)
     if known.seen > 0 {
         return Err(Error::Conflict(format!("{reference} has left already")));
     }
+    Ok(known)
+}
+
+/// How much would go to another account than it does; none: it goes there already.
+pub(super) async fn would_move(db: &Db, reference: &str, to: &Payee) -> Result<Option<Money>, Error> {
+    let mut write = db.write().await?;
+    let known = addressable(&mut write, reference, to).await?;
+    let now = [known.holder.as_str(), known.iban.as_str(), known.bic.as_str()];
+    let then = [to.holder.as_str(), to.iban.as_str(), to.bic.as_deref().unwrap_or("")];
+    (now != then).then(|| known.amount()).transpose()
+}
+
+/// Says where a transfer goes that is in no bank file yet.
+pub(super) async fn send_to(db: &Db, actor: &Actor, reference: &str, to: &Payee) -> Result<SendBack, Error> {
+    let mut write = db.write().await?;
+    let sent = send_to_within(&mut write, actor, reference, to).await?;
+    write.commit().await?;
+    Ok(sent)
+}
+
+/// The same within a transaction.
+pub(crate) async fn send_to_within(
+    write: &mut Write,
+    actor: &Actor,
+    reference: &str,
+    to: &Payee,
+) -> Result<SendBack, Error> {
+    addressable(write, reference, to).await?;
     sqlx::query("update send_backs set holder = $1, iban = $2, bic = $3 where reference = $4")
         .bind(&to.holder)
         .bind(&to.iban)
         .bind(to.bic.as_deref().unwrap_or(""))
         .bind(reference)
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-    record(&mut write, actor, Act::SendBackAddressed, reference, Value::Null, json!(to)).await?;
-    let row = find(&mut write, reference).await?.ok_or_else(|| none(reference))?;
-    write.commit().await?;
-    row.shown()
+    // The trail goes to others: it does not say whose account it is.
+    record(write, actor, Act::SendBackAddressed, reference, Value::Null, Value::Null).await?;
+    find(write, reference).await?.ok_or_else(|| none(reference))?.shown()
 }
 
 /// Makes a bank file of all that waits and whose payee is known. What is in a file is in no other one.

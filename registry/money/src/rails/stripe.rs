@@ -21,5 +21,5 @@ mod webhook;
 
 pub use events::{count as count_events, find as find_event, list as list_events};
 pub use intents::begin;
-pub use payments::{give_back as give_surplus_back, list as list_surplus};
+pub use payments::{give_back as give_surplus_back, list as list_surplus, surplus_of};
 pub use webhook::{receive, retry};

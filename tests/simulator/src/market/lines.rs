@@ -130,10 +130,12 @@ impl Market {
         let Some(back) = back else { return Ok(done.is_some()) };
         let is_done = done.is_some();
         let outcome = match done {
-            Some(line) => line["outcome"].clone(),
-            // It may have been done before the crash.
-            None if self.summary.crashes > crashes => self.outcome_of(&line["id"]).await?,
-            None => return Ok(false),
+            Some(line) if line["outcome"].is_string() => line["outcome"].clone(),
+            // Another operator has approved it, or it may have been done before the crash.
+            other if other.is_some() || self.summary.crashes > crashes => {
+                self.outcome_of(&line["id"]).await?
+            }
+            _ => return Ok(false),
         };
         let after = outcome.as_str().and_then(|text| text.rsplit_once("BACK-")).map(|(_, number)| number);
         if let Some(number) = after.and_then(|rest| rest.split([',', ';', ' ']).next()) {

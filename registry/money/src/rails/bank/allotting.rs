@@ -2,9 +2,11 @@
 
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
-use chandlery_package::wire::{Act, BankLine, NewAllotment};
-use chandlery_store::Db;
+use chandlery_package::Money;
+use chandlery_package::wire::{Act, Allotment, BankLine, NewAllotment};
+use chandlery_store::{Db, Write};
 use serde_json::{Value, json};
+use sqlx::AnyConnection;
 
 use super::lines;
 use super::settling::{Rules, settle};
@@ -19,24 +21,49 @@ pub(super) async fn allot(
     new: &NewAllotment,
 ) -> Result<BankLine, Error> {
     let (actor, rules, new) = (actor.clone(), rules.clone(), new.clone());
-    db.group_commit(move |write| {
-        Box::pin(async move {
-            ledger::by(write, By::Actor(&actor));
-            // What others have posted in the same commit is looked at, too.
-            write.flush().await?;
-            let none = || Error::NotFound(format!("bank line '{}'", new.line));
-            let mut line = lines::find(write, &new.line).await?.ok_or_else(none)?;
-            if new.to.is_empty() {
-                return Err(Error::Invalid("say what the line is for".into()));
-            }
-            for part in &new.to {
-                settle(write, &rules, &mut line, part).await?;
-                write.flush().await?;
-            }
-            let subject = format!("bank line {}", new.line);
-            record(write, &actor, Act::BankLineAllotted, &subject, Value::Null, json!(new)).await?;
-            line.shown()
-        })
-    })
-    .await
+    db.group_commit(move |write| Box::pin(async move { allot_within(write, &actor, &rules, &new).await }))
+        .await
+}
+
+/// The same within a transaction.
+pub(crate) async fn allot_within(
+    write: &mut Write,
+    actor: &Actor,
+    rules: &Rules,
+    new: &NewAllotment,
+) -> Result<BankLine, Error> {
+    ledger::by(write, By::Actor(actor));
+    // What others have posted in the same commit is looked at, too.
+    write.flush().await?;
+    let none = || Error::NotFound(format!("bank line '{}'", new.line));
+    let mut line = lines::find(write, &new.line).await?.ok_or_else(none)?;
+    if new.to.is_empty() {
+        return Err(Error::Invalid("say what the line is for".into()));
+    }
+    for part in &new.to {
+        settle(write, rules, &mut line, part).await?;
+        write.flush().await?;
+    }
+    let subject = format!("bank line {}", new.line);
+    record(write, actor, Act::BankLineAllotted, &subject, Value::Null, json!(new)).await?;
+    line.shown()
+}
+
+/// What of a line would have been sent back by then, many small parts as one; none: nothing of it is sent back now.
+pub(super) async fn sent_back(db: &mut AnyConnection, new: &NewAllotment) -> Result<Option<Money>, Error> {
+    let mut parts = new.to.iter().filter_map(|part| match part {
+        Allotment::SendBack { amount } => Some(*amount),
+        _ => None,
+    });
+    let Some(first) = parts.next() else { return Ok(None) };
+    let (before,): (i64,) = sqlx::query_as(
+        "select cast(coalesce(sum(minor), 0) as bigint) from bank_allotments
+         where line = $1 and currency = $2 and target like 'is sent back as BACK-%'",
+    )
+    .bind(&new.line)
+    .bind(first.currency().code())
+    .fetch_one(db)
+    .await?;
+    let with_before = first.plus(first.with_minor(before)?)?;
+    Ok(Some(parts.try_fold(with_before, Money::plus)?))
 }

@@ -1,16 +1,20 @@
 //! The bank's statements, the lines that are open, and what they are for; for operators.
 
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Query};
-use chandlery_package::wire::{BankBalance, BankLine, BankLineState, NewAllotment, Page, Paging};
+use chandlery_package::wire::{
+    ApprovalRequest, BankBalance, BankLine, BankLineState, NewAllotment, Page, Paging,
+};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::own_accounts;
 use super::settling::Rules;
 use super::{allotting, balances, lines, suggestions};
+use crate::approvals::{self, Ask, Wanted};
 use crate::{Error, Finance};
 
 /// The routes of this chapter.
@@ -23,9 +27,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
 }
 
 async fn rules(finance: &Finance) -> Result<Rules, Error> {
-    let own = own_accounts::all(&mut *finance.db.read().acquire().await?).await?;
-    let fees_max = own.into_iter().flat_map(|account| account.fees_max).collect();
-    Ok(Rules { hold_days: finance.hold_days, fees_max, now: finance.clock.now() })
+    Rules::of(&mut *finance.db.read().acquire().await?, finance).await
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -97,16 +99,27 @@ async fn list(
     post,
     path = "/api/v1/bank/allotments",
     request_body = NewAllotment,
-    responses((status = 200, description = "Done.", body = BankLine))
+    responses(
+        (status = 200, description = "Done.", body = BankLine),
+        (status = 202, description = "Others must approve what is sent back.", body = ApprovalRequest)
+    )
 )]
 async fn allot(
     State(finance): State<Finance>,
     caller: Caller,
     Json(new): Json<NewAllotment>,
-) -> Result<Json<BankLine>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("say what bank lines are for")?;
+    let sent_back = allotting::sent_back(&mut *finance.db.read().acquire().await?, &new).await?;
+    if sent_back.is_some() {
+        let wanted = Wanted::Allotment { allotment: new.clone() };
+        let asked = Ask { by: &caller.name, wanted: &wanted, amount: sent_back };
+        if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+            return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+        }
+    }
     let rules = rules(&finance).await?;
-    Ok(Json(allotting::allot(&finance.db, &caller.actor, &rules, &new).await?))
+    Ok(Json(allotting::allot(&finance.db, &caller.actor, &rules, &new).await?).into_response())
 }
 
 /// Compares what the bank says that it holds with what the books say; for operators.

@@ -17,16 +17,17 @@ use chandlery_package::wire::{Allotment, RailKind, TransactionKind};
 use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 
-use super::super::own_accounts::in_ledger;
+use super::super::own_accounts::{self, in_ledger};
 use super::super::send_backs;
 use super::lines::{self, Line, Tie};
 use super::recorded;
-use crate::Error;
 use crate::billing::invoices::Paid;
 use crate::billing::{find_invoice, orders, payments};
 use crate::ledger::{self, Account, Transaction};
 use crate::payouts::{self, run};
+use crate::{Error, Finance};
 
 /// What bank lines are settled by.
 #[derive(Debug, Clone)]
@@ -43,6 +44,13 @@ pub struct Rules {
 const FEE_MAX_MINOR: i64 = 500;
 
 impl Rules {
+    /// Those of now.
+    pub(crate) async fn of(db: &mut AnyConnection, finance: &Finance) -> Result<Self, Error> {
+        let own = own_accounts::all(db).await?;
+        let fees_max = own.into_iter().flat_map(|account| account.fees_max).collect();
+        Ok(Self { hold_days: finance.hold_days, fees_max, now: finance.clock.now() })
+    }
+
     /// The most of this currency that is a fee.
     pub(super) fn fee_max(&self, like: Money) -> Result<Money, Error> {
         let set = self.fees_max.iter().find(|most| most.currency() == like.currency());

@@ -2,12 +2,14 @@
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
-use chandlery_package::wire::{Page, Paging, Payee, SendBack, SendBackFile};
+use chandlery_package::wire::{ApprovalRequest, Page, Paging, Payee, SendBack, SendBackFile};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::approvals::{self, Ask, Wanted};
 use crate::{Error, Finance};
 
 /// The routes of this chapter.
@@ -42,16 +44,27 @@ async fn list(
     path = "/api/v1/bank/send-backs/{reference}",
     params(("reference" = String, Path)),
     request_body = Payee,
-    responses((status = 200, description = "Done.", body = SendBack))
+    responses(
+        (status = 200, description = "Done.", body = SendBack),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn send_to(
     State(finance): State<Finance>,
     caller: Caller,
     Path(reference): Path<String>,
     Json(to): Json<Payee>,
-) -> Result<Json<SendBack>, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("say where transfers go back to")?;
-    Ok(Json(super::send_to(&finance.db, &caller.actor, &reference, &to).await?))
+    let amount = super::would_move(&finance.db, &reference, &to).await?;
+    if amount.is_some() {
+        let wanted = Wanted::Payee { reference: reference.clone(), to: to.clone() };
+        let asked = Ask { by: &caller.name, wanted: &wanted, amount };
+        if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+            return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+        }
+    }
+    Ok(Json(super::send_to(&finance.db, &caller.actor, &reference, &to).await?).into_response())
 }
 
 /// Makes a bank file of all that waits to go back and whose payee is known; for operators.

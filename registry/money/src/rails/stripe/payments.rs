@@ -216,16 +216,31 @@ async fn returned(write: &mut Write, id: &str, amount: Money) -> Result<(), Erro
     Ok(())
 }
 
+/// What is left of a payment's surplus, as far as its customer has not used it, and who that is.
+async fn left(write: &mut Write, payment: &Payment) -> Result<(Money, Namespace), Error> {
+    let customer = payment.subject.customer(write).await?;
+    let credit = ledger::owed(write, &Account::Credit(customer.clone()), payment.currency).await?;
+    let amount = credit.up_to(payment.kept()?.or_zero())?;
+    match amount.is_positive() {
+        true => Ok((amount, customer)),
+        false => {
+            Err(Error::Conflict(format!("nothing of payment '{}' is left to be given back", payment.id)))
+        }
+    }
+}
+
+/// What would be given back of a payment, or that nothing is left of it.
+pub async fn surplus_of(db: &Db, id: &str) -> Result<Money, Error> {
+    let mut write = db.write().await?;
+    let payment = paid_one(&mut write, Some(id)).await?;
+    Ok(left(&mut write, &payment).await?.0)
+}
+
 /// Gives back what is left of a payment's surplus, as far as the customer has not used it: it is owed to be sent. Gives how much, and
 /// the key of the request.
 pub async fn give_back(write: &mut Write, id: &str, now: Timestamp) -> Result<(Money, String), Error> {
     let payment = paid_one(write, Some(id)).await?;
-    let customer = payment.subject.customer(write).await?;
-    let credit = ledger::owed(write, &Account::Credit(customer.clone()), payment.currency).await?;
-    let amount = credit.up_to(payment.kept()?.or_zero())?;
-    if amount.minor() <= 0 {
-        return Err(Error::Conflict(format!("nothing of payment '{id}' is left to be given back")));
-    }
+    let (amount, customer) = left(write, &payment).await?;
     let key = format!("surplus-{id}-{}", payment.surplus_returned_minor);
     let back = Transaction::new(TransactionKind::SurplusReturned, &key, now)
         .about(format!("{amount} of payment {id} go back to {customer}"))

@@ -39,6 +39,18 @@ async fn a_refund_leaves_in_one_file_and_is_credit_again_when_it_comes_back() {
     assert_eq!(lines[0].outcome, format!("paid {reference}"));
     bring(db, day(1), &["R,,5.00,USD,rent"]).await;
     allot(db, "R", Allotment::SendBack { amount: usd("5.00") }, day(1)).await.unwrap();
+    // Many small parts are compared as one, with what was sent back of the line before.
+    for (line, parts, sum) in [
+        ("R", vec!["5.00"], Some("10.00")),
+        ("R", vec!["1.00", "2.00"], Some("8.00")),
+        ("A", vec!["1.00"], Some("1.00")),
+        ("A", vec![], None),
+    ] {
+        let to = parts.into_iter().map(|part| Allotment::SendBack { amount: usd(part) }).collect();
+        let new = NewAllotment { line: line.into(), to };
+        let found = allotting::sent_back(&mut db.read().acquire().await.unwrap(), &new).await.unwrap();
+        assert_eq!(found, sum.map(usd), "{new:?}");
+    }
     let amount = usd("99.99");
     let new = NewRefund { key: "r".into(), amount, line: None, reason: String::new(), as_credit: false };
     for _ in 0..2 {
@@ -76,7 +88,9 @@ async fn a_refund_leaves_in_one_file_and_is_credit_again_when_it_comes_back() {
     assert!(send_backs::send_to(db, &actor, "REFUND-9", &to).await.is_err());
     let wrong = Payee { iban: "FR14".into(), ..to.clone() };
     assert!(send_backs::send_to(db, &actor, "BACK-2", &wrong).await.is_err());
-    assert_eq!(send_backs::send_to(db, &actor, "BACK-2", &to).await.unwrap().to, Some(to));
+    assert_eq!(send_backs::would_move(db, "BACK-2", &to).await.unwrap(), Some(usd("5.00")));
+    assert_eq!(send_backs::send_to(db, &actor, "BACK-2", &to).await.unwrap().to, Some(to.clone()));
+    assert_eq!(send_backs::would_move(db, "BACK-2", &to).await.unwrap(), None, "it goes there already");
     assert_eq!(send_backs::make_file(db, &actor, day(4)).await.unwrap().transfers, ["BACK-2"]);
     // What comes back before it left waits; then it is credit, as much as is out.
     let early = bring(db, day(5), &["C0,,99.99,USD,RETURN REFUND-1 INVOICE-1"]).await;
