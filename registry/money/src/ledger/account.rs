@@ -126,11 +126,11 @@ impl fmt::Display for Account {
 impl Account {
     /// One of each kind.
     pub(crate) fn one_of_each() -> Vec<Self> {
-        std::iter::successors(Some(Self::Bank), Self::next).collect()
+        std::iter::successors(Some(Self::Bank), Self::after).collect()
     }
 
     /// The kind after this one: a new kind has its place here, so that no test of all of them leaves it out.
-    fn next(&self) -> Option<Self> {
+    fn after(&self) -> Option<Self> {
         let acme = "acme".parse().ok()?;
         Some(match self {
             Self::Bank => Self::BankOf("second".into()),
