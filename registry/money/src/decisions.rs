@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::approvals::{self, Verdict, Wanted};
 use crate::billing::{orders, payments, subscriptions, taxes};
 use crate::payouts::{profiles, run, write_offs};
-use crate::{Error, Finance, documents, rails, sharing};
+use crate::{Error, Finance, documents, ledger, rails, sharing};
 
 pub use routes::routes;
 
@@ -90,6 +90,8 @@ async fn execute(
         Wanted::Payee { reference, to } => {
             rails::send_to_within(write, actor, reference, to).await.map(drop)?;
         }
+        Wanted::Expense { expense } => ledger::spend_within(write, actor, expense, now).await?,
+        Wanted::Exchange { exchange } => ledger::exchange_within(write, actor, exchange, now).await?,
         Wanted::WriteOff { id } => write_offs::approve(write, actor, by, *id, now).await.map(drop)?,
         Wanted::InvoicePayment { invoice, payment } => {
             payments::record_within(write, actor, hold, *invoice, payment, now).await.map(drop)?;
@@ -116,15 +118,15 @@ async fn execute(
 mod tests {
     use chandlery_accounts::{Address, Credential, operators};
     use chandlery_package::wire::{
-        Allotment, NewAllotment, NewDebtWriteOff, Payee, PrintedAccount, Seller, SellerVersion, TaxRule,
-        TransactionKind,
+        Allotment, ApprovalKind, ApprovalRule, Expense, NewAllotment, NewDebtWriteOff, NewExpense, Payee,
+        PrintedAccount, Seller, SellerVersion, TaxRule, TransactionKind,
     };
     use chandlery_package::{Currency, Money};
 
     use super::*;
     use crate::approvals::Ask;
     use crate::billing;
-    use crate::ledger::{self, Account, Transaction};
+    use crate::ledger::{Account, Transaction};
     use crate::testing::{at, writing};
 
     fn actor(name: &Namespace) -> Actor {
@@ -162,6 +164,8 @@ mod tests {
             .debit(owes.clone(), usd(5000))
             .credit(Account::Commission, usd(5000));
         ledger::post(&mut write, owed).await.unwrap();
+        let rule = ApprovalRule { kind: ApprovalKind::Expense, above: None, approvals: 1 };
+        approvals::set_rule(&mut write, &actor(&first), &rule).await.unwrap();
         write.commit().await.unwrap();
         let new =
             NewDebtWriteOff { partner: "acme".parse().unwrap(), amount: usd(5000), reason: "gone".into() };
@@ -181,9 +185,12 @@ mod tests {
         let bank = Some(PrintedAccount { holder: "Us".into(), iban, bic: None });
         let party = documents::sample::party("Us", "DE", Some("DE136695976"));
         let version = SellerVersion { since: "2026-01-01".parse().unwrap(), seller: Seller { party, bank } };
+        let (key, description) = ("x".to_owned(), "racks".to_owned());
+        let expense = NewExpense { key, description, amount: usd(700), on: Expense::Hosting, day: None };
         let payee = Wanted::Payee { reference: "BACK-1".into(), to };
         for (wanted, amount, state) in [
             (Wanted::WriteOff { id }, Some(usd(5000)), ApprovalState::Done),
+            (Wanted::Expense { expense }, Some(usd(700)), ApprovalState::Done),
             (back(200_000), Some(usd(200_000)), ApprovalState::Done),
             (payee, Some(usd(200_000)), ApprovalState::Done),
             (Wanted::Seller { version: Box::new(version) }, None, ApprovalState::Done),
@@ -203,6 +210,7 @@ mod tests {
         }
         assert_eq!((holds(&finance, &owes).await, holds(&finance, &Account::BadDebt).await), (0, 5000));
         assert_eq!(holds(&finance, &Account::Suspense).await, -100_000);
+        assert_eq!(holds(&finance, &Account::Hosting).await, 700);
         let sent: (String, String) =
             sqlx::query_as("select reference, iban from send_backs").fetch_one(db.read()).await.unwrap();
         assert_eq!((sent.0.as_str(), sent.1.as_str()), ("BACK-1", "DE89370400440532013000"));

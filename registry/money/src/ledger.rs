@@ -29,6 +29,7 @@ pub use journal::{Format, csv, journal};
 pub use months::{closed_months, open_from};
 pub use pending::{Pending, is_posted, owed, post, post_all};
 pub use routes::routes;
+pub(crate) use routes::{exchange_within, spend_within};
 
 /// One line of a transaction: a debit above zero, a credit below.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The money of a registry, from what customers use and buy to what partners are paid.
 //!
-//! From below: the [`ledger`] and [`exchange`] rates; `approvals`, what one operator asks for and others approve; [`documents`], as
+//! From below: `approvals`, what one operator asks for and others approve; the [`ledger`] and [`exchange`] rates; [`documents`], as
 //! they are issued; [`sharing`], who earns of a sale; [`billing`], what customers owe; [`consultants`]; [`payouts`], what partners are
 //! paid; the [`rails`] that money comes in and leaves by; `decisions`, by which what was approved is done; the [`books`], which close
 //! months and check all of it; and the [`reports`] and [`figures`] that it comes to.

@@ -17,6 +17,8 @@ words! {
         Refund = "refund",
         /// A payment that an operator records by hand.
         Payment = "payment",
+        /// An expense or an exchange that an operator writes into the books by hand.
+        Expense = "expense",
         /// What a partner owes and will never pay.
         WriteOff = "write-off",
         /// What the marketplace agrees with a customer for itself.

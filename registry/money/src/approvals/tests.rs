@@ -92,6 +92,7 @@ async fn how_many_are_needed_follows_from_the_kind_and_the_amount() {
         (ApprovalKind::Payment, Some("1000.01 GBP"), 1),
         (ApprovalKind::Payment, None, 1),
         (ApprovalKind::Agreement, Some("1.00 USD"), 0),
+        (ApprovalKind::Expense, Some("1000000.00 USD"), 0),
         (ApprovalKind::WriteOff, Some("0.01 USD"), 1),
         (ApprovalKind::PartnerBank, None, 1),
         (ApprovalKind::HouseBank, None, 1),

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use chandlery_package::wire::{
-    Agreement, ApprovalKind, ApprovalRule, BankAccount, NewAllotment, NewPayment, NewPolicy, NewRefund,
-    Payee, SellerVersion, TaxRule,
+    Agreement, ApprovalKind, ApprovalRule, BankAccount, NewAllotment, NewExchange, NewExpense, NewPayment,
+    NewPolicy, NewRefund, Payee, SellerVersion, TaxRule,
 };
 use chandlery_package::{Money, Namespace};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,10 @@ pub(crate) enum Wanted {
     Allotment { allotment: NewAllotment },
     /// Says where a transfer goes by which a customer gets something back.
     Payee { reference: String, to: Payee },
+    /// Records what was spent.
+    Expense { expense: NewExpense },
+    /// Records that the bank has exchanged one currency for another.
+    Exchange { exchange: NewExchange },
     /// Gives up what a partner owes, as was proposed.
     WriteOff { id: i64 },
     /// Records a transfer that pays an invoice.
@@ -50,8 +54,10 @@ impl Wanted {
     pub fn kind(&self) -> ApprovalKind {
         match self {
             Self::Payout { .. } => ApprovalKind::Payout,
-            Self::Refund { .. } | Self::Surplus { .. } => ApprovalKind::Refund,
-            Self::Allotment { .. } | Self::Payee { .. } => ApprovalKind::Refund,
+            Self::Refund { .. } | Self::Surplus { .. } | Self::Allotment { .. } | Self::Payee { .. } => {
+                ApprovalKind::Refund
+            }
+            Self::Expense { .. } | Self::Exchange { .. } => ApprovalKind::Expense,
             Self::WriteOff { .. } => ApprovalKind::WriteOff,
             Self::InvoicePayment { .. } | Self::OrderPayment { .. } => ApprovalKind::Payment,
             Self::Agreement { .. } => ApprovalKind::Agreement,
@@ -79,6 +85,12 @@ impl fmt::Display for Wanted {
             }
             Self::Payee { reference, to } => {
                 write!(f, "send {reference} back to {} of {}", to.iban, to.holder)
+            }
+            Self::Expense { expense } => {
+                write!(f, "record {} as spent: {}", expense.amount, expense.description)
+            }
+            Self::Exchange { exchange } => {
+                write!(f, "record that {} were exchanged for {}", exchange.sold, exchange.bought)
             }
             Self::WriteOff { id } => write!(f, "give up what write-off {id} says that a partner owes"),
             Self::InvoicePayment { invoice, payment } => {

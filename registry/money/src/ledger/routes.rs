@@ -3,9 +3,10 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_package::Money;
 use chandlery_package::wire::{
-    AccountBalance, Act, Expense, NewExchange, NewExpense, Page, Paging, TransactionKind,
+    AccountBalance, Act, ApprovalRequest, Expense, NewExchange, NewExpense, Page, Paging, TransactionKind,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -15,9 +16,10 @@ use serde_json::json;
 
 use super::account::Account as LedgerAccount;
 use super::{BalanceKey, By, Format, Transaction};
+use crate::approvals::{self, Ask, Wanted};
 use crate::{Error, Finance, table};
 use chandlery_accounts::audit::record_once;
-use chandlery_accounts::{Account, Caller};
+use chandlery_accounts::{Account, Actor, Caller};
 use chandlery_edge::{Json, Query};
 use chandlery_store::Write;
 use utoipa_axum::router::OpenApiRouter;
@@ -106,18 +108,60 @@ async fn balances(
     post,
     path = "/api/v1/ledger/expenses",
     request_body = NewExpense,
-    responses((status = 204, description = "Done."))
+    responses(
+        (status = 204, description = "Done."),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn spend(
     State(finance): State<Finance>,
     caller: Caller,
     Json(new): Json<NewExpense>,
-) -> Result<StatusCode, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("write into the books")?;
+    let now = finance.clock.now();
+    let transaction = spent(&new, now)?;
+    let wanted = Wanted::Expense { expense: new.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.amount) };
+    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    }
+    finance
+        .db
+        .group_commit(move |write| {
+            Box::pin(async move { record_expense(write, &caller.actor, &new, transaction).await })
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Records what others have approved as spent.
+pub(crate) async fn spend_within(
+    write: &mut Write,
+    actor: &Actor,
+    new: &NewExpense,
+    now: Timestamp,
+) -> Result<(), Error> {
+    record_expense(write, actor, new, spent(new, now)?).await
+}
+
+async fn record_expense(
+    write: &mut Write,
+    actor: &Actor,
+    new: &NewExpense,
+    transaction: Transaction,
+) -> Result<(), Error> {
+    super::by(write, By::Actor(actor));
+    super::post(write, transaction).await?;
+    record_once(write, actor, Act::ExpenseRecorded, &new.key, json!(new)).await?;
+    Ok(())
+}
+
+/// What an expense is in the books.
+fn spent(new: &NewExpense, now: Timestamp) -> Result<Transaction, Error> {
     if new.amount.minor() <= 0 {
         return Err(Error::Invalid(format!("what was spent is above zero, not {}", new.amount)));
     }
-    let now = finance.clock.now();
     let at = match new.day {
         None => now,
         Some(day) => on_day(day, now)?,
@@ -126,26 +170,14 @@ async fn spend(
         Expense::Hosting => LedgerAccount::Hosting,
         Expense::Acquisition { segment } => LedgerAccount::Acquisition(segment.to_string()),
     };
-    let (key, after) = (new.key.clone(), json!(new));
-    let mut transaction = Transaction::new(TransactionKind::Expense, &new.key, at)
-        .about(new.description)
+    let transaction = Transaction::new(TransactionKind::Expense, &new.key, at)
+        .about(new.description.as_str())
         .debit(account, new.amount)
         .credit(LedgerAccount::Bank, new.amount);
-    if let Some(day) = new.day {
-        transaction = transaction.link("day", day);
-    }
-    finance
-        .db
-        .group_commit(move |write| {
-            Box::pin(async move {
-                super::by(write, By::Actor(&caller.actor));
-                super::post(write, transaction).await?;
-                record_once(write, &caller.actor, Act::ExpenseRecorded, &key, after).await?;
-                Ok::<_, Error>(())
-            })
-        })
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(match new.day {
+        Some(day) => transaction.link("day", day),
+        None => transaction,
+    })
 }
 
 /// A moment of a day that is not to come, nor long past.
@@ -165,31 +197,46 @@ fn on_day(day: Date, now: Timestamp) -> Result<Timestamp, Error> {
     post,
     path = "/api/v1/ledger/exchanges",
     request_body = NewExchange,
-    responses((status = 204, description = "Done."))
+    responses(
+        (status = 204, description = "Done."),
+        (status = 202, description = "Others must approve it.", body = ApprovalRequest)
+    )
 )]
 async fn exchange(
     State(finance): State<Finance>,
     caller: Caller,
     Json(new): Json<NewExchange>,
-) -> Result<StatusCode, Error> {
+) -> Result<Response, Error> {
     caller.must_operate("write into the books")?;
     if new.sold.minor() <= 0 || new.bought.minor() <= 0 || new.sold.currency() == new.bought.currency() {
         return Err(Error::Invalid("what is sold and bought is above zero, in two currencies".into()));
+    }
+    let wanted = Wanted::Exchange { exchange: new.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.sold) };
+    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
     }
     let now = finance.clock.now();
     finance
         .db
         .group_commit(move |write| {
-            Box::pin(async move {
-                super::by(write, By::Actor(&caller.actor));
-                post_exchange(write, &new, now).await?;
-                let after = json!(new);
-                record_once(write, &caller.actor, Act::ExchangeRecorded, &new.key, after).await?;
-                Ok::<_, Error>(())
-            })
+            Box::pin(async move { exchange_within(write, &caller.actor, &new, now).await })
         })
         .await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Records an exchange within a transaction.
+pub(crate) async fn exchange_within(
+    write: &mut Write,
+    actor: &Actor,
+    new: &NewExchange,
+    now: Timestamp,
+) -> Result<(), Error> {
+    super::by(write, By::Actor(actor));
+    post_exchange(write, new, now).await?;
+    record_once(write, actor, Act::ExchangeRecorded, &new.key, json!(new)).await?;
+    Ok(())
 }
 
 /// Posts an exchange. Once what was owed in the one currency is settled, what is left in the other was gained or lost.
