@@ -23,6 +23,7 @@ pub mod invoices;
 pub mod keys;
 pub mod log;
 pub mod logs;
+pub mod moderation;
 pub mod namespace;
 pub mod new;
 pub mod operator;

@@ -67,6 +67,7 @@ impl Failure {
             | "log-key-changed"
             | "too-few-witnesses"
             | "withdrawn"
+            | "quarantined"
             | "audit-broken"
             | "audit-failed"
             | "usage-differs"

@@ -76,6 +76,8 @@ enum Command {
     Deprecate(releases::Deprecate),
     /// Withdraw a release for ever: hosts refuse it, and warn where it runs
     Withdraw(releases::Withdraw),
+    /// Quarantine a plugin or a release while it is looked into (for operators)
+    Quarantine(moderation::Quarantine),
     /// Certify a plugin (for operators)
     Certify(releases::Certify),
     /// Find plugins by words, price, GPUs and certification
@@ -243,6 +245,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Yank(command) => command.run(&context).await,
         Command::Deprecate(command) => command.run(&context).await,
         Command::Withdraw(command) => command.run(&context).await,
+        Command::Quarantine(command) => command.run(&context).await,
         Command::Certify(command) => command.run(&context).await,
         Command::Show(command) => command.run(&context).await,
         Command::Log(command) => command.run(&context).await,

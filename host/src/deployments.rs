@@ -1,6 +1,7 @@
 //! Deployments: what should run, recorded with where it came from, and a loop that makes it so.
 
 mod change;
+mod concerns;
 mod covering;
 mod deploy;
 mod diff;
@@ -144,7 +145,7 @@ impl Deployments {
             replicas,
             workloads: desired.plan.workloads.into_iter().map(|workload| workload.name).collect(),
             endpoints: endpoints.into_iter().map(endpoint).collect(),
-            objection: self.installs.objection(&record.release).await?,
+            objection: self.installs.objection(&record.release).await?.map(|objection| objection.to_string()),
             drift: self.targets.drift(&record.name),
             trouble: self.targets.trouble(&record.target),
             release: record.release,

@@ -17,6 +17,7 @@ mod ruled;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chandlery_package::log::Objection;
 use chandlery_package::wire::host::{Locked, NewInstall, Step};
 use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release};
 use jiff::Timestamp;
@@ -117,7 +118,7 @@ impl Installs {
         // What an old log says is known by now, too.
         for locked in &lock.plugins {
             if let Some(objection) = self.followed.objection(&locked.log_key, &locked.release)? {
-                tracing::warn!(release = %locked.release, objection, "installed, and not to be run");
+                tracing::warn!(release = %locked.release, %objection, "installed, and not to be run");
             }
         }
         let pin = log?.pin();
@@ -130,7 +131,7 @@ impl Installs {
 
     /// Why a release is not to be run, as far as the logs of the registries in use were followed; none: nothing is known
     /// against it.
-    pub async fn objection(&self, release: &Release) -> Result<Option<String>, Error> {
+    pub async fn objection(&self, release: &Release) -> Result<Option<Objection>, Error> {
         let lock = self.read()?;
         // Of what is installed, its own log has the say.
         let installed = lock.plugins.iter().find(|locked| locked.release.plugin == release.plugin);
@@ -145,7 +146,15 @@ impl Installs {
 
     fn must_be_sound(&self, Locked { log_key, release, .. }: &Locked) -> Result<(), Error> {
         match self.followed.objection(log_key, release)? {
-            Some(objection) => Err(Error::Withdrawn { release: release.clone(), objection }),
+            Some(objection) => Err(Error::objection(release, objection)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a release that is not to be run.
+    pub async fn must_be_without_objection(&self, release: &Release) -> Result<(), Error> {
+        match self.objection(release).await? {
+            Some(objection) => Err(Error::objection(release, objection)),
             None => Ok(()),
         }
     }

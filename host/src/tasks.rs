@@ -43,15 +43,16 @@ impl Loops {
         tasks.spawn("reconcile", move || reconciled.clone().reconcile());
         let every = self.meter_every;
         tasks.spawn("meter", move || metering::run(db.clone(), reporter.clone(), every));
-        let covered = deployments.clone();
+        let (covered, minded) = (deployments.clone(), deployments.clone());
         tasks.spawn_every("cover", COVER_EVERY, move || cover(covered.clone()));
         tasks.spawn("license", move || {
             let deployments = deployments.clone();
             licences.clone().run(move || count(deployments.clone()))
         });
         if let Some(registry) = registry {
-            tasks
-                .spawn_every("follow", self.follow_every, move || follow(installs.clone(), registry.clone()));
+            tasks.spawn_every("follow", self.follow_every, move || {
+                follow(installs.clone(), registry.clone(), minded.clone())
+            });
         }
     }
 }
@@ -72,9 +73,13 @@ async fn compile(installs: Installs) {
     }
 }
 
-async fn follow(installs: Installs, registry: RegistryClient) {
+async fn follow(installs: Installs, registry: RegistryClient, deployments: Deployments) {
     if let Err(error) = installs.follow(&registry).await {
         tracing::warn!(%error, "the registry's log could not be followed");
+    }
+    // What is known already is told also where the registry does not answer.
+    if let Err(error) = deployments.mind_concerns().await {
+        tracing::warn!(%error, "it could not be told what is said against releases that are deployed");
     }
 }
 

@@ -17,7 +17,7 @@ pub use changes::{changed, offer_changed};
 pub use downloads::write_downloads;
 pub use error::{Error, KINDS};
 pub use keys::{add_key, keys, revoke_key};
-pub use lifecycle::{certify, deprecate, withdraw, yank};
+pub use lifecycle::{certify, deprecate, must_be_short, withdraw, yank};
 pub use publish::publish;
 pub use releases::{find_release, releases};
 pub use routes::routes;

@@ -16,6 +16,7 @@ mod guard;
 mod lists;
 pub mod machine;
 mod metrics;
+pub mod moderation;
 pub mod oci;
 mod server;
 mod settings;
@@ -149,6 +150,7 @@ impl Registry {
             .merge(chandlery_log::routes(self.db.clone(), Arc::clone(&self.finance.log)))
             .merge(chandlery_accounts::routes(self.finance.accounts.clone()))
             .merge(catalog::routes(self.catalog.clone()))
+            .merge(moderation::routes(self.catalog.clone()))
             .merge(oci::api(self.oci.clone()))
             .merge(chandlery_money::routes(self.finance.clone()))
             .split_for_parts();

@@ -18,6 +18,7 @@ mod manifests;
 mod media;
 mod paid;
 mod path;
+mod quarantine;
 mod referrers;
 mod releases;
 mod repository;

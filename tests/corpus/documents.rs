@@ -148,6 +148,7 @@ pub fn entries() -> Vec<String> {
             "type": "statement", "partner": "acme", "month": "2026-11", "currency": "USD", "statement": digest, "at": at,
         }),
         json!({ "type": "withdrawn", "release": "acme:ocr@1.0.0", "reason": "it leaks", "at": at }),
+        json!({ "type": "quarantined", "subject": "acme:ocr@1.0.0", "reason": "it may leak", "at": at }),
     ]
     .map(|entry| entry.to_string())
     .into()

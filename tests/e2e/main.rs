@@ -34,6 +34,7 @@ mod log;
 mod mail;
 mod market;
 mod meters;
+mod moderation;
 mod money;
 mod oci;
 mod openapi;

@@ -45,8 +45,8 @@ pub struct Run {
     /// How often usage is metered and sent
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     meter_seconds: u64,
-    /// How often the registry's log is read for withdrawals and revocations
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    /// How often the registry's log is read for withdrawals, quarantines and revocations
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     follow_seconds: u64,
     /// How much processor time compiling a plugin may take
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]

@@ -46,7 +46,8 @@ async fn newest(context: &Context, plugin: &PluginId) -> Result<Release> {
     let page: Page<ReleaseRecord> =
         context.public_list(&format!("/api/v1/plugins/{namespace}/{name}/releases")).await?;
     let fine = |record: &&ReleaseRecord| {
-        !record.yanked && record.withdrawn.is_none() && record.release.version.pre.is_empty()
+        let may_be_run = record.withdrawn.is_none() && record.quarantined.is_none();
+        !record.yanked && may_be_run && record.release.version.pre.is_empty()
     };
     let newest = page.items.iter().find(fine).or(page.items.first());
     let newest = newest.map(|record| record.release.clone());
@@ -59,6 +60,9 @@ fn print(record: &ReleaseRecord) {
     show::text(description);
     if let Some(reason) = &record.withdrawn {
         show::warning(format!("withdrawn: {reason}"));
+    }
+    if let Some(reason) = &record.quarantined {
+        show::warning(format!("quarantined while it is looked into: {reason}"));
     }
     if record.yanked {
         show::warning("yanked: not chosen for new installs");

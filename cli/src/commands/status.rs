@@ -47,7 +47,7 @@ fn print(deployment: &Deployment) {
     let rest = format!("is {health} on {target}: {release}, revision {revision}");
     show::headline(name, &rest);
     if let Some(objection) = &deployment.objection {
-        show::warning(format!("{release} is not to be run any more: {objection}"));
+        show::warning(format!("{release}: {objection}"));
     }
     if let Some(trouble) = &deployment.trouble {
         show::warning(format!("target {target} does not answer, so this is as it was last seen: {trouble}"));

@@ -50,7 +50,7 @@ pub struct Up {
 }
 
 /// How often the registry's log is read.
-const FOLLOW_EVERY: Duration = Duration::from_secs(60);
+const FOLLOW_EVERY: Duration = Duration::from_secs(30);
 
 impl Up {
     pub async fn run(self, context: &Context) -> Result {

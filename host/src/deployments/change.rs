@@ -7,6 +7,8 @@ use super::{Deployments, Error, record, state};
 impl Deployments {
     /// Starts every replica of a deployment anew, as another revision of the same plan.
     pub async fn restart(&self, name: &str) -> Result<(), Error> {
+        let record = self.existing(name).await?;
+        self.installs.must_be_without_objection(&record.release).await?;
         let mut write = self.db.write().await?;
         state::restart(&mut write, name).await?;
         Ok(write.commit().await?)
@@ -19,6 +21,7 @@ impl Deployments {
         let (record, found) = state::former_revision(&mut connection, name, to).await?;
         let plan = record::plan(&mut *connection, name, found.revision).await?;
         drop(connection);
+        self.installs.must_be_without_objection(&found.release).await?;
         self.installs.must_fit_as(&found.release).await?;
         let engine = self.targets.engine(&record.target).await?;
         engine.check(&plan, &engine.inventory().await?)?;
@@ -28,12 +31,13 @@ impl Deployments {
         self.get(name).await
     }
 
-    /// Sets how many replicas of a workload run: no more than now, where its plugin is not covered, or breaks a rule of this host. Its
-    /// plan stays as it is.
+    /// Sets how many replicas of a workload run: no more than now, where its plugin is not covered, or breaks a rule of this host, or its
+    /// release is not to be run. Its plan stays as it is.
     pub async fn scale(&self, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
         let record = self.existing(name).await?;
         let mut workloads = record.desired().plan.workloads.into_iter();
         if workloads.any(|known| known.name == workload && replicas > known.scale.replicas_min) {
+            self.installs.must_be_without_objection(&record.release).await?;
             self.installs.must_fit_as(&record.release).await?;
             self.must_stay_covered(&record).await?;
         }
@@ -46,6 +50,7 @@ impl Deployments {
     pub async fn pause(&self, name: &str, paused: bool) -> Result<Deployment, Error> {
         if !paused {
             let record = self.existing(name).await?;
+            self.installs.must_be_without_objection(&record.release).await?;
             self.installs.must_fit_as(&record.release).await?;
             self.must_stay_covered(&record).await?;
         }

@@ -20,7 +20,8 @@ pub struct Audit {
     pub entries: u64,
     /// How many releases were checked.
     pub releases: u64,
-    /// How many of them cost something that the auditor has not ordered: their signature was checked, and not their content.
+    /// How many of them cost something that the auditor has not ordered, or are quarantined: their signature was checked, and not their
+    /// content.
     #[serde(default)]
     pub guarded: u64,
     /// Everything that is wrong, in words; empty: the registry is as it says.
@@ -59,7 +60,7 @@ pub async fn audit(
         unknown => format!(", {unknown} of a kind that this version does not know"),
     };
     pass(progress, "log read", format!("{} of {} entries{unknown}", history.size, log.size()));
-    let (mut releases, mut guarded) = (0, 0);
+    let (mut releases, mut guarded, mut quarantined) = (0, 0, 0);
     for (release, state) in history.releases() {
         releases += 1;
         let key = history.key(&release.plugin.namespace, &state.key);
@@ -72,16 +73,28 @@ pub async fn audit(
                 guarded += 1;
                 continue;
             }
+            // Its signature was checked; its content is kept from everybody, as the log says.
+            if error.is_about_a_quarantine() && history.quarantine(release).is_some() {
+                quarantined += 1;
+                continue;
+            }
             faults.push(format!("{release}: {error}"));
         }
     }
-    pass(progress, "releases checked", format!("signature and content of {}", releases - guarded));
+    pass(
+        progress,
+        "releases checked",
+        format!("signature and content of {}", releases - guarded - quarantined),
+    );
     if guarded > 0 {
         pass(progress, "signatures checked", format!("of {guarded} more, which cost something"));
     }
+    if quarantined > 0 {
+        pass(progress, "signatures checked", format!("of {quarantined} more, which are quarantined"));
+    }
     compare_catalog(client, &history, &mut faults).await?;
     pass(progress, "catalog compared", "with what the log says".into());
-    Ok(Audit { entries: log.size(), releases, guarded, faults, pin: log.pin() })
+    Ok(Audit { entries: log.size(), releases, guarded: guarded + quarantined, faults, pin: log.pin() })
 }
 
 /// Whether the catalog says openly that a release costs something: of what does not, no content is kept back.
@@ -212,6 +225,9 @@ fn differs(history: &History, release: &Release, record: &ReleaseRecord) -> Opti
     }
     if record.certified != history.is_certified(&release.plugin) {
         return Some("the catalog and the log differ in whether its plugin is certified".into());
+    }
+    if record.quarantined.as_deref() != history.quarantine(release) {
+        return Some("the catalog and the log differ in whether it is quarantined".into());
     }
     None
 }

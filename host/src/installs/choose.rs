@@ -70,7 +70,7 @@ fn newest(
         match history.objection(release) {
             None => return Ok(release.clone()),
             Some(objection) => {
-                refused = refused.or(Some(Error::Withdrawn { release: release.clone(), objection }));
+                refused = refused.or(Some(Error::objection(release, objection)));
             }
         }
     }
@@ -105,6 +105,13 @@ mod tests {
             let reason = "it leaks".into();
             history.apply(&Entry::Withdrawn { release: release(version), reason, at }).unwrap();
         }
+        let (subject, reason) = ("acme:ocr@1.0.1".parse().unwrap(), "it may leak".to_owned());
+        let mut quarantined = history.clone();
+        quarantined.apply(&Entry::Quarantined { subject, reason, at }).unwrap();
+        let all = "acme:ocr".parse().unwrap();
+        assert_eq!(newest(&quarantined, &all, None).unwrap(), release("1.0.0"));
+        let exact = "acme:ocr@=1.0.1".parse().unwrap();
+        assert!(matches!(newest(&quarantined, &exact, None), Err(Error::Quarantined { .. })));
         let choose = |range: &str, installed: Option<&str>| {
             let requirement = format!("acme:ocr@{range}").parse().unwrap();
             newest(&history, &requirement, installed.map(release).as_ref())

@@ -1,7 +1,7 @@
 //! Why something was not installed, found or changed.
 
 use chandlery_package::artifact::ArtifactError;
-use chandlery_package::log::LogError;
+use chandlery_package::log::{LogError, Objection};
 use chandlery_package::problem::{self, Explain, Explanation, Problem};
 use chandlery_package::wire::Quote;
 use chandlery_package::{Kind, Permission, PluginId, Release, Requirement};
@@ -82,6 +82,14 @@ pub const WITHDRAWN: problem::Kind = problem::Kind {
     when: "the log says that the release was withdrawn, or that its key was revoked",
     remedy: Some("install another version, and remove what runs of this one"),
 };
+/// A release that nobody installs or deploys while it is looked into.
+pub const QUARANTINED: problem::Kind = problem::Kind {
+    word: "quarantined",
+    status: 409,
+    title: "Quarantined",
+    when: "the log says that the release, or all of its plugin, is quarantined by an operator of the registry",
+    remedy: Some("what runs of it goes on; wait until the quarantine is lifted, or use something else"),
+};
 /// A plugin that another registry's log tells of.
 pub const OTHER_REGISTRY: problem::Kind = problem::Kind {
     word: "other-registry",
@@ -125,7 +133,7 @@ pub const LOCK_DAMAGED: problem::Kind = problem::Kind {
     remedy: Some("put the file back from a copy; the host does not guess what was trusted"),
 };
 
-const KINDS: [&problem::Kind; 14] = [
+const KINDS: [&problem::Kind; 15] = [
     &REGISTRY_AWAY,
     &REGISTRY_REFUSED,
     &REGISTRY_ANSWER,
@@ -135,6 +143,7 @@ const KINDS: [&problem::Kind; 14] = [
     &OTHER_KIND,
     &NO_RELEASE,
     &WITHDRAWN,
+    &QUARANTINED,
     &OTHER_REGISTRY,
     &CONSENT_NEEDED,
     &ORDER_NEEDED,
@@ -192,6 +201,14 @@ pub enum Error {
         release: Release,
         /// What the log says of it, in words.
         objection: String,
+    },
+    /// A release that is quarantined, or whose plugin is.
+    #[error("{release} is quarantined: {reason}")]
+    Quarantined {
+        /// The release that was asked for or is installed.
+        release: Release,
+        /// Why, as the log says.
+        reason: String,
     },
     /// It was installed from a registry with another log.
     #[error("{release} is installed from {registry}, whose log is not the one of the registry in use")]
@@ -306,6 +323,7 @@ impl Explain for Error {
             Self::OtherKind { .. } => &OTHER_KIND,
             Self::NoRelease { .. } => &NO_RELEASE,
             Self::Withdrawn { .. } => &WITHDRAWN,
+            Self::Quarantined { .. } => &QUARANTINED,
             Self::OtherRegistry { .. } => &OTHER_REGISTRY,
             Self::Consent { .. } => &CONSENT_NEEDED,
             Self::Costs { quote, .. } => return ORDER_NEEDED.remedied(quote.remedy()),
@@ -323,6 +341,22 @@ impl Explain for Error {
 }
 
 impl Error {
+    /// Why a release is not to be run.
+    pub(super) fn objection(release: &Release, objection: Objection) -> Self {
+        let release = release.clone();
+        match objection {
+            Objection::Quarantined(reason) => Self::Quarantined { release, reason },
+            Objection::Withdrawn(_) | Objection::Revoked { .. } => {
+                Self::Withdrawn { release, objection: objection.to_string() }
+            }
+        }
+    }
+
+    /// Whether the registry keeps a component from everybody while it is looked into.
+    pub(super) fn is_about_a_quarantine(&self) -> bool {
+        matches!(self, Self::Registry(RegistryError::Refused(Refusal(problem))) if problem.r#type == QUARANTINED.word)
+    }
+
     /// Whether the registry keeps a component to those who may have what costs something.
     pub(super) fn is_about_an_order(&self) -> bool {
         match self {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chandlery_package::log::{Entry, History};
+use chandlery_package::log::{Entry, History, Objection};
 use chandlery_package::{Digest, Release};
 
 use super::chain::Log;
@@ -102,7 +102,7 @@ impl Followed {
     }
 
     /// Why a release that a log tells of is not to be run; none: nothing is known against it.
-    pub(super) fn objection(&self, log_key: &str, release: &Release) -> Result<Option<String>, Error> {
+    pub(super) fn objection(&self, log_key: &str, release: &Release) -> Result<Option<Objection>, Error> {
         Ok(self.history(log_key)?.objection(release))
     }
 }

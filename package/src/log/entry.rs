@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LogError;
-use crate::{Currency, Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release};
+use crate::{Currency, Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject};
 
 /// Something that trust depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,24 @@ pub enum Entry {
         /// When, in UTC.
         at: Timestamp,
     },
+    /// Nobody is to install or deploy a plugin, or one release of it, while it is looked into.
+    Quarantined {
+        /// The plugin or release that this is about.
+        subject: Subject,
+        /// Why, for everybody who runs it.
+        reason: String,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+    /// What was quarantined may be installed and deployed again.
+    QuarantineLifted {
+        /// The plugin or release that was quarantined.
+        subject: Subject,
+        /// What was found, for everybody who runs it.
+        reason: String,
+        /// When, in UTC.
+        at: Timestamp,
+    },
     /// How far the registry's audit trail had come at the end of a month, and what binds all of it.
     AuditHead {
         /// Of which month, such as `2026-11`.
@@ -135,6 +153,8 @@ impl Entry {
             Self::Yanked { release, .. } => format!("it yanks {release}"),
             Self::Unyanked { release, .. } => format!("it lets {release} be chosen again"),
             Self::Withdrawn { release, .. } => format!("it withdraws {release}"),
+            Self::Quarantined { subject, .. } => format!("it quarantines {subject}"),
+            Self::QuarantineLifted { subject, .. } => format!("it lifts the quarantine of {subject}"),
             Self::Statement { partner, month, currency, .. } => {
                 format!("it has the statement of '{partner}' for {month} in {currency}")
             }
@@ -205,6 +225,16 @@ mod tests {
             (
                 r#"{"type":"decertified","plugin":"acme:serving","at":"2026-12-01T00:00:00Z"}"#.to_owned(),
                 "it certifies acme:serving no longer",
+            ),
+            (
+                r#"{"type":"quarantined","subject":"acme:serving","reason":"r","at":"2026-12-01T00:00:00Z"}"#
+                    .to_owned(),
+                "it quarantines acme:serving",
+            ),
+            (
+                r#"{"type":"quarantine-lifted","subject":"acme:serving@1.0.0","reason":"r","at":"2026-12-01T00:00:00Z"}"#
+                    .to_owned(),
+                "it lifts the quarantine of acme:serving@1.0.0",
             ),
         ] {
             let entry = Entry::parse(7, text.as_bytes()).unwrap();

@@ -2,12 +2,13 @@
 
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use crate::{Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release};
+use crate::{Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject};
 
 /// The state that a log's entries, applied in order, lead to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +22,36 @@ pub struct History {
     keys: BTreeMap<(Namespace, KeyId), KeyState>,
     releases: BTreeMap<Release, ReleaseState>,
     certified: BTreeSet<PluginId>,
+    /// What is quarantined, and why.
+    quarantines: BTreeMap<Subject, String>,
+}
+
+/// Why a release is not to be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// It was withdrawn for ever, for this reason.
+    Withdrawn(String),
+    /// Its key was revoked from a moment on, before it was released.
+    Revoked {
+        /// The key that signed it.
+        key: KeyId,
+        /// From when on the key is not to be trusted.
+        from: Timestamp,
+    },
+    /// It, or its plugin, is quarantined until that is lifted, for this reason.
+    Quarantined(String),
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Withdrawn(reason) => write!(f, "it was withdrawn: {reason}"),
+            Self::Revoked { key, from } => {
+                write!(f, "its key {key} was revoked from {from} on, before it was released")
+            }
+            Self::Quarantined(reason) => write!(f, "it is quarantined: {reason}"),
+        }
+    }
 }
 
 /// What is known of a key.
@@ -101,7 +132,7 @@ impl History {
         self.certified.contains(plugin)
     }
 
-    /// Whether a release is not to be chosen, or not to be run: it was yanked or withdrawn, or its key was revoked.
+    /// Whether a release is not to be chosen, or not to be run: it was yanked, withdrawn or quarantined, or its key was revoked.
     pub fn is_recalled(&self, release: &Release) -> bool {
         self.release(release).is_some_and(|state| state.yanked) || self.objection(release).is_some()
     }
@@ -121,6 +152,12 @@ impl History {
     /// The roots of accounts' use, in the order of the log: of a month, the last one is of all of it.
     pub fn usage_roots(&self) -> &[LoggedUsage] {
         &self.usage_roots
+    }
+
+    /// Why a release, or its plugin, is quarantined; none: neither is.
+    pub fn quarantine(&self, release: &Release) -> Option<&str> {
+        let of = |subject: Subject| self.quarantines.get(&subject).map(String::as_str);
+        of(Subject::Release(release.clone())).or_else(|| of(Subject::Plugin(release.plugin.clone())))
     }
 
     /// A key of a namespace.
@@ -211,6 +248,22 @@ impl History {
                 self.certified.remove(plugin);
                 Ok(())
             }
+            Entry::Quarantined { subject, reason, .. } => {
+                let is_there = match subject {
+                    Subject::Release(release) => self.releases.contains_key(release),
+                    Subject::Plugin(plugin) => self.releases.keys().any(|release| release.plugin == *plugin),
+                };
+                if !is_there {
+                    return Err(format!("{subject} was never released"));
+                }
+                // Said again, it is for another reason.
+                self.quarantines.insert(subject.clone(), reason.clone());
+                Ok(())
+            }
+            Entry::QuarantineLifted { subject, .. } => {
+                let lifted = self.quarantines.remove(subject).map(drop);
+                lifted.ok_or_else(|| format!("{subject} was not quarantined"))
+            }
             Entry::Unknown => {
                 self.unknown += 1;
                 Ok(())
@@ -226,14 +279,16 @@ impl History {
     }
 
     /// Why a release is not to be run; none: it may be.
-    pub fn objection(&self, release: &Release) -> Option<String> {
+    pub fn objection(&self, release: &Release) -> Option<Objection> {
         let state = self.releases.get(release)?;
         if let Some(reason) = &state.withdrawn {
-            return Some(format!("it was withdrawn: {reason}"));
+            return Some(Objection::Withdrawn(reason.clone()));
         }
         let key = self.key(&release.plugin.namespace, &state.key)?;
-        let revoked = key.revoked_from.filter(|from| *from <= state.at)?;
-        Some(format!("its key {} was revoked from {revoked} on, before it was released", state.key))
+        match key.revoked_from.filter(|from| *from <= state.at) {
+            Some(from) => Some(Objection::Revoked { key: state.key.clone(), from }),
+            None => self.quarantine(release).map(|reason| Objection::Quarantined(reason.to_owned())),
+        }
     }
 }
 
@@ -272,10 +327,10 @@ mod tests {
         history.apply(&revoked(at(7))).unwrap();
         assert_eq!(history.objection(&release), None, "it was released before");
         history.apply(&revoked(at(3))).unwrap();
-        assert!(history.objection(&release).unwrap().contains("was revoked"));
+        assert!(history.objection(&release).unwrap().to_string().contains("was revoked"));
         let reason = "it mines coins".to_owned();
         history.apply(&Entry::Withdrawn { release: release.clone(), reason, at: at(10) }).unwrap();
-        assert!(history.objection(&release).unwrap().contains("mines coins"));
+        assert!(history.objection(&release).unwrap().to_string().contains("mines coins"));
         assert_eq!(history.size, 9);
         history.apply(&Entry::Unknown).unwrap();
         assert_eq!((history.size, history.unknown), (10, 1));
@@ -310,6 +365,56 @@ mod tests {
         history.apply(&Entry::Yanked { release: release("acme:ocr@1.0.0"), at: at(5) }).unwrap();
         assert!(history.is_recalled(&release("acme:ocr@1.0.0")));
         assert!(!history.is_recalled(&release("acme:ocr@9.0.0")));
+    }
+
+    #[test]
+    fn a_quarantine_holds_for_a_release_or_a_plugin_until_it_is_lifted() {
+        let (key, namespace): (_, Namespace) = (PrivateKey::generate().public(), "acme".parse().unwrap());
+        let mut history = History::default();
+        history.apply(&Entry::KeyAdded { namespace, key, at: at(1) }).unwrap();
+        let releases = ["acme:ocr@1.0.0", "acme:ocr@1.0.1", "acme:reader@1.0.0"];
+        let released = |release: &str| Entry::Released {
+            release: release.parse().unwrap(),
+            component: Digest::of("c"),
+            artifact: Digest::of("a"),
+            key: key.id(),
+            at: at(2),
+        };
+        for release in releases {
+            history.apply(&released(release)).unwrap();
+        }
+        let said = |subject: &str, reason: &str, on: bool| {
+            let (subject, reason, at) = (subject.parse().unwrap(), reason.to_owned(), at(3));
+            match on {
+                true => Entry::Quarantined { subject, reason, at },
+                false => Entry::QuarantineLifted { subject, reason, at },
+            }
+        };
+        // What is said, whether it may be, and why each release is not to be run then.
+        for (subject, reason, on, good, objections) in [
+            ("acme:ocr@1.0.1", "one", true, true, ["", "one", ""]),
+            ("acme:ocr", "all", true, true, ["all", "one", ""]),
+            ("acme:ocr@1.0.1", "fine", false, true, ["all", "all", ""]),
+            ("acme:ocr@1.0.1", "fine", false, false, ["all", "all", ""]),
+            ("acme:ocr", "still", true, true, ["still", "still", ""]),
+            ("acme:other", "nobody's", true, false, ["still", "still", ""]),
+            ("acme:ocr@9.0.0", "none", true, false, ["still", "still", ""]),
+            ("acme:ocr", "fine", false, true, ["", "", ""]),
+        ] {
+            assert_eq!(history.apply(&said(subject, reason, on)).is_ok(), good, "{subject} {reason}");
+            let found = releases.map(|release| history.objection(&release.parse().unwrap()));
+            let expected = objections
+                .map(|reason| Some(Objection::Quarantined(reason.into())).filter(|_| !reason.is_empty()));
+            assert_eq!(found, expected, "{subject} {reason}");
+        }
+        // What is released later is quarantined with its plugin; what was withdrawn stays so.
+        history.apply(&said("acme:reader", "all", true)).unwrap();
+        history.apply(&released("acme:reader@2.0.0")).unwrap();
+        let later: Release = "acme:reader@2.0.0".parse().unwrap();
+        assert_eq!(history.quarantine(&later), Some("all"));
+        let reason = "it mines coins".to_owned();
+        history.apply(&Entry::Withdrawn { release: later.clone(), reason, at: at(4) }).unwrap();
+        assert!(matches!(history.objection(&later), Some(Objection::Withdrawn(_))));
     }
 
     #[test]

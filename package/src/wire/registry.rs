@@ -4,10 +4,12 @@ mod accounts;
 mod audit;
 mod catalog;
 mod log;
+mod moderation;
 mod operation;
 
 pub use accounts::*;
 pub use audit::*;
 pub use catalog::*;
 pub use log::*;
+pub use moderation::*;
 pub use operation::*;

@@ -3,6 +3,7 @@
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
+use chandlery_package::wire::Role;
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 
@@ -46,6 +47,27 @@ pub(crate) async fn tell_operators(
             .await?;
     for (Text(operator),) in operators {
         tell(write, &operator, &format!("{key}:{operator}"), subject, body, now).await?;
+    }
+    Ok(())
+}
+
+/// Tells the members of a namespace who have this role or a greater one.
+pub async fn tell_members(
+    write: &mut Write,
+    namespace: &Namespace,
+    least: Role,
+    key: &str,
+    subject: &str,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let members: Vec<(Text<Namespace>, Text<Role>)> =
+        sqlx::query_as("select account, role from namespace_members where namespace = $1 order by account")
+            .bind(namespace.as_str())
+            .fetch_all(&mut **write)
+            .await?;
+    for (Text(member), _) in members.into_iter().filter(|(_, Text(role))| *role >= least) {
+        tell(write, &member, &format!("{key}:{member}"), subject, body, now).await?;
     }
     Ok(())
 }

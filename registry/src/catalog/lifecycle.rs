@@ -166,7 +166,8 @@ where
     found.ok_or_else(|| Error::not_found(format!("release {release}")))
 }
 
-fn must_be_short(what: &str, text: &str) -> Result<(), Error> {
+/// Refuses a text that is empty or has more than 2000 bytes; `what` is what it is called.
+pub fn must_be_short(what: &str, text: &str) -> Result<(), Error> {
     match text.trim().is_empty() || text.len() > REASON_BYTES_MAX {
         true => Err(Error::invalid(format!("{what} has from 1 to {REASON_BYTES_MAX} bytes"))),
         false => Ok(()),

@@ -30,6 +30,8 @@ pub(super) struct Row {
     certified_at: Option<String>,
     yanked_at: Option<String>,
     withdrawn_reason: Option<String>,
+    quarantine: Option<String>,
+    plugin_quarantine: Option<String>,
     deprecated_note: Option<String>,
     successor: Option<Text<PluginId>>,
     downloads: i64,
@@ -44,12 +46,16 @@ macro_rules! select_releases {
                     releases.component, releases.component_bytes, releases.artifact, namespace_keys.pem,
                     namespace_keys.log_index as key_log_index, releases.log_index, releases.published_at,
                     plugins.offer, plugins.certified_at, releases.yanked_at,
-                    releases.withdrawn_reason, releases.deprecated_note, releases.successor,
+                    releases.withdrawn_reason, of_release.reason as quarantine,
+                    of_plugin.reason as plugin_quarantine, releases.deprecated_note, releases.successor,
                     releases.downloads, releases.manifest, namespaces.visibility
              from releases join plugins on plugins.id = releases.plugin
              join namespaces on namespaces.name = plugins.namespace
              join namespace_keys on namespace_keys.namespace = plugins.namespace
-                  and namespace_keys.key_id = releases.key_id ",
+                  and namespace_keys.key_id = releases.key_id
+             left join quarantines as of_release
+                  on of_release.subject = releases.plugin || '@' || releases.version
+             left join quarantines as of_plugin on of_plugin.subject = releases.plugin ",
             $condition
         )
     };
@@ -111,6 +117,7 @@ impl From<Row> for ReleaseRecord {
             certified: row.certified_at.is_some(),
             yanked: row.yanked_at.is_some(),
             withdrawn: row.withdrawn_reason,
+            quarantined: row.quarantine.or(row.plugin_quarantine),
             deprecated: row.deprecated_note.map(|note| Deprecation { note, successor }),
             downloads: row.downloads.unsigned_abs(),
             manifest: None,

@@ -144,7 +144,7 @@ impl Index {
         }
         for (plugin, (mut record, beside)) in newest {
             self.remove(&plugin);
-            if record.withdrawn.is_some() || record.yanked {
+            if record.withdrawn.is_some() || record.quarantined.is_some() || record.yanked {
                 continue;
             }
             record.downloads = downloads.get(&plugin).copied().unwrap_or_default();
@@ -340,7 +340,8 @@ fn is_called(plugin: &PluginId, named: &str) -> bool {
 /// Which release stands for its plugin: one that may be chosen, that is no pre-release, and the newest.
 fn rank(record: &ReleaseRecord) -> (bool, bool, bool, &semver::Version) {
     let version = &record.release.version;
-    (record.withdrawn.is_none(), !record.yanked, version.pre.is_empty(), version)
+    let may_be_run = record.withdrawn.is_none() && record.quarantined.is_none();
+    (may_be_run, !record.yanked, version.pre.is_empty(), version)
 }
 
 /// Whether a plugin costs at most so much: once, by the month, or for the first unit that costs something.

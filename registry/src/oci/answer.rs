@@ -65,6 +65,7 @@ impl OciError {
             | Error::InUse(_)
             | Error::SignaturesLost { .. }
             | Error::OrderNeeded(_)
+            | Error::Quarantined { .. }
             | Error::Quota(_) => "DENIED",
             Error::BadRepository { .. } => "NAME_INVALID",
             Error::UploadMoved { .. } | Error::Range { .. } => "BLOB_UPLOAD_INVALID",

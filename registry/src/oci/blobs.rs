@@ -16,6 +16,7 @@ use super::http::{CONTENT_DIGEST, header};
 use super::keeping;
 use super::media;
 use super::paid;
+use super::quarantine;
 use super::repository::Repository;
 use super::state::{At, Oci};
 use chandlery_store::content::ContentDigest;
@@ -31,6 +32,7 @@ pub(super) async fn get(at: At, digest: ContentDigest, request: Request) -> Resu
     let bytes = size(oci, repository, &digest).await?;
     let head = *request.method() == Method::HEAD;
     if !head {
+        quarantine::must_not_hold(&at, &digest).await?;
         paid::must_be_entitled(&at, &digest).await?;
     }
     if let (true, Some(account)) = (head, &principal.account)

@@ -4,7 +4,7 @@ use axum::http::Method;
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::problem::{Explain, Explanation, INVALID_NAME};
 use chandlery_package::wire::Quote;
-use chandlery_package::{Digest, Namespace, Release};
+use chandlery_package::{Digest, Namespace, Release, Subject};
 
 chandlery_edge::kinds! {
     QUOTA: "quota", 403, "No more fits",
@@ -37,6 +37,9 @@ chandlery_edge::kinds! {
     ORDER_NEEDED: "order-needed", 402, "Costs something",
         "a component that costs something is pulled by an account without an order of its plugin that holds",
         Some("`chandlery orders place PLUGIN` orders it; `chandlery orders list` shows what was ordered");
+    QUARANTINED: "quarantined", 403, "Quarantined",
+        "a component is pulled whose release, or all of whose plugin, an operator has quarantined",
+        Some("wait until the quarantine is lifted, or use something else");
     VERSION_EXISTS: "version-exists", 409, "The version is taken",
         "the version is published already, with other content",
         Some("a release never changes; raise the version in chandlery.toml");
@@ -111,6 +114,14 @@ pub enum Error {
     /// A component that costs something, and what it costs whoever asked for it.
     #[error("{}", .0.why_not())]
     OrderNeeded(Box<Quote>),
+    /// A component that nobody else pulls while it is looked into.
+    #[error("{subject} is quarantined: {reason}")]
+    Quarantined {
+        /// The release, or all of its plugin.
+        subject: Subject,
+        /// Why, in the operator's words.
+        reason: String,
+    },
     /// What it costs cannot be found out.
     #[error(transparent)]
     Money(#[from] chandlery_money::Error),
@@ -162,6 +173,7 @@ impl Explain for Error {
             }
             Self::Money(error) => return error.explain(),
             Self::OrderNeeded(quote) => return ORDER_NEEDED.remedied(quote.remedy()),
+            Self::Quarantined { .. } => &QUARANTINED,
             Self::Quota(_) => &QUOTA,
             Self::BadManifest(_) => &INVALID_MANIFEST,
             Self::MissingContent(_) => &MISSING_CONTENT,

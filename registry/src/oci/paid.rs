@@ -31,7 +31,7 @@ pub(super) async fn must_be_entitled(at: &At, digest: &ContentDigest) -> Result<
 }
 
 /// The plugin of the release that a content is the component of: of one at most, since a component says which release it is.
-async fn component_of(oci: &Oci, digest: &ContentDigest) -> Result<Option<PluginId>, Error> {
+pub(super) async fn component_of(oci: &Oci, digest: &ContentDigest) -> Result<Option<PluginId>, Error> {
     let name = digest.to_string();
     let key = oci.cache.component_key(&name);
     if let Some(Fact::Component { of }) = oci.cache.get(&key) {

@@ -56,6 +56,10 @@ words! {
         ReleaseYanked = "release-yanked",
         /// Withdrew a release for ever.
         ReleaseWithdrawn = "release-withdrawn",
+        /// Quarantined a plugin or a release, or gave another reason for that.
+        Quarantined = "quarantined",
+        /// Lifted a quarantine.
+        QuarantineLifted = "quarantine-lifted",
         /// Advised to use something else than a release, or took that back.
         ReleaseDeprecated = "release-deprecated",
         /// Removed by hand what is stored and belongs to nothing.

@@ -53,6 +53,9 @@ pub struct ReleaseRecord {
     /// Why it is not to be run by anybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<String>,
+    /// Why nobody is to install or deploy it while it is looked into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
     /// Why something else should be used from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecated: Option<Deprecation>,

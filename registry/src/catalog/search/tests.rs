@@ -20,6 +20,7 @@ fn record(release: &str, title: &str, downloads: u64) -> ReleaseRecord {
         certified: false,
         yanked: false,
         withdrawn: None,
+        quarantined: None,
         deprecated: None,
         downloads,
         manifest: None,

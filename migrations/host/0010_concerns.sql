@@ -1,0 +1,7 @@
+-- What is said against the release of a deployment, as integrations were told of it: that it is quarantined or withdrawn.
+create table concerns (
+    deployment text not null references deployments (name) on delete cascade,
+    about      text not null,
+    says       text not null,
+    primary key (deployment, about)
+) strict;

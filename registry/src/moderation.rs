@@ -1,0 +1,6 @@
+//! Moderation: what operators do where a plugin may be the danger.
+
+mod quarantine;
+mod routes;
+
+pub use routes::routes;

@@ -1,0 +1,106 @@
+//! What operators do where a plugin may be the danger, and how hosts hear of it.
+
+use serde_json::{Value, json};
+
+use crate::world::{Person, World, plugin, until};
+
+const RELEASE: &str = "mallory:hostile@1.0.0";
+
+/// A registry with a plugin that a host runs, and an integration there that is told of events.
+fn world() -> World {
+    let world = World::start();
+    world.vendor().publish(&plugin("webhook"));
+    world.publisher("mallory").publish(&plugin("hostile"));
+    let customer = world.customer();
+    let denied = ["http:setting:url", "private-network", "secret:webhook-signing"];
+    let denied: Vec<&str> = denied.iter().flat_map(|permission| ["--deny", *permission]).collect();
+    customer.ok(&[&["install", "chandlery:webhook"], &denied[..]].concat());
+    customer.ok(&["install", "mallory:hostile"]);
+    customer.ok(&["deploy", "hostile", "--set", "attack=none"]);
+    world
+}
+
+/// What the host says against what it runs, once that is as it should be.
+fn objection(customer: &Person, is: &str) -> Value {
+    until(is, || {
+        let status = customer.ok(&["status", "hostile"])[0].clone();
+        (status["objection"].as_str().unwrap_or_default() == is).then_some(status)
+    })
+}
+
+/// Waits for an event that integrations are told, by its words.
+fn told(world: &World, words: &str) {
+    until(words, || {
+        let events = world.host_texts("select event from deliveries order by id");
+        events.iter().any(|event| event.contains(words)).then_some(())
+    });
+}
+
+#[test]
+fn a_quarantine_reaches_a_host_that_runs_it_and_one_that_returns() {
+    let mut world = world();
+    let (customer, operator, mallory) = (world.customer(), world.operator(), world.person("mallory"));
+    let stranger = world.person("stranger");
+    stranger.register();
+    let before = customer.ok(&["status", "hostile"])[0]["replicas"][0]["pid"].clone();
+    for person in [&mallory, &customer] {
+        assert_eq!(person.refused(&["quarantine", RELEASE, "why not"]).0.r#type, "forbidden");
+    }
+    assert_eq!(operator.refused(&["quarantine", "mallory:none", "why not"]).0.r#type, "not-found");
+    operator.ok(&["quarantine", RELEASE, "it may attack its host"]);
+
+    let status = objection(&customer, "it is quarantined: it may attack its host");
+    told(
+        &world,
+        "mallory:hostile@1.0.0: it is quarantined: it may attack its host; nothing more of it is deployed",
+    );
+    for words in [
+        &["plan", "hostile", "--set", "attack=none"][..],
+        &["deploy", "hostile", "--set", "attack=none"],
+        &["deploy", "hostile", "--name", "another", "--set", "attack=none"],
+        &["restart", "hostile"],
+        &["install", "mallory:hostile"],
+        &["install", "mallory:hostile@=1.0.0"],
+        &["verify"],
+    ] {
+        let (problem, code) = customer.refused(words);
+        assert_eq!((problem.r#type.as_str(), code), ("quarantined", 3), "{words:?}: {problem:?}");
+        assert!(problem.detail.contains("it may attack its host"), "{problem:?}");
+    }
+    // What serves goes on.
+    assert_eq!((&status["health"], &status["replicas"][0]["pid"]), (&json!("ready"), &before));
+
+    let shown = customer.ok(&["show", RELEASE]);
+    assert_eq!(shown["quarantined"], "it may attack its host");
+    assert_eq!(customer.ok(&["search", "hostile"])["items"], json!([]));
+    let path = format!("/v2/mallory/hostile/blobs/{}", shown["component"].as_str().unwrap());
+    let pulled = [None, Some(&stranger), Some(&customer), Some(&mallory), Some(&operator)].map(|person| {
+        let token = person.map(Person::token);
+        world.send("GET", &path, token.as_deref(), &[], "").status
+    });
+    assert_eq!(pulled, [403, 403, 403, 200, 200]);
+    let audit = world.person("auditor").ok(&["log", "audit"]);
+    assert_eq!((&audit["guarded"], &audit["faults"]), (&json!(1), &json!([])));
+    let notices = json!(mallory.list("/api/v1/notices")).to_string();
+    assert!(notices.contains("mallory:hostile@1.0.0 is quarantined"), "{notices}");
+
+    // A host that was away hears of it on its return.
+    world.restart_host_after(|| drop(operator.ok(&["quarantine", RELEASE, "nothing was found", "--lift"])));
+    objection(&customer, "");
+    told(&world, "this is over: mallory:hostile@1.0.0: it is quarantined");
+    customer.ok(&["deploy", "hostile", "--set", "attack=none"]);
+    customer.ok(&["restart", "hostile"]);
+    world.restart_host_after(|| drop(operator.ok(&["quarantine", "mallory:hostile", "all of it"])));
+    objection(&customer, "it is quarantined: all of it");
+    told(&world, "mallory:hostile@1.0.0: it is quarantined: all of it");
+    assert_eq!(customer.refused(&["install", "mallory:hostile"]).0.r#type, "quarantined");
+    assert_eq!(operator.ok(&["quarantine"])[0]["subject"], "mallory:hostile");
+    let acts = |act: &str| operator.ok(&["audit", "list", "--act", act]).as_array().unwrap().len();
+    assert_eq!((acts("quarantined"), acts("quarantine-lifted")), (2, 1));
+
+    // What the catalog hides of it is found.
+    world.stores.sql("delete from quarantines");
+    let (problem, _) = world.person("auditor").refused(&["log", "audit"]);
+    assert_eq!(problem.r#type, "audit-failed");
+    assert!(problem.detail.contains("differ in whether it is quarantined"), "{problem:?}");
+}
