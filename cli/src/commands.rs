@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub mod account;
+pub mod advisories;
 pub mod approvals;
 pub mod audit;
 pub mod bank;

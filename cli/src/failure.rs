@@ -68,6 +68,7 @@ impl Failure {
             | "too-few-witnesses"
             | "withdrawn"
             | "quarantined"
+            | "critical-advisory"
             | "audit-broken"
             | "audit-failed"
             | "usage-differs"

@@ -76,6 +76,8 @@ enum Command {
     Deprecate(releases::Deprecate),
     /// Withdraw a release for ever: hosts refuse it, and warn where it runs
     Withdraw(releases::Withdraw),
+    /// Show and publish what is wrong with some versions of a plugin
+    Advisories(advisories::Advisories),
     /// Quarantine a plugin or a release while it is looked into (for operators)
     Quarantine(moderation::Quarantine),
     /// Certify a plugin (for operators)
@@ -245,6 +247,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Yank(command) => command.run(&context).await,
         Command::Deprecate(command) => command.run(&context).await,
         Command::Withdraw(command) => command.run(&context).await,
+        Command::Advisories(command) => command.run(&context).await,
         Command::Quarantine(command) => command.run(&context).await,
         Command::Certify(command) => command.run(&context).await,
         Command::Show(command) => command.run(&context).await,

@@ -170,6 +170,8 @@ impl Steps {
             }
             Step::Passed(_) if self.again => {}
             Step::Passed(passed) => check(&passed.check, &passed.found),
+            Step::Warned(_) if self.again => {}
+            Step::Warned(what) => warning(what),
         }
     }
 }

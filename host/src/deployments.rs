@@ -146,6 +146,7 @@ impl Deployments {
             workloads: desired.plan.workloads.into_iter().map(|workload| workload.name).collect(),
             endpoints: endpoints.into_iter().map(endpoint).collect(),
             objection: self.installs.objection(&record.release).await?.map(|objection| objection.to_string()),
+            advisories: self.installs.advisories(&record.release).await?,
             drift: self.targets.drift(&record.name),
             trouble: self.targets.trouble(&record.target),
             release: record.release,

@@ -1,5 +1,7 @@
 //! What is installed: releases whose whole chain of trust was checked, written to `chandlery.lock`.
 
+mod advice;
+mod advisories;
 mod audit;
 mod chain;
 mod choose;
@@ -18,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chandlery_package::log::Objection;
+use chandlery_package::wire::Advised;
 use chandlery_package::wire::host::{Locked, NewInstall, Step};
 use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release};
 use jiff::Timestamp;
@@ -25,6 +28,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::rules::Rules;
 use crate::system::{self, blocking, write_whole};
+use advisories::Advisories;
 use chandlery_sandbox::{Plugin, Sandbox};
 use follow::Followed;
 use progress::pass;
@@ -49,6 +53,7 @@ pub struct Installs {
     trust: Arc<Trust>,
     rules: Rules,
     followed: Followed,
+    advisories: Advisories,
     /// Held while the registry is asked: one installation, verification or reading of the log at a time, so that what
     /// is remembered of the log only grows.
     asking: Arc<Mutex<()>>,
@@ -63,6 +68,7 @@ impl Installs {
         std::fs::create_dir_all(&components).map_err(system::Error::io(components.display().to_string()))?;
         let lock = LockFile::open(data.join("chandlery.lock"));
         let followed = Followed::open(data.join("log"))?;
+        let advisories = Advisories::open(data.join("advisories"))?;
         // Whoever asks for something is told of a lock that cannot be read.
         if let Ok(known) = lock.read() {
             followed.adopt(&known.registries)?;
@@ -74,6 +80,7 @@ impl Installs {
             trust: Arc::new(trust),
             rules,
             followed,
+            advisories,
             asking: Arc::default(),
             changing: Arc::default(),
         })
@@ -121,7 +128,12 @@ impl Installs {
                 tracing::warn!(release = %locked.release, %objection, "installed, and not to be run");
             }
         }
-        let pin = log?.pin();
+        let log = log?;
+        let history = self.followed.history(log.key())?;
+        for locked in lock.plugins.iter().filter(|locked| locked.log_key == log.key()) {
+            self.advisories.fetch(client, &history, &locked.release.plugin).await?;
+        }
+        let pin = log.pin();
         self.change(|lock| {
             lock.put(pin, None);
             Ok(())
@@ -142,6 +154,18 @@ impl Installs {
             }
         }
         Ok(None)
+    }
+
+    /// The advisories that are about a release, as far as the logs of the registries in use were followed.
+    pub async fn advisories(&self, release: &Release) -> Result<Vec<Advised>, Error> {
+        let lock = self.read()?;
+        let installed = lock.plugins.iter().find(|locked| locked.release.plugin == release.plugin);
+        let of = installed.map(|locked| &locked.log_key);
+        let mut about = Vec::new();
+        for pin in lock.registries.iter().filter(|pin| of.is_none_or(|of| *of == pin.log_key)) {
+            about.extend(self.advisories.about(&self.followed.history(&pin.log_key)?, release));
+        }
+        Ok(about)
     }
 
     fn must_be_sound(&self, Locked { log_key, release, .. }: &Locked) -> Result<(), Error> {
@@ -165,7 +189,7 @@ impl Installs {
     pub async fn install(
         &self,
         client: &RegistryClient,
-        NewInstall { requirement, consent, acceptance }: &NewInstall,
+        NewInstall { requirement, consent, acceptance, accept_advisories }: &NewInstall,
         progress: Progress<'_>,
     ) -> Result<Locked, Error> {
         let _held = self.asking.lock().await;
@@ -182,6 +206,9 @@ impl Installs {
         self.learn_age(&mut log, &history, &record.release).await?;
         let log_key = log.key().to_owned();
         let fixes = self.must_fit_new((log_key.as_str(), &history), &record, installed, progress).await?;
+        self.advisories.fetch(client, &history, &requirement.plugin).await?;
+        let advised = self.advisories.about(&history, &record.release);
+        advice::accepted(&record.release, advised, accept_advisories, progress)?;
         price::must_be_ordered(client, &record, acceptance.as_ref(), progress).await?;
         let (component, bytes) = chain::fetch(client, self.sandbox.worker(), &record, progress).await?;
         self.rules.must_allow(&record.release, &component.manifest.permissions).await?;

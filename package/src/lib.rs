@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O. Every type is parsed once, at the edge, and trusted afterwards.
 
+pub mod advisory;
 pub mod artifact;
 pub mod balance;
 pub mod browser;
@@ -35,6 +36,7 @@ pub mod tier;
 pub mod wire;
 pub mod words;
 
+pub use advisory::{Advisory, AdvisoryError, AdvisoryId};
 pub use balance::Balance;
 pub use component::{Component, ComponentError};
 pub use digest::{Digest, DigestError};

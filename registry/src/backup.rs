@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 95] = [
+const TABLES: [&str; 96] = [
     "facts",
     "accounts",
     "tokens",
@@ -43,6 +43,7 @@ const TABLES: [&str; 95] = [
     "plugins",
     "releases",
     "quarantines",
+    "advisories",
     "counters",
     "log_entries",
     "log_hashes",

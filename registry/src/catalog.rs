@@ -24,4 +24,4 @@ pub use routes::routes;
 pub use search::{Query, Search};
 pub use state::Catalog;
 pub use versions::fill_in_order;
-pub use visibility::set_visibility;
+pub use visibility::{must_see, set_visibility};

@@ -1,5 +1,6 @@
 //! Moderation: what operators do where a plugin may be the danger.
 
+mod advisories;
 mod quarantine;
 mod routes;
 

@@ -154,6 +154,21 @@ pub fn entries() -> Vec<String> {
     .into()
 }
 
+/// What is wrong with some versions of a plugin.
+pub fn advisory() -> String {
+    json!({
+        "id": "ACME-2026-1", "summary": "It leaks", "aliases": ["CVE-2026-1234"],
+        "affected": [{
+            "package": { "ecosystem": "Chandlery", "name": "acme:ocr" },
+            "ranges": [{ "type": "SEMVER", "events": [{ "introduced": "0" }, { "fixed": "1.0.2" }] }],
+            "versions": ["2.0.0"],
+        }],
+        "references": [{ "type": "FIX", "url": "https://example.com/fix" }],
+        "database_specific": { "severity": "HIGH" },
+    })
+    .to_string()
+}
+
 /// Manifests as strangers push them: of an image, and of several.
 pub fn images() -> Vec<String> {
     let named = |kind: &str| json!({ "mediaType": kind, "digest": Digest::of("x"), "size": 1 });

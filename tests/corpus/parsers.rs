@@ -18,8 +18,9 @@ use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, bundle, signed_under};
 use chandlery_package::wire::{Paging, Scope};
 use chandlery_package::{
-    Component, Digest, KeyId, Licence, Manifest, Money, Month, Namespace, Offer, Permission, PluginId,
-    PrivateKey, PublicKey, Rate, Release, Requirement, RevenueSharePolicy, TaxNumber, Unit, UnitPrice,
+    Advisory, AdvisoryId, Component, Digest, KeyId, Licence, Manifest, Money, Month, Namespace, Offer,
+    Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement, RevenueSharePolicy, TaxNumber,
+    Unit, UnitPrice,
 };
 use chandlery_registry::oci::{Described, Repository};
 use chandlery_registry::{Network, Proxies};
@@ -202,6 +203,13 @@ fn log() -> Vec<Parser> {
             assert_eq!(Entry::parse(0, &entry.to_bytes()), Ok(entry), "it does not read back");
             Ok(())
         }),
+        parser("advisory", &[documents::advisory()], |bytes| {
+            let advisory = Advisory::parse(bytes).map_err(|error| error.to_string())?;
+            let release: Release = read(b"acme:ocr@1.0.0")?;
+            let _ = advisory.affects(&release.version);
+            said(advisory.check(&release.plugin))
+        }),
+        parser("id of an advisory", &["ACME-2026-1"], text::<AdvisoryId>),
         parser("tile of a log", &[trust::tile()], |bytes| {
             let (mut tiles, now) = (Tiles::default(), trust::checkpoint(trust::THREE));
             while let Proof::Needs(paths) =

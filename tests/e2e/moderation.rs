@@ -104,3 +104,92 @@ fn a_quarantine_reaches_a_host_that_runs_it_and_one_that_returns() {
     assert_eq!(problem.r#type, "audit-failed");
     assert!(problem.detail.contains("differ in whether it is quarantined"), "{problem:?}");
 }
+
+/// An advisory about mallory:hostile.
+fn advisory(id: &str, severity: &str, events: Value) -> Value {
+    json!({
+        "id": id, "summary": "It attacks its host", "details": "Remove it.", "aliases": ["CVE-2026-1234"],
+        "affected": [{
+            "package": { "ecosystem": "Chandlery", "name": "mallory:hostile" },
+            "ranges": [{ "type": "SEMVER", "events": events }],
+        }],
+        "references": [{ "type": "FIX", "url": "https://example.com/fix" }],
+        "database_specific": { "severity": severity },
+    })
+}
+
+fn advise(person: &Person, advisory: &Value) -> Value {
+    let file = person.file("advisory.json", advisory.to_string().as_bytes());
+    person.ok(&["advisories", "add", "mallory:hostile", &file])
+}
+
+#[test]
+fn an_advisory_reaches_a_host_that_runs_an_affected_version_and_one_that_returns() {
+    let mut world = world();
+    let (customer, operator, mallory) = (world.customer(), world.operator(), world.person("mallory"));
+    let all = json!([{ "introduced": "0" }, { "fixed": "1.0.1" }]);
+    let high = advisory("MALLORY-2026-1", "HIGH", all.clone());
+    let published = advise(&mallory, &high);
+    assert!(published["published"].is_string() && published["modified"].is_string(), "{published}");
+    // Nothing is said of what is fixed, and nothing said again.
+    advise(&mallory, &advisory("MALLORY-2026-2", "CRITICAL", json!([{ "introduced": "1.0.1" }])));
+    assert_eq!(advise(&mallory, &high), published);
+    let advised = |id: &str| {
+        until(id, || {
+            let status = customer.ok(&["status", "hostile"])[0].clone();
+            let ids = status["advisories"].as_array().cloned().unwrap_or_default();
+            let ids: Vec<_> = ids.iter().map(|advised| advised["id"].as_str().unwrap().to_owned()).collect();
+            (ids.join(" ") == id).then_some(status)
+        })
+    };
+    let status = advised("MALLORY-2026-1");
+    assert_eq!(status["advisories"][0]["severity"], "HIGH");
+    told(&world, "mallory:hostile@1.0.0: advisory MALLORY-2026-1, HIGH: It attacks its host");
+    let text = customer.text(&["install", "mallory:hostile"]);
+    assert!(text.contains("advisory MALLORY-2026-1, HIGH: It attacks its host"), "{text}");
+    assert!(!text.contains("MALLORY-2026-2"), "{text}");
+    let shown = customer.text(&["show", RELEASE]);
+    assert!(shown.contains("advisory MALLORY-2026-1, HIGH: It attacks its host"), "{shown}");
+
+    // What is critical is installed by whoever accepts it, and an operator's word is not a publisher's to change.
+    world.restart_host_after(|| drop(advise(&operator, &advisory("CHANDLERY-1", "CRITICAL", all.clone()))));
+    advised("CHANDLERY-1 MALLORY-2026-1");
+    told(&world, "advisory CHANDLERY-1, CRITICAL: It attacks its host");
+    let (problem, code) = customer.refused(&["install", "mallory:hostile"]);
+    assert_eq!((problem.r#type.as_str(), code), ("critical-advisory", 3), "{problem:?}");
+    assert!(problem.remedy.unwrap().contains("--accept-advisory CHANDLERY-1"));
+    customer.ok(&["install", "mallory:hostile", "--accept-advisory", "CHANDLERY-1"]);
+    customer.ok(&["deploy", "hostile", "--set", "attack=none"]);
+    let withdraw = ["advisories", "withdraw", "mallory:hostile", "CHANDLERY-1"];
+    assert_eq!(mallory.refused(&withdraw).0.r#type, "forbidden");
+    assert_eq!(customer.refused(&withdraw).0.r#type, "forbidden");
+    let file = mallory.file("mine.json", advisory("CHANDLERY-1", "LOW", all).to_string().as_bytes());
+    let change = ["advisories", "add", "mallory:hostile", &file];
+    assert_eq!(mallory.refused(&change).0.r#type, "forbidden");
+
+    // The feed is what the log has the digests of, and the log what anybody checks.
+    let feed = world.send("GET", "/api/v1/advisories?limit=1", None, &[], "").json();
+    assert_eq!(feed["items"][0]["id"], "MALLORY-2026-1");
+    let next = format!("/api/v1/advisories?after={}", feed["next"].as_str().unwrap());
+    assert_eq!(world.send("GET", &next, None, &[], "").json()["items"].as_array().unwrap().len(), 2);
+    operator.ok(&withdraw);
+    advised("MALLORY-2026-1");
+    told(&world, "this is over: mallory:hostile@1.0.0: advisory CHANDLERY-1");
+    customer.ok(&["install", "mallory:hostile"]);
+    let listed = customer.ok(&["advisories", "list", "mallory:hostile"]);
+    let listed: Vec<_> = listed.as_array().unwrap().iter().collect();
+    assert_eq!(
+        (listed.len(), &listed[0]["id"], listed[0]["withdrawn"].is_string()),
+        (3, &json!("CHANDLERY-1"), true)
+    );
+    assert_eq!(world.person("auditor").ok(&["log", "audit"])["faults"], json!([]));
+
+    // Words that are not those of the log are not believed, and what nobody shows is taken for critical.
+    world
+        .stores
+        .sql("update advisories set body = replace(body, 'attacks', 'pleases') where id = 'MALLORY-2026-1'");
+    let (_server, other) = world.another_host("other");
+    let (problem, _) = other.refused(&["install", "mallory:hostile"]);
+    assert_eq!(problem.r#type, "critical-advisory");
+    assert!(problem.detail.contains("the registry does not show what it says"), "{problem:?}");
+}

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 
 use chandlery_package::wire::Acceptance;
 use chandlery_package::wire::host::{Asked, Consent, Costs, Event, Locked, NewInstall};
-use chandlery_package::{Kind, Permission, Price, Requirement};
+use chandlery_package::{AdvisoryId, Kind, Permission, Price, Requirement};
 use clap::Args;
 
 use crate::api::Context;
@@ -26,6 +26,9 @@ pub struct Install {
     /// Order it for the host's account if it costs just this, such as "10.00 USD"; without this you are asked at the terminal
     #[arg(long, value_name = "PRICE")]
     accept_price: Option<String>,
+    /// Install it though this critical advisory is about it
+    #[arg(long, value_name = "ID")]
+    accept_advisory: Vec<AdvisoryId>,
 }
 
 /// How an installation ended.
@@ -39,7 +42,12 @@ impl Install {
     pub async fn run(self, context: &Context) -> Result {
         let (allow, deny) = (self.allow.into_iter().collect(), self.deny.into_iter().collect());
         let consented = Consent { allow, deny };
-        let mut new = NewInstall { requirement: self.requirement, consent: consented, acceptance: None };
+        let mut new = NewInstall {
+            requirement: self.requirement,
+            consent: consented,
+            acceptance: None,
+            accept_advisories: self.accept_advisory.into_iter().collect(),
+        };
         let json = context.settings.json;
         let mut ended = install(context, &new, show::Steps::new(json)).await?;
         if let Ended::Costs(costs) = ended {

@@ -71,6 +71,9 @@ fn print(record: &ReleaseRecord) {
         let instead = successor.as_ref().map(|plugin| format!("; use {plugin}")).unwrap_or_default();
         show::warning(format!("deprecated: {note}{instead}"));
     }
+    for advised in &record.advisories {
+        show::warning(advised.to_string());
+    }
     show::text("");
     let price = record.price.as_ref().map_or_else(|| "free".into(), ToString::to_string);
     let certified = if record.certified { "by the marketplace" } else { "no" };

@@ -49,6 +49,9 @@ fn print(deployment: &Deployment) {
     if let Some(objection) = &deployment.objection {
         show::warning(format!("{release}: {objection}"));
     }
+    for advised in &deployment.advisories {
+        show::warning(format!("{release}: {advised}"));
+    }
     if let Some(trouble) = &deployment.trouble {
         show::warning(format!("target {target} does not answer, so this is as it was last seen: {trouble}"));
     }

@@ -44,6 +44,10 @@ impl Deployments {
         if let Some(objection) = self.installs.objection(&record.release).await? {
             concerns.insert(OBJECTION.into(), in_words(record, &objection));
         }
+        for advised in self.installs.advisories(&record.release).await? {
+            let says = format!("{}: {advised}", record.release);
+            concerns.insert(format!("advisory {}", advised.id), says);
+        }
         Ok(concerns)
     }
 }

@@ -3,7 +3,7 @@
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::{LogError, Objection};
 use chandlery_package::problem::{self, Explain, Explanation, Problem};
-use chandlery_package::wire::Quote;
+use chandlery_package::wire::{Advised, Quote};
 use chandlery_package::{Kind, Permission, PluginId, Release, Requirement};
 use chandlery_sandbox::SandboxError;
 
@@ -90,6 +90,14 @@ pub const QUARANTINED: problem::Kind = problem::Kind {
     when: "the log says that the release, or all of its plugin, is quarantined by an operator of the registry",
     remedy: Some("what runs of it goes on; wait until the quarantine is lifted, or use something else"),
 };
+/// A release that a critical advisory is about.
+pub const CRITICAL_ADVISORY: problem::Kind = problem::Kind {
+    word: "critical-advisory",
+    status: 409,
+    title: "A critical advisory",
+    when: "an advisory of severity CRITICAL is about the release, or one of which the registry does not show what it says",
+    remedy: Some("nothing was changed; install another version, or accept it with `--accept-advisory ID`"),
+};
 /// A plugin that another registry's log tells of.
 pub const OTHER_REGISTRY: problem::Kind = problem::Kind {
     word: "other-registry",
@@ -133,7 +141,7 @@ pub const LOCK_DAMAGED: problem::Kind = problem::Kind {
     remedy: Some("put the file back from a copy; the host does not guess what was trusted"),
 };
 
-const KINDS: [&problem::Kind; 15] = [
+const KINDS: [&problem::Kind; 16] = [
     &REGISTRY_AWAY,
     &REGISTRY_REFUSED,
     &REGISTRY_ANSWER,
@@ -144,6 +152,7 @@ const KINDS: [&problem::Kind; 15] = [
     &NO_RELEASE,
     &WITHDRAWN,
     &QUARANTINED,
+    &CRITICAL_ADVISORY,
     &OTHER_REGISTRY,
     &CONSENT_NEEDED,
     &ORDER_NEEDED,
@@ -209,6 +218,14 @@ pub enum Error {
         release: Release,
         /// Why, as the log says.
         reason: String,
+    },
+    /// Advisories that nobody has accepted.
+    #[error("{release}: {}", .open.iter().map(Advised::to_string).collect::<Vec<_>>().join("; "))]
+    Advised {
+        /// The release that would be installed.
+        release: Release,
+        /// Those that are critical and were not accepted, at least one.
+        open: Vec<Advised>,
     },
     /// It was installed from a registry with another log.
     #[error("{release} is installed from {registry}, whose log is not the one of the registry in use")]
@@ -324,6 +341,7 @@ impl Explain for Error {
             Self::NoRelease { .. } => &NO_RELEASE,
             Self::Withdrawn { .. } => &WITHDRAWN,
             Self::Quarantined { .. } => &QUARANTINED,
+            Self::Advised { open, .. } => return CRITICAL_ADVISORY.remedied(accept(open)),
             Self::OtherRegistry { .. } => &OTHER_REGISTRY,
             Self::Consent { .. } => &CONSENT_NEEDED,
             Self::Costs { quote, .. } => return ORDER_NEEDED.remedied(quote.remedy()),
@@ -378,6 +396,11 @@ impl From<ArtifactError> for Error {
     fn from(error: ArtifactError) -> Self {
         Self::Distrust(error.into())
     }
+}
+
+fn accept(open: &[Advised]) -> String {
+    let flags: Vec<_> = open.iter().map(|advised| format!("--accept-advisory {}", advised.id)).collect();
+    format!("nothing was changed; install another version, or accept it with `{}`", flags.join(" "))
 }
 
 fn in_words(kind: Kind, permissions: &[Permission]) -> String {

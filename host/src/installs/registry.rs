@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chandlery_package::advisory::ADVISORY_BYTES_MAX;
 use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE, PAYLOAD_BYTES_MAX};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
@@ -10,7 +11,7 @@ use chandlery_package::wire::{
     HostChain, HostKey, LogInfo, NewOrder, Order, PAGE_ITEMS, Page, Quote, ReleaseRecord, SignedLicence,
     UsageEvent, UsageReceipt, UsageReport,
 };
-use chandlery_package::{Digest, PluginId, PublicKey, Release};
+use chandlery_package::{AdvisoryId, Digest, PluginId, PublicKey, Release};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -146,6 +147,11 @@ impl RegistryClient {
         let entries = split_bundle(&bundle).filter(|entries| entries.len() == width as usize);
         let malformed = || LogError::Entry { index, reason: "its bundle cannot be read".into() };
         Ok(entries.ok_or_else(malformed)?.split_off((index - first) as usize))
+    }
+
+    /// What an advisory says, as the registry shows it.
+    pub(super) async fn advisory(&self, id: &AdvisoryId) -> Result<Vec<u8>, Error> {
+        self.bytes(&format!("/api/v1/advisories/{id}"), ADVISORY_BYTES_MAX).await
     }
 
     pub(super) async fn manifest(&self, plugin: &PluginId, digest: Digest) -> Result<Vec<u8>, Error> {
@@ -285,7 +291,8 @@ impl RegistryClient {
         RegistryError::Away { url: self.url.clone(), reason: say(error) }.into()
     }
 
-    fn answer(&self, what: String) -> Error {
+    /// Something that no registry says.
+    pub(super) fn answer(&self, what: String) -> Error {
         RegistryError::Answer { url: self.url.clone(), what }.into()
     }
 }

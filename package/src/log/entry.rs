@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LogError;
-use crate::{Currency, Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject};
+use crate::{AdvisoryId, Currency, Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject};
 
 /// Something that trust depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,26 @@ pub enum Entry {
         /// When, in UTC.
         at: Timestamp,
     },
+    /// An advisory about a plugin was published, or says something else from now on.
+    Advised {
+        /// The plugin that it is about.
+        plugin: PluginId,
+        /// What the advisory is called.
+        id: AdvisoryId,
+        /// The digest of what it says, as JSON.
+        advisory: Digest,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+    /// An advisory does not hold any more.
+    AdvisoryWithdrawn {
+        /// The plugin that it was about.
+        plugin: PluginId,
+        /// What the advisory was called.
+        id: AdvisoryId,
+        /// When, in UTC.
+        at: Timestamp,
+    },
     /// How far the registry's audit trail had come at the end of a month, and what binds all of it.
     AuditHead {
         /// Of which month, such as `2026-11`.
@@ -155,6 +175,10 @@ impl Entry {
             Self::Withdrawn { release, .. } => format!("it withdraws {release}"),
             Self::Quarantined { subject, .. } => format!("it quarantines {subject}"),
             Self::QuarantineLifted { subject, .. } => format!("it lifts the quarantine of {subject}"),
+            Self::Advised { plugin, id, .. } => format!("it has advisory {id} about {plugin}"),
+            Self::AdvisoryWithdrawn { plugin, id, .. } => {
+                format!("it withdraws advisory {id} about {plugin}")
+            }
             Self::Statement { partner, month, currency, .. } => {
                 format!("it has the statement of '{partner}' for {month} in {currency}")
             }
@@ -235,6 +259,17 @@ mod tests {
                 r#"{"type":"quarantine-lifted","subject":"acme:serving@1.0.0","reason":"r","at":"2026-12-01T00:00:00Z"}"#
                     .to_owned(),
                 "it lifts the quarantine of acme:serving@1.0.0",
+            ),
+            (
+                format!(
+                    r#"{{"type":"advised","plugin":"acme:serving","id":"ACME-1","advisory":"sha256:{digest}","at":"2026-12-01T00:00:00Z"}}"#
+                ),
+                "it has advisory ACME-1 about acme:serving",
+            ),
+            (
+                r#"{"type":"advisory-withdrawn","plugin":"acme:serving","id":"ACME-1","at":"2026-12-01T00:00:00Z"}"#
+                    .to_owned(),
+                "it withdraws advisory ACME-1 about acme:serving",
             ),
         ] {
             let entry = Entry::parse(7, text.as_bytes()).unwrap();

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use crate::{Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject};
+use crate::{AdvisoryId, Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject};
 
 /// The state that a log's entries, applied in order, lead to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct History {
     certified: BTreeSet<PluginId>,
     /// What is quarantined, and why.
     quarantines: BTreeMap<Subject, String>,
+    /// The digest of what each advisory says.
+    advisories: BTreeMap<(PluginId, AdvisoryId), Digest>,
 }
 
 /// Why a release is not to be run.
@@ -160,6 +162,12 @@ impl History {
         of(Subject::Release(release.clone())).or_else(|| of(Subject::Plugin(release.plugin.clone())))
     }
 
+    /// The advisories about a plugin, each with the digest of what it says.
+    pub fn advisories(&self, plugin: &PluginId) -> impl Iterator<Item = (&AdvisoryId, &Digest)> {
+        let about = self.advisories.iter().filter(move |((about, _), _)| about == plugin);
+        about.map(|((_, id), advisory)| (id, advisory))
+    }
+
     /// A key of a namespace.
     pub fn key(&self, namespace: &Namespace, key: &KeyId) -> Option<&KeyState> {
         self.keys.get(&(namespace.clone(), key.clone()))
@@ -263,6 +271,15 @@ impl History {
             Entry::QuarantineLifted { subject, .. } => {
                 let lifted = self.quarantines.remove(subject).map(drop);
                 lifted.ok_or_else(|| format!("{subject} was not quarantined"))
+            }
+            // It may be about a plugin of which nothing was released yet.
+            Entry::Advised { plugin, id, advisory, .. } => {
+                self.advisories.insert((plugin.clone(), id.clone()), *advisory);
+                Ok(())
+            }
+            Entry::AdvisoryWithdrawn { plugin, id, .. } => {
+                let withdrawn = self.advisories.remove(&(plugin.clone(), id.clone())).map(drop);
+                withdrawn.ok_or_else(|| format!("there is no advisory {id} about {plugin}"))
             }
             Entry::Unknown => {
                 self.unknown += 1;
@@ -415,6 +432,37 @@ mod tests {
         let reason = "it mines coins".to_owned();
         history.apply(&Entry::Withdrawn { release: later.clone(), reason, at: at(4) }).unwrap();
         assert!(matches!(history.objection(&later), Some(Objection::Withdrawn(_))));
+    }
+
+    #[test]
+    fn an_advisory_stands_until_it_is_changed_or_withdrawn() {
+        let plugin: PluginId = "acme:ocr".parse().unwrap();
+        let mut history = History::default();
+        let advised = |id: &str, text: &str| Entry::Advised {
+            plugin: plugin.clone(),
+            id: id.parse().unwrap(),
+            advisory: Digest::of(text),
+            at: at(1),
+        };
+        let withdrawn = |id: &str| Entry::AdvisoryWithdrawn {
+            plugin: plugin.clone(),
+            id: id.parse().unwrap(),
+            at: at(2),
+        };
+        let cases: [(Entry, bool, &[&str]); 5] = [
+            (advised("A-1", "one"), true, &["A-1"]),
+            (advised("A-2", "two"), true, &["A-1", "A-2"]),
+            (advised("A-1", "other"), true, &["A-1", "A-2"]),
+            (withdrawn("A-2"), true, &["A-1"]),
+            (withdrawn("A-2"), false, &["A-1"]),
+        ];
+        for (entry, good, stand) in cases {
+            assert_eq!(history.apply(&entry).is_ok(), good, "{entry:?}");
+            let found: Vec<_> = history.advisories(&plugin).map(|(id, _)| id.as_str()).collect();
+            assert_eq!(found, stand, "{entry:?}");
+        }
+        assert_eq!(history.advisories(&plugin).next().unwrap().1, &Digest::of("other"));
+        assert_eq!(history.advisories(&"acme:other".parse().unwrap()).count(), 0);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use chandlery_accounts::Visibility;
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{Deprecation, Page, Paging, ReleaseRecord};
-use chandlery_package::{Digest, Kind, Manifest, Offer, PluginId, PublicKey, Release};
+use chandlery_package::wire::{Advised, Deprecation, Page, Paging, ReleaseRecord};
+use chandlery_package::{Advisory, Digest, Kind, Manifest, Offer, PluginId, PublicKey, Release};
 use jiff::Timestamp;
 
 use super::error::Error;
@@ -91,14 +91,25 @@ pub async fn find_release(db: &Db, release: &Release) -> Result<Option<ReleaseRe
             .bind(release.version.to_string())
             .fetch_optional(db.read())
             .await?;
-    Ok(row.map(|mut row| {
-        let manifest = row.manifest.take().map(|Json(manifest)| manifest);
-        ReleaseRecord { manifest, ..row.into() }
-    }))
+    let Some(mut row) = row else { return Ok(None) };
+    let manifest = row.manifest.take().map(|Json(manifest)| manifest);
+    let advisories = advised(db, release).await?;
+    Ok(Some(ReleaseRecord { manifest, advisories, ..row.into() }))
+}
+
+/// The advisories that are about a release, by their ids.
+async fn advised(db: &Db, release: &Release) -> Result<Vec<Advised>, Error> {
+    let rows: Vec<(Json<Advisory>,)> =
+        sqlx::query_as("select body from advisories where plugin = $1 and withdrawn_at is null order by id")
+            .bind(release.plugin.to_string())
+            .fetch_all(db.read())
+            .await?;
+    let about = rows.into_iter().filter(|(Json(advisory),)| advisory.affects(&release.version));
+    Ok(about.map(|(Json(advisory),)| Advised::of(&advisory)).collect())
 }
 
 impl From<Row> for ReleaseRecord {
-    /// All but the manifest, which only who asks for one release is told.
+    /// All but the manifest and the advisories, which only who asks for one release is told.
     fn from(row: Row) -> Self {
         let successor = row.successor.map(|Text(plugin)| plugin);
         Self {
@@ -120,6 +131,7 @@ impl From<Row> for ReleaseRecord {
             quarantined: row.quarantine.or(row.plugin_quarantine),
             deprecated: row.deprecated_note.map(|note| Deprecation { note, successor }),
             downloads: row.downloads.unsigned_abs(),
+            advisories: Vec::new(),
             manifest: None,
         }
     }

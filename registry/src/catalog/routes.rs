@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use chandlery_package::column::Text;
 use chandlery_package::wire::{
     Deprecation, KeyRecord, NewKey, NewNamespace, NewRelease, NewRevocation, NewVisibility, NewWithdrawal,
     Page, Paging, ReleaseRecord,
@@ -15,7 +14,8 @@ use semver::Version;
 use super::error::Error;
 use super::search;
 use super::state::Catalog;
-use chandlery_accounts::{Caller, Grant, Principal, Role, Scope, Visibility};
+use super::visibility::must_see;
+use chandlery_accounts::{Caller, Grant, Principal, Role, Scope};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
@@ -170,23 +170,6 @@ async fn namespaces_seen(db: &Db, principal: &Principal) -> Result<(bool, HashSe
         .fetch_all(db.read())
         .await?;
     Ok((account.operator, rows.into_iter().map(|(name,)| name).collect()))
-}
-
-/// Refuses whoever may not see a plugin, without saying whether it exists.
-async fn must_see(db: &Db, principal: &Principal, plugin: &PluginId) -> Result<(), Error> {
-    let row: Option<(Text<Visibility>,)> = sqlx::query_as(
-        "select namespaces.visibility from plugins join namespaces on namespaces.name = plugins.namespace
-         where plugins.id = $1",
-    )
-    .bind(plugin.to_string())
-    .fetch_optional(db.read())
-    .await?;
-    let hidden = || Error::not_found(format!("plugin '{plugin}'"));
-    match row {
-        Some((Text(Visibility::Public),)) => Ok(()),
-        Some(_) if principal.may_see(db, &plugin.namespace, &plugin.repository()).await? => Ok(()),
-        _ => Err(hidden()),
-    }
 }
 
 /// Lists a plugin's releases.

@@ -1,7 +1,9 @@
 //! Who may see and pull what a namespace holds.
 
-use chandlery_accounts::{Actor, Visibility};
-use chandlery_package::Namespace;
+use chandlery_accounts::{Actor, Principal, Visibility};
+use chandlery_package::column::Text;
+use chandlery_package::{Namespace, PluginId};
+use chandlery_store::Db;
 
 use super::changes::changed;
 use super::error::Error;
@@ -27,4 +29,21 @@ pub async fn set_visibility(
     write.commit().await?;
     catalog.oci.cache.changed(namespace);
     Ok(())
+}
+
+/// Refuses whoever may not see a plugin, without saying whether it exists.
+pub async fn must_see(db: &Db, principal: &Principal, plugin: &PluginId) -> Result<(), Error> {
+    let row: Option<(Text<Visibility>,)> = sqlx::query_as(
+        "select namespaces.visibility from plugins join namespaces on namespaces.name = plugins.namespace
+         where plugins.id = $1",
+    )
+    .bind(plugin.to_string())
+    .fetch_optional(db.read())
+    .await?;
+    let hidden = || Error::not_found(format!("plugin '{plugin}'"));
+    match row {
+        Some((Text(Visibility::Public),)) => Ok(()),
+        Some(_) if principal.may_see(db, &plugin.namespace, &plugin.repository()).await? => Ok(()),
+        _ => Err(hidden()),
+    }
 }

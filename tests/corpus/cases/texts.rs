@@ -206,6 +206,12 @@ pub const TEXTS: [(&str, &str, &[&str]); 26] = [
         ],
     ),
     (
+        "id of an advisory",
+        "is not the id of an advisory",
+        &["", "-", "-1", "1-1", "acme-1", "ACME", "ACME-", "ACME--1", "ACME-1 ", "ACME-é", "A/../B-1"],
+    ),
+    ("advisory", "it is no advisory", &["", "null", "[]", "{}", r#"{"id":"ACME-1"}"#, r#"{"id":"acme"}"#]),
+    (
         "witness",
         "is not a witness",
         &["", "+", "++", "a+00000000+", "a+00000000+AAAA", "witness.example+8260a0b6+"],

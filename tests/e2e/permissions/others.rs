@@ -100,6 +100,14 @@ impl Market {
         acme.ok(&["tokens", "new", "read"]);
         let tokens = acme.list("/api/v1/account/tokens");
         let token = tokens.iter().find(|token| token["scope"] == "read").unwrap();
+        let advisory = json!({
+            "id": "ACME-2026-7", "summary": "It leaks", "database_specific": { "severity": "LOW" },
+            "affected": [{
+                "package": { "ecosystem": "Chandlery", "name": "acme:ocr-server" }, "versions": ["9.9.9"],
+            }],
+        });
+        let file = acme.file("advisory.json", advisory.to_string().as_bytes());
+        acme.ok(&["advisories", "add", "acme:ocr-server", &file]);
         let report = "/api/v1/licence?host=theirs&deployments=0";
         assert_eq!(world.send("GET", report, Some(&globex.token()), &[], "").status, 200);
         let invoice = globex.list("/api/v1/invoices")[0]["number"].to_string();
@@ -122,6 +130,7 @@ impl Market {
             id("/keys/{key}", acme.key().public().id().to_string(), "SHA256:0000000000000000"),
             id("/plugins/{namespace}/{name}", "ocr-server", UNKNOWN),
             id("/releases/{version}", "1.0.0", "9.9.9"),
+            id("/advisories/{advisory}", "ACME-2026-7", "ACME-2026-999"),
             id("/services/{name}", "setup", UNKNOWN),
             id("/service-orders/{reference}", "a-cluster", UNKNOWN),
             id("/milestones/{number}", "1", "999999"),

@@ -9,6 +9,7 @@ pub(super) enum For {
     /// Members of the namespace, and operators.
     Members,
     Publishers,
+    PublishersAndOperators,
     Owners,
     OwnersAndOperators,
     Operators,
@@ -24,6 +25,7 @@ impl For {
             Self::Accounts => role != "anonymous",
             Self::Members => ["viewer", "publisher", "owner", "operator"].contains(&role),
             Self::Publishers => ["publisher", "owner"].contains(&role),
+            Self::PublishersAndOperators => ["publisher", "owner", "operator"].contains(&role),
             Self::Owners => role == "owner",
             Self::OwnersAndOperators => ["owner", "operator"].contains(&role),
             Self::Operators => role == "operator",

@@ -153,6 +153,26 @@ pub(super) fn cases() -> Vec<Case> {
             For::OwnersAndOperators,
             json!({ "reason": "it mines coins" }),
         ),
+        ("GET", "/api/v1/advisories", For::Everybody, json!(null)),
+        ("GET", "/api/v1/advisories/{advisory}", For::Everybody, json!(null)),
+        ("GET", "/api/v1/plugins/{namespace}/{name}/advisories", For::Everybody, json!(null)),
+        (
+            "PUT",
+            "/api/v1/plugins/{namespace}/{name}/advisories/{advisory}",
+            For::PublishersAndOperators,
+            json!({
+                "id": "CHA-2026-1", "summary": "It leaks", "database_specific": { "severity": "LOW" },
+                "affected": [{
+                    "package": { "ecosystem": "Chandlery", "name": "acme:ocr-server" }, "versions": ["9.9.9"],
+                }],
+            }),
+        ),
+        (
+            "DELETE",
+            "/api/v1/plugins/{namespace}/{name}/advisories/{advisory}",
+            For::PublishersAndOperators,
+            json!(null),
+        ),
         ("GET", "/api/v1/quarantines", For::Operators, json!(null)),
         (
             "PUT",
@@ -466,6 +486,7 @@ pub(super) fn cases() -> Vec<Case> {
             ("{name}", "ocr-server"),
             ("{version}", "1.0.0"),
             ("{account}", "nobody"),
+            ("{advisory}", "CHA-2026-1"),
             ("{key}", "SHA256:0000000000000000"),
             ("{reference}", "CH-NONE"),
             ("{host}", "none"),

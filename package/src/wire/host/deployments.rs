@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Drift, Replica};
+use crate::wire::Advised;
 use crate::{Digest, Money, PluginId, Release, Tier, words};
 
 words! {
@@ -85,6 +86,9 @@ pub struct Deployment {
     /// Why its release should not be running any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objection: Option<String>,
+    /// The advisories that are about its release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advisories: Vec<Advised>,
     /// What is not as it was made, and not by us.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::problem::Problem;
 use crate::wire::{Acceptance, Quote};
-use crate::{Digest, Kind, Permission, PublicKey, Release, Requirement};
+use crate::{AdvisoryId, Digest, Kind, Permission, PublicKey, Release, Requirement};
 
 /// An installed release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -57,6 +57,9 @@ pub struct NewInstall {
     /// What is agreed to, where it costs something that the host's account has not ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acceptance: Option<Acceptance>,
+    /// Critical advisories about it that are accepted.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub accept_advisories: BTreeSet<AdvisoryId>,
 }
 
 /// What somebody decided about permissions that a plugin was not granted before.
@@ -96,6 +99,8 @@ pub enum Step {
     Began(String),
     /// A check was passed.
     Passed(Passed),
+    /// Something should not be overlooked, in words.
+    Warned(String),
 }
 
 /// One check that was passed on the way, in words.

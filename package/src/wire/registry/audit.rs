@@ -60,6 +60,10 @@ words! {
         Quarantined = "quarantined",
         /// Lifted a quarantine.
         QuarantineLifted = "quarantine-lifted",
+        /// Published an advisory about a plugin, or changed what it says.
+        AdvisoryPublished = "advisory-published",
+        /// Withdrew an advisory.
+        AdvisoryWithdrawn = "advisory-withdrawn",
         /// Advised to use something else than a release, or took that back.
         ReleaseDeprecated = "release-deprecated",
         /// Removed by hand what is stored and belongs to nothing.

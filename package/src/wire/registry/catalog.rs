@@ -5,6 +5,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Advised;
 use crate::{Digest, Kind, Manifest, Offer, PluginId, PublicKey, Release};
 
 /// Asks for a pushed artifact to be accepted as a release.
@@ -62,6 +63,9 @@ pub struct ReleaseRecord {
     /// How often its component was pulled.
     #[serde(default)]
     pub downloads: u64,
+    /// The advisories that are about it; in answers about one release only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advisories: Vec<Advised>,
     /// All that it says of itself; in answers about one release only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Manifest>,

@@ -1,10 +1,13 @@
 //! What operators and publishers say where a plugin may be a danger.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Subject;
+use crate::advisory::Severity;
+use crate::{Advisory, AdvisoryId, Subject};
 
 /// Quarantines a plugin or a release, or lifts that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -24,4 +27,41 @@ pub struct Quarantine {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// An advisory that is about a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Advised {
+    /// What the advisory is called.
+    pub id: AdvisoryId,
+    /// How bad it is; none: the registry does not show what the advisory says, which its log tells of.
+    pub severity: Option<Severity>,
+    /// What is wrong, in a line.
+    pub summary: String,
+}
+
+impl Advised {
+    /// An advisory in short.
+    pub fn of(advisory: &Advisory) -> Self {
+        Self {
+            id: advisory.id.clone(),
+            severity: Some(advisory.database_specific.severity),
+            summary: advisory.summary.clone(),
+        }
+    }
+
+    /// Whether nobody should run it who has not accepted that: also where it is not known how bad it is.
+    pub fn is_critical(&self) -> bool {
+        self.severity.is_none_or(|severity| severity == Severity::Critical)
+    }
+}
+
+impl fmt::Display for Advised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, severity, summary } = self;
+        match severity {
+            Some(severity) => write!(f, "advisory {id}, {severity}: {summary}"),
+            None => write!(f, "advisory {id}: {summary}"),
+        }
+    }
 }

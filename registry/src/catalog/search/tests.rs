@@ -23,6 +23,7 @@ fn record(release: &str, title: &str, downloads: u64) -> ReleaseRecord {
         quarantined: None,
         deprecated: None,
         downloads,
+        advisories: Vec::new(),
         manifest: None,
     }
 }
