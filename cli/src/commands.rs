@@ -41,6 +41,7 @@ pub mod registry;
 pub mod releases;
 pub mod remove;
 pub mod replay;
+pub mod reports;
 pub mod rollout;
 pub mod rules;
 pub mod search;

@@ -78,6 +78,10 @@ enum Command {
     Withdraw(releases::Withdraw),
     /// Show and publish what is wrong with some versions of a plugin
     Advisories(advisories::Advisories),
+    /// Report a plugin or a release that does harm, or is not what it says
+    Report(reports::Report),
+    /// See and resolve reports of abuse (for operators)
+    Reports(reports::Reports),
     /// Quarantine a plugin or a release while it is looked into (for operators)
     Quarantine(moderation::Quarantine),
     /// Certify a plugin (for operators)
@@ -248,6 +252,8 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Deprecate(command) => command.run(&context).await,
         Command::Withdraw(command) => command.run(&context).await,
         Command::Advisories(command) => command.run(&context).await,
+        Command::Report(command) => command.run(&context).await,
+        Command::Reports(command) => command.run(&context).await,
         Command::Quarantine(command) => command.run(&context).await,
         Command::Certify(command) => command.run(&context).await,
         Command::Show(command) => command.run(&context).await,

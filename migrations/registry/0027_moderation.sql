@@ -20,3 +20,18 @@ create table advisories (
 );
 create index advisories_by_plugin on advisories (plugin, id);
 create index advisories_by_change on advisories (modified_at, id);
+
+-- What somebody has reported. Without an outcome it waits to be looked into.
+create table abuse_reports (
+    id          bigint primary key,
+    subject     text not null,
+    plugin      text not null references plugins (id),
+    why         text not null,
+    reported_by text not null references accounts (name),
+    reported_at text not null,
+    outcome     text,
+    note        text,
+    resolved_by text references accounts (name),
+    resolved_at text
+);
+create index abuse_reports_by_account on abuse_reports (reported_by, reported_at);

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 96] = [
+const TABLES: [&str; 97] = [
     "facts",
     "accounts",
     "tokens",
@@ -44,6 +44,7 @@ const TABLES: [&str; 96] = [
     "releases",
     "quarantines",
     "advisories",
+    "abuse_reports",
     "counters",
     "log_entries",
     "log_hashes",

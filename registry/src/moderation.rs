@@ -2,6 +2,7 @@
 
 mod advisories;
 mod quarantine;
+mod reports;
 mod routes;
 
 pub use routes::routes;

@@ -193,3 +193,48 @@ fn an_advisory_reaches_a_host_that_runs_an_affected_version_and_one_that_returns
     assert_eq!(problem.r#type, "critical-advisory");
     assert!(problem.detail.contains("the registry does not show what it says"), "{problem:?}");
 }
+
+#[test]
+fn abuse_is_reported_to_operators_alone_and_resolved_once() {
+    let world = World::start();
+    let (mallory, operator) = (world.publisher("mallory"), world.operator());
+    mallory.publish(&plugin("hostile"));
+    let [ann, bob] = ["ann", "bob"].map(|name| world.person(name));
+    ann.register();
+    bob.register();
+    let first = ann.ok(&["report", RELEASE, "--why", "it mines coins"]);
+    assert_eq!(ann.ok(&["report", RELEASE, "--why", "again"]), first, "it waits to be looked into");
+    bob.ok(&["report", "mallory:hostile", "--why", "all of it"]);
+    for unknown in ["mallory:none", "mallory:hostile@9.0.0"] {
+        assert_eq!(bob.refused(&["report", unknown, "--why", "x"]).0.r#type, "not-found", "{unknown}");
+    }
+    let reports = operator.ok(&["reports"]);
+    let reporters: Vec<_> = reports.as_array().unwrap().iter().map(|report| &report["reported_by"]).collect();
+    assert_eq!(reporters, ["bob", "ann"]);
+    for person in [&mallory, &ann] {
+        assert_eq!(person.refused(&["reports"]).0.r#type, "forbidden");
+        assert_eq!(person.refused(&["reports", "resolve", "1", "dismissed", "x"]).0.r#type, "forbidden");
+    }
+    assert!(!json!(mallory.list("/api/v1/notices")).to_string().contains("report"));
+    assert!(json!(operator.list("/api/v1/notices")).to_string().contains("is reported, by 'ann'"));
+
+    operator.ok(&["reports", "resolve", "1", "acted", "it was quarantined"]);
+    let again = operator.refused(&["reports", "resolve", "1", "dismissed", "it was not"]).0;
+    assert!(again.r#type == "conflict" && again.detail.contains("acted"), "{again:?}");
+    assert!(json!(ann.list("/api/v1/notices")).to_string().contains("was looked into: acted"));
+    assert_eq!(operator.ok(&["reports"]).as_array().unwrap().len(), 1);
+    let all = operator.ok(&["reports", "list"]);
+    assert_eq!(
+        (&all[1]["resolution"]["outcome"], &all[1]["resolution"]["by"]),
+        (&json!("acted"), &json!("operator"))
+    );
+    let trail = operator.ok(&["audit", "list", "--act", "report-resolved"]);
+    assert_eq!((&trail[0]["actor"], &trail[0]["subject"]), (&json!("operator"), &json!("report 1")));
+    // What was resolved may be reported anew, and nobody floods the operators.
+    for number in 2..=20 {
+        ann.ok(&["report", RELEASE, "--why", "still"]);
+        let id = operator.ok(&["reports"])[0]["id"].to_string();
+        operator.ok(&["reports", "resolve", &id, "dismissed", &number.to_string()]);
+    }
+    assert_eq!(ann.refused(&["report", RELEASE, "--why", "still"]).0.r#type, "too-many");
+}

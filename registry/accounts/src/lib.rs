@@ -30,7 +30,7 @@ pub use identify::Caller;
 pub use members::{join, role};
 pub use namespaces::{Visibility, add_bytes, is_public, set_visibility, take_namespace};
 pub use new_password::{change as change_password, issue_reset};
-pub use notices::{refused, retry, sent, tell, tell_members};
+pub use notices::{refused, retry, sent, tell, tell_members, tell_operators};
 pub use people::{find_account, make_first_operator, register};
 pub use principal::{Account, Principal};
 pub use routes::routes;

@@ -33,7 +33,7 @@ pub async fn tell(
 }
 
 /// Tells everybody who operates the registry.
-pub(crate) async fn tell_operators(
+pub async fn tell_operators(
     write: &mut Write,
     key: &str,
     subject: &str,

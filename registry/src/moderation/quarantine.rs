@@ -77,7 +77,8 @@ pub(super) async fn lift(db: &Db, actor: &Actor, subject: &Subject, reason: &str
     Ok(())
 }
 
-async fn must_be_there(write: &mut Write, subject: &Subject) -> Result<(), Error> {
+/// Refuses what was never released.
+pub(super) async fn must_be_there(write: &mut Write, subject: &Subject) -> Result<(), Error> {
     let (sql, version) = match subject {
         Subject::Plugin(_) => {
             ("select plugin from releases where plugin = $1 and version <> $2 limit 1", String::new())

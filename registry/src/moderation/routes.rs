@@ -2,6 +2,7 @@
 
 mod advisories;
 mod quarantines;
+mod reports;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -9,5 +10,9 @@ use crate::catalog::Catalog;
 
 /// The routes of this room.
 pub fn routes<S>(catalog: Catalog) -> OpenApiRouter<S> {
-    OpenApiRouter::new().merge(advisories::routes()).merge(quarantines::routes()).with_state(catalog)
+    OpenApiRouter::new()
+        .merge(advisories::routes())
+        .merge(quarantines::routes())
+        .merge(reports::routes())
+        .with_state(catalog)
 }

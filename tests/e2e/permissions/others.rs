@@ -141,6 +141,7 @@ impl Market {
             id("/hosts/{host}", "theirs", UNKNOWN),
             id("/disputes/{id}", "D", UNKNOWN),
             id("/approvals/{id}", "1", "999999"),
+            id("/reports/{id}", "1", "999999"),
             id("/partners/{partner}", "acme", UNKNOWN),
             id("/dashboard/{partner}", "acme", UNKNOWN),
             id("/payout-profile/{version}", profile, "999999"),
@@ -316,6 +317,11 @@ impl Market {
         let order = |name: &str| json!({ "plugin": format!("acme:{name}") }).to_string();
         let (theirs, nobodys) = (("/api/v1/orders", "ocr-server"), ("/api/v1/orders", UNKNOWN));
         let differs = self.compare("POST", theirs, nobodys, [&order("ocr-server"), &order(UNKNOWN)]);
+        assert_eq!(differs, None);
+
+        let report = |name: &str| json!({ "subject": format!("acme:{name}"), "why": "It leaks" }).to_string();
+        let (theirs, nobodys) = (("/api/v1/reports", "ocr-server"), ("/api/v1/reports", UNKNOWN));
+        let differs = self.compare("POST", theirs, nobodys, [&report("ocr-server"), &report(UNKNOWN)]);
         assert_eq!(differs, None);
 
         let manifest = |digest: &str| {

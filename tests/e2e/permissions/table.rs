@@ -173,6 +173,19 @@ pub(super) fn cases() -> Vec<Case> {
             For::PublishersAndOperators,
             json!(null),
         ),
+        ("GET", "/api/v1/reports", For::Operators, json!(null)),
+        (
+            "POST",
+            "/api/v1/reports",
+            For::Accounts,
+            json!({ "subject": "acme:ocr-server", "why": "It leaks" }),
+        ),
+        (
+            "PUT",
+            "/api/v1/reports/{id}/resolution",
+            For::Operators,
+            json!({ "outcome": "dismissed", "note": "It does not" }),
+        ),
         ("GET", "/api/v1/quarantines", For::Operators, json!(null)),
         (
             "PUT",

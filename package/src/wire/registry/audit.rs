@@ -64,6 +64,10 @@ words! {
         AdvisoryPublished = "advisory-published",
         /// Withdrew an advisory.
         AdvisoryWithdrawn = "advisory-withdrawn",
+        /// Reported a plugin or a release.
+        AbuseReported = "abuse-reported",
+        /// Said what became of such a report.
+        ReportResolved = "report-resolved",
         /// Advised to use something else than a release, or took that back.
         ReleaseDeprecated = "release-deprecated",
         /// Removed by hand what is stored and belongs to nothing.

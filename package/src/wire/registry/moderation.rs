@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::advisory::Severity;
-use crate::{Advisory, AdvisoryId, Subject};
+use crate::{Advisory, AdvisoryId, Namespace, Subject, words};
 
 /// Quarantines a plugin or a release, or lifts that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -64,4 +64,71 @@ impl fmt::Display for Advised {
             None => write!(f, "advisory {id}: {summary}"),
         }
     }
+}
+
+words! {
+    /// What became of a report of abuse.
+    pub enum ReportOutcome: "outcome of a report" {
+        /// Something was done about it.
+        Acted = "acted",
+        /// There was nothing to do.
+        Dismissed = "dismissed",
+        /// Another report was about the same.
+        Duplicate = "duplicate",
+    }
+}
+
+/// Reports a plugin or a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewReport {
+    /// What it is about.
+    pub subject: Subject,
+    /// What is wrong with it: from 1 to 2000 bytes.
+    pub why: String,
+}
+
+/// That a report was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportReceipt {
+    /// The report's number.
+    pub id: i64,
+}
+
+/// A report of abuse, as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Report {
+    /// The report's number.
+    pub id: i64,
+    /// What it is about.
+    pub subject: Subject,
+    /// What is wrong with it, in the words of whoever reported it.
+    pub why: String,
+    /// The account that reported it.
+    pub reported_by: Namespace,
+    /// When it was reported.
+    pub reported_at: Timestamp,
+    /// What became of it; none: it waits to be looked into.
+    pub resolution: Option<Resolution>,
+}
+
+/// What became of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Resolution {
+    /// What was done, in a word.
+    pub outcome: ReportOutcome,
+    /// Why, for whoever made the report.
+    pub note: String,
+    /// The operator who decided.
+    pub by: Namespace,
+    /// When that was.
+    pub at: Timestamp,
+}
+
+/// Says what became of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewResolution {
+    /// What was done, in a word.
+    pub outcome: ReportOutcome,
+    /// Why, for whoever made the report: from 1 to 2000 bytes.
+    pub note: String,
 }
