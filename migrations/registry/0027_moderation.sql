@@ -35,3 +35,9 @@ create table abuse_reports (
     resolved_at text
 );
 create index abuse_reports_by_account on abuse_reports (reported_by, reported_at);
+
+-- What names look like at a glance: a new one must not look like another. What was there before is filled in when the registry starts.
+alter table accounts add column looks text not null default '';
+create index accounts_by_looks on accounts (looks);
+alter table plugins add column looks text not null default '';
+create index plugins_by_looks on plugins (looks);

@@ -137,6 +137,7 @@ impl Registry {
         let worker = settings.worker.clone();
         let catalog = Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default(), worker };
         catalog::fill_in_order(&db).await?;
+        catalog::fill_in_looks(&db).await?;
         let guard = Guard::new(settings.limits.requests_per_second, settings.limits.proxies.clone());
         let tasks = Supervisor::default();
         let metrics = Metrics::new(db.clone(), clock.clone(), storage, tasks.clone());

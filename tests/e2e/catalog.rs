@@ -168,6 +168,15 @@ fn names_that_mislead_are_refused() {
         assert!(problem.contains(why), "{name}: {problem}");
     }
     acme.ok(&["namespace", "take", "other-tools"]);
+    // So are accounts, and plugins of a namespace.
+    for (name, other) in [("acmetools", "acme-tools"), ("acme-to0ls", "acme-tools"), ("operat0r", "operator")]
+    {
+        let body = json!({ "name": name, "password": "correct horse battery" }).to_string();
+        let refused =
+            world.send("POST", "/api/v1/accounts", None, &[("content-type", "application/json")], body);
+        assert_eq!(refused.status, 409, "{name}: {}", refused.text());
+        assert!(refused.text().contains(&format!("mistaken for '{other}'")), "{}", refused.text());
+    }
 }
 
 #[test]

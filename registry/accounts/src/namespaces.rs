@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::actor::Actor;
 use crate::audit::record;
+use crate::looks::looks;
 use crate::{Account, Error, Role, join};
 
 words! {
@@ -113,20 +114,9 @@ async fn may_take(write: &mut Write, account: &Namespace, now: Timestamp) -> Res
     Ok(())
 }
 
-/// What a name looks like at a glance: two names with the same are mistaken for each other.
+/// What a namespace is taken for: what it looks like, whether there is one of it or several.
 fn skeleton(name: &str) -> String {
-    let plain: String = name
-        .chars()
-        .filter(|c| *c != '-')
-        .map(|c| match c {
-            '0' => 'o',
-            '1' | 'i' => 'l',
-            '3' => 'e',
-            '5' => 's',
-            other => other,
-        })
-        .collect();
-    let joined = plain.replace("rn", "m").replace("vv", "w").replace("cl", "d");
+    let joined = looks(name);
     joined.strip_suffix('s').map(str::to_owned).unwrap_or(joined)
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::actor::Actor;
 use crate::audit::record;
+use crate::looks::{account_like, looks};
 use crate::passwords::{hash_password, random_text, verify_password};
 use crate::principal::{Account, AccountRole};
 use crate::tokens::{self, TokenKind};
@@ -36,13 +37,18 @@ pub async fn register(db: &Db, name: &Namespace, password: &str) -> Result<(), E
 }
 
 async fn insert(write: &mut Write, name: &Namespace, hash: &str, role: AccountRole) -> Result<(), Error> {
+    if let Some(other) = account_like(write, name.as_str()).await? {
+        return Err(Error::Conflict(format!("the account name '{name}' would be mistaken for '{other}'")));
+    }
     let inserted = sqlx::query(
-        "insert into accounts (name, password_hash, role, created_at) values ($1, $2, $3, $4) on conflict do nothing",
+        "insert into accounts (name, password_hash, role, created_at, looks) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
     )
     .bind(name.as_str())
     .bind(hash)
     .bind(role.as_str())
     .bind(time(Timestamp::now()))
+    .bind(looks(name.as_str()))
     .execute(&mut **write)
     .await?;
     match inserted.rows_affected() {

@@ -13,7 +13,7 @@ use crate::grant::Grant;
 use crate::passwords::random_text;
 use crate::principal::Account;
 use crate::session::SessionCookie;
-use crate::{Error, Scope, tokens};
+use crate::{Error, Scope, looks, tokens};
 
 /// How many requests that change something an account may make in a minute, unless the registry says otherwise.
 const WRITES_PER_MINUTE: u32 = 6000;
@@ -40,6 +40,7 @@ impl Accounts {
     /// Opens the accounts of a registry, whose pages have this cookie.
     pub async fn open(db: Db, cookie: SessionCookie) -> Result<Self, Error> {
         tokens::end_in_time(&db).await?;
+        looks::fill_in(&db).await?;
         let bearer_key = Facts(&db).get_or("bearer-key", random_text).await?.into_bytes().into();
         let registrations = registrations(REGISTRATIONS_PER_HOUR);
         let (attempts, writes) = (Arc::default(), writes(WRITES_PER_MINUTE));

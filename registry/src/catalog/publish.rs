@@ -20,6 +20,7 @@ use chandlery_sandbox::inspect;
 use super::changes::changed;
 use super::error::Error;
 use super::keys::trusted;
+use super::looks;
 use super::releases::find_release;
 use super::state::Catalog;
 use super::versions;
@@ -153,6 +154,7 @@ async fn insert(
     }
     // So may what was pushed have been replaced or deleted.
     oci::release(write, release, artifact, *signatures).await?;
+    looks::place(write, &release.plugin).await?;
     let manifest = &checked.component.manifest;
     must_meter_its_price(write, manifest).await?;
     let now = Timestamp::now();
@@ -164,11 +166,6 @@ async fn insert(
         at: now,
     };
     let log_index = log::append(write, &entry).await?;
-    sqlx::query("insert into plugins (id, namespace) values ($1, $2) on conflict do nothing")
-        .bind(release.plugin.to_string())
-        .bind(release.plugin.namespace.as_str())
-        .execute(&mut **write)
-        .await?;
     sqlx::query(
         "insert into releases (plugin, version, version_order, kind, title, description, component, component_bytes,
                                artifact, key_id, log_index, published_at, manifest)
