@@ -18,6 +18,7 @@ pub mod machine;
 mod metrics;
 pub mod moderation;
 pub mod oci;
+pub mod security_txt;
 mod server;
 mod settings;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use cross_site::OwnPages;
 use guard::Guard;
 use metrics::Metrics;
 use oci::Oci;
+use security_txt::SecurityTxt;
 
 pub use chandlery_edge::{Network, Proxies};
 pub use chandlery_store::{Cell, Clock, Db, Storage, Write, insert_rows, time};
@@ -89,6 +91,7 @@ pub struct Registry {
     oci: Oci,
     catalog: Catalog,
     exports: Arc<Exports>,
+    security: Arc<SecurityTxt>,
     tasks: Supervisor,
     guard: Arc<Guard>,
     metrics: Metrics,
@@ -142,7 +145,8 @@ impl Registry {
         let tasks = Supervisor::default();
         let metrics = Metrics::new(db.clone(), clock.clone(), storage, tasks.clone());
         let (exports, guard) = (Arc::new(settings.exports.clone()), Arc::new(guard));
-        Ok(Self { db, clock, finance, oci, catalog, exports, tasks, guard, metrics })
+        let security = Arc::new(settings.security.clone());
+        Ok(Self { db, clock, finance, oci, catalog, exports, security, tasks, guard, metrics })
     }
 
     /// The routes of `/api/v1` from all rooms, and the document that was collected from them.
@@ -163,6 +167,7 @@ impl Registry {
         let own = OwnPages { site: self.oci.site.clone(), cookie: self.oci.accounts.cookie };
         Router::new()
             .merge(metrics::routes(self.metrics.clone()))
+            .merge(security_txt::routes(self.security))
             .merge(oci::routes(self.oci))
             .merge(api)
             .merge(chandlery_openapi::routes(&document))

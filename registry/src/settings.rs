@@ -10,6 +10,7 @@ use chandlery_sandbox::Worker;
 use chandlery_store::{Db, Facts, Storage};
 
 use crate::audit::Exports;
+use crate::security_txt::SecurityTxt;
 
 /// How a registry is run.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct Settings {
     pub vies: Option<Vies>,
     /// Where the audit trail is told beside its own table.
     pub exports: Exports,
+    /// Where whoever has found a hole in it reports that.
+    pub security: SecurityTxt,
     /// Who looks at components that strangers made.
     pub worker: Worker,
     /// What it accepts.

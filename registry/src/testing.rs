@@ -29,6 +29,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         mail: None,
         vies: None,
         exports: Exports::default(),
+        security: crate::security_txt::SecurityTxt::default(),
         limits: Limits::default(),
     };
     let registry = Registry::open(&settings).await.unwrap();

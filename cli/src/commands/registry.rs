@@ -9,6 +9,7 @@ use chandlery_money::{Mail, Processor, Vies};
 use chandlery_package::Namespace;
 use chandlery_package::wire::Garbage;
 use chandlery_registry::audit::{Exports, Syslog, Webhook};
+use chandlery_registry::security_txt::{ContactAddress, SecurityTxt};
 use chandlery_registry::{Limits, Network, Proxies, Settings, backup, machine};
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -140,6 +141,12 @@ pub struct Terms {
     /// Send each entry of the audit trail to a collector of logs: udp://HOST:PORT, tcp://HOST:PORT or unix:/PATH
     #[arg(long, value_name = "ADDRESS", env = "CHANDLERY_AUDIT_SYSLOG")]
     pub audit_syslog: Option<Syslog>,
+    /// Where holes in the registry are reported, for /.well-known/security.txt: mailto:, tel: or https:; may be given several times
+    #[arg(long = "security-contact", value_name = "ADDRESS")]
+    pub security_contacts: Vec<ContactAddress>,
+    /// Where it stands what becomes of such reports
+    #[arg(long, value_name = "URL", requires = "security_contacts")]
+    pub security_policy: Option<ContactAddress>,
     /// Where clients reach the registry, if not at the address that they name themselves
     #[arg(long, value_name = "URL", env = "CHANDLERY_REGISTRY_URL")]
     pub url: Option<String>,
@@ -193,6 +200,11 @@ impl Terms {
             approval_hours: self.approval_hours,
             virtual_clock: self.virtual_clock,
             exports: self.exports(),
+            security: SecurityTxt {
+                contacts: self.security_contacts.clone(),
+                policy: self.security_policy.clone(),
+                url: self.url.clone(),
+            },
             worker: super::work::worker()?,
             processor: self.stripe_key.clone().map(|key| Processor {
                 url: self.stripe_url.clone(),

@@ -21,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/readyz", For::Everybody, json!(null)),
         ("GET", "/metrics", For::Everybody, json!(null)),
         ("GET", "/.well-known/wasm-pkg/registry.json", For::Everybody, json!(null)),
+        ("GET", "/.well-known/security.txt", For::Everybody, json!(null)),
         // OCI: a public namespace is pulled from by everybody.
         ("GET", "/token", For::Everybody, json!(null)),
         ("POST", "/token", For::Accounts, json!(null)),
