@@ -41,3 +41,10 @@ alter table accounts add column looks text not null default '';
 create index accounts_by_looks on accounts (looks);
 alter table plugins add column looks text not null default '';
 create index plugins_by_looks on plugins (looks);
+
+-- Accounts that nobody acts as until they are reinstated.
+create table suspensions (
+    account text primary key references accounts (name),
+    reason  text not null,
+    since   text not null
+);

@@ -20,10 +20,11 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 97] = [
+const TABLES: [&str; 98] = [
     "facts",
     "accounts",
     "tokens",
+    "suspensions",
     "namespaces",
     "volume_groups",
     "namespace_members",

@@ -238,3 +238,64 @@ fn abuse_is_reported_to_operators_alone_and_resolved_once() {
     }
     assert_eq!(ann.refused(&["report", RELEASE, "--why", "still"]).0.r#type, "too-many");
 }
+
+#[test]
+fn a_suspended_account_does_nothing_and_is_reinstated_as_it_was() {
+    let world = World::with_hold(0);
+    let (operator, customer, acme) = (world.operator(), world.customer(), world.publisher("acme"));
+    let [second, bob] = ["second", "bob"].map(|name| world.person(name));
+    second.register();
+    bob.register();
+    world.promote("second");
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
+    let order = |by: &str| {
+        let placed = customer.ok(&["orders", "place", "acme:ocr-server"]);
+        let paid =
+            ["orders", "paid", placed["reference"].as_str().unwrap(), "100.00 USD", "--bank-reference", by];
+        operator.ok(&paid);
+    };
+    order("B-1");
+    let payout = operator.ok(&["payouts", "propose", "acme"])["id"].to_string();
+    acme.ok(&["namespace", "invite", "acme", "bob", "--role", "owner"]);
+    let (session, made) = (acme.token(), acme.ok(&["tokens", "new", "publish"])["token"].clone());
+    let made = made.as_str().unwrap();
+    let json = [("content-type", "application/json")];
+    let log_in = || {
+        let body = json!({ "name": "acme", "password": acme.password() }).to_string();
+        world.send("POST", "/api/v1/tokens", None, &json, body)
+    };
+    let push = || world.send("POST", "/v2/acme/x/blobs/uploads/", Some(made), &[], "");
+    assert_eq!((log_in().status, push().status), (201, 202));
+
+    assert_eq!(acme.refused(&["operator", "suspend", "globex", "why not"]).0.r#type, "forbidden");
+    assert_eq!(operator.refused(&["operator", "suspend", "second", "why not"]).0.r#type, "conflict");
+    assert_eq!(operator.refused(&["operator", "suspend", "nobody", "why not"]).0.r#type, "not-found");
+    operator.ok(&["operator", "suspend", "acme", "it sells what is not its own"]);
+    assert_eq!(operator.ok(&["operator", "suspended"])[0]["account"], "acme");
+    // Its log-ins have ended, and the rest of what it has opens nothing.
+    assert_eq!(world.send("GET", "/api/v1/account/tokens", Some(&session), &[], "").status, 401);
+    for refused in [log_in(), push(), world.send("GET", "/v2/acme/ocr-server/tags/list", Some(made), &[], "")]
+    {
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        assert!(refused.text().contains("it sells what is not its own"), "{}", refused.text());
+    }
+    assert_eq!(bob.refused(&["namespace", "accept", "acme"]).0.r#type, "conflict");
+    // Others go on with what it has published; what it earns waits.
+    assert_eq!(world.send("GET", "/v2/acme/ocr-server/tags/list", None, &[], "").status, 200);
+    let held = second.refused(&["payouts", "approve", &payout]).0;
+    assert!(held.r#type == "conflict" && held.detail.contains("it sells what is not its own"), "{held:?}");
+    operator.ok(&["payouts", "cancel", &payout]);
+    let held = operator.refused(&["payouts", "propose", "acme"]).0;
+    assert!(held.r#type == "conflict" && held.detail.contains("on hold"), "{held:?}");
+
+    operator.ok(&["operator", "reinstate", "acme", "it was a mistake"]);
+    assert_eq!((log_in().status, push().status), (201, 202));
+    acme.login(acme.password());
+    assert!(json!(acme.list("/api/v1/notices")).to_string().contains("'acme' is reinstated"));
+    bob.ok(&["namespace", "accept", "acme"]);
+    let again = operator.ok(&["payouts", "propose", "acme"])["id"].to_string();
+    second.ok(&["payouts", "approve", &again]);
+    let acts = |act: &str| operator.ok(&["audit", "list", "--act", act]).as_array().unwrap().len();
+    assert_eq!((acts("account-suspended"), acts("account-reinstated")), (1, 1));
+}

@@ -1,7 +1,9 @@
 //! `chandlery operator`: who operates the registry.
 
 use chandlery_package::Namespace;
-use chandlery_package::wire::{NewOperator, Operator as Listed, OperatorProposal, Page, PasswordReset};
+use chandlery_package::wire::{
+    NewOperator, NewSuspension, Operator as Listed, OperatorProposal, Page, PasswordReset, Suspension,
+};
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::json;
@@ -37,6 +39,22 @@ pub enum Operator {
         /// The account's name
         name: Namespace,
     },
+    /// Suspend an account: it does nothing any more, and what it earns is on hold
+    Suspend {
+        /// The account's name
+        name: Namespace,
+        /// Why, for whoever has the account
+        reason: String,
+    },
+    /// Let a suspended account do again what it could before
+    Reinstate {
+        /// The account's name
+        name: Namespace,
+        /// Why, for whoever has the account
+        reason: String,
+    },
+    /// Show which accounts are suspended
+    Suspended,
     /// Issue a token by which somebody who has forgotten a password sets another one, within an hour
     ResetPassword {
         /// The account's name
@@ -61,6 +79,9 @@ impl Operator {
                 let done = format!("'{name}' operates the registry no more");
                 tell(context, Method::DELETE, &format!("/api/v1/operators/{name}"), &name, &done).await
             }
+            Self::Suspend { name, reason } => suspend(context, &name, true, reason).await,
+            Self::Reinstate { name, reason } => suspend(context, &name, false, reason).await,
+            Self::Suspended => suspended(context).await,
             Self::ResetPassword { name } => {
                 let path = format!("/api/v1/accounts/{name}/password-reset");
                 show_reset(context, context.registry(Method::POST, &path, json!({})).await?);
@@ -102,6 +123,31 @@ async fn propose(context: &Context, account: Namespace) -> Result {
         "as long as there is no other, you may from {} on",
         made.alone_from.strftime("%Y-%m-%d %H:%M UTC")
     ));
+    Ok(())
+}
+
+async fn suspend(context: &Context, name: &Namespace, suspended: bool, reason: String) -> Result {
+    let path = format!("/api/v1/accounts/{name}/suspension");
+    context.tell_registry(Method::PUT, &path, NewSuspension { suspended, reason }).await?;
+    match (context.settings.json, suspended) {
+        (true, _) => show::json(json!({ "account": name, "suspended": suspended })),
+        (false, true) => show::done(format!("'{name}' is suspended, and what it earns is on hold")),
+        (false, false) => show::done(format!("'{name}' may do again what it could before")),
+    }
+    Ok(())
+}
+
+async fn suspended(context: &Context) -> Result {
+    let page: Page<Suspension> = context.registry_list("/api/v1/suspensions").await?;
+    if context.settings.json {
+        show::json(page.items);
+        return Ok(());
+    }
+    let row = |held: &Suspension| {
+        let since = held.since.strftime("%Y-%m-%d %H:%M").to_string();
+        vec![held.account.to_string(), since, held.reason.clone()]
+    };
+    show::table(&["account", "since (UTC)", "reason"], page.items.iter().map(row));
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::grant::Grant;
 use crate::principal::{Account, Principal};
-use crate::{Accounts, Error, Scope, bearer, check_token};
+use crate::{Accounts, Error, Scope, bearer, check_token, suspended};
 
 impl Accounts {
     /// Whoever these headers of a client say. What is wrong counts: who is wrong too often is refused for a while.
@@ -27,6 +27,7 @@ impl Accounts {
             },
         };
         if let Some(account) = &principal.account {
+            suspended::must_not_be(&mut *self.db.read().acquire().await?, &account.name).await?;
             self.attempts.was_right(client, &account.name);
         }
         Ok(principal)

@@ -20,6 +20,8 @@ mod principal;
 mod routes;
 mod session;
 mod state;
+mod suspended;
+mod suspensions;
 mod tokens;
 
 pub use actor::{Actor, Address};
@@ -38,4 +40,5 @@ pub use principal::{Account, Principal};
 pub use routes::routes;
 pub use session::SessionCookie;
 pub use state::Accounts;
+pub use suspended::hold;
 pub use tokens::{check_token, issue_token, log_in, log_out};

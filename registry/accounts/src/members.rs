@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use chandlery_store::{Db, Write, time};
 
-use crate::Error;
 use crate::actor::Actor;
 use crate::audit::record;
+use crate::{Error, suspended};
 
 /// The role of an account in a namespace.
 pub async fn role(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<Option<Role>, Error> {
@@ -201,10 +201,10 @@ pub async fn answer(
 /// An invitation stands as long as whoever sent it may send it.
 async fn must_own_still(write: &mut Write, namespace: &Namespace, by: &Namespace) -> Result<(), Error> {
     match role_within(write, namespace, by).await? {
-        Some(Role::Owner) => Ok(()),
+        Some(Role::Owner) if suspended::reason(write, by).await?.is_none() => Ok(()),
         _ => Err(Error::Conflict(format!(
-            "the invitation to '{namespace}' has lapsed, since '{by}', who sent it, does not own it any more; ask an owner for \
-             another one"
+            "the invitation to '{namespace}' has lapsed, since '{by}', who sent it, does not own it any more, or is \
+             suspended; ask an owner for another one"
         ))),
     }
 }

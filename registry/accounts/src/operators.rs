@@ -8,13 +8,13 @@ use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::Error;
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::notices::{tell, tell_operators};
 use crate::origins;
 use crate::people::{find_within, set_role};
 use crate::principal::AccountRole;
+use crate::{Error, suspended};
 
 /// How long a proposal can be confirmed.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -76,6 +76,7 @@ pub async fn propose(
     if find_within(&mut write, account).await?.0 == AccountRole::Operator {
         return Err(Error::Conflict(format!("'{account}' operates the registry already")));
     }
+    suspended::must_not_be(&mut write, account).await?;
     must_be_old_enough(&mut write, account, now).await?;
     let resetters = resetters(&mut write, account, now).await?;
     sqlx::query("delete from operator_proposals where proposed_at <= $1")

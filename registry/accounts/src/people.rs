@@ -18,7 +18,7 @@ use crate::looks::{account_like, looks};
 use crate::passwords::{hash_password, random_text, verify_password};
 use crate::principal::{Account, AccountRole};
 use crate::tokens::{self, TokenKind};
-use crate::{Accounts, Error, Scope};
+use crate::{Accounts, Error, Scope, suspended};
 
 /// The account that operates a registry which nobody has set up yet.
 const FIRST_OPERATOR: &str = "operator";
@@ -181,8 +181,13 @@ impl Accounts {
         if !matches!(outcome, Ok(None)) {
             self.attempts.take_back(client, account.as_ref());
         }
-        if let Ok(Some((account, _))) = &outcome {
-            self.attempts.was_right(client, &account.name);
+        let found = match &outcome {
+            Ok(Some((account, _))) => Some(account.name.clone()),
+            _ => None,
+        };
+        if let Some(name) = found {
+            suspended::must_not_be(&mut *self.db.read().acquire().await?, &name).await?;
+            self.attempts.was_right(client, &name);
         }
         outcome
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod operators;
 mod passwords;
+mod suspensions;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -30,6 +31,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .routes(routes!(accept, decline))
         .merge(passwords::routes())
         .merge(operators::routes())
+        .merge(suspensions::routes())
         .merge(audit::routes())
         .with_state(accounts)
 }

@@ -11,6 +11,9 @@ crate::kinds! {
     FORBIDDEN: "forbidden", 403, "Not allowed",
         "the account has not the role that the request needs, or its token is for something else",
         Some("ask an owner of the namespace, or an operator of the registry");
+    SUSPENDED: "suspended", 403, "The account is suspended",
+        "whoever asks has the password or a token of an account that an operator has suspended; the text says why",
+        Some("write to an operator of the registry");
     BUSY: "too-many-logins", 429, "Too many log-ins",
         "more passwords wait to be checked than the registry has time and memory for",
         Some("try again in a moment; a token needs no such check");
@@ -47,6 +50,14 @@ pub enum Error {
         account: Namespace,
         /// What it asked for, after "may not".
         action: String,
+    },
+    /// An account that an operator has suspended.
+    #[error("account '{account}' is suspended: {reason}")]
+    Suspended {
+        /// The account that asked.
+        account: Namespace,
+        /// Why, in the operator's words.
+        reason: String,
     },
     /// Too many passwords are being checked.
     #[error("too many people are logging in at this moment")]
@@ -106,6 +117,7 @@ impl Explain for Error {
             Self::Invalid(_) => &INVALID,
             Self::Conflict(_) => &CONFLICT,
             Self::Forbidden { .. } => &FORBIDDEN,
+            Self::Suspended { .. } => &SUSPENDED,
             Self::TooLarge { .. } => &TOO_LARGE,
         };
         kind.into()

@@ -92,7 +92,7 @@ impl OciError {
 fn code_of(error: &Shared) -> &'static str {
     match error {
         Shared::Unauthenticated | Shared::WrongPassword => "UNAUTHORIZED",
-        Shared::Forbidden { .. } => "DENIED",
+        Shared::Forbidden { .. } | Shared::Suspended { .. } => "DENIED",
         Shared::Busy | Shared::TooMany { .. } => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
         Shared::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",

@@ -96,6 +96,13 @@ pub(super) fn cases() -> Vec<Case> {
             For::Everybody,
             json!({ "token": "none", "password": "long enough to be one" }),
         ),
+        ("GET", "/api/v1/suspensions", For::Operators, json!(null)),
+        (
+            "PUT",
+            "/api/v1/accounts/{name}/suspension",
+            For::Operators,
+            json!({ "suspended": false, "reason": "it was a mistake" }),
+        ),
         ("GET", "/api/v1/operators", For::Operators, json!(null)),
         ("DELETE", "/api/v1/operators/{name}", For::Operators, json!(null)),
         ("GET", "/api/v1/operator-proposals", For::Operators, json!(null)),

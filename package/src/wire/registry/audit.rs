@@ -46,6 +46,10 @@ words! {
         OperatorMade = "operator-made",
         /// Made an operator an account like others.
         OperatorRemoved = "operator-removed",
+        /// Suspended an account, or gave another reason for that.
+        AccountSuspended = "account-suspended",
+        /// Reinstated an account that was suspended.
+        AccountReinstated = "account-reinstated",
         /// Added a signing key to a namespace.
         KeyAdded = "key-added",
         /// Revoked a signing key of a namespace.

@@ -132,3 +132,23 @@ pub struct NewResolution {
     /// Why, for whoever made the report: from 1 to 2000 bytes.
     pub note: String,
 }
+
+/// Suspends an account, or reinstates it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewSuspension {
+    /// Whether it is suspended from now on.
+    pub suspended: bool,
+    /// Why, for whoever has the account: from 1 to 2000 bytes.
+    pub reason: String,
+}
+
+/// An account that is suspended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Suspension {
+    /// The account's name.
+    pub account: Namespace,
+    /// Why, as its owner is told.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}

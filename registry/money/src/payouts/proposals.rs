@@ -31,6 +31,7 @@ pub async fn propose(
     if let Some((id,)) = open {
         return run::find(&mut write, id).await;
     }
+    run::must_not_be_held(&mut write, partner).await?;
     let payout = match proposal(&mut write, operator, partner, currency, None, now).await? {
         Proposal::Made(payout) => payout,
         Proposal::Below { available, .. } if available.minor() <= 0 => {
@@ -58,11 +59,15 @@ pub async fn propose_run(
     sharing::release_matured(db, now).await?;
     let mut write = db.write().await?;
     ledger::by(&mut write, By::Actor(actor));
-    let left_out = sharing::settle_debts(&mut write, None, now).await?;
+    let mut left_out = sharing::settle_debts(&mut write, None, now).await?;
     let run = next_run(&mut write).await?;
     let mut items = Vec::new();
     for (partner, currency) in free(&mut write, None).await? {
         if schedule::next(&mut write, &partner, currency, now).await?.not_before.is_some() {
+            continue;
+        }
+        if let Some(why) = chandlery_accounts::hold(&mut write, &partner).await? {
+            left_out.push(why);
             continue;
         }
         let proposed = proposal(&mut write, operator, &partner, currency, Some(run), now).await?;
@@ -87,6 +92,7 @@ pub async fn propose_final(
     sharing::release_matured(db, now).await?;
     let mut write = db.write().await?;
     ledger::by(&mut write, By::Actor(actor));
+    run::must_not_be_held(&mut write, partner).await?;
     leaving::mark(&mut write, actor, partner, operator, true, now).await?;
     let mut left_out = sharing::settle_debts(&mut write, Some(partner), now).await?;
     let run = next_run(&mut write).await?;

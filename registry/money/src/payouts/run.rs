@@ -69,6 +69,7 @@ pub(crate) async fn approve(
         PayoutState::Proposed => {}
         _ => return Err(wrong_state(&payout, "approved")),
     }
+    must_not_be_held(write, &payout.partner).await?;
     let profile = profile_of(write, &payout).await?;
     let withheld = payout.amount.at(profile.withheld)?;
     let net = payout.amount.minus(withheld)?;
@@ -98,6 +99,14 @@ pub(crate) async fn approve(
     let payout = find(write, id).await?;
     tell_of(write, actor, Act::PayoutApproved, &payout).await?;
     Ok(payout)
+}
+
+/// Refuses to pay a partner whose earnings are on hold, and says why.
+pub(super) async fn must_not_be_held(db: &mut AnyConnection, partner: &Namespace) -> Result<(), Error> {
+    match chandlery_accounts::hold(db, partner).await? {
+        Some(why) => Err(Error::Conflict(why)),
+        None => Ok(()),
+    }
 }
 
 /// Records what somebody has done with a payout.
@@ -158,14 +167,21 @@ pub(super) async fn free_items(write: &mut Write, id: i64) -> Result<(), Error> 
     sharing::free_entries_of(write, id).await
 }
 
-/// The payouts that were approved and not sent yet, all or those of one run, the oldest first.
+/// The payouts that were approved and not sent yet, all or those of one run, the oldest first. What is on hold waits.
 pub(crate) async fn to_send(db: &mut AnyConnection, run: Option<i64>) -> Result<Vec<Payout>, Error> {
     let rows: Vec<Row> =
         sqlx::query_as(select_payouts!("where state = 'approved' and (run = $1 or $1 = 0) order by id"))
             .bind(run.unwrap_or(0))
-            .fetch_all(db)
+            .fetch_all(&mut *db)
             .await?;
-    rows.into_iter().map(read).collect()
+    let mut free = Vec::new();
+    for payout in rows.into_iter().map(read) {
+        let payout = payout?;
+        if chandlery_accounts::hold(db, &payout.partner).await?.is_none() {
+            free.push(payout);
+        }
+    }
+    Ok(free)
 }
 
 /// Records that a rail has taken a payout on, and what it calls it.
@@ -297,7 +313,7 @@ pub async fn list(
     paging.cut(rows, |row| row.id).try_map(read)
 }
 
-/// The payouts of a run that were approved and not returned, and how each is sent.
+/// The payouts of a run that were approved and not returned, and how each is sent. What is on hold and was not sent yet is left out.
 pub(crate) async fn of_run(db: &mut AnyConnection, run: i64) -> Result<Vec<(Payout, PayoutProfile)>, Error> {
     let rows: Vec<Row> = sqlx::query_as(select_payouts!(
         "where run = $1 and state in ('approved', 'sent', 'paid', 'partly-returned') order by id"
@@ -308,6 +324,10 @@ pub(crate) async fn of_run(db: &mut AnyConnection, run: i64) -> Result<Vec<(Payo
     let mut payouts = Vec::new();
     for row in rows {
         let payout = read(row)?;
+        let waits = payout.state == PayoutState::Approved;
+        if waits && chandlery_accounts::hold(db, &payout.partner).await?.is_some() {
+            continue;
+        }
         let profile = profile_of(db, &payout).await?;
         payouts.push((payout, profile));
     }
