@@ -17,7 +17,7 @@ mod visibility;
 pub use changes::{changed, offer_changed};
 pub use downloads::write_downloads;
 pub use error::{Error, KINDS};
-pub use keys::{add_key, keys, revoke_key};
+pub use keys::{add_key, keys, revoke_all, revoke_key};
 pub use lifecycle::{certify, deprecate, must_be_short, withdraw, yank};
 pub use looks::fill_in_looks;
 pub use publish::publish;

@@ -4,5 +4,6 @@ mod advisories;
 mod quarantine;
 mod reports;
 mod routes;
+mod transfer;
 
 pub use routes::routes;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Person, World, plugin, until};
+use crate::world::{Person, World, as_version, plugin, until};
 
 const RELEASE: &str = "mallory:hostile@1.0.0";
 
@@ -298,4 +298,69 @@ fn a_suspended_account_does_nothing_and_is_reinstated_as_it_was() {
     second.ok(&["payouts", "approve", &again]);
     let acts = |act: &str| operator.ok(&["audit", "list", "--act", act]).as_array().unwrap().len();
     assert_eq!((acts("account-suspended"), acts("account-reinstated")), (1, 1));
+}
+
+#[test]
+fn a_namespace_goes_to_another_account_with_a_reason_that_the_log_has() {
+    let world = World::with_hold(0);
+    let (operator, customer, acme) = (world.operator(), world.customer(), world.publisher("acme"));
+    let [umbrella, bob] = ["umbrella", "bob"].map(|name| world.person(name));
+    umbrella.register();
+    bob.register();
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["namespace", "invite", "acme", "bob", "--role", "owner"]);
+    customer.ok(&["install", "acme:ocr-server"]);
+    let transfer = |to: &'static str| ["namespace", "transfer", "acme", to, "it was squatted"];
+    assert_eq!(acme.refused(&transfer("umbrella")).0.r#type, "forbidden");
+    assert_eq!(operator.refused(&transfer("nobody")).0.r#type, "not-found");
+    // What it has earned is its owners', and is paid before it goes.
+    acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
+    let order = world.person("hooli");
+    order.register();
+    let placed = order.ok(&["orders", "place", "acme:ocr-server"]);
+    operator.ok(&[
+        "orders",
+        "paid",
+        placed["reference"].as_str().unwrap(),
+        "100.00 USD",
+        "--bank-reference",
+        "B-1",
+    ]);
+    let kept = operator.refused(&transfer("umbrella")).0;
+    assert!(kept.r#type == "conflict" && kept.detail.contains("has earnings"), "{kept:?}");
+    assert_eq!(acme.ok(&["namespace", "members", "acme"])["items"].as_array().unwrap().len(), 2);
+    let second = world.person("second");
+    second.register();
+    world.promote("second");
+    let payout = operator.ok(&["payouts", "propose", "acme"])["id"].to_string();
+    second.ok(&["payouts", "approve", &payout]);
+    operator.ok(&["payouts", "confirm", &payout, "--bank-reference", "P-1"]);
+    operator.ok(&transfer("umbrella"));
+
+    // Those who had it have it no more, not even by an invitation or a key.
+    assert_eq!(bob.refused(&["namespace", "accept", "acme"]).0.r#type, "not-found");
+    assert_eq!(acme.refused(&["yank", "acme:ocr-server@1.0.0"]).0.r#type, "forbidden");
+    let members = umbrella.ok(&["namespace", "members", "acme"])["items"].clone();
+    assert_eq!((members.as_array().unwrap().len(), &members[0]["account"]), (1, &json!("umbrella")));
+    let keys = world.send("GET", "/api/v1/namespaces/acme/keys", None, &[], "").json();
+    assert!(keys["items"][0]["revoked_from"].is_string(), "{keys}");
+    for person in [&acme, &umbrella, &operator] {
+        let told = json!(person.list("/api/v1/notices")).to_string();
+        assert!(
+            told.contains("belongs to 'umbrella' from now on") && told.contains("it was squatted"),
+            "{told}"
+        );
+    }
+    // What was published before is good, and goes on under another key.
+    customer.ok(&["verify"]);
+    umbrella.ok(&["keys", "new", "acme"]);
+    umbrella.ok(&["keys", "add", "acme"]);
+    let file = umbrella.file("plugin.wasm", &as_version(&plugin("ocr-server"), "1.0.1"));
+    umbrella.ok(&["publish", &file]);
+    assert_eq!(world.person("auditor").ok(&["log", "audit"])["faults"], json!([]));
+    assert!(
+        world.stores.texts("select entry from log_entries").iter().any(|entry| {
+            entry.contains("\"namespace-transferred\"") && entry.contains("it was squatted")
+        })
+    );
 }

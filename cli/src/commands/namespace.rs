@@ -1,7 +1,7 @@
 //! `chandlery namespace`.
 
 use chandlery_package::Namespace as Name;
-use chandlery_package::wire::{Member, NewMember, NewNamespace, NewVisibility, Page, Role};
+use chandlery_package::wire::{Member, NewMember, NewNamespace, NewOwner, NewVisibility, Page, Role};
 use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::json;
@@ -55,6 +55,16 @@ pub enum Namespace {
         #[arg(value_name = "ACCOUNT")]
         member: Name,
     },
+    /// Give a namespace to another account, for a reason that is in the log (for operators)
+    Transfer {
+        /// The namespace's name
+        name: Name,
+        /// The account that is its only member from then on
+        #[arg(value_name = "ACCOUNT")]
+        to: Name,
+        /// Why, for everybody who uses what it has published
+        reason: String,
+    },
     /// Say who may see and pull what is published in a namespace
     Visibility {
         /// The namespace's name
@@ -103,6 +113,11 @@ impl Namespace {
                 let path = format!("{}/members/{member}", base(&name));
                 context.tell_registry(Method::DELETE, &path, json!({})).await?;
                 say(context, &name, format!("'{member}' is no member of '{name}' any more"));
+            }
+            Self::Transfer { name, to, reason } => {
+                let new = NewOwner { account: to.clone(), reason };
+                context.tell_registry(Method::PUT, &format!("{}/owner", base(&name)), new).await?;
+                say(context, &name, format!("'{name}' belongs to '{to}', and to nobody else"));
             }
             Self::Visibility { name, who } => {
                 let public = matches!(who, Visibility::Public);

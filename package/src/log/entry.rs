@@ -117,6 +117,15 @@ pub enum Entry {
         /// When, in UTC.
         at: Timestamp,
     },
+    /// A namespace belongs to somebody else: whoever signs for it from now on does so with another key.
+    NamespaceTransferred {
+        /// The namespace that this is about.
+        namespace: Namespace,
+        /// Why, for everybody who uses what it has published.
+        reason: String,
+        /// When, in UTC.
+        at: Timestamp,
+    },
     /// How far the registry's audit trail had come at the end of a month, and what binds all of it.
     AuditHead {
         /// Of which month, such as `2026-11`.
@@ -178,6 +187,9 @@ impl Entry {
             Self::Advised { plugin, id, .. } => format!("it has advisory {id} about {plugin}"),
             Self::AdvisoryWithdrawn { plugin, id, .. } => {
                 format!("it withdraws advisory {id} about {plugin}")
+            }
+            Self::NamespaceTransferred { namespace, .. } => {
+                format!("it gives '{namespace}' to somebody else")
             }
             Self::Statement { partner, month, currency, .. } => {
                 format!("it has the statement of '{partner}' for {month} in {currency}")
@@ -270,6 +282,11 @@ mod tests {
                 r#"{"type":"advisory-withdrawn","plugin":"acme:serving","id":"ACME-1","at":"2026-12-01T00:00:00Z"}"#
                     .to_owned(),
                 "it withdraws advisory ACME-1 about acme:serving",
+            ),
+            (
+                r#"{"type":"namespace-transferred","namespace":"acme","reason":"r","at":"2026-12-01T00:00:00Z"}"#
+                    .to_owned(),
+                "it gives 'acme' to somebody else",
             ),
         ] {
             let entry = Entry::parse(7, text.as_bytes()).unwrap();

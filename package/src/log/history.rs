@@ -226,6 +226,8 @@ impl History {
             }
             Entry::Yanked { release, .. } => self.released(release).map(|state| state.yanked = true),
             Entry::Unyanked { release, .. } => self.released(release).map(|state| state.yanked = false),
+            // Its keys are revoked and added by entries of their own.
+            Entry::NamespaceTransferred { .. } => Ok(()),
             // About money: nothing to install depends on it.
             Entry::Statement { .. } => Ok(()),
             Entry::UsageRoot { account, month, root, .. } => {

@@ -31,7 +31,7 @@ pub use credential::{Bearer, Credential};
 pub use grant::{Access, Grant};
 pub use identify::Caller;
 pub use looks::looks;
-pub use members::{join, role};
+pub use members::{hand_over, join, role};
 pub use namespaces::{Visibility, add_bytes, is_public, set_visibility, take_namespace};
 pub use new_password::{change as change_password, issue_reset};
 pub use notices::{refused, retry, sent, tell, tell_members, tell_operators};

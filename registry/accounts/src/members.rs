@@ -10,6 +10,7 @@ use chandlery_store::{Db, Write, time};
 
 use crate::actor::Actor;
 use crate::audit::record;
+use crate::people::find_within;
 use crate::{Error, suspended};
 
 /// The role of an account in a namespace.
@@ -230,6 +231,38 @@ pub async fn remove(db: &Db, actor: &Actor, namespace: &Namespace, account: &Nam
     record(&mut write, actor, Act::MemberRemoved, &member(namespace, account), before, Value::Null).await?;
     write.commit().await?;
     Ok(())
+}
+
+/// Makes an account the only member of a namespace, in the transaction of what follows from it, and gives its members until then.
+/// Invitations end.
+pub async fn hand_over(
+    write: &mut Write,
+    namespace: &Namespace,
+    to: &Namespace,
+) -> Result<Vec<Namespace>, Error> {
+    let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
+        .bind(namespace.as_str())
+        .fetch_optional(&mut **write)
+        .await?;
+    known.ok_or_else(|| Error::NotFound(format!("namespace '{namespace}'")))?;
+    find_within(write, to).await?;
+    suspended::must_not_be(write, to).await?;
+    let members: Vec<(Text<Namespace>,)> =
+        sqlx::query_as("select account from namespace_members where namespace = $1 order by account")
+            .bind(namespace.as_str())
+            .fetch_all(&mut **write)
+            .await?;
+    let members: Vec<Namespace> = members.into_iter().map(|(Text(account),)| account).collect();
+    if members == [to.clone()] {
+        return Err(Error::Conflict(format!("'{to}' is the only member of '{namespace}' already")));
+    }
+    for sql in
+        ["delete from namespace_members where namespace = $1", "delete from invitations where namespace = $1"]
+    {
+        sqlx::query(sql).bind(namespace.as_str()).execute(&mut **write).await?;
+    }
+    join(write, namespace, to, Role::Owner).await?;
+    Ok(members)
 }
 
 async fn role_within(

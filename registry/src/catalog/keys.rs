@@ -13,7 +13,7 @@ use chandlery_accounts::audit::record;
 use chandlery_log as log;
 
 use super::error::Error;
-use chandlery_store::{Db, time};
+use chandlery_store::{Db, Write, time};
 
 /// Adds a signing key to a namespace and says so in the log, at once. Adding it again changes nothing.
 pub async fn add_key(
@@ -64,21 +64,47 @@ pub async fn revoke_key(
     key: &KeyId,
     from: Timestamp,
 ) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    revoke(&mut write, actor, namespace, key, from).await?;
+    write.commit().await?;
+    Ok(())
+}
+
+/// Revokes every key of a namespace from now on, in the transaction of what follows from it.
+pub async fn revoke_all(write: &mut Write, actor: &Actor, namespace: &Namespace) -> Result<(), Error> {
+    let keys: Vec<(Text<KeyId>,)> = sqlx::query_as(
+        "select key_id from namespace_keys where namespace = $1 and revoked_from is null order by log_index",
+    )
+    .bind(namespace.as_str())
+    .fetch_all(&mut **write)
+    .await?;
+    for (Text(key),) in keys {
+        revoke(write, actor, namespace, &key, Timestamp::now()).await?;
+    }
+    Ok(())
+}
+
+async fn revoke(
+    write: &mut Write,
+    actor: &Actor,
+    namespace: &Namespace,
+    key: &KeyId,
+    from: Timestamp,
+) -> Result<(), Error> {
     let now = Timestamp::now();
     let from = from.min(now);
-    let mut write = db.write().await?;
     let known: Option<(Option<String>,)> =
         sqlx::query_as("select revoked_from from namespace_keys where namespace = $1 and key_id = $2")
             .bind(namespace.as_str())
             .bind(key.to_string())
-            .fetch_optional(&mut *write)
+            .fetch_optional(&mut **write)
             .await?;
     let (revoked,) = known.ok_or_else(|| Error::not_found(format!("key {key} of '{namespace}'")))?;
     if revoked.is_some_and(|before| before <= time(from)) {
         return Ok(());
     }
     let entry = Entry::KeyRevoked { namespace: namespace.clone(), key: key.clone(), from, at: now };
-    let log_index = log::append(&mut write, &entry).await?;
+    let log_index = log::append(write, &entry).await?;
     sqlx::query(
         "update namespace_keys set revoked_from = $1, revoked_log_index = $2 where namespace = $3 and key_id = $4",
     )
@@ -86,12 +112,11 @@ pub async fn revoke_key(
     .bind(log_index as i64)
     .bind(namespace.as_str())
     .bind(key.to_string())
-    .execute(&mut *write)
+    .execute(&mut **write)
     .await?;
     let before = json!({ "key": key.to_string() });
     let after = json!({ "key": key.to_string(), "revoked_from": from });
-    record(&mut write, actor, Act::KeyRevoked, namespace.as_str(), before, after).await?;
-    write.commit().await?;
+    record(write, actor, Act::KeyRevoked, namespace.as_str(), before, after).await?;
     Ok(())
 }
 

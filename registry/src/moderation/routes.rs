@@ -3,6 +3,7 @@
 mod advisories;
 mod quarantines;
 mod reports;
+mod transfer;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -14,5 +15,6 @@ pub fn routes<S>(catalog: Catalog) -> OpenApiRouter<S> {
         .merge(advisories::routes())
         .merge(quarantines::routes())
         .merge(reports::routes())
+        .merge(transfer::routes())
         .with_state(catalog)
 }

@@ -118,6 +118,12 @@ pub(super) fn cases() -> Vec<Case> {
         ("DELETE", "/api/v1/namespaces/{namespace}/invitation", For::Accounts, json!(null)),
         // The catalog.
         ("POST", "/api/v1/namespaces", For::Accounts, json!({ "name": "acme" })),
+        (
+            "PUT",
+            "/api/v1/namespaces/{namespace}/owner",
+            For::Operators,
+            json!({ "account": "nobody-there", "reason": "it was squatted" }),
+        ),
         ("PUT", "/api/v1/namespaces/{namespace}/visibility", For::Owners, json!({ "public": true })),
         ("GET", "/api/v1/namespaces/{namespace}/keys", For::Everybody, json!(null)),
         ("POST", "/api/v1/namespaces/{namespace}/keys", For::Owners, json!({ "key": "KEY", "proof": "" })),

@@ -26,6 +26,8 @@ words! {
         TokenRevoked = "token-revoked",
         /// Took a namespace that nobody had.
         NamespaceTaken = "namespace-taken",
+        /// Gave a namespace to another account.
+        NamespaceTransferred = "namespace-transferred",
         /// Chose who sees what a namespace holds.
         VisibilityChanged = "visibility-changed",
         /// Invited an account to a namespace.

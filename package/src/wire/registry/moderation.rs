@@ -152,3 +152,12 @@ pub struct Suspension {
     /// Since when.
     pub since: Timestamp,
 }
+
+/// Gives a namespace to another account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewOwner {
+    /// The account that is its only owner from then on.
+    pub account: Namespace,
+    /// Why, for everybody who uses what it has published: from 1 to 2000 bytes. It is in the log.
+    pub reason: String,
+}

@@ -128,6 +128,33 @@ pub(super) async fn write(
     Ok(ProfileVersion { version, profile, changed_by: caller.name.clone(), approved_by: None })
 }
 
+/// Lets nothing hold any more of how a partner was paid, which is by hand from then on. That sends nothing anywhere, and needs no
+/// approval.
+pub(super) async fn forget(
+    write: &mut Write,
+    actor: &Actor,
+    operator: &Namespace,
+    partner: &Namespace,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (before, _) = in_force(write, partner).await?;
+    let (version,): (i64,) = sqlx::query_as(
+        "insert into payout_profiles (partner, version, body, changed_by, changed_at, approved_by)
+         select $1, coalesce(max(version), 0) + 1, $2, $3, $4, $3 from payout_profiles where partner = $1
+         returning version",
+    )
+    .bind(partner.as_str())
+    .bind(json!(by_hand()).to_string())
+    .bind(operator.as_str())
+    .bind(time(now))
+    .fetch_one(&mut **write)
+    .await?;
+    let (before, after) =
+        (json!({ "version": before }), json!({ "version": version, "rail": Rail::Manual.kind() }));
+    record(write, actor, Act::PayoutProfileWritten, partner.as_str(), before, after).await?;
+    Ok(())
+}
+
 /// A version, or that there is none of this number.
 pub(super) async fn existing(
     db: &mut AnyConnection,
