@@ -1,6 +1,7 @@
 //! Every route of the registry and of the host, and who may use it.
 
 mod hosts;
+mod moderation;
 mod others;
 mod roles;
 mod table;

@@ -1,5 +1,10 @@
 //! Who people are to what a route is about.
 
+use serde_json::Value;
+
+/// A method, a route, who may use it, and a body.
+pub(super) type Row = (&'static str, &'static str, For, Value);
+
 /// Who may use a route; nobody else.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum For {

@@ -3,7 +3,8 @@
 use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
-use super::roles::For;
+use super::moderation;
+use super::roles::{For, Row};
 
 pub(super) struct Case {
     pub(super) method: &'static str,
@@ -16,12 +17,11 @@ pub(super) struct Case {
 /// Paths are filled with what is there; what a request asks for may still be refused for other reasons than who asks.
 pub(super) fn cases() -> Vec<Case> {
     let digest = format!("sha256:{}", "0".repeat(64));
-    let table: Vec<(&str, &str, For, Value)> = vec![
+    let table: Vec<Row> = vec![
         ("GET", "/healthz", For::Everybody, json!(null)),
         ("GET", "/readyz", For::Everybody, json!(null)),
         ("GET", "/metrics", For::Everybody, json!(null)),
         ("GET", "/.well-known/wasm-pkg/registry.json", For::Everybody, json!(null)),
-        ("GET", "/.well-known/security.txt", For::Everybody, json!(null)),
         // OCI: a public namespace is pulled from by everybody.
         ("GET", "/token", For::Everybody, json!(null)),
         ("POST", "/token", For::Accounts, json!(null)),
@@ -96,13 +96,6 @@ pub(super) fn cases() -> Vec<Case> {
             For::Everybody,
             json!({ "token": "none", "password": "long enough to be one" }),
         ),
-        ("GET", "/api/v1/suspensions", For::Operators, json!(null)),
-        (
-            "PUT",
-            "/api/v1/accounts/{name}/suspension",
-            For::Operators,
-            json!({ "suspended": false, "reason": "it was a mistake" }),
-        ),
         ("GET", "/api/v1/operators", For::Operators, json!(null)),
         ("DELETE", "/api/v1/operators/{name}", For::Operators, json!(null)),
         ("GET", "/api/v1/operator-proposals", For::Operators, json!(null)),
@@ -118,12 +111,6 @@ pub(super) fn cases() -> Vec<Case> {
         ("DELETE", "/api/v1/namespaces/{namespace}/invitation", For::Accounts, json!(null)),
         // The catalog.
         ("POST", "/api/v1/namespaces", For::Accounts, json!({ "name": "acme" })),
-        (
-            "PUT",
-            "/api/v1/namespaces/{namespace}/owner",
-            For::Operators,
-            json!({ "account": "nobody-there", "reason": "it was squatted" }),
-        ),
         ("PUT", "/api/v1/namespaces/{namespace}/visibility", For::Owners, json!({ "public": true })),
         ("GET", "/api/v1/namespaces/{namespace}/keys", For::Everybody, json!(null)),
         ("POST", "/api/v1/namespaces/{namespace}/keys", For::Owners, json!({ "key": "KEY", "proof": "" })),
@@ -166,52 +153,6 @@ pub(super) fn cases() -> Vec<Case> {
             "/api/v1/plugins/{namespace}/{name}/releases/{version}/withdrawal",
             For::OwnersAndOperators,
             json!({ "reason": "it mines coins" }),
-        ),
-        ("GET", "/api/v1/advisories", For::Everybody, json!(null)),
-        ("GET", "/api/v1/advisories/{advisory}", For::Everybody, json!(null)),
-        ("GET", "/api/v1/plugins/{namespace}/{name}/advisories", For::Everybody, json!(null)),
-        (
-            "PUT",
-            "/api/v1/plugins/{namespace}/{name}/advisories/{advisory}",
-            For::PublishersAndOperators,
-            json!({
-                "id": "CHA-2026-1", "summary": "It leaks", "database_specific": { "severity": "LOW" },
-                "affected": [{
-                    "package": { "ecosystem": "Chandlery", "name": "acme:ocr-server" }, "versions": ["9.9.9"],
-                }],
-            }),
-        ),
-        (
-            "DELETE",
-            "/api/v1/plugins/{namespace}/{name}/advisories/{advisory}",
-            For::PublishersAndOperators,
-            json!(null),
-        ),
-        ("GET", "/api/v1/reports", For::Operators, json!(null)),
-        (
-            "POST",
-            "/api/v1/reports",
-            For::Accounts,
-            json!({ "subject": "acme:ocr-server", "why": "It leaks" }),
-        ),
-        (
-            "PUT",
-            "/api/v1/reports/{id}/resolution",
-            For::Operators,
-            json!({ "outcome": "dismissed", "note": "It does not" }),
-        ),
-        ("GET", "/api/v1/quarantines", For::Operators, json!(null)),
-        (
-            "PUT",
-            "/api/v1/plugins/{namespace}/{name}/quarantine",
-            For::Operators,
-            json!({ "quarantined": false, "reason": "nothing was found" }),
-        ),
-        (
-            "PUT",
-            "/api/v1/plugins/{namespace}/{name}/releases/{version}/quarantine",
-            For::Operators,
-            json!({ "quarantined": false, "reason": "nothing was found" }),
         ),
         ("PUT", "/api/v1/plugins/{namespace}/{name}/certification", For::Operators, json!(null)),
         ("DELETE", "/api/v1/plugins/{namespace}/{name}/certification", For::Operators, json!(null)),
@@ -539,6 +480,7 @@ pub(super) fn cases() -> Vec<Case> {
     };
     table
         .into_iter()
+        .chain(moderation::rows())
         .map(|(method, route, who, body)| Case { method, route, path: fill(route), who, body })
         .collect()
 }
