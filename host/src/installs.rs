@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chandlery_package::log::Objection;
-use chandlery_package::wire::Advised;
 use chandlery_package::wire::host::{Locked, NewInstall, Step};
 use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release};
 use jiff::Timestamp;
@@ -129,10 +128,7 @@ impl Installs {
             }
         }
         let log = log?;
-        let history = self.followed.history(log.key())?;
-        for locked in lock.plugins.iter().filter(|locked| locked.log_key == log.key()) {
-            self.advisories.fetch(client, &history, &locked.release.plugin).await?;
-        }
+        self.learn_advisories(client, log.key(), &lock).await?;
         let pin = log.pin();
         self.change(|lock| {
             lock.put(pin, None);
@@ -154,18 +150,6 @@ impl Installs {
             }
         }
         Ok(None)
-    }
-
-    /// The advisories that are about a release, as far as the logs of the registries in use were followed.
-    pub async fn advisories(&self, release: &Release) -> Result<Vec<Advised>, Error> {
-        let lock = self.read()?;
-        let installed = lock.plugins.iter().find(|locked| locked.release.plugin == release.plugin);
-        let of = installed.map(|locked| &locked.log_key);
-        let mut about = Vec::new();
-        for pin in lock.registries.iter().filter(|pin| of.is_none_or(|of| *of == pin.log_key)) {
-            about.extend(self.advisories.about(&self.followed.history(&pin.log_key)?, release));
-        }
-        Ok(about)
     }
 
     fn must_be_sound(&self, Locked { log_key, release, .. }: &Locked) -> Result<(), Error> {

@@ -19,6 +19,8 @@ pub use range::{Bound, Range, RangeEvent, RangeType};
 
 /// The most bytes of an advisory, as JSON.
 pub const ADVISORY_BYTES_MAX: usize = 64 << 10;
+/// The most advisories about one plugin, those that were withdrawn included.
+pub const ADVISORIES_MAX: usize = 200;
 /// The version of the format that is written.
 const SCHEMA_VERSION: &str = "1.7.0";
 /// The ecosystem of plugins.

@@ -2,11 +2,48 @@
 
 use std::collections::BTreeSet;
 
+use chandlery_package::log::History;
 use chandlery_package::wire::Advised;
-use chandlery_package::wire::host::Step;
-use chandlery_package::{AdvisoryId, Release};
+use chandlery_package::wire::host::{Locked, Step};
+use chandlery_package::{AdvisoryId, Digest, Release};
 
-use super::{Error, Progress};
+use super::{Error, Installs, Lock, Progress, RegistryClient};
+
+impl Installs {
+    /// The advisories that are about a release, as far as the logs of the registries in use were followed.
+    pub async fn advisories(&self, release: &Release) -> Result<Vec<Advised>, Error> {
+        let lock = self.read()?;
+        // Of what is installed, its own log has the say.
+        let installed = lock.plugins.iter().find(|locked| locked.release.plugin == release.plugin);
+        let of = installed.map(|locked| &locked.log_key);
+        let mut about = Vec::new();
+        for pin in lock.registries.iter().filter(|pin| of.is_none_or(|of| *of == pin.log_key)) {
+            about.extend(self.followed.ask(&pin.log_key, |history| self.advisories.about(history, release))?);
+        }
+        Ok(about)
+    }
+
+    /// Takes in what the advisories of a log say about what is installed, and forgets what no log has any more.
+    pub(super) async fn learn_advisories(
+        &self,
+        client: &RegistryClient,
+        log_key: &str,
+        lock: &Lock,
+    ) -> Result<(), Error> {
+        let history = self.followed.history(log_key)?;
+        let mut needed = BTreeSet::new();
+        for Locked { log_key: of, release, .. } in &lock.plugins {
+            if of == log_key {
+                self.advisories.fetch(client, &history, &release.plugin).await?;
+            }
+            let about = |history: &History| -> Vec<Digest> {
+                history.advisories(&release.plugin).map(|(_, digest)| *digest).collect()
+            };
+            needed.extend(self.followed.ask(of, about)?);
+        }
+        self.advisories.keep(needed).await
+    }
+}
 
 /// Tells of all that are about a release, and refuses it where one is critical that was not accepted.
 pub(super) fn accepted(

@@ -1,10 +1,11 @@
 //! What advisories say: the log has the digest of each, and the registry shows what has this digest. It is kept beside the log, so
 //! that the host knows it without the registry, too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use chandlery_package::advisory::ADVISORIES_MAX;
 use chandlery_package::log::History;
 use chandlery_package::wire::Advised;
 use chandlery_package::{Advisory, AdvisoryId, Digest, PluginId, Release};
@@ -37,7 +38,7 @@ impl Advisories {
         history: &History,
         plugin: &PluginId,
     ) -> Result<(), Error> {
-        for (id, digest) in history.advisories(plugin) {
+        for (id, digest) in history.advisories(plugin).take(ADVISORIES_MAX) {
             if self.get(*digest).is_none()
                 && let Err(error) = self.fetch_one(client, id, *digest).await
             {
@@ -57,11 +58,38 @@ impl Advisories {
             return Err(Distrust::DigestMismatch { expected: digest, found }.into());
         }
         let advisory = Advisory::parse(&bytes).map_err(|error| client.answer(error.to_string()))?;
-        let path = self.folder.join(format!("{}.json", digest.hex()));
+        let path = self.path(digest);
         blocking(move || Ok::<_, Error>(write_whole(&path, &bytes)?)).await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(digest, Arc::new(advisory));
         Ok(())
+    }
+
+    /// Forgets all but these.
+    pub(super) async fn keep(&self, needed: BTreeSet<Digest>) -> Result<(), Error> {
+        let gone: Vec<Digest> = {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let gone = known.keys().filter(|digest| !needed.contains(*digest)).copied().collect();
+            known.retain(|digest, _| needed.contains(digest));
+            gone
+        };
+        let paths: Vec<PathBuf> = gone.into_iter().map(|digest| self.path(digest)).collect();
+        blocking(move || {
+            for path in paths {
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Error::from(system::Error::io(path.display().to_string())(error)));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    fn path(&self, digest: Digest) -> PathBuf {
+        self.folder.join(format!("{}.json", digest.hex()))
     }
 
     /// The advisories of a log that are about a release; one of which nobody knows what it says may be.

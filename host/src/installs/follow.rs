@@ -101,9 +101,17 @@ impl Followed {
         Ok(history)
     }
 
+    /// What somebody asks of all that is known of a log.
+    pub(super) fn ask<T>(&self, log_key: &str, question: impl FnOnce(&History) -> T) -> Result<T, Error> {
+        if let Some(known) = self.histories.read().unwrap_or_else(PoisonError::into_inner).get(log_key) {
+            return Ok(question(known));
+        }
+        Ok(question(&self.history(log_key)?))
+    }
+
     /// Why a release that a log tells of is not to be run; none: nothing is known against it.
     pub(super) fn objection(&self, log_key: &str, release: &Release) -> Result<Option<Objection>, Error> {
-        Ok(self.history(log_key)?.objection(release))
+        self.ask(log_key, |history| history.objection(release))
     }
 }
 

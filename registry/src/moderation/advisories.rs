@@ -3,7 +3,7 @@
 use chandlery_accounts::audit::record;
 use chandlery_accounts::{Account, Caller, Role, tell_members};
 use chandlery_log as log;
-use chandlery_package::advisory::ADVISORY_BYTES_MAX;
+use chandlery_package::advisory::{ADVISORIES_MAX, ADVISORY_BYTES_MAX};
 use chandlery_package::column::{Json, Text};
 use chandlery_package::log::Entry;
 use chandlery_package::wire::{Act, Page, Paging};
@@ -60,6 +60,9 @@ pub(super) async fn publish(
         if known.withdrawn_at.is_none() && known.body.0.clone().unpublished() == advisory {
             return Ok(known.body.0.clone());
         }
+    }
+    if known.is_none() {
+        must_have_room(&mut write, plugin).await?;
     }
     let published = known.as_ref().and_then(|known| known.body.0.published).unwrap_or(now);
     let advisory = Advisory { modified: Some(now), published: Some(published), ..advisory };
@@ -142,6 +145,20 @@ async fn must_be_there(write: &mut Write, plugin: &PluginId) -> Result<(), Error
         .fetch_optional(&mut **write)
         .await?;
     found.map(drop).ok_or_else(|| Error::not_found(format!("plugin '{plugin}'")))
+}
+
+/// Hosts fetch each of them.
+async fn must_have_room(write: &mut Write, plugin: &PluginId) -> Result<(), Error> {
+    let (count,): (i64,) = sqlx::query_as("select count(*) from advisories where plugin = $1")
+        .bind(plugin.to_string())
+        .fetch_one(&mut **write)
+        .await?;
+    match count.unsigned_abs() < ADVISORIES_MAX as u64 {
+        true => Ok(()),
+        false => Err(Error::conflict(format!(
+            "there are {ADVISORIES_MAX} advisories about {plugin}: change one of them"
+        ))),
+    }
 }
 
 async fn find(write: &mut Write, id: &AdvisoryId) -> Result<Option<Row>, Error> {
