@@ -183,7 +183,7 @@ pub struct Affected {
 /// A plugin as the format names packages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Package {
-    /// Always `Chandlery`.
+    /// Where it comes from: always `Chandlery`.
     pub ecosystem: String,
     /// The plugin: `acme:ocr-server`.
     pub name: PluginId,

@@ -58,7 +58,7 @@ enum Act {
         /// What became of it
         #[arg(value_parser = one_of::<ReportOutcome>())]
         outcome: ReportOutcome,
-        /// Why
+        /// Why, for whoever made the report
         note: String,
     },
 }

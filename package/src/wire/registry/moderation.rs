@@ -25,7 +25,7 @@ pub struct Quarantine {
     pub subject: Subject,
     /// Why, for everybody who runs it.
     pub reason: String,
-    /// Since when.
+    /// Since when that is so.
     pub since: Timestamp,
 }
 
@@ -149,7 +149,7 @@ pub struct Suspension {
     pub account: Namespace,
     /// Why, as its owner is told.
     pub reason: String,
-    /// Since when.
+    /// Since when that is so.
     pub since: Timestamp,
 }
 
