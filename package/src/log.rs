@@ -13,7 +13,7 @@ use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
 
 pub use entry::Entry;
-pub use history::{AuditHead, Fault, History, KeyState, LoggedUsage, Objection, ReleaseState};
+pub use history::{AuditHead, BoundKey, Fault, History, KeyState, LoggedUsage, Objection, ReleaseState};
 pub use proof::{Checkpoint, Proof, Signer, Tiles, Tree, verify_raw};
 pub use witness::{AddCheckpoint, Quorum, Refusal, WitnessId, WitnessKey};
 

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 98] = [
+const TABLES: [&str; 104] = [
     "facts",
     "accounts",
     "tokens",
@@ -38,6 +38,12 @@ const TABLES: [&str; 98] = [
     "approval_requests",
     "approval_votes",
     "namespace_keys",
+    "oidc_issuers",
+    "trusted_publishers",
+    "exchanged_tokens",
+    "used_tokens",
+    "two_people",
+    "staged_releases",
     "repository_blobs",
     "manifests",
     "tags",

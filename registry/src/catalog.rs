@@ -1,5 +1,6 @@
 //! The catalog: the keys of namespaces, plugins, releases and what became of them, and search.
 
+mod accept;
 mod changes;
 mod downloads;
 mod error;
@@ -10,7 +11,10 @@ mod publish;
 mod releases;
 mod routes;
 mod search;
+mod staged_routes;
+mod staging;
 mod state;
+mod two_people;
 mod versions;
 mod visibility;
 
@@ -20,7 +24,7 @@ pub use error::{Error, KINDS};
 pub use keys::{add_key, keys, revoke_all, revoke_key};
 pub use lifecycle::{certify, deprecate, must_be_short, withdraw, yank};
 pub use looks::fill_in_looks;
-pub use publish::publish;
+pub use publish::{Published, publish};
 pub use releases::{find_release, releases};
 pub use routes::routes;
 pub use search::{Query, Search};

@@ -23,6 +23,7 @@ mod server;
 mod settings;
 #[cfg(test)]
 mod testing;
+pub mod trusted;
 pub mod web;
 pub mod witness;
 
@@ -52,6 +53,7 @@ use guard::Guard;
 use metrics::Metrics;
 use oci::Oci;
 use security_txt::SecurityTxt;
+use trusted::Trusted;
 
 pub use chandlery_edge::{Network, Proxies};
 pub use chandlery_store::{Cell, Clock, Db, Storage, Write, insert_rows, time};
@@ -67,6 +69,7 @@ pub fn error_kinds() -> Vec<&'static Kind> {
         chandlery_money::KINDS,
         catalog::KINDS,
         oci::KINDS,
+        trusted::KINDS,
         error::KINDS,
     ];
     parts.into_iter().flatten().copied().collect()
@@ -90,6 +93,7 @@ pub struct Registry {
     pub finance: Finance,
     oci: Oci,
     catalog: Catalog,
+    trusted: Trusted,
     exports: Arc<Exports>,
     security: Arc<SecurityTxt>,
     tasks: Supervisor,
@@ -137,6 +141,12 @@ impl Registry {
             downloads: Arc::default(),
             site,
         };
+        let trusted = Trusted {
+            db: db.clone(),
+            accounts: accounts.clone(),
+            site: oci.site.clone(),
+            keys: Arc::default(),
+        };
         let worker = settings.worker.clone();
         let catalog = Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default(), worker };
         catalog::fill_in_order(&db).await?;
@@ -146,7 +156,7 @@ impl Registry {
         let metrics = Metrics::new(db.clone(), clock.clone(), storage, tasks.clone());
         let (exports, guard) = (Arc::new(settings.exports.clone()), Arc::new(guard));
         let security = Arc::new(settings.security.clone());
-        Ok(Self { db, clock, finance, oci, catalog, exports, security, tasks, guard, metrics })
+        Ok(Self { db, clock, finance, oci, catalog, trusted, exports, security, tasks, guard, metrics })
     }
 
     /// The routes of `/api/v1` from all rooms, and the document that was collected from them.
@@ -157,6 +167,7 @@ impl Registry {
             .merge(catalog::routes(self.catalog.clone()))
             .merge(moderation::routes(self.catalog.clone()))
             .merge(oci::api(self.oci.clone()))
+            .merge(trusted::routes(self.trusted.clone()))
             .merge(chandlery_money::routes(self.finance.clone()))
             .split_for_parts();
         (routes, chandlery_openapi::describe(collected, TITLE, DESCRIPTION))

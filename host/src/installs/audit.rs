@@ -63,9 +63,8 @@ pub async fn audit(
     let (mut releases, mut guarded, mut quarantined) = (0, 0, 0);
     for (release, state) in history.releases() {
         releases += 1;
-        let key = history.key(&release.plugin.namespace, &state.key);
-        let Some(key) = key else { continue };
-        if let Err(error) = chain::check_release(client, worker, release, state, &key.key).await {
+        let Some(key) = history.signer(release) else { continue };
+        if let Err(error) = chain::check_release(client, worker, release, state, key).await {
             if matches!(error, Error::Registry(RegistryError::Away { .. })) {
                 return Err(error);
             }
@@ -219,6 +218,9 @@ fn differs(history: &History, release: &Release, record: &ReleaseRecord) -> Opti
     }
     if record.key.id() != state.key {
         return Some("the catalog names another key than the log".into());
+    }
+    if record.identity.as_ref() != history.identity(release) {
+        return Some("the catalog names another workload than the log".into());
     }
     if record.yanked != state.yanked || record.withdrawn != state.withdrawn {
         return Some("the catalog and the log differ in whether it was yanked or withdrawn".into());

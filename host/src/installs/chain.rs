@@ -69,7 +69,11 @@ pub(super) async fn vouch(
 ) -> Result<(), Error> {
     log.prove_key(record).await?;
     let (key, namespace) = (record.key.id(), &record.release.plugin.namespace);
-    pass(progress, "key logged", format!("{key} is a key of '{namespace}', entry {}", record.key_log_index));
+    let whose = match &record.identity {
+        None => format!("a key of '{namespace}'"),
+        Some(identity) => format!("bound to {}, for {identity}", record.release),
+    };
+    pass(progress, "key logged", format!("{key} is {whose}, entry {}", record.key_log_index));
     log.prove_release(record).await?;
     pass(progress, "release logged", format!("entry {}", record.log_index));
 
@@ -233,7 +237,18 @@ impl Log<'_> {
         let index = record.key_log_index;
         match self.entry(index).await? {
             Entry::KeyAdded { namespace, key, .. }
-                if namespace == record.release.plugin.namespace && key == record.key =>
+                if namespace == record.release.plugin.namespace
+                    && key == record.key
+                    && record.identity.is_none() =>
+            {
+                Ok(())
+            }
+            // That whoever holds it may publish was looked at when the log was followed: else it would tell of no such release.
+            Entry::KeyBound { release, artifact, key, identity, .. }
+                if release == record.release
+                    && artifact == record.artifact
+                    && key == record.key
+                    && record.identity.as_ref() == Some(&identity) =>
             {
                 Ok(())
             }

@@ -3,7 +3,7 @@
 use chandlery_package::log::History;
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::wire::host::Locked;
-use chandlery_package::{Release, Requirement};
+use chandlery_package::{Identity, Release, Requirement};
 
 use super::{Distrust, Error, Refusal, RegistryClient, RegistryError};
 
@@ -37,6 +37,7 @@ pub(super) async fn record(
         answer => {
             let record = answer?;
             must_be_of(history, release, record.log_index)?;
+            must_be_by(history, release, record.identity.as_ref())?;
             Ok(record)
         }
     }
@@ -50,6 +51,17 @@ fn must_be_of(history: &History, release: &Release, log_index: u64) -> Result<()
         None => "no entry releases it by a key that is to be trusted".into(),
     };
     Err(Distrust::LogDiffers { index: log_index, release: release.clone(), what }.into())
+}
+
+/// Refuses another workload than the one that the log says has published a release.
+fn must_be_by(history: &History, release: &Release, said: Option<&Identity>) -> Result<(), Error> {
+    let what = match history.identity(release) {
+        logged if logged == said => return Ok(()),
+        Some(logged) => format!("it was published by {logged}"),
+        None => "it was published with a key of its namespace".into(),
+    };
+    let index = history.release(release).map_or(0, |state| state.index);
+    Err(Distrust::LogDiffers { index, release: release.clone(), what }.into())
 }
 
 /// Yanked releases are left out, but for the one that is installed.

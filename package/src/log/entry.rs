@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LogError;
-use crate::{AdvisoryId, Currency, Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject};
+use crate::{
+    AdvisoryId, Currency, Digest, Identity, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject,
+    TrustedPublisher,
+};
 
 /// Something that trust depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +165,37 @@ pub enum Entry {
         /// When, in UTC.
         at: Timestamp,
     },
+    /// From now on a workload may publish releases of this plugin, each signed by a key of its own.
+    PublisherTrusted {
+        /// Of which plugin.
+        plugin: PluginId,
+        /// Who may, by what its issuer vouches for.
+        publisher: TrustedPublisher,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+    /// A workload may not publish releases of this plugin any more.
+    PublisherRemoved {
+        /// Of which plugin.
+        plugin: PluginId,
+        /// Who may not.
+        publisher: TrustedPublisher,
+        /// When, in UTC.
+        at: Timestamp,
+    },
+    /// A workload has shown who it is, and holds this key, which signs this one artifact as this one release and nothing else.
+    KeyBound {
+        /// The release that the key signs.
+        release: Release,
+        /// The digest of the OCI manifest that the key signs.
+        artifact: Digest,
+        /// The key, as SPKI in PEM.
+        key: PublicKey,
+        /// Who has shown itself, as its issuer vouched for it.
+        identity: Identity,
+        /// When, in UTC.
+        at: Timestamp,
+    },
     /// A kind of entry that was thought of later. It counts, and nothing that this version knows of depends on it; nobody appends one.
     #[serde(other)]
     Unknown,
@@ -202,6 +236,15 @@ impl Entry {
             }
             Self::Certified { plugin, .. } => format!("it certifies {plugin}"),
             Self::Decertified { plugin, .. } => format!("it certifies {plugin} no longer"),
+            Self::PublisherTrusted { plugin, publisher, .. } => {
+                format!("it trusts {publisher} to publish {plugin}")
+            }
+            Self::PublisherRemoved { plugin, publisher, .. } => {
+                format!("it no longer trusts {publisher} to publish {plugin}")
+            }
+            Self::KeyBound { release, key, identity, .. } => {
+                format!("it binds key {} to {release}, for {identity}", key.id())
+            }
             Self::Unknown => "it is of a kind that this version does not know".into(),
         }
     }

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use crate::{AdvisoryId, Digest, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject};
+use crate::{
+    AdvisoryId, Digest, Identity, KeyId, Month, Namespace, PluginId, PublicKey, Release, Subject,
+    TrustedPublisher,
+};
 
 /// The state that a log's entries, applied in order, lead to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct History {
     audit_heads: Vec<AuditHead>,
     usage_roots: Vec<LoggedUsage>,
     keys: BTreeMap<(Namespace, KeyId), KeyState>,
+    publishers: BTreeSet<(PluginId, TrustedPublisher)>,
+    bound: BTreeMap<Release, BoundKey>,
     releases: BTreeMap<Release, ReleaseState>,
     certified: BTreeSet<PluginId>,
     /// What is quarantined, and why.
@@ -63,6 +68,17 @@ pub struct KeyState {
     pub key: PublicKey,
     /// From when on it is not to be trusted.
     pub revoked_from: Option<Timestamp>,
+}
+
+/// The key of a workload, which signs one artifact as one release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundKey {
+    /// The key.
+    pub key: PublicKey,
+    /// What it signs.
+    pub artifact: Digest,
+    /// Who holds it, as its issuer vouched for it.
+    pub identity: Identity,
 }
 
 /// What is known of a release.
@@ -173,6 +189,26 @@ impl History {
         self.keys.get(&(namespace.clone(), key.clone()))
     }
 
+    /// The key that signed a release: one of its namespace, or one that was bound to it.
+    pub fn signer(&self, release: &Release) -> Option<&PublicKey> {
+        let state = self.releases.get(release)?;
+        match self.key(&release.plugin.namespace, &state.key) {
+            Some(known) => Some(&known.key),
+            None => self.bound_to(release, state.artifact, &state.key).map(|bound| &bound.key),
+        }
+    }
+
+    /// The workload that has published a release; none: it is signed by a key of its namespace.
+    pub fn identity(&self, release: &Release) -> Option<&Identity> {
+        let state = self.releases.get(release)?;
+        self.bound_to(release, state.artifact, &state.key).map(|bound| &bound.identity)
+    }
+
+    /// The key of a workload that may sign this artifact as this release, if it is called so.
+    fn bound_to(&self, release: &Release, artifact: Digest, key: &KeyId) -> Option<&BoundKey> {
+        self.bound.get(release).filter(|bound| bound.artifact == artifact && bound.key.id() == *key)
+    }
+
     /// Applies the next entry. One that is faulty is counted, and changes nothing else.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), Fault> {
         let index = self.size;
@@ -206,10 +242,12 @@ impl History {
                     return Err(format!("{release} was released before"));
                 }
                 let namespace = &release.plugin.namespace;
-                let signer = self.key(namespace, key);
-                let signer =
-                    signer.ok_or_else(|| format!("{release} is signed by {key}, no key of '{namespace}'"))?;
-                if signer.revoked_from.is_some_and(|from| from <= *at) {
+                let revoked_from = match self.key(namespace, key) {
+                    Some(signer) => signer.revoked_from,
+                    None if self.bound_to(release, *artifact, key).is_some() => None,
+                    None => return Err(format!("{release} is signed by {key}, no key of '{namespace}'")),
+                };
+                if revoked_from.is_some_and(|from| from <= *at) {
                     return Err(format!("{release} is signed by {key}, which was revoked before"));
                 }
                 let state = ReleaseState {
@@ -282,6 +320,32 @@ impl History {
             Entry::AdvisoryWithdrawn { plugin, id, .. } => {
                 let withdrawn = self.advisories.remove(&(plugin.clone(), id.clone())).map(drop);
                 withdrawn.ok_or_else(|| format!("there is no advisory {id} about {plugin}"))
+            }
+            Entry::PublisherTrusted { plugin, publisher, .. } => {
+                match self.publishers.insert((plugin.clone(), publisher.clone())) {
+                    true => Ok(()),
+                    false => Err(format!("{publisher} was trusted to publish {plugin} before")),
+                }
+            }
+            Entry::PublisherRemoved { plugin, publisher, .. } => {
+                match self.publishers.remove(&(plugin.clone(), publisher.clone())) {
+                    true => Ok(()),
+                    false => Err(format!("{publisher} was not trusted to publish {plugin}")),
+                }
+            }
+            Entry::KeyBound { release, artifact, key, identity, .. } => {
+                let is_trusted = |(plugin, publisher): &(PluginId, TrustedPublisher)| {
+                    *plugin == release.plugin && publisher.covers(identity)
+                };
+                if !self.publishers.iter().any(is_trusted) {
+                    return Err(format!("{identity} is not trusted to publish {}", release.plugin));
+                }
+                let bound = BoundKey { key: *key, artifact: *artifact, identity: identity.clone() };
+                match self.bound.entry(release.clone()) {
+                    Slot::Vacant(slot) => drop(slot.insert(bound)),
+                    Slot::Occupied(_) => return Err(format!("a key was bound to {release} before")),
+                }
+                Ok(())
             }
             Entry::Unknown => {
                 self.unknown += 1;
@@ -465,6 +529,62 @@ mod tests {
         }
         assert_eq!(history.advisories(&plugin).next().unwrap().1, &Digest::of("other"));
         assert_eq!(history.advisories(&"acme:other".parse().unwrap()).count(), 0);
+    }
+
+    #[test]
+    fn a_bound_key_signs_one_artifact_as_one_release_of_whoever_is_trusted() {
+        let [key, other] = [PrivateKey::generate().public(), PrivateKey::generate().public()];
+        let release = |text: &str| text.parse::<Release>().unwrap();
+        let claims = |repository: &str| BTreeMap::from([("sub".to_owned(), repository.to_owned())]);
+        let issuer = || "https://ci.example".parse::<crate::Issuer>().unwrap();
+        let publisher = TrustedPublisher::new(issuer(), claims("acme")).unwrap();
+        let plugin: PluginId = "acme:ocr".parse().unwrap();
+        let bound = |name: &str, of: &str| Entry::KeyBound {
+            release: release(name),
+            artifact: Digest::of("a"),
+            key,
+            identity: Identity { issuer: issuer(), claims: claims(of) },
+            at: at(1),
+        };
+        let released = |name: &str, artifact: &str, key: PublicKey| Entry::Released {
+            release: release(name),
+            component: Digest::of("c"),
+            artifact: Digest::of(artifact),
+            key: key.id(),
+            at: at(2),
+        };
+        let trusted =
+            Entry::PublisherTrusted { plugin: plugin.clone(), publisher: publisher.clone(), at: at(0) };
+        let removed = Entry::PublisherRemoved { plugin, publisher, at: at(3) };
+        let mut history = History::default();
+        for (entry, refused) in [
+            (bound("acme:ocr@1.0.0", "acme"), Some("is not trusted to publish acme:ocr")),
+            (released("acme:ocr@1.0.0", "a", key), Some("no key of 'acme'")),
+            (removed.clone(), Some("was not trusted")),
+            (trusted.clone(), None),
+            (trusted, Some("was trusted to publish acme:ocr before")),
+            (bound("acme:ocr@1.0.0", "evil"), Some("is not trusted")),
+            (bound("acme:other@1.0.0", "acme"), Some("is not trusted")),
+            (bound("acme:ocr@1.0.0", "acme"), None),
+            (bound("acme:ocr@1.0.0", "acme"), Some("bound to acme:ocr@1.0.0 before")),
+            (released("acme:ocr@1.0.0", "b", key), Some("no key of 'acme'")),
+            (released("acme:ocr@1.0.0", "a", other), Some("no key of 'acme'")),
+            (released("acme:ocr@1.1.0", "a", key), Some("no key of 'acme'")),
+            (released("acme:ocr@1.0.0", "a", key), None),
+            (removed, None),
+            (bound("acme:ocr@1.1.0", "acme"), Some("is not trusted")),
+        ] {
+            let found = history.apply(&entry).map_err(|fault| fault.what);
+            match refused {
+                None => assert_eq!(found, Ok(()), "{}", entry.describe()),
+                Some(why) => assert!(found.clone().unwrap_err().contains(why), "{found:?}"),
+            }
+            assert_eq!(Entry::parse(0, &entry.to_bytes()), Ok(entry));
+        }
+        assert_eq!(history.signer(&release("acme:ocr@1.0.0")), Some(&key));
+        assert_eq!(history.objection(&release("acme:ocr@1.0.0")), None);
+        assert_eq!(history.signer(&release("acme:ocr@1.1.0")), None);
+        assert_eq!(history.identity(&release("acme:ocr@1.0.0")).unwrap().claim("sub"), "acme");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod catalog;
 mod log;
 mod moderation;
 mod operation;
+mod trusted;
 
 pub use accounts::*;
 pub use audit::*;
@@ -13,3 +14,4 @@ pub use catalog::*;
 pub use log::*;
 pub use moderation::*;
 pub use operation::*;
+pub use trusted::*;

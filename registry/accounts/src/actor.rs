@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use chandlery_package::Namespace;
+use chandlery_package::{Identity, Namespace};
 
 use crate::credential::Credential;
 
@@ -52,6 +52,11 @@ impl Actor {
     /// Whoever has the token by which an account's password is reset.
     pub(crate) fn of_reset(account: &Namespace, address: Address) -> Self {
         Self { account: Some(account.clone()), credential: "password reset".into(), address }
+    }
+
+    /// A workload that acts by an account's right, as its issuer vouched for it.
+    pub fn of_workload(account: &Namespace, identity: &Identity, address: Address) -> Self {
+        Self { account: Some(account.clone()), credential: identity.to_string(), address }
     }
 
     /// What people are told of it.

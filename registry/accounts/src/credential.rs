@@ -28,6 +28,16 @@ pub enum Credential {
     Bearer(Bearer),
 }
 
+impl Credential {
+    /// The digest of the token that was shown, or that was exchanged for the one that was shown.
+    pub fn token_hash(&self) -> Option<&str> {
+        match self {
+            Self::Token { hash, .. } | Self::Bearer(Bearer { parent: Parent::Token(hash), .. }) => Some(hash),
+            Self::None | Self::Password(_) | Self::Bearer(_) => None,
+        }
+    }
+}
+
 /// What a token is called, by its digest.
 pub(crate) fn token_id(hash: &str) -> String {
     hash.chars().take(ID_DIGITS).collect()

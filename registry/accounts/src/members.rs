@@ -265,7 +265,8 @@ pub async fn hand_over(
     Ok(members)
 }
 
-async fn role_within(
+/// The role of an account in a namespace, as a transaction sees it.
+pub async fn role_within(
     write: &mut Write,
     namespace: &Namespace,
     account: &Namespace,

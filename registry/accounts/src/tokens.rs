@@ -28,6 +28,8 @@ words! {
         LogIn = "log-in",
         /// Its owner asked for it by itself, for a machine.
         Made = "made",
+        /// A workload has shown that it may publish by the account's right.
+        Exchanged = "exchanged",
     }
 }
 
@@ -74,7 +76,7 @@ pub fn days(days: u32) -> Result<SignedDuration, Error> {
 }
 
 /// The longest note of a token, in characters.
-const NOTE_CHARS_MAX: usize = 200;
+pub(crate) const NOTE_CHARS_MAX: usize = 200;
 
 /// A new token for an account, for a time or, where none is given, until it is revoked.
 pub async fn issue_token(

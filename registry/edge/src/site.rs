@@ -46,6 +46,12 @@ impl Site {
         Ok(Self(url.map(public).transpose()?))
     }
 
+    /// Where its operator says that clients reach it, without a slash at the end; none: nobody has said so. Unlike [`Site::url`], no
+    /// client has a say in it.
+    pub fn told(&self) -> Option<&str> {
+        self.0.as_ref().map(|public| &*public.url)
+    }
+
     /// Whether browsers reach it by TLS alone.
     pub fn is_secure(&self) -> bool {
         self.0.as_ref().is_some_and(|public| public.scheme == HTTPS)
@@ -176,6 +182,8 @@ mod tests {
             let refused = Site::at(Some(path)).unwrap_err().to_string();
             assert!(refused.contains("has a path: give the registry a host name of its own"), "{refused}");
         }
+        let told = |url| Site::at(url).unwrap().told().map(str::to_owned);
+        assert_eq!((told(None), told(Some("https://x/"))), (None, Some("https://x".to_owned())));
         let secure = |url| Site::at(url).unwrap().is_secure();
         assert_eq!((secure(None), secure(Some("http://x")), secure(Some("HTTPS://x"))), (false, false, true));
     }

@@ -5,7 +5,7 @@ use chandlery_package::problem::{Explain, Explanation};
 use chandlery_package::signature::signature_tag;
 use chandlery_package::{ComponentError, Digest, KeyError, MoneyError, Release, Unit};
 
-use crate::oci;
+use crate::{oci, trusted};
 
 chandlery_edge::kinds! {
     MANIFEST_MISMATCH: "manifest-mismatch", 422, "The component says it is another release",
@@ -73,6 +73,9 @@ pub enum Error {
     /// What was pushed cannot be read back, or is published already.
     #[error(transparent)]
     Pushed(#[from] oci::Error),
+    /// Whoever published with a token that was exchanged.
+    #[error(transparent)]
+    Trusted(#[from] trusted::Error),
     /// What any room may say.
     #[error(transparent)]
     Shared(#[from] chandlery_edge::Error),
@@ -96,6 +99,7 @@ impl Explain for Error {
             Self::Amount(error) => error.explain(),
             Self::Log(error) => error.explain(),
             Self::Pushed(error) => error.explain(),
+            Self::Trusted(error) => error.explain(),
             Self::Shared(error) => error.explain(),
             Self::NotMetered { .. } => (&NOT_METERED).into(),
             Self::Unsigned { .. } => (&UNSIGNED).into(),

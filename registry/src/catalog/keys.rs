@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_package::column::Text;
 use chandlery_package::log::Entry;
 use chandlery_package::wire::{Act, KeyRecord, NewKey, Page, Paging};
-use chandlery_package::{KeyId, Namespace, PublicKey};
+use chandlery_package::{Digest, KeyId, Namespace, PublicKey, Release};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use chandlery_accounts::audit::record;
 use chandlery_log as log;
 
 use super::error::Error;
+use crate::trusted::{Exchange, is_trusted};
 use chandlery_store::{Db, Write, time};
 
 /// Adds a signing key to a namespace and says so in the log, at once. Adding it again changes nothing.
@@ -25,18 +26,24 @@ pub async fn add_key(
     let proof = BASE64_STANDARD.decode(&new.proof).map_err(|_| Error::invalid("the proof is not base64"))?;
     new.key.verify(NewKey::proof_text(namespace).as_bytes(), &proof)?;
     let mut write = db.write().await?;
-    let known: Option<(i64, Option<String>)> = sqlx::query_as(
-        "select log_index, revoked_from from namespace_keys where namespace = $1 and key_id = $2",
+    let known: Option<(i64, Option<String>, Option<String>)> = sqlx::query_as(
+        "select log_index, revoked_from, release from namespace_keys where namespace = $1 and key_id = $2",
     )
     .bind(namespace.as_str())
     .bind(new.key.id().to_string())
     .fetch_optional(&mut *write)
     .await?;
     match known {
-        Some((_, Some(_))) => {
+        Some((.., Some(release))) => {
+            return Err(Error::conflict(format!(
+                "key {} was bound to {release}: use a new one",
+                new.key.id()
+            )));
+        }
+        Some((_, Some(_), None)) => {
             return Err(Error::conflict(format!("key {} was revoked: use a new one", new.key.id())));
         }
-        Some((index, None)) => {
+        Some((index, None, None)) => {
             return Ok(KeyRecord { key: new.key, log_index: index as u64, revoked_from: None });
         }
         None => {}
@@ -73,7 +80,7 @@ pub async fn revoke_key(
 /// Revokes every key of a namespace from now on, in the transaction of what follows from it.
 pub async fn revoke_all(write: &mut Write, actor: &Actor, namespace: &Namespace) -> Result<(), Error> {
     let keys: Vec<(Text<KeyId>,)> = sqlx::query_as(
-        "select key_id from namespace_keys where namespace = $1 and revoked_from is null order by log_index",
+        "select key_id from namespace_keys where namespace = $1 and revoked_from is null and release is null order by log_index",
     )
     .bind(namespace.as_str())
     .fetch_all(&mut **write)
@@ -93,12 +100,13 @@ async fn revoke(
 ) -> Result<(), Error> {
     let now = Timestamp::now();
     let from = from.min(now);
-    let known: Option<(Option<String>,)> =
-        sqlx::query_as("select revoked_from from namespace_keys where namespace = $1 and key_id = $2")
-            .bind(namespace.as_str())
-            .bind(key.to_string())
-            .fetch_optional(&mut **write)
-            .await?;
+    let known: Option<(Option<String>,)> = sqlx::query_as(
+        "select revoked_from from namespace_keys where namespace = $1 and key_id = $2 and release is null",
+    )
+    .bind(namespace.as_str())
+    .bind(key.to_string())
+    .fetch_optional(&mut **write)
+    .await?;
     let (revoked,) = known.ok_or_else(|| Error::not_found(format!("key {key} of '{namespace}'")))?;
     if revoked.is_some_and(|before| before <= time(from)) {
         return Ok(());
@@ -124,7 +132,7 @@ async fn revoke(
 pub async fn keys(db: &Db, namespace: &Namespace, paging: &Paging<i64>) -> Result<Page<KeyRecord>, Error> {
     let rows: Vec<(Text<PublicKey>, i64, Option<Text<Timestamp>>)> = sqlx::query_as(
         "select pem, log_index, revoked_from from namespace_keys
-         where namespace = $1 and log_index > $2 order by log_index limit $3",
+         where namespace = $1 and release is null and log_index > $2 order by log_index limit $3",
     )
     .bind(namespace.as_str())
     .bind(paging.after().copied().unwrap_or(-1))
@@ -139,10 +147,49 @@ pub async fn keys(db: &Db, namespace: &Namespace, paging: &Paging<i64>) -> Resul
     }))
 }
 
+/// Binds the key of a workload to the one release that it has signed, and says so in the log.
+pub(super) async fn bind(
+    write: &mut Write,
+    release: &Release,
+    artifact: Digest,
+    exchange: &Exchange,
+    at: Timestamp,
+) -> Result<(), Error> {
+    let Exchange { identity, key } = exchange;
+    let namespace = &release.plugin.namespace;
+    let known: Option<(i64,)> =
+        sqlx::query_as("select log_index from namespace_keys where namespace = $1 and key_id = $2")
+            .bind(namespace.as_str())
+            .bind(key.id().to_string())
+            .fetch_optional(&mut **write)
+            .await?;
+    // Its publisher may have been removed since its token was issued.
+    if known.is_some() || !is_trusted(write, &release.plugin, identity).await? {
+        return Err(Error::UntrustedSignature { release: release.clone() });
+    }
+    let entry =
+        Entry::KeyBound { release: release.clone(), artifact, key: *key, identity: identity.clone(), at };
+    let log_index = log::append(write, &entry).await?;
+    sqlx::query(
+        "insert into namespace_keys (namespace, key_id, pem, log_index, release, identity)
+         values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(namespace.as_str())
+    .bind(key.id().to_string())
+    .bind(key.to_string())
+    .bind(log_index as i64)
+    .bind(release.to_string())
+    .bind(json!(identity).to_string())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
 /// The keys that may sign releases of a namespace now.
 pub(super) async fn trusted(db: &Db, namespace: &Namespace) -> Result<Vec<PublicKey>, Error> {
     let rows: Vec<(Text<PublicKey>,)> = sqlx::query_as(
-        "select pem from namespace_keys where namespace = $1 and revoked_from is null order by log_index",
+        "select pem from namespace_keys
+         where namespace = $1 and revoked_from is null and release is null order by log_index",
     )
     .bind(namespace.as_str())
     .fetch_all(db.read())

@@ -3,7 +3,7 @@
 use chandlery_accounts::Visibility;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Advised, Deprecation, Page, Paging, ReleaseRecord};
-use chandlery_package::{Advisory, Digest, Kind, Manifest, Offer, PluginId, PublicKey, Release};
+use chandlery_package::{Advisory, Digest, Identity, Kind, Manifest, Offer, PluginId, PublicKey, Release};
 use jiff::Timestamp;
 
 use super::error::Error;
@@ -24,6 +24,7 @@ pub(super) struct Row {
     artifact: Text<Digest>,
     pem: Text<PublicKey>,
     key_log_index: i64,
+    identity: Option<Json<Identity>>,
     log_index: i64,
     published_at: Text<Timestamp>,
     offer: Option<Json<Offer>>,
@@ -44,7 +45,7 @@ macro_rules! select_releases {
         concat!(
             "select releases.plugin, releases.version, releases.kind, releases.title, releases.description,
                     releases.component, releases.component_bytes, releases.artifact, namespace_keys.pem,
-                    namespace_keys.log_index as key_log_index, releases.log_index, releases.published_at,
+                    namespace_keys.log_index as key_log_index, namespace_keys.identity, releases.log_index, releases.published_at,
                     plugins.offer, plugins.certified_at, releases.yanked_at,
                     releases.withdrawn_reason, of_release.reason as quarantine,
                     of_plugin.reason as plugin_quarantine, releases.deprecated_note, releases.successor,
@@ -122,6 +123,7 @@ impl From<Row> for ReleaseRecord {
             artifact: row.artifact.0,
             key: row.pem.0,
             key_log_index: row.key_log_index.unsigned_abs(),
+            identity: row.identity.map(|Json(identity)| identity),
             log_index: row.log_index.unsigned_abs(),
             published_at: row.published_at.0,
             price: row.offer.map(|Json(offer)| offer),

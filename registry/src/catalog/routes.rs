@@ -4,17 +4,20 @@ use std::collections::HashSet;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::{
     Deprecation, KeyRecord, NewKey, NewNamespace, NewRelease, NewRevocation, NewVisibility, NewWithdrawal,
-    Page, Paging, ReleaseRecord,
+    Page, Paging, ReleaseRecord, StagedRelease,
 };
 use chandlery_package::{KeyId, Namespace, PluginId, PluginName, Release};
 use semver::Version;
 
 use super::error::Error;
-use super::search;
+use super::publish::Published;
 use super::state::Catalog;
 use super::visibility::must_see;
+use super::{search, staged_routes};
+use crate::trusted::exchanged_for;
 use chandlery_accounts::{Caller, Grant, Principal, Role, Scope};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
@@ -35,6 +38,7 @@ pub fn routes<S>(catalog: Catalog) -> OpenApiRouter<S> {
         .routes(routes!(deprecate, undeprecate))
         .routes(routes!(withdraw))
         .routes(routes!(certify, decertify))
+        .merge(staged_routes::routes())
         .with_state(catalog)
 }
 
@@ -216,7 +220,10 @@ async fn release(
     path = "/api/v1/plugins/{namespace}/{name}/releases",
     params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
     request_body = NewRelease,
-    responses((status = 201, description = "Done.", body = ReleaseRecord)),
+    responses(
+        (status = 201, description = "Done.", body = ReleaseRecord),
+        (status = 202, description = "It takes another member to approve it.", body = StagedRelease)
+    ),
     security((), ("token" = []))
 )]
 async fn publish(
@@ -224,11 +231,15 @@ async fn publish(
     principal: Principal,
     Path(path): Path<OfPlugin>,
     Json(new): Json<NewRelease>,
-) -> Result<(StatusCode, Json<ReleaseRecord>), Error> {
+) -> Result<Response, Error> {
     let plugin = plugin(path);
-    principal.must_publish(&catalog.db, &plugin).await?;
-    let record = super::publish(&catalog, &principal.actor()?, &plugin, &new).await?;
-    Ok((StatusCode::CREATED, Json(record)))
+    let by = principal.must_publish(&catalog.db, &plugin).await?.name.clone();
+    let exchange = exchanged_for(&catalog.db, &principal.credential).await?;
+    let actor = principal.actor()?;
+    Ok(match super::publish(&catalog, (&actor, &by), &plugin, &new, exchange.as_ref()).await? {
+        Published::Released(record) => (StatusCode::CREATED, Json(record)).into_response(),
+        Published::Staged(staged) => (StatusCode::ACCEPTED, Json(staged)).into_response(),
+    })
 }
 
 /// Keeps a release from being chosen for new installs.

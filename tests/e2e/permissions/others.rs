@@ -131,6 +131,8 @@ impl Market {
             id("/plugins/{namespace}/{name}", "ocr-server", UNKNOWN),
             id("/releases/{version}", "1.0.0", "9.9.9"),
             id("/advisories/{advisory}", "ACME-2026-7", "ACME-2026-999"),
+            id("/staged-releases/{version}", "1.0.0", "9.9.9"),
+            id("/trusted-publishers/{id}", "1", "999999"),
             id("/services/{name}", "setup", UNKNOWN),
             id("/service-orders/{reference}", "a-cluster", UNKNOWN),
             id("/milestones/{number}", "1", "999999"),

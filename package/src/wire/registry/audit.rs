@@ -56,6 +56,22 @@ words! {
         KeyAdded = "key-added",
         /// Revoked a signing key of a namespace.
         KeyRevoked = "key-revoked",
+        /// Chose whether the tokens of an issuer are believed.
+        IssuerAllowed = "issuer-allowed",
+        /// Let a workload publish a plugin.
+        PublisherTrusted = "publisher-trusted",
+        /// Ended that a workload publishes a plugin.
+        PublisherRemoved = "publisher-removed",
+        /// Issued a token to a workload that its issuer vouched for.
+        TokenExchanged = "token-exchanged",
+        /// Chose whether it takes two members to publish in a namespace.
+        TwoPeopleSet = "two-people-set",
+        /// Asked for a release that another member approves.
+        ReleaseStaged = "release-staged",
+        /// Approved a release that another member asked for.
+        ReleaseApproved = "release-approved",
+        /// Refused a release that somebody asked for, or took it back.
+        ReleaseRefused = "release-refused",
         /// Published a release of a plugin.
         ReleasePublished = "release-published",
         /// Yanked a release, or let it be chosen again.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Advised;
-use crate::{Digest, Kind, Manifest, Offer, PluginId, PublicKey, Release};
+use crate::{Digest, Identity, Kind, Manifest, Offer, PluginId, PublicKey, Release};
 
 /// Asks for a pushed artifact to be accepted as a release.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -37,8 +37,11 @@ pub struct ReleaseRecord {
     pub artifact: Digest,
     /// The key that signed it.
     pub key: PublicKey,
-    /// The entry of the log that added the key.
+    /// The entry of the log that added the key, or bound it to this release.
     pub key_log_index: u64,
+    /// The workload that published it with a key for this release alone; none: it is signed by a key of the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// The entry of the log that says so.
     pub log_index: u64,
     /// When it was accepted.

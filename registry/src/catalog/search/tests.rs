@@ -14,6 +14,7 @@ fn record(release: &str, title: &str, downloads: u64) -> ReleaseRecord {
         artifact: Digest::of("a"),
         key: PrivateKey::generate().public(),
         key_log_index: 0,
+        identity: None,
         log_index: 1,
         published_at: Timestamp::UNIX_EPOCH,
         price: None,

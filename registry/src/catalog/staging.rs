@@ -1,0 +1,204 @@
+//! What one member wants to publish where it takes two: another one approves it, and only then it is in the log and the catalog.
+
+use chandlery_accounts::audit::record;
+use chandlery_accounts::{Actor, Role, role_within};
+use chandlery_package::column::{Json, Text};
+use chandlery_package::wire::{Act, Page, Paging, ReleaseRecord, StagedRelease};
+use chandlery_package::{Digest, Identity, Namespace, PluginId, PublicKey, Release};
+use chandlery_store::{Db, Write, time};
+use jiff::Timestamp;
+use semver::Version;
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
+
+use super::accept;
+use super::error::Error;
+use super::state::Catalog;
+use super::two_people::{LAPSES_AFTER, are_independent};
+use crate::trusted::Exchange;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    plugin: Text<PluginId>,
+    version: Text<Version>,
+    artifact: Text<Digest>,
+    asked_by: Text<Namespace>,
+    asked_at: Text<Timestamp>,
+    lapses_at: Text<Timestamp>,
+    pem: Option<Text<PublicKey>>,
+    identity: Option<Json<Identity>>,
+}
+
+impl From<Row> for StagedRelease {
+    fn from(row: Row) -> Self {
+        Self {
+            release: Release { plugin: row.plugin.0, version: row.version.0 },
+            artifact: row.artifact.0,
+            asked_by: row.asked_by.0,
+            identity: row.identity.map(|Json(identity)| identity),
+            asked_at: row.asked_at.0,
+            lapses_at: row.lapses_at.0,
+        }
+    }
+}
+
+impl Row {
+    /// Whoever asked by a token that was exchanged.
+    fn exchange(&self) -> Option<Exchange> {
+        let (Text(key), Json(identity)) = self.pem.clone().zip(self.identity.clone())?;
+        Some(Exchange { identity, key })
+    }
+}
+
+/// What is staged as a release, unless it has lapsed.
+async fn find(db: &mut AnyConnection, release: &Release) -> Result<Option<Row>, Error> {
+    let found = sqlx::query_as(
+        "select plugin, version, artifact, asked_by, asked_at, lapses_at, pem, identity from staged_releases
+         where plugin = $1 and version = $2 and lapses_at > $3",
+    )
+    .bind(release.plugin.to_string())
+    .bind(release.version.to_string())
+    .bind(time(Timestamp::now()))
+    .fetch_optional(db)
+    .await?;
+    Ok(found)
+}
+
+fn missing(release: &Release) -> Error {
+    Error::not_found(format!("release {release} that waits for approval"))
+}
+
+/// Keeps what was checked until another member approves it. The same content may be staged again; other content may not.
+pub(super) async fn stage(
+    write: &mut Write,
+    (actor, by): (&Actor, &Namespace),
+    release: &Release,
+    artifact: Digest,
+    exchange: Option<&Exchange>,
+) -> Result<StagedRelease, Error> {
+    match find(write, release).await? {
+        Some(row) if row.artifact.0 == artifact => return Ok(row.into()),
+        Some(row) => {
+            return Err(Error::conflict(format!(
+                "{release} waits for approval with other content, {}: refuse that first",
+                row.artifact.0
+            )));
+        }
+        None => {}
+    }
+    let now = Timestamp::now();
+    // What has lapsed makes room.
+    sqlx::query("delete from staged_releases where plugin = $1 and version = $2")
+        .bind(release.plugin.to_string())
+        .bind(release.version.to_string())
+        .execute(&mut **write)
+        .await?;
+    let (identity, key) = exchange.map(|exchange| (exchange.identity.clone(), exchange.key)).unzip();
+    let staged = StagedRelease {
+        release: release.clone(),
+        artifact,
+        asked_by: by.clone(),
+        identity,
+        asked_at: now,
+        lapses_at: now + LAPSES_AFTER,
+    };
+    sqlx::query(
+        "insert into staged_releases (plugin, version, artifact, asked_by, asked_at, lapses_at, pem, identity)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(release.plugin.to_string())
+    .bind(release.version.to_string())
+    .bind(artifact.to_string())
+    .bind(by.as_str())
+    .bind(time(now))
+    .bind(time(staged.lapses_at))
+    .bind(key.map(|key| key.to_string()))
+    .bind(staged.identity.as_ref().map(|identity| json!(identity).to_string()))
+    .execute(&mut **write)
+    .await?;
+    let after = json!({ "artifact": artifact, "identity": staged.identity });
+    record(write, actor, Act::ReleaseStaged, &release.to_string(), Value::Null, after).await?;
+    Ok(staged)
+}
+
+/// A page of what waits for approval of a plugin, by the texts of the versions.
+pub async fn list(db: &Db, plugin: &PluginId, paging: &Paging<String>) -> Result<Page<StagedRelease>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select plugin, version, artifact, asked_by, asked_at, lapses_at, pem, identity from staged_releases
+         where plugin = $1 and lapses_at > $2 and version > $3 order by version limit $4",
+    )
+    .bind(plugin.to_string())
+    .bind(time(Timestamp::now()))
+    .bind(paging.after().map_or("", String::as_str))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    Ok(paging.cut(rows, |row| row.version.0.to_string()).map(StagedRelease::from))
+}
+
+/// Publishes what another member has staged, if it is what was looked at.
+pub async fn approve(
+    catalog: &Catalog,
+    (actor, by): (&Actor, &Namespace),
+    release: &Release,
+    artifact: Digest,
+) -> Result<ReleaseRecord, Error> {
+    let mut snapshot = catalog.db.snapshot().await?;
+    let staged = find(&mut snapshot, release).await?.ok_or_else(|| missing(release))?;
+    drop(snapshot);
+    must_be_looked_at(&staged, release, artifact)?;
+    let exchange = staged.exchange();
+    let checked = accept::check(catalog, release, artifact, exchange.as_ref()).await?;
+
+    let mut write = catalog.db.write().await?;
+    let again = find(&mut write, release).await?.ok_or_else(|| missing(release))?;
+    must_be_looked_at(&again, release, artifact)?;
+    let asked_by = &again.asked_by.0;
+    if again.exchange() != exchange {
+        return Err(Error::conflict(format!("{release} was staged anew: look at it again")));
+    }
+    if !are_independent(&mut write, asked_by, by).await? {
+        let action = format!("approve what '{asked_by}' has staged: it takes somebody else");
+        return Err(chandlery_edge::Error::forbidden(by, action).into());
+    }
+    let may_publish = role_within(&mut write, &release.plugin.namespace, asked_by).await?;
+    if may_publish.is_none_or(|role| role < Role::Publisher) {
+        let why =
+            format!("'{asked_by}', who has staged {release}, may not publish it any more: stage it again");
+        return Err(Error::conflict(why));
+    }
+    forget(&mut write, release).await?;
+    let after = json!({ "artifact": artifact, "asked_by": asked_by });
+    record(&mut write, actor, Act::ReleaseApproved, &release.to_string(), Value::Null, after).await?;
+    accept::accept(&mut write, actor, release, artifact, &checked).await?;
+    write.commit().await?;
+    accept::accepted(catalog, release, artifact).await
+}
+
+fn must_be_looked_at(staged: &Row, release: &Release, artifact: Digest) -> Result<(), Error> {
+    match staged.artifact.0 {
+        found if found == artifact => Ok(()),
+        found => Err(Error::conflict(format!(
+            "{release} waits for approval with the content {found}, not {artifact}: look at it again"
+        ))),
+    }
+}
+
+/// Refuses what is staged, or takes it back.
+pub async fn refuse(db: &Db, actor: &Actor, release: &Release) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    let staged = find(&mut write, release).await?.ok_or_else(|| missing(release))?;
+    forget(&mut write, release).await?;
+    let before = json!({ "artifact": staged.artifact.0, "asked_by": staged.asked_by.0 });
+    record(&mut write, actor, Act::ReleaseRefused, &release.to_string(), before, Value::Null).await?;
+    Ok(write.commit().await?)
+}
+
+async fn forget(write: &mut Write, release: &Release) -> Result<(), Error> {
+    sqlx::query("delete from staged_releases where plugin = $1 and version = $2")
+        .bind(release.plugin.to_string())
+        .bind(release.version.to_string())
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
