@@ -59,6 +59,8 @@ pub struct Context {
     pub home: Home,
     http: OnceLock<Client>,
     host_http: OnceLock<Client>,
+    /// By whose right, and with what token, a workload speaks.
+    workload: OnceLock<(Namespace, String)>,
 }
 
 impl Context {
@@ -67,7 +69,7 @@ impl Context {
         for url in [&mut settings.registry, &mut settings.host] {
             url.truncate(url.trim_end_matches('/').len());
         }
-        Self { settings, home, http: OnceLock::new(), host_http: OnceLock::new() }
+        Self { settings, home, http: OnceLock::new(), host_http: OnceLock::new(), workload: OnceLock::new() }
     }
 
     fn http(&self) -> &Client {
@@ -82,8 +84,16 @@ impl Context {
         })
     }
 
+    /// Speaks to the registry by the right of this account, with a token that was issued to a workload. The first one stays.
+    pub fn speak_as(&self, account: Namespace, token: String) {
+        self.workload.get_or_init(|| (account, token));
+    }
+
     /// The account that speaks to the registry, and its token.
     pub fn account(&self) -> Result<(Namespace, String)> {
+        if let Some(workload) = self.workload.get() {
+            return Ok(workload.clone());
+        }
         let found = self.home.token(&self.settings.registry, self.settings.account.as_ref())?;
         found.ok_or_else(|| {
             let who = self
@@ -162,7 +172,25 @@ impl Context {
         read(self.send_to_registry(request).await?).await
     }
 
+    /// Asks the registry for what it does at once or when others agree: the answer tells which.
+    pub async fn registry_at_once_or_later<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Serialize,
+    ) -> Result<T> {
+        read(self.send_as_it_is(method, path, body).await?).await
+    }
+
     async fn send_as_account(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
+        let response = self.send_as_it_is(method, path, body).await?;
+        match response.status() {
+            StatusCode::ACCEPTED => Err(waits(&read(response).await?)),
+            _ => Ok(response),
+        }
+    }
+
+    async fn send_as_it_is(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
         let (_, token) = self.account()?;
         let mut request = self
             .http()
@@ -171,11 +199,7 @@ impl Context {
         if method != Method::GET {
             request = request.json(&body);
         }
-        let response = self.send_to_registry(request).await?;
-        match response.status() {
-            StatusCode::ACCEPTED => Err(waits(&read(response).await?)),
-            _ => Ok(response),
-        }
+        self.send_to_registry(request).await
     }
 
     async fn send_to_registry(&self, request: RequestBuilder) -> Result<Response> {

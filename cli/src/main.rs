@@ -70,6 +70,15 @@ enum Command {
     Build(build::Build),
     /// Sign a plugin and publish it
     Publish(publish::Publish),
+    /// Approve what another member wants to publish, where it takes two
+    #[command(subcommand)]
+    Releases(staged::Releases),
+    /// Let workloads of CI publish a plugin without a stored secret
+    #[command(subcommand)]
+    Trust(trust::Trust),
+    /// See and choose whose tokens say who a workload is
+    #[command(subcommand)]
+    Issuers(issuers::Issuers),
     /// Yank a release: nobody new chooses it, and who has it keeps it
     Yank(releases::Yank),
     /// Advise to use something else than a release
@@ -248,6 +257,9 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Replay(command) => command.run(&context).await,
         Command::Remove(command) => command.run(&context).await,
         Command::Tokens(command) => command.run(&context).await,
+        Command::Releases(command) => command.run(&context).await,
+        Command::Trust(command) => command.run(&context).await,
+        Command::Issuers(command) => command.run(&context).await,
         Command::Yank(command) => command.run(&context).await,
         Command::Deprecate(command) => command.run(&context).await,
         Command::Withdraw(command) => command.run(&context).await,

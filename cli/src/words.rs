@@ -57,6 +57,8 @@ kinds! {
         "the program that builds plugins in this language cannot be started";
     NO_CONTRACT: "no-contract", "No contract",
         "the plugin's folder lacks the contract's `wit` files";
+    NO_ID_TOKEN: "no-id-token", "No token of an issuer",
+        "`publish --oidc` runs where no issuer gives it a token";
     NO_KEY: "no-key", "No signing key",
         "no signing key of this name can be read";
     NO_LANGUAGE: "no-language", "Not a plugin's folder",
@@ -75,6 +77,8 @@ kinds! {
         "what was built exports none of the contract's worlds";
     NOTHING_TO_CLOSE: "not-found", "Nothing to close",
         "`books close` was asked without a month, and none is over and open";
+    NOTHING_WAITS: "not-found", "Nothing waits",
+        "`releases approve` names a release that does not wait for approval";
     NOT_INSTALLED: "not-installed", "Not installed",
         "the plugin that a command names is not installed on this host";
     NOT_ROLLED_OUT: "not-ready", "The rollout failed",
@@ -99,6 +103,8 @@ kinds! {
         "`usage audit` has found that records, their root, a host's signature or an invoice do not agree";
     NOT_A_NUMBER: "usage", "Not a number",
         "a number on the command line cannot be read";
+    NOT_A_PUBLISHER: "usage", "Not a publisher",
+        "`trust add` names a workload that could be anybody's, or a claim that cannot be compared";
     NOT_A_SCOPE: "usage", "Not a scope",
         "what a token may do cannot be read on the command line";
     NOT_A_TARGET_PRICE: "usage", "Not a price",

@@ -1,7 +1,9 @@
 //! `chandlery namespace`.
 
 use chandlery_package::Namespace as Name;
-use chandlery_package::wire::{Member, NewMember, NewNamespace, NewOwner, NewVisibility, Page, Role};
+use chandlery_package::wire::{
+    Member, NewMember, NewNamespace, NewOwner, NewVisibility, Page, Role, TwoPeople,
+};
 use clap::{Subcommand, ValueEnum};
 use reqwest::Method;
 use serde_json::json;
@@ -65,6 +67,14 @@ pub enum Namespace {
         /// Why, for everybody who uses what it has published
         reason: String,
     },
+    /// Show or choose whether it takes two members to publish in a namespace
+    TwoPeople {
+        /// The namespace's name
+        name: Name,
+        /// Yes at once; no when another owner says so, too; shown only, unless given
+        #[arg(value_enum)]
+        required: Option<Required>,
+    },
     /// Say who may see and pull what is published in a namespace
     Visibility {
         /// The namespace's name
@@ -72,6 +82,15 @@ pub enum Namespace {
         /// Everybody, or members only
         who: Visibility,
     },
+}
+
+/// Whether it takes two to publish.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Required {
+    /// A release waits until another member approves it
+    Yes,
+    /// One member is enough; another owner has to agree to that
+    No,
 }
 
 /// Who sees a namespace.
@@ -119,6 +138,19 @@ impl Namespace {
                 context.tell_registry(Method::PUT, &format!("{}/owner", base(&name)), new).await?;
                 say(context, &name, format!("'{name}' belongs to '{to}', and to nobody else"));
             }
+            Self::TwoPeople { name, required } => {
+                let path = format!("{}/two-people", base(&name));
+                let method = match required {
+                    None => Method::GET,
+                    Some(Required::Yes) => Method::PUT,
+                    Some(Required::No) => Method::DELETE,
+                };
+                let found: TwoPeople = context.registry(method, &path, json!({})).await?;
+                match context.settings.json {
+                    true => show::json(found),
+                    false => show::done(two_people(&name, &found)),
+                }
+            }
             Self::Visibility { name, who } => {
                 let public = matches!(who, Visibility::Public);
                 let path = format!("{}/visibility", base(&name));
@@ -135,6 +167,16 @@ fn say(context: &Context, name: &Name, what: String) {
     match context.settings.json {
         true => show::json(json!({ "namespace": name })),
         false => show::done(what),
+    }
+}
+
+fn two_people(name: &Name, found: &TwoPeople) -> String {
+    match (found.required, &found.end_asked_by) {
+        (false, _) => format!("one member is enough to publish in '{name}'"),
+        (true, None) => format!("it takes two members to publish in '{name}'"),
+        (true, Some(by)) => format!(
+            "it takes two members to publish in '{name}' until another owner agrees with '{by}': chandlery namespace two-people {name} no"
+        ),
     }
 }
 

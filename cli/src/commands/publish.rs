@@ -1,12 +1,14 @@
 //! `chandlery publish`: push the artifact and its signature, then ask the registry to accept the release.
 
+mod workload;
+
 use std::path::PathBuf;
 
 use chandlery_package::Digest;
 use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
-use chandlery_package::wire::{NewRelease, ReleaseRecord};
+use chandlery_package::wire::{NewRelease, ReleaseRecord, StagedRelease};
 use clap::Args;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -14,7 +16,7 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference, RegistryOperation};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::api::Context;
 use crate::author::project::{Built, Project};
@@ -32,6 +34,9 @@ pub struct Publish {
     /// The signing key; the one called like the namespace, where none is named
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
+    /// As a job of CI that the namespace trusts: with a token of its issuer, and a key that is made for this release
+    #[arg(long, conflicts_with = "key")]
+    oidc: bool,
 }
 
 impl Publish {
@@ -42,7 +47,13 @@ impl Publish {
             false => Built::read(&self.plugin)?,
         };
         let release = component.manifest.release();
-        let key = context.home.key(self.key.as_deref().unwrap_or(release.plugin.namespace.as_str()))?;
+        let (key, identity) = match self.oidc {
+            true => workload::log_in(context, &release.plugin).await.map(|(key, who)| (key, Some(who)))?,
+            false => {
+                let name = self.key.as_deref().unwrap_or(release.plugin.namespace.as_str());
+                (context.home.key(name)?, None)
+            }
+        };
         let artifact = Artifact::of_component(&component, bytes);
         let digest = artifact.digest();
         let bundle = Artifact::of_bundle(bundle::sign(&key, digest), &artifact);
@@ -50,34 +61,61 @@ impl Publish {
 
         let spinner = show::spinner(format!("pushing {release}"));
         // What would be refused for its key is not pushed at all.
-        key_of(context, &release.plugin.namespace, key.public()).await?;
+        if identity.is_none() {
+            key_of(context, &release.plugin.namespace, key.public()).await?;
+        }
         let repository = Repository::open(context, &release.plugin.repository()).await?;
         // Who has pushed the same before may need it.
         let is_new = repository.manifest(&digest.to_string()).await?.is_none();
-        let published: Result<ReleaseRecord> = async {
+        let published: Result<Published> = async {
             repository.push_all(&pushed).await?;
             spinner.set_message(format!("publishing {release}"));
             let path =
                 format!("/api/v1/plugins/{}/{}/releases", release.plugin.namespace, release.plugin.name);
             let new = NewRelease { version: release.version.clone(), artifact: digest };
-            context.registry(Method::POST, &path, new).await
+            context.registry_at_once_or_later(Method::POST, &path, new).await
         }
         .await;
         if published.is_err() && is_new {
             repository.take_back(context, &pushed).await;
         }
-        let record = published?;
+        let published = published?;
         spinner.finish_and_clear();
-
-        if context.settings.json {
-            show::json(record);
-            return Ok(());
+        match context.settings.json {
+            true => show::json(published),
+            false => published.show(),
         }
-        show::done(format!("{} is published", record.release));
-        show::check("artifact", &record.artifact.to_string());
-        show::check("signed", &format!("by {}", record.key.id()));
-        show::check("logged", &format!("entry {}, {}", record.log_index, record.published_at));
         Ok(())
+    }
+}
+
+/// What comes of publishing.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Published {
+    Released(Box<ReleaseRecord>),
+    Staged(Box<StagedRelease>),
+}
+
+impl Published {
+    fn show(&self) {
+        match self {
+            Self::Released(record) => {
+                show::done(format!("{} is published", record.release));
+                show::check("artifact", &record.artifact.to_string());
+                show::check("signed", &format!("by {}", record.key.id()));
+                if let Some(identity) = &record.identity {
+                    show::check("published by", &identity.to_string());
+                }
+                show::check("logged", &format!("entry {}, {}", record.log_index, record.published_at));
+            }
+            Self::Staged(staged) => {
+                let until = staged.lapses_at.strftime("%Y-%m-%d %H:%M UTC");
+                show::done(format!("{} waits for approval until {until}", staged.release));
+                show::check("artifact", &staged.artifact.to_string());
+                show::note(format!("another member runs `chandlery releases approve {}`", staged.release));
+            }
+        }
     }
 }
 

@@ -82,6 +82,9 @@ fn print(record: &ReleaseRecord) {
     show::check("downloads", &record.downloads.to_string());
     show::check("published", &record.published_at.strftime("%Y-%m-%d %H:%M UTC").to_string());
     show::check("signed by", &format!("{}, log entry {}", record.key.id(), record.log_index));
+    if let Some(identity) = &record.identity {
+        show::check("published by", &identity.to_string());
+    }
     show::check("component", &format!("{} ({} KiB)", record.component, record.component_bytes >> 10));
     let Some(manifest) = &record.manifest else { return };
     print_manifest(manifest);
