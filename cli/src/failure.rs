@@ -53,6 +53,7 @@ impl Failure {
         match self.0.r#type.as_str() {
             "digest-mismatch"
             | "signature-refused"
+            | "provenance-refused"
             | "untrusted-signature"
             | "unsigned"
             | "log-forked"

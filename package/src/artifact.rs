@@ -103,6 +103,14 @@ impl ImageManifest {
         }
     }
 
+    /// The one layer that holds a sigstore bundle of at most so many bytes, if there is one.
+    pub fn bundle(&self, bytes_max: u64) -> Option<&Descriptor> {
+        match self.layers.as_slice() {
+            [layer] if layer.media_type == BUNDLE_MEDIA_TYPE && layer.size <= bytes_max => Some(layer),
+            _ => None,
+        }
+    }
+
     /// The one layer that holds the component.
     pub fn component(&self) -> Result<&Descriptor, ArtifactError> {
         if self.config.media_type != CONFIG_MEDIA_TYPE {
@@ -192,9 +200,14 @@ impl Artifact {
 
     /// The artifact that carries this sigstore bundle, as a referrer of the artifact that the bundle signs.
     pub fn of_bundle(bundle: String, signed: &Self) -> Self {
+        Self::of_attestation(bundle, PREDICATE_TYPE, signed)
+    }
+
+    /// The artifact that carries a sigstore bundle whose statement is of this type, as a referrer of the artifact that it is about.
+    pub fn of_attestation(bundle: String, predicate_type: &str, signed: &Self) -> Self {
         let annotations = json!({
             "dev.sigstore.bundle.content": "dsse-envelope",
-            "dev.sigstore.bundle.predicateType": PREDICATE_TYPE,
+            "dev.sigstore.bundle.predicateType": predicate_type,
         });
         let subject = Blob::new(MANIFEST_MEDIA_TYPE, signed.manifest.clone()).describe();
         let bundle = Blob::new(BUNDLE_MEDIA_TYPE, bundle.into_bytes());

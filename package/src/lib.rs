@@ -26,6 +26,7 @@ pub mod plan;
 pub mod policy;
 pub mod price;
 pub mod problem;
+pub mod provenance;
 pub mod publisher;
 pub mod random;
 pub mod rate;

@@ -50,7 +50,7 @@ pub use collect::{Collected, collect};
 pub use descriptors::Described;
 pub use downloads::{Downloads, Pulled};
 pub use error::{Error, KINDS};
-pub use manifests::{read_manifest, read_tag};
+pub use manifests::{read_bundles, read_manifest, read_tag};
 pub use releases::release;
 pub use repository::Repository;
 pub use state::Oci;

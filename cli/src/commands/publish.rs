@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use chandlery_package::Digest;
 use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::problem::Problem;
+use chandlery_package::provenance::{Built, PREDICATE_TYPE};
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
 use chandlery_package::wire::{NewRelease, ReleaseRecord, StagedRelease};
 use clap::Args;
@@ -19,7 +20,7 @@ use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Context;
-use crate::author::project::{Built, Project};
+use crate::author::project::{Built as BuiltPlugin, Project};
 use crate::commands::check::key_of;
 use crate::failure::{Failure, Result};
 use crate::show;
@@ -42,9 +43,9 @@ pub struct Publish {
 impl Publish {
     /// Does it. Whatever a crash leaves undone, the same command does again.
     pub async fn run(self, context: &Context) -> Result {
-        let Built { component, bytes, .. } = match self.plugin.is_dir() {
+        let BuiltPlugin { component, bytes, .. } = match self.plugin.is_dir() {
             true => Project::open(&self.plugin)?.build(None)?,
-            false => Built::read(&self.plugin)?,
+            false => BuiltPlugin::read(&self.plugin)?,
         };
         let release = component.manifest.release();
         let (key, identity) = match self.oidc {
@@ -57,7 +58,12 @@ impl Publish {
         let artifact = Artifact::of_component(&component, bytes);
         let digest = artifact.digest();
         let bundle = Artifact::of_bundle(bundle::sign(&key, digest), &artifact);
-        let pushed = Pushed { signed: SignedPayload::sign(&key, &release.plugin, digest), artifact, bundle };
+        let provenance = identity.as_ref().map(|identity| {
+            let built = Built { release: &release, artifact: digest, component: component.digest, identity };
+            Artifact::of_attestation(built.attest(&key), PREDICATE_TYPE, &artifact)
+        });
+        let signed = SignedPayload::sign(&key, &release.plugin, digest);
+        let pushed = Pushed { signed, artifact, bundle, provenance };
 
         let spinner = show::spinner(format!("pushing {release}"));
         // What would be refused for its key is not pushed at all.
@@ -124,6 +130,8 @@ struct Pushed {
     artifact: Artifact,
     signed: SignedPayload,
     bundle: Artifact,
+    /// Of a release that a workload publishes.
+    provenance: Option<Artifact>,
 }
 
 struct Repository {
@@ -153,17 +161,20 @@ impl Repository {
         with(self.registry.clone(), self.name.clone(), name.into())
     }
 
-    async fn push_all(&self, Pushed { artifact, signed, bundle }: &Pushed) -> Result {
+    async fn push_all(&self, Pushed { artifact, signed, bundle, provenance }: &Pushed) -> Result {
         self.push(&artifact.digest().to_string(), artifact).await?;
         self.sign(artifact.digest(), signed).await?;
-        self.push(&bundle.digest().to_string(), bundle).await
+        for about in std::iter::once(bundle).chain(provenance) {
+            self.push(&about.digest().to_string(), about).await?;
+        }
+        Ok(())
     }
 
     /// Removes what was pushed for a release that was refused, the tag of its signature with it. The registry keeps what a release
     /// needs by now, and what is not removed is no harm, so nothing is told of that.
-    async fn take_back(&self, context: &Context, Pushed { artifact, signed, bundle }: &Pushed) {
+    async fn take_back(&self, context: &Context, Pushed { artifact, signed, bundle, provenance }: &Pushed) {
         let signature = Artifact::of_signature(signed);
-        for manifest in [&signature, bundle, artifact] {
+        for manifest in std::iter::once(&signature).chain(provenance).chain([bundle, artifact]) {
             let path = format!("/v2/{}/manifests/{}", self.name, manifest.digest());
             let _ = context.tell_registry(Method::DELETE, &path, ()).await;
         }

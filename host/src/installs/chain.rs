@@ -3,9 +3,10 @@
 
 use chandlery_package::artifact::ImageManifest;
 use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Quorum, ReleaseState, Tiles, Tree};
+use chandlery_package::provenance::{BUNDLE_BYTES_MAX, BUNDLES_MAX, Built, ProvenanceError};
 use chandlery_package::signature::SignedPayload;
 use chandlery_package::wire::ReleaseRecord;
-use chandlery_package::{Component, Digest, PublicKey, Release};
+use chandlery_package::{Component, Digest, Identity, PublicKey, Release};
 use chandlery_sandbox::{Worker, inspect};
 use jiff::{SignedDuration, Timestamp};
 
@@ -79,6 +80,10 @@ pub(super) async fn vouch(
 
     prove_signature(log.client, &record.release, record.artifact, &record.key).await?;
     pass(progress, "signature", format!("over {} by {key}", record.artifact));
+    if let Some(identity) = &record.identity {
+        prove_provenance(log.client, record, identity).await?;
+        pass(progress, "provenance", format!("it was built by {identity}"));
+    }
     Ok(())
 }
 
@@ -309,6 +314,27 @@ async fn prove_signature(
         }
     }
     Err(refused.into())
+}
+
+/// Proves that the key of a workload says of the release what the log says of the workload.
+async fn prove_provenance(
+    client: &RegistryClient,
+    record: &ReleaseRecord,
+    identity: &Identity,
+) -> Result<(), Error> {
+    let release = &record.release;
+    let built = Built { release, artifact: record.artifact, component: record.component, identity };
+    let mut error = ProvenanceError::Missing;
+    // The first that holds is enough, whatever others have added.
+    for manifest in client.bundles(&release.plugin, record.artifact, BUNDLES_MAX).await? {
+        let Some(layer) = manifest.bundle(BUNDLE_BYTES_MAX) else { continue };
+        let bundle = client.bundle(&release.plugin, layer.digest).await?;
+        match built.check(&bundle, &record.key) {
+            Ok(()) => return Ok(()),
+            Err(refused) => error = refused,
+        }
+    }
+    Err(Distrust::Provenance { release: release.clone(), error }.into())
 }
 
 async fn fetch_component(

@@ -3,6 +3,7 @@
 use chandlery_package::artifact::ArtifactError;
 use chandlery_package::log::LogError;
 use chandlery_package::problem::{Explain, Explanation, Kind};
+use chandlery_package::provenance::ProvenanceError;
 use chandlery_package::signature::SignatureError;
 use chandlery_package::{ComponentError, Digest, DigestError, Release};
 
@@ -92,6 +93,14 @@ pub const SIGNATURE_REFUSED: Kind = Kind {
     when: "a release has no signature by the key that the log names for it",
     remedy: ASK_ITS_OPERATOR,
 };
+/// A release of a workload that does not say where it comes from.
+pub const PROVENANCE_REFUSED: Kind = Kind {
+    word: "provenance-refused",
+    status: 409,
+    title: "The provenance was refused",
+    when: "a release that a workload has published carries no provenance by its key, or one that differs from what the log tells",
+    remedy: ASK_ITS_OPERATOR,
+};
 /// Content with another digest.
 pub const DIGEST_MISMATCH: Kind = Kind {
     word: "digest-mismatch",
@@ -136,7 +145,7 @@ pub const MANIFEST_MISMATCH: Kind = Kind {
 };
 
 /// The kinds of what was not believed.
-pub(super) const KINDS: [&Kind; 15] = [
+pub(super) const KINDS: [&Kind; 16] = [
     &LOG_KEY_CHANGED,
     &TOO_FEW_WITNESSES,
     &LOG_FORKED,
@@ -147,6 +156,7 @@ pub(super) const KINDS: [&Kind; 15] = [
     &RELEASE_HIDDEN,
     &OTHER_RELEASE,
     &SIGNATURE_REFUSED,
+    &PROVENANCE_REFUSED,
     &DIGEST_MISMATCH,
     &INVALID_ARTIFACT,
     &UNKNOWN_CONTRACT,
@@ -200,6 +210,14 @@ pub enum Distrust {
     /// No signature is kept beside the artifact.
     #[error("{0} carries no signature")]
     Unsigned(Release),
+    /// None of the statements beside the artifact says of it what it must; this is what the last one lacks.
+    #[error("the provenance of {release} was refused: {error}")]
+    Provenance {
+        /// The release that a workload has published.
+        release: Release,
+        /// Why the statement does not hold.
+        error: ProvenanceError,
+    },
     /// Content that is not what it is called.
     #[error("content named {expected} is really {found}")]
     DigestMismatch {
@@ -245,6 +263,7 @@ impl Explain for Distrust {
             Self::Hidden(_) => &RELEASE_HIDDEN,
             Self::OtherRelease { .. } => &OTHER_RELEASE,
             Self::Signature { .. } | Self::Unsigned(_) => &SIGNATURE_REFUSED,
+            Self::Provenance { .. } => &PROVENANCE_REFUSED,
             Self::DigestMismatch { .. } => &DIGEST_MISMATCH,
             Self::Digest(_) | Self::Artifact(_) => &INVALID_ARTIFACT,
             Self::Component { error: ComponentError::Contract { .. }, .. } => &UNKNOWN_CONTRACT,

@@ -6,6 +6,8 @@ use chandlery_package::advisory::ADVISORY_BYTES_MAX;
 use chandlery_package::artifact::{ImageManifest, MANIFEST_MEDIA_TYPE, PAYLOAD_BYTES_MAX};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::{LogError, TILE_WIDTH};
+use chandlery_package::provenance::BUNDLE_BYTES_MAX;
+use chandlery_package::signature::bundle::BUNDLE_MEDIA_TYPE;
 use chandlery_package::signature::signature_tag;
 use chandlery_package::wire::{
     HostChain, HostKey, LogInfo, NewOrder, Order, PAGE_ITEMS, Page, Quote, ReleaseRecord, SignedLicence,
@@ -14,6 +16,7 @@ use chandlery_package::wire::{
 use chandlery_package::{AdvisoryId, Digest, PluginId, PublicKey, Release};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tlog_tiles::{Tile, stored_hash_index};
 
@@ -183,6 +186,29 @@ impl RegistryClient {
         Ok(Some(ImageManifest::parse(&self.read(response, ANSWER_BYTES_MAX).await?)?))
     }
 
+    /// The manifests with sigstore bundles about an artifact, so many at most.
+    pub(super) async fn bundles(
+        &self,
+        plugin: &PluginId,
+        artifact: Digest,
+        count_max: usize,
+    ) -> Result<Vec<ImageManifest>, Error> {
+        let repository = plugin.repository();
+        let path =
+            format!("/v2/{repository}/referrers/{artifact}?artifactType={}", quoted(BUNDLE_MEDIA_TYPE));
+        let index: Index = self.json(&path).await?;
+        let mut found = Vec::new();
+        for referrer in index.manifests.into_iter().take(count_max) {
+            found.push(ImageManifest::parse(&self.manifest(plugin, referrer.digest).await?)?);
+        }
+        Ok(found)
+    }
+
+    /// A bundle, by its digest.
+    pub(super) async fn bundle(&self, plugin: &PluginId, digest: Digest) -> Result<Vec<u8>, Error> {
+        self.blob(plugin, digest, BUNDLE_BYTES_MAX as usize).await
+    }
+
     /// What was signed. Nobody signs what is not UTF-8, and so nothing of it need be kept.
     pub(super) async fn payload(&self, plugin: &PluginId, digest: Digest) -> Result<String, Error> {
         let bytes = self.blob(plugin, digest, PAYLOAD_BYTES_MAX as usize).await?;
@@ -295,6 +321,23 @@ impl RegistryClient {
     pub(super) fn answer(&self, what: String) -> Error {
         RegistryError::Answer { url: self.url.clone(), what }.into()
     }
+}
+
+/// What refers to an artifact.
+#[derive(Deserialize)]
+struct Index {
+    #[serde(default)]
+    manifests: Vec<Referrer>,
+}
+
+#[derive(Deserialize)]
+struct Referrer {
+    digest: Digest,
+}
+
+/// A media type in a query, where a plus sign would stand for a space.
+fn quoted(media_type: &str) -> String {
+    media_type.replace('+', "%2B")
 }
 
 /// Bytes, if they are what they are called.

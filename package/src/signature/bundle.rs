@@ -5,16 +5,18 @@
 //! <https://github.com/in-toto/attestation/blob/v1.0/spec/v1.0/statement.md>
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::{Digest, PrivateKey};
+use crate::{Digest, PrivateKey, PublicKey};
 
 /// The media type of a bundle.
 pub const BUNDLE_MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// What the statement says of the artifact: that it is signed, and nothing more.
 pub const PREDICATE_TYPE: &str = "https://sigstore.dev/cosign/sign/v1";
 
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+/// What the text is that an envelope holds.
+pub(crate) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// The bundle, as JSON text, in which `key` signs the artifact whose OCI manifest has this digest.
@@ -26,7 +28,12 @@ pub fn sign(key: &PrivateKey, artifact: Digest) -> String {
         "predicate": {},
     })
     .to_string();
-    let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &statement));
+    attest(key, &statement)
+}
+
+/// The bundle, as JSON text, in which `key` signs a statement of in-toto as it stands.
+pub(crate) fn attest(key: &PrivateKey, statement: &str) -> String {
+    let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, statement));
     json!({
         "mediaType": BUNDLE_MEDIA_TYPE,
         "verificationMaterial": { "publicKey": { "hint": key.public().id() } },
@@ -37,6 +44,38 @@ pub fn sign(key: &PrivateKey, artifact: Digest) -> String {
         },
     })
     .to_string()
+}
+
+#[derive(Deserialize)]
+struct Bundle {
+    #[serde(rename = "dsseEnvelope")]
+    envelope: Envelope,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    payload: String,
+    payload_type: String,
+    signatures: Vec<Signed>,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    sig: String,
+}
+
+/// The statement in a bundle, if `key` has signed it: its first signature counts.
+pub(crate) fn open(bundle: &[u8], key: &PublicKey) -> Option<Value> {
+    let Bundle { envelope } = serde_json::from_slice(bundle).ok()?;
+    let Envelope { payload, payload_type, signatures } = envelope;
+    let payload = String::from_utf8(BASE64_STANDARD.decode(payload).ok()?).ok()?;
+    let signature = BASE64_STANDARD.decode(&signatures.first()?.sig).ok()?;
+    key.verify(&pre_authentication_encoding(PAYLOAD_TYPE, &payload), &signature).ok()?;
+    match payload_type == PAYLOAD_TYPE {
+        true => serde_json::from_str(&payload).ok(),
+        false => None,
+    }
 }
 
 /// What is signed in place of a payload, so that its type is signed with it (DSSE's "PAE").

@@ -4,6 +4,7 @@ use chandlery_package::artifact::PAYLOAD_BYTES_MAX;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::log::Entry;
+use chandlery_package::provenance::{BUNDLE_BYTES_MAX, BUNDLES_MAX, Built};
 use chandlery_package::signature::{SignedPayload, signature_tag};
 use chandlery_package::wire::{Act, ReleaseRecord};
 use chandlery_package::{Component, Digest, Manifest, Offer, Price, PublicKey, Release, Unit, meter};
@@ -62,6 +63,9 @@ pub(super) async fn check(
 ) -> Result<Checked, Error> {
     let (component, bytes) = check_component(catalog, release, artifact).await?;
     let (signatures, signer) = check_signature(&catalog.oci, release, artifact, exchange).await?;
+    if let Signer::Workload(exchange) = &signer {
+        check_provenance(&catalog.oci, release, artifact, component.digest, exchange).await?;
+    }
     Ok(Checked { component, bytes, signatures, signer })
 }
 
@@ -155,6 +159,25 @@ async fn check_signature(
         }
     }
     Err(Error::UntrustedSignature { release: release.clone() })
+}
+
+/// Refuses what a workload has published without saying where it comes from: hosts would refuse it, too.
+async fn check_provenance(
+    oci: &Oci,
+    release: &Release,
+    artifact: Digest,
+    component: Digest,
+    exchange: &Exchange,
+) -> Result<(), Error> {
+    let built = Built { release, artifact, component, identity: &exchange.identity };
+    for manifest in oci::read_bundles(oci, &release.plugin, artifact, BUNDLES_MAX).await? {
+        let Some(layer) = manifest.bundle(BUNDLE_BYTES_MAX) else { continue };
+        let bundle = oci::read_blob(oci, &release.plugin, layer.digest, BUNDLE_BYTES_MAX).await?;
+        if built.check(&bundle, &exchange.key).is_ok() {
+            return Ok(());
+        }
+    }
+    Err(Error::Unproven { release: release.clone() })
 }
 
 /// What is used of a plugin is reported in the unit that it costs everybody by.

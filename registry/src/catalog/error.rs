@@ -14,6 +14,9 @@ chandlery_edge::kinds! {
     NOT_METERED: "not-metered", 422, "The release does not meter its price",
         "the plugin's price is by a unit that the manifest of the new release does not meter",
         Some("meter the unit in chandlery.toml, or set another price with `chandlery orders price` first");
+    UNPROVEN: "no-provenance", 422, "It does not say where it comes from",
+        "a workload publishes a release without its provenance, or with one that differs from what its issuer vouched for",
+        Some("`chandlery publish --oidc` pushes it");
     UNSIGNED: "unsigned", 422, "The release is not signed",
         "no signature was pushed beside the artifact",
         Some("`chandlery publish` signs; with other tools, push cosign's signature first");
@@ -57,6 +60,12 @@ pub enum Error {
         release: Release,
         /// Where the signature should be.
         tag: String,
+    },
+    /// A workload's release without provenance that holds.
+    #[error("no provenance was pushed that says of {release} what its workload's issuer vouched for")]
+    Unproven {
+        /// What was to be published.
+        release: Release,
     },
     /// A signature, but by no key of the namespace.
     #[error("{release} is signed, but not by a key of namespace '{}'", .release.plugin.namespace)]
@@ -102,6 +111,7 @@ impl Explain for Error {
             Self::Trusted(error) => error.explain(),
             Self::Shared(error) => error.explain(),
             Self::NotMetered { .. } => (&NOT_METERED).into(),
+            Self::Unproven { .. } => (&UNPROVEN).into(),
             Self::Unsigned { .. } => (&UNSIGNED).into(),
             Self::ManifestMismatch { found, .. } => MANIFEST_MISMATCH
                 .remedied(format!("publish it as {found}, or change chandlery.toml and build again")),

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use chandlery_package::artifact::ImageManifest;
+use chandlery_package::signature::bundle::BUNDLE_MEDIA_TYPE;
 use chandlery_package::signature::signed_under;
 use chandlery_package::{Digest, PluginId};
 use jiff::Timestamp;
@@ -279,6 +280,26 @@ pub async fn read_manifest(oci: &Oci, plugin: &PluginId, digest: Digest) -> Resu
         found if found == named => Ok(ImageManifest::parse(&stored.content)?),
         found => Err(chandlery_store::Error::ContentMismatch { expected: named, found }.into()),
     }
+}
+
+/// The manifests about an artifact of a plugin's repository that carry sigstore bundles, so many at most, the first pushed first.
+pub async fn read_bundles(
+    oci: &Oci,
+    plugin: &PluginId,
+    artifact: Digest,
+    count_max: usize,
+) -> Result<Vec<ImageManifest>, Error> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "select content from manifests where repository = $1 and subject = $2 and artifact_type = $3
+         order by pushed_at, digest limit $4",
+    )
+    .bind(plugin.repository())
+    .bind(artifact.to_string())
+    .bind(BUNDLE_MEDIA_TYPE)
+    .bind(count_max as i64)
+    .fetch_all(oci.db.read())
+    .await?;
+    rows.iter().map(|(content,)| Ok(ImageManifest::parse(content.as_bytes())?)).collect()
 }
 
 /// What a tag of a plugin's repository points to, if it is there.
