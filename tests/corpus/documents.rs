@@ -149,6 +149,10 @@ pub fn entries() -> Vec<String> {
         }),
         json!({ "type": "withdrawn", "release": "acme:ocr@1.0.0", "reason": "it leaks", "at": at }),
         json!({ "type": "quarantined", "subject": "acme:ocr@1.0.0", "reason": "it may leak", "at": at }),
+        json!({ "type": "publisher-trusted", "plugin": "acme:ocr", "publisher": workload(), "at": at }),
+        json!({
+            "type": "key-bound", "release": "acme:ocr@1.0.0", "artifact": digest, "key": key, "identity": workload(), "at": at,
+        }),
     ]
     .map(|entry| entry.to_string())
     .into()
@@ -168,6 +172,14 @@ pub fn advisory() -> String {
     })
     .to_string()
 }
+
+/// A workload, as an owner trusts it and as its issuer vouches for it.
+pub fn workload() -> Value {
+    json!({ "issuer": "https://ci.example", "claims": { "ref": "refs/tags/v1", "sub": "acme" } })
+}
+
+/// A token of an issuer.
+pub const ID_TOKEN: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2NpLmV4YW1wbGUiLCJleHAiOjF9.eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eA";
 
 /// Manifests as strangers push them: of an image, and of several.
 pub fn images() -> Vec<String> {

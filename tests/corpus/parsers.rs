@@ -13,14 +13,16 @@ use chandlery_package::log::{
     AddCheckpoint, Checkpoint, Entry, History, Proof, Signer, Tiles, WitnessId, WitnessKey,
 };
 use chandlery_package::meter::{Meter, expose};
+use chandlery_package::oidc::Unverified;
 use chandlery_package::plan::Plan;
 use chandlery_package::problem::Problem;
+use chandlery_package::provenance::Built;
 use chandlery_package::signature::{SignedPayload, bundle, signed_under};
 use chandlery_package::wire::{Paging, Scope};
 use chandlery_package::{
-    Advisory, AdvisoryId, Component, Digest, KeyId, Licence, Manifest, Money, Month, Namespace, Offer,
-    Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement, RevenueSharePolicy, TaxNumber,
-    Unit, UnitPrice,
+    Advisory, AdvisoryId, Component, Digest, Identity, Issuer, KeyId, Licence, Manifest, Money, Month,
+    Namespace, Offer, Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement,
+    RevenueSharePolicy, TaxNumber, TrustedPublisher, Unit, UnitPrice,
 };
 use chandlery_registry::oci::{Described, Repository};
 use chandlery_registry::{Network, Proxies};
@@ -172,10 +174,25 @@ fn signatures() -> Vec<Parser> {
             let licence = Licence::open(&format!("{claims}.{signature}"), trust::LOG_KEY);
             said(licence.map(|licence| licence.expires()))
         }),
+        parser("token of an issuer", &[documents::ID_TOKEN], |bytes| said(Unverified::parse(utf8(bytes)?))),
+        parser("issuer", &["https://ci.example/realm", "http://127.0.0.1:80"], text::<Issuer>),
+        parser("trusted publisher", &[documents::workload().to_string()], |bytes| {
+            said(serde_json::from_slice::<TrustedPublisher>(bytes))
+        }),
+        parser("provenance", &[built(|built| built.attest(&trust::key()))], |bytes| {
+            said(built(|built| built.check(bytes, &trust::key().public())))
+        }),
         parser("token of a licence", &[documents::licence_token()], |bytes| {
             said(Licence::open(utf8(bytes)?, trust::LOG_KEY))
         }),
     ]
+}
+
+/// Something done with what a workload has built.
+fn built<T>(with: impl FnOnce(Built<'_>) -> T) -> T {
+    let identity: Identity = serde_json::from_value(documents::workload()).unwrap();
+    let (release, digest) = ("acme:ocr@1.0.0".parse().unwrap(), Digest::of("x"));
+    with(Built { release: &release, artifact: digest, component: digest, identity: &identity })
 }
 
 fn log() -> Vec<Parser> {

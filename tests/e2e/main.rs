@@ -60,5 +60,6 @@ mod strangers;
 mod stripe;
 mod subscriptions;
 mod tampering;
+mod trusted;
 mod usage;
 mod world;

@@ -1,7 +1,7 @@
 //! Short texts that are not what they are read as.
 
 /// The parser, what it says of them, and the texts.
-pub const TEXTS: [(&str, &str, &[&str]); 26] = [
+pub const TEXTS: [(&str, &str, &[&str]); 30] = [
     (
         "namespace",
         "is not a name",
@@ -192,6 +192,25 @@ pub const TEXTS: [(&str, &str, &[&str]); 26] = [
     ),
     ("place in a list", "begin anew", &["", "!", "bnVsbA", "WzFd", "W10", "WyJcdTAwMDAiLDFd"]),
     ("token of a licence", "", &["", ".", "..", "a.b.c", "e30.e30.", "bnVsbA.bnVsbA.bnVsbA"]),
+    (
+        "token of an issuer",
+        "is no algorithm",
+        &[
+            "eyJhbGciOiJub25lIiwia2lkIjoiMSJ9.e30.",
+            "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ.e30.eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg",
+        ],
+    ),
+    (
+        "token of an issuer",
+        "is there twice",
+        &["eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJhdWQiOiJhIiwiYXVkIjoiYiJ9.eA"],
+    ),
+    ("token of an issuer", "", &["", ".", "..", "a.b.c", "e30.e30.", "bnVsbA.bnVsbA.bnVsbA"]),
+    (
+        "issuer",
+        "is no issuer",
+        &["", "ci.example", "http://ci.example", "https://", "https://a@ci.example", "https://ci.example/?a"],
+    ),
     (
         "entry of a log",
         "cannot be read",
