@@ -21,7 +21,7 @@ words! {
         Rs256 = "RS256",
         /// ECDSA on P-256 with SHA-256.
         Es256 = "ES256",
-        /// Ed25519.
+        /// Ed25519, of all that JOSE calls so.
         EdDsa = "EdDSA",
     }
 }

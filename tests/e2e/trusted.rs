@@ -115,7 +115,11 @@ fn trust(owner: &Person, issuer: &Issuer) -> Value {
 /// Publishes as a job does, which has nothing but its token.
 fn publish(job: &Person, token: &str, bytes: &[u8]) -> Output {
     let file = job.file("plugin.wasm", bytes);
-    job.command(&["publish", &file, "--oidc", "--json"]).env("CHANDLERY_ID_TOKEN", token).output().unwrap()
+    job.command(&["publish", &file, "--oidc", "--json"])
+        .env_remove("ACTIONS_ID_TOKEN_REQUEST_URL")
+        .env("CHANDLERY_ID_TOKEN", token)
+        .output()
+        .unwrap()
 }
 
 fn exchange(world: &World, plugin: &str, token: &str) -> Answer {

@@ -73,9 +73,9 @@ pub struct KeyState {
 /// The key of a workload, which signs one artifact as one release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundKey {
-    /// The key.
+    /// The key, whose private half was made for this.
     pub key: PublicKey,
-    /// What it signs.
+    /// The digest of the OCI manifest that it signs.
     pub artifact: Digest,
     /// Who holds it, as its issuer vouched for it.
     pub identity: Identity,

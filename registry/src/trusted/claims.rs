@@ -88,9 +88,10 @@ impl Ticket {
     }
 }
 
-/// Who has all texts of a token as claims; what is longer than a claim of a publisher may be is nobody's.
+/// Who has all texts of a token as claims; what no claim of a publisher may be is nobody's.
 pub(super) fn whole(issuer: &Issuer, claims: &Unique) -> Identity {
-    let kept = claims.texts().filter(|(_, text)| text.len() <= CLAIM_BYTES_MAX);
+    let is_plain = |text: &str| text.len() <= CLAIM_BYTES_MAX && !text.chars().any(char::is_control);
+    let kept = claims.texts().filter(|(_, text)| is_plain(text));
     let claims: BTreeMap<String, String> =
         kept.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
     Identity { issuer: issuer.clone(), claims }
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn the_log_keeps_what_tells_where_a_release_comes_from() {
         let issuer: Issuer = "https://ci.example".parse().unwrap();
-        let said = json!({ "sub": "a", "actor": "ann", "sha": "c", "run_id": 7, "project_id": "9", "ref": "x".repeat(600) });
+        let said = json!({ "sub": "a", "actor": "ann", "sha": "c", "run_id": 7, "project_id": "9", "run_attempt": "1\0", "ref": "x".repeat(600) });
         let whole = whole(&issuer, &serde_json::from_value(said).unwrap());
         let publisher = TrustedPublisher::new(issuer, [("sub".to_owned(), "a".to_owned())].into()).unwrap();
         let names: Vec<_> = kept(&whole, &publisher).claims.into_keys().collect();

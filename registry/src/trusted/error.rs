@@ -62,7 +62,7 @@ pub enum Error {
     /// An issuer that does not say what its tokens are signed with.
     #[error("{issuer} does not say what its tokens are signed with: {reason}")]
     IssuerAway {
-        /// Which one.
+        /// Its URL, as its tokens name it.
         issuer: String,
         /// What happened instead.
         reason: String,
@@ -92,7 +92,7 @@ pub enum Error {
     Audience {
         /// Whom it is for, as it says it.
         found: String,
-        /// This registry.
+        /// The URL of this registry.
         expected: String,
     },
     /// A token that was exchanged before.

@@ -48,6 +48,10 @@ pub(super) async fn exchange(
     key.verify(NewExchange::proof_text(plugin, token).as_bytes(), &proof)?;
 
     let whole = claims::whole(&issuer, &read.claims);
+    // Whoever is nobody here keeps nobody else from writing.
+    let mut snapshot = trusted.db.snapshot().await?;
+    publishers::find(&mut snapshot, plugin, &whole).await?;
+    drop(snapshot);
     let mut write = trusted.db.write().await?;
     let publisher = publishers::find(&mut write, plugin, &whole).await?;
     let account = publisher.added_by.clone();

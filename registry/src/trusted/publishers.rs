@@ -11,6 +11,7 @@ use chandlery_package::{Identity, Namespace, PluginId, TrustedPublisher};
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sqlx::AnyConnection;
 
 use super::claims;
 use super::error::{
@@ -144,7 +145,7 @@ pub(super) async fn list(
 
 /// The publisher of a plugin that a workload is; where it is none, in what it differs from the one that it is most like.
 pub(super) async fn find(
-    write: &mut Write,
+    db: &mut AnyConnection,
     plugin: &PluginId,
     whole: &Identity,
 ) -> Result<PublisherRecord, Error> {
@@ -153,7 +154,7 @@ pub(super) async fn find(
          where plugin = $1 order by id",
     )
     .bind(plugin.to_string())
-    .fetch_all(&mut **write)
+    .fetch_all(db)
     .await?;
     let known: Vec<PublisherRecord> = rows.into_iter().map(publisher).collect();
     let of_issuer = known.iter().filter(|known| *known.publisher.issuer() == whole.issuer);

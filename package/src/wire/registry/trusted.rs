@@ -20,7 +20,7 @@ pub struct NewIssuer {
 pub struct IssuerRecord {
     /// What its tokens have in `iss`.
     pub issuer: Issuer,
-    /// Since when.
+    /// Since when they are, in UTC.
     pub allowed_at: Timestamp,
 }
 
