@@ -108,7 +108,7 @@ fn trust(owner: &Person, issuer: &Issuer) -> Value {
         "workflow_ref=acme/ocr/.github/workflows/release.yml@refs/tags/*",
     ];
     let mut words = vec!["trust", "add", OCR, "--issuer", &url];
-    words.extend(claims.iter().flat_map(|claim| ["--claim", claim]));
+    words.extend(claims.into_iter().flat_map(|claim| ["--claim", claim]));
     owner.ok(&words)
 }
 

@@ -64,7 +64,9 @@ pub async fn audit(
     for (release, state) in history.releases() {
         releases += 1;
         let Some(key) = history.signer(release) else { continue };
-        if let Err(error) = chain::check_release(client, worker, release, state, key).await {
+        if let Err(error) =
+            chain::check_release(client, worker, release, state, (key, history.identity(release))).await
+        {
             if matches!(error, Error::Registry(RegistryError::Away { .. })) {
                 return Err(error);
             }

@@ -81,7 +81,9 @@ pub(super) async fn vouch(
     prove_signature(log.client, &record.release, record.artifact, &record.key).await?;
     pass(progress, "signature", format!("over {} by {key}", record.artifact));
     if let Some(identity) = &record.identity {
-        prove_provenance(log.client, record, identity).await?;
+        let (release, artifact, component) = (&record.release, record.artifact, record.component);
+        let built = Built { release, artifact, component, identity };
+        prove_provenance(log.client, built, &record.key).await?;
         pass(progress, "provenance", format!("it was built by {identity}"));
     }
     Ok(())
@@ -282,15 +284,20 @@ fn differs(index: u64, record: &ReleaseRecord, entry: &Entry) -> Error {
     Distrust::LogDiffers { index, release: record.release.clone(), what }.into()
 }
 
-/// Checks the signature and the content of a release that the log tells of.
+/// Checks the signature and the content of a release that the log tells of and, where a workload has published it, what it says of
+/// where it was built.
 pub(super) async fn check_release(
     client: &RegistryClient,
     worker: &Worker,
     release: &Release,
     state: &ReleaseState,
-    key: &PublicKey,
+    (key, identity): (&PublicKey, Option<&Identity>),
 ) -> Result<(), Error> {
     prove_signature(client, release, state.artifact, key).await?;
+    if let Some(identity) = identity {
+        let built = Built { release, artifact: state.artifact, component: state.component, identity };
+        prove_provenance(client, built, key).await?;
+    }
     fetch_component(client, worker, release, state.artifact, state.component).await.map(drop)
 }
 
@@ -317,19 +324,14 @@ async fn prove_signature(
 }
 
 /// Proves that the key of a workload says of the release what the log says of the workload.
-async fn prove_provenance(
-    client: &RegistryClient,
-    record: &ReleaseRecord,
-    identity: &Identity,
-) -> Result<(), Error> {
-    let release = &record.release;
-    let built = Built { release, artifact: record.artifact, component: record.component, identity };
+async fn prove_provenance(client: &RegistryClient, built: Built<'_>, key: &PublicKey) -> Result<(), Error> {
+    let release = built.release;
     let mut error = ProvenanceError::Missing;
     // The first that holds is enough, whatever others have added.
-    for manifest in client.bundles(&release.plugin, record.artifact, BUNDLES_MAX).await? {
+    for manifest in client.bundles(&release.plugin, built.artifact, BUNDLES_MAX).await? {
         let Some(layer) = manifest.bundle(BUNDLE_BYTES_MAX) else { continue };
         let bundle = client.bundle(&release.plugin, layer.digest).await?;
-        match built.check(&bundle, &record.key) {
+        match built.check(&bundle, key) {
             Ok(()) => return Ok(()),
             Err(refused) => error = refused,
         }

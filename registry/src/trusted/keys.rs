@@ -119,6 +119,8 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -130,7 +132,7 @@ mod tests {
             ("max-age=-1", None),
             ("max-age=99999999999999999999999", None),
         ] {
-            let headers = HeaderMap::from_iter([(CACHE_CONTROL, said.parse().unwrap())]);
+            let headers = HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static(said))]);
             assert_eq!(max_age(&headers), seconds.map(Duration::from_secs), "{said}");
         }
         assert_eq!(max_age(&HeaderMap::new()), None);
