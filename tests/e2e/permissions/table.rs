@@ -1,5 +1,7 @@
 //! The table of all routes: who may use each.
 
+mod publishing;
+
 use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
@@ -17,7 +19,7 @@ pub(super) struct Case {
 /// Paths are filled with what is there; what a request asks for may still be refused for other reasons than who asks.
 pub(super) fn cases() -> Vec<Case> {
     let digest = format!("sha256:{}", "0".repeat(64));
-    let table: Vec<Row> = vec![
+    let mut table: Vec<Row> = vec![
         ("GET", "/healthz", For::Everybody, json!(null)),
         ("GET", "/readyz", For::Everybody, json!(null)),
         ("GET", "/metrics", For::Everybody, json!(null)),
@@ -153,45 +155,6 @@ pub(super) fn cases() -> Vec<Case> {
             "/api/v1/plugins/{namespace}/{name}/releases/{version}/withdrawal",
             For::OwnersAndOperators,
             json!({ "reason": "it mines coins" }),
-        ),
-        // Trusted publishing, and publishing that takes two.
-        ("GET", "/api/v1/oidc-issuers", For::Everybody, json!(null)),
-        (
-            "PUT",
-            "/api/v1/oidc-issuers",
-            For::Operators,
-            json!({ "issuer": "https://ci.example", "allowed": true }),
-        ),
-        ("GET", "/api/v1/plugins/{namespace}/{name}/trusted-publishers", For::Members, json!(null)),
-        (
-            "POST",
-            "/api/v1/plugins/{namespace}/{name}/trusted-publishers",
-            For::Owners,
-            json!({ "issuer": "https://ci.example", "claims": { "sub": "robot" } }),
-        ),
-        ("DELETE", "/api/v1/plugins/{namespace}/{name}/trusted-publishers/{id}", For::Owners, json!(null)),
-        // By a token of an issuer, which is in the body.
-        (
-            "POST",
-            "/api/v1/tokens/exchange",
-            For::Everybody,
-            json!({ "plugin": "acme:ocr-server", "token": "x", "key": "KEY", "proof": "" }),
-        ),
-        ("GET", "/api/v1/namespaces/{namespace}/two-people", For::Members, json!(null)),
-        ("PUT", "/api/v1/namespaces/{namespace}/two-people", For::Owners, json!(null)),
-        ("DELETE", "/api/v1/namespaces/{namespace}/two-people", For::Owners, json!(null)),
-        ("GET", "/api/v1/plugins/{namespace}/{name}/staged-releases", For::Members, json!(null)),
-        (
-            "DELETE",
-            "/api/v1/plugins/{namespace}/{name}/staged-releases/{version}",
-            For::Publishers,
-            json!(null),
-        ),
-        (
-            "POST",
-            "/api/v1/plugins/{namespace}/{name}/staged-releases/{version}/approval",
-            For::Publishers,
-            json!({ "artifact": digest }),
         ),
         ("PUT", "/api/v1/plugins/{namespace}/{name}/certification", For::Operators, json!(null)),
         ("DELETE", "/api/v1/plugins/{namespace}/{name}/certification", For::Operators, json!(null)),
@@ -486,6 +449,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/dashboard/{partner}/payouts", For::OwnersAndOperators, json!(null)),
         ("GET", "/dashboard/{partner}/statements", For::OwnersAndOperators, json!(null)),
     ];
+    table.extend(publishing::rows(&digest));
     let fill = |route: &str| {
         let filled = [
             ("{namespace}", "acme"),

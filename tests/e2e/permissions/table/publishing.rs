@@ -1,0 +1,48 @@
+//! Trusted publishing, and publishing that takes two.
+
+use serde_json::json;
+
+use super::{For, Row};
+
+pub(super) fn rows(digest: &str) -> Vec<Row> {
+    vec![
+        ("GET", "/api/v1/oidc-issuers", For::Everybody, json!(null)),
+        (
+            "PUT",
+            "/api/v1/oidc-issuers",
+            For::Operators,
+            json!({ "issuer": "https://ci.example", "allowed": true }),
+        ),
+        ("GET", "/api/v1/plugins/{namespace}/{name}/trusted-publishers", For::Members, json!(null)),
+        (
+            "POST",
+            "/api/v1/plugins/{namespace}/{name}/trusted-publishers",
+            For::Owners,
+            json!({ "issuer": "https://ci.example", "claims": { "sub": "robot" } }),
+        ),
+        ("DELETE", "/api/v1/plugins/{namespace}/{name}/trusted-publishers/{id}", For::Owners, json!(null)),
+        // By a token of an issuer, which is in the body.
+        (
+            "POST",
+            "/api/v1/tokens/exchange",
+            For::Everybody,
+            json!({ "plugin": "acme:ocr-server", "token": "x", "key": "KEY", "proof": "" }),
+        ),
+        ("GET", "/api/v1/namespaces/{namespace}/two-people", For::Members, json!(null)),
+        ("PUT", "/api/v1/namespaces/{namespace}/two-people", For::Owners, json!(null)),
+        ("DELETE", "/api/v1/namespaces/{namespace}/two-people", For::Owners, json!(null)),
+        ("GET", "/api/v1/plugins/{namespace}/{name}/staged-releases", For::Members, json!(null)),
+        (
+            "DELETE",
+            "/api/v1/plugins/{namespace}/{name}/staged-releases/{version}",
+            For::Publishers,
+            json!(null),
+        ),
+        (
+            "POST",
+            "/api/v1/plugins/{namespace}/{name}/staged-releases/{version}/approval",
+            For::Publishers,
+            json!({ "artifact": digest }),
+        ),
+    ]
+}
