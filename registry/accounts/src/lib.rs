@@ -21,6 +21,7 @@ mod principal;
 mod routes;
 mod session;
 mod state;
+mod strength;
 mod suspended;
 mod suspensions;
 mod tokens;

@@ -12,7 +12,7 @@ use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::credential::Credential;
 use crate::notices::{tell, tell_operators};
-use crate::passwords::{hash_password, must_be_long_enough, random_text};
+use crate::passwords::{check_new, hash_password, random_text};
 use crate::people::{find_within, set_password};
 use crate::principal::AccountRole;
 use crate::{Accounts, Caller, Error, tokens};
@@ -29,7 +29,7 @@ pub async fn change(
 ) -> Result<PasswordChanged, Error> {
     let Caller { actor, credential: asked_by, .. } = caller;
     let account = &caller.name;
-    must_be_long_enough(&new.password)?;
+    check_new(&new.password, account).await?;
     let known = accounts.by_password(client, account.as_str(), &new.current).await?;
     let (_, known) = known.ok_or(Error::WrongPassword)?;
     let hash = hash_password(new.password.clone()).await?;
@@ -137,18 +137,18 @@ pub async fn finish_reset(
 }
 
 async fn use_reset(db: &Db, address: Address, new: &ResetPassword) -> Result<PasswordChanged, Error> {
-    must_be_long_enough(&new.password)?;
     let token = Digest::of(&new.token).hex();
     let none =
         || Error::NotFound("password reset with this token: it was used, replaced, or has ended".into());
-    // Only whoever has a token has a password hashed.
-    let open: Option<(String,)> =
+    // Only whoever has a token has a password looked at and hashed.
+    let open: Option<(Text<Namespace>,)> =
         sqlx::query_as("select account from password_resets where hash = $1 and expires_at > $2")
             .bind(&token)
             .bind(time(Timestamp::now()))
             .fetch_optional(db.read())
             .await?;
-    open.ok_or_else(none)?;
+    let (Text(account),) = open.ok_or_else(none)?;
+    check_new(&new.password, &account).await?;
     let hash = hash_password(new.password.clone()).await?;
     let mut write = db.write().await?;
     let used: Option<(Text<Namespace>,)> =

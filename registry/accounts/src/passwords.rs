@@ -4,12 +4,12 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use chandlery_package::random_bytes;
+use chandlery_package::{Namespace, random_bytes};
 use tokio::sync::Semaphore;
 
 use crate::Error;
+use crate::strength::must_be_strong;
 
-const PASSWORD_CHARACTERS_MIN: usize = 12;
 /// The longest password, in bytes: whoever sends more does not remember it either.
 const PASSWORD_BYTES_MAX: usize = 1024;
 /// How many passwords are hashed at once. Each takes 19 MiB and a processor.
@@ -25,7 +25,7 @@ pub(crate) fn random_text() -> String {
 }
 
 pub(crate) async fn hash_password(password: String) -> Result<String, Error> {
-    must_be_long_enough(&password)?;
+    must_be_short(&password)?;
     HASHING
         .run(move || {
             Argon2::default()
@@ -47,12 +47,11 @@ pub(crate) async fn verify_password(password: String, hash: String) -> Result<bo
         .await
 }
 
-/// Refuses what cannot become a password.
-pub(crate) fn must_be_long_enough(password: &str) -> Result<(), Error> {
-    if password.chars().count() < PASSWORD_CHARACTERS_MIN {
-        return Err(Error::Invalid(format!("a password has at least {PASSWORD_CHARACTERS_MIN} characters")));
-    }
-    must_be_short(password)
+/// Refuses what cannot become a password of this account.
+pub(crate) async fn check_new(password: &str, account: &Namespace) -> Result<(), Error> {
+    must_be_short(password)?;
+    let (password, account) = (password.to_owned(), account.clone());
+    HASHING.run(move || must_be_strong(&password, account.as_str())).await
 }
 
 fn must_be_short(password: &str) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::looks::{account_like, looks};
-use crate::passwords::{hash_password, random_text, verify_password};
+use crate::passwords::{check_new, hash_password, random_text, verify_password};
 use crate::principal::{Account, AccountRole};
 use crate::tokens::{self, TokenKind};
 use crate::{Accounts, Error, Scope, suspended};
@@ -29,6 +29,7 @@ static NOBODYS_HASH: OnceCell<String> = OnceCell::const_new();
 
 /// Opens an account.
 pub async fn register(db: &Db, name: &Namespace, password: &str) -> Result<(), Error> {
+    check_new(password, name).await?;
     let hash = hash_password(password.to_owned()).await?;
     let mut write = db.write().await?;
     insert(&mut write, name, &hash, AccountRole::Member).await?;

@@ -15,7 +15,7 @@ use crate::{Namespace, PluginId, words};
 pub struct NewAccount {
     /// What the person or organisation is called here.
     pub name: Namespace,
-    /// At least 12 characters.
+    /// At most 128 characters, and not easy to guess.
     pub password: String,
 }
 
@@ -114,7 +114,7 @@ pub struct TokenRecord {
 pub struct PasswordChange {
     /// The password until now.
     pub current: String,
-    /// The password from now on, of at least 12 characters.
+    /// The password from now on: at most 128 characters, and not easy to guess.
     pub password: String,
     /// Whether tokens end that were made for machines, too, and not only those of log-ins.
     #[serde(default)]
@@ -137,7 +137,7 @@ pub struct PasswordReset {
 pub struct ResetPassword {
     /// The token of the reset.
     pub token: String,
-    /// The password from now on, of at least 12 characters.
+    /// The password from now on: at most 128 characters, and not easy to guess.
     pub password: String,
     /// Whether tokens end that were made for machines, too, and not only those of log-ins.
     #[serde(default)]
