@@ -182,6 +182,12 @@ impl Context {
         read(self.send_as_it_is(method, path, body).await?).await
     }
 
+    /// Tells the registry something without an account that it answers with nothing.
+    pub async fn post_only(&self, path: &str, body: impl Serialize) -> Result {
+        let request = self.http().post(format!("{}{path}", self.settings.registry)).json(&body);
+        self.send_to_registry(request).await.map(drop)
+    }
+
     async fn send_as_account(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
         let response = self.send_as_it_is(method, path, body).await?;
         match response.status() {

@@ -46,7 +46,7 @@ enum Command {
     Register(account::Register),
     /// Log in to the registry
     Login(account::Login),
-    /// Change or reset the account's password
+    /// See and change the account, its password and its e-mail address
     #[command(subcommand)]
     Account(account::Account),
     /// Make tokens that may do less than their account

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 104] = [
+const TABLES: [&str; 105] = [
     "facts",
     "accounts",
     "tokens",
@@ -33,6 +33,7 @@ const TABLES: [&str; 104] = [
     "audit_heads",
     "audit_exports",
     "password_resets",
+    "email_verifications",
     "operator_proposals",
     "approval_rules",
     "approval_requests",

@@ -116,7 +116,8 @@ impl Registry {
         let accounts = Accounts::open(db.clone(), cookie).await?;
         let accounts = accounts
             .with_writes_per_minute(settings.limits.writes_per_minute())
-            .with_registrations_per_hour(settings.limits.registrations_per_hour);
+            .with_registrations_per_hour(settings.limits.registrations_per_hour)
+            .reached_at(settings.url.as_deref());
         chandlery_accounts::make_first_operator(&db, data).await?;
         let finance = Finance {
             db: db.clone(),

@@ -4,6 +4,7 @@ mod account;
 mod chart;
 mod cohorts;
 mod dashboard;
+mod email;
 mod figures;
 mod layout;
 mod lists;
@@ -25,6 +26,8 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
         .route("/logout", axum::routing::post(session::log_out))
         .route("/style.css", get(layout::style))
         .route("/account", get(account::page))
+        .route("/account/email", get(email::form).post(email::change))
+        .route("/account/email/verification", get(email::verification).post(email::verify))
         .route("/account/password", get(password::form).post(password::change))
         .route("/figures", get(figures::page))
         .route("/figures/cohorts", get(cohorts::page))

@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::world::{World, until};
 
 /// A mail server that keeps what it gets: nothing for whoever is refused for good, or for now.
-struct MailServer {
-    url: String,
+pub struct MailServer {
+    pub url: String,
     got: Arc<Mutex<Vec<String>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl MailServer {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("smtp://{}", listener.local_addr().unwrap());
         let got = Arc::<Mutex<Vec<String>>>::default();
@@ -36,7 +36,7 @@ impl MailServer {
         self.asked.lock().unwrap().iter().filter(|asked| asked.contains(recipient)).count()
     }
 
-    fn with(&self, subject: &str) -> Vec<String> {
+    pub fn with(&self, subject: &str) -> Vec<String> {
         let wanted = format!("Subject: {subject}");
         self.got.lock().unwrap().iter().filter(|mail| mail.contains(&wanted)).cloned().collect()
     }

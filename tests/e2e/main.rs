@@ -30,6 +30,7 @@ mod isolation;
 mod journey;
 mod kills;
 mod kubernetes;
+mod letters;
 mod log;
 mod mail;
 mod market;

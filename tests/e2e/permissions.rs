@@ -48,7 +48,9 @@ fn every_route_is_for_those_it_is_meant_for() {
                 body => body.to_string().replace("\"KEY\"", &json!(pem).to_string()),
             };
             let kind = match case.route {
-                "/token" | "/login" | "/account/password" => "application/x-www-form-urlencoded",
+                "/token" | "/login" | "/account/password" | "/account/email" => {
+                    "application/x-www-form-urlencoded"
+                }
                 _ => "application/json",
             };
             let headers = [("content-type", kind), ("origin", origin.as_str())];

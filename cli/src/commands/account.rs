@@ -1,10 +1,12 @@
-//! `chandlery register`, `chandlery login`, and `chandlery account` for another password.
+//! `chandlery register`, `chandlery login`, and `chandlery account` for what is a person's own.
+
+mod email;
 
 use std::io::{IsTerminal as _, Read as _};
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::{
-    Login as WireLogin, NewAccount, PasswordChange, PasswordChanged, ResetPassword, Token,
+    EmailAddress, Login as WireLogin, NewAccount, PasswordChange, PasswordChanged, ResetPassword, Token,
 };
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -18,6 +20,9 @@ use crate::show;
 pub struct Register {
     /// What the account is called
     name: Namespace,
+    /// Where it is written to, once the token that is sent there was shown
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<EmailAddress>,
 }
 
 /// Log in to the registry, and keep the token in the user's folder.
@@ -27,9 +32,27 @@ pub struct Login {
     name: Namespace,
 }
 
-/// Change or reset the account's password.
+/// See and change the account, its password and its e-mail address.
 #[derive(Subcommand)]
 pub enum Account {
+    /// Show the account
+    Show,
+    /// Ask for another e-mail address; the account's password is asked for, and a token is sent to the address
+    Email {
+        /// Where the account is to be written to
+        address: EmailAddress,
+    },
+    /// Verify an e-mail address by the token that was sent there
+    Verify {
+        /// The token of the letter
+        #[arg(long)]
+        token: String,
+    },
+    /// Have a token sent to an account's verified address, by which its password is set
+    Forgot {
+        /// The account's name
+        name: Namespace,
+    },
     /// Change the password; piped, the current one and the new one are a line each
     Password {
         /// End tokens that were made for machines, too, and not only those of log-ins
@@ -50,6 +73,10 @@ pub enum Account {
 impl Account {
     pub async fn run(self, context: &Context) -> Result {
         let changed: PasswordChanged = match self {
+            Self::Show => return email::show(context).await,
+            Self::Email { address } => return email::change(context, address).await,
+            Self::Verify { token } => return email::verify(context, token).await,
+            Self::Forgot { name } => return email::forgot(context, name).await,
             Self::Password { end_all_tokens } => {
                 let (current, password) = current_and_new()?;
                 let change = PasswordChange { current, password, end_all_tokens };
@@ -75,7 +102,7 @@ impl Account {
 
 impl Register {
     pub async fn run(self, context: &Context) -> Result {
-        let new = NewAccount { name: self.name, password: password("Password: ")? };
+        let new = NewAccount { name: self.name, password: password("Password: ")?, email: self.email };
         let token: Token = context.post("/api/v1/accounts", new).await?;
         remember(context, &token, "opened account")
     }

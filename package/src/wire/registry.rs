@@ -6,6 +6,7 @@ mod catalog;
 mod log;
 mod moderation;
 mod operation;
+mod people;
 mod trusted;
 
 pub use accounts::*;
@@ -14,4 +15,5 @@ pub use catalog::*;
 pub use log::*;
 pub use moderation::*;
 pub use operation::*;
+pub use people::*;
 pub use trusted::*;

@@ -59,6 +59,16 @@ impl Actor {
         Self { account: Some(account.clone()), credential: identity.to_string(), address }
     }
 
+    /// Whoever has the token that was sent to an account's e-mail address.
+    pub(crate) fn of_letter(account: &Namespace, address: Address) -> Self {
+        Self { account: Some(account.clone()), credential: "token sent by e-mail".into(), address }
+    }
+
+    /// Whoever asks from this address, known by nothing.
+    pub(crate) fn anybody(address: Address) -> Self {
+        Self { account: None, credential: "nothing".into(), address }
+    }
+
     /// What people are told of it.
     pub(crate) fn in_words(&self) -> String {
         let who = match &self.account {

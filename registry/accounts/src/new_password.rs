@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::credential::Credential;
-use crate::notices::{tell, tell_operators};
+use crate::email::address_within;
+use crate::notices::{tell_operators, tell_owner, write_to};
 use crate::passwords::{check_new, hash_password, random_text};
-use crate::people::{find_within, set_password};
+use crate::people::{find_account, find_within, set_password};
 use crate::principal::AccountRole;
 use crate::{Accounts, Caller, Error, tokens};
 
@@ -73,7 +74,7 @@ async fn replace(
         actor.in_words(),
         now.strftime("%Y-%m-%d %H:%M")
     );
-    tell(
+    tell_owner(
         write,
         account,
         &format!("password:{account}:{}", time(now)),
@@ -99,15 +100,7 @@ pub async fn issue_reset(db: &Db, actor: &Actor, account: &Namespace) -> Result<
              `chandlery registry reset-password`"
         )));
     }
-    sqlx::query(
-        "insert into password_resets (account, hash, expires_at) values ($1, $2, $3)
-         on conflict (account) do update set hash = excluded.hash, expires_at = excluded.expires_at",
-    )
-    .bind(account.as_str())
-    .bind(Digest::of(&token).hex())
-    .bind(time(expires_at))
-    .execute(&mut *write)
-    .await?;
+    keep_reset(&mut write, account, &token, expires_at).await?;
     let after = json!({ "expires_at": expires_at });
     record(&mut write, actor, Act::PasswordResetIssued, account.as_str(), Value::Null, after).await?;
     let key = format!("password-reset:{account}:{}", time(now));
@@ -118,9 +111,63 @@ pub async fn issue_reset(db: &Db, actor: &Actor, account: &Namespace) -> Result<
         expires_at.strftime("%Y-%m-%d %H:%M")
     );
     tell_operators(&mut write, &key, &subject, &body, now).await?;
-    tell(&mut write, account, &format!("{key}:{account}"), &subject, &body, now).await?;
+    tell_owner(&mut write, account, &format!("{key}:{account}"), &subject, &body, now).await?;
     write.commit().await?;
     Ok(PasswordReset { account: account.clone(), token, expires_at })
+}
+
+/// Keeps the digest of a reset's token, in place of the one before.
+async fn keep_reset(
+    write: &mut Write,
+    account: &Namespace,
+    token: &str,
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "insert into password_resets (account, hash, expires_at) values ($1, $2, $3)
+         on conflict (account) do update set hash = excluded.hash, expires_at = excluded.expires_at",
+    )
+    .bind(account.as_str())
+    .bind(Digest::of(token).hex())
+    .bind(time(expires_at))
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Sends a token by which its password is set to the verified address of an account that is no operator's, and says nothing of whether
+/// there is one. Each request counts for the client as a wrong password does.
+pub(crate) async fn request_reset(
+    accounts: &Accounts,
+    client: Client,
+    address: Address,
+    account: &Namespace,
+) -> Result<(), Error> {
+    accounts.attempts.begin(client, None)?;
+    if find_account(&accounts.db, account).await?.is_none() {
+        return Ok(());
+    }
+    let (token, now) = (random_text(), Timestamp::now());
+    let expires_at = now + RESET_LIFETIME;
+    let mut write = accounts.db.write().await?;
+    let (role, _) = find_within(&mut write, account).await?;
+    let Some(email) = address_within(&mut write, account).await? else { return Ok(()) };
+    if role == AccountRole::Operator || accounts.count_letter(&email).is_err() {
+        return Ok(());
+    }
+    keep_reset(&mut write, account, &token, expires_at).await?;
+    let after = json!({ "expires_at": expires_at, "by": "e-mail" });
+    let actor = Actor::anybody(address);
+    record(&mut write, &actor, Act::PasswordResetIssued, account.as_str(), Value::Null, after).await?;
+    let body = format!(
+        "Somebody who has forgotten it wants to set the password of '{account}'. If that is you, do it until {} UTC:\n\n    chandlery \
+         account reset --token {token}\n\nIf it is not, do nothing: the password stays.\n",
+        expires_at.strftime("%Y-%m-%d %H:%M")
+    );
+    let key = format!("password-reset:{account}:{}:mail", time(now));
+    write_to(&mut write, account, &email, &key, "Set another password", &body, now).await?;
+    write.commit().await?;
+    Ok(())
 }
 
 /// Sets a password by the token of a reset, which is used up by it. A wrong token counts for the client as a wrong password does.

@@ -3,7 +3,7 @@
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
-use chandlery_package::wire::Role;
+use chandlery_package::wire::{EmailAddress, Role};
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 
@@ -32,6 +32,47 @@ pub async fn tell(
     Ok(())
 }
 
+/// The same where it is about the account itself: it is sent to the address that the account has verified, whatever its billing
+/// profile says.
+pub(crate) async fn tell_owner(
+    write: &mut Write,
+    account: &Namespace,
+    key: &str,
+    subject: &str,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    tell(write, account, key, subject, body, now).await?;
+    sqlx::query(
+        "update notices set email = (select accounts.email from accounts where accounts.name = $1)
+         where key = $2 and sent_at is null",
+    )
+    .bind(account.as_str())
+    .bind(key)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Sends a text that brings a token to an address, and shows it nowhere else.
+pub(crate) async fn write_to(
+    write: &mut Write,
+    account: &Namespace,
+    email: &EmailAddress,
+    key: &str,
+    subject: &str,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    tell(write, account, key, subject, body, now).await?;
+    sqlx::query("update notices set email = $1, secret = 1 where key = $2")
+        .bind(email.as_str())
+        .bind(key)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
 /// Tells everybody who operates the registry.
 pub async fn tell_operators(
     write: &mut Write,
@@ -46,7 +87,7 @@ pub async fn tell_operators(
             .fetch_all(&mut **write)
             .await?;
     for (Text(operator),) in operators {
-        tell(write, &operator, &format!("{key}:{operator}"), subject, body, now).await?;
+        tell_owner(write, &operator, &format!("{key}:{operator}"), subject, body, now).await?;
     }
     Ok(())
 }
@@ -87,10 +128,16 @@ pub async fn retry(db: &Db, key: &str, at: Timestamp) -> Result<(), Error> {
     note(db, key, "update notices set retry_at = $1 where key = $2", &time(at)).await
 }
 
-/// Writes down what became of a notice, by a statement that sets one column of it.
+/// Writes down what became of a notice, by a statement that sets one column of it. What has left and brought a token is forgotten.
 async fn note(db: &Db, key: &str, statement: &'static str, value: &str) -> Result<(), Error> {
     let mut write = db.write().await?;
     sqlx::query(statement).bind(value).bind(key).execute(&mut *write).await?;
+    sqlx::query(
+        "update notices set body = '' where key = $1 and secret = 1 and (sent_at is not null or refused is not null)",
+    )
+    .bind(key)
+    .execute(&mut *write)
+    .await?;
     write.commit().await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::actor::Actor;
 use crate::audit::record;
-use crate::notices::{tell, tell_operators};
+use crate::notices::{tell_operators, tell_owner};
 use crate::origins;
 use crate::people::{find_within, set_role};
 use crate::principal::AccountRole;
@@ -307,5 +307,5 @@ async fn announce(
     let key = format!("operators:{}", time(now));
     tell_operators(write, &key, subject, body, now).await?;
     // An operator was told already: the same key is told once.
-    tell(write, account, &format!("{key}:{account}"), subject, body, now).await
+    tell_owner(write, account, &format!("{key}:{account}"), subject, body, now).await
 }

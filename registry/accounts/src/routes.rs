@@ -1,6 +1,7 @@
 //! `/api/v1/accounts`, `/api/v1/tokens`, and a namespace's members.
 
 mod audit;
+mod email;
 mod operators;
 mod passwords;
 mod suspensions;
@@ -30,6 +31,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .routes(routes!(invite, remove))
         .routes(routes!(accept, decline))
         .merge(passwords::routes())
+        .merge(email::routes())
         .merge(operators::routes())
         .merge(suspensions::routes())
         .merge(audit::routes())
@@ -54,6 +56,13 @@ async fn register(
     let actor = Actor::new(&new.name, &Credential::None, address);
     let lifetime = tokens::LOGIN_LIFETIME;
     let token = crate::log_in(&accounts.db, &actor, &new.name, "registered", lifetime).await?;
+    if let Some(email) = &new.email {
+        // The account is open whether or not one more mail may be sent there: its address can be asked for later.
+        match crate::email::ask(&accounts, &actor, &new.name, email).await {
+            Ok(_) | Err(Error::TooMany { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
     Ok((StatusCode::CREATED, Json(Token { account: new.name, token })))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chandlery_edge::{Allowance, Client};
 use chandlery_package::Namespace;
+use chandlery_package::wire::EmailAddress;
 use chandlery_store::{Db, Facts};
 
 use crate::attempts::Attempts;
@@ -19,6 +20,8 @@ use crate::{Error, Scope, looks, tokens};
 const WRITES_PER_MINUTE: u32 = 6000;
 /// How many accounts a client may open in an hour, unless the registry says otherwise.
 const REGISTRATIONS_PER_HOUR: u32 = 20;
+/// How many letters with a token one address is sent in an hour, whoever asks for them.
+const LETTERS_PER_HOUR: u32 = 5;
 
 /// What it takes to know who asks.
 #[derive(Clone)]
@@ -34,6 +37,10 @@ pub struct Accounts {
     /// By account, and whether by what may do all that it may.
     writes: Arc<Allowance<(Namespace, bool)>>,
     registrations: Arc<Allowance<Client>>,
+    /// By address, in lower case.
+    letters: Arc<Allowance<String>>,
+    /// Where people reach the registry, without a slash at the end, if its operator says so.
+    url: Option<Arc<str>>,
 }
 
 impl Accounts {
@@ -44,7 +51,14 @@ impl Accounts {
         let bearer_key = Facts(&db).get_or("bearer-key", random_text).await?.into_bytes().into();
         let registrations = registrations(REGISTRATIONS_PER_HOUR);
         let (attempts, writes) = (Arc::default(), writes(WRITES_PER_MINUTE));
-        Ok(Self { db, cookie, bearer_key, attempts, writes, registrations })
+        let letters = Arc::new(Allowance::new(LETTERS_PER_HOUR, Duration::from_secs(3600)));
+        Ok(Self { db, cookie, bearer_key, attempts, writes, registrations, letters, url: None })
+    }
+
+    /// The same, where letters name this URL of the registry.
+    #[must_use]
+    pub fn reached_at(self, url: Option<&str>) -> Self {
+        Self { url: url.map(|url| url.trim_end_matches('/').into()), ..self }
     }
 
     /// The same, where an account may make so many requests in a minute that change something.
@@ -64,12 +78,24 @@ impl Accounts {
         self.attempts.tidy();
         self.writes.tidy();
         self.registrations.tidy();
+        self.letters.tidy();
     }
 
     /// Counts an account that a client opens, before its password is hashed.
     pub(crate) fn count_registration(&self, client: Client) -> Result<(), Error> {
         let refused = |seconds| Error::too_many("too many new accounts from one address", seconds);
         self.registrations.take(client).map_err(refused)
+    }
+
+    /// Counts a letter with a token that is sent to an address.
+    pub(crate) fn count_letter(&self, email: &EmailAddress) -> Result<(), Error> {
+        let refused = |seconds| Error::too_many("too many mails to one address", seconds);
+        self.letters.take(email.as_str().to_ascii_lowercase()).map_err(refused)
+    }
+
+    /// How a letter names a path of the registry, before the command that does the same: nothing where the URL is not known.
+    pub(crate) fn link(&self, path: &str) -> String {
+        self.url.as_ref().map(|url| format!("at {url}{path} or ")).unwrap_or_default()
     }
 
     /// It was not opened.

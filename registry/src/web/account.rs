@@ -37,7 +37,10 @@ pub(super) async fn page(
         (told(&notices.items))
         (all_hosts(&hosts))
         (all_invoices(&invoices))
-        p { a href="/account/password" { "Change the password" } }
+        p {
+            a href="/account/password" { "Change the password" } " · "
+            a href="/account/email" { "E-mail address" }
+        }
     };
     Ok(layout::page("Account", Some(&caller), content).into_response())
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::EmailAddress;
 use crate::name::text_form;
 use crate::{Namespace, PluginId, words};
 
@@ -17,6 +18,9 @@ pub struct NewAccount {
     pub name: Namespace,
     /// At most 128 characters, and not easy to guess.
     pub password: String,
+    /// Where the account is written to, once a token that is sent there was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailAddress>,
 }
 
 /// Asks for a token.

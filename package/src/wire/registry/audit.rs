@@ -20,6 +20,10 @@ words! {
         PasswordResetIssued = "password-reset-issued",
         /// Set an account's password with such a token.
         PasswordReset = "password-reset",
+        /// Asked for another e-mail address of its account.
+        EmailAsked = "email-asked",
+        /// Verified an e-mail address by the token that was sent there.
+        EmailVerified = "email-verified",
         /// Made a token of its account.
         TokenMade = "token-made",
         /// Revoked a token of its account.

@@ -35,7 +35,7 @@ pub async fn notices(db: &Db, account: &Namespace, paging: &Paging<Key>) -> Resu
     };
     let rows: Vec<(String, String, String, Text<Timestamp>, Option<Text<Timestamp>>)> = sqlx::query_as(
         "select key, subject, body, made_at, sent_at from notices
-         where account = $1 and made_at <= $2 and (made_at < $2 or key > $3)
+         where account = $1 and secret = 0 and made_at <= $2 and (made_at < $2 or key > $3)
          order by made_at desc, key limit $4",
     )
     .bind(account.as_str())
@@ -204,9 +204,11 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
     let from: Mailbox =
         mail.from.parse().map_err(|error| failed("the sender", format!("'{}': {error}", mail.from)))?;
     let waiting: Vec<(String, Text<Timestamp>, String, String, String)> = sqlx::query_as(
-        "select key, made_at, email, subject, body from notices
-         join billing_profiles on billing_profiles.account = notices.account
-         where sent_at is null and refused is null and email is not null and retry_at <= $1
+        "select key, made_at, coalesce(notices.email, billing_profiles.email, accounts.email) as address, subject, body
+         from notices join accounts on accounts.name = notices.account
+         left join billing_profiles on billing_profiles.account = notices.account
+         where sent_at is null and refused is null and retry_at <= $1
+           and coalesce(notices.email, billing_profiles.email, accounts.email) is not null
          order by retry_at, made_at, key limit $2",
     )
     .bind(time(now))

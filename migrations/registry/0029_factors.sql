@@ -1,0 +1,15 @@
+-- Where a person is written to: an address that whoever reads its mail has verified.
+alter table accounts add column email text;
+-- An address that was asked for and not verified yet. Only the digest of the token that was sent there is kept.
+create table email_verifications (
+    account    text primary key references accounts (name),
+    email      text not null,
+    hash       text not null,
+    expires_at text not null
+);
+create index email_verifications_by_hash on email_verifications (hash);
+
+-- Where a notice is sent whatever the billing profile says; and whether it brings a token: such a notice is shown on no page, and its
+-- text is forgotten when it has left.
+alter table notices add column email text;
+alter table notices add column secret bigint not null default 0;

@@ -1,0 +1,130 @@
+//! Where an account is written to, set and verified on pages.
+
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_package::problem::Explain as _;
+use chandlery_package::wire::{AccountProfile, EmailAddress, EmailChange};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout;
+use crate::error::Error;
+use chandlery_accounts::{Account, Address, Caller, change_email, profile, verify_email};
+use chandlery_edge::{Client, Query};
+use chandlery_money::Finance;
+
+const LOG_IN: &str = "/login?next=/account/email";
+
+#[derive(Deserialize)]
+pub(super) struct Change {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Token {
+    #[serde(default)]
+    token: String,
+}
+
+/// The page `/account/email`.
+pub(super) async fn form(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let has = profile(&finance.db, &caller.name).await?;
+    Ok(page(&caller, &has, None).into_response())
+}
+
+pub(super) async fn change(
+    State(finance): State<Finance>,
+    client: Client,
+    caller: Option<Caller>,
+    Form(given): Form<Change>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let asked = match given.email.trim().parse::<EmailAddress>() {
+        Ok(email) => {
+            let change = EmailChange { email, password: given.password };
+            change_email(&finance.accounts, client, &caller, &change).await
+        }
+        Err(error) => Err(chandlery_edge::Error::Invalid(error.to_string())),
+    };
+    let Err(error) = asked else { return Ok(Redirect::to("/account/email").into_response()) };
+    let has = profile(&finance.db, &caller.name).await?;
+    faulty(error, |fault| page(&caller, &has, Some(fault)))
+}
+
+/// The page `/account/email/verification`, to which a letter leads. Opening it changes nothing: programs follow links in mail, too.
+pub(super) async fn verification(Query(given): Query<Token>) -> Markup {
+    token_page(&given.token, None)
+}
+
+pub(super) async fn verify(
+    State(finance): State<Finance>,
+    client: Client,
+    address: Address,
+    Form(given): Form<Token>,
+) -> Result<Response, Error> {
+    match verify_email(&finance.accounts, client, address, given.token.trim()).await {
+        Ok(verified) => {
+            let content = html! {
+                h1 { "Verified" }
+                p { "The account " strong { (verified.account) } " is written to at " (verified.email) " from now on." }
+            };
+            Ok(layout::page("Verified", None, content).into_response())
+        }
+        Err(error) => faulty(error, |fault| token_page("", Some(fault))),
+    }
+}
+
+/// A page that says what was wrong with what was sent; what the registry itself is at fault for is an error.
+fn faulty(error: chandlery_edge::Error, page: impl FnOnce(&str) -> Markup) -> Result<Response, Error> {
+    let problem = error.problem();
+    match StatusCode::from_u16(problem.status) {
+        Ok(status) if status.is_client_error() => Ok((status, page(&problem.detail)).into_response()),
+        _ => Err(error.into()),
+    }
+}
+
+fn page(caller: &Account, has: &AccountProfile, fault: Option<&str>) -> Markup {
+    let content = html! {
+        h1 { "E-mail of " (caller.name) }
+        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        p {
+            @match &has.email {
+                Some(email) => { "Verified: " strong { (email) } }
+                None => "No address was verified: nobody can be sent a token that sets another password.",
+            }
+        }
+        @if let Some(pending) = &has.pending_email {
+            p {
+                "A token was sent to " strong { (pending.email) } ", which ends on "
+                (pending.expires_at.strftime("%Y-%m-%d %H:%M UTC")) ". "
+                a href="/account/email/verification" { "Verify it" }
+            }
+        }
+        form.card method="post" action="/account/email" {
+            label { "Another address" input name="email" type="email" autocomplete="email" required; }
+            label {
+                "Password"
+                input name="password" type="password" autocomplete="current-password" required;
+            }
+            button { "Send a token there" }
+        }
+    };
+    layout::page("E-mail", Some(caller), content)
+}
+
+fn token_page(token: &str, fault: Option<&str>) -> Markup {
+    let content = html! {
+        h1 { "Verify an e-mail address" }
+        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        form.card method="post" action="/account/email/verification" {
+            label { "The token that was sent there" input name="token" value=(token) autocomplete="off" required; }
+            button { "Verify" }
+        }
+    };
+    layout::page("Verify", None, content)
+}
