@@ -13,3 +13,8 @@ create index email_verifications_by_hash on email_verifications (hash);
 -- text is forgotten when it has left.
 alter table notices add column email text;
 alter table notices add column secret bigint not null default 0;
+
+-- By what a log-in was opened, and when and where from its token was used last. A token that was made has what its maker's had.
+alter table tokens add column opened_by text not null default 'password';
+alter table tokens add column used_at text;
+alter table tokens add column address text;

@@ -46,7 +46,7 @@ const ALWAYS: [(&str, Duration, Job); 8] = [
         Box::pin(async move {
             with.guard.tidy();
             with.oci.accounts.tidy();
-            Ok(())
+            Ok(with.oci.accounts.write_uses().await?)
         })
     }),
     ("downloads", MINUTE, |with| {

@@ -10,6 +10,7 @@ mod layout;
 mod lists;
 mod password;
 mod session;
+mod sessions;
 
 use axum::Router;
 use axum::response::Redirect;
@@ -28,6 +29,7 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
         .route("/account", get(account::page))
         .route("/account/email", get(email::form).post(email::change))
         .route("/account/email/verification", get(email::verification).post(email::verify))
+        .route("/account/sessions", get(sessions::page).post(sessions::end))
         .route("/account/password", get(password::form).post(password::change))
         .route("/figures", get(figures::page))
         .route("/figures/cohorts", get(cohorts::page))

@@ -1,4 +1,4 @@
-//! Where accounts are written to: verified by whoever reads the mail, and what is sent there alone.
+//! Where accounts are written to, verified by whoever reads the mail; and where they are logged in.
 
 use serde_json::{Value, json};
 
@@ -105,4 +105,50 @@ fn an_address_counts_once_whoever_reads_it_has_said_so() {
     assert_eq!((0..7).map(flood).collect::<Vec<_>>(), [200, 200, 200, 200, 200, 429, 429]);
     let trail = operator.text(&["audit", "export"]);
     assert!(trail.contains("email-verified") && !trail.contains("@example.org"), "the trail goes to others");
+}
+
+#[test]
+fn sessions_are_listed_and_end_at_once() {
+    let world = World::start();
+    let acme = world.publisher("acme");
+    let login = json!({ "name": "acme", "password": PASSWORD }).to_string();
+    let elsewhere = || {
+        let answer = world.send("POST", "/api/v1/tokens", None, &JSON, login.as_str());
+        answer.json()["token"].as_str().unwrap().to_owned()
+    };
+    let works = |token: &str| world.send("GET", "/api/v1/plugins", Some(token), &[], "").status == 200;
+    let machine = acme.ok(&["tokens", "new", "read"])["token"].as_str().unwrap().to_owned();
+    let (one, two, cookie) = (elsewhere(), elsewhere(), world.session(&acme));
+    assert!(works(&one));
+    let listed = acme.ok(&["account", "sessions"])["items"].as_array().unwrap().clone();
+    let notes: Vec<_> = listed.iter().map(|session| session["note"].as_str().unwrap()).collect();
+    assert_eq!(notes, ["registered", "login", "login", "pages"]);
+    for session in &listed {
+        assert_eq!((&session["address"], &session["opened_by"]), (&json!("127.0.0.1"), &json!("password")));
+        assert_eq!(session["current"], session["note"] == "registered");
+        let at = |field: &str| session[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        assert!(at("used_at") >= at("created_at"), "{session}");
+    }
+    assert!(!listed.iter().any(|session| session.to_string().contains(&one)));
+
+    let id = listed[1]["id"].as_str().unwrap();
+    acme.ok(&["account", "sessions", "end", id]);
+    assert_eq!((works(&one), works(&two)), (false, true));
+    assert_eq!(acme.refused(&["account", "sessions", "end", id]).0.r#type, "not-found");
+    // A token for a machine is no session.
+    let token =
+        acme.list("/api/v1/account/tokens").into_iter().find(|token| token["scope"] == "read").unwrap();
+    let (problem, _) = acme.refused(&["account", "sessions", "end", token["id"].as_str().unwrap()]);
+    assert_eq!((problem.r#type.as_str(), works(&machine)), ("not-found", true));
+
+    // On the page, where one ends oneself last.
+    let origin = world.origin();
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let headers = [form, ("cookie", cookie.as_str()), ("origin", origin.as_str())];
+    let end = |id: &str| world.send("POST", "/account/sessions", None, &headers, format!("id={id}")).status;
+    let page = || world.get("/account/sessions", &[("cookie", &cookie)]);
+    assert!(page().0 == 200 && page().1.contains("this one"));
+    assert_eq!((end("000000000000"), end("all")), (404, 303));
+    assert_eq!((works(&two), works(&acme.token()), works(&machine)), (false, false, true));
+    assert_eq!((end(listed[3]["id"].as_str().unwrap()), page().0), (303, 303));
 }

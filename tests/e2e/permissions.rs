@@ -48,7 +48,7 @@ fn every_route_is_for_those_it_is_meant_for() {
                 body => body.to_string().replace("\"KEY\"", &json!(pem).to_string()),
             };
             let kind = match case.route {
-                "/token" | "/login" | "/account/password" | "/account/email" => {
+                "/token" | "/login" | "/account/password" | "/account/email" | "/account/sessions" => {
                     "application/x-www-form-urlencoded"
                 }
                 _ => "application/json",

@@ -1,6 +1,7 @@
 //! `chandlery register`, `chandlery login`, and `chandlery account` for what is a person's own.
 
 mod email;
+mod sessions;
 
 use std::io::{IsTerminal as _, Read as _};
 
@@ -48,6 +49,11 @@ pub enum Account {
         #[arg(long)]
         token: String,
     },
+    /// Show where the account is logged in, and end log-ins
+    Sessions {
+        #[command(subcommand)]
+        end: Option<sessions::End>,
+    },
     /// Have a token sent to an account's verified address, by which its password is set
     Forgot {
         /// The account's name
@@ -76,6 +82,7 @@ impl Account {
             Self::Show => return email::show(context).await,
             Self::Email { address } => return email::change(context, address).await,
             Self::Verify { token } => return email::verify(context, token).await,
+            Self::Sessions { end } => return sessions::run(context, end).await,
             Self::Forgot { name } => return email::forgot(context, name).await,
             Self::Password { end_all_tokens } => {
                 let (current, password) = current_and_new()?;

@@ -75,7 +75,11 @@ impl Accounts {
             Some(account) if !parts.method.is_safe() => self.count_write(account, &principal.grant)?,
             _ => {}
         }
-        Ok(Principal { address: Address::of(parts), ..principal })
+        let address = Address::of(parts);
+        if let Credential::Token { hash, .. } = &principal.credential {
+            self.uses.note(hash, address);
+        }
+        Ok(Principal { address, ..principal })
     }
 }
 

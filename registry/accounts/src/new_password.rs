@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::actor::{Actor, Address};
 use crate::audit::record;
-use crate::credential::Credential;
 use crate::email::address_within;
 use crate::notices::{tell_operators, tell_owner, write_to};
 use crate::passwords::{check_new, hash_password, random_text};
 use crate::people::{find_account, find_within, set_password};
 use crate::principal::AccountRole;
+use crate::sessions::own_hash;
 use crate::{Accounts, Caller, Error, tokens};
 
 /// How long a reset can be used.
@@ -28,22 +28,18 @@ pub async fn change(
     caller: &Caller,
     new: &PasswordChange,
 ) -> Result<PasswordChanged, Error> {
-    let Caller { actor, credential: asked_by, .. } = caller;
+    let Caller { actor, .. } = caller;
     let account = &caller.name;
     check_new(&new.password, account).await?;
     let known = accounts.by_password(client, account.as_str(), &new.current).await?;
     let (_, known) = known.ok_or(Error::WrongPassword)?;
     let hash = hash_password(new.password.clone()).await?;
-    let goes_on = match asked_by {
-        Credential::Token { hash, .. } => Some(hash.as_str()),
-        _ => None,
-    };
     let mut write = accounts.db.write().await?;
     let (_, mark) = find_within(&mut write, account).await?;
     if mark != known {
         return Err(Error::Conflict("the password was changed at the same moment by somebody else".into()));
     }
-    let ended = tokens::end(&mut write, account, new.end_all_tokens, goes_on).await?;
+    let ended = tokens::end(&mut write, account, new.end_all_tokens, own_hash(caller)).await?;
     replace(&mut write, actor, Act::PasswordChanged, account, &hash, ended).await?;
     write.commit().await?;
     Ok(PasswordChanged { account: account.clone(), ended })

@@ -4,6 +4,7 @@ mod audit;
 mod email;
 mod operators;
 mod passwords;
+mod sessions;
 mod suspensions;
 
 use axum::extract::State;
@@ -32,6 +33,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .routes(routes!(accept, decline))
         .merge(passwords::routes())
         .merge(email::routes())
+        .merge(sessions::routes())
         .merge(operators::routes())
         .merge(suspensions::routes())
         .merge(audit::routes())

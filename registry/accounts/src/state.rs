@@ -14,6 +14,7 @@ use crate::grant::Grant;
 use crate::passwords::random_text;
 use crate::principal::Account;
 use crate::session::SessionCookie;
+use crate::uses::Uses;
 use crate::{Error, Scope, looks, tokens};
 
 /// How many requests that change something an account may make in a minute, unless the registry says otherwise.
@@ -34,6 +35,8 @@ pub struct Accounts {
     pub(crate) bearer_key: Arc<[u8]>,
     /// Who was wrong how often.
     pub(crate) attempts: Arc<Attempts>,
+    /// When and where from tokens were used.
+    pub(crate) uses: Arc<Uses>,
     /// By account, and whether by what may do all that it may.
     writes: Arc<Allowance<(Namespace, bool)>>,
     registrations: Arc<Allowance<Client>>,
@@ -52,7 +55,8 @@ impl Accounts {
         let registrations = registrations(REGISTRATIONS_PER_HOUR);
         let (attempts, writes) = (Arc::default(), writes(WRITES_PER_MINUTE));
         let letters = Arc::new(Allowance::new(LETTERS_PER_HOUR, Duration::from_secs(3600)));
-        Ok(Self { db, cookie, bearer_key, attempts, writes, registrations, letters, url: None })
+        let uses = Arc::default();
+        Ok(Self { db, cookie, bearer_key, attempts, uses, writes, registrations, letters, url: None })
     }
 
     /// The same, where letters name this URL of the registry.

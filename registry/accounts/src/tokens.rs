@@ -110,6 +110,12 @@ pub async fn log_in(
     let token = random_text();
     let mut write = db.write().await?;
     insert(&mut write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;
+    let Address(address) = actor.address;
+    sqlx::query("update tokens set used_at = created_at, address = $1 where hash = $2")
+        .bind(address.map(|address| address.to_string()))
+        .bind(Digest::of(&token).hex())
+        .execute(&mut *write)
+        .await?;
     let issued = json!({ "token": token_id(&Digest::of(&token).hex()), "note": note });
     record(&mut write, actor, Act::LoggedIn, account.as_str(), Value::Null, issued).await?;
     write.commit().await?;

@@ -39,7 +39,8 @@ pub(super) async fn page(
         (all_invoices(&invoices))
         p {
             a href="/account/password" { "Change the password" } " · "
-            a href="/account/email" { "E-mail address" }
+            a href="/account/email" { "E-mail address" } " · "
+            a href="/account/sessions" { "Where it is logged in" }
         }
     };
     Ok(layout::page("Account", Some(&caller), content).into_response())

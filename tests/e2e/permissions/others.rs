@@ -108,6 +108,7 @@ impl Market {
         });
         let file = acme.file("advisory.json", advisory.to_string().as_bytes());
         acme.ok(&["advisories", "add", "acme:ocr-server", &file]);
+        let session = text(&acme.list("/api/v1/account/sessions")[0]["id"]);
         let report = "/api/v1/licence?host=theirs&deployments=0";
         assert_eq!(world.send("GET", report, Some(&globex.token()), &[], "").status, 200);
         let invoice = globex.list("/api/v1/invoices")[0]["number"].to_string();
@@ -118,6 +119,7 @@ impl Market {
             id("/processor/events/{id}", "evt_1", "evt_2"),
             id("/send-backs/{reference}", "REFUND-1", "REFUND-2"),
             id("/send-back-files/{number}", "1", "999999"),
+            id("/account/sessions/{id}", session, "000000000000"),
             id("/account/tokens/{id}", text(&token["id"]), "000000000000"),
             id("/accounts/{account}", "globex", UNKNOWN),
             id("/accounts/{name}", "globex", UNKNOWN),

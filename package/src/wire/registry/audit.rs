@@ -14,6 +14,8 @@ words! {
         LoggedIn = "logged-in",
         /// Ended a session on the registry's pages.
         LoggedOut = "logged-out",
+        /// Ended log-ins of its account elsewhere.
+        SessionEnded = "session-ended",
         /// Changed its own password, knowing the one before.
         PasswordChanged = "password-changed",
         /// Issued a token by which an account's password can be set.

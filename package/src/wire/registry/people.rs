@@ -1,4 +1,4 @@
-//! People behind accounts: where they are written to.
+//! People behind accounts: where they are written to, and where they are logged in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::Namespace;
 use crate::name::text_form;
+use crate::{Namespace, words};
 
 /// The longest address, in bytes, by RFC 5321.
 const EMAIL_BYTES_MAX: usize = 254;
@@ -114,6 +114,42 @@ pub struct EmailVerified {
 pub struct ResetRequest {
     /// The account's name.
     pub name: Namespace,
+}
+
+words! {
+    /// What a log-in has shown.
+    pub enum LogInBy: "way to log in" {
+        /// The password alone, or that of a new account.
+        Password = "password",
+    }
+}
+
+/// A log-in that has not ended.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// Tells it apart from the account's others.
+    pub id: String,
+    /// What it has shown.
+    pub opened_by: LogInBy,
+    /// Where it was made: by `login`, by registering (`registered`), or on the `pages`.
+    pub note: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was used last; none: an earlier version of the registry has made it, and nobody has used it since.
+    pub used_at: Option<Timestamp>,
+    /// Where it was used from last, if that is known.
+    pub address: Option<String>,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// What came of ending all sessions but the one that asks.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SessionsEnded {
+    /// How many there were.
+    pub ended: u64,
 }
 
 #[cfg(test)]

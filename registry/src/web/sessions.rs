@@ -1,0 +1,91 @@
+//! Where an account is logged in, shown and ended on a page.
+
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_package::wire::{Page, Paging, Session};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout;
+use crate::error::Error;
+use chandlery_accounts::{Account, Caller, end_others, end_session, list_sessions};
+use chandlery_edge::Query;
+use chandlery_money::Finance;
+use jiff::Timestamp;
+
+const PAGE: &str = "/account/sessions";
+const LOG_IN: &str = "/login?next=/account/sessions";
+/// What stands for every session but the one that asks.
+const OTHERS: &str = "all";
+
+#[derive(Deserialize)]
+pub(super) struct Which {
+    #[serde(default)]
+    id: String,
+}
+
+/// The page `/account/sessions`.
+pub(super) async fn page(
+    State(finance): State<Finance>,
+    caller: Option<Caller>,
+    Query(paging): Query<Paging<(Timestamp, String)>>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let sessions = list_sessions(&finance.accounts, &caller, &paging).await?;
+    Ok(shown(&caller, &sessions).into_response())
+}
+
+pub(super) async fn end(
+    State(finance): State<Finance>,
+    caller: Option<Caller>,
+    Form(which): Form<Which>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    match which.id.as_str() {
+        OTHERS => {
+            end_others(&finance.accounts, &caller).await?;
+        }
+        id => end_session(&finance.accounts, &caller, id).await?,
+    }
+    Ok(Redirect::to(PAGE).into_response())
+}
+
+fn shown(caller: &Account, sessions: &Page<Session>) -> Markup {
+    let content = html! {
+        h1 { "Where " (caller.name) " is logged in" }
+        div.card.scroll {
+            table {
+                thead { tr { th { "Since" } th { "By" } th { "Last used" } th { "From" } th { "Until" } th { } } }
+                tbody { @for session in &sessions.items { (row(session)) } }
+            }
+            (layout::next_page(PAGE, sessions.next.as_deref()))
+        }
+        form method="post" action=(PAGE) {
+            input type="hidden" name="id" value=(OTHERS);
+            p { button { "End all but this one" } }
+        }
+        p.note { "Tokens that were made for machines stay: " code { "chandlery tokens list" } " shows them." }
+    };
+    layout::page("Sessions", Some(caller), content)
+}
+
+fn row(session: &Session) -> Markup {
+    let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    html! {
+        tr {
+            td { (minute(session.created_at)) }
+            td { (session.opened_by) ", " (session.note) }
+            td { @match session.used_at { Some(at) => (minute(at)), None => "" } }
+            td { (session.address.as_deref().unwrap_or("")) }
+            td { (minute(session.expires_at)) }
+            td {
+                @if session.current { "this one" } @else {
+                    form method="post" action=(PAGE) {
+                        input type="hidden" name="id" value=(session.id);
+                        button.quiet { "End" }
+                    }
+                }
+            }
+        }
+    }
+}
