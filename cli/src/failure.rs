@@ -78,7 +78,7 @@ impl Failure {
             | "invalid-artifact"
             | "other-plan" => 3,
             "away" | "registry-away" | "target-away" => 4,
-            "unauthenticated" | "forbidden" | "rule-refused" | "suspended" => 5,
+            "unauthenticated" | "second-factor-needed" | "forbidden" | "rule-refused" | "suspended" => 5,
             "not-found" | "no-release" | "not-installed" | "no-deployment" | "no-target" => 6,
             _ => 1,
         }

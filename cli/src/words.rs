@@ -89,6 +89,8 @@ kinds! {
         "a plan that was made again is not the one that was recorded";
     PUSH_FAILED: "push-failed", "The push failed",
         "the registry does not take the artifact or its signature";
+    SECOND_FACTOR_NEEDED: "second-factor-needed", "A second factor is needed",
+        "the account has a second factor, and `login` is given no `--code` and runs at no terminal";
     NOT_LOGGED_IN: "unauthenticated", "Log in first",
         "the command needs an account, and none is logged in at this registry";
     NO_HOST_TOKEN: "unauthenticated", "No token for the host",

@@ -18,3 +18,19 @@ alter table notices add column secret bigint not null default 0;
 alter table tokens add column opened_by text not null default 'password';
 alter table tokens add column used_at text;
 alter table tokens add column address text;
+
+-- A secret from which codes are made, as it is: the registry makes them, too. It counts once a code of it was shown; a code of a step
+-- that is not after the last one counts no more.
+create table second_factors (
+    account      text primary key references accounts (name),
+    secret       text not null,
+    made_at      text not null,
+    confirmed_at text,
+    last_step    bigint not null default 0
+);
+-- What stands for a code, each once. Only digests are kept.
+create table recovery_codes (
+    account text not null references accounts (name),
+    hash    text not null,
+    primary key (account, hash)
+);

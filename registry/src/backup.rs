@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 105] = [
+const TABLES: [&str; 107] = [
     "facts",
     "accounts",
     "tokens",
@@ -34,6 +34,8 @@ const TABLES: [&str; 105] = [
     "audit_exports",
     "password_resets",
     "email_verifications",
+    "second_factors",
+    "recovery_codes",
     "operator_proposals",
     "approval_rules",
     "approval_requests",

@@ -12,8 +12,8 @@ use chandlery_edge::{Proxied, Sender, Site};
 
 use crate::error::Error;
 
-/// Where a session begins, of which there is no cookie yet.
-const LOG_IN: &str = "/login";
+/// Where a session begins, of which there is no cookie yet: by a password, and by a code after it.
+const LOG_IN: [&str; 2] = ["/login", "/login/code"];
 /// What changes something though it is asked with GET: a host says how many deployments it has.
 const REPORT: &str = "/api/v1/licence";
 
@@ -39,7 +39,7 @@ impl OwnPages {
         if reads && path != REPORT {
             return Ok(());
         }
-        let in_session = path == LOG_IN || self.cookie.read(headers).is_some();
+        let in_session = LOG_IN.contains(&path) || self.cookie.read(headers).is_some();
         match self.site.sender(headers, proxied) {
             Sender::Own => Ok(()),
             Sender::Unsaid if !in_session => Ok(()),
@@ -106,6 +106,9 @@ mod tests {
             ("POST", "/login", &[], false),
             ("POST", "/login", &[SITE], false),
             ("POST", "/login", &[REPLICA], false),
+            ("POST", "/login/code", &[OWN], true),
+            ("POST", "/login/code", &[], false),
+            ("POST", "/login/code", &[SITE], false),
             ("GET", "/login", &[SITE], true),
             // Programs say nothing of where they are; a browser sends a password by itself, and a token never.
             ("POST", close, &[], true),

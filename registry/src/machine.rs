@@ -1,7 +1,7 @@
 //! What whoever holds the registry's machine does without asking anybody: the database is theirs anyway. The audit trail tells of it,
 //! and operators are told.
 
-use chandlery_accounts::{Actor, issue_reset, operators};
+use chandlery_accounts::{Actor, issue_reset, operators, remove_lost_factor};
 use chandlery_package::Namespace;
 use chandlery_package::wire::PasswordReset;
 use chandlery_store::Db;
@@ -17,6 +17,11 @@ pub async fn promote(settings: &Settings, account: &Namespace) -> Result<(), Err
 /// Issues a token by which an account's password is set, an operator's too. The registry may go on serving.
 pub async fn reset_password(settings: &Settings, account: &Namespace) -> Result<PasswordReset, Error> {
     Ok(issue_reset(&open(settings).await?, &Actor::machine(), account).await?)
+}
+
+/// Removes the second factor of an account that has lost its authenticator and its codes. The registry may go on serving.
+pub async fn remove_second_factor(settings: &Settings, account: &Namespace) -> Result<(), Error> {
+    Ok(remove_lost_factor(&open(settings).await?, account).await?)
 }
 
 /// Opens the database of a registry that is there.

@@ -5,6 +5,7 @@ mod chart;
 mod cohorts;
 mod dashboard;
 mod email;
+mod factor;
 mod figures;
 mod layout;
 mod lists;
@@ -24,11 +25,13 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/dashboard") }))
         .route("/login", get(session::form).post(session::log_in))
+        .route("/login/code", axum::routing::post(session::go_on))
         .route("/logout", axum::routing::post(session::log_out))
         .route("/style.css", get(layout::style))
         .route("/account", get(account::page))
         .route("/account/email", get(email::form).post(email::change))
         .route("/account/email/verification", get(email::verification).post(email::verify))
+        .route("/account/second-factor", get(factor::page).post(factor::act))
         .route("/account/sessions", get(sessions::page).post(sessions::end))
         .route("/account/password", get(password::form).post(password::change))
         .route("/figures", get(figures::page))

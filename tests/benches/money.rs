@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chandlery_money::books;
 use chandlery_money::ledger::{self, Account, By, Chore, Transaction};
 use chandlery_package::chain::Chain;
-use chandlery_package::wire::{HostChain, TransactionKind, UsageEvent};
+use chandlery_package::wire::{HostChain, LogInBy, TransactionKind, UsageEvent};
 use chandlery_package::{Currency, Money, Namespace, PrivateKey};
 use chandlery_registry::audit::Exports;
 use chandlery_registry::{Limits, Registry, Settings};
@@ -197,7 +197,8 @@ async fn token(registry: &Registry) -> String {
     let name: Namespace = "operator".parse().unwrap();
     let scope = chandlery_accounts::Scope::Full;
     let machine = chandlery_accounts::Actor::machine();
-    chandlery_accounts::issue_token(&registry.db, &machine, &name, &scope, "bench", None).await.unwrap()
+    let (db, by) = (&registry.db, LogInBy::Password);
+    chandlery_accounts::issue_token(db, &machine, &name, &scope, "bench", None, by).await.unwrap()
 }
 
 fn transaction(index: usize, accounts: usize) -> Transaction {

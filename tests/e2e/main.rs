@@ -19,6 +19,7 @@ mod documents;
 mod engines;
 mod entitlements;
 mod examples;
+mod factors;
 mod figures;
 mod floods;
 mod forge;

@@ -1,16 +1,19 @@
 //! `chandlery register`, `chandlery login`, and `chandlery account` for what is a person's own.
 
 mod email;
+mod factor;
 mod sessions;
 
 use std::io::{IsTerminal as _, Read as _};
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::{
-    EmailAddress, Login as WireLogin, NewAccount, PasswordChange, PasswordChanged, ResetPassword, Token,
+    EmailAddress, Login as WireLogin, NewAccount, PasswordChange, PasswordChanged, ResetPassword,
+    SecondFactorNeeded, Token,
 };
 use clap::{Args, Subcommand};
 use reqwest::Method;
+use serde::Deserialize;
 
 use crate::api::Context;
 use crate::failure::{Failure, Result};
@@ -31,6 +34,9 @@ pub struct Register {
 pub struct Login {
     /// The account's name
     name: Namespace,
+    /// A code of the second factor, or a recovery code; at a terminal it is asked for where there is one
+    #[arg(long)]
+    code: Option<String>,
 }
 
 /// See and change the account, its password and its e-mail address.
@@ -48,6 +54,11 @@ pub enum Account {
         /// The token of the letter
         #[arg(long)]
         token: String,
+    },
+    /// See, set up and remove the second factor
+    SecondFactor {
+        #[command(subcommand)]
+        change: Option<factor::Change>,
     },
     /// Show where the account is logged in, and end log-ins
     Sessions {
@@ -82,6 +93,7 @@ impl Account {
             Self::Show => return email::show(context).await,
             Self::Email { address } => return email::change(context, address).await,
             Self::Verify { token } => return email::verify(context, token).await,
+            Self::SecondFactor { change } => return factor::run(context, change).await,
             Self::Sessions { end } => return sessions::run(context, end).await,
             Self::Forgot { name } => return email::forgot(context, name).await,
             Self::Password { end_all_tokens } => {
@@ -118,9 +130,21 @@ impl Register {
 impl Login {
     pub async fn run(self, context: &Context) -> Result {
         let login = WireLogin { name: self.name, password: password("Password: ")? };
-        let token: Token = context.post("/api/v1/tokens", login).await?;
+        let answer: LoggedIn = context.post("/api/v1/tokens", login).await?;
+        let token = match answer {
+            LoggedIn::Token(token) => token,
+            LoggedIn::Needed(needed) => factor::go_on(context, needed, self.code).await?,
+        };
         remember(context, &token, "logged in as")
     }
+}
+
+/// What a log-in with the right password is answered.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum LoggedIn {
+    Token(Token),
+    Needed(SecondFactorNeeded),
 }
 
 fn remember(context: &Context, token: &Token, what: &str) -> Result {

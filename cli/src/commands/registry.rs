@@ -41,6 +41,8 @@ pub enum Registry {
     Promote(OnMachine),
     /// Issue a token by which a password is set within an hour, an operator's too: on the registry's own machine
     ResetPassword(OnMachine),
+    /// Remove the second factor of an account that has lost its authenticator and its codes: on the registry's own machine
+    RemoveSecondFactor(OnMachine),
 }
 
 /// Serve a registry.
@@ -245,6 +247,14 @@ impl Registry {
                 match context.settings.json {
                     true => show::json(serde_json::json!({ "operator": name })),
                     false => show::done(format!("'{name}' operates the registry")),
+                }
+                Ok(())
+            }
+            Self::RemoveSecondFactor(OnMachine { name, data, terms }) => {
+                machine::remove_second_factor(&terms.settings(&data)?, &name).await?;
+                match context.settings.json {
+                    true => show::json(serde_json::json!({ "removed_from": name })),
+                    false => show::done(format!("'{name}' logs in by its password alone")),
                 }
                 Ok(())
             }

@@ -8,6 +8,7 @@ use chandlery_accounts::{self as accounts, Scope};
 use chandlery_host::engines::Isolate;
 use chandlery_host::{Settings, Trust};
 use chandlery_package::Namespace;
+use chandlery_package::wire::LogInBy;
 use chandlery_sandbox::Limits;
 use clap::Args;
 
@@ -105,7 +106,8 @@ async fn host_account(registry: &chandlery_registry::Registry, path: &std::path:
         Err(error) => return Err(error.into()),
     }
     let machine = accounts::Actor::machine();
-    let token = accounts::issue_token(&registry.db, &machine, &name, &Scope::Full, "this host", None).await?;
+    let (db, by) = (&registry.db, LogInBy::Password);
+    let token = accounts::issue_token(db, &machine, &name, &Scope::Full, "this host", None, by).await?;
     write_private(path, &token)?;
     Ok(token)
 }

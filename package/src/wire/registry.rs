@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod catalog;
+mod factors;
 mod log;
 mod moderation;
 mod operation;
@@ -12,6 +13,7 @@ mod trusted;
 pub use accounts::*;
 pub use audit::*;
 pub use catalog::*;
+pub use factors::*;
 pub use log::*;
 pub use moderation::*;
 pub use operation::*;

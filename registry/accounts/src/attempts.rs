@@ -13,6 +13,9 @@ use crate::Error;
 const OF_CLIENT_MAX: u32 = 30;
 /// How many wrong passwords of one account all clients that it does not know may show in a minute.
 const OF_ACCOUNT_MAX: u32 = 30;
+/// How many wrong codes of one account's second factor all clients may show in an hour: six digits are soon found otherwise.
+const CODES_MAX: u32 = 10;
+const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
 /// How long an account knows a client that was right.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -31,6 +34,7 @@ const KNOWN_MAX: usize = 16;
 pub(crate) struct Attempts {
     clients: Allowance<Client>,
     accounts: Allowance<Namespace>,
+    codes: Allowance<Namespace>,
     known: Mutex<HashMap<Namespace, Vec<Known>>>,
 }
 
@@ -44,6 +48,7 @@ impl Default for Attempts {
         Self {
             clients: Allowance::new(OF_CLIENT_MAX, MINUTE),
             accounts: Allowance::new(OF_ACCOUNT_MAX, MINUTE),
+            codes: Allowance::new(CODES_MAX, HOUR),
             known: Mutex::default(),
         }
     }
@@ -69,6 +74,22 @@ impl Attempts {
         {
             self.accounts.give_back(account);
         }
+    }
+
+    /// Counts a code of an account's second factor before it is looked at. It is shown after the password or in a session, so nobody else
+    /// locks an owner out.
+    pub(crate) fn begin_code(&self, client: Client, account: &Namespace) -> Result<(), Error> {
+        self.clients.take(client).map_err(refused)?;
+        self.codes.take(account.clone()).map_err(|seconds| {
+            self.clients.give_back(&client);
+            Error::too_many(format!("too many wrong codes of '{account}'"), seconds)
+        })
+    }
+
+    /// Gives back a code that was begun: it was right, or was not looked at.
+    pub(crate) fn take_code_back(&self, client: Client, account: &Namespace) {
+        self.clients.give_back(&client);
+        self.codes.give_back(account);
     }
 
     /// A client was right about an account, which knows it from now on.
@@ -101,6 +122,7 @@ impl Attempts {
     pub(crate) fn tidy(&self) {
         self.clients.tidy();
         self.accounts.tidy();
+        self.codes.tidy();
         self.lock().retain(|_, known| {
             known.retain(|known| known.since.elapsed() < KNOWN_FOR);
             !known.is_empty()
@@ -154,6 +176,20 @@ mod tests {
             assert!(attempts.begin(client(1), Some(&account)).is_ok());
             attempts.take_back(client(1), Some(&account));
         }
+    }
+
+    #[test]
+    fn few_codes_are_tried_from_however_many_addresses() {
+        let attempts = Attempts::default();
+        let account: Namespace = "acme".parse().unwrap();
+        for _ in 0..CODES_MAX * 3 {
+            assert!(attempts.begin_code(client(1), &account).is_ok());
+            attempts.take_code_back(client(1), &account);
+        }
+        let tried = (0..250).filter(|last| attempts.begin_code(client(*last), &account).is_ok()).count();
+        assert_eq!(tried, CODES_MAX as usize);
+        assert!(attempts.begin_code(client(1), &"other".parse().unwrap()).is_ok());
+        assert!(attempts.begin(client(1), Some(&account)).is_ok(), "passwords are counted by themselves");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::credential::{Bearer, Credential, Parent};
 use crate::grant::{Access, Grant};
 use crate::people::find_account;
 use crate::principal::Principal;
+use crate::second_factor::is_on;
 use crate::state::Accounts;
 use crate::tokens::token_owner;
 
@@ -41,7 +42,7 @@ pub fn issue(accounts: &Accounts, principal: &Principal, access: Vec<Access>) ->
     let account = principal.account.as_ref().map(|account| account.name.clone());
     let claims = Claims { account, access, bearer };
     let body = BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!(claims).to_string());
-    let tag = BASE64_URL_SAFE_NO_PAD.encode(mac(accounts, &body).finalize().into_bytes());
+    let tag = BASE64_URL_SAFE_NO_PAD.encode(mac(accounts, HEADER, &body).finalize().into_bytes());
     (format!("{HEADER}{body}.{tag}"), claims.bearer)
 }
 
@@ -56,10 +57,14 @@ pub async fn read(accounts: &Accounts, token: &str) -> Result<Option<Principal>,
         (Some(name), Parent::Nothing) => {
             return Err(Error::damaged(format!("a token of '{name}' follows from nothing")));
         }
-        (Some(name), Parent::Password(mark)) => match find_account(&accounts.db, name).await? {
-            Some((account, now)) if now == *mark => Some(account),
-            _ => return Ok(None),
-        },
+        (Some(name), Parent::Password(mark)) => {
+            // A second factor that was set up since then was not shown.
+            let owes_code = is_on(&accounts.db, name).await?;
+            match find_account(&accounts.db, name).await? {
+                Some((account, now)) if now == *mark && !owes_code => Some(account),
+                _ => return Ok(None),
+            }
+        }
         (Some(name), Parent::Token(hash)) => match token_owner(&accounts.db, hash).await? {
             Some(account) if account.name == *name => Some(account),
             _ => return Ok(None),
@@ -73,15 +78,16 @@ fn authentic(accounts: &Accounts, token: &str) -> Option<Claims> {
     let (body, tag) = token.strip_prefix(HEADER)?.split_once('.')?;
     let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).ok()?;
     // Takes as long for a wrong tag as for a right one.
-    mac(accounts, body).verify_slice(&tag).ok()?;
+    mac(accounts, HEADER, body).verify_slice(&tag).ok()?;
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(body).ok()?).ok()
 }
 
+/// What authenticates a text of a kind that its header tells.
 #[allow(clippy::expect_used)]
-fn mac(accounts: &Accounts, body: &str) -> Hmac<Sha256> {
+pub(crate) fn mac(accounts: &Accounts, header: &str, body: &str) -> Hmac<Sha256> {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(&accounts.bearer_key).expect("HMAC takes keys of any length");
-    mac.update(HEADER.as_bytes());
+    mac.update(header.as_bytes());
     mac.update(body.as_bytes());
     mac
 }

@@ -14,6 +14,7 @@ use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::grant::Grant;
 use crate::principal::{Account, Principal};
+use crate::second_factor::is_on;
 use crate::{Accounts, Error, Scope, bearer, check_token, suspended};
 
 impl Accounts {
@@ -65,6 +66,9 @@ impl Accounts {
             return if is_own { Ok(known) } else { Err(self.attempts.was_wrong(client)) };
         }
         let (account, mark) = self.by_password(client, name, secret).await?.ok_or(Error::Unauthenticated)?;
+        if is_on(&self.db, &account.name).await? {
+            return Err(Error::SecondFactorNeeded(account.name));
+        }
         Ok(Principal::known(account, Grant::Token(Scope::Full), Credential::Password(mark)))
     }
 

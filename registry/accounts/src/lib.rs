@@ -4,9 +4,11 @@ mod actor;
 mod attempts;
 pub mod audit;
 pub mod bearer;
+mod challenge;
 mod credential;
 mod email;
 mod exchanged;
+mod factors;
 mod grant;
 mod identify;
 mod looks;
@@ -19,7 +21,9 @@ pub mod origins;
 mod passwords;
 mod people;
 mod principal;
+mod recovery;
 mod routes;
+mod second_factor;
 mod session;
 mod sessions;
 mod state;
@@ -27,6 +31,7 @@ mod strength;
 mod suspended;
 mod suspensions;
 mod tokens;
+mod totp;
 mod uses;
 
 pub use actor::{Actor, Address};
@@ -35,6 +40,10 @@ pub use chandlery_package::wire::{Role, Scope};
 pub use credential::{Bearer, Credential};
 pub use email::{change_email, profile, verify_email};
 pub use exchanged::{end_exchanged, issue_exchanged};
+pub use factors::{
+    answer_challenge, code_owed, confirm_factor, remove_factor, remove_lost_factor, renew_recovery_codes,
+    set_up_factor,
+};
 pub use grant::{Access, Grant};
 pub use identify::Caller;
 pub use looks::looks;
@@ -45,6 +54,7 @@ pub use notices::{refused, retry, sent, tell, tell_members, tell_operators};
 pub use people::{find_account, make_first_operator, register};
 pub use principal::{Account, Principal};
 pub use routes::routes;
+pub use second_factor::state as factor_state;
 pub use session::SessionCookie;
 pub use sessions::{end_others, end_session, list_sessions};
 pub use state::Accounts;

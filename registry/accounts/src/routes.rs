@@ -4,27 +4,33 @@ mod audit;
 mod email;
 mod operators;
 mod passwords;
+mod second_factor;
 mod sessions;
 mod suspensions;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{
-    Login, Member, NewAccount, NewMember, NewToken, Page, Paging, Token, TokenRecord,
+    LogInBy, Login, Member, NewAccount, NewMember, NewToken, Page, Paging, SecondFactorLogin,
+    SecondFactorNeeded, Token, TokenRecord,
 };
 
 use chandlery_edge::{Client, Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::{Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, members, tokens};
+use crate::{
+    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, factors, members, tokens,
+};
 
 /// The routes of this room.
 pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
     OpenApiRouter::new()
         .routes(routes!(register))
         .routes(routes!(log_in))
+        .routes(routes!(go_on))
         .routes(routes!(list_tokens, new_token))
         .routes(routes!(revoke_token))
         .routes(routes!(invitations))
@@ -34,6 +40,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .merge(passwords::routes())
         .merge(email::routes())
         .merge(sessions::routes())
+        .merge(second_factor::routes())
         .merge(operators::routes())
         .merge(suspensions::routes())
         .merge(audit::routes())
@@ -57,7 +64,8 @@ async fn register(
     accounts.register(client, &new.name, &new.password).await?;
     let actor = Actor::new(&new.name, &Credential::None, address);
     let lifetime = tokens::LOGIN_LIFETIME;
-    let token = crate::log_in(&accounts.db, &actor, &new.name, "registered", lifetime).await?;
+    let token =
+        crate::log_in(&accounts.db, &actor, &new.name, "registered", lifetime, LogInBy::Password).await?;
     if let Some(email) = &new.email {
         // The account is open whether or not one more mail may be sent there: its address can be asked for later.
         match crate::email::ask(&accounts, &actor, &new.name, email).await {
@@ -73,7 +81,10 @@ async fn register(
     post,
     path = "/api/v1/tokens",
     request_body = Login,
-    responses((status = 201, description = "Done.", body = Token)),
+    responses(
+        (status = 201, description = "Done.", body = Token),
+        (status = 202, description = "The password is right, and a code is needed, too.", body = SecondFactorNeeded)
+    ),
     security(())
 )]
 async fn log_in(
@@ -81,12 +92,47 @@ async fn log_in(
     client: Client,
     address: Address,
     Json(login): Json<Login>,
-) -> Result<(StatusCode, Json<Token>), Error> {
+) -> Result<Response, Error> {
     let found = accounts.by_password(client, login.name.as_str(), &login.password).await?;
     let (caller, mark) = found.ok_or(Error::Unauthenticated)?;
-    let actor = Actor::new(&caller.name, &Credential::Password(mark), address);
-    let token = crate::log_in(&accounts.db, &actor, &caller.name, "login", tokens::LOGIN_LIFETIME).await?;
-    Ok((StatusCode::CREATED, Json(Token { account: caller.name, token })))
+    if let Some(needed) = factors::code_owed(&accounts, &caller.name, &mark).await? {
+        return Ok((StatusCode::ACCEPTED, Json(needed)).into_response());
+    }
+    let token = issue(&accounts, address, &caller.name, mark, LogInBy::Password).await?;
+    Ok((StatusCode::CREATED, Json(token)).into_response())
+}
+
+/// Goes on with a log-in by a code of the second factor, or a recovery code.
+#[utoipa::path(
+    post,
+    path = "/api/v1/second-factor",
+    request_body = SecondFactorLogin,
+    responses((status = 201, description = "Done.", body = Token)),
+    security(())
+)]
+async fn go_on(
+    State(accounts): State<Accounts>,
+    client: Client,
+    address: Address,
+    Json(answer): Json<SecondFactorLogin>,
+) -> Result<(StatusCode, Json<Token>), Error> {
+    let (account, mark, by) = factors::answer_challenge(&accounts, client, &answer).await?;
+    let token = issue(&accounts, address, &account.name, mark, by).await?;
+    Ok((StatusCode::CREATED, Json(token)))
+}
+
+/// The token of a log-in that has shown all that it owes.
+async fn issue(
+    accounts: &Accounts,
+    address: Address,
+    account: &Namespace,
+    mark: String,
+    by: LogInBy,
+) -> Result<Token, Error> {
+    let actor = Actor::new(account, &Credential::Password(mark), address);
+    let lifetime = tokens::LOGIN_LIFETIME;
+    let token = crate::log_in(&accounts.db, &actor, account, "login", lifetime, by).await?;
+    Ok(Token { account: account.clone(), token })
 }
 
 /// Lists the tokens of the account that asks.
@@ -117,8 +163,9 @@ async fn new_token(
     Json(new): Json<NewToken>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
     let lifetime = Some(tokens::days(new.days_valid)?);
+    let by = factors::must_have_shown(&accounts, &caller).await?;
     let (db, account) = (&accounts.db, caller.name.clone());
-    let token = crate::issue_token(db, &caller.actor, &account, &new.scope, &new.note, lifetime).await?;
+    let token = crate::issue_token(db, &caller.actor, &account, &new.scope, &new.note, lifetime, by).await?;
     Ok((StatusCode::CREATED, Json(Token { account, token })))
 }
 

@@ -1,7 +1,7 @@
 //! Tokens: 256 random bits of which only the digest is kept, with a scope and an end.
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, Page, Paging, TokenRecord};
+use chandlery_package::wire::{Act, LogInBy, Page, Paging, TokenRecord};
 use chandlery_package::{Digest, Namespace, words};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use crate::credential::{Credential, ID_DIGITS, token_id};
 use crate::grant::Grant;
 use crate::passwords::random_text;
 use crate::principal::{Account, AccountRole, Principal};
+use crate::second_factor::is_on_within;
 use crate::{Error, Scope};
 
 /// How long a token with an end may last, in days.
@@ -78,7 +79,7 @@ pub fn days(days: u32) -> Result<SignedDuration, Error> {
 /// The longest note of a token, in characters.
 pub(crate) const NOTE_CHARS_MAX: usize = 200;
 
-/// A new token for an account, for a time or, where none is given, until it is revoked.
+/// A new token for an account, for a time or, where none is given, until it is revoked; `by` says what was shown for it.
 pub async fn issue_token(
     db: &Db,
     actor: &Actor,
@@ -86,29 +87,35 @@ pub async fn issue_token(
     scope: &Scope,
     note: &str,
     lifetime: Option<SignedDuration>,
+    by: LogInBy,
 ) -> Result<String, Error> {
     if note.chars().count() > NOTE_CHARS_MAX {
         return Err(Error::Invalid(format!("a token's note has at most {NOTE_CHARS_MAX} characters")));
     }
     let token = random_text();
     let mut write = db.write().await?;
+    must_owe_no_code(&mut write, account, by).await?;
     insert(&mut write, account, &token, TokenKind::Made, scope, note, lifetime).await?;
+    set_opened_by(&mut write, &Digest::of(&token).hex(), by).await?;
     let made = json!({ "token": token_id(&Digest::of(&token).hex()), "scope": scope });
     record(&mut write, actor, Act::TokenMade, account.as_str(), Value::Null, made).await?;
     write.commit().await?;
     Ok(token)
 }
 
-/// A token for an account that has shown its password. It lasts for a time, and no longer than the password.
+/// A token for an account that has shown its password and, where it has a second factor, a code. It lasts for a time, and no longer than
+/// the password.
 pub async fn log_in(
     db: &Db,
     actor: &Actor,
     account: &Namespace,
     note: &str,
     lifetime: SignedDuration,
+    by: LogInBy,
 ) -> Result<String, Error> {
     let token = random_text();
     let mut write = db.write().await?;
+    must_owe_no_code(&mut write, account, by).await?;
     insert(&mut write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;
     let Address(address) = actor.address;
     sqlx::query("update tokens set used_at = created_at, address = $1 where hash = $2")
@@ -116,10 +123,38 @@ pub async fn log_in(
         .bind(Digest::of(&token).hex())
         .execute(&mut *write)
         .await?;
-    let issued = json!({ "token": token_id(&Digest::of(&token).hex()), "note": note });
+    set_opened_by(&mut write, &Digest::of(&token).hex(), by).await?;
+    let issued = json!({ "token": token_id(&Digest::of(&token).hex()), "note": note, "by": by });
     record(&mut write, actor, Act::LoggedIn, account.as_str(), Value::Null, issued).await?;
     write.commit().await?;
     Ok(token)
+}
+
+/// Refuses a token for a password alone where a second factor was set up since that was looked at.
+async fn must_owe_no_code(write: &mut Write, account: &Namespace, by: LogInBy) -> Result<(), Error> {
+    match by == LogInBy::Password && is_on_within(write, account).await? {
+        true => Err(Error::SecondFactorNeeded(account.clone())),
+        false => Ok(()),
+    }
+}
+
+/// What was shown for a token, by its digest.
+pub(crate) async fn opened_by(db: &Db, hash: &str) -> Result<LogInBy, Error> {
+    let found: Option<(Text<LogInBy>,)> = sqlx::query_as("select opened_by from tokens where hash = $1")
+        .bind(hash)
+        .fetch_optional(db.read())
+        .await?;
+    Ok(found.map_or(LogInBy::Password, |(Text(by),)| by))
+}
+
+/// Says what was shown for a token, by its digest.
+pub(crate) async fn set_opened_by(write: &mut Write, hash: &str, by: LogInBy) -> Result<(), Error> {
+    sqlx::query("update tokens set opened_by = $1 where hash = $2")
+        .bind(by.as_str())
+        .bind(hash)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// Gives an end to tokens of log-ins that an earlier version has issued without one, as if they were issued now.

@@ -14,6 +14,9 @@ crate::kinds! {
     SUSPENDED: "suspended", 403, "The account is suspended",
         "whoever asks has the password or a token of an account that an operator has suspended; the text says why",
         Some("write to an operator of the registry");
+    SECOND_FACTOR_NEEDED: "second-factor-needed", 401, "A second factor is needed",
+        "the account has a second factor, and the request shows its password alone, or a token from before",
+        Some("log in again with a code of the second factor: `chandlery login NAME --code CODE`; a program uses a token that was made then");
     BUSY: "too-many-logins", 429, "Too many log-ins",
         "more passwords wait to be checked than the registry has time and memory for",
         Some("try again in a moment; a token needs no such check");
@@ -43,6 +46,12 @@ pub enum Error {
     /// Another password than the account's.
     #[error("the account's current password is another one")]
     WrongPassword,
+    /// A code that is not the second factor's, or was used before.
+    #[error("this code is wrong, was used before, or is of another time")]
+    WrongCode,
+    /// A password alone, where the account has a second factor.
+    #[error("account '{0}' has a second factor, which was not shown")]
+    SecondFactorNeeded(Namespace),
     /// The account has no right to it.
     #[error("account '{account}' may not {action}")]
     Forbidden {
@@ -106,7 +115,7 @@ impl Error {
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         let kind = match self {
-            Self::Unauthenticated | Self::WrongPassword => {
+            Self::Unauthenticated | Self::WrongPassword | Self::WrongCode => {
                 return UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");
             }
             Self::Busy => return BUSY.with_header("retry-after", "2"),
@@ -116,6 +125,7 @@ impl Explain for Error {
             Self::NotFound(_) => &NOT_FOUND,
             Self::Invalid(_) => &INVALID,
             Self::Conflict(_) => &CONFLICT,
+            Self::SecondFactorNeeded(_) => &SECOND_FACTOR_NEEDED,
             Self::Forbidden { .. } => &FORBIDDEN,
             Self::Suspended { .. } => &SUSPENDED,
             Self::TooLarge { .. } => &TOO_LARGE,

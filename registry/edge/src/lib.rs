@@ -12,7 +12,7 @@ mod site;
 pub use allowance::Allowance;
 pub use answer::answer;
 pub use client::{Client, Network, NetworkError, Peer, Proxied, Proxies};
-pub use error::{Error, FORBIDDEN, KINDS, TOO_LARGE, UNAUTHENTICATED};
+pub use error::{Error, FORBIDDEN, KINDS, SECOND_FACTOR_NEEDED, TOO_LARGE, UNAUTHENTICATED};
 pub use extract::{Json, Path, Query};
 pub use site::{Sender, Site};
 

@@ -91,7 +91,10 @@ impl OciError {
 
 fn code_of(error: &Shared) -> &'static str {
     match error {
-        Shared::Unauthenticated | Shared::WrongPassword => "UNAUTHORIZED",
+        Shared::Unauthenticated
+        | Shared::WrongPassword
+        | Shared::WrongCode
+        | Shared::SecondFactorNeeded(_) => "UNAUTHORIZED",
         Shared::Forbidden { .. } | Shared::Suspended { .. } => "DENIED",
         Shared::Busy | Shared::TooMany { .. } => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",

@@ -40,6 +40,7 @@ pub(super) async fn page(
         p {
             a href="/account/password" { "Change the password" } " · "
             a href="/account/email" { "E-mail address" } " · "
+            a href="/account/second-factor" { "Second factor" } " · "
             a href="/account/sessions" { "Where it is logged in" }
         }
     };

@@ -4,6 +4,9 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
+use chandlery_package::Namespace;
+use chandlery_package::problem::Explain as _;
+use chandlery_package::wire::{LogInBy, SecondFactorLogin};
 use cookie::time::Duration;
 use jiff::SignedDuration;
 use maud::{Markup, html};
@@ -31,6 +34,14 @@ pub(super) struct Credentials {
     next: String,
 }
 
+#[derive(Deserialize)]
+pub(super) struct Code {
+    challenge: String,
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
 pub(super) async fn form(Query(query): Query<Next>) -> Markup {
     page(&query.next, None)
 }
@@ -46,11 +57,54 @@ pub(super) async fn log_in(
         let page = page(&given.next, Some("No account has this name and password."));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
+    if let Some(owed) = accounts::code_owed(&finance.accounts, &caller.name, &mark).await? {
+        return Ok(code_page(&owed.challenge, &given.next, None).into_response());
+    }
+    begin(&finance, address, (&caller.name, mark), LogInBy::Password, &given.next).await
+}
+
+/// Goes on with a log-in by a code of the second factor.
+pub(super) async fn go_on(
+    State(finance): State<Finance>,
+    client: Client,
+    address: Address,
+    Form(given): Form<Code>,
+) -> Result<Response, Error> {
+    let answer = SecondFactorLogin { challenge: given.challenge, code: given.code };
+    let error = match accounts::answer_challenge(&finance.accounts, client, &answer).await {
+        Ok((caller, mark, by)) => {
+            return begin(&finance, address, (&caller.name, mark), by, &given.next).await;
+        }
+        Err(error) => error,
+    };
+    let problem = error.problem();
+    match StatusCode::from_u16(problem.status) {
+        // The challenge has ended.
+        Ok(StatusCode::NOT_FOUND) => {
+            Ok((StatusCode::NOT_FOUND, page(&given.next, Some("That took too long: log in again.")))
+                .into_response())
+        }
+        Ok(status) if status.is_client_error() => {
+            let page = code_page(&answer.challenge, &given.next, Some(&problem.detail));
+            Ok((status, page).into_response())
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// Begins the session of a log-in that has shown all that it owes: the account's name and its password's mark, and a code or none.
+async fn begin(
+    finance: &Finance,
+    address: Address,
+    (account, mark): (&Namespace, String),
+    by: LogInBy,
+    next: &str,
+) -> Result<Response, Error> {
     let lifetime = SignedDuration::from_hours(LIFETIME_HOURS);
-    let actor = Actor::new(&caller.name, &Credential::Password(mark), address);
-    let token = accounts::log_in(&finance.db, &actor, &caller.name, "pages", lifetime).await?;
+    let actor = Actor::new(account, &Credential::Password(mark), address);
+    let token = accounts::log_in(&finance.db, &actor, account, "pages", lifetime, by).await?;
     let cookie = cookie(finance.accounts.cookie, token, Duration::hours(LIFETIME_HOURS));
-    Ok((cookie, Redirect::to(own_path(&given.next))).into_response())
+    Ok((cookie, Redirect::to(own_path(next))).into_response())
 }
 
 pub(super) async fn log_out(
@@ -85,6 +139,23 @@ fn page(next: &str, fault: Option<&str>) -> Markup {
             input type="hidden" name="next" value=(next);
             label { "Account" input name="name" autocomplete="username" required autofocus; }
             label { "Password" input name="password" type="password" autocomplete="current-password" required; }
+            button { "Log in" }
+        }
+    };
+    layout::page("Log in", None, form)
+}
+
+fn code_page(challenge: &str, next: &str, fault: Option<&str>) -> Markup {
+    let form = html! {
+        h1 { "Log in: second factor" }
+        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        form.card method="post" action="/login/code" {
+            input type="hidden" name="next" value=(next);
+            input type="hidden" name="challenge" value=(challenge);
+            label {
+                "Code of your authenticator, or a recovery code"
+                input name="code" autocomplete="one-time-code" required autofocus;
+            }
             button { "Log in" }
         }
     };

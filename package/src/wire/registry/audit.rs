@@ -22,6 +22,12 @@ words! {
         PasswordResetIssued = "password-reset-issued",
         /// Set an account's password with such a token.
         PasswordReset = "password-reset",
+        /// Set up a second factor of its account.
+        SecondFactorSet = "second-factor-set",
+        /// Removed a second factor of an account.
+        SecondFactorRemoved = "second-factor-removed",
+        /// Made new recovery codes of its account.
+        RecoveryCodesMade = "recovery-codes-made",
         /// Asked for another e-mail address of its account.
         EmailAsked = "email-asked",
         /// Verified an e-mail address by the token that was sent there.

@@ -1,4 +1,4 @@
-//! People behind accounts: where they are written to, and where they are logged in.
+//! People behind accounts: where they are written to, where they are logged in, and by what they are known.
 
 use std::fmt;
 use std::str::FromStr;
@@ -121,6 +121,10 @@ words! {
     pub enum LogInBy: "way to log in" {
         /// The password alone, or that of a new account.
         Password = "password",
+        /// The password, and a code of the second factor.
+        Totp = "totp",
+        /// The password, and a recovery code.
+        RecoveryCode = "recovery-code",
     }
 }
 
