@@ -34,3 +34,10 @@ create table recovery_codes (
     hash    text not null,
     primary key (account, hash)
 );
+
+-- Accounts of which a second factor is demanded, and since when they know. Whoever has none some days later may not use what it is
+-- demanded for.
+create table factor_demands (
+    account text primary key references accounts (name),
+    since   text not null
+);

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 107] = [
+const TABLES: [&str; 108] = [
     "facts",
     "accounts",
     "tokens",
@@ -36,6 +36,7 @@ const TABLES: [&str; 107] = [
     "email_verifications",
     "second_factors",
     "recovery_codes",
+    "factor_demands",
     "operator_proposals",
     "approval_rules",
     "approval_requests",

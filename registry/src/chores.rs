@@ -41,7 +41,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 8] = [
+const ALWAYS: [(&str, Duration, Job); 9] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -49,6 +49,7 @@ const ALWAYS: [(&str, Duration, Job); 8] = [
             Ok(with.oci.accounts.write_uses().await?)
         })
     }),
+    ("second-factors", HOUR, |with| Box::pin(async move { Ok(with.oci.accounts.demand_factors().await?) })),
     ("downloads", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::write_downloads(&with.oci.db, &with.oci.downloads).await?) })
     }),
@@ -149,6 +150,7 @@ mod tests {
                 "processor",
                 "rate-limits",
                 "renewals",
+                "second-factors",
                 "tax-numbers"
             ]
         );
@@ -181,6 +183,7 @@ mod tests {
             "processor",
             "rate-limits",
             "renewals",
+            "second-factors",
             "tax-numbers",
         ] {
             let line = format!("chandlery_task_restarts_total{{task=\"{name}\"}} 1");

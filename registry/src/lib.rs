@@ -117,7 +117,8 @@ impl Registry {
         let accounts = accounts
             .with_writes_per_minute(settings.limits.writes_per_minute())
             .with_registrations_per_hour(settings.limits.registrations_per_hour)
-            .reached_at(settings.url.as_deref());
+            .reached_at(settings.url.as_deref())
+            .demanding(settings.limits.second_factor);
         chandlery_accounts::make_first_operator(&db, data).await?;
         let finance = Finance {
             db: db.clone(),

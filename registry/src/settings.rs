@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use chandlery_accounts::Demand;
 use chandlery_edge::Proxies;
 use chandlery_log::{Log, WitnessAt};
 use chandlery_money::{Mail, Processor, Vies};
@@ -82,6 +83,8 @@ pub struct Limits {
     pub requests_per_second: NonZeroU32,
     /// How many accounts each address may open in an hour.
     pub registrations_per_hour: NonZeroU32,
+    /// Of whom it demands a second factor.
+    pub second_factor: Demand,
     /// The proxies in front, which say in `X-Forwarded-For` where a request comes from.
     pub proxies: Proxies,
     /// Whether a manifest may name content that is not here, as mirrors need it that copy on demand.
@@ -102,6 +105,7 @@ impl Default for Limits {
             namespace_bytes_max: 100 << 30,
             requests_per_second: NonZeroU32::MIN.saturating_add(499),
             registrations_per_hour: NonZeroU32::MIN.saturating_add(19),
+            second_factor: Demand::default(),
             proxies: Proxies::default(),
             sparse_manifests: false,
         }

@@ -6,7 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
-use crate::world::{Answer, Person, World};
+use crate::world::{Answer, Person, World, plugin, until};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 const PASSWORD: &str = "correct horse battery";
@@ -187,4 +187,50 @@ fn codes_are_not_guessed_and_what_is_lost_is_removed_on_the_machine() {
     assert_eq!(post(&world, "/api/v1/tokens", None, login.clone()).status, 202, "a reset removes no factor");
     world.on_machine("remove-second-factor", "ann");
     assert_eq!(post(&world, "/api/v1/tokens", None, login).status, 201);
+}
+
+#[test]
+fn whoever_has_power_sets_one_up_in_time_or_has_none() {
+    let mut world = World::start();
+    let (acme, free) = (world.publisher("acme"), world.publisher("umbrella"));
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
+    let told = |person: &Person| {
+        let notices = person.list("/api/v1/notices");
+        notices.iter().filter(|notice| notice["subject"] == "Your account needs a second factor").count()
+    };
+    world.restart_registry_with(&["--second-factor", "owners"].map(str::to_owned));
+    let operator = world.operator();
+    until("those who have power are told", || (told(&operator) == 1 && told(&acme) == 1).then_some(()));
+    assert_eq!((told(&free), told(&world.customer())), (0, 0));
+    // For some days that is all.
+    operator.ok(&["audit", "list"]);
+    acme.ok(&["namespace", "visibility", "acme", "private"]);
+
+    world.stores.sql("update factor_demands set since = '2020-01-01T00:00:00.000000Z'");
+    let why = |person: &Person, words: &[&str]| person.refused(words).0.r#type;
+    assert_eq!(why(&operator, &["audit", "list"]), "second-factor-needed");
+    assert_eq!(why(&acme, &["namespace", "visibility", "acme", "public"]), "second-factor-needed");
+    assert_eq!(why(&acme, &["operator", "list"]), "second-factor-needed");
+    assert_eq!(why(&free, &["operator", "list"]), "forbidden");
+    let push = |person: &Person, name: &str| {
+        let path = format!("/v2/{name}/x/blobs/uploads/");
+        world.send("POST", &path, Some(&person.token()), &[], "").status
+    };
+    assert_eq!((push(&acme, "acme"), push(&free, "umbrella")), (401, 202));
+    // What any account may goes on: to see what is private there, to buy, and to set one up.
+    acme.ok(&["namespace", "members", "acme"]);
+    acme.ok(&["subscription", "trial", "team"]);
+    let api = "/api/v1/account/second-factor";
+    let made = post(&world, api, Some(&acme.token()), json!({ "password": PASSWORD })).json();
+    acme.ok(&["account", "second-factor", "confirm", &code(made["secret"].as_str().unwrap(), 0)]);
+    acme.ok(&["namespace", "visibility", "acme", "public"]);
+    assert_eq!(push(&acme, "acme"), 202);
+
+    // A registry that demands none any more lets everybody do what they might before.
+    world.restart_registry_with(&[]);
+    until("nobody is demanded anything", || {
+        world.stores.texts("select account from factor_demands").is_empty().then_some(())
+    });
+    operator.ok(&["audit", "list"]);
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use chandlery_accounts::Demand;
 use chandlery_log::WitnessAt;
 use chandlery_money::{Mail, Processor, Vies};
 use chandlery_package::Namespace;
@@ -17,6 +18,7 @@ use tokio::net::TcpListener;
 
 use super::operator::show_reset;
 use crate::api::{Context, REGISTRY_LISTEN};
+use crate::arguments::one_of;
 use crate::failure::{Failure, Result};
 use crate::private::{keep_private, make_private};
 use crate::show;
@@ -170,6 +172,10 @@ pub struct Terms {
     /// How many accounts each address may open in an hour
     #[arg(long, value_name = "N", default_value = "20")]
     pub registrations_per_hour: NonZeroU32,
+    /// Of whom a second factor is demanded: of operators, and owners of plugins that cost something or are used much, where
+    /// --url begins with https; else of nobody, unless given
+    #[arg(long, value_name = "WHO", value_parser = one_of::<Demand>())]
+    pub second_factor: Option<Demand>,
     /// The proxies in front, whose X-Forwarded-For is believed: addresses or networks, with commas between
     #[arg(long, value_name = "NETWORK", env = "CHANDLERY_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Network>,
@@ -179,6 +185,14 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Whoever serves the world by TLS has something to lose.
+    fn usual_demand(&self) -> Demand {
+        match self.url.as_deref().is_some_and(|url| url.starts_with("https:")) {
+            true => Demand::Owners,
+            false => Demand::Off,
+        }
+    }
+
     fn exports(&self) -> Exports {
         let webhook = self.audit_webhook.clone().zip(self.audit_webhook_secret.clone());
         Exports {
@@ -218,6 +232,7 @@ impl Terms {
                 namespace_bytes_max: self.namespace_gib_max << 30,
                 requests_per_second: self.requests_per_second,
                 registrations_per_hour: self.registrations_per_hour,
+                second_factor: self.second_factor.unwrap_or_else(|| self.usual_demand()),
                 proxies: Proxies::new(self.trusted_proxies.clone()),
                 sparse_manifests: self.sparse_manifests,
             },

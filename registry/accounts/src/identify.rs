@@ -12,6 +12,7 @@ use chandlery_edge::Client;
 
 use crate::actor::{Actor, Address};
 use crate::credential::Credential;
+use crate::demands::{Demand, owes};
 use crate::grant::Grant;
 use crate::principal::{Account, Principal};
 use crate::second_factor::is_on;
@@ -30,6 +31,20 @@ impl Accounts {
         if let Some(account) = &principal.account {
             suspended::must_not_be(&mut *self.db.read().acquire().await?, &account.name).await?;
             self.attempts.was_right(client, &account.name);
+        }
+        self.held(principal).await
+    }
+
+    /// Whoever asks, without the power for which a second factor is demanded that the account has not set up in time.
+    async fn held(&self, mut principal: Principal) -> Result<Principal, Error> {
+        if self.demand == Demand::Off {
+            return Ok(principal);
+        }
+        if let Some(account) = &mut principal.account
+            && owes(&self.db, &account.name).await?
+        {
+            account.operator = false;
+            account.owes_factor = true;
         }
         Ok(principal)
     }

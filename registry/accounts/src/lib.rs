@@ -6,6 +6,7 @@ pub mod audit;
 pub mod bearer;
 mod challenge;
 mod credential;
+mod demands;
 mod email;
 mod exchanged;
 mod factors;
@@ -38,6 +39,7 @@ pub use actor::{Actor, Address};
 pub use chandlery_edge::Error;
 pub use chandlery_package::wire::{Role, Scope};
 pub use credential::{Bearer, Credential};
+pub use demands::Demand;
 pub use email::{change_email, profile, verify_email};
 pub use exchanged::{end_exchanged, issue_exchanged};
 pub use factors::{

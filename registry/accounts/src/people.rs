@@ -135,9 +135,7 @@ async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<(A
     let mark = mark(&hash);
     let matches = verify_password(password.to_owned(), hash).await?;
     match role {
-        Some(role) if matches => {
-            Ok(Some((Account { name: name.parse()?, operator: role == AccountRole::Operator }, mark)))
-        }
+        Some(role) if matches => Ok(Some((Account::of(name.parse()?, role), mark))),
         _ => Ok(None),
     }
 }
@@ -206,7 +204,5 @@ pub async fn find_account(db: &Db, name: &Namespace) -> Result<Option<(Account, 
             .bind(name.as_str())
             .fetch_optional(db.read())
             .await?;
-    Ok(found.map(|(Text(role), hash)| {
-        (Account { name: name.clone(), operator: role == AccountRole::Operator }, mark(&hash))
-    }))
+    Ok(found.map(|(Text(role), hash)| (Account::of(name.clone(), role), mark(&hash))))
 }

@@ -27,6 +27,8 @@ pub struct Account {
     pub name: Namespace,
     /// Whether it operates the registry.
     pub operator: bool,
+    /// Whether it has not set up the second factor in time that the registry demands of it: it may what any other account may.
+    pub owes_factor: bool,
 }
 
 /// Whoever asks: nobody in particular, or an account within the scope of its token.
@@ -43,9 +45,19 @@ pub struct Principal {
 }
 
 impl Account {
+    /// An account of this role.
+    pub(crate) fn of(name: Namespace, role: AccountRole) -> Self {
+        Self { name, operator: role == AccountRole::Operator, owes_factor: false }
+    }
+
     /// Refuses whoever does not operate the registry.
     pub fn must_operate(&self, action: &str) -> Result<(), Error> {
+        self.must_owe_nothing()?;
         if self.operator { Ok(()) } else { Err(Error::forbidden(&self.name, action)) }
+    }
+
+    fn must_owe_nothing(&self) -> Result<(), Error> {
+        if self.owes_factor { Err(Error::SecondFactorOwed(self.name.clone())) } else { Ok(()) }
     }
 
     /// Refuses whoever has no such role in the namespace, or a lesser one.
@@ -57,6 +69,7 @@ impl Account {
         action: &str,
     ) -> Result<(), Error> {
         match role(db, namespace, &self.name).await? {
+            Some(role) if role >= least && least > Role::Viewer => self.must_owe_nothing(),
             Some(role) if role >= least => Ok(()),
             _ => Err(Error::forbidden(&self.name, format!("{action} '{namespace}'"))),
         }

@@ -10,6 +10,7 @@ use chandlery_package::wire::EmailAddress;
 use chandlery_store::{Db, Facts};
 
 use crate::attempts::Attempts;
+use crate::demands::{Demand, tell_those};
 use crate::grant::Grant;
 use crate::passwords::random_text;
 use crate::principal::Account;
@@ -42,6 +43,8 @@ pub struct Accounts {
     registrations: Arc<Allowance<Client>>,
     /// By address, in lower case.
     letters: Arc<Allowance<String>>,
+    /// Of whom a second factor is demanded.
+    pub(crate) demand: Demand,
     /// Where people reach the registry, without a slash at the end, if its operator says so.
     url: Option<Arc<str>>,
 }
@@ -56,7 +59,18 @@ impl Accounts {
         let (attempts, writes) = (Arc::default(), writes(WRITES_PER_MINUTE));
         let letters = Arc::new(Allowance::new(LETTERS_PER_HOUR, Duration::from_secs(3600)));
         let uses = Arc::default();
-        Ok(Self { db, cookie, bearer_key, attempts, uses, writes, registrations, letters, url: None })
+        Ok(Self {
+            db,
+            cookie,
+            bearer_key,
+            attempts,
+            uses,
+            writes,
+            registrations,
+            letters,
+            demand: Demand::Off,
+            url: None,
+        })
     }
 
     /// The same, where letters name this URL of the registry.
@@ -75,6 +89,17 @@ impl Accounts {
     #[must_use]
     pub fn with_registrations_per_hour(self, max: NonZeroU32) -> Self {
         Self { registrations: registrations(max.get()), ..self }
+    }
+
+    /// The same, where a second factor is demanded of these.
+    #[must_use]
+    pub fn demanding(self, demand: Demand) -> Self {
+        Self { demand, ..self }
+    }
+
+    /// Tells those of whom a second factor is demanded, once.
+    pub async fn demand_factors(&self) -> Result<(), Error> {
+        tell_those(&self.db, self.demand).await
     }
 
     /// Forgets who asked or was wrong too long ago to count.
@@ -171,7 +196,7 @@ mod tests {
         let (_folder, db) = database().await;
         let accounts = Accounts::open(db, SessionCookie::Plain).await.unwrap();
         let accounts = accounts.with_writes_per_minute(NonZeroU32::new(3).unwrap());
-        let account = Account { name: "acme".parse().unwrap(), operator: false };
+        let account = Account { name: "acme".parse().unwrap(), operator: false, owes_factor: false };
         let may = |grant: Grant| (0..10).filter(|_| accounts.count_write(&account, &grant).is_ok()).count();
         assert_eq!(may(Grant::Token(Scope::Publish(None))), 3);
         assert_eq!(may(Grant::Oci(Vec::new())), 0, "the narrower ones share what they may");

@@ -50,7 +50,7 @@ pub async fn check_token(db: &Db, token: &str) -> Result<Option<Principal>, Erro
     if expires_at.is_some_and(|at| at < Timestamp::now()) {
         return Ok(None);
     }
-    let account = Account { name, operator: role == AccountRole::Operator };
+    let account = Account::of(name, role);
     let credential = Credential::Token { hash: Digest::of(token).hex(), expires_at };
     Ok(Some(Principal::known(account, Grant::Token(scope), credential)))
 }
@@ -65,7 +65,7 @@ pub(crate) async fn token_owner(db: &Db, hash: &str) -> Result<Option<Account>, 
     .bind(time(Timestamp::now()))
     .fetch_optional(db.read())
     .await?;
-    Ok(found.map(|(Text(name), Text(role))| Account { name, operator: role == AccountRole::Operator }))
+    Ok(found.map(|(Text(name), Text(role))| Account::of(name, role)))
 }
 
 /// So many days, as long as a token may last.

@@ -15,7 +15,7 @@ crate::kinds! {
         "whoever asks has the password or a token of an account that an operator has suspended; the text says why",
         Some("write to an operator of the registry");
     SECOND_FACTOR_NEEDED: "second-factor-needed", 401, "A second factor is needed",
-        "the account has a second factor, and the request shows its password alone, or a token from before",
+        "the account has a second factor, and the request shows its password alone, or a token from before; or it must have one, and has none",
         Some("log in again with a code of the second factor: `chandlery login NAME --code CODE`; a program uses a token that was made then");
     BUSY: "too-many-logins", 429, "Too many log-ins",
         "more passwords wait to be checked than the registry has time and memory for",
@@ -52,6 +52,9 @@ pub enum Error {
     /// A password alone, where the account has a second factor.
     #[error("account '{0}' has a second factor, which was not shown")]
     SecondFactorNeeded(Namespace),
+    /// No second factor, where the registry demands one for what is asked.
+    #[error("account '{0}' needs a second factor for this, as it was told, and has none")]
+    SecondFactorOwed(Namespace),
     /// The account has no right to it.
     #[error("account '{account}' may not {action}")]
     Forbidden {
@@ -115,6 +118,11 @@ impl Error {
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         let kind = match self {
+            Self::SecondFactorOwed(_) => {
+                return SECOND_FACTOR_NEEDED.remedied(
+                    "set one up with `chandlery account second-factor set-up`, or on the registry's page /account/second-factor",
+                );
+            }
             Self::Unauthenticated | Self::WrongPassword | Self::WrongCode => {
                 return UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");
             }

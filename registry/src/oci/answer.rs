@@ -94,7 +94,8 @@ fn code_of(error: &Shared) -> &'static str {
         Shared::Unauthenticated
         | Shared::WrongPassword
         | Shared::WrongCode
-        | Shared::SecondFactorNeeded(_) => "UNAUTHORIZED",
+        | Shared::SecondFactorNeeded(_)
+        | Shared::SecondFactorOwed(_) => "UNAUTHORIZED",
         Shared::Forbidden { .. } | Shared::Suspended { .. } => "DENIED",
         Shared::Busy | Shared::TooMany { .. } => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",

@@ -198,7 +198,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_writes_how_a_namespace_is_paid_that_is_not_there() {
         let (_folder, finance) = crate::testing::finance().await;
-        let operator = Account { name: "operator".parse().unwrap(), operator: true };
+        let operator = Account { name: "operator".parse().unwrap(), operator: true, owes_factor: false };
         let nobody = "nobody".parse().unwrap();
         let refused =
             write(&finance.db, &Actor::machine(), &operator, &nobody, by_hand(), Timestamp::UNIX_EPOCH)
