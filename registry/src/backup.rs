@@ -196,8 +196,8 @@ async fn write_table(db: &mut sqlx::AnyConnection, table: &str, path: &Path) -> 
     Ok(rows)
 }
 
-/// All columns are texts or whole numbers.
-fn to_json(row: &AnyRow) -> Result<Value, Error> {
+/// A row by its columns' names. All columns are texts or whole numbers.
+pub(crate) fn to_json(row: &AnyRow) -> Result<Value, Error> {
     let mut object = Map::new();
     for column in row.columns() {
         let name = column.name();

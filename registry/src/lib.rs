@@ -11,6 +11,7 @@ pub mod catalog;
 mod chores;
 mod cross_site;
 mod error;
+mod export;
 mod guard;
 #[cfg(test)]
 mod lists;
@@ -168,6 +169,7 @@ impl Registry {
             .merge(chandlery_accounts::routes(self.finance.accounts.clone()))
             .merge(catalog::routes(self.catalog.clone()))
             .merge(moderation::routes(self.catalog.clone()))
+            .merge(export::routes(self.finance.accounts.clone()))
             .merge(oci::api(self.oci.clone()))
             .merge(trusted::routes(self.trusted.clone()))
             .merge(chandlery_money::routes(self.finance.clone()))

@@ -120,6 +120,12 @@ fn a_second_factor_is_shown_at_each_log_in() {
     assert_eq!(remove("000000"), "unauthenticated");
     assert_eq!(remove(renewed["codes"][0].as_str().unwrap()), "");
     assert_eq!(log_in(&world, "acme").status, 201);
+    let exported = acme.text(&["account", "export"]);
+    assert!(
+        exported.contains("second-factor-set") && exported.contains("\"what\":\"membership\""),
+        "{exported}"
+    );
+    assert!(!exported.contains(secret) && !exported.contains(&token) && !exported.contains("argon2"));
     let operator = world.operator();
     let trail = operator.text(&["audit", "export"]);
     for act in ["second-factor-set", "second-factor-removed", "recovery-codes-made"] {

@@ -44,6 +44,8 @@ pub struct Login {
 pub enum Account {
     /// Show the account
     Show,
+    /// Print all that the registry keeps of the account, as lines of JSON
+    Export,
     /// Ask for another e-mail address; the account's password is asked for, and a token is sent to the address
     Email {
         /// Where the account is to be written to
@@ -91,6 +93,10 @@ impl Account {
     pub async fn run(self, context: &Context) -> Result {
         let changed: PasswordChanged = match self {
             Self::Show => return email::show(context).await,
+            Self::Export => {
+                show::document(&context.registry_text("/api/v1/account/export").await?);
+                return Ok(());
+            }
             Self::Email { address } => return email::change(context, address).await,
             Self::Verify { token } => return email::verify(context, token).await,
             Self::SecondFactor { change } => return factor::run(context, change).await,

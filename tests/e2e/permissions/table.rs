@@ -88,6 +88,7 @@ pub(super) fn cases() -> Vec<Case> {
             For::Accounts,
             json!({ "email": "acme@example.org", "password": "x".repeat(2000) }),
         ),
+        ("GET", "/api/v1/account/export", For::Accounts, json!(null)),
         ("GET", "/api/v1/account/second-factor", For::Accounts, json!(null)),
         ("POST", "/api/v1/account/second-factor", For::Accounts, json!({ "password": "x".repeat(2000) })),
         ("PUT", "/api/v1/account/second-factor", For::Accounts, json!({ "code": "000000" })),

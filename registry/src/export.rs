@@ -1,0 +1,185 @@
+//! What a registry keeps of an account, for its owner: a line of JSON for each thing, with what it is.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+use chandlery_accounts::{Accounts, Caller};
+use chandlery_package::Namespace;
+use chandlery_store::Db;
+use futures::{Stream, StreamExt as _, stream};
+use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::backup::to_json;
+use crate::error::Error;
+
+/// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
+const PARTS: [(&str, &str); 21] = [
+    ("account", "select name, role, created_at, email from accounts where name = $1"),
+    ("pending-email", "select email, expires_at from email_verifications where account = $1"),
+    ("password-reset", "select expires_at from password_resets where account = $1"),
+    ("second-factor", "select made_at, confirmed_at from second_factors where account = $1"),
+    ("second-factor-demand", "select since from factor_demands where account = $1"),
+    (
+        "token",
+        "select substr(hash, 1, 12) as id, kind, scope, note, opened_by, created_at, expires_at, used_at, address
+         from tokens where account = $1 order by created_at, hash",
+    ),
+    ("membership", "select namespace, role from namespace_members where account = $1 order by namespace"),
+    (
+        "invitation",
+        "select namespace, account, role, invited_by, invited_at from invitations
+         where account = $1 or invited_by = $1 order by namespace, account",
+    ),
+    (
+        "operator-proposal",
+        "select account, proposed_by, proposed_at from operator_proposals
+         where account = $1 or proposed_by = $1 order by account",
+    ),
+    (
+        "notice",
+        "select made_at, subject, body, sent_at, email, refused from notices
+         where account = $1 and secret = 0 order by made_at, key",
+    ),
+    ("billing-profile", "select country, email, tax_id from billing_profiles where account = $1"),
+    (
+        "subscription",
+        "select tier, billed, anchor_at, next_tier, next_billed, limited_to, price_minor, price_currency, trial_tier, trial_until
+         from subscriptions where account = $1",
+    ),
+    ("host", "select host, deployments, seen_at from hosts where account = $1 order by host"),
+    ("own-price", "select plugin, since, offer from prices where customer = $1 order by plugin, version"),
+    (
+        "order",
+        "select reference, plugin, offer, discount, ordered_at, ended_at, paid_at, invoice from orders
+         where customer = $1 order by ordered_at, reference",
+    ),
+    (
+        "service-order",
+        "select reference, number, namespace, service, title, price_minor, currency, ordered_at, accepted_at, invoice
+         from milestones where customer = $1 order by reference, number",
+    ),
+    (
+        "invoice",
+        "select number, currency, net_minor, tax_minor, tax_name, issued_at, due_at, state, paid_at from invoices
+         where account = $1 order by number",
+    ),
+    (
+        "use",
+        "select month, plugin, count(*) as reports from usage_events where account = $1
+         group by month, plugin order by month, plugin",
+    ),
+    (
+        "approval-request",
+        "select id, kind, about, asked_at, state, reason from approval_requests where asked_by = $1 order by id",
+    ),
+    ("approval", "select request, at from approval_votes where account = $1 order by request"),
+    (
+        "act",
+        "select number, at, credential, address, act, subject, was, became from audit where actor = $1 order by number",
+    ),
+];
+
+/// The routes of this chapter.
+pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
+    OpenApiRouter::new().routes(routes!(export)).with_state(accounts)
+}
+
+/// Exports what the registry keeps of the account that asks, as lines of JSON: `{"what": …, "is": {…}}`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/account/export",
+    responses((status = 200, description = "Done.", content_type = "application/jsonl", body = String))
+)]
+async fn export(State(accounts): State<Accounts>, caller: Caller) -> ([(HeaderName, &'static str); 2], Body) {
+    let headers = [
+        (header::CONTENT_TYPE, "application/jsonl"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"account.jsonl\""),
+    ];
+    (headers, Body::from_stream(lines(accounts.db, caller.name.clone())))
+}
+
+fn lines(db: Db, account: Namespace) -> impl Stream<Item = Result<String, Error>> {
+    stream::iter(PARTS).then(move |(what, select)| {
+        let (db, account) = (db.clone(), account.clone());
+        async move { part(&db, &account, what, select).await }
+    })
+}
+
+/// What there is of one kind, a line each.
+async fn part(db: &Db, account: &Namespace, what: &str, select: &'static str) -> Result<String, Error> {
+    let rows = sqlx::query(select).bind(account.as_str()).fetch_all(db.read()).await?;
+    let mut lines = String::new();
+    for row in &rows {
+        lines.push_str(&format!("{}\n", json!({ "what": what, "is": to_json(row)? })));
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::TryStreamExt as _;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::testing::registry;
+
+    /// What names accounts and is no person's: the books' own of what orders and invoices say, and digests.
+    const LEFT_OUT: [&str; 10] = [
+        "bank_allotments",
+        "closed_months",
+        "held_corrections",
+        "payout_profiles",
+        "payout_runs",
+        "payouts",
+        "recovery_codes",
+        "sales",
+        "set_aside",
+        "unlicensed_use",
+    ];
+
+    #[tokio::test]
+    async fn every_table_that_names_an_account_is_exported_or_left_out_for_a_reason() {
+        let (_folder, registry) = registry().await;
+        let naming: Vec<(String,)> = sqlx::query_as(
+            "select distinct tables.name from pragma_table_list tables, pragma_foreign_key_list(tables.name) keys
+             where tables.schema = 'main' and keys.\"table\" = 'accounts' order by tables.name",
+        )
+        .fetch_all(registry.db.read())
+        .await
+        .unwrap();
+        assert!(naming.len() > 20, "{naming:?}");
+        for (table,) in naming {
+            let exported = PARTS.iter().any(|(_, select)| {
+                select
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .windows(2)
+                    .any(|two| two == ["from", table.as_str()])
+            });
+            assert!(exported != LEFT_OUT.contains(&table.as_str()), "{table}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_export_has_what_is_ones_own_and_no_secret() {
+        let (folder, registry) = registry().await;
+        let token = std::fs::read_to_string(folder.path().join("operator.token")).unwrap();
+        let other: Namespace = "other".parse().unwrap();
+        chandlery_accounts::register(&registry.db, &other, "correct horse battery").await.unwrap();
+        let export = async |account: &Namespace| {
+            let text: String = lines(registry.db.clone(), account.clone()).try_collect().await.unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+        };
+        let operators = export(&"operator".parse().unwrap()).await;
+        let whats: Vec<_> = operators.iter().map(|line| line["what"].as_str().unwrap()).collect();
+        assert_eq!(whats, ["account", "token"]);
+        assert_eq!(operators[1]["is"]["note"], "operator.token");
+        let kept: Vec<(String,)> =
+            sqlx::query_as("select hash from tokens").fetch_all(registry.db.read()).await.unwrap();
+        let text = format!("{operators:?}");
+        assert!(!text.contains(&token) && !text.contains(&kept[0].0) && !text.contains("argon2"), "{text}");
+        assert_eq!(export(&other).await.len(), 1, "what is others' is not in it");
+    }
+}
