@@ -41,3 +41,10 @@ create table factor_demands (
     account text primary key references accounts (name),
     since   text not null
 );
+
+-- Accounts whose owners want them deleted, and when that is done unless they take it back.
+create table account_deletions (
+    account  text primary key references accounts (name),
+    asked_at text not null,
+    due_at   text not null
+);

@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 108] = [
+const TABLES: [&str; 109] = [
     "facts",
     "accounts",
     "tokens",
@@ -37,6 +37,7 @@ const TABLES: [&str; 108] = [
     "second_factors",
     "recovery_codes",
     "factor_demands",
+    "account_deletions",
     "operator_proposals",
     "approval_rules",
     "approval_requests",

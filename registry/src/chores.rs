@@ -14,7 +14,7 @@ use crate::audit::{self, Exports};
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::oci::Oci;
-use crate::{catalog, oci};
+use crate::{catalog, deletion, oci};
 
 /// Often enough that who watches hears of it in time.
 const SECONDS: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 9] = [
+const ALWAYS: [(&str, Duration, Job); 10] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -49,6 +49,7 @@ const ALWAYS: [(&str, Duration, Job); 9] = [
             Ok(with.oci.accounts.write_uses().await?)
         })
     }),
+    ("deletions", HOUR, |with| Box::pin(async move { deletion::delete_due(&with.finance).await })),
     ("second-factors", HOUR, |with| Box::pin(async move { Ok(with.oci.accounts.demand_factors().await?) })),
     ("downloads", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::write_downloads(&with.oci.db, &with.oci.downloads).await?) })
@@ -143,6 +144,7 @@ mod tests {
             [
                 "audit-export",
                 "audit-head",
+                "deletions",
                 "downloads",
                 "garbage",
                 "holds",
@@ -176,6 +178,7 @@ mod tests {
             "writer",
             "audit-export",
             "audit-head",
+            "deletions",
             "downloads",
             "garbage",
             "holds",

@@ -15,12 +15,13 @@ use crate::backup::to_json;
 use crate::error::Error;
 
 /// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
-const PARTS: [(&str, &str); 21] = [
+const PARTS: [(&str, &str); 25] = [
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1"),
     ("second-factor", "select made_at, confirmed_at from second_factors where account = $1"),
     ("second-factor-demand", "select since from factor_demands where account = $1"),
+    ("deletion", "select asked_at, due_at from account_deletions where account = $1"),
     (
         "token",
         "select substr(hash, 1, 12) as id, kind, scope, note, opened_by, created_at, expires_at, used_at, address
@@ -42,13 +43,28 @@ const PARTS: [(&str, &str); 21] = [
         "select made_at, subject, body, sent_at, email, refused from notices
          where account = $1 and secret = 0 order by made_at, key",
     ),
-    ("billing-profile", "select country, email, tax_id from billing_profiles where account = $1"),
+    (
+        "billing-profile",
+        "select country, email, tax_id, name, street, postcode, city from billing_profiles where account = $1",
+    ),
     (
         "subscription",
         "select tier, billed, anchor_at, next_tier, next_billed, limited_to, price_minor, price_currency, trial_tier, trial_until
          from subscriptions where account = $1",
     ),
     ("host", "select host, deployments, seen_at from hosts where account = $1 order by host"),
+    (
+        "host-chain",
+        "select host, pem, sequence, registered_at, heard_at, forgotten_at from host_chains where account = $1 order by host",
+    ),
+    (
+        "host-incident",
+        "select host, kind, times, first_at, last_at from host_incidents where account = $1 order by host, kind, first_at",
+    ),
+    (
+        "transfer-back",
+        "select reference, currency, minor, holder, iban, bic, filed_at from send_backs where customer = $1 order by reference",
+    ),
     ("own-price", "select plugin, since, offer from prices where customer = $1 order by plugin, version"),
     (
         "order",
@@ -125,18 +141,24 @@ mod tests {
     use super::*;
     use crate::testing::registry;
 
-    /// What names accounts and is no person's: the books' own of what orders and invoices say, and digests.
-    const LEFT_OUT: [&str; 10] = [
+    /// What names accounts and is no person's: the books' own of what orders, invoices and use say, decisions, and digests.
+    const LEFT_OUT: [&str; 16] = [
         "bank_allotments",
         "closed_months",
+        "debt_write_offs",
         "held_corrections",
+        "partner_exits",
+        "partner_offsets",
         "payout_profiles",
         "payout_runs",
         "payouts",
         "recovery_codes",
         "sales",
         "set_aside",
+        "signed_deployments",
         "unlicensed_use",
+        "usage_roots",
+        "usage_segments",
     ];
 
     #[tokio::test]

@@ -10,6 +10,7 @@ pub mod backup;
 pub mod catalog;
 mod chores;
 mod cross_site;
+mod deletion;
 mod error;
 mod export;
 mod guard;
@@ -170,6 +171,7 @@ impl Registry {
             .merge(catalog::routes(self.catalog.clone()))
             .merge(moderation::routes(self.catalog.clone()))
             .merge(export::routes(self.finance.accounts.clone()))
+            .merge(deletion::routes(self.finance.clone()))
             .merge(oci::api(self.oci.clone()))
             .merge(trusted::routes(self.trusted.clone()))
             .merge(chandlery_money::routes(self.finance.clone()))

@@ -240,3 +240,69 @@ fn whoever_has_power_sets_one_up_in_time_or_has_none() {
     });
     operator.ok(&["audit", "list"]);
 }
+
+#[test]
+fn a_deleted_account_leaves_nothing_but_what_the_books_and_the_trail_keep() {
+    let mut world = World::start();
+    let operator = world.operator();
+    let (acme, ann) = (world.publisher("acme"), world.person("ann"));
+    ann.register();
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["namespace", "invite", "acme", "ann", "--role", "owner"]);
+    let deletion = "/api/v1/account/deletion";
+    let ask = |person: &Person, password: &str| {
+        post(&world, deletion, Some(&person.token()), json!({ "password": password }))
+    };
+    let why =
+        |person: &Person| ask(person, PASSWORD).json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(ask(&acme, "another one than it is").status, 401);
+
+    // What stands against it is said, all of it.
+    acme.ok(&["invoices", "profile", "US"]);
+    acme.ok(&["subscription", "change", "developer"]);
+    let said = why(&acme);
+    for obstacle in
+        ["nobody else owns", "(acme)", "an invoice is to be paid", "subscribed to a tier", "(developer)"]
+    {
+        assert!(said.contains(obstacle), "{said}");
+    }
+    // The operator's password is in a file of its own.
+    assert_eq!(ask(&operator, PASSWORD).status, 401);
+    ann.ok(&["namespace", "accept", "acme"]);
+    assert!(!why(&acme).contains("nobody else owns"));
+
+    // Somebody else waits, and changes their mind.
+    let bob = world.person("bob");
+    bob.register();
+    assert_eq!(refused(&bob, &["account", "delete"]), "");
+    assert_eq!(refused(&bob, &["account", "delete"]), "conflict");
+    assert!(!bob.get("/api/v1/account")["deleted_at"].is_null());
+    bob.ok(&["account", "delete", "--take-back"]);
+    assert_eq!(bob.refused(&["account", "delete", "--take-back"]).0.r#type, "not-found");
+
+    // When it is due, it is done.
+    bob.ok(&["tokens", "new", "read"]);
+    bob.ok(&["invoices", "profile", "DE", "--email", "bob@example.org"]);
+    acme.ok(&["namespace", "invite", "acme", "bob"]);
+    bob.ok(&["namespace", "accept", "acme"]);
+    world.stores.sql("update accounts set email = 'bob@example.org' where name = 'bob'");
+    assert_eq!(refused(&bob, &["account", "delete"]), "");
+    world.stores.sql("update account_deletions set due_at = '2020-01-01T00:00:00.000000Z'");
+    world.restart_registry();
+    until("the account is deleted", || {
+        let left = world.stores.texts("select account from account_deletions");
+        left.is_empty().then_some(())
+    });
+    assert_eq!(world.send("GET", "/api/v1/account", Some(&bob.token()), &[], "").status, 401);
+    assert_eq!(log_in(&world, "bob").status, 401);
+    let register = post(&world, "/api/v1/accounts", None, json!({ "name": "bob", "password": PASSWORD }));
+    assert_eq!(register.status, 409, "nobody else is called so");
+    for table in ["tokens", "namespace_members", "notices", "hosts", "billing_profiles"] {
+        let left = world.stores.texts(&format!("select account from {table} where account = 'bob'"));
+        assert!(left.is_empty(), "{table}");
+    }
+    let left = world.stores.texts("select email from accounts where email is not null");
+    assert!(left.is_empty(), "{left:?}");
+    operator.ok(&["audit", "check"]);
+    assert_eq!(operator.ok(&["audit", "list", "--act", "account-deleted"]).as_array().unwrap().len(), 1);
+}

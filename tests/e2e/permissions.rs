@@ -3,6 +3,7 @@
 mod hosts;
 mod moderation;
 mod others;
+mod people;
 mod roles;
 mod table;
 

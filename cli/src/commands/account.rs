@@ -46,6 +46,15 @@ pub enum Account {
     Show,
     /// Print all that the registry keeps of the account, as lines of JSON
     Export,
+    /// Have the account deleted after 14 days; its password is asked for
+    Delete {
+        /// A code of the second factor, or a recovery code, where there is one
+        #[arg(long, default_value = "")]
+        code: String,
+        /// Let the account stay, which was to be deleted
+        #[arg(long)]
+        take_back: bool,
+    },
     /// Ask for another e-mail address; the account's password is asked for, and a token is sent to the address
     Email {
         /// Where the account is to be written to
@@ -97,6 +106,8 @@ impl Account {
                 show::document(&context.registry_text("/api/v1/account/export").await?);
                 return Ok(());
             }
+            Self::Delete { take_back: true, .. } => return email::stay(context).await,
+            Self::Delete { code, .. } => return email::delete(context, code).await,
             Self::Email { address } => return email::change(context, address).await,
             Self::Verify { token } => return email::verify(context, token).await,
             Self::SecondFactor { change } => return factor::run(context, change).await,

@@ -34,12 +34,14 @@ pub async fn profile(db: &Db, account: &Namespace) -> Result<AccountProfile, Err
     .bind(time(Timestamp::now()))
     .fetch_optional(db.read())
     .await?;
+    let deleted_at = crate::deletions::due_at(db, account).await?;
     Ok(AccountProfile {
         name: account.clone(),
         created_at,
         operator: role == AccountRole::Operator,
         email: email.map(|Text(email)| email),
         pending_email: pending.map(|(Text(email), Text(expires_at))| PendingEmail { email, expires_at }),
+        deleted_at,
     })
 }
 

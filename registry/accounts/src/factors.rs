@@ -162,7 +162,7 @@ pub(crate) async fn must_have_shown(accounts: &Accounts, caller: &Caller) -> Res
 }
 
 /// Uses up a code; a wrong one counts for the client and for the account.
-async fn show_code(
+pub(crate) async fn show_code(
     accounts: &Accounts,
     client: Client,
     account: &Namespace,

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod bearer;
 mod challenge;
 mod credential;
+mod deletions;
 mod demands;
 mod email;
 mod exchanged;
@@ -39,6 +40,9 @@ pub use actor::{Actor, Address};
 pub use chandlery_edge::Error;
 pub use chandlery_package::wire::{Role, Scope};
 pub use credential::{Bearer, Credential};
+pub use deletions::{
+    ask_deletion, delete_account, due_deletions, must_be_owner, nobodys_password, take_deletion_back,
+};
 pub use demands::Demand;
 pub use email::{change_email, profile, verify_email};
 pub use exchanged::{end_exchanged, issue_exchanged};

@@ -3,6 +3,7 @@
 
 mod collection;
 pub(crate) mod entitlements;
+mod forget;
 pub(crate) mod invoices;
 mod issued;
 pub(crate) mod licences;
@@ -25,6 +26,7 @@ pub(crate) mod usage;
 mod vies;
 
 pub use entitlements::{Standing, entitled, public_offer, quote};
+pub use forget::forget_customer;
 pub use invoices::{NewInvoice, find as find_invoice, invoices, issue};
 pub use licences::{Report, deployments, forget_host, hosts, licence};
 pub use notices::{notices, remind, send as send_notices, tell_of_ends, tell_of_trials, warn_of_limit};

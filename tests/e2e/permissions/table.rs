@@ -5,8 +5,8 @@ mod publishing;
 use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
-use super::moderation;
 use super::roles::{For, Row};
+use super::{moderation, people};
 
 pub(super) struct Case {
     pub(super) method: &'static str,
@@ -68,68 +68,6 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/log/checkpoint/{index}", For::Everybody, json!(null)),
         ("GET", "/log/tile/entries/{*index}", For::Everybody, json!(null)),
         ("GET", "/log/tile/{level}/{*index}", For::Everybody, json!(null)),
-        // Accounts. Registering and logging in are for whoever can.
-        (
-            "POST",
-            "/api/v1/accounts",
-            For::Everybody,
-            json!({ "name": "acme", "password": "long enough to be one" }),
-        ),
-        (
-            "POST",
-            "/api/v1/tokens",
-            For::Everybody,
-            json!({ "name": "acme", "password": "correct horse battery" }),
-        ),
-        ("GET", "/api/v1/account", For::Accounts, json!(null)),
-        (
-            "PUT",
-            "/api/v1/account/email",
-            For::Accounts,
-            json!({ "email": "acme@example.org", "password": "x".repeat(2000) }),
-        ),
-        ("GET", "/api/v1/account/export", For::Accounts, json!(null)),
-        ("GET", "/api/v1/account/second-factor", For::Accounts, json!(null)),
-        ("POST", "/api/v1/account/second-factor", For::Accounts, json!({ "password": "x".repeat(2000) })),
-        ("PUT", "/api/v1/account/second-factor", For::Accounts, json!({ "code": "000000" })),
-        (
-            "POST",
-            "/api/v1/account/second-factor/removal",
-            For::Accounts,
-            json!({ "password": "none", "code": "000000" }),
-        ),
-        ("POST", "/api/v1/account/recovery-codes", For::Accounts, json!({ "code": "000000" })),
-        ("POST", "/api/v1/second-factor", For::Everybody, json!({ "challenge": "none", "code": "000000" })),
-        ("GET", "/api/v1/account/sessions", For::Accounts, json!(null)),
-        ("DELETE", "/api/v1/account/sessions", For::Accounts, json!(null)),
-        ("DELETE", "/api/v1/account/sessions/{id}", For::Accounts, json!(null)),
-        ("POST", "/api/v1/email-verifications", For::Everybody, json!({ "token": "none" })),
-        ("POST", "/api/v1/password-reset-requests", For::Everybody, json!({ "name": "nobody-there" })),
-        ("GET", "/api/v1/account/tokens", For::Accounts, json!(null)),
-        ("POST", "/api/v1/account/tokens", For::Accounts, json!({ "scope": "read", "days_valid": 1 })),
-        ("DELETE", "/api/v1/account/tokens/{id}", For::Accounts, json!(null)),
-        ("GET", "/api/v1/account/invitations", For::Accounts, json!(null)),
-        (
-            "POST",
-            "/api/v1/account/password",
-            For::Accounts,
-            json!({ "current": "correct horse battery", "password": "short" }),
-        ),
-        ("POST", "/api/v1/accounts/{name}/password-reset", For::Operators, json!(null)),
-        (
-            "POST",
-            "/api/v1/password-resets",
-            For::Everybody,
-            json!({ "token": "none", "password": "long enough to be one" }),
-        ),
-        ("GET", "/api/v1/operators", For::Operators, json!(null)),
-        ("DELETE", "/api/v1/operators/{name}", For::Operators, json!(null)),
-        ("GET", "/api/v1/operator-proposals", For::Operators, json!(null)),
-        ("POST", "/api/v1/operator-proposals", For::Operators, json!({ "account": "nobody-there" })),
-        ("DELETE", "/api/v1/operator-proposals/{account}", For::Operators, json!(null)),
-        ("POST", "/api/v1/operator-proposals/{account}/confirm", For::Operators, json!(null)),
-        ("GET", "/api/v1/audit", For::Operators, json!(null)),
-        ("GET", "/api/v1/audit.jsonl", For::Operators, json!(null)),
         ("GET", "/api/v1/namespaces/{namespace}/members", For::Members, json!(null)),
         ("PUT", "/api/v1/namespaces/{namespace}/members/{account}", For::Owners, json!({ "role": "viewer" })),
         ("DELETE", "/api/v1/namespaces/{namespace}/members/{account}", For::Owners, json!(null)),
@@ -456,19 +394,10 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/", For::Everybody, json!(null)),
         ("GET", "/login", For::Everybody, json!(null)),
         ("POST", "/login", For::Everybody, json!(null)),
-        ("POST", "/login/code", For::Everybody, json!(null)),
         ("POST", "/logout", For::Everybody, json!(null)),
         ("GET", "/style.css", For::Everybody, json!(null)),
         ("GET", "/invoice.css", For::Everybody, json!(null)),
         ("GET", "/account", For::Accounts, json!(null)),
-        ("GET", "/account/email", For::Accounts, json!(null)),
-        ("POST", "/account/email", For::Accounts, json!(null)),
-        ("GET", "/account/email/verification", For::Everybody, json!(null)),
-        ("POST", "/account/email/verification", For::Everybody, json!(null)),
-        ("GET", "/account/second-factor", For::Accounts, json!(null)),
-        ("POST", "/account/second-factor", For::Accounts, json!(null)),
-        ("GET", "/account/sessions", For::Accounts, json!(null)),
-        ("POST", "/account/sessions", For::Accounts, json!(null)),
         ("GET", "/account/password", For::Accounts, json!(null)),
         ("POST", "/account/password", For::Accounts, json!(null)),
         ("GET", "/figures", For::Operators, json!(null)),
@@ -517,6 +446,7 @@ pub(super) fn cases() -> Vec<Case> {
     table
         .into_iter()
         .chain(moderation::rows())
+        .chain(people::rows())
         .map(|(method, route, who, body)| Case { method, route, path: fill(route), who, body })
         .collect()
 }

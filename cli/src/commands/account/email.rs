@@ -1,8 +1,9 @@
-//! Where an account is written to, and what is sent there.
+//! The account itself: where it is written to, what is sent there, and its end.
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::{
-    AccountProfile, EmailAddress, EmailChange, EmailToken, EmailVerified, PendingEmail, ResetRequest,
+    AccountDeletion, AccountProfile, DeletionRequest, EmailAddress, EmailChange, EmailToken, EmailVerified,
+    PendingEmail, ResetRequest,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -11,6 +12,8 @@ use super::password;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
+
+const DELETION: &str = "/api/v1/account/deletion";
 
 pub(super) async fn show(context: &Context) -> Result {
     let profile: AccountProfile = context.registry(Method::GET, "/api/v1/account", ()).await?;
@@ -22,9 +25,34 @@ pub(super) async fn show(context: &Context) -> Result {
     show::item(profile.name.as_str(), role);
     let email = profile.email.as_ref().map_or("no verified e-mail address", EmailAddress::as_str);
     show::note(email);
+    if let Some(at) = profile.deleted_at {
+        show::warning(format!("it is deleted on {}", at.strftime("%Y-%m-%d %H:%M UTC")));
+    }
     if let Some(pending) = &profile.pending_email {
         let until = pending.expires_at.strftime("%Y-%m-%d %H:%M UTC");
         show::note(format!("{} waits to be verified until {until}", pending.email));
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(context: &Context, code: String) -> Result {
+    let shown = DeletionRequest { password: password("Password: ")?, code };
+    let asked: AccountDeletion = context.registry(Method::POST, DELETION, shown).await?;
+    match context.settings.json {
+        true => show::json(&asked),
+        false => show::done(format!(
+            "the account is deleted on {}; until then, `chandlery account delete --take-back` lets it stay",
+            asked.due_at.strftime("%Y-%m-%d %H:%M UTC")
+        )),
+    }
+    Ok(())
+}
+
+pub(super) async fn stay(context: &Context) -> Result {
+    context.tell_registry(Method::DELETE, DELETION, ()).await?;
+    match context.settings.json {
+        true => show::json(json!({ "stays": true })),
+        false => show::done("the account stays"),
     }
     Ok(())
 }

@@ -22,6 +22,12 @@ words! {
         PasswordResetIssued = "password-reset-issued",
         /// Set an account's password with such a token.
         PasswordReset = "password-reset",
+        /// Asked for the deletion of its account.
+        DeletionAsked = "deletion-asked",
+        /// Took that back.
+        DeletionTakenBack = "deletion-taken-back",
+        /// Deleted an account whose owner had asked for it.
+        AccountDeleted = "account-deleted",
         /// Set up a second factor of its account.
         SecondFactorSet = "second-factor-set",
         /// Removed a second factor of an account.

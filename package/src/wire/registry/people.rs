@@ -73,6 +73,25 @@ pub struct AccountProfile {
     pub email: Option<EmailAddress>,
     /// The address that was asked for and is not verified yet.
     pub pending_email: Option<PendingEmail>,
+    /// When it is deleted, which its owner has asked for; none: it stays.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// Asks for the deletion of the account that asks.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeletionRequest {
+    /// The account's password.
+    pub password: String,
+    /// A code of the second factor, or a recovery code, where the account has one.
+    #[serde(default)]
+    pub code: String,
+}
+
+/// That an account is to be deleted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AccountDeletion {
+    /// When that is done, unless its owner takes it back.
+    pub due_at: Timestamp,
 }
 
 /// An e-mail address that nobody has verified yet.

@@ -1,0 +1,146 @@
+//! The deletion of an account: what stands against it, in all rooms, and what each forgets when it is done.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use chandlery_accounts::{
+    Caller, ask_deletion, delete_account, due_deletions, must_be_owner, nobodys_password, take_deletion_back,
+};
+use chandlery_edge::{Client, Json};
+use chandlery_money::{Finance, billing};
+use chandlery_package::Namespace;
+use chandlery_package::wire::{AccountDeletion, DeletionRequest};
+use chandlery_store::Write;
+use jiff::Timestamp;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::Error;
+
+/// What stands against the deletion of an account: what to do about it, and what it is about.
+const OBSTACLES: [(&str, &str); 7] = [
+    (
+        "it operates the registry: another operator runs `chandlery operator demote` first",
+        "select name from accounts where name = $1 and role = 'operator'",
+    ),
+    (
+        "nobody else owns a namespace with plugins: make another owner with `chandlery namespace invite`",
+        "select mine.namespace from namespace_members mine
+         where mine.account = $1 and mine.role = 'owner'
+           and exists (select 1 from plugins where plugins.namespace = mine.namespace)
+           and not exists (select 1 from namespace_members other where other.namespace = mine.namespace
+                           and other.role = 'owner' and other.account <> $1)
+         order by mine.namespace",
+    ),
+    (
+        "an invoice is to be paid: `chandlery invoices list` says how",
+        "select cast(number as text) from invoices where account = $1 and state = 'open' order by number",
+    ),
+    (
+        "the books owe it something, or it owes them: ask an operator to settle it",
+        "select ledger_balances.account from ledger_balances
+         where minor <> 0
+           and (ledger_balances.account = 'liabilities:credit:' || $1
+                or exists (select 1 from namespace_members mine
+                           where mine.account = $1 and mine.role = 'owner'
+                             and (ledger_balances.account = 'assets:receivable:partner:' || mine.namespace
+                                  or ledger_balances.account like 'liabilities:partner:' || mine.namespace || ':%')
+                             and not exists (select 1 from namespace_members other
+                                             where other.namespace = mine.namespace and other.role = 'owner'
+                                               and other.account <> $1)))
+         order by ledger_balances.account",
+    ),
+    (
+        "an order by the month or by use is in force, or its last month is not closed: run `chandlery orders end`",
+        "select reference from orders
+         where customer = $1 and offer not like '%\"kind\":\"once\"%'
+           and (ended_at is null or substr(ended_at, 1, 7) not in (select month from closed_months))
+         order by reference",
+    ),
+    (
+        "it is subscribed to a tier: run `chandlery subscription change free`, and wait for the end of what is paid",
+        "select tier from subscriptions where account = $1 and tier <> 'free'",
+    ),
+    (
+        "what it has used is not invoiced yet: its month is closed first",
+        "select distinct month from usage_events
+         where account = $1 and month not in (select month from closed_months) order by month",
+    ),
+];
+
+/// The routes of this chapter.
+pub fn routes<S>(finance: Finance) -> OpenApiRouter<S> {
+    OpenApiRouter::new().routes(routes!(ask, take_back)).with_state(finance)
+}
+
+/// Asks for the deletion of the account that asks, which is done after 14 days.
+///
+/// It is refused while the account is the only owner of a namespace with plugins, owes or is owed money, or operates the registry.
+#[utoipa::path(
+    post,
+    path = "/api/v1/account/deletion",
+    request_body = DeletionRequest,
+    responses((status = 201, description = "Done.", body = AccountDeletion))
+)]
+async fn ask(
+    State(finance): State<Finance>,
+    client: Client,
+    caller: Caller,
+    Json(shown): Json<DeletionRequest>,
+) -> Result<(StatusCode, Json<AccountDeletion>), Error> {
+    must_be_owner(&finance.accounts, client, &caller, &shown).await?;
+    let mut write = finance.db.write().await?;
+    let found = obstacles(&mut write, &caller.name).await?;
+    if !found.is_empty() {
+        return Err(Error::conflict(format!(
+            "'{}' cannot be deleted yet: {}",
+            caller.name,
+            found.join("; ")
+        )));
+    }
+    let asked = ask_deletion(&mut write, &caller.actor, &caller.name).await?;
+    write.commit().await?;
+    Ok((StatusCode::CREATED, Json(asked)))
+}
+
+/// Lets the account that asks stay.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/account/deletion",
+    responses((status = 204, description = "Done."))
+)]
+async fn take_back(State(finance): State<Finance>, caller: Caller) -> Result<StatusCode, Error> {
+    take_deletion_back(&finance.accounts, &caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What stands against the deletion of an account, in words.
+async fn obstacles(write: &mut Write, account: &Namespace) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for (what, select) in OBSTACLES {
+        let about: Vec<(String,)> =
+            sqlx::query_as(select).bind(account.as_str()).fetch_all(&mut **write).await?;
+        if !about.is_empty() {
+            let about: Vec<String> = about.into_iter().map(|(about,)| about).collect();
+            found.push(format!("{what} ({})", about.join(", ")));
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes the accounts whose owners have waited for it. What has come to stand against one meanwhile makes it wait on.
+pub async fn delete_due(finance: &Finance) -> Result<(), Error> {
+    for account in due_deletions(&finance.db, Timestamp::now()).await? {
+        let nobodys = nobodys_password().await?;
+        let mut write = finance.db.write().await?;
+        let found = obstacles(&mut write, &account).await?;
+        if !found.is_empty() {
+            tracing::info!(%account, obstacles = found.join("; "), "an account cannot be deleted yet");
+            continue;
+        }
+        if delete_account(&mut write, &account, &nobodys).await? {
+            billing::forget_customer(&mut write, &account).await?;
+        }
+        write.commit().await?;
+    }
+    Ok(())
+}
