@@ -15,7 +15,7 @@ use crate::backup::to_json;
 use crate::error::Error;
 
 /// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
-const PARTS: [(&str, &str); 25] = [
+const PARTS: [(&str, &str); 29] = [
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1"),
@@ -90,6 +90,10 @@ const PARTS: [(&str, &str); 25] = [
         "approval-request",
         "select id, kind, about, asked_at, state, reason from approval_requests where asked_by = $1 order by id",
     ),
+    ("abuse-report", "select subject, why, reported_at, outcome, note from abuse_reports where reported_by = $1 order by id"),
+    ("suspension", "select reason, since from suspensions where account = $1"),
+    ("trusted-publisher", "select plugin, publisher, added_at from trusted_publishers where added_by = $1 order by id"),
+    ("staged-release", "select plugin, version, asked_at, lapses_at from staged_releases where asked_by = $1 order by plugin, version"),
     ("approval", "select request, at from approval_votes where account = $1 order by request"),
     (
         "act",
