@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chandlery_package::problem::Problem;
-use chandlery_package::wire::NewExchange;
+use chandlery_package::wire::NewTokenExchange;
 use chandlery_package::{PluginId, PrivateKey};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -124,8 +124,8 @@ fn publish(job: &Person, token: &str, bytes: &[u8]) -> Output {
 
 fn exchange(world: &World, plugin: &str, token: &str) -> Answer {
     let (key, plugin): (_, PluginId) = (PrivateKey::generate(), plugin.parse().unwrap());
-    let proof = BASE64_STANDARD.encode(key.sign(NewExchange::proof_text(&plugin, token).as_bytes()));
-    let new = NewExchange { plugin, token: token.into(), key: key.public(), proof };
+    let proof = BASE64_STANDARD.encode(key.sign(NewTokenExchange::proof_text(&plugin, token).as_bytes()));
+    let new = NewTokenExchange { plugin, token: token.into(), key: key.public(), proof };
     world.send("POST", "/api/v1/tokens/exchange", None, &JSON, json!(new).to_string())
 }
 

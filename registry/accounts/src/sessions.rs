@@ -1,6 +1,5 @@
 //! Sessions: what log-ins have opened. An account sees where each was used last, and ends one, or all but the one that asks.
 
-use chandlery_package::Namespace;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, LogInBy, Page, Paging, Session};
 use chandlery_store::time;

@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_accounts::{Actor, Address, Credential, Role, issue_exchanged, role_within};
 use chandlery_package::column::{Json, Text};
 use chandlery_package::oidc::Unverified;
-use chandlery_package::wire::{Exchanged, NewExchange};
+use chandlery_package::wire::{Exchanged, NewTokenExchange};
 use chandlery_package::{Identity, Issuer, PublicKey};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
@@ -32,10 +32,10 @@ pub struct Exchange {
 pub(super) async fn exchange(
     trusted: &Trusted,
     address: Address,
-    new: &NewExchange,
+    new: &NewTokenExchange,
 ) -> Result<Exchanged, Error> {
     let audience = trusted.site.told().ok_or(Error::NoAudience)?;
-    let NewExchange { plugin, token, key, proof } = new;
+    let NewTokenExchange { plugin, token, key, proof } = new;
     let read = Unverified::parse(token)?;
     let issuer = believed(trusted, read.claims.text("iss").ok_or(Error::NoClaim("iss"))?).await?;
     let signer = trusted.keys.find(&issuer, &read.key).await?;
@@ -45,7 +45,7 @@ pub(super) async fn exchange(
     let now = Timestamp::now();
     let ticket = claims::check(&read.claims, audience, now)?;
     let proof = BASE64_STANDARD.decode(proof).map_err(|_| Error::invalid("the proof is not base64"))?;
-    key.verify(NewExchange::proof_text(plugin, token).as_bytes(), &proof)?;
+    key.verify(NewTokenExchange::proof_text(plugin, token).as_bytes(), &proof)?;
 
     let whole = claims::whole(&issuer, &read.claims);
     // Whoever is nobody here keeps nobody else from writing.

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use chandlery_accounts::{Address, Caller, Principal};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_package::wire::{
-    Exchanged, IssuerRecord, NewExchange, NewIssuer, Page, Paging, PublisherRecord,
+    Exchanged, IssuerRecord, NewIssuer, NewTokenExchange, Page, Paging, PublisherRecord,
 };
 use chandlery_package::{Issuer, Namespace, PluginId, PluginName, TrustedPublisher};
 use utoipa_axum::router::OpenApiRouter;
@@ -124,14 +124,14 @@ async fn remove_publisher(
 #[utoipa::path(
     post,
     path = "/api/v1/tokens/exchange",
-    request_body = NewExchange,
+    request_body = NewTokenExchange,
     responses((status = 201, description = "Done.", body = Exchanged)),
     security(())
 )]
 async fn exchange_token(
     State(trusted): State<Trusted>,
     address: Address,
-    Json(new): Json<NewExchange>,
+    Json(new): Json<NewTokenExchange>,
 ) -> Result<(StatusCode, Json<Exchanged>), Error> {
     Ok((StatusCode::CREATED, Json(exchange::exchange(&trusted, address, &new).await?)))
 }

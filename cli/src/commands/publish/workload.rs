@@ -4,7 +4,7 @@
 use std::env;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use chandlery_package::wire::{Exchanged, NewExchange};
+use chandlery_package::wire::{Exchanged, NewTokenExchange};
 use chandlery_package::{Identity, PluginId, PrivateKey};
 use serde::Deserialize;
 
@@ -26,8 +26,8 @@ struct Issued {
 pub async fn log_in(context: &Context, plugin: &PluginId) -> Result<(PrivateKey, Identity)> {
     let token = token(&context.settings.registry).await?;
     let key = PrivateKey::generate();
-    let proof = BASE64_STANDARD.encode(key.sign(NewExchange::proof_text(plugin, &token).as_bytes()));
-    let new = NewExchange { plugin: plugin.clone(), token, key: key.public(), proof };
+    let proof = BASE64_STANDARD.encode(key.sign(NewTokenExchange::proof_text(plugin, &token).as_bytes()));
+    let new = NewTokenExchange { plugin: plugin.clone(), token, key: key.public(), proof };
     let exchanged: Exchanged = context.post("/api/v1/tokens/exchange", new).await?;
     context.speak_as(exchanged.account, exchanged.token);
     Ok((key, exchanged.identity))

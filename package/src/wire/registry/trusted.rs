@@ -43,18 +43,18 @@ pub struct PublisherRecord {
 
 /// Asks for a token of the registry for one of an issuer.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct NewExchange {
+pub struct NewTokenExchange {
     /// What is to be published.
     pub plugin: PluginId,
     /// The issuer's token, whose audience is this registry's URL.
     pub token: String,
     /// The public half of a key that was made for this, and that signs one release.
     pub key: PublicKey,
-    /// Base64 of the key's own signature over [`NewExchange::proof_text`].
+    /// Base64 of the key's own signature over [`NewTokenExchange::proof_text`].
     pub proof: String,
 }
 
-impl NewExchange {
+impl NewTokenExchange {
     /// What the key signs to be bound to whoever has the token.
     pub fn proof_text(plugin: &PluginId, token: &str) -> String {
         format!(

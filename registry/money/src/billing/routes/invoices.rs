@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::{
-    ApprovalRequest, BillingProfile, BillingStanding, CreditNote, Document, Invoice, NewPayment, Page, Paging,
-    TaxRule,
+    ApprovalRequest, BillingProfile, BillingStanding, CreditNote, Document, Invoice, NewPayment, Page,
+    Paging, TaxRule,
 };
 
 use crate::approvals::{self, Ask, Wanted};
