@@ -149,9 +149,9 @@ pub fn entries() -> Vec<String> {
         }),
         json!({ "type": "withdrawn", "release": "acme:ocr@1.0.0", "reason": "it leaks", "at": at }),
         json!({ "type": "quarantined", "subject": "acme:ocr@1.0.0", "reason": "it may leak", "at": at }),
-        json!({ "type": "publisher-trusted", "plugin": "acme:ocr", "publisher": workload(), "at": at }),
+        json!({ "type": "publisher-trusted", "plugin": "acme:ocr", "publisher": publisher(), "at": at }),
         json!({
-            "type": "key-bound", "release": "acme:ocr@1.0.0", "artifact": digest, "key": key, "identity": workload(), "at": at,
+            "type": "key-bound", "release": "acme:ocr@1.0.0", "artifact": digest, "key": key, "identity": publisher(), "at": at,
         }),
     ]
     .map(|entry| entry.to_string())
@@ -174,7 +174,7 @@ pub fn advisory() -> String {
 }
 
 /// A workload, as an owner trusts it and as its issuer vouches for it.
-pub fn workload() -> Value {
+pub fn publisher() -> Value {
     json!({ "issuer": "https://ci.example", "claims": { "ref": "refs/tags/v1", "sub": "acme" } })
 }
 

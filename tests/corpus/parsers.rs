@@ -176,7 +176,7 @@ fn signatures() -> Vec<Parser> {
         }),
         parser("token of an issuer", &[documents::ID_TOKEN], |bytes| said(Unverified::parse(utf8(bytes)?))),
         parser("issuer", &["https://ci.example/realm", "http://127.0.0.1:80"], text::<Issuer>),
-        parser("trusted publisher", &[documents::workload().to_string()], |bytes| {
+        parser("trusted publisher", &[documents::publisher().to_string()], |bytes| {
             said(serde_json::from_slice::<TrustedPublisher>(bytes))
         }),
         parser("provenance", &[built(|built| built.attest(&trust::key()))], |bytes| {
@@ -190,7 +190,7 @@ fn signatures() -> Vec<Parser> {
 
 /// Something done with what a workload has built.
 fn built<T>(with: impl FnOnce(Built<'_>) -> T) -> T {
-    let identity: Identity = serde_json::from_value(documents::workload()).unwrap();
+    let identity: Identity = serde_json::from_value(documents::publisher()).unwrap();
     let (release, digest) = ("acme:ocr@1.0.0".parse().unwrap(), Digest::of("x"));
     with(Built { release: &release, artifact: digest, component: digest, identity: &identity })
 }

@@ -1,7 +1,7 @@
 //! Short texts that are not what they are read as.
 
 /// The parser, what it says of them, and the texts.
-pub const TEXTS: [(&str, &str, &[&str]); 30] = [
+pub const TEXTS: [(&str, &str, &[&str]); 32] = [
     (
         "namespace",
         "is not a name",
