@@ -142,3 +142,57 @@ pub async fn delete_account(write: &mut Write, account: &Namespace, nobodys: &st
     record(write, &machine, Act::AccountDeleted, account.as_str(), Value::Null, Value::Null).await?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Role, members, new_password, operators};
+
+    #[tokio::test]
+    async fn the_name_of_an_account_that_was_deleted_is_given_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
+        let db = Db::open(&url).await.unwrap();
+        let [op, gone, left, acme] =
+            ["op", "gone", "left", "acme"].map(|name| name.parse::<Namespace>().unwrap());
+        let mut write = db.write().await.unwrap();
+        for (name, role) in [(&op, "operator"), (&gone, "member"), (&left, "member")] {
+            sqlx::query(
+                "insert into accounts (name, password_hash, role, created_at)
+                 values ($1, '', $2, '2020-01-01T00:00:00.000000Z')",
+            )
+            .bind(name.as_str())
+            .bind(role)
+            .execute(&mut *write)
+            .await
+            .unwrap();
+        }
+        for sql in [
+            "insert into namespaces (name, created_at) values ('acme', '')",
+            "insert into account_deletions (account, asked_at, due_at) values ('gone', '', '2020-01-15T00:00:00.000000Z')",
+        ] {
+            sqlx::query(sql).execute(&mut *write).await.unwrap();
+        }
+        assert!(delete_account(&mut write, &gone, "").await.unwrap());
+        write.commit().await.unwrap();
+
+        let machine = Actor::machine();
+        for (name, is_there) in [(&left, true), (&gone, false)] {
+            let mut write = db.write().await.unwrap();
+            let given = members::hand_over(&mut write, &acme, name).await.map(drop);
+            drop(write);
+            for (what, done) in [
+                ("given a namespace", given),
+                ("reset", new_password::issue_reset(&db, &machine, name).await.map(drop)),
+                ("invited", members::invite(&db, &machine, &acme, name, Role::Viewer, &op).await),
+                ("proposed", operators::propose(&db, &machine, &op, name).await.map(drop)),
+                ("promoted", operators::promote(&db, name).await),
+            ] {
+                match is_there {
+                    true => assert!(done.is_ok(), "'{name}' is {what}: {done:?}"),
+                    false => assert!(matches!(done, Err(Error::NotFound(_))), "'{name}' is {what}: {done:?}"),
+                }
+            }
+        }
+    }
+}

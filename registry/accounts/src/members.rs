@@ -110,13 +110,7 @@ pub async fn invite(
     by: &Namespace,
 ) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let known: Option<(String,)> = sqlx::query_as("select name from accounts where name = $1")
-        .bind(account.as_str())
-        .fetch_optional(&mut *write)
-        .await?;
-    if known.is_none() {
-        return Err(Error::NotFound(format!("account '{account}'")));
-    }
+    find_within(&mut write, account).await?;
     let had = role_within(&mut write, namespace, account).await?;
     let invited: Option<(Text<Role>, Text<Namespace>)> =
         sqlx::query_as("select role, invited_by from invitations where namespace = $1 and account = $2")

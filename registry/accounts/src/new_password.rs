@@ -146,8 +146,9 @@ pub(crate) async fn request_reset(
     let (token, now) = (random_text(), Timestamp::now());
     let expires_at = now + RESET_LIFETIME;
     let mut write = accounts.db.write().await?;
-    let (role, _) = find_within(&mut write, account).await?;
+    // An account that was deleted has none.
     let Some(email) = address_within(&mut write, account).await? else { return Ok(()) };
+    let (role, _) = find_within(&mut write, account).await?;
     if role == AccountRole::Operator || accounts.count_letter(&email).is_err() {
         return Ok(());
     }

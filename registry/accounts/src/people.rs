@@ -97,13 +97,17 @@ pub(crate) async fn set_role(write: &mut Write, name: &Namespace, role: AccountR
     Ok(())
 }
 
-/// What an account is to the registry, and its password's mark, as a transaction sees them.
+/// What an account is to the registry, and its password's mark, as a transaction sees them. One that was deleted left its name alone,
+/// which the audit trail tells: nobody gives it a password or a right again.
 pub(crate) async fn find_within(write: &mut Write, name: &Namespace) -> Result<(AccountRole, String), Error> {
-    let found: Option<(Text<AccountRole>, String)> =
-        sqlx::query_as("select role, password_hash from accounts where name = $1")
-            .bind(name.as_str())
-            .fetch_optional(&mut **write)
-            .await?;
+    let found: Option<(Text<AccountRole>, String)> = sqlx::query_as(
+        "select role, password_hash from accounts
+         where name = $1 and not exists (select 1 from audit where subject = $1 and act = $2)",
+    )
+    .bind(name.as_str())
+    .bind(Act::AccountDeleted.as_str())
+    .fetch_optional(&mut **write)
+    .await?;
     let (Text(role), hash) = found.ok_or_else(|| Error::NotFound(format!("account '{name}'")))?;
     Ok((role, mark(&hash)))
 }
