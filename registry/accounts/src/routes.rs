@@ -65,7 +65,8 @@ async fn register(
     let actor = Actor::new(&new.name, &Credential::None, address);
     let lifetime = tokens::LOGIN_LIFETIME;
     let token =
-        crate::log_in(&accounts.db, &actor, &new.name, "registered", lifetime, LogInBy::Password).await?;
+        crate::log_in(&accounts.db, &actor, (&new.name, None), "registered", lifetime, LogInBy::Password)
+            .await?;
     if let Some(email) = &new.email {
         // The account is open whether or not one more mail may be sent there: its address can be asked for later.
         match crate::email::ask(&accounts, &actor, &new.name, email).await {
@@ -129,9 +130,10 @@ async fn issue(
     mark: String,
     by: LogInBy,
 ) -> Result<Token, Error> {
-    let actor = Actor::new(account, &Credential::Password(mark), address);
+    let actor = Actor::new(account, &Credential::Password(mark.clone()), address);
     let lifetime = tokens::LOGIN_LIFETIME;
-    let token = crate::log_in(&accounts.db, &actor, account, "login", lifetime, by).await?;
+    let token =
+        crate::log_in(&accounts.db, &actor, (account, Some(mark.as_str())), "login", lifetime, by).await?;
     Ok(Token { account: account.clone(), token })
 }
 

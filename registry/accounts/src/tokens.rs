@@ -103,35 +103,12 @@ pub async fn issue_token(
     Ok(token)
 }
 
-/// A token for an account that has shown its password and, where it has a second factor, a code. It lasts for a time, and no longer than
-/// the password.
-pub async fn log_in(
-    db: &Db,
-    actor: &Actor,
-    account: &Namespace,
-    note: &str,
-    lifetime: SignedDuration,
-    by: LogInBy,
-) -> Result<String, Error> {
-    let token = random_text();
-    let mut write = db.write().await?;
-    must_owe_no_code(&mut write, account, by).await?;
-    insert(&mut write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;
-    let Address(address) = actor.address;
-    sqlx::query("update tokens set used_at = created_at, address = $1 where hash = $2")
-        .bind(address.map(|address| address.to_string()))
-        .bind(Digest::of(&token).hex())
-        .execute(&mut *write)
-        .await?;
-    set_opened_by(&mut write, &Digest::of(&token).hex(), by).await?;
-    let issued = json!({ "token": token_id(&Digest::of(&token).hex()), "note": note, "by": by });
-    record(&mut write, actor, Act::LoggedIn, account.as_str(), Value::Null, issued).await?;
-    write.commit().await?;
-    Ok(token)
-}
-
 /// Refuses a token for a password alone where a second factor was set up since that was looked at.
-async fn must_owe_no_code(write: &mut Write, account: &Namespace, by: LogInBy) -> Result<(), Error> {
+pub(crate) async fn must_owe_no_code(
+    write: &mut Write,
+    account: &Namespace,
+    by: LogInBy,
+) -> Result<(), Error> {
     match by == LogInBy::Password && is_on_within(write, account).await? {
         true => Err(Error::SecondFactorNeeded(account.clone())),
         false => Ok(()),

@@ -101,8 +101,9 @@ async fn begin(
     next: &str,
 ) -> Result<Response, Error> {
     let lifetime = SignedDuration::from_hours(LIFETIME_HOURS);
-    let actor = Actor::new(account, &Credential::Password(mark), address);
-    let token = accounts::log_in(&finance.db, &actor, account, "pages", lifetime, by).await?;
+    let actor = Actor::new(account, &Credential::Password(mark.clone()), address);
+    let token =
+        accounts::log_in(&finance.db, &actor, (account, Some(mark.as_str())), "pages", lifetime, by).await?;
     let cookie = cookie(finance.accounts.cookie, token, Duration::hours(LIFETIME_HOURS));
     Ok((cookie, Redirect::to(own_path(next))).into_response())
 }
