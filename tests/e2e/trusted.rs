@@ -308,6 +308,13 @@ fn it_takes_two_to_publish_where_a_namespace_wants_it() {
     world.stores.sql("update staged_releases set lapses_at = '2020-01-01T00:00:00.000000Z'");
     assert_eq!(why(&ann, &["releases", "approve", next]), "not-found");
     let again = acme.publish(&later);
+    let suspend = |name: &str| {
+        let values = format!("('{name}', 'looked into', '2026-01-01T00:00:00.000000Z')");
+        world.stores.sql(&format!("insert into suspensions (account, reason, since) values {values}"));
+    };
+    suspend("acme");
+    assert_eq!(why(&ann, &["releases", "approve", next]), "conflict", "nor of somebody who is suspended");
+    world.stores.sql("delete from suspensions");
     acme.ok(&["namespace", "remove", "acme", "acme"]);
     let artifact = again["artifact"].as_str().unwrap();
     assert_eq!(why(&ann, &["releases", "approve", next, "--artifact", artifact]), "conflict");
@@ -317,7 +324,14 @@ fn it_takes_two_to_publish_where_a_namespace_wants_it() {
     assert_eq!(bob.ok(&["namespace", "two-people", "acme", "no"])["required"], true);
     assert_eq!(bob.ok(&["namespace", "two-people", "acme", "no"])["required"], true, "one is not two");
     assert_eq!(ann.ok(&["namespace", "two-people", "acme"])["end_asked_by"], "bob");
-    assert_eq!(ann.ok(&["namespace", "two-people", "acme", "no"])["required"], false);
+    suspend("bob");
+    assert_eq!(
+        ann.ok(&["namespace", "two-people", "acme", "no"])["required"],
+        true,
+        "who is suspended wants nothing"
+    );
+    world.stores.sql("delete from suspensions");
+    assert_eq!(bob.ok(&["namespace", "two-people", "acme", "no"])["required"], false);
     let acts = ["release-staged", "release-approved", "release-refused", "two-people-set"];
     for act in acts {
         assert!(!operator.ok(&["audit", "list", "--act", act]).as_array().unwrap().is_empty(), "{act}");

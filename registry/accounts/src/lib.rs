@@ -66,5 +66,5 @@ pub use second_factor::state as factor_state;
 pub use session::SessionCookie;
 pub use sessions::{end_others, end_session, list_sessions};
 pub use state::Accounts;
-pub use suspended::hold;
+pub use suspended::{hold, is_suspended};
 pub use tokens::{check_token, issue_token, log_out};

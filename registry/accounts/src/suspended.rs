@@ -16,6 +16,11 @@ pub(crate) async fn reason(db: &mut AnyConnection, account: &Namespace) -> Resul
     Ok(found.map(|(reason,)| reason))
 }
 
+/// Whether an account is suspended.
+pub async fn is_suspended(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
+    Ok(reason(db, account).await?.is_some())
+}
+
 /// Refuses an account that is suspended, and says why.
 pub(crate) async fn must_not_be(db: &mut AnyConnection, account: &Namespace) -> Result<(), Error> {
     match reason(db, account).await? {

@@ -1,7 +1,7 @@
 //! What one member wants to publish where it takes two: another one approves it, and only then it is in the log and the catalog.
 
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Actor, Role, role_within};
+use chandlery_accounts::{Actor, Role, is_suspended, role_within};
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, Page, Paging, ReleaseRecord, StagedRelease};
 use chandlery_package::{Digest, Identity, Namespace, PluginId, PublicKey, Release};
@@ -161,11 +161,12 @@ pub async fn approve(
         let action = format!("approve what '{asked_by}' has staged: it takes somebody else");
         return Err(chandlery_edge::Error::forbidden(by, action).into());
     }
-    let may_publish = role_within(&mut write, &release.plugin.namespace, asked_by).await?;
-    if may_publish.is_none_or(|role| role < Role::Publisher) {
-        let why =
-            format!("'{asked_by}', who has staged {release}, may not publish it any more: stage it again");
-        return Err(Error::conflict(why));
+    for (account, did) in [(asked_by, "staged"), (by, "looked at")] {
+        if !may_publish(&mut write, &release.plugin.namespace, account).await? {
+            return Err(Error::conflict(format!(
+                "'{account}', who has {did} {release}, may not publish it any more: somebody else does"
+            )));
+        }
     }
     forget(&mut write, release).await?;
     let after = json!({ "artifact": artifact, "asked_by": asked_by });
@@ -173,6 +174,12 @@ pub async fn approve(
     accept::accept(&mut write, actor, release, artifact, &checked).await?;
     write.commit().await?;
     accept::accepted(catalog, release, artifact).await
+}
+
+/// Whether an account may publish in a namespace, as the transaction sees it.
+async fn may_publish(write: &mut Write, namespace: &Namespace, account: &Namespace) -> Result<bool, Error> {
+    let role = role_within(write, namespace, account).await?;
+    Ok(role.is_some_and(|role| role >= Role::Publisher) && !is_suspended(write, account).await?)
 }
 
 fn must_be_looked_at(staged: &Row, release: &Release, artifact: Digest) -> Result<(), Error> {

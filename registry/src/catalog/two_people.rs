@@ -1,7 +1,7 @@
 //! Whether it takes two members to publish in a namespace: an owner wants it at once, and two owners end it.
 
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Actor, Role, origins, role_within};
+use chandlery_accounts::{Actor, Role, is_suspended, origins, role_within};
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, TwoPeople};
@@ -113,7 +113,7 @@ pub async fn end(db: &Db, actor: &Actor, by: &Namespace, namespace: &Namespace) 
     Ok(after)
 }
 
-/// What an owner wants who is none any more is wanted by nobody.
+/// What an owner wants who is none any more, or is suspended, is wanted by nobody.
 async fn still_wanted(
     write: &mut Write,
     namespace: &Namespace,
@@ -121,5 +121,6 @@ async fn still_wanted(
 ) -> Result<Option<(Namespace, Timestamp)>, Error> {
     let Some((by, at)) = asked else { return Ok(None) };
     let role = role_within(write, namespace, &by).await?;
-    Ok((role == Some(Role::Owner)).then_some((by, at)))
+    let stands = role == Some(Role::Owner) && !is_suspended(write, &by).await?;
+    Ok(stands.then_some((by, at)))
 }
