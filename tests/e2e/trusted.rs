@@ -252,10 +252,14 @@ fn whoever_is_not_trusted_is_refused_by_name() {
     acme.ok(&["namespace", "invite", "acme", "ann", "--role", "owner"]);
     ann.ok(&["namespace", "accept", "acme"]);
     trust(&ann, &issuer);
-    assert_eq!(word(&exchange(&world, OCR, &issuer.token(&world, json!({})))), "issued");
+    let issued =
+        exchange(&world, OCR, &issuer.token(&world, json!({}))).json()["token"].as_str().unwrap().to_owned();
+    let push = || world.send("POST", "/v2/acme/ocr-server/blobs/uploads/", Some(&issued), &[], "").status;
     acme.ok(&["namespace", "invite", "acme", "ann", "--role", "publisher"]);
     assert_eq!(word(&exchange(&world, OCR, &issuer.token(&world, json!({})))), "publisher-lapsed");
+    assert_eq!(push(), 202);
     world.operator().ok(&["issuers", "remove", &issuer.url()]);
+    assert_eq!(push(), 401, "a token that was exchanged ends with the trust in its issuer");
     assert_eq!(word(&exchange(&world, OCR, &issuer.token(&world, json!({})))), "unknown-issuer");
 }
 

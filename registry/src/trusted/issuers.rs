@@ -1,17 +1,18 @@
 //! Whose tokens are believed: operators say so.
 
-use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
-use chandlery_package::Issuer;
-use chandlery_package::column::Text;
+use chandlery_accounts::{Actor, end_exchanged};
+use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, IssuerRecord, NewIssuer, Page, Paging};
-use chandlery_store::{Db, time};
+use chandlery_package::{Identity, Issuer};
+use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::error::Error;
 
-/// Says whether the tokens of an issuer are believed. What is so already stays.
+/// Says whether the tokens of an issuer are believed. What is so already stays. Tokens that were exchanged for those of one that is
+/// believed no more end.
 pub(super) async fn set(db: &Db, actor: &Actor, new: &NewIssuer) -> Result<(), Error> {
     let NewIssuer { issuer, allowed } = new;
     let mut write = db.write().await?;
@@ -26,9 +27,22 @@ pub(super) async fn set(db: &Db, actor: &Actor, new: &NewIssuer) -> Result<(), E
     if statement.execute(&mut *write).await?.rows_affected() == 0 {
         return Ok(());
     }
+    if !allowed {
+        end_exchanged_for(&mut write, issuer).await?;
+    }
     let (before, after) = (json!({ "allowed": !allowed }), json!({ "allowed": allowed }));
     record(&mut write, actor, Act::IssuerAllowed, issuer.as_str(), before, after).await?;
     Ok(write.commit().await?)
+}
+
+async fn end_exchanged_for(write: &mut Write, issuer: &Issuer) -> Result<(), Error> {
+    let all: Vec<(String, Json<Identity>)> =
+        sqlx::query_as("select hash, identity from exchanged_tokens").fetch_all(&mut **write).await?;
+    for (hash, _) in all.into_iter().filter(|(_, Json(identity))| identity.issuer == *issuer) {
+        sqlx::query("delete from exchanged_tokens where hash = $1").bind(&hash).execute(&mut **write).await?;
+        end_exchanged(write, &hash).await?;
+    }
+    Ok(())
 }
 
 /// Whether the tokens of an issuer are believed.

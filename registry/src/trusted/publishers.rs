@@ -1,7 +1,7 @@
 //! Which workloads may publish a plugin: owners say so, and the log says that they did.
 
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Actor, end_exchanged};
+use chandlery_accounts::{Actor, Role, end_exchanged};
 use chandlery_log as log;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::log::Entry;
@@ -170,13 +170,21 @@ pub(super) async fn find(
     Ok(closest.clone())
 }
 
-/// Whether a workload may publish a plugin still.
+/// Whether a workload may publish a plugin still: its issuer is believed, and whoever trusts it owns the namespace.
 pub async fn is_trusted(write: &mut Write, plugin: &PluginId, identity: &Identity) -> Result<bool, Error> {
-    let rows: Vec<(Json<TrustedPublisher>,)> =
-        sqlx::query_as("select publisher from trusted_publishers where plugin = $1")
-            .bind(plugin.to_string())
-            .fetch_all(&mut **write)
-            .await?;
+    let rows: Vec<(Json<TrustedPublisher>,)> = sqlx::query_as(
+        "select publisher from trusted_publishers
+         where plugin = $1 and exists (select 1 from oidc_issuers where oidc_issuers.issuer = $2)
+           and exists (select 1 from namespace_members
+                       where namespace_members.namespace = $3 and namespace_members.role = $4
+                         and namespace_members.account = trusted_publishers.added_by)",
+    )
+    .bind(plugin.to_string())
+    .bind(identity.issuer.as_str())
+    .bind(plugin.namespace.as_str())
+    .bind(Role::Owner.as_str())
+    .fetch_all(&mut **write)
+    .await?;
     Ok(rows.iter().any(|(Json(publisher),)| publisher.covers(identity)))
 }
 
