@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use super::bank_account::check_account;
 use crate::{Error, documents};
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Account, Actor};
+use chandlery_accounts::{Account, Actor, Role, origins, role_within};
 use chandlery_store::{Db, Write, time};
 
 type Row = (i64, Json<PayoutProfile>, Text<Namespace>, Option<Text<Namespace>>);
@@ -177,6 +177,7 @@ pub(crate) async fn approve(
     if found.approved_by.is_some() {
         return Ok(found);
     }
+    must_speak_still(write, partner, &found.changed_by).await?;
     let (before, _) = in_force(write, partner).await?;
     sqlx::query(
         "update payout_profiles set approved_by = $1 where partner = $2 and version = $3 and approved_by is null",
@@ -191,9 +192,41 @@ pub(crate) async fn approve(
     Ok(ProfileVersion { approved_by: Some(operator.clone()), ..found })
 }
 
+/// Refuses what somebody wrote who neither owns the namespace nor operates the registry any more: it would be paid what is others'.
+async fn must_speak_still(write: &mut Write, partner: &Namespace, by: &Namespace) -> Result<(), Error> {
+    let owns = role_within(write, partner, by).await? == Some(Role::Owner);
+    match owns || origins::operators(write).await?.contains(by) {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "'{by}', who wrote this profile, does not own '{partner}' any more: an owner writes another one"
+        ))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_somebody_wrote_is_approved_while_they_may_write_it() {
+        let (_folder, finance) = crate::testing::market(&["globex"], "").await;
+        let [acme, globex] = ["acme", "globex"].map(|name| name.parse::<Namespace>().unwrap());
+        let (db, machine, operator) = (&finance.db, Actor::machine(), crate::testing::operator());
+        for (by, role, is_approved) in [
+            (&globex, Role::Owner, true),
+            (&globex, Role::Publisher, false),
+            (&globex, Role::Viewer, false),
+            (&operator, Role::Viewer, true),
+        ] {
+            let caller = Account { name: by.clone(), operator: *by == operator, owes_factor: false };
+            let written =
+                write(db, &machine, &caller, &acme, by_hand(), Timestamp::UNIX_EPOCH).await.unwrap();
+            let mut transaction = db.write().await.unwrap();
+            chandlery_accounts::join(&mut transaction, &acme, by, role).await.unwrap();
+            let done = approve(&mut transaction, &machine, &operator, &acme, written.version).await;
+            assert_eq!(done.is_ok(), is_approved, "{by} {role}: {done:?}");
+        }
+    }
 
     #[tokio::test]
     async fn nobody_writes_how_a_namespace_is_paid_that_is_not_there() {
