@@ -17,10 +17,14 @@ use utoipa_axum::routes;
 use crate::error::Error;
 
 /// What stands against the deletion of an account: what to do about it, and what it is about.
-const OBSTACLES: [(&str, &str); 7] = [
+const OBSTACLES: [(&str, &str); 8] = [
     (
         "it operates the registry: another operator runs `chandlery operator demote` first",
         "select name from accounts where name = $1 and role = 'operator'",
+    ),
+    (
+        "it is suspended: an operator runs `chandlery operator reinstate` first",
+        "select account from suspensions where account = $1",
     ),
     (
         "nobody else owns a namespace with plugins: make another owner with `chandlery namespace invite`",
@@ -143,4 +147,23 @@ pub async fn delete_due(finance: &Finance) -> Result<(), Error> {
         write.commit().await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn whoever_is_suspended_does_not_get_away_by_a_deletion() {
+        let (_folder, registry) = testing::registry().await;
+        let bob: Namespace = "bob".parse().unwrap();
+        chandlery_accounts::register(&registry.db, &bob, "correct horse battery").await.unwrap();
+        let against = async || obstacles(&mut registry.db.write().await.unwrap(), &bob).await.unwrap();
+        assert_eq!(against().await, Vec::<String>::new());
+        let suspend = "insert into suspensions (account, reason, since) values ('bob', 'looked into', '')";
+        testing::write(&registry, &[suspend.to_owned()]).await;
+        let found = against().await;
+        assert!(found.len() == 1 && found[0].contains("it is suspended"), "{found:?}");
+    }
 }
