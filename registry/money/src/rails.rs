@@ -167,11 +167,28 @@ pub async fn refund(
     new: &NewRefund,
     now: Timestamp,
 ) -> Result<CreditNote, Error> {
+    refund_as_seen(finance, actor, number, new, None, now).await
+}
+
+/// The same where as much was given back of the invoice as somebody has seen: the rules of approval compare what it comes to.
+async fn refund_as_seen(
+    finance: &Finance,
+    actor: &Actor,
+    number: i64,
+    new: &NewRefund,
+    seen: Option<Money>,
+    now: Timestamp,
+) -> Result<CreditNote, Error> {
     let (by, wanted, hold_days) = (actor.clone(), new.clone(), finance.hold_days);
     let note = finance
         .db
         .group_commit(move |write| {
-            Box::pin(async move { refund_within(write, &by, number, &wanted, hold_days, now).await })
+            Box::pin(async move {
+                if let Some(seen) = seen {
+                    refunds::must_be_as_seen(write, number, &wanted.key, seen).await?;
+                }
+                refund_within(write, &by, number, &wanted, hold_days, now).await
+            })
         })
         .await?;
     tell_of_refund(finance, actor, &new.key, now).await;

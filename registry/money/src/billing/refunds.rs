@@ -371,15 +371,41 @@ pub(crate) async fn tell_of_dispute(write: &mut Write, payment: &str, now: Times
 }
 
 /// What credit notes have given back of an invoice so far, and the tax with it, in minor units.
-async fn given_back(write: &mut Write, invoice: i64) -> Result<(i64, i64), Error> {
+async fn given_back(db: &mut AnyConnection, invoice: i64) -> Result<(i64, i64), Error> {
     let sums: (i64, i64) = sqlx::query_as(
         "select cast(coalesce(sum(minor), 0) as bigint), cast(coalesce(sum(tax_minor), 0) as bigint)
          from refunds where invoice = $1",
     )
     .bind(invoice)
-    .fetch_one(&mut **write)
+    .fetch_one(db)
     .await?;
     Ok(sums)
+}
+
+/// The same with the tax, whether it went back as money or as credit.
+pub(crate) async fn given(db: &mut AnyConnection, invoice: &Invoice) -> Result<Money, Error> {
+    let (net, tax) = given_back(db, invoice.number).await?;
+    Ok(invoice.net.with_minor(i128::from(net) + i128::from(tax))?)
+}
+
+/// Refuses a refund where something else was given back of its invoice since somebody has seen how much that was.
+pub(crate) async fn must_be_as_seen(
+    write: &mut Write,
+    number: i64,
+    key: &str,
+    seen: Money,
+) -> Result<(), Error> {
+    if is_known(write, key).await? {
+        return Ok(());
+    }
+    let invoice = invoices::find(write, number).await?;
+    let given = given(write, &invoice).await?;
+    match given == seen {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "{given} of invoice {number} were given back by now, and not {seen}: ask again"
+        ))),
+    }
 }
 
 /// The tax that goes back with so much more of an invoice's net: in proportion, so that the last part lands on zero.

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path};
+use chandlery_package::Money;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
     ApprovalRequest, BankAccount, CreditNote, EndedSubscription, NewRefund, Page, PaymentIntent, Payout,
@@ -102,33 +103,29 @@ async fn refund(
     Json(new): Json<NewRefund>,
 ) -> Result<Response, Error> {
     caller.must_operate("give refunds")?;
-    if let Some(request) = ask_to_refund(&finance, &caller, number, &new).await? {
-        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    let seen = given_before(&finance, number, &new).await?;
+    if let Some(before) = seen {
+        let wanted = Wanted::Refund { invoice: number, refund: new.clone() };
+        let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.amount.plus(before)?) };
+        if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
+            return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+        }
     }
-    let note = super::refund(&finance, &caller.actor, number, &new, finance.clock.now()).await?;
+    let now = finance.clock.now();
+    let note = super::refund_as_seen(&finance, &caller.actor, number, &new, seen, now).await?;
     Ok((StatusCode::CREATED, Json(note)).into_response())
 }
 
-/// Asks others, where they must approve a refund: many small ones of an invoice are compared as one. What was given back by this key
-/// is given back once.
-async fn ask_to_refund(
-    finance: &Finance,
-    caller: &Caller,
-    number: i64,
-    new: &NewRefund,
-) -> Result<Option<ApprovalRequest>, Error> {
+/// What was given back of an invoice before a refund, with which the rules compare it: many small ones, as money or as credit, are one.
+/// None: it was given back by its key, and is given back once; or it is in another currency than the invoice.
+async fn given_before(finance: &Finance, number: i64, new: &NewRefund) -> Result<Option<Money>, Error> {
     let mut db = finance.db.read().acquire().await?;
     if refunds::is_known(&mut db, &new.key).await? {
         return Ok(None);
     }
-    let before = billing::find_invoice(&mut db, number).await?.refunded;
-    drop(db);
-    if before.currency() != new.amount.currency() {
-        return Ok(None);
-    }
-    let wanted = Wanted::Refund { invoice: number, refund: new.clone() };
-    let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.amount.plus(before)?) };
-    approvals::ask(finance, &caller.actor, &asked).await
+    let invoice = billing::find_invoice(&mut db, number).await?;
+    let before = refunds::given(&mut db, &invoice).await?;
+    Ok(Some(before).filter(|before| before.currency() == new.amount.currency()))
 }
 
 /// Shows the first bank account; for operators.

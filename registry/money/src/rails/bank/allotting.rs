@@ -13,16 +13,27 @@ use super::settling::{Rules, settle};
 use crate::Error;
 use crate::ledger::{self, By};
 
-/// Lets an open line, or parts of it, be what an operator says: all of it or nothing.
+/// Lets an open line, or parts of it, be what an operator says: all of it or nothing. `seen` is what of it would be sent back by then,
+/// which the rules of approval have compared.
 pub(super) async fn allot(
     db: &Db,
     actor: &Actor,
     rules: &Rules,
     new: &NewAllotment,
+    seen: Option<Money>,
 ) -> Result<BankLine, Error> {
     let (actor, rules, new) = (actor.clone(), rules.clone(), new.clone());
-    db.group_commit(move |write| Box::pin(async move { allot_within(write, &actor, &rules, &new).await }))
-        .await
+    db.group_commit(move |write| {
+        Box::pin(async move {
+            if sent_back(write, &new).await? != seen {
+                let why =
+                    format!("something else of bank line '{}' was sent back by now: ask again", new.line);
+                return Err(Error::Conflict(why));
+            }
+            allot_within(write, &actor, &rules, &new).await
+        })
+    })
+    .await
 }
 
 /// The same within a transaction.

@@ -119,7 +119,8 @@ async fn allot(
         }
     }
     let rules = rules(&finance).await?;
-    Ok(Json(allotting::allot(&finance.db, &caller.actor, &rules, &new).await?).into_response())
+    let line = allotting::allot(&finance.db, &caller.actor, &rules, &new, sent_back).await?;
+    Ok(Json(line).into_response())
 }
 
 /// Compares what the bank says that it holds with what the books say; for operators.

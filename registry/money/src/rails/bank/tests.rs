@@ -163,7 +163,8 @@ async fn subscribe(db: &Db, customer: &str, now: Timestamp) -> Money {
 
 async fn allot(db: &Db, line: &str, to: Allotment, now: Timestamp) -> Result<BankLine, Error> {
     let new = NewAllotment { line: line.into(), to: vec![to] };
-    let done = allotting::allot(db, &Actor::machine(), &rules(now), &new).await;
+    let seen = allotting::sent_back(&mut db.read().acquire().await.unwrap(), &new).await.unwrap();
+    let done = allotting::allot(db, &Actor::machine(), &rules(now), &new, seen).await;
     assert_eq!(faults(db).await, Vec::<String>::new());
     done
 }

@@ -136,7 +136,11 @@ impl Bank {
         });
         let back: i64 = back.sum();
         let new = NewAllotment { line: line.id.clone(), to };
-        match allotting::allot(&self.finance.db, &Actor::machine(), &rules(now), &new).await {
+        let db = &self.finance.db;
+        // More than any amount is refused, as it is where it is sent back.
+        let seen =
+            allotting::sent_back(&mut db.read().acquire().await.unwrap(), &new).await.unwrap_or_default();
+        match allotting::allot(db, &Actor::machine(), &rules(now), &new, seen).await {
             Ok(_) => self.sent_back += back,
             Err(error) => {
                 let is_fault =

@@ -36,6 +36,39 @@ async fn what_was_given_back_leaves_the_bank_once() {
 }
 
 #[tokio::test]
+async fn what_goes_back_is_what_was_compared_with_the_rules() {
+    let (_folder, finance) = market(&["globex"], OFFER).await;
+    let db = &finance.db;
+    pay(&finance, "globex", day(0)).await;
+    for (key, as_credit, seen, is_done) in [
+        ("R", false, "0.00", true),
+        // Two that were looked at together.
+        ("S", false, "0.00", false),
+        ("T", true, "0.00", false),
+        // Asked again, by the same key or after another look.
+        ("R", false, "0.00", true),
+        ("T", true, "10.00", true),
+        ("S", false, "10.00", false),
+        ("S", false, "20.00", true),
+    ] {
+        let new =
+            NewRefund { key: key.into(), amount: usd("10.00"), line: None, reason: String::new(), as_credit };
+        let seen = Some(usd(seen));
+        let done = rails::refund_as_seen(&finance, &Actor::machine(), 1, &new, seen, day(1)).await;
+        assert_eq!(done.is_ok(), is_done, "{key} {seen:?}: {done:?}");
+    }
+    bring(db, day(2), &["A,,30.00,USD,nobody"]).await;
+    for (part, seen, is_done) in
+        [("10.00", "10.00", true), ("10.00", "10.00", false), ("10.00", "20.00", true)]
+    {
+        let to = vec![Allotment::SendBack { amount: usd(part) }];
+        let new = NewAllotment { line: "A".into(), to };
+        let done = allotting::allot(db, &Actor::machine(), &rules(day(2)), &new, Some(usd(seen))).await;
+        assert_eq!(done.is_ok(), is_done, "{seen}: {done:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_line_is_posted_by_its_value_date_as_long_as_that_is_open() {
     let (_folder, finance) = market(&["globex"], OFFER).await;
     let db = &finance.db;
