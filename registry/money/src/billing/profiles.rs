@@ -143,7 +143,8 @@ fn number_of(profile: &BillingProfile) -> Option<TaxNumber> {
     TaxNumber::read(&profile.country, profile.tax_id.as_deref()?).ok()
 }
 
-/// Asks VIES at once for the number of a profile, where there is one that it knows. No answer is no fault: it is asked again.
+/// Asks VIES for the number of a profile, where there is one that it knows: at once, or when it is its turn. No answer is no fault: it is
+/// asked again.
 pub(super) async fn prove(
     db: &Db,
     vies: Option<&Vies>,
@@ -151,10 +152,11 @@ pub(super) async fn prove(
     now: Timestamp,
 ) -> Result<(), Error> {
     let number = number_of(profile).filter(|number| number.in_vies().is_some());
-    match vies.zip(number) {
-        Some((vies, number)) => vies::ask(db, vies, &number, now).await,
-        None => Ok(()),
-    }
+    let Some((vies, number)) = vies.zip(number) else { return Ok(()) };
+    let mut read = db.read().acquire().await?;
+    let at_once = vies::is_asked_at_once(&mut read, &number, now).await?;
+    drop(read);
+    if at_once { vies::ask(db, vies, &number, now).await } else { Ok(()) }
 }
 
 /// What an account has said of itself, what VIES says of its number, and how it would be taxed.

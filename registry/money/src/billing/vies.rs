@@ -99,6 +99,24 @@ pub(super) async fn enlist(write: &mut Write, number: &TaxNumber) -> Result<(), 
     Ok(())
 }
 
+/// Whether a number is asked for as soon as a customer writes it: it was not asked for lately, nor were as many as are asked for in one go.
+/// What is not waits for its turn, so that nobody has VIES flooded in the seller's name.
+pub(super) async fn is_asked_at_once(
+    db: &mut AnyConnection,
+    number: &TaxNumber,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let (own, all): (i64, i64) = sqlx::query_as(
+        "select cast(count(case when number = $1 then 1 end) as bigint), cast(count(*) as bigint)
+         from tax_checks where asked_at > $2",
+    )
+    .bind(number.to_string())
+    .bind(time(now.checked_sub(SOON).unwrap_or(Timestamp::UNIX_EPOCH)))
+    .fetch_one(db)
+    .await?;
+    Ok(own == 0 && all < AT_ONCE)
+}
+
 /// Asks for a number, and keeps the answer; where there is none, what was answered before.
 pub(super) async fn ask(db: &Db, vies: &Vies, number: &TaxNumber, now: Timestamp) -> Result<(), Error> {
     let mut read = db.read().acquire().await?;
@@ -219,6 +237,40 @@ mod tests {
             if let Some(check) = check.filter(|check| check.valid) {
                 assert_eq!((check.consultation.as_deref(), check.address), (Some("W1"), None));
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_customers_write_is_asked_for_so_often_and_no_more() {
+        let (_folder, finance) = crate::testing::finance().await;
+        let (db, now) = (&finance.db, at("2026-01-01T00:00:00Z"));
+        let vies = register(Arc::new(AtomicBool::new(true))).await;
+        let (french, italian) = (number("FR", "FR40303265045"), number("IT", "IT00743110157"));
+        let mut asked = Vec::new();
+        for (number, moment) in [
+            (&french, "2026-01-01T00:00:00Z"),
+            (&french, "2026-01-01T00:09:59Z"),
+            (&italian, "2026-01-01T00:09:59Z"),
+            (&french, "2026-01-01T00:10:01Z"),
+        ] {
+            let at_once = is_asked_at_once(&mut db.snapshot().await.unwrap(), number, at(moment)).await;
+            asked.push(at_once.unwrap());
+            ask(db, &vies, &french, now).await.unwrap();
+        }
+        assert_eq!(asked, [true, false, true, true]);
+        let mut write = db.write().await.unwrap();
+        for other in 0..AT_ONCE {
+            sqlx::query("insert into tax_checks (number, asked_at) values ($1, $2)")
+                .bind(format!("DE{other}"))
+                .bind(time(now))
+                .execute(&mut *write)
+                .await
+                .unwrap();
+        }
+        write.commit().await.unwrap();
+        for (moment, at_once) in [("2026-01-01T00:09:59Z", false), ("2026-01-01T00:10:01Z", true)] {
+            let found = is_asked_at_once(&mut db.snapshot().await.unwrap(), &italian, at(moment)).await;
+            assert_eq!(found.unwrap(), at_once, "{moment}");
         }
     }
 
