@@ -24,12 +24,16 @@ const BELIEVED_FOR: Duration = Duration::from_secs(600);
 const BELIEVED_FOR_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How long they are believed at least. Before, no token that names an unknown key makes the registry ask again.
 const BELIEVED_FOR_MIN: Duration = Duration::from_secs(60);
+/// How long an issuer that did not answer is not asked again.
+const AWAY_FOR: Duration = Duration::from_secs(10);
 
 /// The keys of issuers that were asked lately.
 #[derive(Default)]
 pub struct IssuerKeys {
     http: OnceLock<Client>,
     known: Mutex<HashMap<Issuer, Known>>,
+    /// Who did not answer, since when, and why: else each token of a stranger would make the registry ask.
+    away: Mutex<HashMap<Issuer, (Instant, String)>>,
 }
 
 struct Known {
@@ -48,7 +52,7 @@ struct Discovered {
 impl IssuerKeys {
     /// The key that an issuer calls so; none: it has no such key.
     pub(super) async fn find(&self, issuer: &Issuer, id: &str) -> Result<Option<Jwk>, Error> {
-        if let Some(known) = self.lock().get(issuer) {
+        if let Some(known) = lock(&self.known).get(issuer) {
             let age = known.asked_at.elapsed();
             let found = known.keys.iter().find(|key| key.id == id).cloned();
             // An unknown key may be a new one.
@@ -57,15 +61,24 @@ impl IssuerKeys {
             }
         }
         let away = |reason| Error::IssuerAway { issuer: issuer.to_string(), reason };
-        let known = self.ask(issuer).await.map_err(away)?;
+        if let Some((since, reason)) = lock(&self.away).get(issuer)
+            && since.elapsed() < AWAY_FOR
+        {
+            return Err(away(reason.clone()));
+        }
+        let known = self.ask(issuer).await.map_err(|reason| {
+            lock(&self.away).insert(issuer.clone(), (Instant::now(), reason.clone()));
+            away(reason)
+        })?;
         let found = known.keys.iter().find(|key| key.id == id).cloned();
-        self.lock().insert(issuer.clone(), known);
+        lock(&self.known).insert(issuer.clone(), known);
         Ok(found)
     }
 
     /// Forgets the keys of an issuer that is not believed any more.
     pub(super) fn forget(&self, issuer: &Issuer) {
-        self.lock().remove(issuer);
+        lock(&self.known).remove(issuer);
+        lock(&self.away).remove(issuer);
     }
 
     async fn ask(&self, issuer: &Issuer) -> Result<Known, String> {
@@ -104,10 +117,10 @@ impl IssuerKeys {
         }
         Ok((bytes, headers))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Issuer, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// For how long an answer says that it is good.
@@ -119,9 +132,39 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use reqwest::header::HeaderValue;
+    use tokio::net::TcpListener;
 
     use super::*;
+
+    #[tokio::test]
+    async fn an_issuer_that_is_away_is_not_asked_for_each_token() {
+        // Fails only where one is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer: Issuer = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                drop(stream);
+            }
+        });
+        let keys = IssuerKeys::default();
+        assert!(keys.find(&issuer, "1").await.is_err());
+        let once = asked.load(Ordering::Relaxed);
+        for id in ["1", "2", "3"] {
+            assert!(keys.find(&issuer, id).await.is_err());
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), once);
+        keys.forget(&issuer);
+        assert!(keys.find(&issuer, "1").await.is_err());
+        assert!(once > 0 && asked.load(Ordering::Relaxed) > once);
+    }
 
     #[test]
     fn an_answer_says_how_long_it_is_good() {
