@@ -2,9 +2,8 @@
 
 mod email;
 mod factor;
+mod passwords;
 mod sessions;
-
-use std::io::{IsTerminal as _, Read as _};
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::{
@@ -15,8 +14,9 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Deserialize;
 
+use self::passwords::{current_and_new, password};
 use crate::api::Context;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::show;
 
 /// Open an account.
@@ -171,42 +171,4 @@ fn remember(context: &Context, token: &Token, what: &str) -> Result {
         false => show::done(format!("{what} '{}' at {}", token.account, context.settings.registry)),
     }
     Ok(())
-}
-
-/// The password from a terminal, unseen, or from standard input, as it is piped.
-fn password(prompt: &str) -> Result<String> {
-    if std::io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password(prompt)?);
-    }
-    match piped()?.trim_end_matches(['\r', '\n']) {
-        "" => {
-            Err(Failure::of("no password was given").remedy("pipe it in, or run the command in a terminal"))
-        }
-        text => Ok(text.into()),
-    }
-}
-
-/// The current password and the new one, which is asked for twice at a terminal.
-fn current_and_new() -> Result<(String, String)> {
-    if std::io::stdin().is_terminal() {
-        let current = rpassword::prompt_password("Current password: ")?;
-        let new = rpassword::prompt_password("New password: ")?;
-        let again = rpassword::prompt_password("New password, again: ")?;
-        return match new == again {
-            true => Ok((current, new)),
-            false => Err(Failure::of("the two new passwords differ")),
-        };
-    }
-    let text = piped()?;
-    match text.lines().collect::<Vec<_>>()[..] {
-        [current, new] => Ok((current.into(), new.into())),
-        _ => Err(Failure::of("two passwords are needed")
-            .remedy("pipe in the current and the new one, a line each")),
-    }
-}
-
-fn piped() -> Result<String> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    Ok(text)
 }

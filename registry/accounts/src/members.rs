@@ -11,18 +11,8 @@ use chandlery_store::{Db, Write, time};
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::people::find_within;
+use crate::roles::{role, role_within};
 use crate::{Error, suspended};
-
-/// The role of an account in a namespace.
-pub async fn role(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<Option<Role>, Error> {
-    let found: Option<(Text<Role>,)> =
-        sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
-            .bind(namespace.as_str())
-            .bind(account.as_str())
-            .fetch_optional(db.read())
-            .await?;
-    Ok(found.map(|(Text(role),)| role))
-}
 
 /// Makes an account a member, or changes its role.
 pub async fn join(
@@ -257,21 +247,6 @@ pub async fn hand_over(
     }
     join(write, namespace, to, Role::Owner).await?;
     Ok(members)
-}
-
-/// The role of an account in a namespace, as a transaction sees it.
-pub async fn role_within(
-    write: &mut Write,
-    namespace: &Namespace,
-    account: &Namespace,
-) -> Result<Option<Role>, Error> {
-    let found: Option<(Text<Role>,)> =
-        sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
-            .bind(namespace.as_str())
-            .bind(account.as_str())
-            .fetch_optional(&mut **write)
-            .await?;
-    Ok(found.map(|(Text(role),)| role))
 }
 
 async fn must_keep_an_owner(write: &mut Write, namespace: &Namespace) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::grant::Grant;
-use crate::members::role;
+use crate::roles::role;
 
 words! {
     /// What an account is to the registry as a whole.

@@ -8,7 +8,7 @@ use chandlery_package::wire::{
 use reqwest::Method;
 use serde_json::json;
 
-use super::password;
+use super::passwords::password;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;

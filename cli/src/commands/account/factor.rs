@@ -10,7 +10,7 @@ use clap::Subcommand;
 use reqwest::Method;
 use serde_json::json;
 
-use super::password;
+use super::passwords::password;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
 use crate::{show, words};

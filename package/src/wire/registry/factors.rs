@@ -55,7 +55,7 @@ pub struct RecoveryCodes {
 /// That a log-in with the right password needs a code, too.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SecondFactorNeeded {
-    /// Always `second-factor-needed`.
+    /// The word `second-factor-needed`, by which this answer is told from one with a token.
     pub r#type: String,
     /// What the code is shown with.
     pub challenge: String,
