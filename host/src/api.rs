@@ -1,24 +1,23 @@
-//! The host's HTTP interface, `/api/v1`, for the command line: one token opens it.
+//! The host's HTTP interface, `/api/v1`, for the command line: tokens of its users open it.
 
+mod access;
 mod deployments;
 mod extract;
 mod plugins;
 mod rules;
 mod secrets;
 mod targets;
-
-use std::sync::Arc;
+mod users;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chandlery_package::browser;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use subtle::ConstantTimeEq as _;
 use tower_http::trace::TraceLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -39,16 +38,16 @@ fn interface() -> (Router<Host>, OpenApi) {
         .merge(secrets::routes())
         .merge(deployments::routes())
         .merge(targets::routes())
+        .merge(users::routes())
         .split_for_parts();
     (routes, chandlery_openapi::describe(collected, TITLE, DESCRIPTION))
 }
 
-/// The routes, behind the token but for the document, health and metrics.
+/// The routes, behind tokens but for the document, health and metrics.
 pub(crate) fn router(host: Host) -> Router {
-    let token: Arc<str> = host.token.as_str().into();
     let (routes, document) = interface();
     routes
-        .layer(from_fn_with_state(token, authenticate))
+        .layer(from_fn_with_state(host.clone(), access::guard))
         .merge(chandlery_openapi::routes(&document))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -56,15 +55,6 @@ pub(crate) fn router(host: Host) -> Router {
         .layer(map_response(browser::protected))
         .layer(TraceLayer::new_for_http())
         .with_state(host)
-}
-
-async fn authenticate(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    match given.as_bytes().ct_eq(token.as_bytes()).into() {
-        true => next.run(request).await,
-        false => Error::Unauthenticated.into_response(),
-    }
 }
 
 /// Whether all that goes on beside requests goes on.
@@ -88,9 +78,29 @@ async fn metrics(State(host): State<Host>) -> Result<Response, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::path::Path;
 
     use chandlery_openapi::snapshot;
+
+    use super::access::RIGHTS;
+
+    #[test]
+    fn every_route_has_a_row_and_every_row_a_route() {
+        let (_, document) = super::interface();
+        let document = serde_json::to_value(&document).unwrap();
+        let mut routed = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+                if item.get(method.to_lowercase()).is_some() {
+                    routed.insert((method, path.as_str()));
+                }
+            }
+        }
+        let rows: BTreeSet<_> = RIGHTS.iter().map(|right| (right.method, right.path)).collect();
+        assert_eq!(rows.len(), RIGHTS.len(), "each route has one row");
+        assert_eq!(rows, routed);
+    }
 
     #[test]
     fn the_interface_is_as_its_copy_in_the_repository_has_it() {

@@ -90,6 +90,11 @@ impl Deployments {
         Ok(names)
     }
 
+    /// The names of the deployments of which a revision by this user is on its way.
+    pub(crate) async fn rolling_out_by(&self, user: &str) -> Result<Vec<String>, Error> {
+        record::rolling_out_by(self.db.pool(), user).await
+    }
+
     /// A deployment and how it fares.
     pub async fn get(&self, name: &str) -> Result<Deployment, Error> {
         self.read(self.existing(name).await?).await

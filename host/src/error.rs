@@ -10,16 +10,18 @@ use chandlery_sandbox::SandboxError;
 use crate::installs::Refusal;
 use crate::{
     deployments, engines, installs, integrations, licence, parameters, policies, rules, secrets, settings,
-    system, targets,
+    system, targets, users,
 };
 
-/// A request without the host's token.
+/// A request without a token that the host knows.
 pub const UNAUTHENTICATED: Kind = Kind {
     word: "unauthenticated",
     status: 401,
     title: "Not allowed",
-    when: "the request has not the host's token",
-    remedy: Some("set CHANDLERY_HOST_TOKEN to the text in the host's data directory, file host.token"),
+    when: "the request shows no token, or one that the host does not know, or that has ended",
+    remedy: Some(
+        "set CHANDLERY_HOST_TOKEN to a token that an admin of the host has made, or to the text in its file host.token",
+    ),
 };
 /// A host that was started without a registry.
 pub const NO_REGISTRY: Kind = Kind {
@@ -55,7 +57,7 @@ pub fn kinds() -> Vec<&'static Kind> {
         .chain(licence::KINDS)
         .chain([&parameters::INVALID_PARAMETERS, &settings::INVALID_SETTINGS, &policies::DENIED])
         .chain([&secrets::NO_SECRET, &targets::NO_TARGET, &system::CHANGED_MEANWHILE])
-        .chain([&rules::RULE_REFUSED]);
+        .chain([&rules::RULE_REFUSED, &users::FORBIDDEN]);
     let below = engines::KINDS.iter().chain(chandlery_sandbox::KINDS).copied();
     KINDS.into_iter().chain(rooms).chain(below).collect()
 }
@@ -63,8 +65,8 @@ pub fn kinds() -> Vec<&'static Kind> {
 /// Why the host did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The token is missing or wrong.
-    #[error("the host's token is missing or wrong")]
+    /// The token is missing, wrong, or has ended.
+    #[error("the token is missing or wrong, or has ended")]
     Unauthenticated,
     /// The host was started without a registry.
     #[error("this host has no registry")]
@@ -110,6 +112,9 @@ pub enum Error {
     /// A call of a plugin.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Who may do what.
+    #[error(transparent)]
+    Users(#[from] users::Error),
     /// What may be installed here.
     #[error(transparent)]
     Rules(#[from] rules::Error),
@@ -135,6 +140,7 @@ impl Explain for Error {
             Self::Deployments(error) => error.explain(),
             Self::Integrations(error) => error.explain(),
             Self::Sandbox(error) => error.explain(),
+            Self::Users(error) => error.explain(),
             Self::Rules(error) => error.explain(),
             Self::System(error) => error.explain(),
         }

@@ -24,6 +24,10 @@ use crate::secrets::Secrets;
 use crate::system::{self, write_whole};
 use crate::targets::Targets;
 use crate::tasks::Loops;
+use crate::users::Users;
+
+/// The shortest token that somebody may have written into the file of the first admin's.
+const TOKEN_BYTES_MIN: usize = 32;
 
 /// How a host is run.
 #[derive(Debug, Clone)]
@@ -56,7 +60,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Host {
     pub(crate) db: Db,
-    pub(crate) token: String,
+    pub(crate) users: Users,
     registry: Option<RegistryClient>,
     reporter: Option<Reporter>,
     pub(crate) sandbox: Sandbox,
@@ -72,8 +76,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Opens a host in its data directory, making what is not there yet. The token that opens its interface is in the
-    /// file `host.token`.
+    /// Opens a host in its data directory, making what is not there yet. The token of its first admin is in the file
+    /// `host.token`.
     pub async fn open(settings: &Settings) -> Result<Self, Error> {
         let data = &settings.data;
         create_private_dir(data)?;
@@ -90,6 +94,7 @@ impl Host {
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
         let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
         let token = read_or_make_token(&data.join("host.token"))?;
+        let users = Users::new(db.clone(), &token);
         let hidden = settings.hidden.iter().chain([data]).cloned().collect();
         let context = EngineContext {
             isolation: Isolation::find(settings.isolate, hidden)?,
@@ -130,7 +135,7 @@ impl Host {
             deployments,
             integrations,
             tasks: Supervisor::default(),
-            token,
+            users,
             _in_use: Arc::new(in_use),
             registry,
             reporter,
@@ -205,5 +210,14 @@ fn read_or_make_token(path: &Path) -> Result<String, Error> {
     if !path.exists() {
         write_whole(path, hex::encode(random_bytes::<32>()).as_bytes())?;
     }
-    Ok(std::fs::read_to_string(path).map_err(system::Error::io(path.display().to_string()))?)
+    let text = std::fs::read_to_string(path).map_err(system::Error::io(path.display().to_string()))?;
+    let token = text.trim();
+    match token.len() >= TOKEN_BYTES_MIN {
+        true => Ok(token.to_owned()),
+        false => Err(system::Error::Damaged(format!(
+            "{} has less than {TOKEN_BYTES_MIN} characters: remove it, and another token is made",
+            path.display()
+        ))
+        .into()),
+    }
 }

@@ -20,8 +20,10 @@ use crate::events::{self, new_event};
 use crate::installs::{self, Installs};
 use crate::secrets::{self, Secrets, granted};
 use crate::system::{self, blocking};
+use crate::users::Actor;
 use crate::{audit, settings};
 use chandlery_sandbox::{Capabilities, Event, EventKind, Plugin, Reaction, Sandbox, SandboxError, Use};
+use control::Controlled;
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How many events are delivered to an integration before others are looked for.
@@ -186,7 +188,10 @@ impl Integrations {
             as_texts(&settings),
             self.kept(plugin).await?,
             self.secrets.values(granted(&locked.permissions)).await?,
-            Arc::new(self.deployments.clone()),
+            Arc::new(Controlled {
+                deployments: self.deployments.clone(),
+                by: Actor::integration(&locked.release),
+            }),
         );
         let reaction = self.call(code, event, capabilities).await?;
         audit::write(&self.db, &locked.release, &reaction.uses).await?;

@@ -20,6 +20,7 @@ pub mod settings;
 pub mod system;
 pub mod targets;
 mod tasks;
+pub mod users;
 
 use chandlery_tasks::connections;
 use tokio::net::TcpListener;

@@ -113,7 +113,7 @@ mod tests {
     use crate::{Host, Settings, Trust, api};
 
     async fn get(host: &Host, path: &str) -> (StatusCode, String) {
-        let token = format!("Bearer {}", host.token);
+        let token = format!("Bearer {}", host.users.first_token);
         let request = Request::get(path).header("authorization", token).body(Body::empty()).unwrap();
         let answer = api::router(host.clone()).oneshot(request).await.unwrap();
         let status = answer.status();

@@ -52,7 +52,7 @@ pub use money::{Currency, Money, MoneyError};
 pub use month::{Month, MonthError};
 pub use name::{
     DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement, SecretName, TargetName,
-    TeamName,
+    TeamName, UserName,
 };
 pub use permission::Permission;
 pub use policy::{PolicyError, RevenueSharePolicy};

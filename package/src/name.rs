@@ -137,6 +137,11 @@ word_type!(
 );
 
 word_type!(
+    /// What a user is called on a host.
+    UserName
+);
+
+word_type!(
     /// What a deployment is called: unique on its host, and a DNS label.
     DeploymentName
 );

@@ -1,5 +1,6 @@
 //! What is deployed, what would be, and what it may come to.
 
+use axum::Extension;
 use axum::extract::State;
 use chandlery_package::problem::Problem;
 use chandlery_package::wire::host::{
@@ -13,10 +14,12 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::About;
 use super::extract::{Json, Path, Query};
 use crate::error::Error;
 use crate::host::Host;
 use crate::metering;
+use crate::users::Actor;
 
 /// The routes of this chapter.
 #[allow(deprecated)]
@@ -59,8 +62,13 @@ async fn plan(State(host): State<Host>, Json(new): Json<NewDeployment>) -> Resul
         (status = 402, description = "The licence allows no more.", body = Problem, content_type = "application/problem+json")
     )
 )]
-async fn deploy(State(host): State<Host>, Json(new): Json<NewDeployment>) -> Result<Json<Deployment>, Error> {
-    Ok(Json(host.deployments.deploy(&new).await?))
+async fn deploy(
+    State(host): State<Host>,
+    Extension(by): Extension<Actor>,
+    Json(new): Json<NewDeployment>,
+) -> Result<(Extension<About>, Json<Deployment>), Error> {
+    let deployed = host.deployments.deploy(&by, &new).await?;
+    Ok((Extension(About(deployed.name.clone())), Json(deployed)))
 }
 
 /// Lists the deployments and how they fare.
@@ -95,8 +103,12 @@ async fn deployment(State(host): State<Host>, Path(name): Path<String>) -> Resul
     params(("name" = String, Path)),
     responses((status = 200, description = "Done.", body = Value))
 )]
-async fn remove(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Value>, Error> {
-    host.deployments.remove(&name).await?;
+async fn remove(
+    State(host): State<Host>,
+    Extension(by): Extension<Actor>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Error> {
+    host.deployments.remove(&by, &name).await?;
     Ok(Json(json!({})))
 }
 
@@ -125,10 +137,11 @@ async fn revisions(
 )]
 async fn rollback(
     State(host): State<Host>,
+    Extension(by): Extension<Actor>,
     Path(name): Path<String>,
     Json(to): Json<Rollback>,
 ) -> Result<Json<Deployment>, Error> {
-    Ok(Json(host.deployments.rollback(&name, to.revision).await?))
+    Ok(Json(host.deployments.rollback(&by, &name, to.revision).await?))
 }
 
 /// Restarts a deployment's replicas, as a new revision.
@@ -138,8 +151,12 @@ async fn rollback(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done.", body = Deployment))
 )]
-async fn restart(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Deployment>, Error> {
-    host.deployments.restart(&name).await?;
+async fn restart(
+    State(host): State<Host>,
+    Extension(by): Extension<Actor>,
+    Path(name): Path<String>,
+) -> Result<Json<Deployment>, Error> {
+    host.deployments.restart(&by, &name).await?;
     Ok(Json(host.deployments.get(&name).await?))
 }
 
@@ -153,10 +170,11 @@ async fn restart(State(host): State<Host>, Path(name): Path<String>) -> Result<J
 )]
 async fn scale(
     State(host): State<Host>,
+    Extension(by): Extension<Actor>,
     Path(name): Path<String>,
     Json(to): Json<NewScale>,
 ) -> Result<Json<Deployment>, Error> {
-    host.deployments.scale(&name, &to.workload, to.replicas).await?;
+    host.deployments.scale(&by, &name, &to.workload, to.replicas).await?;
     Ok(Json(host.deployments.get(&name).await?))
 }
 
@@ -170,10 +188,11 @@ async fn scale(
 )]
 async fn pause(
     State(host): State<Host>,
+    Extension(by): Extension<Actor>,
     Path(name): Path<String>,
     Json(paused): Json<bool>,
 ) -> Result<Json<Deployment>, Error> {
-    Ok(Json(host.deployments.pause(&name, paused).await?))
+    Ok(Json(host.deployments.pause(&by, &name, paused).await?))
 }
 
 /// Makes what was changed by others as it was.
@@ -183,9 +202,13 @@ async fn pause(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done.", body = Page<Drift>))
 )]
-async fn repair(State(host): State<Host>, Path(name): Path<String>) -> Result<Json<Page<Drift>>, Error> {
+async fn repair(
+    State(host): State<Host>,
+    Extension(by): Extension<Actor>,
+    Path(name): Path<String>,
+) -> Result<Json<Page<Drift>>, Error> {
     // What a deployment's replicas and objects differ in is as long as its plan.
-    Ok(Json(Page::whole(host.deployments.repair(&name).await?)))
+    Ok(Json(Page::whole(host.deployments.repair(&by, &name).await?)))
 }
 
 /// Does what `repair` does, under its former name.
@@ -196,8 +219,12 @@ async fn repair(State(host): State<Host>, Path(name): Path<String>) -> Result<Js
     responses((status = 200, description = "Done.", body = Page<Drift>))
 )]
 #[deprecated = "it is called `repair`"]
-async fn heal(state: State<Host>, name: Path<String>) -> Result<Json<Page<Drift>>, Error> {
-    repair(state, name).await
+async fn heal(
+    state: State<Host>,
+    by: Extension<Actor>,
+    name: Path<String>,
+) -> Result<Json<Page<Drift>>, Error> {
+    repair(state, by, name).await
 }
 
 /// Shows what this host may do by its licence, and how much of it is used.

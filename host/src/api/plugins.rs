@@ -1,5 +1,6 @@
 //! What is installed: plugins with their permissions and settings, integrations, and proof of all of it.
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::About;
 use super::extract::{Json, Path, Query};
 use crate::audit;
 use crate::error::Error;
@@ -66,7 +68,8 @@ async fn manifest(State(host): State<Host>, Path(name): Path<String>) -> Result<
 )]
 async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Result<Response, Error> {
     let registry = host.registry()?;
-    Ok(stream(move |progress| async move {
+    let about = About(new.requirement.to_string());
+    let told = stream(move |progress| async move {
         match host.installs.install(&registry, &new, &progress).await {
             Ok(locked) => {
                 if locked.price.is_some() {
@@ -92,7 +95,8 @@ async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Resul
                 error => Err(error),
             },
         }
-    }))
+    });
+    Ok((Extension(about), told).into_response())
 }
 
 /// Removes an installed plugin that nothing is deployed of.

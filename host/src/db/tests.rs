@@ -92,8 +92,9 @@ async fn tables_become_strict_and_lose_nothing() {
         row.extend([("told_revision".into(), revision), ("told_health".into(), health)]);
     }
     for row in before.get_mut("revisions").unwrap() {
-        // Nothing was metered beside time.
+        // Nothing was metered beside time, and nobody had a name.
         row.insert("meters".into(), "'[]'".into());
+        row.insert("made_by".into(), "null".into());
     }
     for row in before.get_mut("replicas").unwrap() {
         row.insert("readings".into(), "0".into());

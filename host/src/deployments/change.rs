@@ -1,22 +1,25 @@
 //! What is asked of a deployment that is there, one transaction each.
 
 use chandlery_package::wire::host::{Deployment, Drift};
+use sqlx::SqliteConnection;
 
 use super::{Deployments, Error, record, state};
+use crate::users::Actor;
 
 impl Deployments {
     /// Starts every replica of a deployment anew, as another revision of the same plan.
-    pub async fn restart(&self, name: &str) -> Result<(), Error> {
+    pub async fn restart(&self, by: &Actor, name: &str) -> Result<(), Error> {
         let record = self.existing(name).await?;
         self.installs.must_be_without_objection(&record.release).await?;
         let mut write = self.db.write().await?;
-        state::restart(&mut write, name).await?;
+        must_reach(&mut write, by, name).await?;
+        state::restart(&mut write, name, by.name()).await?;
         Ok(write.commit().await?)
     }
 
     /// Makes an earlier revision the one that should run: the one before, unless another is named. One of a release that breaks a rule of
     /// this host does not come back.
-    pub async fn rollback(&self, name: &str, to: Option<i64>) -> Result<Deployment, Error> {
+    pub async fn rollback(&self, by: &Actor, name: &str, to: Option<i64>) -> Result<Deployment, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let (record, found) = state::former_revision(&mut connection, name, to).await?;
         let plan = record::plan(&mut *connection, name, found.revision).await?;
@@ -26,6 +29,7 @@ impl Deployments {
         let engine = self.targets.engine(&record.target).await?;
         engine.check(&plan, &engine.inventory().await?)?;
         let mut write = self.db.write().await?;
+        must_reach(&mut write, by, name).await?;
         state::rollback(&mut write, name, to, (found.revision, &plan)).await?;
         write.commit().await?;
         self.get(name).await
@@ -33,7 +37,7 @@ impl Deployments {
 
     /// Sets how many replicas of a workload run: no more than now, where its plugin is not covered, or breaks a rule of this host, or its
     /// release is not to be run. Its plan stays as it is.
-    pub async fn scale(&self, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
+    pub async fn scale(&self, by: &Actor, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
         let record = self.existing(name).await?;
         let mut workloads = record.desired().plan.workloads.into_iter();
         if workloads.any(|known| known.name == workload && replicas > known.scale.replicas_min) {
@@ -42,12 +46,13 @@ impl Deployments {
             self.must_stay_covered(&record).await?;
         }
         let mut write = self.db.write().await?;
+        must_reach(&mut write, by, name).await?;
         state::scale(&mut write, name, workload, replicas).await?;
         Ok(write.commit().await?)
     }
 
     /// Ends all replicas of a deployment and keeps everything else of it; or lets them run again.
-    pub async fn pause(&self, name: &str, paused: bool) -> Result<Deployment, Error> {
+    pub async fn pause(&self, by: &Actor, name: &str, paused: bool) -> Result<Deployment, Error> {
         if !paused {
             let record = self.existing(name).await?;
             self.installs.must_be_without_objection(&record.release).await?;
@@ -55,14 +60,16 @@ impl Deployments {
             self.must_stay_covered(&record).await?;
         }
         let mut write = self.db.write().await?;
+        must_reach(&mut write, by, name).await?;
         state::pause(&mut write, name, paused).await?;
         write.commit().await?;
         self.get(name).await
     }
 
     /// Asks for what was changed behind our back to be made again as it should be; says what that is.
-    pub async fn repair(&self, name: &str) -> Result<Vec<Drift>, Error> {
+    pub async fn repair(&self, by: &Actor, name: &str) -> Result<Vec<Drift>, Error> {
         let mut write = self.db.write().await?;
+        must_reach(&mut write, by, name).await?;
         state::must_stay(&mut write, name).await?;
         let drift = self.targets.drift(name);
         if !drift.is_empty() {
@@ -73,11 +80,20 @@ impl Deployments {
     }
 
     /// Records that a deployment should be gone; the loop removes it, and then its record.
-    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+    pub async fn remove(&self, by: &Actor, name: &str) -> Result<(), Error> {
         let mut write = self.db.write().await?;
+        must_reach(&mut write, by, name).await?;
         state::remove(&mut write, name).await?;
         write.commit().await?;
         self.licences.report();
         Ok(())
+    }
+}
+
+/// Refuses whoever may not deploy where this deployment is, looked up in the transaction that changes it.
+pub(super) async fn must_reach(write: &mut SqliteConnection, by: &Actor, name: &str) -> Result<(), Error> {
+    match record::find(write, name).await? {
+        Some(record) => Ok(by.must_deploy_to(&record.target)?),
+        None => Ok(()),
     }
 }

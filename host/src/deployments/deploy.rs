@@ -5,10 +5,11 @@ use serde_json::json;
 
 use super::plan::Made;
 use super::state::NewRevision;
-use super::{Deployments, Error, state};
+use super::{Deployments, Error, change, state};
 use crate::events::{new_event, tell};
 use crate::licence::{self, beyond, reached};
 use crate::system::Changed;
+use crate::users::Actor;
 use chandlery_sandbox::{Event, EventKind};
 
 /// How often a plan is made again where something that it was made from has changed meanwhile.
@@ -26,14 +27,18 @@ impl Deployments {
     }
 
     /// Records what should run; the loop makes it so. The same again changes nothing.
-    pub async fn deploy(&self, new: &NewDeployment) -> Result<Deployment, Error> {
+    pub async fn deploy(&self, by: &Actor, new: &NewDeployment) -> Result<Deployment, Error> {
         // From a plan's review until it is recorded: two that were reviewed at once could exceed a budget together.
         let _held = self.deploying.lock().await;
         for _ in 0..ATTEMPTS_MAX {
             let made = self.make(new).await?;
+            by.must_deploy_to(&made.planned.target)?;
+            if let Some(team) = &new.team {
+                by.must_deploy_for(team)?;
+            }
             self.must_be_covered(&made.locked, !made.planned.exists).await?;
             let has = if made.planned.exists { None } else { Some(self.must_have_room().await?) };
-            if self.record(&made, has.as_ref(), new.timeout_seconds).await? {
+            if self.record(by, &made, has.as_ref(), new.timeout_seconds).await? {
                 if has.is_some() {
                     self.licences.report();
                 }
@@ -46,6 +51,7 @@ impl Deployments {
     /// Records a plan, and says that it did so; it does not, where what the plan was made from has changed.
     async fn record(
         &self,
+        by: &Actor,
         made: &Made,
         has: Option<&Entitlement>,
         timeout_seconds: Option<u32>,
@@ -56,9 +62,11 @@ impl Deployments {
         if !made.is_current(&held, &mut write).await? {
             return Ok(false);
         }
+        change::must_reach(&mut write, by, &planned.deployment).await?;
         made.must_be_possible(&mut write).await?;
         let new = NewRevision {
             deployment: planned.deployment.clone(),
+            by: by.name().into(),
             target: planned.target.clone(),
             team: planned.team.clone(),
             release: locked.release.clone(),

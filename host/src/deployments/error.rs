@@ -6,7 +6,7 @@ use chandlery_sandbox::SandboxError;
 
 use crate::parameters::Misfit;
 use crate::system::{self, Changed};
-use crate::{engines, installs, licence, policies, secrets, targets};
+use crate::{engines, installs, licence, policies, secrets, targets, users};
 
 /// A deployment that is not there.
 pub const NO_DEPLOYMENT: Kind = Kind {
@@ -175,6 +175,9 @@ pub enum Error {
     /// The target cannot run the plan, or does not answer.
     #[error(transparent)]
     Engine(#[from] engines::Error),
+    /// Whoever asks may not deploy there.
+    #[error(transparent)]
+    Users(#[from] users::Error),
     /// The licence allows no more.
     #[error(transparent)]
     Licence(#[from] licence::Error),
@@ -203,6 +206,7 @@ impl Explain for Error {
             Self::Secrets(error) => return error.explain(),
             Self::Targets(error) => return error.explain(),
             Self::Engine(error) => return error.explain(),
+            Self::Users(error) => return error.explain(),
             Self::Licence(error) => return error.explain(),
             Self::System(error) => return error.explain(),
         };

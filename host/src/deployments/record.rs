@@ -174,16 +174,32 @@ pub(super) async fn plan(db: impl SqliteExecutor<'_>, name: &str, revision: i64)
 }
 
 /// A revision as it is read.
-type RevisionRow =
-    (i64, Text<Cause>, Text<Release>, Text<Digest>, Text<RolloutState>, String, Text<Timestamp>);
+type RevisionRow = (
+    i64,
+    Text<Cause>,
+    Text<Release>,
+    Text<Digest>,
+    Text<RolloutState>,
+    String,
+    Text<Timestamp>,
+    Option<String>,
+);
 
 fn revision_of(row: RevisionRow) -> Revision {
-    let (revision, Text(cause), Text(release), Text(plan_digest), Text(state), detail, Text(created_at)) =
-        row;
-    Revision { revision, cause, release, plan_digest, state, detail, created_at }
+    let (
+        revision,
+        Text(cause),
+        Text(release),
+        Text(plan_digest),
+        Text(state),
+        detail,
+        Text(created_at),
+        made_by,
+    ) = row;
+    Revision { revision, cause, release, plan_digest, state, detail, created_at, made_by }
 }
 
-const REVISION: &str = "select revision, cause, release, plan_digest, state, detail, created_at from revisions where deployment = $1";
+const REVISION: &str = "select revision, cause, release, plan_digest, state, detail, created_at, made_by from revisions where deployment = $1";
 
 /// A deployment's revisions before a number, the last first, at most `rows`.
 pub(super) async fn history(
@@ -195,6 +211,20 @@ pub(super) async fn history(
     let sql = sqlx::AssertSqlSafe(format!("{REVISION} and revision < $2 order by revision desc limit $3"));
     let found = sqlx::query_as(sql).bind(name).bind(before.unwrap_or(i64::MAX)).bind(rows);
     Ok(found.fetch_all(db).await?.into_iter().map(revision_of).collect())
+}
+
+/// The names of the deployments of which a revision by this user is on its way.
+pub(super) async fn rolling_out_by(db: impl SqliteExecutor<'_>, user: &str) -> Result<Vec<String>, Error> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "select d.name from deployments d join revisions r on r.deployment = d.name and r.revision = d.revision
+         where r.made_by = $1 and r.state = $2 and d.desired = $3 order by d.name",
+    )
+    .bind(user)
+    .bind(Text(RolloutState::RollingOut))
+    .bind(Text(Intent::Running))
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
 /// One of a deployment's revisions.

@@ -22,6 +22,8 @@ const REPLICAS_MAX: u32 = 1000;
 /// A plan to be recorded as what should run.
 pub(super) struct NewRevision {
     pub deployment: String,
+    /// Who wants it.
+    pub by: String,
     pub target: String,
     pub team: Option<String>,
     pub release: Release,
@@ -81,8 +83,9 @@ pub(super) async fn deploy(write: &mut SqliteConnection, new: &NewRevision) -> R
     let revision = next(write, &new.deployment).await?;
     sqlx::query(
         "insert into revisions (deployment, revision, cause, release, component, artifact, log_index, given,
-                                parameters, facts, plan, plan_digest, reviews, state, created_at, meters)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                                parameters, facts, plan, plan_digest, reviews, state, created_at, meters,
+                                made_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
     )
     .bind(&new.deployment)
     .bind(revision)
@@ -100,6 +103,7 @@ pub(super) async fn deploy(write: &mut SqliteConnection, new: &NewRevision) -> R
     .bind(Text(RolloutState::RollingOut))
     .bind(Text(now))
     .bind(Json(&new.meters))
+    .bind(&new.by)
     .execute(&mut *write)
     .await?;
     forget_scale(write, &new.deployment, &new.changes).await?;
@@ -158,14 +162,15 @@ async fn set_scale(
 }
 
 /// Starts every replica of a deployment anew, as another revision of the same plan.
-pub(super) async fn restart(write: &mut SqliteConnection, name: &str) -> Result<(), Error> {
+pub(super) async fn restart(write: &mut SqliteConnection, name: &str, by: &str) -> Result<(), Error> {
     let record = must_stay(write, name).await?;
     let revision = next(write, name).await?;
     sqlx::query(
         "insert into revisions (deployment, revision, cause, release, component, artifact, log_index, given,
-                                parameters, facts, plan, plan_digest, reviews, state, created_at, meters)
+                                parameters, facts, plan, plan_digest, reviews, state, created_at, meters,
+                                made_by)
          select deployment, $1, $2, release, component, artifact, log_index, given, parameters, facts, plan,
-                plan_digest, reviews, $3, $4, meters
+                plan_digest, reviews, $3, $4, meters, $7
          from revisions where deployment = $5 and revision = $6",
     )
     .bind(revision)
@@ -174,6 +179,7 @@ pub(super) async fn restart(write: &mut SqliteConnection, name: &str) -> Result<
     .bind(Text(Timestamp::now()))
     .bind(name)
     .bind(record.revision)
+    .bind(by)
     .execute(&mut *write)
     .await?;
     point(write, name, revision, until(patience_seconds(&record.plan))).await

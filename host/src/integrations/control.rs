@@ -5,20 +5,27 @@ use std::future::Future;
 use tokio::runtime::Handle;
 
 use crate::deployments::{Deployments, Error};
+use crate::users::Actor;
 use chandlery_package::wire::host::{Deployment, Replica};
 use chandlery_sandbox::{Control, DeploymentState, ReplicaState};
 
-impl Control for Deployments {
+/// The deployments as an integration reads and changes them, in its own name.
+pub(super) struct Controlled {
+    pub deployments: Deployments,
+    pub by: Actor,
+}
+
+impl Control for Controlled {
     fn deployments(&self) -> Result<Vec<DeploymentState>, String> {
-        Ok(wait(self.list())?.into_iter().map(state).collect())
+        Ok(wait(self.deployments.list())?.into_iter().map(state).collect())
     }
 
     fn restart(&self, deployment: &str) -> Result<(), String> {
-        wait(Deployments::restart(self, deployment))
+        wait(self.deployments.restart(&self.by, deployment))
     }
 
     fn scale(&self, deployment: &str, workload: &str, replicas: u32) -> Result<(), String> {
-        wait(Deployments::scale(self, deployment, workload, replicas))
+        wait(self.deployments.scale(&self.by, deployment, workload, replicas))
     }
 }
 

@@ -6,6 +6,7 @@ mod plugins;
 mod replicas;
 mod rules;
 mod targets;
+mod users;
 
 pub use deployments::*;
 pub use plans::*;
@@ -13,3 +14,4 @@ pub use plugins::*;
 pub use replicas::*;
 pub use rules::*;
 pub use targets::*;
+pub use users::*;

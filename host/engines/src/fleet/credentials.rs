@@ -3,18 +3,20 @@
 
 use chandlery_package::Digest;
 use chandlery_package::browser::{SECURE_SESSION_COOKIE, SESSION_COOKIE};
+use chandlery_package::wire::host::HOST_TOKEN_PREFIX;
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
 /// Makes a browser forget the cookies of all ports.
 const FORGET: &str = "clear-site-data";
 
-/// Takes the session and the host's token out of a request; whatever else it carries is the replica's own affair.
+/// Takes the session and a token of the host out of a request; whatever else it carries is the replica's own affair.
 pub(super) fn take_from_request(headers: &mut HeaderMap, host_token: Digest) {
     let cookies: Vec<HeaderValue> = headers.get_all(COOKIE).iter().filter_map(without_session).collect();
     put(headers, cookies, COOKIE);
     let opens_the_host = |value: &HeaderValue| {
-        value.as_bytes().split(u8::is_ascii_whitespace).any(|word| Digest::of(word) == host_token)
+        let mut words = value.as_bytes().split(u8::is_ascii_whitespace);
+        words.any(|word| word.starts_with(HOST_TOKEN_PREFIX.as_bytes()) || Digest::of(word) == host_token)
     };
     if headers.get_all(AUTHORIZATION).iter().any(opens_the_host) {
         headers.remove(AUTHORIZATION);
@@ -104,6 +106,8 @@ mod tests {
             ("bearer  c0ffee", false),
             ("c0ffee", false),
             ("Bearer c0ffee2", true),
+            ("Bearer chandlery_host_0123", false),
+            ("Bearer my_chandlery_host_0123", true),
             ("Basic YTpi", true),
         ] {
             let mut headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(sent))]);

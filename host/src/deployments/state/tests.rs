@@ -59,6 +59,7 @@ fn plan(memory_mib: u32) -> NewRevision {
     let plan = Plan { workloads: vec![workload("a"), workload("b")], notes: Vec::new() };
     NewRevision {
         deployment: NAME.into(),
+        by: "ann".into(),
         target: TARGET.into(),
         team: None,
         release: "acme:x@1.0.0".parse().unwrap(),
@@ -86,7 +87,7 @@ const COMMANDS: [(&str, Command); 13] = [
     ("remove", |write| Box::pin(remove(write, NAME))),
     ("scale a", |write| Box::pin(scale(write, NAME, "a", 3))),
     ("scale b", |write| Box::pin(scale(write, NAME, "b", 4))),
-    ("restart", |write| Box::pin(restart(write, NAME))),
+    ("restart", |write| Box::pin(restart(write, NAME, "ann"))),
     ("repair", |write| Box::pin(repair(write, NAME))),
     ("upgrade", |write| {
         Box::pin(async {

@@ -125,6 +125,9 @@ pub struct Revision {
     pub detail: String,
     /// When it was recorded.
     pub created_at: Timestamp,
+    /// The user who made it, or the release of the integration; none: it was made before a host had users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
 }
 
 /// How many replicas of a workload should run.

@@ -1,0 +1,181 @@
+//! Who may use which route, in a row each. What a route changes is written into the trail, in the name of whoever asks.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::Next;
+use axum::response::Response;
+use chandlery_package::wire::host::HostRole;
+
+use crate::error::Error;
+use crate::host::Host;
+
+/// A route, the role that it takes, and the word that the trail has for it; none: it changes nothing.
+///
+/// Which targets a deployer's role is for is looked up where a deployment is changed.
+pub(super) struct Right {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub role: HostRole,
+    pub act: Option<&'static str>,
+}
+
+const fn sees(method: &'static str, path: &'static str) -> Right {
+    Right { method, path, role: HostRole::Viewer, act: None }
+}
+
+const fn may(role: HostRole, act: &'static str, method: &'static str, path: &'static str) -> Right {
+    Right { method, path, role, act: Some(act) }
+}
+
+const DEPLOYER: HostRole = HostRole::Deployer;
+const APPROVER: HostRole = HostRole::Approver;
+const ADMIN: HostRole = HostRole::Admin;
+
+/// Every route behind a token.
+pub(super) static RIGHTS: [Right; 49] = [
+    sees("GET", "/api/v1/whoami"),
+    sees("GET", "/api/v1/plugins"),
+    may(APPROVER, "install", "POST", "/api/v1/plugins"),
+    may(APPROVER, "uninstall", "DELETE", "/api/v1/plugins/{name}"),
+    sees("GET", "/api/v1/plugins/{name}/manifest"),
+    may(APPROVER, "grant", "PUT", "/api/v1/plugins/{name}/permissions/{permission}"),
+    sees("GET", "/api/v1/plugins/{name}/settings"),
+    may(APPROVER, "configure", "PATCH", "/api/v1/plugins/{name}/settings"),
+    sees("GET", "/api/v1/plugins/{name}/uses"),
+    may(APPROVER, "try", "POST", "/api/v1/plugins/{name}/try"),
+    sees("GET", "/api/v1/integrations"),
+    sees("POST", "/api/v1/verify"),
+    sees("GET", "/api/v1/rules"),
+    may(APPROVER, "set-rules", "PUT", "/api/v1/rules"),
+    sees("GET", "/api/v1/rules/changes"),
+    sees("GET", "/api/v1/rules/broken"),
+    sees("GET", "/api/v1/secrets"),
+    may(ADMIN, "set-secret", "PUT", "/api/v1/secrets/{name}"),
+    may(ADMIN, "remove-secret", "DELETE", "/api/v1/secrets/{name}"),
+    Right { method: "POST", path: "/api/v1/plans", role: DEPLOYER, act: None },
+    sees("GET", "/api/v1/deployments"),
+    may(DEPLOYER, "deploy", "POST", "/api/v1/deployments"),
+    sees("GET", "/api/v1/deployments/{name}"),
+    may(DEPLOYER, "remove", "DELETE", "/api/v1/deployments/{name}"),
+    sees("GET", "/api/v1/deployments/{name}/revisions"),
+    may(DEPLOYER, "roll-back", "POST", "/api/v1/deployments/{name}/rollback"),
+    may(DEPLOYER, "restart", "POST", "/api/v1/deployments/{name}/restart"),
+    may(DEPLOYER, "scale", "PUT", "/api/v1/deployments/{name}/scale"),
+    may(DEPLOYER, "pause", "PUT", "/api/v1/deployments/{name}/paused"),
+    may(DEPLOYER, "repair", "POST", "/api/v1/deployments/{name}/repair"),
+    may(DEPLOYER, "repair", "POST", "/api/v1/deployments/{name}/heal"),
+    sees("GET", "/api/v1/deployments/{name}/logs"),
+    sees("GET", "/api/v1/deployments/{name}/replay"),
+    sees("GET", "/api/v1/entitlement"),
+    sees("GET", "/api/v1/usage"),
+    sees("GET", "/api/v1/targets"),
+    may(ADMIN, "set-target", "PUT", "/api/v1/targets/{name}"),
+    may(ADMIN, "remove-target", "DELETE", "/api/v1/targets/{name}"),
+    sees("GET", "/api/v1/targets/{name}/inventory"),
+    sees("GET", "/api/v1/users"),
+    may(ADMIN, "set-user", "PUT", "/api/v1/users/{name}"),
+    may(ADMIN, "remove-user", "DELETE", "/api/v1/users/{name}"),
+    sees("GET", "/api/v1/teams"),
+    may(ADMIN, "set-team", "PUT", "/api/v1/teams/{name}"),
+    may(ADMIN, "remove-team", "DELETE", "/api/v1/teams/{name}"),
+    Right { method: "GET", path: "/api/v1/tokens", role: ADMIN, act: None },
+    may(ADMIN, "make-token", "POST", "/api/v1/tokens"),
+    may(ADMIN, "revoke-token", "DELETE", "/api/v1/tokens/{id}"),
+    sees("GET", "/api/v1/acts"),
+];
+
+/// What an act is about, where its path does not say so: set on the answer.
+#[derive(Debug, Clone)]
+pub(super) struct About(pub String);
+
+/// Lets those pass whose token is for it, and writes down what they do.
+pub(super) async fn guard(
+    State(host): State<Host>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    let token = shown(&request);
+    let by = host.users.identify(&token).await?.ok_or(Error::Unauthenticated)?;
+    let Some(path) = request.extensions().get::<MatchedPath>().cloned() else {
+        return Ok(next.run(request).await);
+    };
+    let right = right(request.method(), path.as_str());
+    // What has no row is nobody's but an admin's.
+    by.must_be(right.map_or(ADMIN, |right| right.role))?;
+    request.extensions_mut().insert(by.clone());
+    let Some(act) = right.and_then(|right| right.act) else {
+        return Ok(next.run(request).await);
+    };
+    let about = named(path.as_str(), request.uri().path());
+    let entry = host.users.begin(&by, act, &about).await?;
+    let response = next.run(request).await;
+    let about = response.extensions().get::<About>().map(|About(about)| about.clone());
+    let status = response.status().as_u16();
+    if let Err(error) = host.users.conclude(entry, status, about).await {
+        tracing::error!(%error, entry, "the trail does not tell how it was answered");
+    }
+    Ok(response)
+}
+
+/// The token that a request shows, or nothing.
+fn shown(request: &Request) -> String {
+    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned()
+}
+
+fn right(method: &Method, path: &str) -> Option<&'static Right> {
+    // Who asks for the head of an answer is served by the route of the whole of it.
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    RIGHTS.iter().find(|right| right.method == method && right.path == path)
+}
+
+/// What stands in a path in the place of the names of a route, with spaces between.
+fn named(route: &str, path: &str) -> String {
+    let parts = route.split('/').zip(path.split('/'));
+    let named = parts.filter(|(part, _)| part.starts_with('{')).map(|(_, name)| name);
+    named.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn whatever_changes_something_is_in_the_trail() {
+        for right in &RIGHTS {
+            let changes = !matches!(
+                (right.method, right.path),
+                ("GET", _) | ("POST", "/api/v1/verify") | ("POST", "/api/v1/plans")
+            );
+            assert_eq!(right.act.is_some(), changes, "{} {}", right.method, right.path);
+            assert!(!changes || right.role > HostRole::Viewer, "{} {}", right.method, right.path);
+        }
+    }
+
+    #[test]
+    fn the_manual_has_the_same_table() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operating.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for Right { method, path, role, act } in &RIGHTS {
+            let act = act.map(|act| format!("`{act}`")).unwrap_or_default();
+            let row = format!("| `{method} {path}` | {role} | {act} |");
+            assert!(page.contains(&row), "docs/operating.md lacks: {row}");
+        }
+    }
+
+    #[test]
+    fn what_an_act_is_about_is_what_its_path_names() {
+        for (route, path, about) in [
+            ("/api/v1/rules", "/api/v1/rules", ""),
+            ("/api/v1/deployments/{name}/scale", "/api/v1/deployments/web/scale", "web"),
+            ("/a/{name}/permissions/{permission}", "/a/ocr/permissions/secret:x", "ocr secret:x"),
+        ] {
+            assert_eq!(named(route, path), about);
+        }
+        assert_eq!(right(&Method::HEAD, "/api/v1/rules").unwrap().act, None);
+        assert!(right(&Method::TRACE, "/api/v1/rules").is_none());
+    }
+}

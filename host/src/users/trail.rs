@@ -1,0 +1,56 @@
+//! What users have done: each act is written down before it is done, so that none is missing, and how it was answered afterwards.
+
+use chandlery_package::column::Text;
+use chandlery_package::wire::host::HostAct;
+use chandlery_package::wire::{Page, Paging};
+use jiff::Timestamp;
+
+use super::{Actor, Error, Users};
+
+impl Users {
+    /// Writes down that somebody is about to do something; gives the number of the entry.
+    pub(crate) async fn begin(&self, by: &Actor, act: &str, about: &str) -> Result<i64, Error> {
+        let begun =
+            sqlx::query("insert into acts (at, actor, token, act, about) values ($1, $2, $3, $4, $5)")
+                .bind(Text(Timestamp::now()))
+                .bind(by.name())
+                .bind(by.token())
+                .bind(act)
+                .bind(about)
+                .execute(self.db.pool())
+                .await?;
+        Ok(begun.last_insert_rowid())
+    }
+
+    /// Writes down how it was answered and, where that is known only now, what it is about.
+    pub(crate) async fn conclude(&self, id: i64, status: u16, about: Option<String>) -> Result<(), Error> {
+        sqlx::query("update acts set status = $1, about = coalesce($2, about) where id = $3")
+            .bind(i64::from(status))
+            .bind(about)
+            .bind(id)
+            .execute(self.db.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// What users have done, the last first, a page at a time.
+    pub async fn acts(&self, paging: &Paging<i64>) -> Result<Page<HostAct>, Error> {
+        type Row = (i64, Text<Timestamp>, String, Option<String>, String, String, Option<i64>);
+        let rows: Vec<Row> = sqlx::query_as(
+            "select id, at, actor, token, act, about, status from acts where id < $1 order by id desc limit $2",
+        )
+        .bind(paging.after().unwrap_or(&i64::MAX))
+        .bind(paging.rows())
+        .fetch_all(self.db.pool())
+        .await?;
+        let entry = |(_, Text(at), user, token, act, about, status): Row| HostAct {
+            at,
+            user,
+            token,
+            act,
+            about,
+            status: status.and_then(|status| u16::try_from(status).ok()),
+        };
+        Ok(paging.cut(rows, |(id, ..)| *id).map(entry))
+    }
+}
