@@ -274,11 +274,12 @@ impl Context {
             return Ok(token);
         }
         let path = self.host_data().join("host.token");
-        std::fs::read_to_string(&path).map_err(|error| {
+        let text = std::fs::read_to_string(&path).map_err(|error| {
             Failure::new(&words::NO_HOST_TOKEN, format!("{}: {error}", path.display())).remedy(
-                "start a host with `chandlery up`, or set CHANDLERY_HOST_TOKEN to the text in its host.token",
+                "start a host with `chandlery up`, or set CHANDLERY_HOST_TOKEN to a token that an admin of it has made",
             )
-        })
+        })?;
+        Ok(text.trim().to_owned())
     }
 
     /// The usual data directory of a host.

@@ -33,11 +33,12 @@ impl History {
                 revision.release.to_string(),
                 revision.cause.to_string(),
                 at,
+                revision.made_by.clone().unwrap_or_default(),
                 plan.get(..19).unwrap_or_default().into(),
                 revision.detail.clone(),
             ]
         };
-        let headings = [">revision", "rollout", "release", "cause", "at (UTC)", "plan", "detail"];
+        let headings = [">revision", "rollout", "release", "cause", "at (UTC)", "by", "plan", "detail"];
         show::table(&headings, page.items.iter().map(row));
         Ok(())
     }

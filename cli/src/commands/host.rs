@@ -1,4 +1,4 @@
-//! `chandlery host run` and `chandlery host rules`.
+//! `chandlery host`: running one, and who may do what there.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,8 +11,11 @@ use chandlery_sandbox::Limits;
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 
+use super::host_tokens::HostTokens;
 use super::registry::{bind, stopped};
 use super::rules::Rules;
+use super::teams::Teams;
+use super::users::{self, Users};
 use super::work::worker;
 use crate::api::{Context, HOST_LISTEN};
 use crate::arguments::one_of;
@@ -20,7 +23,7 @@ use crate::failure::{Failure, Result};
 use crate::private::keep_private;
 use crate::show;
 
-/// Run a host, or say what may be installed there.
+/// Run a host, and say who may do what there and what may be installed.
 #[derive(Subcommand)]
 pub enum Host {
     /// Run a host until it is told to stop; what it has deployed goes on
@@ -28,6 +31,19 @@ pub enum Host {
     /// Say what may be installed: by whom, certified or not, how old, asking for what
     #[command(subcommand)]
     Rules(Rules),
+    /// Say who uses it, each with a role
+    #[command(subcommand)]
+    Users(Users),
+    /// Say which users may do what on which targets
+    #[command(subcommand)]
+    Teams(Teams),
+    /// Make and end the tokens of users
+    #[command(subcommand)]
+    Tokens(HostTokens),
+    /// Show whose the token is that is used, and what it may do
+    Whoami,
+    /// Show what users have done, the last first
+    Acts,
 }
 
 /// Run a host.
@@ -96,6 +112,11 @@ impl Host {
         match self {
             Self::Run(run) => serve(run, context).await,
             Self::Rules(rules) => rules.run(context).await,
+            Self::Users(users) => users.run(context).await,
+            Self::Teams(teams) => teams.run(context).await,
+            Self::Tokens(tokens) => tokens.run(context).await,
+            Self::Whoami => users::whoami(context).await,
+            Self::Acts => users::acts(context).await,
         }
     }
 }
@@ -124,7 +145,7 @@ async fn serve(run: Run, context: &Context) -> Result {
     let (listener, address) = bind(run.listen).await?;
     let stopped = stopped()?;
     show::done(format!("host at http://{address}, for the registry at {}", context.settings.registry));
-    show::note(format!("its token is in {}", run.data.join("host.token").display()));
+    show::note(format!("the token of its first admin is in {}", run.data.join("host.token").display()));
     if settings.registry_token.is_none() {
         show::note("usage is metered, and waits: no account was named with --registry-token-file");
     }

@@ -7,28 +7,30 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use super::{must_be_complete, routed};
-use crate::world::World;
+use crate::world::{Person, World, plugin};
 
-/// Who may use a route; nobody else.
-#[derive(Debug, Clone, Copy)]
+/// Who may use a route: whoever has this role, or one that may more; nobody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum For {
     Everybody,
-    /// Whoever shows the host's token.
-    Holders,
+    Viewers,
+    Deployers,
+    Approvers,
+    Admins,
 }
 
-/// Who asks, by what it shows.
-const ROLES: [&str; 4] = ["nobody", "a wrong token", "an account of the registry", HOLDER];
-const HOLDER: &str = "the host's token";
-
-impl For {
-    fn allows(self, role: &str) -> bool {
-        match self {
-            Self::Everybody => true,
-            Self::Holders => role == HOLDER,
-        }
-    }
-}
+/// Whoever is known to the host, and the most that each may; the last shows `host.token`.
+const USERS: [(&str, For); 7] = [
+    ("viewer", For::Viewers),
+    ("deployer", For::Deployers),
+    // On a target of its team alone.
+    ("member", For::Deployers),
+    ("approver", For::Approvers),
+    ("admin", For::Admins),
+    // An admin's, which is for less.
+    ("narrow", For::Viewers),
+    ("first", For::Admins),
+];
 
 /// The routes, and what is sent to each: what it asks for is not there, so that nothing comes of it.
 fn table() -> Vec<(&'static str, &'static str, For, Value)> {
@@ -37,75 +39,132 @@ fn table() -> Vec<(&'static str, &'static str, For, Value)> {
         ("GET", "/healthz", For::Everybody, json!(null)),
         ("GET", "/readyz", For::Everybody, json!(null)),
         ("GET", "/metrics", For::Everybody, json!(null)),
-        ("GET", "/api/v1/plugins", For::Holders, json!(null)),
-        ("POST", "/api/v1/plugins", For::Holders, json!({ "requirement": "acme:unheard-of" })),
-        ("DELETE", "/api/v1/plugins/{name}", For::Holders, json!(null)),
-        ("GET", "/api/v1/plugins/{name}/manifest", For::Holders, json!(null)),
-        ("PUT", "/api/v1/plugins/{name}/permissions/{permission}", For::Holders, json!({ "granted": true })),
-        ("GET", "/api/v1/plugins/{name}/settings", For::Holders, json!(null)),
-        ("PATCH", "/api/v1/plugins/{name}/settings", For::Holders, json!({})),
-        ("GET", "/api/v1/plugins/{name}/uses", For::Holders, json!(null)),
-        ("POST", "/api/v1/plugins/{name}/try", For::Holders, json!(null)),
-        ("GET", "/api/v1/integrations", For::Holders, json!(null)),
-        ("POST", "/api/v1/verify", For::Holders, json!(null)),
-        ("GET", "/api/v1/rules", For::Holders, json!(null)),
-        ("PUT", "/api/v1/rules", For::Holders, json!({})),
-        ("GET", "/api/v1/rules/changes", For::Holders, json!(null)),
-        ("GET", "/api/v1/rules/broken", For::Holders, json!(null)),
-        ("GET", "/api/v1/secrets", For::Holders, json!(null)),
-        ("PUT", "/api/v1/secrets/{name}", For::Holders, json!({ "value": "x" })),
-        ("DELETE", "/api/v1/secrets/{name}", For::Holders, json!(null)),
-        ("POST", "/api/v1/plans", For::Holders, plan.clone()),
-        ("GET", "/api/v1/deployments", For::Holders, json!(null)),
-        ("POST", "/api/v1/deployments", For::Holders, plan),
-        ("GET", "/api/v1/deployments/{name}", For::Holders, json!(null)),
-        ("DELETE", "/api/v1/deployments/{name}", For::Holders, json!(null)),
-        ("GET", "/api/v1/deployments/{name}/revisions", For::Holders, json!(null)),
-        ("POST", "/api/v1/deployments/{name}/rollback", For::Holders, json!({ "revision": 1 })),
-        ("POST", "/api/v1/deployments/{name}/restart", For::Holders, json!(null)),
+        ("GET", "/api/v1/plugins", For::Viewers, json!(null)),
+        ("POST", "/api/v1/plugins", For::Approvers, json!({ "requirement": "acme:unheard-of" })),
+        ("DELETE", "/api/v1/plugins/{name}", For::Approvers, json!(null)),
+        ("GET", "/api/v1/plugins/{name}/manifest", For::Viewers, json!(null)),
+        (
+            "PUT",
+            "/api/v1/plugins/{name}/permissions/{permission}",
+            For::Approvers,
+            json!({ "granted": true }),
+        ),
+        ("GET", "/api/v1/plugins/{name}/settings", For::Viewers, json!(null)),
+        ("PATCH", "/api/v1/plugins/{name}/settings", For::Approvers, json!({})),
+        ("GET", "/api/v1/plugins/{name}/uses", For::Viewers, json!(null)),
+        ("POST", "/api/v1/plugins/{name}/try", For::Approvers, json!(null)),
+        ("GET", "/api/v1/integrations", For::Viewers, json!(null)),
+        ("POST", "/api/v1/verify", For::Viewers, json!(null)),
+        ("GET", "/api/v1/rules", For::Viewers, json!(null)),
+        ("PUT", "/api/v1/rules", For::Approvers, json!({})),
+        ("GET", "/api/v1/rules/changes", For::Viewers, json!(null)),
+        ("GET", "/api/v1/rules/broken", For::Viewers, json!(null)),
+        ("GET", "/api/v1/secrets", For::Viewers, json!(null)),
+        ("PUT", "/api/v1/secrets/{name}", For::Admins, json!({ "value": "x" })),
+        ("DELETE", "/api/v1/secrets/{name}", For::Admins, json!(null)),
+        ("POST", "/api/v1/plans", For::Deployers, plan.clone()),
+        ("GET", "/api/v1/deployments", For::Viewers, json!(null)),
+        ("POST", "/api/v1/deployments", For::Deployers, plan),
+        ("GET", "/api/v1/deployments/{name}", For::Viewers, json!(null)),
+        ("DELETE", "/api/v1/deployments/{name}", For::Deployers, json!(null)),
+        ("GET", "/api/v1/deployments/{name}/revisions", For::Viewers, json!(null)),
+        ("POST", "/api/v1/deployments/{name}/rollback", For::Deployers, json!({ "revision": 1 })),
+        ("POST", "/api/v1/deployments/{name}/restart", For::Deployers, json!(null)),
         (
             "PUT",
             "/api/v1/deployments/{name}/scale",
             For::Holders,
             json!({ "workload": "server", "replicas": 1 }),
         ),
-        ("PUT", "/api/v1/deployments/{name}/paused", For::Holders, json!(true)),
-        ("POST", "/api/v1/deployments/{name}/repair", For::Holders, json!(null)),
-        ("POST", "/api/v1/deployments/{name}/heal", For::Holders, json!(null)),
-        ("GET", "/api/v1/deployments/{name}/logs", For::Holders, json!(null)),
-        ("GET", "/api/v1/deployments/{name}/replay", For::Holders, json!(null)),
-        ("GET", "/api/v1/entitlement", For::Holders, json!(null)),
-        ("GET", "/api/v1/usage", For::Holders, json!(null)),
-        ("GET", "/api/v1/targets", For::Holders, json!(null)),
-        ("PUT", "/api/v1/targets/{name}", For::Holders, json!({})),
-        ("DELETE", "/api/v1/targets/{name}", For::Holders, json!(null)),
-        ("GET", "/api/v1/targets/{name}/inventory", For::Holders, json!(null)),
+        ("PUT", "/api/v1/deployments/{name}/paused", For::Deployers, json!(true)),
+        ("POST", "/api/v1/deployments/{name}/repair", For::Deployers, json!(null)),
+        ("POST", "/api/v1/deployments/{name}/heal", For::Deployers, json!(null)),
+        ("GET", "/api/v1/deployments/{name}/logs", For::Viewers, json!(null)),
+        ("GET", "/api/v1/deployments/{name}/replay", For::Viewers, json!(null)),
+        ("GET", "/api/v1/entitlement", For::Viewers, json!(null)),
+        ("GET", "/api/v1/usage", For::Viewers, json!(null)),
+        ("GET", "/api/v1/targets", For::Viewers, json!(null)),
+        ("PUT", "/api/v1/targets/{name}", For::Admins, json!({})),
+        ("DELETE", "/api/v1/targets/{name}", For::Admins, json!(null)),
+        ("GET", "/api/v1/targets/{name}/inventory", For::Viewers, json!(null)),
+        ("GET", "/api/v1/whoami", For::Viewers, json!(null)),
+        ("GET", "/api/v1/users", For::Viewers, json!(null)),
+        ("PUT", "/api/v1/users/{name}", For::Admins, json!({ "role": "king" })),
+        ("DELETE", "/api/v1/users/{name}", For::Admins, json!(null)),
+        ("GET", "/api/v1/teams", For::Viewers, json!(null)),
+        ("PUT", "/api/v1/teams/{name}", For::Admins, json!({})),
+        ("DELETE", "/api/v1/teams/{name}", For::Admins, json!(null)),
+        ("GET", "/api/v1/tokens", For::Admins, json!(null)),
+        ("POST", "/api/v1/tokens", For::Admins, json!({})),
+        ("DELETE", "/api/v1/tokens/{id}", For::Admins, json!(null)),
+        ("GET", "/api/v1/acts", For::Viewers, json!(null)),
     ]
+}
+
+/// A token of a user for a role, made by the first admin.
+fn token(first: &Person, words: &[&str]) -> String {
+    let made = first.ok(&[&["host", "tokens", "new"], words].concat());
+    made["token"].as_str().unwrap().to_owned()
+}
+
+/// What each of the users shows.
+fn tokens(world: &World) -> Vec<String> {
+    let first = world.customer();
+    for (name, role) in [
+        ("viewer", "viewer"),
+        ("deployer", "deployer"),
+        ("member", "viewer"),
+        ("approver", "approver"),
+        ("second", "admin"),
+    ] {
+        first.ok(&["host", "users", "add", name, role]);
+    }
+    first.ok(&["host", "teams", "set", "ml", "--target", "gpu", "--member", "member=deployer"]);
+    let made = [
+        ["viewer", "admin"],
+        ["deployer", "admin"],
+        ["member", "admin"],
+        ["approver", "admin"],
+        ["second", "admin"],
+        ["second", "viewer"],
+    ];
+    let mut shown: Vec<String> = made.iter().map(|words| token(&first, words)).collect();
+    shown.push(fs::read_to_string(world.host_data().join("host.token")).unwrap());
+    shown
 }
 
 #[test]
 fn every_route_of_the_host_is_for_those_it_is_meant_for() {
     let world = World::start();
-    let token = fs::read_to_string(world.host_data().join("host.token")).unwrap();
+    let known = tokens(&world);
+    let token = known.last().unwrap().clone();
     let account = world.customer().token();
-    let shown = [None, Some("wrong"), Some(account.as_str()), Some(token.as_str())];
     let at_host = |path: &str| format!("http://{}{path}", world.host.address);
     let mut wrong = Vec::new();
     for (method, route, who, body) in table() {
-        let url = at_host(&route.replace("{name}", "unheard-of").replace("{permission}", "keyvalue"));
+        let named = route.replace("{name}", "unheard-of").replace("{id}", "unheard-of");
+        let url = at_host(&named.replace("{permission}", "keyvalue"));
         let body = match &body {
             Value::Null => String::new(),
             body => body.to_string(),
         };
-        for (role, token) in ROLES.iter().zip(shown) {
+        let ask = |token: Option<&str>| {
             let kind = [("content-type", "application/json")];
-            let status = world.send(method, &url, token, &kind, body.clone()).status;
-            let as_meant = match who.allows(role) {
-                true => ![401, 403, 405].contains(&status) && status < 500,
-                false => status == 401,
-            };
+            world.send(method, &url, token, &kind, body.clone()).status
+        };
+        let is_answered = |status: u16| ![401, 403, 405].contains(&status) && status < 500;
+        for stranger in [None, Some("wrong"), Some(account.as_str()), Some("chandlery_host_")] {
+            let status = ask(stranger);
+            let as_meant = if who == For::Everybody { is_answered(status) } else { status == 401 };
             if !as_meant {
-                wrong.push(format!("{method} {route} with {role}: {status}"));
+                wrong.push(format!("{method} {route} with {stranger:?}: {status}"));
+            }
+        }
+        for ((name, most), token) in USERS.iter().zip(&known) {
+            let status = ask(Some(token));
+            let as_meant = if who <= *most { is_answered(status) } else { status == 403 };
+            if !as_meant {
+                wrong.push(format!("{method} {route} as {name}: {status}"));
             }
         }
     }
@@ -126,6 +185,81 @@ fn every_route_of_the_host_is_for_those_it_is_meant_for() {
         let mode = fs::metadata(world.folder.path().join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{secret} is for its owner alone");
     }
+}
+
+#[test]
+fn a_deployer_deploys_to_the_targets_of_its_team_alone() {
+    let world = World::start();
+    let mallory = world.publisher("mallory");
+    mallory.publish(&plugin("hostile"));
+    let first = world.customer();
+    first.ok(&["install", "mallory:hostile"]);
+    let deploy = ["deploy", "hostile", "--set", "attack=none", "--no-wait"];
+    first.ok(&deploy);
+    first.ok(&["host", "users", "add", "ann", "viewer"]);
+    let team = |target: &str| {
+        first.ok(&["host", "teams", "set", "ml", "--target", target, "--member", "ann=deployer"]);
+    };
+    team("gpu");
+    let as_ann = |words: &[&str]| {
+        let shown = first.file("ann.token", token(&first, words).as_bytes());
+        Person { host: Some((world.host.address.clone(), shown.into())), ..world.customer() }
+    };
+    let ann = as_ann(&["ann", "deployer", "--team", "ml"]);
+    assert_eq!(ann.ok(&["host", "whoami"])["teams"][0]["targets"][0], "gpu");
+
+    // Each change of what is on another target is refused, and seeing it is not.
+    let on = |command: &'static str| vec![command, "hostile", "--no-wait"];
+    let acts = [
+        [&deploy[..], &["--name", "another"]].concat(),
+        deploy.to_vec(),
+        on("restart"),
+        on("pause"),
+        on("resume"),
+        vec!["scale", "hostile", "0", "--no-wait"],
+        vec!["repair", "hostile"],
+        vec!["remove", "hostile"],
+    ];
+    for words in &acts {
+        let (problem, _) = ann.refused(words);
+        assert_eq!(problem.r#type, "forbidden", "{words:?}: {problem:?}");
+        assert!(problem.detail.contains("on the target 'local'"), "{words:?}: {problem:?}");
+    }
+    ann.ok(&["status"]);
+    team("local");
+    let taken = [&deploy[..], &["--name", "taken", "--team", "others"]].concat();
+    assert!(ann.refused(&taken).0.detail.contains("in the team 'others'"));
+    ann.ok(&[&deploy[..], &["--name", "own", "--team", "ml"]].concat());
+    ann.ok(&on("restart"));
+    assert_eq!(ann.refused(&["install", "mallory:hostile"]).0.r#type, "forbidden");
+    assert_eq!(ann.refused(&["host", "users", "add", "ann", "admin"]).0.r#type, "forbidden");
+    assert_eq!(as_ann(&["ann", "viewer"]).refused(&on("restart")).0.r#type, "forbidden");
+
+    // Each revision and each act is somebody's.
+    let revisions = first.ok(&["history", "hostile"]);
+    let made: Vec<_> = revisions.as_array().unwrap().iter().map(|revision| &revision["made_by"]).collect();
+    assert_eq!(made, ["ann", "admin"]);
+    let acts = first.ok(&["host", "acts"]);
+    let told = |user: &str, act: &str, about: &str, status: u16| {
+        acts["items"].as_array().unwrap().iter().any(|entry| {
+            (&entry["user"], &entry["act"], &entry["about"]) == (&json!(user), &json!(act), &json!(about))
+                && entry["status"] == status
+        })
+    };
+    assert!(told("admin", "deploy", "hostile", 200) && told("ann", "restart", "hostile", 200), "{acts}");
+    assert!(told("ann", "deploy", "own", 200) && told("admin", "set-user", "ann", 200), "{acts}");
+    assert!(
+        told("ann", "restart", "hostile", 403) && told("admin", "install", "mallory:hostile@*", 200),
+        "{acts}"
+    );
+
+    // Nothing of a member who has left opens anything.
+    let removed = first.ok(&["host", "users", "remove", "ann"]);
+    assert_eq!(removed["ended"].as_array().unwrap().len(), 2, "{removed}");
+    assert_eq!(ann.refused(&["status"]).0.r#type, "unauthenticated");
+    assert_eq!(first.refused(&["host", "users", "remove", "admin"]).0.r#type, "conflict");
+    let members = first.ok(&["host", "teams", "list"])["items"][0]["members"].clone();
+    assert_eq!(members, json!({}));
 }
 
 #[test]

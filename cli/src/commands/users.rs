@@ -1,0 +1,127 @@
+//! `chandlery host users`, `host whoami` and `host acts`: who uses a host, and what each has done.
+
+use chandlery_package::UserName;
+use chandlery_package::wire::Page;
+use chandlery_package::wire::host::{HostAct, HostRole, Membership, NewUser, RemovedUser, User, Whoami};
+use clap::Subcommand;
+use reqwest::Method;
+
+use crate::api::Context;
+use crate::arguments::one_of;
+use crate::failure::Result;
+use crate::show;
+
+const PATH: &str = "/api/v1/users";
+
+/// Who uses a host.
+#[derive(Subcommand)]
+pub enum Users {
+    /// Add a user, or give another role to one
+    Add {
+        /// Lower-case letters, digits and dashes
+        name: UserName,
+        /// What the user may do on the whole host, on every target
+        #[arg(value_parser = one_of::<HostRole>())]
+        role: HostRole,
+    },
+    /// Show all users
+    List,
+    /// Remove a user, whose tokens end at once; what is deployed stays
+    Remove {
+        /// The user's name
+        name: UserName,
+    },
+}
+
+impl Users {
+    /// Runs the command that was chosen.
+    pub async fn run(self, context: &Context) -> Result {
+        match self {
+            Self::Add { name, role } => add(context, &name, role).await,
+            Self::List => list(context).await,
+            Self::Remove { name } => remove(context, &name).await,
+        }
+    }
+}
+
+async fn add(context: &Context, name: &UserName, role: HostRole) -> Result {
+    let user: User = context.host(Method::PUT, &format!("{PATH}/{name}"), NewUser { role }).await?;
+    match context.settings.json {
+        true => show::json(user),
+        false => {
+            show::done(format!("{name} is {role} on this host"));
+            show::note(format!("`chandlery host tokens new {name} {role}` makes a token"));
+        }
+    }
+    Ok(())
+}
+
+async fn list(context: &Context) -> Result {
+    let page: Page<User> = context.host_list(PATH).await?;
+    let row = |user: User| {
+        let teams: Vec<String> = user.teams.iter().map(ToString::to_string).collect();
+        let added = user.added_at.strftime("%Y-%m-%d").to_string();
+        vec![user.name.to_string(), user.role.to_string(), teams.join(", "), added]
+    };
+    match context.settings.json {
+        true => show::json(page),
+        false => show::table(&["user", "role", "teams", "added"], page.items.into_iter().map(row)),
+    }
+    Ok(())
+}
+
+async fn remove(context: &Context, name: &UserName) -> Result {
+    let removed: RemovedUser = context.host(Method::DELETE, &format!("{PATH}/{name}"), ()).await?;
+    if context.settings.json {
+        show::json(removed);
+        return Ok(());
+    }
+    show::done(format!("{name} is removed, and {} tokens ended", removed.ended.len()));
+    for id in removed.made {
+        show::warning(format!(
+            "{name} made the token {id} of another user, and may know it: `chandlery host tokens revoke {id}` ends it"
+        ));
+    }
+    for deployment in removed.rolling_out {
+        show::note(format!("{deployment} still rolls out what {name} deployed"));
+    }
+    Ok(())
+}
+
+/// Shows whose the token is, and what it may do.
+pub async fn whoami(context: &Context) -> Result {
+    let found: Whoami = context.host(Method::GET, "/api/v1/whoami", ()).await?;
+    if context.settings.json {
+        show::json(found);
+        return Ok(());
+    }
+    show::done(format!("{}, {} on this host", found.user, found.role));
+    for Membership { team, role, targets } in found.teams {
+        let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        show::note(format!("{role} in team {team}, on {}", targets.join(", ")));
+    }
+    Ok(())
+}
+
+/// Shows what users have done, the last first.
+pub async fn acts(context: &Context) -> Result {
+    let page: Page<HostAct> = context.host_list("/api/v1/acts").await?;
+    let row = |done: HostAct| {
+        vec![
+            done.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            done.user,
+            done.token.unwrap_or_else(|| "host.token".into()),
+            done.act,
+            done.about,
+            done.status.map(|status| status.to_string()).unwrap_or_default(),
+        ]
+    };
+    match context.settings.json {
+        true => show::json(page),
+        false => show::table(
+            &["at (UTC)", "user", "token", "act", "about", "answer"],
+            page.items.into_iter().map(row),
+        ),
+    }
+    Ok(())
+}
