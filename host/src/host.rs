@@ -221,3 +221,27 @@ fn read_or_make_token(path: &Path) -> Result<String, Error> {
         .into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_admins_token_is_made_or_taken_from_its_file_unless_it_is_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("host.token");
+        let made = read_or_make_token(&path).unwrap();
+        assert_eq!((made.len(), read_or_make_token(&path).unwrap()), (64, made.clone()));
+        for (text, is_taken) in [
+            (format!("{made}\n"), true),
+            ("x".repeat(TOKEN_BYTES_MIN), true),
+            ("x".repeat(TOKEN_BYTES_MIN - 1), false),
+            (" ".repeat(TOKEN_BYTES_MIN), false),
+            (String::new(), false),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let read = read_or_make_token(&path);
+            assert_eq!(read.ok(), is_taken.then(|| text.trim().to_owned()), "{text:?}");
+        }
+    }
+}

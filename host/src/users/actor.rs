@@ -99,6 +99,7 @@ mod tests {
     use super::*;
 
     const ROLES: [HostRole; 4] = HostRole::ALL;
+    const TARGETS: [&str; 6] = ["gpu", "edge", "local", "gp", "gpu-2", ""];
 
     fn known(role: HostRole, teams: &[(&str, HostRole, &str)]) -> Whoami {
         let membership = |(team, role, target): &(&str, HostRole, &str)| Membership {
@@ -137,7 +138,7 @@ mod tests {
             (Viewer, Deployer, Some("ml"), &["gpu"]),
             (Viewer, Deployer, Some("ops"), &[]),
             (Viewer, Deployer, Some("gone"), &[]),
-            (Deployer, Deployer, None, &["gpu", "edge", "local"]),
+            (Deployer, Deployer, None, &TARGETS),
             (Deployer, Deployer, Some("ops"), &["edge"]),
             (Admin, Admin, Some("ml"), &["gpu"]),
             (Admin, Viewer, Some("ml"), &[]),
@@ -145,7 +146,7 @@ mod tests {
         for (role, most, team, deploys) in table {
             let team: Option<TeamName> = team.map(|team| team.parse().unwrap());
             let actor = Actor::by_token(known(role, &teams), most, team.as_ref());
-            for target in ["gpu", "edge", "local", "gp", "gpu-2", ""] {
+            for target in TARGETS {
                 let may = actor.must_deploy_to(target).is_ok();
                 assert_eq!(may, deploys.contains(&target), "{role}, {most}, {team:?}: {target}");
             }

@@ -161,7 +161,7 @@ fn every_route_of_the_host_is_for_those_it_is_meant_for() {
             }
         }
         for ((name, most), token) in USERS.iter().zip(&known) {
-            let status = ask(Some(token));
+            let status = ask(Some(token.as_str()));
             let as_meant = if who <= *most { is_answered(status) } else { status == 403 };
             if !as_meant {
                 wrong.push(format!("{method} {route} as {name}: {status}"));
