@@ -240,7 +240,7 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
     if accounts > 0 {
         return Err(Error::conflict("the database is in use: restore into an empty one"));
     }
-    for table in ["share_policies", "counters"] {
+    for table in ["share_policies", "counters", "approval_rules"] {
         sqlx::query(AssertSqlSafe(format!("delete from {table}"))).execute(&mut *write).await?;
     }
     for table in TABLES {

@@ -154,7 +154,7 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
     operator.ok(&account);
     assert_eq!(operator.ok(&["books", "bank", "list"])[0]["name"], "main-eur");
     let table = operator.file("table.csv", b"id,date,amount,currency,text\nB-1,,7.00,EUR,rent\n");
-    let lines = operator.ok(&["books", "reconcile", &table, "--account", "main-eur"]);
+    let lines = operator.ok(&["books", "reconcile", &table, "--bank-account", "main-eur"]);
     assert_eq!((&lines[0]["id"], &lines[0]["account"]), (&json!("main-eur/B-1"), &json!("main-eur")));
     operator.ok(&["books", "allot", "main-eur/B-1", "7.00 EUR", "--send-back"]);
     let back = operator.ok(&["books", "send-back", "list"])[0]["reference"].as_str().unwrap().to_owned();

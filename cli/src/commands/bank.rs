@@ -19,16 +19,16 @@ pub struct Reconcile {
     statement: PathBuf,
     /// The bank account that it is of, where it does not say that
     #[arg(long, value_name = "NAME")]
-    account: Option<Namespace>,
+    bank_account: Option<Namespace>,
 }
 
 impl Reconcile {
     /// Brings a statement, and shows what became of its lines.
     pub async fn run(self, context: &Context) -> Result {
-        let Self { statement, account } = self;
+        let Self { statement, bank_account } = self;
         let text = std::fs::read_to_string(&statement)
             .map_err(|error| Failure::of(format!("{}: {error}", statement.display())))?;
-        let query = account.map_or_else(String::new, |account| format!("?account={account}"));
+        let query = bank_account.map_or_else(String::new, |account| format!("?account={account}"));
         let path = format!("/api/v1/bank-statements{query}");
         let page: Page<BankLine> = context.send_text(&path, text).await?;
         show_lines(context, page)

@@ -27,8 +27,9 @@ pub async fn meter(db: &SqlitePool) -> Result<(), Error> {
     for replica in &running {
         asked.push(async move { (replica, meters::read(db, replica).await) });
     }
-    let mut readings = futures::stream::iter(asked).buffer_unordered(AT_ONCE);
-    while let Some((replica, reading)) = readings.next().await {
+    // All are read before the first is counted: a reading that is not polled would keep its connection from what counts another.
+    let readings: Vec<_> = futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+    for (replica, reading) in readings {
         event(db, replica, Timestamp::now(), reading?.as_ref()).await?;
     }
     Ok(())

@@ -11,7 +11,7 @@ use chandlery_store::{Db, Write, time};
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::people::find_within;
-use crate::roles::{role, role_within};
+use crate::roles::role_within;
 use crate::{Error, suspended};
 
 /// Makes an account a member, or changes its role.

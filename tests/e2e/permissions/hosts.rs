@@ -73,7 +73,7 @@ fn table() -> Vec<(&'static str, &'static str, For, Value)> {
         (
             "PUT",
             "/api/v1/deployments/{name}/scale",
-            For::Holders,
+            For::Deployers,
             json!({ "workload": "server", "replicas": 1 }),
         ),
         ("PUT", "/api/v1/deployments/{name}/paused", For::Deployers, json!(true)),

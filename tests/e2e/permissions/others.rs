@@ -14,6 +14,8 @@ const NO_DIGEST: &str = "sha256:000000000000000000000000000000000000000000000000
 const NOBODYS: [&str; 3] = ["{month}", "/log/", "/hosts/{host}/key"];
 /// What is in these routes is operators' alone.
 const OPERATORS: [&str; 3] = ["/payout-runs/", "/processor/events/", "/send-back-files/"];
+/// What is written at the end of a month, which has not come.
+const NOT_YET: &str = "/self-billed/";
 /// The keys that may sign for a namespace are in the log, where everybody reads them.
 const PUBLIC: (&str, &str) = ("GET", "/api/v1/namespaces/{namespace}/keys");
 /// Lists of what an account has, of which a new one has nothing.
@@ -81,6 +83,24 @@ impl Market {
         carol.register();
         acme.publish(&plugin("ocr-server"));
         acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
+        // Documents are written where it is known who sells and who buys.
+        let us = json!({ "name": "Us", "country": "DE", "tax_number": "DE136695976" });
+        let seller = json!({ "since": "2020-01-01", "seller": { "party": us } });
+        let sent = world.send("PUT", "/api/v1/sellers", Some(&operator.token()), &JSON, seller.to_string());
+        assert!(sent.status < 300, "{}", sent.text());
+        globex.ok(&[
+            "invoices",
+            "profile",
+            "DE",
+            "--name",
+            "Globex GmbH",
+            "--street",
+            "Am Sandtor 2",
+            "--postcode",
+            "20457",
+            "--city",
+            "Hamburg",
+        ]);
         let paid = text(&globex.ok(&["orders", "place", "acme:ocr-server"])["reference"]);
         operator.ok(&["orders", "paid", &paid, "100.00 USD", "--bank-reference", "B"]);
         let paid = globex.list("/api/v1/invoices")[0]["number"].to_string();
@@ -253,7 +273,8 @@ impl Market {
             let holders = [&self.acme, &self.globex, &self.initech];
             let is_read = |person: &&Person| self.ask(person, "GET", &theirs, "").status < 400;
             let of_operators = OPERATORS.iter().any(|part| theirs.contains(part));
-            if case.method == "GET" && !of_operators && !holders.iter().any(is_read) {
+            let is_expected = !of_operators && !theirs.contains(NOT_YET);
+            if case.method == "GET" && is_expected && !holders.iter().any(is_read) {
                 wrong.push(format!("GET {theirs}: is not there"));
             }
         }
