@@ -48,8 +48,9 @@ fn two_people_decide_and_two_accounts_of_one_do_not() {
     }
     assert_eq!(second.ok(&["approvals", "approve", &request])["state"], "done");
     assert_eq!(why(&second, &["approvals", "approve", &request]), "conflict");
+    let invoice = customer.list("/api/v1/invoices")[0]["number"].to_string();
     let refund = |amount: &'static str, key: &'static str| {
-        ["invoices", "refund", "1", amount, "--reason", "it did not work", "--key", key]
+        ["invoices", "refund", invoice.as_str(), amount, "--reason", "it did not work", "--key", key]
     };
     operator.ok(&refund("900.00 USD", "R-1"));
     let small = waits(&operator, &refund("200.00 USD", "R-2"));
