@@ -15,7 +15,7 @@ fn waits(person: &Person, words: &[&str]) -> String {
 
 fn state(person: &Person, number: &str) -> String {
     let all = person.ok(&["approvals", "list"]);
-    let found = all.as_array().unwrap().iter().find(|request| request["id"].to_string() == number);
+    let found = all.as_array().unwrap().iter().find(|request| request["id"].as_i64() == number.parse().ok());
     found.unwrap()["state"].as_str().unwrap().to_owned()
 }
 

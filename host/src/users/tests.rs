@@ -45,7 +45,7 @@ async fn a_token_is_known_by_its_digest_until_it_ends() {
     let made = token(&users, &admin, "ann", HostRole::Deployer, None).await;
     assert!(made.token.starts_with(HOST_TOKEN_PREFIX) && made.kept.made_by == "admin");
     let listed = users.tokens(&first_page()).await.unwrap().items;
-    assert_eq!(listed, [made.kept.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&made.kept));
     let kept: Vec<(String, String)> =
         sqlx::query_as("select id, hash from user_tokens").fetch_all(users.db.pool()).await.unwrap();
     assert!(!format!("{kept:?}").contains(&made.token[HOST_TOKEN_PREFIX.len()..]), "{kept:?}");
@@ -99,7 +99,7 @@ async fn what_a_user_and_a_team_could_do_ends_with_them() {
     }
     assert!(users.teams(&first_page()).await.unwrap().items.is_empty(), "a team is made whole or not at all");
     users.put_team(&ml, &team(json!({ "ann": "deployer" }))).await.unwrap();
-    assert_eq!(users.page(&first_page()).await.unwrap().items[1].teams, [ml.clone()]);
+    assert_eq!(users.page(&first_page()).await.unwrap().items[1].teams, std::slice::from_ref(&ml));
     assert_eq!(users.teams(&first_page()).await.unwrap().items.len(), 1);
 
     let bob = token(&users, &admin, "bob", HostRole::Admin, None).await;

@@ -45,7 +45,7 @@ impl From<Row> for StagedRelease {
 impl Row {
     /// Whoever asked by a token that was exchanged.
     fn exchange(&self) -> Option<Exchange> {
-        let (Text(key), Json(identity)) = self.pem.clone().zip(self.identity.clone())?;
+        let (Text(key), Json(identity)) = self.pem.zip(self.identity.clone())?;
         Some(Exchange { identity, key })
     }
 }

@@ -293,7 +293,7 @@ impl Cast {
             self.teller.tell(&events[*index]);
         }
         assert_eq!((events.len(), steps.next().is_none()), (story.events, true), "{}", story.name);
-        if self.runs % 3 == 0 {
+        if self.runs.is_multiple_of(3) {
             order.iter().rev().for_each(|index| self.teller.tell(&events[*index]));
         }
         let mut held = self.held();

@@ -299,7 +299,7 @@ async fn make_note(
     invoices::reduced(write, number, hold_days, now).await?;
     let made = find(write, &new.key).await?;
     let made = made.ok_or_else(|| Error::Damaged(format!("credit note {note} vanished")))?;
-    issued::keep_credit_note(write, &invoice, &made).await?;
+    issued::keep_credit_note(write, invoice, &made).await?;
     Ok(made)
 }
 

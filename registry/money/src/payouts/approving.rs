@@ -22,14 +22,14 @@ pub(super) enum Approved<T> {
     /// Enough have approved it.
     Done(T),
     /// More must approve it.
-    Waits(ApprovalRequest),
+    Waits(Box<ApprovalRequest>),
 }
 
 /// What was done, or what waits.
 pub(super) fn answer<T: Serialize>(approved: Approved<T>) -> Response {
     match approved {
         Approved::Done(done) => Json(done).into_response(),
-        Approved::Waits(request) => (StatusCode::ACCEPTED, Json(request)).into_response(),
+        Approved::Waits(request) => (StatusCode::ACCEPTED, Json(*request)).into_response(),
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn payout(
     match vote(&mut write, finance, caller, &payout.proposed_by, &wanted, amount).await? {
         Verdict::Waits(request) => {
             write.commit().await?;
-            Ok(Approved::Waits(request))
+            Ok(Approved::Waits(Box::new(request)))
         }
         Verdict::Ready(request) => {
             let payout = run::approve(&mut write, &caller.actor, &caller.name, id, now).await?;
@@ -78,7 +78,7 @@ pub(super) async fn profile(
     match vote(&mut write, finance, caller, &found.changed_by, &wanted, None).await? {
         Verdict::Waits(request) => {
             write.commit().await?;
-            Ok(Approved::Waits(request))
+            Ok(Approved::Waits(Box::new(request)))
         }
         Verdict::Ready(request) => {
             let (actor, by) = (&caller.actor, &caller.name);
@@ -108,7 +108,7 @@ pub(super) async fn write_off(
     match vote(&mut write, finance, caller, &found.proposed_by, &wanted, amount).await? {
         Verdict::Waits(request) => {
             write.commit().await?;
-            Ok(Approved::Waits(request))
+            Ok(Approved::Waits(Box::new(request)))
         }
         Verdict::Ready(request) => {
             let (actor, by) = (&caller.actor, &caller.name);
