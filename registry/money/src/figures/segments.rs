@@ -18,7 +18,7 @@ pub(super) struct Economics {
     pub cac: Known<Balance>,
     pub ltv: Known<Balance>,
     pub ltv_to_cac: Known<Ratio>,
-    /// Months.
+    /// In how many months the margin of a customer pays for winning it.
     pub payback: Known<Ratio>,
 }
 
