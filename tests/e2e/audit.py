@@ -212,11 +212,12 @@ PAID_WITH = ("assets:bank", "assets:processor clearing", "assets:receivable:cust
 
 
 def sold_in(month):
-    """GMV, what was kept of it, and what was kept of services: by seller and currency, as it is converted."""
+    """GMV, what was kept of it, and what was kept of services: by seller and currency, as it is converted. Journals have no commas in
+    tags: what was given up and is sold again comes from `…, again`."""
     rows = defaultdict(lambda: [0, 0])
     for transaction in by_month[month]:
         links = transaction["links"]
-        if transaction["kind"] == "sale" and transaction["postings"] and not links["source"].endswith(", again"):
+        if transaction["kind"] == "sale" and transaction["postings"] and not links["source"].endswith(" again"):
             currency = transaction["postings"][0][1]
             row = rows[(links["seller"], "plugin" in links, currency)]
             row[0] += posted_to(transaction, lambda account: account == "assets:receivable:unbilled")
