@@ -205,7 +205,24 @@ pub(super) async fn take_surplus(
     Ok(taken)
 }
 
-async fn returned(write: &mut Write, id: &str, amount: Money) -> Result<(), Error> {
+/// Takes so much of what did not reach the customer from its credit, as far as it is still there: gives how much that is. `before` is
+/// what was taken of the surplus already.
+pub(super) async fn take_failed(
+    write: &mut Write,
+    payment: &Payment,
+    customer: &Namespace,
+    wanted: Money,
+    before: Money,
+) -> Result<Money, Error> {
+    let credit = ledger::owed(write, &Account::Credit(customer.clone()), wanted.currency()).await?;
+    let left = payment.kept()?.minus(before)?.or_zero();
+    let taken = credit.up_to(wanted.at_most(left)?)?;
+    returned(write, &payment.id, taken).await?;
+    Ok(taken)
+}
+
+/// That so much of a payment's credit is the customer's no more.
+pub(super) async fn returned(write: &mut Write, id: &str, amount: Money) -> Result<(), Error> {
     sqlx::query(
         "update processor_payments set surplus_returned_minor = surplus_returned_minor + $1 where id = $2",
     )

@@ -6,12 +6,13 @@
 //! | Stripe gives back what was more than due | the customer's credit | processor |
 //! | it gives back a part that an open invoice was paid with | receivable | processor |
 //! | it gives back what an invoice was paid with | as a credit note | processor |
-//! | it gives back what no invoice can | bad debt | processor |
-//! | a refund fails | processor | the customer's credit |
+//! | it gives back what no invoice can, and had not reached the customer before | the customer's credit | processor |
+//! | it gives back anything else that no invoice can | bad debt | processor |
+//! | a refund fails | processor | bad debt, as far as another one gave the same back; the customer's credit |
 
-use chandlery_package::Money;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{EventState, TransactionKind};
+use chandlery_package::{Money, Namespace};
 use jiff::Timestamp;
 
 use super::disputes;
@@ -107,13 +108,16 @@ async fn fail(
     now: Timestamp,
 ) -> Result<(), Error> {
     let customer = payment.subject.customer(write).await?;
+    let again = lost(write, &payment.id, amount).await?;
     let back = Transaction::new(TransactionKind::RefundFailed, id, now)
         .about(format!("refund {id} of {amount} did not reach {customer}"))
         .link("payment", &payment.id)
         .link("customer", &customer)
         .debit(Account::Processor, amount)
-        .credit(Account::Credit(customer.clone()), amount);
+        .credit(Account::BadDebt, again)
+        .credit(Account::Credit(customer.clone()), amount.minus(again)?);
     ledger::post(write, back).await?;
+    payments::returned(write, &payment.id, again).await?;
     sqlx::query("update processor_refunds set state = $1 where id = $2")
         .bind(Standing::Failed.as_str())
         .bind(id)
@@ -128,6 +132,27 @@ async fn fail(
     .execute(&mut **write)
     .await?;
     Ok(())
+}
+
+/// What Stripe has given back of a payment that no invoice could, as far as no refund that failed explains it: so much at most.
+async fn lost(write: &mut Write, payment: &str, most: Money) -> Result<Money, Error> {
+    // What else this event brought is looked at, too.
+    write.flush().await?;
+    let kind = TransactionKind::RefundLost;
+    let (minor,): (i64,) = sqlx::query_as(
+        "select cast(coalesce(sum(ledger_postings.minor), 0) as bigint) from ledger_postings
+         join ledger_transactions on ledger_transactions.id = transaction_id
+         where account = $1 and ((key > $2 and key < $3)
+                                 or key in (select $4 || processor_refunds.id from processor_refunds where payment = $5))",
+    )
+    .bind(Account::BadDebt.to_string())
+    .bind(format!("{kind}:{payment}:"))
+    .bind(format!("{kind}:{payment};"))
+    .bind(format!("{}:", TransactionKind::RefundFailed))
+    .bind(payment)
+    .fetch_one(&mut **write)
+    .await?;
+    Ok(most.with_minor(minor)?.or_zero().at_most(most)?)
 }
 
 /// Books what Stripe has given back of a payment and the books do not have: neither was it owed to be sent, nor booked before.
@@ -157,7 +182,32 @@ async fn catch_up(write: &mut Write, payment: &Payment, hold_days: u32, now: Tim
     Ok(())
 }
 
-/// First what was more than due, then what the invoice was paid with, which is due again where that is open; the rest is lost.
+/// Posts that so much went back of what an account holds.
+async fn give(
+    write: &mut Write,
+    (payment, customer, now): (&Payment, &Namespace, Timestamp),
+    (kind, key): (TransactionKind, String),
+    account: Account,
+    part: Money,
+) -> Result<(), Error> {
+    let given = Transaction::new(kind, key, now)
+        .about(format!("the processor has given {part} of payment {} back to {customer}", payment.id))
+        .link("payment", &payment.id)
+        .link("customer", customer)
+        .debit(account, part)
+        .credit(Account::Processor, part);
+    let given = match payment.subject {
+        Subject::Invoice(number) => given.link("invoice", number),
+        Subject::Order(_) => given,
+    };
+    match given.postings.is_empty() {
+        true => Ok(()),
+        false => ledger::post(write, given).await.map(drop),
+    }
+}
+
+/// First what was more than due, then what the invoice was paid with, which is due again where that is open, then what had not reached
+/// the customer before; the rest is lost.
 async fn give_back(
     write: &mut Write,
     payment: &Payment,
@@ -167,29 +217,18 @@ async fn give_back(
 ) -> Result<(), Error> {
     let Payment { id, booked_refunds_minor: before, .. } = payment;
     let customer = payment.subject.customer(write).await?;
-    let credit = payments::take_surplus(write, payment, &customer, amount).await?;
     let key = format!("{id}:{before}");
-    let part = take_part_back(write, id, amount.minus(credit)?).await?;
-    let rest = amount.minus(credit)?.minus(part)?;
+    let kept = || Account::Credit(customer.clone());
+    let of = (payment, &customer, now);
+    let surplus = payments::take_surplus(write, payment, &customer, amount).await?;
+    give(write, of, (TransactionKind::SurplusReturned, key.clone()), kept(), surplus).await?;
+    let rest = amount.minus(surplus)?;
+    let part = take_part_back(write, id, rest).await?;
+    give(write, of, (TransactionKind::PartReturned, key.clone()), Account::Receivable, part).await?;
+    let rest = rest.minus(part)?;
     let rest = refunds::book_gross(write, id, &format!("processor:{key}"), rest, hold_days, now).await?;
-    for (kind, account, part) in [
-        (TransactionKind::SurplusReturned, Account::Credit(customer.clone()), credit),
-        (TransactionKind::PartReturned, Account::Receivable, part),
-        (TransactionKind::RefundLost, Account::BadDebt, rest),
-    ] {
-        let given = Transaction::new(kind, &key, now)
-            .about(format!("the processor has given {part} of payment {id} back to {customer}"))
-            .link("payment", id)
-            .link("customer", &customer)
-            .debit(account, part)
-            .credit(Account::Processor, part);
-        let given = match payment.subject {
-            Subject::Invoice(number) => given.link("invoice", number),
-            Subject::Order(_) => given,
-        };
-        if !given.postings.is_empty() {
-            ledger::post(write, given).await?;
-        }
-    }
+    let again = payments::take_failed(write, payment, &customer, rest, surplus).await?;
+    give(write, of, (TransactionKind::SurplusReturned, format!("{key}:again")), kept(), again).await?;
+    give(write, of, (TransactionKind::RefundLost, key), Account::BadDebt, rest.minus(again)?).await?;
     Ok(())
 }

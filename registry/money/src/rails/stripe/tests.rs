@@ -89,7 +89,7 @@ const DISPUTES: &str = "expenses:dispute fees";
 const CREDIT: &str = "liabilities:credit:customer";
 const HELD: &str = "assets:disputes held";
 
-static STORIES: [Story; 12] = [
+static STORIES: [Story; 13] = [
     Story {
         name: "paid",
         tell: |n| vec![paid(n)],
@@ -180,6 +180,20 @@ static STORIES: [Story; 12] = [
         tell: |n| vec![paid(n), refund(n, 1, 3333, "pending"), charge(n, 3333), refund(n, 1, 3333, "failed")],
         of: Bought::Plugin,
         holds: &[(PROCESSOR, 9679), (CREDIT, -3333)],
+    },
+    Story {
+        name: "a refund that failed is given back once, with all the rest",
+        tell: |n| {
+            vec![
+                paid(n),
+                refund(n, 1, 3333, "pending"),
+                refund(n, 1, 3333, "failed"),
+                refund(n, 2, PRICE, "succeeded"),
+                charge(n, PRICE),
+            ]
+        },
+        of: Bought::Plugin,
+        holds: &[(PROCESSOR, -320), (CREDIT, 0), ("revenue:commission", 0), ("expenses:bad debt", 0)],
     },
     Story {
         name: "paid twice: the second is the customer's credit",
