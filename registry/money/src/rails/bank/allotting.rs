@@ -8,8 +8,8 @@ use chandlery_store::{Db, Write};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
-use super::lines;
 use super::settling::{Rules, settle};
+use super::{lines, recorded};
 use crate::Error;
 use crate::ledger::{self, By};
 
@@ -50,6 +50,9 @@ pub(crate) async fn allot_within(
     let mut line = lines::find(write, &new.line).await?.ok_or_else(none)?;
     if new.to.is_empty() {
         return Err(Error::Invalid("say what the line is for".into()));
+    }
+    if !new.to.iter().all(|part| matches!(part, Allotment::Recorded { .. })) {
+        recorded::must_not_be_of_processor(write, &line).await?;
     }
     for part in &new.to {
         settle(write, rules, &mut line, part).await?;

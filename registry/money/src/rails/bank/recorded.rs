@@ -62,7 +62,7 @@ async fn keys(write: &mut Write, line: &Line) -> Result<Vec<String>, Error> {
         keys.push(format!("{}:{id}", TransactionKind::PayoutPaid));
         keys.push(format!("{}:{id}", TransactionKind::PayoutBounced));
     }
-    for word in line.text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)) {
+    for word in words(&line.text) {
         if let Some(number) = word.strip_prefix("REFUND-") {
             keys.push(format!("{}:{number}", TransactionKind::Refund));
         }
@@ -75,6 +75,28 @@ async fn keys(write: &mut Write, line: &Line) -> Result<Vec<String>, Error> {
         }
     }
     Ok(keys)
+}
+
+/// What a text consists of, as references are written.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c))
+}
+
+/// Refuses to take a line for anything else that is a payout of the processor, which will tell that it has arrived.
+pub(super) async fn must_not_be_of_processor(db: &mut AnyConnection, line: &Line) -> Result<(), Error> {
+    for word in words(&line.text).filter(|word| word.starts_with("po_")) {
+        let (told,): (i64,) = sqlx::query_as("select count(*) from processor_events where about = $1")
+            .bind(word)
+            .fetch_one(&mut *db)
+            .await?;
+        if told > 0 {
+            return Err(Error::Conflict(format!(
+                "bank line {} is payout {word} of the processor: it is settled when the processor has told that it arrived",
+                line.id
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What a transaction that was recorded by hand moved at the bank in the currency of a line, and in which account; none, where a

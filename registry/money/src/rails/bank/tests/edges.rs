@@ -140,3 +140,33 @@ async fn what_a_bank_says_came_back_returns_as_much_of_a_payout() {
         assert_eq!(faults(db).await, Vec::<String>::new());
     }
 }
+
+#[tokio::test]
+async fn a_payout_of_the_processor_is_nothing_else_even_before_it_is_told() {
+    let (_folder, finance) = market(&["globex"], OFFER).await;
+    let db = &finance.db;
+    sqlx::query(
+        "insert into processor_events (id, received_at, kind, object, about, created_at, body, state)
+         values ('evt_1', '', 'payout.created', 'po_1', 'po_1', '', '', 'ignored')",
+    )
+    .execute(db.read())
+    .await
+    .unwrap();
+    let credit = |amount| Allotment::Credit { customer: name("globex"), amount };
+    for (line, text, to, is_taken) in [
+        ("A", "po_1", credit(usd("5.00")), false),
+        ("B", "payment po_1.", Allotment::SendBack { amount: usd("5.00") }, false),
+        ("C", "/po_1/", Allotment::Own { amount: usd("5.00") }, false),
+        // Nobody has told of these.
+        ("D", "po_2", credit(usd("5.00")), true),
+        ("E", "po_11", credit(usd("5.00")), true),
+        ("F", "rent", credit(usd("5.00")), true),
+    ] {
+        bring(db, day(1), &[&format!("{line},,5.00,USD,{text}")]).await;
+        let new = NewAllotment { line: line.into(), to: vec![to] };
+        let seen = allotting::sent_back(&mut db.read().acquire().await.unwrap(), &new).await.unwrap();
+        let done = allotting::allot(db, &Actor::machine(), &rules(day(2)), &new, seen).await;
+        assert_eq!(done.is_ok(), is_taken, "{line} {text}: {done:?}");
+    }
+    assert_eq!(faults(db).await, Vec::<String>::new());
+}
