@@ -40,9 +40,6 @@ struct Options {
     /// Say why the registry has refused what it refused
     #[arg(long)]
     refusals: bool,
-    /// At the end, compare the books with what the bank and Stripe have counted by themselves
-    #[arg(long)]
-    outside: bool,
     /// Keep the registry here, to be looked at afterwards; thrown away, unless given
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -76,7 +73,6 @@ async fn main() -> Result<()> {
         kills: options.kills,
         batch: options.batch.max(1),
         refusals: options.refusals,
-        outside: options.outside,
     };
     let spinner = if options.json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     spinner.enable_steady_tick(Duration::from_millis(100));
