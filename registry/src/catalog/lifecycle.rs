@@ -166,10 +166,38 @@ where
     found.ok_or_else(|| Error::not_found(format!("release {release}")))
 }
 
-/// Refuses a text that is empty or has more than 2000 bytes; `what` is what it is called.
+/// Refuses a text that is empty, has more than 2000 bytes, or a control character other than the end of a line: it is read in terminals,
+/// mails and the log. `what` is what it is called.
 pub fn must_be_short(what: &str, text: &str) -> Result<(), Error> {
-    match text.trim().is_empty() || text.len() > REASON_BYTES_MAX {
-        true => Err(Error::invalid(format!("{what} has from 1 to {REASON_BYTES_MAX} bytes"))),
-        false => Ok(()),
+    let is_text = |c: char| !c.is_control() || c == '\n';
+    match !text.trim().is_empty() && text.len() <= REASON_BYTES_MAX && text.chars().all(is_text) {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "{what} has from 1 to {REASON_BYTES_MAX} bytes, and no control characters but ends of lines"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_text_that_people_read() {
+        let long = "x".repeat(REASON_BYTES_MAX + 1);
+        for (text, good) in [
+            ("it leaks", true),
+            ("one\ntwo", true),
+            ("Ünïcode", true),
+            ("", false),
+            (" \n", false),
+            ("\u{1b}[2J", false),
+            ("a\rb", false),
+            ("a\0b", false),
+            ("\u{9b}31m", false),
+            (&long, false),
+        ] {
+            assert_eq!(must_be_short("a reason", text).is_ok(), good, "{text:?}");
+        }
     }
 }
