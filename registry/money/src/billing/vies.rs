@@ -16,6 +16,8 @@ use crate::{Error, Vies, documents};
 
 /// How long an answer may take: a state may be slow.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest answer that is read: names and addresses are short.
+const ANSWER_BYTES_MAX: usize = 65_536;
 /// How long an answer counts.
 const COUNTS: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// After how long a number is asked for again that there is an answer for.
@@ -46,14 +48,22 @@ impl Vies {
         now: Timestamp,
     ) -> Result<TaxCheck, String> {
         let (state, digits) = number.in_vies().ok_or("it is no number of a member state")?;
-        let mut request =
-            reqwest::Client::new().get(format!("{}/ms/{state}/vat/{digits}", self.url.trim_end_matches('/')));
+        let failed = |error: reqwest::Error| error.without_url().to_string();
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().map_err(failed)?;
+        let mut request = http.get(format!("{}/ms/{state}/vat/{digits}", self.url.trim_end_matches('/')));
         if let Some((state, digits)) = seller.and_then(TaxNumber::in_vies) {
             request = request.query(&[("requesterMemberStateCode", state), ("requesterNumber", digits)]);
         }
-        let failed = |error: reqwest::Error| error.without_url().to_string();
-        let response = request.timeout(PATIENCE).send().await.map_err(failed)?;
-        let answer: Answer = response.json().await.map_err(failed)?;
+        let mut response = request.timeout(PATIENCE).send().await.map_err(failed)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(format!("it answers with more than {ANSWER_BYTES_MAX} bytes"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let answer: Answer = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         let valid = match answer.user_error.as_deref() {
             Some("VALID") => true,
             Some("INVALID") => false,
