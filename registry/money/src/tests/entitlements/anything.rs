@@ -66,7 +66,7 @@ struct Life {
     finance: Finance,
     today: i64,
     bought: Option<Bought>,
-    /// How many payments, refunds and disputes there were: each payment makes one sale and one invoice.
+    /// How many payments, refunds and disputes there were: each payment makes one invoice.
     payments: i64,
     events: i64,
 }
@@ -128,8 +128,12 @@ impl Life {
             Deed::Dispute { minor } if bought.paid => {
                 let id = format!("dp-{event}");
                 let mut write = crate::testing::writing(&db).await;
-                let opened =
-                    sharing::open_dispute(&mut write, &id, self.payments, usd(minor), usd(1500), now).await;
+                let (sale,): (i64,) = sqlx::query_as("select id from sales where source = $1")
+                    .bind(format!("order {}", bought.reference))
+                    .fetch_one(&mut *write)
+                    .await
+                    .unwrap();
+                let opened = sharing::open_dispute(&mut write, &id, sale, usd(minor), usd(1500), now).await;
                 assert_eq!(opened.is_ok(), minor <= bought.left(), "{minor}: {bought:?}");
                 if opened.is_ok() {
                     write.commit().await.unwrap();
