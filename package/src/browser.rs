@@ -7,7 +7,12 @@ pub const SECURE_SESSION_COOKIE: &str = "__Host-chandlery_session";
 /// The policy of what people have pushed: a browser shows and runs none of it.
 pub const CONTENT_POLICY: &str = "sandbox; default-src 'none'";
 
-/// The answer, with which a browser does nothing but what the servers' own pages need: they run no scripts, and are in nobody's frame.
+/// The policy of the registry's own pages that run its own scripts, which may ask it and nobody else.
+pub const SCRIPTED_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
+                                   img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The answer, with which a browser does nothing but what the servers' own pages need: few run scripts, which
+/// have a policy of their own, and none is in anybody's frame.
 /// An answer with a policy of its own keeps that.
 #[cfg(feature = "http")]
 pub async fn protected(mut answer: axum_core::response::Response) -> axum_core::response::Response {

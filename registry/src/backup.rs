@@ -19,8 +19,9 @@ use chandlery_store::Storage;
 use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
-/// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 109] = [
+/// The tables, each after those that it refers to. Uploads at hand and challenges to passkeys are not kept: their clients will
+/// begin again.
+const TABLES: [&str; 110] = [
     "facts",
     "accounts",
     "tokens",
@@ -36,6 +37,7 @@ const TABLES: [&str; 109] = [
     "email_verifications",
     "second_factors",
     "recovery_codes",
+    "passkeys",
     "factor_demands",
     "account_deletions",
     "operator_proposals",

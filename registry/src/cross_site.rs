@@ -12,8 +12,8 @@ use chandlery_edge::{Proxied, Sender, Site};
 
 use crate::error::Error;
 
-/// Where a session begins, of which there is no cookie yet: by a password, and by a code after it.
-const LOG_IN: [&str; 2] = ["/login", "/login/code"];
+/// Where a session begins, of which there is no cookie yet: by a password, by a code after it, and by a passkey.
+const LOG_IN: [&str; 3] = ["/login", "/login/code", "/api/v1/passkey-log-ins"];
 /// What changes something though it is asked with GET: a host says how many deployments it has.
 const REPORT: &str = "/api/v1/licence";
 
@@ -109,6 +109,10 @@ mod tests {
             ("POST", "/login/code", &[OWN], true),
             ("POST", "/login/code", &[], false),
             ("POST", "/login/code", &[SITE], false),
+            ("POST", "/api/v1/passkey-log-ins", &[SAME], true),
+            ("POST", "/api/v1/passkey-log-ins", &[], false),
+            ("POST", "/api/v1/passkey-log-ins", &[SITE], false),
+            ("POST", "/api/v1/passkey-log-ins", &[BEARER, REPLICA], false),
             ("GET", "/login", &[SITE], true),
             // Programs say nothing of where they are; a browser sends a password by itself, and a token never.
             ("POST", close, &[], true),

@@ -15,11 +15,12 @@ use crate::backup::to_json;
 use crate::error::Error;
 
 /// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
-const PARTS: [(&str, &str); 29] = [
+const PARTS: [(&str, &str); 30] = [
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1"),
     ("second-factor", "select made_at, confirmed_at from second_factors where account = $1"),
+    ("passkey", "select id, name, created_at, used_at from passkeys where account = $1 order by created_at, id"),
     ("second-factor-demand", "select since from factor_demands where account = $1"),
     ("deletion", "select asked_at, due_at from account_deletions where account = $1"),
     (

@@ -120,6 +120,7 @@ impl Registry {
             .with_writes_per_minute(settings.limits.writes_per_minute())
             .with_registrations_per_hour(settings.limits.registrations_per_hour)
             .reached_at(settings.url.as_deref())
+            .with_passkeys_at(settings.passkeys_at.as_deref())
             .demanding(settings.limits.second_factor);
         chandlery_accounts::make_first_operator(&db, data).await?;
         let finance = Finance {

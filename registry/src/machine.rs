@@ -19,7 +19,7 @@ pub async fn reset_password(settings: &Settings, account: &Namespace) -> Result<
     Ok(issue_reset(&open(settings).await?, &Actor::machine(), account).await?)
 }
 
-/// Removes the second factor of an account that has lost its authenticator and its codes. The registry may go on serving.
+/// Removes the second factor and the passkeys of an account that has lost them. The registry may go on serving.
 pub async fn remove_second_factor(settings: &Settings, account: &Namespace) -> Result<(), Error> {
     Ok(remove_lost_factor(&open(settings).await?, account).await?)
 }

@@ -24,6 +24,8 @@ pub struct Settings {
     pub storage: Option<String>,
     /// Where clients reach it; none: wherever their requests or a trusted proxy in front say.
     pub url: Option<String>,
+    /// Where browsers reach it by a name, for which passkeys are made; none: there are no passkeys.
+    pub passkeys_at: Option<String>,
     /// What its log is called: a schema-less URL, by C2SP's advice.
     pub origin: String,
     /// Who is asked to cosign the log's checkpoints.

@@ -20,6 +20,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         origin: "example.com/log".into(),
         witnesses: Vec::new(),
         url: None,
+        passkeys_at: None,
         hold_days: 30,
         usage_days: 35,
         approval_hours: 24,

@@ -1,4 +1,4 @@
-//! Pages, rendered here, that work without JavaScript.
+//! Pages, rendered here, that work without JavaScript, but for passkeys, which a browser gives to scripts alone.
 
 mod account;
 mod chart;
@@ -9,6 +9,7 @@ mod factor;
 mod figures;
 mod layout;
 mod lists;
+mod passkeys;
 mod password;
 mod session;
 mod sessions;
@@ -33,6 +34,8 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
         .route("/account/email/verification", get(email::verification).post(email::verify))
         .route("/account/second-factor", get(factor::page).post(factor::act))
         .route("/account/sessions", get(sessions::page).post(sessions::end))
+        .route("/account/passkeys", get(passkeys::page).post(passkeys::act))
+        .route("/passkeys.js", get(passkeys::script))
         .route("/account/password", get(password::form).post(password::change))
         .route("/figures", get(figures::page))
         .route("/figures/cohorts", get(cohorts::page))

@@ -61,6 +61,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         database: Some(kind.fresh(folder).await),
         storage: None,
         url: None,
+        passkeys_at: None,
         origin: "bench.example/log".into(),
         witnesses: Vec::new(),
         hold_days: 30,

@@ -2,6 +2,7 @@
 
 mod email;
 mod factor;
+mod passkeys;
 mod passwords;
 mod sessions;
 
@@ -71,6 +72,11 @@ pub enum Account {
         #[command(subcommand)]
         change: Option<factor::Change>,
     },
+    /// Show the passkeys of the account, name and remove them; they are added on the registry's page /account/passkeys
+    Passkeys {
+        #[command(subcommand)]
+        change: Option<passkeys::Change>,
+    },
     /// Show where the account is logged in, and end log-ins
     Sessions {
         #[command(subcommand)]
@@ -111,6 +117,7 @@ impl Account {
             Self::Email { address } => return email::change(context, address).await,
             Self::Verify { token } => return email::verify(context, token).await,
             Self::SecondFactor { change } => return factor::run(context, change).await,
+            Self::Passkeys { change } => return passkeys::run(context, change).await,
             Self::Sessions { end } => return sessions::run(context, end).await,
             Self::Forgot { name } => return email::forgot(context, name).await,
             Self::Password { end_all_tokens } => {

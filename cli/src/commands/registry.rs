@@ -43,7 +43,7 @@ pub enum Registry {
     Promote(OnMachine),
     /// Issue a token by which a password is set within an hour, an operator's too: on the registry's own machine
     ResetPassword(OnMachine),
-    /// Remove the second factor of an account that has lost its authenticator and its codes: on the registry's own machine
+    /// Remove the second factor and the passkeys of an account that has lost them: on the registry's own machine
     RemoveSecondFactor(OnMachine),
 }
 
@@ -209,6 +209,7 @@ impl Terms {
             mail: self.smtp.clone().map(|url| Mail { url, from: self.mail_from.clone() }),
             vies: self.vies.clone().map(|url| Vies { url }),
             url: self.url.clone(),
+            passkeys_at: self.url.clone(),
             origin: self.origin.clone(),
             witnesses: self.witnesses.clone(),
             hold_days: self.hold_days,
@@ -326,6 +327,19 @@ pub async fn open(
 ) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
     let registry = chandlery_registry::Registry::open(&terms.settings(data)?).await?;
     let (listener, address) = bind(listen).await?;
+    Ok((registry, listener, address))
+}
+
+/// Opens a registry that, unless it is told where it is reached, is on its users' own machine: passkeys are for `localhost` there.
+pub async fn open_here(
+    data: &Path,
+    listen: SocketAddr,
+    terms: &Terms,
+) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
+    let (listener, address) = bind(listen).await?;
+    let mut settings = terms.settings(data)?;
+    settings.passkeys_at = settings.passkeys_at.or(Some(format!("http://localhost:{}", address.port())));
+    let registry = chandlery_registry::Registry::open(&settings).await?;
     Ok((registry, listener, address))
 }
 

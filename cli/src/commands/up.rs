@@ -62,7 +62,7 @@ impl Up {
         keep_private(&registry_data)?;
         keep_private(&host_data)?;
         let (registry, listener, address) =
-            registry::open(&registry_data, self.registry_listen, &self.terms).await?;
+            registry::open_here(&registry_data, self.registry_listen, &self.terms).await?;
         let token = host_account(&registry, &host_data.join("registry.token")).await?;
         let settings = Settings {
             data: host_data,

@@ -7,6 +7,7 @@ mod factors;
 mod log;
 mod moderation;
 mod operation;
+mod passkeys;
 mod people;
 mod trusted;
 
@@ -17,5 +18,6 @@ pub use factors::*;
 pub use log::*;
 pub use moderation::*;
 pub use operation::*;
+pub use passkeys::*;
 pub use people::*;
 pub use trusted::*;

@@ -54,6 +54,11 @@ impl Actor {
         Self { account: Some(account.clone()), credential: "password reset".into(), address }
     }
 
+    /// Whoever has shown a passkey of an account.
+    pub(crate) fn of_passkey(account: &Namespace, address: Address) -> Self {
+        Self { account: Some(account.clone()), credential: "passkey".into(), address }
+    }
+
     /// A workload that acts by an account's right, as its issuer vouched for it.
     pub fn of_workload(account: &Namespace, identity: &Identity, address: Address) -> Self {
         Self { account: Some(account.clone()), credential: identity.to_string(), address }

@@ -21,12 +21,14 @@ use crate::{Accounts, Caller, Error};
 /// How long its owner may take it back.
 const WAIT: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// What is an account's own and nobody needs without it.
-const OWN: [&str; 12] = [
+const OWN: [&str; 14] = [
     "delete from tokens where account = $1",
     "delete from password_resets where account = $1",
     "delete from email_verifications where account = $1",
     "delete from second_factors where account = $1",
     "delete from recovery_codes where account = $1",
+    "delete from passkeys where account = $1",
+    "delete from passkey_challenges where account = $1",
     "delete from factor_demands where account = $1",
     "delete from namespace_members where account = $1",
     "delete from invitations where account = $1 or invited_by = $1",

@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::Role;
+use chandlery_package::wire::{LogInBy, Role};
 use chandlery_package::{Namespace, words};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Error;
 use crate::notices::tell_owner;
 use crate::principal::AccountRole;
 use crate::second_factor::is_on_within;
+use crate::tokens::TokenKind;
+use crate::{Error, passkeys};
 
 /// How long somebody may take to set one up.
 const GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -88,12 +89,12 @@ async fn demand(write: &mut Write, account: &Namespace, now: Timestamp) -> Resul
         .bind(time(now))
         .execute(&mut **write)
         .await?;
-    if is_on_within(write, account).await? {
+    if is_on_within(write, account).await? || passkeys::has_any(write, account).await? {
         return Ok(());
     }
     let body = format!(
         "This registry demands one of whoever operates it, or owns plugins that cost something or are used much. Set it up until {} \
-         UTC, on /account/second-factor or with `chandlery account second-factor set-up`. From then on your account does without it what \
+         UTC, on /account/second-factor or with `chandlery account second-factor set-up`, or add a passkey on /account/passkeys. From then on your account does without it what \
          any other may, and nothing more.\n",
         (now + GRACE).strftime("%Y-%m-%d %H:%M")
     );
@@ -101,15 +102,38 @@ async fn demand(write: &mut Write, account: &Namespace, now: Timestamp) -> Resul
     tell_owner(write, account, &key, "Your account needs a second factor", &body, now).await
 }
 
-/// Whether an account was told long enough ago, and has no second factor.
-pub(crate) async fn owes(db: &Db, account: &Namespace) -> Result<bool, Error> {
+/// Whether a second factor is demanded of an account, however long ago it was told.
+pub(crate) async fn is_demanded(db: &Db, account: &Namespace) -> Result<bool, Error> {
+    let (demanded,): (i64,) = sqlx::query_as("select count(*) from factor_demands where account = $1")
+        .bind(account.as_str())
+        .fetch_one(db.read())
+        .await?;
+    Ok(demanded > 0)
+}
+
+/// Whether an account was told long enough ago, and has no second factor that whoever asks by this token, or by the password, has shown.
+///
+/// The password alone opens nothing of an account with codes. Of one with passkeys it opens a log-in, which has not shown a factor: nor has
+/// a token that was made by one. Tokens that machines had before the first passkey go on, and so does what a workload exchanged.
+pub(crate) async fn owes(db: &Db, account: &Namespace, token: Option<&str>) -> Result<bool, Error> {
     let (owed,): (i64,) = sqlx::query_as(
-        "select count(*) from factor_demands where account = $1 and since <= $2 and not exists (
+        "select count(*) from factor_demands where account = $1 and since <= $2
+         and not exists (
              select 1 from second_factors
-             where second_factors.account = factor_demands.account and second_factors.confirmed_at is not null)",
+             where second_factors.account = factor_demands.account and second_factors.confirmed_at is not null)
+         and not exists (
+             select 1 from tokens where tokens.hash = $3 and tokens.account = factor_demands.account
+             and exists (select 1 from passkeys where passkeys.account = tokens.account)
+             and (tokens.opened_by <> $4 or tokens.kind = $5
+                  or (tokens.kind = $6 and tokens.created_at < (
+                      select min(passkeys.created_at) from passkeys where passkeys.account = tokens.account))))",
     )
     .bind(account.as_str())
     .bind(time(Timestamp::now() - GRACE))
+    .bind(token.unwrap_or(""))
+    .bind(LogInBy::Password.as_str())
+    .bind(TokenKind::Exchanged.as_str())
+    .bind(TokenKind::Made.as_str())
     .fetch_one(db.read())
     .await?;
     Ok(owed > 0)

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 
 use crate::actor::Actor;
 use crate::audit::record;
+use crate::demands::is_demanded;
 use crate::notices::tell_owner;
 use crate::people::{find_account, find_within};
 use crate::second_factor::{self, is_on};
 use crate::sessions::own_hash;
-use crate::{Account, Accounts, Caller, Error, challenge, tokens, totp};
+use crate::{Account, Accounts, Caller, Error, challenge, passkeys, tokens, totp};
 
 /// Makes a secret for an account that knows its password. It counts when a first code of it is shown.
 pub async fn set_up_factor(
@@ -26,6 +27,7 @@ pub async fn set_up_factor(
     password: &str,
 ) -> Result<SecondFactorSecret, Error> {
     let account = &caller.name;
+    must_have_shown(accounts, caller).await?;
     let known = accounts.by_password(client, account.as_str(), password).await?;
     known.ok_or(Error::WrongPassword)?;
     let secret = totp::new_secret();
@@ -46,6 +48,7 @@ pub async fn confirm_factor(
     code: &str,
 ) -> Result<RecoveryCodes, Error> {
     let (account, now) = (&caller.name, Timestamp::now());
+    must_have_shown(accounts, caller).await?;
     accounts.attempts.begin_code(client, account)?;
     let mut write = accounts.db.write().await?;
     let confirmed = second_factor::confirm(&mut write, account, code, now).await;
@@ -84,11 +87,26 @@ pub async fn remove_factor(
     Ok(write.commit().await?)
 }
 
-/// Removes the second factor of an account whose authenticator and codes are lost: for whoever holds the registry's machine.
+/// Removes the second factor and the passkeys of an account that has lost them: for whoever holds the registry's machine.
 pub async fn remove_lost_factor(db: &Db, account: &Namespace) -> Result<(), Error> {
+    let (actor, now) = (Actor::machine(), Timestamp::now());
     let mut write = db.write().await?;
     find_within(&mut write, account).await?;
-    forget(&mut write, &Actor::machine(), account).await?;
+    let (had_codes, had_passkeys) =
+        (second_factor::forget(&mut write, account).await?, passkeys::forget_all(&mut write, account).await?);
+    if !had_codes && had_passkeys == 0 {
+        return Err(none(account));
+    }
+    if had_codes {
+        let act = Act::SecondFactorRemoved;
+        record(&mut write, &actor, act, account.as_str(), Value::Null, Value::Null).await?;
+    }
+    if had_passkeys > 0 {
+        let before = json!({ "passkeys": had_passkeys });
+        record(&mut write, &actor, Act::PasskeyRemoved, account.as_str(), before, Value::Null).await?;
+    }
+    let subject = "Your account has no second factor and no passkeys any more";
+    tell(&mut write, account, &actor, subject, "removed", now).await?;
     Ok(write.commit().await?)
 }
 
@@ -149,16 +167,26 @@ pub async fn answer_challenge(
     Ok((account, mark, by))
 }
 
-/// What the token has shown by which an account asks; refuses one from before the account's second factor.
+/// What the token has shown by which an account asks; refuses one from before the account's second factor, and one that has shown no passkey of
+/// an account of which a second factor is demanded.
 pub(crate) async fn must_have_shown(accounts: &Accounts, caller: &Caller) -> Result<LogInBy, Error> {
     let by = match own_hash(caller) {
         Some(hash) => tokens::opened_by(&accounts.db, hash).await?,
         None => LogInBy::Password,
     };
-    match by == LogInBy::Password && is_on(&accounts.db, &caller.name).await? {
+    match by == LogInBy::Password && needs_more(&accounts.db, &caller.name).await? {
         true => Err(Error::SecondFactorNeeded(caller.name.clone())),
         false => Ok(by),
     }
+}
+
+/// Whether the password alone says too little of who asks for what changes by what an account is known.
+async fn needs_more(db: &Db, account: &Namespace) -> Result<bool, Error> {
+    if is_on(db, account).await? {
+        return Ok(true);
+    }
+    let has_passkey = passkeys::has_any(&mut *db.read().acquire().await?, account).await?;
+    Ok(has_passkey && is_demanded(db, account).await?)
 }
 
 /// Uses up a code; a wrong one counts for the client and for the account.

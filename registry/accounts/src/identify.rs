@@ -40,8 +40,9 @@ impl Accounts {
         if self.demand == Demand::Off {
             return Ok(principal);
         }
+        let token = principal.credential.token_hash().map(str::to_owned);
         if let Some(account) = &mut principal.account
-            && owes(&self.db, &account.name).await?
+            && owes(&self.db, &account.name, token.as_deref()).await?
         {
             account.operator = false;
             account.owes_factor = true;

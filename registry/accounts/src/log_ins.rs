@@ -24,22 +24,35 @@ pub async fn log_in(
     lifetime: SignedDuration,
     by: LogInBy,
 ) -> Result<String, Error> {
+    let mut write = db.write().await?;
+    let token = log_in_within(&mut write, actor, (account, mark), note, lifetime, by).await?;
+    write.commit().await?;
+    Ok(token)
+}
+
+/// The same, in the transaction that has found that the account may log in so.
+pub(crate) async fn log_in_within(
+    write: &mut Write,
+    actor: &Actor,
+    (account, mark): (&Namespace, Option<&str>),
+    note: &str,
+    lifetime: SignedDuration,
+    by: LogInBy,
+) -> Result<String, Error> {
     let token = random_text();
     let hash = Digest::of(&token).hex();
-    let mut write = db.write().await?;
-    must_know_still(&mut write, account, mark).await?;
-    must_owe_no_code(&mut write, account, by).await?;
-    insert(&mut write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;
+    must_know_still(write, account, mark).await?;
+    must_owe_no_code(write, account, by).await?;
+    insert(write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;
     let Address(address) = actor.address;
     sqlx::query("update tokens set used_at = created_at, address = $1 where hash = $2")
         .bind(address.map(|address| address.to_string()))
         .bind(&hash)
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
-    set_opened_by(&mut write, &hash, by).await?;
+    set_opened_by(write, &hash, by).await?;
     let issued = json!({ "token": token_id(&hash), "note": note, "by": by });
-    record(&mut write, actor, Act::LoggedIn, account.as_str(), Value::Null, issued).await?;
-    write.commit().await?;
+    record(write, actor, Act::LoggedIn, account.as_str(), Value::Null, issued).await?;
     Ok(token)
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod email;
 mod operators;
+mod passkeys;
 mod passwords;
 mod second_factor;
 mod sessions;
@@ -41,6 +42,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .merge(email::routes())
         .merge(sessions::routes())
         .merge(second_factor::routes())
+        .merge(passkeys::routes())
         .merge(operators::routes())
         .merge(suspensions::routes())
         .merge(audit::routes())

@@ -4,6 +4,10 @@ use axum::http::HeaderMap;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use chandlery_package::browser::{SECURE_SESSION_COOKIE, SESSION_COOKIE};
+use cookie::time::Duration;
+
+/// How long a session of the pages lasts, in hours.
+pub const SESSION_HOURS: i64 = 12;
 
 /// The cookie of a page's session, by how browsers reach the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,22 @@ impl SessionCookie {
     pub fn with(self, token: String) -> Cookie<'static> {
         let cookie = Cookie::build((self.name(), token)).path("/").http_only(true);
         cookie.same_site(SameSite::Strict).secure(self == Self::Secure).build()
+    }
+
+    /// What gives a browser a session's token, to be kept as long as the session lasts.
+    pub fn begin(self, token: String) -> CookieJar {
+        self.lasting(token, Duration::hours(SESSION_HOURS))
+    }
+
+    /// What makes a browser forget a session's token.
+    pub fn end(self) -> CookieJar {
+        self.lasting(String::new(), Duration::ZERO)
+    }
+
+    fn lasting(self, token: String, lifetime: Duration) -> CookieJar {
+        let mut cookie = self.with(token);
+        cookie.set_max_age(lifetime);
+        CookieJar::new().add(cookie)
     }
 }
 

@@ -12,6 +12,7 @@ use chandlery_store::{Db, Facts};
 use crate::attempts::Attempts;
 use crate::demands::{Demand, tell_those};
 use crate::grant::Grant;
+use crate::passkeys::RelyingParty;
 use crate::passwords::random_text;
 use crate::principal::Account;
 use crate::session::SessionCookie;
@@ -22,6 +23,8 @@ use crate::{Error, Scope, looks, tokens};
 const WRITES_PER_MINUTE: u32 = 6000;
 /// How many accounts a client may open in an hour, unless the registry says otherwise.
 const REGISTRATIONS_PER_HOUR: u32 = 20;
+/// How many sign-ins by a passkey a client may begin in a minute: each is kept until it is answered or has ended.
+const SIGN_INS_PER_MINUTE: u32 = 30;
 /// How many letters with a token one address is sent in an hour, whoever asks for them.
 const LETTERS_PER_HOUR: u32 = 5;
 
@@ -43,10 +46,13 @@ pub struct Accounts {
     registrations: Arc<Allowance<Client>>,
     /// By address, in lower case.
     letters: Arc<Allowance<String>>,
+    sign_ins: Arc<Allowance<Client>>,
     /// Of whom a second factor is demanded.
     pub(crate) demand: Demand,
     /// Where people reach the registry, without a slash at the end, if its operator says so.
     url: Option<Arc<str>>,
+    /// The site that passkeys are made for, if there can be any.
+    passkeys: Option<Arc<RelyingParty>>,
 }
 
 impl Accounts {
@@ -58,6 +64,7 @@ impl Accounts {
         let registrations = registrations(REGISTRATIONS_PER_HOUR);
         let (attempts, writes) = (Arc::default(), writes(WRITES_PER_MINUTE));
         let letters = Arc::new(Allowance::new(LETTERS_PER_HOUR, Duration::from_secs(3600)));
+        let sign_ins = Arc::new(Allowance::new(SIGN_INS_PER_MINUTE, Duration::from_secs(60)));
         let uses = Arc::default();
         Ok(Self {
             db,
@@ -68,8 +75,10 @@ impl Accounts {
             writes,
             registrations,
             letters,
+            sign_ins,
             demand: Demand::Off,
             url: None,
+            passkeys: None,
         })
     }
 
@@ -77,6 +86,12 @@ impl Accounts {
     #[must_use]
     pub fn reached_at(self, url: Option<&str>) -> Self {
         Self { url: url.map(|url| url.trim_end_matches('/').into()), ..self }
+    }
+
+    /// The same, with passkeys where browsers reach the registry at this URL by a name, and by TLS or on their own machine.
+    #[must_use]
+    pub fn with_passkeys_at(self, url: Option<&str>) -> Self {
+        Self { passkeys: url.and_then(RelyingParty::at).map(Arc::new), ..self }
     }
 
     /// The same, where an account may make so many requests in a minute that change something.
@@ -108,6 +123,23 @@ impl Accounts {
         self.writes.tidy();
         self.registrations.tidy();
         self.letters.tidy();
+        self.sign_ins.tidy();
+    }
+
+    /// The site that passkeys are made for; none: there can be none.
+    pub fn passkey_site(&self) -> Option<&RelyingParty> {
+        self.passkeys.as_deref()
+    }
+
+    /// The site that passkeys are made for, where there must be one.
+    pub(crate) fn relying_party(&self) -> Result<&RelyingParty, Error> {
+        self.passkey_site().ok_or(Error::NoPasskeys)
+    }
+
+    /// Counts a sign-in by a passkey that a client begins.
+    pub(crate) fn count_sign_in(&self, client: Client) -> Result<(), Error> {
+        let refused = |seconds| Error::too_many("too many sign-ins begun at one address", seconds);
+        self.sign_ins.take(client).map_err(refused)
     }
 
     /// Counts an account that a client opens, before its password is hashed.

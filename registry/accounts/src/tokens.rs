@@ -124,6 +124,18 @@ pub(crate) async fn opened_by(db: &Db, hash: &str) -> Result<LogInBy, Error> {
     Ok(found.map_or(LogInBy::Password, |(Text(by),)| by))
 }
 
+/// Whether the token of this digest was issued at a log-in, at this moment or later.
+pub(crate) async fn is_log_in_since(db: &Db, hash: &str, since: Timestamp) -> Result<bool, Error> {
+    let (found,): (i64,) =
+        sqlx::query_as("select count(*) from tokens where hash = $1 and kind = $2 and created_at >= $3")
+            .bind(hash)
+            .bind(TokenKind::LogIn.as_str())
+            .bind(time(since))
+            .fetch_one(db.read())
+            .await?;
+    Ok(found > 0)
+}
+
 /// Says what was shown for a token, by its digest.
 pub(crate) async fn set_opened_by(write: &mut Write, hash: &str, by: LogInBy) -> Result<(), Error> {
     sqlx::query("update tokens set opened_by = $1 where hash = $2")

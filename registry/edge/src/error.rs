@@ -17,6 +17,15 @@ crate::kinds! {
     SECOND_FACTOR_NEEDED: "second-factor-needed", 401, "A second factor is needed",
         "the account has a second factor, and the request shows its password alone, or a token from before; or it must have one, and has none",
         Some("log in again with a code of the second factor: `chandlery login NAME --code CODE`; a program uses a token that was made then");
+    PASSKEY_REFUSED: "passkey-refused", 403, "The passkey was refused",
+        "a passkey's answer is of no account here, of another site, or not signed by it",
+        Some("log in by name and password, and look at /account/passkeys");
+    PASSKEY_DOUBTED: "passkey-doubted", 403, "The passkey may be a copy",
+        "a passkey has signed no more often than when it was shown last, as one does of which somebody else has a copy",
+        Some("log in another way, remove the passkey, and add it anew");
+    NO_PASSKEYS: "no-passkeys", 409, "No passkeys here",
+        "passkeys are of a site's name, and the registry was not told where browsers reach it, or by no name and TLS",
+        Some("its operator starts it with `--url https://HOST`");
     BUSY: "too-many-logins", 429, "Too many log-ins",
         "more passwords wait to be checked than the registry has time and memory for",
         Some("try again in a moment; a token needs no such check");
@@ -53,8 +62,21 @@ pub enum Error {
     #[error("account '{0}' has a second factor, which was not shown")]
     SecondFactorNeeded(Namespace),
     /// No second factor, where the registry demands one for what is asked.
-    #[error("account '{0}' needs a second factor for this, as it was told, and has none")]
+    #[error(
+        "account '{0}' needs a second factor for this, as it was told: it has none, or has not shown its passkey"
+    )]
     SecondFactorOwed(Namespace),
+    /// What a passkey's answer lacks, in words.
+    #[error("the passkey's answer does not count: {0}")]
+    PasskeyRefused(String),
+    /// A passkey of which there may be a copy; what its owner calls it.
+    #[error(
+        "the passkey '{0}' has signed less often than it should have: somebody else may have a copy of it"
+    )]
+    PasskeyDoubted(String),
+    /// A site for which there can be no passkeys.
+    #[error("passkeys need a name by which browsers reach the registry, and it was told none")]
+    NoPasskeys,
     /// The account has no right to it.
     #[error("account '{account}' may not {action}")]
     Forbidden {
@@ -120,7 +142,7 @@ impl Explain for Error {
         let kind = match self {
             Self::SecondFactorOwed(_) => {
                 return SECOND_FACTOR_NEEDED.remedied(
-                    "set one up with `chandlery account second-factor set-up`, or on the registry's page /account/second-factor",
+                    "set one up with `chandlery account second-factor set-up` or on the registry's page /account/second-factor; with a passkey, sign in by it",
                 );
             }
             Self::Unauthenticated | Self::WrongPassword | Self::WrongCode => {
@@ -134,6 +156,9 @@ impl Explain for Error {
             Self::Invalid(_) => &INVALID,
             Self::Conflict(_) => &CONFLICT,
             Self::SecondFactorNeeded(_) => &SECOND_FACTOR_NEEDED,
+            Self::PasskeyRefused(_) => &PASSKEY_REFUSED,
+            Self::PasskeyDoubted(_) => &PASSKEY_DOUBTED,
+            Self::NoPasskeys => &NO_PASSKEYS,
             Self::Forbidden { .. } => &FORBIDDEN,
             Self::Suspended { .. } => &SUSPENDED,
             Self::TooLarge { .. } => &TOO_LARGE,

@@ -41,6 +41,7 @@ pub(super) async fn page(
             a href="/account/password" { "Change the password" } " · "
             a href="/account/email" { "E-mail address" } " · "
             a href="/account/second-factor" { "Second factor" } " · "
+            a href="/account/passkeys" { "Passkeys" } " · "
             a href="/account/sessions" { "Where it is logged in" }
         }
     };

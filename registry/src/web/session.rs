@@ -3,22 +3,18 @@
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum_extra::extract::CookieJar;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{LogInBy, SecondFactorLogin};
-use cookie::time::Duration;
 use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::layout;
+use super::{layout, passkeys};
 use crate::error::Error;
-use chandlery_accounts::{self as accounts, Actor, Address, Credential, SessionCookie};
+use chandlery_accounts::{self as accounts, Actor, Address, Credential, SESSION_HOURS};
 use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
-
-const LIFETIME_HOURS: i64 = 12;
 
 #[derive(Deserialize)]
 pub(super) struct Next {
@@ -42,8 +38,8 @@ pub(super) struct Code {
     next: String,
 }
 
-pub(super) async fn form(Query(query): Query<Next>) -> Markup {
-    page(&query.next, None)
+pub(super) async fn form(State(finance): State<Finance>, Query(query): Query<Next>) -> Response {
+    page(&finance, &query.next, None)
 }
 
 pub(super) async fn log_in(
@@ -54,7 +50,7 @@ pub(super) async fn log_in(
 ) -> Result<Response, Error> {
     let found = finance.accounts.by_password(client, &given.name, &given.password).await?;
     let Some((caller, mark)) = found else {
-        let page = page(&given.next, Some("No account has this name and password."));
+        let page = page(&finance, &given.next, Some("No account has this name and password."));
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     if let Some(owed) = accounts::code_owed(&finance.accounts, &caller.name, &mark).await? {
@@ -81,8 +77,8 @@ pub(super) async fn go_on(
     match StatusCode::from_u16(problem.status) {
         // The challenge has ended.
         Ok(StatusCode::NOT_FOUND) => {
-            Ok((StatusCode::NOT_FOUND, page(&given.next, Some("That took too long: log in again.")))
-                .into_response())
+            let page = page(&finance, &given.next, Some("That took too long: log in again."));
+            Ok((StatusCode::NOT_FOUND, page).into_response())
         }
         Ok(status) if status.is_client_error() => {
             let page = code_page(&answer.challenge, &given.next, Some(&problem.detail));
@@ -100,12 +96,11 @@ async fn begin(
     by: LogInBy,
     next: &str,
 ) -> Result<Response, Error> {
-    let lifetime = SignedDuration::from_hours(LIFETIME_HOURS);
+    let lifetime = SignedDuration::from_hours(SESSION_HOURS);
     let actor = Actor::new(account, &Credential::Password(mark.clone()), address);
     let token =
         accounts::log_in(&finance.db, &actor, (account, Some(mark.as_str())), "pages", lifetime, by).await?;
-    let cookie = cookie(finance.accounts.cookie, token, Duration::hours(LIFETIME_HOURS));
-    Ok((cookie, Redirect::to(own_path(next))).into_response())
+    Ok((finance.accounts.cookie.begin(token), Redirect::to(own_path(next))).into_response())
 }
 
 pub(super) async fn log_out(
@@ -117,13 +112,7 @@ pub(super) async fn log_out(
     if let Some(token) = kept.read(&headers) {
         accounts::log_out(&finance.db, &token, address).await?;
     }
-    Ok((cookie(kept, String::new(), Duration::ZERO), Redirect::to("/login")).into_response())
-}
-
-fn cookie(kept: SessionCookie, token: String, lifetime: Duration) -> CookieJar {
-    let mut cookie = kept.with(token);
-    cookie.set_max_age(lifetime);
-    CookieJar::new().add(cookie)
+    Ok((kept.end(), Redirect::to("/login")).into_response())
 }
 
 /// Only a path of this registry, so that a link to the log-in leads nowhere else.
@@ -132,7 +121,8 @@ fn own_path(next: &str) -> &str {
     if next.starts_with('/') && !next.starts_with("//") && plain { next } else { "/dashboard" }
 }
 
-fn page(next: &str, fault: Option<&str>) -> Markup {
+fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {
+    let site = finance.accounts.passkey_site();
     let form = html! {
         h1 { "Log in" }
         @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
@@ -142,8 +132,13 @@ fn page(next: &str, fault: Option<&str>) -> Markup {
             label { "Password" input name="password" type="password" autocomplete="current-password" required; }
             button { "Log in" }
         }
+        (passkeys::sign_in_form(site, own_path(next)))
     };
-    layout::page("Log in", None, form)
+    let page = layout::page("Log in", None, form);
+    match site {
+        Some(_) => passkeys::with_script(page),
+        None => page.into_response(),
+    }
 }
 
 fn code_page(challenge: &str, next: &str, fault: Option<&str>) -> Markup {

@@ -9,6 +9,8 @@ use crate::world::{Answer, Person, World, plugin};
 
 /// What nobody and nothing is called.
 const UNKNOWN: &str = "unheard-of";
+/// A passkey of acme's, which nobody can use.
+const PASSKEY: &str = "0123456789abcdef0123456789abcdef";
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 /// What is in these routes is no account's: months, and the log; and hosts are what each account calls its own.
 const NOBODYS: [&str; 3] = ["{month}", "/log/", "/hosts/{host}/key"];
@@ -129,6 +131,10 @@ impl Market {
         let file = acme.file("advisory.json", advisory.to_string().as_bytes());
         acme.ok(&["advisories", "add", "acme:ocr-server", &file]);
         let session = text(&acme.list("/api/v1/account/sessions")[0]["id"]);
+        world.stores.sql(&format!(
+            "insert into passkeys (id, account, name, passkey, created_at)
+             values ('{PASSKEY}', 'acme', 'phone', '', '2026-01-01T00:00:00.000000Z')"
+        ));
         let report = "/api/v1/licence?host=theirs&deployments=0";
         assert_eq!(world.send("GET", report, Some(&globex.token()), &[], "").status, 200);
         let invoice = globex.list("/api/v1/invoices")[0]["number"].to_string();
@@ -140,6 +146,7 @@ impl Market {
             id("/send-backs/{reference}", "REFUND-1", "REFUND-2"),
             id("/send-back-files/{number}", "1", "999999"),
             id("/account/sessions/{id}", session, "000000000000"),
+            id("/account/passkeys/{id}", PASSKEY, "00000000000000000000000000000000"),
             id("/account/tokens/{id}", text(&token["id"]), "000000000000"),
             id("/accounts/{account}", "globex", UNKNOWN),
             id("/accounts/{name}", "globex", UNKNOWN),

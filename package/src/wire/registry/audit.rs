@@ -34,6 +34,14 @@ words! {
         SecondFactorRemoved = "second-factor-removed",
         /// Made new recovery codes of its account.
         RecoveryCodesMade = "recovery-codes-made",
+        /// Added a passkey to its account.
+        PasskeyAdded = "passkey-added",
+        /// Gave a passkey of its account another name.
+        PasskeyRenamed = "passkey-renamed",
+        /// Removed passkeys of an account.
+        PasskeyRemoved = "passkey-removed",
+        /// Showed a passkey whose counter has not grown, and was refused.
+        PasskeyDoubted = "passkey-doubted",
         /// Asked for another e-mail address of its account.
         EmailAsked = "email-asked",
         /// Verified an e-mail address by the token that was sent there.

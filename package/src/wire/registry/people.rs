@@ -144,6 +144,8 @@ words! {
         Totp = "totp",
         /// The password, and a recovery code.
         RecoveryCode = "recovery-code",
+        /// A passkey, which has verified its user.
+        Passkey = "passkey",
     }
 }
 

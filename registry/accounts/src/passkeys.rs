@@ -1,0 +1,14 @@
+//! Passkeys (WebAuthn): added to an account by whoever is sure to own it, and then as good as its password and second factor together. An
+//! authenticator signs for one site, and verifies its user before.
+
+mod challenges;
+mod changes;
+mod kept;
+mod relying_party;
+mod sign_in;
+
+pub use changes::{add, begin, remove, rename};
+pub use kept::list;
+pub(crate) use kept::{forget_all, has_any};
+pub use relying_party::RelyingParty;
+pub use sign_in::{answer, ask};
