@@ -42,6 +42,12 @@ need_stores_and_clients() {
     need npm npm
 }
 
+# For the tests of pages that need a browser, whose driver gives it an authenticator.
+need_browser() {
+    need chromium chromium
+    need chromedriver chromium-driver
+}
+
 # For the tests on a Slurm cluster of this machine's own, and on containers.
 need_engines() {
     need slurmctld slurmctld
@@ -128,6 +134,7 @@ elif [ "${1:-}" != wasm ]; then
     need hledger hledger
     need_python
     [ "${1:-}" = demo ] || need_stores_and_clients
+    [ "${1:-}" = demo ] || need_browser
     [ "${1:-}" = demo ] || need_engines
     [ "${1:-}" != bench ] || need_bench
 fi

@@ -94,8 +94,8 @@ async fn demand(write: &mut Write, account: &Namespace, now: Timestamp) -> Resul
     }
     let body = format!(
         "This registry demands one of whoever operates it, or owns plugins that cost something or are used much. Set it up until {} \
-         UTC, on /account/second-factor or with `chandlery account second-factor set-up`, or add a passkey on /account/passkeys. From then on your account does without it what \
-         any other may, and nothing more.\n",
+         UTC, on /account/second-factor or with `chandlery account second-factor set-up`, or add a passkey on /account/passkeys. From then \
+         on your account does without it what any other may, and nothing more.\n",
         (now + GRACE).strftime("%Y-%m-%d %H:%M")
     );
     let key = format!("second-factor-demanded:{account}:{}", time(now));
@@ -189,5 +189,53 @@ mod tests {
             let found = wanted(&mut write, demand).await.unwrap();
             assert_eq!(found.iter().map(Namespace::as_str).collect::<Vec<_>>(), expected, "{demand}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_passkey_counts_for_what_has_shown_it_and_a_code_for_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
+        let db = Db::open(&url).await.unwrap();
+        let ann: Namespace = "ann".parse().unwrap();
+        let run = async |sql: &'static str| {
+            let mut write = db.write().await.unwrap();
+            sqlx::query(sql).execute(&mut *write).await.unwrap();
+            write.commit().await.unwrap();
+        };
+        run(
+            "insert into accounts (name, password_hash, role, created_at) values ('ann', '', 'operator', '')",
+        )
+        .await;
+        run("insert into tokens (hash, account, created_at, scope, note, kind, opened_by)
+             values ('by-password', 'ann', '2026-03-01', 'full', '', 'log-in', 'password'),
+                    ('by-passkey', 'ann', '2026-03-01', 'full', '', 'log-in', 'passkey'),
+                    ('made-before', 'ann', '2026-01-01', 'full', '', 'made', 'password'),
+                    ('made-after', 'ann', '2026-03-01', 'full', '', 'made', 'password'),
+                    ('made-by-passkey', 'ann', '2026-03-01', 'full', '', 'made', 'passkey'),
+                    ('exchanged', 'ann', '2026-03-01', 'full', '', 'exchanged', 'password')")
+        .await;
+        let all = ["by-password", "by-passkey", "made-before", "made-after", "made-by-passkey", "exchanged"];
+        let owing = async || {
+            let mut owing = Vec::new();
+            for token in all {
+                if owes(&db, &ann, Some(token)).await.unwrap() {
+                    owing.push(token);
+                }
+            }
+            if owes(&db, &ann, None).await.unwrap() {
+                owing.push("password");
+            }
+            owing
+        };
+        assert!(owing().await.is_empty(), "nothing is demanded");
+        run("insert into factor_demands (account, since) values ('ann', '2020-01-01T00:00:00.000000Z')")
+            .await;
+        assert_eq!(owing().await.len(), 7, "there is none");
+        run("insert into passkeys (id, account, name, passkey, created_at) values ('p', 'ann', '', '', '2026-02-01')")
+            .await;
+        assert_eq!(owing().await, ["by-password", "made-after", "password"]);
+        run("insert into second_factors (account, secret, made_at, confirmed_at) values ('ann', '', '', '2026-02-01')")
+            .await;
+        assert!(owing().await.is_empty(), "who has codes has shown one");
     }
 }
