@@ -8,6 +8,7 @@ use chandlery_package::wire::{LogInBy, Role};
 use chandlery_package::{Namespace, words};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
 
 use crate::notices::tell_owner;
 use crate::principal::AccountRole;
@@ -103,10 +104,10 @@ async fn demand(write: &mut Write, account: &Namespace, now: Timestamp) -> Resul
 }
 
 /// Whether a second factor is demanded of an account, however long ago it was told.
-pub(crate) async fn is_demanded(db: &Db, account: &Namespace) -> Result<bool, Error> {
+pub(crate) async fn is_demanded(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
     let (demanded,): (i64,) = sqlx::query_as("select count(*) from factor_demands where account = $1")
         .bind(account.as_str())
-        .fetch_one(db.read())
+        .fetch_one(db)
         .await?;
     Ok(demanded > 0)
 }

@@ -9,13 +9,14 @@ use chandlery_package::wire::{
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sqlx::AnyConnection;
 
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::demands::is_demanded;
 use crate::notices::tell_owner;
 use crate::people::{find_account, find_within};
-use crate::second_factor::{self, is_on};
+use crate::second_factor::{self, is_on, is_on_within};
 use crate::sessions::own_hash;
 use crate::{Account, Accounts, Caller, Error, challenge, passkeys, tokens, totp};
 
@@ -48,9 +49,9 @@ pub async fn confirm_factor(
     code: &str,
 ) -> Result<RecoveryCodes, Error> {
     let (account, now) = (&caller.name, Timestamp::now());
-    must_have_shown(accounts, caller).await?;
-    accounts.attempts.begin_code(client, account)?;
     let mut write = accounts.db.write().await?;
+    shown_within(&mut write, caller).await?;
+    accounts.attempts.begin_code(client, account)?;
     let confirmed = second_factor::confirm(&mut write, account, code, now).await;
     if !matches!(confirmed, Ok(false)) {
         accounts.attempts.take_code_back(client, account);
@@ -170,23 +171,27 @@ pub async fn answer_challenge(
 /// What the token has shown by which an account asks; refuses one from before the account's second factor, and one that has shown no passkey of
 /// an account of which a second factor is demanded.
 pub(crate) async fn must_have_shown(accounts: &Accounts, caller: &Caller) -> Result<LogInBy, Error> {
+    shown_within(&mut *accounts.db.read().acquire().await?, caller).await
+}
+
+/// The same, as a transaction sees it.
+pub(crate) async fn shown_within(db: &mut AnyConnection, caller: &Caller) -> Result<LogInBy, Error> {
     let by = match own_hash(caller) {
-        Some(hash) => tokens::opened_by(&accounts.db, hash).await?,
+        Some(hash) => tokens::opened_by(&mut *db, hash).await?,
         None => LogInBy::Password,
     };
-    match by == LogInBy::Password && needs_more(&accounts.db, &caller.name).await? {
+    match by == LogInBy::Password && needs_more(db, &caller.name).await? {
         true => Err(Error::SecondFactorNeeded(caller.name.clone())),
         false => Ok(by),
     }
 }
 
 /// Whether the password alone says too little of who asks for what changes by what an account is known.
-async fn needs_more(db: &Db, account: &Namespace) -> Result<bool, Error> {
-    if is_on(db, account).await? {
+async fn needs_more(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
+    if is_on_within(&mut *db, account).await? {
         return Ok(true);
     }
-    let has_passkey = passkeys::has_any(&mut *db.read().acquire().await?, account).await?;
-    Ok(has_passkey && is_demanded(db, account).await?)
+    Ok(passkeys::has_any(&mut *db, account).await? && is_demanded(db, account).await?)
 }
 
 /// Uses up a code; a wrong one counts for the client and for the account.

@@ -5,6 +5,7 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::{LogInBy, RecoveryCodes, SecondFactor};
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 
 use crate::notices::tell_owner;
 use crate::recovery::{CODES, digest, new_code};
@@ -16,11 +17,11 @@ pub(crate) async fn is_on(db: &Db, account: &Namespace) -> Result<bool, Error> {
 }
 
 /// The same, as a transaction sees it.
-pub(crate) async fn is_on_within(write: &mut Write, account: &Namespace) -> Result<bool, Error> {
+pub(crate) async fn is_on_within(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
     let (confirmed,): (i64,) =
         sqlx::query_as("select count(*) from second_factors where account = $1 and confirmed_at is not null")
             .bind(account.as_str())
-            .fetch_one(&mut **write)
+            .fetch_one(db)
             .await?;
     Ok(confirmed > 0)
 }

@@ -5,6 +5,7 @@ use chandlery_package::wire::{Act, LogInBy, Page, Paging, TokenRecord};
 use chandlery_package::{Digest, Namespace, words};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sqlx::AnyConnection;
 
 use chandlery_store::{Db, Write, time};
 
@@ -116,11 +117,9 @@ pub(crate) async fn must_owe_no_code(
 }
 
 /// What was shown for a token, by its digest.
-pub(crate) async fn opened_by(db: &Db, hash: &str) -> Result<LogInBy, Error> {
-    let found: Option<(Text<LogInBy>,)> = sqlx::query_as("select opened_by from tokens where hash = $1")
-        .bind(hash)
-        .fetch_optional(db.read())
-        .await?;
+pub(crate) async fn opened_by(db: &mut AnyConnection, hash: &str) -> Result<LogInBy, Error> {
+    let found: Option<(Text<LogInBy>,)> =
+        sqlx::query_as("select opened_by from tokens where hash = $1").bind(hash).fetch_optional(db).await?;
     Ok(found.map_or(LogInBy::Password, |(Text(by),)| by))
 }
 

@@ -10,7 +10,7 @@ use crate::{Digest, Namespace, words};
 words! {
     /// What somebody did.
     pub enum Act: "act" {
-        /// Logged in with a password.
+        /// Logged in with a password or a passkey.
         LoggedIn = "logged-in",
         /// Ended a session on the registry's pages.
         LoggedOut = "logged-out",

@@ -13,7 +13,7 @@ use super::challenges::{self, Waiting};
 use super::kept;
 use crate::actor::Actor;
 use crate::audit::record;
-use crate::factors::must_have_shown;
+use crate::factors::{must_have_shown, shown_within};
 use crate::notices::tell_owner;
 use crate::sessions::own_hash;
 use crate::{Accounts, Caller, Error, tokens};
@@ -49,8 +49,6 @@ pub async fn add(accounts: &Accounts, caller: &Caller, new: &NewPasskey) -> Resu
     let name = name_of(&new.name)?;
     let answer: RegisterPublicKeyCredential = serde_json::from_value(new.credential.clone())
         .map_err(|error| Error::Invalid(format!("this is no answer of an authenticator: {error}")))?;
-    // Another factor may have been set up since it was asked for.
-    must_have_shown(accounts, caller).await?;
     let (account, now) = (&caller.name, Timestamp::now());
     let mut write = accounts.db.write().await?;
     let waiting = challenges::take(&mut write, Some(account), &new.challenge, now).await?;
@@ -61,6 +59,8 @@ pub async fn add(accounts: &Accounts, caller: &Caller, new: &NewPasskey) -> Resu
     let added = PasskeyRecord { id, name, created_at: now, used_at: None };
 
     let mut write = accounts.db.write().await?;
+    // Another factor may have been set up since it was asked for.
+    shown_within(&mut write, caller).await?;
     must_have_room(account, kept::credentials(&mut write, account).await?.len())?;
     if !kept::insert(&mut write, account, &added, &passkey).await? {
         return Err(Error::Conflict("this passkey was added before".into()));
@@ -98,6 +98,7 @@ pub async fn remove(
     kept::must_be_of(&accounts.db, account, id).await?;
     must_be_sure(accounts, client, caller, shown).await?;
     let mut write = accounts.db.write().await?;
+    shown_within(&mut write, caller).await?;
     let name = kept::forget(&mut write, account, id).await?;
     let before = json!({ "passkey": id, "name": name });
     record(&mut write, &caller.actor, Act::PasskeyRemoved, account.as_str(), before, Value::Null).await?;

@@ -50,7 +50,7 @@ pub async fn list(db: &Db, account: &Namespace) -> Result<Vec<PasskeyRecord>, Er
 pub(crate) async fn has_any(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
     let (kept,): (i64,) = sqlx::query_as("select count(*) from passkeys where account = $1")
         .bind(account.as_str())
-        .fetch_one(&mut *db)
+        .fetch_one(db)
         .await?;
     Ok(kept > 0)
 }
