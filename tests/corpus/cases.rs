@@ -24,7 +24,7 @@ pub struct Case {
 /// All of them.
 pub fn all() -> Vec<Case> {
     let mut cases = plugins::all();
-    cases.extend(signatures().into_iter().chain(images()).chain(statements()));
+    cases.extend(signatures().into_iter().chain(images()).chain(statements()).chain(passkeys()));
     for (parser, says, texts) in TEXTS {
         cases.extend(texts.iter().map(|text| case(parser, &format!("{text:?}"), text, says)));
     }
@@ -187,5 +187,26 @@ fn statements() -> Vec<Case> {
         ("an amount that is none", row("1,,NaN,USD,"), "line 2"),
     ]
     .map(|(name, text, says)| case("statement of a bank", name, text, says))
+    .into()
+}
+
+fn passkeys() -> Vec<Case> {
+    let (site, challenge) = ("https://plugins.example.com", documents::PASSKEY_CHALLENGE);
+    let right = documents::passkey(site, challenge, true);
+    let lists = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    [
+        ("of another site", documents::passkey("https://plugins.example.org", challenge, true), "origin"),
+        (
+            "of another port",
+            documents::passkey("https://plugins.example.com:8443", challenge, true),
+            "origin",
+        ),
+        ("without TLS", documents::passkey("http://plugins.example.com", challenge, true), "origin"),
+        ("to another challenge", documents::passkey(site, "AAAA", true), "challenge"),
+        ("of nobody verified", documents::passkey(site, challenge, false), "verified"),
+        ("without an attestation", right.replace("attestationObject", "other"), "attestationObject"),
+        ("of 100,000 lists", lists, "recursion limit"),
+    ]
+    .map(|(name, text, says)| case("answer of an authenticator", name, text, says))
     .into()
 }

@@ -1,5 +1,6 @@
 //! What each parser accepts, as small as it can be.
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chandlery_package::component::MANIFEST_SECTION;
 use chandlery_package::plan::example::workload;
 use chandlery_package::plan::{Check, EnvValue, EnvVar, Plan, Probe, Runtime, Volume, VolumeKind, Workload};
@@ -8,6 +9,17 @@ use serde_json::{Map, Value, json};
 use wasm_encoder::{ComponentSection as _, CustomSection};
 
 use crate::trust;
+
+/// The challenge that [`passkey`] answers unless it is told another one: 32 bytes of zero.
+pub const PASSKEY_CHALLENGE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// What a registry of `https://plugins.example.com` keeps of it.
+pub const PASSKEY_ASKED: &str = r#"{"rs":{"policy":"required","exclude_credentials":[],
+    "challenge":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","credential_algorithms":["ES256"],"require_resident_key":false,
+    "authenticator_attachment":null,"extensions":{},"allow_synchronised_authenticators":true}}"#;
+/// An attestation object of the format `none`, by a key on P-256, for that site's name.
+const PASSKEY_ATTESTATION: &str = "a363666d74646e6f6e656761747453746d74a06861757468446174615894ea6ec10a05693cf769a66f094a2abdcd62b2f734eb23a7b01be54c25a8c8ce21450000000000000000000000000000000000000000001030313233343536373839616263646566a5010203262001215820f9ebe464147cc102d92324d099d927c1a50e42d57a08a116ffec0a29819d8c6522582070baf7d12888902a6a0c1d67add103123c859ab69bf8e9431c9384930d4b7eee";
+/// Where its flags are, and what they say of a user who is there and was verified.
+const PASSKEY_FLAGS: (usize, u8) = (62, 0x45);
 
 /// The header of a component, which has nothing else.
 pub const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -249,4 +261,23 @@ pub fn statements() -> Vec<String> {
     let csv =
         "id,date,amount,currency,text\r\nB1,2026-11-01,100.50,USD,\"CH-23456789AB, \"\"PAYOUT-3\"\"\"\r\n";
     vec![camt("100.5"), csv.into()]
+}
+
+/// What a browser answers that has made a passkey: at this origin, for this challenge, with the flags of a verified user or without.
+pub fn passkey(origin: &str, challenge: &str, is_verified: bool) -> String {
+    let client =
+        json!({ "type": "webauthn.create", "challenge": challenge, "origin": origin, "crossOrigin": false });
+    let mut attestation = hex::decode(PASSKEY_ATTESTATION).unwrap();
+    let (place, verified) = PASSKEY_FLAGS;
+    attestation[place] = if is_verified { verified } else { verified & !4 };
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    json!({
+        "id": "MDEyMzQ1Njc4OWFiY2RlZg", "rawId": "MDEyMzQ1Njc4OWFiY2RlZg", "type": "public-key",
+        "response": {
+            "clientDataJSON": encode(client.to_string().as_bytes()), "attestationObject": encode(&attestation),
+            "transports": ["internal"],
+        },
+        "clientExtensionResults": { "credProps": { "rk": true } },
+    })
+    .to_string()
 }

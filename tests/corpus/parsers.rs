@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use axum::http::{HeaderMap, HeaderValue};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+use chandlery_accounts::passkeys::RelyingParty;
 use chandlery_host::installs::Lock;
 use chandlery_money::{payouts, rails};
 use chandlery_package::artifact::{Artifact, ImageManifest};
@@ -27,7 +28,7 @@ use chandlery_package::{
 use chandlery_registry::oci::{Described, Repository};
 use chandlery_registry::{Network, Proxies};
 use chandlery_store::ContentDigest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{documents, trust};
 
@@ -297,6 +298,16 @@ fn money() -> Vec<Parser> {
 
 fn requests() -> Vec<Parser> {
     vec![
+        parser(
+            "answer of an authenticator",
+            &[documents::passkey("https://plugins.example.com", documents::PASSKEY_CHALLENGE, true)],
+            |bytes| {
+                let answer: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+                let site = RelyingParty::at("https://plugins.example.com").unwrap();
+                let asked = serde_json::from_str(documents::PASSKEY_ASKED).unwrap();
+                said(site.register(&answer, &asked))
+            },
+        ),
         parser("network", &["10.0.0.0/8", "::ffff:10.0.0.0/104", "fd00::/8"], text::<Network>),
         parser(
             "X-Forwarded-For",

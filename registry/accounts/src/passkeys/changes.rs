@@ -7,7 +7,6 @@ use chandlery_package::wire::{Act, LogInBy, NewPasskey, PasskeyChallenge, Passke
 use chandlery_store::{Write, time};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use webauthn_rs::prelude::RegisterPublicKeyCredential;
 
 use super::challenges::{self, Waiting};
 use super::kept;
@@ -47,14 +46,12 @@ pub async fn begin(
 pub async fn add(accounts: &Accounts, caller: &Caller, new: &NewPasskey) -> Result<PasskeyRecord, Error> {
     let site = accounts.relying_party()?;
     let name = name_of(&new.name)?;
-    let answer: RegisterPublicKeyCredential = serde_json::from_value(new.credential.clone())
-        .map_err(|error| Error::Invalid(format!("this is no answer of an authenticator: {error}")))?;
     let (account, now) = (&caller.name, Timestamp::now());
     let mut write = accounts.db.write().await?;
     let waiting = challenges::take(&mut write, Some(account), &new.challenge, now).await?;
     write.commit().await?;
     let Waiting::Registration(state) = waiting else { return Err(challenges::ended()) };
-    let passkey = site.register(&answer, &state)?;
+    let passkey = site.register(&new.credential, &state)?;
     let id = kept::id_of(passkey.cred_id());
     let added = PasskeyRecord { id, name, created_at: now, used_at: None };
 

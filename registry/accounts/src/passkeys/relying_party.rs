@@ -1,7 +1,7 @@
 //! The site that passkeys are made for. A browser lets an authenticator sign for no other, and says which origin has asked.
 
 use chandlery_package::Namespace;
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use webauthn_rs::prelude::{
@@ -24,7 +24,7 @@ pub struct RelyingParty {
 
 impl RelyingParty {
     /// The registry at this URL; none: browsers have no passkeys for what is there, since it is no name, or reached without TLS.
-    pub(crate) fn at(url: &str) -> Option<Self> {
+    pub fn at(url: &str) -> Option<Self> {
         let url = Url::parse(url).ok()?;
         let domain = url.domain()?.to_owned();
         let is_local = domain == "localhost" || domain.ends_with(".localhost");
@@ -63,14 +63,12 @@ impl RelyingParty {
         Ok((asked, state))
     }
 
-    /// The passkey that was made.
-    pub(super) fn register(
-        &self,
-        answer: &RegisterPublicKeyCredential,
-        state: &PasskeyRegistration,
-    ) -> Result<Passkey, Error> {
+    /// The passkey that was made, by the JSON of a browser's answer.
+    pub fn register(&self, answer: &Value, state: &PasskeyRegistration) -> Result<Passkey, Error> {
+        let answer = RegisterPublicKeyCredential::deserialize(answer)
+            .map_err(|error| Error::Invalid(format!("this is no answer of an authenticator: {error}")))?;
         self.webauthn
-            .finish_passkey_registration(answer, state)
+            .finish_passkey_registration(&answer, state)
             .map_err(|error| Error::PasskeyRefused(error.to_string()))
     }
 

@@ -5,6 +5,7 @@ use chandlery_package::Namespace;
 use chandlery_package::wire::{Act, LogInBy, PasskeyChallenge, PasskeyLogIn};
 use chandlery_store::time;
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use webauthn_rs::prelude::PublicKeyCredential;
 
@@ -59,7 +60,7 @@ async fn signed_in(
     let waiting = challenges::take(&mut write, None, &given.challenge, now).await?;
     write.commit().await?;
     let Waiting::SignIn(state) = waiting else { return Err(challenges::ended()) };
-    let answer: PublicKeyCredential = serde_json::from_value(given.credential.clone())
+    let answer = PublicKeyCredential::deserialize(&given.credential)
         .map_err(|error| Error::Invalid(format!("this is no answer of an authenticator: {error}")))?;
 
     let unknown = || Error::PasskeyRefused("no account has this passkey".into());
