@@ -8,6 +8,7 @@ mod journal;
 mod months;
 mod pending;
 mod routes;
+mod told;
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -30,6 +31,7 @@ pub use months::{closed_months, open_from};
 pub use pending::{Pending, is_posted, owed, post, post_all};
 pub use routes::routes;
 pub(crate) use routes::{exchange_within, spend_within};
+pub(crate) use told::must_not_be_told;
 
 /// One line of a transaction: a debit above zero, a credit below.
 #[derive(Debug, Clone, PartialEq, Eq)]

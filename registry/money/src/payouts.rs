@@ -7,6 +7,7 @@ mod bank_account;
 mod debt_routes;
 pub(crate) mod earnings;
 mod explain;
+pub(crate) mod fees;
 mod handing_over;
 mod leaving;
 pub(crate) mod profiles;

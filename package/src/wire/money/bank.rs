@@ -74,7 +74,7 @@ pub enum Allotment {
         /// What left or came back.
         amount: Money,
     },
-    /// It is what was recorded by hand before, and takes up all of the line.
+    /// It is what was recorded by hand before, and takes up as much of the line as that has moved.
     Recorded {
         /// The number of the ledger's transaction.
         transaction: i64,

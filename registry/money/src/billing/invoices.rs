@@ -227,6 +227,9 @@ pub(super) async fn pay(
         return Err(Error::Invalid(format!("{amount} arrived, but {due} is due")));
     }
     must_be_new(write, &payment).await?;
+    if let Paid::Bank(reference) = paid {
+        ledger::must_not_be_told(write, reference, &[amount]).await?;
+    }
     let by_then = invoice.total.minus(invoice.refunded)?.minus(due)?.plus(amount)?;
     let id = match paid {
         // What is given back of a part makes it due again: as much may be paid by then once more.

@@ -152,6 +152,9 @@ async fn record_expense(
     transaction: Transaction,
 ) -> Result<(), Error> {
     super::by(write, By::Actor(actor));
+    if !super::is_posted(write, &transaction).await? {
+        super::must_not_be_told(write, &new.key, &[new.amount.negated()]).await?;
+    }
     super::post(write, transaction).await?;
     record_once(write, actor, Act::ExpenseRecorded, &new.key, json!(new)).await?;
     Ok(())
@@ -248,6 +251,9 @@ async fn post_exchange(write: &mut Write, new: &NewExchange, now: Timestamp) -> 
         .credit(LedgerAccount::Bank, new.sold)
         .debit(LedgerAccount::Bank, new.bought)
         .credit(between(), new.bought);
+    if !super::is_posted(write, &transaction).await? {
+        super::must_not_be_told(write, &new.key, &[new.sold.negated(), new.bought]).await?;
+    }
     super::post(write, transaction).await?;
     let left = super::owed(write, &between(), new.sold.currency()).await?;
     let other = super::owed(write, &between(), new.bought.currency()).await?;

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::AnyConnection;
 
-use super::profiles;
+use super::{fees, profiles};
 use crate::ledger::{self, Account, By, Transaction};
 use crate::{Error, exchange, sharing};
 use chandlery_accounts::Actor;
@@ -231,7 +231,8 @@ pub async fn confirm(
     Ok(payout)
 }
 
-/// The same within a transaction. What left the bank may be more than what was sent: its fee. The same again changes nothing.
+/// The same within a transaction. What left may be more than what was sent: a fee, and no more than that. The same again changes
+/// nothing.
 pub async fn settle(
     write: &mut Write,
     id: i64,
@@ -244,8 +245,16 @@ pub async fn settle(
     if has_arrived && payout.bank_reference.as_deref() == Some(bank_reference) {
         return Ok(());
     }
-    let fee = left.unwrap_or(payout.sent).minus(payout.sent)?;
-    arrive(write, &payout, bank_reference, fee, paid_from(payout.rail), now).await
+    let (left, from) = (left.unwrap_or(payout.sent), paid_from(payout.rail));
+    let fee = left.minus(payout.sent)?;
+    if fee.is_positive() {
+        let most = fees::most(write).await?;
+        fees::must_be_fee(&most, fee, &format!("payout {id} of {}", payout.sent))?;
+    }
+    if from == Account::Bank {
+        ledger::must_not_be_told(write, bank_reference, &[left.negated()]).await?;
+    }
+    arrive(write, &payout, bank_reference, fee, from, now).await
 }
 
 /// Records that a payout has left an account, and what that cost beside it.

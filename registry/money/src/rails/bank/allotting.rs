@@ -54,6 +54,7 @@ pub(crate) async fn allot_within(
     if !new.to.iter().all(|part| matches!(part, Allotment::Recorded { .. })) {
         recorded::must_not_be_of_processor(write, &line).await?;
     }
+    recorded::must_be_among(write, &line, &new.to).await?;
     for part in &new.to {
         settle(write, rules, &mut line, part).await?;
         write.flush().await?;

@@ -5,7 +5,7 @@
 //! | a line is what was recorded before | suspense | bank |
 
 use chandlery_package::Money;
-use chandlery_package::wire::TransactionKind;
+use chandlery_package::wire::{Allotment, TransactionKind};
 use chandlery_store::Write;
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -16,38 +16,94 @@ use crate::billing::orders;
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, payouts};
 
-/// The transaction of the ledger that moved as much at the bank, of those that a line names, and that no line was before.
+/// The transaction of the ledger that a line is, and that no line was before: the one that was recorded by its reference, or of those
+/// that it names the one that moved as much.
 pub(super) async fn named(write: &mut Write, line: &Line, open: Money) -> Result<Option<i64>, Error> {
+    if let Some((transaction, moved)) = by_reference(write, line, open).await? {
+        return match is_part(moved, open) {
+            true => Ok(Some(transaction)),
+            false => Err(Error::Conflict(format!(
+                "transaction {transaction}, which was recorded by its reference, moved {moved}, but it is of {open}"
+            ))),
+        };
+    }
     for key in keys(write, line).await? {
-        let found: Option<(i64,)> = sqlx::query_as(
-            "select id from ledger_transactions join ledger_postings on transaction_id = id
-             where key = $1 and (account = 'assets:bank' or account like 'assets:bank:%') and currency = $2 and minor = $3
-               and not exists (select 1 from bank_allotments where seen = ledger_transactions.id
-                               and bank_allotments.currency = $2)",
-        )
-        .bind(key)
-        .bind(open.currency().code())
-        .bind(open.minor())
-        .fetch_optional(&mut **write)
-        .await?;
-        if let Some((transaction,)) = found {
+        let found = unseen(write, &key, open).await?;
+        if let Some((transaction, _)) = found.filter(|(_, moved)| *moved == open) {
             return Ok(Some(transaction));
         }
     }
     Ok(None)
 }
 
-/// The keys of the transactions that a line may be, by its id and by what it names.
+/// Whether all of what is open of a line was moved, or a part of it.
+fn is_part(moved: Money, open: Money) -> bool {
+    let same_way = moved.is_positive() == open.is_positive();
+    same_way && moved.minor().unsigned_abs() <= open.minor().unsigned_abs()
+}
+
+/// What was recorded by hand by a line's own reference, and no line was before, with what it moved at the bank. A key of an expense
+/// may be something else by chance: it is the line where it moved as much.
+async fn by_reference(write: &mut Write, line: &Line, open: Money) -> Result<Option<(i64, Money)>, Error> {
+    let names = [line.id.as_str(), line.reference()];
+    let mut keys: Vec<String> =
+        names.iter().map(|name| format!("{}:{name}", TransactionKind::Exchange)).collect();
+    for (kind, sql) in [
+        (
+            TransactionKind::InvoicePaid,
+            "select number from invoices where payment in ($1, $2) order by number",
+        ),
+        (TransactionKind::PayoutPaid, "select id from payouts where bank_reference in ($1, $2) order by id"),
+    ] {
+        let rows: Vec<(i64,)> =
+            sqlx::query_as(sql).bind(names[0]).bind(names[1]).fetch_all(&mut **write).await?;
+        keys.extend(rows.into_iter().map(|(number,)| format!("{kind}:{number}")));
+    }
+    for key in keys {
+        if let Some(found) = unseen(write, &key, open).await? {
+            return Ok(Some(found));
+        }
+    }
+    for name in names {
+        let found = unseen(write, &format!("{}:{name}", TransactionKind::Expense), open).await?;
+        if let Some(found) = found.filter(|(_, moved)| *moved == open) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The transaction of a key and what it moved at the bank in a line's currency; none, where a line was it before.
+async fn unseen(write: &mut Write, key: &str, like: Money) -> Result<Option<(i64, Money)>, Error> {
+    let found: Option<(i64, i64)> = sqlx::query_as(
+        "select id, minor from ledger_transactions join ledger_postings on transaction_id = id
+         where key = $1 and (account = 'assets:bank' or account like 'assets:bank:%') and currency = $2
+           and not exists (select 1 from bank_allotments where seen = ledger_transactions.id
+                           and bank_allotments.currency = $2)",
+    )
+    .bind(key)
+    .bind(like.currency().code())
+    .fetch_optional(&mut **write)
+    .await?;
+    found.map(|(transaction, minor)| Ok((transaction, like.with_minor(minor)?))).transpose()
+}
+
+/// Refuses to take a line for something else while what was recorded by its reference is not it: the bank would be booked twice.
+pub(super) async fn must_be_among(write: &mut Write, line: &Line, parts: &[Allotment]) -> Result<(), Error> {
+    let Some(open) = line.open()? else { return Ok(()) };
+    let Some((transaction, moved)) = by_reference(write, line, open).await? else { return Ok(()) };
+    match parts.contains(&Allotment::Recorded { transaction }) {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "{moved} of bank line '{}' were recorded by its reference before: first settle that with `chandlery books allot              --recorded {transaction}`",
+            line.id
+        ))),
+    }
+}
+
+/// The keys of the transactions that a line may be by what it names.
 async fn keys(write: &mut Write, line: &Line) -> Result<Vec<String>, Error> {
-    let mut keys = vec![
-        format!("{}:{}", TransactionKind::Exchange, line.reference()),
-        format!("{}:{}", TransactionKind::Expense, line.reference()),
-    ];
-    let by_reference: Option<(i64,)> = sqlx::query_as("select number from invoices where payment = $1")
-        .bind(line.reference())
-        .fetch_optional(&mut **write)
-        .await?;
-    let mut invoices: Vec<i64> = by_reference.into_iter().map(|(number,)| number).collect();
+    let (mut keys, mut invoices) = (Vec::new(), Vec::new());
     match Subject::find(&line.text).or_else(|| Subject::near(&line.text)) {
         Some(Subject::Invoice(number)) => invoices.push(number),
         Some(Subject::Order(reference)) => {
@@ -123,7 +179,7 @@ async fn moved(
     Ok(Some((like.with_minor(minor)?, account)))
 }
 
-/// Settles all of a line by what was recorded before.
+/// Settles a line, or the part that it moved, by what was recorded before.
 pub(super) async fn see(
     write: &mut Write,
     line: &mut Line,
@@ -133,18 +189,19 @@ pub(super) async fn see(
     now: Timestamp,
 ) -> Result<(), Error> {
     let moved = moved(write, transaction, open).await?;
-    let Some((_, account)) = moved.filter(|(moved, _)| *moved == open) else {
+    let Some((moved, account)) = moved.filter(|(moved, _)| is_part(*moved, open)) else {
         let none = format!("transaction {transaction} that moved {open} at the bank and was not seen yet");
         return Err(Error::NotFound(none));
     };
     let id = &line.id;
-    let seen = Transaction::new(TransactionKind::BankSeen, id, at)
+    let key = if moved == open && line.waits { id.clone() } else { format!("{id}:{transaction}") };
+    let seen = Transaction::new(TransactionKind::BankSeen, key, at)
         .about(format!("bank line {id} is transaction {transaction}, which was recorded before"))
         .link("payment", id)
         .link("transaction", transaction)
-        .debit(Account::Suspense, open)
-        .credit(account, open);
+        .debit(Account::Suspense, moved)
+        .credit(account, moved);
     ledger::post(write, seen).await?;
     let target = format!("is transaction {transaction}, which was recorded before");
-    lines::allot(write, line, open, &target, Tie::Recorded(transaction), now).await
+    lines::allot(write, line, moved, &target, Tie::Recorded(transaction), now).await
 }

@@ -19,14 +19,14 @@ use chandlery_store::Write;
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::super::own_accounts::{self, in_ledger};
+use super::super::own_accounts::in_ledger;
 use super::super::send_backs;
 use super::lines::{self, Line, Tie};
 use super::recorded;
 use crate::billing::invoices::Paid;
 use crate::billing::{find_invoice, orders, payments};
 use crate::ledger::{self, Account, Transaction};
-use crate::payouts::{self, run};
+use crate::payouts::{self, fees, run};
 use crate::{Error, Finance};
 
 /// What bank lines are settled by.
@@ -40,32 +40,16 @@ pub struct Rules {
     pub now: Timestamp,
 }
 
-/// The most that the bank takes where nothing is set, in minor units.
-const FEE_MAX_MINOR: i64 = 500;
-
 impl Rules {
     /// Those of now.
     pub(crate) async fn of(db: &mut AnyConnection, finance: &Finance) -> Result<Self, Error> {
-        let own = own_accounts::all(db).await?;
-        let fees_max = own.into_iter().flat_map(|account| account.fees_max).collect();
+        let fees_max = fees::most(db).await?;
         Ok(Self { hold_days: finance.hold_days, fees_max, now: finance.clock.now() })
-    }
-
-    /// The most of this currency that is a fee.
-    pub(super) fn fee_max(&self, like: Money) -> Result<Money, Error> {
-        let set = self.fees_max.iter().find(|most| most.currency() == like.currency());
-        set.map_or_else(|| Ok(like.with_minor(FEE_MAX_MINOR)?), |most| Ok(*most))
     }
 
     /// Refuses what is more than a fee, or less than none.
     pub(super) fn must_be_fee(&self, fee: Money, of: &str) -> Result<(), Error> {
-        let most = self.fee_max(fee)?;
-        match (0..=most.minor()).contains(&fee.minor()) {
-            true => Ok(()),
-            false => Err(Error::Conflict(format!(
-                "it differs by {fee} from {of}: more than nothing, and at most {most}, is a fee"
-            ))),
-        }
+        fees::must_be_fee(&self.fees_max, fee, of)
     }
 }
 

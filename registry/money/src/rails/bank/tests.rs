@@ -20,6 +20,7 @@ use crate::testing::{at, faults, market, operator};
 use crate::{Finance, billing::orders};
 
 mod back;
+mod once;
 mod own;
 mod statements;
 
