@@ -21,7 +21,8 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand and challenges to passkeys are not kept: their clients will
 /// begin again.
-const TABLES: [&str; 110] = [
+/// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
+const TABLES: [&str; 111] = [
     "facts",
     "accounts",
     "tokens",
@@ -44,6 +45,7 @@ const TABLES: [&str; 110] = [
     "approval_rules",
     "approval_requests",
     "approval_votes",
+    "deeds_alone",
     "namespace_keys",
     "oidc_issuers",
     "trusted_publishers",

@@ -56,6 +56,7 @@ fn world(vies: &Receiver) -> World {
     let mut world = World::with_hold(0);
     world.registry.arguments = vec!["--virtual-clock".into(), "--vies".into(), vies.url("")];
     world.restart_registry();
+    world.lift_approvals();
     set_clock(&world, "2026-01-01T00:00:00Z");
     let operator = world.operator();
     for (country, rate) in [("DE", "19%"), ("FR", "20%"), ("IT", "22%"), ("NL", "21%"), ("MT", "0%")] {

@@ -122,6 +122,7 @@ fn the_deployments_of_all_hosts_count_together() {
 #[test]
 fn an_invoice_is_paid_once_and_the_books_hold() {
     let world = world();
+    world.lift_approvals();
     let customer = world.person("initech");
     customer.register();
     let operator = world.operator();
@@ -164,6 +165,7 @@ fn an_invoice_is_paid_once_and_the_books_hold() {
 #[test]
 fn a_subscription_lives_as_long_as_what_was_paid_for_it() {
     let world = World::with_limits();
+    world.lift_approvals();
     let operator = world.operator();
     let pay = |person: &Person, number: &str, amount: &str| {
         let reference = format!("BANK-{}-{number}", person.name);

@@ -8,6 +8,7 @@ use chandlery_package::Namespace;
 use chandlery_package::wire::Payout;
 use chandlery_store::{Clock, Db, Facts, Write};
 use jiff::Timestamp;
+use proptest::prelude::ProptestConfig;
 
 use crate::ledger::{self, By, Chore};
 use crate::payouts::run;
@@ -63,6 +64,12 @@ pub(crate) async fn market(customers: &[&str], offer: &str) -> (tempfile::TempDi
         .await
         .unwrap();
     (folder, finance)
+}
+
+/// So many cases of a property, or as many as `CHANDLERY_TEST_CASES` says.
+pub(crate) fn cases(few: u32) -> ProptestConfig {
+    let said = std::env::var("CHANDLERY_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig::with_cases(said.unwrap_or(few))
 }
 
 /// A transaction in which a test posts by itself.

@@ -13,6 +13,8 @@ use super::{Ask, Verdict, Wanted, approve, ask, check_rule, list_rules, refuse, 
 use crate::testing::finance;
 use crate::{Error, Finance};
 
+mod alone;
+
 const OLD: &str = "2020-01-01T00:00:00.000000Z";
 
 fn name(text: &str) -> Namespace {
@@ -228,7 +230,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(crate::testing::cases(12))]
 
     /// Three people make accounts of their own and approve by them. Whatever is ready, so many people beside whoever asked want it.
     #[test]

@@ -9,19 +9,10 @@ use chandlery_store::Write;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::wanted::Wanted;
-use super::{requests, rules};
+use super::approved::Approved;
+use super::wanted::Ask;
+use super::{alone, requests, rules};
 use crate::{Error, Finance};
-
-/// What somebody asks for.
-pub(crate) struct Ask<'a> {
-    /// Who: an operator or, for how a partner is paid, whoever wrote it.
-    pub by: &'a Namespace,
-    /// What it asks for.
-    pub wanted: &'a Wanted,
-    /// What the rules compare.
-    pub amount: Option<Money>,
-}
 
 /// What an approval has changed.
 pub(crate) enum Verdict {
@@ -66,20 +57,60 @@ pub(crate) async fn ask(
     actor: &Actor,
     asked: &Ask<'_>,
 ) -> Result<Option<ApprovalRequest>, Error> {
-    let now = Timestamp::now();
+    match begin(finance, actor, asked).await? {
+        Begun::Waits(request) => Ok(Some(*request)),
+        Begun::Alone { .. } => Ok(None),
+    }
+}
+
+/// Does something that moves money where that needs nobody else, and asks for it otherwise. What was done counts for a day towards
+/// what whoever asks may do alone; what could not be done does not.
+pub(crate) async fn ask_or_do<T>(
+    finance: &Finance,
+    actor: &Actor,
+    asked: &Ask<'_>,
+    deed: impl Future<Output = Result<T, Error>>,
+) -> Result<Approved<T>, Error> {
+    let is_counted = match begin(finance, actor, asked).await? {
+        Begun::Waits(request) => return Ok(Approved::Waits(request)),
+        Begun::Alone { is_counted } => is_counted,
+    };
+    let done = deed.await;
+    if is_counted && done.is_err() {
+        let mut write = finance.db.write().await?;
+        alone::forget(&mut write, asked).await?;
+        write.commit().await?;
+    }
+    done.map(Approved::Done)
+}
+
+/// What becomes of what is asked for.
+enum Begun {
+    /// Others must approve it.
+    Waits(Box<ApprovalRequest>),
+    /// It needs nobody else, and may be counted towards what needs others.
+    Alone { is_counted: bool },
+}
+
+async fn begin(finance: &Finance, actor: &Actor, asked: &Ask<'_>) -> Result<Begun, Error> {
+    let (now, today) = (Timestamp::now(), finance.clock.now());
     let mut write = finance.db.write().await?;
-    let quorum = Quorum::of(&mut write, asked.wanted.kind(), asked.amount, asked.by).await?;
+    let amount = alone::compared(&mut write, asked, today).await?;
+    let quorum = Quorum::of(&mut write, asked.wanted.kind(), amount, asked.by).await?;
     let alone_from = quorum.alone_from(now, finance.approval_hours);
     if alone_from.is_some_and(|from| from <= now) {
-        return Ok(None);
+        let is_counted = quorum.needed == 0 && alone::count(&mut write, asked, today).await?;
+        write.commit().await?;
+        return Ok(Begun::Alone { is_counted });
     }
-    let (request, is_new) = request(&mut write, asked, now).await?;
+    let asked = Ask { by: asked.by, wanted: asked.wanted, amount };
+    let (request, is_new) = request(&mut write, &asked, now).await?;
     if is_new {
         announce(&mut write, actor, &request, now).await?;
     }
     write.commit().await?;
     let alone_from = quorum.alone_from(request.asked_at, finance.approval_hours);
-    Ok(Some(ApprovalRequest { alone_from, ..request }))
+    Ok(Begun::Waits(Box::new(ApprovalRequest { alone_from, ..request })))
 }
 
 /// The request that waits for what is asked or, and then it says so, a new one.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use chandlery_package::wire::{
-    Agreement, ApprovalKind, ApprovalRule, BankAccount, NewAllotment, NewExchange, NewExpense, NewPayment,
-    NewPolicy, NewRefund, Payee, SellerVersion, TaxRule,
+    Agreement, Allotment, ApprovalKind, ApprovalRule, BankAccount, NewAllotment, NewExchange, NewExpense,
+    NewPayment, NewPolicy, NewRefund, Payee, SellerVersion, TaxRule,
 };
 use chandlery_package::{Money, Namespace};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,16 @@ pub(crate) enum Wanted {
     Rule { rule: ApprovalRule },
 }
 
+/// What somebody asks for.
+pub(crate) struct Ask<'a> {
+    /// Who: an operator or, for how a partner is paid, whoever wrote it.
+    pub by: &'a Namespace,
+    /// What it asks for.
+    pub wanted: &'a Wanted,
+    /// What the rules compare.
+    pub amount: Option<Money>,
+}
+
 impl Wanted {
     /// What the rules call it.
     pub fn kind(&self) -> ApprovalKind {
@@ -66,6 +76,34 @@ impl Wanted {
             Self::Policy { .. } => ApprovalKind::Policy,
             Self::TaxRule { .. } => ApprovalKind::TaxRule,
             Self::Rule { .. } => ApprovalKind::Rules,
+        }
+    }
+
+    /// What is recorded, spent or given back by it, where many small ones of one operator are as one; none: it is one by itself.
+    pub fn moves(&self) -> Option<Money> {
+        match self {
+            Self::Refund { refund, .. } => Some(refund.amount),
+            Self::Surplus { amount, .. } => Some(*amount),
+            Self::Allotment { allotment } => {
+                let back = allotment.to.iter().filter_map(|part| match part {
+                    Allotment::SendBack { amount } => Some(*amount),
+                    _ => None,
+                });
+                back.reduce(|sum, amount| sum.plus(amount).unwrap_or(sum))
+            }
+            Self::Expense { expense } => Some(expense.amount),
+            Self::Exchange { exchange } => Some(exchange.sold),
+            Self::InvoicePayment { payment, .. } | Self::OrderPayment { payment, .. } => Some(payment.amount),
+            Self::Payout { .. }
+            | Self::Payee { .. }
+            | Self::WriteOff { .. }
+            | Self::Agreement { .. }
+            | Self::PartnerBank { .. }
+            | Self::HouseBank { .. }
+            | Self::Seller { .. }
+            | Self::Policy { .. }
+            | Self::TaxRule { .. }
+            | Self::Rule { .. } => None,
         }
     }
 }

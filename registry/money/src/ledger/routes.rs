@@ -123,16 +123,12 @@ async fn spend(
     let transaction = spent(&new, now)?;
     let wanted = Wanted::Expense { expense: new.clone() };
     let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.amount) };
-    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
-    }
-    finance
-        .db
-        .group_commit(move |write| {
-            Box::pin(async move { record_expense(write, &caller.actor, &new, transaction).await })
-        })
-        .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let actor = caller.actor.clone();
+    let spends = finance.db.group_commit(move |write| {
+        Box::pin(async move { record_expense(write, &actor, &new, transaction).await })
+    });
+    let spent = approvals::ask_or_do(&finance, &caller.actor, &asked, spends).await?;
+    Ok(spent.answer(|()| StatusCode::NO_CONTENT.into_response()))
 }
 
 /// Records what others have approved as spent.
@@ -216,17 +212,12 @@ async fn exchange(
     }
     let wanted = Wanted::Exchange { exchange: new.clone() };
     let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.sold) };
-    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
-    }
-    let now = finance.clock.now();
-    finance
+    let (now, actor) = (finance.clock.now(), caller.actor.clone());
+    let exchanges = finance
         .db
-        .group_commit(move |write| {
-            Box::pin(async move { exchange_within(write, &caller.actor, &new, now).await })
-        })
-        .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+        .group_commit(move |write| Box::pin(async move { exchange_within(write, &actor, &new, now).await }));
+    let exchanged = approvals::ask_or_do(&finance, &caller.actor, &asked, exchanges).await?;
+    Ok(exchanged.answer(|()| StatusCode::NO_CONTENT.into_response()))
 }
 
 /// Records an exchange within a transaction.

@@ -214,7 +214,7 @@ fn any_transactions() -> impl Strategy<Value = Vec<(u8, i64, bool)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(crate::testing::cases(12))]
 
     #[test]
     fn near_the_bounds_a_posting_is_exact_or_refused(

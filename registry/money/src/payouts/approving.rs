@@ -1,37 +1,17 @@
 //! What was proposed or written for a partner, and others approve by the rules of approval: payouts, how partners are paid, and what is
 //! given up of what they owe. It was asked for by whoever proposed or wrote it.
 
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Caller;
-use chandlery_edge::Json;
 use chandlery_package::wire::{
-    ApprovalRequest, ApprovalState, DebtWriteOff, Payout, PayoutState, ProfileVersion, WriteOffState,
+    ApprovalState, DebtWriteOff, Payout, PayoutState, ProfileVersion, WriteOffState,
 };
 use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::{profiles, run, write_offs};
-use crate::approvals::{self, Ask, Verdict, Wanted};
+use crate::approvals::{self, Approved, Ask, Verdict, Wanted};
 use crate::{Error, Finance};
-
-/// What an approval has led to.
-pub(super) enum Approved<T> {
-    /// Enough have approved it.
-    Done(T),
-    /// More must approve it.
-    Waits(Box<ApprovalRequest>),
-}
-
-/// What was done, or what waits.
-pub(super) fn answer<T: Serialize>(approved: Approved<T>) -> Response {
-    match approved {
-        Approved::Done(done) => Json(done).into_response(),
-        Approved::Waits(request) => (StatusCode::ACCEPTED, Json(*request)).into_response(),
-    }
-}
 
 /// Approves a payout.
 pub(super) async fn payout(

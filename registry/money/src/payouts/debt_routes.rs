@@ -10,8 +10,8 @@ use chandlery_package::wire::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::approving::{self, answer};
-use super::{leaving, proposals, write_offs};
+use super::{approving, leaving, proposals, write_offs};
+use crate::approvals::answer;
 use crate::{Error, Finance, sharing};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};

@@ -12,9 +12,9 @@ use chandlery_package::wire::{
 use chandlery_package::{Month, Namespace};
 use serde::Deserialize;
 
-use super::approving::{self, answer};
 use super::earnings::{self, EarningKey, PluginKey};
-use super::{debt_routes, profiles, run, statements};
+use super::{approving, debt_routes, profiles, run, statements};
+use crate::approvals::answer;
 use crate::{Error, Finance, documents, table};
 use chandlery_accounts::{Account, Caller, Error as AccountsError};
 use chandlery_edge::{Json, Path, Query};

@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{outbox, stripe};
-use crate::approvals::{self, Ask, Wanted};
+use crate::approvals::{self, Approved, Ask, Wanted};
 use crate::ledger::{self, By};
 use crate::{Error, Finance};
 
@@ -125,18 +125,15 @@ async fn give_back(
     let amount = stripe::surplus_of(&finance.db, &id).await?;
     let wanted = Wanted::Surplus { payment: id.clone(), amount };
     let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(amount) };
-    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
-    }
     let (now, actor) = (finance.clock.now(), caller.actor.clone());
-    let key = finance
-        .db
-        .group_commit(move |write| {
-            Box::pin(async move { give_back_within(write, &actor, &id, amount, now).await })
-        })
-        .await?;
-    super::tell_of_refund(&finance, &caller.actor, &key, now).await;
-    Ok((StatusCode::CREATED, Json(amount)).into_response())
+    let gives = finance.db.group_commit(move |write| {
+        Box::pin(async move { give_back_within(write, &actor, &id, amount, now).await })
+    });
+    let given = approvals::ask_or_do(&finance, &caller.actor, &asked, gives).await?;
+    if let Approved::Done(key) = &given {
+        super::tell_of_refund(&finance, &caller.actor, key, now).await;
+    }
+    Ok(given.answer(|_| (StatusCode::CREATED, Json(amount)).into_response()))
 }
 
 /// Gives back what is left of a payment that was more than due, where that is as much as was asked for. Gives the key by which

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::bank_file::{bank_file as write_bank_file, of_run};
 use super::{Subject, bank, own_accounts};
-use crate::approvals::{self, Ask, Wanted};
+use crate::approvals::{self, Approved, Ask, Wanted};
 use crate::billing::{self, refunds};
 use crate::payouts::run;
 use crate::{Error, Finance};
@@ -104,16 +104,16 @@ async fn refund(
 ) -> Result<Response, Error> {
     caller.must_operate("give refunds")?;
     let seen = given_before(&finance, number, &new).await?;
-    if let Some(before) = seen {
-        let wanted = Wanted::Refund { invoice: number, refund: new.clone() };
-        let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.amount.plus(before)?) };
-        if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-            return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
+    let refund = super::refund_as_seen(&finance, &caller.actor, number, &new, seen, finance.clock.now());
+    let given = match seen {
+        Some(before) => {
+            let wanted = Wanted::Refund { invoice: number, refund: new.clone() };
+            let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(new.amount.plus(before)?) };
+            approvals::ask_or_do(&finance, &caller.actor, &asked, refund).await?
         }
-    }
-    let now = finance.clock.now();
-    let note = super::refund_as_seen(&finance, &caller.actor, number, &new, seen, now).await?;
-    Ok((StatusCode::CREATED, Json(note)).into_response())
+        None => Approved::Done(refund.await?),
+    };
+    Ok(given.answer(|note| (StatusCode::CREATED, Json(note)).into_response()))
 }
 
 /// What was given back of an invoice before a refund, with which the rules compare it: many small ones, as money or as credit, are one.

@@ -204,7 +204,7 @@ async fn a_dispute_holds_the_share_and_is_lost_or_won() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10))]
+    #![proptest_config(crate::testing::cases(10))]
 
     /// However a sale is given back in parts, and whenever, all of it is back at last, from everybody.
     #[test]
@@ -243,7 +243,7 @@ fn message() -> impl Strategy<Value = (i64, i64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10))]
+    #![proptest_config(crate::testing::cases(10))]
 
     /// Whatever is told of a transfer, and in whatever order: the most of it that was reversed is the partner's again, and nothing
     /// beside it.

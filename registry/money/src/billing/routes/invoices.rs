@@ -151,12 +151,9 @@ async fn record_invoice_payment(
     caller.must_operate("record payments")?;
     let wanted = Wanted::InvoicePayment { invoice: number, payment: payment.clone() };
     let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(payment.amount) };
-    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
-    }
     let (db, actor, hold_days, now) = (&finance.db, &caller.actor, finance.hold_days, finance.clock.now());
-    let paid = billing::record_invoice_payment(db, actor, hold_days, number, &payment, now).await?;
-    Ok(Json(paid).into_response())
+    let paid = billing::record_invoice_payment(db, actor, hold_days, number, &payment, now);
+    Ok(approvals::answer(approvals::ask_or_do(&finance, actor, &asked, paid).await?))
 }
 
 /// Lists the account's credit notes.

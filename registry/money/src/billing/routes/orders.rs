@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chandlery_package::wire::{
     ApprovalRequest, NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page, Paging, Quote,
 };
@@ -93,13 +93,9 @@ async fn record_payment(
     caller.must_operate("record payments")?;
     let wanted = Wanted::OrderPayment { order: reference.clone(), payment: payment.clone() };
     let asked = Ask { by: &caller.name, wanted: &wanted, amount: Some(payment.amount) };
-    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
-    }
-    let (hold_days, now) = (finance.hold_days, finance.clock.now());
-    let order =
-        billing::record_payment(&finance.db, &caller.actor, hold_days, &reference, &payment, now).await?;
-    Ok(Json(order).into_response())
+    let (db, actor, hold_days, now) = (&finance.db, &caller.actor, finance.hold_days, finance.clock.now());
+    let paid = billing::record_payment(db, actor, hold_days, &reference, &payment, now);
+    Ok(approvals::answer(approvals::ask_or_do(&finance, actor, &asked, paid).await?))
 }
 
 type OfPlugin = (Namespace, PluginName);

@@ -1,7 +1,6 @@
 //! The bank's statements, the lines that are open, and what they are for; for operators.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Query};
@@ -111,16 +110,14 @@ async fn allot(
 ) -> Result<Response, Error> {
     caller.must_operate("say what bank lines are for")?;
     let sent_back = allotting::sent_back(&mut *finance.db.read().acquire().await?, &new).await?;
-    if sent_back.is_some() {
-        let wanted = Wanted::Allotment { allotment: new.clone() };
-        let asked = Ask { by: &caller.name, wanted: &wanted, amount: sent_back };
-        if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-            return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
-        }
-    }
     let rules = rules(&finance).await?;
-    let line = allotting::allot(&finance.db, &caller.actor, &rules, &new, sent_back).await?;
-    Ok(Json(line).into_response())
+    let allots = allotting::allot(&finance.db, &caller.actor, &rules, &new, sent_back);
+    if sent_back.is_none() {
+        return Ok(Json(allots.await?).into_response());
+    }
+    let wanted = Wanted::Allotment { allotment: new.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: sent_back };
+    Ok(approvals::answer(approvals::ask_or_do(&finance, &caller.actor, &asked, allots).await?))
 }
 
 /// Compares what the bank says that it holds with what the books say; for operators.

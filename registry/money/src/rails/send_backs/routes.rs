@@ -57,14 +57,13 @@ async fn send_to(
 ) -> Result<Response, Error> {
     caller.must_operate("say where transfers go back to")?;
     let amount = super::would_move(&finance.db, &reference, &to).await?;
-    if amount.is_some() {
-        let wanted = Wanted::Payee { reference: reference.clone(), to: to.clone() };
-        let asked = Ask { by: &caller.name, wanted: &wanted, amount };
-        if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-            return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
-        }
+    let says = super::send_to(&finance.db, &caller.actor, &reference, &to);
+    if amount.is_none() {
+        return Ok(Json(says.await?).into_response());
     }
-    Ok(Json(super::send_to(&finance.db, &caller.actor, &reference, &to).await?).into_response())
+    let wanted = Wanted::Payee { reference: reference.clone(), to: to.clone() };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount };
+    Ok(approvals::answer(approvals::ask_or_do(&finance, &caller.actor, &asked, says).await?))
 }
 
 /// Makes a bank file of all that waits to go back and whose payee is known; for operators.

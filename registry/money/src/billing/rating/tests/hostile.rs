@@ -178,7 +178,7 @@ fn hostile_event() -> impl Strategy<Value = (i64, i64, u64, u64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(crate::testing::cases(12))]
 
     #[test]
     fn no_reports_stop_a_close_or_change_what_others_owe(

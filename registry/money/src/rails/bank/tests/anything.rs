@@ -221,7 +221,7 @@ impl Bank {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10))]
+    #![proptest_config(crate::testing::cases(10))]
 
     #[test]
     fn every_cent_is_in_the_books_once_and_settles_what_it_is(deeds in prop::collection::vec(deed(), 1..25)) {
