@@ -12,3 +12,8 @@ create table deeds_alone (
     at       text not null,
     primary key (account, deed)
 );
+
+-- Why the processor of payments refuses a request for good, in its own word; none: it does not, as far as is known. Such a request is not
+-- sent any more; what became of it is in `settled_as`.
+alter table processor_outbox add column refused text;
+alter table processor_outbox add column settled_as text;

@@ -283,6 +283,24 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
     assert_eq!(late.ok(&["invoices", "list"])[0]["state"], "paid");
     let books = balances(&operator);
     assert_eq!((books["liabilities:credit:initech"], books["assets:receivable:customers"]), (-2000, 0));
+
+    // What Stripe refuses for good is not sent any more: an operator says what becomes of it.
+    stripe.refuse_refunds(Some("charge_not_refundable"));
+    operator.ok(&["invoices", "refund", &invoice, "10.00 USD", "--reason", "old", "--key", "R-3"]);
+    stripe.refuse_refunds(None);
+    let refused = operator.ok(&["books", "requests"])[0].clone();
+    assert_eq!((&refused["key"], &refused["state"]), (&json!("refund:R-3"), &json!("refused")), "{refused}");
+    operator.ok(&["invoices", "refund", &invoice, "10.00 USD", "--reason", "old", "--key", "R-3"]);
+    let before = all(&stripe, "refunds").len();
+    let settle = ["books", "requests", "settle", "refund:R-3", "--as", "bank"];
+    let settled = operator.ok(&settle);
+    assert_eq!((&settled["kept"]["minor"], &settled["reference"]), (&json!(1000), &json!("OWED-1")));
+    assert_eq!(operator.refused(&settle).0.r#type, "not-found");
+    assert_eq!(operator.ok(&["books", "requests"]), json!([]));
+    assert_eq!(operator.ok(&["books", "send-back", "list"])[0]["reference"], "OWED-1");
+    assert_eq!(all(&stripe, "refunds").len(), before);
+    let books = balances(&operator);
+    assert_eq!((books["liabilities:credit:initech"], books["assets:bank"]), (-2000, 9000));
     operator.ok(&["books", "check"]);
 }
 

@@ -66,8 +66,7 @@ pub enum Books {
     SendBack(send_back::SendBacks),
     Events(processor::Events),
     Surplus(processor::Surplus),
-    /// Show what the processor of payments is owed to be told, and has not answered
-    Requests,
+    Requests(processor::Requests),
     #[command(hide = true)]
     Spend(expense::Record),
     #[command(hide = true)]
@@ -137,7 +136,7 @@ impl Books {
             Self::SendBack(what) => what.run(context).await,
             Self::Events(events) => events.run(context).await,
             Self::Surplus(surplus) => surplus.run(context).await,
-            Self::Requests => processor::requests(context).await,
+            Self::Requests(requests) => requests.run(context).await,
             Self::Spend(record) => record.run(context).await,
             Self::ImportSpend(import) => import.run(context).await,
             Self::Exchange { sold, bought, bank_reference } => {

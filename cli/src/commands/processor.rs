@@ -1,7 +1,10 @@
 //! What the processor of payments has told, what it is owed to be told, and payments of more than was due.
 
 use chandlery_package::Money;
-use chandlery_package::wire::{EventState, OwedRequest, Page, ProcessorEvent, SurplusPayment, ToldEvent};
+use chandlery_package::wire::{
+    EventState, NewSettlement, OwedRequest, Page, ProcessorEvent, Settlement, SettlementWay, SurplusPayment,
+    ToldEvent,
+};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
@@ -130,8 +133,52 @@ async fn give_back(context: &Context, id: &str) -> Result {
     Ok(())
 }
 
-/// Shows what the processor of payments is owed to be told, and has not answered.
-pub async fn requests(context: &Context) -> Result {
+/// Show what the processor of payments is owed to be told, and has not answered
+#[derive(Args)]
+pub struct Requests {
+    #[command(subcommand)]
+    one: Option<Settle>,
+}
+
+/// What to do with a request that the processor refuses.
+#[derive(Subcommand)]
+enum Settle {
+    /// Say what becomes of a refund that the processor refuses for good
+    Settle {
+        /// The request, as it is listed: refund:…
+        request: String,
+        /// credit: the customer's next invoices are paid with it; bank: it goes back by a transfer
+        #[arg(long = "as", value_name = "WAY")]
+        way: SettlementWay,
+    },
+}
+
+impl Requests {
+    /// Shows all of them, or settles one.
+    pub async fn run(self, context: &Context) -> Result {
+        match self.one {
+            Some(Settle::Settle { request, way }) => settle(context, request, way).await,
+            None => list_requests(context).await,
+        }
+    }
+}
+
+async fn settle(context: &Context, request: String, way: SettlementWay) -> Result {
+    let new = NewSettlement { request, way };
+    let settled: Settlement = context.registry(Method::POST, "/api/v1/processor/settlements", new).await?;
+    if context.settings.json {
+        show::json(settled);
+        return Ok(());
+    }
+    let Settlement { request, amount, kept, reference } = settled;
+    show::done(match reference {
+        Some(reference) => format!("{kept} of {request} go back by the bank as {reference}"),
+        None => format!("{kept} of the {amount} of {request} are the customer's credit"),
+    });
+    Ok(())
+}
+
+async fn list_requests(context: &Context) -> Result {
     let page: Page<OwedRequest> = context.registry_list("/api/v1/processor/requests").await?;
     let row = |request: &OwedRequest| {
         vec![
@@ -141,10 +188,11 @@ pub async fn requests(context: &Context) -> Result {
             request.owed_at.to_string(),
             request.due_at.to_string(),
             request.tries.to_string(),
+            request.state.to_string(),
             request.reason.clone(),
         ]
     };
-    let columns = ["request", "about", ">amount", "owed since", "next try", ">tries", "answer"];
+    let columns = ["request", "about", ">amount", "owed since", "next try", ">tries", "state", "answer"];
     match context.settings.json {
         true => show::json(page.items),
         false => show::table(&columns, page.items.iter().map(row)),

@@ -208,6 +208,14 @@ pub enum Error {
     /// The processor of payments refused, or does not answer.
     #[error("the processor of payments did not do it: {0}")]
     Processor(String),
+    /// The processor of payments refused something that it will not do later either.
+    #[error("the processor of payments refuses it for good ({code}): {reason}")]
+    RefusedForGood {
+        /// Why, in its own word.
+        code: String,
+        /// Why, as people read it.
+        reason: String,
+    },
     /// A mail that could not be sent.
     #[error("mail could not be sent: {0}")]
     Mail(String),
@@ -267,7 +275,7 @@ impl Explain for Error {
             Self::Chain { .. } => &USAGE_REFUSED,
             Self::HostSilent { .. } => &HOST_SILENT,
             Self::NoRate { .. } => &NO_RATE,
-            Self::Processor(_) => &PROCESSOR,
+            Self::Processor(_) | Self::RefusedForGood { .. } => &PROCESSOR,
             Self::QuotedAnew { .. } => &QUOTED_ANEW,
             Self::Unbalanced { .. } | Self::Nameless { .. } | Self::Mail(_) | Self::Damaged(_) => {
                 &chandlery_store::INTERNAL

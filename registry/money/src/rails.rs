@@ -255,7 +255,7 @@ pub(crate) async fn tell_of_refund(finance: &Finance, actor: &Actor, key: &str, 
     let Some(processor) = finance.processor.as_deref() else { return };
     let sent = outbox::send_one(&finance.db, actor, processor, RequestKind::Refund, key, now).await;
     if let Err(error) = sent {
-        tracing::warn!(%error, %key, "a refund is booked, and will be sent later");
+        tracing::warn!(%error, %key, "a refund is booked, and is not sent yet");
     }
 }
 

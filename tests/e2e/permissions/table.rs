@@ -256,6 +256,12 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/api/v1/processor/events", For::Operators, json!(null)),
         ("GET", "/api/v1/processor/events/{id}", For::Operators, json!(null)),
         ("GET", "/api/v1/processor/requests", For::Operators, json!(null)),
+        (
+            "POST",
+            "/api/v1/processor/settlements",
+            For::Operators,
+            json!({ "request": "refund:R", "as": "credit" }),
+        ),
         ("GET", "/api/v1/processor/surplus", For::Operators, json!(null)),
         ("POST", "/api/v1/processor/surplus/{id}/refund", For::Operators, json!(null)),
         ("GET", "/api/v1/clock", For::Everybody, json!(null)),

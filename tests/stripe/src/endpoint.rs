@@ -25,6 +25,7 @@ struct Inner {
     /// By idempotency key: what was asked for, and the answer.
     known: BTreeMap<String, ((String, Fields), Value)>,
     refuses: Option<String>,
+    refuses_refunds: Option<String>,
 }
 
 #[derive(Clone)]
@@ -71,6 +72,11 @@ impl Stripe {
     pub fn refuse(&self, message: Option<&str>) {
         self.served.with(|inner| inner.refuses = message.map(str::to_owned));
     }
+
+    /// From now on refunds are refused for good, by this code or, without one, are made again.
+    pub fn refuse_refunds(&self, code: Option<&str>) {
+        self.served.with(|inner| inner.refuses_refunds = code.map(str::to_owned));
+    }
 }
 
 impl Served {
@@ -109,6 +115,13 @@ async fn create(State(served): State<Served>, Path(kind): Path<String>, request:
         return invalid(StatusCode::BAD_REQUEST, "no idempotency key");
     };
     let fields: Fields = form_urlencoded::parse(&body).into_owned().collect();
+    if kind == "refunds"
+        && let Some(code) = served.with(|inner| inner.refuses_refunds.clone())
+    {
+        let message = "This charge cannot be refunded.";
+        let error = json!({ "type": "invalid_request_error", "code": code, "message": message });
+        return (StatusCode::BAD_REQUEST, Json(json!({ "error": error })));
+    }
     let asked = (kind, fields);
     served.with(|inner| match inner.known.get(key) {
         Some((known, answer)) if *known == asked => (StatusCode::OK, Json(answer.clone())),

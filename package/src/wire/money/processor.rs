@@ -26,6 +26,22 @@ crate::words! {
         /// To send a payout to a connected account.
         Transfer = "transfer",
     }
+
+    /// How something that the processor of payments is asked stands.
+    pub enum RequestState: "state of a request" {
+        /// It is sent until it is answered.
+        Waits = "waits",
+        /// The processor refuses it for good: an operator says what becomes of it.
+        Refused = "refused",
+    }
+
+    /// What becomes of a refund that the processor of payments refuses for good.
+    pub enum SettlementWay: "way to settle a request" {
+        /// It is the customer's credit, which pays for its next invoices.
+        Credit = "credit",
+        /// It goes back to the customer by the bank.
+        Bank = "bank",
+    }
 }
 
 /// An event of the processor of payments.
@@ -91,4 +107,30 @@ pub struct OwedRequest {
     pub tries: i64,
     /// What the processor said last; empty before the first try.
     pub reason: String,
+    /// Whether it is tried again.
+    pub state: RequestState,
+}
+
+/// Says what becomes of a refund that the processor refuses for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewSettlement {
+    /// The idempotency key of the request.
+    pub request: String,
+    /// What becomes of it.
+    #[serde(rename = "as")]
+    pub way: SettlementWay,
+}
+
+/// What became of a refund that the processor has refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Settlement {
+    /// The idempotency key of the request.
+    pub request: String,
+    /// How much was to be given back.
+    pub amount: Money,
+    /// How much of it is the customer's: less, where it has got something by itself at the processor, or by its bank.
+    pub kept: Money,
+    /// The reference of the transfer by which that goes back; none: it is credit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }

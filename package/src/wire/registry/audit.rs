@@ -132,6 +132,8 @@ words! {
         PaymentRecorded = "payment-recorded",
         /// Gave back some of an invoice.
         Refunded = "refunded",
+        /// Said what becomes of a refund that the processor of payments refuses.
+        RequestSettled = "request-settled",
         /// Recorded that a customer's bank has taken a payment back.
         DisputeOpened = "dispute-opened",
         /// Recorded how the bank has decided.

@@ -1,9 +1,11 @@
 //! What is owed to be sent to the processor of payments: refunds and transfers. Each is written in the transaction of its cause, and
-//! sent with an idempotency key until the processor has answered.
+//! sent with an idempotency key until the processor has answered, or refuses it for good.
 
 use chandlery_accounts::Actor;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{OwedRequest, Page, Paging, PayoutState, RequestKind};
+use chandlery_package::wire::{
+    OwedRequest, Page, Paging, PayoutState, RequestKind, RequestState, SettlementWay,
+};
 use chandlery_package::{Currency, Money};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
@@ -35,6 +37,8 @@ pub(super) struct Request {
     due_at: Timestamp,
     tries: i64,
     reason: String,
+    /// Why it is refused for good; none: it is not.
+    refused: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -49,12 +53,13 @@ struct Row {
     due_at: Text<Timestamp>,
     tries: i64,
     reason: String,
+    refused: Option<String>,
 }
 
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason
+            "select key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason, refused
              from processor_outbox where answered_at is null ",
             $condition
         )
@@ -72,6 +77,7 @@ fn read(row: Row) -> Result<Request, Error> {
         due_at: row.due_at.0,
         tries: row.tries,
         reason: row.reason,
+        refused: row.refused,
     })
 }
 
@@ -132,11 +138,11 @@ fn key_of(kind: RequestKind, key: &str) -> String {
     format!("{kind}:{key}")
 }
 
-/// What of a payment was owed to be given back so far, sent or not, in minor units.
+/// What of a payment was owed to be given back so far, sent or not, in minor units; without what became something else.
 pub(super) async fn refunds_of(db: &mut AnyConnection, payment: &str) -> Result<i64, Error> {
     let (minor,): (i64,) = sqlx::query_as(
         "select cast(coalesce(sum(minor), 0) as bigint) from processor_outbox
-         where about = $1 and kind = 'refund'",
+         where about = $1 and kind = 'refund' and settled_as is null",
     )
     .bind(payment)
     .fetch_one(db)
@@ -153,8 +159,10 @@ pub(super) async fn send_one(
     key: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let row: Option<Row> =
-        sqlx::query_as(select!("and key = $1")).bind(key_of(kind, key)).fetch_optional(db.read()).await?;
+    let row: Option<Row> = sqlx::query_as(select!("and refused is null and key = $1"))
+        .bind(key_of(kind, key))
+        .fetch_optional(db.read())
+        .await?;
     match row {
         Some(row) => send(db, actor, processor, &read(row)?, now).await,
         None => Ok(()),
@@ -163,11 +171,12 @@ pub(super) async fn send_one(
 
 /// Sends what is due. What the processor refuses, or does not answer, is due again later.
 pub async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<(), Error> {
-    let rows: Vec<Row> = sqlx::query_as(select!("and due_at <= $1 order by due_at, key limit $2"))
-        .bind(time(Timestamp::now()))
-        .bind(BATCH)
-        .fetch_all(db.read())
-        .await?;
+    let rows: Vec<Row> =
+        sqlx::query_as(select!("and refused is null and due_at <= $1 order by due_at, key limit $2"))
+            .bind(time(Timestamp::now()))
+            .bind(BATCH)
+            .fetch_all(db.read())
+            .await?;
     for row in rows {
         let request = read(row)?;
         if let Err(error) = send(db, &Actor::machine(), processor, &request, now).await {
@@ -194,7 +203,17 @@ async fn send(
         }
         Ok(None) => answered(db, request, "", "the payout is not to be sent any more").await,
         Err(error) => {
-            delay(db, request, &error.to_string()).await?;
+            let reason = error.to_string();
+            let code = match &error {
+                Error::RefusedForGood { code, .. } if request.kind == RequestKind::Refund => {
+                    Some(code.clone())
+                }
+                _ => None,
+            };
+            match code {
+                Some(code) => park(db, request, &code, &reason).await?,
+                None => delay(db, request, &reason).await?,
+            }
             Err(error)
         }
     }
@@ -266,6 +285,57 @@ async fn delay(db: &Db, request: &Request, reason: &str) -> Result<(), Error> {
     Ok(write.commit().await?)
 }
 
+/// What is refused for good is not sent any more: an operator says what becomes of it.
+async fn park(db: &Db, request: &Request, code: &str, reason: &str) -> Result<(), Error> {
+    let mut write = db.write().await?;
+    sqlx::query(
+        "update processor_outbox set refused = $1, reason = $2, tries = tries + 1
+         where key = $3 and answered_at is null",
+    )
+    .bind(code)
+    .bind(reason.chars().take(REASON_MAX).collect::<String>())
+    .bind(&request.key)
+    .execute(&mut *write)
+    .await?;
+    Ok(write.commit().await?)
+}
+
+/// A refund that is refused for good, and of which nothing has become yet.
+pub(super) struct Refused {
+    /// The payment that was to be given back.
+    pub payment: String,
+    /// How much of it.
+    pub amount: Money,
+    /// Why it is refused, in the processor's own word.
+    pub code: String,
+}
+
+/// The refund of this key that is refused, or that there is none.
+pub(super) async fn refused(db: &mut AnyConnection, key: &str) -> Result<Refused, Error> {
+    let row: Option<Row> = sqlx::query_as(select!("and key = $1")).bind(key).fetch_optional(db).await?;
+    let request = row.map(read).transpose()?;
+    let request = request.ok_or_else(|| Error::NotFound(format!("request '{key}' that waits")))?;
+    match request.refused {
+        Some(code) => Ok(Refused { payment: request.about, amount: request.amount, code }),
+        None => {
+            Err(Error::Conflict(format!("request '{key}' is not refused: it is sent until it is answered")))
+        }
+    }
+}
+
+/// Something else becomes of a request that is refused.
+pub(super) async fn settle(write: &mut Write, key: &str, way: SettlementWay) -> Result<(), Error> {
+    sqlx::query(
+        "update processor_outbox set answered_at = $1, settled_as = $2 where key = $3 and answered_at is null",
+    )
+    .bind(time(Timestamp::now()))
+    .bind(way.as_str())
+    .bind(key)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
 /// What is owed and not answered, in the order of the keys.
 pub(super) async fn list(db: &Db, paging: &Paging<String>) -> Result<Page<OwedRequest>, Error> {
     let rows: Vec<Row> = sqlx::query_as(select!("and key > $1 order by key limit $2"))
@@ -274,8 +344,9 @@ pub(super) async fn list(db: &Db, paging: &Paging<String>) -> Result<Page<OwedRe
         .fetch_all(db.read())
         .await?;
     paging.cut(rows, |row| row.key.clone()).try_map(|row| {
-        let Request { key, kind, about, amount, owed_at, due_at, tries, reason, .. } = read(row)?;
-        Ok(OwedRequest { key, kind, about, amount, owed_at, due_at, tries, reason })
+        let Request { key, kind, about, amount, owed_at, due_at, tries, reason, refused, .. } = read(row)?;
+        let state = if refused.is_some() { RequestState::Refused } else { RequestState::Waits };
+        Ok(OwedRequest { key, kind, about, amount, owed_at, due_at, tries, reason, state })
     })
 }
 

@@ -9,7 +9,8 @@ use chandlery_accounts::{Account, Actor, Caller};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_package::Money;
 use chandlery_package::wire::{
-    Act, ApprovalRequest, EventState, OwedRequest, Page, Paging, ProcessorEvent, SurplusPayment, ToldEvent,
+    Act, ApprovalRequest, EventState, NewSettlement, OwedRequest, Page, Paging, ProcessorEvent, Settlement,
+    SurplusPayment, ToldEvent,
 };
 use chandlery_store::Write;
 use jiff::Timestamp;
@@ -29,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(events))
         .routes(routes!(event))
         .routes(routes!(requests))
+        .routes(routes!(settle))
         .routes(routes!(surplus))
         .routes(routes!(give_back))
 }
@@ -88,6 +90,26 @@ async fn requests(
 ) -> Result<Json<Page<OwedRequest>>, Error> {
     caller.must_operate("see what the processor of payments is owed to be told")?;
     Ok(Json(outbox::list(&finance.db, &paging).await?))
+}
+
+/// Says what becomes of a refund that the processor of payments refuses for good; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/processor/settlements",
+    request_body = NewSettlement,
+    responses((status = 200, description = "Done.", body = Settlement))
+)]
+async fn settle(
+    State(finance): State<Finance>,
+    caller: Caller,
+    Json(new): Json<NewSettlement>,
+) -> Result<Json<Settlement>, Error> {
+    caller.must_operate("settle what the processor of payments refuses")?;
+    let (hold_days, now, actor) = (finance.hold_days, finance.clock.now(), caller.actor.clone());
+    let settles = finance.db.group_commit(move |write| {
+        Box::pin(async move { stripe::settle_refused(write, &actor, &new, hold_days, now).await })
+    });
+    Ok(Json(settles.await?))
 }
 
 /// Lists the payments of which more arrived than was due, or whose refund failed, and which were not given back; for operators.

@@ -92,13 +92,20 @@ fn none(reference: &str) -> Error {
 }
 
 /// The ledger's key of what a transfer of this reference is for.
-fn key(reference: &str) -> Option<String> {
-    let (kind, number) = match (reference.strip_prefix("REFUND-"), reference.strip_prefix("BACK-")) {
-        (Some(number), _) => (TransactionKind::Refund, number),
-        (None, Some(number)) => (TransactionKind::BankSentBack, number),
-        (None, None) => return None,
-    };
-    number.parse::<i64>().ok().map(|number| format!("{kind}:{number}"))
+pub(super) fn key(reference: &str) -> Option<String> {
+    let (word, number) = reference.split_once('-')?;
+    let number: i64 = number.parse().ok()?;
+    match word {
+        "REFUND" => Some(format!("{}:{number}", TransactionKind::Refund)),
+        "BACK" => Some(format!("{}:{number}", TransactionKind::BankSentBack)),
+        "OWED" => Some(format!("{}:{}", TransactionKind::BankSentBack, owed_key(number))),
+        _ => None,
+    }
+}
+
+/// By what the ledger knows what goes back that a processor has refused, beside its kind.
+pub(super) fn owed_key(number: i64) -> String {
+    format!("owed-{number}")
 }
 
 /// The payee, as far as a bank can know it; without an IBAN, where it cannot.
@@ -186,6 +193,25 @@ pub(super) async fn owe_line(
 ) -> Result<(), Error> {
     let to = possible(holder, iban, bic, customer);
     owe(write, &format!("BACK-{number}"), customer, &to).await.map(drop)
+}
+
+/// The number of the next transfer of something that a processor has refused to give back.
+pub(super) async fn next_owed(write: &mut Write) -> Result<i64, Error> {
+    let (known,): (i64,) = sqlx::query_as("select count(*) from send_backs where reference like 'OWED-%'")
+        .fetch_one(&mut **write)
+        .await?;
+    Ok(known + 1)
+}
+
+/// Owes a customer what a processor has refused to give back, to an account that an operator says. Gives the reference.
+pub(super) async fn owe_customer(
+    write: &mut Write,
+    number: i64,
+    customer: &Namespace,
+) -> Result<String, Error> {
+    let reference = format!("OWED-{number}");
+    owe(write, &reference, Some(customer), &possible("", "", "", Some(customer))).await?;
+    Ok(reference)
 }
 
 /// The transfer that may go to another account still. One that was booked before transfers were written down is from now on.

@@ -14,6 +14,7 @@ mod intents;
 mod object;
 mod payments;
 mod refunds;
+mod refused;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -22,4 +23,5 @@ mod webhook;
 pub use events::{count as count_events, find as find_event, list as list_events};
 pub use intents::begin;
 pub use payments::{give_back as give_surplus_back, list as list_surplus, surplus_of};
+pub(super) use refused::settle as settle_refused;
 pub use webhook::{receive, retry};

@@ -10,7 +10,7 @@ use chandlery_store::Write;
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::super::{Subject, own_accounts};
+use super::super::{Subject, own_accounts, send_backs};
 use super::lines::{self, Line, Tie};
 use crate::billing::orders;
 use crate::ledger::{self, Account, Transaction};
@@ -119,12 +119,7 @@ async fn keys(write: &mut Write, line: &Line) -> Result<Vec<String>, Error> {
         keys.push(format!("{}:{id}", TransactionKind::PayoutBounced));
     }
     for word in words(&line.text) {
-        if let Some(number) = word.strip_prefix("REFUND-") {
-            keys.push(format!("{}:{number}", TransactionKind::Refund));
-        }
-        if let Some(number) = word.strip_prefix("BACK-") {
-            keys.push(format!("{}:{number}", TransactionKind::BankSentBack));
-        }
+        keys.extend(send_backs::key(word));
         if word.starts_with("po_") {
             keys.push(format!("{}:{word}", TransactionKind::ProcessorPayout));
             keys.push(format!("{}:{word}", TransactionKind::ProcessorPayoutFailed));

@@ -13,6 +13,9 @@ use crate::{Error, Processor};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What Stripe calls refusals of refunds that stay: <https://docs.stripe.com/error-codes>.
+const FINAL: [&str; 4] =
+    ["charge_already_refunded", "charge_disputed", "charge_not_refundable", "refund_disputed_payment"];
 /// How long a key of ours may be: with what stands before it, Stripe takes 255.
 const KEY_BYTES_MAX: usize = 200;
 
@@ -25,9 +28,17 @@ async fn read(response: Response) -> Result<Object, Error> {
     let body: Value = response.json().await.map_err(failed)?;
     match status.is_success() {
         true => Ok(Object(body)),
-        false => {
-            Err(Error::Processor(body["error"]["message"].as_str().unwrap_or("it gave no reason").to_owned()))
-        }
+        false => Err(refusal(&body["error"])),
+    }
+}
+
+/// What a refusal means: whether the same may be done later.
+fn refusal(error: &Value) -> Error {
+    let reason = error["message"].as_str().unwrap_or("it gave no reason").to_owned();
+    let code = error["code"].as_str().unwrap_or_default();
+    match FINAL.contains(&code) {
+        true => Error::RefusedForGood { code: code.to_owned(), reason },
+        false => Error::Processor(reason),
     }
 }
 
@@ -104,5 +115,34 @@ impl Processor {
         let Some(found) = self.get(path).await? else { return Ok(None) };
         let ours = found.list("data").iter().find(|one| one["metadata"][name] == value);
         ours.map(|one| Object(one.clone()).id()).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_for_good_or_for_now() {
+        for (error, is_final) in [
+            (
+                json!({ "code": "charge_already_refunded", "message": "Charge ch_1 has already been refunded." }),
+                true,
+            ),
+            (json!({ "code": "charge_disputed", "message": "x" }), true),
+            (json!({ "code": "refund_disputed_payment" }), true),
+            (json!({ "code": "charge_not_refundable" }), true),
+            (json!({ "code": "rate_limit", "message": "x" }), false),
+            (json!({ "code": "lock_timeout" }), false),
+            (json!({ "code": "balance_insufficient" }), false),
+            (json!({ "type": "api_error", "message": "x" }), false),
+            (json!({ "code": 7 }), false),
+            (Value::Null, false),
+        ] {
+            let found = matches!(refusal(&error), Error::RefusedForGood { .. });
+            assert_eq!(found, is_final, "{error}");
+        }
     }
 }

@@ -233,11 +233,20 @@ pub(super) async fn returned(write: &mut Write, id: &str, amount: Money) -> Resu
     Ok(())
 }
 
+/// What a customer has of a payment as credit, as far as it has not used it.
+pub(super) async fn kept_by(
+    write: &mut Write,
+    payment: &Payment,
+    customer: &Namespace,
+) -> Result<Money, Error> {
+    let credit = ledger::owed(write, &Account::Credit(customer.clone()), payment.currency).await?;
+    Ok(credit.up_to(payment.kept()?.or_zero())?)
+}
+
 /// What is left of a payment's surplus, as far as its customer has not used it, and who that is.
 async fn left(write: &mut Write, payment: &Payment) -> Result<(Money, Namespace), Error> {
     let customer = payment.subject.customer(write).await?;
-    let credit = ledger::owed(write, &Account::Credit(customer.clone()), payment.currency).await?;
-    let amount = credit.up_to(payment.kept()?.or_zero())?;
+    let amount = kept_by(write, payment, &customer).await?;
     match amount.is_positive() {
         true => Ok((amount, customer)),
         false => {

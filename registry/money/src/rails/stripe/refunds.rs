@@ -8,7 +8,7 @@
 //! | it gives back what an invoice was paid with | as a credit note | processor |
 //! | it gives back what no invoice can, and had not reached the customer before | the customer's credit | processor |
 //! | it gives back anything else that no invoice can | bad debt | processor |
-//! | a refund fails | processor | bad debt, as far as another one gave the same back; the customer's credit |
+//! | a refund fails, or is refused | processor | bad debt, as far as the customer has had the same; the customer's credit |
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{EventState, TransactionKind};
@@ -107,8 +107,38 @@ async fn fail(
     amount: Money,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let customer = payment.subject.customer(write).await?;
     let again = lost(write, &payment.id, amount).await?;
+    keep(write, payment, id, amount, again, now).await?;
+    sqlx::query("update processor_refunds set state = $1 where id = $2")
+        .bind(Standing::Failed.as_str())
+        .bind(id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// The same of a refund that Stripe has refused. What the customer's bank has taken instead was lost, and is not the customer's once more.
+pub(super) async fn keep_refused(
+    write: &mut Write,
+    payment: &Payment,
+    request: &str,
+    amount: Money,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let taken = beyond(write, &payment.id, amount).await?;
+    keep(write, payment, &format!("{}:{request}", payment.id), amount, taken, now).await
+}
+
+/// So much stays at the processor: of what was lost before, so much is not, and the rest is the customer's.
+async fn keep(
+    write: &mut Write,
+    payment: &Payment,
+    id: &str,
+    amount: Money,
+    again: Money,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let customer = payment.subject.customer(write).await?;
     let back = Transaction::new(TransactionKind::RefundFailed, id, now)
         .about(format!("refund {id} of {amount} did not reach {customer}"))
         .link("payment", &payment.id)
@@ -118,11 +148,6 @@ async fn fail(
         .credit(Account::Credit(customer.clone()), amount.minus(again)?);
     ledger::post(write, back).await?;
     payments::returned(write, &payment.id, again).await?;
-    sqlx::query("update processor_refunds set state = $1 where id = $2")
-        .bind(Standing::Failed.as_str())
-        .bind(id)
-        .execute(&mut **write)
-        .await?;
     sqlx::query(
         "update processor_payments set failed_minor = failed_minor + $1, customer = $2 where id = $3",
     )
@@ -138,17 +163,36 @@ async fn fail(
 async fn lost(write: &mut Write, payment: &str, most: Money) -> Result<Money, Error> {
     // What else this event brought is looked at, too.
     write.flush().await?;
-    let kind = TransactionKind::RefundLost;
+    let (kind, failed) = (TransactionKind::RefundLost, TransactionKind::RefundFailed);
     let (minor,): (i64,) = sqlx::query_as(
         "select cast(coalesce(sum(ledger_postings.minor), 0) as bigint) from ledger_postings
          join ledger_transactions on ledger_transactions.id = transaction_id
-         where account = $1 and ((key > $2 and key < $3)
-                                 or key in (select $4 || processor_refunds.id from processor_refunds where payment = $5))",
+         where account = $1 and ((key > $2 and key < $3) or (key > $4 and key < $5)
+                                 or key in (select $6 || processor_refunds.id from processor_refunds where payment = $7))",
     )
     .bind(Account::BadDebt.to_string())
     .bind(format!("{kind}:{payment}:"))
     .bind(format!("{kind}:{payment};"))
-    .bind(format!("{}:", TransactionKind::RefundFailed))
+    .bind(format!("{failed}:{payment}:"))
+    .bind(format!("{failed}:{payment};"))
+    .bind(format!("{failed}:"))
+    .bind(payment)
+    .fetch_one(&mut **write)
+    .await?;
+    Ok(most.with_minor(minor)?.or_zero().at_most(most)?)
+}
+
+/// By how much more than a payment brought has left it, with what is refused and what customers' banks have taken: so much at most. The
+/// customer has had it already.
+async fn beyond(write: &mut Write, payment: &str, most: Money) -> Result<Money, Error> {
+    let (minor,): (i64,) = sqlx::query_as(
+        "select cast(booked_refunds_minor - failed_minor - case received_minor when 0 then minor else received_minor end
+                + (select coalesce(sum(owed.minor), 0) from processor_outbox owed
+                   where owed.about = processor_payments.id and owed.kind = 'refund')
+                + (select coalesce(sum(lost.minor), 0) from processor_disputes lost
+                   where lost.payment = processor_payments.id and lost.state = 'lost') as bigint)
+         from processor_payments where id = $1",
+    )
     .bind(payment)
     .fetch_one(&mut **write)
     .await?;
@@ -156,7 +200,12 @@ async fn lost(write: &mut Write, payment: &str, most: Money) -> Result<Money, Er
 }
 
 /// Books what Stripe has given back of a payment and the books do not have: neither was it owed to be sent, nor booked before.
-async fn catch_up(write: &mut Write, payment: &Payment, hold_days: u32, now: Timestamp) -> Result<(), Error> {
+pub(super) async fn catch_up(
+    write: &mut Write,
+    payment: &Payment,
+    hold_days: u32,
+    now: Timestamp,
+) -> Result<(), Error> {
     let (each,): (i64,) = sqlx::query_as(
         "select cast(coalesce(sum(minor), 0) as bigint) from processor_refunds where payment = $1",
     )

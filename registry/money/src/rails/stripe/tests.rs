@@ -15,6 +15,7 @@ use crate::testing::{at, faults, market};
 use crate::{Finance, Processor, billing, ledger};
 
 mod parts;
+mod refused;
 
 /// An amount whose shares are never whole.
 const PRICE: i64 = 9_999;

@@ -1,0 +1,127 @@
+//! What Stripe refuses to give back becomes credit, or goes by the bank, and never twice: whatever it was refused for.
+
+use chandlery_package::wire::{NewSettlement, RequestState, SettlementWay};
+
+use super::super::refused::settle;
+use super::*;
+use crate::rails::outbox;
+
+/// What is given back of the price, and refused.
+const PART: i64 = 3_333;
+
+enum Step {
+    /// Stripe refuses the refund by this word.
+    Refuses(&'static str),
+    /// Stripe tells something.
+    Tells((&'static str, Value)),
+    /// An operator settles it; whether that is done.
+    Settles(SettlementWay, bool),
+}
+
+async fn refuses(finance: &Finance, code: &str) {
+    sqlx::query("update processor_outbox set refused = $1")
+        .bind(code)
+        .execute(finance.db.read())
+        .await
+        .unwrap();
+}
+
+async fn settles(finance: &Finance, request: &str, way: SettlementWay) -> bool {
+    let new = NewSettlement { request: request.into(), way };
+    let mut write = finance.db.write().await.unwrap();
+    match settle(&mut write, &Actor::machine(), &new, finance.hold_days, now()).await {
+        Ok(_) => write.commit().await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_the_customers_once() {
+    use SettlementWay::{Bank, Credit};
+    use Step::{Refuses, Settles, Tells};
+    let disputed = |status: &str| Tells(dispute(1, PRICE, status, &[1500]));
+    // What is at the processor, the customer's credit and at the bank by then; nothing is ever lost.
+    for (name, steps, holds) in [
+        ("credit", vec![Refuses("charge_not_refundable"), Settles(Credit, true)], (9679, -PART, 0)),
+        ("bank", vec![Refuses("charge_not_refundable"), Settles(Bank, true)], (9679, 0, -PART)),
+        ("not refused", vec![Settles(Credit, false), Settles(Bank, false)], (9679 - PART, 0, 0)),
+        ("once", vec![Refuses("x"), Settles(Credit, true), Settles(Bank, false)], (9679, -PART, 0)),
+        (
+            "given back at Stripe before",
+            vec![
+                Refuses("charge_already_refunded"),
+                Tells(charge(1, PRICE)),
+                Settles(Bank, false),
+                Settles(Credit, true),
+            ],
+            (-320, 0, 0),
+        ),
+        (
+            "given back at Stripe, and told after",
+            vec![Refuses("charge_already_refunded"), Settles(Credit, true), Tells(charge(1, PRICE))],
+            (-320, 0, 0),
+        ),
+        (
+            "a part given back at Stripe, too",
+            vec![Refuses("charge_not_refundable"), Tells(charge(1, 5000)), Settles(Credit, true)],
+            (9679 - 5000, -PART, 0),
+        ),
+        (
+            "and told after",
+            vec![Refuses("charge_not_refundable"), Settles(Credit, true), Tells(charge(1, 5000))],
+            (9679 - 5000, -PART, 0),
+        ),
+        (
+            "disputed and lost",
+            vec![
+                Refuses("charge_disputed"),
+                Settles(Credit, false),
+                disputed("needs_response"),
+                Settles(Credit, false),
+                disputed("lost"),
+                Settles(Credit, true),
+            ],
+            (-320 - 1500, 0, 0),
+        ),
+        (
+            "disputed and won",
+            vec![
+                Refuses("charge_disputed"),
+                disputed("needs_response"),
+                disputed("won"),
+                Settles(Bank, true),
+            ],
+            (9679 - 1500, 0, -PART),
+        ),
+    ] {
+        let (_folder, finance) = sharing_market().await;
+        let customer = begin(&finance, 1, Bought::Plugin).await;
+        tell(&finance, "evt_paid", &paid(1)).await;
+        let amount = Money::new(PART, Currency::Usd).unwrap();
+        let new = NewRefund { key: "r".into(), amount, line: None, reason: String::new(), as_credit: false };
+        rails::refund(&finance, &Actor::machine(), 1, &new, now()).await.unwrap();
+        let all = async || outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items;
+        assert_eq!(all().await[0].state, RequestState::Waits, "{name}");
+        let mut is_settled = false;
+        for (index, step) in steps.into_iter().enumerate() {
+            match step {
+                Refuses(code) => {
+                    refuses(&finance, code).await;
+                    assert_eq!(all().await[0].state, RequestState::Refused, "{name}");
+                }
+                Tells(told) => tell(&finance, &format!("evt_{index}"), &told).await,
+                Settles(way, is_done) => {
+                    assert_eq!(settles(&finance, "refund:r", way).await, is_done, "{name}, {index}");
+                    is_settled |= is_done;
+                }
+            }
+            assert_eq!(faults(&finance.db).await, Vec::<String>::new(), "{name}, {index}");
+        }
+        assert_eq!(all().await.is_empty(), is_settled, "{name}");
+        assert!(!settles(&finance, "refund:s", Credit).await, "{name}: nobody has asked for that");
+        let found = held(&finance, &customer).await;
+        let of = |account: &str| found.get(account).copied().unwrap_or(0);
+        assert_eq!((of(PROCESSOR), of(CREDIT), of("assets:bank")), holds, "{name}: {found:?}");
+        assert_eq!((of("expenses:bad debt"), of(HELD)), (0, 0), "{name}: {found:?}");
+    }
+}
