@@ -34,7 +34,7 @@ test-kubernetes: system fixtures ## The path of every engine on the cluster that
 soak: system fixtures ## The tests that kill processes, make mutants or simulate markets, for longer, on both kinds of stores
 	@tests/system.sh soak
 	$(CARGO) test --test e2e -- --ignored --exact clients::wkg_finds_the_registry_and_pushes_pulls_publishes_and_gets
-	CHANDLERY_TEST_CASES=100 $(CARGO) test --quiet --package chandlery-money --lib
+	CHANDLERY_TEST_CASES=40 $(CARGO) test --quiet --package chandlery-money --lib
 	CHANDLERY_FUZZ_SECONDS=600 $(CARGO) test --test e2e -- fuzz --nocapture
 	CHANDLERY_FUZZ_SECONDS=600 $(CARGO) test --test corpus -- mutant --nocapture
 	CHANDLERY_FLOOD=600/1000/200 $(CARGO) test --test e2e -- floods --nocapture

@@ -1,5 +1,7 @@
 //! The money of a registry of its own for each unit test, with something to sell.
 
+use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use chandlery_accounts::{Accounts, Actor, SessionCookie};
@@ -9,20 +11,42 @@ use chandlery_package::wire::Payout;
 use chandlery_store::{Clock, Db, Facts, Write};
 use jiff::Timestamp;
 use proptest::prelude::ProptestConfig;
+use tokio::sync::OnceCell;
 
 use crate::ledger::{self, By, Chore};
 use crate::payouts::run;
 use crate::{Error, Finance};
+
+/// The files of an empty market. To make its tables and its operator takes longer than many a test: that is done once.
+static EMPTY: OnceCell<Vec<(&str, Vec<u8>)>> = OnceCell::const_new();
+
+async fn empty() -> Vec<(&'static str, Vec<u8>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, _log) = open(folder.path()).await;
+    chandlery_accounts::make_first_operator(&db, folder.path()).await.unwrap();
+    Clock::open(true, &Facts(&db)).await.unwrap();
+    // Until then, what was written is in a file beside it.
+    sqlx::query("pragma wal_checkpoint(truncate)").execute(db.read()).await.unwrap();
+    let beside = std::fs::metadata(folder.path().join("registry.db-wal"));
+    assert_eq!(beside.map_or(0, |file| file.len()), 0);
+    ["registry.db", "log.key"].map(|name| (name, std::fs::read(folder.path().join(name)).unwrap())).into()
+}
+
+async fn open(folder: &Path) -> (Db, Log) {
+    let db = Db::open(&format!("sqlite://{}?mode=rwc", folder.join("registry.db").display())).await.unwrap();
+    let log = Log::open(&folder.join("log.key"), "example.com/log", &[], &Facts(&db)).await.unwrap();
+    (db, log)
+}
 
 /// An empty market, which lasts as long as its folder.
 pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
     // Fails only where one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(&format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display())).await;
-    let db = db.unwrap();
-    let log = Log::open(&folder.path().join("log.key"), "example.com/log", &[], &Facts(&db)).await.unwrap();
-    chandlery_accounts::make_first_operator(&db, folder.path()).await.unwrap();
+    for (name, content) in EMPTY.get_or_init(empty).await {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let (db, log) = open(folder.path()).await;
     let finance = Finance {
         clock: Clock::open(true, &Facts(&db)).await.unwrap(),
         accounts: Accounts::open(db.clone(), SessionCookie::Plain).await.unwrap(),
@@ -66,10 +90,19 @@ pub(crate) async fn market(customers: &[&str], offer: &str) -> (tempfile::TempDi
     (folder, finance)
 }
 
-/// So many cases of a property, or as many as `CHANDLERY_TEST_CASES` says.
+/// How many cases of each property are tried, where that is said.
+pub(crate) fn said() -> Option<u32> {
+    std::env::var("CHANDLERY_TEST_CASES").ok().and_then(|cases| cases.parse().ok())
+}
+
+/// So many cases of a property, or as many as is said.
 pub(crate) fn cases(few: u32) -> ProptestConfig {
-    let said = std::env::var("CHANDLERY_TEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig::with_cases(said.unwrap_or(few))
+    ProptestConfig::with_cases(said().unwrap_or(few))
+}
+
+/// So many seeds, or as many as is said.
+pub(crate) fn seeds(few: u32) -> Range<u64> {
+    0..u64::from(said().unwrap_or(few))
 }
 
 /// A transaction in which a test posts by itself.

@@ -341,7 +341,7 @@ async fn a_payout_without_a_rate_is_named() {
 /// Whatever is sold, given back and paid out: what a partner is told that it has earned is what its accounts have, and had.
 #[tokio::test]
 async fn what_a_partner_has_earned_is_what_its_accounts_say() {
-    for seed in 0..3 {
+    for seed in crate::testing::seeds(3) {
         let (_folder, finance) = with_policy(FLAT).await;
         let db = &finance.db;
         let mut random = StdRng::seed_from_u64(seed);

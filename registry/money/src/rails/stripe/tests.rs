@@ -336,8 +336,10 @@ async fn every_order_of_what_is_told_gives_the_same_books() {
     let mut run = 0;
     for story in &STORIES {
         let orders = orders((story.tell)(0).len());
+        // Of a hundred and more, each seventh: whichever two come in either order then. A soak tries all.
+        let step = if orders.len() > 100 && crate::testing::said().is_none() { 7 } else { 1 };
         let mut first: Option<Held> = None;
-        for order in orders {
+        for order in orders.into_iter().step_by(step) {
             run += 1;
             let found = play(&finance, story, &order, run).await;
             for (account, minor) in story.holds {

@@ -157,7 +157,7 @@ impl Life {
 }
 
 proptest! {
-    #![proptest_config(crate::testing::cases(16))]
+    #![proptest_config(crate::testing::cases(8))]
 
     #[test]
     fn what_is_ordered_is_had_as_long_as_the_money_for_it_stays(deeds in prop::collection::vec(deed(), 1..40)) {

@@ -226,7 +226,7 @@ async fn a_host_that_stops_is_named_and_gets_no_licence_until_it_reports() {
 /// Reports that are lost, repeated and sent in any order count each event once, whatever becomes of the answers.
 #[tokio::test]
 async fn losses_and_repeats_count_each_event_once() {
-    for seed in 0..20 {
+    for seed in crate::testing::seeds(8) {
         let mut random = StdRng::seed_from_u64(seed);
         let (_folder, finance) = market(&["globex"], OFFER).await;
         set_clock(&finance, "2026-01-06T00:00:00Z").await;
