@@ -1,5 +1,6 @@
 //! Deployments: what should run, recorded with where it came from, and a loop that makes it so.
 
+mod alerts;
 mod change;
 mod concerns;
 mod covering;

@@ -26,7 +26,7 @@ const REFRESH_EVERY: Duration = Duration::from_secs(3600);
 /// How long a deployment waits for the registry.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// From which part of a limit on people are told, in percent.
-const ALERTS_PERCENT: [u32; 2] = [80, 100];
+pub(crate) const ALERTS_PERCENT: [u32; 2] = [80, 100];
 
 /// A deployment more than the licence allows.
 pub const DEPLOYMENT_LIMIT: Kind = Kind {

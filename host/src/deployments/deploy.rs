@@ -1,13 +1,14 @@
 //! Recording a plan as what should run, if everything that it was made from still is so.
 
 use chandlery_package::wire::host::{Deployment, Entitlement, NewDeployment};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::plan::Made;
 use super::state::NewRevision;
-use super::{Deployments, Error, change, state};
+use super::{Deployments, Error, alerts, change, state};
 use crate::events::{new_event, tell};
-use crate::licence::{self, beyond, reached};
+use crate::licence::{self, beyond};
 use crate::system::Changed;
 use crate::users::Actor;
 use chandlery_sandbox::{Event, EventKind};
@@ -95,25 +96,13 @@ impl Deployments {
             };
             let integrations = held.integrations()?;
             tell(&mut write, &integrations, &event).await?;
-            for alert in has.into_iter().flat_map(alerts) {
+            if let Some(has) = has
+                && let Some(alert) = alerts::alert(&mut write, has, Timestamp::now()).await?
+            {
                 tell(&mut write, &integrations, &alert).await?;
             }
         }
         write.commit().await?;
         Ok(true)
     }
-}
-
-/// What is told of where one deployment more reaches some part of the limit.
-fn alerts(has: &Entitlement) -> Vec<Event> {
-    let (used, limit) = (has.used + 1, has.limit.unwrap_or(u32::MAX));
-    let alert = |percent: u32| {
-        let upgrade = beyond(limit);
-        let detail = format!(
-            "{used} of {limit} deployments that {} allows are used: {percent} % are reached; {upgrade}",
-            has.tier
-        );
-        Event { detail, ..new_event(EventKind::UsageThreshold) }
-    };
-    reached(has.used, used, has.limit).into_iter().map(alert).collect()
 }

@@ -2,6 +2,7 @@
 
 mod documents;
 mod entitlements;
+mod limits;
 mod lists;
 mod rates;
 mod sharing;

@@ -185,10 +185,18 @@ pub async fn warn_of_limit(db: &Db, account: &Namespace, used: u32, now: Timesta
          chandlery subscription change {upgrade}\n",
         has.tier
     );
-    // Once for each part of each limit in a month.
-    let key = format!("limit:{account}:{}:{limit}:{percent}:{}", has.tier, now.strftime("%Y-%m"));
+    // Once for each part of each limit in a month, and no smaller one after a larger one.
+    let key =
+        |percent: u32| format!("limit:{account}:{}:{limit}:{percent}:{}", has.tier, now.strftime("%Y-%m"));
     let mut write = db.write().await?;
-    tell(&mut write, account, &key, &subject, &body, now).await?;
+    let (all_told,): (i64,) = sqlx::query_as("select count(*) from notices where key = $1")
+        .bind(key(100))
+        .fetch_one(&mut *write)
+        .await?;
+    if all_told > 0 {
+        return Ok(());
+    }
+    tell(&mut write, account, &key(percent), &subject, &body, now).await?;
     write.commit().await?;
     Ok(())
 }
