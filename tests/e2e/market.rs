@@ -106,6 +106,7 @@ fn two_years_of_a_market_hold_their_laws_and_everybody_agrees_on_the_books() {
         "happenings at stripe",
         "invoice payments",
         "lies",
+        "lies of hosts",
         "new prices",
         "order payments",
         "payments by stripe",
@@ -114,6 +115,7 @@ fn two_years_of_a_market_hold_their_laws_and_everybody_agrees_on_the_books() {
         "returned payouts",
         "subscription changes",
         "usage batches",
+        "usage reports",
     ] {
         assert!(market.done(what) > 3, "{what}: {}", market.summary);
     }

@@ -2,6 +2,7 @@
 
 mod customers;
 mod hostile;
+mod hosts;
 mod laws;
 mod lines;
 mod opening;
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 use crate::bank::Bank;
 use crate::partners::{Partner, partners};
 use crate::registry::{Launch, Registry, STRIPE_KEY};
+use hosts::Host;
 use processor::Processor;
 
 const BEGIN: &str = "2025-01-01T00:00:00Z";
@@ -68,8 +70,10 @@ struct Customer {
     joins: u32,
     /// Of a hundred invoices, how many it pays.
     pays: u32,
-    /// Its last usage events, to be sent again or corrected.
+    /// Its last usage events, to be corrected.
     sent: Vec<Value>,
+    /// What signs its usage; none: it has used nothing yet.
+    host: Option<Host>,
     /// The invoices that it has paid, or thinks so, and on which day.
     paid: BTreeMap<i64, u32>,
 }
@@ -149,6 +153,7 @@ impl Market {
         }
         self.settle_up().await?;
         self.outside_agrees().await?;
+        self.hosts_agree().await?;
         self.close_months().await?;
         self.check().await?;
         self.summary.days = self.day;

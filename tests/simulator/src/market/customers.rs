@@ -98,20 +98,13 @@ impl Market {
         Ok(())
     }
 
-    /// Use of today or, sometimes, of weeks ago; some of it sent twice, or corrected later.
+    /// Use of today or, sometimes, of weeks ago, which the customer's host signs; some of it is corrected later, by hand.
     async fn use_plugins(&mut self, index: usize) -> Result<()> {
         let token = self.customers[index].token.clone();
         let mut events = Vec::new();
         for _ in 0..self.random.random_range(1..=self.scenario.batch) {
-            if self.random.random_ratio(1, 10)
-                && let Some(again) = self.customers[index].sent.choose(&mut self.random)
-            {
-                events.push(again.clone());
-                continue;
-            }
             events.push(self.event(index));
         }
-        events.dedup_by_key(|event| event["id"].clone());
         let honest = events.len();
         if self.random.random_ratio(1, 12) {
             let event = self.event(index);
@@ -121,7 +114,12 @@ impl Market {
         }
         let fresh: Vec<Value> =
             events.iter().take(honest).filter(|event| event["corrects"].is_null()).cloned().collect();
-        self.attempt("usage batches", &token, Method::POST, "/api/v1/usage", json!(events)).await?;
+        let (used, corrected): (Vec<Value>, Vec<Value>) =
+            events.into_iter().partition(|event| event["corrects"].is_null());
+        self.report(index, &used).await?;
+        if !corrected.is_empty() {
+            self.attempt("usage batches", &token, Method::POST, "/api/v1/usage", json!(corrected)).await?;
+        }
         let sent = &mut self.customers[index].sent;
         sent.extend(fresh);
         let surplus = sent.len().saturating_sub(200);

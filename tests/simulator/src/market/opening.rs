@@ -37,7 +37,7 @@ impl Market {
                 self.require(&token, Method::PUT, "/api/v1/billing-profile", profile).await?;
             }
             let (sent, paid) = (Vec::new(), BTreeMap::new());
-            self.customers.push(Customer { name, token, joins, pays, sent, paid });
+            self.customers.push(Customer { name, token, joins, pays, sent, host: None, paid });
         }
         let rule = json!({ "country": "DE", "since": "2025-01-01", "name": "VAT", "rate": "19%" });
         self.require(&operator, Method::POST, "/api/v1/tax-rules", rule).await?;
