@@ -95,6 +95,23 @@ fn two_people_decide_and_two_accounts_of_one_do_not() {
     assert_eq!(second.ok(&["approvals", "approve", &elsewhere])["state"], "done");
     operator.ok(&to);
 
+    // Two small payments of a day are as one of their sum, and what is asked for again is one.
+    acme.ok(&["orders", "price", "acme:ocr-server", "600.00 USD"]);
+    let pay = |buyer: &str, reference: &'static str| {
+        let buyer = world.person(buyer);
+        buyer.register();
+        let order =
+            buyer.ok(&["orders", "place", "acme:ocr-server"])["reference"].as_str().unwrap().to_owned();
+        ["orders", "paid", &order, "600.00 USD", "--bank-reference", reference].map(str::to_owned)
+    };
+    let words = |words: &[String]| words.iter().map(String::as_str).collect::<Vec<_>>();
+    let (first_paid, then_paid) = (pay("initech", "B-2"), pay("umbrella", "B-3"));
+    operator.ok(&words(&first_paid));
+    operator.ok(&words(&first_paid));
+    let sum = waits(&operator, &words(&then_paid));
+    assert_eq!(why(&operator, &["approvals", "approve", &sum]), "forbidden");
+    assert_eq!(second.ok(&["approvals", "approve", &sum])["amount"]["minor"], 120_000);
+
     // What has changed meanwhile is not done by half.
     let late = waits(&operator, &refund("8000.00 USD", "R-4"));
     assert_eq!(second.ok(&["approvals", "approve", &late])["state"], "failed");

@@ -95,7 +95,8 @@ pub(super) async fn must_be_among(write: &mut Write, line: &Line, parts: &[Allot
     match parts.contains(&Allotment::Recorded { transaction }) {
         true => Ok(()),
         false => Err(Error::Conflict(format!(
-            "{moved} of bank line '{}' were recorded by its reference before: first settle that with `chandlery books allot              --recorded {transaction}`",
+            "{moved} of bank line '{}' were recorded by its reference before: first settle that with `chandlery books allot \
+             --recorded {transaction}`",
             line.id
         ))),
     }
