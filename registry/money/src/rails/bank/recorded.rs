@@ -45,7 +45,10 @@ fn is_part(moved: Money, open: Money) -> bool {
 /// What was recorded by hand by a line's own reference, and no line was before, with what it moved at the bank. A key of an expense
 /// may be something else by chance: it is the line where it moved as much.
 async fn by_reference(write: &mut Write, line: &Line, open: Money) -> Result<Option<(i64, Money)>, Error> {
-    let names = [line.id.as_str(), line.reference()];
+    // Of the first account both are one.
+    let (id, reference) = (line.id.as_str(), line.reference());
+    let mut names = vec![id, reference];
+    names.dedup();
     let mut keys: Vec<String> =
         names.iter().map(|name| format!("{}:{name}", TransactionKind::Exchange)).collect();
     for (kind, sql) in [
@@ -55,8 +58,7 @@ async fn by_reference(write: &mut Write, line: &Line, open: Money) -> Result<Opt
         ),
         (TransactionKind::PayoutPaid, "select id from payouts where bank_reference in ($1, $2) order by id"),
     ] {
-        let rows: Vec<(i64,)> =
-            sqlx::query_as(sql).bind(names[0]).bind(names[1]).fetch_all(&mut **write).await?;
+        let rows: Vec<(i64,)> = sqlx::query_as(sql).bind(id).bind(reference).fetch_all(&mut **write).await?;
         keys.extend(rows.into_iter().map(|(number,)| format!("{kind}:{number}")));
     }
     for key in keys {
