@@ -49,15 +49,23 @@ pub(super) async fn compared(
     .bind(name(asked))
     .fetch_all(&mut **write)
     .await?;
-    let people = origins::behind(write, asked.by).await?;
     let mut sum = amount;
     for (Text(account), minor) in rows {
-        if !origins::behind(write, &account).await?.is_disjoint(&people) {
+        if is_its_own(write, asked.by, &account).await? {
             sum = sum.plus(amount.with_minor(minor)?)?;
         }
     }
     let alone = asked.amount.filter(|one| one.currency() == sum.currency() && one.minor() > sum.minor());
     Ok(Some(alone.unwrap_or(sum)))
+}
+
+/// Whether two accounts are one, or not independent of each other.
+async fn is_its_own(write: &mut Write, by: &Namespace, other: &Namespace) -> Result<bool, Error> {
+    if by == other {
+        return Ok(true);
+    }
+    let theirs = origins::behind(write, other).await?;
+    Ok(!origins::behind(write, by).await?.is_disjoint(&theirs))
 }
 
 /// Counts a deed that needs nobody else, where a rule of its kind holds above an amount. False: it is not counted, or was before.
