@@ -22,9 +22,12 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 /// The tables, each after those that it refers to. Uploads at hand and challenges to passkeys are not kept: their clients will
 /// begin again.
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 111] = [
+const TABLES: [&str; 114] = [
     "facts",
     "accounts",
+    "organisations",
+    "organisation_members",
+    "organisation_invitations",
     "tokens",
     "suspensions",
     "namespaces",
@@ -135,6 +138,9 @@ const TABLES: [&str; 111] = [
     "milestones",
     "figure_targets",
 ];
+
+/// What refers to a row of a table that comes later: a table, its key, and the column, which is written when all rows are there.
+const LATER: (&str, &str, &str) = ("accounts", "name", "managed_by");
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -247,8 +253,14 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
     for table in ["share_policies", "counters", "approval_rules"] {
         sqlx::query(AssertSqlSafe(format!("delete from {table}"))).execute(&mut *write).await?;
     }
+    let mut later = Vec::new();
     for table in TABLES {
-        read_table(&mut write, table, &folder.join(format!("tables/{table}.jsonl"))).await?;
+        later.extend(read_table(&mut write, table, &folder.join(format!("tables/{table}.jsonl"))).await?);
+    }
+    let (table, key, column) = LATER;
+    for (row, value) in later {
+        let sql = format!("update {table} set {column} = $1 where {key} = $2");
+        sqlx::query(AssertSqlSafe(sql)).bind(value).bind(row).execute(&mut *write).await?;
     }
     // The key comes last but for the commit: a key without a database is noticed at the next try.
     write_atomic(&key, &read(&folder.join("log.key"))?)?;
@@ -268,13 +280,25 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
     }
 }
 
-async fn read_table(write: &mut sqlx::AnyConnection, table: &str, path: &Path) -> Result<(), Error> {
+/// Puts the rows of a table back, and gives what of them is written later: the key of a row, and the value.
+async fn read_table(
+    write: &mut sqlx::AnyConnection,
+    table: &str,
+    path: &Path,
+) -> Result<Vec<(String, String)>, Error> {
+    let mut later = Vec::new();
     let failed = files::failed(path);
     let malformed = |what: String| Error::invalid(format!("{}: {what}", path.display()));
     let mut lines = BufReader::new(File::open(path).await.map_err(&failed)?).lines();
     while let Some(line) = lines.next_line().await.map_err(&failed)? {
-        let row: Map<String, Value> =
+        let mut row: Map<String, Value> =
             serde_json::from_str(&line).map_err(|error| malformed(error.to_string()))?;
+        if table == LATER.0
+            && let Some(Value::String(value)) = row.remove(LATER.2)
+            && let Some(Value::String(key)) = row.get(LATER.1)
+        {
+            later.push((key.clone(), value));
+        }
         let known =
             |name: &&String| name.bytes().all(|b| b.is_ascii_lowercase() || b"_0123456789".contains(&b));
         if let Some(name) = row.keys().find(|name| !known(name)) {
@@ -303,5 +327,5 @@ async fn read_table(write: &mut sqlx::AnyConnection, table: &str, path: &Path) -
         }
         query.execute(&mut *write).await?;
     }
-    Ok(())
+    Ok(later)
 }

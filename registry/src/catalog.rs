@@ -28,6 +28,7 @@ pub use publish::{Published, publish};
 pub use releases::{find_release, releases};
 pub use routes::routes;
 pub use search::{Query, Search};
+pub use staging::forget_lapsed;
 pub use state::Catalog;
 pub use versions::fill_in_order;
 pub use visibility::{must_see, set_visibility};

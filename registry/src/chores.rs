@@ -41,7 +41,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 10] = [
+const ALWAYS: [(&str, Duration, Job); 11] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -51,6 +51,9 @@ const ALWAYS: [(&str, Duration, Job); 10] = [
     }),
     ("deletions", HOUR, |with| Box::pin(async move { deletion::delete_due(&with.finance).await })),
     ("second-factors", HOUR, |with| Box::pin(async move { Ok(with.oci.accounts.demand_factors().await?) })),
+    ("staged-releases", MINUTE, |with| {
+        Box::pin(async move { Ok(catalog::forget_lapsed(&with.oci.db).await?) })
+    }),
     ("downloads", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::write_downloads(&with.oci.db, &with.oci.downloads).await?) })
     }),
@@ -153,6 +156,7 @@ mod tests {
                 "rate-limits",
                 "renewals",
                 "second-factors",
+                "staged-releases",
                 "tax-numbers"
             ]
         );
@@ -187,6 +191,7 @@ mod tests {
             "rate-limits",
             "renewals",
             "second-factors",
+            "staged-releases",
             "tax-numbers",
         ] {
             let line = format!("chandlery_task_restarts_total{{task=\"{name}\"}} 1");

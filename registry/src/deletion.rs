@@ -2,10 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use chandlery_accounts::organisations::Power;
 use chandlery_accounts::{
-    Caller, ask_deletion, delete_account, due_deletions, must_be_owner, nobodys_password, take_deletion_back,
+    Caller, ask_deletion, delete_account, due_deletions, must_be_owner, nobodys_password, organisations,
+    take_deletion_back,
 };
-use chandlery_edge::{Client, Json};
+use chandlery_edge::{Client, Json, Path};
 use chandlery_money::{Finance, billing};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{AccountDeletion, DeletionRequest};
@@ -17,7 +19,7 @@ use utoipa_axum::routes;
 use crate::error::Error;
 
 /// What stands against the deletion of an account: what to do about it, and what it is about.
-const OBSTACLES: [(&str, &str); 8] = [
+const OBSTACLES: [(&str, &str); 9] = [
     (
         "it operates the registry: another operator runs `chandlery operator demote` first",
         "select name from accounts where name = $1 and role = 'operator'",
@@ -34,6 +36,14 @@ const OBSTACLES: [(&str, &str); 8] = [
            and not exists (select 1 from namespace_members other where other.namespace = mine.namespace
                            and other.role = 'owner' and other.account <> $1)
          order by mine.namespace",
+    ),
+    (
+        "nobody else owns an organisation: make another owner with `chandlery organisation invite`, or delete it first",
+        "select mine.organisation from organisation_members mine
+         where mine.account = $1 and mine.role = 'owner'
+           and not exists (select 1 from organisation_members other where other.organisation = mine.organisation
+                           and other.role = 'owner' and other.account <> $1)
+         order by mine.organisation",
     ),
     (
         "an invoice is to be paid: `chandlery invoices list` says how",
@@ -73,7 +83,10 @@ const OBSTACLES: [(&str, &str); 8] = [
 
 /// The routes of this chapter.
 pub fn routes<S>(finance: Finance) -> OpenApiRouter<S> {
-    OpenApiRouter::new().routes(routes!(ask, take_back)).with_state(finance)
+    OpenApiRouter::new()
+        .routes(routes!(ask, take_back))
+        .routes(routes!(delete_organisation))
+        .with_state(finance)
 }
 
 /// Asks for the deletion of the account that asks, which is done after 14 days.
@@ -93,14 +106,7 @@ async fn ask(
 ) -> Result<(StatusCode, Json<AccountDeletion>), Error> {
     must_be_owner(&finance.accounts, client, &caller, &shown).await?;
     let mut write = finance.db.write().await?;
-    let found = obstacles(&mut write, &caller.name).await?;
-    if !found.is_empty() {
-        return Err(Error::conflict(format!(
-            "'{}' cannot be deleted yet: {}",
-            caller.name,
-            found.join("; ")
-        )));
-    }
+    must_be_free(&mut write, &caller.name).await?;
     let asked = ask_deletion(&mut write, &caller.actor, &caller.name).await?;
     write.commit().await?;
     Ok((StatusCode::CREATED, Json(asked)))
@@ -115,6 +121,38 @@ async fn ask(
 async fn take_back(State(finance): State<Finance>, caller: Caller) -> Result<StatusCode, Error> {
     take_deletion_back(&finance.accounts, &caller).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes an organisation at once, with the memberships of everybody who belongs to it; for its owners.
+///
+/// It is refused while the organisation is the only owner of a namespace with plugins, or owes or is owed money.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/organisations/{organisation}",
+    params(("organisation" = Namespace, Path)),
+    responses((status = 204, description = "Done."))
+)]
+async fn delete_organisation(
+    State(finance): State<Finance>,
+    caller: Caller,
+    Path(organisation): Path<Namespace>,
+) -> Result<StatusCode, Error> {
+    caller.must_have(&finance.db, &organisation, Power::Own, "delete").await?;
+    let mut write = finance.db.write().await?;
+    must_be_free(&mut write, &organisation).await?;
+    organisations::delete(&mut write, &caller, &organisation).await?;
+    billing::forget_customer(&mut write, &organisation).await?;
+    write.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses to delete an account while something stands against it.
+async fn must_be_free(write: &mut Write, account: &Namespace) -> Result<(), Error> {
+    let found = obstacles(write, account).await?;
+    match found.is_empty() {
+        true => Ok(()),
+        false => Err(Error::conflict(format!("'{account}' cannot be deleted yet: {}", found.join("; ")))),
+    }
 }
 
 /// What stands against the deletion of an account, in words.

@@ -15,7 +15,7 @@ use crate::backup::to_json;
 use crate::error::Error;
 
 /// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
-const PARTS: [(&str, &str); 30] = [
+const PARTS: [(&str, &str); 33] = [
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1"),
@@ -25,8 +25,19 @@ const PARTS: [(&str, &str); 30] = [
     ("deletion", "select asked_at, due_at from account_deletions where account = $1"),
     (
         "token",
-        "select substr(hash, 1, 12) as id, kind, scope, note, opened_by, created_at, expires_at, used_at, address
+        "select substr(hash, 1, 12) as id, kind, scope, note, opened_by, created_at, expires_at, used_at, address, acts_for
          from tokens where account = $1 order by created_at, hash",
+    ),
+    ("organisation", "select name, title, created_at from organisations where name = $1 or created_by = $1 order by name"),
+    (
+        "organisation-membership",
+        "select organisation, account, role, origin, since from organisation_members
+         where account = $1 or organisation = $1 order by organisation, account",
+    ),
+    (
+        "organisation-invitation",
+        "select organisation, account, role, invited_by, invited_at from organisation_invitations
+         where account = $1 or invited_by = $1 or organisation = $1 order by organisation, account",
     ),
     ("membership", "select namespace, role from namespace_members where account = $1 order by namespace"),
     (

@@ -44,6 +44,17 @@ impl Actor {
         Self { account: Some(account.clone()), credential: credential.to_string(), address }
     }
 
+    /// The same, acting for an organisation; for none, as themselves.
+    #[must_use]
+    pub(crate) fn acting_for(self, organisation: Option<&Namespace>) -> Self {
+        match organisation {
+            Some(organisation) => {
+                Self { credential: format!("{}, for {organisation}", self.credential), ..self }
+            }
+            None => self,
+        }
+    }
+
     /// Whoever runs commands on the registry's own machine, and so holds its database anyway.
     pub fn machine() -> Self {
         Self { account: None, credential: "machine".into(), address: Address(None) }

@@ -39,7 +39,8 @@ pub fn is_one(token: &str) -> bool {
 /// Issues a token to whoever asks, and says how it is bound.
 pub fn issue(accounts: &Accounts, principal: &Principal, access: Vec<Access>) -> (String, Bearer) {
     let bearer = Bearer::of(&principal.credential);
-    let account = principal.account.as_ref().map(|account| account.name.clone());
+    // Whom it acts for is told by the token that it follows from, each time that it is shown.
+    let account = principal.account.as_ref().map(|account| account.person().clone());
     let claims = Claims { account, access, bearer };
     let body = BASE64_URL_SAFE_NO_PAD.encode(serde_json::json!(claims).to_string());
     let tag = BASE64_URL_SAFE_NO_PAD.encode(mac(accounts, HEADER, &body).finalize().into_bytes());
@@ -52,8 +53,8 @@ pub async fn read(accounts: &Accounts, token: &str) -> Result<Option<Principal>,
     if claims.bearer.seconds_left() == 0 {
         return Ok(None);
     }
-    let account = match (&claims.account, &claims.bearer.parent) {
-        (None, _) => None,
+    let (account, acts_for) = match (&claims.account, &claims.bearer.parent) {
+        (None, _) => (None, None),
         (Some(name), Parent::Nothing) => {
             return Err(Error::damaged(format!("a token of '{name}' follows from nothing")));
         }
@@ -61,17 +62,17 @@ pub async fn read(accounts: &Accounts, token: &str) -> Result<Option<Principal>,
             // A second factor that was set up since then was not shown.
             let owes_code = is_on(&accounts.db, name).await?;
             match find_account(&accounts.db, name).await? {
-                Some((account, now)) if now == *mark && !owes_code => Some(account),
+                Some((account, now)) if now == *mark && !owes_code => (Some(account), None),
                 _ => return Ok(None),
             }
         }
         (Some(name), Parent::Token(hash)) => match token_owner(&accounts.db, hash).await? {
-            Some(account) if account.name == *name => Some(account),
+            Some((account, acts_for)) if account.name == *name => (Some(account), acts_for),
             _ => return Ok(None),
         },
     };
     let (grant, credential) = (Grant::Oci(claims.access), Credential::Bearer(claims.bearer));
-    Ok(Some(Principal { account, grant, credential, address: Address(None) }))
+    Ok(Some(Principal { account, grant, credential, acts_for, address: Address(None) }))
 }
 
 fn authentic(accounts: &Accounts, token: &str) -> Option<Claims> {

@@ -32,6 +32,8 @@ const OWN: [&str; 14] = [
     "delete from factor_demands where account = $1",
     "delete from namespace_members where account = $1",
     "delete from invitations where account = $1 or invited_by = $1",
+    "delete from organisation_members where account = $1",
+    "delete from organisation_invitations where account = $1 or invited_by = $1",
     "delete from operator_proposals where account = $1 or proposed_by = $1",
     "delete from notices where account = $1",
     "delete from account_deletions where account = $1",
@@ -136,13 +138,19 @@ pub async fn delete_account(write: &mut Write, account: &Namespace, nobodys: &st
     if asked.is_none() {
         return Ok(false);
     }
-    for statement in OWN {
-        sqlx::query(statement).bind(account.as_str()).execute(&mut **write).await?;
-    }
+    forget_own(write, account).await?;
     set_password(write, account, nobodys).await?;
     let machine = Actor::machine();
     record(write, &machine, Act::AccountDeleted, account.as_str(), Value::Null, Value::Null).await?;
     Ok(true)
+}
+
+/// Deletes what is an account's own and nobody needs without it.
+pub(crate) async fn forget_own(write: &mut Write, account: &Namespace) -> Result<(), Error> {
+    for statement in OWN {
+        sqlx::query(statement).bind(account.as_str()).execute(&mut **write).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

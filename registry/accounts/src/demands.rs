@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{LogInBy, Role};
+use chandlery_package::wire::{LogInBy, OrganisationRole, Role};
 use chandlery_package::{Namespace, words};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
@@ -65,13 +65,19 @@ async fn known(write: &mut Write) -> Result<BTreeMap<Namespace, Timestamp>, Erro
 async fn wanted(write: &mut Write, demanded: Demand) -> Result<Vec<Namespace>, Error> {
     let rows: Vec<(Text<Namespace>,)> = sqlx::query_as(
         "select name from accounts
-         where ($1 = 1 and role = $2)
+         where not exists (select 1 from organisations where organisations.name = accounts.name)
+           and (($1 = 1 and role = $2)
             or ($3 = 1 and exists (
                 select 1 from namespace_members join plugins on plugins.namespace = namespace_members.namespace
-                where namespace_members.account = accounts.name and namespace_members.role = $4
+                where (namespace_members.account = accounts.name
+                       or exists (select 1 from organisation_members
+                                  where organisation_members.organisation = namespace_members.account
+                                    and organisation_members.account = accounts.name
+                                    and organisation_members.role in ($6, $7)))
+                  and namespace_members.role = $4
                   and (plugins.offer is not null
                        or (select coalesce(sum(releases.downloads), 0) from releases
-                           where releases.plugin = plugins.id) >= $5)))
+                           where releases.plugin = plugins.id) >= $5))))
          order by name",
     )
     .bind(i64::from(demanded >= Demand::Operators))
@@ -79,6 +85,8 @@ async fn wanted(write: &mut Write, demanded: Demand) -> Result<Vec<Namespace>, E
     .bind(i64::from(demanded == Demand::Owners))
     .bind(Role::Owner.as_str())
     .bind(MUCH_USED)
+    .bind(OrganisationRole::Admin.as_str())
+    .bind(OrganisationRole::Owner.as_str())
     .fetch_all(&mut **write)
     .await?;
     Ok(rows.into_iter().map(|(Text(name),)| name).collect())

@@ -180,8 +180,8 @@ pub(crate) async fn shown_within(db: &mut AnyConnection, caller: &Caller) -> Res
         Some(hash) => tokens::opened_by(&mut *db, hash).await?,
         None => LogInBy::Password,
     };
-    match by == LogInBy::Password && needs_more(db, &caller.name).await? {
-        true => Err(Error::SecondFactorNeeded(caller.name.clone())),
+    match by == LogInBy::Password && needs_more(db, caller.person()).await? {
+        true => Err(Error::SecondFactorNeeded(caller.person().clone())),
         false => Ok(by),
     }
 }

@@ -14,6 +14,7 @@ use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::demands::{Demand, owes};
 use crate::grant::Grant;
+use crate::organisations::acting;
 use crate::principal::{Account, Principal};
 use crate::second_factor::is_on;
 use crate::{Accounts, Error, Scope, bearer, check_token, suspended};
@@ -78,7 +79,8 @@ impl Accounts {
 
     async fn by_basic(&self, client: Client, name: &str, secret: &str) -> Result<Principal, Error> {
         if let Some(known) = check_token(&self.db, secret).await? {
-            let is_own = known.account.as_ref().is_some_and(|account| account.name.as_str() == name);
+            let own = known.account.as_ref().map(|account| &account.name);
+            let is_own = own.into_iter().chain(&known.acts_for).any(|own| own.as_str() == name);
             return if is_own { Ok(known) } else { Err(self.attempts.was_wrong(client)) };
         }
         let (account, mark) = self.by_password(client, name, secret).await?.ok_or(Error::Unauthenticated)?;
@@ -88,7 +90,7 @@ impl Accounts {
         Ok(Principal::known(account, Grant::Token(Scope::Full), Credential::Password(mark)))
     }
 
-    /// Whoever a request is from; one that may change something counts for its account.
+    /// Whoever a request is from, or the organisation that they act for; one that may change something counts for the person.
     async fn of_request(&self, parts: &Parts) -> Result<Principal, Error> {
         let principal = self.identify(Client::of(&parts.extensions), &parts.headers).await?;
         match &principal.account {
@@ -99,6 +101,7 @@ impl Accounts {
         if let Credential::Token { hash, .. } = &principal.credential {
             self.uses.note(hash, address);
         }
+        let principal = acting::resolve(&self.db, principal, parts).await?;
         Ok(Principal { address, ..principal })
     }
 }
@@ -144,7 +147,7 @@ where
         let principal = Accounts::from_ref(state).of_request(parts).await?;
         let credential = principal.credential.clone();
         let account = whole(principal)?;
-        let actor = Actor::new(&account.name, &credential, Address::of(parts));
+        let actor = account.actor(&credential, Address::of(parts));
         Ok(Self { account, credential, actor })
     }
 }

@@ -1,4 +1,4 @@
-//! Who asks a registry, and what they may do: accounts and their tokens, sessions, and namespaces with their members.
+//! Who asks a registry, and what they may do: accounts and their tokens, sessions, namespaces with their members, and organisations.
 
 mod actor;
 mod attempts;
@@ -20,6 +20,7 @@ mod namespaces;
 mod new_password;
 mod notices;
 pub mod operators;
+pub mod organisations;
 pub mod origins;
 pub mod passkeys;
 mod passwords;
@@ -63,11 +64,11 @@ pub use new_password::{change as change_password, issue_reset};
 pub use notices::{refused, retry, sent, tell, tell_members, tell_operators};
 pub use people::{find_account, make_first_operator, register};
 pub use principal::{Account, Principal};
-pub use roles::{role, role_within};
+pub use roles::{namespaces_of, role, role_within};
 pub use routes::routes;
 pub use second_factor::state as factor_state;
 pub use session::{SESSION_HOURS, SessionCookie};
 pub use sessions::{end_others, end_session, list_sessions};
 pub use state::Accounts;
 pub use suspended::{hold, is_suspended};
-pub use tokens::{check_token, issue_token, log_out};
+pub use tokens::{check_token, end_all_tokens, issue_token, log_out};

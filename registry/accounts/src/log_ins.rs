@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::credential::token_id;
+use crate::organisations::must_be_a_person;
 use crate::passwords::random_text;
 use crate::people::find_within;
 use crate::tokens::{TokenKind, insert, must_owe_no_code, set_opened_by};
@@ -41,6 +42,7 @@ pub(crate) async fn log_in_within(
 ) -> Result<String, Error> {
     let token = random_text();
     let hash = Digest::of(&token).hex();
+    must_be_a_person(write, account).await?;
     must_know_still(write, account, mark).await?;
     must_owe_no_code(write, account, by).await?;
     insert(write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;

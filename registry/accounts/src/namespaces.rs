@@ -62,9 +62,14 @@ const RESERVED: [&str; 32] = [
 const TAKEN_MAX: [(SignedDuration, i64); 2] =
     [(SignedDuration::from_hours(1), 10), (SignedDuration::from_hours(24), 30)];
 
+/// Whether a name would seem to speak for the marketplace: only whoever operates it takes that.
+pub(crate) fn is_reserved(name: &Namespace) -> bool {
+    RESERVED.contains(&name.as_str())
+}
+
 /// Takes a namespace for an account. Whoever operates the registry may speak for it, and takes reserved ones, too.
 pub async fn take_namespace(db: &Db, actor: &Actor, owner: &Account, name: &Namespace) -> Result<(), Error> {
-    let is_reserved = RESERVED.contains(&name.as_str());
+    let is_reserved = is_reserved(name);
     if is_reserved && !owner.operator {
         return Err(Error::Conflict(format!("the namespace '{name}' is reserved")));
     }

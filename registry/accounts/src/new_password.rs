@@ -12,6 +12,7 @@ use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::email::address_within;
 use crate::notices::{tell_operators, tell_owner, write_to};
+use crate::organisations::must_be_a_person;
 use crate::passwords::{check_new, hash_password, random_text};
 use crate::people::{find_account, find_within, set_password};
 use crate::principal::AccountRole;
@@ -90,6 +91,7 @@ pub async fn issue_reset(db: &Db, actor: &Actor, account: &Namespace) -> Result<
     let expires_at = now + RESET_LIFETIME;
     let mut write = db.write().await?;
     let (role, _) = find_within(&mut write, account).await?;
+    must_be_a_person(&mut write, account).await?;
     if role == AccountRole::Operator && *actor != Actor::machine() {
         return Err(Error::Conflict(format!(
             "'{account}' operates the registry: its password is reset on the registry's machine, with \

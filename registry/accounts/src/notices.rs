@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::Error;
 use crate::principal::AccountRole;
+use crate::roles::role_within;
 
 /// Writes down what an account is told. The same key is told once.
 pub async fn tell(
@@ -92,7 +93,7 @@ pub async fn tell_operators(
     Ok(())
 }
 
-/// Tells the members of a namespace who have this role or a greater one.
+/// Tells the members of a namespace who have this role or a greater one, and those who have it through an organisation that is a member.
 pub async fn tell_members(
     write: &mut Write,
     namespace: &Namespace,
@@ -102,13 +103,21 @@ pub async fn tell_members(
     body: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let members: Vec<(Text<Namespace>, Text<Role>)> =
-        sqlx::query_as("select account, role from namespace_members where namespace = $1 order by account")
-            .bind(namespace.as_str())
-            .fetch_all(&mut **write)
-            .await?;
-    for (Text(member), _) in members.into_iter().filter(|(_, Text(role))| *role >= least) {
-        tell(write, &member, &format!("{key}:{member}"), subject, body, now).await?;
+    let members: Vec<(Text<Namespace>,)> = sqlx::query_as(
+        "select account from namespace_members where namespace = $1
+         union
+         select organisation_members.account from namespace_members
+         join organisation_members on organisation_members.organisation = namespace_members.account
+         where namespace_members.namespace = $1
+         order by account",
+    )
+    .bind(namespace.as_str())
+    .fetch_all(&mut **write)
+    .await?;
+    for (Text(member),) in members {
+        if role_within(write, namespace, &member).await? >= Some(least) {
+            tell(write, &member, &format!("{key}:{member}"), subject, body, now).await?;
+        }
     }
     Ok(())
 }

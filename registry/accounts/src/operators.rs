@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::notices::{tell_operators, tell_owner};
+use crate::organisations::must_be_a_person;
 use crate::origins;
 use crate::people::{find_within, set_role};
 use crate::principal::AccountRole;
@@ -77,6 +78,7 @@ pub async fn propose(
         return Err(Error::Conflict(format!("'{account}' operates the registry already")));
     }
     suspended::must_not_be(&mut write, account).await?;
+    must_be_a_person(&mut write, account).await?;
     must_be_old_enough(&mut write, account, now).await?;
     let resetters = resetters(&mut write, account, now).await?;
     sqlx::query("delete from operator_proposals where proposed_at <= $1")
@@ -172,6 +174,7 @@ pub async fn withdraw(db: &Db, actor: &Actor, by: &Namespace, account: &Namespac
 pub async fn promote(db: &Db, account: &Namespace) -> Result<(), Error> {
     let mut write = db.write().await?;
     let is_one = find_within(&mut write, account).await?.0 == AccountRole::Operator;
+    must_be_a_person(&mut write, account).await?;
     if !is_one || origins::behind(&mut write, account).await?.len() > 1 {
         sqlx::query("delete from operator_proposals where account = $1")
             .bind(account.as_str())

@@ -37,7 +37,13 @@ pub async fn register(db: &Db, name: &Namespace, password: &str) -> Result<(), E
     Ok(())
 }
 
-async fn insert(write: &mut Write, name: &Namespace, hash: &str, role: AccountRole) -> Result<(), Error> {
+/// Opens an account in the transaction of what follows from it, unless its name is taken or would be mistaken for another.
+pub(crate) async fn insert(
+    write: &mut Write,
+    name: &Namespace,
+    hash: &str,
+    role: AccountRole,
+) -> Result<(), Error> {
     if let Some(other) = account_like(write, name.as_str()).await? {
         return Err(Error::Conflict(format!("the account name '{name}' would be mistaken for '{other}'")));
     }

@@ -8,7 +8,9 @@ use crate::Error;
 use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::grant::Grant;
+use crate::organisations::{Power, has, role_of};
 use crate::roles::role;
+use crate::suspended;
 
 words! {
     /// What an account is to the registry as a whole.
@@ -20,15 +22,18 @@ words! {
     }
 }
 
-/// An account that may do everything that it may: known by its password, its session or a token without limits.
+/// An account that may do everything that it may: known by its password, its session or a token without limits. Or an organisation, for
+/// which such an account acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The name that it logs in by.
+    /// The name that it logs in by, or the organisation's.
     pub name: Namespace,
     /// Whether it operates the registry.
     pub operator: bool,
     /// Whether it has not set up the second factor in time that the registry demands of it: it may what any other account may.
     pub owes_factor: bool,
+    /// Whoever acts for the organisation; none: this is a person's account.
+    pub person: Option<Namespace>,
 }
 
 /// Whoever asks: nobody in particular, or an account within the scope of its token.
@@ -40,6 +45,8 @@ pub struct Principal {
     pub grant: Grant,
     /// What it is known by.
     pub credential: Credential,
+    /// The organisation that its token was made for.
+    pub(crate) acts_for: Option<Namespace>,
     /// Where it asks from.
     pub(crate) address: Address,
 }
@@ -47,7 +54,42 @@ pub struct Principal {
 impl Account {
     /// An account of this role.
     pub(crate) fn of(name: Namespace, role: AccountRole) -> Self {
-        Self { name, operator: role == AccountRole::Operator, owes_factor: false }
+        Self { name, operator: role == AccountRole::Operator, owes_factor: false, person: None }
+    }
+
+    /// The person who asks: the account itself or, of an organisation, whoever acts for it.
+    pub fn person(&self) -> &Namespace {
+        self.person.as_ref().unwrap_or(&self.name)
+    }
+
+    /// The organisation that somebody acts for; none: this is a person's account.
+    pub fn organisation(&self) -> Option<&Namespace> {
+        self.person.as_ref().map(|_| &self.name)
+    }
+
+    /// Whoever acts, for the audit trail.
+    pub(crate) fn actor(&self, credential: &Credential, address: Address) -> Actor {
+        Actor::new(self.person(), credential, address).acting_for(self.organisation())
+    }
+
+    /// Refuses whoever has no such power in the organisation. `action` is followed by the organisation's name.
+    pub async fn must_have(
+        &self,
+        db: &Db,
+        organisation: &Namespace,
+        power: Power,
+        action: &str,
+    ) -> Result<(), Error> {
+        let mut read = db.read().acquire().await?;
+        let role = role_of(&mut read, organisation, self.person()).await?;
+        if !role.is_some_and(|role| has(role, power)) {
+            return Err(Error::forbidden(&self.name, format!("{action} '{organisation}'")));
+        }
+        suspended::must_not_be(&mut read, organisation).await?;
+        match power {
+            Power::See => Ok(()),
+            _ => self.must_owe_nothing(),
+        }
     }
 
     /// Refuses whoever does not operate the registry.
@@ -92,18 +134,18 @@ impl Account {
 impl Principal {
     pub(super) fn nobody() -> Self {
         let (grant, credential) = (Grant::Oci(Vec::new()), Credential::None);
-        Self { account: None, grant, credential, address: Address(None) }
+        Self { account: None, grant, credential, acts_for: None, address: Address(None) }
     }
 
     /// An account, known by its password or a token.
     pub(super) fn known(account: Account, grant: Grant, credential: Credential) -> Self {
-        Self { account: Some(account), grant, credential, address: Address(None) }
+        Self { account: Some(account), grant, credential, acts_for: None, address: Address(None) }
     }
 
     /// Whoever acts, for the audit trail; refuses nobody in particular.
     pub fn actor(&self) -> Result<Actor, Error> {
         let account = self.account.as_ref().ok_or(Error::Unauthenticated)?;
-        Ok(Actor::new(&account.name, &self.credential, self.address))
+        Ok(account.actor(&self.credential, self.address))
     }
 
     /// Whether there is a token or password at all; the token may be nobody's in particular.

@@ -1,34 +1,60 @@
-//! What an account is in a namespace.
+//! What an account is in a namespace: by itself, or through an organisation that is a member of it.
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
-use chandlery_package::wire::Role;
-use chandlery_store::{Db, Write};
+use chandlery_package::wire::{OrganisationRole, Role};
+use chandlery_store::Db;
+use sqlx::AnyConnection;
 
 use crate::Error;
+use crate::organisations::in_namespace;
 
 /// The role of an account in a namespace.
 pub async fn role(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<Option<Role>, Error> {
-    let found: Option<(Text<Role>,)> =
-        sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
-            .bind(namespace.as_str())
-            .bind(account.as_str())
-            .fetch_optional(db.read())
-            .await?;
-    Ok(found.map(|(Text(role),)| role))
+    role_within(&mut *db.read().acquire().await?, namespace, account).await
 }
 
-/// The role of an account in a namespace, as a transaction sees it.
+/// The role of an account in a namespace, as a transaction sees it: the best that it has. An organisation that is suspended gives none.
 pub async fn role_within(
-    write: &mut Write,
+    db: &mut AnyConnection,
     namespace: &Namespace,
     account: &Namespace,
 ) -> Result<Option<Role>, Error> {
-    let found: Option<(Text<Role>,)> =
-        sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
-            .bind(namespace.as_str())
-            .bind(account.as_str())
-            .fetch_optional(&mut **write)
-            .await?;
-    Ok(found.map(|(Text(role),)| role))
+    // What is an account's own is as much as an owner of it may.
+    let rows: Vec<(Text<Role>, Text<OrganisationRole>)> = sqlx::query_as(
+        "select role, 'owner' as within from namespace_members where namespace = $1 and account = $2
+         union all
+         select namespace_members.role, organisation_members.role as within
+         from organisation_members
+         join namespace_members on namespace_members.account = organisation_members.organisation
+         where namespace_members.namespace = $1 and organisation_members.account = $2
+           and not exists (select 1 from suspensions where suspensions.account = organisation_members.organisation)",
+    )
+    .bind(namespace.as_str())
+    .bind(account.as_str())
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(Text(role), Text(within))| in_namespace(within, role)).max())
+}
+
+/// The namespaces in which an account has a role, by name, each with the best that it has.
+pub async fn namespaces_of(db: &Db, account: &Namespace) -> Result<Vec<(Namespace, Role)>, Error> {
+    let rows: Vec<(Text<Namespace>,)> = sqlx::query_as(
+        "select namespace from namespace_members where account = $1
+         union
+         select namespace_members.namespace from organisation_members
+         join namespace_members on namespace_members.account = organisation_members.organisation
+         where organisation_members.account = $1
+         order by namespace",
+    )
+    .bind(account.as_str())
+    .fetch_all(db.read())
+    .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for (Text(namespace),) in rows {
+        if let Some(role) = self::role(db, &namespace, account).await? {
+            found.push((namespace, role));
+        }
+    }
+    Ok(found)
 }

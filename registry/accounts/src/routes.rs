@@ -23,7 +23,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, factors, members, tokens,
+    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, factors, members, organisations,
+    tokens,
 };
 
 /// The routes of this room.
@@ -45,6 +46,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .merge(passkeys::routes())
         .merge(operators::routes())
         .merge(suspensions::routes())
+        .merge(organisations::routes())
         .merge(audit::routes())
         .with_state(accounts)
 }
@@ -151,7 +153,7 @@ async fn list_tokens(
     caller: Account,
     Query(paging): Query<Paging<tokens::Place>>,
 ) -> Result<Json<Page<TokenRecord>>, Error> {
-    Ok(Json(tokens::list(&accounts.db, &caller.name, &paging).await?))
+    Ok(Json(tokens::list(&accounts.db, &caller, &paging).await?))
 }
 
 /// Issues a token that may do less than its account, or lasts for a while.
@@ -168,9 +170,10 @@ async fn new_token(
 ) -> Result<(StatusCode, Json<Token>), Error> {
     let lifetime = Some(tokens::days(new.days_valid)?);
     let by = factors::must_have_shown(&accounts, &caller).await?;
-    let (db, account) = (&accounts.db, caller.name.clone());
-    let token = crate::issue_token(db, &caller.actor, &account, &new.scope, &new.note, lifetime, by).await?;
-    Ok((StatusCode::CREATED, Json(Token { account, token })))
+    let owner = (caller.person(), caller.organisation());
+    let (db, actor) = (&accounts.db, &caller.actor);
+    let token = tokens::issue_token_for(db, actor, owner, &new.scope, &new.note, lifetime, by).await?;
+    Ok((StatusCode::CREATED, Json(Token { account: caller.name.clone(), token })))
 }
 
 /// Revokes a token of the account that asks.
@@ -185,7 +188,7 @@ async fn revoke_token(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Error> {
-    tokens::revoke_by_id(&accounts.db, &caller.actor, &caller.name, &id).await?;
+    tokens::revoke_by_id(&accounts.db, &caller.actor, &caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -242,7 +245,7 @@ async fn invite(
     Json(new): Json<NewMember>,
 ) -> Result<StatusCode, Error> {
     caller.must_own(&accounts.db, &namespace, "choose the members of").await?;
-    members::invite(&accounts.db, &caller.actor, &namespace, &account, new.role, &caller.name).await?;
+    members::invite(&accounts.db, &caller.actor, &namespace, &account, new.role, caller.person()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -228,7 +228,8 @@ mod tests {
         let (_folder, db) = database().await;
         let accounts = Accounts::open(db, SessionCookie::Plain).await.unwrap();
         let accounts = accounts.with_writes_per_minute(NonZeroU32::new(3).unwrap());
-        let account = Account { name: "acme".parse().unwrap(), operator: false, owes_factor: false };
+        let account =
+            Account { name: "acme".parse().unwrap(), operator: false, owes_factor: false, person: None };
         let may = |grant: Grant| (0..10).filter(|_| accounts.count_write(&account, &grant).is_ok()).count();
         assert_eq!(may(Grant::Token(Scope::Publish(None))), 3);
         assert_eq!(may(Grant::Oci(Vec::new())), 0, "the narrower ones share what they may");

@@ -13,6 +13,7 @@ use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::credential::{Credential, ID_DIGITS, token_id};
 use crate::grant::Grant;
+use crate::organisations::{Power, has, role_of};
 use crate::passwords::random_text;
 use crate::principal::{Account, AccountRole, Principal};
 use crate::second_factor::is_on_within;
@@ -38,35 +39,40 @@ words! {
 /// Who carries this token, and for what; none: it is not known, or has expired. Found by its digest, so how long it
 /// takes tells nothing of how much of a guess was right.
 pub async fn check_token(db: &Db, token: &str) -> Result<Option<Principal>, Error> {
-    type Row = (Text<Namespace>, Text<AccountRole>, Text<Scope>, Option<Text<Timestamp>>);
+    type Row =
+        (Text<Namespace>, Text<AccountRole>, Text<Scope>, Option<Text<Timestamp>>, Option<Text<Namespace>>);
     let found: Option<Row> = sqlx::query_as(
-        "select accounts.name, accounts.role, tokens.scope, tokens.expires_at
+        "select accounts.name, accounts.role, tokens.scope, tokens.expires_at, tokens.acts_for
          from tokens join accounts on accounts.name = tokens.account where tokens.hash = $1",
     )
     .bind(Digest::of(token).hex())
     .fetch_optional(db.read())
     .await?;
-    let Some((Text(name), Text(role), Text(scope), expires)) = found else { return Ok(None) };
+    let Some((Text(name), Text(role), Text(scope), expires, acts_for)) = found else { return Ok(None) };
     let expires_at = expires.map(|Text(at)| at);
     if expires_at.is_some_and(|at| at < Timestamp::now()) {
         return Ok(None);
     }
     let account = Account::of(name, role);
     let credential = Credential::Token { hash: Digest::of(token).hex(), expires_at };
-    Ok(Some(Principal::known(account, Grant::Token(scope), credential)))
+    let acts_for = acts_for.map(|Text(organisation)| organisation);
+    Ok(Some(Principal { acts_for, ..Principal::known(account, Grant::Token(scope), credential) }))
 }
 
-/// Whose token is kept under this digest, unless it has ended.
-pub(crate) async fn token_owner(db: &Db, hash: &str) -> Result<Option<Account>, Error> {
-    let found: Option<(Text<Namespace>, Text<AccountRole>)> = sqlx::query_as(
-        "select accounts.name, accounts.role from tokens join accounts on accounts.name = tokens.account
+/// Whose token is kept under this digest, and which organisation it acts for, unless it has ended.
+pub(crate) async fn token_owner(db: &Db, hash: &str) -> Result<Option<(Account, Option<Namespace>)>, Error> {
+    let found: Option<(Text<Namespace>, Text<AccountRole>, Option<Text<Namespace>>)> = sqlx::query_as(
+        "select accounts.name, accounts.role, tokens.acts_for
+         from tokens join accounts on accounts.name = tokens.account
          where tokens.hash = $1 and (tokens.expires_at is null or tokens.expires_at > $2)",
     )
     .bind(hash)
     .bind(time(Timestamp::now()))
     .fetch_optional(db.read())
     .await?;
-    Ok(found.map(|(Text(name), Text(role))| Account::of(name, role)))
+    Ok(found.map(|(Text(name), Text(role), acts_for)| {
+        (Account::of(name, role), acts_for.map(|Text(organisation)| organisation))
+    }))
 }
 
 /// So many days, as long as a token may last.
@@ -90,6 +96,19 @@ pub async fn issue_token(
     lifetime: Option<SignedDuration>,
     by: LogInBy,
 ) -> Result<String, Error> {
+    issue_token_for(db, actor, (account, None), scope, note, lifetime, by).await
+}
+
+/// The same, which acts for an organisation as long as the account has the power for what it is used for.
+pub(crate) async fn issue_token_for(
+    db: &Db,
+    actor: &Actor,
+    (account, organisation): (&Namespace, Option<&Namespace>),
+    scope: &Scope,
+    note: &str,
+    lifetime: Option<SignedDuration>,
+    by: LogInBy,
+) -> Result<String, Error> {
     if note.chars().count() > NOTE_CHARS_MAX {
         return Err(Error::Invalid(format!("a token's note has at most {NOTE_CHARS_MAX} characters")));
     }
@@ -98,10 +117,33 @@ pub async fn issue_token(
     must_owe_no_code(&mut write, account, by).await?;
     insert(&mut write, account, &token, TokenKind::Made, scope, note, lifetime).await?;
     set_opened_by(&mut write, &Digest::of(&token).hex(), by).await?;
-    let made = json!({ "token": token_id(&Digest::of(&token).hex()), "scope": scope });
+    let mut made = json!({ "token": token_id(&Digest::of(&token).hex()), "scope": scope });
+    if let Some(organisation) = organisation {
+        act_for(&mut write, account, &Digest::of(&token).hex(), organisation).await?;
+        made["acts_for"] = json!(organisation);
+    }
     record(&mut write, actor, Act::TokenMade, account.as_str(), Value::Null, made).await?;
     write.commit().await?;
     Ok(token)
+}
+
+/// Lets a token act for an organisation, if its account may use what that one has.
+async fn act_for(
+    write: &mut Write,
+    account: &Namespace,
+    hash: &str,
+    organisation: &Namespace,
+) -> Result<(), Error> {
+    let role = role_of(write, organisation, account).await?;
+    if !role.is_some_and(|role| has(role, Power::Use)) {
+        return Err(Error::forbidden(account, format!("act for '{organisation}'")));
+    }
+    sqlx::query("update tokens set acts_for = $1 where hash = $2")
+        .bind(organisation.as_str())
+        .bind(hash)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// Refuses a token for a password alone where a second factor was set up since that was looked at.
@@ -186,45 +228,53 @@ pub(super) async fn insert(
 /// Where a token stands among its account's: when it was issued, and its id.
 pub type Place = (Timestamp, String);
 
-/// A page of the tokens of an account, oldest first, without what would let anybody use them.
-pub async fn list(db: &Db, account: &Namespace, paging: &Paging<Place>) -> Result<Page<TokenRecord>, Error> {
+/// A page of the tokens of whoever asks, oldest first, without what would let anybody use them; for an organisation, of those that act
+/// for it.
+pub async fn list(db: &Db, caller: &Account, paging: &Paging<Place>) -> Result<Page<TokenRecord>, Error> {
     // No digit comes after 'f', so this is after every digest that begins with the id.
     let after = paging.after().map(|(issued, id)| (time(*issued), format!("{id}g")));
     let (issued, hash) = after.unwrap_or_default();
-    type Row = (String, Text<Scope>, String, Text<Timestamp>, Option<Text<Timestamp>>);
+    type Row =
+        (String, Text<Scope>, String, Text<Timestamp>, Option<Text<Timestamp>>, Option<Text<Namespace>>);
     let rows: Vec<Row> = sqlx::query_as(
-        "select hash, scope, note, created_at, expires_at from tokens
-         where account = $1 and (created_at, hash) > ($2, $3) order by created_at, hash limit $4",
+        "select hash, scope, note, created_at, expires_at, acts_for from tokens
+         where account = $1 and ($5 = '' or acts_for = $5) and (created_at, hash) > ($2, $3)
+         order by created_at, hash limit $4",
     )
-    .bind(account.as_str())
+    .bind(caller.person().as_str())
     .bind(issued)
     .bind(hash)
     .bind(paging.rows())
+    .bind(caller.organisation().map_or("", Namespace::as_str))
     .fetch_all(db.read())
     .await?;
-    let read = |(hash, Text(scope), note, Text(created_at), expires_at): Row| TokenRecord {
+    let read = |(hash, Text(scope), note, Text(created_at), expires_at, acts_for): Row| TokenRecord {
         id: token_id(&hash),
         scope,
         note,
         created_at,
         expires_at: expires_at.map(|Text(at)| at),
+        acts_for: acts_for.map(|Text(organisation)| organisation),
     };
     let tokens = rows.into_iter().map(read).collect();
     Ok(paging.cut(tokens, |token: &TokenRecord| (token.created_at, token.id.clone())))
 }
 
-/// Forgets one of an account's tokens.
-pub async fn revoke_by_id(db: &Db, actor: &Actor, account: &Namespace, id: &str) -> Result<(), Error> {
+/// Forgets one of the tokens of whoever asks; for an organisation, one that acts for it.
+pub async fn revoke_by_id(db: &Db, actor: &Actor, caller: &Account, id: &str) -> Result<(), Error> {
     let well_formed = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !well_formed {
         return Err(Error::NotFound(format!("token '{id}'")));
     }
     let mut write = db.write().await?;
-    let revoked = sqlx::query("delete from tokens where account = $1 and hash like $2")
-        .bind(account.as_str())
-        .bind(format!("{id}%"))
-        .execute(&mut *write)
-        .await?;
+    let account = caller.person();
+    let revoked =
+        sqlx::query("delete from tokens where account = $1 and ($3 = '' or acts_for = $3) and hash like $2")
+            .bind(account.as_str())
+            .bind(format!("{id}%"))
+            .bind(caller.organisation().map_or("", Namespace::as_str))
+            .execute(&mut *write)
+            .await?;
     if revoked.rows_affected() == 0 {
         return Err(Error::NotFound(format!("token '{id}'")));
     }
@@ -250,6 +300,11 @@ pub(crate) async fn end(
         .execute(&mut **write)
         .await?;
     Ok(ended.rows_affected())
+}
+
+/// Ends every token and session of an account, in the transaction of what follows from it, and says how many those were.
+pub async fn end_all_tokens(write: &mut Write, account: &Namespace) -> Result<u64, Error> {
+    end(write, account, true, None).await
 }
 
 /// Ends the session that has this token. One that has ended already is no error.

@@ -18,7 +18,7 @@ use super::state::Catalog;
 use super::visibility::must_see;
 use super::{search, staged_routes};
 use crate::trusted::exchanged_for;
-use chandlery_accounts::{Caller, Grant, Principal, Role, Scope};
+use chandlery_accounts::{Caller, Grant, Principal, Role, Scope, namespaces_of};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
@@ -169,11 +169,8 @@ async fn namespaces_seen(db: &Db, principal: &Principal) -> Result<(bool, HashSe
     else {
         return Ok((false, HashSet::new()));
     };
-    let rows: Vec<(String,)> = sqlx::query_as("select namespace from namespace_members where account = $1")
-        .bind(account.name.as_str())
-        .fetch_all(db.read())
-        .await?;
-    Ok((account.operator, rows.into_iter().map(|(name,)| name).collect()))
+    let mine = namespaces_of(db, &account.name).await?;
+    Ok((account.operator, mine.into_iter().map(|(name, _)| name.to_string()).collect()))
 }
 
 /// Lists a plugin's releases.
@@ -233,7 +230,7 @@ async fn publish(
     Json(new): Json<NewRelease>,
 ) -> Result<Response, Error> {
     let plugin = plugin(path);
-    let by = principal.must_publish(&catalog.db, &plugin).await?.name.clone();
+    let by = principal.must_publish(&catalog.db, &plugin).await?.person().clone();
     let exchange = exchanged_for(&catalog.db, &principal.credential).await?;
     let actor = principal.actor()?;
     Ok(match super::publish(&catalog, (&actor, &by), &plugin, &new, exchange.as_ref()).await? {

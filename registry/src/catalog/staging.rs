@@ -76,7 +76,12 @@ pub(super) async fn stage(
     artifact: Digest,
     exchange: Option<&Exchange>,
 ) -> Result<StagedRelease, Error> {
-    match find(write, release).await? {
+    let found = find(write, release).await?;
+    let waits = match found {
+        Some(row) if publishes(write, &release.plugin.namespace, &row.asked_by.0).await? => Some(row),
+        _ => None,
+    };
+    match waits {
         Some(row) if row.artifact.0 == artifact => return Ok(row.into()),
         Some(row) => {
             return Err(Error::conflict(format!(
@@ -121,7 +126,8 @@ pub(super) async fn stage(
     Ok(staged)
 }
 
-/// A page of what waits for approval of a plugin, by the texts of the versions.
+/// A page of what waits for approval of a plugin, by the texts of the versions. What somebody asked for who may not publish any more is left
+/// out.
 pub async fn list(db: &Db, plugin: &PluginId, paging: &Paging<String>) -> Result<Page<StagedRelease>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select plugin, version, artifact, asked_by, asked_at, lapses_at, pem, identity from staged_releases
@@ -133,7 +139,14 @@ pub async fn list(db: &Db, plugin: &PluginId, paging: &Paging<String>) -> Result
     .bind(paging.rows())
     .fetch_all(db.read())
     .await?;
-    Ok(paging.cut(rows, |row| row.version.0.to_string()).map(StagedRelease::from))
+    let page = paging.cut(rows, |row| row.version.0.to_string());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        if publishes(&mut *db.read().acquire().await?, &plugin.namespace, &row.asked_by.0).await? {
+            items.push(row.into());
+        }
+    }
+    Ok(Page { items, next: page.next })
 }
 
 /// Publishes what another member has staged, if it is what was looked at.
@@ -177,9 +190,42 @@ pub async fn approve(
 }
 
 /// Whether an account may publish in a namespace, as the transaction sees it.
-async fn may_publish(write: &mut Write, namespace: &Namespace, account: &Namespace) -> Result<bool, Error> {
-    let role = role_within(write, namespace, account).await?;
-    Ok(role.is_some_and(|role| role >= Role::Publisher) && !is_suspended(write, account).await?)
+async fn may_publish(
+    db: &mut AnyConnection,
+    namespace: &Namespace,
+    account: &Namespace,
+) -> Result<bool, Error> {
+    Ok(publishes(&mut *db, namespace, account).await? && !is_suspended(db, account).await?)
+}
+
+/// Whether an account has the role to publish in a namespace, suspended or not: what it staged goes with the role.
+async fn publishes(
+    db: &mut AnyConnection,
+    namespace: &Namespace,
+    account: &Namespace,
+) -> Result<bool, Error> {
+    Ok(role_within(db, namespace, account).await? >= Some(Role::Publisher))
+}
+
+/// Forgets what has lapsed, or was asked for by somebody who does not publish there any more.
+pub async fn forget_lapsed(db: &Db) -> Result<(), Error> {
+    type Row = (Text<PluginId>, Text<Version>, Text<Namespace>, Text<Timestamp>);
+    let (waiting,): (i64,) =
+        sqlx::query_as("select count(*) from staged_releases").fetch_one(db.read()).await?;
+    if waiting == 0 {
+        return Ok(());
+    }
+    let mut write = db.write().await?;
+    let rows: Vec<Row> = sqlx::query_as("select plugin, version, asked_by, lapses_at from staged_releases")
+        .fetch_all(&mut *write)
+        .await?;
+    for (Text(plugin), Text(version), Text(asked_by), Text(lapses_at)) in rows {
+        let stands = lapses_at > Timestamp::now();
+        if !stands || !publishes(&mut write, &plugin.namespace, &asked_by).await? {
+            forget(&mut write, &Release { plugin, version }).await?;
+        }
+    }
+    Ok(write.commit().await?)
 }
 
 fn must_be_looked_at(staged: &Row, release: &Release, artifact: Digest) -> Result<(), Error> {

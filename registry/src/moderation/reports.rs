@@ -1,7 +1,7 @@
 //! Reports of abuse: by whoever has an account, about what it may see. Who has reported is for operators alone.
 
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Account, Caller, tell, tell_operators};
+use chandlery_accounts::{Account, Caller, role, tell, tell_operators};
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
     Act, NewReport, NewResolution, Page, Paging, Report, ReportOutcome, ReportReceipt, Resolution,
@@ -70,18 +70,19 @@ fn called(id: i64) -> String {
 
 /// Refuses whoever may not see a plugin, without saying whether it exists.
 async fn must_see(db: &Db, account: &Account, plugin: &PluginId) -> Result<(), Error> {
-    let seen: Option<(String,)> = sqlx::query_as(
-        "select plugins.id from plugins join namespaces on namespaces.name = plugins.namespace
-         where plugins.id = $1 and ($2 = 1 or namespaces.visibility = 'public' or exists (
-             select 1 from namespace_members
-             where namespace_members.namespace = namespaces.name and namespace_members.account = $3))",
+    let public: Option<(i64,)> = sqlx::query_as(
+        "select cast(case when namespaces.visibility = 'public' then 1 else 0 end as bigint)
+         from plugins join namespaces on namespaces.name = plugins.namespace where plugins.id = $1",
     )
     .bind(plugin.to_string())
-    .bind(i64::from(account.operator))
-    .bind(account.name.as_str())
     .fetch_optional(db.read())
     .await?;
-    seen.map(drop).ok_or_else(|| Error::not_found(format!("plugin '{plugin}'")))
+    let seen = match public {
+        Some((1,)) => true,
+        Some(_) => account.operator || role(db, &plugin.namespace, &account.name).await?.is_some(),
+        None => false,
+    };
+    if seen { Ok(()) } else { Err(Error::not_found(format!("plugin '{plugin}'"))) }
 }
 
 /// Refuses an account that has reported as often as it may for now.

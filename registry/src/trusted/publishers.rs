@@ -1,7 +1,7 @@
 //! Which workloads may publish a plugin: owners say so, and the log says that they did.
 
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Actor, Role, end_exchanged};
+use chandlery_accounts::{Actor, Role, end_exchanged, role_within};
 use chandlery_log as log;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::log::Entry;
@@ -172,20 +172,21 @@ pub(super) async fn find(
 
 /// Whether a workload may publish a plugin still: its issuer is believed, and whoever trusts it owns the namespace.
 pub async fn is_trusted(write: &mut Write, plugin: &PluginId, identity: &Identity) -> Result<bool, Error> {
-    let rows: Vec<(Json<TrustedPublisher>,)> = sqlx::query_as(
-        "select publisher from trusted_publishers
-         where plugin = $1 and exists (select 1 from oidc_issuers where oidc_issuers.issuer = $2)
-           and exists (select 1 from namespace_members
-                       where namespace_members.namespace = $3 and namespace_members.role = $4
-                         and namespace_members.account = trusted_publishers.added_by)",
+    let rows: Vec<(Json<TrustedPublisher>, Text<Namespace>)> = sqlx::query_as(
+        "select publisher, added_by from trusted_publishers
+         where plugin = $1 and exists (select 1 from oidc_issuers where oidc_issuers.issuer = $2)",
     )
     .bind(plugin.to_string())
     .bind(identity.issuer.as_str())
-    .bind(plugin.namespace.as_str())
-    .bind(Role::Owner.as_str())
     .fetch_all(&mut **write)
     .await?;
-    Ok(rows.iter().any(|(Json(publisher),)| publisher.covers(identity)))
+    for (Json(publisher), Text(added_by)) in rows {
+        let owns = role_within(write, &plugin.namespace, &added_by).await? == Some(Role::Owner);
+        if owns && publisher.covers(identity) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Says in what a workload differs, by the claim that tells most, without telling what it should be.

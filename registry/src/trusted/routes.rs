@@ -99,7 +99,7 @@ async fn add_publisher(
 ) -> Result<(StatusCode, Json<PublisherRecord>), Error> {
     caller.must_own(&trusted.db, &namespace, "choose who publishes in").await?;
     let plugin = PluginId { namespace, name };
-    let added = publishers::add(&trusted.db, &caller.actor, &caller.name, &plugin, new).await?;
+    let added = publishers::add(&trusted.db, &caller.actor, caller.person(), &plugin, new).await?;
     Ok((StatusCode::CREATED, Json(added)))
 }
 

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use super::{chart, layout, lists};
 use crate::error::Error;
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, Role, namespaces_of};
 use chandlery_edge::Path;
 use chandlery_money::Finance;
 use chandlery_money::payouts;
@@ -70,15 +70,12 @@ pub(super) async fn page(
 }
 
 async fn partners(db: &Db, caller: &Account) -> Result<Vec<String>, Error> {
-    let rows: Vec<(String,)> = match caller.operator {
-        true => sqlx::query_as("select name from namespaces order by name"),
-        false => {
-            sqlx::query_as("select namespace from namespace_members where account = $1 and role = 'owner' order by namespace")
-                .bind(caller.name.as_str())
-        }
+    if !caller.operator {
+        let mine = namespaces_of(db, &caller.name).await?.into_iter();
+        return Ok(mine.filter(|(_, role)| *role == Role::Owner).map(|(name, _)| name.to_string()).collect());
     }
-    .fetch_all(db.read())
-    .await?;
+    let rows: Vec<(String,)> =
+        sqlx::query_as("select name from namespaces order by name").fetch_all(db.read()).await?;
     Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 

@@ -35,7 +35,7 @@ pub struct Login {
 /// A token, shown once.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Token {
-    /// Whose it is.
+    /// Whose it is, or which organisation it acts for.
     pub account: Namespace,
     /// The bearer token.
     pub token: String,
@@ -111,6 +111,9 @@ pub struct TokenRecord {
     pub created_at: Timestamp,
     /// When it ends; none: when it is revoked.
     pub expires_at: Option<Timestamp>,
+    /// The organisation that it acts for; none: its account alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acts_for: Option<Namespace>,
 }
 
 /// Sets another password of the account that asks.

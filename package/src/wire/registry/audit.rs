@@ -26,7 +26,7 @@ words! {
         DeletionAsked = "deletion-asked",
         /// Took that back.
         DeletionTakenBack = "deletion-taken-back",
-        /// Deleted an account whose owner had asked for it.
+        /// Deleted an account whose owner had asked for it, or an organisation.
         AccountDeleted = "account-deleted",
         /// Set up a second factor of its account.
         SecondFactorSet = "second-factor-set",
@@ -66,6 +66,20 @@ words! {
         InvitationDeclined = "invitation-declined",
         /// Ended a membership or an invitation.
         MemberRemoved = "member-removed",
+        /// Made an organisation.
+        OrganisationMade = "organisation-made",
+        /// Gave an organisation another title.
+        OrganisationRenamed = "organisation-renamed",
+        /// Invited an account to an organisation.
+        OrganisationMemberInvited = "organisation-member-invited",
+        /// Made an account a member of an organisation, or became one.
+        OrganisationMemberAdmitted = "organisation-member-admitted",
+        /// Gave a member of an organisation another role.
+        OrganisationRoleChanged = "organisation-role-changed",
+        /// Declined to become a member of an organisation.
+        OrganisationInvitationDeclined = "organisation-invitation-declined",
+        /// Ended a membership of an organisation, or an invitation to it.
+        OrganisationMemberRemoved = "organisation-member-removed",
         /// Proposed that an account operates the registry.
         OperatorProposed = "operator-proposed",
         /// Withdrew such a proposal.

@@ -11,6 +11,7 @@ use sqlx::AnyConnection;
 use super::bank_account::check_account;
 use crate::{Error, documents};
 use chandlery_accounts::audit::record;
+use chandlery_accounts::organisations::{Power, speaks_for};
 use chandlery_accounts::{Account, Actor, Role, origins, role_within};
 use chandlery_store::{Db, Write, time};
 
@@ -118,14 +119,14 @@ pub(super) async fn write(
     )
     .bind(partner.as_str())
     .bind(body)
-    .bind(caller.name.as_str())
+    .bind(caller.person().as_str())
     .bind(time(now))
     .fetch_one(&mut *write)
     .await?;
     let after = json!({ "version": version, "rail": profile.rail.kind() });
     record(&mut write, actor, Act::PayoutProfileWritten, partner.as_str(), Value::Null, after).await?;
     write.commit().await?;
-    Ok(ProfileVersion { version, profile, changed_by: caller.name.clone(), approved_by: None })
+    Ok(ProfileVersion { version, profile, changed_by: caller.person().clone(), approved_by: None })
 }
 
 /// Lets nothing hold any more of how a partner was paid, which is by hand from then on. That sends nothing anywhere, and needs no
@@ -192,10 +193,12 @@ pub(crate) async fn approve(
     Ok(ProfileVersion { approved_by: Some(operator.clone()), ..found })
 }
 
-/// Refuses what somebody wrote who neither owns the namespace nor operates the registry any more: it would be paid what is others'.
+/// Refuses what somebody wrote who neither owns the namespace, nor pays for an organisation that does, nor operates the registry any more:
+/// it would be paid what is others'.
 async fn must_speak_still(write: &mut Write, partner: &Namespace, by: &Namespace) -> Result<(), Error> {
     let owns = role_within(write, partner, by).await? == Some(Role::Owner);
-    match owns || origins::operators(write).await?.contains(by) {
+    let speaks = owns || speaks_for(write, partner, by, Power::Pay).await?;
+    match speaks || origins::operators(write).await?.contains(by) {
         true => Ok(()),
         false => Err(Error::Conflict(format!(
             "'{by}', who wrote this profile, does not own '{partner}' any more: an owner writes another one"
@@ -218,7 +221,8 @@ mod tests {
             (&globex, Role::Viewer, false),
             (&operator, Role::Viewer, true),
         ] {
-            let caller = Account { name: by.clone(), operator: *by == operator, owes_factor: false };
+            let caller =
+                Account { name: by.clone(), operator: *by == operator, owes_factor: false, person: None };
             let written =
                 write(db, &machine, &caller, &acme, by_hand(), Timestamp::UNIX_EPOCH).await.unwrap();
             let mut transaction = db.write().await.unwrap();
@@ -231,7 +235,8 @@ mod tests {
     #[tokio::test]
     async fn nobody_writes_how_a_namespace_is_paid_that_is_not_there() {
         let (_folder, finance) = crate::testing::finance().await;
-        let operator = Account { name: "operator".parse().unwrap(), operator: true, owes_factor: false };
+        let operator =
+            Account { name: "operator".parse().unwrap(), operator: true, owes_factor: false, person: None };
         let nobody = "nobody".parse().unwrap();
         let refused =
             write(&finance.db, &Actor::machine(), &operator, &nobody, by_hand(), Timestamp::UNIX_EPOCH)

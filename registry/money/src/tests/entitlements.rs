@@ -32,7 +32,7 @@ fn globex() -> Namespace {
 }
 
 async fn quote(finance: &Finance, number: i64) -> Quote {
-    let account = Account { name: globex(), operator: false, owes_factor: false };
+    let account = Account { name: globex(), operator: false, owes_factor: false, person: None };
     billing::quote(&finance.db, &account, &"acme:serving".parse().unwrap(), day(number)).await.unwrap()
 }
 
@@ -40,7 +40,7 @@ async fn quote(finance: &Finance, number: i64) -> Quote {
 async fn state(finance: &Finance, number: i64) -> Option<OrderState> {
     let quote = quote(finance, number).await;
     assert_eq!(quote.entitled, quote.order.is_some_and(OrderState::entitles));
-    let account = Account { name: globex(), operator: false, owes_factor: false };
+    let account = Account { name: globex(), operator: false, owes_factor: false, person: None };
     let licensed = entitlements(&finance.db, &account, day(number)).await.unwrap();
     assert_eq!(licensed.plugins.len(), usize::from(quote.entitled));
     quote.order

@@ -114,7 +114,7 @@ async fn decide(
         }
         (held, _) => held?,
     };
-    if held.account == caller.name {
+    if [&caller.name, caller.person()].contains(&&held.account) {
         return Err(Error::forbidden(&caller.name, "decide corrections of its own use"));
     }
     let seller = &held.event.release.plugin.namespace;

@@ -114,7 +114,12 @@ async fn who_reads_records_sees_its_own_business() {
         sqlx::query(sql).execute(db.read()).await.unwrap();
     }
     let globex: Namespace = "globex".parse().unwrap();
-    let reader = |name: &str, operator| Account { name: name.parse().unwrap(), operator, owes_factor: false };
+    let reader = |name: &str, operator| Account {
+        name: name.parse().unwrap(),
+        operator,
+        owes_factor: false,
+        person: None,
+    };
     for (name, operator) in [("globex", false), ("operator", true)] {
         assert_eq!(records::seen_by(db, &reader(name, operator), &globex).await.unwrap(), None, "{name}");
     }
