@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use chandlery_accounts::organisations::ACCOUNT_HEADER;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Problem;
 use chandlery_package::wire::host::Event;
@@ -46,6 +47,9 @@ pub struct Settings {
     /// Which of the accounts that are logged in; the last one, where none is named
     #[arg(long, global = true, env = "CHANDLERY_ACCOUNT", value_name = "NAME")]
     pub account: Option<Namespace>,
+    /// The organisation to act for
+    #[arg(long = "for", global = true, env = "CHANDLERY_FOR", value_name = "ORGANISATION")]
+    pub acts_for: Option<Namespace>,
     /// Print JSON, for scripts
     #[arg(long, global = true)]
     pub json: bool,
@@ -160,9 +164,7 @@ impl Context {
 
     /// Sends the registry a text as it is, as the account.
     pub async fn send_text<T: DeserializeOwned>(&self, path: &str, text: String) -> Result<T> {
-        let (_, token) = self.account()?;
-        let request =
-            self.http().post(format!("{}{path}", self.settings.registry)).bearer_auth(token).body(text);
+        let request = self.as_account(Method::POST, path)?.body(text);
         read(self.send_to_registry(request).await?).await
     }
 
@@ -197,15 +199,24 @@ impl Context {
     }
 
     async fn send_as_it_is(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
-        let (_, token) = self.account()?;
-        let mut request = self
-            .http()
-            .request(method.clone(), format!("{}{path}", self.settings.registry))
-            .bearer_auth(token);
+        let mut request = self.as_account(method.clone(), path)?;
         if method != Method::GET {
             request = request.json(&body);
         }
         self.send_to_registry(request).await
+    }
+
+    /// A request of the account, for the organisation that it acts for. A workload acts for whoever trusts it.
+    fn as_account(&self, method: Method, path: &str) -> Result<RequestBuilder> {
+        let (_, token) = self.account()?;
+        let request =
+            self.http().request(method, format!("{}{path}", self.settings.registry)).bearer_auth(token);
+        Ok(match &self.settings.acts_for {
+            Some(organisation) if self.workload.get().is_none() => {
+                request.header(ACCOUNT_HEADER, organisation.as_str())
+            }
+            _ => request,
+        })
     }
 
     async fn send_to_registry(&self, request: RequestBuilder) -> Result<Response> {

@@ -31,6 +31,7 @@ pub mod namespace;
 pub mod new;
 pub mod operator;
 pub mod orders;
+pub mod organisation;
 pub mod party;
 pub mod payouts;
 pub mod permissions;

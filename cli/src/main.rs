@@ -55,6 +55,9 @@ enum Command {
     /// Take a namespace, in which to publish, and choose its members
     #[command(subcommand)]
     Namespace(namespace::Namespace),
+    /// Make organisations that buy and publish, and choose who acts for them
+    #[command(subcommand, alias = "org")]
+    Organisation(organisation::Organisation),
     /// Make signing keys and add them to a namespace
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -226,6 +229,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Login(command) => command.run(&context).await,
         Command::Account(command) => command.run(&context).await,
         Command::Namespace(command) => command.run(&context).await,
+        Command::Organisation(command) => command.run(&context).await,
         Command::Keys(command) => command.run(&context).await,
         Command::New(command) => command.run(&context),
         Command::Dev(command) => command.run(&context),

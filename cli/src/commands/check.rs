@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chandlery_host::installs::{meters_in_words, permissions_in_words};
-use chandlery_package::wire::{KeyRecord, Member, Page, ReleaseRecord, Role};
+use chandlery_package::wire::{KeyRecord, Member, Organisation, OrganisationRole, Page, ReleaseRecord, Role};
 use chandlery_package::{Digest, Kind, Namespace, PublicKey};
 use clap::Args;
 use serde_json::json;
@@ -110,15 +110,30 @@ async fn is_free(context: &Context, built: &Built) -> Result<&'static str> {
 
 async fn may_publish(context: &Context, built: &Built) -> Result<Member> {
     let (account, _) = context.account()?;
+    let names = publishing_names(context, &account).await?;
     let namespace = &built.component.manifest.name.namespace;
     let path = format!("/api/v1/namespaces/{namespace}/members");
     let members: Page<Member> = context.registry_list(&path).await?;
-    let may =
-        |member: &Member| member.account == account && !member.invited && member.role >= Role::Publisher;
+    let may = |member: &Member| {
+        names.contains(&member.account) && !member.invited && member.role >= Role::Publisher
+    };
     members.items.into_iter().find(may).ok_or_else(|| {
         Failure::new(&words::MAY_NOT_PUBLISH, format!("'{account}' may not publish in '{namespace}'"))
             .remedy(format!("ask an owner: `chandlery namespace invite {namespace} {account}`"))
     })
+}
+
+/// By whose right the account publishes: its own, and that of organisations for which it may; of one alone that it is to act for.
+async fn publishing_names(context: &Context, account: &Namespace) -> Result<Vec<Namespace>> {
+    if let Some(organisation) = &context.settings.acts_for {
+        return Ok(vec![organisation.clone()]);
+    }
+    let belongs: Page<Organisation> = context.registry_list("/api/v1/organisations").await?;
+    let publishes = |role: OrganisationRole| {
+        matches!(role, OrganisationRole::Publisher | OrganisationRole::Admin | OrganisationRole::Owner)
+    };
+    let through = belongs.items.into_iter().filter(|found| publishes(found.role)).map(|found| found.name);
+    Ok(through.chain([account.clone()]).collect())
 }
 
 async fn is_signed_by_its_namespace(context: &Context, built: &Built) -> Result<KeyRecord> {

@@ -69,5 +69,9 @@ impl Tokens {
 
 fn row(token: TokenRecord) -> Vec<String> {
     let until = token.expires_at.map(|at| at.strftime("%Y-%m-%d").to_string());
-    vec![token.id, token.scope.to_string(), token.note, until.unwrap_or("it is revoked".into())]
+    let may = match &token.acts_for {
+        Some(organisation) => format!("{}, for {organisation}", token.scope),
+        None => token.scope.to_string(),
+    };
+    vec![token.id, may, token.note, until.unwrap_or("it is revoked".into())]
 }

@@ -3,19 +3,24 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::Query;
-use chandlery_package::wire::{HostSeen, Invoice, InvoiceState, Notice, Page, Paging, Subscription};
+use chandlery_package::wire::{
+    HostSeen, Invoice, InvoiceState, Notice, Organisation, Page, Paging, Subscription,
+};
 use chandlery_package::{Billed, Tier};
 use maud::{Markup, html};
 
 use super::layout;
 use crate::error::Error;
-use chandlery_accounts::Account;
+use chandlery_accounts::{Account, organisations};
 use chandlery_money::{Finance, billing};
 
 /// How many of the latest notices are shown.
 const NOTICES_SHOWN: u32 = 20;
 /// How many of the hosts with most deployments are shown.
 const HOSTS_SHOWN: u32 = 100;
+
+/// How many of the first organisations are shown.
+const ORGANISATIONS_SHOWN: u32 = 100;
 
 /// The page `/account`.
 pub(super) async fn page(
@@ -27,6 +32,8 @@ pub(super) async fn page(
     let has = billing::subscription(&finance.db, &caller.name, finance.clock.now()).await?;
     let invoices = billing::invoices(&finance.db, &caller.name, &invoices).await?;
     let notices = billing::notices(&finance.db, &caller.name, &Paging::first(NOTICES_SHOWN)).await?;
+    let belongs = Paging::first(ORGANISATIONS_SHOWN);
+    let belongs = organisations::of(&finance.db, &caller.name, &belongs).await?;
     let mut db = finance.db.read().acquire().await?;
     let used = billing::deployments(&mut db, &caller.name).await?;
     let hosts = billing::hosts(&mut db, &caller.name, &Paging::first(HOSTS_SHOWN)).await?;
@@ -35,6 +42,7 @@ pub(super) async fn page(
         h1 { "Account of " (caller.name) }
         (cards(&has, used))
         (told(&notices.items))
+        (all_organisations(&belongs))
         (all_hosts(&hosts))
         (all_invoices(&invoices))
         p {
@@ -93,6 +101,32 @@ fn told(notices: &[Notice]) -> Markup {
                 div.card.notice {
                     strong { (notice.subject) } " " span.note { (notice.at.strftime("%Y-%m-%d")) }
                     p { (notice.body) }
+                }
+            }
+        }
+    }
+}
+
+fn all_organisations(organisations: &Page<Organisation>) -> Markup {
+    html! {
+        @if !organisations.items.is_empty() {
+            h2 { "Organisations" }
+            div.card.scroll {
+                table {
+                    thead { tr { th { "Name" } th { "Title" } th { "Role" } } }
+                    tbody {
+                        @for organisation in &organisations.items {
+                            tr {
+                                td { code { (organisation.name) } }
+                                td { (organisation.title) }
+                                td { (organisation.role) }
+                            }
+                        }
+                    }
+                }
+                p.note {
+                    "Act for one with " code { "chandlery --for NAME" } ", and see who belongs to it with "
+                    code { "chandlery organisation members NAME" } "."
                 }
             }
         }
