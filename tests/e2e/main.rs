@@ -15,6 +15,7 @@ mod chromium;
 mod clients;
 mod contracts;
 mod crashes;
+mod departed;
 mod distribution;
 mod documents;
 mod engines;

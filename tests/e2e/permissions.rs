@@ -2,6 +2,7 @@
 
 mod hosts;
 mod moderation;
+mod organisations;
 mod others;
 mod people;
 mod roles;
@@ -34,7 +35,13 @@ fn every_route_is_for_those_it_is_meant_for() {
             person.ok(&["namespace", "accept", namespace]);
         }
     }
+    owner.ok(&["organisation", "create", "umbrella"]);
+    for (person, role) in [(&viewer, "viewer"), (&publisher, "publisher")] {
+        owner.ok(&["organisation", "invite", "umbrella", &person.name, "--role", role]);
+        person.ok(&["organisation", "accept", "umbrella"]);
+    }
     let operator = world.operator();
+    operator.ok(&["subscription", "agree", "umbrella", "0.00 USD"]);
     let pem = owner.key().public().to_string();
     let people: [Option<&Person>; 6] =
         [None, Some(&other), Some(&viewer), Some(&publisher), Some(&owner), Some(&operator)];

@@ -11,7 +11,7 @@ use chandlery_store::{Db, Write, time};
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::people::find_within;
-use crate::roles::role_within;
+use crate::roles::{own_role, role_within};
 use crate::{Error, suspended};
 
 /// Makes an account a member, or changes its role.
@@ -101,7 +101,7 @@ pub async fn invite(
 ) -> Result<(), Error> {
     let mut write = db.write().await?;
     find_within(&mut write, account).await?;
-    let had = role_within(&mut write, namespace, account).await?;
+    let had = own_role(&mut write, namespace, account).await?;
     let invited: Option<(Text<Role>, Text<Namespace>)> =
         sqlx::query_as("select role, invited_by from invitations where namespace = $1 and account = $2")
             .bind(namespace.as_str())
@@ -197,7 +197,7 @@ async fn must_own_still(write: &mut Write, namespace: &Namespace, by: &Namespace
 /// Ends a membership or an invitation, and the invitations that the member sent. The last owner stays.
 pub async fn remove(db: &Db, actor: &Actor, namespace: &Namespace, account: &Namespace) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let had = role_within(&mut write, namespace, account).await?;
+    let had = own_role(&mut write, namespace, account).await?;
     let mut ended = 0;
     for sql in [
         "delete from invitations where namespace = $1 and account = $2",

@@ -37,6 +37,21 @@ pub async fn role_within(
     Ok(rows.into_iter().map(|(Text(role), Text(within))| in_namespace(within, role)).max())
 }
 
+/// The role of an account in a namespace of which it is a member itself.
+pub(crate) async fn own_role(
+    db: &mut AnyConnection,
+    namespace: &Namespace,
+    account: &Namespace,
+) -> Result<Option<Role>, Error> {
+    let found: Option<(Text<Role>,)> =
+        sqlx::query_as("select role from namespace_members where namespace = $1 and account = $2")
+            .bind(namespace.as_str())
+            .bind(account.as_str())
+            .fetch_optional(db)
+            .await?;
+    Ok(found.map(|(Text(role),)| role))
+}
+
 /// The namespaces in which an account has a role, by name, each with the best that it has.
 pub async fn namespaces_of(db: &Db, account: &Namespace) -> Result<Vec<(Namespace, Role)>, Error> {
     let rows: Vec<(Text<Namespace>,)> = sqlx::query_as(

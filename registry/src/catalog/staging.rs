@@ -14,7 +14,7 @@ use sqlx::AnyConnection;
 use super::accept;
 use super::error::Error;
 use super::state::Catalog;
-use super::two_people::{LAPSES_AFTER, are_independent};
+use super::two_people::{LAPSES_AFTER, are_independent, forget_unwanted};
 use crate::trusted::Exchange;
 
 #[derive(sqlx::FromRow)]
@@ -207,11 +207,15 @@ async fn publishes(
     Ok(role_within(db, namespace, account).await? >= Some(Role::Publisher))
 }
 
-/// Forgets what has lapsed, or was asked for by somebody who does not publish there any more.
+/// Forgets what has lapsed, and what was asked for by somebody who has no role for it any more.
 pub async fn forget_lapsed(db: &Db) -> Result<(), Error> {
     type Row = (Text<PluginId>, Text<Version>, Text<Namespace>, Text<Timestamp>);
-    let (waiting,): (i64,) =
-        sqlx::query_as("select count(*) from staged_releases").fetch_one(db.read()).await?;
+    let (waiting,): (i64,) = sqlx::query_as(
+        "select (select count(*) from staged_releases)
+              + (select count(*) from two_people where end_asked_by is not null)",
+    )
+    .fetch_one(db.read())
+    .await?;
     if waiting == 0 {
         return Ok(());
     }
@@ -225,6 +229,7 @@ pub async fn forget_lapsed(db: &Db) -> Result<(), Error> {
             forget(&mut write, &Release { plugin, version }).await?;
         }
     }
+    forget_unwanted(&mut write).await?;
     Ok(write.commit().await?)
 }
 

@@ -55,7 +55,9 @@ pub(super) async fn are_independent(
 pub async fn show(db: &Db, namespace: &Namespace) -> Result<TwoPeople, Error> {
     let mut snapshot = db.snapshot().await?;
     let found = row(&mut snapshot, namespace).await?;
-    Ok(state(found.is_some(), found.and_then(|row| asked(row, Timestamp::now()))))
+    let required = found.is_some();
+    let asked = found.and_then(|row| asked(row, Timestamp::now()));
+    Ok(state(required, still_wanted(&mut snapshot, namespace, asked).await?))
 }
 
 /// Lets it take two members to publish from now on. Whoever wanted it to end has to ask again.
@@ -115,12 +117,32 @@ pub async fn end(db: &Db, actor: &Actor, by: &Namespace, namespace: &Namespace) 
 
 /// What an owner wants who is none any more, or is suspended, is wanted by nobody.
 async fn still_wanted(
-    write: &mut Write,
+    db: &mut AnyConnection,
     namespace: &Namespace,
     asked: Option<(Namespace, Timestamp)>,
 ) -> Result<Option<(Namespace, Timestamp)>, Error> {
     let Some((by, at)) = asked else { return Ok(None) };
-    let role = role_within(write, namespace, &by).await?;
-    let stands = role == Some(Role::Owner) && !is_suspended(write, &by).await?;
+    let role = role_within(&mut *db, namespace, &by).await?;
+    let stands = role == Some(Role::Owner) && !is_suspended(db, &by).await?;
     Ok(stands.then_some((by, at)))
+}
+
+/// Forgets what was wanted by somebody who does not own the namespace any more.
+pub(super) async fn forget_unwanted(write: &mut Write) -> Result<(), Error> {
+    let rows: Vec<(Text<Namespace>, Text<Namespace>)> = sqlx::query_as(
+        "select namespace, end_asked_by from two_people where end_asked_by is not null order by namespace",
+    )
+    .fetch_all(&mut **write)
+    .await?;
+    for (Text(namespace), Text(by)) in rows {
+        if role_within(write, &namespace, &by).await? != Some(Role::Owner) {
+            sqlx::query(
+                "update two_people set end_asked_by = null, end_asked_at = null where namespace = $1",
+            )
+            .bind(namespace.as_str())
+            .execute(&mut **write)
+            .await?;
+        }
+    }
+    Ok(())
 }

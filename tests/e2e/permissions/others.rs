@@ -21,8 +21,10 @@ const NOT_YET: &str = "/self-billed/";
 /// The keys that may sign for a namespace are in the log, where everybody reads them.
 const PUBLIC: (&str, &str) = ("GET", "/api/v1/namespaces/{namespace}/keys");
 /// Lists of what an account has, of which a new one has nothing.
-const LISTS: [&str; 9] = [
+const LISTS: [&str; 11] = [
     "/api/v1/account/invitations",
+    "/api/v1/account/organisation-invitations",
+    "/api/v1/organisations",
     "/api/v1/usage",
     "/api/v1/invoices",
     "/api/v1/credit-notes",
@@ -117,6 +119,8 @@ impl Market {
         operator.ok(&["consultants", "certify", "acme"]);
         globex.ok(&["consultants", "order", "acme", "setup", "--reference", "a-cluster"]);
         acme.ok(&["namespace", "invite", "acme", "carol", "--role", "viewer"]);
+        acme.ok(&["organisation", "create", "umbrella"]);
+        acme.ok(&["organisation", "invite", "umbrella", "carol"]);
         world.stores.sql("update accounts set created_at = '2020-01-01T00:00:00.000000Z'");
         operator.ok(&["operator", "propose", "carol"]);
         acme.ok(&["tokens", "new", "read"]);
@@ -153,6 +157,7 @@ impl Market {
             id("/operators/{name}", "carol", UNKNOWN),
             id("/operator-proposals/{account}", "carol", UNKNOWN),
             id("/namespaces/{namespace}", "acme", UNKNOWN),
+            id("/organisations/{organisation}", "umbrella", UNKNOWN),
             id("/plugins/{namespace}", "acme", UNKNOWN),
             id("/consultants/{namespace}", "acme", UNKNOWN),
             id("/members/{account}", "carol", UNKNOWN),

@@ -11,6 +11,8 @@ pub(super) enum For {
     Everybody,
     /// With an account.
     Accounts,
+    /// Whoever belongs to the organisation.
+    Belonging,
     /// Members of the namespace, and operators.
     Members,
     Publishers,
@@ -28,6 +30,7 @@ impl For {
         match self {
             Self::Everybody => true,
             Self::Accounts => role != "anonymous",
+            Self::Belonging => ["viewer", "publisher", "owner"].contains(&role),
             Self::Members => ["viewer", "publisher", "owner", "operator"].contains(&role),
             Self::Publishers => ["publisher", "owner"].contains(&role),
             Self::PublishersAndOperators => ["publisher", "owner", "operator"].contains(&role),

@@ -6,7 +6,7 @@ use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
 use super::roles::{For, Row};
-use super::{moderation, people};
+use super::{moderation, organisations, people};
 
 pub(super) struct Case {
     pub(super) method: &'static str,
@@ -421,6 +421,7 @@ pub(super) fn cases() -> Vec<Case> {
     let fill = |route: &str| {
         let filled = [
             ("{namespace}", "acme"),
+            ("{organisation}", "umbrella"),
             ("{partner}", "acme"),
             ("{name}", "ocr-server"),
             ("{version}", "1.0.0"),
@@ -453,6 +454,7 @@ pub(super) fn cases() -> Vec<Case> {
         .into_iter()
         .chain(moderation::rows())
         .chain(people::rows())
+        .chain(organisations::rows())
         .map(|(method, route, who, body)| Case { method, route, path: fill(route), who, body })
         .collect()
 }

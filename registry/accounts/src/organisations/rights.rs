@@ -73,7 +73,6 @@ pub const RIGHTS: &[(&str, &str, Power)] = &[
     ("GET", "/api/v1/usage-segments", See),
     ("GET", "/api/v1/usage-roots", See),
     ("GET", "/api/v1/usage-charges", See),
-    ("GET", "/api/v1/unlicensed-use", See),
     ("GET", "/api/v1/usage-corrections", See),
     ("PUT", "/api/v1/usage-corrections/{event}", Manage),
     // What it buys.
