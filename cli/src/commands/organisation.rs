@@ -73,7 +73,7 @@ pub enum Organisation {
     Role {
         /// In which organisation
         name: Name,
-        /// The member
+        /// The member whose role it is
         #[arg(value_name = "ACCOUNT")]
         member: Name,
         /// What the member is from now on

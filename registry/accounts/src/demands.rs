@@ -159,8 +159,11 @@ mod tests {
         let db = Db::open(&url).await.unwrap();
         let mut write = db.write().await.unwrap();
         for (name, role) in [
+            ("boss", "member"),
+            ("clerk", "member"),
             ("free", "member"),
             ("op", "operator"),
+            ("org", "member"),
             ("publisher", "member"),
             ("seller", "member"),
             ("used", "member"),
@@ -190,10 +193,19 @@ mod tests {
                 sqlx::query(sql).bind(name).bind(account).bind(role).execute(&mut *write).await.unwrap();
             }
         }
+        // Whoever decides for an organisation is asked in its place.
+        for sql in [
+            "insert into organisations (name, title, created_at, created_by) values ('org', 'Org', '', 'boss')",
+            "insert into organisation_members (organisation, account, role, origin, since)
+             values ('org', 'boss', 'admin', 'invited', ''), ('org', 'clerk', 'billing', 'invited', '')",
+            "insert into namespace_members (namespace, account, role) values ('seller', 'org', 'owner')",
+        ] {
+            sqlx::query(sql).execute(&mut *write).await.unwrap();
+        }
         for (demand, expected) in [
             (Demand::Off, Vec::new()),
             (Demand::Operators, vec!["op"]),
-            (Demand::Owners, vec!["op", "seller", "used"]),
+            (Demand::Owners, vec!["boss", "op", "seller", "used"]),
         ] {
             let found = wanted(&mut write, demand).await.unwrap();
             assert_eq!(found.iter().map(Namespace::as_str).collect::<Vec<_>>(), expected, "{demand}");

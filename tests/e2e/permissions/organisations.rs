@@ -1,5 +1,6 @@
 //! The routes of organisations, and every route of the registry as it is asked for one: by whom of its people.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_accounts::organisations::RIGHTS;
 use serde_json::{Value, json};
 
@@ -170,7 +171,7 @@ fn a_token_acts_for_its_organisation_alone_and_as_its_owner_may_at_that_moment()
 
     // An OCI client is known by it under either name, and pushes for the organisation.
     for name in ["ann", "umbrella"] {
-        let basic = base64(&format!("{name}:{token}"));
+        let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{token}")));
         let scope = "/token?scope=repository:umbrella/x:pull,push";
         let issued = world.send("GET", scope, None, &[("authorization", &basic)], "").json();
         let issued = issued["token"].as_str().unwrap();
@@ -188,11 +189,6 @@ fn a_token_acts_for_its_organisation_alone_and_as_its_owner_may_at_that_moment()
     assert_eq!(ann.refused(&["--for", "umbrella", "tokens", "new", "full"]).0.r#type, "forbidden");
     acme.ok(&["organisation", "remove", "umbrella", "ann"]);
     assert_eq!(ask("GET", "/api/v1/hosts", &[], "").status, 401);
-}
-
-fn base64(text: &str) -> String {
-    use base64::prelude::{BASE64_STANDARD, Engine as _};
-    format!("Basic {}", BASE64_STANDARD.encode(text))
 }
 
 #[test]
