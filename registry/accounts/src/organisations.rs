@@ -11,6 +11,8 @@ mod powers;
 mod rights;
 mod routes;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 pub use acting::ACCOUNT_HEADER;
 pub use chandlery_package::wire::{MemberOrigin as Origin, OrganisationRole};

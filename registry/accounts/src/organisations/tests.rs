@@ -1,0 +1,114 @@
+//! What a membership gives, and what is left when it ends.
+
+use chandlery_package::Namespace;
+use chandlery_package::wire::Role;
+use chandlery_store::{Db, Write};
+
+use super::*;
+use crate::actor::Actor;
+use crate::roles::role_within;
+use crate::{Error, Scope, tokens};
+
+fn name(text: &str) -> Namespace {
+    text.parse().unwrap()
+}
+
+/// An organisation of ann's, which owns one namespace and publishes in another.
+async fn umbrella() -> (tempfile::TempDir, Db) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
+    let db = Db::open(&url).await.unwrap();
+    let mut write = db.write().await.unwrap();
+    for sql in [
+        "insert into accounts (name, password_hash, role, created_at) values
+         ('ann', '', 'member', ''), ('bob', '', 'member', ''), ('umbrella', '', 'member', '')",
+        "insert into organisations (name, title, created_at, created_by) values ('umbrella', 'Umbrella', '', 'ann')",
+        "insert into organisation_members (organisation, account, role, origin, since)
+         values ('umbrella', 'ann', 'owner', 'invited', '2026-01-01T00:00:00.000000Z')",
+        "insert into namespaces (name, created_at) values ('own', ''), ('shared', '')",
+        "insert into namespace_members (namespace, account, role)
+         values ('own', 'umbrella', 'owner'), ('shared', 'umbrella', 'publisher'), ('shared', 'bob', 'viewer')",
+    ] {
+        sqlx::query(sql).execute(&mut *write).await.unwrap();
+    }
+    write.commit().await.unwrap();
+    (folder, db)
+}
+
+async fn has_role(write: &mut Write, role: OrganisationRole) {
+    let machine = Actor::machine();
+    admit(write, &machine, &name("umbrella"), &name("bob"), role, Origin::Invited).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_role_in_an_organisation_is_one_in_its_namespaces() {
+    let (_folder, db) = umbrella().await;
+    let mut write = db.write().await.unwrap();
+    for (role, own, shared) in [
+        (OrganisationRole::Viewer, Role::Viewer, Role::Viewer),
+        (OrganisationRole::Billing, Role::Viewer, Role::Viewer),
+        (OrganisationRole::Publisher, Role::Publisher, Role::Publisher),
+        (OrganisationRole::Admin, Role::Owner, Role::Publisher),
+    ] {
+        has_role(&mut write, role).await;
+        for (namespace, expected) in [("own", own), ("shared", shared)] {
+            let found = role_within(&mut write, &name(namespace), &name("bob")).await.unwrap();
+            assert_eq!(found, Some(expected), "{role} in {namespace}");
+        }
+        let pays = speaks_for(&mut write, &name("own"), &name("bob"), Power::Pay).await.unwrap();
+        assert_eq!(pays, role == OrganisationRole::Billing, "{role}");
+    }
+    let suspend = "insert into suspensions (account, reason, since) values ('umbrella', 'looked into', '')";
+    sqlx::query(suspend).execute(&mut *write).await.unwrap();
+    for (namespace, expected) in [("own", None), ("shared", Some(Role::Viewer))] {
+        let found = role_within(&mut write, &name(namespace), &name("bob")).await.unwrap();
+        assert_eq!(found, expected, "through one that is suspended, in {namespace}");
+    }
+}
+
+#[tokio::test]
+async fn with_a_membership_ends_what_it_gave_and_nothing_else() {
+    let (_folder, db) = umbrella().await;
+    let (machine, umbrella, bob) = (Actor::machine(), name("umbrella"), name("bob"));
+    let mut write = db.write().await.unwrap();
+    assert!(
+        !part(&mut write, &machine, &umbrella, &bob).await.unwrap(),
+        "who is no member parts from nothing"
+    );
+    has_role(&mut write, OrganisationRole::Admin).await;
+    write.commit().await.unwrap();
+    let by = chandlery_package::wire::LogInBy::Password;
+    for organisation in [None, Some(&umbrella)] {
+        let owner = (&bob, organisation);
+        tokens::issue_token_for(&db, &machine, owner, &Scope::Full, "", None, by).await.unwrap();
+    }
+    let mut write = db.write().await.unwrap();
+    for sql in [
+        "insert into accounts (name, password_hash, role, created_at) values ('eve', '', 'member', '')",
+        "insert into organisation_invitations (organisation, account, role, invited_by, invited_at)
+         values ('umbrella', 'eve', 'viewer', 'bob', '')",
+        "insert into namespace_members (namespace, account, role) values ('shared', 'ann', 'owner')",
+        "insert into invitations (namespace, account, role, invited_by, invited_at)
+         values ('own', 'eve', 'viewer', 'bob', ''), ('shared', 'eve', 'viewer', 'ann', '')",
+        "insert into identities (issuer, subject, account, organisation, linked_at, seen_at)
+         values ('https://idp.example', '1', 'bob', 'umbrella', '', '')",
+    ] {
+        sqlx::query(sql).execute(&mut *write).await.unwrap();
+    }
+    assert!(part(&mut write, &machine, &umbrella, &bob).await.unwrap());
+    assert_eq!(role_of(&mut write, &umbrella, &bob).await.unwrap(), None);
+    for (what, left) in [
+        ("organisation_members", 1_i64),
+        ("organisation_invitations", 0),
+        ("tokens", 1),
+        ("invitations", 1),
+        ("identities", 0),
+        ("namespace_members", 4),
+    ] {
+        let sql = format!("select count(*) from {what}");
+        let (found,): (i64,) = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *write).await.unwrap();
+        assert_eq!(found, left, "{what}");
+    }
+    let last = part(&mut write, &machine, &umbrella, &name("ann")).await;
+    assert!(matches!(last, Err(Error::Conflict(_))), "{last:?}");
+}
