@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod catalog;
+mod domains;
 mod factors;
 mod log;
 mod moderation;
@@ -15,6 +16,7 @@ mod trusted;
 pub use accounts::*;
 pub use audit::*;
 pub use catalog::*;
+pub use domains::*;
 pub use factors::*;
 pub use log::*;
 pub use moderation::*;

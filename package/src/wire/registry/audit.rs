@@ -104,6 +104,14 @@ words! {
         PublisherRemoved = "publisher-removed",
         /// Issued a token to a workload that its issuer vouched for.
         TokenExchanged = "token-exchanged",
+        /// Said that a domain is an organisation's.
+        DomainAdded = "domain-added",
+        /// Proved that by the domain's DNS.
+        DomainProved = "domain-proved",
+        /// Took a domain from an organisation, since its DNS had not proved it for days.
+        DomainLapsed = "domain-lapsed",
+        /// Took back that a domain is an organisation's.
+        DomainRemoved = "domain-removed",
         /// Chose whether it takes two members to publish in a namespace.
         TwoPeopleSet = "two-people-set",
         /// Asked for a release that another member approves.

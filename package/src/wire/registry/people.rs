@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::DomainName;
 use crate::name::text_form;
 use crate::{Namespace, words};
 
@@ -29,6 +30,12 @@ impl EmailAddress {
     /// The address itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The domain whose mail server takes its mail, in lower case; none: what follows the `@` is no domain that anybody could prove.
+    pub fn domain(&self) -> Option<DomainName> {
+        let (_, domain) = self.0.split_once('@')?;
+        domain.to_ascii_lowercase().parse().ok()
     }
 }
 
@@ -180,6 +187,19 @@ pub struct SessionsEnded {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_of_a_domain() {
+        for (text, domain) in [
+            ("ann@example.org", Some("example.org")),
+            ("ann@Mail.EXAMPLE.org", Some("mail.example.org")),
+            ("ann@10.0.0.1", None),
+            ("ann@ab--cd.org", None),
+        ] {
+            let found = text.parse::<EmailAddress>().unwrap().domain();
+            assert_eq!(found.as_ref().map(DomainName::as_str), domain, "{text}");
+        }
+    }
 
     #[test]
     fn what_is_no_address_is_refused() {
