@@ -22,7 +22,7 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 /// The tables, each after those that it refers to. Uploads at hand and challenges to passkeys are not kept: their clients will
 /// begin again.
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 114] = [
+const TABLES: [&str; 115] = [
     "facts",
     "accounts",
     "organisations",
@@ -137,6 +137,7 @@ const TABLES: [&str; 114] = [
     "services",
     "milestones",
     "figure_targets",
+    "organisation_domains",
 ];
 
 /// What refers to a row of a table that comes later: a table, its key, and the column, which is written when all rows are there.

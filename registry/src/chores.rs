@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
+use chandlery_accounts::organisations;
 use chandlery_money::{Finance, billing, books, rails, sharing};
 use chandlery_store::Clock;
 use chandlery_tasks::Supervisor;
@@ -41,7 +42,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 11] = [
+const ALWAYS: [(&str, Duration, Job); 12] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -53,6 +54,9 @@ const ALWAYS: [(&str, Duration, Job); 11] = [
     ("second-factors", HOUR, |with| Box::pin(async move { Ok(with.oci.accounts.demand_factors().await?) })),
     ("staged-releases", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::forget_lapsed(&with.oci.db).await?) })
+    }),
+    ("domains", HOUR, |with| {
+        Box::pin(async move { Ok(organisations::domains::check_due(&with.oci.accounts).await?) })
     }),
     ("downloads", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::write_downloads(&with.oci.db, &with.oci.downloads).await?) })
@@ -148,6 +152,7 @@ mod tests {
                 "audit-export",
                 "audit-head",
                 "deletions",
+                "domains",
                 "downloads",
                 "garbage",
                 "holds",
@@ -183,6 +188,7 @@ mod tests {
             "audit-export",
             "audit-head",
             "deletions",
+            "domains",
             "downloads",
             "garbage",
             "holds",

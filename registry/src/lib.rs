@@ -35,7 +35,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
-use chandlery_accounts::{Accounts, SessionCookie};
+use chandlery_accounts::{Accounts, Dns, SessionCookie};
 use chandlery_edge::Site;
 use chandlery_money::Finance;
 use chandlery_package::browser;
@@ -121,6 +121,7 @@ impl Registry {
             .with_registrations_per_hour(settings.limits.registrations_per_hour)
             .reached_at(settings.url.as_deref())
             .with_passkeys_at(settings.passkeys_at.as_deref())
+            .asking(Dns::at(settings.dns))
             .demanding(settings.limits.second_factor);
         chandlery_accounts::make_first_operator(&db, data).await?;
         let finance = Finance {

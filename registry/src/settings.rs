@@ -1,5 +1,6 @@
 //! How a registry is run, and where that puts its database, its blobs and its log.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub mail: Option<Mail>,
     /// Who is asked whether tax numbers are valid; none: nobody, and none is.
     pub vies: Option<Vies>,
+    /// The resolver that is asked for the domains of organisations; none: the machine's own.
+    pub dns: Option<SocketAddr>,
     /// Where the audit trail is told beside its own table.
     pub exports: Exports,
     /// Where whoever has found a hole in it reports that.

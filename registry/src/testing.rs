@@ -29,6 +29,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         processor: None,
         mail: None,
         vies: None,
+        dns: None,
         exports: Exports::default(),
         security: crate::security_txt::SecurityTxt::default(),
         limits: Limits::default(),

@@ -72,6 +72,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         processor: None,
         mail: None,
         vies: None,
+        dns: None,
         exports: Exports::default(),
         security: chandlery_registry::security_txt::SecurityTxt::default(),
         limits: Limits { requests_per_second: 10_000_000.try_into().unwrap(), ..Limits::default() },

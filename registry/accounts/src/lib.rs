@@ -8,6 +8,7 @@ mod challenge;
 mod credential;
 mod deletions;
 mod demands;
+mod dns;
 mod email;
 mod exchanged;
 mod factors;
@@ -48,6 +49,7 @@ pub use deletions::{
     ask_deletion, delete_account, due_deletions, must_be_owner, nobodys_password, take_deletion_back,
 };
 pub use demands::Demand;
+pub use dns::Dns;
 pub use email::{change_email, profile, verify_email};
 pub use exchanged::{end_exchanged, issue_exchanged};
 pub use factors::{

@@ -3,11 +3,13 @@
 
 pub(crate) mod acting;
 mod deletion;
+pub mod domains;
 mod invitations;
 mod making;
 mod members;
 mod parting;
 mod powers;
+mod provable;
 mod rights;
 mod routes;
 mod standing;

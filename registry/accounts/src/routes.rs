@@ -1,6 +1,7 @@
 //! `/api/v1/accounts`, `/api/v1/tokens`, and a namespace's members.
 
 mod audit;
+mod domains;
 mod email;
 mod operators;
 mod passkeys;
@@ -48,6 +49,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .merge(suspensions::routes())
         .merge(organisations::routes())
         .merge(audit::routes())
+        .merge(domains::routes())
         .with_state(accounts)
 }
 

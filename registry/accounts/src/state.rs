@@ -11,6 +11,7 @@ use chandlery_store::{Db, Facts};
 
 use crate::attempts::Attempts;
 use crate::demands::{Demand, tell_those};
+use crate::dns::Dns;
 use crate::grant::Grant;
 use crate::passkeys::RelyingParty;
 use crate::passwords::random_text;
@@ -27,6 +28,8 @@ const REGISTRATIONS_PER_HOUR: u32 = 20;
 const SIGN_INS_PER_MINUTE: u32 = 30;
 /// How many letters with a token one address is sent in an hour, whoever asks for them.
 const LETTERS_PER_HOUR: u32 = 5;
+/// How often the DNS is asked for the domains of an organisation in an hour, whoever of it asks.
+const DOMAIN_CHECKS_PER_HOUR: u32 = 120;
 
 /// What it takes to know who asks.
 #[derive(Clone)]
@@ -47,6 +50,10 @@ pub struct Accounts {
     /// By address, in lower case.
     letters: Arc<Allowance<String>>,
     sign_ins: Arc<Allowance<Client>>,
+    /// By organisation.
+    domain_checks: Arc<Allowance<Namespace>>,
+    /// Who says what is in the DNS.
+    pub(crate) dns: Dns,
     /// Of whom a second factor is demanded.
     pub(crate) demand: Demand,
     /// Where people reach the registry, without a slash at the end, if its operator says so.
@@ -65,6 +72,7 @@ impl Accounts {
         let (attempts, writes) = (Arc::default(), writes(WRITES_PER_MINUTE));
         let letters = Arc::new(Allowance::new(LETTERS_PER_HOUR, Duration::from_secs(3600)));
         let sign_ins = Arc::new(Allowance::new(SIGN_INS_PER_MINUTE, Duration::from_secs(60)));
+        let domain_checks = Arc::new(Allowance::new(DOMAIN_CHECKS_PER_HOUR, Duration::from_secs(3600)));
         let uses = Arc::default();
         Ok(Self {
             db,
@@ -76,6 +84,8 @@ impl Accounts {
             registrations,
             letters,
             sign_ins,
+            domain_checks,
+            dns: Dns::default(),
             demand: Demand::Off,
             url: None,
             passkeys: None,
@@ -106,6 +116,12 @@ impl Accounts {
         Self { registrations: registrations(max.get()), ..self }
     }
 
+    /// The same, where this resolver says what is in the DNS.
+    #[must_use]
+    pub fn asking(self, dns: Dns) -> Self {
+        Self { dns, ..self }
+    }
+
     /// The same, where a second factor is demanded of these.
     #[must_use]
     pub fn demanding(self, demand: Demand) -> Self {
@@ -124,6 +140,7 @@ impl Accounts {
         self.registrations.tidy();
         self.letters.tidy();
         self.sign_ins.tidy();
+        self.domain_checks.tidy();
     }
 
     /// The site that passkeys are made for; none: there can be none.
@@ -152,6 +169,13 @@ impl Accounts {
     pub(crate) fn count_letter(&self, email: &EmailAddress) -> Result<(), Error> {
         let refused = |seconds| Error::too_many("too many mails to one address", seconds);
         self.letters.take(email.as_str().to_ascii_lowercase()).map_err(refused)
+    }
+
+    /// Counts a question to the DNS that is asked for an organisation.
+    pub(crate) fn count_domain_check(&self, organisation: &Namespace) -> Result<(), Error> {
+        let refused =
+            |seconds| Error::too_many(format!("too many questions for domains of '{organisation}'"), seconds);
+        self.domain_checks.take(organisation.clone()).map_err(refused)
     }
 
     /// How a letter names a path of the registry, before the command that does the same: nothing where the URL is not known.
