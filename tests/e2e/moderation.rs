@@ -310,6 +310,8 @@ fn a_namespace_goes_to_another_account_with_a_reason_that_the_log_has() {
     acme.publish(&plugin("ocr-server"));
     acme.ok(&["namespace", "invite", "acme", "bob", "--role", "owner"]);
     customer.ok(&["install", "acme:ocr-server"]);
+    acme.ok(&["namespace", "two-people", "acme", "yes"]);
+    acme.publish(&as_version(&plugin("ocr-server"), "1.0.2"));
     let transfer = |to: &'static str| ["namespace", "transfer", "acme", to, "it was squatted"];
     assert_eq!(acme.refused(&transfer("umbrella")).0.r#type, "forbidden");
     assert_eq!(operator.refused(&transfer("nobody")).0.r#type, "not-found");
@@ -351,6 +353,9 @@ fn a_namespace_goes_to_another_account_with_a_reason_that_the_log_has() {
             "{told}"
         );
     }
+    // Whether it takes two to publish is decided anew, and what waited for a second member is gone.
+    assert_eq!(umbrella.ok(&["namespace", "two-people", "acme"])["required"], false);
+    assert_eq!(umbrella.list("/api/v1/plugins/acme/ocr-server/staged-releases"), Vec::<Value>::new());
     // What was published before is good, and goes on under another key.
     customer.ok(&["verify"]);
     umbrella.ok(&["keys", "new", "acme"]);

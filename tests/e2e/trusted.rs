@@ -252,14 +252,28 @@ fn whoever_is_not_trusted_is_refused_by_name() {
     acme.ok(&["namespace", "invite", "acme", "ann", "--role", "owner"]);
     ann.ok(&["namespace", "accept", "acme"]);
     trust(&ann, &issuer);
-    let issued =
-        exchange(&world, OCR, &issuer.token(&world, json!({}))).json()["token"].as_str().unwrap().to_owned();
-    let push = || world.send("POST", "/v2/acme/ocr-server/blobs/uploads/", Some(&issued), &[], "").status;
+    let issue = || {
+        let issued = exchange(&world, OCR, &issuer.token(&world, json!({})));
+        issued.json()["token"].as_str().unwrap_or_else(|| panic!("{}", issued.text())).to_owned()
+    };
+    let push =
+        |token: &str| world.send("POST", "/v2/acme/ocr-server/blobs/uploads/", Some(token), &[], "").status;
+    let by_ann = issue();
     acme.ok(&["namespace", "invite", "acme", "ann", "--role", "publisher"]);
     assert_eq!(word(&exchange(&world, OCR, &issuer.token(&world, json!({})))), "publisher-lapsed");
-    assert_eq!(push(), 202);
+    assert_eq!(push(&by_ann), 202);
+    // Another owner renews it by the same words: by that owner's right, for the repository that it was.
+    let renewed = trust(&acme, &issuer);
+    assert_eq!((&renewed["added_by"], renewed["pinned"].is_null()), (&json!("acme"), false), "{renewed}");
+    let again = trust(&acme, &issuer);
+    assert_eq!(again["log_index"], renewed["log_index"], "which changes nothing the second time");
+    assert_eq!(acme.ok(&["trust", "list", OCR])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(push(&by_ann), 401);
+    assert_eq!(acme.ok(&["log", "audit"])["faults"], json!([]));
+    let issued = issue();
+    assert_eq!(push(&issued), 202);
     world.operator().ok(&["issuers", "remove", &issuer.url()]);
-    assert_eq!(push(), 401, "a token that was exchanged ends with the trust in its issuer");
+    assert_eq!(push(&issued), 401, "a token that was exchanged ends with the trust in its issuer");
     assert_eq!(word(&exchange(&world, OCR, &issuer.token(&world, json!({})))), "unknown-issuer");
 }
 

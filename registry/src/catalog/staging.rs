@@ -126,6 +126,15 @@ pub(super) async fn stage(
     Ok(staged)
 }
 
+/// Forgets what waits for approval in a namespace, in the transaction that gives it to another account: none of its members asks any more.
+pub async fn forget(write: &mut Write, namespace: &Namespace) -> Result<(), Error> {
+    sqlx::query("delete from staged_releases where plugin like $1")
+        .bind(format!("{namespace}:%"))
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
 /// A page of what waits for approval of a plugin, by the texts of the versions. What somebody asked for who may not publish any more is left
 /// out.
 pub async fn list(db: &Db, plugin: &PluginId, paging: &Paging<String>) -> Result<Page<StagedRelease>, Error> {

@@ -80,6 +80,20 @@ pub async fn require(db: &Db, actor: &Actor, namespace: &Namespace) -> Result<Tw
     Ok(state(true, None))
 }
 
+/// Ends that it takes two members, in the transaction that gives the namespace to another account: whoever owns it from then on is alone
+/// there, and decides anew.
+pub async fn forget(write: &mut Write, actor: &Actor, namespace: &Namespace) -> Result<(), Error> {
+    let ended = sqlx::query("delete from two_people where namespace = $1")
+        .bind(namespace.as_str())
+        .execute(&mut **write)
+        .await?;
+    if ended.rows_affected() > 0 {
+        let (before, after) = (json!({ "required": true }), json!({ "required": false }));
+        record(write, actor, Act::TwoPeopleSet, namespace.as_str(), before, after).await?;
+    }
+    Ok(())
+}
+
 /// Asks that one member is enough to publish; where another owner has asked for it before, it is so from now on.
 pub async fn end(db: &Db, actor: &Actor, by: &Namespace, namespace: &Namespace) -> Result<TwoPeople, Error> {
     let (mut write, now) = (db.write().await?, Timestamp::now());

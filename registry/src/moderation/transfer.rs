@@ -11,7 +11,7 @@ use chandlery_store::time;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::catalog::{Catalog, must_be_short, revoke_all};
+use crate::catalog::{Catalog, forget_staged, forget_two_people, must_be_short, revoke_all};
 use crate::error::Error;
 
 /// Gives a namespace to an account, which is its only member from then on, and tells all that are concerned.
@@ -27,6 +27,8 @@ pub(super) async fn transfer(
     let former = chandlery_accounts::hand_over(&mut write, namespace, &new.account).await?;
     payouts::hand_over(&mut write, actor, caller, namespace, catalog.oci.clock.now()).await?;
     revoke_all(&mut write, actor, namespace).await?;
+    forget_staged(&mut write, namespace).await?;
+    forget_two_people(&mut write, actor, namespace).await?;
     let entry =
         Entry::NamespaceTransferred { namespace: namespace.clone(), reason: new.reason.clone(), at: now };
     chandlery_log::append(&mut write, &entry).await?;
@@ -37,7 +39,8 @@ pub(super) async fn transfer(
     let title = format!("the namespace '{namespace}' belongs to '{}' from now on", new.account);
     let body = format!(
         "{}\n\nWhoever was a member of it is none any more, and its signing keys are revoked from now on: its owner adds one with \
-         `chandlery keys add {namespace}`, and says how it is paid with `chandlery payouts profile {namespace}`.\n",
+         `chandlery keys add {namespace}`, and says how it is paid with `chandlery payouts profile {namespace}`. One member is enough to \
+         publish, until it runs `chandlery namespace two-people {namespace} yes`.\n",
         new.reason
     );
     for account in former.iter().filter(|member| **member != new.account).chain([&new.account]) {

@@ -50,7 +50,7 @@ chandlery_edge::kinds! {
         Some("`chandlery trust list` shows what it must say");
     PUBLISHER_LAPSED: "publisher-lapsed", 409, "The right has lapsed",
         "the account that has added a trusted publisher does not own the namespace any more",
-        Some("another owner runs `chandlery trust remove` and `chandlery trust add`");
+        Some("another owner runs `chandlery trust add` again, which renews it");
 }
 
 /// Why a workload was not believed.

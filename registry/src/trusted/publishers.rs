@@ -40,7 +40,8 @@ fn publisher(row: Row) -> PublisherRecord {
     PublisherRecord { id, publisher, added_by, added_at, log_index: log_index.unsigned_abs(), pinned }
 }
 
-/// Lets a workload publish a plugin, and says so in the log. Doing so again changes nothing.
+/// Lets a workload publish a plugin, and says so in the log. Doing so again changes nothing, unless whoever has done so before owns the
+/// namespace no more: then it is by the right of this owner, of the same repository.
 pub(super) async fn add(
     db: &Db,
     actor: &Actor,
@@ -58,8 +59,13 @@ pub(super) async fn add(
     .bind(&text)
     .fetch_optional(&mut *write)
     .await?;
-    if let Some(row) = known {
-        return Ok(publisher(row));
+    let mut pinned = None;
+    if let Some(known) = known.map(publisher) {
+        if role_within(&mut write, &plugin.namespace, &known.added_by).await? == Some(Role::Owner) {
+            return Ok(known);
+        }
+        end(&mut write, actor, plugin, &known).await?;
+        pinned = known.pinned;
     }
     let (last, count): (i64, i64) = sqlx::query_as(
         "select cast(coalesce(max(id), 0) as bigint), cast(count(case when plugin = $1 then 1 end) as bigint)
@@ -75,8 +81,8 @@ pub(super) async fn add(
     let entry = Entry::PublisherTrusted { plugin: plugin.clone(), publisher: new.clone(), at };
     let log_index = log::append(&mut write, &entry).await?;
     sqlx::query(
-        "insert into trusted_publishers (id, plugin, publisher, added_by, added_at, log_index)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into trusted_publishers (id, plugin, publisher, added_by, added_at, log_index, pinned)
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(last + 1)
     .bind(plugin.to_string())
@@ -84,6 +90,7 @@ pub(super) async fn add(
     .bind(by.as_str())
     .bind(time(at))
     .bind(log_index as i64)
+    .bind(pinned.as_ref().map(|ids| json!(ids).to_string()))
     .execute(&mut *write)
     .await?;
     let after = json!(new);
@@ -95,34 +102,46 @@ pub(super) async fn add(
         added_by: by.clone(),
         added_at: at,
         log_index,
-        pinned: None,
+        pinned,
     })
 }
 
 /// Ends that a workload publishes a plugin, with the tokens that it has, and says so in the log.
 pub(super) async fn remove(db: &Db, actor: &Actor, plugin: &PluginId, id: i64) -> Result<(), Error> {
     let mut write = db.write().await?;
-    let known: Option<(Json<TrustedPublisher>,)> =
-        sqlx::query_as("select publisher from trusted_publishers where id = $1 and plugin = $2")
-            .bind(id)
-            .bind(plugin.to_string())
-            .fetch_optional(&mut *write)
-            .await?;
-    let (Json(publisher),) = known.ok_or_else(|| Error::not_found(format!("trusted publisher '{id}'")))?;
+    let known: Option<Row> = sqlx::query_as(
+        "select id, publisher, added_by, added_at, log_index, pinned from trusted_publishers
+         where id = $1 and plugin = $2",
+    )
+    .bind(id)
+    .bind(plugin.to_string())
+    .fetch_optional(&mut *write)
+    .await?;
+    let known = known.map(publisher).ok_or_else(|| Error::not_found(format!("trusted publisher '{id}'")))?;
+    end(&mut write, actor, plugin, &known).await?;
+    Ok(write.commit().await?)
+}
+
+async fn end(
+    write: &mut Write,
+    actor: &Actor,
+    plugin: &PluginId,
+    known: &PublisherRecord,
+) -> Result<(), Error> {
     let ended: Vec<(String,)> =
         sqlx::query_as("delete from exchanged_tokens where publisher = $1 returning hash")
-            .bind(id)
-            .fetch_all(&mut *write)
+            .bind(known.id)
+            .fetch_all(&mut **write)
             .await?;
     for (hash,) in ended {
-        end_exchanged(&mut write, &hash).await?;
+        end_exchanged(write, &hash).await?;
     }
-    sqlx::query("delete from trusted_publishers where id = $1").bind(id).execute(&mut *write).await?;
-    let before = json!(publisher);
+    sqlx::query("delete from trusted_publishers where id = $1").bind(known.id).execute(&mut **write).await?;
+    let (before, publisher) = (json!(known.publisher), known.publisher.clone());
     let entry = Entry::PublisherRemoved { plugin: plugin.clone(), publisher, at: Timestamp::now() };
-    log::append(&mut write, &entry).await?;
-    record(&mut write, actor, Act::PublisherRemoved, &plugin.to_string(), before, Value::Null).await?;
-    Ok(write.commit().await?)
+    log::append(write, &entry).await?;
+    record(write, actor, Act::PublisherRemoved, &plugin.to_string(), before, Value::Null).await?;
+    Ok(())
 }
 
 /// A page of the workloads that may publish a plugin, in the order in which they were added.
