@@ -135,15 +135,6 @@ pub async fn proved(db: &Db, organisation: &Namespace) -> Result<Vec<DomainName>
     Ok(rows.into_iter().map(|(Text(domain),)| domain).collect())
 }
 
-/// Forgets the domains of an organisation, in the transaction that deletes it.
-pub async fn forget(write: &mut Write, organisation: &Namespace) -> Result<(), Error> {
-    sqlx::query("delete from organisation_domains where organisation = $1")
-        .bind(organisation.as_str())
-        .execute(&mut **write)
-        .await?;
-    Ok(())
-}
-
 /// The domains of an organisation, by their names: 50 at most.
 pub(crate) async fn list(db: &Db, organisation: &Namespace) -> Result<Vec<OrganisationDomain>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
