@@ -57,7 +57,7 @@ pub use name::{
 pub use permission::Permission;
 pub use policy::{PolicyError, RevenueSharePolicy};
 pub use price::{Offer, Per, Price, PriceError, Step, Unit, UnitPrice};
-pub use publisher::{Identity, Issuer, PublisherError, TrustedPublisher};
+pub use publisher::{Authority, Identity, Issuer, PublisherError, TrustedPublisher};
 pub use random::random_bytes;
 pub use rate::{Rate, RateError};
 pub use rules::InstallRules;

@@ -38,6 +38,11 @@ pub enum PublisherError {
     /// Not an address that tokens are issued at.
     #[error("'{0}' is no issuer: write https://HOST, with a path or none, exactly as its tokens name it")]
     Issuer(String),
+    /// Not where a URL leads.
+    #[error(
+        "'{0}' is no host: write it without a scheme and a path, such as keys.example or keys.example:8443"
+    )]
+    Authority(String),
     /// A claim that cannot be compared.
     #[error("the claim '{name}' cannot be compared: {reason}")]
     Claim {
@@ -50,6 +55,46 @@ pub enum PublisherError {
     #[error("these claims do not say who publishes: name {0}")]
     Anybody(&'static str),
 }
+
+/// Where a URL leads: a host and, where it names one, a port, such as `keys.example` or `127.0.0.1:8080`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Authority(String);
+
+impl Authority {
+    /// That of a URL; none: it names no host.
+    pub fn of(url: &str) -> Option<Self> {
+        let (_, rest) = url.split_once("://")?;
+        rest.split('/').next()?.parse().ok()
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Authority {
+    type Err = PublisherError;
+
+    fn from_str(text: &str) -> Result<Self, PublisherError> {
+        let is_one = text.len() <= ISSUER_BYTES_MAX
+            && !text.contains('/')
+            && is_asked_safely(&format!("https://{text}"));
+        match is_one {
+            true => Ok(Self(text.to_ascii_lowercase())),
+            false => Err(PublisherError::Authority(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_form!(Authority, bytes_max: ISSUER_BYTES_MAX);
 
 /// Who issues tokens, by the text that its tokens have in `iss`: an `https` URL or, on this machine alone, an `http` one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -297,6 +342,23 @@ mod tests {
             assert!(publisher(issuer, of).is_err(), "{of:?}");
             let said = serde_json::json!({ "issuer": issuer, "claims": claims(of) });
             assert!(serde_json::from_value::<TrustedPublisher>(said).is_err(), "{of:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_leads_to_a_host_and_its_port() {
+        for (url, leads_to) in [
+            ("https://ci.example/realm", Some("ci.example")),
+            ("https://CI.example:8443/realm", Some("ci.example:8443")),
+            ("http://127.0.0.1:80", Some("127.0.0.1:80")),
+            ("https://ci.example@evil.example/", None),
+            ("https://", None),
+            ("ci.example", None),
+        ] {
+            assert_eq!(Authority::of(url).as_ref().map(Authority::as_str), leads_to, "{url}");
+        }
+        for text in ["", "https://ci.example", "ci.example/keys", "ci.example?x", "ci example", "a@b"] {
+            assert!(text.parse::<Authority>().is_err(), "{text}");
         }
     }
 

@@ -19,10 +19,10 @@ use chandlery_package::plan::Plan;
 use chandlery_package::problem::Problem;
 use chandlery_package::provenance::Built;
 use chandlery_package::signature::{SignedPayload, bundle, signed_under};
-use chandlery_package::wire::{Paging, Scope};
+use chandlery_package::wire::{DomainName, Paging, Scope};
 use chandlery_package::{
-    Advisory, AdvisoryId, Component, Digest, Identity, Issuer, KeyId, Licence, Manifest, Money, Month,
-    Namespace, Offer, Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement,
+    Advisory, AdvisoryId, Authority, Component, Digest, Identity, Issuer, KeyId, Licence, Manifest, Money,
+    Month, Namespace, Offer, Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement,
     RevenueSharePolicy, TaxNumber, TrustedPublisher, Unit, UnitPrice,
 };
 use chandlery_registry::oci::{Described, Repository};
@@ -125,6 +125,7 @@ fn names() -> Vec<Parser> {
             Ok(())
         }),
         parser("scope", &["full", "publish acme:ocr"], text::<Scope>),
+        parser("domain", &["example.org", "xn--bcher-kva.example"], text::<DomainName>),
         parser("tax number", &["DE136695976", "FR40303265045", "GB980780684", "NL004495445B01"], |bytes| {
             let text = utf8(bytes)?;
             let country = text.get(..2).unwrap_or("DE");
@@ -177,6 +178,7 @@ fn signatures() -> Vec<Parser> {
         }),
         parser("token of an issuer", &[documents::ID_TOKEN], |bytes| said(Unverified::parse(utf8(bytes)?))),
         parser("issuer", &["https://ci.example/realm", "http://127.0.0.1:80"], text::<Issuer>),
+        parser("host of an issuer", &["keys.example", "127.0.0.1:80"], text::<Authority>),
         parser("trusted publisher", &[documents::publisher().to_string()], |bytes| {
             said(serde_json::from_slice::<TrustedPublisher>(bytes))
         }),

@@ -246,6 +246,21 @@ fn whoever_is_not_trusted_is_refused_by_name() {
     assert_eq!(push("ocr-server"), 401);
     assert_eq!(word(&exchange(&world, OCR, &issuer.token(&world, json!({})))), "untrusted-repository");
 
+    // An issuer's keys are on its own host, or on one that an operator allows with it.
+    let keys = issuer.server.url("/keys");
+    let front = Receiver::answering(move |asked| {
+        let own = format!("http://{}", asked.header("host"));
+        axum::Json(json!({ "issuer": own, "jwks_uri": keys })).into_response()
+    });
+    let url = front.url("");
+    let by_front = || word(&exchange(&world, OCR, &issuer.token(&world, json!({ "iss": url }))));
+    world.operator().ok(&["issuers", "allow", &url]);
+    assert_eq!(by_front(), "issuer-away");
+    world.operator().ok(&["issuers", "allow", &url, "--keys-at", "127.0.0.1:1"]);
+    assert_eq!(by_front(), "issuer-away");
+    world.operator().ok(&["issuers", "allow", &url, "--keys-at", &issuer.server.address]);
+    assert_eq!(by_front(), "untrusted-repository", "it is believed, and no owner trusts it");
+
     // It lapses with the right of whoever has added it, and with the issuer.
     let ann = world.person("ann");
     ann.register();

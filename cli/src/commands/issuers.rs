@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use chandlery_package::publisher::{GITHUB, GITLAB};
 use chandlery_package::wire::{IssuerRecord, NewIssuer, Page};
-use chandlery_package::{Issuer, PublisherError};
+use chandlery_package::{Authority, Issuer, PublisherError};
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::json;
@@ -24,6 +24,9 @@ pub enum Issuers {
     Allow {
         /// github, gitlab, or the issuer's URL
         issuer: Named,
+        /// The host that keeps its keys, if that is another one than the issuer's own
+        #[arg(long, value_name = "HOST[:PORT]")]
+        keys_at: Option<Authority>,
     },
     /// Believe the tokens of an issuer no more (for operators)
     Remove {
@@ -53,14 +56,14 @@ impl Issuers {
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::List => list(context).await,
-            Self::Allow { issuer } => set(context, issuer, true).await,
-            Self::Remove { issuer } => set(context, issuer, false).await,
+            Self::Allow { issuer, keys_at } => set(context, issuer, true, keys_at).await,
+            Self::Remove { issuer } => set(context, issuer, false, None).await,
         }
     }
 }
 
-async fn set(context: &Context, Named(issuer): Named, allowed: bool) -> Result {
-    let new = NewIssuer { issuer: issuer.clone(), allowed };
+async fn set(context: &Context, Named(issuer): Named, allowed: bool, keys_host: Option<Authority>) -> Result {
+    let new = NewIssuer { issuer: issuer.clone(), allowed, keys_host };
     context.tell_registry(Method::PUT, PATH, new).await?;
     let what = if allowed { "are believed" } else { "are believed no more" };
     match context.settings.json {

@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_accounts::{Actor, Address, Credential, Role, issue_exchanged, role_within};
 use chandlery_package::column::{Json, Text};
 use chandlery_package::oidc::Unverified;
-use chandlery_package::wire::{Exchanged, NewTokenExchange};
+use chandlery_package::wire::{Exchanged, IssuerRecord, NewTokenExchange};
 use chandlery_package::{Identity, Issuer, PublicKey};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
@@ -37,8 +37,9 @@ pub(super) async fn exchange(
     let audience = trusted.site.told().ok_or(Error::NoAudience)?;
     let NewTokenExchange { plugin, token, key, proof } = new;
     let read = Unverified::parse(token)?;
-    let issuer = believed(trusted, read.claims.text("iss").ok_or(Error::NoClaim("iss"))?).await?;
-    let signer = trusted.keys.find(&issuer, &read.key).await?;
+    let believed = believed(trusted, read.claims.text("iss").ok_or(Error::NoClaim("iss"))?).await?;
+    let signer = trusted.keys.find(&believed, &read.key).await?;
+    let issuer = believed.issuer;
     if !signer.is_some_and(|signer| signer.has_signed(&read)) {
         return Err(Error::Signature { issuer: issuer.to_string(), key: read.key });
     }
@@ -79,13 +80,11 @@ pub(super) async fn exchange(
 }
 
 /// The issuer of a token, if its tokens are believed.
-async fn believed(trusted: &Trusted, said: &str) -> Result<Issuer, Error> {
+async fn believed(trusted: &Trusted, said: &str) -> Result<IssuerRecord, Error> {
     let unknown = || Error::UnknownIssuer(said.chars().take(200).collect());
     let issuer: Issuer = said.parse().map_err(|_| unknown())?;
-    match issuers::is_allowed(&trusted.db, &issuer).await? {
-        true => Ok(issuer),
-        false => Err(unknown()),
-    }
+    let mut db = trusted.db.read().acquire().await?;
+    issuers::find(&mut db, &issuer).await?.ok_or_else(unknown)
 }
 
 /// Refuses a token that was exchanged before, and forgets those that have expired.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use chandlery_package::Issuer;
 use chandlery_package::publisher::is_asked_safely;
+use chandlery_package::wire::IssuerRecord;
+use chandlery_package::{Authority, Issuer};
 use reqwest::header::{CACHE_CONTROL, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
@@ -51,7 +52,8 @@ struct Discovered {
 
 impl IssuerKeys {
     /// The key that an issuer calls so; none: it has no such key.
-    pub(super) async fn find(&self, issuer: &Issuer, id: &str) -> Result<Option<Jwk>, Error> {
+    pub(super) async fn find(&self, believed: &IssuerRecord, id: &str) -> Result<Option<Jwk>, Error> {
+        let issuer = &believed.issuer;
         if let Some(known) = lock(&self.known).get(issuer) {
             let age = known.asked_at.elapsed();
             let found = known.keys.iter().find(|key| key.id == id).cloned();
@@ -66,7 +68,7 @@ impl IssuerKeys {
         {
             return Err(away(reason.clone()));
         }
-        let known = self.ask(issuer).await.map_err(|reason| {
+        let known = self.ask(believed).await.map_err(|reason| {
             lock(&self.away).insert(issuer.clone(), (Instant::now(), reason.clone()));
             away(reason)
         })?;
@@ -81,7 +83,7 @@ impl IssuerKeys {
         lock(&self.away).remove(issuer);
     }
 
-    async fn ask(&self, issuer: &Issuer) -> Result<Known, String> {
+    async fn ask(&self, IssuerRecord { issuer, keys_host, .. }: &IssuerRecord) -> Result<Known, String> {
         let asked_at = Instant::now();
         let (document, _) = self.get(&issuer.discovery()).await?;
         let found: Discovered = serde_json::from_slice(&document)
@@ -92,6 +94,14 @@ impl IssuerKeys {
         let scheme = |url: &str| url.split("://").next().unwrap_or_default().to_owned();
         if !is_asked_safely(&found.jwks_uri) || scheme(&found.jwks_uri) != scheme(issuer.as_str()) {
             return Err(format!("its keys are at '{}', which is not asked", found.jwks_uri));
+        }
+        // Else whoever may change the document, on a host that serves others' pages, too, would say who signs.
+        let leads_to = Authority::of(&found.jwks_uri);
+        if leads_to.is_none() || ![Authority::of(issuer.as_str()), keys_host.clone()].contains(&leads_to) {
+            return Err(format!(
+                "its keys are at '{}', another host than its own, which no operator has allowed with it",
+                found.jwks_uri
+            ));
         }
         let (set, headers) = self.get(&found.jwks_uri).await?;
         let good_for = max_age(&headers).unwrap_or(BELIEVED_FOR).clamp(BELIEVED_FOR_MIN, BELIEVED_FOR_MAX);
@@ -155,14 +165,16 @@ mod tests {
             }
         });
         let keys = IssuerKeys::default();
-        assert!(keys.find(&issuer, "1").await.is_err());
+        let believed =
+            IssuerRecord { issuer: issuer.clone(), allowed_at: jiff::Timestamp::UNIX_EPOCH, keys_host: None };
+        assert!(keys.find(&believed, "1").await.is_err());
         let once = asked.load(Ordering::Relaxed);
         for id in ["1", "2", "3"] {
-            assert!(keys.find(&issuer, id).await.is_err());
+            assert!(keys.find(&believed, id).await.is_err());
         }
         assert_eq!(asked.load(Ordering::Relaxed), once);
         keys.forget(&issuer);
-        assert!(keys.find(&issuer, "1").await.is_err());
+        assert!(keys.find(&believed, "1").await.is_err());
         assert!(once > 0 && asked.load(Ordering::Relaxed) > once);
     }
 

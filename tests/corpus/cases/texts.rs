@@ -1,7 +1,7 @@
 //! Short texts that are not what they are read as.
 
 /// The parser, what it says of them, and the texts.
-pub const TEXTS: [(&str, &str, &[&str]); 32] = [
+pub const TEXTS: [(&str, &str, &[&str]); 34] = [
     (
         "namespace",
         "is not a name",
@@ -95,6 +95,21 @@ pub const TEXTS: [(&str, &str, &[&str]); 32] = [
         "tag of signatures",
         "something else",
         &["", "sha256-.sig", "sha256-00.sig", "sha256-../x.sig", "latest"],
+    ),
+    (
+        "domain",
+        "is no domain",
+        &[
+            "",
+            "org",
+            "Example.org",
+            "example.org.",
+            "127.0.0.1",
+            "a--.org",
+            "ab--c.org",
+            "exa mple.org",
+            "b\u{fc}cher.de",
+        ],
     ),
     ("scope", "is not a scope", &["", "Full", "publish ", "publish acme", "full read", "publish acme:ocr "]),
     (
@@ -206,6 +221,11 @@ pub const TEXTS: [(&str, &str, &[&str]); 32] = [
         &["eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJhdWQiOiJhIiwiYXVkIjoiYiJ9.eA"],
     ),
     ("token of an issuer", "", &["", ".", "..", "a.b.c", "e30.e30.", "bnVsbA.bnVsbA.bnVsbA"]),
+    (
+        "host of an issuer",
+        "is no host",
+        &["", "https://ci.example", "ci.example/keys", "a@b", "ci.example?x", "a b"],
+    ),
     (
         "issuer",
         "is no issuer",

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Digest, Identity, Issuer, Namespace, PluginId, PublicKey, Release, TrustedPublisher};
+use crate::{Authority, Digest, Identity, Issuer, Namespace, PluginId, PublicKey, Release, TrustedPublisher};
 
 /// Says whether the tokens of an issuer are believed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -13,6 +13,9 @@ pub struct NewIssuer {
     pub issuer: Issuer,
     /// Whether they are believed from now on.
     pub allowed: bool,
+    /// The host that keeps its keys, where that is another one than the issuer's own; none: its own alone is asked for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_host: Option<Authority>,
 }
 
 /// An issuer whose tokens are believed.
@@ -22,6 +25,9 @@ pub struct IssuerRecord {
     pub issuer: Issuer,
     /// Since when they are, in UTC.
     pub allowed_at: Timestamp,
+    /// The host that keeps its keys, where an operator has allowed another one than the issuer's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_host: Option<Authority>,
 }
 
 /// A workload that may publish a plugin.
