@@ -13,11 +13,14 @@ use chandlery_package::Namespace;
 use chandlery_package::wire::{AccountDeletion, DeletionRequest};
 use chandlery_store::Write;
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::Error;
 
+/// How many things of a kind are named that stand against a deletion.
+const NAMED_MAX: usize = 20;
 /// What stands against the deletion of an account: what to do about it, and what it is about.
 const OBSTACLES: [(&str, &str); 9] = [
     (
@@ -159,11 +162,15 @@ async fn must_be_free(write: &mut Write, account: &Namespace) -> Result<(), Erro
 async fn obstacles(write: &mut Write, account: &Namespace) -> Result<Vec<String>, Error> {
     let mut found = Vec::new();
     for (what, select) in OBSTACLES {
-        let about: Vec<(String,)> =
-            sqlx::query_as(select).bind(account.as_str()).fetch_all(&mut **write).await?;
+        let about: Vec<(String,)> = sqlx::query_as(AssertSqlSafe(format!("{select} limit $2")))
+            .bind(account.as_str())
+            .bind(NAMED_MAX as i64 + 1)
+            .fetch_all(&mut **write)
+            .await?;
         if !about.is_empty() {
-            let about: Vec<String> = about.into_iter().map(|(about,)| about).collect();
-            found.push(format!("{what} ({})", about.join(", ")));
+            let more = if about.len() > NAMED_MAX { ", and more" } else { "" };
+            let about: Vec<String> = about.into_iter().take(NAMED_MAX).map(|(about,)| about).collect();
+            found.push(format!("{what} ({}{more})", about.join(", ")));
         }
     }
     Ok(found)
@@ -203,5 +210,26 @@ mod tests {
         testing::write(&registry, &[suspend.to_owned()]).await;
         let found = against().await;
         assert!(found.len() == 1 && found[0].contains("it is suspended"), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_some_of_what_is_many() {
+        let (_folder, registry) = testing::registry().await;
+        let bob: Namespace = "bob".parse().unwrap();
+        chandlery_accounts::register(&registry.db, &bob, "correct horse battery").await.unwrap();
+        let mut rows = Vec::new();
+        for number in 10..10 + NAMED_MAX + 5 {
+            rows.push(format!("insert into namespaces (name, created_at) values ('space-{number}', '')"));
+            rows.push(format!(
+                "insert into namespace_members (namespace, account, role) values ('space-{number}', 'bob', 'owner')"
+            ));
+            rows.push(format!(
+                "insert into plugins (id, namespace) values ('space-{number}:a', 'space-{number}')"
+            ));
+        }
+        testing::write(&registry, &rows).await;
+        let found = obstacles(&mut registry.db.write().await.unwrap(), &bob).await.unwrap();
+        assert!(found.len() == 1 && found[0].contains("space-10, "), "{found:?}");
+        assert!(found[0].ends_with("space-29, and more)"), "{found:?}");
     }
 }

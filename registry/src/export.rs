@@ -6,8 +6,9 @@ use axum::http::{HeaderName, header};
 use chandlery_accounts::{Accounts, Caller};
 use chandlery_package::Namespace;
 use chandlery_store::Db;
-use futures::{Stream, StreamExt as _, stream};
+use futures::{Stream, stream};
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,9 +17,13 @@ use crate::error::Error;
 
 /// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
 const PARTS: [(&str, &str); 33] = [
+/// How many rows are read at a time: what an account has done may be more than fits into memory.
+const ROWS: i64 = 500;
+/// What a thing is called, and how those of an account are read, in an order of which each has one place. No secret, nor a digest of one, is
+/// among them.
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
-    ("password-reset", "select expires_at from password_resets where account = $1"),
+    ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),
     ("second-factor", "select made_at, confirmed_at from second_factors where account = $1"),
     ("passkey", "select id, name, created_at, used_at from passkeys where account = $1 order by created_at, id"),
     ("second-factor-demand", "select since from factor_demands where account = $1"),
@@ -133,29 +138,47 @@ async fn export(State(accounts): State<Accounts>, caller: Caller) -> ([(HeaderNa
 }
 
 fn lines(db: Db, account: Namespace) -> impl Stream<Item = Result<String, Error>> {
-    stream::iter(PARTS).then(move |(what, select)| {
+    stream::try_unfold((0_usize, 0_i64), move |(kind, begun)| {
         let (db, account) = (db.clone(), account.clone());
-        async move { part(&db, &account, what, select).await }
+        async move {
+            let Some((what, select)) = PARTS.get(kind).copied() else { return Ok(None) };
+            let (lines, count) = some_of(&db, &account, what, select, begun).await?;
+            let next = if count < ROWS { (kind + 1, 0) } else { (kind, begun + ROWS) };
+            Ok(Some((lines, next)))
+        }
     })
 }
 
-/// What there is of one kind, a line each.
-async fn part(db: &Db, account: &Namespace, what: &str, select: &'static str) -> Result<String, Error> {
-    let rows = sqlx::query(select).bind(account.as_str()).fetch_all(db.read()).await?;
+/// Some of what there is of one kind, a line each, from the row of this number on, and how many they are.
+async fn some_of(
+    db: &Db,
+    account: &Namespace,
+    what: &str,
+    select: &str,
+    begun: i64,
+) -> Result<(String, i64), Error> {
+    let rows = sqlx::query(AssertSqlSafe(format!("{select} limit $2 offset $3")))
+        .bind(account.as_str())
+        .bind(ROWS)
+        .bind(begun)
+        .fetch_all(db.read())
+        .await?;
     let mut lines = String::new();
     for row in &rows {
         lines.push_str(&format!("{}\n", json!({ "what": what, "is": to_json(row)? })));
     }
-    Ok(lines)
+    Ok((lines, rows.len() as i64))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use futures::TryStreamExt as _;
     use serde_json::Value;
 
     use super::*;
-    use crate::testing::registry;
+    use crate::testing::{registry, write};
 
     /// What names accounts and is no person's: the books' own of what orders, invoices and use say, decisions, and digests.
     const LEFT_OUT: [&str; 16] = [
@@ -219,5 +242,18 @@ mod tests {
         let text = format!("{operators:?}");
         assert!(!text.contains(&token) && !text.contains(&kept[0].0) && !text.contains("argon2"), "{text}");
         assert_eq!(export(&other).await.len(), 1, "what is others' is not in it");
+        let told = |number: i64| {
+            format!(
+                "insert into notices (key, account, subject, body, made_at) values ('{number}', 'other', '{number}', '', '')"
+            )
+        };
+        write(&registry, &(0..2 * ROWS + 3).map(told).collect::<Vec<_>>()).await;
+        let exported = export(&other).await;
+        let subjects: BTreeSet<_> = exported.iter().map(|line| line["is"]["subject"].to_string()).collect();
+        assert_eq!(
+            (exported.len() as i64, subjects.len() as i64),
+            (2 * ROWS + 4, 2 * ROWS + 4),
+            "each is there once"
+        );
     }
 }
