@@ -89,11 +89,20 @@ fn an_address_counts_once_whoever_reads_it_has_said_so() {
     assert_eq!((ask_reset("ann"), ask_reset("nobody-there")), (204, 204));
     let letter = letters(SET, 1).remove(0);
     assert!(letter.contains("To: new@example.org"), "{letter}");
+    // A stranger who asks for another one ends it not, and neither is of use once one was used.
+    assert_eq!(ask_reset("ann"), 204);
+    let [first, second] = [0, 1].map(|index| token(&letters(SET, 2)[index]));
+    let open = |token: &str| {
+        let body = json!({ "token": token, "password": "short" });
+        send("POST", "/api/v1/password-resets", None, body).status
+    };
+    assert_eq!((open(&first), open(&second), open("none")), (400, 400, 404));
     ann.with_input(&["account", "reset", "--token", &token(&letter)], "another horse battery");
+    assert_eq!((open(&first), open(&second)), (404, 404));
     world.stores.sql("update accounts set email = 'op@example.org' where name = 'operator'");
     assert_eq!(ask_reset("operator"), 204);
-    letters(SET, 1);
-    assert_eq!(server.with(SET).len(), 1, "an operator's password is reset on the registry's machine alone");
+    letters(SET, 2);
+    assert_eq!(server.with(SET).len(), 2, "an operator's password is reset on the registry's machine alone");
 
     // Nobody's mailbox is flooded.
     let bob = world.person("bob");

@@ -56,10 +56,7 @@ async fn replace(
 ) -> Result<(), Error> {
     let now = Timestamp::now();
     set_password(write, account, hash).await?;
-    sqlx::query("delete from password_resets where account = $1")
-        .bind(account.as_str())
-        .execute(&mut **write)
-        .await?;
+    forget_resets(write, account).await?;
     record(write, actor, act, account.as_str(), Value::Null, json!({ "tokens_ended": ended })).await?;
     let how = match act {
         Act::PasswordReset => "set with the token of a reset",
@@ -98,6 +95,8 @@ pub async fn issue_reset(db: &Db, actor: &Actor, account: &Namespace) -> Result<
              `chandlery registry reset-password`"
         )));
     }
+    // Whoever holds one that was issued before has asked for this one.
+    forget_resets(&mut write, account).await?;
     keep_reset(&mut write, account, &token, expires_at).await?;
     let after = json!({ "expires_at": expires_at });
     record(&mut write, actor, Act::PasswordResetIssued, account.as_str(), Value::Null, after).await?;
@@ -114,22 +113,33 @@ pub async fn issue_reset(db: &Db, actor: &Actor, account: &Namespace) -> Result<
     Ok(PasswordReset { account: account.clone(), token, expires_at })
 }
 
-/// Keeps the digest of a reset's token, in place of the one before.
+async fn forget_resets(write: &mut Write, account: &Namespace) -> Result<(), Error> {
+    sqlx::query("delete from password_resets where account = $1")
+        .bind(account.as_str())
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the digest of a reset's token, beside those of the account that have not ended: what a stranger asks for ends none that the owner has
+/// asked for, and all of them are sent to the owner.
 async fn keep_reset(
     write: &mut Write,
     account: &Namespace,
     token: &str,
     expires_at: Timestamp,
 ) -> Result<(), Error> {
-    sqlx::query(
-        "insert into password_resets (account, hash, expires_at) values ($1, $2, $3)
-         on conflict (account) do update set hash = excluded.hash, expires_at = excluded.expires_at",
-    )
-    .bind(account.as_str())
-    .bind(Digest::of(token).hex())
-    .bind(time(expires_at))
-    .execute(&mut **write)
-    .await?;
+    sqlx::query("delete from password_resets where account = $1 and expires_at <= $2")
+        .bind(account.as_str())
+        .bind(time(Timestamp::now()))
+        .execute(&mut **write)
+        .await?;
+    sqlx::query("insert into password_resets (account, hash, expires_at) values ($1, $2, $3)")
+        .bind(account.as_str())
+        .bind(Digest::of(token).hex())
+        .bind(time(expires_at))
+        .execute(&mut **write)
+        .await?;
     Ok(())
 }
 
