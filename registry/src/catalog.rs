@@ -29,7 +29,7 @@ pub use releases::{find_release, releases};
 pub use routes::routes;
 pub use search::{Query, Search};
 pub use staging::forget_lapsed;
-pub use staging::forget as forget_staged;
+pub use staging::forget_all as forget_staged;
 pub use state::Catalog;
 pub use two_people::forget as forget_two_people;
 pub use versions::fill_in_order;

@@ -243,9 +243,10 @@ fn abuse_is_reported_to_operators_alone_and_resolved_once() {
 fn a_suspended_account_does_nothing_and_is_reinstated_as_it_was() {
     let world = World::with_hold(0);
     let (operator, customer, acme) = (world.operator(), world.customer(), world.publisher("acme"));
-    let [second, bob] = ["second", "bob"].map(|name| world.person(name));
-    second.register();
-    bob.register();
+    let [second, bob, carol] = ["second", "bob", "carol"].map(|name| world.person(name));
+    for person in [&second, &bob, &carol] {
+        person.register();
+    }
     world.promote("second");
     acme.publish(&plugin("ocr-server"));
     acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
@@ -258,6 +259,8 @@ fn a_suspended_account_does_nothing_and_is_reinstated_as_it_was() {
     order("B-1");
     let payout = operator.ok(&["payouts", "propose", "acme"])["id"].to_string();
     acme.ok(&["namespace", "invite", "acme", "bob", "--role", "owner"]);
+    acme.ok(&["namespace", "invite", "acme", "carol", "--role", "owner"]);
+    carol.ok(&["namespace", "accept", "acme"]);
     let (session, made) = (acme.token(), acme.ok(&["tokens", "new", "publish"])["token"].clone());
     let made = made.as_str().unwrap();
     let json = [("content-type", "application/json")];
@@ -281,6 +284,14 @@ fn a_suspended_account_does_nothing_and_is_reinstated_as_it_was() {
         assert!(refused.text().contains("it sells what is not its own"), "{}", refused.text());
     }
     assert_eq!(bob.refused(&["namespace", "accept", "acme"]).0.r#type, "conflict");
+    // Another owner does not end the hold by ending its ownership.
+    for words in [
+        &["namespace", "remove", "acme", "acme"][..],
+        &["namespace", "invite", "acme", "acme", "--role", "viewer"],
+    ] {
+        let kept = carol.refused(words).0;
+        assert!(kept.r#type == "conflict" && kept.detail.contains("is suspended"), "{kept:?}");
+    }
     // Others go on with what it has published; what it earns waits.
     assert_eq!(world.send("GET", "/v2/acme/ocr-server/tags/list", None, &[], "").status, 200);
     let held = second.refused(&["payouts", "approve", &payout]).0;

@@ -118,7 +118,8 @@ pub async fn invite(
         return Ok(());
     }
     let act = match had {
-        Some(_) => {
+        Some(had) => {
+            must_end_no_hold(&mut write, namespace, account, had).await?;
             join(&mut write, namespace, account, role).await?;
             must_keep_an_owner(&mut write, namespace).await?;
             Act::RoleChanged
@@ -198,6 +199,9 @@ async fn must_own_still(write: &mut Write, namespace: &Namespace, by: &Namespace
 pub async fn remove(db: &Db, actor: &Actor, namespace: &Namespace, account: &Namespace) -> Result<(), Error> {
     let mut write = db.write().await?;
     let had = own_role(&mut write, namespace, account).await?;
+    if let Some(had) = had {
+        must_end_no_hold(&mut write, namespace, account, had).await?;
+    }
     let mut ended = 0;
     for sql in [
         "delete from invitations where namespace = $1 and account = $2",
@@ -247,6 +251,22 @@ pub async fn hand_over(
     }
     join(write, namespace, to, Role::Owner).await?;
     Ok(members)
+}
+
+/// What a namespace earns is on hold while an owner of it is suspended: other owners do not end that by ending the ownership.
+async fn must_end_no_hold(
+    write: &mut Write,
+    namespace: &Namespace,
+    account: &Namespace,
+    had: Role,
+) -> Result<(), Error> {
+    match suspended::reason(write, account).await? {
+        Some(_) if had == Role::Owner => Err(Error::Conflict(format!(
+            "'{account}' owns '{namespace}' and is suspended, so what '{namespace}' earns is on hold: an operator reinstates the \
+             account, or gives the namespace to another one"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 async fn must_keep_an_owner(write: &mut Write, namespace: &Namespace) -> Result<(), Error> {

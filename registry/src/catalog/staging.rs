@@ -127,7 +127,7 @@ pub(super) async fn stage(
 }
 
 /// Forgets what waits for approval in a namespace, in the transaction that gives it to another account: none of its members asks any more.
-pub async fn forget(write: &mut Write, namespace: &Namespace) -> Result<(), Error> {
+pub async fn forget_all(write: &mut Write, namespace: &Namespace) -> Result<(), Error> {
     sqlx::query("delete from staged_releases where plugin like $1")
         .bind(format!("{namespace}:%"))
         .execute(&mut **write)
