@@ -14,6 +14,7 @@ pub mod consultants;
 pub mod deploy;
 pub mod dev;
 pub mod dispute;
+pub mod domains;
 pub mod expense;
 pub mod figures;
 pub mod history;

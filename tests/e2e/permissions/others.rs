@@ -176,6 +176,7 @@ impl Market {
             id("/self-billed/{number}", "1", "999999"),
             id("/hosts/{host}", "theirs", UNKNOWN),
             id("/disputes/{id}", "D", UNKNOWN),
+            id("/domains/{domain}", "example.org", "example.com"),
             id("/approvals/{id}", "1", "999999"),
             id("/reports/{id}", "1", "999999"),
             id("/partners/{partner}", "acme", UNKNOWN),

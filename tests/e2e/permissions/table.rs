@@ -435,6 +435,7 @@ pub(super) fn cases() -> Vec<Case> {
             ("{event}", "00000000-0000-0000-0000-000000000000"),
             ("{run}", "1"),
             ("{month}", "2026-01"),
+            ("{domain}", "example.org"),
             ("{level}", "0"),
             ("{*index}", "000.p/1"),
             ("{index}", "0"),
