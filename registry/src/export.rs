@@ -21,6 +21,9 @@ const PARTS: [(&str, &str); 33] = [
 const ROWS: i64 = 500;
 /// What a thing is called, and how those of an account are read, in an order of which each has one place. No secret, nor a digest of one, is
 /// among them.
+/// What a thing is called, and how those of an account are read, in an order in which each has one place. No secret, nor a digest of
+/// one, is among them.
+const PARTS: [(&str, &str); 29] = [
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),

@@ -121,8 +121,8 @@ async fn forget_resets(write: &mut Write, account: &Namespace) -> Result<(), Err
     Ok(())
 }
 
-/// Keeps the digest of a reset's token, beside those of the account that have not ended: what a stranger asks for ends none that the owner has
-/// asked for, and all of them are sent to the owner.
+/// Keeps the digest of a reset's token, beside those of the account that have not ended: what a stranger asks for ends none that the
+/// owner has asked for, and all of them are sent to the owner.
 async fn keep_reset(
     write: &mut Write,
     account: &Namespace,
