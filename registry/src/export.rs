@@ -15,15 +15,11 @@ use utoipa_axum::routes;
 use crate::backup::to_json;
 use crate::error::Error;
 
-/// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
-const PARTS: [(&str, &str); 33] = [
 /// How many rows are read at a time: what an account has done may be more than fits into memory.
 const ROWS: i64 = 500;
-/// What a thing is called, and how those of an account are read, in an order of which each has one place. No secret, nor a digest of one, is
-/// among them.
 /// What a thing is called, and how those of an account are read, in an order in which each has one place. No secret, nor a digest of
 /// one, is among them.
-const PARTS: [(&str, &str); 29] = [
+const PARTS: [(&str, &str); 33] = [
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),

@@ -81,7 +81,7 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, For, Value)> {
         ("DELETE", "/api/v1/operator-proposals/{account}", For::Operators, json!(null)),
         ("POST", "/api/v1/operator-proposals/{account}/confirm", For::Operators, json!(null)),
         // Domains of an organisation.
-        ("GET", "/api/v1/organisations/{organisation}/domains", For::Owners, json!(null)),
+        ("GET", "/api/v1/organisations/{organisation}/domains", For::Belonging, json!(null)),
         ("POST", "/api/v1/organisations/{organisation}/domains/{domain}/check", For::Owners, json!(null)),
         ("PUT", "/api/v1/organisations/{organisation}/domains/{domain}", For::Owners, json!(null)),
         ("DELETE", "/api/v1/organisations/{organisation}/domains/{domain}", For::Owners, json!(null)),
