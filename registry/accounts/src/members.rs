@@ -187,7 +187,7 @@ pub async fn answer(
 /// An invitation stands as long as whoever sent it may send it.
 async fn must_own_still(write: &mut Write, namespace: &Namespace, by: &Namespace) -> Result<(), Error> {
     match role_within(write, namespace, by).await? {
-        Some(Role::Owner) if suspended::reason(write, by).await?.is_none() => Ok(()),
+        Some(Role::Owner) if !suspended::is_suspended(write, by).await? => Ok(()),
         _ => Err(Error::Conflict(format!(
             "the invitation to '{namespace}' has lapsed, since '{by}', who sent it, does not own it any more, or is \
              suspended; ask an owner for another one"

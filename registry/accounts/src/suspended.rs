@@ -1,4 +1,4 @@
-//! Who is suspended, and why.
+//! Who is suspended, and why; and whose account was ended by the directory of the organisation that manages it.
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
@@ -16,17 +16,30 @@ pub(crate) async fn reason(db: &mut AnyConnection, account: &Namespace) -> Resul
     Ok(found.map(|(reason,)| reason))
 }
 
-/// Whether an account is suspended.
+/// Whether an account may do nothing: it is suspended, or its organisation's directory has ended it.
 pub async fn is_suspended(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
-    Ok(reason(db, account).await?.is_some())
+    Ok(reason(&mut *db, account).await?.is_some() || is_ended(db, account).await?)
 }
 
-/// Refuses an account that is suspended, and says why.
+/// Refuses an account that is suspended or was ended, and says why.
 pub(crate) async fn must_not_be(db: &mut AnyConnection, account: &Namespace) -> Result<(), Error> {
-    match reason(db, account).await? {
-        Some(reason) => Err(Error::Suspended { account: account.clone(), reason }),
-        None => Ok(()),
+    if let Some(reason) = reason(&mut *db, account).await? {
+        return Err(Error::Suspended { account: account.clone(), reason });
     }
+    match is_ended(db, account).await? {
+        true => Err(Error::Ended(account.clone())),
+        false => Ok(()),
+    }
+}
+
+/// Whether its organisation's directory has ended an account.
+async fn is_ended(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
+    let ended: Option<(String,)> =
+        sqlx::query_as("select ended_at from accounts where name = $1 and ended_at is not null")
+            .bind(account.as_str())
+            .fetch_optional(db)
+            .await?;
+    Ok(ended.is_some())
 }
 
 /// Why nothing is paid to a namespace, in words: one of its owners is suspended; none: none is.

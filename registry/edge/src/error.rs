@@ -12,7 +12,7 @@ crate::kinds! {
         "the account has not the role that the request needs, or its token is for something else",
         Some("ask an owner of the namespace, or an operator of the registry");
     SUSPENDED: "suspended", 403, "The account is suspended",
-        "whoever asks has the password or a token of an account that an operator has suspended; the text says why",
+        "whoever asks has the password or a token of an account that an operator has suspended, or that its organisation's directory has ended; the text says why",
         Some("write to an operator of the registry");
     SECOND_FACTOR_NEEDED: "second-factor-needed", 401, "A second factor is needed",
         "the account has a second factor, and the request shows its password alone, or a token from before; or it must have one, and has none",
@@ -93,6 +93,9 @@ pub enum Error {
         /// Why, in the operator's words.
         reason: String,
     },
+    /// An account that a directory has ended.
+    #[error("account '{0}' was ended by the directory of the organisation that manages it")]
+    Ended(Namespace),
     /// Too many passwords are being checked.
     #[error("too many people are logging in at this moment")]
     Busy,
@@ -144,6 +147,9 @@ impl Explain for Error {
                 return SECOND_FACTOR_NEEDED.remedied(
                     "set one up with `chandlery account second-factor set-up` or on the registry's page /account/second-factor; with a passkey, sign in by it",
                 );
+            }
+            Self::Ended(_) => {
+                return SUSPENDED.remedied("ask whoever keeps the directory of your organisation");
             }
             Self::Unauthenticated | Self::WrongPassword | Self::WrongCode => {
                 return UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");

@@ -96,7 +96,7 @@ fn code_of(error: &Shared) -> &'static str {
         | Shared::WrongCode
         | Shared::SecondFactorNeeded(_)
         | Shared::SecondFactorOwed(_) => "UNAUTHORIZED",
-        Shared::Forbidden { .. } | Shared::Suspended { .. } => "DENIED",
+        Shared::Forbidden { .. } | Shared::Suspended { .. } | Shared::Ended(_) => "DENIED",
         Shared::Busy | Shared::TooMany { .. } => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
         Shared::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
