@@ -22,7 +22,7 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 /// The tables, each after those that it refers to. Uploads at hand and challenges to passkeys are not kept: their clients will
 /// begin again.
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 115] = [
+const TABLES: [&str; 118] = [
     "facts",
     "accounts",
     "organisations",
@@ -45,6 +45,9 @@ const TABLES: [&str; 115] = [
     "factor_demands",
     "account_deletions",
     "operator_proposals",
+    "scim_users",
+    "scim_groups",
+    "scim_group_members",
     "approval_rules",
     "approval_requests",
     "approval_votes",

@@ -19,7 +19,8 @@ use crate::error::Error;
 const ROWS: i64 = 500;
 /// What a thing is called, and how those of an account are read, in an order in which each has one place. No secret, nor a digest of
 /// one, is among them.
-const PARTS: [(&str, &str); 33] = [
+const PARTS: [(&str, &str); 34] = [
+/// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),
@@ -108,6 +109,11 @@ const PARTS: [(&str, &str); 33] = [
     ),
     ("abuse-report", "select subject, why, reported_at, outcome, note from abuse_reports where reported_by = $1 order by id"),
     ("suspension", "select reason, since from suspensions where account = $1"),
+    (
+        "directory-entry",
+        "select organisation, user_name, external_id, display_name, given_name, family_name, email, active, created_at, changed_at
+         from scim_users where account = $1 order by organisation",
+    ),
     ("trusted-publisher", "select plugin, publisher, added_at from trusted_publishers where added_by = $1 order by id"),
     ("staged-release", "select plugin, version, asked_at, lapses_at from staged_releases where asked_by = $1 order by plugin, version"),
     ("approval", "select request, at from approval_votes where account = $1 order by request"),

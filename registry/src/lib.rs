@@ -187,6 +187,7 @@ impl Registry {
         Router::new()
             .merge(metrics::routes(self.metrics.clone()))
             .merge(security_txt::routes(self.security))
+            .merge(chandlery_accounts::scim::routes(self.oci.accounts.clone()))
             .merge(oci::routes(self.oci))
             .merge(api)
             .merge(chandlery_openapi::routes(&document))

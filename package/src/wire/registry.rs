@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod catalog;
+mod directory;
 mod domains;
 mod factors;
 mod log;
@@ -16,6 +17,7 @@ mod trusted;
 pub use accounts::*;
 pub use audit::*;
 pub use catalog::*;
+pub use directory::*;
 pub use domains::*;
 pub use factors::*;
 pub use log::*;

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chandlery_package::{Identity, Namespace};
 
-use crate::credential::Credential;
+use crate::credential::{Credential, token_id};
 
 /// Where a request came from. The server adds it to each request that comes by the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,17 @@ impl Actor {
     /// Whoever has shown a passkey of an account.
     pub(crate) fn of_passkey(account: &Namespace, address: Address) -> Self {
         Self { account: Some(account.clone()), credential: "passkey".into(), address }
+    }
+
+    /// The directory of an organisation, by a token that this member has made for it; it is kept under this digest.
+    pub(crate) fn of_directory(
+        maker: &Namespace,
+        organisation: &Namespace,
+        hash: &str,
+        address: Address,
+    ) -> Self {
+        let credential = format!("directory of '{organisation}' by token {}", token_id(hash));
+        Self { account: Some(maker.clone()), credential, address }
     }
 
     /// A workload that acts by an account's right, as its issuer vouched for it.

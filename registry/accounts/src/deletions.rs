@@ -37,6 +37,8 @@ const OWN: [&str; 14] = [
     "delete from operator_proposals where account = $1 or proposed_by = $1",
     "delete from notices where account = $1",
     "delete from account_deletions where account = $1",
+    "delete from scim_group_members where scim_user in (select id from scim_users where account = $1)",
+    "delete from scim_users where account = $1",
     "update accounts set email = null where name = $1",
 ];
 

@@ -29,7 +29,7 @@ impl Grant {
         match self {
             Self::Token(Scope::Full | Scope::Publish(None)) => true,
             Self::Token(Scope::Publish(Some(plugin))) => plugin.repository() == repository,
-            Self::Token(Scope::Read) => false,
+            Self::Token(Scope::Read | Scope::Scim) => false,
             Self::Oci(access) => access.iter().any(|access| access.push && access.repository == repository),
         }
     }
@@ -39,6 +39,7 @@ impl Grant {
         match self {
             Self::Token(Scope::Full | Scope::Read | Scope::Publish(None)) => true,
             Self::Token(Scope::Publish(Some(plugin))) => plugin.repository() == repository,
+            Self::Token(Scope::Scim) => false,
             Self::Oci(access) => access.iter().any(|access| access.pull && access.repository == repository),
         }
     }
@@ -55,11 +56,12 @@ mod tests {
         assert!(one.allows_push("acme/ocr-server") && !one.allows_push("acme/other"));
         assert!(one.allows_pull("acme/ocr-server") && !one.allows_pull("acme/other"));
         assert!(!grant("read").allows_push("acme/other") && grant("read").allows_pull("acme/other"));
+        assert!(!grant("scim").allows_push("acme/other") && !grant("scim").allows_pull("acme/other"));
         assert!(grant("publish").allows_push("acme/other") && grant("full").allows_push("acme/other"));
-        for text in ["full", "read", "publish", "publish acme:ocr-server"] {
+        for text in ["full", "read", "publish", "publish acme:ocr-server", "scim"] {
             assert_eq!(text.parse::<Scope>().unwrap().to_string(), text);
         }
-        for text in ["everything", "oci", "publish ", "publish acme", "full acme:ocr-server"] {
+        for text in ["everything", "oci", "publish ", "publish acme", "full acme:ocr-server", "scim acme"] {
             assert!(text.parse::<Scope>().is_err(), "{text}");
         }
     }

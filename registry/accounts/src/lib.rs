@@ -30,6 +30,7 @@ mod principal;
 mod recovery;
 mod roles;
 mod routes;
+pub mod scim;
 mod second_factor;
 mod session;
 mod sessions;

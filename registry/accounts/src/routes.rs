@@ -24,7 +24,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, factors, members, organisations,
+    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, Scope, factors, members, organisations,
+    scim,
     tokens,
 };
 
@@ -48,6 +49,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .merge(operators::routes())
         .merge(suspensions::routes())
         .merge(organisations::routes())
+        .merge(scim::management())
         .merge(audit::routes())
         .merge(domains::routes())
         .with_state(accounts)
@@ -170,6 +172,9 @@ async fn new_token(
     caller: Caller,
     Json(new): Json<NewToken>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
+    if new.scope == Scope::Scim {
+        return Err(Error::Invalid("a directory's token is made for an organisation, by itself".into()));
+    }
     let lifetime = Some(tokens::days(new.days_valid)?);
     let by = factors::must_have_shown(&accounts, &caller).await?;
     let owner = (caller.person(), caller.organisation());

@@ -183,6 +183,11 @@ impl Accounts {
         self.url.as_ref().map(|url| format!("at {url}{path} or ")).unwrap_or_default()
     }
 
+    /// Where a path of the registry is: with its URL, where that is known.
+    pub(crate) fn location(&self, path: &str) -> String {
+        format!("{}{path}", self.url.as_deref().unwrap_or_default())
+    }
+
     /// It was not opened.
     pub(crate) fn take_registration_back(&self, client: Client) {
         self.registrations.give_back(&client);

@@ -41,7 +41,8 @@ pub struct Token {
     pub token: String,
 }
 
-/// What a token may do on behalf of its account: `full`, `read`, `publish` or `publish NAMESPACE:NAME`.
+/// What a token may do on behalf of its account: `full`, `read`, `publish` or `publish NAMESPACE:NAME`; or `scim`, by which an
+/// organisation's directory is known, and which is made apart from the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Scope {
@@ -51,6 +52,8 @@ pub enum Scope {
     Read,
     /// Push and publish: in every namespace where the account may, or one plugin alone.
     Publish(Option<PluginId>),
+    /// Keep the people and groups of one organisation in step with its directory, and nothing else.
+    Scim,
 }
 
 /// A text that is no scope of a token.
@@ -67,6 +70,7 @@ impl FromStr for Scope {
             None if text == "full" => Ok(Self::Full),
             None if text == "read" => Ok(Self::Read),
             None if text == "publish" => Ok(Self::Publish(None)),
+            None if text == "scim" => Ok(Self::Scim),
             Some(("publish", plugin)) => plugin.parse().map(Some).map(Self::Publish).map_err(|_| refuse()),
             _ => Err(refuse()),
         }
@@ -80,11 +84,12 @@ impl fmt::Display for Scope {
             Self::Read => f.write_str("read"),
             Self::Publish(None) => f.write_str("publish"),
             Self::Publish(Some(plugin)) => write!(f, "publish {plugin}"),
+            Self::Scim => f.write_str("scim"),
         }
     }
 }
 
-text_form!(Scope, pattern: "^(full|read|publish( [a-z][a-z0-9-]*:[a-z][a-z0-9-]*)?)$");
+text_form!(Scope, pattern: "^(full|read|scim|publish( [a-z][a-z0-9-]*:[a-z][a-z0-9-]*)?)$");
 
 /// Asks for a token that may do less than its account.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

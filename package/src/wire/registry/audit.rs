@@ -80,6 +80,18 @@ words! {
         OrganisationInvitationDeclined = "organisation-invitation-declined",
         /// Ended a membership of an organisation, or an invitation to it.
         OrganisationMemberRemoved = "organisation-member-removed",
+        /// Added, changed or removed a person of an organisation's directory.
+        DirectoryPersonChanged = "directory-person-changed",
+        /// Added, changed or removed a group of an organisation's directory.
+        DirectoryGroupChanged = "directory-group-changed",
+        /// Chose the role that a group of a directory gives in its organisation.
+        DirectoryGroupMapped = "directory-group-mapped",
+        /// Opened an account for a person of an organisation's directory.
+        AccountOpened = "account-opened",
+        /// Ended an account that the organisation manages.
+        AccountEnded = "account-ended",
+        /// Let an account of the organisation log in again.
+        AccountRestored = "account-restored",
         /// Proposed that an account operates the registry.
         OperatorProposed = "operator-proposed",
         /// Withdrew such a proposal.
