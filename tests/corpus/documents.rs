@@ -280,4 +280,19 @@ pub fn passkey(origin: &str, challenge: &str, is_verified: bool) -> String {
         "clientExtensionResults": { "credProps": { "rk": true } },
     })
     .to_string()
+/// What an organisation's directory sends: a person, a group, and changes of either.
+pub fn directory() -> Vec<String> {
+    let changes = json!({ "Operations": [
+        { "op": "Replace", "path": "active", "value": "False" },
+        { "op": "replace", "path": "emails[type eq \"work\"].value", "value": "ann@corp.example" },
+        { "op": "add", "path": "members", "value": [{ "value": "1" }] },
+        { "op": "remove", "path": "members[value eq \"1\"]" },
+        { "op": "replace", "value": { "displayName": "Makers", "name.givenName": "Ann" } },
+    ] });
+    let person = json!({
+        "userName": "ann@corp.example", "active": true, "name": { "givenName": "Ann" },
+        "emails": [{ "primary": true, "type": "work", "value": "ann@corp.example" }],
+    });
+    let group = json!({ "displayName": "Makers", "members": [{ "value": "1", "display": "Ann" }] });
+    [changes, person, group].map(|body| body.to_string()).into()
 }

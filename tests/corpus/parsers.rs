@@ -7,6 +7,7 @@ use std::str::FromStr;
 use axum::http::{HeaderMap, HeaderValue};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chandlery_accounts::passkeys::RelyingParty;
+use chandlery_accounts::scim;
 use chandlery_host::installs::Lock;
 use chandlery_money::{payouts, rails};
 use chandlery_package::artifact::{Artifact, ImageManifest};
@@ -310,6 +311,11 @@ fn requests() -> Vec<Parser> {
                 said(site.register(&answer, &asked))
             },
         ),
+            "filter of a directory",
+            &["userName eq \"ann@corp.example\"", "emails[type eq \"work\"].value eq \"a\""],
+            |bytes| scim::read_filter(utf8(bytes)?),
+        ),
+        parser("body of a directory", &documents::directory(), scim::read_body),
         parser("network", &["10.0.0.0/8", "::ffff:10.0.0.0/104", "fd00::/8"], text::<Network>),
         parser(
             "X-Forwarded-For",

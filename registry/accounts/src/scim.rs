@@ -11,6 +11,7 @@ mod patch;
 mod path;
 mod person;
 mod query;
+mod reading;
 mod roles;
 mod routes;
 mod schemas;
@@ -21,6 +22,7 @@ mod users;
 mod values;
 
 pub(crate) use management::routes as management;
+pub use reading::{read_body, read_filter};
 pub use routes::routes;
 
 /// The media type of whatever a directory sends and is answered.

@@ -255,4 +255,31 @@ pub const TEXTS: [(&str, &str, &[&str]); 34] = [
         "is not a witness",
         &["", "+", "++", "a+00000000+", "a+00000000+AAAA", "witness.example+8260a0b6+"],
     ),
+    (
+        "filter of a directory",
+        "nothing else is compared here",
+        &[
+            "",
+            "userName",
+            "userName eq a",
+            "userName ne \"a\"",
+            "a eq \"b\" or c eq \"d\"",
+            "[[[[ eq \"a\"",
+            "a[ eq \"b\"",
+        ],
+    ),
+    (
+        "body of a directory",
+        "",
+        &["", "null", "[]", "{}", r#"{"userName":7}"#, r#"{"Operations":[]}"#, r#"{"members":[]}"#],
+    ),
+    (
+        "body of a directory",
+        "this path cannot be read",
+        &[
+            r#"{"userName":"a","emails[":1}"#,
+            r#"{"Operations":[{"op":"add","path":"emails[type eq \"work\"","value":"a"}]}"#,
+            r#"{"Operations":[{"op":"replace","value":{"a.b.c":1}}]}"#,
+        ],
+    ),
 ];

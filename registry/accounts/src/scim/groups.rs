@@ -125,24 +125,24 @@ pub(super) async fn list(
     let mut snapshot = directory.db().snapshot().await?;
     let (total,): (i64,) = sqlx::query_as(
         "select count(*) from scim_groups
-         where organisation = $1 and ($2 = '' or id = $2) and ($3 = '' or lower(display_name) = lower($3))
+         where organisation = $1 and ($2 = '' or id = $2) and ($3 = '' or lower(display_name) = $3)
            and ($4 = '' or external_id = $4)",
     )
     .bind(organisation)
     .bind(id)
-    .bind(display_name)
+    .bind(display_name.to_ascii_lowercase())
     .bind(external_id)
     .fetch_one(&mut *snapshot)
     .await?;
     let rows: Vec<Row> = sqlx::query_as(
         "select id, display_name, external_id, created_at, changed_at from scim_groups
-         where organisation = $1 and ($2 = '' or id = $2) and ($3 = '' or lower(display_name) = lower($3))
+         where organisation = $1 and ($2 = '' or id = $2) and ($3 = '' or lower(display_name) = $3)
            and ($4 = '' or external_id = $4)
          order by created_at, id limit $5 offset $6",
     )
     .bind(organisation)
     .bind(id)
-    .bind(display_name)
+    .bind(display_name.to_ascii_lowercase())
     .bind(external_id)
     .bind(window.count)
     .bind(window.skipped())
@@ -284,10 +284,10 @@ async fn must_be_unused(
     but: &str,
 ) -> Result<(), Error> {
     let (others,): (i64,) = sqlx::query_as(
-        "select count(*) from scim_groups where organisation = $1 and lower(display_name) = lower($2) and id <> $3",
+        "select count(*) from scim_groups where organisation = $1 and lower(display_name) = $2 and id <> $3",
     )
     .bind(organisation.as_str())
-    .bind(team.display_name.as_str())
+    .bind(team.display_name.to_ascii_lowercase())
     .bind(but)
     .fetch_one(&mut **write)
     .await?;

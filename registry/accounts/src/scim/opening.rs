@@ -55,7 +55,7 @@ pub(super) async fn known(
         "select accounts.name from accounts
          left join organisation_members on organisation_members.account = accounts.name
                                        and organisation_members.organisation = $1
-         where lower(accounts.email) = lower($2)
+         where lower(accounts.email) = $2
            and (accounts.managed_by is null or accounts.managed_by = $1)
            and ($3 = 1 or organisation_members.account is not null)
            and not exists (select 1 from organisations where organisations.name = accounts.name)
@@ -64,7 +64,7 @@ pub(super) async fn known(
                   accounts.created_at, accounts.name limit 1",
     )
     .bind(organisation.as_str())
-    .bind(address.as_str())
+    .bind(address.as_str().to_ascii_lowercase())
     .bind(i64::from(owns))
     .fetch_optional(&mut **write)
     .await?;

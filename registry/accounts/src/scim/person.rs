@@ -28,9 +28,9 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// The person that a whole resource describes.
-    pub(super) fn read(body: &Map<String, Value>) -> Result<Self, Error> {
-        let mut person = Self {
+    /// A person of whom nothing is said, but for being there.
+    pub(super) fn nobody() -> Self {
+        Self {
             user_name: String::new(),
             external_id: None,
             display_name: None,
@@ -38,7 +38,12 @@ impl Person {
             family_name: None,
             email: None,
             active: true,
-        };
+        }
+    }
+
+    /// The person that a whole resource describes.
+    pub(super) fn read(body: &Map<String, Value>) -> Result<Self, Error> {
+        let mut person = Self::nobody();
         for (path, value) in attributes(body)? {
             person.set(&path, value)?;
         }

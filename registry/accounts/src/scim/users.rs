@@ -133,28 +133,28 @@ pub(super) async fn list(
     let mut snapshot = directory.db().snapshot().await?;
     let (total,): (i64,) = sqlx::query_as(
         "select count(*) from scim_users
-         where organisation = $1 and ($2 = '' or id = $2) and ($3 = '' or lower(user_name) = lower($3))
-           and ($4 = '' or external_id = $4) and ($5 = '' or lower(email) = lower($5))",
+         where organisation = $1 and ($2 = '' or id = $2) and ($3 = '' or lower(user_name) = $3)
+           and ($4 = '' or external_id = $4) and ($5 = '' or lower(email) = $5)",
     )
     .bind(organisation)
     .bind(id)
-    .bind(user_name)
+    .bind(user_name.to_ascii_lowercase())
     .bind(external_id)
-    .bind(email)
+    .bind(email.to_ascii_lowercase())
     .fetch_one(&mut *snapshot)
     .await?;
     let rows: Vec<Row> = sqlx::query_as(
         "select id, account, user_name, external_id, display_name, given_name, family_name, email, active, created_at, changed_at
          from scim_users
-         where organisation = $1 and ($2 = '' or id = $2) and ($3 = '' or lower(user_name) = lower($3))
-           and ($4 = '' or external_id = $4) and ($5 = '' or lower(email) = lower($5))
+         where organisation = $1 and ($2 = '' or id = $2) and ($3 = '' or lower(user_name) = $3)
+           and ($4 = '' or external_id = $4) and ($5 = '' or lower(email) = $5)
          order by created_at, id limit $6 offset $7",
     )
     .bind(organisation)
     .bind(id)
-    .bind(user_name)
+    .bind(user_name.to_ascii_lowercase())
     .bind(external_id)
-    .bind(email)
+    .bind(email.to_ascii_lowercase())
     .bind(window.count)
     .bind(window.skipped())
     .fetch_all(&mut *snapshot)
@@ -268,10 +268,10 @@ async fn must_be_unused(
     but: &str,
 ) -> Result<(), Error> {
     let (others,): (i64,) = sqlx::query_as(
-        "select count(*) from scim_users where organisation = $1 and lower(user_name) = lower($2) and id <> $3",
+        "select count(*) from scim_users where organisation = $1 and lower(user_name) = $2 and id <> $3",
     )
     .bind(organisation.as_str())
-    .bind(person.user_name.as_str())
+    .bind(person.user_name.to_ascii_lowercase())
     .bind(but)
     .fetch_one(&mut **write)
     .await?;
