@@ -13,6 +13,7 @@ pub mod configure;
 pub mod consultants;
 pub mod deploy;
 pub mod dev;
+pub mod directory;
 pub mod dispute;
 pub mod domains;
 pub mod expense;
