@@ -97,6 +97,10 @@ install_tools() {
         python3 -m venv "$tools/schemathesis"
         "$tools/schemathesis/bin/pip" install --quiet 'schemathesis==4.32.5'
     fi
+    if ! "$tools/scim/bin/python3" -c 'import scim2_tester, scim2_client, httpx2' 2>/dev/null; then
+        python3 -m venv "$tools/scim"
+        "$tools/scim/bin/pip" install --quiet 'scim2-tester==0.5.2' 'scim2-client==0.13.2' 'scim2-models==0.12.3' 'httpx2==2.16.2'
+    fi
     [ -x "$bin/helm" ] && [ -x "$bin/kubectl" ] || install_helm_and_kubectl "$bin"
     if ! "$tools/ocr/bin/python3" -c 'import rapidocr_api' 2>/dev/null; then
         python3 -m venv "$tools/ocr"

@@ -60,6 +60,7 @@ mod replicas;
 mod requests;
 mod rights;
 mod rules;
+mod scim;
 mod selling;
 mod slurm;
 mod stores;

@@ -1,5 +1,6 @@
 //! Every route of the registry and of the host, and who may use it.
 
+mod directories;
 mod hosts;
 mod moderation;
 mod organisations;

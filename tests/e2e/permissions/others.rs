@@ -12,8 +12,8 @@ const UNKNOWN: &str = "unheard-of";
 /// A passkey of acme's, which nobody can use.
 const PASSKEY: &str = "0123456789abcdef0123456789abcdef";
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
-/// What is in these routes is no account's: months, and the log; and hosts are what each account calls its own.
-const NOBODYS: [&str; 3] = ["{month}", "/log/", "/hosts/{host}/key"];
+/// What is in these routes is no account's: months, the log, and what directories keep; and hosts are what each account calls its own.
+const NOBODYS: [&str; 4] = ["{month}", "/log/", "/scim/", "/hosts/{host}/key"];
 /// What is in these routes is operators' alone.
 const OPERATORS: [&str; 3] = ["/payout-runs/", "/processor/events/", "/send-back-files/"];
 /// What is written at the end of a month, which has not come.
@@ -185,6 +185,8 @@ impl Market {
             id("/payout-runs/{run}", "1", "999999"),
             id("/payouts/{id}", payout, "999999"),
             id("/debt-write-offs/{id}", "1", "999999"),
+            id("/directory-tokens/{id}", text(&token["id"]), "000000000000"),
+            id("/directory-groups/{id}", "1", "999999"),
         ];
         let manifest = world.send("GET", "/v2/acme/ocr-server/manifests/1.0.0", None, &[], "");
         let artifact = manifest.header("docker-content-digest").to_owned();

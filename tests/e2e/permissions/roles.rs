@@ -9,6 +9,8 @@ pub(super) type Row = (&'static str, &'static str, For, Value);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum For {
     Everybody,
+    /// No account: an organisation's directory, which has a token of its own.
+    Directories,
     /// With an account.
     Accounts,
     /// Whoever belongs to the organisation.
@@ -29,6 +31,7 @@ impl For {
     pub(super) fn allows(self, role: &str) -> bool {
         match self {
             Self::Everybody => true,
+            Self::Directories => false,
             Self::Accounts => role != "anonymous",
             Self::Belonging => ["viewer", "publisher", "owner"].contains(&role),
             Self::Members => ["viewer", "publisher", "owner", "operator"].contains(&role),

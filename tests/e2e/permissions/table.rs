@@ -6,7 +6,7 @@ use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
 use super::roles::{For, Row};
-use super::{moderation, organisations, people};
+use super::{directories, moderation, organisations, people};
 
 pub(super) struct Case {
     pub(super) method: &'static str,
@@ -432,6 +432,9 @@ pub(super) fn cases() -> Vec<Case> {
             ("{host}", "none"),
             ("{number}", "1"),
             ("{id}", "1"),
+            ("{user}", "1"),
+            ("{group}", "1"),
+            ("{urn}", "1"),
             ("{event}", "00000000-0000-0000-0000-000000000000"),
             ("{run}", "1"),
             ("{month}", "2026-01"),
@@ -456,6 +459,7 @@ pub(super) fn cases() -> Vec<Case> {
         .chain(moderation::rows())
         .chain(people::rows())
         .chain(organisations::rows())
+        .chain(directories::rows())
         .map(|(method, route, who, body)| Case { method, route, path: fill(route), who, body })
         .collect()
 }
