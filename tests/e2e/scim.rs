@@ -378,6 +378,7 @@ fn hostile(directory: &Directory<'_>, user: &str) {
         ("GET", "/Users?filter=userName%20eq%20%22a%5cu0000%22", json!(null), 400, "invalidFilter"),
         ("GET", "/Users?count=many", json!(null), 400, "invalidValue"),
         ("GET", "/Users/..%2f..%2fetc", json!(null), 404, ""),
+        ("GET", "/Groups/%00", json!(null), 404, ""),
         ("GET", "/Schemas/none", json!(null), 404, ""),
         ("GET", "/nowhere", json!(null), 404, ""),
         ("POST", "/Bulk", json!({}), 501, ""),

@@ -16,7 +16,7 @@ use super::patch::Operation;
 use super::path::Filter;
 use super::query::Window;
 use super::team::Team;
-use super::users::{location, new_id};
+use super::users::{is_id, location, new_id};
 use super::{GROUP, standing};
 use crate::Accounts;
 use crate::audit::record;
@@ -73,6 +73,10 @@ pub(super) async fn find(
     id: &str,
     with_members: bool,
 ) -> Result<Group, Error> {
+    let none = || Error::not_found("group of this id in the directory");
+    if !is_id(id) {
+        return Err(none());
+    }
     let found: Option<Row> = sqlx::query_as(
         "select id, display_name, external_id, created_at, changed_at from scim_groups where organisation = $1 and id = $2",
     )
@@ -80,8 +84,7 @@ pub(super) async fn find(
     .bind(id)
     .fetch_optional(&mut *db)
     .await?;
-    let mut group =
-        found.map(Group::of).ok_or_else(|| Error::not_found("group of this id in the directory"))?;
+    let mut group = found.map(Group::of).ok_or_else(none)?;
     if with_members {
         group.team.members = members(db, id).await?;
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::error::Error;
 use super::standing;
+use super::users::is_id;
 use crate::Caller;
 use crate::audit::record;
 
@@ -50,6 +51,10 @@ pub(super) async fn set(
         let why = "a directory makes nobody an owner: an owner of the organisation does";
         return Err(crate::Error::Invalid(why.into()).into());
     }
+    let none = || crate::Error::NotFound(format!("group '{id}' in the directory of '{organisation}'"));
+    if !is_id(id) {
+        return Err(none().into());
+    }
     let mut write = db.write().await?;
     let found: Option<(Option<Text<OrganisationRole>>,)> =
         sqlx::query_as("select role from scim_groups where organisation = $1 and id = $2")
@@ -57,7 +62,6 @@ pub(super) async fn set(
             .bind(id)
             .fetch_optional(&mut *write)
             .await?;
-    let none = || crate::Error::NotFound(format!("group '{id}' in the directory of '{organisation}'"));
     let (had,) = found.ok_or_else(none)?;
     let had = had.map(|Text(role)| role);
     if had == role {

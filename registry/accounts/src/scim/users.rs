@@ -92,8 +92,17 @@ pub(super) fn new_id() -> String {
     Digest::of(random_bytes::<32>()).hex().chars().take(ID_DIGITS).collect()
 }
 
+/// Whether a text is such an id: no database is asked for any other.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// One person of a directory.
 pub(super) async fn find(db: &mut AnyConnection, organisation: &Namespace, id: &str) -> Result<User, Error> {
+    let none = || Error::not_found("user of this id in the directory");
+    if !is_id(id) {
+        return Err(none());
+    }
     let found: Option<Row> = sqlx::query_as(
         "select id, account, user_name, external_id, display_name, given_name, family_name, email, active, created_at, changed_at
          from scim_users where organisation = $1 and id = $2",
@@ -102,7 +111,7 @@ pub(super) async fn find(db: &mut AnyConnection, organisation: &Namespace, id: &
     .bind(id)
     .fetch_optional(db)
     .await?;
-    found.map(User::of).ok_or_else(|| Error::not_found("user of this id in the directory"))
+    found.map(User::of).ok_or_else(none)
 }
 
 /// So many people of a directory, and how many there are in all; those that a filter lets through.
