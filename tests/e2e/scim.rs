@@ -286,11 +286,16 @@ fn a_directory_does_no_more_than_it_may() {
     assert_eq!(umbrella.change(&user, moved), 400);
     assert_eq!(world.stores.texts("select email from accounts where name = 'bob'"), ["bob@corp.example"]);
 
-    // An account that was there before is a member at once, and loses no more than that.
+    // Whose account was there before is invited, and loses no more than the membership.
     world.stores.sql("update accounts set email = 'Carol@corp.example' where name = 'carol'");
     let linked = umbrella.add("carol@corp.example");
     assert_eq!(world.stores.texts("select name from accounts where name like 'carol%'"), ["carol"]);
-    assert_eq!(in_umbrella("carol"), "member");
+    assert_eq!(in_umbrella("carol"), "");
+    let makers = json!({ "displayName": "Makers", "members": [{ "value": linked }] });
+    let makers = umbrella.ask("POST", "/Groups", makers).json()["id"].as_str().unwrap().to_owned();
+    ann.ok(&["organisation", "directory", "map", "umbrella-inc", &makers, "publisher"]);
+    carol.ok(&["organisation", "accept", "umbrella-inc"]);
+    assert_eq!(in_umbrella("carol"), "publisher");
     assert_eq!(umbrella.ask("DELETE", &format!("/Users/{linked}"), Value::Null).status, 204);
     assert_eq!((in_umbrella("carol"), works(world, &carol.token())), (String::new(), true));
 

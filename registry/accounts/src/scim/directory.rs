@@ -26,8 +26,9 @@ pub(super) struct Directory {
     pub(super) organisation: Namespace,
     /// What the audit trail keeps of it.
     pub(super) actor: Actor,
-    /// The member who has made its token, and the digest under which that is kept.
-    maker: Namespace,
+    /// The member who has made its token.
+    pub(super) maker: Namespace,
+    /// The digest under which that is kept.
     hash: String,
 }
 

@@ -8,6 +8,7 @@ use chandlery_store::Write;
 use serde_json::{Value, json};
 
 use super::error::Error;
+use super::standing::is_managed;
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::organisations::domains::owner_of;
@@ -99,13 +100,7 @@ pub(super) async fn move_to(
     account: &Namespace,
     address: &EmailAddress,
 ) -> Result<(), Error> {
-    let managed: Option<(String,)> =
-        sqlx::query_as("select name from accounts where name = $1 and managed_by = $2")
-            .bind(account.as_str())
-            .bind(organisation.as_str())
-            .fetch_optional(&mut **write)
-            .await?;
-    if managed.is_none() {
+    if !is_managed(write, organisation, account).await? {
         return Ok(());
     }
     must_own(write, organisation, address).await?;

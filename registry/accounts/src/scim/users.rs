@@ -194,8 +194,8 @@ pub(super) async fn create(directory: &Directory, person: Person) -> Result<User
     let after = json!({ "id": user.id, "active": user.person.active });
     tell(&mut write, directory, &user, Value::Null, after).await?;
     match user.person.active {
-        true => standing::begin(&mut write, actor, organisation, &user.account).await?,
-        false => standing::end(&mut write, actor, organisation, &user.account).await?,
+        true => standing::begin(&mut write, directory, &user.account).await?,
+        false => standing::end(&mut write, directory, &user.account).await?,
     }
     // As finely as it is stored.
     let user = find(&mut write, organisation, &user.id).await?;
@@ -227,7 +227,7 @@ async fn update(
     if before.person == person {
         return Ok(before);
     }
-    let (organisation, actor) = (&directory.organisation, &directory.actor);
+    let organisation = &directory.organisation;
     must_be_unused(&mut write, organisation, &person, &before.id).await?;
     let (was_active, old_address) = (before.person.active, before.person.address());
     let new_address = address(&person)?;
@@ -239,8 +239,8 @@ async fn update(
     let (was, is) = (json!({ "active": was_active }), json!({ "active": user.person.active }));
     tell(&mut write, directory, &user, was, is).await?;
     match (was_active, user.person.active) {
-        (false, true) => standing::begin(&mut write, actor, organisation, &user.account).await?,
-        (true, false) => standing::end(&mut write, actor, organisation, &user.account).await?,
+        (false, true) => standing::begin(&mut write, directory, &user.account).await?,
+        (true, false) => standing::end(&mut write, directory, &user.account).await?,
         (true, true) | (false, false) => {}
     }
     let user = find(&mut write, organisation, &user.id).await?;
@@ -250,10 +250,10 @@ async fn update(
 
 /// Removes a person, who is a member no more, and forgets what the directory said of it.
 pub(super) async fn remove(directory: &Directory, id: &str) -> Result<(), Error> {
-    let (organisation, actor) = (&directory.organisation, &directory.actor);
+    let organisation = &directory.organisation;
     let mut write = directory.write().await?;
     let user = find(&mut write, organisation, id).await?;
-    standing::end(&mut write, actor, organisation, &user.account).await?;
+    standing::end(&mut write, directory, &user.account).await?;
     for sql in ["delete from scim_group_members where scim_user = $1", "delete from scim_users where id = $1"]
     {
         sqlx::query(sql).bind(&user.id).execute(&mut *write).await?;
