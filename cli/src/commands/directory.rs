@@ -17,7 +17,7 @@ use crate::show;
 pub enum Directory {
     /// Make a token for the directory, which is shown once
     Token {
-        /// The organisation
+        /// The name of the organisation
         organisation: Namespace,
         /// What it is for
         #[arg(long, default_value = "")]
@@ -28,24 +28,24 @@ pub enum Directory {
     },
     /// Show the tokens of the directory
     Tokens {
-        /// The organisation
+        /// The name of the organisation
         organisation: Namespace,
     },
     /// Revoke a token of the directory
     Revoke {
-        /// The organisation
+        /// The name of the organisation
         organisation: Namespace,
         /// As `directory tokens` names it
         id: String,
     },
     /// Show the groups of the directory, and the roles that they give
     Groups {
-        /// The organisation
+        /// The name of the organisation
         organisation: Namespace,
     },
     /// Choose the role that a group gives: viewer, member, publisher, billing or admin; none, unless one is named
     Map {
-        /// The organisation
+        /// The name of the organisation
         organisation: Namespace,
         /// The group's id, as `directory groups` shows it
         group: String,
