@@ -31,12 +31,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chandlery-package", &[]),
     ("chandlery-tasks", &[]),
     ("chandlery-openapi", &["package"]),
+    ("chandlery-oidc", &["package"]),
     ("chandlery-sandbox", &["package"]),
     ("chandlery-engines", &["package", "tasks"]),
-    ("chandlery-host", &["package", "openapi", "tasks", "sandbox", "engines"]),
+    ("chandlery-host", &["package", "openapi", "oidc", "tasks", "sandbox", "engines"]),
     ("chandlery-store", &["package", "tasks"]),
     ("chandlery-edge", &["package", "store"]),
-    ("chandlery-accounts", &["package", "store", "edge"]),
+    ("chandlery-accounts", &["package", "oidc", "store", "edge"]),
     ("chandlery-log", &["package", "store", "edge"]),
     ("chandlery-money", &["package", "tasks", "store", "edge", "accounts", "log"]),
     (
@@ -61,10 +62,11 @@ const WITH_ROOMS: [&str; 3] = ["chandlery-registry", "chandlery-money", "chandle
 /// The files that may write a table whose name they are told: rows inserted for any room, and a backup put back whole.
 const MAY_WRITE_ANY_TABLE: [&str; 2] = ["registry/store/src/db.rs", "registry/src/backup.rs"];
 /// The crates that serve requests, and must not block the threads that do.
-const SERVERS: [&str; 8] = [
+const SERVERS: [&str; 9] = [
     "chandlery-registry",
     "chandlery-money",
     "chandlery-accounts",
+    "chandlery-oidc",
     "chandlery-log",
     "chandlery-edge",
     "chandlery-store",
