@@ -12,6 +12,7 @@ mod operation;
 mod organisations;
 mod passkeys;
 mod people;
+mod sign_on;
 mod trusted;
 
 pub use accounts::*;
@@ -26,4 +27,5 @@ pub use operation::*;
 pub use organisations::*;
 pub use passkeys::*;
 pub use people::*;
+pub use sign_on::*;
 pub use trusted::*;

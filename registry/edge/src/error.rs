@@ -26,6 +26,12 @@ crate::kinds! {
     NO_PASSKEYS: "no-passkeys", 409, "No passkeys here",
         "passkeys are of a site's name, and the registry was not told where browsers reach it, or by no name and TLS",
         Some("its operator starts it with `--url https://HOST`");
+    SSO_REQUIRED: "sso-required", 403, "Sign in with the organisation",
+        "the account is a member of an organisation that lets people of its domains sign in by its own provider alone",
+        Some("open the page that the text names, or run `chandlery login --web`; an owner with a second factor logs in with both");
+    AUTHORIZATION_PENDING: "authorization-pending", 400, "Nobody has confirmed it yet",
+        "a program asks for its token before somebody has signed it in on the page",
+        Some("open the page, compare the code, and confirm; the program asks again by itself");
     BUSY: "too-many-logins", 429, "Too many log-ins",
         "more passwords wait to be checked than the registry has time and memory for",
         Some("try again in a moment; a token needs no such check");
@@ -96,6 +102,19 @@ pub enum Error {
     /// An account that a directory has ended.
     #[error("account '{0}' was ended by the directory of the organisation that manages it")]
     Ended(Namespace),
+    /// Another way to log in than the one that the account's organisation demands.
+    #[error("account '{account}' signs in with '{organisation}': open {page}")]
+    SsoRequired {
+        /// The account that asked.
+        account: Namespace,
+        /// The organisation that demands it.
+        organisation: Namespace,
+        /// Where it signs in.
+        page: String,
+    },
+    /// A program that nobody has signed in yet.
+    #[error("nobody has confirmed the program's code yet")]
+    AuthorizationPending,
     /// Too many passwords are being checked.
     #[error("too many people are logging in at this moment")]
     Busy,
@@ -167,6 +186,8 @@ impl Explain for Error {
             Self::NoPasskeys => &NO_PASSKEYS,
             Self::Forbidden { .. } => &FORBIDDEN,
             Self::Suspended { .. } => &SUSPENDED,
+            Self::SsoRequired { .. } => &SSO_REQUIRED,
+            Self::AuthorizationPending => &AUTHORIZATION_PENDING,
             Self::TooLarge { .. } => &TOO_LARGE,
         };
         kind.into()

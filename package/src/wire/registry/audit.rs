@@ -50,6 +50,16 @@ words! {
         TokenMade = "token-made",
         /// Revoked a token of its account.
         TokenRevoked = "token-revoked",
+        /// Set the provider by which people of an organisation sign in.
+        ProviderSet = "provider-set",
+        /// Removed the provider of an organisation.
+        ProviderRemoved = "provider-removed",
+        /// Became known by who it is at an organisation's provider; or an account was made for who that is.
+        IdentityLinked = "identity-linked",
+        /// Ended that its account is known by who it is at a provider.
+        IdentityUnlinked = "identity-unlinked",
+        /// Signed a program in on a page.
+        DeviceConfirmed = "device-confirmed",
         /// Took a namespace that nobody had.
         NamespaceTaken = "namespace-taken",
         /// Gave a namespace to another account.

@@ -153,6 +153,8 @@ words! {
         RecoveryCode = "recovery-code",
         /// A passkey, which has verified its user.
         Passkey = "passkey",
+        /// What an organisation's provider asks for, which counts as with a second factor.
+        Provider = "provider",
     }
 }
 
