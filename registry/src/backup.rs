@@ -22,7 +22,7 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 /// The tables, each after those that it refers to. Uploads at hand and challenges to passkeys are not kept: their clients will
 /// begin again.
 /// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
-const TABLES: [&str; 118] = [
+const TABLES: [&str; 122] = [
     "facts",
     "accounts",
     "organisations",
@@ -141,6 +141,10 @@ const TABLES: [&str; 118] = [
     "milestones",
     "figure_targets",
     "organisation_domains",
+    "identity_providers",
+    "identities",
+    "sign_ins",
+    "device_log_ins",
 ];
 
 /// What refers to a row of a table that comes later: a table, its key, and the column, which is written when all rows are there.

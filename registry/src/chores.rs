@@ -42,7 +42,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 12] = [
+const ALWAYS: [(&str, Duration, Job); 13] = [
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -57,6 +57,9 @@ const ALWAYS: [(&str, Duration, Job); 12] = [
     }),
     ("domains", HOUR, |with| {
         Box::pin(async move { Ok(organisations::domains::check_due(&with.oci.accounts).await?) })
+    }),
+    ("sign-on", SECONDS, |with| {
+        Box::pin(async move { Ok(chandlery_accounts::end_lapsed_sign_ons(&with.oci.accounts.db).await?) })
     }),
     ("downloads", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::write_downloads(&with.oci.db, &with.oci.downloads).await?) })
@@ -161,6 +164,7 @@ mod tests {
                 "rate-limits",
                 "renewals",
                 "second-factors",
+                "sign-on",
                 "staged-releases",
                 "tax-numbers"
             ]
@@ -197,6 +201,7 @@ mod tests {
             "rate-limits",
             "renewals",
             "second-factors",
+            "sign-on",
             "staged-releases",
             "tax-numbers",
         ] {

@@ -21,12 +21,17 @@ const ROWS: i64 = 500;
 /// one, is among them.
 const PARTS: [(&str, &str); 34] = [
 /// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
+const PARTS: [(&str, &str); 30] = [
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),
     ("second-factor", "select made_at, confirmed_at from second_factors where account = $1"),
     ("passkey", "select id, name, created_at, used_at from passkeys where account = $1 order by created_at, id"),
     ("second-factor-demand", "select since from factor_demands where account = $1"),
+    (
+        "identity",
+        "select organisation, issuer, subject, linked_at, seen_at from identities where account = $1 order by issuer, subject",
+    ),
     ("deletion", "select asked_at, due_at from account_deletions where account = $1"),
     (
         "token",
@@ -186,10 +191,11 @@ mod tests {
     use crate::testing::{registry, write};
 
     /// What names accounts and is no person's: the books' own of what orders, invoices and use say, decisions, and digests.
-    const LEFT_OUT: [&str; 16] = [
+    const LEFT_OUT: [&str; 18] = [
         "bank_allotments",
         "closed_months",
         "debt_write_offs",
+        "device_log_ins",
         "held_corrections",
         "partner_exits",
         "partner_offsets",
@@ -199,6 +205,7 @@ mod tests {
         "recovery_codes",
         "sales",
         "set_aside",
+        "sign_ins",
         "signed_deployments",
         "unlicensed_use",
         "usage_roots",

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use chandlery_package::{Identity, Namespace};
+use chandlery_package::{Identity, Issuer, Namespace};
 
 use crate::credential::{Credential, token_id};
 
@@ -89,6 +89,16 @@ impl Actor {
     /// Whoever has the token that was sent to an account's e-mail address.
     pub(crate) fn of_letter(account: &Namespace, address: Address) -> Self {
         Self { account: Some(account.clone()), credential: "token sent by e-mail".into(), address }
+    }
+
+    /// Whoever an organisation's provider has vouched for.
+    pub(crate) fn of_provider(account: &Namespace, issuer: &Issuer, address: Address) -> Self {
+        Self { account: Some(account.clone()), credential: format!("sign-in by {issuer}"), address }
+    }
+
+    /// Whoever has signed a program in on a page, of which that asks from this address.
+    pub(crate) fn of_device(account: &Namespace, address: Address) -> Self {
+        Self { account: Some(account.clone()), credential: "program signed in on a page".into(), address }
     }
 
     /// Whoever asks from this address, known by nothing.

@@ -11,6 +11,7 @@ use sha2::Sha256;
 use crate::Error;
 use crate::actor::Address;
 use crate::credential::{Bearer, Credential, Parent};
+use crate::enforced::is_bound;
 use crate::grant::{Access, Grant};
 use crate::people::find_account;
 use crate::principal::Principal;
@@ -61,8 +62,9 @@ pub async fn read(accounts: &Accounts, token: &str) -> Result<Option<Principal>,
         (Some(name), Parent::Password(mark)) => {
             // A second factor that was set up since then was not shown.
             let owes_code = is_on(&accounts.db, name).await?;
+            let is_bound = is_bound(&mut *accounts.db.read().acquire().await?, name).await?;
             match find_account(&accounts.db, name).await? {
-                Some((account, now)) if now == *mark && !owes_code => (Some(account), None),
+                Some((account, now)) if now == *mark && !owes_code && !is_bound => (Some(account), None),
                 _ => return Ok(None),
             }
         }

@@ -21,7 +21,7 @@ use crate::{Accounts, Caller, Error};
 /// How long its owner may take it back.
 const WAIT: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// What is an account's own and nobody needs without it.
-const OWN: [&str; 14] = [
+const OWN: [&str; 21] = [
     "delete from tokens where account = $1",
     "delete from password_resets where account = $1",
     "delete from email_verifications where account = $1",
@@ -30,6 +30,9 @@ const OWN: [&str; 14] = [
     "delete from passkeys where account = $1",
     "delete from passkey_challenges where account = $1",
     "delete from factor_demands where account = $1",
+    "delete from identities where account = $1",
+    "delete from sign_ins where account = $1",
+    "delete from device_log_ins where account = $1",
     "delete from namespace_members where account = $1",
     "delete from invitations where account = $1 or invited_by = $1",
     "delete from organisation_members where account = $1",

@@ -8,8 +8,10 @@ mod challenge;
 mod credential;
 mod deletions;
 mod demands;
+mod devices;
 mod dns;
 mod email;
+mod enforced;
 mod exchanged;
 mod factors;
 mod grant;
@@ -34,6 +36,7 @@ pub mod scim;
 mod second_factor;
 mod session;
 mod sessions;
+pub mod sign_on;
 mod state;
 mod strength;
 mod suspended;
@@ -50,8 +53,10 @@ pub use deletions::{
     ask_deletion, delete_account, due_deletions, must_be_owner, nobodys_password, take_deletion_back,
 };
 pub use demands::Demand;
+pub use devices::{Waiting, begin_device, confirm_device, waiting_device};
 pub use dns::Dns;
 pub use email::{change_email, profile, verify_email};
+pub use enforced::{end_lapsed, end_lapsed_sign_ons};
 pub use exchanged::{end_exchanged, issue_exchanged};
 pub use factors::{
     answer_challenge, code_owed, confirm_factor, remove_factor, remove_lost_factor, renew_recovery_codes,

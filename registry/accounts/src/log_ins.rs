@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::credential::token_id;
+use crate::enforced::must_be_free;
 use crate::organisations::must_be_a_person;
 use crate::passwords::random_text;
 use crate::people::find_within;
@@ -45,6 +46,9 @@ pub(crate) async fn log_in_within(
     must_be_a_person(write, account).await?;
     must_know_still(write, account, mark).await?;
     must_owe_no_code(write, account, by).await?;
+    if by != LogInBy::Provider {
+        must_be_free(write, account).await?;
+    }
     insert(write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;
     let Address(address) = actor.address;
     sqlx::query("update tokens set used_at = created_at, address = $1 where hash = $2")

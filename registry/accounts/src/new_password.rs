@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::email::address_within;
+use crate::enforced::must_be_free;
 use crate::notices::{tell_operators, tell_owner, write_to};
 use crate::organisations::must_be_a_person;
 use crate::passwords::{check_new, hash_password, random_text};
@@ -214,6 +215,7 @@ async fn use_reset(db: &Db, address: Address, new: &ResetPassword) -> Result<Pas
             .fetch_optional(&mut *write)
             .await?;
     let (Text(account),) = used.ok_or_else(none)?;
+    must_be_free(&mut write, &account).await?;
     let actor = Actor::of_reset(&account, address);
     let ended = tokens::end(&mut write, &account, new.end_all_tokens, None).await?;
     replace(&mut write, &actor, Act::PasswordReset, &account, &hash, ended).await?;

@@ -1,6 +1,7 @@
 //! `/api/v1/accounts`, `/api/v1/tokens`, and a namespace's members.
 
 mod audit;
+mod devices;
 mod domains;
 mod email;
 mod operators;
@@ -8,6 +9,7 @@ mod passkeys;
 mod passwords;
 mod second_factor;
 mod sessions;
+mod sign_on;
 mod suspensions;
 
 use axum::extract::State;
@@ -44,6 +46,8 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .merge(passwords::routes())
         .merge(email::routes())
         .merge(sessions::routes())
+        .merge(sign_on::routes())
+        .merge(devices::routes())
         .merge(second_factor::routes())
         .merge(passkeys::routes())
         .merge(operators::routes())

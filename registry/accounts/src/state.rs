@@ -26,6 +26,12 @@ const WRITES_PER_MINUTE: u32 = 6000;
 const REGISTRATIONS_PER_HOUR: u32 = 20;
 /// How many sign-ins by a passkey a client may begin in a minute: each is kept until it is answered or has ended.
 const SIGN_INS_PER_MINUTE: u32 = 30;
+/// How many sign-ins by a provider a client may begin in a minute.
+const SIGN_ONS_PER_MINUTE: u32 = 60;
+/// How many programs a client may have wait in an hour.
+const DEVICES_PER_HOUR: u32 = 60;
+/// How often a program that waits may ask in a minute.
+const POLLS_PER_MINUTE: u32 = 30;
 /// How many letters with a token one address is sent in an hour, whoever asks for them.
 const LETTERS_PER_HOUR: u32 = 5;
 /// How often the DNS is asked for the domains of an organisation in an hour, whoever of it asks.
@@ -54,6 +60,10 @@ pub struct Accounts {
     domain_checks: Arc<Allowance<Namespace>>,
     /// Who says what is in the DNS.
     pub(crate) dns: Dns,
+    sign_ons: Arc<Allowance<Client>>,
+    devices: Arc<Allowance<Client>>,
+    /// By the digest of what each asks with.
+    polls: Arc<Allowance<String>>,
     /// Of whom a second factor is demanded.
     pub(crate) demand: Demand,
     /// Where people reach the registry, without a slash at the end, if its operator says so.
@@ -73,6 +83,9 @@ impl Accounts {
         let letters = Arc::new(Allowance::new(LETTERS_PER_HOUR, Duration::from_secs(3600)));
         let sign_ins = Arc::new(Allowance::new(SIGN_INS_PER_MINUTE, Duration::from_secs(60)));
         let domain_checks = Arc::new(Allowance::new(DOMAIN_CHECKS_PER_HOUR, Duration::from_secs(3600)));
+        let sign_ons = Arc::new(Allowance::new(SIGN_ONS_PER_MINUTE, Duration::from_secs(60)));
+        let devices = Arc::new(Allowance::new(DEVICES_PER_HOUR, Duration::from_secs(3600)));
+        let polls = Arc::new(Allowance::new(POLLS_PER_MINUTE, Duration::from_secs(60)));
         let uses = Arc::default();
         Ok(Self {
             db,
@@ -86,6 +99,9 @@ impl Accounts {
             sign_ins,
             domain_checks,
             dns: Dns::default(),
+            sign_ons,
+            devices,
+            polls,
             demand: Demand::Off,
             url: None,
             passkeys: None,
@@ -157,6 +173,9 @@ impl Accounts {
     pub(crate) fn count_sign_in(&self, client: Client) -> Result<(), Error> {
         let refused = |seconds| Error::too_many("too many sign-ins begun at one address", seconds);
         self.sign_ins.take(client).map_err(refused)
+        self.sign_ons.tidy();
+        self.devices.tidy();
+        self.polls.tidy();
     }
 
     /// Counts an account that a client opens, before its password is hashed.
@@ -176,6 +195,34 @@ impl Accounts {
         let refused =
             |seconds| Error::too_many(format!("too many questions for domains of '{organisation}'"), seconds);
         self.domain_checks.take(organisation.clone()).map_err(refused)
+    }
+
+    /// Counts a sign-in by a provider that a client begins.
+    pub(crate) fn count_sign_on(&self, client: Client) -> Result<(), Error> {
+        let refused = |seconds| Error::too_many("too many sign-ins from one address", seconds);
+        self.sign_ons.take(client).map_err(refused)
+    }
+
+    /// Counts a program of a client that begins to wait.
+    pub(crate) fn count_device(&self, client: Client) -> Result<(), Error> {
+        let refused = |seconds| Error::too_many("too many programs that wait, from one address", seconds);
+        self.devices.take(client).map_err(refused)
+    }
+
+    /// Counts that a program asks whether somebody has signed it in, by the digest of what it asks with.
+    pub(crate) fn count_poll(&self, hash: &str) -> Result<(), Error> {
+        let refused = |seconds| Error::too_many("too many questions of one program", seconds);
+        self.polls.take(hash.to_owned()).map_err(refused)
+    }
+
+    /// Where people reach a path of the registry; refused where its operator has not said so.
+    pub(crate) fn page(&self, path: &str) -> Result<String, Error> {
+        match &self.url {
+            Some(url) => Ok(format!("{url}{path}")),
+            None => Err(Error::Conflict(
+                "this registry was started without `--url`, and nobody can be sent back to it: ask its operator".into(),
+            )),
+        }
     }
 
     /// How a letter names a path of the registry, before the command that does the same: nothing where the URL is not known.

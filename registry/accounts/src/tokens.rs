@@ -178,11 +178,23 @@ pub(crate) async fn is_log_in_since(db: &Db, hash: &str, since: Timestamp) -> Re
     Ok(found > 0)
 }
 
+/// Whether a token is that of a log-in, by its digest.
+pub(crate) async fn is_log_in(db: &Db, hash: &str) -> Result<bool, Error> {
+    let found: Option<(String,)> = sqlx::query_as("select hash from tokens where hash = $1 and kind = $2")
+        .bind(hash)
+        .bind(TokenKind::LogIn.as_str())
+        .fetch_optional(db.read())
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Says what was shown for a token, by its digest.
 pub(crate) async fn set_opened_by(write: &mut Write, hash: &str, by: LogInBy) -> Result<(), Error> {
-    sqlx::query("update tokens set opened_by = $1 where hash = $2")
+    // What a provider has opened ends with what the provider is for, whatever was shown beside.
+    sqlx::query("update tokens set opened_by = $1 where hash = $2 and opened_by <> $3")
         .bind(by.as_str())
         .bind(hash)
+        .bind(LogInBy::Provider.as_str())
         .execute(&mut **write)
         .await?;
     Ok(())
@@ -285,7 +297,7 @@ pub async fn revoke_by_id(db: &Db, actor: &Actor, caller: &Account, id: &str) ->
     Ok(())
 }
 
-/// Ends the tokens of an account that were issued at log-ins or, if asked for, all; but for one, if it is named by its digest. Says
+/// Ends the tokens of an account that were issued at log-ins, or wait to be, or, if asked for, all; but for one, if it is named by its digest. Says
 /// how many have ended.
 pub(crate) async fn end(
     write: &mut Write,
@@ -293,6 +305,10 @@ pub(crate) async fn end(
     all: bool,
     but: Option<&str>,
 ) -> Result<u64, Error> {
+    sqlx::query("delete from device_log_ins where account = $1")
+        .bind(account.as_str())
+        .execute(&mut **write)
+        .await?;
     let ended = sqlx::query("delete from tokens where account = $1 and ($2 = 1 or kind = $3) and hash <> $4")
         .bind(account.as_str())
         .bind(i64::from(all))

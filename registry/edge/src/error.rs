@@ -29,6 +29,9 @@ crate::kinds! {
     SSO_REQUIRED: "sso-required", 403, "Sign in with the organisation",
         "the account is a member of an organisation that lets people of its domains sign in by its own provider alone",
         Some("open the page that the text names, or run `chandlery login --web`; an owner with a second factor logs in with both");
+    SIGN_ON_FAILED: "sign-on-failed", 422, "Not signed in",
+        "the provider of an organisation cannot be asked, refuses, or says of somebody what does not hold or is not enough; the text says what",
+        Some("try again; if it stays, show the text to an admin of the organisation, or to whoever runs its provider");
     AUTHORIZATION_PENDING: "authorization-pending", 400, "Nobody has confirmed it yet",
         "a program asks for its token before somebody has signed it in on the page",
         Some("open the page, compare the code, and confirm; the program asks again by itself");
@@ -112,6 +115,9 @@ pub enum Error {
         /// Where it signs in.
         page: String,
     },
+    /// Nobody was signed in by a provider, in a whole sentence.
+    #[error("{0}")]
+    SignOnFailed(String),
     /// A program that nobody has signed in yet.
     #[error("nobody has confirmed the program's code yet")]
     AuthorizationPending,
@@ -187,6 +193,7 @@ impl Explain for Error {
             Self::Forbidden { .. } => &FORBIDDEN,
             Self::Suspended { .. } => &SUSPENDED,
             Self::SsoRequired { .. } => &SSO_REQUIRED,
+            Self::SignOnFailed(_) => &SIGN_ON_FAILED,
             Self::AuthorizationPending => &AUTHORIZATION_PENDING,
             Self::TooLarge { .. } => &TOO_LARGE,
         };

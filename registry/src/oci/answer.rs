@@ -96,7 +96,10 @@ fn code_of(error: &Shared) -> &'static str {
         | Shared::WrongCode
         | Shared::SecondFactorNeeded(_)
         | Shared::SecondFactorOwed(_) => "UNAUTHORIZED",
-        Shared::Forbidden { .. } | Shared::Suspended { .. } | Shared::Ended(_) => "DENIED",
+        Shared::Forbidden { .. }
+        | Shared::Suspended { .. }
+        | Shared::Ended(_)
+        | Shared::SsoRequired { .. } => "DENIED",
         Shared::Busy | Shared::TooMany { .. } => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
         Shared::NotFound(what) if what.starts_with("upload") => "BLOB_UPLOAD_UNKNOWN",
@@ -105,7 +108,11 @@ fn code_of(error: &Shared) -> &'static str {
         Shared::Name(_) => "NAME_INVALID",
         Shared::Store(StoreError::ContentMismatch { .. } | StoreError::Digest(_)) => "DIGEST_INVALID",
         Shared::TooLarge { .. } => "SIZE_INVALID",
-        Shared::Invalid(_) | Shared::Conflict(_) | Shared::Store(_) => "UNSUPPORTED",
+        Shared::Invalid(_)
+        | Shared::Conflict(_)
+        | Shared::SignOnFailed(_)
+        | Shared::AuthorizationPending
+        | Shared::Store(_) => "UNSUPPORTED",
     }
 }
 

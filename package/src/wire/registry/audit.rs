@@ -56,8 +56,6 @@ words! {
         ProviderRemoved = "provider-removed",
         /// Became known by who it is at an organisation's provider; or an account was made for who that is.
         IdentityLinked = "identity-linked",
-        /// Ended that its account is known by who it is at a provider.
-        IdentityUnlinked = "identity-unlinked",
         /// Signed a program in on a page.
         DeviceConfirmed = "device-confirmed",
         /// Took a namespace that nobody had.

@@ -165,7 +165,7 @@ pub struct Session {
     pub id: String,
     /// What it has shown.
     pub opened_by: LogInBy,
-    /// Where it was made: by `login`, by registering (`registered`), or on the `pages`.
+    /// Where it was made: by `login`, by registering (`registered`), on the `pages`, or for a `program` there.
     pub note: String,
     /// When it was made.
     pub created_at: Timestamp,

@@ -183,7 +183,7 @@ pub struct DeviceLogIn {
     pub device_code: String,
     /// What the person compares, or types.
     pub user_code: UserCode,
-    /// The page on which that is done.
+    /// The page on which that is done: a URL or, of a registry that was started without `--url`, a path of it.
     pub verification_uri: String,
     /// The same page, with the code.
     pub verification_uri_complete: String,
