@@ -4,6 +4,7 @@ mod account;
 mod chart;
 mod cohorts;
 mod dashboard;
+mod device;
 mod email;
 mod factor;
 mod figures;
@@ -13,6 +14,7 @@ mod passkeys;
 mod password;
 mod session;
 mod sessions;
+mod sign_on;
 
 use axum::Router;
 use axum::response::Redirect;
@@ -27,6 +29,8 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
         .route("/", get(|| async { Redirect::to("/dashboard") }))
         .route("/login", get(session::form).post(session::log_in))
         .route("/login/code", axum::routing::post(session::go_on))
+        .route("/login/sso", get(sign_on::begin))
+        .route("/login/sso/callback", get(sign_on::arrive))
         .route("/logout", axum::routing::post(session::log_out))
         .route("/style.css", get(layout::style))
         .route("/account", get(account::page))
@@ -36,7 +40,10 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
         .route("/account/sessions", get(sessions::page).post(sessions::end))
         .route("/account/passkeys", get(passkeys::page).post(passkeys::act))
         .route("/passkeys.js", get(passkeys::script))
+        .route("/account/sign-on", get(sign_on::page).post(sign_on::link))
         .route("/account/password", get(password::form).post(password::change))
+        .route("/device", get(device::form).post(device::act))
+        .route("/device/{code}", get(device::page))
         .route("/figures", get(figures::page))
         .route("/figures/cohorts", get(cohorts::page))
         .route("/figures/{month}", get(figures::month))

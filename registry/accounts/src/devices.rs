@@ -78,7 +78,7 @@ pub async fn begin_device(
     let page = accounts.page(PAGE).unwrap_or_else(|_| PAGE.into());
     Ok(DeviceLogIn {
         device_code,
-        verification_uri_complete: format!("{page}?code={user_code}"),
+        verification_uri_complete: format!("{page}/{user_code}"),
         user_code,
         verification_uri: page,
         expires_in: LIFETIME_SECONDS,

@@ -50,6 +50,7 @@ pub(super) async fn page(
             a href="/account/email" { "E-mail address" } " · "
             a href="/account/second-factor" { "Second factor" } " · "
             a href="/account/passkeys" { "Passkeys" } " · "
+            a href="/account/sign-on" { "Single sign-on" } " · "
             a href="/account/sessions" { "Where it is logged in" }
         }
     };

@@ -80,7 +80,10 @@ pub(super) async fn verify(
 }
 
 /// A page that says what was wrong with what was sent; what the registry itself is at fault for is an error.
-fn faulty(error: chandlery_edge::Error, page: impl FnOnce(&str) -> Markup) -> Result<Response, Error> {
+pub(super) fn faulty(
+    error: chandlery_edge::Error,
+    page: impl FnOnce(&str) -> Markup,
+) -> Result<Response, Error> {
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
         Ok(status) if status.is_client_error() => Ok((status, page(&problem.detail)).into_response()),

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::email::faulty;
 use super::{layout, passkeys};
 use crate::error::Error;
 use chandlery_accounts::{self as accounts, Actor, Address, Credential, SESSION_HOURS};
@@ -98,8 +99,12 @@ async fn begin(
 ) -> Result<Response, Error> {
     let lifetime = SignedDuration::from_hours(SESSION_HOURS);
     let actor = Actor::new(account, &Credential::Password(mark.clone()), address);
-    let token =
-        accounts::log_in(&finance.db, &actor, (account, Some(mark.as_str())), "pages", lifetime, by).await?;
+    let opened =
+        accounts::log_in(&finance.db, &actor, (account, Some(mark.as_str())), "pages", lifetime, by).await;
+    let token = match opened {
+        Ok(token) => token,
+        Err(error) => return faulty(error, refused),
+    };
     Ok((finance.accounts.cookie.begin(token), Redirect::to(own_path(next))).into_response())
 }
 
@@ -116,7 +121,7 @@ pub(super) async fn log_out(
 }
 
 /// Only a path of this registry, so that a link to the log-in leads nowhere else.
-fn own_path(next: &str) -> &str {
+pub(super) fn own_path(next: &str) -> &str {
     let plain = next.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-".contains(&b));
     if next.starts_with('/') && !next.starts_with("//") && plain { next } else { "/dashboard" }
 }
@@ -133,12 +138,28 @@ fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {
             button { "Log in" }
         }
         (passkeys::sign_in_form(site, own_path(next)))
+        h2 { "Single sign-on" }
+        form.card method="get" action="/login/sso" {
+            input type="hidden" name="next" value=(next);
+            label { "Your e-mail address there" input name="email" type="email" autocomplete="email" required; }
+            button { "Sign in with your organisation" }
+        }
     };
     let page = layout::page("Log in", None, form);
     match site {
         Some(_) => passkeys::with_script(page),
         None => page.into_response(),
     }
+}
+
+/// Says why nobody is logged in.
+pub(super) fn refused(fault: &str) -> Markup {
+    let content = html! {
+        h1 { "Not logged in" }
+        p.fault role="alert" { (fault) }
+        p { a href="/login" { "Log in" } }
+    };
+    layout::page("Log in", None, content)
 }
 
 fn code_page(challenge: &str, next: &str, fault: Option<&str>) -> Markup {

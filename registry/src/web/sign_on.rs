@@ -1,0 +1,212 @@
+//! Signing in with an organisation: to its provider and back.
+//!
+//! Both ways go by a page that leads on by itself. A redirect would not do: after a form, browsers follow none to another site
+//! (`form-action`), and on the way back they send no cookie that is for the registry's own pages alone (`SameSite=Strict`).
+
+use axum::extract::{Form, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use chandlery_package::Namespace;
+use chandlery_package::wire::{EmailAddress, LinkedIdentity};
+use cookie::time::Duration;
+use jiff::SignedDuration;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::email::faulty;
+use super::{layout, session};
+use crate::error::Error;
+use chandlery_accounts::sign_on::{self, Onward, Returned};
+use chandlery_accounts::{Account, Address, Caller, SessionCookie};
+use chandlery_edge::{Client, Query};
+use chandlery_money::Finance;
+
+const PAGE: &str = "/account/sign-on";
+const LOG_IN: &str = "/login?next=/account/sign-on";
+/// How long a browser keeps what it must come back with.
+const MINUTES: i64 = 10;
+const NOT_BEGUN: &str =
+    "This sign-in was not begun in this browser, or took longer than ten minutes: sign in again.";
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    organisation: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// What a provider sends a browser back with.
+#[derive(Deserialize)]
+pub(super) struct Back {
+    #[serde(default)]
+    state: String,
+    code: Option<String>,
+    iss: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Which {
+    #[serde(default)]
+    organisation: String,
+}
+
+/// The page `/login/sso`, which leads to the provider of an organisation.
+pub(super) async fn begin(
+    State(finance): State<Finance>,
+    client: Client,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    match begun(&finance, client, &asked).await {
+        Ok(onward) => Ok(to_provider(finance.accounts.cookie, onward)),
+        Err(error) => faulty(error, |fault| session::page(&asked.next, Some(fault))),
+    }
+}
+
+async fn begun(finance: &Finance, client: Client, asked: &Asked) -> Result<Onward, chandlery_edge::Error> {
+    let organisation = match asked.organisation.trim() {
+        "" => {
+            let email = asked.email.trim().parse::<EmailAddress>();
+            let email = email.map_err(|error| chandlery_edge::Error::Invalid(error.to_string()))?;
+            sign_on::organisation_of(&finance.accounts, &email).await?
+        }
+        name => name.parse::<Namespace>()?,
+    };
+    sign_on::begin(&finance.accounts, client, &organisation, session::own_path(&asked.next)).await
+}
+
+/// The page `/login/sso/callback`, to which a provider sends a browser back: only one that was sent there from here.
+pub(super) async fn arrive(
+    State(finance): State<Finance>,
+    address: Address,
+    headers: HeaderMap,
+    Query(back): Query<Back>,
+) -> Result<Response, Error> {
+    let kept = finance.accounts.cookie;
+    let own = CookieJar::from_headers(&headers).get(cookie_name(kept)).map(|cookie| cookie.value().to_owned());
+    if back.state.is_empty() || own.as_deref() != Some(back.state.as_str()) {
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, session::page("", Some(NOT_BEGUN))).into_response());
+    }
+    let Back { state, code, iss, error } = back;
+    let back = Returned { state, code, issuer: iss, error };
+    let lifetime = SignedDuration::from_hours(session::LIFETIME_HOURS);
+    match sign_on::arrive(&finance.accounts, address, &back, lifetime).await {
+        Ok(arrived) => {
+            let over = holding(kept, String::new(), Duration::ZERO);
+            let jar = match arrived.token {
+                Some(token) => {
+                    session::cookie(kept, token, Duration::hours(session::LIFETIME_HOURS)).add(over)
+                }
+                None => CookieJar::new().add(over),
+            };
+            let next = session::own_path(&arrived.next);
+            Ok(leading(jar, next, html! { h1 { "Signed in" } p { a href=(next) { "Go on" } } }))
+        }
+        Err(error) => faulty(error, |fault| session::page("", Some(fault))),
+    }
+}
+
+/// The page `/account/sign-on`.
+pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    Ok(own_page(&finance, &caller, None).await?.into_response())
+}
+
+/// Links the account with who its owner is at the provider of an organisation.
+pub(super) async fn link(
+    State(finance): State<Finance>,
+    client: Client,
+    caller: Option<Caller>,
+    Form(which): Form<Which>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let begun = match which.organisation.parse::<Namespace>() {
+        Ok(organisation) => {
+            sign_on::begin_link(&finance.accounts, client, &caller, &organisation, PAGE).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    match begun {
+        Ok(onward) => Ok(to_provider(finance.accounts.cookie, onward)),
+        Err(error) => {
+            let shown = own_page(&finance, &caller, Some(&error.to_string())).await?;
+            faulty(error, |_| shown)
+        }
+    }
+}
+
+async fn own_page(finance: &Finance, caller: &Account, fault: Option<&str>) -> Result<Markup, Error> {
+    let linked = sign_on::linked(&finance.db, &caller.name).await?;
+    let linkable = sign_on::linkable(&finance.db, &caller.name).await?;
+    let content = html! {
+        h1 { "Single sign-on of " (caller.name) }
+        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (all_linked(&linked))
+        @for organisation in &linkable {
+            form.card method="post" action=(PAGE) {
+                input type="hidden" name="organisation" value=(organisation);
+                p { "Sign in with " strong { (organisation) } ", too. From then on whoever runs its provider can sign in as you." }
+                button { "Link this account" }
+            }
+        }
+        @if linked.is_empty() && linkable.is_empty() {
+            p { "None of your organisations has a provider of its own." }
+        }
+    };
+    Ok(layout::page("Single sign-on", Some(caller), content))
+}
+
+fn all_linked(linked: &[LinkedIdentity]) -> Markup {
+    let minute = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    html! {
+        @if !linked.is_empty() {
+            div.card.scroll {
+                table {
+                    thead { tr { th { "With" } th { "Provider" } th { "Since" } th { "Last signed in" } } }
+                    tbody {
+                        @for identity in linked {
+                            tr {
+                                td { (identity.organisation) } td { code { (identity.issuer) } }
+                                td { (minute(identity.linked_at)) } td { (minute(identity.seen_at)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn to_provider(kept: SessionCookie, onward: Onward) -> Response {
+    let Onward { url, state, organisation } = onward;
+    let jar = CookieJar::new().add(holding(kept, state, Duration::minutes(MINUTES)));
+    let content = html! {
+        h1 { "Sign in with " (organisation) }
+        p { a href=(url) { "Go on to its provider" } }
+    };
+    leading(jar, &url, content)
+}
+
+/// A page that leads on by itself.
+fn leading(jar: CookieJar, url: &str, content: Markup) -> Response {
+    let headers = [(header::REFRESH, format!("0;url={url}")), (header::CACHE_CONTROL, "no-store".to_owned())];
+    (jar, headers, layout::page("Single sign-on", None, content)).into_response()
+}
+
+fn cookie_name(kept: SessionCookie) -> &'static str {
+    match kept {
+        SessionCookie::Plain => "chandlery_sign_on",
+        SessionCookie::Secure => "__Host-chandlery_sign_on",
+    }
+}
+
+/// The cookie of a sign-in that has begun. A provider's page leads back with it, so it is not for the registry's own pages alone.
+fn holding(kept: SessionCookie, state: String, lifetime: Duration) -> Cookie<'static> {
+    let cookie = Cookie::build((cookie_name(kept), state)).path("/").http_only(true).max_age(lifetime);
+    cookie.same_site(SameSite::Lax).secure(kept == SessionCookie::Secure).build()
+}
