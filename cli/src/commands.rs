@@ -52,6 +52,7 @@ pub mod rules;
 pub mod search;
 pub mod secrets;
 pub mod send_back;
+pub mod sign_on;
 pub mod staged;
 pub mod status;
 pub mod subscription;

@@ -79,6 +79,9 @@ enum Command {
     /// Let workloads of CI publish a plugin without a stored secret
     #[command(subcommand)]
     Trust(trust::Trust),
+    /// Choose the provider by which people of an organisation sign in
+    #[command(subcommand)]
+    SignOn(sign_on::SignOn),
     /// See and choose whose tokens say who a workload is
     #[command(subcommand)]
     Issuers(issuers::Issuers),
@@ -263,6 +266,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Tokens(command) => command.run(&context).await,
         Command::Releases(command) => command.run(&context).await,
         Command::Trust(command) => command.run(&context).await,
+        Command::SignOn(command) => command.run(&context).await,
         Command::Issuers(command) => command.run(&context).await,
         Command::Yank(command) => command.run(&context).await,
         Command::Deprecate(command) => command.run(&context).await,

@@ -5,6 +5,7 @@ mod factor;
 mod passkeys;
 mod passwords;
 mod sessions;
+mod web;
 
 use chandlery_package::Namespace;
 use chandlery_package::wire::{
@@ -34,10 +35,14 @@ pub struct Register {
 #[derive(Args)]
 pub struct Login {
     /// The account's name
-    name: Namespace,
+    #[arg(required_unless_present = "web", conflicts_with = "web")]
+    name: Option<Namespace>,
     /// A code of the second factor, or a recovery code; at a terminal it is asked for where there is one
     #[arg(long)]
     code: Option<String>,
+    /// Print a code and wait until somebody who is logged in on the registry's pages confirms it there
+    #[arg(long, conflicts_with = "code")]
+    web: bool,
 }
 
 /// See and change the account, its password and its e-mail address.
@@ -153,7 +158,11 @@ impl Register {
 
 impl Login {
     pub async fn run(self, context: &Context) -> Result {
-        let login = WireLogin { name: self.name, password: password("Password: ")? };
+        let Some(name) = self.name else {
+            let token = web::log_in(context).await?;
+            return remember(context, &token, "logged in as");
+        };
+        let login = WireLogin { name, password: password("Password: ")? };
         let answer: LoggedIn = context.post("/api/v1/tokens", login).await?;
         let token = match answer {
             LoggedIn::Token(token) => token,

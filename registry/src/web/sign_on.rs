@@ -88,7 +88,8 @@ pub(super) async fn arrive(
     Query(back): Query<Back>,
 ) -> Result<Response, Error> {
     let kept = finance.accounts.cookie;
-    let own = CookieJar::from_headers(&headers).get(cookie_name(kept)).map(|cookie| cookie.value().to_owned());
+    let own =
+        CookieJar::from_headers(&headers).get(cookie_name(kept)).map(|cookie| cookie.value().to_owned());
     if back.state.is_empty() || own.as_deref() != Some(back.state.as_str()) {
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, session::page("", Some(NOT_BEGUN))).into_response());
     }
