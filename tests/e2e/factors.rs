@@ -12,7 +12,7 @@ const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 const PASSWORD: &str = "correct horse battery";
 
 /// The code that an authenticator shows so many steps of 30 seconds from now.
-fn code(secret: &str, steps: i64) -> String {
+pub(crate) fn code(secret: &str, steps: i64) -> String {
     let totp = Builder::new().with_secret(Secret::try_from_base32(secret).unwrap()).build().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     totp.generate(now.checked_add_signed(steps * 30).unwrap()).to_string()

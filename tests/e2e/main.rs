@@ -63,6 +63,7 @@ mod rules;
 mod scim;
 mod selling;
 mod slurm;
+mod sso;
 mod stores;
 mod strangers;
 mod stripe;

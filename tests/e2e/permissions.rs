@@ -57,7 +57,7 @@ fn every_route_is_for_those_it_is_meant_for() {
                 body => body.to_string().replace("\"KEY\"", &json!(pem).to_string()),
             };
             let kind = match case.route {
-                "/token" | "/login" => "application/x-www-form-urlencoded",
+                "/token" | "/login" | "/device" => "application/x-www-form-urlencoded",
                 page if page.starts_with("/account/") => "application/x-www-form-urlencoded",
                 _ => "application/json",
             };

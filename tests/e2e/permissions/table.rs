@@ -440,6 +440,7 @@ pub(super) fn cases() -> Vec<Case> {
             ("{month}", "2026-01"),
             ("{domain}", "example.org"),
             ("{level}", "0"),
+            ("{code}", "WDJB-MJHT"),
             ("{*index}", "000.p/1"),
             ("{index}", "0"),
             ("DIGEST", &digest),
