@@ -11,11 +11,10 @@ use serde_json::{Value, json};
 
 use crate::actor::{Actor, Address};
 use crate::audit::record;
-use crate::factors::must_have_shown;
 use crate::log_ins::log_in_within;
 use crate::passwords::random_text;
 use crate::sessions::own_hash;
-use crate::tokens::{LOGIN_LIFETIME, is_log_in};
+use crate::tokens::{LOGIN_LIFETIME, TokenKind};
 use crate::{Accounts, Caller, Error};
 
 /// Where a person confirms.
@@ -161,13 +160,15 @@ pub async fn confirm_device(
 
 /// What the session has shown by which somebody asks; refuses what is no session: a token that a machine has makes no log-in.
 async fn must_be_in_session(accounts: &Accounts, caller: &Caller) -> Result<LogInBy, Error> {
-    let is_session = match own_hash(caller) {
-        Some(hash) => is_log_in(&accounts.db, hash).await?,
-        None => false,
-    };
-    match is_session {
-        true => must_have_shown(accounts, caller).await,
-        false => Err(Error::forbidden(&caller.name, "sign a program in but from a session")),
+    let found: Option<(Text<LogInBy>,)> =
+        sqlx::query_as("select opened_by from tokens where hash = $1 and kind = $2")
+            .bind(own_hash(caller).unwrap_or(""))
+            .bind(TokenKind::LogIn.as_str())
+            .fetch_optional(accounts.db.read())
+            .await?;
+    match found {
+        Some((Text(by),)) => Ok(by),
+        None => Err(Error::forbidden(&caller.name, "sign a program in but from a session")),
     }
 }
 

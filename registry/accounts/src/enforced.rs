@@ -8,26 +8,34 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::Error;
+use crate::credential::Credential;
 use crate::tokens::TokenKind;
 
 /// Where somebody signs in with their organisation.
-pub(crate) const SIGN_IN: &str = "/login/sso";
+const SIGN_IN: &str = "/login/sso";
 
-/// Members of an organisation whose provider is enforced, with a verified address in one of its proved domains. An owner, of the role
-/// `$1`, with a second factor is none of them: somebody must be able to repair a provider that has failed.
+/// Members of an organisation whose provider is enforced, with a verified address in one of its proved domains, and their roles.
 macro_rules! bound {
     () => {
-        "select accounts.name, identity_providers.organisation from accounts
+        "select accounts.name as account, organisation_members.organisation, organisation_members.role from accounts
          join organisation_members on organisation_members.account = accounts.name
          join identity_providers on identity_providers.organisation = organisation_members.organisation
           and identity_providers.enforced = 1
          join organisation_domains on organisation_domains.organisation = identity_providers.organisation
           and organisation_domains.proved_at is not null
-          and lower(accounts.email) like '%@' || organisation_domains.domain
-         where not (organisation_members.role = $1 and (
-             exists (select 1 from second_factors
-                     where second_factors.account = accounts.name and second_factors.confirmed_at is not null)
-             or exists (select 1 from passkeys where passkeys.account = accounts.name)))"
+          and lower(accounts.email) like '%@' || organisation_domains.domain"
+    };
+}
+
+/// Log-ins by something else than a provider, `$2`, of those whom it binds. An owner, of the role `$3`, who has shown more than the password,
+/// `$4`, is not bound: somebody must be able to repair a provider that has failed.
+macro_rules! bound_tokens {
+    () => {
+        concat!(
+            "from tokens where kind = $1 and opened_by <> $2 and exists (select 1 from (",
+            bound!(),
+            ") as bound where bound.account = tokens.account and not (bound.role = $3 and tokens.opened_by <> $4))"
+        )
     };
 }
 
@@ -45,44 +53,75 @@ macro_rules! lapsed {
     };
 }
 
-const BOUND_ONE: &str =
-    concat!(bound!(), " and accounts.name = $2 order by identity_providers.organisation limit 1");
+const BOUND_ONE: &str = concat!(
+    "select organisation from (",
+    bound!(),
+    ") as bound where account = $1 and not (role = $2 and $3 = 1) order by organisation limit 1"
+);
 const COUNT_LAPSED: &str =
     concat!("select count(*) from tokens where opened_by = $1 and account in (", lapsed!(), ")");
 const END_LAPSED: &str = concat!("delete from tokens where opened_by = $1 and account in (", lapsed!(), ")");
-const COUNT_BOUND: &str = concat!(
-    "select count(*) from tokens where kind = $2 and opened_by <> $3 and account in (select name from (",
-    bound!(),
-    ") as bound)"
-);
-const END_BOUND: &str = concat!(
-    "delete from tokens where kind = $2 and opened_by <> $3 and account in (select name from (",
-    bound!(),
-    ") as bound)"
-);
+const COUNT_BOUND: &str = concat!("select count(*) ", bound_tokens!());
+const END_BOUND: &str = concat!("delete ", bound_tokens!());
 
-/// The organisation whose provider an account must sign in by; none: it may log in as it likes.
-async fn bound_by(db: &mut AnyConnection, account: &Namespace) -> Result<Option<Namespace>, Error> {
-    let found: Option<(String, Text<Namespace>)> = sqlx::query_as(BOUND_ONE)
-        .bind(OrganisationRole::Owner.as_str())
+/// The organisation whose provider an account must sign in by, that has shown this; none: it may log in so.
+async fn bound_by(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    by: LogInBy,
+) -> Result<Option<Namespace>, Error> {
+    if by == LogInBy::Provider {
+        return Ok(None);
+    }
+    let found: Option<(Text<Namespace>,)> = sqlx::query_as(BOUND_ONE)
         .bind(account.as_str())
+        .bind(OrganisationRole::Owner.as_str())
+        .bind(i64::from(by != LogInBy::Password))
         .fetch_optional(db)
         .await?;
-    Ok(found.map(|(_, Text(organisation))| organisation))
+    Ok(found.map(|(Text(organisation),)| organisation))
 }
 
-/// Whether an account must sign in by the provider of an organisation.
+/// Whether the password alone opens nothing of an account, since an organisation has a provider for it.
 pub(crate) async fn is_bound(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
-    Ok(bound_by(db, account).await?.is_some())
+    Ok(bound_by(db, account, LogInBy::Password).await?.is_some())
+}
+
+/// Whether somebody was signed in by an organisation's provider, which asks for what the organisation wants.
+pub(crate) async fn is_vouched_for(db: &Db, credential: &Credential) -> Result<bool, Error> {
+    let (vouched,): (i64,) = sqlx::query_as("select count(*) from tokens where hash = $1 and opened_by = $2")
+        .bind(credential.token_hash().unwrap_or(""))
+        .bind(LogInBy::Provider.as_str())
+        .fetch_one(db.read())
+        .await?;
+    Ok(vouched > 0)
+}
+
+/// Refuses a sign-in by the provider of one organisation where another one demands its own.
+pub(crate) async fn must_be_free_for(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    organisation: &Namespace,
+) -> Result<(), Error> {
+    match bound_by(db, account, LogInBy::Password).await? {
+        Some(other) if other != *organisation => Err(required(account, other)),
+        _ => Ok(()),
+    }
+}
+
+fn required(account: &Namespace, organisation: Namespace) -> Error {
+    let page = format!("{SIGN_IN}?organisation={organisation} on the registry's pages");
+    Error::SsoRequired { account: account.clone(), organisation, page }
 }
 
 /// Refuses a log-in by anything but a provider where the account's organisation demands that.
-pub(crate) async fn must_be_free(db: &mut AnyConnection, account: &Namespace) -> Result<(), Error> {
-    match bound_by(db, account).await? {
-        Some(organisation) => {
-            let page = format!("{SIGN_IN}?organisation={organisation} on the registry's pages");
-            Err(Error::SsoRequired { account: account.clone(), organisation, page })
-        }
+pub(crate) async fn must_be_free(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    by: LogInBy,
+) -> Result<(), Error> {
+    match bound_by(db, account, by).await? {
+        Some(organisation) => Err(required(account, organisation)),
         None => Ok(()),
     }
 }
@@ -91,9 +130,10 @@ pub(crate) async fn must_be_free(db: &mut AnyConnection, account: &Namespace) ->
 pub async fn end_lapsed(write: &mut Write) -> Result<u64, Error> {
     let lapsed = sqlx::query(END_LAPSED).bind(LogInBy::Provider.as_str()).execute(&mut **write).await?;
     let bound = sqlx::query(END_BOUND)
-        .bind(OrganisationRole::Owner.as_str())
         .bind(TokenKind::LogIn.as_str())
         .bind(LogInBy::Provider.as_str())
+        .bind(OrganisationRole::Owner.as_str())
+        .bind(LogInBy::Password.as_str())
         .execute(&mut **write)
         .await?;
     Ok(lapsed.rows_affected() + bound.rows_affected())
@@ -106,9 +146,10 @@ pub async fn end_lapsed_sign_ons(db: &Db) -> Result<(), Error> {
     let (lapsed,): (i64,) =
         sqlx::query_as(COUNT_LAPSED).bind(LogInBy::Provider.as_str()).fetch_one(db.read()).await?;
     let (bound,): (i64,) = sqlx::query_as(COUNT_BOUND)
-        .bind(OrganisationRole::Owner.as_str())
         .bind(TokenKind::LogIn.as_str())
         .bind(LogInBy::Provider.as_str())
+        .bind(OrganisationRole::Owner.as_str())
+        .bind(LogInBy::Password.as_str())
         .fetch_one(db.read())
         .await?;
     let (waiting,): (i64,) = sqlx::query_as(
@@ -153,7 +194,8 @@ mod tests {
         "insert into tokens (hash, account, created_at, expires_at, kind, scope, note, opened_by) values
          ('1', 'own', '', '', 'log-in', 'full', '', 'password'), ('2', 'ann', '', '', 'log-in', 'full', '', 'totp'),
          ('3', 'ann', '', '', 'made', 'full', '', 'password'), ('4', 'bob', '', '', 'log-in', 'full', '', 'password'),
-         ('5', 'ann', '', '', 'log-in', 'full', '', 'provider'), ('6', 'made', '', '', 'log-in', 'full', '', 'provider')",
+         ('5', 'ann', '', '', 'log-in', 'full', '', 'provider'), ('6', 'made', '', '', 'log-in', 'full', '', 'provider'),
+         ('7', 'own', '', '', 'log-in', 'full', '', 'totp')",
     ];
 
     async fn corp() -> (tempfile::TempDir, Db) {
@@ -180,35 +222,38 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn members_of_an_enforced_domain_are_bound_but_for_owners_with_a_second_factor() {
+    async fn members_of_an_enforced_domain_are_bound_but_for_owners_who_show_a_second_factor() {
         let (_folder, db) = corp().await;
-        let free = async |name: &str| {
+        let free = async |name: &str, by: LogInBy| {
             let mut read = db.read().acquire().await.unwrap();
-            !is_bound(&mut read, &name.parse().unwrap()).await.unwrap()
+            must_be_free(&mut read, &name.parse().unwrap(), by).await.is_ok()
         };
-        for (name, is_free) in [("own", false), ("ann", false), ("bob", true), ("eve", true), ("made", false)]
-        {
-            assert_eq!(free(name).await, is_free, "{name}");
+        for (name, password, totp) in [
+            ("own", false, true),
+            ("ann", false, false),
+            ("bob", true, true),
+            ("eve", true, true),
+            ("made", false, false),
+        ] {
+            assert_eq!(free(name, LogInBy::Password).await, password, "{name}");
+            assert_eq!(free(name, LogInBy::Totp).await, totp, "{name}");
+            assert!(free(name, LogInBy::Provider).await, "{name}");
         }
-        change(
-            &db,
-            "insert into second_factors (account, secret, made_at, confirmed_at) values ('own', '', '', '')",
-        )
-        .await;
-        change(
-            &db,
-            "insert into second_factors (account, secret, made_at, confirmed_at) values ('ann', '', '', '')",
-        )
-        .await;
-        assert!(free("own").await && !free("ann").await, "an admin is bound, whatever it shows");
+        let mut read = db.read().acquire().await.unwrap();
+        let ann: Namespace = "ann".parse().unwrap();
+        for (organisation, counts) in [("corp", true), ("own", false)] {
+            let by = must_be_free_for(&mut read, &ann, &organisation.parse().unwrap()).await;
+            assert_eq!(by.is_ok(), counts, "another organisation's provider is not the one: {organisation}");
+        }
+        drop(read);
         change(&db, "update organisation_domains set proved_at = null").await;
-        assert!(free("ann").await);
+        assert!(free("ann", LogInBy::Password).await);
     }
 
     #[tokio::test]
     async fn sessions_end_with_their_reason() {
         let (_folder, db) = corp().await;
-        assert_eq!(left(&db).await, "3456", "what was opened otherwise ends, and machines go on");
+        assert_eq!(left(&db).await, "34567", "what was opened otherwise ends, and machines go on");
         change(&db, "delete from organisation_members where account in ('ann', 'made')").await;
         assert_eq!(
             left(&db).await,

@@ -14,12 +14,11 @@ use chandlery_package::wire::LogInBy;
 use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::demands::{Demand, owes};
-use crate::enforced::must_be_free;
+use crate::enforced::{is_vouched_for, must_be_free};
 use crate::grant::Grant;
 use crate::organisations::acting;
 use crate::principal::{Account, Principal};
 use crate::second_factor::is_on;
-use crate::tokens::opened_by;
 use crate::{Accounts, Error, Scope, bearer, check_token, suspended};
 
 impl Accounts {
@@ -47,20 +46,12 @@ impl Accounts {
         let token = principal.credential.token_hash().map(str::to_owned);
         if let Some(account) = &mut principal.account
             && owes(&self.db, &account.name, token.as_deref()).await?
-            && !self.is_vouched_for(&principal.credential).await?
+            && !is_vouched_for(&self.db, &principal.credential).await?
         {
             account.operator = false;
             account.owes_factor = true;
         }
         Ok(principal)
-    }
-
-    /// Whether somebody was signed in by an organisation's provider, which asks for what the organisation wants.
-    async fn is_vouched_for(&self, credential: &Credential) -> Result<bool, Error> {
-        match credential.token_hash() {
-            Some(hash) => Ok(opened_by(&mut *self.db.read().acquire().await?, hash).await? == LogInBy::Provider),
-            None => Ok(false),
-        }
     }
 
     async fn by_header(&self, client: Client, headers: &HeaderMap) -> Result<Principal, Error> {
@@ -99,7 +90,7 @@ impl Accounts {
         if is_on(&self.db, &account.name).await? {
             return Err(Error::SecondFactorNeeded(account.name));
         }
-        must_be_free(&mut *self.db.read().acquire().await?, &account.name).await?;
+        must_be_free(&mut *self.db.read().acquire().await?, &account.name, LogInBy::Password).await?;
         Ok(Principal::known(account, Grant::Token(Scope::Full), Credential::Password(mark)))
     }
 

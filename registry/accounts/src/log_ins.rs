@@ -46,9 +46,7 @@ pub(crate) async fn log_in_within(
     must_be_a_person(write, account).await?;
     must_know_still(write, account, mark).await?;
     must_owe_no_code(write, account, by).await?;
-    if by != LogInBy::Provider {
-        must_be_free(write, account).await?;
-    }
+    must_be_free(write, account, by).await?;
     insert(write, account, &token, TokenKind::LogIn, &Scope::Full, note, Some(lifetime)).await?;
     let Address(address) = actor.address;
     sqlx::query("update tokens set used_at = created_at, address = $1 where hash = $2")

@@ -2,7 +2,7 @@
 
 use chandlery_edge::Client;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, PasswordChange, PasswordChanged, PasswordReset, ResetPassword};
+use chandlery_package::wire::{Act, LogInBy, PasswordChange, PasswordChanged, PasswordReset, ResetPassword};
 use chandlery_package::{Digest, Namespace};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
@@ -215,7 +215,8 @@ async fn use_reset(db: &Db, address: Address, new: &ResetPassword) -> Result<Pas
             .fetch_optional(&mut *write)
             .await?;
     let (Text(account),) = used.ok_or_else(none)?;
-    must_be_free(&mut write, &account).await?;
+    // An owner may have another password, which opens nothing alone.
+    must_be_free(&mut write, &account, LogInBy::Totp).await?;
     let actor = Actor::of_reset(&account, address);
     let ended = tokens::end(&mut write, &account, new.end_all_tokens, None).await?;
     replace(&mut write, &actor, Act::PasswordReset, &account, &hash, ended).await?;

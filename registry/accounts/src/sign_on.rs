@@ -3,11 +3,13 @@
 
 mod arrival;
 mod beginning;
+mod holding;
 mod identities;
 mod names;
 mod provider;
 
 pub use arrival::{Arrived, Returned, arrive};
 pub use beginning::{Onward, begin, begin_link, organisation_of};
+pub use holding::{held, hold, let_go};
 pub use identities::{linkable, linked};
 pub(crate) use provider::{remove, set, show};

@@ -178,16 +178,6 @@ pub(crate) async fn is_log_in_since(db: &Db, hash: &str, since: Timestamp) -> Re
     Ok(found > 0)
 }
 
-/// Whether a token is that of a log-in, by its digest.
-pub(crate) async fn is_log_in(db: &Db, hash: &str) -> Result<bool, Error> {
-    let found: Option<(String,)> = sqlx::query_as("select hash from tokens where hash = $1 and kind = $2")
-        .bind(hash)
-        .bind(TokenKind::LogIn.as_str())
-        .fetch_optional(db.read())
-        .await?;
-    Ok(found.is_some())
-}
-
 /// Says what was shown for a token, by its digest.
 pub(crate) async fn set_opened_by(write: &mut Write, hash: &str, by: LogInBy) -> Result<(), Error> {
     // What a provider has opened ends with what the provider is for, whatever was shown beside.

@@ -7,10 +7,8 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{EmailAddress, LinkedIdentity};
-use cookie::time::Duration;
 use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -19,14 +17,12 @@ use super::email::faulty;
 use super::{layout, session};
 use crate::error::Error;
 use chandlery_accounts::sign_on::{self, Onward, Returned};
-use chandlery_accounts::{Account, Address, Caller, SessionCookie};
+use chandlery_accounts::{Account, Address, Caller, SESSION_HOURS, SessionCookie};
 use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/sign-on";
 const LOG_IN: &str = "/login?next=/account/sign-on";
-/// How long a browser keeps what it must come back with.
-const MINUTES: i64 = 10;
 const NOT_BEGUN: &str =
     "This sign-in was not begun in this browser, or took longer than ten minutes: sign in again.";
 
@@ -64,7 +60,7 @@ pub(super) async fn begin(
 ) -> Result<Response, Error> {
     match begun(&finance, client, &asked).await {
         Ok(onward) => Ok(to_provider(finance.accounts.cookie, onward)),
-        Err(error) => faulty(error, |fault| session::page(&asked.next, Some(fault))),
+        Err(error) => faulty(error, session::refused),
     }
 }
 
@@ -88,27 +84,24 @@ pub(super) async fn arrive(
     Query(back): Query<Back>,
 ) -> Result<Response, Error> {
     let kept = finance.accounts.cookie;
-    let own =
-        CookieJar::from_headers(&headers).get(cookie_name(kept)).map(|cookie| cookie.value().to_owned());
+    let own = sign_on::held(kept, &headers);
     if back.state.is_empty() || own.as_deref() != Some(back.state.as_str()) {
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, session::page("", Some(NOT_BEGUN))).into_response());
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, session::refused(NOT_BEGUN)).into_response());
     }
     let Back { state, code, iss, error } = back;
     let back = Returned { state, code, issuer: iss, error };
-    let lifetime = SignedDuration::from_hours(session::LIFETIME_HOURS);
+    let lifetime = SignedDuration::from_hours(SESSION_HOURS);
     match sign_on::arrive(&finance.accounts, address, &back, lifetime).await {
         Ok(arrived) => {
-            let over = holding(kept, String::new(), Duration::ZERO);
             let jar = match arrived.token {
-                Some(token) => {
-                    session::cookie(kept, token, Duration::hours(session::LIFETIME_HOURS)).add(over)
-                }
-                None => CookieJar::new().add(over),
+                Some(token) => kept.begin(token),
+                None => CookieJar::new(),
             };
+            let jar = jar.add(sign_on::let_go(kept));
             let next = session::own_path(&arrived.next);
             Ok(leading(jar, next, html! { h1 { "Signed in" } p { a href=(next) { "Go on" } } }))
         }
-        Err(error) => faulty(error, |fault| session::page("", Some(fault))),
+        Err(error) => faulty(error, session::refused),
     }
 }
 
@@ -185,7 +178,7 @@ fn all_linked(linked: &[LinkedIdentity]) -> Markup {
 
 fn to_provider(kept: SessionCookie, onward: Onward) -> Response {
     let Onward { url, state, organisation } = onward;
-    let jar = CookieJar::new().add(holding(kept, state, Duration::minutes(MINUTES)));
+    let jar = CookieJar::new().add(sign_on::hold(kept, state));
     let content = html! {
         h1 { "Sign in with " (organisation) }
         p { a href=(url) { "Go on to its provider" } }
@@ -197,17 +190,4 @@ fn to_provider(kept: SessionCookie, onward: Onward) -> Response {
 fn leading(jar: CookieJar, url: &str, content: Markup) -> Response {
     let headers = [(header::REFRESH, format!("0;url={url}")), (header::CACHE_CONTROL, "no-store".to_owned())];
     (jar, headers, layout::page("Single sign-on", None, content)).into_response()
-}
-
-fn cookie_name(kept: SessionCookie) -> &'static str {
-    match kept {
-        SessionCookie::Plain => "chandlery_sign_on",
-        SessionCookie::Secure => "__Host-chandlery_sign_on",
-    }
-}
-
-/// The cookie of a sign-in that has begun. A provider's page leads back with it, so it is not for the registry's own pages alone.
-fn holding(kept: SessionCookie, state: String, lifetime: Duration) -> Cookie<'static> {
-    let cookie = Cookie::build((cookie_name(kept), state)).path("/").http_only(true).max_age(lifetime);
-    cookie.same_site(SameSite::Lax).secure(kept == SessionCookie::Secure).build()
 }

@@ -12,6 +12,7 @@ use super::names::free_name;
 use super::provider::{Provider, find};
 use crate::actor::{Actor, Address};
 use crate::deletions::nobodys_password;
+use crate::enforced::must_be_free_for;
 use crate::log_ins::log_in_within;
 use crate::organisations::{Origin, admit, domains, role_of};
 use crate::people::{find_within, open_managed};
@@ -92,6 +93,7 @@ pub async fn arrive(
         }
         None => {
             let account = whose(&mut write, &vouched).await?;
+            must_be_free_for(&mut write, &account, &begun.organisation).await?;
             identities::note(&mut write, &person).await?;
             let actor = Actor::of_provider(&account, &provider.issuer, address);
             let by = LogInBy::Provider;
