@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::actor::{Actor, Address};
 use crate::audit::record;
+use crate::enforced::is_bound;
 use crate::notices::{tell_owner, write_to};
 use crate::passwords::random_text;
 use crate::principal::AccountRole;
@@ -54,6 +55,12 @@ pub async fn change_email(
 ) -> Result<PendingEmail, Error> {
     let known = accounts.by_password(client, caller.name.as_str(), &change.password).await?;
     known.ok_or(Error::WrongPassword)?;
+    if is_bound(&mut *accounts.db.read().acquire().await?, &caller.name).await? {
+        return Err(Error::Conflict(format!(
+            "'{}' signs in with its organisation, which knows it by its address: ask one of the organisation's admins",
+            caller.name
+        )));
+    }
     ask(accounts, &caller.actor, &caller.name, &change.email).await
 }
 
