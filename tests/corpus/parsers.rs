@@ -21,6 +21,7 @@ use chandlery_package::problem::Problem;
 use chandlery_package::provenance::Built;
 use chandlery_package::signature::{SignedPayload, bundle, signed_under};
 use chandlery_package::wire::{DomainName, Paging, Scope};
+use chandlery_package::wire::{ClientText, Paging, Scope, UserCode};
 use chandlery_package::{
     Advisory, AdvisoryId, Authority, Component, Digest, Identity, Issuer, KeyId, Licence, Manifest, Money,
     Month, Namespace, Offer, Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement,
@@ -212,6 +213,8 @@ fn log() -> Vec<Parser> {
             let _ = trust::quorum().vouched(&checkpoint, trust::LOG_KEY);
             said(trust::quorum().check(&checkpoint))
         }),
+        parser("code of a program", &["WDJB-MJHT", "wdjbmjht"], text::<UserCode>),
+        parser("client of a provider", &["chandlery", "0oa1-b~c"], text::<ClientText>),
         parser("witness", &[trust::WITNESS_ID], text::<WitnessId>),
         parser("signing key of a witness", &[trust::WITNESS], |bytes| said(WitnessKey::parse(utf8(bytes)?))),
         parser("request to a witness", &[request], |bytes| {

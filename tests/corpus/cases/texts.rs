@@ -251,6 +251,12 @@ pub const TEXTS: [(&str, &str, &[&str]); 34] = [
     ),
     ("advisory", "it is no advisory", &["", "null", "[]", "{}", r#"{"id":"ACME-1"}"#, r#"{"id":"acme"}"#]),
     (
+        "code of a program",
+        "no code of a program",
+        &["", "WDJB", "WDJB-MJHTT", "ADJB-MJHT", "WDJB-MJH1", "WDJB-MJHÉ", "WDJB-MJHT\0"],
+    ),
+    ("client of a provider", "a client id and its secret have", &["", " ", "a b", "a\nb", "é"]),
+    (
         "witness",
         "is not a witness",
         &["", "+", "++", "a+00000000+", "a+00000000+AAAA", "witness.example+8260a0b6+"],
