@@ -268,26 +268,47 @@ impl Context {
         Ok(())
     }
 
+    /// Tells the host something without a token.
+    pub async fn post_to_host<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T> {
+        let request = self.host_http().post(format!("{}{path}", self.settings.host)).json(&body);
+        read(self.hear_host(request).await?).await
+    }
+
+    /// Ends the session at the host that has this token.
+    pub async fn end_host_session(&self, token: &str) -> Result {
+        let url = format!("{}/api/v1/session", self.settings.host);
+        self.hear_host(self.host_http().delete(url).bearer_auth(token)).await.map(drop)
+    }
+
     async fn send_to_host(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
-        let url = &self.settings.host;
-        let mut request =
-            self.host_http().request(method.clone(), format!("{url}{path}")).bearer_auth(self.host_token()?);
+        let url = format!("{}{path}", self.settings.host);
+        let mut request = self.host_http().request(method.clone(), url).bearer_auth(self.host_token()?);
         if method != Method::GET {
             request = request.json(&body);
         }
-        let sent = request.send().await;
-        checked(sent.map_err(|error| Failure::away("host", url, &error))?).await
+        self.hear_host(request).await
     }
 
-    /// From the environment or, for a host with the usual data directory, from its file.
-    fn host_token(&self) -> Result<String> {
-        if let Ok(token) = std::env::var("CHANDLERY_HOST_TOKEN") {
+    async fn hear_host(&self, request: RequestBuilder) -> Result<Response> {
+        let sent = request.send().await;
+        checked(sent.map_err(|error| Failure::away("host", &self.settings.host, &error))?).await
+    }
+
+    /// From the environment, from a log-in, or from the file of a host that runs on this machine.
+    pub fn host_token(&self) -> Result<String> {
+        if let Ok(token) = std::env::var("CHANDLERY_HOST_TOKEN")
+            && !token.is_empty()
+        {
             return Ok(token);
         }
-        let path = self.host_data().join("host.token");
+        if let Some(token) = self.home.host_log_in(&self.settings.host)? {
+            return Ok(token);
+        }
+        let usual = || self.host_data().join("host.token");
+        let path = self.home.host_token_file(&self.settings.host)?.unwrap_or_else(usual);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Failure::new(&words::NO_HOST_TOKEN, format!("{}: {error}", path.display())).remedy(
-                "start a host with `chandlery up`, or set CHANDLERY_HOST_TOKEN to a token that an admin of it has made",
+                "run `chandlery host login`, start a host with `chandlery up`, or set CHANDLERY_HOST_TOKEN to a token that an admin of it has made",
             )
         })?;
         Ok(text.trim().to_owned())

@@ -20,6 +20,8 @@ pub mod expense;
 pub mod figures;
 pub mod history;
 pub mod host;
+pub mod host_log_in;
+pub mod host_provider;
 pub mod host_tokens;
 pub mod install;
 pub mod integrations;

@@ -15,11 +15,22 @@ use crate::words;
 /// The folder of the user that runs the command.
 pub struct Home(PathBuf);
 
-/// The accounts that are logged in, for each registry.
+/// The accounts that are logged in, for each registry, and what each host knows its user by.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Credentials {
     #[serde(default)]
     registry: BTreeMap<String, Accounts>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    host: BTreeMap<String, KnownHost>,
+}
+
+/// What is shown to a host: the token of a log-in or, without one, that in a file.
+#[derive(Default, Serialize, Deserialize)]
+struct KnownHost {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_file: Option<PathBuf>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -58,8 +69,7 @@ impl Home {
         let accounts = credentials.registry.entry(registry.into()).or_default();
         accounts.current = Some(account.clone());
         accounts.tokens.insert(account.clone(), token.into());
-        let text = toml::to_string(&credentials).map_err(|error| Failure::of(error.to_string()))?;
-        write_private(&self.path("credentials.toml"), &text)
+        self.write(&credentials)
     }
 
     /// The token of an account or, where none is named, of the current one. One in `CHANDLERY_TOKEN` comes before those
@@ -72,6 +82,37 @@ impl Home {
         let Some(accounts) = credentials.registry.get(registry) else { return Ok(None) };
         let account = account.or(accounts.current.as_ref());
         Ok(account.and_then(|account| Some((account.clone(), accounts.tokens.get(account)?.clone()))))
+    }
+
+    /// Remembers the token of a log-in at a host; none: forgets it.
+    pub fn keep_host_token(&self, host: &str, token: Option<&str>) -> Result {
+        self.change_host(host, |known| known.token = token.map(str::to_owned))
+    }
+
+    /// Remembers in which file the token of a host's first admin is, for whoever has not logged in there.
+    pub fn keep_host_token_file(&self, host: &str, path: &Path) -> Result {
+        self.change_host(host, |known| known.token_file = Some(path.to_owned()))
+    }
+
+    /// The token of a log-in at a host.
+    pub fn host_log_in(&self, host: &str) -> Result<Option<String>> {
+        Ok(self.credentials()?.host.remove(host).and_then(|known| known.token))
+    }
+
+    /// Where the token of a host's first admin is.
+    pub fn host_token_file(&self, host: &str) -> Result<Option<PathBuf>> {
+        Ok(self.credentials()?.host.remove(host).and_then(|known| known.token_file))
+    }
+
+    fn change_host(&self, host: &str, change: impl FnOnce(&mut KnownHost)) -> Result {
+        let mut credentials = self.credentials()?;
+        change(credentials.host.entry(host.into()).or_default());
+        self.write(&credentials)
+    }
+
+    fn write(&self, credentials: &Credentials) -> Result {
+        let text = toml::to_string(credentials).map_err(|error| Failure::of(error.to_string()))?;
+        write_private(&self.path("credentials.toml"), &text)
     }
 
     fn credentials(&self) -> Result<Credentials> {

@@ -94,7 +94,7 @@ kinds! {
     NOT_LOGGED_IN: "unauthenticated", "Log in first",
         "the command needs an account, and none is logged in at this registry";
     NO_HOST_TOKEN: "unauthenticated", "No token for the host",
-        "the host's token can be read neither from its file nor from CHANDLERY_HOST_TOKEN";
+        "nobody has logged in at the host, and its token can be read neither from its file nor from CHANDLERY_HOST_TOKEN";
     UNBALANCED: "unbalanced", "The books do not balance",
         "`books check` has found a fault";
     BUILT_FOR_ANOTHER_CONTRACT: "unknown-contract", "Made for another chandlery",

@@ -1,4 +1,4 @@
-//! The host's HTTP interface, `/api/v1`, for the command line: tokens of its users open it.
+//! The host's HTTP interface, `/api/v1`, for the command line: tokens of its users open it, and programs that they have signed in with.
 
 mod access;
 mod deployments;
@@ -6,6 +6,7 @@ mod extract;
 mod plugins;
 mod rules;
 mod secrets;
+mod sign_in;
 mod targets;
 mod users;
 
@@ -24,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::error::Error;
 use crate::host::Host;
-use crate::{system, tasks};
+use crate::{pages, system, tasks};
 
 const TITLE: &str = "Chandlery host";
 const DESCRIPTION: &str = "Everything that a host does: it installs plugins, deploys what they plan, and keeps it running. \
@@ -39,15 +40,17 @@ fn interface() -> (Router<Host>, OpenApi) {
         .merge(deployments::routes())
         .merge(targets::routes())
         .merge(users::routes())
+        .merge(sign_in::routes())
         .split_for_parts();
     (routes, chandlery_openapi::describe(collected, TITLE, DESCRIPTION))
 }
 
-/// The routes, behind tokens but for the document, health and metrics.
+/// The routes, behind tokens but for the pages, the document, health and metrics.
 pub(crate) fn router(host: Host) -> Router {
     let (routes, document) = interface();
     routes
         .layer(from_fn_with_state(host.clone(), access::guard))
+        .merge(pages::routes(&host))
         .merge(chandlery_openapi::routes(&document))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))

@@ -20,8 +20,16 @@ pub const UNAUTHENTICATED: Kind = Kind {
     title: "Not allowed",
     when: "the request shows no token, or one that the host does not know, or that has ended",
     remedy: Some(
-        "set CHANDLERY_HOST_TOKEN to a token that an admin of the host has made, or to the text in its file host.token",
+        "run `chandlery host login`, or set CHANDLERY_HOST_TOKEN to a token that an admin of the host has made, or to the text in its file host.token",
     ),
+};
+/// A form that none of the host's own pages has sent.
+pub const CROSS_SITE: Kind = Kind {
+    word: "cross-site",
+    status: 403,
+    title: "Not from a page of this host",
+    when: "a form comes from a page that is none of the host's own, or from one of which the browser does not say where it is",
+    remedy: Some("do it on the host's own page; behind a proxy, the host is started with `--url`"),
 };
 /// A host that was started without a registry.
 pub const NO_REGISTRY: Kind = Kind {
@@ -48,7 +56,7 @@ pub const NOT_READY: Kind = Kind {
     remedy: Some("ask again in a moment; the host's log says why the task died"),
 };
 
-const KINDS: [&Kind; 4] = [&UNAUTHENTICATED, &NO_REGISTRY, &IN_USE, &NOT_READY];
+const KINDS: [&Kind; 5] = [&UNAUTHENTICATED, &CROSS_SITE, &NO_REGISTRY, &IN_USE, &NOT_READY];
 
 /// Every kind of error that a host answers with and that is its own.
 pub fn kinds() -> Vec<&'static Kind> {
@@ -57,7 +65,8 @@ pub fn kinds() -> Vec<&'static Kind> {
         .chain(licence::KINDS)
         .chain([&parameters::INVALID_PARAMETERS, &settings::INVALID_SETTINGS, &policies::DENIED])
         .chain([&secrets::NO_SECRET, &targets::NO_TARGET, &system::CHANGED_MEANWHILE])
-        .chain([&rules::RULE_REFUSED, &users::FORBIDDEN]);
+        .chain([&rules::RULE_REFUSED])
+        .chain(users::KINDS);
     let below = engines::KINDS.iter().chain(chandlery_sandbox::KINDS).copied();
     KINDS.into_iter().chain(rooms).chain(below).collect()
 }
@@ -68,6 +77,9 @@ pub enum Error {
     /// The token is missing, wrong, or has ended.
     #[error("the token is missing or wrong, or has ended")]
     Unauthenticated,
+    /// A form of another site; what its browser says of it.
+    #[error("this form was not sent by a page of this host ({0})")]
+    CrossSite(String),
     /// The host was started without a registry.
     #[error("this host has no registry")]
     NoRegistry,
@@ -127,6 +139,7 @@ impl Explain for Error {
     fn explain(&self) -> Explanation {
         match self {
             Self::Unauthenticated => (&UNAUTHENTICATED).into(),
+            Self::CrossSite(_) => (&CROSS_SITE).into(),
             Self::NoRegistry => (&NO_REGISTRY).into(),
             Self::NotReady(_) => (&NOT_READY).into(),
             Self::InUse(_) => IN_USE.remedied("stop the other one, or choose another --data"),

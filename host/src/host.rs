@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chandlery_package::wire::host::Locked;
-use chandlery_package::{Digest, Manifest, random_bytes};
+use chandlery_package::{Digest, Manifest};
 use chandlery_sandbox::{Limits, Sandbox, Worker};
 use chandlery_tasks::Supervisor;
 
@@ -21,13 +21,11 @@ use crate::licence::Licences;
 use crate::metering::Reporter;
 use crate::rules::Rules;
 use crate::secrets::Secrets;
-use crate::system::{self, write_whole};
+use crate::site::Site;
+use crate::system;
 use crate::targets::Targets;
 use crate::tasks::Loops;
-use crate::users::Users;
-
-/// The shortest token that somebody may have written into the file of the first admin's.
-const TOKEN_BYTES_MIN: usize = 32;
+use crate::users::{self, FirstToken, SignIn, Users};
 
 /// How a host is run.
 #[derive(Debug, Clone)]
@@ -54,6 +52,8 @@ pub struct Settings {
     pub isolate: Isolate,
     /// Folders and files beside the data directory that hold secrets of whoever runs the host.
     pub hidden: Vec<PathBuf>,
+    /// How users sign in, beside tokens.
+    pub sign_in: SignIn,
 }
 
 /// A running host, shared by all requests.
@@ -61,6 +61,7 @@ pub struct Settings {
 pub struct Host {
     pub(crate) db: Db,
     pub(crate) users: Users,
+    pub(crate) site: Site,
     registry: Option<RegistryClient>,
     reporter: Option<Reporter>,
     pub(crate) sandbox: Sandbox,
@@ -93,15 +94,18 @@ impl Host {
         let registry =
             registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
         let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
-        let token = read_or_make_token(&data.join("host.token"))?;
-        let users = Users::new(db.clone(), &token);
+        let first = FirstToken::read_or_make(&data.join("host.token"))?;
+        let token = Digest::of(&*first.text());
+        let site = Site::at(settings.sign_in.url.as_deref()).map_err(users::Error::Invalid)?;
+        let sign_in = SignIn { url: site.told().map(str::to_owned), ..settings.sign_in.clone() };
+        let users = Users::new(db.clone(), first, sign_in)?;
         let hidden = settings.hidden.iter().chain([data]).cloned().collect();
         let context = EngineContext {
             isolation: Isolation::find(settings.isolate, hidden)?,
             data: data.clone(),
             host_id: engines::local::host_id(data)?,
             expose: settings.expose,
-            token: Digest::of(&token),
+            token,
         };
         let targets = Targets::open(db.clone(), secrets.clone(), context).await?;
         let host_id = engines::local::host_id(data)?;
@@ -136,6 +140,7 @@ impl Host {
             integrations,
             tasks: Supervisor::default(),
             users,
+            site,
             _in_use: Arc::new(in_use),
             registry,
             reporter,
@@ -203,45 +208,4 @@ fn create_private_dir(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     Ok(made.map_err(system::Error::io(path.display().to_string()))?)
-}
-
-/// Temporary files are private to their user, and so is the token that becomes of one.
-fn read_or_make_token(path: &Path) -> Result<String, Error> {
-    if !path.exists() {
-        write_whole(path, hex::encode(random_bytes::<32>()).as_bytes())?;
-    }
-    let text = std::fs::read_to_string(path).map_err(system::Error::io(path.display().to_string()))?;
-    let token = text.trim();
-    match token.len() >= TOKEN_BYTES_MIN {
-        true => Ok(token.to_owned()),
-        false => Err(system::Error::Damaged(format!(
-            "{} has less than {TOKEN_BYTES_MIN} characters: remove it, and another token is made",
-            path.display()
-        ))
-        .into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_admins_token_is_made_or_taken_from_its_file_unless_it_is_short() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("host.token");
-        let made = read_or_make_token(&path).unwrap();
-        assert_eq!((made.len(), read_or_make_token(&path).unwrap()), (64, made.clone()));
-        for (text, is_taken) in [
-            (format!("{made}\n"), true),
-            ("x".repeat(TOKEN_BYTES_MIN), true),
-            ("x".repeat(TOKEN_BYTES_MIN - 1), false),
-            (" ".repeat(TOKEN_BYTES_MIN), false),
-            (String::new(), false),
-        ] {
-            std::fs::write(&path, &text).unwrap();
-            let read = read_or_make_token(&path);
-            assert_eq!(read.ok(), is_taken.then(|| text.trim().to_owned()), "{text:?}");
-        }
-    }
 }

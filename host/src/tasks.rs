@@ -110,10 +110,11 @@ mod tests {
 
     use super::*;
     use crate::engines::Isolate;
+    use crate::users::SignIn;
     use crate::{Host, Settings, Trust, api};
 
     async fn get(host: &Host, path: &str) -> (StatusCode, String) {
-        let token = format!("Bearer {}", host.users.first_token);
+        let token = format!("Bearer {}", host.users.first.text());
         let request = Request::get(path).header("authorization", token).body(Body::empty()).unwrap();
         let answer = api::router(host.clone()).oneshot(request).await.unwrap();
         let status = answer.status();
@@ -138,6 +139,7 @@ mod tests {
             expose: "127.0.0.1".parse().unwrap(),
             isolate: Isolate::Off,
             hidden: Vec::new(),
+            sign_in: SignIn::default(),
         };
         let host = Host::open(&settings).await.unwrap();
         host.start(&settings);

@@ -1,7 +1,17 @@
-//! Who uses a host: users with roles, teams with targets, the tokens by which users are known, and the trail of what each has done.
+//! Who uses a host: users with roles, teams with targets, how users sign in, the tokens and sessions by which they are known, and the trail
+//! of what each has done.
 
 mod actor;
+mod credential;
+mod device;
 mod error;
+mod first;
+mod guesses;
+mod identify;
+mod passwords;
+mod sessions;
+mod set_ups;
+mod settings;
 mod teams;
 mod tokens;
 mod trail;
@@ -15,19 +25,24 @@ use chandlery_package::{TeamName, UserName};
 use jiff::Timestamp;
 
 use crate::db::Db;
+use first::must_not_be_first;
+use guesses::Guesses;
 
 pub use actor::Actor;
-pub use error::{Error, FORBIDDEN};
-
-/// The user who has the host's file `host.token`.
-pub const FIRST_ADMIN: &str = "admin";
+pub use error::{Error, KINDS};
+pub use first::{FIRST_ADMIN, FirstToken};
+pub(crate) use sessions::HOURS as SESSION_HOURS;
+pub use settings::{GROUPS_CLAIM, Provider, SignIn};
 
 /// The users of a host.
 #[derive(Clone)]
 pub struct Users {
     db: Db,
     /// The token of the first admin.
-    pub(crate) first_token: Arc<str>,
+    pub(crate) first: FirstToken,
+    /// How they sign in.
+    pub(crate) settings: Arc<SignIn>,
+    guesses: Guesses,
 }
 
 /// The tokens that ended with a user, and those of others that it made, by their ids.
@@ -37,14 +52,36 @@ pub(crate) struct Removed {
 }
 
 impl Users {
-    /// The users in this database, and the first of them, whose token this is.
-    pub fn new(db: Db, first_token: &str) -> Self {
-        Self { db, first_token: first_token.into() }
+    /// The users in this database, the first of them, whose token this is, and how they sign in.
+    pub fn new(db: Db, first: FirstToken, settings: SignIn) -> Result<Self, Error> {
+        settings.check()?;
+        Ok(Self { db, first, settings: Arc::new(settings), guesses: Guesses::default() })
     }
 
-    /// Adds a user with this role on the whole host, or gives it to one that there is.
+    /// Makes another token of the first admin for whoever shows the one that there is. All its sessions end.
+    pub(crate) async fn rotate_first(&self, current: &str) -> Result<String, Error> {
+        let mut write = self.db.write().await?;
+        if !self.first.is(current) {
+            return Err(Error::Invalid("'current' is not the text in the file host.token".into()));
+        }
+        let first = FIRST_ADMIN.parse::<UserName>().map_err(|_| Error::FirstAdmin)?;
+        sessions::end_all(&mut write, &first, None).await?;
+        let made = self.first.replace().await?;
+        write.commit().await?;
+        Ok(made)
+    }
+
+    /// Adds a user with this role on the whole host, or gives it to one that there is: whose sessions end, if it had a greater one.
     pub async fn put(&self, name: &UserName, new: &NewUser) -> Result<User, Error> {
         must_not_be_first(name)?;
+        let mut write = self.db.write().await?;
+        let before: Option<(Text<HostRole>,)> = sqlx::query_as("select role from users where name = $1")
+            .bind(Text(name))
+            .fetch_optional(&mut *write)
+            .await?;
+        if before.is_some_and(|(Text(before),)| before > new.role) {
+            sessions::end_all(&mut write, name, None).await?;
+        }
         sqlx::query(
             "insert into users (name, role, added_at) values ($1, $2, $3)
              on conflict (name) do update set role = excluded.role",
@@ -52,8 +89,9 @@ impl Users {
         .bind(Text(name))
         .bind(Text(new.role))
         .bind(Text(Timestamp::now()))
-        .execute(self.db.pool())
+        .execute(&mut *write)
         .await?;
+        write.commit().await?;
         let found: Row = sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} where name = $1")))
             .bind(Text(name))
             .fetch_one(self.db.pool())
@@ -61,7 +99,7 @@ impl Users {
         Ok(user_of(found))
     }
 
-    /// Removes a user, with its tokens and its place in teams.
+    /// Removes a user, with its tokens, its sessions and its place in teams.
     pub(crate) async fn remove(&self, name: &UserName) -> Result<Removed, Error> {
         must_not_be_first(name)?;
         let mut write = self.db.write().await?;
@@ -103,13 +141,6 @@ const SELECT: &str = "select name, role,
 
 fn user_of((Text(name), Text(role), Json(teams), Text(added_at)): Row) -> User {
     User { name, role, teams, added_at }
-}
-
-fn must_not_be_first(name: &UserName) -> Result<(), Error> {
-    match name.as_str() {
-        FIRST_ADMIN => Err(Error::FirstAdmin),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,10 @@
 pub const SESSION_COOKIE: &str = "chandlery_session";
 /// The same of a registry that they reach by TLS: they take it from no other host, and never send it without TLS.
 pub const SECURE_SESSION_COOKIE: &str = "__Host-chandlery_session";
+/// The cookie of a session with a host that browsers reach by plain HTTP: another one, since a registry may be at another port.
+pub const HOST_SESSION_COOKIE: &str = "chandlery_host_session";
+/// The same of a host that they reach by TLS.
+pub const SECURE_HOST_SESSION_COOKIE: &str = "__Host-chandlery_host_session";
 /// The policy of what people have pushed: a browser shows and runs none of it.
 pub const CONTENT_POLICY: &str = "sandbox; default-src 'none'";
 

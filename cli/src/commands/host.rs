@@ -11,6 +11,8 @@ use chandlery_sandbox::Limits;
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 
+use super::host_log_in::{self, HostSessions, HostToken};
+use super::host_provider::SignInOptions;
 use super::host_tokens::HostTokens;
 use super::registry::{bind, stopped};
 use super::rules::Rules;
@@ -40,7 +42,17 @@ pub enum Host {
     /// Make and end the tokens of users
     #[command(subcommand)]
     Tokens(HostTokens),
-    /// Show whose the token is that is used, and what it may do
+    /// Sign in at a host, by confirming a code on its page
+    Login,
+    /// Sign out at a host
+    Logout,
+    /// See and end what users are signed in with
+    #[command(subcommand)]
+    Sessions(HostSessions),
+    /// Replace the token of the first admin
+    #[command(subcommand)]
+    Token(HostToken),
+    /// Show who is signed in, or whose the token is that is used, and what it may do
     Whoami,
     /// Show what users have done, the last first
     Acts,
@@ -78,6 +90,8 @@ pub struct Run {
     isolate: Isolate,
     #[command(flatten)]
     trust: Trust,
+    #[command(flatten)]
+    sign_in: SignInOptions,
 }
 
 /// Where ports are reached by this machine alone.
@@ -115,6 +129,10 @@ impl Host {
             Self::Users(users) => users.run(context).await,
             Self::Teams(teams) => teams.run(context).await,
             Self::Tokens(tokens) => tokens.run(context).await,
+            Self::Login => host_log_in::log_in(context).await,
+            Self::Logout => host_log_in::log_out(context).await,
+            Self::Sessions(sessions) => sessions.run(context).await,
+            Self::Token(token) => token.run(context).await,
             Self::Whoami => users::whoami(context).await,
             Self::Acts => users::acts(context).await,
         }
@@ -139,7 +157,13 @@ async fn serve(run: Run, context: &Context) -> Result {
         },
         expose: run.expose,
         isolate: run.isolate,
-        hidden: run.registry_token_file.into_iter().chain([context.home.folder().to_owned()]).collect(),
+        hidden: run
+            .registry_token_file
+            .into_iter()
+            .chain(run.sign_in.secret_file().map(Path::to_owned))
+            .chain([context.home.folder().to_owned()])
+            .collect(),
+        sign_in: run.sign_in.to_host()?,
     };
     let host = chandlery_host::Host::open(&settings).await?;
     let (listener, address) = bind(run.listen).await?;

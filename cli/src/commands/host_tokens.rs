@@ -1,8 +1,8 @@
 //! `chandlery host tokens`: what users of a host show to it.
 
 use chandlery_package::wire::Page;
-use chandlery_package::wire::host::{HostRole, HostToken, MadeHostToken, NewHostToken};
-use chandlery_package::{TeamName, UserName};
+use chandlery_package::wire::host::{HOST_TOKEN_DAYS, HostRole, HostToken, MadeHostToken, NewHostToken};
+use chandlery_package::{DeploymentName, TargetName, TeamName, UserName};
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::json;
@@ -27,8 +27,14 @@ pub enum HostTokens {
         /// The team on whose targets alone it deploys
         #[arg(long, value_name = "TEAM")]
         team: Option<TeamName>,
-        /// How many days it lasts
-        #[arg(long, default_value_t = 90)]
+        /// A target on which alone it deploys; several may be named
+        #[arg(long = "target", value_name = "TARGET")]
+        targets: Vec<TargetName>,
+        /// A deployment that alone it makes and changes; several may be named
+        #[arg(long = "deployment", value_name = "DEPLOYMENT")]
+        deployments: Vec<DeploymentName>,
+        /// How many days it lasts, 366 at most
+        #[arg(long, default_value_t = HOST_TOKEN_DAYS)]
         days: u32,
         /// What it is for
         #[arg(long, default_value = "")]
@@ -47,8 +53,16 @@ impl HostTokens {
     /// Runs the command that was chosen.
     pub async fn run(self, context: &Context) -> Result {
         match self {
-            Self::New { user, role, team, days, note } => {
-                let new = NewHostToken { user, role, team, note, days_valid: days };
+            Self::New { user, role, team, targets, deployments, days, note } => {
+                let new = NewHostToken {
+                    user,
+                    role,
+                    team,
+                    targets: targets.into_iter().collect(),
+                    deployments: deployments.into_iter().collect(),
+                    note,
+                    days_valid: days,
+                };
                 let made: MadeHostToken = context.host(Method::POST, PATH, new).await?;
                 match context.settings.json {
                     true => show::json(made),
@@ -57,7 +71,8 @@ impl HostTokens {
             }
             Self::List => {
                 let page: Page<HostToken> = context.host_list(PATH).await?;
-                let headings = ["token", "user", "role", "team", "for", "made by", "until"];
+                let headings =
+                    ["token", "user", "role", "team", "only", "for", "made by", "last used", "until"];
                 match context.settings.json {
                     true => show::json(page),
                     false => show::table(&headings, page.items.into_iter().map(row)),
@@ -77,6 +92,19 @@ impl HostTokens {
 
 fn row(token: HostToken) -> Vec<String> {
     let team = token.team.map(|team| team.to_string()).unwrap_or_default();
+    let targets = token.targets.iter().map(ToString::to_string);
+    let only: Vec<String> = targets.chain(token.deployments.iter().map(ToString::to_string)).collect();
+    let used = token.used_at.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
     let until = token.expires_at.strftime("%Y-%m-%d").to_string();
-    vec![token.id, token.user.to_string(), token.role.to_string(), team, token.note, token.made_by, until]
+    vec![
+        token.id,
+        token.user.to_string(),
+        token.role.to_string(),
+        team,
+        only.join(", "),
+        token.note,
+        token.made_by,
+        used,
+        until,
+    ]
 }

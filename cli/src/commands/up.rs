@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chandlery_accounts::{self as accounts, Scope};
 use chandlery_host::engines::Isolate;
+use chandlery_host::users::SignIn;
 use chandlery_host::{Settings, Trust};
 use chandlery_package::Namespace;
 use chandlery_package::wire::LogInBy;
@@ -65,7 +66,7 @@ impl Up {
             registry::open_here(&registry_data, self.registry_listen, &self.terms).await?;
         let token = host_account(&registry, &host_data.join("registry.token")).await?;
         let settings = Settings {
-            data: host_data,
+            data: host_data.clone(),
             registry: Some(format!("http://{address}")),
             registry_token: Some(token),
             trust: Trust::default(),
@@ -76,6 +77,7 @@ impl Up {
             expose: self.expose,
             isolate: self.isolate,
             hidden: vec![registry_data.clone(), context.home.folder().to_owned()],
+            sign_in: SignIn::default(),
         };
         let host = chandlery_host::Host::open(&settings).await?;
         let (host_listener, host_address) = bind(self.host_listen).await?;
@@ -83,6 +85,9 @@ impl Up {
         let (stopped_registry, stopped_host) = (stopped()?, stopped()?);
         registry::announce(&registry_data, address);
         show::done(format!("host at http://{host_address}"));
+        let token = host_data.canonicalize()?.join("host.token");
+        context.home.keep_host_token_file(&format!("http://{host_address}"), &token)?;
+        show::note(format!("the token of its first admin is in {}: commands find it there", token.display()));
         show::note(format!(
             "payout dashboard at http://{address}/dashboard; Ctrl-C stops both, deployments go on"
         ));

@@ -2,7 +2,9 @@
 
 use chandlery_package::UserName;
 use chandlery_package::wire::Page;
-use chandlery_package::wire::host::{HostAct, HostRole, Membership, NewUser, RemovedUser, User, Whoami};
+use chandlery_package::wire::host::{
+    HostAct, HostRole, Membership, NewUser, RemovedUser, SetUp, User, Whoami,
+};
 use clap::Subcommand;
 use reqwest::Method;
 
@@ -24,9 +26,14 @@ pub enum Users {
         #[arg(value_parser = one_of::<HostRole>())]
         role: HostRole,
     },
+    /// Make a link by which a user sets a password, the first or another one; all its sessions end
+    Invite {
+        /// The user's name
+        name: UserName,
+    },
     /// Show all users
     List,
-    /// Remove a user, whose tokens end at once; what is deployed stays
+    /// Remove a user, whose tokens and sessions end at once; what is deployed stays
     Remove {
         /// The user's name
         name: UserName,
@@ -38,6 +45,7 @@ impl Users {
     pub async fn run(self, context: &Context) -> Result {
         match self {
             Self::Add { name, role } => add(context, &name, role).await,
+            Self::Invite { name } => invite(context, &name).await,
             Self::List => list(context).await,
             Self::Remove { name } => remove(context, &name).await,
         }
@@ -50,9 +58,24 @@ async fn add(context: &Context, name: &UserName, role: HostRole) -> Result {
         true => show::json(user),
         false => {
             show::done(format!("{name} is {role} on this host"));
-            show::note(format!("`chandlery host tokens new {name} {role}` makes a token"));
+            show::note(format!(
+                "`chandlery host users invite {name}` lets it sign in, and `chandlery host tokens new {name} {role}` makes a token"
+            ));
         }
     }
+    Ok(())
+}
+
+async fn invite(context: &Context, name: &UserName) -> Result {
+    let made: SetUp = context.host(Method::POST, &format!("{PATH}/{name}/set-up"), ()).await?;
+    if context.settings.json {
+        show::json(made);
+        return Ok(());
+    }
+    let page = || format!("{}/set-up?token={}", context.settings.host, made.token);
+    show::text(&made.url.clone().unwrap_or_else(page));
+    let until = made.expires_at.strftime("%Y-%m-%d %H:%M UTC");
+    show::note(format!("{name} sets a password there, once, until {until}: hand the link to nobody else"));
     Ok(())
 }
 
@@ -96,6 +119,11 @@ pub async fn whoami(context: &Context) -> Result {
         return Ok(());
     }
     show::done(format!("{}, {} on this host", found.user, found.role));
+    if !found.targets.is_empty() || !found.deployments.is_empty() {
+        let targets = found.targets.iter().map(ToString::to_string);
+        let names: Vec<String> = targets.chain(found.deployments.iter().map(ToString::to_string)).collect();
+        show::note(format!("the token deploys {} alone", names.join(", ")));
+    }
     for Membership { team, role, targets } in found.teams {
         let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
         show::note(format!("{role} in team {team}, on {}", targets.join(", ")));

@@ -10,30 +10,40 @@ use chandlery_package::wire::host::HostRole;
 use crate::error::Error;
 use crate::host::Host;
 
-/// A route, the role that it takes, and the word that the trail has for it; none: it changes nothing.
+/// A route, the role that it takes (none: it is for whoever asks, without a token), and the word that the trail has for it; none: it
+/// changes nothing, or the room that it is of writes it down.
 ///
-/// Which targets a deployer's role is for is looked up where a deployment is changed.
+/// Which targets a deployer's role is for, and which targets and deployments its token, is looked up where a deployment is changed.
 pub(super) struct Right {
     pub method: &'static str,
     pub path: &'static str,
-    pub role: HostRole,
+    pub role: Option<HostRole>,
     pub act: Option<&'static str>,
 }
 
 const fn sees(method: &'static str, path: &'static str) -> Right {
-    Right { method, path, role: HostRole::Viewer, act: None }
+    Right { method, path, role: Some(HostRole::Viewer), act: None }
 }
 
 const fn may(role: HostRole, act: &'static str, method: &'static str, path: &'static str) -> Right {
-    Right { method, path, role, act: Some(act) }
+    Right { method, path, role: Some(role), act: Some(act) }
 }
 
+const fn reads(role: HostRole, method: &'static str, path: &'static str) -> Right {
+    Right { method, path, role: Some(role), act: None }
+}
+
+const fn anybody(method: &'static str, path: &'static str) -> Right {
+    Right { method, path, role: None, act: None }
+}
+
+const VIEWER: HostRole = HostRole::Viewer;
 const DEPLOYER: HostRole = HostRole::Deployer;
 const APPROVER: HostRole = HostRole::Approver;
 const ADMIN: HostRole = HostRole::Admin;
 
-/// Every route behind a token.
-pub(super) static RIGHTS: [Right; 49] = [
+/// Every route of the interface.
+pub(super) static RIGHTS: [Right; 56] = [
     sees("GET", "/api/v1/whoami"),
     sees("GET", "/api/v1/plugins"),
     may(APPROVER, "install", "POST", "/api/v1/plugins"),
@@ -53,7 +63,7 @@ pub(super) static RIGHTS: [Right; 49] = [
     sees("GET", "/api/v1/secrets"),
     may(ADMIN, "set-secret", "PUT", "/api/v1/secrets/{name}"),
     may(ADMIN, "remove-secret", "DELETE", "/api/v1/secrets/{name}"),
-    Right { method: "POST", path: "/api/v1/plans", role: DEPLOYER, act: None },
+    reads(DEPLOYER, "POST", "/api/v1/plans"),
     sees("GET", "/api/v1/deployments"),
     may(DEPLOYER, "deploy", "POST", "/api/v1/deployments"),
     sees("GET", "/api/v1/deployments/{name}"),
@@ -76,12 +86,19 @@ pub(super) static RIGHTS: [Right; 49] = [
     sees("GET", "/api/v1/users"),
     may(ADMIN, "set-user", "PUT", "/api/v1/users/{name}"),
     may(ADMIN, "remove-user", "DELETE", "/api/v1/users/{name}"),
+    may(ADMIN, "invite", "POST", "/api/v1/users/{name}/set-up"),
     sees("GET", "/api/v1/teams"),
     may(ADMIN, "set-team", "PUT", "/api/v1/teams/{name}"),
     may(ADMIN, "remove-team", "DELETE", "/api/v1/teams/{name}"),
-    Right { method: "GET", path: "/api/v1/tokens", role: ADMIN, act: None },
+    reads(ADMIN, "GET", "/api/v1/tokens"),
     may(ADMIN, "make-token", "POST", "/api/v1/tokens"),
     may(ADMIN, "revoke-token", "DELETE", "/api/v1/tokens/{id}"),
+    may(ADMIN, "rotate-host-token", "POST", "/api/v1/host-token"),
+    reads(ADMIN, "GET", "/api/v1/sessions"),
+    may(ADMIN, "end-session", "DELETE", "/api/v1/sessions/{id}"),
+    may(VIEWER, "sign-out", "DELETE", "/api/v1/session"),
+    anybody("POST", "/api/v1/device-log-ins"),
+    anybody("POST", "/api/v1/device-log-ins/token"),
     sees("GET", "/api/v1/acts"),
 ];
 
@@ -95,14 +112,18 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Error> {
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let right = path.as_ref().and_then(|path| right(request.method(), path.as_str()));
+    if right.is_some_and(|right| right.role.is_none()) {
+        return Ok(next.run(request).await);
+    }
     let token = shown(&request);
     let by = host.users.identify(&token).await?.ok_or(Error::Unauthenticated)?;
-    let Some(path) = request.extensions().get::<MatchedPath>().cloned() else {
+    let Some(path) = path else {
         return Ok(next.run(request).await);
     };
-    let right = right(request.method(), path.as_str());
     // What has no row is nobody's but an admin's.
-    by.must_be(right.map_or(ADMIN, |right| right.role))?;
+    by.must_be(right.and_then(|right| right.role).unwrap_or(ADMIN))?;
     request.extensions_mut().insert(by.clone());
     let Some(act) = right.and_then(|right| right.act) else {
         return Ok(next.run(request).await);
@@ -146,12 +167,15 @@ mod tests {
     #[test]
     fn whatever_changes_something_is_in_the_trail() {
         for right in &RIGHTS {
+            let Some(role) = right.role else { continue };
             let changes = !matches!(
                 (right.method, right.path),
                 ("GET", _) | ("POST", "/api/v1/verify") | ("POST", "/api/v1/plans")
             );
             assert_eq!(right.act.is_some(), changes, "{} {}", right.method, right.path);
-            assert!(!changes || right.role > HostRole::Viewer, "{} {}", right.method, right.path);
+            // Whoever is signed in may sign out.
+            let ends_own = right.path == "/api/v1/session";
+            assert!(!changes || ends_own || role > HostRole::Viewer, "{} {}", right.method, right.path);
         }
     }
 
@@ -161,6 +185,7 @@ mod tests {
         let page = std::fs::read_to_string(page).unwrap();
         for Right { method, path, role, act } in &RIGHTS {
             let act = act.map(|act| format!("`{act}`")).unwrap_or_default();
+            let role = role.map_or("anybody", HostRole::as_str);
             let row = format!("| `{method} {path}` | {role} | {act} |");
             assert!(page.contains(&row), "docs/operating.md lacks: {row}");
         }

@@ -93,7 +93,10 @@ impl Deployments {
 /// Refuses whoever may not deploy where this deployment is, looked up in the transaction that changes it.
 pub(super) async fn must_reach(write: &mut SqliteConnection, by: &Actor, name: &str) -> Result<(), Error> {
     match record::find(write, name).await? {
-        Some(record) => Ok(by.must_deploy_to(&record.target)?),
+        Some(record) => {
+            by.must_change(name)?;
+            Ok(by.must_deploy_to(&record.target)?)
+        }
         None => Ok(()),
     }
 }

@@ -34,6 +34,7 @@ impl Deployments {
         for _ in 0..ATTEMPTS_MAX {
             let made = self.make(new).await?;
             by.must_deploy_to(&made.planned.target)?;
+            by.must_change(&made.planned.deployment)?;
             if let Some(team) = &new.team {
                 by.must_deploy_for(team)?;
             }

@@ -1,5 +1,7 @@
 //! Who asks for something, and what it may.
 
+use std::collections::BTreeSet;
+
 use chandlery_package::wire::host::{HostRole, Membership, Whoami};
 use chandlery_package::{Release, TeamName};
 
@@ -12,19 +14,26 @@ pub struct Actor(Whoami);
 impl Actor {
     /// The first admin, by the token of the host's file.
     pub(super) fn first(name: &str) -> Self {
-        Self(Whoami { user: name.into(), role: HostRole::Admin, teams: Vec::new(), token: None })
+        Self::everywhere(name.into(), HostRole::Admin)
     }
 
     /// An integration, which does on every target what its permissions allow.
     pub(crate) fn integration(release: &Release) -> Self {
-        let (user, role) = (release.to_string(), HostRole::Deployer);
-        Self(Whoami { user, role, teams: Vec::new(), token: None })
+        Self::everywhere(release.to_string(), HostRole::Deployer)
+    }
+
+    fn everywhere(user: String, role: HostRole) -> Self {
+        let (targets, deployments) = (BTreeSet::new(), BTreeSet::new());
+        Self(Whoami { user, role, teams: Vec::new(), token: None, targets, deployments })
     }
 
     /// A user by a token that is for no more than a role, and for one team alone where one is named: what the user may on every target
-    /// holds on that team's targets, then, and nowhere else.
+    /// holds on that team's targets, then, and nowhere else. What concerns the whole host is for no token that is for some targets or
+    /// deployments alone.
     pub(super) fn by_token(known: Whoami, most: HostRole, team: Option<&TeamName>) -> Self {
-        let Whoami { user, role, teams, token } = known;
+        let Whoami { user, role, teams, token, targets, deployments } = known;
+        let is_whole = targets.is_empty() && deployments.is_empty();
+        let most = if is_whole { most } else { most.min(HostRole::Deployer) };
         let limited = |membership: Membership| match team {
             None => Some(Membership { role: membership.role.min(most), ..membership }),
             Some(team) if membership.team == *team => {
@@ -35,7 +44,7 @@ impl Actor {
         };
         let teams = teams.into_iter().filter_map(limited).collect();
         let everywhere = if team.is_some() { HostRole::Viewer } else { role };
-        Self(Whoami { user, role: everywhere.min(most), teams, token })
+        Self(Whoami { user, role: everywhere.min(most), teams, token, targets, deployments })
     }
 
     /// What it is called: the user's name, or the integration's release.
@@ -43,7 +52,7 @@ impl Actor {
         &self.0.user
     }
 
-    /// The id of the token that it has shown.
+    /// The id of the token that it has shown, or of its session.
     pub fn token(&self) -> Option<&str> {
         self.0.token.as_deref()
     }
@@ -66,8 +75,11 @@ impl Actor {
         }
     }
 
-    /// Refuses whoever is no deployer on this target.
+    /// Refuses whoever is no deployer on this target, or has a token for others.
     pub fn must_deploy_to(&self, target: &str) -> Result<(), Error> {
+        if !self.0.targets.is_empty() && !self.0.targets.iter().any(|known| known.as_str() == target) {
+            return Err(self.forbidden(&format!("its token is not for the target '{target}'")));
+        }
         let is_deployer = |membership: &Membership| {
             membership.role >= HostRole::Deployer
                 && membership.targets.iter().any(|known| known.as_str() == target)
@@ -75,6 +87,15 @@ impl Actor {
         match self.0.role >= HostRole::Deployer || self.0.teams.iter().any(is_deployer) {
             true => Ok(()),
             false => Err(self.forbidden(&format!("it takes the role deployer on the target '{target}'"))),
+        }
+    }
+
+    /// Refuses whoever has a token for other deployments than this one.
+    pub fn must_change(&self, deployment: &str) -> Result<(), Error> {
+        let all = self.0.deployments.is_empty();
+        match all || self.0.deployments.iter().any(|known| known.as_str() == deployment) {
+            true => Ok(()),
+            false => Err(self.forbidden(&format!("its token is not for the deployment '{deployment}'"))),
         }
     }
 
@@ -108,7 +129,44 @@ mod tests {
             targets: [target.parse().unwrap()].into(),
         };
         let teams = teams.iter().map(membership).collect();
-        Whoami { user: "ann".into(), role, teams, token: Some("t".into()) }
+        let (targets, deployments) = (BTreeSet::new(), BTreeSet::new());
+        Whoami { user: "ann".into(), role, teams, token: Some("t".into()), targets, deployments }
+    }
+
+    #[test]
+    fn a_token_for_some_targets_and_deployments_is_for_nothing_else() {
+        // The targets and the deployments that a token is for, and where and what it deploys.
+        let table: [(&[&str], &[&str], &[&str], &[&str]); 4] = [
+            (&[], &[], &TARGETS, &["web", "db"]),
+            (&["gpu"], &[], &["gpu"], &["web", "db"]),
+            (&[], &["web"], &TARGETS, &["web"]),
+            (&["gpu", "edge"], &["web"], &["gpu", "edge"], &["web"]),
+        ];
+        for (targets, deployments, on, changes) in table {
+            for role in ROLES {
+                let known = Whoami {
+                    targets: targets.iter().map(|target| target.parse().unwrap()).collect(),
+                    deployments: deployments.iter().map(|deployment| deployment.parse().unwrap()).collect(),
+                    ..known(role, &[])
+                };
+                let whole = targets.is_empty() && deployments.is_empty();
+                let actor = Actor::by_token(known, HostRole::Admin, None);
+                let is_deployer = role >= HostRole::Deployer;
+                for target in TARGETS {
+                    let may = is_deployer && on.contains(&target);
+                    assert_eq!(actor.must_deploy_to(target).is_ok(), may, "{role}, {targets:?}: {target}");
+                }
+                for deployment in ["web", "db"] {
+                    let may = changes.contains(&deployment);
+                    assert_eq!(actor.must_change(deployment).is_ok(), may, "{deployments:?}: {deployment}");
+                }
+                for above in [HostRole::Approver, HostRole::Admin] {
+                    let may = whole && role >= above;
+                    assert_eq!(actor.must_be(above).is_ok(), may, "{role}, {targets:?}, {deployments:?}");
+                }
+                assert!(actor.must_be(HostRole::Viewer).is_ok());
+            }
+        }
     }
 
     #[test]

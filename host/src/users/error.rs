@@ -13,6 +13,25 @@ pub const FORBIDDEN: Kind = Kind {
     remedy: Some("`chandlery host whoami` shows what the token may; an admin of the host gives another role"),
 };
 
+/// Passwords that come too fast.
+pub const TOO_MANY: Kind = Kind {
+    word: "too-many",
+    status: 429,
+    title: "Too many tries",
+    when: "passwords or codes of one user are tried too often, or more of them wait to be looked at than the host has time for",
+    remedy: Some("wait a minute; tokens, and sessions that there are, go on"),
+};
+/// A program that nobody has confirmed yet.
+pub const AUTHORIZATION_PENDING: Kind = Kind {
+    word: "authorization-pending",
+    status: 400,
+    title: "Not confirmed yet",
+    when: "a program that signs in through a page asks for its token before somebody has confirmed its code there",
+    remedy: Some("open the page, compare the code, and confirm it; the program asks again by itself"),
+};
+/// The kinds of this room.
+pub const KINDS: [&Kind; 3] = [&FORBIDDEN, &TOO_MANY, &AUTHORIZATION_PENDING];
+
 /// Why somebody may not do something, or a user, team or token was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -25,6 +44,15 @@ pub enum Error {
     /// A value outside what is allowed, in words.
     #[error("{0}")]
     Invalid(String),
+    /// Something that the state of what is there does not allow, in words.
+    #[error("{0}")]
+    Conflict(String),
+    /// Tries that come too fast, in words.
+    #[error("{0}")]
+    TooMany(String),
+    /// A program that nobody has confirmed yet.
+    #[error("nobody has confirmed this program yet")]
+    Pending,
     /// The first admin, who is whoever has the file of its token.
     #[error("'admin' is whoever has the file host.token: it stays, and stays an admin")]
     FirstAdmin,
@@ -39,9 +67,10 @@ impl Explain for Error {
             Self::Forbidden(_) => (&FORBIDDEN).into(),
             Self::NotFound(_) => (&NOT_FOUND).into(),
             Self::Invalid(_) => (&INVALID).into(),
-            Self::FirstAdmin => {
-                CONFLICT.remedied("to replace its token, stop the host, remove host.token and start it again")
-            }
+            Self::Conflict(_) => (&CONFLICT).into(),
+            Self::TooMany(_) => (&TOO_MANY).into(),
+            Self::Pending => (&AUTHORIZATION_PENDING).into(),
+            Self::FirstAdmin => CONFLICT.remedied("`chandlery host token rotate` replaces its token"),
             Self::System(error) => error.explain(),
         }
     }

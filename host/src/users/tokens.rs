@@ -1,22 +1,22 @@
-//! Tokens: 256 random bits of which only the digest is kept, each a user's, with a role that it is no more than and an end.
+//! Tokens, each a user's, with an end, and with a role, targets and deployments that it is for no more than.
 
 use std::collections::BTreeSet;
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::host::{
-    HOST_TOKEN_PREFIX, HostRole, HostToken, MadeHostToken, Membership, NewHostToken, Whoami,
-};
+use chandlery_package::wire::host::{HOST_TOKEN_PREFIX, HostRole, HostToken, MadeHostToken, NewHostToken};
 use chandlery_package::wire::{Page, Paging};
-use chandlery_package::{Digest, TargetName, TeamName, UserName, random_bytes};
+use chandlery_package::{DeploymentName, TargetName, TeamName, UserName};
 use jiff::{SignedDuration, Timestamp};
-use subtle::ConstantTimeEq as _;
 
-use super::{Actor, Error, FIRST_ADMIN, Users};
+use super::credential::Fresh;
+use super::{Actor, Error, Users, trail};
 
 /// How long a token may last, in days.
 const DAYS_MAX: u32 = 366;
-/// How much of a token's digest is its id, in hexadecimal digits.
-const ID_DIGITS: usize = 12;
+/// How many targets and deployments a token may name.
+const NAMES_MAX: usize = 100;
+/// How many tokens a user is shown on a page.
+const SHOWN_MAX: i64 = 100;
 
 /// A token as it is kept, without its digest.
 type Kept = (
@@ -24,75 +24,54 @@ type Kept = (
     Text<UserName>,
     Text<HostRole>,
     Option<Text<TeamName>>,
+    Json<BTreeSet<TargetName>>,
+    Json<BTreeSet<DeploymentName>>,
     String,
     String,
     Text<Timestamp>,
+    Option<Text<Timestamp>>,
     Text<Timestamp>,
 );
 
+const SELECT: &str =
+    "select id, owner, role, team, targets, deployments, note, made_by, made_at, used_at, expires_at
+    from user_tokens";
+
 fn token_of(kept: Kept) -> HostToken {
-    let (id, Text(user), Text(role), team, note, made_by, Text(made_at), Text(expires_at)) = kept;
-    HostToken { id, user, role, team: team.map(|Text(team)| team), note, made_by, made_at, expires_at }
+    let (id, Text(user), Text(role), team, Json(targets), Json(deployments), note, made_by, made, used, ends) =
+        kept;
+    HostToken {
+        id,
+        user,
+        role,
+        team: team.map(|Text(team)| team),
+        targets,
+        deployments,
+        note,
+        made_by,
+        made_at: made.0,
+        used_at: used.map(|Text(at)| at),
+        expires_at: ends.0,
+    }
 }
 
-/// A token with its user: what each may, the team that the token is for, and when it ends.
-type Found =
-    (String, Text<UserName>, Text<HostRole>, Text<HostRole>, Option<Text<TeamName>>, Text<Timestamp>);
-
 impl Users {
-    /// Who shows this token; none: it is not known, or has ended. Found by its digest, so how long it takes tells nothing of how much of
-    /// a guess was right.
-    pub async fn identify(&self, token: &str) -> Result<Option<Actor>, Error> {
-        if bool::from(token.as_bytes().ct_eq(self.first_token.as_bytes())) {
-            return Ok(Some(Actor::first(FIRST_ADMIN)));
-        }
-        let found: Option<Found> = sqlx::query_as(
-            "select t.id, u.name, u.role, t.role, t.team, t.expires_at
-             from user_tokens t join users u on u.name = t.owner where t.hash = $1",
-        )
-        .bind(Digest::of(token).hex())
-        .fetch_optional(self.db.pool())
-        .await?;
-        let Some((id, Text(name), Text(role), Text(most), team, Text(expires_at))) = found else {
-            return Ok(None);
-        };
-        if expires_at <= Timestamp::now() {
-            return Ok(None);
-        }
-        let team = team.map(|Text(team)| team);
-        let teams = self.memberships(&name, team.as_ref()).await?;
-        let known = Whoami { user: name.to_string(), role, teams, token: Some(id) };
-        Ok(Some(Actor::by_token(known, most, team.as_ref())))
-    }
-
-    /// The teams of a user, and beside them the one that a token is for.
-    async fn memberships(&self, user: &UserName, team: Option<&TeamName>) -> Result<Vec<Membership>, Error> {
-        type Row = (Text<TeamName>, Option<Text<HostRole>>, Json<BTreeSet<TargetName>>);
-        let rows: Vec<Row> = sqlx::query_as(
-            "select t.name, m.role, t.targets
-             from teams t left join team_members m on m.team = t.name and m.member = $1
-             where m.member is not null or t.name = $2 order by t.name",
-        )
-        .bind(Text(user))
-        .bind(team.map(Text))
-        .fetch_all(self.db.pool())
-        .await?;
-        let membership = |(Text(team), role, Json(targets)): Row| Membership {
-            team,
-            role: role.map_or(HostRole::Viewer, |Text(role)| role),
-            targets,
-        };
-        Ok(rows.into_iter().map(membership).collect())
-    }
-
     /// Makes a token for a user. Its text is never seen again.
     pub async fn make_token(&self, by: &Actor, new: &NewHostToken) -> Result<MadeHostToken, Error> {
         if !(1..=DAYS_MAX).contains(&new.days_valid) {
             return Err(Error::Invalid(format!("a token lasts from 1 to {DAYS_MAX} days")));
         }
-        let token = format!("{HOST_TOKEN_PREFIX}{}", hex::encode(random_bytes::<32>()));
-        let hash = Digest::of(&token).hex();
-        let id = hash.chars().take(ID_DIGITS).collect::<String>();
+        let names = new.targets.len() + new.deployments.len();
+        if names > NAMES_MAX {
+            return Err(Error::Invalid(format!("a token names at most {NAMES_MAX} targets and deployments")));
+        }
+        if names > 0 && new.role > HostRole::Deployer {
+            return Err(Error::Invalid(format!(
+                "a token for some targets or deployments is not for {}: it is for viewer or deployer",
+                new.role
+            )));
+        }
+        let Fresh { text: token, hash, id } = Fresh::new(HOST_TOKEN_PREFIX);
         let now = Timestamp::now();
         let expires_at = now
             .checked_add(SignedDuration::from_hours(24 * i64::from(new.days_valid)))
@@ -111,14 +90,17 @@ impl Users {
             found.ok_or_else(|| Error::NotFound(format!("team '{team}'")))?;
         }
         sqlx::query(
-            "insert into user_tokens (id, hash, owner, role, team, note, made_by, made_at, expires_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "insert into user_tokens
+                 (id, hash, owner, role, team, targets, deployments, note, made_by, made_at, expires_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(&id)
         .bind(&hash)
         .bind(Text(&new.user))
         .bind(Text(new.role))
         .bind(new.team.as_ref().map(Text))
+        .bind(Json(&new.targets))
+        .bind(Json(&new.deployments))
         .bind(&new.note)
         .bind(by.name())
         .bind(Text(now))
@@ -131,9 +113,12 @@ impl Users {
             user: new.user.clone(),
             role: new.role,
             team: new.team.clone(),
+            targets: new.targets.clone(),
+            deployments: new.deployments.clone(),
             note: new.note.clone(),
             made_by: by.name().into(),
             made_at: now,
+            used_at: None,
             expires_at,
         };
         Ok(MadeHostToken { token, kept })
@@ -141,14 +126,12 @@ impl Users {
 
     /// The tokens of all users by their ids, without their texts, a page at a time.
     pub async fn tokens(&self, paging: &Paging<String>) -> Result<Page<HostToken>, Error> {
-        let rows: Vec<Kept> = sqlx::query_as(
-            "select id, owner, role, team, note, made_by, made_at, expires_at
-             from user_tokens where id > $1 order by id limit $2",
-        )
-        .bind(paging.after().map_or("", String::as_str))
-        .bind(paging.rows())
-        .fetch_all(self.db.pool())
-        .await?;
+        let sql = format!("{SELECT} where id > $1 order by id limit $2");
+        let rows: Vec<Kept> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(paging.after().map_or("", String::as_str))
+            .bind(paging.rows())
+            .fetch_all(self.db.pool())
+            .await?;
         Ok(paging.cut(rows, |(id, ..)| id.clone()).map(token_of))
     }
 
@@ -160,5 +143,30 @@ impl Users {
             0 => Err(Error::NotFound(format!("token '{id}'"))),
             _ => Ok(()),
         }
+    }
+    /// The tokens of one user, those that were made last first, without their texts; as many as fit on a page.
+    pub(crate) async fn tokens_of(&self, user: &str) -> Result<Vec<HostToken>, Error> {
+        let sql = format!("{SELECT} where owner = $1 order by made_at desc, id limit $2");
+        let rows: Vec<Kept> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(user)
+            .bind(SHOWN_MAX)
+            .fetch_all(self.db.pool())
+            .await?;
+        Ok(rows.into_iter().map(token_of).collect())
+    }
+
+    /// Ends a token of whoever asks, at once.
+    pub(crate) async fn revoke_own(&self, by: &Actor, id: &str) -> Result<(), Error> {
+        let mut write = self.db.write().await?;
+        let revoked = sqlx::query("delete from user_tokens where id = $1 and owner = $2")
+            .bind(id)
+            .bind(by.name())
+            .execute(&mut *write)
+            .await?;
+        if revoked.rows_affected() == 0 {
+            return Err(Error::NotFound(format!("token '{id}' of yours")));
+        }
+        trail::note(&mut write, (by.name(), by.token()), "revoke-token", id).await?;
+        Ok(write.commit().await?)
     }
 }

@@ -4,8 +4,27 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::host::HostAct;
 use chandlery_package::wire::{Page, Paging};
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 
 use super::{Actor, Error, Users};
+
+/// Writes down what somebody does in the transaction that does it: the name, and the token or the session.
+pub(super) async fn note(
+    write: &mut SqliteConnection,
+    (actor, token): (&str, Option<&str>),
+    act: &str,
+    about: &str,
+) -> Result<(), Error> {
+    sqlx::query("insert into acts (at, actor, token, act, about, status) values ($1, $2, $3, $4, $5, 200)")
+        .bind(Text(Timestamp::now()))
+        .bind(actor)
+        .bind(token)
+        .bind(act)
+        .bind(about)
+        .execute(write)
+        .await?;
+    Ok(())
+}
 
 impl Users {
     /// Writes down that somebody is about to do something; gives the number of the entry.

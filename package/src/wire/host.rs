@@ -5,6 +5,7 @@ mod plans;
 mod plugins;
 mod replicas;
 mod rules;
+mod sign_in;
 mod targets;
 mod users;
 
@@ -13,5 +14,6 @@ pub use plans::*;
 pub use plugins::*;
 pub use replicas::*;
 pub use rules::*;
+pub use sign_in::*;
 pub use targets::*;
 pub use users::*;

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::{Value, json};
 
 use super::{must_be_complete, routed};
+use crate::host_sign_in::{program, signed_up};
 use crate::world::{Person, World, plugin};
 
 /// Who may use a route: whoever has this role, or one that may more; nobody else.
@@ -20,7 +21,7 @@ enum For {
 }
 
 /// Whoever is known to the host, and the most that each may; the last shows `host.token`.
-const USERS: [(&str, For); 7] = [
+const USERS: [(&str, For); 9] = [
     ("viewer", For::Viewers),
     ("deployer", For::Deployers),
     // On a target of its team alone.
@@ -29,6 +30,10 @@ const USERS: [(&str, For); 7] = [
     ("admin", For::Admins),
     // An admin's, which is for less.
     ("narrow", For::Viewers),
+    // An admin's, which is for one target alone.
+    ("scoped", For::Deployers),
+    // An approver who has signed in with a program.
+    ("program", For::Approvers),
     ("first", For::Admins),
 ];
 
@@ -98,8 +103,33 @@ fn table() -> Vec<(&'static str, &'static str, For, Value)> {
         ("POST", "/api/v1/tokens", For::Admins, json!({})),
         ("DELETE", "/api/v1/tokens/{id}", For::Admins, json!(null)),
         ("GET", "/api/v1/acts", For::Viewers, json!(null)),
+        ("POST", "/api/v1/users/{name}/set-up", For::Admins, json!(null)),
+        ("POST", "/api/v1/host-token", For::Admins, json!({ "current": "another" })),
+        ("GET", "/api/v1/sessions", For::Admins, json!(null)),
+        ("DELETE", "/api/v1/sessions/{id}", For::Admins, json!(null)),
+        ("POST", "/api/v1/device-log-ins", For::Everybody, json!({})),
+        ("POST", "/api/v1/device-log-ins/token", For::Everybody, json!({ "device_code": "unheard-of" })),
+        // Last, since it ends the session of the program that asks.
+        ("DELETE", "/api/v1/session", For::Viewers, json!(null)),
     ]
 }
+
+/// The pages, which a session's cookie opens and no token: whether whoever is not signed in sees them, and is not sent to sign in.
+const PAGES: [(&str, &str, bool); 13] = [
+    ("GET", "/", false),
+    ("GET", "/style.css", true),
+    ("GET", "/login", true),
+    ("POST", "/login", true),
+    ("POST", "/logout", false),
+    ("GET", "/set-up", true),
+    ("POST", "/set-up", true),
+    ("GET", "/device", false),
+    ("POST", "/device", false),
+    ("GET", "/account", false),
+    ("POST", "/account/password", false),
+    ("POST", "/account/sessions", false),
+    ("POST", "/account/tokens", false),
+];
 
 /// A token of a user for a role, made by the first admin.
 fn token(first: &Person, words: &[&str]) -> String {
@@ -129,6 +159,8 @@ fn tokens(world: &World) -> Vec<String> {
         ["second", "viewer"],
     ];
     let mut shown: Vec<String> = made.iter().map(|words| token(&first, words)).collect();
+    shown.push(token(&first, &["second", "deployer", "--target", "gpu"]));
+    shown.push(program(world, &signed_up(world, "approver")));
     shown.push(fs::read_to_string(world.host_data().join("host.token")).unwrap());
     shown
 }
@@ -184,6 +216,42 @@ fn every_route_of_the_host_is_for_those_it_is_meant_for() {
     {
         let mode = fs::metadata(world.folder.path().join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{secret} is for its owner alone");
+    }
+}
+
+#[test]
+fn the_pages_are_for_whoever_is_signed_in() {
+    let world = World::start();
+    world.customer().ok(&["host", "users", "add", "ann", "viewer"]);
+    let token = fs::read_to_string(world.host_data().join("host.token")).unwrap();
+    let cookie = signed_up(&world, "ann");
+    let origin = format!("http://{}", world.host.address);
+    let form = "name=ann&password=x&token=x&again=x&id=x&current=x&user_code=x";
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    for (method, path, is_public) in PAGES {
+        let url = format!("{origin}{path}");
+        let ask = |token: Option<&str>, headers: &[(&str, &str)]| {
+            let answer = world.send(method, &url, token, &[&[kind], headers].concat(), form);
+            let sent_on = answer.status == 303 && answer.header("location").starts_with("/login");
+            (answer.status, sent_on || path == "/" && answer.header("location") == "/account")
+        };
+        let own = ("origin", origin.as_str());
+        // A token opens no page, and nothing is done for a page of somebody else.
+        for token in [None, Some(token.as_str())] {
+            let (status, sent_on) = ask(token, &[own]);
+            assert_eq!(sent_on, !is_public, "{method} {path}: {status}");
+            assert!(status < 500 && status != 403, "{method} {path}: {status}");
+        }
+        if method == "POST" {
+            let other = ("origin", "http://127.0.0.1:1");
+            for sent in [&[][..], &[other], &[other, ("cookie", cookie.as_str())]] {
+                assert_eq!(ask(None, sent).0, 403, "{method} {path}: {sent:?}");
+            }
+        }
+        if !is_public && !["/", "/logout"].contains(&path) {
+            let (status, sent_on) = ask(None, &[own, ("cookie", cookie.as_str())]);
+            assert!(!sent_on && status < 500, "{method} {path}: {status}");
+        }
     }
 }
 
@@ -264,7 +332,8 @@ fn a_deployer_deploys_to_the_targets_of_its_team_alone() {
 
 #[test]
 fn the_table_of_the_hosts_routes_is_complete() {
-    let tabled: BTreeSet<_> =
-        table().into_iter().map(|(method, route, ..)| (method, route.to_owned())).collect();
+    let described = table().into_iter().map(|(method, route, ..)| (method, route.to_owned()));
+    let pages = PAGES.into_iter().map(|(method, route, _)| (method, route.to_owned()));
+    let tabled: BTreeSet<_> = described.chain(pages).collect();
     must_be_complete(&tabled, &routed("docs/openapi/host.json", "host/src"));
 }

@@ -1,12 +1,17 @@
 //! What is kept from replicas. A browser sends the cookies of a machine to each of its ports, and keeps what any of them sets: a
-//! replica must neither see a session of the registry's pages, nor begin or end one.
+//! replica must neither see a session of the registry's pages or of the host's, nor begin or end one.
 
 use chandlery_package::Digest;
-use chandlery_package::browser::{SECURE_SESSION_COOKIE, SESSION_COOKIE};
+use chandlery_package::browser::{
+    HOST_SESSION_COOKIE, SECURE_HOST_SESSION_COOKIE, SECURE_SESSION_COOKIE, SESSION_COOKIE,
+};
 use chandlery_package::wire::host::HOST_TOKEN_PREFIX;
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
+/// The cookies of sessions with either server.
+const SESSIONS: [&str; 4] =
+    [SESSION_COOKIE, SECURE_SESSION_COOKIE, HOST_SESSION_COOKIE, SECURE_HOST_SESSION_COOKIE];
 /// Makes a browser forget the cookies of all ports.
 const FORGET: &str = "clear-site-data";
 
@@ -57,7 +62,7 @@ fn is_session(pair: &[u8]) -> bool {
     let unnamed = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'=';
     let start = pair.iter().position(|byte| !unnamed(byte)).unwrap_or(pair.len());
     let name = pair[start..].split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-    [SESSION_COOKIE, SECURE_SESSION_COOKIE].iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
+    SESSIONS.iter().any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
 }
 
 #[cfg(test)]
@@ -72,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_replica_sees_its_own_cookies_alone() {
-        let table: [(&[&'static str], &[&str]); 9] = [
+        let table: [(&[&'static str], &[&str]); 10] = [
             (&[], &[]),
             (&["theme=dark; lang=de"], &["theme=dark; lang=de"]),
             (&["chandlery_session=t"], &[]),
@@ -83,6 +88,7 @@ mod tests {
                 &["theme=dark", "lang=de"],
             ),
             (&["chandlery_session"], &[]),
+            (&["chandlery_host_session=t; a=b", "__Host-chandlery_host_session=t"], &["a=b"]),
             (&["=chandlery_session=t; a"], &["a"]),
             (
                 &["my_chandlery_session=t; chandlery_session_2=t"],

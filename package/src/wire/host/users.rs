@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{TargetName, TeamName, UserName, words};
+use crate::{DeploymentName, TargetName, TeamName, UserName, words};
 
+/// How many days a token lasts, where nothing else is said.
+pub const HOST_TOKEN_DAYS: u32 = 90;
 /// How the token of a user begins, so that it is known wherever it turns up.
 pub const HOST_TOKEN_PREFIX: &str = "chandlery_host_";
 
@@ -99,11 +101,22 @@ pub struct NewHostToken {
     /// The team on whose targets alone it is for more than seeing; none: wherever the user may.
     #[serde(default)]
     pub team: Option<TeamName>,
+    /// The targets on which alone it deploys; empty: wherever the user may.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub targets: BTreeSet<TargetName>,
+    /// The deployments that alone it makes and changes, by their names; empty: whichever the user may.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub deployments: BTreeSet<DeploymentName>,
     /// What it is for, in words.
     #[serde(default)]
     pub note: String,
-    /// How many days it lasts, from 1 to 366.
+    /// How many days it lasts, from 1 to 366; 90, where nothing is said.
+    #[serde(default = "days_valid")]
     pub days_valid: u32,
+}
+
+fn days_valid() -> u32 {
+    HOST_TOKEN_DAYS
 }
 
 /// A token as it was made: nobody sees its text again.
@@ -127,12 +140,21 @@ pub struct HostToken {
     /// The team on whose targets alone it is for more than seeing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<TeamName>,
+    /// The targets on which alone it deploys; empty: wherever the user may.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub targets: BTreeSet<TargetName>,
+    /// The deployments that alone it makes and changes; empty: whichever the user may.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub deployments: BTreeSet<DeploymentName>,
     /// What it is for, in words.
     pub note: String,
     /// The admin who made it.
     pub made_by: String,
     /// When it was made.
     pub made_at: Timestamp,
+    /// When it was shown last, to within a minute; none: never yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_at: Option<Timestamp>,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -146,9 +168,15 @@ pub struct Whoami {
     pub role: HostRole,
     /// What may be done in teams.
     pub teams: Vec<Membership>,
-    /// The id of the token; none: it is the one in the file `host.token`.
+    /// The id of the token or of the session; none: it is the token in the file `host.token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// The targets on which alone the token deploys; empty: wherever the roles allow.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub targets: BTreeSet<TargetName>,
+    /// The deployments that alone the token makes and changes; empty: whichever the roles allow.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub deployments: BTreeSet<DeploymentName>,
 }
 
 /// Something that a user has done, or tried.
@@ -158,7 +186,7 @@ pub struct HostAct {
     pub at: Timestamp,
     /// The name of the user.
     pub user: String,
-    /// The id of the token that was shown; none: the one in the file `host.token`.
+    /// The id of the token or of the session that was shown; none: the token in the file `host.token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// What was asked for: `deploy`, `grant`.

@@ -1,0 +1,81 @@
+//! By what a browser is known on the pages: the cookie of its session.
+
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use chandlery_package::browser::{HOST_SESSION_COOKIE, SECURE_HOST_SESSION_COOKIE};
+use cookie::time::Duration;
+
+use crate::error::Error;
+use crate::host::Host;
+use crate::users::{Actor, SESSION_HOURS};
+
+/// Where one goes who has signed in and wanted nothing else.
+const HOME: &str = "/account";
+
+/// Who is signed in with the browser that sent these headers.
+pub(super) async fn who(host: &Host, headers: &HeaderMap) -> Result<Option<Actor>, Error> {
+    let cookies = CookieJar::from_headers(headers);
+    match cookies.get(name(host)) {
+        Some(cookie) => Ok(host.users.on_pages(cookie.value()).await?),
+        None => Ok(None),
+    }
+}
+
+/// Sends a browser to sign in first, and from there to what it wanted.
+pub(super) fn to_sign_in(next: &str) -> Response {
+    Redirect::to(&format!("/login?next={}", own_path(next))).into_response()
+}
+
+/// Lets a browser in with the token of its session, and sends it to what it wanted.
+pub(super) fn let_in(host: &Host, token: String, next: &str) -> Response {
+    (kept(host, token, Duration::hours(SESSION_HOURS)), Redirect::to(own_path(next))).into_response()
+}
+
+/// Lets a browser forget its session.
+pub(super) fn let_out(host: &Host) -> Response {
+    (kept(host, String::new(), Duration::ZERO), Redirect::to("/login")).into_response()
+}
+
+/// `SameSite=Lax`: a link from elsewhere finds whoever follows it signed in, and a form from elsewhere does not. The provider sends
+/// browsers here by such a link.
+fn kept(host: &Host, token: String, lifetime: Duration) -> CookieJar {
+    let cookie = Cookie::build((name(host), token)).path("/").http_only(true).same_site(SameSite::Lax);
+    CookieJar::new().add(cookie.secure(host.site.is_secure()).max_age(lifetime).build())
+}
+
+fn name(host: &Host) -> &'static str {
+    match host.site.is_secure() {
+        true => SECURE_HOST_SESSION_COOKIE,
+        false => HOST_SESSION_COOKIE,
+    }
+}
+
+/// Only a path of this host, so that a link to the page where one signs in leads nowhere else.
+fn own_path(next: &str) -> &str {
+    let is_plain = next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-?=_".contains(&byte));
+    if next.starts_with('/') && !next.starts_with("//") && is_plain { next } else { HOME }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_a_page_of_this_host() {
+        for (next, goes_to) in [
+            ("/device?user_code=WDJB-MJHT", "/device?user_code=WDJB-MJHT"),
+            ("/account", "/account"),
+            ("", HOME),
+            ("account", HOME),
+            ("//evil.example.com", HOME),
+            ("https://evil.example.com", HOME),
+            ("/\\evil.example.com", HOME),
+            ("/a\r\nset-cookie: x", HOME),
+            ("/a&b=c", HOME),
+        ] {
+            assert_eq!(own_path(next), goes_to, "{next}");
+        }
+    }
+}
