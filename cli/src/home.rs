@@ -179,3 +179,10 @@ pub fn write_private(path: &Path, text: &str) -> Result {
     fs::rename(&draft, path)?;
     Ok(())
 }
+
+/// A token from its file.
+pub fn read_token(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path);
+    text.map(|text| text.trim().to_owned())
+        .map_err(|error| Failure::of(format!("{}: {error}", path.display())))
+}

@@ -6,6 +6,7 @@ mod door;
 mod layout;
 mod set_up;
 mod sign_in;
+mod sso;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -23,6 +24,8 @@ pub(crate) fn routes(host: &Host) -> Router<Host> {
         .route("/", get(|| async { Redirect::to("/account") }))
         .route("/style.css", get(layout::style))
         .route("/login", get(sign_in::form).post(sign_in::sign_in))
+        .route("/login/sso", get(sso::begin))
+        .route("/login/sso/callback", get(sso::complete))
         .route("/logout", post(sign_in::sign_out))
         .route("/set-up", get(set_up::form).post(set_up::set_up))
         .route("/device", get(device::form).post(device::confirm))

@@ -9,6 +9,7 @@ mod first;
 mod guesses;
 mod identify;
 mod passwords;
+mod provider;
 mod sessions;
 mod set_ups;
 mod settings;

@@ -39,10 +39,11 @@ create table device_log_ins (
     expires_at text not null
 ) strict;
 
--- Browsers that were sent to the provider, by the SHA-256 of the state that they bring back.
+-- Browsers that were sent to the provider, by the SHA-256 of the state that they bring back, and where each goes then.
 create table sign_ons (
     state      text primary key,
     nonce      text not null,
     verifier   text not null,
+    goes_to    text not null,
     expires_at text not null
 ) strict;

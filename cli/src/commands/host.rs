@@ -21,7 +21,8 @@ use super::users::{self, Users};
 use super::work::worker;
 use crate::api::{Context, HOST_LISTEN};
 use crate::arguments::one_of;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
+use crate::home::read_token;
 use crate::private::keep_private;
 use crate::show;
 
@@ -174,11 +175,4 @@ async fn serve(run: Run, context: &Context) -> Result {
         show::note("usage is metered, and waits: no account was named with --registry-token-file");
     }
     Ok(chandlery_host::serve(host, &settings, listener, stopped).await?)
-}
-
-/// A token from its file.
-pub fn read_token(path: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(path);
-    text.map(|text| text.trim().to_owned())
-        .map_err(|error| Failure::of(format!("{}: {error}", path.display())))
 }

@@ -13,13 +13,13 @@ use chandlery_package::wire::LogInBy;
 use chandlery_sandbox::Limits;
 use clap::Args;
 
-use super::host::{LOCALHOST, read_token};
+use super::host::LOCALHOST;
 use super::registry::{self, Terms, bind, stopped};
 use super::work::worker;
 use crate::api::{Context, HOST_LISTEN, REGISTRY_LISTEN};
 use crate::arguments::one_of;
 use crate::failure::{Failure, Result};
-use crate::home::write_private;
+use crate::home::{read_token, write_private};
 use crate::private::keep_private;
 use crate::show;
 

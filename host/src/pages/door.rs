@@ -11,6 +11,12 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::users::{Actor, SESSION_HOURS};
 
+/// What a browser that was sent to the provider comes back with, beside what the provider hands on.
+const SIGN_ON_COOKIE: &str = "chandlery_host_sign_on";
+/// The same of a host that browsers reach by TLS.
+const SECURE_SIGN_ON_COOKIE: &str = "__Host-chandlery_host_sign_on";
+/// How long it may be away.
+const SIGN_ON_MINUTES: i64 = 10;
 /// Where one goes who has signed in and wanted nothing else.
 const HOME: &str = "/account";
 
@@ -43,6 +49,28 @@ pub(super) fn let_out(host: &Host) -> Response {
 fn kept(host: &Host, token: String, lifetime: Duration) -> CookieJar {
     let cookie = Cookie::build((name(host), token)).path("/").http_only(true).same_site(SameSite::Lax);
     CookieJar::new().add(cookie.secure(host.site.is_secure()).max_age(lifetime).build())
+}
+
+/// Sends a browser to the provider, from where it comes back with this state.
+pub(super) fn to_provider(host: &Host, url: &str, state: String) -> Response {
+    let cookie =
+        Cookie::build((sign_on_name(host), state)).path("/").http_only(true).same_site(SameSite::Lax);
+    let lasts = Duration::minutes(SIGN_ON_MINUTES);
+    let cookie = cookie.secure(host.site.is_secure()).max_age(lasts).build();
+    (CookieJar::new().add(cookie), Redirect::to(url)).into_response()
+}
+
+/// Whether a browser that comes back with this state was sent from here.
+pub(super) fn was_sent(host: &Host, headers: &HeaderMap, state: &str) -> bool {
+    let cookies = CookieJar::from_headers(headers);
+    !state.is_empty() && cookies.get(sign_on_name(host)).is_some_and(|cookie| cookie.value() == state)
+}
+
+fn sign_on_name(host: &Host) -> &'static str {
+    match host.site.is_secure() {
+        true => SECURE_SIGN_ON_COOKIE,
+        false => SIGN_ON_COOKIE,
+    }
 }
 
 fn name(host: &Host) -> &'static str {

@@ -41,11 +41,13 @@ pub(super) fn fault(fault: Option<&str>) -> Markup {
     html! { @if let Some(fault) = fault { p.fault role="alert" { (fault) } } }
 }
 
-/// The page once more, with what is wrong, where whoever asked can mend it; else the error itself.
+/// The page once more, with what is wrong, where whoever asked can mend it or ask again; else the error itself.
 pub(super) fn again(error: users::Error, page: impl FnOnce(&str) -> Markup) -> Result<Response, Error> {
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
-        Ok(status) if status.is_client_error() => Ok((status, page(&problem.detail)).into_response()),
+        Ok(status) if status != StatusCode::INTERNAL_SERVER_ERROR => {
+            Ok((status, page(&problem.detail)).into_response())
+        }
         _ => Err(error.into()),
     }
 }

@@ -14,7 +14,7 @@ use crate::users::FIRST_ADMIN;
 #[derive(Deserialize)]
 pub(super) struct Next {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +51,8 @@ pub(super) async fn sign_out(State(host): State<Host>, headers: HeaderMap) -> Re
     Ok(door::let_out(&host))
 }
 
-fn page(host: &Host, next: &str, fault: Option<&str>) -> Markup {
+/// The page where one signs in, and what was wrong.
+pub(super) fn page(host: &Host, next: &str, fault: Option<&str>) -> Markup {
     let settings = &host.users.settings;
     let own = html! {
         form.card method="post" action="/login" {

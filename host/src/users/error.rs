@@ -29,8 +29,18 @@ pub const AUTHORIZATION_PENDING: Kind = Kind {
     when: "a program that signs in through a page asks for its token before somebody has confirmed its code there",
     remedy: Some("open the page, compare the code, and confirm it; the program asks again by itself"),
 };
+/// A provider that does not say who somebody is.
+pub const SIGN_ON_FAILED: Kind = Kind {
+    word: "sign-on-failed",
+    status: 502,
+    title: "The provider did not sign you in",
+    when: "the provider of OpenID Connect of the host cannot be asked, refuses, or answers what does not hold",
+    remedy: Some(
+        "try again; if that does not help, whoever runs the host compares its --oidc options with what the provider has",
+    ),
+};
 /// The kinds of this room.
-pub const KINDS: [&Kind; 3] = [&FORBIDDEN, &TOO_MANY, &AUTHORIZATION_PENDING];
+pub const KINDS: [&Kind; 4] = [&FORBIDDEN, &TOO_MANY, &AUTHORIZATION_PENDING, &SIGN_ON_FAILED];
 
 /// Why somebody may not do something, or a user, team or token was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +63,9 @@ pub enum Error {
     /// A program that nobody has confirmed yet.
     #[error("nobody has confirmed this program yet")]
     Pending,
+    /// A provider that does not say who somebody is, in its words.
+    #[error("{0}")]
+    SignOn(String),
     /// The first admin, who is whoever has the file of its token.
     #[error("'admin' is whoever has the file host.token: it stays, and stays an admin")]
     FirstAdmin,
@@ -70,6 +83,7 @@ impl Explain for Error {
             Self::Conflict(_) => (&CONFLICT).into(),
             Self::TooMany(_) => (&TOO_MANY).into(),
             Self::Pending => (&AUTHORIZATION_PENDING).into(),
+            Self::SignOn(_) => (&SIGN_ON_FAILED).into(),
             Self::FirstAdmin => CONFLICT.remedied("`chandlery host token rotate` replaces its token"),
             Self::System(error) => error.explain(),
         }

@@ -115,11 +115,13 @@ fn table() -> Vec<(&'static str, &'static str, For, Value)> {
 }
 
 /// The pages, which a session's cookie opens and no token: whether whoever is not signed in sees them, and is not sent to sign in.
-const PAGES: [(&str, &str, bool); 13] = [
+const PAGES: [(&str, &str, bool); 15] = [
     ("GET", "/", false),
     ("GET", "/style.css", true),
     ("GET", "/login", true),
     ("POST", "/login", true),
+    ("GET", "/login/sso", true),
+    ("GET", "/login/sso/callback", true),
     ("POST", "/logout", false),
     ("GET", "/set-up", true),
     ("POST", "/set-up", true),
