@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,8 @@ fn cookie_of(answer: &Answer) -> String {
     answer.header("set-cookie").split(';').next().unwrap().to_owned()
 }
 
-fn invitation(world: &World, name: &str) -> String {
+/// The token by which a user sets a password.
+pub fn invitation(world: &World, name: &str) -> String {
     let made = world.customer().ok(&["host", "users", "invite", name]);
     made["token"].as_str().unwrap().to_owned()
 }
@@ -74,8 +75,36 @@ pub fn program(world: &World, cookie: &str) -> String {
 }
 
 /// Somebody who has no token of the host but by a log-in.
-fn person(world: &World, name: &str) -> Person {
+pub fn person(world: &World, name: &str) -> Person {
     Person { host: Some((world.host.address.clone(), "/nowhere".into())), ..world.person(name) }
+}
+
+/// A command line that waits until somebody confirms the code that it shows.
+pub struct Waiting {
+    process: Child,
+    pub code: String,
+}
+
+/// Has somebody log in at the host with the command line.
+pub fn program_waits(person: &Person) -> Waiting {
+    let mut command = person.command(&["host", "login", "--json"]);
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let line = told.find(|line| line.contains("the code ")).expect("it shows no code");
+    let code = line.split("the code ").nth(1).unwrap().trim().to_owned();
+    // Whatever it says later must not block it.
+    std::thread::spawn(move || told.for_each(drop));
+    Waiting { process, code }
+}
+
+impl Waiting {
+    /// The session that it was given, as soon as it was confirmed.
+    pub fn session(mut self) -> Value {
+        let mut printed = String::new();
+        self.process.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        assert!(self.process.wait().unwrap().success(), "{printed}");
+        serde_json::from_str(&printed).unwrap()
+    }
 }
 
 #[test]
@@ -115,21 +144,15 @@ fn a_user_signs_in_by_password_and_so_does_a_program() {
 
     // The command line waits until the code that it shows is confirmed.
     let ann = person(&world, "ann");
-    let mut command = ann.command(&["host", "login", "--json"]);
-    let mut waiting = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut told = BufReader::new(waiting.stderr.take().unwrap()).lines();
-    let line = told.find_map(|line| line.ok().filter(|line| line.contains("the code "))).unwrap();
-    let code = line.split("the code ").nth(1).unwrap().trim().to_owned();
+    let waiting = program_waits(&ann);
+    let code = waiting.code.clone();
     let path = format!("/device?user_code={code}");
     let sent_on = page(&world, &path, "");
     assert_eq!((sent_on.status, sent_on.header("location")), (303, format!("/login?next={path}").as_str()));
     assert!(page(&world, &path, &cookie).text().contains(&format!("value=\"{code}\"")));
     assert_eq!(send_form(&world, "/device", &cookie, "user_code=BBBB-BBBB").status, 404);
     assert_eq!(send_form(&world, "/device", &cookie, &format!("user_code={code}")).status, 200);
-    let mut printed = String::new();
-    waiting.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-    assert!(waiting.wait().unwrap().success(), "{printed}");
-    let session: Value = serde_json::from_str(&printed).unwrap();
+    let session = waiting.session();
     assert_eq!((&session["user"], &session["kind"]), (&json!("ann"), &json!("program")));
     let whoami = ann.ok(&["host", "whoami"]);
     assert_eq!((&whoami["user"], &whoami["token"]), (&json!("ann"), &session["id"]));
