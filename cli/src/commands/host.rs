@@ -30,7 +30,7 @@ use crate::show;
 #[derive(Subcommand)]
 pub enum Host {
     /// Run a host until it is told to stop; what it has deployed goes on
-    Run(Run),
+    Run(Box<Run>),
     /// Say what may be installed: by whom, certified or not, how old, asking for what
     #[command(subcommand)]
     Rules(Rules),
@@ -125,7 +125,7 @@ impl Trust {
 impl Host {
     pub async fn run(self, context: &Context) -> Result {
         match self {
-            Self::Run(run) => serve(run, context).await,
+            Self::Run(run) => serve(*run, context).await,
             Self::Rules(rules) => rules.run(context).await,
             Self::Users(users) => users.run(context).await,
             Self::Teams(teams) => teams.run(context).await,
