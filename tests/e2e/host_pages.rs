@@ -27,7 +27,7 @@ impl Provider {
     fn start(redirect: &str) -> Self {
         let mut command = Command::new("node");
         command.arg(workspace().join("tests/e2e/oidc_provider.mjs"));
-        command.arg(workspace().join("target/tools/oidc")).arg(redirect);
+        command.arg(workspace().join("target/tools")).arg(redirect);
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let issuer = lines.find_map(|line| line.strip_prefix("provider at ").map(str::to_owned));
