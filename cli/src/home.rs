@@ -186,3 +186,27 @@ pub fn read_token(path: &Path) -> Result<String> {
     text.map(|text| text.trim().to_owned())
         .map_err(|error| Failure::of(format!("{}: {error}", path.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_in_at_a_host_comes_and_goes_and_all_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home(folder.path().join("home"));
+        let (host, other) = ("http://127.0.0.1:7700", "https://host.example.com");
+        let acme: Namespace = "acme".parse().unwrap();
+        home.log_in("http://r", &acme, "chy_1").unwrap();
+        let known = |host: &str| (home.host_log_in(host).unwrap(), home.host_token_file(host).unwrap());
+        assert_eq!(known(host), (None, None));
+        home.keep_host_token_file(host, Path::new("/data/host.token")).unwrap();
+        home.keep_host_token(host, Some("t1")).unwrap();
+        home.keep_host_token(other, Some("t2")).unwrap();
+        assert_eq!(known(host), (Some("t1".into()), Some("/data/host.token".into())));
+        home.keep_host_token(host, None).unwrap();
+        assert_eq!(known(host), (None, Some("/data/host.token".into())));
+        assert_eq!(known(other), (Some("t2".into()), None));
+        assert_eq!(home.token("http://r", Some(&acme)).unwrap(), Some((acme.clone(), "chy_1".into())));
+    }
+}

@@ -82,11 +82,12 @@ impl Up {
         let host = chandlery_host::Host::open(&settings).await?;
         let (host_listener, host_address) = bind(self.host_listen).await?;
 
+        // Before anybody is told that they can log in, which is kept in the same file.
+        let token = host_data.canonicalize()?.join("host.token");
+        context.home.keep_host_token_file(&format!("http://{host_address}"), &token)?;
         let (stopped_registry, stopped_host) = (stopped()?, stopped()?);
         registry::announce(&registry_data, address);
         show::done(format!("host at http://{host_address}"));
-        let token = host_data.canonicalize()?.join("host.token");
-        context.home.keep_host_token_file(&format!("http://{host_address}"), &token)?;
         show::note(format!("the token of its first admin is in {}: commands find it there", token.display()));
         show::note(format!(
             "payout dashboard at http://{address}/dashboard; Ctrl-C stops both, deployments go on"
