@@ -12,6 +12,7 @@ mod chores;
 mod cross_site;
 mod deletion;
 mod error;
+mod error_pages;
 mod export;
 mod guard;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub mod oci;
 pub mod security_txt;
 mod server;
 mod settings;
+mod shell;
 #[cfg(test)]
 mod testing;
 pub mod trusted;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use chandlery_accounts::{Accounts, Dns, SessionCookie};
 use chandlery_edge::Site;
@@ -101,6 +103,7 @@ pub struct Registry {
     tasks: Supervisor,
     guard: Arc<Guard>,
     metrics: Metrics,
+    styleguide: bool,
 }
 
 impl Registry {
@@ -161,8 +164,21 @@ impl Registry {
         let tasks = Supervisor::default();
         let metrics = Metrics::new(db.clone(), clock.clone(), storage, tasks.clone());
         let (exports, guard) = (Arc::new(settings.exports.clone()), Arc::new(guard));
-        let security = Arc::new(settings.security.clone());
-        Ok(Self { db, clock, finance, oci, catalog, trusted, exports, security, tasks, guard, metrics })
+        let (security, styleguide) = (Arc::new(settings.security.clone()), settings.styleguide);
+        Ok(Self {
+            db,
+            clock,
+            finance,
+            oci,
+            catalog,
+            trusted,
+            exports,
+            security,
+            tasks,
+            guard,
+            metrics,
+            styleguide,
+        })
     }
 
     /// The routes of `/api/v1` from all rooms, and the document that was collected from them.
@@ -191,12 +207,13 @@ impl Registry {
             .merge(oci::routes(self.oci))
             .merge(api)
             .merge(chandlery_openapi::routes(&document))
-            .merge(web::routes(self.finance))
+            .merge(web::routes(self.finance, self.styleguide))
             .layer(DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
             .layer(from_fn_with_state((self.clock, self.db), follow_clock))
             .layer(from_fn_with_state(own, cross_site::refuse))
             .layer(from_fn_with_state(self.guard, guard::pass))
             .layer(from_fn_with_state(self.metrics, metrics::count))
+            .layer(from_fn(error_pages::show))
             .layer(map_response(browser::protected))
             .layer(TraceLayer::new_for_http())
     }

@@ -53,6 +53,8 @@ pub struct Settings {
     pub security: SecurityTxt,
     /// Who looks at components that strangers made.
     pub worker: Worker,
+    /// Whether it serves `/styleguide`, which shows every part of its pages.
+    pub styleguide: bool,
     /// What it accepts.
     pub limits: Limits,
 }

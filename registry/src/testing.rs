@@ -32,6 +32,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         dns: None,
         exports: Exports::default(),
         security: crate::security_txt::SecurityTxt::default(),
+        styleguide: false,
         limits: Limits::default(),
     };
     let registry = Registry::open(&settings).await.unwrap();

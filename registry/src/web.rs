@@ -24,7 +24,11 @@ use chandlery_money::Finance;
 use chandlery_money::payouts::transactions_csv;
 
 /// The routes of this room.
-pub fn routes<S>(finance: Finance) -> Router<S> {
+pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
+    let guide = match styleguide {
+        true => Router::new().route("/styleguide", get(layout::guide)),
+        false => Router::new(),
+    };
     Router::new()
         .route("/", get(|| async { Redirect::to("/dashboard") }))
         .route("/login", get(session::form).post(session::log_in))
@@ -54,5 +58,6 @@ pub fn routes<S>(finance: Finance) -> Router<S> {
         .route("/dashboard/{partner}/plugins", get(lists::plugins))
         .route("/dashboard/{partner}/payouts", get(lists::payouts))
         .route("/dashboard/{partner}/statements", get(lists::statements))
+        .merge(guide)
         .with_state(finance)
 }

@@ -75,6 +75,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         dns: None,
         exports: Exports::default(),
         security: chandlery_registry::security_txt::SecurityTxt::default(),
+        styleguide: false,
         limits: Limits { requests_per_second: 10_000_000.try_into().unwrap(), ..Limits::default() },
     };
     let registry = Registry::open(&settings).await.unwrap();

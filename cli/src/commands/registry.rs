@@ -182,6 +182,9 @@ pub struct Terms {
     /// The proxies in front, whose X-Forwarded-For is believed: addresses or networks, with commas between
     #[arg(long, value_name = "NETWORK", env = "CHANDLERY_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Network>,
+    /// Serve /styleguide, a page with every part that pages are made of
+    #[arg(long)]
+    pub styleguide: bool,
     /// Accept manifests that name content which is not here, as mirrors need it that copy on demand
     #[arg(long)]
     pub sparse_manifests: bool,
@@ -226,6 +229,7 @@ impl Terms {
                 policy: self.security_policy.clone(),
                 url: self.url.clone(),
             },
+            styleguide: self.styleguide,
             worker: super::work::worker()?,
             processor: self.stripe_key.clone().map(|key| Processor {
                 url: self.stripe_url.clone(),

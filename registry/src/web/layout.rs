@@ -1,40 +1,22 @@
-//! What every page shares.
+//! What every page of an account shares.
 
 use axum::http::{HeaderName, header};
-use maud::{DOCTYPE, Markup, html};
-
 use chandlery_accounts::Account;
+use chandlery_pages::Head;
+use maud::{Markup, html};
 
-/// A whole page.
+use crate::shell;
+
+/// A whole page, which search engines leave out.
 pub(super) fn page(title: &str, caller: Option<&Account>, content: Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · Chandlery" }
-                link rel="stylesheet" href="/style.css";
-            }
-            body {
-                header {
-                    a.brand href="/" { "Chandlery" }
-                    @if let Some(caller) = caller {
-                        nav {
-                            a href="/account" { "Account" }
-                            a href="/dashboard" { "Payouts" }
-                            @if caller.operator { a href="/figures" { "Figures" } }
-                        }
-                        form method="post" action="/logout" {
-                            span { (caller.name) @if caller.operator { " · operator" } }
-                            button.quiet { "Log out" }
-                        }
-                    }
-                }
-                main { (content) }
-            }
-        }
-    }
+    let head = Head { title: title.into(), private: true, ..Head::default() };
+    shell::page(&head, caller.into(), "", &content)
+}
+
+/// A page that everybody may read.
+pub(super) fn public(title: &str, about: &str, caller: Option<&Account>, content: Markup) -> Markup {
+    let head = Head { title: title.into(), description: Some(about.into()), ..Head::default() };
+    shell::page(&head, caller.into(), "", &content)
 }
 
 /// A link to the page of a list that follows, where there is one.
@@ -45,5 +27,10 @@ pub(super) fn next_page(path: &str, next: Option<&str>) -> Markup {
 }
 
 pub(super) async fn style() -> ([(HeaderName, &'static str); 1], &'static str) {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css"))
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], chandlery_pages::STYLE)
+}
+
+/// The page `/styleguide`.
+pub(super) async fn guide() -> Markup {
+    page("Parts of pages", None, chandlery_pages::styleguide())
 }

@@ -106,6 +106,8 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, For, Value)> {
         ("GET", "/device", For::Accounts, json!(null)),
         ("POST", "/device", For::Accounts, json!(null)),
         ("GET", "/device/{code}", For::Accounts, json!(null)),
+        // Where it is not switched on, it is there for nobody.
+        ("GET", "/styleguide", For::Everybody, json!(null)),
         ("GET", "/account/email", For::Accounts, json!(null)),
         ("POST", "/account/email", For::Accounts, json!(null)),
         ("GET", "/account/email/verification", For::Everybody, json!(null)),

@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chandlery-tasks", &[]),
     ("chandlery-openapi", &["package"]),
     ("chandlery-oidc", &["package"]),
+    ("chandlery-pages", &["package"]),
     ("chandlery-sandbox", &["package"]),
     ("chandlery-engines", &["package", "tasks"]),
     ("chandlery-host", &["package", "openapi", "oidc", "tasks", "sandbox", "engines"]),
@@ -42,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chandlery-money", &["package", "tasks", "store", "edge", "accounts", "log"]),
     (
         "chandlery-registry",
-        &["package", "openapi", "tasks", "sandbox", "store", "edge", "accounts", "log", "money"],
+        &["package", "openapi", "pages", "tasks", "sandbox", "store", "edge", "accounts", "log", "money"],
     ),
     (
         "chandlery-cli",

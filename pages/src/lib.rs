@@ -1,0 +1,24 @@
+//! What all pages share: the frame around them, the style sheet, and the parts that they are made of. It knows no domain: whoever serves
+//! a page says what is in it. Pages work without JavaScript, from 320 pixels on, in light and in dark.
+
+mod forms;
+mod lists;
+mod parts;
+mod shell;
+mod states;
+mod styleguide;
+mod values;
+
+pub use forms::{Field, checkbox, select};
+pub use lists::{Column, next_page, table};
+pub use parts::{Tone, badge, banner, command, crumbs, facts};
+pub use shell::{Head, Link, Search, Shell};
+pub use states::{Failure, empty};
+pub use styleguide::styleguide;
+pub use values::{bytes, day, minute, money, number};
+
+/// The style sheet of all pages, which has colours, sizes and distances as custom properties.
+pub const STYLE: &str = include_str!("style.css");
+
+#[cfg(test)]
+mod tests;

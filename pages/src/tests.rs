@@ -1,0 +1,130 @@
+//! What is written is escaped, and can be read.
+
+use std::collections::HashMap;
+
+use chandlery_package::Currency;
+use maud::html;
+use serde_json::json;
+
+use super::*;
+
+/// What somebody could write to end an attribute, an element or a script.
+const HOSTILE: &str = r#"</title></script><script>alert(1)</script>"'><img src=x onerror=alert(1)>"#;
+
+#[test]
+fn nothing_that_is_written_becomes_markup() {
+    let head = Head {
+        title: HOSTILE.into(),
+        description: Some(HOSTILE.into()),
+        url: Some(HOSTILE.into()),
+        feed: Some(HOSTILE.into()),
+        data: Some(json!({ "name": HOSTILE })),
+        private: false,
+    };
+    let shell = Shell {
+        name: "Chandlery",
+        style: "/style.css",
+        links: &[Link { path: "/search", name: HOSTILE }],
+        search: Some(Search { path: "/search", label: "Search", words: HOSTILE }),
+        visitor: html! { (HOSTILE) },
+        footer: &[],
+    };
+    let content = html! {
+        (Field::new("name", HOSTILE).value(HOSTILE).hint(HOSTILE).fault(Some(HOSTILE)))
+        (select("choice", HOSTILE, HOSTILE, &[(HOSTILE, HOSTILE)]))
+        (badge(Tone::Bad, HOSTILE))
+        (command(HOSTILE))
+        (table(HOSTILE, &[Column::Text(HOSTILE)], &[vec![html! { (HOSTILE) }]]))
+        (next_page(Some(HOSTILE)))
+    };
+    let page = shell.page(&head, &content).into_string();
+    assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
+    assert_eq!(page.matches("</script>").count(), 1, "the end of the data alone");
+    let data = page.split("application/ld+json\">").nth(1).unwrap().split("</script>").next().unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(data).unwrap(), json!({ "name": HOSTILE }));
+}
+
+#[test]
+fn values_are_written_for_people() {
+    let money = |minor: i64, currency| money(chandlery_package::Money::new(minor, currency).unwrap());
+    for (written, expected) in [
+        (number(0), "0"),
+        (number(999), "999"),
+        (number(1000), "1,000"),
+        (number(12_345_678), "12,345,678"),
+        (bytes(0), "0 B"),
+        (bytes(1023), "1023 B"),
+        (bytes(1536), "1.5 KiB"),
+        (bytes(u64::MAX), "17179869183.9 GiB"),
+        (money(299_900, Currency::Usd), "2,999.00 USD"),
+        (money(-123_456_789, Currency::Usd), "-1,234,567.89 USD"),
+        (money(5, Currency::Usd), "0.05 USD"),
+    ] {
+        assert_eq!(written, expected);
+    }
+}
+
+/// The colours of the style sheet by name: in light, and in dark, where what is not said is as in light.
+fn themes() -> [HashMap<String, [f64; 3]>; 2] {
+    let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").unwrap();
+    let read = |text: &str| {
+        let mut colours = HashMap::new();
+        for declared in text.split("--").skip(1) {
+            let Some((name, rest)) = declared.split_once(": #") else { continue };
+            let Some(hex) = rest.get(..6) else { continue };
+            if name.contains(';') {
+                continue;
+            }
+            let part = |at: usize| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+            colours.entry(name.to_owned()).or_insert([part(0), part(2), part(4)]);
+        }
+        colours
+    };
+    let light = read(light);
+    let mut all = light.clone();
+    all.extend(read(dark.split("/* Text").next().unwrap()));
+    [light, all]
+}
+
+/// The contrast of two colours, as WCAG 2.2 has it.
+fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+    let luminance = |colour: [f64; 3]| {
+        let linear = |part: f64| {
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(colour[0]) + 0.7152 * linear(colour[1]) + 0.0722 * linear(colour[2])
+    };
+    let (one, other) = (luminance(one), luminance(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
+}
+
+#[test]
+fn what_is_written_can_be_read_in_light_and_in_dark() {
+    // Text needs 4.5, and what bounds a field 3.
+    let mut pairs: Vec<(&str, &str, f64)> = Vec::new();
+    for ground in ["paper", "ground"] {
+        pairs.extend(["ink", "soft", "sea", "fault"].map(|text| (text, ground, 4.5)));
+        pairs.push(("edge", ground, 3.0));
+    }
+    pairs.extend([
+        ("paper", "sea", 4.5),
+        ("good", "good-ground", 4.5),
+        ("warning", "warning-ground", 4.5),
+        ("bad", "bad-ground", 4.5),
+    ]);
+    for (theme, colours) in ["light", "dark"].into_iter().zip(themes()) {
+        for (text, ground, least) in &pairs {
+            let found = contrast(colours[*text], colours[*ground]);
+            assert!(found >= *least, "{theme}: {text} on {ground} has a contrast of {found:.2}");
+        }
+    }
+}
+
+#[test]
+fn the_guide_shows_every_part() {
+    let guide = styleguide().into_string();
+    for class in ["badge good", "banner bad", "command", "facts", "crumbs", "scroll", "aria-invalid", "empty"]
+    {
+        assert!(guide.contains(class), "{class}");
+    }
+}

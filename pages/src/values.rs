@@ -1,0 +1,52 @@
+//! Dates, numbers, sizes and amounts as pages write them. Times are those of UTC.
+
+use chandlery_package::Money;
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+/// A day, which machines read as the moment.
+pub fn day(at: Timestamp) -> Markup {
+    html! { time datetime=(at.to_string()) { (at.strftime("%Y-%m-%d").to_string()) } }
+}
+
+/// A minute, which machines read as the moment.
+pub fn minute(at: Timestamp) -> Markup {
+    html! { time datetime=(at.to_string()) { (at.strftime("%Y-%m-%d %H:%M UTC").to_string()) } }
+}
+
+/// A whole number with a comma before each three digits.
+pub fn number(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
+/// An amount with its currency, such as `2,999.00 USD`.
+pub fn money(amount: Money) -> String {
+    let text = amount.to_string();
+    let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (whole, rest) = text.split_at(digits);
+    format!("{sign}{}{rest}", grouped(whole))
+}
+
+/// A size, in the largest of B, KiB, MiB and GiB of which there is one.
+pub fn bytes(size: u64) -> String {
+    let steps = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match steps.into_iter().find(|(step, _)| size >= *step) {
+        Some((step, unit)) => {
+            let tenths = u128::from(size) * 10 / u128::from(step);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{size} B"),
+    }
+}
+
+fn grouped(digits: &str) -> String {
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

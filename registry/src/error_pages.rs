@@ -1,0 +1,155 @@
+//! Errors for people: where a browser asks for a page, what went wrong is a page, too. Programs are told by problems as ever.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use chandlery_package::problem::{PROBLEM_MEDIA_TYPE, Problem};
+use chandlery_pages::{Failure, Head, Link};
+
+use crate::shell::{self, SEARCH, Visitor};
+
+/// Where programs ask, whatever they accept.
+const OF_PROGRAMS: [&str; 7] = ["/api/", "/v2", "/log/", "/token", "/.well-known/", "/metrics", "/feeds/"];
+/// The longest problem, in bytes.
+const PROBLEM_BYTES_MAX: usize = 64 << 10;
+const PAGE_MEDIA_TYPE: &str = "text/html; charset=utf-8";
+const HOME: Link<'static> = Link { path: "/", name: "Home" };
+const SEARCH_LINK: Link<'static> = Link { path: SEARCH, name: "Search plugins" };
+const LOG_IN: Link<'static> = Link { path: "/login", name: "Log in" };
+
+/// Makes a page of a problem that answers a browser.
+pub async fn show(request: Request, next: Next) -> Response {
+    let is_page = wants_page(request.uri().path(), request.headers());
+    let answer = next.run(request).await;
+    let failed = answer.status().is_client_error() || answer.status().is_server_error();
+    match is_page && failed && is_told_to_programs(&answer) {
+        true => as_page(answer).await,
+        false => answer,
+    }
+}
+
+fn wants_page(path: &str, headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let is_browser = accepts.flat_map(|value| value.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("text/html")
+    });
+    is_browser && !OF_PROGRAMS.iter().any(|start| path.starts_with(start))
+}
+
+/// Whether it is a problem, or the server's own answer that nothing is there.
+fn is_told_to_programs(answer: &Response) -> bool {
+    match answer.headers().get(header::CONTENT_TYPE) {
+        None => true,
+        Some(kind) => kind.as_bytes() == PROBLEM_MEDIA_TYPE.as_bytes(),
+    }
+}
+
+async fn as_page(answer: Response) -> Response {
+    let (mut parts, body) = answer.into_parts();
+    let told = to_bytes(body, PROBLEM_BYTES_MAX).await.unwrap_or_default();
+    let problem = serde_json::from_slice::<Problem>(&told).ok();
+    let status = parts.status;
+    let title = problem.as_ref().map_or_else(|| title(status), |problem| problem.title.as_str());
+    let detail = problem.as_ref().map_or("there is no such page", |problem| problem.detail.as_str());
+    let remedy = problem.as_ref().and_then(|problem| problem.remedy.as_deref());
+    let failure = Failure {
+        status: status.as_u16(),
+        title,
+        detail,
+        remedy: remedy.or(next(status)),
+        links: links(status),
+    };
+    let head = Head { title: title.into(), private: true, ..Head::default() };
+    let page = shell::page(&head, Visitor::Unknown, "", &failure.content()).into_string();
+    for replaced in [header::CONTENT_LENGTH, header::WWW_AUTHENTICATE] {
+        parts.headers.remove(replaced);
+    }
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PAGE_MEDIA_TYPE));
+    Response::from_parts(parts, Body::from(page))
+}
+
+/// What an answer without a problem is called.
+fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "Not found",
+        other => other.canonical_reason().unwrap_or("It did not work"),
+    }
+}
+
+/// What to do next where the problem does not say so.
+fn next(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::NOT_FOUND => {
+            Some("It may have another name, or be shown to its members alone: log in, or search for it.")
+        }
+        StatusCode::FORBIDDEN => Some("Log in as somebody who may, or ask whoever owns it."),
+        StatusCode::TOO_MANY_REQUESTS => Some("Wait for a moment, then load the page again."),
+        status if status.is_server_error() => Some(
+            "Load the page again in a moment. If that does not help, write to whoever operates this registry.",
+        ),
+        _ => None,
+    }
+}
+
+fn links(status: StatusCode) -> &'static [Link<'static>] {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+            &[HOME, SEARCH_LINK, LOG_IN]
+        }
+        _ => &[HOME],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    #[test]
+    fn browsers_are_shown_pages_and_programs_problems() {
+        for (path, accept, page) in [
+            ("/plugins/a/b", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", true),
+            ("/none", "application/json, Text/HTML;q=0.5", true),
+            ("/none", "*/*", false),
+            ("/none", "", false),
+            ("/none", "text/htmlx", false),
+            ("/api/v1/plugins", "text/html", false),
+            ("/v2/acme/x/manifests/1", "text/html", false),
+            ("/log/checkpoint", "text/html", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(wants_page(path, &headers), page, "{path} {accept}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_says_what_the_problem_does() {
+        let detail = "there is no plugin '<script>'";
+        for (word, status, remedy) in [
+            ("not-found", 404, "It may have another name"),
+            ("forbidden", 403, "ask an owner of the namespace"),
+            ("too-many", 429, "Wait for a moment"),
+            ("failed", 500, "Load the page again"),
+        ] {
+            let told = (status == 403).then(|| "ask an owner of the namespace".to_owned());
+            let title = "What happened".to_owned();
+            let problem = Problem { r#type: word.into(), title, status, detail: detail.into(), remedy: told };
+            let page = as_page(problem.into_response()).await;
+            assert_eq!(
+                (page.status().as_u16(), page.headers()[header::CONTENT_TYPE].as_bytes()),
+                (status, PAGE_MEDIA_TYPE.as_bytes())
+            );
+            let text = to_bytes(page.into_body(), usize::MAX).await.unwrap();
+            let text = String::from_utf8(text.to_vec()).unwrap();
+            for part in ["What happened", "there is no plugin '&lt;script&gt;'", remedy, "href=\"/\""] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+        let nothing = as_page(StatusCode::NOT_FOUND.into_response()).await;
+        assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+    }
+}

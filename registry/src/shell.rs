@@ -1,0 +1,76 @@
+//! The frame of the registry's pages: what all of them link to, and what is said of whoever looks at one.
+
+use chandlery_accounts::Account;
+use chandlery_pages::{Head, Link, Search, Shell};
+use maud::{Markup, html};
+
+/// The path of the style sheet.
+pub const STYLE: &str = "/style.css";
+/// The path of the shop's search.
+pub const SEARCH: &str = "/search";
+/// The path of the feed of new releases.
+pub const FEED: &str = "/feeds/releases.xml";
+
+const NAME: &str = "Chandlery";
+const LINKS: [Link<'static>; 3] = [
+    Link { path: SEARCH, name: "Plugins" },
+    Link { path: "/pricing", name: "Pricing" },
+    Link { path: "/consultants", name: "Consultants" },
+];
+const FOOTER: [Link<'static>; 4] = [
+    Link { path: "/", name: "Home" },
+    Link { path: FEED, name: "Feed of releases" },
+    Link { path: "/api/v1/docs", name: "API" },
+    Link { path: "/pricing", name: "Pricing" },
+];
+
+/// Who looks at a page.
+#[derive(Debug, Clone, Copy)]
+pub enum Visitor<'a> {
+    /// An account that is logged in.
+    Known(&'a Account),
+    /// Somebody who is not.
+    Nobody,
+    /// It was not found out, as where a request was refused before.
+    Unknown,
+}
+
+impl<'a> From<Option<&'a Account>> for Visitor<'a> {
+    fn from(account: Option<&'a Account>) -> Self {
+        account.map_or(Self::Nobody, Self::Known)
+    }
+}
+
+/// A whole page, whose search shows these words.
+pub fn page(head: &Head, visitor: Visitor<'_>, words: &str, content: &Markup) -> Markup {
+    let shell = Shell {
+        name: NAME,
+        style: STYLE,
+        links: &LINKS,
+        search: Some(Search { path: SEARCH, label: "Search plugins", words }),
+        visitor: shown(visitor),
+        footer: &FOOTER,
+    };
+    shell.page(head, content)
+}
+
+fn shown(visitor: Visitor<'_>) -> Markup {
+    html! {
+        @match visitor {
+            Visitor::Known(account) => {
+                a href="/account" { "Account" }
+                a href="/dashboard" { "Payouts" }
+                @if account.operator { a href="/figures" { "Figures" } }
+                form method="post" action="/logout" {
+                    span { (account.name) @if account.operator { " · operator" } }
+                    button.quiet { "Log out" }
+                }
+            }
+            Visitor::Nobody => {
+                a href="/login" { "Log in" }
+                a href="/register" { "Sign up" }
+            }
+            Visitor::Unknown => { a href="/account" { "Account" } }
+        }
+    }
+}
