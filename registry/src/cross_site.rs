@@ -12,8 +12,8 @@ use chandlery_edge::{Proxied, Sender, Site};
 
 use crate::error::Error;
 
-/// Where a session begins, of which there is no cookie yet: by a password, by a code after it, and by a passkey.
-const LOG_IN: [&str; 3] = ["/login", "/login/code", "/api/v1/passkey-log-ins"];
+/// Where a session begins, of which there is no cookie yet: by a password, by a code after it, by a new account, and by a passkey.
+const LOG_IN: [&str; 4] = ["/login", "/login/code", "/register", "/api/v1/passkey-log-ins"];
 /// What changes something though it is asked with GET: a host says how many deployments it has.
 const REPORT: &str = "/api/v1/licence";
 
@@ -114,6 +114,9 @@ mod tests {
             ("POST", "/api/v1/passkey-log-ins", &[SITE], false),
             ("POST", "/api/v1/passkey-log-ins", &[BEARER, REPLICA], false),
             ("GET", "/login", &[SITE], true),
+            ("POST", "/register", &[OWN], true),
+            ("POST", "/register", &[], false),
+            ("POST", "/register", &[SITE], false),
             // Programs say nothing of where they are; a browser sends a password by itself, and a token never.
             ("POST", close, &[], true),
             ("POST", close, &[BEARER], true),

@@ -208,6 +208,7 @@ impl Registry {
             .merge(api)
             .merge(chandlery_openapi::routes(&document))
             .merge(web::routes(self.finance, self.styleguide))
+            .merge(catalog::pages(self.catalog))
             .layer(DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
             .layer(from_fn_with_state((self.clock, self.db), follow_clock))
             .layer(from_fn_with_state(own, cross_site::refuse))

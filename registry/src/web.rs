@@ -3,6 +3,7 @@
 mod account;
 mod chart;
 mod cohorts;
+mod consultants;
 mod dashboard;
 mod device;
 mod email;
@@ -12,12 +13,14 @@ mod layout;
 mod lists;
 mod passkeys;
 mod password;
+mod pricing;
+mod register;
 mod session;
 mod sessions;
 mod sign_on;
+mod welcome;
 
 use axum::Router;
-use axum::response::Redirect;
 use axum::routing::get;
 
 use chandlery_money::Finance;
@@ -30,12 +33,15 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         false => Router::new(),
     };
     Router::new()
-        .route("/", get(|| async { Redirect::to("/dashboard") }))
         .route("/login", get(session::form).post(session::log_in))
         .route("/login/code", axum::routing::post(session::go_on))
         .route("/login/sso", get(sign_on::begin))
         .route("/login/sso/callback", get(sign_on::arrive))
         .route("/logout", axum::routing::post(session::log_out))
+        .route("/register", get(register::form).post(register::open))
+        .route("/welcome", get(welcome::page))
+        .route("/pricing", get(pricing::page))
+        .route("/consultants", get(consultants::page))
         .route("/style.css", get(layout::style))
         .route("/account", get(account::page))
         .route("/account/email", get(email::form).post(email::change))

@@ -16,6 +16,9 @@ use crate::people::find_within;
 use crate::tokens::{TokenKind, insert, must_owe_no_code, set_opened_by};
 use crate::{Error, Scope, suspended};
 
+/// The note of a log-in by the registry's own pages.
+pub const PAGES: &str = "pages";
+
 /// A token for an account that has shown the password of this mark, or was opened just now, and a code where it has a second factor. It
 /// lasts for a time, and no longer than the password.
 pub async fn log_in(
@@ -68,6 +71,18 @@ async fn must_know_still(write: &mut Write, account: &Namespace, mark: Option<&s
         return Err(Error::Unauthenticated);
     }
     suspended::must_not_be(write, account).await
+}
+
+/// Whether an account was ever logged in by the command line, or has a token for a machine that was used, and neither has ended since.
+pub async fn uses_programs(db: &Db, account: &Namespace) -> Result<bool, Error> {
+    let found: Option<(String,)> = sqlx::query_as(
+        "select hash from tokens where account = $1 and note <> $2 and used_at is not null limit 1",
+    )
+    .bind(account.as_str())
+    .bind(PAGES)
+    .fetch_optional(db.read())
+    .await?;
+    Ok(found.is_some())
 }
 
 #[cfg(test)]

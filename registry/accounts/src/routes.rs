@@ -73,19 +73,8 @@ async fn register(
     address: Address,
     Json(new): Json<NewAccount>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
-    accounts.register(client, &new.name, &new.password).await?;
-    let actor = Actor::new(&new.name, &Credential::None, address);
-    let lifetime = tokens::LOGIN_LIFETIME;
-    let token =
-        crate::log_in(&accounts.db, &actor, (&new.name, None), "registered", lifetime, LogInBy::Password)
-            .await?;
-    if let Some(email) = &new.email {
-        // The account is open whether or not one more mail may be sent there: its address can be asked for later.
-        match crate::email::ask(&accounts, &actor, &new.name, email).await {
-            Ok(_) | Err(Error::TooMany { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let kept = ("registered", tokens::LOGIN_LIFETIME);
+    let token = crate::open_account(&accounts, client, address, &new, kept).await?;
     Ok((StatusCode::CREATED, Json(Token { account: new.name, token })))
 }
 

@@ -38,7 +38,7 @@ pub(crate) use quotes::must_hold as quote_must_hold;
 pub use refunds::credit_notes;
 pub use routes::routes;
 pub(crate) use subscriptions::PATIENCE;
-pub use subscriptions::{advance_all, agree, change, subscription, try_out};
+pub use subscriptions::{TRIAL_DAYS, advance_all, agree, change, subscription, try_out};
 pub(crate) use taxes::tax_rule;
 pub use taxes::{Tax, add_rule};
 pub use usage::chains::count_hosts;

@@ -100,13 +100,55 @@ pub async fn find_release(db: &Db, release: &Release) -> Result<Option<ReleaseRe
 
 /// The advisories that are about a release, by their ids.
 async fn advised(db: &Db, release: &Release) -> Result<Vec<Advised>, Error> {
+    let all = advisories(db, &release.plugin).await?;
+    let about = all.iter().filter(|advisory| advisory.affects(&release.version));
+    Ok(about.map(Advised::of).collect())
+}
+
+/// What holds of all that was said of dangers of a plugin, by its id; a plugin has a bounded number of them.
+pub(super) async fn advisories(db: &Db, plugin: &PluginId) -> Result<Vec<Advisory>, Error> {
     let rows: Vec<(Json<Advisory>,)> =
         sqlx::query_as("select body from advisories where plugin = $1 and withdrawn_at is null order by id")
-            .bind(release.plugin.to_string())
+            .bind(plugin.to_string())
             .fetch_all(db.read())
             .await?;
-    let about = rows.into_iter().filter(|(Json(advisory),)| advisory.affects(&release.version));
-    Ok(about.map(|(Json(advisory),)| Advised::of(&advisory)).collect())
+    Ok(rows.into_iter().map(|(Json(advisory),)| advisory).collect())
+}
+
+/// The latest releases that everybody may see and install, the last one first.
+pub(super) async fn latest(db: &Db, count: u32) -> Result<Vec<ReleaseRecord>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select_releases!(
+        "where namespaces.visibility = 'public' and releases.yanked_at is null and releases.withdrawn_at is null
+               and of_release.subject is null and of_plugin.subject is null
+         order by releases.log_index desc limit $1"
+    ))
+    .bind(i64::from(count))
+    .fetch_all(db.read())
+    .await?;
+    Ok(rows.into_iter().map(ReleaseRecord::from).collect())
+}
+
+/// What the log says in an entry, as it stands there.
+pub(super) async fn logged(db: &Db, index: u64) -> Result<Option<String>, Error> {
+    let found: Option<(String,)> = sqlx::query_as("select entry from log_entries where idx = $1")
+        .bind(index as i64)
+        .fetch_optional(db.read())
+        .await?;
+    Ok(found.map(|(entry,)| entry))
+}
+
+/// Plugins that everybody may see and install with the day of their latest release, those that were released last first.
+pub(super) async fn public_plugins(db: &Db, count: u32) -> Result<Vec<(PluginId, Timestamp)>, Error> {
+    let rows: Vec<(Text<PluginId>, Text<Timestamp>)> = sqlx::query_as(
+        "select releases.plugin, max(releases.published_at) as latest from releases
+         join plugins on plugins.id = releases.plugin join namespaces on namespaces.name = plugins.namespace
+         where namespaces.visibility = 'public' and releases.yanked_at is null and releases.withdrawn_at is null
+         group by releases.plugin order by latest desc, releases.plugin limit $1",
+    )
+    .bind(i64::from(count))
+    .fetch_all(db.read())
+    .await?;
+    Ok(rows.into_iter().map(|(Text(plugin), Text(at))| (plugin, at)).collect())
 }
 
 impl From<Row> for ReleaseRecord {

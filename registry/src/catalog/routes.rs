@@ -1,7 +1,5 @@
 //! `/api/v1/namespaces` and `/api/v1/plugins`.
 
-use std::collections::HashSet;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -15,12 +13,11 @@ use semver::Version;
 use super::error::Error;
 use super::publish::Published;
 use super::state::Catalog;
-use super::visibility::must_see;
+use super::visibility::{must_see, namespaces_seen};
 use super::{search, staged_routes};
 use crate::trusted::exchanged_for;
-use chandlery_accounts::{Caller, Grant, Principal, Role, Scope, namespaces_of};
+use chandlery_accounts::{Caller, Principal, Role};
 use chandlery_edge::{Json, Path, Query};
-use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -161,16 +158,6 @@ async fn search(
     let (operator, mine) = namespaces_seen(&catalog.db, &principal).await?;
     let sees = |namespace: &Namespace| operator || mine.contains(namespace.as_str());
     Ok(Json(catalog.search.find(&catalog.db, &query, &paging, sees).await?))
-}
-
-/// Whether a visitor sees everything, and the namespaces it belongs to.
-async fn namespaces_seen(db: &Db, principal: &Principal) -> Result<(bool, HashSet<String>), Error> {
-    let (Some(account), Grant::Token(Scope::Full | Scope::Read)) = (&principal.account, &principal.grant)
-    else {
-        return Ok((false, HashSet::new()));
-    };
-    let mine = namespaces_of(db, &account.name).await?;
-    Ok((account.operator, mine.into_iter().map(|(name, _)| name.to_string()).collect()))
 }
 
 /// Lists a plugin's releases.

@@ -4,19 +4,22 @@
 //! the fingers. A plugin must have all words of the query; it ranks higher for rare words, for words in its name and
 //! title, for exact ones, and then by how often it was pulled.
 
+mod query;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chandlery_accounts::Visibility;
 use chandlery_package::column::Json;
 use chandlery_package::wire::{Page, Paging, ReleaseRecord};
-use chandlery_package::{Kind, Manifest, Money, Namespace, Offer, PluginId, Price};
-use serde::Deserialize;
+use chandlery_package::{Manifest, Money, Namespace, PluginId};
 use tokio::sync::RwLock;
 
 use super::error::Error;
 use super::releases::{Row, select_releases};
 use chandlery_store::Db;
+
+pub use query::{Payment, Query, SearchOrder};
 
 /// How many words of the index one word of a query may stand for.
 const VARIANTS_MAX: usize = 200;
@@ -24,26 +27,8 @@ const QUERY_WORDS_MAX: usize = 8;
 /// How many changed plugins are read at a time.
 const BATCH: i64 = 5000;
 
-/// What is searched for.
-#[derive(Debug, Default, Clone, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Query {
-    /// Words that a plugin's name, title, description or keywords have or begin with; all of them.
-    #[serde(default)]
-    pub q: String,
-    /// Of this kind.
-    pub kind: Option<Kind>,
-    /// That can use this kind of GPU.
-    pub gpu: Option<String>,
-    /// That costs no more than this once, such as `10.00 USD`; free ones always fit.
-    pub price_max: Option<String>,
-    /// That the operator has certified.
-    #[serde(default)]
-    pub certified: bool,
-}
-
 /// A result's place among all: whether it is called as was searched for, the bits of its score, and its plugin.
-pub type Key = (bool, u32, PluginId);
+pub type Key = (bool, u64, PluginId);
 
 /// The index, and the moment of the database that it shows.
 #[derive(Default)]
@@ -75,8 +60,8 @@ struct Document {
     words: HashMap<String, f32>,
 }
 
-/// Something that was found: whether it is called exactly as it was searched for, and how well it fits.
-type Found<'a> = (bool, f32, &'a ReleaseRecord);
+/// Something that was found: whether it is called exactly as it was searched for, and its score in the order that is asked for.
+type Found<'a> = (bool, f64, &'a ReleaseRecord);
 
 impl Search {
     /// A page of what is found, best first. What ranks otherwise than it did when the page before was read may come twice, or not at
@@ -220,11 +205,8 @@ impl Index {
         };
         let gpu = query.gpu.as_ref().map(|gpu| gpu.to_lowercase());
         let fits = |document: &&Document| {
-            let record = &document.record;
-            query.kind.is_none_or(|kind| record.kind == kind)
+            query.fits(&document.record, price_max)
                 && gpu.as_ref().is_none_or(|gpu| document.gpus.contains(gpu))
-                && price_max.is_none_or(|max| is_within(record.price.as_ref(), max))
-                && (!query.certified || record.certified)
                 && document.private_to.as_ref().is_none_or(&sees)
         };
         let named = match query.q.contains(':') {
@@ -236,15 +218,19 @@ impl Index {
             .filter_map(|(number, score)| {
                 let document = self.documents.get(number as usize)?.as_ref().filter(fits)?;
                 let record = &document.record;
-                let certified = if record.certified { 0.3 } else { 0.0 };
-                let score = score + certified + 0.2 * ((1 + record.downloads) as f32).ln();
-                Some((is_called(&record.release.plugin, &named), score, record))
+                let (is_called, score) = match query.order.unwrap_or_default() {
+                    SearchOrder::Best => (is_called(&record.release.plugin, &named), worth(record, score)),
+                    SearchOrder::New => (false, record.published_at.as_millisecond() as f64),
+                    SearchOrder::Pulls => (false, record.downloads as f64),
+                    SearchOrder::Name => (false, 0.0),
+                };
+                Some((is_called, score, record))
             })
             .collect();
         if let Some((named, bits, plugin)) = paging.after() {
             // Where the last result of the page before is now: any change of the catalog moves all scores a little.
             let last = found.iter().find(|(_, _, record)| record.release.plugin == *plugin);
-            let last = last.map_or((*named, f32::from_bits(*bits)), |(named, score, _)| (*named, *score));
+            let last = last.map_or((*named, f64::from_bits(*bits)), |(named, score, _)| (*named, *score));
             found.retain(|result| better((last.0, last.1, plugin), place(result)).is_lt());
         }
         let best_first = |a: &Found<'_>, b: &Found<'_>| better(place(a), place(b));
@@ -319,13 +305,19 @@ impl Index {
     }
 }
 
+/// How well a release fits that has this score by its words: certified ones better, and those that were pulled more often.
+fn worth(record: &ReleaseRecord, score: f32) -> f64 {
+    let certified = if record.certified { 0.3 } else { 0.0 };
+    f64::from(score + certified + 0.2 * ((1 + record.downloads) as f32).ln())
+}
+
 /// Where a result stands in the order of all.
-fn place<'a>((named, score, record): &Found<'a>) -> (bool, f32, &'a PluginId) {
+fn place<'a>((named, score, record): &Found<'a>) -> (bool, f64, &'a PluginId) {
     (*named, *score, &record.release.plugin)
 }
 
 /// The best first: what is called so, then what fits best, then by name.
-fn better(a: (bool, f32, &PluginId), b: (bool, f32, &PluginId)) -> Ordering {
+fn better(a: (bool, f64, &PluginId), b: (bool, f64, &PluginId)) -> Ordering {
     b.0.cmp(&a.0).then_with(|| b.1.total_cmp(&a.1)).then_with(|| a.2.cmp(b.2))
 }
 
@@ -338,25 +330,10 @@ fn is_called(plugin: &PluginId, named: &str) -> bool {
 }
 
 /// Which release stands for its plugin: one that may be chosen, that is no pre-release, and the newest.
-fn rank(record: &ReleaseRecord) -> (bool, bool, bool, &semver::Version) {
+pub(super) fn rank(record: &ReleaseRecord) -> (bool, bool, bool, &semver::Version) {
     let version = &record.release.version;
     let may_be_run = record.withdrawn.is_none() && record.quarantined.is_none();
     (may_be_run, !record.yanked, version.pre.is_empty(), version)
-}
-
-/// Whether a plugin costs at most so much: once, by the month, or for the first unit that costs something.
-fn is_within(offer: Option<&Offer>, max: Money) -> bool {
-    let Some(offer) = offer else { return true };
-    if offer.price.currency() != max.currency() {
-        return false;
-    }
-    match &offer.price {
-        Price::Once { amount } | Price::Monthly { amount, .. } => amount.minor() <= max.minor(),
-        Price::Metered { unit, free, .. } => {
-            let one = free.saturating_add(1).saturating_mul(unit.size());
-            offer.price.charge(one).is_ok_and(|charge| charge.minor() <= max.minor())
-        }
-    }
 }
 
 fn split(text: &str) -> Vec<String> {

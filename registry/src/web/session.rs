@@ -13,9 +13,12 @@ use serde::Deserialize;
 use super::email::faulty;
 use super::{layout, passkeys};
 use crate::error::Error;
-use chandlery_accounts::{self as accounts, Actor, Address, Credential, SESSION_HOURS};
+use chandlery_accounts::{self as accounts, Actor, Address, Credential, PAGES, SESSION_HOURS, SessionCookie};
 use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
+
+/// How long a session of the pages lasts.
+pub(super) const LIFETIME: SignedDuration = SignedDuration::from_hours(SESSION_HOURS);
 
 #[derive(Deserialize)]
 pub(super) struct Next {
@@ -97,15 +100,18 @@ async fn begin(
     by: LogInBy,
     next: &str,
 ) -> Result<Response, Error> {
-    let lifetime = SignedDuration::from_hours(SESSION_HOURS);
     let actor = Actor::new(account, &Credential::Password(mark.clone()), address);
     let opened =
-        accounts::log_in(&finance.db, &actor, (account, Some(mark.as_str())), "pages", lifetime, by).await;
-    let token = match opened {
-        Ok(token) => token,
-        Err(error) => return faulty(error, refused),
-    };
-    Ok((finance.accounts.cookie.begin(token), Redirect::to(own_path(next))).into_response())
+        accounts::log_in(&finance.db, &actor, (account, Some(mark.as_str())), PAGES, LIFETIME, by).await;
+    match opened {
+        Ok(token) => Ok(enter(finance.accounts.cookie, token, own_path(next))),
+        Err(error) => faulty(error, refused),
+    }
+}
+
+/// Sends whoever has this token of a session on to a page.
+pub(super) fn enter(kept: SessionCookie, token: String, path: &str) -> Response {
+    (kept.begin(token), Redirect::to(path)).into_response()
 }
 
 pub(super) async fn log_out(
@@ -144,6 +150,7 @@ fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {
             label { "Your e-mail address there" input name="email" type="email" autocomplete="email" required; }
             button { "Sign in with your organisation" }
         }
+        p { "No account yet? " a href="/register" { "Sign up" } "." }
     };
     let page = layout::page("Log in", None, form);
     match site {

@@ -163,6 +163,7 @@ impl Market {
             id("/organisations/{organisation}", "umbrella", UNKNOWN),
             id("/plugins/{namespace}", "acme", UNKNOWN),
             id("/consultants/{namespace}", "acme", UNKNOWN),
+            id("/publishers/{namespace}", "acme", UNKNOWN),
             id("/members/{account}", "carol", UNKNOWN),
             id("/keys/{key}", acme.key().public().id().to_string(), "SHA256:0000000000000000"),
             id("/plugins/{namespace}/{name}", "ocr-server", UNKNOWN),

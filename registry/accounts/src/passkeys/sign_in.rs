@@ -83,7 +83,7 @@ async fn signed_in(
     let actor = Actor::of_passkey(&found.account, address);
     let lifetime = SignedDuration::from_hours(SESSION_HOURS);
     let whose = (&found.account, None);
-    let token = log_in_within(&mut write, &actor, whose, "pages", lifetime, LogInBy::Passkey).await?;
+    let token = log_in_within(&mut write, &actor, whose, PAGES, lifetime, LogInBy::Passkey).await?;
     write.commit().await?;
     Ok((found.account, token))
 }

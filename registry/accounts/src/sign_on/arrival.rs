@@ -97,7 +97,7 @@ pub async fn arrive(
             identities::note(&mut write, &person).await?;
             let actor = Actor::of_provider(&account, &provider.issuer, address);
             let by = LogInBy::Provider;
-            Some(log_in_within(&mut write, &actor, (&account, None), "pages", lifetime, by).await?)
+            Some(log_in_within(&mut write, &actor, (&account, None), PAGES, lifetime, by).await?)
         }
     };
     write.commit().await?;

@@ -21,8 +21,9 @@ use chandlery_accounts::audit::record;
 use chandlery_accounts::{Actor, tell};
 use chandlery_store::{Db, Write, time};
 
-/// How long a trial lasts.
-const TRIAL: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long a trial lasts, in days.
+pub const TRIAL_DAYS: i64 = 30;
+const TRIAL: SignedDuration = SignedDuration::from_hours(TRIAL_DAYS * 24);
 /// How long after it was due an invoice may be unpaid before the subscription ends.
 pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_hours(14 * 24);
 

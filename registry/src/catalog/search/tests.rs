@@ -1,5 +1,5 @@
-use chandlery_package::{Digest, PrivateKey};
-use jiff::Timestamp;
+use chandlery_package::{Digest, Kind, Offer, Price, PrivateKey};
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 
@@ -91,6 +91,48 @@ fn what_is_called_exactly_so_comes_first() {
     ] {
         assert_eq!(first(q), plugin, "{q}");
     }
+}
+
+#[test]
+fn facets_narrow_and_orders_sort() {
+    let mut index = Index::default();
+    let once = Offer::of(Price::Once { amount: "9.00 USD".parse().unwrap() });
+    let made = [
+        ("acme:b@1.0.0", 1, 30, None, true),
+        ("acme:a@1.0.0", 2, 10, Some(once), false),
+        ("globex:c@1.0.0", 3, 20, None, false),
+    ];
+    for (release, hours, downloads, price, certified) in made {
+        let published_at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        let record = ReleaseRecord { price, certified, published_at, ..record(release, "Text", downloads) };
+        index.insert(record, Beside { manifest: None, visibility: Visibility::Public });
+    }
+    let found = |query: &Query| -> Vec<String> {
+        // One at a time, so that every place is read back from its text, too.
+        let (mut names, mut paging) = (Vec::new(), Paging::first(1));
+        loop {
+            let page = index.find(query, None, &paging, |_| true);
+            names.extend(page.items.iter().map(|record| record.release.plugin.name.to_string()));
+            let Some(next) = page.next else { return names };
+            paging = serde_json::from_value(serde_json::json!({ "after": next, "limit": "1" })).unwrap();
+        }
+    };
+    for (order, names) in [
+        (SearchOrder::New, ["c", "a", "b"]),
+        (SearchOrder::Pulls, ["b", "c", "a"]),
+        (SearchOrder::Name, ["a", "b", "c"]),
+        (SearchOrder::Best, ["b", "c", "a"]),
+    ] {
+        assert_eq!(found(&Query { order: Some(order), ..Query::default() }), names, "{order}");
+    }
+    let by = |publisher: &str| Query { publisher: Some(publisher.parse().unwrap()), ..Query::default() };
+    assert_eq!(found(&by("globex")), ["c"]);
+    assert_eq!(found(&by("nobody-there")), Vec::<String>::new());
+    let paid = |price| Query { price: Some(price), ..Query::default() };
+    assert_eq!(found(&paid(Payment::Once)), ["a"]);
+    assert_eq!(found(&paid(Payment::Free)), ["b", "c"]);
+    assert_eq!(found(&paid(Payment::Metered)), Vec::<String>::new());
+    assert_eq!(found(&Query { certified: true, ..Query::default() }), ["b"]);
 }
 
 #[test]

@@ -1,0 +1,35 @@
+//! The shop: pages of what is published, for whoever comes by, and what feeds and search engines read of it.
+
+mod feeds;
+mod home;
+mod listing;
+mod log_entry;
+mod markdown;
+mod notices;
+mod plugin;
+mod proof;
+mod publisher;
+mod release;
+mod robots;
+mod search;
+mod telling;
+
+use axum::Router;
+use axum::routing::get;
+
+use super::state::Catalog;
+
+/// The routes of the shop.
+pub fn pages<S>(catalog: Catalog) -> Router<S> {
+    Router::new()
+        .route("/", get(home::page))
+        .route("/search", get(search::page))
+        .route("/plugins/{namespace}/{name}", get(plugin::page))
+        .route("/plugins/{namespace}/{name}/releases.xml", get(feeds::of_plugin))
+        .route("/plugins/{namespace}/{name}/releases/{version}", get(release::page))
+        .route("/publishers/{namespace}", get(publisher::page))
+        .route("/feeds/releases.xml", get(feeds::all))
+        .route("/sitemap.xml", get(robots::sitemap))
+        .route("/robots.txt", get(robots::robots))
+        .with_state(catalog)
+}

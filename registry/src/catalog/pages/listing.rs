@@ -1,0 +1,43 @@
+//! How plugins are shown in lists.
+
+use chandlery_package::wire::ReleaseRecord;
+use chandlery_pages::{Tone, badge, day, number};
+use maud::{Markup, html};
+
+use super::telling::plugin_path;
+
+/// Plugins beside each other.
+pub(super) fn plugins(records: &[ReleaseRecord]) -> Markup {
+    html! { ul.plugins { @for record in records { (plugin(record)) } } }
+}
+
+fn plugin(record: &ReleaseRecord) -> Markup {
+    let plugin = &record.release.plugin;
+    html! {
+        li.card {
+            h3 { a href=(plugin_path(plugin)) { (record.title) } }
+            p.note { code { (plugin) } " " (record.release.version) " · " (day(record.published_at)) }
+            p { (record.description) }
+            p.badges {
+                (badge(Tone::Plain, record.kind.as_str()))
+                @if record.certified { (badge(Tone::Good, "certified")) }
+                (badge(Tone::Plain, &price(record)))
+                @if record.deprecated.is_some() { (badge(Tone::Warning, "deprecated")) }
+                @if record.downloads > 0 { (badge(Tone::Plain, &pulls(record.downloads))) }
+            }
+        }
+    }
+}
+
+/// What a plugin costs, in words.
+pub(super) fn price(record: &ReleaseRecord) -> String {
+    record.price.as_ref().map_or_else(|| "free".to_owned(), ToString::to_string)
+}
+
+/// How often something was pulled, in words.
+pub(super) fn pulls(count: u64) -> String {
+    match count {
+        1 => "1 pull".into(),
+        count => format!("{} pulls", number(count)),
+    }
+}

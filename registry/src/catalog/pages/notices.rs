@@ -1,0 +1,63 @@
+//! What must be known of a release before the rest: that it was withdrawn, is looked into, or is not advised any more.
+
+use chandlery_package::Advisory;
+use chandlery_package::wire::{Advised, ReleaseRecord};
+use chandlery_pages::{Tone, badge, banner, day};
+use maud::{Markup, html};
+
+use super::telling::plugin_path;
+
+/// Banners above a release.
+pub(super) fn banners(record: &ReleaseRecord) -> Markup {
+    html! {
+        @if let Some(reason) = &record.withdrawn {
+            (banner(Tone::Bad, &html! { strong { "Withdrawn: nobody is to run it. " } (reason) }))
+        }
+        @if let Some(reason) = &record.quarantined {
+            (banner(Tone::Bad, &html! { strong { "Quarantined: it is looked into, and nobody installs it. " } (reason) }))
+        }
+        @if record.yanked {
+            (banner(Tone::Warning, &html! { strong { "Yanked: " } "it is not chosen for new installs." }))
+        }
+        @if let Some(advice) = &record.deprecated {
+            (banner(Tone::Warning, &html! {
+                strong { "Deprecated: " } (advice.note)
+                @if let Some(successor) = &advice.successor { " Use " a href=(plugin_path(successor)) { (successor) } "." }
+            }))
+        }
+        @for advised in &record.advisories { (banner(tone(advised), &html! { (advised) })) }
+    }
+}
+
+fn tone(advised: &Advised) -> Tone {
+    if advised.is_critical() { Tone::Bad } else { Tone::Warning }
+}
+
+/// Badges of a release in a list of them.
+pub(super) fn badges(record: &ReleaseRecord) -> Markup {
+    html! {
+        @if record.withdrawn.is_some() { (badge(Tone::Bad, "withdrawn")) }
+        @if record.quarantined.is_some() { (badge(Tone::Bad, "quarantined")) }
+        @if record.yanked { (badge(Tone::Warning, "yanked")) }
+        @if record.deprecated.is_some() { (badge(Tone::Warning, "deprecated")) }
+    }
+}
+
+/// What was said of dangers of a plugin.
+pub(super) fn advisories(all: &[Advisory]) -> Markup {
+    html! {
+        @if !all.is_empty() {
+            h2 { "Advisories" }
+            @for advisory in all {
+                div.card.notice {
+                    strong { (advisory.summary) } " " (badge(tone(&Advised::of(advisory)), advisory.database_specific.severity.as_str()))
+                    p.note {
+                        code { (advisory.id) }
+                        @if let Some(published) = advisory.published { " · " (day(published)) }
+                    }
+                    @if !advisory.details.is_empty() { p { (advisory.details) } }
+                }
+            }
+        }
+    }
+}

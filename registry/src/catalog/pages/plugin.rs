@@ -1,0 +1,196 @@
+//! A plugin: what it does, what it may do, what it costs, why it is to be believed, and its releases.
+
+use axum::extract::State;
+use chandlery_accounts::Principal;
+use chandlery_edge::{Path, Query as Asked};
+use chandlery_package::wire::{Page, Paging, ReleaseRecord};
+use chandlery_package::{Advisory, Kind, Manifest, Namespace, PluginId, PluginName};
+use chandlery_pages::{
+    Column, Head, Link, Tone, badge, command, crumbs, day, facts, next_page, number, table,
+};
+use maud::{Markup, html};
+use semver::Version;
+
+use super::telling::{Base, plugin_path, publisher_path, release_path, software};
+use super::{listing, markdown, notices, proof};
+use crate::catalog::error::Error;
+use crate::catalog::releases::{advisories, find_release, releases};
+use crate::catalog::search::rank;
+use crate::catalog::state::Catalog;
+use crate::catalog::visibility::must_see;
+use crate::shell::{self, SEARCH};
+
+/// How many releases are listed at a time.
+const SHOWN: u32 = 100;
+
+/// The page `/plugins/{namespace}/{name}`.
+pub(super) async fn page(
+    State(catalog): State<Catalog>,
+    principal: Principal,
+    base: Base,
+    Path((namespace, name)): Path<(Namespace, PluginName)>,
+    Asked(paging): Asked<Paging<Version>>,
+) -> Result<Markup, Error> {
+    let plugin = PluginId { namespace, name };
+    must_see(&catalog.db, &principal, &plugin).await?;
+    let first = releases(&catalog.db, &plugin, &Paging::first(SHOWN)).await?;
+    let newest = first.items.iter().max_by(|one, other| rank(one).cmp(&rank(other)));
+    let not_found = || Error::not_found(format!("plugin '{plugin}'"));
+    let newest = newest.map(|record| record.release.clone()).ok_or_else(not_found)?;
+    let record = find_release(&catalog.db, &newest).await?.ok_or_else(not_found)?;
+    let about = advisories(&catalog.db, &plugin).await?;
+    let readme = record.manifest.as_ref().and_then(|manifest| manifest.readme.clone());
+    let readme = match readme {
+        Some(text) => Some(markdown::prose(text).await?),
+        None => None,
+    };
+    let pulled: u64 = first.items.iter().map(|record| record.downloads).sum();
+    let listed = match paging.after() {
+        Some(_) => releases(&catalog.db, &plugin, &paging).await?,
+        None => first,
+    };
+    let path = plugin_path(&plugin);
+    let content = html! {
+        (top(&record, pulled, None))
+        (command(&format!("chandlery install {plugin}")))
+        (permissions(record.kind, record.manifest.as_ref()))
+        @if let Some(readme) = &readme { h2 { "Readme" } (readme) }
+        (proof::proof(&base, &record))
+        (notices::advisories(&about))
+        (list(&path, &listed, &about))
+    };
+    let head = Head {
+        feed: Some(format!("{path}/releases.xml")),
+        data: Some(software(&base, &record)),
+        ..base.head(&path, &record.title, &record.description)
+    };
+    Ok(shell::page(&head, principal.account.as_ref().into(), "", &content))
+}
+
+/// What stands above the rest on the page of a plugin, or on that of one release.
+pub(super) fn top(record: &ReleaseRecord, pulled: u64, release: Option<&Version>) -> Markup {
+    let plugin = &record.release.plugin;
+    let (of_publisher, of_plugin) = (publisher_path(&plugin.namespace), plugin_path(plugin));
+    let id = plugin.to_string();
+    let mut above = vec![
+        Link { path: SEARCH, name: "Plugins" },
+        Link { path: &of_publisher, name: plugin.namespace.as_str() },
+    ];
+    if release.is_some() {
+        above.push(Link { path: &of_plugin, name: plugin.name.as_str() });
+    }
+    let here = release.map_or_else(|| plugin.name.to_string(), ToString::to_string);
+    html! {
+        (crumbs(&above, &here))
+        (notices::banners(record))
+        h1 { (record.title) @if let Some(version) = release { " " (version) } }
+        p.badges {
+            code { (id) }
+            (badge(Tone::Plain, record.kind.as_str()))
+            @if record.certified { (badge(Tone::Good, "certified")) }
+        }
+        p.lead { (record.description) }
+        div.card { (facts(&about(record, pulled))) }
+    }
+}
+
+fn about(record: &ReleaseRecord, pulled: u64) -> Vec<(&'static str, Markup)> {
+    let release = &record.release;
+    let namespace = &release.plugin.namespace;
+    let mut facts = vec![
+        ("Publisher", html! { a href=(publisher_path(namespace)) { (namespace) } }),
+        (
+            "Version",
+            html! { a href=(release_path(release)) { (release.version) } ", " (day(record.published_at)) },
+        ),
+        ("Price", html! { (listing::price(record)) }),
+        ("Pulled", html! { (listing::pulls(pulled)) }),
+        ("Size", html! { (chandlery_pages::bytes(record.component_bytes)) }),
+    ];
+    if let Some(manifest) = &record.manifest {
+        facts.push(("Licence", html! { (manifest.license) }));
+        if !manifest.gpus.is_empty() {
+            facts.push(("GPUs", html! { (manifest.gpus.join(", ")) }));
+        }
+        if !manifest.authors.is_empty() {
+            facts.push(("Authors", html! { (manifest.authors.join(", ")) }));
+        }
+        if let Some(source) = &manifest.source {
+            facts.push(("Source", link(source)));
+        }
+    }
+    facts
+}
+
+/// A link to elsewhere where the text is an address of the web, and the text alone where it is not.
+fn link(text: &str) -> Markup {
+    let is_address = ["https://", "http://"].iter().any(|start| text.starts_with(start));
+    html! {
+        @if is_address { a href=(text) rel="nofollow noopener noreferrer" { (text) } } @else { (text) }
+    }
+}
+
+/// What a release may do beyond answering, in words.
+pub(super) fn permissions(kind: Kind, manifest: Option<&Manifest>) -> Markup {
+    let asked: Vec<String> = manifest
+        .into_iter()
+        .flat_map(|manifest| &manifest.permissions)
+        .map(|permission| permission.in_words(kind))
+        .collect();
+    html! {
+        h2 { "What it may do" }
+        @if asked.is_empty() {
+            p { "It asks for nothing: it cannot read files, reach the network or keep anything." }
+        } @else {
+            p { "Each is granted by whoever installs it, or refused. It may" }
+            ul { @for words in &asked { li { (words) } } }
+        }
+        @if kind == Kind::Template {
+            p.note { "What you deploy of it runs programs on your target. The plan shows them before, and policies may refuse them." }
+        }
+    }
+}
+
+fn list(path: &str, page: &Page<ReleaseRecord>, about: &[Advisory]) -> Markup {
+    let columns =
+        [Column::Text("Version"), Column::Text("Published"), Column::Text("State"), Column::Number("Pulls")];
+    let rows: Vec<Vec<Markup>> = page.items.iter().map(|record| row(record, about)).collect();
+    let next = page.next.as_deref().map(|after| format!("{path}?after={after}"));
+    html! {
+        h2 { "Releases" }
+        (table("Releases", &columns, &rows))
+        (next_page(next.as_deref()))
+        p { a href=(format!("{path}/releases.xml")) { "Feed of its releases" } }
+    }
+}
+
+fn row(record: &ReleaseRecord, about: &[Advisory]) -> Vec<Markup> {
+    let version = &record.release.version;
+    let advised = about.iter().any(|advisory| advisory.affects(version));
+    vec![
+        html! { a href=(release_path(&record.release)) { (version) } },
+        day(record.published_at),
+        html! { (notices::badges(record)) @if advised { (badge(Tone::Warning, "advisory")) } },
+        html! { (number(record.downloads)) },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_of_the_web_is_a_link() {
+        for (text, is_link) in [
+            ("https://example.com/a", true),
+            ("http://example.com", true),
+            ("javascript:alert(1)", false),
+            (" https://example.com", false),
+            ("\"><script>", false),
+        ] {
+            let shown = link(text).into_string();
+            assert_eq!(shown.contains("<a "), is_link, "{shown}");
+            assert!(!shown.contains("<script"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! One release of a plugin, with what the log says of it.
+
+use axum::extract::State;
+use chandlery_accounts::Principal;
+use chandlery_edge::Path;
+use chandlery_package::{Namespace, PluginId, PluginName, Release};
+use chandlery_pages::{Head, command};
+use maud::{Markup, html};
+use semver::Version;
+
+use super::telling::{Base, release_path, software};
+use super::{markdown, plugin, proof};
+use crate::catalog::error::Error;
+use crate::catalog::releases::{find_release, logged};
+use crate::catalog::state::Catalog;
+use crate::catalog::visibility::must_see;
+use crate::shell;
+
+/// The page `/plugins/{namespace}/{name}/releases/{version}`.
+pub(super) async fn page(
+    State(catalog): State<Catalog>,
+    principal: Principal,
+    base: Base,
+    Path((namespace, name, version)): Path<(Namespace, PluginName, Version)>,
+) -> Result<Markup, Error> {
+    let release = Release { plugin: PluginId { namespace, name }, version };
+    must_see(&catalog.db, &principal, &release.plugin).await?;
+    let found = find_release(&catalog.db, &release).await?;
+    let record = found.ok_or_else(|| Error::not_found(format!("release {release}")))?;
+    let entry = logged(&catalog.db, record.log_index).await?;
+    let changelog = match record.manifest.as_ref().and_then(|manifest| manifest.changelog.clone()) {
+        Some(text) => Some(markdown::prose(text).await?),
+        None => None,
+    };
+    let content = html! {
+        (plugin::top(&record, record.downloads, Some(&release.version)))
+        (command(&format!("chandlery install {}@={}", release.plugin, release.version)))
+        (plugin::permissions(record.kind, record.manifest.as_ref()))
+        @if let Some(changelog) = &changelog { h2 { "Changelog" } (changelog) }
+        (proof::proof(&base, &record))
+        @if let Some(entry) = &entry { h2 { "What the log says" } (command(entry)) }
+    };
+    let title = format!("{} {}", record.title, release.version);
+    let head = Head {
+        data: Some(software(&base, &record)),
+        ..base.head(&release_path(&release), &title, &record.description)
+    };
+    Ok(shell::page(&head, principal.account.as_ref().into(), "", &content))
+}

@@ -1,0 +1,206 @@
+//! Search with facets, all of which stand in the address.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::State;
+use chandlery_accounts::Principal;
+use chandlery_edge::Query as Asked;
+use chandlery_package::Namespace;
+use chandlery_package::wire::{Page, Paging, ReleaseRecord};
+use chandlery_pages::{Head, checkbox, empty, next_page, select};
+use form_urlencoded::Serializer;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::listing::plugins;
+use super::telling::Base;
+use crate::catalog::error::Error;
+use crate::catalog::search::{Key, Query};
+use crate::catalog::state::Catalog;
+use crate::catalog::visibility::namespaces_seen;
+use crate::shell::{self, SEARCH};
+
+/// The longest text that is searched for, in characters.
+const WORDS_MAX: usize = 200;
+const ABOUT: &str = "Search signed plugins for AI deployment by words, kind, publisher and price.";
+const KINDS: [(&str, &str); 4] =
+    [("", "Any"), ("template", "Templates"), ("policy", "Policies"), ("integration", "Integrations")];
+const PRICES: [(&str, &str); 5] = [
+    ("", "Any"),
+    ("free", "Free"),
+    ("once", "Paid once"),
+    ("monthly", "By the month"),
+    ("metered", "By use"),
+];
+const ORDERS: [(&str, &str); 4] =
+    [("", "Best first"), ("new", "Newest first"), ("pulls", "Most pulled first"), ("name", "By name")];
+
+/// What the form sends, where a field that is empty asks for nothing.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Facets {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    gpu: String,
+    #[serde(default)]
+    publisher: String,
+    #[serde(default)]
+    price: String,
+    #[serde(default)]
+    certified: String,
+    #[serde(default)]
+    order: String,
+}
+
+impl Facets {
+    fn query(&self) -> Result<Query, Error> {
+        let gpu = self.gpu.trim();
+        Ok(Query {
+            q: self.q.chars().take(WORDS_MAX).collect(),
+            kind: chosen(&self.kind)?,
+            gpu: (!gpu.is_empty()).then(|| gpu.to_owned()),
+            price_max: None,
+            price: chosen(&self.price)?,
+            publisher: chosen(&self.publisher)?,
+            certified: self.is_certified(),
+            order: chosen(&self.order)?,
+        })
+    }
+
+    fn is_certified(&self) -> bool {
+        self.certified == "true"
+    }
+
+    /// The address of the page of results that begins after one.
+    fn path(&self, after: &str) -> String {
+        let mut query = Serializer::new(String::new());
+        let facets = [
+            ("q", &self.q),
+            ("kind", &self.kind),
+            ("gpu", &self.gpu),
+            ("publisher", &self.publisher),
+            ("price", &self.price),
+            ("certified", &self.certified),
+            ("order", &self.order),
+        ];
+        for (name, value) in facets.into_iter().filter(|(_, value)| !value.is_empty()) {
+            query.append_pair(name, value);
+        }
+        query.append_pair("after", after);
+        format!("{SEARCH}?{}", query.finish())
+    }
+}
+
+fn chosen<T>(text: &str) -> Result<Option<T>, Error>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    match text.trim() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|error: T::Err| Error::invalid(error.to_string())),
+    }
+}
+
+/// The page `/search`.
+pub(super) async fn page(
+    State(catalog): State<Catalog>,
+    principal: Principal,
+    base: Base,
+    Asked(facets): Asked<Facets>,
+    Asked(paging): Asked<Paging<Key>>,
+) -> Result<Markup, Error> {
+    let query = facets.query()?;
+    let (operator, mine) = namespaces_seen(&catalog.db, &principal).await?;
+    let sees = |namespace: &Namespace| operator || mine.contains(namespace.as_str());
+    let found = catalog.search.find(&catalog.db, &query, &paging, sees).await?;
+    let content = html! {
+        h1 { "Plugins" }
+        (form(&facets))
+        (results(&facets, &found))
+    };
+    let title =
+        if query.q.trim().is_empty() { "Plugins".to_owned() } else { format!("Plugins: {}", query.q) };
+    // One page of the search for search engines: they follow its plugins, not each of its facets.
+    let head = Head { private: !facets.path("").ends_with("?after="), ..base.head(SEARCH, &title, ABOUT) };
+    Ok(shell::page(&head, principal.account.as_ref().into(), &query.q, &content))
+}
+
+fn form(facets: &Facets) -> Markup {
+    html! {
+        form.card.filters method="get" action=(SEARCH) {
+            div.field {
+                label for="words" { "Words" }
+                input id="words" type="search" name="q" value=(facets.q) maxlength=(WORDS_MAX);
+            }
+            (select("kind", "Kind", &facets.kind, &KINDS))
+            (select("price", "Price", &facets.price, &PRICES))
+            div.field {
+                label for="gpu" { "GPU" }
+                input id="gpu" name="gpu" value=(facets.gpu) placeholder="h100" maxlength="40";
+            }
+            div.field {
+                label for="publisher" { "Publisher" }
+                input id="publisher" name="publisher" value=(facets.publisher) maxlength="64";
+            }
+            (select("order", "Order", &facets.order, &ORDERS))
+            (checkbox("certified", "Certified", facets.is_certified()))
+            button { "Search" }
+        }
+    }
+}
+
+fn results(facets: &Facets, found: &Page<ReleaseRecord>) -> Markup {
+    let next = found.next.as_deref().map(|after| facets.path(after));
+    html! {
+        h2 { "Found" }
+        @if found.items.is_empty() {
+            (empty("Nothing was found.", &html! {
+                "Fewer words find more: " a href=(SEARCH) { "all plugins" } "."
+            }))
+        }
+        (plugins(&found.items))
+        (next_page(next.as_deref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_package::words::Word as _;
+
+    use super::*;
+    use crate::catalog::search::{Payment, SearchOrder};
+    use chandlery_package::Kind;
+
+    #[test]
+    fn what_is_chosen_stays_in_the_address() {
+        let facets = Facets {
+            q: "a&b=\"c\" d".into(),
+            kind: "policy".into(),
+            certified: "true".into(),
+            ..Facets::default()
+        };
+        let expected = "/search?q=a%26b%3D%22c%22+d&kind=policy&certified=true&after=x";
+        assert_eq!(facets.path("x"), expected);
+        assert_eq!(Facets::default().path(""), "/search?after=");
+        let page = form(&facets).into_string();
+        assert!(page.contains("value=\"a&amp;b=&quot;c&quot; d\""), "{page}");
+        assert!(page.contains("<option value=\"policy\" selected>"), "{page}");
+    }
+
+    #[test]
+    fn every_choice_is_one_that_the_search_knows() {
+        let values = |options: &[(&'static str, &str)]| -> Vec<&'static str> {
+            options.iter().map(|(value, _)| *value).filter(|value| !value.is_empty()).collect()
+        };
+        assert_eq!(values(&KINDS), Kind::ALL.map(Kind::as_str));
+        assert_eq!(values(&PRICES), Payment::ALL.map(Payment::as_str));
+        assert_eq!(values(&ORDERS), SearchOrder::ALL[1..].iter().map(|o| o.as_str()).collect::<Vec<_>>());
+        let wrong = Facets { order: "none".into(), ..Facets::default() };
+        let refused = wrong.query().unwrap_err().to_string();
+        assert!(refused.contains(SearchOrder::NOUN), "{refused}");
+    }
+}
