@@ -40,6 +40,7 @@ need_stores_and_clients() {
     need skopeo skopeo
     need openssl openssl
     need npm npm
+    need chromedriver chromium-driver
 }
 
 # For the tests of pages that need a browser, whose driver gives it an authenticator.

@@ -38,6 +38,11 @@ fn named(name: &str, component: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A template that says this of itself, and has no plan.
+pub fn described(manifest: &Manifest) -> Vec<u8> {
+    embed(&bare("", "unreachable"), manifest).unwrap()
+}
+
 /// A template with these declarations and this body of `plan`.
 pub fn template(name: &str, declarations: &str, body: &str) -> Vec<u8> {
     named(name, &bare(declarations, body))

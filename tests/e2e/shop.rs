@@ -1,0 +1,339 @@
+//! The shop, as a visitor enters it: without an account, and then with one.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use chandlery_package::Manifest;
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::forge;
+use crate::world::{Answer, Person, World, as_version, plugin, until};
+
+const OCR: &str = "/plugins/acme/ocr-server";
+/// What a browser says that it wants.
+const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const PASSWORD: &str = "correct horse battery";
+/// What would end an attribute, an element or a script, were it written as it is.
+const HOSTILE: &str = r#"</title></script>"'><script>alert(1)</script><img src=x onerror=alert(1)>"#;
+
+fn visit(world: &World, path: &str) -> Answer {
+    world.send("GET", path, None, &[BROWSER], "")
+}
+
+/// A page that is there, as its visitor's browser gets it.
+fn page(world: &World, path: &str, cookie: Option<&str>) -> String {
+    let headers: Vec<(&str, &str)> =
+        [BROWSER].into_iter().chain(cookie.map(|cookie| ("cookie", cookie))).collect();
+    let answer = world.send("GET", path, None, &headers, "");
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.text()
+}
+
+/// The paths of this site that a page links to.
+fn links(page: &str) -> BTreeSet<String> {
+    let found = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let own = found.filter(|link| link.starts_with('/') && !link.starts_with("//"));
+    own.map(|link| link.replace("&amp;", "&")).collect()
+}
+
+/// What a page says of itself as JSON-LD.
+fn told(page: &str) -> Value {
+    let text = page.split("<script type=\"application/ld+json\">").nth(1).unwrap();
+    serde_json::from_str(text.split("</script>").next().unwrap()).unwrap()
+}
+
+#[test]
+fn a_visitor_finds_a_plugin_and_every_link_leads_somewhere() {
+    let world = World::with_limits();
+    let acme = world.publisher("acme");
+    acme.publish(&plugin("ocr-server"));
+    acme.publish(&as_version(&plugin("ocr-server"), "1.0.1"));
+    acme.ok(&["deprecate", "acme:ocr-server@1.0.0", "use the next one"]);
+    acme.ok(&["orders", "price", "acme:ocr-server", "9.00 USD"]);
+    world.operator().ok(&["certify", "acme:ocr-server"]);
+
+    let home = page(&world, "/", None);
+    for part in ["action=\"/search\"", "/register", "/login", OCR, "certified", "9.00 USD once"] {
+        assert!(home.contains(part), "{part}: {home}");
+    }
+    for (query, is_found) in [
+        ("q=ocr", true),
+        ("q=ocr&kind=template&certified=true&price=once&publisher=acme&order=new", true),
+        ("q=&kind=&publisher=&price=&order=", true),
+        ("q=ocr&kind=policy", false),
+        ("q=ocr&price=free", false),
+        ("publisher=globex", false),
+    ] {
+        let found = page(&world, &format!("/search?{query}"), None);
+        assert_eq!(found.contains(OCR), is_found, "{query}");
+    }
+    assert_eq!(visit(&world, "/search?kind=none").status, 400);
+    assert_eq!(visit(&world, "/search?after=none").status, 400);
+
+    let shown = page(&world, OCR, None);
+    for part in [
+        "chandlery install acme:ocr-server",
+        "9.00 USD once",
+        "What it may do",
+        "cosign verify --key acme.pub",
+        "/log/tile/entries/",
+        "1.0.1",
+        "deprecated",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let about = told(&shown);
+    assert_eq!(
+        (&about["@type"], &about["softwareVersion"]),
+        (&json!("SoftwareApplication"), &json!("1.0.1"))
+    );
+    assert_eq!(about["offers"]["price"], "9.00");
+    assert!(shown.contains(&format!("property=\"og:url\" content=\"{}{OCR}\"", world.origin())), "{shown}");
+    let release = page(&world, &format!("{OCR}/releases/1.0.0"), None);
+    assert!(release.contains("use the next one") && release.contains("What the log says"), "{release}");
+
+    let mut waiting: VecDeque<String> = VecDeque::from(["/".to_owned(), "/robots.txt".into()]);
+    let mut seen = BTreeSet::new();
+    while let Some(path) = waiting.pop_front() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let answer = visit(&world, &path);
+        assert_eq!(answer.status, 200, "{path}");
+        let is_page = answer.header("content-type").starts_with("text/html");
+        if is_page && !path.starts_with("/api/") {
+            waiting.extend(links(&answer.text()));
+        }
+    }
+    for path in [OCR, "/publishers/acme", "/pricing", "/consultants", "/register", "/feeds/releases.xml"] {
+        assert!(seen.contains(path), "nothing links to {path}: {seen:?}");
+    }
+
+    let of_plugin = format!("{OCR}/releases.xml");
+    for (path, media_type) in [
+        ("/feeds/releases.xml", "application/atom+xml"),
+        (of_plugin.as_str(), "application/atom+xml"),
+        ("/sitemap.xml", "application/xml"),
+    ] {
+        let answer = visit(&world, path);
+        assert!(answer.header("content-type").starts_with(media_type), "{path}");
+        let text = answer.text();
+        assert!(text.starts_with("<?xml") && text.contains(&format!("{}{OCR}", world.origin())), "{text}");
+    }
+    let robots = visit(&world, "/robots.txt").text();
+    assert!(robots.contains(&format!("Sitemap: {}/sitemap.xml", world.origin())), "{robots}");
+}
+
+#[test]
+fn what_publishers_and_visitors_write_stays_text() {
+    let world = World::with_limits();
+    let acme = world.publisher("acme");
+    let text = "name = \"acme:trap\"\nversion = \"1.0.0\"\nkind = \"template\"\ncontract = \"0.1.0\"\ntitle = \"Trap\"\n\
+                description = \"Trap.\"\nlicense = \"Apache-2.0\"\n";
+    let manifest = Manifest {
+        title: HOSTILE.into(),
+        description: HOSTILE.into(),
+        authors: vec![HOSTILE.into()],
+        gpus: vec![HOSTILE.into()],
+        source: Some("javascript:alert(1)".into()),
+        readme: Some(format!(
+            "# Trap\n\n{HOSTILE}\n\n[go](javascript:alert(1)) [out](/logout) ![](https://elsewhere.example/x.png)"
+        )),
+        changelog: Some(HOSTILE.into()),
+        ..Manifest::from_toml(text).unwrap()
+    };
+    acme.publish(&forge::described(&manifest));
+    acme.ok(&["deprecate", "acme:trap@1.0.0", HOSTILE]);
+    let searched: String = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
+    for path in [
+        "/".to_owned(),
+        "/plugins/acme/trap".into(),
+        "/plugins/acme/trap/releases/1.0.0".into(),
+        "/publishers/acme".into(),
+        format!("/search?q={searched}"),
+        format!("/search?gpu={searched}"),
+        "/search?q=trap".into(),
+        "/feeds/releases.xml".into(),
+        "/plugins/acme/trap/releases.xml".into(),
+    ] {
+        let answer = visit(&world, &path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        let shown = answer.text();
+        let acts =
+            ["<script>", "<img", "href=\"javascript", "href=\"/logout", "src=\"http", "elsewhere.example\""];
+        for part in acts {
+            assert!(!shown.contains(part), "{path} has {part}: {shown}");
+        }
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+    }
+    let shown = page(&world, "/plugins/acme/trap", None);
+    assert_eq!(told(&shown)["name"], HOSTILE);
+    assert!(shown.contains("<h3>Trap</h3>"), "{shown}");
+    // What is refused is said in the words of who asked, and escaped.
+    let refused = visit(&world, &format!("/search?order={searched}"));
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("&lt;script&gt;") && !refused.text().contains("<script>"), "{refused:?}");
+}
+
+#[test]
+fn what_is_private_is_shown_to_members_alone() {
+    let world = World::with_limits();
+    let acme = world.publisher("acme");
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["namespace", "visibility", "acme", "private"]);
+    let stranger = world.person("stranger");
+    stranger.register();
+    let (of_acme, of_stranger) = (world.session(&acme), world.session(&stranger));
+    let asked = |path: &str, cookie: Option<&str>| {
+        let headers: Vec<(&str, &str)> = cookie.map(|cookie| ("cookie", cookie)).into_iter().collect();
+        world.get(path, &headers)
+    };
+    for path in [
+        OCR.to_owned(),
+        format!("{OCR}/releases/1.0.0"),
+        format!("{OCR}/releases.xml"),
+        "/publishers/acme".into(),
+    ] {
+        assert_eq!(asked(&path, None).0, 404, "{path}");
+        assert_eq!(asked(&path, Some(&of_stranger)).0, 404, "{path}");
+        assert_eq!(asked(&path, Some(&of_acme)).0, 200, "{path}");
+    }
+    for path in ["/", "/search", "/search?publisher=acme", "/feeds/releases.xml", "/sitemap.xml"] {
+        for cookie in [None, Some(of_stranger.as_str())] {
+            let (status, text) = asked(path, cookie);
+            assert_eq!((status, text.contains(OCR)), (200, false), "{path}");
+        }
+    }
+    assert!(page(&world, "/search", Some(&of_acme)).contains(OCR));
+}
+
+/// Sends the form of the sign-up, as its page does.
+fn sign_up(world: &World, name: &str, email: &str, password: &str) -> Answer {
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("name", name)
+        .append_pair("email", email)
+        .append_pair("password", password)
+        .finish();
+    let origin = world.origin();
+    world.send("POST", "/register", None, &[BROWSER, FORM, ("origin", origin.as_str())], body)
+}
+
+#[test]
+fn whoever_signs_up_is_led_to_a_first_deployment() {
+    let world = World::start();
+    for (name, email, password, status, said) in [
+        ("Not A Name", "ann@example.org", PASSWORD, 400, "id=\"name-fault\""),
+        ("ann", "nowhere", PASSWORD, 400, "id=\"email-fault\""),
+        ("ann", "ann@example.org", "password", 400, "id=\"password-fault\""),
+        ("globex", "ann@example.org", PASSWORD, 409, "id=\"name-fault\""),
+    ] {
+        let answer = sign_up(&world, name, email, password);
+        let text = answer.text();
+        assert_eq!(answer.status, status, "{name}: {text}");
+        for part in [said.to_owned(), format!("value=\"{name}\""), format!("value=\"{email}\"")] {
+            assert!(text.contains(&part), "{part}: {text}");
+        }
+        assert!(!text.contains(&format!("value=\"{password}\"")) && answer.header("set-cookie").is_empty());
+    }
+    // Nobody is signed up by another site.
+    let foreign = [BROWSER, FORM, ("origin", "https://elsewhere.example")];
+    assert_eq!(world.send("POST", "/register", None, &foreign, "name=ann").status, 403);
+
+    let answer = sign_up(&world, "ann", "ann@example.org", PASSWORD);
+    assert_eq!((answer.status, answer.header("location")), (303, "/welcome"), "{}", answer.text());
+    let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+    let done = |cookie: &str| page(&world, "/welcome", Some(cookie)).matches(">done<").count();
+    assert_eq!(done(&cookie), 0);
+    assert!(page(&world, "/account/email", Some(&cookie)).contains("ann@example.org"));
+    for path in ["/dashboard", "/account", "/welcome"] {
+        assert!(page(&world, "/", Some(&cookie)).contains(&format!("href=\"{path}\"")), "{path}");
+    }
+    let ann = Person { host: None, ..world.person("ann") };
+    ann.login(PASSWORD);
+    assert_eq!(done(&cookie), 1, "the command was used");
+    world.stores.sql("update accounts set email = 'ann@example.org' where name = 'ann'");
+    assert_eq!(done(&cookie), 2, "the address is verified");
+    // The customer of this world has a host, which tells of itself, and has verified no address.
+    let customer = world.session(&world.customer());
+    until("the host is heard of", || (done(&customer) == 2).then_some(()));
+    assert_eq!(world.get("/welcome", &[]).0, 303);
+}
+
+#[test]
+fn errors_are_pages_for_browsers_and_problems_for_programs() {
+    let world = World::with_limits();
+    let globex = world.session(&world.customer());
+    for (path, cookie, status, said) in [
+        ("/nowhere", None, 404, "there is no such page"),
+        ("/plugins/acme/none", None, 404, "there is no plugin"),
+        ("/plugins/Not%20A%20Name/none", None, 400, "Error 400"),
+        ("/figures", Some(globex.as_str()), 403, "may not see the figures"),
+    ] {
+        let headers: Vec<(&str, &str)> =
+            [BROWSER].into_iter().chain(cookie.map(|cookie| ("cookie", cookie))).collect();
+        let answer = world.send("GET", path, None, &headers, "");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (status, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(
+            answer.text().contains(said) && answer.text().contains("href=\"/\""),
+            "{path}: {}",
+            answer.text()
+        );
+        let headers: Vec<(&str, &str)> = cookie.map(|cookie| ("cookie", cookie)).into_iter().collect();
+        let answer = world.send("GET", path, None, &headers, "");
+        assert_eq!(answer.status, status, "{path}");
+        assert!(!answer.header("content-type").starts_with("text/html"), "{path}");
+    }
+    let answer = visit(&world, "/api/v1/plugins/acme/none/releases");
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+}
+
+#[test]
+fn the_guide_is_there_where_it_is_switched_on() {
+    let mut world = World::with_limits();
+    assert_eq!(visit(&world, "/styleguide").status, 404);
+    world.restart_registry_with(&["--styleguide".to_owned()]);
+    assert!(page(&world, "/styleguide", None).contains("Parts of pages"));
+}
+
+#[test]
+fn pages_fit_a_phone_and_a_desk() {
+    let mut world = World::with_limits();
+    world.restart_registry_with(&["--styleguide".to_owned()]);
+    let acme = world.publisher("acme");
+    acme.publish(&plugin("ocr-server"));
+    let cookie = world.session(&acme);
+    for width in [320, 1280] {
+        let browser = Browser::start(width);
+        let of_visitors = [
+            "/",
+            "/search?q=ocr",
+            OCR,
+            "/publishers/acme",
+            "/pricing",
+            "/consultants",
+            "/register",
+            "/login",
+            "/none",
+            "/styleguide",
+        ];
+        let of_acme = ["/", "/welcome", "/account", "/account/email", "/account/sessions", "/dashboard/acme"];
+        let fits = |path: &str| {
+            browser.open(&format!("{}{path}", world.origin()));
+            let wide = browser.run("return document.documentElement.scrollWidth");
+            assert!(wide.as_i64().unwrap() <= i64::from(width), "{path} is {wide} pixels wide at {width}");
+            let styled =
+                browser.run("return getComputedStyle(document.body).getPropertyValue('--page').trim()");
+            assert_eq!(styled, "66rem", "{path} has its style sheet");
+        };
+        of_visitors.into_iter().for_each(fits);
+        browser.open(&world.origin());
+        browser.keep(&cookie);
+        of_acme.into_iter().for_each(fits);
+    }
+}
