@@ -14,6 +14,8 @@ use crate::catalog::error::Error;
 const TEXT_BYTES_MAX: usize = 256 << 10;
 /// How deep quotes and lists may stand in each other. Deeper ones would take longer than a page may.
 const DEPTH_MAX: usize = 60;
+/// How many cells tables may have at most: a row of one cell is filled up to as many as the first row has.
+const CELLS_MAX: usize = 100_000;
 /// How many levels its headings stand below those of the page.
 const HEADINGS_BELOW: u8 = 2;
 
@@ -38,7 +40,7 @@ fn render(text: &str) -> Markup {
 /// Clean HTML; none: it is too deep.
 fn rendered(text: &str) -> Option<String> {
     let mut options = Options::default();
-    options.extension.table = true;
+    options.extension.table = has_few_cells(text);
     options.extension.strikethrough = true;
     options.extension.autolink = true;
     let arena = Arena::new();
@@ -61,6 +63,11 @@ fn rendered(text: &str) -> Option<String> {
     let mut written = String::new();
     format_html(root, &options, &mut written).ok()?;
     Some(clean(&written))
+}
+
+fn has_few_cells(text: &str) -> bool {
+    let widest = text.lines().map(|line| line.matches('|').count()).max().unwrap_or_default();
+    text.lines().count().saturating_mul(widest) <= CELLS_MAX
 }
 
 /// What is left of HTML: no images, which would be fetched from elsewhere, no links within this site, and nothing that has a style, an id
@@ -139,6 +146,9 @@ mod tests {
     fn what_is_too_deep_or_too_long_is_bounded() {
         let deep = render(&format!("{}<b>", "> ".repeat(1000))).into_string();
         assert!(deep.contains("<pre>") && deep.contains("&lt;b&gt;"), "{deep}");
+        let wide = format!("{}|\n{}|\n{}", "|a".repeat(5000), "|-".repeat(5000), "|b\n".repeat(5000));
+        let wide = render(&wide).into_string();
+        assert!(wide.len() < 1 << 20 && !wide.contains("<table"), "{}", wide.len());
         let long = render(&"é".repeat(TEXT_BYTES_MAX)).into_string();
         assert!(long.len() < TEXT_BYTES_MAX + 1000, "{}", long.len());
     }

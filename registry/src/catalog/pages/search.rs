@@ -101,7 +101,7 @@ where
 {
     match text.trim() {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|error: T::Err| Error::invalid(error.to_string())),
+        text => text.parse::<T>().map(Some).map_err(|error: T::Err| Error::invalid(error.to_string())),
     }
 }
 
