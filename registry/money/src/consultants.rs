@@ -4,6 +4,8 @@
 mod orders;
 mod routes;
 
+use std::collections::BTreeMap;
+
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, Consultant, NewConsultant, Page, Paging, Service};
 use chandlery_package::{Currency, Money, Namespace, PluginName};
@@ -144,11 +146,38 @@ pub async fn certified(
     .fetch_all(&mut *db)
     .await?;
     let page = paging.cut(rows, |(Text(namespace), ..)| namespace.clone());
-    let mut items = Vec::with_capacity(page.items.len());
-    for row in page.items {
-        items.push(read(db, row).await?);
+    let mut offered = services(db, now, &page.items).await?;
+    Ok(page.map(|(Text(namespace), title, about, Text(certified_until))| {
+        let services = offered.remove(&namespace).unwrap_or_default();
+        Consultant { namespace, title, about, certified_until, services }
+    }))
+}
+
+/// What these offer, who come one after another among all that are certified at a moment, by the consultant's name.
+async fn services(
+    db: &mut AnyConnection,
+    now: Timestamp,
+    rows: &[Row],
+) -> Result<BTreeMap<Namespace, BTreeMap<String, Service>>, Error> {
+    let mut offered: BTreeMap<Namespace, BTreeMap<String, Service>> = BTreeMap::new();
+    let (Some((Text(first), ..)), Some((Text(last), ..))) = (rows.first(), rows.last()) else {
+        return Ok(offered);
+    };
+    let found: Vec<(Text<Namespace>, String, String, i64, Text<Currency>)> = sqlx::query_as(
+        "select services.namespace, services.name, services.title, services.price_minor, services.currency
+         from services join consultants on consultants.namespace = services.namespace
+         where consultants.certified_until > $1 and services.namespace >= $2 and services.namespace <= $3",
+    )
+    .bind(time(now))
+    .bind(first.as_str())
+    .bind(last.as_str())
+    .fetch_all(db)
+    .await?;
+    for (Text(namespace), name, title, minor, Text(currency)) in found {
+        let service = Service { title, price: Money::new(minor, currency)? };
+        offered.entry(namespace).or_default().insert(name, service);
     }
-    Ok(Page { items, next: page.next })
+    Ok(offered)
 }
 
 /// A consultant who is certified at a moment.

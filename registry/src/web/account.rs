@@ -46,6 +46,7 @@ pub(super) async fn page(
         (all_hosts(&hosts))
         (all_invoices(&invoices))
         p {
+            a href="/welcome" { "First steps" } " · "
             a href="/account/password" { "Change the password" } " · "
             a href="/account/email" { "E-mail address" } " · "
             a href="/account/second-factor" { "Second factor" } " · "
