@@ -137,20 +137,6 @@ pub(super) async fn logged(db: &Db, index: u64) -> Result<Option<String>, Error>
     Ok(found.map(|(entry,)| entry))
 }
 
-/// Plugins that everybody may see and install with the day of their latest release, those that were released last first.
-pub(super) async fn public_plugins(db: &Db, count: u32) -> Result<Vec<(PluginId, Timestamp)>, Error> {
-    let rows: Vec<(Text<PluginId>, Text<Timestamp>)> = sqlx::query_as(
-        "select releases.plugin, max(releases.published_at) as latest from releases
-         join plugins on plugins.id = releases.plugin join namespaces on namespaces.name = plugins.namespace
-         where namespaces.visibility = 'public' and releases.yanked_at is null and releases.withdrawn_at is null
-         group by releases.plugin order by latest desc, releases.plugin limit $1",
-    )
-    .bind(i64::from(count))
-    .fetch_all(db.read())
-    .await?;
-    Ok(rows.into_iter().map(|(Text(plugin), Text(at))| (plugin, at)).collect())
-}
-
 impl From<Row> for ReleaseRecord {
     /// All but the manifest and the advisories, which only who asks for one release is told.
     fn from(row: Row) -> Self {

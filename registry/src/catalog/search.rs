@@ -6,13 +6,14 @@
 
 mod query;
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chandlery_accounts::Visibility;
 use chandlery_package::column::Json;
 use chandlery_package::wire::{Page, Paging, ReleaseRecord};
 use chandlery_package::{Manifest, Money, Namespace, PluginId};
+use jiff::Timestamp;
 use tokio::sync::RwLock;
 
 use super::error::Error;
@@ -76,6 +77,17 @@ impl Search {
         let price_max = query.price_max.as_ref().map(|text| text.parse::<Money>()).transpose()?;
         self.refresh(db).await?;
         Ok(self.0.read().await.find(query, price_max, paging, sees))
+    }
+
+    /// Plugins that everybody may see and install, with when the release was published that stands for each: so many, the newest first.
+    pub async fn newest(&self, db: &Db, count: usize) -> Result<Vec<(PluginId, Timestamp)>, Error> {
+        self.refresh(db).await?;
+        let index = self.0.read().await;
+        let public = index.documents.iter().flatten().filter(|document| document.private_to.is_none());
+        let mut found: Vec<&ReleaseRecord> = public.map(|document| &document.record).collect();
+        found.sort_by_key(|record| Reverse(record.published_at));
+        found.truncate(count);
+        Ok(found.into_iter().map(|record| (record.release.plugin.clone(), record.published_at)).collect())
     }
 
     async fn refresh(&self, db: &Db) -> Result<(), Error> {

@@ -7,11 +7,10 @@ use maud::html;
 use super::feeds::DECLARATION;
 use super::telling::{Base, plugin_path};
 use crate::catalog::error::Error;
-use crate::catalog::releases::public_plugins;
 use crate::catalog::state::Catalog;
 
 /// How many pages a site map may name, less those that are always there.
-const PLUGINS_MAX: u32 = 49_000;
+const PLUGINS_MAX: usize = 49_000;
 /// The pages that are always there.
 const PAGES: [&str; 4] = ["/", "/search", "/pricing", "/consultants"];
 
@@ -20,7 +19,7 @@ type File = ([(HeaderName, &'static str); 1], String);
 
 /// `/sitemap.xml`: the pages that everybody may see.
 pub(super) async fn sitemap(State(catalog): State<Catalog>, base: Base) -> Result<File, Error> {
-    let plugins = public_plugins(&catalog.db, PLUGINS_MAX).await?;
+    let plugins = catalog.search.newest(&catalog.db, PLUGINS_MAX).await?;
     let map = html! {
         (DECLARATION)
         urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" {

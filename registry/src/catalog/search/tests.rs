@@ -1,5 +1,5 @@
 use chandlery_package::{Digest, Kind, Offer, Price, PrivateKey};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::*;
 
