@@ -19,9 +19,7 @@ use crate::error::Error;
 const ROWS: i64 = 500;
 /// What a thing is called, and how those of an account are read, in an order in which each has one place. No secret, nor a digest of
 /// one, is among them.
-const PARTS: [(&str, &str); 34] = [
-/// What a thing is called, and how those of an account are read. No secret, nor a digest of one, is among them.
-const PARTS: [(&str, &str); 30] = [
+const PARTS: [(&str, &str); 35] = [
     ("account", "select name, role, created_at, email from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),

@@ -280,6 +280,8 @@ pub fn passkey(origin: &str, challenge: &str, is_verified: bool) -> String {
         "clientExtensionResults": { "credProps": { "rk": true } },
     })
     .to_string()
+}
+
 /// What an organisation's directory sends: a person, a group, and changes of either.
 pub fn directory() -> Vec<String> {
     let changes = json!({ "Operations": [

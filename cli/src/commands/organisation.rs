@@ -98,6 +98,12 @@ pub enum Organisation {
         /// The organisation's name, which nobody is ever called again
         name: Name,
     },
+    /// Prove domains by DNS, and see which are
+    #[command(subcommand)]
+    Domain(super::domains::Domains),
+    /// See and set up the directory that says by SCIM who belongs to an organisation
+    #[command(subcommand)]
+    Directory(super::directory::Directory),
 }
 
 impl Organisation {
@@ -162,6 +168,8 @@ impl Organisation {
                 context.tell_registry(Method::DELETE, &base(&name), json!({})).await?;
                 say(context, &name, format!("'{name}' is deleted"));
             }
+            Self::Domain(command) => command.run(context).await?,
+            Self::Directory(command) => command.run(context).await?,
         }
         Ok(())
     }

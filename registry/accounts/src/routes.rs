@@ -26,9 +26,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, Scope, factors, members, organisations,
-    scim,
-    tokens,
+    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, Scope, factors, members,
+    organisations, scim, tokens,
 };
 
 /// The routes of this room.

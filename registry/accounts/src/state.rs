@@ -157,6 +157,9 @@ impl Accounts {
         self.letters.tidy();
         self.sign_ins.tidy();
         self.domain_checks.tidy();
+        self.sign_ons.tidy();
+        self.devices.tidy();
+        self.polls.tidy();
     }
 
     /// The site that passkeys are made for; none: there can be none.
@@ -173,9 +176,6 @@ impl Accounts {
     pub(crate) fn count_sign_in(&self, client: Client) -> Result<(), Error> {
         let refused = |seconds| Error::too_many("too many sign-ins begun at one address", seconds);
         self.sign_ins.take(client).map_err(refused)
-        self.sign_ons.tidy();
-        self.devices.tidy();
-        self.polls.tidy();
     }
 
     /// Counts an account that a client opens, before its password is hashed.

@@ -1,7 +1,7 @@
 //! Short texts that are not what they are read as.
 
 /// The parser, what it says of them, and the texts.
-pub const TEXTS: [(&str, &str, &[&str]); 34] = [
+pub const TEXTS: [(&str, &str, &[&str]); 39] = [
     (
         "namespace",
         "is not a name",

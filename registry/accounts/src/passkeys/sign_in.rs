@@ -13,7 +13,7 @@ use super::challenges::{self, Waiting};
 use super::kept::{self, Found};
 use crate::actor::{Actor, Address};
 use crate::audit::record;
-use crate::log_ins::log_in_within;
+use crate::log_ins::{PAGES, log_in_within};
 use crate::notices::tell_owner;
 use crate::session::SESSION_HOURS;
 use crate::{Accounts, Error};

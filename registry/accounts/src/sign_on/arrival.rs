@@ -13,7 +13,7 @@ use super::provider::{Provider, find};
 use crate::actor::{Actor, Address};
 use crate::deletions::nobodys_password;
 use crate::enforced::must_be_free_for;
-use crate::log_ins::log_in_within;
+use crate::log_ins::{PAGES, log_in_within};
 use crate::organisations::{Origin, admit, domains, role_of};
 use crate::people::{find_within, open_managed};
 use crate::principal::AccountRole;
