@@ -265,9 +265,9 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
     for table in TABLES {
         later.extend(read_table(&mut write, table, &folder.join(format!("tables/{table}.jsonl"))).await?);
     }
-    let (table, key, column) = LATER;
+    let (table, by, column) = LATER;
     for (row, value) in later {
-        let sql = format!("update {table} set {column} = $1 where {key} = $2");
+        let sql = format!("update {table} set {column} = $1 where {by} = $2");
         sqlx::query(AssertSqlSafe(sql)).bind(value).bind(row).execute(&mut *write).await?;
     }
     // The key comes last but for the commit: a key without a database is noticed at the next try.

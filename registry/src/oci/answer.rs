@@ -99,6 +99,8 @@ fn code_of(error: &Shared) -> &'static str {
         Shared::Forbidden { .. }
         | Shared::Suspended { .. }
         | Shared::Ended(_)
+        | Shared::PasskeyRefused(_)
+        | Shared::PasskeyDoubted(_)
         | Shared::SsoRequired { .. } => "DENIED",
         Shared::Busy | Shared::TooMany { .. } => "TOOMANYREQUESTS",
         Shared::NotFound(what) if what.starts_with("blob") => "BLOB_UNKNOWN",
@@ -110,6 +112,7 @@ fn code_of(error: &Shared) -> &'static str {
         Shared::TooLarge { .. } => "SIZE_INVALID",
         Shared::Invalid(_)
         | Shared::Conflict(_)
+        | Shared::NoPasskeys
         | Shared::SignOnFailed(_)
         | Shared::AuthorizationPending
         | Shared::Store(_) => "UNSUPPORTED",

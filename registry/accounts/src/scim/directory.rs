@@ -98,7 +98,9 @@ async fn shown(accounts: &Accounts, client: Client, token: &str) -> Result<Shown
     for account in [&shown.maker.name, &shown.organisation] {
         suspended::must_not_be(&mut *accounts.db.read().acquire().await?, account).await?;
     }
-    shown.maker.owes_factor = accounts.demand != Demand::Off && owes(&accounts.db, &shown.maker.name).await?;
+    let hash = Digest::of(token).hex();
+    shown.maker.owes_factor =
+        accounts.demand != Demand::Off && owes(&accounts.db, &shown.maker.name, Some(&hash)).await?;
     shown.maker.must_have(&accounts.db, &shown.organisation, Power::Manage, "keep the directory of").await?;
     Ok(shown)
 }
