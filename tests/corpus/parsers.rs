@@ -20,8 +20,7 @@ use chandlery_package::plan::Plan;
 use chandlery_package::problem::Problem;
 use chandlery_package::provenance::Built;
 use chandlery_package::signature::{SignedPayload, bundle, signed_under};
-use chandlery_package::wire::{ClientText, Paging, Scope, UserCode};
-use chandlery_package::wire::{DomainName, Paging, Scope};
+use chandlery_package::wire::{ClientText, DomainName, Paging, Scope, UserCode};
 use chandlery_package::{
     Advisory, AdvisoryId, Authority, Component, Digest, Identity, Issuer, KeyId, Licence, Manifest, Money,
     Month, Namespace, Offer, Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement,

@@ -104,11 +104,10 @@ fn two_people_decide_and_two_accounts_of_one_do_not() {
             buyer.ok(&["orders", "place", "acme:ocr-server"])["reference"].as_str().unwrap().to_owned();
         ["orders", "paid", &order, "600.00 USD", "--bank-reference", reference].map(str::to_owned)
     };
-    let words = |words: &[String]| words.iter().map(String::as_str).collect::<Vec<_>>();
     let (first_paid, then_paid) = (pay("initech", "B-2"), pay("umbrella", "B-3"));
-    operator.ok(&words(&first_paid));
-    operator.ok(&words(&first_paid));
-    let sum = waits(&operator, &words(&then_paid));
+    operator.ok(&first_paid.each_ref().map(String::as_str));
+    operator.ok(&first_paid.each_ref().map(String::as_str));
+    let sum = waits(&operator, &then_paid.each_ref().map(String::as_str));
     assert_eq!(why(&operator, &["approvals", "approve", &sum]), "forbidden");
     assert_eq!(second.ok(&["approvals", "approve", &sum])["amount"]["minor"], 120_000);
 

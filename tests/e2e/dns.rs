@@ -48,10 +48,6 @@ impl DnsServer {
     pub fn set(&self, name: &str, says: Says) {
         self.table.lock().unwrap().insert(name.into(), says);
     }
-
-    pub fn remove(&self, name: &str) {
-        self.table.lock().unwrap().remove(name);
-    }
 }
 
 /// The name and the type that are asked for, and where the question ends.

@@ -19,7 +19,7 @@ pub enum Domains {
     Check(OfOrganisation),
     /// Show the domains of an organisation
     List {
-        /// The organisation
+        /// The organisation's name
         organisation: Namespace,
     },
     /// Take back that a domain is an organisation's
@@ -29,7 +29,7 @@ pub enum Domains {
 /// A domain of an organisation.
 #[derive(Args)]
 pub struct OfOrganisation {
-    /// The organisation
+    /// The organisation's name
     organisation: Namespace,
     /// The domain, such as example.org
     domain: DomainName,

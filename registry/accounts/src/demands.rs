@@ -10,11 +10,11 @@ use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
+use crate::Error;
 use crate::notices::tell_owner;
 use crate::principal::AccountRole;
-use crate::second_factor::is_on_within;
+use crate::second_factor::{has_passkeys, is_on_within};
 use crate::tokens::TokenKind;
-use crate::{Error, passkeys};
 
 /// How long somebody may take to set one up.
 const GRACE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -98,7 +98,7 @@ async fn demand(write: &mut Write, account: &Namespace, now: Timestamp) -> Resul
         .bind(time(now))
         .execute(&mut **write)
         .await?;
-    if is_on_within(write, account).await? || passkeys::has_any(write, account).await? {
+    if is_on_within(write, account).await? || has_passkeys(write, account).await? {
         return Ok(());
     }
     let body = format!(

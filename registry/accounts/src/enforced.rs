@@ -257,7 +257,7 @@ mod tests {
         change(&db, "delete from organisation_members where account in ('ann', 'made')").await;
         assert_eq!(
             left(&db).await,
-            "345",
+            "3457",
             "a session of an account that the organisation has not made goes on"
         );
         for lapse in [

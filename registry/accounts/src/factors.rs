@@ -16,9 +16,9 @@ use crate::audit::record;
 use crate::demands::is_demanded;
 use crate::notices::tell_owner;
 use crate::people::{find_account, find_within};
-use crate::second_factor::{self, is_on, is_on_within};
+use crate::second_factor::{self, has_passkeys, is_on, is_on_within};
 use crate::sessions::own_hash;
-use crate::{Account, Accounts, Caller, Error, challenge, passkeys, tokens, totp};
+use crate::{Account, Accounts, Caller, Error, challenge, tokens, totp};
 
 /// Makes a secret for an account that knows its password. It counts when a first code of it is shown.
 pub async fn set_up_factor(
@@ -93,8 +93,10 @@ pub async fn remove_lost_factor(db: &Db, account: &Namespace) -> Result<(), Erro
     let (actor, now) = (Actor::machine(), Timestamp::now());
     let mut write = db.write().await?;
     find_within(&mut write, account).await?;
-    let (had_codes, had_passkeys) =
-        (second_factor::forget(&mut write, account).await?, passkeys::forget_all(&mut write, account).await?);
+    let (had_codes, had_passkeys) = (
+        second_factor::forget(&mut write, account).await?,
+        second_factor::forget_passkeys(&mut write, account).await?,
+    );
     if !had_codes && had_passkeys == 0 {
         return Err(none(account));
     }
@@ -191,7 +193,7 @@ async fn needs_more(db: &mut AnyConnection, account: &Namespace) -> Result<bool,
     if is_on_within(&mut *db, account).await? {
         return Ok(true);
     }
-    Ok(passkeys::has_any(&mut *db, account).await? && is_demanded(db, account).await?)
+    Ok(has_passkeys(&mut *db, account).await? && is_demanded(db, account).await?)
 }
 
 /// Uses up a code; a wrong one counts for the client and for the account.

@@ -9,6 +9,5 @@ mod sign_in;
 
 pub use changes::{add, begin, remove, rename};
 pub use kept::list;
-pub(crate) use kept::{forget_all, has_any};
 pub use relying_party::RelyingParty;
 pub use sign_in::{answer, ask};

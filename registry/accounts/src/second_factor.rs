@@ -1,4 +1,4 @@
-//! What is kept of second factors: a secret for codes, and digests of recovery codes.
+//! What is kept of second factors: a secret for codes, digests of recovery codes, and whether there are passkeys.
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
@@ -24,6 +24,24 @@ pub(crate) async fn is_on_within(db: &mut AnyConnection, account: &Namespace) ->
             .fetch_one(db)
             .await?;
     Ok(confirmed > 0)
+}
+
+/// Whether an account has a passkey.
+pub(crate) async fn has_passkeys(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
+    let (kept,): (i64,) = sqlx::query_as("select count(*) from passkeys where account = $1")
+        .bind(account.as_str())
+        .fetch_one(db)
+        .await?;
+    Ok(kept > 0)
+}
+
+/// Forgets every passkey of an account, and says how many there were.
+pub(crate) async fn forget_passkeys(write: &mut Write, account: &Namespace) -> Result<u64, Error> {
+    let forgotten = sqlx::query("delete from passkeys where account = $1")
+        .bind(account.as_str())
+        .execute(&mut **write)
+        .await?;
+    Ok(forgotten.rows_affected())
 }
 
 /// Since when an account has a second factor, and how many recovery codes it has.

@@ -1,34 +1,12 @@
-//! The routes of organisations, and every route of the registry as it is asked for one: by whom of its people.
+//! Every route of the registry as it is asked for one: by whom of its people.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_accounts::organisations::RIGHTS;
 use serde_json::{Value, json};
 
-use super::roles::{For, Row};
+use super::roles::For;
 use super::table::{Case, cases};
 use crate::world::{Person, World, plugin};
-
-pub(super) fn rows() -> Vec<Row> {
-    vec![
-        ("GET", "/api/v1/organisations", For::Accounts, json!(null)),
-        ("POST", "/api/v1/organisations", For::Accounts, json!({ "name": "umbrella", "title": "Umbrella" })),
-        ("GET", "/api/v1/organisations/{organisation}", For::Belonging, json!(null)),
-        ("PATCH", "/api/v1/organisations/{organisation}", For::Owners, json!({ "title": "Umbrella" })),
-        // It is subscribed to a tier, so that it stays.
-        ("DELETE", "/api/v1/organisations/{organisation}", For::Owners, json!(null)),
-        ("GET", "/api/v1/organisations/{organisation}/members", For::Belonging, json!(null)),
-        (
-            "PUT",
-            "/api/v1/organisations/{organisation}/members/{account}",
-            For::Owners,
-            json!({ "role": "viewer" }),
-        ),
-        ("DELETE", "/api/v1/organisations/{organisation}/members/{account}", For::Owners, json!(null)),
-        ("PUT", "/api/v1/organisations/{organisation}/invitation", For::Accounts, json!(null)),
-        ("DELETE", "/api/v1/organisations/{organisation}/invitation", For::Accounts, json!(null)),
-        ("GET", "/api/v1/account/organisation-invitations", For::Accounts, json!(null)),
-    ]
-}
 
 /// What each role in an organisation may, in the words of the powers; strangers and operators are nothing to it.
 const POWERS: [(&str, &str); 8] = [

@@ -12,11 +12,9 @@ const UNKNOWN: &str = "unheard-of";
 /// A passkey of acme's, which nobody can use.
 const PASSKEY: &str = "0123456789abcdef0123456789abcdef";
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
-/// What is in these routes is no account's: months, the log, and what directories keep; and hosts are what each account calls its own.
-const NOBODYS: [&str; 4] = ["{month}", "/log/", "/scim/", "/hosts/{host}/key"];
-/// What is in these routes is no account's: months, the log, and codes of programs that wait for whoever knows them; and hosts are what
-/// each account calls its own.
-const NOBODYS: [&str; 4] = ["{month}", "/log/", "/hosts/{host}/key", "/device/{code}"];
+/// What is in these routes is no account's: months, the log, what directories keep, and codes of programs that wait for whoever knows
+/// them; and hosts are what each account calls its own.
+const NOBODYS: [&str; 5] = ["{month}", "/log/", "/scim/", "/hosts/{host}/key", "/device/{code}"];
 /// What is in these routes is operators' alone.
 const OPERATORS: [&str; 3] = ["/payout-runs/", "/processor/events/", "/send-back-files/"];
 /// What is written at the end of a month, which has not come.

@@ -1,12 +1,13 @@
 //! The table of all routes: who may use each.
 
+mod organisations;
 mod publishing;
 
 use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
 use super::roles::{For, Row};
-use super::{directories, moderation, organisations, people};
+use super::{directories, moderation, people};
 
 pub(super) struct Case {
     pub(super) method: &'static str,

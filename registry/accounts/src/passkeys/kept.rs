@@ -5,7 +5,6 @@ use chandlery_package::wire::PasskeyRecord;
 use chandlery_package::{Digest, Namespace};
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
-use sqlx::AnyConnection;
 use webauthn_rs::prelude::{CredentialID, Passkey};
 
 use crate::Error;
@@ -44,15 +43,6 @@ pub async fn list(db: &Db, account: &Namespace) -> Result<Vec<PasskeyRecord>, Er
         used_at: used_at.map(|Text(at)| at),
     };
     Ok(rows.into_iter().map(read).collect())
-}
-
-/// Whether an account has a passkey.
-pub(crate) async fn has_any(db: &mut AnyConnection, account: &Namespace) -> Result<bool, Error> {
-    let (kept,): (i64,) = sqlx::query_as("select count(*) from passkeys where account = $1")
-        .bind(account.as_str())
-        .fetch_one(db)
-        .await?;
-    Ok(kept > 0)
 }
 
 /// The credentials that an account has, as a transaction sees them.
@@ -155,15 +145,6 @@ pub(super) async fn forget(write: &mut Write, account: &Namespace, id: &str) -> 
             .await?;
     let (name,) = forgotten.ok_or_else(|| none(id))?;
     Ok(name)
-}
-
-/// Forgets every passkey of an account, and says how many there were.
-pub(crate) async fn forget_all(write: &mut Write, account: &Namespace) -> Result<u64, Error> {
-    let forgotten = sqlx::query("delete from passkeys where account = $1")
-        .bind(account.as_str())
-        .execute(&mut **write)
-        .await?;
-    Ok(forgotten.rows_affected())
 }
 
 /// A passkey as it is kept.
