@@ -1,7 +1,5 @@
 //! From a request to who asks: by bearer token, by Basic (an account with its password or a token), or by a page's session cookie.
 
-use std::ops::Deref;
-
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -12,6 +10,7 @@ use chandlery_edge::Client;
 use chandlery_package::wire::LogInBy;
 
 use crate::actor::{Actor, Address};
+use crate::caller::Caller;
 use crate::credential::Credential;
 use crate::demands::{Demand, owes};
 use crate::enforced::{is_vouched_for, must_be_free};
@@ -119,24 +118,6 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         Accounts::from_ref(state).of_request(parts).await
-    }
-}
-
-/// An account that may do everything that it may, and how it asks: for what the audit trail tells of.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    account: Account,
-    /// What it is known by.
-    pub credential: Credential,
-    /// What the audit trail keeps of it.
-    pub actor: Actor,
-}
-
-impl Deref for Caller {
-    type Target = Account;
-
-    fn deref(&self) -> &Account {
-        &self.account
     }
 }
 

@@ -4,6 +4,7 @@ mod actor;
 mod attempts;
 pub mod audit;
 pub mod bearer;
+mod caller;
 mod challenge;
 mod credential;
 mod deletions;
@@ -47,6 +48,7 @@ mod totp;
 mod uses;
 
 pub use actor::{Actor, Address};
+pub use caller::Caller;
 pub use chandlery_edge::Error;
 pub use chandlery_package::wire::{Role, Scope};
 pub use credential::{Bearer, Credential};
@@ -64,7 +66,6 @@ pub use factors::{
     set_up_factor,
 };
 pub use grant::{Access, Grant};
-pub use identify::Caller;
 pub use log_ins::{PAGES, log_in, uses_programs};
 pub use looks::looks;
 pub use members::{hand_over, join};

@@ -56,7 +56,6 @@ pub struct Accounts {
     /// By address, in lower case.
     letters: Arc<Allowance<String>>,
     sign_ins: Arc<Allowance<Client>>,
-    /// By organisation.
     domain_checks: Arc<Allowance<Namespace>>,
     /// Who says what is in the DNS.
     pub(crate) dns: Dns,
