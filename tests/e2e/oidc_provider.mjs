@@ -21,7 +21,7 @@ function settings() {
         grant_types: ["authorization_code"],
       },
     ],
-    claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["preferred_username"] },
+    claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["preferred_username", "groups"] },
     cookies: { keys: ["only-for-tests"] },
     pkce: { required: () => true },
     // Nobody is asked for consent: the organisation has given it.
@@ -41,6 +41,8 @@ function settings() {
         email: id,
         email_verified: !id.startsWith("unverified"),
         preferred_username: id.split("@")[0],
+        // What stands after each `+` of the address.
+        groups: id.split("@")[0].split("+").slice(1),
       }),
     }),
   };
