@@ -10,6 +10,8 @@ create table deeds_alone (
     currency text not null,
     minor    bigint not null,
     at       text not null,
+    -- How often it was asked for.
+    asked    bigint not null,
     primary key (account, deed)
 );
 

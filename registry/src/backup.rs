@@ -21,7 +21,6 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand and challenges to passkeys are not kept: their clients will
 /// begin again.
-/// The tables, each after those that it refers to. Uploads at hand are not kept: their clients will begin again.
 const TABLES: [&str; 122] = [
     "facts",
     "accounts",

@@ -28,8 +28,13 @@ const OBSTACLES: [(&str, &str); 9] = [
         "select name from accounts where name = $1 and role = 'operator'",
     ),
     (
-        "it is suspended: an operator runs `chandlery operator reinstate` first",
-        "select account from suspensions where account = $1",
+        "it is suspended, or an owner of it is: an operator runs `chandlery operator reinstate` first",
+        "select account from suspensions
+         where account = $1
+            or exists (select 1 from organisation_members
+                       where organisation_members.organisation = $1 and organisation_members.role = 'owner'
+                         and organisation_members.account = suspensions.account)
+         order by account",
     ),
     (
         "nobody else owns a namespace with plugins: make another owner with `chandlery namespace invite`",

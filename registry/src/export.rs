@@ -19,8 +19,8 @@ use crate::error::Error;
 const ROWS: i64 = 500;
 /// What a thing is called, and how those of an account are read, in an order in which each has one place. No secret, nor a digest of
 /// one, is among them.
-const PARTS: [(&str, &str); 35] = [
-    ("account", "select name, role, created_at, email from accounts where name = $1"),
+const PARTS: [(&str, &str); 38] = [
+    ("account", "select name, role, created_at, email, managed_by, ended_at from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),
     ("second-factor", "select made_at, confirmed_at from second_factors where account = $1"),
@@ -46,6 +46,19 @@ const PARTS: [(&str, &str); 35] = [
         "organisation-invitation",
         "select organisation, account, role, invited_by, invited_at from organisation_invitations
          where account = $1 or invited_by = $1 or organisation = $1 order by organisation, account",
+    ),
+    (
+        "organisation-domain",
+        "select domain, added_at, proved_at, checked_at, missing_since from organisation_domains
+         where organisation = $1 order by domain",
+    ),
+    (
+        "identity-provider",
+        "select issuer, client_id, role, enforced, set_at from identity_providers where organisation = $1",
+    ),
+    (
+        "directory-group",
+        "select id, display_name, external_id, role, created_at, changed_at from scim_groups where organisation = $1 order by id",
     ),
     ("membership", "select namespace, role from namespace_members where account = $1 order by namespace"),
     (
@@ -115,7 +128,7 @@ const PARTS: [(&str, &str); 35] = [
     (
         "directory-entry",
         "select organisation, user_name, external_id, display_name, given_name, family_name, email, active, created_at, changed_at
-         from scim_users where account = $1 order by organisation",
+         from scim_users where account = $1 or organisation = $1 order by organisation, id",
     ),
     ("trusted-publisher", "select plugin, publisher, added_at from trusted_publishers where added_by = $1 order by id"),
     ("staged-release", "select plugin, version, asked_at, lapses_at from staged_releases where asked_by = $1 order by plugin, version"),

@@ -1,5 +1,7 @@
 //! The frame of the registry's pages: what all of them link to, and what is said of whoever looks at one.
 
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use chandlery_accounts::Account;
 use chandlery_pages::{Head, Link, Search, Shell};
 use maud::{Markup, html};
@@ -39,6 +41,13 @@ impl<'a> From<Option<&'a Account>> for Visitor<'a> {
     fn from(account: Option<&'a Account>) -> Self {
         account.map_or(Self::Nobody, Self::Known)
     }
+}
+
+/// Lets nobody but its own visitor keep a page: it may name who is logged in, or show what is private.
+pub async fn kept_by_its_visitor(mut page: Response) -> Response {
+    let kept = page.headers_mut().entry(header::CACHE_CONTROL);
+    kept.or_insert(HeaderValue::from_static("private, no-cache"));
+    page
 }
 
 /// A whole page, whose search shows these words.

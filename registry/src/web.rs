@@ -21,10 +21,13 @@ mod sign_on;
 mod welcome;
 
 use axum::Router;
+use axum::middleware::map_response;
 use axum::routing::get;
 
 use chandlery_money::Finance;
 use chandlery_money::payouts::transactions_csv;
+
+use crate::shell::kept_by_its_visitor;
 
 /// The routes of this room.
 pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
@@ -36,7 +39,7 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .route("/login", get(session::form).post(session::log_in))
         .route("/login/code", axum::routing::post(session::go_on))
         .route("/login/sso", get(sign_on::begin))
-        .route("/login/sso/callback", get(sign_on::arrive))
+        .route("/login/sso/callback/{organisation}", get(sign_on::arrive))
         .route("/logout", axum::routing::post(session::log_out))
         .route("/register", get(register::form).post(register::open))
         .route("/welcome", get(welcome::page))
@@ -65,5 +68,6 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .route("/dashboard/{partner}/payouts", get(lists::payouts))
         .route("/dashboard/{partner}/statements", get(lists::statements))
         .merge(guide)
+        .layer(map_response(kept_by_its_visitor))
         .with_state(finance)
 }

@@ -25,6 +25,16 @@ pub struct Chromium {
 impl Chromium {
     /// A browser with an authenticator, for a site whose URL this is.
     pub fn start(site: &str) -> Self {
+        Self::with(site, json!({}))
+    }
+
+    /// The same, which is so many pixels wide: a window without a screen is never narrower than 500, an emulated phone is.
+    pub fn of_width(width: u32, site: &str) -> Self {
+        let metrics = json!({ "width": width, "height": 900, "pixelRatio": 1.0, "mobile": true });
+        Self::with(site, json!({ "mobileEmulation": { "deviceMetrics": metrics } }))
+    }
+
+    fn with(site: &str, mut options: Value) -> Self {
         let mut command = Command::new("chromedriver");
         let started = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut driver = started.expect("chromedriver is missing: run `make system`");
@@ -45,7 +55,8 @@ impl Chromium {
             runtime: Runtime::new().unwrap(),
         };
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
-        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
+        options["args"] = json!(arguments);
+        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
         let begun = browser.ask("POST", "", json!({ "capabilities": { "alwaysMatch": wanted } }));
         browser.session = format!("{}/{}", browser.session, begun["sessionId"].as_str().unwrap());
         let authenticator = json!({
@@ -100,6 +111,14 @@ impl Chromium {
     /// Runs a script, whose last argument is called with its result.
     pub fn run(&self, script: &str) -> Value {
         self.ask("POST", "/execute/async", json!({ "script": script, "args": [] }))
+    }
+
+    /// Keeps a cookie, `NAME=VALUE`, for the site, of which a page is open.
+    pub fn keep(&self, cookie: &str) {
+        let (name, value) = cookie.split_once('=').unwrap();
+        let cookie =
+            json!({ "name": name, "value": value, "path": "/", "httpOnly": true, "sameSite": "Strict" });
+        self.ask("POST", "/cookie", json!({ "cookie": cookie }));
     }
 
     /// What the authenticator keeps.

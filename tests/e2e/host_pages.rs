@@ -1,48 +1,17 @@
 //! The host's pages in a browser: signing in by a password and at a provider, and a program by the code that it shows.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-
 use serde_json::json;
 
 use crate::chromium::Chromium;
 use crate::host_sign_in::{invitation, person, program_waits};
-use crate::world::{World, workspace};
+use crate::provider::Provider;
+use crate::world::World;
 
 const PASSWORD: &str = "correct horse battery";
 
 /// The host's address under the name that browsers are given, beside which a provider at `127.0.0.1` is another site.
 fn site(world: &World) -> String {
     format!("http://localhost:{}", world.host.address.rsplit(':').next().unwrap())
-}
-
-/// npm's `oidc-provider`, at which everybody signs in as the address that they type, with the groups after each `+` of it.
-struct Provider {
-    process: Child,
-    issuer: String,
-}
-
-impl Provider {
-    /// One that sends people back to this URL.
-    fn start(redirect: &str) -> Self {
-        let mut command = Command::new("node");
-        command.arg(workspace().join("tests/e2e/oidc_provider.mjs"));
-        command.arg(workspace().join("target/tools")).arg(redirect);
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let issuer = lines.find_map(|line| line.strip_prefix("provider at ").map(str::to_owned));
-        let issuer = issuer.expect("the provider did not start: run `make system`");
-        // Whatever it says later must not block it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, issuer }
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn at_provider(browser: &Chromium, address: &str) {

@@ -286,6 +286,15 @@ fn a_directory_does_no_more_than_it_may() {
     assert_eq!(umbrella.change(&user, moved), 400);
     assert_eq!(world.stores.texts("select email from accounts where name = 'bob'"), ["bob@corp.example"]);
 
+    // Nor does one say where an owner is written to, whom it has made: the password is set by a letter.
+    for (role, address) in [("owner", "mallory@corp.example"), ("member", "bob@corp.example")] {
+        let to = format!("update organisation_members set role = '{role}' where account = 'bob'");
+        world.stores.sql(&to);
+        let moved = json!([{ "op": "replace", "path": "emails[type eq \"work\"].value", "value": address }]);
+        assert_eq!(umbrella.change(&user, moved), 200);
+        assert_eq!(world.stores.texts("select email from accounts where name = 'bob'"), ["bob@corp.example"]);
+    }
+
     // Whose account was there before is invited, and loses no more than the membership.
     world.stores.sql("update accounts set email = 'Carol@corp.example' where name = 'carol'");
     let linked = umbrella.add("carol@corp.example");

@@ -25,8 +25,8 @@ def value(context, path, *arguments, **named):
     if made is None:
         return None
     name = str(path).rsplit(":", 1)[-1]
-    if name == "userName":
-        return address()
+    if name in ("userName", "emails.value"):
+        return [address()] if isinstance(made, list) else address()
     if name == "emails":
         for email in made:
             email.value, email.type, email.primary = address(), "work", True

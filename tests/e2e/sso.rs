@@ -1,46 +1,18 @@
 //! Single sign-on: a real OpenID provider, a browser that goes there and back, and programs that are signed in on a page.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use crate::chromium::Chromium;
 use crate::factors::code;
-use crate::process::workspace;
+use crate::provider::Provider;
 use crate::world::{Answer, Person, World, until};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
-const CALLBACK: &str = "/login/sso/callback";
-
-/// npm's `oidc-provider`, at which everybody signs in as the address that they type.
-struct Provider {
-    process: Child,
-    issuer: String,
-}
-
-impl Provider {
-    fn start(redirect: &str) -> Self {
-        let mut command = Command::new("node");
-        command.arg(workspace().join("tests/e2e/oidc_provider.mjs")).arg(workspace().join("target/tools"));
-        let started = command.arg(redirect).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut process = started.expect("node is missing: run `make system`");
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let issuer = lines.find_map(|line| line.strip_prefix("provider at ").map(str::to_owned));
-        let issuer = issuer.expect("the provider did not start: run `make system`");
-        // Whatever it says later must not block it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, issuer }
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+const CALLBACK: &str = "/login/sso/callback/corp";
 
 /// The organisation `corp` of somebody, with a proved domain and a provider.
 struct Corp {
@@ -206,6 +178,12 @@ fn a_sign_in_ends_where_it_began_once_and_in_time() {
     let (state, cookie) = begin();
     assert_eq!(corp.texts("select next from sign_ins"), ["/dashboard"], "it leads to nobody else");
     assert!(!corp.texts("select state from sign_ins").contains(&state), "only its digest is kept");
+    for (from, leads) in [("none", true), ("same-origin", true), ("cross-site", false), ("same-site", false)]
+    {
+        let asked = [("sec-fetch-site", from)];
+        let answer = world.send("GET", "/login/sso?organisation=corp", None, &asked, "");
+        assert_eq!((answer.status, !answer.header("refresh").is_empty()), (200, leads), "{from}");
+    }
     let (other, _) = begin();
     let issuer = &corp.provider.issuer;
     for (query, cookie, why) in [
@@ -228,6 +206,11 @@ fn a_sign_in_ends_where_it_began_once_and_in_time() {
         let (status, text) = come_back(&format!("state={state}&{query}"), &cookie);
         assert!(status == 422 && text.contains(why), "{query}: {status} {text}");
     }
+    // A code that was sent back to another organisation's path is another provider's: it is shown to nobody.
+    let (state, cookie) = begin();
+    let elsewhere = format!("/login/sso/callback/hooli?state={state}&code=x");
+    let (status, text) = world.get(&elsewhere, &[("cookie", cookie.as_str())]);
+    assert!(status == 422 && text.contains("another provider"), "{status} {text}");
     let (state, cookie) = begin();
     world.stores.sql("update sign_ins set expires_at = '2020-01-01T00:00:00.000000Z'");
     let (status, text) = come_back(&format!("state={state}&code=x"), &cookie);
@@ -258,6 +241,12 @@ fn where_a_provider_is_enforced_members_sign_in_by_nothing_else() {
     corp.give_address("own");
     let ann = corp.member("ann", "admin");
     let works = |token: &str| world.send("GET", "/api/v1/account", Some(token), &[], "").status == 200;
+
+    // Nobody is linked by a log-in of long ago: whoever has that for a while would have the account for ever.
+    world.stores.sql("update tokens set created_at = '2020-01-01T00:00:00.000000Z' where account = 'own'");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let late = world.send("POST", "/account/sign-on", Some(&corp.own.token()), &form, "organisation=corp");
+    assert_eq!(late.status, 403, "{}", late.text());
 
     // An owner is not linked by an address alone: whoever sets a provider would become one.
     let owners = corp.browser();

@@ -17,6 +17,8 @@ const SIGN_ON_COOKIE: &str = "chandlery_host_sign_on";
 const SECURE_SIGN_ON_COOKIE: &str = "__Host-chandlery_host_sign_on";
 /// How long it may be away.
 const SIGN_ON_MINUTES: i64 = 10;
+/// The longest path that one goes to, in bytes: it is kept while a browser is away.
+const PATH_BYTES_MAX: usize = 200;
 /// Where one goes who has signed in and wanted nothing else.
 const HOME: &str = "/account";
 
@@ -81,9 +83,10 @@ fn name(host: &Host) -> &'static str {
 }
 
 /// Only a path of this host, so that a link to the page where one signs in leads nowhere else.
-fn own_path(next: &str) -> &str {
+pub(super) fn own_path(next: &str) -> &str {
     let is_plain = next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-?=_".contains(&byte));
-    if next.starts_with('/') && !next.starts_with("//") && is_plain { next } else { HOME }
+    let is_own = next.starts_with('/') && !next.starts_with("//") && next.len() <= PATH_BYTES_MAX;
+    if is_own && is_plain { next } else { HOME }
 }
 
 #[cfg(test)]
@@ -102,6 +105,7 @@ mod tests {
             ("/\\evil.example.com", HOME),
             ("/a\r\nset-cookie: x", HOME),
             ("/a&b=c", HOME),
+            (format!("/{}", "a".repeat(PATH_BYTES_MAX)).as_str(), HOME),
         ] {
             assert_eq!(own_path(next), goes_to, "{next}");
         }

@@ -25,7 +25,7 @@ pub(super) struct Back {
 
 /// The way to the provider.
 pub(super) async fn begin(State(host): State<Host>, Query(query): Query<Next>) -> Result<Response, Error> {
-    match host.users.begin_sign_on(&query.next).await {
+    match host.users.begin_sign_on(door::own_path(&query.next)).await {
         Ok(sent) => Ok(door::to_provider(&host, &sent.url, sent.state)),
         Err(error) => layout::again(error, |fault| page(&host, &query.next, Some(fault))),
     }

@@ -29,3 +29,8 @@ impl Fresh {
 pub(super) fn digest(text: &str) -> String {
     Digest::of(text).hex()
 }
+
+/// The same of a secret that opens something only beside another one.
+pub(super) fn digest_beside(text: &str, other: &str) -> String {
+    digest(&format!("{text} {other}"))
+}

@@ -13,8 +13,8 @@ use super::{Actor, Error, Users, sessions, trail};
 const SECONDS: u32 = 600;
 /// How many seconds pass between two of its questions.
 const INTERVAL: u32 = 2;
-/// How many programs may wait at a time.
-const WAITING_MAX: i64 = 1000;
+/// How many programs may wait at a time: those that have waited longest make room, since anybody may begin, and nobody is to be kept out.
+const WAITING_MAX: i64 = 20_000;
 /// The letters of codes: none that can be taken for another, and no vowels, so that they are no words.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
@@ -29,11 +29,13 @@ impl Users {
             .bind(Text(Timestamp::now()))
             .execute(&mut *write)
             .await?;
-        let (waiting,): (i64,) =
-            sqlx::query_as("select count(*) from device_log_ins").fetch_one(&mut *write).await?;
-        if waiting >= WAITING_MAX {
-            return Err(Error::TooMany("too many programs wait to be confirmed".into()));
-        }
+        sqlx::query(
+            "delete from device_log_ins
+             where rowid <= (select max(rowid) from device_log_ins) - $1 and session is null",
+        )
+        .bind(WAITING_MAX)
+        .execute(&mut *write)
+        .await?;
         sqlx::query("insert into device_log_ins (hash, user_code, expires_at) values ($1, $2, $3)")
             .bind(&hash)
             .bind(&user_code)
@@ -93,7 +95,7 @@ impl Users {
         })?;
         let (Some(Text(user)), Some(Text(by))) = (user, by) else { return Err(Error::Pending) };
         sqlx::query("delete from device_log_ins where hash = $1").bind(&hash).execute(&mut *write).await?;
-        let opened = sessions::open(&mut write, &user, SessionKind::Program, by).await?;
+        let opened = sessions::open(&mut write, &self.first, &user, SessionKind::Program, by).await?;
         write.commit().await?;
         Ok(opened)
     }

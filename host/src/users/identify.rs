@@ -7,7 +7,7 @@ use chandlery_package::wire::host::{HostRole, Membership, SessionKind, SignInBy,
 use chandlery_package::{DeploymentName, TargetName, TeamName, UserName};
 use jiff::{SignedDuration, Timestamp};
 
-use super::credential::digest;
+use super::credential::{digest, digest_beside};
 use super::first::FIRST_ADMIN;
 use super::{Actor, Error, Users};
 
@@ -20,16 +20,15 @@ impl Users {
         if self.first.is(token) {
             return Ok(Some(Actor::first(FIRST_ADMIN)));
         }
-        let hash = digest(token);
-        match self.by_token(&hash).await? {
+        match self.by_token(&digest(token)).await? {
             Some(actor) => Ok(Some(actor)),
-            None => self.by_session(&hash, SessionKind::Program).await,
+            None => self.by_session(token, SessionKind::Program).await,
         }
     }
 
     /// Who shows this cookie on the pages; none: its session is not known, or has ended.
     pub(crate) async fn on_pages(&self, cookie: &str) -> Result<Option<Actor>, Error> {
-        self.by_session(&digest(cookie), SessionKind::Page).await
+        self.by_session(cookie, SessionKind::Page).await
     }
 
     async fn by_token(&self, hash: &str) -> Result<Option<Actor>, Error> {
@@ -82,7 +81,8 @@ impl Users {
         Ok(Some(Actor::by_token(known, most, team.as_ref())))
     }
 
-    async fn by_session(&self, hash: &str, kind: SessionKind) -> Result<Option<Actor>, Error> {
+    /// Of sessions that the first admin's token has opened, only those of the token that there is: it may have been replaced in its file.
+    async fn by_session(&self, shown: &str, kind: SessionKind) -> Result<Option<Actor>, Error> {
         type Row = (
             String,
             Text<UserName>,
@@ -93,9 +93,13 @@ impl Users {
         );
         let found: Option<Row> = sqlx::query_as(
             "select s.id, u.name, u.role, s.opened_by, s.used_at, s.expires_at
-             from sessions s join users u on u.name = s.owner where s.hash = $1 and s.kind = $2",
+             from sessions s join users u on u.name = s.owner
+             where s.hash = $1 and s.opened_by <> $3 and s.kind = $4
+                or s.hash = $2 and s.opened_by = $3 and s.kind = $4",
         )
-        .bind(hash)
+        .bind(digest(shown))
+        .bind(digest_beside(shown, &self.first.text()))
+        .bind(Text(SignInBy::HostToken))
         .bind(Text(kind))
         .fetch_optional(self.db.pool())
         .await?;

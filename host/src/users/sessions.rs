@@ -8,7 +8,8 @@ use chandlery_package::wire::{Page, Paging};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::credential::Fresh;
+use super::credential::{Fresh, digest_beside};
+use super::first::FirstToken;
 use super::{Actor, Error, Users, trail};
 
 /// How long a session on the pages lasts, and one that a provider has opened: its groups are asked for again then.
@@ -42,9 +43,10 @@ pub(super) fn after(lasts: SignedDuration) -> Result<Timestamp, Error> {
     Timestamp::now().checked_add(lasts).map_err(|error| Error::Invalid(error.to_string()))
 }
 
-/// Opens a session of a user, and writes down that it did.
+/// Opens a session of a user, and writes down that it did. One that the first admin's token opens holds only beside that token.
 pub(super) async fn open(
     write: &mut SqliteConnection,
+    first: &FirstToken,
     user: &UserName,
     kind: SessionKind,
     by: SignInBy,
@@ -54,6 +56,10 @@ pub(super) async fn open(
         SessionKind::Program => HOST_TOKEN_PREFIX,
     };
     let Fresh { text: token, hash, id } = Fresh::new(prefix);
+    let hash = match by {
+        SignInBy::HostToken => digest_beside(&token, &first.text()),
+        SignInBy::Password | SignInBy::Provider => hash,
+    };
     let hours = match (kind, by) {
         (SessionKind::Page, _) | (_, SignInBy::Provider) => HOURS,
         (SessionKind::Program, _) => PROGRAM_HOURS,

@@ -77,7 +77,8 @@ impl Users {
             .bind(Text(&user))
             .execute(&mut *write)
             .await?;
-        let opened = sessions::open(&mut write, &user, SessionKind::Page, SignInBy::Password).await?;
+        let opened =
+            sessions::open(&mut write, &self.first, &user, SessionKind::Page, SignInBy::Password).await?;
         let by = (user.as_str(), Some(opened.session.id.as_str()));
         trail::note(&mut write, by, "set-password", user.as_str()).await?;
         write.commit().await?;
@@ -105,7 +106,8 @@ impl Users {
         if is_still.is_none() {
             return Ok(None);
         }
-        let opened = sessions::open(&mut write, &user, SessionKind::Page, SignInBy::Password).await?;
+        let opened =
+            sessions::open(&mut write, &self.first, &user, SessionKind::Page, SignInBy::Password).await?;
         write.commit().await?;
         Ok(Some(opened))
     }
@@ -120,7 +122,8 @@ impl Users {
         if !self.first.is(token) {
             return Ok(None);
         }
-        let opened = sessions::open(&mut write, user, SessionKind::Page, SignInBy::HostToken).await?;
+        let opened =
+            sessions::open(&mut write, &self.first, user, SessionKind::Page, SignInBy::HostToken).await?;
         write.commit().await?;
         Ok(Some(opened))
     }

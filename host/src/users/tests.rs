@@ -211,6 +211,23 @@ async fn a_session_ends_with_whatever_it_rests_on() {
     let made = users.rotate_first(FIRST_TOKEN).await.unwrap();
     assert!(!is_in(&users, &admin).await && users.identify(FIRST_TOKEN).await.unwrap().is_none());
     assert_eq!(users.identify(&made).await.unwrap().unwrap().token(), None);
+
+    // It was replaced in its file, and the host began again.
+    let admin = users.sign_in(FIRST_ADMIN, &made).await.unwrap().unwrap().token;
+    let waits = users.begin_device("http://x").await.unwrap();
+    let by = users.on_pages(&admin).await.unwrap().unwrap();
+    users.confirm_device(&by, &waits.user_code).await.unwrap();
+    let program = users.finish_device(&waits.device_code).await.unwrap().token;
+    let again = |text: &str| {
+        let path = folder.path().join("host.token");
+        std::fs::write(&path, text).unwrap();
+        Users::new(users.db.clone(), FirstToken::read_or_make(&path).unwrap(), SignIn::default()).unwrap()
+    };
+    for (text, is_in_still) in [(made.as_str(), true), (FIRST_TOKEN, false)] {
+        let users = again(text);
+        assert_eq!(is_in(&users, &admin).await, is_in_still);
+        assert_eq!(users.identify(&program).await.unwrap().is_some(), is_in_still);
+    }
 }
 
 #[tokio::test]

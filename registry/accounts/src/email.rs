@@ -56,12 +56,15 @@ pub async fn change_email(
     let known = accounts.by_password(client, caller.name.as_str(), &change.password).await?;
     known.ok_or(Error::WrongPassword)?;
     if is_bound(&mut *accounts.db.read().acquire().await?, &caller.name).await? {
-        return Err(Error::Conflict(format!(
-            "'{}' signs in with its organisation, which knows it by its address: ask one of the organisation's admins",
-            caller.name
-        )));
+        return Err(bound(&caller.name));
     }
     ask(accounts, &caller.actor, &caller.name, &change.email).await
+}
+
+fn bound(account: &Namespace) -> Error {
+    Error::Conflict(format!(
+        "'{account}' signs in with its organisation, which knows it by its address: ask one of the organisation's admins"
+    ))
 }
 
 /// Sends a token to an address. The one that the account has stays until the new one is verified, and is told.
@@ -138,6 +141,10 @@ async fn use_token(db: &Db, address: Address, token: &str) -> Result<EmailVerifi
     let (Text(account), Text(email)) = used.ok_or_else(|| {
         Error::NotFound("e-mail address with this token: it was used, replaced, or has ended".into())
     })?;
+    // The organisation may have begun to demand that since it was asked for.
+    if is_bound(&mut write, &account).await? {
+        return Err(bound(&account));
+    }
     let actor = Actor::of_letter(&account, address);
     let had = address_within(&mut write, &account).await?.is_some();
     // Before the change, so that it goes to the address that the account has had.

@@ -28,13 +28,17 @@ macro_rules! bound {
 }
 
 /// Log-ins by something else than a provider, `$2`, of those whom it binds. An owner, of the role `$3`, who has shown more than the password,
-/// `$4`, is not bound: somebody must be able to repair a provider that has failed.
+/// `$4`, is not bound: somebody must be able to repair a provider that has failed. Whoever is not known at this one has signed in by another's.
 macro_rules! bound_tokens {
     () => {
         concat!(
-            "from tokens where kind = $1 and opened_by <> $2 and exists (select 1 from (",
+            "from tokens where kind = $1 and exists (select 1 from (",
             bound!(),
-            ") as bound where bound.account = tokens.account and not (bound.role = $3 and tokens.opened_by <> $4))"
+            ") as bound where bound.account = tokens.account
+               and ((tokens.opened_by <> $2 and not (bound.role = $3 and tokens.opened_by <> $4))
+                 or (tokens.opened_by = $2 and not exists (
+                     select 1 from identities
+                     where identities.account = bound.account and identities.organisation = bound.organisation))))"
         )
     };
 }
@@ -191,6 +195,8 @@ mod tests {
          values ('corp', 'corp.example', '', '', '')",
         "insert into identity_providers (organisation, issuer, client_id, role, enforced, set_at)
          values ('corp', 'https://id.corp.example', 'chandlery', 'member', 1, '')",
+        "insert into identities (issuer, subject, account, organisation, linked_at, seen_at) values
+         ('https://id.corp.example', '1', 'ann', 'corp', '', ''), ('https://id.corp.example', '2', 'made', 'corp', '', '')",
         "insert into tokens (hash, account, created_at, expires_at, kind, scope, note, opened_by) values
          ('1', 'own', '', '', 'log-in', 'full', '', 'password'), ('2', 'ann', '', '', 'log-in', 'full', '', 'totp'),
          ('3', 'ann', '', '', 'made', 'full', '', 'password'), ('4', 'bob', '', '', 'log-in', 'full', '', 'password'),
@@ -260,6 +266,9 @@ mod tests {
             "3457",
             "a session of an account that the organisation has not made goes on"
         );
+        let (_folder, db) = corp().await;
+        change(&db, "delete from identities where account = 'ann'").await;
+        assert_eq!(left(&db).await, "3467", "one that another organisation's provider has opened ends");
         for lapse in [
             "delete from identity_providers",
             "update organisation_domains set proved_at = null",

@@ -9,16 +9,15 @@ use axum_extra::headers::{Authorization, HeaderMapExt as _};
 use chandlery_edge::Client;
 use chandlery_package::wire::LogInBy;
 
-use crate::actor::{Actor, Address};
+use crate::actor::Address;
 use crate::caller::Caller;
 use crate::credential::Credential;
 use crate::demands::{Demand, owes};
 use crate::enforced::{is_vouched_for, must_be_free};
 use crate::grant::Grant;
-use crate::organisations::acting;
 use crate::principal::{Account, Principal};
 use crate::second_factor::is_on;
-use crate::{Accounts, Error, Scope, bearer, check_token, suspended};
+use crate::{Accounts, Error, Scope, acting, bearer, check_token, suspended};
 
 impl Accounts {
     /// Whoever these headers of a client say. What is wrong counts: who is wrong too often is refused for a while.

@@ -1,5 +1,6 @@
 //! Who asks a registry, and what they may do: accounts and their tokens, sessions, namespaces with their members, and organisations.
 
+mod acting;
 mod actor;
 mod attempts;
 pub mod audit;
@@ -19,6 +20,7 @@ mod grant;
 mod identify;
 mod log_ins;
 mod looks;
+mod managed;
 mod members;
 mod namespaces;
 mod new_password;
@@ -29,9 +31,12 @@ pub mod origins;
 pub mod passkeys;
 mod passwords;
 mod people;
+mod powers;
 mod principal;
 mod recovery;
 mod registrations;
+mod relying_party;
+mod rights;
 mod roles;
 mod routes;
 pub mod scim;
@@ -39,6 +44,7 @@ mod second_factor;
 mod session;
 mod sessions;
 pub mod sign_on;
+mod standing;
 mod state;
 mod strength;
 mod suspended;

@@ -10,9 +10,9 @@ use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::credential::token_id;
 use crate::enforced::must_be_free;
-use crate::organisations::must_be_a_person;
 use crate::passwords::random_text;
 use crate::people::find_within;
+use crate::standing::must_be_a_person;
 use crate::tokens::{TokenKind, insert, must_owe_no_code, set_opened_by};
 use crate::{Error, Scope, suspended};
 

@@ -260,10 +260,10 @@ async fn must_end_no_hold(
     account: &Namespace,
     had: Role,
 ) -> Result<(), Error> {
-    match suspended::reason(write, account).await? {
-        Some(_) if had == Role::Owner => Err(Error::Conflict(format!(
-            "'{account}' owns '{namespace}' and is suspended, so what '{namespace}' earns is on hold: an operator reinstates the \
-             account, or gives the namespace to another one"
+    match suspended::suspended_of(write, account).await? {
+        Some(suspended) if had == Role::Owner => Err(Error::Conflict(format!(
+            "'{account}' owns '{namespace}' and '{suspended}' is suspended, so what '{namespace}' earns is on hold: an operator \
+             reinstates that account, or gives the namespace to another one"
         ))),
         _ => Ok(()),
     }

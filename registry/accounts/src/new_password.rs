@@ -13,11 +13,11 @@ use crate::audit::record;
 use crate::email::address_within;
 use crate::enforced::must_be_free;
 use crate::notices::{tell_operators, tell_owner, write_to};
-use crate::organisations::must_be_a_person;
 use crate::passwords::{check_new, hash_password, random_text};
 use crate::people::{find_account, find_within, set_password};
 use crate::principal::AccountRole;
 use crate::sessions::own_hash;
+use crate::standing::must_be_a_person;
 use crate::{Accounts, Caller, Error, tokens};
 
 /// How long a reset can be used.

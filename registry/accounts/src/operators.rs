@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::notices::{tell_operators, tell_owner};
-use crate::organisations::must_be_a_person;
 use crate::origins;
 use crate::people::{find_within, set_role};
 use crate::principal::AccountRole;
+use crate::standing::must_be_a_person;
 use crate::{Error, suspended};
 
 /// How long a proposal can be confirmed.
@@ -79,6 +79,7 @@ pub async fn propose(
     }
     suspended::must_not_be(&mut write, account).await?;
     must_be_a_person(&mut write, account).await?;
+    must_be_its_own(&mut write, account).await?;
     must_be_old_enough(&mut write, account, now).await?;
     let resetters = resetters(&mut write, account, now).await?;
     sqlx::query("delete from operator_proposals where proposed_at <= $1")
@@ -232,6 +233,21 @@ async fn must_operate_still(write: &mut Write, by: &Namespace) -> Result<i64, Er
     Ok(operators)
 }
 
+/// Refuses an account that an organisation manages: whoever runs its provider would operate the registry.
+async fn must_be_its_own(write: &mut Write, account: &Namespace) -> Result<(), Error> {
+    let managed: Option<(Text<Namespace>,)> =
+        sqlx::query_as("select managed_by from accounts where name = $1 and managed_by is not null")
+            .bind(account.as_str())
+            .fetch_optional(&mut **write)
+            .await?;
+    match managed {
+        None => Ok(()),
+        Some((Text(organisation),)) => Err(Error::Conflict(format!(
+            "'{account}' is managed by '{organisation}', whose provider signs anybody in as it: its owner opens another account"
+        ))),
+    }
+}
+
 /// Refuses an account that was opened lately: nobody knows it yet.
 async fn must_be_old_enough(write: &mut Write, account: &Namespace, now: Timestamp) -> Result<(), Error> {
     let (Text(opened),): (Text<Timestamp>,) =
@@ -288,11 +304,15 @@ async fn make(
     now: Timestamp,
 ) -> Result<(), Error> {
     set_role(write, account, AccountRole::Operator).await?;
-    // Whoever has asked for a reset of an account like others must not have one of an operator.
-    sqlx::query("delete from password_resets where account = $1")
-        .bind(account.as_str())
-        .execute(&mut **write)
-        .await?;
+    // Whoever has asked for a reset of an account like others must not have one of an operator, and an organisation's provider signs
+    // nobody in as one who has not linked it as an operator.
+    for sql in [
+        "delete from password_resets where account = $1",
+        "delete from identities where account = $1",
+        "delete from tokens where account = $1 and opened_by = 'provider'",
+    ] {
+        sqlx::query(sql).bind(account.as_str()).execute(&mut **write).await?;
+    }
     let after = json!({ "role": AccountRole::Operator });
     record(write, actor, Act::OperatorMade, account.as_str(), before, after).await?;
     let body = format!("Made an operator by {}.\n", actor.in_words());

@@ -4,10 +4,9 @@
 mod challenges;
 mod changes;
 mod kept;
-mod relying_party;
 mod sign_in;
 
+pub use crate::relying_party::RelyingParty;
 pub use changes::{add, begin, remove, rename};
 pub use kept::list;
-pub use relying_party::RelyingParty;
 pub use sign_in::{answer, ask};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chandlery_edge::Client;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, EmailAddress};
+use chandlery_package::wire::Act;
 use chandlery_package::{Digest, Namespace};
 use chandlery_store::files::write_atomic;
 use chandlery_store::{Db, Write, time};
@@ -35,34 +35,6 @@ pub async fn register(db: &Db, name: &Namespace, password: &str) -> Result<(), E
     insert(&mut write, name, &hash, AccountRole::Member).await?;
     write.commit().await?;
     Ok(())
-}
-
-/// Opens an account for somebody whom an organisation vouches for with this address, with a password that nobody knows. The organisation
-/// may end it.
-pub(crate) async fn open_managed(
-    write: &mut Write,
-    name: &Namespace,
-    nobodys: &str,
-    organisation: &Namespace,
-    email: &EmailAddress,
-) -> Result<(), Error> {
-    insert(write, name, nobodys, AccountRole::Member).await?;
-    sqlx::query("update accounts set managed_by = $1, email = $2 where name = $3")
-        .bind(organisation.as_str())
-        .bind(email.as_str())
-        .bind(name.as_str())
-        .execute(&mut **write)
-        .await?;
-    Ok(())
-}
-
-/// Whether an account may be opened under a name: none is called so, nor like it.
-pub(crate) async fn is_free(write: &mut Write, name: &Namespace) -> Result<bool, Error> {
-    let taken: Option<(String,)> = sqlx::query_as("select name from accounts where name = $1")
-        .bind(name.as_str())
-        .fetch_optional(&mut **write)
-        .await?;
-    Ok(taken.is_none() && account_like(write, name.as_str()).await?.is_none())
 }
 
 /// Opens an account in the transaction of what follows from it, unless its name is taken or would be mistaken for another.

@@ -8,8 +8,9 @@ use crate::Error;
 use crate::actor::{Actor, Address};
 use crate::credential::Credential;
 use crate::grant::Grant;
-use crate::organisations::{Power, has, role_of};
+use crate::powers::{Power, has};
 use crate::roles::role;
+use crate::standing::{role_of, speaks_for};
 use crate::suspended;
 
 words! {
@@ -122,11 +123,25 @@ impl Account {
         self.must_be(db, Role::Owner, namespace, action).await
     }
 
-    /// Refuses whoever neither owns the namespace nor operates the registry.
+    /// Refuses whoever neither owns the namespace, nor has this power in an organisation that does.
+    pub async fn must_speak_for(
+        &self,
+        db: &Db,
+        namespace: &Namespace,
+        power: Power,
+        action: &str,
+    ) -> Result<(), Error> {
+        match speaks_for(&mut *db.read().acquire().await?, namespace, &self.name, power).await? {
+            true => self.must_owe_nothing(),
+            false => Err(Error::forbidden(&self.name, format!("{action} '{namespace}'"))),
+        }
+    }
+
+    /// Refuses whoever neither owns the namespace, nor pays for an organisation that does, nor operates the registry.
     pub async fn must_see(&self, db: &Db, namespace: &Namespace) -> Result<(), Error> {
         match self.operator {
             true => Ok(()),
-            false => self.must_own(db, namespace, "see the money of").await,
+            false => self.must_speak_for(db, namespace, Power::Pay, "see the money of").await,
         }
     }
 }

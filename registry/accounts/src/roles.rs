@@ -7,7 +7,7 @@ use chandlery_store::Db;
 use sqlx::AnyConnection;
 
 use crate::Error;
-use crate::organisations::in_namespace;
+use crate::powers::in_namespace;
 
 /// The role of an account in a namespace.
 pub async fn role(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<Option<Role>, Error> {

@@ -5,7 +5,6 @@ mod arrival;
 mod beginning;
 mod holding;
 mod identities;
-mod names;
 mod provider;
 
 pub use arrival::{Arrived, Returned, arrive};

@@ -2,7 +2,7 @@
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
-use chandlery_package::wire::Role;
+use chandlery_package::wire::{OrganisationRole, Role};
 use sqlx::AnyConnection;
 
 use crate::Error;
@@ -42,16 +42,43 @@ async fn is_ended(db: &mut AnyConnection, account: &Namespace) -> Result<bool, E
     Ok(ended.is_some())
 }
 
-/// Why nothing is paid to a namespace, in words: one of its owners is suspended; none: none is.
+/// Who is suspended of an account: it is itself or, of an organisation, somebody who owns it; none: nobody is.
+pub(crate) async fn suspended_of(
+    db: &mut AnyConnection,
+    account: &Namespace,
+) -> Result<Option<Namespace>, Error> {
+    let found: Option<(Text<Namespace>,)> = sqlx::query_as(
+        "select suspensions.account from suspensions
+         where suspensions.account = $1 or exists (
+             select 1 from organisation_members
+             where organisation_members.organisation = $1 and organisation_members.role = $2
+               and organisation_members.account = suspensions.account)
+         order by suspensions.account limit 1",
+    )
+    .bind(account.as_str())
+    .bind(OrganisationRole::Owner.as_str())
+    .fetch_optional(db)
+    .await?;
+    Ok(found.map(|(Text(suspended),)| suspended))
+}
+
+/// Why nothing is paid to a namespace, in words: one of its owners is suspended, or whoever owns an organisation that is one of them;
+/// none: nobody is.
 pub async fn hold(db: &mut AnyConnection, namespace: &Namespace) -> Result<Option<String>, Error> {
     let found: Option<(Text<Namespace>, String)> = sqlx::query_as(
         "select suspensions.account, suspensions.reason from suspensions
-         join namespace_members on namespace_members.account = suspensions.account
-         where namespace_members.namespace = $1 and namespace_members.role = $2
+         where exists (
+             select 1 from namespace_members
+             where namespace_members.namespace = $1 and namespace_members.role = $2
+               and (namespace_members.account = suspensions.account or exists (
+                   select 1 from organisation_members
+                   where organisation_members.organisation = namespace_members.account and organisation_members.role = $3
+                     and organisation_members.account = suspensions.account)))
          order by suspensions.account limit 1",
     )
     .bind(namespace.as_str())
     .bind(Role::Owner.as_str())
+    .bind(OrganisationRole::Owner.as_str())
     .fetch_optional(db)
     .await?;
     Ok(found.map(|(Text(owner), reason)| {

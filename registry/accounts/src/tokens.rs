@@ -13,10 +13,11 @@ use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::credential::{Credential, ID_DIGITS, token_id};
 use crate::grant::Grant;
-use crate::organisations::{Power, has, role_of};
 use crate::passwords::random_text;
+use crate::powers::{Power, has};
 use crate::principal::{Account, AccountRole, Principal};
 use crate::second_factor::is_on_within;
+use crate::standing::role_of;
 use crate::{Error, Scope};
 
 /// How long a token with an end may last, in days.
@@ -287,18 +288,19 @@ pub async fn revoke_by_id(db: &Db, actor: &Actor, caller: &Account, id: &str) ->
     Ok(())
 }
 
-/// Ends the tokens of an account that were issued at log-ins, or wait to be, or, if asked for, all; but for one, if it is named by its digest. Says
-/// how many have ended.
+/// Ends the tokens of an account that were issued at log-ins, or wait to be, or, if asked for, all; but for one, if it is named by its digest. What
+/// a log-in has begun to link ends, too. Says how many have ended.
 pub(crate) async fn end(
     write: &mut Write,
     account: &Namespace,
     all: bool,
     but: Option<&str>,
 ) -> Result<u64, Error> {
-    sqlx::query("delete from device_log_ins where account = $1")
-        .bind(account.as_str())
-        .execute(&mut **write)
-        .await?;
+    for statement in
+        ["delete from device_log_ins where account = $1", "delete from sign_ins where account = $1"]
+    {
+        sqlx::query(statement).bind(account.as_str()).execute(&mut **write).await?;
+    }
     let ended = sqlx::query("delete from tokens where account = $1 and ($2 = 1 or kind = $3) and hash <> $4")
         .bind(account.as_str())
         .bind(i64::from(all))

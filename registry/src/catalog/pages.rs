@@ -15,9 +15,11 @@ mod search;
 mod telling;
 
 use axum::Router;
+use axum::middleware::map_response;
 use axum::routing::get;
 
 use super::state::Catalog;
+use crate::shell::kept_by_its_visitor;
 
 /// The routes of the shop.
 pub fn pages<S>(catalog: Catalog) -> Router<S> {
@@ -31,5 +33,6 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/feeds/releases.xml", get(feeds::all))
         .route("/sitemap.xml", get(robots::sitemap))
         .route("/robots.txt", get(robots::robots))
+        .layer(map_response(kept_by_its_visitor))
         .with_state(catalog)
 }

@@ -40,8 +40,15 @@ pub(super) struct Row {
     pub(super) visibility: Text<Visibility>,
 }
 
+/// Releases with their manifests, which are as long as a README, a changelog and more; a list of them says `without manifests`.
 macro_rules! select_releases {
+    (without manifests $condition:literal) => {
+        select_releases!("cast(null as text)", $condition)
+    };
     ($condition:literal) => {
+        select_releases!("releases.manifest", $condition)
+    };
+    ($manifest:literal, $condition:literal) => {
         concat!(
             "select releases.plugin, releases.version, releases.kind, releases.title, releases.description,
                     releases.component, releases.component_bytes, releases.artifact, namespace_keys.pem,
@@ -49,7 +56,9 @@ macro_rules! select_releases {
                     plugins.offer, plugins.certified_at, releases.yanked_at,
                     releases.withdrawn_reason, of_release.reason as quarantine,
                     of_plugin.reason as plugin_quarantine, releases.deprecated_note, releases.successor,
-                    releases.downloads, releases.manifest, namespaces.visibility
+                    releases.downloads, ",
+            $manifest,
+            " as manifest, namespaces.visibility
              from releases join plugins on plugins.id = releases.plugin
              join namespaces on namespaces.name = plugins.namespace
              join namespace_keys on namespace_keys.namespace = plugins.namespace
@@ -72,6 +81,7 @@ pub async fn releases(
     // After everything that sorts as a version.
     let below = paging.after().map_or_else(|| "~".to_owned(), versions::order);
     let rows: Vec<Row> = sqlx::query_as(select_releases!(
+        without manifests
         "where releases.plugin = $1 and releases.version_order < $2
          order by releases.version_order desc limit $3"
     ))
@@ -118,6 +128,7 @@ pub(super) async fn advisories(db: &Db, plugin: &PluginId) -> Result<Vec<Advisor
 /// The latest releases that everybody may see and install, the last one first.
 pub(super) async fn latest(db: &Db, count: u32) -> Result<Vec<ReleaseRecord>, Error> {
     let rows: Vec<Row> = sqlx::query_as(select_releases!(
+        without manifests
         "where namespaces.visibility = 'public' and releases.yanked_at is null and releases.withdrawn_at is null
                and of_release.subject is null and of_plugin.subject is null
          order by releases.log_index desc limit $1"

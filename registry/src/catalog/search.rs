@@ -202,7 +202,7 @@ impl Index {
         let mut scores: Option<HashMap<u32, f32>> = None;
         let words = split(&query.q);
         for word in words.iter().take(QUERY_WORDS_MAX) {
-            let found = self.of_word(word);
+            let found = self.of_word(word, &sees);
             scores = Some(match scores {
                 None => found,
                 Some(before) => before
@@ -257,25 +257,27 @@ impl Index {
         page.map(|(_, _, record)| record.clone())
     }
 
-    /// The plugins that a word of a query finds, and how well.
-    fn of_word(&self, word: &str) -> HashMap<u32, f32> {
+    /// The plugins that a word of a query finds, and how well. A word that is of plugins alone which may not be seen is as one that nothing
+    /// has: else what is found instead of it, and how rare it is, would tell that it is there.
+    fn of_word(&self, word: &str, sees: &impl Fn(&Namespace) -> bool) -> HashMap<u32, f32> {
+        let is_seen = |number: &u32| {
+            let document = self.documents.get(*number as usize).and_then(Option::as_ref);
+            document.is_some_and(|document| document.private_to.as_ref().is_none_or(sees))
+        };
+        let is_said = |known: &str| self.words.get(known).is_some_and(|of| of.keys().any(is_seen));
         let beginning: Vec<(&String, f32)> = self
             .words
             .range(word.to_owned()..)
             .take_while(|(known, _)| known.starts_with(word))
+            .filter(|(_, of)| of.keys().any(is_seen))
             .take(VARIANTS_MAX)
             .map(|(known, _)| (known, if known == word { 1.0 } else { 0.6 }))
             .collect();
-        let has_any = |variants: &[(&String, f32)]| {
-            variants
-                .iter()
-                .any(|(known, _)| self.words.get(*known).is_some_and(|plugins| !plugins.is_empty()))
-        };
-        let variants = if has_any(&beginning) { beginning } else { self.slips(word) };
+        let variants = if beginning.is_empty() { self.slips(word, is_said) } else { beginning };
         let mut found: HashMap<u32, f32> = HashMap::new();
         for (known, likeness) in variants {
             let Some(plugins) = self.words.get(known) else { continue };
-            for (number, weight) in plugins {
+            for (number, weight) in plugins.iter().filter(|&(number, _)| is_seen(number)) {
                 let score = found.entry(*number).or_default();
                 *score = score.max(likeness * weight);
             }
@@ -286,9 +288,9 @@ impl Index {
         found
     }
 
-    /// The words that differ from this one by one slip, or by two where it is long: a letter too many, too few, another,
-    /// or two swapped.
-    fn slips(&self, word: &str) -> Vec<(&String, f32)> {
+    /// The words that are said and differ from this one by one slip, or by two where it is long: a letter too many, too few,
+    /// another, or two swapped.
+    fn slips(&self, word: &str, is_said: impl Fn(&str) -> bool) -> Vec<(&String, f32)> {
         let slips_max = match word.len() {
             0..3 => return Vec::new(),
             3..6 => 1,
@@ -308,7 +310,7 @@ impl Index {
             .filter(|(_, count)| *count >= needed)
             .filter_map(|(known, _)| {
                 let slips = strsim::osa_distance(word, known);
-                (slips <= slips_max).then(|| (known, 0.5 / slips as f32))
+                (slips <= slips_max && is_said(known)).then(|| (known, 0.5 / slips as f32))
             })
             .collect();
         variants.sort_by(|a, b| b.1.total_cmp(&a.1));

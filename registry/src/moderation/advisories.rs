@@ -203,7 +203,13 @@ pub(super) async fn list(
          where (advisories.modified_at, advisories.id) > ($1, $2)
                and ($3 = 1 or namespaces.visibility = 'public' or exists (
                    select 1 from namespace_members
-                   where namespace_members.namespace = namespaces.name and namespace_members.account = $4))
+                   where namespace_members.namespace = namespaces.name
+                         and (namespace_members.account = $4 or exists (
+                             select 1 from organisation_members
+                             where organisation_members.organisation = namespace_members.account
+                                   and organisation_members.account = $4
+                                   and not exists (select 1 from suspensions
+                                                   where suspensions.account = organisation_members.organisation)))))
          order by advisories.modified_at, advisories.id limit $5",
     )
     .bind(modified)

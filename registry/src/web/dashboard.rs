@@ -11,7 +11,8 @@ use maud::{Markup, html};
 
 use super::{chart, layout, lists};
 use crate::error::Error;
-use chandlery_accounts::{Account, Role, namespaces_of};
+use chandlery_accounts::organisations::{Power, speaks_for};
+use chandlery_accounts::{Account, namespaces_of};
 use chandlery_edge::Path;
 use chandlery_money::Finance;
 use chandlery_money::payouts;
@@ -71,8 +72,14 @@ pub(super) async fn page(
 
 async fn partners(db: &Db, caller: &Account) -> Result<Vec<String>, Error> {
     if !caller.operator {
-        let mine = namespaces_of(db, &caller.name).await?.into_iter();
-        return Ok(mine.filter(|(_, role)| *role == Role::Owner).map(|(name, _)| name.to_string()).collect());
+        let belongs = namespaces_of(db, &caller.name).await?;
+        let (mut read, mut mine) = (db.read().acquire().await?, Vec::new());
+        for (name, _) in belongs {
+            if speaks_for(&mut read, &name, &caller.name, Power::Pay).await? {
+                mine.push(name.to_string());
+            }
+        }
+        return Ok(mine);
     }
     let rows: Vec<(String,)> =
         sqlx::query_as("select name from namespaces order by name").fetch_all(db.read()).await?;

@@ -26,8 +26,10 @@ pub(super) fn next_page(path: &str, next: Option<&str>) -> Markup {
     }
 }
 
-pub(super) async fn style() -> ([(HeaderName, &'static str); 1], &'static str) {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], chandlery_pages::STYLE)
+pub(super) async fn style() -> ([(HeaderName, &'static str); 2], &'static str) {
+    let headers =
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
+    (headers, chandlery_pages::STYLE)
 }
 
 /// The page `/styleguide`.

@@ -4,7 +4,7 @@
 //! (`form-action`), and on the way back they send no cookie that is for the registry's own pages alone (`SameSite=Strict`).
 
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use chandlery_package::Namespace;
@@ -18,11 +18,13 @@ use super::{layout, session};
 use crate::error::Error;
 use chandlery_accounts::sign_on::{self, Onward, Returned};
 use chandlery_accounts::{Account, Address, Caller, SESSION_HOURS, SessionCookie};
-use chandlery_edge::{Client, Query};
+use chandlery_edge::{Client, Path, Query};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/sign-on";
 const LOG_IN: &str = "/login?next=/account/sign-on";
+/// Where a browser says which site has led here.
+const RELATION: &str = "sec-fetch-site";
 const NOT_BEGUN: &str =
     "This sign-in was not begun in this browser, or took longer than ten minutes: sign in again.";
 
@@ -52,14 +54,23 @@ pub(super) struct Which {
     organisation: String,
 }
 
-/// The page `/login/sso`, which leads to the provider of an organisation.
+/// The page `/login/sso`, which leads to the provider of an organisation. A link of another site does so after a click alone: else that site
+/// could sign a visitor in as somebody else, unseen.
 pub(super) async fn begin(
     State(finance): State<Finance>,
     client: Client,
+    headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     match begun(&finance, client, &asked).await {
-        Ok(onward) => Ok(to_provider(finance.accounts.cookie, onward)),
+        Ok(onward) => {
+            let mut answer = to_provider(finance.accounts.cookie, onward);
+            let is_elsewhere = |from: &HeaderValue| from != "same-origin" && from != "none";
+            if headers.get(RELATION).is_some_and(is_elsewhere) {
+                answer.headers_mut().remove(header::REFRESH);
+            }
+            Ok(answer)
+        }
         Err(error) => faulty(error, session::refused),
     }
 }
@@ -76,11 +87,12 @@ async fn begun(finance: &Finance, client: Client, asked: &Asked) -> Result<Onwar
     sign_on::begin(&finance.accounts, client, &organisation, session::own_path(&asked.next)).await
 }
 
-/// The page `/login/sso/callback`, to which a provider sends a browser back: only one that was sent there from here.
+/// The page `/login/sso/callback/{organisation}`, to which its provider sends a browser back: only one that was sent there from here.
 pub(super) async fn arrive(
     State(finance): State<Finance>,
     address: Address,
     headers: HeaderMap,
+    Path(organisation): Path<Namespace>,
     Query(back): Query<Back>,
 ) -> Result<Response, Error> {
     let kept = finance.accounts.cookie;
@@ -89,7 +101,7 @@ pub(super) async fn arrive(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, session::refused(NOT_BEGUN)).into_response());
     }
     let Back { state, code, iss, error } = back;
-    let back = Returned { state, code, issuer: iss, error };
+    let back = Returned { organisation, state, code, issuer: iss, error };
     let lifetime = SignedDuration::from_hours(SESSION_HOURS);
     match sign_on::arrive(&finance.accounts, address, &back, lifetime).await {
         Ok(arrived) => {

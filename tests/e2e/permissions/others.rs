@@ -12,9 +12,10 @@ const UNKNOWN: &str = "unheard-of";
 /// A passkey of acme's, which nobody can use.
 const PASSKEY: &str = "0123456789abcdef0123456789abcdef";
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
-/// What is in these routes is no account's: months, the log, what directories keep, and codes of programs that wait for whoever knows
-/// them; and hosts are what each account calls its own.
-const NOBODYS: [&str; 5] = ["{month}", "/log/", "/scim/", "/hosts/{host}/key", "/device/{code}"];
+/// What is in these routes is no account's: months, the log, what directories keep, codes of programs that wait for whoever knows them, and
+/// where people come back to from a provider; and hosts are what each account calls its own.
+const NOBODYS: [&str; 6] =
+    ["{month}", "/log/", "/scim/", "/hosts/{host}/key", "/device/{code}", "/login/sso/callback/"];
 /// What is in these routes is operators' alone.
 const OPERATORS: [&str; 3] = ["/payout-runs/", "/processor/events/", "/send-back-files/"];
 /// What is written at the end of a month, which has not come.
@@ -121,6 +122,10 @@ impl Market {
         globex.ok(&["consultants", "order", "acme", "setup", "--reference", "a-cluster"]);
         acme.ok(&["namespace", "invite", "acme", "carol", "--role", "viewer"]);
         acme.ok(&["organisation", "create", "umbrella"]);
+        world.stores.sql(
+            "insert into identity_providers (organisation, issuer, client_id, role, enforced, set_at)
+             values ('umbrella', 'https://id.example', 'chandlery', 'member', 0, '2026-01-01T00:00:00.000000Z')",
+        );
         acme.ok(&["organisation", "invite", "umbrella", "carol"]);
         world.stores.sql("update accounts set created_at = '2020-01-01T00:00:00.000000Z'");
         operator.ok(&["operator", "propose", "carol"]);

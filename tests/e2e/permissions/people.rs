@@ -100,7 +100,7 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, For, Value)> {
         // Pages.
         ("POST", "/login/code", For::Everybody, json!(null)),
         ("GET", "/login/sso", For::Everybody, json!(null)),
-        ("GET", "/login/sso/callback", For::Everybody, json!(null)),
+        ("GET", "/login/sso/callback/{organisation}", For::Everybody, json!(null)),
         ("GET", "/account/sign-on", For::Accounts, json!(null)),
         ("POST", "/account/sign-on", For::Accounts, json!(null)),
         ("GET", "/device", For::Accounts, json!(null)),

@@ -7,10 +7,10 @@ use chandlery_store::Write;
 use serde_json::{Value, json};
 
 use super::parting::leave_no_trace;
-use super::powers::{Power, has};
-use super::standing::role_of;
 use crate::audit::record;
 use crate::deletions::forget_own;
+use crate::powers::{Power, has};
+use crate::standing::role_of;
 use crate::{Caller, Error};
 
 /// What is an organisation's own beside what is an account's, each after what refers to it.
@@ -18,7 +18,7 @@ const OWN: [&str; 12] = [
     "delete from organisation_invitations where organisation = $1",
     "delete from tokens where acts_for = $1",
     "delete from tokens where opened_by = 'provider' and account in (select name from accounts where managed_by = $1)",
-    "update accounts set managed_by = null where managed_by = $1",
+    "update accounts set managed_by = null, ended_at = null where managed_by = $1",
     "delete from scim_group_members where scim_group in (select id from scim_groups where organisation = $1)",
     "delete from scim_groups where organisation = $1",
     "delete from scim_users where organisation = $1",

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::members::{admit, called};
 use super::parting::part;
-use super::powers::{Power, has};
-use super::standing::{must_be_a_person, role_of};
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::people::find_within;
+use crate::powers::{Power, has};
+use crate::standing::{must_be_a_person, role_of};
 use crate::{Error, suspended};
 
 /// An invitation that waits: as what, and who sent it.
@@ -165,7 +165,7 @@ async fn must_stand(
     role: OrganisationRole,
 ) -> Result<(), Error> {
     let may = may_choose(role_of(write, organisation, by).await?, role);
-    match may && suspended::reason(write, by).await?.is_none() {
+    match may && !suspended::is_suspended(write, by).await? {
         true => Ok(()),
         false => Err(Error::Conflict(format!(
             "the invitation to '{organisation}' has lapsed, since '{by}', who sent it, may not send it any more, or is suspended; \

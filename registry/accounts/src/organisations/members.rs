@@ -7,12 +7,12 @@ use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::parting::must_keep_an_owner;
-use super::standing::{must_be_a_person, role_of};
+use super::parting::{must_end_no_hold, must_keep_an_owner};
 use crate::Error;
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::people::find_within;
+use crate::standing::{must_be_a_person, role_of};
 
 /// Where a member stands among an organisation's: those invited come last, each by the account's name.
 pub type Place = (bool, Namespace);
@@ -69,6 +69,9 @@ pub async fn admit(
     let had = role_of(write, organisation, account).await?;
     if had == Some(role) {
         return Ok(());
+    }
+    if let Some(had) = had {
+        must_end_no_hold(write, organisation, account, had).await?;
     }
     insert_member(write, organisation, account, role, origin).await?;
     must_keep_an_owner(write, organisation).await?;

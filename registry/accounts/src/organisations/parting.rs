@@ -6,12 +6,12 @@ use chandlery_package::wire::{Act, OrganisationRole, Role};
 use chandlery_store::Write;
 use serde_json::{Value, json};
 
-use super::standing::role_of;
-use crate::Error;
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::roles::role_within;
+use crate::standing::role_of;
 use crate::tokens::TokenKind;
+use crate::{Error, suspended};
 
 /// What a member of an organisation, `$1`, has power by, and what its provider has by the member.
 const TRACES: [&str; 4] = [
@@ -32,6 +32,7 @@ pub async fn part(
     account: &Namespace,
 ) -> Result<bool, Error> {
     let Some(role) = role_of(write, organisation, account).await? else { return Ok(false) };
+    must_end_no_hold(write, organisation, account, role).await?;
     leave_no_trace(write, organisation, account).await?;
     must_keep_an_owner(write, organisation).await?;
     let subject = format!("{organisation}/{account}");
@@ -86,6 +87,32 @@ async fn end_in_namespace(
         .execute(&mut **write)
         .await?;
     Ok(())
+}
+
+/// What the namespaces of an organisation earn is on hold while an owner of it is suspended: other owners do not end that by ending the
+/// ownership.
+pub(super) async fn must_end_no_hold(
+    write: &mut Write,
+    organisation: &Namespace,
+    account: &Namespace,
+    had: OrganisationRole,
+) -> Result<(), Error> {
+    if had != OrganisationRole::Owner || suspended::reason(write, account).await?.is_none() {
+        return Ok(());
+    }
+    let (owned,): (i64,) =
+        sqlx::query_as("select count(*) from namespace_members where account = $1 and role = $2")
+            .bind(organisation.as_str())
+            .bind(Role::Owner.as_str())
+            .fetch_one(&mut **write)
+            .await?;
+    match owned {
+        0 => Ok(()),
+        _ => Err(Error::Conflict(format!(
+            "'{account}' owns '{organisation}' and is suspended, so what its namespaces earn is on hold: an operator reinstates the \
+             account, or gives the namespaces to another one"
+        ))),
+    }
 }
 
 /// Refuses what would leave an organisation without anybody who owns it.

@@ -11,8 +11,8 @@ use chandlery_package::wire::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::powers::Power;
 use super::{invitations, making, members};
+use crate::powers::Power;
 use crate::{Account, Accounts, Caller, Error};
 
 /// The routes of this chapter.

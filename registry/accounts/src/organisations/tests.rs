@@ -64,6 +64,7 @@ async fn a_role_in_an_organisation_is_one_in_its_namespaces() {
         let found = role_within(&mut write, &name(namespace), &name("bob")).await.unwrap();
         assert_eq!(found, expected, "through one that is suspended, in {namespace}");
     }
+    assert!(!speaks_for(&mut write, &name("own"), &name("bob"), Power::Manage).await.unwrap());
 }
 
 #[tokio::test]
@@ -111,4 +112,52 @@ async fn with_a_membership_ends_what_it_gave_and_nothing_else() {
     }
     let last = part(&mut write, &machine, &umbrella, &name("ann")).await;
     assert!(matches!(last, Err(Error::Conflict(_))), "{last:?}");
+}
+
+#[tokio::test]
+async fn what_an_organisation_earns_is_on_hold_while_an_owner_of_it_is_suspended() {
+    let (_folder, db) = umbrella().await;
+    let machine = Actor::machine();
+    let mut write = db.write().await.unwrap();
+    has_role(&mut write, OrganisationRole::Admin).await;
+    for (suspended, is_held) in [("bob", false), ("ann", true), ("umbrella", true)] {
+        sqlx::query("delete from suspensions").execute(&mut *write).await.unwrap();
+        let suspend = "insert into suspensions (account, reason, since) values ($1, 'looked into', '')";
+        sqlx::query(suspend).bind(suspended).execute(&mut *write).await.unwrap();
+        for (namespace, is_held) in [("own", is_held), ("shared", false)] {
+            let held = crate::hold(&mut write, &name(namespace)).await.unwrap();
+            assert_eq!(held.is_some(), is_held, "'{suspended}' is suspended, '{namespace}': {held:?}");
+        }
+    }
+    // Another owner ends that neither by ending the ownership nor by another role.
+    sqlx::query("update suspensions set account = 'ann'").execute(&mut *write).await.unwrap();
+    has_role(&mut write, OrganisationRole::Owner).await;
+    let (umbrella, ann) = (name("umbrella"), name("ann"));
+    let parted = part(&mut write, &machine, &umbrella, &ann).await;
+    assert!(matches!(parted, Err(Error::Conflict(_))), "{parted:?}");
+    let demoted =
+        admit(&mut write, &machine, &umbrella, &ann, OrganisationRole::Viewer, Origin::Invited).await;
+    assert!(matches!(demoted, Err(Error::Conflict(_))), "{demoted:?}");
+    sqlx::query("delete from suspensions").execute(&mut *write).await.unwrap();
+    assert!(part(&mut write, &machine, &umbrella, &ann).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_account_that_an_organisation_manages_is_not_proposed_as_an_operator() {
+    let (_folder, db) = umbrella().await;
+    let mut write = db.write().await.unwrap();
+    for sql in [
+        "insert into accounts (name, password_hash, role, created_at) values ('op', '', 'operator', '')",
+        "update accounts set managed_by = 'umbrella', created_at = '2020-01-01T00:00:00.000000Z' where name = 'bob'",
+    ] {
+        sqlx::query(sql).execute(&mut *write).await.unwrap();
+    }
+    write.commit().await.unwrap();
+    let propose = async || crate::operators::propose(&db, &Actor::machine(), &name("op"), &name("bob")).await;
+    let refused = propose().await.unwrap_err();
+    assert!(refused.to_string().contains("is managed by 'umbrella'"), "{refused}");
+    let mut write = db.write().await.unwrap();
+    sqlx::query("update accounts set managed_by = null").execute(&mut *write).await.unwrap();
+    write.commit().await.unwrap();
+    propose().await.unwrap();
 }

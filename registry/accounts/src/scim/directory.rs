@@ -14,8 +14,9 @@ use super::error::Error;
 use crate::actor::{Actor, Address};
 use crate::demands::{Demand, owes};
 use crate::grant::Grant;
-use crate::organisations::{Power, has, role_of};
+use crate::powers::{Power, has};
 use crate::principal::{Account, AccountRole};
+use crate::standing::role_of;
 use crate::{Accounts, Scope, check_token, suspended};
 
 /// The directory of an organisation.

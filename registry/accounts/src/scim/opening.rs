@@ -2,8 +2,7 @@
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, EmailAddress};
-use chandlery_package::{Digest, random_bytes};
+use chandlery_package::wire::{Act, EmailAddress, OrganisationRole};
 use chandlery_store::Write;
 use serde_json::{Value, json};
 
@@ -11,16 +10,11 @@ use super::error::Error;
 use super::standing::is_managed;
 use crate::actor::Actor;
 use crate::audit::record;
+use crate::managed::open_managed;
 use crate::organisations::domains::owner_of;
+use crate::organisations::role_of;
 use crate::people;
 use crate::principal::AccountRole;
-
-/// What somebody is called whose name has no letter of ours.
-const NAMELESS: &str = "member";
-/// The longest part of a name that is the person's own, in bytes: what makes it unique follows.
-const STEM_BYTES_MAX: usize = 30;
-/// How many numbers are tried after a name that is taken.
-const NUMBERS: u32 = 20;
 
 /// Refuses an address of a domain that the organisation has not proved: nobody else's mail makes an account, or finds one.
 pub(super) async fn must_own(
@@ -81,19 +75,14 @@ pub(super) async fn open(
     nobodys: &str,
 ) -> Result<Namespace, Error> {
     must_own(write, organisation, address).await?;
-    let name = take_name(write, user_name, nobodys).await?;
-    sqlx::query("update accounts set email = $1, managed_by = $2 where name = $3")
-        .bind(address.as_str())
-        .bind(organisation.as_str())
-        .bind(name.as_str())
-        .execute(&mut **write)
-        .await?;
+    let name = open_managed(write, organisation, (user_name, address), nobodys).await?;
     let after = json!({ "managed_by": organisation });
     record(write, actor, Act::AccountOpened, name.as_str(), Value::Null, after).await?;
     Ok(name)
 }
 
-/// Gives an account that the organisation manages another address; what was sent to the one before opens nothing more.
+/// Gives an account that the organisation manages another address; what was sent to the one before opens nothing more. Whoever owns the
+/// organisation, or operates the registry, keeps theirs: who keeps a directory may less, and would set the password by a letter.
 pub(super) async fn move_to(
     write: &mut Write,
     organisation: &Namespace,
@@ -101,6 +90,11 @@ pub(super) async fn move_to(
     address: &EmailAddress,
 ) -> Result<(), Error> {
     if !is_managed(write, organisation, account).await? {
+        return Ok(());
+    }
+    let is_owner = role_of(write, organisation, account).await? == Some(OrganisationRole::Owner);
+    let (role, _) = people::find_within(write, account).await?;
+    if is_owner || role == AccountRole::Operator {
         return Ok(());
     }
     must_own(write, organisation, address).await?;
@@ -116,57 +110,4 @@ pub(super) async fn move_to(
         sqlx::query(sql).bind(account.as_str()).execute(&mut **write).await?;
     }
     Ok(())
-}
-
-/// Opens an account under the first name that is free: the person's, with a number or, after some, with random digits.
-async fn take_name(write: &mut Write, user_name: &str, nobodys: &str) -> Result<Namespace, Error> {
-    let stem = stem(user_name);
-    let digits: String = Digest::of(random_bytes::<16>()).hex().chars().take(8).collect();
-    let numbered = (2..=NUMBERS).map(|number| format!("{stem}-{number}"));
-    let all = std::iter::once(stem.clone()).chain(numbered).chain([format!("{stem}-{digits}")]);
-    for name in all {
-        let name = name.parse::<Namespace>().map_err(crate::Error::from)?;
-        match people::insert(write, &name, nobodys, AccountRole::Member).await {
-            Ok(()) => return Ok(name),
-            Err(crate::Error::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(crate::Error::Conflict(format!("no name is free for '{user_name}'")).into())
-}
-
-/// What a person's name is among those of accounts: what stands before the `@`, in letters, digits and single dashes.
-fn stem(user_name: &str) -> String {
-    let local = user_name.split('@').next().unwrap_or_default().to_lowercase();
-    let words = local.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let joined = words.collect::<Vec<_>>().join("-");
-    let begun = joined.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    let cut = begun.get(..STEM_BYTES_MAX).unwrap_or(begun).trim_end_matches('-');
-    if cut.is_empty() { NAMELESS.into() } else { cut.into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_made_of_what_stands_before_the_at() {
-        let long = "a".repeat(100);
-        for (user_name, expected) in [
-            ("ann@corp.example", "ann"),
-            ("Ann.Archer@corp.example", "ann-archer"),
-            ("CORP\\ann_archer", "corp-ann-archer"),
-            ("o'neil--x@corp.example", "o-neil-x"),
-            ("7up@corp.example", "up"),
-            ("42@corp.example", "member"),
-            ("@corp.example", "member"),
-            ("Łukasz@corp.example", "ukasz"),
-            ("李", "member"),
-            (long.as_str(), &long[..STEM_BYTES_MAX]),
-            (format!("{}-b", &long[..STEM_BYTES_MAX - 1]).as_str(), &long[..STEM_BYTES_MAX - 1]),
-        ] {
-            assert_eq!(stem(user_name), expected, "{user_name}");
-            assert!(format!("{}-01234567", stem(user_name)).parse::<Namespace>().is_ok());
-        }
-    }
 }

@@ -2,20 +2,22 @@
 
 use chandlery_oidc::Person;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{EmailAddress, LogInBy, OrganisationRole};
+use chandlery_package::wire::{Act, EmailAddress, LogInBy, OrganisationRole};
 use chandlery_package::{Digest, Namespace};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::identities::{self, Known};
-use super::names::free_name;
 use super::provider::{Provider, find};
 use crate::actor::{Actor, Address};
+use crate::audit::record;
 use crate::deletions::nobodys_password;
 use crate::enforced::must_be_free_for;
 use crate::log_ins::{PAGES, log_in_within};
+use crate::managed::open_managed;
 use crate::organisations::{Origin, admit, domains, role_of};
-use crate::people::{find_within, open_managed};
+use crate::people::find_within;
 use crate::principal::AccountRole;
 use crate::{Accounts, Error};
 
@@ -23,8 +25,10 @@ use crate::{Accounts, Error};
 const REASON_CHARS_MAX: usize = 200;
 
 /// What a browser comes back with (RFC 6749, 4.1.2, and RFC 9207).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Returned {
+    /// To whose path it comes back: the one of the organisation whose provider was asked.
+    pub organisation: Namespace,
     /// What it was sent with.
     pub state: String,
     /// What the provider exchanges for who that is.
@@ -70,6 +74,9 @@ pub async fn arrive(
     lifetime: SignedDuration,
 ) -> Result<Arrived, Error> {
     let begun = take(&accounts.db, &back.state).await?;
+    if back.organisation != begun.organisation {
+        return Err(another());
+    }
     let found = find(&mut *accounts.db.read().acquire().await?, &begun.organisation).await?;
     let provider = found.ok_or_else(changed)?;
     let code = code_of(back, &provider)?;
@@ -108,6 +115,10 @@ fn refused(why: impl Into<String>) -> Error {
     Error::SignOnFailed(why.into())
 }
 
+fn another() -> Error {
+    refused("another provider has answered than the one that was asked")
+}
+
 fn changed() -> Error {
     refused("the organisation's provider was changed meanwhile: sign in again")
 }
@@ -134,7 +145,7 @@ async fn take(db: &Db, state: &str) -> Result<Begun, Error> {
 /// The code of an answer that is the provider's, and lets somebody in.
 fn code_of<'a>(back: &'a Returned, provider: &Provider) -> Result<&'a str, Error> {
     if back.issuer.as_ref().is_some_and(|issuer| issuer != provider.issuer.as_str()) {
-        return Err(refused("another provider has answered than the one that was asked"));
+        return Err(another());
     }
     match (&back.error, &back.code) {
         (Some(error), _) => {
@@ -291,9 +302,12 @@ async fn must_be_linked_by_address(
 async fn make(write: &mut Write, vouched: &Vouched<'_>, email: &EmailAddress) -> Result<Namespace, Error> {
     let Vouched { provider, person, address, nobodys } = vouched;
     let nobodys = nobodys.as_deref().ok_or_else(changed)?;
-    let name = free_name(write, person, email).await?;
-    open_managed(write, &name, nobodys, &provider.organisation, email).await?;
+    let organisation = &provider.organisation;
+    let called = person.preferred_username.as_deref().unwrap_or(email.as_str());
+    let name = open_managed(write, organisation, (called, email), nobodys).await?;
     let actor = Actor::of_provider(&name, &provider.issuer, *address);
-    admit(write, &actor, &provider.organisation, &name, provider.role, Origin::Sso).await?;
+    let after = json!({ "managed_by": organisation });
+    record(write, &actor, Act::AccountOpened, name.as_str(), Value::Null, after).await?;
+    admit(write, &actor, organisation, &name, provider.role, Origin::Sso).await?;
     Ok(name)
 }

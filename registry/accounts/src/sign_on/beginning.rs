@@ -7,11 +7,15 @@ use chandlery_store::time;
 use jiff::{SignedDuration, Timestamp};
 
 use super::provider::find;
+use crate::factors::must_have_shown;
 use crate::organisations::{domains, role_of};
-use crate::{Accounts, Caller, Error};
+use crate::sessions::own_hash;
+use crate::{Accounts, Caller, Error, tokens};
 
 /// How long somebody may take at the provider.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+/// How long after a log-in somebody links an account.
+const FRESH: SignedDuration = SignedDuration::from_mins(10);
 
 /// Where a browser goes on, and what it keeps meanwhile.
 #[derive(Debug)]
@@ -62,7 +66,26 @@ pub async fn begin_link(
     if role.is_none() {
         return Err(nobody());
     }
+    must_be_sure(accounts, caller).await?;
     keep(accounts, client, organisation, next, Some(&caller.name)).await
+}
+
+/// Refuses whoever has not shown all that the account asks for, or has not logged in just now: whoever is linked signs in as the account from
+/// then on, with all of its power, as with a passkey.
+async fn must_be_sure(accounts: &Accounts, caller: &Caller) -> Result<(), Error> {
+    must_have_shown(accounts, caller).await?;
+    let since = Timestamp::now() - FRESH;
+    let is_fresh = match own_hash(caller) {
+        Some(hash) => tokens::is_log_in_since(&accounts.db, hash, since).await?,
+        None => false,
+    };
+    match is_fresh {
+        true => Ok(()),
+        false => {
+            let action = "be linked but within ten minutes of a log-in: log in again";
+            Err(Error::forbidden(&caller.name, action))
+        }
+    }
 }
 
 async fn keep(

@@ -15,9 +15,15 @@ use crate::enforced::end_lapsed;
 use crate::organisations::Power;
 use crate::{Accounts, Caller, Error};
 
-/// Where people come back to.
-pub(super) const CALLBACK: &str = "/login/sso/callback";
+/// Where people come back to, before the organisation's name.
+const CALLBACK: &str = "/login/sso/callback";
 const HTTPS: &str = "https://";
+
+/// Where people of an organisation come back to. Each has a path of its own: else one organisation's provider could send a browser on to
+/// another's, and be given the code with which that one answers (RFC 9700, 4.4).
+fn callback(organisation: &Namespace) -> String {
+    format!("{CALLBACK}/{organisation}")
+}
 
 /// What is kept of a provider.
 pub(super) struct Provider {
@@ -37,7 +43,7 @@ impl Provider {
             issuer: self.issuer.to_string(),
             client_id: self.client_id.to_string(),
             client_secret: self.client_secret.as_ref().map(ToString::to_string),
-            redirect_uri: accounts.page(CALLBACK)?,
+            redirect_uri: accounts.page(&callback(&self.organisation))?,
             groups_claim: None,
         })
     }
@@ -53,6 +59,7 @@ impl Provider {
     }
 
     fn shown(self, accounts: &Accounts) -> IdentityProvider {
+        let redirect_uri = accounts.page(&callback(&self.organisation)).ok();
         IdentityProvider {
             issuer: self.issuer,
             client_id: self.client_id,
@@ -60,7 +67,7 @@ impl Provider {
             role: self.role,
             enforced: self.enforced,
             set_at: self.set_at,
-            redirect_uri: accounts.page(CALLBACK).ok(),
+            redirect_uri,
         }
     }
 
@@ -193,7 +200,8 @@ fn must_be_askable(accounts: &Accounts, issuer: &Issuer) -> Result<(), Error> {
     }
 }
 
-/// Refuses to shut everybody out: the organisation has a proved domain, and whoever asks has signed in by this provider.
+/// Refuses to shut anybody out: the organisation has a proved domain, whoever asks has signed in by this provider, and each owner of such an
+/// address has, too, or has more than a password.
 async fn must_be_enforceable(
     write: &mut Write,
     caller: &Caller,
@@ -220,12 +228,47 @@ async fn must_be_enforceable(
     .bind(issuer.as_str())
     .fetch_one(&mut **write)
     .await?;
-    match is_tried && known > 0 {
-        true => Ok(()),
-        false => Err(Error::Conflict(format!(
+    if !is_tried || known == 0 {
+        return Err(Error::Conflict(format!(
             "set the provider without enforcing it, sign in by it yourself as a member of '{organisation}', and enforce it then"
+        )));
+    }
+    match shut_out(write, organisation, issuer).await? {
+        None => Ok(()),
+        Some(owner) => Err(Error::Conflict(format!(
+            "'{owner}', who owns '{organisation}', would be shut out, since no provider lets an owner in by an address alone: '{owner}' links \
+             the account on /account/sign-on, or sets up a second factor, and you enforce it then"
         ))),
     }
+}
+
+/// An owner who would be bound to the provider, is not known there, and has nothing but a password; none: there is no such owner.
+async fn shut_out(
+    write: &mut Write,
+    organisation: &Namespace,
+    issuer: &Issuer,
+) -> Result<Option<Namespace>, Error> {
+    let found: Option<(Text<Namespace>,)> = sqlx::query_as(
+        "select accounts.name from accounts
+         join organisation_members on organisation_members.account = accounts.name
+         join organisation_domains on organisation_domains.organisation = organisation_members.organisation
+          and organisation_domains.proved_at is not null
+          and lower(accounts.email) like '%@' || organisation_domains.domain
+         where organisation_members.organisation = $1 and organisation_members.role = $2
+           and not exists (select 1 from identities
+                           where identities.account = accounts.name and identities.organisation = $1
+                             and identities.issuer = $3)
+           and not exists (select 1 from second_factors
+                           where second_factors.account = accounts.name and second_factors.confirmed_at is not null)
+           and not exists (select 1 from passkeys where passkeys.account = accounts.name)
+         order by accounts.name limit 1",
+    )
+    .bind(organisation.as_str())
+    .bind(OrganisationRole::Owner.as_str())
+    .bind(issuer.as_str())
+    .fetch_optional(&mut **write)
+    .await?;
+    Ok(found.map(|(Text(owner),)| owner))
 }
 
 async fn keep(write: &mut Write, set: &Provider) -> Result<(), Error> {
@@ -248,21 +291,75 @@ async fn keep(write: &mut Write, set: &Provider) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets who somebody is at other issuers than this one, and ends their sessions by those.
+/// Forgets who somebody is at other issuers than this one, and ends their sessions by those, also what such a session has let a program have.
 async fn forget_others(write: &mut Write, organisation: &Namespace, issuer: &str) -> Result<(), Error> {
-    sqlx::query(
+    for statement in [
         "delete from tokens where opened_by = $1
            and account in (select account from identities where organisation = $2 and issuer <> $3)",
-    )
-    .bind(LogInBy::Provider.as_str())
-    .bind(organisation.as_str())
-    .bind(issuer)
-    .execute(&mut **write)
-    .await?;
+        "delete from device_log_ins where opened_by = $1
+           and account in (select account from identities where organisation = $2 and issuer <> $3)",
+    ] {
+        sqlx::query(statement)
+            .bind(LogInBy::Provider.as_str())
+            .bind(organisation.as_str())
+            .bind(issuer)
+            .execute(&mut **write)
+            .await?;
+    }
     sqlx::query("delete from identities where organisation = $1 and issuer <> $2")
         .bind(organisation.as_str())
         .bind(issuer)
         .execute(&mut **write)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_store::Db;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_owner_is_shut_out_who_is_not_known_there_and_has_a_password_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
+        let db = Db::open(&url).await.unwrap();
+        let mut write = db.write().await.unwrap();
+        for sql in [
+            "insert into accounts (name, password_hash, role, created_at, email) values
+             ('corp', '', 'member', '', null), ('ann', '', 'member', '', 'ann@corp.example'),
+             ('bob', '', 'member', '', 'bob@mail.example'), ('carol', '', 'member', '', 'carol@corp.example')",
+            "insert into organisations (name, title, created_at, created_by) values ('corp', 'Corp', '', 'ann')",
+            "insert into organisation_members (organisation, account, role, origin, since) values
+             ('corp', 'ann', 'owner', 'invited', ''), ('corp', 'bob', 'owner', 'invited', ''),
+             ('corp', 'carol', 'admin', 'invited', '')",
+            "insert into organisation_domains (organisation, domain, token, added_at, proved_at)
+             values ('corp', 'corp.example', '', '', '')",
+        ] {
+            sqlx::query(sql).execute(&mut *write).await.unwrap();
+        }
+        let (corp, ann): (Namespace, Namespace) = ("corp".parse().unwrap(), "ann".parse().unwrap());
+        let issuer: Issuer = "https://id.corp.example".parse().unwrap();
+        for (way_in, back) in [
+            (
+                "insert into identities (issuer, subject, account, organisation, linked_at, seen_at)
+                 values ('https://id.corp.example', '1', 'ann', 'corp', '', '')",
+                "delete from identities",
+            ),
+            (
+                "insert into second_factors (account, secret, made_at, confirmed_at) values ('ann', '', '', '')",
+                "delete from second_factors",
+            ),
+            (
+                "insert into passkeys (id, account, name, passkey, created_at) values ('p', 'ann', '', '', '')",
+                "delete from passkeys",
+            ),
+        ] {
+            assert_eq!(shut_out(&mut write, &corp, &issuer).await.unwrap().as_ref(), Some(&ann), "{way_in}");
+            sqlx::query(way_in).execute(&mut *write).await.unwrap();
+            assert_eq!(shut_out(&mut write, &corp, &issuer).await.unwrap(), None, "{way_in}");
+            sqlx::query(back).execute(&mut *write).await.unwrap();
+        }
+    }
 }

@@ -68,7 +68,8 @@ async fn is_its_own(write: &mut Write, by: &Namespace, other: &Namespace) -> Res
     Ok(!origins::behind(write, by).await?.is_disjoint(&theirs))
 }
 
-/// Counts a deed that needs nobody else, where a rule of its kind holds above an amount. False: it is not counted, or was before.
+/// Counts a deed that needs nobody else, where a rule of its kind holds above an amount. False: it is not counted, or was before; then it
+/// counts however it ends, since it may have been done before.
 pub(super) async fn count(write: &mut Write, asked: &Ask<'_>, now: Timestamp) -> Result<bool, Error> {
     let Some((kind, amount)) = counted(asked) else { return Ok(false) };
     let rules = rules::list(write).await?;
@@ -79,9 +80,9 @@ pub(super) async fn count(write: &mut Write, asked: &Ask<'_>, now: Timestamp) ->
         .bind(time(now - COUNTS))
         .execute(&mut **write)
         .await?;
-    let new = sqlx::query(
-        "insert into deeds_alone (account, deed, kind, currency, minor, at) values ($1, $2, $3, $4, $5, $6)
-         on conflict do nothing",
+    let (times,): (i64,) = sqlx::query_as(
+        "insert into deeds_alone (account, deed, kind, currency, minor, at, asked) values ($1, $2, $3, $4, $5, $6, 1)
+         on conflict (account, deed) do update set asked = deeds_alone.asked + 1 returning asked",
     )
     .bind(asked.by.as_str())
     .bind(name(asked))
@@ -89,14 +90,14 @@ pub(super) async fn count(write: &mut Write, asked: &Ask<'_>, now: Timestamp) ->
     .bind(amount.currency().code())
     .bind(amount.minor())
     .bind(time(now))
-    .execute(&mut **write)
+    .fetch_one(&mut **write)
     .await?;
-    Ok(new.rows_affected() > 0)
+    Ok(times == 1)
 }
 
-/// A deed that was counted was not done.
+/// A deed that was counted was not done, unless the same was asked for meanwhile: that may be why.
 pub(super) async fn forget(write: &mut Write, asked: &Ask<'_>) -> Result<(), Error> {
-    sqlx::query("delete from deeds_alone where account = $1 and deed = $2")
+    sqlx::query("delete from deeds_alone where account = $1 and deed = $2 and asked = 1")
         .bind(asked.by.as_str())
         .bind(name(asked))
         .execute(&mut **write)

@@ -166,12 +166,8 @@ pub(crate) async fn entitlements(db: &Db, account: &Account, now: Timestamp) -> 
             });
         }
     }
-    let namespaces: Vec<(Text<Namespace>,)> =
-        sqlx::query_as("select namespace from namespace_members where account = $1 order by namespace")
-            .bind(account.name.as_str())
-            .fetch_all(db.read())
-            .await?;
-    let namespaces = namespaces.into_iter().map(|(Text(namespace),)| namespace).collect();
+    let namespaces = chandlery_accounts::namespaces_of(db, &account.name).await?;
+    let namespaces = namespaces.into_iter().map(|(namespace, _)| namespace).collect();
     Ok(Entitlements { plugins, namespaces, everything: account.operator })
 }
 

@@ -201,7 +201,8 @@ pub async fn warn_of_limit(db: &Db, account: &Namespace, used: u32, now: Timesta
     Ok(())
 }
 
-/// Sends what was not sent yet to those who have given an address. Each notice is one mail to one customer: what is refused for good is
+/// Sends what was not sent yet to those who have given an address; what an organisation is told that has given none, to whoever has owned it for
+/// longest. Each notice is one mail to one customer: what is refused for good is
 /// noted at that notice and not tried again, what fails otherwise is tried later, and neither keeps the others waiting.
 pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Error> {
     let Some(mail) = mail else { return Ok(()) };
@@ -212,12 +213,18 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
     let from: Mailbox =
         mail.from.parse().map_err(|error| failed("the sender", format!("'{}': {error}", mail.from)))?;
     let waiting: Vec<(String, Text<Timestamp>, String, String, String)> = sqlx::query_as(
-        "select key, made_at, coalesce(notices.email, billing_profiles.email, accounts.email) as address, subject, body
-         from notices join accounts on accounts.name = notices.account
-         left join billing_profiles on billing_profiles.account = notices.account
-         where sent_at is null and refused is null and retry_at <= $1
-           and coalesce(notices.email, billing_profiles.email, accounts.email) is not null
-         order by retry_at, made_at, key limit $2",
+        "select key, made_at, address, subject, body from (
+             select notices.key, notices.made_at, notices.retry_at, notices.subject, notices.body,
+                    coalesce(notices.email, billing_profiles.email, accounts.email, (
+                        select owners.email from organisation_members
+                        join accounts as owners on owners.name = organisation_members.account
+                        where organisation_members.organisation = notices.account and organisation_members.role = 'owner'
+                          and owners.email is not null
+                        order by organisation_members.since, organisation_members.account limit 1)) as address
+             from notices join accounts on accounts.name = notices.account
+             left join billing_profiles on billing_profiles.account = notices.account
+             where sent_at is null and refused is null and retry_at <= $1) as waiting
+         where address is not null order by retry_at, made_at, key limit $2",
     )
     .bind(time(now))
     .bind(BATCH)

@@ -20,8 +20,8 @@ use super::taxes::tax;
 use crate::Error;
 use crate::ledger::{self, By};
 use crate::sharing::{self, NewSale};
-use chandlery_accounts::Actor;
 use chandlery_accounts::audit::{record, record_once};
+use chandlery_accounts::{Actor, role_within};
 use chandlery_store::{Db, Write, time};
 
 /// How often an account may order one plugin anew within 30 days.
@@ -114,15 +114,15 @@ pub async fn order(
 
 /// Refuses to sell a plugin that the customer may not see, as if it were not there: what it costs is told to its namespace alone.
 async fn must_be_visible(write: &mut Write, customer: &Namespace, plugin: &PluginId) -> Result<(), Error> {
+    let is_member = role_within(write, &plugin.namespace, customer).await?.is_some();
     let found: Option<(String,)> = sqlx::query_as(
         "select plugins.id from plugins join namespaces on namespaces.name = plugins.namespace
-         where plugins.id = $1 and (namespaces.visibility = 'public'
-           or exists (select 1 from namespace_members
-                      where namespace_members.namespace = plugins.namespace and namespace_members.account = $2)
+         where plugins.id = $1 and (namespaces.visibility = 'public' or $3 = 1
            or exists (select 1 from accounts where accounts.name = $2 and accounts.role = 'operator'))",
     )
     .bind(plugin.to_string())
     .bind(customer.as_str())
+    .bind(i64::from(is_member))
     .fetch_optional(&mut **write)
     .await?;
     found.map(drop).ok_or_else(|| Error::NotFound(format!("plugin '{plugin}'")))

@@ -13,8 +13,10 @@ use utoipa_axum::routes;
 use super::{approving, leaving, proposals, write_offs};
 use crate::approvals::answer;
 use crate::{Error, Finance, sharing};
+use chandlery_accounts::organisations::Power;
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
+use chandlery_store::Db;
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Finance> {
@@ -44,6 +46,14 @@ async fn show_leaving(
     Ok(Json(leaving::find(&mut db, &partner).await?))
 }
 
+/// Refuses whoever neither owns the partner, or an organisation that does, nor operates the registry.
+async fn must_decide(db: &Db, caller: &Account, partner: &Namespace) -> Result<(), Error> {
+    match caller.operator {
+        true => Ok(()),
+        false => Ok(caller.must_speak_for(db, partner, Power::Own, "decide whether to leave with").await?),
+    }
+}
+
 /// Lets a partner leave: it is paid all that is left, however little, once nothing is held.
 #[utoipa::path(
     put,
@@ -56,7 +66,7 @@ async fn leave(
     caller: Caller,
     Path(partner): Path<Namespace>,
 ) -> Result<Json<Leaving>, Error> {
-    caller.must_see(&finance.db, &partner).await?;
+    must_decide(&finance.db, &caller, &partner).await?;
     let now = finance.clock.now();
     Ok(Json(leaving::set(&finance.db, &caller.actor, &partner, &caller.name, true, now).await?))
 }
@@ -73,7 +83,7 @@ async fn stay(
     caller: Caller,
     Path(partner): Path<Namespace>,
 ) -> Result<Json<Leaving>, Error> {
-    caller.must_see(&finance.db, &partner).await?;
+    must_decide(&finance.db, &caller, &partner).await?;
     let now = finance.clock.now();
     Ok(Json(leaving::set(&finance.db, &caller.actor, &partner, &caller.name, false, now).await?))
 }
@@ -128,7 +138,7 @@ async fn agree_offset(
     Path(partner): Path<Namespace>,
     Json(offset): Json<DebtOffset>,
 ) -> Result<Json<DebtOffset>, Error> {
-    caller.must_own(&finance.db, &partner, "agree for").await?;
+    caller.must_speak_for(&finance.db, &partner, Power::Pay, "agree for").await?;
     let now = finance.clock.now();
     sharing::agree_offset(&finance.db, &caller.actor, &partner, &caller.name, &offset, now).await?;
     Ok(Json(offset))

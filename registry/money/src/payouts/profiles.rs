@@ -12,7 +12,7 @@ use super::bank_account::check_account;
 use crate::{Error, documents};
 use chandlery_accounts::audit::record;
 use chandlery_accounts::organisations::{Power, speaks_for};
-use chandlery_accounts::{Account, Actor, Role, origins, role_within};
+use chandlery_accounts::{Account, Actor, origins};
 use chandlery_store::{Db, Write, time};
 
 type Row = (i64, Json<PayoutProfile>, Text<Namespace>, Option<Text<Namespace>>);
@@ -196,8 +196,7 @@ pub(crate) async fn approve(
 /// Refuses what somebody wrote who neither owns the namespace, nor pays for an organisation that does, nor operates the registry any more:
 /// it would be paid what is others'.
 async fn must_speak_still(write: &mut Write, partner: &Namespace, by: &Namespace) -> Result<(), Error> {
-    let owns = role_within(write, partner, by).await? == Some(Role::Owner);
-    let speaks = owns || speaks_for(write, partner, by, Power::Pay).await?;
+    let speaks = speaks_for(write, partner, by, Power::Pay).await?;
     match speaks || origins::operators(write).await?.contains(by) {
         true => Ok(()),
         false => Err(Error::Conflict(format!(
@@ -208,6 +207,8 @@ async fn must_speak_still(write: &mut Write, partner: &Namespace, by: &Namespace
 
 #[cfg(test)]
 mod tests {
+    use chandlery_accounts::Role;
+
     use super::*;
 
     #[tokio::test]

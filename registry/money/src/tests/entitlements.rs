@@ -162,6 +162,27 @@ async fn what_is_paid_after_it_was_given_up_is_had_again() {
 }
 
 #[tokio::test]
+async fn what_an_organisation_sells_is_seen_by_its_people_and_theirs_without_an_order() {
+    let (_folder, finance) = market(&["globex", "ann"], ONCE).await;
+    let run = async |sql: &'static str| {
+        sqlx::query(sql).execute(finance.db.read()).await.unwrap();
+    };
+    run("insert into organisations (name, title, created_at, created_by) values ('globex', 'Globex', '', 'ann')").await;
+    run("insert into organisation_members (organisation, account, role, origin, since)
+         values ('globex', 'ann', 'member', 'invited', '')")
+    .await;
+    run("insert into namespace_members (namespace, account, role) values ('acme', 'globex', 'owner')").await;
+    run("update namespaces set visibility = 'private'").await;
+    let ann = Account { name: "ann".parse().unwrap(), operator: false, owes_factor: false, person: None };
+    let licensed = entitlements(&finance.db, &ann, day(0)).await.unwrap();
+    assert_eq!(licensed.namespaces, ["acme".parse::<Namespace>().unwrap()]);
+    billing::order(&finance.db, &Actor::machine(), &ann.name, &new_order(None), day(0)).await.unwrap();
+    run("insert into suspensions (account, reason, since) values ('globex', 'looked into', '')").await;
+    let licensed = entitlements(&finance.db, &ann, day(0)).await.unwrap();
+    assert!(licensed.namespaces.is_empty(), "through one that is suspended");
+}
+
+#[tokio::test]
 async fn nobody_orders_at_what_was_not_agreed_to() {
     let (_folder, finance) = market(&["globex"], ONCE).await;
     let offer: Offer = serde_json::from_str(ONCE).unwrap();

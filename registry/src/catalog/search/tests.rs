@@ -62,6 +62,30 @@ fn every_plugin_comes_once_however_many_there_are_and_whatever_is_published_mean
 }
 
 #[test]
+fn what_is_private_is_not_told_by_what_is_found_instead() {
+    let mut index = Index::default();
+    for (release, visibility) in
+        [("acme:gluon@1.0.0", Visibility::Public), ("globex:gluox@1.0.0", Visibility::Private)]
+    {
+        index.insert(record(release, "", 0), Beside { manifest: None, visibility });
+    }
+    for (words, sees, plugins) in [
+        // As any other slip of the fingers.
+        ("gluoy", false, vec!["acme:gluon"]),
+        ("gluox", false, vec!["acme:gluon"]),
+        ("globex", false, vec![]),
+        ("gluo", false, vec!["acme:gluon"]),
+        ("gluox", true, vec!["globex:gluox"]),
+        ("gluo", true, vec!["acme:gluon", "globex:gluox"]),
+    ] {
+        let query = Query { q: words.into(), ..Query::default() };
+        let found = index.find(&query, None, &Paging::first(10), |_| sees).items;
+        let found: Vec<_> = found.iter().map(|record| record.release.plugin.to_string()).collect();
+        assert_eq!(found, plugins, "{words}, {sees}");
+    }
+}
+
+#[test]
 fn what_is_called_exactly_so_comes_first() {
     let mut index = Index::default();
     let others = (0..20).map(|number| (format!("other:thing-{number}@1.0.0"), "OCR too", 50));
@@ -138,13 +162,16 @@ fn facets_narrow_and_orders_sort() {
 #[test]
 fn slips_are_found_and_other_words_are_not() {
     let mut index = Index::default();
-    for word in ["whisper", "kubernetes", "llama", "ocr", "embeddings"] {
+    for word in ["whisper", "whispers", "kubernetes", "llama", "ocr", "embeddings"] {
         index.words.insert(word.into(), BTreeMap::from([(0, 1.0)]));
         for pair in pairs(word) {
             index.pairs.entry(pair).or_default().insert(word.into());
         }
     }
-    let slips = |word| index.slips(word).into_iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>();
+    let slips = |word| {
+        let found = index.slips(word, |known| known != "whispers");
+        found.into_iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>()
+    };
     for (typed, meant) in [
         ("wisper", "whisper"),
         ("whsiper", "whisper"),

@@ -87,6 +87,21 @@ async fn many_small_ones_are_as_one_large_one() {
 }
 
 #[tokio::test]
+async fn what_fails_since_the_same_was_done_meanwhile_counts() {
+    let (_folder, finance) = finance().await;
+    let first = name("operator");
+    vouched(&finance.db, "second").await;
+    let wanted = refund("A", "600.00 USD");
+    let asked = Ask { by: &first, wanted: &wanted, amount: wanted.moves() };
+    let deed = async {
+        assert_eq!(does(&finance, &first, &wanted, true).await, "done");
+        Err::<(), Error>(Error::Invalid("it was done meanwhile".into()))
+    };
+    assert!(ask_or_do(&finance, &actor(&first), &asked, deed).await.is_err());
+    assert_eq!(does(&finance, &first, &refund("B", "600.00 USD"), true).await, "waits");
+}
+
+#[tokio::test]
 async fn what_waits_is_compared_as_a_whole_until_others_approve_it() {
     let (_folder, finance) = finance().await;
     let db = &finance.db;

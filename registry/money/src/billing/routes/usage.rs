@@ -9,6 +9,7 @@ use crate::billing::UsageBounds;
 use crate::billing::rating::unlicensed;
 use crate::billing::usage::{Key, corrections};
 use crate::{Error, Finance, billing};
+use chandlery_accounts::organisations::role_of;
 use chandlery_accounts::{Account, Caller, Role, role};
 use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
@@ -106,6 +107,13 @@ async fn decide(
 ) -> Result<Json<UsageCorrection>, Error> {
     let mut db = finance.db.read().acquire().await?;
     let held = corrections::find(&mut db, id).await;
+    let is_own = match &held {
+        Ok(held) => {
+            [&caller.name, caller.person()].contains(&&held.account)
+                || role_of(&mut db, &held.account, caller.person()).await?.is_some()
+        }
+        Err(_) => false,
+    };
     drop(db);
     // Whoever may decide nothing at all does not learn which corrections there are.
     let held = match (held, caller.operator) {
@@ -114,7 +122,7 @@ async fn decide(
         }
         (held, _) => held?,
     };
-    if [&caller.name, caller.person()].contains(&&held.account) {
+    if is_own {
         return Err(Error::forbidden(&caller.name, "decide corrections of its own use"));
     }
     let seller = &held.event.release.plugin.namespace;

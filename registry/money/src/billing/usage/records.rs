@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chandlery_accounts::Account;
+use chandlery_accounts::organisations::Power;
 use chandlery_package::chain::EventText;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Page, Paging, UsageEvent, UsageRecord, UsageSegment};
@@ -139,6 +140,10 @@ pub(crate) async fn seen_by(
 ) -> Result<Option<BTreeSet<String>>, Error> {
     if reader.operator || reader.name == *account {
         return Ok(None);
+    }
+    // What an organisation's customers use and pay is seen by those of its people who see what it earns.
+    if let Some(organisation) = reader.organisation() {
+        reader.must_have(db, organisation, Power::Pay, "see the customers of").await?;
     }
     let sold: Vec<(String,)> = sqlx::query_as(
         "select distinct seller from sales

@@ -2,7 +2,7 @@
 //!
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
-//! | a line is what was recorded before | suspense | bank |
+//! | a line is what was recorded before | suspense; bank fees, as far as less arrived than was recorded | bank |
 
 use chandlery_package::Money;
 use chandlery_package::wire::{Allotment, TransactionKind};
@@ -12,9 +12,10 @@ use sqlx::AnyConnection;
 
 use super::super::{Subject, own_accounts, send_backs};
 use super::lines::{self, Line, Tie};
+use crate::Error;
 use crate::billing::orders;
 use crate::ledger::{self, Account, Transaction};
-use crate::{Error, payouts};
+use crate::payouts::{self, fees};
 
 /// The transaction of the ledger that a line is, and that no line was before: the one that was recorded by its reference, or of those
 /// that it names the one that moved as much.
@@ -38,8 +39,11 @@ pub(super) async fn named(write: &mut Write, line: &Line, open: Money) -> Result
 
 /// Whether all of what is open of a line was moved, or a part of it.
 fn is_part(moved: Money, open: Money) -> bool {
-    let same_way = moved.is_positive() == open.is_positive();
-    same_way && moved.minor().unsigned_abs() <= open.minor().unsigned_abs()
+    is_same_way(moved, open) && moved.minor().unsigned_abs() <= open.minor().unsigned_abs()
+}
+
+fn is_same_way(moved: Money, open: Money) -> bool {
+    moved.is_positive() == open.is_positive()
 }
 
 /// What was recorded by hand by a line's own reference, and no line was before, with what it moved at the bank. A key of an expense
@@ -90,11 +94,12 @@ async fn unseen(write: &mut Write, key: &str, like: Money) -> Result<Option<(i64
     found.map(|(transaction, minor)| Ok((transaction, like.with_minor(minor)?))).transpose()
 }
 
-/// Refuses to take a line for something else while what was recorded by its reference is not it: the bank would be booked twice.
+/// Refuses to take a line for something else while what was recorded by its reference is not it: the bank would be booked twice. What
+/// moved the other way is another transfer.
 pub(super) async fn must_be_among(write: &mut Write, line: &Line, parts: &[Allotment]) -> Result<(), Error> {
     let Some(open) = line.open()? else { return Ok(()) };
     let Some((transaction, moved)) = by_reference(write, line, open).await? else { return Ok(()) };
-    match parts.contains(&Allotment::Recorded { transaction }) {
+    match !is_same_way(moved, open) || parts.contains(&Allotment::Recorded { transaction }) {
         true => Ok(()),
         false => Err(Error::Conflict(format!(
             "{moved} of bank line '{}' were recorded by its reference before: first settle that with `chandlery books allot \
@@ -177,7 +182,8 @@ async fn moved(
     Ok(Some((like.with_minor(minor)?, account)))
 }
 
-/// Settles a line, or the part that it moved, by what was recorded before.
+/// Settles a line, or the part that it moved, by what was recorded before. Where that was by the line's own reference, and a little more
+/// than has arrived, the bank has taken a fee.
 pub(super) async fn see(
     write: &mut Write,
     line: &mut Line,
@@ -186,20 +192,30 @@ pub(super) async fn see(
     at: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let moved = moved(write, transaction, open).await?;
-    let Some((moved, account)) = moved.filter(|(moved, _)| is_part(*moved, open)) else {
+    let own = by_reference(write, line, open).await?;
+    let is_own = own.is_some_and(|(own, _)| own == transaction);
+    let less_arrived = |moved: Money| is_own && open.is_positive() && is_same_way(moved, open);
+    let found = moved(write, transaction, open).await?;
+    let found = found.filter(|(moved, _)| is_part(*moved, open) || less_arrived(*moved));
+    let Some((moved, account)) = found else {
         let none = format!("transaction {transaction} that moved {open} at the bank and was not seen yet");
         return Err(Error::NotFound(none));
     };
+    let part = if is_part(moved, open) { moved } else { open };
+    let fee = moved.minus(part)?;
+    if !fee.is_zero() {
+        fees::must_be_fee(&fees::most(write).await?, fee, &format!("transaction {transaction} of {moved}"))?;
+    }
     let id = &line.id;
-    let key = if moved == open && line.waits { id.clone() } else { format!("{id}:{transaction}") };
+    let key = if part == open && line.waits { id.clone() } else { format!("{id}:{transaction}") };
     let seen = Transaction::new(TransactionKind::BankSeen, key, at)
         .about(format!("bank line {id} is transaction {transaction}, which was recorded before"))
         .link("payment", id)
         .link("transaction", transaction)
-        .debit(Account::Suspense, moved)
+        .debit(Account::Suspense, part)
+        .debit(Account::BankFees, fee)
         .credit(account, moved);
     ledger::post(write, seen).await?;
     let target = format!("is transaction {transaction}, which was recorded before");
-    lines::allot(write, line, moved, &target, Tie::Recorded(transaction), now).await
+    lines::allot(write, line, part, &target, Tie::Recorded(transaction), now).await
 }

@@ -139,4 +139,16 @@ async fn who_reads_records_sees_its_own_business() {
     let sold = records::seen_by(db, &reader("ann", false), &globex).await.unwrap().unwrap();
     assert_eq!(sold.into_iter().collect::<Vec<_>>(), ["acme"]);
     assert!(records::seen_by(db, &reader("bob", false), &globex).await.is_err());
+    // Of an organisation, only those see its customers who see what it earns.
+    for sql in [
+        "insert into organisations (name, title, created_at, created_by) values ('ann', 'Ann', '', 'bob')",
+        "insert into organisation_members (organisation, account, role, origin, since)
+         values ('ann', 'bob', 'billing', 'invited', ''), ('ann', 'globex', 'admin', 'invited', '')",
+    ] {
+        sqlx::query(sql).execute(db.read()).await.unwrap();
+    }
+    for (person, sees) in [("bob", true), ("globex", false)] {
+        let acting = Account { person: Some(person.parse().unwrap()), ..reader("ann", false) };
+        assert_eq!(records::seen_by(db, &acting, &globex).await.is_ok(), sees, "{person}");
+    }
 }

@@ -89,8 +89,13 @@ async fn a_transfer_that_is_recorded_and_brought_is_booked_once_in_any_order() {
         (vec![(Bring("120.00"), false), (Record, false)], 12_000, -12_000),
         (vec![(Bring("120.00"), false), (Credit("20.01"), true), (Record, true), (Seen, true)], 12_000, 0),
         // It tells of less, or of something that left: somebody has to look.
-        (vec![(Record, true), (Bring("50.00"), false), (Credit("50.00"), false)], 14_999, -5000),
-        (vec![(Record, true), (Bring("-99.99"), false)], 0, 9999),
+        (
+            vec![(Record, true), (Bring("50.00"), false), (Credit("50.00"), false), (Seen, false)],
+            14_999,
+            -5000,
+        ),
+        (vec![(Record, true), (Bring("97.50"), false), (Credit("97.50"), false), (Seen, true)], 9750, 0),
+        (vec![(Record, true), (Bring("-99.99"), false), (Seen, false)], 0, 9999),
     ] {
         let (_folder, desk) = Desk::open().await;
         for (deed, is_done) in &deeds {

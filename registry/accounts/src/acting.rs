@@ -7,10 +7,10 @@ use axum::http::request::Parts;
 use chandlery_package::Namespace;
 use chandlery_store::Db;
 
-use super::powers::has;
-use super::rights::needed;
-use super::standing::role_of;
+use crate::powers::has;
 use crate::principal::{Account, Principal};
+use crate::rights::needed;
+use crate::standing::role_of;
 use crate::{Error, suspended};
 
 /// The header that names the organisation for which a request is made.

@@ -5,8 +5,8 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::{OrganisationRole, Role};
 use sqlx::AnyConnection;
 
-use super::powers::{Power, has};
-use crate::Error;
+use crate::powers::{Power, has};
+use crate::{Error, suspended};
 
 /// The role of an account in an organisation; none: it is no member.
 pub async fn role_of(
@@ -42,7 +42,7 @@ pub(crate) async fn must_be_a_person(db: &mut AnyConnection, account: &Namespace
     }
 }
 
-/// Whether an account owns a namespace, or has a power in an organisation that does.
+/// Whether an account owns a namespace, or has a power in an organisation that does. One that is suspended gives none.
 pub async fn speaks_for(
     db: &mut AnyConnection,
     namespace: &Namespace,
@@ -56,9 +56,8 @@ pub async fn speaks_for(
             .fetch_all(&mut *db)
             .await?;
     for (Text(owner),) in owners {
-        let speaks =
-            owner == *account || role_of(db, &owner, account).await?.is_some_and(|role| has(role, power));
-        if speaks {
+        let has_power = role_of(&mut *db, &owner, account).await?.is_some_and(|role| has(role, power));
+        if owner == *account || (has_power && suspended::reason(&mut *db, &owner).await?.is_none()) {
             return Ok(true);
         }
     }

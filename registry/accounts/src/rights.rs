@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 
-use super::powers::Power::{self, Manage, Own, Pay, Publish, See, Use};
+use crate::powers::Power::{self, Manage, Own, Pay, Publish, See, Use};
 
 /// A method, a route, and the power that it takes.
 pub const RIGHTS: &[(&str, &str, Power)] = &[
