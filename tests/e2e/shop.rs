@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::chromium::Chromium;
 use crate::forge;
-use crate::world::{Answer, Person, World, as_version, plugin};
+use crate::world::{Answer, Person, World, as_version, plugin, until};
 
 const OCR: &str = "/plugins/acme/ocr-server";
 /// What a browser says that it wants.
@@ -222,7 +222,7 @@ fn sign_up(world: &World, name: &str, email: &str, password: &str) -> Answer {
 
 #[test]
 fn whoever_signs_up_is_led_to_a_first_deployment() {
-    let world = World::start();
+    let world = World::with_limits();
     for (name, email, password, status, said) in [
         ("Not A Name", "ann@example.org", PASSWORD, 400, "id=\"name-fault\""),
         ("ann", "nowhere", PASSWORD, 400, "id=\"email-fault\""),
@@ -255,10 +255,13 @@ fn whoever_signs_up_is_led_to_a_first_deployment() {
     assert_eq!(done(&cookie), 1, "the command was used");
     world.stores.sql("update accounts set email = 'ann@example.org' where name = 'ann'");
     assert_eq!(done(&cookie), 2, "the address is verified");
-    // The customer of this world has a host, which tells of itself, and has verified no address.
-    let customer = world.session(&world.customer());
-    world.customer().ok(&["subscription", "licence"]);
-    assert_eq!(done(&customer), 2, "the host is heard of");
+    // The customer of this world has a host, which tells of what it has deployed, and has verified no address.
+    let customer = world.customer();
+    world.publisher("acme").publish(&plugin("errand"));
+    customer.ok(&["install", "acme:errand"]);
+    customer.ok(&["deploy", "errand", "--no-wait", "--name", "one", "--set", "command=[\"sleep\", \"600\"]"]);
+    let session = world.session(&customer);
+    until("the host and its deployment are heard of", || (done(&session) == 3).then_some(()));
     assert_eq!(world.get("/welcome", &[]).0, 303);
 }
 
