@@ -80,7 +80,7 @@ async fn the_first_that_proves_a_domain_has_it_until_that_lapses() {
         drop(reader);
         note(&db, &machine, &row, answer, start + DAY * days).await
     };
-    let owner = async || owner_of(&mut *db.read().acquire().await.unwrap(), &domain).await.unwrap();
+    let owner = async || owner_of(&mut db.read().acquire().await.unwrap(), &domain).await.unwrap();
     assert_eq!(owner().await, None);
     answered(&acme, DomainAnswer::Found, 0).await.unwrap();
     assert_eq!(owner().await, Some(acme.clone()));
