@@ -382,6 +382,6 @@ fn a_program_waits_for_one_person_once_and_not_for_ever() {
 
     // Codes are not guessed.
     let cookie = world.session(&ann);
-    let statuses: Vec<u16> = (0..12).map(|_| act(&cookie, "code=BBBB-BBBB").status).collect();
-    assert!(statuses.contains(&404) && statuses.ends_with(&[429]), "{statuses:?}");
+    assert_eq!(act(&cookie, "code=BBBB-BBBB").status, 404);
+    assert!((0..100).any(|_| act(&cookie, "code=BBBB-BBBB").status == 429));
 }
