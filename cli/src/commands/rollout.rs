@@ -57,8 +57,7 @@ async fn wait(context: &Context, asked: &Deployment, timeout: Option<u32>) -> Re
     let spinner = show::spinner(format!("rolling out {name}"));
     let started = Instant::now();
     loop {
-        let deployment: Deployment =
-            context.host(Method::GET, &format!("/api/v1/deployments/{name}"), ()).await?;
+        let deployment = read(context, name).await?;
         let said = deployment.replicas.iter().map(say).collect::<Vec<_>>().join("; ");
         let arrived = match deployment.health {
             Health::Ready | Health::Succeeded => deployment.revision == asked.revision,
@@ -70,7 +69,8 @@ async fn wait(context: &Context, asked: &Deployment, timeout: Option<u32>) -> Re
             return Ok(deployment);
         }
         if let Some(reason) = failure(context, asked).await? {
-            let now = match deployment.revision {
+            // The revision failed after the deployment was read, or before: what runs since then is asked anew.
+            let now = match read(context, name).await?.revision {
                 now if now == asked.revision => "; there is no earlier revision to go back to".into(),
                 now => format!("; revision {now} runs again"),
             };
@@ -86,6 +86,10 @@ async fn wait(context: &Context, asked: &Deployment, timeout: Option<u32>) -> Re
         });
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+async fn read(context: &Context, name: &str) -> Result<Deployment> {
+    context.host(Method::GET, &format!("/api/v1/deployments/{name}"), ()).await
 }
 
 /// Why the revision that was asked for will not arrive.
