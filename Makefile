@@ -41,8 +41,9 @@ soak: system fixtures ## The tests that kill processes, make mutants or simulate
 	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --test e2e -- crashes kills stripe::orders --nocapture
 	CHANDLERY_RACES_SECONDS=600 CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --test e2e -- races --nocapture
 	CHANDLERY_TEST_ROUNDS=200 tests/stores.sh $(CARGO) test --test e2e -- kills --nocapture
-	CHANDLERY_TEST_SEEDS=100 CHANDLERY_TEST_MONTHS=24 $(CARGO) test --test e2e -- market::markets --nocapture
-	CHANDLERY_TEST_SEEDS=20 CHANDLERY_TEST_MONTHS=24 tests/stores.sh $(CARGO) test --test e2e -- market::markets --nocapture
+	$(CARGO) build --profile soak
+	CHANDLERY_TEST_SEEDS=100 CHANDLERY_TEST_MONTHS=24 $(CARGO) test --profile soak --test e2e -- market::markets --nocapture
+	CHANDLERY_TEST_SEEDS=20 CHANDLERY_TEST_MONTHS=24 tests/stores.sh $(CARGO) test --profile soak --test e2e -- market::markets --nocapture
 
 lint: ## Formatting, clippy, the rules of the house, and licences and sources of dependencies, all strict
 	@tests/system.sh lint

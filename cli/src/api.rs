@@ -77,15 +77,11 @@ impl Context {
     }
 
     fn http(&self) -> &Client {
-        self.http.get_or_init(Client::new)
+        self.http.get_or_init(|| client_of(&self.settings.registry))
     }
 
-    /// Reading the machine's certificates takes longer than most answers of a host, which rarely needs them.
     fn host_http(&self) -> &Client {
-        self.host_http.get_or_init(|| match self.settings.host.starts_with("https:") {
-            true => Client::new(),
-            false => Client::builder().tls_certs_only([]).build().unwrap_or_default(),
-        })
+        self.host_http.get_or_init(|| client_of(&self.settings.host))
     }
 
     /// Speaks to the registry by the right of this account, with a token that was issued to a workload. The first one stays.
@@ -357,6 +353,21 @@ fn waits(request: &ApprovalRequest) -> Failure {
         None => format!("another operator runs `chandlery approvals approve {id}` until {until}"),
     };
     Failure::new(&words::WAITS, format!("request {id} to {about} waits for approval")).remedy(remedy)
+}
+
+/// A client of this address. Reading the machine's certificates takes longer than most answers, and a server of this machine that is
+/// asked without TLS needs none.
+fn client_of(address: &str) -> Client {
+    match reqwest::Url::parse(address).is_ok_and(|url| url.scheme() == "http" && is_here(&url)) {
+        true => Client::builder().tls_certs_only([]).build().unwrap_or_default(),
+        false => Client::new(),
+    }
+}
+
+/// Whether it leads to this machine.
+fn is_here(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T> {

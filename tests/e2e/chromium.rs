@@ -51,7 +51,7 @@ impl Chromium {
             site: site.into(),
             session: format!("http://127.0.0.1:{port}/session"),
             authenticator: String::new(),
-            client: reqwest::Client::new(),
+            client: crate::person::plain_client(),
             runtime: Runtime::new().unwrap(),
         };
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];

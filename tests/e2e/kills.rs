@@ -149,7 +149,7 @@ fn a_registry_that_is_killed_at_any_moment_loses_nothing_that_it_acknowledged() 
         }
         let (token, collecting) = (operator.token(), base.clone());
         world.runtime.spawn(async move {
-            let http = reqwest::Client::new();
+            let http = crate::person::plain_client();
             let url = format!("{collecting}/api/v1/garbage?older_than_seconds=3");
             while http.post(&url).bearer_auth(&token).send().await.is_ok() {}
         });

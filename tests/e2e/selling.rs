@@ -432,7 +432,7 @@ fn fifty_writers_at_once_lose_and_double_nothing() {
         let writers = (0..50).map(|writer: i64| {
             let (token, url) = (token.clone(), url.clone());
             tokio::spawn(async move {
-                let client = reqwest::Client::new();
+                let client = crate::person::plain_client();
                 let mut refused = 0;
                 for number in 0..20 {
                     let key = format!("{}-{number}", writer / 2);

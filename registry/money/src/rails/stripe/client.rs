@@ -1,6 +1,7 @@
 //! What Stripe is asked. Every request that changes something carries an idempotency key that follows from what it is for, so that a
 //! repeated one does nothing twice.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use chandlery_package::Money;
@@ -18,6 +19,9 @@ const FINAL: [&str; 4] =
     ["charge_already_refunded", "charge_disputed", "charge_not_refundable", "refund_disputed_payment"];
 /// How long a key of ours may be: with what stands before it, Stripe takes 255.
 const KEY_BYTES_MAX: usize = 200;
+
+/// Connections are kept: each would begin with reading the machine's certificates.
+static HTTP: LazyLock<reqwest::Client> = LazyLock::new(reqwest::Client::new);
 
 fn failed(error: reqwest::Error) -> Error {
     Error::Processor(error.without_url().to_string())
@@ -65,13 +69,13 @@ impl Processor {
     }
 
     pub(super) async fn post(&self, path: &str, key: &str, form: &[(&str, String)]) -> Result<Object, Error> {
-        let request = reqwest::Client::new().post(self.at(path));
+        let request = HTTP.post(self.at(path));
         read(self.send(request.header("Idempotency-Key", key).form(form)).await?).await
     }
 
     /// An object as it is now; none: there is no such thing.
     pub(super) async fn get(&self, path: &str) -> Result<Option<Object>, Error> {
-        let response = self.send(reqwest::Client::new().get(self.at(path))).await?;
+        let response = self.send(HTTP.get(self.at(path))).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(None),
             _ => read(response).await.map(Some),
