@@ -33,8 +33,9 @@ s3_port=$(free_port)
 moto=$!
 export CHANDLERY_TEST_POSTGRES=postgres://chandlery@127.0.0.1:$port
 export AWS_ENDPOINT=http://127.0.0.1:$s3_port AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
-for _ in $(seq 100); do
-    curl -sf -X PUT "$AWS_ENDPOINT/chandlery" >/dev/null && break
+# It may take long to begin: it is a program in Python.
+until curl -sf -X PUT "$AWS_ENDPOINT/chandlery" >/dev/null; do
+    kill -0 "$moto" 2>/dev/null && [ $SECONDS -lt 300 ] || { cat "$folder/s3.log" >&2; echo "the S3 server did not start" >&2; exit 1; }
     sleep 0.1
 done
 "$@"

@@ -23,6 +23,8 @@ pub use coverage::{Gap, Uncovered};
 pub(crate) use coverage::{day, notice_ends, warning};
 
 const REFRESH_EVERY: Duration = Duration::from_secs(3600);
+/// How soon the registry is asked again that did not answer: what other hosts may do depends on what it knows of this one.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How long a deployment waits for the registry.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// From which part of a limit on people are told, in percent.
@@ -245,6 +247,7 @@ impl Licences {
             };
             if let Err(error) = renewed {
                 tracing::warn!(error, "the licence could not be renewed");
+                ticks.reset_after(ASK_AGAIN);
             }
         }
     }

@@ -30,7 +30,7 @@ impl ApiServer {
     pub fn start() -> Self {
         let (changed, _) = watch::channel(1);
         let mut server = Self {
-            address: "127.0.0.1:0".into(),
+            address: crate::process::free_address(),
             cluster: Arc::new(Mutex::new(Cluster::new())),
             changed,
             runtime: None,

@@ -15,6 +15,8 @@ use crate::plans::local;
 use crate::world::{binary, plugin};
 
 const SECONDS_USUALLY: u64 = 10;
+/// How many mutants there are at least.
+const TRIED_MIN: u64 = 100;
 /// One of so many that parse is compiled by a worker and called; the others only parse.
 const COMPILED: usize = 4;
 
@@ -29,7 +31,9 @@ fn whatever_is_installed_ends_in_an_error_or_within_its_limits() {
     let limits = Limits { compile_time: Duration::from_secs(20), ..Limits::default() };
     let first = rand::random::<u64>();
     let (mut tried, mut parsed, mut called) = (0_u64, 0_usize, 0);
-    while Instant::now() < until {
+    // However slow the machine is, there are some.
+    let is_enough = |tried: u64, parsed: usize| Instant::now() > until && tried > TRIED_MIN && parsed > 0;
+    while !is_enough(tried, parsed) {
         // A sandbox keeps what it has loaded; a new one now and then keeps the fuzzer small.
         let sandbox = Sandbox::new(cache.path(), limits.clone(), worker.clone()).unwrap();
         for _ in 0..2000 {
@@ -44,13 +48,13 @@ fn whatever_is_installed_ends_in_an_error_or_within_its_limits() {
             if parsed % COMPILED == 0 {
                 called += usize::from(call(&sandbox, &component, &bytes, seed));
             }
-            if Instant::now() > until {
+            if is_enough(tried, parsed) {
                 break;
             }
         }
     }
     println!("{tried} mutants from seed {first}: {parsed} were components, {called} were called");
-    assert!(tried > 100 && parsed > 0);
+    assert!(tried > TRIED_MIN && parsed > 0);
 }
 
 /// Compiles it as an installation does, and calls it as a plan does; whether it came so far.

@@ -96,6 +96,7 @@ impl Llm<'_> {
 
 #[test]
 fn what_a_servers_counter_says_is_invoiced_and_shared() {
+    crate::process::within_a_day();
     let mut world = World::with_hold(0);
     world.registry.arguments = vec!["--virtual-clock".into()];
     world.restart_registry();
@@ -188,6 +189,9 @@ fn what_a_servers_counter_says_is_invoiced_and_shared() {
     llm.counted(1000, 8);
     until("the gap is over", || llm.replica()["unmetered"].is_null().then_some(()));
     customer.ok(&["remove", "llm"]);
+    // What is of the future waits to be taken, and the registry's clock has stood since the beginning.
+    let now = Timestamp::now();
+    set_clock(&world, now);
     until("all of it is reported", || {
         let usage = customer.ok(&["usage"]);
         assert_eq!(usage["refused"], 0, "{usage}");

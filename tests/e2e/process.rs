@@ -3,13 +3,16 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long a condition may take to come true.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a condition may take to come true, on a slow machine that does other things, too.
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -21,6 +24,26 @@ pub fn binary() -> PathBuf {
     let binary = test.parent().unwrap().parent().unwrap().join("chandlery");
     assert!(binary.exists(), "{} is missing: run `make test`", binary.display());
     binary
+}
+
+/// Ports that the system gives to nobody who does not ask for them, below those of replicas, and that browsers do not refuse.
+const PORTS: Range<u32> = 10_100..18_000;
+
+/// A port of this machine that is free, and stays so until somebody listens there, and again once nobody does: no other test is given
+/// it for long, and one that the system chooses may be anybody's the moment that nobody listens there.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    // Tests of another process begin elsewhere.
+    let first = std::process::id().wrapping_mul(997);
+    let next = || PORTS.start + first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % count;
+    let mut ports = std::iter::repeat_with(next).take(count as usize).map(|port| port as u16);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("no port is free")
+}
+
+/// The same, as an address.
+pub fn free_address() -> String {
+    format!("127.0.0.1:{}", free_port())
 }
 
 /// Waits until a condition holds.
@@ -137,5 +160,15 @@ fn follow(stderr: ChildStderr, panics: Arc<Mutex<Vec<String>>>) {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Waits for the next day, where this one is over in ten minutes: what is earned by the day, or in a month, is the same from the
+/// beginning of a test to its end.
+pub fn within_a_day() {
+    const DAY: u64 = 24 * 3600;
+    let left = || DAY - std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() % DAY;
+    while left() < 600 {
+        std::thread::sleep(Duration::from_secs(1));
     }
 }

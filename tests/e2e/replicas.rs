@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::process::Server;
+use crate::process::{Server, free_address};
 use crate::stores::Stores;
 
 /// The replicas and what is in front of them.
@@ -50,7 +50,7 @@ impl Replicas {
                 fs::create_dir_all(&data).unwrap();
                 fs::copy(stores.data.join("log.key"), data.join("log.key")).unwrap();
             }
-            let listen = addresses.get(index).map_or("127.0.0.1:0", String::as_str);
+            let listen = &addresses.get(index).cloned().unwrap_or_else(free_address);
             let mut words: Vec<String> = [
                 "registry",
                 "serve",

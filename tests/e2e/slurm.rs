@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::process::{free_address, free_port};
 use crate::world::until;
 
 /// The daemons of a cluster, which end with it.
@@ -28,8 +29,7 @@ impl Slurm {
     pub fn start_with_rest() -> Self {
         let mut slurm = Self::start_as(true);
         // It serves whoever has a token, and must not be root itself.
-        let [port, ..] = free_ports();
-        let address = format!("127.0.0.1:{port}");
+        let address = free_address();
         let words =
             ["-u", "nobody", "-g", "nogroup", "-s", "openapi/v0.0.38", "-a", "rest_auth/jwt", &address];
         let daemon = daemon(slurm.folder.path(), "slurmrestd", &words.map(String::from));
@@ -53,8 +53,7 @@ impl Slurm {
         }
         fs::write(at.join("munge.key"), rand::random::<[u8; 32]>().repeat(4)).unwrap();
         run("chmod", &["400", at.join("munge.key").to_str().unwrap()]);
-        let ports = free_ports();
-        let mut configuration = configuration(at, ports);
+        let mut configuration = configuration(at, [free_port(), free_port(), free_port()]);
         if with_tokens {
             fs::write(at.join("state/jwt.key"), rand::random::<[u8; 32]>()).unwrap();
             run("chmod", &["600", at.join("state/jwt.key").to_str().unwrap()]);
@@ -134,11 +133,6 @@ impl Drop for Slurm {
 
 fn run(program: &str, words: &[&str]) {
     assert!(Command::new(program).args(words).status().unwrap().success(), "{program} {words:?}");
-}
-
-fn free_ports() -> [u16; 3] {
-    let listeners = [0; 3].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 fn configuration(at: &Path, [controller, first, second]: [u16; 3]) -> String {

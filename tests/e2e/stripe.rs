@@ -158,6 +158,7 @@ fn a_payment_comes_in_and_a_payout_leaves_by_stripe_each_once() {
 
 #[test]
 fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
+    crate::process::within_a_day();
     let (world, stripe) = world();
     let (customer, operator) = (world.person("initech"), world.operator());
     customer.register();
@@ -207,6 +208,7 @@ fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
 
 #[test]
 fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_by_itself() {
+    crate::process::within_a_day();
     let (world, stripe) = world();
     let acme = world.publisher("acme");
     acme.publish(&plugin("ocr-server"));

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -96,7 +96,14 @@ impl World {
             host: None,
         };
         customer.register();
-        let host = start_host(folder.path(), "host", "127.0.0.1:0", &registry.address, &[], &environment);
+        let host = start_host(
+            folder.path(),
+            "host",
+            &crate::process::free_address(),
+            &registry.address,
+            &[],
+            &environment,
+        );
         Self { folder, registry, host, runtime: Runtime::new().unwrap(), stores, environment }
     }
 
@@ -143,7 +150,8 @@ impl World {
     /// The same, with arguments, and a registry at another address.
     pub fn host_at(&self, registry: &str, name: &str, arguments: &[String]) -> (Server, Person) {
         let folder = self.folder.path();
-        let host = start_host(folder, name, "127.0.0.1:0", registry, arguments, &self.environment);
+        let host =
+            start_host(folder, name, &crate::process::free_address(), registry, arguments, &self.environment);
         let at = Some((host.address.clone(), folder.join(name).join("host.token")));
         (host, Person { host: at, ..self.customer() })
     }
@@ -281,8 +289,9 @@ impl World {
             false => format!("http://{}{path}", self.registry.address),
         };
         self.runtime.block_on(async {
-            let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-            let client = client.tls_certs_only([]).build().unwrap();
+            // Reading the machine's certificates takes longer than most answers, and nobody here has one.
+            let client = reqwest::Client::builder().tls_certs_only([]);
+            let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
             let mut request = client.request(method.parse().unwrap(), url).body(body.into());
             if let Some(token) = token {
                 request = request.bearer_auth(token);
@@ -334,8 +343,9 @@ impl Drop for World {
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
             if environment.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes()) {
+                // It may have ended with another one meanwhile.
                 let pid = entry.file_name();
-                let _ = Command::new("kill").arg("-9").arg(pid).status();
+                let _ = Command::new("kill").arg("-9").arg(pid).stderr(Stdio::null()).status();
             }
         }
     }

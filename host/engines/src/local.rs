@@ -125,7 +125,7 @@ impl Local {
             }
         }
         row.node = "127.0.0.1".into();
-        row.ports = ports::allot(workload, &replicas::ports(&self.db).await?)
+        row.ports = ports::allot(workload, &replicas::ports(&self.db).await?, ports::first(&self.host_id))
             .map_err(|reason| Error::CannotRun { target: TARGET.into(), reason })?;
         replicas::save(&self.db, row).await?;
         Ok(None)

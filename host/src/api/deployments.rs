@@ -156,8 +156,7 @@ async fn restart(
     Extension(by): Extension<Actor>,
     Path(name): Path<String>,
 ) -> Result<Json<Deployment>, Error> {
-    host.deployments.restart(&by, &name).await?;
-    Ok(Json(host.deployments.get(&name).await?))
+    Ok(Json(host.deployments.restart(&by, &name).await?))
 }
 
 /// Sets how many replicas of a workload run.
@@ -174,8 +173,7 @@ async fn scale(
     Path(name): Path<String>,
     Json(to): Json<NewScale>,
 ) -> Result<Json<Deployment>, Error> {
-    host.deployments.scale(&by, &name, &to.workload, to.replicas).await?;
-    Ok(Json(host.deployments.get(&name).await?))
+    Ok(Json(host.deployments.scale(&by, &name, &to.workload, to.replicas).await?))
 }
 
 /// Pauses a deployment, or resumes it.

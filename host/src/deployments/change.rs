@@ -4,17 +4,18 @@ use chandlery_package::wire::host::{Deployment, Drift};
 use sqlx::SqliteConnection;
 
 use super::{Deployments, Error, record, state};
+use crate::db::Write;
 use crate::users::Actor;
 
 impl Deployments {
     /// Starts every replica of a deployment anew, as another revision of the same plan.
-    pub async fn restart(&self, by: &Actor, name: &str) -> Result<(), Error> {
+    pub async fn restart(&self, by: &Actor, name: &str) -> Result<Deployment, Error> {
         let record = self.existing(name).await?;
         self.installs.must_be_without_objection(&record.release).await?;
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
         state::restart(&mut write, name, by.name()).await?;
-        Ok(write.commit().await?)
+        self.changed(write, name).await
     }
 
     /// Makes an earlier revision the one that should run: the one before, unless another is named. One of a release that breaks a rule of
@@ -31,13 +32,18 @@ impl Deployments {
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
         state::rollback(&mut write, name, to, (found.revision, &plan)).await?;
-        write.commit().await?;
-        self.get(name).await
+        self.changed(write, name).await
     }
 
     /// Sets how many replicas of a workload run: no more than now, where its plugin is not covered, or breaks a rule of this host, or its
     /// release is not to be run. Its plan stays as it is.
-    pub async fn scale(&self, by: &Actor, name: &str, workload: &str, replicas: u32) -> Result<(), Error> {
+    pub async fn scale(
+        &self,
+        by: &Actor,
+        name: &str,
+        workload: &str,
+        replicas: u32,
+    ) -> Result<Deployment, Error> {
         let record = self.existing(name).await?;
         let mut workloads = record.desired().plan.workloads.into_iter();
         if workloads.any(|known| known.name == workload && replicas > known.scale.replicas_min) {
@@ -48,7 +54,7 @@ impl Deployments {
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
         state::scale(&mut write, name, workload, replicas).await?;
-        Ok(write.commit().await?)
+        self.changed(write, name).await
     }
 
     /// Ends all replicas of a deployment and keeps everything else of it; or lets them run again.
@@ -62,8 +68,7 @@ impl Deployments {
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
         state::pause(&mut write, name, paused).await?;
-        write.commit().await?;
-        self.get(name).await
+        self.changed(write, name).await
     }
 
     /// Asks for what was changed behind our back to be made again as it should be; says what that is.
@@ -87,6 +92,14 @@ impl Deployments {
         write.commit().await?;
         self.licences.report();
         Ok(())
+    }
+
+    /// Makes a change true, and gives the deployment with the revision that the change has made the one that should run. It is read
+    /// in the transaction: right after it, that revision may have failed already, and another one run again.
+    pub(super) async fn changed(&self, mut write: Write, name: &str) -> Result<Deployment, Error> {
+        let record = record::find(&mut *write, name).await?;
+        write.commit().await?;
+        self.read(record.ok_or_else(|| Error::NoDeployment(name.into()))?).await
     }
 }
 

@@ -40,29 +40,29 @@ impl Deployments {
             }
             self.must_be_covered(&made.locked, !made.planned.exists).await?;
             let has = if made.planned.exists { None } else { Some(self.must_have_room().await?) };
-            if self.record(by, &made, has.as_ref(), new.timeout_seconds).await? {
+            if let Some(deployed) = self.record(by, &made, has.as_ref(), new.timeout_seconds).await? {
                 if has.is_some() {
                     self.licences.report();
                 }
-                return self.get(&made.planned.deployment).await;
+                return Ok(deployed);
             }
         }
         Err(Changed(new.name.clone().unwrap_or_else(|| new.plugin.clone())).into())
     }
 
-    /// Records a plan, and says that it did so; it does not, where what the plan was made from has changed.
+    /// Records a plan, and gives what is deployed by it; nothing, where what the plan was made from has changed.
     async fn record(
         &self,
         by: &Actor,
         made: &Made,
         has: Option<&Entitlement>,
         timeout_seconds: Option<u32>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Deployment>, Error> {
         let (planned, locked) = (&made.planned, &made.locked);
         let held = self.installs.hold().await;
         let mut write = self.db.write().await?;
         if !made.is_current(&held, &mut write).await? {
-            return Ok(false);
+            return Ok(None);
         }
         change::must_reach(&mut write, by, &planned.deployment).await?;
         made.must_be_possible(&mut write).await?;
@@ -103,7 +103,6 @@ impl Deployments {
                 tell(&mut write, &integrations, &alert).await?;
             }
         }
-        write.commit().await?;
-        Ok(true)
+        self.changed(write, &planned.deployment).await.map(Some)
     }
 }

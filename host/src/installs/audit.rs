@@ -13,6 +13,9 @@ use super::chain::{self, Log};
 use super::progress::pass;
 use super::{Distrust, Error, Progress, RegistryClient, RegistryError, RegistryPin, Trust};
 
+/// How often the catalog is compared anew with a log that goes on meanwhile.
+const ATTEMPTS_MAX: usize = 5;
+
 /// What an audit found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Audit {
@@ -93,7 +96,7 @@ pub async fn audit(
     if quarantined > 0 {
         pass(progress, "signatures checked", format!("of {quarantined} more, which are quarantined"));
     }
-    compare_catalog(client, &history, &mut faults).await?;
+    faults.extend(compare_catalog_meanwhile(client, trust, &log, history).await?);
     pass(progress, "catalog compared", "with what the log says".into());
     Ok(Audit { entries: log.size(), releases, guarded: guarded + quarantined, faults, pin: log.pin() })
 }
@@ -185,13 +188,53 @@ async fn read_log(log: &mut Log<'_>, faults: &mut Vec<String>) -> Result<History
     Ok(history)
 }
 
-/// Every release that the catalog shows must be logged as it is shown, and every logged one of a plugin that is shown
-/// must be there.
-async fn compare_catalog(
+/// Compares the catalog with what the log says. The catalog may show what was done since the log was read: where they differ and the log
+/// has gone on, what it says by now is compared.
+async fn compare_catalog_meanwhile(
     client: &RegistryClient,
-    history: &History,
-    faults: &mut Vec<String>,
-) -> Result<(), Error> {
+    trust: &Trust,
+    log: &Log<'_>,
+    mut history: History,
+) -> Result<Vec<String>, Error> {
+    let (mut faults, mut size) = (compare_catalog(client, &history).await?, log.size());
+    for _ in 1..ATTEMPTS_MAX {
+        if faults.is_empty() {
+            break;
+        }
+        let Some(later) = later(client, trust, log, size, &mut history).await else { break };
+        size = later;
+        faults = compare_catalog(client, &history).await?;
+    }
+    Ok(faults)
+}
+
+/// Takes in what a log says beyond so many entries, and gives how many they are by then; nothing, where they are no more, or are not
+/// what continues it: that is for the next audit to tell.
+async fn later(
+    client: &RegistryClient,
+    trust: &Trust,
+    log: &Log<'_>,
+    size: u64,
+    history: &mut History,
+) -> Option<u64> {
+    let mut now = chain::open_log(client, Some(log.key()), &trust.quorum, &|_| ()).await.ok()?;
+    if now.size() <= size || history.size != size {
+        return None;
+    }
+    now.continues(&log.pin()).await.ok()?;
+    for bytes in now.entries_from(size).await.ok()? {
+        match Entry::parse(history.size, &bytes) {
+            Ok(entry) => drop(history.apply(&entry)),
+            Err(_) => history.size += 1,
+        }
+    }
+    Some(now.size())
+}
+
+/// What the catalog and the log differ in. Every release that the catalog shows must be logged as it is shown, and every logged one of a
+/// plugin that is shown must be there.
+async fn compare_catalog(client: &RegistryClient, history: &History) -> Result<Vec<String>, Error> {
+    let mut faults = Vec::new();
     let mut plugins: BTreeSet<PluginId> = client.plugins().await?.into_iter().collect();
     plugins.extend(history.releases().map(|(release, _)| release.plugin.clone()));
     for plugin in plugins {
@@ -207,7 +250,7 @@ async fn compare_catalog(
             faults.extend(differs(history, release, record).map(|what| format!("{release}: {what}")));
         }
     }
-    Ok(())
+    Ok(faults)
 }
 
 fn differs(history: &History, release: &Release, record: &ReleaseRecord) -> Option<String> {

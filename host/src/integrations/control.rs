@@ -21,11 +21,11 @@ impl Control for Controlled {
     }
 
     fn restart(&self, deployment: &str) -> Result<(), String> {
-        wait(self.deployments.restart(&self.by, deployment))
+        wait(self.deployments.restart(&self.by, deployment)).map(drop)
     }
 
     fn scale(&self, deployment: &str, workload: &str, replicas: u32) -> Result<(), String> {
-        wait(self.deployments.scale(&self.by, deployment, workload, replicas))
+        wait(self.deployments.scale(&self.by, deployment, workload, replicas)).map(drop)
     }
 }
 

@@ -204,14 +204,7 @@ impl Db {
 async fn bring_up_to_date(pool: &AnyPool, kind: &Kind) -> Result<(), Error> {
     let migrations = sqlx::migrate!("../../migrations/registry");
     match kind {
-        Kind::Sqlite { .. } => {
-            let is_new = strict::is_new(pool).await?;
-            migrations.run(pool).await?;
-            let rebuilt = strict::make_strict(pool).await?;
-            if rebuilt > 0 && !is_new {
-                tracing::info!(tables = rebuilt, "tables are strict from now on");
-            }
-        }
+        Kind::Sqlite { .. } => strict::migrate(pool, migrations).await?,
         Kind::Postgres => {
             migrations.run(pool).await?;
             let mut write = begin(pool, kind, EXCLUSIVE, true).await?;

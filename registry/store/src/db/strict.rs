@@ -4,7 +4,8 @@
 //! are rebuilt here, with their rows, indices and triggers: a whole number that overflows is then an error and never becomes a
 //! float.
 
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Executor as _};
+use sqlx::migrate::{Migration, Migrator};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
 
 use crate::Error;
 
@@ -12,14 +13,35 @@ use crate::Error;
 const LAX: &str = "select name from pragma_table_list where schema = 'main' and type = 'table' and strict = 0
                    and name not like 'sqlite_%' and name <> '_sqlx_migrations' order by name";
 
+/// Runs the migrations, and leaves every table strict.
+pub(super) async fn migrate(pool: &AnyPool, migrations: Migrator) -> Result<(), Error> {
+    let is_new = is_new(pool).await?;
+    in_its_words(migrations).run(pool).await?;
+    let rebuilt = make_strict(pool).await?;
+    if rebuilt > 0 && !is_new {
+        tracing::info!(tables = rebuilt, "tables are strict from now on");
+    }
+    Ok(())
+}
+
+/// The migrations with the types that a strict table knows. A database that has been opened before has strict tables, to which a
+/// later migration adds its columns. The checksums stay those of the text.
+fn in_its_words(migrations: Migrator) -> Migrator {
+    let reworded = migrations.migrations.iter().cloned().map(|migration| {
+        let sql = AssertSqlSafe(with_ints(migration.sql.as_str())).into_sql_str();
+        Migration { sql, ..migration }
+    });
+    Migrator { migrations: reworded.collect(), ..migrations }
+}
+
 /// Whether nobody has kept anything in this database yet.
-pub(super) async fn is_new(pool: &AnyPool) -> Result<bool, Error> {
+async fn is_new(pool: &AnyPool) -> Result<bool, Error> {
     let (tables,): (i64,) = sqlx::query_as("select count(*) from sqlite_schema").fetch_one(pool).await?;
     Ok(tables == 0)
 }
 
 /// Rebuilds every table that is not strict, all of them or none, and says how many that were.
-pub(super) async fn make_strict(pool: &AnyPool) -> Result<usize, Error> {
+async fn make_strict(pool: &AnyPool) -> Result<usize, Error> {
     let mut db = pool.acquire().await?;
     let lax: Vec<(String,)> = sqlx::query_as(LAX).fetch_all(&mut *db).await?;
     if lax.is_empty() {
@@ -148,6 +170,36 @@ mod tests {
         .await
         .unwrap();
         db
+    }
+
+    /// Every column of every table, and every index and trigger.
+    async fn schema(db: &AnyPool) -> Vec<String> {
+        let all = "select t.name || '.' || c.name || ' ' || c.type || c.\"notnull\" || coalesce(c.dflt_value, '') || t.strict
+                   from pragma_table_list t, pragma_table_info(t.name) c where t.schema = 'main' and t.type = 'table'
+                   and t.name not like 'sqlite_%' and t.name <> '_sqlx_migrations'
+                   union select type || ' ' || name from sqlite_schema where type in ('index', 'trigger') order by 1";
+        let rows: Vec<(String,)> = sqlx::query_as(all).fetch_all(db).await.unwrap();
+        rows.into_iter().map(|(line,)| line).collect()
+    }
+
+    #[tokio::test]
+    async fn a_database_of_any_version_before_is_brought_up_to_date() {
+        install_default_drivers();
+        let migrations = || sqlx::migrate!("../../migrations/registry");
+        let opened_at = async |version: i64| {
+            let one = sqlx::any::AnyPoolOptions::new().max_connections(1);
+            let db = one.connect("sqlite::memory:").await.unwrap();
+            in_its_words(migrations()).run_to(version, &db).await.unwrap();
+            make_strict(&db).await.unwrap();
+            migrate(&db, migrations()).await.unwrap();
+            schema(&db).await
+        };
+        let versions: Vec<_> = migrations().iter().map(|migration| migration.version).collect();
+        let newest = opened_at(versions[versions.len() - 1]).await;
+        assert!(newest.len() > 500, "{newest:?}");
+        for version in versions {
+            assert_eq!(opened_at(version).await, newest, "from version {version}");
+        }
     }
 
     #[tokio::test]
