@@ -4,6 +4,7 @@
 mod forms;
 mod lists;
 mod parts;
+mod schema;
 mod shell;
 mod states;
 mod styleguide;
@@ -12,6 +13,7 @@ mod values;
 pub use forms::{Field, checkbox, select};
 pub use lists::{Column, next_page, table};
 pub use parts::{Tone, badge, banner, command, crumbs, facts};
+pub use schema::{schema_fields, schema_typed, schema_values};
 pub use shell::{Head, Link, Search, Shell};
 pub use states::{Failure, empty};
 pub use styleguide::styleguide;

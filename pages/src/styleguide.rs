@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
+use serde_json::json;
 
 use crate::{
     Column, Failure, Field, Link, Tone, badge, banner, bytes, checkbox, command, crumbs, day, empty, facts,
-    minute, next_page, number, select, table,
+    minute, next_page, number, schema_fields, select, table,
 };
 
 /// Longer than any line of a narrow page.
@@ -19,6 +20,7 @@ pub fn styleguide() -> Markup {
         (texts())
         (tones())
         (forms())
+        (from_a_schema())
         (lists())
         h2 { "Figures" }
         dl.cards {
@@ -74,6 +76,41 @@ fn forms() -> Markup {
             (checkbox("yes", "Yes", true))
             (checkbox("no", "No", false))
             div { button { "Send" } " " button.quiet type="button" { "Not now" } }
+        }
+    }
+}
+
+/// Each kind of control: empty, filled, and with what is wrong.
+fn from_a_schema() -> Markup {
+    let schema = json!({
+        "required": ["model", "weights"],
+        "properties": {
+            "model": { "title": "Model", "type": "string", "description": "Its name, which must be given." },
+            "weights": { "type": "string", "enum": ["bf16", "fp8", LONG], "default": "bf16" },
+            "gated": { "type": "boolean", "description": "Whether it is." },
+            "replicas": { "type": "integer", "minimum": 1, "maximum": 100, "default": 1 },
+            "share": { "type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1 },
+            "prompt": { "type": "string", "default": "One line,\nand another." },
+            "labels": { "type": "object", "default": {}, "description": "As JSON." },
+            "port": { "type": "integer", "default": 8000 },
+            "cache": { "type": "string", "enum": ["auto", "fp8"] },
+        },
+    });
+    let wrong = json!({ "weights": "bf8", "replicas": "many", "share": 0.5, "labels": "{", "gated": true });
+    let wrong = wrong.as_object().cloned().unwrap_or_default();
+    let problems = [
+        ("", "This is about all of it."),
+        ("model", "this must be given"),
+        ("weights", "'bf8' is none of: bf16, fp8"),
+        ("replicas", "'many' is no whole number"),
+        ("/labels/team", "this is no JSON"),
+    ];
+    let problems = problems.map(|(of, says)| (of.to_owned(), says.to_owned()));
+    html! {
+        h2 { "Forms from a schema" }
+        form.card.wide method="get" action="/styleguide" {
+            (schema_fields(&schema, &wrong, &problems))
+            div { button { "Send" } }
         }
     }
 }

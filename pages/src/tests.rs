@@ -123,8 +123,17 @@ fn what_is_written_can_be_read_in_light_and_in_dark() {
 #[test]
 fn the_guide_shows_every_part() {
     let guide = styleguide().into_string();
-    for class in ["badge good", "banner bad", "command", "facts", "crumbs", "scroll", "aria-invalid", "empty"]
-    {
+    for class in [
+        "badge good",
+        "banner bad",
+        "command",
+        "facts",
+        "crumbs",
+        "scroll",
+        "aria-invalid",
+        "fields",
+        "empty",
+    ] {
         assert!(guide.contains(class), "{class}");
     }
 }
