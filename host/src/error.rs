@@ -4,13 +4,14 @@ use std::error::Error as _;
 
 use axum::response::{IntoResponse, Response};
 use chandlery_package::Release;
+use chandlery_package::parameters;
 use chandlery_package::problem::{Explain, Explanation, Kind, Problem};
 use chandlery_sandbox::SandboxError;
 
 use crate::installs::Refusal;
 use crate::{
-    deployments, engines, installs, integrations, licence, parameters, policies, rules, secrets, settings,
-    system, targets, users,
+    deployments, engines, installs, integrations, licence, policies, rules, secrets, settings, system,
+    targets, users,
 };
 
 /// A request without a token that the host knows.

@@ -13,7 +13,6 @@ pub mod integrations;
 pub mod licence;
 pub mod metering;
 mod pages;
-pub mod parameters;
 pub mod policies;
 pub mod rules;
 pub mod secrets;

@@ -1,6 +1,7 @@
 //! The settings of policies and integrations: what their manifests call parameters, said once for the host.
 
 use chandlery_package::column::{Json, Text};
+use chandlery_package::parameters::{self, Misfit};
 use chandlery_package::plan::say;
 use chandlery_package::problem::{Explain, Explanation, Kind};
 use chandlery_package::wire::host::Locked;
@@ -11,7 +12,6 @@ use sqlx::SqliteExecutor;
 
 use crate::db::Db;
 use crate::installs::{self, Installs};
-use crate::parameters::{self, Misfit};
 use crate::system::{self, Changed};
 
 /// Settings outside the schema of their plugin.

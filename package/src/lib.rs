@@ -21,6 +21,7 @@ pub mod money;
 pub mod month;
 pub mod name;
 pub mod oidc;
+pub mod parameters;
 pub mod permission;
 pub mod plan;
 pub mod policy;

@@ -2,7 +2,9 @@
 //! of the contract, checked so that engines can trust it. Units and meaning are in `wit/`.
 
 mod check;
+mod cost;
 pub mod example;
+mod fit;
 mod grammar;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Digest, words};
 
 pub use check::PlanError;
+pub use cost::cost_per_hour;
+pub use fit::{lacks, there_is};
 
 /// See `plan` in `wit/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chandlery_host::Error;
-use chandlery_host::parameters::{self, Misfit};
+use chandlery_package::parameters::{self, Misfit};
 use chandlery_package::plan::{EngineKind, Facts, GpuPool, Plan, PlanProblem, RuntimeKind};
 use chandlery_package::{Component, Manifest};
 use chandlery_sandbox::{Limits, Plugin, Request, Sandbox, SandboxError, Worker};

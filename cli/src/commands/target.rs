@@ -3,8 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use chandlery_host::engines::placement::there_is;
-use chandlery_package::plan::{EngineKind, Facts, GpuPool};
+use chandlery_package::plan::{EngineKind, Facts, GpuPool, there_is};
 use chandlery_package::wire::Page;
 use chandlery_package::wire::host::{NewTarget, Prices, Target as Known};
 use chandlery_package::{Currency, Money, TargetName};

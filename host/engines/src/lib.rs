@@ -24,7 +24,7 @@ use sqlx::SqlitePool;
 pub use engine::{Desired, Engine, EngineContext, Outcome, Revealed};
 pub use error::{CANNOT_RUN, Error, INTERNAL, INVALID_TARGET, KINDS, TARGET_AWAY};
 pub use isolation::{Isolate, Isolation};
-pub use target::{TargetSpec, cost_per_hour};
+pub use target::TargetSpec;
 
 /// Opens the engine of a target; a kind of engine is a line here.
 pub async fn open(

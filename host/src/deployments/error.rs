@@ -1,10 +1,10 @@
 //! Why something was not planned, deployed or changed.
 
+use chandlery_package::parameters::Misfit;
 use chandlery_package::problem::{Explain, Explanation, Kind};
 use chandlery_package::{Meter, NameError, Permission, PluginId, Release};
 use chandlery_sandbox::SandboxError;
 
-use crate::parameters::Misfit;
 use crate::system::{self, Changed};
 use crate::{engines, installs, licence, policies, secrets, targets, users};
 

@@ -10,12 +10,13 @@ use sqlx::SqliteConnection;
 
 use super::record::{self, Intent, Record};
 use super::{Deployments, Error, diff, state};
-use crate::engines::{cost_per_hour, local};
+use crate::engines::local;
 use crate::installs::Held;
 use crate::policies::{self, Passed, Reviewed};
 use crate::system::blocking;
-use crate::{installs, parameters, rules, secrets, targets};
-use chandlery_package::plan::{Plan, Workload};
+use crate::{installs, rules, secrets, targets};
+use chandlery_package::parameters;
+use chandlery_package::plan::{Plan, Workload, cost_per_hour};
 use chandlery_sandbox::{Request, Review, Running};
 
 /// A plan, and what it took to make it.

@@ -1,10 +1,10 @@
 //! Parameters of templates and settings of other plugins, completed with the schema's defaults and validated before a plugin sees them.
 
-use chandlery_package::problem::{Explain, Explanation, Kind};
-use chandlery_package::{Manifest, Release};
 use serde_json::{Map, Value};
 
-use chandlery_package::plan::{PlanProblem, say};
+use crate::plan::{PlanProblem, say};
+use crate::problem::{Explain, Explanation, Kind};
+use crate::{Manifest, Release};
 
 /// Parameters outside the schema of the plugin that they are for.
 pub const INVALID_PARAMETERS: Kind = Kind {

@@ -1,0 +1,123 @@
+//! Whether a target has what a plan needs, said with what there is.
+
+use super::{Facts, GpuPool, Interconnect, Plan, Runtime, RuntimeKind, Workload};
+
+/// What a target lacks to run a plan if nothing else ran on it, in words; nothing, where it has all of it.
+pub fn lacks(plan: &Plan, facts: &Facts) -> Option<String> {
+    let of = |workload: &Workload| {
+        let reason = missing(workload, facts)?;
+        Some(format!("workload '{}' {reason}", workload.name))
+    };
+    plan.workloads.iter().find_map(of)
+}
+
+fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
+    let (needed, what) = match &workload.runtime {
+        Runtime::Container(image) => (RuntimeKind::Container, format!("is the container {image}")),
+        Runtime::Python(_) => (RuntimeKind::Python, "needs a Python environment".into()),
+        Runtime::Host => (RuntimeKind::Host, "is a program of the target's own".into()),
+    };
+    if !facts.runtimes.contains(&needed) {
+        return Some(format!("{what}, and this target runs none"));
+    }
+    let gpu = workload.resources.gpu.as_ref()?;
+    let count = workload.gpus_per_node();
+    let nodes = workload.scale.nodes_per_replica;
+    if gpu.count_per_replica % nodes != 0 {
+        return Some(format!("spreads {} GPUs evenly over {nodes} nodes", gpu.count_per_replica));
+    }
+    let suits = |pool: &&GpuPool| {
+        let kind = gpu.kinds.is_empty() || gpu.kinds.contains(&pool.kind);
+        kind && (pool.memory_mib == 0 || pool.memory_mib >= gpu.memory_mib_min)
+    };
+    let enough = |pool: &GpuPool| pool.nodes >= nodes && per_node(pool) >= count;
+    if facts.gpu_pools.iter().filter(suits).any(enough) {
+        return None;
+    }
+    let kinds = if gpu.kinds.is_empty() { "any kind".into() } else { gpu.kinds.join(" or ") };
+    let mut wish = format!("needs {count} GPUs of {kinds} in one node");
+    if nodes > 1 {
+        wish = format!("{wish}, on {nodes} nodes");
+    }
+    if gpu.memory_mib_min > 0 {
+        wish = format!("{wish}, each with {} MiB", gpu.memory_mib_min);
+    }
+    if gpu.interconnect != Interconnect::None {
+        wish = format!("{wish}, joined by {}", gpu.interconnect);
+    }
+    Some(format!("{wish}; {}", there_is(facts)))
+}
+
+/// The GPUs of one node of a pool: pools are of like nodes.
+fn per_node(pool: &GpuPool) -> u32 {
+    pool.total.div_ceil(pool.nodes.max(1))
+}
+
+/// A target's GPUs in a sentence.
+pub fn there_is(facts: &Facts) -> String {
+    let each = facts.gpu_pools.iter().map(|pool| {
+        let nodes = if pool.nodes == 1 { "1 node".into() } else { format!("{} nodes", pool.nodes) };
+        format!("{} × {} on {nodes} ({} free)", pool.total, pool.kind, pool.free)
+    });
+    match each.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => format!("'{}' has no GPUs", facts.name),
+        some => format!("'{}' has {some}", facts.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::example::workload;
+    use crate::plan::{EngineKind, Gpu};
+
+    fn facts() -> Facts {
+        let pool = |kind: &str, memory_mib, total, free, nodes| GpuPool {
+            kind: kind.into(),
+            memory_mib,
+            total,
+            free,
+            nodes,
+        };
+        Facts {
+            name: "lab".into(),
+            engine: EngineKind::Slurm,
+            runtimes: vec![RuntimeKind::Host],
+            gpu_pools: vec![pool("h100", 81920, 8, 3, 2), pool("a100", 40960, 2, 2, 1)],
+            architecture: "x86_64".into(),
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_with_what_there_is() {
+        let wish = |kinds: &[&str], count, nodes, memory_mib_min| {
+            let mut workload = workload();
+            let kinds = kinds.iter().map(|kind| (*kind).into()).collect();
+            workload.scale.nodes_per_replica = nodes;
+            workload.resources.gpu = Some(Gpu {
+                kinds,
+                count_per_replica: count,
+                memory_mib_min,
+                interconnect: Interconnect::None,
+            });
+            lacks(&Plan { workloads: vec![workload], notes: Vec::new() }, &facts())
+        };
+        assert_eq!(wish(&["h100"], 4, 1, 0), None);
+        assert_eq!(wish(&["h100"], 8, 2, 0), None);
+        assert_eq!(wish(&["b200", "a100"], 2, 1, 40000), None);
+        assert_eq!(wish(&[], 4, 1, 0), None);
+        for (kinds, count, nodes, memory) in [
+            (&["a100"][..], 9, 1, 0),
+            (&["h100"], 5, 1, 0),
+            (&["a100"], 1, 1, 80000),
+            (&["a100"], 2, 2, 0),
+            (&["h100"], 3, 2, 0),
+        ] {
+            let refused = wish(kinds, count, nodes, memory).unwrap();
+            assert!(refused.contains("'server'"), "{refused}");
+        }
+        let refused = wish(&["a100"], 9, 1, 0).unwrap();
+        assert!(refused.contains("needs 9 GPUs of a100 in one node"), "{refused}");
+        assert!(refused.contains("8 × h100 on 2 nodes (3 free), 2 × a100 on 1 node (2 free)"), "{refused}");
+    }
+}
