@@ -12,6 +12,7 @@ use chandlery_store::Clock;
 use chandlery_tasks::Supervisor;
 
 use crate::audit::{self, Exports};
+use crate::catalog::Planner;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::oci::Oci;
@@ -37,6 +38,8 @@ pub struct Chores {
     pub finance: Finance,
     /// Where the audit trail is told.
     pub exports: Arc<Exports>,
+    /// What remembers who asked for how many plans.
+    pub planner: Arc<Planner>,
 }
 
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
@@ -47,6 +50,7 @@ const ALWAYS: [(&str, Duration, Job); 13] = [
         Box::pin(async move {
             with.guard.tidy();
             with.oci.accounts.tidy();
+            with.planner.tidy();
             Ok(with.oci.accounts.write_uses().await?)
         })
     }),

@@ -50,7 +50,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use audit::Exports;
-use catalog::Catalog;
+use catalog::{Catalog, Planner};
 use chores::Chores;
 use cross_site::OwnPages;
 use guard::Guard;
@@ -157,7 +157,9 @@ impl Registry {
             keys: Arc::default(),
         };
         let worker = settings.worker.clone();
-        let catalog = Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default(), worker };
+        let planner = Arc::new(Planner::new(data.join("compiled"), worker.clone()));
+        let catalog =
+            Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default(), worker, planner };
         catalog::fill_in_order(&db).await?;
         catalog::fill_in_looks(&db).await?;
         let guard = Guard::new(settings.limits.requests_per_second, settings.limits.proxies.clone());
@@ -225,6 +227,7 @@ impl Registry {
             oci: self.oci.clone(),
             finance: self.finance.clone(),
             exports: Arc::clone(&self.exports),
+            planner: Arc::clone(&self.catalog.planner),
         }
     }
 }

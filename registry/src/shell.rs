@@ -1,8 +1,9 @@
 //! The frame of the registry's pages: what all of them link to, and what is said of whoever looks at one.
 
 use axum::http::{HeaderValue, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Account;
+use chandlery_package::browser::SCRIPTED_POLICY;
 use chandlery_pages::{Head, Link, Search, Shell};
 use maud::{Markup, html};
 
@@ -48,6 +49,11 @@ pub async fn kept_by_its_visitor(mut page: Response) -> Response {
     let kept = page.headers_mut().entry(header::CACHE_CONTROL);
     kept.or_insert(HeaderValue::from_static("private, no-cache"));
     page
+}
+
+/// A page that may run scripts of the registry's own, which ask it and nobody else.
+pub fn scripted(page: Markup) -> Response {
+    ([(header::CONTENT_SECURITY_POLICY, SCRIPTED_POLICY)], page).into_response()
 }
 
 /// A whole page, whose search shows these words.

@@ -44,6 +44,10 @@ pub struct Limits {
     pub compile_time: Duration,
     /// Memory for compiling it, in bytes.
     pub compile_bytes: u64,
+    /// Compiled plugins that are kept in memory; others are loaded from the cache again.
+    pub loaded: usize,
+    /// Compiled code that is kept on disk, in bytes, all together: what was loaded longest ago goes first, and is compiled again.
+    pub code_bytes: u64,
 }
 
 impl Default for Limits {
@@ -69,6 +73,9 @@ impl Default for Limits {
             cool_down: Duration::from_secs(30),
             compile_time: Duration::from_secs(60),
             compile_bytes: 4 << 30,
+            loaded: 4096,
+            // As much as is installed.
+            code_bytes: u64::MAX,
         }
     }
 }

@@ -26,9 +26,6 @@ use crate::questions::{Reaction, Request, Review, Verdict};
 use crate::state::State;
 use crate::worker::Worker;
 
-/// Compiled plugins that are kept in memory; others are loaded from the cache again.
-const LOADED_MAX: usize = 4096;
-
 /// The sandbox: an engine, the functions that plugins may import, and compiled code.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -118,7 +115,7 @@ impl Sandbox {
         let manifest = Arc::new(component.manifest.clone());
         let plugin = Plugin { release, manifest, component: component.digest, world };
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if loaded.len() >= LOADED_MAX {
+        if loaded.len() >= self.limits.loaded {
             loaded.clear();
         }
         loaded.insert(component.digest, plugin.clone());
@@ -131,7 +128,7 @@ impl Sandbox {
         }
         let code = compile(&self.engine, &self.worker, release, bytes, &self.limits)?;
         if let Some(cache) = &self.cache {
-            cache.keep(digest, &code).map_err(cannot_load(release))?;
+            cache.keep(digest, &code, self.limits.code_bytes).map_err(cannot_load(release))?;
         }
         // SAFETY: this user's compiler has just made it; wasmtime itself refuses code of another configuration.
         unsafe { Code::deserialize(&self.engine, &code) }.map_err(cannot_load(release))

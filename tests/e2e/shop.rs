@@ -178,6 +178,104 @@ fn what_publishers_and_visitors_write_stays_text() {
 }
 
 #[test]
+fn a_visitor_sees_what_would_be_deployed_and_no_component_hurts_or_leaves() {
+    const VLLM: &str = "/plugins/chandlery/vllm";
+    const BAD: &str = "/plugins/mallory/hostile";
+    let world = World::with_limits();
+    world.vendor().publish(&plugin("vllm"));
+    world.publisher("mallory").publish(&plugin("hostile"));
+    let acme = world.publisher("acme");
+    acme.publish(&plugin("ocr-server"));
+    acme.ok(&["orders", "price", "acme:ocr-server", "9.00 USD"]);
+    // The first plan of a component waits until it is compiled.
+    let planned = |path: &str, says: &str| {
+        until(says, || {
+            let answer = visit(&world, path);
+            let text = answer.text();
+            (answer.status == 200 && text.contains(says)).then_some(text)
+        })
+    };
+
+    // Whoever only looks makes nothing run.
+    let looked = page(&world, VLLM, None);
+    for part in ["name=\"set.model\"", "<select id=\"gpus\"", "src=\"/plan.js\"", "data-fresh"] {
+        assert!(looked.contains(part), "{part}: {looked}");
+    }
+    let policy = visit(&world, VLLM).header("content-security-policy").to_owned();
+    assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    let script = visit(&world, "/plan.js");
+    assert!(
+        script.status == 200 && script.header("content-type").starts_with("text/javascript"),
+        "{script:?}"
+    );
+
+    let chosen = "gpus=2xh100&engine=kubernetes&price=2.50+USD&set.model=meta-llama%2FLlama-3.1-8B-Instruct\
+                  &set.weights=fp8&set.context_tokens=";
+    let fits = planned(&format!("{VLLM}?{chosen}"), "It fits");
+    for part in [
+        "1 × h100 for each replica",
+        "vllm/vllm-openai:",
+        "2.50 USD an hour, 1,800.00 USD in 30 days",
+        "chandlery deploy vllm --target kubernetes --set=model=meta-llama/Llama-3.1-8B-Instruct --set=weights=fp8",
+        // The address keeps what was chosen, and so does the form.
+        "<option value=\"2xh100\" selected>",
+        "<option value=\"fp8\" selected>",
+        "value=\"meta-llama/Llama-3.1-8B-Instruct\"",
+        "value=\"2.50 USD\"",
+        "noindex",
+    ] {
+        assert!(fits.contains(part), "{part}: {fits}");
+    }
+    let alone = page(&world, &format!("{VLLM}/releases/1.0.0?{chosen}&fragment=plan"), None);
+    assert!(alone.contains("It fits") && !alone.contains("<html") && !alone.contains("<form"), "{alone}");
+
+    for (query, says) in [
+        (
+            "gpus=1xl4&set.model=meta-llama%2FLlama-3.3-70B-Instruct",
+            "weights 70554 million × 16 bit = 134572 MiB",
+        ),
+        ("gpus=none&engine=local", "has no GPUs"),
+        ("set.replicas=many", "'many' is no whole number"),
+        ("set.replicas=0", "0 is less than the minimum of 1"),
+        ("set.none=1", "there is no such parameter"),
+    ] {
+        let refused = page(&world, &format!("{VLLM}?{query}"), None);
+        assert!(refused.contains("It does not fit.") && refused.contains(says), "{query}: {refused}");
+    }
+    assert_eq!(visit(&world, &format!("{VLLM}?gpus=9xh900")).status, 400);
+
+    // What costs something is planned for everybody, and pulled by nobody who has not paid.
+    planned(&format!("{OCR}?engine=local"), "It fits: </strong>1 workload on no GPU");
+    let record = world.send("GET", "/api/v1/plugins/acme/ocr-server/releases/1.0.0", None, &[], "").json();
+    let blob = format!("/v2/acme/ocr-server/blobs/{}", record["component"].as_str().unwrap());
+    assert_eq!(world.send("GET", &blob, None, &[], "").status, 401);
+
+    let attack = |attack: &str| format!("{BAD}?engine=local&set.attack={attack}");
+    for (name, says) in [
+        ("endless-loop", "and was stopped"),
+        ("eat-memory", "more than 64 MiB of memory"),
+        ("huge-result", "answered with more than 4 MiB"),
+    ] {
+        let held = planned(&attack(name), says);
+        assert!(held.contains("No plan: "), "{name}: {held}");
+    }
+    assert!(page(&world, BAD, None).contains("(required)"));
+    planned(&attack("none"), "It fits");
+    // A visitor has so many, and what was planned before is none of them.
+    let refused = (0..300).find(|number| {
+        page(&world, &attack(&format!("a{number}&fragment=plan")), None).contains("plans within a minute")
+    });
+    assert!(refused.is_some());
+    planned(&attack("none"), "It fits");
+    world.operator().ok(&["withdraw", "mallory:hostile@1.0.0", "it attacks its host"]);
+    let withdrawn = page(&world, &attack("none"), None);
+    assert!(
+        withdrawn.contains("was withdrawn, and is not run") && !withdrawn.contains("It fits"),
+        "{withdrawn}"
+    );
+}
+
+#[test]
 fn what_is_private_is_shown_to_members_alone() {
     let world = World::with_limits();
     let acme = world.publisher("acme");

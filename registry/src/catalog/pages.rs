@@ -6,6 +6,7 @@ mod listing;
 mod log_entry;
 mod markdown;
 mod notices;
+mod plan;
 mod plugin;
 mod proof;
 mod publisher;
@@ -29,6 +30,7 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/plugins/{namespace}/{name}", get(plugin::page))
         .route("/plugins/{namespace}/{name}/releases.xml", get(feeds::of_plugin))
         .route("/plugins/{namespace}/{name}/releases/{version}", get(release::page))
+        .route("/plan.js", get(plan::script))
         .route("/publishers/{namespace}", get(publisher::page))
         .route("/feeds/releases.xml", get(feeds::all))
         .route("/sitemap.xml", get(robots::sitemap))

@@ -7,6 +7,7 @@ use chandlery_accounts::Accounts;
 use chandlery_sandbox::Worker;
 use chandlery_store::Db;
 
+use super::planning::Planner;
 use super::search::Search;
 use crate::oci::Oci;
 
@@ -23,6 +24,8 @@ pub struct Catalog {
     pub search: Arc<Search>,
     /// Who looks at components that strangers made.
     pub worker: Worker,
+    /// Who asks releases for plans.
+    pub planner: Arc<Planner>,
 }
 
 impl FromRef<Catalog> for Accounts {

@@ -3,7 +3,6 @@
 use axum::extract::{Form, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::browser::SCRIPTED_POLICY;
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{NewPasskey, PasskeyChallenge, PasskeyChange, PasskeyRecord};
 use jiff::Timestamp;
@@ -12,6 +11,7 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
+use crate::shell::scripted;
 use chandlery_accounts::passkeys::{self, RelyingParty};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::Client;
@@ -47,11 +47,6 @@ impl Given {
 /// The script, which pages name and nothing else runs.
 pub(super) async fn script() -> ([(HeaderName, &'static str); 1], &'static str) {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("passkeys.js"))
-}
-
-/// A page that runs the script.
-pub(super) fn with_script(page: Markup) -> Response {
-    ([(header::CONTENT_SECURITY_POLICY, SCRIPTED_POLICY)], page).into_response()
 }
 
 /// The form of the log-in that takes a passkey and leads to a path of this registry; nothing where there are none.
@@ -216,7 +211,7 @@ fn creation_page(
         p { a href=(PAGE) { "Leave it" } }
         (script_tag())
     };
-    let page = with_script(layout::page("Passkeys", Some(caller), content));
+    let page = scripted(layout::page("Passkeys", Some(caller), content));
     ([(header::CACHE_CONTROL, "no-store")], page).into_response()
 }
 

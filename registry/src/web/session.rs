@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::email::faulty;
 use super::{layout, passkeys};
 use crate::error::Error;
+use crate::shell::scripted;
 use chandlery_accounts::{self as accounts, Actor, Address, Credential, PAGES, SESSION_HOURS, SessionCookie};
 use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
@@ -154,7 +155,7 @@ fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {
     };
     let page = layout::page("Log in", None, form);
     match site {
-        Some(_) => passkeys::with_script(page),
+        Some(_) => scripted(page),
         None => page.into_response(),
     }
 }

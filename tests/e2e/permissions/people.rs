@@ -116,6 +116,7 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, For, Value)> {
         ("GET", "/plugins/{namespace}/{name}", For::Everybody, json!(null)),
         ("GET", "/plugins/{namespace}/{name}/releases.xml", For::Everybody, json!(null)),
         ("GET", "/plugins/{namespace}/{name}/releases/{version}", For::Everybody, json!(null)),
+        ("GET", "/plan.js", For::Everybody, json!(null)),
         ("GET", "/publishers/{namespace}", For::Everybody, json!(null)),
         ("GET", "/feeds/releases.xml", For::Everybody, json!(null)),
         ("GET", "/sitemap.xml", For::Everybody, json!(null)),

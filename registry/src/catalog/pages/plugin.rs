@@ -1,8 +1,9 @@
 //! A plugin: what it does, what it may do, what it costs, why it is to be believed, and its releases.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Principal;
-use chandlery_edge::{Path, Query as Asked};
+use chandlery_edge::{Client, Path, Query as Asked};
 use chandlery_package::wire::{Page, Paging, ReleaseRecord};
 use chandlery_package::{Advisory, Kind, Manifest, Namespace, PluginId, PluginName};
 use chandlery_pages::{
@@ -11,6 +12,7 @@ use chandlery_pages::{
 use maud::{Markup, html};
 use semver::Version;
 
+use super::plan::{self, Choice, Tried};
 use super::telling::{Base, plugin_path, publisher_path, release_path, software};
 use super::{listing, markdown, notices, proof};
 use crate::catalog::error::Error;
@@ -28,9 +30,11 @@ pub(super) async fn page(
     State(catalog): State<Catalog>,
     principal: Principal,
     base: Base,
+    visitor: Client,
     Path((namespace, name)): Path<(Namespace, PluginName)>,
     Asked(paging): Asked<Paging<Version>>,
-) -> Result<Markup, Error> {
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
     let plugin = PluginId { namespace, name };
     must_see(&catalog.db, &principal, &plugin).await?;
     let first = releases(&catalog.db, &plugin, &Paging::first(SHOWN)).await?;
@@ -38,6 +42,11 @@ pub(super) async fn page(
     let not_found = || Error::not_found(format!("plugin '{plugin}'"));
     let newest = newest.map(|record| record.release.clone()).ok_or_else(not_found)?;
     let record = find_release(&catalog.db, &newest).await?.ok_or_else(not_found)?;
+    let choice = Choice::read(query.as_deref())?;
+    let tried = plan::tried(&catalog, visitor, &record, &choice).await?;
+    if let Some(tried) = tried.as_ref().filter(|_| choice.is_fragment()) {
+        return Ok(tried.plan().into_response());
+    }
     let about = advisories(&catalog.db, &plugin).await?;
     let readme = record.manifest.as_ref().and_then(|manifest| manifest.readme.clone());
     let readme = match readme {
@@ -53,6 +62,7 @@ pub(super) async fn page(
     let content = html! {
         (top(&record, pulled, None))
         (command(&format!("chandlery install {plugin}")))
+        @if let Some(tried) = &tried { (tried.section(&path)) }
         (permissions(record.kind, record.manifest.as_ref()))
         @if let Some(readme) = &readme { h2 { "Readme" } (readme) }
         (proof::proof(&base, &record))
@@ -62,9 +72,19 @@ pub(super) async fn page(
     let head = Head {
         feed: Some(format!("{path}/releases.xml")),
         data: Some(software(&base, &record)),
+        // One page for search engines, not one for each choice.
+        private: choice.is_made(),
         ..base.head(&path, &record.title, &record.description)
     };
-    Ok(shell::page(&head, principal.account.as_ref().into(), "", &content))
+    Ok(shown(tried.as_ref(), shell::page(&head, principal.account.as_ref().into(), "", &content)))
+}
+
+/// A page, which runs a script where there is something to plan.
+pub(super) fn shown(tried: Option<&Tried<'_>>, page: Markup) -> Response {
+    match tried {
+        Some(_) => shell::scripted(page),
+        None => page.into_response(),
+    }
 }
 
 /// What stands above the rest on the page of a plugin, or on that of one release.

@@ -1,13 +1,15 @@
 //! One release of a plugin, with what the log says of it.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Principal;
-use chandlery_edge::Path;
+use chandlery_edge::{Client, Path};
 use chandlery_package::{Namespace, PluginId, PluginName, Release};
 use chandlery_pages::{Head, command};
-use maud::{Markup, html};
+use maud::html;
 use semver::Version;
 
+use super::plan::{self, Choice};
 use super::telling::{Base, release_path, software};
 use super::{markdown, plugin, proof};
 use crate::catalog::error::Error;
@@ -21,12 +23,20 @@ pub(super) async fn page(
     State(catalog): State<Catalog>,
     principal: Principal,
     base: Base,
+    visitor: Client,
     Path((namespace, name, version)): Path<(Namespace, PluginName, Version)>,
-) -> Result<Markup, Error> {
+    RawQuery(query): RawQuery,
+) -> Result<Response, Error> {
     let release = Release { plugin: PluginId { namespace, name }, version };
     must_see(&catalog.db, &principal, &release.plugin).await?;
     let found = find_release(&catalog.db, &release).await?;
     let record = found.ok_or_else(|| Error::not_found(format!("release {release}")))?;
+    let choice = Choice::read(query.as_deref())?;
+    let tried = plan::tried(&catalog, visitor, &record, &choice).await?;
+    if let Some(tried) = tried.as_ref().filter(|_| choice.is_fragment()) {
+        return Ok(tried.plan().into_response());
+    }
+    let path = release_path(&release);
     let entry = logged(&catalog.db, record.log_index).await?;
     let changelog = match record.manifest.as_ref().and_then(|manifest| manifest.changelog.clone()) {
         Some(text) => Some(markdown::prose(text).await?),
@@ -35,6 +45,7 @@ pub(super) async fn page(
     let content = html! {
         (plugin::top(&record, record.downloads, Some(&release.version)))
         (command(&format!("chandlery install {}@={}", release.plugin, release.version)))
+        @if let Some(tried) = &tried { (tried.section(&path)) }
         (plugin::permissions(record.kind, record.manifest.as_ref()))
         @if let Some(changelog) = &changelog { h2 { "Changelog" } (changelog) }
         (proof::proof(&base, &record))
@@ -43,7 +54,9 @@ pub(super) async fn page(
     let title = format!("{} {}", record.title, release.version);
     let head = Head {
         data: Some(software(&base, &record)),
-        ..base.head(&release_path(&release), &title, &record.description)
+        private: choice.is_made(),
+        ..base.head(&path, &title, &record.description)
     };
-    Ok(shell::page(&head, principal.account.as_ref().into(), "", &content))
+    let page = shell::page(&head, principal.account.as_ref().into(), "", &content);
+    Ok(plugin::shown(tried.as_ref(), page))
 }
