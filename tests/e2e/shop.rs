@@ -90,6 +90,12 @@ fn a_visitor_finds_a_plugin_and_every_link_leads_somewhere() {
     );
     assert_eq!(about["offers"]["price"], "9.00");
     assert!(shown.contains(&format!("property=\"og:url\" content=\"{}{OCR}\"", world.origin())), "{shown}");
+    let compared = page(&world, &format!("{OCR}/compare"), None);
+    assert!(compared.contains("1.0.0 to 1.0.1") && compared.contains("The same."), "{compared}");
+    let back = page(&world, &format!("{OCR}/compare?from=1.0.1&to=1.0.0"), None);
+    assert!(back.contains("1.0.1 to 1.0.0") && back.contains("<option value=\"1.0.1\" selected>"), "{back}");
+    assert_eq!(visit(&world, &format!("{OCR}/compare?to=9.9.9")).status, 404);
+    assert_eq!(visit(&world, &format!("{OCR}/compare?to=new")).status, 400);
     let release = page(&world, &format!("{OCR}/releases/1.0.0"), None);
     assert!(release.contains("use the next one") && release.contains("What the log says"), "{release}");
 
@@ -291,6 +297,8 @@ fn what_is_private_is_shown_to_members_alone() {
     for path in [
         OCR.to_owned(),
         format!("{OCR}/releases/1.0.0"),
+        format!("{OCR}/compare"),
+        format!("{OCR}?engine=local&fragment=plan"),
         format!("{OCR}/releases.xml"),
         "/publishers/acme".into(),
     ] {

@@ -1,5 +1,6 @@
 //! The shop: pages of what is published, for whoever comes by, and what feeds and search engines read of it.
 
+mod compare;
 mod feeds;
 mod home;
 mod listing;
@@ -28,6 +29,7 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/", get(home::page))
         .route("/search", get(search::page))
         .route("/plugins/{namespace}/{name}", get(plugin::page))
+        .route("/plugins/{namespace}/{name}/compare", get(compare::page))
         .route("/plugins/{namespace}/{name}/releases.xml", get(feeds::of_plugin))
         .route("/plugins/{namespace}/{name}/releases/{version}", get(release::page))
         .route("/plan.js", get(plan::script))

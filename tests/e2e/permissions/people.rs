@@ -114,6 +114,7 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, For, Value)> {
         // The shop.
         ("GET", "/search", For::Everybody, json!(null)),
         ("GET", "/plugins/{namespace}/{name}", For::Everybody, json!(null)),
+        ("GET", "/plugins/{namespace}/{name}/compare", For::Everybody, json!(null)),
         ("GET", "/plugins/{namespace}/{name}/releases.xml", For::Everybody, json!(null)),
         ("GET", "/plugins/{namespace}/{name}/releases/{version}", For::Everybody, json!(null)),
         ("GET", "/plan.js", For::Everybody, json!(null)),

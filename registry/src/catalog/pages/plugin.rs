@@ -180,7 +180,10 @@ fn list(path: &str, page: &Page<ReleaseRecord>, about: &[Advisory]) -> Markup {
         h2 { "Releases" }
         (table("Releases", &columns, &rows))
         (next_page(next.as_deref()))
-        p { a href=(format!("{path}/releases.xml")) { "Feed of its releases" } }
+        p {
+            a href=(format!("{path}/releases.xml")) { "Feed of its releases" }
+            @if page.items.len() > 1 { " · " a href=(format!("{path}/compare")) { "Compare releases" } }
+        }
     }
 }
 
