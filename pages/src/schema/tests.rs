@@ -93,11 +93,15 @@ fn what_the_fields_print_the_values_read() {
             let given = Map::from_iter([("it".to_owned(), value.clone())]);
             let page = schema_fields(&schema, &given, &[]).into_string();
             let text = sent(&page, "set.it");
-            let read = schema_values(&schema, &form(&[("set.it", &text)]));
+            let read = schema_values(&schema, &form(&[("set.it", text.as_str())]));
             assert_eq!(read.as_ref(), Ok(&given), "{schema}: {value} as {text:?}");
             // As browsers end lines.
             let text = text.replace('\n', "\r\n");
-            assert_eq!(schema_values(&schema, &form(&[("set.it", &text)])), Ok(given), "{schema}: {text:?}");
+            assert_eq!(
+                schema_values(&schema, &form(&[("set.it", text.as_str())])),
+                Ok(given),
+                "{schema}: {text:?}"
+            );
         }
         let empty = schema_fields(&schema, &Map::new(), &[]).into_string();
         assert_eq!(sent(&empty, "set.it"), "", "{schema}");

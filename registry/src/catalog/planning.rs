@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What is kept of answers, and of compiled code on disk, in bytes.
 const ANSWERS_BYTES_MAX: u64 = 32 << 20;
 const CODE_BYTES_MAX: u64 = 2 << 30;
-/// What an answer takes beside its plan, roughly, and what it takes at least in the count of them, in bytes.
+/// What an answer takes beside its plan, roughly, in bytes.
 const ANSWER_BYTES: u64 = 500;
 /// Compiled plugins that are kept in memory.
 const LOADED_MAX: usize = 64;
@@ -182,9 +182,9 @@ impl Planner {
             return Ok(Arc::new(Outcome::without(why, "try again in a moment")));
         };
         let loaded = self.loaded(record.component);
-        let bytes = match &loaded {
-            Some(_) => Bytes::new(),
-            None => {
+        let bytes = match loaded.is_some() {
+            true => Bytes::new(),
+            false => {
                 let plugin = &record.release.plugin;
                 oci::read_blob(oci, plugin, record.component, COMPONENT_BYTES_MAX as u64).await?
             }
