@@ -7,6 +7,7 @@ mod covering;
 mod deploy;
 mod diff;
 mod error;
+mod overview;
 mod plan;
 mod reconcile;
 mod record;
@@ -15,11 +16,13 @@ mod rollout;
 mod state;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chandlery_package::PluginId;
+use chandlery_package::column::Json;
 use chandlery_package::wire::host::{Deployment, Endpoint, Entitlement, LogTail, Replica, Revision};
-use chandlery_package::wire::{Page, Paging};
+use chandlery_package::wire::{Advised, Page, Paging};
 use tokio::sync::Mutex;
 
 use crate::db::Db;
@@ -34,6 +37,7 @@ use record::Record;
 pub use diff::changes;
 pub use error::Error;
 pub(crate) use error::KINDS;
+pub(crate) use overview::{Detail, Listed, PassedPlan, Sought, USED_DAYS};
 
 /// What is deployed on this host.
 #[derive(Clone)]
@@ -103,23 +107,15 @@ impl Deployments {
 
     /// All deployments, by name.
     pub async fn list(&self) -> Result<Vec<Deployment>, Error> {
-        let mut deployments = Vec::new();
-        for record in record::all(self.db.pool()).await? {
-            deployments.push(self.read(record).await?);
-        }
-        Ok(deployments)
+        self.read_all(record::all(self.db.pool()).await?).await
     }
 
     /// The deployments by name, a page at a time.
     pub async fn page(&self, paging: &Paging<String>) -> Result<Page<Deployment>, Error> {
         let after = paging.after().map_or("", String::as_str);
-        let page = paging
-            .cut(record::page(self.db.pool(), after, paging.rows()).await?, |record| record.name.clone());
-        let mut items = Vec::new();
-        for record in page.items {
-            items.push(self.read(record).await?);
-        }
-        Ok(Page { items, next: page.next })
+        let records = record::page(self.db.pool(), after, (None, None), paging.rows()).await?;
+        let Page { items, next } = paging.cut(records, |record| record.name.clone());
+        Ok(Page { items: self.read_all(items).await?, next })
     }
 
     /// The last lines of a deployment's logs.
@@ -137,22 +133,70 @@ impl Deployments {
     }
 
     async fn read(&self, record: Record) -> Result<Deployment, Error> {
-        let desired = record.desired();
-        let replicas = self.replicas(&record.name).await?;
-        let endpoints: Vec<(String, String, String)> = sqlx::query_as(
-            "select workload, port, address from endpoints where deployment = $1 order by workload, port",
+        let name = record.name.clone();
+        self.read_all(vec![record]).await?.pop().ok_or(Error::NoDeployment(name))
+    }
+
+    /// How each of these fares, in as many questions whatever their number.
+    async fn read_all(&self, records: Vec<Record>) -> Result<Vec<Deployment>, Error> {
+        let names: Vec<&str> = records.iter().map(|record| record.name.as_str()).collect();
+        let mut replicas = replicas::of_each(self.db.pool(), &names).await?;
+        let mut endpoints = self.endpoints(&names).await?;
+        let mut said = BTreeMap::new();
+        let mut all = Vec::with_capacity(records.len());
+        for record in records {
+            let against = match said.get(&record.release) {
+                Some(against) => Against::clone(against),
+                None => {
+                    let against = self.against(&record).await?;
+                    said.insert(record.release.clone(), against.clone());
+                    against
+                }
+            };
+            let own = replicas.remove(&record.name).unwrap_or_default();
+            let endpoints = endpoints.remove(&record.name).unwrap_or_default();
+            all.push(self.shown(record, own, endpoints, against));
+        }
+        Ok(all)
+    }
+
+    /// The endpoints of each of these deployments, by workload and port.
+    async fn endpoints(&self, names: &[&str]) -> Result<BTreeMap<String, Vec<Endpoint>>, Error> {
+        let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+            "select deployment, workload, port, address from endpoints
+             where deployment in (select value from json_each($1)) order by deployment, workload, port",
         )
-        .bind(&record.name)
+        .bind(Json(names))
         .fetch_all(self.db.pool())
         .await?;
-        let endpoint = |(workload, port, address)| Endpoint { workload, port, address };
-        Ok(Deployment {
+        let mut each: BTreeMap<String, Vec<Endpoint>> = BTreeMap::new();
+        for (deployment, workload, port, address) in rows {
+            each.entry(deployment).or_default().push(Endpoint { workload, port, address });
+        }
+        Ok(each)
+    }
+
+    async fn against(&self, record: &Record) -> Result<Against, Error> {
+        let objection = self.installs.objection(&record.release).await?;
+        let advisories = self.installs.advisories(&record.release).await?;
+        Ok(Against { objection: objection.map(|objection| objection.to_string()), advisories })
+    }
+
+    fn shown(
+        &self,
+        record: Record,
+        replicas: Vec<Replica>,
+        endpoints: Vec<Endpoint>,
+        against: Against,
+    ) -> Deployment {
+        let desired = record.desired();
+        Deployment {
             health: rollout::health(&record, &desired, &replicas),
             replicas,
             workloads: desired.plan.workloads.into_iter().map(|workload| workload.name).collect(),
-            endpoints: endpoints.into_iter().map(endpoint).collect(),
-            objection: self.installs.objection(&record.release).await?.map(|objection| objection.to_string()),
-            advisories: self.installs.advisories(&record.release).await?,
+            endpoints,
+            objection: against.objection,
+            advisories: against.advisories,
             drift: self.targets.drift(&record.name),
             trouble: self.targets.trouble(&record.target),
             release: record.release,
@@ -165,6 +209,14 @@ impl Deployments {
             log_index: record.log_index,
             revision: record.revision,
             notes: desired.plan.notes,
-        })
+        }
     }
+}
+
+/// What is said against a release.
+#[derive(Clone)]
+struct Against {
+    /// Why it should not be running any more.
+    objection: Option<String>,
+    advisories: Vec<Advised>,
 }

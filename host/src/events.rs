@@ -27,7 +27,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 words! {
     /// How far the delivery of an event to an integration is.
-    enum DeliveryState: "state of a delivery" {
+    pub(crate) enum DeliveryState: "state of a delivery" {
         /// It waits to be told, or to be told again.
         Waiting = "waiting",
         /// It was told.
@@ -175,6 +175,47 @@ pub(crate) async fn counts(db: &SqlitePool, plugin: &PluginId) -> Result<Counts,
     Ok(counts.bind(Text(plugin)).fetch_one(db).await?)
 }
 
+/// An event as an integration was told it, or is to be.
+pub(crate) struct Told {
+    pub event: Event,
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// How the last attempt failed.
+    pub problem: Option<String>,
+}
+
+/// The last events that an integration was told or is to be, the newest first, at most `limit`.
+pub(crate) async fn latest(db: &SqlitePool, plugin: &PluginId, limit: i64) -> Result<Vec<Told>, Error> {
+    let rows: Vec<(Json<Event>, Text<DeliveryState>, i64, Option<String>)> = sqlx::query_as(
+        "select event, state, attempts, problem from deliveries where plugin = $1 order by id desc limit $2",
+    )
+    .bind(Text(plugin))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    let told = |(Json(event), Text(state), attempts, problem)| Told { event, state, attempts, problem };
+    Ok(rows.into_iter().map(told).collect())
+}
+
+/// The last events of a deployment that some integration was told or is to be, the newest first, at most `limit`.
+pub(crate) async fn of_deployment(
+    db: &SqlitePool,
+    deployment: &str,
+    limit: i64,
+) -> Result<Vec<Event>, Error> {
+    // In the words of the index.
+    let rows: Vec<(Json<Event>,)> = sqlx::query_as(
+        "select event from deliveries where json_extract(event, '$.deployment') = $1
+         group by id order by id desc limit $2",
+    )
+    .bind(deployment)
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(Json(event),)| event).collect())
+}
+
 fn back_off(attempts: i64) -> Duration {
     let earlier = usize::try_from(attempts.clamp(1, ATTEMPTS_MAX) - 1).unwrap_or(0);
     BACK_OFF.build().nth(earlier).unwrap_or(BACK_OFF_MAX)
@@ -182,7 +223,33 @@ fn back_off(attempts: i64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::back_off;
+    use super::*;
+    use crate::db::Db;
+
+    #[tokio::test]
+    async fn a_deployments_events_are_told_once_however_many_were_told_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("host.db")).await.unwrap();
+        let plugins = ["acme:a", "acme:b"].map(|name| name.parse::<PluginId>().unwrap());
+        let mut write = db.write().await.unwrap();
+        for (deployment, detail) in [("web", "first"), ("other", "of another"), ("web", "second")] {
+            let event = Event {
+                deployment: deployment.into(),
+                detail: detail.into(),
+                ..new_event(EventKind::Degraded)
+            };
+            tell(&mut write, &plugins, &event).await.unwrap();
+        }
+        write.commit().await.unwrap();
+        let details =
+            |events: Vec<Event>| -> Vec<String> { events.into_iter().map(|event| event.detail).collect() };
+        assert_eq!(details(of_deployment(db.pool(), "web", 9).await.unwrap()), ["second", "first"]);
+        assert_eq!(details(of_deployment(db.pool(), "web", 1).await.unwrap()), ["second"]);
+        let told = latest(db.pool(), &plugins[1], 2).await.unwrap();
+        assert!(told.iter().all(|told| told.state == DeliveryState::Waiting && told.attempts == 0));
+        let told = told.into_iter().map(|told| told.event).collect();
+        assert_eq!(details(told), ["second", "of another"]);
+    }
 
     #[test]
     fn each_wait_is_twice_the_one_before_up_to_an_hour() {

@@ -10,6 +10,7 @@ mod distrust;
 mod error;
 mod follow;
 mod lock;
+mod origin;
 mod price;
 mod progress;
 mod refusal;
@@ -40,6 +41,7 @@ pub use error::{Error, Refusal, RegistryError};
 pub(crate) use error::{ORDER_NEEDED, kinds};
 use lock::LockFile;
 pub use lock::{Lock, RegistryPin};
+pub(crate) use origin::Origin;
 pub use progress::Progress;
 pub use registry::RegistryClient;
 

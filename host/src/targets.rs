@@ -1,6 +1,8 @@
 //! Where deployments can run: this machine, and the clusters that were added, each with its engine, its prices and its
 //! credential.
 
+mod pools;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -253,10 +255,11 @@ impl Targets {
         for row in self.rows().await?.iter().filter(|row| row.name != local::TARGET) {
             specs.push(self.spec(row)?);
         }
+        let mut on_each = self.deployments().await?;
         let mut targets = Vec::new();
         for spec in specs {
             let warning = self.engines.read().await.get(&spec.name).and_then(|engine| engine.warning());
-            let deployments = deployments(self.db.pool(), &spec.name).await?;
+            let deployments = on_each.remove(&spec.name).unwrap_or_default();
             let pass = self.found().passes.get(&spec.name).cloned();
             targets.push(Target {
                 deployments,
@@ -273,6 +276,19 @@ impl Targets {
             });
         }
         Ok(targets)
+    }
+
+    /// The deployments on each target that has some, by name.
+    async fn deployments(&self) -> Result<BTreeMap<String, Vec<String>>, Error> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("select target, name from deployments order by name")
+                .fetch_all(self.db.pool())
+                .await?;
+        let mut on_each: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (target, name) in rows {
+            on_each.entry(target).or_default().push(name);
+        }
+        Ok(on_each)
     }
 
     /// What a target costs.

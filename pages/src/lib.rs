@@ -12,7 +12,7 @@ mod values;
 
 pub use forms::{Field, checkbox, select};
 pub use lists::{Column, next_page, table};
-pub use parts::{Tone, badge, banner, command, crumbs, facts};
+pub use parts::{Tone, badge, banner, command, crumbs, facts, log};
 pub use schema::{schema_fields, schema_typed, schema_values};
 pub use shell::{Head, Link, Search, Shell};
 pub use states::{Failure, empty};

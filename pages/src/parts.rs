@@ -43,6 +43,13 @@ pub fn command(text: &str) -> Markup {
     html! { pre.command tabindex="0" { code { (text) } } }
 }
 
+/// Lines that a program wrote, as they are, in a box that scrolls by itself. `label` says whose they are.
+pub fn log(label: &str, lines: &[String]) -> Markup {
+    html! {
+        pre.log role="region" aria-label=(label) tabindex="0" { @for line in lines { (line) "\n" } }
+    }
+}
+
 /// Names, and what is said of each.
 pub fn facts(facts: &[(&str, Markup)]) -> Markup {
     html! {

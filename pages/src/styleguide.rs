@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     Column, Failure, Field, Link, Tone, badge, banner, bytes, checkbox, command, crumbs, day, empty, facts,
-    minute, next_page, number, schema_fields, select, table,
+    log, minute, next_page, number, schema_fields, select, table,
 };
 
 /// Longer than any line of a narrow page.
@@ -46,6 +46,7 @@ fn texts() -> Markup {
         p { "A paragraph with " a href="/" { "a link" } ", " code { "code" } " and " strong { "weight" } "." }
         p.note { "A note." }
         (command(&format!("chandlery install acme:{LONG}")))
+        (log("What a program wrote", &["short".into(), format!("{LONG} {LONG}")]))
         (facts(&[
             ("Day", day(Timestamp::UNIX_EPOCH)),
             ("Minute", minute(Timestamp::UNIX_EPOCH)),

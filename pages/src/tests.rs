@@ -34,6 +34,7 @@ fn nothing_that_is_written_becomes_markup() {
         (select("choice", HOSTILE, HOSTILE, &[(HOSTILE, HOSTILE)]))
         (badge(Tone::Bad, HOSTILE))
         (command(HOSTILE))
+        (log(HOSTILE, &[HOSTILE.into()]))
         (table(HOSTILE, &[Column::Text(HOSTILE)], &[vec![html! { (HOSTILE) }]]))
         (next_page(Some(HOSTILE)))
     };
@@ -123,11 +124,12 @@ fn what_is_written_can_be_read_in_light_and_in_dark() {
 #[test]
 fn the_guide_shows_every_part() {
     let guide = styleguide().into_string();
-    for class in [
+    for class in
+        [
         "badge good",
         "banner bad",
         "command",
-        "facts",
+        "log", "facts",
         "crumbs",
         "scroll",
         "aria-invalid",

@@ -1,11 +1,12 @@
-//! The host's pages in a browser: signing in by a password and at a provider, and a program by the code that it shows.
+//! The host's pages: signing in by a password and at a provider, and a program by the code that it shows, in a browser; and the console by
+//! HTTP.
 
 use serde_json::json;
 
 use crate::chromium::Chromium;
-use crate::host_sign_in::{invitation, person, program_waits};
+use crate::host_sign_in::{invitation, person, program_waits, signed_up};
 use crate::provider::Provider;
-use crate::world::World;
+use crate::world::{Answer, World, plugin};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -32,7 +33,8 @@ fn a_user_sets_a_password_and_confirms_a_program_in_a_browser() {
     browser.write("input[name=password]", PASSWORD);
     browser.write("input[name=again]", PASSWORD);
     browser.click("form[action='/set-up'] button");
-    browser.until_at("/account");
+    browser.until_at("/deployments");
+    browser.click("a[href='/account']");
     browser.until_shows("main", "deployer on this host");
     browser.click("form[action='/logout'] button");
     browser.until_at("/login");
@@ -78,7 +80,8 @@ fn whoever_a_provider_signs_in_may_what_its_groups_may() {
 
     let browser = Chromium::start(&site);
     at_provider(&browser, "ann+leads+ml@corp.example");
-    browser.until_at("/account");
+    browser.until_at("/deployments");
+    browser.click("a[href='/account']");
     browser.until_shows("main", "approver on this host");
     browser.until_shows("main", "in team ml, on gpu");
     let waiting = program_waits(&person(&world, "ann"));
@@ -103,4 +106,119 @@ fn whoever_a_provider_signs_in_may_what_its_groups_may() {
     browser.open("/account");
     browser.until_at("/login?next=/account");
     assert_eq!(person(&world, "ann").refused(&["host", "whoami"]).0.r#type, "unauthenticated");
+}
+
+/// A page of the host as it is answered to whoever has this cookie.
+fn page(world: &World, path: &str, cookie: &str) -> Answer {
+    let url = format!("http://{}{path}", world.host.address);
+    world.send("GET", &url, None, &[("cookie", cookie)], "")
+}
+
+/// The page's text, which is there.
+fn shown(world: &World, path: &str, cookie: &str) -> String {
+    let answer = page(world, path, cookie);
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    assert!(answer.header("content-type").starts_with("text/html"), "{path}");
+    answer.text()
+}
+
+fn must_show(world: &World, path: &str, cookie: &str, texts: &[&str]) {
+    let page = shown(world, path, cookie);
+    for text in texts {
+        assert!(page.contains(text), "{path} lacks '{text}': {page}");
+    }
+}
+
+#[test]
+fn the_console_shows_what_there_is_to_whoever_may_see_it() {
+    let world = World::start();
+    let first = world.customer();
+    for (name, role) in [("ann", "viewer"), ("chief", "admin")] {
+        first.ok(&["host", "users", "add", name, role]);
+    }
+    let (ann, chief) = (signed_up(&world, "ann"), signed_up(&world, "chief"));
+
+    // Where there is nothing yet, each page says what to do, or that there is none.
+    for (path, text) in [
+        ("/deployments", "Nothing is deployed yet"),
+        ("/plugins", "Nothing is installed yet"),
+        ("/integrations", "every plan passes"),
+        ("/integrations", "nobody is told"),
+        ("/secrets", "There is no secret"),
+        ("/targets", "<h2 id=\"local\">"),
+        ("/activity", "set-user"),
+        ("/activity?user=nobody&refused=true", "There is no such entry"),
+        ("/account", "viewer on this host"),
+    ] {
+        must_show(&world, path, &ann, &[text, "<nav aria-label=\"Site\">", "/style.css"]);
+    }
+    assert_eq!(page(&world, "/", &ann).header("location"), "/deployments");
+    assert!(String::from_utf8_lossy(&page(&world, "/style.css", "").body).contains("--line-length"));
+
+    world.publisher("mallory").publish(&plugin("hostile"));
+    first.ok(&["install", "mallory:hostile"]);
+    first.set_secret("api-key", "a value that nobody reads");
+    for (name, team) in [("web", "ml"), ("idle", "ops")] {
+        first.ok(&["deploy", "hostile", "--name", name, "--team", team, "--set", "attack=none"]);
+    }
+
+    // The list, by what its address says, and a page of it at a time.
+    must_show(&world, "/deployments", &ann, &["/deployments/web", "/deployments/idle", "1/1", "ready"]);
+    for (query, texts, lacks) in [
+        ("team=ml", "/deployments/web", "/deployments/idle"),
+        ("target=local&health=ready&team=ops", "/deployments/idle", "/deployments/web"),
+        ("health=failed", "There is no such deployment", "/deployments/web"),
+        ("target=elsewhere", "There is no such deployment", "/deployments/web"),
+        ("team=&limit=1", "/deployments/idle", "/deployments/web"),
+        ("health=ready&limit=1", "/deployments/idle", "/deployments/web"),
+    ] {
+        let list = shown(&world, &format!("/deployments?{query}"), &ann);
+        assert!(list.contains(texts) && !list.contains(lacks), "{query}: {list}");
+    }
+    let list = shown(&world, "/deployments?health=ready&limit=1", &ann);
+    let next = list.split(" rel=\"next\"").next().unwrap().rsplit("href=").next().unwrap();
+    must_show(&world, &next.replace('"', "").replace("&amp;", "&"), &ann, &["/deployments/web"]);
+
+    // One deployment, down to the log; its logs are followed by a script, and no other page runs one.
+    let status = first.ok(&["status", "web"]);
+    let digest = status[0]["plan_digest"].as_str().unwrap();
+    let one = shown(&world, "/deployments/web", &ann);
+    for text in
+        ["ready", "mallory:hostile@", digest, "SHA256:", "rolled-out", "deploy", "chandlery replay web"]
+    {
+        assert!(one.contains(text), "{text}: {one}");
+    }
+    assert!(!one.contains("<script"));
+    let logs = page(&world, "/deployments/web/logs?lines=7&revision=all", &ann);
+    assert!(
+        logs.text().contains("src=\"/logs.js\"") && logs.text().contains("id=\"logs\""),
+        "{}",
+        logs.text()
+    );
+    assert!(logs.header("content-security-policy").contains("script-src 'self'"));
+    must_show(&world, "/plugins", &ann, &["mallory:hostile@", "write to this host's log", "SHA256:"]);
+    must_show(&world, "/targets", &ann, &["local", "/deployments?target=local\">2</a>"]);
+    must_show(&world, "/activity?act=deploy&about=web", &ann, &["admin", "done"]);
+    assert!(!shown(&world, "/activity?act=install", &ann).contains("set-user"));
+    must_show(&world, "/secrets", &ann, &["api-key", "no plugin was granted it"]);
+    assert!(!shown(&world, "/secrets", &chief).contains("a value that nobody reads"));
+
+    // What is refused says why, and what is for admins is shown to them alone.
+    for (path, cookie, status, text) in [
+        ("/users", &ann, 403, "it takes the role admin"),
+        ("/deployments/none", &ann, 404, "none"),
+        ("/deployments/none/logs", &ann, 404, "none"),
+        ("/deployments?health=fine", &ann, 400, "is no health of a deployment"),
+        ("/deployments?after=x", &ann, 400, "begin anew"),
+    ] {
+        let answer = page(&world, path, cookie);
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        for part in [text, "<h1>", "href=\"/deployments\""] {
+            assert!(answer.text().contains(part), "{path}: {part}: {}", answer.text());
+        }
+    }
+    assert!(!shown(&world, "/deployments", &ann).contains("href=\"/users\""));
+    must_show(&world, "/users", &chief, &["ann", "viewer", "chief", "href=\"/users\""]);
+    let sent_on = page(&world, "/deployments/web", "");
+    assert_eq!((sent_on.status, sent_on.header("location")), (303, "/login?next=/deployments/web"));
 }

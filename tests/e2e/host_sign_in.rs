@@ -138,7 +138,7 @@ fn a_user_signs_in_by_password_and_so_does_a_program() {
     assert_eq!(sign_in(&world, "ann", "another").status, 401);
     assert_eq!(sign_in(&world, "nobody", PASSWORD).status, 401);
     let again = sign_in(&world, "ann", PASSWORD);
-    assert_eq!((again.status, again.header("location")), (303, "/account"));
+    assert_eq!((again.status, again.header("location")), (303, "/deployments"));
     let token = fs::read_to_string(world.host_data().join("host.token")).unwrap();
     assert_eq!(sign_in(&world, "admin", &token).status, 303, "the first admin");
 

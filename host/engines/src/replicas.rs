@@ -137,7 +137,57 @@ pub async fn of(db: &SqlitePool, deployment: &str) -> Result<Vec<Replica>, Error
     Ok(rows.map(|row| Replica { unmetered: gaps.remove(&row.id), ..row.into_replica() }).collect())
 }
 
-/// The same as they are kept.
+/// The replicas of each of these deployments, in the same order; of one that has none, nothing.
+pub async fn of_each(db: &SqlitePool, deployments: &[&str]) -> Result<BTreeMap<String, Vec<Replica>>, Error> {
+    let gaps: Vec<(String, Text<Timestamp>, String)> = sqlx::query_as(
+        "select replica, since, reason from meter_gaps join replicas on replicas.id = replica
+         where deployment in (select value from json_each($1))",
+    )
+    .bind(Json(deployments))
+    .fetch_all(db)
+    .await?;
+    let gap = |(replica, Text(since), reason)| (replica, Unmetered { since, reason });
+    let mut gaps: BTreeMap<String, Unmetered> = gaps.into_iter().map(gap).collect();
+    let rows: Vec<ReplicaRow> = sqlx::query_as(
+        "select * from replicas where deployment in (select value from json_each($1))
+         order by deployment, revision, workload, idx",
+    )
+    .bind(Json(deployments))
+    .fetch_all(db)
+    .await?;
+    let mut each: BTreeMap<String, Vec<Replica>> = BTreeMap::new();
+    for row in rows {
+        let (deployment, unmetered) = (row.deployment.clone(), gaps.remove(&row.id));
+        each.entry(deployment).or_default().push(Replica { unmetered, ..row.into_replica() });
+    }
+    Ok(each)
+}
+
+/// The GPUs of a target that a deployment holds.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Held {
+    /// The name of the target.
+    pub target: String,
+    /// The name of the deployment.
+    pub deployment: String,
+    /// How many GPUs its replicas hold.
+    pub gpus: i64,
+    /// How many replicas hold them.
+    pub replicas: i64,
+}
+
+/// Which deployments hold GPUs, by target; on each, those that hold the most first.
+pub async fn held(db: &SqlitePool) -> Result<Vec<Held>, Error> {
+    let held = sqlx::query_as(
+        "select d.target, d.name as deployment, sum(r.gpu_count) as gpus, count(*) as replicas
+         from replicas r join deployments d on d.name = r.deployment
+         where r.handle is not null and r.gpu_count > 0
+         group by d.target, d.name order by d.target, gpus desc, d.name",
+    );
+    Ok(held.fetch_all(db).await?)
+}
+
+/// The replicas of a deployment as they are kept, in the same order.
 pub(crate) async fn rows_of(db: &SqlitePool, deployment: &str) -> Result<Vec<ReplicaRow>, Error> {
     let rows =
         sqlx::query_as("select * from replicas where deployment = $1 order by revision, workload, idx");
@@ -296,5 +346,46 @@ mod tests {
         save(&db, &row).await.unwrap();
         assert_eq!(rows_of(&db, "d").await.unwrap()[0].metered_until, Some(again));
         assert_eq!(running(&db).await.unwrap(), ["r"]);
+    }
+
+    #[tokio::test]
+    async fn each_deployment_has_its_replicas_and_the_gpus_that_they_hold() {
+        let db = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("../../migrations/host").run(&db).await.unwrap();
+        db.execute(
+            "insert into deployments (name, target, revision, desired, created_at, updated_at)
+                 values ('a', 'lab', 1, 'running', '', ''), ('b', 'lab', 1, 'running', '', ''),
+                        ('c', 'lab', 1, 'running', '', '');",
+        )
+        .await
+        .unwrap();
+        for (deployment, index, gpu_count, runs) in
+            [("a", 0, 2, true), ("a", 1, 2, true), ("a", 2, 2, false), ("b", 0, 8, true), ("c", 0, 0, true)]
+        {
+            let row = ReplicaRow {
+                id: format!("{deployment}-{index}"),
+                deployment: deployment.into(),
+                workload: "w".into(),
+                index,
+                gpu_count,
+                handle: runs.then_some(Handle::Job(1)),
+                ..ReplicaRow::default()
+            };
+            save(&db, &row).await.unwrap();
+        }
+        db.execute("insert into meter_gaps values ('a-1', '2026-01-01T00:00:00Z', 'refused')").await.unwrap();
+        let each = of_each(&db, &["a", "c", "none"]).await.unwrap();
+        assert_eq!(each.keys().collect::<Vec<_>>(), ["a", "c"]);
+        for (deployment, replicas) in &each {
+            assert_eq!(*replicas, of(&db, deployment).await.unwrap(), "{deployment}");
+        }
+        assert_eq!(each["a"][1].unmetered.as_ref().unwrap().reason, "refused");
+        let held: Vec<_> = held(&db)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|held| (held.deployment, held.gpus, held.replicas))
+            .collect();
+        assert_eq!(held, [("b".to_owned(), 8, 1), ("a".to_owned(), 4, 2)]);
     }
 }

@@ -138,6 +138,31 @@ pub async fn acknowledge(
     Ok(())
 }
 
+/// What a deployment has used, as far as it was metered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Milliseconds that its replicas ran, summed over replicas.
+    pub replica_millis: u64,
+    /// Milliseconds that GPUs were held, summed over GPUs.
+    pub gpu_millis: u64,
+}
+
+/// What a deployment of this name has used since a moment.
+pub async fn used_by(db: &SqlitePool, deployment: &str, since: Timestamp) -> Result<Used, Error> {
+    // In the words of the index.
+    let (replica_millis, gpu_millis): (i64, i64) = sqlx::query_as(
+        "select coalesce(sum(json_extract(body, '$.replica_millis')), 0),
+                coalesce(sum(json_extract(body, '$.gpu_millis')), 0)
+         from usage_events
+         where json_extract(body, '$.deployment') = $1 and json_extract(body, '$.to') > $2",
+    )
+    .bind(deployment)
+    .bind(Text(since))
+    .fetch_one(db)
+    .await?;
+    Ok(Used { replica_millis: replica_millis.unsigned_abs(), gpu_millis: gpu_millis.unsigned_abs() })
+}
+
 /// How far usage has come.
 pub async fn metered(db: &SqlitePool) -> Result<Metered, Error> {
     let (sent, waiting, refused, millis): (i64, i64, i64, i64) = sqlx::query_as(
@@ -156,4 +181,44 @@ pub async fn metered(db: &SqlitePool) -> Result<Metered, Error> {
     .await?;
     let units = units.into_iter().map(|(unit, count)| (unit, count.unsigned_abs())).collect();
     Ok(Metered { sent, waiting, refused, replica_millis: millis as u64, units })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_deployment_has_used_is_its_own_and_of_late() {
+        let db = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("../../migrations/host").run(&db).await.unwrap();
+        for (deployment, to, replica_millis, gpu_millis) in [
+            ("web", "2026-01-01T00:00:00Z", 1, 1),
+            ("web", "2026-02-01T00:00:00Z", 10, 80),
+            ("web", "2026-02-02T00:00:00Z", 20, 160),
+            ("other", "2026-02-02T00:00:00Z", 7, 7),
+        ] {
+            let event = UsageEvent {
+                id: Uuid::now_v7(),
+                deployment: deployment.into(),
+                release: "acme:x@1.0.0".parse().unwrap(),
+                from: "2025-12-31T00:00:00Z".parse().unwrap(),
+                to: to.parse().unwrap(),
+                replica_millis,
+                gpu_millis,
+                units: BTreeMap::new(),
+                corrects: None,
+            };
+            sqlx::query("insert into usage_events (id, body) values ($1, $2)")
+                .bind(Text(event.id))
+                .bind(Json(&event))
+                .execute(&db)
+                .await
+                .unwrap();
+        }
+        let since = "2026-01-15T00:00:00Z".parse().unwrap();
+        assert_eq!(used_by(&db, "web", since).await.unwrap(), Used { replica_millis: 30, gpu_millis: 240 });
+        assert_eq!(used_by(&db, "none", since).await.unwrap(), Used::default());
+    }
 }

@@ -110,10 +110,18 @@ pub(super) async fn all(db: impl SqliteExecutor<'_>) -> Result<Vec<Record>, Erro
     Ok(sqlx::query_as(sql).fetch_all(db).await?)
 }
 
-/// The deployments after this name, by name, at most `rows`.
-pub(super) async fn page(db: impl SqliteExecutor<'_>, after: &str, rows: i64) -> Result<Vec<Record>, Error> {
-    let sql = sqlx::AssertSqlSafe(format!("{SELECT} where d.name > $1 order by d.name limit $2"));
-    Ok(sqlx::query_as(sql).bind(after).bind(rows).fetch_all(db).await?)
+/// The deployments after this name, by name: of a team and on a target, where these are named; at most `rows`, where that is not negative.
+pub(super) async fn page(
+    db: impl SqliteExecutor<'_>,
+    after: &str,
+    (team, target): (Option<&str>, Option<&str>),
+    rows: i64,
+) -> Result<Vec<Record>, Error> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "{SELECT} where d.name > $1 and ($2 is null or d.team = $2) and ($3 is null or d.target = $3)
+         order by d.name limit $4"
+    ));
+    Ok(sqlx::query_as(sql).bind(after).bind(team).bind(target).bind(rows).fetch_all(db).await?)
 }
 
 /// The deployments of a target, by name; those that cannot be read are told of in the log, and hold up nothing.

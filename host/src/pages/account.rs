@@ -4,10 +4,11 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::host::{HostSession, HostToken, Membership};
+use chandlery_pages::{Column, Field, minute, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{door, layout};
+use super::{door, layout, values};
 use crate::error::Error;
 use crate::host::Host;
 use crate::users::Actor;
@@ -83,63 +84,68 @@ async fn shown(host: &Host, by: &Actor, fault: Option<&str>) -> Result<Markup, E
         p { (by.whoami().role) " on this host" }
         @for membership in &by.whoami().teams { p { (member(membership)) } }
         h2 { "Sessions" }
-        div.card.scroll {
-            table {
-                thead { tr { th { "Since" } th { "By" } th { "Last used" } th { "Until" } th { } } }
-                tbody { @for session in &sessions { (session_row(session, by)) } }
-            }
-        }
+        (sessions_table(&sessions, by))
         h2 { "Tokens" }
         @if tokens.is_empty() { p.note { "None: an admin of the host makes them, for programs such as CI." } }
-        @else {
-            div.card.scroll {
-                table {
-                    thead { tr { th { "Token" } th { "For" } th { "Last used" } th { "Until" } th { } } }
-                    tbody { @for token in &tokens { (token_row(token)) } }
-                }
-            }
-        }
+        @else { (tokens_table(&tokens)) }
         @if has_password { (password_form()) }
     };
     Ok(layout::page("Account", Some(by), content))
 }
 
 fn member(Membership { team, role, targets }: &Membership) -> String {
-    let targets: Vec<&str> = targets.iter().map(|target| target.as_str()).collect();
-    format!("{role} in team {team}, on {}", targets.join(", "))
+    format!("{role} in team {team}, on {}", values::joined(targets))
 }
 
-fn session_row(session: &HostSession, by: &Actor) -> Markup {
-    html! {
-        tr {
-            td { (layout::minute(session.opened_at)) }
-            td { (session.kind) ", by " (session.opened_by) }
-            td { @if let Some(at) = session.used_at { (layout::minute(at)) } }
-            td { (layout::minute(session.expires_at)) }
-            td {
+fn sessions_table(sessions: &[HostSession], by: &Actor) -> Markup {
+    let columns = [
+        Column::Text("Since"),
+        Column::Text("By"),
+        Column::Text("Last used"),
+        Column::Text("Until"),
+        Column::Text("End it"),
+    ];
+    let row = |session: &HostSession| {
+        vec![
+            minute(session.opened_at),
+            html! { (session.kind) ", by " (session.opened_by) },
+            html! { @if let Some(at) = session.used_at { (minute(at)) } },
+            minute(session.expires_at),
+            html! {
                 @if by.token() == Some(session.id.as_str()) { "this one" }
                 @else { (end("/account/sessions", &session.id)) }
-            }
-        }
-    }
+            },
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = sessions.iter().map(row).collect();
+    table("Sessions", &columns, &rows)
 }
 
-fn token_row(token: &HostToken) -> Markup {
-    let names = token.targets.iter().map(|target| target.as_str());
-    let names: Vec<&str> = names.chain(token.deployments.iter().map(|name| name.as_str())).collect();
-    html! {
-        tr {
-            td { code { (token.id) } " " (token.note) }
-            td {
+fn tokens_table(tokens: &[HostToken]) -> Markup {
+    let columns = [
+        Column::Text("Token"),
+        Column::Text("For"),
+        Column::Text("Last used"),
+        Column::Text("Until"),
+        Column::Text("End it"),
+    ];
+    let row = |token: &HostToken| {
+        let targets = token.targets.iter().map(|target| target.as_str());
+        let names: Vec<&str> = targets.chain(token.deployments.iter().map(|name| name.as_str())).collect();
+        vec![
+            html! { code { (token.id) } " " (token.note) },
+            html! {
                 (token.role)
                 @if let Some(team) = &token.team { " in team " (team) }
                 @if !names.is_empty() { ", " (names.join(", ")) }
-            }
-            td { @if let Some(at) = token.used_at { (layout::minute(at)) } }
-            td { (layout::minute(token.expires_at)) }
-            td { (end("/account/tokens", &token.id)) }
-        }
-    }
+            },
+            html! { @if let Some(at) = token.used_at { (minute(at)) } },
+            minute(token.expires_at),
+            end("/account/tokens", &token.id),
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = tokens.iter().map(row).collect();
+    table("Tokens", &columns, &rows)
 }
 
 fn end(action: &str, id: &str) -> Markup {
@@ -152,17 +158,13 @@ fn end(action: &str, id: &str) -> Markup {
 }
 
 fn password_form() -> Markup {
+    let field = |name, label| Field::new(name, label).kind("password").required();
     html! {
         h2 { "Password" }
         form.card method="post" action="/account/password" {
-            label {
-                "Current password"
-                input name="current" type="password" autocomplete="current-password" required;
-            }
-            label { "New password" input name="password" type="password" autocomplete="new-password" required; }
-            label {
-                "New password, again" input name="again" type="password" autocomplete="new-password" required;
-            }
+            (field("current", "Current password").complete("current-password"))
+            (field("password", "New password").complete("new-password"))
+            (field("again", "New password, again").complete("new-password"))
             button { "Change the password" }
         }
         p.note { "All other sessions end. Tokens stay." }

@@ -1,6 +1,8 @@
 //! By what a browser is known on the pages: the cookie of its session.
 
-use axum::http::HeaderMap;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
@@ -20,7 +22,28 @@ const SIGN_ON_MINUTES: i64 = 10;
 /// The longest path that one goes to, in bytes: it is kept while a browser is away.
 const PATH_BYTES_MAX: usize = 200;
 /// Where one goes who has signed in and wanted nothing else.
-const HOME: &str = "/account";
+pub(super) const HOME: &str = "/deployments";
+
+/// Whoever is signed in at the browser that asks. Anybody else is sent to sign in first, and from there to what was asked for.
+pub(super) struct SignedIn(pub(super) Actor);
+
+impl FromRequestParts<Host> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, host: &Host) -> Result<Self, Response> {
+        match who(host, &parts.headers).await {
+            Ok(Some(by)) => Ok(Self(by)),
+            Ok(None) => Err(to_sign_in(asked(&parts.uri))),
+            Err(error) => Err(error.into_response()),
+        }
+    }
+}
+
+/// What was asked for, as far as a browser is sent back there: without a query that is not plain.
+fn asked(uri: &Uri) -> &str {
+    let whole = uri.path_and_query().map_or("/", |asked| asked.as_str());
+    if own_path(whole) == whole { whole } else { uri.path() }
+}
 
 /// Who is signed in with the browser that sent these headers.
 pub(super) async fn who(host: &Host, headers: &HeaderMap) -> Result<Option<Actor>, Error> {
@@ -92,6 +115,18 @@ pub(super) fn own_path(next: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_signs_in_comes_back_to_what_was_asked_for() {
+        for (uri, goes_to) in [
+            ("/deployments/web", "/deployments/web"),
+            ("/deployments?health=failed", "/deployments?health=failed"),
+            ("/deployments?team=a&health=failed", "/deployments"),
+            ("/plugins", "/plugins"),
+        ] {
+            assert_eq!(asked(&uri.parse().unwrap()), goes_to, "{uri}");
+        }
+    }
 
     #[test]
     fn a_link_leads_to_a_page_of_this_host() {

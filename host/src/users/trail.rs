@@ -4,9 +4,22 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::host::HostAct;
 use chandlery_package::wire::{Page, Paging};
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Actor, Error, Users};
+
+/// Which acts are looked for; what is not named may be anything.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SoughtActs {
+    /// Who has done it.
+    pub user: Option<String>,
+    /// What was asked for, by its word.
+    pub act: Option<String>,
+    /// What it is about, by its whole name.
+    pub about: Option<String>,
+    /// Only what was not done.
+    pub refused: bool,
+}
 
 /// Writes down what somebody does in the transaction that does it: the name, and the token or the session.
 pub(super) async fn note(
@@ -54,14 +67,31 @@ impl Users {
 
     /// What users have done, the last first, a page at a time.
     pub async fn acts(&self, paging: &Paging<i64>) -> Result<Page<HostAct>, Error> {
+        self.search_acts(&SoughtActs::default(), paging).await
+    }
+
+    /// The same of what is looked for.
+    pub(crate) async fn search_acts(
+        &self,
+        sought: &SoughtActs,
+        paging: &Paging<i64>,
+    ) -> Result<Page<HostAct>, Error> {
         type Row = (i64, Text<Timestamp>, String, Option<String>, String, String, Option<i64>);
-        let rows: Vec<Row> = sqlx::query_as(
-            "select id, at, actor, token, act, about, status from acts where id < $1 order by id desc limit $2",
-        )
-        .bind(paging.after().unwrap_or(&i64::MAX))
-        .bind(paging.rows())
-        .fetch_all(self.db.pool())
-        .await?;
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "select id, at, actor, token, act, about, status from acts where id < ",
+        );
+        query.push_bind(*paging.after().unwrap_or(&i64::MAX));
+        let SoughtActs { user, act, about, refused } = sought;
+        for (column, named) in [("actor", user), ("act", act), ("about", about)] {
+            if let Some(named) = named {
+                query.push(" and ").push(column).push(" = ").push_bind(named.as_str());
+            }
+        }
+        if *refused {
+            query.push(" and status >= 400");
+        }
+        query.push(" order by id desc limit ").push_bind(paging.rows());
+        let rows: Vec<Row> = query.build_query_as().fetch_all(self.db.pool()).await?;
         let entry = |(_, Text(at), user, token, act, about, status): Row| HostAct {
             at,
             user,

@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Bound;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -160,6 +161,13 @@ impl History {
         let older = self.releases.range(..release.clone()).rev();
         let plugin = release.plugin.clone();
         older.take_while(move |(other, _)| other.plugin == plugin)
+    }
+
+    /// The releases of the same plugin that come after this version, the next one first.
+    pub fn after(&self, release: &Release) -> impl Iterator<Item = (&Release, &ReleaseState)> {
+        let later = self.releases.range((Bound::Excluded(release.clone()), Bound::Unbounded));
+        let plugin = release.plugin.clone();
+        later.take_while(move |(other, _)| other.plugin == plugin)
     }
 
     /// The heads of the registry's audit trail, in the order of the log.

@@ -115,9 +115,19 @@ fn table() -> Vec<(&'static str, &'static str, For, Value)> {
 }
 
 /// The pages, which a session's cookie opens and no token: whether whoever is not signed in sees them, and is not sent to sign in.
-const PAGES: [(&str, &str, bool); 15] = [
+const PAGES: [(&str, &str, bool); 25] = [
     ("GET", "/", false),
     ("GET", "/style.css", true),
+    ("GET", "/logs.js", true),
+    ("GET", "/deployments", false),
+    ("GET", "/deployments/{name}", false),
+    ("GET", "/deployments/{name}/logs", false),
+    ("GET", "/targets", false),
+    ("GET", "/plugins", false),
+    ("GET", "/integrations", false),
+    ("GET", "/secrets", false),
+    ("GET", "/activity", false),
+    ("GET", "/users", false),
     ("GET", "/login", true),
     ("POST", "/login", true),
     ("GET", "/login/sso", true),
@@ -231,11 +241,11 @@ fn the_pages_are_for_whoever_is_signed_in() {
     let form = "name=ann&password=x&token=x&again=x&id=x&current=x&user_code=x";
     let kind = ("content-type", "application/x-www-form-urlencoded");
     for (method, path, is_public) in PAGES {
-        let url = format!("{origin}{path}");
+        let url = format!("{origin}{}", path.replace("{name}", "unheard-of"));
         let ask = |token: Option<&str>, headers: &[(&str, &str)]| {
             let answer = world.send(method, &url, token, &[&[kind], headers].concat(), form);
             let sent_on = answer.status == 303 && answer.header("location").starts_with("/login");
-            (answer.status, sent_on || path == "/" && answer.header("location") == "/account")
+            (answer.status, sent_on || path == "/" && answer.header("location") == "/deployments")
         };
         let own = ("origin", origin.as_str());
         // A token opens no page, and nothing is done for a page of somebody else.

@@ -35,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chandlery-pages", &["package"]),
     ("chandlery-sandbox", &["package"]),
     ("chandlery-engines", &["package", "tasks"]),
-    ("chandlery-host", &["package", "openapi", "oidc", "tasks", "sandbox", "engines"]),
+    ("chandlery-host", &["package", "openapi", "oidc", "pages", "tasks", "sandbox", "engines"]),
     ("chandlery-store", &["package", "tasks"]),
     ("chandlery-edge", &["package", "store"]),
     ("chandlery-accounts", &["package", "oidc", "store", "edge"]),
