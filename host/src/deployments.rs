@@ -1,6 +1,7 @@
 //! Deployments: what should run, recorded with where it came from, and a loop that makes it so.
 
 mod alerts;
+mod approve;
 mod change;
 mod concerns;
 mod covering;
@@ -34,6 +35,7 @@ use crate::targets::Targets;
 use chandlery_sandbox::Sandbox;
 use record::Record;
 
+pub use approve::{Approved, Basis, Former};
 pub use diff::changes;
 pub use error::Error;
 pub(crate) use error::KINDS;

@@ -21,6 +21,27 @@ impl Deployments {
     /// Makes an earlier revision the one that should run: the one before, unless another is named. One of a release that breaks a rule of
     /// this host does not come back.
     pub async fn rollback(&self, by: &Actor, name: &str, to: Option<i64>) -> Result<Deployment, Error> {
+        self.roll_back(by, name, to, None).await
+    }
+
+    /// The same, where this is still the revision that should run, which somebody has seen it compared with; refused, where it is not.
+    pub async fn rollback_approved(
+        &self,
+        by: &Actor,
+        name: &str,
+        to: i64,
+        from: i64,
+    ) -> Result<Deployment, Error> {
+        self.roll_back(by, name, Some(to), Some(from)).await
+    }
+
+    async fn roll_back(
+        &self,
+        by: &Actor,
+        name: &str,
+        to: Option<i64>,
+        from: Option<i64>,
+    ) -> Result<Deployment, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let (record, found) = state::former_revision(&mut connection, name, to).await?;
         let plan = record::plan(&mut *connection, name, found.revision).await?;
@@ -31,6 +52,9 @@ impl Deployments {
         engine.check(&plan, &engine.inventory().await?)?;
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
+        if let Some(from) = from {
+            must_be_at(&mut write, name, from).await?;
+        }
         state::rollback(&mut write, name, to, (found.revision, &plan)).await?;
         self.changed(write, name).await
     }
@@ -112,4 +136,14 @@ pub(super) async fn must_reach(write: &mut SqliteConnection, by: &Actor, name: &
         }
         None => Ok(()),
     }
+}
+
+/// Refuses a change of another revision than somebody was shown.
+async fn must_be_at(write: &mut SqliteConnection, name: &str, from: i64) -> Result<(), Error> {
+    let is = state::must_stay(write, name).await?.revision;
+    if is == from {
+        return Ok(());
+    }
+    let why = format!("it was compared with revision {from}, and revision {is} should run now");
+    Err(Error::NotAsShown { deployment: name.into(), why })
 }

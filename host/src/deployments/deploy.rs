@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::plan::Made;
 use super::state::NewRevision;
-use super::{Deployments, Error, alerts, change, state};
+use super::{Approved, Deployments, Error, alerts, change, state};
 use crate::events::{new_event, tell};
 use crate::licence::{self, beyond};
 use crate::system::Changed;
@@ -29,6 +29,25 @@ impl Deployments {
 
     /// Records what should run; the loop makes it so. The same again changes nothing.
     pub async fn deploy(&self, by: &Actor, new: &NewDeployment) -> Result<Deployment, Error> {
+        self.deploy_if(by, new, None).await
+    }
+
+    /// The same, where the plan is still the one that somebody was shown; refused, where it is not.
+    pub async fn deploy_approved(
+        &self,
+        by: &Actor,
+        new: &NewDeployment,
+        approved: &Approved,
+    ) -> Result<Deployment, Error> {
+        self.deploy_if(by, new, Some(approved)).await
+    }
+
+    async fn deploy_if(
+        &self,
+        by: &Actor,
+        new: &NewDeployment,
+        approved: Option<&Approved>,
+    ) -> Result<Deployment, Error> {
         // From a plan's review until it is recorded: two that were reviewed at once could exceed a budget together.
         let _held = self.deploying.lock().await;
         for _ in 0..ATTEMPTS_MAX {
@@ -37,6 +56,9 @@ impl Deployments {
             by.must_change(&made.planned.deployment)?;
             if let Some(team) = &new.team {
                 by.must_deploy_for(team)?;
+            }
+            if let Some(approved) = approved {
+                made.must_be(approved)?;
             }
             self.must_be_covered(&made.locked, !made.planned.exists).await?;
             let has = if made.planned.exists { None } else { Some(self.must_have_room().await?) };

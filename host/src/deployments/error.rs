@@ -148,6 +148,14 @@ pub enum Error {
         /// Which workload, or how many replicas.
         reason: String,
     },
+    /// What was approved is not what would be done any more.
+    #[error("'{deployment}' was not changed: {why}")]
+    NotAsShown {
+        /// The deployment's name.
+        deployment: String,
+        /// What was shown, and what is so now.
+        why: String,
+    },
     /// A name of a deployment or a team outside its grammar.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -197,6 +205,10 @@ impl Explain for Error {
             Self::Removing(_) => &REMOVING,
             Self::Rollback { .. } => &CANNOT_ROLL_BACK,
             Self::Scale { .. } => &CANNOT_SCALE,
+            Self::NotAsShown { .. } => {
+                return system::CHANGED_MEANWHILE
+                    .remedied("look at what it would change now, and approve that");
+            }
             Self::Name(error) => return error.explain(),
             Self::Changed(error) => return error.explain(),
             Self::Parameters(error) => return error.explain(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 
 use super::record::{self, Intent, Record};
-use super::{Deployments, Error, diff, state};
+use super::{Approved, Deployments, Error, diff, state};
 use crate::engines::local;
 use crate::installs::Held;
 use crate::policies::{self, Passed, Reviewed};
@@ -45,6 +45,35 @@ impl Made {
             && rules == self.rules
             && installed.contains(&self.locked)
             && self.passed.holds(&installed, write).await?)
+    }
+
+    /// What somebody approves who wants just this.
+    pub fn to_approve(&self) -> Approved {
+        let Planned { release, digest, .. } = &self.planned;
+        Approved { release: release.clone(), plan: *digest, base: self.base }
+    }
+
+    /// Refuses what is not what was approved, or would change another revision than it was compared with. What runs already is not
+    /// changed by the same again.
+    pub fn must_be(&self, approved: &Approved) -> Result<(), Error> {
+        let Planned { deployment, release, digest, changes, .. } = &self.planned;
+        let shown = approved;
+        let why = match () {
+            () if *release != shown.release => {
+                format!("{} was shown, and {release} is installed now", shown.release)
+            }
+            () if *digest != shown.plan => {
+                format!("the plan {} was shown, and it is {digest} now", shown.plan)
+            }
+            () if self.base != shown.base && !changes.is_empty() => {
+                let revision =
+                    |of: Option<i64>| of.map_or("nothing".into(), |number| format!("revision {number}"));
+                let (before, now) = (revision(shown.base), revision(self.base));
+                format!("it was compared with {before}, and {now} should run now")
+            }
+            () => return Ok(()),
+        };
+        Err(Error::NotAsShown { deployment: deployment.clone(), why })
     }
 
     /// Refuses what is not there any more: the target, or a secret that the plan hands on.
