@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery_package::wire::host::Locked;
+use chandlery_package::wire::host::{Locked, NewInstall};
 use chandlery_package::{Digest, Manifest};
 use chandlery_sandbox::{Limits, Sandbox, Worker};
 use chandlery_tasks::Supervisor;
@@ -15,7 +15,7 @@ use crate::db::Db;
 use crate::deployments::Deployments;
 use crate::engines::{self, EngineContext, Isolate, Isolation};
 use crate::error::Error;
-use crate::installs::{self, Installs, RegistryClient, Trust};
+use crate::installs::{self, Installs, Progress, RegistryClient, Trust};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
 use crate::metering::Reporter;
@@ -153,6 +153,22 @@ impl Host {
     pub(crate) async fn manifest(&self, name: &str) -> Result<Arc<Manifest>, Error> {
         let locked = self.installs.find(name).await?;
         Ok(self.installs.plugin(&locked).await?.manifest)
+    }
+
+    /// Installs a release; where a digest was shown to whoever agrees, nothing but that component.
+    pub(crate) async fn install(
+        &self,
+        registry: &RegistryClient,
+        new: &NewInstall,
+        shown: Option<Digest>,
+        progress: Progress<'_>,
+    ) -> Result<Locked, Error> {
+        let locked = self.installs.install(registry, new, shown, progress).await?;
+        if locked.price.is_some() {
+            // From now on it can be deployed without the registry, too.
+            self.deployments.renew_licence().await?;
+        }
+        Ok(locked)
     }
 
     /// Takes a plugin out of use, with its settings and what it kept. One that something is deployed of stays.

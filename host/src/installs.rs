@@ -9,6 +9,7 @@ mod consent;
 mod distrust;
 mod error;
 mod follow;
+mod install;
 mod lock;
 mod origin;
 mod price;
@@ -21,13 +22,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chandlery_package::log::Objection;
-use chandlery_package::wire::host::{Locked, NewInstall, Step};
+use chandlery_package::wire::host::Locked;
 use chandlery_package::{Component, Digest, Kind, Permission, PluginId, Release};
-use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::rules::Rules;
-use crate::system::{self, blocking, write_whole};
+use crate::system::{self, blocking};
 use advisories::Advisories;
 use chandlery_sandbox::{Plugin, Sandbox};
 use follow::Followed;
@@ -39,6 +39,7 @@ pub use consent::{meters_in_words, permissions_in_words};
 pub use distrust::Distrust;
 pub use error::{Error, Refusal, RegistryError};
 pub(crate) use error::{ORDER_NEEDED, kinds};
+pub use install::Prospect;
 use lock::LockFile;
 pub use lock::{Lock, RegistryPin};
 pub(crate) use origin::Origin;
@@ -167,93 +168,6 @@ impl Installs {
             Some(objection) => Err(Error::objection(release, objection)),
             None => Ok(()),
         }
-    }
-
-    /// Installs the newest release that satisfies the requirement, if it asks for nothing that nobody has decided
-    /// about, now or for a former release, and costs nothing that nobody has agreed to. Until every check has passed
-    /// nothing is changed; then the lock changes at once.
-    pub async fn install(
-        &self,
-        client: &RegistryClient,
-        NewInstall { requirement, consent, acceptance, accept_advisories }: &NewInstall,
-        progress: Progress<'_>,
-    ) -> Result<Locked, Error> {
-        let _held = self.asking.lock().await;
-        let lock = self.read()?;
-        let mut log = self.open_log(client, &lock, progress).await?;
-        let locked = lock.plugins.iter().find(|locked| locked.release.plugin == requirement.plugin);
-        if let Some(locked) = locked {
-            must_be_of(locked, &log)?;
-        }
-        let history = self.followed.history(log.key())?;
-        let record = choose::choose(client, &history, requirement, locked).await?;
-        chain::vouch(&mut log, &record, progress).await?;
-        let installed = locked.map(|locked| &locked.release);
-        self.learn_age(&mut log, &history, &record.release).await?;
-        let log_key = log.key().to_owned();
-        let fixes = self.must_fit_new((log_key.as_str(), &history), &record, installed, progress).await?;
-        self.advisories.fetch(client, &history, &requirement.plugin).await?;
-        let advised = self.advisories.about(&history, &record.release);
-        advice::accepted(&record.release, advised, accept_advisories, progress)?;
-        price::must_be_ordered(client, &record, acceptance.as_ref(), progress).await?;
-        let (component, bytes) = chain::fetch(client, self.sandbox.worker(), &record, progress).await?;
-        self.rules.must_allow(&record.release, &component.manifest.permissions).await?;
-        consent::agreed(&component, locked, consent)?;
-        let component = self.load(component, bytes, progress).await?;
-
-        if let Some(fixes) = fixes {
-            self.rules.note_fix(&log_key, &record.release, &fixes).await?;
-        }
-        let pin = log.pin();
-        let locked = self
-            .change(|lock| {
-                // What was granted may have been revoked meanwhile.
-                let former = lock.plugins.iter().find(|locked| locked.release.plugin == requirement.plugin);
-                let (permissions, revoked) = consent::agreed(&component, former, consent)?;
-                let locked = Locked {
-                    release: record.release.clone(),
-                    registry: client.url().to_owned(),
-                    log_key: pin.log_key.clone(),
-                    component: record.component,
-                    artifact: record.artifact,
-                    key: record.key,
-                    key_log_index: record.key_log_index,
-                    log_index: record.log_index,
-                    kind: component.manifest.kind,
-                    permissions,
-                    revoked,
-                    installed_at: Timestamp::now(),
-                    price: record.price.as_ref().map(|offer| offer.price.to_string()),
-                };
-                lock.put(pin, Some(locked.clone()));
-                Ok(locked)
-            })
-            .await?;
-        pass(progress, "permissions", permissions_in_words(locked.kind, &locked.permissions));
-        if let Some(words) = meters_in_words(&component.manifest.meters) {
-            pass(progress, "meters", words);
-        }
-        Ok(locked)
-    }
-
-    /// Compiles the component and stores its bytes. A component that is stored but not locked is never run.
-    async fn load(
-        &self,
-        component: Component,
-        bytes: Vec<u8>,
-        progress: Progress<'_>,
-    ) -> Result<Component, Error> {
-        let (sandbox, path) = (self.sandbox.clone(), self.component_path(component.digest));
-        let started = std::time::Instant::now();
-        progress(Step::Began(format!("compiling {} KiB", bytes.len() >> 10)));
-        let component = blocking(move || {
-            sandbox.load(&component, &bytes)?;
-            write_whole(&path, &bytes)?;
-            Ok::<_, Error>(component)
-        })
-        .await?;
-        pass(progress, "compiled", format!("in {} ms", started.elapsed().as_millis()));
-        Ok(component)
     }
 
     /// Everything that is installed.
@@ -401,7 +315,7 @@ impl Installs {
         let history = self.followed.history(log.key())?;
         let mut verified = Vec::new();
         for locked in &lock.plugins {
-            must_be_of(locked, &log)?;
+            log.must_be_of(locked)?;
             self.must_be_sound(locked)?;
             let path = self.component_path(locked.component);
             let (release, expected) = (locked.release.clone(), locked.component);
@@ -471,16 +385,5 @@ fn read_component(path: &Path, release: &Release, expected: Digest) -> Result<(C
     match Component::parse(&bytes) {
         Ok(component) => Ok((component, bytes)),
         Err(error) => Err(Distrust::Component { release: release.clone(), error }.into()),
-    }
-}
-
-/// Refuses a plugin that another log tells of: a name means something else there.
-fn must_be_of(locked: &Locked, log: &chain::Log<'_>) -> Result<(), Error> {
-    match locked.log_key == log.key() {
-        true => Ok(()),
-        false => {
-            let (release, registry) = (locked.release.clone(), locked.registry.clone());
-            Err(Error::OtherRegistry { release, registry })
-        }
     }
 }

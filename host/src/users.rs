@@ -35,6 +35,7 @@ pub use first::{FIRST_ADMIN, FirstToken};
 pub(crate) use sessions::HOURS as SESSION_HOURS;
 pub use settings::{GROUPS_CLAIM, Provider, SignIn};
 pub(crate) use trail::SoughtActs;
+pub(crate) use trail::About;
 
 /// The users of a host.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ use chandlery_package::wire::host::HostRole;
 
 use crate::error::Error;
 use crate::host::Host;
+use crate::users::About;
 
 /// A route, the role that it takes (none: it is for whoever asks, without a token), and the word that the trail has for it; none: it
 /// changes nothing, or the room that it is of writes it down.
@@ -101,10 +102,6 @@ pub(super) static RIGHTS: [Right; 56] = [
     anybody("POST", "/api/v1/device-log-ins/token"),
     sees("GET", "/api/v1/acts"),
 ];
-
-/// What an act is about, where its path does not say so: set on the answer.
-#[derive(Debug, Clone)]
-pub(super) struct About(pub String);
 
 /// Lets those pass whose token is for it, and writes down what they do.
 pub(super) async fn guard(

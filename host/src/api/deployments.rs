@@ -14,12 +14,11 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::About;
 use super::extract::{Json, Path, Query};
 use crate::error::Error;
 use crate::host::Host;
 use crate::metering;
-use crate::users::Actor;
+use crate::users::{About, Actor};
 
 /// The routes of this chapter.
 #[allow(deprecated)]

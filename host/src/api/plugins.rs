@@ -15,13 +15,13 @@ use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::About;
 use super::extract::{Json, Path, Query};
 use crate::audit;
 use crate::error::Error;
 use crate::host::Host;
 use crate::installs::{self, RegistryClient};
 use crate::settings;
+use crate::users::About;
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Host> {
@@ -70,30 +70,21 @@ async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Resul
     let registry = host.registry()?;
     let about = About(new.requirement.to_string());
     let told = stream(move |progress| async move {
-        match host.installs.install(&registry, &new, &progress).await {
-            Ok(locked) => {
-                if locked.price.is_some() {
-                    // From now on it can be deployed without the registry, too.
-                    host.deployments.renew_licence().await?;
-                }
-                Ok(Event::Installed(Box::new(locked)))
-            }
-            Err(error) => match Error::from(error) {
+        match host.install(&registry, &new, None, &progress).await {
+            Ok(locked) => Ok(Event::Installed(Box::new(locked))),
+            Err(
                 ref error @ Error::Installs(installs::Error::Consent {
-                    ref release,
-                    kind,
-                    ref missing,
-                    ..
-                }) => {
-                    let (release, permissions) = (release.clone(), missing.clone());
-                    Ok(Event::Asks(Asked { release, kind, permissions, problem: error.problem() }))
-                }
-                ref error @ Error::Installs(installs::Error::Costs { ref release, ref quote }) => {
-                    let (release, quote) = (release.clone(), Quote::clone(quote));
-                    Ok(Event::Costs(Box::new(Costs { release, quote, problem: error.problem() })))
-                }
-                error => Err(error),
-            },
+                    ref release, kind, ref missing, ..
+                }),
+            ) => {
+                let (release, permissions) = (release.clone(), missing.clone());
+                Ok(Event::Asks(Asked { release, kind, permissions, problem: error.problem() }))
+            }
+            Err(ref error @ Error::Installs(installs::Error::Costs { ref release, ref quote })) => {
+                let (release, quote) = (release.clone(), Quote::clone(quote));
+                Ok(Event::Costs(Box::new(Costs { release, quote, problem: error.problem() })))
+            }
+            Err(error) => Err(error),
         }
     });
     Ok((Extension(about), told).into_response())

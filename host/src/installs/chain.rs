@@ -6,6 +6,7 @@ use chandlery_package::log::{Checkpoint, Entry, LogError, Proof, Quorum, Release
 use chandlery_package::provenance::{BUNDLE_BYTES_MAX, BUNDLES_MAX, Built, ProvenanceError};
 use chandlery_package::signature::SignedPayload;
 use chandlery_package::wire::ReleaseRecord;
+use chandlery_package::wire::host::Locked;
 use chandlery_package::{Component, Digest, Identity, PublicKey, Release};
 use chandlery_sandbox::{Worker, inspect};
 use jiff::{SignedDuration, Timestamp};
@@ -177,6 +178,17 @@ impl Log<'_> {
         let seen = Checkpoint::open(&seen.checkpoint, &self.key)?;
         self.prove(|tiles, now| tiles.prove_consistent(&seen, now)).await?;
         Ok(seen.size())
+    }
+
+    /// Refuses a plugin that another log tells of: a name means something else there.
+    pub(super) fn must_be_of(&self, locked: &Locked) -> Result<(), Error> {
+        match locked.log_key == self.key {
+            true => Ok(()),
+            false => {
+                let (release, registry) = (locked.release.clone(), locked.registry.clone());
+                Err(Error::OtherRegistry { release, registry })
+            }
+        }
     }
 
     /// Whether it is the log with this tree.

@@ -21,6 +21,10 @@ pub(crate) struct SoughtActs {
     pub refused: bool,
 }
 
+/// What an act is about, where its path does not say so: set on the answer.
+#[derive(Debug, Clone)]
+pub(crate) struct About(pub(crate) String);
+
 /// Writes down what somebody does in the transaction that does it: the name, and the token or the session.
 pub(super) async fn note(
     write: &mut SqliteConnection,
