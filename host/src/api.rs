@@ -51,6 +51,10 @@ pub(crate) fn router(host: Host) -> Router {
     routes
         .layer(from_fn_with_state(host.clone(), access::guard))
         .merge(pages::routes(&host))
+        .merge(pages::minded(
+            pages::acts().layer(from_fn_with_state(host.clone(), access::guard_page)),
+            &host,
+        ))
         .merge(chandlery_openapi::routes(&document))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))

@@ -1,19 +1,31 @@
-//! The host's pages, rendered here, that work without JavaScript: signing in, and everything that the host has, by the functions and the
-//! rights of its interface.
+//! The host's pages, rendered here, that work without JavaScript: signing in, and everythingwhat that the host has, by the functions and the
+//! rights of its interface, and what may be done: plans
+//! are shown, approved and rolled out.
 
 mod account;
 mod activity;
 mod address;
 mod deployment;
 mod deployments;
+mod actions;
+mod approvers;
+mod consent;
+mod deploy;
 mod device;
 mod door;
 mod integrations;
+mod draft;
+mod install;
 mod layout;
 mod logs;
 mod plugins;
 mod refusals;
 mod secrets;
+mod plan;
+mod problem;
+mod rollback;
+mod rollout;
+mod scale;
 mod set_up;
 mod sign_in;
 mod sso;
@@ -21,19 +33,23 @@ mod targets;
 mod users;
 mod values;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use crate::error::Error;
 use crate::host::Host;
+use actions::Act;
 
-/// The routes of this room.
+pub(crate) use door::{to_sign_in_for, who};
+pub(crate) use problem::not_allowed;
+
+/// The routes of pages that look after themselves.
 pub(crate) fn routes(host: &Host) -> Router<Host> {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(|| async { Redirect::to(door::HOME) }))
         .route("/style.css", get(layout::style))
         .route("/logs.js", get(logs::script))
@@ -46,6 +62,7 @@ pub(crate) fn routes(host: &Host) -> Router<Host> {
         .route("/secrets", get(secrets::page))
         .route("/activity", get(activity::page))
         .route("/users", get(users::page))
+        .route("/rollout.js", get(rollout::script))
         .route("/login", get(sign_in::form).post(sign_in::sign_in))
         .route("/login/sso", get(sso::begin))
         .route("/login/sso/callback", get(sso::complete))
@@ -55,8 +72,41 @@ pub(crate) fn routes(host: &Host) -> Router<Host> {
         .route("/account", get(account::page))
         .route("/account/password", post(account::change_password))
         .route("/account/sessions", post(account::end_session))
-        .route("/account/tokens", post(account::end_token))
-        .layer(from_fn_with_state(host.clone(), mind))
+        .route("/account/tokens", post(account::end_token));
+    minded(routes, host)
+}
+
+/// The routes of pages that do what routes of the interface do. Whoever may use those may use these: that is looked at before.
+pub(crate) fn acts() -> Router<Host> {
+    Router::new()
+        .route("/deploy", get(deploy::page).post(deploy::deploy))
+        .route("/deployments/{name}/rollout", get(rollout::page))
+        .route("/deployments/{name}/upgrade", get(deploy::upgrade_page).post(deploy::upgrade))
+        .route("/deployments/{name}/rollback", get(rollback::page).post(rollback::roll_back))
+        .route("/deployments/{name}/scale", get(scale::page).post(scale::scale))
+        .route(
+            "/deployments/{name}/restart",
+            get(actions::ask).post(actions::act).layer(Extension(Act::Restart)),
+        )
+        .route("/deployments/{name}/pause", get(actions::ask).post(actions::act).layer(Extension(Act::Pause)))
+        .route(
+            "/deployments/{name}/resume",
+            get(actions::ask).post(actions::act).layer(Extension(Act::Resume)),
+        )
+        .route(
+            "/deployments/{name}/repair",
+            get(actions::ask).post(actions::act).layer(Extension(Act::Repair)),
+        )
+        .route(
+            "/deployments/{name}/remove",
+            get(actions::ask).post(actions::act).layer(Extension(Act::Remove)),
+        )
+        .route("/plugins/install", get(install::page).post(install::install))
+}
+
+/// The same routes, which take forms from the host's own pages alone, and whose answers are kept nowhere.
+pub(crate) fn minded(routes: Router<Host>, host: &Host) -> Router<Host> {
+    routes.layer(from_fn_with_state(host.clone(), mind))
 }
 
 /// Takes forms from the host's own pages alone: a browser sends a session's cookie with those of every port of a machine. What is refused

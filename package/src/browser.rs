@@ -11,7 +11,7 @@ pub const SECURE_HOST_SESSION_COOKIE: &str = "__Host-chandlery_host_session";
 /// The policy of what people have pushed: a browser shows and runs none of it.
 pub const CONTENT_POLICY: &str = "sandbox; default-src 'none'";
 
-/// The policy of the registry's own pages that run its own scripts, which may ask it and nobody else.
+/// The policy of a server's own pages that run its own scripts, which may ask it and nobody else.
 pub const SCRIPTED_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
                                    img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 

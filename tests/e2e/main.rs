@@ -29,6 +29,7 @@ mod floods;
 mod forge;
 mod fuzz;
 mod grants;
+mod host_deploys;
 mod host_pages;
 mod host_sign_in;
 mod hostile;

@@ -9,7 +9,8 @@ use chandlery_package::wire::host::HostRole;
 
 use crate::error::Error;
 use crate::host::Host;
-use crate::users::About;
+use crate::pages;
+use crate::users::{About, Actor};
 
 /// A route, the role that it takes (none: it is for whoever asks, without a token), and the word that the trail has for it; none: it
 /// changes nothing, or the room that it is of writes it down.
@@ -103,6 +104,31 @@ pub(super) static RIGHTS: [Right; 56] = [
     sees("GET", "/api/v1/acts"),
 ];
 
+/// The pages that act: the method and the path of each, and those of the route that does the same. Whoever may use that may use the page.
+pub(super) static PAGES: [[&str; 4]; 21] = [
+    ["GET", "/deploy", "POST", "/api/v1/plans"],
+    ["POST", "/deploy", "POST", "/api/v1/deployments"],
+    ["GET", "/deployments/{name}/rollout", "GET", "/api/v1/deployments/{name}"],
+    ["GET", "/deployments/{name}/upgrade", "POST", "/api/v1/plans"],
+    ["POST", "/deployments/{name}/upgrade", "POST", "/api/v1/deployments"],
+    ["GET", "/deployments/{name}/rollback", "POST", "/api/v1/deployments/{name}/rollback"],
+    ["POST", "/deployments/{name}/rollback", "POST", "/api/v1/deployments/{name}/rollback"],
+    ["GET", "/deployments/{name}/scale", "PUT", "/api/v1/deployments/{name}/scale"],
+    ["POST", "/deployments/{name}/scale", "PUT", "/api/v1/deployments/{name}/scale"],
+    ["GET", "/deployments/{name}/restart", "POST", "/api/v1/deployments/{name}/restart"],
+    ["POST", "/deployments/{name}/restart", "POST", "/api/v1/deployments/{name}/restart"],
+    ["GET", "/deployments/{name}/pause", "PUT", "/api/v1/deployments/{name}/paused"],
+    ["POST", "/deployments/{name}/pause", "PUT", "/api/v1/deployments/{name}/paused"],
+    ["GET", "/deployments/{name}/resume", "PUT", "/api/v1/deployments/{name}/paused"],
+    ["POST", "/deployments/{name}/resume", "PUT", "/api/v1/deployments/{name}/paused"],
+    ["GET", "/deployments/{name}/repair", "POST", "/api/v1/deployments/{name}/repair"],
+    ["POST", "/deployments/{name}/repair", "POST", "/api/v1/deployments/{name}/repair"],
+    ["GET", "/deployments/{name}/remove", "DELETE", "/api/v1/deployments/{name}"],
+    ["POST", "/deployments/{name}/remove", "DELETE", "/api/v1/deployments/{name}"],
+    ["GET", "/plugins/install", "POST", "/api/v1/plugins"],
+    ["POST", "/plugins/install", "POST", "/api/v1/plugins"],
+];
+
 /// Lets those pass whose token is for it, and writes down what they do.
 pub(super) async fn guard(
     State(host): State<Host>,
@@ -122,11 +148,48 @@ pub(super) async fn guard(
     // What has no row is nobody's but an admin's.
     by.must_be(right.and_then(|right| right.role).unwrap_or(ADMIN))?;
     request.extensions_mut().insert(by.clone());
-    let Some(act) = right.and_then(|right| right.act) else {
+    match right.and_then(|right| right.act) {
+        Some(act) => written_down(&host, &by, (act, path.as_str()), request, next).await,
+        None => Ok(next.run(request).await),
+    }
+}
+
+/// The same for pages, which a session opens: whoever is not signed in is sent there, and whoever may not is told who may.
+pub(super) async fn guard_page(
+    State(host): State<Host>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    let Some(by) = pages::who(&host, request.headers()).await? else {
+        return Ok(pages::to_sign_in_for(request.uri()));
+    };
+    let Some(path) = request.extensions().get::<MatchedPath>().cloned() else {
         return Ok(next.run(request).await);
     };
-    let about = named(path.as_str(), request.uri().path());
-    let entry = host.users.begin(&by, act, &about).await?;
+    let right = page_right(request.method(), path.as_str());
+    let role = right.and_then(|right| right.role).unwrap_or(ADMIN);
+    if let Err(error) = by.must_be(role) {
+        return pages::not_allowed(&host, &by, role, error).await;
+    }
+    request.extensions_mut().insert(by.clone());
+    // To look at a page that acts does nothing yet.
+    let acts = *request.method() == Method::POST;
+    match right.and_then(|right| right.act).filter(|_| acts) {
+        Some(act) => written_down(&host, &by, (act, path.as_str()), request, next).await,
+        None => Ok(next.run(request).await),
+    }
+}
+
+/// Does what is asked, which is written down before: what it is, and by the route what it is about; and afterwards how it was answered.
+async fn written_down(
+    host: &Host,
+    by: &Actor,
+    (act, route): (&str, &str),
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    let about = named(route, request.uri().path());
+    let entry = host.users.begin(by, act, &about).await?;
     let response = next.run(request).await;
     let about = response.extensions().get::<About>().map(|About(about)| about.clone());
     let status = response.status().as_u16();
@@ -146,6 +209,13 @@ fn right(method: &Method, path: &str) -> Option<&'static Right> {
     // Who asks for the head of an answer is served by the route of the whole of it.
     let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
     RIGHTS.iter().find(|right| right.method == method && right.path == path)
+}
+
+/// The right that a page takes: that of the route that does the same.
+fn page_right(method: &Method, page: &str) -> Option<&'static Right> {
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let [.., as_method, as_path] = PAGES.iter().find(|[by, path, ..]| *by == method && *path == page)?;
+    RIGHTS.iter().find(|right| right.method == *as_method && right.path == *as_path)
 }
 
 /// What stands in a path in the place of the names of a route, with spaces between.
@@ -174,6 +244,17 @@ mod tests {
             let ends_own = right.path == "/api/v1/session";
             assert!(!changes || ends_own || role > HostRole::Viewer, "{} {}", right.method, right.path);
         }
+    }
+
+    #[test]
+    fn a_page_takes_the_right_of_a_route() {
+        for [method, page, ..] in &PAGES {
+            let right = page_right(&method.parse().unwrap(), page);
+            assert!(right.is_some_and(|right| right.role.is_some()), "{method} {page}");
+            let is_written_down = right.is_some_and(|right| right.act.is_some());
+            assert!(*method == "GET" || is_written_down, "{method} {page}");
+        }
+        assert!(page_right(&Method::POST, "/deployments/{name}/rollout").is_none());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -46,7 +47,7 @@ fn asked(uri: &Uri) -> &str {
 }
 
 /// Who is signed in with the browser that sent these headers.
-pub(super) async fn who(host: &Host, headers: &HeaderMap) -> Result<Option<Actor>, Error> {
+pub(crate) async fn who(host: &Host, headers: &HeaderMap) -> Result<Option<Actor>, Error> {
     let cookies = CookieJar::from_headers(headers);
     match cookies.get(name(host)) {
         Some(cookie) => Ok(host.users.on_pages(cookie.value()).await?),
@@ -57,6 +58,12 @@ pub(super) async fn who(host: &Host, headers: &HeaderMap) -> Result<Option<Actor
 /// Sends a browser to sign in first, and from there to what it wanted.
 pub(super) fn to_sign_in(next: &str) -> Response {
     Redirect::to(&format!("/login?next={}", own_path(next))).into_response()
+}
+
+/// The same, where it wanted this: with the query, where a link can have it.
+pub(crate) fn to_sign_in_for(wanted: &Uri) -> Response {
+    let whole = wanted.path_and_query().map_or(HOME, PathAndQuery::as_str);
+    to_sign_in(if own_path(whole) == whole { whole } else { wanted.path() })
 }
 
 /// Lets a browser in with the token of its session, and sends it to what it wanted.
@@ -107,7 +114,7 @@ fn name(host: &Host) -> &'static str {
 
 /// Only a path of this host, so that a link to the page where one signs in leads nowhere else.
 pub(super) fn own_path(next: &str) -> &str {
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-?=_".contains(&byte));
+    let is_plain = next.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-?=_:.".contains(&byte));
     let is_own = next.starts_with('/') && !next.starts_with("//") && next.len() <= PATH_BYTES_MAX;
     if is_own && is_plain { next } else { HOME }
 }
@@ -133,6 +140,7 @@ mod tests {
         for (next, goes_to) in [
             ("/device?user_code=WDJB-MJHT", "/device?user_code=WDJB-MJHT"),
             ("/account", "/account"),
+            ("/deploy?plugin=acme:ocr-server", "/deploy?plugin=acme:ocr-server"),
             ("", HOME),
             ("account", HOME),
             ("//evil.example.com", HOME),

@@ -115,7 +115,7 @@ fn table() -> Vec<(&'static str, &'static str, For, Value)> {
 }
 
 /// The pages, which a session's cookie opens and no token: whether whoever is not signed in sees them, and is not sent to sign in.
-const PAGES: [(&str, &str, bool); 25] = [
+const PAGES: [(&str, &str, bool); 2516] = [
     ("GET", "/", false),
     ("GET", "/style.css", true),
     ("GET", "/logs.js", true),
@@ -128,6 +128,7 @@ const PAGES: [(&str, &str, bool); 25] = [
     ("GET", "/secrets", false),
     ("GET", "/activity", false),
     ("GET", "/users", false),
+    ("GET", "/rollout.js", true),
     ("GET", "/login", true),
     ("POST", "/login", true),
     ("GET", "/login/sso", true),
@@ -141,6 +142,31 @@ const PAGES: [(&str, &str, bool); 25] = [
     ("POST", "/account/password", false),
     ("POST", "/account/sessions", false),
     ("POST", "/account/tokens", false),
+];
+
+/// The pages that do what routes of the interface do, and who may use each.
+const ACTING: [(&str, &str, For); 21] = [
+    ("GET", "/deploy", For::Deployers),
+    ("POST", "/deploy", For::Deployers),
+    ("GET", "/deployments/{name}/rollout", For::Viewers),
+    ("GET", "/deployments/{name}/upgrade", For::Deployers),
+    ("POST", "/deployments/{name}/upgrade", For::Deployers),
+    ("GET", "/deployments/{name}/rollback", For::Deployers),
+    ("POST", "/deployments/{name}/rollback", For::Deployers),
+    ("GET", "/deployments/{name}/scale", For::Deployers),
+    ("POST", "/deployments/{name}/scale", For::Deployers),
+    ("GET", "/deployments/{name}/restart", For::Deployers),
+    ("POST", "/deployments/{name}/restart", For::Deployers),
+    ("GET", "/deployments/{name}/pause", For::Deployers),
+    ("POST", "/deployments/{name}/pause", For::Deployers),
+    ("GET", "/deployments/{name}/resume", For::Deployers),
+    ("POST", "/deployments/{name}/resume", For::Deployers),
+    ("GET", "/deployments/{name}/repair", For::Deployers),
+    ("POST", "/deployments/{name}/repair", For::Deployers),
+    ("GET", "/deployments/{name}/remove", For::Deployers),
+    ("POST", "/deployments/{name}/remove", For::Deployers),
+    ("GET", "/plugins/install", For::Approvers),
+    ("POST", "/plugins/install", For::Approvers),
 ];
 
 /// A token of a user for a role, made by the first admin.
@@ -240,7 +266,8 @@ fn the_pages_are_for_whoever_is_signed_in() {
     let origin = format!("http://{}", world.host.address);
     let form = "name=ann&password=x&token=x&again=x&id=x&current=x&user_code=x";
     let kind = ("content-type", "application/x-www-form-urlencoded");
-    for (method, path, is_public) in PAGES {
+    let acting = ACTING.iter().map(|(method, path, _)| (*method, *path, false));
+    for (method, path, is_public) in PAGES.into_iter().chain(acting) {
         let url = format!("{origin}{}", path.replace("{name}", "unheard-of"));
         let ask = |token: Option<&str>, headers: &[(&str, &str)]| {
             let answer = world.send(method, &url, token, &[&[kind], headers].concat(), form);
@@ -265,6 +292,24 @@ fn the_pages_are_for_whoever_is_signed_in() {
             assert!(!sent_on && status < 500, "{method} {path}: {status}");
         }
     }
+
+    // A page is for whoever may use the route that does the same.
+    let mut wrong = Vec::new();
+    for (role, most) in [("viewer", For::Viewers), ("deployer", For::Deployers), ("approver", For::Approvers)]
+    {
+        world.customer().ok(&["host", "users", "add", role, role]);
+        let cookie = signed_up(&world, role);
+        for (method, path, who) in ACTING {
+            let url = format!("{origin}{}", path.replace("{name}", "unheard-of"));
+            let headers = [kind, ("origin", origin.as_str()), ("cookie", cookie.as_str())];
+            let status = world.send(method, &url, None, &headers, form).status;
+            let is_answered = status != 403 && status < 500;
+            if is_answered != (who <= most) || status == 303 {
+                wrong.push(format!("{method} {path} as {role}: {status}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -346,6 +391,7 @@ fn a_deployer_deploys_to_the_targets_of_its_team_alone() {
 fn the_table_of_the_hosts_routes_is_complete() {
     let described = table().into_iter().map(|(method, route, ..)| (method, route.to_owned()));
     let pages = PAGES.into_iter().map(|(method, route, _)| (method, route.to_owned()));
-    let tabled: BTreeSet<_> = described.chain(pages).collect();
+    let acting = ACTING.into_iter().map(|(method, route, _)| (method, route.to_owned()));
+    let tabled: BTreeSet<_> = described.chain(pages).chain(acting).collect();
     must_be_complete(&tabled, &routed("docs/openapi/host.json", "host/src"));
 }

@@ -1,0 +1,178 @@
+//! What may be done with a deployment: the links to it, and the pages that ask before it is done.
+
+use axum::Extension;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_package::wire::host::{Deployment, Drift, Health};
+use chandlery_pages::{Column, Field, Link, crumbs, table};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::{layout, problem};
+use crate::deployments::Error as DeploymentError;
+use crate::error::Error;
+use crate::host::Host;
+use crate::users::Actor;
+
+const DEPLOYMENTS: Link<'static> = Link { path: "/deployments", name: "Deployments" };
+
+/// What is asked for once more before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    Restart,
+    Pause,
+    Resume,
+    Repair,
+    Remove,
+}
+
+impl Act {
+    /// What it is called, on links and buttons.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "Restart",
+            Self::Pause => "Pause",
+            Self::Resume => "Resume",
+            Self::Repair => "Repair",
+            Self::Remove => "Remove",
+        }
+    }
+
+    /// The last part of its path.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Repair => "repair",
+            Self::Remove => "remove",
+        }
+    }
+
+    /// What comes of it.
+    fn about(self) -> &'static str {
+        match self {
+            Self::Restart => "Each replica is started anew, as another revision of the same plan.",
+            Self::Pause => "All replicas end. Everything else of it stays, until it is resumed.",
+            Self::Resume => "Its replicas start again, as its plan says.",
+            Self::Repair => "What was changed by others is made again as its plan says.",
+            Self::Remove => {
+                "All replicas end, and its revisions, logs and scratch volumes go with them. There is no way back."
+            }
+        }
+    }
+}
+
+/// The links and buttons that an actor may use for a deployment.
+pub(super) fn offered(actor: &Actor, deployment: &Deployment) -> Markup {
+    let may = actor.must_deploy_to(&deployment.target).and_then(|()| actor.must_change(&deployment.name));
+    let at = |word: &str| format!("/deployments/{}/{word}", deployment.name);
+    let is_leaving = deployment.health == Health::Removing;
+    html! {
+        nav.actions aria-label="What may be done" {
+            a href=(at("rollout")) { "Rollout" }
+            @if may.is_ok() && !is_leaving {
+                " " a href=(at("upgrade")) { "Upgrade" }
+                " " a href=(at("rollback")) { "Roll back" }
+                " " a href=(at("scale")) { "Scale" }
+                @for act in acts(deployment) { " " a href=(at(act.word())) { (act.name()) } }
+            }
+        }
+    }
+}
+
+/// What there is to be done with a deployment, as it is.
+fn acts(deployment: &Deployment) -> Vec<Act> {
+    let pause = if deployment.health == Health::Paused { Act::Resume } else { Act::Pause };
+    let repair = (!deployment.drift.is_empty()).then_some(Act::Repair);
+    [Act::Restart, pause].into_iter().chain(repair).chain([Act::Remove]).collect()
+}
+
+/// What the form of such a page sends.
+#[derive(Deserialize)]
+pub(super) struct Given {
+    /// The deployment's name, where it has to be written.
+    #[serde(default)]
+    typed: String,
+}
+
+/// The page that says what will come of an act, and asks.
+pub(super) async fn ask(
+    State(host): State<Host>,
+    Extension(by): Extension<Actor>,
+    Extension(act): Extension<Act>,
+    Path(name): Path<String>,
+) -> Result<Response, Error> {
+    match host.deployments.get(&name).await {
+        Ok(deployment) => Ok(asking(&by, act, &deployment, None).into_response()),
+        Err(error) => Ok(problem::page(&by, &error.into(), &[DEPLOYMENTS])),
+    }
+}
+
+/// Does it, and leads to where one sees how it goes.
+pub(super) async fn act(
+    State(host): State<Host>,
+    Extension(by): Extension<Actor>,
+    Extension(act): Extension<Act>,
+    Path(name): Path<String>,
+    Form(given): Form<Given>,
+) -> Result<Response, Error> {
+    let deployment = match host.deployments.get(&name).await {
+        Ok(deployment) => deployment,
+        Err(error) => return Ok(problem::page(&by, &error.into(), &[DEPLOYMENTS])),
+    };
+    if act == Act::Remove && given.typed.trim() != name {
+        let page = asking(&by, act, &deployment, Some("This is not its name: nothing was removed."));
+        return Ok((StatusCode::BAD_REQUEST, page).into_response());
+    }
+    match done(&host, &by, act, &name).await {
+        Ok(()) => Ok(Redirect::to(&format!("/deployments/{name}/rollout")).into_response()),
+        Err(error) => {
+            let path = format!("/deployments/{name}");
+            Ok(problem::page(&by, &error.into(), &[Link { path: &path, name: &name }, DEPLOYMENTS]))
+        }
+    }
+}
+
+async fn done(host: &Host, by: &Actor, act: Act, name: &str) -> Result<(), DeploymentError> {
+    let deployments = &host.deployments;
+    match act {
+        Act::Restart => deployments.restart(by, name).await,
+        Act::Pause => deployments.pause(by, name, true).await.map(drop),
+        Act::Resume => deployments.pause(by, name, false).await.map(drop),
+        Act::Repair => deployments.repair(by, name).await.map(drop),
+        Act::Remove => deployments.remove(by, name).await,
+    }
+}
+
+fn asking(by: &Actor, act: Act, deployment: &Deployment, fault: Option<&str>) -> Markup {
+    let name = deployment.name.as_str();
+    let (path, title) = (format!("/deployments/{name}"), format!("{} {name}", act.name()));
+    let content = html! {
+        (crumbs(&[DEPLOYMENTS, Link { path: &path, name }], act.name()))
+        h1 { (title) }
+        p { (act.about()) }
+        @if act == Act::Repair { (drifted(&deployment.drift)) }
+        form.card method="post" action=(format!("{path}/{}", act.word())) {
+            @if act == Act::Remove {
+                (Field::new("typed", "Write its name to remove it").fault(fault).required())
+            }
+            button { (act.name()) " " (name) }
+        }
+        p { a href=(path) { "Leave it as it is" } }
+    };
+    layout::page(&title, Some(by), content)
+}
+
+/// What is not as it was made.
+fn drifted(drift: &[Drift]) -> Markup {
+    let row = |drift: &Drift| vec![html! { (drift.path) }, html! { (drift.should) }, html! { (drift.is) }];
+    let rows: Vec<Vec<Markup>> = drift.iter().map(row).collect();
+    html! {
+        @if rows.is_empty() { p.note { "Nothing was changed by others, as far as was seen at the last look." } }
+        @else {
+            (table("Changed by others", &[Column::Text("What"), Column::Text("Should be"), Column::Text("Is")], &rows))
+        }
+    }
+}
