@@ -1,31 +1,30 @@
-//! The host's pages, rendered here, that work without JavaScript: signing in, and everythingwhat that the host has, by the functions and the
-//! rights of its interface, and what may be done: plans
-//! are shown, approved and rolled out.
+//! The host's pages, rendered here, that work without JavaScript: signing in, what the host has, and what may be done, by the functions
+//! and the rights of its interface: plans are shown, approved and rolled out.
 
 mod account;
+mod actions;
 mod activity;
 mod address;
-mod deployment;
-mod deployments;
-mod actions;
 mod approvers;
 mod consent;
 mod deploy;
+mod deployment;
+mod deployments;
 mod device;
 mod door;
-mod integrations;
 mod draft;
 mod install;
+mod integrations;
 mod layout;
 mod logs;
-mod plugins;
-mod refusals;
-mod secrets;
 mod plan;
+mod plugins;
 mod problem;
+mod refusals;
 mod rollback;
 mod rollout;
 mod scale;
+mod secrets;
 mod set_up;
 mod sign_in;
 mod sso;

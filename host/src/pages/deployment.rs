@@ -34,6 +34,7 @@ pub(super) async fn page(
     let content = html! {
         (crumbs(&[ABOVE], &deployment.name))
         h1 { (deployment.name) " " (values::health(deployment.health)) }
+        (super::actions::offered(&by, deployment))
         (notices(deployment))
         (summary(&found))
         (endpoints(deployment))

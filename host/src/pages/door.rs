@@ -2,7 +2,6 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{uri::PathAndQuery;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -60,10 +59,9 @@ pub(super) fn to_sign_in(next: &str) -> Response {
     Redirect::to(&format!("/login?next={}", own_path(next))).into_response()
 }
 
-/// The same, where it wanted this: with the query, where a link can have it.
+/// The same, where it wanted this.
 pub(crate) fn to_sign_in_for(wanted: &Uri) -> Response {
-    let whole = wanted.path_and_query().map_or(HOME, PathAndQuery::as_str);
-    to_sign_in(if own_path(whole) == whole { whole } else { wanted.path() })
+    to_sign_in(asked(wanted))
 }
 
 /// Lets a browser in with the token of its session, and sends it to what it wanted.

@@ -37,6 +37,7 @@ pub(super) async fn page(State(host): State<Host>, SignedIn(by): SignedIn) -> Re
     }
     let content = html! {
         h1 { "Plugins" }
+        p { a href="/plugins/install" { "Install a plugin" } }
         (licence(&entitlement))
         @for shown in &plugins { (plugin(shown, &entitlement.plugins)) }
         @if plugins.is_empty() {
