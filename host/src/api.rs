@@ -1,6 +1,7 @@
 //! The host's HTTP interface, `/api/v1`, for the command line: tokens of its users open it, and programs that they have signed in with.
 
 mod access;
+mod account;
 mod deployments;
 mod extract;
 mod plugins;
@@ -41,6 +42,7 @@ fn interface() -> (Router<Host>, OpenApi) {
         .merge(targets::routes())
         .merge(users::routes())
         .merge(sign_in::routes())
+        .merge(account::routes())
         .split_for_parts();
     (routes, chandlery_openapi::describe(collected, TITLE, DESCRIPTION))
 }

@@ -10,8 +10,9 @@ use chandlery_sandbox::SandboxError;
 
 use crate::installs::Refusal;
 use crate::{
-    deployments, engines, installs, integrations, licence, policies, rules, secrets, settings, system,
-    targets, users,
+    deployments, engines, installs, integrations, licence, owner, parameters, policies, rules, secrets, settings,
+ system,
+   settings, system, targets, users,
 };
 
 /// A request without a token that the host knows.
@@ -116,6 +117,9 @@ pub enum Error {
     /// What the account may do.
     #[error(transparent)]
     Licence(#[from] licence::Error),
+    /// Whose the host is.
+    #[error(transparent)]
+    Owner(#[from] owner::Error),
     /// What is deployed.
     #[error(transparent)]
     Deployments(#[from] deployments::Error),
@@ -151,6 +155,7 @@ impl Explain for Error {
             Self::Targets(error) => error.explain(),
             Self::Engine(error) => error.explain(),
             Self::Licence(error) => error.explain(),
+            Self::Owner(error) => error.explain(),
             Self::Deployments(error) => error.explain(),
             Self::Integrations(error) => error.explain(),
             Self::Sandbox(error) => error.explain(),

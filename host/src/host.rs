@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery_package::wire::host::{Locked, NewInstall};
+use chandlery_package::wire::host::{{HostAccount, Locked, NewInstall}, NewHostAccount};
 use chandlery_package::{Digest, Manifest};
 use chandlery_sandbox::{Limits, Sandbox, Worker};
 use chandlery_tasks::Supervisor;
@@ -19,6 +19,7 @@ use crate::installs::{self, Installs, Progress, RegistryClient, Trust};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
 use crate::metering::Reporter;
+use crate::owner::{self, Kept, Owner};
 use crate::rules::Rules;
 use crate::secrets::Secrets;
 use crate::site::Site;
@@ -34,7 +35,7 @@ pub struct Settings {
     pub data: PathBuf,
     /// The registry that plugins come from and usage goes to.
     pub registry: Option<String>,
-    /// The registry's account that usage is counted for, by its token.
+    /// The registry's account that the host belongs to, by its token; none: whoever claims it.
     pub registry_token: Option<String>,
     /// What the host asks of the registry's log before it believes it.
     pub trust: Trust,
@@ -69,6 +70,7 @@ pub struct Host {
     pub(crate) secrets: Secrets,
     pub(crate) targets: Targets,
     licences: Licences,
+    owner: Option<Owner>,
     pub(crate) deployments: Deployments,
     pub(crate) integrations: Integrations,
     pub(crate) tasks: Supervisor,
@@ -90,9 +92,8 @@ impl Host {
             .map_err(|error| system::Error::Damaged(format!("the sandbox could not be made: {error:#}")))?;
         let rules = Rules::new(db.clone(), settings.trust.quorum.threshold > 0);
         let installs = Installs::open(data, sandbox.clone(), settings.trust.clone(), rules)?;
-        let registry = settings.registry.as_deref();
-        let registry =
-            registry.map(|url| RegistryClient::new(url, settings.registry_token.clone())).transpose()?;
+        let owner_path = data.join(owner::FILE_NAME);
+        let (registry, kept) = open_registry(settings, &owner_path)?;
         let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
         let first = FirstToken::read_or_make(&data.join("host.token"))?;
         let token = Digest::of(&*first.text());
@@ -109,13 +110,16 @@ impl Host {
         };
         let targets = Targets::open(db.clone(), secrets.clone(), context).await?;
         let host_id = engines::local::host_id(data)?;
-        let with_account = registry.clone().filter(RegistryClient::has_account);
-        let reporter = with_account.map(|registry| {
+        let reporter = registry.clone().map(|registry| {
             Reporter::open(db.pool().clone(), registry, host_id.clone(), &data.join("usage.key"))
         });
         let reporter = reporter.transpose()?;
         let licences =
             Licences::new(db.clone(), installs.clone(), registry.clone(), reporter.clone(), host_id);
+        let owner = registry.clone().zip(reporter.clone()).map(|(registry, reporter)| {
+            let fixed = settings.registry_token.is_some();
+            Owner::new((registry, reporter, licences.clone()), owner_path, fixed, kept)
+        });
         let deployments = Deployments::new(
             db.clone(),
             sandbox.clone(),
@@ -136,6 +140,7 @@ impl Host {
             secrets,
             targets,
             licences,
+            owner,
             deployments,
             integrations,
             tasks: Supervisor::default(),
@@ -206,6 +211,32 @@ impl Host {
     pub(crate) fn registry(&self) -> Result<RegistryClient, Error> {
         self.registry.clone().ok_or(Error::NoRegistry)
     }
+
+    /// Whose the host is.
+    pub async fn account(&self) -> Result<HostAccount, Error> {
+        match &self.owner {
+            Some(owner) => Ok(owner.show().await?),
+            None => Ok(HostAccount { registry: None, account: None, fixed: true }),
+        }
+    }
+
+    /// Lets the host belong to the account of a token.
+    pub(crate) async fn claim(&self, new: NewHostAccount) -> Result<HostAccount, Error> {
+        let owner = self.owner.as_ref().ok_or(Error::NoRegistry)?;
+        Ok(owner.claim(new, self.deployments.count().await?).await?)
+    }
+}
+
+/// A client of the registry, with the token that was named or, where none was, the one that was kept for it.
+fn open_registry(settings: &Settings, kept: &Path) -> Result<(Option<RegistryClient>, Option<Kept>), Error> {
+    let Some(url) = &settings.registry else { return Ok((None, None)) };
+    let client = RegistryClient::new(url, settings.registry_token.clone())?;
+    if client.has_account() {
+        return Ok((Some(client), None));
+    }
+    let kept = Kept::read(kept, client.url())?;
+    client.show(kept.as_ref().map(|kept| kept.token.clone()));
+    Ok((Some(client), kept))
 }
 
 /// Two hosts with one data directory would undo each other's work. The system gives the lock back when a host dies.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chandlery_package::column::Text;
 use chandlery_package::problem::{Explain, Explanation, Kind};
 use chandlery_package::wire::host::{Entitlement, Upgrade};
-use chandlery_package::{Billed, Licence, PluginEntitlement, PluginId, Tier};
+use chandlery_package::{Billed, Licence, Namespace, PluginEntitlement, PluginId, Tier};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
@@ -58,6 +58,8 @@ pub enum Error {
     /// As many deployments as the account may have.
     #[error("{used} of {limit} deployments that {tier} allows are used; {upgrade}")]
     Limit {
+        /// The account that the host belongs to, as its licence names it; none: no licence holds.
+        account: Option<Namespace>,
         /// The tier of the account's subscription.
         tier: Tier,
         /// The deployments of all of the account's hosts.
@@ -84,7 +86,9 @@ pub enum Error {
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         match self {
-            Self::Limit { .. } => (&DEPLOYMENT_LIMIT).into(),
+            Self::Limit { account, upgrade, .. } => {
+                DEPLOYMENT_LIMIT.remedied(more(account.as_ref(), upgrade.tier))
+            }
             Self::NotCovered(uncovered) => installs::ORDER_NEEDED.remedied(uncovered.remedy()),
             Self::Refused(_) => (&LICENCE_REFUSED).into(),
             Self::Installs(error) => error.explain(),
@@ -148,6 +152,11 @@ impl Licences {
         }
     }
 
+    /// The account that the licence names which is kept; none: no licence holds.
+    pub async fn account(&self) -> Result<Option<Namespace>, Error> {
+        Ok(self.kept(Timestamp::now()).await?.map(|licence| licence.account))
+    }
+
     /// Asks the registry for another licence, and tells it how many deployments are here. One that is not signed by its key
     /// is not kept.
     pub async fn refresh(&self, here: u32) -> Result<(), Error> {
@@ -175,6 +184,13 @@ impl Licences {
         Ok(())
     }
 
+    /// Forgets the licence that is kept: it is of an account that the host belongs to no more.
+    pub async fn forget(&self) -> Result<(), Error> {
+        let _held = self.asking.lock().await;
+        sqlx::query("delete from licence").execute(self.db.pool()).await?;
+        Ok(())
+    }
+
     /// What this host may do, with so many deployments of its own.
     pub async fn entitlement(&self, here: u32) -> Result<Entitlement, Error> {
         let licence = self.kept(Timestamp::now()).await?;
@@ -186,8 +202,9 @@ impl Licences {
         let used = here.saturating_add(elsewhere);
         let upgrade = limit.filter(|limit| !reached(0, used, Some(*limit)).is_empty()).map(beyond);
         let says = licence.as_ref().and_then(|licence| coverage::tier_warning(licence, Timestamp::now()));
-        let expires_at = licence.and_then(|licence| licence.expires());
+        let expires_at = licence.as_ref().and_then(Licence::expires);
         Ok(Entitlement {
+            account: licence.map(|licence| licence.account),
             tier,
             trial,
             limit,
@@ -259,6 +276,20 @@ pub(crate) fn beyond(limit: u32) -> Upgrade {
     Upgrade { tier, limit: tier.deployments(), monthly: tier.price(Billed::Monthly) }
 }
 
+/// How this host comes to have more deployments: the tier is had by the account that it belongs to, and by no other one.
+fn more(account: Option<&Namespace>, tier: Tier) -> String {
+    match account {
+        Some(account) => format!(
+            "remove one, or let '{account}' have more, to which this host belongs, and deploy again: `chandlery subscription trial \
+             {tier}` has it for 30 days, once, and `chandlery subscription change {tier}` for good"
+        ),
+        None => format!(
+            "remove one, or let this host belong to an account that may have more, and deploy again: `chandlery register NAME` opens \
+             one, `chandlery host claim` gives it the host, and `chandlery subscription trial {tier}` has more for 30 days"
+        ),
+    }
+}
+
 /// The parts of a limit, in percent, that are used up now and were not before.
 pub(crate) fn reached(before: u32, after: u32, limit: Option<u32>) -> Vec<u32> {
     let Some(limit) = limit.filter(|limit| *limit > 0) else { return Vec::new() };
@@ -284,5 +315,22 @@ mod tests {
             beyond(100).to_string(),
             "enterprise allows any number of deployments for 2999.00 USD a month"
         );
+    }
+
+    #[test]
+    fn a_limit_is_lifted_for_whoever_has_the_host() {
+        let limit = |account: Option<&str>| Error::Limit {
+            account: account.map(|name| name.parse().unwrap()),
+            tier: Tier::Free,
+            used: 1,
+            limit: 1,
+            upgrade: beyond(1),
+        };
+        let remedy = |account| limit(account).explain().remedy.unwrap();
+        assert!(remedy(Some("ann")).contains("let 'ann' have more"));
+        assert!(remedy(None).contains("chandlery host claim"));
+        for account in [Some("ann"), None] {
+            assert!(remedy(account).contains("chandlery subscription trial developer"), "{account:?}");
+        }
     }
 }

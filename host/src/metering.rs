@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery_package::PrivateKey;
 use chandlery_package::chain::{Chain, Head};
 use chandlery_package::wire::{HostChain, RefusedUsage, UsageEvent, UsageReceipt, UsageReport};
+use chandlery_package::{Namespace, PrivateKey};
 use sqlx::SqlitePool;
 use tokio::sync::Mutex;
 
@@ -71,7 +71,7 @@ impl Reporter {
     /// refuses for good is not sent again, and what it may take later is, in the next round.
     pub async fn send(&self) -> Result<(), Error> {
         let mut turn = self.turn.lock().await;
-        if usage::waiting(&self.db, 1).await?.is_empty() {
+        if !self.registry.has_account() || usage::waiting(&self.db, 1).await?.is_empty() {
             return Ok(());
         }
         // What goes wrong leaves nothing known, so that the registry is asked again.
@@ -97,6 +97,19 @@ impl Reporter {
         self.report(&report).await?;
         *turn = Some(known);
         Ok(())
+    }
+
+    /// Speaks for another account from now on, by a token of it, and never in the middle of a report; gives the token before.
+    pub async fn speak_for(&self, token: Option<String>) -> Option<String> {
+        let mut turn = self.turn.lock().await;
+        *turn = None;
+        self.registry.show(token)
+    }
+
+    /// The account that it speaks for, at which this host is registered by that; none: the registry registers no hosts.
+    pub async fn account(&self) -> Result<Option<Namespace>, installs::Error> {
+        let known = self.registry.register_host(&self.host, self.key.public()).await?;
+        Ok(known.map(|known| known.account))
     }
 
     /// How far the registry has heard of this host, by the key that it is told; none: it takes no signed usage.

@@ -45,7 +45,7 @@ const APPROVER: HostRole = HostRole::Approver;
 const ADMIN: HostRole = HostRole::Admin;
 
 /// Every route of the interface.
-pub(super) static RIGHTS: [Right; 56] = [
+pub(super) static RIGHTS: [Right; 58] = [
     sees("GET", "/api/v1/whoami"),
     sees("GET", "/api/v1/plugins"),
     may(APPROVER, "install", "POST", "/api/v1/plugins"),
@@ -81,6 +81,8 @@ pub(super) static RIGHTS: [Right; 56] = [
     sees("GET", "/api/v1/deployments/{name}/replay"),
     sees("GET", "/api/v1/entitlement"),
     sees("GET", "/api/v1/usage"),
+    sees("GET", "/api/v1/registry-account"),
+    may(ADMIN, "claim", "PUT", "/api/v1/registry-account"),
     sees("GET", "/api/v1/targets"),
     may(ADMIN, "set-target", "PUT", "/api/v1/targets/{name}"),
     may(ADMIN, "remove-target", "DELETE", "/api/v1/targets/{name}"),

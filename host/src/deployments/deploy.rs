@@ -22,7 +22,10 @@ impl Deployments {
         let has = self.licences.for_one_more(self.count().await?).await?;
         let Entitlement { tier, used, limit, .. } = has;
         match limit.filter(|limit| used >= *limit) {
-            Some(limit) => Err(licence::Error::Limit { tier, used, limit, upgrade: beyond(limit) }.into()),
+            Some(limit) => {
+                let (account, upgrade) = (has.account, beyond(limit));
+                Err(licence::Error::Limit { account, tier, used, limit, upgrade }.into())
+            }
             None => Ok(has),
         }
     }

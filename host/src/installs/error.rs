@@ -346,7 +346,8 @@ impl Explain for Error {
             Self::Consent { .. } => &CONSENT_NEEDED,
             Self::Costs { quote, .. } => return ORDER_NEEDED.remedied(quote.remedy()),
             Self::NoAccount { .. } => {
-                return ORDER_NEEDED.remedied("start the host with --registry-token-file FILE");
+                return ORDER_NEEDED
+                    .remedied("let the host belong to an account, which orders it: `chandlery host claim`");
             }
             Self::NotAsked { .. } => &NOT_ASKED,
             Self::Lock { .. } => &LOCK_DAMAGED,

@@ -1,5 +1,6 @@
 //! The registry, seen from a host: bounded reads, and nothing believed.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chandlery_package::advisory::ADVISORY_BYTES_MAX;
@@ -35,7 +36,8 @@ const REDIRECTS_MAX: usize = 5;
 #[derive(Clone)]
 pub struct RegistryClient {
     url: String,
-    token: Option<String>,
+    /// Another one where the host belongs to another account by now.
+    token: Arc<RwLock<Option<String>>>,
     http: Client,
 }
 
@@ -46,7 +48,7 @@ impl RegistryClient {
         let http = Client::builder().timeout(REQUEST_TIMEOUT).connect_timeout(Duration::from_secs(5));
         let http = http.redirect(stay()).build();
         let http = http.map_err(|error| RegistryError::Away { url: url.clone(), reason: say(&error) })?;
-        Ok(Self { url, token, http })
+        Ok(Self { url, token: Arc::new(RwLock::new(token)), http })
     }
 
     /// Where it is.
@@ -56,7 +58,16 @@ impl RegistryClient {
 
     /// Whether usage can be sent.
     pub fn has_account(&self) -> bool {
-        self.token.is_some()
+        self.token().is_some()
+    }
+
+    fn token(&self) -> Option<String> {
+        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows another token from now on; gives the one before.
+    pub(crate) fn show(&self, token: Option<String>) -> Option<String> {
+        std::mem::replace(&mut *self.token.write().unwrap_or_else(PoisonError::into_inner), token)
     }
 
     pub(super) async fn releases(&self, plugin: &PluginId) -> Result<Vec<ReleaseRecord>, Error> {
@@ -274,7 +285,7 @@ impl RegistryClient {
     }
 
     fn authenticate(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.token {
+        match self.token() {
             Some(token) => request.bearer_auth(token),
             None => request,
         }
@@ -385,7 +396,6 @@ fn split_bundle(mut bundle: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,5 +1,6 @@
 //! What a host and its clients say to each other in JSON, below `/api/v1` of the host.
 
+mod account;
 mod deployments;
 mod plans;
 mod plugins;
@@ -9,6 +10,7 @@ mod sign_in;
 mod targets;
 mod users;
 
+pub use account::*;
 pub use deployments::*;
 pub use plans::*;
 pub use plugins::*;

@@ -88,6 +88,8 @@ fn table() -> Vec<(&'static str, &'static str, For, Value)> {
         ("GET", "/api/v1/deployments/{name}/replay", For::Viewers, json!(null)),
         ("GET", "/api/v1/entitlement", For::Viewers, json!(null)),
         ("GET", "/api/v1/usage", For::Viewers, json!(null)),
+        ("GET", "/api/v1/registry-account", For::Viewers, json!(null)),
+        ("PUT", "/api/v1/registry-account", For::Admins, json!({ "token": "unheard-of" })),
         ("GET", "/api/v1/targets", For::Viewers, json!(null)),
         ("PUT", "/api/v1/targets/{name}", For::Admins, json!({})),
         ("DELETE", "/api/v1/targets/{name}", For::Admins, json!(null)),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{Drift, Replica};
 use crate::wire::Advised;
-use crate::{Digest, Money, PluginId, Release, Tier, words};
+use crate::{Digest, Money, Namespace, PluginId, Release, Tier, words};
 
 words! {
     /// How a deployment fares as a whole.
@@ -149,6 +149,9 @@ pub struct Rollback {
 /// What this host may do, and how much of it is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Entitlement {
+    /// The account that it belongs to, as its licence names it; none: no licence holds.
+    #[serde(default)]
+    pub account: Option<Namespace>,
     /// What its account has subscribed to.
     pub tier: Tier,
     /// Whether that is a trial.
