@@ -59,7 +59,7 @@ as operator
 typed chandlery up --data target/demo/data
 # A session of its own: Ctrl-C must reach this script alone, which removes the deployment while the host is there.
 setsid "$chandlery" up --data "$folder/data" --registry-listen 127.0.0.1:"$registry_port" --host-listen 127.0.0.1:"$host_port" \
-    --meter-seconds 2 >"$folder/up.log" 2>&1 &
+    --meter-seconds 2 --no-publish-first-party >"$folder/up.log" 2>&1 &
 up=$!
 for _ in $(seq 300); do
     if grep -q 'host at' "$folder/up.log"; then break; fi
@@ -85,6 +85,7 @@ run orders price acme:ocr-server "100.00 USD"
 bold "4. A platform team finds it and installs it, each link of the chain checked"
 as platform
 run register platform <<<"$password"
+run host claim
 run search ocr
 run install acme:ocr-server@^1 --accept-price "100.00 USD"
 
@@ -118,8 +119,8 @@ for _ in $(seq 100); do
 done
 run usage
 
-bold "9. A sale is paid and shared"
-run orders place acme:ocr-server
+bold "9. What was ordered to be installed is paid and shared"
+run orders list
 reference=$("$chandlery" orders list --json | field items 0 reference)
 as operator
 run orders paid "$reference" "100.00 USD" --bank-reference DEMO-TRANSFER-1

@@ -14,6 +14,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::arguments::server;
 use crate::failure::{Failure, Result};
 use crate::home::Home;
 use crate::words;
@@ -32,6 +33,7 @@ pub struct Settings {
         global = true,
         env = "CHANDLERY_REGISTRY",
         value_name = "URL",
+        value_parser = server,
         default_value = "http://127.0.0.1:7600"
     )]
     pub registry: String,
@@ -41,6 +43,7 @@ pub struct Settings {
         global = true,
         env = "CHANDLERY_HOST",
         value_name = "URL",
+        value_parser = server,
         default_value = "http://127.0.0.1:7700"
     )]
     pub host: String,
@@ -63,16 +66,13 @@ pub struct Context {
     pub home: Home,
     http: OnceLock<Client>,
     host_http: OnceLock<Client>,
-    /// By whose right, and with what token, a workload speaks.
+    /// By whose right, and with what token, this speaks, whoever is logged in.
     workload: OnceLock<(Namespace, String)>,
 }
 
 impl Context {
     /// Puts it together.
-    pub fn new(mut settings: Settings, home: Home) -> Self {
-        for url in [&mut settings.registry, &mut settings.host] {
-            url.truncate(url.trim_end_matches('/').len());
-        }
+    pub fn new(settings: Settings, home: Home) -> Self {
         Self { settings, home, http: OnceLock::new(), host_http: OnceLock::new(), workload: OnceLock::new() }
     }
 
@@ -84,7 +84,7 @@ impl Context {
         self.host_http.get_or_init(|| client_of(&self.settings.host))
     }
 
-    /// Speaks to the registry by the right of this account, with a token that was issued to a workload. The first one stays.
+    /// Speaks to the registry by the right of this account, with this token, whoever is logged in. The first one stays.
     pub fn speak_as(&self, account: Namespace, token: String) {
         self.workload.get_or_init(|| (account, token));
     }

@@ -2,8 +2,56 @@
 
 use chandlery_package::words::Word;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use reqwest::Url;
 
 /// Takes one word of an enumeration, and shows all of them in the help.
 pub fn one_of<T: Word>() -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(T::ALL.iter().map(|word| word.as_str())).try_map(|text| text.parse())
+}
+
+/// Takes the address of a registry or a host, and gives it without a slash at its end.
+pub fn server(text: &str) -> Result<String, String> {
+    const LIKE: &str = "write it like http://127.0.0.1:7600 or https://plugins.example.com, in the option, CHANDLERY_REGISTRY or \
+        CHANDLERY_HOST";
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let Some(url) = url else {
+        return Err(match text.contains("://") {
+            true => format!("it is no address of a server: {LIKE}"),
+            false => format!("it does not begin with http:// or https://: {LIKE}"),
+        });
+    };
+    let is_more = url.query().is_some() || url.fragment().is_some();
+    if is_more || !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("it is more than where a server is: {LIKE}"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_how_it_is_written() {
+        for (text, taken) in [
+            ("http://127.0.0.1:7600", "http://127.0.0.1:7600"),
+            ("https://plugins.example.com/", "https://plugins.example.com"),
+            ("http://[::1]:7700", "http://[::1]:7700"),
+            ("https://example.com/registry/", "https://example.com/registry"),
+        ] {
+            assert_eq!(server(text).as_deref(), Ok(taken));
+        }
+        for (text, why) in [
+            ("foo", "does not begin with http://"),
+            ("127.0.0.1:7600", "does not begin with http://"),
+            ("localhost:7600", "does not begin with http://"),
+            ("", "does not begin with http://"),
+            ("ftp://example.com", "no address of a server"),
+            ("http://", "no address of a server"),
+            ("http://ann:secret@example.com", "more than where"),
+            ("http://example.com?q=1", "more than where"),
+        ] {
+            assert!(server(text).unwrap_err().contains(why), "{text}");
+        }
+    }
 }

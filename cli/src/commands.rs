@@ -20,6 +20,7 @@ pub mod expense;
 pub mod figures;
 pub mod history;
 pub mod host;
+pub mod host_account;
 pub mod host_log_in;
 pub mod host_provider;
 pub mod host_tokens;

@@ -84,15 +84,25 @@ impl Failure {
         }
     }
 
+    /// What happened, in a sentence.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// Tells it on standard error, and gives the exit code.
     pub fn report(&self, json: bool) -> ExitCode {
+        self.tell(json);
+        ExitCode::from(self.exit_code())
+    }
+
+    /// Tells it on standard error.
+    pub fn tell(&self, json: bool) {
         let Problem { r#type, title, detail, remedy, .. } = &self.0;
         if json {
             show::json_failure(&self.0);
         } else {
             show::failure(title, detail, r#type, remedy.as_deref());
         }
-        ExitCode::from(self.exit_code())
     }
 }
 

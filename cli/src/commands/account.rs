@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use self::passwords::{current_and_new, password};
 use crate::api::Context;
+use crate::commands::host_account::claim_own;
 use crate::failure::Result;
 use crate::show;
 
@@ -152,7 +153,7 @@ impl Register {
     pub async fn run(self, context: &Context) -> Result {
         let new = NewAccount { name: self.name, password: password("Password: ")?, email: self.email };
         let token: Token = context.post("/api/v1/accounts", new).await?;
-        remember(context, &token, "opened account")
+        remember(context, &token, "opened account").await
     }
 }
 
@@ -160,7 +161,7 @@ impl Login {
     pub async fn run(self, context: &Context) -> Result {
         let Some(name) = self.name else {
             let token = web::log_in(context).await?;
-            return remember(context, &token, "logged in as");
+            return remember(context, &token, "logged in as").await;
         };
         let login = WireLogin { name, password: password("Password: ")? };
         let answer: LoggedIn = context.post("/api/v1/tokens", login).await?;
@@ -168,7 +169,7 @@ impl Login {
             LoggedIn::Token(token) => token,
             LoggedIn::Needed(needed) => factor::go_on(context, needed, self.code).await?,
         };
-        remember(context, &token, "logged in as")
+        remember(context, &token, "logged in as").await
     }
 }
 
@@ -180,11 +181,19 @@ enum LoggedIn {
     Needed(SecondFactorNeeded),
 }
 
-fn remember(context: &Context, token: &Token, what: &str) -> Result {
-    context.home.log_in(&context.settings.registry, &token.account, &token.token)?;
-    match context.settings.json {
-        true => show::json(serde_json::json!({ "account": token.account })),
-        false => show::done(format!("{what} '{}' at {}", token.account, context.settings.registry)),
+/// Keeps the token of a log-in. The first account that logs in beside a host which is nobody's has that host from then on.
+async fn remember(context: &Context, token: &Token, what: &str) -> Result {
+    let Token { account, token } = token;
+    context.home.log_in(&context.settings.registry, account, token)?;
+    context.speak_as(account.clone(), token.clone());
+    let host = claim_own(context).await.map(|_| &context.settings.host);
+    if context.settings.json {
+        show::json(serde_json::json!({ "account": account, "host": host }));
+        return Ok(());
+    }
+    show::done(format!("{what} '{account}' at {}", context.settings.registry));
+    if let Some(host) = host {
+        show::done(format!("the host at {host} belongs to '{account}': its limits and its use are yours"));
     }
     Ok(())
 }

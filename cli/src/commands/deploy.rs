@@ -6,6 +6,7 @@ use reqwest::Method;
 
 use super::plan::{What, parse_set};
 use super::rollout::Waiting;
+use super::subscription::upgrade;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
@@ -40,9 +41,9 @@ impl Deploy {
             return Ok(());
         }
         let has: Entitlement = context.host(Method::GET, "/api/v1/entitlement", ()).await?;
-        if let (Some(limit), Some(upgrade)) = (has.limit, has.upgrade) {
+        if let (Some(limit), Some(upgrade)) = (has.limit, upgrade(&has)) {
             show::warning(format!("{} of {limit} deployments that {} allows are used", has.used, has.tier));
-            show::note(format!("{upgrade}: `chandlery subscription change {}`", upgrade.tier));
+            show::note(upgrade);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use chandlery_sandbox::Limits;
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 
+use super::host_account::{self, Claim};
 use super::host_log_in::{self, HostSessions, HostToken};
 use super::host_provider::SignInOptions;
 use super::host_tokens::HostTokens;
@@ -57,6 +58,10 @@ pub enum Host {
     Whoami,
     /// Show what users have done, the last first
     Acts,
+    /// Show which account of the registry the host belongs to
+    Account,
+    /// Let the host belong to the account that is logged in at its registry, or with --for to an organisation
+    Claim(Claim),
 }
 
 /// Run a host.
@@ -68,7 +73,7 @@ pub struct Run {
     /// Where it listens
     #[arg(long, value_name = "ADDR", default_value = HOST_LISTEN)]
     listen: SocketAddr,
-    /// The file that holds the token of the registry's account that usage is counted for
+    /// The file that holds a token of the account that the host belongs to; whoever claims it, unless given
     #[arg(long, value_name = "FILE")]
     registry_token_file: Option<PathBuf>,
     /// How often usage is metered and sent
@@ -136,6 +141,8 @@ impl Host {
             Self::Token(token) => token.run(context).await,
             Self::Whoami => users::whoami(context).await,
             Self::Acts => users::acts(context).await,
+            Self::Account => host_account::show(context).await,
+            Self::Claim(claim) => claim.run(context).await,
         }
     }
 }
@@ -167,12 +174,13 @@ async fn serve(run: Run, context: &Context) -> Result {
         sign_in: run.sign_in.to_host()?,
     };
     let host = chandlery_host::Host::open(&settings).await?;
-    let (listener, address) = bind(run.listen).await?;
+    let (listener, address) = bind(run.listen, "--listen").await?;
     let stopped = stopped()?;
     show::done(format!("host at http://{address}, for the registry at {}", context.settings.registry));
     show::note(format!("the token of its first admin is in {}", run.data.join("host.token").display()));
-    if settings.registry_token.is_none() {
-        show::note("usage is metered, and waits: no account was named with --registry-token-file");
+    let owner = host.account().await?;
+    if owner.account.is_none() && !owner.fixed {
+        show::note("the host is nobody's, and usage waits: `chandlery host claim` gives it to an account");
     }
     Ok(chandlery_host::serve(host, &settings, listener, stopped).await?)
 }

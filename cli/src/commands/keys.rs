@@ -2,7 +2,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_package::wire::{KeyRecord, NewKey, NewRevocation, Page};
-use chandlery_package::{KeyId, Namespace};
+use chandlery_package::{KeyId, Namespace, PrivateKey};
 use clap::Subcommand;
 use jiff::Timestamp;
 use reqwest::Method;
@@ -78,10 +78,7 @@ fn new(context: &Context, name: &str) -> Result {
 
 async fn add(context: &Context, namespace: &Namespace, name: Option<&str>) -> Result {
     let key = context.home.key(name.unwrap_or(namespace.as_str()))?;
-    let proof = BASE64_STANDARD.encode(key.sign(NewKey::proof_text(namespace).as_bytes()));
-    let new = NewKey { key: key.public(), proof };
-    let path = format!("/api/v1/namespaces/{namespace}/keys");
-    let record: KeyRecord = context.registry(Method::POST, &path, new).await?;
+    let record = add_key(context, namespace, &key).await?;
     match context.settings.json {
         true => show::json(record),
         false => show::done(format!(
@@ -91,6 +88,13 @@ async fn add(context: &Context, namespace: &Namespace, name: Option<&str>) -> Re
         )),
     }
     Ok(())
+}
+
+/// Lets a key sign for a namespace.
+pub async fn add_key(context: &Context, namespace: &Namespace, key: &PrivateKey) -> Result<KeyRecord> {
+    let proof = BASE64_STANDARD.encode(key.sign(NewKey::proof_text(namespace).as_bytes()));
+    let new = NewKey { key: key.public(), proof };
+    context.registry(Method::POST, &format!("/api/v1/namespaces/{namespace}/keys"), new).await
 }
 
 async fn revoke(context: &Context, namespace: &Namespace, key: &KeyId, from: Option<Timestamp>) -> Result {

@@ -4,12 +4,12 @@ mod workload;
 
 use std::path::PathBuf;
 
-use chandlery_package::Digest;
 use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::problem::Problem;
 use chandlery_package::provenance::{Built, PREDICATE_TYPE};
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
 use chandlery_package::wire::{NewRelease, ReleaseRecord, StagedRelease};
+use chandlery_package::{Digest, Identity, PrivateKey};
 use clap::Args;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -43,50 +43,19 @@ pub struct Publish {
 impl Publish {
     /// Does it. Whatever a crash leaves undone, the same command does again.
     pub async fn run(self, context: &Context) -> Result {
-        let BuiltPlugin { component, bytes, .. } = match self.plugin.is_dir() {
+        let built = match self.plugin.is_dir() {
             true => Project::open(&self.plugin)?.build(None)?,
             false => BuiltPlugin::read(&self.plugin)?,
         };
-        let release = component.manifest.release();
+        let plugin = built.component.manifest.release().plugin;
         let (key, identity) = match self.oidc {
-            true => workload::log_in(context, &release.plugin).await.map(|(key, who)| (key, Some(who)))?,
+            true => workload::log_in(context, &plugin).await.map(|(key, who)| (key, Some(who)))?,
             false => {
-                let name = self.key.as_deref().unwrap_or(release.plugin.namespace.as_str());
+                let name = self.key.as_deref().unwrap_or(plugin.namespace.as_str());
                 (context.home.key(name)?, None)
             }
         };
-        let artifact = Artifact::of_component(&component, bytes);
-        let digest = artifact.digest();
-        let bundle = Artifact::of_bundle(bundle::sign(&key, digest), &artifact);
-        let provenance = identity.as_ref().map(|identity| {
-            let built = Built { release: &release, artifact: digest, component: component.digest, identity };
-            Artifact::of_attestation(built.attest(&key), PREDICATE_TYPE, &artifact)
-        });
-        let signed = SignedPayload::sign(&key, &release.plugin, digest);
-        let pushed = Pushed { signed, artifact, bundle, provenance };
-
-        let spinner = show::spinner(format!("pushing {release}"));
-        // What would be refused for its key is not pushed at all.
-        if identity.is_none() {
-            key_of(context, &release.plugin.namespace, key.public()).await?;
-        }
-        let repository = Repository::open(context, &release.plugin.repository()).await?;
-        // Who has pushed the same before may need it.
-        let is_new = repository.manifest(&digest.to_string()).await?.is_none();
-        let published: Result<Published> = async {
-            repository.push_all(&pushed).await?;
-            spinner.set_message(format!("publishing {release}"));
-            let path =
-                format!("/api/v1/plugins/{}/{}/releases", release.plugin.namespace, release.plugin.name);
-            let new = NewRelease { version: release.version.clone(), artifact: digest };
-            context.registry_at_once_or_later(Method::POST, &path, new).await
-        }
-        .await;
-        if published.is_err() && is_new {
-            repository.take_back(context, &pushed).await;
-        }
-        let published = published?;
-        spinner.finish_and_clear();
+        let published = publish(context, built, &key, identity.as_ref()).await?;
         match context.settings.json {
             true => show::json(published),
             false => published.show(),
@@ -95,11 +64,56 @@ impl Publish {
     }
 }
 
+/// Pushes a component and its signatures, and asks the registry to accept the release. Whatever a crash leaves undone, the same again does.
+pub async fn publish(
+    context: &Context,
+    built: BuiltPlugin,
+    key: &PrivateKey,
+    identity: Option<&Identity>,
+) -> Result<Published> {
+    let BuiltPlugin { component, bytes, .. } = built;
+    let release = component.manifest.release();
+    let artifact = Artifact::of_component(&component, bytes);
+    let digest = artifact.digest();
+    let bundle = Artifact::of_bundle(bundle::sign(key, digest), &artifact);
+    let provenance = identity.map(|identity| {
+        let built = Built { release: &release, artifact: digest, component: component.digest, identity };
+        Artifact::of_attestation(built.attest(key), PREDICATE_TYPE, &artifact)
+    });
+    let signed = SignedPayload::sign(key, &release.plugin, digest);
+    let pushed = Pushed { signed, artifact, bundle, provenance };
+
+    let spinner = show::spinner(format!("pushing {release}"));
+    // What would be refused for its key is not pushed at all.
+    if identity.is_none() {
+        key_of(context, &release.plugin.namespace, key.public()).await?;
+    }
+    let repository = Repository::open(context, &release.plugin.repository()).await?;
+    // Who has pushed the same before may need it.
+    let is_new = repository.manifest(&digest.to_string()).await?.is_none();
+    let published: Result<Published> = async {
+        repository.push_all(&pushed).await?;
+        spinner.set_message(format!("publishing {release}"));
+        let path = format!("/api/v1/plugins/{}/{}/releases", release.plugin.namespace, release.plugin.name);
+        let new = NewRelease { version: release.version.clone(), artifact: digest };
+        context.registry_at_once_or_later(Method::POST, &path, new).await
+    }
+    .await;
+    if published.is_err() && is_new {
+        repository.take_back(context, &pushed).await;
+    }
+    let published = published?;
+    spinner.finish_and_clear();
+    Ok(published)
+}
+
 /// What comes of publishing.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Published {
+pub enum Published {
+    /// It is there for everybody.
     Released(Box<ReleaseRecord>),
+    /// It waits for another member.
     Staged(Box<StagedRelease>),
 }
 

@@ -334,7 +334,7 @@ pub async fn open(
     terms: &Terms,
 ) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
     let registry = chandlery_registry::Registry::open(&terms.settings(data)?).await?;
-    let (listener, address) = bind(listen).await?;
+    let (listener, address) = bind(listen, "--listen").await?;
     Ok((registry, listener, address))
 }
 
@@ -344,7 +344,7 @@ pub async fn open_here(
     listen: SocketAddr,
     terms: &Terms,
 ) -> Result<(chandlery_registry::Registry, TcpListener, SocketAddr)> {
-    let (listener, address) = bind(listen).await?;
+    let (listener, address) = bind(listen, "--registry-listen").await?;
     let mut settings = terms.settings(data)?;
     settings.passkeys_at = settings.passkeys_at.or(Some(format!("http://localhost:{}", address.port())));
     let registry = chandlery_registry::Registry::open(&settings).await?;
@@ -369,10 +369,11 @@ fn doubt(terms: &Terms, listen: SocketAddr) -> Option<&'static str> {
     )
 }
 
-/// A listener, or what stands in its way.
-pub async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+/// A listener, or what stands in its way; the option by which another address is chosen.
+pub async fn bind(listen: SocketAddr, option: &str) -> Result<(TcpListener, SocketAddr)> {
     let taken = |error: std::io::Error| {
-        Failure::new(&words::NO_PORT, format!("{listen}: {error}")).remedy("choose another with --listen")
+        Failure::new(&words::NO_PORT, format!("{listen}: {error}"))
+            .remedy(format!("choose another address with `{option} ADDR`"))
     };
     let listener = TcpListener::bind(listen).await.map_err(taken)?;
     let address = listener.local_addr().map_err(taken)?;

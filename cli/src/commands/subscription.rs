@@ -18,6 +18,16 @@ use crate::show;
 const PATH: &str = "/api/v1/subscription";
 const HOSTS: &str = "/api/v1/hosts";
 
+/// How a host's account comes to have more than it has, where a part of its limit is used up.
+pub(super) fn upgrade(has: &Entitlement) -> Option<String> {
+    let upgrade = has.upgrade.as_ref()?;
+    let tier = upgrade.tier;
+    Some(match &has.account {
+        Some(account) => format!("{upgrade}: `chandlery subscription change {tier}`, as '{account}'"),
+        None => format!("{upgrade}, to an account that has this host: `chandlery host claim`"),
+    })
+}
+
 /// What this account may do.
 #[derive(Subcommand)]
 pub enum Subscription {
@@ -198,14 +208,15 @@ async fn licence(context: &Context) -> Result {
         return Ok(());
     }
     let until = has.expires_at.map(|at| format!(", by a licence until {}", date(at))).unwrap_or_default();
-    show::done(format!("this host has {}: {}{until}", has.tier, Tier::in_words(has.limit)));
+    let whose = has.account.as_ref().map(|account| format!(" as '{account}' has it")).unwrap_or_default();
+    show::done(format!("this host has {}{whose}: {}{until}", has.tier, Tier::in_words(has.limit)));
     let elsewhere = match has.elsewhere {
         0 => String::new(),
         some => format!(", {some} of them on other hosts: `chandlery subscription hosts`"),
     };
     show::note(format!("used: {}{elsewhere}", Tier::in_words(Some(has.used))));
-    if let Some(upgrade) = has.upgrade {
-        show::note(format!("{upgrade}: `chandlery subscription change {}`", upgrade.tier));
+    if let Some(upgrade) = upgrade(&has) {
+        show::note(upgrade);
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ impl Witness {
     pub async fn run(self, context: &Context) -> Result {
         keep_private(&self.data)?;
         let witness = chandlery_registry::witness::Witness::open(&self.data, &self.name, &self.logs)?;
-        let (listener, address) = bind(self.listen).await?;
+        let (listener, address) = bind(self.listen, "--listen").await?;
         let id = witness.id();
         let stopped = stopped()?;
         match context.settings.json {

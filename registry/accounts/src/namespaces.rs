@@ -71,7 +71,7 @@ pub(crate) fn is_reserved(name: &Namespace) -> bool {
 pub async fn take_namespace(db: &Db, actor: &Actor, owner: &Account, name: &Namespace) -> Result<(), Error> {
     let is_reserved = is_reserved(name);
     if is_reserved && !owner.operator {
-        return Err(Error::Conflict(format!("the namespace '{name}' is reserved")));
+        return Err(Error::Reserved(name.clone()));
     }
     let (mut write, now) = (db.write().await?, Timestamp::now());
     if !owner.operator {

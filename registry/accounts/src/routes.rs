@@ -95,7 +95,7 @@ async fn log_in(
     Json(login): Json<Login>,
 ) -> Result<Response, Error> {
     let found = accounts.by_password(client, login.name.as_str(), &login.password).await?;
-    let (caller, mark) = found.ok_or(Error::Unauthenticated)?;
+    let (caller, mark) = found.ok_or(Error::WrongLogIn)?;
     if let Some(needed) = factors::code_owed(&accounts, &caller.name, &mark).await? {
         return Ok((StatusCode::ACCEPTED, Json(needed)).into_response());
     }

@@ -58,9 +58,17 @@ pub enum Error {
     /// What was sent contradicts what is here.
     #[error("{0}")]
     Conflict(String),
+    /// A name that only whoever operates the registry takes.
+    #[error(
+        "the name '{0}' is reserved: it would seem to speak for the marketplace, for the ecosystem, or for nobody"
+    )]
+    Reserved(Namespace),
     /// The request carries nothing that says who asks, or something that is wrong.
     #[error("this needs an account, and the request carries no valid token or password")]
     Unauthenticated,
+    /// A log-in with a name that no account has, or with another password than the account's: which of both is not told.
+    #[error("there is no account of this name with this password")]
+    WrongLogIn,
     /// Another password than the account's.
     #[error("the account's current password is another one")]
     WrongPassword,
@@ -165,6 +173,12 @@ impl Error {
     }
 }
 
+/// That nothing, or nothing right, says who asks.
+fn who_is_it(remedy: Option<&str>) -> Explanation {
+    let explained = UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");
+    Explanation { remedy: remedy.map(str::to_owned), ..explained }
+}
+
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         let kind = match self {
@@ -176,8 +190,27 @@ impl Explain for Error {
             Self::Ended(_) => {
                 return SUSPENDED.remedied("ask whoever keeps the directory of your organisation");
             }
-            Self::Unauthenticated | Self::WrongPassword | Self::WrongCode => {
-                return UNAUTHENTICATED.with_header("www-authenticate", "Basic realm=\"chandlery\"");
+            Self::Unauthenticated => return who_is_it(UNAUTHENTICATED.remedy),
+            Self::WrongLogIn => {
+                return who_is_it(Some(
+                    "check the name and the password; `chandlery account forgot NAME` sends a token for another password to the account's \
+                     verified address, and an operator issues one with `chandlery operator reset-password NAME`",
+                ));
+            }
+            Self::WrongPassword => {
+                return who_is_it(Some(
+                    "give the account's current password; `chandlery account forgot NAME` sends a token for another one",
+                ));
+            }
+            Self::WrongCode => {
+                return who_is_it(Some(
+                    "give the code that the authenticator shows now, or a recovery code that was not used yet",
+                ));
+            }
+            Self::Reserved(name) => {
+                return CONFLICT.remedied(format!(
+                    "take another name; whoever operates the registry takes it as an operator, with `chandlery namespace take {name}`"
+                ));
             }
             Self::Busy => return BUSY.with_header("retry-after", "2"),
             Self::TooMany { seconds, .. } => return TOO_MANY.with_header("retry-after", seconds.to_string()),

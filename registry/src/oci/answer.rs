@@ -92,6 +92,7 @@ impl OciError {
 fn code_of(error: &Shared) -> &'static str {
     match error {
         Shared::Unauthenticated
+        | Shared::WrongLogIn
         | Shared::WrongPassword
         | Shared::WrongCode
         | Shared::SecondFactorNeeded(_)
@@ -112,6 +113,7 @@ fn code_of(error: &Shared) -> &'static str {
         Shared::TooLarge { .. } => "SIZE_INVALID",
         Shared::Invalid(_)
         | Shared::Conflict(_)
+        | Shared::Reserved(_)
         | Shared::NoPasskeys
         | Shared::SignOnFailed(_)
         | Shared::AuthorizationPending

@@ -31,7 +31,7 @@ pub(super) async fn create(
 ) -> Result<Organisation, Error> {
     let NewOrganisation { name, title } = new;
     if is_reserved(&name) && !maker.operator {
-        return Err(Error::Conflict(format!("the name '{name}' is reserved")));
+        return Err(Error::Reserved(name));
     }
     // Before anything that takes long, and again when nobody else can make one.
     may_make(&mut *db.read().acquire().await?, maker).await?;
