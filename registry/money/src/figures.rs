@@ -2,6 +2,7 @@
 //! All of it is recomputed whenever it is asked for: nothing is kept that could disagree with the books. What a figure lacks, such
 //! as an exchange rate or something to divide by, is said instead of it, and stops no other one.
 
+mod activation;
 mod basis;
 mod cohorts;
 mod definitions;
@@ -16,6 +17,7 @@ mod tests;
 
 use chandlery_package::Currency;
 
+pub use activation::has_deployed;
 pub use cohorts::cohorts;
 pub use definitions::meaning;
 pub use months::{figures, months};

@@ -66,6 +66,7 @@ fn cards(latest: &MonthFigures) -> Markup {
             div.card { dt { "GMV" } dd data-figure="gmv" { (money(latest.gmv)) } p.note { (percent(latest.take_rate)) " of it kept" } }
             div.card { dt { "Gross margin" } dd data-figure="margin" { (percent(latest.gross_margin)) } p.note { "of " (money(latest.plans)) " from plans and " (money(latest.commission)) " from sales in " (named(latest)) } }
             div.card { dt { "Magic number" } dd data-figure="magic" { (times(latest.magic_number)) } p.note { "growth by what was spent for it" } }
+            div.card { dt { "Activation" } dd data-figure="activation" { (percent(latest.activation_30)) } p.note { "of " (latest.sign_ups) " sign-ups have deployed within 30 days" } }
         }
     }
 }

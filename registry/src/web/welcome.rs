@@ -1,8 +1,10 @@
-//! The first steps of an account, each with the command or the page that does it. Whether one is done is seen from what there is.
+//! The first steps of an account, from its sign-up to its first deployment, each with the command or the page that does it. Whether one
+//! is done is seen from what there is; nothing is kept of it.
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Account, profile, uses_programs};
+use chandlery_money::figures::has_deployed;
 use chandlery_money::{Finance, billing};
 use chandlery_package::Namespace;
 use chandlery_package::wire::Paging;
@@ -20,6 +22,13 @@ struct Progress {
     deployed: bool,
 }
 
+/// A step: what it is, whether it is done, and how it is.
+struct Step {
+    title: &'static str,
+    done: bool,
+    how: Markup,
+}
+
 /// The page `/welcome`.
 pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/welcome").into_response()) };
@@ -27,47 +36,81 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>
     let uses_command = uses_programs(&finance.db, &caller.name).await?;
     let mut db = finance.db.read().acquire().await?;
     let hosts = billing::hosts(&mut db, &caller.name, &Paging::first(1)).await?;
-    let deployments = billing::deployments(&mut db, &caller.name).await?;
+    let deployed = has_deployed(&mut db, &caller.name).await?;
     drop(db);
+    // Of what has deployed, the host may be gone.
     let progress =
-        Progress { verified, uses_command, has_host: !hosts.items.is_empty(), deployed: deployments > 0 };
-    Ok(layout::page("Welcome", Some(&caller), steps(&caller.name, &progress)).into_response())
+        Progress { verified, uses_command, has_host: deployed || !hosts.items.is_empty(), deployed };
+    Ok(layout::page("Welcome", Some(&caller), page_of(&caller.name, &progress)).into_response())
 }
 
-fn steps(account: &Namespace, progress: &Progress) -> Markup {
+fn page_of(account: &Namespace, progress: &Progress) -> Markup {
+    let steps = steps(account, progress);
+    let next = steps.iter().position(|step| !step.done);
     html! {
         h1 { "Welcome, " (account) }
+        @if next.is_none() {
+            p { "All is done. " a href="/search" { "Find more plugins" } " · " a href="/account" { "Your account" } }
+        }
         ol.steps {
-            (step("Verify your e-mail address", progress.verified, &html! {
-                p { "A letter with a token was sent to you. Whoever reads your mail can then set another password." }
-                p { a href="/account/email" { "E-mail address" } " · " a href="/account/email/verification" { "I have the token" } }
-            }))
-            (step("Install the command, and log in", progress.uses_command, &html! {
-                p { "The one binary " code { "chandlery" } " finds, installs and deploys plugins, and publishes yours. "
-                    code { "CHANDLERY_REGISTRY" } " names this registry." }
-                (command(&format!("chandlery login {account}")))
-            }))
-            (step("See your first plan", progress.has_host, &html! {
-                p { "A host runs on a machine of yours. It verifies what it installs, and shows what would be deployed before anything is." }
-                (command("chandlery host run --data DIR\nchandlery install NAMESPACE:NAME\nchandlery plan NAME"))
-                p { a href="/search" { "Find a plugin" } }
-            }))
-            (step("Deploy it", progress.deployed, &html! {
-                p { "One deployment costs nothing. " a href="/pricing" { "What more of them cost" } }
-                (command("chandlery deploy NAME"))
-            }))
+            @for (place, step) in steps.iter().enumerate() {
+                (card(step, next == Some(place)))
+            }
         }
     }
 }
 
-fn step(title: &str, done: bool, content: &Markup) -> Markup {
+fn steps(account: &Namespace, progress: &Progress) -> [Step; 5] {
+    [
+        Step { title: "Open an account", done: true, how: html! {} },
+        Step {
+            title: "Verify your e-mail address",
+            done: progress.verified,
+            how: html! {
+                p { "A letter with a token was sent to you. Whoever reads your mail can then set another password." }
+                p { a href="/account/email" { "E-mail address" } " · " a href="/account/email/verification" { "I have the token" } }
+            },
+        },
+        Step {
+            title: "Install the command, and log in",
+            done: progress.uses_command,
+            how: html! {
+                p { "The one binary " code { "chandlery" } " finds, installs and deploys plugins, and publishes yours. "
+                    code { "CHANDLERY_REGISTRY" } " names this registry." }
+                (command(&format!("chandlery login {account}")))
+            },
+        },
+        Step {
+            title: "Have a host",
+            done: progress.has_host,
+            how: html! {
+                p { "A host runs on a machine of yours. It verifies what it installs, and what it deploys counts for your account." }
+                (command("chandlery host run --data DIR\nchandlery host claim"))
+            },
+        },
+        Step {
+            title: "See your first plan, and deploy it",
+            done: progress.deployed,
+            how: html! {
+                p { "A plan shows what would be deployed before anything is. One deployment costs nothing. "
+                    a href="/pricing" { "What more of them cost" } }
+                (command("chandlery install NAMESPACE:NAME\nchandlery plan NAME\nchandlery deploy NAME"))
+                p { a href="/search" { "Find a plugin" } }
+            },
+        },
+    ]
+}
+
+fn card(step: &Step, is_next: bool) -> Markup {
     html! {
         li.card {
             h2.above {
-                (title)
-                @if done { (badge(Tone::Good, "done")) } @else { (badge(Tone::Plain, "to do")) }
+                (step.title)
+                @if step.done { (badge(Tone::Good, "done")) }
+                @else if is_next { (badge(Tone::Warning, "next")) }
+                @else { (badge(Tone::Plain, "to do")) }
             }
-            @if !done { (content) }
+            @if !step.done { (step.how) }
         }
     }
 }
@@ -77,13 +120,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_done_says_so_and_what_is_not_says_how() {
+    fn what_is_done_says_so_and_the_next_step_says_how() {
         let account: Namespace = "ann".parse().unwrap();
-        let shown = |done: bool| {
-            let progress = Progress { verified: done, uses_command: done, has_host: done, deployed: done };
-            steps(&account, &progress).into_string()
+        let marks = |verified: bool, uses_command: bool, has_host: bool, deployed: bool| {
+            let progress = Progress { verified, uses_command, has_host, deployed };
+            let shown = page_of(&account, &progress).into_string();
+            let count = |mark: &str| shown.matches(&format!(">{mark}<")).count();
+            ((count("done"), count("next"), count("to do")), shown)
         };
-        assert_eq!((shown(true).matches(">done<").count(), shown(false).matches(">to do<").count()), (4, 4));
-        assert!(shown(false).contains("chandlery login ann") && !shown(true).contains("chandlery login"));
+        let (all, nothing_yet) = marks(false, false, false, false);
+        assert_eq!(all, (1, 1, 3));
+        assert!(nothing_yet.contains("chandlery login ann"));
+        // Whoever has skipped a step is shown it next.
+        let (all, shown) = marks(false, true, true, false);
+        assert_eq!(all, (3, 1, 1));
+        assert!(!shown.contains("chandlery login") && shown.contains("chandlery deploy"));
+        let (all, shown) = marks(true, true, true, true);
+        assert_eq!(all, (5, 0, 0));
+        assert!(shown.contains("All is done") && !shown.contains("chandlery deploy"));
     }
 }

@@ -117,6 +117,12 @@ pub struct MonthFigures {
     pub rule_of_40: Option<Ratio>,
     /// Growth by what was spent for it.
     pub magic_number: Option<Ratio>,
+    /// Accounts that were opened in it.
+    pub sign_ups: i64,
+    /// Of these, those that have deployed within a week.
+    pub activation_7: Option<Ratio>,
+    /// Of these, those that have deployed within 30 days.
+    pub activation_30: Option<Ratio>,
     /// The same for the accounts of each tier that is paid for.
     pub segments: Vec<Segment>,
     /// The figures that this month does not have, and why.
@@ -180,6 +186,9 @@ impl MonthFigures {
             Figure::OperatingMargin => share(self.operating_margin),
             Figure::RuleOf40 => share(self.rule_of_40),
             Figure::MagicNumber => number(self.magic_number),
+            Figure::SignUps => number(Ratio::of(self.sign_ups.into(), 1)),
+            Figure::Activation7 => share(self.activation_7),
+            Figure::Activation30 => share(self.activation_30),
         }
     }
 

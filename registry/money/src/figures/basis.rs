@@ -8,6 +8,7 @@ use chandlery_package::{Month, Tier};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
+use super::activation::{self, SignUps};
 use super::known::Known;
 use super::rows::{self, Accounts, Converted, Moved};
 use crate::Error;
@@ -45,6 +46,7 @@ pub(super) struct Basis {
     pub services: Known<i128>,
     pub refunds: Known<i128>,
     pub chargebacks: Known<i128>,
+    pub sign_ups: SignUps,
 }
 
 impl Basis {
@@ -79,6 +81,7 @@ impl Basis {
             services: Ok(0),
             refunds: Ok(0),
             chargebacks: Ok(0),
+            sign_ups: SignUps::default(),
         }
     }
 
@@ -152,6 +155,7 @@ pub(super) async fn months_until(db: &mut AnyConnection, now: Timestamp) -> Resu
 /// What every month until the one of `now` is made of.
 pub(super) async fn bases(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<Basis>, Error> {
     let mut bases: Vec<Basis> = Vec::new();
+    let sign_ups = activation::sign_ups(&mut *db, now).await?;
     for month in months_until(&mut *db, now).await? {
         let none = Accounts::new();
         let until = rows::counted_until(month, now);
@@ -169,6 +173,7 @@ pub(super) async fn bases(db: &mut AnyConnection, now: Timestamp) -> Result<Vec<
         basis.services = sum(sold.iter().filter(|row| row.what.services).map(|row| &row.what.kept.minor));
         basis.refunds = sum(rows::refunds_in(&mut *db, month, until).await?.iter().map(|row| &row.minor));
         let chargebacks = rows::chargebacks_in(&mut *db, month, until).await?;
+        basis.sign_ups = sign_ups.get(&month).copied().unwrap_or_default();
         basis.chargebacks = sum(chargebacks.iter().map(|row| &row.minor));
         bases.push(basis);
     }

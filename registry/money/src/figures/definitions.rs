@@ -70,6 +70,13 @@ pub const fn meaning(figure: Figure) -> &'static str {
         Figure::RuleOf40 => {
             "Growth + operating margin, each rounded to a ten-thousandth of a percent: 40 % or more is sound."
         }
+        Figure::SignUps => {
+            "The accounts that were opened in the month: people and organisations, but not whoever operates the registry."
+        }
+        Figure::Activation7 => {
+            "Of the accounts that were opened in the month, those that have deployed within 7 days: for which a host has reported use that began by then. Of those whose days are not over, what has happened by now."
+        }
+        Figure::Activation30 => "The same within 30 days.",
         Figure::MagicNumber => {
             "4 × (revenue:plans of this month and the two before − of the three before those) ÷ what was spent on winning customers in the three before."
         }

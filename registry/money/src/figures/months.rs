@@ -91,6 +91,9 @@ pub(super) fn of_month(bases: &[Basis], index: usize) -> MonthFigures {
         operating_margin: None,
         rule_of_40: None,
         magic_number: None,
+        sign_ups: basis.sign_ups.accounts,
+        activation_7: None,
+        activation_30: None,
         segments: tiers.map(|tier| segment(bases, index, tier, &gross_margin)).collect(),
         none: Vec::new(),
     };
@@ -112,6 +115,9 @@ pub(super) fn of_month(bases: &[Basis], index: usize) -> MonthFigures {
     found.operating_margin = missing.note(Figure::OperatingMargin, operating_margin);
     found.rule_of_40 = missing.note(Figure::RuleOf40, rule_of_40);
     found.magic_number = missing.note(Figure::MagicNumber, magic_number(bases, index));
+    let signed_up = basis.sign_ups;
+    found.activation_7 = missing.note(Figure::Activation7, signed_up.part(signed_up.in_7_days));
+    found.activation_30 = missing.note(Figure::Activation30, signed_up.part(signed_up.in_30_days));
     found.none = missing.0;
     found
 }

@@ -69,6 +69,12 @@ crate::words! {
         RuleOf40 = "rule-of-40",
         /// Growth by what was spent for it.
         MagicNumber = "magic-number",
+        /// How many accounts were opened in it.
+        SignUps = "sign-ups",
+        /// Part of them that has deployed within a week.
+        Activation7 = "activation-7",
+        /// Part of them that has deployed within 30 days.
+        Activation30 = "activation-30",
     }
 }
 
@@ -106,6 +112,9 @@ impl Figure {
             Self::OperatingMargin => "Operating margin",
             Self::RuleOf40 => "Rule of 40",
             Self::MagicNumber => "Magic number",
+            Self::SignUps => "Sign-ups",
+            Self::Activation7 => "Activation in 7 days",
+            Self::Activation30 => "Activation in 30 days",
         }
     }
 
@@ -121,8 +130,12 @@ impl Figure {
             | Self::GrossMargin
             | Self::Growth
             | Self::OperatingMargin
-            | Self::RuleOf40 => Quantity::Percent(800),
-            Self::Accounts | Self::LtvToCac | Self::Payback | Self::MagicNumber => Quantity::Number(30),
+            | Self::RuleOf40
+            | Self::Activation7
+            | Self::Activation30 => Quantity::Percent(800),
+            Self::Accounts | Self::LtvToCac | Self::Payback | Self::MagicNumber | Self::SignUps => {
+                Quantity::Number(30)
+            }
             _ => Quantity::FIFTY_THOUSAND,
         }
     }
