@@ -45,6 +45,7 @@ mod market;
 mod meters;
 mod moderation;
 mod money;
+mod newcomer;
 mod oci;
 mod openapi;
 mod operation;

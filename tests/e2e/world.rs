@@ -338,15 +338,20 @@ impl Drop for World {
     /// Replicas outlive their host; not their world.
     fn drop(&mut self) {
         self.host.end();
-        let Ok(id) = fs::read_to_string(self.host_data().join("local/id")) else { return };
-        let marker = format!("CHANDLERY_HOST_ID={id}");
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes()) {
+        end_replicas(&self.host_data());
+    }
+}
+
+/// Ends what a host that has ended has deployed on this machine.
+pub fn end_replicas(host_data: &Path) {
+    let Ok(id) = fs::read_to_string(host_data.join("local/id")) else { return };
+    let marker = format!("CHANDLERY_HOST_ID={id}");
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes()) {
                 // It may have ended with another one meanwhile.
                 let pid = entry.file_name();
-                let _ = Command::new("kill").arg("-9").arg(pid).stderr(Stdio::null()).status();
-            }
+            let _ = Command::new("kill").arg("-9").arg(pid).stderr(Stdio::null()).status();
         }
     }
 }

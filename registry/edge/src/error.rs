@@ -5,7 +5,7 @@ use chandlery_package::problem::{CONFLICT, Explain, Explanation, INVALID, NOT_FO
 use chandlery_package::{DigestError, NameError, Namespace};
 
 crate::kinds! {
-    UNAUTHENTICATED: "unauthenticated", 401, "Log in first",
+    UNAUTHENTICATED: "unauthenticated", 401, "Not logged in",
         "the request carries no token or password, or one that is wrong or has expired",
         Some("run `chandlery login`, or `chandlery register` to open an account");
     FORBIDDEN: "forbidden", 403, "Not allowed",
