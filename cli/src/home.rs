@@ -31,6 +31,9 @@ struct KnownHost {
     token: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_file: Option<PathBuf>,
+    /// Of a host that this user runs on this machine: the registry that runs with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    registry: Option<String>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -89,9 +92,18 @@ impl Home {
         self.change_host(host, |known| known.token = token.map(str::to_owned))
     }
 
-    /// Remembers in which file the token of a host's first admin is, for whoever has not logged in there.
-    pub fn keep_host_token_file(&self, host: &str, path: &Path) -> Result {
-        self.change_host(host, |known| known.token_file = Some(path.to_owned()))
+    /// Remembers of a host that this user runs in which file the token of its first admin is, for whoever has not logged in there, and
+    /// which registry runs with it.
+    pub fn keep_own_host(&self, host: &str, token_file: &Path, registry: &str) -> Result {
+        self.change_host(host, |known| {
+            known.token_file = Some(token_file.to_owned());
+            known.registry = Some(registry.to_owned());
+        })
+    }
+
+    /// The registry that runs with a host which this user runs.
+    pub fn registry_of_own_host(&self, host: &str) -> Result<Option<String>> {
+        Ok(self.credentials()?.host.remove(host).and_then(|known| known.registry))
     }
 
     /// The token of a log-in at a host.
@@ -200,7 +212,9 @@ mod tests {
         home.log_in("http://r", &acme, "chy_1").unwrap();
         let known = |host: &str| (home.host_log_in(host).unwrap(), home.host_token_file(host).unwrap());
         assert_eq!(known(host), (None, None));
-        home.keep_host_token_file(host, Path::new("/data/host.token")).unwrap();
+        home.keep_own_host(host, Path::new("/data/host.token"), "http://r").unwrap();
+        assert_eq!(home.registry_of_own_host(host).unwrap().as_deref(), Some("http://r"));
+        assert_eq!(home.registry_of_own_host(other).unwrap(), None);
         home.keep_host_token(host, Some("t1")).unwrap();
         home.keep_host_token(other, Some("t2")).unwrap();
         assert_eq!(known(host), (Some("t1".into()), Some("/data/host.token".into())));

@@ -93,13 +93,13 @@ async fn token(context: &Context) -> Result<String> {
 /// Lets an account that has just logged in have the host that `chandlery up` runs for this user, if that is nobody's. Whoever operates the
 /// registry is there to operate it. Nothing that stands in the way is a reason for the log-in to fail.
 pub async fn claim_own(context: &Context) -> Option<HostAccount> {
-    let token_file = context.home.host_token_file(&context.settings.host).ok()??;
-    let found = match token_file.exists() {
-        true => ask(context).await.ok()?,
-        false => return None,
-    };
-    let is_of_this_registry = found.registry.as_ref() == Some(&context.settings.registry);
-    if found.fixed || found.account.is_some() || !is_of_this_registry {
+    // What `up` has written down says which registry is the host's: whoever listens at its address now is not believed.
+    let own = context.home.registry_of_own_host(&context.settings.host).ok()??;
+    if own != context.settings.registry {
+        return None;
+    }
+    let found = ask(context).await.ok()?;
+    if found.fixed || found.account.is_some() || found.registry != Some(own) {
         return None;
     }
     let profile: AccountProfile = context.registry(Method::GET, "/api/v1/account", ()).await.ok()?;

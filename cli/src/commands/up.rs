@@ -78,7 +78,7 @@ impl Up {
 
         // Before anybody is told that they can log in, which is kept in the same file.
         let token = host_data.canonicalize()?.join("host.token");
-        context.home.keep_host_token_file(&format!("http://{}", reached(host_address)), &token)?;
+        context.home.keep_own_host(&format!("http://{}", reached(host_address)), &token, &url)?;
         let owner = host.account().await?;
         let (stopped_registry, stopped_host) = (stopped()?, stopped()?);
         registry::announce(&registry_data, address);

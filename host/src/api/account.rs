@@ -26,7 +26,7 @@ async fn show(State(host): State<Host>) -> Result<Json<HostAccount>, Error> {
     Ok(Json(host.account().await?))
 }
 
-/// Lets the host belong to the account of a token, if it belongs to whom the request says: its licence, its orders and its use are that one's.
+/// Lets the host belong to the account of a token, if it belongs to whom the request says. Its licence, orders and use are that one's.
 #[utoipa::path(
     put,
     path = "/api/v1/registry-account",
