@@ -45,7 +45,7 @@ pub(super) async fn sign_ups(
     db: &mut AnyConnection,
     now: Timestamp,
 ) -> Result<BTreeMap<Month, SignUps>, Error> {
-    // An index has each account's events: the first of each is found without reading those of all.
+    // The events of an account are found by an index, and all of them are looked at for the first one.
     let rows: Vec<(String, Option<Text<Timestamp>>)> = sqlx::query_as(
         "select created_at, (select min(from_at) from usage_events where usage_events.account = accounts.name)
          from accounts where role <> 'operator' and created_at <> '' and created_at <= $1",
@@ -115,7 +115,7 @@ mod tests {
         }
         let mut db = finance.db.snapshot().await.unwrap();
         let months = sign_ups(&mut db, at("2026-03-10T00:00:00Z")).await.unwrap();
-        let of = |month: &str| months.get(&month.parse().unwrap()).copied().unwrap_or_default();
+        let of = |month: &str| months.get(&month.parse::<Month>().unwrap()).copied().unwrap_or_default();
         assert_eq!(of("2026-01"), SignUps { accounts: 4, in_7_days: 1, in_30_days: 2 });
         assert_eq!(of("2026-02"), SignUps { accounts: 1, in_7_days: 0, in_30_days: 0 });
         assert_eq!(of("2026-04"), SignUps::default(), "nobody has come from the future");
