@@ -111,7 +111,7 @@ fn deploy(name: &str) -> [&str; 7] {
 
 fn installs(person: &Person, words: &[&str]) {
     until("it is published and installed", || {
-        let output = person.command(&[&["install"], words, &["--json"]].concat()).output().unwrap();
+        let output = person.command(&[&["install"][..], words, &["--json"]].concat()).output().unwrap();
         output.status.success().then_some(())
     });
 }

@@ -107,7 +107,7 @@ fn read_all(folder: &Path) -> Result<Vec<Built>> {
         match Built::read(&path) {
             Ok(built) if built.component.manifest.name.namespace.as_str() == NAMESPACE => found.push(built),
             Ok(_) => {}
-            Err(failure) => show::notice(format!("it is not published: {}", failure.detail())),
+            Err(failure) => show::notice(format!("{} is left out: {}", path.display(), failure.detail())),
         }
     }
     Ok(found)
