@@ -197,8 +197,11 @@ async fn list(context: &Context) -> Result {
 }
 
 fn table(page: Page<Record>) {
-    let row = |found: Record| vec![found.name.to_string(), found.title.to_string(), found.role.to_string()];
-    show::table(&["organisation", "title", "role"], page.items.into_iter().map(row));
+    let row = |found: Record| {
+        let domains: Vec<String> = found.domains.iter().map(ToString::to_string).collect();
+        vec![found.name.to_string(), found.title.to_string(), found.role.to_string(), domains.join(", ")]
+    };
+    show::table(&["organisation", "title", "role", "domains"], page.items.into_iter().map(row));
 }
 
 async fn members(context: &Context, path: &str) -> Result {

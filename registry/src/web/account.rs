@@ -115,13 +115,14 @@ fn all_organisations(organisations: &Page<Organisation>) -> Markup {
             h2 { "Organisations" }
             div.card.scroll {
                 table {
-                    thead { tr { th { "Name" } th { "Title" } th { "Role" } } }
+                    thead { tr { th { "Name" } th { "Title" } th { "Role" } th { "Domains" } } }
                     tbody {
                         @for organisation in &organisations.items {
                             tr {
                                 td { code { (organisation.name) } }
                                 td { (organisation.title) }
                                 td { (organisation.role) }
+                                td { @for domain in &organisation.domains { div { (domain) } } }
                             }
                         }
                     }

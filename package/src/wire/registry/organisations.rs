@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::DomainName;
 use crate::name::text_form;
 use crate::{Namespace, words};
 
@@ -109,6 +110,8 @@ pub struct Organisation {
     pub created_at: Timestamp,
     /// What whoever asks is to it.
     pub role: OrganisationRole,
+    /// The domains that it has proved to be its own, by name.
+    pub domains: Vec<DomainName>,
 }
 
 /// Invites an account to an organisation.

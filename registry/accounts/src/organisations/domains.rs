@@ -1,6 +1,8 @@
 //! Domains of organisations. One counts as an organisation's own as long as the domain's DNS has a record with the token that this
 //! organisation was given; of several organisations the first that proves it has it, until that lapses.
 
+use std::collections::BTreeMap;
+
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, DomainAnswer, DomainCheck, DomainName, OrganisationDomain};
@@ -111,6 +113,28 @@ async fn find(
     .fetch_optional(db)
     .await?;
     Ok(found)
+}
+
+/// The domains that each organisation of an account has proved, by name.
+pub(super) async fn proved_of_member(
+    db: &Db,
+    account: &Namespace,
+) -> Result<BTreeMap<Namespace, Vec<DomainName>>, Error> {
+    let rows: Vec<(Text<Namespace>, Text<DomainName>)> = sqlx::query_as(
+        "select organisation_domains.organisation, organisation_domains.domain
+         from organisation_members
+         join organisation_domains on organisation_domains.organisation = organisation_members.organisation
+         where organisation_members.account = $1 and organisation_domains.proved_at is not null
+         order by organisation_domains.domain",
+    )
+    .bind(account.as_str())
+    .fetch_all(db.read())
+    .await?;
+    let mut proved: BTreeMap<Namespace, Vec<DomainName>> = BTreeMap::new();
+    for (Text(organisation), Text(domain)) in rows {
+        proved.entry(organisation).or_default().push(domain);
+    }
+    Ok(proved)
 }
 
 /// The organisation that has proved a domain; none: it is nobody's.

@@ -3,13 +3,15 @@
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
-    Act, MemberOrigin, NewOrganisation, Organisation, OrganisationRole, OrganisationTitle, Page, Paging,
+    Act, DomainName, MemberOrigin, NewOrganisation, Organisation, OrganisationRole, OrganisationTitle, Page,
+    Paging,
 };
 use chandlery_store::{Db, time};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
+use super::domains;
 use super::members::insert_member;
 use crate::actor::Actor;
 use crate::audit::record;
@@ -51,7 +53,7 @@ pub(super) async fn create(
     let after = json!({ "title": title, "owner": maker.name });
     record(&mut write, actor, Act::OrganisationMade, name.as_str(), Value::Null, after).await?;
     write.commit().await?;
-    Ok(Organisation { name, title, created_at: now, role })
+    Ok(Organisation { name, title, created_at: now, role, domains: Vec::new() })
 }
 
 /// Refuses an account that has made as many organisations as it may for now. Whoever operates the registry may make any number.
@@ -79,8 +81,11 @@ async fn may_make(db: &mut AnyConnection, maker: &Account) -> Result<(), Error> 
 
 type Row = (Text<Namespace>, Text<OrganisationTitle>, Text<Timestamp>, Text<OrganisationRole>);
 
-fn organisation((Text(name), Text(title), Text(created_at), Text(role)): Row) -> Organisation {
-    Organisation { name, title, created_at, role }
+fn organisation(
+    (Text(name), Text(title), Text(created_at), Text(role)): Row,
+    domains: Vec<DomainName>,
+) -> Organisation {
+    Organisation { name, title, created_at, role, domains }
 }
 
 /// A page of the organisations of an account, by name.
@@ -101,7 +106,11 @@ pub async fn of(
     .fetch_all(db.read())
     .await?;
     let page = paging.cut(rows, |(Text(name), ..)| name.clone());
-    Ok(page.map(organisation))
+    let mut proved = domains::proved_of_member(db, account).await?;
+    Ok(page.map(|row| {
+        let domains = proved.remove(&row.0.0).unwrap_or_default();
+        organisation(row, domains)
+    }))
 }
 
 /// An organisation, as one of its members sees it.
@@ -115,7 +124,8 @@ pub(super) async fn find(db: &Db, name: &Namespace, member: &Namespace) -> Resul
     .bind(name.as_str())
     .fetch_optional(db.read())
     .await?;
-    found.map(organisation).ok_or_else(|| Error::NotFound(format!("organisation '{name}'")))
+    let row = found.ok_or_else(|| Error::NotFound(format!("organisation '{name}'")))?;
+    Ok(organisation(row, domains::proved(db, name).await?))
 }
 
 /// Gives an organisation another title.
