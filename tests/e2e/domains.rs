@@ -59,10 +59,9 @@ fn an_organisation_proves_its_domains_by_dns() {
     dns.set("acme.records.example", Says::Texts(vec![text(&aliased["value"])]));
     assert_eq!(check(&ann, umbrella, "example.net"), ("found".into(), true));
     domain(&ann, "add", umbrella, "example.com");
-    for shown in [
-        ann.ok(&["organisation", "show", umbrella]),
-        ann.ok(&["organisation", "list"])["items"][0].clone(),
-    ] {
+    for shown in
+        [ann.ok(&["organisation", "show", umbrella]), ann.ok(&["organisation", "list"])["items"][0].clone()]
+    {
         assert_eq!(shown["domains"], json!(["example.net", example]), "what is proved alone");
     }
     domain(&ann, "remove", umbrella, "example.com");

@@ -11,7 +11,9 @@ use chandlery_store::{Db, Write, time};
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::people::find_within;
+use crate::powers::Power;
 use crate::roles::{own_role, role_within};
+use crate::standing::speaks_for;
 use crate::{Error, suspended};
 
 /// Makes an account a member, or changes its role.
@@ -90,7 +92,8 @@ pub async fn invitations(
     }))
 }
 
-/// Invites an account; the role of one that is a member already changes at once.
+/// Invites an account; the role of one that is a member already changes at once. Owners are chosen by whoever sees the money: who owns
+/// a namespace sees what it earns, and says where that is paid.
 pub async fn invite(
     db: &Db,
     actor: &Actor,
@@ -102,6 +105,9 @@ pub async fn invite(
     let mut write = db.write().await?;
     find_within(&mut write, account).await?;
     let had = own_role(&mut write, namespace, account).await?;
+    if role == Role::Owner && had != Some(role) {
+        must_choose_owners(&mut write, namespace, by).await?;
+    }
     let invited: Option<(Text<Role>, Text<Namespace>)> =
         sqlx::query_as("select role, invited_by from invitations where namespace = $1 and account = $2")
             .bind(namespace.as_str())
@@ -171,7 +177,7 @@ pub async fn answer(
     let (Text(role), Text(by)) =
         invited.ok_or_else(|| Error::NotFound(format!("invitation to '{namespace}'")))?;
     if yes {
-        must_own_still(&mut write, namespace, &by).await?;
+        must_stand(&mut write, namespace, &by, role).await?;
         join(&mut write, namespace, account, role).await?;
     }
     let (act, after) = match yes {
@@ -184,12 +190,35 @@ pub async fn answer(
     Ok(())
 }
 
+/// Refuses whoever owns the namespace through an organisation alone in which it does not pay: it would see as an owner itself what it may
+/// not see for the organisation.
+async fn must_choose_owners(write: &mut Write, namespace: &Namespace, by: &Namespace) -> Result<(), Error> {
+    match speaks_for(write, namespace, by, Power::Pay).await? {
+        true => Ok(()),
+        false => Err(Error::forbidden(
+            by,
+            format!(
+                "choose the owners of '{namespace}', who see what it earns: that takes the power '{}' in the \
+                 organisation that owns it",
+                Power::Pay
+            ),
+        )),
+    }
+}
+
 /// An invitation stands as long as whoever sent it may send it.
-async fn must_own_still(write: &mut Write, namespace: &Namespace, by: &Namespace) -> Result<(), Error> {
-    match role_within(write, namespace, by).await? {
-        Some(Role::Owner) if !suspended::is_suspended(write, by).await? => Ok(()),
-        _ => Err(Error::Conflict(format!(
-            "the invitation to '{namespace}' has lapsed, since '{by}', who sent it, does not own it any more, or is \
+async fn must_stand(
+    write: &mut Write,
+    namespace: &Namespace,
+    by: &Namespace,
+    role: Role,
+) -> Result<(), Error> {
+    let owns = role_within(write, namespace, by).await? == Some(Role::Owner);
+    let may = owns && (role != Role::Owner || speaks_for(write, namespace, by, Power::Pay).await?);
+    match may && !suspended::is_suspended(write, by).await? {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "the invitation to '{namespace}' has lapsed, since '{by}', who sent it, may not send it any more, or is \
              suspended; ask an owner for another one"
         ))),
     }

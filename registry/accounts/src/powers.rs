@@ -35,6 +35,11 @@ pub(crate) fn has(role: OrganisationRole, power: Power) -> bool {
     POWERS.iter().any(|(known, powers)| *known == role && powers.contains(&power))
 }
 
+/// Whether a role has every power of another one: whoever has it may give that one, and gives no more than they have.
+pub(crate) fn covers(role: OrganisationRole, other: OrganisationRole) -> bool {
+    Power::ALL.iter().all(|power| !has(other, *power) || has(role, *power))
+}
+
 /// What a person of this role is in a namespace in which the organisation is this: as much as their powers let them be.
 pub(crate) fn in_namespace(role: OrganisationRole, organisation: Role) -> Role {
     let most = match (has(role, Power::Manage), has(role, Power::Publish)) {
@@ -63,6 +68,22 @@ mod tests {
             let found: Vec<_> =
                 Power::ALL.iter().filter(|power| has(role, **power)).map(|power| power.as_str()).collect();
             assert_eq!(found.join(" "), powers, "{role}");
+        }
+    }
+
+    #[test]
+    fn a_role_covers_those_that_may_no_more() {
+        for (role, covered) in [
+            ("viewer", "viewer"),
+            ("member", "viewer member"),
+            ("publisher", "viewer member publisher"),
+            ("billing", "viewer billing"),
+            ("admin", "viewer member publisher admin"),
+            ("owner", "viewer member publisher billing admin owner"),
+        ] {
+            let role: OrganisationRole = role.parse().unwrap();
+            let found = OrganisationRole::ALL.iter().filter(|other| covers(role, **other));
+            assert_eq!(found.map(|other| other.as_str()).collect::<Vec<_>>().join(" "), covered, "{role}");
         }
     }
 

@@ -5,7 +5,7 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::{OrganisationRole, Role};
 use sqlx::AnyConnection;
 
-use crate::powers::{Power, has};
+use crate::powers::{Power, covers, has};
 use crate::{Error, suspended};
 
 /// The role of an account in an organisation; none: it is no member.
@@ -21,6 +21,24 @@ pub async fn role_of(
             .fetch_optional(db)
             .await?;
     Ok(found.map(|(Text(role),)| role))
+}
+
+/// Refuses to make somebody of an organisation what has a power that whoever does it has not.
+pub(crate) async fn must_cover(
+    db: &mut AnyConnection,
+    organisation: &Namespace,
+    by: &Namespace,
+    given: OrganisationRole,
+) -> Result<(), Error> {
+    match role_of(db, organisation, by).await? {
+        Some(role) if covers(role, given) => Ok(()),
+        _ => {
+            let action = format!(
+                "make anybody {given} in '{organisation}', which has a power beyond its own: an owner does"
+            );
+            Err(Error::forbidden(by, action))
+        }
+    }
 }
 
 /// Whether an account is an organisation.

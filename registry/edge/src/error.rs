@@ -10,9 +10,7 @@ crate::kinds! {
         Some("run `chandlery login`, or `chandlery register` to open an account");
     FORBIDDEN: "forbidden", 403, "Not allowed",
         "the account has not the role that the request needs, or its token is for something else",
-        Some(
-            "ask an owner of the namespace, an owner or admin of the organisation (of its money: an owner, or whoever is billing), or an operator of the registry",
-        );
+        Some("ask an owner of the namespace, an owner or admin of the organisation (of its money: an owner, or whoever is billing), or an operator of the registry");
     SUSPENDED: "suspended", 403, "The account is suspended",
         "whoever asks has the password or a token of an account that an operator has suspended, or that its organisation's directory has ended; the text says why",
         Some("write to an operator of the registry");

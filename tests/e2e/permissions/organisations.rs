@@ -191,12 +191,19 @@ fn owners_choose_owners_and_one_stays() {
     assert_eq!(why(&ann, &["org", "members", "umbrella"]), "forbidden", "not yet");
     ann.ok(&["org", "accept", "umbrella"]);
     assert_eq!(ann.ok(&["org", "list"])["items"][0]["title"], "Umbrella GmbH");
+    ann.ok(&["--for", "umbrella", "namespace", "take", "umbrella"]);
     for words in [
         ["org", "invite", "umbrella", "bob", "--role", "owner"].as_slice(),
         &["org", "role", "umbrella", "ann", "owner"],
         &["org", "role", "umbrella", "acme", "viewer"],
         &["org", "remove", "umbrella", "acme"],
         &["org", "delete", "umbrella"],
+        // Nor does an admin give what it has not: to pay, or to see what the namespaces earn.
+        &["org", "role", "umbrella", "ann", "billing"],
+        &["org", "invite", "umbrella", "bob", "--role", "billing"],
+        &["namespace", "invite", "umbrella", "ann", "--role", "owner"],
+        &["--for", "umbrella", "namespace", "invite", "umbrella", "ann", "--role", "owner"],
+        &["payouts", "balance", "umbrella"],
     ] {
         assert_eq!(why(&ann, words), "forbidden", "{words:?}");
     }

@@ -1,5 +1,5 @@
-//! Invitations to an organisation, and who may send them: whoever chooses members, and of owners only owners. An invitation stands as long
-//! as whoever sent it may send it.
+//! Invitations to an organisation, and who may send them: whoever chooses members, and of owners only owners. Nobody gives a power that
+//! they have not. An invitation stands as long as whoever sent it may send it.
 
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
@@ -13,8 +13,8 @@ use super::parting::part;
 use crate::actor::Actor;
 use crate::audit::record;
 use crate::people::find_within;
-use crate::powers::{Power, has};
-use crate::standing::{must_be_a_person, role_of};
+use crate::powers::{Power, covers, has};
+use crate::standing::{must_be_a_person, must_cover, role_of};
 use crate::{Error, suspended};
 
 /// An invitation that waits: as what, and who sent it.
@@ -99,6 +99,7 @@ pub(super) async fn invite(
     let waits = invited(&mut write, organisation, account).await?;
     let waiting = waits.as_ref().map(|(Text(role), _)| *role);
     must_choose(&mut write, organisation, by, [Some(role), had, waiting].into_iter().flatten()).await?;
+    must_cover(&mut write, organisation, by, role).await?;
     find_within(&mut write, account).await?;
     must_be_a_person(&mut write, account).await?;
     if had.is_some() {
@@ -164,7 +165,8 @@ async fn must_stand(
     by: &Namespace,
     role: OrganisationRole,
 ) -> Result<(), Error> {
-    let may = may_choose(role_of(write, organisation, by).await?, role);
+    let sender = role_of(write, organisation, by).await?;
+    let may = may_choose(sender, role) && sender.is_some_and(|sender| covers(sender, role));
     match may && !suspended::is_suspended(write, by).await? {
         true => Ok(()),
         false => Err(Error::Conflict(format!(

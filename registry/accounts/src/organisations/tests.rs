@@ -7,7 +7,7 @@ use chandlery_store::{Db, Write};
 use super::*;
 use crate::actor::Actor;
 use crate::roles::role_within;
-use crate::{Error, Scope, tokens};
+use crate::{Error, Scope, members, tokens};
 
 fn name(text: &str) -> Namespace {
     text.parse().unwrap()
@@ -65,6 +65,42 @@ async fn a_role_in_an_organisation_is_one_in_its_namespaces() {
         assert_eq!(found, expected, "through one that is suspended, in {namespace}");
     }
     assert!(!speaks_for(&mut write, &name("own"), &name("bob"), Power::Manage).await.unwrap());
+}
+
+#[tokio::test]
+async fn owners_of_a_namespace_are_chosen_by_whoever_may_see_what_it_earns() {
+    let (_folder, db) = umbrella().await;
+    let (machine, own, bob, ann) = (Actor::machine(), name("own"), name("bob"), name("ann"));
+    let invite =
+        async |role: Role, by: &Namespace| members::invite(&db, &machine, &own, &bob, role, by).await;
+    let mut write = db.write().await.unwrap();
+    has_role(&mut write, OrganisationRole::Admin).await;
+    write.commit().await.unwrap();
+    invite(Role::Publisher, &bob).await.unwrap();
+    assert!(matches!(invite(Role::Owner, &bob).await, Err(Error::Forbidden { .. })), "an admin pays nothing");
+
+    // An invitation that an owner has sent lapses with what it took.
+    invite(Role::Owner, &ann).await.unwrap();
+    let mut write = db.write().await.unwrap();
+    for sql in [
+        "update organisation_members set role = 'owner' where account = 'bob'",
+        "update organisation_members set role = 'admin' where account = 'ann'",
+    ] {
+        sqlx::query(sql).execute(&mut *write).await.unwrap();
+    }
+    write.commit().await.unwrap();
+    let accepted = members::answer(&db, &machine, &own, &bob, true).await;
+    assert!(matches!(accepted, Err(Error::Conflict(_))), "{accepted:?}");
+
+    // Whoever owns it directly chooses, whatever they are in the organisation.
+    let mut write = db.write().await.unwrap();
+    sqlx::query("insert into namespace_members (namespace, account, role) values ('own', 'ann', 'owner')")
+        .execute(&mut *write)
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+    invite(Role::Owner, &ann).await.unwrap();
+    members::answer(&db, &machine, &own, &bob, true).await.unwrap();
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use super::standing;
 use super::users::is_id;
 use crate::Caller;
 use crate::audit::record;
+use crate::standing::must_cover;
 
 /// A page of the groups of a directory, by name.
 pub(super) async fn list(
@@ -66,6 +67,9 @@ pub(super) async fn set(
     let had = had.map(|Text(role)| role);
     if had == role {
         return Ok(());
+    }
+    if let Some(role) = role {
+        must_cover(&mut write, organisation, &caller.name, role).await?;
     }
     sqlx::query("update scim_groups set role = $1 where id = $2")
         .bind(role.map(OrganisationRole::as_str))

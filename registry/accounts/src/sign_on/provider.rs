@@ -13,6 +13,7 @@ use sqlx::AnyConnection;
 use crate::audit::record;
 use crate::enforced::end_lapsed;
 use crate::organisations::Power;
+use crate::standing::must_cover;
 use crate::{Accounts, Caller, Error};
 
 /// Where people come back to, before the organisation's name.
@@ -140,6 +141,9 @@ pub(crate) async fn set(
     }
     let mut write = accounts.db.write().await?;
     let had = find(&mut write, organisation).await?;
+    if had.as_ref().is_none_or(|had| had.role != new.role) {
+        must_cover(&mut write, organisation, &caller.name, new.role).await?;
+    }
     let same = had.as_ref().filter(|had| had.is_same(&new.issuer, &new.client_id));
     let client_secret = match &new.client_secret {
         Some(secret) => Some(secret.clone()),
