@@ -53,7 +53,7 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .route("/account/sessions", get(sessions::page).post(sessions::end))
         .route("/account/passkeys", get(passkeys::page).post(passkeys::act))
         .route("/passkeys.js", get(passkeys::script))
-        .route("/account/sign-on", get(sign_on::page).post(sign_on::link))
+        .route("/account/sign-on", get(sign_on::page).post(sign_on::act))
         .route("/account/password", get(password::form).post(password::change))
         .route("/device", get(device::form).post(device::act))
         .route("/device/{code}", get(device::page))

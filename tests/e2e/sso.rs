@@ -112,6 +112,22 @@ fn people_of_an_organisation_sign_in_by_its_provider() {
     assert_eq!(known, ["ann-2"]);
     assert_eq!(corp.texts("select email from accounts where name = 'ann-2'"), ["ann@corp.example"]);
 
+    // Who has nothing else is not unlinked; who has a passkey is, and what the provider has opened ends.
+    browser.click("td form button");
+    browser.until_shows(".fault", "neither a password nor a passkey");
+    assert_eq!(corp.texts("select account from identities"), ["ann-2"]);
+    world.stores.sql(
+        "insert into passkeys (id, account, name, passkey, created_at)
+         values ('p', 'ann-2', 'phone', '', '2026-01-01T00:00:00.000000Z')",
+    );
+    browser.click("td form button");
+    browser.until_at("/login?next=/account/sign-on");
+    assert!(corp.texts("select account from identities").is_empty());
+    assert!(corp.texts("select hash from tokens where account = 'ann-2'").is_empty());
+    world.stores.sql("delete from passkeys");
+    browser.open("/login/sso?organisation=corp&next=/account/sign-on");
+    browser.until_shows("tbody", "corp");
+
     // Nobody comes in whose token is another's, or who is of another domain, or whose address is not verified.
     let other = corp.browser();
     other.open("/login/sso?organisation=corp");
@@ -150,7 +166,7 @@ fn people_of_an_organisation_sign_in_by_its_provider() {
     assert!(corp.texts("select hash from tokens where opened_by = 'provider'").is_empty());
     assert_eq!(world.get("/login/sso?organisation=corp", &[]).0, 404);
     let trail = world.operator().text(&["audit", "export"]);
-    for act in ["provider-set", "identity-linked", "provider-removed"] {
+    for act in ["provider-set", "identity-linked", "identity-unlinked", "provider-removed"] {
         assert!(trail.contains(act), "{act}");
     }
     assert!(!trail.contains("a-secret-of-corp"));

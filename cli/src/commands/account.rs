@@ -2,6 +2,7 @@
 
 mod email;
 mod factor;
+mod identities;
 mod passkeys;
 mod passwords;
 mod sessions;
@@ -83,6 +84,11 @@ pub enum Account {
         #[command(subcommand)]
         change: Option<passkeys::Change>,
     },
+    /// Show by the providers of which organisations the account signs in, and unlink it from one
+    Identities {
+        #[command(subcommand)]
+        change: Option<identities::Change>,
+    },
     /// Show where the account is logged in, and end log-ins
     Sessions {
         #[command(subcommand)]
@@ -124,6 +130,7 @@ impl Account {
             Self::Verify { token } => return email::verify(context, token).await,
             Self::SecondFactor { change } => return factor::run(context, change).await,
             Self::Passkeys { change } => return passkeys::run(context, change).await,
+            Self::Identities { change } => return identities::run(context, change).await,
             Self::Sessions { end } => return sessions::run(context, end).await,
             Self::Forgot { name } => return email::forgot(context, name).await,
             Self::Password { end_all_tokens } => {

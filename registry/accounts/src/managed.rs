@@ -24,12 +24,14 @@ pub(crate) async fn open_managed(
     nobodys: &str,
 ) -> Result<Namespace, Error> {
     let name = take_name(write, called, nobodys).await?;
-    sqlx::query("update accounts set managed_by = $1, email = $2 where name = $3")
-        .bind(organisation.as_str())
-        .bind(email.as_str())
-        .bind(name.as_str())
-        .execute(&mut **write)
-        .await?;
+    sqlx::query(
+        "update accounts set managed_by = $1, email = $2, passwordless_since = created_at where name = $3",
+    )
+    .bind(organisation.as_str())
+    .bind(email.as_str())
+    .bind(name.as_str())
+    .execute(&mut **write)
+    .await?;
     Ok(name)
 }
 

@@ -120,7 +120,7 @@ pub(crate) async fn find_within(write: &mut Write, name: &Namespace) -> Result<(
 
 /// Gives an account another password, by its hash.
 pub(crate) async fn set_password(write: &mut Write, name: &Namespace, hash: &str) -> Result<(), Error> {
-    sqlx::query("update accounts set password_hash = $1 where name = $2")
+    sqlx::query("update accounts set password_hash = $1, passwordless_since = null where name = $2")
         .bind(hash)
         .bind(name.as_str())
         .execute(&mut **write)

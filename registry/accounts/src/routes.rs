@@ -4,6 +4,7 @@ mod audit;
 mod devices;
 mod domains;
 mod email;
+mod identities;
 mod operators;
 mod passkeys;
 mod passwords;
@@ -46,6 +47,7 @@ pub fn routes<S>(accounts: Accounts) -> OpenApiRouter<S> {
         .merge(email::routes())
         .merge(sessions::routes())
         .merge(sign_on::routes())
+        .merge(identities::routes())
         .merge(devices::routes())
         .merge(second_factor::routes())
         .merge(passkeys::routes())

@@ -6,9 +6,11 @@ mod beginning;
 mod holding;
 mod identities;
 mod provider;
+mod unlinking;
 
 pub use arrival::{Arrived, Returned, arrive};
 pub use beginning::{Onward, begin, begin_link, organisation_of};
 pub use holding::{held, hold, let_go};
 pub use identities::{linkable, linked};
 pub(crate) use provider::{remove, set, show};
+pub use unlinking::unlink;

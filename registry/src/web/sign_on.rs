@@ -23,6 +23,8 @@ use chandlery_money::Finance;
 
 const PAGE: &str = "/account/sign-on";
 const LOG_IN: &str = "/login?next=/account/sign-on";
+/// What the form sends that ends an identity.
+const UNLINK: &str = "unlink";
 /// Where a browser says which site has led here.
 const RELATION: &str = "sec-fetch-site";
 const NOT_BEGUN: &str =
@@ -48,8 +50,11 @@ pub(super) struct Back {
     error: Option<String>,
 }
 
+/// What one of the page's forms sends.
 #[derive(Deserialize)]
-pub(super) struct Which {
+pub(super) struct Given {
+    #[serde(default)]
+    act: String,
     #[serde(default)]
     organisation: String,
 }
@@ -123,27 +128,36 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>
     Ok(own_page(&finance, &caller, None).await?.into_response())
 }
 
-/// Links the account with who its owner is at the provider of an organisation.
-pub(super) async fn link(
+/// Links the account with who its owner is at the provider of an organisation, or lets it be nobody there any more.
+pub(super) async fn act(
     State(finance): State<Finance>,
     client: Client,
     caller: Option<Caller>,
-    Form(which): Form<Which>,
+    Form(given): Form<Given>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
-    let begun = match which.organisation.parse::<Namespace>() {
-        Ok(organisation) => {
-            sign_on::begin_link(&finance.accounts, client, &caller, &organisation, PAGE).await
-        }
-        Err(error) => Err(error.into()),
-    };
-    match begun {
-        Ok(onward) => Ok(to_provider(finance.accounts.cookie, onward)),
+    match done(&finance, client, &caller, &given).await {
+        Ok(response) => Ok(response),
         Err(error) => {
             let shown = own_page(&finance, &caller, Some(&error.to_string())).await?;
             faulty(error, |_| shown)
         }
     }
+}
+
+async fn done(
+    finance: &Finance,
+    client: Client,
+    caller: &Caller,
+    given: &Given,
+) -> Result<Response, chandlery_edge::Error> {
+    let organisation = given.organisation.parse::<Namespace>()?;
+    if given.act == UNLINK {
+        sign_on::unlink(&finance.accounts, caller, &organisation).await?;
+        return Ok(Redirect::to(PAGE).into_response());
+    }
+    let onward = sign_on::begin_link(&finance.accounts, client, caller, &organisation, PAGE).await?;
+    Ok(to_provider(finance.accounts.cookie, onward))
 }
 
 async fn own_page(finance: &Finance, caller: &Account, fault: Option<&str>) -> Result<Markup, Error> {
@@ -173,12 +187,21 @@ fn all_linked(linked: &[LinkedIdentity]) -> Markup {
         @if !linked.is_empty() {
             div.card.scroll {
                 table {
-                    thead { tr { th { "With" } th { "Provider" } th { "Since" } th { "Last signed in" } } }
+                    thead {
+                        tr { th { "With" } th { "Provider" } th { "Since" } th { "Last signed in" } th { } }
+                    }
                     tbody {
                         @for identity in linked {
                             tr {
                                 td { (identity.organisation) } td { code { (identity.issuer) } }
                                 td { (minute(identity.linked_at)) } td { (minute(identity.seen_at)) }
+                                td {
+                                    form method="post" action=(PAGE) {
+                                        input type="hidden" name="act" value=(UNLINK);
+                                        input type="hidden" name="organisation" value=(identity.organisation);
+                                        button.quiet { "Unlink" }
+                                    }
+                                }
                             }
                         }
                     }

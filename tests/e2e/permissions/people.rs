@@ -52,6 +52,8 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, For, Value)> {
         ("DELETE", "/api/v1/account/passkeys/{id}", For::Accounts, json!({})),
         ("POST", "/api/v1/passkey-log-ins/challenge", For::Everybody, json!(null)),
         ("POST", "/api/v1/passkey-log-ins", For::Everybody, json!({ "challenge": "none", "credential": {} })),
+        ("GET", "/api/v1/account/identities", For::Accounts, json!(null)),
+        ("DELETE", "/api/v1/account/identities/{organisation}", For::Accounts, json!(null)),
         ("GET", "/api/v1/account/sessions", For::Accounts, json!(null)),
         ("DELETE", "/api/v1/account/sessions", For::Accounts, json!(null)),
         ("DELETE", "/api/v1/account/sessions/{id}", For::Accounts, json!(null)),

@@ -56,6 +56,8 @@ words! {
         ProviderRemoved = "provider-removed",
         /// Became known by who it is at an organisation's provider; or an account was made for who that is.
         IdentityLinked = "identity-linked",
+        /// Signs in by an organisation's provider no more.
+        IdentityUnlinked = "identity-unlinked",
         /// Signed a program in on a page.
         DeviceConfirmed = "device-confirmed",
         /// Took a namespace that nobody had.
