@@ -166,9 +166,10 @@ fn a_directory_makes_members_and_ends_them_with_all_that_they_have() {
     assert_eq!(in_umbrella("bob"), "publisher");
     let left_out = directory.ask("GET", &format!("{path}?excludedAttributes=members"), Value::Null).json();
     assert_eq!((&left_out["members"], &left_out["displayName"]), (&Value::Null, &json!("Makers")));
+    let user = format!("/Users/{id}");
+    versions(&directory, [&user, &path]);
 
     // Entra ID ends him in words of its own: from the next request on, nothing of his opens anything.
-    let user = format!("/Users/{id}");
     let ends = json!([{ "op": "Replace", "path": "active", "value": "False" }]);
     for _ in 0..2 {
         assert_eq!(directory.change(&user, ends.clone()), 200);
@@ -218,6 +219,38 @@ fn a_directory_makes_members_and_ends_them_with_all_that_they_have() {
     assert!(!trail.contains("corp.example") && !trail.contains(&directory.token), "the trail goes to others");
 
     conforms(world, &directory.token);
+}
+
+/// A resource says which version it is: whoever has that is not sent it again, and changes no other.
+fn versions(directory: &Directory<'_>, paths: [&str; 2]) {
+    let config = directory.ask("GET", "/ServiceProviderConfig", Value::Null).json();
+    assert_eq!(config["etag"]["supported"], true);
+    let ask = |method: &str, path: &str, condition: (&str, &str), body: Value| {
+        let headers = [SCIM[0], condition];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        directory.world.send(method, &format!("/scim/v2{path}"), Some(&directory.token), &headers, body)
+    };
+    let named =
+        |name: &str| json!({ "Operations": [{ "op": "replace", "path": "displayName", "value": name }] });
+    for path in paths {
+        let seen = directory.ask("GET", path, Value::Null);
+        let first = seen.header("etag").to_owned();
+        assert_eq!(seen.json()["meta"]["version"], json!(first), "{path}");
+        let known = ask("GET", path, ("if-none-match", &first), Value::Null);
+        assert_eq!((known.status, known.header("etag"), known.text()), (304, first.as_str(), String::new()));
+        let changed = ask("PATCH", path, ("if-match", &first), named("Another name"));
+        assert!(
+            changed.status < 300 && ![first.as_str(), ""].contains(&changed.header("etag")),
+            "{changed:?}"
+        );
+        let whole = json!({ "userName": "bob@corp.example", "displayName": "One more name" });
+        for (method, body) in [("PATCH", named("One more name")), ("PUT", whole), ("DELETE", Value::Null)] {
+            let late = ask(method, path, ("if-match", &first), body);
+            assert_eq!((late.status, &late.json()["status"]), (412, &json!("412")), "{method} {path}");
+        }
+        let now = ask("GET", path, ("if-none-match", &first), Value::Null);
+        assert_eq!((now.status, &now.json()["displayName"]), (200, &json!("Another name")));
+    }
 }
 
 /// Another party's checks of the whole protocol.

@@ -20,6 +20,7 @@ mod team;
 mod tokens;
 mod users;
 mod values;
+mod version;
 
 pub(crate) use management::routes as management;
 pub use reading::{read_body, read_filter};

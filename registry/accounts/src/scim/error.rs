@@ -47,6 +47,9 @@ pub(super) enum Error {
     /// A body in another format.
     #[error("send {MEDIA_TYPE}")]
     MediaType,
+    /// Another version of a resource than the request names.
+    #[error("the resource was changed since: ask for it again, and change what it is now")]
+    Changed,
     /// What SCIM has and this registry does not.
     #[error("{0} is not supported")]
     NotSupported(&'static str),
@@ -81,6 +84,7 @@ impl Error {
             Self::Refused { kind: Kind::Uniqueness | Kind::Mutability, .. } => StatusCode::CONFLICT,
             Self::Refused { .. } => StatusCode::BAD_REQUEST,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Changed => StatusCode::PRECONDITION_FAILED,
             Self::NotSupported(_) => StatusCode::NOT_IMPLEMENTED,
             // Writes into the server's own log what failed inside.
             Self::Shared(error) => answer(error).status(),

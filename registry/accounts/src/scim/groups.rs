@@ -17,6 +17,7 @@ use super::path::Filter;
 use super::query::Window;
 use super::team::Team;
 use super::users::{is_id, location, new_id};
+use super::version::{Conditions, versioned};
 use super::{GROUP, standing};
 use crate::Accounts;
 use crate::audit::record;
@@ -29,6 +30,8 @@ const GROUPS_MAX: i64 = 1000;
 pub(super) struct Group {
     id: String,
     team: Team,
+    /// Whether its people were read.
+    is_whole: bool,
     created_at: Timestamp,
     changed_at: Timestamp,
 }
@@ -38,10 +41,10 @@ type Row = (String, String, Option<String>, Text<Timestamp>, Text<Timestamp>);
 impl Group {
     fn of((id, display_name, external_id, Text(created_at), Text(changed_at)): Row) -> Self {
         let team = Team { display_name, external_id, members: BTreeSet::new() };
-        Self { id, team, created_at, changed_at }
+        Self { id, team, is_whole: false, created_at, changed_at }
     }
 
-    /// The whole resource.
+    /// The whole resource and, where its people were read, which version of it this is.
     pub(super) fn resource(&self, accounts: &Accounts) -> Map<String, Value> {
         let member = |id: &String| json!({ "value": id, "$ref": location(accounts, id) });
         let members: Vec<Value> = self.team.members.iter().map(member).collect();
@@ -62,17 +65,18 @@ impl Group {
         if let Some(id) = &self.team.external_id {
             resource.insert("externalId".into(), json!(id));
         }
-        resource
+        if self.is_whole { versioned(resource) } else { resource }
+    }
+
+    /// The same with its people.
+    async fn whole(mut self, db: &mut AnyConnection) -> Result<Self, Error> {
+        self.team.members = members(db, &self.id).await?;
+        Ok(Self { is_whole: true, ..self })
     }
 }
 
-/// One group of a directory.
-pub(super) async fn find(
-    db: &mut AnyConnection,
-    organisation: &Namespace,
-    id: &str,
-    with_members: bool,
-) -> Result<Group, Error> {
+/// One group of a directory, with its people.
+pub(super) async fn find(db: &mut AnyConnection, organisation: &Namespace, id: &str) -> Result<Group, Error> {
     let none = || Error::not_found("group of this id in the directory");
     if !is_id(id) {
         return Err(none());
@@ -84,11 +88,7 @@ pub(super) async fn find(
     .bind(id)
     .fetch_optional(&mut *db)
     .await?;
-    let mut group = found.map(Group::of).ok_or_else(none)?;
-    if with_members {
-        group.team.members = members(db, id).await?;
-    }
-    Ok(group)
+    found.map(Group::of).ok_or_else(none)?.whole(db).await
 }
 
 async fn members(db: &mut AnyConnection, group: &str) -> Result<BTreeSet<String>, Error> {
@@ -151,11 +151,9 @@ pub(super) async fn list(
     .bind(window.skipped())
     .fetch_all(&mut *snapshot)
     .await?;
-    let mut groups: Vec<Group> = rows.into_iter().map(Group::of).collect();
-    if with_members {
-        for group in &mut groups {
-            group.team.members = members(&mut snapshot, &group.id).await?;
-        }
+    let mut groups = Vec::with_capacity(rows.len());
+    for group in rows.into_iter().map(Group::of) {
+        groups.push(if with_members { group.whole(&mut snapshot).await? } else { group });
     }
     Ok((total, groups))
 }
@@ -182,15 +180,21 @@ pub(super) async fn create(directory: &Directory, team: Team) -> Result<Group, E
     let after = json!({ "members": team.members.len() });
     tell(&mut write, directory, &id, Value::Null, after).await?;
     // A new group gives no role, so nobody's changes.
-    let group = find(&mut write, organisation, &id, true).await?;
+    let group = find(&mut write, organisation, &id).await?;
     write.commit().await?;
     Ok(group)
 }
 
 /// Lets a group be another one: the whole of it.
-pub(super) async fn replace(directory: &Directory, id: &str, team: Team) -> Result<Group, Error> {
+pub(super) async fn replace(
+    directory: &Directory,
+    id: &str,
+    team: Team,
+    conditions: &Conditions,
+) -> Result<Group, Error> {
     let mut write = directory.write().await?;
-    let group = find(&mut write, &directory.organisation, id, true).await?;
+    let group = find(&mut write, &directory.organisation, id).await?;
+    conditions.must_hold(&group.resource(&directory.accounts))?;
     update(write, directory, group, team).await
 }
 
@@ -199,9 +203,11 @@ pub(super) async fn change(
     directory: &Directory,
     id: &str,
     operations: &[Operation],
+    conditions: &Conditions,
 ) -> Result<Group, Error> {
     let mut write = directory.write().await?;
-    let group = find(&mut write, &directory.organisation, id, true).await?;
+    let group = find(&mut write, &directory.organisation, id).await?;
+    conditions.must_hold(&group.resource(&directory.accounts))?;
     let team = group.team.clone().changed(operations)?;
     update(write, directory, group, team).await
 }
@@ -223,16 +229,17 @@ async fn update(mut write: Write, directory: &Directory, before: Group, team: Te
     let (was, is) = (before.team.members.len(), team.members.len());
     tell(&mut write, directory, &before.id, json!({ "members": was }), json!({ "members": is })).await?;
     standing::settle(&mut write, &directory.actor, organisation).await?;
-    let group = find(&mut write, organisation, &before.id, true).await?;
+    let group = find(&mut write, organisation, &before.id).await?;
     write.commit().await?;
     Ok(group)
 }
 
 /// Removes a group, and with it the role that it gave.
-pub(super) async fn remove(directory: &Directory, id: &str) -> Result<(), Error> {
+pub(super) async fn remove(directory: &Directory, id: &str, conditions: &Conditions) -> Result<(), Error> {
     let organisation = &directory.organisation;
     let mut write = directory.write().await?;
-    let group = find(&mut write, organisation, id, true).await?;
+    let group = find(&mut write, organisation, id).await?;
+    conditions.must_hold(&group.resource(&directory.accounts))?;
     for sql in
         ["delete from scim_group_members where scim_group = $1", "delete from scim_groups where id = $1"]
     {

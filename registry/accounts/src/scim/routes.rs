@@ -14,6 +14,7 @@ use super::patch::operations;
 use super::person::Person;
 use super::query::{Asked, COUNT_MAX};
 use super::team::Team;
+use super::version::{Conditions, version};
 use super::{MEDIA_TYPE, groups, schemas, users};
 use crate::Accounts;
 
@@ -80,15 +81,38 @@ fn answer(status: StatusCode, value: Value) -> Response {
     response
 }
 
+/// An answer about a resource, which says what version of it there is.
+fn tagged(mut response: Response, resource: &Map<String, Value>) -> Response {
+    if let Some(tag) = version(resource).and_then(|version| HeaderValue::from_str(version).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
 /// What was made, and where it is.
 fn created(resource: Map<String, Value>) -> Response {
     let location = resource.get("meta").and_then(|meta| meta["location"].as_str());
     let location = location.and_then(|text| HeaderValue::from_str(text).ok());
-    let mut response = answer(StatusCode::CREATED, Value::Object(resource));
+    let mut response = changed(resource);
+    *response.status_mut() = StatusCode::CREATED;
     if let Some(location) = location {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
+}
+
+/// What was changed, the whole of it.
+fn changed(resource: Map<String, Value>) -> Response {
+    tagged(answer(StatusCode::OK, Value::Object(resource.clone())), &resource)
+}
+
+/// What of a resource is asked for, unless whoever asks has it already.
+fn shown(resource: Map<String, Value>, asked: &Asked, conditions: &Conditions) -> Response {
+    let response = match conditions.knows(&resource) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => answer(StatusCode::OK, asked.shown(resource.clone())),
+    };
+    tagged(response, &resource)
 }
 
 fn list(total: i64, start: i64, resources: Vec<Value>) -> Response {
@@ -144,33 +168,44 @@ async fn create_user(directory: Directory, Body(body): Body) -> Result<Response,
     Ok(created(user.resource(&directory.accounts)))
 }
 
-async fn show_user(directory: Directory, Path(id): Path<String>, asked: Asked) -> Result<Response, Error> {
+async fn show_user(
+    directory: Directory,
+    Path(id): Path<String>,
+    asked: Asked,
+    conditions: Conditions,
+) -> Result<Response, Error> {
     let mut read = directory.db().read().acquire().await?;
     let user = users::find(&mut read, &directory.organisation, &id).await?;
-    Ok(answer(StatusCode::OK, asked.shown(user.resource(&directory.accounts))))
+    Ok(shown(user.resource(&directory.accounts), &asked, &conditions))
 }
 
 async fn replace_user(
     directory: Directory,
     Path(id): Path<String>,
+    conditions: Conditions,
     Body(body): Body,
 ) -> Result<Response, Error> {
-    let user = users::replace(&directory, &id, Person::read(&body)?).await?;
-    Ok(answer(StatusCode::OK, Value::Object(user.resource(&directory.accounts))))
+    let user = users::replace(&directory, &id, Person::read(&body)?, &conditions).await?;
+    Ok(changed(user.resource(&directory.accounts)))
 }
 
 async fn change_user(
     directory: Directory,
     Path(id): Path<String>,
     asked: Asked,
+    conditions: Conditions,
     Body(body): Body,
 ) -> Result<Response, Error> {
-    let user = users::change(&directory, &id, &operations(&body)?).await?;
-    Ok(answer(StatusCode::OK, asked.shown(user.resource(&directory.accounts))))
+    let user = users::change(&directory, &id, &operations(&body)?, &conditions).await?;
+    Ok(shown(user.resource(&directory.accounts), &asked, &Conditions::default()))
 }
 
-async fn remove_user(directory: Directory, Path(id): Path<String>) -> Result<StatusCode, Error> {
-    users::remove(&directory, &id).await?;
+async fn remove_user(
+    directory: Directory,
+    Path(id): Path<String>,
+    conditions: Conditions,
+) -> Result<StatusCode, Error> {
+    users::remove(&directory, &id, &conditions).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -188,33 +223,45 @@ async fn create_group(directory: Directory, Body(body): Body) -> Result<Response
     Ok(created(group.resource(&directory.accounts)))
 }
 
-async fn show_group(directory: Directory, Path(id): Path<String>, asked: Asked) -> Result<Response, Error> {
+async fn show_group(
+    directory: Directory,
+    Path(id): Path<String>,
+    asked: Asked,
+    conditions: Conditions,
+) -> Result<Response, Error> {
     let mut read = directory.db().read().acquire().await?;
-    let group = groups::find(&mut read, &directory.organisation, &id, asked.wants("members")).await?;
-    Ok(answer(StatusCode::OK, asked.shown(group.resource(&directory.accounts))))
+    let group = groups::find(&mut read, &directory.organisation, &id).await?;
+    Ok(shown(group.resource(&directory.accounts), &asked, &conditions))
 }
 
 async fn replace_group(
     directory: Directory,
     Path(id): Path<String>,
+    conditions: Conditions,
     Body(body): Body,
 ) -> Result<Response, Error> {
-    let group = groups::replace(&directory, &id, Team::read(&body)?).await?;
-    Ok(answer(StatusCode::OK, Value::Object(group.resource(&directory.accounts))))
+    let group = groups::replace(&directory, &id, Team::read(&body)?, &conditions).await?;
+    Ok(changed(group.resource(&directory.accounts)))
 }
 
-/// Changes a group, and answers with nothing: a group may have thousands of people, and a directory changes a few of them at a time.
+/// Changes a group, and answers with its version alone: a group may have thousands of people, and a directory changes a few of them at a
+/// time.
 async fn change_group(
     directory: Directory,
     Path(id): Path<String>,
+    conditions: Conditions,
     Body(body): Body,
-) -> Result<StatusCode, Error> {
-    groups::change(&directory, &id, &operations(&body)?).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Error> {
+    let group = groups::change(&directory, &id, &operations(&body)?, &conditions).await?;
+    Ok(tagged(StatusCode::NO_CONTENT.into_response(), &group.resource(&directory.accounts)))
 }
 
-async fn remove_group(directory: Directory, Path(id): Path<String>) -> Result<StatusCode, Error> {
-    groups::remove(&directory, &id).await?;
+async fn remove_group(
+    directory: Directory,
+    Path(id): Path<String>,
+    conditions: Conditions,
+) -> Result<StatusCode, Error> {
+    groups::remove(&directory, &id, &conditions).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

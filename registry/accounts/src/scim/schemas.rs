@@ -19,7 +19,7 @@ pub(super) fn config(accounts: &Accounts) -> Value {
         "filter": { "supported": true, "maxResults": COUNT_MAX },
         "changePassword": { "supported": false },
         "sort": { "supported": false },
-        "etag": { "supported": false },
+        "etag": { "supported": true },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Token of a directory",

@@ -14,6 +14,7 @@ use super::patch::Operation;
 use super::path::Filter;
 use super::person::Person;
 use super::query::Window;
+use super::version::{Conditions, versioned};
 use super::{USER, opening, standing};
 use crate::audit::record;
 use crate::{Accounts, nobodys_password};
@@ -68,7 +69,7 @@ impl User {
         Self { id, account, person, created_at, changed_at }
     }
 
-    /// The whole resource.
+    /// The whole resource, and which version of it this is.
     pub(super) fn resource(&self, accounts: &Accounts) -> Map<String, Value> {
         let mut resource = self.person.shown();
         resource.insert("schemas".into(), json!([USER]));
@@ -78,7 +79,7 @@ impl User {
             "location": location(accounts, &self.id),
         });
         resource.insert("meta".into(), meta);
-        resource
+        versioned(resource)
     }
 }
 
@@ -204,16 +205,28 @@ pub(super) async fn create(directory: &Directory, person: Person) -> Result<User
 }
 
 /// Lets a person be another one: the whole of it.
-pub(super) async fn replace(directory: &Directory, id: &str, person: Person) -> Result<User, Error> {
+pub(super) async fn replace(
+    directory: &Directory,
+    id: &str,
+    person: Person,
+    conditions: &Conditions,
+) -> Result<User, Error> {
     let mut write = directory.write().await?;
     let user = find(&mut write, &directory.organisation, id).await?;
+    conditions.must_hold(&user.resource(&directory.accounts))?;
     update(write, directory, user, person).await
 }
 
 /// Changes a person; where there is nothing to change, nothing is done.
-pub(super) async fn change(directory: &Directory, id: &str, operations: &[Operation]) -> Result<User, Error> {
+pub(super) async fn change(
+    directory: &Directory,
+    id: &str,
+    operations: &[Operation],
+    conditions: &Conditions,
+) -> Result<User, Error> {
     let mut write = directory.write().await?;
     let user = find(&mut write, &directory.organisation, id).await?;
+    conditions.must_hold(&user.resource(&directory.accounts))?;
     let person = user.person.clone().changed(operations)?;
     update(write, directory, user, person).await
 }
@@ -249,10 +262,11 @@ async fn update(
 }
 
 /// Removes a person, who is a member no more, and forgets what the directory said of it.
-pub(super) async fn remove(directory: &Directory, id: &str) -> Result<(), Error> {
+pub(super) async fn remove(directory: &Directory, id: &str, conditions: &Conditions) -> Result<(), Error> {
     let organisation = &directory.organisation;
     let mut write = directory.write().await?;
     let user = find(&mut write, organisation, id).await?;
+    conditions.must_hold(&user.resource(&directory.accounts))?;
     standing::end(&mut write, directory, &user.account).await?;
     for sql in ["delete from scim_group_members where scim_user = $1", "delete from scim_users where id = $1"]
     {
