@@ -3,7 +3,7 @@
 use chandlery_package::Namespace as Name;
 use chandlery_package::wire::{
     NewOrganisation, NewOrganisationMember, Organisation as Record, OrganisationChange, OrganisationMember,
-    OrganisationRole, OrganisationTitle, OrganisationTitleError, Page,
+    OrganisationRole, OrganisationTitle, OrganisationTitleError, OrganisationToken, Page,
 };
 use clap::Subcommand;
 use reqwest::Method;
@@ -93,6 +93,18 @@ pub enum Organisation {
         /// The organisation's name
         name: Name,
     },
+    /// Show every token and session that acts for an organisation, and whose each is
+    Tokens {
+        /// The organisation's name
+        name: Name,
+    },
+    /// End a token or a session that acts for an organisation, whosever it is
+    RevokeToken {
+        /// The organisation's name
+        name: Name,
+        /// As `organisation tokens` names it
+        id: String,
+    },
     /// Delete an organisation that owes nothing and owns nothing
     Delete {
         /// The organisation's name, which nobody is ever called again
@@ -164,6 +176,12 @@ impl Organisation {
                 context.tell_registry(Method::DELETE, &member_of(&name, &own), json!({})).await?;
                 say(context, &name, format!("you are no member of '{name}' any more"));
             }
+            Self::Tokens { name } => tokens(context, &format!("{}/tokens", base(&name))).await?,
+            Self::RevokeToken { name, id } => {
+                let path = format!("{}/tokens/{id}", base(&name));
+                context.tell_registry(Method::DELETE, &path, json!({})).await?;
+                say(context, &name, format!("token {id} acts for '{name}' no more"));
+            }
             Self::Delete { name } => {
                 context.tell_registry(Method::DELETE, &base(&name), json!({})).await?;
                 say(context, &name, format!("'{name}' is deleted"));
@@ -215,5 +233,29 @@ async fn members(context: &Context, path: &str) -> Result {
         vec![member.organisation.to_string(), member.account.to_string(), member.role.to_string(), came]
     };
     show::table(&["organisation", "account", "role", "came"], page.items.into_iter().map(row));
+    Ok(())
+}
+
+async fn tokens(context: &Context, path: &str) -> Result {
+    let page: Page<OrganisationToken> = context.registry_list(path).await?;
+    if context.settings.json {
+        show::json(page);
+        return Ok(());
+    }
+    let day = |at: Option<jiff::Timestamp>| at.map(|at| at.strftime("%Y-%m-%d").to_string());
+    let row = |token: OrganisationToken| {
+        let may = if token.session { "a session on the pages".into() } else { token.scope.to_string() };
+        vec![
+            token.id,
+            token.account.to_string(),
+            may,
+            token.note,
+            day(Some(token.created_at)).unwrap_or_default(),
+            day(token.used_at).unwrap_or("never".into()),
+            day(token.expires_at).unwrap_or("it is revoked".into()),
+        ]
+    };
+    let columns = ["token", "whose", "may", "for", "made", "last used", "until"];
+    show::table(&columns, page.items.into_iter().map(row));
     Ok(())
 }

@@ -11,6 +11,7 @@ mod provable;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use crate::acting::ACCOUNT_HEADER;
 pub use crate::powers::Power;

@@ -161,6 +161,29 @@ fn a_token_acts_for_its_organisation_alone_and_as_its_owner_may_at_that_moment()
         assert_eq!(begun.status, 202, "{}", begun.text());
     }
 
+    // Whoever chooses the members sees every token, whose it is and when it was used, and ends it.
+    let made = ann.ok(&["--for", "umbrella", "tokens", "new", "read", "--note", "lost"]);
+    let lost = made["token"].as_str().unwrap();
+    assert_eq!(world.send("GET", "/api/v1/plugins", Some(lost), &[], "").status, 200);
+    let listed = acme.ok(&["organisation", "tokens", "umbrella"]);
+    let shown = |listed: &Value, note: &str| {
+        let all = listed["items"].as_array().unwrap();
+        all.iter().find(|token| token["note"] == note).cloned()
+    };
+    let found = shown(&listed, "lost").unwrap();
+    assert_eq!(
+        (&found["account"], &found["scope"], &found["session"]),
+        (&json!("ann"), &json!("read"), &json!(false))
+    );
+    assert!(found["used_at"].is_string() && found["expires_at"].is_string(), "{found}");
+    assert!(
+        !listed.to_string().contains(lost) && shown(&acme.ok(&["org", "tokens", "hydra"]), "lost").is_none()
+    );
+    let id = found["id"].as_str().unwrap();
+    assert_eq!(acme.refused(&["org", "revoke-token", "hydra", id]).0.r#type, "not-found");
+    acme.ok(&["org", "revoke-token", "umbrella", id]);
+    assert_eq!(world.send("GET", "/api/v1/plugins", Some(lost), &[], "").status, 401);
+
     // Its power is that of its owner's role, and an operator's counts for nothing.
     acme.ok(&["organisation", "role", "umbrella", "ann", "viewer"]);
     assert_eq!(ask("GET", "/api/v1/hosts", &[], "").status, 200);

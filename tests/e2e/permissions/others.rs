@@ -158,6 +158,7 @@ impl Market {
             id("/account/sessions/{id}", session, "000000000000"),
             id("/account/passkeys/{id}", PASSKEY, "00000000000000000000000000000000"),
             id("/account/tokens/{id}", text(&token["id"]), "000000000000"),
+            id("/{organisation}/tokens/{id}", text(&token["id"]), "000000000000"),
             id("/account/identities/{organisation}", "umbrella", UNKNOWN),
             id("/accounts/{account}", "globex", UNKNOWN),
             id("/accounts/{name}", "globex", UNKNOWN),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::DomainName;
+use super::{DomainName, Scope};
 use crate::name::text_form;
 use crate::{Namespace, words};
 
@@ -119,6 +119,27 @@ pub struct Organisation {
 pub struct NewOrganisationMember {
     /// What the account is to be.
     pub role: OrganisationRole,
+}
+
+/// A token that acts for an organisation, as whoever chooses its members sees it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct OrganisationToken {
+    /// Tells it apart from the organisation's others.
+    pub id: String,
+    /// Whose it is: it may what the role of this member allows.
+    pub account: Namespace,
+    /// What it may do of that.
+    pub scope: Scope,
+    /// Whether it is a session of the registry's pages, which acts for the organisation at this moment.
+    pub session: bool,
+    /// What it is for.
+    pub note: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was used last, to within a minute; none: never so far.
+    pub used_at: Option<Timestamp>,
+    /// When it ends by itself; none: when it is revoked.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A member of an organisation, or one who is invited.

@@ -5,14 +5,15 @@ use axum::http::StatusCode;
 use chandlery_edge::{Json, Path, Query};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{
-    NewOrganisation, NewOrganisationMember, Organisation, OrganisationChange, OrganisationMember, Page,
-    Paging,
+    NewOrganisation, NewOrganisationMember, Organisation, OrganisationChange, OrganisationMember,
+    OrganisationToken, Page, Paging,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{invitations, making, members};
+use super::{invitations, making, members, tokens};
 use crate::powers::Power;
+use crate::tokens::Place as TokenPlace;
 use crate::{Account, Accounts, Caller, Error};
 
 /// The routes of this chapter.
@@ -24,6 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<Accounts> {
         .routes(routes!(invite, remove))
         .routes(routes!(accept, decline))
         .routes(routes!(list_invitations))
+        .routes(routes!(list_tokens))
+        .routes(routes!(revoke_token))
 }
 
 /// Lists the organisations that the account that asks belongs to.
@@ -196,4 +199,38 @@ async fn list_invitations(
     Query(paging): Query<Paging<Namespace>>,
 ) -> Result<Json<Page<OrganisationMember>>, Error> {
     Ok(Json(invitations::list(&accounts.db, &caller.name, &paging).await?))
+}
+
+/// Lists the tokens and sessions that act for an organisation, whosever they are; for whoever chooses its members.
+#[utoipa::path(
+    get,
+    path = "/api/v1/organisations/{organisation}/tokens",
+    params(("organisation" = Namespace, Path), Paging<TokenPlace>),
+    responses((status = 200, description = "Done.", body = Page<OrganisationToken>))
+)]
+async fn list_tokens(
+    State(accounts): State<Accounts>,
+    caller: Caller,
+    Path(organisation): Path<Namespace>,
+    Query(paging): Query<Paging<TokenPlace>>,
+) -> Result<Json<Page<OrganisationToken>>, Error> {
+    caller.must_have(&accounts.db, &organisation, Power::Manage, "see the tokens of").await?;
+    Ok(Json(tokens::list(&accounts, &organisation, &paging).await?))
+}
+
+/// Ends a token or a session that acts for an organisation, whosever it is; for whoever chooses its members.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/organisations/{organisation}/tokens/{id}",
+    params(("organisation" = Namespace, Path), ("id" = String, Path)),
+    responses((status = 204, description = "Done."))
+)]
+async fn revoke_token(
+    State(accounts): State<Accounts>,
+    caller: Caller,
+    Path((organisation, id)): Path<(Namespace, String)>,
+) -> Result<StatusCode, Error> {
+    caller.must_have(&accounts.db, &organisation, Power::Manage, "end the tokens of").await?;
+    tokens::revoke(&accounts, &caller, &organisation, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -20,6 +20,8 @@ pub(super) fn rows() -> Vec<Row> {
             json!({ "role": "viewer" }),
         ),
         ("DELETE", "/api/v1/organisations/{organisation}/members/{account}", For::Owners, json!(null)),
+        ("GET", "/api/v1/organisations/{organisation}/tokens", For::Owners, json!(null)),
+        ("DELETE", "/api/v1/organisations/{organisation}/tokens/{id}", For::Owners, json!(null)),
         ("PUT", "/api/v1/organisations/{organisation}/invitation", For::Accounts, json!(null)),
         ("DELETE", "/api/v1/organisations/{organisation}/invitation", For::Accounts, json!(null)),
         ("GET", "/api/v1/account/organisation-invitations", For::Accounts, json!(null)),
