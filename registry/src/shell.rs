@@ -11,6 +11,8 @@ use maud::{Markup, html};
 pub const STYLE: &str = "/style.css";
 /// The path of the shop's search.
 pub const SEARCH: &str = "/search";
+/// The path of the page on which somebody chooses for whom a session acts.
+pub const ORGANISATIONS: &str = "/account/organisations";
 /// The path of the feed of new releases.
 pub const FEED: &str = "/feeds/releases.xml";
 
@@ -77,7 +79,13 @@ fn shown(visitor: Visitor<'_>) -> Markup {
                 a href="/dashboard" { "Payouts" }
                 @if account.operator { a href="/figures" { "Figures" } }
                 form method="post" action="/logout" {
-                    span { (account.name) @if account.operator { " · operator" } }
+                    span {
+                        (account.person())
+                        @if let Some(organisation) = account.organisation() {
+                            " for " a href=(ORGANISATIONS) { (organisation) }
+                        }
+                        @if account.operator { " · operator" }
+                    }
                     button.quiet { "Log out" }
                 }
             }

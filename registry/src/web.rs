@@ -11,6 +11,7 @@ mod factor;
 mod figures;
 mod layout;
 mod lists;
+mod organisations;
 mod passkeys;
 mod password;
 mod pricing;
@@ -51,6 +52,7 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .route("/account/email/verification", get(email::verification).post(email::verify))
         .route("/account/second-factor", get(factor::page).post(factor::act))
         .route("/account/sessions", get(sessions::page).post(sessions::end))
+        .route("/account/organisations", get(organisations::page).post(organisations::choose))
         .route("/account/passkeys", get(passkeys::page).post(passkeys::act))
         .route("/passkeys.js", get(passkeys::script))
         .route("/account/sign-on", get(sign_on::page).post(sign_on::act))

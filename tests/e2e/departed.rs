@@ -35,10 +35,28 @@ fn whoever_leaves_an_organisation_leaves_no_power_behind() {
     let tokens = ["for a machine", "for a host"]
         .map(|note| text(&dan.ok(&["--for", "umbrella", "tokens", "new", "full", "--note", note])["token"]));
     let session = world.session(&dan);
-    world.stores.sql(
-        "update tokens set acts_for = 'umbrella'
-         where hash = (select hash from tokens where account = 'dan' and kind = 'log-in' order by created_at desc limit 1)",
+    let (origin, kind) = (world.origin(), "application/x-www-form-urlencoded");
+    let act_for = |cookie: &str, organisation: &str| {
+        let headers = [("content-type", kind), ("origin", origin.as_str()), ("cookie", cookie)];
+        let form = format!("organisation={organisation}");
+        world.send("POST", "/account/organisations", None, &headers, form).status
+    };
+    let page = |path: &str| world.get(path, &[("cookie", session.as_str())]);
+    assert_eq!(act_for(&world.session(&eve), "umbrella"), 403, "who is no member");
+    assert!(page("/account").1.contains("Account of dan"));
+    assert_eq!(act_for(&session, "umbrella"), 303);
+    let (status, account) = page("/account");
+    assert!(status == 200 && account.contains("Account of umbrella"), "{account}");
+    assert!(account.contains("dan for <a href=\"/account/organisations\">umbrella</a>"), "{account}");
+    let (_, organisations) = page("/account/organisations");
+    assert!(
+        organisations.contains("acts for it") && organisations.contains("Act for dan again"),
+        "{organisations}"
     );
+    assert_eq!(page("/dashboard/acme").0, 403, "an admin sees no money");
+    assert_eq!(page("/account/password").0, 200, "people are themselves elsewhere");
+    assert_eq!(page("/api/v1/account/sessions").0, 403, "and in the API on no other route");
+    assert_eq!((act_for(&session, ""), act_for(&session, "umbrella")), (303, 303));
     let hosts = |token: &str| world.send("GET", "/api/v1/hosts", Some(token), &[], "").status;
     let by_session = || world.get("/api/v1/hosts", &[("cookie", session.as_str())]).0;
     let licence =

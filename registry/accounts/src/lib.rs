@@ -85,7 +85,7 @@ pub use roles::{namespaces_of, role, role_within};
 pub use routes::routes;
 pub use second_factor::state as factor_state;
 pub use session::{SESSION_HOURS, SessionCookie};
-pub use sessions::{end_others, end_session, list_sessions};
+pub use sessions::{act_for, acting_for, end_others, end_session, list_sessions};
 pub use state::Accounts;
 pub use suspended::{hold, is_suspended};
 pub use tokens::{check_token, end_all_tokens, issue_token, log_out};

@@ -11,6 +11,7 @@ use maud::{Markup, html};
 
 use super::layout;
 use crate::error::Error;
+use crate::shell::ORGANISATIONS;
 use chandlery_accounts::{Account, organisations};
 use chandlery_money::{Finance, billing};
 
@@ -33,7 +34,7 @@ pub(super) async fn page(
     let invoices = billing::invoices(&finance.db, &caller.name, &invoices).await?;
     let notices = billing::notices(&finance.db, &caller.name, &Paging::first(NOTICES_SHOWN)).await?;
     let belongs = Paging::first(ORGANISATIONS_SHOWN);
-    let belongs = organisations::of(&finance.db, &caller.name, &belongs).await?;
+    let belongs = organisations::of(&finance.db, caller.person(), &belongs).await?;
     let mut db = finance.db.read().acquire().await?;
     let used = billing::deployments(&mut db, &caller.name).await?;
     let hosts = billing::hosts(&mut db, &caller.name, &Paging::first(HOSTS_SHOWN)).await?;
@@ -52,6 +53,7 @@ pub(super) async fn page(
             a href="/account/second-factor" { "Second factor" } " · "
             a href="/account/passkeys" { "Passkeys" } " · "
             a href="/account/sign-on" { "Single sign-on" } " · "
+            a href=(ORGANISATIONS) { "Organisations" } " · "
             a href="/account/sessions" { "Where it is logged in" }
         }
     };
@@ -128,8 +130,8 @@ fn all_organisations(organisations: &Page<Organisation>) -> Markup {
                     }
                 }
                 p.note {
-                    "Act for one with " code { "chandlery --for NAME" } ", and see who belongs to it with "
-                    code { "chandlery organisation members NAME" } "."
+                    a href=(ORGANISATIONS) { "Act for one" } " on these pages, or with " code { "chandlery --for NAME" }
+                    ", and see who belongs to it with " code { "chandlery organisation members NAME" } "."
                 }
             }
         }

@@ -55,7 +55,11 @@ fn shown(caller: &Account, sessions: &Page<Session>) -> Markup {
         h1 { "Where " (caller.name) " is logged in" }
         div.card.scroll {
             table {
-                thead { tr { th { "Since" } th { "By" } th { "Last used" } th { "From" } th { "Until" } th { } } }
+                thead {
+                    tr {
+                        th { "Since" } th { "By" } th { "For" } th { "Last used" } th { "From" } th { "Until" } th { }
+                    }
+                }
                 tbody { @for session in &sessions.items { (row(session)) } }
             }
             (layout::next_page(PAGE, sessions.next.as_deref()))
@@ -75,6 +79,7 @@ fn row(session: &Session) -> Markup {
         tr {
             td { (minute(session.created_at)) }
             td { (session.opened_by) ", " (session.note) }
+            td { @match &session.acts_for { Some(organisation) => (organisation), None => "itself" } }
             td { @match session.used_at { Some(at) => (minute(at)), None => "" } }
             td { (session.address.as_deref().unwrap_or("")) }
             td { (minute(session.expires_at)) }

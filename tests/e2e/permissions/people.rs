@@ -137,5 +137,7 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, For, Value)> {
         ("GET", "/passkeys.js", For::Everybody, json!(null)),
         ("GET", "/account/sessions", For::Accounts, json!(null)),
         ("POST", "/account/sessions", For::Accounts, json!(null)),
+        ("GET", "/account/organisations", For::Accounts, json!(null)),
+        ("POST", "/account/organisations", For::Accounts, json!(null)),
     ]
 }

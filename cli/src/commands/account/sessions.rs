@@ -49,7 +49,7 @@ async fn list(context: &Context) -> Result {
     match context.settings.json {
         true => show::json(page),
         false => show::table(
-            &["log-in", "by", "made", "last used", "from", "until"],
+            &["log-in", "by", "for", "made", "last used", "from", "until"],
             page.items.into_iter().map(row),
         ),
     }
@@ -62,6 +62,7 @@ fn row(session: Session) -> Vec<String> {
     vec![
         id,
         format!("{}, {}", session.opened_by, session.note),
+        session.acts_for.map(|organisation| organisation.to_string()).unwrap_or_default(),
         minute(session.created_at),
         session.used_at.map(minute).unwrap_or_default(),
         session.address.unwrap_or_default(),

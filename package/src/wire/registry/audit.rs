@@ -16,6 +16,8 @@ words! {
         LoggedOut = "logged-out",
         /// Ended log-ins of its account elsewhere.
         SessionEnded = "session-ended",
+        /// Chose for which organisation its session on the registry's pages acts, or for none.
+        SessionSwitched = "session-switched",
         /// Changed its own password, knowing the one before.
         PasswordChanged = "password-changed",
         /// Issued a token by which an account's password can be set.

@@ -177,6 +177,9 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// Whether it is the one that asks.
     pub current: bool,
+    /// The organisation that it acts for; none: its account itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acts_for: Option<Namespace>,
 }
 
 /// What came of ending all sessions but the one that asks.

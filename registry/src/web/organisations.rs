@@ -1,0 +1,128 @@
+//! The organisations of an account, and for which of them a session of the pages acts.
+
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_package::Namespace;
+use chandlery_package::wire::{Organisation, Paging};
+use chandlery_pages::{Column, Link, Tone, banner, crumbs, empty, table};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::email::faulty;
+use super::layout;
+use crate::error::Error;
+use crate::shell::ORGANISATIONS;
+use chandlery_accounts::{Account, Caller, act_for, acting_for, organisations};
+use chandlery_edge::Query;
+use chandlery_money::Finance;
+
+const LOG_IN: &str = "/login?next=/account/organisations";
+const ABOVE: [Link<'static>; 1] = [Link { path: "/account", name: "Account" }];
+/// How many organisations are shown at a time.
+const SHOWN: u32 = 100;
+
+/// What one of the page's forms sends.
+#[derive(Deserialize)]
+pub(super) struct Chosen {
+    /// Nothing: the account itself.
+    #[serde(default)]
+    organisation: String,
+}
+
+/// The page `/account/organisations`.
+pub(super) async fn page(
+    State(finance): State<Finance>,
+    caller: Option<Caller>,
+    Query(paging): Query<Paging<Namespace>>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    Ok(shown(&finance, &caller, &paging, None).await?.into_response())
+}
+
+/// Lets the session act for an organisation, or for its account itself.
+pub(super) async fn choose(
+    State(finance): State<Finance>,
+    caller: Option<Caller>,
+    Form(chosen): Form<Chosen>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    match chosen_by(&finance, &caller, &chosen).await {
+        Ok(()) => Ok(Redirect::to("/account").into_response()),
+        Err(error) => {
+            let page = shown(&finance, &caller, &Paging::first(SHOWN), Some(&error.to_string())).await?;
+            faulty(error, |_| page)
+        }
+    }
+}
+
+async fn chosen_by(finance: &Finance, caller: &Caller, chosen: &Chosen) -> Result<(), chandlery_edge::Error> {
+    let organisation = match chosen.organisation.as_str() {
+        "" => None,
+        name => Some(name.parse::<Namespace>()?),
+    };
+    act_for(&finance.accounts, caller, organisation.as_ref()).await
+}
+
+async fn shown(
+    finance: &Finance,
+    caller: &Caller,
+    paging: &Paging<Namespace>,
+    fault: Option<&str>,
+) -> Result<Markup, Error> {
+    let all = organisations::of(&finance.db, &caller.name, paging).await?;
+    let acts_for = acting_for(&finance.accounts, caller).await?;
+    let rows: Vec<Vec<Markup>> = all.items.iter().map(|one| row(one, acts_for.as_ref())).collect();
+    let columns = ["Name", "Title", "Role", "Domains", "Session"].map(Column::Text);
+    let content = html! {
+        (crumbs(&ABOVE, "Organisations"))
+        h1 { "Organisations of " (caller.name) }
+        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        @if let Some(organisation) = &acts_for { (acting(caller, organisation)) }
+        @if rows.is_empty() { (none()) } @else { (table("Organisations", &columns, &rows)) }
+        (layout::next_page(ORGANISATIONS, all.next.as_deref()))
+    };
+    let account: &Account = caller;
+    Ok(layout::page("Organisations", Some(account), content))
+}
+
+fn acting(caller: &Caller, organisation: &Namespace) -> Markup {
+    let told = html! {
+        p {
+            "On pages about what an account has, such as " a href="/account" { "Account" } " and "
+            a href="/dashboard" { "Payouts" } ", this session acts for " strong { (organisation) } ", as your role there allows. "
+            "It ends with your membership. On all other pages you are yourself."
+        }
+        form method="post" action=(ORGANISATIONS) {
+            input type="hidden" name="organisation" value="";
+            button { "Act for " (caller.name) " again" }
+        }
+    };
+    banner(Tone::Plain, &told)
+}
+
+fn none() -> Markup {
+    let next = html! {
+        "Make one with " code { "chandlery organisation create NAME" } ", or accept an invitation with "
+        code { "chandlery organisation accept NAME" } "."
+    };
+    empty("You belong to no organisation.", &next)
+}
+
+fn row(one: &Organisation, acts_for: Option<&Namespace>) -> Vec<Markup> {
+    let domains: Vec<String> = one.domains.iter().map(ToString::to_string).collect();
+    let choice = html! {
+        @if acts_for == Some(&one.name) { "acts for it" } @else {
+            form method="post" action=(ORGANISATIONS) {
+                input type="hidden" name="organisation" value=(one.name);
+                button.quiet { "Act for it" }
+            }
+        }
+    };
+    vec![
+        html! { code { (one.name) } },
+        html! { (one.title) },
+        html! { (one.role) },
+        html! { (domains.join(", ")) },
+        choice,
+    ]
+}
