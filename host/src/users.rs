@@ -73,15 +73,20 @@ impl Users {
         Ok(made)
     }
 
-    /// Adds a user with this role on the whole host, or gives it to one that there is: whose sessions end, if it had a greater one.
+    /// Adds a user with this role on the whole host, or gives it to one that there is: whose sessions end, if it had a greater one. Not to
+    /// one whom the provider signs in.
     pub async fn put(&self, name: &UserName, new: &NewUser) -> Result<User, Error> {
         must_not_be_first(name)?;
         let mut write = self.db.write().await?;
-        let before: Option<(Text<HostRole>,)> = sqlx::query_as("select role from users where name = $1")
-            .bind(Text(name))
-            .fetch_optional(&mut *write)
-            .await?;
-        if before.is_some_and(|(Text(before),)| before > new.role) {
+        let before: Option<(Text<HostRole>, Option<String>)> =
+            sqlx::query_as("select role, issuer from users where name = $1")
+                .bind(Text(name))
+                .fetch_optional(&mut *write)
+                .await?;
+        if let Some((_, Some(issuer))) = &before {
+            return Err(is_of_provider(name, issuer));
+        }
+        if before.is_some_and(|(Text(before), _)| before > new.role) {
             sessions::end_all(&mut write, name, None).await?;
         }
         sqlx::query(
@@ -136,13 +141,22 @@ impl Users {
     }
 }
 
-type Row = (Text<UserName>, Text<HostRole>, Json<Vec<TeamName>>, Text<Timestamp>);
+/// That nobody gives a user by its name what it may whom a provider signs in: that name was wished for at the provider, and the user may be
+/// somebody else than whoever is meant.
+fn is_of_provider(name: &UserName, issuer: &str) -> Error {
+    Error::Conflict(format!(
+        "'{name}' is whom {issuer} signs in under this name, and may what its groups there may: change those, use another name for \
+         somebody else, or `chandlery host users remove {name}` first"
+    ))
+}
+
+type Row = (Text<UserName>, Text<HostRole>, Json<Vec<TeamName>>, Text<Timestamp>, Option<String>);
 
 const SELECT: &str = "select name, role,
-    (select json_group_array(team) from team_members where member = users.name), added_at from users";
+    (select json_group_array(team) from team_members where member = users.name), added_at, issuer from users";
 
-fn user_of((Text(name), Text(role), Json(teams), Text(added_at)): Row) -> User {
-    User { name, role, teams, added_at }
+fn user_of((Text(name), Text(role), Json(teams), Text(added_at), issuer): Row) -> User {
+    User { name, role, teams, added_at, issuer }
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ use crate::error::short;
 
 /// What is asked for beside `openid`, which goes without saying.
 const SCOPES: [&str; 2] = ["email", "profile"];
+/// What some providers tell a person's groups by, such as Dex: it is asked for where a provider names it and groups are asked for.
+const GROUPS_SCOPE: &str = "groups";
 /// By what an ID token may be signed: by a private key, of which the provider shows the public half.
 const SIGNED_BY: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -108,9 +110,10 @@ pub struct Begun {
 pub async fn begin(client: &Client) -> Result<Begun, Error> {
     let metadata = metadata::find(&client.issuer).await?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    let scopes = scopes(client, &metadata);
     let (url, state, nonce) = relying_party(client, metadata)?
         .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
-        .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
+        .add_scopes(scopes)
         .set_pkce_challenge(challenge)
         .url();
     Ok(Begun {
@@ -119,6 +122,14 @@ pub async fn begin(client: &Client) -> Result<Begun, Error> {
         nonce: nonce.secret().clone(),
         verifier: verifier.secret().clone(),
     })
+}
+
+/// What is asked for: no scope that a provider might refuse.
+fn scopes(client: &Client, metadata: &CoreProviderMetadata) -> Vec<Scope> {
+    let named = metadata.scopes_supported().map(Vec::as_slice).unwrap_or_default();
+    let tells_groups = named.iter().any(|scope| scope.as_str() == GROUPS_SCOPE);
+    let groups = client.groups_claim.as_ref().filter(|_| tells_groups).map(|_| GROUPS_SCOPE);
+    SCOPES.into_iter().chain(groups).map(|scope| Scope::new(scope.to_owned())).collect()
 }
 
 /// Completes a sign-in: exchanges the code, and checks the ID token's signature, issuer, audience, end and nonce.

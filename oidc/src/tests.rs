@@ -36,6 +36,8 @@ struct Says {
     shown_key: String,
     /// Another algorithm than the key's.
     algorithm: Option<&'static str>,
+    /// The scopes that it names; null: it names none.
+    scopes: Value,
 }
 
 impl Provider {
@@ -103,6 +105,7 @@ async fn document_of(State(provider): State<Arc<Provider>>) -> Json<Value> {
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["EdDSA"],
+        "scopes_supported": provider.says().scopes,
     }))
 }
 
@@ -230,6 +233,23 @@ async fn a_sign_in_begins_at_the_provider_and_with_pkce() {
     assert!(!begun.url.contains(&begun.verifier) && begun.verifier.len() >= 43);
     let other = begin(&provider.client()).await.unwrap();
     assert!(begun.state != other.state && begun.nonce != other.nonce && begun.verifier != other.verifier);
+}
+
+#[tokio::test]
+async fn groups_are_asked_for_where_a_provider_has_a_scope_for_them() {
+    for (scopes, claim, asked) in [
+        (json!(null), Some("groups"), false),
+        (json!(["openid", "email", "profile"]), Some("groups"), false),
+        (json!(["openid", "email", "profile", "groups"]), None, false),
+        (json!(["openid", "email", "profile", "groups"]), Some("teams"), true),
+    ] {
+        let provider = Provider::start().await;
+        provider.says.lock().unwrap().scopes = scopes.clone();
+        let client = Client { groups_claim: claim.map(str::to_owned), ..provider.client() };
+        let url = begin(&client).await.unwrap().url;
+        assert!(url.contains("scope=openid+email+profile"), "{url}");
+        assert_eq!(url.contains("scope=openid+email+profile+groups"), asked, "{scopes} {claim:?}");
+    }
 }
 
 #[tokio::test]

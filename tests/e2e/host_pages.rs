@@ -98,6 +98,12 @@ fn whoever_a_provider_signs_in_may_what_its_groups_may() {
     let users = first.ok(&["host", "users", "list"]);
     let names: Vec<_> = users["items"].as_array().unwrap().iter().map(|user| &user["name"]).collect();
     assert_eq!(names, ["admin", "ann-leads-ml"]);
+    assert_eq!(users["items"][1]["issuer"], provider.issuer.as_str());
+
+    // An admin who means another ann gives nothing to whoever wished for the name at the provider.
+    let add = ["host", "users", "add", "ann-leads-ml", "admin"];
+    let refused = first.refused(&add).0;
+    assert!(refused.r#type == "conflict" && refused.detail.contains(&provider.issuer), "{refused:?}");
 
     // Nobody has a password beside it but the first admin, whose token is one.
     assert_eq!(first.refused(&["host", "users", "invite", "ann-leads-ml"]).0.r#type, "conflict");

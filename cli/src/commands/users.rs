@@ -84,11 +84,14 @@ async fn list(context: &Context) -> Result {
     let row = |user: User| {
         let teams: Vec<String> = user.teams.iter().map(ToString::to_string).collect();
         let added = user.added_at.strftime("%Y-%m-%d").to_string();
-        vec![user.name.to_string(), user.role.to_string(), teams.join(", "), added]
+        let issuer = user.issuer.unwrap_or_default();
+        vec![user.name.to_string(), user.role.to_string(), teams.join(", "), added, issuer]
     };
     match context.settings.json {
         true => show::json(page),
-        false => show::table(&["user", "role", "teams", "added"], page.items.into_iter().map(row)),
+        false => {
+            show::table(&["user", "role", "teams", "added", "signs in at"], page.items.into_iter().map(row))
+        }
     }
     Ok(())
 }

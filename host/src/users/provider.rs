@@ -320,6 +320,23 @@ mod tests {
             assert!(opened.session.user.as_str().starts_with("admin-"), "{name}");
         }
 
+        // Nobody gives a role or a team by a name that was wished for at the provider: it may be another ann.
+        let ann_2 = &opened.session.user;
+        for role in HostRole::ALL {
+            assert!(matches!(users.put(ann_2, &NewUser { role }).await, Err(Error::Conflict(_))), "{role}");
+        }
+        let members = [(ann_2.clone(), HostRole::Deployer)].into();
+        let ops = NewTeam { targets: Default::default(), members };
+        assert!(matches!(users.put_team(&"ops".parse().unwrap(), &ops).await, Err(Error::Conflict(_))));
+        let Page { items: all, .. } = users.page(&Paging::first(100)).await.unwrap();
+        let found = all.iter().find(|user| user.name == *ann_2).unwrap();
+        assert_eq!((found.role, found.issuer.as_deref()), (HostRole::Approver, Some(ISSUER)));
+        // What its groups have given stays when the team is set again.
+        users
+            .put_team(&"ml".parse().unwrap(), &NewTeam { targets: ml.targets.clone(), ..ops })
+            .await
+            .unwrap();
+
         // The same person under another name, with other groups: less than before.
         let again = admitted(&users, &person("1", "anna", &["ml"])).await.unwrap();
         assert_eq!(again.session.user.as_str(), "ann-2");

@@ -8,7 +8,7 @@ use chandlery_package::wire::{Page, Paging};
 use chandlery_package::{TargetName, TeamName, UserName};
 use jiff::Timestamp;
 
-use super::{Error, Users};
+use super::{Error, Users, is_of_provider};
 
 impl Users {
     /// Makes a team of these members, with these targets, or changes it to that.
@@ -28,13 +28,22 @@ impl Users {
         .bind(Text(Timestamp::now()))
         .execute(&mut *write)
         .await?;
+        // Whom the provider's groups have made a member may stay one.
+        let had: Vec<(String, String)> =
+            sqlx::query_as("select member, role from team_members where team = $1")
+                .bind(Text(name))
+                .fetch_all(&mut *write)
+                .await?;
         sqlx::query("delete from team_members where team = $1").bind(Text(name)).execute(&mut *write).await?;
         for (member, role) in &new.members {
-            let known: Option<(i64,)> = sqlx::query_as("select 1 from users where name = $1")
+            let known: Option<(Option<String>,)> = sqlx::query_as("select issuer from users where name = $1")
                 .bind(Text(member))
                 .fetch_optional(&mut *write)
                 .await?;
-            known.ok_or_else(|| Error::NotFound(format!("user '{member}'")))?;
+            let (issuer,) = known.ok_or_else(|| Error::NotFound(format!("user '{member}'")))?;
+            if let Some(issuer) = issuer.filter(|_| !had.contains(&(member.to_string(), role.to_string()))) {
+                return Err(is_of_provider(member, &issuer));
+            }
             sqlx::query("insert into team_members (team, member, role) values ($1, $2, $3)")
                 .bind(Text(name))
                 .bind(Text(member))

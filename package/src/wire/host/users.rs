@@ -45,6 +45,9 @@ pub struct User {
     pub teams: Vec<TeamName>,
     /// When the user was added.
     pub added_at: Timestamp,
+    /// The issuer of the provider at which the user signs in, whose groups say what it may; none: admins of the host say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
 }
 
 /// What ended with a user, and what did not.
