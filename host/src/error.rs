@@ -10,9 +10,8 @@ use chandlery_sandbox::SandboxError;
 
 use crate::installs::Refusal;
 use crate::{
-    deployments, engines, installs, integrations, licence, owner, parameters, policies, rules, secrets, settings,
- system,
-   settings, system, targets, users,
+    deployments, engines, installs, integrations, licence, owner, policies, rules, secrets, settings, system,
+    targets, users,
 };
 
 /// A request without a token that the host knows.

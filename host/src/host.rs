@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chandlery_package::wire::host::{{HostAccount, Locked, NewInstall}, NewHostAccount};
+use chandlery_package::wire::host::{HostAccount, Locked, NewHostAccount, NewInstall};
 use chandlery_package::{Digest, Manifest};
 use chandlery_sandbox::{Limits, Sandbox, Worker};
 use chandlery_tasks::Supervisor;
