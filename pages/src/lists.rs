@@ -26,19 +26,84 @@ impl Column<'_> {
     }
 }
 
+/// Which way a table is sorted by a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sorting {
+    /// What is least stands first.
+    Ascending,
+    /// What is most stands first.
+    Descending,
+}
+
+impl Sorting {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ascending => "ascending",
+            Self::Descending => "descending",
+        }
+    }
+
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Ascending => " ↑",
+            Self::Descending => " ↓",
+        }
+    }
+}
+
+/// The head of a column by which a table may be sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading<'a> {
+    /// The column.
+    pub column: Column<'a>,
+    /// The page that is sorted by it or, where it is so already, the other way round; none: there is no such page.
+    pub path: Option<String>,
+    /// How the table is sorted by it now; none: it is not.
+    pub sorted: Option<Sorting>,
+}
+
+impl<'a> From<Column<'a>> for Heading<'a> {
+    fn from(column: Column<'a>) -> Self {
+        Self { column, path: None, sorted: None }
+    }
+}
+
+impl Heading<'_> {
+    fn cell(&self) -> Markup {
+        let sorted = self.sorted.map(Sorting::word);
+        html! {
+            th scope="col" class=[self.column.class()] aria-sort=[sorted] {
+                @match &self.path {
+                    Some(path) => { a href=(path) { (self.column.name()) } }
+                    None => { (self.column.name()) }
+                }
+                @if let Some(sorting) = self.sorted { span aria-hidden="true" { (sorting.mark()) } }
+            }
+        }
+    }
+}
+
 /// A table that scrolls by itself where it is wider than the page. `label` says what it lists; each row has a cell for each column.
 pub fn table(label: &str, columns: &[Column<'_>], rows: &[Vec<Markup>]) -> Markup {
+    let headings: Vec<Heading<'_>> = columns.iter().copied().map(Heading::from).collect();
+    sortable_table(label, &headings, rows)
+}
+
+/// The same, whose heads may lead to the pages that are sorted by them.
+pub fn sortable_table(label: &str, headings: &[Heading<'_>], rows: &[Vec<Markup>]) -> Markup {
     html! {
         div.card.scroll role="region" aria-label=(label) tabindex="0" {
             table {
                 thead {
-                    tr { @for column in columns { th scope="col" class=[column.class()] { (column.name()) } } }
+                    tr { @for heading in headings { (heading.cell()) } }
                 }
                 tbody {
                     @for row in rows {
-                        tr { @for (cell, column) in row.iter().zip(columns) { td class=[column.class()] { (cell) } } }
+                        tr {
+                            @for (cell, heading) in row.iter().zip(headings) { td class=[heading.column.class()] { (cell) } }
+                        }
                     }
-                    @if rows.is_empty() { tr { td colspan=(columns.len()) { "None yet." } } }
+                    @if rows.is_empty() { tr { td colspan=(headings.len()) { "None yet." } } }
                 }
             }
         }

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use serde_json::json;
 
+use crate::chart::{self, Bar, Fall, Part};
 use crate::{
-    Column, Failure, Field, Link, Tone, badge, banner, bytes, checkbox, command, crumbs, day, empty, facts,
-    log, minute, next_page, number, schema_fields, select, table,
+    Column, Failure, Field, Heading, Link, Sorting, Tone, badge, banner, bytes, checkbox, command, crumbs,
+    day, empty, facts, log, minute, next_page, number, schema_fields, select, signed, sortable_table, table,
 };
 
 /// Longer than any line of a narrow page.
@@ -22,6 +23,7 @@ pub fn styleguide() -> Markup {
         (forms())
         (from_a_schema())
         (lists())
+        (charts())
         h2 { "Figures" }
         dl.cards {
             div.card { dt { "Available" } dd { "1,234.50 USD" } p.note { "paid out by the next run" } }
@@ -116,6 +118,28 @@ fn from_a_schema() -> Markup {
     }
 }
 
+fn charts() -> Markup {
+    let part = |value: i64, what: &str| Part { value, title: format!("{what}: {}", signed(value)) };
+    let months = [("2026-09", 400, 100), ("2026-10", 0, 0), ("2026-11", 850, 150), ("2026-12", -200, 0)];
+    let months = months.map(|(name, share, rest)| {
+        let parts = vec![part(share, "your share"), part(rest, "marketplace's share")];
+        Bar { name: name.into(), parts }
+    });
+    let falls = [("Sold", 1000, true), ("Given back", -200, false), ("Added", 50, false), ("Net", 850, true)];
+    let falls = falls.map(|(name, value, is_total)| Fall {
+        name: name.into(),
+        value,
+        is_total,
+        title: format!("{name}: {}", signed(value)),
+    });
+    html! {
+        h2 { "Charts" }
+        div.card { (chart::bars("Bars, one of them below zero", &months, &signed)) (chart::legend("your share", "marketplace's share")) }
+        div.card { (chart::bars("Bars where there is nothing", &[], &signed)) }
+        div.card { (chart::waterfall("From what was sold to what is left", &falls, &signed)) }
+    }
+}
+
 fn lists() -> Markup {
     let columns = [Column::Text("Name"), Column::Number("Count")];
     let rows = [(LONG, 1_u64), ("short", 1_000_000)];
@@ -125,6 +149,11 @@ fn lists() -> Markup {
         h2 { "Tables" }
         (table("A table with two rows", &columns, &rows))
         (next_page(Some("/styleguide")))
+        h2 { "A table that is sorted" }
+        (sortable_table("A table that is sorted by its count", &[
+            Heading { path: Some("/styleguide?sort=name".into()), ..Column::Text("Name").into() },
+            Heading { column: Column::Number("Count"), path: Some("/styleguide".into()), sorted: Some(Sorting::Descending) },
+        ], &rows))
         h2 { "A table without rows" }
         (table("A table without rows", &columns, &[]))
     }

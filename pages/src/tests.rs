@@ -29,6 +29,9 @@ fn nothing_that_is_written_becomes_markup() {
         visitor: html! { (HOSTILE) },
         footer: &[],
     };
+    let part = chart::Part { value: 1, title: HOSTILE.into() };
+    let bar = chart::Bar { name: HOSTILE.into(), parts: vec![part] };
+    let fall = chart::Fall { name: HOSTILE.into(), value: 1, is_total: true, title: HOSTILE.into() };
     let content = html! {
         (Field::new("name", HOSTILE).value(HOSTILE).hint(HOSTILE).fault(Some(HOSTILE)))
         (select("choice", HOSTILE, HOSTILE, &[(HOSTILE, HOSTILE)]))
@@ -37,6 +40,10 @@ fn nothing_that_is_written_becomes_markup() {
         (log(HOSTILE, &[HOSTILE.into()]))
         (table(HOSTILE, &[Column::Text(HOSTILE)], &[vec![html! { (HOSTILE) }]]))
         (next_page(Some(HOSTILE)))
+        (sortable_table(HOSTILE, &[Heading { path: Some(HOSTILE.into()), ..Column::Text(HOSTILE).into() }], &[]))
+        (chart::bars(HOSTILE, &[bar], &|_| HOSTILE.into()))
+        (chart::waterfall(HOSTILE, &[fall], &|_| HOSTILE.into()))
+        (chart::legend(HOSTILE, HOSTILE))
     };
     let page = shell.page(&head, &content).into_string();
     assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
@@ -53,6 +60,8 @@ fn values_are_written_for_people() {
         (number(999), "999"),
         (number(1000), "1,000"),
         (number(12_345_678), "12,345,678"),
+        (signed(-1000), "-1,000"),
+        (signed(i64::MIN), "-9,223,372,036,854,775,808"),
         (bytes(0), "0 B"),
         (bytes(1023), "1023 B"),
         (bytes(1536), "1.5 KiB"),
@@ -129,12 +138,17 @@ fn the_guide_shows_every_part() {
         "badge good",
         "banner bad",
         "command",
-        "log", "facts",
+        "log",
+        "facts",
         "crumbs",
         "scroll",
         "aria-invalid",
         "fields",
-        "empty",
+       
+        "empty",,
+        "aria-sort",
+    ]     "class=\"less\"",
+        "legend",
     ] {
         assert!(guide.contains(class), "{class}");
     }

@@ -1,6 +1,6 @@
 //! Dates, numbers, sizes and amounts as pages write them. Times are those of UTC.
 
-use chandlery_package::Money;
+use chandlery_package::Balance;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -19,9 +19,15 @@ pub fn number(number: u64) -> String {
     grouped(&number.to_string())
 }
 
+/// A whole number that may be below zero.
+pub fn signed(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", self::number(number.unsigned_abs()))
+}
+
 /// An amount with its currency, such as `2,999.00 USD`.
-pub fn money(amount: Money) -> String {
-    let text = amount.to_string();
+pub fn money(amount: impl Into<Balance>) -> String {
+    let text = amount.into().to_string();
     let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (whole, rest) = text.split_at(digits);
