@@ -3,7 +3,7 @@
 //! From below: `approvals`, what one operator asks for and others approve; the [`ledger`] and [`exchange`] rates; [`documents`], as
 //! they are issued; [`sharing`], who earns of a sale; [`billing`], what customers owe; [`consultants`]; [`payouts`], what partners are
 //! paid; the [`rails`] that money comes in and leaves by; `decisions`, by which what was approved is done; the [`books`], which close
-//! months and check all of it; and the [`reports`] and [`figures`] that it comes to.
+//! months and check all of it; the [`reports`] and [`figures`] that it comes to; and what [`partners`] look at.
 
 mod approvals;
 pub mod billing;
@@ -16,6 +16,7 @@ pub mod exchange;
 pub mod figures;
 mod finance;
 pub mod ledger;
+pub mod partners;
 pub mod payouts;
 pub mod rails;
 pub mod reports;

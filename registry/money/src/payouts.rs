@@ -22,10 +22,11 @@ mod statements;
 mod tests;
 pub(crate) mod write_offs;
 
-pub use balances::balances;
+pub use balances::{balance, balances};
 pub use bank_account::{check_account, numbers_in, reference};
-pub use earnings::{EarningKey, PluginKey, by_month, by_plugin, next_release, transactions};
-pub use explain::explain;
+pub use earnings::{EarningKey, PluginKey, by_month, by_plugin, transactions};
+pub(crate) use explain::explain_lot;
+pub use explain::{explain, explain_own};
 pub use handing_over::hand_over;
 pub use proposals::{propose, propose_final, propose_run};
 pub(crate) use returns::follow_transfer;

@@ -32,6 +32,7 @@ pub(crate) use processor_routes::give_back_within as give_surplus_back;
 pub use routes::routes;
 pub(crate) use send_backs::send_to_within;
 pub use sending::send;
+pub(crate) use stripe::answer_by;
 pub use stripe::{
     begin as begin_payment, count_events, receive as receive_event, retry as retry_parked_events,
 };

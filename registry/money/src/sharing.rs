@@ -28,7 +28,7 @@ pub use disputes::{close as close_dispute, open as open_dispute};
 pub use entries::{
     add as add_entry, credit as credit_entry, free_all_of as free_entries_of, take_on as take_on_entry,
 };
-pub use lots::{Lot, find as find_lot};
+pub use lots::{Lot, find as find_lot, of_sale as lots_of_sale};
 pub use offsets::{agree as agree_offset, offsets, settle_debts};
 pub(crate) use policies::set as set_policy;
 pub use policies::{changes_within, in_force, version};

@@ -8,7 +8,7 @@ use csv::{ReaderBuilder, StringRecord, Terminator, Trim, WriterBuilder};
 use crate::Error;
 
 /// What a table is served as.
-pub(crate) const CONTENT_TYPE: &str = "text/csv; charset=utf-8; header=present";
+pub const CONTENT_TYPE: &str = "text/csv; charset=utf-8; header=present";
 /// How many rows a table that is brought may have: a bank's statement of a year has fewer.
 const ROWS_MAX: usize = 100_000;
 /// A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection).

@@ -30,7 +30,8 @@ pub async fn balances(
     Ok(balances)
 }
 
-async fn balance(
+/// A partner's balances in one currency.
+pub async fn balance(
     db: &mut AnyConnection,
     partner: &Namespace,
     currency: Currency,

@@ -3,7 +3,7 @@
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Earning, MonthlyEarning, Page, Paging, PluginEarning, TransactionKind};
 use chandlery_package::{Currency, Money, Month, Namespace, PluginId};
-use chandlery_store::{Db, time};
+use chandlery_store::Db;
 use futures::{Stream, StreamExt as _, stream};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -48,10 +48,10 @@ macro_rules! select_changes {
     };
 }
 
-type Query<'q, T> = sqlx::query::QueryAs<'q, sqlx::Any, T, sqlx::any::AnyArguments>;
+pub(crate) type Query<'q, T> = sqlx::query::QueryAs<'q, sqlx::Any, T, sqlx::any::AnyArguments>;
 
 /// A query whose first six values are the accounts of a partner.
-fn of_partner<'q, T>(sql: &'static str, partner: &Namespace) -> Query<'q, T>
+pub(crate) fn of_partner<'q, T>(sql: &'static str, partner: &Namespace) -> Query<'q, T>
 where
     T: for<'r> sqlx::FromRow<'r, AnyRow>,
 {
@@ -211,19 +211,4 @@ pub async fn by_plugin(
         let (gross, net) = (Money::new(gross, currency)?, Money::new(net, currency)?);
         Ok(PluginEarning { plugin, gross, net, sales: sales.unsigned_abs() })
     })
-}
-
-/// When the next hold of what a partner has earned ends.
-pub async fn next_release(
-    db: &mut AnyConnection,
-    partner: &Namespace,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, Error> {
-    let (next,): (Option<Text<Timestamp>>,) =
-        sqlx::query_as("select min(available_at) from lots where partner = $1 and available_at > $2")
-            .bind(partner.as_str())
-            .bind(time(now))
-            .fetch_one(db)
-            .await?;
-    Ok(next.map(|Text(at)| at))
 }

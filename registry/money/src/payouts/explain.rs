@@ -1,11 +1,11 @@
 //! Where every cent of a payout came from: usage → what it cost → the sale and its shares → the hold → the payout → the bank.
 
-use chandlery_package::Month;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
     EntryKind, ExplainedLot, ExplainedPayout, ExplainedSale, LotRole, Payout, PayoutItem, PayoutStep, Rating,
     Recovery, TransactionKind,
 };
+use chandlery_package::{Month, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -44,6 +44,15 @@ pub async fn explain(db: &Db, id: i64) -> Result<ExplainedPayout, Error> {
     let transactions = steps(&mut db, 0, id).await?;
     let recoveries = recoveries(&mut db, &payout).await?;
     Ok(ExplainedPayout { payout, items, transactions, recoveries })
+}
+
+/// The same where it is a payout to this partner; otherwise there is none.
+pub async fn explain_own(db: &Db, partner: &Namespace, id: i64) -> Result<ExplainedPayout, Error> {
+    let explained = explain(db, id).await?;
+    match explained.payout.partner == *partner {
+        true => Ok(explained),
+        false => Err(Error::NotFound(format!("payout {id}"))),
+    }
 }
 
 /// What was taken for a debt of the partner's in the payout's currency, after the payout before was proposed and by when this one was.
@@ -89,7 +98,8 @@ async fn steps(db: &mut AnyConnection, transaction: i64, payout: i64) -> Result<
     Ok(rows.into_iter().map(read).collect())
 }
 
-async fn explain_lot(db: &mut AnyConnection, lot: &Lot) -> Result<ExplainedLot, Error> {
+/// A share of a sale, the sale and what was used, as whoever has the share sees them.
+pub(crate) async fn explain_lot(db: &mut AnyConnection, lot: &Lot) -> Result<ExplainedLot, Error> {
     let sale = sharing::find_sale(db, lot.sale).await?;
     let invoice: Option<(i64, Option<String>)> = sqlx::query_as(
         "select number, payment from invoice_lines join invoices on number = invoice where sale = $1",

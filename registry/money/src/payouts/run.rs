@@ -307,19 +307,30 @@ pub async fn list(
     partner: Option<&Namespace>,
     paging: &Paging<i64>,
 ) -> Result<Page<Payout>, Error> {
+    let before = paging.after().copied().unwrap_or(i64::MAX);
+    Ok(paging.cut(list_before(db, partner, before, paging.rows()).await?, |payout| payout.id))
+}
+
+/// So many of the same, of those that were proposed before the one of this number.
+pub(crate) async fn list_before(
+    db: &mut AnyConnection,
+    partner: Option<&Namespace>,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Payout>, Error> {
     let query = match partner {
         None => sqlx::query_as(select_payouts!("where id < $1 order by id desc limit $2")),
         Some(_) => {
             sqlx::query_as(select_payouts!("where id < $1 and partner = $3 order by id desc limit $2"))
         }
     };
-    let query = query.bind(paging.after().copied().unwrap_or(i64::MAX)).bind(paging.rows());
+    let query = query.bind(before).bind(limit);
     let query = match partner {
         None => query,
         Some(partner) => query.bind(partner.as_str()),
     };
     let rows: Vec<Row> = query.fetch_all(db).await?;
-    paging.cut(rows, |row| row.id).try_map(read)
+    rows.into_iter().map(read).collect()
 }
 
 /// The payouts of a run that were approved and not returned, and how each is sent. What is on hold and was not sent yet is left out.

@@ -20,6 +20,7 @@ mod tests;
 mod transfers;
 mod webhook;
 
+pub(crate) use disputes::answer_by;
 pub use events::{count as count_events, find as find_event, list as list_events};
 pub use intents::begin;
 pub use payments::{give_back as give_surplus_back, list as list_surplus, surplus_of};

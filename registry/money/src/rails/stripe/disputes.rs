@@ -10,6 +10,7 @@ use chandlery_package::{Currency, Money};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
+use super::event::Event;
 use super::object::Object;
 use super::payments;
 use crate::billing::payments::take_part_back;
@@ -213,6 +214,30 @@ async fn parts_of(db: &mut AnyConnection, handle: &str) -> Result<Vec<(String, i
     Ok(rows)
 }
 
+/// Until when a dispute may be answered, as the processor has last told of it, by the name that the shares have for a part of it. None: it
+/// has not said, or it is no dispute of the processor's.
+pub(crate) async fn answer_by(db: &mut AnyConnection, part: &str) -> Result<Option<Timestamp>, Error> {
+    let handle = part.split('/').next().unwrap_or(part);
+    let id = handle.split('.').next().unwrap_or(handle);
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "select processor_events.body from processor_disputes
+         join processor_events on processor_events.about = processor_disputes.payment
+         where processor_disputes.id = $1 and processor_events.kind like 'charge.dispute.%' and processor_events.object = $1
+         order by coalesce(processor_events.created_at, '') desc, processor_events.id desc limit 1",
+    )
+    .bind(id)
+    .fetch_all(db)
+    .await?;
+    let told = rows.first().and_then(|(body,)| Event::read(body.as_bytes()).ok());
+    Ok(told.and_then(|event| due_by(&event.object)))
+}
+
+/// Until when Stripe takes evidence, in seconds since 1970.
+fn due_by(object: &Object) -> Option<Timestamp> {
+    let second = object.0["evidence_details"]["due_by"].as_i64()?;
+    Timestamp::from_second(second).ok()
+}
+
 /// The sales that a payment has paid, and what is left of each.
 async fn sales_of(write: &mut Write, payment: &str) -> Result<Vec<(i64, Money)>, Error> {
     let lines: Vec<(i64,)> = sqlx::query_as(
@@ -359,5 +384,19 @@ mod tests {
             assert_eq!(Stage::of(status).unwrap(), stage, "{status}");
         }
         assert!(Stage::of("charge_refunded").is_err());
+    }
+
+    #[test]
+    fn evidence_is_due_when_stripe_says_so() {
+        let due = |object: serde_json::Value| due_by(&Object(object));
+        let told = serde_json::json!({ "evidence_details": { "due_by": 1_795_996_800 } });
+        assert_eq!(due(told).map(|at| at.to_string()), Some("2026-11-30T00:00:00Z".into()));
+        for none in [
+            serde_json::json!({}),
+            serde_json::json!({ "evidence_details": { "due_by": null } }),
+            serde_json::json!({ "evidence_details": { "due_by": i64::MAX } }),
+        ] {
+            assert_eq!(due(none), None);
+        }
     }
 }
