@@ -49,6 +49,7 @@ mod newcomer;
 mod oci;
 mod openapi;
 mod operation;
+mod partner;
 mod passkeys;
 mod people;
 mod permissions;

@@ -30,7 +30,7 @@ fn figure(page: &str, name: &str) -> i64 {
         .split(&format!("data-figure=\"{name}\">"))
         .nth(1)
         .unwrap_or_else(|| panic!("no {name} in {page}"));
-    text.split(' ').next().unwrap().replace('.', "").parse().unwrap()
+    text.split(' ').next().unwrap().replace(['.', ','], "").parse().unwrap()
 }
 
 fn dashboard(world: &World, person: &Person) -> String {

@@ -148,6 +148,8 @@ impl Market {
         let report = "/api/v1/licence?host=theirs&deployments=0";
         assert_eq!(world.send("GET", report, Some(&globex.token()), &[], "").status, 200);
         let invoice = globex.list("/api/v1/invoices")[0]["number"].to_string();
+        let earned = acme.list("/api/v1/partners/acme/transactions");
+        let sale = earned.iter().find(|one| one["kind"] == "sale").unwrap()["transaction"].to_string();
         let correction = Uuid::new_v4();
         let ids = vec![
             id("/usage-corrections/{event}", correction.to_string(), "00000000-0000-0000-0000-000000000000"),
@@ -193,6 +195,7 @@ impl Market {
             id("/payout-profile/{version}", profile, "999999"),
             id("/payout-runs/{run}", "1", "999999"),
             id("/payouts/{id}", payout, "999999"),
+            id("/sales/{number}", sale, "999999"),
             id("/debt-write-offs/{id}", "1", "999999"),
             id("/directory-tokens/{id}", text(&token["id"]), "000000000000"),
             id("/directory-groups/{id}", "1", "999999"),

@@ -417,6 +417,23 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/dashboard/{partner}/plugins", For::OwnersAndOperators, json!(null)),
         ("GET", "/dashboard/{partner}/payouts", For::OwnersAndOperators, json!(null)),
         ("GET", "/dashboard/{partner}/statements", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/gross-to-net.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/earnings.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/plugins.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/sales", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/sales.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/sales/{number}", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/customers", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/customers.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/contracts.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/use", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/use.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/payouts.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/payouts/{id}", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/statements/{month}", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/statements/{month}/table.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/disputes", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/disputes.csv", For::OwnersAndOperators, json!(null)),
     ];
     table.extend(publishing::rows(&digest));
     let fill = |route: &str| {
