@@ -215,7 +215,7 @@ impl Accounts {
     }
 
     /// Where people reach a path of the registry; refused where its operator has not said so.
-    pub(crate) fn page(&self, path: &str) -> Result<String, Error> {
+    pub fn page(&self, path: &str) -> Result<String, Error> {
         match &self.url {
             Some(url) => Ok(format!("{url}{path}")),
             None => Err(Error::Conflict(

@@ -18,7 +18,7 @@ use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
 use chandlery_store::{Db, time};
 
-pub use orders::{accept, order, orders};
+pub use orders::{accept, order, order_of, orders};
 pub use routes::routes;
 
 /// Writes a consultant's profile.
@@ -181,7 +181,11 @@ async fn services(
 }
 
 /// A consultant who is certified at a moment.
-async fn find(db: &mut AnyConnection, name: &Namespace, now: Timestamp) -> Result<Option<Consultant>, Error> {
+pub async fn find(
+    db: &mut AnyConnection,
+    name: &Namespace,
+    now: Timestamp,
+) -> Result<Option<Consultant>, Error> {
     let row: Option<Row> = sqlx::query_as(
         "select namespace, title, about, certified_until from consultants
          where certified_until > $1 and namespace = $2",

@@ -12,7 +12,8 @@ mod xml;
 pub(crate) use kept::{CREDIT_NOTES, INVOICES, faults, find, keep, list, next_number, self_billed_series};
 pub(crate) use page::page;
 pub use routes::routes;
-pub(crate) use sellers::{check_party, in_force, set_within as set_seller};
+pub use sellers::in_force;
+pub(crate) use sellers::{check_party, set_within as set_seller};
 pub(crate) use xml::xml;
 
 /// What XML is served as.

@@ -34,7 +34,8 @@ pub(crate) use send_backs::send_to_within;
 pub use sending::send;
 pub(crate) use stripe::answer_by;
 pub use stripe::{
-    begin as begin_payment, count_events, receive as receive_event, retry as retry_parked_events,
+    PaymentPage, begin as begin_payment, count_events, offers_page, payment_page, receive as receive_event,
+    retry as retry_parked_events,
 };
 
 /// What a payment is for.

@@ -94,6 +94,33 @@ impl Account {
         )
     }
 
+    /// A page on which a customer may pay so many minor units of a currency in small letters. There is no payment before it does.
+    pub(crate) fn open_page(&mut self, amount: i64, currency: &str, metadata: Value) -> Value {
+        let id = self.next_id("checkout/sessions", "cs");
+        self.keep(
+            "checkout/sessions",
+            json!({
+                "id": id, "object": "checkout.session", "amount_total": amount, "currency": currency, "status": "open",
+                "payment_intent": Value::Null, "metadata": metadata, "url": format!("https://checkout.stripe.com/c/pay/{id}"),
+            }),
+        )
+    }
+
+    /// A customer pays on a page, once; whether it did.
+    pub fn pay_page(&mut self, id: &str) -> bool {
+        let Some(mut page) = self.find("checkout/sessions", id).cloned() else { return false };
+        if page["status"] != "open" {
+            return false;
+        }
+        let currency = page["currency"].as_str().unwrap_or_default().to_owned();
+        let payment = self.begin(minor(&page, "amount_total"), &currency, page["metadata"].clone());
+        page["status"] = json!("complete");
+        page["payment_intent"] = payment["id"].clone();
+        self.keep("checkout/sessions", page.clone());
+        self.tell("checkout.session.completed", &page);
+        self.pay(payment["id"].as_str().unwrap_or_default())
+    }
+
     /// A payment with its charge written out.
     pub(crate) fn expanded(&self, payment: &Value) -> Value {
         let charge = payment["latest_charge"].as_str().and_then(|id| self.find("charges", id));

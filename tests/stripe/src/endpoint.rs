@@ -16,6 +16,9 @@ use crate::account::Account;
 /// How large the body of a request may be, in bytes.
 const BODY_MAX: usize = 1 << 20;
 
+/// Where pages are made on which customers pay.
+const SESSIONS: &str = "checkout/sessions";
+
 type Answer = (StatusCode, Json<Value>);
 type Fields = BTreeMap<String, String>;
 
@@ -51,6 +54,7 @@ impl Stripe {
         let router = Router::new()
             .route("/v1/{kind}", post(create).get(list))
             .route("/v1/{kind}/{id}", get(read))
+            .route("/v1/checkout/sessions", post(create_session))
             .with_state(served.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -104,6 +108,14 @@ fn invalid(status: StatusCode, message: &str) -> Answer {
 }
 
 async fn create(State(served): State<Served>, Path(kind): Path<String>, request: Request) -> Answer {
+    answer(&served, kind, request).await
+}
+
+async fn create_session(State(served): State<Served>, request: Request) -> Answer {
+    answer(&served, SESSIONS.into(), request).await
+}
+
+async fn answer(served: &Served, kind: String, request: Request) -> Answer {
     let headers = request.headers().clone();
     if let Some(refusal) = served.refusal(&headers) {
         return refusal;
@@ -142,6 +154,9 @@ async fn create(State(served): State<Served>, Path(kind): Path<String>, request:
 
 /// Does what was asked for; none: it cannot be done.
 fn make(account: &mut Account, kind: &str, fields: &Fields) -> Option<Value> {
+    if kind == SESSIONS {
+        return open_page(account, fields);
+    }
     let text = |name: &str| fields.get(name).map_or("", String::as_str);
     let amount: i64 = text("amount").parse().ok().filter(|amount| *amount > 0)?;
     let metadata: Map<String, Value> = fields
@@ -160,6 +175,20 @@ fn make(account: &mut Account, kind: &str, fields: &Fields) -> Option<Value> {
         }))),
         _ => None,
     }
+}
+
+/// A page on which a customer pays for one thing.
+fn open_page(account: &mut Account, fields: &Fields) -> Option<Value> {
+    let text = |name: &str| fields.get(name).map_or("", String::as_str);
+    let amount: i64 = text("line_items[0][price_data][unit_amount]").parse().ok()?;
+    let comes_back = [text("success_url"), text("cancel_url")].iter().all(|url| url.starts_with("http"));
+    let is_whole = text("mode") == "payment" && text("line_items[0][quantity]") == "1" && comes_back;
+    if amount <= 0 || !is_whole {
+        return None;
+    }
+    let currency = text("line_items[0][price_data][currency]");
+    let subject = text("payment_intent_data[metadata][subject]");
+    Some(account.open_page(amount, currency, json!({ "subject": subject })))
 }
 
 async fn read(

@@ -73,7 +73,7 @@ pub async fn entitled(
 }
 
 /// How one order of an account stands; none: it has no such order.
-pub(super) async fn standing_of(
+pub async fn standing_of(
     db: &mut AnyConnection,
     account: &Namespace,
     reference: &str,

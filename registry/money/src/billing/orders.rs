@@ -63,21 +63,32 @@ pub async fn order(
     now: Timestamp,
 ) -> Result<Order, Error> {
     let mut write = db.write().await?;
-    let known = find_of(&mut write, customer, &new.plugin).await?;
+    let order = order_within(&mut write, actor, customer, new, now).await?;
+    write.commit().await?;
+    Ok(order)
+}
+
+/// The same within a transaction.
+pub(super) async fn order_within(
+    write: &mut Write,
+    actor: &Actor,
+    customer: &Namespace,
+    new: &NewOrder,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let known = find_of(write, customer, &new.plugin).await?;
     if known.is_none() {
-        must_be_visible(&mut write, customer, &new.plugin).await?;
+        must_be_visible(write, customer, &new.plugin).await?;
     }
-    let Some(mut offer) = prices::offer_at(&mut write, &new.plugin, customer, now).await? else {
+    let Some(mut offer) = prices::offer_at(write, &new.plugin, customer, now).await? else {
         return Err(Error::Invalid(format!("'{}' is free: install it without an order", new.plugin)));
     };
     if let Some(order) = &known
-        && stands(&mut write, order).await?
+        && stands(write, order).await?
         && (order.paid_at.is_some() || order.offer.price == offer.price)
     {
-        quotes::renew(&mut write, order, now).await?;
-        let order = find(&mut write, &order.reference).await?;
-        write.commit().await?;
-        return Ok(order);
+        quotes::renew(write, order, now).await?;
+        return find(write, &order.reference).await;
     }
     if let Some(Acceptance { offer: agreed, terms }) = &new.acceptance
         && (*agreed != offer || terms != terms::VERSION)
@@ -90,25 +101,23 @@ pub async fn order(
     }
     let mut referrer = new.referrer.clone();
     if let Some(order) = known {
-        must_not_be_too_many(&mut write, customer, &new.plugin, now).await?;
+        must_not_be_too_many(write, customer, &new.plugin, now).await?;
         // A trial is given once, and not by each order anew.
         offer.trial_days = 0;
         referrer = referrer.or(order.referrer);
-        end_now(&mut write, &order.reference, now).await?;
+        end_now(write, &order.reference, now).await?;
     }
     if new.referrer.as_ref() == Some(&new.plugin.namespace) {
         return Err(Error::Invalid(format!("'{}' does not refer customers to itself", new.plugin.namespace)));
     }
     let discount = match &new.coupon {
-        Some(code) => prices::use_coupon(&mut write, code, &new.plugin, now).await?,
+        Some(code) => prices::use_coupon(write, code, &new.plugin, now).await?,
         None => Rate::ZERO,
     };
-    let made = insert(&mut write, customer, &new.plugin, &offer, discount, referrer.as_ref(), now).await?;
+    let made = insert(write, customer, &new.plugin, &offer, discount, referrer.as_ref(), now).await?;
     let agreed =
         json!({ "plugin": new.plugin, "offer": offer, "discount": discount, "terms": terms::VERSION });
-    record(&mut write, actor, Act::OrderPlaced, &format!("order {}", made.reference), Value::Null, agreed)
-        .await?;
-    write.commit().await?;
+    record(write, actor, Act::OrderPlaced, &format!("order {}", made.reference), Value::Null, agreed).await?;
     Ok(made)
 }
 
@@ -238,6 +247,15 @@ pub async fn end(db: &Db, customer: &Namespace, reference: &str, now: Timestamp)
     let order = find(&mut write, reference).await?;
     write.commit().await?;
     Ok(order)
+}
+
+/// An order of a customer's own.
+pub async fn order_of(db: &mut AnyConnection, customer: &Namespace, reference: &str) -> Result<Order, Error> {
+    let order = find(db, reference).await?;
+    match order.customer == *customer {
+        true => Ok(order),
+        false => Err(Error::NotFound(format!("order '{reference}'"))),
+    }
 }
 
 /// An order's place among its customer's: when it was made, and its reference.

@@ -145,7 +145,7 @@ fn number_of(profile: &BillingProfile) -> Option<TaxNumber> {
 
 /// Asks VIES for the number of a profile, where there is one that it knows: at once, or when it is its turn. No answer is no fault: it is
 /// asked again.
-pub(super) async fn prove(
+pub async fn prove(
     db: &Db,
     vies: Option<&Vies>,
     profile: &BillingProfile,
@@ -160,7 +160,7 @@ pub(super) async fn prove(
 }
 
 /// What an account has said of itself, what VIES says of its number, and how it would be taxed.
-pub(super) async fn standing(
+pub async fn standing(
     db: &mut AnyConnection,
     account: &Namespace,
     now: Timestamp,

@@ -135,7 +135,11 @@ fn next_period(anchor: Timestamp, from: Timestamp, billed: Billed) -> Result<Tim
 }
 
 /// Loads a subscription, and does what is due.
-async fn current(write: &mut Write, account: &Namespace, now: Timestamp) -> Result<Subscribed, Error> {
+pub(super) async fn current(
+    write: &mut Write,
+    account: &Namespace,
+    now: Timestamp,
+) -> Result<Subscribed, Error> {
     ledger::by(write, By::System(Chore::Renewals));
     let mut stored = Subscribed::load(write, account).await?;
     let before = stored.clone();
@@ -146,7 +150,12 @@ async fn current(write: &mut Write, account: &Namespace, now: Timestamp) -> Resu
     Ok(stored)
 }
 
-async fn show(write: &mut Write, stored: &Subscribed, now: Timestamp) -> Result<Subscription, Error> {
+/// A subscription as its account sees it.
+pub(super) async fn show(
+    write: &mut Write,
+    stored: &Subscribed,
+    now: Timestamp,
+) -> Result<Subscription, Error> {
     let state = stored.state(write, now).await?;
     let paid = if state.holds() { stored.tier } else { Tier::Free };
     let trial = stored.on_trial(now);
@@ -229,37 +238,49 @@ pub async fn change(
     new: &NewSubscription,
     now: Timestamp,
 ) -> Result<Subscription, Error> {
+    let mut write = db.write().await?;
+    let stored = change_within(&mut write, actor, account, new, now).await?;
+    let shown = show(&mut write, &stored, now).await?;
+    write.commit().await?;
+    Ok(shown)
+}
+
+/// The same within a transaction.
+pub(super) async fn change_within(
+    write: &mut Write,
+    actor: &Actor,
+    account: &Namespace,
+    new: &NewSubscription,
+    now: Timestamp,
+) -> Result<Subscribed, Error> {
     let NewSubscription { tier, billed } = *new;
     if tier == Tier::EnterprisePlus {
         return Err(Error::Invalid("enterprise-plus is agreed on: an operator records it".into()));
     }
-    let mut write = db.write().await?;
-    let mut stored = current(&mut write, account, now).await?;
-    ledger::by(&mut write, By::Actor(actor));
+    let mut stored = current(write, account, now).await?;
+    ledger::by(write, By::Actor(actor));
     let before = stored.clone();
     if tier == Tier::Free && stored.invoice.is_none() {
         // A trial ends at once.
-        stored.may(&mut write, SubscriptionEvent::Cancel, now).await?;
+        stored.may(write, SubscriptionEvent::Cancel, now).await?;
         stored.trial = stored.trial.map(|(tried, until)| (tried, until.min(now)));
     } else if (tier, billed) == (stored.tier, stored.billed) {
-        stored.may(&mut write, SubscriptionEvent::Keep, now).await?;
+        stored.may(write, SubscriptionEvent::Keep, now).await?;
         stored.next = None;
     } else if stored.invoice.is_none() || (tier, billed) > (stored.tier, stored.billed) {
         stored.agreed = None;
-        stored.begin(&mut write, tier, billed, now).await?;
+        stored.begin(write, tier, billed, now).await?;
     } else {
         let less = if tier == Tier::Free { SubscriptionEvent::Cancel } else { SubscriptionEvent::Reduce };
-        stored.may(&mut write, less, now).await?;
+        stored.may(write, less, now).await?;
         stored.next = Some((tier, billed));
     }
-    stored.save(&mut write).await?;
+    stored.save(write).await?;
     if stored != before {
         let (was, is) = (before.in_short(), stored.in_short());
-        record(&mut write, actor, Act::SubscriptionChanged, account.as_str(), was, is).await?;
+        record(write, actor, Act::SubscriptionChanged, account.as_str(), was, is).await?;
     }
-    let shown = show(&mut write, &stored, now).await?;
-    write.commit().await?;
-    Ok(shown)
+    Ok(stored)
 }
 
 /// Records what was agreed with an account, which holds from now on.

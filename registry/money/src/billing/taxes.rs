@@ -29,7 +29,7 @@ pub struct Tax {
 }
 
 /// The tax on what an account buys at a moment.
-pub(crate) async fn tax(
+pub async fn tax(
     db: &mut AnyConnection,
     account: &Namespace,
     net: Money,

@@ -13,7 +13,7 @@ mod rows;
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Page, Paging, UsageEvent, UsageReceipt, UsageTotal};
-use chandlery_package::{Namespace, PluginId};
+use chandlery_package::{Month, Namespace, PluginId};
 
 use crate::Error;
 use chandlery_store::Db;
@@ -42,6 +42,16 @@ pub(crate) type Key = (String, PluginId);
 
 /// The use of an account's deployments so far; what was corrected does not count.
 pub async fn totals(db: &Db, account: &Namespace, paging: &Paging<Key>) -> Result<Page<UsageTotal>, Error> {
+    totals_in(db, account, None, paging).await
+}
+
+/// The same, of one month; none: of all.
+pub async fn totals_in(
+    db: &Db,
+    account: &Namespace,
+    month: Option<Month>,
+    paging: &Paging<Key>,
+) -> Result<Page<UsageTotal>, Error> {
     let (deployment, plugin) = paging.after().map_or_else(
         || (String::new(), String::new()),
         |(deployment, plugin)| (deployment.clone(), plugin.to_string()),
@@ -51,7 +61,7 @@ pub async fn totals(db: &Db, account: &Namespace, paging: &Paging<Key>) -> Resul
                 cast(sum(replica_millis / 1000000) as bigint), cast(sum(replica_millis % 1000000) as bigint),
                 cast(sum(gpu_millis / 1000000) as bigint), cast(sum(gpu_millis % 1000000) as bigint)
          from usage_events
-         where account = $1 and deployment >= $2 and (deployment > $2 or plugin > $3)
+         where account = $1 and deployment >= $2 and (deployment > $2 or plugin > $3) and ($5 = '' or month = $5)
            and not exists (select 1 from usage_corrections where corrects = usage_events.id
                              and usage_corrections.account = usage_events.account
                              and usage_corrections.plugin = usage_events.plugin)
@@ -61,6 +71,7 @@ pub async fn totals(db: &Db, account: &Namespace, paging: &Paging<Key>) -> Resul
     .bind(deployment)
     .bind(plugin)
     .bind(paging.rows())
+    .bind(month.map(|month| month.to_string()).unwrap_or_default())
     .fetch_all(db.read())
     .await?;
     let page = paging.cut(rows, |(deployment, Text(plugin), ..)| (deployment.clone(), plugin.clone()));

@@ -165,6 +165,16 @@ pub async fn accept(
     Ok(order)
 }
 
+/// An order of a customer's own.
+pub async fn order_of(
+    db: &mut AnyConnection,
+    customer: &Namespace,
+    reference: &str,
+) -> Result<ServiceOrder, Error> {
+    let order = find(db, reference).await?.filter(|order| order.customer == *customer);
+    order.ok_or_else(|| Error::NotFound(format!("order '{reference}' of a service")))
+}
+
 /// An order's place among those of an account: when it was made, and its reference.
 pub(crate) type Key = (Timestamp, String);
 

@@ -121,7 +121,7 @@ pub(crate) async fn set_within(
 }
 
 /// Who sells at a moment, if the operator has said so.
-pub(crate) async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<Option<Seller>, Error> {
+pub async fn in_force(db: &mut AnyConnection, at: Timestamp) -> Result<Option<Seller>, Error> {
     on(db, at.to_zoned(TimeZone::UTC).date()).await
 }
 

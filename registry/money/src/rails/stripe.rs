@@ -10,6 +10,7 @@ mod client;
 mod disputes;
 mod event;
 mod events;
+mod hosted;
 mod intents;
 mod object;
 mod payments;
@@ -22,6 +23,7 @@ mod webhook;
 
 pub(crate) use disputes::answer_by;
 pub use events::{count as count_events, find as find_event, list as list_events};
+pub use hosted::{PaymentPage, is_offered as offers_page, payment_page};
 pub use intents::begin;
 pub use payments::{give_back as give_surplus_back, list as list_surplus, surplus_of};
 pub(super) use refused::settle as settle_refused;

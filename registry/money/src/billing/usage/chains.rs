@@ -309,7 +309,7 @@ pub(crate) async fn must_report(
 pub(crate) type Place = (Namespace, String);
 
 /// The hosts that have keys, of an account or of all.
-pub(crate) async fn list(
+pub async fn list(
     db: &mut AnyConnection,
     registry: &str,
     account: Option<&Namespace>,

@@ -1,21 +1,20 @@
 //! Payments that customers begin, and complete at Stripe.
 
-use chandlery_package::Namespace;
 use chandlery_package::wire::PaymentIntent;
+use chandlery_package::{Money, Namespace};
 
 use super::payments;
 use crate::billing;
 use crate::rails::Subject;
 use crate::{Error, Finance};
 
-/// Begins a payment of what is due.
-pub async fn begin(
+/// What a customer may pay now for something of its own, or that nothing is due for it.
+pub(super) async fn payable(
     finance: &Finance,
     customer: &Namespace,
     subject: &Subject,
-) -> Result<PaymentIntent, Error> {
-    let (db, processor) = (&finance.db, finance.processor()?);
-    let mut read = db.read().acquire().await?;
+) -> Result<Money, Error> {
+    let mut read = finance.db.read().acquire().await?;
     if subject.customer(&mut read).await? != *customer {
         return Err(subject.missing());
     }
@@ -29,8 +28,17 @@ pub async fn begin(
         }
     }
     let due = subject.due(&mut read).await?.filter(|due| due.minor() > 0);
-    drop(read);
-    let amount = due.ok_or_else(|| Error::Conflict(format!("nothing is due for '{subject}'")))?;
+    due.ok_or_else(|| Error::Conflict(format!("nothing is due for '{subject}'")))
+}
+
+/// Begins a payment of what is due.
+pub async fn begin(
+    finance: &Finance,
+    customer: &Namespace,
+    subject: &Subject,
+) -> Result<PaymentIntent, Error> {
+    let (db, processor) = (&finance.db, finance.processor()?);
+    let amount = payable(finance, customer, subject).await?;
     let form = [
         ("amount", amount.minor().to_string()),
         ("currency", amount.currency().code().to_lowercase()),
