@@ -14,12 +14,13 @@ mod tests;
 mod tokens;
 
 pub use crate::acting::ACCOUNT_HEADER;
-pub use crate::powers::Power;
+pub use crate::powers::{Power, has};
 pub use crate::rights::{RIGHTS, needed};
 pub use crate::standing::{is_one, role_of, speaks_for};
 pub use chandlery_package::wire::{MemberOrigin as Origin, OrganisationRole};
 pub use deletion::delete;
-pub use making::of;
-pub use members::admit;
+pub use invitations::{answer, invite, list as invitations_of, remove};
+pub use making::{create, find, of};
+pub use members::{Place, admit, list as members_of};
 pub use parting::part;
 pub(crate) use routes::routes;

@@ -31,7 +31,7 @@ const POWERS: [(OrganisationRole, &[Power]); 6] = [
 ];
 
 /// Whether a role has a power.
-pub(crate) fn has(role: OrganisationRole, power: Power) -> bool {
+pub fn has(role: OrganisationRole, power: Power) -> bool {
     POWERS.iter().any(|(known, powers)| *known == role && powers.contains(&power))
 }
 

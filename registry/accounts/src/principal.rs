@@ -93,6 +93,13 @@ impl Account {
         }
     }
 
+    /// Whether whoever asks has this power: people have each for themselves, and for an organisation those of their role.
+    pub async fn may(&self, db: &Db, power: Power) -> Result<bool, Error> {
+        let Some(organisation) = self.organisation() else { return Ok(true) };
+        let role = role_of(&mut *db.read().acquire().await?, organisation, self.person()).await?;
+        Ok(role.is_some_and(|role| has(role, power)))
+    }
+
     /// Refuses whoever does not operate the registry.
     pub fn must_operate(&self, action: &str) -> Result<(), Error> {
         self.must_owe_nothing()?;

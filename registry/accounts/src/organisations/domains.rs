@@ -160,7 +160,7 @@ pub async fn proved(db: &Db, organisation: &Namespace) -> Result<Vec<DomainName>
 }
 
 /// The domains of an organisation, by their names: 50 at most.
-pub(crate) async fn list(db: &Db, organisation: &Namespace) -> Result<Vec<OrganisationDomain>, Error> {
+pub async fn list(db: &Db, organisation: &Namespace) -> Result<Vec<OrganisationDomain>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select organisation, domain, token, added_at, proved_at, checked_at, missing_since
          from organisation_domains where organisation = $1 order by domain",
@@ -172,7 +172,7 @@ pub(crate) async fn list(db: &Db, organisation: &Namespace) -> Result<Vec<Organi
 }
 
 /// Says that a domain is an organisation's, and gives the record that proves it. One that was added stays as it is.
-pub(crate) async fn add(
+pub async fn add(
     db: &Db,
     actor: &Actor,
     organisation: &Namespace,
@@ -216,7 +216,7 @@ pub(crate) async fn add(
 }
 
 /// Takes back that a domain is an organisation's, proved or not.
-pub(crate) async fn remove(
+pub async fn remove(
     db: &Db,
     actor: &Actor,
     organisation: &Namespace,
@@ -237,7 +237,7 @@ pub(crate) async fn remove(
 }
 
 /// Asks the DNS for the record of a domain now, and keeps what follows from the answer.
-pub(crate) async fn check(
+pub async fn check(
     accounts: &Accounts,
     actor: &Actor,
     organisation: &Namespace,

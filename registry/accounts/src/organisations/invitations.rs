@@ -21,7 +21,7 @@ use crate::{Error, suspended};
 type Invited = (Text<OrganisationRole>, Text<Namespace>);
 
 /// A page of what an account is invited to, by the organisation's name.
-pub(super) async fn list(
+pub async fn list(
     db: &Db,
     account: &Namespace,
     paging: &Paging<Namespace>,
@@ -87,7 +87,7 @@ async fn invited(
 }
 
 /// Invites an account; the role of one that is a member already changes at once.
-pub(super) async fn invite(
+pub async fn invite(
     db: &Db,
     actor: &Actor,
     (organisation, by): (&Namespace, &Namespace),
@@ -127,7 +127,7 @@ pub(super) async fn invite(
 }
 
 /// Accepts or declines an invitation.
-pub(super) async fn answer(
+pub async fn answer(
     db: &Db,
     actor: &Actor,
     organisation: &Namespace,
@@ -177,7 +177,7 @@ async fn must_stand(
 }
 
 /// Ends a membership or an invitation. Everybody may end their own.
-pub(super) async fn remove(
+pub async fn remove(
     db: &Db,
     actor: &Actor,
     (organisation, by): (&Namespace, &Namespace),

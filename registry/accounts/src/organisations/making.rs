@@ -25,7 +25,7 @@ const MADE_MAX: [(SignedDuration, i64); 2] =
     [(SignedDuration::from_hours(1), 5), (SignedDuration::from_hours(24), 10)];
 
 /// Makes an organisation, which its maker owns.
-pub(super) async fn create(
+pub async fn create(
     db: &Db,
     actor: &Actor,
     maker: &Account,
@@ -114,7 +114,7 @@ pub async fn of(
 }
 
 /// An organisation, as one of its members sees it.
-pub(super) async fn find(db: &Db, name: &Namespace, member: &Namespace) -> Result<Organisation, Error> {
+pub async fn find(db: &Db, name: &Namespace, member: &Namespace) -> Result<Organisation, Error> {
     let found: Option<Row> = sqlx::query_as(
         "select organisations.name, organisations.title, organisations.created_at, organisation_members.role
          from organisation_members join organisations on organisations.name = organisation_members.organisation
