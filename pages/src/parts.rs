@@ -66,3 +66,14 @@ pub fn crumbs(above: &[Link<'_>], here: &str) -> Markup {
         }
     }
 }
+
+/// Pages beside each other, of which the one at the path `here` is shown.
+pub fn tabs(label: &str, links: &[Link<'_>], here: &str) -> Markup {
+    html! {
+        nav.tabs aria-label=(label) {
+            @for link in links {
+                a href=(link.path) aria-current=[(link.path == here).then_some("page")] { (link.name) }
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::chart::{self, Bar, Fall, Part};
 use crate::{
     Column, Failure, Field, Heading, Link, Sorting, Tone, badge, banner, bytes, checkbox, command, crumbs,
-    day, empty, facts, log, minute, next_page, number, schema_fields, select, signed, sortable_table, table,
+    day, empty, facts, log, minute, next_page, number, schema_fields, select, signed, sortable_table, table, tabs,
 };
 
 /// Longer than any line of a narrow page.
@@ -44,6 +44,7 @@ pub fn styleguide() -> Markup {
 fn texts() -> Markup {
     html! {
         (crumbs(&[Link { path: "/", name: "Home" }], "Parts of pages"))
+        (tabs("Beside this page", &[Link { path: "/styleguide", name: "Parts" }, Link { path: "/", name: LONG }], "/styleguide"))
         p.lead { "A paragraph that leads." }
         p { "A paragraph with " a href="/" { "a link" } ", " code { "code" } " and " strong { "weight" } "." }
         p.note { "A note." }

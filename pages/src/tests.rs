@@ -141,7 +141,7 @@ fn the_guide_shows_every_part() {
         "log",
         "facts",
         "crumbs",
-        "scroll",
+        "tabs", "scroll",
         "aria-invalid",
         "fields",
        

@@ -4,6 +4,7 @@ mod account;
 mod chart;
 mod cohorts;
 mod consultants;
+mod customer;
 mod dashboard;
 mod device;
 mod email;
@@ -65,6 +66,7 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .route("/dashboard", get(dashboard::own))
         .route("/dashboard/{partner}", get(dashboard::page))
         .merge(dashboard_lists())
+        .merge(customer::routes())
         .merge(guide)
         .layer(map_response(kept_by_its_visitor))
         .with_state(finance)

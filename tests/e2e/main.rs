@@ -15,6 +15,7 @@ mod chromium;
 mod clients;
 mod contracts;
 mod crashes;
+mod customer;
 mod departed;
 mod distribution;
 mod dns;

@@ -432,7 +432,22 @@ fn pages_fit_a_phone_and_a_desk() {
             "/none",
             "/styleguide",
         ];
-        let of_acme = ["/", "/welcome", "/account", "/account/email", "/account/sessions", "/dashboard/acme"];
+        let of_acme = [
+            "/",
+            "/welcome",
+            "/account",
+            "/account/email",
+            "/account/sessions",
+            "/dashboard/acme",
+            "/organisations",
+            "/subscription",
+            "/checkout/subscription?tier=team&billed=yearly",
+            "/orders",
+            "/invoices",
+            "/billing",
+            "/spend",
+            "/hosts",
+        ];
         let fits = |path: &str| {
             browser.open(path);
             let wide = browser.run("arguments[0](document.documentElement.scrollWidth)");

@@ -15,6 +15,7 @@ mod release;
 mod robots;
 mod search;
 mod telling;
+mod terms;
 
 use axum::Router;
 use axum::middleware::map_response;
@@ -34,6 +35,7 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/plugins/{namespace}/{name}/releases/{version}", get(release::page))
         .route("/plan.js", get(plan::script))
         .route("/publishers/{namespace}", get(publisher::page))
+        .route("/terms", get(terms::page))
         .route("/feeds/releases.xml", get(feeds::all))
         .route("/sitemap.xml", get(robots::sitemap))
         .route("/robots.txt", get(robots::robots))

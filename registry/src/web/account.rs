@@ -3,12 +3,11 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::Query;
-use chandlery_package::wire::{
-    HostSeen, Invoice, InvoiceState, Notice, Organisation, Page, Paging, Subscription,
-};
-use chandlery_package::{Billed, Tier};
+use chandlery_package::wire::{HostSeen, Invoice, InvoiceState, Notice, Organisation, Page, Paging};
 use maud::{Markup, html};
 
+use super::customer::cards::cards;
+use super::customer::frame::{self, OVERVIEW};
 use super::layout;
 use crate::error::Error;
 use crate::shell::ORGANISATIONS;
@@ -46,6 +45,15 @@ pub(super) async fn page(
         (all_organisations(&belongs))
         (all_hosts(&hosts))
         (all_invoices(&invoices))
+        @if caller.organisation().is_none() { (own()) }
+    };
+    Ok(frame::page(&caller, "Account", OVERVIEW, &content).into_response())
+}
+
+/// What people set for themselves.
+fn own() -> Markup {
+    html! {
+        h2 { "Yourself" }
         p {
             a href="/welcome" { "First steps" } " · "
             a href="/account/password" { "Change the password" } " · "
@@ -55,44 +63,6 @@ pub(super) async fn page(
             a href="/account/sign-on" { "Single sign-on" } " · "
             a href=(ORGANISATIONS) { "Organisations" } " · "
             a href="/account/sessions" { "Where it is logged in" }
-        }
-    };
-    Ok(layout::page("Account", Some(&caller), content).into_response())
-}
-
-fn cards(has: &Subscription, used: u32) -> Markup {
-    let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
-    let more = has.deployments.map(|limit| Tier::for_deployments(limit.saturating_add(1)));
-    html! {
-        dl.cards {
-            div.card {
-                dt { "Tier" } dd data-figure="tier" { (has.tier) }
-                p.note {
-                    @if has.trial { "on trial" } @else if has.tier != Tier::Free { "subscribed" }
-                    @if let Some(until) = has.until { " until " (day(until)) }
-                    @if let Some(then) = has.then { ", then " (then) }
-                }
-            }
-            div.card {
-                dt { "Deployments" }
-                dd data-figure="deployments" {
-                    (used) " of " @match has.deployments { Some(limit) => (limit), None => "any number" }
-                }
-                @if let Some(more) = more {
-                    p.note {
-                        (more) " allows "
-                        @match more.deployments() { Some(limit) => (limit), None => "any number" }
-                        @if let Some(price) = more.price(Billed::Monthly) { " for " (price) " a month" }
-                        ": " code { "chandlery subscription change " (more) }
-                    }
-                }
-            }
-            @for invoice in &has.due {
-                div.card {
-                    dt { "Due by " (day(invoice.due_at)) } dd { (invoice.total) }
-                    p.note { "transfer it with the text INVOICE-" (invoice.number) }
-                }
-            }
         }
     }
 }
@@ -121,7 +91,7 @@ fn all_organisations(organisations: &Page<Organisation>) -> Markup {
                     tbody {
                         @for organisation in &organisations.items {
                             tr {
-                                td { code { (organisation.name) } }
+                                td { a href=(format!("/organisations/{}", organisation.name)) { (organisation.name) } }
                                 td { (organisation.title) }
                                 td { (organisation.role) }
                                 td { @for domain in &organisation.domains { div { (domain) } } }
@@ -172,7 +142,7 @@ fn all_invoices(invoices: &Page<Invoice>) -> Markup {
                 tbody {
                     @for invoice in &invoices.items {
                         tr {
-                            td { a href=(format!("/api/v1/invoices/{}/page", invoice.number)) { (invoice.number) } }
+                            td { a href=(format!("/invoices/{}", invoice.number)) { (invoice.number) } }
                             td { @for line in &invoice.lines { div { (line.description) } } }
                             td { (invoice.due_at.strftime("%Y-%m-%d")) }
                             td {

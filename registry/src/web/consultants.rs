@@ -39,12 +39,18 @@ pub(super) async fn page(
 }
 
 fn about(consultant: &Consultant) -> Markup {
-    let columns = [Column::Text("Service"), Column::Text("Ordered as"), Column::Number("Price")];
+    let columns =
+        [Column::Text("Service"), Column::Text("Ordered as"), Column::Number("Price"), Column::Text("Order")];
     let rows: Vec<Vec<Markup>> = consultant
         .services
         .iter()
         .map(|(name, service)| {
-            vec![html! { (service.title) }, html! { code { (name) } }, html! { (money(service.price)) }]
+            vec![
+                html! { (service.title) },
+                html! { code { (name) } },
+                html! { (money(service.price)) },
+                order_button(&consultant.namespace, name),
+            ]
         })
         .collect();
     html! {
@@ -59,6 +65,15 @@ fn about(consultant: &Consultant) -> Markup {
                 (table(&format!("Services of {}", consultant.namespace), &columns, &rows))
                 (command(&format!("chandlery consultants order {} SERVICE --reference YOURS", consultant.namespace)))
             }
+        }
+    }
+}
+
+/// Leads to the check-out of a service.
+fn order_button(namespace: &Namespace, name: &str) -> Markup {
+    html! {
+        form method="get" action=(format!("/checkout/services/{namespace}/{name}")) {
+            button.quiet aria-label=(format!("Order {name} of {namespace}")) { "Order" }
         }
     }
 }

@@ -29,7 +29,8 @@ pub(super) async fn page(caller: Option<Account>) -> Markup {
         (command("chandlery subscription trial team"))
         h2 { "Plugins" }
         p { "Plugins cost what their publishers say: nothing, once, by the month or by what is used. The price stands on the page of each, "
-            "and " code { "chandlery install" } " shows it before anything is ordered. " a href="/search" { "Search plugins" } }
+            "and " code { "chandlery install" } " shows it before anything is ordered, on these " a href="/terms" { "terms" } ". "
+            a href="/search" { "Search plugins" } }
     };
     layout::public("Pricing", ABOUT, caller.as_ref(), content)
 }

@@ -7,7 +7,7 @@ use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
 use super::roles::{For, Row};
-use super::{directories, moderation, people};
+use super::{customers, directories, moderation, people};
 
 pub(super) struct Case {
     pub(super) method: &'static str,
@@ -479,6 +479,7 @@ pub(super) fn cases() -> Vec<Case> {
         .chain(people::rows())
         .chain(organisations::rows())
         .chain(directories::rows())
+        .chain(customers::rows())
         .map(|(method, route, who, body)| Case { method, route, path: fill(route), who, body })
         .collect()
 }

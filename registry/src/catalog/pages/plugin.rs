@@ -63,6 +63,7 @@ pub(super) async fn page(
         (top(&record, pulled, None))
         (command(&format!("chandlery install {plugin}")))
         @if let Some(tried) = &tried { (tried.section(&path)) }
+        @if record.price.is_some() { form method="get" action=(format!("/checkout{path}")) { button { "Order" } } }
         (permissions(record.kind, record.manifest.as_ref()))
         @if let Some(readme) = &readme { h2 { "Readme" } (readme) }
         (proof::proof(&base, &record))

@@ -1,0 +1,244 @@
+//! An organisation, as its members see it: who belongs to it and as what, who is invited, and which domains are its own.
+
+use axum::extract::{Form, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_accounts::organisations::{self, OrganisationRole, Place, Power, domains, has};
+use chandlery_edge::{Path, Query};
+use chandlery_money::Finance;
+use chandlery_package::Namespace;
+use chandlery_package::wire::{
+    DomainName, Organisation, OrganisationDomain, OrganisationMember, Page, Paging,
+};
+use chandlery_pages::{Column, Field, Link, Tone, badge, crumbs, day, next_page, select, table};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::frame::{self, Customer, ORGANISATIONS};
+use crate::error::Error;
+
+/// What may not be done, in the words of a refusal.
+const CHOOSE: &str = "choose the members of";
+const CHOOSE_DOMAINS: &str = "choose the domains of";
+
+/// The page `/organisations/{organisation}`.
+pub(super) async fn page(
+    State(finance): State<Finance>,
+    caller: Customer,
+    Path(name): Path<Namespace>,
+    Query(paging): Query<Paging<Place>>,
+) -> Result<Markup, Error> {
+    caller.must_have(&finance.db, &name, Power::See, "see").await?;
+    let organisation = organisations::find(&finance.db, &name, &caller.name).await?;
+    let members = organisations::members_of(&finance.db, &name, &paging).await?;
+    let domains = domains::list(&finance.db, &name).await?;
+    let content = html! {
+        (crumbs(&[Link { path: ORGANISATIONS, name: "Organisations" }], name.as_str()))
+        h1 { (organisation.title) }
+        p.badges { code { (name) } (badge(Tone::Plain, &format!("you are its {}", organisation.role))) }
+        h2 { "Members" }
+        (all_members(&organisation, &members, &caller.name))
+        @if has(organisation.role, Power::Manage) { (invite_form(&organisation)) }
+        h2 { "Domains" }
+        (all_domains(&organisation, &domains))
+    };
+    Ok(frame::page(&caller, organisation.title.as_str(), ORGANISATIONS, &content))
+}
+
+fn path(organisation: &Organisation) -> String {
+    format!("{ORGANISATIONS}/{}", organisation.name)
+}
+
+/// Whether somebody of a role chooses whether others are this, too.
+fn chooses(role: OrganisationRole, chosen: OrganisationRole) -> bool {
+    has(role, if chosen == OrganisationRole::Owner { Power::Own } else { Power::Manage })
+}
+
+fn all_members(organisation: &Organisation, members: &Page<OrganisationMember>, own: &Namespace) -> Markup {
+    let columns = [
+        Column::Text("Account"),
+        Column::Text("Role"),
+        Column::Text("Since"),
+        Column::Text("Came by"),
+        Column::Text("End"),
+    ];
+    let rows: Vec<Vec<Markup>> = members.items.iter().map(|member| row(organisation, member, own)).collect();
+    let next = members.next.as_deref().map(|after| format!("{}?after={after}", path(organisation)));
+    html! { (table("Members", &columns, &rows)) (next_page(next.as_deref())) }
+}
+
+fn row(organisation: &Organisation, member: &OrganisationMember, own: &Namespace) -> Vec<Markup> {
+    let may_choose = chooses(organisation.role, member.role);
+    let (of_it, account) = (path(organisation), &member.account);
+    let end = match (member.account == *own, member.invited) {
+        (true, _) => "Leave",
+        (false, true) => "Take back",
+        (false, false) => "Remove",
+    };
+    vec![
+        html! { (account) },
+        html! { @if may_choose { (role_form(organisation, member)) } @else { (member.role) } },
+        day(member.since),
+        html! {
+            @match member.origin {
+                Some(origin) => (origin),
+                None => (badge(Tone::Warning, "invited")),
+            }
+        },
+        html! {
+            @if may_choose || member.account == *own {
+                form method="post" action=(format!("{of_it}/members/{account}/removal")) {
+                    button.quiet aria-label=(format!("{end}: {account}")) { (end) }
+                }
+            }
+        },
+    ]
+}
+
+/// The roles that somebody may give.
+fn roles(organisation: &Organisation) -> Vec<&'static str> {
+    let all = OrganisationRole::ALL.into_iter();
+    all.filter(|role| chooses(organisation.role, *role)).map(OrganisationRole::as_str).collect()
+}
+
+fn role_form(organisation: &Organisation, member: &OrganisationMember) -> Markup {
+    html! {
+        form.row method="post" action=(format!("{}/members", path(organisation))) {
+            input type="hidden" name="account" value=(member.account);
+            select name="role" aria-label=(format!("Role of {}", member.account)) {
+                @for role in roles(organisation) {
+                    option value=(role) selected[role == member.role.as_str()] { (role) }
+                }
+            }
+            button.quiet aria-label=(format!("Change the role of {}", member.account)) { "Change" }
+        }
+    }
+}
+
+fn invite_form(organisation: &Organisation) -> Markup {
+    let roles = roles(organisation);
+    let options: Vec<(&str, &str)> = roles.iter().map(|role| (*role, *role)).collect();
+    html! {
+        h2 { "Invite somebody" }
+        form.card method="post" action=(format!("{}/members", path(organisation))) {
+            (Field::new("account", "Account").required().hint("Its name here. It belongs to the organisation once it has accepted."))
+            (select("role", "Role", OrganisationRole::Member.as_str(), &options))
+            button { "Invite" }
+        }
+    }
+}
+
+fn all_domains(organisation: &Organisation, domains: &[OrganisationDomain]) -> Markup {
+    let manages = has(organisation.role, Power::Manage);
+    let columns =
+        [Column::Text("Domain"), Column::Text("State"), Column::Text("TXT record"), Column::Text("Do")];
+    let act = format!("{}/domains", path(organisation));
+    let row = |domain: &OrganisationDomain| {
+        vec![
+            html! { (domain.domain) },
+            state(domain),
+            html! { code { (domain.record) } " says " code { (domain.value) } },
+            html! { @if manages { (domain_form(&act, domain)) } },
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = domains.iter().map(row).collect();
+    html! {
+        (table("Domains", &columns, &rows))
+        @if manages {
+            form.card method="post" action=(act) {
+                input type="hidden" name="act" value="add";
+                (Field::new("domain", "Another domain").required().hint("Such as example.org. Its DNS proves that it is yours."))
+                button { "Add it" }
+            }
+        }
+    }
+}
+
+fn state(domain: &OrganisationDomain) -> Markup {
+    match (domain.proved_at, domain.missing_since) {
+        (Some(_), Some(since)) => html! { (badge(Tone::Warning, "record missing")) " since " (day(since)) },
+        (Some(at), None) => html! { (badge(Tone::Good, "proved")) " on " (day(at)) },
+        (None, _) => badge(Tone::Plain, "not proved"),
+    }
+}
+
+fn domain_form(act: &str, domain: &OrganisationDomain) -> Markup {
+    html! {
+        form.row method="post" action=(act) {
+            input type="hidden" name="domain" value=(domain.domain);
+            button.quiet name="act" value="check" aria-label=(format!("Check {}", domain.domain)) { "Check" }
+            button.quiet name="act" value="remove" aria-label=(format!("Remove {}", domain.domain)) { "Remove" }
+        }
+    }
+}
+
+/// Who is to be what.
+#[derive(Deserialize)]
+pub(super) struct Chosen {
+    #[serde(default)]
+    account: String,
+    #[serde(default)]
+    role: String,
+}
+
+/// Invites an account, or gives one that is a member already another role.
+pub(super) async fn choose(
+    State(finance): State<Finance>,
+    caller: Customer,
+    Path(name): Path<Namespace>,
+    Form(chosen): Form<Chosen>,
+) -> Result<Response, Error> {
+    caller.must_have(&finance.db, &name, Power::Manage, CHOOSE).await?;
+    let account: Namespace = chosen.account.trim().parse()?;
+    let unreadable = |error: chandlery_package::words::UnknownWord| Error::invalid(error.to_string());
+    let role: OrganisationRole = chosen.role.parse().map_err(unreadable)?;
+    let place = (&name, &caller.name);
+    organisations::invite(&finance.db, &caller.actor, place, &account, role).await?;
+    Ok(Redirect::to(&format!("{ORGANISATIONS}/{name}")).into_response())
+}
+
+/// Ends a membership or an invitation; everybody may end their own.
+pub(super) async fn remove(
+    State(finance): State<Finance>,
+    caller: Customer,
+    Path((name, account)): Path<(Namespace, Namespace)>,
+) -> Result<Response, Error> {
+    if caller.name != account {
+        caller.must_have(&finance.db, &name, Power::Manage, CHOOSE).await?;
+    }
+    organisations::remove(&finance.db, &caller.actor, (&name, &caller.name), &account).await?;
+    let next =
+        if caller.name == account { ORGANISATIONS.to_owned() } else { format!("{ORGANISATIONS}/{name}") };
+    Ok(Redirect::to(&next).into_response())
+}
+
+/// What is to be done with a domain.
+#[derive(Deserialize)]
+pub(super) struct OfDomain {
+    #[serde(default)]
+    act: String,
+    #[serde(default)]
+    domain: String,
+}
+
+/// Adds a domain, asks the DNS for its record, or takes it back.
+pub(super) async fn domain(
+    State(finance): State<Finance>,
+    caller: Customer,
+    Path(name): Path<Namespace>,
+    Form(given): Form<OfDomain>,
+) -> Result<Response, Error> {
+    caller.must_have(&finance.db, &name, Power::Manage, CHOOSE_DOMAINS).await?;
+    let domain = given.domain.trim().parse::<DomainName>();
+    let domain = domain.map_err(|error| Error::invalid(error.to_string()))?;
+    match given.act.as_str() {
+        "add" => {
+            domains::add(&finance.db, &caller.actor, &name, &domain).await?;
+        }
+        "check" => {
+            domains::check(&finance.accounts, &caller.actor, &name, &domain).await?;
+        }
+        "remove" => domains::remove(&finance.db, &caller.actor, &name, &domain).await?,
+        other => return Err(Error::invalid(format!("'{other}' is nothing that is done with a domain"))),
+    }
+    Ok(Redirect::to(&format!("{ORGANISATIONS}/{name}")).into_response())
+}

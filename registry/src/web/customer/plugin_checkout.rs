@@ -1,0 +1,194 @@
+//! The check-out of a plugin: what it costs, with which tax, on which terms; and then the order of it.
+
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_edge::{Path, Query};
+use chandlery_money::Finance;
+use chandlery_money::billing::{self, ForeseenOrder};
+use chandlery_package::wire::{Acceptance, NewOrder, OrderState, Quote};
+use chandlery_package::{Namespace, Offer, PluginId, PluginName, Rate, terms};
+use chandlery_pages::{Field, Link, checkbox, command, crumbs, facts};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::frame::{self, Customer};
+use super::paying::{self, Parties};
+use crate::error::Error;
+
+type OfPlugin = (Namespace, PluginName);
+
+/// What a link or a form says of an order.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Given {
+    coupon: String,
+    referrer: String,
+    /// The offer that was shown, as JSON.
+    offer: String,
+    terms: String,
+    accept: String,
+}
+
+impl Given {
+    /// The order that is meant, at whatever is offered.
+    fn new_order(&self, plugin: &PluginId) -> Result<NewOrder, Error> {
+        let referrer = match self.referrer.trim() {
+            "" => None,
+            name => Some(name.parse::<Namespace>()?),
+        };
+        let coupon = Some(self.coupon.trim().to_owned()).filter(|code| !code.is_empty());
+        Ok(NewOrder { plugin: plugin.clone(), referrer, coupon, acceptance: None })
+    }
+
+    /// What is agreed to.
+    fn acceptance(&self) -> Result<Acceptance, Error> {
+        let unreadable = |_| Error::invalid("the offer that was shown cannot be read: look at it again");
+        let offer: Offer = serde_json::from_str(&self.offer).map_err(unreadable)?;
+        Ok(Acceptance { offer, terms: self.terms.clone() })
+    }
+}
+
+/// The page `/checkout/plugins/{namespace}/{name}`.
+pub(super) async fn page(
+    State(finance): State<Finance>,
+    caller: Customer,
+    Path((namespace, name)): Path<OfPlugin>,
+    Query(given): Query<Given>,
+) -> Result<Response, Error> {
+    let plugin = PluginId { namespace, name };
+    match checkout(&finance, &caller, &plugin, &given, None).await {
+        Ok(page) => Ok(page.into_response()),
+        // What is wrong with a coupon or a referrer is said beside an order without them.
+        Err(error) if !given.coupon.is_empty() || !given.referrer.is_empty() => {
+            let plain =
+                checkout(&finance, &caller, &plugin, &Given::default(), Some(&error.to_string())).await?;
+            frame::faulty(error, |_| plain)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn checkout(
+    finance: &Finance,
+    caller: &Customer,
+    plugin: &PluginId,
+    given: &Given,
+    fault: Option<&str>,
+) -> Result<Markup, Error> {
+    let now = finance.clock.now();
+    let quote = billing::quote(&finance.db, caller, plugin, now).await?;
+    let content = match (&quote.offer, quote.order.filter(|order| order.entitles())) {
+        (None, _) => html! {
+            p { "It costs nothing: install it without an order." }
+            (command(&format!("chandlery install {plugin}")))
+        },
+        (Some(_), Some(order)) => had(&quote, order),
+        (Some(offer), None) => {
+            let new = given.new_order(plugin)?;
+            let foreseen =
+                billing::foresee_order(&finance.db, &caller.actor, &caller.name, &new, now).await?;
+            let parties = Parties::of(finance, &caller.name).await?;
+            offered(&quote, offer, &foreseen, &parties, given)?
+        }
+    };
+    let path = format!("/plugins/{}/{}", plugin.namespace, plugin.name);
+    let content = html! {
+        (crumbs(&[Link { path: &path, name: plugin.name.as_str() }], "Check-out"))
+        h1 { "Order " (plugin) }
+        (frame::fault(fault))
+        (content)
+    };
+    Ok(frame::page(caller, &format!("Order {plugin}"), "/orders", &content))
+}
+
+fn had(quote: &Quote, order: OrderState) -> Markup {
+    html! {
+        p { "'" (quote.account) "' has it already: its order is " strong { (order) } ". " a href="/orders" { "Orders" } }
+        (command(&format!("chandlery install {}", quote.plugin)))
+    }
+}
+
+fn offered(
+    quote: &Quote,
+    offer: &Offer,
+    foreseen: &ForeseenOrder,
+    parties: &Parties,
+    given: &Given,
+) -> Result<Markup, Error> {
+    let action = format!("/checkout/plugins/{}/{}", quote.plugin.namespace, quote.plugin.name);
+    Ok(html! {
+        (price(foreseen)?)
+        h2 { "Who sells to whom" }
+        div.card { (parties.shown()) }
+        h2 { "Coupon" }
+        form.card method="get" action=(action) {
+            input type="hidden" name="referrer" value=(given.referrer);
+            (Field::new("coupon", "Code").value(&given.coupon))
+            button { "Use it" }
+        }
+        h2 { "Order" }
+        form.card method="post" action=(action) {
+            input type="hidden" name="offer" value=(json!(offer));
+            input type="hidden" name="terms" value=(quote.terms);
+            input type="hidden" name="coupon" value=(given.coupon);
+            input type="hidden" name="referrer" value=(given.referrer);
+            p { (quote.summary) "." }
+            (checkbox("accept", &format!("I accept the terms of {}", quote.terms), false))
+            p.note { a href="/terms" { "Read the terms" } }
+            button { "Order it" }
+        }
+    })
+}
+
+/// What it costs: all of it, where it is paid once.
+fn price(foreseen: &ForeseenOrder) -> Result<Markup, Error> {
+    let ForeseenOrder { order, net, terms: tax } = foreseen;
+    let mut said = vec![("Price", html! { (order.offer) })];
+    if order.discount != Rate::ZERO {
+        said.push(("Taken off", html! { (order.discount) }));
+    }
+    let amounts = match (net, order.due) {
+        (Some(net), Some(due)) => {
+            let on_it = due.minus(*net).map_err(chandlery_money::Error::from)?;
+            let rows = [("Net".to_owned(), *net), (tax.name.clone(), on_it), ("To be paid".to_owned(), due)];
+            said.push(("Paid", html! { "once, within " (terms::PAYMENT_DAYS) " days, by card or transfer" }));
+            paying::amounts("What it costs", &rows)
+        }
+        _ => {
+            said.push((
+                "Paid",
+                html! { "when a month is over, with " (tax.name) ", until you end the order" },
+            ));
+            html! {}
+        }
+    };
+    Ok(html! { div.card { (facts(&said)) } (amounts) })
+}
+
+/// Orders it, as it was shown.
+pub(super) async fn order(
+    State(finance): State<Finance>,
+    caller: Customer,
+    Path((namespace, name)): Path<OfPlugin>,
+    Form(given): Form<Given>,
+) -> Result<Response, Error> {
+    let plugin = PluginId { namespace, name };
+    if given.accept != "true" {
+        let fault = "accept the terms to order it";
+        let page = checkout(&finance, &caller, &plugin, &given, Some(fault)).await?;
+        return Ok((StatusCode::BAD_REQUEST, page).into_response());
+    }
+    let new = NewOrder { acceptance: Some(given.acceptance()?), ..given.new_order(&plugin)? };
+    let made = billing::order(&finance.db, &caller.actor, &caller.name, &new, finance.clock.now()).await;
+    match made {
+        Ok(order) => Ok(Redirect::to(&format!("/orders/{}", order.reference)).into_response()),
+        Err(error) => {
+            let error = Error::from(error);
+            let fault = error.to_string();
+            let page = checkout(&finance, &caller, &plugin, &Given::default(), Some(&fault)).await?;
+            frame::faulty(error, |_| page)
+        }
+    }
+}

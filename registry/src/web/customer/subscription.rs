@@ -1,0 +1,121 @@
+//! What an account has subscribed to, and what else it may have.
+
+use axum::extract::State;
+use chandlery_accounts::organisations::Power;
+use chandlery_money::{Finance, billing};
+use chandlery_package::wire::{Subscription, SubscriptionState};
+use chandlery_package::{Billed, Tier};
+use chandlery_pages::{Column, day, money, table};
+use maud::{Markup, html};
+
+use super::cards::cards;
+use super::frame::{self, Customer};
+use crate::error::Error;
+
+/// What whoever looks at the page may do.
+#[derive(Clone, Copy)]
+struct May {
+    pay: bool,
+    begin: bool,
+}
+
+/// The page `/subscription`.
+pub(super) async fn page(State(finance): State<Finance>, caller: Customer) -> Result<Markup, Error> {
+    let has = billing::subscription(&finance.db, &caller.name, finance.clock.now()).await?;
+    let mut db = finance.db.read().acquire().await?;
+    let used = billing::deployments(&mut db, &caller.name).await?;
+    drop(db);
+    let may = May {
+        pay: caller.may(&finance.db, Power::Pay).await?,
+        begin: caller.may(&finance.db, Power::Use).await?,
+    };
+    let content = html! {
+        h1 { "Subscription of " (caller.name) }
+        (cards(&has, used))
+        p data-figure="state" { (in_words(&has)) }
+        @if may.pay { (ends(&has)) }
+        h2 { "Tiers" }
+        (tiers(&has, may))
+        p.note {
+            "Without taxes. More is had at once, with what is left of what is paid taken off; less when what is paid is over. "
+            a href="/pricing" { "Pricing" }
+        }
+    };
+    Ok(frame::page(&caller, "Subscription", "/subscription", &content))
+}
+
+/// How it stands, in a sentence.
+fn in_words(has: &Subscription) -> Markup {
+    let until = has.until.map(day);
+    html! {
+        @match has.state {
+            SubscriptionState::Free if has.trial_left => "Nothing is invoiced. There is a trial that you have not begun.",
+            SubscriptionState::Free => "Nothing is invoiced.",
+            SubscriptionState::Trial => "It is a trial: nothing is invoiced, and it ends by itself.",
+            SubscriptionState::Due => "What is invoiced waits to be paid, and may be used meanwhile.",
+            SubscriptionState::Active => "It is paid, and goes on by itself.",
+            SubscriptionState::Changing => "It is paid, and becomes less when that is over.",
+            SubscriptionState::Ending => "It is paid, and ends when that is over.",
+            SubscriptionState::Disputed => "Your bank has taken the payment back, and has not decided.",
+        }
+        @if let (Some(billed), Some(until)) = (has.billed, until) { " Billed " (billed) ", until " (until) "." }
+    }
+}
+
+/// What ends it, or lets it go on.
+fn ends(has: &Subscription) -> Markup {
+    let goes_on = matches!(has.state, SubscriptionState::Changing | SubscriptionState::Ending);
+    html! {
+        p {
+            @if goes_on { a.button href="/subscription/keep" { "Keep it as it is" } " " }
+            @if has.state != SubscriptionState::Free { a href="/subscription/cancel" { "Cancel it" } }
+        }
+    }
+}
+
+/// What is paid for: what a trial offers beside that does not count.
+pub(super) fn paid(has: &Subscription) -> Tier {
+    if has.trial { has.then.unwrap_or(Tier::Free) } else { has.tier }
+}
+
+fn tiers(has: &Subscription, may: May) -> Markup {
+    let columns = [
+        Column::Text("Tier"),
+        Column::Text("Deployments"),
+        Column::Number("A month"),
+        Column::Number("A year"),
+        Column::Text("Trial"),
+    ];
+    let rows: Vec<Vec<Markup>> = Tier::ALL.into_iter().map(|tier| row(tier, has, may)).collect();
+    table("Tiers", &columns, &rows)
+}
+
+fn row(tier: Tier, has: &Subscription, may: May) -> Vec<Markup> {
+    let offers_trial =
+        may.begin && has.trial_left && tier > has.tier && tier.price(Billed::Monthly).is_some();
+    vec![
+        html! { (tier) @if tier == has.tier { " " span.note { "you have it" } } },
+        html! { (Tier::in_words(tier.deployments())) },
+        price(tier, Billed::Monthly, has, may),
+        price(tier, Billed::Yearly, has, may),
+        html! { @if offers_trial { a href=(format!("/subscription/trial?tier={tier}")) { "Try " (tier) } } },
+    ]
+}
+
+/// What a tier costs, with what leads to it.
+fn price(tier: Tier, billed: Billed, has: &Subscription, may: May) -> Markup {
+    let is_had = tier == paid(has) && has.billed == Some(billed);
+    html! {
+        @match tier.price(billed) {
+            Some(price) if may.pay && !is_had => {
+                (money(price)) " "
+                a href=(format!("/checkout/subscription?tier={tier}&billed={billed}")) aria-label=(format!("Choose {tier}, billed {billed}")) {
+                    "Choose"
+                }
+            }
+            Some(price) => (money(price)),
+            None if tier == Tier::Free => "nothing",
+            None => "as agreed",
+        }
+    }
+}
