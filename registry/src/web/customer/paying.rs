@@ -66,7 +66,7 @@ pub(super) fn lines(invoice: &Invoice) -> Markup {
         invoice.lines.iter().map(|line| (line.description.clone(), line.amount)).collect();
     rows.push((invoice.tax_name.clone(), invoice.tax));
     if !invoice.credit.is_zero() {
-        rows.push(("Paid from credit".into(), invoice.credit));
+        rows.push(("Less, paid from credit".into(), invoice.credit));
     }
     rows.push(("Total".into(), invoice.total));
     amounts("What is invoiced", &rows)
