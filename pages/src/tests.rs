@@ -133,21 +133,20 @@ fn what_is_written_can_be_read_in_light_and_in_dark() {
 #[test]
 fn the_guide_shows_every_part() {
     let guide = styleguide().into_string();
-    for class in
-        [
+    for class in [
         "badge good",
         "banner bad",
         "command",
         "log",
         "facts",
         "crumbs",
-        "tabs", "scroll",
+        "tabs",
+        "scroll",
         "aria-invalid",
         "fields",
-       
-        "empty",,
+        "empty",
         "aria-sort",
-    ]     "class=\"less\"",
+        "class=\"less\"",
         "legend",
     ] {
         assert!(guide.contains(class), "{class}");
