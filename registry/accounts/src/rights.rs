@@ -150,7 +150,6 @@ pub const RIGHTS: &[(&str, &str, Power)] = &[
     ("DELETE", "/api/v1/partners/{partner}/leaving", Own),
     ("GET", "/api/v1/payouts/{id}/explain", Pay),
     // Pages, in a session that acts for it. On all others people are themselves.
-    ("GET", "/account", See),
     ("GET", "/dashboard", Pay),
     ("GET", "/dashboard/{partner}", Pay),
     ("GET", "/dashboard/{partner}/transactions", Pay),
@@ -158,6 +157,23 @@ pub const RIGHTS: &[(&str, &str, Power)] = &[
     ("GET", "/dashboard/{partner}/plugins", Pay),
     ("GET", "/dashboard/{partner}/payouts", Pay),
     ("GET", "/dashboard/{partner}/statements", Pay),
+    ("GET", "/dashboard/{partner}/gross-to-net.csv", Pay),
+    ("GET", "/dashboard/{partner}/earnings.csv", Pay),
+    ("GET", "/dashboard/{partner}/plugins.csv", Pay),
+    ("GET", "/dashboard/{partner}/sales", Pay),
+    ("GET", "/dashboard/{partner}/sales.csv", Pay),
+    ("GET", "/dashboard/{partner}/sales/{number}", Pay),
+    ("GET", "/dashboard/{partner}/customers", Pay),
+    ("GET", "/dashboard/{partner}/customers.csv", Pay),
+    ("GET", "/dashboard/{partner}/contracts.csv", Pay),
+    ("GET", "/dashboard/{partner}/use", Pay),
+    ("GET", "/dashboard/{partner}/use.csv", Pay),
+    ("GET", "/dashboard/{partner}/payouts.csv", Pay),
+    ("GET", "/dashboard/{partner}/payouts/{id}", Pay),
+    ("GET", "/dashboard/{partner}/statements/{month}", Pay),
+    ("GET", "/dashboard/{partner}/statements/{month}/table.csv", Pay),
+    ("GET", "/dashboard/{partner}/disputes", Pay),
+    ("GET", "/dashboard/{partner}/disputes.csv", Pay),
 ];
 
 /// The power that a route takes for an organisation; none: nobody uses it for one.
