@@ -16,7 +16,7 @@ mod tests;
 mod waterfall;
 
 pub use audience::{Audience, By, audience};
-pub use cash::{Due, OnItsWay, currencies, held, on_its_way, reserved};
+pub use cash::{Due, OnItsWay, held, on_its_way, reserved};
 pub use contracts::{Contracts, contracts, reasons};
 pub use deployments::{InUse, Installed, in_use, installs};
 pub use disputes::{Disputed, disputes};

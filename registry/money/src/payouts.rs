@@ -22,7 +22,7 @@ mod statements;
 mod tests;
 pub(crate) mod write_offs;
 
-pub use balances::{balance, balances};
+pub use balances::{balance, balances, currencies};
 pub use bank_account::{check_account, numbers_in, reference};
 pub use earnings::{EarningKey, PluginKey, by_month, by_plugin, transactions};
 pub(crate) use explain::explain_lot;

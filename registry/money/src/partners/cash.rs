@@ -24,18 +24,6 @@ pub struct Due {
     pub amount: Balance,
 }
 
-/// The currencies that a partner ever earned or was paid in, by their codes.
-pub async fn currencies(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Currency>, Error> {
-    let rows: Vec<(Text<Currency>,)> = sqlx::query_as(
-        "select currency from lots where partner = $1
-         union select sent_currency from payouts where partner = $1 and sent_currency <> '' order by 1",
-    )
-    .bind(partner.as_str())
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|(Text(currency),)| currency).collect())
-}
-
 /// What of a partner's earnings is on hold, by the day that it becomes available, the next one first: all together it is the balance that
 /// is on hold.
 pub async fn held(

@@ -16,18 +16,23 @@ pub async fn balances(
     partner: &Namespace,
     now: Timestamp,
 ) -> Result<Vec<PartnerBalance>, Error> {
-    let currencies: Vec<(Text<Currency>,)> = sqlx::query_as(
+    let mut balances = Vec::new();
+    for currency in currencies(db, partner).await? {
+        balances.push(balance(db, partner, currency, now).await?);
+    }
+    Ok(balances)
+}
+
+/// The currencies that a partner ever earned or was paid in, in the order of their codes.
+pub async fn currencies(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec<Currency>, Error> {
+    let rows: Vec<(Text<Currency>,)> = sqlx::query_as(
         "select currency from lots where partner = $1
          union select sent_currency from payouts where partner = $1 and sent_currency <> '' order by 1",
     )
     .bind(partner.as_str())
-    .fetch_all(&mut *db)
+    .fetch_all(db)
     .await?;
-    let mut balances = Vec::new();
-    for (Text(currency),) in currencies {
-        balances.push(balance(db, partner, currency, now).await?);
-    }
-    Ok(balances)
+    Ok(rows.into_iter().map(|(Text(currency),)| currency).collect())
 }
 
 /// A partner's balances in one currency.
