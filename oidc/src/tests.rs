@@ -147,6 +147,7 @@ async fn an_id_token_counts_only_if_all_of_it_holds() {
             token_key: "1".into(),
             shown_key: "1".into(),
             algorithm: None,
+            scopes: Value::Null,
         };
         let done = complete(&provider.client(), "code", NONCE, VERIFIER).await;
         match (done, refused) {

@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::chart::{self, Bar, Fall, Part};
 use crate::{
     Column, Failure, Field, Heading, Link, Sorting, Tone, badge, banner, bytes, checkbox, command, crumbs,
-    day, empty, facts, log, minute, next_page, number, schema_fields, select, signed, sortable_table, table, tabs,
+    day, empty, facts, log, minute, next_page, number, schema_fields, select, signed, sortable_table, table,
+    tabs,
 };
 
 /// Longer than any line of a narrow page.

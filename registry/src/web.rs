@@ -11,7 +11,6 @@ mod email;
 mod factor;
 mod figures;
 mod layout;
-mod lists;
 mod organisations;
 mod passkeys;
 mod password;

@@ -45,15 +45,7 @@ impl Person {
     pub fn get(&self, path: &str) -> Value {
         let url = format!("http://{}{path}", self.registry);
         let answer = Runtime::new().unwrap().block_on(async {
-            plain_client()
-                .get(url)
-                .bearer_auth(self.token())
-                .send()
-                .await
-                .unwrap()
-                .text()
-                .await
-                .unwrap()
+            plain_client().get(url).bearer_auth(self.token()).send().await.unwrap().text().await.unwrap()
         });
         serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{path}: {answer}"))
     }
@@ -237,8 +229,7 @@ impl Person {
         let url =
             format!("http://{}/api/v1/plugins/{}/{}/releases", self.registry, plugin.namespace, plugin.name);
         let new = NewRelease { version: version.parse().unwrap(), artifact: artifact.digest() };
-        let response =
-            plain_client().post(url).bearer_auth(self.token()).json(&new).send().await.unwrap();
+        let response = plain_client().post(url).bearer_auth(self.token()).json(&new).send().await.unwrap();
         match response.status().is_success() {
             true => Ok(response.json().await.unwrap()),
             false => Err(response.json().await.unwrap()),

@@ -349,8 +349,8 @@ pub fn end_replicas(host_data: &Path) {
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
         if environment.split(|byte| *byte == 0).any(|pair| pair == marker.as_bytes()) {
-                // It may have ended with another one meanwhile.
-                let pid = entry.file_name();
+            // It may have ended with another one meanwhile.
+            let pid = entry.file_name();
             let _ = Command::new("kill").arg("-9").arg(pid).stderr(Stdio::null()).status();
         }
     }

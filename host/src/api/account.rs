@@ -6,10 +6,10 @@ use chandlery_package::wire::host::{HostAccount, NewHostAccount};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::About;
 use super::extract::Json;
 use crate::error::Error;
 use crate::host::Host;
+use crate::users::About;
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Host> {

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::About;
 use super::extract::{Json, Path, Query};
 use crate::error::Error;
 use crate::host::Host;
+use crate::users::About;
 use crate::users::Actor;
 
 /// The routes of this chapter.

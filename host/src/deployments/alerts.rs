@@ -70,6 +70,7 @@ mod tests {
             ("2026-02", 0, Some(1), None),
         ] {
             let has = Entitlement {
+                account: None,
                 tier: Tier::Developer,
                 trial: false,
                 limit,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::plan::Facts;
+use chandlery_package::plan::{Facts, cost_per_hour};
 use chandlery_package::wire::host::{Deployment, Health};
 use chandlery_package::wire::{Page, Paging};
 use chandlery_package::{Money, Release};
@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::record::{self, Record};
 use super::rollout::health;
 use super::{Deployments, Error};
+use crate::engines::replicas;
 use crate::engines::usage::{Used, used_by};
-use crate::engines::{cost_per_hour, replicas};
 use crate::installs::Origin;
 
 /// Of how many days what a deployment has used is told.

@@ -138,7 +138,7 @@ pub(super) async fn act(
 async fn done(host: &Host, by: &Actor, act: Act, name: &str) -> Result<(), DeploymentError> {
     let deployments = &host.deployments;
     match act {
-        Act::Restart => deployments.restart(by, name).await,
+        Act::Restart => deployments.restart(by, name).await.map(drop),
         Act::Pause => deployments.pause(by, name, true).await.map(drop),
         Act::Resume => deployments.pause(by, name, false).await.map(drop),
         Act::Repair => deployments.repair(by, name).await.map(drop),

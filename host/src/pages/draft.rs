@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::problem;
 use crate::deployments::{self, Approved, Basis};
 use crate::error::Error;
-use crate::parameters::Misfit;
 use crate::{policies, users};
+use chandlery_package::parameters::Misfit;
 use chandlery_sandbox::SandboxError;
 
 /// How the names of a form's fields begin that are a plugin's parameters.

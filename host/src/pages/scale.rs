@@ -56,7 +56,8 @@ async fn scaled(host: &Host, by: &Actor, name: &str, given: &Given) -> Result<()
     let replicas: u32 = given.replicas.trim().parse().map_err(|_| {
         users::Error::Invalid(format!("'{}' is no number of replicas: write 0 or more", given.replicas))
     })?;
-    Ok(host.deployments.scale(by, name, &given.workload, replicas).await?)
+    host.deployments.scale(by, name, &given.workload, replicas).await?;
+    Ok(())
 }
 
 fn shown(by: &Actor, name: &str, basis: &Basis, fault: Option<&Problem>) -> Markup {
