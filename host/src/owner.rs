@@ -39,7 +39,7 @@ pub enum Error {
     /// What was licensed to the account before.
     #[error(transparent)]
     Licence(#[from] licence::Error),
-    /// The file.
+    /// Its file cannot be read or written.
     #[error(transparent)]
     System(#[from] system::Error),
 }

@@ -54,7 +54,7 @@ impl Sorting {
 /// The head of a column by which a table may be sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heading<'a> {
-    /// The column.
+    /// The column that the list is sorted by.
     pub column: Column<'a>,
     /// The page that is sorted by it or, where it is so already, the other way round; none: there is no such page.
     pub path: Option<String>,

@@ -52,7 +52,7 @@ pub enum Outcome {
     Problems(Vec<PlanProblem>),
     /// There is none, whatever is chosen.
     Without {
-        /// What happened.
+        /// What happened to it, in words.
         why: String,
         /// What to do about it, where that is known.
         remedy: Option<String>,

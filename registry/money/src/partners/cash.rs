@@ -20,7 +20,7 @@ const SHOWN: i64 = 20;
 pub struct Due {
     /// The day, in UTC.
     pub day: String,
-    /// How much.
+    /// How much it is, in its currency.
     pub amount: Balance,
 }
 

@@ -13,7 +13,7 @@ const DAYS_MAX: i32 = 3660;
 const DAYS_SHOWN: i32 = 62;
 
 chandlery_package::words! {
-    /// Which time.
+    /// Which time is looked at, by its name in an address.
     #[derive(Default)]
     pub enum RangeName: "range" {
         /// The day before this one.

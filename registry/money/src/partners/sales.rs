@@ -61,13 +61,13 @@ pub struct Wanted {
 /// A sale as a list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaleRow {
-    /// Its number.
+    /// Its number, which is its transaction's.
     pub sale: i64,
     /// When it was made.
     pub sold_at: Timestamp,
     /// What was sold; none: a service.
     pub plugin: Option<PluginId>,
-    /// Who bought.
+    /// The account that bought.
     pub customer: Namespace,
     /// Its price, without taxes; none: the partner has only referred the customer.
     pub price: Option<Money>,

@@ -17,7 +17,7 @@ use crate::error::Error;
 
 /// When what is invoiced is over.
 const THEN: &str = "then";
-/// At once.
+/// At once, with what is left of the period given back.
 const NOW: &str = "now";
 /// What an account has that has subscribed to nothing.
 const NOTHING: NewSubscription = NewSubscription { tier: Tier::Free, billed: Billed::Monthly };
@@ -108,7 +108,7 @@ fn at_this_moment(ended: &EndedSubscription) -> Markup {
     }
 }
 
-/// Ends it.
+/// Ends the subscription as the form says, and shows what was done.
 pub(super) async fn cancel(
     State(finance): State<Finance>,
     caller: Customer,

@@ -62,7 +62,7 @@ fn shown(tier: Tier, is_left: bool, has: Tier, fault: Option<&str>) -> Markup {
     }
 }
 
-/// Begins it.
+/// Begins the trial, and leads to the subscription.
 pub(super) async fn begin(
     State(finance): State<Finance>,
     caller: Customer,
