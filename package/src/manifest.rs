@@ -228,6 +228,12 @@ impl Manifest {
         jsonschema::options().with_pattern_options(patterns).build(&schema).map_err(refused)
     }
 
+    /// How often, at most, the schema of its parameters looks at a value of these.
+    pub(crate) fn looks(&self, parameters: &Value) -> u64 {
+        let parts = budget::check(&self.schema()).unwrap_or(u64::MAX);
+        parts.saturating_mul(budget::values(parameters))
+    }
+
     /// The release that it describes, `namespace:name@version`.
     pub fn release(&self) -> Release {
         Release { plugin: self.name.clone(), version: self.version.clone() }

@@ -1,5 +1,6 @@
 //! Parameters of templates and settings of other plugins, completed with the schema's defaults and validated before a plugin sees them.
 
+use jsonschema::ValidationError;
 use serde_json::{Map, Value};
 
 use crate::plan::{PlanProblem, say};
@@ -14,6 +15,14 @@ pub const INVALID_PARAMETERS: Kind = Kind {
     when: "a parameter is missing, unknown, or outside what the template's manifest allows",
     remedy: Some("`chandlery plan PLUGIN --parameters` lists what it takes"),
 };
+
+/// How often the schema may look at values: whoever wrote it, or gives them, is not trusted with a server's time.
+const LOOKS_MAX: u64 = 20_000_000;
+/// Up to how many looks it is said what is wrong: each may be a fault, and all of them are kept until the first is told.
+const LOOKS_TOLD_MAX: u64 = 100_000;
+/// How many faults are told of, and how much of each, in bytes: it repeats what was given.
+const PROBLEMS_MAX: usize = 50;
+const MESSAGE_BYTES_MAX: usize = 500;
 
 /// Parameters that do not fit the manifest.
 #[derive(Debug, thiserror::Error)]
@@ -51,17 +60,33 @@ pub fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Misfit> {
     let validator = manifest
         .validator()
         .map_err(|error| refuse(vec![PlanProblem { parameter: None, message: error.to_string() }]))?;
-    let problems: Vec<_> = validator
-        .iter_errors(&complete)
-        .map(|error| {
-            let pointer = error.instance_path().to_string();
-            PlanProblem {
-                parameter: Some(pointer).filter(|path| !path.is_empty()),
-                message: error.to_string(),
-            }
-        })
-        .collect();
+    let looks = manifest.looks(&complete);
+    let problems: Vec<_> = if looks <= LOOKS_TOLD_MAX {
+        validator.iter_errors(&complete).take(PROBLEMS_MAX).map(|error| fault(&error)).collect()
+    } else if looks > LOOKS_MAX {
+        vec![of_all("they are too many to be compared with what the manifest says")]
+    } else if validator.is_valid(&complete) {
+        Vec::new()
+    } else {
+        vec![of_all("something in them is not as it should be, and they are too many to say what")]
+    };
     if problems.is_empty() { Ok(complete) } else { Err(refuse(problems)) }
+}
+
+/// What is wrong with a value.
+fn fault(error: &ValidationError<'_>) -> PlanProblem {
+    let pointer = error.instance_path().to_string();
+    let mut message = error.to_string();
+    if message.len() > MESSAGE_BYTES_MAX {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+        message.push('…');
+    }
+    PlanProblem { parameter: Some(pointer).filter(|path| !path.is_empty()), message }
+}
+
+/// What is wrong with all parameters together.
+fn of_all(message: &str) -> PlanProblem {
+    PlanProblem { parameter: None, message: message.into() }
 }
 
 #[cfg(test)]
@@ -104,5 +129,25 @@ mod tests {
                 other => panic!("{given}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_within_bounds() {
+        let mut manifest = manifest();
+        manifest.required = Vec::new();
+        let wrong = json!({ "allOf": vec![json!({ "type": "integer" }); 2_000] });
+        manifest.parameters = [("a".to_owned(), wrong.clone())].into_iter().collect();
+        let refused = |manifest: &Manifest, given: Value| complete(manifest, &given).unwrap_err().problems;
+        let told = refused(&manifest, json!({ "a": "é".repeat(10_000) }));
+        assert_eq!(told.len(), PROBLEMS_MAX);
+        assert!(told.iter().all(|problem| problem.message.len() <= MESSAGE_BYTES_MAX + '…'.len_utf8()));
+
+        manifest.parameters = [("a".to_owned(), json!({ "items": wrong }))].into_iter().collect();
+        for (count, says) in [(1_000, "too many to say what"), (20_000, "too many to be compared")] {
+            let told = refused(&manifest, json!({ "a": vec![""; count] }));
+            assert_eq!(told.len(), 1);
+            assert!(told[0].message.contains(says), "{told:?}");
+        }
+        assert!(complete(&manifest, &json!({ "a": vec![1; 1_000] })).is_ok());
     }
 }

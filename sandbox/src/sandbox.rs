@@ -26,6 +26,9 @@ use crate::questions::{Reaction, Request, Review, Verdict};
 use crate::state::State;
 use crate::worker::Worker;
 
+/// How many problems a template may tell of, the first ones: each is shown beside its parameter.
+const PROBLEMS_MAX: usize = 100;
+
 /// The sandbox: an engine, the functions that plugins may import, and compiled code.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -129,6 +132,10 @@ impl Sandbox {
         let code = compile(&self.engine, &self.worker, release, bytes, &self.limits)?;
         if let Some(cache) = &self.cache {
             cache.keep(digest, &code, self.limits.code_bytes).map_err(cannot_load(release))?;
+            // Of a file, only what is used takes memory.
+            if let Some(kept) = cache.find(&self.engine, digest) {
+                return Ok(kept);
+            }
         }
         // SAFETY: this user's compiler has just made it; wasmtime itself refuses code of another configuration.
         unsafe { Code::deserialize(&self.engine, &code) }.map_err(cannot_load(release))
@@ -172,7 +179,7 @@ impl Sandbox {
         match answer? {
             Ok(plan) => self.checked(template, contract::plan(plan)),
             Err(problems) => {
-                let problems = problems.into_iter().map(contract::problem).collect();
+                let problems = problems.into_iter().take(PROBLEMS_MAX).map(contract::problem).collect();
                 Err(SandboxError::Problems { release: template.release.clone(), problems })
             }
         }

@@ -123,6 +123,8 @@ impl State {
     /// Hands what the plugin said to the host's log.
     pub(super) fn log(&self, release: &Release) {
         for (severity, line) in &self.lines {
+            // It writes no lines in the name of others.
+            let line = line.replace(char::is_control, " ");
             match severity {
                 Severity::Quiet => tracing::debug!(plugin = %release, "{line}"),
                 Severity::Loud | Severity::Critical => tracing::warn!(plugin = %release, "{line}"),

@@ -165,7 +165,10 @@ fn a_newcomer_buys_on_pages_and_pays_by_transfer() {
     assert_eq!(api.ok(&["invoices", "list"]), json!([]), "looking buys nothing");
     let terms = hidden(&shown, "terms");
     assert_eq!(ann.refused("/checkout/subscription", &tier, "look at them again"), 409);
-    let to_invoice = ann.go("/checkout/subscription", &[&tier[..], &[("terms", terms.as_str())]].concat());
+    let agreed = [&tier[..], &[("terms", terms.as_str())]].concat();
+    assert_eq!(ann.refused("/checkout/subscription", &agreed, "look at it again"), 409, "at another total");
+    let total = hidden(&shown, "total");
+    let to_invoice = ann.go("/checkout/subscription", &[&agreed[..], &[("total", total.as_str())]].concat());
     let invoice = api.ok(&["invoices", "list"])[0].clone();
     let number = invoice["number"].to_string();
     assert_eq!(
@@ -184,12 +187,14 @@ fn a_newcomer_buys_on_pages_and_pays_by_transfer() {
     assert!(ann.page("/plugins/acme/ocr-server").contains(&format!("action=\"{PLUGIN}\"")));
     let shown = ann.page(PLUGIN);
     assert_eq!(api.list("/api/v1/orders"), Vec::<Value>::new());
-    let (offer, terms) = (hidden(&shown, "offer"), hidden(&shown, "terms"));
+    let (offer, terms, due) = (hidden(&shown, "offer"), hidden(&shown, "terms"), hidden(&shown, "due"));
     assert!(
         shown.contains("100.00 USD") && shown.contains("19.00 USD") && ann.page("/terms").contains(&terms)
     );
-    let agreed = [("offer", offer.as_str()), ("terms", terms.as_str()), ("accept", "true")];
+    let agreed =
+        [("offer", offer.as_str()), ("terms", terms.as_str()), ("accept", "true"), ("due", due.as_str())];
     assert_eq!(ann.refused(PLUGIN, &agreed[..2], "accept the terms"), 400);
+    assert_eq!(ann.refused(PLUGIN, &agreed[..3], "look at it again"), 409, "at another sum");
     let other = offer.replace("10000", "1");
     assert_eq!(
         ann.refused(PLUGIN, &[("offer", other.as_str()), agreed[1], agreed[2]], "look at it again"),
@@ -351,6 +356,11 @@ fn a_card_is_shown_to_the_processor_alone_and_only_its_word_pays() {
     let pages = stripe.with(|account| account.all("checkout/sessions"));
     assert_eq!((pages.len(), &pages[0]["amount_total"]), (1, &order["due"]["minor"]));
     assert_eq!(Browser::of(&world, &acme).send(&pay, &[]).status, 404, "nobody pays for another");
+
+    // The way back is from another site, with which a browser sends no cookie: it is asked for once more, from here.
+    let (status, once_more) = world.get(&back, &[("sec-fetch-site", "cross-site")]);
+    assert!(status == 200 && once_more.contains(&format!("href=\"{back}\"")), "{status}: {once_more}");
+    assert_eq!(world.get(&back, &[("sec-fetch-site", "same-origin")]).0, 303, "to the log-in");
 
     // To come back says nothing: the processor's word does.
     assert!(browser.page(&format!("{back}?paid=true")).contains("Not heard of yet"));

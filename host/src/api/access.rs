@@ -1,11 +1,14 @@
 //! Who may use which route, in a row each. What a route changes is written into the trail, in the name of whoever asks.
 
+use std::borrow::Cow;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::Response;
 use chandlery_package::wire::host::HostRole;
+use percent_encoding::percent_decode_str;
 
 use crate::error::Error;
 use crate::host::Host;
@@ -223,8 +226,16 @@ fn page_right(method: &Method, page: &str) -> Option<&'static Right> {
 /// What stands in a path in the place of the names of a route, with spaces between.
 fn named(route: &str, path: &str) -> String {
     let parts = route.split('/').zip(path.split('/'));
-    let named = parts.filter(|(part, _)| part.starts_with('{')).map(|(_, name)| name);
+    let named = parts.filter(|(part, _)| part.starts_with('{')).map(|(_, name)| decoded(name));
     named.collect::<Vec<_>>().join(" ")
+}
+
+/// A name as its route reads it, however it was written in a path; as it was written, where nothing has such a name.
+fn decoded(name: &str) -> Cow<'_, str> {
+    match percent_decode_str(name).decode_utf8() {
+        Ok(decoded) if !decoded.contains(char::is_control) => decoded,
+        _ => name.into(),
+    }
 }
 
 #[cfg(test)]
@@ -277,6 +288,10 @@ mod tests {
             ("/api/v1/rules", "/api/v1/rules", ""),
             ("/api/v1/deployments/{name}/scale", "/api/v1/deployments/web/scale", "web"),
             ("/a/{name}/permissions/{permission}", "/a/ocr/permissions/secret:x", "ocr secret:x"),
+            // However somebody writes it.
+            ("/api/v1/deployments/{name}/scale", "/api/v1/deployments/we%62/scale", "web"),
+            ("/api/v1/deployments/{name}", "/api/v1/deployments/%1b%5b2J", "%1b%5b2J"),
+            ("/api/v1/deployments/{name}", "/api/v1/deployments/%ff", "%ff"),
         ] {
             assert_eq!(named(route, path), about);
         }

@@ -1,6 +1,6 @@
 //! Installing in two steps: what a release is, proved, with its price and what it asks for; and then just that, as agreed.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Extension;
 use axum::extract::{Form, Query, State};
@@ -18,6 +18,7 @@ use super::{layout, problem};
 use crate::error::Error;
 use crate::host::Host;
 use crate::installs::Prospect;
+use crate::system;
 use crate::users::{About, Actor};
 
 const PLUGINS: Link<'static> = Link { path: "/plugins", name: "Plugins" };
@@ -31,8 +32,8 @@ impl Steps {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(step);
     }
 
-    fn taken(self) -> Vec<Step> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    fn taken(&self) -> Vec<Step> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -65,14 +66,19 @@ pub(super) async fn install(
         Err(error) => return Ok(problem::page(&by, &error.into(), &[PLUGINS])),
     };
     let registry = host.registry()?;
-    let about = Extension(About(new.requirement.to_string()));
-    let steps = Steps::default();
-    let installed = host.install(&registry, &new, Some(digest), &|step| steps.note(step)).await;
-    let response = match installed {
+    let requirement = new.requirement.clone();
+    let about = Extension(About(requirement.to_string()));
+    let steps = Arc::new(Steps::default());
+    let (installing, noted) = (host.clone(), Arc::clone(&steps));
+    // Whoever asked may be gone: what was ordered is installed all the same.
+    let installed = tokio::spawn(async move {
+        installing.install(&registry, &new, Some(digest), &|step| noted.note(step)).await
+    });
+    let response = match installed.await.map_err(|error| system::Error::Damaged(error.to_string()))? {
         Ok(locked) => done(&by, &locked, &steps.taken()).into_response(),
         Err(error) => {
             let fault = problem::told(&error);
-            shown(&host, &by, &new.requirement, Some(fault)).await?
+            shown(&host, &by, &requirement, Some(fault)).await?
         }
     };
     Ok((about, response).into_response())

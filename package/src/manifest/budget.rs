@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The largest schema, in bytes of JSON.
 const BYTES_MAX: usize = 256 << 10;
@@ -18,9 +18,13 @@ const REFUSED: [&str; 6] =
     ["$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor"];
 /// Keywords whose values are data, in which `$ref` is a name like any other.
 const DATA: [&str; 5] = ["const", "default", "enum", "example", "examples"];
+/// Keywords whose values are schemas by names, which may be anything: a parameter called `default` is no data.
+const NAMED: [&str; 6] =
+    ["$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"];
 
-/// Refuses a schema that would cost more than parameters need, with the reason.
-pub(super) fn check(schema: &Value) -> Result<(), String> {
+/// Refuses a schema that would cost more than parameters need, with the reason; gives of how many values it is made, with each reference
+/// replaced by what it stands for.
+pub(super) fn check(schema: &Value) -> Result<u64, String> {
     let bytes = schema.to_string().len();
     if bytes > BYTES_MAX {
         return Err(format!("they have {bytes} bytes of JSON; at most {BYTES_MAX} are accepted"));
@@ -35,7 +39,16 @@ pub(super) fn check(schema: &Value) -> Result<(), String> {
     if size.patterns > PATTERNS_MAX {
         return Err(format!("they have {} patterns; at most {PATTERNS_MAX} are accepted", size.patterns));
     }
-    Ok(())
+    Ok(size.nodes.saturating_add(size.data))
+}
+
+/// How many values a value is made of, itself among them.
+pub(super) fn values(value: &Value) -> u64 {
+    match value {
+        Value::Array(items) => items.iter().map(values).fold(1, u64::saturating_add),
+        Value::Object(fields) => fields.values().map(values).fold(1, u64::saturating_add),
+        _ => 1,
+    }
 }
 
 fn too_many() -> String {
@@ -51,6 +64,17 @@ struct Size {
     nodes: u64,
     depth: usize,
     patterns: u64,
+    /// Values that are no schemas, but are compared with what is given.
+    data: u64,
+}
+
+impl Size {
+    fn add(&mut self, inner: Self) {
+        self.nodes = self.nodes.saturating_add(inner.nodes);
+        self.patterns = self.patterns.saturating_add(inner.patterns);
+        self.data = self.data.saturating_add(inner.data);
+        self.depth = self.depth.max(inner.depth + 1);
+    }
 }
 
 /// A schema with its references replaced, counted without being made.
@@ -72,12 +96,8 @@ impl<'a> Expansion<'a> {
         if self.visited > NODES_MAX {
             return Err(too_many());
         }
-        let mut size = Size { nodes: 1, depth: 0, patterns: patterns(value) };
-        let mut add = |inner: Size| {
-            size.nodes = size.nodes.saturating_add(inner.nodes);
-            size.patterns = size.patterns.saturating_add(inner.patterns);
-            size.depth = size.depth.max(inner.depth + 1);
-        };
+        let mut size = Size { nodes: 1, depth: 0, patterns: patterns(value), data: data(value) };
+        let mut add = |inner: Size| size.add(inner);
         match value {
             Value::Array(items) => {
                 items.iter().try_for_each(|item| self.of(item, above + 1).map(&mut add))?
@@ -90,6 +110,9 @@ impl<'a> Expansion<'a> {
                             return Err(format!("they use {name}, which parameters do not need"));
                         }
                         (name, _) if DATA.contains(&name) => {}
+                        (name, Value::Object(named)) if NAMED.contains(&name) => {
+                            add(self.of_named(named, above + 1)?);
+                        }
                         _ => add(self.of(inner, above + 1)?),
                     }
                 }
@@ -99,7 +122,20 @@ impl<'a> Expansion<'a> {
         Ok(size)
     }
 
+    /// What schemas come to that have names.
+    fn of_named(&mut self, named: &'a Map<String, Value>, above: usize) -> Result<Size, String> {
+        let mut size = Size { nodes: 1, depth: 0, patterns: 0, data: 0 };
+        named.values().try_for_each(|schema| self.of(schema, above + 1).map(|inner| size.add(inner)))?;
+        Ok(size)
+    }
+
     fn of_reference(&mut self, reference: &'a str, above: usize) -> Result<Size, String> {
+        // It would lead elsewhere than it says.
+        if reference.contains('%') {
+            return Err(format!(
+                "the $ref '{reference}' has an escape of addresses, which parameters do not need"
+            ));
+        }
         match self.known.get(reference) {
             Some(Some(size)) => return Ok(*size),
             Some(None) => return Err(format!("the $ref '{reference}' leads back to itself")),
@@ -112,6 +148,11 @@ impl<'a> Expansion<'a> {
         self.known.insert(reference, Some(size));
         Ok(size)
     }
+}
+
+/// Of how many values those are made that a schema compares with, without those of the schemas in it.
+fn data(schema: &Value) -> u64 {
+    ["const", "enum"].into_iter().filter_map(|name| schema.get(name)).map(values).fold(0, u64::saturating_add)
 }
 
 /// How many patterns a schema has, without those of the schemas in it.
@@ -143,10 +184,28 @@ mod tests {
 
     #[test]
     fn references_are_counted_as_what_they_stand_for() {
-        assert_eq!(check(&doubled(5)), Ok(()));
+        assert!(check(&doubled(5)).is_ok());
         for levels in [14, 26, 45, 60, 2_000] {
             assert!(check(&doubled(levels)).is_err(), "{levels}");
         }
+    }
+
+    /// Schemas may be called like data; what an address stands for is not what it says.
+    #[test]
+    fn no_name_hides_a_schema() {
+        for keyword in NAMED {
+            for name in DATA {
+                let whole =
+                    doubled(45).to_string().replace("#/$defs/", &format!("#/{keyword}/{name}/$defs/"));
+                let mut schema = json!({});
+                schema[keyword][name] = serde_json::from_str(&whole).unwrap();
+                assert!(check(&schema).is_err(), "{keyword} {name}");
+            }
+        }
+        let small = json!({ "properties": { "default": { "enum": [1, [2, 3]] } } });
+        // The object, what it names, and that; and what is listed.
+        assert_eq!(check(&small), Ok(3 + 5));
+        assert_eq!(values(&json!({ "a": [1, 2], "b": null })), 5);
     }
 
     /// Each `~` of a name may be written in two ways, so that one value has as many references as there are spellings.
@@ -170,11 +229,11 @@ mod tests {
             let definition = json!({ "patternProperties": { "^a": {}, "^b": {} }, "pattern": "c" });
             json!({ "$defs": { "a": definition }, "allOf": vec![json!({ "$ref": "#/$defs/a" }); count as usize] })
         };
-        assert_eq!(check(&all(json!({ "pattern": "a" }), PATTERNS_MAX)), Ok(()));
-        assert_eq!(check(&shared(PATTERNS_MAX / 3 - 1)), Ok(()));
+        assert!(check(&all(json!({ "pattern": "a" }), PATTERNS_MAX)).is_ok());
+        assert!(check(&shared(PATTERNS_MAX / 3 - 1)).is_ok());
         // A parameter may be called so, and its own data may be anything.
         let named = json!({ "properties": { "pattern": {} }, "default": { "pattern": "a" } });
-        assert_eq!(check(&all(named, PATTERNS_MAX + 1)), Ok(()));
+        assert!(check(&all(named, PATTERNS_MAX + 1)).is_ok());
         for schema in [all(json!({ "pattern": "a" }), PATTERNS_MAX + 1), shared(PATTERNS_MAX / 3 + 1)] {
             assert!(check(&schema).is_err_and(|reason| reason.contains("patterns")), "{schema}");
         }
@@ -183,7 +242,7 @@ mod tests {
     #[test]
     fn what_leads_back_or_out_is_refused() {
         let inner = |definition: Value| json!({ "properties": { "x": { "$ref": "#/$defs/a" } }, "$defs": { "a": definition } });
-        assert_eq!(check(&inner(json!({ "type": "string" }))), Ok(()));
+        assert!(check(&inner(json!({ "type": "string" }))).is_ok());
         for definition in [
             json!({ "$ref": "#/$defs/a" }),
             json!({ "items": { "$ref": "#/properties/x" } }),
@@ -193,11 +252,13 @@ mod tests {
             json!({ "$ref": "file:///etc/passwd" }),
             json!({ "$dynamicRef": "#x" }),
             json!({ "$id": "https://example.com/" }),
+            json!({ "$ref": "#/%24defs/b" }),
+            json!({ "properties": { "default": { "$ref": "#/$defs/a" } } }),
         ] {
             assert!(check(&inner(definition.clone())).is_err(), "{definition}");
         }
         // A parameter's own data may be called anything.
-        assert_eq!(check(&inner(json!({ "default": { "$ref": "#/nowhere", "$id": "7" } }))), Ok(()));
+        assert!(check(&inner(json!({ "default": { "$ref": "#/nowhere", "$id": "7" } }))).is_ok());
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! What a property is, as far as a control can say it; what no control can is written as JSON.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Number, Value};
+
+/// The most values that one chooses from; more are typed. Whoever wrote a schema is not trusted with the time of whoever shows it.
+const CHOICES_MAX: usize = 1_000;
 
 /// A property of an object.
 pub(super) struct Property<'a> {
@@ -119,11 +124,14 @@ fn choices(schema: &Map<String, Value>) -> Option<Vec<(String, &Value)>> {
         (_, Some(only)) => std::slice::from_ref(only),
         _ => return None,
     };
-    let mut choices: Vec<(String, &Value)> = Vec::new();
+    if listed.len() > CHOICES_MAX {
+        return None;
+    }
+    let (mut choices, mut texts) = (Vec::new(), HashSet::new());
     for value in listed.iter().filter(|value| !value.is_null()) {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let can_be_sent = !text.is_empty() && !text.contains(['\n', '\r']);
-        if !can_be_sent || choices.iter().any(|(other, _)| *other == text) {
+        if !can_be_sent || !texts.insert(text.clone()) {
             return None;
         }
         choices.push((text, value));

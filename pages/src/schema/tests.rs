@@ -202,3 +202,13 @@ fn numbers_are_bounded_as_browsers_count() {
         assert!(page.contains(has) && !page.contains(has_not), "{has}: {page}");
     }
 }
+
+#[test]
+fn nobody_chooses_from_too_many() {
+    let listed = |count: u32| of(&json!({ "type": "integer", "enum": (0..count).collect::<Vec<_>>() }));
+    let shown = |schema: &Value| schema_fields(schema, &Map::new(), &[]).into_string();
+    assert!(shown(&listed(1_000)).contains("<select"));
+    let many = listed(30_000);
+    assert!(!shown(&many).contains("<select") && shown(&many).contains("type=\"number\""));
+    assert_eq!(schema_values(&many, &form(&[("set.it", "7")])).unwrap()["it"], 7);
+}

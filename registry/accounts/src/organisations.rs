@@ -14,7 +14,7 @@ mod tests;
 mod tokens;
 
 pub use crate::acting::ACCOUNT_HEADER;
-pub use crate::powers::{Power, has};
+pub use crate::powers::{Power, covers, has};
 pub use crate::rights::{RIGHTS, needed};
 pub use crate::standing::{is_one, role_of, speaks_for};
 pub use chandlery_package::wire::{MemberOrigin as Origin, OrganisationRole};

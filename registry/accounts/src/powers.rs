@@ -36,7 +36,7 @@ pub fn has(role: OrganisationRole, power: Power) -> bool {
 }
 
 /// Whether a role has every power of another one: whoever has it may give that one, and gives no more than they have.
-pub(crate) fn covers(role: OrganisationRole, other: OrganisationRole) -> bool {
+pub fn covers(role: OrganisationRole, other: OrganisationRole) -> bool {
     Power::ALL.iter().all(|power| !has(other, *power) || has(role, *power))
 }
 

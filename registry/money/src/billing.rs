@@ -28,7 +28,10 @@ pub(crate) mod usage;
 mod vies;
 
 pub use entitlements::{Standing, entitled, public_offer, quote, standing_of as order_standing};
-pub use foreseen::{ForeseenChange, ForeseenOrder, foresee_change, foresee_end, foresee_order};
+pub use foreseen::{
+    ForeseenChange, ForeseenOrder, change_as_foreseen, foresee_change, foresee_end, foresee_order,
+    order_as_foreseen,
+};
 pub use forget::forget_customer;
 pub use invoices::{NewInvoice, find as find_invoice, invoices, issue};
 pub use licences::{Report, deployments, forget_host, hosts, licence};

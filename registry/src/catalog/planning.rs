@@ -4,6 +4,7 @@
 
 mod targets;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ pub use targets::{Gpus, all as all_gpus};
 /// How many plans a visitor may ask for that are not known yet, in a minute: as many as somebody types.
 const ASKED_MAX: u32 = 60;
 const MINUTE: Duration = Duration::from_secs(60);
+/// How many lanes visitors wait in: one plan of each lane is made or waits for its turn, so that nobody's many keep others from theirs.
+const LANES: usize = 64;
 /// How long a plan waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What is kept of answers, and of compiled code on disk, in bytes.
@@ -104,10 +107,19 @@ pub struct Planner {
     /// Made for the first plan: it reserves address space for all calls at once.
     sandbox: OnceLock<Result<Sandbox, String>>,
     turns: Arc<Semaphore>,
+    lanes: [Arc<Semaphore>; LANES],
+    /// Nobody chooses whose lane is theirs.
+    lots: RandomState,
     asked: Allowance<Client>,
     answers: Cache<Digest, Answer, BySize>,
     /// What could not be compiled, since when, and why: a turn is long for a component that is made to take one.
     unloadable: Cache<Digest, (Instant, Arc<Outcome>)>,
+}
+
+/// The place of a plan among those that are made, and in the lane of whoever asks for it; until it is dropped.
+struct Turn {
+    _own: OwnedSemaphorePermit,
+    _turn: OwnedSemaphorePermit,
 }
 
 /// A question to a release, which may be asked away from the threads that serve.
@@ -137,6 +149,8 @@ impl Planner {
             sandbox: OnceLock::new(),
             // However much is asked, there are processors for everything else.
             turns: Arc::new(Semaphore::new(half)),
+            lanes: std::array::from_fn(|_| Arc::new(Semaphore::new(1))),
+            lots: RandomState::new(),
             asked: Allowance::new(ASKED_MAX, MINUTE),
             answers: Cache::with_weighter(answers, ANSWERS_BYTES_MAX, BySize),
             unloadable: Cache::new(UNLOADABLE_MAX),
@@ -176,8 +190,8 @@ impl Planner {
             let why = format!("you have asked for {ASKED_MAX} plans within a minute");
             return Ok(Arc::new(Outcome::without(why, format!("go on in {seconds} s"))));
         }
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
+        let turn = tokio::time::timeout(PATIENCE, self.turn(visitor)).await;
+        let Ok(Some(turn)) = turn else {
             let why = "more plans are asked for at the moment than this registry makes";
             return Ok(Arc::new(Outcome::without(why, "try again in a moment")));
         };
@@ -194,6 +208,17 @@ impl Planner {
         asked.await.map_err(|error| Error::damaged(error.to_string()))
     }
 
+    /// The visitor's turn, when it comes.
+    async fn turn(&self, visitor: Client) -> Option<Turn> {
+        let own = Arc::clone(&self.lanes[self.lane(visitor)]).acquire_owned().await.ok()?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
+        Some(Turn { _own: own, _turn: turn })
+    }
+
+    fn lane(&self, visitor: Client) -> usize {
+        (self.lots.hash_one(visitor) % LANES as u64) as usize
+    }
+
     /// The compiled component, if it is in memory.
     fn loaded(&self, component: Digest) -> Option<Plugin> {
         self.sandbox.get()?.as_ref().ok()?.loaded(component)
@@ -201,13 +226,7 @@ impl Planner {
 
     /// Blocks, and keeps its turn until it has ended, whether or not somebody still waits for it. `bytes` are those of a component that
     /// is not loaded.
-    fn answer(
-        &self,
-        question: &Question,
-        loaded: Option<Plugin>,
-        bytes: &[u8],
-        _turn: OwnedSemaphorePermit,
-    ) -> Arc<Outcome> {
+    fn answer(&self, question: &Question, loaded: Option<Plugin>, bytes: &[u8], _turn: Turn) -> Arc<Outcome> {
         let outcome = Arc::new(self.ask(question, loaded, bytes).unwrap_or_else(|outcome| outcome));
         let bytes = match &*outcome {
             Outcome::Plan(plan) => json!(plan).to_string().len(),
@@ -281,5 +300,38 @@ fn askable(record: &ReleaseRecord) -> Result<&Manifest, Outcome> {
             format!("nothing is kept here of what {} asks for", record.release),
             "install it, and let your host plan",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    fn has_come(turn: Pin<&mut impl Future<Output = Option<Turn>>>) -> bool {
+        turn.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_many_plans_of_somebody_else() {
+        let mut planner = Planner::new(PathBuf::new(), Worker::Here);
+        planner.turns = Arc::new(Semaphore::new(1));
+        let client = |last: u8| Client::at(IpAddr::from([10, 0, 0, last]));
+        let one = client(0);
+        let other =
+            (1..=u8::MAX).map(client).find(|other| planner.lane(*other) != planner.lane(one)).unwrap();
+
+        let first = planner.turn(one).await.unwrap();
+        let mut second = pin!(planner.turn(one));
+        assert!(!has_come(second.as_mut()));
+        // Who asks later is served before what the same visitor asked for beside the first.
+        let mut of_other = pin!(planner.turn(other));
+        assert!(!has_come(of_other.as_mut()));
+        drop(first);
+        assert!(!has_come(second.as_mut()));
+        assert!(has_come(of_other.as_mut()));
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn page(
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
     // One snapshot for all figures, so that they agree.
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let standing = standing(&mut db, &finance, &view).await?;
     let earned = partners::earned(&mut db, &view.partner, view.currency, &view.range).await?;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::identities::{self, Known};
 use super::provider::{Provider, find};
+use super::unlinking::{has_unlinked, is_made_by};
 use crate::actor::{Actor, Address};
 use crate::audit::record;
 use crate::deletions::nobodys_password;
@@ -200,6 +201,7 @@ async fn whose(write: &mut Write, vouched: &Vouched<'_>) -> Result<Namespace, Er
         [] => make(write, vouched, &email).await?,
         [account] => {
             must_be_linked_by_address(write, organisation, account).await?;
+            must_not_be_unlinked(write, provider, account).await?;
             account.clone()
         }
         _ => return Err(link_yourself(&email)),
@@ -294,6 +296,26 @@ async fn must_be_linked_by_address(
         _ => Err(refused(format!(
             "the account '{account}' has your address: log in to it as before, and link it on the page /account/sign-on as a \
              member of '{organisation}'"
+        ))),
+    }
+}
+
+/// Refuses to be an account by its address alone whose owner has ended that. The organisation's own accounts are its people's as before,
+/// and so are those that have no other way to log in, since it demands its provider.
+async fn must_not_be_unlinked(
+    write: &mut Write,
+    provider: &Provider,
+    account: &Namespace,
+) -> Result<(), Error> {
+    let organisation = &provider.organisation;
+    if provider.enforced || is_made_by(write, organisation, account).await? {
+        return Ok(());
+    }
+    match has_unlinked(write, organisation, account).await? {
+        false => Ok(()),
+        true => Err(refused(format!(
+            "the account '{account}' has your address, and was unlinked from '{organisation}': log in to it as before, and link it on \
+             the page /account/sign-on"
         ))),
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Provider {
     client_id: ClientText,
     client_secret: Option<ClientText>,
     pub(super) role: OrganisationRole,
-    enforced: bool,
+    pub(super) enforced: bool,
     set_at: Timestamp,
 }
 

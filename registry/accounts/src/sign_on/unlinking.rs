@@ -2,6 +2,7 @@
 //! ends. Nobody shuts themselves out by it.
 
 use chandlery_package::Namespace;
+use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, LogInBy};
 use chandlery_store::{Write, time};
 use jiff::Timestamp;
@@ -13,6 +14,9 @@ use crate::enforced::{end_lapsed, must_be_free};
 use crate::notices::tell_owner;
 use crate::second_factor::is_on_within;
 use crate::{Accounts, Caller, Error};
+
+/// How far back it is looked for what an account was linked to.
+const LOOKED_BACK: i64 = 100;
 
 /// Lets the account that asks be nobody at the provider of an organisation any more.
 pub async fn unlink(accounts: &Accounts, caller: &Caller, organisation: &Namespace) -> Result<(), Error> {
@@ -33,15 +37,56 @@ pub async fn unlink(accounts: &Accounts, caller: &Caller, organisation: &Namespa
     end_lapsed(&mut write).await?;
     let before = json!({ "organisation": organisation, "issuer": issuer });
     record(&mut write, &caller.actor, Act::IdentityUnlinked, account.as_str(), before, Value::Null).await?;
-    let body = format!(
-        "Nobody signs in as '{account}' by the provider of '{organisation}' ({issuer}) any more, since {} UTC. If that is wrong, log in \
-         as before, and link the account again on the registry's page /account/sign-on.\n",
-        now.strftime("%Y-%m-%d %H:%M")
-    );
+    let at = now.strftime("%Y-%m-%d %H:%M");
+    let body = match is_made_by(&mut write, organisation, account).await? {
+        true => format!(
+            "What the provider of '{organisation}' ({issuer}) has opened of '{account}' has ended, at {at} UTC. '{organisation}' manages \
+             the account: whoever has its address at the provider is it again with the next sign-in there.\n"
+        ),
+        false => format!(
+            "Nobody signs in as '{account}' by the provider of '{organisation}' ({issuer}) any more, since {at} UTC. If that is wrong, \
+             log in as before, and link the account again on the registry's page /account/sign-on.\n"
+        ),
+    };
     let key = format!("identity-gone:{account}:{}", time(now));
     let subject = "Your account signs in with an organisation no more";
     tell_owner(&mut write, account, &key, subject, &body, now).await?;
     Ok(write.commit().await?)
+}
+
+/// Whether an account is one that an organisation has opened, and manages.
+pub(super) async fn is_made_by(
+    db: &mut AnyConnection,
+    organisation: &Namespace,
+    account: &Namespace,
+) -> Result<bool, Error> {
+    let found: Option<(String,)> =
+        sqlx::query_as("select name from accounts where name = $1 and managed_by = $2")
+            .bind(account.as_str())
+            .bind(organisation.as_str())
+            .fetch_optional(db)
+            .await?;
+    Ok(found.is_some())
+}
+
+/// Whether the owner of an account has unlinked it from an organisation, and it was not linked to that again, as the audit trail says.
+pub(super) async fn has_unlinked(
+    db: &mut AnyConnection,
+    organisation: &Namespace,
+    account: &Namespace,
+) -> Result<bool, Error> {
+    let rows: Vec<(Text<Act>, Json<Value>)> = sqlx::query_as(
+        "select act, coalesce(was, became, 'null') from audit where subject = $1 and act in ($2, $3)
+         order by number desc limit $4",
+    )
+    .bind(account.as_str())
+    .bind(Act::IdentityUnlinked.as_str())
+    .bind(Act::IdentityLinked.as_str())
+    .bind(LOOKED_BACK)
+    .fetch_all(db)
+    .await?;
+    let last = rows.into_iter().find(|(_, Json(said))| said["organisation"] == organisation.as_str());
+    Ok(last.is_some_and(|(Text(act), _)| act == Act::IdentityUnlinked))
 }
 
 /// Refuses an account of which nobody knows a password, and that has neither a passkey nor another identity.
@@ -170,6 +215,13 @@ mod tests {
             assert!(matches!(unlink(&accounts, &caller, &corp).await, Err(Error::NotFound(_))));
             change(&[linked]).await;
         }
+        // By its address alone it is nobody's at the provider of before any more.
+        let (ann, other): (Namespace, Namespace) = ("ann".parse().unwrap(), "other".parse().unwrap());
+        let mut read = db.read().acquire().await.unwrap();
+        assert!(has_unlinked(&mut read, &corp, &ann).await.unwrap());
+        assert!(!has_unlinked(&mut read, &other, &ann).await.unwrap());
+        assert!(!has_unlinked(&mut read, &corp, &other).await.unwrap());
+        drop(read);
         let left: Vec<(String,)> =
             sqlx::query_as("select hash from tokens order by hash").fetch_all(db.read()).await.unwrap();
         assert_eq!(left, [("2".to_owned(),)], "what the provider has opened ends");

@@ -1,6 +1,6 @@
 //! What runs of a partner's plugins: how often each release was fetched, and what is in use by what hosts report.
 
-use chandlery_package::Namespace;
+use chandlery_package::{Month, Namespace};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -56,7 +56,8 @@ pub async fn installs(db: &mut AnyConnection, partner: &Namespace) -> Result<Vec
     Ok(rows.into_iter().map(|(release, times)| Installed { release, times }).collect())
 }
 
-/// The use of a partner's releases in a time; what was corrected does not count. Hours are rounded down to a thousandth of each report.
+/// The use of a partner's releases in a time, and of those that are active, whatever the time; what was corrected does not count. Hours are
+/// rounded down to a thousandth of each report.
 pub async fn in_use(
     db: &mut AnyConnection,
     partner: &Namespace,
@@ -69,10 +70,13 @@ pub async fn in_use(
     // Of a month an index finds the rows: use counts in the month in which it ended.
     let rows: Vec<(String, i64, i64, i64, i64, i64)> = sqlx::query_as(
         "select plugin || '@' || version, count(distinct case when to_at >= $7 then account || '/' || deployment end),
-                count(distinct account || '/' || deployment), count(distinct account),
-                cast(sum(replica_millis / 3600) as bigint), cast(sum(gpu_millis / 3600) as bigint)
+                count(distinct case when to_at >= $5 and to_at < $6 then account || '/' || deployment end),
+                count(distinct case when to_at >= $5 and to_at < $6 then account end),
+                cast(sum(case when to_at >= $5 and to_at < $6 then replica_millis / 3600 else 0 end) as bigint),
+                cast(sum(case when to_at >= $5 and to_at < $6 then gpu_millis / 3600 else 0 end) as bigint)
          from usage_events
-         where month >= $1 and month <= $2 and plugin >= $3 and plugin < $4 and to_at >= $5 and to_at < $6
+         where plugin >= $3 and plugin < $4 and ((month >= $1 and month <= $2 and to_at >= $5 and to_at < $6)
+                                                 or (month >= $8 and to_at >= $7))
            and not exists (select 1 from usage_corrections where corrects = usage_events.id
                              and usage_corrections.account = usage_events.account
                              and usage_corrections.plugin = usage_events.plugin)
@@ -85,6 +89,7 @@ pub async fn in_use(
     .bind(range.since())
     .bind(range.until())
     .bind(time(heard))
+    .bind(Month::of(heard).to_string())
     .fetch_all(db)
     .await?;
     let read = |(release, active, deployments, customers, replicas, gpus)| InUse {
@@ -96,4 +101,50 @@ pub async fn in_use(
         gpu_hours_thousandths: gpus,
     };
     Ok(rows.into_iter().map(read).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partners::RangeName;
+    use crate::testing::{at, finance};
+
+    #[tokio::test]
+    async fn what_is_active_now_is_so_whatever_time_is_looked_at() {
+        let (_folder, finance) = finance().await;
+        let account = "insert into accounts (name, password_hash, role, created_at) values ('globex', '', 'member', '')";
+        sqlx::query(account).execute(finance.db.read()).await.unwrap();
+        for (id, month, to) in
+            [("1", "2026-01", "2026-01-15T00:00:00.000000Z"), ("2", "2026-02", "2026-02-01T06:00:00.000000Z")]
+        {
+            sqlx::query(
+                "insert into usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis,
+                                           gpu_millis, units, received_at)
+                 values ($1, 'globex', $2, 'web', 'acme:serving', '1.0.0', $3, $3, 3600000, 0, '', $3)",
+            )
+            .bind(id)
+            .bind(month)
+            .bind(to)
+            .execute(finance.db.read())
+            .await
+            .unwrap();
+        }
+        let mut db = finance.db.snapshot().await.unwrap();
+        for (name, now, active, deployments) in [
+            (RangeName::LastMonth, "2026-02-01T12:00:00Z", 1, 1),
+            (RangeName::ThisMonth, "2026-02-01T12:00:00Z", 1, 1),
+            (RangeName::Yesterday, "2026-02-01T12:00:00Z", 1, 0),
+            (RangeName::LastMonth, "2026-02-03T12:00:00Z", 0, 1),
+        ] {
+            let range = Range::read(name, "", "", at(now)).unwrap();
+            let found = in_use(&mut db, &"acme".parse().unwrap(), &range, at(now)).await.unwrap();
+            let [row] = found.as_slice() else { panic!("{name}: {found:?}") };
+            let hours = (row.deployments, row.customers, row.replica_hours_thousandths);
+            assert_eq!(
+                (row.active, hours),
+                (active, (deployments, deployments, deployments * 1000)),
+                "{name}"
+            );
+        }
+    }
 }

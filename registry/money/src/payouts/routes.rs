@@ -121,7 +121,7 @@ async fn balances(
     Path(partner): Path<Namespace>,
 ) -> Result<Json<Page<PartnerBalance>>, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     // There are only so many currencies.
     Ok(Json(Page::whole(super::balances(&mut db, &partner, finance.clock.now()).await?)))
 }

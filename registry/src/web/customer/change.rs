@@ -6,7 +6,7 @@ use chandlery_edge::Query;
 use chandlery_money::Finance;
 use chandlery_money::billing::{self, ForeseenChange};
 use chandlery_package::wire::{NewSubscription, SubscriptionState};
-use chandlery_package::{Billed, Tier};
+use chandlery_package::{Billed, Money, Tier};
 use chandlery_pages::{Link, crumbs, day};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -27,6 +27,9 @@ pub(super) struct Wanted {
     billed: String,
     #[serde(default)]
     terms: String,
+    /// The total of the invoice that was shown; nothing: none was.
+    #[serde(default)]
+    total: String,
 }
 
 impl Wanted {
@@ -35,6 +38,14 @@ impl Wanted {
         let tier: Tier = self.tier.parse().map_err(unreadable)?;
         let billed: Billed = self.billed.parse().map_err(unreadable)?;
         Ok(NewSubscription { tier, billed })
+    }
+
+    /// What was shown that is invoiced at once.
+    fn shown(&self) -> Result<Option<Money>, Error> {
+        match self.total.as_str() {
+            "" => Ok(None),
+            total => Ok(Some(total.parse::<Money>().map_err(chandlery_money::Error::from)?)),
+        }
     }
 }
 
@@ -51,6 +62,7 @@ pub(super) async fn page(
     let is_kept = has.billed == Some(new.billed) && paid(&has) == new.tier;
     let foreseen = billing::foresee_change(&finance.db, &caller.actor, &caller.name, &new, now).await?;
     let title = format!("Subscribe to {}, billed {}", new.tier, new.billed);
+    let total = foreseen.invoice.as_ref().map(|invoice| invoice.total.to_string()).unwrap_or_default();
     let content = html! {
         (crumbs(&[ABOVE], "Check-out"))
         h1 { (title) }
@@ -61,6 +73,7 @@ pub(super) async fn page(
         form.card method="post" action="/checkout/subscription" {
             input type="hidden" name="tier" value=(new.tier);
             input type="hidden" name="billed" value=(new.billed);
+            input type="hidden" name="total" value=(total);
             (paying::terms_shown())
             button { (button_of(&foreseen)) }
         }
@@ -106,7 +119,7 @@ fn consequence(new: &NewSubscription, is_kept: bool, foreseen: &ForeseenChange) 
     }
 }
 
-/// Changes it, and leads to the invoice, where there is one to be paid.
+/// Changes it as it was shown, and leads to the invoice, where there is one to be paid.
 pub(super) async fn change(
     State(finance): State<Finance>,
     caller: Customer,
@@ -114,8 +127,8 @@ pub(super) async fn change(
 ) -> Result<Response, Error> {
     let new = wanted.read()?;
     paying::must_be_current(&wanted.terms)?;
-    let changed =
-        billing::change(&finance.db, &caller.actor, &caller.name, &new, finance.clock.now()).await?;
+    let (db, shown, now) = (&finance.db, wanted.shown()?, finance.clock.now());
+    let changed = billing::change_as_foreseen(db, &caller.actor, &caller.name, &new, shown, now).await?;
     let due = changed.due.last().filter(|_| changed.state == SubscriptionState::Due);
     let next = due.map_or("/subscription".into(), |invoice| format!("/invoices/{}", invoice.number));
     Ok(Redirect::to(&next).into_response())

@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_accounts::organisations::{self, OrganisationRole, Place, Power, domains, has};
+use chandlery_accounts::organisations::{self, OrganisationRole, Place, Power, covers, domains, has};
 use chandlery_edge::{Path, Query};
 use chandlery_money::Finance;
 use chandlery_package::Namespace;
@@ -94,18 +94,25 @@ fn row(organisation: &Organisation, member: &OrganisationMember, own: &Namespace
     ]
 }
 
-/// The roles that somebody may give.
+/// The roles that somebody may give: none that may more than they.
 fn roles(organisation: &Organisation) -> Vec<&'static str> {
     let all = OrganisationRole::ALL.into_iter();
-    all.filter(|role| chooses(organisation.role, *role)).map(OrganisationRole::as_str).collect()
+    let may_give =
+        |role: &OrganisationRole| chooses(organisation.role, *role) && covers(organisation.role, *role);
+    all.filter(may_give).map(OrganisationRole::as_str).collect()
 }
 
 fn role_form(organisation: &Organisation, member: &OrganisationMember) -> Markup {
+    let mut offered = roles(organisation);
+    // What a member is stays chosen, also where whoever looks may not give it.
+    if !offered.contains(&member.role.as_str()) {
+        offered.insert(0, member.role.as_str());
+    }
     html! {
         form.row method="post" action=(format!("{}/members", path(organisation))) {
             input type="hidden" name="account" value=(member.account);
             select name="role" aria-label=(format!("Role of {}", member.account)) {
-                @for role in roles(organisation) {
+                @for role in offered {
                     option value=(role) selected[role == member.role.as_str()] { (role) }
                 }
             }
@@ -241,4 +248,27 @@ pub(super) async fn domain(
         other => return Err(Error::invalid(format!("'{other}' is nothing that is done with a domain"))),
     }
     Ok(Redirect::to(&format!("{ORGANISATIONS}/{name}")).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_offered_to_give_what_is_refused_to_them() {
+        for (role, given) in [
+            ("admin", "viewer member publisher admin"),
+            ("owner", "viewer member publisher billing admin owner"),
+            ("billing", ""),
+        ] {
+            let organisation = Organisation {
+                name: "corp".parse().unwrap(),
+                title: "Corp".parse().unwrap(),
+                created_at: jiff::Timestamp::UNIX_EPOCH,
+                role: role.parse().unwrap(),
+                domains: Vec::new(),
+            };
+            assert_eq!(roles(&organisation).join(" "), given, "{role}");
+        }
+    }
 }

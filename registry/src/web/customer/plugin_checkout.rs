@@ -7,7 +7,7 @@ use chandlery_edge::{Path, Query};
 use chandlery_money::Finance;
 use chandlery_money::billing::{self, ForeseenOrder};
 use chandlery_package::wire::{Acceptance, NewOrder, OrderState, Quote};
-use chandlery_package::{Namespace, Offer, PluginId, PluginName, Rate, terms};
+use chandlery_package::{Money, Namespace, Offer, PluginId, PluginName, Rate, terms};
 use chandlery_pages::{Field, Link, checkbox, command, crumbs, facts};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -28,6 +28,8 @@ pub(super) struct Given {
     /// The offer that was shown, as JSON.
     offer: String,
     terms: String,
+    /// What was shown that is due, with taxes; nothing: it is invoiced by the month.
+    due: String,
     accept: String,
 }
 
@@ -47,6 +49,14 @@ impl Given {
         let unreadable = |_| Error::invalid("the offer that was shown cannot be read: look at it again");
         let offer: Offer = serde_json::from_str(&self.offer).map_err(unreadable)?;
         Ok(Acceptance { offer, terms: self.terms.clone() })
+    }
+
+    /// What was shown that is due.
+    fn shown(&self) -> Result<Option<Money>, Error> {
+        match self.due.as_str() {
+            "" => Ok(None),
+            due => Ok(Some(due.parse::<Money>().map_err(chandlery_money::Error::from)?)),
+        }
     }
 }
 
@@ -118,6 +128,7 @@ fn offered(
     given: &Given,
 ) -> Result<Markup, Error> {
     let action = format!("/checkout/plugins/{}/{}", quote.plugin.namespace, quote.plugin.name);
+    let due = foreseen.order.due.map(|due| due.to_string()).unwrap_or_default();
     Ok(html! {
         (price(foreseen)?)
         h2 { "Who sells to whom" }
@@ -132,6 +143,7 @@ fn offered(
         form.card method="post" action=(action) {
             input type="hidden" name="offer" value=(json!(offer));
             input type="hidden" name="terms" value=(quote.terms);
+            input type="hidden" name="due" value=(due);
             input type="hidden" name="coupon" value=(given.coupon);
             input type="hidden" name="referrer" value=(given.referrer);
             p { (quote.summary) "." }
@@ -181,8 +193,8 @@ pub(super) async fn order(
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     }
     let new = NewOrder { acceptance: Some(given.acceptance()?), ..given.new_order(&plugin)? };
-    let made = billing::order(&finance.db, &caller.actor, &caller.name, &new, finance.clock.now()).await;
-    match made {
+    let (db, shown, now) = (&finance.db, given.shown()?, finance.clock.now());
+    match billing::order_as_foreseen(db, &caller.actor, &caller.name, &new, shown, now).await {
         Ok(order) => Ok(Redirect::to(&format!("/orders/{}", order.reference)).into_response()),
         Err(error) => {
             let error = Error::from(error);

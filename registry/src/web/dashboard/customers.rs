@@ -26,7 +26,7 @@ pub(in crate::web) async fn page(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let View { partner, range, currency, .. } = &view;
     let countries = partners::audience(&mut db, partner, *currency, range, By::Country).await?;
@@ -61,7 +61,7 @@ pub(in crate::web) async fn csv(
     Query(grouped): Query<Grouped>,
 ) -> Result<Response, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let by = grouped.by;
     let found = partners::audience(&mut db, &view.partner, view.currency, &view.range, by).await?;
@@ -76,7 +76,7 @@ pub(in crate::web) async fn contracts_table(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let found = partners::contracts(&mut db, &view.partner, &view.range, finance.clock.now()).await?;
     Ok((file("contracts"), contracts_csv(&found)?).into_response())

@@ -27,7 +27,7 @@ pub(in crate::web) async fn list(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let found = partners::disputes(&mut db, &view.partner, view.currency, &paging).await?;
     drop(db);
@@ -48,7 +48,7 @@ pub(in crate::web) async fn csv(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let paging = Paging::first(PAGE_ITEMS_MAX);
     let found = partners::disputes(&mut db, &view.partner, view.currency, &paging).await?;

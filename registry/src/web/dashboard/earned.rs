@@ -30,7 +30,7 @@ async fn csv(
     wanted: Table,
 ) -> Result<Response, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let earned = partners::earned(&mut db, &view.partner, view.currency, &view.range).await?;
     let (name, text) = match wanted {

@@ -28,7 +28,7 @@ pub(in crate::web) async fn list(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let found = payouts::list(&mut db, Some(&view.partner), &paging).await?;
     drop(db);
@@ -85,7 +85,7 @@ pub(in crate::web) async fn one(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     drop(db);
     let mut explained = payouts::explain_own(&finance.db, &view.partner, id).await?;

@@ -26,7 +26,7 @@ pub(in crate::web) async fn one(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let details = partners::sale(&mut db, &view.partner, number).await?;
     drop(db);

@@ -32,7 +32,7 @@ pub(in crate::web) async fn list(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let wanted = wanted(&view, &asked);
     let found = partners::sales(&mut db, &view.partner, &wanted, &paging).await?;
@@ -59,7 +59,7 @@ pub(in crate::web) async fn csv(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     drop(db);
     let wanted = wanted(&view, &asked);

@@ -32,7 +32,7 @@ pub(in crate::web) async fn list(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let paging = match paging.after() {
         None => Paging::first(SHOWN),
@@ -114,7 +114,7 @@ pub(in crate::web) async fn one(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let published = find(&mut db, &view, month).await?;
     drop(db);
@@ -169,7 +169,7 @@ pub(in crate::web) async fn csv(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let published = find(&mut db, &view, month).await?;
     Ok((file(&format!("statement-{month}-{}", view.currency)), statement_csv(&published)?).into_response())

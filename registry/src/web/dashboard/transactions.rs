@@ -25,7 +25,7 @@ pub(in crate::web) async fn list(
     const PAGE: &str = "/transactions";
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let found = payouts::transactions(&mut db, &view.partner, &paging).await?;
     drop(db);
@@ -71,7 +71,7 @@ pub(in crate::web) async fn plugins(
     const PAGE: &str = "/plugins";
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let found = payouts::by_plugin(&mut db, &view.partner, &paging).await?;
     drop(db);

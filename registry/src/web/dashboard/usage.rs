@@ -24,7 +24,7 @@ pub(in crate::web) async fn page(
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in(&partner)) };
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let in_use = partners::in_use(&mut db, &view.partner, &view.range, finance.clock.now()).await?;
     let installs = partners::installs(&mut db, &view.partner).await?;
@@ -48,7 +48,7 @@ pub(in crate::web) async fn csv(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     caller.must_see(&finance.db, &partner).await?;
-    let mut db = finance.db.read().begin().await?;
+    let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let found = partners::in_use(&mut db, &view.partner, &view.range, finance.clock.now()).await?;
     Ok((file("use"), in_use_csv(&found)?).into_response())

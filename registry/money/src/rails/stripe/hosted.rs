@@ -25,7 +25,7 @@ pub fn is_offered(finance: &Finance) -> bool {
 }
 
 /// Makes a page on which a customer pays what is due, and from which it comes back to `/checkout/return/…`. Asked again for the same
-/// amount, it is the same one.
+/// amount on the same day, it is the same one: Stripe ends one after a day, and may give what it has answered for longer than that.
 pub async fn payment_page(
     finance: &Finance,
     customer: &Namespace,
@@ -46,7 +46,8 @@ pub async fn payment_page(
         ("payment_intent_data[description]", subject.to_string()),
         ("payment_intent_data[metadata][subject]", subject.to_string()),
     ];
-    let key = format!("chandlery-page-{subject}-{}", amount.minor());
+    let day = finance.clock.now().strftime("%Y-%m-%d");
+    let key = format!("chandlery-page-{subject}-{}-{day}", amount.minor());
     let made = processor.post("checkout/sessions", &key, &form).await?;
     let url = made.text("url")?.to_owned();
     match url.starts_with("https://") {
