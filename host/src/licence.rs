@@ -281,7 +281,8 @@ fn more(account: Option<&Namespace>, tier: Tier) -> String {
     match account {
         Some(account) => format!(
             "remove one, or let '{account}' have more, to which this host belongs, and deploy again: `chandlery subscription trial \
-             {tier}` has it for 30 days, once, and `chandlery subscription change {tier}` for good"
+             {tier} --account {account}` has it for 30 days, once, and `chandlery subscription change {tier} --account \
+             {account}` for good; `--for {account}` in place of that, where it is an organisation"
         ),
         None => format!(
             "remove one, or let this host belong to an account that may have more, and deploy again: `chandlery register NAME` opens \
@@ -328,6 +329,8 @@ mod tests {
         };
         let remedy = |account| limit(account).explain().remedy.unwrap();
         assert!(remedy(Some("ann")).contains("let 'ann' have more"));
+        // Who types it may have another account, too, which would have the tier and not lift the limit.
+        assert!(remedy(Some("ann")).contains("trial developer --account ann`"));
         assert!(remedy(None).contains("chandlery host claim"));
         for account in [Some("ann"), None] {
             assert!(remedy(account).contains("chandlery subscription trial developer"), "{account:?}");

@@ -20,7 +20,9 @@ pub const DENIED: problem::Kind = problem::Kind {
     status: 403,
     title: "Denied by a policy",
     when: "an installed policy refuses the plan; its reasons follow",
-    remedy: Some("nothing was deployed; change the parameters, or ask who set the policy"),
+    remedy: Some(
+        "nothing was deployed; change the parameters, or the policy: `chandlery configure POLICY` shows how it is set",
+    ),
 };
 
 /// Why the policies did not let a plan pass.

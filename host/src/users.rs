@@ -34,7 +34,7 @@ pub use error::{Error, KINDS};
 pub use first::{FIRST_ADMIN, FirstToken};
 pub(crate) use sessions::HOURS as SESSION_HOURS;
 pub use settings::{GROUPS_CLAIM, Provider, SignIn};
-pub(crate) use trail::{About, SoughtActs};
+pub(crate) use trail::{About, Begun, GoesOn, SoughtActs};
 
 /// The users of a host.
 #[derive(Clone)]

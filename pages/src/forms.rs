@@ -93,6 +93,11 @@ impl Render for Field<'_> {
     }
 }
 
+/// What is wrong with what was sent, above its form.
+pub fn fault(fault: Option<&str>) -> Markup {
+    html! { @if let Some(fault) = fault { p.fault role="alert" { (fault) } } }
+}
+
 /// A choice of one of several: each what is sent, and what is shown.
 pub fn select(name: &str, label: &str, chosen: &str, options: &[(&str, &str)]) -> Markup {
     html! {

@@ -11,7 +11,7 @@ mod states;
 mod styleguide;
 mod values;
 
-pub use forms::{Field, checkbox, select};
+pub use forms::{Field, checkbox, fault, select};
 pub use lists::{Column, Heading, Sorting, next_page, sortable_table, table};
 pub use parts::{Tone, badge, banner, command, crumbs, facts, log, tabs};
 pub use schema::{schema_fields, schema_typed, schema_values};

@@ -26,8 +26,8 @@ pub fn schema_fields(schema: &Value, values: &Map<String, Value>, problems: &[(S
     let of_none: Vec<&(String, String)> = problems.iter().filter(|(of, _)| !known(of)).collect();
     html! {
         @if !of_none.is_empty() {
-            ul.fault role="alert" {
-                @for (of, says) in of_none { li { @if !of.is_empty() { (of) ": " } (says) } }
+            div.fault role="alert" {
+                ul { @for (of, says) in of_none { li { @if !of.is_empty() { (of) ": " } (says) } } }
             }
         }
         div.fields {

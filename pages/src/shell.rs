@@ -49,6 +49,8 @@ pub struct Shell<'a> {
     pub style: &'a str,
     /// Links at the top of each page.
     pub links: &'a [Link<'a>],
+    /// The path of the one among them that is shown; none: another page is.
+    pub here: Option<&'a str>,
     /// The search in the header, if the site has one.
     pub search: Option<Search<'a>>,
     /// Who looks at it, and what they may do about that.
@@ -76,11 +78,21 @@ impl Shell<'_> {
                     header {
                         a.brand href="/" { (self.name) }
                         (self.search_form())
-                        nav aria-label="Site" { @for link in self.links { a href=(link.path) { (link.name) } } }
+                        (self.navigation())
                         div.visitor { (self.visitor) }
                     }
                     main id="content" { (content) }
                     (self.foot())
+                }
+            }
+        }
+    }
+
+    fn navigation(&self) -> Markup {
+        html! {
+            nav aria-label="Site" {
+                @for link in self.links {
+                    a href=(link.path) aria-current=[(self.here == Some(link.path)).then_some("page")] { (link.name) }
                 }
             }
         }

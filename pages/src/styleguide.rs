@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::chart::{self, Bar, Fall, Part};
 use crate::{
     Column, Failure, Field, Heading, Link, Sorting, Tone, badge, banner, bytes, checkbox, command, crumbs,
-    day, empty, facts, log, minute, next_page, number, schema_fields, select, signed, sortable_table, table,
-    tabs,
+    day, empty, facts, fault, log, minute, next_page, number, schema_fields, select, signed, sortable_table,
+    table, tabs,
 };
 
 /// Longer than any line of a narrow page.
@@ -27,8 +27,8 @@ pub fn styleguide() -> Markup {
         (charts())
         h2 { "Figures" }
         dl.cards {
-            div.card { dt { "Available" } dd { "1,234.50 USD" } p.note { "paid out by the next run" } }
-            div.card { dt { "A name" } dd { (LONG) } p.note { "that is too long" } }
+            div.card { dt { "Available" } dd { "1,234.50 USD" } dd.note { "paid out by the next run" } }
+            div.card { dt { "A name" } dd { (LONG) } dd.note { "that is too long" } }
         }
         h2 { "Nothing, and what went wrong" }
         (empty("Nothing was found.", &html! { "Try " a href="/" { "other words" } "." }))
@@ -73,6 +73,7 @@ fn tones() -> Markup {
 fn forms() -> Markup {
     html! {
         h2 { "Forms" }
+        (fault(Some("What was sent is wrong.")))
         form.card method="get" action="/styleguide" {
             (Field::new("empty", "Empty"))
             (Field::new("filled", "Filled").value("text").hint("What to write there").required())

@@ -24,7 +24,8 @@ fn nothing_that_is_written_becomes_markup() {
     let shell = Shell {
         name: "Chandlery",
         style: "/style.css",
-        links: &[Link { path: "/search", name: HOSTILE }],
+        links: &[Link { path: "/search", name: HOSTILE }, Link { path: "/other", name: "Other" }],
+        here: Some("/other"),
         search: Some(Search { path: "/search", label: "Search", words: HOSTILE }),
         visitor: html! { (HOSTILE) },
         footer: &[],
@@ -34,6 +35,7 @@ fn nothing_that_is_written_becomes_markup() {
     let fall = chart::Fall { name: HOSTILE.into(), value: 1, is_total: true, title: HOSTILE.into() };
     let content = html! {
         (Field::new("name", HOSTILE).value(HOSTILE).hint(HOSTILE).fault(Some(HOSTILE)))
+        (fault(Some(HOSTILE)))
         (select("choice", HOSTILE, HOSTILE, &[(HOSTILE, HOSTILE)]))
         (badge(Tone::Bad, HOSTILE))
         (command(HOSTILE))
@@ -48,6 +50,7 @@ fn nothing_that_is_written_becomes_markup() {
     let page = shell.page(&head, &content).into_string();
     assert!(!page.contains("<script>") && !page.contains("<img"), "{page}");
     assert_eq!(page.matches("</script>").count(), 1, "the end of the data alone");
+    assert!(page.contains("<a href=\"/other\" aria-current=\"page\">Other</a>"), "{page}");
     let data = page.split("application/ld+json\">").nth(1).unwrap().split("</script>").next().unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(data).unwrap(), json!({ "name": HOSTILE }));
 }
@@ -151,4 +154,5 @@ fn the_guide_shows_every_part() {
     ] {
         assert!(guide.contains(class), "{class}");
     }
+    assert!(!guide.contains("</dd><p"), "a list of names holds nothing but what is said of them");
 }

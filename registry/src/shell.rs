@@ -64,11 +64,18 @@ pub fn page(head: &Head, visitor: Visitor<'_>, words: &str, content: &Markup) ->
         name: NAME,
         style: STYLE,
         links: &LINKS,
+        here: here(head),
         search: Some(Search { path: SEARCH, label: "Search plugins", words }),
         visitor: shown(visitor),
         footer: &FOOTER,
     };
     shell.page(head, content)
+}
+
+/// Which of the links leads to a page; a plugin may be called as one of them is.
+fn here(head: &Head) -> Option<&'static str> {
+    let is_at = |path: &str| head.url.as_deref().is_none_or(|url| url.ends_with(path));
+    LINKS.iter().find(|link| link.name == head.title && is_at(link.path)).map(|link| link.path)
 }
 
 fn shown(visitor: Visitor<'_>) -> Markup {

@@ -57,7 +57,7 @@ fn world(vies: &Receiver) -> World {
     world.registry.arguments = vec!["--virtual-clock".into(), "--vies".into(), vies.url("")];
     world.restart_registry();
     world.lift_approvals();
-    set_clock(&world, "2026-01-01T00:00:00Z");
+    world.set_clock("2026-01-01T00:00:00Z");
     let operator = world.operator();
     for (country, rate) in [("DE", "19%"), ("FR", "20%"), ("IT", "22%"), ("NL", "21%"), ("MT", "0%")] {
         operator.ok(&["books", "tax", country, "VAT", rate, "--since", "2026-01-01"]);
@@ -66,13 +66,6 @@ fn world(vies: &Receiver) -> World {
     acme.publish(&plugin("ocr-server"));
     acme.ok(&["orders", "price", "acme:ocr-server", "99.99 EUR"]);
     world
-}
-
-fn set_clock(world: &World, now: &str) {
-    let body = json!({ "now": now }).to_string();
-    let headers = [("content-type", "application/json")];
-    let answer = world.send("PUT", "/api/v1/clock", Some(&world.operator().token()), &headers, body);
-    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 fn sell_from(operator: &Person, since: &str) -> Value {
@@ -219,7 +212,7 @@ fn documents_are_what_the_law_asks_for() {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }
     // What was issued stays, whatever is said afterwards.
-    set_clock(&world, "2026-01-20T00:00:00Z");
+    world.set_clock("2026-01-20T00:00:00Z");
     let other = [
         "books",
         "seller",
@@ -240,7 +233,7 @@ fn documents_are_what_the_law_asks_for() {
         "{again}"
     );
 
-    set_clock(&world, "2026-02-01T00:00:00Z");
+    world.set_clock("2026-02-01T00:00:00Z");
     operator.ok(&["books", "close"]);
     let billed = acme.ok(&["payouts", "self-billed", "acme"]);
     let kinds: Vec<_> = billed.as_array().unwrap().iter().map(|one| one["kind"].clone()).collect();
@@ -285,13 +278,13 @@ fn what_was_quoted_is_invoiced_or_quoted_anew() {
         person.register();
         person.ok(&["invoices", "profile", "DE"]);
     }
-    set_clock(&world, "2026-01-05T00:00:00Z");
+    world.set_clock("2026-01-05T00:00:00Z");
     let first = order(&early);
-    set_clock(&world, "2026-01-25T00:00:00Z");
+    world.set_clock("2026-01-25T00:00:00Z");
     let second = order(&late);
     assert_eq!((written(&first["due"]), written(&second["due"])), ("118.99 EUR".into(), "118.99 EUR".into()));
     operator.ok(&["books", "tax", "DE", "VAT", "25%", "--since", "2026-02-01"]);
-    set_clock(&world, "2026-02-02T00:00:00Z");
+    world.set_clock("2026-02-02T00:00:00Z");
 
     // Eight days old: it holds, and the document says so.
     pay(&operator, &second, "T-2");

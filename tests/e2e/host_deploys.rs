@@ -47,6 +47,7 @@ fn installs_with_consent(world: &World, approver: &str, deployer: &str) {
     let refused = look("acme:ocr-server", deployer);
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("<strong>cid</strong>"), "who may is named: {}", refused.text());
+    assert_eq!(refused.text().matches("<strong>admin</strong>").count(), 1, "nobody is named twice");
 
     let shown = look("mallory:curious", approver).text();
     for part in ["release logged", "keep data of its own on this host", "asked for", "It is free."] {

@@ -203,7 +203,7 @@ fn the_console_shows_what_there_is_to_whoever_may_see_it() {
     );
     assert!(logs.header("content-security-policy").contains("script-src 'self'"));
     must_show(&world, "/plugins", &ann, &["mallory:hostile@", "write to this host's log", "SHA256:"]);
-    must_show(&world, "/targets", &ann, &["local", "/deployments?target=local\">2</a>"]);
+    must_show(&world, "/targets", &ann, &["chandlery target add", "/deployments?target=local\">2</a>"]);
     must_show(&world, "/activity?act=deploy&about=web", &ann, &["admin", "done"]);
     assert!(!shown(&world, "/activity?act=install", &ann).contains("set-user"));
     must_show(&world, "/secrets", &ann, &["api-key", "no plugin was granted it"]);

@@ -46,13 +46,6 @@ fn meters() -> Value {
     ])
 }
 
-fn set_clock(world: &World, now: Timestamp) {
-    let body = json!({ "now": now }).to_string();
-    let headers = [("content-type", "application/json")];
-    let answer = world.send("PUT", "/api/v1/clock", Some(&world.operator().token()), &headers, body);
-    assert_eq!(answer.status, 200, "{answer:?}");
-}
-
 fn minor(money: &Value) -> i64 {
     money["minor"].as_i64().unwrap_or_else(|| panic!("{money}"))
 }
@@ -101,7 +94,7 @@ fn what_a_servers_counter_says_is_invoiced_and_shared() {
     world.registry.arguments = vec!["--virtual-clock".into()];
     world.restart_registry();
     let now = Timestamp::now();
-    set_clock(&world, now);
+    world.set_clock(&now.to_string());
     let (acme, operator) = (world.publisher("acme"), world.operator());
     acme.publish(&with_manifest(&plugin("errand"), |manifest| manifest["meters"] = meters()));
 
@@ -191,7 +184,7 @@ fn what_a_servers_counter_says_is_invoiced_and_shared() {
     customer.ok(&["remove", "llm"]);
     // What is of the future waits to be taken, and the registry's clock has stood since the beginning.
     let now = Timestamp::now();
-    set_clock(&world, now);
+    world.set_clock(&now.to_string());
     until("all of it is reported", || {
         let usage = customer.ok(&["usage"]);
         assert_eq!(usage["refused"], 0, "{usage}");
@@ -199,7 +192,7 @@ fn what_a_servers_counter_says_is_invoiced_and_shared() {
     });
 
     // 900 tokens at 0.002 USD, since 100 are free; the policy leaves 85 % to the partner.
-    set_clock(&world, Month::of(now).next().first_moment());
+    world.set_clock(&Month::of(now).next().first_moment().to_string());
     operator.ok(&["books", "close"]);
     let number = customer.ok(&["invoices", "list"])[0]["number"].to_string();
     let invoice = customer.ok(&["invoices", "show", &number]);

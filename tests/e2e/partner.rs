@@ -4,13 +4,6 @@ use serde_json::{Value, json};
 
 use crate::world::{Person, World, plugin};
 
-fn set_clock(world: &World, now: &str) {
-    let body = json!({ "now": now }).to_string();
-    let headers = [("content-type", "application/json")];
-    let answer = world.send("PUT", "/api/v1/clock", Some(&world.operator().token()), &headers, body);
-    assert_eq!(answer.status, 200, "{answer:?}");
-}
-
 fn minor(money: &Value) -> i64 {
     money["minor"].as_i64().unwrap_or_else(|| panic!("{money}"))
 }
@@ -44,7 +37,7 @@ impl Dashboard<'_> {
 }
 
 fn sell(world: &World, name: &str, day: &str) -> Person {
-    set_clock(world, &format!("{day}T12:00:00Z"));
+    world.set_clock(&format!("{day}T12:00:00Z"));
     let buyer = world.person(name);
     buyer.register();
     let order = buyer.ok(&["orders", "place", "acme:ocr-server"]);
@@ -110,7 +103,7 @@ fn every_figure_of_the_dashboard_is_the_ledgers() {
     let mut world = World::with_hold(30);
     world.restart_registry_with(&["--virtual-clock".to_owned()]);
     world.lift_approvals();
-    set_clock(&world, "2026-01-02T00:00:00Z");
+    world.set_clock("2026-01-02T00:00:00Z");
     let (acme, operator) = (world.publisher("acme"), world.operator());
     acme.publish(&plugin("ocr-server"));
     acme.ok(&["orders", "price", "acme:ocr-server", "1234.00 USD"]);
@@ -157,7 +150,7 @@ fn every_figure_of_the_dashboard_is_the_ledgers() {
     );
 
     // The month is closed: its statement ends with what the accounts have.
-    set_clock(&world, "2026-02-01T00:00:00Z");
+    world.set_clock("2026-02-01T00:00:00Z");
     operator.ok(&["books", "close"]);
     let published = acme.list("/api/v1/partners/acme/statements")[0].clone();
     let statement = dashboard.open("/statements/2026-01?currency=USD");
@@ -168,7 +161,7 @@ fn every_figure_of_the_dashboard_is_the_ledgers() {
     assert_eq!(rows.len(), changes);
 
     // What is available leaves, and its lines and the bank's reference are on the payout's page.
-    set_clock(&world, "2026-02-20T12:00:00Z");
+    world.set_clock("2026-02-20T12:00:00Z");
     let payout = operator.ok(&["payouts", "propose", "acme"]);
     let id = payout["id"].to_string();
     second.ok(&["payouts", "approve", &id]);

@@ -9,16 +9,9 @@ fn world() -> World {
     let mut world = World::with_hold(0);
     world.registry.arguments = vec!["--virtual-clock".into()];
     world.restart_registry();
-    set_clock(&world, "2026-01-01T00:00:00Z");
+    world.set_clock("2026-01-01T00:00:00Z");
     world.publisher("acme").publish(&plugin("ocr-server"));
     world
-}
-
-fn set_clock(world: &World, now: &str) {
-    let body = json!({ "now": now }).to_string();
-    let headers = [("content-type", "application/json")];
-    let answer = world.send("PUT", "/api/v1/clock", Some(&world.operator().token()), &headers, body);
-    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 fn minor(money: &Value) -> i64 {
@@ -52,7 +45,7 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
         acme.refused(&["payouts", "follow", "--policy", &policy, "--since", "2027-01-01T00:00:00Z"]).0.r#type,
         "forbidden"
     );
-    set_clock(&world, "2026-01-03T00:00:00Z");
+    world.set_clock("2026-01-03T00:00:00Z");
 
     acme.ok(&[
         "orders",
@@ -85,13 +78,13 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
     third.ok(&["orders", "place", "acme:ocr-server"]);
     let fourth = world.person("hooli");
     fourth.register();
-    set_clock(&world, "2026-01-09T00:00:00Z");
+    world.set_clock("2026-01-09T00:00:00Z");
     use_gpus(&world, &customer, 5, 125);
     use_gpus(&world, &second, 6, 3);
     use_gpus(&world, &third, 7, 1);
     use_gpus(&world, &fourth, 8, 1);
 
-    set_clock(&world, "2026-02-01T00:00:00Z");
+    world.set_clock("2026-02-01T00:00:00Z");
     let closed = operator.ok(&["books", "close"]);
     assert_eq!((&closed["month"], closed["invoices"].as_array().unwrap().len()), (&json!("2026-01"), 3));
     assert_eq!(fourth.ok(&["invoices", "list"]), json!([]));
@@ -270,7 +263,7 @@ fn a_customer_lowers_what_it_owes_only_when_the_seller_agrees() {
     let (acme, customer, operator) = (world.person("acme"), world.customer(), world.operator());
     acme.ok(&["orders", "price", "acme:ocr-server", "1.00 USD", "--per", "gpu-hour"]);
     customer.ok(&["orders", "place", "acme:ocr-server"]);
-    set_clock(&world, "2026-01-09T00:00:00Z");
+    world.set_clock("2026-01-09T00:00:00Z");
     let report = |id: &str, to: &str, hours: u64, corrects: Value| {
         let event = json!([{
             "id": id, "deployment": "ocr", "release": "acme:ocr-server@1.0.0", "from": "2026-01-05T00:00:00Z", "to": to,
@@ -305,7 +298,7 @@ fn a_customer_lowers_what_it_owes_only_when_the_seller_agrees() {
     assert_eq!(operator.refused(&["usage", "confirm", lowered]).0.r#type, "conflict");
     assert_eq!(report(again, end, 10, json!(posted))["held"], 1);
     assert_eq!(operator.ok(&["usage", "confirm", again])["decided_by"], "operator");
-    set_clock(&world, "2026-02-01T00:00:00Z");
+    world.set_clock("2026-02-01T00:00:00Z");
     operator.ok(&["books", "close"]);
     assert_eq!(minor(&customer.ok(&["invoices", "list"])[0]["net"]), 1000);
     assert_eq!(operator.ok(&["books", "set-aside"]), json!([]));
@@ -323,7 +316,7 @@ fn a_partner_is_paid_as_often_as_it_wants_and_spending_is_dated() {
     let profile = acme.ok(&["payouts", "profile", "acme", "--schedule", "monthly", "--minimum", "50.00 USD"]);
     operator.ok(&["payouts", "approve-profile", "acme", &profile["version"].to_string()]);
     let sell = |name: &str, day: &str| {
-        set_clock(&world, &format!("{day}T00:00:00Z"));
+        world.set_clock(&format!("{day}T00:00:00Z"));
         let buyer = world.person(name);
         buyer.register();
         let order = buyer.ok(&["orders", "place", "acme:ocr-server"]);
@@ -342,7 +335,7 @@ fn a_partner_is_paid_as_often_as_it_wants_and_spending_is_dated() {
     assert_eq!(told["not_before"], "2026-03-01T00:00:00Z");
     let page = world.send("GET", "/dashboard/acme", Some(&acme.token()), &[], "").text();
     assert!(page.contains("85.00 USD are paid out by the first run from 2026-03-01 on"), "{page}");
-    set_clock(&world, "2026-03-01T00:00:00Z");
+    world.set_clock("2026-03-01T00:00:00Z");
     assert_eq!(next()["not_before"], Value::Null);
     assert_eq!(minor(&run()[0]["amount"]), 8500);
 
@@ -417,7 +410,7 @@ fn a_consultant_is_certified_for_a_while_and_paid_by_milestones() {
     assert_eq!(minor(&anna.ok(&["payouts", "balance", "anna"])["items"][0]["on_hold"]), 25_500);
     operator.ok(&["books", "check"]);
     // Certification ends.
-    set_clock(&world, "2099-01-01T00:00:00Z");
+    world.set_clock("2099-01-01T00:00:00Z");
     assert_eq!(customer.ok(&["consultants", "list"]), json!([]));
 }
 

@@ -315,7 +315,7 @@ fn where_a_provider_is_enforced_members_sign_in_by_nothing_else() {
     anns.until_shows("[data-figure=code]", &typed);
     anns.until_shows("main", "127.0.0.1");
     anns.click("main form button");
-    anns.until_shows("h1", "Signed in");
+    anns.until_shows("h1", "Logged in");
     assert!(waiting.wait().unwrap().success());
     assert!(works(&ann.token()));
     let sessions = ann.list("/api/v1/account/sessions");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -260,6 +260,14 @@ impl World {
         let form = format!("name={}&password={}", person.name, person.password().replace(' ', "+"));
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin)];
         self.send("POST", "/login", None, &headers, form)
+    }
+
+    /// Sets the registry's clock, which stands until it is set again.
+    pub fn set_clock(&self, now: &str) {
+        let body = json!({ "now": now }).to_string();
+        let headers = [("content-type", "application/json")];
+        let answer = self.send("PUT", "/api/v1/clock", Some(&self.operator().token()), &headers, body);
+        assert_eq!(answer.status, 200, "{answer:?}");
     }
 
     /// The cookie of a session on the registry's pages.

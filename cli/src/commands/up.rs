@@ -83,7 +83,9 @@ impl Up {
         let (stopped_registry, stopped_host) = (stopped()?, stopped()?);
         registry::announce(&registry_data, address);
         announce_host(host_address, &token, &owner);
-        show::note(format!("{url}/dashboard has what partners earn; Ctrl-C stops both, deployments go on"));
+        show::note(format!(
+            "{url} has the shop, {url}/dashboard what partners earn; Ctrl-C stops both, deployments go on"
+        ));
         let serve_registry = chandlery_registry::serve(registry, listener, stopped_registry);
         let serve_host = chandlery_host::serve(host, &settings, host_listener, stopped_host);
         let publish = async {

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use crate::error::Error;
 use crate::host::Host;
 use crate::pages;
-use crate::users::{About, Actor};
+use crate::users::{About, Actor, Begun, GoesOn};
 
 /// A route, the role that it takes (none: it is for whoever asks, without a token), and the word that the trail has for it; none: it
 /// changes nothing, or the room that it is of writes it down.
@@ -190,14 +190,16 @@ async fn written_down(
     host: &Host,
     by: &Actor,
     (act, route): (&str, &str),
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Error> {
     let about = named(route, request.uri().path());
     let entry = host.users.begin(by, act, &about).await?;
+    request.extensions_mut().insert(Begun(entry));
     let response = next.run(request).await;
     let about = response.extensions().get::<About>().map(|About(about)| about.clone());
-    let status = response.status().as_u16();
+    let goes_on = response.extensions().get::<GoesOn>().is_some();
+    let status = (!goes_on).then_some(response.status().as_u16());
     if let Err(error) = host.users.conclude(entry, status, about).await {
         tracing::error!(%error, entry, "the trail does not tell how it was answered");
     }

@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::problem::Explain as _;
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::installs::{self, RegistryClient};
 use crate::settings;
-use crate::users::About;
+use crate::users::{About, Begun, GoesOn};
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Host> {
@@ -66,11 +67,15 @@ async fn manifest(State(host): State<Host>, Path(name): Path<String>) -> Result<
     request_body = NewInstall,
     responses((status = 200, description = "What happens, as it happens; the last line tells how it ended.", content_type = "application/x-ndjson", body = Event))
 )]
-async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Result<Response, Error> {
+async fn install(
+    State(host): State<Host>,
+    Extension(Begun(entry)): Extension<Begun>,
+    Json(new): Json<NewInstall>,
+) -> Result<Response, Error> {
     let registry = host.registry()?;
     let about = About(new.requirement.to_string());
     let told = stream(move |progress| async move {
-        match host.install(&registry, &new, None, &progress).await {
+        let ended = match host.install(&registry, &new, None, &progress).await {
             Ok(locked) => Ok(Event::Installed(Box::new(locked))),
             Err(
                 ref error @ Error::Installs(installs::Error::Consent {
@@ -85,9 +90,24 @@ async fn install(State(host): State<Host>, Json(new): Json<NewInstall>) -> Resul
                 Ok(Event::Costs(Box::new(Costs { release, quote, problem: error.problem() })))
             }
             Err(error) => Err(error),
+        };
+        let status = status_of(&ended);
+        if let Err(error) = host.users.conclude(entry, Some(status), None).await {
+            tracing::error!(%error, entry, "the trail does not tell how it was answered");
         }
+        ended
     });
-    Ok((Extension(about), told).into_response())
+    Ok((Extension(about), Extension(GoesOn), told).into_response())
+}
+
+/// How an installation would have been answered, had it been known before its steps were told.
+fn status_of(ended: &Result<Event, Error>) -> u16 {
+    match ended {
+        Ok(Event::Asks(asked)) => asked.problem.status,
+        Ok(Event::Costs(costs)) => costs.problem.status,
+        Ok(_) => StatusCode::OK.as_u16(),
+        Err(error) => error.problem().status,
+    }
 }
 
 /// Removes an installed plugin that nothing is deployed of.

@@ -9,13 +9,12 @@ use chandlery_pages::{Column, Field, Link, crumbs, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::deployment::ABOVE as DEPLOYMENTS;
 use super::{layout, problem};
 use crate::deployments::Error as DeploymentError;
 use crate::error::Error;
 use crate::host::Host;
 use crate::users::Actor;
-
-const DEPLOYMENTS: Link<'static> = Link { path: "/deployments", name: "Deployments" };
 
 /// What is asked for once more before it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +72,10 @@ pub(super) fn offered(actor: &Actor, deployment: &Deployment) -> Markup {
         nav.actions aria-label="What may be done" {
             a href=(at("rollout")) { "Rollout" }
             @if may.is_ok() && !is_leaving {
-                " " a href=(at("upgrade")) { "Upgrade" }
-                " " a href=(at("rollback")) { "Roll back" }
-                " " a href=(at("scale")) { "Scale" }
-                @for act in acts(deployment) { " " a href=(at(act.word())) { (act.name()) } }
+                a href=(at("upgrade")) { "Upgrade" }
+                a href=(at("rollback")) { "Roll back" }
+                a href=(at("scale")) { "Scale" }
+                @for act in acts(deployment) { a href=(at(act.word())) { (act.name()) } }
             }
         }
     }

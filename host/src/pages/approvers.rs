@@ -15,7 +15,8 @@ const NAMES_MAX: usize = 10;
 pub(super) async fn with_role(host: &Host, role: HostRole) -> Result<Vec<String>, Error> {
     let users = host.users.page(&Paging::first(PAGE_ITEMS_MAX)).await?;
     let may = users.items.into_iter().filter(|user| user.role >= role).map(|user| user.name.to_string());
-    Ok(may.chain([FIRST_ADMIN.to_owned()]).collect())
+    // The first admin is one of the users, though perhaps not of those that were read.
+    Ok(may.filter(|name| name != FIRST_ADMIN).chain([FIRST_ADMIN.to_owned()]).collect())
 }
 
 /// Their names in a sentence; none of those that are too many.

@@ -89,7 +89,7 @@ pub(super) fn proof(steps: &[Step]) -> Markup {
     });
     let rows: Vec<Vec<Markup>> = passed.collect();
     html! {
-        (table("Checks", &[Column::Text(""), Column::Text("Check"), Column::Text("What was found")], &rows))
+        (table("Checks", &[Column::Text("Answer"), Column::Text("Check"), Column::Text("What was found")], &rows))
         @for step in steps {
             @if let Step::Warned(says) = step { (banner(Tone::Warning, &html! { p { (says) } })) }
         }
@@ -125,8 +125,8 @@ pub(super) fn permissions(prospect: &Prospect) -> Markup {
     html! {
         @if rows.is_empty() { p { "It asks for nothing." } }
         @else { (table("Permissions", &[Column::Text("What"), Column::Text("Permission"), Column::Text("Standing")], &rows)) }
-        p.note { "With all of it " (permissions_in_words(prospect.kind, &prospect.asks)) "." }
-        @if let Some(meters) = meters_in_words(&prospect.meters) { p.note { (meters) "." } }
+        p.note { "Granted all of that, " (permissions_in_words(prospect.kind, &prospect.asks)) "." }
+        @if let Some(meters) = meters_in_words(&prospect.meters) { p.note { "Beside its permissions, " (meters) "." } }
         @if !prospect.is_read {
             p.note {
                 "The component is not to be had before it is ordered: what it asks for is what the registry says. Where the component \

@@ -13,6 +13,7 @@ use chandlery_pages::{Field, Link, Tone, banner, crumbs, empty, facts, schema_fi
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::deployment::ABOVE as DEPLOYMENTS;
 use super::draft::{Draft, Pairs, Refusal, value};
 use super::{approvers, layout, plan, problem};
 use crate::deployments::Approved;
@@ -21,7 +22,6 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::users::{self, About, Actor};
 
-const DEPLOYMENTS: Link<'static> = Link { path: "/deployments", name: "Deployments" };
 const PLUGINS: Link<'static> = Link { path: "/plugins", name: "Plugins" };
 
 /// The page `/deploy`: which plugin, with which parameters, and its plan.

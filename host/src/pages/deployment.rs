@@ -77,7 +77,7 @@ fn tone(replica: &Replica) -> Tone {
 }
 
 /// What people know a replica by: `server-0`.
-fn label(replica: &Replica) -> String {
+pub(super) fn label(replica: &Replica) -> String {
     format!("{}-{}", replica.workload, replica.index)
 }
 
@@ -178,7 +178,7 @@ fn drift(deployment: &Deployment) -> Markup {
     html! {
         @if !rows.is_empty() {
             h2 { "Drift" }
-            p { "Somebody else has changed it. " code { "chandlery repair " (deployment.name) } " makes it as it should be." }
+            p { "Somebody else has changed it; a repair makes it as it should be." }
             (table("Drift", &columns, &rows))
         }
     }

@@ -120,7 +120,7 @@ fn none(sought: &Sought, is_first: bool) -> Markup {
     match is_whole && is_first {
         true => empty(
             "Nothing is deployed yet.",
-            &html! { "Install a plugin with " code { "chandlery install" } ", and " code { "chandlery deploy" } " it." },
+            &html! { a href="/plugins/install" { "Install a plugin" } ", and " a href="/deploy" { "deploy it" } "." },
         ),
         false => {
             empty("There is no such deployment.", &html! { a href=(PATH) { "Show all deployments" } "." })

@@ -10,6 +10,8 @@ use maud::{Markup, html};
 use crate::error::Error;
 use crate::users::{self, Actor};
 
+pub(super) use chandlery_pages::fault;
+
 const NAME: &str = "Chandlery host";
 const STYLE_PATH: &str = "/style.css";
 const LINKS: [Link<'static>; 6] = [
@@ -29,6 +31,8 @@ pub(super) fn page(title: &str, who: Option<&Actor>, content: Markup) -> Markup 
         name: NAME,
         style: STYLE_PATH,
         links: &links,
+        // Nothing else is called so: deployments are called by small letters.
+        here: links.iter().find(|link| link.name == title).map(|link| link.path),
         search: None,
         visitor: visitor(who),
         footer: &[],
@@ -52,11 +56,6 @@ fn visitor(who: Option<&Actor>) -> Markup {
             }
         }
     }
-}
-
-/// What is wrong with what was sent, above its form.
-pub(super) fn fault(fault: Option<&str>) -> Markup {
-    html! { @if let Some(fault) = fault { p.fault role="alert" { (fault) } } }
 }
 
 /// The page once more, with what is wrong, where whoever asked can mend it or ask again; else the error itself.

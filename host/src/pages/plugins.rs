@@ -2,12 +2,13 @@
 //! host may do by its licence.
 
 use axum::extract::State;
-use chandlery_package::Release;
 use chandlery_package::wire::Advised;
 use chandlery_package::wire::host::{Coverage, Entitlement, Locked};
+use chandlery_package::{Kind, Release};
 use chandlery_pages::{Tone, badge, banner, command, empty, facts, minute};
 use maud::{Markup, html};
 
+use super::address::address;
 use super::door::SignedIn;
 use super::layout;
 use crate::error::Error;
@@ -41,7 +42,7 @@ pub(super) async fn page(State(host): State<Host>, SignedIn(by): SignedIn) -> Re
         (licence(&entitlement))
         @for shown in &plugins { (plugin(shown, &entitlement.plugins)) }
         @if plugins.is_empty() {
-            (empty("Nothing is installed yet.", &html! { "Find a plugin with " code { "chandlery search" } ", and install it with " code { "chandlery install" } "." }))
+            (empty("Nothing is installed yet.", &html! { "Find a plugin in the registry's shop, or with " code { "chandlery search" } "." }))
         }
     };
     Ok(layout::page("Plugins", Some(&by), content))
@@ -78,11 +79,17 @@ fn plugin(shown: &Shown, covered: &[Coverage]) -> Markup {
         @for advised in advisories { (banner(Tone::Warning, &html! { (advised) })) }
         @if let Some(coverage) = coverage { (covering(coverage)) }
         div.card { (facts(&told(locked))) }
+        @if locked.kind == Kind::Template { p { a href=(format!("/deploy?plugin={}", locked.release.plugin)) { "Deploy it" } } }
         @if let Some(newer) = newer {
-            p { (newer) " is newer:" }
+            p { (newer) " is newer: " a href=(look(newer)) { "look at it" } ", or" }
             (command(&format!("chandlery install {newer}")))
         }
     }
+}
+
+/// The page that shows what would be installed.
+fn look(release: &Release) -> String {
+    address("/plugins/install", &[("plugin", Some(release.to_string().as_str()))])
 }
 
 /// Whether what costs something may be deployed.

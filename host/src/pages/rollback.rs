@@ -11,13 +11,13 @@ use chandlery_pages::{Column, Link, crumbs, minute, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::deployment::ABOVE as DEPLOYMENTS;
 use super::{layout, plan, problem};
 use crate::deployments::Former;
 use crate::error::Error;
 use crate::host::Host;
 use crate::users::Actor;
 
-const DEPLOYMENTS: Link<'static> = Link { path: "/deployments", name: "Deployments" };
 /// How many revisions are shown, the last ones.
 const REVISIONS_MAX: u32 = 50;
 

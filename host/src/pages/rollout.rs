@@ -6,18 +6,18 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::browser::SCRIPTED_POLICY;
 use chandlery_package::wire::Paging;
-use chandlery_package::wire::host::{Deployment, Health, Replica, ReplicaState, Revision, RolloutState};
+use chandlery_package::wire::host::{Deployment, Health, Replica, Revision, RolloutState};
 use chandlery_pages::{Column, Link, Tone, badge, banner, crumbs, minute, table};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{actions, layout, problem};
+use super::deployment::{ABOVE as DEPLOYMENTS, label};
+use super::{actions, layout, problem, values};
 use crate::deployments::Error as DeploymentError;
 use crate::error::Error;
 use crate::host::Host;
 use crate::users::Actor;
 
-const DEPLOYMENTS: Link<'static> = Link { path: "/deployments", name: "Deployments" };
 /// How many revisions are looked at, the last ones.
 const REVISIONS_MAX: u32 = 10;
 /// How many events are shown, the last ones.
@@ -153,17 +153,11 @@ fn is_settled(health: Health) -> bool {
 
 fn replicas(deployment: &Deployment) -> Markup {
     let row = |replica: &Replica| {
-        let tone = match replica.state {
-            ReplicaState::Ready | ReplicaState::Succeeded => Tone::Good,
-            ReplicaState::Failed => Tone::Bad,
-            ReplicaState::BackingOff => Tone::Warning,
-            ReplicaState::Preparing | ReplicaState::Starting | ReplicaState::Stopping => Tone::Plain,
-        };
         let addresses = replica.addresses.iter().map(|(port, address)| format!("{port} {address}"));
         vec![
-            html! { (called(replica)) },
+            html! { (label(replica)) },
             html! { (replica.revision) },
-            badge(tone, replica.state.as_str()),
+            values::replica_state(replica.state),
             html! { (replica.detail) },
             html! { (replica.restarts) },
             html! { (replica.gpus.join(", ")) },
@@ -183,10 +177,6 @@ fn replicas(deployment: &Deployment) -> Markup {
     table("Replicas", &columns, &rows)
 }
 
-fn called(replica: &Replica) -> String {
-    format!("{}-{}", replica.workload, replica.index)
-}
-
 /// What has happened, the last first.
 fn events(revisions: &[Revision], replicas: &[Replica]) -> Markup {
     let rows = happened(revisions, replicas);
@@ -203,7 +193,7 @@ fn happened(revisions: &[Revision], replicas: &[Replica]) -> Vec<(Timestamp, Str
         (*created_at, format!("revision {number} of {release} was {cause}{by}, and is {state}{why}"))
     });
     let started = replicas.iter().flat_map(|replica| {
-        let (name, number) = (called(replica), replica.revision);
+        let (name, number) = (label(replica), replica.revision);
         let started = replica.started_at.map(|at| (at, format!("{name} of revision {number} was started")));
         let ready = replica.ready_at.map(|at| (at, format!("{name} of revision {number} was ready")));
         started.into_iter().chain(ready)

@@ -9,13 +9,12 @@ use chandlery_pages::{Field, Link, crumbs, select};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::deployment::ABOVE as DEPLOYMENTS;
 use super::{layout, problem};
 use crate::deployments::Basis;
 use crate::error::Error;
 use crate::host::Host;
 use crate::users::{self, Actor};
-
-const DEPLOYMENTS: Link<'static> = Link { path: "/deployments", name: "Deployments" };
 
 /// What the form sends.
 #[derive(Deserialize)]

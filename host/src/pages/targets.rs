@@ -22,7 +22,10 @@ pub(super) async fn page(State(host): State<Host>, SignedIn(by): SignedIn) -> Re
     let looks = host.targets.looks().await;
     let content = html! {
         h1 { "Targets" }
-        p { "An admin adds one with " code { "chandlery target set" } ". " code { "local" } " is the machine of the host itself." }
+        p {
+            "An admin adds one with " code { "chandlery target add NAME --engine ENGINE" } ". "
+            code { "local" } " is the machine of the host itself."
+        }
         @for target in &targets {
             h2 id=(target.name) { (target.name) }
             (notices(target, looks.get(&target.name)))

@@ -323,7 +323,8 @@ async fn the_trail_tells_of_each_act_the_last_first() {
     let admin = users.identify(FIRST_TOKEN).await.unwrap().unwrap();
     let first = users.begin(&admin, "deploy", "").await.unwrap();
     users.begin(&admin, "remove", "web").await.unwrap();
-    users.conclude(first, 200, Some("web".into())).await.unwrap();
+    users.conclude(first, Some(200), None).await.unwrap();
+    users.conclude(first, None, Some("web".into())).await.unwrap();
     let told = users.acts(&first_page()).await.unwrap().items;
     let told: Vec<_> = told.iter().map(|act| (act.act.as_str(), act.about.as_str(), act.status)).collect();
     assert_eq!(told, [("remove", "web", None), ("deploy", "web", Some(200))]);

@@ -25,6 +25,14 @@ pub(crate) struct SoughtActs {
 #[derive(Debug, Clone)]
 pub(crate) struct About(pub(crate) String);
 
+/// The entry of an act that was begun, by its number: set on the request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun(pub(crate) i64);
+
+/// Set on an answer that begins before the act has ended: whoever gives it concludes the entry, once it is known how that was.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GoesOn;
+
 /// Writes down what somebody does in the transaction that does it: the name, and the token or the session.
 pub(super) async fn note(
     write: &mut SqliteConnection,
@@ -58,14 +66,21 @@ impl Users {
         Ok(begun.last_insert_rowid())
     }
 
-    /// Writes down how it was answered and, where that is known only now, what it is about.
-    pub(crate) async fn conclude(&self, id: i64, status: u16, about: Option<String>) -> Result<(), Error> {
-        sqlx::query("update acts set status = $1, about = coalesce($2, about) where id = $3")
-            .bind(i64::from(status))
-            .bind(about)
-            .bind(id)
-            .execute(self.db.pool())
-            .await?;
+    /// Writes down how it was answered, and what it is about, each where that is known only now.
+    pub(crate) async fn conclude(
+        &self,
+        id: i64,
+        status: Option<u16>,
+        about: Option<String>,
+    ) -> Result<(), Error> {
+        sqlx::query(
+            "update acts set status = coalesce($1, status), about = coalesce($2, about) where id = $3",
+        )
+        .bind(status.map(i64::from))
+        .bind(about)
+        .bind(id)
+        .execute(self.db.pool())
+        .await?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::Query;
 use chandlery_package::wire::{HostSeen, Invoice, InvoiceState, Notice, Organisation, Page, Paging};
+use chandlery_pages::{Column, day, minute, money, table};
 use maud::{Markup, html};
 
 use super::customer::cards::cards;
@@ -18,7 +19,6 @@ use chandlery_money::{Finance, billing};
 const NOTICES_SHOWN: u32 = 20;
 /// How many of the hosts with most deployments are shown.
 const HOSTS_SHOWN: u32 = 100;
-
 /// How many of the first organisations are shown.
 const ORGANISATIONS_SHOWN: u32 = 100;
 
@@ -82,83 +82,70 @@ fn told(notices: &[Notice]) -> Markup {
 }
 
 fn all_organisations(organisations: &Page<Organisation>) -> Markup {
+    let columns = ["Name", "Title", "Role", "Domains"].map(Column::Text);
+    let row = |organisation: &Organisation| {
+        vec![
+            html! { a href=(format!("/organisations/{}", organisation.name)) { (organisation.name) } },
+            html! { (organisation.title) },
+            html! { (organisation.role) },
+            html! { @for domain in &organisation.domains { div { (domain) } } },
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = organisations.items.iter().map(row).collect();
     html! {
-        @if !organisations.items.is_empty() {
+        @if !rows.is_empty() {
             h2 { "Organisations" }
-            div.card.scroll {
-                table {
-                    thead { tr { th { "Name" } th { "Title" } th { "Role" } th { "Domains" } } }
-                    tbody {
-                        @for organisation in &organisations.items {
-                            tr {
-                                td { a href=(format!("/organisations/{}", organisation.name)) { (organisation.name) } }
-                                td { (organisation.title) }
-                                td { (organisation.role) }
-                                td { @for domain in &organisation.domains { div { (domain) } } }
-                            }
-                        }
-                    }
-                }
-                p.note {
-                    a href=(ORGANISATIONS) { "Act for one" } " on these pages, or with " code { "chandlery --for NAME" }
-                    ", and see who belongs to it with " code { "chandlery organisation members NAME" } "."
-                }
+            (table("Organisations", &columns, &rows))
+            p.note {
+                a href=(ORGANISATIONS) { "Act for one" } " on these pages, or with " code { "chandlery --for NAME" } "."
             }
         }
     }
 }
 
 fn all_hosts(hosts: &Page<HostSeen>) -> Markup {
+    let columns = [Column::Text("Host"), Column::Text("Last heard of"), Column::Number("Deployments")];
+    let row = |seen: &HostSeen| {
+        vec![html! { code { (seen.host) } }, minute(seen.seen_at), html! { (seen.deployments) }]
+    };
+    let rows: Vec<Vec<Markup>> = hosts.items.iter().map(row).collect();
     html! {
-        @if !hosts.items.is_empty() {
+        @if !rows.is_empty() {
             h2 { "Hosts" }
-            div.card.scroll {
-                table {
-                    thead { tr { th { "Host" } th { "Last heard of" } th.number { "Deployments" } } }
-                    tbody {
-                        @for seen in &hosts.items {
-                            tr {
-                                td { code { (seen.host) } }
-                                td { (seen.seen_at.strftime("%Y-%m-%d %H:%M UTC")) }
-                                td.number { (seen.deployments) }
-                            }
-                        }
-                    }
-                }
-                @if hosts.next.is_some() {
-                    p.note { "These are the first: " code { "chandlery subscription hosts" } " shows all." }
-                }
-            }
+            (table("Hosts", &columns, &rows))
+            @if hosts.next.is_some() { p.note { "These are the first: " a href="/hosts" { "all hosts" } "." } }
         }
     }
 }
 
 fn all_invoices(invoices: &Page<Invoice>) -> Markup {
+    let columns = [
+        Column::Text("No."),
+        Column::Text("For"),
+        Column::Text("Due"),
+        Column::Text("State"),
+        Column::Number("Tax"),
+        Column::Number("Total"),
+    ];
+    let row = |invoice: &Invoice| {
+        let state = match invoice.state {
+            InvoiceState::Open => "to be paid",
+            InvoiceState::Paid => "paid",
+            InvoiceState::Uncollectible => "given up",
+        };
+        vec![
+            html! { a href=(format!("/invoices/{}", invoice.number)) { (invoice.number) } },
+            html! { @for line in &invoice.lines { div { (line.description) } } },
+            day(invoice.due_at),
+            html! { (state) },
+            html! { (money(invoice.tax)) },
+            html! { (money(invoice.total)) },
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = invoices.items.iter().map(row).collect();
     html! {
         h2 { "Invoices" }
-        div.card.scroll {
-            table {
-                thead { tr { th { "No." } th { "For" } th { "Due" } th { "State" } th.number { "Tax" } th.number { "Total" } } }
-                tbody {
-                    @for invoice in &invoices.items {
-                        tr {
-                            td { a href=(format!("/invoices/{}", invoice.number)) { (invoice.number) } }
-                            td { @for line in &invoice.lines { div { (line.description) } } }
-                            td { (invoice.due_at.strftime("%Y-%m-%d")) }
-                            td {
-                                @match invoice.state {
-                                    InvoiceState::Open => "to be paid",
-                                    InvoiceState::Paid => "paid",
-                                    InvoiceState::Uncollectible => "given up",
-                                }
-                            }
-                            td.number { (invoice.tax) } td.number { (invoice.total) }
-                        }
-                    }
-                    @if invoices.items.is_empty() { tr { td colspan="6" { "None yet." } } }
-                }
-            }
-            (layout::next_page("/account", invoices.next.as_deref()))
-        }
+        (table("Invoices", &columns, &rows))
+        (layout::next_page(OVERVIEW, invoices.next.as_deref()))
     }
 }

@@ -48,7 +48,7 @@ fn table(cohorts: &[Cohort], text: impl Fn(&CohortMonth) -> String) -> Markup {
     let months = cohorts.iter().map(|cohort| cohort.months.len()).max().unwrap_or(0).min(MONTHS_SHOWN);
     let customers: i64 = cohorts.iter().map(|cohort| cohort.customers).sum();
     html! {
-        div.card.scroll {
+        div.card.scroll tabindex="0" {
             table {
                 thead { tr { th { "First paid in" } th.number { "Customers" } @for month in 0..months { th.number { "+" (month) } } } }
                 tbody {

@@ -38,7 +38,7 @@ const PAYOUTS_SHOWN: u32 = 5;
 
 /// `/dashboard`: to the one namespace that the account owns, or a choice between several.
 pub(super) async fn own(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to("/login").into_response()) };
+    let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/dashboard").into_response()) };
     let mine = partners_of(&finance.db, &caller).await?;
     if let [only] = mine.as_slice() {
         return Ok(Redirect::to(&format!("/dashboard/{only}")).into_response());

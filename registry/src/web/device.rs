@@ -68,11 +68,11 @@ pub(super) async fn act(
     match confirm_device(&finance.accounts, client, &caller, &code).await {
         Ok(_) => {
             let content = html! {
-                h1 { "Signed in" }
-                p { "The program is signed in as " strong { (caller.name) } ". You can close this page." }
+                h1 { "Logged in" }
+                p { "The program is logged in as " strong { (caller.name) } ". You can close this page." }
                 p.note { a href="/account/sessions" { "Where you are logged in" } " shows it, and ends it." }
             };
-            Ok(layout::page("Signed in", Some(&caller), content).into_response())
+            Ok(layout::page("Logged in", Some(&caller), content).into_response())
         }
         Err(error) => faulty(error, |fault| typed(&caller, Some(fault))),
     }
@@ -96,8 +96,8 @@ fn unreadable(caller: &Account, fault: &str) -> Response {
 
 fn typed(caller: &Account, fault: Option<&str>) -> Markup {
     let content = html! {
-        h1 { "Sign a program in" }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        h1 { "Log a program in" }
+        (chandlery_pages::fault(fault))
         form.card method="post" action=(PAGE) {
             label {
                 "The code that the program shows"
@@ -106,32 +106,32 @@ fn typed(caller: &Account, fault: Option<&str>) -> Markup {
             button { "Go on" }
         }
     };
-    layout::page("Sign a program in", Some(caller), content)
+    layout::page("Log a program in", Some(caller), content)
 }
 
 fn asked(caller: &Account, waiting: &Waiting) -> Markup {
     let content = html! {
-        h1 { "Sign a program in" }
+        h1 { "Log a program in" }
         p { "Does the program show this code?" }
         dl.cards {
             div.card { dt { "Code" } dd data-figure="code" { (waiting.code) } }
             div.card {
                 dt { "What asks" }
                 dd { @if waiting.program.is_empty() { "a program" } @else { (waiting.program) } }
-                p.note { "by its own word" }
+                dd.note { "by its own word" }
             }
             div.card {
                 dt { "Asks from" }
                 dd { (waiting.address.as_deref().unwrap_or("an unknown address")) }
-                p.note { "since " (waiting.asked_at.strftime("%Y-%m-%d %H:%M UTC")) }
+                dd.note { "since " (waiting.asked_at.strftime("%Y-%m-%d %H:%M UTC")) }
             }
         }
         p { "It can then do all that " strong { (caller.name) } " may, for 90 days. If you have not started it yourself, close this page." }
         form.card method="post" action=(PAGE) {
             input type="hidden" name="code" value=(waiting.code);
             input type="hidden" name="act" value=(CONFIRM);
-            button { "Sign it in as " (caller.name) }
+            button { "Log it in as " (caller.name) }
         }
     };
-    layout::page("Sign a program in", Some(caller), content)
+    layout::page("Log a program in", Some(caller), content)
 }

@@ -94,7 +94,7 @@ pub(super) fn faulty(
 fn page(caller: &Account, has: &AccountProfile, fault: Option<&str>) -> Markup {
     let content = html! {
         h1 { "E-mail of " (caller.name) }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(fault))
         p {
             @match &has.email {
                 Some(email) => { "Verified: " strong { (email) } }
@@ -123,7 +123,7 @@ fn page(caller: &Account, has: &AccountProfile, fault: Option<&str>) -> Markup {
 fn token_page(token: &str, fault: Option<&str>) -> Markup {
     let content = html! {
         h1 { "Verify an e-mail address" }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(fault))
         form.card method="post" action="/account/email/verification" {
             label { "The token that was sent there" input name="token" value=(token) autocomplete="off" required; }
             button { "Verify" }

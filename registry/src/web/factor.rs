@@ -95,7 +95,7 @@ fn once(page: Markup) -> Response {
 fn shown(caller: &Account, has: &SecondFactor, fault: Option<&str>) -> Markup {
     let content = html! {
         h1 { "Second factor of " (caller.name) }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(fault))
         @match has.since {
             Some(since) => {
                 p {

@@ -60,13 +60,13 @@ fn named(month: &MonthFigures) -> String {
 fn cards(latest: &MonthFigures) -> Markup {
     html! {
         dl.cards {
-            div.card { dt { "MRR" } dd data-figure="mrr" { (money(latest.mrr)) } p.note { (latest.accounts) " accounts, at the end of " (named(latest)) } }
-            div.card { dt { "ARR" } dd data-figure="arr" { (money(latest.arr)) } p.note { "12 × MRR" } }
-            div.card { dt { "NRR" } dd data-figure="nrr" { (percent(latest.nrr)) } p.note { "of those of 12 months ago" } }
-            div.card { dt { "GMV" } dd data-figure="gmv" { (money(latest.gmv)) } p.note { (percent(latest.take_rate)) " of it kept" } }
-            div.card { dt { "Gross margin" } dd data-figure="margin" { (percent(latest.gross_margin)) } p.note { "of " (money(latest.plans)) " from plans and " (money(latest.commission)) " from sales in " (named(latest)) } }
-            div.card { dt { "Magic number" } dd data-figure="magic" { (times(latest.magic_number)) } p.note { "growth by what was spent for it" } }
-            div.card { dt { "Activation" } dd data-figure="activation" { (percent(latest.activation_30)) } p.note { "of " (latest.sign_ups) " sign-ups have deployed within 30 days" } }
+            div.card { dt { "MRR" } dd data-figure="mrr" { (money(latest.mrr)) } dd.note { (latest.accounts) " accounts, at the end of " (named(latest)) } }
+            div.card { dt { "ARR" } dd data-figure="arr" { (money(latest.arr)) } dd.note { "12 × MRR" } }
+            div.card { dt { "NRR" } dd data-figure="nrr" { (percent(latest.nrr)) } dd.note { "of those of 12 months ago" } }
+            div.card { dt { "GMV" } dd data-figure="gmv" { (money(latest.gmv)) } dd.note { (percent(latest.take_rate)) " of it kept" } }
+            div.card { dt { "Gross margin" } dd data-figure="margin" { (percent(latest.gross_margin)) } dd.note { "of " (money(latest.plans)) " from plans and " (money(latest.commission)) " from sales in " (named(latest)) } }
+            div.card { dt { "Magic number" } dd data-figure="magic" { (times(latest.magic_number)) } dd.note { "growth by what was spent for it" } }
+            div.card { dt { "Activation" } dd data-figure="activation" { (percent(latest.activation_30)) } dd.note { "of " (latest.sign_ups) " sign-ups have deployed within 30 days" } }
         }
     }
 }
@@ -76,7 +76,7 @@ fn by_month(months: &[MonthFigures]) -> Markup {
     let taken = |amount: Option<Balance>| money(amount.map(Balance::negated));
     html! {
         h2 { "By month" }
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="By month" tabindex="0" {
             (chart::bars(&shown, "MRR by month; the table below has the figures"))
             table {
                 thead {
@@ -107,7 +107,7 @@ fn by_figure(found: &Figures, month: &MonthFigures) -> Markup {
     let current = found.months.last().filter(|last| last.month != month.month);
     html! {
         h2 { "All figures of " (named(month)) }
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="All figures" tabindex="0" {
             table {
                 thead {
                     tr {
@@ -145,7 +145,7 @@ fn cell(month: &MonthFigures, figure: Figure) -> Markup {
 fn by_segment(latest: &MonthFigures) -> Markup {
     html! {
         h2 { "By segment, " (named(latest)) }
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="By segment" tabindex="0" {
             table {
                 thead {
                     tr {
@@ -185,7 +185,7 @@ pub(super) async fn month(
             a href="/figures" { "All months" }
         }
         h2 { "Accounts" }
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="Accounts" tabindex="0" {
             table {
                 thead { tr { th { "Account" } th { "Tier" } th { "Change" } th.number { "Before" } th.number { "Now" } th.number { "Invoice" } } }
                 tbody {
@@ -203,7 +203,7 @@ pub(super) async fn month(
         h2 { "Postings to revenue and expenses" }
         (postings(&rows.postings))
         h2 { "Sales, by seller" }
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="Sales, by seller" tabindex="0" {
             table {
                 thead { tr { th { "Seller" } th { "Of" } th.number { "Sales" } th.number { "Gross" } th.number { "In GMV" } th.number { "Kept" } } }
                 tbody {
@@ -217,7 +217,7 @@ pub(super) async fn month(
             }
         }
         h2 { "Credit notes" }
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="Credit notes" tabindex="0" {
             table {
                 thead { tr { th { "Credit note" } th.number { "Invoice" } th.number { "Given back" } th.number { "In the figures" } } }
                 tbody {
@@ -239,7 +239,7 @@ pub(super) async fn month(
 
 fn postings(rows: &[PostingRow]) -> Markup {
     html! {
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="Postings" tabindex="0" {
             table {
                 thead { tr { th { "Account of the ledger" } th.number { "Posted" } th.number { "In the figures" } } }
                 tbody {

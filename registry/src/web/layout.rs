@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, header};
 use chandlery_accounts::Account;
 use chandlery_pages::Head;
-use maud::{Markup, html};
+use maud::Markup;
 
 use crate::shell;
 
@@ -21,9 +21,7 @@ pub(super) fn public(title: &str, about: &str, caller: Option<&Account>, content
 
 /// A link to the page of a list that follows, where there is one.
 pub(super) fn next_page(path: &str, next: Option<&str>) -> Markup {
-    html! {
-        @if let Some(after) = next { p { a href=(format!("{path}?after={after}")) rel="next" { "Next page" } } }
-    }
+    chandlery_pages::next_page(next.map(|after| format!("{path}?after={after}")).as_deref())
 }
 
 pub(super) async fn style() -> ([(HeaderName, &'static str); 2], &'static str) {

@@ -8,6 +8,7 @@ use chandlery_pages::{Column, Link, Tone, banner, crumbs, empty, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::customer::frame::ORGANISATIONS as OWN;
 use super::email::faulty;
 use super::layout;
 use crate::error::Error;
@@ -76,7 +77,7 @@ async fn shown(
     let content = html! {
         (crumbs(&ABOVE, "Organisations"))
         h1 { "Organisations of " (caller.name) }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(fault))
         @if let Some(organisation) = &acts_for { (acting(caller, organisation)) }
         @if rows.is_empty() { (none()) } @else { (table("Organisations", &columns, &rows)) }
         (layout::next_page(ORGANISATIONS, all.next.as_deref()))
@@ -101,10 +102,7 @@ fn acting(caller: &Caller, organisation: &Namespace) -> Markup {
 }
 
 fn none() -> Markup {
-    let next = html! {
-        "Make one with " code { "chandlery organisation create NAME" } ", or accept an invitation with "
-        code { "chandlery organisation accept NAME" } "."
-    };
+    let next = html! { a href=(OWN) { "Make one, or accept an invitation" } "." };
     empty("You belong to no organisation.", &next)
 }
 
@@ -119,7 +117,7 @@ fn row(one: &Organisation, acts_for: Option<&Namespace>) -> Vec<Markup> {
         }
     };
     vec![
-        html! { code { (one.name) } },
+        html! { a href=(format!("{OWN}/{}", one.name)) { (one.name) } },
         html! { (one.title) },
         html! { (one.role) },
         html! { (domains.join(", ")) },

@@ -55,9 +55,9 @@ pub(super) fn sign_in_form(site: Option<&RelyingParty>, next: &str) -> Markup {
         @if let Some(site) = site {
             form.card hidden data-sign-in data-next=(next) data-domain=(site.domain()) data-origin=(site.origin()) {
                 p.fault role="alert" hidden { }
-                button { "Sign in with a passkey" }
+                button { "Log in with a passkey" }
             }
-            noscript { p.note { "To sign in with a passkey, let this page run its script." } }
+            noscript { p.note { "To log in with a passkey, let this page run its script." } }
             (script_tag())
         }
     }
@@ -121,8 +121,8 @@ async fn shown(finance: &Finance, caller: &Account, fault: Option<&str>) -> Resu
     let all = passkeys::list(&finance.db, &caller.name).await?;
     let content = html! {
         h1 { "Passkeys of " (caller.name) }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
-        p { "A passkey of your phone, computer or security key signs you in: no name, no password and no code is asked for then." }
+        (chandlery_pages::fault(fault))
+        p { "A passkey of your phone, computer or security key logs you in: no name, no password and no code is asked for then." }
         @if all.is_empty() { p.none { "There is none yet." } } @else { (table(&all)) }
         h2 { "Add one" }
         @match finance.accounts.passkey_site() {
@@ -141,9 +141,9 @@ async fn shown(finance: &Finance, caller: &Account, fault: Option<&str>) -> Resu
 fn table(all: &[PasskeyRecord]) -> Markup {
     let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     html! {
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="Passkeys" tabindex="0" {
             table {
-                thead { tr { th { "Name" } th { "Added" } th { "Last used" } th { } } }
+                thead { tr { th { "Name" } th { "Added" } th { "Last used" } th { "Do" } } }
                 tbody {
                     @for passkey in all {
                         tr {

@@ -57,7 +57,7 @@ pub(super) async fn change(
 fn page(caller: &Account, fault: Option<&str>) -> Markup {
     let form = html! {
         h1 { "Password of " (caller.name) }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(fault))
         form.card method="post" action="/account/password" {
             label {
                 "Current password"

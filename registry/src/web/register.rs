@@ -104,7 +104,7 @@ fn page(given: &Given, faults: &Faults) -> Markup {
     let password = Field::new("password", "Password").kind("password").complete("new-password").required();
     let content = html! {
         h1 { "Sign up" }
-        @if let Some(fault) = &faults.whole { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(faults.whole.as_deref()))
         form.card method="post" action="/register" {
             (name
                 .hint("Lower-case letters, digits and hyphens. It cannot be changed.")

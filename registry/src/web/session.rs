@@ -21,6 +21,9 @@ use chandlery_money::Finance;
 /// How long a session of the pages lasts.
 pub(super) const LIFETIME: SignedDuration = SignedDuration::from_hours(SESSION_HOURS);
 
+/// The longest path that one goes to after a log-in, in bytes: it is kept while a browser is away.
+const NEXT_BYTES_MAX: usize = 500;
+
 #[derive(Deserialize)]
 pub(super) struct Next {
     #[serde(default)]
@@ -127,17 +130,18 @@ pub(super) async fn log_out(
     Ok((kept.end(), Redirect::to("/login")).into_response())
 }
 
-/// Only a path of this registry, so that a link to the log-in leads nowhere else.
+/// Only a path of this registry with its query, so that a link to the log-in leads nowhere else.
 pub(super) fn own_path(next: &str) -> &str {
-    let plain = next.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-".contains(&b));
-    if next.starts_with('/') && !next.starts_with("//") && plain { next } else { "/dashboard" }
+    let is_plain = next.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-?=&_.:~+%".contains(&b));
+    let is_own = next.starts_with('/') && !next.starts_with("//") && next.len() <= NEXT_BYTES_MAX;
+    if is_own && is_plain { next } else { "/dashboard" }
 }
 
 fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {
     let site = finance.accounts.passkey_site();
     let form = html! {
         h1 { "Log in" }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(fault))
         form.card method="post" action="/login" {
             input type="hidden" name="next" value=(next);
             label { "Account" input name="name" autocomplete="username" required autofocus; }
@@ -149,7 +153,7 @@ fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {
         form.card method="get" action="/login/sso" {
             input type="hidden" name="next" value=(next);
             label { "Your e-mail address there" input name="email" type="email" autocomplete="email" required; }
-            button { "Sign in with your organisation" }
+            button { "Log in with your organisation" }
         }
         p { "No account yet? " a href="/register" { "Sign up" } "." }
     };
@@ -173,7 +177,7 @@ pub(super) fn refused(fault: &str) -> Markup {
 fn code_page(challenge: &str, next: &str, fault: Option<&str>) -> Markup {
     let form = html! {
         h1 { "Log in: second factor" }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(fault))
         form.card method="post" action="/login/code" {
             input type="hidden" name="next" value=(next);
             input type="hidden" name="challenge" value=(challenge);
@@ -185,4 +189,31 @@ fn code_page(challenge: &str, next: &str, fault: Option<&str>) -> Markup {
         }
     };
     layout::page("Log in", None, form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_in_leads_to_a_page_of_this_registry() {
+        for next in
+            ["/account", "/checkout/plugins/acme/x?referrer=bob&coupon=SPRING_1", "/service-orders/PO%2012"]
+        {
+            assert_eq!(own_path(next), next);
+        }
+        let long = format!("/{}", "a".repeat(NEXT_BYTES_MAX));
+        for next in [
+            "",
+            "account",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/a\r\nx: y",
+            "/a;b",
+            long.as_str(),
+        ] {
+            assert_eq!(own_path(next), "/dashboard", "{next}");
+        }
+    }
 }

@@ -53,11 +53,11 @@ pub(super) async fn end(
 fn shown(caller: &Account, sessions: &Page<Session>) -> Markup {
     let content = html! {
         h1 { "Where " (caller.name) " is logged in" }
-        div.card.scroll {
+        div.card.scroll role="region" aria-label="Sessions" tabindex="0" {
             table {
                 thead {
                     tr {
-                        th { "Since" } th { "By" } th { "For" } th { "Last used" } th { "From" } th { "Until" } th { }
+                        th { "Since" } th { "By" } th { "For" } th { "Last used" } th { "From" } th { "Until" } th { "Do" }
                     }
                 }
                 tbody { @for session in &sessions.items { (row(session)) } }

@@ -28,7 +28,7 @@ const UNLINK: &str = "unlink";
 /// Where a browser says which site has led here.
 const RELATION: &str = "sec-fetch-site";
 const NOT_BEGUN: &str =
-    "This sign-in was not begun in this browser, or took longer than ten minutes: sign in again.";
+    "This log-in was not begun in this browser, or took longer than ten minutes: log in again.";
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -116,7 +116,7 @@ pub(super) async fn arrive(
             };
             let jar = jar.add(sign_on::let_go(kept));
             let next = session::own_path(&arrived.next);
-            Ok(leading(jar, next, html! { h1 { "Signed in" } p { a href=(next) { "Go on" } } }))
+            Ok(leading(jar, next, html! { h1 { "Logged in" } p { a href=(next) { "Go on" } } }))
         }
         Err(error) => faulty(error, session::refused),
     }
@@ -165,12 +165,12 @@ async fn own_page(finance: &Finance, caller: &Account, fault: Option<&str>) -> R
     let linkable = sign_on::linkable(&finance.db, &caller.name).await?;
     let content = html! {
         h1 { "Single sign-on of " (caller.name) }
-        @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
+        (chandlery_pages::fault(fault))
         (all_linked(&linked))
         @for organisation in &linkable {
             form.card method="post" action=(PAGE) {
                 input type="hidden" name="organisation" value=(organisation);
-                p { "Sign in with " strong { (organisation) } ", too. From then on whoever runs its provider can sign in as you." }
+                p { "Log in with " strong { (organisation) } ", too. From then on whoever runs its provider can log in as you." }
                 button { "Link this account" }
             }
         }
@@ -185,10 +185,10 @@ fn all_linked(linked: &[LinkedIdentity]) -> Markup {
     let minute = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     html! {
         @if !linked.is_empty() {
-            div.card.scroll {
+            div.card.scroll role="region" aria-label="Organisations" tabindex="0" {
                 table {
                     thead {
-                        tr { th { "With" } th { "Provider" } th { "Since" } th { "Last signed in" } th { } }
+                        tr { th { "With" } th { "Provider" } th { "Since" } th { "Last logged in" } th { "Do" } }
                     }
                     tbody {
                         @for identity in linked {
@@ -215,7 +215,7 @@ fn to_provider(kept: SessionCookie, onward: Onward) -> Response {
     let Onward { url, state, organisation } = onward;
     let jar = CookieJar::new().add(sign_on::hold(kept, state));
     let content = html! {
-        h1 { "Sign in with " (organisation) }
+        h1 { "Log in with " (organisation) }
         p { a href=(url) { "Go on to its provider" } }
     };
     leading(jar, &url, content)

@@ -362,6 +362,8 @@ fn a_deployer_deploys_to_the_targets_of_its_team_alone() {
     assert_eq!(ann.refused(&["host", "users", "add", "ann", "admin"]).0.r#type, "forbidden");
     assert_eq!(as_ann(&["ann", "viewer"]).refused(&on("restart")).0.r#type, "forbidden");
 
+    assert_eq!(first.refused(&["install", "mallory:nothing"]).0.r#type, "not-found");
+
     // Each revision and each act is somebody's.
     let revisions = first.ok(&["history", "hostile"]);
     let made: Vec<_> = revisions.as_array().unwrap().iter().map(|revision| &revision["made_by"]).collect();
@@ -379,6 +381,9 @@ fn a_deployer_deploys_to_the_targets_of_its_team_alone() {
         told("ann", "restart", "hostile", 403) && told("admin", "install", "mallory:hostile@*", 200),
         "{acts}"
     );
+    // What is told step by step is known to be refused when it ends.
+    assert!(told("admin", "install", "mallory:nothing@*", 404), "{acts}");
+    assert!(!told("admin", "install", "mallory:nothing@*", 200), "{acts}");
 
     // Nothing of a member who has left opens anything.
     let removed = first.ok(&["host", "users", "remove", "ann"]);

@@ -26,6 +26,9 @@ const NAMESPACE: &str = "chandlery";
 /// Where they are, seen from the binary's folder: beside it, where a build leaves them, and where a package installs them.
 const FOLDERS: [&str; 3] = ["plugins", "../plugins", "../share/chandlery/plugins"];
 
+/// Which of them whoever begins is told to install: it runs without GPUs, and changes nothing of other plugins' plans.
+const FIRST: &str = "llama-cpp";
+
 /// Whether they are published, and from where.
 #[derive(Args)]
 pub struct FirstParty {
@@ -159,7 +162,9 @@ impl Offer {
         let namespace: Namespace = NAMESPACE.parse().map_err(|error| Failure::of(format!("{error}")))?;
         take(&operator, &namespace).await?;
         let key = signing_key(&operator, &namespace).await?;
-        let first = plugins.first().map(|built| built.component.manifest.name.to_string());
+        let names = || plugins.iter().map(|built| &built.component.manifest.name);
+        let first = names().find(|plugin| plugin.name.as_str() == FIRST).or_else(|| names().next());
+        let first = first.map(ToString::to_string);
         let count = plugins.len();
         for built in plugins {
             publish(&operator, built, &key, None).await?;

@@ -1,7 +1,7 @@
 //! What replicas wrote.
 
 use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use crate::Error;
@@ -27,9 +27,13 @@ pub(crate) fn rotate(log: &Path) -> std::io::Result<()> {
 /// How many revisions back logs are kept.
 const REVISIONS_KEPT: i64 = 10;
 
-/// Removes the logs of revisions long before this one.
+/// Removes the logs of revisions long before this one. Of what has never run there is no folder, and nothing to remove.
 pub(crate) fn prune(folder: &Path, revision: i64) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)?.flatten() {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let of = name.split(".r").nth(1).and_then(|rest| rest.split('.').next()?.parse::<i64>().ok());
         if of.is_some_and(|of| of + REVISIONS_KEPT < revision) {
@@ -91,6 +95,7 @@ mod tests {
         fs::write(folder.path().join("server-0.r2.log"), "old").unwrap();
         fs::write(folder.path().join("server-0.r9.log"), "new").unwrap();
         prune(folder.path(), 13).unwrap();
+        prune(&folder.path().join("waits-for-its-image"), 13).unwrap();
         assert_eq!(tails(folder.path(), 9).unwrap().len(), 2);
     }
 }

@@ -71,13 +71,15 @@ fn has_few_cells(text: &str) -> bool {
 }
 
 /// What is left of HTML: no images, which would be fetched from elsewhere, no links within this site, and nothing that has a style, an id
-/// or a script.
+/// or a script. What may be wider than the page scrolls by keys, too.
 fn clean(html: &str) -> String {
     Builder::default()
         .rm_tags(&["img"])
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("nofollow noopener noreferrer"))
+        .set_tag_attribute_value("pre", "tabindex", "0")
+        .set_tag_attribute_value("table", "tabindex", "0")
         .clean(html)
         .to_string()
 }
@@ -93,6 +95,8 @@ mod tests {
             ("# One\n\ntext", "<h3>One</h3>"),
             ("**bold** `code`", "<strong>bold</strong> <code>code</code>"),
             ("| a |\n| - |\n| b |", "<td>b</td>"),
+            ("| a |\n| - |\n| b |", "<table tabindex=\"0\">"),
+            ("```\nwide\n```", "<pre tabindex=\"0\">"),
             ("[here](https://example.com/?a=1&b=2)", "href=\"https://example.com/?a=1&amp;b=2\""),
             ("[here](https://example.com)", "rel=\"nofollow noopener noreferrer\""),
             ("a < b & c", "a &lt; b &amp; c"),

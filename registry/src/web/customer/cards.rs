@@ -13,7 +13,7 @@ pub(in crate::web) fn cards(has: &Subscription, used: u32) -> Markup {
         dl.cards {
             div.card {
                 dt { "Tier" } dd data-figure="tier" { (has.tier) }
-                p.note {
+                dd.note {
                     @if has.trial { "on trial" } @else if has.tier != Tier::Free { "subscribed" }
                     @if let Some(until) = has.until { " until " (day(until)) }
                     @if let Some(then) = has.then { ", then " (then) }
@@ -25,7 +25,7 @@ pub(in crate::web) fn cards(has: &Subscription, used: u32) -> Markup {
                     (used) " of " @match has.deployments { Some(limit) => (limit), None => "any number" }
                 }
                 @if let Some(more) = more {
-                    p.note {
+                    dd.note {
                         (more) " allows "
                         @match more.deployments() { Some(limit) => (limit), None => "any number" }
                         @if let Some(price) = more.price(Billed::Monthly) { " for " (price) " a month" }
@@ -36,7 +36,7 @@ pub(in crate::web) fn cards(has: &Subscription, used: u32) -> Markup {
             @for invoice in &has.due {
                 div.card {
                     dt { "Due by " (day(invoice.due_at)) } dd { (due(invoice)) }
-                    p.note {
+                    dd.note {
                         a href=(format!("/invoices/{}", invoice.number)) { "Pay it" }
                         ", or transfer it with the text INVOICE-" (invoice.number)
                     }

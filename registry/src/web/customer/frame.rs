@@ -11,14 +11,20 @@ use chandlery_money::Finance;
 use chandlery_package::problem::Explain as _;
 use chandlery_pages::{Link, Tone, banner, tabs};
 use maud::{Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::Error;
 use crate::web::layout;
+
+pub(in crate::web) use chandlery_pages::fault;
 
 /// Where an account begins.
 pub(in crate::web) const OVERVIEW: &str = "/account";
 /// Where its organisations are, which people have for themselves.
 pub(in crate::web) const ORGANISATIONS: &str = "/organisations";
+
+/// What a value of a query does not have as it is.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-');
 
 const LINKS: [Link<'static>; 8] = [
     Link { path: OVERVIEW, name: "Overview" },
@@ -56,8 +62,9 @@ impl FromRequestParts<Finance> for Customer {
 
 fn log_in(parts: &Parts) -> Response {
     // What was to be sent is not sent again.
-    let next = if parts.method == Method::GET { parts.uri.path() } else { OVERVIEW };
-    Redirect::to(&format!("/login?next={next}")).into_response()
+    let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+    let next = asked.map_or(OVERVIEW, |asked| asked.as_str());
+    Redirect::to(&format!("/login?next={}", utf8_percent_encode(next, IN_QUERY))).into_response()
 }
 
 /// A whole page of a customer's, at the path `here` of those beside it.
@@ -84,9 +91,4 @@ pub(in crate::web) fn faulty(error: Error, page: impl FnOnce(&str) -> Markup) ->
         }
         _ => Err(error),
     }
-}
-
-/// What was wrong, above everything else.
-pub(in crate::web) fn fault(fault: Option<&str>) -> Markup {
-    html! { @if let Some(fault) = fault { p.fault role="alert" { (fault) } } }
 }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::frame::{self, Customer, ORGANISATIONS};
 use crate::error::Error;
+use crate::shell;
 
 /// How many invitations are shown at a time.
 const SHOWN: u32 = 100;
@@ -84,6 +85,7 @@ fn list(page: &Page<Organisation>) -> Markup {
             (empty("You belong to none.", &html! { "One buys, pays and publishes for all of its members, each within a role." }))
         } @else {
             (table("Organisations", &columns, &rows))
+            p.note { a href=(shell::ORGANISATIONS) { "Act for one on these pages" } }
             (next_page(next.as_deref()))
         }
     }

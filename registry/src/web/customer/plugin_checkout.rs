@@ -165,7 +165,7 @@ fn price(foreseen: &ForeseenOrder) -> Result<Markup, Error> {
         (Some(net), Some(due)) => {
             let on_it = due.minus(*net).map_err(chandlery_money::Error::from)?;
             let rows = [("Net".to_owned(), *net), (tax.name.clone(), on_it), ("To be paid".to_owned(), due)];
-            said.push(("Paid", html! { "once, within " (terms::PAYMENT_DAYS) " days, by card or transfer" }));
+            said.push(("Paid", html! { "once, within " (terms::PAYMENT_DAYS) " days" }));
             paying::amounts("What it costs", &rows)
         }
         _ => {

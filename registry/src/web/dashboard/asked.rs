@@ -7,7 +7,7 @@ use chandlery_money::Finance;
 use chandlery_money::partners::{Order, Range, RangeName};
 use chandlery_money::payouts::currencies;
 use chandlery_package::{Balance, Currency, Namespace};
-use chandlery_pages::{Field, Tone, badge, money, select};
+use chandlery_pages::{Field, Link, Tone, badge, money, select, tabs};
 use maud::{Markup, html};
 use serde::Deserialize;
 use sqlx::AnyConnection;
@@ -129,18 +129,20 @@ impl View {
         html! { a href=(self.path(page)) { "Download as CSV" } }
     }
 
-    /// A page of the dashboard, one of those that `PAGES` has.
+    /// A page of the dashboard: one of those that `PAGES` has, one below it, or one that the overview leads to.
     pub(super) fn page(&self, caller: &Account, page: &str, content: &Markup) -> Response {
+        let paths = PAGES.map(|(path, name)| (self.path(path), name));
+        let links: Vec<Link<'_>> = paths.iter().map(|(path, name)| Link { path, name }).collect();
         let content = html! {
             h1 { "Payouts of " a href=(self.path("")) { (self.partner) } }
-            nav.tabs aria-label="Dashboard" {
-                @for (path, name) in PAGES {
-                    a href=(self.path(path)) aria-current=[(path == page).then_some("page")] { (name) }
-                }
-            }
+            (tabs("Dashboard", &links, &self.path(page)))
             (content)
         };
-        layout::page(&format!("Payouts of {}", self.partner), Some(caller), content).into_response()
+        let title = match PAGES.iter().find(|(path, _)| *path == page && !path.is_empty()) {
+            Some((_, name)) => format!("{name} · Payouts of {}", self.partner),
+            None => format!("Payouts of {}", self.partner),
+        };
+        layout::page(&title, Some(caller), content).into_response()
     }
 }
 

@@ -34,8 +34,8 @@ fn next_payout(next: &NextPayout) -> String {
 
 fn dates(all: &[Due]) -> Markup {
     html! {
-        @for due in all.iter().take(DATES) { p.note { (money(due.amount)) " on " (due.day) } }
-        @if all.len() > DATES { p.note { "and " (all.len() - DATES) " later dates, until " (all[all.len() - 1].day) } }
+        @for due in all.iter().take(DATES) { dd.note { (money(due.amount)) " on " (due.day) } }
+        @if all.len() > DATES { dd.note { "and " (all.len() - DATES) " later dates, until " (all[all.len() - 1].day) } }
     }
 }
 
@@ -50,51 +50,51 @@ pub(super) fn cards(standing: &Standing) -> Markup {
             @if !balance.accrued.is_zero() {
                 div.card {
                     dt { "Earned, not yet paid for" } dd data-figure="accrued" { (money(balance.accrued)) }
-                    p.note { "invoiced to customers" }
+                    dd.note { "invoiced to customers" }
                 }
             }
             div.card {
                 dt { "On hold" } dd data-figure="on-hold" { (money(balance.on_hold)) }
-                p.note { "for " (standing.hold_days) " days after each payment" }
+                dd.note { "for " (standing.hold_days) " days after each payment" }
                 (dates(&standing.held))
             }
             @if !balance.reserve.is_zero() {
                 div.card {
                     dt { "Reserve" } dd data-figure="reserve" { (money(balance.reserve)) }
-                    p.note { "kept for refunds, then yours" }
+                    dd.note { "kept for refunds, then yours" }
                     (dates(&standing.reserved))
                 }
             }
             div.card {
                 dt { "Available" } dd data-figure="available" { (money(balance.available)) }
-                p.note { (money(balance.next_payout.amount)) " of it in no payout yet" }
+                dd.note { (money(balance.next_payout.amount)) " of it in no payout yet" }
             }
             div.card {
                 dt { "Next payout" } dd data-figure="next-payout" { (money(balance.next_payout.amount)) }
-                p.note { (next_payout(&balance.next_payout)) }
+                dd.note { (next_payout(&balance.next_payout)) }
             }
             @if !balance.in_transit.is_zero() {
                 div.card {
                     dt { "On its way" } dd data-figure="in-transit" { (money(balance.in_transit)) }
                     @for payout in &standing.on_its_way { (on_its_way(payout)) }
-                    @if standing.on_its_way.is_empty() { p.note { "approved, not yet confirmed by the bank" } }
+                    @if standing.on_its_way.is_empty() { dd.note { "approved, not yet confirmed by the bank" } }
                 }
             }
             @if !balance.disputed.is_zero() {
                 div.card {
                     dt { "Disputed" } dd data-figure="disputed" { (money(balance.disputed)) }
-                    p.note { "until the customer's bank has decided" }
+                    dd.note { "until the customer's bank has decided" }
                 }
             }
             @if !balance.owed.is_zero() {
                 div.card {
                     dt { "Owed back" } dd data-figure="owed" { (money(balance.owed)) }
-                    p.note { "taken from what you earn next" }
+                    dd.note { "taken from what you earn next" }
                 }
             }
             div.card {
                 dt { "Paid" } dd data-figure="paid" { (money(balance.paid)) }
-                p.note { "has reached your bank" }
+                dd.note { "has reached your bank" }
             }
         }
     }
@@ -102,7 +102,7 @@ pub(super) fn cards(standing: &Standing) -> Markup {
 
 fn on_its_way(payout: &OnItsWay) -> Markup {
     html! {
-        p.note {
+        dd.note {
             "payout " (payout.payout) ": " (money(payout.sent)) ", "
             @if payout.is_sent { "sent" } @else { "to be sent" }
             ", expected by " (payout.arrives_by.to_string())
