@@ -137,7 +137,7 @@ fn people_of_an_organisation_sign_in_by_its_provider() {
     other.click("button.login-submit");
     other.until_shows(".fault", "nonce");
     other.open("/login/sso?organisation=corp");
-    other.until_at("/dashboard");
+    other.until_at("/account");
     for (email, why) in
         [("eve@other.example", "has not proved the domain"), ("unverified@corp.example", "no e-mail address")]
     {
@@ -192,7 +192,7 @@ fn a_sign_in_ends_where_it_began_once_and_in_time() {
         (state, cookie)
     };
     let (state, cookie) = begin();
-    assert_eq!(corp.texts("select next from sign_ins"), ["/dashboard"], "it leads to nobody else");
+    assert_eq!(corp.texts("select next from sign_ins"), ["/account"], "it leads to nobody else");
     assert!(!corp.texts("select state from sign_ins").contains(&state), "only its digest is kept");
     for (from, leads) in [("none", true), ("same-origin", true), ("cross-site", false), ("same-site", false)]
     {

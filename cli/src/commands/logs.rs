@@ -26,6 +26,12 @@ impl Logs {
             show::json(page);
             return Ok(());
         }
+        if page.items.iter().all(|tail| tail.lines.is_empty()) {
+            show::note(format!(
+                "its replicas have written nothing: `chandlery status {}` shows how they fare",
+                self.name
+            ));
+        }
         for tail in page.items {
             for line in tail.lines {
                 show::logged(&tail.replica, &line);

@@ -116,7 +116,8 @@ impl Namespace {
             Self::Invite { name, member, role } => {
                 let path = format!("{}/members/{member}", base(&name));
                 context.tell_registry(Method::PUT, &path, NewMember { role }).await?;
-                say(context, &name, format!("'{member}' is a member of '{name}', or invited to be"));
+                let accepts = format!("invited, and accepts with `chandlery namespace accept {name}`");
+                say(context, &name, format!("'{member}' is a member of '{name}', or {accepts}"));
             }
             Self::Accept { name } => {
                 let path = format!("{}/invitation", base(&name));

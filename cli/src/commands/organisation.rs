@@ -150,7 +150,8 @@ impl Organisation {
             Self::Invite { name, member, role } => {
                 let new = NewOrganisationMember { role };
                 context.tell_registry(Method::PUT, &member_of(&name, &member), new).await?;
-                say(context, &name, format!("'{member}' is a member of '{name}', or invited to be"));
+                let accepts = format!("invited, and accepts with `chandlery organisation accept {name}`");
+                say(context, &name, format!("'{member}' is a member of '{name}', or {accepts}"));
             }
             Self::Role { name, member, role } => {
                 let new = NewOrganisationMember { role };

@@ -108,7 +108,9 @@ fn print(planned: &Planned) {
     show::headline(deployment, &format!("on target {target}, by {release}"));
     print_workloads(plan);
     match exists {
-        true if changes.is_empty() => show::note("this is what runs: nothing would change"),
+        true if changes.is_empty() => {
+            show::note("nothing would change: the deployment has this plan already")
+        }
         true => print_changes(changes),
         false => {}
     }

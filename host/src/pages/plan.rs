@@ -34,7 +34,7 @@ pub(super) fn difference(planned: &Planned) -> Markup {
     html! {
         @match (planned.exists, planned.changes.is_empty()) {
             (false, _) => p { "There is no deployment of this name yet: all of it is new." },
-            (true, true) => p { "Nothing would change: what runs is what this plan says." },
+            (true, true) => p { "Nothing would change: the deployment has this plan already." },
             (true, false) => (changes(&planned.changes)),
         }
         @if let Some(cost) = planned.cost_per_hour {

@@ -34,7 +34,7 @@ pub(super) struct Token {
 pub(super) async fn form(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
     let has = profile(&finance.db, &caller.name).await?;
-    Ok(page(&caller, &has, None).into_response())
+    Ok(page(&caller, &has, finance.mail.is_some(), None).into_response())
 }
 
 pub(super) async fn change(
@@ -53,12 +53,12 @@ pub(super) async fn change(
     };
     let Err(error) = asked else { return Ok(Redirect::to("/account/email").into_response()) };
     let has = profile(&finance.db, &caller.name).await?;
-    faulty(error, |fault| page(&caller, &has, Some(fault)))
+    faulty(error, |fault| page(&caller, &has, finance.mail.is_some(), Some(fault)))
 }
 
 /// The page `/account/email/verification`, to which a letter leads. Opening it changes nothing: programs follow links in mail, too.
-pub(super) async fn verification(Query(given): Query<Token>) -> Markup {
-    token_page(&given.token, None)
+pub(super) async fn verification(caller: Option<Account>, Query(given): Query<Token>) -> Markup {
+    token_page(caller.as_ref(), &given.token, None)
 }
 
 pub(super) async fn verify(
@@ -75,7 +75,7 @@ pub(super) async fn verify(
             };
             Ok(layout::page("Verified", None, content).into_response())
         }
-        Err(error) => faulty(error, |fault| token_page("", Some(fault))),
+        Err(error) => faulty(error, |fault| token_page(None, "", Some(fault))),
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn faulty(
     }
 }
 
-fn page(caller: &Account, has: &AccountProfile, fault: Option<&str>) -> Markup {
+fn page(caller: &Account, has: &AccountProfile, sends_letters: bool, fault: Option<&str>) -> Markup {
     let content = html! {
         h1 { "E-mail of " (caller.name) }
         (chandlery_pages::fault(fault))
@@ -101,12 +101,17 @@ fn page(caller: &Account, has: &AccountProfile, fault: Option<&str>) -> Markup {
                 None => "No address was verified: nobody can be sent a token that sets another password.",
             }
         }
-        @if let Some(pending) = &has.pending_email {
-            p {
+        @match &has.pending_email {
+            Some(pending) if sends_letters => p {
                 "A token was sent to " strong { (pending.email) } ", which ends on "
                 (pending.expires_at.strftime("%Y-%m-%d %H:%M UTC")) ". "
                 a href="/account/email/verification" { "Verify it" }
-            }
+            },
+            Some(pending) => p { "Not verified: " strong { (pending.email) } },
+            None => {}
+        }
+        @if !sends_letters {
+            p.note { "This registry sends no letters: no address is verified before its operator has named a mail server." }
         }
         form.card method="post" action="/account/email" {
             label { "Another address" input name="email" type="email" autocomplete="email" required; }
@@ -120,7 +125,7 @@ fn page(caller: &Account, has: &AccountProfile, fault: Option<&str>) -> Markup {
     layout::page("E-mail", Some(caller), content)
 }
 
-fn token_page(token: &str, fault: Option<&str>) -> Markup {
+fn token_page(caller: Option<&Account>, token: &str, fault: Option<&str>) -> Markup {
     let content = html! {
         h1 { "Verify an e-mail address" }
         (chandlery_pages::fault(fault))
@@ -129,5 +134,5 @@ fn token_page(token: &str, fault: Option<&str>) -> Markup {
             button { "Verify" }
         }
     };
-    layout::page("Verify", None, content)
+    layout::page("Verify", caller, content)
 }

@@ -102,7 +102,10 @@ fn acting(caller: &Caller, organisation: &Namespace) -> Markup {
 }
 
 fn none() -> Markup {
-    let next = html! { a href=(OWN) { "Make one, or accept an invitation" } "." };
+    let next = html! {
+        a href=(OWN) { "Make one, or accept an invitation" } ", as do " code { "chandlery organisation create NAME" } " and "
+        code { "chandlery organisation accept NAME" } "."
+    };
     empty("You belong to no organisation.", &next)
 }
 

@@ -39,10 +39,10 @@ struct Faults {
 }
 
 /// The page `/register`; whoever is logged in has an account.
-pub(super) async fn form(caller: Option<Account>) -> Response {
+pub(super) async fn form(State(finance): State<Finance>, caller: Option<Account>) -> Response {
     match caller {
         Some(_) => Redirect::to(WELCOME).into_response(),
-        None => page(&Given::default(), &Faults::default()).into_response(),
+        None => page(&Given::default(), &Faults::default(), finance.mail.is_some()).into_response(),
     }
 }
 
@@ -52,9 +52,12 @@ pub(super) async fn open(
     address: Address,
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
+    let sends_letters = finance.mail.is_some();
     let new = match read(&given) {
         Ok(new) => new,
-        Err(faults) => return Ok((StatusCode::BAD_REQUEST, page(&given, &faults)).into_response()),
+        Err(faults) => {
+            return Ok((StatusCode::BAD_REQUEST, page(&given, &faults, sends_letters)).into_response());
+        }
     };
     let kept = (PAGES, session::LIFETIME);
     let error = match open_account(&finance.accounts, client, address, &new, kept).await {
@@ -64,7 +67,7 @@ pub(super) async fn open(
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
         Ok(status) if status.is_client_error() => {
-            Ok((status, page(&given, &Faults::of(&error, problem.detail))).into_response())
+            Ok((status, page(&given, &Faults::of(&error, problem.detail), sends_letters)).into_response())
         }
         _ => Err(error.into()),
     }
@@ -97,7 +100,11 @@ impl Faults {
     }
 }
 
-fn page(given: &Given, faults: &Faults) -> Markup {
+fn page(given: &Given, faults: &Faults, sends_letters: bool) -> Markup {
+    let letter = match sends_letters {
+        true => "You are sent a letter there, to verify it.",
+        false => "This registry sends no letters yet: the address is kept.",
+    };
     let name = Field::new("name", "Account name").value(&given.name).complete("username").required();
     let email =
         Field::new("email", "E-mail address").kind("email").value(&given.email).complete("email").required();
@@ -109,7 +116,7 @@ fn page(given: &Given, faults: &Faults) -> Markup {
             (name
                 .hint("Lower-case letters, digits and hyphens. It cannot be changed.")
                 .fault(faults.name.as_deref()))
-            (email.hint("You are sent a letter there, to verify it.").fault(faults.email.as_deref()))
+            (email.hint(letter).fault(faults.email.as_deref()))
             (password
                 .hint("A few words are better than one with digits and signs.")
                 .fault(faults.password.as_deref()))
@@ -132,7 +139,7 @@ mod tests {
             password: "correct horse battery".into(),
         };
         let Err(faults) = read(&given) else { panic!("it was read") };
-        let page = page(&given, &faults).into_string();
+        let page = page(&given, &faults, true).into_string();
         assert_eq!(page.matches("role=\"alert\"").count(), 2, "{page}");
         for part in
             ["value=\"&quot;&gt;&lt;script&gt;\"", "value=\"nobody\"", "that is not an e-mail address"]

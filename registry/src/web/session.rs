@@ -134,7 +134,7 @@ pub(super) async fn log_out(
 pub(super) fn own_path(next: &str) -> &str {
     let is_plain = next.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-?=&_.:~+%".contains(&b));
     let is_own = next.starts_with('/') && !next.starts_with("//") && next.len() <= NEXT_BYTES_MAX;
-    if is_own && is_plain { next } else { "/dashboard" }
+    if is_own && is_plain { next } else { "/account" }
 }
 
 fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {

@@ -7,7 +7,7 @@ use chandlery_accounts::{Account, profile, uses_programs};
 use chandlery_money::figures::has_deployed;
 use chandlery_money::{Finance, billing};
 use chandlery_package::Namespace;
-use chandlery_package::wire::Paging;
+use chandlery_package::wire::{EmailAddress, Paging};
 use chandlery_pages::{Tone, badge, command};
 use maud::{Markup, html};
 
@@ -16,6 +16,10 @@ use crate::error::Error;
 
 /// How far an account has come.
 struct Progress {
+    /// Whether the registry sends letters, without which nobody verifies an address.
+    sends_letters: bool,
+    /// Where a token was sent that nobody has shown yet.
+    asked_at: Option<EmailAddress>,
     verified: bool,
     uses_command: bool,
     has_host: bool,
@@ -32,15 +36,21 @@ struct Step {
 /// The page `/welcome`.
 pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/welcome").into_response()) };
-    let verified = profile(&finance.db, &caller.name).await?.email.is_some();
+    let has = profile(&finance.db, &caller.name).await?;
     let uses_command = uses_programs(&finance.db, &caller.name).await?;
     let mut db = finance.db.read().acquire().await?;
     let hosts = billing::hosts(&mut db, &caller.name, &Paging::first(1)).await?;
     let deployed = has_deployed(&mut db, &caller.name).await?;
     drop(db);
     // Of what has deployed, the host may be gone.
-    let progress =
-        Progress { verified, uses_command, has_host: deployed || !hosts.items.is_empty(), deployed };
+    let progress = Progress {
+        sends_letters: finance.mail.is_some(),
+        asked_at: has.pending_email.map(|pending| pending.email),
+        verified: has.email.is_some(),
+        uses_command,
+        has_host: deployed || !hosts.items.is_empty(),
+        deployed,
+    };
     Ok(layout::page("Welcome", Some(&caller), page_of(&caller.name, &progress)).into_response())
 }
 
@@ -60,17 +70,29 @@ fn page_of(account: &Namespace, progress: &Progress) -> Markup {
     }
 }
 
-fn steps(account: &Namespace, progress: &Progress) -> [Step; 5] {
+fn steps(account: &Namespace, progress: &Progress) -> Vec<Step> {
+    let first = [Step { title: "Open an account", done: true, how: html! {} }];
+    first.into_iter().chain(verification(progress)).chain(use_of(account, progress)).collect()
+}
+
+/// Where the registry sends no letters, there is no such step.
+fn verification(progress: &Progress) -> Option<Step> {
+    let how = html! {
+        p {
+            @match &progress.asked_at {
+                Some(email) => { "A letter with a token was sent to " (email) "." }
+                None => { "Say where you are written to, and a letter with a token is sent there." }
+            }
+            " Whoever reads your mail can then set another password."
+        }
+        p { a href="/account/email" { "E-mail address" } " · " a href="/account/email/verification" { "I have the token" } }
+    };
+    let done = progress.verified;
+    (progress.sends_letters || done).then_some(Step { title: "Verify your e-mail address", done, how })
+}
+
+fn use_of(account: &Namespace, progress: &Progress) -> [Step; 3] {
     [
-        Step { title: "Open an account", done: true, how: html! {} },
-        Step {
-            title: "Verify your e-mail address",
-            done: progress.verified,
-            how: html! {
-                p { "A letter with a token was sent to you. Whoever reads your mail can then set another password." }
-                p { a href="/account/email" { "E-mail address" } " · " a href="/account/email/verification" { "I have the token" } }
-            },
-        },
         Step {
             title: "Install the command, and log in",
             done: progress.uses_command,
@@ -123,7 +145,9 @@ mod tests {
     fn what_is_done_says_so_and_the_next_step_says_how() {
         let account: Namespace = "ann".parse().unwrap();
         let marks = |verified: bool, uses_command: bool, has_host: bool, deployed: bool| {
-            let progress = Progress { verified, uses_command, has_host, deployed };
+            let asked_at = Some("ann@example.org".parse().unwrap());
+            let progress =
+                Progress { sends_letters: true, asked_at, verified, uses_command, has_host, deployed };
             let shown = page_of(&account, &progress).into_string();
             let count = |mark: &str| shown.matches(&format!(">{mark}<")).count();
             ((count("done"), count("next"), count("to do")), shown)
@@ -138,5 +162,29 @@ mod tests {
         let (all, shown) = marks(true, true, true, true);
         assert_eq!(all, (5, 0, 0));
         assert!(shown.contains("All is done") && !shown.contains("chandlery deploy"));
+    }
+
+    #[test]
+    fn nobody_is_told_of_a_letter_that_was_not_sent() {
+        let account: Namespace = "ann".parse().unwrap();
+        let shown = |sends_letters: bool, asked_at: Option<&str>| {
+            let asked_at = asked_at.map(|email| email.parse().unwrap());
+            let progress = Progress {
+                sends_letters,
+                asked_at,
+                verified: false,
+                uses_command: true,
+                has_host: true,
+                deployed: true,
+            };
+            page_of(&account, &progress).into_string()
+        };
+        let (nowhere, said) = (shown(true, None), shown(true, Some("ann@example.org")));
+        assert!(
+            !nowhere.contains("was sent") && said.contains("was sent to ann@example.org"),
+            "{nowhere}{said}"
+        );
+        let without = shown(false, Some("ann@example.org"));
+        assert!(!without.contains("letter") && without.contains("All is done"), "{without}");
     }
 }
