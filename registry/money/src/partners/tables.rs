@@ -59,7 +59,7 @@ fn sold_csv<'a>(
         written.push((name, sold_cells(sold, currency)?));
     }
     whole(&[name, "currency", "sales", "customers_pay", "share"], written, |(name, [sales, pay, share])| {
-        vec![Cell::Text(*name), Cell::own(currency), Cell::own(sales), Cell::own(pay), Cell::own(share)]
+        vec![Cell::Text(name), Cell::own(currency), Cell::own(sales), Cell::own(pay), Cell::own(share)]
     })
 }
 
