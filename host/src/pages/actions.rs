@@ -9,7 +9,7 @@ use chandlery_pages::{Column, Field, Link, crumbs, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::deployment::ABOVE as DEPLOYMENTS;
+use super::values::DEPLOYMENTS;
 use super::{layout, problem};
 use crate::deployments::Error as DeploymentError;
 use crate::error::Error;

@@ -13,8 +13,8 @@ use chandlery_pages::{Field, Link, Tone, banner, crumbs, empty, facts, schema_fi
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::deployment::ABOVE as DEPLOYMENTS;
 use super::draft::{Draft, Pairs, Refusal, value};
+use super::values::DEPLOYMENTS;
 use super::{approvers, layout, plan, problem};
 use crate::deployments::Approved;
 use crate::engines::local;

@@ -8,18 +8,15 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, Query, State};
 use chandlery_package::wire::Paging;
 use chandlery_package::wire::host::{Deployment, Replica, ReplicaState};
-use chandlery_pages::{Column, Link, Tone, badge, banner, crumbs, facts, minute, money, table};
+use chandlery_pages::{Column, Tone, badge, banner, crumbs, facts, minute, money, table};
 use maud::{Markup, html};
 
 use super::address::address;
 use super::door::SignedIn;
-use super::{layout, values};
+use super::{actions, layout, values};
 use crate::deployments::{Detail, USED_DAYS};
 use crate::error::Error;
 use crate::host::Host;
-
-/// The list above it.
-pub(super) const ABOVE: Link<'static> = Link { path: "/deployments", name: "Deployments" };
 
 /// The page `/deployments/{name}`, with the revisions from a place on.
 pub(super) async fn page(
@@ -32,9 +29,9 @@ pub(super) async fn page(
     let story = story::of(&host, &name, &paging).await?;
     let deployment = &found.deployment;
     let content = html! {
-        (crumbs(&[ABOVE], &deployment.name))
+        (crumbs(&[values::DEPLOYMENTS], &deployment.name))
         h1 { (deployment.name) " " (values::health(deployment.health)) }
-        (super::actions::offered(&by, deployment))
+        (actions::offered(&by, deployment))
         (notices(deployment))
         (summary(&found))
         (endpoints(deployment))
@@ -55,7 +52,7 @@ fn notices(deployment: &Deployment) -> Markup {
         }
         @if let Some(replica) = unwell {
             (banner(tone(replica), &html! {
-                (label(replica)) " is " (replica.state) @if !replica.detail.is_empty() { ": " (replica.detail) }
+                (values::label(replica)) " is " (replica.state) @if !replica.detail.is_empty() { ": " (replica.detail) }
             }))
         }
         @if let Some(objection) = &deployment.objection {
@@ -74,11 +71,6 @@ fn tone(replica: &Replica) -> Tone {
         ReplicaState::BackingOff => Tone::Warning,
         _ => Tone::Plain,
     }
-}
-
-/// What people know a replica by: `server-0`.
-pub(super) fn label(replica: &Replica) -> String {
-    format!("{}-{}", replica.workload, replica.index)
 }
 
 fn summary(Detail { deployment, wanted, cost_per_hour, used, .. }: &Detail) -> Markup {
@@ -153,7 +145,7 @@ fn by_workload(wanted: &BTreeMap<String, u32>) -> String {
 
 fn replica_row(replica: &Replica) -> Vec<Markup> {
     vec![
-        html! { (label(replica)) },
+        html! { (values::label(replica)) },
         values::replica_state(replica.state),
         html! {
             (replica.detail)

@@ -10,8 +10,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::address::{address, chosen};
-use super::deployment::ABOVE;
 use super::door::SignedIn;
+use super::values::DEPLOYMENTS;
 use super::{layout, values};
 use crate::error::Error;
 use crate::host::Host;
@@ -67,7 +67,7 @@ pub(super) async fn page(
         tails.iter().filter(|tail| asked.is_about(of(tail), deployment.revision)).collect();
     let of_deployment = values::deployment_path(&name);
     let path = format!("{of_deployment}/logs");
-    let above = [ABOVE, Link { path: &of_deployment, name: &name }];
+    let above = [DEPLOYMENTS, Link { path: &of_deployment, name: &name }];
     let content = html! {
         (crumbs(&above, "Logs"))
         h1 { "Logs of " (name) }

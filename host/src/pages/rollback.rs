@@ -11,7 +11,7 @@ use chandlery_pages::{Column, Link, crumbs, minute, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::deployment::ABOVE as DEPLOYMENTS;
+use super::values::DEPLOYMENTS;
 use super::{layout, plan, problem};
 use crate::deployments::Former;
 use crate::error::Error;

@@ -11,7 +11,7 @@ use chandlery_pages::{Column, Link, Tone, badge, banner, crumbs, minute, table};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::deployment::{ABOVE as DEPLOYMENTS, label};
+use super::values::{DEPLOYMENTS, label};
 use super::{actions, layout, problem, values};
 use crate::deployments::Error as DeploymentError;
 use crate::error::Error;

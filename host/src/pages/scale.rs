@@ -9,7 +9,7 @@ use chandlery_pages::{Field, Link, crumbs, select};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::deployment::ABOVE as DEPLOYMENTS;
+use super::values::DEPLOYMENTS;
 use super::{layout, problem};
 use crate::deployments::Basis;
 use crate::error::Error;

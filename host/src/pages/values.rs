@@ -1,10 +1,13 @@
 //! How the pages show what a deployment is and does.
 
 use chandlery_package::wire::host::{Deployment, Health, Replica, ReplicaState, RolloutState};
-use chandlery_pages::{Tone, badge, number};
+use chandlery_pages::{Link, Tone, badge, number};
 use maud::{Markup, html};
 
 const HOUR_MILLIS: u64 = 3_600_000;
+
+/// The list that every page of a deployment stands below.
+pub(super) const DEPLOYMENTS: Link<'static> = Link { path: "/deployments", name: "Deployments" };
 
 /// How a deployment fares.
 pub(super) fn health(health: Health) -> Markup {
@@ -36,6 +39,11 @@ pub(super) fn rollout(state: RolloutState) -> Markup {
         RolloutState::Failed => Tone::Bad,
     };
     badge(tone, state.as_str())
+}
+
+/// What people know a replica by: `server-0`.
+pub(super) fn label(replica: &Replica) -> String {
+    format!("{}-{}", replica.workload, replica.index)
 }
 
 /// Whether a replica does, or has done, what it should.
