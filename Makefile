@@ -10,6 +10,9 @@ QUICK := catalog contracts log:: policies replay rights selling subscriptions ta
 # The tests that a registry takes part in, for the second run on PostgreSQL and S3.
 SHARED := catalog clients crashes distribution journey kills log market money oci operation permissions selling tampering
 
+# The tests wait for servers, and for other people's programs, more than they compute.
+export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
+
 .PHONY: help demo check test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money build system
 
 help: ## What there is

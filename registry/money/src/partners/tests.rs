@@ -283,8 +283,7 @@ async fn sales_are_listed_in_every_order_a_page_at_a_time() {
 
 #[tokio::test]
 async fn trials_become_paid_or_end() {
-    let offer =
-        r#"{"price": {"kind": "monthly", "amount": {"minor": 10000, "currency": "USD"}}, "trial_days": 10}"#;
+    let offer = r#"{"price": {"kind": "monthly", "amount": {"minor": 10000, "currency": "USD"}, "per": "organisation"}, "trial_days": 10}"#;
     let (_folder, finance) = market(&["globex", "initech", "umbrella"], offer).await;
     let (db, actor) = (&finance.db, Actor::machine());
     let new: chandlery_package::wire::NewOrder =
