@@ -256,7 +256,8 @@ fn markets_of_many_seeds_hold_their_laws() {
     let (seeds, months) = (number("CHANDLERY_TEST_SEEDS", 2), number("CHANDLERY_TEST_MONTHS", 4));
     let next = std::sync::atomic::AtomicU64::new(100);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // Each waits for its disk half of the time.
+        for _ in 0..2 * std::thread::available_parallelism().unwrap().get() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

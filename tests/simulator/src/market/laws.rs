@@ -38,12 +38,21 @@ impl Market {
             let owed = self.read_list("/api/v1/processor/requests").await?;
             ensure!(
                 Instant::now() < deadline,
-                "seed {}: after all was told, these events wait: {parked:?}; and these requests: {owed:?}",
-                self.scenario.seed
+                "seed {}: after all was told, these events wait: {parked:?}; and these requests: {owed:?}; Stripe has {:?}",
+                self.scenario.seed,
+                self.about_payments(&owed)
             );
             tokio::time::sleep(MOMENT).await;
         }
         self.all_lines_are_seen().await
+    }
+
+    /// What Stripe has of the payments that requests are about.
+    fn about_payments(&self, requests: &[Value]) -> Vec<Value> {
+        let kinds = ["charges", "refunds", "disputes"];
+        let all = self.processor.stripe.with(|account| kinds.map(|kind| account.all(kind)).concat());
+        let is_about = |object: &Value| requests.iter().any(|one| one["about"] == object["payment_intent"]);
+        all.into_iter().filter(is_about).collect()
     }
 
     /// What the bank and Stripe have is what the books have; suspense is what is open; nothing is owed to nobody.
