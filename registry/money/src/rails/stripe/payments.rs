@@ -19,6 +19,18 @@ use crate::rails::{Subject, outbox};
 use crate::{Error, Processor};
 use chandlery_store::{Db, Write, time};
 
+/// How much of a payment Stripe still has, in minor units: what it brought, less what was given back or is to be, unless that did not
+/// reach the customer, and less what the customer's bank has taken or asks for.
+macro_rules! at_stripe {
+    () => {
+        "(case received_minor when 0 then minor else received_minor end - booked_refunds_minor + failed_minor
+          - (select coalesce(sum(owed.minor), 0) from processor_outbox owed
+             where owed.about = processor_payments.id and owed.kind = 'refund')
+          - (select coalesce(sum(taken.minor), 0) from processor_disputes taken
+             where taken.payment = processor_payments.id and taken.state in ('open', 'lost')))"
+    };
+}
+
 /// A payment that a customer has begun.
 #[derive(Debug, Clone)]
 pub(super) struct Payment {
@@ -243,10 +255,19 @@ pub(super) async fn kept_by(
     Ok(credit.up_to(payment.kept()?.or_zero())?)
 }
 
-/// What is left of a payment's surplus, as far as its customer has not used it, and who that is.
+/// What is left of a payment's surplus, as far as its customer has not used it and Stripe still has it, and who that is.
 async fn left(write: &mut Write, payment: &Payment) -> Result<(Money, Namespace), Error> {
     let customer = payment.subject.customer(write).await?;
-    let amount = kept_by(write, payment, &customer).await?;
+    let (minor,): (i64,) = sqlx::query_as(concat!(
+        "select cast(",
+        at_stripe!(),
+        " as bigint) from processor_payments where id = $1"
+    ))
+    .bind(&payment.id)
+    .fetch_one(&mut **write)
+    .await?;
+    let at_stripe = Money::new(minor, payment.currency)?.or_zero();
+    let amount = kept_by(write, payment, &customer).await?.at_most(at_stripe)?;
     match amount.is_positive() {
         true => Ok((amount, customer)),
         false => {
@@ -280,14 +301,15 @@ pub async fn give_back(write: &mut Write, id: &str, now: Timestamp) -> Result<(M
     Ok((amount, key))
 }
 
-/// The payments of which something is left that was more than due, in the order of their ids.
+/// The payments of which Stripe has something that was more than due, in the order of their ids.
 pub async fn list(db: &Db, paging: &Paging<String>) -> Result<Page<SurplusPayment>, Error> {
-    let rows: Vec<(String, String, Text<Namespace>, Text<Currency>, i64)> = sqlx::query_as(
-        "select id, subject, customer, currency, surplus_minor + failed_minor - surplus_returned_minor
-         from processor_payments
-         where id > $1 and customer is not null and surplus_minor + failed_minor > surplus_returned_minor
-         order by id limit $2",
-    )
+    let rows: Vec<(String, String, Text<Namespace>, Text<Currency>, i64)> = sqlx::query_as(concat!(
+        "select id, subject, customer, currency, cast(case when kept < there then kept else there end as bigint)
+         from (select id, subject, customer, currency, surplus_minor + failed_minor - surplus_returned_minor as kept, ",
+        at_stripe!(),
+        " as there from processor_payments where customer is not null) as payments
+         where id > $1 and kept > 0 and there > 0 order by id limit $2"
+    ))
     .bind(paging.after().map_or("", String::as_str))
     .bind(paging.rows())
     .fetch_all(db.read())

@@ -389,6 +389,39 @@ async fn what_a_transfer_has_paid_does_not_go_back_through_the_processor() {
 }
 
 #[tokio::test]
+async fn no_more_goes_back_of_a_payment_than_stripe_has_of_it() {
+    let (_folder, finance) = sharing_market().await;
+    let customer: Namespace = begin(&finance, 1, Bought::PluginPaidBefore).await.parse().unwrap();
+    tell(&finance, "evt_1", &paid(1)).await;
+    let give = async || {
+        let (mut write, actor) = (finance.db.write().await.unwrap(), Actor::machine());
+        ledger::by(&mut write, ledger::By::Actor(&actor));
+        let (amount, _) = payments::give_back(&mut write, "pi_1", now()).await.ok()?;
+        write.commit().await.unwrap();
+        Some(amount.minor())
+    };
+    assert_eq!(give().await, Some(PRICE));
+    tell(&finance, "evt_2", &refund(1, 1, PRICE, "failed")).await;
+    // The customer uses most of it, somebody gives a part back at Stripe, and another payment makes new credit.
+    let new = NewSubscription { tier: Tier::Developer, billed: Billed::Monthly };
+    billing::change(&finance.db, &Actor::machine(), &customer, &new, now()).await.unwrap();
+    tell(&finance, "evt_3", &refund(1, 2, 6_046, "succeeded")).await;
+    let (subject,): (String,) = sqlx::query_as("select subject from processor_payments where id = 'pi_1'")
+        .fetch_one(finance.db.read())
+        .await
+        .unwrap();
+    let (kind, mut again) = paid(9);
+    again["metadata"] = json!({ "subject": subject });
+    tell(&finance, "evt_4", &(kind, again)).await;
+
+    let listed = payments::list(&finance.db, &Paging::first(10)).await.unwrap().items;
+    let listed: Vec<_> = listed.iter().map(|one| (one.id.as_str(), one.surplus.minor())).collect();
+    assert_eq!(listed, [("pi_1", PRICE - 6_046), ("pi_9", PRICE)]);
+    assert_eq!((give().await, give().await), (Some(PRICE - 6_046), None));
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_was_won_or_never_held_leaves_the_shares_where_they_were() {
     let (_folder, finance) = sharing_market().await;
     let of = async |name: &str, run: usize| {
