@@ -213,7 +213,7 @@ mod tests {
             "/a;b",
             long.as_str(),
         ] {
-            assert_eq!(own_path(next), "/dashboard", "{next}");
+            assert_eq!(own_path(next), "/account", "{next}");
         }
     }
 }
