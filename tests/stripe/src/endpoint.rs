@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use crate::account::Account;
+use crate::account::{Account, minor};
 
 /// How large the body of a request may be, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -147,9 +147,29 @@ async fn answer(served: &Served, kind: String, request: Request) -> Answer {
                 inner.known.insert(key.to_owned(), (asked, made.clone()));
                 (StatusCode::OK, Json(made))
             }
-            None => invalid(StatusCode::BAD_REQUEST, "that cannot be done"),
+            None => cannot(&inner.account, &asked.0, &asked.1),
         },
     })
+}
+
+/// Why something cannot be done, as Stripe puts it: of a refund that is too large, without a code.
+fn cannot(account: &Account, kind: &str, fields: &Fields) -> Answer {
+    let charge = fields.get("payment_intent").and_then(|payment| account.left_of(payment));
+    let Some((charge, left)) = charge.filter(|_| kind == "refunds") else {
+        return invalid(StatusCode::BAD_REQUEST, "that cannot be done");
+    };
+    let unrefunded = minor(&charge, "amount") - minor(&charge, "amount_refunded");
+    let (code, message) = match (unrefunded, left) {
+        (0, _) => ("charge_already_refunded", "has already been refunded."),
+        (_, 0) => ("charge_disputed", "has been charged back; cannot issue a refund."),
+        _ => {
+            let message = format!("Refund amount is greater than unrefunded amount on charge ({unrefunded})");
+            return invalid(StatusCode::BAD_REQUEST, &message);
+        }
+    };
+    let message = format!("Charge {} {message}", charge["id"].as_str().unwrap_or_default());
+    let error = json!({ "type": "invalid_request_error", "code": code, "message": message });
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": error })))
 }
 
 /// Does what was asked for; none: it cannot be done.

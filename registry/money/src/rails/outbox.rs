@@ -231,11 +231,14 @@ async fn ask(db: &Db, processor: &Processor, request: &Request) -> Result<Option
     match request.kind {
         RequestKind::Refund => {
             let key = request.key.strip_prefix("refund:").unwrap_or(&request.key);
-            let made = if old { processor.refund_made(about, key).await? } else { None };
-            match made {
-                Some(made) => Ok(Some(made)),
-                None => processor.refund(about, *amount, key).await.map(Some),
+            // Not each refusal says that it stays: of what was tried before, the payment itself tells.
+            if old || request.tries > 0 {
+                if let Some(made) = processor.refund_made(about, key).await? {
+                    return Ok(Some(made));
+                }
+                processor.must_have(about, *amount).await?;
             }
+            processor.refund(about, *amount, key).await.map(Some)
         }
         RequestKind::Transfer => {
             let made = if old { processor.transfer_made(about).await? } else { None };

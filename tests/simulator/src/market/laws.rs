@@ -31,6 +31,7 @@ impl Market {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.all_events_are_told().await?;
+            self.settle_refused().await?;
             let parked = self.read_list("/api/v1/processor/events?state=parked").await?;
             if parked.is_empty() && self.processor.is_told() && self.owes_stripe_nothing().await? {
                 break;

@@ -119,6 +119,18 @@ impl Market {
         Ok(self.list(&operator, "/api/v1/processor/requests").await?.is_empty())
     }
 
+    /// What Stripe refuses to give back becomes the customer's credit, once no bank asks about the payment.
+    pub(super) async fn settle_refused(&mut self) -> Result<()> {
+        let operator = self.operator.clone();
+        for owed in self.list(&operator, "/api/v1/processor/requests").await? {
+            if owed["state"] == "refused" {
+                let new = json!({ "request": owed["key"], "way": "credit" });
+                self.operate("settlements", Method::POST, "/api/v1/processor/settlements", new).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Stripe goes down and comes up; customers' banks decide, and something new happens.
     pub(super) async fn stripe_lives(&mut self) -> Result<()> {
         if self.random.random_ratio(1, if self.processor.is_down { 2 } else { 100 }) {
@@ -137,6 +149,7 @@ impl Market {
         }
         if self.day % 10 == 4 && self.processor.is_told() {
             self.give_surplus_back().await?;
+            self.settle_refused().await?;
         }
         Ok(())
     }

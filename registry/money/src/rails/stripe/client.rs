@@ -105,6 +105,25 @@ impl Processor {
         self.post("refunds", &format!("chandlery-refund-{token}"), &form).await?.id()
     }
 
+    /// The charge that a payment was made by, as it is now; none: there is no such payment, or it was not made.
+    pub(super) async fn charge(&self, payment: &str) -> Result<Option<Object>, Error> {
+        let found = self.get(&format!("payment_intents/{payment}?expand%5B%5D=latest_charge")).await?;
+        let charge = found.map(|payment| Object(payment.0["latest_charge"].clone()));
+        Ok(charge.filter(|charge| charge.0["amount_refunded"].is_i64()))
+    }
+
+    /// Refuses for good, by Stripe's own words, where less than an amount is left of a payment: Stripe names no code for a part too many.
+    pub(crate) async fn must_have(&self, payment: &str, amount: Money) -> Result<(), Error> {
+        let Some(charge) = self.charge(payment).await? else { return Ok(()) };
+        let left = charge.money("amount")?.minus(charge.money("amount_refunded")?)?;
+        if amount.minus(left)?.or_zero().minor() == 0 {
+            return Ok(());
+        }
+        let code = if left.is_positive() { "amount_too_large" } else { "charge_already_refunded" };
+        let reason = format!("{left} is left of payment {payment}, and {amount} is to be given back");
+        Err(Error::RefusedForGood { code: code.into(), reason })
+    }
+
     /// The transfer that was made for a payout before, if one was: keys are forgotten after a day.
     pub(crate) async fn transfer_made(&self, payout: &str) -> Result<Option<String>, Error> {
         self.made(&format!("transfers?transfer_group=PAYOUT-{payout}&limit=100"), "payout", payout).await

@@ -141,9 +141,7 @@ pub(super) async fn fee(processor: &Processor, object: &Object) -> Result<i64, E
 pub(super) async fn charge(processor: &Processor, dispute: &Object) -> Result<Option<Object>, Error> {
     let payment = dispute.reference("payment_intent").filter(|_| processor.can_be_asked());
     let Some(payment) = payment else { return Ok(None) };
-    let found = processor.get(&format!("payment_intents/{payment}?expand%5B%5D=latest_charge")).await?;
-    let charge = found.map(|payment| Object(payment.0["latest_charge"].clone()));
-    Ok(charge.filter(|charge| charge.0["amount_refunded"].is_i64()))
+    processor.charge(payment).await
 }
 
 /// Books a payment that has succeeded, once.

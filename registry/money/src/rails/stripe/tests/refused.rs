@@ -1,6 +1,6 @@
 //! What Stripe refuses to give back becomes credit, or goes by the bank, and never twice: whatever it was refused for.
 
-use chandlery_package::wire::{NewSettlement, RequestState, SettlementWay};
+use chandlery_package::wire::{NewSettlement, RequestKind, RequestState, SettlementWay};
 
 use super::super::refused::settle;
 use super::*;
@@ -124,4 +124,45 @@ async fn what_is_refused_is_the_customers_once() {
         assert_eq!((of(PROCESSOR), of(CREDIT), of("assets:bank")), holds, "{name}: {found:?}");
         assert_eq!((of("expenses:bad debt"), of(HELD)), (0, 0), "{name}: {found:?}");
     }
+}
+
+/// Sends what is owed, as often as this, to a Stripe that has given something back by itself; what is then listed as owed.
+async fn sends(times: usize, given: i64, metadata: Value) -> Vec<(RequestState, i64, String)> {
+    let (_folder, finance) = sharing_market().await;
+    let stripe = chandlery_stripe::Stripe::serve("sk_1").await.unwrap();
+    let processor = Processor { url: stripe.url().into(), key: "sk_1".into(), ..processor() };
+    let form = [("amount", PRICE.to_string()), ("currency", "usd".into())];
+    assert_eq!(processor.post("payment_intents", "k", &form).await.unwrap().id().unwrap(), "pi_1");
+    begin(&finance, 1, Bought::Plugin).await;
+    tell(&finance, "evt_paid", &paid(1)).await;
+    let amount = Money::new(PART, Currency::Usd).unwrap();
+    let new = NewRefund { key: "r".into(), amount, line: None, reason: String::new(), as_credit: false };
+    rails::refund(&finance, &Actor::machine(), 1, &new, now()).await.unwrap();
+
+    stripe.refuse(Some("it is down"));
+    let send = async || {
+        let actor = Actor::machine();
+        let _ = outbox::send_one(&finance.db, &actor, &processor, RequestKind::Refund, "r", now()).await;
+    };
+    send().await;
+    stripe.refuse(None);
+    assert!(stripe.with(|account| account.pay("pi_1") && account.refund("pi_1", given, metadata).is_some()));
+    for _ in 0..times {
+        send().await;
+    }
+    let sent = stripe.with(|account| account.all("refunds").len());
+    assert_eq!(sent, 1, "nothing is given back beside it");
+    let owed = outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items;
+    owed.into_iter().map(|one| (one.state, one.tries, one.reason)).collect()
+}
+
+#[tokio::test]
+async fn what_stripe_has_no_more_is_refused_after_the_first_try() {
+    for (given, code) in [(PRICE, "charge_already_refunded"), (PRICE - PART + 1, "amount_too_large")] {
+        let owed = sends(2, given, json!({})).await;
+        let [(RequestState::Refused, 2, reason)] = owed.as_slice() else { panic!("{owed:?}") };
+        assert!(reason.contains(code), "{reason}");
+    }
+    // Its own refund, of which the answer was lost, is no other's.
+    assert_eq!(sends(1, PART, json!({ "refund": "r" })).await, []);
 }
