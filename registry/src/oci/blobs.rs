@@ -206,11 +206,9 @@ pub(super) async fn record(
     if known.rows_affected() == 1 {
         return Ok(());
     }
+    // Whoever counts first holds the namespace until the end: of two pushes of the same at the same moment, the second finds it here.
     let kept = chandlery_accounts::add_bytes(write, &repository.namespace, bytes as i64).await?;
-    if kept > oci.limits.namespace_bytes_max {
-        return Err(Error::full(&repository.namespace, oci.limits.namespace_bytes_max));
-    }
-    sqlx::query(
+    let new = sqlx::query(
         "insert into repository_blobs (repository, digest, bytes, pushed_at) values ($1, $2, $3, $4)
          on conflict do nothing",
     )
@@ -220,6 +218,11 @@ pub(super) async fn record(
     .bind(time(Timestamp::now()))
     .execute(&mut **write)
     .await?;
+    if new.rows_affected() == 0 {
+        chandlery_accounts::add_bytes(write, &repository.namespace, -(bytes as i64)).await?;
+    } else if kept > oci.limits.namespace_bytes_max {
+        return Err(Error::full(&repository.namespace, oci.limits.namespace_bytes_max));
+    }
     Ok(())
 }
 
