@@ -73,15 +73,15 @@ impl Market {
             return Ok(());
         }
         let (path, due) = (format!("/api/v1/orders/{reference}"), money(&order["due"])?);
-        match self.random.random_range(0..4) {
-            0 => {
+        match self.random.random_range(0..5) {
+            0 | 1 => {
                 let payment = json!({ "bank_reference": format!("T-{reference}"), "amount": order["due"] });
                 let path = format!("{path}/payment");
                 if self.operate("order payments", Method::POST, &path, payment).await?.is_some() {
                     self.moves(&format!("T-{reference}"), due, reference);
                 }
             }
-            1 => {
+            2 => {
                 let text = match self.random.random_range(0..4) {
                     0 => reference.to_lowercase(),
                     1 => format!("RF18{}", reference.replace('-', "")),
