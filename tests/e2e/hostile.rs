@@ -127,8 +127,9 @@ fn more_calls_than_are_answered_are_refused() {
         asked.into_iter().map(|asked| asked.join().unwrap()).collect()
     });
     for word in &words {
+        // A busy machine may meet the bound of time before the one of instructions.
         assert!(
-            ["fuel-limit", "too-many-calls", "circuit-open", "busy"].contains(&word.as_str()),
+            ["fuel-limit", "deadline", "too-many-calls", "circuit-open", "busy"].contains(&word.as_str()),
             "{words:?}"
         );
     }
