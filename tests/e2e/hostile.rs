@@ -115,21 +115,28 @@ fn a_plugin_that_keeps_failing_is_left_alone() {
     assert!(problem.detail.contains("the template's own words"), "{problem:?}");
 }
 
-#[test]
-fn more_calls_than_are_answered_are_refused() {
+/// What a fresh host answers to more calls at once than it runs and lets wait, each of which never ends by itself.
+fn answers_to_too_many() -> Vec<String> {
     let world = World::start();
     world.publisher("mallory").publish(&plugin("hostile"));
     world.customer().ok(&["install", "mallory:hostile"]);
-    let words: Vec<_> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let ask = || world.plan_by_http("hostile", "endless-loop");
         let Limits { calls_at_once, calls_waiting, .. } = Limits::default();
         let asked: Vec<_> = (0..calls_at_once + calls_waiting + 15).map(|_| scope.spawn(ask)).collect();
         asked.into_iter().map(|asked| asked.join().unwrap()).collect()
-    });
+    })
+}
+
+#[test]
+fn more_calls_than_are_answered_are_refused() {
+    // A busy machine may meet the bound of time first; the one of instructions is met once it is not.
+    let words =
+        (0..6).map(|_| answers_to_too_many()).find(|words| !words.iter().any(|word| word == "deadline"));
+    let words = words.expect("endless loops met the bound of time six times");
     for word in &words {
-        // A busy machine may meet the bound of time before the one of instructions.
         assert!(
-            ["fuel-limit", "deadline", "too-many-calls", "circuit-open", "busy"].contains(&word.as_str()),
+            ["fuel-limit", "too-many-calls", "circuit-open", "busy"].contains(&word.as_str()),
             "{words:?}"
         );
     }
