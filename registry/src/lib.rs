@@ -9,6 +9,7 @@ pub mod audit;
 pub mod backup;
 pub mod catalog;
 mod chores;
+mod console;
 mod cross_site;
 mod deletion;
 mod error;

@@ -1,11 +1,13 @@
 //! The frame of the registry's pages: what all of them link to, and what is said of whoever looks at one.
 
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::Account;
 use chandlery_package::browser::SCRIPTED_POLICY;
 use chandlery_pages::{Head, Link, Search, Shell};
 use maud::{Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The path of the style sheet.
 pub const STYLE: &str = "/style.css";
@@ -16,6 +18,8 @@ pub const ORGANISATIONS: &str = "/account/organisations";
 /// The path of the feed of new releases.
 pub const FEED: &str = "/feeds/releases.xml";
 
+/// What a value of a query does not have as it is.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-');
 const NAME: &str = "Chandlery";
 const LINKS: [Link<'static>; 3] = [
     Link { path: SEARCH, name: "Plugins" },
@@ -51,6 +55,13 @@ pub async fn kept_by_its_visitor(mut page: Response) -> Response {
     let kept = page.headers_mut().entry(header::CACHE_CONTROL);
     kept.or_insert(HeaderValue::from_static("private, no-cache"));
     page
+}
+
+/// Sends whoever asks to the log-in, and from there back; whoever was sending something, which is not sent again, to the path `otherwise`.
+pub fn log_in(parts: &Parts, otherwise: &str) -> Response {
+    let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+    let next = asked.map_or(otherwise, |asked| asked.as_str());
+    Redirect::to(&format!("/login?next={}", utf8_percent_encode(next, IN_QUERY))).into_response()
 }
 
 /// A page that may run scripts of the registry's own, which ask it and nobody else.

@@ -3,17 +3,17 @@
 use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_money::Finance;
 use chandlery_package::problem::Explain as _;
 use chandlery_pages::{Link, Tone, banner, tabs};
 use maud::{Markup, html};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::Error;
+use crate::shell;
 use crate::web::layout;
 
 pub(in crate::web) use chandlery_pages::fault;
@@ -22,9 +22,6 @@ pub(in crate::web) use chandlery_pages::fault;
 pub(in crate::web) const OVERVIEW: &str = "/account";
 /// Where its organisations are, which people have for themselves.
 pub(in crate::web) const ORGANISATIONS: &str = "/organisations";
-
-/// What a value of a query does not have as it is.
-const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-');
 
 const LINKS: [Link<'static>; 8] = [
     Link { path: OVERVIEW, name: "Overview" },
@@ -54,17 +51,10 @@ impl FromRequestParts<Finance> for Customer {
     async fn from_request_parts(parts: &mut Parts, finance: &Finance) -> Result<Self, Response> {
         match <Caller as FromRequestParts<Finance>>::from_request_parts(parts, finance).await {
             Ok(caller) => Ok(Self(caller)),
-            Err(chandlery_accounts::Error::Unauthenticated) => Err(log_in(parts)),
+            Err(chandlery_accounts::Error::Unauthenticated) => Err(shell::log_in(parts, OVERVIEW)),
             Err(error) => Err(Error::from(error).into_response()),
         }
     }
-}
-
-fn log_in(parts: &Parts) -> Response {
-    // What was to be sent is not sent again.
-    let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
-    let next = asked.map_or(OVERVIEW, |asked| asked.as_str());
-    Redirect::to(&format!("/login?next={}", utf8_percent_encode(next, IN_QUERY))).into_response()
 }
 
 /// A whole page of a customer's, at the path `here` of those beside it.
