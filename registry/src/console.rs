@@ -3,9 +3,11 @@
 use std::ops::Deref;
 
 use axum::extract::{FromRef, FromRequestParts};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Accounts, Caller, Error};
+use chandlery_package::problem::Explain;
 use chandlery_pages::{Head, Link, tabs};
 use maud::{Markup, html};
 
@@ -85,4 +87,15 @@ pub fn page(operator: &Operator, title: &str, here: &str, content: &Markup) -> M
     let head = Head { title: title.into(), private: true, ..Head::default() };
     let content = html! { (tabs("Operator's console", &LINKS, here)) (content) };
     shell::page(&head, shell::Visitor::Known(operator), "", &content)
+}
+
+/// The page that says what was wrong with what was sent, with the status of that. What is forbidden, or what the registry itself is at
+/// fault for, stays an error.
+pub fn refused<E: Explain>(error: E, page: Markup) -> Result<Response, E> {
+    match StatusCode::from_u16(error.explain().kind.status) {
+        Ok(status @ (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::CONFLICT)) => {
+            Ok((status, page).into_response())
+        }
+        _ => Err(error),
+    }
 }
