@@ -6,6 +6,7 @@ mod cost;
 pub mod example;
 mod fit;
 mod grammar;
+pub mod told;
 
 use serde::{Deserialize, Serialize};
 

@@ -57,6 +57,11 @@ pub fn facts(facts: &[(&str, Markup)]) -> Markup {
     }
 }
 
+/// Texts, each on a line of its own.
+pub fn lines(lines: &[String]) -> Markup {
+    html! { @for (index, line) in lines.iter().enumerate() { @if index > 0 { br; } (line) } }
+}
+
 /// The pages above this one, and what this one is called.
 pub fn crumbs(above: &[Link<'_>], here: &str) -> Markup {
     html! {

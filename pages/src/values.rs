@@ -4,6 +4,8 @@ use chandlery_package::Balance;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+pub use chandlery_package::size::bytes;
+
 /// A day, which machines read as the moment.
 pub fn day(at: Timestamp) -> Markup {
     html! { time datetime=(at.to_string()) { (at.strftime("%Y-%m-%d").to_string()) } }
@@ -32,18 +34,6 @@ pub fn money(amount: impl Into<Balance>) -> String {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (whole, rest) = text.split_at(digits);
     format!("{sign}{}{rest}", grouped(whole))
-}
-
-/// A size, in the largest of B, KiB, MiB and GiB of which there is one.
-pub fn bytes(size: u64) -> String {
-    let steps = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match steps.into_iter().find(|(step, _)| size >= *step) {
-        Some((step, unit)) => {
-            let tenths = u128::from(size) * 10 / u128::from(step);
-            format!("{}.{} {unit}", tenths / 10, tenths % 10)
-        }
-        None => format!("{size} B"),
-    }
 }
 
 fn grouped(digits: &str) -> String {

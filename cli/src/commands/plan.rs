@@ -1,6 +1,8 @@
 //! `chandlery plan`.
 
 use chandlery_package::Manifest;
+use chandlery_package::plan::told;
+use chandlery_package::size::mebibytes;
 use chandlery_package::wire::host::{Change, NewDeployment, Planned, Remark};
 use clap::Args;
 use reqwest::Method;
@@ -137,24 +139,20 @@ fn print(planned: &Planned) {
 pub fn print_workloads(plan: &chandlery_package::plan::Plan) {
     let row = |workload: &chandlery_package::plan::Workload| {
         let resources = &workload.resources;
-        let gpu = resources
-            .gpu
-            .as_ref()
-            .map_or("-".into(), |gpu| format!("{} × {}", gpu.count_per_replica, gpu.kinds.join("|")));
         let ports: Vec<_> =
             workload.ports.iter().map(|port| format!("{} {}", port.name, port.number)).collect();
         vec![
             workload.name.clone(),
             workload.kind.to_string(),
-            runtime(&workload.runtime),
+            told::runtime(&workload.runtime),
             workload.scale.replicas_min.to_string(),
             format!("{}.{} cores", resources.cpu_millis / 1000, resources.cpu_millis % 1000 / 100),
-            format!("{} MiB", resources.memory_mib),
-            gpu,
+            mebibytes(resources.memory_mib),
+            told::gpus_each(workload).unwrap_or_else(|| "none".into()),
             ports.join(", "),
         ]
     };
-    let headings = ["workload", "kind", "runtime", ">replicas", ">cpu", ">memory", "gpu", "ports"];
+    let headings = ["workload", "kind", "from", ">replicas", ">cpu", ">memory", "gpu", "ports"];
     show::table(&headings, plan.workloads.iter().map(row));
 }
 
@@ -167,14 +165,5 @@ pub fn print_changes(changes: &[Change]) {
         if let Some(after) = after {
             show::new(&format!("{path}: {after}"));
         }
-    }
-}
-
-fn runtime(runtime: &chandlery_package::plan::Runtime) -> String {
-    use chandlery_package::plan::Runtime;
-    match runtime {
-        Runtime::Container(image) => image.clone(),
-        Runtime::Python(requirements) => format!("python: {}", requirements.join(", ")),
-        Runtime::Host => "host".into(),
     }
 }

@@ -8,8 +8,9 @@ mod told;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::http::{HeaderName, header};
+use axum::response::Response;
 use chandlery_edge::Client;
+use chandlery_package::plan::told::{gpus, summary};
 use chandlery_package::plan::{EngineKind, Facts, Plan, PlanProblem, cost_per_hour};
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Kind, Money};
@@ -23,6 +24,7 @@ use super::listing;
 use crate::catalog::error::Error;
 use crate::catalog::planning::{Outcome, all_gpus};
 use crate::catalog::state::Catalog;
+use crate::shell;
 
 pub(super) use choice::Choice;
 
@@ -32,8 +34,8 @@ const ENGINES: [(&str, &str); 3] =
 const MONTH_HOURS: i128 = 720;
 
 /// The script, which pages of templates name.
-pub(super) async fn script() -> ([(HeaderName, &'static str); 1], &'static str) {
-    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("plan.js"))
+pub(super) async fn script() -> Response {
+    shell::script(include_str!("plan.js"))
 }
 
 /// What came of a visitor's choice.
@@ -88,7 +90,7 @@ impl Tried<'_> {
                 }
                 div { button { "Plan" } }
             }
-            p.note role="status" data-said { }
+            p.unseen role="status" data-said { }
             section id="plan" data-fresh[self.outcome.is_none()] { (self.plan()) }
             script type="module" src="/plan.js" { }
         }
@@ -142,7 +144,7 @@ impl Tried<'_> {
     fn planned(&self, plan: &Plan) -> Markup {
         html! {
             (banner(Tone::Good, &html! {
-                p data-summary { strong { "It fits: " } (told::summary(plan)) "." }
+                p data-summary { strong { "It fits: " } (summary(plan)) "." }
             }))
             (self.cost(plan))
             (told::plan(plan))
@@ -159,7 +161,7 @@ impl Tried<'_> {
         html! {
             p {
                 @match self.choice.price() {
-                    _ if told::gpus(plan) == 0 => { "No GPU hours. " }
+                    _ if gpus(plan) == 0 => { "No GPU hours. " }
                     Ok(Some(price)) => { (gpu_cost(plan, &self.target, price)) " " }
                     Ok(None) => { "Type what a GPU hour costs you to see what this comes to. " }
                     Err(fault) => { span.fault { (fault) } " " }
@@ -180,7 +182,7 @@ fn gpu_cost(plan: &Plan, target: &Facts, price: Money) -> String {
             "{} an hour, {} in 30 days, for {} GPU hours each hour.",
             money(hourly),
             money(monthly),
-            told::gpus(plan)
+            gpus(plan)
         ),
         _ => "What it costs at this price is more than can be said.".into(),
     }
