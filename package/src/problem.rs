@@ -232,6 +232,16 @@ pub struct Problem {
     pub remedy: Option<String>,
 }
 
+impl Problem {
+    /// What happened and, where that is known, what to do next, in one sentence without an end.
+    pub fn in_words(&self) -> String {
+        match &self.remedy {
+            Some(remedy) => format!("{}: {remedy}", self.detail),
+            None => self.detail.clone(),
+        }
+    }
+}
+
 #[cfg(feature = "http")]
 mod http {
     use axum_core::response::{IntoResponse, Response};

@@ -1,10 +1,11 @@
 //! Errors for people: where a browser asks for a page, what went wrong is a page, too. Programs are told by problems as ever.
 
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use chandlery_accounts::{Account, Accounts};
 use chandlery_package::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use chandlery_pages::{Failure, Head, Link};
 
@@ -17,17 +18,36 @@ const PROBLEM_BYTES_MAX: usize = 64 << 10;
 const PAGE_MEDIA_TYPE: &str = "text/html; charset=utf-8";
 const HOME: Link<'static> = Link { path: "/", name: "Home" };
 const SEARCH_LINK: Link<'static> = Link { path: SEARCH, name: "Search plugins" };
-const LOG_IN: Link<'static> = Link { path: "/login", name: "Log in" };
+
+/// Whoever a page is shown to, and what it was asked for.
+struct Asked {
+    /// None: nobody is logged in, or it was not found out.
+    account: Option<Account>,
+    is_known: bool,
+    /// The path and query that a log-in leads back to.
+    back: String,
+}
 
 /// Makes a page of a problem that answers a browser.
-pub async fn show(request: Request, next: Next) -> Response {
-    let is_page = wants_page(request.uri().path(), request.headers());
+pub async fn show(State(accounts): State<Accounts>, request: Request, next: Next) -> Response {
+    if !wants_page(request.uri().path(), request.headers()) {
+        return next.run(request).await;
+    }
+    let headers = request.headers().clone();
+    let asked = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
+    let back = asked.map_or("/account", |asked| asked.as_str()).to_owned();
     let answer = next.run(request).await;
     let failed = answer.status().is_client_error() || answer.status().is_server_error();
-    match is_page && failed && is_told_to_programs(&answer) {
-        true => as_page(answer).await,
-        false => answer,
+    if !failed || !is_told_to_programs(&answer) {
+        return answer;
     }
+    // Whoever asks too often costs no more than that.
+    let found = match answer.status() {
+        StatusCode::TOO_MANY_REQUESTS => None,
+        _ => accounts.visitor(&headers).await.ok(),
+    };
+    let is_known = found.is_some();
+    as_page(answer, &Asked { account: found.flatten(), is_known, back }).await
 }
 
 fn wants_page(path: &str, headers: &HeaderMap) -> bool {
@@ -47,7 +67,7 @@ fn is_told_to_programs(answer: &Response) -> bool {
     }
 }
 
-async fn as_page(answer: Response) -> Response {
+async fn as_page(answer: Response, asked: &Asked) -> Response {
     let (mut parts, body) = answer.into_parts();
     let told = to_bytes(body, PROBLEM_BYTES_MAX).await.unwrap_or_default();
     let problem = serde_json::from_slice::<Problem>(&told).ok();
@@ -55,19 +75,23 @@ async fn as_page(answer: Response) -> Response {
     let title = problem.as_ref().map_or_else(|| title(status), |problem| problem.title.as_str());
     let detail = problem.as_ref().map_or("there is no such page", |problem| problem.detail.as_str());
     let remedy = problem.as_ref().and_then(|problem| problem.remedy.as_deref());
-    let failure = Failure {
-        status: status.as_u16(),
-        title,
-        detail,
-        remedy: remedy.or(next(status)),
-        links: links(status),
+    let log_in = shell::log_in_path(&asked.back);
+    let links = links(status, asked.account.is_some(), &log_in);
+    let failure =
+        Failure { status: status.as_u16(), title, detail, remedy: remedy.or(next(status)), links: &links };
+    let visitor = match (&asked.account, asked.is_known) {
+        (Some(account), _) => Visitor::Known(account),
+        (None, true) => Visitor::Nobody,
+        (None, false) => Visitor::Unknown,
     };
     let head = Head { title: title.into(), private: true, ..Head::default() };
-    let page = shell::page(&head, Visitor::Unknown, "", &failure.content()).into_string();
+    let page = shell::page(&head, visitor, "", &failure.content()).into_string();
     for replaced in [header::CONTENT_LENGTH, header::WWW_AUTHENTICATE] {
         parts.headers.remove(replaced);
     }
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PAGE_MEDIA_TYPE));
+    // It names who is logged in.
+    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     Response::from_parts(parts, Body::from(page))
 }
 
@@ -94,13 +118,18 @@ fn next(status: StatusCode) -> Option<&'static str> {
     }
 }
 
-fn links(status: StatusCode) -> &'static [Link<'static>] {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-            &[HOME, SEARCH_LINK, LOG_IN]
-        }
-        _ => &[HOME],
+/// Where to go on. Whoever is logged in is not asked to do so.
+fn links(status: StatusCode, is_in: bool, log_in: &str) -> Vec<Link<'_>> {
+    let elsewhere =
+        [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND].contains(&status);
+    let mut links = vec![HOME];
+    if elsewhere {
+        links.push(SEARCH_LINK);
     }
+    if elsewhere && !is_in {
+        links.push(Link { path: log_in, name: "Log in" });
+    }
+    links
 }
 
 #[cfg(test)]
@@ -126,6 +155,21 @@ mod tests {
         }
     }
 
+    fn nobody() -> Asked {
+        Asked { account: None, is_known: true, back: "/orders?after=1".into() }
+    }
+
+    #[test]
+    fn whoever_is_logged_in_is_not_asked_to() {
+        let log_in = shell::log_in_path(&nobody().back);
+        let led =
+            |status, is_in| links(status, is_in, &log_in).iter().map(|link| link.path.to_owned()).collect();
+        let (out, within): (Vec<String>, Vec<String>) =
+            (led(StatusCode::FORBIDDEN, false), led(StatusCode::FORBIDDEN, true));
+        assert_eq!(out, ["/", SEARCH, "/login?next=/orders%3Fafter%3D1"]);
+        assert_eq!(within, ["/", SEARCH]);
+    }
+
     #[tokio::test]
     async fn a_page_says_what_the_problem_does() {
         let detail = "there is no plugin '<script>'";
@@ -138,7 +182,7 @@ mod tests {
             let told = (status == 403).then(|| "ask an owner of the namespace".to_owned());
             let title = "What happened".to_owned();
             let problem = Problem { r#type: word.into(), title, status, detail: detail.into(), remedy: told };
-            let page = as_page(problem.into_response()).await;
+            let page = as_page(problem.into_response(), &nobody()).await;
             assert_eq!(
                 (page.status().as_u16(), page.headers()[header::CONTENT_TYPE].as_bytes()),
                 (status, PAGE_MEDIA_TYPE.as_bytes())
@@ -149,7 +193,7 @@ mod tests {
                 assert!(text.contains(part), "{part}: {text}");
             }
         }
-        let nothing = as_page(StatusCode::NOT_FOUND.into_response()).await;
+        let nothing = as_page(StatusCode::NOT_FOUND.into_response(), &nobody()).await;
         assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
     }
 }

@@ -286,7 +286,10 @@ async fn choose(host: &Host, by: &Actor, pairs: &[(String, String)]) -> Result<R
         (crumbs(&[DEPLOYMENTS], "Deploy"))
         h1 { "Deploy" }
         @if options.is_empty() {
-            (empty("No template is installed.", &html! { a href="/plugins/install" { "Install one" } " first." }))
+            (empty("No template is installed.", &html! {
+                @if by.must_be(HostRole::Approver).is_ok() { a href="/plugins/install" { "Install one" } " first." }
+                @else { "An approver installs one first." }
+            }))
         } @else {
             form.card method="get" action="/deploy" {
                 (select("plugin", "Plugin", "", &options))

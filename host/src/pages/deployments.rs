@@ -1,7 +1,7 @@
 //! The list of deployments, by team, target and health.
 
 use axum::extract::{Query, State};
-use chandlery_package::wire::host::Health;
+use chandlery_package::wire::host::{Health, HostRole};
 use chandlery_package::wire::{Page, Paging};
 use chandlery_pages::{Column, Field, Tone, badge, empty, next_page, select, table};
 use maud::{Markup, html};
@@ -13,6 +13,7 @@ use super::{layout, values};
 use crate::deployments::{Listed, Sought};
 use crate::error::Error;
 use crate::host::Host;
+use crate::users::Actor;
 
 const PATH: &str = "/deployments";
 const COLUMNS: [Column<'static>; 8] = [
@@ -50,9 +51,9 @@ pub(super) async fn page(
     let is_first = paging.after().is_none();
     let content = html! {
         h1 { "Deployments" }
-        p { a href="/deploy" { "Deploy a plugin" } }
+        @if by.must_be(HostRole::Deployer).is_ok() { p { a href="/deploy" { "Deploy a plugin" } } }
         (filters(&sought, &targets))
-        @if rows.is_empty() { (none(&sought, is_first)) } @else { (table("Deployments", &COLUMNS, &rows)) }
+        @if rows.is_empty() { (none(&by, &sought, is_first)) } @else { (table("Deployments", &COLUMNS, &rows)) }
         (next_page(next.map(|next| link(&sought, Some(next.as_str()))).as_deref()))
     };
     Ok(layout::page("Deployments", Some(&by), content))
@@ -115,12 +116,18 @@ fn row(Listed { deployment, wanted }: &Listed) -> Vec<Markup> {
     ]
 }
 
-fn none(sought: &Sought, is_first: bool) -> Markup {
+fn none(by: &Actor, sought: &Sought, is_first: bool) -> Markup {
+    let (installs, deploys) =
+        (by.must_be(HostRole::Approver).is_ok(), by.must_be(HostRole::Deployer).is_ok());
     let is_whole = sought.team.is_none() && sought.target.is_none() && sought.health.is_none();
     match is_whole && is_first {
         true => empty(
             "Nothing is deployed yet.",
-            &html! { a href="/plugins/install" { "Install a plugin" } ", and " a href="/deploy" { "deploy it" } "." },
+            &html! {
+                @if installs { a href="/plugins/install" { "Install a plugin" } ", and " a href="/deploy" { "deploy it" } "." }
+                @else if deploys { a href="/deploy" { "Deploy a plugin" } " that an approver has installed." }
+                @else { "Whoever is a deployer here deploys what is installed: see " a href="/plugins" { "Plugins" } "." }
+            },
         ),
         false => {
             empty("There is no such deployment.", &html! { a href=(PATH) { "Show all deployments" } "." })

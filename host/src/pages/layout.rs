@@ -63,7 +63,7 @@ pub(super) fn again(error: users::Error, page: impl FnOnce(&str) -> Markup) -> R
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
         Ok(status) if status != StatusCode::INTERNAL_SERVER_ERROR => {
-            Ok((status, page(&problem.detail)).into_response())
+            Ok((status, page(&problem.in_words())).into_response())
         }
         _ => Err(error.into()),
     }

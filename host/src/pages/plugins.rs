@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use chandlery_package::wire::Advised;
-use chandlery_package::wire::host::{Coverage, Entitlement, Locked};
+use chandlery_package::wire::host::{Coverage, Entitlement, HostRole, Locked};
 use chandlery_package::{Kind, Release};
 use chandlery_pages::{Tone, badge, banner, command, empty, facts, minute};
 use maud::{Markup, html};
@@ -14,6 +14,7 @@ use super::layout;
 use crate::error::Error;
 use crate::host::Host;
 use crate::installs::permissions_in_words;
+use crate::users::Actor;
 
 /// A plugin, and what is known of it.
 struct Shown {
@@ -38,9 +39,10 @@ pub(super) async fn page(State(host): State<Host>, SignedIn(by): SignedIn) -> Re
     }
     let content = html! {
         h1 { "Plugins" }
-        p { a href="/plugins/install" { "Install a plugin" } }
+        @if by.must_be(HostRole::Approver).is_ok() { p { a href="/plugins/install" { "Install a plugin" } } }
+        @else { p.note { "An approver installs plugins." } }
         (licence(&entitlement))
-        @for shown in &plugins { (plugin(shown, &entitlement.plugins)) }
+        @for shown in &plugins { (plugin(&by, shown, &entitlement.plugins)) }
         @if plugins.is_empty() {
             (empty("Nothing is installed yet.", &html! { "Find a plugin in the registry's shop, or with " code { "chandlery search" } "." }))
         }
@@ -70,7 +72,7 @@ fn licence(has: &Entitlement) -> Markup {
     }
 }
 
-fn plugin(shown: &Shown, covered: &[Coverage]) -> Markup {
+fn plugin(by: &Actor, shown: &Shown, covered: &[Coverage]) -> Markup {
     let Shown { locked, newer, objection, advisories } = shown;
     let coverage = covered.iter().find(|coverage| coverage.plugin == locked.release.plugin);
     html! {
@@ -79,10 +81,12 @@ fn plugin(shown: &Shown, covered: &[Coverage]) -> Markup {
         @for advised in advisories { (banner(Tone::Warning, &html! { (advised) })) }
         @if let Some(coverage) = coverage { (covering(coverage)) }
         div.card { (facts(&told(locked))) }
-        @if locked.kind == Kind::Template { p { a href=(format!("/deploy?plugin={}", locked.release.plugin)) { "Deploy it" } } }
+        @if locked.kind == Kind::Template && by.must_be(HostRole::Deployer).is_ok() { p { a href=(format!("/deploy?plugin={}", locked.release.plugin)) { "Deploy it" } } }
         @if let Some(newer) = newer {
-            p { (newer) " is newer: " a href=(look(newer)) { "look at it" } ", or" }
-            (command(&format!("chandlery install {newer}")))
+            @if by.must_be(HostRole::Approver).is_ok() {
+                p { (newer) " is newer: " a href=(look(newer)) { "look at it" } ", or" }
+                (command(&format!("chandlery install {newer}")))
+            } @else { p { (newer) " is newer." } }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::host::Host;
 use crate::users::{self, Actor};
 
 /// What the form sends.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Given {
     workload: String,
     replicas: String,
@@ -30,7 +30,7 @@ pub(super) async fn page(
     Path(name): Path<String>,
 ) -> Result<Response, Error> {
     match host.deployments.basis(&name).await {
-        Ok(basis) => Ok(shown(&by, &name, &basis, None).into_response()),
+        Ok(basis) => Ok(shown(&by, &name, &basis, &Given::default(), None).into_response()),
         Err(error) => Ok(problem::page(&by, &error.into(), &[DEPLOYMENTS])),
     }
 }
@@ -46,7 +46,10 @@ pub(super) async fn scale(
         Err(error) => problem::told(&error),
     };
     match host.deployments.basis(&name).await {
-        Ok(basis) => Ok((problem::status(&fault), shown(&by, &name, &basis, Some(&fault))).into_response()),
+        Ok(basis) => {
+            let page = shown(&by, &name, &basis, &given, Some(&fault));
+            Ok((problem::status(&fault), page).into_response())
+        }
         Err(error) => Ok(problem::page(&by, &error.into(), &[DEPLOYMENTS])),
     }
 }
@@ -59,7 +62,7 @@ async fn scaled(host: &Host, by: &Actor, name: &str, given: &Given) -> Result<()
     Ok(())
 }
 
-fn shown(by: &Actor, name: &str, basis: &Basis, fault: Option<&Problem>) -> Markup {
+fn shown(by: &Actor, name: &str, basis: &Basis, given: &Given, fault: Option<&Problem>) -> Markup {
     let (path, title) = (format!("/deployments/{name}"), format!("Scale {name}"));
     let content = html! {
         (crumbs(&[DEPLOYMENTS, Link { path: &path, name }], "Scale"))
@@ -67,26 +70,28 @@ fn shown(by: &Actor, name: &str, basis: &Basis, fault: Option<&Problem>) -> Mark
         @if let Some(fault) = fault { (problem::above(fault, &[], &[])) }
         p { "The plan stays as it is. A plan that wants another number replaces what is set here." }
         @if basis.paused { p { "It is paused: the numbers hold when it is resumed." } }
-        (form(&path, &basis.plan.workloads))
+        (form(&path, &basis.plan.workloads, given))
     };
     layout::page(&title, Some(by), content)
 }
 
 /// The form: which workload, where there are several, and how many.
-fn form(path: &str, workloads: &[Workload]) -> Markup {
+fn form(path: &str, workloads: &[Workload], given: &Given) -> Markup {
     let labels: Vec<String> = workloads.iter().map(now).collect();
     let options = workloads.iter().zip(&labels);
     let options: Vec<(&str, &str)> =
         options.map(|(workload, label)| (workload.name.as_str(), label.as_str())).collect();
+    // What is no number is shown again as it was typed, which a field for numbers does not do.
+    let kind = if given.replicas.bytes().all(|byte| byte.is_ascii_digit()) { "number" } else { "text" };
     html! {
         form.card method="post" action=(format!("{path}/scale")) {
             @if let [workload] = workloads {
                 input type="hidden" name="workload" value=(workload.name);
                 p { (now(workload)) }
             } @else {
-                (select("workload", "Workload", "", &options))
+                (select("workload", "Workload", &given.workload, &options))
             }
-            (Field::new("replicas", "Replicas").kind("number").hint("From 0 to 1000").required())
+            (Field::new("replicas", "Replicas").kind(kind).value(&given.replicas).hint("From 0 to 1000").required())
             button { "Scale" }
         }
     }

@@ -36,6 +36,15 @@ impl Accounts {
         self.held(principal).await
     }
 
+    /// Whoever a browser's session is of, for a page that names them and does nothing else: what is wrong does not count.
+    pub async fn visitor(&self, headers: &HeaderMap) -> Result<Option<Account>, Error> {
+        let Some(token) = self.cookie.read(headers) else { return Ok(None) };
+        match check_token(&self.db, &token).await? {
+            Some(principal) => Ok(self.held(principal).await?.account),
+            None => Ok(None),
+        }
+    }
+
     /// Whoever asks, without the power for which a second factor is demanded that the account has not set up in time.
     async fn held(&self, mut principal: Principal) -> Result<Principal, Error> {
         if self.demand == Demand::Off {

@@ -3,12 +3,14 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::Query;
-use chandlery_package::wire::{HostSeen, Invoice, InvoiceState, Notice, Organisation, Page, Paging};
+use chandlery_package::wire::{HostSeen, Invoice, Notice, Organisation, Page, Paging};
 use chandlery_pages::{Column, day, minute, money, table};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::customer::cards::cards;
 use super::customer::frame::{self, OVERVIEW};
+use super::customer::invoices::{none_yet, state};
 use super::layout;
 use crate::error::Error;
 use crate::shell::ORGANISATIONS;
@@ -44,7 +46,7 @@ pub(super) async fn page(
         (told(&notices.items))
         (all_organisations(&belongs))
         (all_hosts(&hosts))
-        (all_invoices(&invoices))
+        (all_invoices(&invoices, finance.clock.now()))
         @if caller.organisation().is_none() { (own()) }
     };
     Ok(frame::page(&caller, "Account", OVERVIEW, &content).into_response())
@@ -62,7 +64,8 @@ fn own() -> Markup {
             a href="/account/passkeys" { "Passkeys" } " · "
             a href="/account/sign-on" { "Single sign-on" } " · "
             a href=(ORGANISATIONS) { "Organisations" } " · "
-            a href="/account/sessions" { "Where it is logged in" }
+            a href="/account/sessions" { "Where it is logged in" } " · "
+            a href="/account/tokens" { "Tokens" }
         }
     }
 }
@@ -73,7 +76,7 @@ fn told(notices: &[Notice]) -> Markup {
             h2 { "Notices" }
             @for notice in notices {
                 div.card.notice {
-                    strong { (notice.subject) } " " span.note { (notice.at.strftime("%Y-%m-%d")) }
+                    strong { (notice.subject) } " " span.note { (day(notice.at)) }
                     p { (notice.body) }
                 }
             }
@@ -118,7 +121,7 @@ fn all_hosts(hosts: &Page<HostSeen>) -> Markup {
     }
 }
 
-fn all_invoices(invoices: &Page<Invoice>) -> Markup {
+fn all_invoices(invoices: &Page<Invoice>, now: Timestamp) -> Markup {
     let columns = [
         Column::Text("No."),
         Column::Text("For"),
@@ -128,16 +131,11 @@ fn all_invoices(invoices: &Page<Invoice>) -> Markup {
         Column::Number("Total"),
     ];
     let row = |invoice: &Invoice| {
-        let state = match invoice.state {
-            InvoiceState::Open => "to be paid",
-            InvoiceState::Paid => "paid",
-            InvoiceState::Uncollectible => "given up",
-        };
         vec![
             html! { a href=(format!("/invoices/{}", invoice.number)) { (invoice.number) } },
             html! { @for line in &invoice.lines { div { (line.description) } } },
             day(invoice.due_at),
-            html! { (state) },
+            state(invoice, now),
             html! { (money(invoice.tax)) },
             html! { (money(invoice.total)) },
         ]
@@ -145,7 +143,9 @@ fn all_invoices(invoices: &Page<Invoice>) -> Markup {
     let rows: Vec<Vec<Markup>> = invoices.items.iter().map(row).collect();
     html! {
         h2 { "Invoices" }
-        (table("Invoices", &columns, &rows))
-        (layout::next_page(OVERVIEW, invoices.next.as_deref()))
+        @if rows.is_empty() { (none_yet()) } @else {
+            (table("Invoices", &columns, &rows))
+            (layout::next_page(OVERVIEW, invoices.next.as_deref()))
+        }
     }
 }

@@ -4,6 +4,7 @@ use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::UserCode;
+use chandlery_pages::minute;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -123,7 +124,7 @@ fn asked(caller: &Account, waiting: &Waiting) -> Markup {
             div.card {
                 dt { "Asks from" }
                 dd { (waiting.address.as_deref().unwrap_or("an unknown address")) }
-                dd.note { "since " (waiting.asked_at.strftime("%Y-%m-%d %H:%M UTC")) }
+                dd.note { "since " (minute(waiting.asked_at)) }
             }
         }
         p { "It can then do all that " strong { (caller.name) } " may, for 90 days. If you have not started it yourself, close this page." }

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{AccountProfile, EmailAddress, EmailChange};
+use chandlery_pages::minute;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -34,7 +35,7 @@ pub(super) struct Token {
 pub(super) async fn form(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
     let has = profile(&finance.db, &caller.name).await?;
-    Ok(page(&caller, &has, finance.mail.is_some(), None).into_response())
+    Ok(page(&caller, &has, finance.mail.is_some(), "", None).into_response())
 }
 
 pub(super) async fn change(
@@ -44,16 +45,17 @@ pub(super) async fn change(
     Form(given): Form<Change>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
-    let asked = match given.email.trim().parse::<EmailAddress>() {
+    let Change { email: typed, password } = given;
+    let asked = match typed.trim().parse::<EmailAddress>() {
         Ok(email) => {
-            let change = EmailChange { email, password: given.password };
+            let change = EmailChange { email, password };
             change_email(&finance.accounts, client, &caller, &change).await
         }
         Err(error) => Err(chandlery_edge::Error::Invalid(error.to_string())),
     };
     let Err(error) = asked else { return Ok(Redirect::to("/account/email").into_response()) };
     let has = profile(&finance.db, &caller.name).await?;
-    faulty(error, |fault| page(&caller, &has, finance.mail.is_some(), Some(fault)))
+    faulty(error, |fault| page(&caller, &has, finance.mail.is_some(), &typed, Some(fault)))
 }
 
 /// The page `/account/email/verification`, to which a letter leads. Opening it changes nothing: programs follow links in mail, too.
@@ -65,6 +67,7 @@ pub(super) async fn verify(
     State(finance): State<Finance>,
     client: Client,
     address: Address,
+    caller: Option<Account>,
     Form(given): Form<Token>,
 ) -> Result<Response, Error> {
     match verify_email(&finance.accounts, client, address, given.token.trim()).await {
@@ -72,10 +75,11 @@ pub(super) async fn verify(
             let content = html! {
                 h1 { "Verified" }
                 p { "The account " strong { (verified.account) } " is written to at " (verified.email) " from now on." }
+                p { a href="/welcome" { "The next step" } }
             };
-            Ok(layout::page("Verified", None, content).into_response())
+            Ok(layout::page("Verified", caller.as_ref(), content).into_response())
         }
-        Err(error) => faulty(error, |fault| token_page(None, "", Some(fault))),
+        Err(error) => faulty(error, |fault| token_page(caller.as_ref(), &given.token, Some(fault))),
     }
 }
 
@@ -86,12 +90,18 @@ pub(super) fn faulty(
 ) -> Result<Response, Error> {
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
-        Ok(status) if status.is_client_error() => Ok((status, page(&problem.detail)).into_response()),
+        Ok(status) if status.is_client_error() => Ok((status, page(&problem.in_words())).into_response()),
         _ => Err(error.into()),
     }
 }
 
-fn page(caller: &Account, has: &AccountProfile, sends_letters: bool, fault: Option<&str>) -> Markup {
+fn page(
+    caller: &Account,
+    has: &AccountProfile,
+    sends_letters: bool,
+    typed: &str,
+    fault: Option<&str>,
+) -> Markup {
     let content = html! {
         h1 { "E-mail of " (caller.name) }
         (chandlery_pages::fault(fault))
@@ -104,7 +114,7 @@ fn page(caller: &Account, has: &AccountProfile, sends_letters: bool, fault: Opti
         @match &has.pending_email {
             Some(pending) if sends_letters => p {
                 "A token was sent to " strong { (pending.email) } ", which ends on "
-                (pending.expires_at.strftime("%Y-%m-%d %H:%M UTC")) ". "
+                (minute(pending.expires_at)) ". "
                 a href="/account/email/verification" { "Verify it" }
             },
             Some(pending) => p { "Not verified: " strong { (pending.email) } },
@@ -114,7 +124,7 @@ fn page(caller: &Account, has: &AccountProfile, sends_letters: bool, fault: Opti
             p.note { "This registry sends no letters: no address is verified before its operator has named a mail server." }
         }
         form.card method="post" action="/account/email" {
-            label { "Another address" input name="email" type="email" autocomplete="email" required; }
+            label { "Another address" input name="email" type="email" value=(typed) autocomplete="email" required; }
             label {
                 "Password"
                 input name="password" type="password" autocomplete="current-password" required;

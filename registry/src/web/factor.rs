@@ -5,6 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{RecoveryCodes, SecondFactor, SecondFactorRemoval, SecondFactorSecret};
+use chandlery_pages::day;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -52,7 +53,7 @@ pub(super) async fn act(
     match StatusCode::from_u16(problem.status) {
         Ok(status) if status.is_client_error() => {
             let has = factor_state(&finance.db, &caller.name).await?;
-            Ok((status, shown(&caller, &has, Some(&problem.detail))).into_response())
+            Ok((status, shown(&caller, &has, Some(&problem.in_words()))).into_response())
         }
         _ => Err(error.into()),
     }
@@ -99,7 +100,7 @@ fn shown(caller: &Account, has: &SecondFactor, fault: Option<&str>) -> Markup {
         @match has.since {
             Some(since) => {
                 p {
-                    "A log-in needs a code since " (since.strftime("%Y-%m-%d")) "; "
+                    "A log-in needs a code since " (day(since)) "; "
                     (has.recovery_codes) " recovery codes are left."
                 }
                 h2 { "New recovery codes" }

@@ -5,7 +5,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{NewPasskey, PasskeyChallenge, PasskeyChange, PasskeyRecord};
-use jiff::Timestamp;
+use chandlery_pages::minute;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -83,7 +83,7 @@ pub(super) async fn act(
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
         Ok(status) if status.is_client_error() => {
-            Ok((status, shown(&finance, &caller, Some(&problem.detail)).await?).into_response())
+            Ok((status, shown(&finance, &caller, Some(&problem.in_words())).await?).into_response())
         }
         _ => Err(error.into()),
     }
@@ -139,7 +139,6 @@ async fn shown(finance: &Finance, caller: &Account, fault: Option<&str>) -> Resu
 }
 
 fn table(all: &[PasskeyRecord]) -> Markup {
-    let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     html! {
         div.card.scroll role="region" aria-label="Passkeys" tabindex="0" {
             table {

@@ -48,7 +48,7 @@ pub(super) async fn change(
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
         Ok(status) if status.is_client_error() => {
-            Ok((status, page(&caller, Some(&problem.detail))).into_response())
+            Ok((status, page(&caller, Some(&problem.in_words()))).into_response())
         }
         _ => Err(error.into()),
     }

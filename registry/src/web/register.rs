@@ -67,7 +67,7 @@ pub(super) async fn open(
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
         Ok(status) if status.is_client_error() => {
-            Ok((status, page(&given, &Faults::of(&error, problem.detail), sends_letters)).into_response())
+            Ok((status, page(&given, &Faults::of(&error, problem.in_words()), sends_letters)).into_response())
         }
         _ => Err(error.into()),
     }

@@ -89,7 +89,7 @@ pub(super) async fn go_on(
             Ok((StatusCode::NOT_FOUND, page).into_response())
         }
         Ok(status) if status.is_client_error() => {
-            let page = code_page(&answer.challenge, &given.next, Some(&problem.detail));
+            let page = code_page(&answer.challenge, &given.next, Some(&problem.in_words()));
             Ok((status, page).into_response())
         }
         _ => Err(error.into()),

@@ -3,6 +3,7 @@
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::{Page, Paging, Session};
+use chandlery_pages::minute;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -68,13 +69,12 @@ fn shown(caller: &Account, sessions: &Page<Session>) -> Markup {
             input type="hidden" name="id" value=(OTHERS);
             p { button { "End all but this one" } }
         }
-        p.note { "Tokens that were made for machines stay: " code { "chandlery tokens list" } " shows them." }
+        p.note { "Tokens that were made for machines stay: " a href="/account/tokens" { "they are on a page of their own" } "." }
     };
     layout::page("Sessions", Some(caller), content)
 }
 
 fn row(session: &Session) -> Markup {
-    let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     html! {
         tr {
             td { (minute(session.created_at)) }

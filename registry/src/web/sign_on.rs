@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use chandlery_package::Namespace;
 use chandlery_package::wire::{EmailAddress, LinkedIdentity};
+use chandlery_pages::minute;
 use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -182,7 +183,6 @@ async fn own_page(finance: &Finance, caller: &Account, fault: Option<&str>) -> R
 }
 
 fn all_linked(linked: &[LinkedIdentity]) -> Markup {
-    let minute = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     html! {
         @if !linked.is_empty() {
             div.card.scroll role="region" aria-label="Organisations" tabindex="0" {

@@ -46,13 +46,13 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Customer) -> Re
                     h2 { "When what is invoiced is over" }
                     @match &then {
                         Ok(foreseen) => { (at_the_end(&has, &foreseen.subscription)) (button(THEN, "Cancel it for then")) }
-                        Err(error) => p { (error.problem().detail) },
+                        Err(error) => p { (error.problem().in_words()) },
                     }
                 }
                 h2 { "Now" }
                 @match &at_once {
                     Ok(ended) => { (at_this_moment(ended)) (button(NOW, "End it now")) }
-                    Err(error) => p { (error.problem().detail) },
+                    Err(error) => p { (error.problem().in_words()) },
                 }
             }
         }

@@ -2,12 +2,11 @@
 
 use chandlery_package::wire::{Invoice, Subscription};
 use chandlery_package::{Billed, Tier};
-use chandlery_pages::money;
+use chandlery_pages::{day, money};
 use maud::{Markup, html};
 
 /// What an account may have, what it has of that, and what it is to pay.
 pub(in crate::web) fn cards(has: &Subscription, used: u32) -> Markup {
-    let day = |at: jiff::Timestamp| at.strftime("%Y-%m-%d").to_string();
     let more = has.deployments.map(|limit| Tier::for_deployments(limit.saturating_add(1)));
     html! {
         dl.cards {
@@ -28,7 +27,7 @@ pub(in crate::web) fn cards(has: &Subscription, used: u32) -> Markup {
                     dd.note {
                         (more) " allows "
                         @match more.deployments() { Some(limit) => (limit), None => "any number" }
-                        @if let Some(price) = more.price(Billed::Monthly) { " for " (price) " a month" }
+                        @if let Some(price) = more.price(Billed::Monthly) { " for " (money(price)) " a month" }
                         ": " code { "chandlery subscription change " (more) } " or " a href="/subscription" { "here" }
                     }
                 }

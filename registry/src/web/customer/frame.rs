@@ -77,7 +77,7 @@ pub(in crate::web) fn faulty(error: Error, page: impl FnOnce(&str) -> Markup) ->
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
         Ok(status @ (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::CONFLICT)) => {
-            Ok((status, page(&problem.detail)).into_response())
+            Ok((status, page(&problem.in_words())).into_response())
         }
         _ => Err(error),
     }

@@ -5,7 +5,7 @@ use chandlery_accounts::organisations::Power;
 use chandlery_edge::{Path, Query};
 use chandlery_money::{Finance, billing, rails};
 use chandlery_package::wire::{CreditNote, Invoice, InvoiceState, Page, Paging};
-use chandlery_pages::{Column, Link, Tone, badge, crumbs, day, facts, money, next_page, table};
+use chandlery_pages::{Column, Link, Tone, badge, crumbs, day, empty, facts, money, next_page, table};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -57,10 +57,27 @@ fn all(page: &Page<Invoice>, now: Timestamp) -> Markup {
     };
     let rows: Vec<Vec<Markup>> = page.items.iter().map(row).collect();
     let next = page.next.as_deref().map(|after| format!("{PAGE}?after={after}"));
-    html! { (table("Invoices", &columns, &rows)) (next_page(next.as_deref())) }
+    html! {
+        @if rows.is_empty() { (none_yet()) } @else {
+            (table("Invoices", &columns, &rows))
+            (next_page(next.as_deref()))
+        }
+    }
 }
 
-fn state(invoice: &Invoice, now: Timestamp) -> Markup {
+/// That there is no invoice, and what makes one.
+pub(in crate::web) fn none_yet() -> Markup {
+    empty(
+        "Nothing was invoiced yet.",
+        &html! {
+            "A " a href="/subscription" { "subscription" } " is invoiced when it begins, and what you order from the "
+            a href="/search" { "shop" } " once it is paid, or by the month."
+        },
+    )
+}
+
+/// How an invoice stands.
+pub(in crate::web) fn state(invoice: &Invoice, now: Timestamp) -> Markup {
     match invoice.state {
         InvoiceState::Open if invoice.due_at < now => badge(Tone::Bad, "overdue"),
         InvoiceState::Open => badge(Tone::Warning, "to be paid"),
@@ -143,8 +160,12 @@ pub(super) async fn credit_notes(
     let content = html! {
         (crumbs(&[ABOVE], "Credit notes"))
         h1 { "Credit notes of " (caller.name) }
-        (table("Credit notes", &columns, &rows))
-        (next_page(next.as_deref()))
+        @if rows.is_empty() {
+            (empty("Nothing was given back.", &html! { "What is given back of an invoice stands here. " a href=(PAGE) { "Invoices" } }))
+        } @else {
+            (table("Credit notes", &columns, &rows))
+            (next_page(next.as_deref()))
+        }
     };
     Ok(frame::page(&caller, "Credit notes", PAGE, &content))
 }

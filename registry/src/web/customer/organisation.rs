@@ -6,8 +6,9 @@ use chandlery_accounts::organisations::{self, OrganisationRole, Place, Power, co
 use chandlery_edge::{Path, Query};
 use chandlery_money::Finance;
 use chandlery_package::Namespace;
+use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{
-    DomainName, Organisation, OrganisationDomain, OrganisationMember, Page, Paging,
+    DomainName, Organisation, OrganisationDomain, OrganisationMember, PAGE_ITEMS, Page, Paging,
 };
 use chandlery_pages::{Column, Field, Link, Tone, badge, crumbs, day, next_page, select, table};
 use maud::{Markup, html};
@@ -19,6 +20,8 @@ use crate::error::Error;
 /// What may not be done, in the words of a refusal.
 const CHOOSE: &str = "choose the members of";
 const CHOOSE_DOMAINS: &str = "choose the domains of";
+/// What the form for another domain does.
+const ADD: &str = "add";
 
 /// The page `/organisations/{organisation}`.
 pub(super) async fn page(
@@ -28,20 +31,57 @@ pub(super) async fn page(
     Query(paging): Query<Paging<Place>>,
 ) -> Result<Markup, Error> {
     caller.must_have(&finance.db, &name, Power::See, "see").await?;
-    let organisation = organisations::find(&finance.db, &name, &caller.name).await?;
-    let members = organisations::members_of(&finance.db, &name, &paging).await?;
-    let domains = domains::list(&finance.db, &name).await?;
+    shown(&finance, &caller, &name, &paging, &Typed::default()).await
+}
+
+/// What was sent with a form of the page, and why it was refused.
+#[derive(Default)]
+struct Typed {
+    chosen: Chosen,
+    domain: String,
+    fault: Option<String>,
+}
+
+/// The page, with what was typed in a form of it that was refused.
+async fn shown(
+    finance: &Finance,
+    caller: &Customer,
+    name: &Namespace,
+    paging: &Paging<Place>,
+    typed: &Typed,
+) -> Result<Markup, Error> {
+    let organisation = organisations::find(&finance.db, name, &caller.name).await?;
+    let members = organisations::members_of(&finance.db, name, paging).await?;
+    let domains = domains::list(&finance.db, name).await?;
     let content = html! {
         (crumbs(&[Link { path: ORGANISATIONS, name: "Organisations" }], name.as_str()))
         h1 { (organisation.title) }
         p.badges { code { (name) } (badge(Tone::Plain, &format!("you are its {}", organisation.role))) }
+        (frame::fault(typed.fault.as_deref()))
         h2 { "Members" }
         (all_members(&organisation, &members, &caller.name))
-        @if has(organisation.role, Power::Manage) { (invite_form(&organisation)) }
+        @if has(organisation.role, Power::Manage) { (invite_form(&organisation, &typed.chosen)) }
         h2 { "Domains" }
-        (all_domains(&organisation, &domains))
+        (all_domains(&organisation, &domains, &typed.domain))
     };
-    Ok(frame::page(&caller, organisation.title.as_str(), ORGANISATIONS, &content))
+    Ok(frame::page(caller, organisation.title.as_str(), ORGANISATIONS, &content))
+}
+
+/// Leads on from what was done; what was refused is said on the page, where what was typed stays.
+async fn told(
+    finance: &Finance,
+    caller: &Customer,
+    name: &Namespace,
+    done: Result<String, Error>,
+    typed: Typed,
+) -> Result<Response, Error> {
+    let error = match done {
+        Ok(next) => return Ok(Redirect::to(&next).into_response()),
+        Err(error) => error,
+    };
+    let fault = Some(error.problem().in_words());
+    let page = shown(finance, caller, name, &Paging::first(PAGE_ITEMS), &Typed { fault, ..typed }).await?;
+    frame::faulty(error, |_| page)
 }
 
 fn path(organisation: &Organisation) -> String {
@@ -121,20 +161,21 @@ fn role_form(organisation: &Organisation, member: &OrganisationMember) -> Markup
     }
 }
 
-fn invite_form(organisation: &Organisation) -> Markup {
+fn invite_form(organisation: &Organisation, typed: &Chosen) -> Markup {
+    let role = if typed.role.is_empty() { OrganisationRole::Member.as_str() } else { typed.role.as_str() };
     let roles = roles(organisation);
     let options: Vec<(&str, &str)> = roles.iter().map(|role| (*role, *role)).collect();
     html! {
         h2 { "Invite somebody" }
         form.card method="post" action=(format!("{}/members", path(organisation))) {
-            (Field::new("account", "Account").required().hint("Its name here. It belongs to the organisation once it has accepted."))
-            (select("role", "Role", OrganisationRole::Member.as_str(), &options))
+            (Field::new("account", "Account").value(&typed.account).required().hint("Its name here. It belongs to the organisation once it has accepted."))
+            (select("role", "Role", role, &options))
             button { "Invite" }
         }
     }
 }
 
-fn all_domains(organisation: &Organisation, domains: &[OrganisationDomain]) -> Markup {
+fn all_domains(organisation: &Organisation, domains: &[OrganisationDomain], typed: &str) -> Markup {
     let manages = has(organisation.role, Power::Manage);
     let columns =
         [Column::Text("Domain"), Column::Text("State"), Column::Text("TXT record"), Column::Text("Do")];
@@ -152,8 +193,8 @@ fn all_domains(organisation: &Organisation, domains: &[OrganisationDomain]) -> M
         (table("Domains", &columns, &rows))
         @if manages {
             form.card method="post" action=(act) {
-                input type="hidden" name="act" value="add";
-                (Field::new("domain", "Another domain").required().hint("Such as example.org. Its DNS proves that it is yours."))
+                input type="hidden" name="act" value=(ADD);
+                (Field::new("domain", "Another domain").value(typed).required().hint("Such as example.org. Its DNS proves that it is yours."))
                 button { "Add it" }
             }
         }
@@ -179,7 +220,7 @@ fn domain_form(act: &str, domain: &OrganisationDomain) -> Markup {
 }
 
 /// Who is to be what.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Chosen {
     #[serde(default)]
     account: String,
@@ -195,12 +236,22 @@ pub(super) async fn choose(
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Error> {
     caller.must_have(&finance.db, &name, Power::Manage, CHOOSE).await?;
+    let done = invited(&finance, &caller, &name, &chosen).await;
+    let done = done.map(|()| format!("{ORGANISATIONS}/{name}"));
+    told(&finance, &caller, &name, done, Typed { chosen, ..Typed::default() }).await
+}
+
+async fn invited(
+    finance: &Finance,
+    caller: &Customer,
+    name: &Namespace,
+    chosen: &Chosen,
+) -> Result<(), Error> {
     let account: Namespace = chosen.account.trim().parse()?;
     let unreadable = |error: chandlery_package::words::UnknownWord| Error::invalid(error.to_string());
     let role: OrganisationRole = chosen.role.parse().map_err(unreadable)?;
-    let place = (&name, &caller.name);
-    organisations::invite(&finance.db, &caller.actor, place, &account, role).await?;
-    Ok(Redirect::to(&format!("{ORGANISATIONS}/{name}")).into_response())
+    let place = (name, &caller.name);
+    Ok(organisations::invite(&finance.db, &caller.actor, place, &account, role).await?)
 }
 
 /// Ends a membership or an invitation; everybody may end their own.
@@ -212,10 +263,11 @@ pub(super) async fn remove(
     if caller.name != account {
         caller.must_have(&finance.db, &name, Power::Manage, CHOOSE).await?;
     }
-    organisations::remove(&finance.db, &caller.actor, (&name, &caller.name), &account).await?;
     let next =
         if caller.name == account { ORGANISATIONS.to_owned() } else { format!("{ORGANISATIONS}/{name}") };
-    Ok(Redirect::to(&next).into_response())
+    let place = (&name, &caller.name);
+    let done = organisations::remove(&finance.db, &caller.actor, place, &account).await;
+    told(&finance, &caller, &name, done.map(|_| next).map_err(Error::from), Typed::default()).await
 }
 
 /// What is to be done with a domain.
@@ -235,19 +287,31 @@ pub(super) async fn domain(
     Form(given): Form<OfDomain>,
 ) -> Result<Response, Error> {
     caller.must_have(&finance.db, &name, Power::Manage, CHOOSE_DOMAINS).await?;
+    let done = done_with(&finance, &caller, &name, &given).await;
+    let done = done.map(|()| format!("{ORGANISATIONS}/{name}"));
+    let domain = if given.act == ADD { given.domain } else { String::new() };
+    told(&finance, &caller, &name, done, Typed { domain, ..Typed::default() }).await
+}
+
+async fn done_with(
+    finance: &Finance,
+    caller: &Customer,
+    name: &Namespace,
+    given: &OfDomain,
+) -> Result<(), Error> {
     let domain = given.domain.trim().parse::<DomainName>();
     let domain = domain.map_err(|error| Error::invalid(error.to_string()))?;
     match given.act.as_str() {
-        "add" => {
-            domains::add(&finance.db, &caller.actor, &name, &domain).await?;
+        ADD => {
+            domains::add(&finance.db, &caller.actor, name, &domain).await?;
         }
         "check" => {
-            domains::check(&finance.accounts, &caller.actor, &name, &domain).await?;
+            domains::check(&finance.accounts, &caller.actor, name, &domain).await?;
         }
-        "remove" => domains::remove(&finance.db, &caller.actor, &name, &domain).await?,
+        "remove" => domains::remove(&finance.db, &caller.actor, name, &domain).await?,
         other => return Err(Error::invalid(format!("'{other}' is nothing that is done with a domain"))),
     }
-    Ok(Redirect::to(&format!("{ORGANISATIONS}/{name}")).into_response())
+    Ok(())
 }
 
 #[cfg(test)]

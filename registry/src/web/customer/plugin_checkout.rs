@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::{Path, Query};
 use chandlery_money::Finance;
 use chandlery_money::billing::{self, ForeseenOrder};
+use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{Acceptance, NewOrder, OrderState, Quote};
 use chandlery_package::{Money, Namespace, Offer, PluginId, PluginName, Rate, terms};
 use chandlery_pages::{Field, Link, checkbox, command, crumbs, facts};
@@ -31,6 +32,9 @@ pub(super) struct Given {
     /// What was shown that is due, with taxes; nothing: it is invoiced by the month.
     due: String,
     accept: String,
+    /// A coupon that was refused, which stays typed.
+    #[serde(skip)]
+    refused: String,
 }
 
 impl Given {
@@ -42,6 +46,11 @@ impl Given {
         };
         let coupon = Some(self.coupon.trim().to_owned()).filter(|code| !code.is_empty());
         Ok(NewOrder { plugin: plugin.clone(), referrer, coupon, acceptance: None })
+    }
+
+    /// Whether it has neither a coupon nor a referrer.
+    fn is_plain(&self) -> bool {
+        self.coupon.trim().is_empty() && self.referrer.trim().is_empty()
     }
 
     /// What is agreed to.
@@ -70,14 +79,24 @@ pub(super) async fn page(
     let plugin = PluginId { namespace, name };
     match checkout(&finance, &caller, &plugin, &given, None).await {
         Ok(page) => Ok(page.into_response()),
-        // What is wrong with a coupon or a referrer is said beside an order without them.
-        Err(error) if !given.coupon.is_empty() || !given.referrer.is_empty() => {
-            let plain =
-                checkout(&finance, &caller, &plugin, &Given::default(), Some(&error.to_string())).await?;
-            frame::faulty(error, |_| plain)
+        Err(error) if given.is_plain() => Err(error),
+        Err(error) => {
+            let page = without(&finance, &caller, &plugin, &given, &error.problem().in_words()).await?;
+            frame::faulty(error, |_| page)
         }
-        Err(error) => Err(error),
     }
+}
+
+/// What is wrong with a coupon or a referrer is said beside an order without them.
+async fn without(
+    finance: &Finance,
+    caller: &Customer,
+    plugin: &PluginId,
+    given: &Given,
+    fault: &str,
+) -> Result<Markup, Error> {
+    let plain = Given { refused: given.coupon.clone(), ..Given::default() };
+    checkout(finance, caller, plugin, &plain, Some(fault)).await
 }
 
 async fn checkout(
@@ -128,6 +147,7 @@ fn offered(
     given: &Given,
 ) -> Result<Markup, Error> {
     let action = format!("/checkout/plugins/{}/{}", quote.plugin.namespace, quote.plugin.name);
+    let typed = if given.refused.is_empty() { &given.coupon } else { &given.refused };
     let due = foreseen.order.due.map(|due| due.to_string()).unwrap_or_default();
     Ok(html! {
         (price(foreseen)?)
@@ -136,7 +156,7 @@ fn offered(
         h2 { "Coupon" }
         form.card method="get" action=(action) {
             input type="hidden" name="referrer" value=(given.referrer);
-            (Field::new("coupon", "Code").value(&given.coupon))
+            (Field::new("coupon", "Code").value(typed))
             button { "Use it" }
         }
         h2 { "Order" }
@@ -198,8 +218,11 @@ pub(super) async fn order(
         Ok(order) => Ok(Redirect::to(&format!("/orders/{}", order.reference)).into_response()),
         Err(error) => {
             let error = Error::from(error);
-            let fault = error.to_string();
-            let page = checkout(&finance, &caller, &plugin, &Given::default(), Some(&fault)).await?;
+            let fault = error.problem().in_words();
+            let page = match checkout(&finance, &caller, &plugin, &given, Some(&fault)).await {
+                Err(_) if !given.is_plain() => without(&finance, &caller, &plugin, &given, &fault).await?,
+                checked_out => checked_out?,
+            };
             frame::faulty(error, |_| page)
         }
     }

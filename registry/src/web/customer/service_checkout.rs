@@ -4,8 +4,9 @@ use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::Path;
 use chandlery_money::{Finance, billing, consultants};
+use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{Consultant, NewServiceOrder, Service};
-use chandlery_package::{Digest, Money, Namespace, random_bytes};
+use chandlery_package::{Digest, Money, Namespace, random_bytes, terms};
 use chandlery_pages::{Field, Link, crumbs, facts};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -82,7 +83,7 @@ async fn checkout(
         (frame::fault(fault))
         div.card { (facts(&by)) (parties.shown()) }
         (paying::amounts("What it costs", &rows))
-        p { "Nothing is charged now. It is invoiced when you accept what was done, with the tax of that day, and is to be paid within 14 days." }
+        p { "Nothing is charged now. It is invoiced when you accept what was done, with the tax of that day, and is to be paid within " (terms::PAYMENT_DAYS) " days." }
         form.card method="post" action=(format!("/checkout/services/{namespace}/{name}")) {
             input type="hidden" name="price" value=(service.price);
             (Field::new("reference", "Your reference").value(&given.reference).required()
@@ -104,7 +105,7 @@ pub(super) async fn order(
     match place(&finance, &caller, (&namespace, name.as_str()), service, &given).await {
         Ok(reference) => Ok(Redirect::to(&service_path(&reference)).into_response()),
         Err(error) => {
-            let fault = error.to_string();
+            let fault = error.problem().in_words();
             let page = checkout(&finance, &caller, (&namespace, name.as_str()), &given, Some(&fault)).await?;
             frame::faulty(error, |_| page)
         }

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::organisations::Power;
 use chandlery_edge::Path;
 use chandlery_money::{Finance, billing, consultants};
+use chandlery_package::terms;
 use chandlery_package::wire::Milestone;
 use chandlery_pages::{Column, Link, crumbs, day, facts, money, table};
 use maud::{Markup, html};
@@ -54,7 +55,7 @@ pub(super) async fn page(
         h1 { (order.service) }
         div.card { (facts(&about)) (parties.shown()) }
         h2 { "Milestones" }
-        p { "Each is invoiced when you accept it, with the tax of that day, and is to be paid within 14 days. What is accepted stays so." }
+        p { "Each is invoiced when you accept it, with the tax of that day, and is to be paid within " (terms::PAYMENT_DAYS) " days. What is accepted stays so." }
         (table("Milestones", &COLUMNS, &rows))
     };
     Ok(frame::page(&caller, &format!("Order {reference}"), ABOVE.path, &content))
