@@ -13,11 +13,15 @@ use futures::StreamExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::arguments::server;
 use crate::failure::{Failure, Result};
 use crate::home::Home;
 use crate::words;
+
+/// By what a write that is sent again is known.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Where the registry listens unless told otherwise.
 pub const REGISTRY_LISTEN: &str = "127.0.0.1:7600";
@@ -195,11 +199,21 @@ impl Context {
     }
 
     async fn send_as_it_is(&self, method: Method, path: &str, body: impl Serialize) -> Result<Response> {
-        let mut request = self.as_account(method.clone(), path)?;
-        if method != Method::GET {
-            request = request.json(&body);
+        let request = self.as_account(method.clone(), path)?;
+        match method {
+            Method::GET => self.send_to_registry(request).await,
+            _ => self.send_once(request.json(&body)).await,
         }
-        self.send_to_registry(request).await
+    }
+
+    /// Sends a write, and once more where nothing was answered: by its key it is done once.
+    async fn send_once(&self, request: RequestBuilder) -> Result<Response> {
+        let request = request.header(IDEMPOTENCY_KEY, Uuid::now_v7().to_string());
+        let Some(again) = request.try_clone() else { return self.send_to_registry(request).await };
+        match request.send().await {
+            Ok(answer) => checked(answer).await,
+            Err(_) => self.send_to_registry(again).await,
+        }
     }
 
     /// A request of the account, for the organisation that it acts for. A workload acts for whoever trusts it.

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 
 use chandlery_accounts::organisations;
-use chandlery_money::{Finance, billing, books, rails, sharing};
+use chandlery_money::{Finance, billing, books, partner_notices, rails, sharing};
 use chandlery_store::Clock;
 use chandlery_tasks::Supervisor;
 
@@ -15,12 +15,14 @@ use crate::audit::{self, Exports};
 use crate::catalog::Planner;
 use crate::error::Error;
 use crate::guard::Guard;
+use crate::metrics::Metrics;
 use crate::oci::Oci;
-use crate::{catalog, deletion, oci};
+use crate::{catalog, deletion, idempotency, oci};
 
 /// Often enough that who watches hears of it in time.
 const SECONDS: Duration = Duration::from_secs(10);
-/// How often what is owed to the processor of payments, or waits for its cause, is looked at: each waits for its own time.
+/// How often what is owed to the processor of payments, waits for its cause, or is to go to webhooks is looked at: each waits for its own
+/// time.
 const MOMENT: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -40,12 +42,15 @@ pub struct Chores {
     pub exports: Arc<Exports>,
     /// What remembers who asked for how many plans.
     pub planner: Arc<Planner>,
+    /// What is told of this replica, and of when its chores were done.
+    pub metrics: Metrics,
 }
 
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 13] = [
+const ALWAYS: [(&str, Duration, Job); 18] = [
+    ("replica", MINUTE, |with| Box::pin(async move { with.metrics.report().await })),
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
@@ -59,6 +64,8 @@ const ALWAYS: [(&str, Duration, Job); 13] = [
     ("staged-releases", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::forget_lapsed(&with.oci.db).await?) })
     }),
+    ("drafts", HOUR, |with| Box::pin(async move { Ok(catalog::forget_lapsed_drafts(&with.oci.db).await?) })),
+    ("idempotency", HOUR, |with| Box::pin(async move { Ok(idempotency::forget(&with.oci.db).await?) })),
     ("domains", HOUR, |with| {
         Box::pin(async move { Ok(organisations::domains::check_due(&with.oci.accounts).await?) })
     }),
@@ -70,8 +77,15 @@ const ALWAYS: [(&str, Duration, Job); 13] = [
     }),
     ("notices", MINUTE, |Chores { finance, .. }| {
         Box::pin(async move {
+            partner_notices::mail(&finance.db, finance.clock.now()).await?;
             Ok(billing::send_notices(&finance.db, finance.mail.as_deref(), finance.clock.now()).await?)
         })
+    }),
+    ("webhooks", MOMENT, |Chores { finance, .. }| {
+        Box::pin(async move { Ok(partner_notices::deliver(&finance).await?) })
+    }),
+    ("told-notices", HOUR, |Chores { finance, .. }| {
+        Box::pin(async move { Ok(partner_notices::forget_told(&finance).await?) })
     }),
     ("audit-export", SECONDS, |with| {
         Box::pin(async move {
@@ -122,11 +136,13 @@ pub fn start(tasks: &Supervisor, chores: &Chores) {
     for (name, interval, job) in ALWAYS.iter().chain(of_money).copied() {
         let own = chores.clone();
         tasks.spawn_every(name, interval, move || {
-            let done = job(own.clone());
+            let (done, runs) = (job(own.clone()), own.metrics.runs.clone());
             async move {
-                if let Err(error) = done.await {
+                let done = done.await;
+                if let Err(error) = &done {
                     tracing::error!(%error, chore = name, "a chore was not done: it is tried again");
                 }
+                runs.note(name, interval, done.err().map(|error| error.to_string()));
             }
         });
     }
@@ -161,16 +177,21 @@ mod tests {
                 "deletions",
                 "domains",
                 "downloads",
+                "drafts",
                 "garbage",
                 "holds",
+                "idempotency",
                 "notices",
                 "processor",
                 "rate-limits",
                 "renewals",
+                "replica",
                 "second-factors",
                 "sign-on",
                 "staged-releases",
-                "tax-numbers"
+                "tax-numbers",
+                "told-notices",
+                "webhooks"
             ]
         );
         assert_eq!(ready(&registry).await, StatusCode::OK);
@@ -198,16 +219,21 @@ mod tests {
             "deletions",
             "domains",
             "downloads",
+            "drafts",
             "garbage",
             "holds",
+            "idempotency",
             "notices",
             "processor",
             "rate-limits",
             "renewals",
+            "replica",
             "second-factors",
             "sign-on",
             "staged-releases",
             "tax-numbers",
+            "told-notices",
+            "webhooks",
         ] {
             let line = format!("chandlery_task_restarts_total{{task=\"{name}\"}} 1");
             assert!(text.contains(&line), "{line}\n{text}");
