@@ -1,6 +1,8 @@
 //! A headless Chromium of this machine, told what to do by its driver (W3C WebDriver), with an authenticator of its own that is always there,
 //! and whose user always agrees.
 
+mod devtools;
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::world::until;
+
+pub use devtools::Look;
 
 /// By which name WebDriver gives an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -34,6 +38,11 @@ impl Chromium {
         Self::with(site, json!({ "mobileEmulation": { "deviceMetrics": metrics } }))
     }
 
+    /// The same, in which no page runs a script.
+    pub fn without_scripts(site: &str) -> Self {
+        Self::with(site, json!({ "prefs": { "profile.managed_default_content_settings.javascript": 2 } }))
+    }
+
     fn with(site: &str, mut options: Value) -> Self {
         let mut command = Command::new("chromedriver");
         let started = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
@@ -56,7 +65,9 @@ impl Chromium {
         };
         let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
         options["args"] = json!(arguments);
-        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
+        let wanted = json!({
+            "browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" },
+        });
         let begun = browser.ask("POST", "", json!({ "capabilities": { "alwaysMatch": wanted } }));
         browser.session = format!("{}/{}", browser.session, begun["sessionId"].as_str().unwrap());
         let authenticator = json!({
@@ -66,6 +77,30 @@ impl Chromium {
         let added = browser.ask("POST", "/webauthn/authenticator", authenticator);
         browser.authenticator = format!("/webauthn/authenticator/{}", added.as_str().unwrap());
         browser
+    }
+
+    /// Visits another site from now on.
+    pub fn turn_to(&mut self, site: &str) {
+        self.site = site.into();
+    }
+
+    /// The address of the page that is shown.
+    pub fn address(&self) -> String {
+        self.ask("GET", "/url", Value::Null).as_str().unwrap().to_owned()
+    }
+
+    /// Whether the page has what a selector of CSS finds.
+    pub fn has(&self, selector: &str) -> bool {
+        self.find(selector).is_some()
+    }
+
+    /// What is shown of what a selector of CSS finds, as soon as it is there.
+    pub fn text(&self, selector: &str) -> String {
+        until(&format!("the text of '{selector}'"), || {
+            let element = self.find(selector)?;
+            let shown = self.tried("GET", &format!("/element/{element}/text"), Value::Null)?;
+            Some(shown.as_str()?.to_owned())
+        })
     }
 
     /// Shows a page of the site.
