@@ -19,9 +19,9 @@ use chandlery_store::Storage;
 use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
-/// The tables, each after those that it refers to. Uploads at hand and challenges to passkeys are not kept: their clients will
-/// begin again.
-const TABLES: [&str; 122] = [
+/// The tables, each after those that it refers to. Uploads at hand, drafts and challenges to passkeys are not kept: their clients will
+/// begin again. Answers to writes with a key are of a day, and of what the backup may not have.
+const TABLES: [&str; 129] = [
     "facts",
     "accounts",
     "organisations",
@@ -66,6 +66,7 @@ const TABLES: [&str; 122] = [
     "quarantines",
     "advisories",
     "abuse_reports",
+    "reviews",
     "counters",
     "log_entries",
     "log_hashes",
@@ -86,6 +87,8 @@ const TABLES: [&str; 122] = [
     "prices",
     "coupons",
     "billing_profiles",
+    "budgets",
+    "cost_teams",
     "tax_rules",
     "tax_checks",
     "sellers",
@@ -119,6 +122,10 @@ const TABLES: [&str; 122] = [
     "payouts",
     "payout_items",
     "payout_returns",
+    "partner_notice_choices",
+    "partner_notices",
+    "webhooks",
+    "webhook_deliveries",
     "partner_exits",
     "partner_offsets",
     "debt_write_offs",

@@ -19,7 +19,7 @@ use crate::error::Error;
 const ROWS: i64 = 500;
 /// What a thing is called, and how those of an account are read, in an order in which each has one place. No secret, nor a digest of
 /// one, is among them.
-const PARTS: [(&str, &str); 38] = [
+const PARTS: [(&str, &str); 43] = [
     ("account", "select name, role, created_at, email, managed_by, ended_at from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),
@@ -80,6 +80,9 @@ const PARTS: [(&str, &str); 38] = [
         "billing-profile",
         "select country, email, tax_id, name, street, postcode, city from billing_profiles where account = $1",
     ),
+    ("budget", "select currency, minor, set_at from budgets where account = $1"),
+    ("webhook", "select id, partner, kinds, made_at from webhooks where made_by = $1 order by made_at, id"),
+    ("cost-team", "select deployment, team from cost_teams where account = $1 order by deployment"),
     (
         "subscription",
         "select tier, billed, anchor_at, next_tier, next_billed, limited_to, price_minor, price_currency, trial_tier, trial_until
@@ -124,6 +127,12 @@ const PARTS: [(&str, &str); 38] = [
         "select id, kind, about, asked_at, state, reason from approval_requests where asked_by = $1 order by id",
     ),
     ("abuse-report", "select subject, why, reported_at, outcome, note from abuse_reports where reported_by = $1 order by id"),
+    (
+        "review",
+        "select plugin, version, asked_at, note, cases, verdict, reason, decided_at from reviews
+         where asked_by = $1 or decided_by = $1 order by id",
+    ),
+    ("draft", "select id, namespace, file, digest, bytes, uploaded_at, lapses_at from drafts where account = $1 order by id"),
     ("suspension", "select reason, since from suspensions where account = $1"),
     (
         "directory-entry",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chandlery_package::wire::ReviewCase;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
@@ -69,6 +70,12 @@ impl Case {
         }
         cases.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(cases)
+    }
+
+    /// The case as operators of a registry are sent it.
+    pub fn to_be_reviewed(&self) -> Result<ReviewCase> {
+        let target = facts(&self.asked.target, &self.folder)?;
+        Ok(ReviewCase { name: self.name.clone(), target, parameters: self.asked.parameters.clone() })
     }
 
     /// What the plugin answers.

@@ -12,6 +12,7 @@ mod operation;
 mod organisations;
 mod passkeys;
 mod people;
+mod reviews;
 mod sign_on;
 mod trusted;
 
@@ -27,5 +28,6 @@ pub use operation::*;
 pub use organisations::*;
 pub use passkeys::*;
 pub use people::*;
+pub use reviews::*;
 pub use sign_on::*;
 pub use trusted::*;

@@ -10,6 +10,7 @@ use chandlery_package::wire::{Act, ReleaseRecord};
 use chandlery_package::{Component, Digest, Manifest, Offer, Price, PublicKey, Release, Unit, meter};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sqlx::AnyConnection;
 
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
@@ -21,6 +22,7 @@ use super::error::Error;
 use super::keys::{bind, trusted};
 use super::looks;
 use super::releases::find_release;
+use super::reviews;
 use super::state::Catalog;
 use super::versions;
 use crate::oci::{self, Oci};
@@ -181,10 +183,10 @@ async fn check_provenance(
 }
 
 /// What is used of a plugin is reported in the unit that it costs everybody by.
-async fn must_meter_its_price(write: &mut Write, manifest: &Manifest) -> Result<(), Error> {
+pub(super) async fn must_meter_its_price(db: &mut AnyConnection, manifest: &Manifest) -> Result<(), Error> {
     let found: Option<(Option<Json<Offer>>,)> = sqlx::query_as("select offer from plugins where id = $1")
         .bind(manifest.name.to_string())
-        .fetch_optional(&mut **write)
+        .fetch_optional(db)
         .await?;
     let price = found.and_then(|(offer,)| offer).map(|Json(offer)| offer.price);
     let Some(Price::Metered { unit: unit @ Unit::Reported(_), .. }) = price else { return Ok(()) };
@@ -268,6 +270,7 @@ async fn insert(
     .bind(json!(manifest).to_string())
     .execute(&mut **write)
     .await?;
+    reviews::begin_if_certified(write, release, now).await?;
     changed(write, &release.plugin).await?;
     Ok(true)
 }

@@ -112,16 +112,20 @@ pub async fn deprecate(
     Ok(())
 }
 
-/// Certifies a plugin, or no longer does. Hosts go by what the log says of it.
-pub async fn certify(db: &Db, actor: &Actor, plugin: &PluginId, certified: bool) -> Result<(), Error> {
-    let mut write = db.write().await?;
+/// Certifies a plugin, or no longer does, in the transaction that it is a part of. Hosts go by what the log says of it.
+pub(super) async fn certify_within(
+    write: &mut Write,
+    actor: &Actor,
+    plugin: &PluginId,
+    certified: bool,
+) -> Result<(), Error> {
     let known: Option<(Option<String>,)> = sqlx::query_as("select certified_at from plugins where id = $1")
         .bind(plugin.to_string())
-        .fetch_optional(&mut *write)
+        .fetch_optional(&mut **write)
         .await?;
     let (before,) = known.ok_or_else(|| Error::not_found(format!("plugin '{plugin}'")))?;
     // What was certified before the log told of it is entered when it is certified again.
-    if before.is_some() == certified && (!certified || is_logged(&mut write, plugin).await?) {
+    if before.is_some() == certified && (!certified || is_logged(write, plugin).await?) {
         return Ok(());
     }
     let (plugin_id, at) = (plugin.clone(), Timestamp::now());
@@ -129,16 +133,15 @@ pub async fn certify(db: &Db, actor: &Actor, plugin: &PluginId, certified: bool)
         true => Entry::Certified { plugin: plugin_id, at },
         false => Entry::Decertified { plugin: plugin_id, at },
     };
-    log::append(&mut write, &entry).await?;
+    log::append(write, &entry).await?;
     sqlx::query("update plugins set certified_at = $1 where id = $2")
         .bind(certified.then(|| time(at)))
         .bind(plugin.to_string())
-        .execute(&mut *write)
+        .execute(&mut **write)
         .await?;
     let (before, after) = (json!({ "certified": before.is_some() }), json!({ "certified": certified }));
-    record(&mut write, actor, Act::PluginCertified, &plugin.to_string(), before, after).await?;
-    changed(&mut write, plugin).await?;
-    write.commit().await?;
+    record(write, actor, Act::PluginCertified, &plugin.to_string(), before, after).await?;
+    changed(write, plugin).await?;
     Ok(())
 }
 

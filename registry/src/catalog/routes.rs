@@ -14,7 +14,7 @@ use super::error::Error;
 use super::publish::Published;
 use super::state::Catalog;
 use super::visibility::{must_see, namespaces_seen};
-use super::{search, staged_routes};
+use super::{reviews, search, staged_routes};
 use crate::trusted::exchanged_for;
 use chandlery_accounts::{Caller, Principal, Role};
 use chandlery_edge::{Json, Path, Query};
@@ -35,6 +35,7 @@ pub fn routes<S>(catalog: Catalog) -> OpenApiRouter<S> {
         .routes(routes!(deprecate, undeprecate))
         .routes(routes!(withdraw))
         .routes(routes!(certify, decertify))
+        .merge(reviews::routes())
         .merge(staged_routes::routes())
         .with_state(catalog)
 }
@@ -341,7 +342,7 @@ async fn certify(
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
-    super::certify(&catalog.db, &caller.actor, &plugin(path), true).await?;
+    super::certify(&catalog.db, &caller, &plugin(path), true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -358,6 +359,6 @@ async fn decertify(
     Path(path): Path<OfPlugin>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("certify plugins")?;
-    super::certify(&catalog.db, &caller.actor, &plugin(path), false).await?;
+    super::certify(&catalog.db, &caller, &plugin(path), false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

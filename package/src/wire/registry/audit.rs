@@ -168,8 +168,26 @@ words! {
         GarbageCollected = "garbage-collected",
         /// Certified a plugin, or ended that.
         PluginCertified = "plugin-certified",
+        /// Asked operators to review a release.
+        ReviewAsked = "review-asked",
+        /// Decided a review of a release.
+        ReviewDecided = "review-decided",
         /// Said where an account is billed, and where it is written to.
         BillingProfileSet = "billing-profile-set",
+        /// Set the monthly budget of an account, or removed it.
+        BudgetSet = "budget-set",
+        /// Chose of what a partner is told by mail.
+        NoticesChosen = "notices-chosen",
+        /// Made a webhook of a partner.
+        WebhookMade = "webhook-made",
+        /// Gave a webhook another secret.
+        WebhookRotated = "webhook-rotated",
+        /// Let a webhook that was disabled be told again.
+        WebhookEnabled = "webhook-enabled",
+        /// Removed a webhook.
+        WebhookRemoved = "webhook-removed",
+        /// Said which team a deployment of an account is counted to.
+        CostTeamSet = "cost-team-set",
         /// Changed, or tried, what an account has subscribed to.
         SubscriptionChanged = "subscription-changed",
         /// Agreed on a subscription with a customer.

@@ -12,13 +12,14 @@ use maud::{Markup, html};
 use semver::Version;
 use serde::Deserialize;
 
-use super::telling::{Base, plugin_path, release_path};
+use super::telling::{Base, plugin_path, publisher_path, release_path};
 use super::{markdown, notices};
+use crate::catalog::differences::changed_parameters;
 use crate::catalog::error::Error;
 use crate::catalog::releases::{find_release, releases};
 use crate::catalog::state::Catalog;
 use crate::catalog::visibility::must_see;
-use crate::shell;
+use crate::shell::{self, SEARCH};
 
 /// How many releases there are to choose from: the highest versions.
 const SHOWN: u32 = 100;
@@ -50,15 +51,20 @@ pub(super) async fn page(
         Some(text) => Some(markdown::prose(text).await?),
         None => None,
     };
-    let path = plugin_path(&plugin);
+    let (of_publisher, path) = (publisher_path(&plugin.namespace), plugin_path(&plugin));
+    let above = [
+        Link { path: SEARCH, name: "Plugins" },
+        Link { path: &of_publisher, name: plugin.namespace.as_str() },
+        Link { path: &path, name: plugin.name.as_str() },
+    ];
     let content = html! {
-        (crumbs(&[Link { path: &path, name: plugin.name.as_str() }], "Compare"))
+        (crumbs(&above, "Compare"))
         (notices::banners(&to))
         h1 { (to.title) " " (from.release.version) " to " (to.release.version) }
         (form(&format!("{path}/compare"), &listed, &from, &to))
         (about(&from, &to))
-        (permissions(&from, &to))
-        (parameters(&from, &to))
+        (permissions(from.manifest.as_ref(), to.manifest.as_ref()))
+        (parameters(from.manifest.as_ref(), to.manifest.as_ref()))
         @if let Some(changelog) = &changelog { h2 { "Changelog of " (to.release.version) } (changelog) }
     };
     let title = format!("{}: {} to {}", to.title, from.release.version, to.release.version);
@@ -127,10 +133,13 @@ fn about(from: &ReleaseRecord, to: &ReleaseRecord) -> Markup {
     html! { h2 { "In short" } (table("The two releases", &columns, &rows)) }
 }
 
-fn permissions(from: &ReleaseRecord, to: &ReleaseRecord) -> Markup {
-    let asked = |record: &ReleaseRecord| -> BTreeSet<String> {
-        let all = record.manifest.iter().flat_map(|manifest| &manifest.permissions);
-        all.map(|permission| permission.in_words(record.kind)).collect()
+/// What one release may do more or less than another.
+pub(super) fn permissions(from: Option<&Manifest>, to: Option<&Manifest>) -> Markup {
+    let asked = |manifest: Option<&Manifest>| -> BTreeSet<String> {
+        let all = manifest.into_iter().flat_map(|manifest| {
+            manifest.permissions.iter().map(|permission| permission.in_words(manifest.kind))
+        });
+        all.collect()
     };
     let (before, after) = (asked(from), asked(to));
     let (more, less): (Vec<_>, Vec<_>) =
@@ -149,64 +158,19 @@ fn permissions(from: &ReleaseRecord, to: &ReleaseRecord) -> Markup {
     }
 }
 
-fn parameters(from: &ReleaseRecord, to: &ReleaseRecord) -> Markup {
-    let changed = changed(from.manifest.as_ref(), to.manifest.as_ref());
+/// The parameters of one release that another has not, or has otherwise.
+pub(super) fn parameters(from: Option<&Manifest>, to: Option<&Manifest>) -> Markup {
+    let changed = changed_parameters(from, to);
     let columns = [Column::Text("Parameter"), Column::Text("From"), Column::Text("To")];
     let shown = |said: &Option<String>| {
         html! { @match said { Some(said) => { code { (said) } } None => { "–" } } }
     };
     let rows: Vec<Vec<Markup>> = changed
         .iter()
-        .map(|(name, before, after)| vec![html! { code { (name) } }, shown(before), shown(after)])
+        .map(|change| vec![html! { code { (change.name) } }, shown(&change.before), shown(&change.after)])
         .collect();
     html! {
         h2 { "Parameters" }
         @if rows.is_empty() { p { "The same." } } @else { (table("Parameters that differ", &columns, &rows)) }
-    }
-}
-
-/// The parameters that are not the same, each as it was and as it is.
-fn changed(from: Option<&Manifest>, to: Option<&Manifest>) -> Vec<(String, Option<String>, Option<String>)> {
-    let said = |manifest: Option<&Manifest>, name: &str| {
-        let manifest = manifest?;
-        let schema = manifest.parameters.get(name)?;
-        let required = manifest.required.iter().any(|required| required == name);
-        Some(format!("{schema}{}", if required { ", required" } else { "" }))
-    };
-    let names: BTreeSet<&String> =
-        [from, to].into_iter().flatten().flat_map(|manifest| manifest.parameters.keys()).collect();
-    let each = names.into_iter().map(|name| (name.clone(), said(from, name), said(to, name)));
-    each.filter(|(_, before, after)| before != after).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn manifest(rest: &str) -> Manifest {
-        let head = "name = \"acme:x\"\nversion = \"1.0.0\"\nkind = \"template\"\ncontract = \"0.1.0\"\ntitle = \"X\"\n\
-                    description = \"X.\"\nlicense = \"MIT\"\n";
-        Manifest::from_toml(&format!("{head}{rest}")).unwrap()
-    }
-
-    #[test]
-    fn what_differs_is_told_as_it_was_and_as_it_is() {
-        let before = manifest(
-            "[parameters]\nsame = { type = \"string\" }\ngone = { type = \"string\" }\nwanted = { type = \"string\" }\n",
-        );
-        let after = manifest(
-            "required = [\"wanted\"]\n[parameters]\nsame = { type = \"string\" }\nnew = { type = \"integer\" }\n\
-             wanted = { type = \"string\" }\n",
-        );
-        let text = |said: &str| Some(said.to_owned());
-        let string = r#"{"type":"string"}"#;
-        let expected = vec![
-            ("gone".to_owned(), text(string), None),
-            ("new".to_owned(), None, text(r#"{"type":"integer"}"#)),
-            ("wanted".to_owned(), text(string), text(&format!("{string}, required"))),
-        ];
-        assert_eq!(changed(Some(&before), Some(&after)), expected);
-        assert_eq!(changed(Some(&after), Some(&after)), Vec::new());
-        assert_eq!(changed(None, Some(&before)).len(), 3);
     }
 }
