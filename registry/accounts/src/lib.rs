@@ -20,6 +20,7 @@ mod grant;
 mod identify;
 mod log_ins;
 mod looks;
+mod made;
 mod managed;
 mod members;
 mod namespaces;
@@ -48,7 +49,7 @@ mod standing;
 mod state;
 mod strength;
 mod suspended;
-mod suspensions;
+pub mod suspensions;
 mod tokens;
 mod totp;
 mod uses;
@@ -74,6 +75,7 @@ pub use factors::{
 pub use grant::{Access, Grant};
 pub use log_ins::{PAGES, log_in, uses_programs};
 pub use looks::looks;
+pub use made::make_token;
 pub use members::{hand_over, join};
 pub use namespaces::{Visibility, add_bytes, is_public, set_visibility, take_namespace};
 pub use new_password::{change as change_password, issue_reset};
@@ -88,4 +90,7 @@ pub use session::{SESSION_HOURS, SessionCookie};
 pub use sessions::{act_for, acting_for, end_others, end_session, list_sessions};
 pub use state::Accounts;
 pub use suspended::{hold, is_suspended};
-pub use tokens::{check_token, end_all_tokens, issue_token, log_out};
+pub use tokens::{
+    Place as TokenPlace, check_token, end_all_tokens, issue_token, list as list_tokens, log_out,
+    revoke_by_id as end_token,
+};

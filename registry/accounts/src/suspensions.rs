@@ -19,7 +19,7 @@ use crate::{Error, tokens};
 const REASON_BYTES_MAX: usize = 2000;
 
 /// Suspends an account, gives another reason for that, or reinstates it.
-pub(crate) async fn put(
+pub async fn put(
     db: &Db,
     actor: &Actor,
     account: &Namespace,
@@ -87,7 +87,7 @@ async fn begin(write: &mut Write, account: &Namespace, reason: &str, now: Timest
 }
 
 /// A page of the accounts that are suspended, by name.
-pub(crate) async fn list(db: &Db, paging: &Paging<Namespace>) -> Result<Page<Suspension>, Error> {
+pub async fn list(db: &Db, paging: &Paging<Namespace>) -> Result<Page<Suspension>, Error> {
     let rows: Vec<(Text<Namespace>, String, Text<Timestamp>)> = sqlx::query_as(
         "select account, reason, since from suspensions where account > $1 order by account limit $2",
     )

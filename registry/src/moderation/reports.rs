@@ -10,6 +10,7 @@ use chandlery_package::{Namespace, PluginId, Subject};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sqlx::AnyConnection;
 
 use super::quarantine::must_be_there;
 use crate::catalog::{Error, must_be_short};
@@ -159,6 +160,25 @@ fn report(row: Row) -> Report {
         at,
     });
     Report { id, subject, why, reported_by, reported_at, resolution }
+}
+
+/// One report, if there is such a number.
+pub(super) async fn find(db: &Db, id: i64) -> Result<Report, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "select id, subject, why, reported_by, reported_at, outcome, note, resolved_by, resolved_at
+         from abuse_reports where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(db.read())
+    .await?;
+    row.map(report).ok_or_else(|| Error::not_found(called(id)))
+}
+
+/// How many reports wait to be looked into.
+pub async fn count_open(db: &mut AnyConnection) -> Result<i64, Error> {
+    let (count,): (i64,) =
+        sqlx::query_as("select count(*) from abuse_reports where outcome is null").fetch_one(db).await?;
+    Ok(count)
 }
 
 /// A page of all reports, or of those that wait to be looked into, the newest first.
