@@ -3,10 +3,12 @@
 
 mod export;
 mod heads;
+mod page;
 mod syslog;
 mod webhook;
 
-pub use export::{Exports, export};
+pub use export::{Exports, behind, export};
 pub use heads::log_head;
+pub use page::pages;
 pub use syslog::Syslog;
 pub use webhook::Webhook;

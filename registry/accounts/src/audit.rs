@@ -24,6 +24,10 @@ pub struct Filter {
     pub act: Option<Act>,
     /// Those that were done to one thing, such as a plugin, a policy, a country or a pair of currencies.
     pub subject: Option<String>,
+    /// Those from this moment on.
+    pub from: Option<Timestamp>,
+    /// Those before this moment.
+    pub before: Option<Timestamp>,
 }
 
 /// Records what somebody does, in its transaction, which must exclude others that write. Null: there is nothing to tell of before or
@@ -133,19 +137,39 @@ fn entry(row: Row) -> AuditEntry {
 
 /// A page of the trail, the newest first.
 pub async fn list(db: &Db, filter: &Filter, paging: &Paging<i64>) -> Result<Page<AuditEntry>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows = older(db, filter, paging.after().copied().unwrap_or(i64::MAX), paging.rows()).await?;
+    Ok(paging.cut(rows, |row| row.0).map(entry))
+}
+
+/// All that a filter leaves, some hundreds at a time, the newest first.
+pub fn chunks(db: Db, filter: Filter) -> impl Stream<Item = Result<Vec<AuditEntry>, Error>> {
+    stream::try_unfold((i64::MAX, filter), move |(last, filter)| {
+        let db = db.clone();
+        async move {
+            let rows = older(&db, &filter, last, CHUNK).await?;
+            let Some(last) = rows.last().map(|row| row.0) else { return Ok(None) };
+            Ok(Some((rows.into_iter().map(entry).collect(), (last, filter))))
+        }
+    })
+}
+
+/// So many rows before the one with this number that a filter leaves, the newest first.
+async fn older(db: &Db, filter: &Filter, number: i64, rows: i64) -> Result<Vec<Row>, Error> {
+    Ok(sqlx::query_as(
         "select number, at, actor, credential, address, act, subject, was, became, previous, hash from audit
          where number < $1 and ($2 = '' or actor = $2) and ($3 = '' or act = $3) and ($4 = '' or subject = $4)
-         order by number desc limit $5",
+               and ($5 = '' or at >= $5) and ($6 = '' or at < $6)
+         order by number desc limit $7",
     )
-    .bind(paging.after().copied().unwrap_or(i64::MAX))
+    .bind(number)
     .bind(filter.actor.as_ref().map_or("", Namespace::as_str))
     .bind(filter.act.map_or("", Act::as_str))
     .bind(filter.subject.as_deref().unwrap_or(""))
-    .bind(paging.rows())
+    .bind(filter.from.map(time).unwrap_or_default())
+    .bind(filter.before.map(time).unwrap_or_default())
+    .bind(rows)
     .fetch_all(db.read())
-    .await?;
-    Ok(paging.cut(rows, |row| row.0).map(entry))
+    .await?)
 }
 
 /// The next entries after one, some hundreds at most, the oldest first.
@@ -255,6 +279,13 @@ mod tests {
         assert_eq!(numbers(of_act(Act::LoggedIn), 9).await, [0; 0]);
         assert_eq!(numbers(of("ann"), 2).await, [5, 4]);
         assert_eq!(numbers(of("bob"), 9).await, [0; 0]);
+        let third = after(&db, 2).await.unwrap()[0].at;
+        let from = Filter { from: Some(third), ..Filter::default() };
+        let before = Filter { before: Some(third), ..Filter::default() };
+        assert_eq!(numbers(from, 9).await, [5, 4, 3]);
+        assert_eq!(numbers(before, 9).await, [2, 1]);
+        let all: Vec<_> = chunks(db.clone(), of("ann")).try_concat().await.unwrap();
+        assert_eq!(all.iter().map(|entry| entry.number).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
     }
 
     #[tokio::test]

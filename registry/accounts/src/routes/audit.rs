@@ -6,6 +6,7 @@ use axum::http::{HeaderName, header};
 use chandlery_edge::{Json, Query};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{Act, AuditEntry, Page, Paging};
+use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,6 +27,10 @@ struct Of {
     act: Option<Act>,
     /// What was done to one thing, such as `acme:serving`, `policy 2`, `DE` or `EUR/USD`.
     subject: Option<String>,
+    /// What was done from this moment on.
+    from: Option<Timestamp>,
+    /// What was done before this moment.
+    before: Option<Timestamp>,
 }
 
 /// Lists what was done that needs a right, by whom, the newest first; for operators.
@@ -42,7 +47,8 @@ async fn list(
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<AuditEntry>>, Error> {
     caller.must_operate("see the audit trail")?;
-    let filter = audit::Filter { actor: of.actor, act: of.act, subject: of.subject };
+    let Of { actor, act, subject, from, before } = of;
+    let filter = audit::Filter { actor, act, subject, from, before };
     Ok(Json(audit::list(&accounts.db, &filter, &paging).await?))
 }
 
