@@ -1,4 +1,8 @@
-//! `/metrics` in Prometheus's text format, and whether the registry is alive and ready.
+//! `/metrics` in Prometheus's text format, whether the registry is alive and ready, and how it is, for its operators.
+
+mod health;
+mod replicas;
+mod runs;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,8 +26,14 @@ use chandlery_money::{billing, rails};
 use chandlery_package::wire::{ChainState, EventState, IncidentKind};
 use chandlery_store::{Clock, Db, Storage};
 use chandlery_tasks::Supervisor;
+use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::error::Error;
+
+pub use health::{Health, pages};
+use replicas::{Replica, Task};
+pub use runs::Runs;
 
 /// The bounds of how long an answer took, in seconds.
 const SECONDS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5, 10.0];
@@ -62,6 +72,10 @@ pub struct Metrics {
     clock: Clock,
     storage: Storage,
     tasks: Supervisor,
+    /// What this replica calls itself, and when it was started.
+    replica: (String, Timestamp),
+    /// When its chores were done last.
+    pub runs: Runs,
     registered: Arc<Registered>,
     requests: Family<Answer, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
@@ -109,6 +123,8 @@ impl Metrics {
             clock,
             storage,
             tasks,
+            replica: (Uuid::new_v4().simple().to_string(), Timestamp::now()),
+            runs: Runs::default(),
             registered,
             requests,
             seconds,
@@ -118,6 +134,29 @@ impl Metrics {
             processor_requests,
             usage_hosts,
             usage_incidents,
+        }
+    }
+
+    /// Writes down that this replica serves.
+    pub async fn report(&self) -> Result<(), Error> {
+        replicas::report(&self.db, &self.own()).await
+    }
+
+    /// Forgets this replica, which ends.
+    pub async fn leave(&self) -> Result<(), Error> {
+        replicas::forget(&self.db, &self.replica.0).await
+    }
+
+    /// How this replica is.
+    fn own(&self) -> Replica {
+        let states = [self.db.tasks().states(), self.tasks.states()].concat();
+        let (id, started_at) = self.replica.clone();
+        Replica {
+            id,
+            version: env!("CARGO_PKG_VERSION").into(),
+            started_at,
+            seen_at: Timestamp::now(),
+            tasks: states.into_iter().map(|(name, state)| Task::new(name, state, self.runs.of(name))).collect(),
         }
     }
 

@@ -40,6 +40,15 @@ async fn insert(db: &Db, size: u64, note: &str) -> Result<(), Error> {
     Ok(write.commit().await?)
 }
 
+/// The last checkpoint that was kept, as its signed note; none: none was.
+pub(crate) async fn last(db: &Db) -> Result<Option<String>, Error> {
+    let found: Option<(String,)> =
+        sqlx::query_as("select note from log_checkpoints order by size desc limit 1")
+            .fetch_optional(db.read())
+            .await?;
+    Ok(found.map(|(note,)| note))
+}
+
 /// The first checkpoint that covers the entry at this index, as its signed note; none: none was kept.
 pub(crate) async fn first_that_covers(db: &Db, index: u64) -> Result<Option<String>, Error> {
     let found: Option<(String,)> =

@@ -23,6 +23,17 @@ pub use hashes::{append, size};
 pub use routes::routes;
 pub use witnesses::{WitnessAt, Witnesses};
 
+/// How far a log has come, and what others have seen of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// How many entries it has.
+    pub size: u64,
+    /// How many of them the last checkpoint has that witnesses cosigned.
+    pub witnessed: u64,
+    /// When each witness has cosigned that one, in seconds since 1970, by its name; none: it has not.
+    pub witnesses: Vec<(String, Option<u64>)>,
+}
+
 /// The log's signer.
 pub struct Log {
     signer: Signer,
@@ -50,6 +61,18 @@ impl Log {
         }
     }
 
+    /// How far the log has come, and what witnesses have seen of it.
+    pub async fn told(&self, db: &Db) -> Result<Told, Error> {
+        let size = size(&mut *db.read().acquire().await?).await?;
+        let Some(note) = checkpoints::last(db).await? else {
+            let witnesses = self.witnesses.names().into_iter().map(|name| (name, None)).collect();
+            return Ok(Told { size, witnessed: 0, witnesses });
+        };
+        let checkpoint = Checkpoint::open(&note, self.verifier_key())?;
+        let witnesses = self.witnesses.cosigned(&checkpoint);
+        Ok(Told { size, witnessed: checkpoint.size(), witnesses })
+    }
+
     /// What installers pin.
     pub fn verifier_key(&self) -> &str {
         self.signer.verifier_key()
@@ -63,6 +86,12 @@ impl Log {
     /// A licence, signed with the key that hosts have pinned.
     pub fn sign(&self, licence: &Licence) -> String {
         licence.sign(&self.signer)
+    }
+
+    /// A secret that follows from the log's key and what is kept of it, `salt`: whoever has a copy of the database alone does not know it,
+    /// and every replica does.
+    pub fn secret(&self, purpose: &str, salt: &[u8]) -> [u8; 32] {
+        self.signer.secret(purpose, salt)
     }
 
     /// The signed checkpoint of the tree as this connection sees it.

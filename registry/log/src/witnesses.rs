@@ -68,6 +68,17 @@ impl Witnesses {
         Self { witnesses, http, last: Mutex::default() }
     }
 
+    /// When each witness has cosigned a checkpoint, in seconds since 1970, by its name; none: it has not.
+    pub fn cosigned(&self, checkpoint: &Checkpoint) -> Vec<(String, Option<u64>)> {
+        let each = self.witnesses.iter();
+        each.map(|witness| (witness.id.name().to_owned(), witness.id.cosigned(checkpoint))).collect()
+    }
+
+    /// The names of all of them.
+    pub fn names(&self) -> Vec<String> {
+        self.witnesses.iter().map(|witness| witness.id.name().to_owned()).collect()
+    }
+
     /// The checkpoint with the cosignatures of all witnesses that answer. One that does not is no reason to hold back the
     /// log: who needs its cosignature will see that it is not there.
     pub async fn cosign(&self, db: &Db, checkpoint: Checkpoint) -> Result<String, Error> {

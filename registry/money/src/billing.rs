@@ -35,7 +35,10 @@ pub use foreseen::{
 pub use forget::forget_customer;
 pub use invoices::{NewInvoice, find as find_invoice, invoices, issue};
 pub use licences::{Report, deployments, forget_host, hosts, licence};
-pub use notices::{notices, remind, send as send_notices, tell_of_ends, tell_of_trials, warn_of_limit};
+pub use notices::{
+    MailWaiting, mail_waiting, notices, remind, send as send_notices, tell_of_ends, tell_of_trials,
+    warn_of_limit,
+};
 pub use orders::{end as end_order, order, order_of, orders, record_payment};
 pub use payments::record as record_invoice_payment;
 pub use prices::{make_coupon, read_offer, set_price};
@@ -48,6 +51,7 @@ pub(crate) use subscriptions::PATIENCE;
 pub use subscriptions::{TRIAL_DAYS, advance_all, agree, change, subscription, try_out};
 pub(crate) use taxes::tax_rule;
 pub use taxes::{Tax, add_rule, tax};
+pub(crate) use usage::DEPLOYMENT_BYTES_MAX;
 pub use usage::chains::{count_hosts, list as host_chains};
 pub use usage::{Bounds as UsageBounds, receive, totals, totals_in};
 pub use vies::ask_again as ask_for_tax_numbers;

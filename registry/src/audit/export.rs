@@ -131,6 +131,23 @@ async fn begin(db: &Db, sink: &str) -> Result<Option<i64>, Error> {
     Ok(begun.map(|(number,)| number))
 }
 
+/// Where entries are told, and how many were not told there yet.
+pub async fn behind(db: &Db, exports: &Exports) -> Result<Vec<(&'static str, i64)>, Error> {
+    let sinks = [("webhook", exports.webhook.is_some()), ("syslog", exports.syslog.is_some())];
+    let mut behind = Vec::new();
+    for (sink, _) in sinks.into_iter().filter(|(_, is_used)| *is_used) {
+        let (count,): (i64,) = sqlx::query_as(
+            "select count(*) from audit
+             where number > (select coalesce(max(number), 0) from audit_exports where sink = $1)",
+        )
+        .bind(sink)
+        .fetch_one(db.read())
+        .await?;
+        behind.push((sink, count));
+    }
+    Ok(behind)
+}
+
 async fn keep(db: &Db, sink: &str, number: i64) -> Result<(), Error> {
     let mut write = db.write_shared().await?;
     sqlx::query("update audit_exports set number = $1 where sink = $2 and number < $1")
@@ -206,6 +223,7 @@ mod tests {
         let export = async || export(&registry.db, &exports, "example.com/log").await.unwrap();
         export().await;
         assert_eq!(*taken.lock().unwrap(), (1..=30_i64).collect::<Vec<_>>());
+        assert_eq!(behind(&registry.db, &exports).await.unwrap(), [("webhook", 15)]);
         export().await;
         assert_eq!(*taken.lock().unwrap(), (1..=45_i64).collect::<Vec<_>>());
         export().await;

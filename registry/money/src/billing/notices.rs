@@ -7,6 +7,7 @@ use chandlery_package::{Billed, Namespace, Tier};
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use sqlx::AnyConnection;
 
 use crate::{Error, Mail};
 use chandlery_accounts::{refused, retry, sent, tell};
@@ -266,6 +267,37 @@ pub async fn send(db: &Db, mail: Option<&Mail>, now: Timestamp) -> Result<(), Er
         }
     }
     Ok(())
+}
+
+/// Mail that waits to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailWaiting {
+    /// How many notices.
+    pub count: i64,
+    /// When the one was made that waits longest; none: none waits.
+    pub since: Option<Timestamp>,
+    /// How many, ever, nobody would take.
+    pub refused: i64,
+}
+
+/// What waits to be sent by mail, to whoever has an address: the same as [`send`] would send, now or when it is tried again.
+pub async fn mail_waiting(db: &mut AnyConnection) -> Result<MailWaiting, Error> {
+    let (count, since): (i64, Option<Text<Timestamp>>) = sqlx::query_as(
+        "select count(*), min(notices.made_at) from notices join accounts on accounts.name = notices.account
+         left join billing_profiles on billing_profiles.account = notices.account
+         where notices.sent_at is null and notices.refused is null
+               and (notices.email is not null or billing_profiles.email is not null or accounts.email is not null
+                    or exists (select 1 from organisation_members
+                               join accounts as owners on owners.name = organisation_members.account
+                               where organisation_members.organisation = notices.account
+                                     and organisation_members.role = 'owner' and owners.email is not null))",
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    let (refused,): (i64,) = sqlx::query_as("select count(*) from notices where refused is not null")
+        .fetch_one(&mut *db)
+        .await?;
+    Ok(MailWaiting { count, since: since.map(|Text(at)| at), refused })
 }
 
 /// What became of one mail.
