@@ -31,12 +31,15 @@ pub mod provenance;
 pub mod publisher;
 pub mod random;
 pub mod rate;
+pub mod reach;
 pub mod rules;
 pub mod signature;
+pub mod size;
 pub mod subject;
 pub mod tax_number;
 pub mod terms;
 pub mod tier;
+pub mod webhook;
 pub mod wire;
 pub mod words;
 

@@ -13,7 +13,7 @@ mod values;
 
 pub use forms::{Field, checkbox, fault, select};
 pub use lists::{Column, Heading, Sorting, next_page, sortable_table, table};
-pub use parts::{Tone, badge, banner, command, crumbs, facts, log, tabs};
+pub use parts::{Tone, badge, banner, command, crumbs, facts, lines, log, tabs};
 pub use schema::{schema_fields, schema_typed, schema_values};
 pub use shell::{Head, Link, Search, Shell};
 pub use states::{Failure, empty};

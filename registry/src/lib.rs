@@ -12,13 +12,16 @@ mod chores;
 mod console;
 mod cross_site;
 mod deletion;
+pub mod docs;
 mod error;
 mod error_pages;
 mod export;
 mod guard;
+mod idempotency;
 #[cfg(test)]
 mod lists;
 pub mod machine;
+mod markdown;
 mod metrics;
 pub mod moderation;
 pub mod oci;
@@ -36,7 +39,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use chandlery_accounts::{Accounts, Dns, SessionCookie};
 use chandlery_edge::Site;
@@ -55,7 +58,8 @@ use catalog::{Catalog, Planner};
 use chores::Chores;
 use cross_site::OwnPages;
 use guard::Guard;
-use metrics::Metrics;
+use idempotency::Once;
+use metrics::{Health, Metrics};
 use oci::Oci;
 use security_txt::SecurityTxt;
 use trusted::Trusted;
@@ -139,6 +143,7 @@ impl Registry {
             processor: settings.processor.clone().map(Arc::new),
             mail: settings.mail.clone().map(Arc::new),
             vies: settings.vies.clone().map(Arc::new),
+            private_webhooks: settings.private_webhooks,
             on_offer: catalog::offer_changed,
         };
         let oci = Oci {
@@ -203,21 +208,33 @@ impl Registry {
     fn router(self) -> Router {
         let (api, document) = self.interface();
         let own = OwnPages { site: self.oci.site.clone(), cookie: self.oci.accounts.cookie };
+        let accounts = self.oci.accounts.clone();
+        let once = Once { accounts: accounts.clone(), db: self.db.clone() };
+        let health = Health {
+            metrics: self.metrics.clone(),
+            finance: self.finance.clone(),
+            exports: Arc::clone(&self.exports),
+        };
         Router::new()
             .merge(metrics::routes(self.metrics.clone()))
             .merge(security_txt::routes(self.security))
             .merge(chandlery_accounts::scim::routes(self.oci.accounts.clone()))
+            .merge(docs::routes(self.oci.accounts.clone(), self.oci.site.clone()))
             .merge(oci::routes(self.oci))
             .merge(api)
             .merge(chandlery_openapi::routes(&document))
             .merge(web::routes(self.finance, self.styleguide))
+            .merge(metrics::pages(health))
+            .merge(audit::pages(accounts.clone()))
+            .merge(moderation::pages(self.catalog.clone()))
             .merge(catalog::pages(self.catalog))
             .layer(DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
             .layer(from_fn_with_state((self.clock, self.db), follow_clock))
+            .layer(from_fn_with_state(once, idempotency::once))
             .layer(from_fn_with_state(own, cross_site::refuse))
             .layer(from_fn_with_state(self.guard, guard::pass))
             .layer(from_fn_with_state(self.metrics, metrics::count))
-            .layer(from_fn(error_pages::show))
+            .layer(from_fn_with_state(accounts, error_pages::show))
             .layer(map_response(browser::protected))
             .layer(TraceLayer::new_for_http())
     }
@@ -229,6 +246,7 @@ impl Registry {
             finance: self.finance.clone(),
             exports: Arc::clone(&self.exports),
             planner: Arc::clone(&self.catalog.planner),
+            metrics: self.metrics.clone(),
         }
     }
 }
@@ -243,6 +261,7 @@ pub async fn serve(
     let door = server::Gate::new(registry.guard.proxies().clone());
     connections::serve(listener, registry.clone().router(), door, stop).await;
     registry.tasks.stop();
+    registry.metrics.leave().await?;
     Ok(catalog::write_downloads(&registry.db, &registry.oci.downloads).await?)
 }
 

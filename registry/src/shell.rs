@@ -15,20 +15,26 @@ pub const STYLE: &str = "/style.css";
 pub const SEARCH: &str = "/search";
 /// The path of the page on which somebody chooses for whom a session acts.
 pub const ORGANISATIONS: &str = "/account/organisations";
+/// The path of the page on which components are uploaded to be published.
+pub const PUBLISH: &str = "/publish";
+/// The path of the index of all documents.
+pub const DOCS: &str = "/docs";
 /// The path of the feed of new releases.
 pub const FEED: &str = "/feeds/releases.xml";
 
 /// What a value of a query does not have as it is.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-');
 const NAME: &str = "Chandlery";
-const LINKS: [Link<'static>; 3] = [
+const LINKS: [Link<'static>; 4] = [
     Link { path: SEARCH, name: "Plugins" },
     Link { path: "/pricing", name: "Pricing" },
     Link { path: "/consultants", name: "Consultants" },
+    Link { path: DOCS, name: "Docs" },
 ];
-const FOOTER: [Link<'static>; 4] = [
+const FOOTER: [Link<'static>; 5] = [
     Link { path: "/", name: "Home" },
     Link { path: FEED, name: "Feed of releases" },
+    Link { path: DOCS, name: "Docs" },
     Link { path: "/api/v1/docs", name: "API" },
     Link { path: "/pricing", name: "Pricing" },
 ];
@@ -60,13 +66,22 @@ pub async fn kept_by_its_visitor(mut page: Response) -> Response {
 /// Sends whoever asks to the log-in, and from there back; whoever was sending something, which is not sent again, to the path `otherwise`.
 pub fn log_in(parts: &Parts, otherwise: &str) -> Response {
     let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
-    let next = asked.map_or(otherwise, |asked| asked.as_str());
-    Redirect::to(&format!("/login?next={}", utf8_percent_encode(next, IN_QUERY))).into_response()
+    Redirect::to(&log_in_path(asked.map_or(otherwise, |asked| asked.as_str()))).into_response()
+}
+
+/// The path of the log-in that leads from there to this one.
+pub fn log_in_path(next: &str) -> String {
+    format!("/login?next={}", utf8_percent_encode(next, IN_QUERY))
 }
 
 /// A page that may run scripts of the registry's own, which ask it and nobody else.
 pub fn scripted(page: Markup) -> Response {
     ([(header::CONTENT_SECURITY_POLICY, SCRIPTED_POLICY)], page).into_response()
+}
+
+/// A script of the registry's own, which its pages name.
+pub fn script(text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], text).into_response()
 }
 
 /// A whole page, whose search shows these words.
@@ -94,8 +109,9 @@ fn shown(visitor: Visitor<'_>) -> Markup {
         @match visitor {
             Visitor::Known(account) => {
                 a href="/account" { "Account" }
+                a href=(PUBLISH) { "Publish" }
                 a href="/dashboard" { "Payouts" }
-                @if account.operator { a href="/figures" { "Figures" } }
+                @if account.operator { a href="/operator" { "Console" } }
                 form method="post" action="/logout" {
                     span {
                         (account.person())

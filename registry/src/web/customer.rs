@@ -1,12 +1,13 @@
 //! What whoever buys here has and does, on pages: each does what a route of the API does, by the same functions and rights.
 
 mod billing_address;
+mod budget;
 mod cancel;
 pub(super) mod cards;
 mod change;
 pub(super) mod frame;
 mod hosts;
-mod invoices;
+pub(super) mod invoices;
 mod order;
 mod orders;
 mod organisation;
@@ -17,6 +18,7 @@ mod plugin_checkout;
 mod service_checkout;
 mod service_order;
 mod spend;
+mod spent;
 mod subscription;
 mod trial;
 
@@ -58,5 +60,7 @@ pub(super) fn routes() -> Router<Finance> {
         .route("/credit-notes", get(invoices::credit_notes))
         .route("/billing", get(billing_address::page).post(billing_address::set))
         .route("/spend", get(spend::page))
+        .route("/spend/budget", post(budget::set))
+        .route("/spend/teams", post(budget::count))
         .route("/hosts", get(hosts::page).post(hosts::forget))
 }

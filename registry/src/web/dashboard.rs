@@ -6,6 +6,7 @@ mod cards;
 pub(super) mod customers;
 pub(super) mod disputes;
 pub(super) mod earned;
+pub(super) mod notices;
 pub(super) mod payouts;
 pub(super) mod sale;
 pub(super) mod sales;
@@ -23,6 +24,7 @@ use chandlery_money::partners::{self, Order, Wanted};
 use chandlery_money::payouts::{balance, list};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{LotRole, Paging};
+use chandlery_pages::empty;
 use chandlery_store::Db;
 use maud::html;
 use sqlx::AnyConnection;
@@ -31,6 +33,7 @@ use self::asked::{Asked, View, log_in};
 use self::cards::Standing;
 use super::layout;
 use crate::error::Error;
+use crate::shell::PUBLISH;
 
 /// How many sales and payouts the first page shows.
 const SALES_SHOWN: u32 = 10;
@@ -46,7 +49,9 @@ pub(super) async fn own(State(finance): State<Finance>, caller: Option<Account>)
     let content = html! {
         h1 { "Payouts" }
         @if mine.is_empty() {
-            p { "This account owns no namespace yet. Take one with " code { "chandlery namespace take NAME" } "." }
+            (empty("This account owns no namespace yet.", &html! {
+                a href=(PUBLISH) { "Take one, and publish in it" } ", or with the command: " code { "chandlery namespace take NAME" } "."
+            }))
         }
         ul { @for partner in &mine { li { a href=(format!("/dashboard/{partner}")) { (partner) } } } }
     };
