@@ -4,6 +4,8 @@ mod api;
 mod arguments;
 mod author;
 mod commands;
+#[cfg(test)]
+mod documents;
 mod failure;
 mod home;
 mod private;
@@ -97,6 +99,10 @@ enum Command {
     Report(reports::Report),
     /// See and resolve reports of abuse (for operators)
     Reports(reports::Reports),
+    /// Ask operators to review a release, so that its plugin is certified
+    Review(reviews::Review),
+    /// See and decide reviews of releases (for operators)
+    Reviews(reviews::Reviews),
     /// Quarantine a plugin or a release while it is looked into (for operators)
     Quarantine(moderation::Quarantine),
     /// Certify a plugin (for operators)
@@ -161,6 +167,8 @@ enum Command {
     Remove(remove::Remove),
     /// Show what deployments have used
     Usage(usage::Usage),
+    /// Show what this account spends, by plugin, team and deployment, and set its budget
+    Spend(spend::Spend),
     /// See and change what this account may do
     #[command(subcommand)]
     Subscription(subscription::Subscription),
@@ -274,12 +282,15 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Advisories(command) => command.run(&context).await,
         Command::Report(command) => command.run(&context).await,
         Command::Reports(command) => command.run(&context).await,
+        Command::Review(command) => command.run(&context).await,
+        Command::Reviews(command) => command.run(&context).await,
         Command::Quarantine(command) => command.run(&context).await,
         Command::Certify(command) => command.run(&context).await,
         Command::Show(command) => command.run(&context).await,
         Command::Log(command) => command.run(&context).await,
         Command::Witness(command) => command.run(&context).await,
         Command::Usage(command) => command.run(&context).await,
+        Command::Spend(command) => command.run(&context).await,
         Command::Subscription(command) => command.run(&context).await,
         Command::Invoices(command) => command.run(&context).await,
         Command::Orders(command) => command.run(&context).await,

@@ -2,7 +2,9 @@
 
 mod accept;
 mod changes;
+mod differences;
 mod downloads;
+mod drafts;
 mod error;
 mod keys;
 mod lifecycle;
@@ -11,6 +13,7 @@ mod pages;
 mod planning;
 mod publish;
 mod releases;
+mod reviews;
 mod routes;
 mod search;
 mod staged_routes;
@@ -22,14 +25,16 @@ mod visibility;
 
 pub use changes::{changed, offer_changed};
 pub use downloads::write_downloads;
+pub use drafts::forget_lapsed as forget_lapsed_drafts;
 pub use error::{Error, KINDS};
 pub use keys::{add_key, keys, revoke_all, revoke_key};
-pub use lifecycle::{certify, deprecate, must_be_short, withdraw, yank};
+pub use lifecycle::{deprecate, must_be_short, withdraw, yank};
 pub use looks::fill_in_looks;
 pub use pages::pages;
 pub use planning::Planner;
 pub use publish::{Published, publish};
 pub use releases::{find_release, releases};
+pub use reviews::{certify, count_waiting as count_reviews};
 pub use routes::routes;
 pub use search::{Payment, Query, Search, SearchOrder};
 pub use staging::forget_all as forget_staged;

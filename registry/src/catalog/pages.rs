@@ -11,7 +11,10 @@ mod plan;
 mod plugin;
 mod proof;
 mod publisher;
+mod publishing;
 mod release;
+mod review;
+mod reviews;
 mod robots;
 mod search;
 mod telling;
@@ -34,11 +37,15 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/plugins/{namespace}/{name}/releases.xml", get(feeds::of_plugin))
         .route("/plugins/{namespace}/{name}/releases/{version}", get(release::page))
         .route("/plan.js", get(plan::script))
+        .route("/proof/{script}", get(proof::script))
         .route("/publishers/{namespace}", get(publisher::page))
         .route("/terms", get(terms::page))
+        .route("/operator/reviews", get(reviews::page))
+        .route("/operator/reviews/{namespace}/{name}/{version}", get(review::page).post(review::decide))
         .route("/feeds/releases.xml", get(feeds::all))
         .route("/sitemap.xml", get(robots::sitemap))
         .route("/robots.txt", get(robots::robots))
+        .merge(publishing::routes())
         .layer(map_response(kept_by_its_visitor))
         .with_state(catalog)
 }

@@ -53,6 +53,20 @@ pub(super) fn rows() -> Vec<Row> {
             For::Operators,
             json!({ "outcome": "dismissed", "note": "It does not" }),
         ),
+        ("GET", "/api/v1/reviews", For::Operators, json!(null)),
+        ("GET", "/api/v1/plugins/{namespace}/{name}/releases/{version}/review", For::Operators, json!(null)),
+        (
+            "PUT",
+            "/api/v1/plugins/{namespace}/{name}/releases/{version}/review",
+            For::Publishers,
+            json!({ "note": "the first release" }),
+        ),
+        (
+            "PUT",
+            "/api/v1/plugins/{namespace}/{name}/releases/{version}/review/decision",
+            For::Operators,
+            json!({ "verdict": "refused", "reason": "it does not say what it is for" }),
+        ),
         ("GET", "/api/v1/quarantines", For::Operators, json!(null)),
         (
             "PUT",

@@ -6,19 +6,22 @@ use uuid::Uuid;
 
 use super::customers;
 use super::table::{Case, cases};
+use super::webhooks;
 use crate::world::{Answer, Person, World, plugin};
 
 /// What nobody and nothing is called.
 const UNKNOWN: &str = "unheard-of";
 /// A passkey of acme's, which nobody can use.
 const PASSKEY: &str = "0123456789abcdef0123456789abcdef";
+/// A draft of acme's, which is no component.
+const DRAFT: &str = "01234567-89ab-4def-8123-456789abcdef";
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
-/// What is in these routes is no account's: months, the log, what directories keep, codes of programs that wait for whoever knows them, and
-/// where people come back to from a provider; and hosts are what each account calls its own.
-const NOBODYS: [&str; 6] =
-    ["{month}", "/log/", "/scim/", "/hosts/{host}/key", "/device/{code}", "/login/sso/callback/"];
+/// What is in these routes is no account's: months, the log, what directories keep, codes of programs that wait for whoever knows them,
+/// documents, and where people come back to from a provider; and hosts are what each account calls its own.
+const NOBODYS: [&str; 7] =
+    ["{month}", "/log/", "/scim/", "/hosts/{host}/key", "/device/{code}", "/login/sso/callback/", "/docs/"];
 /// What is in these routes is operators' alone.
-const OPERATORS: [&str; 3] = ["/payout-runs/", "/processor/events/", "/send-back-files/"];
+const OPERATORS: [&str; 5] = ["/payout-runs/", "/processor/events/", "/send-back-files/", "/operator/", "/review"];
 /// What is written at the end of a month, which has not come.
 const NOT_YET: &str = "/self-billed/";
 /// The keys that may sign for a namespace are in the log, where everybody reads them; what a certified consultant offers is in the
@@ -83,15 +86,8 @@ impl Market {
     fn open() -> Self {
         let mut world = World::with_hold(0);
         // Nobody who may not pay comes as far as to the processor, which is not there.
-        let processor = [
-            "--stripe-key",
-            "sk_test",
-            "--stripe-webhook-secret",
-            "whsec",
-            "--stripe-url",
-            "http://127.0.0.1:9",
-        ];
-        world.restart_registry_with(&processor.map(str::to_owned));
+        let processor = "--stripe-key sk_test --stripe-webhook-secret whsec --stripe-url http://127.0.0.1:9 --private-webhooks";
+        world.restart_registry_with(&processor.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let (operator, globex, acme, bob) =
             (world.operator(), world.customer(), world.publisher("acme"), world.publisher("bob"));
         let [initech, carol] = ["initech", "carol"].map(|name| world.person(name));
@@ -155,11 +151,18 @@ impl Market {
             "insert into passkeys (id, account, name, passkey, created_at)
              values ('{PASSKEY}', 'acme', 'phone', '', '2026-01-01T00:00:00.000000Z')"
         ));
+        world.stores.sql(&format!(
+            "insert into drafts (id, account, namespace, file, digest, bytes, refusal, uploaded_at, lapses_at)
+             values ('{DRAFT}', 'acme', 'acme', 'x.wasm', '{NO_DIGEST}', 1,
+                     '{{\"type\":\"x\",\"title\":\"X\",\"status\":422,\"detail\":\"it is none\"}}',
+                     '2026-01-01T00:00:00.000000Z', '2100-01-01T00:00:00.000000Z')"
+        ));
         let report = "/api/v1/licence?host=theirs&deployments=0";
         assert_eq!(world.send("GET", report, Some(&globex.token()), &[], "").status, 200);
         let invoice = globex.list("/api/v1/invoices")[0]["number"].to_string();
         let earned = acme.list("/api/v1/partners/acme/transactions");
         let sale = earned.iter().find(|one| one["kind"] == "sale").unwrap()["transaction"].to_string();
+        let (webhook, delivery) = webhooks::make(&world, &acme);
         let correction = Uuid::new_v4();
         let ids = vec![
             id("/usage-corrections/{event}", correction.to_string(), "00000000-0000-0000-0000-000000000000"),
@@ -179,6 +182,11 @@ impl Market {
             id("/namespaces/{namespace}", "acme", UNKNOWN),
             id("/organisations/{organisation}", "umbrella", UNKNOWN),
             id("/plugins/{namespace}", "acme", UNKNOWN),
+            id("/publish/{draft}", DRAFT, "00000000-0000-0000-0000-000000000000"),
+            id("/namespaces/{namespace}/{name}", "ocr-server", UNKNOWN),
+            id("/reviews/{namespace}", "acme", UNKNOWN),
+            id("/reviews/{namespace}/{name}", "ocr-server", UNKNOWN),
+            id("/reviews/{namespace}/{name}/{version}", "1.0.0", "9.9.9"),
             id("/consultants/{namespace}", "acme", UNKNOWN),
             id("/publishers/{namespace}", "acme", UNKNOWN),
             id("/members/{account}", "carol", UNKNOWN),
@@ -203,6 +211,8 @@ impl Market {
             id("/reports/{id}", "1", "999999"),
             id("/partners/{partner}", "acme", UNKNOWN),
             id("/dashboard/{partner}", "acme", UNKNOWN),
+            id("/webhooks/{id}", webhook, UNKNOWN),
+            id("/deliveries/{notice}", delivery, "msg_0"),
             id("/payout-profile/{version}", profile, "999999"),
             id("/payout-runs/{run}", "1", "999999"),
             id("/payouts/{id}", payout, "999999"),
