@@ -12,6 +12,7 @@ use crate::operations::{DOCUMENT, STYLE, chapter, operations};
 pub(super) const RULES: &str = "\
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem; padding: 0 1rem; }
 h2 { border-bottom: 1px solid; margin-top: 3rem; }
+h1, h3, p, dt, dd, nav { overflow-wrap: anywhere; }
 h3 code { font-size: 1rem; }
 dt { font-weight: 600; margin-top: .5rem; }
 pre { background: #8881; overflow-x: auto; padding: .5rem 1rem; }
@@ -36,21 +37,23 @@ pub(super) fn page(document: &OpenApi) -> Markup {
                 link rel="stylesheet" href=(STYLE);
             }
             body {
-                h1 { (document.info.title) }
-                @if let Some(description) = &document.info.description { p { (description) } }
-                p { "For programs: " a href=(DOCUMENT) { "openapi.json" } "." }
-                nav {
-                    @for name in chapters.keys() { a href={ "#" (name) } { (name) } }
-                    a href="#schemas" { "schemas" }
-                }
-                @for (name, of_chapter) in &chapters {
-                    h2 id=(name) { (name) }
-                    @for (method, path, described) in of_chapter { (operation(method, path, described)) }
-                }
-                h2 id="schemas" { "Schemas" }
-                @for (name, schema) in schemas {
-                    h3 id={ "schema-" (name) } { (name) }
-                    pre { (pretty(&serde_json::json!(schema))) }
+                main {
+                    h1 { (document.info.title) }
+                    @if let Some(description) = &document.info.description { p { (description) } }
+                    p { "For programs: " a href=(DOCUMENT) { "openapi.json" } "." }
+                    nav aria-label="Chapters" {
+                        @for name in chapters.keys() { a href={ "#" (name) } { (name) } }
+                        a href="#schemas" { "schemas" }
+                    }
+                    @for (name, of_chapter) in &chapters {
+                        h2 id=(name) { (name) }
+                        @for (method, path, described) in of_chapter { (operation(method, path, described)) }
+                    }
+                    h2 id="schemas" { "Schemas" }
+                    @for (name, schema) in schemas {
+                        h3 id={ "schema-" (name) } { (name) }
+                        pre tabindex="0" { (pretty(&serde_json::json!(schema))) }
+                    }
                 }
             }
         }

@@ -71,13 +71,17 @@ impl<'a> From<Column<'a>> for Heading<'a> {
 impl Heading<'_> {
     fn cell(&self) -> Markup {
         let sorted = self.sorted.map(Sorting::word);
+        let name = self.column.name();
         html! {
-            th scope="col" class=[self.column.class()] aria-sort=[sorted] {
-                @match &self.path {
-                    Some(path) => { a href=(path) { (self.column.name()) } }
-                    None => { (self.column.name()) }
+            // What is called nothing is read out as no heading.
+            @if name.is_empty() { td class=[self.column.class()] {} } @else {
+                th scope="col" class=[self.column.class()] aria-sort=[sorted] {
+                    @match &self.path {
+                        Some(path) => { a href=(path) { (name) } }
+                        None => { (name) }
+                    }
+                    @if let Some(sorting) = self.sorted { span aria-hidden="true" { (sorting.mark()) } }
                 }
-                @if let Some(sorting) = self.sorted { span aria-hidden="true" { (sorting.mark()) } }
             }
         }
     }

@@ -3,6 +3,11 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
+/// What browsers show beside the title: in the page itself, so that none is asked for.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
+                    %3Crect width='16' height='16' rx='4' fill='%230b5f7a'/%3E\
+                    %3Cpath d='M11 5.6a4 4 0 1 0 0 4.8' fill='none' stroke='white' stroke-width='2'/%3E%3C/svg%3E";
+
 /// A link to a page of the same site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link<'a> {
@@ -71,6 +76,7 @@ impl Shell<'_> {
                     meta name="color-scheme" content="light dark";
                     title { (head.title) " · " (self.name) }
                     link rel="stylesheet" href=(self.style);
+                    link rel="icon" href=(ICON);
                     (self.told(head))
                 }
                 body {
@@ -101,7 +107,7 @@ impl Shell<'_> {
     fn search_form(&self) -> Markup {
         html! {
             @if let Some(search) = &self.search {
-                form.search role="search" method="get" action=(search.path) {
+                form.search role="search" aria-label=(search.label) method="get" action=(search.path) {
                     input type="search" name="q" value=(search.words) aria-label=(search.label)
                         placeholder=(search.label) maxlength="200";
                 }

@@ -8,7 +8,6 @@ const status = document.getElementById("following");
 let timer;
 
 function say(text) {
-  status.hidden = false;
   if (status.textContent !== text) status.textContent = text;
 }
 

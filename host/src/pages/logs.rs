@@ -73,7 +73,7 @@ pub(super) async fn page(
         h1 { "Logs of " (name) }
         (filters(&asked, &path, &deployment, &tails))
         div id="logs" { (written(&shown, &asked)) }
-        p.note id="following" role="status" hidden { }
+        p.note id="following" role="status" { }
         p.more { a href=(newer(&asked, &path)) { "Newer" } }
         script type="module" src="/logs.js" { }
     };

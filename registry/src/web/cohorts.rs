@@ -1,12 +1,10 @@
 //! `/figures/cohorts`: customers by the month of their first payment, and what became of them.
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 
-use super::layout;
+use crate::console::{self, GROWTH, Operator};
 use crate::error::Error;
-use chandlery_accounts::Account;
 use chandlery_money::Finance;
 use chandlery_money::figures::cohorts;
 use chandlery_package::wire::{Cohort, CohortMonth, Ratio};
@@ -15,11 +13,7 @@ use chandlery_package::wire::{Cohort, CohortMonth, Ratio};
 const MONTHS_SHOWN: usize = 13;
 
 /// `/figures/cohorts`; for operators.
-pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else {
-        return Ok(Redirect::to("/login?next=/figures/cohorts").into_response());
-    };
-    caller.must_operate("see the figures")?;
+pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> Result<Markup, Error> {
     let mut db = finance.db.snapshot().await?;
     let found = cohorts(&mut db, finance.clock.now()).await?;
     drop(db);
@@ -33,22 +27,22 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>
         p { (found.definition) }
         p { a href="/api/v1/figures/cohorts.csv" { "As a table" } " · " a href="/figures" { "All figures" } }
         h2 { "By count" }
-        (table(&found.cohorts, by_count))
+        (table("By count", &found.cohorts, by_count))
         h2 { "By MRR" }
-        (table(&found.cohorts, by_mrr))
+        (table("By MRR", &found.cohorts, by_mrr))
     };
-    Ok(layout::page("Cohorts", Some(&caller), content).into_response())
+    Ok(console::page(&operator, "Cohorts", GROWTH, &content))
 }
 
 fn percent(ratio: Option<Ratio>) -> String {
     ratio.map_or("—".into(), Ratio::percent)
 }
 
-fn table(cohorts: &[Cohort], text: impl Fn(&CohortMonth) -> String) -> Markup {
+fn table(label: &str, cohorts: &[Cohort], text: impl Fn(&CohortMonth) -> String) -> Markup {
     let months = cohorts.iter().map(|cohort| cohort.months.len()).max().unwrap_or(0).min(MONTHS_SHOWN);
     let customers: i64 = cohorts.iter().map(|cohort| cohort.customers).sum();
     html! {
-        div.card.scroll tabindex="0" {
+        div.card.scroll role="region" aria-label=(label) tabindex="0" {
             table {
                 thead { tr { th { "First paid in" } th.number { "Customers" } @for month in 0..months { th.number { "+" (month) } } } }
                 tbody {

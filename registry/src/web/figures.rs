@@ -1,12 +1,11 @@
 //! The operator's pages: the figures that investors ask for, what each means and is meant to be, and what a month's are made of.
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 
-use super::{chart, layout};
+use super::chart;
+use crate::console::{self, GROWTH, Operator};
 use crate::error::Error;
-use chandlery_accounts::Account;
 use chandlery_edge::Path;
 use chandlery_money::Finance;
 use chandlery_money::figures::{figures, meaning, rows};
@@ -14,9 +13,7 @@ use chandlery_package::wire::{Figure, Figures, MonthFigures, PostingRow, Ratio};
 use chandlery_package::{Balance, Month};
 
 /// `/figures`: the latest month that is over, the one that is not, all months, and what each figure means; for operators.
-pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
-    caller.must_operate("see the figures")?;
+pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> Result<Markup, Error> {
     let mut db = finance.db.snapshot().await?;
     let found = figures(&mut db, finance.clock.now()).await?;
     drop(db);
@@ -34,7 +31,7 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>
             }
         }
     };
-    Ok(layout::page("Figures", Some(&caller), content).into_response())
+    Ok(console::page(&operator, "Figures", GROWTH, &content))
 }
 
 fn percent(ratio: Option<Ratio>) -> String {
@@ -170,11 +167,9 @@ fn by_segment(latest: &MonthFigures) -> Markup {
 /// `/figures/{month}`: what a month's figures are made of.
 pub(super) async fn month(
     State(finance): State<Finance>,
-    caller: Option<Account>,
+    operator: Operator,
     Path(month): Path<Month>,
-) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/figures").into_response()) };
-    caller.must_operate("see the figures")?;
+) -> Result<Markup, Error> {
     let mut db = finance.db.snapshot().await?;
     let rows = rows(&mut db, month, finance.clock.now()).await?;
     drop(db);
@@ -201,7 +196,7 @@ pub(super) async fn month(
             }
         }
         h2 { "Postings to revenue and expenses" }
-        (postings(&rows.postings))
+        (postings("Postings", &rows.postings))
         h2 { "Sales, by seller" }
         div.card.scroll role="region" aria-label="Sales, by seller" tabindex="0" {
             table {
@@ -232,14 +227,14 @@ pub(super) async fn month(
             }
         }
         h2 { "Taken back by customers' banks for good" }
-        (postings(&rows.chargebacks))
+        (postings("Postings of chargebacks", &rows.chargebacks))
     };
-    Ok(layout::page(&format!("Figures of {month}"), Some(&caller), content).into_response())
+    Ok(console::page(&operator, &format!("Figures of {month}"), GROWTH, &content))
 }
 
-fn postings(rows: &[PostingRow]) -> Markup {
+fn postings(label: &str, rows: &[PostingRow]) -> Markup {
     html! {
-        div.card.scroll role="region" aria-label="Postings" tabindex="0" {
+        div.card.scroll role="region" aria-label=(label) tabindex="0" {
             table {
                 thead { tr { th { "Account of the ledger" } th.number { "Posted" } th.number { "In the figures" } } }
                 tbody {

@@ -19,52 +19,55 @@ pub(crate) fn page(document: &Document, standing: &[(&str, String)]) -> Markup {
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
                 link rel="stylesheet" href="/invoice.css";
             }
             body {
-                h1 { (title) }
-                div.parties {
-                    @if let Some(seller) = &document.seller { (party("From", seller)) }
-                    @if let Some(buyer) = &document.buyer { (party("To", buyer)) }
-                }
-                dl {
-                    dt { "Issued" } dd { (document.issued_on) }
-                    dt { "Supplied" } dd { (supplied) }
-                    @if let Some(corrected) = &document.corrects {
-                        dt { "Corrects" } dd { (corrected.number) " of " (corrected.issued_on) }
+                main {
+                    h1 { (title) }
+                    div.parties {
+                        @if let Some(seller) = &document.seller { (party("From", seller)) }
+                        @if let Some(buyer) = &document.buyer { (party("To", buyer)) }
                     }
-                    @if let Some(due) = document.due_on { dt { "Due" } dd { (due) } }
-                    @for (what, how) in standing { dt { (what) } dd { (how) } }
-                }
-                table {
-                    thead { tr { th { "What" } th { "How much" } th { "Tax" } th.number { "Net" } } }
-                    tbody {
-                        @for line in &document.lines {
-                            tr {
-                                td { (line.description) } td { (line.quantity) } td { (line.category) " " (line.rate) }
-                                td.number { (line.net) }
+                    dl {
+                        dt { "Issued" } dd { (document.issued_on) }
+                        dt { "Supplied" } dd { (supplied) }
+                        @if let Some(corrected) = &document.corrects {
+                            dt { "Corrects" } dd { (corrected.number) " of " (corrected.issued_on) }
+                        }
+                        @if let Some(due) = document.due_on { dt { "Due" } dd { (due) } }
+                        @for (what, how) in standing { dt { (what) } dd { (how) } }
+                    }
+                    table {
+                        thead { tr { th { "What" } th { "How much" } th { "Tax" } th.number { "Net" } } }
+                        tbody {
+                            @for line in &document.lines {
+                                tr {
+                                    td { (line.description) } td { (line.quantity) } td { (line.category) " " (line.rate) }
+                                    td.number { (line.net) }
+                                }
                             }
                         }
-                    }
-                    tfoot {
-                        tr { td colspan="3" { "Net" } td.number { (document.net) } }
-                        tr { td colspan="3" { (document.terms.name) } td.number { (document.tax) } }
-                        @if !document.paid.is_zero() {
-                            tr { td colspan="3" { "Paid from credit" } td.number { (minus(document.paid)) } }
+                        tfoot {
+                            tr { td colspan="3" { "Net" } td.number { (document.net) } }
+                            tr { td colspan="3" { (document.terms.name) } td.number { (document.tax) } }
+                            @if !document.paid.is_zero() {
+                                tr { td colspan="3" { "Paid from credit" } td.number { (minus(document.paid)) } }
+                            }
+                            tr.total { td colspan="3" { "Total" } td.number { (due(document)) } }
                         }
-                        tr.total { td colspan="3" { "Total" } td.number { (due(document)) } }
                     }
-                }
-                @for note in &document.notes { p { (note) } }
-                @if let Some(bank) = &document.bank {
-                    p {
-                        "To " (bank.holder) ", IBAN " (bank.iban)
-                        @if let Some(bic) = &bank.bic { ", BIC " (bic) }
-                        @if let Some(reference) = &document.reference { ", for " strong { (reference) } }
+                    @for note in &document.notes { p { (note) } }
+                    @if let Some(bank) = &document.bank {
+                        p {
+                            "To " (bank.holder) ", IBAN " (bank.iban)
+                            @if let Some(bic) = &bank.bic { ", BIC " (bic) }
+                            @if let Some(reference) = &document.reference { ", for " strong { (reference) } }
+                        }
+                    } @else if let Some(reference) = &document.reference {
+                        p { "Name " strong { (reference) } " in your transfer." }
                     }
-                } @else if let Some(reference) = &document.reference {
-                    p { "Name " strong { (reference) } " in your transfer." }
                 }
             }
         }

@@ -33,7 +33,7 @@ pub(super) async fn page(
     let content = html! {
         h1 { "Plugins that fit out GPU fleets" }
         p.lead { (ABOUT) }
-        form.filters role="search" method="get" action=(SEARCH) {
+        form.filters role="search" aria-label="What to deploy" method="get" action=(SEARCH) {
             div.field {
                 label for="words" { "What do you want to deploy?" }
                 input id="words" type="search" name="q" maxlength="200" placeholder="vllm, ocr, embeddings";
