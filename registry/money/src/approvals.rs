@@ -8,8 +8,9 @@ mod rules;
 mod voting;
 mod wanted;
 
-pub(crate) use approved::{Approved, answer};
-pub(crate) use requests::{find, list, settle};
+pub use approved::Approved;
+pub(crate) use approved::answer;
+pub(crate) use requests::{count_waiting, find, list, settle};
 pub(crate) use rules::{check as check_rule, list as list_rules, set as set_rule};
 pub(crate) use voting::{Verdict, announce, approve, ask, ask_or_do, refuse, request};
 pub(crate) use wanted::{Ask, Wanted};

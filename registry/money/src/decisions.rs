@@ -6,9 +6,10 @@ mod routes;
 use chandlery_accounts::Actor;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Explain as _;
-use chandlery_package::wire::{ApprovalRequest, ApprovalState};
+use chandlery_package::wire::{ApprovalRequest, ApprovalState, Page, Paging};
 use chandlery_store::Write;
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 
 use crate::approvals::{self, Verdict, Wanted};
 use crate::billing::{orders, payments, subscriptions, taxes};
@@ -17,8 +18,41 @@ use crate::{Error, Finance, documents, ledger, rails, sharing};
 
 pub use routes::routes;
 
+/// What was asked for and others approve, in one state or in any, the newest first.
+pub async fn list(
+    db: &mut AnyConnection,
+    state: Option<ApprovalState>,
+    paging: &Paging<i64>,
+) -> Result<Page<ApprovalRequest>, Error> {
+    approvals::list(db, state, paging, Timestamp::now()).await
+}
+
+/// A request, or that there is none of this number.
+pub async fn find(db: &mut AnyConnection, id: i64) -> Result<ApprovalRequest, Error> {
+    approvals::find(db, id, Timestamp::now()).await
+}
+
+/// How many requests wait for others.
+pub async fn count_waiting(db: &mut AnyConnection) -> Result<i64, Error> {
+    approvals::count_waiting(db, Timestamp::now()).await
+}
+
+/// Refuses what another operator has asked for, or takes one's own back.
+pub async fn refuse(
+    finance: &Finance,
+    actor: &Actor,
+    by: &Namespace,
+    id: i64,
+    why: &str,
+) -> Result<ApprovalRequest, Error> {
+    let mut write = finance.db.write().await?;
+    let refused = approvals::refuse(&mut write, actor, by, id, why, Timestamp::now()).await?;
+    write.commit().await?;
+    Ok(refused)
+}
+
 /// Approves a request and, where enough have, does what was asked for.
-async fn approve(
+pub async fn approve(
     finance: &Finance,
     actor: &Actor,
     by: &Namespace,

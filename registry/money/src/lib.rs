@@ -1,21 +1,24 @@
 //! The money of a registry, from what customers use and buy to what partners are paid.
 //!
 //! From below: `approvals`, what one operator asks for and others approve; the [`ledger`] and [`exchange`] rates; [`documents`], as
-//! they are issued; [`sharing`], who earns of a sale; [`billing`], what customers owe; [`consultants`]; [`payouts`], what partners are
-//! paid; the [`rails`] that money comes in and leaves by; `decisions`, by which what was approved is done; the [`books`], which close
-//! months and check all of it; the [`reports`] and [`figures`] that it comes to; and what [`partners`] look at.
+//! they are issued; [`partner_notices`], what partners are told; [`sharing`], who earns of a sale; [`billing`], what customers owe;
+//! [`budgets`], what they spend; [`consultants`]; [`payouts`], what partners are paid; the [`rails`] that money comes in and leaves by;
+//! [`decisions`], by which what was approved is done; the [`books`], which close months and check all of it; the [`reports`] and
+//! [`figures`] that it comes to; and what [`partners`] look at.
 
 mod approvals;
 pub mod billing;
 pub mod books;
+pub mod budgets;
 pub mod consultants;
-mod decisions;
+pub mod decisions;
 pub mod documents;
 mod error;
 pub mod exchange;
 pub mod figures;
 mod finance;
 pub mod ledger;
+pub mod partner_notices;
 pub mod partners;
 pub mod payouts;
 pub mod rails;
@@ -29,6 +32,7 @@ mod tests;
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub use approvals::Approved;
 pub use error::{Error, KINDS};
 pub use finance::{Finance, Mail, OnOffer, Processor, Vies};
 
@@ -40,8 +44,10 @@ pub fn routes<S>(finance: Finance) -> OpenApiRouter<S> {
         .merge(documents::routes())
         .merge(sharing::routes())
         .merge(billing::routes())
+        .merge(budgets::routes())
         .merge(consultants::routes())
         .merge(payouts::routes())
+        .merge(partner_notices::routes())
         .merge(rails::routes())
         .merge(decisions::routes())
         .merge(books::routes())

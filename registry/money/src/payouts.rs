@@ -15,13 +15,16 @@ mod proposals;
 pub(crate) mod returns;
 mod routes;
 pub(crate) mod run;
+mod runs;
 mod schedule;
 mod self_billed;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod told;
 pub(crate) mod write_offs;
 
+pub use approving::payout as approve;
 pub use balances::{balance, balances, currencies};
 pub use bank_account::{check_account, numbers_in, reference};
 pub use earnings::{EarningKey, PluginKey, by_month, by_plugin, transactions};
@@ -32,5 +35,6 @@ pub use proposals::{propose, propose_final, propose_run};
 pub(crate) use returns::follow_transfer;
 pub use returns::{come_back, returned};
 pub use routes::{routes, transactions_csv};
-pub use run::{cancel, confirm, list, settle};
+pub use run::{all_of_run, cancel, confirm, list, settle};
+pub use runs::{Run, RunPart, count_proposed, run as find_run, runs};
 pub use statements::{Key as StatementKey, faults as statement_faults, make as make_statements, statements};

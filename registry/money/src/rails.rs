@@ -7,6 +7,7 @@ mod outbox;
 mod own_accounts;
 mod processor_routes;
 mod routes;
+mod run_file;
 mod send_backs;
 mod sending;
 mod stripe;
@@ -25,11 +26,15 @@ use crate::ledger::{self, By};
 use crate::{Error, Finance};
 
 pub(crate) use bank::allot_within;
-pub use bank::{Rules as BankRules, faults as bank_faults, reconcile, texts as statement_texts};
+pub use bank::{
+    BankPart, Rules as BankRules, allot, bring_statement, compare as compare_bank, count_open as count_open_lines,
+    faults as bank_faults, find_line, list_lines, reconcile, texts as statement_texts,
+};
 pub use outbox::{send_due as send_what_is_owed, waiting as requests_waiting};
 pub(crate) use own_accounts::set as set_own_account;
 pub(crate) use processor_routes::give_back_within as give_surplus_back;
 pub use routes::routes;
+pub use run_file::run_file;
 pub(crate) use send_backs::send_to_within;
 pub use sending::send;
 pub(crate) use stripe::answer_by;

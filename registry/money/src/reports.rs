@@ -1,7 +1,9 @@
 //! What operators ask the books: who owes what and for how long, what is still to be earned, what months came to, the tax that they
 //! owe, and all of it in the form of other programs. Nothing here is kept: each report is read from the rows and ties to the ledger.
 
+mod customers;
 mod deferred;
+mod disputes;
 mod exports;
 mod receivables;
 mod results;
@@ -10,9 +12,11 @@ mod taxes;
 #[cfg(test)]
 mod tests;
 
+pub use customers::{Customer, credit, customers};
 pub use deferred::deferred;
+pub use disputes::{OpenDispute, count_disputes, open_disputes};
 pub use exports::export;
-pub use receivables::{AgeingKey, Wanted, ageing, dunning, invoices};
+pub use receivables::{AgeingKey, Wanted, ageing, count_overdue, dunning, invoices};
 pub use results::{balance_sheets, results};
 pub use routes::routes;
 pub use taxes::tax_return;

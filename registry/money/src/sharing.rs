@@ -22,6 +22,7 @@ mod release;
 mod replay;
 mod routes;
 mod sales;
+mod told;
 mod volume_groups;
 
 pub use disputes::{close as close_dispute, open as open_dispute};
@@ -31,7 +32,7 @@ pub use entries::{
 pub use lots::{Lot, find as find_lot, of_sale as lots_of_sale};
 pub use offsets::{agree as agree_offset, offsets, settle_debts};
 pub(crate) use policies::set as set_policy;
-pub use policies::{changes_within, in_force, version};
+pub use policies::{changes_within, follow, in_force, list as policies, version};
 pub use refunds::{ClawBack, claw_back};
 pub use release::release_matured;
 pub use replay::replay;

@@ -7,7 +7,7 @@ use chandlery_package::wire::ApprovalRequest;
 use serde::Serialize;
 
 /// What asking for it, or an approval, has led to.
-pub(crate) enum Approved<T> {
+pub enum Approved<T> {
     /// It needs nobody else, and is done.
     Done(T),
     /// Others must approve it first.

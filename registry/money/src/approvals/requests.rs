@@ -77,6 +77,16 @@ pub(crate) async fn list(
     Ok(Page { items, next: page.next })
 }
 
+/// How many wait for others, of which some may have lapsed meanwhile since whoever asked operates the registry no more.
+pub(crate) async fn count_waiting(db: &mut AnyConnection, now: Timestamp) -> Result<i64, Error> {
+    let (count,): (i64,) =
+        sqlx::query_as("select count(*) from approval_requests where state = 'waiting' and asked_at > $1")
+            .bind(time(now - LIFETIME))
+            .fetch_one(db)
+            .await?;
+    Ok(count)
+}
+
 async fn read(db: &mut AnyConnection, row: Row, now: Timestamp) -> Result<ApprovalRequest, Error> {
     let (Text(kind), Text(asked_by), Text(asked_at), Text(stored)) =
         (row.kind, row.asked_by, row.asked_at, row.state);

@@ -27,12 +27,7 @@ pub async fn close(
     operator: &Namespace,
     now: Timestamp,
 ) -> Result<MonthClose, Error> {
-    if now < month.next().first_moment() {
-        return Err(Error::Conflict(format!("{month} is not over: it is {}", now.strftime("%Y-%m-%d"))));
-    }
-    if let Some(first) = due(db, now).await?.first().filter(|first| **first < month) {
-        return Err(Error::Conflict(format!("{first} is not closed yet: close it first")));
-    }
+    must_be_due(db, month, now).await?;
     periods::recognise_all(db, month.last_moment()).await?;
     let mut write = db.write().await?;
     must_be_open(&mut write, month).await?;
@@ -47,6 +42,17 @@ pub async fn close(
     record(&mut write, actor, Act::MonthClosed, &month.to_string(), Value::Null, after).await?;
     write.commit().await?;
     Ok(MonthClose { month, invoices: rated.invoices, statements, left_out: rated.left_out })
+}
+
+/// Refuses to close a month that is not over, that others come before, or that is closed.
+pub async fn must_be_due(db: &Db, month: Month, now: Timestamp) -> Result<(), Error> {
+    if now < month.next().first_moment() {
+        return Err(Error::Conflict(format!("{month} is not over: it is {}", now.strftime("%Y-%m-%d"))));
+    }
+    if let Some(first) = due(db, now).await?.first().filter(|first| **first < month) {
+        return Err(Error::Conflict(format!("{first} is not closed yet: close it first")));
+    }
+    must_be_open(&mut *db.read().acquire().await?, month).await
 }
 
 /// Refuses a month that is closed.

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
 use chandlery_package::wire::{ApprovalRefusal, ApprovalRequest, ApprovalRule, ApprovalState, Page, Paging};
-use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -46,7 +45,7 @@ async fn list(
 ) -> Result<Json<Page<ApprovalRequest>>, Error> {
     caller.must_operate("see what waits for approval")?;
     let mut db = finance.db.snapshot().await?;
-    Ok(Json(approvals::list(&mut db, wanted.state, &paging, Timestamp::now()).await?))
+    Ok(Json(super::list(&mut db, wanted.state, &paging).await?))
 }
 
 /// Approves what another operator has asked for; with the last approval it is done, or has failed.
@@ -80,11 +79,7 @@ async fn refuse(
     Json(refusal): Json<ApprovalRefusal>,
 ) -> Result<Json<ApprovalRequest>, Error> {
     caller.must_operate("decide what waits for approval")?;
-    let mut write = finance.db.write().await?;
-    let (actor, by, now) = (&caller.actor, &caller.name, Timestamp::now());
-    let refused = approvals::refuse(&mut write, actor, by, id, &refusal.why, now).await?;
-    write.commit().await?;
-    Ok(Json(refused))
+    Ok(Json(super::refuse(&finance, &caller.actor, &caller.name, id, &refusal.why).await?))
 }
 
 /// Lists how many operators approve what; for operators.

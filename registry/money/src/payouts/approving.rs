@@ -13,8 +13,8 @@ use super::{profiles, run, write_offs};
 use crate::approvals::{self, Approved, Ask, Verdict, Wanted};
 use crate::{Error, Finance};
 
-/// Approves a payout.
-pub(super) async fn payout(
+/// Approves a payout, which another operator has proposed. One that is approved stays so.
+pub async fn payout(
     finance: &Finance,
     caller: &Caller,
     id: i64,

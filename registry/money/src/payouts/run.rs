@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::AnyConnection;
 
-use super::{fees, profiles};
+use super::{fees, profiles, told};
 use crate::ledger::{self, Account, By, Transaction};
 use crate::{Error, exchange, sharing};
 use chandlery_accounts::Actor;
@@ -208,6 +208,7 @@ pub(crate) async fn mark_sent(
             .await?;
     }
     let payout = find(&mut write, payout.id).await?;
+    told::sent(&mut write, &payout, now).await?;
     tell_of(&mut write, actor, Act::PayoutSent, &payout).await?;
     write.commit().await?;
     Ok(payout)
@@ -290,7 +291,7 @@ pub(crate) async fn arrive(
         .bind(id)
         .execute(&mut **write)
         .await?;
-    Ok(())
+    told::arrived(write, payout, bank_reference, now).await
 }
 
 /// The account that a rail's payouts leave from.
@@ -330,6 +331,13 @@ pub(crate) async fn list_before(
         Some(partner) => query.bind(partner.as_str()),
     };
     let rows: Vec<Row> = query.fetch_all(db).await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// All payouts of a run, whatever became of them, in the order in which they were proposed.
+pub async fn all_of_run(db: &mut AnyConnection, run: i64) -> Result<Vec<Payout>, Error> {
+    let rows: Vec<Row> =
+        sqlx::query_as(select_payouts!("where run = $1 order by id")).bind(run).fetch_all(db).await?;
     rows.into_iter().map(read).collect()
 }
 

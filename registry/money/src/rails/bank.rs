@@ -6,6 +6,7 @@ mod allotting;
 mod balances;
 mod camt;
 mod continuity;
+mod desk;
 mod lines;
 mod matching;
 mod reading;
@@ -30,6 +31,9 @@ use crate::ledger::{self, By};
 
 pub(crate) use allotting::allot_within;
 pub use continuity::faults;
+pub use desk::{
+    BankPart, allot, bring as bring_statement, compare, count_open, find as find_line, list as list_lines,
+};
 pub use routes::routes;
 pub use settling::Rules;
 

@@ -7,19 +7,16 @@ use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::Money;
-use chandlery_package::column::Text;
 use chandlery_package::wire::{
     ApprovalRequest, BankAccount, CreditNote, EndedSubscription, NewRefund, Page, PaymentIntent, Payout,
 };
-use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::bank_file::{bank_file as write_bank_file, of_run};
+use super::run_file::run_file;
 use super::{Subject, bank, own_accounts};
 use crate::approvals::{self, Approved, Ask, Wanted};
 use crate::billing::{self, refunds};
-use crate::payouts::run;
 use crate::{Error, Finance};
 
 /// The routes of this room.
@@ -222,15 +219,7 @@ async fn bank_file(
 ) -> Result<([(HeaderName, String); 2], String), Error> {
     caller.must_operate("make bank files")?;
     let mut db = finance.db.snapshot().await?;
-    let own = own_accounts::all(&mut db).await?;
-    let payouts = run::of_run(&mut db, run).await?;
-    let proposed: Option<(Text<Timestamp>,)> =
-        sqlx::query_as("select proposed_at from payout_runs where id = $1")
-            .bind(run)
-            .fetch_optional(&mut *db)
-            .await?;
-    let (Text(at),) = proposed.ok_or_else(|| Error::NotFound(format!("payout run {run}")))?;
-    let file = write_bank_file(&format!("CHANDLERY-RUN-{run}"), &own, &of_run(payouts), at)?;
+    let file = run_file(&mut db, run).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/xml; charset=utf-8".into()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"run-{run}.xml\"")),

@@ -101,9 +101,10 @@ fn read(row: Row) -> Result<CustomerInvoice, Error> {
 /// A row's place in the ageing: its customer and its currency.
 pub type AgeingKey = (Namespace, Currency);
 
-/// What every customer owes at a moment, by how long it is overdue.
+/// What every customer or one owes at a moment, by how long it is overdue.
 pub async fn ageing(
     db: &mut AnyConnection,
+    only: Option<&Namespace>,
     now: Timestamp,
     paging: &Paging<AgeingKey>,
 ) -> Result<Page<AgedReceivable>, Error> {
@@ -121,7 +122,7 @@ pub async fn ageing(
          from (select account, currency, due_at,
                       net_minor + tax_minor - credit_minor - refunded_minor - coalesce(minor, 0) as left_minor
                from invoices left join part_payments on invoice = number where state = 'open') as open_invoices
-         where account >= $5 and (account > $5 or currency > $6)
+         where account >= $5 and (account > $5 or currency > $6) and ($8 = '' or account = $8)
          group by account, currency order by account, currency limit $7",
     )
     .bind(before(0))
@@ -131,6 +132,7 @@ pub async fn ageing(
     .bind(account.to_owned())
     .bind(currency)
     .bind(paging.rows())
+    .bind(only.map_or("", Namespace::as_str).to_owned())
     .fetch_all(db)
     .await?;
     let page = paging.cut(rows, |(Text(account), Text(currency), ..)| (account.clone(), *currency));
@@ -149,6 +151,16 @@ pub async fn ageing(
     })
 }
 
+/// How many invoices are overdue at a moment, of all customers.
+pub async fn count_overdue(db: &mut AnyConnection, now: Timestamp) -> Result<i64, Error> {
+    let (count,): (i64,) =
+        sqlx::query_as("select count(*) from invoices where state = 'open' and due_at < $1")
+            .bind(time(now))
+            .fetch_one(db)
+            .await?;
+    Ok(count)
+}
+
 #[derive(sqlx::FromRow)]
 struct Dunned {
     number: i64,
@@ -165,8 +177,12 @@ struct Dunned {
     second_refused: Option<String>,
 }
 
-/// Every invoice that is open, in order: what its customer was told of it, and what comes next.
-pub async fn dunning(db: &mut AnyConnection, paging: &Paging<i64>) -> Result<Page<Dunning>, Error> {
+/// Every invoice that is open, of all customers or of one, in order: what its customer was told of it, and what comes next.
+pub async fn dunning(
+    db: &mut AnyConnection,
+    only: Option<&Namespace>,
+    paging: &Paging<i64>,
+) -> Result<Page<Dunning>, Error> {
     let rows: Vec<Dunned> = sqlx::query_as(
         "select number, invoices.account, currency,
                 net_minor + tax_minor - credit_minor - refunded_minor - coalesce(minor, 0) as left_minor, due_at, reminded,
@@ -175,10 +191,11 @@ pub async fn dunning(db: &mut AnyConnection, paging: &Paging<i64>) -> Result<Pag
          from invoices left join part_payments on invoice = number
          left join notices one on one.key = 'reminder:' || number || ':1'
          left join notices two on two.key = 'reminder:' || number || ':2'
-         where state = 'open' and number > $1 order by number limit $2",
+         where state = 'open' and number > $1 and ($3 = '' or invoices.account = $3) order by number limit $2",
     )
     .bind(paging.after().copied().unwrap_or(0))
     .bind(paging.rows())
+    .bind(only.map_or("", Namespace::as_str).to_owned())
     .fetch_all(db)
     .await?;
     paging.cut(rows, |row| row.number).try_map(told)

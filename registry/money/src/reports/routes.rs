@@ -66,7 +66,7 @@ async fn ageing(
 ) -> Result<Json<Page<AgedReceivable>>, Error> {
     caller.must_operate("see what customers owe")?;
     let mut db = finance.db.snapshot().await?;
-    Ok(Json(super::ageing(&mut db, finance.clock.now(), &paging).await?))
+    Ok(Json(super::ageing(&mut db, None, finance.clock.now(), &paging).await?))
 }
 
 /// Lists the invoices that are open: what their customers were told, and what comes next; for operators.
@@ -83,7 +83,7 @@ async fn dunning(
 ) -> Result<Json<Page<Dunning>>, Error> {
     caller.must_operate("see who was reminded")?;
     let mut db = finance.db.snapshot().await?;
-    Ok(Json(super::dunning(&mut db, &paging).await?))
+    Ok(Json(super::dunning(&mut db, None, &paging).await?))
 }
 
 /// Shows by month what subscriptions were invoiced and will earn; for operators.

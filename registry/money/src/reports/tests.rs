@@ -108,7 +108,7 @@ async fn a_month_that_was_worked_out_by_hand() {
     }
 
     for (today, bucket) in [(14, 0), (15, 1), (44, 1), (45, 2), (75, 3), (104, 3), (105, 4)] {
-        let aged = ageing(&mut read, day(today), &Paging::first(10)).await.unwrap().items;
+        let aged = ageing(&mut read, None, day(today), &Paging::first(10)).await.unwrap().items;
         let one = &aged[0];
         let parts = [one.not_due, one.days_30, one.days_60, one.days_90, one.older].map(|part| part.minor());
         let mut expected = [0; 5];
@@ -116,7 +116,7 @@ async fn a_month_that_was_worked_out_by_hand() {
         assert_eq!((aged.len(), parts, one.total.minor()), (1, expected, 11_781), "day {today}");
     }
 
-    let dunned = dunning(&mut read, &Paging::first(10)).await.unwrap().items;
+    let dunned = dunning(&mut read, None, &Paging::first(10)).await.unwrap().items;
     assert_eq!((dunned.len(), dunned[0].due, dunned[0].reminders.len()), (1, usd(11_781), 1));
     assert_eq!((dunned[0].reminders[0].at, dunned[0].reminders[0].sent_at), (day(14), None));
     assert_eq!((dunned[0].next, dunned[0].next_at), (DunningStep::SecondReminder, day(21)));
@@ -237,9 +237,9 @@ async fn every_report_ties_to_the_ledger_whatever_has_happened() {
             assert_eq!(parts.iter().sum::<i64>(), one.total.minor(), "{one:?}");
         }
         assert_eq!(all.iter().map(|one| one.due.minor()).sum::<i64>(), receivable, "seed {seed}");
-        let aged = ageing(&mut read, now, &Paging::first(1000)).await.unwrap().items;
+        let aged = ageing(&mut read, None, now, &Paging::first(1000)).await.unwrap().items;
         assert_eq!(aged.iter().map(|one| one.total.minor()).sum::<i64>(), receivable, "seed {seed}");
-        let dunned = dunning(&mut read, &Paging::first(1000)).await.unwrap().items;
+        let dunned = dunning(&mut read, None, &Paging::first(1000)).await.unwrap().items;
         assert_eq!(dunned.iter().map(|one| one.due.minor()).sum::<i64>(), receivable, "seed {seed}");
 
         let months = deferred(&mut read, now).await.unwrap();

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
-use crate::Error;
-use chandlery_accounts::Actor;
+use crate::approvals::{self, Approved, Ask, Wanted};
+use crate::{Error, Finance};
 use chandlery_accounts::audit::record;
+use chandlery_accounts::{Actor, Caller};
 use chandlery_store::{Db, Write, time};
 
 /// The policy of a moment, and its version.
@@ -48,7 +49,7 @@ pub async fn version(db: &mut AnyConnection, version: i64) -> Result<RevenueShar
 }
 
 /// Lets a policy follow from a moment on that has not come yet, and gives its version. The same again changes nothing.
-async fn follow(
+async fn add(
     write: &mut Write,
     policy: &RevenueSharePolicy,
     since: Timestamp,
@@ -85,14 +86,32 @@ pub(crate) async fn set(
     new: &NewPolicy,
     now: Timestamp,
 ) -> Result<PolicyVersion, Error> {
-    let version = follow(write, &new.policy, new.since, now).await?;
+    let version = add(write, &new.policy, new.since, now).await?;
     let subject = format!("policy {version}");
     record(write, actor, Act::PolicySet, &subject, Value::Null, json!(new)).await?;
     Ok(PolicyVersion { version, since: new.since, policy: new.policy.clone() })
 }
 
+/// Lets a policy follow, or asks others where one operator alone may not.
+pub async fn follow(
+    finance: &Finance,
+    caller: &Caller,
+    new: &NewPolicy,
+) -> Result<Approved<PolicyVersion>, Error> {
+    new.policy.check()?;
+    let wanted = Wanted::Policy { policy: Box::new(new.clone()) };
+    let asked = Ask { by: &caller.name, wanted: &wanted, amount: None };
+    if let Some(request) = approvals::ask(finance, &caller.actor, &asked).await? {
+        return Ok(Approved::Waits(Box::new(request)));
+    }
+    let mut write = finance.db.write().await?;
+    let version = set(&mut write, &caller.actor, new, finance.clock.now()).await?;
+    write.commit().await?;
+    Ok(Approved::Done(version))
+}
+
 /// The policies, the first one first.
-pub(super) async fn list(db: &Db, paging: &Paging<i64>) -> Result<Page<PolicyVersion>, Error> {
+pub async fn list(db: &Db, paging: &Paging<i64>) -> Result<Page<PolicyVersion>, Error> {
     let rows: Vec<(i64, Text<Timestamp>, Json<RevenueSharePolicy>)> = sqlx::query_as(
         "select version, since, body from share_policies where version > $1 order by version limit $2",
     )

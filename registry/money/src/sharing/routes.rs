@@ -11,7 +11,6 @@ use chandlery_package::{Namespace, RevenueSharePolicy};
 use serde_json::json;
 
 use super::{policies, volume_groups};
-use crate::approvals::{self, Ask, Wanted};
 use crate::ledger::{self, By};
 use crate::{Error, Finance};
 use chandlery_accounts::audit::{record, record_once};
@@ -63,16 +62,8 @@ async fn follow(
     Json(new): Json<NewPolicy>,
 ) -> Result<Response, Error> {
     caller.must_operate("set the policy")?;
-    new.policy.check()?;
-    let wanted = Wanted::Policy { policy: Box::new(new.clone()) };
-    let asked = Ask { by: &caller.name, wanted: &wanted, amount: None };
-    if let Some(request) = approvals::ask(&finance, &caller.actor, &asked).await? {
-        return Ok((StatusCode::ACCEPTED, Json(request)).into_response());
-    }
-    let mut write = finance.db.write().await?;
-    let set = policies::set(&mut write, &caller.actor, &new, finance.clock.now()).await?;
-    write.commit().await?;
-    Ok((StatusCode::CREATED, Json(set)).into_response())
+    let followed = policies::follow(&finance, &caller, &new).await?;
+    Ok(followed.answer(|set| (StatusCode::CREATED, Json(set)).into_response()))
 }
 
 /// Shares all sales again by a policy, to see what would differ; for operators.

@@ -77,10 +77,10 @@ pub(super) async fn replace(write: &mut Write, all: &[Aside], now: Timestamp) ->
 }
 
 /// The place of what is set aside among all: its month, the customer, and the plugin or nothing.
-pub(crate) type Place = (Month, Namespace, String);
+pub type Place = (Month, Namespace, String);
 
 /// What is set aside, the earliest month first.
-pub(crate) async fn list(db: &mut AnyConnection, paging: &Paging<Place>) -> Result<Page<SetAside>, Error> {
+pub async fn list(db: &mut AnyConnection, paging: &Paging<Place>) -> Result<Page<SetAside>, Error> {
     let (month, account, plugin) =
         paging.after().map_or_else(Default::default, |(month, account, plugin)| {
             (month.to_string(), account.to_string(), plugin.clone())

@@ -13,27 +13,50 @@ use super::{lines, recorded};
 use crate::Error;
 use crate::ledger::{self, By};
 
-/// Lets an open line, or parts of it, be what an operator says: all of it or nothing. `seen` is what of it would be sent back by then,
-/// which the rules of approval have compared.
+/// How a line stood when somebody said what it is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// What of it would be sent back by then, which the rules of approval have compared.
+    pub sent_back: Option<Money>,
+    /// How many parts of it had been allotted; none: nobody has looked.
+    pub parts: Option<usize>,
+}
+
+/// Lets an open line, or parts of it, be what an operator says: all of it or nothing, and only while it stands as it was seen.
 pub(super) async fn allot(
     db: &Db,
     actor: &Actor,
     rules: &Rules,
     new: &NewAllotment,
-    seen: Option<Money>,
+    seen: Seen,
 ) -> Result<BankLine, Error> {
     let (actor, rules, new) = (actor.clone(), rules.clone(), new.clone());
     db.group_commit(move |write| {
         Box::pin(async move {
-            if sent_back(write, &new).await? != seen {
-                let why =
-                    format!("something else of bank line '{}' was sent back by now: ask again", new.line);
-                return Err(Error::Conflict(why));
-            }
+            must_be_as_seen(write, &new, seen).await?;
             allot_within(write, &actor, &rules, &new).await
         })
     })
     .await
+}
+
+async fn must_be_as_seen(write: &mut Write, new: &NewAllotment, seen: Seen) -> Result<(), Error> {
+    if sent_back(write, new).await? != seen.sent_back {
+        let why = format!("something else of bank line '{}' was sent back by now: ask again", new.line);
+        return Err(Error::Conflict(why));
+    }
+    let Some(parts) = seen.parts else { return Ok(()) };
+    let (now,): (i64,) = sqlx::query_as("select count(*) from bank_allotments where line = $1")
+        .bind(&new.line)
+        .fetch_one(&mut **write)
+        .await?;
+    match usize::try_from(now) == Ok(parts) {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "something of bank line '{}' was allotted since it was looked at: look at it again",
+            new.line
+        ))),
+    }
 }
 
 /// The same within a transaction.

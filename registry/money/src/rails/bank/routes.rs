@@ -1,7 +1,7 @@
 //! The bank's statements, the lines that are open, and what they are for; for operators.
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Query};
 use chandlery_package::wire::{
@@ -11,10 +11,8 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::settling::Rules;
-use super::{allotting, balances, lines, suggestions};
-use crate::approvals::{self, Ask, Wanted};
-use crate::{Error, Finance};
+use super::desk;
+use crate::{Error, Finance, approvals};
 
 /// The routes of this chapter.
 pub fn routes() -> OpenApiRouter<Finance> {
@@ -23,10 +21,6 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(list))
         .routes(routes!(allot))
         .routes(routes!(compare))
-}
-
-async fn rules(finance: &Finance) -> Result<Rules, Error> {
-    Rules::of(&mut *finance.db.read().acquire().await?, finance).await
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -54,9 +48,7 @@ async fn reconcile(
     statement: String,
 ) -> Result<Json<Page<BankLine>>, Error> {
     caller.must_operate("reconcile the bank's statement")?;
-    let rules = rules(&finance).await?;
-    let items =
-        super::reconcile(&finance.db, &caller.actor, &rules, of.account.as_deref(), &statement).await?;
+    let items = desk::bring(&finance, &caller, of.account.as_deref(), &statement).await?;
     // What became of each line of the statement that was sent.
     Ok(Json(Page::whole(items)))
 }
@@ -84,13 +76,7 @@ async fn list(
 ) -> Result<Json<Page<BankLine>>, Error> {
     caller.must_operate("see the bank's lines")?;
     let mut db = finance.db.snapshot().await?;
-    let page = lines::list(&mut db, of.state, &paging).await?;
-    let mut items = Vec::with_capacity(page.items.len());
-    for line in page.items {
-        let suggestions = suggestions::suggestions(&mut db, &line).await?;
-        items.push(BankLine { suggestions, ..line.shown()? });
-    }
-    Ok(Json(Page { items, next: page.next }))
+    Ok(Json(desk::list(&mut db, of.state, &paging).await?))
 }
 
 /// Says what an open bank line is for; for operators.
@@ -109,15 +95,7 @@ async fn allot(
     Json(new): Json<NewAllotment>,
 ) -> Result<Response, Error> {
     caller.must_operate("say what bank lines are for")?;
-    let sent_back = allotting::sent_back(&mut *finance.db.read().acquire().await?, &new).await?;
-    let rules = rules(&finance).await?;
-    let allots = allotting::allot(&finance.db, &caller.actor, &rules, &new, sent_back);
-    if sent_back.is_none() {
-        return Ok(Json(allots.await?).into_response());
-    }
-    let wanted = Wanted::Allotment { allotment: new.clone() };
-    let asked = Ask { by: &caller.name, wanted: &wanted, amount: sent_back };
-    Ok(approvals::answer(approvals::ask_or_do(&finance, &caller.actor, &asked, allots).await?))
+    Ok(approvals::answer(desk::allot(&finance, &caller, &new, None).await?))
 }
 
 /// Compares what the bank says that it holds with what the books say; for operators.
@@ -130,5 +108,5 @@ async fn compare(State(finance): State<Finance>, caller: Account) -> Result<Json
     caller.must_operate("see the bank's balances")?;
     let mut db = finance.db.snapshot().await?;
     // One for each account and currency.
-    Ok(Json(Page::whole(balances::compare(&mut db).await?)))
+    Ok(Json(Page::whole(desk::compare(&mut db).await?)))
 }

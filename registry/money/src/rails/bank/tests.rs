@@ -22,6 +22,7 @@ use crate::{Finance, billing::orders};
 mod back;
 mod once;
 mod own;
+mod seen;
 mod statements;
 
 const OFFER: &str =
@@ -162,10 +163,15 @@ async fn subscribe(db: &Db, customer: &str, now: Timestamp) -> Money {
     find_invoice(&mut db.read().acquire().await.unwrap(), 1).await.unwrap().total
 }
 
+/// What the rules of approval have compared, of a line at which nobody has looked.
+fn compared(sent_back: Option<Money>) -> allotting::Seen {
+    allotting::Seen { sent_back, parts: None }
+}
+
 async fn allot(db: &Db, line: &str, to: Allotment, now: Timestamp) -> Result<BankLine, Error> {
     let new = NewAllotment { line: line.into(), to: vec![to] };
     let seen = allotting::sent_back(&mut db.read().acquire().await.unwrap(), &new).await.unwrap();
-    let done = allotting::allot(db, &Actor::machine(), &rules(now), &new, seen).await;
+    let done = allotting::allot(db, &Actor::machine(), &rules(now), &new, compared(seen)).await;
     assert_eq!(faults(db).await, Vec::<String>::new());
     done
 }

@@ -140,7 +140,7 @@ impl Bank {
         // More than any amount is refused, as it is where it is sent back.
         let seen =
             allotting::sent_back(&mut db.read().acquire().await.unwrap(), &new).await.unwrap_or_default();
-        match allotting::allot(db, &Actor::machine(), &rules(now), &new, seen).await {
+        match allotting::allot(db, &Actor::machine(), &rules(now), &new, compared(seen)).await {
             Ok(_) => self.sent_back += back,
             Err(error) => {
                 let is_fault =

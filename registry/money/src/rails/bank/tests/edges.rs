@@ -63,7 +63,8 @@ async fn what_goes_back_is_what_was_compared_with_the_rules() {
     {
         let to = vec![Allotment::SendBack { amount: usd(part) }];
         let new = NewAllotment { line: "A".into(), to };
-        let done = allotting::allot(db, &Actor::machine(), &rules(day(2)), &new, Some(usd(seen))).await;
+        let done =
+            allotting::allot(db, &Actor::machine(), &rules(day(2)), &new, compared(Some(usd(seen)))).await;
         assert_eq!(done.is_ok(), is_done, "{seen}: {done:?}");
     }
 }
@@ -165,7 +166,7 @@ async fn a_payout_of_the_processor_is_nothing_else_even_before_it_is_told() {
         bring(db, day(1), &[&format!("{line},,5.00,USD,{text}")]).await;
         let new = NewAllotment { line: line.into(), to: vec![to] };
         let seen = allotting::sent_back(&mut db.read().acquire().await.unwrap(), &new).await.unwrap();
-        let done = allotting::allot(db, &Actor::machine(), &rules(day(2)), &new, seen).await;
+        let done = allotting::allot(db, &Actor::machine(), &rules(day(2)), &new, compared(seen)).await;
         assert_eq!(done.is_ok(), is_taken, "{line} {text}: {done:?}");
     }
     assert_eq!(faults(db).await, Vec::<String>::new());

@@ -65,7 +65,7 @@ impl Desk {
     async fn allots(&self, to: Allotment) -> bool {
         let (db, new) = (&self.finance.db, NewAllotment { line: "B-1".into(), to: vec![to] });
         let seen = allotting::sent_back(&mut db.read().acquire().await.unwrap(), &new).await.unwrap();
-        allotting::allot(db, &Actor::machine(), &rules(day(2)), &new, seen).await.is_ok()
+        allotting::allot(db, &Actor::machine(), &rules(day(2)), &new, compared(seen)).await.is_ok()
     }
 }
 
@@ -114,7 +114,7 @@ async fn what_left_and_was_recorded_is_booked_once_in_any_order() {
     let own = async |line: &str, amount: &str| {
         let to = vec![Allotment::Own { amount: usd(amount) }];
         let new = NewAllotment { line: line.into(), to };
-        allotting::allot(db, &Actor::machine(), &rules(day(41)), &new, None).await.is_ok()
+        allotting::allot(db, &Actor::machine(), &rules(day(41)), &new, compared(None)).await.is_ok()
     };
     let confirm = async |id: i64, reference: &str| {
         payouts::confirm(db, &Actor::machine(), id, reference, None, day(41)).await.is_ok()
