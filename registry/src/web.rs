@@ -11,6 +11,7 @@ mod email;
 mod factor;
 mod figures;
 mod layout;
+mod operator;
 mod organisations;
 mod passkeys;
 mod password;
@@ -19,6 +20,7 @@ mod register;
 mod session;
 mod sessions;
 mod sign_on;
+mod tokens;
 mod welcome;
 
 use axum::Router;
@@ -56,6 +58,7 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .route("/account/passkeys", get(passkeys::page).post(passkeys::act))
         .route("/passkeys.js", get(passkeys::script))
         .route("/account/sign-on", get(sign_on::page).post(sign_on::act))
+        .route("/account/tokens", get(tokens::page).post(tokens::act))
         .route("/account/password", get(password::form).post(password::change))
         .route("/device", get(device::form).post(device::act))
         .route("/device/{code}", get(device::page))
@@ -66,6 +69,7 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .route("/dashboard/{partner}", get(dashboard::page))
         .merge(dashboard_lists())
         .merge(customer::routes())
+        .merge(operator::routes())
         .merge(guide)
         .layer(map_response(kept_by_its_visitor))
         .with_state(finance)
@@ -73,7 +77,9 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
 
 /// The pages and tables that the dashboard leads to.
 fn dashboard_lists() -> Router<Finance> {
-    use dashboard::{customers, disputes, earned, payouts, sale, sales, statements, transactions, usage};
+    use dashboard::{
+        customers, disputes, earned, notices, payouts, sale, sales, statements, transactions, usage,
+    };
     Router::new()
         .route("/dashboard/{partner}/gross-to-net.csv", get(earned::waterfall_table))
         .route("/dashboard/{partner}/earnings.csv", get(earned::steps_table))
@@ -94,6 +100,7 @@ fn dashboard_lists() -> Router<Finance> {
         .route("/dashboard/{partner}/statements/{month}", get(statements::one))
         .route("/dashboard/{partner}/statements/{month}/table.csv", get(statements::csv))
         .route("/dashboard/{partner}/disputes", get(disputes::list))
+        .route("/dashboard/{partner}/notices", get(notices::page).post(notices::act))
         .route("/dashboard/{partner}/disputes.csv", get(disputes::csv))
         .route("/dashboard/{partner}/transactions", get(transactions::list))
         .route("/dashboard/{partner}/transactions.csv", get(transactions_csv))

@@ -13,7 +13,7 @@ const IBAN: &str = "DE89370400440532013000";
 const PLUGIN: &str = "/checkout/plugins/acme/ocr-server";
 
 /// Somebody in a browser.
-struct Browser<'a> {
+pub struct Browser<'a> {
     world: &'a World,
     cookie: String,
     /// The organisation that they act for.
@@ -33,7 +33,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Somebody who has an account, and logs in.
-    fn of(world: &'a World, person: &Person) -> Self {
+    pub fn of(world: &'a World, person: &Person) -> Self {
         Browser { world, cookie: world.session(person), acts_for: None }
     }
 
@@ -42,18 +42,18 @@ impl<'a> Browser<'a> {
         [("cookie", self.cookie.as_str())].into_iter().chain(acts_for).collect()
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    pub fn get(&self, path: &str) -> (u16, String) {
         self.world.get(path, &self.headers())
     }
 
     /// A page that is shown.
-    fn page(&self, path: &str) -> String {
+    pub fn page(&self, path: &str) -> String {
         let (status, text) = self.get(path);
         assert_eq!(status, 200, "{path}: {text}");
         text
     }
 
-    fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let origin = self.world.origin();
         let headers = [self.headers(), vec![("content-type", FORM), ("origin", origin.as_str())]].concat();
@@ -61,14 +61,14 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends a form that is accepted, and gives where it leads.
-    fn go(&self, path: &str, fields: &[(&str, &str)]) -> String {
+    pub fn go(&self, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.send(path, fields);
         assert_eq!(answer.status, 303, "{path} {fields:?}: {}", answer.text());
         answer.header("location").to_owned()
     }
 
     /// The status of a form that is refused, which must say why.
-    fn refused(&self, path: &str, fields: &[(&str, &str)], why: &str) -> u16 {
+    pub fn refused(&self, path: &str, fields: &[(&str, &str)], why: &str) -> u16 {
         let answer = self.send(path, fields);
         assert!(answer.text().contains(why), "{path} {fields:?}: {}", answer.text());
         answer.status
@@ -76,13 +76,13 @@ impl<'a> Browser<'a> {
 }
 
 /// An amount of the API as pages write one below a thousand.
-fn written(money: &Value) -> String {
+pub fn written(money: &Value) -> String {
     let minor = money["minor"].as_i64().unwrap();
     format!("{}.{:02} {}", minor / 100, minor % 100, money["currency"].as_str().unwrap())
 }
 
 /// What the hidden field of a form holds.
-fn hidden(page: &str, name: &str) -> String {
+pub fn hidden(page: &str, name: &str) -> String {
     let field = page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
     field.split('"').next().unwrap().replace("&quot;", "\"").replace("&amp;", "&")
 }

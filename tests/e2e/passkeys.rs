@@ -219,7 +219,7 @@ fn a_passkey_fulfils_what_is_demanded_and_the_password_alone_does_not() {
     // Whoever adds one has shown it. So have log-ins by it, and the tokens that they make.
     log_in(&browser, "operator", &password);
     add(&browser, "key");
-    browser.until_shows("header .visitor", "Figures");
+    browser.until_shows("header .visitor", "Console");
     let origin = world.origin();
     let begun = answer(&world, &signed(&browser));
     let cookie = begun.header("set-cookie").split(';').next().unwrap().to_owned();

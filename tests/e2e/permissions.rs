@@ -1,5 +1,6 @@
 //! Every route of the registry and of the host, and who may use it.
 
+mod console;
 mod customers;
 mod directories;
 mod hosts;
@@ -9,6 +10,7 @@ mod others;
 mod people;
 mod roles;
 mod table;
+mod webhooks;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -60,7 +62,9 @@ fn every_route_is_for_those_it_is_meant_for() {
             };
             let kind = match case.route {
                 "/token" | "/login" | "/device" => "application/x-www-form-urlencoded",
-                page if page.starts_with("/account/") || customers::is_form(page) => {
+                page if ["/account/", console::CONSOLE].iter().any(|start| page.starts_with(start))
+                    || customers::is_form(page) =>
+                {
                     "application/x-www-form-urlencoded"
                 }
                 _ => "application/json",
@@ -89,10 +93,9 @@ fn every_route_is_for_those_it_is_meant_for() {
 fn the_table_of_routes_is_complete() {
     let routed = routed("docs/openapi/registry.json", "registry");
     assert!(routed.len() > 50, "{routed:?}");
-    let tabled: Routes = cases()
+    let tabled: Routes = of_registry()
         .into_iter()
-        .filter(|case| !case.route.starts_with("/v2/") || case.route == "/v2/")
-        .map(|case| (case.method, case.route.to_owned()))
+        .filter(|(_, route)| !route.starts_with("/v2/") || route == "/v2/")
         .collect();
     must_be_complete(&tabled, &routed);
     // What is done for organisations is done by routes that there are.
@@ -102,7 +105,17 @@ fn the_table_of_routes_is_complete() {
 }
 
 /// Methods and paths.
-type Routes = BTreeSet<(&'static str, String)>;
+pub type Routes = BTreeSet<(&'static str, String)>;
+
+/// The registry's routes, as the table has them.
+pub fn of_registry() -> Routes {
+    cases().into_iter().map(|case| (case.method, case.route.to_owned())).collect()
+}
+
+/// The host's.
+pub fn of_host() -> Routes {
+    hosts::routes()
+}
 
 fn must_be_complete(tabled: &Routes, routed: &Routes) {
     let missing: Vec<_> = routed.difference(tabled).collect();

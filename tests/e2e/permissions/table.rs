@@ -1,13 +1,16 @@
 //! The table of all routes: who may use each.
 
+mod notices;
 mod organisations;
 mod publishing;
+mod publishing_pages;
+mod spending;
 
 use chandlery_package::wire::UsageEvent;
 use serde_json::{Value, json};
 
 use super::roles::{For, Row};
-use super::{customers, directories, moderation, people};
+use super::{console, customers, directories, moderation, people};
 
 pub(super) struct Case {
     pub(super) method: &'static str,
@@ -436,11 +439,13 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/dashboard/{partner}/disputes.csv", For::OwnersAndOperators, json!(null)),
     ];
     table.extend(publishing::rows(&digest));
+    table.extend(publishing_pages::rows());
     let fill = |route: &str| {
         let filled = [
             ("{namespace}", "acme"),
             ("{organisation}", "umbrella"),
             ("{partner}", "acme"),
+            ("{notice}", "msg_1"),
             ("{name}", "ocr-server"),
             ("{version}", "1.0.0"),
             ("{account}", "nobody"),
@@ -454,12 +459,14 @@ pub(super) fn cases() -> Vec<Case> {
             ("{group}", "1"),
             ("{urn}", "1"),
             ("{event}", "00000000-0000-0000-0000-000000000000"),
+            ("{draft}", "00000000-0000-0000-0000-000000000000"),
             ("{run}", "1"),
             ("{month}", "2026-01"),
             ("{domain}", "example.org"),
             ("{level}", "0"),
             ("{code}", "WDJB-MJHT"),
             ("{*index}", "000.p/1"),
+            ("{*document}", "tutorials/publish"),
             ("{index}", "0"),
             ("DIGEST", &digest),
         ];
@@ -478,8 +485,11 @@ pub(super) fn cases() -> Vec<Case> {
         .chain(moderation::rows())
         .chain(people::rows())
         .chain(organisations::rows())
+        .chain(spending::rows())
+        .chain(notices::rows())
         .chain(directories::rows())
         .chain(customers::rows())
+        .chain(console::rows())
         .map(|(method, route, who, body)| Case { method, route, path: fill(route), who, body })
         .collect()
 }
