@@ -13,7 +13,7 @@ SHARED := catalog clients crashes distribution journey kills log market money oc
 # The tests wait for servers, and for other people's programs, more than they compute.
 export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
 
-.PHONY: help demo check test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money build system
+.PHONY: help demo check test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money bench-web screenshots build system
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,7 @@ test-kubernetes: system fixtures ## The path of every engine on the cluster that
 soak: system fixtures ## The tests that kill processes, make mutants or simulate markets, for longer, on both kinds of stores
 	@tests/system.sh soak
 	$(CARGO) test --test e2e -- --ignored --exact clients::wkg_finds_the_registry_and_pushes_pulls_publishes_and_gets
+	CHANDLERY_TEST_LOOKS=all $(CARGO) test --test e2e -- --exact pages::look::each_page_is_light_and_still_and_usable_by_everybody
 	CHANDLERY_TEST_CASES=40 $(CARGO) test --quiet --package chandlery-money --lib
 	CHANDLERY_FUZZ_SECONDS=600 $(CARGO) test --test e2e -- fuzz --nocapture
 	CHANDLERY_FUZZ_SECONDS=600 $(CARGO) test --test corpus -- mutant --nocapture
@@ -55,7 +56,7 @@ lint: ## Formatting, clippy, the rules of the house, and licences and sources of
 	$(CARGO) test --quiet --package chandlery-tidy
 	@tests/deny.sh
 
-bench: bench-host bench-registry bench-money ## Every bench
+bench: bench-host bench-registry bench-money bench-web ## Every bench
 
 bench-host: system fixtures ## Plans beside bare wasmtime, helm and extism, in one run
 	tests/benches/extism/build.sh
@@ -69,6 +70,13 @@ bench-registry: system ## The registry beside docker-registry and nginx, in one 
 
 bench-money: system ## Usage intake, the ledger and the close of a month beside bare inserts, in one run
 	tests/stores.sh $(CARGO) bench --bench money
+
+bench-web: system fixtures ## Pages of large accounts, shops and hosts beside a file of the same server, in one run
+	$(CARGO) build --release
+	tests/stores.sh $(CARGO) bench --bench web
+
+screenshots: system fixtures ## Every page at three widths, by day and by night, into target/screenshots
+	$(CARGO) test --test e2e -- --ignored --exact pages::pictures::every_page_is_pictured --nocapture
 
 build: ## The one binary, for development
 	$(CARGO) build

@@ -93,10 +93,11 @@ install_tools() {
         "$bin/pip" install --quiet 'moto[s3,server]==5.*' 'oras==0.2.*' 'securesystemslib[crypto]==1.*' 'kubernetes-validate==1.37.*' \
             'beancount==3.2.*' 'stripe==15.*' 'sepaxml==2.*' 'xmlschema==4.*' 'python-stdnum==2.*' 'factur-x==7.*' 'saxonche==13.*'
     fi
-    # An OpenID provider in JavaScript, of the last line that runs on Node.js 18 and 20.
-    if [ ! -e "$tools/node_modules/oidc-provider/package.json" ]; then
-        echo "Installing an OpenID provider for the tests into target/tools"
-        npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$tools" oidc-provider@8.8.1
+    # An OpenID provider in JavaScript, of the last line that runs on Node.js 18 and 20, and what finds out who cannot use a page.
+    # In one command: npm removes what it was not asked for.
+    if [ ! -e "$tools/node_modules/oidc-provider/package.json" ] || [ ! -e "$tools/node_modules/axe-core/axe.min.js" ]; then
+        echo "Installing an OpenID provider and axe-core for the tests into target/tools"
+        npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$tools" oidc-provider@8.8.1 axe-core@4.14.1
     fi
     # An environment of its own: its dependencies are not those of the S3 server.
     if ! "$tools/schemathesis/bin/python3" -c 'import schemathesis' 2>/dev/null; then
