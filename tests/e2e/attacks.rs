@@ -4,86 +4,19 @@
 //! <https://theupdateframework.github.io/specification/latest/#goals-for-secure-updates>
 
 use std::fs;
-use std::sync::{Arc, Mutex};
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse as _;
 use chandlery_package::artifact::Artifact;
 use chandlery_package::log::{Checkpoint, Signer, WitnessKey};
 use chandlery_package::signature::SignedPayload;
 use chandlery_package::{Digest, PrivateKey};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
+use crate::mirror::{Answer, Mirror};
 use crate::person::Person;
-use crate::receiver::{Received, Receiver};
 use crate::world::{World, as_version, plugin, until};
 
 const OCR: &str = "acme:ocr-server";
-
-/// What a registry answers.
-struct Answer {
-    status: u16,
-    body: Vec<u8>,
-}
-
-/// What becomes of an answer, by the path that was asked for.
-type Attack = dyn Fn(&str, Answer) -> Answer + Send + Sync;
-
-/// Hands on what it is asked, and answers as the attack has it.
-struct Mirror {
-    server: Receiver,
-    attack: Arc<Mutex<Arc<Attack>>>,
-}
-
-impl Mirror {
-    fn of(registry: &str) -> Self {
-        let honest: Arc<Attack> = Arc::new(|_: &str, answer: Answer| answer);
-        let attack = Arc::new(Mutex::new(honest));
-        let (registry, played) = (registry.to_owned(), Arc::clone(&attack));
-        let server = Receiver::answering(move |request| {
-            let attack = Arc::clone(&*played.lock().unwrap());
-            let Answer { status, body } = attack(&request.path, hand_on(&registry, request));
-            (StatusCode::from_u16(status).unwrap(), body).into_response()
-        });
-        Self { server, attack }
-    }
-
-    fn play(&self, attack: impl Fn(&str, Answer) -> Answer + Send + Sync + 'static) {
-        *self.attack.lock().unwrap() = Arc::new(attack);
-    }
-
-    fn be_honest(&self) {
-        self.play(|_, answer| answer);
-    }
-
-    /// Answers with these bytes wherever a path has this end.
-    fn serve(&self, end: &'static str, with: Vec<u8>) {
-        self.play(move |path, answer| match path.ends_with(end) {
-            true => Answer { status: 200, body: with.clone() },
-            false => answer,
-        });
-    }
-}
-
-fn hand_on(registry: &str, request: &Received) -> Answer {
-    let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
-    let url = format!("http://{registry}{}", request.path);
-    let mut asked = client.request(request.method.parse().unwrap(), url).body(request.body.clone());
-    for name in ["authorization", "accept", "content-type"] {
-        if !request.header(name).is_empty() {
-            asked = asked.header(name, request.header(name));
-        }
-    }
-    let asking = std::thread::spawn(move || {
-        Runtime::new().unwrap().block_on(async {
-            let answer = asked.send().await.unwrap();
-            Answer { status: answer.status().as_u16(), body: answer.bytes().await.unwrap().to_vec() }
-        })
-    });
-    asking.join().unwrap()
-}
 
 /// An answer in JSON, changed.
 fn changed(answer: Answer, change: impl Fn(&mut Value)) -> Answer {

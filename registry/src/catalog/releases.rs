@@ -94,6 +94,16 @@ pub async fn releases(
     Ok(paging.cut(releases, |record: &ReleaseRecord| record.release.version.clone()))
 }
 
+/// How often all releases of a plugin together were pulled.
+pub(super) async fn pulls(db: &Db, plugin: &PluginId) -> Result<u64, Error> {
+    let (count,): (i64,) =
+        sqlx::query_as("select cast(coalesce(sum(downloads), 0) as bigint) from releases where plugin = $1")
+            .bind(plugin.to_string())
+            .fetch_one(db.read())
+            .await?;
+    Ok(count.unsigned_abs())
+}
+
 /// One release, if it is published, with its manifest.
 pub async fn find_release(db: &Db, release: &Release) -> Result<Option<ReleaseRecord>, Error> {
     let row: Option<Row> =

@@ -1,8 +1,10 @@
 //! What must be known of a release before the rest: that it was withdrawn, is looked into, or is not advised any more.
 
+use std::fmt::Display;
+
 use chandlery_package::Advisory;
 use chandlery_package::wire::{Advised, ReleaseRecord};
-use chandlery_pages::{Tone, badge, banner, day};
+use chandlery_pages::{Tone, badge, banner, command, day};
 use maud::{Markup, html};
 
 use super::telling::plugin_path;
@@ -27,6 +29,16 @@ pub(super) fn banners(record: &ReleaseRecord) -> Markup {
         }
         @for advised in &record.advisories { (banner(tone(advised), &html! { (advised) })) }
     }
+}
+
+/// Whether hosts install a release: neither was it withdrawn, nor is it looked into.
+pub(super) fn may_be_installed(record: &ReleaseRecord) -> bool {
+    record.withdrawn.is_none() && record.quarantined.is_none()
+}
+
+/// The command that installs a plugin or a release, of which this is the record; nothing where no host would.
+pub(super) fn install(record: &ReleaseRecord, what: &dyn Display) -> Markup {
+    html! { @if may_be_installed(record) { (command(&format!("chandlery install {what}"))) } }
 }
 
 fn tone(advised: &Advised) -> Tone {

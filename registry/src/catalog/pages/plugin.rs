@@ -7,16 +7,16 @@ use chandlery_edge::{Client, Path, Query as Asked};
 use chandlery_package::wire::{Page, Paging, ReleaseRecord};
 use chandlery_package::{Advisory, Kind, Manifest, Namespace, PluginId, PluginName};
 use chandlery_pages::{
-    Column, Head, Link, Tone, badge, command, crumbs, day, facts, next_page, number, table,
+    Column, Head, Link, Tone, badge, crumbs, day, facts, next_page, number, table,
 };
 use maud::{Markup, html};
 use semver::Version;
 
-use super::plan::{self, Choice, Tried};
+use super::plan::{self, Choice};
 use super::telling::{Base, plugin_path, publisher_path, release_path, software};
 use super::{listing, markdown, notices, proof};
 use crate::catalog::error::Error;
-use crate::catalog::releases::{advisories, find_release, releases};
+use crate::catalog::releases::{advisories, find_release, pulls, releases};
 use crate::catalog::search::rank;
 use crate::catalog::state::Catalog;
 use crate::catalog::visibility::must_see;
@@ -53,7 +53,7 @@ pub(super) async fn page(
         Some(text) => Some(markdown::prose(text).await?),
         None => None,
     };
-    let pulled: u64 = first.items.iter().map(|record| record.downloads).sum();
+    let pulled = pulls(&catalog.db, &plugin).await?;
     let listed = match paging.after() {
         Some(_) => releases(&catalog.db, &plugin, &paging).await?,
         None => first,
@@ -61,9 +61,11 @@ pub(super) async fn page(
     let path = plugin_path(&plugin);
     let content = html! {
         (top(&record, pulled, None))
-        (command(&format!("chandlery install {plugin}")))
+        (notices::install(&record, &plugin))
         @if let Some(tried) = &tried { (tried.section(&path)) }
-        @if record.price.is_some() { form method="get" action=(format!("/checkout{path}")) { button { "Order" } } }
+        @if record.price.is_some() && notices::may_be_installed(&record) {
+            form method="get" action=(format!("/checkout{path}")) { button { "Order" } }
+        }
         (permissions(record.kind, record.manifest.as_ref()))
         @if let Some(readme) = &readme { h2 { "Readme" } (readme) }
         (proof::proof(&base, &record))
@@ -77,15 +79,7 @@ pub(super) async fn page(
         private: choice.is_made(),
         ..base.head(&path, &record.title, &record.description)
     };
-    Ok(shown(tried.as_ref(), shell::page(&head, principal.account.as_ref().into(), "", &content)))
-}
-
-/// A page, which runs a script where there is something to plan.
-pub(super) fn shown(tried: Option<&Tried<'_>>, page: Markup) -> Response {
-    match tried {
-        Some(_) => shell::scripted(page),
-        None => page.into_response(),
-    }
+    Ok(shell::scripted(shell::page(&head, principal.account.as_ref().into(), "", &content)))
 }
 
 /// What stands above the rest on the page of a plugin, or on that of one release.

@@ -11,7 +11,7 @@ use semver::Version;
 
 use super::plan::{self, Choice};
 use super::telling::{Base, release_path, software};
-use super::{markdown, plugin, proof};
+use super::{markdown, notices, plugin, proof};
 use crate::catalog::error::Error;
 use crate::catalog::releases::{find_release, logged};
 use crate::catalog::state::Catalog;
@@ -44,7 +44,7 @@ pub(super) async fn page(
     };
     let content = html! {
         (plugin::top(&record, record.downloads, Some(&release.version)))
-        (command(&format!("chandlery install {}@={}", release.plugin, release.version)))
+        (notices::install(&record, &format_args!("{}@={}", release.plugin, release.version)))
         @if let Some(tried) = &tried { (tried.section(&path)) }
         (plugin::permissions(record.kind, record.manifest.as_ref()))
         @if let Some(changelog) = &changelog { h2 { "Changelog" } (changelog) }
@@ -57,6 +57,5 @@ pub(super) async fn page(
         private: choice.is_made(),
         ..base.head(&path, &title, &record.description)
     };
-    let page = shell::page(&head, principal.account.as_ref().into(), "", &content);
-    Ok(plugin::shown(tried.as_ref(), page))
+    Ok(shell::scripted(shell::page(&head, principal.account.as_ref().into(), "", &content)))
 }
