@@ -6,9 +6,9 @@ use maud::{Markup, html};
 
 use super::telling::plugin_path;
 
-/// Plugins beside each other.
+/// Plugins beside each other; nothing where there are none.
 pub(super) fn plugins(records: &[ReleaseRecord]) -> Markup {
-    html! { ul.plugins { @for record in records { (plugin(record)) } } }
+    html! { @if !records.is_empty() { ul.plugins { @for record in records { (plugin(record)) } } } }
 }
 
 fn plugin(record: &ReleaseRecord) -> Markup {

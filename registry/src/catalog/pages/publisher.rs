@@ -39,12 +39,17 @@ pub(super) async fn page(
         (crumbs(&[Link { path: SEARCH, name: "Plugins" }], namespace.as_str()))
         h1 { (namespace) }
         h2 { "Plugins" }
-        @if found.items.is_empty() { (empty("It has published nothing that can be installed.", &html! {})) }
+        @if found.items.is_empty() {
+            (empty("It has published nothing that can be installed.", &html! { "Look at " a href=(SEARCH) { "all plugins" } "." }))
+        }
         (listing::plugins(&found.items))
         (next_page(next.as_deref()))
         h2 { "Keys" }
-        p { "What these keys sign is a release of '" (namespace) "', and nothing else is." }
+        p { "A release of '" (namespace) "' is signed by one of these keys, or by a workload that an owner of it trusts." }
         (table("Keys", &[Column::Text("Key"), Column::Text("Added by"), Column::Text("State")], &rows(&keys.items)))
+        @if keys.next.is_some() {
+            p.note { "These are the first " (KEYS_SHOWN) "; " code { "chandlery keys list " (namespace) } " shows all of them." }
+        }
     };
     let about = format!("Plugins of {namespace}, and the keys that sign them.");
     let head = base.head(&path, namespace.as_str(), &about);
