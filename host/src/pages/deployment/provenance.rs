@@ -1,9 +1,15 @@
 //! Where what runs comes from: plan, release, signature, and entry of the log.
 
+use chandlery_package::Release;
 use chandlery_pages::{Column, command, minute, table};
 use maud::{Markup, html};
 
 use crate::deployments::Detail;
+
+/// Where the registry has a release's proof, which the browser of whoever goes there checks.
+fn proof(registry: &str, Release { plugin, version }: &Release) -> String {
+    format!("{registry}/plugins/{}/{}/releases/{version}#proof", plugin.namespace, plugin.name)
+}
 
 /// Each step from the plan down to the log, and how to prove them again.
 pub(super) fn section(Detail { deployment, origin, .. }: &Detail) -> Markup {
@@ -41,7 +47,10 @@ pub(super) fn section(Detail { deployment, origin, .. }: &Detail) -> Markup {
         html! { "entry " (deployment.log_index) },
         html! {
             @match origin {
-                Some(origin) => { "of " (origin.registry) ", accepted " (minute(origin.at)) }
+                Some(origin) => {
+                    "of " (origin.registry) ", accepted " (minute(origin.at)) "; "
+                    a href=(proof(&origin.registry, &deployment.release)) rel="noopener noreferrer" { "your browser can check it there" }
+                }
                 None => { "of a registry whose log is not followed any more" }
             }
         },
