@@ -6,9 +6,7 @@ use chandlery_accounts::Principal;
 use chandlery_edge::{Client, Path, Query as Asked};
 use chandlery_package::wire::{Page, Paging, ReleaseRecord};
 use chandlery_package::{Advisory, Kind, Manifest, Namespace, PluginId, PluginName};
-use chandlery_pages::{
-    Column, Head, Link, Tone, badge, crumbs, day, facts, next_page, number, table,
-};
+use chandlery_pages::{Column, Head, Link, Tone, badge, crumbs, day, facts, next_page, number, table};
 use maud::{Markup, html};
 use semver::Version;
 
