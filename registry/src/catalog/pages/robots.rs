@@ -8,6 +8,7 @@ use super::feeds::DECLARATION;
 use super::telling::{Base, plugin_path};
 use crate::catalog::error::Error;
 use crate::catalog::state::Catalog;
+use crate::docs;
 
 /// How many pages a site map may name, less those that are always there.
 const PLUGINS_MAX: usize = 49_000;
@@ -24,6 +25,7 @@ pub(super) async fn sitemap(State(catalog): State<Catalog>, base: Base) -> Resul
         (DECLARATION)
         urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" {
             @for path in PAGES { url { loc { (base.0) (path) } } }
+            @for path in docs::addresses() { url { loc { (base.0) (path) } } }
             @for (plugin, released) in &plugins {
                 url {
                     loc { (base.0) (plugin_path(plugin)) }
