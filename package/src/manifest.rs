@@ -1,6 +1,8 @@
 //! What a plugin says of itself. Authors write it as `chandlery.toml`; a release carries it as JSON inside the component.
 
 mod budget;
+#[cfg(test)]
+mod editors;
 
 use std::collections::BTreeSet;
 

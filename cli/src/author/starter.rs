@@ -17,9 +17,10 @@ static CONTRACT: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit");
 static SDK: Dir = include_dir!("$CARGO_MANIFEST_DIR/../plugins/sdk");
 const WORKSPACE: &str = include_str!("../../../Cargo.toml");
 
-/// Writes a new plugin's files into this folder, and gives their paths in it.
-pub fn write(folder: &Path, plugin: &PluginId, language: Language) -> Result<Vec<PathBuf>> {
-    let mut writer = Writer { folder, plugin, written: Vec::new() };
+/// Writes a new plugin's files into this folder, and gives their paths in it. `schema` is the URL of the schema by which editors
+/// complete its manifest.
+pub fn write(folder: &Path, plugin: &PluginId, language: Language, schema: &str) -> Result<Vec<PathBuf>> {
+    let mut writer = Writer { folder, plugin, schema, written: Vec::new() };
     writer.starter("common")?;
     writer.starter(match language {
         Language::Rust => "rust",
@@ -38,6 +39,7 @@ pub fn write(folder: &Path, plugin: &PluginId, language: Language) -> Result<Vec
 struct Writer<'a> {
     folder: &'a Path,
     plugin: &'a PluginId,
+    schema: &'a str,
     written: Vec<PathBuf>,
 }
 
@@ -65,7 +67,8 @@ impl Writer<'_> {
     }
 
     fn filled_in(&self, text: &str) -> String {
-        text.replace("{{plugin}}", &self.plugin.to_string())
+        text.replace("{{schema}}", self.schema)
+            .replace("{{plugin}}", &self.plugin.to_string())
             .replace("{{name}}", self.plugin.name.as_str())
             .replace("{{title}}", &self.plugin.name.as_str().replace('-', " "))
     }
@@ -109,6 +112,16 @@ fn standalone(manifest: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_editor_finds_the_schema_of_the_manifest() {
+        let (folder, url) =
+            (tempfile::tempdir().unwrap(), "https://plugins.example.com/schemas/chandlery.toml.json");
+        write(folder.path(), &"acme:hello".parse().unwrap(), Language::Python, url).unwrap();
+        let manifest = fs::read_to_string(folder.path().join("chandlery.toml")).unwrap();
+        assert!(manifest.starts_with(&format!("#:schema {url}\n")), "{manifest}");
+        assert!(!manifest.contains("{{") && manifest.contains("name = \"acme:hello\""), "{manifest}");
+    }
 
     #[test]
     fn the_sdk_stands_without_the_workspace() {

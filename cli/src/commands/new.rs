@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chandlery_package::PluginId;
+use chandlery_registry::docs::MANIFEST_SCHEMA;
 use clap::Args;
 use serde_json::json;
 
@@ -34,7 +35,8 @@ impl New {
             let problem = format!("{} is not empty", folder.display());
             return Err(Failure::new(&words::FOLDER_EXISTS, problem).remedy("name another one with --folder"));
         }
-        let written = starter::write(&folder, &self.name, self.language)?;
+        let schema = format!("{}{MANIFEST_SCHEMA}", context.settings.registry);
+        let written = starter::write(&folder, &self.name, self.language, &schema)?;
         if context.settings.json {
             show::json(json!({ "plugin": self.name, "folder": folder, "files": written }));
             return Ok(());
