@@ -15,7 +15,7 @@ use crate::ledger::Account;
 /// Somebody who buys here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
-    /// The account.
+    /// Who it is, by the name of the account.
     pub account: Namespace,
     /// What it pays for; a trial does not count.
     pub tier: Tier,
