@@ -246,7 +246,8 @@ impl Assault<'_> {
         let site = self.market.site(Site::Registry);
         let headers = [("origin", site.as_str()), ("cookie", cookie.as_str())];
         let victims = [Who::Customer, Who::Partner, Who::Operator];
-        let before: Vec<_> = victims.into_iter().map(|who| (who, self.read(who))).collect();
+        // Operators are told of whoever does something, too.
+        let before = [Who::Customer, Who::Partner].map(|who| (who, self.read(who)));
         for who in victims {
             for (page, form) in self.forms_of(who) {
                 if OF_WHOEVER_SENDS.iter().any(|start| form.action.starts_with(start)) {

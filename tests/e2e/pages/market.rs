@@ -264,8 +264,11 @@ impl Story {
         let domain = [("act", "add"), ("domain", "example.org")];
         self.send_as_globex("/organisations/umbrella/domains", &domain);
         globex.get("/api/v1/licence?host=lab&deployments=3");
+        let why = format!("It runs anything. {}", self.words);
+        let report = globex.ok(&["report", "acme:errand", "--why", &why])["id"].to_string();
         let asked = world.send("POST", "/api/v1/device-log-ins", None, &JSON, "{}").json();
         for (part, example) in [
+            ("/reports/{id}", report),
             ("/service-orders/{reference}", "a-cluster".to_owned()),
             ("{reference}", reference),
             ("/credit-notes/{number}", note),
