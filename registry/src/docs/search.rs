@@ -135,7 +135,7 @@ mod tests {
         for (question, address) in [
             ("fuel-limit", "/docs/plugins#limits"),
             ("install rules", "/docs/plugins#install-rules"),
-            ("Trusted publishing", "/docs/trusted-publishing"),
+            ("`trust` ADD", "/docs/reference/commands/authors#chandlery-trust-add"),
             ("publish a plugin", "/docs/tutorials/publish"),
         ] {
             let found = addresses(question);
