@@ -76,12 +76,17 @@ pub struct SignedPayload {
 impl SignedPayload {
     /// Signs the artifact whose OCI manifest has this digest.
     pub fn sign(key: &PrivateKey, plugin: &PluginId, artifact: Digest) -> Self {
+        let payload = Self::text(plugin, artifact);
+        let signature = BASE64_STANDARD.encode(key.sign(payload.as_bytes()));
+        Self { payload, signature }
+    }
+
+    /// What is signed of such an artifact, byte for byte.
+    pub fn text(plugin: &PluginId, artifact: Digest) -> String {
         let identity = Identity { docker_reference: plugin.repository() };
         let image = Image { docker_manifest_digest: artifact };
         let critical = Critical { identity, image, r#type: PAYLOAD_TYPE.into() };
-        let payload = serde_json::json!(Payload { critical, optional: None }).to_string();
-        let signature = BASE64_STANDARD.encode(key.sign(payload.as_bytes()));
-        Self { payload, signature }
+        serde_json::json!(Payload { critical, optional: None }).to_string()
     }
 
     /// Whether `key` signed exactly the artifact with this manifest digest.

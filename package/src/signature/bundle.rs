@@ -21,22 +21,39 @@ const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// The bundle, as JSON text, in which `key` signs the artifact whose OCI manifest has this digest.
 pub fn sign(key: &PrivateKey, artifact: Digest) -> String {
+    attest(key, &statement(artifact))
+}
+
+/// What is signed of such an artifact, byte for byte, where the key is elsewhere.
+pub fn text(artifact: Digest) -> String {
+    pre_authentication_encoding(PAYLOAD_TYPE, &statement(artifact))
+}
+
+/// The bundle, as JSON text, that carries the signature of [`text`] by a key.
+pub fn of_signature(key: &PublicKey, artifact: Digest, signature: &[u8]) -> String {
+    bundle(key, &statement(artifact), signature)
+}
+
+fn statement(artifact: Digest) -> String {
     let statement = json!({
         "_type": STATEMENT_TYPE,
         "subject": [{ "digest": { "sha256": artifact.hex() } }],
         "predicateType": PREDICATE_TYPE,
         "predicate": {},
-    })
-    .to_string();
-    attest(key, &statement)
+    });
+    statement.to_string()
 }
 
 /// The bundle, as JSON text, in which `key` signs a statement of in-toto as it stands.
 pub(crate) fn attest(key: &PrivateKey, statement: &str) -> String {
-    let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, statement));
+    let signature = key.sign(pre_authentication_encoding(PAYLOAD_TYPE, statement).as_bytes());
+    bundle(&key.public(), statement, &signature)
+}
+
+fn bundle(key: &PublicKey, statement: &str, signature: &[u8]) -> String {
     json!({
         "mediaType": BUNDLE_MEDIA_TYPE,
-        "verificationMaterial": { "publicKey": { "hint": key.public().id() } },
+        "verificationMaterial": { "publicKey": { "hint": key.id() } },
         "dsseEnvelope": {
             "payload": BASE64_STANDARD.encode(statement),
             "payloadType": PAYLOAD_TYPE,
@@ -71,7 +88,7 @@ pub(crate) fn open(bundle: &[u8], key: &PublicKey) -> Option<Value> {
     let Envelope { payload, payload_type, signatures } = envelope;
     let payload = String::from_utf8(BASE64_STANDARD.decode(payload).ok()?).ok()?;
     let signature = BASE64_STANDARD.decode(&signatures.first()?.sig).ok()?;
-    key.verify(&pre_authentication_encoding(PAYLOAD_TYPE, &payload), &signature).ok()?;
+    key.verify(pre_authentication_encoding(PAYLOAD_TYPE, &payload).as_bytes(), &signature).ok()?;
     match payload_type == PAYLOAD_TYPE {
         true => serde_json::from_str(&payload).ok(),
         false => None,
@@ -79,8 +96,8 @@ pub(crate) fn open(bundle: &[u8], key: &PublicKey) -> Option<Value> {
 }
 
 /// What is signed in place of a payload, so that its type is signed with it (DSSE's "PAE").
-fn pre_authentication_encoding(payload_type: &str, payload: &str) -> Vec<u8> {
-    format!("DSSEv1 {} {payload_type} {} {payload}", payload_type.len(), payload.len()).into_bytes()
+fn pre_authentication_encoding(payload_type: &str, payload: &str) -> String {
+    format!("DSSEv1 {} {payload_type} {} {payload}", payload_type.len(), payload.len())
 }
 
 #[cfg(test)]
@@ -93,7 +110,7 @@ mod tests {
     #[test]
     fn a_payload_is_encoded_as_dsse_says() {
         let encoded = pre_authentication_encoding("http://example.com/HelloWorld", "hello world");
-        assert_eq!(encoded, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+        assert_eq!(encoded, "DSSEv1 29 http://example.com/HelloWorld 11 hello world");
     }
 
     #[test]
@@ -105,6 +122,14 @@ mod tests {
         let statement = String::from_utf8(decode(&envelope["payload"])).unwrap();
         assert!(statement.contains(&artifact.hex()));
         let signed = pre_authentication_encoding(PAYLOAD_TYPE, &statement);
-        assert_eq!(key.public().verify(&signed, &decode(&envelope["signatures"][0]["sig"])), Ok(()));
+        let signature = decode(&envelope["signatures"][0]["sig"]);
+        assert_eq!(key.public().verify(signed.as_bytes(), &signature), Ok(()));
+    }
+
+    #[test]
+    fn what_is_signed_elsewhere_becomes_the_same_bundle() {
+        let (key, artifact) = (PrivateKey::generate(), Digest::of("x"));
+        let signature = key.sign(text(artifact).as_bytes());
+        assert_eq!(of_signature(&key.public(), artifact, &signature), sign(&key, artifact));
     }
 }
