@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Address;
@@ -16,6 +16,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::error::Error;
 use crate::oci;
+use crate::shell::PUBLISH;
 
 /// How long any answer but a push's may take to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,7 +94,8 @@ pub async fn pass(State(guard): State<Arc<Guard>>, mut request: Request, next: N
             false => error.into_response(),
         };
     }
-    let is_push = request.uri().path().starts_with("/v2/");
+    let path = request.uri().path();
+    let is_push = path.starts_with("/v2/") || (request.method() == Method::POST && path == PUBLISH);
     match is_push {
         true => next.run(request).await,
         false => match tokio::time::timeout(PATIENCE, next.run(request)).await {

@@ -16,6 +16,6 @@ mod state;
 pub use error::{Error, KINDS};
 pub use exchange::{Exchange, exchanged_for};
 pub use keys::IssuerKeys;
-pub use publishers::is_trusted;
+pub use publishers::{add as trust, is_trusted, list as publishers, remove as distrust};
 pub use routes::routes;
 pub use state::Trusted;

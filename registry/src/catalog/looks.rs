@@ -3,6 +3,7 @@
 use chandlery_accounts::looks;
 use chandlery_package::PluginId;
 use chandlery_store::{Db, Write};
+use sqlx::AnyConnection;
 
 use super::error::Error;
 
@@ -11,28 +12,36 @@ const BATCH: i64 = 1000;
 
 /// Makes a place for a plugin, where it has none yet and its name would not be mistaken for another's.
 pub(super) async fn place(write: &mut Write, plugin: &PluginId) -> Result<(), Error> {
-    let (id, look) = (plugin.to_string(), looks(&plugin.to_string()));
-    let alike: Vec<(String,)> =
-        sqlx::query_as("select id from plugins where id = $1 or looks = $2 order by id")
-            .bind(&id)
-            .bind(&look)
-            .fetch_all(&mut **write)
-            .await?;
-    if alike.iter().any(|(known,)| *known == id) {
+    if has_place(write, plugin).await? {
         return Ok(());
     }
-    if let Some((other,)) = alike.first() {
-        return Err(Error::conflict(format!(
-            "the plugin '{plugin}' would be mistaken for '{other}': choose another name"
-        )));
-    }
     sqlx::query("insert into plugins (id, namespace, looks) values ($1, $2, $3)")
-        .bind(&id)
+        .bind(plugin.to_string())
         .bind(plugin.namespace.as_str())
-        .bind(&look)
+        .bind(looks(&plugin.to_string()))
         .execute(&mut **write)
         .await?;
     Ok(())
+}
+
+/// Whether a plugin is there. One that is not, and whose name would be mistaken for another's, is refused.
+pub(super) async fn has_place(db: &mut AnyConnection, plugin: &PluginId) -> Result<bool, Error> {
+    let id = plugin.to_string();
+    let alike: Vec<(String,)> =
+        sqlx::query_as("select id from plugins where id = $1 or looks = $2 order by id")
+            .bind(&id)
+            .bind(looks(&id))
+            .fetch_all(db)
+            .await?;
+    if alike.iter().any(|(known,)| *known == id) {
+        return Ok(true);
+    }
+    match alike.first() {
+        None => Ok(false),
+        Some((other,)) => Err(Error::conflict(format!(
+            "the plugin '{plugin}' would be mistaken for '{other}': choose another name"
+        ))),
+    }
 }
 
 /// Fills in what the names of plugins look like that were published before it was kept.

@@ -158,6 +158,28 @@ pub async fn list(db: &Db, plugin: &PluginId, paging: &Paging<String>) -> Result
     Ok(Page { items, next: page.next })
 }
 
+/// A page of the plugins of a namespace of which something is published or waits for approval, by their ids.
+pub async fn plugins(
+    db: &Db,
+    namespace: &Namespace,
+    paging: &Paging<String>,
+) -> Result<Page<PluginId>, Error> {
+    let rows: Vec<(Text<PluginId>,)> = sqlx::query_as(
+        "select id from plugins where namespace = $1 and id > $4
+         union
+         select plugin as id from staged_releases where plugin like $2 and lapses_at > $3 and plugin > $4
+         order by id limit $5",
+    )
+    .bind(namespace.as_str())
+    .bind(format!("{namespace}:%"))
+    .bind(time(Timestamp::now()))
+    .bind(paging.after().map_or("", String::as_str))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    Ok(paging.cut(rows, |(Text(plugin),)| plugin.to_string()).map(|(Text(plugin),)| plugin))
+}
+
 /// Publishes what another member has staged, if it is what was looked at.
 pub async fn approve(
     catalog: &Catalog,

@@ -82,7 +82,7 @@ pub(super) async fn receive(
 }
 
 /// How many bytes a namespace keeps, those of unfinished uploads among them.
-async fn kept<'a>(
+pub(super) async fn kept<'a>(
     db: impl sqlx::Executor<'a, Database = sqlx::Any>,
     namespace: &Namespace,
 ) -> Result<u64, Error> {

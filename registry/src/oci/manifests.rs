@@ -100,21 +100,7 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
     };
 
     let At { oci, repository, .. } = &at;
-    // What grows is read before it is written.
-    let mut write = match tags.iter().any(|tag| signed_under(tag).is_some()) {
-        true => oci.db.write().await?,
-        false => oci.db.write_shared().await?,
-    };
-    if !oci.limits.sparse_manifests {
-        keeping::must_have_content(&mut write, repository, &described).await?;
-    }
-    must_keep_its_type(&mut write, repository, &digest, &media_type).await?;
-    insert(&mut write, repository, &digest, &media_type, content, &described).await?;
-    for tag in &tags {
-        tags::point(&mut write, repository, tag, &digest).await?;
-    }
-    write.commit().await?;
-    oci.cache.changed(&repository.namespace);
+    store(oci, repository, (&digest, &media_type), content, &described, &tags).await?;
 
     let mut headers = HeaderMap::new();
     headers.insert(header::LOCATION, header(format!("/v2/{repository}/manifests/{digest}"))?);
@@ -126,6 +112,33 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
         headers.append(TAG, header(tag)?);
     }
     Ok((StatusCode::CREATED, headers).into_response())
+}
+
+/// Stores a manifest, of which this was described, and points tags to it.
+pub(super) async fn store(
+    oci: &Oci,
+    repository: &Repository,
+    (digest, media_type): (&ContentDigest, &str),
+    content: &str,
+    described: &Described,
+    tags: &[String],
+) -> Result<(), Error> {
+    // What grows is read before it is written.
+    let mut write = match tags.iter().any(|tag| signed_under(tag).is_some()) {
+        true => oci.db.write().await?,
+        false => oci.db.write_shared().await?,
+    };
+    if !oci.limits.sparse_manifests {
+        keeping::must_have_content(&mut write, repository, described).await?;
+    }
+    must_keep_its_type(&mut write, repository, digest, media_type).await?;
+    insert(&mut write, repository, digest, media_type, content, described).await?;
+    for tag in tags {
+        tags::point(&mut write, repository, tag, digest).await?;
+    }
+    write.commit().await?;
+    oci.cache.changed(&repository.namespace);
+    Ok(())
 }
 
 /// The tag in the path or, beside a digest, every `?tag=`.

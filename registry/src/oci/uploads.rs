@@ -238,14 +238,14 @@ async fn store(
 }
 
 /// Content that was checked, and is yet to be stored under its name.
-enum Content<'a> {
+pub(super) enum Content<'a> {
     Here(Bytes),
     InChunks(&'a Upload),
 }
 
 /// Stores content that was checked and makes it part of a repository, which ends its upload. The collection of
 /// garbage may have removed the content before the database knew that it is wanted; then it is stored again.
-async fn keep(
+pub(super) async fn keep(
     oci: &Oci,
     repository: &Repository,
     digest: &ContentDigest,

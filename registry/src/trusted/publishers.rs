@@ -42,7 +42,7 @@ fn publisher(row: Row) -> PublisherRecord {
 
 /// Lets a workload publish a plugin, and says so in the log. Doing so again changes nothing, unless whoever has done so before owns the
 /// namespace no more: then it is by the right of this owner, of the same repository.
-pub(super) async fn add(
+pub async fn add(
     db: &Db,
     actor: &Actor,
     by: &Namespace,
@@ -107,7 +107,7 @@ pub(super) async fn add(
 }
 
 /// Ends that a workload publishes a plugin, with the tokens that it has, and says so in the log.
-pub(super) async fn remove(db: &Db, actor: &Actor, plugin: &PluginId, id: i64) -> Result<(), Error> {
+pub async fn remove(db: &Db, actor: &Actor, plugin: &PluginId, id: i64) -> Result<(), Error> {
     let mut write = db.write().await?;
     let known: Option<Row> = sqlx::query_as(
         "select id, publisher, added_by, added_at, log_index, pinned from trusted_publishers
@@ -145,7 +145,7 @@ async fn end(
 }
 
 /// A page of the workloads that may publish a plugin, in the order in which they were added.
-pub(super) async fn list(
+pub async fn list(
     db: &Db,
     plugin: &PluginId,
     paging: &Paging<i64>,

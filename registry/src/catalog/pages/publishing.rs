@@ -1,0 +1,52 @@
+//! Publishing on pages: a component is uploaded, looked at and signed, by a key of the browser or by the command; and what publishers do
+//! with their namespaces, by the functions and the rights of the API.
+
+mod acting;
+mod answers;
+mod draft;
+mod keys;
+mod namespace;
+mod owning;
+mod plugin;
+mod releases;
+mod signing;
+mod start;
+mod told;
+mod trust;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, header};
+use axum::routing::{get, post};
+use chandlery_package::component::COMPONENT_BYTES_MAX;
+
+use crate::catalog::state::Catalog;
+
+/// What an upload may have beside its component, in bytes: its other fields, and what parts them.
+const FIELDS_BYTES_MAX: usize = 64 << 10;
+
+/// The routes of this chapter.
+pub(super) fn routes() -> Router<Catalog> {
+    let upload = DefaultBodyLimit::max(COMPONENT_BYTES_MAX + FIELDS_BYTES_MAX);
+    Router::new()
+        .route("/publish", get(start::page).post(start::upload).layer(upload))
+        .route("/publish/namespaces", post(start::take))
+        .route("/publish/{draft}", get(draft::page).post(draft::sign))
+        .route("/publish/{draft}/discard", post(draft::discard))
+        .route("/publish.js", get(script))
+        .route("/publish/namespaces/{namespace}", get(namespace::page))
+        .route("/publish/namespaces/{namespace}/two-people", post(owning::two_people))
+        .route("/publish/namespaces/{namespace}/keys", post(owning::add_key))
+        .route("/publish/namespaces/{namespace}/keys/{key}/revocation", post(owning::revoke_key))
+        .route("/publish/namespaces/{namespace}/{name}", get(plugin::page))
+        .route("/publish/namespaces/{namespace}/{name}/releases/{version}", post(acting::advise))
+        .route("/publish/namespaces/{namespace}/{name}/releases/{version}/withdrawal", post(acting::withdraw))
+        .route("/publish/namespaces/{namespace}/{name}/staged-releases/{version}", post(acting::decide))
+        .route("/publish/namespaces/{namespace}/{name}/trusted-publishers", post(acting::trust))
+        .route("/publish/namespaces/{namespace}/{name}/trusted-publishers/{id}/removal", post(acting::distrust))
+}
+
+/// The script that signs, which pages name and nothing else runs.
+async fn script() -> ([(HeaderName, &'static str); 1], &'static str) {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("publish.js"))
+}

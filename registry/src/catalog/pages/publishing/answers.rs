@@ -1,0 +1,65 @@
+//! What the pages of publishers share: where they are, who may see them, and how they say that something was refused.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_accounts::{Account, role};
+use chandlery_package::problem::Explain as _;
+use chandlery_package::{Namespace, PluginId};
+use chandlery_pages::Head;
+use chandlery_store::Db;
+use maud::Markup;
+use uuid::Uuid;
+
+use crate::catalog::error::Error;
+use crate::shell::{self, PUBLISH};
+
+/// The path of a draft's page.
+pub(super) fn draft_path(draft: Uuid) -> String {
+    format!("{PUBLISH}/{draft}")
+}
+
+/// The path of the page on which publishers manage a namespace.
+pub(super) fn namespace_path(namespace: &Namespace) -> String {
+    format!("{PUBLISH}/namespaces/{namespace}")
+}
+
+/// The path of the page on which they manage a plugin.
+pub(super) fn plugin_path(plugin: &PluginId) -> String {
+    format!("{}/{}", namespace_path(&plugin.namespace), plugin.name)
+}
+
+/// To the log-in, which leads back to the page.
+pub(super) fn log_in(page: &str) -> Response {
+    Redirect::to(&format!("/login?next={page}")).into_response()
+}
+
+/// A whole page, which search engines leave out.
+pub(super) fn shown(title: &str, caller: &Account, content: &Markup) -> Markup {
+    let head = Head { title: title.into(), private: true, ..Head::default() };
+    shell::page(&head, Some(caller).into(), "", content)
+}
+
+/// Refuses whoever is no member of a namespace.
+pub(super) async fn must_be_member(db: &Db, caller: &Account, namespace: &Namespace) -> Result<(), Error> {
+    match caller.operator || role(db, namespace, &caller.name).await?.is_some() {
+        true => Ok(()),
+        false => {
+            let action = format!("see how '{namespace}' publishes");
+            Err(chandlery_edge::Error::forbidden(&caller.name, action).into())
+        }
+    }
+}
+
+/// The status and the text with which a page is shown again; what the registry itself is at fault for is an error.
+pub(super) fn told(error: Error) -> Result<(StatusCode, String), Error> {
+    let problem = error.problem();
+    match StatusCode::from_u16(problem.status) {
+        Ok(status) if status.is_client_error() => Ok((status, problem.in_words())),
+        _ => Err(error),
+    }
+}
+
+/// That a form has asked for what its page does not do.
+pub(super) fn unknown(act: &str) -> Error {
+    Error::invalid(format!("'{act}' is nothing that this page does"))
+}

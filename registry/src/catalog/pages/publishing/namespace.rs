@@ -1,0 +1,107 @@
+//! A namespace as its publishers manage it: its plugins, its keys, who belongs to it, and how many it takes to publish.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_accounts::{Caller, Role, role};
+use chandlery_edge::{Path, Query as Asked};
+use chandlery_package::Namespace;
+use chandlery_package::wire::{Paging, TwoPeople};
+use chandlery_pages::{Link, command, crumbs, empty, fault, minute, next_page};
+use maud::{Markup, html};
+
+use super::answers::{log_in, must_be_member, namespace_path, plugin_path, shown, told};
+use super::keys;
+use super::signing::script_tag;
+use crate::catalog::error::Error;
+use crate::catalog::pages::telling::publisher_path;
+use crate::catalog::state::Catalog;
+use crate::catalog::{staging, two_people};
+use crate::shell::{PUBLISH, scripted};
+
+/// How many of its plugins are listed after a form.
+const SHOWN: u32 = 100;
+
+/// The page `/publish/namespaces/{namespace}`.
+pub(super) async fn page(
+    State(catalog): State<Catalog>,
+    caller: Option<Caller>,
+    Path(namespace): Path<Namespace>,
+    Asked(paging): Asked<Paging<String>>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in(&namespace_path(&namespace))) };
+    content(&catalog, &caller, &namespace, &paging, None).await
+}
+
+/// The page again, after what was asked for on it was done, or was not.
+pub(super) async fn answer(
+    catalog: &Catalog,
+    caller: &Caller,
+    namespace: &Namespace,
+    done: Result<(), Error>,
+) -> Result<Response, Error> {
+    let Err(error) = done else { return Ok(Redirect::to(&namespace_path(namespace)).into_response()) };
+    let (status, fault) = told(error)?;
+    let mut page = content(catalog, caller, namespace, &Paging::first(SHOWN), Some(&fault)).await?;
+    *page.status_mut() = status;
+    Ok(page)
+}
+
+async fn content(
+    catalog: &Catalog,
+    caller: &Caller,
+    namespace: &Namespace,
+    paging: &Paging<String>,
+    refused: Option<&str>,
+) -> Result<Response, Error> {
+    must_be_member(&catalog.db, caller, namespace).await?;
+    let owns = role(&catalog.db, namespace, &caller.name).await? == Some(Role::Owner);
+    let plugins = staging::plugins(&catalog.db, namespace, paging).await?;
+    let path = namespace_path(namespace);
+    let next = plugins.next.as_deref().map(|after| format!("{path}?after={after}"));
+    let content = html! {
+        (crumbs(&[Link { path: PUBLISH, name: "Publish" }], namespace.as_str()))
+        h1 { (namespace) }
+        p { a href=(publisher_path(namespace)) { "As visitors see it" } }
+        (fault(refused))
+        h2 { "Plugins" }
+        @if plugins.items.is_empty() {
+            (empty("It has published nothing yet.", &html! { a href=(PUBLISH) { "Upload a component" } }))
+        } @else {
+            ul { @for plugin in &plugins.items { li { a href=(plugin_path(plugin)) { (plugin.name) } } } }
+            (next_page(next.as_deref()))
+        }
+        (keys::section(catalog, namespace, owns).await?)
+        (publishing(namespace, &two_people::show(&catalog.db, namespace).await?, owns))
+        h2 { "Team" }
+        p { "Who belongs to it, and as what, is shown and changed by the command:" }
+        (command(&format!("chandlery namespace members {namespace}")))
+        @if owns { (script_tag()) }
+    };
+    let page = shown(&format!("Manage {namespace}"), caller, &content);
+    Ok(if owns { scripted(page) } else { page.into_response() })
+}
+
+fn publishing(namespace: &Namespace, now: &TwoPeople, owns: bool) -> Markup {
+    let path = format!("{}/two-people", namespace_path(namespace));
+    html! {
+        h2 { "How many it takes to publish" }
+        @match (now.required, &now.end_asked_by, now.end_lapses_at) {
+            (false, ..) => { p { "One member: a release is there as soon as it is signed." } }
+            (true, Some(by), Some(until)) => {
+                p {
+                    "Two members. " strong { (by) } " wants one to be enough: it is so when another owner wants it, too, before "
+                    (minute(until)) "."
+                }
+            }
+            (true, ..) => { p { "Two members: what one of them has signed waits until another approves it." } }
+        }
+        @if owns {
+            form method="post" action=(path) {
+                @if !now.required || now.end_asked_by.is_some() {
+                    button.quiet name="act" value="require" { "Let it take two" } " "
+                }
+                @if now.required { button.quiet name="act" value="end" { "Let one be enough" } }
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What owners do with a namespace on its page.
+
+use axum::extract::{Form, State};
+use axum::response::Response;
+use chandlery_accounts::Caller;
+use chandlery_edge::Path;
+use chandlery_package::wire::NewKey;
+use chandlery_package::{KeyId, Namespace};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::answers::{log_in, namespace_path, unknown};
+use super::namespace::answer;
+use crate::catalog::error::Error;
+use crate::catalog::keys;
+use crate::catalog::state::Catalog;
+use crate::catalog::two_people;
+
+/// What the form about how many it takes to publish sends.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    act: String,
+}
+
+/// What the script sends when it has shown that it has a key.
+#[derive(Deserialize)]
+pub(super) struct Added {
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    proof: String,
+}
+
+/// From when on a key is not to be trusted; empty: from now on.
+#[derive(Deserialize)]
+pub(super) struct Revoked {
+    #[serde(default)]
+    from: String,
+}
+
+/// Adds a key to a namespace.
+pub(super) async fn add_key(
+    State(catalog): State<Catalog>,
+    caller: Option<Caller>,
+    Path(namespace): Path<Namespace>,
+    Form(added): Form<Added>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in(&namespace_path(&namespace))) };
+    let done = async {
+        caller.must_own(&catalog.db, &namespace, "add keys to").await?;
+        let new = NewKey { key: added.key.parse()?, proof: added.proof };
+        keys::add_key(&catalog.db, &caller.actor, &namespace, &new).await
+    };
+    answer(&catalog, &caller, &namespace, done.await.map(drop)).await
+}
+
+/// Revokes a key.
+pub(super) async fn revoke_key(
+    State(catalog): State<Catalog>,
+    caller: Option<Caller>,
+    Path((namespace, key)): Path<(Namespace, String)>,
+    Form(revoked): Form<Revoked>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in(&namespace_path(&namespace))) };
+    let done = async {
+        caller.must_own(&catalog.db, &namespace, "revoke keys of").await?;
+        let key: KeyId = key.parse()?;
+        keys::revoke_key(&catalog.db, &caller.actor, &namespace, &key, moment(&revoked.from)?).await
+    };
+    answer(&catalog, &caller, &namespace, done.await).await
+}
+
+fn moment(text: &str) -> Result<Timestamp, Error> {
+    match text.trim() {
+        "" => Ok(Timestamp::now()),
+        text => text.parse().map_err(|_| {
+            Error::invalid(format!(
+                "'{text}' is no moment: write it as 2026-01-31T12:00:00Z, or leave it empty"
+            ))
+        }),
+    }
+}
+
+/// Says whether it takes two members to publish.
+pub(super) async fn two_people(
+    State(catalog): State<Catalog>,
+    caller: Option<Caller>,
+    Path(namespace): Path<Namespace>,
+    Form(asked): Form<Asked>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in(&namespace_path(&namespace))) };
+    let done = async {
+        caller.must_own(&catalog.db, &namespace, "choose how many publish in").await?;
+        match asked.act.as_str() {
+            "require" => two_people::require(&catalog.db, &caller.actor, &namespace).await,
+            "end" => two_people::end(&catalog.db, &caller.actor, &caller.name, &namespace).await,
+            other => Err(unknown(other)),
+        }
+    };
+    answer(&catalog, &caller, &namespace, done.await.map(drop)).await
+}

@@ -1,0 +1,211 @@
+//! Where publishing begins: the namespaces and the drafts of whoever is logged in, and the form that uploads another.
+
+use std::time::Duration;
+
+use axum::extract::multipart::{Field as Part, MultipartError, MultipartRejection};
+use axum::extract::{Form, Multipart, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use bytes::Bytes;
+use chandlery_accounts::{Account, Caller, Role, namespaces_of};
+use chandlery_package::Namespace;
+use chandlery_pages::{Column, Field, Tone, badge, empty, fault, minute, select, table};
+use futures::stream::{BoxStream, StreamExt as _};
+use maud::{Markup, html};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::answers::{draft_path, log_in, namespace_path, shown, told};
+use crate::catalog::drafts::{self, DRAFTS_MAX, Draft, Read};
+use crate::catalog::error::Error;
+use crate::catalog::state::Catalog;
+use crate::shell::PUBLISH;
+
+/// The part of the form that says in which namespace to publish, and comes before the file.
+const NAMESPACE: &str = "namespace";
+/// The part that is the component.
+const COMPONENT: &str = "component";
+/// How long a browser may send nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the form sends that takes a namespace.
+#[derive(Deserialize)]
+pub(super) struct Taken {
+    #[serde(default)]
+    name: String,
+}
+
+/// The page `/publish`.
+pub(super) async fn page(State(catalog): State<Catalog>, caller: Option<Caller>) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+    Ok(content(&catalog, &caller, None).await?.into_response())
+}
+
+/// Takes a namespace that nobody has.
+pub(super) async fn take(
+    State(catalog): State<Catalog>,
+    caller: Option<Caller>,
+    Form(taken): Form<Taken>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+    let took = async {
+        let name: Namespace = taken.name.trim().parse()?;
+        chandlery_accounts::take_namespace(&catalog.db, &caller.actor, &caller, &name).await?;
+        catalog.oci.cache.changed(&name);
+        Ok(name)
+    };
+    match took.await {
+        Ok(name) => Ok(Redirect::to(&namespace_path(&name)).into_response()),
+        Err(error) => again(&catalog, &caller, error).await,
+    }
+}
+
+/// Keeps what is uploaded as a draft.
+pub(super) async fn upload(
+    State(catalog): State<Catalog>,
+    caller: Option<Caller>,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+    let uploaded = async {
+        let form = form.map_err(|refused| Error::invalid(refused.body_text()))?;
+        uploaded(&catalog, &caller, form).await
+    };
+    match uploaded.await {
+        Ok(draft) => Ok(Redirect::to(&draft_path(draft)).into_response()),
+        Err(error) => again(&catalog, &caller, error).await,
+    }
+}
+
+async fn uploaded(catalog: &Catalog, caller: &Account, mut form: Multipart) -> Result<Uuid, Error> {
+    let mut namespace = None;
+    while let Some(part) = form.next_field().await.map_err(|error| broken(catalog, &error))? {
+        match part.name() {
+            Some(NAMESPACE) => {
+                let text = part.text().await.map_err(|error| broken(catalog, &error))?;
+                namespace = Some(text.parse::<Namespace>()?);
+            }
+            Some(COMPONENT) => {
+                let missing = || Error::invalid("choose the namespace first, then the component");
+                let namespace = namespace.ok_or_else(missing)?;
+                let file = part.file_name().unwrap_or_default().to_owned();
+                return drafts::upload(catalog, caller, &namespace, &file, pieces(catalog, part)).await;
+            }
+            _ => {}
+        }
+    }
+    Err(Error::invalid("no component was uploaded: choose the file that `chandlery build` has made"))
+}
+
+/// A file as it arrives, without long pauses.
+fn pieces<'a>(catalog: &'a Catalog, part: Part<'a>) -> BoxStream<'a, Result<Bytes, Error>> {
+    let arriving = futures::stream::unfold(part, move |mut part| async move {
+        let piece = match tokio::time::timeout(PATIENCE, part.chunk()).await {
+            Ok(Ok(Some(piece))) => Ok(piece),
+            Ok(Ok(None)) => return None,
+            Ok(Err(error)) => Err(broken(catalog, &error)),
+            Err(_) => Err(Error::invalid(format!("nothing arrived for {} seconds", PATIENCE.as_secs()))),
+        };
+        Some((piece, part))
+    });
+    arriving.boxed()
+}
+
+fn broken(catalog: &Catalog, error: &MultipartError) -> Error {
+    match error.status().as_u16() {
+        413 => {
+            let (what, bytes_max) = ("a component".into(), drafts::bytes_max(catalog));
+            chandlery_edge::Error::TooLarge { what, bytes_max }.into()
+        }
+        _ => Error::invalid(error.body_text()),
+    }
+}
+
+async fn again(catalog: &Catalog, caller: &Account, error: Error) -> Result<Response, Error> {
+    let (status, fault) = told(error)?;
+    Ok((status, content(catalog, caller, Some(&fault)).await?).into_response())
+}
+
+async fn content(catalog: &Catalog, caller: &Account, refused: Option<&str>) -> Result<Markup, Error> {
+    let mine = namespaces_of(&catalog.db, &caller.name).await?;
+    let drafts = drafts::list(&catalog.db, caller.person()).await?;
+    let content = html! {
+        h1 { "Publish" }
+        (fault(refused))
+        p.lead {
+            "Upload a component that " code { "chandlery build" } " has made, see what publishing would say of it, and sign it. "
+            "With the command, " code { "chandlery publish" } " does all of that."
+        }
+        (upload_form(catalog, &mine))
+        (all_drafts(&drafts))
+        (namespaces(&mine))
+        form.card method="post" action="/publish/namespaces" {
+            (Field::new("name", "A namespace that nobody has").hint("It stands before the names of your plugins: NAMESPACE:plugin.").required())
+            button { "Take it" }
+        }
+    };
+    Ok(shown("Publish", caller, &content))
+}
+
+fn upload_form(catalog: &Catalog, mine: &[(Namespace, Role)]) -> Markup {
+    let may: Vec<(&str, &str)> = mine
+        .iter()
+        .filter(|(_, role)| *role >= Role::Publisher)
+        .map(|(name, _)| (name.as_str(), name.as_str()))
+        .collect();
+    let bytes = chandlery_pages::bytes(drafts::bytes_max(catalog));
+    html! {
+        h2 { "A new release" }
+        @if may.is_empty() {
+            (empty("You publish in no namespace yet.", &html! { "Take one below, or ask an owner of one to invite you." }))
+        } @else {
+            form.card method="post" action=(PUBLISH) enctype="multipart/form-data" {
+                (select(NAMESPACE, "Namespace", "", &may))
+                div.field {
+                    label for=(COMPONENT) { "Component" }
+                    input id=(COMPONENT) name=(COMPONENT) type="file" accept=".wasm,application/wasm" required;
+                    p.note { "A .wasm file of at most " (bytes) "." }
+                }
+                button { "Upload and check" }
+                p.note { "Nothing is published by that. A draft is seen by you alone, and kept for a week." }
+            }
+        }
+    }
+}
+
+fn all_drafts(drafts: &[Draft]) -> Markup {
+    let columns = ["Draft", "Namespace", "State", "Kept until"].map(Column::Text);
+    let row = |draft: &Draft| {
+        let (what, state) = match &draft.read {
+            Read::Component(component, _) => {
+                (component.manifest.release().to_string(), badge(Tone::Plain, "to be signed"))
+            }
+            Read::Refused(_) => (draft.file.clone(), badge(Tone::Bad, "refused")),
+        };
+        vec![
+            html! { a href=(draft_path(draft.id)) { (what) } },
+            html! { (draft.namespace) },
+            state,
+            minute(draft.lapses_at),
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = drafts.iter().map(row).collect();
+    html! {
+        @if !rows.is_empty() {
+            h2 { "Drafts" }
+            (table("Drafts", &columns, &rows))
+            p.note { "An account has at most " (DRAFTS_MAX) "." }
+        }
+    }
+}
+
+fn namespaces(mine: &[(Namespace, Role)]) -> Markup {
+    let columns = ["Namespace", "Your role"].map(Column::Text);
+    let rows: Vec<Vec<Markup>> = mine
+        .iter()
+        .map(|(name, role)| vec![html! { a href=(namespace_path(name)) { (name) } }, html! { (role) }])
+        .collect();
+    html! {
+        h2 { "Namespaces" }
+        @if !rows.is_empty() { (table("Namespaces", &columns, &rows)) }
+    }
+}

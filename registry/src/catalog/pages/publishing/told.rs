@@ -1,0 +1,110 @@
+//! What a draft says of itself, as its page in the shop would say it, and in what it differs from the release before.
+
+use chandlery_package::wire::{Paging, ReleaseRecord};
+use chandlery_package::{Component, Manifest, Release};
+use chandlery_pages::{Column, Tone, banner, bytes, facts, table};
+use maud::{Markup, html};
+use semver::Version;
+
+use crate::catalog::drafts::Draft;
+use crate::catalog::error::Error;
+use crate::catalog::pages::{compare, markdown, plugin};
+use crate::catalog::releases::{find_release, releases};
+use crate::catalog::state::Catalog;
+
+/// How many of the highest releases the one before is looked for in.
+const LOOKED_AT: u32 = 100;
+
+/// All that a draft says.
+pub(super) async fn says(catalog: &Catalog, draft: &Draft, component: &Component) -> Result<Markup, Error> {
+    let manifest = &component.manifest;
+    let (before, higher) = neighbours(catalog, &manifest.release()).await?;
+    let readme = match manifest.readme.clone() {
+        Some(text) => markdown::prose(text).await?,
+        None => html! { p.none { "It has none: `chandlery build` takes it from README.md." } },
+    };
+    let changelog = match manifest.changelog.clone() {
+        Some(text) => Some(markdown::prose(text).await?),
+        None => None,
+    };
+    Ok(html! {
+        h2 { "What it says" }
+        @if let Some(higher) = &higher {
+            (banner(Tone::Warning, &html! {
+                "There is a higher version, " strong { (higher) } ": whoever asks for none gets that."
+            }))
+        }
+        div.card { (facts(&about(draft, component))) }
+        (plugin::permissions(manifest.kind, Some(manifest)))
+        (parameters(manifest))
+        @if let Some(before) = &before {
+            h2 { "What changes since " (before.release.version) }
+            (compare::permissions(before.manifest.as_ref(), Some(manifest)))
+            (compare::parameters(before.manifest.as_ref(), Some(manifest)))
+        }
+        h2 { "Readme" }
+        (readme)
+        @if let Some(changelog) = &changelog { h2 { "Changelog" } (changelog) }
+    })
+}
+
+/// The release before this one, and the highest version, if it is higher.
+async fn neighbours(
+    catalog: &Catalog,
+    release: &Release,
+) -> Result<(Option<ReleaseRecord>, Option<Version>), Error> {
+    let listed = releases(&catalog.db, &release.plugin, &Paging::first(LOOKED_AT)).await?.items;
+    let highest = listed.first().map(|record| record.release.version.clone());
+    let before = match listed.iter().find(|record| record.release.version < release.version) {
+        Some(record) => find_release(&catalog.db, &record.release).await?,
+        None => None,
+    };
+    Ok((before, highest.filter(|highest| *highest > release.version)))
+}
+
+fn about(draft: &Draft, component: &Component) -> Vec<(&'static str, Markup)> {
+    let manifest = &component.manifest;
+    let mut facts = vec![
+        ("Plugin", html! { code { (manifest.name) } }),
+        ("Version", html! { (manifest.version) }),
+        ("Title", html! { (manifest.title) }),
+        ("Description", html! { (manifest.description) }),
+        ("Kind", html! { (manifest.kind.as_str()) }),
+        ("Contract", html! { (manifest.contract) }),
+        ("Licence", html! { (manifest.license) }),
+        ("Size", html! { (bytes(draft.bytes)) }),
+        ("Component", html! { code { (draft.digest) } }),
+    ];
+    let lists = [("Authors", &manifest.authors), ("GPUs", &manifest.gpus), ("Keywords", &manifest.keywords)];
+    facts.extend(
+        lists
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(what, list)| (what, html! { (list.join(", ")) })),
+    );
+    if let Some(source) = &manifest.source {
+        facts.push(("Source", html! { (source) }));
+    }
+    facts
+}
+
+fn parameters(manifest: &Manifest) -> Markup {
+    let rows: Vec<Vec<Markup>> = manifest
+        .parameters
+        .iter()
+        .map(|(name, schema)| {
+            let must = manifest.required.contains(name);
+            vec![
+                html! { code { (name) } },
+                html! { @if must { "must be given" } @else { "may be given" } },
+                html! { code { (schema) } },
+            ]
+        })
+        .collect();
+    html! {
+        h2 { "Parameters" }
+        @if rows.is_empty() { p { "It has none." } } @else {
+            (table("Parameters", &["Parameter", "Needed", "Schema"].map(Column::Text), &rows))
+        }
+    }
+}
