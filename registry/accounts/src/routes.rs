@@ -27,8 +27,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, Scope, factors, members,
-    organisations, scim, tokens,
+    Account, Accounts, Actor, Address, Caller, Credential, Error, Principal, factors, members, organisations,
+    scim, tokens,
 };
 
 /// The routes of this room.
@@ -166,15 +166,7 @@ async fn new_token(
     caller: Caller,
     Json(new): Json<NewToken>,
 ) -> Result<(StatusCode, Json<Token>), Error> {
-    if new.scope == Scope::Scim {
-        return Err(Error::Invalid("a directory's token is made for an organisation, by itself".into()));
-    }
-    let lifetime = Some(tokens::days(new.days_valid)?);
-    let by = factors::must_have_shown(&accounts, &caller).await?;
-    let owner = (caller.person(), caller.organisation());
-    let (db, actor) = (&accounts.db, &caller.actor);
-    let token = tokens::issue_token_for(db, actor, owner, &new.scope, &new.note, lifetime, by).await?;
-    Ok((StatusCode::CREATED, Json(Token { account: caller.name.clone(), token })))
+    Ok((StatusCode::CREATED, Json(crate::make_token(&accounts, &caller, &new).await?)))
 }
 
 /// Revokes a token of the account that asks.
