@@ -5,14 +5,17 @@ use serde_json::json;
 use super::roles::{For, Row};
 
 /// Where forms are sent that are empty here: what is in them is refused for what it says, and not for who sends it.
-const FORMS: [&str; 8] = [
+const FORMS: [&str; 11] = [
     "/billing",
     "/checkout/",
+    "/dashboard/",
     "/hosts",
     "/invoices/",
     "/orders/",
     "/organisations",
+    "/publish/",
     "/service-orders/",
+    "/spend/",
     "/subscription",
 ];
 
@@ -28,6 +31,8 @@ pub(super) fn rows() -> Vec<Row> {
         ("GET", "/hosts"),
         ("POST", "/hosts"),
         ("GET", "/spend"),
+        ("POST", "/spend/budget"),
+        ("POST", "/spend/teams"),
         ("GET", "/subscription"),
         ("GET", "/subscription/trial"),
         ("POST", "/subscription/trial"),

@@ -1,0 +1,36 @@
+//! The pages of publishers: what is in their forms is refused for what it says, and not for who sends it.
+
+use serde_json::json;
+
+use super::{For, Row};
+
+pub(super) fn rows() -> Vec<Row> {
+    [
+        ("GET", "/publish", For::Accounts),
+        ("POST", "/publish", For::Accounts),
+        ("GET", "/publish.js", For::Everybody),
+        ("POST", "/publish/namespaces", For::Accounts),
+        // There is no such draft, which only those learn who have an account.
+        ("GET", "/publish/{draft}", For::Accounts),
+        ("POST", "/publish/{draft}", For::Accounts),
+        ("POST", "/publish/{draft}/discard", For::Accounts),
+        ("GET", "/publish/namespaces/{namespace}", For::Members),
+        ("POST", "/publish/namespaces/{namespace}/two-people", For::Owners),
+        ("POST", "/publish/namespaces/{namespace}/keys", For::Owners),
+        ("POST", "/publish/namespaces/{namespace}/keys/{key}/revocation", For::Owners),
+        ("GET", "/publish/namespaces/{namespace}/{name}", For::Members),
+        ("POST", "/publish/namespaces/{namespace}/{name}/releases/{version}", For::Publishers),
+        (
+            "POST",
+            "/publish/namespaces/{namespace}/{name}/releases/{version}/withdrawal",
+            For::OwnersAndOperators,
+        ),
+        ("POST", "/publish/namespaces/{namespace}/{name}/staged-releases/{version}", For::Publishers),
+        ("POST", "/publish/namespaces/{namespace}/{name}/trusted-publishers", For::Owners),
+        ("POST", "/publish/namespaces/{namespace}/{name}/trusted-publishers/{id}/removal", For::Owners),
+        ("GET", "/account/tokens", For::Accounts),
+        ("POST", "/account/tokens", For::Accounts),
+    ]
+    .map(|(method, route, who)| (method, route, who, json!(null)))
+    .into()
+}
