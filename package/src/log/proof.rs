@@ -11,6 +11,7 @@ use tlog_tiles::{
 };
 
 use super::{LogError, private_key_text};
+use crate::webhook::authenticated;
 use crate::{Digest, random_bytes};
 
 const TILE_HEIGHT: u8 = 8;
@@ -114,6 +115,12 @@ impl Signer {
     pub fn sign_raw(&self, message: &[u8]) -> [u8; 64] {
         use ed25519_dalek::Signer as _;
         self.key.sign(message).to_bytes()
+    }
+
+    /// A secret that is known to whoever has the log's key, and to nobody who knows `salt` alone. Of another purpose it is another one.
+    pub fn secret(&self, purpose: &str, salt: &[u8]) -> [u8; 32] {
+        let of_purpose = authenticated(self.key.as_bytes(), &[b"chandlery secret: ", purpose.as_bytes()]);
+        authenticated(&of_purpose, &[salt])
     }
 
     /// The signed note for a tree of this size and root.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chandlery_package::Permission;
+use chandlery_package::reach::literal;
 use http::header::HOST;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
@@ -17,7 +18,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use reqwest::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
 
-use self::reach::{Gate, Names, Resolver, System, literal};
+use self::reach::{Gate, Names, Resolver, System};
 use super::origin::{Origin, origins};
 use super::uses::Uses;
 
@@ -235,7 +236,8 @@ fn normal_host(uri: &Uri) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::reach::{Reach, reach};
+    use chandlery_package::reach::{Reach, reach};
+
     use super::*;
 
     #[test]
