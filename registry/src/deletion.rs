@@ -8,7 +8,7 @@ use chandlery_accounts::{
     take_deletion_back,
 };
 use chandlery_edge::{Client, Json, Path};
-use chandlery_money::{Finance, billing};
+use chandlery_money::{Finance, billing, budgets};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{AccountDeletion, DeletionRequest};
 use chandlery_store::Write;
@@ -150,6 +150,7 @@ async fn delete_organisation(
     must_be_free(&mut write, &organisation).await?;
     organisations::delete(&mut write, &caller, &organisation).await?;
     billing::forget_customer(&mut write, &organisation).await?;
+    budgets::forget(&mut write, &organisation).await?;
     write.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -193,6 +194,7 @@ pub async fn delete_due(finance: &Finance) -> Result<(), Error> {
         }
         if delete_account(&mut write, &account, &nobodys).await? {
             billing::forget_customer(&mut write, &account).await?;
+            budgets::forget(&mut write, &account).await?;
         }
         write.commit().await?;
     }

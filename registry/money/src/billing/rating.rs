@@ -5,6 +5,7 @@
 pub(crate) mod aside;
 pub(crate) mod charged;
 mod charges;
+pub(crate) mod foreseen;
 mod spans;
 pub(crate) mod unlicensed;
 mod used;

@@ -21,7 +21,7 @@ use chandlery_store::Db;
 use intake::Batch;
 
 pub use bounds::Bounds;
-pub(crate) use bounds::{SPAN_MAX, whole};
+pub(crate) use bounds::{NAME_MAX as DEPLOYMENT_BYTES_MAX, SPAN_MAX, whole};
 
 /// Stores a batch of events of one account that no host has signed, each by itself.
 pub async fn receive(

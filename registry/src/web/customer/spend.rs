@@ -1,4 +1,5 @@
-//! What an account was invoiced for, by month and by plugin, and what its deployments have used.
+//! What an account spends: the present month beside its budget, what was invoiced by month and by plugin, and what its deployments have
+//! used.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +7,15 @@ use axum::extract::State;
 use chandlery_edge::Query;
 use chandlery_money::Finance;
 use chandlery_money::billing::{self, Spent};
-use chandlery_package::wire::{InvoiceLineKind, Page, Paging, UsageTotal};
+use chandlery_package::wire::{Page, Paging, UsageTotal};
 use chandlery_package::{Currency, Money, Month, PluginId};
 use chandlery_pages::{Column, empty, money, next_page, select, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::budget;
 use super::frame::{self, Customer};
+use super::spent::{charged, thing};
 use crate::error::Error;
 
 const PAGE: &str = "/spend";
@@ -48,8 +51,12 @@ pub(super) async fn page(
     drop(db);
     let used = billing::totals_in(&finance.db, &caller.name, Some(month), &paging).await?;
     let has = billing::subscription(&finance.db, &caller.name, finance.clock.now()).await?;
+    let spending = budget::read(&finance, &caller).await?;
+    let may_set = budget::may_set(&finance, &caller).await?;
     let content = html! {
         h1 { "Spend of " (caller.name) }
+        (budget::section(&spending, may_set))
+        h2 { "What was invoiced" }
         (by_month(&spent)?)
         (by_plugin(&spent))
         h2 { "Use by deployment" }
@@ -60,7 +67,8 @@ pub(super) async fn page(
         (by_deployment(&used, month))
         h2 { "Alerts" }
         p {
-            "You are told when 80 % and 100 % of the deployments are used that " (has.tier) " allows, before a trial or a period ends, and of "
+            "You are told when 50, 80 and 100 % of a budget are spent, when 80 % and 100 % of the deployments are used that " (has.tier)
+            " allows, before a trial or a period ends, and of "
             "invoices that are due: " a href="/account" { "notices" } "."
         }
     };
@@ -108,29 +116,13 @@ fn by_plugin(spent: &[Spent]) -> Markup {
     let row = |row: &Spent| {
         vec![
             html! { (row.month) },
-            html! {
-                @match &row.plugin {
-                    Some(plugin) => a href=(format!("/plugins/{}/{}", plugin.namespace, plugin.name)) { (plugin) },
-                    None if row.kind == InvoiceLineKind::Service => "services",
-                    None => "subscription",
-                }
-            },
+            thing(row.plugin.as_ref(), row.kind),
             html! { (charged(row.kind)) },
             html! { (money(row.net)) },
         ]
     };
     let rows: Vec<Vec<Markup>> = spent.iter().map(row).collect();
-    html! { @if !rows.is_empty() { h2 { "By plugin" } (table("By plugin", &columns, &rows)) } }
-}
-
-fn charged(kind: InvoiceLineKind) -> &'static str {
-    match kind {
-        InvoiceLineKind::Plan => "for a period",
-        InvoiceLineKind::Unused => "what was left of the period before",
-        InvoiceLineKind::Once | InvoiceLineKind::Service => "once",
-        InvoiceLineKind::Month => "by the month",
-        InvoiceLineKind::Use => "by use",
-    }
+    html! { @if !rows.is_empty() { h3 { "By plugin" } (table("By plugin", &columns, &rows)) } }
 }
 
 fn by_deployment(used: &Page<UsageTotal>, month: Month) -> Markup {

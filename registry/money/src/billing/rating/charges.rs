@@ -7,6 +7,7 @@ use chandlery_package::money::divide_half_even;
 use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewRefund, Order};
 use chandlery_package::{Currency, Money, Month, Per, Price, PriceError};
 use jiff::Timestamp;
+use sqlx::AnyConnection;
 
 use super::spans::{self, paid_from};
 use super::used::{self, Use};
@@ -26,22 +27,49 @@ pub(super) struct Run {
 }
 
 /// What a month costs on an order, how much was used, and in what words.
-struct Charge {
-    amount: Money,
+pub(super) struct Charge {
+    pub amount: Money,
     count: u64,
-    quantity: String,
+    pub quantity: String,
 }
 
 /// What of a month's use is to be paid on an order: what began after its trial, and before its end.
-async fn part(write: &mut Write, order: &Order, month: Month, used: Option<&Use>) -> Result<Use, Error> {
+async fn part(db: &mut AnyConnection, order: &Order, month: Month, used: Option<&Use>) -> Result<Use, Error> {
     let (from, to) = (paid_from(order), order.ended_at);
     match used {
         None => Ok(Use::default()),
         Some(used) if used.is_within(from, to) => Ok(used.clone()),
         Some(_) => {
             let key = (order.customer.clone(), order.plugin.clone());
-            Ok(used::within(write, month, &key, from, to).await?.unwrap_or_default())
+            Ok(used::within(db, month, &key, from, to).await?.unwrap_or_default())
         }
+    }
+}
+
+/// What a month costs on an order, as far as that holds, or why it cannot be charged. `earlier` is what was used in the month on orders
+/// before; what was used on this one is added to it.
+pub(super) async fn cost(
+    db: &mut AnyConnection,
+    order: &Order,
+    month: Month,
+    used: Option<&Use>,
+    earlier: &mut Use,
+) -> Result<Result<Charge, PriceError>, Error> {
+    let part = part(db, order, month, used).await?;
+    let charged = charge(order, month, &part, earlier);
+    earlier.add(&part);
+    let charge = match charged {
+        Err(Error::Money(error)) => return Ok(Err(error.into())),
+        other => other?,
+    };
+    Ok(chandlery_package::price::must_be_chargeable(charge.amount).map(|()| charge))
+}
+
+/// As what a price is charged where it is invoiced by the month.
+pub(super) fn kind(price: &Price) -> InvoiceLineKind {
+    match price {
+        Price::Monthly { .. } => InvoiceLineKind::Month,
+        Price::Once { .. } | Price::Metered { .. } => InvoiceLineKind::Use,
     }
 }
 
@@ -95,16 +123,10 @@ pub(super) async fn charge_difference(
     run: &Run,
 ) -> Result<Option<PriceError>, Error> {
     let order = &spans::while_it_holds(write, order).await?;
-    let part = part(write, order, month, used).await?;
-    let charged = charge(order, month, &part, earlier);
-    earlier.add(&part);
-    let Charge { amount: all, count, quantity } = match charged {
-        Err(Error::Money(error)) => return Ok(Some(error.into())),
-        other => other?,
+    let Charge { amount: all, count, quantity } = match cost(write, order, month, used, earlier).await? {
+        Ok(charge) => charge,
+        Err(error) => return Ok(Some(error)),
     };
-    if let Err(error) = chandlery_package::price::must_be_chargeable(all) {
-        return Ok(Some(error));
-    }
     let before: Option<(i64, Text<Month>)> = sqlx::query_as(
         "select charged_minor, invoiced_in from ratings where reference = $1 and month = $2
          order by invoiced_in desc limit 1",
@@ -181,10 +203,7 @@ async fn sell(
             .execute(&mut **write)
             .await?;
         let line = InvoiceLine {
-            kind: match order.offer.price {
-                Price::Monthly { .. } => InvoiceLineKind::Month,
-                Price::Once { .. } | Price::Metered { .. } => InvoiceLineKind::Use,
-            },
+            kind: kind(&order.offer.price),
             description: format!("{}, {month}: {}", order.plugin, order.offer.price),
             quantity,
             amount,

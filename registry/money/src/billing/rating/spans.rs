@@ -5,6 +5,7 @@ use chandlery_package::wire::Order;
 use chandlery_package::{Money, Month, Price};
 use chandlery_store::Write;
 use jiff::{SignedDuration, Timestamp};
+use sqlx::AnyConnection;
 
 use super::used::{self, Use};
 use crate::{Error, sharing};
@@ -17,7 +18,7 @@ pub(super) fn paid_from(order: &Order) -> Timestamp {
 
 /// An order as far as it is paid for by the month: nobody pays for the time after its invoice was given up, or after its payment was
 /// lost to the customer's bank, since nobody may use it then. What was used is charged in any case.
-pub(super) async fn while_it_holds(write: &mut Write, order: &Order) -> Result<Order, Error> {
+pub(super) async fn while_it_holds(db: &mut AnyConnection, order: &Order) -> Result<Order, Error> {
     let mut order = order.clone();
     if !matches!(order.offer.price, Price::Monthly { .. }) {
         return Ok(order);
@@ -31,7 +32,7 @@ pub(super) async fn while_it_holds(write: &mut Write, order: &Order) -> Result<O
     )
     .bind(format!("order {}", order.reference))
     .bind(format!("order {}-", order.reference))
-    .fetch_one(&mut **write)
+    .fetch_one(db)
     .await?;
     order.ended_at = [order.ended_at, lapsed.map(|Text(at)| at)].into_iter().flatten().min();
     Ok(order)

@@ -12,6 +12,9 @@ use sqlx::AnyConnection;
 use crate::Error;
 use crate::billing::usage::whole;
 
+/// The use of each deployment, by its name.
+pub(super) type Deployments = BTreeMap<String, Use>;
+
 /// Whose use of what.
 pub(crate) type Key = (Namespace, PluginId);
 
@@ -60,7 +63,8 @@ impl Use {
 
 /// The use of a month by all.
 pub(super) async fn by_all(db: &mut AnyConnection, month: Month) -> Result<BTreeMap<Key, Use>, Error> {
-    used(db, month, None).await
+    let used = used(db, month, None).await?;
+    Ok(used.into_iter().map(|(key, deployments)| (key, all(deployments))).collect())
 }
 
 /// The use of one thing by one account in a month that began from a moment on and before another one.
@@ -71,23 +75,47 @@ pub(super) async fn within(
     from: Timestamp,
     to: Option<Timestamp>,
 ) -> Result<Option<Use>, Error> {
-    Ok(used(db, month, Some((key, from, to))).await?.remove(key))
+    Ok(used(db, month, Some((key, from, to))).await?.remove(key).map(all))
+}
+
+/// The same by deployment.
+pub(super) async fn by_deployment(
+    db: &mut AnyConnection,
+    month: Month,
+    key: &Key,
+    from: Timestamp,
+    to: Option<Timestamp>,
+) -> Result<Deployments, Error> {
+    Ok(used(db, month, Some((key, from, to))).await?.remove(key).unwrap_or_default())
+}
+
+/// What deployments have used together.
+fn all(deployments: Deployments) -> Use {
+    let mut each = deployments.into_values();
+    let mut all = each.next().unwrap_or_default();
+    for used in each {
+        all.add(&used);
+        all.deployments += used.deployments;
+        all.first = all.first.min(used.first);
+        all.last = all.last.max(used.last);
+    }
+    all
 }
 
 async fn used(
     db: &mut AnyConnection,
     month: Month,
     only: Option<(&Key, Timestamp, Option<Timestamp>)>,
-) -> Result<BTreeMap<Key, Use>, Error> {
+) -> Result<BTreeMap<Key, Deployments>, Error> {
     let (account, plugin, from, to) = match only {
         Some(((account, plugin), from, to)) => {
             (account.to_string(), plugin.to_string(), time(from), to.map(time).unwrap_or_default())
         }
         None => Default::default(),
     };
-    type Row = (Text<Namespace>, Text<PluginId>, i64, i64, i64, i64, i64, String, String);
+    type Row = (Text<Namespace>, Text<PluginId>, String, i64, i64, i64, i64, String, String);
     let rows: Vec<Row> = sqlx::query_as(
-        "select account, plugin, count(distinct deployment),
+        "select account, plugin, deployment,
                 cast(sum(replica_millis / 1000000) as bigint), cast(sum(replica_millis % 1000000) as bigint),
                 cast(sum(gpu_millis / 1000000) as bigint), cast(sum(gpu_millis % 1000000) as bigint),
                 min(from_at), max(from_at)
@@ -96,7 +124,7 @@ async fn used(
            and not exists (select 1 from usage_corrections where corrects = usage_events.id
                              and usage_corrections.account = usage_events.account
                              and usage_corrections.plugin = usage_events.plugin)
-         group by account, plugin",
+         group by account, plugin, deployment",
     )
     .bind(month.to_string())
     .bind(&account)
@@ -105,23 +133,23 @@ async fn used(
     .bind(&to)
     .fetch_all(&mut *db)
     .await?;
-    let mut all = BTreeMap::new();
-    for (Text(account), Text(plugin), deployments, replicas, replicas_rest, gpus, gpus_rest, first, last) in
+    let mut all: BTreeMap<Key, Deployments> = BTreeMap::new();
+    for (Text(account), Text(plugin), deployment, replicas, replicas_rest, gpus, gpus_rest, first, last) in
         rows
     {
         let used = Use {
-            deployments: deployments.unsigned_abs(),
+            deployments: 1,
             replica_millis: whole(replicas, replicas_rest),
             gpu_millis: whole(gpus, gpus_rest),
             units: BTreeMap::new(),
             first,
             last,
         };
-        all.insert((account, plugin), used);
+        all.entry((account, plugin)).or_default().insert(deployment, used);
     }
     // One for each event: as many as the month had.
     let mut reported = sqlx::query_as(
-        "select account, plugin, units from usage_events
+        "select account, plugin, deployment, units from usage_events
          where month = $1 and units <> ''
            and ($2 = '' or account = $2 and plugin = $3 and from_at >= $4 and ($5 = '' or from_at < $5))
            and not exists (select 1 from usage_corrections where corrects = usage_events.id
@@ -134,10 +162,11 @@ async fn used(
     .bind(&from)
     .bind(&to)
     .fetch(db);
-    type Reported = (Text<Namespace>, Text<PluginId>, Json<BTreeMap<String, u64>>);
+    type Reported = (Text<Namespace>, Text<PluginId>, String, Json<BTreeMap<String, u64>>);
     while let Some(row) = reported.try_next().await? {
-        let (Text(account), Text(plugin), Json(units)): Reported = row;
-        if let Some(used) = all.get_mut(&(account, plugin)) {
+        let (Text(account), Text(plugin), deployment, Json(units)): Reported = row;
+        let deployments = all.get_mut(&(account, plugin));
+        if let Some(used) = deployments.and_then(|deployments| deployments.get_mut(&deployment)) {
             used.add_units(&units);
         }
     }

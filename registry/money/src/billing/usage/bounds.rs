@@ -7,7 +7,7 @@ use chandlery_store::time;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long the name of a deployment may be, in bytes.
-const NAME_MAX: usize = 255;
+pub(crate) const NAME_MAX: usize = 255;
 /// How far the clocks of two machines may be apart.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// How long a time one event may cover.
