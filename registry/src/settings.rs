@@ -45,6 +45,8 @@ pub struct Settings {
     pub mail: Option<Mail>,
     /// Who is asked whether tax numbers are valid; none: nobody, and none is.
     pub vies: Option<Vies>,
+    /// Whether webhooks of partners may lead into private networks and go unencrypted.
+    pub private_webhooks: bool,
     /// The resolver that is asked for the domains of organisations; none: the machine's own.
     pub dns: Option<SocketAddr>,
     /// Where the audit trail is told beside its own table.

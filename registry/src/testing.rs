@@ -21,6 +21,7 @@ pub(crate) async fn registry() -> (tempfile::TempDir, Registry) {
         witnesses: Vec::new(),
         url: None,
         passkeys_at: None,
+        private_webhooks: false,
         hold_days: 30,
         usage_days: 35,
         approval_hours: 24,

@@ -72,6 +72,7 @@ async fn registry(kind: &Kind, folder: &Path) -> Registry {
         processor: None,
         mail: None,
         vies: None,
+        private_webhooks: false,
         dns: None,
         exports: Exports::default(),
         security: chandlery_registry::security_txt::SecurityTxt::default(),

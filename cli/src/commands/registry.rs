@@ -127,6 +127,9 @@ pub struct Terms {
     /// https://ec.europa.eu/taxation_customs/vies/rest-api; nobody is asked, and none is, unless given
     #[arg(long, value_name = "URL", env = "CHANDLERY_VIES")]
     pub vies: Option<String>,
+    /// Let webhooks of partners lead into private networks and to this machine, and go by http://, as intranets need it
+    #[arg(long, env = "CHANDLERY_PRIVATE_WEBHOOKS")]
+    pub private_webhooks: bool,
     /// The resolver that is asked for the domains of organisations, ADDRESS:PORT; the machine's own, unless given
     #[arg(long, value_name = "ADDRESS", env = "CHANDLERY_DNS")]
     pub dns: Option<SocketAddr>,
@@ -214,6 +217,7 @@ impl Terms {
             storage: self.storage.clone(),
             mail: self.smtp.clone().map(|url| Mail { url, from: self.mail_from.clone() }),
             vies: self.vies.clone().map(|url| Vies { url }),
+            private_webhooks: self.private_webhooks,
             dns: self.dns,
             url: self.url.clone(),
             passkeys_at: self.url.clone(),

@@ -88,6 +88,16 @@ pub const QUOTED_ANEW: Kind = Kind {
         "order it again, which quotes it anew; what arrived is in suspense until it is allotted or sent back",
     ),
 };
+/// A webhook that leads to where the registry sends nothing.
+pub const PRIVATE_ADDRESS: Kind = Kind {
+    word: "private-address",
+    status: 400,
+    title: "The address is not on the public internet",
+    when: "the URL of a webhook is, or its host has by the DNS, no address but those of private networks, of the registry's machine or of a cloud's metadata",
+    remedy: Some(
+        "name a host on the public internet; in an intranet, its operator starts the registry with `--private-webhooks`",
+    ),
+};
 
 /// The kinds of this crate.
 pub const KINDS: &[&Kind] = &[
@@ -100,6 +110,7 @@ pub const KINDS: &[&Kind] = &[
     &HOST_SILENT,
     &QUOTED_ANEW,
     &PROCESSOR,
+    &PRIVATE_ADDRESS,
 ];
 
 /// Why something about money was not done.
@@ -216,6 +227,9 @@ pub enum Error {
         /// Why, as people read it.
         reason: String,
     },
+    /// A webhook that leads to where the registry sends nothing.
+    #[error("'{0}' is not on the public internet")]
+    PrivateAddress(String),
     /// A mail that could not be sent.
     #[error("mail could not be sent: {0}")]
     Mail(String),
@@ -277,6 +291,7 @@ impl Explain for Error {
             Self::NoRate { .. } => &NO_RATE,
             Self::Processor(_) | Self::RefusedForGood { .. } => &PROCESSOR,
             Self::QuotedAnew { .. } => &QUOTED_ANEW,
+            Self::PrivateAddress(_) => &PRIVATE_ADDRESS,
             Self::Unbalanced { .. } | Self::Nameless { .. } | Self::Mail(_) | Self::Damaged(_) => {
                 &chandlery_store::INTERNAL
             }

@@ -38,6 +38,8 @@ pub struct Finance {
     pub mail: Option<Arc<Mail>>,
     /// Who is asked whether tax numbers are valid; none: nobody, and none is.
     pub vies: Option<Arc<Vies>>,
+    /// Whether webhooks of partners may lead into private networks and go unencrypted.
+    pub private_webhooks: bool,
     /// Who is told of offers.
     pub on_offer: OnOffer,
 }

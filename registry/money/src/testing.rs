@@ -58,6 +58,7 @@ pub(crate) async fn finance() -> (tempfile::TempDir, Finance) {
         processor: None,
         mail: None,
         vies: None,
+        private_webhooks: true,
         on_offer: |_, _, _| Box::pin(async { Ok(()) }),
     };
     (folder, finance)

@@ -12,6 +12,7 @@ use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 
 use super::run::{self, find, free_items, paid_from, tell_of, through_exchange, wrong_state};
+use super::told;
 use crate::ledger::{self, Account, By, Transaction};
 use crate::{Error, sharing};
 
@@ -128,7 +129,7 @@ async fn return_whole(write: &mut Write, payout: &Payout, now: Timestamp) -> Res
         .bind(id)
         .execute(&mut **write)
         .await?;
-    Ok(())
+    told::returned(write, payout, payout.sent, payout.sent, now).await
 }
 
 /// Gives a part back to the partner, with what was withheld of it: what the payout was made of stays with it, and the next one
@@ -183,5 +184,5 @@ async fn return_part(
         .bind(id)
         .execute(&mut **write)
         .await?;
-    Ok(())
+    told::returned(write, payout, part, by_then, now).await
 }

@@ -9,6 +9,7 @@ use super::entries;
 use super::lots;
 use super::refunds::{ClawBack, claw_back};
 use super::sales;
+use super::told;
 use crate::Error;
 use crate::ledger::{self, Account, Transaction};
 use chandlery_store::{Write, time};
@@ -81,6 +82,7 @@ pub async fn open(
     .execute(&mut **write)
     .await?;
     for (lot, part, reserve) in taken.parts {
+        told::of_dispute(write, id, DisputeState::Open.as_str(), (sale, lot, part), now).await?;
         sqlx::query("insert into dispute_parts (dispute, lot, minor, reserve_minor) values ($1, $2, $3, $4)")
             .bind(id)
             .bind(lot)
@@ -121,6 +123,10 @@ pub async fn close(write: &mut Write, id: &str, won: bool, now: Timestamp) -> Re
     match won {
         true => win(write, id, amount, &parts, now).await?,
         false => lose(write, id, sale, amount, &parts, now).await?,
+    }
+    for (lot, part, _) in &parts {
+        let part = amount.with_minor(*part)?;
+        told::of_dispute(write, id, outcome.as_str(), (sale, *lot, part), now).await?;
     }
     sqlx::query("update sales set disputed_minor = disputed_minor - $1 where id = $2")
         .bind(minor)

@@ -7,6 +7,7 @@ use chandlery_package::wire::EntryKind;
 use super::entries::{self, NewEntry};
 use super::lots::{self, Lot};
 use super::sales;
+use super::told::{self, Told};
 use crate::Error;
 use crate::ledger::{Account, Transaction};
 use chandlery_store::Write;
@@ -61,7 +62,14 @@ pub async fn claw_back(
         lot.reserve_returned_minor += reserve;
         lot.save_returned(write).await?;
         from_shares = from_shares.plus(lot.money(minor)?)?;
-        taken.parts.push((lot.id, lot.money(minor)?, reserve));
+        let part = lot.money(minor)?;
+        if kind == EntryKind::Refund {
+            let plugin = sale.plugin.as_ref();
+            let told = Told { id: sale.id, plugin, customer: &sale.customer, gross: sale.gross };
+            let (so_far, at) = (sale.refunded.plus(amount)?, taken.transaction.at);
+            told::of_refund(write, &told, &lot, (amount, part), so_far, at).await?;
+        }
+        taken.parts.push((lot.id, part, reserve));
     }
     if with_commission {
         let commission = amount.minus(from_shares)?;

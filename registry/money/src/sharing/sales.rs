@@ -10,6 +10,7 @@ use sqlx::AnyConnection;
 
 use super::lots;
 use super::policies::in_force;
+use super::told::{self, Told};
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, exchange};
 use chandlery_store::{Write, time};
@@ -256,6 +257,8 @@ pub async fn accrue(write: &mut Write, new: &NewSale<'_>) -> Result<i64, Error> 
         .bind(share.at(policy.reserve.rate)?.minor())
         .execute(&mut **write)
         .await?;
+        let told = Told { id, plugin: *plugin, customer, gross: *gross };
+        told::of_sale(write, &told, (partner, role, share), *at).await?;
     }
     Ok(id)
 }

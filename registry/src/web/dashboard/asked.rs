@@ -15,8 +15,10 @@ use sqlx::AnyConnection;
 use crate::error::Error;
 use crate::web::layout;
 
+/// Where a partner chooses what it is told: nobody does for it.
+const NOTICES: &str = "/notices";
 /// The pages, each with the end of its path.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("", "Overview"),
     ("/sales", "Sales"),
     ("/customers", "Customers"),
@@ -25,6 +27,7 @@ const PAGES: [(&str, &str); 8] = [
     ("/statements", "Statements"),
     ("/disputes", "Disputes"),
     ("/transactions", "Transactions"),
+    (NOTICES, "Notices"),
 ];
 
 /// What a page is asked for.
@@ -131,7 +134,8 @@ impl View {
 
     /// A page of the dashboard: one of those that `PAGES` has, one below it, or one that the overview leads to.
     pub(super) fn page(&self, caller: &Account, page: &str, content: &Markup) -> Response {
-        let paths = PAGES.map(|(path, name)| (self.path(path), name));
+        let shown = PAGES.into_iter().filter(|(path, _)| *path != NOTICES || !caller.operator);
+        let paths: Vec<(String, &str)> = shown.map(|(path, name)| (self.path(path), name)).collect();
         let links: Vec<Link<'_>> = paths.iter().map(|(path, name)| Link { path, name }).collect();
         let content = html! {
             h1 { "Payouts of " a href=(self.path("")) { (self.partner) } }
