@@ -140,7 +140,7 @@ async fn shown(
         h2 { "By webhook" }
         p {
             "A program of yours is sent each notice as JSON, signed as "
-            a href="https://www.standardwebhooks.com" rel="noopener noreferrer" { "Standard Webhooks" }
+            a href="https://www.standardwebhooks.com" rel="nofollow noopener noreferrer" { "Standard Webhooks" }
             " has it, until it answers with a status of 2xx: for three days, at longer and longer intervals. A notice may come more than "
             "once, by the same " code { "webhook-id" } "."
         }
@@ -237,7 +237,7 @@ fn sent(view: &View, webhooks: &[PartnerWebhook], deliveries: &Page<WebhookDeliv
         Column::Text("State"),
         Column::Number("Attempts"),
         Column::Text("Answer"),
-        Column::Text(""),
+        Column::Text("Again"),
     ];
     let row = |delivery: &WebhookDelivery| {
         let to = webhooks.iter().find(|webhook| webhook.id == delivery.webhook);
