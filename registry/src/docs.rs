@@ -1,8 +1,8 @@
 //! The documents of `docs/`, built into the binary and served at `/docs`: an index, a page for each, and a search; and the schema of
 //! `chandlery.toml`, for editors.
 
-mod addresses;
 mod library;
+mod links;
 mod pages;
 mod schema;
 mod search;

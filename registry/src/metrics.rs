@@ -156,7 +156,10 @@ impl Metrics {
             version: env!("CARGO_PKG_VERSION").into(),
             started_at,
             seen_at: Timestamp::now(),
-            tasks: states.into_iter().map(|(name, state)| Task::new(name, state, self.runs.of(name))).collect(),
+            tasks: states
+                .into_iter()
+                .map(|(name, state)| Task::new(name, state, self.runs.of(name)))
+                .collect(),
         }
     }
 

@@ -15,7 +15,8 @@ use table::{BESIDE, PAGES, Site, is_page};
 
 #[test]
 fn the_table_has_every_page() {
-    for (site, routes) in [(Site::Registry, permissions::of_registry()), (Site::Host, permissions::of_host())]
+    for (site, routes) in
+        [(Site::Registry, permissions::of_registry()), (Site::Host, permissions::hosts::routes())]
     {
         let routed: BTreeSet<&str> = routes
             .iter()

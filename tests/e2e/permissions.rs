@@ -3,7 +3,7 @@
 mod console;
 mod customers;
 mod directories;
-mod hosts;
+pub mod hosts;
 mod moderation;
 mod organisations;
 mod others;
@@ -110,11 +110,6 @@ pub type Routes = BTreeSet<(&'static str, String)>;
 /// The registry's routes, as the table has them.
 pub fn of_registry() -> Routes {
     cases().into_iter().map(|case| (case.method, case.route.to_owned())).collect()
-}
-
-/// The host's.
-pub fn of_host() -> Routes {
-    hosts::routes()
 }
 
 fn must_be_complete(tabled: &Routes, routed: &Routes) {

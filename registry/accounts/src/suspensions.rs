@@ -19,12 +19,7 @@ use crate::{Error, tokens};
 const REASON_BYTES_MAX: usize = 2000;
 
 /// Suspends an account, gives another reason for that, or reinstates it.
-pub async fn put(
-    db: &Db,
-    actor: &Actor,
-    account: &Namespace,
-    new: &NewSuspension,
-) -> Result<(), Error> {
+pub async fn put(db: &Db, actor: &Actor, account: &Namespace, new: &NewSuspension) -> Result<(), Error> {
     if new.reason.trim().is_empty() || new.reason.len() > REASON_BYTES_MAX {
         return Err(Error::Invalid(format!("a reason has from 1 to {REASON_BYTES_MAX} bytes")));
     }

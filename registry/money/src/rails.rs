@@ -27,8 +27,9 @@ use crate::{Error, Finance};
 
 pub(crate) use bank::allot_within;
 pub use bank::{
-    BankPart, Rules as BankRules, allot, bring_statement, compare as compare_bank, count_open as count_open_lines,
-    faults as bank_faults, find_line, list_lines, reconcile, texts as statement_texts,
+    BankPart, Rules as BankRules, allot, bring_statement, compare as compare_bank,
+    count_open as count_open_lines, faults as bank_faults, find_line, list_lines, reconcile,
+    texts as statement_texts,
 };
 pub use outbox::{send_due as send_what_is_owed, waiting as requests_waiting};
 pub(crate) use own_accounts::set as set_own_account;

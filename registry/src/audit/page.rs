@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use chandlery_accounts::{Accounts, audit};
 use chandlery_edge::Query;
+use chandlery_money::Error;
 use chandlery_money::table::{self, Cell};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{Act, AuditEntry, Paging};
@@ -21,7 +22,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::console::{self, AUDIT, Operator};
-use crate::error::Error;
 use crate::shell::kept_by_its_visitor;
 
 const COLUMNS: [&str; 9] =
@@ -56,10 +56,10 @@ struct Asked {
 impl Asked {
     fn read(&self) -> Result<audit::Filter, Error> {
         if self.object.contains(char::is_control) {
-            return Err(Error::invalid("the object: it has no control characters"));
+            return Err(invalid("the object: it has no control characters"));
         }
         let last = typed::<Date>("the last day", &self.to)?;
-        let after = |day: Date| day.checked_add(1.day()).map_err(|error| Error::invalid(error.to_string()));
+        let after = |day: Date| day.checked_add(1.day()).map_err(|error| invalid(error.to_string()));
         Ok(audit::Filter {
             actor: typed::<Namespace>("the actor", &self.actor)?,
             act: typed::<Act>("the act", &self.act)?,
@@ -85,6 +85,10 @@ impl Asked {
     }
 }
 
+fn invalid(why: impl Into<String>) -> Error {
+    chandlery_edge::Error::Invalid(why.into()).into()
+}
+
 /// What was typed into a field, if anything was.
 fn typed<T>(what: &str, text: &str) -> Result<Option<T>, Error>
 where
@@ -93,14 +97,14 @@ where
 {
     match text.trim() {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|error| Error::invalid(format!("{what}: {error}"))),
+        text => text.parse().map(Some).map_err(|error| invalid(format!("{what}: {error}"))),
     }
 }
 
 /// When a day begins, by UTC.
 fn begins(day: Date) -> Result<Timestamp, Error> {
     let zoned = day.to_zoned(jiff::tz::TimeZone::UTC);
-    zoned.map(|zoned| zoned.timestamp()).map_err(|error| Error::invalid(error.to_string()))
+    zoned.map(|zoned| zoned.timestamp()).map_err(|error| invalid(error.to_string()))
 }
 
 /// The page `/operator/audit`.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::addresses::of_link;
+use super::links::of_link;
 use super::shelf::{Entry, SHELF};
 use crate::markdown::{Section, sections};
 

@@ -1,6 +1,6 @@
 //! The shelf: every document, in the order in which the index lists them and one leads to the next.
 
-use super::addresses::of_document;
+use super::links::of_document;
 
 /// What a document is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -145,11 +145,7 @@ async fn end(
 }
 
 /// A page of the workloads that may publish a plugin, in the order in which they were added.
-pub async fn list(
-    db: &Db,
-    plugin: &PluginId,
-    paging: &Paging<i64>,
-) -> Result<Page<PublisherRecord>, Error> {
+pub async fn list(db: &Db, plugin: &PluginId, paging: &Paging<i64>) -> Result<Page<PublisherRecord>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select id, publisher, added_by, added_at, log_index, pinned from trusted_publishers
          where plugin = $1 and id > $2 order by id limit $3",

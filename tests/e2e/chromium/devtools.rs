@@ -9,7 +9,7 @@ use super::Chromium;
 /// How a page is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
-    /// In pixels.
+    /// Of the window, in CSS pixels.
     pub width: u32,
     pub is_dark: bool,
 }

@@ -181,8 +181,8 @@ impl Assault<'_> {
             (Who::Visitor, permissions::of_registry()),
             (Who::Customer, permissions::of_registry()),
             (Who::Operator, permissions::of_registry()),
-            (Who::Guest, permissions::of_host()),
-            (Who::Admin, permissions::of_host()),
+            (Who::Guest, permissions::hosts::routes()),
+            (Who::Admin, permissions::hosts::routes()),
         ];
         for (who, routes) in routes {
             let acting = routes.iter().filter(|(method, route)| *method == "POST" && is_page("GET", route));

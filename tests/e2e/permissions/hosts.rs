@@ -394,7 +394,7 @@ fn a_deployer_deploys_to_the_targets_of_its_team_alone() {
 }
 
 /// All of the host's routes.
-pub(super) fn routes() -> Routes {
+pub fn routes() -> Routes {
     let described = table().into_iter().map(|(method, route, ..)| (method, route.to_owned()));
     let pages = PAGES.into_iter().map(|(method, route, _)| (method, route.to_owned()));
     let acting = ACTING.into_iter().map(|(method, route, _)| (method, route.to_owned()));

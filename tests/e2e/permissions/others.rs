@@ -21,7 +21,8 @@ const NO_DIGEST: &str = "sha256:000000000000000000000000000000000000000000000000
 const NOBODYS: [&str; 7] =
     ["{month}", "/log/", "/scim/", "/hosts/{host}/key", "/device/{code}", "/login/sso/callback/", "/docs/"];
 /// What is in these routes is operators' alone.
-const OPERATORS: [&str; 5] = ["/payout-runs/", "/processor/events/", "/send-back-files/", "/operator/", "/review"];
+const OPERATORS: [&str; 5] =
+    ["/payout-runs/", "/processor/events/", "/send-back-files/", "/operator/", "/review"];
 /// What is written at the end of a month, which has not come.
 const NOT_YET: &str = "/self-billed/";
 /// The keys that may sign for a namespace are in the log, where everybody reads them; what a certified consultant offers is in the

@@ -294,9 +294,8 @@ pub async fn mail_waiting(db: &mut AnyConnection) -> Result<MailWaiting, Error> 
     )
     .fetch_one(&mut *db)
     .await?;
-    let (refused,): (i64,) = sqlx::query_as("select count(*) from notices where refused is not null")
-        .fetch_one(&mut *db)
-        .await?;
+    let (refused,): (i64,) =
+        sqlx::query_as("select count(*) from notices where refused is not null").fetch_one(&mut *db).await?;
     Ok(MailWaiting { count, since: since.map(|Text(at)| at), refused })
 }
 

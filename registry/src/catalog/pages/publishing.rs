@@ -43,7 +43,10 @@ pub(super) fn routes() -> Router<Catalog> {
         .route("/publish/namespaces/{namespace}/{name}/releases/{version}/withdrawal", post(acting::withdraw))
         .route("/publish/namespaces/{namespace}/{name}/staged-releases/{version}", post(acting::decide))
         .route("/publish/namespaces/{namespace}/{name}/trusted-publishers", post(acting::trust))
-        .route("/publish/namespaces/{namespace}/{name}/trusted-publishers/{id}/removal", post(acting::distrust))
+        .route(
+            "/publish/namespaces/{namespace}/{name}/trusted-publishers/{id}/removal",
+            post(acting::distrust),
+        )
 }
 
 /// The script that signs, which pages name and nothing else runs.
