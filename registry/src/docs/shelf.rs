@@ -65,7 +65,7 @@ macro_rules! entries {
 }
 
 /// All documents, those of each group beside each other.
-pub const SHELF: &[Entry] = entries! {
+pub static SHELF: &[Entry] = entries! {
     Tutorials "tutorials/publish": "Publish a plugin", for "authors and partners",
         "From an empty folder to a signed release in a registry: write a template, try it, test it, publish it.";
     Tutorials "tutorials/deploy": "Deploy a model server", for "platform teams",

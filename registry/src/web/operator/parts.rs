@@ -190,7 +190,7 @@ mod tests {
             (&[("kind-1", "invoice"), ("about-1", "7")], "say how much"),
             (&[("kind-1", "invoice"), ("about-1", "seven"), ("amount-1", "1.00 USD")], "is no number"),
             (&[("kind-1", "gift"), ("amount-1", "1.00 USD")], "nothing that a bank line is for"),
-            (&[("kind-1", "charges"), ("amount-1", "1 dollar")], "1 dollar"),
+            (&[("kind-1", "charges"), ("amount-1", "1 dollar")], "'dollar' is not a supported currency"),
         ] {
             let fields: Fields =
                 fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
