@@ -20,7 +20,7 @@ use chandlery_store::content::ContentDigest;
 use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand, drafts and challenges to passkeys are not kept: their clients will
-/// begin again. Answers to writes with a key are of a day, and of what the backup may not have.
+/// begin again. Answers to writes with a key are of a day, and of what the backup may not have. Replicas are those that serve now.
 const TABLES: [&str; 129] = [
     "facts",
     "accounts",

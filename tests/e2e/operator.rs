@@ -24,8 +24,7 @@ fn world() -> World {
     let profile = acme.ok(&["payouts", "profile", "acme", "--iban", PARTNERS_IBAN, "--holder", "Acme SA"]);
     operator.ok(&["payouts", "approve-profile", "acme", &profile["version"].to_string()]);
     for name in ["olga", "pete"] {
-        world.person(name).register();
-        world.promote(name);
+        world.another_operator(name);
     }
     world
 }

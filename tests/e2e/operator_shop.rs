@@ -52,7 +52,7 @@ fn is_certified(world: &World) -> bool {
 #[test]
 fn a_release_waits_for_a_review_and_is_certified_by_the_page() {
     let world = World::start();
-    let (acme, operator) = (world.publisher("acme"), world.operator());
+    let (acme, operator) = (world.publisher("acme"), world.another_operator("olga"));
     acme.publish(&plugin("ocr-server"));
     acme.publish(&with_more("1.1.0"));
     let olga = Browser::of(&world, &operator);
@@ -120,7 +120,7 @@ fn a_release_waits_for_a_review_and_is_certified_by_the_page() {
 #[test]
 fn a_new_release_of_a_certified_plugin_waits_by_itself_and_may_end_that() {
     let world = World::start();
-    let (acme, operator) = (world.publisher("acme"), world.operator());
+    let (acme, operator) = (world.publisher("acme"), world.another_operator("olga"));
     acme.publish(&plugin("ocr-server"));
     let folder = workspace().join("plugins/ocr-server").display().to_string();
     acme.ok(&["review", RELEASE, "--cases", &folder]);
@@ -157,7 +157,7 @@ fn found(browser: &Browser<'_>, query: &str) -> Vec<String> {
 #[test]
 fn a_report_is_handled_by_pages_and_the_trail_finds_what_was_done() {
     let world = World::start();
-    let (acme, operator) = (world.publisher("acme"), world.operator());
+    let (acme, operator) = (world.publisher("acme"), world.another_operator("olga"));
     acme.publish(&plugin("ocr-server"));
     let [ann, bob] = ["ann", "bob"].map(|name| world.person(name));
     ann.register();
@@ -216,7 +216,7 @@ fn a_report_is_handled_by_pages_and_the_trail_finds_what_was_done() {
     let object = format!("object={RELEASE}");
     let acts = ["release-withdrawn", "quarantine-lifted", "quarantined", "release-published"];
     assert_eq!(found(&olga, &object), acts);
-    assert_eq!(found(&olga, &format!("{object}&actor=operator")), acts[..3]);
+    assert_eq!(found(&olga, &format!("{object}&actor=olga")), acts[..3]);
     assert_eq!(found(&olga, &format!("{object}&act=quarantined")), ["quarantined"]);
     let page = olga.page(&format!("/operator/audit?{object}&act=quarantined"));
     assert!(page.contains("it may mine coins") && !page.contains("it mines coins after all"), "{page}");
@@ -256,7 +256,7 @@ fn day(days: i64) -> String {
 #[test]
 fn health_is_told_in_words_and_a_silent_replica_is_named() {
     let world = World::start();
-    let olga = Browser::of(&world, &world.operator());
+    let olga = Browser::of(&world, &world.another_operator("olga"));
     let page = until("the chores were done once", || {
         let page = olga.page("/operator/health");
         page.contains("every minute").then_some(page)

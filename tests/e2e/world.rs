@@ -179,6 +179,14 @@ impl World {
         self.person("operator")
     }
 
+    /// Another operator, who has a password for the pages, too.
+    pub fn another_operator(&self, name: &str) -> Person {
+        let person = self.person(name);
+        person.register();
+        self.promote(name);
+        person
+    }
+
     /// Whoever the host's usage is counted for; logged in.
     pub fn customer(&self) -> Person {
         self.person("globex")
