@@ -44,15 +44,22 @@ pub async fn close(
     Ok(MonthClose { month, invoices: rated.invoices, statements, left_out: rated.left_out })
 }
 
-/// Refuses to close a month that is not over, that others come before, or that is closed.
+/// Refuses to close a month that is not over, that others come before, that is closed, or in which there was nothing yet.
 pub async fn must_be_due(db: &Db, month: Month, now: Timestamp) -> Result<(), Error> {
     if now < month.next().first_moment() {
         return Err(Error::Conflict(format!("{month} is not over: it is {}", now.strftime("%Y-%m-%d"))));
     }
-    if let Some(first) = due(db, now).await?.first().filter(|first| **first < month) {
+    let due = due(db, now).await?;
+    if let Some(first) = due.first().filter(|first| **first < month) {
         return Err(Error::Conflict(format!("{first} is not closed yet: close it first")));
     }
-    must_be_open(&mut *db.read().acquire().await?, month).await
+    must_be_open(&mut *db.read().acquire().await?, month).await?;
+    match due.contains(&month) {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "{month} is before the first month with an order, a posting or use: nothing is to be closed in it"
+        ))),
+    }
 }
 
 /// Refuses a month that is closed.
@@ -65,14 +72,16 @@ async fn must_be_open(db: &mut sqlx::AnyConnection, month: Month) -> Result<(), 
     }
 }
 
-/// The months that are over and open, the earliest first. None before the first transaction or use.
+/// The months that are over and open, the earliest first. None before the first order, transaction or use.
 ///
 /// No month is due for the sake of use that ended more than a year before any came: once, events of every time were taken.
 pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<Month>, Error> {
     let mut db = db.read().acquire().await?;
-    type First = (Option<Text<Timestamp>>, Option<String>, Option<Text<Timestamp>>);
-    let (posted, used, came): First = sqlx::query_as(
-        "select (select min(at) from ledger_transactions), min(to_at), min(received_at) from usage_events",
+    type First = (Option<Text<Timestamp>>, Option<Text<Timestamp>>, Option<String>, Option<Text<Timestamp>>);
+    // What is ordered by the month posts nothing before the close of one.
+    let (posted, ordered, used, came): First = sqlx::query_as(
+        "select (select min(at) from ledger_transactions), (select min(ordered_at) from orders),
+                min(to_at), min(received_at) from usage_events",
     )
     .fetch_one(&mut *db)
     .await?;
@@ -81,7 +90,7 @@ pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<Month>, Error> {
         let used = used.parse().unwrap_or(earliest);
         Some(earliest.max(used)).filter(|used| *used <= now)
     });
-    let first = posted.map(|Text(at)| at).into_iter().chain(used).min();
+    let first = [posted, ordered].into_iter().flatten().map(|Text(at)| at).chain(used).min();
     let Some(begin) = ledger::open_from(&mut db).await?.or(first) else { return Ok(Vec::new()) };
     let months = std::iter::successors(Some(Month::of(begin)), |month| Some(month.next()));
     Ok(months.take_while(|month| month.next().first_moment() <= now).collect())

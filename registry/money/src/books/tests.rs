@@ -2,11 +2,12 @@
 
 use chandlery_accounts::Actor;
 use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, NewPayment, NewSubscription};
-use chandlery_package::{Billed, Currency, Money, Namespace, Tier};
+use chandlery_package::{Billed, Currency, Money, Month, Namespace, Tier};
 use chandlery_store::Db;
 use jiff::{SignedDuration, Timestamp};
 
 use super::laws::LAWS;
+use super::{close, must_be_due};
 use crate::billing::{self, NewInvoice};
 use crate::ledger::Account;
 use crate::sharing::{self, NewSale};
@@ -291,5 +292,26 @@ fn each_account_that_stands_for_rows_is_in_one_law() {
         let laws: Vec<_> =
             LAWS.iter().map(|law| law.accounts).filter(|pattern| is_about(pattern, &account)).collect();
         assert_eq!(laws.len(), usize::from(stands_for_rows), "{account}: {laws:?}");
+    }
+}
+
+/// What is ordered by the month posts nothing before its month is closed, and makes it due all the same.
+#[tokio::test]
+async fn months_are_closed_from_the_first_order_on() {
+    const BY_MONTH: &str = r#"{"price": {"kind": "monthly", "amount": {"minor": 9900, "currency": "USD"},
+        "per": "organisation"}, "trial_days": 0}"#;
+    let (_folder, finance) = market(&["globex"], BY_MONTH).await;
+    let (db, actor, now) = (&finance.db, Actor::machine(), at("2026-02-02T00:00:00Z"));
+    let month = |text: &str| text.parse::<Month>().unwrap();
+    let why = async |of: &str| must_be_due(db, month(of), now).await.unwrap_err().to_string();
+    assert!(why("2026-01").await.contains("before the first month"), "there is nothing in it");
+    let new = serde_json::from_value(serde_json::json!({ "plugin": "acme:serving" })).unwrap();
+    let globex: Namespace = "globex".parse().unwrap();
+    billing::order(db, &actor, &globex, &new, at("2026-01-10T00:00:00Z")).await.unwrap();
+    assert!(why("2025-12").await.contains("before the first month"));
+    assert!(close(db, &actor, 30, month("2025-12"), &operator(), now).await.is_err());
+    close(db, &actor, 30, month("2026-01"), &operator(), now).await.unwrap();
+    for closed in ["2025-12", "2026-01"] {
+        assert!(why(closed).await.contains("is closed already"), "{closed}");
     }
 }

@@ -3,14 +3,14 @@
 use chandlery_package::wire::{Payout, Rail, RequestKind};
 use jiff::Timestamp;
 
-use super::outbox;
+use super::{outbox, own_accounts};
 use crate::payouts::run::{self, mark_sent, to_send};
 use crate::{Error, Processor};
 use chandlery_accounts::Actor;
 use chandlery_store::Db;
 
-/// Gives every approved payout, or those of one run, to its rail. One that its rail refuses stays approved, and is sent later by
-/// itself; the others go.
+/// Gives every approved payout, or those of one run, to its rail. One that its rail refuses stays approved, and the others go: what a
+/// processor was asked for is asked for again by itself, and what has no bank account to leave from is given to its rail again.
 pub async fn send(
     db: &Db,
     actor: &Actor,
@@ -41,8 +41,14 @@ async fn send_one(
 ) -> Result<Payout, Error> {
     let profile = run::profile_of(&mut *db.read().acquire().await?, payout).await?;
     let account = match &profile.rail {
-        // An operator transfers it, or uploads the run's bank file.
-        Rail::Manual | Rail::Sepa { .. } => return mark_sent(db, actor, payout, None, now).await,
+        // An operator transfers it.
+        Rail::Manual => return mark_sent(db, actor, payout, None, now).await,
+        // It leaves by the run's bank file, which names the account that it leaves from.
+        Rail::Sepa { .. } => {
+            let own = own_accounts::all(&mut *db.read().acquire().await?).await?;
+            own_accounts::paying(&own, payout.sent.currency())?;
+            return mark_sent(db, actor, payout, None, now).await;
+        }
         Rail::Stripe { account } => account,
     };
     let none = || Error::Conflict("this registry has no processor of payments to send it by".into());

@@ -91,3 +91,27 @@ async fn each_account_has_its_own_lines_and_moves_between_them_are_no_income() {
         .collect();
     assert_eq!(said, [("main", 7000, 7000, 0), ("second", 3800, 14_299, 500)]);
 }
+
+#[tokio::test]
+async fn nothing_is_sent_by_a_bank_file_without_an_account_that_it_leaves_from() {
+    let (_folder, finance) = two_payouts().await;
+    let db = &finance.db;
+    let by_file =
+        r#"{"rail": {"kind": "sepa", "holder": "Acme SA", "iban": "GB29NWBK60161331926819", "bic": null}}"#;
+    for sql in [
+        "insert into payout_profiles (partner, version, body, changed_by, changed_at, approved_by)
+         values ('acme', 1, $1, 'operator', '', 'operator')",
+        "update payouts set profile = 1 where id = 1 and $1 <> ''",
+    ] {
+        sqlx::query(sql).bind(by_file).execute(db.read()).await.unwrap();
+    }
+    let send = async || crate::rails::send(db, &Actor::machine(), None, None, day(33)).await;
+    // The second one is paid by hand, and waits for no account.
+    assert_eq!(send().await.unwrap().iter().map(|sent| sent.id).collect::<Vec<_>>(), [2]);
+    let refused = send().await.unwrap_err().to_string();
+    assert!(refused.starts_with("no bank account is set to pay from in USD"), "{refused}");
+    assert_eq!((payout(db, 1).await.0, payout(db, 2).await.0), (PayoutState::Approved, PayoutState::Sent));
+    name_accounts(db).await;
+    assert_eq!(send().await.unwrap().iter().map(|sent| sent.id).collect::<Vec<_>>(), [1]);
+    assert_eq!(payout(db, 1).await.0, PayoutState::Sent);
+}
