@@ -91,7 +91,7 @@ fn a_release_waits_for_a_review_and_is_certified_by_the_page() {
     assert!(differing.iter().any(|line| line.starts_with('+') && line.contains("2")), "{differing:?}");
     let page = olga.page(REVIEW);
     assert!(
-        page.contains(&permission) && page.contains("The same plan.") && !page.contains(HOSTILE),
+        page.contains(&permission) && page.contains("The same answer.") && !page.contains(HOSTILE),
         "{page}"
     );
     for line in &differing {

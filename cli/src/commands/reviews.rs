@@ -147,9 +147,10 @@ fn print(changes: &ReleaseChanges) {
     for case in &changes.cases {
         show::text("");
         show::headline(&case.name, &case.target);
-        match case.lines.is_empty() {
-            true => show::text("the same plan"),
-            false => case.lines.iter().for_each(|line| show::text(line)),
+        match &case.not_compared {
+            Some(why) => show::text(&format!("not compared: {why}")),
+            None if case.lines.is_empty() => show::text("the same answer"),
+            None => case.lines.iter().for_each(|line| show::text(line)),
         }
     }
 }

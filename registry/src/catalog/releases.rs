@@ -118,6 +118,19 @@ pub async fn find_release(db: &Db, release: &Release) -> Result<Option<ReleaseRe
     Ok(Some(ReleaseRecord { manifest, advisories, ..row.into() }))
 }
 
+/// The release before one, which may be one that is not published yet: the highest version below it that was not withdrawn.
+pub(super) async fn version_before(db: &Db, release: &Release) -> Result<Option<Version>, Error> {
+    let row: Option<(Text<Version>,)> = sqlx::query_as(
+        "select version from releases where plugin = $1 and version_order < $2 and withdrawn_at is null
+         order by version_order desc limit 1",
+    )
+    .bind(release.plugin.to_string())
+    .bind(versions::order(&release.version))
+    .fetch_optional(db.read())
+    .await?;
+    Ok(row.map(|(Text(version),)| version))
+}
+
 /// The advisories that are about a release, by their ids.
 async fn advised(db: &Db, release: &Release) -> Result<Vec<Advised>, Error> {
     let all = advisories(db, &release.plugin).await?;
@@ -184,6 +197,39 @@ impl From<Row> for ReleaseRecord {
             downloads: row.downloads.unsigned_abs(),
             advisories: Vec::new(),
             manifest: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{registry, write};
+
+    #[tokio::test]
+    async fn the_release_before_is_the_highest_below_that_was_not_withdrawn() {
+        let (_folder, registry) = registry().await;
+        let mut statements: Vec<String> = vec![
+            "insert into namespaces (name, created_at) values ('acme', '')".into(),
+            "insert into plugins (id, namespace) values ('acme:x', 'acme')".into(),
+        ];
+        // More of them than a page has.
+        for patch in 0..120 {
+            let version = Version::new(1, 0, patch);
+            let (order, withdrawn) = (versions::order(&version), if patch == 4 { "'then'" } else { "null" });
+            statements.push(format!(
+                "insert into releases (plugin, version, version_order, kind, title, description, component, component_bytes,
+                                       artifact, key_id, log_index, published_at, withdrawn_at)
+                 values ('acme:x', '{version}', '{order}', 'template', '', '', '', 0, '', '', 0, '', {withdrawn})"
+            ));
+        }
+        write(&registry, &statements).await;
+        for (of, before) in
+            [("2.0.0", Some(119)), ("1.0.7", Some(6)), ("1.0.5", Some(3)), ("1.0.0", None), ("0.1.0", None)]
+        {
+            let release = format!("acme:x@{of}").parse().unwrap();
+            let found = version_before(&registry.db, &release).await.unwrap();
+            assert_eq!(found, before.map(|patch| Version::new(1, 0, patch)), "{of}");
         }
     }
 }

@@ -109,8 +109,11 @@ pub struct CaseChange {
     pub name: String,
     /// The target, in a few words.
     pub target: String,
-    /// What differs with the lines around it, each behind a `+`, a `-` or a blank; none: both answer the same.
+    /// What differs with the lines around it, each behind a `+`, a `-` or a blank; none: both answer the same, where they were compared.
     pub lines: Vec<String>,
+    /// Why they could not be compared: one of the releases was not asked, or did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_compared: Option<String>,
 }
 
 /// A release beside the one before it.

@@ -1,11 +1,9 @@
 //! Two releases of a plugin beside each other: what an update from one to the other would change.
 
-use std::collections::BTreeSet;
-
 use axum::extract::State;
 use chandlery_accounts::Principal;
 use chandlery_edge::{Path, Query as Asked};
-use chandlery_package::wire::{Paging, ReleaseRecord};
+use chandlery_package::wire::{Paging, ReleaseRecord, SetChanges};
 use chandlery_package::{Manifest, Namespace, PluginId, PluginName, Release};
 use chandlery_pages::{Column, Head, Link, bytes, crumbs, day, select, table};
 use maud::{Markup, html};
@@ -14,9 +12,9 @@ use serde::Deserialize;
 
 use super::telling::{Base, plugin_path, publisher_path, release_path};
 use super::{markdown, notices};
-use crate::catalog::differences::changed_parameters;
+use crate::catalog::differences::{changed_parameters, changed_permissions};
 use crate::catalog::error::Error;
-use crate::catalog::releases::{find_release, releases};
+use crate::catalog::releases::{find_release, releases, version_before};
 use crate::catalog::state::Catalog;
 use crate::catalog::visibility::must_see;
 use crate::shell::{self, SEARCH};
@@ -24,7 +22,7 @@ use crate::shell::{self, SEARCH};
 /// How many releases there are to choose from: the highest versions.
 const SHOWN: u32 = 100;
 
-/// Which releases are compared; empty: the highest version, with the one before it.
+/// Which releases are compared; empty: the highest version, and the one before what it is compared with.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Versions {
     #[serde(default)]
@@ -44,9 +42,11 @@ pub(super) async fn page(
     let plugin = PluginId { namespace, name };
     must_see(&catalog.db, &principal, &plugin).await?;
     let listed = releases(&catalog.db, &plugin, &Paging::first(SHOWN)).await?.items;
-    let usual = |index: usize| listed.get(index).or(listed.last()).map(|record| &record.release.version);
-    let from = found(&catalog, &plugin, &asked.from, usual(1)).await?;
-    let to = found(&catalog, &plugin, &asked.to, usual(0)).await?;
+    let highest = listed.first().map(|record| &record.release.version);
+    let to = found(&catalog, &plugin, &asked.to, highest).await?;
+    let before = version_before(&catalog.db, &to.release).await?;
+    let usual = before.as_ref().unwrap_or(&to.release.version);
+    let from = found(&catalog, &plugin, &asked.from, Some(usual)).await?;
     let changelog = match to.manifest.as_ref().and_then(|manifest| manifest.changelog.clone()) {
         Some(text) => Some(markdown::prose(text).await?),
         None => None,
@@ -135,15 +135,7 @@ fn about(from: &ReleaseRecord, to: &ReleaseRecord) -> Markup {
 
 /// What one release may do more or less than another.
 pub(super) fn permissions(from: Option<&Manifest>, to: Option<&Manifest>) -> Markup {
-    let asked = |manifest: Option<&Manifest>| -> BTreeSet<String> {
-        let all = manifest.into_iter().flat_map(|manifest| {
-            manifest.permissions.iter().map(|permission| permission.in_words(manifest.kind))
-        });
-        all.collect()
-    };
-    let (before, after) = (asked(from), asked(to));
-    let (more, less): (Vec<_>, Vec<_>) =
-        (after.difference(&before).collect(), before.difference(&after).collect());
+    let SetChanges { added: more, removed: less } = changed_permissions(from, to);
     html! {
         h2 { "What it may do" }
         @if more.is_empty() && less.is_empty() { p { "The same." } }

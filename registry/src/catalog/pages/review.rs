@@ -201,7 +201,8 @@ fn cases(changes: &ReleaseChanges) -> Markup {
         @for case in &changes.cases {
             h3 { (case.name) }
             p.note { "On " (case.target) "." }
-            @if case.lines.is_empty() { p { "The same plan." } } @else { (difference(case)) }
+            @if let Some(why) = &case.not_compared { (banner(Tone::Warning, &html! { strong { "Not compared: " } (why) })) }
+            @else if case.lines.is_empty() { p { "The same answer." } } @else { (difference(case)) }
         }
     }
 }
@@ -245,5 +246,35 @@ fn asking(release: &Release) -> Markup {
     html! {
         p { "No review of it waits. Its publisher asks for one with" }
         (command(&format!("chandlery review {release}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_compared_is_not_called_the_same() {
+        let case = |not_compared: Option<&str>| CaseChange {
+            name: "local".into(),
+            target: "local, without GPUs".into(),
+            lines: Vec::new(),
+            not_compared: not_compared.map(str::to_owned),
+        };
+        let changes = |case| ReleaseChanges {
+            release: "acme:x@1.0.1".parse().unwrap(),
+            before: Some(Version::new(1, 0, 0)),
+            bytes: 1,
+            bytes_before: Some(1),
+            permissions: SetChanges::default(),
+            imports: SetChanges::default(),
+            parameters: Vec::new(),
+            cases: vec![case],
+        };
+        let without = cases(&changes(case(Some("1.0.0 made no plan: it ran out of fuel")))).into_string();
+        assert!(without.contains("Not compared: ") && without.contains("it ran out of fuel"), "{without}");
+        assert!(!without.contains("same"), "{without}");
+        let same = cases(&changes(case(None))).into_string();
+        assert!(same.contains("The same answer.") && !same.contains("Not compared"), "{same}");
     }
 }

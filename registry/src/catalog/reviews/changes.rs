@@ -5,23 +5,20 @@ use std::collections::BTreeSet;
 
 use chandlery_edge::Client;
 use chandlery_package::Release;
-use chandlery_package::column::Text;
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::plan::Facts;
-use chandlery_package::wire::{CaseChange, ReleaseChanges, ReleaseRecord, ReviewCase, SetChanges};
+use chandlery_package::wire::{CaseChange, ReleaseChanges, ReleaseRecord, ReviewCase};
 use chandlery_sandbox::inspect;
 use chandlery_store::Db;
-use semver::Version;
 use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 
 use super::cases_of;
-use crate::catalog::differences::changed_parameters;
+use crate::catalog::differences::{changed_parameters, changed_permissions, differing};
 use crate::catalog::error::Error;
 use crate::catalog::planning::Outcome;
-use crate::catalog::releases::find_release;
+use crate::catalog::releases::{find_release, version_before};
 use crate::catalog::state::Catalog;
-use crate::catalog::versions;
 use crate::oci;
 
 /// How many lines around a difference are shown.
@@ -45,7 +42,6 @@ pub(in crate::catalog) async fn changes(
         None => BTreeSet::new(),
     };
     let imports = differing(&imported, &imports(catalog, &after).await?);
-    let asked = before.as_ref().map(permissions).unwrap_or_default();
     let mut cases = Vec::new();
     for case in &cases_of(&catalog.db, release).await? {
         cases.push(compared(catalog, visitor, before.as_ref(), &after, case).await?);
@@ -56,7 +52,7 @@ pub(in crate::catalog) async fn changes(
         before: before.as_ref().map(|before| before.release.version.clone()),
         bytes: after.component_bytes,
         bytes_before: before.as_ref().map(|before| before.component_bytes),
-        permissions: differing(&asked, &permissions(&after)),
+        permissions: changed_permissions(was, after.manifest.as_ref()),
         imports,
         parameters: changed_parameters(was, after.manifest.as_ref()),
         cases,
@@ -67,37 +63,11 @@ async fn found(db: &Db, release: &Release) -> Result<ReleaseRecord, Error> {
     find_release(db, release).await?.ok_or_else(|| Error::not_found(format!("release {release}")))
 }
 
-/// The highest version below a release's that was not withdrawn.
-async fn version_before(db: &Db, release: &Release) -> Result<Option<Version>, Error> {
-    let row: Option<(Text<Version>,)> = sqlx::query_as(
-        "select version from releases where plugin = $1 and version_order < $2 and withdrawn_at is null
-         order by version_order desc limit 1",
-    )
-    .bind(release.plugin.to_string())
-    .bind(versions::order(&release.version))
-    .fetch_optional(db.read())
-    .await?;
-    Ok(row.map(|(Text(version),)| version))
-}
-
-fn permissions(record: &ReleaseRecord) -> BTreeSet<String> {
-    let asked = record.manifest.iter().flat_map(|manifest| &manifest.permissions);
-    asked.map(|permission| permission.in_words(record.kind)).collect()
-}
-
 /// The interfaces that a component imports, which only its bytes tell.
 async fn imports(catalog: &Catalog, record: &ReleaseRecord) -> Result<BTreeSet<String>, Error> {
-    let (plugin, worker) = (&record.release.plugin, catalog.worker.clone());
-    let bytes = oci::read_blob(&catalog.oci, plugin, record.component, COMPONENT_BYTES_MAX as u64).await?;
-    let parsed = tokio::task::spawn_blocking(move || inspect(&worker, &bytes)).await;
-    Ok(parsed.map_err(|error| Error::damaged(error.to_string()))??.imports)
-}
-
-fn differing(before: &BTreeSet<String>, after: &BTreeSet<String>) -> SetChanges {
-    let beyond = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
-        one.difference(other).cloned().collect()
-    };
-    SetChanges { added: beyond(after, before), removed: beyond(before, after) }
+    let plugin = &record.release.plugin;
+    let bytes = oci::read_blob(&catalog.oci, plugin, record.component, COMPONENT_BYTES_MAX as u64);
+    Ok(catalog.inspector.look(bytes, |worker, bytes| inspect(worker, &bytes)).await??.imports)
 }
 
 async fn compared(
@@ -109,10 +79,21 @@ async fn compared(
 ) -> Result<CaseChange, Error> {
     let was = match before {
         Some(before) => answered(catalog, visitor, before, case).await?,
-        None => String::new(),
+        None => Ok(String::new()),
     };
-    let lines = difference(&was, &answered(catalog, visitor, after, case).await?);
-    Ok(CaseChange { name: case.name.clone(), target: in_words(&case.target), lines })
+    let (lines, not_compared) = beside(was, answered(catalog, visitor, after, case).await?);
+    Ok(CaseChange { name: case.name.clone(), target: in_words(&case.target), lines, not_compared })
+}
+
+/// An answer, line by line; or why there is none.
+type Answer = Result<String, String>;
+
+/// What differs between two answers; or why they cannot be compared.
+fn beside(was: Answer, now: Answer) -> (Vec<String>, Option<String>) {
+    match (was, now) {
+        (Ok(was), Ok(now)) => (difference(&was, &now), None),
+        (Err(why), _) | (_, Err(why)) => (Vec::new(), Some(why)),
+    }
 }
 
 async fn answered(
@@ -120,24 +101,24 @@ async fn answered(
     visitor: Client,
     record: &ReleaseRecord,
     case: &ReviewCase,
-) -> Result<String, Error> {
+) -> Result<Answer, Error> {
     let (parameters, target) = (case.parameters.clone(), case.target.clone());
     let outcome = catalog.planner.plan(&catalog.oci, visitor, record, parameters, target).await?;
-    Ok(as_text(&outcome))
+    Ok(as_text(&outcome).map_err(|why| format!("{} made no plan: {why}", record.release.version)))
 }
 
-/// What a release answers, line by line.
-fn as_text(outcome: &Outcome) -> String {
+fn as_text(outcome: &Outcome) -> Answer {
     match outcome {
-        Outcome::Plan(plan) => format!("{:#}\n", json!(plan)),
+        Outcome::Plan(plan) => Ok(format!("{:#}\n", json!(plan))),
         Outcome::Problems(problems) => {
             let each = problems.iter().map(|problem| match &problem.parameter {
                 Some(parameter) => format!("does not fit: {parameter}: {}\n", problem.message),
                 None => format!("does not fit: {}\n", problem.message),
             });
-            each.collect()
+            Ok(each.collect())
         }
-        Outcome::Without { why, .. } => format!("no plan: {why}\n"),
+        Outcome::Without { why, remedy: None } => Err(why.clone()),
+        Outcome::Without { why, remedy: Some(remedy) } => Err(format!("{why}: {remedy}")),
     }
 }
 
@@ -167,6 +148,8 @@ fn in_words(target: &Facts) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chandlery_package::plan::PlanProblem;
+
     use super::*;
 
     #[test]
@@ -179,9 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn sets_tell_what_came_and_what_went() {
-        let set = |words: &str| words.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
-        let changes = differing(&set("a b c"), &set("b c d"));
-        assert_eq!((changes.added, changes.removed), (vec!["d".to_owned()], vec!["a".to_owned()]));
+    fn without_a_plan_on_either_side_nothing_is_compared() {
+        let answer = |outcome: &Outcome| as_text(outcome).map_err(|why| format!("1.0.0 made no plan: {why}"));
+        let without = Outcome::Without { why: "it ran out of fuel".into(), remedy: None };
+        let misfit = Outcome::Problems(vec![PlanProblem { parameter: None, message: "no GPU".into() }]);
+        let (none, some) = (answer(&without), answer(&misfit));
+        for (was, now) in [(&none, &none), (&none, &some), (&some, &none)] {
+            let (lines, not_compared) = beside(was.clone(), now.clone());
+            assert_eq!(lines, Vec::<String>::new());
+            assert_eq!(not_compared.as_deref(), Some("1.0.0 made no plan: it ran out of fuel"));
+        }
+        assert_eq!(beside(some.clone(), some), (Vec::new(), None), "both do not fit");
     }
 }

@@ -1,24 +1,28 @@
 //! What a draft says of itself, as its page in the shop would say it, and in what it differs from the release before.
 
 use chandlery_package::wire::{Paging, ReleaseRecord};
-use chandlery_package::{Component, Manifest, Release};
+use chandlery_package::{Component, Manifest, PluginId, Release};
 use chandlery_pages::{Column, Tone, banner, bytes, facts, table};
+use chandlery_store::Db;
 use maud::{Markup, html};
 use semver::Version;
 
 use crate::catalog::drafts::Draft;
 use crate::catalog::error::Error;
 use crate::catalog::pages::{compare, markdown, plugin};
-use crate::catalog::releases::{find_release, releases};
+use crate::catalog::releases::{find_release, releases, version_before};
+use crate::catalog::search::rank;
 use crate::catalog::state::Catalog;
 
-/// How many of the highest releases the one before is looked for in.
+/// How many of the highest releases the one that is chosen is looked for in.
 const LOOKED_AT: u32 = 100;
 
 /// All that a draft says.
 pub(super) async fn says(catalog: &Catalog, draft: &Draft, component: &Component) -> Result<Markup, Error> {
     let manifest = &component.manifest;
-    let (before, higher) = neighbours(catalog, &manifest.release()).await?;
+    let release = manifest.release();
+    let before = before(&catalog.db, &release).await?;
+    let higher = chosen(&catalog.db, &release.plugin).await?.filter(|chosen| *chosen > release.version);
     let readme = match manifest.readme.clone() {
         Some(text) => markdown::prose(text).await?,
         None => html! { p.none { "It has none: `chandlery build` takes it from README.md." } },
@@ -48,18 +52,18 @@ pub(super) async fn says(catalog: &Catalog, draft: &Draft, component: &Component
     })
 }
 
-/// The release before this one, and the highest version, if it is higher.
-async fn neighbours(
-    catalog: &Catalog,
-    release: &Release,
-) -> Result<(Option<ReleaseRecord>, Option<Version>), Error> {
-    let listed = releases(&catalog.db, &release.plugin, &Paging::first(LOOKED_AT)).await?.items;
-    let highest = listed.first().map(|record| record.release.version.clone());
-    let before = match listed.iter().find(|record| record.release.version < release.version) {
-        Some(record) => find_release(&catalog.db, &record.release).await?,
-        None => None,
-    };
-    Ok((before, highest.filter(|highest| *highest > release.version)))
+/// The version that whoever asks for none gets: the highest that may be chosen and is no pre-release.
+async fn chosen(db: &Db, plugin: &PluginId) -> Result<Option<Version>, Error> {
+    let listed = releases(db, plugin, &Paging::first(LOOKED_AT)).await?.items;
+    let best = listed.into_iter().find(|record| matches!(rank(record), (true, true, true, _)));
+    Ok(best.map(|record| record.release.version))
+}
+
+async fn before(db: &Db, release: &Release) -> Result<Option<ReleaseRecord>, Error> {
+    match version_before(db, release).await? {
+        Some(version) => find_release(db, &Release { plugin: release.plugin.clone(), version }).await,
+        None => Ok(None),
+    }
 }
 
 fn about(draft: &Draft, component: &Component) -> Vec<(&'static str, Markup)> {
