@@ -15,12 +15,14 @@ use crate::shell;
 
 /// Where the console begins.
 pub const OVERVIEW: &str = "/operator";
-/// Releases, consultants and publishers that wait for a review.
+/// Releases that wait for a review.
 pub const REVIEWS: &str = "/operator/reviews";
 /// Reports of abuse, and what is quarantined or withdrawn.
 pub const MODERATION: &str = "/operator/moderation";
 /// Payouts, and the runs that they are proposed in.
 pub const PAYOUTS: &str = "/operator/payouts";
+/// What one operator has asked for and another approves.
+pub const REQUESTS: &str = "/operator/approvals";
 /// What the bank has told of, and what of it is not matched.
 pub const BANK: &str = "/operator/bank";
 /// Who buys here, and what they owe.
@@ -30,22 +32,23 @@ pub const CLOSE: &str = "/operator/close";
 /// By which rules sales are shared.
 pub const POLICIES: &str = "/operator/policies";
 /// What it comes to, month by month.
-pub const GROWTH: &str = "/figures";
+pub const FIGURES: &str = "/figures";
 /// Who has done what.
 pub const AUDIT: &str = "/operator/audit";
 /// How replicas, queues and mail are.
 pub const HEALTH: &str = "/operator/health";
 
-const LINKS: [Link<'static>; 11] = [
+const LINKS: [Link<'static>; 12] = [
     Link { path: OVERVIEW, name: "Overview" },
     Link { path: REVIEWS, name: "Reviews" },
     Link { path: MODERATION, name: "Moderation" },
     Link { path: PAYOUTS, name: "Payouts" },
+    Link { path: REQUESTS, name: "Approvals" },
     Link { path: BANK, name: "Bank" },
     Link { path: CUSTOMERS, name: "Customers" },
     Link { path: CLOSE, name: "Close" },
     Link { path: POLICIES, name: "Policies" },
-    Link { path: GROWTH, name: "Growth" },
+    Link { path: FIGURES, name: "Figures" },
     Link { path: AUDIT, name: "Audit" },
     Link { path: HEALTH, name: "Health" },
 ];
@@ -72,7 +75,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let caller = match <Caller as FromRequestParts<S>>::from_request_parts(parts, state).await {
             Ok(caller) => caller,
-            Err(Error::Unauthenticated) => return Err(shell::log_in(parts, OVERVIEW)),
+            Err(Error::Unauthenticated) => return Err(shell::LogIn::of(parts).then(OVERVIEW)),
             Err(error) => return Err(error.into_response()),
         };
         match caller.must_operate("use the operator's console") {
@@ -89,13 +92,10 @@ pub fn page(operator: &Operator, title: &str, here: &str, content: &Markup) -> M
     shell::page(&head, shell::Visitor::Known(operator), "", &content)
 }
 
-/// The page that says what was wrong with what was sent, with the status of that. What is forbidden, or what the registry itself is at
-/// fault for, stays an error.
+/// The page that says what was wrong with what was sent, with the status of that, where it is one that [`shell::shown_again`] names.
 pub fn refused<E: Explain>(error: E, page: Markup) -> Result<Response, E> {
     match StatusCode::from_u16(error.explain().kind.status) {
-        Ok(status @ (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::CONFLICT)) => {
-            Ok((status, page).into_response())
-        }
+        Ok(status) if shell::shown_again(status) => Ok((status, page).into_response()),
         _ => Err(error),
     }
 }

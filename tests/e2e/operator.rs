@@ -124,9 +124,11 @@ fn two_operators_bring_a_payment_to_the_partners_bank() {
     assert_eq!(written(&line(&olga, "B-1")["open"]), "5.00 USD");
     let customer = her.page(&link(&her.page("/operator/customers?q=LOB"), "/operator/customers/globex"));
     assert_eq!(figure(&customer, "credit"), "25.00 USD");
+    assert!(!customer.contains("subscription change"), "it would buy for the operator: {customer}");
     assert!(her.page("/operator/customers?q=%25").contains("No customer is called so."));
 
     // The month is closed once it is over, and once.
+    assert_eq!(her.refused("/operator/close/2026-02", &[], "before the first month"), 409);
     assert_eq!(her.refused("/operator/close/2026-03", &[], "is not over"), 409);
     world.set_clock("2026-04-10T12:00:00Z");
     assert_eq!(figure(&her.page("/operator"), "months"), "1");
@@ -134,6 +136,7 @@ fn two_operators_bring_a_payment_to_the_partners_bank() {
     assert!(list.contains("The books balance") && list.contains("Lines of the bank that are open"), "{list}");
     assert_eq!(her.go("/operator/close/2026-03", &[]), "/operator/close");
     assert_eq!(her.refused("/operator/close/2026-03", &[], "is closed already"), 409);
+    assert_eq!(her.refused("/operator/close/2026-02", &[], "is closed already"), 409);
     assert_eq!(olga.get("/api/v1/ledger/months")["closed"][0]["closed_by"], "olga");
 
     the_partner_is_paid(&world, (&olga, &her), (&pete, &his));

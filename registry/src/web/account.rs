@@ -1,19 +1,19 @@
 //! A customer's own page: what it has subscribed to, what it was told, and its invoices.
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_edge::Query;
 use chandlery_package::wire::{HostSeen, Invoice, Notice, Organisation, Page, Paging};
 use chandlery_pages::{Column, day, minute, money, table};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::customer::cards::cards;
+use super::customer::cards::{Reader, cards};
 use super::customer::frame::{self, OVERVIEW};
 use super::customer::invoices::{none_yet, state};
 use super::layout;
 use crate::error::Error;
-use crate::shell::ORGANISATIONS;
+use crate::shell::{LogIn, ORGANISATIONS};
 use chandlery_accounts::{Account, organisations};
 use chandlery_money::{Finance, billing};
 
@@ -28,9 +28,10 @@ const ORGANISATIONS_SHOWN: u32 = 100;
 pub(super) async fn page(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Query(invoices): Query<Paging<i64>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/account").into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(OVERVIEW)) };
     let has = billing::subscription(&finance.db, &caller.name, finance.clock.now()).await?;
     let invoices = billing::invoices(&finance.db, &caller.name, &invoices).await?;
     let notices = billing::notices(&finance.db, &caller.name, &Paging::first(NOTICES_SHOWN)).await?;
@@ -42,7 +43,7 @@ pub(super) async fn page(
     drop(db);
     let content = html! {
         h1 { "Account of " (caller.name) }
-        (cards(&has, used))
+        (cards(Reader::Own, &has, used))
         (told(&notices.items))
         (all_organisations(&belongs))
         (all_hosts(&hosts))

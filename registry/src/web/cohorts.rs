@@ -3,7 +3,7 @@
 use axum::extract::State;
 use maud::{Markup, html};
 
-use crate::console::{self, GROWTH, Operator};
+use crate::console::{self, FIGURES, Operator};
 use crate::error::Error;
 use chandlery_money::Finance;
 use chandlery_money::figures::cohorts;
@@ -31,7 +31,7 @@ pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> 
         h2 { "By MRR" }
         (table("By MRR", &found.cohorts, by_mrr))
     };
-    Ok(console::page(&operator, "Cohorts", GROWTH, &content))
+    Ok(console::page(&operator, "Cohorts", FIGURES, &content))
 }
 
 fn percent(ratio: Option<Ratio>) -> String {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use maud::{Markup, html};
 
 use super::chart;
-use crate::console::{self, GROWTH, Operator};
+use crate::console::{self, FIGURES, Operator};
 use crate::error::Error;
 use chandlery_edge::Path;
 use chandlery_money::Finance;
@@ -31,7 +31,7 @@ pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> 
             }
         }
     };
-    Ok(console::page(&operator, "Figures", GROWTH, &content))
+    Ok(console::page(&operator, "Figures", FIGURES, &content))
 }
 
 fn percent(ratio: Option<Ratio>) -> String {
@@ -229,7 +229,7 @@ pub(super) async fn month(
         h2 { "Taken back by customers' banks for good" }
         (postings("Postings of chargebacks", &rows.chargebacks))
     };
-    Ok(console::page(&operator, &format!("Figures of {month}"), GROWTH, &content))
+    Ok(console::page(&operator, &format!("Figures of {month}"), FIGURES, &content))
 }
 
 fn postings(label: &str, rows: &[PostingRow]) -> Markup {

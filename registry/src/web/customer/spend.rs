@@ -65,7 +65,7 @@ pub(super) async fn page(
             button { "Show" }
         }
         (by_deployment(&used, month))
-        h2 { "Alerts" }
+        h2 { "Notices" }
         p {
             "You are told when 50, 80 and 100 % of a budget are spent, when 80 % and 100 % of the deployments are used that " (has.tier)
             " allows, before a trial or a period ends, and of "

@@ -1,5 +1,7 @@
 //! What an account has subscribed to, and what else it may have.
 
+use std::cmp::Ordering;
+
 use axum::extract::State;
 use chandlery_accounts::organisations::Power;
 use chandlery_money::{Finance, billing};
@@ -8,7 +10,7 @@ use chandlery_package::{Billed, Tier};
 use chandlery_pages::{Column, day, money, table};
 use maud::{Markup, html};
 
-use super::cards::cards;
+use super::cards::{Reader, cards};
 use super::frame::{self, Customer};
 use crate::error::Error;
 
@@ -31,7 +33,7 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Customer) -> Re
     };
     let content = html! {
         h1 { "Subscription of " (caller.name) }
-        (cards(&has, used))
+        (cards(Reader::Own, &has, used))
         p data-figure="state" { (in_words(&has)) }
         @if may.pay { (ends(&has)) }
         h2 { "Tiers" }
@@ -52,11 +54,11 @@ fn in_words(has: &Subscription) -> Markup {
             SubscriptionState::Free if has.trial_left => "Nothing is invoiced. There is a trial that you have not begun.",
             SubscriptionState::Free => "Nothing is invoiced.",
             SubscriptionState::Trial => "It is a trial: nothing is invoiced, and it ends by itself.",
-            SubscriptionState::Due => "What is invoiced waits to be paid, and may be used meanwhile.",
+            SubscriptionState::Due => "What is invoiced waits to be paid, and may be used meanwhile; more can be had when it is paid.",
             SubscriptionState::Active => "It is paid, and goes on by itself.",
             SubscriptionState::Changing => "It is paid, and becomes less when that is over.",
             SubscriptionState::Ending => "It is paid, and ends when that is over.",
-            SubscriptionState::Disputed => "Your bank has taken the payment back, and has not decided.",
+            SubscriptionState::Disputed => "Your bank has taken the payment back, and has not decided; more can be had when it has.",
         }
         @if let (Some(billed), Some(until)) = (has.billed, until) { " Billed " (billed) ", until " (until) "." }
     }
@@ -102,12 +104,21 @@ fn row(tier: Tier, has: &Subscription, may: May) -> Vec<Markup> {
     ]
 }
 
+/// Whether it is something else than there is, and no more than there can be now.
+fn can_become(has: &Subscription, tier: Tier, billed: Billed) -> bool {
+    match (tier, Some(billed)).cmp(&(paid(has), has.billed)) {
+        Ordering::Less => true,
+        Ordering::Equal => false,
+        Ordering::Greater => billing::takes_more(has.state),
+    }
+}
+
 /// What a tier costs, with what leads to it.
 fn price(tier: Tier, billed: Billed, has: &Subscription, may: May) -> Markup {
-    let is_had = tier == paid(has) && has.billed == Some(billed);
+    let is_offered = may.pay && can_become(has, tier, billed);
     html! {
         @match tier.price(billed) {
-            Some(price) if may.pay && !is_had => {
+            Some(price) if is_offered => {
                 (money(price)) " "
                 a href=(format!("/checkout/subscription?tier={tier}&billed={billed}")) aria-label=(format!("Choose {tier}, billed {billed}")) {
                     "Choose"
@@ -116,6 +127,45 @@ fn price(tier: Tier, billed: Billed, has: &Subscription, may: May) -> Markup {
             Some(price) => (money(price)),
             None if tier == Tier::Free => "nothing",
             None => "as agreed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stands(state: SubscriptionState, tier: Tier, billed: Option<Billed>) -> Subscription {
+        Subscription {
+            account: "globex".parse().unwrap(),
+            state,
+            tier,
+            deployments: tier.deployments(),
+            trial: false,
+            trial_left: false,
+            billed,
+            until: None,
+            then: None,
+            due: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_offered_that_would_be_refused() {
+        use SubscriptionState::{Active, Disputed, Due, Free};
+        let developer = (Tier::Developer, Billed::Monthly);
+        for (state, more, less) in
+            [(Free, true, true), (Due, false, true), (Active, true, true), (Disputed, false, true)]
+        {
+            let has = match state {
+                Free => stands(state, Tier::Free, None),
+                _ => stands(state, Tier::Team, Some(Billed::Monthly)),
+            };
+            let offers = |(tier, billed)| can_become(&has, tier, billed);
+            assert_eq!(offers((Tier::Team, Billed::Yearly)), more, "{state}");
+            assert_eq!(offers((Tier::Enterprise, Billed::Monthly)), more, "{state}");
+            assert_eq!(offers(developer), less, "{state}");
+            assert!(state == Free || !offers((Tier::Team, Billed::Monthly)), "{state}");
         }
     }
 }

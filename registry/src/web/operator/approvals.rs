@@ -11,8 +11,8 @@ use chandlery_pages::{
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::asking::{REQUESTS, confirm, request_path};
-use crate::console::{self, OVERVIEW, Operator};
+use super::asking::{confirm, request_path};
+use crate::console::{self, Operator, REQUESTS};
 use crate::error::Error;
 use crate::web::customer::frame::{fault, faulty};
 
@@ -26,7 +26,7 @@ pub(super) async fn list(
     let found = decisions::list(&mut db, None, &paging).await?;
     drop(db);
     let content = html! { h1 { "Requests for approval" } (all(&found)) };
-    Ok(console::page(&operator, "Requests for approval", OVERVIEW, &content))
+    Ok(console::page(&operator, "Requests for approval", REQUESTS, &content))
 }
 
 fn all(page: &Page<ApprovalRequest>) -> Markup {
@@ -97,14 +97,14 @@ fn shown(operator: &Operator, request: &ApprovalRequest, wrong: Option<&str>) ->
     }
     let title = format!("Request {}", request.id);
     let content = html! {
-        (crumbs(&[Link { path: OVERVIEW, name: "Overview" }, Link { path: REQUESTS, name: "Requests for approval" }], &title))
+        (crumbs(&[Link { path: REQUESTS, name: "Approvals" }], &title))
         h1 { (title) }
         p.badges { (state(request.state)) }
         (fault(wrong))
         div.card { (facts(&about)) }
         @if request.state == ApprovalState::Waiting { (forms(operator, request)) }
     };
-    console::page(operator, &title, OVERVIEW, &content)
+    console::page(operator, &title, REQUESTS, &content)
 }
 
 fn forms(operator: &Operator, request: &ApprovalRequest) -> Markup {

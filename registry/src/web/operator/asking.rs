@@ -1,15 +1,15 @@
 //! What the console's forms have in common: what is done is confirmed before, and where one gets to afterwards.
 
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_money::Approved;
 use chandlery_package::problem::Explain as _;
 use chandlery_package::words::Word;
 use maud::{Markup, html};
 
+use crate::console::REQUESTS;
 use crate::error::Error;
-
-/// Where requests for approval are.
-pub(super) const REQUESTS: &str = "/operator/approvals";
+use crate::shell;
 
 /// The path of the page of a request for approval.
 pub(super) fn request_path(id: i64) -> String {
@@ -39,10 +39,11 @@ pub(super) fn word<T: Word>(text: &str) -> Result<T, Error> {
     Ok(text.parse::<T>().map_err(chandlery_money::Error::from)?)
 }
 
-/// What a room of the money refuses for a reason that others are not refused for; whatever keeps everything from being done is an error.
-pub(super) fn refused(error: chandlery_money::Error) -> Result<String, chandlery_money::Error> {
-    match error.kind().status {
-        400 | 404 | 409 | 422 => Ok(error.problem().in_words()),
+/// Why one of several was not done, for a reason that is its own; whatever keeps everything from being done is an error.
+pub(super) fn why_not(error: chandlery_money::Error) -> Result<String, chandlery_money::Error> {
+    let problem = error.problem();
+    match StatusCode::from_u16(problem.status) {
+        Ok(status) if shell::shown_again(status) => Ok(problem.in_words()),
         _ => Err(error),
     }
 }

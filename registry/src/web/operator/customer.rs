@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use super::customers::path;
 use crate::console::{self, CUSTOMERS, Operator};
 use crate::error::Error;
-use crate::web::customer::cards::cards;
+use crate::web::customer::cards::{Reader, cards};
 
 /// How many invoices that are open are shown with what their customer was told of them.
 const DUNNED_SHOWN: u32 = 100;
@@ -44,7 +44,7 @@ pub(super) async fn page(
     let content = html! {
         (crumbs(&[Link { path: CUSTOMERS, name: "Customers" }], account.as_str()))
         h1 { (account) }
-        (cards(&has, used))
+        (cards(Reader::Operator, &has, used))
         h2 { "What it owes" }
         (owed(&aged.items, &credit))
         @if !dunned.items.is_empty() { h2 { "What it was told of that" } (told(&dunned.items)) }

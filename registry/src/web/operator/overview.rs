@@ -6,8 +6,7 @@ use chandlery_money::{Finance, books, decisions, payouts, rails, reports};
 use chandlery_pages::{Column, day, empty, minute, money, table};
 use maud::{Markup, html};
 
-use super::asking::REQUESTS;
-use crate::console::{self, BANK, CLOSE, CUSTOMERS, MODERATION, Operator, PAYOUTS, REVIEWS};
+use crate::console::{self, BANK, CLOSE, CUSTOMERS, MODERATION, Operator, PAYOUTS, REQUESTS, REVIEWS};
 use crate::error::Error;
 use crate::{catalog, moderation};
 
@@ -46,7 +45,8 @@ pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> 
             (empty("Nothing waits for you.", &html! { "What has to be approved, matched, answered or closed appears here." }))
         }
         (cards(&all))
-        @if !disputes.is_empty() { h2 id="disputes" { "Disputes" } (open(&disputes)) }
+        h2 id="disputes" { "Disputes" }
+        @if disputes.is_empty() { p { "None has to be answered." } } @else { (open(&disputes)) }
     };
     Ok(console::page(&operator, "Overview", console::OVERVIEW, &content))
 }

@@ -12,9 +12,9 @@ use chandlery_pages::{Column, Link, Tone, banner, crumbs, facts, minute, money, 
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::asking::{REQUESTS, confirm, refused, word};
+use super::asking::{confirm, why_not, word};
 use super::payouts::{rows, run_path, run_state};
-use crate::console::{self, Operator, PAYOUTS};
+use crate::console::{self, Operator, PAYOUTS, REQUESTS};
 use crate::error::Error;
 
 words! {
@@ -211,7 +211,7 @@ async fn approve(finance: &Finance, operator: &Operator, payouts: &[&Payout]) ->
         match payouts::approve(finance, operator, payout.id, finance.clock.now()).await {
             Ok(Approved::Done(_)) => {}
             Ok(Approved::Waits(_)) => done.waits = true,
-            Err(error) => done.left.push(format!("payout {}: {}", payout.id, refused(error)?)),
+            Err(error) => done.left.push(format!("payout {}: {}", payout.id, why_not(error)?)),
         }
     }
     Ok(done)
