@@ -62,9 +62,9 @@ impl Way {
         let mut world = World::with_hold(0);
         world.restart_registry_with(&["--virtual-clock".to_owned()]);
         world.set_clock(&Timestamp::now().to_string());
+        world.lift_approvals();
         for name in ["olga", "pete"] {
-            world.person(name).register();
-            world.promote(name);
+            world.another_operator(name);
         }
         world.operator().ok(&["payouts", "from", "Chandlery GmbH", IBAN, "COBADEFFXXX"]);
         let browser = browser(&world.origin());

@@ -17,9 +17,17 @@ const PASSKEY: &str = "0123456789abcdef0123456789abcdef";
 const DRAFT: &str = "01234567-89ab-4def-8123-456789abcdef";
 const NO_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 /// What is in these routes is no account's: months, the log, what directories keep, codes of programs that wait for whoever knows them,
-/// documents, and where people come back to from a provider; and hosts are what each account calls its own.
-const NOBODYS: [&str; 7] =
-    ["{month}", "/log/", "/scim/", "/hosts/{host}/key", "/device/{code}", "/login/sso/callback/", "/docs/"];
+/// documents, scripts of pages, and where people come back to from a provider; and hosts are what each account calls its own.
+const NOBODYS: [&str; 8] = [
+    "{month}",
+    "/log/",
+    "/scim/",
+    "/hosts/{host}/key",
+    "/device/{code}",
+    "/login/sso/callback/",
+    "/docs/",
+    "/proof/",
+];
 /// What is in these routes is operators' alone.
 const OPERATORS: [&str; 5] =
     ["/payout-runs/", "/processor/events/", "/send-back-files/", "/operator/", "/review"];
