@@ -61,6 +61,7 @@ pub(crate) fn router(host: Host) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .fallback(pages::lost)
         .layer(map_response(browser::protected))
         .layer(TraceLayer::new_for_http())
         .with_state(host)

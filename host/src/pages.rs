@@ -33,7 +33,7 @@ mod users;
 mod values;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
@@ -45,6 +45,9 @@ use actions::Act;
 
 pub(crate) use door::{to_sign_in_for, who};
 pub(crate) use problem::not_allowed;
+
+/// Where programs ask, whom a bare status tells enough.
+const OF_PROGRAMS: &str = "/api/";
 
 /// The routes of pages that look after themselves.
 pub(crate) fn routes(host: &Host) -> Router<Host> {
@@ -124,4 +127,15 @@ async fn mind(State(host): State<Host>, request: Request, next: Next) -> Respons
     let kept = answer.headers_mut().entry(header::CACHE_CONTROL);
     kept.or_insert(HeaderValue::from_static("no-store"));
     answer
+}
+
+/// What is nowhere, as a page for people.
+pub(crate) async fn lost(State(host): State<Host>, uri: Uri, headers: HeaderMap) -> Response {
+    let nothing = StatusCode::NOT_FOUND.into_response();
+    if uri.path().starts_with(OF_PROGRAMS) {
+        return nothing;
+    }
+    let who = door::who(&host, &headers).await.ok().flatten();
+    let page = refusals::as_page(nothing, who.as_ref()).await;
+    ([(header::CACHE_CONTROL, "no-store")], page).into_response()
 }

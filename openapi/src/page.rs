@@ -35,6 +35,8 @@ pub(super) fn page(document: &OpenApi) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (document.info.title) }
                 link rel="stylesheet" href=(STYLE);
+                // None, so that browsers do not ask for one.
+                link rel="icon" href="data:,";
             }
             body {
                 main {

@@ -54,6 +54,7 @@ fn unexplained(status: StatusCode, told: &[u8]) -> Problem {
         title: title.into(),
         status: status.as_u16(),
         detail: match told {
+            [] if status == StatusCode::NOT_FOUND => "there is no such page".into(),
             [] => "the host says no more than that".into(),
             told => String::from_utf8_lossy(told).into_owned(),
         },
@@ -85,6 +86,11 @@ mod tests {
     async fn a_page_says_what_the_problem_does() {
         let away = || Error::NotReady("<b>".into());
         let cases = [
+            (
+                StatusCode::NOT_FOUND.into_response(),
+                "there is no such page",
+                "It may have been removed".into(),
+            ),
             (away().into_response(), "not ready: &lt;b&gt;", away().problem().remedy.unwrap()),
             (
                 (StatusCode::BAD_REQUEST, "'x' is no health").into_response(),
