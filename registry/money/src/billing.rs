@@ -47,6 +47,7 @@ pub(crate) use quotes::must_hold as quote_must_hold;
 pub use refunds::credit_notes;
 pub use routes::routes;
 pub use spend::{Spent, spend};
+pub use subscribed::takes_more;
 pub(crate) use subscriptions::PATIENCE;
 pub use subscriptions::{TRIAL_DAYS, advance_all, agree, change, subscription, try_out};
 pub(crate) use taxes::tax_rule;

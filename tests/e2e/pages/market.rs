@@ -247,7 +247,9 @@ impl Story {
         let address = ["--street", "Am Sandtor 2", "--postcode", "20457", "--city", "Hamburg"];
         let name = format!("Globex GmbH {}", self.words);
         globex.ok(&[&["invoices", "profile", "DE", "--name", &name][..], &address].concat());
-        globex.ok(&["subscription", "change", "developer"]);
+        let due = globex.ok(&["subscription", "change", "developer"])["due"][0].clone();
+        let number = due["number"].to_string();
+        operator.ok(&["invoices", "paid", &number, &written(&due["total"]), "--bank-reference", "S"]);
         let order = globex.ok(&["orders", "place", "acme:ocr-server"]);
         let reference = text(&order["reference"]);
         operator.ok(&["orders", "paid", &reference, &written(&order["due"]), "--bank-reference", "G"]);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::periods;
 use crate::Error;
 
+pub use states::takes_more;
 pub(super) use states::{SubscriptionEvent, after};
 
 /// A subscription as it is stored.

@@ -102,6 +102,11 @@ pub(in crate::billing) fn after(
     }
 }
 
+/// Whether a subscription that stands so can be changed to more now.
+pub fn takes_more(state: SubscriptionState) -> bool {
+    after(state, SubscriptionEvent::Subscribe).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
