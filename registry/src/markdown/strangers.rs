@@ -14,8 +14,10 @@ const TEXT_BYTES_MAX: usize = 256 << 10;
 const DEPTH_MAX: usize = 60;
 /// How many cells tables may have at most: a row of one cell is filled up to as many as the first row has.
 const CELLS_MAX: usize = 100_000;
-/// How many levels its headings stand below those of the page.
-const HEADINGS_BELOW: u8 = 2;
+/// The level of the page's heading that the text stands below.
+const HEADING_ABOVE: usize = 2;
+/// The lowest level that HTML has.
+const HEADING_MAX: usize = 6;
 
 /// A text as a part of a page. Reading it takes some milliseconds of a processor: it is no work for a thread that serves.
 pub fn prose(text: &str) -> Markup {
@@ -39,6 +41,7 @@ fn rendered(text: &str) -> Option<String> {
     let arena = Arena::new();
     let root = parse_document(&arena, text, &options);
     let mut depth = 0_usize;
+    let mut headings = Headings::default();
     for edge in root.traverse() {
         match edge {
             NodeEdge::Start(node) => {
@@ -47,7 +50,7 @@ fn rendered(text: &str) -> Option<String> {
                     return None;
                 }
                 if let NodeValue::Heading(heading) = &mut node.data_mut().value {
-                    heading.level = (heading.level + HEADINGS_BELOW).min(6);
+                    heading.level = headings.level(heading.level);
                 }
             }
             NodeEdge::End(_) => depth = depth.saturating_sub(1),
@@ -56,6 +59,20 @@ fn rendered(text: &str) -> Option<String> {
     let mut written = String::new();
     format_html(root, &options, &mut written).ok()?;
     Some(clean(&written))
+}
+
+/// The headings that the next one stands below, by the levels that the text gives them. On the page each is one below the last of
+/// these, whatever the text begins with or skips: people who go from heading to heading miss nothing.
+#[derive(Default)]
+struct Headings(Vec<u8>);
+
+impl Headings {
+    /// The level on the page of the next heading, which has this one in the text.
+    fn level(&mut self, written: u8) -> u8 {
+        self.0.retain(|above| *above < written);
+        self.0.push(written);
+        u8::try_from((HEADING_ABOVE + self.0.len()).min(HEADING_MAX)).unwrap_or(written)
+    }
 }
 
 fn has_few_cells(text: &str) -> bool {
@@ -136,6 +153,20 @@ mod tests {
                     assert!(!tag.to_lowercase().contains(acts), "{text}: {shown}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn headings_skip_no_level() {
+        for (text, levels) in [
+            ("# One\n## Two\n### Three\n## Two\n# One", "34543"),
+            ("## One\n\n## One", "33"),
+            ("### One\n# One\n### Two\n## Two", "3344"),
+            ("# 1\n## 2\n### 3\n#### 4\n##### 5\n###### 6", "345666"),
+        ] {
+            let shown = prose(text).into_string();
+            let found: String = shown.split("<h").skip(1).filter_map(|rest| rest.chars().next()).collect();
+            assert_eq!(found, levels, "{text}: {shown}");
         }
     }
 

@@ -26,6 +26,8 @@ const COLUMNS: [Column<'static>; 6] = [
     Column::Text("Invoice"),
 ];
 
+const ACCEPT: &str = "Accept, and be invoiced";
+
 /// The page `/service-orders/{reference}`.
 pub(super) async fn page(
     State(finance): State<Finance>,
@@ -73,7 +75,7 @@ fn row(milestone: &Milestone, (tax, all): (String, String), reference: &str, may
             @if let Some(at) = milestone.accepted_at { (day(at)) } @else if may_pay {
                 form method="post" action=(service_path(reference)) {
                     input type="hidden" name="milestone" value=(milestone.number);
-                    button.quiet aria-label=(format!("Accept milestone {}", milestone.number)) { "Accept, and be invoiced" }
+                    button.quiet aria-label=(format!("{ACCEPT}: milestone {}", milestone.number)) { (ACCEPT) }
                 }
             }
         },

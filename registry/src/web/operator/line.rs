@@ -98,7 +98,7 @@ fn suggested(line: &BankLine) -> Markup {
         vec![
             html! { (what) },
             html! { (suggestion.why) },
-            html! { a href=(address(ALLOTMENT, &fields(&new))) aria-label=(format!("It {what}")) { "This is it" } },
+            html! { a href=(address(ALLOTMENT, &fields(&new))) aria-label=(format!("This is it: {what}")) { "This is it" } },
             html! { (amount) },
         ]
     };
