@@ -79,10 +79,8 @@ const isKnown = (form, own) => JSON.parse(form.dataset.keys).includes(own.pem);
 // What this browser can do: sign with the key that it has, where that signs for the namespace or may be added to it.
 async function show(form) {
   const own = await keyOf(form.dataset.sign);
-  const submit = form.querySelector("button:not([type])");
   form.querySelector("[data-own]").hidden = !own;
   form.querySelector("[data-none]").hidden = Boolean(own);
-  submit.hidden = !own;
   if (!own) return;
   const known = isKnown(form, own);
   const adds = "adds" in form.dataset;
@@ -92,7 +90,7 @@ async function show(form) {
     : adds
       ? "It is added to the namespace, which the log tells of for ever."
       : "It does not sign for the namespace yet: an owner of it adds keys.";
-  submit.disabled = !known && !adds;
+  form.querySelector("button:not([type])").disabled = !known && !adds;
 }
 
 async function signed(form) {

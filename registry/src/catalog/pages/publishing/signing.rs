@@ -28,12 +28,16 @@ pub(super) fn key_form(place: &Place<'_>) -> Markup {
             input type="hidden" name="proof" value="";
             @for (name, text) in place.texts { input type="hidden" name=(name) value="" data-text=(text); }
             p.fault role="alert" hidden { }
-            p data-own hidden { "This browser has the key " code { } ". " span { } }
-            p data-none hidden {
-                "This browser has no key of '" (place.namespace) "' yet. One that is made here cannot be read out again, and is gone with "
-                "this browser's data: then add another one."
+            div.either {
+                div data-own hidden {
+                    p { "This browser has the key " code { } ". " span { } }
+                    button { (place.button) }
+                }
+                p data-none hidden {
+                    "This browser has no key of '" (place.namespace) "' yet. One that is made here cannot be read out again, and is gone "
+                    "with this browser's data: then add another one."
+                }
             }
-            button hidden { (place.button) }
             p { button.quiet type="button" data-make { "Make a key in this browser" } }
             details {
                 summary { "Take in a key that you have" }
