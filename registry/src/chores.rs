@@ -49,7 +49,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 18] = [
+const ALWAYS: [(&str, Duration, Job); 19] = [
     ("replica", MINUTE, |with| Box::pin(async move { with.metrics.report().await })),
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
@@ -77,14 +77,16 @@ const ALWAYS: [(&str, Duration, Job); 18] = [
     }),
     ("notices", MINUTE, |Chores { finance, .. }| {
         Box::pin(async move {
-            partner_notices::mail(&finance.db, finance.clock.now()).await?;
             Ok(billing::send_notices(&finance.db, finance.mail.as_deref(), finance.clock.now()).await?)
         })
+    }),
+    ("partner-mail", MINUTE, |Chores { finance, .. }| {
+        Box::pin(async move { Ok(partner_notices::mail(&finance, finance.clock.now()).await?) })
     }),
     ("webhooks", MOMENT, |Chores { finance, .. }| {
         Box::pin(async move { Ok(partner_notices::deliver(&finance).await?) })
     }),
-    ("told-notices", HOUR, |Chores { finance, .. }| {
+    ("partner-notices", HOUR, |Chores { finance, .. }| {
         Box::pin(async move { Ok(partner_notices::forget_told(&finance).await?) })
     }),
     ("audit-export", SECONDS, |with| {
@@ -182,6 +184,8 @@ mod tests {
                 "holds",
                 "idempotency",
                 "notices",
+                "partner-mail",
+                "partner-notices",
                 "processor",
                 "rate-limits",
                 "renewals",
@@ -190,7 +194,6 @@ mod tests {
                 "sign-on",
                 "staged-releases",
                 "tax-numbers",
-                "told-notices",
                 "webhooks"
             ]
         );
@@ -224,6 +227,8 @@ mod tests {
             "holds",
             "idempotency",
             "notices",
+            "partner-mail",
+            "partner-notices",
             "processor",
             "rate-limits",
             "renewals",
@@ -232,7 +237,6 @@ mod tests {
             "sign-on",
             "staged-releases",
             "tax-numbers",
-            "told-notices",
             "webhooks",
         ] {
             let line = format!("chandlery_task_restarts_total{{task=\"{name}\"}} 1");

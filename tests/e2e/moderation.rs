@@ -348,8 +348,14 @@ fn a_namespace_goes_to_another_account_with_a_reason_that_the_log_has() {
     let payout = operator.ok(&["payouts", "propose", "acme"])["id"].to_string();
     second.ok(&["payouts", "approve", &payout]);
     operator.ok(&["payouts", "confirm", &payout, "--bank-reference", "P-1"]);
+    let hooks = "/api/v1/partners/acme/webhooks";
+    let new = json!({ "url": "https://93.184.216.34/hook", "kinds": ["sale"] }).to_string();
+    let made = world.send("POST", hooks, Some(&acme.token()), &[("content-type", "application/json")], new);
+    assert_eq!(made.status, 201, "{made:?}");
     operator.ok(&transfer("umbrella"));
 
+    // A webhook of theirs is told nothing of what is earned from now on.
+    assert!(umbrella.list(hooks).is_empty());
     // Those who had it have it no more, not even by an invitation or a key.
     assert_eq!(bob.refused(&["namespace", "accept", "acme"]).0.r#type, "not-found");
     assert_eq!(acme.refused(&["yank", "acme:ocr-server@1.0.0"]).0.r#type, "forbidden");

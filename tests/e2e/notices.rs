@@ -235,6 +235,35 @@ fn what_is_not_taken_is_sent_again_and_what_is_gone_is_told_no_more() {
 }
 
 #[test]
+fn whoever_owns_a_partner_no_more_is_told_nothing_until_an_owner_answers_for_the_webhook() {
+    let market = Market::open(&["--private-webhooks"]);
+    let receiver = Receiver::start();
+    let bob = market.world.person("bob");
+    bob.register();
+    market.acme.ok(&["namespace", "invite", "acme", "bob", "--role", "owner"]);
+    bob.ok(&["namespace", "accept", "acme"]);
+    let new = json!({ "url": receiver.url("/bob"), "kinds": ALL }).to_string();
+    let made = market.world.send("POST", WEBHOOKS, Some(&bob.token()), &JSON, new);
+    assert_eq!(made.status, 201, "{made:?}");
+    market.sell();
+    messages(&receiver, 1);
+
+    market.acme.ok(&["namespace", "remove", "acme", "bob"]);
+    let id = made.json()["webhook"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(market.ask("POST", &format!("{WEBHOOKS}/{id}/test"), &json!(null)).status, 201);
+    let hook = until("it is disabled", || {
+        market.acme.list(WEBHOOKS).into_iter().find(|hook| hook["disabled"].is_string())
+    });
+    assert_eq!(hook["disabled"], "'bob', who answers for it, speaks for 'acme' no more");
+    assert_eq!(receiver.received().len(), 1, "what is earned is told nobody who owns it no more");
+    // An owner who enables it answers for it, and is told what has waited, once its time has come.
+    let enabled = market.ask("POST", &format!("{WEBHOOKS}/{id}/enable"), &json!(null)).json();
+    assert_eq!((&enabled["made_by"], &enabled["disabled"]), (&json!("acme"), &Value::Null));
+    assert_eq!(market.ask("POST", &format!("{WEBHOOKS}/{id}/test"), &json!(null)).status, 201);
+    assert_eq!(messages(&receiver, 2)[1].json()["type"], "test");
+}
+
+#[test]
 fn nothing_is_sent_to_an_address_that_is_private() {
     let mut market = Market::open(&["--private-webhooks"]);
     let receiver = Receiver::start();

@@ -225,8 +225,16 @@ impl Accounts {
     }
 
     /// How a letter names a path of the registry, before the command that does the same: nothing where the URL is not known.
-    pub(crate) fn link(&self, path: &str) -> String {
+    pub fn link(&self, path: &str) -> String {
         self.url.as_ref().map(|url| format!("at {url}{path} or ")).unwrap_or_default()
+    }
+
+    /// How a letter names a page that no command shows: by its URL, or by its path where that is not known.
+    pub fn on_page(&self, path: &str) -> String {
+        match &self.url {
+            Some(url) => format!("at {url}{path}"),
+            None => format!("on the registry's page {path}"),
+        }
     }
 
     /// Where a path of the registry is: with its URL, where that is known.

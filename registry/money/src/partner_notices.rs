@@ -7,15 +7,19 @@ mod announcing;
 mod choices;
 mod deliveries;
 mod delivering;
+mod handing_over;
 mod mailing;
 mod routes;
 mod sending;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 
 pub(crate) use announcing::{News, announce};
 pub use choices::{choose, chosen};
 pub use deliveries::{list as deliveries, send_again};
 pub use delivering::{deliver, forget_told};
+pub use handing_over::hand_over;
 pub use mailing::mail;
 pub use routes::routes;
 pub use webhooks::{enable, list as webhooks, make, remove, rotate, test};

@@ -3,7 +3,7 @@
 
 use chandlery_accounts::audit::record;
 use chandlery_accounts::{Caller, tell, tell_operators};
-use chandlery_money::payouts;
+use chandlery_money::{partner_notices, payouts};
 use chandlery_package::Namespace;
 use chandlery_package::log::Entry;
 use chandlery_package::wire::{Act, NewOwner};
@@ -26,6 +26,7 @@ pub(super) async fn transfer(
     let mut write = catalog.db.write().await?;
     let former = chandlery_accounts::hand_over(&mut write, namespace, &new.account).await?;
     payouts::hand_over(&mut write, actor, caller, namespace, catalog.oci.clock.now()).await?;
+    partner_notices::hand_over(&mut write, actor, namespace).await?;
     revoke_all(&mut write, actor, namespace).await?;
     forget_staged(&mut write, namespace).await?;
     forget_two_people(&mut write, actor, namespace).await?;

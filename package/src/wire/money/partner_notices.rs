@@ -56,9 +56,9 @@ pub struct PartnerWebhook {
     pub kinds: Vec<NoticeKind>,
     /// Why nothing is sent there any more; none: it is.
     pub disabled: Option<String>,
-    /// Who has made it.
+    /// Who answers for it: whoever has made it, or has enabled it last. Once that account speaks for the partner no more, it is told nothing.
     pub made_by: Namespace,
-    /// When that was.
+    /// When it was made.
     pub made_at: Timestamp,
 }
 

@@ -11,11 +11,11 @@ use crate::Error;
 
 /// How many messages are sent at a time.
 const AT_ONCE: i64 = 50;
-/// How many of these to one webhook: one that does not answer keeps no other waiting.
+/// How many of these to the webhooks of one partner: those that do not answer keep no other partner waiting.
 const AT_ONCE_TO_ONE: i64 = 5;
 /// After how long another replica sends what one has begun with that died: longer than any message takes.
 const LEASE: SignedDuration = SignedDuration::from_mins(2);
-/// How long a notice is kept whose deliveries are over.
+/// How long a notice is kept whose deliveries are over, and what waits for a webhook that is disabled.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The place of a delivery among its partner's: its notice and its webhook.
@@ -131,39 +131,43 @@ pub(super) struct Due {
 
 /// Takes on what is due. Until the lease is over no other replica does; then any does, so that what a crash took is sent after all.
 pub(super) async fn take_on(db: &Db, now: Timestamp) -> Result<Vec<Due>, Error> {
-    let (waits,): (i64,) =
-        sqlx::query_as("select count(*) from webhook_deliveries where state = 'waiting' and next_at <= $1")
-            .bind(time(now))
-            .fetch_one(db.read())
-            .await?;
-    if waits == 0 {
-        return Ok(Vec::new());
-    }
-    let mut write = db.write().await?;
     let due: Vec<Due> = sqlx::query_as(
         "select webhook, partner, url, salt, notice, data, attempts from (
              select webhook_deliveries.webhook, webhooks.partner, url, salt, notice, data, attempts, next_at,
-                    row_number() over (partition by webhook_deliveries.webhook order by next_at, notice) as place
+                    row_number() over (partition by webhooks.partner order by next_at, notice) as place
              from webhook_deliveries join webhooks on webhooks.id = webhook_deliveries.webhook
              join partner_notices on partner_notices.id = notice
              where state = 'waiting' and next_at <= $1 and disabled is null) as due
-         where place <= $2 order by next_at, notice limit $3",
+         where place <= $2 order by place, next_at, notice limit $3",
     )
     .bind(time(now))
     .bind(AT_ONCE_TO_ONE)
     .bind(AT_ONCE)
-    .fetch_all(&mut *write)
+    .fetch_all(db.read())
     .await?;
-    for one in &due {
-        sqlx::query("update webhook_deliveries set next_at = $1 where webhook = $2 and notice = $3")
-            .bind(time(now.checked_add(LEASE).unwrap_or(now)))
-            .bind(&one.webhook)
-            .bind(&one.notice)
-            .execute(&mut *write)
-            .await?;
+    if due.is_empty() {
+        return Ok(due);
+    }
+    let mut taken = Vec::new();
+    let mut write = db.write().await?;
+    for one in due {
+        // Another replica may have been first.
+        let claimed = sqlx::query(
+            "update webhook_deliveries set next_at = $1
+             where webhook = $2 and notice = $3 and state = 'waiting' and next_at <= $4",
+        )
+        .bind(time(now.checked_add(LEASE).unwrap_or(now)))
+        .bind(&one.webhook)
+        .bind(&one.notice)
+        .bind(time(now))
+        .execute(&mut *write)
+        .await?;
+        if claimed.rows_affected() == 1 {
+            taken.push(one);
+        }
     }
     write.commit().await?;
-    Ok(due)
+    Ok(taken)
 }
 
 /// Writes down what came of a message that was sent just now, and when it is sent next.
@@ -190,12 +194,14 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// Forgets notices that were told long ago.
+/// Forgets notices that were told long ago, and what waits for a webhook that was disabled long ago.
 pub(super) async fn forget_old(db: &Db, now: Timestamp) -> Result<(), Error> {
     let before = time(now.checked_sub(KEPT).unwrap_or(now));
     let mut write = db.write_shared().await?;
     for statement in [
         "delete from webhook_deliveries where state <> 'waiting' and last_at < $1",
+        "delete from webhook_deliveries
+         where state = 'waiting' and webhook in (select id from webhooks where disabled_at < $1)",
         "delete from partner_notices where mail <> 'waiting' and at < $1
            and not exists (select 1 from webhook_deliveries where notice = partner_notices.id)",
     ] {

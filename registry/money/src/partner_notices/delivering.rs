@@ -1,9 +1,11 @@
 //! Messages to webhooks go out: each until it is taken or, after three days, given up, with its webhook.
 
-use chandlery_accounts::{Role, tell_members};
+use chandlery_accounts::organisations::{Power, speaks_for};
+use chandlery_accounts::{Role, is_suspended, tell_members};
+use chandlery_package::Namespace;
 use chandlery_package::column::Text;
 use chandlery_package::wire::DeliveryState;
-use chandlery_store::{Write, time};
+use chandlery_store::{Db, Write, time};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,6 +46,16 @@ pub async fn forget_told(finance: &Finance) -> Result<(), Error> {
 }
 
 async fn deliver_one(finance: &Finance, due: &Due) -> Result<(), Error> {
+    match standing(&finance.db, due).await? {
+        Standing::Told => {}
+        Standing::Gone => return Ok(()),
+        Standing::Lapsed(made_by) => {
+            let why = format!("'{made_by}', who answers for it, speaks for '{}' no more", due.partner.0);
+            let mut write = finance.db.write().await?;
+            disable(&mut write, finance, due, &why, Timestamp::now()).await?;
+            return Ok(write.commit().await?);
+        }
+    }
     let secret = secret(&finance.log, &due.salt);
     let message = Message { id: &due.notice, body: &due.data, secret: &secret };
     let outcome = send(&due.url, Way { private: finance.private_webhooks }, &message).await;
@@ -53,19 +65,44 @@ async fn deliver_one(finance: &Finance, due: &Due) -> Result<(), Error> {
         Outcome::Taken(answer) => note(&mut write, due, DeliveryState::Taken, &answer, now, now).await?,
         Outcome::Gone(answer) => {
             note(&mut write, due, DeliveryState::GivenUp, &answer, now, now).await?;
-            disable(&mut write, due, "it answers that it is gone", finance.clock.now()).await?;
+            disable(&mut write, finance, due, "it answers that it is gone", now).await?;
         }
         Outcome::Failed(why) => match next(due.attempts, now) {
             Some(next_at) => note(&mut write, due, DeliveryState::Waiting, &why, now, next_at).await?,
             None => {
                 note(&mut write, due, DeliveryState::GivenUp, &why, now, now).await?;
                 let why = format!("it took no message for three days: {why}");
-                disable(&mut write, due, &why, finance.clock.now()).await?;
+                disable(&mut write, finance, due, &why, now).await?;
             }
         },
     }
     write.commit().await?;
     Ok(())
+}
+
+/// Whether a webhook may be told, at this moment.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    Told,
+    /// It was removed or disabled since.
+    Gone,
+    /// Whoever answers for it may not know any more what its partner earns.
+    Lapsed(Namespace),
+}
+
+async fn standing(db: &Db, due: &Due) -> Result<Standing, Error> {
+    let mut db = db.read().acquire().await?;
+    let made_by: Option<(Text<Namespace>,)> =
+        sqlx::query_as("select made_by from webhooks where id = $1 and disabled is null")
+            .bind(&due.webhook)
+            .fetch_optional(&mut *db)
+            .await?;
+    let Some((Text(made_by),)) = made_by else { return Ok(Standing::Gone) };
+    let speaks = speaks_for(&mut db, &due.partner.0, &made_by, Power::Pay).await?;
+    Ok(match speaks && !is_suspended(&mut db, &made_by).await? {
+        true => Standing::Told,
+        false => Standing::Lapsed(made_by),
+    })
 }
 
 /// When a message is sent again that was sent so often before, and just now; none: it is given up.
@@ -74,8 +111,15 @@ fn next(attempts: i64, now: Timestamp) -> Option<Timestamp> {
     Some(now.checked_add(*wait).unwrap_or(now))
 }
 
-/// Sends a webhook nothing any more, and writes to its partner why. What waits for it is sent once it is enabled again.
-async fn disable(write: &mut Write, due: &Due, why: &str, now: Timestamp) -> Result<(), Error> {
+/// Sends a webhook nothing any more, and writes to its partner why. What waits for it is sent once it is enabled again, and forgotten after
+/// 30 days.
+async fn disable(
+    write: &mut Write,
+    finance: &Finance,
+    due: &Due,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
     let Text(partner) = &due.partner;
     let changed =
         sqlx::query("update webhooks set disabled = $1, disabled_at = $2 where id = $3 and disabled is null")
@@ -90,11 +134,12 @@ async fn disable(write: &mut Write, due: &Due, why: &str, now: Timestamp) -> Res
     let host = Target::host_of(&due.url).unwrap_or_default();
     let subject = format!("The webhook of '{partner}' at {host} is disabled");
     let body = format!(
-        "The webhook at {host} is sent nothing any more: {why}.\n\nWhat waits for it is kept. Once it answers, enable it again at \
-         /dashboard/{partner}/notices.\n"
+        "The webhook at {host} is sent nothing any more: {why}.\n\nWhat waits for it is kept for 30 days. An owner enables it again {}, and \
+         answers for it then.\n",
+        finance.accounts.on_page(&format!("/dashboard/{partner}/notices"))
     );
     let key = format!("webhook:{}:{}", due.webhook, due.notice);
-    Ok(tell_members(write, partner, Role::Owner, &key, &subject, &body, now).await?)
+    Ok(tell_members(write, partner, Role::Owner, &key, &subject, &body, finance.clock.now()).await?)
 }
 
 #[cfg(test)]

@@ -2,34 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use chandlery_accounts::{Role, tell_members};
+use chandlery_accounts::{Accounts, Role, tell_members};
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
-use chandlery_store::Db;
 use jiff::Timestamp;
 
-use crate::Error;
+use crate::{Error, Finance};
 
 /// How many notices one letter is about at most.
 const NOTICES_MAX: i64 = 10_000;
 /// How many of them it tells; of the others it tells how many they are.
 const TOLD_MAX: usize = 50;
 
-/// Writes to the owners of each partner for whom something waits.
-pub async fn mail(db: &Db, now: Timestamp) -> Result<(), Error> {
+/// Writes to the owners of each partner for whom something waits. Whatever comes of one partner, the others are written to.
+pub async fn mail(finance: &Finance, now: Timestamp) -> Result<(), Error> {
     let partners: Vec<(Text<Namespace>,)> = sqlx::query_as(
         "select distinct partner from partner_notices where mail = 'waiting' order by partner",
     )
-    .fetch_all(db.read())
+    .fetch_all(finance.db.read())
     .await?;
     for (Text(partner),) in partners {
-        mail_to(db, &partner, now).await?;
+        if let Err(error) = mail_to(finance, &partner, now).await {
+            tracing::error!(%error, %partner, "a partner could not be told by mail: it is tried again");
+        }
     }
     Ok(())
 }
 
-async fn mail_to(db: &Db, partner: &Namespace, now: Timestamp) -> Result<(), Error> {
-    let mut write = db.write().await?;
+async fn mail_to(finance: &Finance, partner: &Namespace, now: Timestamp) -> Result<(), Error> {
+    let mut write = finance.db.write().await?;
     let waiting: Vec<(String, String, String)> = sqlx::query_as(
         "select id, kind, text from partner_notices where partner = $1 and mail = 'waiting' order by id limit $2",
     )
@@ -38,7 +39,7 @@ async fn mail_to(db: &Db, partner: &Namespace, now: Timestamp) -> Result<(), Err
     .fetch_all(&mut *write)
     .await?;
     let (Some((first, ..)), Some((last, ..))) = (waiting.first(), waiting.last()) else { return Ok(()) };
-    let (subject, body) = letter(partner, &waiting);
+    let (subject, body) = letter(&finance.accounts, partner, &waiting);
     tell_members(&mut write, partner, Role::Owner, first, &subject, &body, now).await?;
     sqlx::query(
         "update partner_notices set mail = 'sent' where partner = $1 and mail = 'waiting' and id <= $2",
@@ -52,7 +53,11 @@ async fn mail_to(db: &Db, partner: &Namespace, now: Timestamp) -> Result<(), Err
 }
 
 /// One letter about all of these: each with its id, its kind and what it says.
-fn letter(partner: &Namespace, waiting: &[(String, String, String)]) -> (String, String) {
+fn letter(
+    accounts: &Accounts,
+    partner: &Namespace,
+    waiting: &[(String, String, String)],
+) -> (String, String) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, kind, _) in waiting {
         *counts.entry(kind).or_default() += 1;
@@ -67,7 +72,9 @@ fn letter(partner: &Namespace, waiting: &[(String, String, String)]) -> (String,
         body.push_str(&format!("\nand {more} more.\n"));
     }
     body.push_str(&format!(
-        "\nAll of it is at /dashboard/{partner}, and at /dashboard/{partner}/notices you choose what you are told.\n"
+        "\nAll of it is shown {}or by `chandlery payouts transactions {partner}`. What you are told, you choose {}.\n",
+        accounts.link(&format!("/dashboard/{partner}")),
+        accounts.on_page(&format!("/dashboard/{partner}/notices")),
     ));
     (subject, body)
 }
@@ -76,15 +83,27 @@ fn letter(partner: &Namespace, waiting: &[(String, String, String)]) -> (String,
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_letter_tells_of_all_and_shows_the_first() {
+    #[tokio::test]
+    async fn a_letter_tells_of_all_and_shows_the_first() {
+        let (_folder, finance) = crate::testing::finance().await;
         let sale = |number: usize| (format!("msg_{number}"), "sale".to_owned(), format!("sale {number}"));
         let refund = ("msg_x".to_owned(), "refund".to_owned(), "a refund".to_owned());
         let acme: Namespace = "acme".parse().unwrap();
-        let (subject, body) = letter(&acme, &[vec![refund], (0..60).map(sale).collect()].concat());
+        let (subject, body) =
+            letter(&finance.accounts, &acme, &[vec![refund], (0..60).map(sale).collect()].concat());
         assert_eq!(subject, "What 'acme' earns: refund (1), sale (60)");
         assert!(body.starts_with("- a refund\n- sale 0\n") && body.contains("\nand 11 more.\n"), "{body}");
-        let (_, one) = letter(&acme, &[sale(1)]);
+        let (_, one) = letter(&finance.accounts, &acme, &[sale(1)]);
         assert!(!one.contains("more"), "{one}");
+        let said = "shown by `chandlery payouts transactions acme`. What you are told, you choose on the registry's page /dashboard/";
+        assert!(one.contains(said), "{one}");
+        let at = finance.accounts.reached_at(Some("https://plugins.example"));
+        let (_, one) = letter(&at, &acme, &[sale(1)]);
+        for place in [
+            "shown at https://plugins.example/dashboard/acme or by",
+            "at https://plugins.example/dashboard/acme/notices.",
+        ] {
+            assert!(one.contains(place), "{one}");
+        }
     }
 }

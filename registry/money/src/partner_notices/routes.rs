@@ -141,6 +141,8 @@ async fn rotate(
 }
 
 /// Lets a webhook that was disabled be told again.
+///
+/// Whoever enables it answers for it from then on, as whoever makes one does: while that account speaks for the partner, it is told.
 #[utoipa::path(
     post,
     path = "/api/v1/partners/{partner}/webhooks/{id}/enable",
@@ -153,7 +155,7 @@ async fn enable(
     Path((partner, id)): Path<(Namespace, String)>,
 ) -> Result<Json<PartnerWebhook>, Error> {
     must_decide(&finance, &caller, &partner).await?;
-    Ok(Json(webhooks::enable(&finance, &caller.actor, &partner, &id).await?))
+    Ok(Json(webhooks::enable(&finance, &caller, &partner, &id).await?))
 }
 
 /// Sends a webhook a message of the kind `test`, and lists its delivery.

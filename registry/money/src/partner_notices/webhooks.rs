@@ -21,6 +21,8 @@ use crate::{Error, Finance};
 
 /// How many webhooks a partner has at most.
 const WEBHOOKS_MAX: usize = 10;
+/// How many tests of a partner's wait at most.
+const TESTS_MAX: i64 = 5;
 /// What the secrets of webhooks are derived for.
 const PURPOSE: &str = "webhook";
 /// How many random bytes a secret follows from.
@@ -106,7 +108,7 @@ pub async fn make(
 }
 
 /// Records what was done with a webhook. Its URL may be a secret itself: the trail tells the host alone.
-async fn tell(
+pub(super) async fn tell(
     write: &mut Write,
     actor: &Actor,
     act: Act,
@@ -152,35 +154,51 @@ pub async fn remove(finance: &Finance, actor: &Actor, partner: &Namespace, id: &
     Ok(())
 }
 
-/// Lets a webhook that was disabled be told again, from now on. Again, it changes nothing.
+/// Lets a webhook that was disabled be told again, from now on. Whoever enables it answers for it as if it had made it. Again, it changes
+/// nothing.
 pub async fn enable(
     finance: &Finance,
-    actor: &Actor,
+    caller: &Caller,
     partner: &Namespace,
     id: &str,
 ) -> Result<PartnerWebhook, Error> {
     let mut write = finance.db.write().await?;
     let before = find(&mut write, partner, id).await?;
-    if before.disabled.is_none() {
+    if before.disabled.is_none() && before.made_by == *caller.person() {
         return Ok(before);
     }
-    sqlx::query("update webhooks set disabled = null, disabled_at = null where id = $1")
+    sqlx::query("update webhooks set disabled = null, disabled_at = null, made_by = $1 where id = $2")
+        .bind(caller.person().as_str())
         .bind(id)
         .execute(&mut *write)
         .await?;
     let webhook = find(&mut write, partner, id).await?;
-    tell(&mut write, actor, Act::WebhookEnabled, partner, &webhook).await?;
+    tell(&mut write, &caller.actor, Act::WebhookEnabled, partner, &webhook).await?;
     write.commit().await?;
     Ok(webhook)
 }
 
-/// Sends a webhook a message of the kind `test`, which tells of nothing, and gives its id.
+/// Sends a webhook a message of the kind `test`, which tells of nothing, and gives its id. While five wait, another one is refused.
 pub async fn test(finance: &Finance, partner: &Namespace, id: &str) -> Result<String, Error> {
     let (notice, now) = (new_id(), Timestamp::now());
     let mut write = finance.db.write().await?;
     let webhook = find(&mut write, partner, id).await?;
     if let Some(why) = webhook.disabled {
         return Err(Error::Conflict(format!("it is disabled, since {why}: enable it first")));
+    }
+    let (waiting,): (i64,) = sqlx::query_as(
+        "select count(*) from webhook_deliveries
+         join webhooks on webhooks.id = webhook_deliveries.webhook
+         join partner_notices on partner_notices.id = notice
+         where webhooks.partner = $1 and disabled is null and kind = 'test' and state = 'waiting'",
+    )
+    .bind(partner.as_str())
+    .fetch_one(&mut *write)
+    .await?;
+    if waiting >= TESTS_MAX {
+        return Err(Error::Conflict(format!(
+            "{TESTS_MAX} tests of '{partner}' wait until they are taken: send another one then, or remove the webhook that takes none"
+        )));
     }
     sqlx::query(
         "insert into partner_notices (id, partner, kind, key, at, text, data, mail)

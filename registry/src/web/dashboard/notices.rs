@@ -15,8 +15,9 @@ use chandlery_package::wire::{
 use chandlery_pages::{Column, Field, Tone, badge, banner, checkbox, empty, fault, minute, next_page, table};
 use maud::{Markup, html};
 
-use super::asked::{Asked, View, after, log_in};
+use super::asked::{Asked, View, after};
 use crate::error::Error;
+use crate::shell::{self, LogIn};
 
 const PAGE: &str = "/notices";
 
@@ -42,11 +43,12 @@ type Place = (String, String);
 pub(in crate::web) async fn page(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
     Query(paging): Query<Paging<Place>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}{PAGE}"))) };
     must_decide(&finance, &caller, &partner).await?;
     shown(&finance, &caller, partner, &asked, &paging, &html! {}).await
 }
@@ -60,10 +62,11 @@ async fn must_decide(finance: &Finance, caller: &Account, partner: &Namespace) -
 pub(in crate::web) async fn act(
     State(finance): State<Finance>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Form(given): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}{PAGE}"))) };
     must_decide(&finance, &caller, &partner).await?;
     let first = Paging::first(DELIVERIES_SHOWN);
     match done(&finance, &caller, &partner, &Given(given)).await {
@@ -72,7 +75,7 @@ pub(in crate::web) async fn act(
         Err(error) => {
             let problem = error.problem();
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            if !matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::CONFLICT) {
+            if !shell::shown_again(status) {
                 return Err(error.into());
             }
             let said = fault(Some(&problem.in_words()));
@@ -103,7 +106,7 @@ async fn done(
             partner_notices::test(finance, partner, id).await?;
         }
         "enable" => {
-            partner_notices::enable(finance, actor, partner, id).await?;
+            partner_notices::enable(finance, caller, partner, id).await?;
         }
         "remove" => partner_notices::remove(finance, actor, partner, id).await?,
         "again" => {
@@ -216,7 +219,7 @@ fn one(view: &View, webhook: &PartnerWebhook) -> Markup {
     html! {
         div.card {
             p { code { (webhook.url) } }
-            p { "Told of " (kinds.join(", ")) ". Made by " (webhook.made_by) ", " (minute(webhook.made_at)) "." }
+            p { "Told of " (kinds.join(", ")) ". Made " (minute(webhook.made_at)) "; " (webhook.made_by) " answers for it." }
             @if let Some(why) = &webhook.disabled { p { (badge(Tone::Bad, "disabled")) " Since " (why) "." } }
             @for (act, says) in acts {
                 form.row method="post" action=(path(view)) {
