@@ -5,7 +5,7 @@ mod kept;
 mod sealed;
 
 use axum::body::{Body, HttpBody as _, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -13,7 +13,7 @@ use axum::response::Response;
 use chandlery_accounts::Accounts;
 use chandlery_accounts::organisations::ACCOUNT_HEADER;
 use chandlery_edge::{BODY_BYTES_MAX, Client};
-use chandlery_package::Digest;
+use chandlery_package::{Digest, Namespace};
 use chandlery_store::Db;
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
@@ -31,7 +31,7 @@ const ROUTES: &str = "/api/v1/";
 /// The longest key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
 /// The longest answer that is kept, in bytes.
-const ANSWER_BYTES_MAX: u64 = 256 << 10;
+const ANSWER_BYTES_MAX: u64 = 16 << 10;
 /// How long an answer takes at most: longer than any request may.
 const UNDER_WAY: SignedDuration = SignedDuration::from_secs(60);
 
@@ -53,14 +53,15 @@ struct Asked {
 
 /// Does a write with a key once, and gives its answer to whoever sends it again. All others pass.
 pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Result<Response, Error> {
-    let takes_key = !request.method().is_safe() && request.uri().path().starts_with(ROUTES);
+    let is_route = request.extensions().get::<MatchedPath>().is_some();
+    let takes_key = is_route && !request.method().is_safe() && request.uri().path().starts_with(ROUTES);
     let key = match request.headers().get(&KEY).filter(|_| takes_key) {
         Some(key) => read(key)?.to_owned(),
         None => return Ok(next.run(request).await),
     };
     let (parts, body) = request.into_parts();
     let who = once.accounts.identify(Client::of(&parts.extensions), &parts.headers).await?;
-    let (Some(account), Some(secret)) = (who.account, once.secret(&parts.headers)) else {
+    let (Some(account), Some(secret)) = (&who.account, once.secret(&parts.headers)) else {
         // Of nobody in particular, nothing is kept.
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
@@ -71,11 +72,11 @@ pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Res
     let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| too_large())?;
     let asked = Asked {
         name: digest(&[account.person().as_str().as_bytes(), key.as_bytes()]),
-        asked: fingerprint(&parts, &body),
+        asked: fingerprint(&parts, who.acts_for(), &body),
         seal: Seal::new(&secret, &key).ok_or_else(|| Error::damaged("no seal follows from a key"))?,
     };
     let now = Timestamp::now();
-    if let Some(before) = kept::claim(&once.db, &asked.name, &asked.asked, now).await? {
+    if let Some(before) = kept::claim(&once.db, account.person(), &asked.name, &asked.asked, now).await? {
         return again(&asked, &before, key, now);
     }
     let answer = next.run(Request::from_parts(parts, Body::from(body)));
@@ -134,11 +135,12 @@ fn read(value: &HeaderValue) -> Result<&str, Error> {
     }
 }
 
-/// What follows from all that a request asks, and for whom.
-fn fingerprint(parts: &Parts, body: &[u8]) -> String {
+/// What follows from all that a request asks, and for whom: the organisation that it names, and the one that its session or token acts for.
+fn fingerprint(parts: &Parts, acts_for: Option<&Namespace>, body: &[u8]) -> String {
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-    let acts_for = parts.headers.get(ACCOUNT_HEADER).map_or(&[][..], HeaderValue::as_bytes);
-    digest(&[parts.method.as_str().as_bytes(), path.as_bytes(), acts_for, body])
+    let named = parts.headers.get(ACCOUNT_HEADER).map_or(&[][..], HeaderValue::as_bytes);
+    let acts_for = acts_for.map_or("", Namespace::as_str);
+    digest(&[parts.method.as_str().as_bytes(), path.as_bytes(), named, acts_for.as_bytes(), body])
 }
 
 /// The digest of several texts, each told from the next by its length.
@@ -178,7 +180,10 @@ fn again(asked: &Asked, before: &Before, key: String, now: Timestamp) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use tower::ServiceExt as _;
+
     use super::*;
+    use crate::testing;
 
     #[test]
     fn a_key_is_a_text_with_or_without_quotation_marks() {
@@ -193,10 +198,11 @@ mod tests {
 
     #[test]
     fn requests_are_told_apart_by_all_that_they_ask() {
-        let of = |method: &str, path: &str, acts_for: &str, body: &str| {
-            let request = Request::builder().method(method).uri(path).header(ACCOUNT_HEADER, acts_for);
-            fingerprint(&request.body(()).unwrap().into_parts().0, body.as_bytes())
+        let by = |method: &str, path: &str, named: &str, acts_for: Option<&Namespace>, body: &str| {
+            let request = Request::builder().method(method).uri(path).header(ACCOUNT_HEADER, named);
+            fingerprint(&request.body(()).unwrap().into_parts().0, acts_for, body.as_bytes())
         };
+        let of = |method: &str, path: &str, named: &str, body: &str| by(method, path, named, None, body);
         let one = of("POST", "/api/v1/orders", "acme", "{}");
         assert_eq!(one, of("POST", "/api/v1/orders", "acme", "{}"));
         for other in [
@@ -208,5 +214,48 @@ mod tests {
         ] {
             assert_ne!(one, other);
         }
+        let (acme, globex): (Namespace, Namespace) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let in_session = [None, Some(&acme), Some(&globex)]
+            .map(|acts_for| by("POST", "/api/v1/orders", "", acts_for, "{}"));
+        assert_eq!(in_session.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    }
+
+    /// What the registry answers to a write with a key, and how many keys are kept then.
+    async fn written(registry: &crate::Registry, path: &str, token: Option<&str>) -> (u16, i64) {
+        let mut request =
+            Request::post(path).header(KEY, "a-1").header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = r#"{ "note": "ci", "scope": "full", "days_valid": 1 }"#;
+        let request = request.body(Body::from(body)).unwrap();
+        let answer = registry.clone().router().oneshot(request).await.unwrap();
+        let count = sqlx::query_as("select count(*) from idempotent_answers").fetch_one(registry.db.read());
+        let (count,): (i64,) = count.await.unwrap();
+        (answer.status().as_u16(), count)
+    }
+
+    #[tokio::test]
+    async fn no_key_is_kept_of_nobody_nor_where_there_is_no_route() {
+        let (folder, registry) = testing::registry().await;
+        let token = std::fs::read_to_string(folder.path().join("operator.token")).unwrap();
+        assert_eq!(written(&registry, "/api/v1/none", Some(&token)).await, (404, 0));
+        assert_eq!(written(&registry, "/api/v1/account/tokens", None).await, (401, 0));
+        assert_eq!(written(&registry, "/api/v1/account/tokens", Some(&token)).await, (201, 1));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_given_again_for_the_same_organisation_alone() {
+        let (folder, registry) = testing::registry().await;
+        let token = std::fs::read_to_string(folder.path().join("operator.token")).unwrap();
+        let again = async || written(&registry, "/api/v1/account/tokens", Some(&token)).await;
+        assert_eq!((again().await, again().await), ((201, 1), (201, 1)));
+        let acting = [
+            "insert into accounts (name, password_hash, role, created_at) values ('acme', 'none', 'member', '')",
+            "insert into organisations (name, title, created_at, created_by) values ('acme', 'Acme', '', 'operator')",
+            "update tokens set acts_for = 'acme' where note = 'operator.token'",
+        ];
+        testing::write(&registry, &acting.map(str::to_owned)).await;
+        assert_eq!(again().await, (422, 1));
     }
 }

@@ -46,7 +46,7 @@ pub struct Principal {
     pub grant: Grant,
     /// What it is known by.
     pub credential: Credential,
-    /// The organisation that its token was made for.
+    /// The organisation that its token was made for, or its session acts for.
     pub(crate) acts_for: Option<Namespace>,
     /// Where it asks from.
     pub(crate) address: Address,
@@ -168,6 +168,11 @@ impl Principal {
     pub fn actor(&self) -> Result<Actor, Error> {
         let account = self.account.as_ref().ok_or(Error::Unauthenticated)?;
         Ok(account.actor(&self.credential, self.address))
+    }
+
+    /// The organisation for which its token was made, or its session acts.
+    pub fn acts_for(&self) -> Option<&Namespace> {
+        self.acts_for.as_ref()
     }
 
     /// Whether there is a token or password at all; the token may be nobody's in particular.

@@ -20,12 +20,11 @@ const HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header
 /// What seals and opens the answer to one request.
 pub(super) struct Seal(LessSafeKey);
 
-/// An answer, as it is sealed.
+/// What is sealed of an answer on a line before its body.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Begun {
     status: u16,
     headers: Vec<(String, String)>,
-    body: String,
 }
 
 impl Seal {
@@ -42,9 +41,10 @@ impl Seal {
     pub(super) fn close(&self, parts: &Parts, body: &Bytes) -> Option<String> {
         let value = |name: &HeaderName| parts.headers.get(name)?.to_str().ok().map(str::to_owned);
         let headers = HEADERS.iter().filter_map(|name| Some((name.to_string(), value(name)?)));
-        let kept =
-            Kept { status: parts.status.as_u16(), headers: headers.collect(), body: STANDARD.encode(body) };
-        let mut text = serde_json::to_vec(&kept).ok()?;
+        let begun = Begun { status: parts.status.as_u16(), headers: headers.collect() };
+        let mut text = serde_json::to_vec(&begun).ok()?;
+        text.push(b'\n');
+        text.extend_from_slice(body);
         let nonce = random_bytes::<NONCE_LEN>();
         let sealing = Nonce::assume_unique_for_key(nonce);
         self.0.seal_in_place_append_tag(sealing, Aad::empty(), &mut text).ok()?;
@@ -57,12 +57,13 @@ impl Seal {
         let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let text = self.0.open_in_place(nonce, Aad::empty(), text).ok()?;
-        let Kept { status, headers, body } = serde_json::from_slice(text).ok()?;
+        let end = text.iter().position(|byte| *byte == b'\n')?;
+        let Begun { status, headers } = serde_json::from_slice(&text[..end]).ok()?;
         let mut shown = HeaderMap::new();
         for (name, value) in headers {
             shown.insert(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
         }
-        let mut answer = Response::new(Body::from(STANDARD.decode(body).ok()?));
+        let mut answer = Response::new(Body::from(text[end + 1..].to_vec()));
         *answer.status_mut() = StatusCode::from_u16(status).ok()?;
         *answer.headers_mut() = shown;
         Some(answer)
@@ -79,10 +80,13 @@ mod tests {
     async fn an_answer_opens_for_whoever_it_was_sealed_for() {
         let answer = (StatusCode::CREATED, [(header::LOCATION, "/x")], "a token").into_response();
         let (parts, _) = answer.into_parts();
-        let body = Bytes::from_static(b"a token");
+        let body = Bytes::from_static(b"a token\nof two lines, \xff");
         let seal = Seal::new("Bearer t", "key").unwrap();
         let sealed = seal.close(&parts, &body).unwrap();
         assert!(!sealed.contains(&STANDARD.encode(b"a token")), "{sealed}");
+        // It is encoded once.
+        let large = seal.close(&parts, &Bytes::from(vec![0; 30_000])).unwrap();
+        assert!(large.len() < 41_000, "{}", large.len());
         let opened = seal.open(&sealed).unwrap();
         assert_eq!(opened.status(), StatusCode::CREATED);
         assert_eq!(opened.headers()[header::LOCATION], "/x");
