@@ -24,6 +24,7 @@ pub mod machine;
 mod markdown;
 mod metrics;
 pub mod moderation;
+mod nul;
 pub mod oci;
 pub mod security_txt;
 mod server;
@@ -39,7 +40,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use chandlery_accounts::{Accounts, Dns, SessionCookie};
 use chandlery_edge::Site;
@@ -164,8 +165,14 @@ impl Registry {
         };
         let worker = settings.worker.clone();
         let planner = Arc::new(Planner::new(data.join("compiled"), worker.clone()));
-        let catalog =
-            Catalog { db: db.clone(), accounts, oci: oci.clone(), search: Arc::default(), worker, planner };
+        let catalog = Catalog {
+            db: db.clone(),
+            accounts,
+            oci: oci.clone(),
+            search: Arc::default(),
+            inspector: catalog::Inspector::new(worker),
+            planner,
+        };
         catalog::fill_in_order(&db).await?;
         catalog::fill_in_looks(&db).await?;
         let guard = Guard::new(settings.limits.requests_per_second, settings.limits.proxies.clone());
@@ -230,6 +237,7 @@ impl Registry {
             .merge(catalog::pages(self.catalog))
             .layer(DefaultBodyLimit::max(chandlery_edge::BODY_BYTES_MAX))
             .layer(from_fn_with_state((self.clock, self.db), follow_clock))
+            .layer(from_fn(nul::refuse))
             .layer(from_fn_with_state(once, idempotency::once))
             .layer(from_fn_with_state(own, cross_site::refuse))
             .layer(from_fn_with_state(self.guard, guard::pass))

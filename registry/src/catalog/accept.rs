@@ -1,5 +1,6 @@
 //! Accepting a release: everything is checked first, then the release and its log entry become true together.
 
+use bytes::Bytes;
 use chandlery_package::artifact::PAYLOAD_BYTES_MAX;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
@@ -15,7 +16,7 @@ use sqlx::AnyConnection;
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
 use chandlery_log as log;
-use chandlery_sandbox::inspect;
+use chandlery_sandbox::{Worker, inspect};
 
 use super::changes::changed;
 use super::error::Error;
@@ -126,11 +127,10 @@ async fn check_component(
     let oci = &catalog.oci;
     let manifest = oci::read_manifest(oci, &release.plugin, artifact).await?;
     let layer = manifest.component()?;
-    let bytes = oci::read_blob(oci, &release.plugin, layer.digest, COMPONENT_BYTES_MAX as u64).await?;
-    let size = bytes.len();
-    let worker = catalog.worker.clone();
-    let parsed = tokio::task::spawn_blocking(move || inspect(&worker, &bytes)).await;
-    let component = parsed.map_err(|error| Error::damaged(error.to_string()))??;
+    let bytes = oci::read_blob(oci, &release.plugin, layer.digest, COMPONENT_BYTES_MAX as u64);
+    let look = |worker: &Worker, bytes: Bytes| (inspect(worker, &bytes), bytes.len());
+    let (parsed, size) = catalog.inspector.look(bytes, look).await?;
+    let component = parsed?;
     match component.manifest.release() {
         found if found == *release => Ok((component, size)),
         found => Err(Error::ManifestMismatch { claimed: release.clone(), found }),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use chandlery_accounts::Accounts;
-use chandlery_sandbox::Worker;
 use chandlery_store::Db;
 
+use super::inspecting::Inspector;
 use super::planning::Planner;
 use super::search::Search;
 use crate::oci::Oci;
@@ -23,7 +23,7 @@ pub struct Catalog {
     /// What can be searched.
     pub search: Arc<Search>,
     /// Who looks at components that strangers made.
-    pub worker: Worker,
+    pub inspector: Inspector,
     /// Who asks releases for plans.
     pub planner: Arc<Planner>,
 }

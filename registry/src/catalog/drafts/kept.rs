@@ -12,6 +12,8 @@ use crate::catalog::error::Error;
 
 /// How many drafts an account may have.
 pub(in crate::catalog) const DRAFTS_MAX: i64 = 5;
+/// How long an upload takes at most.
+const UPLOADED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// How long a draft is kept.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// When to try again who has too many, in seconds: most are published or discarded by then.
@@ -79,7 +81,7 @@ impl TryFrom<Row> for Draft {
 pub(in crate::catalog) async fn find(db: &Db, account: &Namespace, id: Uuid) -> Result<Draft, Error> {
     let row: Option<Row> = sqlx::query_as(
         "select id, namespace, file, digest, bytes, component, artifact, refusal, lapses_at from drafts
-         where id = $1 and account = $2 and lapses_at > $3",
+         where id = $1 and account = $2 and lapses_at > $3 and digest is not null",
     )
     .bind(id.to_string())
     .bind(account.as_str())
@@ -93,7 +95,7 @@ pub(in crate::catalog) async fn find(db: &Db, account: &Namespace, id: Uuid) -> 
 pub(in crate::catalog) async fn list(db: &Db, account: &Namespace) -> Result<Vec<Draft>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "select id, namespace, file, digest, bytes, component, artifact, refusal, lapses_at from drafts
-         where account = $1 and lapses_at > $2 order by uploaded_at desc, id limit $3",
+         where account = $1 and lapses_at > $2 and digest is not null order by uploaded_at desc, id limit $3",
     )
     .bind(account.as_str())
     .bind(time(Timestamp::now()))
@@ -103,49 +105,83 @@ pub(in crate::catalog) async fn list(db: &Db, account: &Namespace) -> Result<Vec
     rows.into_iter().map(Draft::try_from).collect()
 }
 
-/// Keeps what was uploaded by an account as a draft, in a transaction in which its bytes are known to be stored, unless the account has
-/// as many as it may.
-pub(super) async fn insert(write: &mut Write, account: &Namespace, new: &Draft) -> Result<(), Error> {
-    let (component, artifact, refusal) = match &new.read {
+/// Takes a place for a draft that an account is about to upload, unless it has as many as it may.
+pub(super) async fn reserve(
+    db: &Db,
+    account: &Namespace,
+    namespace: &Namespace,
+    file: &str,
+) -> Result<Uuid, Error> {
+    let id = Uuid::new_v4();
+    let mut write = db.write().await?;
+    let now = Timestamp::now();
+    let reserved = sqlx::query(
+        "insert into drafts (id, account, namespace, file, uploaded_at, lapses_at) select $1, $2, $3, $4, $5, $6
+         where (select count(*) from drafts where account = $2 and lapses_at > $5) < $7",
+    )
+    .bind(id.to_string())
+    .bind(account.as_str())
+    .bind(namespace.as_str())
+    .bind(file)
+    .bind(time(now))
+    .bind(time(now + UPLOADED_WITHIN))
+    .bind(DRAFTS_MAX)
+    .execute(&mut *write)
+    .await?;
+    if reserved.rows_affected() == 0 {
+        return Err(too_many(account));
+    }
+    write.commit().await?;
+    Ok(id)
+}
+
+/// What was uploaded whole.
+pub(super) struct Whole {
+    pub(super) digest: Digest,
+    pub(super) bytes: u64,
+    pub(super) read: Read,
+}
+
+/// Fills the place of a draft, in a transaction in which its bytes are known to be stored.
+pub(super) async fn fill(write: &mut Write, id: Uuid, whole: &Whole) -> Result<(), Error> {
+    let (component, artifact, refusal) = match &whole.read {
         Read::Component(component, artifact) => {
             (Some(json!(component).to_string()), Some(artifact.to_string()), None)
         }
         Read::Refused(problem) => (None, None, Some(json!(problem).to_string())),
     };
     let now = Timestamp::now();
-    let kept = sqlx::query(
-        "insert into drafts (id, account, namespace, file, digest, bytes, component, artifact, refusal, uploaded_at, lapses_at)
-         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
-         where (select count(*) from drafts where account = $2 and lapses_at > $10) < $12",
+    let filled = sqlx::query(
+        "update drafts set digest = $1, bytes = $2, component = $3, artifact = $4, refusal = $5, uploaded_at = $6, lapses_at = $7
+         where id = $8 and lapses_at > $6 and digest is null",
     )
-    .bind(new.id.to_string())
-    .bind(account.as_str())
-    .bind(new.namespace.as_str())
-    .bind(&new.file)
-    .bind(new.digest.to_string())
-    .bind(new.bytes as i64)
+    .bind(whole.digest.to_string())
+    .bind(whole.bytes as i64)
     .bind(component)
     .bind(artifact)
     .bind(refusal)
     .bind(time(now))
-    .bind(time(new.lapses_at))
-    .bind(DRAFTS_MAX)
+    .bind(time(now + KEPT_FOR))
+    .bind(id.to_string())
     .execute(&mut **write)
     .await?;
-    if kept.rows_affected() == 0 { Err(too_many(account)) } else { Ok(()) }
-}
-
-/// Until when what is uploaded now is kept.
-pub(super) fn lapses_at() -> Timestamp {
-    Timestamp::now() + KEPT_FOR
-}
-
-/// Refuses another draft of an account that has as many as it may, before it is uploaded.
-pub(super) async fn must_have_room(db: &Db, account: &Namespace) -> Result<(), Error> {
-    match list(db, account).await?.len() as i64 {
-        count if count < DRAFTS_MAX => Ok(()),
-        _ => Err(too_many(account)),
+    match filled.rows_affected() {
+        0 => Err(Error::conflict(format!(
+            "the upload took longer than {} minutes, after which its place is given to others: upload it again",
+            UPLOADED_WITHIN.as_mins()
+        ))),
+        _ => Ok(()),
     }
+}
+
+/// Gives back the place of a draft that was not uploaded whole.
+pub(super) async fn give_back(db: &Db, id: Uuid) -> Result<(), Error> {
+    let mut write = db.write_shared().await?;
+    sqlx::query("delete from drafts where id = $1 and digest is null")
+        .bind(id.to_string())
+        .execute(&mut *write)
+        .await?;
+    Ok(write.commit().await?)
 }
 
 fn too_many(account: &Namespace) -> Error {

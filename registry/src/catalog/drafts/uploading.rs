@@ -1,4 +1,5 @@
-//! Uploading a draft: its bytes go to the blob store as they arrive, and are read once, where they can harm nobody.
+//! Uploading a draft: its place is taken first, then its bytes go to the blob store as they arrive, and are read once, where they can harm
+//! nobody.
 
 use bytes::Bytes;
 use chandlery_accounts::{Account, Role};
@@ -6,13 +7,14 @@ use chandlery_package::artifact::Artifact;
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::problem::Explain as _;
 use chandlery_package::{Digest, Namespace};
-use chandlery_sandbox::inspect;
+use chandlery_sandbox::{Worker, inspect};
 use chandlery_store::content::{Algorithm, ContentDigest, ContentHasher};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::kept::{Draft, Read, insert, lapses_at, must_have_room};
+use super::kept::{Read, Whole, fill, give_back, reserve};
 use crate::catalog::error::Error;
 use crate::catalog::state::Catalog;
 
@@ -35,9 +37,44 @@ pub(in crate::catalog) async fn upload(
     pieces: BoxStream<'_, Result<Bytes, Error>>,
 ) -> Result<Uuid, Error> {
     caller.must_be(&catalog.db, Role::Publisher, namespace, "push to").await?;
-    must_have_room(&catalog.db, caller.person()).await?;
-    let (upload, chunk) = (Uuid::new_v4(), Uuid::new_v4());
-    let storage = &catalog.oci.storage;
+    let draft = reserve(&catalog.db, caller.person(), namespace, plain(file)).await?;
+    let mut place = Place { catalog: catalog.clone(), draft: Some(draft) };
+    let kept = receive(catalog, draft, pieces).await;
+    let tidied = tidy_up(catalog, draft).await;
+    place.draft = None;
+    kept.and(tidied).map(|()| draft)
+}
+
+/// The place of a draft as long as its upload is under way: where whoever uploads it goes away, it is given back.
+struct Place {
+    catalog: Catalog,
+    draft: Option<Uuid>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let (Some(draft), Ok(runtime)) = (self.draft, Handle::try_current()) else { return };
+        let catalog = self.catalog.clone();
+        runtime.spawn(async move {
+            if let Err(error) = tidy_up(&catalog, draft).await {
+                tracing::warn!(%error, "the place of a draft that was not uploaded is left until it lapses");
+            }
+        });
+    }
+}
+
+/// Removes what an upload leaves behind: its pieces and, where it came to nothing, its place.
+async fn tidy_up(catalog: &Catalog, draft: Uuid) -> Result<(), Error> {
+    give_back(&catalog.db, draft).await?;
+    Ok(catalog.oci.storage.delete_chunks(draft).await?)
+}
+
+async fn receive(
+    catalog: &Catalog,
+    draft: Uuid,
+    pieces: BoxStream<'_, Result<Bytes, Error>>,
+) -> Result<(), Error> {
+    let chunk = Uuid::new_v4();
     let (mut hasher, mut arrived, max) = (ContentHasher::new(Algorithm::Sha256), 0, bytes_max(catalog));
     let bounded = pieces.map(|piece| {
         let piece = piece?;
@@ -45,11 +82,8 @@ pub(in crate::catalog) async fn upload(
         hasher.update(&piece);
         if arrived <= max { Ok(piece) } else { Err(too_large(max)) }
     });
-    let bytes = storage.put_chunk(upload, chunk, bounded).await?;
-    let digest = hasher.finish();
-    let kept = keep(catalog, caller.person(), (namespace, file), (upload, chunk), &digest, bytes).await;
-    storage.delete_chunks(upload).await?;
-    kept
+    let bytes = catalog.oci.storage.put_chunk(draft, chunk, bounded).await?;
+    keep(catalog, (draft, chunk), &hasher.finish(), bytes).await
 }
 
 fn too_large(bytes_max: u64) -> Error {
@@ -58,50 +92,40 @@ fn too_large(bytes_max: u64) -> Error {
 
 async fn keep(
     catalog: &Catalog,
-    account: &Namespace,
-    (namespace, file): (&Namespace, &str),
-    (upload, chunk): (Uuid, Uuid),
+    (draft, chunk): (Uuid, Uuid),
     content: &ContentDigest,
     bytes: u64,
-) -> Result<Uuid, Error> {
+) -> Result<(), Error> {
     let storage = &catalog.oci.storage;
-    storage.assemble(upload, &[chunk], content).await?;
-    let stored = storage.get(content).await?;
-    let digest = Digest::of(&stored);
-    let draft = Draft {
-        id: Uuid::new_v4(),
-        namespace: namespace.clone(),
-        file: plain(file).to_owned(),
-        digest,
-        bytes,
-        read: read(catalog, stored).await?,
-        lapses_at: lapses_at(),
-    };
+    storage.assemble(draft, &[chunk], content).await?;
+    let (digest, read) = read(catalog, content).await?;
+    let whole = Whole { digest, bytes, read };
     // The collection of garbage may have removed the content before the database knew that it is wanted; then it is stored again.
     loop {
         let mut write = catalog.db.write_shared().await?;
         if storage.holds(content).await? {
-            insert(&mut write, account, &draft).await?;
-            write.commit().await?;
-            return Ok(draft.id);
+            fill(&mut write, draft, &whole).await?;
+            return Ok(write.commit().await?);
         }
         drop(write);
-        storage.assemble(upload, &[chunk], content).await?;
+        storage.assemble(draft, &[chunk], content).await?;
     }
 }
 
-/// What is in a file.
-async fn read(catalog: &Catalog, bytes: Bytes) -> Result<Read, Error> {
-    let worker = catalog.worker.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let component = inspect(&worker, &bytes)?;
-        let artifact = Artifact::of_component(&component, bytes.into()).digest();
-        Ok(Read::Component(Box::new(component), artifact))
-    });
-    let read: Result<Read, Error> = read.await.map_err(|error| Error::damaged(error.to_string()))?;
+/// What is in a file, and its digest.
+async fn read(catalog: &Catalog, content: &ContentDigest) -> Result<(Digest, Read), Error> {
+    let look = |worker: &Worker, bytes: Bytes| {
+        let digest = Digest::of(&bytes);
+        let read = inspect(worker, &bytes).map(|component| {
+            let artifact = Artifact::of_component(&component, bytes.into()).digest();
+            Read::Component(Box::new(component), artifact)
+        });
+        (digest, read.map_err(Error::from))
+    };
+    let (digest, read) = catalog.inspector.look(catalog.oci.storage.get(content), look).await?;
     match read {
-        Err(error) if error.explain().kind.status < 500 => Ok(Read::Refused(error.problem())),
-        read => read,
+        Err(error) if error.explain().kind.status < 500 => Ok((digest, Read::Refused(error.problem()))),
+        read => Ok((digest, read?)),
     }
 }
 
@@ -118,10 +142,11 @@ fn plain(file: &str) -> &str {
 mod tests {
     use std::sync::Arc;
 
+    use futures::stream::FuturesUnordered;
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::catalog::drafts::{discard, find};
+    use crate::catalog::drafts::{discard, find, list};
     use crate::oci::collect;
     use crate::testing;
 
@@ -130,17 +155,78 @@ mod tests {
         futures::stream::iter(pieces).boxed()
     }
 
-    #[tokio::test]
-    async fn what_a_draft_has_stored_is_garbage_when_it_is_discarded() {
-        let (_folder, registry) = testing::registry().await;
+    /// A registry in which its operator publishes in 'acme'.
+    async fn publishing() -> (tempfile::TempDir, crate::Registry, Account, Namespace) {
+        let (folder, registry) = testing::registry().await;
         let rows = [
             "insert into namespaces (name, created_at) values ('acme', '')",
             "insert into namespace_members (namespace, account, role) values ('acme', 'operator', 'publisher')",
         ];
         testing::write(&registry, &rows.map(str::to_owned)).await;
-        let (catalog, acme) = (&registry.catalog, "acme".parse::<Namespace>().unwrap());
-        let operator = "operator".parse::<Namespace>().unwrap();
-        let caller = chandlery_accounts::find_account(&registry.db, &operator).await.unwrap().unwrap().0;
+        let caller = chandlery_accounts::find_account(&registry.db, &"operator".parse().unwrap()).await;
+        (folder, registry, caller.unwrap().unwrap().0, "acme".parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn uploads_at_the_same_time_are_no_more_drafts_than_an_account_may_have() {
+        let (_folder, registry, caller, acme) = publishing().await;
+        let catalog = &registry.catalog;
+        let (sender, _) = tokio::sync::broadcast::channel::<()>(1);
+        // Each has taken its place before the first one is whole, and those that got none are refused before they send a byte.
+        let uploads = (0..8).map(|_| {
+            let mut whole = sender.subscribe();
+            let arriving = futures::stream::once(async move {
+                whole.recv().await.unwrap();
+                Ok(Bytes::from_static(b"no component"))
+            });
+            upload(catalog, &caller, &acme, "x.wasm", arriving.boxed())
+        });
+        let mut uploads: FuturesUnordered<_> = uploads.collect();
+        for _ in 0..3 {
+            let refused = uploads.next().await.unwrap().unwrap_err();
+            assert_eq!(refused.explain().kind.status, 429, "{refused}");
+        }
+        let drafts = async || list(&registry.db, caller.person()).await.unwrap().len();
+        assert_eq!(drafts().await, 0, "what is not whole is no draft yet");
+        sender.send(()).unwrap();
+        assert!(uploads.all(|kept| async move { kept.is_ok() }).await);
+        assert_eq!(drafts().await, 5);
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_comes_to_nothing_gives_its_place_back() {
+        let (_folder, registry, caller, acme) = publishing().await;
+        let catalog = &registry.catalog;
+        let rows = async || {
+            let count = sqlx::query_as("select count(*) from drafts").fetch_one(registry.db.read()).await;
+            let (count,): (i64,) = count.unwrap();
+            count
+        };
+        let broken = futures::stream::iter([Err(Error::invalid("it broke off"))]).boxed();
+        assert!(upload(catalog, &caller, &acme, "x.wasm", broken).await.is_err());
+        assert_eq!(rows().await, 0);
+        // So does one whose browser has gone away.
+        let (begins, mut begun) = tokio::sync::mpsc::channel(1);
+        let never = futures::stream::once(async move {
+            begins.send(()).await.unwrap();
+            std::future::pending().await
+        });
+        tokio::select! {
+            ended = upload(catalog, &caller, &acme, "x.wasm", never.boxed()) => panic!("{ended:?}"),
+            begun = begun.recv() => assert!(begun.is_some()),
+        }
+        let freed = async {
+            while rows().await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), freed).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_draft_has_stored_is_garbage_when_it_is_discarded() {
+        let (_folder, registry, caller, acme) = publishing().await;
+        let (catalog, operator) = (&registry.catalog, caller.person().clone());
         let contents = async || collect(&catalog.oci, SignedDuration::ZERO).await.unwrap().contents;
 
         let kept = upload(catalog, &caller, &acme, "x.wasm", arriving(&["no ", "component"])).await.unwrap();
