@@ -17,6 +17,7 @@ const OF_PROGRAMS: [&str; 7] = ["/api/", "/v2", "/log/", "/token", "/.well-known
 const PROBLEM_BYTES_MAX: usize = 64 << 10;
 const PAGE_MEDIA_TYPE: &str = "text/html; charset=utf-8";
 const HOME: Link<'static> = Link { path: "/", name: "Home" };
+const ACCOUNT_LINK: Link<'static> = Link { path: "/account", name: "Your account" };
 const SEARCH_LINK: Link<'static> = Link { path: SEARCH, name: "Search plugins" };
 
 /// Whoever a page is shown to, and what it was asked for.
@@ -26,6 +27,8 @@ struct Asked {
     is_known: bool,
     /// The path and query that a log-in leads back to.
     back: String,
+    /// Whether something was sent, and not a page asked for.
+    is_sent: bool,
 }
 
 /// Makes a page of a problem that answers a browser.
@@ -36,6 +39,7 @@ pub async fn show(State(accounts): State<Accounts>, request: Request, next: Next
     let headers = request.headers().clone();
     let asked = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
     let back = asked.map_or("/account", |asked| asked.as_str()).to_owned();
+    let is_sent = !request.method().is_safe();
     let answer = next.run(request).await;
     let failed = answer.status().is_client_error() || answer.status().is_server_error();
     if !failed || !is_told_to_programs(&answer) {
@@ -47,7 +51,7 @@ pub async fn show(State(accounts): State<Accounts>, request: Request, next: Next
         _ => accounts.visitor(&headers).await.ok(),
     };
     let is_known = found.is_some();
-    as_page(answer, &Asked { account: found.flatten(), is_known, back }).await
+    as_page(answer, &Asked { account: found.flatten(), is_known, back, is_sent }).await
 }
 
 fn wants_page(path: &str, headers: &HeaderMap) -> bool {
@@ -73,7 +77,7 @@ async fn as_page(answer: Response, asked: &Asked) -> Response {
     let problem = serde_json::from_slice::<Problem>(&told).ok();
     let status = parts.status;
     let title = problem.as_ref().map_or_else(|| title(status), |problem| problem.title.as_str());
-    let detail = problem.as_ref().map_or("there is no such page", |problem| problem.detail.as_str());
+    let detail = problem.as_ref().map_or_else(|| detail(status, asked.is_sent), |problem| &problem.detail);
     let remedy = problem.as_ref().and_then(|problem| problem.remedy.as_deref());
     let log_in = shell::log_in_path(&asked.back);
     let links = links(status, asked.account.is_some(), &log_in);
@@ -99,7 +103,17 @@ async fn as_page(answer: Response, asked: &Asked) -> Response {
 fn title(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NOT_FOUND => "Not found",
+        StatusCode::METHOD_NOT_ALLOWED => "Nothing is shown here",
         other => other.canonical_reason().unwrap_or("It did not work"),
+    }
+}
+
+/// What such an answer says. An address may take forms without showing anything, and the other way round.
+fn detail(status: StatusCode, is_sent: bool) -> &'static str {
+    match (status, is_sent) {
+        (StatusCode::METHOD_NOT_ALLOWED, false) => "this address takes what a form sends, and shows nothing",
+        (StatusCode::METHOD_NOT_ALLOWED, true) => "this address shows a page, and takes nothing that is sent",
+        _ => "there is no such page",
     }
 }
 
@@ -108,6 +122,9 @@ fn next(status: StatusCode) -> Option<&'static str> {
     match status {
         StatusCode::NOT_FOUND => {
             Some("It may have another name, or be shown to its members alone: log in, or search for it.")
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Some("Go back in your browser to the page with the form, or begin at one of these pages.")
         }
         StatusCode::FORBIDDEN => Some("Log in as somebody who may, or ask whoever owns it."),
         StatusCode::TOO_MANY_REQUESTS => Some("Wait for a moment, then load the page again."),
@@ -125,6 +142,9 @@ fn links(status: StatusCode, is_in: bool, log_in: &str) -> Vec<Link<'_>> {
     let mut links = vec![HOME];
     if elsewhere {
         links.push(SEARCH_LINK);
+    }
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        links.push(ACCOUNT_LINK);
     }
     if elsewhere && !is_in {
         links.push(Link { path: log_in, name: "Log in" });
@@ -156,7 +176,7 @@ mod tests {
     }
 
     fn nobody() -> Asked {
-        Asked { account: None, is_known: true, back: "/orders?after=1".into() }
+        Asked { account: None, is_known: true, back: "/orders?after=1".into(), is_sent: false }
     }
 
     #[test]
@@ -193,7 +213,26 @@ mod tests {
                 assert!(text.contains(part), "{part}: {text}");
             }
         }
-        let nothing = as_page(StatusCode::NOT_FOUND.into_response(), &nobody()).await;
-        assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+        for (status, is_sent, says) in [
+            (StatusCode::NOT_FOUND, false, "there is no such page"),
+            (
+                StatusCode::METHOD_NOT_ALLOWED,
+                false,
+                "this address takes what a form sends, and shows nothing",
+            ),
+            (
+                StatusCode::METHOD_NOT_ALLOWED,
+                true,
+                "this address shows a page, and takes nothing that is sent",
+            ),
+        ] {
+            let nothing = as_page(status.into_response(), &Asked { is_sent, ..nobody() }).await;
+            assert_eq!(nothing.status(), status);
+            let text = to_bytes(nothing.into_body(), usize::MAX).await.unwrap();
+            let text = String::from_utf8(text.to_vec()).unwrap();
+            assert!(text.contains(says), "{text}");
+            let leads_back = text.contains("Go back in your browser") && text.contains("Your account");
+            assert_eq!(leads_back, status == StatusCode::METHOD_NOT_ALLOWED, "{text}");
+        }
     }
 }

@@ -379,6 +379,7 @@ fn errors_are_pages_for_browsers_and_problems_for_programs() {
     let globex = world.session(&world.customer());
     for (path, cookie, status, said) in [
         ("/nowhere", None, 404, "there is no such page"),
+        ("/logout", None, 405, "this address takes what a form sends, and shows nothing"),
         ("/plugins/acme/none", None, 404, "there is no plugin"),
         ("/plugins/Not%20A%20Name/none", None, 400, "Error 400"),
         ("/figures", Some(globex.as_str()), 403, "may not use the operator's console"),
