@@ -1,7 +1,10 @@
 //! The frame of the registry's pages: what all of them link to, and what is said of whoever looks at one.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::Account;
 use chandlery_package::browser::SCRIPTED_POLICY;
@@ -63,10 +66,39 @@ pub async fn kept_by_its_visitor(mut page: Response) -> Response {
     page
 }
 
-/// Sends whoever asks to the log-in, and from there back; whoever was sending something, which is not sent again, to the path `otherwise`.
-pub fn log_in(parts: &Parts, otherwise: &str) -> Response {
-    let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
-    Redirect::to(&log_in_path(asked.map_or(otherwise, |asked| asked.as_str()))).into_response()
+/// Whether what was refused so is told on the page with its form, which one can send again. Whatever keeps everything from being done
+/// there, or the registry itself is at fault for, is an error.
+pub fn shown_again(status: StatusCode) -> bool {
+    [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY]
+        .contains(&status)
+}
+
+/// The way to the log-in, for whoever has to take it first.
+pub struct LogIn {
+    /// The path and query of the page that was asked for; none: something was sent.
+    asked: Option<String>,
+}
+
+impl LogIn {
+    /// From what a request asks for.
+    pub fn of(parts: &Parts) -> Self {
+        let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+        Self { asked: asked.map(ToString::to_string) }
+    }
+
+    /// Sends whoever asked for a page to the log-in, and from there back; whoever sent something, which is not sent again, to the page
+    /// `form`, from which they did.
+    pub fn then(&self, form: &str) -> Response {
+        Redirect::to(&log_in_path(self.asked.as_deref().unwrap_or(form))).into_response()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for LogIn {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
 }
 
 /// The path of the log-in that leads from there to this one.
@@ -128,6 +160,64 @@ fn shown(visitor: Visitor<'_>) -> Markup {
                 a href="/register" { "Sign up" }
             }
             Visitor::Unknown => { a href="/account" { "Account" } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn every_page_of_somebody_leads_back_to_itself() {
+        let (_folder, registry) = testing::registry().await;
+        for page in [
+            "/account",
+            "/account/email",
+            "/account/organisations",
+            "/account/passkeys",
+            "/account/password",
+            "/account/second-factor",
+            "/account/sessions",
+            "/account/sign-on",
+            "/account/tokens",
+            "/dashboard",
+            "/dashboard/acme",
+            "/dashboard/acme/notices",
+            "/dashboard/acme/payouts",
+            "/dashboard/acme/sales",
+            "/dashboard/acme/statements",
+            "/device/WDJB-MJHT",
+            "/invoices",
+            "/operator/payouts",
+            "/publish",
+            "/publish/00000000-0000-0000-0000-000000000000",
+            "/publish/namespaces/acme",
+            "/publish/namespaces/acme/ocr",
+            "/welcome",
+        ] {
+            let page = format!("{page}?range=last-month");
+            let (status, headers, _) = testing::get(&registry, &page, "").await;
+            let to = headers.get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned());
+            assert_eq!((status, to), (StatusCode::SEE_OTHER, Some(log_in_path(&page))));
+        }
+    }
+
+    #[test]
+    fn a_log_in_leads_to_the_page_that_was_asked_for_or_whose_form_was_sent() {
+        for (method, to) in [
+            ("GET", "/login?next=/account/tokens%3Fafter%3D1%26x%3D2"),
+            ("POST", "/login?next=/account/tokens"),
+        ] {
+            let request = Request::builder().method(method).uri("/account/tokens?after=1&x=2");
+            let sent = LogIn::of(&request.body(()).unwrap().into_parts().0).then("/account/tokens");
+            assert_eq!(
+                (sent.status().as_u16(), sent.headers()[header::LOCATION].to_str().unwrap()),
+                (303, to)
+            );
         }
     }
 }

@@ -29,19 +29,23 @@ use chandlery_store::Db;
 use maud::html;
 use sqlx::AnyConnection;
 
-use self::asked::{Asked, View, log_in};
+use self::asked::{Asked, View};
 use self::cards::Standing;
 use super::layout;
 use crate::error::Error;
-use crate::shell::PUBLISH;
+use crate::shell::{LogIn, PUBLISH};
 
 /// How many sales and payouts the first page shows.
 const SALES_SHOWN: u32 = 10;
 const PAYOUTS_SHOWN: u32 = 5;
 
 /// `/dashboard`: to the one namespace that the account owns, or a choice between several.
-pub(super) async fn own(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/dashboard").into_response()) };
+pub(super) async fn own(
+    State(finance): State<Finance>,
+    caller: Option<Account>,
+    log_in: LogIn,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in.then("/dashboard")) };
     let mine = partners_of(&finance.db, &caller).await?;
     if let [only] = mine.as_slice() {
         return Ok(Redirect::to(&format!("/dashboard/{only}")).into_response());
@@ -78,10 +82,11 @@ async fn partners_of(db: &Db, caller: &Account) -> Result<Vec<String>, Error> {
 pub(super) async fn page(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     // One snapshot for all figures, so that they agree.
     let mut db = finance.db.snapshot().await?;

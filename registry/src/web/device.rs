@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::UserCode;
 use chandlery_pages::minute;
 use maud::{Markup, html};
@@ -11,12 +11,12 @@ use serde::Deserialize;
 use super::email::faulty;
 use super::layout;
 use crate::error::Error;
+use crate::shell::LogIn;
 use chandlery_accounts::{Account, Caller, Waiting, confirm_device, waiting_device};
 use chandlery_edge::{Client, Path};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/device";
-const LOG_IN: &str = "/login?next=/device";
 /// What the button sends that signs a program in.
 const CONFIRM: &str = "confirm";
 
@@ -29,10 +29,10 @@ pub(super) struct Given {
 }
 
 /// The page `/device`, on which a code is typed.
-pub(super) async fn form(caller: Option<Account>) -> Response {
+pub(super) async fn form(caller: Option<Account>, log_in: LogIn) -> Response {
     match caller {
         Some(caller) => typed(&caller, None).into_response(),
-        None => Redirect::to(LOG_IN).into_response(),
+        None => log_in.then(PAGE),
     }
 }
 
@@ -41,11 +41,11 @@ pub(super) async fn page(
     State(finance): State<Finance>,
     client: Client,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(code): Path<String>,
 ) -> Result<Response, Error> {
     match (caller, code.parse::<UserCode>()) {
-        (None, Ok(code)) => Ok(Redirect::to(&format!("{LOG_IN}/{code}")).into_response()),
-        (None, Err(_)) => Ok(Redirect::to(LOG_IN).into_response()),
+        (None, _) => Ok(log_in.then(PAGE)),
         (Some(caller), Ok(code)) => look(&finance, client, &caller, &code).await,
         (Some(caller), Err(error)) => Ok(unreadable(&caller, &error.to_string())),
     }
@@ -56,9 +56,10 @@ pub(super) async fn act(
     State(finance): State<Finance>,
     client: Client,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let code = match given.code.parse::<UserCode>() {
         Ok(code) => code,
         Err(error) => return Ok(unreadable(&caller, &error.to_string())),

@@ -11,11 +11,12 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
+use crate::shell::LogIn;
 use chandlery_accounts::{Account, Address, Caller, change_email, profile, verify_email};
 use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
 
-const LOG_IN: &str = "/login?next=/account/email";
+const PAGE: &str = "/account/email";
 
 #[derive(Deserialize)]
 pub(super) struct Change {
@@ -32,8 +33,12 @@ pub(super) struct Token {
 }
 
 /// The page `/account/email`.
-pub(super) async fn form(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+pub(super) async fn form(
+    State(finance): State<Finance>,
+    caller: Option<Account>,
+    log_in: LogIn,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let has = profile(&finance.db, &caller.name).await?;
     Ok(page(&caller, &has, finance.mail.is_some(), "", None).into_response())
 }
@@ -42,9 +47,10 @@ pub(super) async fn change(
     State(finance): State<Finance>,
     client: Client,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(given): Form<Change>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let Change { email: typed, password } = given;
     let asked = match typed.trim().parse::<EmailAddress>() {
         Ok(email) => {

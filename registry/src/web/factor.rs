@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
+use crate::shell::LogIn;
 use chandlery_accounts::{
     Account, Caller, confirm_factor, factor_state, remove_factor, renew_recovery_codes, set_up_factor,
 };
@@ -18,7 +19,6 @@ use chandlery_edge::Client;
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/second-factor";
-const LOG_IN: &str = "/login?next=/account/second-factor";
 
 /// What one of the page's forms sends.
 #[derive(Deserialize)]
@@ -32,8 +32,12 @@ pub(super) struct Given {
 }
 
 /// The page `/account/second-factor`.
-pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+pub(super) async fn page(
+    State(finance): State<Finance>,
+    caller: Option<Account>,
+    log_in: LogIn,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let has = factor_state(&finance.db, &caller.name).await?;
     Ok(shown(&caller, &has, None).into_response())
 }
@@ -42,9 +46,10 @@ pub(super) async fn act(
     State(finance): State<Finance>,
     client: Client,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let error = match done(&finance, client, &caller, &given).await {
         Ok(response) => return Ok(response),
         Err(error) => error,

@@ -12,12 +12,11 @@ use super::customer::frame::ORGANISATIONS as OWN;
 use super::email::faulty;
 use super::layout;
 use crate::error::Error;
-use crate::shell::ORGANISATIONS;
+use crate::shell::{LogIn, ORGANISATIONS};
 use chandlery_accounts::{Account, Caller, act_for, acting_for, organisations};
 use chandlery_edge::Query;
 use chandlery_money::Finance;
 
-const LOG_IN: &str = "/login?next=/account/organisations";
 const ABOVE: [Link<'static>; 1] = [Link { path: "/account", name: "Account" }];
 /// How many organisations are shown at a time.
 const SHOWN: u32 = 100;
@@ -34,9 +33,10 @@ pub(super) struct Chosen {
 pub(super) async fn page(
     State(finance): State<Finance>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Query(paging): Query<Paging<Namespace>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(ORGANISATIONS)) };
     Ok(shown(&finance, &caller, &paging, None).await?.into_response())
 }
 
@@ -44,9 +44,10 @@ pub(super) async fn page(
 pub(super) async fn choose(
     State(finance): State<Finance>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(ORGANISATIONS)) };
     match chosen_by(&finance, &caller, &chosen).await {
         Ok(()) => Ok(Redirect::to("/account").into_response()),
         Err(error) => {

@@ -11,14 +11,13 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
-use crate::shell::scripted;
+use crate::shell::{LogIn, scripted};
 use chandlery_accounts::passkeys::{self, RelyingParty};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::Client;
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/passkeys";
-const LOG_IN: &str = "/login?next=/account/passkeys";
 
 /// What one of the page's forms sends.
 #[derive(Deserialize)]
@@ -64,8 +63,12 @@ pub(super) fn sign_in_form(site: Option<&RelyingParty>, next: &str) -> Markup {
 }
 
 /// The page `/account/passkeys`.
-pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+pub(super) async fn page(
+    State(finance): State<Finance>,
+    caller: Option<Account>,
+    log_in: LogIn,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     Ok(shown(&finance, &caller, None).await?.into_response())
 }
 
@@ -73,9 +76,10 @@ pub(super) async fn act(
     State(finance): State<Finance>,
     client: Client,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let error = match done(&finance, client, &caller, &given).await {
         Ok(response) => return Ok(response),
         Err(error) => error,

@@ -10,11 +10,12 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
+use crate::shell::LogIn;
 use chandlery_accounts::{Account, Caller, change_password};
 use chandlery_edge::Client;
 use chandlery_money::Finance;
 
-const LOG_IN: &str = "/login?next=/account/password";
+const PAGE: &str = "/account/password";
 
 #[derive(Deserialize)]
 pub(super) struct Given {
@@ -24,10 +25,10 @@ pub(super) struct Given {
 }
 
 /// The page `/account/password`.
-pub(super) async fn form(caller: Option<Account>) -> Response {
+pub(super) async fn form(caller: Option<Account>, log_in: LogIn) -> Response {
     match caller {
         Some(caller) => page(&caller, None).into_response(),
-        None => Redirect::to(LOG_IN).into_response(),
+        None => log_in.then(PAGE),
     }
 }
 
@@ -35,9 +36,10 @@ pub(super) async fn change(
     State(finance): State<Finance>,
     client: Client,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     if given.password != given.again {
         let page = page(&caller, Some("The two new passwords differ."));
         return Ok((StatusCode::BAD_REQUEST, page).into_response());

@@ -9,13 +9,13 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
+use crate::shell::LogIn;
 use chandlery_accounts::{Account, Caller, end_others, end_session, list_sessions};
 use chandlery_edge::Query;
 use chandlery_money::Finance;
 use jiff::Timestamp;
 
 const PAGE: &str = "/account/sessions";
-const LOG_IN: &str = "/login?next=/account/sessions";
 /// What stands for every session but the one that asks.
 const OTHERS: &str = "all";
 
@@ -29,9 +29,10 @@ pub(super) struct Which {
 pub(super) async fn page(
     State(finance): State<Finance>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Query(paging): Query<Paging<(Timestamp, String)>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let sessions = list_sessions(&finance.accounts, &caller, &paging).await?;
     Ok(shown(&caller, &sessions).into_response())
 }
@@ -39,9 +40,10 @@ pub(super) async fn page(
 pub(super) async fn end(
     State(finance): State<Finance>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(which): Form<Which>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     match which.id.as_str() {
         OTHERS => {
             end_others(&finance.accounts, &caller).await?;

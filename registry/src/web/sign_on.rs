@@ -17,13 +17,13 @@ use serde::Deserialize;
 use super::email::faulty;
 use super::{layout, session};
 use crate::error::Error;
+use crate::shell::LogIn;
 use chandlery_accounts::sign_on::{self, Onward, Returned};
 use chandlery_accounts::{Account, Address, Caller, SESSION_HOURS, SessionCookie};
 use chandlery_edge::{Client, Path, Query};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/sign-on";
-const LOG_IN: &str = "/login?next=/account/sign-on";
 /// What the form sends that ends an identity.
 const UNLINK: &str = "unlink";
 /// Where a browser says which site has led here.
@@ -124,8 +124,12 @@ pub(super) async fn arrive(
 }
 
 /// The page `/account/sign-on`.
-pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+pub(super) async fn page(
+    State(finance): State<Finance>,
+    caller: Option<Account>,
+    log_in: LogIn,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     Ok(own_page(&finance, &caller, None).await?.into_response())
 }
 
@@ -134,9 +138,10 @@ pub(super) async fn act(
     State(finance): State<Finance>,
     client: Client,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     match done(&finance, client, &caller, &given).await {
         Ok(response) => Ok(response),
         Err(error) => {

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use super::email::faulty;
 use super::layout;
 use crate::error::Error;
+use crate::shell::LogIn;
 use chandlery_accounts::{Account, Caller, Scope, TokenPlace, end_token, list_tokens, make_token};
 use chandlery_edge::Query;
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/tokens";
-const LOG_IN: &str = "/login?next=/account/tokens";
 /// How many are shown after a form.
 const SHOWN: u32 = 100;
 const PUBLISH: &str = "publish";
@@ -43,9 +43,10 @@ pub(super) struct Given {
 pub(super) async fn page(
     State(finance): State<Finance>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Query(paging): Query<Paging<TokenPlace>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let tokens = list_tokens(&finance.db, &caller, &paging).await?;
     Ok(shown(&caller, &tokens, &html! {}).into_response())
 }
@@ -54,9 +55,10 @@ pub(super) async fn page(
 pub(super) async fn act(
     State(finance): State<Finance>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to(LOG_IN).into_response()) };
+    let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
     let done = done(&finance, &caller, &given).await;
     if matches!(done, Ok(None)) {
         return Ok(Redirect::to(PAGE).into_response());

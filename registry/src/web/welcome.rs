@@ -2,7 +2,7 @@
 //! is done is seen from what there is; nothing is kept of it.
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, profile, uses_programs};
 use chandlery_money::figures::has_deployed;
 use chandlery_money::{Finance, billing};
@@ -13,6 +13,7 @@ use maud::{Markup, html};
 
 use super::layout;
 use crate::error::Error;
+use crate::shell::LogIn;
 
 /// How far an account has come.
 struct Progress {
@@ -34,8 +35,12 @@ struct Step {
 }
 
 /// The page `/welcome`.
-pub(super) async fn page(State(finance): State<Finance>, caller: Option<Account>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(Redirect::to("/login?next=/welcome").into_response()) };
+pub(super) async fn page(
+    State(finance): State<Finance>,
+    caller: Option<Account>,
+    log_in: LogIn,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in.then("/welcome")) };
     let has = profile(&finance.db, &caller.name).await?;
     let uses_command = uses_programs(&finance.db, &caller.name).await?;
     let mut db = finance.db.read().acquire().await?;

@@ -51,7 +51,7 @@ impl FromRequestParts<Finance> for Customer {
     async fn from_request_parts(parts: &mut Parts, finance: &Finance) -> Result<Self, Response> {
         match <Caller as FromRequestParts<Finance>>::from_request_parts(parts, finance).await {
             Ok(caller) => Ok(Self(caller)),
-            Err(chandlery_accounts::Error::Unauthenticated) => Err(shell::log_in(parts, OVERVIEW)),
+            Err(chandlery_accounts::Error::Unauthenticated) => Err(shell::LogIn::of(parts).then(OVERVIEW)),
             Err(error) => Err(Error::from(error).into_response()),
         }
     }
@@ -72,13 +72,11 @@ pub(in crate::web) fn page(caller: &Account, title: &str, here: &str, content: &
     layout::page(title, Some(caller), content)
 }
 
-/// A page that says what was wrong with what was sent. What is forbidden, or what the registry itself is at fault for, is an error.
+/// A page that says what was wrong with what was sent, where it is one of the faults that [`shell::shown_again`] names.
 pub(in crate::web) fn faulty(error: Error, page: impl FnOnce(&str) -> Markup) -> Result<Response, Error> {
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
-        Ok(status @ (StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::CONFLICT)) => {
-            Ok((status, page(&problem.in_words())).into_response())
-        }
+        Ok(status) if shell::shown_again(status) => Ok((status, page(&problem.in_words())).into_response()),
         _ => Err(error),
     }
 }

@@ -1,7 +1,7 @@
 //! What a page of the dashboard is of: a partner, a time and a currency, which its address keeps from page to page.
 
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Account;
 use chandlery_money::Finance;
 use chandlery_money::partners::{Order, Range, RangeName};
@@ -148,11 +148,6 @@ impl View {
         };
         layout::page(&title, Some(caller), content).into_response()
     }
-}
-
-/// Sends somebody to the log-in, and back from there.
-pub(super) fn log_in(partner: &Namespace) -> Response {
-    Redirect::to(&format!("/login?next=/dashboard/{partner}")).into_response()
 }
 
 /// What follows in a list, whose address has the time and the currency. None: nothing does.

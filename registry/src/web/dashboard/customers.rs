@@ -11,9 +11,10 @@ use chandlery_pages::{Column, money, number, signed, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::asked::{Asked, View, file, log_in};
+use super::asked::{Asked, View, file};
 use super::earned::sold;
 use crate::error::Error;
+use crate::shell::LogIn;
 
 const PAGE: &str = "/customers";
 
@@ -21,10 +22,11 @@ const PAGE: &str = "/customers";
 pub(in crate::web) async fn page(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;

@@ -12,8 +12,9 @@ use chandlery_pages::{Column, day, minute, money, next_page, table};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::asked::{Asked, View, after, file, log_in, state};
+use super::asked::{Asked, View, after, file, state};
 use crate::error::Error;
+use crate::shell::LogIn;
 
 const PAGE: &str = "/disputes";
 
@@ -21,11 +22,12 @@ const PAGE: &str = "/disputes";
 pub(in crate::web) async fn list(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
     Query(paging): Query<Paging<(Timestamp, String)>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;

@@ -13,8 +13,9 @@ use chandlery_package::wire::{ExplainedPayout, Paging, Payout, PayoutItem, Payou
 use chandlery_pages::{Column, Link, command, crumbs, facts, minute, money, next_page, table};
 use maud::{Markup, html};
 
-use super::asked::{Asked, View, after, file, log_in, state};
+use super::asked::{Asked, View, after, file, state};
 use crate::error::Error;
+use crate::shell::LogIn;
 
 const PAGE: &str = "/payouts";
 
@@ -22,11 +23,12 @@ const PAGE: &str = "/payouts";
 pub(in crate::web) async fn list(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
@@ -80,10 +82,11 @@ pub(super) fn rows(view: &View, payouts: &[Payout]) -> Markup {
 pub(in crate::web) async fn one(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path((partner, id)): Path<(Namespace, i64)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;

@@ -11,9 +11,10 @@ use chandlery_package::{Namespace, RevenueSharePolicy};
 use chandlery_pages::{Column, Link, command, crumbs, day, facts, minute, money, signed, table};
 use maud::{Markup, html};
 
-use super::asked::{Asked, View, log_in};
+use super::asked::{Asked, View};
 use super::disputes;
 use crate::error::Error;
+use crate::shell::LogIn;
 
 const PAGE: &str = "/sales";
 
@@ -21,10 +22,11 @@ const PAGE: &str = "/sales";
 pub(in crate::web) async fn one(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path((partner, number)): Path<(Namespace, i64)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;

@@ -12,8 +12,9 @@ use chandlery_package::wire::{LotRole, Page, Paging};
 use chandlery_pages::{Column, Heading, Sorting, day, minute, money, next_page, sortable_table};
 use maud::{Markup, html};
 
-use super::asked::{Asked, View, after, file, log_in, state};
+use super::asked::{Asked, View, after, file, state};
 use crate::error::Error;
+use crate::shell::LogIn;
 
 const PAGE: &str = "/sales";
 
@@ -26,11 +27,12 @@ fn wanted(view: &View, asked: &Asked) -> Wanted {
 pub(in crate::web) async fn list(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
     Query(paging): Query<Paging<SaleKey>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;

@@ -13,8 +13,9 @@ use chandlery_pages::{Column, Link, crumbs, facts, minute, money, next_page, num
 use maud::{Markup, html};
 use sqlx::AnyConnection;
 
-use super::asked::{Asked, View, after, file, log_in};
+use super::asked::{Asked, View, after, file};
 use crate::error::Error;
+use crate::shell::LogIn;
 
 const PAGE: &str = "/statements";
 /// How many statements a page has: each is read whole, and compared with its digest.
@@ -26,11 +27,12 @@ const CHANGES_SHOWN: usize = 500;
 pub(in crate::web) async fn list(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
     Query(paging): Query<Paging<StatementKey>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
@@ -109,10 +111,11 @@ async fn find(db: &mut AnyConnection, view: &View, month: Month) -> Result<Publi
 pub(in crate::web) async fn one(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path((partner, month)): Path<(Namespace, Month)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;

@@ -11,19 +11,21 @@ use chandlery_package::wire::{Earning, Paging, PluginEarning};
 use chandlery_pages::{Column, day, minute, money, next_page, number, table};
 use maud::{Markup, html};
 
-use super::asked::{Asked, View, after, log_in};
+use super::asked::{Asked, View, after};
 use crate::error::Error;
+use crate::shell::LogIn;
 
 /// The page `/dashboard/{partner}/transactions`.
 pub(in crate::web) async fn list(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
     Query(paging): Query<Paging<EarningKey>>,
 ) -> Result<Response, Error> {
     const PAGE: &str = "/transactions";
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
@@ -64,12 +66,13 @@ fn cells(row: &Earning) -> Vec<Markup> {
 pub(in crate::web) async fn plugins(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
     Query(paging): Query<Paging<PluginKey>>,
 ) -> Result<Response, Error> {
     const PAGE: &str = "/plugins";
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;

@@ -10,8 +10,9 @@ use chandlery_package::Namespace;
 use chandlery_pages::{Column, signed, table};
 use maud::{Markup, html};
 
-use super::asked::{Asked, View, file, log_in};
+use super::asked::{Asked, View, file};
 use crate::error::Error;
+use crate::shell::LogIn;
 
 const PAGE: &str = "/use";
 
@@ -19,10 +20,11 @@ const PAGE: &str = "/use";
 pub(in crate::web) async fn page(
     State(finance): State<Finance>,
     caller: Option<Account>,
+    log_in: LogIn,
     Path(partner): Path<Namespace>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&partner)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&format!("/dashboard/{partner}"))) };
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;

@@ -10,7 +10,7 @@ use chandlery_package::wire::{BooksCheck, ClosedMonth, Paging, SetAside};
 use chandlery_pages::{Column, Link, Tone, badge, crumbs, empty, minute, signed, table};
 use maud::{Markup, html};
 
-use super::asking::{confirm, refused};
+use super::asking::{confirm, why_not};
 use crate::console::{self, BANK, CLOSE, Operator, PAYOUTS};
 use crate::error::Error;
 use crate::web::customer::frame::{fault, faulty};
@@ -126,7 +126,7 @@ impl Checklist {
     async fn of(finance: &Finance, month: Month) -> Result<Self, Error> {
         let refused = match books::must_be_due(&finance.db, month, finance.clock.now()).await {
             Ok(()) => None,
-            Err(error) => Some(refused(error)?),
+            Err(error) => Some(why_not(error)?),
         };
         let mut db = finance.db.snapshot().await?;
         Ok(Self {

@@ -13,12 +13,13 @@ use chandlery_package::{
 use semver::Version;
 use serde::Deserialize;
 
-use super::answers::{log_in, plugin_path, unknown};
+use super::answers::{plugin_path, unknown};
 use super::plugin::answer;
 use crate::catalog::error::Error;
 use crate::catalog::lifecycle;
 use crate::catalog::staging;
 use crate::catalog::state::Catalog;
+use crate::shell::LogIn;
 use crate::trusted;
 
 /// What the form of a release sends.
@@ -57,11 +58,12 @@ fn as_release((namespace, name, version): OfRelease) -> Release {
 pub(super) async fn advise(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(path): Path<OfRelease>,
     Form(given): Form<Advised>,
 ) -> Result<Response, Error> {
     let release = as_release(path);
-    let Some(caller) = caller else { return Ok(log_in(&plugin_path(&release.plugin))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&plugin_path(&release.plugin))) };
     let done = done(&catalog, &caller, &release, &given).await;
     answer(&catalog, &caller, &release.plugin, done).await
 }
@@ -89,11 +91,12 @@ async fn done(catalog: &Catalog, caller: &Caller, release: &Release, given: &Adv
 pub(super) async fn withdraw(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(path): Path<OfRelease>,
     Form(given): Form<Withdrawn>,
 ) -> Result<Response, Error> {
     let release = as_release(path);
-    let Some(caller) = caller else { return Ok(log_in(&plugin_path(&release.plugin))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&plugin_path(&release.plugin))) };
     let done = async {
         if !caller.operator {
             let namespace = &release.plugin.namespace;
@@ -108,11 +111,12 @@ pub(super) async fn withdraw(
 pub(super) async fn decide(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(path): Path<OfRelease>,
     Form(given): Form<Decided>,
 ) -> Result<Response, Error> {
     let release = as_release(path);
-    let Some(caller) = caller else { return Ok(log_in(&plugin_path(&release.plugin))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&plugin_path(&release.plugin))) };
     let done = async {
         caller.must_be(&catalog.db, Role::Publisher, &release.plugin.namespace, "publish in").await?;
         match given.act.as_str() {
@@ -140,11 +144,12 @@ pub(super) struct Trusted {
 pub(super) async fn trust(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path((namespace, name)): Path<(Namespace, PluginName)>,
     Form(given): Form<Trusted>,
 ) -> Result<Response, Error> {
     let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in(&plugin_path(&plugin))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&plugin_path(&plugin))) };
     let done = async {
         caller.must_own(&catalog.db, &plugin.namespace, "choose who publishes in").await?;
         let new = publisher(&given)?;
@@ -158,10 +163,11 @@ pub(super) async fn trust(
 pub(super) async fn distrust(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path((namespace, name, id)): Path<(Namespace, PluginName, i64)>,
 ) -> Result<Response, Error> {
     let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in(&plugin_path(&plugin))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&plugin_path(&plugin))) };
     let done = async {
         caller.must_own(&catalog.db, &plugin.namespace, "choose who publishes in").await?;
         trusted::distrust(&catalog.db, &caller.actor, &plugin, id).await?;

@@ -1,7 +1,6 @@
 //! What the pages of publishers share: where they are, who may see them, and how they say that something was refused.
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Account, role};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::{Namespace, PluginId};
@@ -28,11 +27,6 @@ pub(super) fn plugin_path(plugin: &PluginId) -> String {
     format!("{}/{}", namespace_path(&plugin.namespace), plugin.name)
 }
 
-/// To the log-in, which leads back to the page.
-pub(super) fn log_in(page: &str) -> Response {
-    Redirect::to(&format!("/login?next={page}")).into_response()
-}
-
 /// A whole page, which search engines leave out.
 pub(super) fn shown(title: &str, caller: &Account, content: &Markup) -> Markup {
     let head = Head { title: title.into(), private: true, ..Head::default() };
@@ -50,11 +44,11 @@ pub(super) async fn must_be_member(db: &Db, caller: &Account, namespace: &Namesp
     }
 }
 
-/// The status and the text with which a page is shown again; what the registry itself is at fault for is an error.
+/// The status and the text with which a page is shown again, where it is one of the faults that [`shell::shown_again`] names.
 pub(super) fn told(error: Error) -> Result<(StatusCode, String), Error> {
     let problem = error.problem();
     match StatusCode::from_u16(problem.status) {
-        Ok(status) if status.is_client_error() => Ok((status, problem.in_words())),
+        Ok(status) if shell::shown_again(status) => Ok((status, problem.in_words())),
         _ => Err(error),
     }
 }

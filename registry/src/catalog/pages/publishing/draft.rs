@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answers::{draft_path, log_in, plugin_path, shown, told};
+use super::answers::{draft_path, plugin_path, shown, told};
 use super::signing::{Place, key_form, script_tag};
 use super::told as saying;
 use crate::catalog::drafts::{self, Draft, Read, Signed, faults};
@@ -21,7 +21,7 @@ use crate::catalog::keys::trusted;
 use crate::catalog::pages::telling::release_path;
 use crate::catalog::publish::Published;
 use crate::catalog::state::Catalog;
-use crate::shell::{PUBLISH, scripted};
+use crate::shell::{LogIn, PUBLISH, scripted};
 
 /// What the script sends when it has signed.
 #[derive(Deserialize)]
@@ -40,9 +40,10 @@ pub(super) struct Given {
 pub(super) async fn page(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+    let Some(caller) = caller else { return Ok(log_in.then(PUBLISH)) };
     let draft = drafts::find(&catalog.db, caller.person(), id).await?;
     content(&catalog, &caller, &draft, None).await
 }
@@ -51,10 +52,11 @@ pub(super) async fn page(
 pub(super) async fn sign(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(id): Path<Uuid>,
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&draft_path(id))) };
     let draft = drafts::find(&catalog.db, caller.person(), id).await?;
     match signed(&catalog, &caller, &draft, given).await {
         Ok(Published::Released(record)) => Ok(Redirect::to(&release_path(&record.release)).into_response()),
@@ -80,9 +82,10 @@ async fn signed(catalog: &Catalog, caller: &Caller, draft: &Draft, given: Given)
 pub(super) async fn discard(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+    let Some(caller) = caller else { return Ok(log_in.then(&draft_path(id))) };
     drafts::discard(&catalog.db, caller.person(), id).await?;
     Ok(Redirect::to(PUBLISH).into_response())
 }

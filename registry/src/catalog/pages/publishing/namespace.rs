@@ -9,14 +9,14 @@ use chandlery_package::wire::{Paging, TwoPeople};
 use chandlery_pages::{Link, command, crumbs, empty, fault, minute, next_page};
 use maud::{Markup, html};
 
-use super::answers::{log_in, must_be_member, namespace_path, plugin_path, shown, told};
+use super::answers::{must_be_member, namespace_path, plugin_path, shown, told};
 use super::keys;
 use super::signing::script_tag;
 use crate::catalog::error::Error;
 use crate::catalog::pages::telling::publisher_path;
 use crate::catalog::state::Catalog;
 use crate::catalog::{staging, two_people};
-use crate::shell::{PUBLISH, scripted};
+use crate::shell::{LogIn, PUBLISH, scripted};
 
 /// How many of its plugins are listed after a form.
 const SHOWN: u32 = 100;
@@ -25,10 +25,11 @@ const SHOWN: u32 = 100;
 pub(super) async fn page(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(namespace): Path<Namespace>,
     Asked(paging): Asked<Paging<String>>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&namespace_path(&namespace))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
     content(&catalog, &caller, &namespace, &paging, None).await
 }
 

@@ -9,12 +9,13 @@ use chandlery_package::{KeyId, Namespace};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::answers::{log_in, namespace_path, unknown};
+use super::answers::{namespace_path, unknown};
 use super::namespace::answer;
 use crate::catalog::error::Error;
 use crate::catalog::keys;
 use crate::catalog::state::Catalog;
 use crate::catalog::two_people;
+use crate::shell::LogIn;
 
 /// What the form about how many it takes to publish sends.
 #[derive(Deserialize)]
@@ -43,10 +44,11 @@ pub(super) struct Revoked {
 pub(super) async fn add_key(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(namespace): Path<Namespace>,
     Form(added): Form<Added>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&namespace_path(&namespace))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
     let done = async {
         caller.must_own(&catalog.db, &namespace, "add keys to").await?;
         let new = NewKey { key: added.key.parse()?, proof: added.proof };
@@ -59,10 +61,11 @@ pub(super) async fn add_key(
 pub(super) async fn revoke_key(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path((namespace, key)): Path<(Namespace, String)>,
     Form(revoked): Form<Revoked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&namespace_path(&namespace))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
     let done = async {
         caller.must_own(&catalog.db, &namespace, "revoke keys of").await?;
         let key: KeyId = key.parse()?;
@@ -86,10 +89,11 @@ fn moment(text: &str) -> Result<Timestamp, Error> {
 pub(super) async fn two_people(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path(namespace): Path<Namespace>,
     Form(asked): Form<Asked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(&namespace_path(&namespace))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
     let done = async {
         caller.must_own(&catalog.db, &namespace, "choose how many publish in").await?;
         match asked.act.as_str() {

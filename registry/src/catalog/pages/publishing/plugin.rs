@@ -10,12 +10,12 @@ use chandlery_pages::{Link, crumbs, fault};
 use maud::{Markup, html};
 use semver::Version;
 
-use super::answers::{log_in, must_be_member, namespace_path, plugin_path, shown, told};
+use super::answers::{must_be_member, namespace_path, plugin_path, shown, told};
 use super::{releases, trust};
 use crate::catalog::error::Error;
 use crate::catalog::pages::telling;
 use crate::catalog::state::Catalog;
-use crate::shell::PUBLISH;
+use crate::shell::{LogIn, PUBLISH};
 
 /// How many releases are listed at a time.
 const SHOWN: u32 = 50;
@@ -24,11 +24,12 @@ const SHOWN: u32 = 50;
 pub(super) async fn page(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Path((namespace, name)): Path<(Namespace, PluginName)>,
     Asked(paging): Asked<Paging<Version>>,
 ) -> Result<Response, Error> {
     let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in(&plugin_path(&plugin))) };
+    let Some(caller) = caller else { return Ok(log_in.then(&plugin_path(&plugin))) };
     Ok(content(&catalog, &caller, &plugin, &paging, None).await?.into_response())
 }
 

@@ -14,11 +14,11 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answers::{draft_path, log_in, namespace_path, shown, told};
+use super::answers::{draft_path, namespace_path, shown, told};
 use crate::catalog::drafts::{self, DRAFTS_MAX, Draft, Read};
 use crate::catalog::error::Error;
 use crate::catalog::state::Catalog;
-use crate::shell::PUBLISH;
+use crate::shell::{LogIn, PUBLISH};
 
 /// The part of the form that says in which namespace to publish, and comes before the file.
 const NAMESPACE: &str = "namespace";
@@ -35,8 +35,12 @@ pub(super) struct Taken {
 }
 
 /// The page `/publish`.
-pub(super) async fn page(State(catalog): State<Catalog>, caller: Option<Caller>) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+pub(super) async fn page(
+    State(catalog): State<Catalog>,
+    caller: Option<Caller>,
+    log_in: LogIn,
+) -> Result<Response, Error> {
+    let Some(caller) = caller else { return Ok(log_in.then(PUBLISH)) };
     Ok(content(&catalog, &caller, None).await?.into_response())
 }
 
@@ -44,9 +48,10 @@ pub(super) async fn page(State(catalog): State<Catalog>, caller: Option<Caller>)
 pub(super) async fn take(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     Form(taken): Form<Taken>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+    let Some(caller) = caller else { return Ok(log_in.then(PUBLISH)) };
     let took = async {
         let name: Namespace = taken.name.trim().parse()?;
         chandlery_accounts::take_namespace(&catalog.db, &caller.actor, &caller, &name).await?;
@@ -63,9 +68,10 @@ pub(super) async fn take(
 pub(super) async fn upload(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
+    log_in: LogIn,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in(PUBLISH)) };
+    let Some(caller) = caller else { return Ok(log_in.then(PUBLISH)) };
     let uploaded = async {
         let form = form.map_err(|refused| Error::invalid(refused.body_text()))?;
         uploaded(&catalog, &caller, form).await
