@@ -1,17 +1,48 @@
 //! axum's extractors, which refuse in the registry's own words.
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::{BODY_BYTES_MAX, Error};
 
-/// A JSON body of at most [`BODY_BYTES_MAX`].
-#[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(Error))]
+/// Why the character U+0000 is refused.
+pub const NO_TEXT: &str = "what was sent has the character U+0000, which is in no text here: leave it out";
+
+/// A JSON body of at most [`BODY_BYTES_MAX`], in whose texts is no U+0000.
 pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let (parts, body) = request.into_parts();
+        let body = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await?;
+        if has_nul(&body) {
+            return Err(Error::Invalid(NO_TEXT.into()));
+        }
+        let request = Request::from_parts(parts, Body::from(body));
+        Ok(Self(axum::Json::from_request(request, state).await?.0))
+    }
+}
+
+/// Whether a text of JSON has the character U+0000, which databases do not keep.
+pub fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let (_, escape) = rest.split_at(at);
+        if escape.starts_with(br"\u0000") {
+            return true;
+        }
+        // An escaped backslash escapes nothing.
+        rest = escape.get(2..).unwrap_or_default();
+    }
+    false
+}
 
 /// The variable parts of a path.
 #[derive(FromRequestParts)]
@@ -44,4 +75,24 @@ macro_rules! invalid {
         })*
     };
 }
-invalid!(JsonRejection, PathRejection, QueryRejection);
+invalid!(BytesRejection, JsonRejection, PathRejection, QueryRejection);
+
+#[cfg(test)]
+mod tests {
+    use super::has_nul;
+
+    #[test]
+    fn an_escaped_nul_is_known_from_the_text_of_one() {
+        for (json, has) in [
+            (r#"{"a":"b"}"#, false),
+            (r#""\u0000""#, true),
+            (r#""\\u0000""#, false),
+            (r#""\\\u0000""#, true),
+            (r#""\n\"\u0001""#, false),
+            (r#""\"#, false),
+            ("", false),
+        ] {
+            assert_eq!(has_nul(json.as_bytes()), has, "{json}");
+        }
+    }
+}

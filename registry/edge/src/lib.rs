@@ -13,7 +13,7 @@ pub use allowance::Allowance;
 pub use answer::answer;
 pub use client::{Client, Network, NetworkError, Peer, Proxied, Proxies};
 pub use error::{Error, FORBIDDEN, KINDS, SECOND_FACTOR_NEEDED, TOO_LARGE, UNAUTHENTICATED};
-pub use extract::{Json, Path, Query};
+pub use extract::{Json, NO_TEXT, Path, Query, has_nul};
 pub use site::{Sender, Site};
 
 /// The largest body of a request that is not a push, in bytes.

@@ -67,6 +67,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                 }),
                 _ => Error::syntax("the body cannot be read"),
             })?;
+        if chandlery_edge::has_nul(&bytes) {
+            return Err(Error::value(chandlery_edge::NO_TEXT));
+        }
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(object)) => Ok(Self(object)),
             Ok(_) => Err(Error::syntax("the body is an object")),

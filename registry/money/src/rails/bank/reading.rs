@@ -9,6 +9,9 @@ use crate::Error;
 /// Reads a statement: XML is camt.053, everything else CSV. Of lines of an account with one id, the later ones get a number of
 /// their own.
 pub(super) fn read(text: &str) -> Result<Statement, Error> {
+    if text.contains('\0') {
+        return Err(Error::Invalid("a statement is text, and this one has the character U+0000".into()));
+    }
     let mut statement = Statement::default();
     if text.trim_start().starts_with('<') {
         camt::read(text, &mut statement)?;
@@ -114,6 +117,7 @@ mod tests {
         let back = lines(text).remove(0);
         assert!(said(&back).starts_with("B;2 -7 JPY") && back.returned);
         assert_eq!(Vec::from_iter(payouts::numbers_in(&back.text)), [3]);
+        assert!(read("id,date,amount,currency,text\nB1,,1,USD,\0\n").unwrap_err().to_string().contains("U+0000"));
         assert!(read("<Document/>").is_err() && read("amount\n1").is_err());
         for wrong in ["B2,,one,USD", "B2,,1,US", "B2,,1,usd", ",,1,USD"] {
             let text = format!("id,date,amount,currency,text\nB1,,1,USD,\n{wrong},\n");

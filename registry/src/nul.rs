@@ -1,0 +1,87 @@
+//! Refuses the character U+0000 in what is percent-encoded, an address or a form: PostgreSQL keeps it in no text, and no text here has it.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use chandlery_edge::{BODY_BYTES_MAX, NO_TEXT};
+
+use crate::error::Error;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Lets through what has no U+0000 in its path, its query or the form that it brings. What JSON has is looked at where it is read.
+pub async fn refuse(request: Request, next: Next) -> Result<Response, Error> {
+    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    if is_in(address.as_bytes()) {
+        return Err(Error::invalid(NO_TEXT));
+    }
+    if !is_form(request.headers()) {
+        return Ok(next.run(request).await);
+    }
+    let (parts, body) = request.into_parts();
+    let too_large =
+        || chandlery_edge::Error::TooLarge { what: "a form".into(), bytes_max: BODY_BYTES_MAX as u64 };
+    let body = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| too_large())?;
+    match is_in(&body) {
+        true => Err(Error::invalid(NO_TEXT)),
+        false => Ok(next.run(Request::from_parts(parts, Body::from(body))).await),
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let said = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    said.get(..FORM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM.as_bytes()))
+}
+
+fn is_in(encoded: &[u8]) -> bool {
+    encoded.contains(&0) || encoded.windows(3).any(|bytes| bytes == b"%00")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::testing::registry;
+
+    #[tokio::test]
+    async fn no_text_has_a_nul() {
+        let (_folder, registry) = registry().await;
+        for (method, path, kind, body, status) in [
+            ("GET", "/search?q=a%00b", "", "", StatusCode::BAD_REQUEST),
+            ("GET", "/api/v1/plugins?q=%00", "", "", StatusCode::BAD_REQUEST),
+            ("GET", "/plugins/ac%00me/ocr", "", "", StatusCode::BAD_REQUEST),
+            ("GET", "/api/v1/advisories/%00", "", "", StatusCode::BAD_REQUEST),
+            ("GET", "/search?q=%2500", "", "", StatusCode::OK),
+            ("POST", "/device", "application/x-www-form-urlencoded", "code=%00", StatusCode::BAD_REQUEST),
+            (
+                "POST",
+                "/device",
+                "Application/x-www-form-urlencoded; charset=utf-8",
+                "a=\0",
+                StatusCode::BAD_REQUEST,
+            ),
+            (
+                "POST",
+                "/api/v1/accounts",
+                "application/json",
+                r#"{"name":"a\u0000"}"#,
+                StatusCode::BAD_REQUEST,
+            ),
+        ] {
+            let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, kind);
+            let request = request.body(Body::from(body)).unwrap();
+            let answer = registry.clone().router().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), status, "{method} {path} {body}");
+            if status != StatusCode::OK {
+                let answer = to_bytes(answer.into_body(), BODY_BYTES_MAX).await.unwrap();
+                let answer = String::from_utf8(answer.to_vec()).unwrap();
+                assert!(answer.contains("U+0000"), "{method} {path} {body}: {answer}");
+            }
+        }
+    }
+}
