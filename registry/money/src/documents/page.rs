@@ -22,6 +22,8 @@ pub(crate) fn page(document: &Document, standing: &[(&str, String)]) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
                 link rel="stylesheet" href="/invoice.css";
+                // None, so that browsers do not ask for one.
+                link rel="icon" href="data:,";
             }
             body {
                 main {

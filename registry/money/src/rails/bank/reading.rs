@@ -117,7 +117,9 @@ mod tests {
         let back = lines(text).remove(0);
         assert!(said(&back).starts_with("B;2 -7 JPY") && back.returned);
         assert_eq!(Vec::from_iter(payouts::numbers_in(&back.text)), [3]);
-        assert!(read("id,date,amount,currency,text\nB1,,1,USD,\0\n").unwrap_err().to_string().contains("U+0000"));
+        assert!(
+            read("id,date,amount,currency,text\nB1,,1,USD,\0\n").unwrap_err().to_string().contains("U+0000")
+        );
         assert!(read("<Document/>").is_err() && read("amount\n1").is_err());
         for wrong in ["B2,,one,USD", "B2,,1,US", "B2,,1,usd", ",,1,USD"] {
             let text = format!("id,date,amount,currency,text\nB1,,1,USD,\n{wrong},\n");
