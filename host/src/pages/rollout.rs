@@ -53,8 +53,8 @@ pub(super) async fn page(
     let path = format!("/deployments/{name}");
     let content = html! {
         (crumbs(&[DEPLOYMENTS, Link { path: &path, name: &name }], "Rollout"))
-        h1 { "Rollout of " (name) }
         section id="rollout" data-under-way[!outcome.done] {
+            h1 { "Rollout of " (name) }
             (state(&deployment, &outcome))
             @if !outcome.done { p { a href=(format!("{path}/rollout")) { "Look again" } } }
             h2 { "Replicas" }
@@ -72,8 +72,8 @@ pub(super) async fn page(
 fn gone(by: &Actor, name: &str) -> Response {
     let content = html! {
         (crumbs(&[DEPLOYMENTS], name))
-        h1 { "There is no deployment " (name) }
         section id="rollout" {
+            h1 { "There is no deployment " (name) }
             p role="status" { "Nothing of it is left on this host." }
             p { a href="/deployments" { "All deployments" } }
         }
