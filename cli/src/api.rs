@@ -330,6 +330,15 @@ impl Context {
     }
 }
 
+/// A path with those values of its query that are there.
+pub fn address(path: &str, values: &[(&str, Option<String>)]) -> String {
+    let said = values.iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    match form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish() {
+        query if query.is_empty() => path.into(),
+        query => format!("{path}?{query}"),
+    }
+}
+
 /// Reads a list page by page until there is no next one.
 async fn all_pages<T>(path: &str, ask: impl AsyncFn(String) -> Result<Page<T>>) -> Result<Page<T>> {
     let separator = if path.contains('?') { '&' } else { '?' };

@@ -2,11 +2,24 @@
 
 use chandlery_package::words::Word;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use reqwest::Url;
 
 /// Takes one word of an enumeration, and shows all of them in the help.
 pub fn one_of<T: Word>() -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(T::ALL.iter().map(|word| word.as_str())).try_map(|text| text.parse())
+}
+
+/// Takes a moment: a time, or a day, which is meant from its beginning by UTC.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    let begins = |day: Date| day.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    // Read as a date only, a time without its offset would be taken for its day.
+    let of_day = |_| Date::strptime("%Y-%m-%d", text).and_then(begins);
+    text.parse().or_else(of_day).map_err(|_: jiff::Error| {
+        "write a day, such as 2026-11-01, or a time with its offset, such as 2026-11-01T09:00:00Z".into()
+    })
 }
 
 /// Takes the address of a registry or a host, and gives it without a slash at its end.
@@ -30,6 +43,20 @@ pub fn server(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_the_beginning_of_a_day() {
+        for (text, at) in [
+            ("2026-11-01", "2026-11-01T00:00:00Z"),
+            ("2026-11-01T09:00:00Z", "2026-11-01T09:00:00Z"),
+            ("2026-11-01T09:00:00.5+02:00", "2026-11-01T07:00:00.5Z"),
+        ] {
+            assert_eq!(moment(text).map(|at| at.to_string()).as_deref(), Ok(at));
+        }
+        for text in ["", "yesterday", "2026-02-30", "2026-11", "2026-11-01T09:00:00"] {
+            assert!(moment(text).unwrap_err().contains("such as"), "{text}");
+        }
+    }
 
     #[test]
     fn an_address_says_how_it_is_written() {

@@ -136,9 +136,12 @@ fn a_budget_of_an_organisation_is_for_whoever_pays_for_it() {
         ann.ok(&["organisation", "remove", "umbrella", "bob"]);
     }
     assert_eq!(set(&ann), 200);
-    let acts = world.operator().ok(&["audit", "list", "--act", "budget-set"]);
+    let listed =
+        |words: &[&str]| world.operator().ok(&[&["audit", "list", "--act", "budget-set"], words].concat());
+    let acts = listed(&["--from", "2020-01-01", "--before", "2100-01-01T00:00:00Z"]);
     let actors: Vec<_> = acts.as_array().unwrap().iter().map(|act| act["actor"].as_str().unwrap()).collect();
     assert_eq!(actors, ["bob"], "what is set again is not set");
+    assert_eq!(listed(&["--before", "2020-01-01"]), json!([]));
 }
 
 /// Which parts of a budget these mails tell of, in their order.

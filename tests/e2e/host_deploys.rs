@@ -195,4 +195,12 @@ fn a_plan_is_shown_approved_rolled_out_and_taken_back_on_pages() {
         };
         assert!(acts["items"].as_array().unwrap().iter().any(is_told), "{user} {act} {about}: {acts}");
     }
+    let found = |words: &[&str]| {
+        let found = first.ok(&[&["host", "acts"], words].concat());
+        found["items"].as_array().unwrap().iter().map(|act| act["act"].clone()).collect::<Vec<_>>()
+    };
+    let of_ann = ["--user", "ann", "--about", "ocr", "--act", "scale"];
+    assert_eq!(found(&[&of_ann[..], &["--from", "2020-01-01"]].concat()).first(), Some(&json!("scale")));
+    assert!(found(&[&of_ann[..], &["--before", "2020-01-01"]].concat()).is_empty());
+    assert!(found(&["--before", "2020-01-01T00:00:00Z", "--refused"]).is_empty());
 }

@@ -154,6 +154,8 @@ fn the_console_shows_what_there_is_to_whoever_may_see_it() {
         ("/targets", "<h2 id=\"local\">"),
         ("/activity", "set-user"),
         ("/activity?user=nobody&refused=true", "There is no such entry"),
+        ("/activity?from=2020-01-01&to=", "set-user"),
+        ("/activity?from=&to=2020-01-01", "There is no such entry"),
         ("/account", "viewer on this host"),
     ] {
         must_show(&world, path, &ann, &[text, "<nav aria-label=\"Site\">", "/style.css"]);

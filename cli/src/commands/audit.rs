@@ -6,14 +6,15 @@ use std::str::FromStr;
 use chandlery_package::Namespace;
 use chandlery_package::log::AuditHead;
 use chandlery_package::wire::{Act, AuditChain, AuditEntry, Page};
-use clap::Subcommand;
-use reqwest::{Method, Url};
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use reqwest::Method;
 use serde_json::json;
 
 use super::host::Trust;
 use super::log::audit_heads;
-use crate::api::Context;
-use crate::arguments::one_of;
+use crate::api::{Context, address};
+use crate::arguments::{moment, one_of};
 use crate::failure::{Failure, Result};
 use crate::{show, words};
 
@@ -23,20 +24,7 @@ const EXPORT: &str = "/api/v1/audit.jsonl";
 #[derive(Subcommand)]
 pub enum Audit {
     /// Show what was done, the newest first
-    List {
-        /// By one account
-        #[arg(long, value_name = "ACCOUNT")]
-        actor: Option<Namespace>,
-        /// One kind of act, such as member-removed
-        #[arg(long, value_parser = one_of::<Act>())]
-        act: Option<Act>,
-        /// What was done to one thing: a plugin, an account, `policy 2`, a country, `EUR/USD`
-        #[arg(long)]
-        subject: Option<String>,
-        /// How many entries
-        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        last: u32,
-    },
+    List(Sought),
     /// Print the whole trail as lines of JSON, the oldest entry first
     Export,
     /// Check that no entry is missing or changed and that the heads in the registry's log are those of the trail, and print its head
@@ -52,6 +40,29 @@ pub enum Audit {
         #[command(flatten)]
         trust: Trust,
     },
+}
+
+/// Which entries are shown.
+#[derive(Args)]
+pub struct Sought {
+    /// By one account
+    #[arg(long, value_name = "ACCOUNT")]
+    actor: Option<Namespace>,
+    /// One kind of act, such as member-removed
+    #[arg(long, value_parser = one_of::<Act>())]
+    act: Option<Act>,
+    /// What was done to one thing: a plugin, an account, `policy 2`, a country, `EUR/USD`
+    #[arg(long)]
+    subject: Option<String>,
+    /// From this moment on: a day by UTC, such as 2026-11-01, or a time, such as 2026-11-01T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    from: Option<Timestamp>,
+    /// Before this moment, which is written in the same way
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    before: Option<Timestamp>,
+    /// How many entries
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    last: u32,
 }
 
 /// The number and the hash of an entry.
@@ -80,7 +91,7 @@ impl From<&AuditHead> for Head {
 impl Audit {
     pub async fn run(self, context: &Context) -> Result {
         match self {
-            Self::List { actor, act, subject, last } => list(context, actor, act, subject, last).await,
+            Self::List(sought) => list(context, sought).await,
             Self::Export => {
                 show::document(&context.registry_text(EXPORT).await?);
                 Ok(())
@@ -120,20 +131,19 @@ impl Audit {
     }
 }
 
-async fn list(
-    context: &Context,
-    actor: Option<Namespace>,
-    act: Option<Act>,
-    subject: Option<String>,
-    last: u32,
-) -> Result {
-    let actor = actor.map(|actor| format!("&actor={actor}")).unwrap_or_default();
-    let act = act.map(|act| format!("&act={act}")).unwrap_or_default();
-    // It may have blanks and strokes.
-    let subject =
-        subject.and_then(|subject| Url::parse_with_params("http://localhost", [("subject", subject)]).ok());
-    let subject = subject.and_then(|url| url.query().map(|query| format!("&{query}"))).unwrap_or_default();
-    let path = format!("/api/v1/audit?limit={last}{actor}{act}{subject}");
+async fn list(context: &Context, sought: Sought) -> Result {
+    let Sought { actor, act, subject, from, before, last } = sought;
+    let path = address(
+        "/api/v1/audit",
+        &[
+            ("actor", actor.map(|actor| actor.to_string())),
+            ("act", act.map(|act| act.to_string())),
+            ("subject", subject),
+            ("from", from.map(|at| at.to_string())),
+            ("before", before.map(|at| at.to_string())),
+            ("limit", Some(last.to_string())),
+        ],
+    );
     let page: Page<AuditEntry> = context.registry(Method::GET, &path, ()).await?;
     match context.settings.json {
         true => show::json(page.items),

@@ -18,7 +18,7 @@ use super::host_tokens::HostTokens;
 use super::registry::{bind, stopped};
 use super::rules::Rules;
 use super::teams::Teams;
-use super::users::{self, Users};
+use super::users::{self, Sought, Users};
 use super::work::worker;
 use crate::api::{Context, HOST_LISTEN};
 use crate::arguments::one_of;
@@ -57,7 +57,7 @@ pub enum Host {
     /// Show who is signed in, or whose the token is that is used, and what it may do
     Whoami,
     /// Show what users have done, the last first
-    Acts,
+    Acts(Sought),
     /// Show which account of the registry the host belongs to
     Account,
     /// Let the host belong to the account that is logged in at its registry, or with --for to an organisation
@@ -140,7 +140,7 @@ impl Host {
             Self::Sessions(sessions) => sessions.run(context).await,
             Self::Token(token) => token.run(context).await,
             Self::Whoami => users::whoami(context).await,
-            Self::Acts => users::acts(context).await,
+            Self::Acts(sought) => users::acts(context, sought).await,
             Self::Account => host_account::show(context).await,
             Self::Claim(claim) => claim.run(context).await,
         }

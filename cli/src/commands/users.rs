@@ -5,11 +5,12 @@ use chandlery_package::wire::Page;
 use chandlery_package::wire::host::{
     HostAct, HostRole, Membership, NewUser, RemovedUser, SetUp, User, Whoami,
 };
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use reqwest::Method;
 
-use crate::api::Context;
-use crate::arguments::one_of;
+use crate::api::{Context, address};
+use crate::arguments::{moment, one_of};
 use crate::failure::Result;
 use crate::show;
 
@@ -134,9 +135,44 @@ pub async fn whoami(context: &Context) -> Result {
     Ok(())
 }
 
+/// Which acts are shown.
+#[derive(Args)]
+pub struct Sought {
+    /// By one user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// One kind of act, such as deploy
+    #[arg(long)]
+    act: Option<String>,
+    /// What was done to one thing: a deployment, a plugin, a secret
+    #[arg(long, value_name = "NAME")]
+    about: Option<String>,
+    /// Only what was not done
+    #[arg(long)]
+    refused: bool,
+    /// From this moment on: a day by UTC, such as 2026-11-01, or a time, such as 2026-11-01T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    from: Option<Timestamp>,
+    /// Before this moment, which is written in the same way
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    before: Option<Timestamp>,
+}
+
 /// Shows what users have done, the last first.
-pub async fn acts(context: &Context) -> Result {
-    let page: Page<HostAct> = context.host_list("/api/v1/acts").await?;
+pub async fn acts(context: &Context, sought: Sought) -> Result {
+    let Sought { user, act, about, refused, from, before } = sought;
+    let path = address(
+        "/api/v1/acts",
+        &[
+            ("user", user),
+            ("act", act),
+            ("about", about),
+            ("refused", refused.then(|| "true".into())),
+            ("from", from.map(|at| at.to_string())),
+            ("before", before.map(|at| at.to_string())),
+        ],
+    );
+    let page: Page<HostAct> = context.host_list(&path).await?;
     let row = |done: HostAct| {
         vec![
             done.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),

@@ -14,8 +14,7 @@ use utoipa_axum::routes;
 use super::extract::{Json, Path, Query};
 use crate::error::Error;
 use crate::host::Host;
-use crate::users::About;
-use crate::users::Actor;
+use crate::users::{About, Actor, SoughtActs};
 
 /// The routes of this chapter.
 pub(super) fn routes() -> OpenApiRouter<Host> {
@@ -175,12 +174,13 @@ async fn revoke_token(State(host): State<Host>, Path(id): Path<String>) -> Resul
 #[utoipa::path(
     get,
     path = "/api/v1/acts",
-    params(Paging<i64>),
+    params(SoughtActs, Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<HostAct>))
 )]
 async fn acts(
     State(host): State<Host>,
+    Query(sought): Query<SoughtActs>,
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<HostAct>>, Error> {
-    Ok(Json(host.users.acts(&paging).await?))
+    Ok(Json(host.users.acts(&sought, &paging).await?))
 }

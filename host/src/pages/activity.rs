@@ -4,6 +4,9 @@ use axum::extract::{Query, State};
 use chandlery_package::wire::host::HostAct;
 use chandlery_package::wire::{Page, Paging};
 use chandlery_pages::{Column, Field, Tone, badge, checkbox, empty, minute, next_page, table};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -18,7 +21,7 @@ const PATH: &str = "/activity";
 /// From which status on something was not done.
 const REFUSED_FROM: u16 = 400;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Asked {
     #[serde(default, deserialize_with = "chosen")]
     user: Option<String>,
@@ -28,54 +31,87 @@ pub(super) struct Asked {
     about: Option<String>,
     #[serde(default, deserialize_with = "chosen")]
     refused: Option<bool>,
+    /// The first day.
+    #[serde(default, deserialize_with = "chosen")]
+    from: Option<Date>,
+    /// The last day.
+    #[serde(default, deserialize_with = "chosen")]
+    to: Option<Date>,
+}
+
+impl Asked {
+    fn sought(&self) -> SoughtActs {
+        SoughtActs {
+            user: self.user.clone(),
+            act: self.act.clone(),
+            about: self.about.clone(),
+            refused: self.refused.unwrap_or_default(),
+            from: self.from.and_then(begins),
+            // After the last day that there is, nothing is left out.
+            before: self.to.and_then(|day| day.tomorrow().ok()).and_then(begins),
+        }
+    }
+
+    /// The list of what is looked for, after a place.
+    fn link(&self, after: &str) -> String {
+        let day = |day: Option<Date>| day.map(|day| day.to_string());
+        let (from, to) = (day(self.from), day(self.to));
+        let values = [
+            ("user", self.user.as_deref()),
+            ("act", self.act.as_deref()),
+            ("about", self.about.as_deref()),
+            ("refused", self.refused.unwrap_or_default().then_some("true")),
+            ("from", from.as_deref()),
+            ("to", to.as_deref()),
+            ("after", Some(after)),
+        ];
+        address(PATH, &values)
+    }
+}
+
+/// When a day begins, by UTC.
+fn begins(day: Date) -> Option<Timestamp> {
+    day.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// The page `/activity`.
 pub(super) async fn page(
     State(host): State<Host>,
     SignedIn(by): SignedIn,
-    Query(Asked { user, act, about, refused }): Query<Asked>,
+    Query(asked): Query<Asked>,
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Markup, Error> {
-    let sought = SoughtActs { user, act, about, refused: refused.unwrap_or_default() };
-    let Page { items, next } = host.users.search_acts(&sought, &paging).await?;
+    let Page { items, next } = host.users.acts(&asked.sought(), &paging).await?;
     let content = html! {
         h1 { "Activity" }
         p { "What users and programs have asked this host to do, each written down before it was done. Nothing is taken out." }
-        (filters(&sought))
+        (filters(&asked))
         @if items.is_empty() {
             (empty("There is no such entry.", &html! { a href=(PATH) { "Show all activity" } "." }))
         } @else {
             (acts_table(&items))
         }
-        (next_page(next.map(|next| link(&sought, &next)).as_deref()))
+        (next_page(next.map(|next| asked.link(&next)).as_deref()))
     };
     Ok(layout::page("Activity", Some(&by), content))
 }
 
-/// The list of what is looked for, after a place.
-fn link(sought: &SoughtActs, after: &str) -> String {
-    let SoughtActs { user, act, about, refused } = sought;
-    let values = [
-        ("user", user.as_deref()),
-        ("act", act.as_deref()),
-        ("about", about.as_deref()),
-        ("refused", refused.then_some("true")),
-        ("after", Some(after)),
-    ];
-    address(PATH, &values)
-}
-
-fn filters(SoughtActs { user, act, about, refused }: &SoughtActs) -> Markup {
+fn filters(Asked { user, act, about, refused, from, to }: &Asked) -> Markup {
     let field = |name, label, value: &Option<String>| {
         html! { (Field::new(name, label).value(value.as_deref().unwrap_or_default())) }
+    };
+    let day = |name, label, day: &Option<Date>| {
+        let day = day.map(|day| day.to_string()).unwrap_or_default();
+        html! { (Field::new(name, label).kind("date").value(&day)) }
     };
     html! {
         form.card.filters method="get" action=(PATH) {
             (field("user", "User", user))
             (field("act", "Act, such as deploy", act))
             (field("about", "About, by its name", about))
-            (checkbox("refused", "Only what was not done", *refused))
+            (day("from", "First day (UTC)", from))
+            (day("to", "Last day (UTC)", to))
+            (checkbox("refused", "Only what was not done", refused.unwrap_or_default()))
             button { "Show" }
         }
     }
@@ -113,4 +149,19 @@ fn row(act: &HostAct) -> Vec<Markup> {
             }
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_whole_and_stay_in_the_address() {
+        let asked =
+            Asked { from: "2026-11-01".parse().ok(), to: "2026-11-30".parse().ok(), ..Asked::default() };
+        let sought = asked.sought();
+        assert_eq!(sought.from, "2026-11-01T00:00:00Z".parse().ok());
+        assert_eq!(sought.before, "2026-12-01T00:00:00Z".parse().ok());
+        assert_eq!(asked.link("7"), "/activity?from=2026-11-01&to=2026-11-30&after=7");
+    }
 }

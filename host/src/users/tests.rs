@@ -260,7 +260,7 @@ async fn a_program_is_signed_in_by_whoever_confirms_its_code_once() {
     users.confirm_device(&ann, &waits.user_code).await.unwrap();
     users.end_own_session(&ann, ann.token().unwrap()).await.unwrap();
     assert!(matches!(users.finish_device(&waits.device_code).await, Err(Error::NotFound(_))));
-    let acts = users.acts(&first_page()).await.unwrap().items;
+    let acts = users.acts(&SoughtActs::default(), &first_page()).await.unwrap().items;
     let told: Vec<_> = acts.iter().rev().map(|act| (act.user.as_str(), act.act.as_str())).collect();
     let expected =
         ["sign-in", "set-password", "confirm-program", "sign-in", "confirm-program", "end-session"];
@@ -325,7 +325,31 @@ async fn the_trail_tells_of_each_act_the_last_first() {
     users.begin(&admin, "remove", "web").await.unwrap();
     users.conclude(first, Some(200), None).await.unwrap();
     users.conclude(first, None, Some("web".into())).await.unwrap();
-    let told = users.acts(&first_page()).await.unwrap().items;
+    let told = users.acts(&SoughtActs::default(), &first_page()).await.unwrap().items;
     let told: Vec<_> = told.iter().map(|act| (act.act.as_str(), act.about.as_str(), act.status)).collect();
     assert_eq!(told, [("remove", "web", None), ("deploy", "web", Some(200))]);
+}
+
+#[tokio::test]
+async fn acts_are_looked_for_by_when_they_began() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = users(&folder).await;
+    let admin = users.identify(FIRST_TOKEN).await.unwrap().unwrap();
+    // As times are kept: with as many decimals as they need.
+    for at in ["2026-11-01T09:00:00Z", "2026-11-01T09:00:00.5Z", "2026-11-01T09:00:01Z"] {
+        let id = users.begin(&admin, "deploy", at).await.unwrap();
+        let set = sqlx::query("update acts set at = $1 where id = $2").bind(at).bind(id);
+        set.execute(users.db.pool()).await.unwrap();
+    }
+    let seconds = async |from: &str, before: &str| {
+        let sought =
+            SoughtActs { from: from.parse().ok(), before: before.parse().ok(), ..Default::default() };
+        let acts = users.acts(&sought, &first_page()).await.unwrap().items;
+        acts.iter().map(|act| act.about["2026-11-01T09:00:".len()..].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(seconds("", "").await, ["01Z", "00.5Z", "00Z"]);
+    assert_eq!(seconds("2026-11-01T09:00:00Z", "").await, ["01Z", "00.5Z", "00Z"]);
+    assert_eq!(seconds("2026-11-01T09:00:00.25Z", "").await, ["01Z", "00.5Z"]);
+    assert_eq!(seconds("2026-11-01T09:00:00.5Z", "2026-11-01T09:00:01Z").await, ["00.5Z"]);
+    assert_eq!(seconds("", "2026-11-01T09:00:00.5Z").await, ["00Z"]);
 }

@@ -4,21 +4,29 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::host::HostAct;
 use chandlery_package::wire::{Page, Paging};
 use jiff::Timestamp;
+use serde::Deserialize;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use utoipa::IntoParams;
 
 use super::{Actor, Error, Users};
 
 /// Which acts are looked for; what is not named may be anything.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SoughtActs {
     /// Who has done it.
     pub user: Option<String>,
-    /// What was asked for, by its word.
+    /// What was asked for, by its word, such as `deploy`.
     pub act: Option<String>,
     /// What it is about, by its whole name.
     pub about: Option<String>,
     /// Only what was not done.
+    #[serde(default)]
     pub refused: bool,
+    /// What was begun from this moment on.
+    pub from: Option<Timestamp>,
+    /// What was begun before this moment.
+    pub before: Option<Timestamp>,
 }
 
 /// What an act is about, where its path does not say so: set on the answer.
@@ -84,13 +92,8 @@ impl Users {
         Ok(())
     }
 
-    /// What users have done, the last first, a page at a time.
-    pub async fn acts(&self, paging: &Paging<i64>) -> Result<Page<HostAct>, Error> {
-        self.search_acts(&SoughtActs::default(), paging).await
-    }
-
-    /// The same of what is looked for.
-    pub(crate) async fn search_acts(
+    /// What users have done of what is looked for, the last first, a page at a time.
+    pub(crate) async fn acts(
         &self,
         sought: &SoughtActs,
         paging: &Paging<i64>,
@@ -100,7 +103,7 @@ impl Users {
             "select id, at, actor, token, act, about, status from acts where id < ",
         );
         query.push_bind(*paging.after().unwrap_or(&i64::MAX));
-        let SoughtActs { user, act, about, refused } = sought;
+        let SoughtActs { user, act, about, refused, from, before } = sought;
         for (column, named) in [("actor", user), ("act", act), ("about", about)] {
             if let Some(named) = named {
                 query.push(" and ").push(column).push(" = ").push_bind(named.as_str());
@@ -108,6 +111,16 @@ impl Users {
         }
         if *refused {
             query.push(" and status >= 400");
+        }
+        // Times have as many decimals as they need: without the letter at their end, they sort as they follow each other.
+        for (compared, moment) in [(" >= ", from), (" < ", before)] {
+            if let Some(moment) = moment {
+                let text = moment.to_string();
+                query
+                    .push(" and rtrim(at, 'Z')")
+                    .push(compared)
+                    .push_bind(text.trim_end_matches('Z').to_owned());
+            }
         }
         query.push(" order by id desc limit ").push_bind(paging.rows());
         let rows: Vec<Row> = query.build_query_as().fetch_all(self.db.pool()).await?;

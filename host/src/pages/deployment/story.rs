@@ -21,7 +21,7 @@ const SHOWN: u32 = 10;
 pub(super) async fn of(host: &Host, name: &str, paging: &Paging<i64>) -> Result<Markup, Error> {
     let revisions = host.deployments.history(name, paging).await?;
     let about = SoughtActs { about: Some(name.into()), ..SoughtActs::default() };
-    let acts = host.users.search_acts(&about, &Paging::first(SHOWN)).await?;
+    let acts = host.users.acts(&about, &Paging::first(SHOWN)).await?;
     let told = events::of_deployment(host.db.pool(), name, i64::from(SHOWN)).await?;
     Ok(html! {
         (history(name, revisions))
