@@ -70,6 +70,10 @@ fn what_is_used_is_invoiced_at_the_price_that_was_agreed_and_the_rest_is_shared(
     // What was agreed stays; a private offer is for one alone.
     acme.ok(&["orders", "price", "acme:ocr-server", "9.00 USD", "--per", "gpu-hour"]);
     acme.ok(&["orders", "price", "acme:ocr-server", "2.00 USD", "--per", "gpu-hour", "--to", "initech"]);
+    let (problem, _) =
+        acme.refused(&["orders", "price", "acme:ocr-server", "2.00 USD", "--to", "nobody-there"]);
+    let said = (problem.r#type.as_str(), problem.detail.as_str());
+    assert_eq!(said, ("not-found", "there is no account 'nobody-there'"));
     let private = second.ok(&["orders", "place", "acme:ocr-server"]);
     assert_eq!(private["offer"]["price"]["steps"][0]["price"], "2.00 USD");
     // Whoever orders it now agrees to what it costs now; whoever does not is named, and charged nothing.

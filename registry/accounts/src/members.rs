@@ -10,6 +10,7 @@ use chandlery_store::{Db, Write, time};
 
 use crate::actor::Actor;
 use crate::audit::record;
+use crate::namespaces::must_be_a_namespace;
 use crate::people::find_within;
 use crate::powers::Power;
 use crate::roles::{own_role, role_within};
@@ -257,11 +258,7 @@ pub async fn hand_over(
     namespace: &Namespace,
     to: &Namespace,
 ) -> Result<Vec<Namespace>, Error> {
-    let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
-        .bind(namespace.as_str())
-        .fetch_optional(&mut **write)
-        .await?;
-    known.ok_or_else(|| Error::NotFound(format!("namespace '{namespace}'")))?;
+    must_be_a_namespace(write, namespace).await?;
     find_within(write, to).await?;
     suspended::must_not_be(write, to).await?;
     let members: Vec<(Text<Namespace>,)> =

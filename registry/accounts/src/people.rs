@@ -118,6 +118,11 @@ pub(crate) async fn find_within(write: &mut Write, name: &Namespace) -> Result<(
     Ok((role, mark(&hash)))
 }
 
+/// Refuses what is about an account that there is not, or not any more.
+pub async fn must_be_an_account(write: &mut Write, name: &Namespace) -> Result<(), Error> {
+    find_within(write, name).await.map(drop)
+}
+
 /// Gives an account another password, by its hash.
 pub(crate) async fn set_password(write: &mut Write, name: &Namespace, hash: &str) -> Result<(), Error> {
     sqlx::query("update accounts set password_hash = $1, passwordless_since = null where name = $2")

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 use crate::{Error, OnOffer};
-use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
+use chandlery_accounts::{Actor, must_be_an_account};
 use chandlery_store::{Db, Write, time};
 
 /// Sets what a plugin costs from now on, for one customer or for everybody; of the latter the catalog is told.
@@ -26,6 +26,9 @@ pub async fn set_price(
     let mut write = db.write().await?;
     must_be_there(&mut write, plugin).await?;
     must_be_metered(&mut write, plugin, &new.offer.price).await?;
+    if let Some(customer) = &new.customer {
+        must_be_an_account(&mut write, customer).await?;
+    }
     sqlx::query(
         "insert into prices (plugin, version, since, offer, customer)
          select $1, coalesce(max(version), 0) + 1, $2, $3, nullif($4, '') from prices where plugin = $1",

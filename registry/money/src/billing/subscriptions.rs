@@ -18,7 +18,7 @@ use super::{collection, refunds};
 use crate::Error;
 use crate::ledger::{self, By, Chore};
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Actor, tell};
+use chandlery_accounts::{Actor, must_be_an_account, tell};
 use chandlery_store::{Db, Write, time};
 
 /// How long a trial lasts, in days.
@@ -308,13 +308,7 @@ pub(crate) async fn agree_within(
     if agreement.price.minor() < 0 {
         return Err(Error::Invalid(format!("a price is not below zero, as {} is", agreement.price)));
     }
-    let known: Option<(String,)> = sqlx::query_as("select name from accounts where name = $1")
-        .bind(account.as_str())
-        .fetch_optional(&mut **write)
-        .await?;
-    if known.is_none() {
-        return Err(Error::NotFound(format!("account '{account}'")));
-    }
+    must_be_an_account(write, account).await?;
     let mut stored = current(write, account, now).await?;
     ledger::by(write, By::Actor(actor));
     let agreed = Some((agreement.deployments, agreement.price));

@@ -1,8 +1,8 @@
 //! Partners that leave: once nothing of theirs is held in a currency any more, all that is available in it is paid, however little and
 //! whatever their schedule.
 
-use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
+use chandlery_accounts::{Actor, must_be_a_namespace};
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, HeldBack, HeldFor, Leaving};
 use chandlery_package::{Balance, Currency, Namespace};
@@ -52,13 +52,7 @@ pub(super) async fn mark(
     leaves: bool,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
-        .bind(partner.as_str())
-        .fetch_optional(&mut **write)
-        .await?;
-    if known.is_none() {
-        return Err(Error::NotFound(format!("namespace '{partner}'")));
-    }
+    must_be_a_namespace(write, partner).await?;
     let query = match leaves {
         true => sqlx::query(
             "insert into partner_exits (partner, asked_by, asked_at) values ($1, $2, $3) on conflict do nothing",

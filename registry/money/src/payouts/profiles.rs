@@ -12,7 +12,7 @@ use super::bank_account::check_account;
 use crate::{Error, documents};
 use chandlery_accounts::audit::record;
 use chandlery_accounts::organisations::{Power, speaks_for};
-use chandlery_accounts::{Account, Actor, origins};
+use chandlery_accounts::{Account, Actor, must_be_a_namespace, origins};
 use chandlery_store::{Db, Write, time};
 
 type Row = (i64, Json<PayoutProfile>, Text<Namespace>, Option<Text<Namespace>>);
@@ -101,13 +101,7 @@ pub(super) async fn write(
         legal.id = None;
     }
     let mut write = db.write().await?;
-    let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
-        .bind(partner.as_str())
-        .fetch_optional(&mut *write)
-        .await?;
-    if known.is_none() {
-        return Err(Error::NotFound(format!("namespace '{partner}'")));
-    }
+    must_be_a_namespace(&mut write, partner).await?;
     if !caller.operator {
         profile.withheld = in_force(&mut write, partner).await?.1.withheld;
     }
@@ -243,6 +237,6 @@ mod tests {
             write(&finance.db, &Actor::machine(), &operator, &nobody, by_hand(), Timestamp::UNIX_EPOCH)
                 .await
                 .unwrap_err();
-        assert!(matches!(refused, Error::NotFound(_)), "{refused}");
+        assert_eq!(refused.to_string(), "there is no namespace 'nobody'");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chandlery_accounts::must_be_a_namespace;
 use chandlery_package::Namespace;
 use chandlery_store::Write;
 use sqlx::AnyConnection;
@@ -14,13 +15,7 @@ pub(super) async fn set(
     publisher: &Namespace,
     group: Option<&str>,
 ) -> Result<Option<String>, Error> {
-    let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
-        .bind(publisher.as_str())
-        .fetch_optional(&mut **write)
-        .await?;
-    if known.is_none() {
-        return Err(Error::NotFound(format!("namespace '{publisher}'")));
-    }
+    must_be_a_namespace(write, publisher).await?;
     let before: Option<(String,)> =
         sqlx::query_as("select volume_group from volume_groups where namespace = $1")
             .bind(publisher.as_str())
