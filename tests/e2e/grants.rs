@@ -285,7 +285,12 @@ fn a_release_that_asks_for_more_stops_and_asks() {
     assert_eq!(problem.r#type, "consent-needed", "{problem:?}");
     assert!(problem.detail.contains("restart and scale what is deployed here"), "{problem:?}");
     assert!(!problem.detail.contains("keep data of its own"), "{problem:?}");
-    assert!(problem.remedy.as_ref().unwrap().contains("--allow secret:token"), "{problem:?}");
+    let remedy = problem.remedy.as_ref().unwrap();
+    assert!(remedy.contains("--allow secret:token") && remedy.contains("--deny PERMISSION"), "{problem:?}");
+    // Nothing agrees to whatever it is, and what is passed instead is named.
+    let wholesale = customer.command(&["install", "mallory:curious", "--yes"]).output().unwrap();
+    let said = String::from_utf8_lossy(&wholesale.stderr);
+    assert!(!wholesale.status.success() && said.contains("--allow PERMISSION"), "{said}");
     assert_eq!(customer.ok(&["permissions", "show"])["items"], json!([]));
     // What is left out for good is denied.
     let mut words = vec!["install", "mallory:curious", "--deny", "deployments:act"];

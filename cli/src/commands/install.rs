@@ -6,7 +6,8 @@ use std::io::IsTerminal as _;
 use chandlery_package::wire::Acceptance;
 use chandlery_package::wire::host::{Asked, Consent, Costs, Event, Locked, NewInstall};
 use chandlery_package::{AdvisoryId, Kind, Permission, Price, Requirement};
-use clap::Args;
+use clap::builder::UnknownArgumentValueParser;
+use clap::{ArgAction, Args};
 
 use crate::api::Context;
 use crate::failure::{Failure, Result};
@@ -29,6 +30,16 @@ pub struct Install {
     /// Install it though this critical advisory is about it
     #[arg(long, value_name = "ID")]
     accept_advisory: Vec<AdvisoryId>,
+    // What a plugin may do and costs is agreed to by name: nothing says yes to whatever it is.
+    #[arg(long = "yes", short = 'y', hide = true, action = ArgAction::SetTrue, value_parser = nothing_agrees_to_all())]
+    _yes: Option<String>,
+}
+
+fn nothing_agrees_to_all() -> UnknownArgumentValueParser {
+    UnknownArgumentValueParser::suggest(
+        "agree by name, with `--allow PERMISSION` for each permission and `--accept-price PRICE`; without either, the command \
+         says which to pass",
+    )
 }
 
 /// How an installation ended.
@@ -91,7 +102,7 @@ fn accept(context: &Context, named: Option<&str>, costs: Costs) -> Result<Accept
     let Costs { release, quote, problem } = costs;
     let (None, Some(offer)) = (quote.order, quote.offer) else { return Err(problem.into()) };
     let refused = Failure::from(problem).remedy(format!(
-        "agree to {offer} with `--accept-price '{}'`; nothing was ordered",
+        "agree to {offer}: add `--accept-price '{}'` to the command; nothing was ordered",
         in_short(&offer.price)
     ));
     if let Some(named) = named {
@@ -125,8 +136,10 @@ fn in_short(price: &Price) -> String {
 /// What somebody at the terminal agrees to: all of it, or nothing.
 fn consent(context: &Context, asked: Asked) -> Result<BTreeSet<Permission>> {
     let flags: Vec<_> = asked.permissions.iter().map(|permission| format!("--allow {permission}")).collect();
-    let refused = Failure::from(asked.problem)
-        .remedy(format!("agree to it with `{}`; nothing was changed", flags.join(" ")));
+    let refused = Failure::from(asked.problem).remedy(format!(
+        "add `{}` to the command, or `--deny PERMISSION` for what it is to do without; nothing was changed",
+        flags.join(" ")
+    ));
     if context.settings.json || !std::io::stdin().is_terminal() {
         return Err(refused);
     }

@@ -75,7 +75,9 @@ fn value(name: &SecretName) -> Result<String> {
     }
     let value = value.trim_end_matches(['\r', '\n']);
     match value.is_empty() {
-        true => Err(Failure::new(&words::NO_VALUE, format!("nothing was given for '{name}'"))),
+        true => Err(Failure::new(&words::NO_VALUE, format!("nothing was given for '{name}'")).remedy(format!(
+            "give it on standard input: `chandlery secrets set {name} < FILE`, or run the command in a terminal"
+        ))),
         false => Ok(value.into()),
     }
 }

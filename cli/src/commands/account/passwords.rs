@@ -10,9 +10,8 @@ pub(super) fn password(prompt: &str) -> Result<String> {
         return Ok(rpassword::prompt_password(prompt)?);
     }
     match piped()?.trim_end_matches(['\r', '\n']) {
-        "" => {
-            Err(Failure::of("no password was given").remedy("pipe it in, or run the command in a terminal"))
-        }
+        "" => Err(Failure::of("no password was given")
+            .remedy("give it on standard input, as with `< FILE`, or run the command in a terminal")),
         text => Ok(text.into()),
     }
 }
@@ -32,7 +31,7 @@ pub(super) fn current_and_new() -> Result<(String, String)> {
     match text.lines().collect::<Vec<_>>()[..] {
         [current, new] => Ok((current.into(), new.into())),
         _ => Err(Failure::of("two passwords are needed")
-            .remedy("pipe in the current and the new one, a line each")),
+            .remedy("give the current and the new one on standard input, a line each, as with `< FILE`")),
     }
 }
 
