@@ -1,14 +1,17 @@
 //! Refuses the character U+0000 in what is percent-encoded, an address or a form: PostgreSQL keeps it in no text, and no text here has it.
+//! What else comes from outside is looked at where it is read: JSON in `chandlery_edge::Json`, manifests where they are pushed, what
+//! directories send in SCIM's words, and names, statements and events where they are parsed.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use chandlery_edge::{BODY_BYTES_MAX, NO_TEXT};
 
 use crate::error::Error;
+use crate::oci;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 /// Where directories ask, who are refused it there, in SCIM's words.
@@ -18,7 +21,12 @@ const OF_DIRECTORIES: &str = "/scim/";
 pub async fn refuse(request: Request, next: Next) -> Result<Response, Error> {
     let address = request.uri().path_and_query().map_or("", |address| address.as_str());
     if is_in(address.as_bytes()) && !address.starts_with(OF_DIRECTORIES) {
-        return Err(Error::invalid(NO_TEXT));
+        return match oci::speaks(request.uri().path()) {
+            true => {
+                Ok(oci::OciError::unasked(chandlery_edge::Error::Invalid(NO_TEXT.into())).into_response())
+            }
+            false => Err(Error::invalid(NO_TEXT)),
+        };
     }
     if !is_form(request.headers()) {
         return Ok(next.run(request).await);
@@ -60,6 +68,7 @@ mod tests {
             ("GET", "/api/v1/advisories/%00", "", "", StatusCode::BAD_REQUEST),
             ("GET", "/search?q=%2500", "", "", StatusCode::OK),
             ("GET", "/scim/v2/Groups/%00", "", "", StatusCode::UNAUTHORIZED),
+            ("GET", "/v2/acme/x/manifests/a%00", "", "", StatusCode::BAD_REQUEST),
             ("POST", "/device", "application/x-www-form-urlencoded", "code=%00", StatusCode::BAD_REQUEST),
             (
                 "POST",

@@ -1,5 +1,6 @@
 //! A client of somebody else's making pushes and pulls.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::signature::{SignedPayload, signature_tag};
 use chandlery_package::{Component, Digest, PrivateKey};
@@ -204,6 +205,17 @@ fn a_manifest_is_what_it_says_or_what_was_said_last() {
     let many =
         json!({ "schemaVersion": 2, "config": config, "layers": vec![config.clone(); 24_000] }).to_string();
     assert_eq!(push(MANIFEST_MEDIA_TYPE, &many), "MANIFEST_INVALID");
+    // No database keeps U+0000, whatever it is a part of.
+    for (field, value) in [("artifactType", json!("a/\u{0}")), ("annotations", json!({ "note": "\u{0}" }))] {
+        let mut nul = json!({ "schemaVersion": 2, "config": config });
+        nul[field] = value;
+        assert_eq!(push(MANIFEST_MEDIA_TYPE, &nul.to_string()), "MANIFEST_INVALID", "{field}");
+    }
+    let answer = world.send("GET", "/v2/acme/x/manifests/a%00", None, &[], "");
+    assert_eq!((answer.status, answer.code()), (400, "UNSUPPORTED".into()));
+    let basic = format!("Basic {}", BASE64_STANDARD.encode("ac\0me:correct horse battery"));
+    let answer = world.send("GET", "/v2/", None, &[("authorization", &basic)], "");
+    assert_eq!((answer.status, answer.code()), (401, "UNAUTHORIZED".into()), "a name that nobody has");
     // Once an index names it by its type, it keeps it.
     let index = "application/vnd.oci.image.index.v1+json";
     let part = json!({ "mediaType": MANIFEST_MEDIA_TYPE, "digest": Digest::of(&bare), "size": bare.len() });

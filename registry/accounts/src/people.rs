@@ -133,26 +133,36 @@ pub(crate) async fn set_password(write: &mut Write, name: &Namespace, hash: &str
     Ok(())
 }
 
-/// The account with this password, and the password's mark, or none; takes as long either way.
-async fn check_password(db: &Db, name: &str, password: &str) -> Result<Option<(Account, String)>, Error> {
-    let found: Option<(String, Text<AccountRole>)> =
-        sqlx::query_as("select password_hash, role from accounts where name = $1")
-            .bind(name)
-            .fetch_optional(db.read())
-            .await?;
-    let (hash, role) = match found {
-        Some((hash, Text(role))) => (hash, Some(role)),
+/// The account with this password, and the password's mark, or none; takes as long either way, also where no account can be called so.
+async fn check_password(
+    db: &Db,
+    name: Option<&Namespace>,
+    password: &str,
+) -> Result<Option<(Account, String)>, Error> {
+    let found = match name {
+        Some(name) => with_password(db, name).await?,
+        None => None,
+    };
+    let (account, hash) = match found {
+        Some((account, hash)) => (Some(account), hash),
         None => {
             let nobodys = NOBODYS_HASH.get_or_try_init(|| hash_password("no such account".into())).await?;
-            (nobodys.clone(), None)
+            (None, nobodys.clone())
         }
     };
     let mark = mark(&hash);
     let matches = verify_password(password.to_owned(), hash).await?;
-    match role {
-        Some(role) if matches => Ok(Some((Account::of(name.parse()?, role), mark))),
-        _ => Ok(None),
-    }
+    Ok(account.filter(|_| matches).map(|account| (account, mark)))
+}
+
+/// The account of this name, and its password's hash.
+async fn with_password(db: &Db, name: &Namespace) -> Result<Option<(Account, String)>, Error> {
+    let found: Option<(String, Text<AccountRole>)> =
+        sqlx::query_as("select password_hash, role from accounts where name = $1")
+            .bind(name.as_str())
+            .fetch_optional(db.read())
+            .await?;
+    Ok(found.map(|(hash, Text(role))| (Account::of(name.clone(), role), hash)))
 }
 
 impl Accounts {
@@ -191,7 +201,7 @@ impl Accounts {
     ) -> Result<Option<(Account, String)>, Error> {
         let account = name.parse::<Namespace>().ok();
         self.attempts.begin(client, account.as_ref())?;
-        let outcome = check_password(&self.db, name, password).await;
+        let outcome = check_password(&self.db, account.as_ref(), password).await;
         if !matches!(outcome, Ok(None)) {
             self.attempts.take_back(client, account.as_ref());
         }

@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use chandlery_edge::{NO_TEXT, has_nul};
 use chandlery_package::artifact::ImageManifest;
 use chandlery_package::signature::bundle::BUNDLE_MEDIA_TYPE;
 use chandlery_package::signature::signed_under;
@@ -87,6 +88,9 @@ pub(super) async fn put(at: At, reference: Reference, request: Request) -> Resul
     let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let declared = declared.map(str::to_owned);
     let body = read(request).await?;
+    if has_nul(&body) {
+        return Err(Error::BadManifest(NO_TEXT.into()));
+    }
     let described = Described::parse(&body)?;
     must_be_one_thing(&described)?;
     let media_type = media_type(declared.as_deref(), &described)?;

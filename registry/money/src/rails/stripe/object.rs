@@ -13,9 +13,9 @@ const ID_BYTES_MAX: usize = 255;
 pub(super) struct Object(pub(super) Value);
 
 impl Object {
-    /// A field that must be there.
+    /// A field that must be there. Why it is not followed is kept, and so it has no U+0000.
     pub(super) fn text(&self, name: &str) -> Result<&str, Error> {
-        self.0[name].as_str().ok_or_else(|| lacks(name))
+        self.0[name].as_str().filter(|text| !text.contains('\0')).ok_or_else(|| lacks(name))
     }
 
     /// Its own id.
@@ -54,4 +54,21 @@ fn lacks(name: &str) -> Error {
 pub(super) fn is_id(text: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_text_that_cannot_be_kept_is_none() {
+        let object = Object(json!({ "status": "paid", "reason": "a\u{0}", "id": "a\u{0}", "amount": 1 }));
+        assert_eq!(object.text("status").unwrap(), "paid");
+        for name in ["reason", "amount", "nothing"] {
+            assert!(matches!(object.text(name), Err(Error::Processor(_))), "{name}");
+        }
+        assert!(object.id().is_err() && object.reference("id").is_none());
+    }
 }
