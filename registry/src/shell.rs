@@ -7,7 +7,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::Account;
+use chandlery_edge::UNAUTHENTICATED;
 use chandlery_package::browser::SCRIPTED_POLICY;
+use chandlery_package::problem::Explain;
 use chandlery_pages::{Head, Link, Search, Shell};
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -66,11 +68,32 @@ pub async fn kept_by_its_visitor(mut page: Response) -> Response {
     page
 }
 
-/// Whether what was refused so is told on the page with its form, which one can send again. Whatever keeps everything from being done
-/// there, or the registry itself is at fault for, is an error.
-pub fn shown_again(status: StatusCode) -> bool {
-    [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY]
-        .contains(&status)
+/// The status and the text with which a page shows its form again: where what was sent cannot be read or contradicts what is here, names
+/// what is not there, or has another password or code than the account, so that something else may be sent. Whatever keeps everything
+/// from being done there, or the registry itself is at fault for, stays the error that it is, and has a page of its own.
+pub fn told<E: Explain>(error: E) -> Result<(StatusCode, String), E> {
+    const OF_FORMS: [StatusCode; 4] = [
+        StatusCode::BAD_REQUEST,
+        StatusCode::NOT_FOUND,
+        StatusCode::CONFLICT,
+        StatusCode::UNPROCESSABLE_ENTITY,
+    ];
+    let problem = error.problem();
+    // Who sends a form is known before it is looked at: this is about a secret in it.
+    let is_wrong_secret = problem.r#type == UNAUTHENTICATED.word;
+    match StatusCode::from_u16(problem.status) {
+        Ok(status) if is_wrong_secret || OF_FORMS.contains(&status) => Ok((status, problem.in_words())),
+        _ => Err(error),
+    }
+}
+
+/// A page that says what was wrong with what its form sent, as [`told`] decides.
+pub fn shown_again<E, F>(error: E, page: impl FnOnce(&str) -> Markup) -> Result<Response, F>
+where
+    E: Explain + Into<F>,
+{
+    let (status, fault) = told(error).map_err(Into::into)?;
+    Ok((status, page(&fault)).into_response())
 }
 
 /// The way to the log-in, for whoever has to take it first.
@@ -203,6 +226,29 @@ mod tests {
             let (status, headers, _) = testing::get(&registry, &page, "").await;
             let to = headers.get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned());
             assert_eq!((status, to), (StatusCode::SEE_OTHER, Some(log_in_path(&page))));
+        }
+    }
+
+    #[test]
+    fn a_form_is_shown_again_for_what_can_be_sent_otherwise() {
+        use chandlery_edge::Error;
+
+        let account: chandlery_package::Namespace = "ann".parse().unwrap();
+        for (error, status) in [
+            (Error::Invalid("that is no number".into()), Some(400)),
+            (Error::WrongPassword, Some(401)),
+            (Error::WrongCode, Some(401)),
+            (Error::NotFound("code".into()), Some(404)),
+            (Error::Conflict("it has ended".into()), Some(409)),
+            (Error::SecondFactorOwed(account.clone()), None),
+            (Error::forbidden(&account, "do it"), None),
+            (Error::TooLarge { what: "a form".into(), bytes_max: 1 }, None),
+            (Error::too_many("too many codes", 60), None),
+            (Error::damaged("a row"), None),
+        ] {
+            let said = error.to_string();
+            let told = told(error).ok().map(|(status, fault)| (status.as_u16(), fault.starts_with(&said)));
+            assert_eq!(told, status.map(|status| (status, true)), "{said}");
         }
     }
 

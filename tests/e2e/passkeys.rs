@@ -250,3 +250,49 @@ fn a_passkey_fulfils_what_is_demanded_and_the_password_alone_does_not() {
     assert!(operator.list("/api/v1/account/passkeys").is_empty());
     assert_eq!((answer(&world, &signed(&browser)).status, audit(&made)), (403, 401));
 }
+
+#[test]
+fn where_there_are_no_passkeys_pages_say_what_there_is() {
+    let mut world = World::start();
+    let ann = world.person("ann");
+    ann.register();
+    let cookie = world.session(&ann);
+    let origin = world.origin();
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let act = |world: &World, body: &str| {
+        let headers = [form, ("cookie", cookie.as_str()), ("origin", origin.as_str())];
+        let answer = world.send("POST", "/account/passkeys", None, &headers, body);
+        (answer.status, answer.text())
+    };
+
+    // At a registry that browsers reach by no name, there can be none; a form shows what was wrong with it, and nothing else does.
+    for (body, status, says) in [
+        ("act=begin&name=phone", 409, "--url https://HOST"),
+        ("act=rename&id=unknown&name=phone", 404, "passkey 'unknown'"),
+        ("act=fly", 400, "nothing that this page does"),
+        ("act=begin&name=phone&password=another", 409, "--url https://HOST"),
+    ] {
+        let (found, page) = act(&world, body);
+        assert!(found == status && page.contains("Passkeys of ann") && page.contains(says), "{body}: {page}");
+    }
+
+    // A session of a while ago is not enough, and the page says what is.
+    let browser = visited(&mut world, &[]);
+    log_in(&browser, "ann", PASSWORD);
+    world.stores.sql("update tokens set created_at = '2020-01-01T00:00:00.000000Z' where account = 'ann'");
+    browser.write("form.card input[name=name]", "phone");
+    browser.click("form.card button");
+    browser.until_shows("[role=alert]", "without its password");
+
+    // A browser without passkeys, or with them switched off, has the password and the second factor; no button leads nowhere.
+    browser.begin_with("delete window.PublicKeyCredential;");
+    browser.write("form.card input[name=name]", "phone");
+    browser.write("form.card input[name=password]", PASSWORD);
+    browser.click("form.card button");
+    browser.until_shows("form[data-create] .note", "switched off");
+    assert!(!browser.has("form[data-create] button:not([hidden])"));
+    assert!(browser.has("main a[href='/account/second-factor']"));
+    log_out(&browser);
+    browser.until_shows("form[data-sign-in] .note", "or your password");
+    log_in(&browser, "ann", PASSWORD);
+}

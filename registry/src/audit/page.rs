@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::console::{self, AUDIT, Operator};
-use crate::shell::kept_by_its_visitor;
+use crate::shell::{kept_by_its_visitor, shown_again};
 
 const COLUMNS: [&str; 9] =
     ["number", "at", "actor", "credential", "address", "act", "object", "before", "after"];
@@ -131,7 +131,7 @@ async fn page(
         Ok(filter) => filter,
         Err(error) => {
             let page = shown(&html! {}, Some(&error.to_string()));
-            return console::refused(error, page);
+            return shown_again(error, |_| page);
         }
     };
     let found = audit::list(&accounts.db, &filter, &paging).await?;

@@ -8,10 +8,9 @@ use chandlery_pages::minute;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::email::faulty;
 use super::layout;
 use crate::error::Error;
-use crate::shell::LogIn;
+use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{Account, Caller, Waiting, confirm_device, waiting_device};
 use chandlery_edge::{Client, Path};
 use chandlery_money::Finance;
@@ -76,7 +75,7 @@ pub(super) async fn act(
             };
             Ok(layout::page("Logged in", Some(&caller), content).into_response())
         }
-        Err(error) => faulty(error, |fault| typed(&caller, Some(fault))),
+        Err(error) => shown_again(error, |fault| typed(&caller, Some(fault))),
     }
 }
 
@@ -88,7 +87,7 @@ async fn look(
 ) -> Result<Response, Error> {
     match waiting_device(&finance.accounts, client, caller, code).await {
         Ok(waiting) => Ok(asked(caller, &waiting).into_response()),
-        Err(error) => faulty(error, |fault| typed(caller, Some(fault))),
+        Err(error) => shown_again(error, |fault| typed(caller, Some(fault))),
     }
 }
 

@@ -1,9 +1,7 @@
 //! Where an account is written to, set and verified on pages.
 
 use axum::extract::{Form, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{AccountProfile, EmailAddress, EmailChange};
 use chandlery_pages::minute;
 use maud::{Markup, html};
@@ -11,7 +9,7 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
-use crate::shell::LogIn;
+use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{Account, Address, Caller, change_email, profile, verify_email};
 use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
@@ -61,7 +59,7 @@ pub(super) async fn change(
     };
     let Err(error) = asked else { return Ok(Redirect::to("/account/email").into_response()) };
     let has = profile(&finance.db, &caller.name).await?;
-    faulty(error, |fault| page(&caller, &has, finance.mail.is_some(), &typed, Some(fault)))
+    shown_again(error, |fault| page(&caller, &has, finance.mail.is_some(), &typed, Some(fault)))
 }
 
 /// The page `/account/email/verification`, to which a letter leads. Opening it changes nothing: programs follow links in mail, too.
@@ -85,19 +83,7 @@ pub(super) async fn verify(
             };
             Ok(layout::page("Verified", caller.as_ref(), content).into_response())
         }
-        Err(error) => faulty(error, |fault| token_page(caller.as_ref(), &given.token, Some(fault))),
-    }
-}
-
-/// A page that says what was wrong with what was sent; what the registry itself is at fault for is an error.
-pub(super) fn faulty(
-    error: chandlery_edge::Error,
-    page: impl FnOnce(&str) -> Markup,
-) -> Result<Response, Error> {
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
-        Ok(status) if status.is_client_error() => Ok((status, page(&problem.in_words())).into_response()),
-        _ => Err(error.into()),
+        Err(error) => shown_again(error, |fault| token_page(caller.as_ref(), &given.token, Some(fault))),
     }
 }
 

@@ -1,9 +1,8 @@
 //! A second factor, set up and removed on a page.
 
 use axum::extract::{Form, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{RecoveryCodes, SecondFactor, SecondFactorRemoval, SecondFactorSecret};
 use chandlery_pages::day;
 use maud::{Markup, html};
@@ -11,7 +10,7 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
-use crate::shell::LogIn;
+use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{
     Account, Caller, confirm_factor, factor_state, remove_factor, renew_recovery_codes, set_up_factor,
 };
@@ -50,17 +49,12 @@ pub(super) async fn act(
     Form(given): Form<Given>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in.then(PAGE)) };
-    let error = match done(&finance, client, &caller, &given).await {
-        Ok(response) => return Ok(response),
-        Err(error) => error,
-    };
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
-        Ok(status) if status.is_client_error() => {
+    match done(&finance, client, &caller, &given).await {
+        Ok(response) => Ok(response),
+        Err(error) => {
             let has = factor_state(&finance.db, &caller.name).await?;
-            Ok((status, shown(&caller, &has, Some(&problem.in_words()))).into_response())
+            shown_again(error, |fault| shown(&caller, &has, Some(fault)))
         }
-        _ => Err(error.into()),
     }
 }
 

@@ -9,10 +9,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::customer::frame::ORGANISATIONS as OWN;
-use super::email::faulty;
 use super::layout;
 use crate::error::Error;
-use crate::shell::{LogIn, ORGANISATIONS};
+use crate::shell::{LogIn, ORGANISATIONS, shown_again};
 use chandlery_accounts::{Account, Caller, act_for, acting_for, organisations};
 use chandlery_edge::Query;
 use chandlery_money::Finance;
@@ -52,7 +51,7 @@ pub(super) async fn choose(
         Ok(()) => Ok(Redirect::to("/account").into_response()),
         Err(error) => {
             let page = shown(&finance, &caller, &Paging::first(SHOWN), Some(&error.to_string())).await?;
-            faulty(error, |_| page)
+            shown_again(error, |_| page)
         }
     }
 }

@@ -2,8 +2,7 @@
 
 const supported = window.PublicKeyCredential?.parseCreationOptionsFromJSON && window.PublicKeyCredential.prototype.toJSON;
 
-function say(form, text) {
-  const place = form.querySelector("[role=alert]");
+function say(place, text) {
   place.textContent = text;
   place.hidden = false;
 }
@@ -12,8 +11,10 @@ function say(form, text) {
 function obstacle(form) {
   const { domain, origin } = form.dataset;
   const here = location.hostname;
-  if (here !== domain && !here.endsWith(`.${domain}`)) return `Passkeys work at ${origin} alone: open that instead of this address.`;
-  if (!supported) return "This browser has no passkeys, or is too old for these pages.";
+  const isThere = here === domain || here.endsWith(`.${domain}`);
+  // A browser has passkeys where it is sure whom it talks to.
+  if (!isThere || !window.isSecureContext) return `Passkeys work at ${origin} alone: open that instead of this address.`;
+  if (!supported) return "This browser has passkeys switched off, has none, or is too old for these pages. Use another one, or your password.";
   return "";
 }
 
@@ -48,8 +49,8 @@ function begin(form, act) {
   form.hidden = false;
   const why = obstacle(form);
   if (why) {
-    say(form, why);
-    form.querySelector("button").disabled = true;
+    say(form.querySelector(".note"), why);
+    form.querySelector("button").hidden = true;
     return;
   }
   form.addEventListener("submit", async (event) => {
@@ -60,7 +61,7 @@ function begin(form, act) {
       await act(form);
     } catch (error) {
       const text = error.name === "NotAllowedError" ? "No passkey was chosen, or it took too long." : error.message;
-      say(form, text);
+      say(form.querySelector("[role=alert]"), text);
       button.disabled = false;
     }
   });

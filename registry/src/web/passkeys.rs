@@ -3,7 +3,6 @@
 use axum::extract::{Form, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{NewPasskey, PasskeyChallenge, PasskeyChange, PasskeyRecord};
 use chandlery_pages::minute;
 use maud::{Markup, html};
@@ -11,7 +10,7 @@ use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
-use crate::shell::{LogIn, scripted};
+use crate::shell::{LogIn, scripted, told};
 use chandlery_accounts::passkeys::{self, RelyingParty};
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::Client;
@@ -53,10 +52,11 @@ pub(super) fn sign_in_form(site: Option<&RelyingParty>, next: &str) -> Markup {
     html! {
         @if let Some(site) = site {
             form.card hidden data-sign-in data-next=(next) data-domain=(site.domain()) data-origin=(site.origin()) {
+                p.note hidden { }
                 p.fault role="alert" hidden { }
                 button { "Log in with a passkey" }
             }
-            noscript { p.note { "To log in with a passkey, let this page run its script." } }
+            noscript { p.note { "To log in with a passkey, let this page run its script: a browser gives one to scripts alone." } }
             (script_tag())
         }
     }
@@ -84,13 +84,14 @@ pub(super) async fn act(
         Ok(response) => return Ok(response),
         Err(error) => error,
     };
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
-        Ok(status) if status.is_client_error() => {
-            Ok((status, shown(&finance, &caller, Some(&problem.in_words())).await?).into_response())
+    let (status, fault) = match error {
+        // A session of a while ago is not enough: the password is, which was left out.
+        chandlery_edge::Error::Forbidden { .. } if given.password.is_empty() => {
+            (StatusCode::FORBIDDEN, error.to_string())
         }
-        _ => Err(error.into()),
-    }
+        _ => told(error)?,
+    };
+    Ok((status, shown(&finance, &caller, Some(&fault)).await?).into_response())
 }
 
 async fn done(
@@ -187,6 +188,10 @@ fn begin_form() -> Markup {
                 "Password, if you have logged in more than ten minutes ago"
                 input name="password" type="password" autocomplete="current-password";
             }
+            p.note {
+                "Your browser makes it on the next page, which runs a script for that. Where yours runs none, or has no passkeys, "
+                a href="/account/second-factor" { "a second factor" } " guards the account as well."
+            }
             button { "Add a passkey" }
         }
     }
@@ -207,11 +212,15 @@ fn creation_page(
             input type="hidden" name="name" value=(name);
             input type="hidden" name="challenge" value=(asked.challenge);
             input type="hidden" name="credential" value="";
+            p.note hidden { }
             p.fault role="alert" hidden { }
             button { "Create '" (name) "'" }
         }
         noscript { p { "A passkey is made by your browser, which this page asks by a script: let it run that, and begin again." } }
-        p { a href=(PAGE) { "Leave it" } }
+        p {
+            a href=(PAGE) { "Leave it" } ". Without a passkey, "
+            a href="/account/second-factor" { "a second factor" } " guards an account, too: it needs no script."
+        }
         (script_tag())
     };
     let page = scripted(layout::page("Passkeys", Some(caller), content));

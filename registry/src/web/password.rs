@@ -3,14 +3,13 @@
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::PasswordChange;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::layout;
 use crate::error::Error;
-use crate::shell::LogIn;
+use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{Account, Caller, change_password};
 use chandlery_edge::Client;
 use chandlery_money::Finance;
@@ -47,13 +46,7 @@ pub(super) async fn change(
     let new = PasswordChange { current: given.current, password: given.password, end_all_tokens: false };
     let changed = change_password(&finance.accounts, client, &caller, &new).await;
     let Err(error) = changed else { return Ok(Redirect::to("/account").into_response()) };
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
-        Ok(status) if status.is_client_error() => {
-            Ok((status, page(&caller, Some(&problem.in_words()))).into_response())
-        }
-        _ => Err(error.into()),
-    }
+    shown_again(error, |fault| page(&caller, Some(fault)))
 }
 
 fn page(caller: &Account, fault: Option<&str>) -> Markup {

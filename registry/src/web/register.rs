@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::{layout, session};
 use crate::error::Error;
+use crate::shell::shown_again;
 
 const WELCOME: &str = "/welcome";
 
@@ -64,13 +65,8 @@ pub(super) async fn open(
         Ok(token) => return Ok(session::enter(finance.accounts.cookie, token, WELCOME)),
         Err(error) => error,
     };
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
-        Ok(status) if status.is_client_error() => {
-            Ok((status, page(&given, &Faults::of(&error, problem.in_words()), sends_letters)).into_response())
-        }
-        _ => Err(error.into()),
-    }
+    let faults = Faults::of(&error);
+    shown_again(error, |_| page(&given, &faults, sends_letters))
 }
 
 /// The account that is asked for, or all that is wrong with how it is written.
@@ -91,11 +87,12 @@ fn read(given: &Given) -> Result<NewAccount, Faults> {
 
 impl Faults {
     /// Beside the field that an account was refused for: only names are taken, and only passwords are judged.
-    fn of(error: &AccountError, detail: String) -> Self {
+    fn of(error: &AccountError) -> Self {
+        let why = Some(error.problem().in_words());
         match error {
-            AccountError::Conflict(_) => Self { name: Some(detail), ..Self::default() },
-            AccountError::Invalid(_) => Self { password: Some(detail), ..Self::default() },
-            _ => Self { whole: Some(detail), ..Self::default() },
+            AccountError::Conflict(_) => Self { name: why, ..Self::default() },
+            AccountError::Invalid(_) => Self { password: why, ..Self::default() },
+            _ => Self { whole: why, ..Self::default() },
         }
     }
 }
@@ -151,11 +148,11 @@ mod tests {
 
     #[test]
     fn a_refusal_stands_beside_its_field() {
-        let refused = |error: AccountError| Faults::of(&error, "why".into());
-        let faults = refused(AccountError::Conflict("the account name 'a' is taken".into()));
-        assert_eq!((faults.name.as_deref(), faults.password), (Some("why"), None));
-        let faults = refused(AccountError::Invalid("this password is easy to guess".into()));
-        assert_eq!((faults.password.as_deref(), faults.name), (Some("why"), None));
-        assert_eq!(refused(AccountError::too_many("too many", 9)).whole.as_deref(), Some("why"));
+        let faults = Faults::of(&AccountError::Conflict("the account name 'a' is taken".into()));
+        assert_eq!((faults.name.as_deref(), faults.password), (Some("the account name 'a' is taken"), None));
+        let faults = Faults::of(&AccountError::Invalid("this password is easy to guess".into()));
+        assert_eq!((faults.password.as_deref(), faults.name), (Some("this password is easy to guess"), None));
+        let faults = Faults::of(&AccountError::NotFound("account".into()));
+        assert_eq!((faults.whole.is_some(), faults.name), (true, None));
     }
 }

@@ -10,10 +10,9 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::email::faulty;
 use super::{layout, passkeys};
 use crate::error::Error;
-use crate::shell::scripted;
+use crate::shell::{scripted, shown_again};
 use chandlery_accounts::{self as accounts, Actor, Address, Credential, PAGES, SESSION_HOURS, SessionCookie};
 use chandlery_edge::{Client, Query};
 use chandlery_money::Finance;
@@ -81,19 +80,12 @@ pub(super) async fn go_on(
         }
         Err(error) => error,
     };
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
+    if matches!(error, accounts::Error::NotFound(_)) {
         // The challenge has ended.
-        Ok(StatusCode::NOT_FOUND) => {
-            let page = page(&finance, &given.next, Some("That took too long: log in again."));
-            Ok((StatusCode::NOT_FOUND, page).into_response())
-        }
-        Ok(status) if status.is_client_error() => {
-            let page = code_page(&answer.challenge, &given.next, Some(&problem.in_words()));
-            Ok((status, page).into_response())
-        }
-        _ => Err(error.into()),
+        let page = page(&finance, &given.next, Some("That took too long: log in again."));
+        return Ok((StatusCode::NOT_FOUND, page).into_response());
     }
+    shown_again(error, |fault| code_page(&answer.challenge, &given.next, Some(fault)))
 }
 
 /// Begins the session of a log-in that has shown all that it owes: the account's name and its password's mark, and a code or none.
@@ -109,7 +101,7 @@ async fn begin(
         accounts::log_in(&finance.db, &actor, (account, Some(mark.as_str())), PAGES, LIFETIME, by).await;
     match opened {
         Ok(token) => Ok(enter(finance.accounts.cookie, token, own_path(next))),
-        Err(error) => faulty(error, refused),
+        Err(error) => not_logged_in(error),
     }
 }
 
@@ -161,6 +153,15 @@ fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {
     match site {
         Some(_) => scripted(page),
         None => page.into_response(),
+    }
+}
+
+/// The page that says why nobody was logged in; what the registry itself is at fault for is an error.
+pub(super) fn not_logged_in(error: accounts::Error) -> Result<Response, Error> {
+    let problem = error.problem();
+    match StatusCode::from_u16(problem.status) {
+        Ok(status) if status.is_client_error() => Ok((status, refused(&problem.in_words())).into_response()),
+        _ => Err(error.into()),
     }
 }
 

@@ -14,10 +14,9 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::email::faulty;
 use super::{layout, session};
 use crate::error::Error;
-use crate::shell::LogIn;
+use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::sign_on::{self, Onward, Returned};
 use chandlery_accounts::{Account, Address, Caller, SESSION_HOURS, SessionCookie};
 use chandlery_edge::{Client, Path, Query};
@@ -77,7 +76,7 @@ pub(super) async fn begin(
             }
             Ok(answer)
         }
-        Err(error) => faulty(error, session::refused),
+        Err(error) => session::not_logged_in(error),
     }
 }
 
@@ -119,7 +118,7 @@ pub(super) async fn arrive(
             let next = session::own_path(&arrived.next);
             Ok(leading(jar, next, html! { h1 { "Logged in" } p { a href=(next) { "Go on" } } }))
         }
-        Err(error) => faulty(error, session::refused),
+        Err(error) => session::not_logged_in(error),
     }
 }
 
@@ -146,7 +145,7 @@ pub(super) async fn act(
         Ok(response) => Ok(response),
         Err(error) => {
             let shown = own_page(&finance, &caller, Some(&error.to_string())).await?;
-            faulty(error, |_| shown)
+            shown_again(error, |_| shown)
         }
     }
 }

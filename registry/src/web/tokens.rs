@@ -8,10 +8,9 @@ use chandlery_pages::{Column, Field, Tone, banner, minute, select, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::email::faulty;
 use super::layout;
 use crate::error::Error;
-use crate::shell::LogIn;
+use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{Account, Caller, Scope, TokenPlace, end_token, list_tokens, make_token};
 use chandlery_edge::Query;
 use chandlery_money::Finance;
@@ -69,7 +68,9 @@ pub(super) async fn act(
             let page = shown(&caller, &tokens, &html! { @if let Some(made) = &made { (told_once(made)) } });
             Ok(([(header::CACHE_CONTROL, "no-store")], page).into_response())
         }
-        Err(error) => faulty(error, |fault| shown(&caller, &tokens, &chandlery_pages::fault(Some(fault)))),
+        Err(error) => {
+            shown_again(error, |fault| shown(&caller, &tokens, &chandlery_pages::fault(Some(fault))))
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::catalog::releases::find_release;
 use crate::catalog::reviews;
 use crate::catalog::state::Catalog;
 use crate::console::{self, Operator, REVIEWS};
+use crate::shell::shown_again;
 
 /// What the page's form sends.
 #[derive(Debug, Default, Deserialize)]
@@ -69,7 +70,7 @@ pub(super) async fn decide(
         Err(error) => {
             let why = error.to_string();
             let page = shown(&catalog, &operator, client, &release, &sent, Some(&why)).await?;
-            console::refused(error, page)
+            shown_again(error, |_| page)
         }
     }
 }

@@ -14,6 +14,7 @@ use super::parts;
 use super::parts::ACCOUNTS;
 use crate::catalog::{Catalog, Error};
 use crate::console::{self, Operator};
+use crate::shell::shown_again;
 
 /// How many accounts are shown below a form that was refused.
 const SHOWN: u32 = 100;
@@ -50,7 +51,7 @@ pub(super) async fn put(
         Err(error) => {
             let why = error.to_string();
             let page = shown(&catalog, &operator, &Paging::first(SHOWN), &sent, Some(&why)).await?;
-            console::refused(error, page)
+            shown_again(error, |_| page)
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::catalog::Catalog;
 use crate::console::{self, Operator};
 use crate::error::Error;
 use crate::moderation::transfer;
+use crate::shell::shown_again;
 
 /// How many transfers are shown below a form that was refused.
 const SHOWN: u32 = 100;
@@ -54,7 +55,7 @@ pub(super) async fn transfer(
         Err(error) => {
             let why = error.to_string();
             let page = shown(&catalog, &operator, &Paging::first(SHOWN), &sent, Some(&why)).await?;
-            console::refused(error, page)
+            shown_again(error, |_| page)
         }
     }
 }

@@ -14,6 +14,7 @@ use super::parts::{QUARANTINES, WITHDRAWALS};
 use crate::catalog::{self, Catalog, Error};
 use crate::console::{self, Operator};
 use crate::moderation::quarantine;
+use crate::shell::shown_again;
 
 /// How many quarantines are shown below a form that was refused.
 const SHOWN: u32 = 100;
@@ -71,7 +72,7 @@ pub(super) async fn put(
     let why = error.to_string();
     let wrong = if sent.lift { Wrong::Lift(&why) } else { Wrong::Quarantine(&why) };
     let page = shown(&catalog, &operator, &Paging::first(SHOWN), &sent, Some(wrong)).await?;
-    console::refused(error, page)
+    shown_again(error, |_| page)
 }
 
 async fn change(catalog: &Catalog, operator: &Operator, sent: &Sent) -> Result<(), Error> {
@@ -101,7 +102,7 @@ pub(super) async fn withdraw(
     let why = error.to_string();
     let page =
         shown(&catalog, &operator, &Paging::first(SHOWN), &sent, Some(Wrong::Withdrawal(&why))).await?;
-    console::refused(error, page)
+    shown_again(error, |_| page)
 }
 
 async fn end(catalog: &Catalog, operator: &Operator, sent: &Sent) -> Result<Release, Error> {

@@ -15,6 +15,7 @@ use super::reports::{report_path, state};
 use crate::catalog::{Catalog, Error};
 use crate::console::{self, MODERATION, Operator};
 use crate::moderation::reports;
+use crate::shell::shown_again;
 
 const OUTCOMES: [(&str, &str); 3] = [
     ("acted", "Something was done about it"),
@@ -65,7 +66,7 @@ pub(super) async fn resolve(
         Err(error) => {
             let report = reports::find(&catalog.db, id).await?;
             let page = shown(&operator, &report, &sent, Some(&error.to_string()));
-            console::refused(error, page)
+            shown_again(error, |_| page)
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::frame::{self, Customer};
 use crate::error::Error;
+use crate::shell::shown_again;
 
 const PAGE: &str = "/billing";
 
@@ -144,7 +145,7 @@ pub(super) async fn set(
         }
         Err(error) => {
             let standing = standing(&finance, &caller).await?;
-            frame::faulty(error.into(), |fault| shown(&caller, &standing, &given, true, Some(fault)))
+            shown_again(error, |fault| shown(&caller, &standing, &given, true, Some(fault)))
         }
     }
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::frame::{self, Customer};
 use super::spent::{charged, thing};
 use crate::error::Error;
+use crate::shell::shown_again;
 
 const PAGE: &str = "/spend";
 
@@ -84,7 +85,7 @@ async fn answered(
 ) -> Result<Response, Error> {
     let Err(error) = done else { return Ok(Redirect::to(PAGE).into_response()) };
     let spending = read(finance, caller).await?;
-    frame::faulty(error.into(), |fault| {
+    shown_again(error, |fault| {
         let content = html! {
             h1 { "Spend of " (caller.name) }
             (frame::fault(Some(fault)))

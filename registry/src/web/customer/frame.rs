@@ -3,12 +3,10 @@
 use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller};
 use chandlery_money::Finance;
-use chandlery_package::problem::Explain as _;
 use chandlery_pages::{Link, Tone, banner, tabs};
 use maud::{Markup, html};
 
@@ -70,13 +68,4 @@ pub(in crate::web) fn page(caller: &Account, title: &str, here: &str, content: &
         (content)
     };
     layout::page(title, Some(caller), content)
-}
-
-/// A page that says what was wrong with what was sent, where it is one of the faults that [`shell::shown_again`] names.
-pub(in crate::web) fn faulty(error: Error, page: impl FnOnce(&str) -> Markup) -> Result<Response, Error> {
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
-        Ok(status) if shell::shown_again(status) => Ok((status, page(&problem.in_words())).into_response()),
-        _ => Err(error),
-    }
 }

@@ -17,6 +17,7 @@ use serde_json::json;
 use super::frame::{self, Customer};
 use super::paying::{self, Parties};
 use crate::error::Error;
+use crate::shell::shown_again;
 
 type OfPlugin = (Namespace, PluginName);
 
@@ -82,7 +83,7 @@ pub(super) async fn page(
         Err(error) if given.is_plain() => Err(error),
         Err(error) => {
             let page = without(&finance, &caller, &plugin, &given, &error.problem().in_words()).await?;
-            frame::faulty(error, |_| page)
+            shown_again(error, |_| page)
         }
     }
 }
@@ -223,7 +224,7 @@ pub(super) async fn order(
                 Err(_) if !given.is_plain() => without(&finance, &caller, &plugin, &given, &fault).await?,
                 checked_out => checked_out?,
             };
-            frame::faulty(error, |_| page)
+            shown_again(error, |_| page)
         }
     }
 }

@@ -15,6 +15,7 @@ use super::frame::{self, Customer};
 use super::orders::service_path;
 use super::paying::{self, Parties};
 use crate::error::Error;
+use crate::shell::shown_again;
 
 /// How long a reference may be that is chosen here, in characters.
 const REFERENCE_CHARS_MAX: usize = 64;
@@ -107,7 +108,7 @@ pub(super) async fn order(
         Err(error) => {
             let fault = error.problem().in_words();
             let page = checkout(&finance, &caller, (&namespace, name.as_str()), &given, Some(&fault)).await?;
-            frame::faulty(error, |_| page)
+            shown_again(error, |_| page)
         }
     }
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::frame::{self, Customer};
 use crate::error::Error;
+use crate::shell::shown_again;
 
 /// Which tier, as a link or a form says it.
 #[derive(Deserialize)]
@@ -74,7 +75,7 @@ pub(super) async fn begin(
         Ok(_) => Ok(Redirect::to("/subscription").into_response()),
         Err(error) => {
             let has = billing::subscription(db, &caller.name, now).await?;
-            frame::faulty(error.into(), |fault| {
+            shown_again(error, |fault| {
                 let content = shown(tier, has.trial_left, has.tier, Some(fault));
                 frame::page(&caller, "Trial", "/subscription", &content)
             })

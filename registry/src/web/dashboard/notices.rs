@@ -1,14 +1,12 @@
 //! What a partner is told of what it earns: by mail, and by webhooks, with what each was sent and what came of it.
 
 use axum::extract::{Form, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::organisations::Power;
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Path, Query};
 use chandlery_money::{Finance, partner_notices};
 use chandlery_package::Namespace;
-use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{
     DeliveryState, NewWebhook, NoticeKind, Page, Paging, PartnerWebhook, WebhookDelivery, WebhookWithSecret,
 };
@@ -73,12 +71,8 @@ pub(in crate::web) async fn act(
         Ok(None) => Ok(Redirect::to(&format!("/dashboard/{partner}{PAGE}")).into_response()),
         Ok(Some(made)) => shown(&finance, &caller, partner, &Asked::default(), &first, &secret(&made)).await,
         Err(error) => {
-            let problem = error.problem();
-            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            if !shell::shown_again(status) {
-                return Err(error.into());
-            }
-            let said = fault(Some(&problem.in_words()));
+            let (status, why) = shell::told(error)?;
+            let said = fault(Some(&why));
             let page = shown(&finance, &caller, partner, &Asked::default(), &first, &said).await?;
             Ok((status, page).into_response())
         }

@@ -11,9 +11,9 @@ use maud::{Markup, html};
 use super::asking::{confirm, led};
 use super::line::{self, ALLOTMENT};
 use super::parts::{Fields, in_words, read};
-use crate::console::{self, BANK, Operator};
+use crate::console::{self, BANK, Operator, SEND_BACKS};
 use crate::error::Error;
-use crate::web::customer::frame::faulty;
+use crate::shell::shown_again;
 
 /// How many parts of the line had been allotted when the page was shown: a form that is sent twice is done once.
 const PARTS: &str = "parts";
@@ -43,7 +43,10 @@ pub(super) async fn page(
         h2 { "What it is for" }
         (told(&new.to))
         @if new.to.iter().any(|part| matches!(part, Allotment::SendBack { .. })) {
-            p.note { "What is sent back may need another operator's approval. It then waits in the list of what goes back, for a bank file." }
+            p.note {
+                "What is sent back may need another operator's approval. It then waits in the "
+                a href=(SEND_BACKS) { "list of what goes back" } ", for a bank file."
+            }
         }
         (confirm(ALLOTMENT, &sent, "Book it so"))
         p { a href=(own) { "Not so" } }
@@ -73,7 +76,7 @@ pub(super) async fn allot(
         Ok(allotted) => Ok(led(allotted, &line::path(&new.line))),
         Err(error) => {
             let (found, parts) = rails::find_line(&mut *finance.db.snapshot().await?, &new.line).await?;
-            faulty(error.into(), |wrong| line::shown(&operator, &found, &parts, Some(wrong)))
+            shown_again(error, |wrong| line::shown(&operator, &found, &parts, Some(wrong)))
         }
     }
 }

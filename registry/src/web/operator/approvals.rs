@@ -14,7 +14,8 @@ use serde::Deserialize;
 use super::asking::{confirm, request_path};
 use crate::console::{self, Operator, REQUESTS};
 use crate::error::Error;
-use crate::web::customer::frame::{fault, faulty};
+use crate::shell::shown_again;
+use crate::web::customer::frame::fault;
 
 /// The page `/operator/approvals`: all requests, the newest first.
 pub(super) async fn list(
@@ -156,7 +157,7 @@ pub(super) async fn decide(
         Ok(_) => Ok(Redirect::to(&request_path(id)).into_response()),
         Err(error) => {
             let request = decisions::find(&mut *finance.db.read().acquire().await?, id).await?;
-            faulty(error.into(), |wrong| shown(&operator, &request, Some(wrong)))
+            shown_again(error, |wrong| shown(&operator, &request, Some(wrong)))
         }
     }
 }

@@ -14,7 +14,8 @@ use super::asking::{confirm, led, word};
 use super::payouts::{path, run_path, state};
 use crate::console::{self, Operator, PAYOUTS};
 use crate::error::Error;
-use crate::web::customer::frame::{fault, faulty};
+use crate::shell::shown_again;
+use crate::web::customer::frame::fault;
 
 words! {
     /// What becomes of a payout next.
@@ -236,7 +237,7 @@ pub(super) async fn take(
         Ok(_) => Ok(Redirect::to(&path(id)).into_response()),
         Err(error) => {
             let payout = payouts::explain(db, id).await?.payout;
-            faulty(error.into(), |wrong| asked_for(&operator, &payout, step, Some(wrong)))
+            shown_again(error, |wrong| asked_for(&operator, &payout, step, Some(wrong)))
         }
     }
 }

@@ -15,7 +15,8 @@ use super::asking::{confirm, led};
 use super::policy_form::{self, Fields};
 use crate::console::{self, Operator, POLICIES};
 use crate::error::Error;
-use crate::web::customer::frame::{fault, faulty};
+use crate::shell::shown_again;
+use crate::web::customer::frame::fault;
 
 /// Where the next policy is tried and set.
 const NEXT: &str = "/operator/policies/next";
@@ -102,7 +103,7 @@ pub(super) async fn next(
     }
     match tried(&finance, &fields).await {
         Ok(tried) => Ok(shown(&operator, &fields, &tried).into_response()),
-        Err(error) => faulty(error, |wrong| shown(&operator, &fields, &fault(Some(wrong)))),
+        Err(error) => shown_again(error, |wrong| shown(&operator, &fields, &fault(Some(wrong)))),
     }
 }
 
@@ -181,7 +182,7 @@ pub(super) async fn follow(
         Ok(followed) => Ok(led(followed, POLICIES)),
         Err(error) => {
             let fields = policy_form::written(&new.policy, new.since);
-            faulty(error.into(), |wrong| shown(&operator, &fields, &fault(Some(wrong))))
+            shown_again(error, |wrong| shown(&operator, &fields, &fault(Some(wrong))))
         }
     }
 }
