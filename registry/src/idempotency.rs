@@ -59,12 +59,15 @@ pub async fn once(State(once): State<Once>, request: Request, next: Next) -> Res
         Some(key) => read(key)?.to_owned(),
         None => return Ok(next.run(request).await),
     };
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let who = once.accounts.identify(Client::of(&parts.extensions), &parts.headers).await?;
     let (Some(account), Some(secret)) = (&who.account, once.secret(&parts.headers)) else {
         // Of nobody in particular, nothing is kept.
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
+    // Who may change nothing now takes no name, and being answered again is not for nothing, either: both write.
+    let counted = once.accounts.count(&who)?;
+    parts.extensions.insert(counted);
     let too_large = || chandlery_edge::Error::TooLarge {
         what: "what is sent with an Idempotency-Key".into(),
         bytes_max: BODY_BYTES_MAX as u64,
@@ -180,6 +183,8 @@ fn again(asked: &Asked, before: &Before, key: String, now: Timestamp) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use tower::ServiceExt as _;
 
     use super::*;
@@ -222,8 +227,12 @@ mod tests {
 
     /// What the registry answers to a write with a key, and how many keys are kept then.
     async fn written(registry: &crate::Registry, path: &str, token: Option<&str>) -> (u16, i64) {
+        keyed(registry, path, "a-1", token).await
+    }
+
+    async fn keyed(registry: &crate::Registry, path: &str, key: &str, token: Option<&str>) -> (u16, i64) {
         let mut request =
-            Request::post(path).header(KEY, "a-1").header(header::CONTENT_TYPE, "application/json");
+            Request::post(path).header(KEY, key).header(header::CONTENT_TYPE, "application/json");
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -242,6 +251,29 @@ mod tests {
         assert_eq!(written(&registry, "/api/v1/none", Some(&token)).await, (404, 0));
         assert_eq!(written(&registry, "/api/v1/account/tokens", None).await, (401, 0));
         assert_eq!(written(&registry, "/api/v1/account/tokens", Some(&token)).await, (201, 1));
+    }
+
+    #[tokio::test]
+    async fn a_key_is_taken_once_its_sender_may_write() {
+        let (_folder, mut registry) = testing::registry().await;
+        let limited = registry.finance.accounts.clone().with_writes_per_minute(NonZeroU32::new(3).unwrap());
+        registry.oci.accounts = limited.clone();
+        registry.finance.accounts = limited;
+        let token = "0a".repeat(32);
+        let rows = [
+            "insert into accounts (name, password_hash, role, created_at) values ('ann', 'none', 'member', '')".to_owned(),
+            format!(
+                "insert into tokens (hash, account, created_at, scope, note)
+                 values ('{}', 'ann', '2026-01-01T00:00:00.000000Z', 'full', '')",
+                Digest::of(&token).hex()
+            ),
+        ];
+        testing::write(&registry, &rows).await;
+        let path = "/api/v1/account/tokens";
+        let sent = async |key: &str| keyed(&registry, path, key, Some(&token)).await;
+        assert_eq!((sent("a-1").await, sent("a-1").await), ((201, 1), (201, 1)), "each is counted once");
+        assert_eq!((sent("a-2").await, sent("a-3").await), ((201, 2), (429, 2)));
+        assert_eq!(sent("a-1").await, (429, 2));
     }
 
     #[tokio::test]

@@ -19,7 +19,19 @@ use crate::principal::{Account, Principal};
 use crate::second_factor::is_on;
 use crate::{Accounts, Error, Scope, acting, bearer, check_token, suspended};
 
+/// That a request was counted among those that may change something, before it came to whoever answers it: set on the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted(());
+
 impl Accounts {
+    /// Counts a request that may change something for whoever sends it; refused where they have sent too many.
+    pub fn count(&self, who: &Principal) -> Result<Counted, Error> {
+        if let Some(account) = &who.account {
+            self.count_write(account, &who.grant)?;
+        }
+        Ok(Counted(()))
+    }
+
     /// Whoever these headers of a client say. What is wrong counts: who is wrong too often is refused for a while.
     pub async fn identify(&self, client: Client, headers: &HeaderMap) -> Result<Principal, Error> {
         let principal = match headers.contains_key(AUTHORIZATION) {
@@ -104,9 +116,8 @@ impl Accounts {
     /// Whoever a request is from, or the organisation that they act for; one that may change something counts for the person.
     async fn of_request(&self, parts: &Parts) -> Result<Principal, Error> {
         let principal = self.identify(Client::of(&parts.extensions), &parts.headers).await?;
-        match &principal.account {
-            Some(account) if !parts.method.is_safe() => self.count_write(account, &principal.grant)?,
-            _ => {}
+        if !parts.method.is_safe() && parts.extensions.get::<Counted>().is_none() {
+            self.count(&principal)?;
         }
         let address = Address::of(parts);
         if let Credential::Token { hash, .. } = &principal.credential {

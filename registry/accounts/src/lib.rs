@@ -73,6 +73,7 @@ pub use factors::{
     set_up_factor,
 };
 pub use grant::{Access, Grant};
+pub use identify::Counted;
 pub use log_ins::{PAGES, log_in, uses_programs};
 pub use looks::looks;
 pub use made::make_token;
