@@ -3,11 +3,9 @@
 use std::ops::Deref;
 
 use axum::extract::{FromRef, FromRequestParts};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Accounts, Caller, Error};
-use chandlery_package::problem::Explain;
 use chandlery_pages::{Head, Link, tabs};
 use maud::{Markup, html};
 
@@ -90,12 +88,4 @@ pub fn page(operator: &Operator, title: &str, here: &str, content: &Markup) -> M
     let head = Head { title: title.into(), private: true, ..Head::default() };
     let content = html! { (tabs("Operator's console", &LINKS, here)) (content) };
     shell::page(&head, shell::Visitor::Known(operator), "", &content)
-}
-
-/// The page that says what was wrong with what was sent, with the status of that, where it is one that [`shell::shown_again`] names.
-pub fn refused<E: Explain>(error: E, page: Markup) -> Result<Response, E> {
-    match StatusCode::from_u16(error.explain().kind.status) {
-        Ok(status) if shell::shown_again(status) => Ok((status, page).into_response()),
-        _ => Err(error),
-    }
 }

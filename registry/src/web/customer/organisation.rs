@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::frame::{self, Customer, ORGANISATIONS};
 use crate::error::Error;
+use crate::shell::shown_again;
 
 /// What may not be done, in the words of a refusal.
 const CHOOSE: &str = "choose the members of";
@@ -81,7 +82,7 @@ async fn told(
     };
     let fault = Some(error.problem().in_words());
     let page = shown(finance, caller, name, &Paging::first(PAGE_ITEMS), &Typed { fault, ..typed }).await?;
-    frame::faulty(error, |_| page)
+    shown_again(error, |_| page)
 }
 
 fn path(organisation: &Organisation) -> String {

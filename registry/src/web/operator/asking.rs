@@ -1,9 +1,7 @@
 //! What the console's forms have in common: what is done is confirmed before, and where one gets to afterwards.
 
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_money::Approved;
-use chandlery_package::problem::Explain as _;
 use chandlery_package::words::Word;
 use maud::{Markup, html};
 
@@ -41,9 +39,5 @@ pub(super) fn word<T: Word>(text: &str) -> Result<T, Error> {
 
 /// Why one of several was not done, for a reason that is its own; whatever keeps everything from being done is an error.
 pub(super) fn why_not(error: chandlery_money::Error) -> Result<String, chandlery_money::Error> {
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
-        Ok(status) if shell::shown_again(status) => Ok(problem.in_words()),
-        _ => Err(error),
-    }
+    shell::told(error).map(|(_, why)| why)
 }

@@ -5,9 +5,8 @@ use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use chandlery_edge::Query;
+use chandlery_edge::{NO_TEXT, Query};
 use chandlery_money::{Finance, rails};
-use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{BankBalance, BankLine, BankLineState, Page, Paging};
 use chandlery_pages::{
     Column, Field, Link, Tone, badge, banner, crumbs, empty, money, next_page, select, table,
@@ -20,6 +19,7 @@ use super::line;
 use super::parts::in_words;
 use crate::console::{self, BANK, Operator};
 use crate::error::Error;
+use crate::shell;
 use crate::web::customer::frame::fault;
 
 /// Where statements are brought.
@@ -172,6 +172,9 @@ impl Brought {
                 }
                 "account" => {
                     let name = field.text().await.map_err(unreadable)?;
+                    if name.contains('\0') {
+                        return Err(Error::invalid(NO_TEXT));
+                    }
                     account = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
                 }
                 _ => {}
@@ -202,11 +205,8 @@ pub(super) async fn bring(
     let (status, content) = match taken {
         Ok(lines) => (StatusCode::OK, result(&lines)),
         Err(error) => {
-            let problem = error.problem();
-            match StatusCode::from_u16(problem.status) {
-                Ok(status) if status.is_client_error() => (status, upload(Some(&problem.in_words()))),
-                _ => return Err(error),
-            }
+            let (status, fault) = shell::told(error)?;
+            (status, upload(Some(&fault)))
         }
     };
     let content = html! {

@@ -13,7 +13,8 @@ use maud::{Markup, html};
 use super::asking::{confirm, why_not};
 use crate::console::{self, BANK, CLOSE, Operator, PAYOUTS};
 use crate::error::Error;
-use crate::web::customer::frame::{fault, faulty};
+use crate::shell::shown_again;
+use crate::web::customer::frame::fault;
 
 /// How much of what was set aside is shown.
 const ASIDE_SHOWN: u32 = 100;
@@ -207,7 +208,7 @@ pub(super) async fn close(
         Ok(_) => Ok(Redirect::to(CLOSE).into_response()),
         Err(error) => {
             let list = Checklist::of(&finance, month).await?;
-            faulty(error.into(), |wrong| shown(&operator, month, &list, Some(wrong)))
+            shown_again(error, |wrong| shown(&operator, month, &list, Some(wrong)))
         }
     }
 }

@@ -1,8 +1,6 @@
 //! What the pages of publishers share: where they are, who may see them, and how they say that something was refused.
 
-use axum::http::StatusCode;
 use chandlery_accounts::{Account, role};
-use chandlery_package::problem::Explain as _;
 use chandlery_package::{Namespace, PluginId};
 use chandlery_pages::Head;
 use chandlery_store::Db;
@@ -11,6 +9,8 @@ use uuid::Uuid;
 
 use crate::catalog::error::Error;
 use crate::shell::{self, PUBLISH};
+
+pub(super) use crate::shell::told;
 
 /// The path of a draft's page.
 pub(super) fn draft_path(draft: Uuid) -> String {
@@ -41,15 +41,6 @@ pub(super) async fn must_be_member(db: &Db, caller: &Account, namespace: &Namesp
             let action = format!("see how '{namespace}' publishes");
             Err(chandlery_edge::Error::forbidden(&caller.name, action).into())
         }
-    }
-}
-
-/// The status and the text with which a page is shown again, where it is one of the faults that [`shell::shown_again`] names.
-pub(super) fn told(error: Error) -> Result<(StatusCode, String), Error> {
-    let problem = error.problem();
-    match StatusCode::from_u16(problem.status) {
-        Ok(status) if shell::shown_again(status) => Ok((status, problem.in_words())),
-        _ => Err(error),
     }
 }
 
