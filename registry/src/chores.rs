@@ -49,7 +49,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 19] = [
+const ALWAYS: [(&str, Duration, Job); 20] = [
     ("replica", MINUTE, |with| Box::pin(async move { with.metrics.report().await })),
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
@@ -66,6 +66,11 @@ const ALWAYS: [(&str, Duration, Job); 19] = [
     }),
     ("drafts", HOUR, |with| Box::pin(async move { Ok(catalog::forget_lapsed_drafts(&with.oci.db).await?) })),
     ("idempotency", HOUR, |with| Box::pin(async move { Ok(idempotency::forget(&with.oci.db).await?) })),
+    ("ended", HOUR, |with| {
+        Box::pin(async move {
+            Ok(chandlery_accounts::forget_ended(&with.oci.accounts.db, Timestamp::now()).await?)
+        })
+    }),
     ("domains", HOUR, |with| {
         Box::pin(async move { Ok(organisations::domains::check_due(&with.oci.accounts).await?) })
     }),
@@ -180,6 +185,7 @@ mod tests {
                 "domains",
                 "downloads",
                 "drafts",
+                "ended",
                 "garbage",
                 "holds",
                 "idempotency",
@@ -223,6 +229,7 @@ mod tests {
             "domains",
             "downloads",
             "drafts",
+            "ended",
             "garbage",
             "holds",
             "idempotency",

@@ -353,3 +353,26 @@ async fn acts_are_looked_for_by_when_they_began() {
     assert_eq!(seconds("2026-11-01T09:00:00.5Z", "2026-11-01T09:00:01Z").await, ["00.5Z"]);
     assert_eq!(seconds("", "2026-11-01T09:00:00.5Z").await, ["00Z"]);
 }
+
+#[tokio::test]
+async fn tokens_that_ended_long_ago_are_forgotten_with_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = users(&folder).await;
+    let admin = users.identify(FIRST_TOKEN).await.unwrap().unwrap();
+    users.put(&name("ann"), &NewUser { role: HostRole::Viewer }).await.unwrap();
+    let mut made = Vec::new();
+    for days in [31, 29] {
+        let one = token(&users, &admin, "ann", HostRole::Viewer, None).await;
+        let ended = Timestamp::now() - jiff::SignedDuration::from_hours(24 * days);
+        let set = sqlx::query("update user_tokens set expires_at = $1 where id = $2");
+        set.bind(Text(ended)).bind(&one.kept.id).execute(users.db.pool()).await.unwrap();
+        made.push(one.kept.id);
+    }
+    let last = token(&users, &admin, "ann", HostRole::Viewer, None).await;
+    let mut left: Vec<_> =
+        users.tokens(&first_page()).await.unwrap().items.into_iter().map(|one| one.id).collect();
+    let mut expected = vec![made.remove(1), last.kept.id];
+    left.sort();
+    expected.sort();
+    assert_eq!(left, expected);
+}

@@ -13,6 +13,8 @@ use super::{Actor, Error, Users, trail};
 
 /// How long a token may last, in days.
 const DAYS_MAX: u32 = 366;
+/// How long one that has ended is still shown.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How many targets and deployments a token may name.
 const NAMES_MAX: usize = 100;
 /// How many tokens a user is shown on a page.
@@ -89,6 +91,10 @@ impl Users {
                 .await?;
             found.ok_or_else(|| Error::NotFound(format!("team '{team}'")))?;
         }
+        sqlx::query("delete from user_tokens where expires_at <= $1")
+            .bind(Text(now - KEPT))
+            .execute(&mut *write)
+            .await?;
         sqlx::query(
             "insert into user_tokens
                  (id, hash, owner, role, team, targets, deployments, note, made_by, made_at, expires_at)

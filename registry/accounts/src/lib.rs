@@ -16,6 +16,7 @@ mod email;
 mod enforced;
 mod exchanged;
 mod factors;
+mod forgetting;
 mod grant;
 mod identify;
 mod log_ins;
@@ -72,6 +73,7 @@ pub use factors::{
     answer_challenge, code_owed, confirm_factor, remove_factor, remove_lost_factor, renew_recovery_codes,
     set_up_factor,
 };
+pub use forgetting::forget_ended;
 pub use grant::{Access, Grant};
 pub use identify::Counted;
 pub use log_ins::{PAGES, log_in, uses_programs};
