@@ -98,6 +98,24 @@ pub fn fault(fault: Option<&str>) -> Markup {
     html! { @if let Some(fault) = fault { p.fault role="alert" { (fault) } } }
 }
 
+/// A field for one file of these media types. `hint` says what it may be; `fault`, what was wrong with the one that was sent.
+pub fn file(name: &str, label: &str, accept: &str, hint: &str, fault: Option<&str>) -> Markup {
+    let (hint_id, fault_id) = (format!("{name}-hint"), format!("{name}-fault"));
+    let described_by = match fault {
+        Some(_) => format!("{hint_id} {fault_id}"),
+        None => hint_id.clone(),
+    };
+    html! {
+        div.field {
+            label for=(name) { (label) }
+            input id=(name) name=(name) type="file" accept=(accept) required
+                aria-invalid=[fault.map(|_| "true")] aria-describedby=(described_by);
+            p.note id=(hint_id) { (hint) }
+            @if let Some(fault) = fault { p.fault id=(fault_id) role="alert" { (fault) } }
+        }
+    }
+}
+
 /// A choice of one of several: each what is sent, and what is shown.
 pub fn select(name: &str, label: &str, chosen: &str, options: &[(&str, &str)]) -> Markup {
     html! {

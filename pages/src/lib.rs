@@ -5,15 +5,17 @@ pub mod chart;
 mod forms;
 mod lists;
 mod parts;
+mod pictures;
 mod schema;
 mod shell;
 mod states;
 mod styleguide;
 mod values;
 
-pub use forms::{Field, checkbox, fault, select};
+pub use forms::{Field, checkbox, fault, file, select};
 pub use lists::{Column, Heading, Sorting, next_page, sortable_table, table};
 pub use parts::{Tone, badge, banner, command, crumbs, facts, lines, log, tabs};
+pub use pictures::{Picture, pictures, titled};
 pub use schema::{schema_fields, schema_typed, schema_values};
 pub use shell::{Head, Link, Search, Shell};
 pub use states::{Failure, empty};

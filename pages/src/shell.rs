@@ -28,6 +28,8 @@ pub struct Head {
     pub url: Option<String>,
     /// The path of an Atom feed of what it shows.
     pub feed: Option<String>,
+    /// The whole address of a picture of what it shows.
+    pub image: Option<String>,
     /// What it shows, as JSON-LD.
     pub data: Option<Value>,
     /// Whether search engines leave it out.
@@ -139,6 +141,7 @@ impl Shell<'_> {
                 meta property="og:site_name" content=(self.name);
                 meta property="og:url" content=(url);
             }
+            @if let Some(image) = &head.image { meta property="og:image" content=(image); }
             @if let Some(feed) = &head.feed {
                 link rel="alternate" type="application/atom+xml" href=(feed);
             }

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::chart::{self, Bar, Fall, Part};
 use crate::{
-    Column, Failure, Field, Heading, Link, Sorting, Tone, badge, banner, bytes, checkbox, command, crumbs,
-    day, empty, facts, fault, log, minute, next_page, number, schema_fields, select, signed, sortable_table,
-    table, tabs,
+    Column, Failure, Field, Heading, Link, Picture, Sorting, Tone, badge, banner, bytes, checkbox, command,
+    crumbs, day, empty, facts, fault, file, log, minute, next_page, number, pictures, schema_fields, select,
+    signed, sortable_table, table, tabs, titled,
 };
 
 /// Longer than any line of a narrow page.
@@ -21,6 +21,7 @@ pub fn styleguide() -> Markup {
         h1 { "Parts of pages" }
         (texts())
         (tones())
+        (drawn())
         (forms())
         (from_a_schema())
         (lists())
@@ -70,6 +71,23 @@ fn tones() -> Markup {
     }
 }
 
+/// What is one colour, wide or high.
+const WIDE: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='640' height='400'%3E%3Crect width='640' \
+                    height='400' fill='%230b5f7a'/%3E%3C/svg%3E";
+const HIGH: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='300' height='600'%3E%3Crect width='300' \
+                    height='600' fill='%230b5f7a'/%3E%3C/svg%3E";
+
+fn drawn() -> Markup {
+    html! {
+        h2 { "Pictures" }
+        (titled(Some(WIDE), &html! { h3 { (LONG) } }))
+        (pictures("What it looks like", &[
+            Picture { path: WIDE, caption: "A wide one", width: 640, height: 400 },
+            Picture { path: HIGH, caption: LONG, width: 300, height: 600 },
+        ]))
+    }
+}
+
 fn forms() -> Markup {
     html! {
         h2 { "Forms" }
@@ -78,6 +96,7 @@ fn forms() -> Markup {
             (Field::new("empty", "Empty"))
             (Field::new("filled", "Filled").value("text").hint("What to write there").required())
             (Field::new("wrong", "Wrong").value("texd").hint("A word").fault(Some("'texd' is no word")))
+            (file("picture", "File", "image/png", "A PNG", Some("that is no PNG")))
             (select("choice", "One of", "two", &[("one", "The first"), ("two", "The second")]))
             (checkbox("yes", "Yes", true))
             (checkbox("no", "No", false))

@@ -18,6 +18,7 @@ fn nothing_that_is_written_becomes_markup() {
         description: Some(HOSTILE.into()),
         url: Some(HOSTILE.into()),
         feed: Some(HOSTILE.into()),
+        image: Some(HOSTILE.into()),
         data: Some(json!({ "name": HOSTILE })),
         private: false,
     };
@@ -37,6 +38,7 @@ fn nothing_that_is_written_becomes_markup() {
         (Field::new("name", HOSTILE).value(HOSTILE).hint(HOSTILE).fault(Some(HOSTILE)))
         (fault(Some(HOSTILE)))
         (select("choice", HOSTILE, HOSTILE, &[(HOSTILE, HOSTILE)]))
+        (file("file", HOSTILE, HOSTILE, HOSTILE, Some(HOSTILE)))
         (badge(Tone::Bad, HOSTILE))
         (command(HOSTILE))
         (log(HOSTILE, &[HOSTILE.into()]))
@@ -53,6 +55,18 @@ fn nothing_that_is_written_becomes_markup() {
     assert!(page.contains("<a href=\"/other\" aria-current=\"page\">Other</a>"), "{page}");
     let data = page.split("application/ld+json\">").nth(1).unwrap().split("</script>").next().unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(data).unwrap(), json!({ "name": HOSTILE }));
+}
+
+#[test]
+fn what_is_said_of_a_picture_is_text() {
+    let picture = Picture { path: HOSTILE, caption: HOSTILE, width: 640, height: 400 };
+    let page = html! { (titled(Some(HOSTILE), &html! { h1 { (HOSTILE) } })) (pictures(HOSTILE, &[picture])) };
+    let page = page.into_string();
+    assert!(!page.contains("<script") && page.matches("<img ").count() == 2, "{page}");
+    for part in ["width=\"640\" height=\"400\"", "loading=\"lazy\"", "alt=\"\"", "alt=\"&lt;/title&gt;"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert_eq!(pictures("None", &[]).into_string(), "");
 }
 
 #[test]
@@ -151,6 +165,8 @@ fn the_guide_shows_every_part() {
         "aria-sort",
         "class=\"less\"",
         "legend",
+        "pictures",
+        "type=\"file\"",
     ] {
         assert!(guide.contains(class), "{class}");
     }

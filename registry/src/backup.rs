@@ -21,7 +21,7 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand, drafts and challenges to passkeys are not kept: their clients will
 /// begin again. Answers to writes with a key are of a day, and of what the backup may not have. Replicas are those that serve now.
-const TABLES: [&str; 129] = [
+const TABLES: [&str; 131] = [
     "facts",
     "accounts",
     "organisations",
@@ -62,6 +62,8 @@ const TABLES: [&str; 129] = [
     "manifests",
     "tags",
     "plugins",
+    "listings",
+    "listing_images",
     "releases",
     "quarantines",
     "advisories",
@@ -182,7 +184,9 @@ pub async fn back_up(settings: &Settings, folder: &Path) -> Result<Contents, Err
         rows += write_table(&mut snapshot, table, &folder.join(format!("tables/{table}.jsonl"))).await?;
     }
     let digests: Vec<(String,)> =
-        sqlx::query_as("select distinct digest from repository_blobs").fetch_all(&mut *snapshot).await?;
+        sqlx::query_as("select digest from repository_blobs union select digest from listing_images")
+            .fetch_all(&mut *snapshot)
+            .await?;
     let copies = Storage::folder(&folder.join("blobs"))?;
     for (digest,) in &digests {
         let digest = digest.parse().map_err(chandlery_store::Error::from)?;

@@ -220,6 +220,7 @@ mod tests {
             "/publish/00000000-0000-0000-0000-000000000000",
             "/publish/namespaces/acme",
             "/publish/namespaces/acme/ocr",
+            "/publish/namespaces/acme/ocr/listing",
             "/welcome",
         ] {
             let page = format!("{page}?range=last-month");

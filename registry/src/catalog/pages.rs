@@ -3,12 +3,14 @@
 mod compare;
 mod feeds;
 mod home;
+mod images;
 mod listing;
 mod log_entry;
 mod markdown;
 mod notices;
 mod plan;
 mod plugin;
+mod presented;
 mod proof;
 mod publisher;
 mod publishing;
@@ -36,6 +38,7 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/plugins/{namespace}/{name}/compare", get(compare::page))
         .route("/plugins/{namespace}/{name}/releases.xml", get(feeds::of_plugin))
         .route("/plugins/{namespace}/{name}/releases/{version}", get(release::page))
+        .route("/images/{namespace}/{name}/{digest}", get(images::get))
         .route("/plan.js", get(plan::script))
         .route("/proof/{script}", get(proof::script))
         .route("/publishers/{namespace}", get(publisher::page))

@@ -2,7 +2,7 @@
 
 use chandlery_accounts::Visibility;
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{Advised, Deprecation, Page, Paging, ReleaseRecord};
+use chandlery_package::wire::{Advised, Category, Deprecation, Page, Paging, ReleaseRecord};
 use chandlery_package::{Advisory, Digest, Identity, Kind, Manifest, Offer, PluginId, PublicKey, Release};
 use jiff::Timestamp;
 
@@ -29,6 +29,8 @@ pub(super) struct Row {
     published_at: Text<Timestamp>,
     offer: Option<Json<Offer>>,
     certified_at: Option<String>,
+    category: Option<Text<Category>>,
+    icon: Option<Text<Digest>>,
     yanked_at: Option<String>,
     withdrawn_reason: Option<String>,
     quarantine: Option<String>,
@@ -53,7 +55,7 @@ macro_rules! select_releases {
             "select releases.plugin, releases.version, releases.kind, releases.title, releases.description,
                     releases.component, releases.component_bytes, releases.artifact, namespace_keys.pem,
                     namespace_keys.log_index as key_log_index, namespace_keys.identity, releases.log_index, releases.published_at,
-                    plugins.offer, plugins.certified_at, releases.yanked_at,
+                    plugins.offer, plugins.certified_at, listings.category, icons.digest as icon, releases.yanked_at,
                     releases.withdrawn_reason, of_release.reason as quarantine,
                     of_plugin.reason as plugin_quarantine, releases.deprecated_note, releases.successor,
                     releases.downloads, ",
@@ -63,6 +65,8 @@ macro_rules! select_releases {
              join namespaces on namespaces.name = plugins.namespace
              join namespace_keys on namespace_keys.namespace = plugins.namespace
                   and namespace_keys.key_id = releases.key_id
+             left join listings on listings.plugin = releases.plugin
+             left join listing_images as icons on icons.plugin = releases.plugin and icons.part = 'icon'
              left join quarantines as of_release
                   on of_release.subject = releases.plugin || '@' || releases.version
              left join quarantines as of_plugin on of_plugin.subject = releases.plugin ",
@@ -190,6 +194,8 @@ impl From<Row> for ReleaseRecord {
             published_at: row.published_at.0,
             price: row.offer.map(|Json(offer)| offer),
             certified: row.certified_at.is_some(),
+            category: row.category.map(|Text(category)| category),
+            icon: row.icon.map(|Text(digest)| digest),
             yanked: row.yanked_at.is_some(),
             withdrawn: row.withdrawn_reason,
             quarantined: row.quarantine.or(row.plugin_quarantine),

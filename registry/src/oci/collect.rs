@@ -126,7 +126,7 @@ async fn forget_blobs_of(oci: &Oci, repository: &Repository, before: Timestamp) 
     Ok(forgotten)
 }
 
-/// Content that is part of no repository and no draft. It is deleted while nobody can make it part of one.
+/// Content that is part of no repository, no draft and no listing. It is deleted while nobody can make it part of one.
 async fn delete_contents(oci: &Oci, before: Timestamp) -> Result<u64, Error> {
     let mut deleted = 0;
     let mut stored = oci.storage.blobs();
@@ -149,7 +149,8 @@ async fn is_part<'a>(
 ) -> Result<bool, Error> {
     let found: Option<(String,)> = sqlx::query_as(
         "select digest from repository_blobs where digest = $1
-         union select digest from drafts where digest = $1",
+         union select digest from drafts where digest = $1
+         union select digest from listing_images where digest = $1",
     )
     .bind(digest.to_string())
     .fetch_optional(db)

@@ -164,6 +164,8 @@ words! {
         ReportResolved = "report-resolved",
         /// Advised to use something else than a release, or took that back.
         ReleaseDeprecated = "release-deprecated",
+        /// Changed how the shop shows a plugin.
+        ListingChanged = "listing-changed",
         /// Removed by hand what is stored and belongs to nothing.
         GarbageCollected = "garbage-collected",
         /// Certified a plugin, or ended that.

@@ -5,7 +5,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Advised;
+use super::{Advised, Category};
 use crate::{Digest, Identity, Kind, Manifest, Offer, PluginId, PublicKey, Release};
 
 /// Asks for a pushed artifact to be accepted as a release.
@@ -51,6 +51,12 @@ pub struct ReleaseRecord {
     /// Whether the registry's operator has certified the plugin.
     #[serde(default)]
     pub certified: bool,
+    /// What the plugin is for, as its publisher says in its listing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// The icon of its listing, by its digest: `/images/NAMESPACE/NAME/DIGEST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon: Option<Digest>,
     /// Not to be chosen for new installs.
     #[serde(default)]
     pub yanked: bool,

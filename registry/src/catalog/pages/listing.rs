@@ -1,9 +1,10 @@
 //! How plugins are shown in lists.
 
 use chandlery_package::wire::ReleaseRecord;
-use chandlery_pages::{Tone, badge, day, number};
+use chandlery_pages::{Tone, badge, day, number, titled};
 use maud::{Markup, html};
 
+use super::presented::image_path;
 use super::telling::plugin_path;
 
 /// Plugins beside each other; nothing where there are none.
@@ -13,13 +14,15 @@ pub(super) fn plugins(records: &[ReleaseRecord]) -> Markup {
 
 fn plugin(record: &ReleaseRecord) -> Markup {
     let plugin = &record.release.plugin;
+    let icon = record.icon.map(|digest| image_path(plugin, digest));
     html! {
         li.card {
-            h3 { a href=(plugin_path(plugin)) { (record.title) } }
+            (titled(icon.as_deref(), &html! { h3 { a href=(plugin_path(plugin)) { (record.title) } } }))
             p.note { code { (plugin) } " " (record.release.version) " · " (day(record.published_at)) }
             p { (record.description) }
             p.badges {
                 (badge(Tone::Plain, record.kind.as_str()))
+                @if let Some(category) = record.category { (badge(Tone::Plain, category.as_str())) }
                 @if record.certified { (badge(Tone::Good, "certified")) }
                 (badge(Tone::Plain, &price(record)))
                 @if record.deprecated.is_some() { (badge(Tone::Warning, "deprecated")) }

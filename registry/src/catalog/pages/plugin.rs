@@ -4,16 +4,20 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Principal;
 use chandlery_edge::{Client, Path, Query as Asked};
-use chandlery_package::wire::{Page, Paging, ReleaseRecord};
+use chandlery_package::wire::{Listing, Page, Paging, ReleaseRecord};
 use chandlery_package::{Advisory, Kind, Manifest, Namespace, PluginId, PluginName};
-use chandlery_pages::{Column, Head, Link, Tone, badge, crumbs, day, facts, next_page, number, table};
+use chandlery_pages::{
+    Column, Head, Link, Tone, badge, crumbs, day, facts, next_page, number, table, titled,
+};
 use maud::{Markup, html};
 use semver::Version;
 
 use super::plan::{self, Choice};
+use super::presented::{image_path, link};
 use super::telling::{Base, plugin_path, publisher_path, release_path, software};
-use super::{listing, markdown, notices, proof};
+use super::{listing, markdown, notices, presented, proof};
 use crate::catalog::error::Error;
+use crate::catalog::listing::find as find_listing;
 use crate::catalog::releases::{advisories, find_release, pulls, releases};
 use crate::catalog::search::rank;
 use crate::catalog::state::Catalog;
@@ -52,6 +56,11 @@ pub(super) async fn page(
         None => None,
     };
     let pulled = pulls(&catalog.db, &plugin).await?;
+    // Of what may do harm, nothing leads anywhere that its publisher chooses.
+    let said = match notices::may_be_installed(&record) {
+        true => find_listing(&catalog.db, &plugin).await?,
+        false => Listing::default(),
+    };
     let listed = match paging.after() {
         Some(_) => releases(&catalog.db, &plugin, &paging).await?,
         None => first,
@@ -60,6 +69,7 @@ pub(super) async fn page(
     let content = html! {
         (top(&record, pulled, None))
         (notices::install(&record, &plugin))
+        (presented::section(&plugin, &said))
         @if let Some(tried) = &tried { (tried.section(&path)) }
         @if record.price.is_some() && notices::may_be_installed(&record) {
             form method="get" action=(format!("/checkout{path}")) { button { "Order" } }
@@ -72,7 +82,8 @@ pub(super) async fn page(
     };
     let head = Head {
         feed: Some(format!("{path}/releases.xml")),
-        data: Some(software(&base, &record)),
+        image: presented::picture(&base, &plugin, &said),
+        data: Some(presented::described(software(&base, &record), &base, &plugin, &said)),
         // One page for search engines, not one for each choice.
         private: choice.is_made(),
         ..base.head(&path, &record.title, &record.description)
@@ -92,11 +103,13 @@ pub(super) fn top(record: &ReleaseRecord, pulled: u64, release: Option<&Version>
     if release.is_some() {
         above.push(Link { path: &of_plugin, name: plugin.name.as_str() });
     }
+    let icon = record.icon.filter(|_| notices::may_be_installed(record));
+    let icon = icon.map(|digest| image_path(plugin, digest));
     let here = release.map_or_else(|| plugin.name.to_string(), ToString::to_string);
     html! {
         (crumbs(&above, &here))
         (notices::banners(record))
-        h1 { (record.title) @if let Some(version) = release { " " (version) } }
+        (titled(icon.as_deref(), &html! { h1 { (record.title) @if let Some(version) = release { " " (version) } } }))
         p.badges {
             code { (id) }
             (badge(Tone::Plain, record.kind.as_str()))
@@ -133,14 +146,6 @@ fn about(record: &ReleaseRecord, pulled: u64) -> Vec<(&'static str, Markup)> {
         }
     }
     facts
-}
-
-/// A link to elsewhere where the text is an address of the web, and the text alone where it is not.
-fn link(text: &str) -> Markup {
-    let is_address = ["https://", "http://"].iter().any(|start| text.starts_with(start));
-    html! {
-        @if is_address { a href=(text) rel="nofollow noopener noreferrer" { (text) } } @else { (text) }
-    }
 }
 
 /// What a release may do beyond answering, in words.
@@ -189,24 +194,4 @@ fn row(record: &ReleaseRecord, about: &[Advisory]) -> Vec<Markup> {
         html! { (notices::badges(record)) @if advised { (badge(Tone::Warning, "advisory")) } },
         html! { (number(record.downloads)) },
     ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_address_of_the_web_is_a_link() {
-        for (text, is_link) in [
-            ("https://example.com/a", true),
-            ("http://example.com", true),
-            ("javascript:alert(1)", false),
-            (" https://example.com", false),
-            ("\"><script>", false),
-        ] {
-            let shown = link(text).into_string();
-            assert_eq!(shown.contains("<a "), is_link, "{shown}");
-            assert!(!shown.contains("<script"), "{shown}");
-        }
-    }
 }

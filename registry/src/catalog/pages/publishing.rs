@@ -5,14 +5,17 @@ mod acting;
 mod answers;
 mod draft;
 mod keys;
+mod listing;
 mod namespace;
 mod owning;
 mod plugin;
 mod releases;
+mod showing;
 mod signing;
 mod start;
 mod told;
 mod trust;
+mod written;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -20,14 +23,16 @@ use axum::http::{HeaderName, header};
 use axum::routing::{get, post};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 
+use crate::catalog::listing::SCREENSHOT;
 use crate::catalog::state::Catalog;
 
-/// What an upload may have beside its component, in bytes: its other fields, and what parts them.
+/// What an upload may have beside its file, in bytes: its other fields, and what parts them.
 const FIELDS_BYTES_MAX: usize = 64 << 10;
 
 /// The routes of this chapter.
 pub(super) fn routes() -> Router<Catalog> {
     let upload = DefaultBodyLimit::max(COMPONENT_BYTES_MAX + FIELDS_BYTES_MAX);
+    let image = DefaultBodyLimit::max(SCREENSHOT.bytes_max + FIELDS_BYTES_MAX);
     Router::new()
         .route("/publish", get(start::page).post(start::upload).layer(upload))
         .route("/publish/namespaces", post(start::take))
@@ -39,6 +44,20 @@ pub(super) fn routes() -> Router<Catalog> {
         .route("/publish/namespaces/{namespace}/keys", post(owning::add_key))
         .route("/publish/namespaces/{namespace}/keys/{key}/revocation", post(owning::revoke_key))
         .route("/publish/namespaces/{namespace}/{name}", get(plugin::page))
+        .route("/publish/namespaces/{namespace}/{name}/listing", get(listing::page).post(showing::say))
+        .route(
+            "/publish/namespaces/{namespace}/{name}/listing/icon",
+            post(showing::set_icon).layer(image),
+        )
+        .route("/publish/namespaces/{namespace}/{name}/listing/icon/removal", post(showing::remove_icon))
+        .route(
+            "/publish/namespaces/{namespace}/{name}/listing/screenshots",
+            post(showing::add_screenshot).layer(image),
+        )
+        .route(
+            "/publish/namespaces/{namespace}/{name}/listing/screenshots/{digest}",
+            post(showing::change_screenshot),
+        )
         .route("/publish/namespaces/{namespace}/{name}/releases/{version}", post(acting::advise))
         .route("/publish/namespaces/{namespace}/{name}/releases/{version}/withdrawal", post(acting::withdraw))
         .route("/publish/namespaces/{namespace}/{name}/staged-releases/{version}", post(acting::decide))

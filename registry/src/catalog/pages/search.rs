@@ -14,6 +14,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::listing::plugins;
+use super::presented::CATEGORIES;
 use super::telling::Base;
 use crate::catalog::error::Error;
 use crate::catalog::search::{Key, Query};
@@ -23,7 +24,7 @@ use crate::shell::{self, SEARCH};
 
 /// The longest text that is searched for, in characters.
 const WORDS_MAX: usize = 200;
-const ABOUT: &str = "Search signed plugins for AI deployment by words, kind, publisher and price.";
+const ABOUT: &str = "Search signed plugins for AI deployment by words, kind, category, publisher and price.";
 const KINDS: [(&str, &str); 4] =
     [("", "Any"), ("template", "Templates"), ("policy", "Policies"), ("integration", "Integrations")];
 const PRICES: [(&str, &str); 5] = [
@@ -44,6 +45,8 @@ pub(super) struct Facets {
     #[serde(default)]
     kind: String,
     #[serde(default)]
+    category: String,
+    #[serde(default)]
     gpu: String,
     #[serde(default)]
     publisher: String,
@@ -61,6 +64,7 @@ impl Facets {
         Ok(Query {
             q: self.q.chars().take(WORDS_MAX).collect(),
             kind: chosen(&self.kind)?,
+            category: chosen(&self.category)?,
             gpu: (!gpu.is_empty()).then(|| gpu.to_owned()),
             price_max: None,
             price: chosen(&self.price)?,
@@ -80,6 +84,7 @@ impl Facets {
         let facets = [
             ("q", &self.q),
             ("kind", &self.kind),
+            ("category", &self.category),
             ("gpu", &self.gpu),
             ("publisher", &self.publisher),
             ("price", &self.price),
@@ -137,6 +142,7 @@ fn form(facets: &Facets) -> Markup {
                 input id="words" type="search" name="q" value=(facets.q) maxlength=(WORDS_MAX);
             }
             (select("kind", "Kind", &facets.kind, &KINDS))
+            (select("category", "Category", &facets.category, &categories()))
             (select("price", "Price", &facets.price, &PRICES))
             div.field {
                 label for="gpu" { "GPU" }
@@ -151,6 +157,11 @@ fn form(facets: &Facets) -> Markup {
             button { "Search" }
         }
     }
+}
+
+/// All categories, after the choice of none of them.
+fn categories() -> Vec<(&'static str, &'static str)> {
+    [("", "Any")].into_iter().chain(CATEGORIES).collect()
 }
 
 fn results(facets: &Facets, found: &Page<ReleaseRecord>) -> Markup {
@@ -174,16 +185,18 @@ mod tests {
     use super::*;
     use crate::catalog::search::{Payment, SearchOrder};
     use chandlery_package::Kind;
+    use chandlery_package::wire::Category;
 
     #[test]
     fn what_is_chosen_stays_in_the_address() {
         let facets = Facets {
             q: "a&b=\"c\" d".into(),
             kind: "policy".into(),
+            category: "security".into(),
             certified: "true".into(),
             ..Facets::default()
         };
-        let expected = "/search?q=a%26b%3D%22c%22+d&kind=policy&certified=true&after=x";
+        let expected = "/search?q=a%26b%3D%22c%22+d&kind=policy&category=security&certified=true&after=x";
         assert_eq!(facets.path("x"), expected);
         assert_eq!(Facets::default().path(""), "/search?after=");
         let page = form(&facets).into_string();
@@ -197,6 +210,7 @@ mod tests {
             options.iter().map(|(value, _)| *value).filter(|value| !value.is_empty()).collect()
         };
         assert_eq!(values(&KINDS), Kind::ALL.map(Kind::as_str));
+        assert_eq!(values(&categories()), Category::ALL.map(Category::as_str));
         assert_eq!(values(&PRICES), Payment::ALL.map(Payment::as_str));
         assert_eq!(values(&ORDERS), SearchOrder::ALL[1..].iter().map(|o| o.as_str()).collect::<Vec<_>>());
         let wrong = Facets { order: "none".into(), ..Facets::default() };

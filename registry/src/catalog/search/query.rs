@@ -1,6 +1,6 @@
 //! What is searched for, and in which order it is shown.
 
-use chandlery_package::wire::ReleaseRecord;
+use chandlery_package::wire::{Category, ReleaseRecord};
 use chandlery_package::{Kind, Money, Namespace, Offer, Price, words};
 use serde::Deserialize;
 
@@ -48,6 +48,9 @@ pub struct Query {
     /// That is paid for so.
     #[param(inline)]
     pub price: Option<Payment>,
+    /// For this, as its publisher says.
+    #[param(inline)]
+    pub category: Option<Category>,
     /// Of this namespace.
     pub publisher: Option<Namespace>,
     /// That the operator has certified.
@@ -63,6 +66,7 @@ impl Query {
     pub(super) fn fits(&self, record: &ReleaseRecord, price_max: Option<Money>) -> bool {
         let offer = record.price.as_ref();
         self.kind.is_none_or(|kind| record.kind == kind)
+            && self.category.is_none_or(|category| record.category == Some(category))
             && self.publisher.as_ref().is_none_or(|publisher| record.release.plugin.namespace == *publisher)
             && self.price.is_none_or(|payment| paid(offer) == payment)
             && price_max.is_none_or(|max| is_within(offer, max))

@@ -1,3 +1,4 @@
+use chandlery_package::wire::Category;
 use chandlery_package::{Digest, Kind, Offer, Price, PrivateKey};
 use jiff::SignedDuration;
 
@@ -19,6 +20,8 @@ fn record(release: &str, title: &str, downloads: u64) -> ReleaseRecord {
         published_at: Timestamp::UNIX_EPOCH,
         price: None,
         certified: false,
+        category: None,
+        icon: None,
         yanked: false,
         withdrawn: None,
         quarantined: None,
@@ -128,7 +131,9 @@ fn facets_narrow_and_orders_sort() {
     ];
     for (release, hours, downloads, price, certified) in made {
         let published_at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-        let record = ReleaseRecord { price, certified, published_at, ..record(release, "Text", downloads) };
+        let category = release.starts_with("globex").then_some(Category::Vision);
+        let record =
+            ReleaseRecord { price, certified, category, published_at, ..record(release, "Text", downloads) };
         index.insert(record, Beside { manifest: None, visibility: Visibility::Public });
     }
     let found = |query: &Query| -> Vec<String> {
@@ -157,6 +162,9 @@ fn facets_narrow_and_orders_sort() {
     assert_eq!(found(&paid(Payment::Free)), ["b", "c"]);
     assert_eq!(found(&paid(Payment::Metered)), Vec::<String>::new());
     assert_eq!(found(&Query { certified: true, ..Query::default() }), ["b"]);
+    let of = |category| Query { category: Some(category), ..Query::default() };
+    assert_eq!(found(&of(Category::Vision)), ["c"]);
+    assert_eq!(found(&of(Category::Speech)), Vec::<String>::new());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use semver::Version;
 
 use super::answers::{must_be_member, namespace_path, plugin_path, shown, told};
+use super::listing::listing_path;
 use super::{releases, trust};
 use crate::catalog::error::Error;
 use crate::catalog::pages::telling;
@@ -60,7 +61,10 @@ async fn content(
     let content = html! {
         (crumbs(&[Link { path: PUBLISH, name: "Publish" }, Link { path: &above, name: plugin.namespace.as_str() }], plugin.name.as_str()))
         h1 { (plugin) }
-        p { a href=(telling::plugin_path(plugin)) { "As visitors see it" } }
+        p {
+            a href=(telling::plugin_path(plugin)) { "As visitors see it" }
+            @if publishes { " · " a href=(listing_path(plugin)) { "How the shop shows it" } }
+        }
         (fault(refused))
         (releases::staged(catalog, plugin, publishes).await?)
         (releases::section(catalog, plugin, paging, (publishes, owns || caller.operator)).await?)
