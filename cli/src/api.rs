@@ -168,6 +168,12 @@ impl Context {
         read(self.send_to_registry(request).await?).await
     }
 
+    /// Sends the registry bytes as they are, as the account: what is put twice is there once.
+    pub async fn put_bytes<T: DeserializeOwned>(&self, path: &str, bytes: Vec<u8>) -> Result<T> {
+        let request = self.as_account(Method::PUT, path)?.body(bytes);
+        read(self.send_to_registry(request).await?).await
+    }
+
     /// Tells the registry something without an account.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T> {
         let request = self.http().post(format!("{}{path}", self.settings.registry)).json(&body);

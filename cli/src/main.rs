@@ -87,6 +87,9 @@ enum Command {
     /// See and choose whose tokens say who a workload is
     #[command(subcommand)]
     Issuers(issuers::Issuers),
+    /// See and change how the shop shows a plugin
+    #[command(subcommand)]
+    Listing(listing::Listing),
     /// Yank a release: nobody new chooses it, and who has it keeps it
     Yank(releases::Yank),
     /// Advise to use something else than a release
@@ -107,7 +110,7 @@ enum Command {
     Quarantine(moderation::Quarantine),
     /// Certify a plugin (for operators)
     Certify(releases::Certify),
-    /// Find plugins by words, price, GPUs and certification
+    /// Find plugins by words, category, price, GPUs and certification
     Search(search::Search),
     /// Show a plugin, or one release of it
     Show(releases::Show),
@@ -279,6 +282,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Yank(command) => command.run(&context).await,
         Command::Deprecate(command) => command.run(&context).await,
         Command::Withdraw(command) => command.run(&context).await,
+        Command::Listing(command) => command.run(&context).await,
         Command::Advisories(command) => command.run(&context).await,
         Command::Report(command) => command.run(&context).await,
         Command::Reports(command) => command.run(&context).await,

@@ -20,12 +20,13 @@ use chandlery_package::plan::Plan;
 use chandlery_package::problem::Problem;
 use chandlery_package::provenance::Built;
 use chandlery_package::signature::{SignedPayload, bundle, signed_under};
-use chandlery_package::wire::{ClientText, DomainName, Paging, Scope, UserCode};
+use chandlery_package::wire::{Caption, ClientText, DomainName, Paging, Scope, Support, UserCode, WebLink};
 use chandlery_package::{
     Advisory, AdvisoryId, Authority, Component, Digest, Identity, Issuer, KeyId, Licence, Manifest, Money,
     Month, Namespace, Offer, Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement,
     RevenueSharePolicy, TaxNumber, TrustedPublisher, Unit, UnitPrice,
 };
+use chandlery_registry::catalog::{Image, SCREENSHOT};
 use chandlery_registry::oci::{Described, Repository};
 use chandlery_registry::{Network, Proxies};
 use chandlery_store::ContentDigest;
@@ -253,6 +254,10 @@ fn registry() -> Vec<Parser> {
             Ok(())
         }),
         parser("repository", &["acme/ocr", "acme/a.b/c__d"], text::<Repository>),
+        parser("image", &documents::PICTURES, |bytes| said(Image::read(SCREENSHOT, bytes.to_vec().into()))),
+        parser("link", &["https://acme.example", "https://acme.example:8443/a?b=c#d"], text::<WebLink>),
+        parser("support", &["help@acme.example", "https://acme.example/help"], text::<Support>),
+        parser("caption", &["A page of text"], text::<Caption>),
         parser("tag of signatures", &[format!("sha256-{}.sig", Digest::of("x").hex())], |bytes| {
             signed_under(utf8(bytes)?).map(drop).ok_or_else(|| "it is for something else".into())
         }),

@@ -1,17 +1,21 @@
 //! `chandlery search`.
 
-use chandlery_package::wire::{Page, ReleaseRecord};
+use chandlery_package::wire::{Category, Page, ReleaseRecord};
 use clap::Args;
 
 use crate::api::Context;
+use crate::arguments::one_of;
 use crate::failure::Result;
 use crate::show;
 
-/// Find plugins by words, price, GPUs and certification.
+/// Find plugins by words, category, price, GPUs and certification.
 #[derive(Args)]
 pub struct Search {
     /// Words of a plugin's name, title, description or keywords; none: every plugin
     words: Vec<String>,
+    /// Only plugins that are for this, as their publishers say
+    #[arg(long, value_parser = one_of::<Category>())]
+    category: Option<Category>,
     /// Only plugins that can use this kind of GPU, such as h100
     #[arg(long, value_name = "KIND")]
     gpu: Option<String>,
@@ -28,7 +32,8 @@ impl Search {
         let words = self.words.join(" ");
         let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
         let mut path = format!("/api/v1/plugins?q={}&certified={}", escape(&words), self.certified);
-        for (name, value) in [("gpu", &self.gpu), ("price_max", &self.price_max)] {
+        let category = self.category.map(|category| category.to_string());
+        for (name, value) in [("category", &category), ("gpu", &self.gpu), ("price_max", &self.price_max)] {
             if let Some(value) = value {
                 path.push_str(&format!("&{name}={}", escape(value)));
             }

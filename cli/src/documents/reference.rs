@@ -49,6 +49,7 @@ const GROUPS: [Group; 4] = [
             "releases",
             "review",
             "trust",
+            "listing",
             "yank",
             "deprecate",
             "withdraw",

@@ -1,7 +1,7 @@
 //! Short texts that are not what they are read as.
 
 /// The parser, what it says of them, and the texts.
-pub const TEXTS: [(&str, &str, &[&str]); 39] = [
+pub const TEXTS: [(&str, &str, &[&str]); 43] = [
     (
         "namespace",
         "is not a name",
@@ -9,6 +9,34 @@ pub const TEXTS: [(&str, &str, &[&str]); 39] = [
     ),
     ("namespace", "longer than 40", &["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]),
     ("plugin", "", &["acme", "acme:", ":ocr", "acme:a:b", "acme:../x", "acme:a@1", " acme:ocr"]),
+    (
+        "link",
+        "that is no link",
+        &[
+            "",
+            "javascript:alert(1)",
+            "http://acme.example",
+            "https://",
+            "https://localhost",
+            "https://ann@acme.example",
+            "https://acme.example\\@evil.example",
+            "https://acme.example/\"x",
+            "https://acme.example:65536",
+            "https://acme.example/\0",
+            "\u{a0}https://acme.example",
+        ],
+    ),
+    (
+        "support",
+        "nowhere to ask for help",
+        &["", "me", "mailto:a@b.example", "javascript:a@b.example", "a@b"],
+    ),
+    ("caption", "says in one line", &["", " ", "a\nb", "a\0", "\u{202e}gpj", "\u{1b}[2J"]),
+    (
+        "image",
+        "is a PNG, JPEG or WebP",
+        &["", "x", "<svg xmlns='http://www.w3.org/2000/svg'/>", "GIF89a;;;;;;;;;;", "%PDF-1.7 and more"],
+    ),
     (
         "release",
         "",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::table::{Page, Site, Who};
 use crate::forge;
 use crate::host_sign_in::{invitation, signed_up};
+use crate::images::png;
 use crate::world::{Answer, Person, World, as_version, plugin};
 
 /// What a browser says that it wants.
@@ -157,6 +158,15 @@ impl Story {
         acme.publish(&forge::described(&written_by(words)));
         acme.ok(&["deprecate", "acme:ocr-server@1.0.0", &format!("Use 1.0.1. {words}")]);
         acme.ok(&["orders", "price", "acme:ocr-server", "1234.00 USD"]);
+        let says =
+            ["--category", "vision", "--homepage", "https://acme.example", "--support", "help@acme.example"];
+        acme.ok(&[&["listing", "set", "acme:ocr-server"], &says[..]].concat());
+        acme.ok(&["listing", "icon", "acme:ocr-server", &acme.file("icon.png", &png(64, 64))]);
+        for (width, height) in [(320, 200), (200, 320)] {
+            let (file, shows) =
+                (acme.file("shot.png", &png(width, height)), format!("Text of a page. {words}"));
+            acme.ok(&["listing", "screenshot", "add", "acme:ocr-server", &file, "--caption", &shows]);
+        }
         operator.ok(&["certify", "acme:ocr-server"]);
         world.vendor().publish(&plugin("vllm"));
         let about = format!("Ten years of them. {words}");

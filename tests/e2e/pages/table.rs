@@ -137,6 +137,7 @@ pub const PAGES: &[Page] = &[
     page(Partner, "/publish/{draft}"),
     page(Partner, "/publish/namespaces/{namespace}"),
     page(Partner, "/publish/namespaces/{namespace}/{name}"),
+    page(Partner, "/publish/namespaces/{namespace}/{name}/listing"),
     // An operator.
     page(Operator, "/operator/moderation"),
     page(Operator, "/operator/moderation/reports/{id}"),
@@ -218,7 +219,7 @@ pub const BESIDE: [&str; 4] =
     ["/api/v1/docs", "/api/v1/invoices/{number}/page", "/api/v1/credit-notes/{number}/page", "/nowhere"];
 
 /// What routes begin with that programs ask for, and what the last part of one ends with.
-const FOR_PROGRAMS: [&str; 10] = [
+const FOR_PROGRAMS: [&str; 11] = [
     "/api/",
     "/v2",
     "/scim/",
@@ -238,3 +239,4 @@ pub fn is_page(method: &str, route: &str) -> bool {
         && !FOR_PROGRAMS.iter().any(|start| route.starts_with(start))
         && !FILES.iter().any(|end| route.ends_with(end))
 }
+    "/images/",

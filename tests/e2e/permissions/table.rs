@@ -469,6 +469,7 @@ pub(super) fn cases() -> Vec<Case> {
             ("{*document}", "tutorials/publish"),
             ("{index}", "0"),
             ("DIGEST", &digest),
+            ("{digest}", &digest),
         ];
         let path = filled.iter().fold(route.to_owned(), |path, (name, value)| path.replace(name, value));
         match path.as_str() {

@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use chandlery_accounts::check_token;
-use chandlery_package::wire::NewNamespace;
+use chandlery_package::wire::{Category, NewNamespace};
 use chandlery_package::{Namespace, PrivateKey};
 use chandlery_registry::{Registry, catalog};
 use clap::Args;
@@ -16,6 +16,7 @@ use crate::api::{Context, Settings};
 use crate::author::project::Built;
 use crate::commands::check::key_of;
 use crate::commands::keys::add_key;
+use crate::commands::listing::set_category;
 use crate::commands::publish::publish;
 use crate::failure::{Failure, Result};
 use crate::home::{Home, read_token};
@@ -25,6 +26,21 @@ use crate::show;
 const NAMESPACE: &str = "chandlery";
 /// Where they are, seen from the binary's folder: beside it, where a build leaves them, and where a package installs them.
 const FOLDERS: [&str; 3] = ["plugins", "../plugins", "../share/chandlery/plugins"];
+
+/// What each is for, by which the shop is searched.
+const CATEGORIES: [(&str, Category); 11] = [
+    ("guardrails", Category::Security),
+    ("jupyter-gpu", Category::Notebooks),
+    ("llama-cpp", Category::Inference),
+    ("prometheus", Category::Monitoring),
+    ("ray-serve", Category::Inference),
+    ("sglang", Category::Inference),
+    ("slack", Category::Integration),
+    ("text-embeddings-inference", Category::Embeddings),
+    ("torchrun-job", Category::Training),
+    ("vllm", Category::Inference),
+    ("webhook", Category::Integration),
+];
 
 /// Which of them whoever begins is told to install: it runs without GPUs, and changes nothing of other plugins' plans.
 const FIRST: &str = "llama-cpp";
@@ -167,7 +183,12 @@ impl Offer {
         let first = first.map(ToString::to_string);
         let count = plugins.len();
         for built in plugins {
+            let plugin = built.component.manifest.name.clone();
             publish(&operator, built, &key, None).await?;
+            let category = CATEGORIES.into_iter().find(|(name, _)| *name == plugin.name.as_str());
+            if let Some((_, category)) = category {
+                set_category(&operator, &plugin, category).await?;
+            }
         }
         let install = first.map(|plugin| format!(": `chandlery install {plugin}`")).unwrap_or_default();
         show::done(format!("published {count} first-party plugins as '{namespace}'{install}"));

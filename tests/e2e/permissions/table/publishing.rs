@@ -13,6 +13,35 @@ pub(super) fn rows(digest: &str) -> Vec<Row> {
             For::Operators,
             json!({ "issuer": "https://ci.example", "allowed": true }),
         ),
+        // How the shop shows a plugin.
+        ("GET", "/api/v1/plugins/{namespace}/{name}/listing", For::Everybody, json!(null)),
+        ("PUT", "/api/v1/plugins/{namespace}/{name}/listing", For::Publishers, json!({})),
+        ("PUT", "/api/v1/plugins/{namespace}/{name}/listing/icon", For::Publishers, json!(null)),
+        (
+            "DELETE",
+            "/api/v1/plugins/{namespace}/{name}/listing/icon",
+            For::PublishersAndOperators,
+            json!(null),
+        ),
+        (
+            "PUT",
+            "/api/v1/plugins/{namespace}/{name}/listing/screenshots/{digest}",
+            For::Publishers,
+            json!(null),
+        ),
+        (
+            "DELETE",
+            "/api/v1/plugins/{namespace}/{name}/listing/screenshots/{digest}",
+            For::PublishersAndOperators,
+            json!(null),
+        ),
+        (
+            "PUT",
+            "/api/v1/plugins/{namespace}/{name}/listing/screenshots/{digest}/caption",
+            For::Publishers,
+            json!({ "caption": "A page" }),
+        ),
+        ("GET", "/images/{namespace}/{name}/{digest}", For::Everybody, json!(null)),
         ("GET", "/api/v1/plugins/{namespace}/{name}/trusted-publishers", For::Members, json!(null)),
         (
             "POST",

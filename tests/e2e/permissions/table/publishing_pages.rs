@@ -22,6 +22,12 @@ pub(super) fn rows() -> Vec<Row> {
         ("POST", "/publish/namespaces/{namespace}/{name}/releases/{version}", For::Publishers),
         (
             "POST",
+        ("GET", "/publish/namespaces/{namespace}/{name}/listing", For::Publishers),
+        ("POST", "/publish/namespaces/{namespace}/{name}/listing", For::Publishers),
+        ("POST", "/publish/namespaces/{namespace}/{name}/listing/icon", For::Publishers),
+        ("POST", "/publish/namespaces/{namespace}/{name}/listing/icon/removal", For::Publishers),
+        ("POST", "/publish/namespaces/{namespace}/{name}/listing/screenshots", For::Publishers),
+        ("POST", "/publish/namespaces/{namespace}/{name}/listing/screenshots/{digest}", For::Publishers),
             "/publish/namespaces/{namespace}/{name}/releases/{version}/withdrawal",
             For::OwnersAndOperators,
         ),
