@@ -11,7 +11,7 @@ use crate::Error;
 use crate::ledger::{self, Account, By, Chore, Transaction};
 use chandlery_store::{Db, Write, time};
 
-const DAY_SECONDS: i64 = 24 * 3600;
+const DAY_SECONDS: u64 = 24 * 3600;
 /// How many periods are looked at in one transaction.
 const BATCH: i64 = 100;
 
@@ -199,11 +199,11 @@ pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp)
     Ok(number)
 }
 
-/// What of a price has been earned after so many of a period's whole days, in minor units: rounded down, so that the last day
-/// gets what is left.
+/// What of a price has been earned after the days of a period that have passed, in minor units: rounded down, so that the last day,
+/// which may be shorter, gets what is left. Before its end, something is left of whatever is above zero.
 fn earned(price_minor: i64, from: Timestamp, to: Timestamp, at: Timestamp) -> i64 {
-    let days = |until: Timestamp| (until.as_second() - from.as_second()).max(0) / DAY_SECONDS;
-    let (passed, all) = (days(at), days(to).max(1));
+    let seconds = |until: Timestamp| (until.as_second() - from.as_second()).max(0).unsigned_abs();
+    let (passed, all) = (seconds(at) / DAY_SECONDS, seconds(to).div_ceil(DAY_SECONDS));
     if at >= to || passed >= all {
         return price_minor;
     }
@@ -221,7 +221,7 @@ fn days(
     let (mut days, mut so_far) = (Vec::<(Timestamp, i64)>::new(), plan.recognised_minor);
     // The days of what was left when it was given back or ended count from then.
     let mut end = plan.rest.map_or(plan.from, |(from, _)| from);
-    let day = SignedDuration::from_secs(DAY_SECONDS);
+    let day = SignedDuration::from_hours(24);
     while end < until.min(plan.to) {
         // The last one is shorter where a period is not of whole days.
         end = end.checked_add(day).map_or(plan.to, |end| end.min(plan.to));

@@ -53,36 +53,51 @@ async fn days_that_were_missed_are_dated_to_themselves_while_their_month_is_open
     }
 }
 
+/// A month of 31 days, of which so much has been earned.
+fn january(price: i64, recognised: i64) -> SubscriptionPeriod {
+    SubscriptionPeriod {
+        invoice: 1,
+        account: operator(),
+        state: InvoiceState::Paid,
+        tier: Tier::Developer,
+        months: 1,
+        from: at("2026-01-01T00:00:00Z"),
+        to: at("2026-02-01T00:00:00Z"),
+        price: Money::new(price, Currency::Usd).unwrap(),
+        refunded_minor: 0,
+        ended_at: None,
+        recognised_minor: recognised,
+        replaces: None,
+        charged_minor: price,
+        returned_minor: 0,
+        rest: None,
+    }
+}
+
 /// Of a price of a few cents most days earn nothing, and the last one what is left.
 #[test]
 fn a_day_that_earns_nothing_posts_nothing() {
-    let from = at("2026-01-01T00:00:00Z");
-    let to = at("2026-02-01T00:00:00Z");
     for (price, recognised, expected) in
         [(3_i64, 0, vec![(11, 1), (21, 2), (31, 3)]), (3, 2, vec![(31, 3)]), (0, 0, vec![])]
     {
-        let plan = SubscriptionPeriod {
-            invoice: 1,
-            account: operator(),
-            state: InvoiceState::Paid,
-            tier: Tier::Developer,
-            months: 1,
-            from,
-            to,
-            price: Money::new(price, Currency::Usd).unwrap(),
-            refunded_minor: 0,
-            ended_at: None,
-            recognised_minor: recognised,
-            replaces: None,
-            charged_minor: price,
-            returned_minor: 0,
-            rest: None,
-        };
-        let found = days(&plan, to, None, to);
+        let plan = january(price, recognised);
+        let found = days(&plan, plan.to, None, plan.to);
         let expected: Vec<_> = expected
             .into_iter()
-            .map(|(day, minor)| (from + SignedDuration::from_hours(24 * day), minor))
+            .map(|(day, minor)| (plan.from + SignedDuration::from_hours(24 * day), minor))
             .collect();
         assert_eq!(found, expected, "{price}, of which {recognised}");
     }
+}
+
+/// What was left in the middle of a day is earned in days that begin there: the last one is shorter, and is not earned before its end.
+#[test]
+fn the_last_day_of_a_rest_is_shorter_and_earns_what_is_left() {
+    let mut plan = january(310, 285);
+    plan.rest = Some((at("2026-01-29T12:00:00Z"), 285));
+    let expected =
+        [("2026-01-30T12:00:00Z", 293), ("2026-01-31T12:00:00Z", 301), ("2026-02-01T00:00:00Z", 310)];
+    assert_eq!(days(&plan, plan.to, None, plan.to), expected.map(|(end, earned)| (at(end), earned)));
+    let last_moment = at("2026-01-31T23:59:59Z");
+    assert_eq!((plan.earned_minor(last_moment), plan.earned_minor(plan.to)), (301, 310));
 }
