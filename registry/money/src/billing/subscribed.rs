@@ -240,19 +240,20 @@ pub(super) async fn follow_the_money(
         return Ok(());
     }
     let tier = subscribed.tier;
-    match periods::undo(write, &mut period, now).await? {
-        Some(before) => {
-            subscribed.may(write, SubscriptionEvent::Undo, now).await?;
-            let limit = subscribed.agreed.and_then(|(limit, _)| limit);
-            subscribed.agreed = (before.tier == Tier::EnterprisePlus).then_some((limit, before.price));
-            subscribed.billed = if before.months < 12 { Billed::Monthly } else { Billed::Yearly };
-            (subscribed.tier, subscribed.invoice) = (before.tier, Some(before.invoice));
-            (subscribed.anchor, subscribed.next) = (Some(before.from), Some((Tier::Free, subscribed.billed)));
-        }
-        None => {
+    // What it came instead of may have been given back before.
+    while period.is_given_back(now) {
+        let Some(before) = periods::undo(write, &mut period, now).await? else {
             subscribed.may(write, SubscriptionEvent::GiveBack, now).await?;
             subscribed.end();
-        }
+            break;
+        };
+        subscribed.may(write, SubscriptionEvent::Undo, now).await?;
+        let limit = subscribed.agreed.and_then(|(limit, _)| limit);
+        subscribed.agreed = (before.tier == Tier::EnterprisePlus).then_some((limit, before.price));
+        subscribed.billed = if before.months < 12 { Billed::Monthly } else { Billed::Yearly };
+        (subscribed.tier, subscribed.invoice) = (before.tier, Some(before.invoice));
+        (subscribed.anchor, subscribed.next) = (Some(before.from), Some((Tier::Free, subscribed.billed)));
+        period = before;
     }
     subscribed.save(write).await?;
     let has = subscribed.tier;

@@ -6,7 +6,7 @@ use chandlery_package::wire::{Definition, Figure};
 pub const fn meaning(figure: Figure) -> &'static str {
     match figure {
         Figure::Mrr => {
-            "The prices of the subscriptions that cover the last moment of the month, or now while it is not over, each divided by the months that it is billed for. A trial has none; what was never paid has it until it was written off, and what was given back whole until it was."
+            "The prices of the subscriptions that cover the last moment of the month, or now while it is not over, each divided by the months that it is billed for. A trial has none; what was never paid has it until it was written off, what was ended until it was, and what was given back until nothing of it was left."
         }
         Figure::Arr => "12 × MRR.",
         Figure::New => "MRR of accounts that had none at the end of the month before.",

@@ -84,6 +84,59 @@ async fn of_an_upgrade_that_is_given_back_nothing_stays_in_whichever_order() {
 }
 
 #[tokio::test]
+async fn of_two_upgrades_that_are_given_back_the_first_period_holds_in_whichever_order() {
+    // 5 of 31 days of 99.00 and of 499.00 are 15.96 and 80.48: 83.04 and 418.52 are brought to what comes instead.
+    for order in [[2, 3], [3, 2]] {
+        let (_folder, finance) = finance().await;
+        begin(&finance, Tier::Developer, Billed::Monthly, 1, day(45)).await;
+        begin(&finance, Tier::Team, Billed::Monthly, 2, day(50)).await;
+        begin(&finance, Tier::Enterprise, Billed::Monthly, 3, day(55)).await;
+        assert_eq!((held(&finance).await, mrr(&finance, day(55)).await), ((299_900, 9644), 299_900));
+        for number in order {
+            let amount = if number == 2 { "415.96" } else { "2580.48" };
+            give_back(&finance, number, usd(amount), day(55)).await.unwrap();
+        }
+        assert_eq!(
+            stands(&finance, day(55)).await,
+            (SubscriptionState::Ending, Tier::Developer),
+            "{order:?}"
+        );
+        // As if it had never been left: 10 of 31 days of 99.00.
+        assert_eq!((held(&finance).await, mrr(&finance, day(55)).await), ((6707, 3193), 9900));
+        give_back(&finance, 1, usd("99.00"), day(56)).await.unwrap();
+        assert_eq!((stands(&finance, day(56)).await, held(&finance).await), (GONE, (0, 0)));
+        assert_eq!(mrr(&finance, day(56)).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_that_is_given_back_after_its_end_brings_nothing_back() {
+    let (_folder, finance) = finance().await;
+    begin(&finance, Tier::Developer, Billed::Yearly, 1, day(0)).await;
+    // 300 of 365 days of 990.00 are 813.69: 176.31 are brought. It is over on the 27th of December, the year on the 31st of January.
+    begin(&finance, Tier::Team, Billed::Monthly, 2, day(300)).await;
+    assert_eq!(mrr(&finance, day(300)).await, 49_900);
+    change(&finance.db, &Actor::machine(), &operator(), &to(Tier::Free), day(301)).await.unwrap();
+    advance_all(&finance.db, day(331)).await.unwrap();
+    give_back(&finance, 2, usd("322.69"), day(334)).await.unwrap();
+    assert_eq!((stands(&finance, day(334)).await, held(&finance).await), (GONE, (0, 99_000)));
+    assert_eq!(mrr(&finance, day(334)).await, 0);
+    assert_eq!(mrr(&finance, day(300)).await, 49_900, "what a month had is not changed by what comes later");
+}
+
+#[tokio::test]
+async fn what_was_paid_with_a_period_before_ends_with_the_money_for_that() {
+    let (_folder, finance) = finance().await;
+    begin(&finance, Tier::Team, Billed::Yearly, 1, day(0)).await;
+    // 275 of 365 days of 4990.00 are left: all of 2999.00, and 760.59 as credit.
+    change(&finance.db, &Actor::machine(), &operator(), &to(Tier::Enterprise), day(90)).await.unwrap();
+    assert_eq!(mrr(&finance, day(90)).await, 299_900);
+    give_back(&finance, 1, usd("4229.41"), day(95)).await.unwrap();
+    assert_eq!((stands(&finance, day(95)).await, held(&finance).await), (GONE, (0, 0)));
+    assert_eq!(mrr(&finance, day(95)).await, 0);
+}
+
+#[tokio::test]
 async fn what_is_given_back_of_a_year_that_was_cancelled_is_what_was_not_earned() {
     let (_folder, finance) = finance().await;
     begin(&finance, Tier::Developer, Billed::Yearly, 1, day(0)).await;
@@ -94,8 +147,10 @@ async fn what_is_given_back_of_a_year_that_was_cancelled_is_what_was_not_earned(
     give_back(&finance, 1, usd("200.00"), day(182)).await.unwrap();
     assert_eq!(held(&finance).await, (29_636, 49_364), "nothing that was earned is un-earned");
     assert_eq!(stands(&finance, day(182)).await, (SubscriptionState::Ending, Tier::Developer));
+    assert_eq!(mrr(&finance, day(182)).await, 8250);
     give_back(&finance, 1, usd("296.36"), day(182)).await.unwrap();
     assert_eq!((stands(&finance, day(182)).await, held(&finance).await), (GONE, (0, 49_364)));
+    assert_eq!(mrr(&finance, day(182)).await, 0);
     for number in [183, 250, 364, 366, 500] {
         advance_all(&finance.db, day(number)).await.unwrap();
         assert_eq!(held(&finance).await, (0, 49_364), "nor earned again");
