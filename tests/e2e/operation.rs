@@ -9,6 +9,7 @@ use chandlery_package::Digest;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
+use crate::images::png;
 use crate::world::{World, as_version, plugin, until};
 
 fn blob_path(digest: Digest) -> String {
@@ -73,6 +74,8 @@ fn a_backup_restores_everything_on_another_kind_of_store() {
     let world = World::start();
     let (acme, customer) = (world.publisher("acme"), world.customer());
     acme.publish(&plugin("ocr-server"));
+    let icon = png(64, 64);
+    acme.ok(&["listing", "icon", "acme:ocr-server", &acme.file("icon.png", &icon)]);
     acme.ok(&["orders", "price", "acme:ocr-server", "100.00 USD"]);
     let order = customer.ok(&["orders", "place", "acme:ocr-server"]);
     let reference = order["reference"].as_str().unwrap();
@@ -112,6 +115,8 @@ fn a_backup_restores_everything_on_another_kind_of_store() {
     assert!(journal.contains("B-1") || journal.contains("85"), "{journal}");
     assert_eq!(auditor.ok(&["log", "audit"])["faults"], Value::Array(Vec::new()));
     customer.ok(&["verify"]);
+    let shown = world.send("GET", &format!("/images/acme/ocr-server/{}", Digest::of(&icon)), None, &[], "");
+    assert_eq!((shown.status, shown.body), (200, icon));
     acme.publish(&as_version(&plugin("ocr-server"), "1.0.1"));
     assert_eq!(customer.ok(&["install", "acme:ocr-server"])["release"], "acme:ocr-server@1.0.1");
 }
