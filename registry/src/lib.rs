@@ -30,6 +30,7 @@ pub mod security_txt;
 mod server;
 mod settings;
 mod shell;
+mod team;
 #[cfg(test)]
 mod testing;
 pub mod trusted;

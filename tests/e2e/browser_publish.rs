@@ -8,7 +8,7 @@ use crate::chromium::Chromium;
 use crate::forge;
 use crate::world::{Answer, Person, World, as_version, plugin, until, with_other_content};
 
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const BROWSER: (&str, &str) = ("accept", "text/html");
 const NAMESPACE: &str = "/publish/namespaces/acme";
 const OCR: &str = "/publish/namespaces/acme/ocr-server";
@@ -18,29 +18,29 @@ const HOSTILE: &str = r#"</title></script>"'><script>alert(1)</script><img src=x
 const DRAFTS_MAX: usize = 5;
 
 /// Somebody on the registry's pages, without scripts.
-struct Pages<'a> {
+pub struct Pages<'a> {
     world: &'a World,
     cookie: String,
 }
 
 impl<'a> Pages<'a> {
-    fn of(world: &'a World, person: &Person) -> Self {
+    pub fn of(world: &'a World, person: &Person) -> Self {
         Self { world, cookie: world.session(person) }
     }
 
-    fn ask(&self, method: &str, path: &str, kind: (&str, &str), body: impl Into<Vec<u8>>) -> Answer {
+    pub fn ask(&self, method: &str, path: &str, kind: (&str, &str), body: impl Into<Vec<u8>>) -> Answer {
         let origin = self.world.origin();
         let headers = [("cookie", self.cookie.as_str()), ("origin", origin.as_str()), BROWSER, kind];
         self.world.send(method, path, None, &headers, body)
     }
 
-    fn show(&self, path: &str) -> String {
+    pub fn show(&self, path: &str) -> String {
         let answer = self.ask("GET", path, FORM, "");
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         answer.text()
     }
 
-    fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let mut form = form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields {
             form.append_pair(name, value);
@@ -48,12 +48,12 @@ impl<'a> Pages<'a> {
         self.ask("POST", path, FORM, form.finish())
     }
 
-    fn done(&self, path: &str, fields: &[(&str, &str)]) {
+    pub fn done(&self, path: &str, fields: &[(&str, &str)]) {
         let answer = self.post(path, fields);
         assert_eq!(answer.status, 303, "{path} {fields:?}: {}", answer.text());
     }
 
-    fn refused(&self, path: &str, fields: &[(&str, &str)], status: u16, says: &str) {
+    pub fn refused(&self, path: &str, fields: &[(&str, &str)], status: u16, says: &str) {
         let answer = self.post(path, fields);
         let text = answer.text();
         assert!(
@@ -64,7 +64,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Sends the form of the upload, as browsers do.
-    fn upload(&self, namespace: &str, file: &str, bytes: &[u8]) -> Answer {
+    pub fn upload(&self, namespace: &str, file: &str, bytes: &[u8]) -> Answer {
         const BOUNDARY: &str = "what-parts-the-parts";
         let head = format!(
             "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"namespace\"\r\n\r\n{namespace}\r\n--{BOUNDARY}\r\n\
@@ -76,7 +76,7 @@ impl<'a> Pages<'a> {
     }
 
     /// The page of the draft that this file becomes.
-    fn draft(&self, file: &str, bytes: &[u8]) -> String {
+    pub fn draft(&self, file: &str, bytes: &[u8]) -> String {
         let uploaded = self.upload("acme", file, bytes);
         assert_eq!(uploaded.status, 303, "{}", uploaded.text());
         uploaded.header("location").to_owned()

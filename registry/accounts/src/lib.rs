@@ -23,7 +23,7 @@ mod log_ins;
 mod looks;
 mod made;
 mod managed;
-mod members;
+pub mod members;
 mod namespaces;
 mod new_password;
 mod notices;

@@ -93,6 +93,16 @@ pub async fn invitations(
     }))
 }
 
+/// The roles that an account may give others in a namespace: none, unless it owns it; and that of an owner only if it sees the money.
+pub async fn may_give(db: &Db, namespace: &Namespace, by: &Namespace) -> Result<Vec<Role>, Error> {
+    let mut read = db.read().acquire().await?;
+    if role_within(&mut read, namespace, by).await? != Some(Role::Owner) {
+        return Ok(Vec::new());
+    }
+    let sees_money = speaks_for(&mut read, namespace, by, Power::Pay).await?;
+    Ok(Role::ALL.into_iter().filter(|role| *role != Role::Owner || sees_money).collect())
+}
+
 /// Invites an account; the role of one that is a member already changes at once. Owners are chosen by whoever sees the money: who owns
 /// a namespace sees what it earns, and says where that is paid.
 pub async fn invite(

@@ -6,6 +6,7 @@ mod answers;
 mod draft;
 mod keys;
 mod listing;
+mod membership;
 mod namespace;
 mod owning;
 mod plugin;
@@ -13,6 +14,7 @@ mod releases;
 mod showing;
 mod signing;
 mod start;
+mod team;
 mod told;
 mod trust;
 mod written;
@@ -43,6 +45,9 @@ pub(super) fn routes() -> Router<Catalog> {
         .route("/publish/namespaces/{namespace}/two-people", post(owning::two_people))
         .route("/publish/namespaces/{namespace}/keys", post(owning::add_key))
         .route("/publish/namespaces/{namespace}/keys/{key}/revocation", post(owning::revoke_key))
+        .route("/publish/teams/{namespace}/invitation", post(membership::answer))
+        .route("/publish/teams/{namespace}/members", post(membership::choose))
+        .route("/publish/teams/{namespace}/members/{account}/removal", post(membership::remove))
         .route("/publish/namespaces/{namespace}/{name}", get(plugin::page))
         .route("/publish/namespaces/{namespace}/{name}/listing", get(listing::page).post(showing::say))
         .route(

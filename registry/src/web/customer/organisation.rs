@@ -10,17 +10,19 @@ use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{
     DomainName, Organisation, OrganisationDomain, OrganisationMember, PAGE_ITEMS, Page, Paging,
 };
-use chandlery_pages::{Column, Field, Link, Tone, badge, crumbs, day, next_page, select, table};
+use chandlery_pages::{Column, Field, Link, Tone, badge, crumbs, day, next_page, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::frame::{self, Customer, ORGANISATIONS};
 use crate::error::Error;
 use crate::shell::shown_again;
+use crate::team::{Chosen, Seen, Typed, invite_form};
 
 /// What may not be done, in the words of a refusal.
 const CHOOSE: &str = "choose the members of";
 const CHOOSE_DOMAINS: &str = "choose the domains of";
+const HINT: &str = "Its name here. It belongs to the organisation once it has accepted.";
 /// What the form for another domain does.
 const ADD: &str = "add";
 
@@ -32,15 +34,7 @@ pub(super) async fn page(
     Query(paging): Query<Paging<Place>>,
 ) -> Result<Markup, Error> {
     caller.must_have(&finance.db, &name, Power::See, "see").await?;
-    shown(&finance, &caller, &name, &paging, &Typed::default()).await
-}
-
-/// What was sent with a form of the page, and why it was refused.
-#[derive(Default)]
-struct Typed {
-    chosen: Chosen,
-    domain: String,
-    fault: Option<String>,
+    shown(&finance, &caller, &name, &paging, &Typed::default(), "").await
 }
 
 /// The page, with what was typed in a form of it that was refused.
@@ -50,6 +44,7 @@ async fn shown(
     name: &Namespace,
     paging: &Paging<Place>,
     typed: &Typed,
+    domain: &str,
 ) -> Result<Markup, Error> {
     let organisation = organisations::find(&finance.db, name, &caller.name).await?;
     let members = organisations::members_of(&finance.db, name, paging).await?;
@@ -58,12 +53,15 @@ async fn shown(
         (crumbs(&[Link { path: ORGANISATIONS, name: "Organisations" }], name.as_str()))
         h1 { (organisation.title) }
         p.badges { code { (name) } (badge(Tone::Plain, &format!("you are its {}", organisation.role))) }
-        (frame::fault(typed.fault.as_deref()))
+        (frame::fault(typed.of_team.as_deref()))
         h2 { "Members" }
         (all_members(&organisation, &members, &caller.name))
-        @if has(organisation.role, Power::Manage) { (invite_form(&organisation, &typed.chosen)) }
+        @if has(organisation.role, Power::Manage) {
+            h2 { "Invite somebody" }
+            (invite_form(&path(&organisation), &roles(&organisation), OrganisationRole::Member.as_str(), typed, HINT))
+        }
         h2 { "Domains" }
-        (all_domains(&organisation, &domains, &typed.domain))
+        (all_domains(&organisation, &domains, domain))
     };
     Ok(frame::page(caller, organisation.title.as_str(), ORGANISATIONS, &content))
 }
@@ -74,14 +72,14 @@ async fn told(
     caller: &Customer,
     name: &Namespace,
     done: Result<String, Error>,
-    typed: Typed,
+    (chosen, domain): (Chosen, &str),
 ) -> Result<Response, Error> {
     let error = match done {
         Ok(next) => return Ok(Redirect::to(&next).into_response()),
         Err(error) => error,
     };
-    let fault = Some(error.problem().in_words());
-    let page = shown(finance, caller, name, &Paging::first(PAGE_ITEMS), &Typed { fault, ..typed }).await?;
+    let typed = Typed::refused(chosen, &error.problem());
+    let page = shown(finance, caller, name, &Paging::first(PAGE_ITEMS), &typed, domain).await?;
     shown_again(error, |_| page)
 }
 
@@ -109,29 +107,21 @@ fn all_members(organisation: &Organisation, members: &Page<OrganisationMember>, 
 
 fn row(organisation: &Organisation, member: &OrganisationMember, own: &Namespace) -> Vec<Markup> {
     let may_choose = chooses(organisation.role, member.role);
-    let (of_it, account) = (path(organisation), &member.account);
-    let end = match (member.account == *own, member.invited) {
-        (true, _) => "Leave",
-        (false, true) => "Take back",
-        (false, false) => "Remove",
+    let offered = if may_choose { roles(organisation) } else { Vec::new() };
+    let seen = Seen {
+        path: &path(organisation),
+        account: &member.account,
+        role: member.role.as_str(),
+        invited: member.invited,
+        own: member.account == *own,
+        offered: &offered,
     };
     vec![
-        html! { (account) },
-        html! { @if may_choose { (role_form(organisation, member)) } @else { (member.role) } },
+        html! { (member.account) },
+        seen.role(),
         day(member.since),
-        html! {
-            @match member.origin {
-                Some(origin) => (origin),
-                None => (badge(Tone::Warning, "invited")),
-            }
-        },
-        html! {
-            @if may_choose || member.account == *own {
-                form method="post" action=(format!("{of_it}/members/{account}/removal")) {
-                    button.quiet aria-label=(format!("{end}: {account}")) { (end) }
-                }
-            }
-        },
+        seen.state(html! { @if let Some(origin) = member.origin { (origin) } }),
+        seen.end(),
     ]
 }
 
@@ -141,39 +131,6 @@ fn roles(organisation: &Organisation) -> Vec<&'static str> {
     let may_give =
         |role: &OrganisationRole| chooses(organisation.role, *role) && covers(organisation.role, *role);
     all.filter(may_give).map(OrganisationRole::as_str).collect()
-}
-
-fn role_form(organisation: &Organisation, member: &OrganisationMember) -> Markup {
-    let mut offered = roles(organisation);
-    // What a member is stays chosen, also where whoever looks may not give it.
-    if !offered.contains(&member.role.as_str()) {
-        offered.insert(0, member.role.as_str());
-    }
-    html! {
-        form.row method="post" action=(format!("{}/members", path(organisation))) {
-            input type="hidden" name="account" value=(member.account);
-            select name="role" aria-label=(format!("Role of {}", member.account)) {
-                @for role in offered {
-                    option value=(role) selected[role == member.role.as_str()] { (role) }
-                }
-            }
-            button.quiet aria-label=(format!("Change the role of {}", member.account)) { "Change" }
-        }
-    }
-}
-
-fn invite_form(organisation: &Organisation, typed: &Chosen) -> Markup {
-    let role = if typed.role.is_empty() { OrganisationRole::Member.as_str() } else { typed.role.as_str() };
-    let roles = roles(organisation);
-    let options: Vec<(&str, &str)> = roles.iter().map(|role| (*role, *role)).collect();
-    html! {
-        h2 { "Invite somebody" }
-        form.card method="post" action=(format!("{}/members", path(organisation))) {
-            (Field::new("account", "Account").value(&typed.account).required().hint("Its name here. It belongs to the organisation once it has accepted."))
-            (select("role", "Role", role, &options))
-            button { "Invite" }
-        }
-    }
 }
 
 fn all_domains(organisation: &Organisation, domains: &[OrganisationDomain], typed: &str) -> Markup {
@@ -220,15 +177,6 @@ fn domain_form(act: &str, domain: &OrganisationDomain) -> Markup {
     }
 }
 
-/// Who is to be what.
-#[derive(Default, Deserialize)]
-pub(super) struct Chosen {
-    #[serde(default)]
-    account: String,
-    #[serde(default)]
-    role: String,
-}
-
 /// Invites an account, or gives one that is a member already another role.
 pub(super) async fn choose(
     State(finance): State<Finance>,
@@ -239,7 +187,7 @@ pub(super) async fn choose(
     caller.must_have(&finance.db, &name, Power::Manage, CHOOSE).await?;
     let done = invited(&finance, &caller, &name, &chosen).await;
     let done = done.map(|()| format!("{ORGANISATIONS}/{name}"));
-    told(&finance, &caller, &name, done, Typed { chosen, ..Typed::default() }).await
+    told(&finance, &caller, &name, done, (chosen, "")).await
 }
 
 async fn invited(
@@ -248,9 +196,7 @@ async fn invited(
     name: &Namespace,
     chosen: &Chosen,
 ) -> Result<(), Error> {
-    let account: Namespace = chosen.account.trim().parse()?;
-    let unreadable = |error: chandlery_package::words::UnknownWord| Error::invalid(error.to_string());
-    let role: OrganisationRole = chosen.role.parse().map_err(unreadable)?;
+    let (account, role) = chosen.read::<OrganisationRole>()?;
     let place = (name, &caller.name);
     Ok(organisations::invite(&finance.db, &caller.actor, place, &account, role).await?)
 }
@@ -268,7 +214,7 @@ pub(super) async fn remove(
         if caller.name == account { ORGANISATIONS.to_owned() } else { format!("{ORGANISATIONS}/{name}") };
     let place = (&name, &caller.name);
     let done = organisations::remove(&finance.db, &caller.actor, place, &account).await;
-    told(&finance, &caller, &name, done.map(|_| next).map_err(Error::from), Typed::default()).await
+    told(&finance, &caller, &name, done.map(|_| next).map_err(Error::from), (Chosen::default(), "")).await
 }
 
 /// What is to be done with a domain.
@@ -290,8 +236,8 @@ pub(super) async fn domain(
     caller.must_have(&finance.db, &name, Power::Manage, CHOOSE_DOMAINS).await?;
     let done = done_with(&finance, &caller, &name, &given).await;
     let done = done.map(|()| format!("{ORGANISATIONS}/{name}"));
-    let domain = if given.act == ADD { given.domain } else { String::new() };
-    told(&finance, &caller, &name, done, Typed { domain, ..Typed::default() }).await
+    let domain = if given.act == ADD { given.domain.as_str() } else { "" };
+    told(&finance, &caller, &name, done, (Chosen::default(), domain)).await
 }
 
 async fn done_with(

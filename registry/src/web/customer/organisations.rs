@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::frame::{self, Customer, ORGANISATIONS};
 use crate::error::Error;
 use crate::shell;
+use crate::team::{Answer, invitation};
 
 /// How many invitations are shown at a time.
 const SHOWN: u32 = 100;
@@ -94,15 +95,9 @@ fn list(page: &Page<Organisation>) -> Markup {
 fn invitations(page: &Page<OrganisationMember>) -> Markup {
     html! {
         @for invited in &page.items {
-            form.card method="post" action=(format!("{ORGANISATIONS}/{}/invitation", invited.organisation)) {
-                p {
-                    "You are invited to " strong { (invited.organisation) } " as its " (invited.role) ", since " (day(invited.since)) "."
-                }
-                p {
-                    button name="answer" value="accept" { "Accept" } " "
-                    button.quiet name="answer" value="decline" { "Decline" }
-                }
-            }
+            (invitation(&format!("{ORGANISATIONS}/{}", invited.organisation), &html! {
+                "You are invited to " strong { (invited.organisation) } " as its " (invited.role) ", since " (day(invited.since)) "."
+            }))
         }
     }
 }
@@ -159,13 +154,6 @@ pub(super) async fn make(
     }
 }
 
-/// What is answered to an invitation.
-#[derive(Deserialize)]
-pub(super) struct Answer {
-    #[serde(default)]
-    answer: String,
-}
-
 /// Accepts or declines an invitation.
 pub(super) async fn answer(
     State(finance): State<Finance>,
@@ -173,15 +161,7 @@ pub(super) async fn answer(
     Path(organisation): Path<Namespace>,
     Form(given): Form<Answer>,
 ) -> Result<Response, Error> {
-    let yes = match given.answer.as_str() {
-        "accept" => true,
-        "decline" => false,
-        other => {
-            return Err(Error::invalid(format!(
-                "an invitation is answered with accept or decline, not '{other}'"
-            )));
-        }
-    };
+    let yes = given.yes()?;
     organisations::answer(&finance.db, &caller.actor, &organisation, &caller.name, yes).await?;
     let next = if yes { format!("{ORGANISATIONS}/{organisation}") } else { ORGANISATIONS.to_owned() };
     Ok(Redirect::to(&next).into_response())

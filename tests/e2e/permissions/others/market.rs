@@ -120,6 +120,7 @@ impl Market {
             id("/plugins/{namespace}", "acme", UNKNOWN),
             id("/publish/{draft}", DRAFT, "00000000-0000-0000-0000-000000000000"),
             id("/namespaces/{namespace}/{name}", "ocr-server", UNKNOWN),
+            id("/teams/{namespace}", "acme", UNKNOWN),
             id("/reviews/{namespace}", "acme", UNKNOWN),
             id("/reviews/{namespace}/{name}", "ocr-server", UNKNOWN),
             id("/reviews/{namespace}/{name}/{version}", "1.0.0", "9.9.9"),

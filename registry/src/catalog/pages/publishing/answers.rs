@@ -22,6 +22,11 @@ pub(super) fn namespace_path(namespace: &Namespace) -> String {
     format!("{PUBLISH}/namespaces/{namespace}")
 }
 
+/// The path below which what changes the team of a namespace is sent: beside its page, below which a plugin may be called as any word.
+pub(super) fn team_path(namespace: &Namespace) -> String {
+    format!("{PUBLISH}/teams/{namespace}")
+}
+
 /// The path of the page on which they manage a plugin.
 pub(super) fn plugin_path(plugin: &PluginId) -> String {
     format!("{}/{}", namespace_path(&plugin.namespace), plugin.name)

@@ -5,18 +5,20 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Caller, Role, role};
 use chandlery_edge::{Path, Query as Asked};
 use chandlery_package::Namespace;
+use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{Paging, TwoPeople};
-use chandlery_pages::{Link, command, crumbs, empty, fault, minute, next_page};
+use chandlery_pages::{Link, crumbs, empty, fault, minute, next_page};
 use maud::{Markup, html};
 
 use super::answers::{must_be_member, namespace_path, plugin_path, shown, told};
-use super::keys;
 use super::signing::script_tag;
+use super::{keys, team};
 use crate::catalog::error::Error;
 use crate::catalog::pages::telling::publisher_path;
 use crate::catalog::state::Catalog;
 use crate::catalog::{staging, two_people};
 use crate::shell::{LogIn, PUBLISH, scripted};
+use crate::team::{Chosen, Typed};
 
 /// How many of its plugins are listed after a form.
 const SHOWN: u32 = 100;
@@ -30,7 +32,7 @@ pub(super) async fn page(
     Asked(paging): Asked<Paging<String>>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
-    content(&catalog, &caller, &namespace, &paging, None).await
+    content(&catalog, &caller, &namespace, &paging, &Typed::default()).await
 }
 
 /// The page again, after what was asked for on it was done, or was not.
@@ -41,8 +43,20 @@ pub(super) async fn answer(
     done: Result<(), Error>,
 ) -> Result<Response, Error> {
     let Err(error) = done else { return Ok(Redirect::to(&namespace_path(namespace)).into_response()) };
-    let (status, fault) = told(error)?;
-    let mut page = content(catalog, caller, namespace, &Paging::first(SHOWN), Some(&fault)).await?;
+    let typed = Typed::refused(Chosen::default(), &error.problem());
+    again(catalog, caller, namespace, error, &typed).await
+}
+
+/// The page again, with what was typed on it and refused.
+pub(super) async fn again(
+    catalog: &Catalog,
+    caller: &Caller,
+    namespace: &Namespace,
+    error: Error,
+    typed: &Typed,
+) -> Result<Response, Error> {
+    let (status, _) = told(error)?;
+    let mut page = content(catalog, caller, namespace, &Paging::first(SHOWN), typed).await?;
     *page.status_mut() = status;
     Ok(page)
 }
@@ -52,7 +66,7 @@ async fn content(
     caller: &Caller,
     namespace: &Namespace,
     paging: &Paging<String>,
-    refused: Option<&str>,
+    typed: &Typed,
 ) -> Result<Response, Error> {
     must_be_member(&catalog.db, caller, namespace).await?;
     let owns = role(&catalog.db, namespace, &caller.name).await? == Some(Role::Owner);
@@ -63,7 +77,7 @@ async fn content(
         (crumbs(&[Link { path: PUBLISH, name: "Publish" }], namespace.as_str()))
         h1 { (namespace) }
         p { a href=(publisher_path(namespace)) { "As visitors see it" } }
-        (fault(refused))
+        (fault(typed.of_team.as_deref()))
         h2 { "Plugins" }
         @if plugins.items.is_empty() {
             (empty("It has published nothing yet.", &html! { a href=(PUBLISH) { "Upload a component" } }))
@@ -73,9 +87,7 @@ async fn content(
         }
         (keys::section(catalog, namespace, owns).await?)
         (publishing(namespace, &two_people::show(&catalog.db, namespace).await?, owns))
-        h2 { "Team" }
-        p { "Who belongs to it, and as what, is shown and changed by the command:" }
-        (command(&format!("chandlery namespace members {namespace}")))
+        (team::section(catalog, caller, namespace, typed).await?)
         @if owns { (script_tag()) }
     };
     let page = shown(&format!("Manage {namespace}"), caller, &content);

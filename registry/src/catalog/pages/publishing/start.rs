@@ -15,6 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::answers::{draft_path, namespace_path, shown, told};
+use super::team;
 use crate::catalog::drafts::{self, DRAFTS_MAX, Draft, Read};
 use crate::catalog::error::Error;
 use crate::catalog::state::Catalog;
@@ -22,8 +23,10 @@ use crate::shell::{LogIn, PUBLISH};
 
 /// The part of the form that says in which namespace to publish, and comes before the file.
 const NAMESPACE: &str = "namespace";
-/// The part that is the component.
+/// The part that is the component, or the archive that it is in.
 const COMPONENT: &str = "component";
+/// What browsers offer to choose for it.
+const ACCEPTED: &str = ".wasm,.zip,.tgz,.gz,application/wasm,application/zip,application/gzip";
 /// How long a browser may send nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -119,14 +122,15 @@ fn pieces<'a>(catalog: &'a Catalog, part: Part<'a>) -> BoxStream<'a, Result<Byte
 fn broken(catalog: &Catalog, error: &MultipartError) -> Error {
     match error.status().as_u16() {
         413 => {
-            let (what, bytes_max) = ("a component".into(), drafts::bytes_max(catalog));
+            let (what, bytes_max) = ("a file".into(), drafts::bytes_max(catalog));
             chandlery_edge::Error::TooLarge { what, bytes_max }.into()
         }
         _ => Error::invalid(error.body_text()),
     }
 }
 
-async fn again(catalog: &Catalog, caller: &Account, error: Error) -> Result<Response, Error> {
+/// The page again, with why something was refused.
+pub(super) async fn again(catalog: &Catalog, caller: &Account, error: Error) -> Result<Response, Error> {
     let (status, fault) = told(error)?;
     Ok((status, content(catalog, caller, Some(&fault)).await?).into_response())
 }
@@ -138,9 +142,11 @@ async fn content(catalog: &Catalog, caller: &Account, refused: Option<&str>) -> 
         h1 { "Publish" }
         (fault(refused))
         p.lead {
-            "Upload a component that " code { "chandlery build" } " has made, see what publishing would say of it, and sign it. "
+            "Upload a component that " code { "chandlery build" } " has made, alone or in an archive of the plugin's folder, see what "
+            "publishing would say of it, and sign it. "
             "With the command, " code { "chandlery publish" } " does all of that."
         }
+        (team::invitations(catalog, caller).await?)
         (upload_form(catalog, &mine))
         (all_drafts(&drafts))
         (namespaces(&mine))
@@ -162,14 +168,17 @@ fn upload_form(catalog: &Catalog, mine: &[(Namespace, Role)]) -> Markup {
     html! {
         h2 { "A new release" }
         @if may.is_empty() {
-            (empty("You publish in no namespace yet.", &html! { "Take one below, or ask an owner of one to invite you." }))
+            (empty("You publish in no namespace yet.", &html! { "Take one below, or ask an owner of one to invite you: the invitation is shown here." }))
         } @else {
             form.card method="post" action=(PUBLISH) enctype="multipart/form-data" {
                 (select(NAMESPACE, "Namespace", "", &may))
                 div.field {
-                    label for=(COMPONENT) { "Component" }
-                    input id=(COMPONENT) name=(COMPONENT) type="file" accept=".wasm,application/wasm" required;
-                    p.note { "A .wasm file of at most " (bytes) "." }
+                    label for=(COMPONENT) { "Component, or archive of its folder" }
+                    input id=(COMPONENT) name=(COMPONENT) type="file" accept=(ACCEPTED) required aria-describedby="component-hint";
+                    p.note id="component-hint" {
+                        "A .wasm file, or a .zip or .tar.gz of the plugin's folder as " code { "chandlery build" } " has left it, of at most "
+                        (bytes) ". Nothing is built here."
+                    }
                 }
                 button { "Upload and check" }
                 p.note { "Nothing is published by that. A draft is seen by you alone, and kept for a week." }
