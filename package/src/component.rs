@@ -165,6 +165,25 @@ impl<'a> Outline<'a> {
     }
 }
 
+/// Whether bytes say that they are a component with a manifest inside, as `chandlery build` makes it. Whether they are right about that,
+/// [`Component::parse`] says.
+pub fn carries_manifest(bytes: &[u8]) -> bool {
+    let mut depth: usize = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::Version { encoding: Encoding::Module, .. }) if depth == 0 => return false,
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Payload::CustomSection(section)) if depth == 0 && section.name() == MANIFEST_SECTION => {
+                return true;
+            }
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
 /// The manifest, unless it is of a contract that is not served: a newer one may say what cannot be read here.
 fn read_manifest(json: &[u8]) -> Result<Manifest, ComponentError> {
     #[derive(Deserialize)]
@@ -302,6 +321,19 @@ mod tests {
         let mut twice = with_manifest(EXAMPLE);
         twice.extend(&with_manifest(EXAMPLE)[EMPTY.len()..]);
         assert_eq!(Component::parse(&twice).unwrap_err(), ComponentError::ManyManifests);
+    }
+
+    #[test]
+    fn whether_a_manifest_is_inside_is_told_before_it_is_checked() {
+        let mut outer = EMPTY.to_vec();
+        let inner = with_manifest(EXAMPLE);
+        assert!(carries_manifest(&inner), "it exports nothing, which is another question");
+        wasm_encoder::RawSection { id: 4, data: &inner }.append_to_component(&mut outer);
+        assert!(!carries_manifest(&outer), "a manifest of what is inside is not its own");
+        let of_module = [&b"\0asm\x01\0\0\0"[..], &inner[EMPTY.len()..]].concat();
+        for other in [EMPTY, &of_module, &inner[..inner.len() - 1], b"", b"PK\x03\x04"] {
+            assert!(!carries_manifest(other));
+        }
     }
 
     #[test]

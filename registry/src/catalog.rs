@@ -27,7 +27,7 @@ mod visibility;
 
 pub use changes::{changed, offer_changed};
 pub use downloads::write_downloads;
-pub use drafts::forget_lapsed as forget_lapsed_drafts;
+pub use drafts::{forget_lapsed as forget_lapsed_drafts, read_archive};
 pub use error::{Error, KINDS};
 pub use inspecting::Inspector;
 pub use keys::{add_key, keys, revoke_all, revoke_key};

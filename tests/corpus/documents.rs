@@ -1,5 +1,7 @@
 //! What each parser accepts, as small as it can be.
 
+use std::io::{Cursor, Write as _};
+
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chandlery_package::component::MANIFEST_SECTION;
 use chandlery_package::plan::example::workload;
@@ -98,6 +100,36 @@ pub fn components() -> Vec<Vec<u8>> {
         // The type of a function, and one of an instance with nothing in it.
         with_manifest([EMPTY, &section(7, &[2, 0x40, 0, 1, 0, 0x42, 0])].concat(), &manifest()),
     ]
+}
+
+/// A zip with these files.
+pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// The same as a .tar.gz.
+pub fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let compressed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut builder = tar::Builder::new(compressed);
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, name, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+/// Archives of a folder that was built.
+pub fn archives() -> Vec<Vec<u8>> {
+    let component = &components()[0];
+    let files =
+        [("a/chandlery.toml", MANIFEST.as_bytes()), ("a/README.md", b"x"), ("a/target/a.wasm", component)];
+    vec![zip(&files), tar_gz(&files)]
 }
 
 pub fn plan(change: impl FnOnce(&mut Workload)) -> Value {

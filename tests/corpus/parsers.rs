@@ -26,7 +26,7 @@ use chandlery_package::{
     Month, Namespace, Offer, Permission, PluginId, PrivateKey, PublicKey, Rate, Release, Requirement,
     RevenueSharePolicy, TaxNumber, TrustedPublisher, Unit, UnitPrice,
 };
-use chandlery_registry::catalog::{Image, SCREENSHOT};
+use chandlery_registry::catalog::{Image, SCREENSHOT, read_archive};
 use chandlery_registry::oci::{Described, Repository};
 use chandlery_registry::{Network, Proxies};
 use chandlery_store::ContentDigest;
@@ -87,6 +87,7 @@ fn plugins() -> Vec<Parser> {
                 outcome => said(outcome),
             }
         }),
+        parser("archive of a folder", &documents::archives(), read_archive),
         parser("manifest in TOML", &[documents::MANIFEST], |bytes| said(Manifest::from_toml(utf8(bytes)?))),
         parser("manifest in JSON", &[documents::manifest().to_string()], |bytes| {
             said(Manifest::from_json(bytes))

@@ -142,6 +142,11 @@ impl Storage {
         Ok(bytes)
     }
 
+    /// The whole of one piece of an upload.
+    pub async fn chunk(&self, upload: Uuid, chunk: Uuid) -> Result<Bytes, Error> {
+        Ok(self.store.get(&chunk_path(upload, chunk)).await?.bytes().await?)
+    }
+
     /// Refuses the pieces of an upload that together are not what their name says.
     pub async fn check_chunks(
         &self,

@@ -8,7 +8,14 @@ use super::{Case, case};
 use crate::documents::{self, EMPTY, doubled, manifest_with, section, with_manifest, with_section};
 
 pub fn all() -> Vec<Case> {
-    components().into_iter().chain(schemas()).chain(manifests()).chain(lines()).chain(plans()).collect()
+    components()
+        .into_iter()
+        .chain(archives())
+        .chain(schemas())
+        .chain(manifests())
+        .chain(lines())
+        .chain(plans())
+        .collect()
 }
 
 /// A component in a component, so many levels deep.
@@ -22,6 +29,27 @@ fn nested_types(kind: u8, levels: usize) -> Vec<u8> {
     types.extend([kind, 1, 1].repeat(levels));
     types.extend([kind, 0]);
     [EMPTY, &section(7, &types)].concat()
+}
+
+fn archives() -> Vec<Case> {
+    const UNREADABLE: &str = "cannot be read";
+    let whole = with_manifest(EMPTY.to_vec(), &documents::manifest());
+    let other = with_section(whole.clone(), "a", b"");
+    let [zip, tar_gz] = documents::archives().try_into().unwrap();
+    let inside = documents::zip(&[("a.wasm", &whole)]);
+    [
+        ("nothing", Vec::new(), "no archive"),
+        ("a component by itself", whole.clone(), "no archive"),
+        ("a zip of no files", documents::zip(&[]), "holds no component"),
+        ("a component that lacks its manifest", documents::tar_gz(&[("a", EMPTY)]), "without a manifest"),
+        ("a zip in a zip", documents::zip(&[("a.zip", &inside)]), "not opened"),
+        ("two components", documents::tar_gz(&[("a", &whole), ("b", &other)]), "several components"),
+        ("a zip without its list", zip[..zip.len() - 22].to_vec(), UNREADABLE),
+        ("half of a .tar.gz", tar_gz[..tar_gz.len() / 2].to_vec(), UNREADABLE),
+        ("the end of a zip, 200 times", zip[zip.len() - 22..].repeat(200), UNREADABLE),
+    ]
+    .map(|(name, bytes, says)| case("archive of a folder", name, bytes, says))
+    .into()
 }
 
 fn components() -> Vec<Case> {

@@ -5,6 +5,7 @@ use chandlery_package::problem::Problem;
 use chandlery_package::{Component, Digest, Namespace};
 use chandlery_store::{Db, Write, time};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -29,7 +30,17 @@ pub(in crate::catalog) struct Draft {
     pub(in crate::catalog) digest: Digest,
     pub(in crate::catalog) bytes: u64,
     pub(in crate::catalog) read: Read,
+    /// Where it was in the archive that it came in; none: it came alone.
+    pub(in crate::catalog) origin: Option<Origin>,
     pub(in crate::catalog) lapses_at: Timestamp,
+}
+
+/// Where the component of a draft was in an archive.
+#[derive(Serialize, Deserialize)]
+pub(in crate::catalog) struct Origin {
+    pub(in crate::catalog) path: String,
+    /// In what the files of its folder differ from what it carries, in words.
+    pub(in crate::catalog) differences: Vec<String>,
 }
 
 /// What was read of a draft.
@@ -50,6 +61,7 @@ struct Row {
     component: Option<Json<Component>>,
     artifact: Option<Text<Digest>>,
     refusal: Option<Json<Problem>>,
+    unpacked: Option<Json<Origin>>,
     lapses_at: Text<Timestamp>,
 }
 
@@ -72,6 +84,7 @@ impl TryFrom<Row> for Draft {
             digest: row.digest.0,
             bytes: row.bytes.unsigned_abs(),
             read,
+            origin: row.unpacked.map(|Json(origin)| origin),
             lapses_at: row.lapses_at.0,
         })
     }
@@ -80,7 +93,7 @@ impl TryFrom<Row> for Draft {
 /// A draft of an account, as long as it is kept.
 pub(in crate::catalog) async fn find(db: &Db, account: &Namespace, id: Uuid) -> Result<Draft, Error> {
     let row: Option<Row> = sqlx::query_as(
-        "select id, namespace, file, digest, bytes, component, artifact, refusal, lapses_at from drafts
+        "select id, namespace, file, digest, bytes, component, artifact, refusal, unpacked, lapses_at from drafts
          where id = $1 and account = $2 and lapses_at > $3 and digest is not null",
     )
     .bind(id.to_string())
@@ -94,7 +107,7 @@ pub(in crate::catalog) async fn find(db: &Db, account: &Namespace, id: Uuid) -> 
 /// The drafts of an account, the last one first.
 pub(in crate::catalog) async fn list(db: &Db, account: &Namespace) -> Result<Vec<Draft>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select id, namespace, file, digest, bytes, component, artifact, refusal, lapses_at from drafts
+        "select id, namespace, file, digest, bytes, component, artifact, refusal, unpacked, lapses_at from drafts
          where account = $1 and lapses_at > $2 and digest is not null order by uploaded_at desc, id limit $3",
     )
     .bind(account.as_str())
@@ -137,9 +150,12 @@ pub(super) async fn reserve(
 
 /// What was uploaded whole.
 pub(super) struct Whole {
+    /// What the component is called in the archive that it came in.
+    pub(super) file: Option<String>,
     pub(super) digest: Digest,
     pub(super) bytes: u64,
     pub(super) read: Read,
+    pub(super) origin: Option<Origin>,
 }
 
 /// Fills the place of a draft, in a transaction in which its bytes are known to be stored.
@@ -152,8 +168,9 @@ pub(super) async fn fill(write: &mut Write, id: Uuid, whole: &Whole) -> Result<(
     };
     let now = Timestamp::now();
     let filled = sqlx::query(
-        "update drafts set digest = $1, bytes = $2, component = $3, artifact = $4, refusal = $5, uploaded_at = $6, lapses_at = $7
-         where id = $8 and lapses_at > $6 and digest is null",
+        "update drafts set digest = $1, bytes = $2, component = $3, artifact = $4, refusal = $5, uploaded_at = $6, lapses_at = $7,
+                           file = coalesce($8, file), unpacked = $9
+         where id = $10 and lapses_at > $6 and digest is null",
     )
     .bind(whole.digest.to_string())
     .bind(whole.bytes as i64)
@@ -162,6 +179,8 @@ pub(super) async fn fill(write: &mut Write, id: Uuid, whole: &Whole) -> Result<(
     .bind(refusal)
     .bind(time(now))
     .bind(time(now + KEPT_FOR))
+    .bind(whole.file.as_deref())
+    .bind(whole.origin.as_ref().map(|origin| json!(origin).to_string()))
     .bind(id.to_string())
     .execute(&mut **write)
     .await?;

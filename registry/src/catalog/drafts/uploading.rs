@@ -1,5 +1,5 @@
 //! Uploading a draft: its place is taken first, then its bytes go to the blob store as they arrive, and are read once, where they can harm
-//! nobody.
+//! nobody. Of an archive the component goes there in its place.
 
 use bytes::Bytes;
 use chandlery_accounts::{Account, Role};
@@ -14,7 +14,8 @@ use futures::stream::BoxStream;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::kept::{Read, Whole, fill, give_back, reserve};
+use super::archives::{ArchiveError, Folder, Format, HEAD_BYTES, Unpacked, unpack};
+use super::kept::{Origin, Read, Whole, fill, give_back, reserve};
 use crate::catalog::error::Error;
 use crate::catalog::state::Catalog;
 
@@ -22,13 +23,13 @@ use crate::catalog::state::Catalog;
 const FILE: &str = "component.wasm";
 const FILE_BYTES_MAX: usize = 100;
 
-/// How many bytes a component may have that is uploaded here.
+/// How many bytes a file may have that is uploaded here, a component or an archive.
 pub(in crate::catalog) fn bytes_max(catalog: &Catalog) -> u64 {
     catalog.oci.limits.blob_bytes_max.min(COMPONENT_BYTES_MAX as u64)
 }
 
 /// Keeps a file as it arrives, as a draft of an account that may publish in a namespace. A file that is no component is a draft, too: its
-/// page says what is wrong with it.
+/// page says what is wrong with it. Of an archive the component in it becomes the draft; one that does not hold just one is refused.
 pub(in crate::catalog) async fn upload(
     catalog: &Catalog,
     caller: &Account,
@@ -76,56 +77,107 @@ async fn receive(
 ) -> Result<(), Error> {
     let chunk = Uuid::new_v4();
     let (mut hasher, mut arrived, max) = (ContentHasher::new(Algorithm::Sha256), 0, bytes_max(catalog));
+    let mut head = Vec::with_capacity(HEAD_BYTES);
     let bounded = pieces.map(|piece| {
         let piece = piece?;
         arrived += piece.len() as u64;
         hasher.update(&piece);
+        head.extend(piece.iter().take(HEAD_BYTES - head.len()));
         if arrived <= max { Ok(piece) } else { Err(too_large(max)) }
     });
     let bytes = catalog.oci.storage.put_chunk(draft, chunk, bounded).await?;
-    keep(catalog, (draft, chunk), &hasher.finish(), bytes).await
+    let sent = Sent { draft, chunk, content: hasher.finish(), bytes };
+    match Format::of(&head) {
+        None => keep(catalog, sent, None).await,
+        Some(format) => {
+            let (sent, place) = open(catalog, &sent, format).await?;
+            keep(catalog, sent, Some(place)).await
+        }
+    }
 }
 
 fn too_large(bytes_max: u64) -> Error {
-    chandlery_edge::Error::TooLarge { what: "a component".into(), bytes_max }.into()
+    chandlery_edge::Error::TooLarge { what: "a file".into(), bytes_max }.into()
 }
 
-async fn keep(
-    catalog: &Catalog,
-    (draft, chunk): (Uuid, Uuid),
-    content: &ContentDigest,
+/// What has arrived of a draft, in one piece.
+struct Sent {
+    draft: Uuid,
+    chunk: Uuid,
+    content: ContentDigest,
     bytes: u64,
-) -> Result<(), Error> {
+}
+
+/// Where a component was in an archive, and what lay around it.
+struct Around {
+    path: String,
+    folder: Folder,
+}
+
+/// Puts the component that is in an archive into the archive's place.
+async fn open(catalog: &Catalog, sent: &Sent, format: Format) -> Result<(Sent, Around), Error> {
     let storage = &catalog.oci.storage;
-    storage.assemble(draft, &[chunk], content).await?;
-    let (digest, read) = read(catalog, content).await?;
-    let whole = Whole { digest, bytes, read };
+    let look = move |_: &Worker, bytes: Bytes| {
+        let unpacked = unpack(format, &bytes)?;
+        let mut hasher = ContentHasher::new(Algorithm::Sha256);
+        hasher.update(&unpacked.component);
+        Ok((unpacked, hasher.finish()))
+    };
+    let looked: Result<_, ArchiveError> =
+        catalog.inspector.look(storage.chunk(sent.draft, sent.chunk), look).await?;
+    let (unpacked, content) = looked.map_err(|error| Error::invalid(error.to_string()))?;
+    let Unpacked { path, component, folder } = unpacked;
+    let (chunk, component) = (Uuid::new_v4(), Bytes::from(component));
+    let whole = futures::stream::iter([Ok::<_, Error>(component)]);
+    let bytes = storage.put_chunk(sent.draft, chunk, whole).await?;
+    Ok((Sent { draft: sent.draft, chunk, content, bytes }, Around { path, folder }))
+}
+
+async fn keep(catalog: &Catalog, sent: Sent, around: Option<Around>) -> Result<(), Error> {
+    let Sent { draft, chunk, content, bytes } = sent;
+    let storage = &catalog.oci.storage;
+    storage.assemble(draft, &[chunk], &content).await?;
+    let file =
+        around.as_ref().map(|around| plain(around.path.rsplit('/').next().unwrap_or_default()).to_owned());
+    let (digest, read, origin) = read(catalog, &content, around).await?;
+    let whole = Whole { file, digest, bytes, read, origin };
     // The collection of garbage may have removed the content before the database knew that it is wanted; then it is stored again.
     loop {
         let mut write = catalog.db.write_shared().await?;
-        if storage.holds(content).await? {
+        if storage.holds(&content).await? {
             fill(&mut write, draft, &whole).await?;
             return Ok(write.commit().await?);
         }
         drop(write);
-        storage.assemble(draft, &[chunk], content).await?;
+        storage.assemble(draft, &[chunk], &content).await?;
     }
 }
 
-/// What is in a file, and its digest.
-async fn read(catalog: &Catalog, content: &ContentDigest) -> Result<(Digest, Read), Error> {
+/// What is in a file, its digest, and in what it differs from what lay around it.
+async fn read(
+    catalog: &Catalog,
+    content: &ContentDigest,
+    around: Option<Around>,
+) -> Result<(Digest, Read, Option<Origin>), Error> {
     let look = |worker: &Worker, bytes: Bytes| {
         let digest = Digest::of(&bytes);
-        let read = inspect(worker, &bytes).map(|component| {
+        let read = inspect(worker, &bytes);
+        let origin = around.map(|Around { path, folder }| {
+            let differences = read.as_ref().map(|built| folder.differences(&built.manifest));
+            Origin { path, differences: differences.unwrap_or_default() }
+        });
+        let read = read.map(|component| {
             let artifact = Artifact::of_component(&component, bytes.into()).digest();
             Read::Component(Box::new(component), artifact)
         });
-        (digest, read.map_err(Error::from))
+        (digest, read.map_err(Error::from), origin)
     };
-    let (digest, read) = catalog.inspector.look(catalog.oci.storage.get(content), look).await?;
+    let (digest, read, origin) = catalog.inspector.look(catalog.oci.storage.get(content), look).await?;
     match read {
-        Err(error) if error.explain().kind.status < 500 => Ok((digest, Read::Refused(error.problem()))),
-        read => Ok((digest, read?)),
+        Err(error) if error.explain().kind.status < 500 => {
+            Ok((digest, Read::Refused(error.problem()), origin))
+        }
+        read => Ok((digest, read?, origin)),
     }
 }
 
@@ -242,10 +294,45 @@ mod tests {
         let limits = crate::Limits { blob_bytes_max: 3, ..crate::Limits::default() };
         small.oci.limits = Arc::new(limits);
         let refused = upload(&small, &caller, &acme, "x.wasm", arriving(&["ab", "cd"])).await.unwrap_err();
-        assert_eq!(refused.to_string(), "a component has at most 3 bytes here");
+        assert_eq!(refused.to_string(), "a file has at most 3 bytes here");
         assert!(upload(&small, &caller, &acme, "x.wasm", arriving(&["ab", "c"])).await.is_ok());
         let other: Namespace = "other".parse().unwrap();
         assert!(upload(&small, &caller, &other, "x.wasm", arriving(&["a"])).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_archive_becomes_the_component_in_it_or_nothing() {
+        use std::io::Write as _;
+
+        let (_folder, registry, caller, acme) = publishing().await;
+        let (catalog, operator) = (&registry.catalog, caller.person().clone());
+        // It says that it has a manifest, and has none that can be read.
+        let component = [&b"\0asm\x0d\0\x01\0\0\x15\x12"[..], b"chandlery:manifest", b"{}"].concat();
+        let archive = |files: &[(&str, &[u8])]| {
+            let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+            for (name, bytes) in files {
+                writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+                writer.write_all(bytes).unwrap();
+            }
+            let bytes = writer.finish().unwrap().into_inner();
+            // A few bytes at a time: what it is shows when enough of it is there.
+            let pieces: Vec<_> = bytes.chunks(3).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+            futures::stream::iter(pieces).boxed()
+        };
+        let good = archive(&[("ocr/chandlery.toml", b"x"), ("ocr/target/ocr.wasm", &component)]);
+        let kept = upload(catalog, &caller, &acme, "ocr.zip", good).await.unwrap();
+        let draft = find(&registry.db, &operator, kept).await.unwrap();
+        assert_eq!((draft.file.as_str(), draft.digest), ("ocr.wasm", Digest::of(&component)));
+        assert_eq!(draft.bytes, component.len() as u64);
+        assert!(matches!(draft.read, Read::Refused(_)));
+        assert_eq!(draft.origin.unwrap().path, "ocr/target/ocr.wasm");
+        assert_eq!(catalog.oci.storage.get(&draft.digest.into()).await.unwrap(), component);
+
+        let none = upload(catalog, &caller, &acme, "a.zip", archive(&[("a.rs", b"fn")])).await.unwrap_err();
+        assert_eq!(none.explain().kind.status, 400, "{none}");
+        assert!(none.to_string().contains("`chandlery build`"), "{none}");
+        assert_eq!(list(&registry.db, &operator).await.unwrap().len(), 1);
+        assert_eq!(collect(&catalog.oci, SignedDuration::ZERO).await.unwrap().contents, 0);
     }
 
     #[test]

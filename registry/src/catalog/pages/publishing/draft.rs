@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::answers::{draft_path, plugin_path, shown, told};
 use super::signing::{Place, key_form, script_tag};
 use super::told as saying;
-use crate::catalog::drafts::{self, Draft, Read, Signed, faults};
+use crate::catalog::drafts::{self, Draft, Origin, Read, Signed, faults};
 use crate::catalog::error::Error;
 use crate::catalog::keys::trusted;
 use crate::catalog::pages::telling::release_path;
@@ -116,6 +116,7 @@ async fn content(
         h1 { "Draft of " (title) }
         (fault(refused))
         (checked(&faults))
+        @if let Some(origin) = &draft.origin { (unpacked(origin)) }
         @if let Some(signing) = &signing { (signing) }
         @if let Some(says) = &says { (says) }
         form method="post" action=(format!("{}/discard", draft_path(draft.id))) {
@@ -127,6 +128,20 @@ async fn content(
         Some(_) => scripted(page),
         None => page.into_response(),
     })
+}
+
+/// Where it was in its archive, and what its sender may have forgotten to build.
+fn unpacked(origin: &Origin) -> Markup {
+    html! {
+        @if !origin.differences.is_empty() {
+            (banner(Tone::Warning, &html! {
+                strong { "Built before it was changed: build again. " }
+                "The folder in the archive is not what the component carries, which is what would be published:"
+                ul { @for difference in &origin.differences { li { (difference) } } }
+            }))
+        }
+        p.note { "It was in the archive as " code { (origin.path) } "." }
+    }
 }
 
 fn checked(faults: &[Problem]) -> Markup {
