@@ -161,43 +161,45 @@ def posted_to(transaction, wanted):
     return sum(minor for account, _, minor in transaction["postings"] if wanted(account))
 
 
-# What is given back of a subscription goes out of what was earned of it, or was not yet. When all of its invoice has gone back, it
-# has ended.
-PLANS = ("liabilities:deferred:plans", "revenue:plans")
-periods, ended, charged, given_back = defaultdict(list), {}, {}, defaultdict(int)
+# A subscription lasts until its period is over, all of its invoice has gone back, or nothing that its customer was invoiced for is left
+# to be had: it was ended, given up, or its rest given back. Of those that last the latest one counts, so that what an upgrade came
+# instead of holds again once that has gone back.
+DEFERRED, PLANS = "liabilities:deferred:plans", "revenue:plans"
+periods, by_invoice, deferred = defaultdict(list), {}, defaultdict(list)
 for transaction in transactions:
     links = transaction["links"]
-    invoice = links.get("invoice")
-    if transaction["kind"] == "written-off":
-        ended[invoice] = instant(links["at"])
+    customer, at = links.get("customer"), instant(links["at"])
+    less = posted_to(transaction, lambda account: account == DEFERRED)
     if transaction["kind"] == "invoice" and "tier" in links and int(links["price"]) > 0:
-        charged[invoice] = -posted_to(transaction, lambda account: account == PLANS[0])
-        periods[links["customer"]].append({
-            "invoice": invoice, "tier": links["tier"], "from": instant(links["from"]), "to": instant(links["to"]),
+        period = {
+            "tier": links["tier"], "from": instant(links["from"]), "until": instant(links["to"]),
             "monthly": half_even(int(links["price"]), int(links["months"])), "currency": links["currency"],
-            "brought": int(links["price"]) - charged[invoice],
-        })
-    if transaction["kind"] in ("refund", "dispute-lost") and charged.get(invoice, 0) > 0:
-        given_back[invoice] += posted_to(transaction, lambda account: account in PLANS)
-        if given_back[invoice] >= charged[invoice]:
-            ended.setdefault(invoice, instant(links["at"]))
+            "charged": -less, "given_back": 0,
+        }
+        periods[customer].append(period)
+        by_invoice[links["invoice"]] = period
+    period = by_invoice.get(links.get("invoice"))
+    if transaction["kind"] in ("refund", "dispute-lost") and period and period["charged"] > 0:
+        period["given_back"] += posted_to(transaction, lambda account: account in (DEFERRED, PLANS))
+        if period["given_back"] >= period["charged"]:
+            period["until"] = min(period["until"], at)
+    if less:
+        left = deferred[customer][-1][1] if deferred[customer] else 0
+        deferred[customer].append((at, left - less, len(periods[customer])))
 
-
-def cuts_short(later, period):
-    """Whether a period ends the one before it: not where it was given back while that one could go on."""
-    gone = ended.get(later["invoice"])
-    is_given_back = 0 < charged[later["invoice"]] <= given_back[later["invoice"]]
-    return not (later["brought"] > 0 and is_given_back and gone < period["to"])
+for customer, changes in deferred.items():
+    for (at, left, begun), following in zip(changes, [*changes[1:], None]):
+        # What is booked at one moment is looked at when all of it is, or before the next period begins.
+        if left == 0 and (following is None or (following[0], following[2]) != (at, begun)):
+            for period in periods[customer][:begun]:
+                period["until"] = min(period["until"], at)
 
 
 def accounts_at(month):
-    found = {}
-    end = end_of(month)
+    found, end = {}, end_of(month)
     for customer, all_of in periods.items():
-        for index, period in enumerate(all_of):
-            until = min([period["to"], ended.get(period["invoice"], period["to"])]
-                        + [later["from"] for later in all_of[index + 1:] if cuts_short(later, period)][:1])
-            if period["from"] < end <= until:
+        for period in all_of:
+            if period["from"] < end <= period["until"]:
                 found[customer] = (period["tier"], to_usd(period["monthly"], period["currency"], last_day_of(month)))
     return found
 

@@ -9,6 +9,7 @@ mod api_server;
 mod approvals;
 mod attacks;
 mod auditor;
+mod auditor;
 mod authors;
 mod browser_publish;
 mod browsers;
