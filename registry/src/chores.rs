@@ -65,7 +65,7 @@ const ALWAYS: [(&str, Duration, Job); 20] = [
         Box::pin(async move { Ok(catalog::forget_lapsed(&with.oci.db).await?) })
     }),
     ("drafts", HOUR, |with| Box::pin(async move { Ok(catalog::forget_lapsed_drafts(&with.oci.db).await?) })),
-    ("idempotency", HOUR, |with| Box::pin(async move { Ok(idempotency::forget(&with.oci.db).await?) })),
+    ("idempotency", HOUR, |with| Box::pin(async move { idempotency::forget(&with.oci.db).await })),
     ("ended", HOUR, |with| {
         Box::pin(async move {
             Ok(chandlery_accounts::forget_ended(&with.oci.accounts.db, Timestamp::now()).await?)

@@ -206,7 +206,8 @@ async fn csv(
 ) -> Result<Response, Error> {
     let filter = asked.read()?;
     let head = table::head(&COLUMNS)?;
-    let rest = audit::chunks(accounts.db, filter).map(|chunk| Ok::<_, Error>(table::rows(chunk?, cells)?));
+    let rest =
+        audit::chunks(accounts.db, filter).map(|chunk| -> Result<_, Error> { table::rows(chunk?, cells) });
     let headers = [
         (header::CONTENT_TYPE, table::CONTENT_TYPE),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"audit.csv\""),

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::parts;
 use super::parts::ACCOUNTS;
 use crate::catalog::{Catalog, Error};
-use crate::console::{self, Operator};
+use crate::console::Operator;
 use crate::shell::shown_again;
 
 /// How many accounts are shown below a form that was refused.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::parts;
 use super::parts::NAMES;
 use crate::catalog::Catalog;
-use crate::console::{self, Operator};
+use crate::console::Operator;
 use crate::error::Error;
 use crate::moderation::transfer;
 use crate::shell::shown_again;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::parts;
 use super::parts::{QUARANTINES, WITHDRAWALS};
 use crate::catalog::{self, Catalog, Error};
-use crate::console::{self, Operator};
+use crate::console::Operator;
 use crate::moderation::quarantine;
 use crate::shell::shown_again;
 

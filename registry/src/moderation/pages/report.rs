@@ -13,7 +13,7 @@ use super::parts;
 use super::parts::QUARANTINES;
 use super::reports::{report_path, state};
 use crate::catalog::{Catalog, Error};
-use crate::console::{self, MODERATION, Operator};
+use crate::console::{MODERATION, Operator};
 use crate::moderation::reports;
 use crate::shell::shown_again;
 
