@@ -35,6 +35,7 @@ pub mod logs;
 pub mod moderation;
 pub mod namespace;
 pub mod new;
+pub mod notices;
 pub mod operator;
 pub mod orders;
 pub mod organisation;

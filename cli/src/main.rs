@@ -187,6 +187,9 @@ enum Command {
     /// See earnings, choose how to be paid, pay partners
     #[command(subcommand)]
     Payouts(payouts::Payouts),
+    /// Choose what a partner is told of its earnings, by mail and by webhooks
+    #[command(subcommand)]
+    Notices(notices::Notices),
     /// See and set how sales are shared
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -279,10 +282,10 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Trust(command) => command.run(&context).await,
         Command::SignOn(command) => command.run(&context).await,
         Command::Issuers(command) => command.run(&context).await,
+        Command::Listing(command) => command.run(&context).await,
         Command::Yank(command) => command.run(&context).await,
         Command::Deprecate(command) => command.run(&context).await,
         Command::Withdraw(command) => command.run(&context).await,
-        Command::Listing(command) => command.run(&context).await,
         Command::Advisories(command) => command.run(&context).await,
         Command::Report(command) => command.run(&context).await,
         Command::Reports(command) => command.run(&context).await,
@@ -300,6 +303,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Orders(command) => command.run(&context).await,
         Command::Consultants(command) => command.run(&context).await,
         Command::Payouts(command) => command.run(&context).await,
+        Command::Notices(command) => command.run(&context).await,
         Command::Policy(command) => command.run(&context).await,
         Command::Dispute(command) => command.run(&context).await,
         Command::Expense(command) => command.run(&context).await,

@@ -356,3 +356,42 @@ fn the_page_shows_a_secret_once_and_does_what_the_interface_does() {
     let operator = market.world.session(&market.world.another_operator("olga"));
     assert_eq!(market.world.get(page, &[("cookie", &operator)]).0, 403);
 }
+
+#[test]
+fn the_command_does_what_the_interface_does() {
+    let market = Market::open(&["--private-webhooks"]);
+    let (acme, receiver) = (&market.acme, Receiver::start());
+    let told = acme.ok(&["notices", "show", "acme"]);
+    assert_eq!(told["kinds"], json!(["dispute", "payout", "payout-failed"]));
+    assert_eq!(acme.ok(&["notices", "choose", "acme", "sale", "refund"])["kinds"], json!(["sale", "refund"]));
+    assert_eq!(acme.ok(&["notices", "choose", "acme", "--none"])["kinds"], json!([]));
+    assert!(acme.text(&["notices", "show", "acme"]).contains("is told nothing by mail"));
+
+    let hooks = |words: &[&str]| acme.ok(&[&["notices", "webhooks"], words].concat());
+    let made = hooks(&["add", "acme", &receiver.url("/hook"), "sale", "payout"]);
+    let [id, secret] = [&made["webhook"]["id"], &made["secret"]].map(|text| text.as_str().unwrap());
+    assert_eq!(made["webhook"]["kinds"], json!(["payout", "sale"]));
+    assert_eq!(hooks(&["list", "acme"])[0]["id"], id);
+    let shown = acme.text(&["notices", "webhooks", "list", "acme"]);
+    assert!(shown.contains("payout, sale") && !shown.contains("whsec_"), "once: {shown}");
+
+    let sent = hooks(&["test", "acme", id]);
+    let test = messages(&receiver, 1).remove(0);
+    assert!(verifies(&test, secret) && sent["notice"] == test.header("webhook-id"), "{test:?}");
+    until("it is taken", || {
+        let all = hooks(&["deliveries", "acme"]);
+        (all.as_array().unwrap().len() == 1 && all[0]["state"] == "taken").then_some(())
+    });
+    let rotated = hooks(&["rotate", "acme", id]);
+    hooks(&["resend", "acme", id, test.header("webhook-id")]);
+    let again = messages(&receiver, 2).remove(1);
+    assert_eq!(again.header("webhook-id"), test.header("webhook-id"));
+    assert!(verifies(&again, rotated["secret"].as_str().unwrap()) && !verifies(&again, secret), "{again:?}");
+    assert_eq!(hooks(&["enable", "acme", id])["made_by"], "acme");
+
+    let globex = market.world.customer();
+    assert_eq!(globex.refused(&["notices", "webhooks", "list", "acme"]).0.r#type, "forbidden");
+    hooks(&["remove", "acme", id]);
+    assert_eq!(hooks(&["list", "acme"]), json!([]));
+    assert_eq!(acme.refused(&["notices", "webhooks", "test", "acme", id]).0.r#type, "not-found");
+}

@@ -1,7 +1,8 @@
 //! `/api/v1/partners/{partner}/notices` and its webhooks: for owners of the partner, and whoever pays for an organisation that owns it.
 
-use axum::extract::State;
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use chandlery_accounts::Caller;
 use chandlery_accounts::organisations::Power;
 use chandlery_edge::{Json, Path, Query};
@@ -9,6 +10,7 @@ use chandlery_package::Namespace;
 use chandlery_package::wire::{
     MailedNotices, NewWebhook, Page, Paging, PartnerWebhook, WebhookDelivery, WebhookWithSecret,
 };
+use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,9 +31,42 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(send_again))
 }
 
-/// Refuses whoever does not decide what the partner is told.
-async fn must_decide(finance: &Finance, caller: &Caller, partner: &Namespace) -> Result<(), Error> {
-    Ok(caller.must_speak_for(&finance.db, partner, Power::Pay, "choose what is told of the money of").await?)
+/// Whoever decides what the partner of the path is told. Everybody else is refused.
+struct Decider {
+    finance: Finance,
+    caller: Caller,
+    partner: Namespace,
+}
+
+#[derive(Deserialize)]
+struct OfPartner {
+    partner: Namespace,
+}
+
+impl FromRequestParts<Finance> for Decider {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, finance: &Finance) -> Result<Self, Error> {
+        let caller = <Caller as FromRequestParts<Finance>>::from_request_parts(parts, finance).await?;
+        let Path(OfPartner { partner }) =
+            <Path<OfPartner> as FromRequestParts<Finance>>::from_request_parts(parts, finance).await?;
+        let does = "choose what is told of the money of";
+        caller.must_speak_for(&finance.db, &partner, Power::Pay, does).await?;
+        Ok(Self { finance: finance.clone(), caller, partner })
+    }
+}
+
+/// A webhook of the partner.
+#[derive(Deserialize)]
+struct Webhook {
+    id: String,
+}
+
+/// A notice that was sent to one.
+#[derive(Deserialize)]
+struct Sent {
+    id: String,
+    notice: String,
 }
 
 /// Shows of what a partner is told by mail.
@@ -41,14 +76,9 @@ async fn must_decide(finance: &Finance, caller: &Caller, partner: &Namespace) ->
     params(("partner" = Namespace, Path)),
     responses((status = 200, description = "Done.", body = MailedNotices))
 )]
-async fn mailed(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path(partner): Path<Namespace>,
-) -> Result<Json<MailedNotices>, Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    let mut db = finance.db.read().acquire().await?;
-    Ok(Json(MailedNotices { kinds: choices::chosen(&mut db, &partner).await? }))
+async fn mailed(by: Decider) -> Result<Json<MailedNotices>, Error> {
+    let mut db = by.finance.db.read().acquire().await?;
+    Ok(Json(MailedNotices { kinds: choices::chosen(&mut db, &by.partner).await? }))
 }
 
 /// Chooses of what a partner is told by mail.
@@ -59,14 +89,8 @@ async fn mailed(
     request_body = MailedNotices,
     responses((status = 200, description = "Done.", body = MailedNotices))
 )]
-async fn choose(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path(partner): Path<Namespace>,
-    Json(wanted): Json<MailedNotices>,
-) -> Result<Json<MailedNotices>, Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    let kinds = choices::choose(&finance.db, &caller.actor, &partner, &wanted.kinds).await?;
+async fn choose(by: Decider, Json(wanted): Json<MailedNotices>) -> Result<Json<MailedNotices>, Error> {
+    let kinds = choices::choose(&by.finance.db, &by.caller.actor, &by.partner, &wanted.kinds).await?;
     Ok(Json(MailedNotices { kinds }))
 }
 
@@ -77,14 +101,9 @@ async fn choose(
     params(("partner" = Namespace, Path)),
     responses((status = 200, description = "Done.", body = Page<PartnerWebhook>))
 )]
-async fn list(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path(partner): Path<Namespace>,
-) -> Result<Json<Page<PartnerWebhook>>, Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    let mut db = finance.db.read().acquire().await?;
-    Ok(Json(webhooks::list(&mut db, &partner).await?))
+async fn list(by: Decider) -> Result<Json<Page<PartnerWebhook>>, Error> {
+    let mut db = by.finance.db.read().acquire().await?;
+    Ok(Json(webhooks::list(&mut db, &by.partner).await?))
 }
 
 /// Makes a webhook, and shows its secret this once.
@@ -98,13 +117,11 @@ async fn list(
     responses((status = 201, description = "Done.", body = WebhookWithSecret))
 )]
 async fn make(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path(partner): Path<Namespace>,
+    by: Decider,
     Json(new): Json<NewWebhook>,
 ) -> Result<(StatusCode, Json<WebhookWithSecret>), Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    Ok((StatusCode::CREATED, Json(webhooks::make(&finance, &caller, &partner, &new).await?)))
+    let made = webhooks::make(&by.finance, &by.caller, &by.partner, &new).await?;
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// Removes a webhook, with what it was to be sent.
@@ -114,13 +131,8 @@ async fn make(
     params(("partner" = Namespace, Path), ("id" = String, Path)),
     responses((status = 204, description = "Done."))
 )]
-async fn remove(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path((partner, id)): Path<(Namespace, String)>,
-) -> Result<StatusCode, Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    webhooks::remove(&finance, &caller.actor, &partner, &id).await?;
+async fn remove(by: Decider, Path(hook): Path<Webhook>) -> Result<StatusCode, Error> {
+    webhooks::remove(&by.finance, &by.caller.actor, &by.partner, &hook.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -131,13 +143,8 @@ async fn remove(
     params(("partner" = Namespace, Path), ("id" = String, Path)),
     responses((status = 200, description = "Done.", body = WebhookWithSecret))
 )]
-async fn rotate(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path((partner, id)): Path<(Namespace, String)>,
-) -> Result<Json<WebhookWithSecret>, Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    Ok(Json(webhooks::rotate(&finance, &caller.actor, &partner, &id).await?))
+async fn rotate(by: Decider, Path(hook): Path<Webhook>) -> Result<Json<WebhookWithSecret>, Error> {
+    Ok(Json(webhooks::rotate(&by.finance, &by.caller.actor, &by.partner, &hook.id).await?))
 }
 
 /// Lets a webhook that was disabled be told again.
@@ -149,13 +156,8 @@ async fn rotate(
     params(("partner" = Namespace, Path), ("id" = String, Path)),
     responses((status = 200, description = "Done.", body = PartnerWebhook))
 )]
-async fn enable(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path((partner, id)): Path<(Namespace, String)>,
-) -> Result<Json<PartnerWebhook>, Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    Ok(Json(webhooks::enable(&finance, &caller, &partner, &id).await?))
+async fn enable(by: Decider, Path(hook): Path<Webhook>) -> Result<Json<PartnerWebhook>, Error> {
+    Ok(Json(webhooks::enable(&by.finance, &by.caller, &by.partner, &hook.id).await?))
 }
 
 /// Sends a webhook a message of the kind `test`, and lists its delivery.
@@ -165,14 +167,10 @@ async fn enable(
     params(("partner" = Namespace, Path), ("id" = String, Path)),
     responses((status = 201, description = "Done.", body = WebhookDelivery))
 )]
-async fn test(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path((partner, id)): Path<(Namespace, String)>,
-) -> Result<(StatusCode, Json<WebhookDelivery>), Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    let notice = webhooks::test(&finance, &partner, &id).await?;
-    Ok((StatusCode::CREATED, Json(deliveries::send_again(&finance.db, &partner, &id, &notice).await?)))
+async fn test(by: Decider, Path(hook): Path<Webhook>) -> Result<(StatusCode, Json<WebhookDelivery>), Error> {
+    let notice = webhooks::test(&by.finance, &by.partner, &hook.id).await?;
+    let sent = deliveries::send_again(&by.finance.db, &by.partner, &hook.id, &notice).await?;
+    Ok((StatusCode::CREATED, Json(sent)))
 }
 
 /// Lists what the webhooks of a partner were sent, and what came of it.
@@ -183,14 +181,11 @@ async fn test(
     responses((status = 200, description = "Done.", body = Page<WebhookDelivery>))
 )]
 async fn delivered(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path(partner): Path<Namespace>,
+    by: Decider,
     Query(paging): Query<Paging<Place>>,
 ) -> Result<Json<Page<WebhookDelivery>>, Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    let mut db = finance.db.read().acquire().await?;
-    Ok(Json(deliveries::list(&mut db, &partner, &paging).await?))
+    let mut db = by.finance.db.read().acquire().await?;
+    Ok(Json(deliveries::list(&mut db, &by.partner, &paging).await?))
 }
 
 /// Sends a notice to a webhook once more.
@@ -200,11 +195,6 @@ async fn delivered(
     params(("partner" = Namespace, Path), ("id" = String, Path), ("notice" = String, Path)),
     responses((status = 200, description = "Done.", body = WebhookDelivery))
 )]
-async fn send_again(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path((partner, id, notice)): Path<(Namespace, String, String)>,
-) -> Result<Json<WebhookDelivery>, Error> {
-    must_decide(&finance, &caller, &partner).await?;
-    Ok(Json(deliveries::send_again(&finance.db, &partner, &id, &notice).await?))
+async fn send_again(by: Decider, Path(sent): Path<Sent>) -> Result<Json<WebhookDelivery>, Error> {
+    Ok(Json(deliveries::send_again(&by.finance.db, &by.partner, &sent.id, &sent.notice).await?))
 }
