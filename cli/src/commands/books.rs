@@ -1,10 +1,10 @@
 //! `chandlery books`: the ledger, its checks and exports, the close of months, and what operators write into it.
 
+mod close;
 mod reports;
 
 use chandlery_package::wire::{
-    AccountBalance, BooksCheck, ClosedMonth, FxRate, MonthClose, Months, NewExchange, Page, SetAside,
-    TaxRule, UnlicensedUse,
+    AccountBalance, BooksCheck, ClosedMonth, FxRate, NewExchange, Page, SetAside, TaxRule, UnlicensedUse,
 };
 use chandlery_package::{Currency, Money, Month, Rate};
 use clap::Subcommand;
@@ -44,6 +44,9 @@ pub enum Books {
     Close {
         /// Such as 2026-10; the earliest that is open, unless given
         month: Option<Month>,
+        /// Show what that would do, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Show what could not be charged when months were closed, and is taken up again by the next close
     SetAside,
@@ -125,7 +128,7 @@ impl Books {
             Self::Csv => print_text(context, "/api/v1/ledger/postings.csv").await,
             Self::Balances { at } => balances(context, at).await,
             Self::Months => months(context).await,
-            Self::Close { month } => close(context, month).await,
+            Self::Close { month, dry_run } => close::run(context, month, dry_run).await,
             Self::SetAside => set_aside(context).await,
             Self::Unlicensed => unlicensed(context).await,
             Self::Report(report) => report.run(context).await,
@@ -173,18 +176,10 @@ async fn check(context: &Context) -> Result {
             "the books balance: {} transactions, {} postings{}",
             check.transactions,
             check.postings,
-            left_out(&check.set_aside)
+            close::left_out(&check.set_aside)
         )),
     }
     Ok(())
-}
-
-/// Says what is not charged, behind a sentence.
-fn left_out(what: &[String]) -> String {
-    match what.is_empty() {
-        true => String::new(),
-        false => format!("; not charged yet: {}", what.join("; ")),
-    }
 }
 
 async fn set_aside(context: &Context) -> Result {
@@ -227,7 +222,7 @@ async fn balances(context: &Context, at: Option<Timestamp>) -> Result {
 }
 
 async fn months(context: &Context) -> Result {
-    let months = all_months(context).await?;
+    let months = close::all_months(context).await?;
     if context.settings.json {
         show::json(months);
         return Ok(());
@@ -239,36 +234,6 @@ async fn months(context: &Context) -> Result {
     };
     let rows = months.due.iter().rev().map(due).chain(months.closed.iter().map(closed));
     show::table(&["month", "state", "balances"], rows);
-    Ok(())
-}
-
-async fn all_months(context: &Context) -> Result<Months> {
-    context.registry(Method::GET, "/api/v1/ledger/months", ()).await
-}
-
-async fn close(context: &Context, month: Option<Month>) -> Result {
-    let month = match month {
-        Some(month) => month,
-        None => {
-            let first = all_months(context).await?.due.first().copied();
-            first.ok_or_else(|| Failure::new(&words::NOTHING_TO_CLOSE, "no month is over and open"))?
-        }
-    };
-    let spinner = (!context.settings.json).then(|| show::spinner(format!("closing {month}")));
-    let closed: MonthClose =
-        context.registry(Method::POST, &format!("/api/v1/ledger/months/{month}/close"), ()).await?;
-    if let Some(spinner) = spinner {
-        spinner.finish_and_clear();
-    }
-    match context.settings.json {
-        true => show::json(closed),
-        false => show::done(format!(
-            "{month} is closed: {} invoices, {} statements in the log{}",
-            closed.invoices.len(),
-            closed.statements,
-            left_out(&closed.left_out)
-        )),
-    }
     Ok(())
 }
 

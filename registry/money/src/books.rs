@@ -8,6 +8,7 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use closing::close_within;
 pub use closing::{close, due, must_be_due};
 pub use routes::routes;
 

@@ -4,7 +4,7 @@
 //! they are issued; [`partner_notices`], what partners are told; [`sharing`], who earns of a sale; [`billing`], what customers owe;
 //! [`budgets`], what they spend; [`consultants`]; [`payouts`], what partners are paid; the [`rails`] that money comes in and leaves by;
 //! [`decisions`], by which what was approved is done; the [`books`], which close months and check all of it; the [`reports`] and
-//! [`figures`] that it comes to; and what [`partners`] look at.
+//! [`figures`] that it comes to; what [`partners`] look at; and the [`trial`] of a close.
 
 mod approvals;
 pub mod billing;
@@ -27,6 +27,7 @@ pub mod sharing;
 pub mod table;
 #[cfg(test)]
 mod testing;
+pub mod trial;
 #[cfg(test)]
 mod tests;
 
@@ -53,5 +54,6 @@ pub fn routes<S>(finance: Finance) -> OpenApiRouter<S> {
         .merge(books::routes())
         .merge(reports::routes())
         .merge(figures::routes())
+        .merge(trial::routes())
         .with_state(finance)
 }

@@ -150,6 +150,87 @@ pub struct MonthClose {
     pub left_out: Vec<String>,
 }
 
+/// What closing a month would do, before it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MonthTrial {
+    /// The month that would be closed.
+    pub month: Month,
+    /// What the invoices come to that would be issued, by currency.
+    pub invoiced: Vec<TrialInvoices>,
+    /// These invoices by their numbers: the first thousand.
+    pub invoices: Vec<TrialInvoice>,
+    /// How many statements would be made.
+    pub statements: usize,
+    /// What each partner has of the month, by its name and the currency: the first thousand that have a statement.
+    pub partners: Vec<TrialPartner>,
+    /// What is earned and spent in the month, by account.
+    pub results: Vec<TrialResult>,
+    /// What could not be charged, and why: it would be set aside.
+    pub left_out: Vec<String>,
+}
+
+/// What invoices of one currency would come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrialInvoices {
+    /// How many there are.
+    pub count: i64,
+    /// What they charge, without taxes.
+    pub net: Balance,
+    /// The taxes on that.
+    pub tax: Balance,
+    /// What of both the customers' credit would pay.
+    pub credit: Balance,
+    /// What customers would owe.
+    pub total: Balance,
+}
+
+/// An invoice that would be issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrialInvoice {
+    /// Its number, unless another one is issued before.
+    pub number: i64,
+    /// Who would owe it.
+    pub customer: Namespace,
+    /// What it charges, without taxes.
+    pub net: Money,
+    /// The tax on that.
+    pub tax: Money,
+    /// What of both the customer's credit would pay.
+    pub credit: Money,
+    /// What the customer would owe.
+    pub total: Money,
+}
+
+/// A partner's month as its statement would have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrialPartner {
+    /// Whose statement it is.
+    pub partner: Namespace,
+    /// The price of the sales of the month.
+    pub gross: Balance,
+    /// What customers pay for them, less what was given back, is disputed or was never paid.
+    pub paid: Balance,
+    /// What of that is the partner's, with what it gets for referring.
+    pub share: Balance,
+    /// The same less the tax that was withheld from the payouts of the month.
+    pub net: Balance,
+    /// All that the partner had at the month's begin, less what it owed.
+    pub opening: Balance,
+    /// All that it would have at the month's end.
+    pub closing: Balance,
+}
+
+/// What an account of revenue or of expenses comes to in a month, above zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrialResult {
+    /// As the journal writes it, such as `revenue:plans`.
+    pub account: String,
+    /// Before the close.
+    pub before: Balance,
+    /// With what the close would recognise.
+    pub after: Balance,
+}
+
 /// What the close of a month could not charge, and each later one takes up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetAside {

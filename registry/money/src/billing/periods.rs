@@ -1,15 +1,18 @@
 //! What an invoice for a subscription is for: a period of a tier, earned day by day.
 
+mod billed;
+
 use chandlery_package::column::Text;
-use chandlery_package::wire::{InvoiceLine, InvoiceLineKind, InvoiceState, TransactionKind};
+use chandlery_package::wire::{InvoiceState, TransactionKind};
 use chandlery_package::{Currency, Money, Namespace, Tier};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
-use super::invoices::{self, NewInvoice};
 use crate::Error;
 use crate::ledger::{self, Account, By, Chore, Transaction};
 use chandlery_store::{Db, Write, time};
+
+pub(crate) use billed::{NewPeriod, bill};
 
 const DAY_SECONDS: u64 = 24 * 3600;
 /// How many periods are looked at in one transaction.
@@ -84,21 +87,6 @@ impl SubscriptionPeriod {
     }
 }
 
-/// What is to be invoiced.
-pub(crate) struct NewPeriod<'a> {
-    pub account: &'a Namespace,
-    pub tier: Tier,
-    pub from: Timestamp,
-    pub to: Timestamp,
-    /// How many months that are.
-    pub months: i32,
-    pub price: Money,
-    /// What is left of the period that this one replaces, in minor units.
-    pub credit_minor: i64,
-    /// The invoice of that period.
-    pub replaces: Option<i64>,
-}
-
 #[derive(sqlx::FromRow)]
 struct Row {
     invoice: i64,
@@ -135,68 +123,6 @@ macro_rules! select {
             $condition
         )
     };
-}
-
-/// Issues the invoice for a period.
-pub(crate) async fn bill(write: &mut Write, new: &NewPeriod<'_>, now: Timestamp) -> Result<i64, Error> {
-    let NewPeriod { account, tier, from, to, months, price, credit_minor, replaces } = new;
-    if *credit_minor > price.minor() {
-        return Err(Error::Conflict(format!(
-            "{} are left of what '{account}' has, more than the new price of {price}: change when its period is over",
-            price.with_minor(*credit_minor)?
-        )));
-    }
-    let day = |at: &Timestamp| at.strftime("%Y-%m-%d").to_string();
-    let line = |kind, description, amount| InvoiceLine {
-        kind,
-        description,
-        quantity: "1".into(),
-        amount,
-        sale: None,
-    };
-    let mut lines =
-        vec![line(InvoiceLineKind::Plan, format!("{tier}, {} to {}", day(from), day(to)), *price)];
-    if *credit_minor > 0 {
-        lines.push(line(
-            InvoiceLineKind::Unused,
-            "what is left of the subscription before".into(),
-            price.with_minor(-credit_minor)?,
-        ));
-    }
-    let about = |transaction: Transaction| {
-        transaction
-            .link("tier", tier)
-            .link("from", time(*from))
-            .link("to", time(*to))
-            .link("months", months)
-            .link("price", price.minor())
-            .link("currency", price.currency())
-    };
-    let period = Some((*from, Timestamp::from_second(to.as_second() - 1).unwrap_or(*to)));
-    let new =
-        NewInvoice { account, currency: price.currency(), lines: &lines, told: None, period, hold_days: 0 };
-    let number = invoices::issue(write, &new, about, now).await?;
-    sqlx::query(
-        "insert into plan_periods (invoice, tier, from_at, to_at, months, price_minor, credit_minor, recognised_minor)
-         values ($1, $2, $3, $4, $5, $6, $7, 0)",
-    )
-    .bind(number)
-    .bind(tier.to_string())
-    .bind(time(*from))
-    .bind(time(*to))
-    .bind(i64::from(*months))
-    .bind(price.minor())
-    .bind(credit_minor)
-    .execute(&mut **write)
-    .await?;
-    if let Some(replaces) = replaces {
-        sqlx::query("insert into plan_successions (invoice, replaces) values ($1, $2)")
-            .bind(number)
-            .bind(replaces)
-            .execute(&mut **write)
-            .await?;
-    }
-    Ok(number)
 }
 
 /// What of a price has been earned after the days of a period that have passed, in minor units: rounded down, so that the last day,
@@ -343,27 +269,37 @@ pub(crate) async fn claw_back(
 
 /// Moves what has been earned of all periods by now, each day's part in the day.
 pub async fn recognise_all(db: &Db, now: Timestamp) -> Result<(), Error> {
-    let mut after = 0;
-    loop {
+    let mut after = Some(0);
+    while let Some(last) = after {
         let mut write = db.write().await?;
-        ledger::by(&mut write, By::System(Chore::Renewals));
-        let rows: Vec<Row> = sqlx::query_as(select!(
-            "where plan_periods.invoice > $1 and recognised_minor < price_minor - plan_periods.refunded_minor
-               and ended_at is null and state <> 'uncollectible' and plan_periods.from_at < $2
-             order by plan_periods.invoice limit $3"
-        ))
-        .bind(after)
-        .bind(time(now))
-        .bind(BATCH)
-        .fetch_all(&mut *write)
-        .await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.invoice;
-        for row in rows {
-            recognise(&mut write, &mut read(row)?, now).await?;
-        }
+        after = recognise_next(&mut write, last, now).await?;
         write.commit().await?;
     }
+    Ok(())
+}
+
+/// The same of so many periods after an invoice. Gives the last of them; none: there was none left.
+pub(crate) async fn recognise_next(
+    write: &mut Write,
+    after: i64,
+    now: Timestamp,
+) -> Result<Option<i64>, Error> {
+    ledger::by(write, By::System(Chore::Renewals));
+    let rows: Vec<Row> = sqlx::query_as(select!(
+        "where plan_periods.invoice > $1 and recognised_minor < price_minor - plan_periods.refunded_minor
+           and ended_at is null and state <> 'uncollectible' and plan_periods.from_at < $2
+         order by plan_periods.invoice limit $3"
+    ))
+    .bind(after)
+    .bind(time(now))
+    .bind(BATCH)
+    .fetch_all(&mut **write)
+    .await?;
+    let last = rows.last().map(|row| row.invoice);
+    for row in rows {
+        recognise(write, &mut read(row)?, now).await?;
+    }
+    Ok(last)
 }
 
 /// Ends a period now, if it was not ended before, and gives what is left of its price, in minor units: that is for the one that comes

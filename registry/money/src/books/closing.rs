@@ -6,7 +6,7 @@ use chandlery_accounts::audit::record;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, MonthClose};
 use chandlery_package::{Month, Namespace};
-use chandlery_store::Db;
+use chandlery_store::{Db, Write};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -30,17 +30,30 @@ pub async fn close(
     must_be_due(db, month, now).await?;
     periods::recognise_all(db, month.last_moment()).await?;
     let mut write = db.write().await?;
-    must_be_open(&mut write, month).await?;
-    ledger::by(&mut write, By::Actor(actor));
-    roots::log_all(&mut write, month, now).await?;
-    let rated = rating::rate(&mut write, month, hold_days, now).await?;
+    let closed = close_within(&mut write, actor, hold_days, month, operator, now).await?;
+    write.commit().await?;
+    Ok(closed)
+}
+
+/// The same within a transaction, after all that subscriptions have earned by the month's end.
+pub(crate) async fn close_within(
+    write: &mut Write,
+    actor: &Actor,
+    hold_days: u32,
+    month: Month,
+    operator: &Namespace,
+    now: Timestamp,
+) -> Result<MonthClose, Error> {
+    must_be_open(write, month).await?;
+    ledger::by(write, By::Actor(actor));
+    roots::log_all(write, month, now).await?;
+    let rated = rating::rate(write, month, hold_days, now).await?;
     write.flush().await?;
-    let statements = payouts::make_statements(&mut write, month, now).await?;
-    ledger::close(&mut write, month, operator, now).await?;
+    let statements = payouts::make_statements(write, month, now).await?;
+    ledger::close(write, month, operator, now).await?;
     let after =
         json!({ "invoices": rated.invoices.len(), "statements": statements, "left_out": rated.left_out });
-    record(&mut write, actor, Act::MonthClosed, &month.to_string(), Value::Null, after).await?;
-    write.commit().await?;
+    record(write, actor, Act::MonthClosed, &month.to_string(), Value::Null, after).await?;
     Ok(MonthClose { month, invoices: rated.invoices, statements, left_out: rated.left_out })
 }
 
