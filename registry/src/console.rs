@@ -23,6 +23,10 @@ pub const PAYOUTS: &str = "/operator/payouts";
 pub const REQUESTS: &str = "/operator/approvals";
 /// What the bank has told of, and what of it is not matched.
 pub const BANK: &str = "/operator/bank";
+/// What goes back to customers by the bank.
+pub const SEND_BACKS: &str = "/operator/send-backs";
+/// Payments that customers' banks have taken back.
+pub const DISPUTES: &str = "/operator/disputes";
 /// Who buys here, and what they owe.
 pub const CUSTOMERS: &str = "/operator/customers";
 /// Months, and what keeps them from being closed.
@@ -36,13 +40,15 @@ pub const AUDIT: &str = "/operator/audit";
 /// How replicas, queues and mail are.
 pub const HEALTH: &str = "/operator/health";
 
-const LINKS: [Link<'static>; 12] = [
+const LINKS: [Link<'static>; 14] = [
     Link { path: OVERVIEW, name: "Overview" },
     Link { path: REVIEWS, name: "Reviews" },
     Link { path: MODERATION, name: "Moderation" },
     Link { path: PAYOUTS, name: "Payouts" },
     Link { path: REQUESTS, name: "Approvals" },
     Link { path: BANK, name: "Bank" },
+    Link { path: SEND_BACKS, name: "Send-backs" },
+    Link { path: DISPUTES, name: "Disputes" },
     Link { path: CUSTOMERS, name: "Customers" },
     Link { path: CLOSE, name: "Close" },
     Link { path: POLICIES, name: "Policies" },

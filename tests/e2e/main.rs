@@ -9,7 +9,6 @@ mod api_server;
 mod approvals;
 mod attacks;
 mod auditor;
-mod auditor;
 mod authors;
 mod browser_publish;
 mod browsers;

@@ -8,11 +8,11 @@ use crate::world::{Answer, Person, World, plugin};
 
 const IBAN: &str = "DE89370400440532013000";
 const PARTNERS_IBAN: &str = "FR1420041010050500013M02606";
-const ALLOTMENT: &str = "/operator/bank/allotment";
+pub const ALLOTMENT: &str = "/operator/bank/allotment";
 const BOUNDARY: &str = "a-boundary-that-no-statement-has";
 
 /// A registry in March 2026, at which a plugin costs 100.00 USD once, with two operators beside the first one.
-fn world() -> World {
+pub fn world() -> World {
     let mut world = World::with_limits();
     world.restart_registry_with(&["--virtual-clock"].map(str::to_owned));
     world.set_clock("2026-03-05T12:00:00Z");
@@ -30,20 +30,20 @@ fn world() -> World {
 }
 
 /// A figure of a page, as it is written there.
-fn figure<'a>(page: &'a str, name: &str) -> &'a str {
+pub fn figure<'a>(page: &'a str, name: &str) -> &'a str {
     let text = page.split(&format!("data-figure=\"{name}\">")).nth(1);
     text.unwrap_or_else(|| panic!("no {name} in {page}")).split('<').next().unwrap()
 }
 
 /// The first link of a page that begins so, as it was before it was escaped.
-fn link(page: &str, begin: &str) -> String {
+pub fn link(page: &str, begin: &str) -> String {
     let found = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     let found = found.filter(|link| link.starts_with(begin)).map(|link| link.replace("&amp;", "&")).next();
     found.unwrap_or_else(|| panic!("nothing leads to {begin} on {page}"))
 }
 
 /// Sends the form that a page has for what a bank line is for, as it stands there.
-fn confirm(browser: &Browser<'_>, page: &str) -> Answer {
+pub fn confirm(browser: &Browser<'_>, page: &str) -> Answer {
     let form = page.split("<form").find(|form| form.contains(&format!("action=\"{ALLOTMENT}\""))).unwrap();
     let form = form.split("</form>").next().unwrap();
     let names = form.split("type=\"hidden\" name=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
@@ -53,7 +53,7 @@ fn confirm(browser: &Browser<'_>, page: &str) -> Answer {
 }
 
 /// Sends a statement's file by the form of the bank's page, and gives the page that says what became of it.
-fn bring(world: &World, cookie: &str, statement: &str) -> String {
+pub fn bring(world: &World, cookie: &str, statement: &str) -> String {
     let part = |name: &str, more: &str, body: &str| {
         format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"{more}\r\n\r\n{body}\r\n")
     };

@@ -1,6 +1,6 @@
 //! `chandlery books send-back`: what goes back to customers by the bank.
 
-use chandlery_package::wire::{Page, Payee, SendBack, SendBackFile};
+use chandlery_package::wire::{Page, Payee, SendBack, SendBackFile, SendBackState};
 use clap::Subcommand;
 use reqwest::Method;
 
@@ -12,7 +12,11 @@ use crate::show;
 #[derive(Subcommand)]
 pub enum SendBacks {
     /// Show what goes or went back
-    List,
+    List {
+        /// Those in this state alone: open, filed, left or returned
+        #[arg(long)]
+        state: Option<SendBackState>,
+    },
     /// Say where a transfer goes of which no bank has said where the money came from
     To {
         /// REFUND-3 or BACK-4
@@ -38,7 +42,7 @@ impl SendBacks {
     /// Runs the command that was chosen.
     pub async fn run(self, context: &Context) -> Result {
         match self {
-            Self::List => list(context).await,
+            Self::List { state } => list(context, state).await,
             Self::To { reference, holder, iban, bic } => {
                 let path = format!("/api/v1/bank/send-backs/{reference}");
                 let to = Payee { holder, iban, bic };
@@ -63,13 +67,15 @@ fn iban_of(sent: &SendBack) -> String {
     sent.to.as_ref().map_or_else(String::new, |to| to.iban.clone())
 }
 
-async fn list(context: &Context) -> Result {
-    let page: Page<SendBack> = context.registry_list("/api/v1/bank/send-backs").await?;
+async fn list(context: &Context, state: Option<SendBackState>) -> Result {
+    let query = state.map(|state| format!("?state={state}")).unwrap_or_default();
+    let page: Page<SendBack> = context.registry_list(&format!("/api/v1/bank/send-backs{query}")).await?;
     let row = |sent: &SendBack| {
         vec![
             sent.reference.clone(),
             sent.customer.as_ref().map(ToString::to_string).unwrap_or_default(),
             sent.amount.to_string(),
+            sent.cause.clone(),
             iban_of(sent),
             sent.file.map(|file| file.to_string()).unwrap_or_default(),
             sent.state.to_string(),
@@ -78,7 +84,7 @@ async fn list(context: &Context) -> Result {
     match context.settings.json {
         true => show::json(page.items),
         false => {
-            let columns = ["transfer", "customer", ">amount", "to", ">file", "state"];
+            let columns = ["transfer", "customer", ">amount", "cause", "to", ">file", "state"];
             show::table(&columns, page.items.iter().map(row));
         }
     }

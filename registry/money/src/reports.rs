@@ -14,7 +14,9 @@ mod tests;
 
 pub use customers::{Customer, credit, customers};
 pub use deferred::deferred;
-pub use disputes::{OpenDispute, count_disputes, open_disputes};
+pub use disputes::{
+    Dispute, DisputeDetails, DisputeStep, DisputedSale, Place as DisputePlace, count_disputes, dispute, disputes,
+};
 pub use exports::export;
 pub use receivables::{AgeingKey, Wanted, ageing, count_overdue, dunning, invoices};
 pub use results::{balance_sheets, results};

@@ -1,5 +1,5 @@
-//! The money on the operator's console: what waits, payouts, the bank, customers, the close of a month, and the policies of the revenue
-//! share. Each page does what a route of the API does, by the same functions; what moves money is shown before it is done.
+//! The money on the operator's console: what waits, payouts, the bank, what goes back, disputes, customers, the close of a month, and the
+//! policies of the revenue share. Each page does what a route of the API does, by the same functions; what moves money is shown before it is done.
 
 mod allotment;
 mod approvals;
@@ -8,6 +8,8 @@ mod bank;
 mod close;
 mod customer;
 mod customers;
+mod dispute;
+mod disputes;
 mod line;
 mod overview;
 mod parts;
@@ -16,6 +18,9 @@ mod payouts;
 mod policies;
 mod policy_form;
 mod run;
+mod send_back;
+mod send_backs;
+mod trial;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -39,10 +44,19 @@ pub(super) fn routes() -> Router<Finance> {
         .route("/operator/bank/statements", post(bank::bring))
         .route("/operator/bank/line", get(line::page))
         .route("/operator/bank/allotment", get(allotment::page).post(allotment::allot))
+        .route("/operator/send-backs", get(send_backs::page))
+        .route("/operator/send-backs/file", get(send_backs::next).post(send_backs::make))
+        .route("/operator/send-backs/files/{number}/bank-file.xml", get(send_backs::file))
+        .route("/operator/send-backs/{reference}", get(send_back::page))
+        .route("/operator/send-backs/{reference}/payee", get(send_back::payee_page).post(send_back::say_where))
+        .route("/operator/disputes", get(disputes::page))
+        .route("/operator/disputes/dispute", get(dispute::page))
+        .route("/operator/disputes/decision", get(dispute::decision_page).post(dispute::decide))
         .route("/operator/customers", get(customers::page))
         .route("/operator/customers/{account}", get(customer::page))
         .route("/operator/close", get(close::page))
         .route("/operator/close/{month}", get(close::month).post(close::close))
+        .route("/operator/close/{month}/trial", get(trial::page))
         .route("/operator/policies", get(policies::page))
         .route("/operator/policies/next", get(policies::next).post(policies::follow))
 }

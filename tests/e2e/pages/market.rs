@@ -205,6 +205,7 @@ impl Story {
         let earned = acme.list("/api/v1/partners/acme/transactions");
         let sales: Vec<&Value> =
             earned.iter().filter(|one| one["kind"] == "sale").map(|one| &one["transaction"]).collect();
+        let back = text(&operator.list("/api/v1/bank/send-backs")[0]["reference"]);
         let dispute = json!({
             "id": "D-1", "sale": sales[2], "amount": { "minor": 100_000, "currency": "USD" },
             "fee": { "minor": 1500, "currency": "USD" },
@@ -214,9 +215,10 @@ impl Story {
         assert_eq!(sent.status, 204, "{sent:?}");
         let sale = sales[1].to_string();
         self.is("/sales/{number}", sale);
+        self.is("/send-backs/{reference}", back);
     }
 
-    /// The month is closed, and what was held is paid out by two operators.
+    /// The month is closed, and what was held is paid out by two operators. The next one is over, and waits to be closed.
     fn a_partner_is_paid(&mut self) {
         let world = &self.world;
         let operator = world.operator();
@@ -233,7 +235,7 @@ impl Story {
         operator.ok(&["payouts", "confirm", &id, "--bank-reference", "SEPA-7"]);
         let now = self.month.checked_add(2.months()).unwrap();
         world.set_clock(&format!("{now}T00:00:00Z"));
-        operator.ok(&["books", "close"]);
+        let over = next.strftime("%Y-%m").to_string();
         let month = self.month.strftime("%Y-%m").to_string();
         let rent = format!(
             "id,date,amount,currency,text\nRENT,,20.00,USD,\"rent {}\"\n",
@@ -248,6 +250,7 @@ impl Story {
         self.is("/runs/{run}", run);
         self.is("/customers/{account}", "globex");
         self.is("/payouts/{id}", id);
+        self.is("/close/{month}", over);
         self.is("{month}", month);
     }
 

@@ -165,11 +165,24 @@ pub const PAGES: &[Page] = &[
         "?line=RENT&kind-1=credit&about-1=globex&amount-1=20.00%20USD",
         200,
     ),
+    page(Operator, "/operator/send-backs"),
+    page(Operator, "/operator/send-backs/file"),
+    page(Operator, "/operator/send-backs/{reference}"),
+    asked(
+        Operator,
+        "/operator/send-backs/{reference}/payee",
+        "?holder=Initech&iban=GB29NWBK60161331926819",
+        200,
+    ),
+    page(Operator, "/operator/disputes"),
+    asked(Operator, "/operator/disputes/dispute", "?id=D-1", 200),
+    asked(Operator, "/operator/disputes/decision", "?id=D-1&outcome=lost", 200),
     page(Operator, "/operator/customers"),
     asked(Operator, "/operator/customers", "?q=nobody-is-called-so", 200),
     page(Operator, "/operator/customers/{account}"),
     page(Operator, "/operator/close"),
     page(Operator, "/operator/close/{month}"),
+    page(Operator, "/operator/close/{month}/trial"),
     page(Operator, "/operator/policies"),
     page(Operator, "/operator/policies/next"),
     asked(Operator, "/operator/policies/next", "?try=true&since=2099-01-01&rate-1=20%25", 200),
@@ -230,6 +243,7 @@ const FOR_PROGRAMS: [&str; 11] = [
     "/metrics",
     "/token",
     "/proof/",
+    "/images/",
 ];
 const FILES: [&str; 6] = [".css", ".csv", ".js", ".json", ".txt", ".xml"];
 
@@ -239,4 +253,3 @@ pub fn is_page(method: &str, route: &str) -> bool {
         && !FOR_PROGRAMS.iter().any(|start| route.starts_with(start))
         && !FILES.iter().any(|end| route.ends_with(end))
 }
-    "/images/",

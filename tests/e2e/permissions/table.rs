@@ -298,6 +298,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         ("GET", "/api/v1/ledger/months", For::Operators, json!(null)),
         ("POST", "/api/v1/ledger/months/{month}/close", For::Operators, json!(null)),
+        ("GET", "/api/v1/ledger/months/{month}/trial", For::Operators, json!(null)),
         ("GET", "/api/v1/ledger/check", For::Operators, json!(null)),
         ("GET", "/api/v1/reports/invoices", For::Operators, json!(null)),
         ("GET", "/api/v1/reports/ageing", For::Operators, json!(null)),
@@ -468,8 +469,8 @@ pub(super) fn cases() -> Vec<Case> {
             ("{*index}", "000.p/1"),
             ("{*document}", "tutorials/publish"),
             ("{index}", "0"),
-            ("DIGEST", &digest),
             ("{digest}", &digest),
+            ("DIGEST", &digest),
         ];
         let path = filled.iter().fold(route.to_owned(), |path, (name, value)| path.replace(name, value));
         match path.as_str() {

@@ -200,6 +200,12 @@ pub struct SendBack {
     pub state: SendBackState,
     /// What of it came back.
     pub returned: Money,
+    /// What it goes back for, in the words of its transaction: a credit note, a part of a bank line, or of a payment.
+    #[serde(default)]
+    pub cause: String,
+    /// The ledger's number of the transaction by which it leaves the bank.
+    #[serde(default)]
+    pub transaction: i64,
 }
 
 /// A bank file of transfers that go back to customers.

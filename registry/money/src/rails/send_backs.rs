@@ -1,6 +1,7 @@
 //! What customers get back by the bank: refunds of what transfers have paid, and lines that are sent back. Each is written down with its
 //! cause, leaves in one bank file at most, has left when the bank's line tells of it, and is credit again when it comes back.
 
+pub(super) mod desk;
 pub(super) mod routes;
 
 use chandlery_accounts::Actor;
@@ -34,17 +35,22 @@ struct Row {
     bic: String,
     file: Option<i64>,
     returned_minor: i64,
-    /// How many lines of the bank tell of it.
-    seen: i64,
+    /// What its transaction says of it.
+    cause: String,
+    state: Text<SendBackState>,
 }
 
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select transaction_id, reference, currency, minor, customer, holder, iban, bic, file, returned_minor,
-                    (select count(*) from bank_allotments where bank_allotments.seen = send_backs.transaction_id
-                     and bank_allotments.currency = send_backs.currency) as seen
-             from send_backs ",
+            "select * from (
+                 select transaction_id, reference, currency, minor, customer, holder, iban, bic, file, returned_minor,
+                        description as cause,
+                        case when returned_minor = minor then 'returned'
+                             when exists (select 1 from bank_allotments where bank_allotments.seen = send_backs.transaction_id
+                                          and bank_allotments.currency = send_backs.currency) then 'left'
+                             when file is not null then 'filed' else 'open' end as state
+                 from send_backs join ledger_transactions on ledger_transactions.id = transaction_id) as transfers ",
             $condition
         )
     };
@@ -56,18 +62,26 @@ impl Row {
     }
 
     fn shown(self) -> Result<SendBack, Error> {
-        let state = match (self.returned_minor, self.seen, self.file) {
-            (returned, ..) if returned == self.minor => SendBackState::Returned,
-            (_, 1.., _) => SendBackState::Left,
-            (_, _, Some(_)) => SendBackState::Filed,
-            (_, _, None) => SendBackState::Open,
-        };
         let (amount, returned) = (self.amount()?, Money::new(self.returned_minor, self.currency.0)?);
         let bic = Some(self.bic).filter(|bic| !bic.is_empty());
         let to = (!self.iban.is_empty()).then_some(Payee { holder: self.holder, iban: self.iban, bic });
         let customer = self.customer.map(|Text(customer)| customer);
-        let (reference, file) = (self.reference, self.file);
-        Ok(SendBack { reference, amount, customer, to, file, state, returned })
+        Ok(SendBack {
+            reference: self.reference,
+            amount,
+            customer,
+            to,
+            file: self.file,
+            state: self.state.0,
+            returned,
+            cause: self.cause,
+            transaction: self.transaction_id,
+        })
+    }
+
+    /// Whether a line of the bank has told that it left.
+    fn is_seen(&self) -> bool {
+        matches!(self.state, Text(SendBackState::Left | SendBackState::Returned))
     }
 
     fn asked(&self) -> Result<Asked, Error> {
@@ -225,7 +239,7 @@ async fn addressable(write: &mut Write, reference: &str, to: &Payee) -> Result<R
     if let Some(file) = known.file {
         return Err(Error::Conflict(format!("{reference} is in bank file {file} already")));
     }
-    if known.seen > 0 {
+    if known.is_seen() {
         return Err(Error::Conflict(format!("{reference} has left already")));
     }
     Ok(known)
@@ -268,17 +282,30 @@ pub(crate) async fn send_to_within(
     find(write, reference).await?.ok_or_else(|| none(reference))?.shown()
 }
 
-/// Makes a bank file of all that waits and whose payee is known. What is in a file is in no other one.
-pub(super) async fn make_file(db: &Db, actor: &Actor, now: Timestamp) -> Result<SendBackFile, Error> {
-    let mut write = db.write().await?;
+/// What waits for a bank file: that whose payee is known, and that of which nobody has said where it goes.
+async fn waiting(db: &mut AnyConnection) -> Result<(Vec<Row>, Vec<Row>), Error> {
     let rows: Vec<Row> =
-        sqlx::query_as(select!("where file is null and returned_minor = 0 order by transaction_id"))
-            .fetch_all(&mut *write)
-            .await?;
-    let waiting = rows.into_iter().filter(|row| row.seen == 0);
-    let (ready, left_out): (Vec<Row>, Vec<Row>) = waiting.partition(|row| !row.iban.is_empty());
+        sqlx::query_as(select!("where state = 'open' order by transaction_id")).fetch_all(db).await?;
+    Ok(rows.into_iter().partition(|row| !row.iban.is_empty()))
+}
+
+/// Makes a bank file of all that waits and whose payee is known. What is in a file is in no other one. `seen` are the references of what
+/// whoever makes it has looked at: where another transfer waits by now, no file is made. None: nobody has looked.
+pub(super) async fn make_file(
+    db: &Db,
+    actor: &Actor,
+    seen: Option<&[String]>,
+    now: Timestamp,
+) -> Result<SendBackFile, Error> {
+    let mut write = db.write().await?;
+    let (ready, left_out) = waiting(&mut write).await?;
     if ready.is_empty() {
         return Err(Error::Conflict("nothing waits to be sent back whose payee is known".into()));
+    }
+    if seen.is_some_and(|seen| !ready.iter().map(|row| &row.reference).eq(seen)) {
+        return Err(Error::Conflict(
+            "other transfers wait by now than were shown: look at them again".into(),
+        ));
     }
     let (number,): (i64,) =
         sqlx::query_as("select cast(coalesce(max(file), 0) + 1 as bigint) from send_backs")
@@ -326,15 +353,26 @@ pub(super) async fn print_file(db: &mut AnyConnection, number: i64) -> Result<St
     written(db, number, &rows, at).await
 }
 
-/// All that goes or went back, the oldest first.
-pub(super) async fn list(db: &mut AnyConnection, paging: &Paging<i64>) -> Result<Page<SendBack>, Error> {
-    let rows: Vec<Row> =
-        sqlx::query_as(select!("where transaction_id > $1 order by transaction_id limit $2"))
-            .bind(paging.after().copied().unwrap_or(0))
-            .bind(paging.rows())
-            .fetch_all(db)
-            .await?;
+/// What goes or went back in one state or in any, the oldest first.
+pub(super) async fn list(
+    db: &mut AnyConnection,
+    state: Option<SendBackState>,
+    paging: &Paging<i64>,
+) -> Result<Page<SendBack>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select!(
+        "where transaction_id > $1 and ($2 = '' or state = $2) order by transaction_id limit $3"
+    ))
+    .bind(paging.after().copied().unwrap_or(0))
+    .bind(state.map_or("", SendBackState::as_str))
+    .bind(paging.rows())
+    .fetch_all(db)
+    .await?;
     paging.cut(rows, |row| row.transaction_id).try_map(Row::shown)
+}
+
+/// The first transfer that a text names.
+pub(super) fn named(text: &str) -> Option<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(|word| key(word).is_some())
 }
 
 /// What came back of a transfer that a text names; none: it names none.
@@ -343,15 +381,14 @@ pub(super) async fn came_back(
     text: &str,
     back: Money,
 ) -> Result<Option<Allotment>, Error> {
-    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    let Some(reference) = words.find(|word| key(word).is_some()) else { return Ok(None) };
+    let Some(reference) = named(text) else { return Ok(None) };
     let row = find(db, reference).await?.ok_or_else(|| none(reference))?;
     must_be_out(&row, back)?;
     Ok(Some(Allotment::CameBack { reference: reference.to_owned(), amount: back }))
 }
 
 fn must_be_out(row: &Row, back: Money) -> Result<(), Error> {
-    if row.seen == 0 {
+    if !row.is_seen() {
         return Err(Error::Conflict(format!("no line told that {} left", row.reference)));
     }
     let out = row.amount()?.minus(Money::new(row.returned_minor, row.currency.0)?)?;

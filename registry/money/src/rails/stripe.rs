@@ -21,7 +21,9 @@ mod tests;
 mod transfers;
 mod webhook;
 
-pub(crate) use disputes::answer_by;
+pub use disputes::ToldDispute;
+pub(crate) use disputes::{answer_by, payer, told};
+pub(crate) use events::of_object as events_of;
 pub use events::{count as count_events, find as find_event, list as list_events};
 pub use hosted::{PaymentPage, is_offered as offers_page, payment_page};
 pub use intents::begin;

@@ -1,9 +1,12 @@
 //! Disputes: the customer's bank takes a payment back, and holds it until it has decided.
 
+use chandlery_accounts::Actor;
+use chandlery_accounts::audit::record_once;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{EntryKind, TransactionKind};
+use chandlery_package::wire::{Act, ClosedDispute, EntryKind, TransactionKind};
 use chandlery_package::{Currency, Money};
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::entries;
 use super::lots;
@@ -11,12 +14,12 @@ use super::refunds::{ClawBack, claw_back};
 use super::sales;
 use super::told;
 use crate::Error;
-use crate::ledger::{self, Account, Transaction};
-use chandlery_store::{Write, time};
+use crate::ledger::{self, Account, By, Transaction};
+use chandlery_store::{Db, Write, time};
 
 chandlery_package::words! {
     /// How a dispute stands.
-    enum DisputeState: "state of a dispute" {
+    pub enum DisputeState: "state of a dispute" {
         /// The customer's bank has not decided.
         Open = "open",
         /// It has decided for the marketplace.
@@ -97,6 +100,26 @@ pub async fn open(
         .execute(&mut **write)
         .await?;
     Ok(())
+}
+
+/// Records how the bank has decided a dispute, as an operator says. The same again changes nothing.
+pub async fn decide(
+    db: &Db,
+    actor: &Actor,
+    id: &str,
+    decided: &ClosedDispute,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (actor, id, decided) = (actor.clone(), id.to_owned(), decided.clone());
+    db.group_commit(move |write| {
+        Box::pin(async move {
+            ledger::by(write, By::Actor(&actor));
+            close(write, &id, decided.won, now).await?;
+            record_once(write, &actor, Act::DisputeClosed, &id, json!(decided)).await?;
+            Ok::<_, Error>(())
+        })
+    })
+    .await
 }
 
 /// Closes a dispute as the bank has decided. The same again changes nothing.

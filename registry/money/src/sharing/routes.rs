@@ -10,7 +10,7 @@ use chandlery_package::wire::{
 use chandlery_package::{Namespace, RevenueSharePolicy};
 use serde_json::json;
 
-use super::{policies, volume_groups};
+use super::{disputes, policies, volume_groups};
 use crate::ledger::{self, By};
 use crate::{Error, Finance};
 use chandlery_accounts::audit::{record, record_once};
@@ -156,18 +156,6 @@ async fn close(
     Json(closed): Json<ClosedDispute>,
 ) -> Result<StatusCode, Error> {
     caller.must_operate("close disputes")?;
-    let now = finance.clock.now();
-    finance
-        .db
-        .group_commit(move |write| {
-            Box::pin(async move {
-                ledger::by(write, By::Actor(&caller.actor));
-                super::close_dispute(write, &id, closed.won, now).await?;
-                let after = json!(closed);
-                record_once(write, &caller.actor, Act::DisputeClosed, &id, after).await?;
-                Ok::<_, Error>(())
-            })
-        })
-        .await?;
+    disputes::decide(&finance.db, &caller.actor, &id, &closed, finance.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,53 +9,33 @@ use chandlery_edge::{NO_TEXT, Query};
 use chandlery_money::{Finance, rails};
 use chandlery_package::wire::{BankBalance, BankLine, BankLineState, Page, Paging};
 use chandlery_pages::{
-    Column, Field, Link, Tone, badge, banner, crumbs, empty, money, next_page, select, table,
+    Column, Field, Link, Tone, badge, banner, crumbs, empty, money, next_page, select, signed, table,
 };
 use maud::{Markup, html};
-use serde::Deserialize;
 
-use super::asking::word;
+use super::asking::{ANY, InState};
 use super::line;
 use super::parts::in_words;
-use crate::console::{self, BANK, Operator};
+use crate::console::{self, BANK, Operator, SEND_BACKS};
 use crate::error::Error;
 use crate::shell;
 use crate::web::customer::frame::fault;
 
 /// Where statements are brought.
 const STATEMENTS: &str = "/operator/bank/statements";
-/// What stands for lines in any state.
-const ANY: &str = "any";
-
-/// Which lines are asked for.
-#[derive(Deserialize)]
-pub(super) struct Wanted {
-    #[serde(default)]
-    state: String,
-}
-
-impl Wanted {
-    /// The state; none: any. Those that are open, unless another one is asked for.
-    fn state(&self) -> Result<Option<BankLineState>, Error> {
-        match self.state.as_str() {
-            "" => Ok(Some(BankLineState::Open)),
-            ANY => Ok(None),
-            state => Ok(Some(word(state)?)),
-        }
-    }
-}
 
 /// The page `/operator/bank`.
 pub(super) async fn page(
     State(finance): State<Finance>,
     operator: Operator,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<InState>,
     Query(paging): Query<Paging<String>>,
 ) -> Result<Markup, Error> {
-    let state = wanted.state()?;
+    let state = wanted.or(BankLineState::Open)?;
     let mut db = finance.db.snapshot().await?;
     let found = rails::list_lines(&mut db, state, &paging).await?;
     let balances = rails::compare_bank(&mut db).await?;
+    let back = rails::count_send_backs(&mut db).await?;
     drop(db);
     let chosen = state.map_or(ANY, BankLineState::as_str);
     let states =
@@ -67,6 +47,7 @@ pub(super) async fn page(
             div { button { "Show" } }
         }
         (lines(&found, chosen))
+        p { a href=(SEND_BACKS) { "What goes back to customers" } ": " (signed(back)) " to be sent." }
         h2 { "Bring a statement" }
         (upload(None))
         h2 { "What the bank holds" }

@@ -19,7 +19,8 @@ use crate::web::customer::frame::fault;
 /// How much of what was set aside is shown.
 const ASIDE_SHOWN: u32 = 100;
 
-fn path(month: Month) -> String {
+/// The path of the page on which a month is closed.
+pub(super) fn path(month: Month) -> String {
     format!("{CLOSE}/{month}")
 }
 
@@ -186,6 +187,7 @@ fn shown(operator: &Operator, month: Month, list: &Checklist, wrong: Option<&str
         (fault(wrong))
         ul.steps { @for point in list.points() { (point.shown()) } }
         @if list.refused.is_none() {
+            p.actions { a href=(format!("{}/trial", path(month))) { "See what closing it would do" } }
             p {
                 "Use is charged and invoiced, every partner gets its statement, and nothing is posted in " (month) " any more. It cannot be \
                  opened again."

@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::parts::{address, in_words, rows, written};
+use super::send_backs;
 use crate::console::{self, BANK, Operator};
 use crate::error::Error;
 use crate::web::customer::frame::fault;
@@ -80,8 +81,15 @@ pub(super) fn about(line: &BankLine) -> Vec<(&'static str, Markup)> {
 
 fn went(parts: &[BankPart]) -> Markup {
     let columns = [Column::Text("When"), Column::Text("What"), Column::Number("Amount")];
-    let row =
-        |part: &BankPart| vec![minute(part.at), html! { (part.target) }, html! { (money(part.amount)) }];
+    let row = |part: &BankPart| {
+        let what = html! {
+            @match rails::send_back_named(&part.target) {
+                Some(reference) => a href=(send_backs::path(reference)) { (part.target) },
+                None => (part.target),
+            }
+        };
+        vec![minute(part.at), what, html! { (money(part.amount)) }]
+    };
     table("Where its parts went", &columns, &parts.iter().map(row).collect::<Vec<_>>())
 }
 

@@ -1,7 +1,7 @@
 //! A run of payouts: what it pays, its approval by another operator, and how it leaves.
 
 use axum::extract::{Form, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::{Path, Query};
 use chandlery_money::payouts::{self, Run};
@@ -12,7 +12,7 @@ use chandlery_pages::{Column, Link, Tone, banner, crumbs, facts, minute, money, 
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::asking::{confirm, why_not, word};
+use super::asking::{self, confirm, why_not, word};
 use super::payouts::{rows, run_path, run_state};
 use crate::console::{self, Operator, PAYOUTS, REQUESTS};
 use crate::error::Error;
@@ -224,10 +224,5 @@ pub(super) async fn bank_file(
     Path(run): Path<i64>,
 ) -> Result<Response, Error> {
     let file = rails::run_file(&mut *finance.db.snapshot().await?, run).await?;
-    let named = HeaderValue::from_str(&format!("attachment; filename=\"run-{run}.xml\""));
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8")),
-        (header::CONTENT_DISPOSITION, named.unwrap_or(HeaderValue::from_static("attachment"))),
-    ];
-    Ok((headers, file).into_response())
+    Ok(asking::bank_file(&format!("run-{run}.xml"), file))
 }

@@ -2,15 +2,16 @@
 
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use chandlery_accounts::{Account, Caller};
 use chandlery_edge::{Json, Path, Query};
-use chandlery_package::wire::{ApprovalRequest, Page, Paging, Payee, SendBack, SendBackFile};
+use chandlery_package::wire::{ApprovalRequest, Page, Paging, Payee, SendBack, SendBackFile, SendBackState};
+use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::approvals::{self, Ask, Wanted};
-use crate::{Error, Finance};
+use super::desk;
+use crate::{Error, Finance, approvals};
 
 /// The routes of this chapter.
 pub(in crate::rails) fn routes() -> OpenApiRouter<Finance> {
@@ -21,21 +22,30 @@ pub(in crate::rails) fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(print_file))
 }
 
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct InState {
+    /// Those in this state alone.
+    #[param(inline)]
+    state: Option<SendBackState>,
+}
+
 /// Lists what goes or went back to customers by the bank; for operators.
 #[utoipa::path(
     get,
     path = "/api/v1/bank/send-backs",
-    params(Paging<i64>),
+    params(InState, Paging<i64>),
     responses((status = 200, description = "Done.", body = Page<SendBack>))
 )]
 async fn list(
     State(finance): State<Finance>,
     caller: Account,
+    Query(wanted): Query<InState>,
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Json<Page<SendBack>>, Error> {
     caller.must_operate("see what goes back to customers")?;
     let mut db = finance.db.snapshot().await?;
-    Ok(Json(super::list(&mut db, &paging).await?))
+    Ok(Json(desk::list(&mut db, wanted.state, &paging).await?))
 }
 
 /// Says to which account a transfer goes back; for operators.
@@ -56,14 +66,7 @@ async fn send_to(
     Json(to): Json<Payee>,
 ) -> Result<Response, Error> {
     caller.must_operate("say where transfers go back to")?;
-    let amount = super::would_move(&finance.db, &reference, &to).await?;
-    let says = super::send_to(&finance.db, &caller.actor, &reference, &to);
-    if amount.is_none() {
-        return Ok(Json(says.await?).into_response());
-    }
-    let wanted = Wanted::Payee { reference: reference.clone(), to: to.clone() };
-    let asked = Ask { by: &caller.name, wanted: &wanted, amount };
-    Ok(approvals::answer(approvals::ask_or_do(&finance, &caller.actor, &asked, says).await?))
+    Ok(approvals::answer(desk::say_where(&finance, &caller, &reference, &to).await?))
 }
 
 /// Makes a bank file of all that waits to go back and whose payee is known; for operators.
@@ -77,8 +80,7 @@ async fn make_file(
     caller: Caller,
 ) -> Result<(StatusCode, Json<SendBackFile>), Error> {
     caller.must_operate("make bank files")?;
-    let file = super::make_file(&finance.db, &caller.actor, finance.clock.now()).await?;
-    Ok((StatusCode::CREATED, Json(file)))
+    Ok((StatusCode::CREATED, Json(desk::make_file(&finance, &caller, None).await?)))
 }
 
 /// Prints a bank file of what goes back to customers; for operators.
@@ -95,7 +97,7 @@ async fn print_file(
 ) -> Result<([(HeaderName, String); 2], String), Error> {
     caller.must_operate("make bank files")?;
     let mut db = finance.db.snapshot().await?;
-    let file = super::print_file(&mut db, number).await?;
+    let file = desk::print_file(&mut db, number).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/xml; charset=utf-8".into()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"back-{number}.xml\"")),

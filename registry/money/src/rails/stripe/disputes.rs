@@ -6,7 +6,7 @@
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{EventState, TransactionKind};
-use chandlery_package::{Currency, Money};
+use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -214,9 +214,22 @@ async fn parts_of(db: &mut AnyConnection, handle: &str) -> Result<Vec<(String, i
     Ok(rows)
 }
 
-/// Until when a dispute may be answered, as the processor has last told of it, by the name that the shares have for a part of it. None: it
-/// has not said, or it is no dispute of the processor's.
-pub(crate) async fn answer_by(db: &mut AnyConnection, part: &str) -> Result<Option<Timestamp>, Error> {
+/// What Stripe has last told of a dispute, as far as it says it in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldDispute {
+    /// How it stands there, such as `needs_response` or `under_review`.
+    pub status: Option<String>,
+    /// Why the customer disputes the payment, such as `fraudulent`.
+    pub reason: Option<String>,
+    /// Until when evidence is taken.
+    pub answer_by: Option<Timestamp>,
+    /// How often evidence was submitted.
+    pub submissions: u64,
+}
+
+/// What the processor has last told of a dispute, by its name or by that which the shares have for a part of it. None: nothing, or it is
+/// no dispute of the processor's.
+pub(crate) async fn told(db: &mut AnyConnection, part: &str) -> Result<Option<ToldDispute>, Error> {
     let handle = part.split('/').next().unwrap_or(part);
     let id = handle.split('.').next().unwrap_or(handle);
     let rows: Vec<(String,)> = sqlx::query_as(
@@ -229,13 +242,33 @@ pub(crate) async fn answer_by(db: &mut AnyConnection, part: &str) -> Result<Opti
     .fetch_all(db)
     .await?;
     let told = rows.first().and_then(|(body,)| Event::read(body.as_bytes()).ok());
-    Ok(told.and_then(|event| due_by(&event.object)))
+    Ok(told.map(|event| read_told(&event.object)))
 }
 
-/// Until when Stripe takes evidence, in seconds since 1970.
-fn due_by(object: &Object) -> Option<Timestamp> {
-    let second = object.0["evidence_details"]["due_by"].as_i64()?;
-    Timestamp::from_second(second).ok()
+/// Until when a dispute may be answered, where the processor has said so.
+pub(crate) async fn answer_by(db: &mut AnyConnection, part: &str) -> Result<Option<Timestamp>, Error> {
+    Ok(told(db, part).await?.and_then(|told| told.answer_by))
+}
+
+fn read_told(object: &Object) -> ToldDispute {
+    let word = |name: &str| object.reference(name).map(ToOwned::to_owned);
+    let evidence = &object.0["evidence_details"];
+    // In seconds since 1970.
+    let due = evidence["due_by"].as_i64().and_then(|second| Timestamp::from_second(second).ok());
+    ToldDispute {
+        status: word("status"),
+        reason: word("reason"),
+        answer_by: due,
+        submissions: evidence["submission_count"].as_u64().unwrap_or(0),
+    }
+}
+
+/// Whose payment it is, by its id; none: it is no payment of ours.
+pub(crate) async fn payer(db: &mut AnyConnection, payment: &str) -> Result<Option<Namespace>, Error> {
+    match payments::find(db, payment).await? {
+        Some(payment) => Ok(Some(payment.subject.customer(db).await?)),
+        None => Ok(None),
+    }
 }
 
 /// The sales that a payment has paid, and what is left of each.
@@ -388,7 +421,7 @@ mod tests {
 
     #[test]
     fn evidence_is_due_when_stripe_says_so() {
-        let due = |object: serde_json::Value| due_by(&Object(object));
+        let due = |object: serde_json::Value| read_told(&Object(object)).answer_by;
         let told = serde_json::json!({ "evidence_details": { "due_by": 1_795_996_800 } });
         assert_eq!(due(told).map(|at| at.to_string()), Some("2026-11-30T00:00:00Z".into()));
         for none in [
@@ -398,5 +431,9 @@ mod tests {
         ] {
             assert_eq!(due(none), None);
         }
+        // What is no word is not repeated.
+        let told = serde_json::json!({ "status": "under_review", "reason": "<b>", "evidence_details": { "submission_count": 2 } });
+        let told = read_told(&Object(told));
+        assert_eq!((told.status.as_deref(), told.reason, told.submissions), (Some("under_review"), None, 2));
     }
 }

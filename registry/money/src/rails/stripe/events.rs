@@ -159,6 +159,23 @@ fn shown(row: Row) -> ProcessorEvent {
     }
 }
 
+/// What was told of an object, in the order in which it came: `about` is what must be in the books before it.
+pub(crate) async fn of_object(
+    db: &mut AnyConnection,
+    about: &str,
+    object: &str,
+) -> Result<Vec<ProcessorEvent>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select id, kind, object, created_at, received_at, state, reason from processor_events
+         where about = $1 and object = $2 order by received_at, id",
+    )
+    .bind(about)
+    .bind(object)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(shown).collect())
+}
+
 /// The event of this id, as it was told.
 pub async fn find(db: &Db, id: &str) -> Result<ToldEvent, Error> {
     let none = || Error::NotFound(format!("event '{id}'"));

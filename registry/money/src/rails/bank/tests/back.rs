@@ -12,7 +12,7 @@ const THEIRS: &str = "GB29NWBK60161331926819";
 /// What goes back: its reference and state, and its IBAN or nothing.
 async fn shown(db: &Db) -> Vec<(String, SendBackState, String)> {
     let mut read = db.read().acquire().await.unwrap();
-    let all = send_backs::list(&mut read, &Paging::first(9)).await.unwrap().items;
+    let all = send_backs::list(&mut read, None, &Paging::first(9)).await.unwrap().items;
     all.into_iter()
         .map(|sent| (sent.reference, sent.state, sent.to.map(|to| to.iban).unwrap_or_default()))
         .collect()
@@ -64,9 +64,12 @@ async fn a_refund_leaves_in_one_file_and_is_credit_again_when_it_comes_back() {
     ];
     assert_eq!(shown(db).await, expected);
     // Each is in one file, and only where its payee is known. A file is the same each time that it is printed.
-    let file = send_backs::make_file(db, &actor, day(3)).await.unwrap();
+    let other = ["REFUND-9".to_owned()];
+    let refused = send_backs::make_file(db, &actor, Some(&other), day(3)).await.unwrap_err().to_string();
+    assert!(refused.contains("other transfers wait by now"), "{refused}");
+    let file = send_backs::make_file(db, &actor, None, day(3)).await.unwrap();
     assert_eq!((file.number, &file.transfers[..], &file.left_out[..]), (1, &[refund][..], &[back][..]));
-    assert!(send_backs::make_file(db, &actor, day(3)).await.is_err());
+    assert!(send_backs::make_file(db, &actor, None, day(3)).await.is_err());
     let print = async |number| send_backs::print_file(&mut db.read().acquire().await.unwrap(), number).await;
     let text = print(1).await.unwrap();
     for part in [
@@ -91,7 +94,7 @@ async fn a_refund_leaves_in_one_file_and_is_credit_again_when_it_comes_back() {
     assert_eq!(send_backs::would_move(db, "BACK-2", &to).await.unwrap(), Some(usd("5.00")));
     assert_eq!(send_backs::send_to(db, &actor, "BACK-2", &to).await.unwrap().to, Some(to.clone()));
     assert_eq!(send_backs::would_move(db, "BACK-2", &to).await.unwrap(), None, "it goes there already");
-    assert_eq!(send_backs::make_file(db, &actor, day(4)).await.unwrap().transfers, ["BACK-2"]);
+    assert_eq!(send_backs::make_file(db, &actor, None, day(4)).await.unwrap().transfers, ["BACK-2"]);
     // What comes back before it left waits; then it is credit, as much as is out.
     let early = bring(db, day(5), &["C0,,99.99,USD,RETURN REFUND-1 INVOICE-1"]).await;
     assert!(early[0].contains("no line told that REFUND-1 left"), "{early:?}");
