@@ -173,6 +173,7 @@ fn a_key_of_the_command_signs_in_the_browser_and_no_other_does() {
     bob.ok(&["namespace", "accept", "acme"]);
     let browser = begin(&world, &bob);
     upload(&browser, &bob, "ocr.wasm", &plugin("ocr-server"));
+    let draft = browser.address().replacen(&world.origin(), "", 1);
     browser.click("summary");
     browser.write("[data-pem]", "-----BEGIN PRIVATE KEY-----\nMC4CAQA=\n-----END PRIVATE KEY-----\n");
     browser.click("[data-take]");
@@ -189,6 +190,7 @@ fn a_key_of_the_command_signs_in_the_browser_and_no_other_does() {
     browser.click(SIGN);
     browser.until_shows("main", "may not add keys to 'acme'");
 
+    browser.open(&draft);
     browser.click("summary");
     browser.run("document.querySelector('[data-pem]').value = ''; arguments[0](0);");
     browser.write("[data-pem]", &acme.key().to_pem().unwrap());

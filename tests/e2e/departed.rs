@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::world::{World, plugin, until};
 
-/// Columns that go on naming whoever has left, and give no power: what is a person's own.
-const KEPT: [&str; 2] = ["notices.account", "tokens.account"];
+/// Columns that go on naming whoever has left, and give no power: what is a person's own. What they were answered is kept for a day, and
+/// opens by the token alone that it was answered to.
+const KEPT: [&str; 3] = ["idempotent_answers.account", "notices.account", "tokens.account"];
 /// Columns that refer to accounts, `TABLE.COLUMN`, as each database tells.
 const ON_SQLITE: &str = "select tables.name || '.' || keys.\"from\"
     from pragma_table_list tables, pragma_foreign_key_list(tables.name) keys

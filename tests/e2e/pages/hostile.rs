@@ -7,7 +7,7 @@ use super::forms::{Form, forms, leads_to};
 use super::market::{BROWSER, Market};
 use super::table::{PAGES, Page, Site, Who, is_page};
 use crate::permissions;
-use crate::world::{Answer, Person};
+use crate::world::{Answer, Person, until};
 
 /// What would end an attribute, an element or a script, were it written as it is.
 const HOSTILE: &str = r#"</title></script>"'><script>alert(1)</script><img src=x onerror=alert(1)>"#;
@@ -249,6 +249,10 @@ impl Assault<'_> {
         let site = self.market.site(Site::Registry);
         let headers = [("origin", site.as_str()), ("cookie", cookie.as_str())];
         let victims = [Who::Customer, Who::Partner, Who::Operator];
+        // What runs is metered, and its customer's pages tell of it.
+        let customer = self.market.world.customer();
+        customer.ok(&["pause", "web"]);
+        until("all that was used is reported", || (customer.ok(&["usage"])["waiting"] == 0).then_some(()));
         // Operators are told of whoever does something, too.
         let before = [Who::Customer, Who::Partner].map(|who| (who, self.read(who)));
         for who in victims {
@@ -268,6 +272,7 @@ impl Assault<'_> {
                 self.must(now == text, || format!("{who:?} {path} was changed by mallory:\n{text}\n{now}"));
             }
         }
+        customer.ok(&["resume", "web"]);
     }
 
     /// A log-in leads to a page of its own site, whatever it is asked for.
