@@ -108,6 +108,7 @@ const GROUPS: [Group; 4] = [
             "orders",
             "consultants",
             "payouts",
+            "notices",
             "spend",
             "report",
         ],
