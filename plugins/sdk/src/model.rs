@@ -6,6 +6,7 @@
 //! of the checkpoints, to the last one for most families: the tests compare them with what `transformers` builds.
 
 mod attention;
+mod bits;
 mod cache;
 mod config;
 mod decoder;
@@ -21,12 +22,13 @@ mod tower;
 
 use serde_json::Value;
 
+pub use bits::Bits;
 pub use cache::{Cache, Reach};
 pub(crate) use cache::{Keeping, Pool};
 pub use feed_forward::Routed;
 pub use gguf::Gguf;
 pub use module::{Kind, Module, Spread};
-pub use quantisation::{Bits, Quantisation};
+pub use quantisation::Quantisation;
 pub use tower::Tower;
 
 use attention::Mixed;
@@ -46,7 +48,7 @@ pub enum Unreadable {
     Missing(&'static str),
     /// A number is negative, no whole number, or larger than any model has it.
     OutOfBounds {
-        /// Its name.
+        /// What it is called in the config.
         name: String,
         /// The most that it may be.
         most: u64,
@@ -140,15 +142,21 @@ impl Model {
         };
         let hidden = attention::hidden(text)?;
         let towers = tower::towers(whole, hidden, &mut modules)?;
-        let modules = modules.list;
+        let mut modules = modules.list;
         if modules.iter().map(|module| u128::from(module.weights())).sum::<u128>() > WEIGHTS_MAX {
             return Err(Unreadable::TooLarge);
+        }
+        let quantisation = Quantisation::read(whole)?;
+        if let Some(how) = &quantisation {
+            for module in &mut modules {
+                module.bits = how.bits(module);
+            }
         }
         Ok(Self {
             family: family.to_owned(),
             heads: attention::number_of_heads(text).unwrap_or(0),
             context_tokens: context_tokens(text)?,
-            quantisation: Quantisation::read(whole)?,
+            quantisation,
             layers,
             modules,
             towers,

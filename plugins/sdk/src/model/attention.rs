@@ -16,7 +16,7 @@ pub(super) struct Mixed {
 pub(super) fn heads(
     config: Config<'_>,
     name: &str,
-    reach: Reach,
+    (reach, group): (Reach, Option<u64>),
     modules: &mut Modules,
 ) -> Result<Mixed, Unreadable> {
     let model = config.text("model_type").unwrap_or_default();
@@ -25,6 +25,9 @@ pub(super) fn heads(
     let heads = number_of_heads(config)?;
     // MiMo and Gemma 4 have other heads in windows than beyond.
     let (mut kv_heads, mut key, mut value) = (kv_heads(config, heads)?, head(config)?, 0);
+    if let Some(group) = group {
+        kv_heads = (heads / group.max(1)).max(1);
+    }
     let is_shared_key = config.is("attention_k_eq_v") && !is_window;
     if is_window {
         kv_heads = config.count_or(&["swa_num_key_value_heads"], kv_heads)?;

@@ -12,9 +12,17 @@ use super::{Layer, Unreadable, recurrent};
 /// What a layer does with other tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mixer {
-    Heads(Reach),
-    Latent { is_indexed: bool },
-    Compressed { ratio: u64 },
+    Heads {
+        reach: Reach,
+        /// Heads that share a key and a value, where the layer says so by itself.
+        group: Option<u64>,
+    },
+    Latent {
+        is_indexed: bool,
+    },
+    Compressed {
+        ratio: u64,
+    },
     DeltaNet,
     DeltaAttention,
     Mamba,
@@ -25,12 +33,9 @@ enum Mixer {
 
 /// All layers, with their modules.
 pub(super) fn layers(config: Config<'_>, modules: &mut Modules) -> Result<Vec<Layer>, Unreadable> {
-    if let Some(pattern) = config.text("hybrid_override_pattern") {
-        return pattern
-            .chars()
-            .enumerate()
-            .map(|(at, kind)| one_of_pattern(config, at as u64, kind, modules))
-            .collect();
+    if let Some(kinds) = pattern(config) {
+        let kinds = kinds.into_iter().enumerate();
+        return kinds.map(|(at, kind)| one_of_pattern(config, at as u64, kind, modules)).collect();
     }
     let count = config.layers(&["num_hidden_layers", "n_layer", "n_layers", "num_layers"])?;
     (0..count).map(|at| one(config, at, count, modules)).collect()
@@ -54,7 +59,7 @@ fn one(config: Config<'_>, at: u64, count: u64, modules: &mut Modules) -> Result
 fn mix(config: Config<'_>, name: &str, mixer: Mixer, modules: &mut Modules) -> Result<Mixed, Unreadable> {
     let attention = format!("{name}.self_attn");
     match mixer {
-        Mixer::Heads(reach) => attention::heads(config, &attention, reach, modules),
+        Mixer::Heads { reach, group } => attention::heads(config, &attention, (reach, group), modules),
         Mixer::Latent { is_indexed } => attention::latent(config, &attention, is_indexed, modules),
         Mixer::Compressed { ratio } => attention::compressed(config, &attention, ratio, modules),
         Mixer::DeltaNet => recurrent::delta_net(config, &format!("{name}.linear_attn"), modules),
@@ -69,11 +74,11 @@ fn mix(config: Config<'_>, name: &str, mixer: Mixer, modules: &mut Modules) -> R
 fn feed(config: Config<'_>, name: &str, at: u64, modules: &mut Modules) -> Result<Fed, Unreadable> {
     let network = format!("{name}.mlp");
     let is_routed = feed_forward::is_routed(config, at)?;
-    // Gemma 4 has both in one layer.
+    // Gemma 4 has both in one layer, side by side.
     let has_both = config.is("enable_moe_block");
     let mut fed = Fed::default();
     if is_routed {
-        fed = feed_forward::routed(config, &network, modules)?;
+        fed = feed_forward::routed(config, if has_both { name } else { &network }, modules)?;
     }
     if !is_routed || has_both {
         let width = feed_forward::dense_width(config, at)?;
@@ -82,25 +87,37 @@ fn feed(config: Config<'_>, name: &str, at: u64, modules: &mut Modules) -> Resul
     Ok(fed)
 }
 
+/// The kinds of layers of Nemotron-H, by letters or by words.
+fn pattern(config: Config<'_>) -> Option<Vec<&str>> {
+    if let Some(letters) = config.text("hybrid_override_pattern") {
+        let starts = letters.char_indices().take(1000);
+        return Some(starts.map(|(at, letter)| &letters[at..at + letter.len_utf8()]).collect());
+    }
+    config.texts(&["layers_block_type"]).filter(|_| config.text("model_type") == Some("nemotron_h"))
+}
+
 /// A layer of Nemotron-H, which is one thing alone: Mamba, attention, a network or experts.
 fn one_of_pattern(
     config: Config<'_>,
     at: u64,
-    kind: char,
+    kind: &str,
     modules: &mut Modules,
 ) -> Result<Layer, Unreadable> {
     let name = format!("layers.{at}.mixer");
     modules.other(format!("layers.{at}.norm"), hidden(config)?);
     let nothing = Mixed { cache: Cache::Nothing, width: 0 };
     match kind {
-        'M' => Ok(Layer::of(recurrent::mamba2(config, &name, modules)?, Fed::default())),
-        '*' => Ok(Layer::of(attention::heads(config, &name, Reach::Whole, modules)?, Fed::default())),
-        'E' => Ok(Layer::of(nothing, feed_forward::routed(config, &name, modules)?)),
-        '-' => {
+        "M" | "mamba" => Ok(Layer::of(recurrent::mamba2(config, &name, modules)?, Fed::default())),
+        "*" | "attention" => {
+            let mixed = attention::heads(config, &name, (Reach::Whole, None), modules)?;
+            Ok(Layer::of(mixed, Fed::default()))
+        }
+        "E" | "moe" => Ok(Layer::of(nothing, feed_forward::routed(config, &name, modules)?)),
+        "-" | "mlp" => {
             let width = feed_forward::dense_width(config, at)?;
             Ok(Layer::of(nothing, feed_forward::dense(config, &name, width, modules)?))
         }
-        _ => Err(Unreadable::UnknownLayer(kind.into())),
+        other => Err(Unreadable::UnknownLayer(other.into())),
     }
 }
 
@@ -118,8 +135,11 @@ fn mixer(config: Config<'_>, at: u64) -> Result<Mixer, Unreadable> {
     if let Some(block) =
         config.value(&["block_configs"]).and_then(Value::as_array).and_then(|blocks| blocks.get(index))
     {
-        let none = Config::of(block)?.section(&["attention"]).is_some_and(|attention| attention.is("no_op"));
-        return Ok(if none { Mixer::Nothing } else { Mixer::Heads(Reach::Whole) });
+        let attention = Config::of(block)?.section(&["attention"]).ok_or(Unreadable::Missing("attention"))?;
+        return match attention.count(&["n_heads_in_group"])? {
+            _ if attention.is("no_op") => Ok(Mixer::Nothing),
+            group => Ok(Mixer::Heads { reach: Reach::Whole, group }),
+        };
     }
     let named = config.texts(&["layer_types", "layers_block_type"]);
     if let Some(kind) = named.as_ref().and_then(|kinds| kinds.get(index)) {
@@ -127,7 +147,12 @@ fn mixer(config: Config<'_>, at: u64) -> Result<Mixer, Unreadable> {
             "linear_attention" => return Ok(Mixer::DeltaNet),
             "conv" => return Ok(Mixer::Convolution),
             "mamba" => return Ok(mamba_of(config)),
-            "full_attention" | "attention" | "global" | "sliding_attention" | "chunked_attention" => {}
+            "full_attention"
+            | "attention"
+            | "global"
+            | "sliding_attention"
+            | "chunked_attention"
+            | "deepseek_sparse_attention" => {}
             other => return Err(Unreadable::UnknownLayer(other.into())),
         }
     } else if let Some(interval) = config.count(&["full_attention_interval"])? {
@@ -146,7 +171,8 @@ fn mixer(config: Config<'_>, at: u64) -> Result<Mixer, Unreadable> {
         let is_indexed = kinds.is_none_or(|kinds| kinds.get(index) == Some(&"full"));
         return Ok(Mixer::Latent { is_indexed });
     }
-    Ok(Mixer::Heads(reach(config, at, named.and_then(|kinds| kinds.get(index).copied()))?))
+    let reach = reach(config, at, named.and_then(|kinds| kinds.get(index).copied()))?;
+    Ok(Mixer::Heads { reach, group: None })
 }
 
 fn mamba_of(config: Config<'_>) -> Mixer {

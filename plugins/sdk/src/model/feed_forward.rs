@@ -139,14 +139,28 @@ pub(super) fn routed(config: Config<'_>, name: &str, modules: &mut Modules) -> R
         "intermediate_size",
         "ffn_hidden_size",
     ])?;
-    let chosen = config
-        .count_or(&["num_experts_per_tok", "top_k_experts", "experts_per_token", "moe_topk", "moe_k"], 1)?;
+    let chosen = config.count_or(
+        &[
+            "num_experts_per_tok",
+            "num_experts_per_token",
+            "top_k_experts",
+            "experts_per_token",
+            "moe_topk",
+            "moe_k",
+        ],
+        1,
+    )?;
+    // Some experts work on fewer numbers, which all tokens are brought to before and back from after.
+    let latent = config.count_or(&["moe_latent_size", "routed_expert_hidden_size"], 0)?;
+    modules.linear(format!("{name}.fc1_latent_proj"), latent, hidden);
+    modules.linear(format!("{name}.fc2_latent_proj"), hidden, latent);
+    let inner = if latent > 0 { latent } else { hidden };
     let expert = |matrix: &str| format!("{name}.experts.{matrix}");
     if inputs(config) == 2 {
-        modules.add(expert("gate_proj"), Kind::Expert, [width, hidden], experts, Spread::Even);
+        modules.add(expert("gate_proj"), Kind::Expert, [width, inner], experts, Spread::Even);
     }
-    modules.add(expert("up_proj"), Kind::Expert, [width, hidden], experts, Spread::Even);
-    modules.add(expert("down_proj"), Kind::Expert, [hidden, width], experts, Spread::Even);
+    modules.add(expert("up_proj"), Kind::Expert, [width, inner], experts, Spread::Even);
+    modules.add(expert("down_proj"), Kind::Expert, [inner, width], experts, Spread::Even);
     modules.other(format!("{name}.router"), experts * hidden);
     if model == "gpt_oss" {
         modules.shared(expert("bias"), experts * (2 * width + hidden));

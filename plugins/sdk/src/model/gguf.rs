@@ -1,7 +1,7 @@
 //! Weights of a GGUF: `llama-quantize` keeps each kind of tensor with bits of its own.
 
+use super::bits::Bits;
 use super::module::{Kind, Module};
-use super::quantisation::Bits;
 
 /// How the tensors of a GGUF are kept, by the name of the mixture.
 ///

@@ -1,5 +1,7 @@
 //! The weights of a model, module by module, as its checkpoint names them.
 
+use super::bits::Bits;
+
 /// What a module is, by which servers decide whether they quantise and split it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -43,6 +45,8 @@ pub struct Module {
     pub copies: u64,
     /// How it is spread.
     pub spread: Spread,
+    /// What its checkpoint keeps each weight with; none: 16 bits.
+    pub bits: Option<Bits>,
 }
 
 impl Module {
@@ -81,7 +85,7 @@ impl Modules {
         spread: Spread,
     ) {
         if rows > 0 && columns > 0 && copies > 0 {
-            self.list.push(Module { name, kind, rows, columns, copies, spread });
+            self.list.push(Module { name, kind, rows, columns, copies, spread, bits: None });
         }
     }
 

@@ -1,32 +1,58 @@
 //! The names and patterns by which a `quantization_config` says which modules it is about.
 
+use std::collections::BTreeMap;
+
 /// How many patterns one with alternatives may become.
 const ALTERNATIVES_MAX: usize = 64;
 
-/// A name, a name with `*`, or a regular expression after `re:`, of which alternatives, `.*` and `\d+` are read.
+/// What is said of modules by name, by names with `*`, and by regular expressions after `re:`, of which alternatives, `.*` and `\d+` are
+/// read. A name is about the module that has it and about all that are in one of that name, wherever it stands in a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern {
-    globs: Vec<String>,
+pub(super) struct Named<T> {
+    exact: BTreeMap<String, T>,
+    globs: Vec<(String, T)>,
 }
 
-impl Pattern {
-    pub(super) fn new(text: &str) -> Self {
+impl<T: Copy> Named<T> {
+    pub(super) fn new() -> Self {
+        Self { exact: BTreeMap::new(), globs: Vec::new() }
+    }
+
+    /// Says something of what a name or pattern is about, unless that is said of the same already.
+    pub(super) fn add(&mut self, text: &str, what: T) {
         let globs = match text.strip_prefix("re:") {
             Some(expression) => alternatives(expression).iter().map(|one| glob_of(one)).collect(),
             None => vec![text.to_owned()],
         };
-        Self { globs: globs.iter().map(|glob| plain(glob)).collect() }
+        for glob in globs.iter().map(|glob| plain(glob)) {
+            if glob.contains('*') {
+                self.globs.push((glob, what));
+            } else {
+                self.exact.entry(glob).or_insert(what);
+            }
+        }
     }
 
-    /// Whether it is about the module of this name, or about one that the module is in.
-    pub(super) fn matches(&self, module: &str) -> bool {
+    /// What is said of the module of this name.
+    pub(super) fn get(&self, module: &str) -> Option<T> {
+        if self.exact.is_empty() && self.globs.is_empty() {
+            return None;
+        }
         let module = plain(module);
-        self.globs.iter().any(|glob| {
-            // A name in the middle of a path is about what is below it, too.
-            let within = [glob.clone(), format!("*.{glob}"), format!("{glob}.*"), format!("*.{glob}.*")];
-            within.iter().any(|glob| is_match(glob.as_bytes(), module.as_bytes()))
+        let parts: Vec<&str> = module.split('.').collect();
+        let pieces = (0..parts.len()).flat_map(|from| (from + 1..=parts.len()).map(move |to| (from, to)));
+        let mut named = pieces.filter_map(|(from, to)| self.exact.get(&parts[from..to].join(".")));
+        named.next().copied().or_else(|| {
+            let said = self.globs.iter().find(|(glob, _)| is_about(glob, &module));
+            said.map(|(_, what)| *what)
         })
     }
+}
+
+/// Whether a pattern is about a module, or about one that it is in.
+fn is_about(glob: &str, module: &str) -> bool {
+    let within = [glob.to_owned(), format!("*.{glob}"), format!("{glob}.*"), format!("*.{glob}.*")];
+    within.iter().any(|glob| is_match(glob.as_bytes(), module.as_bytes()))
 }
 
 /// Without the parts that checkpoints and servers disagree about.
@@ -37,7 +63,12 @@ fn plain(name: &str) -> String {
         // All experts of a layer are one module here.
         let is_expert = parts.last() == Some(&"experts") && part.bytes().all(|byte| byte.is_ascii_digit());
         if !is_prefix && !is_expert {
-            parts.push(part);
+            parts.push(match part {
+                "w1" => "gate_proj",
+                "w2" => "down_proj",
+                "w3" => "up_proj",
+                part => part,
+            });
         }
     }
     let name = parts.join(".").replace("feed_forward", "mlp").replace("block_sparse_moe", "mlp");
@@ -110,17 +141,23 @@ mod tests {
             ("re:.*mlp\\.(gate|up|gate_up|down)_proj.*", "layers.1.mlp.experts.up_proj", false),
             ("re:.*shared_experts.*", "layers.1.mlp.shared_experts.up_proj", true),
             ("model.layers.2", "layers.20.mlp.up_proj", false),
+            ("model.layers.2.block_sparse_moe.experts.17.w3", "layers.2.mlp.experts.up_proj", true),
             ("model.layers.2.mlp.experts.17.up_proj", "layers.2.mlp.experts.up_proj", true),
         ];
         for (pattern, name, expected) in table {
-            assert_eq!(Pattern::new(pattern).matches(name), expected, "{pattern} of {name}");
+            let mut named = Named::new();
+            named.add(pattern, ());
+            assert_eq!(named.get(name).is_some(), expected, "{pattern} of {name}");
         }
     }
 
     #[test]
     fn a_hostile_pattern_is_no_burden() {
         let many = format!("re:{}", "(a|b|c|d)".repeat(100));
-        assert!(Pattern::new(&many).globs.len() <= 2 * ALTERNATIVES_MAX);
-        assert!(!Pattern::new(&"*a".repeat(500)).matches(&"b".repeat(5000)));
+        let mut named = Named::new();
+        named.add(&many, ());
+        assert!(named.exact.len() + named.globs.len() <= 2 * ALTERNATIVES_MAX);
+        named.add(&"*a".repeat(500), ());
+        assert_eq!(named.get(&"b".repeat(5000)), None);
     }
 }

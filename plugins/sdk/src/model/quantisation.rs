@@ -3,32 +3,10 @@
 use serde_json::Value;
 
 use super::Unreadable;
+use super::bits::Bits;
 use super::config::Config;
 use super::module::{Kind, Module};
-use super::pattern::Pattern;
-
-/// Thousandths of a bit for each weight, with the scales that belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bits(pub u64);
-
-impl Bits {
-    /// 8 bits, with a scale for a row or for a block of 128 × 128.
-    pub const FP8: Self = Self(8002);
-    /// 4 bits, with a scale of 8 bits for every 32.
-    pub const MXFP4: Self = Self(4250);
-    /// 4 bits, with a scale of 8 bits for every 16.
-    pub const NVFP4: Self = Self(4500);
-
-    /// So many bits, with a scale of `scale` bits for each group of weights.
-    pub(crate) fn in_groups(bits: u64, group: u64, scale: u64) -> Self {
-        Self(bits * 1000 + (scale * 1000).checked_div(group).unwrap_or(0))
-    }
-
-    /// The bytes of so many weights.
-    pub(crate) fn bytes(self, weights: u64) -> u64 {
-        u64::try_from((u128::from(weights) * u128::from(self.0)).div_ceil(8000)).unwrap_or(u64::MAX)
-    }
-}
+use super::pattern::Named;
 
 /// How a checkpoint is quantised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +16,10 @@ pub struct Quantisation {
     /// What matrices of layers and experts have where nothing else is said; none: they stay as they were.
     linear: Option<Bits>,
     experts: Option<Bits>,
-    /// What is said of some modules, first come first served.
-    some: Vec<(Pattern, Bits)>,
+    /// What is said of some modules.
+    some: Named<Bits>,
     /// Modules that are left as they were.
-    kept: Vec<Pattern>,
+    kept: Named<()>,
     /// Bits of each number in the KV cache, where the checkpoint says so.
     pub kv_bits: Option<u64>,
 }
@@ -49,7 +27,8 @@ pub struct Quantisation {
 impl Quantisation {
     /// What the `quantization_config` of a config says; none: there is none.
     pub(super) fn read(config: Config<'_>) -> Result<Option<Self>, Unreadable> {
-        let names = ["quantization_config", "compression_config"];
+        // The last is what ModelOpt writes into a file of its own, `hf_quant_config.json`.
+        let names = ["quantization_config", "compression_config", "quantization"];
         let text = config.section(&["text_config", "llm_config"]);
         let said = config.section(&names).or_else(|| text.and_then(|text| text.section(&names)));
         let Some(said) = said else { return Ok(None) };
@@ -75,15 +54,18 @@ impl Quantisation {
             "exclude",
             "llm_int8_skip_modules",
         ] {
-            read.kept.extend(said.texts(&[list]).unwrap_or_default().into_iter().map(Pattern::new));
+            for name in said.texts(&[list]).unwrap_or_default() {
+                read.kept.add(name, ());
+            }
         }
         // GPTQ says `-:` before what it leaves out.
         if let Some(dynamic) = said.section(&["dynamic"]) {
-            let out = dynamic.names().filter_map(|name| name.strip_prefix("-:"));
-            read.kept.extend(out.map(|name| Pattern::new(&format!("re:{name}"))));
+            for name in dynamic.names().filter_map(|name| name.strip_prefix("-:")) {
+                read.kept.add(&format!("re:{name}"), ());
+            }
         }
-        if said.is("lm_head") {
-            read.some.extend(read.linear.map(|bits| (Pattern::new("lm_head"), bits)));
+        if let (true, Some(bits)) = (said.is("lm_head"), read.linear) {
+            read.some.add("lm_head", bits);
         }
         // DeepSeek V4 keeps its experts in 4 bits beside 8 for everything else.
         if config.text("expert_dtype") == Some("fp4") && method == "fp8" {
@@ -96,29 +78,28 @@ impl Quantisation {
         Ok(Some(read))
     }
 
-    /// All matrices of layers with 8 bits, as a server quantises a checkpoint while it loads it.
-    pub(crate) fn while_loading() -> Self {
-        Self::all("fp8", Bits::FP8)
+    /// What a server keeps a module with that quantises a checkpoint while it loads it; none: as it was.
+    pub(crate) fn while_loading(module: &Module) -> Option<Bits> {
+        matches!(module.kind, Kind::Linear | Kind::Expert).then_some(Bits::FP8)
     }
 
     fn all(method: &str, bits: Bits) -> Self {
         let (linear, experts) = (Some(bits), Some(bits));
-        Self { method: method.into(), linear, experts, some: Vec::new(), kept: Vec::new(), kv_bits: None }
+        Self { method: method.into(), linear, experts, some: Named::new(), kept: Named::new(), kv_bits: None }
     }
 
     /// What a module is kept with; none: as it was.
-    pub(crate) fn bits(&self, module: &Module) -> Option<Bits> {
+    pub(super) fn bits(&self, module: &Module) -> Option<Bits> {
         let usual = match module.kind {
             Kind::Linear => self.linear,
             Kind::Expert => self.experts,
             Kind::Head => None,
             Kind::Embedding | Kind::Other | Kind::Tower => return None,
         };
-        if self.kept.iter().any(|pattern| pattern.matches(&module.name)) {
-            return None;
+        match self.kept.get(&module.name) {
+            Some(()) => None,
+            None => self.some.get(&module.name).or(usual),
         }
-        let said = self.some.iter().find(|(pattern, _)| pattern.matches(&module.name));
-        said.map(|(_, bits)| *bits).or(usual)
     }
 
     /// Whether experts are in MXFP4, which kernels pad.
@@ -172,7 +153,7 @@ fn groups(said: Config<'_>, method: &str) -> Result<Quantisation, Unreadable> {
             if target == "Linear" {
                 (read.linear, read.experts) = (Some(bits), Some(bits));
             } else {
-                read.some.push((Pattern::new(target), bits));
+                read.some.add(target, bits);
             }
         }
     }
@@ -189,10 +170,12 @@ fn modelopt(said: Config<'_>, method: &str) -> Result<Quantisation, Unreadable> 
     };
     // A module by itself stands before any group.
     if let Some(layers) = said.section(&["quantized_layers"]) {
-        let each = layers.sections().filter_map(|(name, layer)| {
-            Some((Pattern::new(name), bits_of_algorithm(layer.text("quant_algo")?)?))
-        });
-        read.some = each.collect();
+        read.some = Named::new();
+        for (name, layer) in layers.sections() {
+            if let Some(bits) = layer.text("quant_algo").and_then(bits_of_algorithm) {
+                read.some.add(name, bits);
+            }
+        }
     }
     Ok(read)
 }

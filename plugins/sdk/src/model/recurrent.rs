@@ -74,9 +74,13 @@ pub(super) fn delta_attention(
     for matrix in ["q_proj", "k_proj", "v_proj"] {
         modules.linear(format!("{name}.{matrix}"), inner, hidden);
     }
-    for gate in ["f", "g"] {
-        modules.copied(format!("{name}.{gate}_a_proj"), head, hidden);
-        modules.linear(format!("{name}.{gate}_b_proj"), inner, head);
+    modules.copied(format!("{name}.f_a_proj"), head, hidden);
+    modules.linear(format!("{name}.f_b_proj"), inner, head);
+    if of.is("use_full_rank_gate") {
+        modules.linear(format!("{name}.g_proj"), inner, hidden);
+    } else {
+        modules.copied(format!("{name}.g_a_proj"), head, hidden);
+        modules.linear(format!("{name}.g_b_proj"), inner, head);
     }
     modules.linear(format!("{name}.b_proj"), heads, hidden);
     modules.linear(format!("{name}.o_proj"), hidden, inner);

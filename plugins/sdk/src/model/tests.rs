@@ -33,6 +33,8 @@ const WEIGHTS: &[(&str, u64)] = &[
     ("moonshotai/Kimi-K2.5", 1_026_879_353_328),
     ("neuralmagic/Meta-Llama-3.1-70B-Instruct-quantized.w8a8", 70_553_706_496),
     ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", 31_577_937_344),
+    ("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16", 120_668_687_360),
+    ("nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B-BF16", 549_308_968_960),
     ("openai/gpt-oss-120b", 116_829_156_672),
     ("openai/gpt-oss-20b", 20_914_757_184),
     ("openai/whisper-large-v3", 1_543_490_560),
@@ -113,7 +115,7 @@ fn modules_are_kept_as_the_config_says() {
     };
     let bits = |model: &Model, name: &str| {
         let module = model.modules.iter().find(|module| module.name == name).unwrap();
-        model.quantisation.as_ref().unwrap().bits(module).map(|Bits(bits)| bits)
+        module.bits.map(|Bits(bits)| bits)
     };
     let (attention, expert) = ("layers.3.self_attn.q_proj", "layers.3.mlp.experts.up_proj");
     let group = |bits: u64, kind: &str, size: u64| json!({ "weights": { "num_bits": bits, "type": kind, "group_size": size } });
