@@ -31,6 +31,7 @@ pub mod issuers;
 pub mod keys;
 pub mod log;
 pub mod logs;
+pub mod models;
 pub mod moderation;
 pub mod namespace;
 pub mod new;
