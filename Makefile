@@ -13,7 +13,7 @@ SHARED := catalog clients crashes distribution journey kills log market money oc
 # The tests wait for servers, and for other people's programs, more than they compute.
 export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
 
-.PHONY: help demo check test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money bench-web screenshots build system
+.PHONY: help demo check test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money bench-web bench-sizing screenshots build system
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,7 +56,7 @@ lint: ## Formatting, clippy, the rules of the house, and licences and sources of
 	$(CARGO) test --quiet --package chandlery-tidy
 	@tests/deny.sh
 
-bench: bench-host bench-registry bench-money bench-web ## Every bench
+bench: bench-host bench-registry bench-money bench-web bench-sizing ## Every bench
 
 bench-host: system fixtures ## Plans beside bare wasmtime, helm and extism, in one run
 	tests/benches/extism/build.sh
@@ -74,6 +74,9 @@ bench-money: system ## Usage intake, the ledger and the close of a month beside 
 bench-web: system fixtures ## Pages of large accounts, shops and hosts beside a file of the same server, in one run
 	$(CARGO) build --release
 	tests/stores.sh $(CARGO) bench --bench web
+
+bench-sizing: ## Sizes of models beside what servers said of theirs in public logs
+	$(CARGO) bench --quiet --package chandlery-sdk --bench sizing
 
 screenshots: system fixtures ## Every page at three widths, by day and by night, into target/screenshots
 	$(CARGO) test --test e2e -- --ignored --exact pages::pictures::every_page_is_pictured --nocapture

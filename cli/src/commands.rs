@@ -32,6 +32,7 @@ pub mod keys;
 pub mod listing;
 pub mod log;
 pub mod logs;
+pub mod models;
 pub mod moderation;
 pub mod namespace;
 pub mod new;

@@ -131,6 +131,9 @@ enum Command {
     /// Keep secrets that plugins may use and never see
     #[command(subcommand)]
     Secrets(secrets::Secrets),
+    /// Keep what models are made of, by which templates size them
+    #[command(subcommand)]
+    Models(models::Models),
     /// Show and change the settings of a policy or an integration
     Configure(configure::Configure),
     /// Show who is told of events, and try it out
@@ -260,6 +263,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Verify(command) => command.run(&context).await,
         Command::Permissions(command) => command.run(&context).await,
         Command::Secrets(command) => command.run(&context).await,
+        Command::Models(command) => command.run(&context).await,
         Command::Configure(command) => command.run(&context).await,
         Command::Integrations(command) => command.run(&context).await,
         Command::Plan(command) => command.run(&context).await,

@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod deployments;
 mod extract;
+mod models;
 mod plugins;
 mod rules;
 mod secrets;
@@ -38,6 +39,7 @@ fn interface() -> (Router<Host>, OpenApi) {
         .merge(plugins::routes())
         .merge(rules::routes())
         .merge(secrets::routes())
+        .merge(models::routes())
         .merge(deployments::routes())
         .merge(targets::routes())
         .merge(users::routes())

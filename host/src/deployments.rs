@@ -30,6 +30,7 @@ use crate::db::Db;
 use crate::engines::replicas;
 use crate::installs::Installs;
 use crate::licence::Licences;
+use crate::models::Models;
 use crate::secrets::Secrets;
 use crate::targets::Targets;
 use chandlery_sandbox::Sandbox;
@@ -48,6 +49,7 @@ pub struct Deployments {
     sandbox: Sandbox,
     installs: Installs,
     secrets: Secrets,
+    models: Models,
     targets: Targets,
     licences: Licences,
     /// Held from a plan's review until it is recorded: two that were reviewed at once could exceed a budget together.
@@ -61,10 +63,11 @@ impl Deployments {
         sandbox: Sandbox,
         installs: Installs,
         secrets: Secrets,
+        models: Models,
         targets: Targets,
         licences: Licences,
     ) -> Self {
-        Self { db, sandbox, installs, secrets, targets, licences, deploying: Arc::default() }
+        Self { db, sandbox, installs, secrets, models, targets, licences, deploying: Arc::default() }
     }
 
     /// How many deployments there are that are not being removed.

@@ -10,8 +10,8 @@ use chandlery_sandbox::SandboxError;
 
 use crate::installs::Refusal;
 use crate::{
-    deployments, engines, installs, integrations, licence, owner, policies, rules, secrets, settings, system,
-    targets, users,
+    deployments, engines, installs, integrations, licence, models, owner, policies, rules, secrets, settings,
+    system, targets, users,
 };
 
 /// A request without a token that the host knows.
@@ -65,7 +65,7 @@ pub fn kinds() -> Vec<&'static Kind> {
         .chain(deployments::KINDS)
         .chain(licence::KINDS)
         .chain([&parameters::INVALID_PARAMETERS, &settings::INVALID_SETTINGS, &policies::DENIED])
-        .chain([&secrets::NO_SECRET, &targets::NO_TARGET, &system::CHANGED_MEANWHILE])
+        .chain([&secrets::NO_SECRET, &models::NO_MODEL, &targets::NO_TARGET, &system::CHANGED_MEANWHILE])
         .chain([&rules::RULE_REFUSED])
         .chain(users::KINDS);
     let below = engines::KINDS.iter().chain(chandlery_sandbox::KINDS).copied();
@@ -107,6 +107,9 @@ pub enum Error {
     /// Secrets by name.
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
+    /// Records of models.
+    #[error(transparent)]
+    Models(#[from] models::Error),
     /// Where things are deployed.
     #[error(transparent)]
     Targets(#[from] targets::Error),
@@ -151,6 +154,7 @@ impl Explain for Error {
             Self::Installs(error) => error.explain(),
             Self::Settings(error) => error.explain(),
             Self::Secrets(error) => error.explain(),
+            Self::Models(error) => error.explain(),
             Self::Targets(error) => error.explain(),
             Self::Engine(error) => error.explain(),
             Self::Licence(error) => error.explain(),

@@ -19,6 +19,7 @@ use crate::installs::{self, Installs, Progress, RegistryClient, Trust};
 use crate::integrations::Integrations;
 use crate::licence::Licences;
 use crate::metering::Reporter;
+use crate::models::Models;
 use crate::owner::{self, Kept, Owner};
 use crate::rules::Rules;
 use crate::secrets::Secrets;
@@ -68,6 +69,7 @@ pub struct Host {
     pub(crate) sandbox: Sandbox,
     pub(crate) installs: Installs,
     pub(crate) secrets: Secrets,
+    pub(crate) models: Models,
     pub(crate) targets: Targets,
     licences: Licences,
     owner: Option<Owner>,
@@ -95,6 +97,7 @@ impl Host {
         let owner_path = data.join(owner::FILE_NAME);
         let (registry, kept) = open_registry(settings, &owner_path)?;
         let secrets = Secrets::open(db.clone(), &data.join("secrets.key"))?;
+        let models = Models::new(db.clone());
         let first = FirstToken::read_or_make(&data.join("host.token"))?;
         let token = Digest::of(&*first.text());
         let site = Site::at(settings.sign_in.url.as_deref()).map_err(users::Error::Invalid)?;
@@ -125,6 +128,7 @@ impl Host {
             sandbox.clone(),
             installs.clone(),
             secrets.clone(),
+            models.clone(),
             targets.clone(),
             licences.clone(),
         );
@@ -138,6 +142,7 @@ impl Host {
         Ok(Self {
             sandbox,
             secrets,
+            models,
             targets,
             licences,
             owner,

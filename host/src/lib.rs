@@ -12,6 +12,7 @@ pub mod installs;
 pub mod integrations;
 pub mod licence;
 pub mod metering;
+mod models;
 pub mod owner;
 mod pages;
 pub mod policies;

@@ -17,6 +17,7 @@ pub mod licence;
 pub mod log;
 pub mod manifest;
 pub mod meter;
+pub mod model;
 pub mod money;
 pub mod month;
 pub mod name;

@@ -53,6 +53,7 @@ mod mail;
 mod market;
 mod meters;
 mod mirror;
+mod models;
 mod moderation;
 mod money;
 mod newcomer;

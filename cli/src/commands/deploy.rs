@@ -4,7 +4,7 @@ use chandlery_package::wire::host::{Deployment, Entitlement, NewDeployment};
 use clap::Args;
 use reqwest::Method;
 
-use super::plan::{What, parse_set};
+use super::plan::{What, parse_parameter};
 use super::rollout::Waiting;
 use super::subscription::upgrade;
 use crate::api::Context;
@@ -26,7 +26,7 @@ pub struct Upgrade {
     /// The deployment's name
     name: String,
     /// A parameter that changes; the others stay as they are
-    #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_set)]
+    #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_parameter)]
     set: Vec<(String, serde_json::Value)>,
     #[command(flatten)]
     waiting: Waiting,

@@ -10,7 +10,7 @@ use clap::Args;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use serde_json::Value;
 
-use super::plan::{parse_set, print_changes, print_workloads};
+use super::plan::{parse_parameter, print_changes, print_workloads};
 use crate::api::Context;
 use crate::author::project::Project;
 use crate::author::trial::{Outcome, Trial, facts};
@@ -33,7 +33,7 @@ pub struct Dev {
     #[arg(long, value_name = "TARGET", default_value = "local")]
     target: String,
     /// A parameter; several may be set
-    #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_set)]
+    #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_parameter)]
     set: Vec<(String, Value)>,
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Map, Value};
 
+use super::models::json_of_python;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
@@ -29,8 +30,8 @@ pub struct What {
     /// Whose it is, for policies; whose it was, where nothing is said
     #[arg(long, env = "CHANDLERY_TEAM", value_name = "NAME")]
     pub team: Option<String>,
-    /// A parameter; several may be set
-    #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_set)]
+    /// A parameter; several may be set. NAME=@FILE is what stands in a file
+    #[arg(long = "set", short = 's', value_name = "NAME=VALUE", value_parser = parse_parameter)]
     pub set: Vec<(String, Value)>,
 }
 
@@ -66,6 +67,17 @@ pub fn parse_set(text: &str) -> std::result::Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
     Ok((name.into(), value))
+}
+
+/// The same, and `model_config=@config.json` is what stands in that file.
+pub fn parse_parameter(text: &str) -> std::result::Result<(String, Value), String> {
+    let (name, value) = parse_set(text)?;
+    let Some(path) = value.as_str().and_then(|value| value.strip_prefix('@')) else {
+        return Ok((name, value));
+    };
+    let stands = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let value = json_of_python(&stands).unwrap_or_else(|_| stands.trim_end().into());
+    Ok((name, value))
 }
 
 impl Plan {

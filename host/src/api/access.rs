@@ -48,7 +48,7 @@ const APPROVER: HostRole = HostRole::Approver;
 const ADMIN: HostRole = HostRole::Admin;
 
 /// Every route of the interface.
-pub(super) static RIGHTS: [Right; 58] = [
+pub(super) static RIGHTS: [Right; 62] = [
     sees("GET", "/api/v1/whoami"),
     sees("GET", "/api/v1/plugins"),
     may(APPROVER, "install", "POST", "/api/v1/plugins"),
@@ -68,6 +68,10 @@ pub(super) static RIGHTS: [Right; 58] = [
     sees("GET", "/api/v1/secrets"),
     may(ADMIN, "set-secret", "PUT", "/api/v1/secrets/{name}"),
     may(ADMIN, "remove-secret", "DELETE", "/api/v1/secrets/{name}"),
+    sees("GET", "/api/v1/models"),
+    sees("GET", "/api/v1/models/{name}"),
+    may(APPROVER, "set-model", "PUT", "/api/v1/models/{name}"),
+    may(APPROVER, "remove-model", "DELETE", "/api/v1/models/{name}"),
     reads(DEPLOYER, "POST", "/api/v1/plans"),
     sees("GET", "/api/v1/deployments"),
     may(DEPLOYER, "deploy", "POST", "/api/v1/deployments"),

@@ -6,7 +6,7 @@ use chandlery_package::{Meter, NameError, Permission, PluginId, Release};
 use chandlery_sandbox::SandboxError;
 
 use crate::system::{self, Changed};
-use crate::{engines, installs, licence, policies, secrets, targets, users};
+use crate::{engines, installs, licence, models, policies, secrets, targets, users};
 
 /// A deployment that is not there.
 pub const NO_DEPLOYMENT: Kind = Kind {
@@ -177,6 +177,9 @@ pub enum Error {
     /// A secret that the plan hands on.
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
+    /// A record of a model.
+    #[error(transparent)]
+    Models(#[from] models::Error),
     /// The target is not there, or cannot be opened.
     #[error(transparent)]
     Targets(#[from] targets::Error),
@@ -216,6 +219,7 @@ impl Explain for Error {
             Self::Sandbox(error) => return error.explain(),
             Self::Policies(error) => return error.explain(),
             Self::Secrets(error) => return error.explain(),
+            Self::Models(error) => return error.explain(),
             Self::Targets(error) => return error.explain(),
             Self::Engine(error) => return error.explain(),
             Self::Users(error) => return error.explain(),

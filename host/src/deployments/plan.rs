@@ -118,7 +118,8 @@ impl Deployments {
             }
             (_, given) => given.clone(),
         };
-        let parameters = parameters::complete(&template.manifest, &given)?;
+        let filled = self.models.fill(&template.manifest, &given).await?;
+        let parameters = parameters::complete(&template.manifest, &filled)?;
         let meters = template.manifest.meters.clone();
         let engine = self.targets.engine(&target).await?;
         let prices = self.targets.prices(&target).await?;

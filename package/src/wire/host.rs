@@ -2,6 +2,7 @@
 
 mod account;
 mod deployments;
+mod models;
 mod plans;
 mod plugins;
 mod replicas;
@@ -12,6 +13,7 @@ mod users;
 
 pub use account::*;
 pub use deployments::*;
+pub use models::*;
 pub use plans::*;
 pub use plugins::*;
 pub use replicas::*;

@@ -1,19 +1,20 @@
 //! llama.cpp: an OpenAI-compatible server of quantised language models, on GPUs or on processors alone.
 
+use chandlery_sdk::Value;
 use chandlery_sdk::llm::HTTP;
+use chandlery_sdk::model::{Gguf, Model};
 use chandlery_sdk::prelude::*;
-use chandlery_sdk::sizing::{Model, Need, Wish};
+use chandlery_sdk::sizing::{Need, Server, Weights, Wish};
 
 const IMAGE: &str = "ghcr.io/ggml-org/llama.cpp";
-/// Beside weights and cache, on a machine without GPUs, in MiB.
-const BESIDE_MIB: u64 = 2048;
+/// For the program itself, on a machine without GPUs, in MiB.
+const PROGRAM_MIB: u64 = 1024;
 
 #[derive(Deserialize)]
 struct Parameters {
     model: String,
-    model_facts: Option<Model>,
-    repository: String,
-    quantisation: Quantisation,
+    model_config: Option<Value>,
+    quantisation: Gguf,
     context_tokens: u64,
     parallel: u64,
     gpu: Option<String>,
@@ -27,27 +28,19 @@ struct Parameters {
     image: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[allow(non_camel_case_types)]
-enum Quantisation {
-    Q4_K_M,
-    Q5_K_M,
-    Q6_K,
-    Q8_0,
-    F16,
-}
-
-impl Quantisation {
-    /// Its name, and hundredths of a bit for each weight, as `llama-quantize` says of Llama 3 8B.
-    fn facts(self) -> (&'static str, u64) {
-        match self {
-            Quantisation::Q4_K_M => ("Q4_K_M", 489),
-            Quantisation::Q5_K_M => ("Q5_K_M", 570),
-            Quantisation::Q6_K => ("Q6_K", 656),
-            Quantisation::Q8_0 => ("Q8_0", 850),
-            Quantisation::F16 => ("F16", 1600),
-        }
-    }
+/// What the GGUFs of a repository were made of: one model, which is sized and served.
+fn model_of(parameters: &Parameters) -> Result<Model, Vec<Problem>> {
+    let name = &parameters.model;
+    let found = match &parameters.model_config {
+        Some(config) => Model::read(config).map_err(|why| format!("the config.json of '{name}' cannot be read: {why}")),
+        None => Model::known_gguf(name).ok_or_else(|| {
+            format!(
+                "no record is known here of what '{name}' was made of: give the config.json of that model, as in --set \
+                 model_config=@config.json"
+            )
+        }),
+    };
+    found.map_err(|message| vec![Problem::with("/model_config", message)])
 }
 
 struct LlamaCpp;
@@ -57,20 +50,15 @@ impl Template for LlamaCpp {
 
     fn plan(request: Request<Parameters>) -> Result<Plan, Vec<Problem>> {
         let Request { parameters, target, .. } = request;
-        let model = parameters.model_facts.or_else(|| Model::known(&parameters.model)).ok_or_else(|| {
-            let message =
-                format!("the size of '{}' is not known here; say it in model_facts", parameters.model);
-            vec![Problem::with("/model_facts", message)]
-        })?;
-        let (quantisation, weight_centibits) = parameters.quantisation.facts();
+        let model = model_of(&parameters)?;
         let context_tokens = parameters.context_tokens * parameters.parallel;
         let need = Need {
             name: &parameters.model,
-            model,
-            weight_centibits,
+            model: &model,
+            weights: Weights::Gguf(parameters.quantisation),
             kv_bits: 16,
             context_tokens,
-            memory_percent: 95,
+            server: Server::LlamaCpp,
         };
         let cache_mib = u32::try_from(need.weights_mib() * 3 / 2).unwrap_or(u32::MAX);
         let with_gpus = parameters.gpus.unwrap_or(u32::from(!target.gpu_pools.is_empty())) > 0;
@@ -81,7 +69,7 @@ impl Template for LlamaCpp {
         };
         let program = if runtime == Runtime::Host { "llama-server" } else { "/app/llama-server" };
         let command = Command::new(program)
-            .option("-hf", format_args!("{}:{quantisation}", parameters.repository))
+            .option("-hf", format_args!("{}:{}", parameters.model, parameters.quantisation.name()))
             .args(["--host", "$(BIND)", "--port", "$(PORT)"])
             .option("--ctx-size", context_tokens)
             .option("--parallel", parameters.parallel)
@@ -93,7 +81,8 @@ impl Template for LlamaCpp {
             .model_cache("models", "/models", cache_mib, "LLAMA_CACHE")
             .http_port(HTTP, parameters.port, "PORT")
             .ready_when_http(HTTP, "/health", parameters.start_minutes * 60);
-        let needs_mib = need.weights_mib() + need.cache_mib() + BESIDE_MIB;
+        let beside_mib = need.beside_mib() + PROGRAM_MIB;
+        let needs_mib = need.weights_mib() + need.cache_mib() + beside_mib;
         let memory_mib = parameters.memory_mib.unwrap_or(u32::try_from(needs_mib).unwrap_or(u32::MAX));
         let arithmetic = if with_gpus {
             let wish = Wish { gpu: parameters.gpu.as_deref(), gpus: parameters.gpus, nodes: 1 };
@@ -102,7 +91,7 @@ impl Template for LlamaCpp {
             format!("{} × {}: {}.", fit.gpus, fit.kind, fit.arithmetic)
         } else {
             let sum = format!(
-                "weights {} MiB, KV cache {} MiB for {context_tokens} tokens, {BESIDE_MIB} MiB beside them: {needs_mib} MiB",
+                "weights {} MiB, KV cache {} MiB for {context_tokens} tokens, {beside_mib} MiB beside them: {needs_mib} MiB",
                 need.weights_mib(),
                 need.cache_mib()
             );

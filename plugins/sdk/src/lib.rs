@@ -33,6 +33,7 @@ mod command;
 mod http;
 mod integration;
 pub mod llm;
+pub mod model;
 mod policy;
 pub mod sizing;
 mod template;

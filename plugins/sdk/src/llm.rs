@@ -1,11 +1,13 @@
 //! What templates that serve language models share: their parameters, and the workload without its command.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::Command;
 use crate::bindings::plan::{Plan, Runtime, Workload};
 use crate::bindings::template::{EngineKind, Facts, Problem, RuntimeKind};
-use crate::sizing::{Fit, Model, Need, Wish};
+use crate::model::Model;
+use crate::sizing::{self, Fit, Need, Server, Wish};
 
 /// The port that requests come to.
 pub const HTTP: &str = "http";
@@ -16,29 +18,17 @@ const USUAL_CONTEXT_TOKENS: u64 = 32_768;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weights {
-    /// 16 bits each.
-    Bf16,
-    /// 8 bits each.
+    /// As the checkpoint has them.
+    Auto,
+    /// With 8 bits, by the server while it loads a checkpoint of 16.
     Fp8,
-    /// 4 bits each and their scales: AWQ or GPTQ.
-    Int4,
-}
-
-impl Weights {
-    fn centibits(self) -> u64 {
-        match self {
-            Weights::Bf16 => 1600,
-            Weights::Fp8 => 800,
-            Weights::Int4 => 425,
-        }
-    }
 }
 
 /// How the KV cache is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KvCache {
-    /// As the weights are computed with: 16 bits.
+    /// As the checkpoint says, or with 16 bits.
     Auto,
     /// 8 bits a value.
     Fp8,
@@ -49,8 +39,8 @@ pub enum KvCache {
 pub struct Llm {
     /// Its name on Hugging Face, or a path.
     pub model: String,
-    /// Its size, where we do not know it.
-    pub model_facts: Option<Model>,
+    /// Its `config.json`, where its record does not ship with the SDK.
+    pub model_config: Option<Value>,
     /// How the weights are kept.
     pub weights: Weights,
     /// How the KV cache is kept.
@@ -65,8 +55,8 @@ pub struct Llm {
     pub nodes: u32,
     /// How many replicas.
     pub replicas: u32,
-    /// Of each GPU's memory, what the server takes, in percent.
-    pub memory_percent: u32,
+    /// Of each GPU's memory, what the server takes, in percent; none: by its own formula.
+    pub memory_percent: Option<u64>,
     /// The number of the port that it serves at.
     pub port: u16,
     /// Processor time of each replica, in thousandths of a core, on each node; none: four cores for each GPU.
@@ -96,26 +86,27 @@ pub struct Placed {
 impl Llm {
     /// The workload of this server on the target: GPUs that are enough, a cache for the weights, an HTTP port whose number is
     /// in `PORT`, ready when `health` answers.
-    pub fn place(&self, target: &Facts, runtime: Runtime, health: &str) -> Result<Placed, Vec<Problem>> {
-        let model = self.model_facts.or_else(|| Model::known(&self.model)).ok_or_else(|| {
-            let message = format!(
-                "the size of '{}' is not known here; say it in model_facts, as its config.json has it",
-                self.model
-            );
-            vec![Problem::with("/model_facts", message)]
-        })?;
+    pub fn place(
+        &self,
+        target: &Facts,
+        server: Server,
+        runtime: Runtime,
+        health: &str,
+    ) -> Result<Placed, Vec<Problem>> {
+        let model = model_of(&self.model, self.model_config.as_ref()).map_err(|problem| vec![problem])?;
         let context_tokens = self.context_tokens.unwrap_or(model.context_tokens.min(USUAL_CONTEXT_TOKENS));
         if context_tokens > model.context_tokens {
             let message = format!("{} reads at most {} tokens", self.model, model.context_tokens);
             return Err(vec![Problem::with("/context_tokens", message)]);
         }
+        let said = model.quantisation.as_ref().and_then(|how| how.kv_bits);
         let need = Need {
             name: &self.model,
-            model,
-            weight_centibits: self.weights.centibits(),
-            kv_bits: if self.kv_cache == KvCache::Fp8 { 8 } else { 16 },
+            model: &model,
+            weights: self.weights(&model)?,
+            kv_bits: if self.kv_cache == KvCache::Fp8 { 8 } else { said.unwrap_or(16) },
             context_tokens,
-            memory_percent: u64::from(self.memory_percent),
+            server,
         };
         let wish = Wish { gpu: self.gpu.as_deref(), gpus: self.gpus, nodes: self.nodes };
         let fit = need.place(target, wish).map_err(|problem| vec![problem])?;
@@ -143,12 +134,49 @@ impl Llm {
         }
         Ok(Placed { workload, fit, context_tokens })
     }
+
+    /// How the server keeps the weights: a checkpoint that is quantised cannot be quantised once more.
+    fn weights(&self, model: &Model) -> Result<sizing::Weights, Vec<Problem>> {
+        match (&model.quantisation, self.weights) {
+            (_, Weights::Auto) => Ok(sizing::Weights::AsTheyAre),
+            (None, Weights::Fp8) => Ok(sizing::Weights::Fp8),
+            (Some(how), Weights::Fp8) => {
+                let message = format!(
+                    "the checkpoint of {} is quantised already, by {}: leave weights at auto",
+                    self.model, how.method
+                );
+                Err(vec![Problem::with("/weights", message)])
+            }
+        }
+    }
+}
+
+/// What a model is made of: by the `config.json` that is given, or by the record of its name that ships with the SDK.
+pub fn model_of(name: &str, config: Option<&Value>) -> Result<Model, Problem> {
+    if let Some(config) = config {
+        let refuse = |why| {
+            Problem::with("/model_config", format!("the config.json of '{name}' cannot be read: {why}"))
+        };
+        return Model::read(config).map_err(refuse);
+    }
+    Model::known(name).ok_or_else(|| {
+        let message = format!(
+            "no record of '{name}' is known here: give its config.json, as in --set model_config=@config.json"
+        );
+        Problem::with("/model_config", message)
+    })
 }
 
 impl Placed {
+    /// Requests at once beyond which the server would not start; none: no such bound.
+    pub fn requests_max(&self) -> Option<u64> {
+        self.fit.requests_max
+    }
+
     /// The plan of this server, started by this command, with what to know of where it runs and how it is asked.
     pub fn plan(self, command: Command) -> Plan {
-        let Fit { kind, gpus, tokens, arithmetic, .. } = &self.fit;
+        let Fit { kind, gpus, share, arithmetic, .. } = &self.fit;
+        let tokens = share.tokens();
         let notes = [
             format!("{gpus} × {kind} on each node: {arithmetic}."),
             format!(

@@ -2,6 +2,7 @@
 
 use chandlery_sdk::llm::{KvCache, Llm, Weights};
 use chandlery_sdk::prelude::*;
+use chandlery_sdk::sizing::Server;
 
 const VERSION: &str = "0.5.23";
 
@@ -15,23 +16,24 @@ impl Template for Sglang {
         let usual = format!("lmsysorg/sglang:v{VERSION}");
         let image = llm.image.as_deref().unwrap_or(&usual);
         let runtime = request.target.container_or_python(image, &[&format!("sglang[all]=={VERSION}")])?;
-        let placed = llm.place(&request.target, runtime, "/health")?;
+        let server = Server::Sglang { share: llm.memory_percent.map(|percent| percent * 10) };
+        let placed = llm.place(&request.target, server, runtime, "/health")?;
         let mut command = Command::from(["python3", "-m", "sglang.launch_server"])
             .option("--model-path", &llm.model)
             .args(["--host", "$(BIND)", "--port", "$(PORT)"])
             .option("--tp-size", placed.fit.gpus)
             .option("--context-length", placed.context_tokens)
-            .option(
-                "--mem-fraction-static",
-                format_args!("{}.{:02}", llm.memory_percent / 100, llm.memory_percent % 100),
-            )
             .arg("--enable-metrics");
-        // Four-bit weights are quantised in their checkpoint, which says so itself.
+        if let Some(percent) = llm.memory_percent {
+            command = command
+                .option("--mem-fraction-static", format_args!("{}.{:02}", percent / 100, percent % 100));
+        }
+        // One that is quantised says so itself.
         if llm.weights == Weights::Fp8 {
             command = command.option("--quantization", "fp8");
         }
         if llm.kv_cache == KvCache::Fp8 {
-            command = command.option("--kv-cache-dtype", "fp8_e5m2");
+            command = command.option("--kv-cache-dtype", "fp8_e4m3");
         }
         if llm.nodes > 1 {
             // The nodes find each other at port 20000.

@@ -1,26 +1,45 @@
 //! Hugging Face's Text Embeddings Inference: embeddings, rerankers and classifiers.
 
-use chandlery_sdk::llm::HTTP;
+use chandlery_sdk::Value;
+use chandlery_sdk::llm::{HTTP, model_of};
 use chandlery_sdk::prelude::*;
+use chandlery_sdk::sizing::Reading;
 
 const IMAGE: &str = "ghcr.io/huggingface/text-embeddings-inference";
-const VERSION: &str = "1.8";
-/// The image for each architecture, by the kinds of GPUs that have it.
+const VERSION: &str = "1.9";
+/// The image for each architecture, by the kinds of GPUs that have it: one for all of Turing, Ampere and Hopper, and one for each of
+/// the others.
 const ARCHITECTURES: [(&[&str], &str); 5] = [
-    (&["t4", "rtx6000"], "turing-"),
-    (&["a100", "a100-80gb", "a30"], ""),
-    (&["a10", "a40"], "86-"),
+    (
+        &[
+            "t4",
+            "rtx6000",
+            "a100",
+            "a100-80gb",
+            "a30",
+            "a10",
+            "a10g",
+            "a40",
+            "rtx3090",
+            "h100",
+            "h200",
+            "h20",
+            "gh200",
+        ],
+        "cuda-",
+    ),
     (&["l4", "l40", "l40s", "rtx4090"], "89-"),
-    (&["h100", "h200", "h20"], "hopper-"),
+    (&["b200", "gb200"], "100-"),
+    (&["rtx5090", "rtxpro6000"], "120-"),
+    (&["gb10"], "121-"),
 ];
-/// What each token of a batch takes in activations, in bytes: generous for hidden sizes up to 4096.
-const TOKEN_BYTES: u64 = 128 << 10;
-const BESIDE_MIB: u64 = 1024;
+/// For the program itself, on processors alone, in MiB.
+const PROGRAM_MIB: u64 = 1024;
 
 #[derive(Deserialize)]
 struct Parameters {
     model: String,
-    parameters_millions: u64,
+    model_config: Option<Value>,
     gpu: Option<String>,
     max_batch_tokens: u64,
     replicas: u32,
@@ -38,15 +57,20 @@ impl Template for TextEmbeddingsInference {
 
     fn plan(request: Request<Parameters>) -> Result<Plan, Vec<Problem>> {
         let Request { parameters, target, .. } = request;
-        let weights_mib = (parameters.parameters_millions * 2_000_000).div_ceil(1 << 20);
-        let batch_mib = (parameters.max_batch_tokens * TOKEN_BYTES).div_ceil(1 << 20);
-        let needs_mib = weights_mib + batch_mib + BESIDE_MIB;
+        let model =
+            model_of(&parameters.model, parameters.model_config.as_ref()).map_err(|problem| vec![problem])?;
+        let reading = Reading {
+            model: &model,
+            batch_tokens: parameters.max_batch_tokens,
+            weight_bytes: if parameters.gpu.is_some() { 2 } else { 4 },
+            has_flash_attention: true,
+        };
+        let (weights_mib, batch_mib) = (reading.weights_mib(), reading.batch_mib());
+        let needs_mib = reading.needs_mib();
         let arithmetic = format!(
-            "weights {} million × 16 bit = {weights_mib} MiB, {} tokens × 128 KiB = {batch_mib} MiB, {BESIDE_MIB} MiB beside \
-             them: {needs_mib} MiB",
-            parameters.parameters_millions, parameters.max_batch_tokens
+            "weights {weights_mib} MiB, a batch of {} tokens {batch_mib} MiB, with the program {needs_mib} MiB",
+            parameters.max_batch_tokens
         );
-        let needs_mib = u32::try_from(needs_mib).unwrap_or(u32::MAX);
         if let Some(gpu) = &parameters.gpu {
             must_fit(gpu, needs_mib, &arithmetic, &target)?;
         }
@@ -64,7 +88,8 @@ impl Template for TextEmbeddingsInference {
             .option("--model-id", &parameters.model)
             .args(["--hostname", "$(BIND)", "--port", "$(PORT)"])
             .option("--max-batch-tokens", parameters.max_batch_tokens);
-        let memory_mib = parameters.memory_mib.unwrap_or(weights_mib.saturating_add(4096));
+        let usual = reading.weights_mib() + reading.batch_mib() + PROGRAM_MIB;
+        let memory_mib = parameters.memory_mib.unwrap_or(u32::try_from(usual).unwrap_or(u32::MAX));
         let mut server = Workload::service("server", runtime)
             .command(command)
             .resources(parameters.cpu_millis, memory_mib)
@@ -86,12 +111,12 @@ impl Template for TextEmbeddingsInference {
     }
 }
 
-fn must_fit(gpu: &str, needs_mib: u32, arithmetic: &str, target: &Facts) -> Result<(), Vec<Problem>> {
+fn must_fit(gpu: &str, needs_mib: u64, arithmetic: &str, target: &Facts) -> Result<(), Vec<Problem>> {
     let Some(pool) = target.gpu_pools.iter().find(|pool| pool.kind == gpu) else {
         let message = format!("target '{}' has no GPUs of kind '{gpu}'", target.name);
         return Err(vec![Problem::with("/gpu", message)]);
     };
-    if pool.memory_mib > 0 && pool.memory_mib < needs_mib {
+    if pool.memory_mib > 0 && u64::from(pool.memory_mib) < needs_mib {
         let message = format!("{gpu} has {} MiB: {arithmetic}", pool.memory_mib);
         return Err(vec![Problem::with("/max_batch_tokens", message)]);
     }

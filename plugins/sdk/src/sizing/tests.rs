@@ -1,0 +1,106 @@
+use super::*;
+use crate::bindings::template::EngineKind;
+use crate::model::{Gguf, Model};
+
+fn target() -> Facts {
+    let pool = |kind: &str, memory_mib, total, nodes| GpuPool {
+        kind: kind.into(),
+        memory_mib,
+        total,
+        free: 0,
+        nodes,
+    };
+    Facts {
+        name: "lab".into(),
+        engine: EngineKind::Slurm,
+        runtimes: Vec::new(),
+        gpu_pools: vec![pool("h100", 81_559, 16, 2), pool("l4", 23_034, 4, 1)],
+        architecture: "x86_64".into(),
+    }
+}
+
+const ANY: Wish<'_> = Wish { gpu: None, gpus: None, nodes: 1 };
+
+fn place(name: &str, weights: Weights, context_tokens: u64, wish: Wish<'_>) -> Result<Fit, Problem> {
+    let model = Model::known(name).unwrap();
+    let server = Server::Vllm(Vllm::v0_33(90));
+    Need { name, model: &model, weights, kv_bits: 16, context_tokens, server }.place(&target(), wish)
+}
+
+#[test]
+fn the_smallest_that_is_enough_is_taken() {
+    let two_nodes = Wish { nodes: 2, ..ANY };
+    let table = [
+        ("meta-llama/Llama-3.2-1B-Instruct", Weights::AsTheyAre, 8192, ANY, ("l4", 1)),
+        ("meta-llama/Llama-3.1-8B-Instruct", Weights::AsTheyAre, 131_072, ANY, ("h100", 1)),
+        ("meta-llama/Llama-3.3-70B-Instruct", Weights::AsTheyAre, 32_768, ANY, ("h100", 4)),
+        ("meta-llama/Llama-3.3-70B-Instruct", Weights::Fp8, 32_768, ANY, ("h100", 2)),
+        ("meta-llama/Llama-3.1-405B-Instruct", Weights::AsTheyAre, 8192, two_nodes, ("h100", 8)),
+        ("openai/gpt-oss-120b", Weights::AsTheyAre, 131_072, ANY, ("h100", 2)),
+        ("openai/gpt-oss-20b", Weights::AsTheyAre, 131_072, ANY, ("l4", 1)),
+    ];
+    for (name, weights, context, wish, (kind, gpus)) in table {
+        let fit = place(name, weights, context, wish).unwrap_or_else(|problem| panic!("{}", problem.message));
+        assert_eq!((fit.kind.as_str(), fit.gpus), (kind, gpus), "{name}: {}", fit.arithmetic);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_terms_and_what_would() {
+    let two = Wish { gpu: Some("h100"), gpus: Some(2), nodes: 1 };
+    let name = "meta-llama/Llama-3.3-70B-Instruct";
+    let problem = place(name, Weights::AsTheyAre, 32_768, two).unwrap_err();
+    assert_eq!(problem.parameter.as_deref(), Some("/gpus"));
+    for said in [
+        "weights 67287 MiB (layers 65283, embeddings and head 2004)",
+        "cache 5120 MiB for 32768",
+        "4 GPUs would be enough",
+    ] {
+        assert!(problem.message.contains(said), "{said}: {}", problem.message);
+    }
+    let refused =
+        |wish| place("meta-llama/Llama-3.1-405B-Instruct", Weights::AsTheyAre, 8192, wish).unwrap_err();
+    assert!(refused(ANY).message.contains("a checkpoint of fewer bits, more nodes or GPUs with more memory"));
+    assert!(
+        refused(Wish { gpu: Some("b200"), ..ANY }).message.contains("it has 16 × h100 on 2 nodes, 4 × l4")
+    );
+    assert!(refused(Wish { nodes: 3, ..ANY }).message.contains("no 3 nodes with a GPU each"));
+    let eight = Wish { gpus: Some(8), ..ANY };
+    let problem = place("Qwen/Qwen2.5-7B-Instruct", Weights::AsTheyAre, 8192, eight).unwrap_err();
+    assert!(problem.message.contains("28 attention heads"), "{}", problem.message);
+}
+
+#[test]
+fn a_shorter_request_that_is_said_to_fit_does() {
+    let one = Wish { gpu: Some("l4"), gpus: Some(1), nodes: 1 };
+    let name = "meta-llama/Llama-3.1-8B-Instruct";
+    let message = place(name, Weights::AsTheyAre, 131_072, one).unwrap_err().message;
+    let said = message.split("a context_tokens of ").nth(1).and_then(|rest| rest.split(' ').next());
+    let tokens: u64 = said.unwrap_or_else(|| panic!("{message}")).parse().unwrap();
+    assert!(tokens > 256 && place(name, Weights::AsTheyAre, tokens, one).is_ok(), "{tokens}");
+    assert!(place(name, Weights::AsTheyAre, tokens + 512, one).is_err(), "{tokens}");
+}
+
+#[test]
+fn llama_cpp_takes_any_number_of_gpus() {
+    let name = "Qwen/Qwen2.5-32B-Instruct";
+    let model = Model::known(name).unwrap();
+    let weights = Weights::Gguf(Gguf::Q8_0);
+    let need =
+        Need { name, model: &model, weights, kv_bits: 16, context_tokens: 65_536, server: Server::LlamaCpp };
+    let fit = need.place(&target(), Wish { gpu: Some("l4"), ..ANY }).unwrap();
+    assert_eq!(fit.gpus, 3, "{}", fit.arithmetic);
+}
+
+#[test]
+fn sglang_takes_the_share_of_its_own_formula() {
+    let model = Model::known("meta-llama/Llama-3.1-8B-Instruct").unwrap();
+    let server = Server::Sglang { share: None };
+    for (memory_mib, thousandths) in
+        [(15_360, 741), (23_034, 690), (24_564, 710), (46_068, 846), (81_559, 832)]
+    {
+        let has = server.has(Gpu { kind: "", memory_mib }, 1, &model);
+        let share = has / MIB * 1000 / (memory_mib - 512);
+        assert!(share.abs_diff(thousandths) <= 2, "{memory_mib}: {share}");
+    }
+}
