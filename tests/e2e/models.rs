@@ -39,7 +39,8 @@ fn a_model_is_sized_by_the_record_that_the_host_keeps_of_it() {
     // What it was planned by is a parameter, whatever becomes of the record.
     let planned = customer.ok(&plan);
     assert_eq!(planned["parameters"]["model_config"], config(24));
-    let memory = |planned: &Value| planned["plan"]["workloads"][0]["resources"]["memory-mib"].as_u64().unwrap();
+    let memory =
+        |planned: &Value| planned["plan"]["workloads"][0]["resources"]["memory-mib"].as_u64().unwrap();
     std::fs::write(file, config(48).to_string()).unwrap();
     assert_ne!(customer.ok(&["models", "add", MODEL, file])["digest"], added["digest"]);
     let larger = customer.ok(&plan);

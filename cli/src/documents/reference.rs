@@ -72,6 +72,7 @@ const GROUPS: [Group; 4] = [
             "secrets",
             "configure",
             "integrations",
+            "models",
             "plan",
             "deploy",
             "upgrade",

@@ -27,9 +27,9 @@ pub mod sharing;
 pub mod table;
 #[cfg(test)]
 mod testing;
-pub mod trial;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -43,11 +43,11 @@ pub use send_backs::desk::{
 };
 pub(crate) use send_backs::send_to_within;
 pub use sending::send;
-pub(crate) use stripe::{answer_by, events_of, payer as payer_of, told as told_dispute};
 pub use stripe::{
-    PaymentPage, ToldDispute, begin as begin_payment, count_events, offers_page, payment_page, receive as receive_event,
-    retry as retry_parked_events,
+    PaymentPage, ToldDispute, begin as begin_payment, count_events, offers_page, payment_page,
+    receive as receive_event, retry as retry_parked_events,
 };
+pub(crate) use stripe::{answer_by, events_of, payer as payer_of, told as told_dispute};
 
 /// What a payment is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,8 @@ mod tests;
 pub use customers::{Customer, credit, customers};
 pub use deferred::deferred;
 pub use disputes::{
-    Dispute, DisputeDetails, DisputeStep, DisputedSale, Place as DisputePlace, count_disputes, dispute, disputes,
+    Dispute, DisputeDetails, DisputeStep, DisputedSale, Place as DisputePlace, count_disputes, dispute,
+    disputes,
 };
 pub use exports::export;
 pub use receivables::{AgeingKey, Wanted, ageing, count_overdue, dunning, invoices};

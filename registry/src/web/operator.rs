@@ -48,7 +48,10 @@ pub(super) fn routes() -> Router<Finance> {
         .route("/operator/send-backs/file", get(send_backs::next).post(send_backs::make))
         .route("/operator/send-backs/files/{number}/bank-file.xml", get(send_backs::file))
         .route("/operator/send-backs/{reference}", get(send_back::page))
-        .route("/operator/send-backs/{reference}/payee", get(send_back::payee_page).post(send_back::say_where))
+        .route(
+            "/operator/send-backs/{reference}/payee",
+            get(send_back::payee_page).post(send_back::say_where),
+        )
         .route("/operator/disputes", get(disputes::page))
         .route("/operator/disputes/dispute", get(dispute::page))
         .route("/operator/disputes/decision", get(dispute::decision_page).post(dispute::decide))

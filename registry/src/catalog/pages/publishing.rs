@@ -50,10 +50,7 @@ pub(super) fn routes() -> Router<Catalog> {
         .route("/publish/teams/{namespace}/members/{account}/removal", post(membership::remove))
         .route("/publish/namespaces/{namespace}/{name}", get(plugin::page))
         .route("/publish/namespaces/{namespace}/{name}/listing", get(listing::page).post(showing::say))
-        .route(
-            "/publish/namespaces/{namespace}/{name}/listing/icon",
-            post(showing::set_icon).layer(image),
-        )
+        .route("/publish/namespaces/{namespace}/{name}/listing/icon", post(showing::set_icon).layer(image))
         .route("/publish/namespaces/{namespace}/{name}/listing/icon/removal", post(showing::remove_icon))
         .route(
             "/publish/namespaces/{namespace}/{name}/listing/screenshots",
