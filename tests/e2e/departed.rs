@@ -30,6 +30,10 @@ fn whoever_leaves_an_organisation_leaves_no_power_behind() {
     acme.ok(&["namespace", "two-people", "acme", "yes"]);
     acme.ok(&["organisation", "invite", "umbrella", "dan", "--role", "admin"]);
     dan.ok(&["organisation", "accept", "umbrella"]);
+    // What dan may do there comes of the organisation alone, and dan makes nothing of it that would stay.
+    let own = ["namespace", "invite", "acme", "dan", "--role", "publisher"];
+    assert_eq!(dan.refused(&own).0.r#type, "forbidden");
+    assert_eq!(dan.refused(&[&["--for", "umbrella"], &own[..]].concat()).0.r#type, "forbidden");
 
     // What dan has by it: tokens for machines and for a host, a session, invitations, a key's release that waits, a wish.
     let text = |value: &Value| value.as_str().unwrap().to_owned();

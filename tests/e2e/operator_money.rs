@@ -170,6 +170,9 @@ fn a_disputes_page_is_what_the_books_hold_and_what_can_be_done() {
     let sale =
         sales.iter().filter(|one| one["kind"] == "sale").map(|one| one["transaction"].as_i64().unwrap());
     let sale = sale.max().unwrap().to_string();
+    let (refused, _) =
+        operator.refused(&["dispute", "open", "D/1", &sale, "40.00 USD", "--fee", "100.01 USD"]);
+    assert!(refused.detail.contains("at most 100.00 USD"), "{refused:?}");
     operator.ok(&["dispute", "open", "D/1", &sale, "40.00 USD", "--fee", "15.00 USD"]);
 
     assert_eq!(figure(&her.page("/operator"), "disputes"), "3");

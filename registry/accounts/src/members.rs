@@ -119,6 +119,15 @@ pub async fn invite(
     if role == Role::Owner && had != Some(role) {
         must_choose_owners(&mut write, namespace, by).await?;
     }
+    if had.is_none() && account == by && !speaks_for(&mut write, namespace, by, Power::Pay).await? {
+        return Err(Error::forbidden(
+            by,
+            format!(
+                "invite themselves to '{namespace}': they act there by their place in an organisation, and what they gave themselves \
+                 would outlive that; another owner invites them"
+            ),
+        ));
+    }
     let invited: Option<(Text<Role>, Text<Namespace>)> =
         sqlx::query_as("select role, invited_by from invitations where namespace = $1 and account = $2")
             .bind(namespace.as_str())

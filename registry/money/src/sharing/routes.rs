@@ -19,6 +19,9 @@ use chandlery_edge::{Json, Path, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The most that is booked as a processor's fee with a dispute that an operator records, in minor units: nobody else looks at it.
+const FEE_MAX_MINOR: i64 = 10_000;
+
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<Finance> {
     OpenApiRouter::new()
@@ -124,6 +127,14 @@ async fn open(
     caller.must_operate("record disputes")?;
     if new.fee.currency() != new.amount.currency() || new.fee.minor() < 0 {
         return Err(Error::Invalid("the fee has the currency of the amount, and is not below zero".into()));
+    }
+    if new.fee.minor() > FEE_MAX_MINOR {
+        let most = new.fee.with_minor(FEE_MAX_MINOR)?;
+        return Err(Error::Invalid(format!(
+            "no processor charges {} for a dispute, and at most {most} is booked with one: record the rest by `chandlery expense`, which \
+             the rules of approvals look at",
+            new.fee
+        )));
     }
     let now = finance.clock.now();
     finance
