@@ -71,12 +71,9 @@ fn letter(
     if let Some(more @ 1..) = waiting.len().checked_sub(TOLD_MAX) {
         body.push_str(&format!("\nand {more} more.\n"));
     }
-    let page = match accounts.link(&format!("/dashboard/{partner}")) {
-        page if page.is_empty() => page,
-        page => format!("{page}or "),
-    };
     body.push_str(&format!(
-        "\nAll of it is shown {page}by `chandlery payouts transactions {partner}`. What you are told, you choose {}.\n",
+        "\nAll of it is shown {}by `chandlery payouts transactions {partner}`. What you are told, you choose {}.\n",
+        accounts.link(&format!("/dashboard/{partner}")),
         accounts.on_page(&format!("/dashboard/{partner}/notices")),
     ));
     (subject, body)
