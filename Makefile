@@ -76,7 +76,7 @@ bench-web: system fixtures ## Pages of large accounts, shops and hosts beside a 
 	tests/stores.sh $(CARGO) bench --bench web
 
 bench-sizing: ## Sizes of models beside what servers said of theirs in public logs
-	$(CARGO) bench --quiet --package chandlery-sdk --bench sizing
+	$(CARGO) test --quiet --package chandlery-sdk --test reports -- --nocapture
 
 screenshots: system fixtures ## Every page at three widths, by day and by night, into target/screenshots
 	$(CARGO) test --test e2e -- --ignored --exact pages::pictures::every_page_is_pictured --nocapture
