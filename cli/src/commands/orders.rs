@@ -158,6 +158,10 @@ impl Orders {
                 let order: Order = context.registry(Method::POST, "/api/v1/orders", new).await?;
                 match (context.settings.json, order.due) {
                     (true, _) => show::json(order),
+                    (false, Some(_)) if order.paid_at.is_some() => show::done(format!(
+                        "{} is ordered as {} and paid: `chandlery install {}` installs it",
+                        order.plugin, order.reference, order.plugin
+                    )),
                     (false, Some(due)) => show::done(format!(
                         "ordered {}: transfer {due} with the text {}",
                         order.plugin, order.reference

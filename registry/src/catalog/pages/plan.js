@@ -29,6 +29,8 @@ async function show(keep) {
   asked?.abort();
   const own = new AbortController();
   asked = own;
+  // What somebody has asked for may take another height than what the page has kept free.
+  if (keep) delete place.dataset.fresh;
   const query = chosen();
   place.setAttribute("aria-busy", "true");
   try {

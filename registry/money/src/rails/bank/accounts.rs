@@ -9,8 +9,9 @@ use super::statement::{Owner, Statement};
 use crate::Error;
 
 /// Says of each line and balance of which account it is: by the IBAN that the bank says, else by the name that is given, else of the
-/// first one, which also has the numbers of which statements were brought `before` accounts had names. Lines of any but the first
-/// are known behind the account's name, since banks number each account by itself.
+/// first one, which also has the numbers of which statements were brought `before` accounts had names. Where others have names and no
+/// account is the first one, nothing is taken for it: its lines would be taken once more under their account's name. Lines of any but
+/// the first are known behind the account's name, since banks number each account by itself.
 pub(super) fn assign(
     all: &[BankAccount],
     before: &[String],
@@ -64,7 +65,15 @@ fn name_of(
             of.name
         )));
     }
-    let Some(account) = by_number.or(by_name) else { return Ok(MAIN.to_owned()) };
+    let Some(account) = by_number.or(by_name) else {
+        return match all.is_empty() || before.contains(number) || all.iter().any(|one| one.name == MAIN) {
+            true => Ok(MAIN.to_owned()),
+            false => Err(Error::Invalid(format!(
+                "the statement does not say which bank account it is of: bring it as one of {}",
+                all.iter().map(|one| format!("'{}'", one.name)).collect::<Vec<_>>().join(", ")
+            ))),
+        };
+    };
     match account.currency {
         Some(known) if !currency.is_empty() && currency != known.code() => Err(Error::Conflict(format!(
             "bank account '{}' is of {known}, and the statement of {currency}",
@@ -119,6 +128,10 @@ mod tests {
             (&all[..], "", false, "", Some("main-eur"), "main-eur: main-eur/B1"),
             (&all[..], "12345", false, "", Some("main-eur"), "main-eur: main-eur/B1"),
             (&all[..], "", false, "", Some("other"), "no bank account 'other'"),
+            // Where others have names, nothing is of a first one that there is not.
+            (&all[1..], "CH9300762011623852957", true, "", None, "main: B1"),
+            (&all[1..], "", false, "", None, "bring it as one of 'main-eur'"),
+            (&all[1..], "12345", false, "", Some("main"), "bring it as one of 'main-eur'"),
             // Where none has a name, all of them are the first one.
             (&all[..0], "GB29NWBK60161331926819", true, "", None, "main: B1"),
             (&all[..0], "", false, "", Some("other"), "no bank account 'other'"),
