@@ -38,7 +38,7 @@ pub fn figure<'a>(page: &'a str, name: &str) -> &'a str {
 /// The first link of a page that begins so, as it was before it was escaped.
 pub fn link(page: &str, begin: &str) -> String {
     let found = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
-    let found = found.filter(|link| link.starts_with(begin)).map(|link| link.replace("&amp;", "&")).next();
+    let found = found.map(|link| link.replace("&amp;", "&")).find(|link| link.starts_with(begin));
     found.unwrap_or_else(|| panic!("nothing leads to {begin} on {page}"))
 }
 

@@ -52,7 +52,7 @@ impl Person {
 
     /// Reads all pages of one of the registry's lists.
     pub fn list(&self, path: &str) -> Vec<Value> {
-        let first = format!("{path}?limit=1000");
+        let first = format!("{path}{}limit=1000", if path.contains('?') { '&' } else { '?' });
         let (mut items, mut asked) = (Vec::new(), first.clone());
         loop {
             let page = self.get(&asked);
