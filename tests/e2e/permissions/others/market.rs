@@ -1,10 +1,12 @@
 //! What there is of everything.
 
+use chandlery_package::Digest;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::super::webhooks;
 use super::{Id, JSON, Market, NO_DIGEST, UNKNOWN, text};
+use crate::images::png;
 use crate::world::{World, plugin};
 
 /// A passkey of acme's, which nobody can use.
@@ -81,6 +83,10 @@ impl Market {
         });
         let file = acme.file("advisory.json", advisory.to_string().as_bytes());
         acme.ok(&["advisories", "add", "acme:ocr-server", &file]);
+        let picture = png(640, 400);
+        let shown = Digest::of(&picture).to_string();
+        let file = acme.file("picture.png", &picture);
+        acme.ok(&["listing", "screenshot", "add", "acme:ocr-server", &file, "--caption", "A page"]);
         let session = text(&acme.list("/api/v1/account/sessions")[0]["id"]);
         world.stores.sql(&format!(
             "insert into passkeys (id, account, name, passkey, created_at)
@@ -129,6 +135,10 @@ impl Market {
             id("/members/{account}", "carol", UNKNOWN),
             id("/keys/{key}", acme.key().public().id().to_string(), "SHA256:0000000000000000"),
             id("/plugins/{namespace}/{name}", "ocr-server", UNKNOWN),
+            id("/screenshots/{digest}", shown.clone(), NO_DIGEST),
+            id("/images/{namespace}", "acme", UNKNOWN),
+            id("/images/{namespace}/{name}", "ocr-server", UNKNOWN),
+            id("/images/{namespace}/{name}/{digest}", shown, NO_DIGEST),
             id("/releases/{version}", "1.0.0", "9.9.9"),
             id("/advisories/{advisory}", "ACME-2026-7", "ACME-2026-999"),
             id("/staged-releases/{version}", "1.0.0", "9.9.9"),
