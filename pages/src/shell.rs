@@ -79,6 +79,8 @@ impl Shell<'_> {
                     title { (head.title) " · " (self.name) }
                     link rel="stylesheet" href=(self.style);
                     link rel="icon" href=(ICON);
+                    // Where a browser knows it, nothing is painted that what comes later on the page would move.
+                    link rel="expect" href="#end" blocking="render";
                     (self.told(head))
                 }
                 body {
@@ -91,6 +93,7 @@ impl Shell<'_> {
                     }
                     main id="content" { (content) }
                     (self.foot())
+                    div id="end" hidden { }
                 }
             }
         }

@@ -238,7 +238,7 @@ fn a_visitor_sees_what_would_be_deployed_and_no_component_hurts_or_leaves() {
     for (query, says) in [
         (
             "gpus=1xl4&set.model=meta-llama%2FLlama-3.3-70B-Instruct",
-            "weights 70554 million × 16 bit = 134572 MiB",
+            "on each GPU weights 134571 MiB (layers 130563, embeddings and head 4008)",
         ),
         ("gpus=none&engine=local", "has no GPUs"),
         ("set.replicas=many", "'many' is no whole number"),
