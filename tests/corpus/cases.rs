@@ -25,6 +25,7 @@ pub struct Case {
 pub fn all() -> Vec<Case> {
     let mut cases = plugins::all();
     cases.extend(signatures().into_iter().chain(images()).chain(statements()).chain(passkeys()));
+    cases.extend(pictures());
     for (parser, says, texts) in TEXTS {
         cases.extend(texts.iter().map(|text| case(parser, &format!("{text:?}"), text, says)));
     }
@@ -166,6 +167,34 @@ fn images() -> Vec<Case> {
     ]
     .map(|(name, text, says)| case("manifest that is pushed", name, text, says))
     .into()
+}
+
+fn pictures() -> Vec<Case> {
+    let [png, jpeg, webp] = documents::PICTURES;
+    let archive = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\xff\xd9";
+    let inserted = |bytes: &[u8], at: usize, more: &[u8]| [&bytes[..at], more, &bytes[at..]].concat();
+    let (frame, scan) = (8..27, 27..jpeg.len() - 2);
+    [
+        ("a JPEG that is an archive, too", [jpeg, archive].concat(), "does not end where its image does"),
+        ("a JPEG with a fill byte", inserted(jpeg, frame.start, b"\xff"), "not every program"),
+        (
+            "a JPEG with two frames",
+            inserted(jpeg, frame.end, &jpeg[frame.clone()]),
+            "more than once how large",
+        ),
+        ("a JPEG of 101 scans", inserted(jpeg, scan.end, &jpeg[scan].repeat(100)), "100 scans"),
+        ("a PNG with two heads", inserted(png, 33, &png[8..33]), "more than once how large"),
+        ("a PNG that moves", inserted(png, 33, b"\0\0\0\0acTL----"), "moves"),
+        ("a WebP larger than its canvas", with_byte(webp, 39, 0xff), "not as large as its canvas"),
+        ("a WebP that moves", with_byte(webp, 20, 0b10), "moves"),
+    ]
+    .map(|(name, bytes, says)| case("image", name, bytes, says))
+    .into()
+}
+
+/// The same but for one byte.
+fn with_byte(bytes: &[u8], at: usize, byte: u8) -> Vec<u8> {
+    [&bytes[..at], &[byte], &bytes[at + 1..]].concat()
 }
 
 fn statements() -> Vec<Case> {

@@ -334,6 +334,6 @@ pub fn directory() -> Vec<String> {
 /// An image of each type, without a pixel of what it would show.
 pub const PICTURES: [&[u8]; 3] = [
     b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x08\0\0\0\x08\x01\0\0\0\0----\0\0\0\0IEND----",
-    b"\xff\xd8\xff\xe0\0\x04--\xff\xc0\0\x11\x08\0\x08\0\x08----------\xff\xd9",
-    b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x07\0\0\x07\0\0",
+    b"\xff\xd8\xff\xe0\0\x04--\xff\xc0\0\x11\x08\0\x08\0\x08\x03---------\xff\xda\0\x04----\xff\0--\xff\xd9",
+    b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x07\0\0\x07\0\0VP8L\x05\0\0\0\x2f\x07\xc0\x01\0\0",
 ];
