@@ -267,6 +267,8 @@ fn a_draft_says_all_that_publishing_would_refuse_and_how_to_finish_without_a_scr
     world.stores.sql("update drafts set lapses_at = '2020-01-01T00:00:00.000000Z'");
     assert_eq!(pages.ask("GET", &draft, FORM, "").status, 404);
     pages.draft("again.wasm", b"x");
+    let refused = pages.upload(&"a".repeat(2_000), "x.wasm", b"x");
+    assert!(refused.status == 400 && refused.text().contains("more than 1024 bytes"), "{refused:?}");
 }
 
 #[test]

@@ -23,13 +23,11 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, header};
 use axum::routing::{get, post};
+use chandlery_edge::FIELDS_BYTES_MAX;
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 
 use crate::catalog::listing::SCREENSHOT;
 use crate::catalog::state::Catalog;
-
-/// What an upload may have beside its file, in bytes: its other fields, and what parts them.
-const FIELDS_BYTES_MAX: usize = 64 << 10;
 
 /// The routes of this chapter.
 pub(super) fn routes() -> Router<Catalog> {

@@ -2,10 +2,9 @@
 //! that are brought.
 
 use axum::extract::State;
-use axum::extract::multipart::{Multipart, MultipartError};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use chandlery_edge::{NO_TEXT, Query};
+use chandlery_edge::{BODY_BYTES_MAX, Query, Upload};
 use chandlery_money::{Finance, rails};
 use chandlery_package::wire::{BankBalance, BankLine, BankLineState, Page, Paging};
 use chandlery_pages::{
@@ -141,22 +140,18 @@ struct Brought {
 }
 
 impl Brought {
-    async fn read(mut form: Multipart) -> Result<Self, Error> {
-        let unreadable = |error: MultipartError| Error::invalid(error.body_text());
+    async fn read(form: Result<Upload, chandlery_edge::Error>) -> Result<Self, Error> {
+        let mut form = form?;
         let (mut statement, mut account) = (String::new(), None);
-        while let Some(field) = form.next_field().await.map_err(unreadable)? {
-            match field.name().unwrap_or_default() {
-                "statement" => {
-                    let bytes = field.bytes().await.map_err(unreadable)?;
+        while let Some(part) = form.next().await? {
+            match part.name() {
+                Some("statement") => {
+                    let bytes = part.file(BODY_BYTES_MAX as u64).whole().await?;
                     let not_text = |_| Error::invalid("the statement is no text in UTF-8");
-                    statement = String::from_utf8(bytes.into()).map_err(not_text)?;
+                    statement = String::from_utf8(bytes).map_err(not_text)?;
                 }
-                "account" => {
-                    let name = field.text().await.map_err(unreadable)?;
-                    if name.contains('\0') {
-                        return Err(Error::invalid(NO_TEXT));
-                    }
-                    account = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+                Some("account") => {
+                    account = Some(part.text().await?.trim().to_owned()).filter(|name| !name.is_empty());
                 }
                 _ => {}
             }
@@ -172,7 +167,7 @@ impl Brought {
 pub(super) async fn bring(
     State(finance): State<Finance>,
     operator: Operator,
-    form: Multipart,
+    form: Result<Upload, chandlery_edge::Error>,
 ) -> Result<Response, Error> {
     let taken = match Brought::read(form).await {
         Ok(brought) => {

@@ -1,12 +1,10 @@
 //! What publishers do with how the shop shows a plugin.
 
-use axum::extract::multipart::{Field as Part, MultipartError, MultipartRejection};
-use axum::extract::{Form, Multipart, State};
-use axum::http::StatusCode;
+use axum::extract::{Form, State};
 use axum::response::Response;
 use bytes::Bytes;
 use chandlery_accounts::Caller;
-use chandlery_edge::Path;
+use chandlery_edge::{Path, Upload};
 use chandlery_package::wire::Caption;
 use chandlery_package::{Digest, Namespace, PluginId, PluginName};
 use serde::Deserialize;
@@ -61,7 +59,7 @@ pub(super) async fn set_icon(
     caller: Option<Caller>,
     log_in: LogIn,
     Path((namespace, name)): Path<OfPlugin>,
-    form: Result<Multipart, MultipartRejection>,
+    form: Result<Upload, chandlery_edge::Error>,
 ) -> Result<Response, Error> {
     let plugin = PluginId { namespace, name };
     let Some(caller) = caller else { return Ok(log_in.then(&listing_path(&plugin))) };
@@ -98,7 +96,7 @@ pub(super) async fn add_screenshot(
     caller: Option<Caller>,
     log_in: LogIn,
     Path((namespace, name)): Path<OfPlugin>,
-    form: Result<Multipart, MultipartRejection>,
+    form: Result<Upload, chandlery_edge::Error>,
 ) -> Result<Response, Error> {
     let plugin = PluginId { namespace, name };
     let Some(caller) = caller else { return Ok(log_in.then(&listing_path(&plugin))) };
@@ -158,43 +156,27 @@ struct Uploaded {
 
 /// Reads a form whose last field is a file of this name.
 async fn uploaded(
-    form: Result<Multipart, MultipartRejection>,
+    form: Result<Upload, chandlery_edge::Error>,
     name: &str,
     bounds: Bounds,
 ) -> Result<Uploaded, Error> {
-    let mut form = form.map_err(|refused| Error::invalid(refused.body_text()))?;
+    let mut form = form?;
     let mut caption = String::new();
-    while let Some(part) = form.next_field().await.map_err(broken)? {
+    while let Some(part) = form.next().await? {
         match part.name() {
-            Some(CAPTION) => caption = part.text().await.map_err(broken)?,
+            Some(CAPTION) => caption = part.text().await?,
             Some(file) if file == name => {
-                let image = received(part, bounds).await;
-                let image = image.and_then(|bytes| Image::read(bounds, bytes.into()));
+                let image = match part.file(bounds.bytes_max as u64).whole().await {
+                    Ok(bytes) => Image::read(bounds, bytes.into()),
+                    Err(chandlery_edge::Error::TooLarge { .. }) => Err(bounds.too_large()),
+                    Err(error) => Err(error.into()),
+                };
                 return Ok(Uploaded { caption, image });
             }
             _ => {}
         }
     }
     Ok(Uploaded { caption, image: Image::read(bounds, Bytes::new()) })
-}
-
-/// The bytes of a file, and of one that is too large more of them than it may have. It is read to its end nevertheless, as far as any form
-/// may have so much: whoever sends it reads the answer then.
-async fn received(mut part: Part<'_>, bounds: Bounds) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    loop {
-        match part.chunk().await {
-            Ok(Some(piece)) if bytes.len() <= bounds.bytes_max => bytes.extend_from_slice(&piece),
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(bytes),
-            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => return Err(bounds.too_large()),
-            Err(error) => return Err(broken(error)),
-        }
-    }
-}
-
-fn broken(error: MultipartError) -> Error {
-    Error::invalid(error.body_text())
 }
 
 /// A screenshot and what it shows, or all that is wrong with both.

@@ -1,15 +1,12 @@
 //! Where publishing begins: the namespaces and the drafts of whoever is logged in, and the form that uploads another.
 
-use std::time::Duration;
-
-use axum::extract::multipart::{Field as Part, MultipartError, MultipartRejection};
-use axum::extract::{Form, Multipart, State};
+use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use bytes::Bytes;
 use chandlery_accounts::{Account, Caller, Role, namespaces_of};
+use chandlery_edge::Upload;
 use chandlery_package::Namespace;
 use chandlery_pages::{Column, Field, Tone, badge, empty, fault, minute, select, table};
-use futures::stream::{BoxStream, StreamExt as _};
+use futures::stream::{StreamExt as _, try_unfold};
 use maud::{Markup, html};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -27,8 +24,6 @@ const NAMESPACE: &str = "namespace";
 const COMPONENT: &str = "component";
 /// What browsers offer to choose for it.
 const ACCEPTED: &str = ".wasm,.zip,.tgz,.gz,application/wasm,application/zip,application/gzip";
-/// How long a browser may send nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the form sends that takes a namespace.
 #[derive(Deserialize)]
@@ -72,61 +67,36 @@ pub(super) async fn upload(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
     log_in: LogIn,
-    form: Result<Multipart, MultipartRejection>,
+    form: Result<Upload, chandlery_edge::Error>,
 ) -> Result<Response, Error> {
     let Some(caller) = caller else { return Ok(log_in.then(PUBLISH)) };
-    let uploaded = async {
-        let form = form.map_err(|refused| Error::invalid(refused.body_text()))?;
-        uploaded(&catalog, &caller, form).await
-    };
+    let uploaded = async { uploaded(&catalog, &caller, form?).await };
     match uploaded.await {
         Ok(draft) => Ok(Redirect::to(&draft_path(draft)).into_response()),
         Err(error) => again(&catalog, &caller, error).await,
     }
 }
 
-async fn uploaded(catalog: &Catalog, caller: &Account, mut form: Multipart) -> Result<Uuid, Error> {
+async fn uploaded(catalog: &Catalog, caller: &Account, mut form: Upload) -> Result<Uuid, Error> {
     let mut namespace = None;
-    while let Some(part) = form.next_field().await.map_err(|error| broken(catalog, &error))? {
+    while let Some(part) = form.next().await? {
         match part.name() {
-            Some(NAMESPACE) => {
-                let text = part.text().await.map_err(|error| broken(catalog, &error))?;
-                namespace = Some(text.parse::<Namespace>()?);
-            }
+            Some(NAMESPACE) => namespace = Some(part.text().await?.parse::<Namespace>()?),
             Some(COMPONENT) => {
                 let missing = || Error::invalid("choose the namespace first, then the component");
                 let namespace = namespace.ok_or_else(missing)?;
-                let file = part.file_name().unwrap_or_default().to_owned();
-                return drafts::upload(catalog, caller, &namespace, &file, pieces(catalog, part)).await;
+                let file = part.file(drafts::bytes_max(catalog));
+                let name = file.name().unwrap_or_default().to_owned();
+                let pieces = try_unfold(file, |mut file| async move {
+                    let piece = file.piece().await?;
+                    Ok(piece.map(|piece| (piece, file)))
+                });
+                return drafts::upload(catalog, caller, &namespace, &name, pieces.boxed()).await;
             }
             _ => {}
         }
     }
     Err(Error::invalid("no component was uploaded: choose the file that `chandlery build` has made"))
-}
-
-/// A file as it arrives, without long pauses.
-fn pieces<'a>(catalog: &'a Catalog, part: Part<'a>) -> BoxStream<'a, Result<Bytes, Error>> {
-    let arriving = futures::stream::unfold(part, move |mut part| async move {
-        let piece = match tokio::time::timeout(PATIENCE, part.chunk()).await {
-            Ok(Ok(Some(piece))) => Ok(piece),
-            Ok(Ok(None)) => return None,
-            Ok(Err(error)) => Err(broken(catalog, &error)),
-            Err(_) => Err(Error::invalid(format!("nothing arrived for {} seconds", PATIENCE.as_secs()))),
-        };
-        Some((piece, part))
-    });
-    arriving.boxed()
-}
-
-fn broken(catalog: &Catalog, error: &MultipartError) -> Error {
-    match error.status().as_u16() {
-        413 => {
-            let (what, bytes_max) = ("a file".into(), drafts::bytes_max(catalog));
-            chandlery_edge::Error::TooLarge { what, bytes_max }.into()
-        }
-        _ => Error::invalid(error.body_text()),
-    }
 }
 
 /// The page again, with why something was refused.
