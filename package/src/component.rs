@@ -6,7 +6,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use wasm_encoder::{ComponentSection as _, CustomSection};
 use wasm_metadata::AddMetadataField;
-use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, TypeBounds, Validator, WasmFeatures};
+use wasmparser::{Chunk, ComponentTypeRef, Encoding, Parser, Payload, TypeBounds, Validator, WasmFeatures};
 
 use crate::{Digest, Kind, Manifest, ManifestError};
 
@@ -22,6 +22,8 @@ const WASI: Version = Version::new(0, 2, 12);
 const MANIFEST_BYTES_MAX: usize = 1 << 20;
 /// How deep components may nest others. What is composed of others is two or three deep.
 const NESTING_MAX: usize = 10;
+/// How many sections of a component are looked at for a manifest. What is composed of others has hundreds.
+const SECTIONS_MAX: usize = 10_000;
 
 /// Why a component was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -165,21 +167,22 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// Whether bytes say that they are a component with a manifest inside, as `chandlery build` makes it. Whether they are right about that,
-/// [`Component::parse`] says.
+/// Whether bytes say that they are a component with a manifest inside, as `chandlery build` makes it, among the first 10,000 sections.
+/// Whether they are right about that, [`Component::parse`] says.
 pub fn carries_manifest(bytes: &[u8]) -> bool {
-    let mut depth: usize = 0;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload {
-            Ok(Payload::Version { encoding: Encoding::Module, .. }) if depth == 0 => return false,
-            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
-            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Payload::CustomSection(section)) if depth == 0 && section.name() == MANIFEST_SECTION => {
-                return true;
-            }
-            Ok(_) => {}
-            Err(_) => return false,
-        }
+    let (mut parser, mut rest) = (Parser::new(0), bytes);
+    for _ in 0..SECTIONS_MAX {
+        let Ok(Chunk::Parsed { consumed, payload }) = parser.parse(rest, true) else { return false };
+        // What is inside others is passed over.
+        let inside = match payload {
+            Payload::Version { encoding: Encoding::Module, .. } | Payload::End(_) => return false,
+            Payload::CustomSection(section) if section.name() == MANIFEST_SECTION => return true,
+            Payload::ModuleSection { unchecked_range, .. }
+            | Payload::ComponentSection { unchecked_range, .. } => unchecked_range.len(),
+            _ => 0,
+        };
+        let Some(after) = rest.get(consumed + inside..) else { return false };
+        rest = after;
     }
     false
 }
@@ -330,10 +333,21 @@ mod tests {
         assert!(carries_manifest(&inner), "it exports nothing, which is another question");
         wasm_encoder::RawSection { id: 4, data: &inner }.append_to_component(&mut outer);
         assert!(!carries_manifest(&outer), "a manifest of what is inside is not its own");
+        outer.extend(&inner[EMPTY.len()..]);
+        assert!(carries_manifest(&outer));
         let of_module = [&b"\0asm\x01\0\0\0"[..], &inner[EMPTY.len()..]].concat();
         for other in [EMPTY, &of_module, &inner[..inner.len() - 1], b"", b"PK\x03\x04"] {
             assert!(!carries_manifest(other));
         }
+    }
+
+    #[test]
+    fn a_manifest_behind_very_many_sections_is_not_looked_for() {
+        let behind = |sections: usize| {
+            [EMPTY, &b"\0\x01\0".repeat(sections), &with_manifest(EXAMPLE)[EMPTY.len()..]].concat()
+        };
+        assert!(carries_manifest(&behind(SECTIONS_MAX - 2)));
+        assert!(!carries_manifest(&behind(SECTIONS_MAX)));
     }
 
     #[test]

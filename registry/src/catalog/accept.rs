@@ -8,7 +8,9 @@ use chandlery_package::log::Entry;
 use chandlery_package::provenance::{BUNDLE_BYTES_MAX, BUNDLES_MAX, Built};
 use chandlery_package::signature::{SignedPayload, signature_tag};
 use chandlery_package::wire::{Act, ReleaseRecord};
-use chandlery_package::{Component, Digest, Manifest, Offer, Price, PublicKey, Release, Unit, meter};
+use chandlery_package::{
+    Component, Digest, Manifest, Namespace, Offer, Price, PublicKey, Release, Unit, meter,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
@@ -56,15 +58,16 @@ impl Signer {
     }
 }
 
-/// Checks all that is pushed of a release: its component, and that it is signed by a key of the namespace or by whoever has this
-/// token.
+/// Checks all that is pushed of a release, for this account: its component, and that it is signed by a key of the namespace or by whoever
+/// has this token.
 pub(super) async fn check(
     catalog: &Catalog,
+    by: &Namespace,
     release: &Release,
     artifact: Digest,
     exchange: Option<&Exchange>,
 ) -> Result<Checked, Error> {
-    let (component, bytes) = check_component(catalog, release, artifact).await?;
+    let (component, bytes) = check_component(catalog, by, release, artifact).await?;
     let (signatures, signer) = check_signature(&catalog.oci, release, artifact, exchange).await?;
     if let Signer::Workload(exchange) = &signer {
         check_provenance(&catalog.oci, release, artifact, component.digest, exchange).await?;
@@ -121,6 +124,7 @@ pub(super) async fn already(
 
 async fn check_component(
     catalog: &Catalog,
+    by: &Namespace,
     release: &Release,
     artifact: Digest,
 ) -> Result<(Component, usize), Error> {
@@ -129,7 +133,7 @@ async fn check_component(
     let layer = manifest.component()?;
     let bytes = oci::read_blob(oci, &release.plugin, layer.digest, COMPONENT_BYTES_MAX as u64);
     let look = |worker: &Worker, bytes: Bytes| (inspect(worker, &bytes), bytes.len());
-    let (parsed, size) = catalog.inspector.look(bytes, look).await?;
+    let (parsed, size) = catalog.inspector.look(Some(by), bytes, look).await?;
     let component = parsed?;
     match component.manifest.release() {
         found if found == *release => Ok((component, size)),

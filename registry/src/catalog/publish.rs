@@ -30,7 +30,7 @@ pub async fn publish(
     if let Some(record) = accept::already(&catalog.db, &release, new.artifact).await? {
         return Ok(Published::Released(Box::new(record)));
     }
-    let checked = accept::check(catalog, &release, new.artifact, exchange).await?;
+    let checked = accept::check(catalog, by, &release, new.artifact, exchange).await?;
 
     let mut write = catalog.db.write().await?;
     if two_people::are_required(&mut write, &plugin.namespace).await? {

@@ -192,7 +192,7 @@ pub async fn approve(
     drop(snapshot);
     must_be_looked_at(&staged, release, artifact)?;
     let exchange = staged.exchange();
-    let checked = accept::check(catalog, release, artifact, exchange.as_ref()).await?;
+    let checked = accept::check(catalog, by, release, artifact, exchange.as_ref()).await?;
 
     let mut write = catalog.db.write().await?;
     let again = find(&mut write, release).await?.ok_or_else(|| missing(release))?;

@@ -46,9 +46,9 @@ pub(super) enum ArchiveError {
          folder and pack it again, or upload the .wasm file that it names. In the archive there is {0}"
     )]
     NoComponent(String),
-    /// Several, of which only its sender knows which is meant; where they are.
-    #[error("the archive holds several components, {0}: leave one of them in it, or upload that alone")]
-    ManyComponents(String),
+    /// Several, of which only its sender knows which is meant; where the first two are.
+    #[error("the archive holds several components, {0}, {1}: leave one of them in it, or upload that alone")]
+    ManyComponents(String, String),
 }
 
 impl From<io::Error> for ArchiveError {
@@ -94,8 +94,6 @@ pub fn read_archive(bytes: &[u8]) -> Result<(), String> {
 struct Found {
     files: usize,
     component: Option<(String, Vec<u8>)>,
-    /// Where others are that are not the same.
-    others: Vec<String>,
     /// What else is Wasm, or an archive, and what it is.
     beside: Vec<String>,
     /// Where the texts are that a component carries.
@@ -133,8 +131,10 @@ impl Found {
         }
         match &self.component {
             None => self.component = Some((path.to_owned(), bytes)),
-            Some((_, first)) if *first == bytes => {}
-            Some(_) => self.others.push(path.to_owned()),
+            Some((_, same)) if *same == bytes => {}
+            Some((first, _)) => {
+                return Err(ArchiveError::ManyComponents(first.clone(), path.to_owned()));
+            }
         }
         Ok(())
     }
@@ -146,11 +146,7 @@ impl Found {
     /// The one component, and where it is.
     fn only(self) -> Result<(String, Vec<u8>), ArchiveError> {
         match self.component {
-            Some(found) if self.others.is_empty() => Ok(found),
-            Some((path, _)) => {
-                let all: Vec<String> = [path].into_iter().chain(self.others).collect();
-                Err(ArchiveError::ManyComponents(few(&all)))
-            }
+            Some(found) => Ok(found),
             None if self.beside.is_empty() => Err(ArchiveError::NoComponent(match self.files {
                 0 => "nothing".into(),
                 1 => "one file, which is no WebAssembly".into(),

@@ -1,5 +1,7 @@
 //! The drafts that are kept, each for a while.
 
+use std::time::Duration;
+
 use chandlery_package::column::{Json, Text};
 use chandlery_package::problem::Problem;
 use chandlery_package::{Component, Digest, Namespace};
@@ -14,7 +16,7 @@ use crate::catalog::error::Error;
 /// How many drafts an account may have.
 pub(in crate::catalog) const DRAFTS_MAX: i64 = 5;
 /// How long an upload takes at most.
-const UPLOADED_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const UPLOADED_WITHIN: Duration = Duration::from_mins(15);
 /// How long a draft is kept.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// When to try again who has too many, in seconds: most are published or discarded by then.
@@ -185,12 +187,17 @@ pub(super) async fn fill(write: &mut Write, id: Uuid, whole: &Whole) -> Result<(
     .execute(&mut **write)
     .await?;
     match filled.rows_affected() {
-        0 => Err(Error::conflict(format!(
-            "the upload took longer than {} minutes, after which its place is given to others: upload it again",
-            UPLOADED_WITHIN.as_mins()
-        ))),
+        0 => Err(lapsed()),
         _ => Ok(()),
     }
+}
+
+/// That an upload took too long.
+pub(super) fn lapsed() -> Error {
+    Error::conflict(format!(
+        "the upload took longer than {} minutes, after which its place is given to others: upload it again",
+        UPLOADED_WITHIN.as_secs() / 60
+    ))
 }
 
 /// Gives back the place of a draft that was not uploaded whole.

@@ -1,6 +1,8 @@
 //! Uploading a draft: its place is taken first, then its bytes go to the blob store as they arrive, and are read once, where they can harm
 //! nobody. Of an archive the component goes there in its place.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chandlery_accounts::{Account, Role};
 use chandlery_package::artifact::Artifact;
@@ -12,10 +14,11 @@ use chandlery_store::content::{Algorithm, ContentDigest, ContentHasher};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::archives::{ArchiveError, Folder, Format, HEAD_BYTES, Unpacked, unpack};
-use super::kept::{Origin, Read, Whole, fill, give_back, reserve};
+use super::kept::{Origin, Read, UPLOADED_WITHIN, Whole, fill, give_back, lapsed, reserve};
 use crate::catalog::error::Error;
 use crate::catalog::state::Catalog;
 
@@ -40,7 +43,7 @@ pub(in crate::catalog) async fn upload(
     caller.must_be(&catalog.db, Role::Publisher, namespace, "push to").await?;
     let draft = reserve(&catalog.db, caller.person(), namespace, plain(file)).await?;
     let mut place = Place { catalog: catalog.clone(), draft: Some(draft) };
-    let kept = receive(catalog, draft, pieces).await;
+    let kept = receive_within(UPLOADED_WITHIN, catalog, (draft, caller.person()), pieces).await;
     let tidied = tidy_up(catalog, draft).await;
     place.draft = None;
     kept.and(tidied).map(|()| draft)
@@ -70,9 +73,19 @@ async fn tidy_up(catalog: &Catalog, draft: Uuid) -> Result<(), Error> {
     Ok(catalog.oci.storage.delete_chunks(draft).await?)
 }
 
+/// Receives a draft, and keeps nothing of one that is still arriving when its place lapses.
+async fn receive_within(
+    time: Duration,
+    catalog: &Catalog,
+    of: (Uuid, &Namespace),
+    pieces: BoxStream<'_, Result<Bytes, Error>>,
+) -> Result<(), Error> {
+    timeout(time, receive(catalog, of, pieces)).await.unwrap_or_else(|_| Err(lapsed()))
+}
+
 async fn receive(
     catalog: &Catalog,
-    draft: Uuid,
+    (draft, by): (Uuid, &Namespace),
     pieces: BoxStream<'_, Result<Bytes, Error>>,
 ) -> Result<(), Error> {
     let chunk = Uuid::new_v4();
@@ -88,10 +101,10 @@ async fn receive(
     let bytes = catalog.oci.storage.put_chunk(draft, chunk, bounded).await?;
     let sent = Sent { draft, chunk, content: hasher.finish(), bytes };
     match Format::of(&head) {
-        None => keep(catalog, sent, None).await,
+        None => keep(catalog, by, sent, None).await,
         Some(format) => {
-            let (sent, place) = open(catalog, &sent, format).await?;
-            keep(catalog, sent, Some(place)).await
+            let (sent, place) = open(catalog, by, &sent, format).await?;
+            keep(catalog, by, sent, Some(place)).await
         }
     }
 }
@@ -115,16 +128,21 @@ struct Around {
 }
 
 /// Puts the component that is in an archive into the archive's place.
-async fn open(catalog: &Catalog, sent: &Sent, format: Format) -> Result<(Sent, Around), Error> {
+async fn open(
+    catalog: &Catalog,
+    by: &Namespace,
+    sent: &Sent,
+    format: Format,
+) -> Result<(Sent, Around), Error> {
     let storage = &catalog.oci.storage;
-    let look = move |_: &Worker, bytes: Bytes| {
+    let look = move |bytes: Bytes| {
         let unpacked = unpack(format, &bytes)?;
         let mut hasher = ContentHasher::new(Algorithm::Sha256);
         hasher.update(&unpacked.component);
         Ok((unpacked, hasher.finish()))
     };
     let looked: Result<_, ArchiveError> =
-        catalog.inspector.look(storage.chunk(sent.draft, sent.chunk), look).await?;
+        catalog.inspector.open(by, storage.chunk(sent.draft, sent.chunk), look).await?;
     let (unpacked, content) = looked.map_err(|error| Error::invalid(error.to_string()))?;
     let Unpacked { path, component, folder } = unpacked;
     let (chunk, component) = (Uuid::new_v4(), Bytes::from(component));
@@ -133,13 +151,13 @@ async fn open(catalog: &Catalog, sent: &Sent, format: Format) -> Result<(Sent, A
     Ok((Sent { draft: sent.draft, chunk, content, bytes }, Around { path, folder }))
 }
 
-async fn keep(catalog: &Catalog, sent: Sent, around: Option<Around>) -> Result<(), Error> {
+async fn keep(catalog: &Catalog, by: &Namespace, sent: Sent, around: Option<Around>) -> Result<(), Error> {
     let Sent { draft, chunk, content, bytes } = sent;
     let storage = &catalog.oci.storage;
     storage.assemble(draft, &[chunk], &content).await?;
     let file =
         around.as_ref().map(|around| plain(around.path.rsplit('/').next().unwrap_or_default()).to_owned());
-    let (digest, read, origin) = read(catalog, &content, around).await?;
+    let (digest, read, origin) = read(catalog, by, &content, around).await?;
     let whole = Whole { file, digest, bytes, read, origin };
     // The collection of garbage may have removed the content before the database knew that it is wanted; then it is stored again.
     loop {
@@ -156,6 +174,7 @@ async fn keep(catalog: &Catalog, sent: Sent, around: Option<Around>) -> Result<(
 /// What is in a file, its digest, and in what it differs from what lay around it.
 async fn read(
     catalog: &Catalog,
+    by: &Namespace,
     content: &ContentDigest,
     around: Option<Around>,
 ) -> Result<(Digest, Read, Option<Origin>), Error> {
@@ -172,7 +191,8 @@ async fn read(
         });
         (digest, read.map_err(Error::from), origin)
     };
-    let (digest, read, origin) = catalog.inspector.look(catalog.oci.storage.get(content), look).await?;
+    let bytes = catalog.oci.storage.get(content);
+    let (digest, read, origin) = catalog.inspector.look(Some(by), bytes, look).await?;
     match read {
         Err(error) if error.explain().kind.status < 500 => {
             Ok((digest, Read::Refused(error.problem()), origin))
@@ -273,6 +293,19 @@ mod tests {
             }
         };
         tokio::time::timeout(std::time::Duration::from_secs(60), freed).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_drips_ends_with_its_place() {
+        let (_folder, registry, caller, acme) = publishing().await;
+        let catalog = &registry.catalog;
+        let draft = reserve(&registry.db, caller.person(), &acme, "x.wasm").await.unwrap();
+        let drips = arriving(&["no "]).chain(futures::stream::pending()).boxed();
+        let of = (draft, caller.person());
+        let received = receive_within(Duration::from_millis(100), catalog, of, drips);
+        let refused = timeout(Duration::from_secs(60), received).await.expect("it ends").unwrap_err();
+        assert_eq!(refused.explain().kind.status, 409, "{refused}");
+        assert!(refused.to_string().contains("longer than 15 minutes"), "{refused}");
     }
 
     #[tokio::test]

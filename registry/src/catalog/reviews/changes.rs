@@ -67,7 +67,7 @@ async fn found(db: &Db, release: &Release) -> Result<ReleaseRecord, Error> {
 async fn imports(catalog: &Catalog, record: &ReleaseRecord) -> Result<BTreeSet<String>, Error> {
     let plugin = &record.release.plugin;
     let bytes = oci::read_blob(&catalog.oci, plugin, record.component, COMPONENT_BYTES_MAX as u64);
-    Ok(catalog.inspector.look(bytes, |worker, bytes| inspect(worker, &bytes)).await??.imports)
+    Ok(catalog.inspector.look(None, bytes, |worker, bytes| inspect(worker, &bytes)).await??.imports)
 }
 
 async fn compared(

@@ -170,6 +170,17 @@ fn what_unpacks_to_more_than_is_read_is_read_until_there() {
 }
 
 #[test]
+fn very_many_sections_are_not_looked_at_and_no_file_after_a_second_component() {
+    let (one, other) = (component("{}"), component("[]"));
+    let late = [BARE, &b"\0\x01\0".repeat(20_000), &one[BARE.len()..]].concat();
+    assert!(refused(&zip(&[("a.wasm", &late)])).contains("a.wasm (a component without a manifest"));
+    let mut found = Found::default();
+    found.see("a.wasm", &mut &one[..]).unwrap();
+    found.see("a copy.wasm", &mut &one[..]).unwrap();
+    assert!(matches!(found.see("b.wasm", &mut &other[..]), Err(ArchiveError::ManyComponents(..))));
+}
+
+#[test]
 fn more_entries_than_anybody_packs_are_refused() {
     let names: Vec<String> = (0..=ENTRIES_MAX).map(|number| number.to_string()).collect();
     let files: Vec<File<'_>> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
