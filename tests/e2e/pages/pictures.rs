@@ -21,15 +21,18 @@ fn every_page_is_pictured() {
     let market = Market::open("");
     let viewer = Viewer::of(&market);
     let mut pages: Vec<(String, Vec<String>)> = Vec::new();
-    viewer.each(&LOOKS, |(index, page), (_, look)| {
-        let scheme = if look.is_dark { "dark" } else { "light" };
-        let name = format!("{index:03}-{}-{scheme}.png", look.width);
-        fs::write(folder.join(&name), viewer.browser.picture()).unwrap();
-        if pages.len() == index {
-            pages.push((format!("{:?} at {}{}", page.who, page.route, page.query), Vec::new()));
-        }
-        pages[index].1.push(name);
-    });
+    viewer.each(
+        |_, _| true,
+        |(index, page), (_, look)| {
+            let scheme = if look.is_dark { "dark" } else { "light" };
+            let name = format!("{index:03}-{}-{scheme}.png", look.width);
+            fs::write(folder.join(&name), viewer.browser.picture()).unwrap();
+            if pages.len() == index {
+                pages.push((format!("{:?} at {}{}", page.who, page.route, page.query), Vec::new()));
+            }
+            pages[index].1.push(name);
+        },
+    );
     let mut html = HEAD.to_owned();
     for (title, names) in &pages {
         writeln!(html, "<h2>{}</h2><div>", title.replace('&', "&amp;")).unwrap();
