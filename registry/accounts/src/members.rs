@@ -10,10 +10,9 @@ use chandlery_store::{Db, Write, time};
 
 use crate::actor::Actor;
 use crate::audit::record;
-use crate::namespaces::must_be_a_namespace;
 use crate::people::find_within;
 use crate::powers::Power;
-use crate::roles::{own_role, role_within};
+use crate::roles::{must_be_a_namespace, own_role, role_within};
 use crate::standing::speaks_for;
 use crate::{Error, suspended};
 

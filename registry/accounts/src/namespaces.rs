@@ -152,15 +152,6 @@ pub async fn set_visibility(
     Ok(())
 }
 
-/// Refuses what is about a namespace that nobody has taken.
-pub async fn must_be_a_namespace(write: &mut Write, name: &Namespace) -> Result<(), Error> {
-    let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
-        .bind(name.as_str())
-        .fetch_optional(&mut **write)
-        .await?;
-    known.map(drop).ok_or_else(|| Error::NotFound(format!("namespace '{name}'")))
-}
-
 /// Whether anybody may see and pull what a namespace holds.
 pub async fn is_public(db: &Db, namespace: &Namespace) -> Result<bool, Error> {
     let found: Option<(Text<Visibility>,)> =

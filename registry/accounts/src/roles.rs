@@ -9,6 +9,15 @@ use sqlx::AnyConnection;
 use crate::Error;
 use crate::powers::in_namespace;
 
+/// Refuses what is about a namespace that nobody has taken.
+pub async fn must_be_a_namespace(db: &mut AnyConnection, name: &Namespace) -> Result<(), Error> {
+    let known: Option<(String,)> = sqlx::query_as("select name from namespaces where name = $1")
+        .bind(name.as_str())
+        .fetch_optional(db)
+        .await?;
+    known.map(drop).ok_or_else(|| Error::NotFound(format!("namespace '{name}'")))
+}
+
 /// The role of an account in a namespace.
 pub async fn role(db: &Db, namespace: &Namespace, account: &Namespace) -> Result<Option<Role>, Error> {
     role_within(&mut *db.read().acquire().await?, namespace, account).await
