@@ -111,6 +111,7 @@ impl Market {
             id("/processor/events/{id}", "evt_1", "evt_2"),
             id("/send-backs/{reference}", "REFUND-1", "REFUND-2"),
             id("/send-back-files/{number}", "1", "999999"),
+            id("/send-backs/files/{number}", "1", "999999"),
             id("/account/sessions/{id}", session, "000000000000"),
             id("/account/passkeys/{id}", PASSKEY, "00000000000000000000000000000000"),
             id("/account/tokens/{id}", text(&token["id"]), "000000000000"),
