@@ -180,12 +180,16 @@ async fn books() -> (tempfile::TempDir, Finance) {
     let statement = "id,date,amount,currency,text\nA,,5.00,USD,rent\nC,,3.00,USD,for INVOICE-1\n";
     let lines = rails::reconcile(db, &actor, &rules, None, statement).await.unwrap();
     assert_eq!(lines[1].outcome, "is credit of globex");
-    let second = r#"{"name": "second", "currency": "USD", "holder": "Us", "iban": "GB29NWBK60161331926819", "bic": "DEUTDEFF"}"#;
-    sqlx::query("insert into bank_accounts (name, body) values ('second', $1)")
-        .bind(second)
-        .execute(db.read())
-        .await
-        .unwrap();
+    for (name, iban) in [("main", "DE75512108001245126199"), ("second", "GB29NWBK60161331926819")] {
+        sqlx::query("insert into bank_accounts (name, body) values ($1, $2)")
+            .bind(name)
+            .bind(format!(
+                r#"{{"name": "{name}", "currency": "USD", "holder": "Us", "iban": "{iban}", "bic": "DEUTDEFF"}}"#
+            ))
+            .execute(db.read())
+            .await
+            .unwrap();
+    }
     let moved = r#"<Document><BkToCstmrStmt><Stmt><Ntry><Amt Ccy="USD">7.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>
         <AcctSvcrRef>M</AcctSvcrRef><NtryDtls><TxDtls><RltdPties><DbtrAcct><Id><IBAN>GB29NWBK60161331926819</IBAN></Id></DbtrAcct>
         </RltdPties></TxDtls></NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>"#;
