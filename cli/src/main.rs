@@ -14,7 +14,7 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::*;
@@ -22,13 +22,16 @@ use home::Home;
 
 /// A marketplace of WebAssembly plugins for AI deployment.
 #[derive(Parser)]
-#[command(name = "chandlery", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "chandlery", version, propagate_version = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     settings: api::Settings,
     #[command(subcommand)]
     command: Command,
 }
+
+/// Help in fewer columns is hardly read.
+const HELP_COLUMNS_MIN: usize = 40;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused, because something could not be trusted;
@@ -219,11 +222,20 @@ enum Command {
     Work(work::Perform),
 }
 
+/// The command as it was written. Help is laid out in as many columns as everything else.
+fn parsed() -> Cli {
+    let columns = show::columns().unwrap_or(show::HELP_COLUMNS_MAX);
+    let command = Cli::command().term_width(columns.clamp(HELP_COLUMNS_MIN, show::HELP_COLUMNS_MAX));
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parsed();
     let filter = EnvFilter::try_from_env("CHANDLERY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info,kube_client=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // What cannot be logged is not told of either: nobody reads standard error any more.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+    log.with_writer(std::io::stderr).init();
     // Fails only where one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -233,7 +245,8 @@ fn main() -> ExitCode {
         }
     };
     let json = cli.settings.json;
-    match runtime.block_on(run(cli)) {
+    let unwritten = |why| failure::Failure::of(format!("what was asked for could not be written whole: {why}"));
+    match runtime.block_on(run(cli)).and_then(|()| show::finish().map_err(unwritten)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }

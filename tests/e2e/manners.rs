@@ -1,0 +1,154 @@
+//! How commands behave whatever they are asked: read by somebody who leaves early, at a terminal of any width, and with a folder that
+//! is not there.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::pipe;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::process::{free_address, workspace};
+use crate::world::{Person, World, plugin};
+
+/// What shows much, of a registry or a host.
+const SHOWS: [&[&str]; 12] = [
+    &["search"],
+    &["show", "acme:ocr-server"],
+    &["status"],
+    &["list"],
+    &["whoami"],
+    &["books", "balances"],
+    &["books", "months"],
+    &["tokens", "list"],
+    &["namespace", "members", "acme"],
+    &["keys", "list", "acme"],
+    &["host", "users", "list"],
+    &["target", "list"],
+];
+
+/// Every command, as the reference lists them.
+fn every_command() -> Vec<Vec<String>> {
+    let mut commands = Vec::new();
+    for file in fs::read_dir(workspace().join("docs/reference/commands")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let headings = text.lines().filter(|line| line.starts_with('#'));
+        let paths = headings.filter_map(|line| line.split_once("# chandlery "));
+        commands.extend(paths.map(|(_, path)| path.split(' ').map(str::to_owned).collect()));
+    }
+    assert!(commands.len() > 200, "{}", commands.len());
+    commands
+}
+
+/// A pipe that nobody reads any more.
+fn closed() -> Stdio {
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+/// Ends as it would have ended, or because nobody reads it: not by a panic, of which 101 tells, and not by a signal.
+fn ends_quietly(command: &mut Command) {
+    let code = command.status().unwrap().code();
+    assert!(code.is_some_and(|code| code < 100), "{command:?} ended with {code:?}");
+}
+
+#[test]
+fn a_reader_who_leaves_ends_no_command_in_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let away = Person::at("away", folder.path(), &free_address());
+    for path in every_command() {
+        let mut words: Vec<&str> = path.iter().map(String::as_str).collect();
+        words.push("--help");
+        let output = away.command(&words).stdout(closed()).output().unwrap();
+        assert!(output.status.code().is_some_and(|code| code < 100), "{words:?}: {output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words:?}");
+    }
+    let world = World::start();
+    world.publisher("acme").publish(&plugin("ocr-server"));
+    let (operator, customer) = (world.operator(), world.customer());
+    customer.ok(&["install", "acme:ocr-server"]);
+    for words in SHOWS {
+        for (person, more) in [(&operator, None), (&customer, None), (&customer, Some("--json")), (&away, None)] {
+            let words = [words, more.as_slice()].concat();
+            ends_quietly(person.command(&words).stdout(closed()).stderr(Stdio::null()));
+            ends_quietly(person.command(&words).stdout(closed()).stderr(closed()));
+        }
+    }
+
+    // A full disk is no reader who has left: what is cut off is not passed off as whole.
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = customer.command(&["list", "--json"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("could not be written whole"), "{output:?}");
+}
+
+/// What a command prints in so many columns.
+fn printed(person: &Person, words: &[&str], columns: &str) -> String {
+    let output = person.command(words).env("COLUMNS", columns).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn widest(text: &str) -> usize {
+    text.lines().map(|line| line.trim_end().chars().count()).max().unwrap_or(0)
+}
+
+#[test]
+fn what_is_printed_fits_and_breaks_no_word() {
+    let world = World::start();
+    world.publisher("acme").publish(&plugin("ocr-server"));
+    let (operator, customer) = (world.operator(), world.customer());
+    customer.ok(&["install", "acme:ocr-server"]);
+    let mut folded = 0;
+    for words in SHOWS {
+        let person = if words[0] == "books" { &operator } else { &customer };
+        let whole = printed(person, words, "0");
+        assert_eq!(whole, printed(person, words, "100000"), "{words:?}");
+        let all: BTreeSet<&str> = whole.split_whitespace().filter(|word| !word.contains(['─', '═'])).collect();
+        for columns in [60, 80] {
+            let narrow = printed(person, words, &columns.to_string());
+            let shown: BTreeSet<&str> = narrow.split_whitespace().collect();
+            let broken: Vec<&&str> = all.difference(&shown).collect();
+            assert!(broken.is_empty(), "{words:?} in {columns} columns breaks {broken:?}:\n{narrow}");
+            // What cannot be parted may be wider: a digest, or a command to be copied.
+            let parts = |line: &&str| !line.contains('`') && line.split(' ').all(|word| word.chars().count() < 25);
+            for line in narrow.lines().filter(parts) {
+                assert!(widest(line) <= columns, "{words:?} in {columns} columns: {line}");
+            }
+            folded += usize::from(narrow != whole);
+        }
+    }
+    assert!(folded > 3, "{folded}");
+
+    // Help without a width is as wide as it ever is, and no letter stands alone.
+    let help = |columns: &str| printed(&customer, &["registry", "serve", "--help"], columns);
+    assert_eq!(help("0"), help("200"));
+    assert!(widest(&help("60")) <= widest(&help("80")) && widest(&help("0")) > 80);
+    assert!(help("0").lines().count() < help("60").lines().count());
+}
+
+/// What is in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn what_opens_a_registry_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let away = Person::at("away", folder.path(), &free_address());
+    let data = tempfile::tempdir().unwrap();
+    let [typo, backup] = ["typo", "backup"].map(|name| data.path().join(name).to_str().unwrap().to_owned());
+    for words in [
+        &["registry", "backup", "--data", &typo, &backup][..],
+        &["registry", "promote", "ann", "--data", &typo],
+        &["registry", "reset-password", "ann", "--data", &typo],
+        &["registry", "remove-second-factor", "ann", "--data", &typo],
+    ] {
+        let (problem, code) = away.refused(words);
+        assert_eq!((problem.r#type.as_str(), code), ("not-found", 6), "{words:?}");
+        assert!(problem.detail.contains(&format!("there is no registry in {typo}")), "{problem:?}");
+        assert!(names(data.path()).is_empty(), "{words:?} left {:?}", names(data.path()));
+    }
+    away.refused(&["registry", "restore", "--data", &typo, &backup]);
+    assert!(names(data.path()).is_empty(), "restoring nothing left {:?}", names(data.path()));
+}
