@@ -47,6 +47,7 @@ pub mod plan;
 pub mod policy;
 pub mod processor;
 pub mod publish;
+pub mod ready;
 pub mod record;
 pub mod registry;
 pub mod releases;

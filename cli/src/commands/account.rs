@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Deserialize;
 
-use self::passwords::{current_and_new, password};
+use self::passwords::{current_and_new, new_password, password};
 use crate::api::Context;
 use crate::commands::host_account::claim_own;
 use crate::failure::Result;
@@ -139,7 +139,7 @@ impl Account {
                 context.registry(Method::POST, "/api/v1/account/password", change).await?
             }
             Self::Reset { token, end_all_tokens } => {
-                let password = password("New password: ")?;
+                let password = new_password()?;
                 context
                     .post("/api/v1/password-resets", ResetPassword { token, password, end_all_tokens })
                     .await?
@@ -158,7 +158,7 @@ impl Account {
 
 impl Register {
     pub async fn run(self, context: &Context) -> Result {
-        let new = NewAccount { name: self.name, password: password("Password: ")?, email: self.email };
+        let new = NewAccount { name: self.name, password: new_password()?, email: self.email };
         let token: Token = context.post("/api/v1/accounts", new).await?;
         remember(context, &token, "opened account").await
     }
