@@ -110,14 +110,16 @@ impl Context {
         match (self.workload.get(), given_token(), &self.settings.account) {
             (Some((account, _)), ..) => Ok(account.clone()),
             (None, Some(_), Some(account)) => Ok(account.clone()),
-            (None, Some(token), None) => {
-                let url = format!("{}/api/v1/account", self.settings.registry);
-                let asked = self.http().get(url).bearer_auth(token);
-                let profile: AccountProfile = read(self.send_to_registry(asked).await?).await?;
-                Ok(profile.name)
-            }
+            (None, Some(_), None) => Ok(self.profile().await?.name),
             (None, None, _) => Ok(self.log_in()?.0),
         }
+    }
+
+    /// What the registry knows of the account that the token is of, whoever it acts for.
+    pub async fn profile(&self) -> Result<AccountProfile> {
+        let url = format!("{}/api/v1/account", self.settings.registry);
+        let asked = self.http().get(url).bearer_auth(self.token()?);
+        read(self.send_to_registry(asked).await?).await
     }
 
     /// The log-in that is kept: its account and its token.

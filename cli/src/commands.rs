@@ -29,6 +29,7 @@ pub mod integrations;
 pub mod invoices;
 pub mod issuers;
 pub mod keys;
+pub mod list;
 pub mod listing;
 pub mod log;
 pub mod logs;

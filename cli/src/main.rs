@@ -51,6 +51,10 @@ enum Command {
     Register(account::Register),
     /// Log in to the registry
     Login(account::Login),
+    /// Log out of the registry, and forget the token
+    Logout,
+    /// Show which account the registry is asked as, and by what
+    Whoami,
     /// See and change the account, its password and its e-mail address
     #[command(subcommand)]
     Account(account::Account),
@@ -126,6 +130,8 @@ enum Command {
     Install(install::Install),
     /// Uninstall a plugin that nothing is deployed of
     Uninstall(uninstall::Uninstall),
+    /// Show what is installed
+    List(list::List),
     /// Check everything that is installed again
     Verify(verify::Verify),
     /// Show what plugins may do and have done, and change it
@@ -260,6 +266,8 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Host(command) => command.run(&context).await,
         Command::Register(command) => command.run(&context).await,
         Command::Login(command) => command.run(&context).await,
+        Command::Logout => account::log_out(&context).await,
+        Command::Whoami => account::whoami(&context).await,
         Command::Account(command) => command.run(&context).await,
         Command::Namespace(command) => command.run(&context).await,
         Command::Organisation(command) => command.run(&context).await,
@@ -273,6 +281,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Search(command) => command.run(&context).await,
         Command::Install(command) => command.run(&context).await,
         Command::Uninstall(command) => command.run(&context).await,
+        Command::List(command) => command.run(&context).await,
         Command::Verify(command) => command.run(&context).await,
         Command::Permissions(command) => command.run(&context).await,
         Command::Secrets(command) => command.run(&context).await,

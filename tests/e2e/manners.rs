@@ -7,6 +7,8 @@ use std::io::pipe;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::json;
+
 use crate::process::{free_address, workspace};
 use crate::world::{Person, World, plugin};
 
@@ -93,6 +95,14 @@ fn widest(text: &str) -> usize {
     text.lines().map(|line| line.trim_end().chars().count()).max().unwrap_or(0)
 }
 
+/// The words of a text but those of rules and of headings, which a list leaves out where nothing stands below them.
+fn words_of_rows(text: &str) -> BTreeSet<&str> {
+    let is_rule = |line: &&str| line.contains(['─', '═']);
+    let after = text.lines().skip(1).map(|line| line.contains('═')).chain([false]);
+    let rows = text.lines().zip(after).filter(|(line, is_heading)| !is_heading && !is_rule(line));
+    rows.flat_map(|(line, _)| line.split_whitespace()).collect()
+}
+
 #[test]
 fn what_is_printed_fits_and_breaks_no_word() {
     let world = World::start();
@@ -104,7 +114,7 @@ fn what_is_printed_fits_and_breaks_no_word() {
         let person = if words[0] == "books" { &operator } else { &customer };
         let whole = printed(person, words, "0");
         assert_eq!(whole, printed(person, words, "100000"), "{words:?}");
-        let all: BTreeSet<&str> = whole.split_whitespace().filter(|word| !word.contains(['─', '═'])).collect();
+        let all = words_of_rows(&whole);
         for columns in [60, 80] {
             let narrow = printed(person, words, &columns.to_string());
             let shown: BTreeSet<&str> = narrow.split_whitespace().collect();
@@ -151,4 +161,77 @@ fn what_opens_a_registry_makes_none() {
     }
     away.refused(&["registry", "restore", "--data", &typo, &backup]);
     assert!(names(data.path()).is_empty(), "restoring nothing left {:?}", names(data.path()));
+}
+
+/// The same with a token in its environment.
+fn with_token(person: &Person, words: &[&str], token: &str) -> (bool, String) {
+    let output = person.command(words).env("CHANDLERY_TOKEN", token).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn whoever_asks_is_told_who_that_is_and_logs_out() {
+    let world = World::start();
+    let (acme, bob, machine) = (world.publisher("acme"), world.person("bob"), world.person("machine"));
+    bob.register();
+    let made = |person: &Person, scope: &str| {
+        person.ok(&["tokens", "new", scope])["token"].as_str().unwrap().to_owned()
+    };
+    let (whole, narrow) = (made(&bob, "full"), made(&acme, "publish"));
+
+    assert_eq!((&acme.ok(&["whoami"])["account"], &acme.ok(&["whoami"])["by"]), (&json!("acme"), &json!("log-in")));
+    assert_eq!(world.operator().ok(&["whoami"])["operator"], json!(true));
+    let (problem, code) = machine.refused(&["whoami"]);
+    assert_eq!((problem.r#type.as_str(), code), ("unauthenticated", 5));
+    // A token in the environment is used instead of what is kept, and says by itself whose it is.
+    for person in [&machine, &acme] {
+        let (done, said) = with_token(person, &["whoami"], &whole);
+        assert!(done && said.contains("'bob' at ") && said.contains("CHANDLERY_TOKEN"), "{said}");
+    }
+    let (done, said) = with_token(&acme, &["logout"], &whole);
+    assert!(!done && said.contains("unset CHANDLERY_TOKEN"), "{said}");
+
+    let session = acme.token();
+    assert_eq!(acme.ok(&["logout"])["logged_out"], "acme");
+    assert_eq!(acme.refused(&["whoami"]).0.r#type, "unauthenticated");
+    assert_eq!(acme.refused(&["logout"]).0.r#type, "unauthenticated");
+    assert_eq!(world.send("GET", "/api/v1/account", Some(&session), &[], "").status, 401, "its session has ended");
+    // Nobody is logged in, and a token that may do nothing else publishes.
+    let file = acme.file("plugin.wasm", &plugin("ocr-server"));
+    let (done, said) = with_token(&acme, &["publish", &file], &narrow);
+    assert!(done && said.contains("acme:ocr-server@1.0.0 is published"), "{said}");
+    acme.login(acme.password());
+    assert_eq!(acme.ok(&["whoami"])["account"], "acme");
+    // Where the registry cannot be told, the token is forgotten all the same.
+    let away = Person { registry: free_address(), ..world.person("away") };
+    assert_eq!(away.refused(&["logout"]).0.r#type, "unauthenticated");
+}
+
+#[test]
+fn what_publishing_lacks_is_told_at_once_and_before_anything_is_built() {
+    let world = World::start();
+    let ann = world.person("ann");
+    let folder = world.folder.path().join("hello");
+    let folder = folder.to_str().unwrap();
+    ann.ok(&["new", "hello:world", "--lang", "python", "--folder", folder]);
+    let lacks = |type_: &str, told: &[&str]| {
+        for command in ["publish", "check"] {
+            let (problem, _) = ann.refused(&[command, folder]);
+            assert_eq!(problem.r#type, type_, "{command} {problem:?}");
+            let remedy = problem.remedy.clone().unwrap();
+            for words in told {
+                assert!(remedy.contains(words), "{command} {words}: {problem:?}");
+            }
+        }
+        assert!(!Path::new(folder).join("target").exists(), "nothing was built");
+    };
+    let key = "`chandlery keys new hello`, `chandlery keys add hello --key hello`";
+    lacks("unauthenticated", &["`chandlery register NAME`", key]);
+    ann.register();
+    lacks("forbidden", &["`chandlery namespace take hello`", key]);
+    ann.ok(&["namespace", "take", "hello"]);
+    lacks("no-key", &[key]);
+    ann.ok(&["keys", "new", "hello"]);
+    lacks("untrusted-signature", &["`chandlery keys add hello`"]);
 }

@@ -3,6 +3,7 @@
 mod email;
 mod factor;
 mod identities;
+mod logged_in;
 mod passkeys;
 mod passwords;
 mod sessions;
@@ -17,6 +18,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Deserialize;
 
+pub use self::logged_in::{log_out, whoami};
 use self::passwords::{current_and_new, new_password, password};
 use crate::api::Context;
 use crate::commands::host_account::claim_own;
