@@ -337,7 +337,10 @@ pub(crate) mod tests {
             ("minimum = 1", "minimum = \"one\"", "port/minimum: \"one\" is not of type \"number\""),
         ] {
             let refused = Manifest::from_toml(&EXAMPLE.replace(from, to)).unwrap_err();
-            assert!(matches!(&refused, ManifestError::Parameters(text) if text.starts_with(why)), "{refused}");
+            assert!(
+                matches!(&refused, ManifestError::Parameters(text) if text.starts_with(why)),
+                "{refused}"
+            );
         }
         for from in ["version = \"1.0.0\"", "contract = \"0.1.0\""] {
             let short = EXAMPLE.replace(from, &from.replace(".0\"", "\""));

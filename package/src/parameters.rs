@@ -75,7 +75,9 @@ pub fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Misfit> {
 
 /// Refuses defaults that their parameters may not have: whoever leaves those out would be told of parameters that they never gave.
 pub fn check_defaults(manifest: &Manifest) -> Result<(), ManifestError> {
-    let Err(Misfit { mut problems, .. }) = complete(manifest, &Value::Object(Map::new())) else { return Ok(()) };
+    let Err(Misfit { mut problems, .. }) = complete(manifest, &Value::Object(Map::new())) else {
+        return Ok(());
+    };
     // What must be given is about no default.
     problems.retain(|problem| problem.parameter.is_some());
     match problems.is_empty() {
@@ -145,7 +147,9 @@ mod tests {
     #[test]
     fn a_default_is_a_value_that_its_parameter_may_have() {
         assert_eq!(check_defaults(&manifest()), Ok(()));
-        for (default, why) in [(json!("lots"), "/port: \"lots\" is not of type \"integer\""), (json!(0), "/port: 0 is less")] {
+        for (default, why) in
+            [(json!("lots"), "/port: \"lots\" is not of type \"integer\""), (json!(0), "/port: 0 is less")]
+        {
             let mut manifest = manifest();
             manifest.parameters["port"]["default"] = default;
             let refused = check_defaults(&manifest).unwrap_err().to_string();

@@ -64,7 +64,11 @@ fn a_template_in_javascript_is_tested_checked_published_and_planned() {
     let (problem, code) = author.refused(&["test", path]);
     assert_eq!((problem.r#type.as_str(), code), ("cases-failed", 1), "{problem:?}");
     assert!(problem.detail.contains("2 of 3 cases: kubernetes, local"), "{problem:?}");
-    assert_eq!(author.refused(&["check", path]).0.r#type, "cases-failed", "another answer than the one that is kept");
+    assert_eq!(
+        author.refused(&["check", path]).0.r#type,
+        "cases-failed",
+        "another answer than the one that is kept"
+    );
     author.ok(&["test", path, "--accept"]);
     author.ok(&["test", path]);
 
@@ -133,10 +137,18 @@ fn mistakes_in_a_manifest_are_told_in_its_own_words_before_anything_is_built() {
     let folder = begin(&author, &world, "python");
     let (path, manifest) = (folder.to_str().unwrap(), folder.join("chandlery.toml"));
     for (from, to, said) in [
-        ("version = \"0.1.0\"", "version = \"1.0\"", "'1.0' is not a version: write three numbers, such as 1.0.0"),
+        (
+            "version = \"0.1.0\"",
+            "version = \"1.0\"",
+            "'1.0' is not a version: write three numbers, such as 1.0.0",
+        ),
         ("default = 8080", "default = \"lots\"", "/port: \"lots\" is not of type \"integer\""),
         ("default = 8080", "default = 80", "/port: 80 is less than the minimum"),
-        ("type = \"integer\"\nminimum = 1024", "type = \"int\"\nminimum = 1024", "port: \"int\" is no type; the types are"),
+        (
+            "type = \"integer\"\nminimum = 1024",
+            "type = \"int\"\nminimum = 1024",
+            "port: \"int\" is no type; the types are",
+        ),
     ] {
         edit(&manifest, from, to);
         for command in [&["check", path, "--offline"][..], &["publish", path], &["test", path]] {

@@ -70,7 +70,9 @@ fn a_reader_who_leaves_ends_no_command_in_a_panic() {
     let (operator, customer) = (world.operator(), world.customer());
     customer.ok(&["install", "acme:ocr-server"]);
     for words in SHOWS {
-        for (person, more) in [(&operator, None), (&customer, None), (&customer, Some("--json")), (&away, None)] {
+        for (person, more) in
+            [(&operator, None), (&customer, None), (&customer, Some("--json")), (&away, None)]
+        {
             let words = [words, more.as_slice()].concat();
             ends_quietly(person.command(&words).stdout(closed()).stderr(Stdio::null()));
             ends_quietly(person.command(&words).stdout(closed()).stderr(closed()));
@@ -121,7 +123,8 @@ fn what_is_printed_fits_and_breaks_no_word() {
             let broken: Vec<&&str> = all.difference(&shown).collect();
             assert!(broken.is_empty(), "{words:?} in {columns} columns breaks {broken:?}:\n{narrow}");
             // What cannot be parted may be wider: a digest, or a command to be copied.
-            let parts = |line: &&str| !line.contains('`') && line.split(' ').all(|word| word.chars().count() < 25);
+            let parts =
+                |line: &&str| !line.contains('`') && line.split(' ').all(|word| word.chars().count() < 25);
             for line in narrow.lines().filter(parts) {
                 assert!(widest(line) <= columns, "{words:?} in {columns} columns: {line}");
             }
@@ -180,7 +183,10 @@ fn whoever_asks_is_told_who_that_is_and_logs_out() {
     };
     let (whole, narrow) = (made(&bob, "full"), made(&acme, "publish"));
 
-    assert_eq!((&acme.ok(&["whoami"])["account"], &acme.ok(&["whoami"])["by"]), (&json!("acme"), &json!("log-in")));
+    assert_eq!(
+        (&acme.ok(&["whoami"])["account"], &acme.ok(&["whoami"])["by"]),
+        (&json!("acme"), &json!("log-in"))
+    );
     assert_eq!(world.operator().ok(&["whoami"])["operator"], json!(true));
     let (problem, code) = machine.refused(&["whoami"]);
     assert_eq!((problem.r#type.as_str(), code), ("unauthenticated", 5));
@@ -196,7 +202,11 @@ fn whoever_asks_is_told_who_that_is_and_logs_out() {
     assert_eq!(acme.ok(&["logout"])["logged_out"], "acme");
     assert_eq!(acme.refused(&["whoami"]).0.r#type, "unauthenticated");
     assert_eq!(acme.refused(&["logout"]).0.r#type, "unauthenticated");
-    assert_eq!(world.send("GET", "/api/v1/account", Some(&session), &[], "").status, 401, "its session has ended");
+    assert_eq!(
+        world.send("GET", "/api/v1/account", Some(&session), &[], "").status,
+        401,
+        "its session has ended"
+    );
     // Nobody is logged in, and a token that may do nothing else publishes.
     let file = acme.file("plugin.wasm", &plugin("ocr-server"));
     let (done, said) = with_token(&acme, &["publish", &file], &narrow);

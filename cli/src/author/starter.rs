@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chandlery_package::{Manifest, PluginId};
 use chandlery_package::component::CONTRACTS;
+use chandlery_package::{Manifest, PluginId};
 use include_dir::{Dir, include_dir};
 use toml::{Table, Value};
 

@@ -63,7 +63,10 @@ impl Check {
         }
         if manifest.kind == Kind::Template {
             answers_as_expected(&built, &cases)?;
-            passed("cases", format!("{} give the plans that are kept, and the same in two engines", cases.len()));
+            passed(
+                "cases",
+                format!("{} give the plans that are kept, and the same in two engines", cases.len()),
+            );
         }
         if !self.offline {
             passed("version", is_free(context, &built).await?.into());

@@ -26,7 +26,9 @@ impl List {
         };
         match page.items.is_empty() {
             _ if context.settings.json => show::json(&page),
-            true => show::note("nothing is installed; `chandlery search` finds plugins, and `chandlery install PLUGIN` installs one"),
+            true => show::note(
+                "nothing is installed; `chandlery search` finds plugins, and `chandlery install PLUGIN` installs one",
+            ),
             false => {
                 show::table(&["plugin", "version", "kind", "from", "installed"], page.items.iter().map(row))
             }

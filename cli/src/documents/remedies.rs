@@ -73,7 +73,8 @@ fn fault(cli: &Command, text: &str) -> Option<String> {
     let mut words = text.split_whitespace().take_while(|word| !["<", ">", "|", "…"].contains(word));
     while let Some(word) = words.next() {
         if word.starts_with('-') {
-            let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+            let (name, value) =
+                word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
             if ["--help", "--{what}"].contains(&name) {
                 continue;
             }
@@ -92,9 +93,11 @@ fn fault(cli: &Command, text: &str) -> Option<String> {
             given += 1;
         }
     }
-    let takes_any = command.get_positionals().any(|arg| arg.get_num_args().is_some_and(|n| n.max_values() > 1));
+    let takes_any =
+        command.get_positionals().any(|arg| arg.get_num_args().is_some_and(|n| n.max_values() > 1));
     let takes = command.get_positionals().count();
-    (given > takes && !takes_any).then(|| format!("'{}' takes {takes} arguments, not {given}", command.get_name()))
+    (given > takes && !takes_any)
+        .then(|| format!("'{}' takes {takes} arguments, not {given}", command.get_name()))
 }
 
 fn all_options(command: &Command, names: &mut Vec<String>) {

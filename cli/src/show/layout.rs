@@ -130,8 +130,11 @@ mod tests {
 
     #[test]
     fn a_table_fits_and_breaks_no_word() {
-        let words: Vec<String> =
-            rows().concat().iter().flat_map(|cell| cell.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
+        let words: Vec<String> = rows()
+            .concat()
+            .iter()
+            .flat_map(|cell| cell.split(' ').map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         for columns in [Some(60), Some(80), Some(200), None, Some(20)] {
             let table = table(&HEADINGS, &rows(), columns);
             for line in table.lines().filter(|_| columns.is_some_and(|columns| columns >= 60)) {

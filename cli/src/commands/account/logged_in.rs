@@ -35,8 +35,9 @@ pub async fn whoami(context: &Context) -> Result {
 /// Ends the log-in at the registry, and forgets its token, which is forgotten even where the registry cannot be told.
 pub async fn log_out(context: &Context) -> Result {
     if given_token().is_some() {
-        return Err(Failure::of(format!("the token is in {TOKEN}, and of no log-in"))
-            .remedy(format!("`unset {TOKEN}`; `chandlery tokens revoke ID` ends the token for everybody who has it")));
+        return Err(Failure::of(format!("the token is in {TOKEN}, and of no log-in")).remedy(format!(
+            "`unset {TOKEN}`; `chandlery tokens revoke ID` ends the token for everybody who has it"
+        )));
     }
     let (account, _) = context.log_in()?;
     let ended = sessions::end_own(context).await;
