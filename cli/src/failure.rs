@@ -44,15 +44,12 @@ impl Failure {
             .remedy(format!("is it running? `chandlery up` starts one; another is named by --{what} URL"))
     }
 
-    /// Several at once, of the first one's kind: what each needs is said before any of it is done.
-    pub fn together(failures: Vec<Self>) -> Result {
-        let details: Vec<&str> = failures.iter().map(Self::detail).collect();
-        let remedies: Vec<&str> = failures.iter().filter_map(|failure| failure.0.remedy.as_deref()).collect();
-        let (detail, remedy) = (details.join("; "), remedies.join("; then "));
-        match failures.into_iter().next() {
-            Some(Self(first)) => Err(Self(Problem { detail, remedy: Some(remedy), ..first })),
-            None => Ok(()),
-        }
+    /// This one and another at once, of this one's kind: what each needs is said before any of it is done.
+    pub fn and(self, other: Self) -> Self {
+        let detail = format!("{}; {}", self.detail(), other.detail());
+        let remedies: Vec<String> = [self.0.remedy, other.0.remedy].into_iter().flatten().collect();
+        let remedy = (!remedies.is_empty()).then(|| remedies.join("; then "));
+        Self(Problem { detail, remedy, ..self.0 })
     }
 
     /// Whether it has this stable word.

@@ -80,7 +80,9 @@ impl Home {
         let mut credentials = self.credentials()?;
         if let Some(accounts) = credentials.registry.get_mut(registry) {
             accounts.tokens.remove(account);
-            accounts.current.take_if(|current| *current == *account);
+            if accounts.current.as_ref() == Some(account) {
+                accounts.current = None;
+            }
         }
         self.write(&credentials)
     }

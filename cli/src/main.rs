@@ -252,7 +252,7 @@ fn main() -> ExitCode {
     };
     let json = cli.settings.json;
     let unwritten =
-        |why| failure::Failure::of(format!("what was asked for could not be written whole: {why}"));
+        |why: String| failure::Failure::of(format!("what was asked for could not be written whole: {why}"));
     match runtime.block_on(run(cli)).and_then(|()| show::finish().map_err(unwritten)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),

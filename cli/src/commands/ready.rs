@@ -31,10 +31,8 @@ pub async fn ready(context: &Context, namespace: &Namespace, key: &str) -> Resul
     };
     match (member, key) {
         (Ok(member), Ok(key)) => Ok(Ready { member, key }),
-        (member, key) => {
-            let missing = member.err().into_iter().chain(key.err()).collect();
-            Failure::together(missing).and_then(|()| Err(Failure::of("nothing is missing")))
-        }
+        (Err(first), Err(second)) => Err(first.and(second)),
+        (Err(only), Ok(_)) | (Ok(_), Err(only)) => Err(only),
     }
 }
 

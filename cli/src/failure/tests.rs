@@ -69,10 +69,9 @@ fn a_word_of_one_part_means_one_thing() {
 
 #[test]
 fn what_is_missing_is_told_at_once() {
-    assert!(Failure::together(Vec::new()).is_ok());
     let one = || Failure::new(&words::NOT_LOGGED_IN, "no account").remedy("log in");
-    let two = Failure::new(&words::NO_KEY, "no key").remedy("make one");
-    let Err(failure) = Failure::together(vec![one(), two]) else { panic!("two are missing") };
+    let failure = one().and(Failure::new(&words::NO_KEY, "no key").remedy("make one"));
     assert_eq!((failure.detail(), failure.exit_code()), ("no account; no key", 5));
     assert_eq!(failure.0.remedy.as_deref(), Some("log in; then make one"));
+    assert_eq!(one().and(Failure::of("no disk")).0.remedy.as_deref(), Some("log in"));
 }

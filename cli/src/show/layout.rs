@@ -13,7 +13,10 @@ const PADDING: usize = 2;
 
 /// How many columns the standard output has: as `COLUMNS` says, or the terminal; none: lines may be as long as they are.
 pub fn columns() -> Option<usize> {
-    let said = env::var("COLUMNS").ok().and_then(|text| text.trim().parse().ok()).filter(|count| *count > 0);
+    let said = env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.trim().parse::<usize>().ok())
+        .filter(|count| *count > 0);
     said.or_else(|| terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0.into()))
 }
 
