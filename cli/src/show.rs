@@ -66,6 +66,15 @@ fn marked(text: &str) -> String {
     folded(&lines(text), columns(), 2, 2)
 }
 
+/// Text that ends with something aside, as [`folded`].
+fn with_aside(text: &str, aside: &str, used: usize, indent: usize) -> String {
+    let said = folded(&format!("{text} {aside}"), columns(), used, indent);
+    match said.strip_suffix(aside) {
+        Some(begun) => format!("{begun}{}", aside.dimmed()),
+        None => said,
+    }
+}
+
 /// Prints what the lines after it are about.
 pub fn headline(about: impl Display, rest: &str) {
     let about = line(&about.to_string());
@@ -75,7 +84,7 @@ pub fn headline(about: impl Display, rest: &str) {
 
 /// Prints one of several things.
 pub fn item(what: &str, aside: &str) {
-    say!("  {} {} {}", "•".yellow(), line(what), format!("({})", line(aside)).dimmed());
+    say!("  {} {}", "•".yellow(), with_aside(&line(what), &format!("({})", line(aside)), 4, 4));
 }
 
 /// Prints a line that is there no longer.
@@ -134,10 +143,8 @@ pub fn json_failure(problem: impl Serialize) {
 /// Prints on standard error why a command has failed, and what to do.
 pub fn failure(title: &str, detail: &str, word: &str, remedy: Option<&str>) {
     let (head, word) = ("error:", format!("[{}]", line(word)));
-    let said = format!("{}: {} {word}", line(title), lines(detail));
-    let said = folded(&said, columns(), head.len() + 1, 2);
-    let said = said.strip_suffix(&word).unwrap_or(&said);
-    say_aside!("{} {said}{}", head.red().bold(), word.dimmed());
+    let said = format!("{}: {}", line(title), lines(detail));
+    say_aside!("{} {}", head.red().bold(), with_aside(&said, &word, head.len() + 1, 2));
     if let Some(remedy) = remedy {
         let head = "  try:";
         say_aside!("{}  {}", head.cyan().bold(), folded(&lines(remedy), columns(), head.len() + 2, 2));

@@ -99,11 +99,11 @@ fn javascript_has_no_clock_no_chance_and_no_silence() {
     let checked = author.text(&["check", path, "--offline"]);
     assert!(checked.contains("README.md is the one that `chandlery new` wrote"), "{checked}");
     // What is no answer by the contract is told to whoever wrote it.
-    edit(&source, "graceSeconds: 10", "graceSecond: 10");
+    edit(&source, "kind: \"service\"", "kind: \"servise\"");
     let (problem, _) = author.refused(&["test", path]);
     let remedy = problem.remedy.clone().unwrap();
     assert!(remedy.contains("contract") && !remedy.contains("publisher"), "{problem:?}");
-    edit(&source, "graceSecond: 10", "graceSeconds: 10");
+    edit(&source, "kind: \"servise\"", "kind: \"service\"");
     edit(&source, "Math.random()", "nothing.at.all");
     let (problem, _) = author.refused(&["test", path]);
     assert_eq!(problem.r#type, "panicked");
