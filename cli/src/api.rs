@@ -7,7 +7,7 @@ use chandlery_accounts::organisations::ACCOUNT_HEADER;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Problem;
 use chandlery_package::wire::host::Event;
-use chandlery_package::wire::{ApprovalRequest, PAGE_ITEMS_MAX, Page};
+use chandlery_package::wire::{AccountProfile, ApprovalRequest, PAGE_ITEMS_MAX, Page};
 use clap::Args;
 use futures::StreamExt as _;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -22,6 +22,9 @@ use crate::words;
 
 /// By what a write that is sent again is known.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The variable that may hold a token of the registry.
+pub const TOKEN: &str = "CHANDLERY_TOKEN";
 
 /// Where the registry listens unless told otherwise.
 pub const REGISTRY_LISTEN: &str = "127.0.0.1:7600";
@@ -93,11 +96,34 @@ impl Context {
         self.workload.get_or_init(|| (account, token));
     }
 
-    /// The account that speaks to the registry, and its token.
-    pub fn account(&self) -> Result<(Namespace, String)> {
-        if let Some(workload) = self.workload.get() {
-            return Ok(workload.clone());
+    /// The token that speaks to the registry: of a workload, from the environment, or of a log-in.
+    pub fn token(&self) -> Result<String> {
+        match (self.workload.get(), given_token()) {
+            (Some((_, token)), _) => Ok(token.clone()),
+            (None, Some(token)) => Ok(token),
+            (None, None) => Ok(self.log_in()?.1),
         }
+    }
+
+    /// The account that speaks to the registry. Whose a token of the environment is, the registry says where --account does not.
+    pub async fn account(&self) -> Result<Namespace> {
+        match (self.workload.get(), given_token(), &self.settings.account) {
+            (Some((account, _)), ..) => Ok(account.clone()),
+            (None, Some(_), Some(account)) => Ok(account.clone()),
+            (None, Some(_), None) => Ok(self.profile().await?.name),
+            (None, None, _) => Ok(self.log_in()?.0),
+        }
+    }
+
+    /// What the registry knows of the account that the token is of, whoever it acts for.
+    pub async fn profile(&self) -> Result<AccountProfile> {
+        let url = format!("{}/api/v1/account", self.settings.registry);
+        let asked = self.http().get(url).bearer_auth(self.token()?);
+        read(self.send_to_registry(asked).await?).await
+    }
+
+    /// The log-in that is kept: its account and its token.
+    pub fn log_in(&self) -> Result<(Namespace, String)> {
         let found = self.home.token(&self.settings.registry, self.settings.account.as_ref())?;
         found.ok_or_else(|| {
             let who = self
@@ -106,7 +132,7 @@ impl Context {
                 .as_ref()
                 .map_or("no account".into(), |name| format!("account '{name}' not"));
             Failure::new(&words::NOT_LOGGED_IN, format!("{who} logged in at {}", self.settings.registry))
-                .remedy("run `chandlery login NAME`, or `chandlery register NAME` to open an account")
+                .remedy("run `chandlery login NAME`, or `chandlery register NAME` to open an account; a machine sets CHANDLERY_TOKEN")
         })
     }
 
@@ -118,7 +144,7 @@ impl Context {
 
     /// Asks the registry as the account, if there is one: it may see more.
     pub async fn ask_as_anyone<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        match self.account() {
+        match self.token() {
             Ok(_) => self.registry(Method::GET, path, ()).await,
             Err(_) => self.ask(path).await,
         }
@@ -224,9 +250,8 @@ impl Context {
 
     /// A request of the account, for the organisation that it acts for. A workload acts for whoever trusts it.
     fn as_account(&self, method: Method, path: &str) -> Result<RequestBuilder> {
-        let (_, token) = self.account()?;
-        let request =
-            self.http().request(method, format!("{}{path}", self.settings.registry)).bearer_auth(token);
+        let url = format!("{}{path}", self.settings.registry);
+        let request = self.http().request(method, url).bearer_auth(self.token()?);
         Ok(match &self.settings.acts_for {
             Some(organisation) if self.workload.get().is_none() => {
                 request.header(ACCOUNT_HEADER, organisation.as_str())
@@ -334,6 +359,11 @@ impl Context {
     pub fn host_data(&self) -> PathBuf {
         self.home.path("host")
     }
+}
+
+/// A token in the environment, which comes before those that are kept: a machine need not log in.
+pub fn given_token() -> Option<String> {
+    std::env::var(TOKEN).ok().filter(|token| !token.is_empty())
 }
 
 /// A path with those values of its query that are there.

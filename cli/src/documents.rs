@@ -2,6 +2,7 @@
 
 mod examples;
 mod reference;
+mod remedies;
 
 use std::path::{Path, PathBuf};
 

@@ -44,6 +44,14 @@ impl Failure {
             .remedy(format!("is it running? `chandlery up` starts one; another is named by --{what} URL"))
     }
 
+    /// This one and another at once, of this one's kind: what each needs is said before any of it is done.
+    pub fn and(self, other: Self) -> Self {
+        let detail = format!("{}; {}", self.detail(), other.detail());
+        let remedies: Vec<String> = [self.0.remedy, other.0.remedy].into_iter().flatten().collect();
+        let remedy = (!remedies.is_empty()).then(|| remedies.join("; then "));
+        Self(Problem { detail, remedy, ..self.0 })
+    }
+
     /// Whether it has this stable word.
     pub fn is(&self, word: &str) -> bool {
         self.0.r#type == word

@@ -75,12 +75,20 @@ impl Home {
         self.write(&credentials)
     }
 
-    /// The token of an account or, where none is named, of the current one. One in `CHANDLERY_TOKEN` comes before those
-    /// that are kept, so that a machine need not log in.
-    pub fn token(&self, registry: &str, account: Option<&Namespace>) -> Result<Option<(Namespace, String)>> {
-        if let (Some(account), Ok(token)) = (account, std::env::var("CHANDLERY_TOKEN")) {
-            return Ok(Some((account.clone(), token)));
+    /// Forgets an account's token.
+    pub fn log_out(&self, registry: &str, account: &Namespace) -> Result {
+        let mut credentials = self.credentials()?;
+        if let Some(accounts) = credentials.registry.get_mut(registry) {
+            accounts.tokens.remove(account);
+            if accounts.current.as_ref() == Some(account) {
+                accounts.current = None;
+            }
         }
+        self.write(&credentials)
+    }
+
+    /// The token of an account or, where none is named, of the current one.
+    pub fn token(&self, registry: &str, account: Option<&Namespace>) -> Result<Option<(Namespace, String)>> {
         let credentials = self.credentials()?;
         let Some(accounts) = credentials.registry.get(registry) else { return Ok(None) };
         let account = account.or(accounts.current.as_ref());
@@ -221,6 +229,12 @@ mod tests {
         home.keep_host_token(host, None).unwrap();
         assert_eq!(known(host), (None, Some("/data/host.token".into())));
         assert_eq!(known(other), (Some("t2".into()), None));
-        assert_eq!(home.token("http://r", Some(&acme)).unwrap(), Some((acme.clone(), "chy_1".into())));
+        let kept = |account: Option<&Namespace>| home.token("http://r", account).unwrap();
+        assert_eq!(kept(Some(&acme)), Some((acme.clone(), "chy_1".into())));
+        let globex: Namespace = "globex".parse().unwrap();
+        home.log_in("http://r", &globex, "chy_2").unwrap();
+        home.log_out("http://r", &globex).unwrap();
+        assert_eq!((kept(Some(&globex)), kept(None)), (None, None));
+        assert_eq!(kept(Some(&acme)), Some((acme.clone(), "chy_1".into())));
     }
 }

@@ -14,7 +14,7 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::*;
@@ -22,13 +22,16 @@ use home::Home;
 
 /// A marketplace of WebAssembly plugins for AI deployment.
 #[derive(Parser)]
-#[command(name = "chandlery", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "chandlery", version, propagate_version = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     settings: api::Settings,
     #[command(subcommand)]
     command: Command,
 }
+
+/// Help in fewer columns is hardly read.
+const HELP_COLUMNS_MIN: usize = 40;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused, because something could not be trusted;
@@ -48,6 +51,10 @@ enum Command {
     Register(account::Register),
     /// Log in to the registry
     Login(account::Login),
+    /// Log out of the registry, and forget the token
+    Logout,
+    /// Show which account the registry is asked as, and by what
+    Whoami,
     /// See and change the account, its password and its e-mail address
     #[command(subcommand)]
     Account(account::Account),
@@ -123,6 +130,8 @@ enum Command {
     Install(install::Install),
     /// Uninstall a plugin that nothing is deployed of
     Uninstall(uninstall::Uninstall),
+    /// Show what is installed
+    List(list::List),
     /// Check everything that is installed again
     Verify(verify::Verify),
     /// Show what plugins may do and have done, and change it
@@ -219,11 +228,20 @@ enum Command {
     Work(work::Perform),
 }
 
+/// The command as it was written. Help is laid out in as many columns as everything else.
+fn parsed() -> Cli {
+    let columns = show::columns().unwrap_or(show::HELP_COLUMNS_MAX);
+    let command = Cli::command().term_width(columns.clamp(HELP_COLUMNS_MIN, show::HELP_COLUMNS_MAX));
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parsed();
     let filter = EnvFilter::try_from_env("CHANDLERY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info,kube_client=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // What cannot be logged is not told of either: nobody reads standard error any more.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+    log.with_writer(std::io::stderr).init();
     // Fails only where one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -233,7 +251,9 @@ fn main() -> ExitCode {
         }
     };
     let json = cli.settings.json;
-    match runtime.block_on(run(cli)) {
+    let unwritten =
+        |why: String| failure::Failure::of(format!("what was asked for could not be written whole: {why}"));
+    match runtime.block_on(run(cli)).and_then(|()| show::finish().map_err(unwritten)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }
@@ -247,6 +267,8 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Host(command) => command.run(&context).await,
         Command::Register(command) => command.run(&context).await,
         Command::Login(command) => command.run(&context).await,
+        Command::Logout => account::log_out(&context).await,
+        Command::Whoami => account::whoami(&context).await,
         Command::Account(command) => command.run(&context).await,
         Command::Namespace(command) => command.run(&context).await,
         Command::Organisation(command) => command.run(&context).await,
@@ -260,6 +282,7 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Search(command) => command.run(&context).await,
         Command::Install(command) => command.run(&context).await,
         Command::Uninstall(command) => command.run(&context).await,
+        Command::List(command) => command.run(&context).await,
         Command::Verify(command) => command.run(&context).await,
         Command::Permissions(command) => command.run(&context).await,
         Command::Secrets(command) => command.run(&context).await,

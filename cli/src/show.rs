@@ -1,20 +1,25 @@
 //! What people see: tables, checks, and something that moves while they wait. Commands print through here alone, so that no text
 //! of others steers the terminal.
 
+mod layout;
+mod output;
 mod printable;
 
 use chandlery_package::wire::host::Step;
-use std::fmt::{Arguments, Display};
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use printable::{indented, line, printable};
+pub use layout::{HELP_COLUMNS_MAX, columns};
+pub use output::finish;
+
+use layout::folded;
+use output::{put, put_bytes, tell};
+use printable::{line, lines, printable};
 
 /// Prints a line of what was asked for.
 macro_rules! say {
@@ -23,12 +28,11 @@ macro_rules! say {
     };
 }
 
-/// Writes to the standard output, with colours where somebody looks. Whoever has read enough, as `head` has, ends the command.
-fn put(text: Arguments<'_>) {
-    let written = anstream::stdout().lock().write_fmt(text);
-    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
-        std::process::exit(0);
-    }
+/// Prints a line on standard error.
+macro_rules! say_aside {
+    ($($part:tt)*) => {
+        tell(format_args!("{}\n", format_args!($($part)*)))
+    };
 }
 
 /// Prints a value as JSON.
@@ -49,10 +53,7 @@ pub fn bytes(document: &[u8]) {
     if std::io::stdout().is_terminal() {
         return put(format_args!("{}", printable(&String::from_utf8_lossy(document))));
     }
-    let written = std::io::stdout().lock().write_all(document);
-    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
-        std::process::exit(0);
-    }
+    put_bytes(document);
 }
 
 /// Prints a text of several lines.
@@ -60,14 +61,30 @@ pub fn text(text: &str) {
     say!("{}", printable(text));
 }
 
+/// Text after a mark of one column, its further lines below its first.
+fn marked(text: &str) -> String {
+    folded(&lines(text), columns(), 2, 2)
+}
+
+/// Text that ends with something aside, as [`folded`].
+fn with_aside(text: &str, aside: &str, used: usize, indent: usize) -> String {
+    let said = folded(&format!("{text} {aside}"), columns(), used, indent);
+    match said.strip_suffix(aside) {
+        Some(begun) => format!("{begun}{}", aside.dimmed()),
+        None => said,
+    }
+}
+
 /// Prints what the lines after it are about.
 pub fn headline(about: impl Display, rest: &str) {
-    say!("{} {}", line(&about.to_string()).bold(), line(rest));
+    let about = line(&about.to_string());
+    let rest = folded(&line(rest), columns(), about.chars().count() + 1, 2);
+    say!("{} {rest}", about.bold());
 }
 
 /// Prints one of several things.
 pub fn item(what: &str, aside: &str) {
-    say!("  {} {} {}", "•".yellow(), line(what), format!("({})", line(aside)).dimmed());
+    say!("  {} {}", "•".yellow(), with_aside(&line(what), &format!("({})", line(aside)), 4, 4));
 }
 
 /// Prints a line that is there no longer.
@@ -92,40 +109,45 @@ pub fn logged(replica: &str, text: &str) {
 
 /// Prints that something is done.
 pub fn done(what: impl AsRef<str>) {
-    say!("{} {}", "✓".green().bold(), indented(what.as_ref()));
+    say!("{} {}", "✓".green().bold(), marked(what.as_ref()));
 }
 
 /// Prints a check that was passed.
 pub fn check(name: &str, found: &str) {
-    say!("{} {:<18} {}", "✓".green().bold(), line(name), line(found).dimmed());
+    const AFTER_NAME: usize = 21;
+    let (name, found) = (line(name), line(found));
+    let used = AFTER_NAME.max(name.chars().count() + 3);
+    say!("{} {name:<18} {}", "✓".green().bold(), folded(&found, columns(), used, AFTER_NAME).dimmed());
 }
 
 /// Prints something worth knowing.
 pub fn note(what: impl AsRef<str>) {
-    say!("{} {}", "·".cyan(), indented(what.as_ref()));
+    say!("{} {}", "·".cyan(), marked(what.as_ref()));
 }
 
 /// Prints something that should not be overlooked.
 pub fn warning(what: impl AsRef<str>) {
-    say!("{} {}", "!".yellow().bold(), indented(what.as_ref()).yellow());
+    say!("{} {}", "!".yellow().bold(), marked(what.as_ref()).yellow());
 }
 
 /// Prints on standard error what should not be overlooked, beside whatever standard output is read for.
 pub fn notice(what: impl AsRef<str>) {
-    anstream::eprintln!("{} {}", "!".yellow().bold(), indented(what.as_ref()).yellow());
+    say_aside!("{} {}", "!".yellow().bold(), marked(what.as_ref()).yellow());
 }
 
 /// Prints on standard error, as JSON, why a command has failed.
 pub fn json_failure(problem: impl Serialize) {
-    eprintln!("{}", printable::json(&problem));
+    say_aside!("{}", printable::json(&problem));
 }
 
 /// Prints on standard error why a command has failed, and what to do.
 pub fn failure(title: &str, detail: &str, word: &str, remedy: Option<&str>) {
-    let word = format!("[{}]", line(word));
-    anstream::eprintln!("{} {}: {} {}", "error:".red().bold(), line(title), indented(detail), word.dimmed());
+    let (head, word) = ("error:", format!("[{}]", line(word)));
+    let said = format!("{}: {}", line(title), lines(detail));
+    say_aside!("{} {}", head.red().bold(), with_aside(&said, &word, head.len() + 1, 2));
     if let Some(remedy) = remedy {
-        anstream::eprintln!("{}  {}", "  try:".cyan().bold(), indented(remedy));
+        let head = "  try:";
+        say_aside!("{}  {}", head.cyan().bold(), folded(&lines(remedy), columns(), head.len() + 2, 2));
     }
 }
 
@@ -176,20 +198,11 @@ impl Steps {
     }
 }
 
-/// A table with these headings; those that begin with `>` are of numbers.
+/// Prints a table with these headings; those that begin with `>` are of numbers.
 pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(headings.iter().map(|heading| Cell::new(heading.trim_start_matches('>'))));
-    for row in rows {
-        table.add_row(row.iter().map(|cell| line(cell)));
-    }
-    for (index, heading) in headings.iter().enumerate() {
-        if let (true, Some(column)) = (heading.starts_with('>'), table.column_mut(index)) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    say!("{table}");
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|row| row.iter().map(|cell| line(cell)).collect()).collect();
+    say!("{}", layout::table(headings, &rows, columns()));
 }
 
 /// A line that moves while something takes its time; nothing where nobody watches.

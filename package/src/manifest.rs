@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use semver::Version;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::meter::METERS_MAX;
-use crate::name::parse_version;
+use crate::name::{parse_version, semantic_version};
 use crate::permission::HttpHost;
 use crate::{Kind, Meter, NameError, Permission, PluginId, Release};
 
@@ -45,6 +45,9 @@ pub enum ManifestError {
     /// `parameters` is not a JSON Schema.
     #[error("the manifest's parameters are not a JSON Schema: {0}")]
     Parameters(String),
+    /// A default that is none that its parameter may have.
+    #[error("a default of the manifest does not fit its parameter: {0}")]
+    Default(String),
     /// More text than people read.
     #[error("the manifest's {what} is longer than {bytes_max} bytes")]
     TooLong {
@@ -97,11 +100,13 @@ pub struct Manifest {
     /// The plugin's id, `namespace:name`.
     pub name: PluginId,
     /// The version of this release.
+    #[serde(deserialize_with = "version")]
     #[schema(value_type = String)]
     pub version: Version,
     /// Which world it implements.
     pub kind: Kind,
     /// The version of the contract (`wit/`) that it was built against.
+    #[serde(deserialize_with = "version")]
     #[schema(value_type = String)]
     pub contract: Version,
     /// A few words, as in a shop's window.
@@ -224,7 +229,7 @@ impl Manifest {
     pub fn validator(&self) -> Result<Validator, ManifestError> {
         let schema = self.schema();
         budget::check(&schema).map_err(ManifestError::Parameters)?;
-        let refused = |error: ValidationError<'_>| ManifestError::Parameters(error.to_string());
+        let refused = |error: ValidationError<'_>| ManifestError::Parameters(in_words(&error));
         jsonschema::meta::validate(&schema).map_err(refused)?;
         let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES_MAX);
         jsonschema::options().with_pattern_options(patterns).build(&schema).map_err(refused)
@@ -250,6 +255,23 @@ impl Manifest {
             "required": self.required,
             "additionalProperties": false,
         })
+    }
+}
+
+fn version<'de, D: Deserializer<'de>>(from: D) -> Result<Version, D::Error> {
+    semantic_version(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+/// What is wrong with a schema, and where.
+fn in_words(error: &ValidationError<'_>) -> String {
+    let place = error.instance_path().to_string();
+    let Some(parameter) = place.strip_prefix("/properties/") else { return error.to_string() };
+    match parameter.strip_suffix("/type") {
+        Some(parameter) => format!(
+            "{parameter}: {} is no type; the types are string, integer, number, boolean, array, object and null",
+            error.instance()
+        ),
+        None => format!("{parameter}: {error}"),
     }
 }
 
@@ -310,8 +332,21 @@ pub(crate) mod tests {
         assert!(
             matches!(Manifest::from_toml(&typo), Err(ManifestError::Shape(text)) if text.contains("titel"))
         );
-        let schema = EXAMPLE.replace("\"integer\"", "\"whole number\"");
-        assert!(matches!(Manifest::from_toml(&schema), Err(ManifestError::Parameters(_))));
+        for (from, to, why) in [
+            ("\"integer\"", "\"int\"", "port: \"int\" is no type; the types are string, integer"),
+            ("minimum = 1", "minimum = \"one\"", "port/minimum: \"one\" is not of type \"number\""),
+        ] {
+            let refused = Manifest::from_toml(&EXAMPLE.replace(from, to)).unwrap_err();
+            assert!(
+                matches!(&refused, ManifestError::Parameters(text) if text.starts_with(why)),
+                "{refused}"
+            );
+        }
+        for from in ["version = \"1.0.0\"", "contract = \"0.1.0\""] {
+            let short = EXAMPLE.replace(from, &from.replace(".0\"", "\""));
+            let refused = Manifest::from_toml(&short).unwrap_err().to_string();
+            assert!(refused.contains("is not a version: write three numbers, such as 1.0.0"), "{refused}");
+        }
         let required = EXAMPLE.replace("license", "required = [\"model\"]\nlicense");
         assert_eq!(Manifest::from_toml(&required), Err(ManifestError::Required("model".into())));
         for (kind, permission) in [("template", "keyvalue"), ("policy", "secret:x")] {

@@ -27,7 +27,7 @@ pub enum NameError {
     Version {
         /// What was given.
         text: String,
-        /// What semver says of it.
+        /// What is wrong with it.
         reason: String,
     },
 }
@@ -207,14 +207,24 @@ impl fmt::Display for Release {
 
 text_form!(Release, pattern: r"^[a-z][a-z0-9-]*:[a-z][a-z0-9-]*@[0-9]+\.[0-9]+\.[0-9]+");
 
+/// A semantic version, of three numbers.
+pub(crate) fn semantic_version(text: &str) -> Result<Version, NameError> {
+    let reason = |error: semver::Error| match text.split('.').count() {
+        0..3 => "write three numbers, such as 1.0.0".into(),
+        _ => error.to_string(),
+    };
+    Version::parse(text).map_err(|error| NameError::Version { text: text.into(), reason: reason(error) })
+}
+
 /// A semantic version that can be an OCI tag: one without build metadata.
 pub fn parse_version(text: &str) -> Result<Version, NameError> {
-    let refuse = |reason: String| NameError::Version { text: text.into(), reason };
-    let version = Version::parse(text).map_err(|error| refuse(error.to_string()))?;
-    if version.build.is_empty() {
-        Ok(version)
-    } else {
-        Err(refuse("build metadata (+…) cannot be part of an OCI tag".into()))
+    let version = semantic_version(text)?;
+    match version.build.is_empty() {
+        true => Ok(version),
+        false => {
+            let reason = "build metadata (+…) cannot be part of an OCI tag".into();
+            Err(NameError::Version { text: text.into(), reason })
+        }
     }
 }
 
@@ -282,6 +292,10 @@ mod tests {
         assert!(matches!("acme".parse::<PluginId>(), Err(NameError::Plugin(_))));
         assert!(matches!("a:b@1.0.0+x".parse::<Release>(), Err(NameError::Version { .. })));
         assert!(matches!("a:b@01.0.0".parse::<Release>(), Err(NameError::Version { .. })));
+        for text in ["", "1", "1.0", "v1.0"] {
+            let refused = parse_version(text).unwrap_err().to_string();
+            assert_eq!(refused, format!("'{text}' is not a version: write three numbers, such as 1.0.0"));
+        }
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::plan::{PlanProblem, say};
 use crate::problem::{Explain, Explanation, Kind};
-use crate::{Manifest, Release};
+use crate::{Manifest, ManifestError, Release};
 
 /// Parameters outside the schema of the plugin that they are for.
 pub const INVALID_PARAMETERS: Kind = Kind {
@@ -73,6 +73,19 @@ pub fn complete(manifest: &Manifest, given: &Value) -> Result<Value, Misfit> {
     if problems.is_empty() { Ok(complete) } else { Err(refuse(problems)) }
 }
 
+/// Refuses defaults that their parameters may not have: whoever leaves those out would be told of parameters that they never gave.
+pub fn check_defaults(manifest: &Manifest) -> Result<(), ManifestError> {
+    let Err(Misfit { mut problems, .. }) = complete(manifest, &Value::Object(Map::new())) else {
+        return Ok(());
+    };
+    // What must be given is about no default.
+    problems.retain(|problem| problem.parameter.is_some());
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(ManifestError::Default(say(&problems))),
+    }
+}
+
 /// What is wrong with a value.
 fn fault(error: &ValidationError<'_>) -> PlanProblem {
     let pointer = error.instance_path().to_string();
@@ -128,6 +141,19 @@ mod tests {
                 Err(Misfit { problems, .. }) => assert_eq!(problems[0].parameter.as_deref(), parameter),
                 other => panic!("{given}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_default_is_a_value_that_its_parameter_may_have() {
+        assert_eq!(check_defaults(&manifest()), Ok(()));
+        for (default, why) in
+            [(json!("lots"), "/port: \"lots\" is not of type \"integer\""), (json!(0), "/port: 0 is less")]
+        {
+            let mut manifest = manifest();
+            manifest.parameters["port"]["default"] = default;
+            let refused = check_defaults(&manifest).unwrap_err().to_string();
+            assert!(refused.contains(why), "{refused}");
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::fs::{self, File};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
 
 use crate::error::Error;
+use crate::machine::must_be_there;
 use crate::settings::Settings;
 use chandlery_store::Storage;
 use chandlery_store::content::ContentDigest;
@@ -172,6 +173,7 @@ pub struct Contents {
 /// Writes a backup of a registry, which may go on serving meanwhile. Blobs that the folder has already are not copied
 /// again.
 pub async fn back_up(settings: &Settings, folder: &Path) -> Result<Contents, Error> {
+    must_be_there(settings)?;
     let db = settings.open_database().await?;
     let storage = settings.open_storage()?;
     let log = settings.open_log(&db).await?;
@@ -192,7 +194,7 @@ pub async fn back_up(settings: &Settings, folder: &Path) -> Result<Contents, Err
         let digest = digest.parse().map_err(chandlery_store::Error::from)?;
         copy(&storage, &copies, &digest).await?;
     }
-    let key = settings.data.join("log.key");
+    let key = settings.log_key();
     write_atomic(&folder.join("log.key"), &read(&key)?)?;
     let contents = Contents { checkpoint, rows, blobs: digests.len() as u64 };
     // Written last: a folder without it is no whole backup.
@@ -249,8 +251,8 @@ pub async fn restore(settings: &Settings, folder: &Path) -> Result<Contents, Err
     let contents: Contents = serde_json::from_str(&read(&folder.join("backup.json"))?)
         .map_err(|error| Error::invalid(format!("{} is no whole backup: {error}", folder.display())))?;
     create_private_dir(&settings.data)?;
-    let key = settings.data.join("log.key");
-    if key.exists() {
+    let key = settings.log_key();
+    if settings.is_there() {
         return Err(Error::conflict(format!(
             "{} is in use: restore into an empty folder",
             settings.data.display()

@@ -24,10 +24,16 @@ pub async fn remove_second_factor(settings: &Settings, account: &Namespace) -> R
     Ok(remove_lost_factor(&open(settings).await?, account).await?)
 }
 
+/// Refuses to go on where there is no registry.
+pub(crate) fn must_be_there(settings: &Settings) -> Result<(), Error> {
+    match settings.is_there() {
+        true => Ok(()),
+        false => Err(Error::not_found(format!("registry in {}", settings.data.display()))),
+    }
+}
+
 /// Opens the database of a registry that is there.
 async fn open(settings: &Settings) -> Result<Db, Error> {
-    if !settings.data.join("log.key").exists() {
-        return Err(Error::not_found(format!("registry in {}", settings.data.display())));
-    }
+    must_be_there(settings)?;
     Ok(settings.open_database().await?)
 }

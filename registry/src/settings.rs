@@ -62,6 +62,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where it keeps the log's key, which is there as soon as there is a registry.
+    pub(crate) fn log_key(&self) -> PathBuf {
+        self.data.join("log.key")
+    }
+
+    /// Whether there is a registry: opening one would make it.
+    pub(crate) fn is_there(&self) -> bool {
+        self.log_key().exists()
+    }
+
     /// Opens the database, and brings its tables up to date.
     pub(crate) async fn open_database(&self) -> Result<Db, chandlery_store::Error> {
         let own = || format!("sqlite://{}?mode=rwc", self.data.join("registry.db").display());
@@ -76,7 +86,7 @@ impl Settings {
 
     /// Opens the log that this database keeps, making its key where there is none.
     pub(crate) async fn open_log(&self, db: &Db) -> Result<Log, chandlery_log::Error> {
-        Log::open(&self.data.join("log.key"), &self.origin, &self.witnesses, &Facts(db)).await
+        Log::open(&self.log_key(), &self.origin, &self.witnesses, &Facts(db)).await
     }
 }
 

@@ -64,6 +64,11 @@ fn a_template_in_javascript_is_tested_checked_published_and_planned() {
     let (problem, code) = author.refused(&["test", path]);
     assert_eq!((problem.r#type.as_str(), code), ("cases-failed", 1), "{problem:?}");
     assert!(problem.detail.contains("2 of 3 cases: kubernetes, local"), "{problem:?}");
+    assert_eq!(
+        author.refused(&["check", path]).0.r#type,
+        "cases-failed",
+        "another answer than the one that is kept"
+    );
     author.ok(&["test", path, "--accept"]);
     author.ok(&["test", path]);
 
@@ -91,7 +96,14 @@ fn javascript_has_no_clock_no_chance_and_no_silence() {
     let (path, source) = (folder.to_str().unwrap(), folder.join("plugin.js"));
     edit(&source, "\"Look at it: curl http://ADDRESS/\"", "`${Math.random()} ${Date.now()} ${new Date()}`");
     author.ok(&["test", path, "--accept"]);
-    author.ok(&["check", path, "--offline"]);
+    let checked = author.text(&["check", path, "--offline"]);
+    assert!(checked.contains("README.md is the one that `chandlery new` wrote"), "{checked}");
+    // What is no answer by the contract is told to whoever wrote it.
+    edit(&source, "kind: \"service\"", "kind: \"servise\"");
+    let (problem, _) = author.refused(&["test", path]);
+    let remedy = problem.remedy.clone().unwrap();
+    assert!(remedy.contains("contract") && !remedy.contains("publisher"), "{problem:?}");
+    edit(&source, "kind: \"servise\"", "kind: \"service\"");
     edit(&source, "Math.random()", "nothing.at.all");
     let (problem, _) = author.refused(&["test", path]);
     assert_eq!(problem.r#type, "panicked");
@@ -119,6 +131,41 @@ fn the_plan_is_shown_again_at_every_save() {
 }
 
 #[test]
+fn mistakes_in_a_manifest_are_told_in_its_own_words_before_anything_is_built() {
+    let world = World::start();
+    let author = world.person("acme");
+    let folder = begin(&author, &world, "python");
+    let (path, manifest) = (folder.to_str().unwrap(), folder.join("chandlery.toml"));
+    for (from, to, said) in [
+        (
+            "version = \"0.1.0\"",
+            "version = \"1.0\"",
+            "'1.0' is not a version: write three numbers, such as 1.0.0",
+        ),
+        ("default = 8080", "default = \"lots\"", "/port: \"lots\" is not of type \"integer\""),
+        ("default = 8080", "default = 80", "/port: 80 is less than the minimum"),
+        (
+            "type = \"integer\"\nminimum = 1024",
+            "type = \"int\"\nminimum = 1024",
+            "port: \"int\" is no type; the types are",
+        ),
+    ] {
+        edit(&manifest, from, to);
+        for command in [&["check", path, "--offline"][..], &["publish", path], &["test", path]] {
+            let (problem, _) = author.refused(command);
+            assert_eq!(problem.r#type, "invalid-manifest", "{problem:?}");
+            assert!(problem.detail.contains(said), "{command:?}: {problem:?}");
+        }
+        edit(&manifest, to, from);
+    }
+    fs::remove_dir_all(folder.join("cases")).unwrap();
+    for command in ["check", "test"] {
+        assert_eq!(author.refused(&[command, path]).0.r#type, "no-cases");
+    }
+    assert!(!folder.join("target").exists(), "nothing was built");
+}
+
+#[test]
 fn nothing_of_anybodys_is_written_over() {
     let world = World::start();
     let author = world.person("acme");
@@ -126,6 +173,6 @@ fn nothing_of_anybodys_is_written_over() {
     let again = ["new", "acme:hello", "--folder", folder.to_str().unwrap()];
     assert_eq!(author.refused(&again).0.r#type, "folder-exists");
     let empty = tempfile::tempdir().unwrap();
-    assert_eq!(author.refused(&["test", empty.path().to_str().unwrap()]).0.r#type, "no-cases");
+    assert_eq!(author.refused(&["test", empty.path().to_str().unwrap()]).0.r#type, "no-manifest");
     assert_eq!(author.refused(&["build", empty.path().to_str().unwrap()]).0.r#type, "no-manifest");
 }

@@ -50,6 +50,7 @@ mod letters;
 mod listings;
 mod log;
 mod mail;
+mod manners;
 mod market;
 mod meters;
 mod mirror;

@@ -66,7 +66,7 @@ impl Person {
 
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(words).env("CHANDLERY_HOME", &self.home);
+        command.args(words).env("CHANDLERY_HOME", &self.home).env_remove("COLUMNS");
         command.env("CHANDLERY_REGISTRY", format!("http://{}", self.registry));
         // Plugins in Rust share the library that was built for those of the workspace.
         command.env("CARGO_TARGET_DIR", workspace().join("target"));

@@ -72,6 +72,19 @@ impl Case {
         Ok(cases)
     }
 
+    /// All cases of a plugin's folder, which has some.
+    pub fn all_of_some(plugin: &Path) -> Result<Vec<Self>> {
+        match Self::all(plugin)? {
+            cases if cases.is_empty() => {
+                let problem = format!("{} has no cases", plugin.display());
+                Err(Failure::new(&words::NO_CASES, problem).remedy(
+                    "write cases/NAME.toml with a target and [parameters], then `chandlery test --accept`",
+                ))
+            }
+            cases => Ok(cases),
+        }
+    }
+
     /// The case as operators of a registry are sent it.
     pub fn to_be_reviewed(&self) -> Result<ReviewCase> {
         let target = facts(&self.asked.target, &self.folder)?;

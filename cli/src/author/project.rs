@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use chandlery_package::component::embed;
 use chandlery_package::manifest::FILE_NAME;
-use chandlery_package::{Component, ComponentError, Manifest, ManifestError};
+use chandlery_package::{Component, ComponentError, Manifest, ManifestError, parameters};
 
 use super::language::Language;
+use super::starter;
 use crate::failure::{Failure, Result};
 use crate::show;
 use crate::words;
@@ -57,6 +58,12 @@ impl Project {
         Ok(Built { component, bytes, path })
     }
 
+    /// Says what of it a reader of the shop would miss.
+    pub fn doubt(&self) -> Option<&'static str> {
+        starter::has_readme_of_starter(&self.manifest)
+            .then_some("README.md is the one that `chandlery new` wrote: the shop shows it, so say there what the plugin is")
+    }
+
     /// The same, with something that moves meanwhile.
     pub fn build(&self, output: Option<&Path>) -> Result<Built> {
         let spinner = show::spinner(format!("building {}", self.manifest.release()));
@@ -94,7 +101,9 @@ fn read_manifest(folder: &Path) -> Result<Manifest> {
             Err(error) => return Err(Failure::of(format!("{}: {error}", folder.join(name).display()))),
         }
     }
-    manifest.checked().map_err(refused)
+    let manifest = manifest.checked().map_err(refused)?;
+    parameters::check_defaults(&manifest).map_err(refused)?;
+    Ok(manifest)
 }
 
 fn refused(error: ComponentError) -> Failure {

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chandlery_package::PluginId;
 use chandlery_package::component::CONTRACTS;
+use chandlery_package::{Manifest, PluginId};
 use include_dir::{Dir, include_dir};
 use toml::{Table, Value};
 
@@ -57,20 +57,13 @@ impl Writer<'_> {
             for file in dir.files() {
                 let path = file.path().strip_prefix(from).map_err(|_| missing())?;
                 let contents = match file.contents_utf8() {
-                    Some(text) => self.filled_in(text).into_bytes(),
+                    Some(text) => filled_in(text, self.plugin, self.schema).into_bytes(),
                     None => file.contents().to_vec(),
                 };
                 self.file(&to.as_ref().join(path), &contents)?;
             }
         }
         Ok(())
-    }
-
-    fn filled_in(&self, text: &str) -> String {
-        text.replace("{{schema}}", self.schema)
-            .replace("{{plugin}}", &self.plugin.to_string())
-            .replace("{{name}}", self.plugin.name.as_str())
-            .replace("{{title}}", &self.plugin.name.as_str().replace('-', " "))
     }
 
     fn file(&mut self, path: &Path, contents: &[u8]) -> Result {
@@ -82,6 +75,20 @@ impl Writer<'_> {
         self.written.push(path.to_owned());
         Ok(())
     }
+}
+
+/// A text of a starter for this plugin.
+fn filled_in(text: &str, plugin: &PluginId, schema: &str) -> String {
+    text.replace("{{schema}}", schema)
+        .replace("{{plugin}}", &plugin.to_string())
+        .replace("{{name}}", plugin.name.as_str())
+        .replace("{{title}}", &plugin.name.as_str().replace('-', " "))
+}
+
+/// Whether the shop would show a readme that `chandlery new` wrote, and nobody has changed.
+pub fn has_readme_of_starter(manifest: &Manifest) -> bool {
+    let ours = text(&STARTERS, "common/README.md").ok().map(|text| filled_in(text, &manifest.name, ""));
+    ours.is_some() && manifest.readme == ours
 }
 
 fn text<'a>(dir: &'a Dir, path: &str) -> Result<&'a str> {
@@ -120,6 +127,13 @@ mod tests {
         write(folder.path(), &"acme:hello".parse().unwrap(), Language::Python, url).unwrap();
         let manifest = fs::read_to_string(folder.path().join("chandlery.toml")).unwrap();
         assert!(manifest.starts_with(&format!("#:schema {url}\n")), "{manifest}");
+        let readme = fs::read_to_string(folder.path().join("README.md")).unwrap();
+        let mut read = Manifest::from_toml(&manifest).unwrap();
+        assert!(!has_readme_of_starter(&read), "none is none of ours");
+        read.readme = Some(readme.clone());
+        assert!(has_readme_of_starter(&read));
+        read.readme = Some(readme + "It reads pictures.\n");
+        assert!(!has_readme_of_starter(&read));
         assert!(!manifest.contains("{{") && manifest.contains("name = \"acme:hello\""), "{manifest}");
     }
 

@@ -45,7 +45,7 @@ impl Trial {
     }
 
     fn on(sandbox: Sandbox, component: &Component, bytes: &[u8]) -> Result<Self> {
-        let template = sandbox.load(component, bytes).map_err(Error::from)?;
+        let template = sandbox.load(component, bytes).map_err(to_its_author)?;
         Ok(Self { sandbox, template, manifest: component.manifest.clone() })
     }
 
@@ -59,8 +59,25 @@ impl Trial {
         match self.sandbox.plan(&self.template, &Request { deployment, parameters, target: target.clone() }) {
             Ok(plan) => Ok(Outcome::Plan(plan)),
             Err(SandboxError::Problems { problems, .. }) => Ok(Outcome::Problems(problems)),
-            Err(error) => Err(Error::from(error).into()),
+            Err(error) => Err(to_its_author(error)),
         }
+    }
+}
+
+/// Why a plugin failed, with what its author does about it.
+fn to_its_author(error: SandboxError) -> Failure {
+    let remedy = match &error {
+        SandboxError::TooManyCalls { .. } | SandboxError::CircuitOpen { .. } | SandboxError::Busy => None,
+        SandboxError::Trapped { .. } => Some(
+            "compare each field of the answer, its name and its type, with the contract in the folder `wit`: what differs ends a \
+             plugin in JavaScript like this; in Rust look for an index or a division, too",
+        ),
+        _ => Some("mend the plugin's source; `chandlery dev` tries it again at every save"),
+    };
+    let failure = Failure::from(Error::from(error));
+    match remedy {
+        Some(remedy) => failure.remedy(remedy),
+        None => failure,
     }
 }
 

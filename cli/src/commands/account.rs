@@ -3,6 +3,7 @@
 mod email;
 mod factor;
 mod identities;
+mod logged_in;
 mod passkeys;
 mod passwords;
 mod sessions;
@@ -17,7 +18,8 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Deserialize;
 
-use self::passwords::{current_and_new, password};
+pub use self::logged_in::{log_out, whoami};
+use self::passwords::{current_and_new, new_password, password};
 use crate::api::Context;
 use crate::commands::host_account::claim_own;
 use crate::failure::Result;
@@ -139,7 +141,7 @@ impl Account {
                 context.registry(Method::POST, "/api/v1/account/password", change).await?
             }
             Self::Reset { token, end_all_tokens } => {
-                let password = password("New password: ")?;
+                let password = new_password()?;
                 context
                     .post("/api/v1/password-resets", ResetPassword { token, password, end_all_tokens })
                     .await?
@@ -158,7 +160,7 @@ impl Account {
 
 impl Register {
     pub async fn run(self, context: &Context) -> Result {
-        let new = NewAccount { name: self.name, password: password("Password: ")?, email: self.email };
+        let new = NewAccount { name: self.name, password: new_password()?, email: self.email };
         let token: Token = context.post("/api/v1/accounts", new).await?;
         remember(context, &token, "opened account").await
     }

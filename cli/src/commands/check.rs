@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use chandlery_host::installs::{meters_in_words, permissions_in_words};
-use chandlery_package::wire::{KeyRecord, Member, Organisation, OrganisationRole, Page, ReleaseRecord, Role};
-use chandlery_package::{Digest, Kind, Namespace, PublicKey};
+use chandlery_package::wire::ReleaseRecord;
+use chandlery_package::{Digest, Kind};
 use clap::Args;
 use serde_json::json;
 
+use super::ready::{Ready, ready};
 use crate::api::Context;
-use crate::author::cases::Case;
+use crate::author::cases::{Case, Verdict};
 use crate::author::project::{Built, Project};
 use crate::author::trial::Trial;
 use crate::failure::{Failure, Result};
@@ -28,38 +29,47 @@ pub struct Check {
 }
 
 impl Check {
-    /// Does it; the first thing that publishing would refuse ends it.
+    /// Does it; what the account lacks is told at once and before anything is built, and then the first thing that is wrong ends it.
     pub async fn run(self, context: &Context) -> Result {
         let passed = |name: &str, found: String| {
             if !context.settings.json {
                 show::check(name, &found);
             }
         };
-        let built = Project::open(&self.folder)?.build(None)?;
-        let release = built.component.manifest.release();
-        passed(
-            "component",
-            format!("{release}, {} KiB, {}", built.bytes.len() >> 10, built.component.digest),
-        );
+        let project = Project::open(&self.folder)?;
+        let release = project.manifest.release();
+        let cases = match project.manifest.kind {
+            Kind::Template => Case::all_of_some(&self.folder)?,
+            _ => Vec::new(),
+        };
+        if !self.offline {
+            let namespace = &release.plugin.namespace;
+            let Ready { member, key } = ready(context, namespace, namespace.as_str()).await?;
+            if let Some(member) = member {
+                passed("namespace", format!("'{}' may publish in '{namespace}'", member.account));
+            }
+            passed("key", format!("{} may sign releases of '{namespace}'", key.key.id()));
+        }
+        if let (Some(doubt), false) = (project.doubt(), context.settings.json) {
+            show::warning(doubt);
+        }
+        let built = project.build(None)?;
+        let (kib, digest) = (built.bytes.len() >> 10, built.component.digest);
+        passed("component", format!("{release}, {kib} KiB, {digest}"));
         let manifest = &built.component.manifest;
         passed("permissions", permissions_in_words(manifest.kind, &manifest.permissions));
         if let Some(words) = meters_in_words(&manifest.meters) {
             passed("meters", words);
         }
         if manifest.kind == Kind::Template {
-            let cases = Case::all(&self.folder)?;
-            is_deterministic(&built, &cases)?;
-            passed("deterministic", format!("{} cases give the same plans in two engines", cases.len()));
+            answers_as_expected(&built, &cases)?;
+            passed(
+                "cases",
+                format!("{} give the plans that are kept, and the same in two engines", cases.len()),
+            );
         }
         if !self.offline {
             passed("version", is_free(context, &built).await?.into());
-            let member = may_publish(context, &built).await?;
-            passed(
-                "namespace",
-                format!("'{}' may publish in '{}'", member.account, release.plugin.namespace),
-            );
-            let key = is_signed_by_its_namespace(context, &built).await?;
-            passed("key", format!("{} may sign releases of '{}'", key.key.id(), release.plugin.namespace));
         }
         match context.settings.json {
             true => show::json(json!({ "release": release, "component": built.component.digest })),
@@ -69,10 +79,11 @@ impl Check {
     }
 }
 
-/// Every case gives the same answer twice as a host runs it, and once compiled otherwise.
-fn is_deterministic(built: &Built, cases: &[Case]) -> Result {
+/// Every case gives the answer that is kept, twice as a host runs it, and once compiled otherwise.
+fn answers_as_expected(built: &Built, cases: &[Case]) -> Result {
     let cache = tempfile::tempdir()?;
     let trials = [Trial::as_on_a_host(built, cache.path())?, Trial::new(built)?];
+    let mut others = Vec::new();
     for case in cases {
         let first = case.ask(&trials[0])?;
         for trial in &trials {
@@ -85,8 +96,18 @@ fn is_deterministic(built: &Built, cases: &[Case]) -> Result {
                     .remedy("a template must depend on nothing but its request"));
             }
         }
+        if !matches!(case.judge(&first)?, Verdict::Same) {
+            others.push(case.name.as_str());
+        }
     }
-    Ok(())
+    match others.is_empty() {
+        true => Ok(()),
+        false => {
+            let detail = format!("{} of {} cases: {}", others.len(), cases.len(), others.join(", "));
+            Err(Failure::new(&words::CASES_FAILED, detail)
+                .remedy("`chandlery test` shows what differs; `chandlery test --accept` keeps what is right"))
+        }
+    }
 }
 
 /// A version is published once, though the same content may be sent again.
@@ -106,50 +127,4 @@ async fn is_free(context: &Context, built: &Built) -> Result<&'static str> {
         Err(failure) if failure.is("no-release") || failure.is("not-found") => Ok("it is not published yet"),
         Err(failure) => Err(failure),
     }
-}
-
-async fn may_publish(context: &Context, built: &Built) -> Result<Member> {
-    let (account, _) = context.account()?;
-    let names = publishing_names(context, &account).await?;
-    let namespace = &built.component.manifest.name.namespace;
-    let path = format!("/api/v1/namespaces/{namespace}/members");
-    let members: Page<Member> = context.registry_list(&path).await?;
-    let may = |member: &Member| {
-        names.contains(&member.account) && !member.invited && member.role >= Role::Publisher
-    };
-    members.items.into_iter().find(may).ok_or_else(|| {
-        Failure::new(&words::MAY_NOT_PUBLISH, format!("'{account}' may not publish in '{namespace}'"))
-            .remedy(format!("ask an owner: `chandlery namespace invite {namespace} {account}`"))
-    })
-}
-
-/// By whose right the account publishes: its own, and that of organisations for which it may; of one alone that it is to act for.
-async fn publishing_names(context: &Context, account: &Namespace) -> Result<Vec<Namespace>> {
-    if let Some(organisation) = &context.settings.acts_for {
-        return Ok(vec![organisation.clone()]);
-    }
-    let belongs: Page<Organisation> = context.registry_list("/api/v1/organisations").await?;
-    let publishes = |role: OrganisationRole| {
-        matches!(role, OrganisationRole::Publisher | OrganisationRole::Admin | OrganisationRole::Owner)
-    };
-    let through = belongs.items.into_iter().filter(|found| publishes(found.role)).map(|found| found.name);
-    Ok(through.chain([account.clone()]).collect())
-}
-
-async fn is_signed_by_its_namespace(context: &Context, built: &Built) -> Result<KeyRecord> {
-    let namespace = &built.component.manifest.name.namespace;
-    let key = context.home.key(namespace.as_str())?.public();
-    key_of(context, namespace, key).await
-}
-
-/// What the registry knows of a key that may sign releases of a namespace.
-pub async fn key_of(context: &Context, namespace: &Namespace, key: PublicKey) -> Result<KeyRecord> {
-    let path = format!("/api/v1/namespaces/{namespace}/keys");
-    let keys: Page<KeyRecord> = context.public_list(&path).await?;
-    let found = keys.items.into_iter().find(|record| record.key == key && record.revoked_from.is_none());
-    found.ok_or_else(|| {
-        let detail = format!("{} may not sign releases of '{namespace}'", key.id());
-        Failure::new(&words::NOT_A_KEY_OF_THE_NAMESPACE, detail)
-            .remedy(format!("add it with `chandlery keys add {namespace}`"))
-    })
 }

@@ -72,7 +72,7 @@ impl Claim {
 async fn claim(context: &Context, found: &HostAccount, from: Option<Namespace>) -> Result<HostAccount> {
     let own = match &context.settings.acts_for {
         Some(organisation) => organisation.clone(),
-        None => context.account()?.0,
+        None => context.account().await?,
     };
     let instead_of = from.or_else(|| found.account.clone().filter(|account| *account == own));
     // Of a host that is not to be had, no token is made: it refuses in its own words.

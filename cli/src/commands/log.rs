@@ -28,7 +28,7 @@ impl Log {
     pub async fn run(self, context: &Context) -> Result {
         let Self::Audit { trust } = self;
         let url = &context.settings.registry;
-        let token = context.account().ok().map(|(_, token)| token);
+        let token = context.token().ok();
         let client = RegistryClient::new(url, token)?;
         let path = pin_path(context);
         let seen = read_pin(&path)?;
@@ -50,7 +50,7 @@ fn pin_path(context: &Context) -> PathBuf {
 
 /// What the registry's log says of its audit trail, which must continue what an audit saw of it.
 pub(super) async fn audit_heads(context: &Context, trust: &Trust) -> Result<Vec<AuditHead>> {
-    let token = context.account().ok().map(|(_, token)| token);
+    let token = context.token().ok();
     let client = RegistryClient::new(&context.settings.registry, token)?;
     let seen = read_pin(&pin_path(context))?;
     Ok(installs::audit_heads(&client, seen.as_ref(), &trust.to_host()).await?)
@@ -58,7 +58,7 @@ pub(super) async fn audit_heads(context: &Context, trust: &Trust) -> Result<Vec<
 
 /// What the registry's log says of its customers' use, which must continue what an audit saw of it.
 pub(super) async fn usage_roots(context: &Context, trust: &Trust) -> Result<Vec<LoggedUsage>> {
-    let token = context.account().ok().map(|(_, token)| token);
+    let token = context.token().ok();
     let client = RegistryClient::new(&context.settings.registry, token)?;
     let seen = read_pin(&pin_path(context))?;
     Ok(installs::usage_roots(&client, seen.as_ref(), &trust.to_host()).await?)

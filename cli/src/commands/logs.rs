@@ -1,12 +1,21 @@
 //! `chandlery logs`.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use chandlery_package::wire::Page;
 use chandlery_package::wire::host::LogTail;
 use clap::Args;
+use serde_json::json;
 
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
+
+/// How often the host is asked for what is new.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// How many lines of each replica are read at a time: as many may be written meanwhile without one being missed.
+const FOLLOWED_LINES: usize = 1000;
 
 /// Show what replicas wrote.
 #[derive(Args)]
@@ -16,12 +25,17 @@ pub struct Logs {
     /// How many lines of each replica
     #[arg(long, short = 'n', default_value_t = 100)]
     lines: usize,
+    /// Go on with what they write, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
 }
 
 impl Logs {
     pub async fn run(self, context: &Context) -> Result {
-        let path = format!("/api/v1/deployments/{}/logs?lines={}", self.name, self.lines);
-        let page: Page<LogTail> = context.host_list(&path).await?;
+        if self.follow {
+            return self.follow(context).await;
+        }
+        let page = self.tails(context, self.lines).await?;
         if context.settings.json {
             show::json(page);
             return Ok(());
@@ -32,11 +46,64 @@ impl Logs {
                 self.name
             ));
         }
-        for tail in page.items {
-            for line in tail.lines {
-                show::logged(&tail.replica, &line);
-            }
-        }
+        page.items.iter().for_each(|tail| print(context, &tail.replica, &tail.lines));
         Ok(())
+    }
+
+    async fn tails(&self, context: &Context, lines: usize) -> Result<Page<LogTail>> {
+        context.host_list(&format!("/api/v1/deployments/{}/logs?lines={lines}", self.name)).await
+    }
+
+    async fn follow(&self, context: &Context) -> Result {
+        let mut seen: Option<BTreeMap<String, Vec<String>>> = None;
+        loop {
+            let tails = self.tails(context, self.lines.max(FOLLOWED_LINES)).await?.items;
+            for LogTail { replica, lines } in &tails {
+                let new = match &seen {
+                    None => &lines[lines.len().saturating_sub(self.lines)..],
+                    Some(seen) => fresh(seen.get(replica).map_or(&[][..], Vec::as_slice), lines),
+                };
+                print(context, replica, new);
+            }
+            seen = Some(tails.into_iter().map(|tail| (tail.replica, tail.lines)).collect());
+            tokio::time::sleep(FOLLOW_EVERY).await;
+        }
+    }
+}
+
+/// What a log's end holds that was not in an earlier one: what comes after the longest end of that one with which it begins.
+fn fresh<'a>(before: &[String], now: &'a [String]) -> &'a [String] {
+    let from = (0..before.len()).find(|from| now.starts_with(&before[*from..]));
+    &now[from.map_or(0, |from| before.len() - from)..]
+}
+
+fn print(context: &Context, replica: &str, lines: &[String]) {
+    for line in lines {
+        match context.settings.json {
+            true => show::json(json!({ "replica": replica, "line": line })),
+            false => show::logged(replica, line),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_is_shown_once() {
+        let lines = |text: &str| text.chars().map(String::from).collect::<Vec<_>>();
+        for (before, now, new) in [
+            ("", "ab", "ab"),
+            ("ab", "ab", ""),
+            ("ab", "abc", "c"),
+            ("abc", "bcd", "d"),
+            ("abc", "xyz", "xyz"),
+            ("aab", "aba", "a"),
+            ("abc", "", ""),
+            ("abc", "a", "a"),
+        ] {
+            assert_eq!(fresh(&lines(before), &lines(now)), lines(new), "{before} {now}");
+        }
     }
 }

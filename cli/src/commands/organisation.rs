@@ -173,7 +173,7 @@ impl Organisation {
                 say(context, &name, format!("'{member}' is no member of '{name}' any more"));
             }
             Self::Leave { name } => {
-                let (own, _) = context.account()?;
+                let own = context.account().await?;
                 context.tell_registry(Method::DELETE, &member_of(&name, &own), json!({})).await?;
                 say(context, &name, format!("you are no member of '{name}' any more"));
             }

@@ -2,14 +2,14 @@
 
 mod workload;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chandlery_package::artifact::{Artifact, ImageManifest, MANIFEST_MEDIA_TYPE};
 use chandlery_package::problem::Problem;
 use chandlery_package::provenance::{Built, PREDICATE_TYPE};
 use chandlery_package::signature::{SignedPayload, bundle, signature_tag};
 use chandlery_package::wire::{NewRelease, ReleaseRecord, StagedRelease};
-use chandlery_package::{Digest, Identity, PrivateKey};
+use chandlery_package::{Digest, Identity, Manifest, Namespace, PrivateKey};
 use clap::Args;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Context;
 use crate::author::project::{Built as BuiltPlugin, Project};
-use crate::commands::check::key_of;
+use crate::commands::ready::ready;
 use crate::failure::{Failure, Result};
 use crate::show;
 use crate::words;
@@ -43,16 +43,17 @@ pub struct Publish {
 impl Publish {
     /// Does it. Whatever a crash leaves undone, the same command does again.
     pub async fn run(self, context: &Context) -> Result {
-        let built = match self.plugin.is_dir() {
-            true => Project::open(&self.plugin)?.build(None)?,
-            false => BuiltPlugin::read(&self.plugin)?,
-        };
-        let plugin = built.component.manifest.release().plugin;
-        let (key, identity) = match self.oidc {
-            true => workload::log_in(context, &plugin).await.map(|(key, who)| (key, Some(who)))?,
-            false => {
-                let name = self.key.as_deref().unwrap_or(plugin.namespace.as_str());
-                (context.home.key(name)?, None)
+        let source = Source::open(&self.plugin)?;
+        let plugin = source.manifest().name.clone();
+        let signer = self.signer(context, &plugin.namespace).await?;
+        if let (Some(doubt), false) = (source.doubt(), context.settings.json) {
+            show::warning(doubt);
+        }
+        let built = source.build()?;
+        let (key, identity) = match signer {
+            Signer::Key(key) => (key, None),
+            Signer::Workload(issued) => {
+                workload::log_in(context, &plugin, issued).await.map(|(key, who)| (key, Some(who)))?
             }
         };
         let published = publish(context, built, &key, identity.as_ref()).await?;
@@ -62,6 +63,58 @@ impl Publish {
         }
         Ok(())
     }
+
+    /// Whoever signs; before anything is built, what they lack is told at once.
+    async fn signer(&self, context: &Context, namespace: &Namespace) -> Result<Signer> {
+        if self.oidc {
+            return workload::issued().map(Signer::Workload);
+        }
+        let name = self.key.as_deref().unwrap_or(namespace.as_str());
+        ready(context, namespace, name).await?;
+        Ok(Signer::Key(context.home.key(name)?))
+    }
+}
+
+/// What is published: a folder, which becomes a component, or one that was built before.
+enum Source {
+    Folder(Project),
+    Built(BuiltPlugin),
+}
+
+impl Source {
+    fn open(path: &Path) -> Result<Self> {
+        match path.is_dir() {
+            true => Project::open(path).map(Self::Folder),
+            false => BuiltPlugin::read(path).map(Self::Built),
+        }
+    }
+
+    fn manifest(&self) -> &Manifest {
+        match self {
+            Self::Folder(project) => &project.manifest,
+            Self::Built(built) => &built.component.manifest,
+        }
+    }
+
+    fn doubt(&self) -> Option<&'static str> {
+        match self {
+            Self::Folder(project) => project.doubt(),
+            Self::Built(_) => None,
+        }
+    }
+
+    fn build(self) -> Result<BuiltPlugin> {
+        match self {
+            Self::Folder(project) => project.build(None),
+            Self::Built(built) => Ok(built),
+        }
+    }
+}
+
+/// Who signs: a key of the namespace, or a job of CI, by what its issuer gives it.
+enum Signer {
+    Key(PrivateKey),
+    Workload(workload::Issued),
 }
 
 /// Pushes a component and its signatures, and asks the registry to accept the release. Whatever a crash leaves undone, the same again does.
@@ -84,10 +137,6 @@ pub async fn publish(
     let pushed = Pushed { signed, artifact, bundle, provenance };
 
     let spinner = show::spinner(format!("pushing {release}"));
-    // What would be refused for its key is not pushed at all.
-    if identity.is_none() {
-        key_of(context, &release.plugin.namespace, key.public()).await?;
-    }
     let repository = Repository::open(context, &release.plugin.repository()).await?;
     // Who has pushed the same before may need it.
     let is_new = repository.manifest(&digest.to_string()).await?.is_none();
@@ -157,12 +206,11 @@ struct Repository {
 
 impl Repository {
     async fn open(context: &Context, name: &str) -> Result<Self> {
-        let (account, token) = context.account()?;
         let url = &context.settings.registry;
         let (scheme, registry) = url.split_once("://").unwrap_or(("https", url));
         let protocol = if scheme == "http" { ClientProtocol::Http } else { ClientProtocol::Https };
         let client = Client::new(ClientConfig { protocol, ..ClientConfig::default() });
-        let auth = RegistryAuth::Basic(account.to_string(), token);
+        let auth = RegistryAuth::Bearer(context.token()?);
         let this = Self { client, auth, registry: registry.into(), name: name.into() };
         let reference = this.reference("any");
         this.client.auth(&reference, &this.auth, RegistryOperation::Push).await.map_err(refused)?;

@@ -265,7 +265,11 @@ impl Registry {
                 Ok(())
             }
             Self::Restore(Backup { data, folder, terms }) => {
-                keep_private(&data)?;
+                // What is there is closed; what is not is made only once there is a backup.
+                match data.exists() {
+                    true => keep_private(&data)?,
+                    false => make_private(),
+                }
                 let contents = backup::restore(&terms.settings(&data)?, &folder).await?;
                 say_backup(context, &contents, &format!("restored from {}", folder.display()));
                 Ok(())

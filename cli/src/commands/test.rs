@@ -27,14 +27,9 @@ pub struct Test {
 
 impl Test {
     pub fn run(self, context: &Context) -> Result {
-        let cases = Case::all(&self.folder)?;
-        if cases.is_empty() {
-            let problem = format!("{} has no cases", self.folder.display());
-            return Err(Failure::new(&words::NO_CASES, problem).remedy(
-                "write cases/NAME.toml with a target and [parameters], then `chandlery test --accept`",
-            ));
-        }
-        let built = Project::open(&self.folder)?.build(None)?;
+        let project = Project::open(&self.folder)?;
+        let cases = Case::all_of_some(&self.folder)?;
+        let built = project.build(None)?;
         let trial = Trial::new(&built)?;
         let mut failed = Vec::new();
         for case in &cases {

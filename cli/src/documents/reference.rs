@@ -66,6 +66,7 @@ const GROUPS: [Group; 4] = [
             "search",
             "show",
             "install",
+            "list",
             "uninstall",
             "verify",
             "permissions",
@@ -100,6 +101,8 @@ const GROUPS: [Group; 4] = [
         commands: &[
             "register",
             "login",
+            "logout",
+            "whoami",
             "account",
             "tokens",
             "organisation",

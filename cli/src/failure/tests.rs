@@ -66,3 +66,12 @@ fn a_word_of_one_part_means_one_thing() {
         }
     }
 }
+
+#[test]
+fn what_is_missing_is_told_at_once() {
+    let one = || Failure::new(&words::NOT_LOGGED_IN, "no account").remedy("log in");
+    let failure = one().and(Failure::new(&words::NO_KEY, "no key").remedy("make one"));
+    assert_eq!((failure.detail(), failure.exit_code()), ("no account; no key", 5));
+    assert_eq!(failure.0.remedy.as_deref(), Some("log in; then make one"));
+    assert_eq!(one().and(Failure::of("no disk")).0.remedy.as_deref(), Some("log in"));
+}

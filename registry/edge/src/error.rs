@@ -7,7 +7,7 @@ use chandlery_package::{DigestError, NameError, Namespace};
 crate::kinds! {
     UNAUTHENTICATED: "unauthenticated", 401, "Not logged in",
         "the request carries no token or password, or one that is wrong or has expired",
-        Some("run `chandlery login`, or `chandlery register` to open an account");
+        Some("run `chandlery login NAME`, or `chandlery register NAME` to open an account");
     FORBIDDEN: "forbidden", 403, "Not allowed",
         "the account has not the role that the request needs, or its token is for something else",
         Some("ask an owner of the namespace, an owner or admin of the organisation (of its money: an owner, or whoever is billing), or an operator of the registry");

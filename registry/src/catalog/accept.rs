@@ -9,7 +9,8 @@ use chandlery_package::provenance::{BUNDLE_BYTES_MAX, BUNDLES_MAX, Built};
 use chandlery_package::signature::{SignedPayload, signature_tag};
 use chandlery_package::wire::{Act, ReleaseRecord};
 use chandlery_package::{
-    Component, Digest, Manifest, Namespace, Offer, Price, PublicKey, Release, Unit, meter,
+    Component, ComponentError, Digest, Manifest, Namespace, Offer, Price, PublicKey, Release, Unit, meter,
+    parameters,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -132,9 +133,12 @@ async fn check_component(
     let manifest = oci::read_manifest(oci, &release.plugin, artifact).await?;
     let layer = manifest.component()?;
     let bytes = oci::read_blob(oci, &release.plugin, layer.digest, COMPONENT_BYTES_MAX as u64);
-    let look = |worker: &Worker, bytes: Bytes| (inspect(worker, &bytes), bytes.len());
-    let (parsed, size) = catalog.inspector.look(Some(by), bytes, look).await?;
-    let component = parsed?;
+    let look = |worker: &Worker, bytes: Bytes| {
+        let component = inspect(worker, &bytes)?;
+        parameters::check_defaults(&component.manifest)?;
+        Ok::<_, ComponentError>((component, bytes.len()))
+    };
+    let (component, size) = catalog.inspector.look(Some(by), bytes, look).await??;
     match component.manifest.release() {
         found if found == *release => Ok((component, size)),
         found => Err(Error::ManifestMismatch { claimed: release.clone(), found }),

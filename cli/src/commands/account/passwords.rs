@@ -4,6 +4,9 @@ use std::io::{IsTerminal as _, Read as _};
 
 use crate::failure::{Failure, Result};
 
+/// What registries take for a new password.
+const RULE: &str = "which must be hard to guess, as four unrelated words are";
+
 /// The password from a terminal, unseen, or from standard input, as it is piped.
 pub(super) fn password(prompt: &str) -> Result<String> {
     if std::io::stdin().is_terminal() {
@@ -16,16 +19,23 @@ pub(super) fn password(prompt: &str) -> Result<String> {
     }
 }
 
-/// The current password and the new one, which is asked for twice at a terminal.
+/// A password that is to be set: at a terminal the rule is told first, and it is asked for twice.
+pub(super) fn new_password() -> Result<String> {
+    if !std::io::stdin().is_terminal() {
+        return password("");
+    }
+    let new = rpassword::prompt_password(format!("New password, {RULE}: "))?;
+    match rpassword::prompt_password("The same again: ")? == new {
+        true => Ok(new),
+        false => Err(Failure::of("the two passwords differ").remedy("type the same one twice")),
+    }
+}
+
+/// The current password and the new one.
 pub(super) fn current_and_new() -> Result<(String, String)> {
     if std::io::stdin().is_terminal() {
         let current = rpassword::prompt_password("Current password: ")?;
-        let new = rpassword::prompt_password("New password: ")?;
-        let again = rpassword::prompt_password("New password, again: ")?;
-        return match new == again {
-            true => Ok((current, new)),
-            false => Err(Failure::of("the two new passwords differ")),
-        };
+        return Ok((current, new_password()?));
     }
     let text = piped()?;
     match text.lines().collect::<Vec<_>>()[..] {

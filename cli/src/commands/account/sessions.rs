@@ -44,6 +44,15 @@ pub(super) async fn run(context: &Context, end: Option<End>) -> Result {
     }
 }
 
+/// Ends the log-in that asks.
+pub(super) async fn end_own(context: &Context) -> Result {
+    let page: Page<Session> = context.registry_list(PATH).await?;
+    match page.items.into_iter().find(|session| session.current) {
+        Some(own) => context.tell_registry(Method::DELETE, &format!("{PATH}/{}", own.id), ()).await,
+        None => Ok(()),
+    }
+}
+
 async fn list(context: &Context) -> Result {
     let page: Page<Session> = context.registry_list(PATH).await?;
     match context.settings.json {

@@ -18,13 +18,21 @@ const GITHUB: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQ
 const TOKEN: &str = "CHANDLERY_ID_TOKEN";
 
 #[derive(Deserialize)]
-struct Issued {
+struct Answer {
     value: String,
 }
 
+/// What the issuer gives a job.
+pub enum Issued {
+    /// An address where it issues tokens, and a secret that is shown there.
+    Address { url: String, secret: String },
+    /// A token.
+    Token(String),
+}
+
 /// Lets the job speak for whoever trusts it with the plugin, and gives the key that was bound to it.
-pub async fn log_in(context: &Context, plugin: &PluginId) -> Result<(PrivateKey, Identity)> {
-    let token = token(&context.settings.registry).await?;
+pub async fn log_in(context: &Context, plugin: &PluginId, issued: Issued) -> Result<(PrivateKey, Identity)> {
+    let token = token(&context.settings.registry, issued).await?;
     let key = PrivateKey::generate();
     let proof = BASE64_STANDARD.encode(key.sign(NewTokenExchange::proof_text(plugin, &token).as_bytes()));
     let new = NewTokenExchange { plugin: plugin.clone(), token, key: key.public(), proof };
@@ -33,19 +41,28 @@ pub async fn log_in(context: &Context, plugin: &PluginId) -> Result<(PrivateKey,
     Ok((key, exchanged.identity))
 }
 
-/// A token of the job's issuer that is meant for this registry.
-async fn token(registry: &str) -> Result<String> {
+/// What the job's issuer has given it.
+pub fn issued() -> Result<Issued> {
     if let [Ok(url), Ok(secret)] = GITHUB.map(env::var) {
-        let request = reqwest::Client::new().get(url).query(&[("audience", registry)]).bearer_auth(secret);
-        let failed = |error: reqwest::Error| no_token(error.without_url().to_string());
-        let answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
-        let issued: Issued = answer.json().await.map_err(failed)?;
-        return Ok(issued.value);
+        return Ok(Issued::Address { url, secret });
     }
     match env::var(TOKEN) {
-        Ok(token) if !token.trim().is_empty() => Ok(token.trim().to_owned()),
+        Ok(token) if !token.trim().is_empty() => Ok(Issued::Token(token.trim().to_owned())),
         _ => Err(no_token(format!("neither {} nor {TOKEN} is set", GITHUB[0]))),
     }
+}
+
+/// A token of the job's issuer that is meant for this registry.
+async fn token(registry: &str, issued: Issued) -> Result<String> {
+    let (url, secret) = match issued {
+        Issued::Token(token) => return Ok(token),
+        Issued::Address { url, secret } => (url, secret),
+    };
+    let request = reqwest::Client::new().get(url).query(&[("audience", registry)]).bearer_auth(secret);
+    let failed = |error: reqwest::Error| no_token(error.without_url().to_string());
+    let answer = request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+    let answer: Answer = answer.json().await.map_err(failed)?;
+    Ok(answer.value)
 }
 
 fn no_token(why: String) -> Failure {

@@ -14,10 +14,10 @@ use reqwest::Method;
 
 use crate::api::{Context, Settings};
 use crate::author::project::Built;
-use crate::commands::check::key_of;
 use crate::commands::keys::add_key;
 use crate::commands::listing::set_category;
 use crate::commands::publish::publish;
+use crate::commands::ready::key_of;
 use crate::failure::{Failure, Result};
 use crate::home::{Home, read_token};
 use crate::show;

@@ -35,7 +35,7 @@ impl Audit {
     pub async fn run(self, context: &Context) -> Result {
         let account = match self.customer.clone() {
             Some(customer) => customer,
-            None => context.account()?.0,
+            None => context.account().await?,
         };
         let months = self.months(context, &account).await?;
         if months.is_empty() && !context.settings.json {
