@@ -258,7 +258,7 @@ fn a_look_at_fifty_deployments_is_one_call() {
 /// Publishes a template and installs it, with every secret that it asks for.
 fn install(publisher: &Person, customer: &Person, id: &str) {
     publisher.publish(&plugin(id.split_once(':').unwrap().1));
-    let allow = ["secret:hf-token", "secret:jupyter-token", "secret:wandb-api-key"];
+    let allow = ["secret:hf-token", "secret:llm-api-key", "secret:jupyter-token", "secret:wandb-api-key"];
     let shown = customer.ok(&["show", id]).to_string();
     let allow = allow.into_iter().filter(|permission| shown.contains(permission));
     let allow: Vec<_> = allow.flat_map(|permission| ["--allow", permission]).collect();
@@ -344,7 +344,7 @@ fn deploy_every_template(world: &World) {
     let vendor = world.vendor();
     let acme = world.publisher("acme");
     let customer = world.customer();
-    for secret in ["hf-token", "jupyter-token", "wandb-api-key"] {
+    for secret in ["hf-token", "llm-api-key", "jupyter-token", "wandb-api-key"] {
         customer.set_secret(secret, "open sesame");
     }
     let templates: [(&str, &[&str]); 10] = [

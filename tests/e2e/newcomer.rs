@@ -175,7 +175,7 @@ fn a_newcomer_deploys_what_up_has_published_and_the_remedy_lifts_the_limit() {
     machine.up = None;
     machine.put("vllm.wasm", &plugin("vllm"));
     machine.start();
-    installs(&ann, &["chandlery:vllm", "--deny", "secret:hf-token"]);
+    installs(&ann, &["chandlery:vllm", "--deny", "secret:hf-token", "--deny", "secret:llm-api-key"]);
     for path in ["/api/v1/plugins/chandlery/errand/releases", "/api/v1/namespaces/chandlery/keys"] {
         assert_eq!(ann.list(path).len(), 1, "{path}");
     }

@@ -34,8 +34,9 @@ fn guardrails_holds_plans_to_its_rules() {
     let component = Component::parse(&bytes).unwrap();
     let policy = sandbox.load(&component, &bytes).unwrap();
     let verdict = |plan: &Plan, team: Option<&str>, settings: Value| {
-        let mut complete: Value =
-            json!({ "images": "digest", "registries": [], "gpus": {}, "gpu_prices": {}, "spend": {} });
+        let mut complete = json!({
+            "images": "digest", "registries": [], "forbidden_flags": [], "additions": ["*"], "gpus": {}, "gpu_prices": {}, "spend": {},
+        });
         complete.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let running = |name: &str, team: &str, plan: Plan| Running {
             deployment: name.into(),
@@ -114,6 +115,30 @@ fn guardrails_holds_plans_to_its_rules() {
     assert_eq!(
         denied,
         "team 'research' would have $15.00 an hour on GPUs of $14.99: $10.00 are deployed, this plan adds $5.00"
+    );
+    // Flags are found however they are written, and what was added is what its template's note says.
+    let mut serves = plan(fixed, None);
+    let forbid = |serves: &Plan| verdict(serves, None, json!({ "forbidden_flags": ["--trust-remote-code"] }));
+    for (words, allowed) in [
+        (&["serve", "--model", "--x"][..], true),
+        (&["serve", "trust-remote-code"], true),
+        (&["serve", "--trust-remote-code"], false),
+        (&["serve", "--trust_remote_code=true"], false),
+        (&["serve", "--trust-remote"], false),
+        (&["sh", "-c", "exec serve --trust-remote-code"], false),
+    ] {
+        serves.workloads[0].command = words.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(forbid(&serves).is_ok(), allowed, "{words:?}");
+    }
+    serves.notes = vec!["Added by whoever deploys: --enforce-eager, NCCL_DEBUG".into()];
+    let add = |additions: Value| verdict(&serves, None, json!({ "additions": additions }));
+    assert_eq!(add(json!(["*"])), Ok(vec![]));
+    assert_eq!(add(json!(["--enforce-eager", "NCCL_*"])), Ok(vec![]));
+    assert!(add(json!(["--enforce-eager"])).unwrap_err().contains("NCCL_DEBUG may not be added"));
+    assert!(
+        add(json!([]))
+            .unwrap_err()
+            .contains("--enforce-eager may not be added to what a template says; allowed is nothing")
     );
     // A program without an image or a GPU is nobody's concern.
     let mut bare = plan(fixed, None);

@@ -1,8 +1,10 @@
-//! Holds plans to an organisation's rules: which images may run and where they come from, and what each team may use.
+//! Holds plans to an organisation's rules: which images may run and where they come from, what commands may say, and what each team
+//! may use.
 
 use std::collections::BTreeMap;
 
 use chandlery_sdk::policies::*;
+use chandlery_sdk::{added_to, name_of, stands_for};
 
 /// Every other team, or every other kind of GPU.
 const OTHERS: &str = "*";
@@ -15,6 +17,8 @@ const WARN_FROM: u64 = 80;
 struct Settings {
     images: Images,
     registries: Vec<String>,
+    forbidden_flags: Vec<String>,
+    additions: Vec<String>,
     gpus: BTreeMap<String, u64>,
     gpu_prices: BTreeMap<String, u64>,
     spend: BTreeMap<String, u64>,
@@ -47,6 +51,7 @@ impl Policy for Guardrails {
                     .map(|reason| Problem::of(format!("{}: {reason}", workload.name)))
             })
             .collect();
+        problems.extend(forbidden_flags(&plan, &context.settings).chain(additions(&plan, &context.settings)));
         let mut warnings = Vec::new();
         for budget in budgets(&plan, &context) {
             match budget.after > budget.limit {
@@ -98,6 +103,33 @@ fn is_known(image: &str, settings: &Settings) -> Option<String> {
             "the image {image} does not come from a registry that is allowed: {}",
             settings.registries.join(", ")
         )
+    })
+}
+
+/// Flags that no command may have: in whatever spelling, cut short as far as programs may take it for them, and in a script, too.
+fn forbidden_flags<'a>(plan: &'a Plan, settings: &'a Settings) -> impl Iterator<Item = Problem> + 'a {
+    let forbidden = move |word: &str| {
+        let name = name_of(word);
+        let is_meant =
+            |flag: &&String| name.len() > 2 && name_of(flag).starts_with(&name) || name_of(flag) == name;
+        settings.forbidden_flags.iter().find(is_meant)
+    };
+    plan.workloads.iter().flat_map(move |workload| {
+        let words = workload.command.iter().flat_map(|word| word.split([' ', '"', '\'', ';', '\n']));
+        let found = words.filter(|word| word.starts_with('-')).filter_map(forbidden);
+        found.map(move |flag| Problem::of(format!("{}: the flag {flag} is not allowed here", workload.name)))
+    })
+}
+
+/// What whoever deploys has added to a template's own command and environment, and may not.
+fn additions<'a>(plan: &'a Plan, settings: &'a Settings) -> impl Iterator<Item = Problem> + 'a {
+    let may = move |name: &str| settings.additions.iter().any(|allowed| stands_for(allowed, name));
+    added_to(plan).into_iter().filter(move |name| !may(name)).map(move |name| {
+        let allowed = match settings.additions.as_slice() {
+            [] => "nothing".into(),
+            allowed => allowed.join(", "),
+        };
+        Problem::of(format!("{name} may not be added to what a template says; allowed is {allowed}"))
     })
 }
 

@@ -1,12 +1,18 @@
 //! llama.cpp: an OpenAI-compatible server of quantised language models, on GPUs or on processors alone.
 
-use chandlery_sdk::Value;
+mod own;
+
 use chandlery_sdk::llm::HTTP;
 use chandlery_sdk::model::{Gguf, Model};
 use chandlery_sdk::prelude::*;
-use chandlery_sdk::sizing::{Need, Server, Weights, Wish};
+use chandlery_sdk::sizing::{Fit, Need, Server, Weights, Wish};
+use chandlery_sdk::{Added, Platform, Value};
+
+use own::OWN;
 
 const IMAGE: &str = "ghcr.io/ggml-org/llama.cpp";
+/// Of the builds, one that has an image of each kind: not every build has.
+const BUILD: &str = "b11312";
 /// For the program itself, on a machine without GPUs, in MiB.
 const PROGRAM_MIB: u64 = 1024;
 
@@ -24,8 +30,11 @@ struct Parameters {
     cpu_millis: u32,
     memory_mib: Option<u32>,
     gated: bool,
+    served_name: Option<String>,
     start_minutes: u32,
     image: Option<String>,
+    #[serde(flatten)]
+    added: Added,
 }
 
 /// What the GGUFs of a repository were made of: one model, which is sized and served.
@@ -51,65 +60,103 @@ impl Template for LlamaCpp {
     fn plan(request: Request<Parameters>) -> Result<Plan, Vec<Problem>> {
         let Request { parameters, target, .. } = request;
         let model = model_of(&parameters)?;
-        let context_tokens = parameters.context_tokens * parameters.parallel;
         let need = Need {
             name: &parameters.model,
             model: &model,
             weights: Weights::Gguf(parameters.quantisation),
             kv_bits: 16,
-            context_tokens,
+            context_tokens: parameters.context_tokens * parameters.parallel,
             server: Server::LlamaCpp,
+            data_parallel: 1,
+            expert_parallel: false,
         };
-        let cache_mib = u32::try_from(need.weights_mib() * 3 / 2).unwrap_or(u32::MAX);
-        let with_gpus = parameters.gpus.unwrap_or(u32::from(!target.gpu_pools.is_empty())) > 0;
-        let usual = format!("{IMAGE}:{}", if with_gpus { "server-cuda" } else { "server" });
+        let fit = parameters.fit(&need, &target)?;
+        let (memory_mib, arithmetic) = parameters.memory(&need, fit.as_ref())?;
         let runtime = match target.can(RuntimeKind::Container) {
-            true => Runtime::Container(parameters.image.unwrap_or(usual)),
+            true => Runtime::Container(parameters.image(fit.as_ref())),
             false => Runtime::Host,
         };
-        let program = if runtime == Runtime::Host { "llama-server" } else { "/app/llama-server" };
-        let command = Command::new(program)
-            .option("-hf", format_args!("{}:{}", parameters.model, parameters.quantisation.name()))
-            .args(["--host", "$(BIND)", "--port", "$(PORT)"])
-            .option("--ctx-size", context_tokens)
-            .option("--parallel", parameters.parallel)
-            .args(["--n-gpu-layers", if with_gpus { "999" } else { "0" }, "--metrics"]);
+        let command = parameters.command(&runtime, &need, fit.is_some());
         let mut server = Workload::service("server", runtime)
-            .command(command)
+            .resources(parameters.cpu_millis, memory_mib)
             .replicas(parameters.replicas)
             .env("BIND", target.bind())
-            .model_cache("models", "/models", cache_mib, "LLAMA_CACHE")
+            .model_cache("models", "/models", mib(need.weights_mib() * 3 / 2), "LLAMA_CACHE")
             .http_port(HTTP, parameters.port, "PORT")
             .ready_when_http(HTTP, "/health", parameters.start_minutes * 60);
-        let beside_mib = need.beside_mib() + PROGRAM_MIB;
-        let needs_mib = need.weights_mib() + need.cache_mib() + beside_mib;
-        let memory_mib = parameters.memory_mib.unwrap_or(u32::try_from(needs_mib).unwrap_or(u32::MAX));
-        let arithmetic = if with_gpus {
-            let wish = Wish { gpu: parameters.gpu.as_deref(), gpus: parameters.gpus, nodes: 1 };
-            let fit = need.place(&target, wish).map_err(|problem| vec![problem])?;
-            server = server.gpus([fit.kind.clone()], fit.gpus).resources(parameters.cpu_millis, memory_mib);
-            format!("{} × {}: {}.", fit.gpus, fit.kind, fit.arithmetic)
-        } else {
-            let sum = format!(
-                "weights {} MiB, KV cache {} MiB for {context_tokens} tokens, {beside_mib} MiB beside them: {needs_mib} MiB",
-                need.weights_mib(),
-                need.cache_mib()
-            );
-            if u64::from(memory_mib) < needs_mib {
-                let message = format!("{} does not fit {memory_mib} MiB: {sum}", parameters.model);
-                return Err(vec![Problem::with("/memory_mib", message)]);
-            }
-            server = server.resources(parameters.cpu_millis, memory_mib);
-            format!("On processors alone: {sum}.")
-        };
+        if let Some(fit) = fit {
+            server = server.gpus([fit.kind], fit.gpus);
+        }
         if parameters.gated {
             server = server.secret_env("HF_TOKEN", "hf-token");
         }
-        Ok(Plan::of([server])
+        let server = parameters.added.to(server, command, &OWN)?;
+        let plan = Plan::of([server])
             .note(arithmetic)
             .note("Ask it: curl http://ADDRESS/v1/models; the API is OpenAI's, under http://ADDRESS/v1.")
-            .note("Metrics for Prometheus: http://ADDRESS/metrics."))
+            .note("Metrics for Prometheus: http://ADDRESS/metrics.");
+        Ok(parameters.added.notes(&OWN).into_iter().fold(plan, Plan::note))
     }
+}
+
+impl Parameters {
+    /// GPUs that are enough; none: it runs on processors alone.
+    fn fit(&self, need: &Need<'_>, target: &Facts) -> Result<Option<Fit>, Vec<Problem>> {
+        if self.gpus.unwrap_or(u32::from(!target.gpu_pools.is_empty())) == 0 {
+            return Ok(None);
+        }
+        let wish = Wish { gpu: self.gpu.as_deref(), gpus: self.gpus, nodes: 1 };
+        need.place(target, wish).map(Some).map_err(|problem| vec![problem])
+    }
+
+    /// The memory of the machine in MiB, and the sum for people. Without GPUs, all of the model has to fit it.
+    fn memory(&self, need: &Need<'_>, fit: Option<&Fit>) -> Result<(u32, String), Vec<Problem>> {
+        let beside_mib = need.beside_mib() + PROGRAM_MIB;
+        let needs_mib = need.weights_mib() + need.cache_mib() + beside_mib;
+        let memory_mib = self.memory_mib.unwrap_or(mib(needs_mib));
+        if let Some(fit) = fit {
+            return Ok((memory_mib, format!("{} × {}: {}.", fit.gpus, fit.kind, fit.arithmetic)));
+        }
+        let sum = format!(
+            "weights {} MiB, KV cache {} MiB for {} tokens, {beside_mib} MiB beside them: {needs_mib} MiB",
+            need.weights_mib(),
+            need.cache_mib(),
+            need.context_tokens
+        );
+        if u64::from(memory_mib) < needs_mib {
+            let message = format!("{} does not fit {memory_mib} MiB: {sum}", self.model);
+            return Err(vec![Problem::with("/memory_mib", message)]);
+        }
+        Ok((memory_mib, format!("On processors alone: {sum}.")))
+    }
+
+    /// The image for what the model is placed on. That for CUDA is built with CUDA 12, which knows GPUs before Turing, too.
+    fn image(&self, fit: Option<&Fit>) -> String {
+        let usual = match fit.map(|fit| Platform::of(&fit.kind)) {
+            None => "server",
+            Some(Platform::Rocm) => "server-rocm",
+            Some(Platform::Cuda | Platform::CudaBeforeTuring) => "server-cuda",
+        };
+        self.image.clone().unwrap_or_else(|| format!("{IMAGE}:{usual}-{BUILD}"))
+    }
+
+    fn command(&self, runtime: &Runtime, need: &Need<'_>, has_gpus: bool) -> Command {
+        let program = if *runtime == Runtime::Host { "llama-server" } else { "/app/llama-server" };
+        let command = Command::new(program)
+            .option("-hf", format_args!("{}:{}", self.model, self.quantisation.name()))
+            .args(["--host", "$(BIND)", "--port", "$(PORT)"])
+            .option("--ctx-size", need.context_tokens)
+            .option("--parallel", self.parallel)
+            .args(["--n-gpu-layers", if has_gpus { "999" } else { "0" }, "--metrics"]);
+        match &self.served_name {
+            Some(name) => command.option("--alias", name),
+            None => command,
+        }
+    }
+}
+
+fn mib(mib: u64) -> u32 {
+    u32::try_from(mib).unwrap_or(u32::MAX)
 }
 
 chandlery_sdk::export_template!(LlamaCpp);

@@ -3,6 +3,7 @@
 use crate::Command;
 use crate::bindings::plan::*;
 use crate::bindings::template::Problem;
+use crate::command::literal;
 
 impl Plan {
     /// A plan of these workloads.
@@ -57,6 +58,11 @@ impl Workload {
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.push(EnvVar { name: name.into(), value: EnvValue::Text(value.into()) });
         self
+    }
+
+    /// Adds an environment variable whose value is the user's, in which nothing is expanded.
+    pub fn env_literal(self, name: impl Into<String>, value: &str) -> Self {
+        self.env(name, literal(value))
     }
 
     /// Adds an environment variable that holds a secret of the host's. The plugin's manifest must ask for it.

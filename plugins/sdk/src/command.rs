@@ -64,10 +64,20 @@ impl Command {
         self
     }
 
+    /// Adds words that the user writes for this program, each literally: flags stay flags, and nothing is expanded.
+    pub fn literals(mut self, words: &[String]) -> Self {
+        self.0.extend(words.iter().map(|word| literal(word)));
+        self
+    }
+
     /// Adds all words of another command, which this one runs.
     pub fn then(mut self, inner: Command) -> Self {
         self.0.extend(inner.0);
         self
+    }
+
+    pub(crate) fn words(&self) -> &[String] {
+        &self.0
     }
 
     pub(crate) fn into_words(self) -> Vec<String> {
@@ -82,7 +92,7 @@ impl<const N: usize> From<[&'static str; N]> for Command {
 }
 
 /// A value in which nothing is expanded: engines read `$$` as `$`, as Kubernetes does.
-fn literal(value: &str) -> String {
+pub(crate) fn literal(value: &str) -> String {
     value.replace('$', "$$")
 }
 

@@ -27,9 +27,11 @@
 //! The parameters' schema, the plugin's name and its version stand in `chandlery.toml` beside `Cargo.toml`; the host
 //! validates parameters against that schema and fills in its defaults before [`Template::plan`] is called.
 
+mod added;
 mod bindings;
 mod build;
 mod command;
+mod gpu;
 mod http;
 mod integration;
 pub mod llm;
@@ -38,8 +40,10 @@ mod policy;
 pub mod sizing;
 mod template;
 
+pub use added::{Added, Own, added_to, name_of, stands_for};
 pub use bindings::{Level, log};
 pub use command::Command;
+pub use gpu::Platform;
 pub use integration::Integration;
 pub use policy::{Context, Policy};
 pub use serde_json::{Value, json};

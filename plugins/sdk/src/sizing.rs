@@ -17,6 +17,8 @@ use crate::bindings::template::{Facts, GpuPool, Problem};
 const MIB: u64 = 1 << 20;
 /// Numbers of GPUs that are tried where none is asked for.
 const GPU_COUNTS: [u32; 4] = [1, 2, 4, 8];
+/// The most GPUs on a node that a form takes.
+const GPUS_MAX: u32 = 64;
 /// What the driver keeps of the memory that it reports, in MiB: H100 report 81,559 and CUDA sees 81,121; RTX 4090 24,564 and 24,105.
 const DRIVER_MIB: u32 = 512;
 
@@ -74,9 +76,12 @@ impl Need<'_> {
             (Some(found), _) => found,
             (None, Some((pool, count))) => return Err(self.too_much(pool, count, wish)),
             (None, None) => {
+                let even = (1..=GPUS_MAX).filter(|count| self.spreads(*count)).map(|count| count.to_string());
                 let message = format!(
-                    "the {} attention heads of {} cannot be spread evenly over the GPUs asked for",
-                    self.model.heads, self.name
+                    "the {} attention heads of {} cannot be spread evenly over the GPUs asked for; over {} they can",
+                    self.model.heads,
+                    self.name,
+                    even.collect::<Vec<_>>().join(", ")
                 );
                 return Err(Problem::with("/gpus", message));
             }
@@ -105,13 +110,20 @@ impl Need<'_> {
         let counts = match (wish.gpus, self.server) {
             (Some(count), _) => vec![count],
             (None, Server::LlamaCpp) => (1..=per_node(pool)).collect(),
-            (None, _) => GPU_COUNTS.into_iter().filter(|count| *count <= per_node(pool)).collect(),
+            (None, _) => self.usual_counts().filter(|count| *count <= per_node(pool)).collect(),
         };
         counts.into_iter().filter(|count| self.spreads(*count)).collect()
     }
 
+    /// So many for each copy of the model.
+    fn usual_counts(&self) -> impl Iterator<Item = u32> {
+        GPU_COUNTS.into_iter().map(|count| count * self.data_parallel.max(1))
+    }
+
     fn spreads(&self, gpus: u32) -> bool {
-        gpus > 0 && (self.server == Server::LlamaCpp || self.model.spreads_over(u64::from(gpus)))
+        let copies = self.data_parallel.max(1);
+        let evenly = || gpus.is_multiple_of(copies) && self.model.spreads_over(u64::from(gpus / copies));
+        gpus > 0 && (self.server == Server::LlamaCpp || evenly())
     }
 
     fn share_of(&self, pool: &GpuPool, gpus: u32, nodes: u32) -> Share {
@@ -122,8 +134,8 @@ impl Need<'_> {
     fn too_much(&self, pool: &GpuPool, gpus: u32, wish: Wish<'_>) -> Problem {
         let share = self.share_of(pool, gpus, wish.nodes);
         let over = if wish.nodes > 1 { format!(" on each of {} nodes", wish.nodes) } else { String::new() };
-        let enough = GPU_COUNTS
-            .into_iter()
+        let enough = self
+            .usual_counts()
             .find(|count| self.spreads(*count) && self.share_of(pool, *count, wish.nodes).fits());
         let mut ways = Vec::new();
         ways.extend(enough.map(|count| format!("{count} GPUs{over} would be enough")));

@@ -1,12 +1,16 @@
 //! Hugging Face's Text Embeddings Inference: embeddings, rerankers and classifiers.
 
-use chandlery_sdk::Value;
+mod own;
+
 use chandlery_sdk::llm::{HTTP, model_of};
 use chandlery_sdk::prelude::*;
 use chandlery_sdk::sizing::Reading;
+use chandlery_sdk::{Added, Value};
+
+use own::OWN;
 
 const IMAGE: &str = "ghcr.io/huggingface/text-embeddings-inference";
-const VERSION: &str = "1.9";
+const VERSION: &str = "1.9.4";
 /// The image for each architecture, by the kinds of GPUs that have it: one for all of Turing, Ampere and Hopper, and one for each of
 /// the others.
 const ARCHITECTURES: [(&[&str], &str); 5] = [
@@ -47,7 +51,11 @@ struct Parameters {
     cpu_millis: u32,
     memory_mib: Option<u32>,
     gated: bool,
+    revision: Option<String>,
+    served_name: Option<String>,
     image: Option<String>,
+    #[serde(flatten)]
+    added: Added,
 }
 
 struct TextEmbeddingsInference;
@@ -75,39 +83,49 @@ impl Template for TextEmbeddingsInference {
             must_fit(gpu, needs_mib, &arithmetic, &target)?;
         }
         let architecture = match &parameters.gpu {
+            None if target.architecture == "aarch64" => "cpu-arm64-",
             None => "cpu-",
             Some(gpu) => architecture(gpu, parameters.image.is_some())?,
         };
         let usual = format!("{IMAGE}:{architecture}{VERSION}");
         let runtime = match target.can(RuntimeKind::Container) {
-            true => Runtime::Container(parameters.image.unwrap_or(usual)),
+            true => Runtime::Container(parameters.image.clone().unwrap_or(usual)),
             false => Runtime::Host,
         };
         let weights_mib = u32::try_from(weights_mib).unwrap_or(u32::MAX);
-        let command = Command::new("text-embeddings-router")
-            .option("--model-id", &parameters.model)
-            .args(["--hostname", "$(BIND)", "--port", "$(PORT)"])
-            .option("--max-batch-tokens", parameters.max_batch_tokens);
         let usual = reading.weights_mib() + reading.batch_mib() + PROGRAM_MIB;
         let memory_mib = parameters.memory_mib.unwrap_or(u32::try_from(usual).unwrap_or(u32::MAX));
         let mut server = Workload::service("server", runtime)
-            .command(command)
             .resources(parameters.cpu_millis, memory_mib)
             .replicas(parameters.replicas)
             .env("BIND", target.bind())
             .model_cache("models", "/data", weights_mib.saturating_mul(2), "HUGGINGFACE_HUB_CACHE")
             .http_port(HTTP, parameters.port, "PORT")
             .ready_when_http(HTTP, "/health", 1800);
-        if let Some(gpu) = parameters.gpu {
+        if let Some(gpu) = &parameters.gpu {
             server = server.gpus([gpu], 1);
         }
         if parameters.gated {
             server = server.secret_env("HF_TOKEN", "hf-token");
         }
-        Ok(Plan::of([server])
+        let server = parameters.added.to(server, parameters.command(), &OWN)?;
+        let plan = Plan::of([server])
             .note(format!("Memory: {arithmetic}."))
             .note("Ask it: curl http://ADDRESS/embed -H content-type:application/json -d '{\"inputs\":\"a text\"}'")
-            .note("Metrics for Prometheus: http://ADDRESS/metrics."))
+            .note("Metrics for Prometheus: http://ADDRESS/metrics.");
+        Ok(parameters.added.notes(&OWN).into_iter().fold(plan, Plan::note))
+    }
+}
+
+impl Parameters {
+    fn command(&self) -> Command {
+        let said = [("--revision", &self.revision), ("--served-model-name", &self.served_name)];
+        let command = Command::new("text-embeddings-router")
+            .option("--model-id", &self.model)
+            .args(["--hostname", "$(BIND)", "--port", "$(PORT)"])
+            .option("--max-batch-tokens", self.max_batch_tokens);
+        let said = said.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
+        said.fold(command, |command, (flag, value)| command.option(flag, value))
     }
 }
 

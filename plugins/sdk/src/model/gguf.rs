@@ -10,10 +10,17 @@ use super::module::{Kind, Module};
 #[allow(missing_docs, non_camel_case_types)]
 pub enum Gguf {
     Q2_K,
+    Q3_K_S,
     Q3_K_M,
+    Q3_K_L,
+    IQ4_XS,
+    IQ4_NL,
     Q4_0,
+    Q4_1,
     Q4_K_S,
     Q4_K_M,
+    Q5_0,
+    Q5_1,
     Q5_K_S,
     Q5_K_M,
     Q6_K,
@@ -25,7 +32,12 @@ pub enum Gguf {
 
 const Q2_K: Bits = Bits(2625);
 const Q3_K: Bits = Bits(3438);
+const IQ4_XS: Bits = Bits(4250);
+const IQ4_NL: Bits = Bits(4500);
 const Q4_0: Bits = Bits(4500);
+const Q4_1: Bits = Bits(5000);
+const Q5_0: Bits = Bits(5500);
+const Q5_1: Bits = Bits(6000);
 const Q4_K: Bits = Bits(4500);
 const Q5_K: Bits = Bits(5500);
 const Q6_K: Bits = Bits(6563);
@@ -57,8 +69,13 @@ impl Gguf {
     fn base(self) -> Bits {
         match self {
             Self::Q2_K => Q2_K,
-            Self::Q3_K_M => Q3_K,
+            Self::Q3_K_S | Self::Q3_K_M | Self::Q3_K_L => Q3_K,
+            Self::IQ4_XS => IQ4_XS,
+            Self::IQ4_NL => IQ4_NL,
             Self::Q4_0 => Q4_0,
+            Self::Q4_1 => Q4_1,
+            Self::Q5_0 => Q5_0,
+            Self::Q5_1 => Q5_1,
             Self::Q4_K_S | Self::Q4_K_M => Q4_K,
             Self::Q5_K_S | Self::Q5_K_M => Q5_K,
             Self::Q6_K => Q6_K,
@@ -85,6 +102,9 @@ impl Gguf {
             Self::Q5_K_M if (value || down) && has_more => Q6_K,
             Self::Q4_K_S if value && layer(&module.name) < 4 => Q5_K,
             Self::Q4_K_S if down && layer(&module.name) < layers / 8 => Q5_K,
+            Self::IQ4_XS | Self::IQ4_NL if value => Q5_K,
+            Self::IQ4_XS | Self::IQ4_NL if down && layer(&module.name) < layers / 8 => Q5_K,
+            Self::Q3_K_L if value || down || is("o_proj") => Q5_K,
             Self::Q3_K_M if value && layer(&module.name) < 2 => Q5_K,
             Self::Q3_K_M if value || down || is("o_proj") => Q4_K,
             Self::Q2_K if value => Q4_K,

@@ -2,7 +2,7 @@
 
 use crate::model::{Kind, Model};
 
-use super::server::{MIB, forward};
+use super::server::{MIB, Split, forward};
 
 /// On a GPU for CUDA's context and for code, in MiB.
 const KERNELS_MIB: u64 = 640;
@@ -31,7 +31,7 @@ impl Reading<'_> {
 
     /// What one batch is computed in, in MiB. TEI tries the largest one when it starts.
     pub fn batch_mib(&self) -> u64 {
-        let pass = forward(self.model, self.batch_tokens, 1) * self.weight_bytes / 2;
+        let pass = forward(self.model, self.batch_tokens, Split::tensor(1)) * self.weight_bytes / 2;
         (pass + self.scores()).div_ceil(MIB)
     }
 

@@ -83,6 +83,29 @@ impl Beside {
 const CONTEXT_MIB: u64 = 512;
 const NCCL_MIB: u64 = 512;
 
+/// How the GPUs of a node share a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Split {
+    /// GPUs that share each layer.
+    pub(super) tensor: u64,
+    /// Copies of all but the experts, which they share.
+    pub(super) data: u64,
+    /// Whether each GPU holds some experts whole, rather than a part of each.
+    pub(super) has_whole_experts: bool,
+}
+
+impl Split {
+    /// So many GPUs that share each layer.
+    pub(super) fn tensor(gpus: u64) -> Self {
+        Self { tensor: gpus, data: 1, has_whole_experts: false }
+    }
+
+    /// GPUs that share the experts.
+    pub(super) fn of_experts(self) -> u64 {
+        self.tensor * self.data
+    }
+}
+
 impl Server {
     /// Of a GPU's memory, what the server keeps everything in, in bytes.
     pub(super) fn has(self, gpu: Gpu<'_>, gpus: u64, model: &Model) -> u64 {
@@ -117,18 +140,19 @@ impl Server {
         }
     }
 
-    /// What is taken beside weights and cache on each of `gpus` GPUs that share a layer.
-    pub(super) fn beside(self, model: &Model, gpu: Gpu<'_>, gpus: u64) -> Beside {
+    /// What is taken beside weights and cache on each GPU.
+    pub(super) fn beside(self, model: &Model, gpu: Gpu<'_>, split: Split) -> Beside {
         let tokens = self.batched_tokens(gpu);
+        let gpus = split.tensor;
         match self {
             Server::Vllm(vllm) => {
-                let forward = forward(model, tokens, gpus);
+                let forward = forward(model, tokens, split);
                 let logits = self.sequences(gpu).min(tokens)
                     * model.vocabulary
                     * (vllm.logit_bytes + if gpus > 1 { 2 } else { 0 });
                 let logits = if model.writes { logits + tokens * model.hidden * 2 } else { 0 };
                 let seen = model.towers.iter().map(|tower| encoder(tower, tokens, gpus)).max().unwrap_or(0);
-                let graphs = if vllm.counts_graphs { graphs(model, self.sequences(gpu), gpus) } else { 0 };
+                let graphs = if vllm.counts_graphs { graphs(model, self.sequences(gpu), split) } else { 0 };
                 let kernels = vllm.kernels_mib * MIB;
                 Beside { activations: forward.max(logits).max(seen), graphs, kernels }
             }
@@ -137,7 +161,7 @@ impl Server {
             Server::LlamaCpp => {
                 let logits = tokens * model.vocabulary * 4;
                 Beside {
-                    activations: forward(model, tokens, 1).max(logits) + logits / 8,
+                    activations: forward(model, tokens, Split::tensor(1)).max(logits) + logits / 8,
                     ..Beside::default()
                 }
             }
@@ -207,14 +231,15 @@ fn sglang_share(gpu: Gpu<'_>, gpus: u64, model: &Model) -> u64 {
 
 /// What one pass over `tokens` takes: the stream between layers twice, once as it is and once normed, and the widest part of a
 /// layer. A network's inputs and what comes of them are there at once; so are those of experts (`workspace_shapes` of vLLM's
-/// `TritonExperts`).
-pub(super) fn forward(model: &Model, tokens: u64, gpus: u64) -> u64 {
+/// `TritonExperts`), to which the tokens of all copies come (`allgather_reducescatter`, its usual `--all2all-backend`).
+pub(super) fn forward(model: &Model, tokens: u64, split: Split) -> u64 {
     let widest = model.layers.iter().map(|layer| {
-        let attention = layer.attention / gpus;
-        let network = (layer.network + layer.network / 2) / gpus;
+        let attention = layer.attention / split.tensor;
+        let network = (layer.network + layer.network / 2) / split.tensor;
         let routed = layer.routed.map_or(0, |routed| {
-            let width = routed.width.div_ceil(gpus);
-            routed.experts * (width.max(model.hidden) + (2 * width).max(model.hidden))
+            let parts = if split.has_whole_experts { 1 } else { split.of_experts() };
+            let width = routed.width.div_ceil(parts);
+            split.data * routed.experts * (width.max(model.hidden) + (2 * width).max(model.hidden))
         });
         attention.max(network + routed)
     });
@@ -232,8 +257,8 @@ fn encoder(tower: &Tower, tokens: u64, gpus: u64) -> u64 {
 
 /// Graphs of up to 512 tokens, `[1, 2, 4]`, every 8th to 256 and every 16th beyond, in pieces and whole: at least 1 MiB each
 /// (`profile_cudagraph_memory`), and once what the largest is computed in.
-fn graphs(model: &Model, sequences: u64, gpus: u64) -> u64 {
+fn graphs(model: &Model, sequences: u64, split: Split) -> u64 {
     let largest = (sequences * 2).min(512);
     let sizes = 3 + largest.min(256) / 8 + largest.saturating_sub(256) / 16;
-    2 * sizes * MIB + forward(model, largest, gpus)
+    2 * sizes * MIB + forward(model, largest, split)
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{Gguf, Keeping, Kind, Model, Module, Pool, Quantisation};
 
-use super::server::{Beside, Gpu, MIB, Server};
+use super::server::{Beside, Gpu, MIB, Server, Split};
 
 /// What an answer may be wrong by, in percent of what the server has: the terms are formulas, and the GPU's own are a few percent
 /// off them either way.
@@ -34,6 +34,10 @@ pub struct Need<'a> {
     pub context_tokens: u64,
     /// By which server, in which version.
     pub server: Server,
+    /// Copies of it on each node, which answer by turns; 1: there is one.
+    pub data_parallel: u32,
+    /// Whether each GPU holds some experts whole, rather than a part of each.
+    pub expert_parallel: bool,
 }
 
 /// What each GPU holds, in bytes.
@@ -94,13 +98,15 @@ impl Share {
 }
 
 impl Need<'_> {
-    /// What each GPU holds, where `gpus` of a node share each layer and the layers are spread over `nodes`.
+    /// What each GPU holds, where the `gpus` of a node share the copies of the model and its layers are spread over `nodes`.
     pub fn share(&self, gpu: Gpu<'_>, gpus: u32, nodes: u32) -> Share {
-        let (mut gpus, mut stages) = (u64::from(gpus.max(1)), u64::from(nodes.max(1)));
+        let (mut gpus, mut stages) =
+            (u64::from((gpus / self.data_parallel.max(1)).max(1)), u64::from(nodes.max(1)));
         if self.server == Server::LlamaCpp {
             // Whole layers, whatever the number of GPUs.
             (gpus, stages) = (1, gpus * stages);
         }
+        let split = self.split(gpus);
         let layers = self.model.layers.len() as u64;
         let stage = |bytes: u64| of_stage(bytes, layers, stages);
         let mut share = Share {
@@ -108,15 +114,15 @@ impl Need<'_> {
             experts: 0,
             vocabulary: 0,
             towers: 0,
-            beside: self.server.beside(self.model, gpu, gpus),
+            beside: self.server.beside(self.model, gpu, split),
             context: stage(self.context_bytes(gpu, gpus)),
-            has: self.server.has(gpu, gpus, self.model),
+            has: self.server.has(gpu, split.of_experts(), self.model),
             context_tokens: self.context_tokens,
             states: None,
         };
         let mut ends = (0, 0);
         for module in &self.model.modules {
-            let bytes = self.module_bytes(module, gpus);
+            let bytes = self.module_bytes(module, split);
             match module.kind {
                 Kind::Embedding => ends.0 += bytes,
                 Kind::Head => ends.1 += bytes,
@@ -136,6 +142,14 @@ impl Need<'_> {
         share
     }
 
+    /// How GPUs share the model, where so many share each layer. The copies of vLLM share their experts (`flatten_tp_across_dp_and_pcp`
+    /// of its `FusedMoEParallelConfig`); those of SGLang are servers of their own (`--dp-size`).
+    fn split(&self, tensor: u64) -> Split {
+        let data =
+            if matches!(self.server, Server::Vllm(_)) { u64::from(self.data_parallel.max(1)) } else { 1 };
+        Split { tensor, data, has_whole_experts: self.expert_parallel }
+    }
+
     /// How many states there is room for in so many bytes: the blocks of one pool, each as large as the states of a group.
     fn states(&self, cache: u64, gpus: u64) -> Option<u64> {
         let keeping = Keeping { gpus, bits: self.kv_bits, batched_tokens: 0 };
@@ -147,7 +161,8 @@ impl Need<'_> {
 
     /// All weights of the model, in MiB.
     pub fn weights_mib(&self) -> u64 {
-        let bytes: u64 = self.model.modules.iter().map(|module| self.module_bytes(module, 1)).sum();
+        let bytes: u64 =
+            self.model.modules.iter().map(|module| self.module_bytes(module, Split::tensor(1))).sum();
         bytes.div_ceil(MIB)
     }
 
@@ -158,12 +173,22 @@ impl Need<'_> {
 
     /// What is computed in on processors alone, in MiB.
     pub fn beside_mib(&self) -> u64 {
-        self.server.beside(self.model, Gpu { kind: "", memory_mib: 0 }, 1).bytes().div_ceil(MIB)
+        self.server
+            .beside(self.model, Gpu { kind: "", memory_mib: 0 }, Split::tensor(1))
+            .bytes()
+            .div_ceil(MIB)
     }
 
-    /// The bytes of a module on each of `gpus` GPUs.
-    fn module_bytes(&self, module: &Module, gpus: u64) -> u64 {
-        let weights = module.weights_of_each(gpus);
+    /// The bytes of a module on each GPU.
+    fn module_bytes(&self, module: &Module, split: Split) -> u64 {
+        let weights = match module.kind {
+            Kind::Expert if split.has_whole_experts => module
+                .copies
+                .div_ceil(split.of_experts())
+                .saturating_mul(module.rows.saturating_mul(module.columns)),
+            Kind::Expert => module.weights_of_each(split.of_experts()),
+            _ => module.weights_of_each(split.tensor),
+        };
         let sixteen = weights.saturating_mul(2);
         match self.weights {
             Weights::Gguf(gguf) => {
@@ -174,7 +199,7 @@ impl Need<'_> {
                 let how = self.model.quantisation.as_ref();
                 let is_padded =
                     module.kind == Kind::Expert && how.is_some_and(Quantisation::has_mxfp4_experts);
-                let weights = if is_padded { padded(module, gpus) } else { weights };
+                let weights = if is_padded { padded(module, split) } else { weights };
                 let bytes = module.bits.map_or(sixteen, |bits| bits.bytes(weights));
                 // vLLM and SGLang keep the matrix that makes keys and values of a latent vector a second time, turned round and
                 // with 16 bits, since decoding multiplies queries by it instead (`process_weights_after_loading` of MLA).
@@ -214,11 +239,15 @@ impl Need<'_> {
 
 /// The weights of experts in MXFP4 whose kernels want whole blocks: 128 numbers of a hidden layer, on each GPU, and 256 of what goes
 /// in (`mxfp4_round_up_hidden_size_and_intermediate_size` of vLLM).
-fn padded(module: &Module, gpus: u64) -> u64 {
+fn padded(module: &Module, split: Split) -> u64 {
     let is_down = module.name.ends_with("down_proj");
     let (hidden, width) = if is_down { (module.rows, module.columns) } else { (module.columns, module.rows) };
-    let width = width.div_ceil(gpus).next_multiple_of(128);
-    module.copies.saturating_mul(hidden.next_multiple_of(256).saturating_mul(width))
+    let (copies, parts) = match split.has_whole_experts {
+        true => (module.copies.div_ceil(split.of_experts()), 1),
+        false => (module.copies, split.of_experts()),
+    };
+    let width = width.div_ceil(parts).next_multiple_of(128);
+    copies.saturating_mul(hidden.next_multiple_of(256).saturating_mul(width))
 }
 
 /// Of what all layers have, what the largest of so many stages has.

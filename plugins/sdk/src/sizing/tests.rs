@@ -23,8 +23,18 @@ const ANY: Wish<'_> = Wish { gpu: None, gpus: None, nodes: 1 };
 
 fn place(name: &str, weights: Weights, context_tokens: u64, wish: Wish<'_>) -> Result<Fit, Problem> {
     let model = Model::known(name).unwrap();
-    let server = Server::Vllm(Vllm::v0_33(90));
-    Need { name, model: &model, weights, kv_bits: 16, context_tokens, server }.place(&target(), wish)
+    need(name, &model, weights, context_tokens, Server::Vllm(Vllm::v0_33(90))).place(&target(), wish)
+}
+
+fn need<'a>(
+    name: &'a str,
+    model: &'a Model,
+    weights: Weights,
+    context_tokens: u64,
+    server: Server,
+) -> Need<'a> {
+    let (kv_bits, data_parallel, expert_parallel) = (16, 1, false);
+    Need { name, model, weights, kv_bits, context_tokens, server, data_parallel, expert_parallel }
 }
 
 #[test]
@@ -86,8 +96,7 @@ fn llama_cpp_takes_any_number_of_gpus() {
     let name = "Qwen/Qwen2.5-32B-Instruct";
     let model = Model::known(name).unwrap();
     let weights = Weights::Gguf(Gguf::Q8_0);
-    let need =
-        Need { name, model: &model, weights, kv_bits: 16, context_tokens: 65_536, server: Server::LlamaCpp };
+    let need = need(name, &model, weights, 65_536, Server::LlamaCpp);
     let fit = need.place(&target(), Wish { gpu: Some("l4"), ..ANY }).unwrap();
     assert_eq!(fit.gpus, 3, "{}", fit.arithmetic);
 }
@@ -102,5 +111,68 @@ fn sglang_takes_the_share_of_its_own_formula() {
         let has = server.has(Gpu { kind: "", memory_mib }, 1, &model);
         let share = has / MIB * 1000 / (memory_mib - 512);
         assert!(share.abs_diff(thousandths) <= 2, "{memory_mib}: {share}");
+    }
+}
+
+#[test]
+fn copies_of_a_model_share_its_experts_alone() {
+    let name = "Qwen/Qwen3-30B-A3B";
+    let model = Model::known(name).unwrap();
+    // Few requests at once, so that their logits are not what takes most.
+    let server = Server::Vllm(Vllm { sequences: Some(8), ..Vllm::v0_33(90) });
+    let gpu = Gpu { kind: "h100", memory_mib: 81_047 };
+    let one = need(name, &model, Weights::AsTheyAre, 8192, server);
+    let tensor = one.share(gpu, 4, 1);
+    let copies = Need { data_parallel: 4, ..one }.share(gpu, 4, 1);
+    assert_eq!(copies.experts, tensor.experts, "a quarter of the experts either way");
+    assert_eq!((copies.layers, copies.context), (one.share(gpu, 1, 1).layers, one.share(gpu, 1, 1).context));
+    assert!(copies.beside.activations > tensor.beside.activations);
+    let whole = Need { data_parallel: 4, expert_parallel: true, ..one }.share(gpu, 4, 1);
+    assert_eq!(whole.experts, copies.experts, "128 experts over 4 GPUs");
+    let server = Server::Sglang { share: None };
+    let apart = Need { data_parallel: 4, server, ..one }.share(gpu, 4, 1);
+    assert_eq!(apart.experts, one.share(gpu, 1, 1).experts);
+
+    let two = Need { data_parallel: 2, ..one };
+    assert_eq!(
+        two.place(&target(), Wish { gpus: Some(3), ..ANY }).unwrap_err().parameter.as_deref(),
+        Some("/gpus")
+    );
+    assert!(two.place(&target(), ANY).unwrap().gpus.is_multiple_of(2));
+}
+
+#[test]
+fn gpus_that_heads_cannot_be_spread_over_are_refused_with_those_that_can() {
+    let seven = Wish { gpu: Some("h100"), gpus: Some(7), nodes: 1 };
+    let problem = place("meta-llama/Llama-3.3-70B-Instruct", Weights::AsTheyAre, 8192, seven).unwrap_err();
+    assert_eq!(problem.parameter.as_deref(), Some("/gpus"));
+    assert!(problem.message.contains("64 attention heads"), "{}", problem.message);
+    assert!(problem.message.ends_with("over 1, 2, 4, 8, 16, 32, 64 they can"), "{}", problem.message);
+}
+
+/// Files of Llama-3.1-70B that were made by `llama-quantize`, in hundredths of a GB.
+#[test]
+fn files_of_each_mixture_are_as_large_as_published_ones() {
+    let name = "meta-llama/Llama-3.1-70B-Instruct";
+    let model = Model::known(name).unwrap();
+    for (mixture, published) in [
+        (Gguf::Q3_K_S, 3091),
+        (Gguf::Q3_K_M, 3427),
+        (Gguf::Q3_K_L, 3714),
+        (Gguf::IQ4_XS, 3790),
+        (Gguf::Q4_0, 4012),
+        (Gguf::Q4_K_S, 4035),
+        (Gguf::Q4_K_M, 4252),
+        (Gguf::Q5_K_S, 4866),
+        (Gguf::Q5_K_M, 4995),
+        (Gguf::Q6_K, 5789),
+        (Gguf::Q8_0, 7498),
+    ] {
+        let need = need(name, &model, Weights::Gguf(mixture), 8192, Server::LlamaCpp);
+        let hundredths = need.weights_mib() * MIB / 10_000_000;
+        assert!(
+            hundredths.abs_diff(published) * 100 <= published,
+            "{mixture:?}: {hundredths}, not {published}"
+        );
     }
 }

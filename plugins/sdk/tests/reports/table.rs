@@ -201,6 +201,8 @@ impl Report {
             kv_bits: 16,
             context_tokens: self.context_tokens,
             server: self.server,
+            data_parallel: 1,
+            expert_parallel: false,
         };
         let gpu = Gpu { kind: "", memory_mib: (self.memory_gib * 1024.0) as u64 };
         let share = need.share(gpu, self.gpus, self.nodes);

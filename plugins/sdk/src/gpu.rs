@@ -1,0 +1,59 @@
+//! Which programs a kind of GPU runs.
+
+/// NVIDIA's kinds before Turing. CUDA 13, and what is built with it, has left them behind.
+const BEFORE_TURING: [&str; 13] =
+    ["v100", "v100s", "gv100", "titanv", "p100", "gp100", "p40", "p6", "p4", "m60", "m40", "k80", "k40"];
+
+/// What programs for GPUs of a kind are built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// CUDA, on NVIDIA's GPUs since Turing; what is not known is taken for one of them.
+    Cuda,
+    /// CUDA, on NVIDIA's older GPUs.
+    CudaBeforeTuring,
+    /// ROCm, on AMD's GPUs.
+    Rocm,
+}
+
+impl Platform {
+    /// The platform of a kind of GPU, as targets call it: `h100`, `tesla_v100`, `mi300x`.
+    pub fn of(kind: &str) -> Self {
+        let kind = kind.to_lowercase();
+        let mut words = kind.split(['-', '_', ' ']);
+        let is_amd = |word: &str| {
+            let number = word.strip_prefix("mi").or(word.strip_prefix("rx")).or(word.strip_prefix("gfx"));
+            matches!(word, "amd" | "instinct" | "radeon")
+                || number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        match () {
+            () if words.clone().any(is_amd) => Self::Rocm,
+            () if words.any(|word| BEFORE_TURING.contains(&word)) => Self::CudaBeforeTuring,
+            () => Self::Cuda,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_a_platform() {
+        for (kind, platform) in [
+            ("h100", Platform::Cuda),
+            ("t4", Platform::Cuda),
+            ("rtx4090", Platform::Cuda),
+            ("abacus", Platform::Cuda),
+            ("mi", Platform::Cuda),
+            ("v100", Platform::CudaBeforeTuring),
+            ("Tesla_V100-SXM2-32GB", Platform::CudaBeforeTuring),
+            ("p4", Platform::CudaBeforeTuring),
+            ("mi300x", Platform::Rocm),
+            ("MI250X", Platform::Rocm),
+            ("amd_instinct_mi210", Platform::Rocm),
+            ("radeon", Platform::Rocm),
+        ] {
+            assert_eq!(Platform::of(kind), platform, "{kind}");
+        }
+    }
+}
