@@ -11,7 +11,7 @@ use crate::world::{Answer, Person, World, as_version, plugin, until, with_other_
 pub const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const BROWSER: (&str, &str) = ("accept", "text/html");
 const NAMESPACE: &str = "/publish/namespaces/acme";
-const OCR: &str = "/publish/namespaces/acme/ocr-server";
+const OCR: &str = "/publish/plugins/acme/ocr-server";
 const SIGN: &str = "form[data-sign] button:not([type])";
 const FAULT: &str = "form[data-sign] [role=alert]";
 const HOSTILE: &str = r#"</title></script>"'><script>alert(1)</script><img src=x onerror=alert(1)>"#;

@@ -76,7 +76,7 @@ async fn content(
     let content = html! {
         (crumbs(&[Link { path: PUBLISH, name: "Publish" }], namespace.as_str()))
         h1 { (namespace) }
-        p { a href=(publisher_path(namespace)) { "As visitors see it" } }
+        p { a href=(publisher_path(namespace)) { "View as a visitor" } }
         (fault(typed.of_team.as_deref()))
         h2 { "Plugins" }
         @if plugins.items.is_empty() {
