@@ -177,7 +177,7 @@ fn a_key_of_the_command_signs_in_the_browser_and_no_other_does() {
     browser.click("summary");
     browser.write("[data-pem]", "-----BEGIN PRIVATE KEY-----\nMC4CAQA=\n-----END PRIVATE KEY-----\n");
     browser.click("[data-take]");
-    browser.until_shows(FAULT, "no Ed25519 key in PKCS#8");
+    browser.until_shows(FAULT, "not an Ed25519 key in PKCS#8");
     // Who owns nothing adds no key.
     browser.click("[data-make]");
     browser.until_shows("[data-own]", "an owner of it adds keys");
@@ -347,11 +347,13 @@ fn publishers_manage_their_namespace_on_its_pages() {
     ] {
         publisher.refused(&path, fields, 403, "may not");
     }
-    assert!(!publisher.show(NAMESPACE).contains("data-sign") && !publisher.show(OCR).contains("withdrawal"));
+    let shown = publisher.show(NAMESPACE);
+    assert!(shown.contains("Ask the owners to add it") && !shown.contains("/revocation"), "{shown}");
+    assert!(!publisher.show(OCR).contains("withdrawal"));
 
     // Two people, the second of whom approves on the page.
     owner.done(&format!("{NAMESPACE}/two-people"), &[("act", "require")]);
-    assert!(owner.show(NAMESPACE).contains("Two members"));
+    assert!(owner.show(NAMESPACE).contains("Two people are required"));
     acme.publish(&as_version(&plugin("ocr-server"), "1.0.1"));
     let staged = format!("{OCR}/staged-releases/1.0.1");
     let artifact = acme.list("/api/v1/plugins/acme/ocr-server/staged-releases")[0]["artifact"].clone();
@@ -370,7 +372,7 @@ fn publishers_manage_their_namespace_on_its_pages() {
     owner.done(&format!("{OCR}/trusted-publishers/{}/removal", trusted[0]["id"]), &[]);
     assert!(acme.list("/api/v1/plugins/acme/ocr-server/trusted-publishers").is_empty());
 
-    owner.refused(&revocation, &[("from", "yesterday")], 400, "is no moment");
+    owner.refused(&revocation, &[("from", "yesterday")], 400, "is not a time");
     owner.done(&revocation, &[("from", "2026-01-01T00:00:00Z")]);
     assert!(owner.show(NAMESPACE).contains("revoked"));
     owner.refused(&format!("{release}/withdrawal"), &[("reason", "")], 400, "a reason");

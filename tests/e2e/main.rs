@@ -43,6 +43,7 @@ mod images;
 mod integrations;
 mod isolation;
 mod journey;
+mod key_requests;
 mod keyboard;
 mod kills;
 mod kubernetes;

@@ -35,8 +35,10 @@ fn a_team_is_invited_changed_and_left_on_its_pages() {
     let shown = owner.show(NAMESPACE);
     assert!(shown.contains("Take back: bob") && shown.contains(">invited<"), "{shown}");
     assert_eq!(invited.ask("GET", NAMESPACE, FORM, "").status, 403, "whoever is invited is no member yet");
-    let shown = invited.show("/publish");
-    assert!(shown.contains("You are invited to the namespace") && shown.contains(INVITATION), "{shown}");
+    for page in ["/publish", "/account"] {
+        let shown = invited.show(page);
+        assert!(shown.contains("You are invited to the namespace") && shown.contains(INVITATION), "{shown}");
+    }
     invited.done(INVITATION, &[("answer", "decline")]);
     assert_eq!(team(&acme), [member("acme", "owner", false)]);
     assert!(!invited.show("/publish").contains("You are invited"));
@@ -87,10 +89,14 @@ fn what_a_team_refuses_is_said_beside_its_form() {
         assert!(text.contains("aria-invalid=\"true\"") && text.contains("id=\"account-fault\""), "{text}");
     }
     // The last owner stays, as one and at all.
-    let last = "'acme' would be left without an owner";
+    let last = "'acme' would be left without an owner: make another member an owner first";
     owner.refused(MEMBERS, &[("account", "acme"), ("role", "viewer")], 409, last);
     owner.refused(&format!("{MEMBERS}/acme/removal"), &[], 409, last);
     owner.refused(&format!("{MEMBERS}/carol/removal"), &[], 404, "member 'carol' of 'acme'");
+    // Who belongs to it already is not invited, and keeps the role.
+    let again = [("act", "invite"), ("account", "bob"), ("role", "viewer")];
+    owner.refused(MEMBERS, &again, 409, "already belongs to 'acme' as publisher");
+    assert!(team(&acme).contains(&member("bob", "publisher", false)));
     // Whoever owns nothing chooses nobody, and no invitation is answered that was not sent.
     let carol_too = [("account", "carol"), ("role", "viewer")];
     for pages in [&publisher, &stranger] {

@@ -150,6 +150,9 @@ pub async fn key_of(context: &Context, namespace: &Namespace, key: PublicKey) ->
     found.ok_or_else(|| {
         let detail = format!("{} may not sign releases of '{namespace}'", key.id());
         Failure::new(&words::NOT_A_KEY_OF_THE_NAMESPACE, detail)
-            .remedy(format!("add it with `chandlery keys add {namespace}`"))
+            .remedy(format!(
+                "as an owner of '{namespace}', add it with `chandlery keys add {namespace}`; otherwise ask the owners with `chandlery keys \
+                 request {namespace}`"
+            ))
     })
 }

@@ -22,7 +22,7 @@ chandlery_edge::kinds! {
         Some("`chandlery publish` signs; with other tools, push cosign's signature first");
     UNTRUSTED_SIGNATURE: "untrusted-signature", 422, "Signed by a key that may not sign this",
         "the signature is by no key of the namespace, or by one that was revoked",
-        Some("add the key with `chandlery keys add NAMESPACE`");
+        Some("as an owner, add the key with `chandlery keys add NAMESPACE`; otherwise ask the owners with `chandlery keys request NAMESPACE`");
 }
 
 /// Why the catalog did not do what it was asked.
@@ -117,7 +117,10 @@ impl Explain for Error {
                 .remedied(format!("publish it as {found}, or change chandlery.toml and build again")),
             Self::UntrustedSignature { release } => {
                 let namespace = &release.plugin.namespace;
-                UNTRUSTED_SIGNATURE.remedied(format!("add the key with `chandlery keys add {namespace}`"))
+                UNTRUSTED_SIGNATURE.remedied(format!(
+                    "as an owner, add the key with `chandlery keys add {namespace}`; otherwise ask the owners with `chandlery keys request \
+                     {namespace}`"
+                ))
             }
         }
     }

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::publish::Published;
 use super::state::Catalog;
 use super::visibility::{must_see, namespaces_seen};
-use super::{listing, reviews, search, staged_routes};
+use super::{key_request_routes, listing, reviews, search, staged_routes};
 use crate::trusted::exchanged_for;
 use chandlery_accounts::{Caller, Principal, Role};
 use chandlery_edge::{Json, Path, Query};
@@ -35,6 +35,7 @@ pub fn routes<S>(catalog: Catalog) -> OpenApiRouter<S> {
         .routes(routes!(deprecate, undeprecate))
         .routes(routes!(withdraw))
         .routes(routes!(certify, decertify))
+        .merge(key_request_routes::routes())
         .merge(listing::routes())
         .merge(reviews::routes())
         .merge(staged_routes::routes())

@@ -34,6 +34,19 @@ pub struct KeyRecord {
     pub revoked_from: Option<Timestamp>,
 }
 
+/// A key that a member asks the owners of a namespace to add.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct KeyRequest {
+    /// The public half of the key, which the member has proven to hold.
+    pub key: PublicKey,
+    /// Which member asks for it.
+    pub asked_by: Namespace,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// When it lapses: after 7 days.
+    pub lapses_at: Timestamp,
+}
+
 /// Revokes a key.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewRevocation {

@@ -3,6 +3,7 @@
 
 mod acting;
 mod answers;
+mod approval;
 mod draft;
 mod keys;
 mod listing;
@@ -43,6 +44,8 @@ pub(super) fn routes() -> Router<Catalog> {
         .route("/publish/namespaces/{namespace}/two-people", post(owning::two_people))
         .route("/publish/namespaces/{namespace}/keys", post(owning::add_key))
         .route("/publish/namespaces/{namespace}/keys/{key}/revocation", post(owning::revoke_key))
+        .route("/publish/namespaces/{namespace}/key-requests", post(owning::request_key))
+        .route("/publish/namespaces/{namespace}/key-requests/{key}", post(owning::decide_key))
         .route("/publish/teams/{namespace}/invitation", post(membership::answer))
         .route("/publish/teams/{namespace}/members", post(membership::choose))
         .route("/publish/teams/{namespace}/members/{account}/removal", post(membership::remove))

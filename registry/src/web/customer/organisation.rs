@@ -197,6 +197,8 @@ async fn invited(
     chosen: &Chosen,
 ) -> Result<(), Error> {
     let (account, role) = chosen.read::<OrganisationRole>()?;
+    let had = organisations::role_of(&mut *finance.db.read().acquire().await?, name, &account).await?;
+    chosen.must_be_new(name, had.map(OrganisationRole::as_str))?;
     let place = (name, &caller.name);
     Ok(organisations::invite(&finance.db, &caller.actor, place, &account, role).await?)
 }

@@ -18,6 +18,8 @@ pub(super) fn rows() -> Vec<Row> {
         ("POST", "/publish/namespaces/{namespace}/two-people", For::Owners),
         ("POST", "/publish/namespaces/{namespace}/keys", For::Owners),
         ("POST", "/publish/namespaces/{namespace}/keys/{key}/revocation", For::Owners),
+        ("POST", "/publish/namespaces/{namespace}/key-requests", For::Publishers),
+        ("POST", "/publish/namespaces/{namespace}/key-requests/{key}", For::Publishers),
         ("POST", "/publish/teams/{namespace}/invitation", For::Accounts),
         ("POST", "/publish/teams/{namespace}/members", For::Owners),
         ("POST", "/publish/teams/{namespace}/members/{account}/removal", For::Owners),

@@ -12,8 +12,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answers::{draft_path, plugin_path, shown, told};
-use super::signing::{Place, key_form, script_tag};
+use super::answers::{draft_path, namespace_path, plugin_path, shown, told};
+use super::signing::{Place, UnknownKey, key_form, script_tag};
 use super::told as saying;
 use crate::catalog::drafts::{self, Draft, Origin, Read, Signed, faults};
 use crate::catalog::error::Error;
@@ -173,7 +173,7 @@ async fn to_be_signed(
         action: &draft_path(draft.id),
         namespace: &plugin.namespace,
         keys: &keys,
-        adds: owns,
+        unknown: if owns { UnknownKey::Added } else { UnknownKey::Refused },
         button: "Sign and publish",
         texts: &[("payload", payload.as_str()), ("bundle", statement.as_str())],
     };
@@ -181,8 +181,13 @@ async fn to_be_signed(
         h2 { "Sign" }
         p { "The signature is of " code { (artifact) } ", the artifact that carries this component. The log will say so for ever." }
         (key_form(&place))
-        h3 { "By the command" }
-        p { "With a key that is in a file, the command publishes the same component:" }
+        @if !owns {
+            p.note {
+                "Your key does not sign yet? " a href=(format!("{}#keys", namespace_path(&plugin.namespace))) { "Ask the owners to add it" } "."
+            }
+        }
+        h3 { "On the command line" }
+        p { "With a key in a file, this command publishes the same component:" }
         (chandlery_pages::command(&format!("chandlery publish {}", draft.file)))
         (script_tag())
     })
