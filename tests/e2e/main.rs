@@ -15,6 +15,7 @@ mod browsers;
 mod budgets;
 mod catalog;
 mod chromium;
+mod claiming;
 mod clients;
 mod contracts;
 mod crashes;

@@ -1,9 +1,9 @@
 //! Why the catalog did not do what it was asked, and the words for it.
 
 use chandlery_package::artifact::ArtifactError;
-use chandlery_package::problem::{Explain, Explanation};
+use chandlery_package::problem::{Explain, Explanation, NOT_FOUND};
 use chandlery_package::signature::signature_tag;
-use chandlery_package::{ComponentError, Digest, KeyError, MoneyError, Release, Unit};
+use chandlery_package::{ComponentError, Digest, KeyError, MoneyError, PluginId, Release, Unit};
 
 use crate::{oci, trusted};
 
@@ -73,6 +73,14 @@ pub enum Error {
         /// What was to be published.
         release: Release,
     },
+    /// A plugin that is not there, or may not be known of, where another one is called nearly so.
+    #[error("there is no plugin '{plugin}'")]
+    NoSuchPlugin {
+        /// What was asked for.
+        plugin: PluginId,
+        /// What may have been meant.
+        closest: PluginId,
+    },
     /// An amount that a search is bounded by.
     #[error(transparent)]
     Amount(#[from] MoneyError),
@@ -97,6 +105,11 @@ impl Error {
     pub fn unsigned(release: &Release, artifact: Digest) -> Self {
         Self::Unsigned { release: release.clone(), tag: signature_tag(artifact) }
     }
+
+    /// Whether what was asked for is not here, or may not be known of.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Shared(chandlery_edge::Error::NotFound(_)))
+    }
 }
 
 impl Explain for Error {
@@ -110,6 +123,7 @@ impl Explain for Error {
             Self::Pushed(error) => error.explain(),
             Self::Trusted(error) => error.explain(),
             Self::Shared(error) => error.explain(),
+            Self::NoSuchPlugin { closest, .. } => NOT_FOUND.remedied(format!("did you mean '{closest}'?")),
             Self::NotMetered { .. } => (&NOT_METERED).into(),
             Self::Unproven { .. } => (&UNPROVEN).into(),
             Self::Unsigned { .. } => (&UNSIGNED).into(),

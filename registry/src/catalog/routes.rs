@@ -13,7 +13,7 @@ use semver::Version;
 use super::error::Error;
 use super::publish::Published;
 use super::state::Catalog;
-use super::visibility::{must_see, namespaces_seen};
+use super::visibility::namespaces_seen;
 use super::{key_request_routes, listing, reviews, search, staged_routes};
 use crate::trusted::exchanged_for;
 use chandlery_accounts::{Caller, Principal, Role};
@@ -178,7 +178,7 @@ async fn releases(
     Query(paging): Query<Paging<Version>>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
     let plugin = plugin(path);
-    must_see(&catalog.db, &principal, &plugin).await?;
+    search::must_see_or_mean(&catalog, &principal, &plugin).await?;
     Ok(Json(super::releases(&catalog.db, &plugin, &paging).await?))
 }
 
@@ -196,7 +196,7 @@ async fn release(
     Path(path): Path<OfRelease>,
 ) -> Result<Json<ReleaseRecord>, Error> {
     let release = as_release(path);
-    must_see(&catalog.db, &principal, &release.plugin).await?;
+    search::must_see_or_mean(&catalog, &principal, &release.plugin).await?;
     let found = super::find_release(&catalog.db, &release).await?;
     found.map(Json).ok_or_else(|| Error::not_found(format!("release {release}")))
 }

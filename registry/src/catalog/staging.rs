@@ -204,7 +204,11 @@ pub async fn approve(
     }
     if !are_independent(&mut write, asked_by, by).await? {
         let action = format!("approve what '{asked_by}' has staged: it takes somebody else");
-        return Err(chandlery_edge::Error::forbidden(by, action).into());
+        let remedy = format!(
+            "ask another publisher or owner of '{}' to run `chandlery releases approve {release}`",
+            release.plugin.namespace
+        );
+        return Err(chandlery_edge::Error::forbidden_until(by, action, remedy).into());
     }
     for (account, did) in [(asked_by, "staged"), (by, "looked at")] {
         if !may_publish(&mut write, &release.plugin.namespace, account).await? {
