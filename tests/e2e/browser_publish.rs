@@ -120,7 +120,7 @@ fn a_component_is_uploaded_and_signed_in_the_browser() {
     browser.until_shows("main", "may not push to 'mallory'");
 
     upload(&browser, &acme, "ocr.wasm", &plugin("ocr-server"));
-    browser.until_shows("main", "Publishing would take it.");
+    browser.until_shows("main", "Ready to publish.");
     browser.until_shows("[data-none]", "has no key of 'acme' yet");
     browser.click("[data-make]");
     browser.until_shows("[data-own]", "It is added to the namespace");
@@ -216,7 +216,7 @@ fn a_draft_says_all_that_publishing_would_refuse_and_how_to_finish_without_a_scr
     let draft = pages.draft("ocr-1.wasm", &as_version(&ocr, "1.0.1"));
     let shown = pages.show(&draft);
     for part in
-        ["What publishing would refuse", "does not meter that", "What changes since 1.0.0", "Discard it"]
+        ["What publishing would refuse", "does not meter that", "What changes since 1.0.0", "Discard draft"]
     {
         assert!(shown.contains(part), "{part}: {shown}");
     }
@@ -238,7 +238,7 @@ fn a_draft_says_all_that_publishing_would_refuse_and_how_to_finish_without_a_scr
     let draft = pages.draft("my-plugin.wasm", &forge::described(&good));
     let shown = pages.show(&draft);
     for part in
-        ["chandlery publish my-plugin.wasm", "<noscript>", "<h3>Read me</h3>", "Publishing would take it."]
+        ["chandlery publish my-plugin.wasm", "<noscript>", "<h3>Read me</h3>", "Ready to publish."]
     {
         assert!(shown.contains(part), "{part}: {shown}");
     }

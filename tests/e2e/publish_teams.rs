@@ -54,7 +54,7 @@ fn a_team_is_invited_changed_and_left_on_its_pages() {
     assert_eq!(team(&acme)[1], member("bob", "viewer", false));
 
     let shown = invited.show(NAMESPACE);
-    assert!(shown.contains("Leave: bob") && !shown.contains("Invite somebody"), "{shown}");
+    assert!(shown.contains("Leave: bob") && !shown.contains("Invite a member"), "{shown}");
     assert!(!shown.contains("Remove: acme") && !shown.contains("Role of"), "{shown}");
     choose("publisher");
     assert_eq!(team(&acme)[1], member("bob", "publisher", false));
@@ -131,7 +131,7 @@ fn whoever_does_not_see_the_money_is_not_offered_to_choose_owners() {
     let offer = "<option value=\"owner\">";
     assert!(owner.show(NAMESPACE).contains(offer));
     let shown = admin.show(NAMESPACE);
-    assert!(shown.contains("Invite somebody") && !shown.contains(offer), "{shown}");
+    assert!(shown.contains("Invite a member") && !shown.contains(offer), "{shown}");
     let as_owner = [("account", "bob"), ("role", "owner")];
     admin.refused(MEMBERS, &as_owner, 403, "may not choose the owners of 'acme'");
     admin.done(MEMBERS, &[("account", "bob"), ("role", "publisher")]);

@@ -130,7 +130,7 @@ fn none(by: &Actor, sought: &Sought, is_first: bool) -> Markup {
             },
         ),
         false => {
-            empty("There is no such deployment.", &html! { a href=(PATH) { "Show all deployments" } "." })
+            empty("No deployments match.", &html! { a href=(PATH) { "Show all deployments" } "." })
         }
     }
 }

@@ -57,7 +57,7 @@ async fn shown(
         h2 { "Members" }
         (all_members(&organisation, &members, &caller.name))
         @if has(organisation.role, Power::Manage) {
-            h2 { "Invite somebody" }
+            h2 { "Invite a member" }
             (invite_form(&path(&organisation), &roles(&organisation), OrganisationRole::Member.as_str(), typed, HINT))
         }
         h2 { "Domains" }

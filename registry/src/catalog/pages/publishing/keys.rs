@@ -27,7 +27,7 @@ pub(super) async fn section(
     let owns = role == Some(Role::Owner);
     let all = keys(&catalog.db, namespace, &Paging::first(SHOWN)).await?;
     let rows: Vec<Vec<Markup>> = all.items.iter().map(|key| row(namespace, key, owns)).collect();
-    let columns = ["Key", "Added by", "State", "Action"].map(Column::Text);
+    let columns = ["Key", "Added by", "State", "Actions"].map(Column::Text);
     Ok(html! {
         h2 id="keys" { "Keys" }
         p { "Only what one of these keys has signed is a release of '" (namespace) "'. The log records each key for ever." }
@@ -59,7 +59,7 @@ async fn another(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result
 async fn asked_for(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result<Markup, Error> {
     let waiting = key_requests::list(&catalog.db, namespace, &Paging::first(SHOWN)).await?.items;
     let rows: Vec<Vec<Markup>> = waiting.iter().map(|request| request_row(namespace, request, owns)).collect();
-    let columns = ["Key", "Requested by", "Expires", "Action"].map(Column::Text);
+    let columns = ["Key", "Requested by", "Expires", "Actions"].map(Column::Text);
     Ok(html! {
         @if !rows.is_empty() {
             h3 { "Requested keys" }
