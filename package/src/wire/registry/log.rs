@@ -59,4 +59,8 @@ pub struct NewRevocation {
 pub struct LogInfo {
     /// The verifier key, as in C2SP signed-note.
     pub verifier_key: String,
+    /// The witnesses that the registry asks to cosign its checkpoints, each as `name+id+base64`. The registry says so itself: whoever
+    /// relies on a witness has its key from the witness.
+    #[serde(default)]
+    pub witnesses: Vec<String>,
 }
