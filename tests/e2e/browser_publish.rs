@@ -237,9 +237,7 @@ fn a_draft_says_all_that_publishing_would_refuse_and_how_to_finish_without_a_scr
         Manifest { name: "acme:other".parse().unwrap(), readme: Some("# Read me".into()), ..alike.clone() };
     let draft = pages.draft("my-plugin.wasm", &forge::described(&good));
     let shown = pages.show(&draft);
-    for part in
-        ["chandlery publish my-plugin.wasm", "<noscript>", "<h3>Read me</h3>", "Ready to publish."]
-    {
+    for part in ["chandlery publish my-plugin.wasm", "<noscript>", "<h3>Read me</h3>", "Ready to publish."] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     // Nobody signs by sending anything.

@@ -55,8 +55,11 @@ fn a_host_says_how_it_is_claimed_and_then_whose_it_is() {
 
     let claim = |words: &[&str]| {
         let mut command = ann.command(words);
-        let output =
-            command.env("CHANDLERY_HOST", &address).env("CHANDLERY_HOST_TOKEN", token.trim()).output().unwrap();
+        let output = command
+            .env("CHANDLERY_HOST", &address)
+            .env("CHANDLERY_HOST_TOKEN", token.trim())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };

@@ -33,9 +33,13 @@ fn a_publisher_asks_for_its_key_and_signs_once_an_owner_has_added_it() {
     bob.ok(&["keys", "request", "acme"]);
     bob.ok(&["keys", "request", "acme"]);
     let told = acme.list("/api/v1/notices");
-    let asked: Vec<_> = told.iter().filter(|notice| notice["subject"].to_string().contains("'bob'")).collect();
+    let asked: Vec<_> =
+        told.iter().filter(|notice| notice["subject"].to_string().contains("'bob'")).collect();
     assert_eq!(asked.len(), 1, "however often it is asked for: {told:?}");
-    assert!(asked[0]["body"].to_string().contains(&format!("chandlery keys approve acme {key}")), "{asked:?}");
+    assert!(
+        asked[0]["body"].to_string().contains(&format!("chandlery keys approve acme {key}")),
+        "{asked:?}"
+    );
 
     assert_eq!(bob.refused(&["keys", "approve", "acme", &key]).0.r#type, "forbidden");
     assert_eq!(bob.ok(&["keys", "waiting", "acme"])["items"][0]["asked_by"], "bob");

@@ -60,10 +60,8 @@ impl Visit {
     /// Whether each check has come to this, in the order in which the box shows them.
     fn came_to(&self, states: [&str; 6]) {
         for (check, state) in CHECKS.iter().zip(states) {
-            let (line, word) = (
-                format!("[data-check={check}]"),
-                if state == "open" { "not decided" } else { state },
-            );
+            let (line, word) =
+                (format!("[data-check={check}]"), if state == "open" { "not decided" } else { state });
             self.browser.until_shows(&format!("{line}[data-state={state}] .badge"), word);
         }
     }

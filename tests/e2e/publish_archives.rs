@@ -53,8 +53,7 @@ fn the_component_of_an_archive_becomes_a_draft() {
     for (file, archive) in [("ocr.zip", zip(&built)), ("ocr.tar.gz", tar_gz(&built)), ("ocr", zip(&built))] {
         let draft = pages.draft(file, &archive);
         let shown = pages.show(&draft);
-        for part in
-            ["Ready to publish.", "chandlery publish ocr.wasm", "ocr/target/ocr.wasm", "<h3>OCR</h3>"]
+        for part in ["Ready to publish.", "chandlery publish ocr.wasm", "ocr/target/ocr.wasm", "<h3>OCR</h3>"]
         {
             assert!(shown.contains(part), "{file}: {part}: {shown}");
         }

@@ -188,7 +188,9 @@ async fn serve(run: Run, context: &Context) -> Result {
 fn show_owner(owner: &HostAccount, address: SocketAddr, data: &Path, registry: &str) {
     match &owner.account {
         Some(account) => show::note(format!("the host belongs to '{account}'")),
-        None if owner.fixed => show::note("the host belongs to the account of the token that it was started with"),
+        None if owner.fixed => {
+            show::note("the host belongs to the account of the token that it was started with")
+        }
         None => {
             show::note(
                 "the host belongs to no account yet: one deployment is free, nothing that costs is installed, and usage waits. In another \

@@ -118,12 +118,7 @@ pub async fn list(
 }
 
 /// Adds the key that a member asks for, as an owner's own key is added.
-pub async fn approve(
-    db: &Db,
-    actor: &Actor,
-    namespace: &Namespace,
-    key: &KeyId,
-) -> Result<KeyRecord, Error> {
+pub async fn approve(db: &Db, actor: &Actor, namespace: &Namespace, key: &KeyId) -> Result<KeyRecord, Error> {
     let mut write = db.write().await?;
     let row = find(&mut write, namespace, key).await?;
     let Text(asked_by) = &row.asked_by;
@@ -135,7 +130,9 @@ pub async fn approve(
     let new = NewKey { key: row.pem.0, proof: row.proof };
     let added = keys::add(&mut write, actor, namespace, &new, Some(asked_by)).await?;
     let title = format!("your key signs releases of '{namespace}' from now on");
-    let body = format!("An owner has added {key}. `chandlery publish` signs with it, and so does the page /publish.\n");
+    let body = format!(
+        "An owner has added {key}. `chandlery publish` signs with it, and so does the page /publish.\n"
+    );
     tell(&mut write, asked_by, &told_as("added", namespace, key, asked_by), &title, &body, Timestamp::now())
         .await?;
     write.commit().await?;

@@ -87,9 +87,7 @@ pub(super) async fn known(
             Err(Error::conflict(format!("key {id} was bound to {release}: use a new one")))
         }
         Some((_, Some(_), None)) => Err(Error::conflict(format!("key {id} was revoked: use a new one"))),
-        Some((index, None, None)) => {
-            Ok(Some(KeyRecord { key, log_index: index as u64, revoked_from: None }))
-        }
+        Some((index, None, None)) => Ok(Some(KeyRecord { key, log_index: index as u64, revoked_from: None })),
     }
 }
 

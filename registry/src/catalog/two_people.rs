@@ -122,7 +122,8 @@ pub async fn end(db: &Db, actor: &Actor, by: &Namespace, namespace: &Namespace) 
         Some((first, at)) if first == *by => return Ok(state(true, Some((first, at)))),
         Some((first, _)) => {
             if !are_independent(&mut write, &first, by).await? {
-                let action = format!("agree to what '{first}' wants, since one of them acts through the other");
+                let action =
+                    format!("agree to what '{first}' wants, since one of them acts through the other");
                 let remedy = format!("ask another owner of '{namespace}', who acts through neither of them");
                 return Err(chandlery_edge::Error::forbidden_until(by, action, remedy).into());
             }

@@ -65,10 +65,7 @@ pub(super) fn routes() -> Router<Catalog> {
         .route("/publish/plugins/{namespace}/{name}/releases/{version}/withdrawal", post(acting::withdraw))
         .route("/publish/plugins/{namespace}/{name}/staged-releases/{version}", post(acting::decide))
         .route("/publish/plugins/{namespace}/{name}/trusted-publishers", post(acting::trust))
-        .route(
-            "/publish/plugins/{namespace}/{name}/trusted-publishers/{id}/removal",
-            post(acting::distrust),
-        )
+        .route("/publish/plugins/{namespace}/{name}/trusted-publishers/{id}/removal", post(acting::distrust))
 }
 
 /// The script that signs, which pages name and nothing else runs.

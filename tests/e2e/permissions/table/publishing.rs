@@ -41,7 +41,12 @@ pub(super) fn rows(digest: &str) -> Vec<Row> {
             For::Publishers,
             json!({ "caption": "A page" }),
         ),
-        ("PUT", "/api/v1/plugins/{namespace}/{name}/listing/screenshots", For::Publishers, json!({ "order": [] })),
+        (
+            "PUT",
+            "/api/v1/plugins/{namespace}/{name}/listing/screenshots",
+            For::Publishers,
+            json!({ "order": [] }),
+        ),
         ("GET", "/images/{namespace}/{name}/{digest}", For::Everybody, json!(null)),
         ("GET", "/api/v1/plugins/{namespace}/{name}/trusted-publishers", For::Members, json!(null)),
         (

@@ -44,7 +44,9 @@ async fn another(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result
     let own = trusted(&catalog.db, namespace).await?;
     let (title, part, unknown, button, command) = match owns {
         true => ("Add a key", "keys", UnknownKey::Added, "Add it to the namespace", "add"),
-        false => ("Request a key", "key-requests", UnknownKey::AskedFor, "Ask the owners to add it", "request"),
+        false => {
+            ("Request a key", "key-requests", UnknownKey::AskedFor, "Ask the owners to add it", "request")
+        }
     };
     let action = format!("{}/{part}", namespace_path(namespace));
     let place = Place { action: &action, namespace, keys: &own, unknown, button, texts: &[] };
@@ -58,7 +60,8 @@ async fn another(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result
 /// The keys that members ask for, if there are any.
 async fn asked_for(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result<Markup, Error> {
     let waiting = key_requests::list(&catalog.db, namespace, &Paging::first(SHOWN)).await?.items;
-    let rows: Vec<Vec<Markup>> = waiting.iter().map(|request| request_row(namespace, request, owns)).collect();
+    let rows: Vec<Vec<Markup>> =
+        waiting.iter().map(|request| request_row(namespace, request, owns)).collect();
     let columns = ["Key", "Requested by", "Expires", "Actions"].map(Column::Text);
     Ok(html! {
         @if !rows.is_empty() {

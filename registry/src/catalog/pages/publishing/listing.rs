@@ -63,9 +63,10 @@ impl FromRequestParts<Catalog> for Editor {
 
     async fn from_request_parts(parts: &mut Parts, catalog: &Catalog) -> Result<Self, Response> {
         let refused = |error: chandlery_edge::Error| Error::from(error).into_response();
-        let Path(plugin) = <Path<PluginPath> as FromRequestParts<Catalog>>::from_request_parts(parts, catalog)
-            .await
-            .map_err(refused)?;
+        let Path(plugin) =
+            <Path<PluginPath> as FromRequestParts<Catalog>>::from_request_parts(parts, catalog)
+                .await
+                .map_err(refused)?;
         let plugin = PluginId { namespace: plugin.namespace, name: plugin.name };
         let caller = <Caller as OptionalFromRequestParts<Catalog>>::from_request_parts(parts, catalog)
             .await

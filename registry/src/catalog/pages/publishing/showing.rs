@@ -79,8 +79,7 @@ pub(super) async fn add_screenshot(
     let written = sent.caption.clone();
     match read(sent) {
         Ok((image, caption)) => {
-            let done =
-                listing::add_screenshot(&by.catalog, by.actor(), &by.plugin, &image, &caption).await;
+            let done = listing::add_screenshot(&by.catalog, by.actor(), &by.plugin, &image, &caption).await;
             by.answer(done, Refused { caption: written, ..Refused::default() }).await
         }
         Err(faults) => by.again(&Refused { caption: written, faults, ..Refused::default() }).await,

@@ -33,7 +33,9 @@ impl UnknownKey {
     fn in_words(self) -> &'static str {
         match self {
             Self::Added => "It is added to the namespace, and the log records that for ever.",
-            Self::AskedFor => "It does not sign for the namespace yet. Its owners are told, and add it or refuse it.",
+            Self::AskedFor => {
+                "It does not sign for the namespace yet. Its owners are told, and add it or refuse it."
+            }
             Self::Refused => "It does not sign for the namespace yet: an owner of it adds keys.",
         }
     }
