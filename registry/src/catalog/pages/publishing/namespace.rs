@@ -8,7 +8,7 @@ use chandlery_package::Namespace;
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::Paging;
 use chandlery_pages::{Link, crumbs, empty, fault, next_page};
-use maud::{Markup, html};
+use maud::html;
 
 use super::answers::{must_be_member, namespace_path, plugin_path, shown, told};
 use super::signing::script_tag;
