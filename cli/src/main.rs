@@ -241,7 +241,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info,kube_client=off"));
     // What cannot be logged is not told of either: nobody reads standard error any more.
     let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
-    log.with_writer(std::io::stderr).init();
+    log.with_ansi(show::colours_errors()).with_writer(std::io::stderr).init();
     // Fails only where one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Runtime::new() {

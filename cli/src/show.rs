@@ -35,6 +35,11 @@ macro_rules! say_aside {
     };
 }
 
+/// Whether standard error has colours: where somebody looks at it, and `NO_COLOR` does not say otherwise. A file of logs has none.
+pub fn colours_errors() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
 /// Prints a value as JSON.
 pub fn json(value: impl Serialize) {
     say!("{}", printable::json(&value));

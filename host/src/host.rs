@@ -225,6 +225,13 @@ impl Host {
         }
     }
 
+    /// Says in the log whose the host is and, while it is nobody's, how it is claimed.
+    pub async fn announce_owner(&self) {
+        if let Some(owner) = &self.owner {
+            owner.announce().await;
+        }
+    }
+
     /// Lets the host belong to the account of a token.
     pub(crate) async fn claim(&self, new: NewHostAccount) -> Result<HostAccount, Error> {
         let owner = self.owner.clone().ok_or(Error::NoRegistry)?;

@@ -286,7 +286,7 @@ fn more(account: Option<&Namespace>, tier: Tier) -> String {
         ),
         None => format!(
             "remove one, or let this host belong to an account that may have more, and deploy again: `chandlery register NAME` opens \
-             one, `chandlery host claim` gives it the host, and `chandlery subscription trial {tier}` has more for 30 days"
+             one, `chandlery host claim` gives the host to it, and `chandlery subscription trial {tier}` has more for 30 days"
         ),
     }
 }

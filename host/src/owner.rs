@@ -125,6 +125,19 @@ impl Owner {
         Ok(HostAccount { registry: Some(self.registry.url().to_owned()), account, fixed: self.fixed })
     }
 
+    /// Says in the log whose it is or, while it is nobody's, what that means and how it is claimed.
+    pub async fn announce(&self) {
+        let registry = self.registry.url();
+        match &*self.account.lock().await {
+            _ if self.fixed => tracing::info!(registry, "the host belongs to the account of its token"),
+            Some(account) => tracing::info!(%account, registry, "the host belongs to this account"),
+            None => tracing::warn!(
+                registry,
+                "the host belongs to no account, and usage waits: log in to the registry, and run `chandlery host claim`"
+            ),
+        }
+    }
+
     /// Lets it belong to the account of a token, where it belongs to whom the request says. It has so many deployments.
     pub async fn claim(&self, new: NewHostAccount, here: u32) -> Result<HostAccount, Error> {
         if self.fixed {
@@ -151,6 +164,7 @@ impl Owner {
             }
         };
         let is_another = held.as_ref() != Some(&account);
+        tracing::info!(%account, "the host was claimed: its limits, orders and usage are this account's");
         *held = Some(account);
         drop(held);
         if is_another {

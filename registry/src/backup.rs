@@ -22,7 +22,7 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand, drafts and challenges to passkeys are not kept: their clients will
 /// begin again. Answers to writes with a key are of a day, and of what the backup may not have. Replicas are those that serve now.
-const TABLES: [&str; 131] = [
+const TABLES: [&str; 132] = [
     "facts",
     "accounts",
     "organisations",
@@ -53,6 +53,7 @@ const TABLES: [&str; 131] = [
     "approval_votes",
     "deeds_alone",
     "namespace_keys",
+    "key_requests",
     "oidc_issuers",
     "trusted_publishers",
     "exchanged_tokens",

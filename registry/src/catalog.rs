@@ -7,6 +7,8 @@ mod downloads;
 mod drafts;
 mod error;
 mod inspecting;
+mod key_request_routes;
+mod key_requests;
 mod keys;
 mod lifecycle;
 mod listing;

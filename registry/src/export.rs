@@ -19,7 +19,7 @@ use crate::error::Error;
 const ROWS: i64 = 500;
 /// What a thing is called, and how those of an account are read, in an order in which each has one place. No secret, nor a digest of
 /// one, is among them.
-const PARTS: [(&str, &str); 43] = [
+const PARTS: [(&str, &str); 44] = [
     ("account", "select name, role, created_at, email, managed_by, ended_at from accounts where name = $1"),
     ("pending-email", "select email, expires_at from email_verifications where account = $1"),
     ("password-reset", "select expires_at from password_resets where account = $1 order by expires_at, hash"),
@@ -140,6 +140,7 @@ const PARTS: [(&str, &str); 43] = [
          from scim_users where account = $1 or organisation = $1 order by organisation, id",
     ),
     ("trusted-publisher", "select plugin, publisher, added_at from trusted_publishers where added_by = $1 order by id"),
+    ("key-request", "select namespace, pem, asked_at, lapses_at from key_requests where asked_by = $1 order by namespace"),
     ("staged-release", "select plugin, version, asked_at, lapses_at from staged_releases where asked_by = $1 order by plugin, version"),
     ("approval", "select request, at from approval_votes where account = $1 order by request"),
     (

@@ -219,8 +219,11 @@ mod tests {
             "/publish",
             "/publish/00000000-0000-0000-0000-000000000000",
             "/publish/namespaces/acme",
-            "/publish/namespaces/acme/ocr",
-            "/publish/namespaces/acme/ocr/listing",
+            // A plugin may be called as a form of its namespace.
+            "/publish/plugins/acme/keys",
+            "/publish/plugins/acme/ocr",
+            "/publish/plugins/acme/ocr/listing",
+            "/publish/plugins/acme/two-people",
             "/welcome",
         ] {
             let page = format!("{page}?range=last-month");

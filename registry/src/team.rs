@@ -71,9 +71,14 @@ impl Seen<'_> {
     }
 }
 
+/// What the form that invites sends beside, and the one that changes a role does not.
+const INVITE: &str = "invite";
+
 /// Who is to be what.
 #[derive(Default, Deserialize)]
 pub struct Chosen {
+    #[serde(default)]
+    act: String,
     #[serde(default)]
     account: String,
     #[serde(default)]
@@ -86,6 +91,22 @@ impl Chosen {
         let account = self.account.trim().parse()?;
         let role = self.role.parse().map_err(|error: UnknownWord| Error::Invalid(error.to_string()))?;
         Ok((account, role))
+    }
+
+    /// Whether somebody new is invited, whose role this form does not change.
+    pub fn invites(&self) -> bool {
+        self.act == INVITE
+    }
+
+    /// Refuses to invite whoever belongs to it already, as `had`: a role that is there is changed by who sees it.
+    pub fn must_be_new(&self, of: &Namespace, had: Option<&'static str>) -> Result<(), Error> {
+        match had.filter(|_| self.invites()) {
+            None => Ok(()),
+            Some(had) => Err(Error::Conflict(format!(
+                "'{}' already belongs to '{of}' as {had}: change the role in the table above",
+                self.account.trim()
+            ))),
+        }
     }
 }
 
@@ -103,8 +124,9 @@ impl Typed {
     pub fn refused(chosen: Chosen, problem: &Problem) -> Self {
         let said = Some(problem.in_words());
         let status = StatusCode::from_u16(problem.status).unwrap_or_default();
-        match [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND].contains(&status) && !chosen.account.is_empty()
-        {
+        let of_account = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND].contains(&status)
+            || (status == StatusCode::CONFLICT && chosen.invites());
+        match of_account && !chosen.account.is_empty() {
             true => Self { chosen, of_account: said, of_team: None },
             false => Self { chosen, of_account: None, of_team: said },
         }
@@ -126,7 +148,7 @@ pub fn invite_form(
             (Field::new("account", "Account").value(&typed.chosen.account).required().hint(hint)
                 .fault(typed.of_account.as_deref()))
             (select("role", "Role", role, &options))
-            button { "Invite" }
+            button name="act" value=(INVITE) { "Invite" }
         }
     }
 }
@@ -189,8 +211,21 @@ mod tests {
     }
 
     #[test]
+    fn an_invitation_changes_no_role_and_says_so_beside_the_account() {
+        let acme: Namespace = "acme".parse().unwrap();
+        let sent = |act: &str| Chosen { act: act.into(), account: "bob".into(), role: "owner".into() };
+        assert!(sent(INVITE).must_be_new(&acme, None).is_ok());
+        assert!(sent("").must_be_new(&acme, Some("viewer")).is_ok(), "a role is changed where it is seen");
+        let refused = sent(INVITE).must_be_new(&acme, Some("viewer")).unwrap_err();
+        assert!(refused.to_string().contains("'bob' already belongs to 'acme' as viewer"), "{refused}");
+        let typed = Typed::refused(sent(INVITE), &refused.problem());
+        assert!(typed.of_account.is_some() && typed.of_team.is_none());
+    }
+
+    #[test]
     fn what_is_wrong_with_an_account_is_said_beside_it() {
-        let chosen = |account: &str| Chosen { account: account.into(), role: "viewer".into() };
+        let chosen =
+            |account: &str| Chosen { account: account.into(), role: "viewer".into(), ..Chosen::default() };
         for (account, error, beside) in [
             ("nobody", Error::NotFound("account 'nobody'".into()), true),
             ("No Body", Error::Invalid("'No Body' is no name".into()), true),

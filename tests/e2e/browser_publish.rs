@@ -11,7 +11,7 @@ use crate::world::{Answer, Person, World, as_version, plugin, until, with_other_
 pub const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const BROWSER: (&str, &str) = ("accept", "text/html");
 const NAMESPACE: &str = "/publish/namespaces/acme";
-const OCR: &str = "/publish/namespaces/acme/ocr-server";
+const OCR: &str = "/publish/plugins/acme/ocr-server";
 const SIGN: &str = "form[data-sign] button:not([type])";
 const FAULT: &str = "form[data-sign] [role=alert]";
 const HOSTILE: &str = r#"</title></script>"'><script>alert(1)</script><img src=x onerror=alert(1)>"#;
@@ -120,7 +120,7 @@ fn a_component_is_uploaded_and_signed_in_the_browser() {
     browser.until_shows("main", "may not push to 'mallory'");
 
     upload(&browser, &acme, "ocr.wasm", &plugin("ocr-server"));
-    browser.until_shows("main", "Publishing would take it.");
+    browser.until_shows("main", "Ready to publish.");
     browser.until_shows("[data-none]", "has no key of 'acme' yet");
     browser.click("[data-make]");
     browser.until_shows("[data-own]", "It is added to the namespace");
@@ -177,7 +177,7 @@ fn a_key_of_the_command_signs_in_the_browser_and_no_other_does() {
     browser.click("summary");
     browser.write("[data-pem]", "-----BEGIN PRIVATE KEY-----\nMC4CAQA=\n-----END PRIVATE KEY-----\n");
     browser.click("[data-take]");
-    browser.until_shows(FAULT, "no Ed25519 key in PKCS#8");
+    browser.until_shows(FAULT, "not an Ed25519 key in PKCS#8");
     // Who owns nothing adds no key.
     browser.click("[data-make]");
     browser.until_shows("[data-own]", "an owner of it adds keys");
@@ -216,7 +216,7 @@ fn a_draft_says_all_that_publishing_would_refuse_and_how_to_finish_without_a_scr
     let draft = pages.draft("ocr-1.wasm", &as_version(&ocr, "1.0.1"));
     let shown = pages.show(&draft);
     for part in
-        ["What publishing would refuse", "does not meter that", "What changes since 1.0.0", "Discard it"]
+        ["What publishing would refuse", "does not meter that", "What changes since 1.0.0", "Discard draft"]
     {
         assert!(shown.contains(part), "{part}: {shown}");
     }
@@ -237,9 +237,7 @@ fn a_draft_says_all_that_publishing_would_refuse_and_how_to_finish_without_a_scr
         Manifest { name: "acme:other".parse().unwrap(), readme: Some("# Read me".into()), ..alike.clone() };
     let draft = pages.draft("my-plugin.wasm", &forge::described(&good));
     let shown = pages.show(&draft);
-    for part in
-        ["chandlery publish my-plugin.wasm", "<noscript>", "<h3>Read me</h3>", "Publishing would take it."]
-    {
+    for part in ["chandlery publish my-plugin.wasm", "<noscript>", "<h3>Read me</h3>", "Ready to publish."] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     // Nobody signs by sending anything.
@@ -347,11 +345,13 @@ fn publishers_manage_their_namespace_on_its_pages() {
     ] {
         publisher.refused(&path, fields, 403, "may not");
     }
-    assert!(!publisher.show(NAMESPACE).contains("data-sign") && !publisher.show(OCR).contains("withdrawal"));
+    let shown = publisher.show(NAMESPACE);
+    assert!(shown.contains("Ask the owners to add it") && !shown.contains("/revocation"), "{shown}");
+    assert!(!publisher.show(OCR).contains("withdrawal"));
 
     // Two people, the second of whom approves on the page.
     owner.done(&format!("{NAMESPACE}/two-people"), &[("act", "require")]);
-    assert!(owner.show(NAMESPACE).contains("Two members"));
+    assert!(owner.show(NAMESPACE).contains("Two people are required"));
     acme.publish(&as_version(&plugin("ocr-server"), "1.0.1"));
     let staged = format!("{OCR}/staged-releases/1.0.1");
     let artifact = acme.list("/api/v1/plugins/acme/ocr-server/staged-releases")[0]["artifact"].clone();
@@ -370,7 +370,7 @@ fn publishers_manage_their_namespace_on_its_pages() {
     owner.done(&format!("{OCR}/trusted-publishers/{}/removal", trusted[0]["id"]), &[]);
     assert!(acme.list("/api/v1/plugins/acme/ocr-server/trusted-publishers").is_empty());
 
-    owner.refused(&revocation, &[("from", "yesterday")], 400, "is no moment");
+    owner.refused(&revocation, &[("from", "yesterday")], 400, "is not a time");
     owner.done(&revocation, &[("from", "2026-01-01T00:00:00Z")]);
     assert!(owner.show(NAMESPACE).contains("revoked"));
     owner.refused(&format!("{release}/withdrawal"), &[("reason", "")], 400, "a reason");

@@ -115,7 +115,13 @@ fn a_plugin_is_found_by_what_it_is_even_if_misspelt() {
     assert_eq!(search(&customer, &["--price-max", "10.00 USD"]), ["mallory:hostile@1.0.0"]);
     assert_eq!(search(&customer, &["--price-max", "20.00 USD"]).len(), 2);
 
+    // Whoever mistypes a name is told which one is meant, unless it is not theirs to see.
+    let meant = |command: &str| customer.refused(&[command, "acme:ocr-servr"]).0.remedy.unwrap_or_default();
+    for command in ["show", "install"] {
+        assert!(meant(command).contains("did you mean 'acme:ocr-server'?"), "{command}: {}", meant(command));
+    }
     acme.ok(&["namespace", "visibility", "acme", "private"]);
+    assert_eq!(meant("show"), "");
     assert!(search(&customer, &["ocr"]).is_empty());
     assert_eq!(search(&acme, &["ocr"]).len(), 1);
     assert_eq!(customer.refused(&["show", OCR]).0.r#type, "not-found");

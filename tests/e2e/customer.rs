@@ -294,7 +294,7 @@ fn belong_together(ann: &Browser<'_>, api: &Person, bob: &Browser<'_>) {
     let listed = api.ok(&["organisation", "members", "umbrella"]);
     assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
     let seen = bob.page(&made);
-    assert!(seen.contains("you are its billing") && !seen.contains("Invite somebody"), "{seen}");
+    assert!(seen.contains("you are its billing") && !seen.contains("Invite a member"), "{seen}");
     assert_eq!(bob.send(members, &[("account", "ann"), ("role", "viewer")]).status, 403);
     ann.go("/organisations/umbrella/domains", &[("act", "add"), ("domain", "example.org")]);
     assert!(bob.page(&made).contains("_chandlery-challenge.example.org"));

@@ -27,9 +27,12 @@ fn whoever_leaves_an_organisation_leaves_no_power_behind() {
     acme.ok(&["organisation", "create", "umbrella"]);
     acme.ok(&["namespace", "invite", "acme", "umbrella", "--role", "owner"]);
     acme.ok(&["--for", "umbrella", "namespace", "accept", "acme"]);
-    acme.ok(&["namespace", "two-people", "acme", "yes"]);
+    // Nobody could approve what whoever is alone publishes: the organisation is no second person.
+    let alone = acme.refused(&["namespace", "two-people", "acme", "yes"]).0;
+    assert!(alone.r#type == "conflict" && alone.detail.contains("namespace invite acme"), "{alone:?}");
     acme.ok(&["organisation", "invite", "umbrella", "dan", "--role", "admin"]);
     dan.ok(&["organisation", "accept", "umbrella"]);
+    acme.ok(&["namespace", "two-people", "acme", "yes"]);
     // What dan may do there comes of the organisation alone, and dan makes nothing of it that would stay.
     let own = ["namespace", "invite", "acme", "dan", "--role", "publisher"];
     assert_eq!(dan.refused(&own).0.r#type, "forbidden");

@@ -103,7 +103,7 @@ fn a_plan_is_shown_approved_rolled_out_and_taken_back_on_pages() {
     let planned = first.ok(&["plan", "ocr-server", "--name", "ocr", "--set", "port=19205"]);
     let digest = hidden(&shown, "digest");
     assert_eq!(planned["digest"], digest.as_str());
-    assert!(shown.contains("all of it is new") && shown.contains("19205"), "{shown}");
+    assert!(shown.contains("everything is new") && shown.contains("19205"), "{shown}");
 
     // What was shown is what is deployed, or nothing is.
     let approve = |path: &str, form: &str, digest: &str, base: &str| {

@@ -150,12 +150,12 @@ fn the_console_shows_what_there_is_to_whoever_may_see_it() {
         ("/plugins", "Nothing is installed yet"),
         ("/integrations", "every plan passes"),
         ("/integrations", "nobody is told"),
-        ("/secrets", "There is no secret"),
+        ("/secrets", "There are no secrets"),
         ("/targets", "<h2 id=\"local\">"),
         ("/activity", "set-user"),
-        ("/activity?user=nobody&refused=true", "There is no such entry"),
+        ("/activity?user=nobody&refused=true", "No entries match"),
         ("/activity?from=2020-01-01&to=", "set-user"),
-        ("/activity?from=&to=2020-01-01", "There is no such entry"),
+        ("/activity?from=&to=2020-01-01", "No entries match"),
         ("/account", "viewer on this host"),
     ] {
         must_show(&world, path, &ann, &[text, "<nav aria-label=\"Site\">", "/style.css"]);
@@ -175,8 +175,8 @@ fn the_console_shows_what_there_is_to_whoever_may_see_it() {
     for (query, texts, lacks) in [
         ("team=ml", "/deployments/web", "/deployments/idle"),
         ("target=local&health=ready&team=ops", "/deployments/idle", "/deployments/web"),
-        ("health=failed", "There is no such deployment", "/deployments/web"),
-        ("target=elsewhere", "There is no such deployment", "/deployments/web"),
+        ("health=failed", "No deployments match", "/deployments/web"),
+        ("target=elsewhere", "No deployments match", "/deployments/web"),
         ("team=&limit=1", "/deployments/idle", "/deployments/web"),
         ("health=ready&limit=1", "/deployments/idle", "/deployments/web"),
     ] {

@@ -8,7 +8,7 @@ use crate::world::{Answer, Person, World, plugin};
 
 const OCR: &str = "/plugins/acme/ocr-server";
 const LISTING: &str = "/api/v1/plugins/acme/ocr-server/listing";
-const EDIT: &str = "/publish/namespaces/acme/ocr-server/listing";
+const EDIT: &str = "/publish/plugins/acme/ocr-server/listing";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const JSON: (&str, &str) = ("content-type", "application/json");
 const BROWSER: (&str, &str) = ("accept", "text/html");
@@ -205,6 +205,38 @@ fn other_plugin() -> chandlery_package::Manifest {
     chandlery_package::Manifest::from_toml(text).unwrap()
 }
 
+/// The screenshots in the order in which the API tells them.
+fn shown_order(world: &World) -> Vec<String> {
+    let listing = world.send("GET", LISTING, None, &[], "").json();
+    let shots = listing["screenshots"].as_array().unwrap();
+    shots.iter().map(|shot| shot["image"]["digest"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn screenshots_are_shown_in_the_order_that_their_publisher_gives() {
+    let world = World::start();
+    let acme = publishing(&world);
+    let images = [png(320, 201), png(320, 202), png(320, 203)];
+    for image in &images {
+        assert_eq!(put(&world, &acme.token(), &place(image, "A page"), &image[..]).status, 200);
+    }
+    let [a, b, c] = images.map(|image| Digest::of(&image).to_string());
+    assert_eq!(shown_order(&world), [a.clone(), b.clone(), c.clone()]);
+    acme.ok(&["listing", "screenshot", "order", "acme:ocr-server", &c, &a, &b]);
+    assert_eq!(shown_order(&world), [c.clone(), a.clone(), b.clone()]);
+
+    let path = format!("{LISTING}/screenshots");
+    for (order, status) in [
+        (vec![&c, &a], 400),
+        (vec![&c, &a, &b, &b], 400),
+        (vec![&c, &a, &Digest::of(b"another").to_string()], 404),
+    ] {
+        let refused = put(&world, &acme.token(), &path, json!({ "order": order }).to_string());
+        assert_eq!(refused.status, status, "{order:?}: {}", refused.text());
+    }
+    assert_eq!(shown_order(&world), [c, a, b], "what was refused has changed nothing");
+}
+
 #[test]
 fn what_is_no_part_of_a_listing_is_refused_and_changes_nothing() {
     let world = World::start();
@@ -370,7 +402,7 @@ fn a_listing_is_edited_on_its_page_and_each_fault_stands_beside_its_field() {
     let acme = publishing(&world);
     let pages = Pages::of(&world, &acme);
     let show = || pages.ask("GET", EDIT, FORM, "").text();
-    let manage = pages.ask("GET", "/publish/namespaces/acme/ocr-server", FORM, "").text();
+    let manage = pages.ask("GET", "/publish/plugins/acme/ocr-server", FORM, "").text();
     assert!(manage.contains(EDIT), "{manage}");
 
     let wrong = [
@@ -450,4 +482,12 @@ fn a_listing_is_edited_on_its_page_and_each_fault_stands_beside_its_field() {
     }
     assert_eq!(pages.post(&format!("{EDIT}/icon/removal"), &[]).status, 303);
     assert!(!show().contains(&served(&icon)));
+
+    // The first has nothing before it, and the last nothing behind it.
+    assert_eq!(show().matches("value=\"up\"").count(), SCREENSHOTS_MAX as usize - 2);
+    let third = format!("{shots}/{}", Digest::of(&images[2]));
+    assert_eq!(pages.post(&third, &[("act", "up")]).status, 303);
+    assert_eq!(shown_order(&world)[..2], [2, 1].map(|at| Digest::of(&images[at]).to_string()));
+    assert_eq!(pages.post(&third, &[("act", "down")]).status, 303);
+    assert_eq!(shown_order(&world)[..2], [1, 2].map(|at| Digest::of(&images[at]).to_string()));
 }

@@ -315,11 +315,14 @@ fn a_suspended_account_does_nothing_and_is_reinstated_as_it_was() {
 fn a_namespace_goes_to_another_account_with_a_reason_that_the_log_has() {
     let world = World::with_hold(0);
     let (operator, customer, acme) = (world.operator(), world.customer(), world.publisher("acme"));
-    let [umbrella, bob] = ["umbrella", "bob"].map(|name| world.person(name));
-    umbrella.register();
-    bob.register();
+    let [umbrella, bob, carol] = ["umbrella", "bob", "carol"].map(|name| world.person(name));
+    for person in [&umbrella, &bob, &carol] {
+        person.register();
+    }
     acme.publish(&plugin("ocr-server"));
     acme.ok(&["namespace", "invite", "acme", "bob", "--role", "owner"]);
+    acme.ok(&["namespace", "invite", "acme", "carol", "--role", "publisher"]);
+    carol.ok(&["namespace", "accept", "acme"]);
     customer.ok(&["install", "acme:ocr-server"]);
     acme.ok(&["namespace", "two-people", "acme", "yes"]);
     acme.publish(&as_version(&plugin("ocr-server"), "1.0.2"));
@@ -341,7 +344,7 @@ fn a_namespace_goes_to_another_account_with_a_reason_that_the_log_has() {
     ]);
     let kept = operator.refused(&transfer("umbrella")).0;
     assert!(kept.r#type == "conflict" && kept.detail.contains("has earnings"), "{kept:?}");
-    assert_eq!(acme.ok(&["namespace", "members", "acme"])["items"].as_array().unwrap().len(), 2);
+    assert_eq!(acme.ok(&["namespace", "members", "acme"])["items"].as_array().unwrap().len(), 3);
     let second = world.person("second");
     second.register();
     world.promote("second");

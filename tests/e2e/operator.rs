@@ -161,6 +161,7 @@ fn the_partner_is_paid(
     let (step, approve, send) = (format!("{run}/step"), [("step", "approve")], [("step", "send")]);
     let own = her.send(&step, &approve);
     assert!(own.status == 403 && own.text().contains("which it asked for itself"), "{own:?}");
+    assert!(own.text().contains("another operator approves it with"), "{own:?}");
     assert_eq!(her.send("/operator/payouts/1/step", &approve).status, 403);
     assert_eq!(olga.list("/api/v1/payouts")[0]["state"], "proposed");
     let shown = his.page(&format!("{step}?step=approve"));

@@ -75,6 +75,8 @@ fn what_goes_back_is_addressed_by_two_operators_and_leaves_in_one_file() {
     assert!(back(&olga, 200_000_000)["to"].is_null());
     let wrong = her.send(&payee, &[("holder", "Somebody"), ("iban", "GB00")]);
     assert!(wrong.status == 400 && wrong.text().contains("role=\"alert\""), "{wrong:?}");
+    let (status, page) = her.get(&format!("{payee}?holder=Somebody&iban=GB00"));
+    assert!(status == 400 && page.contains("is not an IBAN") && !page.contains("Send it to this account"), "{page}");
     let request = her.go(&payee, &to);
     assert_eq!(her.send(&request, &[("act", "approve")]).status, 403);
     assert!(back(&olga, 200_000_000)["to"].is_null());
@@ -91,7 +93,11 @@ fn what_goes_back_is_addressed_by_two_operators_and_leaves_in_one_file() {
     assert_eq!(her.refused(file, &[("seen", &seen)], "other transfers wait by now"), 409);
     let seen = hidden(&her.page(file), "seen");
     let filed = her.go(file, &[("seen", &seen)]);
-    assert_eq!(filed, "/operator/send-backs?state=filed");
+    assert_eq!(filed, "/operator/send-backs?state=filed&file=1");
+    let made = her.page(&filed);
+    for told in ["file", "totals"] {
+        assert!(figure(&made, told).contains("2 transfers, 2,000,007.00 USD"), "{told}: {made}");
+    }
     assert_eq!(her.refused(file, &[("seen", &seen)], "nothing waits to be sent back"), 409);
     assert_eq!(figure(&her.page("/operator"), "send-backs"), "0");
     let (status, printed) = her.get(&link(&her.page(&filed), "/operator/send-backs/files/"));

@@ -56,7 +56,7 @@ fn a_release_waits_for_a_review_and_is_certified_by_the_page() {
     acme.publish(&plugin("ocr-server"));
     acme.publish(&with_more("1.1.0"));
     let olga = Browser::of(&world, &operator);
-    assert!(olga.page("/operator/reviews").contains("Nothing waits."));
+    assert!(olga.page("/operator/reviews").contains("No reviews are waiting."));
     assert_eq!(olga.refused(REVIEW, &[("verdict", "certified"), ("reason", "why not")], "no review of"), 409);
 
     let folder = workspace().join("plugins/ocr-server").display().to_string();

@@ -9,6 +9,7 @@ use chandlery_package::{Digest, PrivateKey};
 use serde_json::{Value, json};
 
 use crate::chromium::Chromium;
+use crate::log::witness;
 use crate::mirror::{Answer, Mirror};
 use crate::world::{Person, World, as_version, plugin};
 
@@ -59,14 +60,8 @@ impl Visit {
     /// Whether each check has come to this, in the order in which the box shows them.
     fn came_to(&self, states: [&str; 6]) {
         for (check, state) in CHECKS.iter().zip(states) {
-            let (line, word) = (
-                format!("[data-check={check}]"),
-                match state {
-                    "noted" => "kept",
-                    "open" => "not decided",
-                    other => other,
-                },
-            );
+            let (line, word) =
+                (format!("[data-check={check}]"), if state == "open" { "not decided" } else { state });
             self.browser.until_shows(&format!("{line}[data-state={state}] .badge"), word);
         }
     }
@@ -187,7 +182,7 @@ fn a_forked_log_is_told_apart_from_a_log_whose_key_was_replaced() {
     serve(stranger.checkpoint(size, seen(&forked).root()).unwrap());
     visit.checks("another log");
     serve(stranger.checkpoint(size, root).unwrap());
-    visit.checks("Nothing is refuted, and 1 of 6 checks could not be decided here");
+    visit.checks("Nothing is refuted, and 1 of 7 checks could not be decided here");
     visit.came_to(["proved", "proved", "proved", "proved", "proved", "open"]);
     for key in [signer.verifier_key(), stranger.verifier_key()] {
         visit.browser.until_shows("[data-check=history]", key);
@@ -196,6 +191,37 @@ fn a_forked_log_is_told_apart_from_a_log_whose_key_was_replaced() {
     visit.browser.until_shows(VERDICT, "Proved");
     visit.mirror.be_honest();
     visit.checks("could not be decided");
+}
+
+#[test]
+fn a_false_cosignature_turns_the_box_red_and_one_that_is_missing_is_said() {
+    let mut visit = Visit::start();
+    visit.checks("Proved");
+    visit.browser.until_shows("[data-check=witnesses][data-state=noted]", "asks no witness");
+    let (one, id) = witness(&visit.world, "one");
+    let (two, other_id) = witness(&visit.world, "two");
+    let at = |id: &str, address: &str| format!("{id}@http://{address}");
+    let asked = [at(&id, &one.address), at(&other_id, &two.address)];
+    visit.world.restart_registry_with(&["--witness", &asked[0], "--witness", &asked[1]].map(str::to_owned));
+    visit.checks("Proved: this browser has checked all of it");
+    let proved = "[data-check=witnesses][data-state=proved]";
+    visit.browser.until_shows(proved, "Cosigned by 2 of 2 witnesses: one.example, two.example.");
+
+    let note = visit.checkpoint();
+    let own = note.lines().find(|line| line.starts_with("— one.example ")).unwrap().to_owned();
+    let (name, signature) = own.rsplit_once(' ').unwrap();
+    let (begin, end) = signature.split_at(40);
+    let other = if end.starts_with('A') { 'B' } else { 'A' };
+    let forged = format!("{name} {begin}{other}{}", &end[1..]);
+    visit.mirror.serve("/log/checkpoint", note.replace(&own, &forged).into_bytes());
+    visit.checks("Refuted: false cosignature");
+    visit.browser.until_shows("[data-check=witnesses][data-state=refuted]", "of one.example that");
+    visit.mirror.serve("/log/checkpoint", note.replace(&format!("{own}\n"), "").into_bytes());
+    visit.checks("Nothing is refuted, and 1 of 7 checks could not be decided here");
+    visit.browser.until_shows(
+        "[data-check=witnesses][data-state=open]",
+        "Cosigned by 1 of 2 witnesses: two.example. Not by one.example.",
+    );
 }
 
 #[test]
@@ -214,7 +240,7 @@ fn what_a_browser_cannot_check_is_said_and_not_taken_for_proved() {
 
     // What costs something is given to those who have it.
     visit.acme.ok(&["orders", "price", OCR, "9.00 USD"]);
-    visit.checks("Nothing is refuted, and 1 of 6 checks could not be decided here");
+    visit.checks("Nothing is refuted, and 1 of 7 checks could not be decided here");
     visit.came_to(["open", "proved", "proved", "proved", "proved", "noted"]);
 
     let without = Chromium::without_scripts(&visit.mirror.server.url(""));

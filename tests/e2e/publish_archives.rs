@@ -53,8 +53,7 @@ fn the_component_of_an_archive_becomes_a_draft() {
     for (file, archive) in [("ocr.zip", zip(&built)), ("ocr.tar.gz", tar_gz(&built)), ("ocr", zip(&built))] {
         let draft = pages.draft(file, &archive);
         let shown = pages.show(&draft);
-        for part in
-            ["Publishing would take it.", "chandlery publish ocr.wasm", "ocr/target/ocr.wasm", "<h3>OCR</h3>"]
+        for part in ["Ready to publish.", "chandlery publish ocr.wasm", "ocr/target/ocr.wasm", "<h3>OCR</h3>"]
         {
             assert!(shown.contains(part), "{file}: {part}: {shown}");
         }
@@ -71,10 +70,10 @@ fn the_component_of_an_archive_becomes_a_draft() {
     ];
     let shown = pages.show(&pages.draft("ocr.tgz", &tar_gz(&changed)));
     for part in [
-        "Built before it was changed: build again.",
+        "The source has changed since this was built: build again.",
         "chandlery.toml has version",
         "README.md is another one from line 3 on",
-        "Publishing would take it.",
+        "Ready to publish.",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }

@@ -35,8 +35,10 @@ fn a_team_is_invited_changed_and_left_on_its_pages() {
     let shown = owner.show(NAMESPACE);
     assert!(shown.contains("Take back: bob") && shown.contains(">invited<"), "{shown}");
     assert_eq!(invited.ask("GET", NAMESPACE, FORM, "").status, 403, "whoever is invited is no member yet");
-    let shown = invited.show("/publish");
-    assert!(shown.contains("You are invited to the namespace") && shown.contains(INVITATION), "{shown}");
+    for page in ["/publish", "/account"] {
+        let shown = invited.show(page);
+        assert!(shown.contains("You are invited to the namespace") && shown.contains(INVITATION), "{shown}");
+    }
     invited.done(INVITATION, &[("answer", "decline")]);
     assert_eq!(team(&acme), [member("acme", "owner", false)]);
     assert!(!invited.show("/publish").contains("You are invited"));
@@ -52,7 +54,7 @@ fn a_team_is_invited_changed_and_left_on_its_pages() {
     assert_eq!(team(&acme)[1], member("bob", "viewer", false));
 
     let shown = invited.show(NAMESPACE);
-    assert!(shown.contains("Leave: bob") && !shown.contains("Invite somebody"), "{shown}");
+    assert!(shown.contains("Leave: bob") && !shown.contains("Invite a member"), "{shown}");
     assert!(!shown.contains("Remove: acme") && !shown.contains("Role of"), "{shown}");
     choose("publisher");
     assert_eq!(team(&acme)[1], member("bob", "publisher", false));
@@ -87,10 +89,14 @@ fn what_a_team_refuses_is_said_beside_its_form() {
         assert!(text.contains("aria-invalid=\"true\"") && text.contains("id=\"account-fault\""), "{text}");
     }
     // The last owner stays, as one and at all.
-    let last = "'acme' would be left without an owner";
+    let last = "'acme' would be left without an owner: make another member an owner first";
     owner.refused(MEMBERS, &[("account", "acme"), ("role", "viewer")], 409, last);
     owner.refused(&format!("{MEMBERS}/acme/removal"), &[], 409, last);
     owner.refused(&format!("{MEMBERS}/carol/removal"), &[], 404, "member 'carol' of 'acme'");
+    // Who belongs to it already is not invited, and keeps the role.
+    let again = [("act", "invite"), ("account", "bob"), ("role", "viewer")];
+    owner.refused(MEMBERS, &again, 409, "already belongs to 'acme' as publisher");
+    assert!(team(&acme).contains(&member("bob", "publisher", false)));
     // Whoever owns nothing chooses nobody, and no invitation is answered that was not sent.
     let carol_too = [("account", "carol"), ("role", "viewer")];
     for pages in [&publisher, &stranger] {
@@ -125,7 +131,7 @@ fn whoever_does_not_see_the_money_is_not_offered_to_choose_owners() {
     let offer = "<option value=\"owner\">";
     assert!(owner.show(NAMESPACE).contains(offer));
     let shown = admin.show(NAMESPACE);
-    assert!(shown.contains("Invite somebody") && !shown.contains(offer), "{shown}");
+    assert!(shown.contains("Invite a member") && !shown.contains(offer), "{shown}");
     let as_owner = [("account", "bob"), ("role", "owner")];
     admin.refused(MEMBERS, &as_owner, 403, "may not choose the owners of 'acme'");
     admin.done(MEMBERS, &[("account", "bob"), ("role", "publisher")]);

@@ -228,7 +228,7 @@ impl Way {
         browser.write("textarea[name='set.command']", COMMAND);
         browser.write("input[name='set.replicas']", "5");
         browser.click("form[action='/deploy'] button");
-        browser.until_shows("main", "all of it is new");
+        browser.until_shows("main", "everything is new");
         browser.click("form[action='/deploy'][method=post] button");
         browser.until_at("/deployments/errand/rollout");
         self.until_told("/deployments/errand/rollout", "main", "Revision 1 is ready.");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chandlery_host::Settings;
 use chandlery_host::engines::Isolate;
 use chandlery_package::log::{Quorum, WitnessId};
+use chandlery_package::wire::host::HostAccount;
 use chandlery_sandbox::Limits;
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
@@ -178,9 +179,31 @@ async fn serve(run: Run, context: &Context) -> Result {
     let stopped = stopped()?;
     show::done(format!("host at http://{address}, for the registry at {}", context.settings.registry));
     show::note(format!("the token of its first admin is in {}", run.data.join("host.token").display()));
-    let owner = host.account().await?;
-    if owner.account.is_none() && !owner.fixed {
-        show::note("the host is nobody's, and usage waits: `chandlery host claim` gives it to an account");
-    }
+    host.announce_owner().await;
+    show_owner(&host.account().await?, address, &run.data, &context.settings.registry);
     Ok(chandlery_host::serve(host, &settings, listener, stopped).await?)
+}
+
+/// Says whose the host is or, while it is nobody's, how an account has it: by an admin of the host who is logged in to the registry.
+fn show_owner(owner: &HostAccount, address: SocketAddr, data: &Path, registry: &str) {
+    match &owner.account {
+        Some(account) => show::note(format!("the host belongs to '{account}'")),
+        None if owner.fixed => {
+            show::note("the host belongs to the account of the token that it was started with")
+        }
+        None => {
+            show::note(
+                "the host belongs to no account yet: one deployment is free, nothing that costs is installed, and usage waits. In another \
+                 terminal, give it to yours:",
+            );
+            let token = data.join("host.token");
+            show::text(&format!(
+                "    export CHANDLERY_REGISTRY={registry} CHANDLERY_HOST=http://{address}\n    \
+                 export CHANDLERY_HOST_TOKEN=\"$(cat {})\"\n    \
+                 chandlery login NAME     # or `chandlery register NAME`\n    \
+                 chandlery host claim",
+                token.display()
+            ));
+        }
+    }
 }

@@ -39,7 +39,7 @@ pub async fn show(context: &Context) -> Result {
             ));
         }
         (None, Some(registry)) => show::note(format!(
-            "this host is nobody's: `chandlery host claim` gives it to an account at {registry}"
+            "this host belongs to no account: log in to {registry} with `chandlery login NAME`, and run `chandlery host claim`"
         )),
     }
     Ok(())
@@ -61,7 +61,13 @@ impl Claim {
         let claimed = claim(context, &found, self.from).await?;
         match &claimed.account {
             _ if context.settings.json => show::json(claimed),
-            Some(account) => show::done(says(account)),
+            Some(account) => {
+                show::done(says(account));
+                show::note(
+                    "`chandlery subscription licence` shows how many deployments it may have, and `chandlery subscription tiers` how to \
+                     have more",
+                );
+            }
             None => {}
         }
         Ok(())

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use chandlery_package::wire::{
-    Caption, Category, Listing as Shown, NewCaption, NewListing, Screenshot as Depicted, Support, WebLink,
+    Caption, Category, Listing as Shown, NewCaption, NewListing, NewScreenshotOrder, Screenshot as Depicted,
+    Support, WebLink,
 };
 use chandlery_package::{Digest, PluginId, words};
 use clap::{Args, Subcommand};
@@ -54,7 +55,7 @@ pub enum Listing {
         #[arg(long, conflicts_with = "file")]
         remove: bool,
     },
-    /// Add a screenshot, say what it shows, or remove it
+    /// Add a screenshot, change its caption, order them, or remove one
     #[command(subcommand)]
     Screenshot(Screenshot),
 }
@@ -106,6 +107,14 @@ pub enum Screenshot {
         screenshot: Digest,
         /// What it shows
         caption: Caption,
+    },
+    /// Show them in another order
+    Order {
+        /// The plugin, such as acme:ocr-server
+        plugin: PluginId,
+        /// Each screenshot once, as `listing show` names it, the first one first
+        #[arg(required = true, value_name = "SCREENSHOT")]
+        order: Vec<Digest>,
     },
     /// Remove one that is there
     Remove {
@@ -173,6 +182,10 @@ impl Screenshot {
             Self::Caption { plugin, screenshot, caption } => {
                 let path = format!("{}/caption", screenshot_path(&plugin, screenshot));
                 print(context, &context.registry(Method::PUT, &path, NewCaption { caption }).await?);
+            }
+            Self::Order { plugin, order } => {
+                let (path, new) = (format!("{}/screenshots", path(&plugin)), NewScreenshotOrder { order });
+                print(context, &context.registry(Method::PUT, &path, new).await?);
             }
             Self::Remove { plugin, screenshot } => {
                 context

@@ -25,7 +25,8 @@ pub async fn ready(context: &Context, namespace: &Namespace, key: &str) -> Resul
     let key = match context.home.key(key) {
         Ok(key) => key_of(context, namespace, key.public()).await,
         Err(failure) if failure.is("no-key") => Err(failure.remedy(format!(
-            "make one and add it: `chandlery keys new {key}`, `chandlery keys add {namespace} --key {key}`"
+            "make one with `chandlery keys new {key}`; then add it as an owner with `chandlery keys add {namespace} --key {key}`, or \
+             ask the owners with `chandlery keys request {namespace} --key {key}`"
         ))),
         Err(failure) => Err(failure),
     };
@@ -78,7 +79,9 @@ pub async fn key_of(context: &Context, namespace: &Namespace, key: PublicKey) ->
     let found = keys.items.into_iter().find(|record| record.key == key && record.revoked_from.is_none());
     found.ok_or_else(|| {
         let detail = format!("{} may not sign releases of '{namespace}'", key.id());
-        Failure::new(&words::NOT_A_KEY_OF_THE_NAMESPACE, detail)
-            .remedy(format!("add it with `chandlery keys add {namespace}`"))
+        Failure::new(&words::NOT_A_KEY_OF_THE_NAMESPACE, detail).remedy(format!(
+            "as an owner of '{namespace}', add it with `chandlery keys add {namespace}`; otherwise ask the owners with `chandlery keys \
+             request {namespace}`"
+        ))
     })
 }

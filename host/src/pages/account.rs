@@ -103,7 +103,7 @@ fn sessions_table(sessions: &[HostSession], by: &Actor) -> Markup {
         Column::Text("By"),
         Column::Text("Last used"),
         Column::Text("Until"),
-        Column::Text("End it"),
+        Column::Text("Revoke"),
     ];
     let row = |session: &HostSession| {
         vec![
@@ -127,7 +127,7 @@ fn tokens_table(tokens: &[HostToken]) -> Markup {
         Column::Text("For"),
         Column::Text("Last used"),
         Column::Text("Until"),
-        Column::Text("End it"),
+        Column::Text("Revoke"),
     ];
     let row = |token: &HostToken| {
         let targets = token.targets.iter().map(|target| target.as_str());

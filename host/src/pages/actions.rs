@@ -52,12 +52,12 @@ impl Act {
     /// What comes of it.
     fn about(self) -> &'static str {
         match self {
-            Self::Restart => "Each replica is started anew, as another revision of the same plan.",
-            Self::Pause => "All replicas end. Everything else of it stays, until it is resumed.",
-            Self::Resume => "Its replicas start again, as its plan says.",
-            Self::Repair => "What was changed by others is made again as its plan says.",
+            Self::Restart => "Each replica is restarted, as a new revision of the same plan.",
+            Self::Pause => "All replicas stop. Everything else is kept, and the deployment can be resumed.",
+            Self::Resume => "The replicas start again, as the plan says.",
+            Self::Repair => "What others have changed is set back to what the plan says.",
             Self::Remove => {
-                "All replicas end, and its revisions, logs and scratch volumes go with them. There is no way back."
+                "All replicas stop, and the revisions, logs and scratch volumes are deleted. This cannot be undone."
             }
         }
     }
@@ -69,7 +69,7 @@ pub(super) fn offered(actor: &Actor, deployment: &Deployment) -> Markup {
     let at = |word: &str| format!("/deployments/{}/{word}", deployment.name);
     let is_leaving = deployment.health == Health::Removing;
     html! {
-        nav.actions aria-label="What may be done" {
+        nav.actions aria-label="Actions" {
             a href=(at("rollout")) { "Rollout" }
             @if may.is_ok() && !is_leaving {
                 a href=(at("upgrade")) { "Upgrade" }
@@ -122,7 +122,7 @@ pub(super) async fn act(
         Err(error) => return Ok(problem::page(&by, &error.into(), &[DEPLOYMENTS])),
     };
     if act == Act::Remove && given.typed.trim() != name {
-        let page = asking(&by, act, &deployment, Some("This is not its name: nothing was removed."));
+        let page = asking(&by, act, &deployment, Some("The name does not match, so nothing was removed."));
         return Ok((StatusCode::BAD_REQUEST, page).into_response());
     }
     match done(&host, &by, act, &name).await {
@@ -155,11 +155,11 @@ fn asking(by: &Actor, act: Act, deployment: &Deployment, fault: Option<&str>) ->
         @if act == Act::Repair { (drifted(&deployment.drift)) }
         form.card method="post" action=(format!("{path}/{}", act.word())) {
             @if act == Act::Remove {
-                (Field::new("typed", "Write its name to remove it").fault(fault).required())
+                (Field::new("typed", "Type the name of the deployment to remove it").fault(fault).required())
             }
             button { (act.name()) " " (name) }
         }
-        p { a href=(path) { "Leave it as it is" } }
+        p { a href=(path) { "Cancel" } }
     };
     layout::page(&title, Some(by), content)
 }
@@ -169,7 +169,7 @@ fn drifted(drift: &[Drift]) -> Markup {
     let row = |drift: &Drift| vec![html! { (drift.path) }, html! { (drift.should) }, html! { (drift.is) }];
     let rows: Vec<Vec<Markup>> = drift.iter().map(row).collect();
     html! {
-        @if rows.is_empty() { p.note { "Nothing was changed by others, as far as was seen at the last look." } }
+        @if rows.is_empty() { p.note { "Nothing had been changed by others when the host last looked." } }
         @else {
             (table("Changed by others", &[Column::Text("What"), Column::Text("Should be"), Column::Text("Is")], &rows))
         }

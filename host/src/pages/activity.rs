@@ -84,10 +84,10 @@ pub(super) async fn page(
     let Page { items, next } = host.users.acts(&asked.sought(), &paging).await?;
     let content = html! {
         h1 { "Activity" }
-        p { "What users and programs have asked this host to do, each written down before it was done. Nothing is taken out." }
+        p { "What users and programs have asked this host to do. Each entry is written before the act, and none is ever removed." }
         (filters(&asked))
         @if items.is_empty() {
-            (empty("There is no such entry.", &html! { a href=(PATH) { "Show all activity" } "." }))
+            (empty("No entries match.", &html! { a href=(PATH) { "Show all activity" } "." }))
         } @else {
             (acts_table(&items))
         }
@@ -111,7 +111,7 @@ fn filters(Asked { user, act, about, refused, from, to }: &Asked) -> Markup {
             (field("about", "About, by its name", about))
             (day("from", "First day (UTC)", from))
             (day("to", "Last day (UTC)", to))
-            (checkbox("refused", "Only what was not done", refused.unwrap_or_default()))
+            (checkbox("refused", "Only what was refused or failed", refused.unwrap_or_default()))
             button { "Show" }
         }
     }

@@ -208,10 +208,10 @@ fn form(draft: &Draft, around: &Around, problems: &[(String, String)]) -> Markup
             @if draft.upgrades.is_none() {
                 input type="hidden" name="plugin" value=(around.locked.release.plugin);
                 (Field::new("name", "Name").value(draft.name().unwrap_or_default())
-                    .hint("What the deployment is called; empty: as its plugin"))
+                    .hint("The name of the deployment. Leave it empty to use the plugin's name."))
                 (select("target", "Target", draft.target().unwrap_or(local::TARGET), &targets))
                 (Field::new("team", "Team").value(draft.team().unwrap_or_default())
-                    .hint("Whose it is, for budgets; empty: nobody's"))
+                    .hint("The team whose budget it counts for. Leave it empty for none."))
             }
             (schema_fields(&around.schema, &draft.shown(&around.schema), problems))
             button { "Show the plan" }
@@ -286,16 +286,16 @@ async fn choose(host: &Host, by: &Actor, pairs: &[(String, String)]) -> Result<R
         (crumbs(&[DEPLOYMENTS], "Deploy"))
         h1 { "Deploy" }
         @if options.is_empty() {
-            (empty("No template is installed.", &html! {
-                @if by.must_be(HostRole::Approver).is_ok() { a href="/plugins/install" { "Install one" } " first." }
-                @else { "An approver installs one first." }
+            (empty("No templates are installed.", &html! {
+                @if by.must_be(HostRole::Approver).is_ok() { a href="/plugins/install" { "Install a template" } " first." }
+                @else { "Ask an approver of this host to install one." }
             }))
         } @else {
             form.card method="get" action="/deploy" {
                 (select("plugin", "Plugin", "", &options))
                 @let target = value(pairs, "target");
                 @if !target.is_empty() { input type="hidden" name="target" value=(target); }
-                button { "Go on" }
+                button { "Continue" }
             }
         }
     };

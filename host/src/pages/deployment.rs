@@ -92,7 +92,7 @@ fn summary(Detail { deployment, wanted, cost_per_hour, used, .. }: &Detail) -> M
     let days = format!("in the last {USED_DAYS} days");
     told.push(("GPU hours", html! { (values::hours(used.gpu_millis)) " " (days) }));
     told.push(("Replica hours", html! { (values::hours(used.replica_millis)) " " (days) }));
-    told.push(("Logs", html! { a href=(logs) { "What its replicas write" } }));
+    told.push(("Logs", html! { a href=(logs) { "Logs of the replicas" } }));
     html! { div.card { (facts(&told)) } }
 }
 
@@ -111,7 +111,7 @@ fn endpoints(deployment: &Deployment) -> Markup {
         .collect();
     html! {
         h2 { "Endpoints" }
-        @if rows.is_empty() { p.none { "None of its ports is open." } }
+        @if rows.is_empty() { p.none { "No ports are open." } }
         @else { (table("Endpoints", &columns, &rows)) }
     }
 }
@@ -130,7 +130,7 @@ fn replicas(Detail { deployment, wanted, .. }: &Detail) -> Markup {
     html! {
         h2 { "Replicas" }
         p.note { (by_workload(wanted)) }
-        @if rows.is_empty() { p.none { "None runs." } } @else { (table("Replicas", &columns, &rows)) }
+        @if rows.is_empty() { p.none { "No replicas are running." } } @else { (table("Replicas", &columns, &rows)) }
     }
 }
 

@@ -129,8 +129,6 @@ fn none(by: &Actor, sought: &Sought, is_first: bool) -> Markup {
                 @else { "Whoever is a deployer here deploys what is installed: see " a href="/plugins" { "Plugins" } "." }
             },
         ),
-        false => {
-            empty("There is no such deployment.", &html! { a href=(PATH) { "Show all deployments" } "." })
-        }
+        false => empty("No deployments match.", &html! { a href=(PATH) { "Show all deployments" } "." }),
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn confirm(
     match host.users.confirm_device(&by, &code.user_code).await {
         Ok(true) => Ok(confirmed(&by).into_response()),
         Ok(false) => {
-            let page = page(&by, &code.user_code, Some("No program waits with this code."));
+            let page = page(&by, &code.user_code, Some("No program is waiting with this code."));
             Ok((StatusCode::NOT_FOUND, page).into_response())
         }
         Err(error) => layout::again(error, |fault| page(&by, &code.user_code, Some(fault))),
@@ -54,18 +54,18 @@ pub(super) async fn confirm(
 
 fn page(by: &Actor, code: &str, fault: Option<&str>) -> Markup {
     let content = html! {
-        h1 { "Sign a program in" }
+        h1 { "Sign in a program" }
         (layout::fault(fault))
-        p { "A program shows you this code, such as " code { "chandlery host login" } ". It may do whatever you may." }
+        p { "A program shows you this code, such as " code { "chandlery host login" } ". It can do everything that you can." }
         form.card method="post" action="/device" {
             label {
                 "Code" input name="user_code" value=(code) autocomplete="off" autocapitalize="characters" required;
             }
             button { "Sign it in as " (by.name()) }
         }
-        p.note { "Confirm no code that somebody else has sent you: whoever did would be signed in as you." }
+        p.note { "Do not confirm a code that somebody has sent you: they would be signed in as you." }
     };
-    layout::page("Sign a program in", Some(by), content)
+    layout::page("Sign in a program", Some(by), content)
 }
 
 fn confirmed(by: &Actor) -> Markup {

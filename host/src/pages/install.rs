@@ -143,7 +143,7 @@ fn done(by: &Actor, locked: &Locked, steps: &[Step]) -> Markup {
         h1 { (locked.release) " is installed" }
         p role="status" {
             @match locked.kind {
-                Kind::Template => { a.button href=(format!("/deploy?plugin={plugin}")) { "Deploy it" } },
+                Kind::Template => { a.button href=(format!("/deploy?plugin={plugin}")) { "Deploy" } },
                 Kind::Policy => "Every plan passes it from now on.",
                 Kind::Integration => "It is told of every event from now on.",
             }
@@ -163,9 +163,9 @@ fn choose(by: &Actor, asked: &str, fault: Option<&str>) -> Markup {
         h1 { "Install a plugin" }
         form.card method="get" action="/plugins/install" {
             (field.hint("NAMESPACE:NAME, or with a range of versions: acme:ocr-server@^1"))
-            button { "Look at it" }
+            button { "Continue" }
         }
-        p.note { "Nothing is installed before you have seen what it is, what it costs, and what it asks for." }
+        p.note { "Next you see what it is, what it costs and what it asks for. Nothing is installed before you agree." }
     };
     layout::page("Install a plugin", Some(by), content)
 }

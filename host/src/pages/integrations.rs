@@ -48,7 +48,7 @@ pub(super) async fn page(State(host): State<Host>, SignedIn(by): SignedIn) -> Re
         h2 { "Integrations" }
         @for shown in &integrations { (integration(shown)) }
         @if integrations.is_empty() {
-            p.none { "None is installed: nobody is told of what happens to deployments." }
+            p.none { "No integrations are installed: nobody is told what happens to deployments." }
         }
     };
     Ok(layout::page("Rules and integrations", Some(&by), content))
@@ -69,7 +69,7 @@ fn install_rules(rules: &InstallRules, broken: &[Broken]) -> Markup {
         told.push(("Permissions", html! { "no more than " (values::joined(permissions)) }));
     }
     html! {
-        @if told.is_empty() { p { "None: whatever proves where it comes from can be installed by whoever may." } }
+        @if told.is_empty() { p { "There are no rules: anything that proves where it comes from can be installed by approvers." } }
         @else { div.card { (facts(&told)) } }
         p.note { "An approver sets them with " code { "chandlery host rules set FILE" } "." }
         @for broken in broken {
@@ -83,7 +83,7 @@ fn policies_shown(policies: &[Locked], passed: &[PassedPlan]) -> Markup {
     let row = |locked: &Locked| vec![html! { (locked.release) }, minute(locked.installed_at)];
     let rows: Vec<Vec<Markup>> = policies.iter().map(row).collect();
     html! {
-        @if rows.is_empty() { p.none { "None is installed: every plan passes." } }
+        @if rows.is_empty() { p.none { "No policies are installed: every plan passes." } }
         @else {
             p { "Every plan passes each of these, by name, or is denied. A denial is told to whoever asked, and stands in the activity." }
             (table("Policies", &columns, &rows))

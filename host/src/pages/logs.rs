@@ -122,11 +122,11 @@ fn written(shown: &[&LogTail], asked: &Asked) -> Markup {
     html! {
         @for tail in shown {
             h2 { (of(tail).0) @if asked.revision.is_some() { " of revision " (of(tail).1) } }
-            @if tail.lines.is_empty() { p.none { "It has written nothing." } }
+            @if tail.lines.is_empty() { p.none { "No output." } }
             @else { (log(&tail.replica, &tail.lines)) }
         }
         @if shown.is_empty() {
-            (empty("There is no such log.", &html! { "A replica has one as soon as it has begun. Another revision may have some." }))
+            (empty("No logs match.", &html! { "A replica has one as soon as it has begun. Another revision may have some." }))
         }
     }
 }

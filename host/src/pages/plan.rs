@@ -29,8 +29,8 @@ fn card(workload: &Workload) -> Markup {
 pub(super) fn difference(planned: &Planned) -> Markup {
     html! {
         @match (planned.exists, planned.changes.is_empty()) {
-            (false, _) => p { "There is no deployment of this name yet: all of it is new." },
-            (true, true) => p { "Nothing would change: the deployment has this plan already." },
+            (false, _) => p { "There is no deployment of this name yet: everything is new." },
+            (true, true) => p { "Nothing would change: the deployment already has this plan." },
             (true, false) => (changes(&planned.changes)),
         }
         @if let Some(cost) = planned.cost_per_hour {

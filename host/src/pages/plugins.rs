@@ -81,7 +81,7 @@ fn plugin(by: &Actor, shown: &Shown, covered: &[Coverage]) -> Markup {
         @for advised in advisories { (banner(Tone::Warning, &html! { (advised) })) }
         @if let Some(coverage) = coverage { (covering(coverage)) }
         div.card { (facts(&told(locked))) }
-        @if locked.kind == Kind::Template && by.must_be(HostRole::Deployer).is_ok() { p { a href=(format!("/deploy?plugin={}", locked.release.plugin)) { "Deploy it" } } }
+        @if locked.kind == Kind::Template && by.must_be(HostRole::Deployer).is_ok() { p { a href=(format!("/deploy?plugin={}", locked.release.plugin)) { "Deploy" } } }
         @if let Some(newer) = newer {
             @if by.must_be(HostRole::Approver).is_ok() {
                 p { (newer) " is newer: " a href=(look(newer)) { "look at it" } ", or" }

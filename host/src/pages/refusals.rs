@@ -48,14 +48,14 @@ pub(super) async fn as_page(answer: Response, who: Option<&Actor>) -> Response {
 
 /// What the server itself says, such as of a query that cannot be read.
 fn unexplained(status: StatusCode, told: &[u8]) -> Problem {
-    let title = status.canonical_reason().unwrap_or("It did not work");
+    let title = status.canonical_reason().unwrap_or("Something went wrong");
     Problem {
         r#type: "unexplained".into(),
         title: title.into(),
         status: status.as_u16(),
         detail: match told {
             [] if status == StatusCode::NOT_FOUND => "there is no such page".into(),
-            [] => "the host says no more than that".into(),
+            [] => "the host gave no reason".into(),
             told => String::from_utf8_lossy(told).into_owned(),
         },
         remedy: None,
@@ -65,7 +65,7 @@ fn unexplained(status: StatusCode, told: &[u8]) -> Problem {
 /// What to do next where the problem does not say so.
 fn next(status: StatusCode) -> Option<&'static str> {
     match status {
-        StatusCode::BAD_REQUEST => Some("Go back, and begin with the list as it is without a choice."),
+        StatusCode::BAD_REQUEST => Some("Go back, and start from the list without filters."),
         StatusCode::NOT_FOUND => Some("It may have been removed: the activity tells by whom."),
         status if status.is_server_error() => {
             Some("Load the page again in a moment. The host's log says what happened.")

@@ -123,7 +123,7 @@ fn list(path: &str, now: i64, revisions: &[Revision]) -> Markup {
         ]
     };
     let rows: Vec<Vec<Markup>> = revisions.iter().map(row).collect();
-    let columns = ["Revision", "Made", "Release", "Rollout", "By", "Go back"].map(Column::Text);
+    let columns = ["Revision", "Made", "Release", "Rollout", "By", "Cancel"].map(Column::Text);
     table("Revisions", &columns, &rows)
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn page(
         section id="rollout" data-under-way[!outcome.done] {
             h1 { "Rollout of " (name) }
             (state(&deployment, &outcome))
-            @if !outcome.done { p { a href=(format!("{path}/rollout")) { "Look again" } } }
+            @if !outcome.done { p { a href=(format!("{path}/rollout")) { "Refresh" } } }
             h2 { "Replicas" }
             (replicas(&deployment))
             h2 { "What has happened" }

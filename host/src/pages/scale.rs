@@ -56,7 +56,7 @@ pub(super) async fn scale(
 
 async fn scaled(host: &Host, by: &Actor, name: &str, given: &Given) -> Result<(), Error> {
     let replicas: u32 = given.replicas.trim().parse().map_err(|_| {
-        users::Error::Invalid(format!("'{}' is no number of replicas: write 0 or more", given.replicas))
+        users::Error::Invalid(format!("'{}' is not a number of replicas: enter 0 or more", given.replicas))
     })?;
     host.deployments.scale(by, name, &given.workload, replicas).await?;
     Ok(())

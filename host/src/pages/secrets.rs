@@ -33,8 +33,8 @@ pub(super) async fn page(
     let set = html! { "An admin sets one with " code { "chandlery secrets set NAME" } ", which reads its value from standard input." };
     let content = html! {
         h1 { "Secrets" }
-        p { "Plugins name a secret and never see it. Nobody reads its value again, on no page and by no command." }
-        @if rows.is_empty() { (empty("There is no secret.", &set)) }
+        p { "Plugins use a secret by name and never see it. Its value cannot be read again, on any page or by any command." }
+        @if rows.is_empty() { (empty("There are no secrets.", &set)) }
         @else { (table("Secrets", &COLUMNS, &rows)) p.note { (set) } }
         (next_page(next.as_deref()))
     };

@@ -50,8 +50,8 @@ pub(super) async fn set_up(State(host): State<Host>, Form(given): Form<Given>) -
 
 fn ended() -> Response {
     let content = html! {
-        h1 { "This invitation has ended" }
-        p { "It holds for 24 hours, and once. An admin of the host makes another one." }
+        h1 { "This invitation is no longer valid" }
+        p { "An invitation is valid for 24 hours and can be used once. Ask an admin of the host for another one." }
     };
     (StatusCode::NOT_FOUND, layout::page("Invitation", None, content)).into_response()
 }
@@ -69,7 +69,7 @@ fn page(user: &UserName, token: &str, fault: Option<&str>) -> Markup {
             label { "Password, again" input name="again" type="password" autocomplete="new-password" required; }
             button { "Set the password" }
         }
-        p.note { "It is judged by how many guesses find it, and needs no digits or signs." }
+        p.note { "It must be hard to guess. Digits and symbols are not required." }
     };
     layout::page("Password", None, content)
 }

@@ -102,7 +102,7 @@ fn pools(found: &Facts) -> Markup {
     };
     let rows: Vec<Vec<Markup>> = found.gpu_pools.iter().map(row).collect();
     html! {
-        @if rows.is_empty() { p.none { "It has no GPUs." } }
+        @if rows.is_empty() { p.none { "This target has no GPUs." } }
         @else { (table(&format!("GPUs of {}", found.name), &columns, &rows)) }
     }
 }

@@ -86,7 +86,7 @@ pub use notices::{refused, retry, sent, tell, tell_members, tell_operators};
 pub use people::{find_account, make_first_operator, must_be_an_account, register};
 pub use principal::{Account, Principal};
 pub use registrations::open_account;
-pub use roles::{must_be_a_namespace, namespaces_of, role, role_within};
+pub use roles::{must_be_a_namespace, namespaces_of, own_role, publishers_of, role, role_within};
 pub use routes::routes;
 pub use second_factor::state as factor_state;
 pub use session::{SESSION_HOURS, SessionCookie};

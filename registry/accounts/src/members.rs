@@ -321,7 +321,9 @@ async fn must_keep_an_owner(write: &mut Write, namespace: &Namespace) -> Result<
             .fetch_one(&mut **write)
             .await?;
     match owners {
-        0 => Err(Error::Conflict(format!("'{namespace}' would be left without an owner"))),
+        0 => Err(Error::Conflict(format!(
+            "'{namespace}' would be left without an owner: make another member an owner first"
+        ))),
         _ => Ok(()),
     }
 }

@@ -141,7 +141,11 @@ pub async fn confirm(db: &Db, actor: &Actor, by: &Namespace, account: &Namespace
     }
     if proposed_by == *by {
         if operators > 1 {
-            return Err(Error::forbidden(by, "confirm what it has proposed itself: another operator does"));
+            return Err(Error::forbidden_until(
+                by,
+                "confirm what it has proposed itself",
+                format!("another operator confirms it with `chandlery operator confirm {account}`"),
+            ));
         }
         if now < alone_from {
             return Err(Error::Conflict(format!(

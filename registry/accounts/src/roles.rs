@@ -46,8 +46,31 @@ pub async fn role_within(
     Ok(rows.into_iter().map(|(Text(role), Text(within))| in_namespace(within, role)).max())
 }
 
+/// The people who may publish in a namespace, by themselves or through an organisation that is a member of it, by name.
+pub async fn publishers_of(db: &mut AnyConnection, namespace: &Namespace) -> Result<Vec<Namespace>, Error> {
+    let rows: Vec<(Text<Namespace>,)> = sqlx::query_as(
+        "select account from namespace_members where namespace = $1
+           and not exists (select 1 from organisations where organisations.name = namespace_members.account)
+         union
+         select organisation_members.account from namespace_members
+         join organisation_members on organisation_members.organisation = namespace_members.account
+         where namespace_members.namespace = $1
+         order by account",
+    )
+    .bind(namespace.as_str())
+    .fetch_all(&mut *db)
+    .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for (Text(account),) in rows {
+        if role_within(&mut *db, namespace, &account).await? >= Some(Role::Publisher) {
+            found.push(account);
+        }
+    }
+    Ok(found)
+}
+
 /// The role of an account in a namespace of which it is a member itself.
-pub(crate) async fn own_role(
+pub async fn own_role(
     db: &mut AnyConnection,
     namespace: &Namespace,
     account: &Namespace,

@@ -101,6 +101,8 @@ pub enum Error {
         account: Namespace,
         /// What it asked for, after "may not".
         action: String,
+        /// What to do next; none: who has the right is asked.
+        remedy: Option<String>,
     },
     /// An account that an operator has suspended.
     #[error("account '{account}' is suspended: {reason}")]
@@ -159,7 +161,16 @@ pub enum Error {
 impl Error {
     /// A request that this account may not make. `action` follows "may not".
     pub fn forbidden(account: &Namespace, action: impl Into<String>) -> Self {
-        Self::Forbidden { account: account.clone(), action: action.into() }
+        Self::Forbidden { account: account.clone(), action: action.into(), remedy: None }
+    }
+
+    /// A request that this account may not make, where it is not enough to ask whoever has the right. `action` follows "may not".
+    pub fn forbidden_until(
+        account: &Namespace,
+        action: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::Forbidden { account: account.clone(), action: action.into(), remedy: Some(remedy.into()) }
     }
 
     /// More of something than there may be, for so many seconds. `what` is followed by when the next one may come.
@@ -223,7 +234,8 @@ impl Explain for Error {
             Self::PasskeyRefused(_) => &PASSKEY_REFUSED,
             Self::PasskeyDoubted(_) => &PASSKEY_DOUBTED,
             Self::NoPasskeys => &NO_PASSKEYS,
-            Self::Forbidden { .. } => &FORBIDDEN,
+            Self::Forbidden { remedy: Some(remedy), .. } => return FORBIDDEN.remedied(remedy.as_str()),
+            Self::Forbidden { remedy: None, .. } => &FORBIDDEN,
             Self::Suspended { .. } => &SUSPENDED,
             Self::SsoRequired { .. } => &SSO_REQUIRED,
             Self::SignOnFailed(_) => &SIGN_ON_FAILED,

@@ -78,6 +78,11 @@ impl Log {
         self.signer.verifier_key()
     }
 
+    /// The keys of the witnesses that are asked to cosign, as installers name them.
+    pub fn witness_keys(&self) -> Vec<String> {
+        self.witnesses.keys()
+    }
+
     /// The log's name.
     pub fn origin(&self) -> &str {
         self.signer.origin()

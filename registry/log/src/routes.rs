@@ -44,7 +44,7 @@ struct Served {
     log: Arc<Log>,
 }
 
-/// Tells the log's verifier key, which clients pin.
+/// Tells the log's verifier key, which clients pin, and which witnesses it asks to cosign.
 #[utoipa::path(
     get,
     path = "/api/v1/log",
@@ -52,7 +52,8 @@ struct Served {
     security(())
 )]
 async fn info(State(served): State<Served>) -> Json<LogInfo> {
-    Json(LogInfo { verifier_key: served.log.verifier_key().into() })
+    let (verifier_key, witnesses) = (served.log.verifier_key().into(), served.log.witness_keys());
+    Json(LogInfo { verifier_key, witnesses })
 }
 
 async fn checkpoint(State(served): State<Served>) -> Result<Bytes<2>, Error> {

@@ -74,6 +74,11 @@ impl Witnesses {
         each.map(|witness| (witness.id.name().to_owned(), witness.id.cosigned(checkpoint))).collect()
     }
 
+    /// The keys of all of them, as installers name them.
+    pub fn keys(&self) -> Vec<String> {
+        self.witnesses.iter().map(|witness| witness.id.to_string()).collect()
+    }
+
     /// The names of all of them.
     pub fn names(&self) -> Vec<String> {
         self.witnesses.iter().map(|witness| witness.id.name().to_owned()).collect()

@@ -1,9 +1,9 @@
 //! Why the catalog did not do what it was asked, and the words for it.
 
 use chandlery_package::artifact::ArtifactError;
-use chandlery_package::problem::{Explain, Explanation};
+use chandlery_package::problem::{Explain, Explanation, NOT_FOUND};
 use chandlery_package::signature::signature_tag;
-use chandlery_package::{ComponentError, Digest, KeyError, MoneyError, Release, Unit};
+use chandlery_package::{ComponentError, Digest, KeyError, MoneyError, PluginId, Release, Unit};
 
 use crate::{oci, trusted};
 
@@ -22,7 +22,7 @@ chandlery_edge::kinds! {
         Some("`chandlery publish` signs; with other tools, push cosign's signature first");
     UNTRUSTED_SIGNATURE: "untrusted-signature", 422, "Signed by a key that may not sign this",
         "the signature is by no key of the namespace, or by one that was revoked",
-        Some("add the key with `chandlery keys add NAMESPACE`");
+        Some("as an owner, add the key with `chandlery keys add NAMESPACE`; otherwise ask the owners with `chandlery keys request NAMESPACE`");
 }
 
 /// Why the catalog did not do what it was asked.
@@ -73,6 +73,14 @@ pub enum Error {
         /// What was to be published.
         release: Release,
     },
+    /// A plugin that is not there, or may not be known of, where another one is called nearly so.
+    #[error("there is no plugin '{plugin}'")]
+    NoSuchPlugin {
+        /// What was asked for.
+        plugin: PluginId,
+        /// What may have been meant.
+        closest: PluginId,
+    },
     /// An amount that a search is bounded by.
     #[error(transparent)]
     Amount(#[from] MoneyError),
@@ -97,6 +105,11 @@ impl Error {
     pub fn unsigned(release: &Release, artifact: Digest) -> Self {
         Self::Unsigned { release: release.clone(), tag: signature_tag(artifact) }
     }
+
+    /// Whether what was asked for is not here, or may not be known of.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Shared(chandlery_edge::Error::NotFound(_)))
+    }
 }
 
 impl Explain for Error {
@@ -110,6 +123,7 @@ impl Explain for Error {
             Self::Pushed(error) => error.explain(),
             Self::Trusted(error) => error.explain(),
             Self::Shared(error) => error.explain(),
+            Self::NoSuchPlugin { closest, .. } => NOT_FOUND.remedied(format!("did you mean '{closest}'?")),
             Self::NotMetered { .. } => (&NOT_METERED).into(),
             Self::Unproven { .. } => (&UNPROVEN).into(),
             Self::Unsigned { .. } => (&UNSIGNED).into(),
@@ -117,7 +131,10 @@ impl Explain for Error {
                 .remedied(format!("publish it as {found}, or change chandlery.toml and build again")),
             Self::UntrustedSignature { release } => {
                 let namespace = &release.plugin.namespace;
-                UNTRUSTED_SIGNATURE.remedied(format!("add the key with `chandlery keys add {namespace}`"))
+                UNTRUSTED_SIGNATURE.remedied(format!(
+                    "as an owner, add the key with `chandlery keys add {namespace}`; otherwise ask the owners with `chandlery keys request \
+                     {namespace}`"
+                ))
             }
         }
     }

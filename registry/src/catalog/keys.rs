@@ -13,6 +13,7 @@ use chandlery_accounts::audit::record;
 use chandlery_log as log;
 
 use super::error::Error;
+use super::key_requests;
 use crate::trusted::{Exchange, is_trusted};
 use chandlery_store::{Db, Write, time};
 
@@ -23,44 +24,71 @@ pub async fn add_key(
     namespace: &Namespace,
     new: &NewKey,
 ) -> Result<KeyRecord, Error> {
-    let proof = BASE64_STANDARD.decode(&new.proof).map_err(|_| Error::invalid("the proof is not base64"))?;
-    new.key.verify(NewKey::proof_text(namespace).as_bytes(), &proof)?;
     let mut write = db.write().await?;
-    let known: Option<(i64, Option<String>, Option<String>)> = sqlx::query_as(
+    let added = add(&mut write, actor, namespace, new, None).await?;
+    write.commit().await?;
+    Ok(added)
+}
+
+/// The same within a transaction. `asked_by` is the member who has asked for it; none: whoever adds it holds it.
+pub(super) async fn add(
+    write: &mut Write,
+    actor: &Actor,
+    namespace: &Namespace,
+    new: &NewKey,
+    asked_by: Option<&Namespace>,
+) -> Result<KeyRecord, Error> {
+    must_hold(namespace, new)?;
+    let id = new.key.id();
+    key_requests::forget(write, namespace, &id).await?;
+    if let Some(known) = known(write, namespace, new.key).await? {
+        return Ok(known);
+    }
+    let entry = Entry::KeyAdded { namespace: namespace.clone(), key: new.key, at: Timestamp::now() };
+    let log_index = log::append(write, &entry).await?;
+    sqlx::query("insert into namespace_keys (namespace, key_id, pem, log_index) values ($1, $2, $3, $4)")
+        .bind(namespace.as_str())
+        .bind(id.to_string())
+        .bind(new.key.to_string())
+        .bind(log_index as i64)
+        .execute(&mut **write)
+        .await?;
+    let after = match asked_by {
+        None => json!({ "key": id.to_string() }),
+        Some(asked_by) => json!({ "key": id.to_string(), "asked_by": asked_by }),
+    };
+    record(write, actor, Act::KeyAdded, namespace.as_str(), Value::Null, after).await?;
+    Ok(KeyRecord { key: new.key, log_index, revoked_from: None })
+}
+
+/// Refuses a key without the proof that whoever sends it holds its private half.
+pub(super) fn must_hold(namespace: &Namespace, new: &NewKey) -> Result<(), Error> {
+    let proof = BASE64_STANDARD.decode(&new.proof).map_err(|_| Error::invalid("the proof is not base64"))?;
+    Ok(new.key.verify(NewKey::proof_text(namespace).as_bytes(), &proof)?)
+}
+
+/// What is known of a key that signs for a namespace; none: it may be added. A key that may sign no more is refused.
+pub(super) async fn known(
+    write: &mut Write,
+    namespace: &Namespace,
+    key: PublicKey,
+) -> Result<Option<KeyRecord>, Error> {
+    let id = key.id();
+    let found: Option<(i64, Option<String>, Option<String>)> = sqlx::query_as(
         "select log_index, revoked_from, release from namespace_keys where namespace = $1 and key_id = $2",
     )
     .bind(namespace.as_str())
-    .bind(new.key.id().to_string())
-    .fetch_optional(&mut *write)
+    .bind(id.to_string())
+    .fetch_optional(&mut **write)
     .await?;
-    match known {
+    match found {
+        None => Ok(None),
         Some((.., Some(release))) => {
-            return Err(Error::conflict(format!(
-                "key {} was bound to {release}: use a new one",
-                new.key.id()
-            )));
+            Err(Error::conflict(format!("key {id} was bound to {release}: use a new one")))
         }
-        Some((_, Some(_), None)) => {
-            return Err(Error::conflict(format!("key {} was revoked: use a new one", new.key.id())));
-        }
-        Some((index, None, None)) => {
-            return Ok(KeyRecord { key: new.key, log_index: index as u64, revoked_from: None });
-        }
-        None => {}
+        Some((_, Some(_), None)) => Err(Error::conflict(format!("key {id} was revoked: use a new one"))),
+        Some((index, None, None)) => Ok(Some(KeyRecord { key, log_index: index as u64, revoked_from: None })),
     }
-    let entry = Entry::KeyAdded { namespace: namespace.clone(), key: new.key, at: Timestamp::now() };
-    let log_index = log::append(&mut write, &entry).await?;
-    sqlx::query("insert into namespace_keys (namespace, key_id, pem, log_index) values ($1, $2, $3, $4)")
-        .bind(namespace.as_str())
-        .bind(new.key.id().to_string())
-        .bind(new.key.to_string())
-        .bind(log_index as i64)
-        .execute(&mut *write)
-        .await?;
-    let after = json!({ "key": new.key.id().to_string() });
-    record(&mut write, actor, Act::KeyAdded, namespace.as_str(), Value::Null, after).await?;
-    write.commit().await?;
-    Ok(KeyRecord { key: new.key, log_index, revoked_from: None })
 }
 
 /// Revokes a key from a moment on and says so in the log, at once. A second revocation can only reach further back.
@@ -77,7 +105,7 @@ pub async fn revoke_key(
     Ok(())
 }
 
-/// Revokes every key of a namespace from now on, in the transaction of what follows from it.
+/// Revokes every key of a namespace from now on, and forgets which ones are asked for, in the transaction of what follows from it.
 pub async fn revoke_all(write: &mut Write, actor: &Actor, namespace: &Namespace) -> Result<(), Error> {
     let keys: Vec<(Text<KeyId>,)> = sqlx::query_as(
         "select key_id from namespace_keys where namespace = $1 and revoked_from is null and release is null order by log_index",
@@ -88,7 +116,7 @@ pub async fn revoke_all(write: &mut Write, actor: &Actor, namespace: &Namespace)
     for (Text(key),) in keys {
         revoke(write, actor, namespace, &key, Timestamp::now()).await?;
     }
-    Ok(())
+    key_requests::forget_all(write, namespace).await
 }
 
 async fn revoke(

@@ -131,6 +131,12 @@ struct Question {
 }
 
 impl Question {
+    /// A question to a release, or what comes of one that cannot be asked.
+    fn about(record: &ReleaseRecord, given: Map<String, Value>, target: Facts) -> Result<Self, Outcome> {
+        let manifest = askable(record)?.clone();
+        Ok(Self { component: record.component, manifest, given: given.into(), target })
+    }
+
     /// The same question has the same answer.
     fn key(&self) -> Digest {
         Digest::of(json!([self.component, self.given, self.target]).to_string())
@@ -172,11 +178,10 @@ impl Planner {
         given: Map<String, Value>,
         target: Facts,
     ) -> Result<Arc<Outcome>, Error> {
-        let manifest = match askable(record) {
-            Ok(manifest) => manifest.clone(),
+        let question = match Question::about(record, given, target) {
+            Ok(question) => question,
             Err(outcome) => return Ok(Arc::new(outcome)),
         };
-        let question = Question { component: record.component, manifest, given: given.into(), target };
         let key = question.key();
         if let Some(known) = self.answers.get(&key) {
             return Ok(known.outcome);
@@ -206,6 +211,19 @@ impl Planner {
         let planner = Arc::clone(self);
         let asked = tokio::task::spawn_blocking(move || planner.answer(&question, loaded, &bytes, turn));
         asked.await.map_err(|error| Error::damaged(error.to_string()))
+    }
+
+    /// What was answered to this before, or is without asking; none: the release would have to be run.
+    pub fn known(
+        &self,
+        record: &ReleaseRecord,
+        given: Map<String, Value>,
+        target: Facts,
+    ) -> Option<Arc<Outcome>> {
+        match Question::about(record, given, target) {
+            Ok(question) => self.answers.get(&question.key()).map(|known| known.outcome),
+            Err(outcome) => Some(Arc::new(outcome)),
+        }
     }
 
     /// The visitor's turn, when it comes.

@@ -13,8 +13,8 @@ use semver::Version;
 use super::error::Error;
 use super::publish::Published;
 use super::state::Catalog;
-use super::visibility::{must_see, namespaces_seen};
-use super::{listing, reviews, search, staged_routes};
+use super::visibility::namespaces_seen;
+use super::{key_request_routes, listing, reviews, search, staged_routes};
 use crate::trusted::exchanged_for;
 use chandlery_accounts::{Caller, Principal, Role};
 use chandlery_edge::{Json, Path, Query};
@@ -35,6 +35,7 @@ pub fn routes<S>(catalog: Catalog) -> OpenApiRouter<S> {
         .routes(routes!(deprecate, undeprecate))
         .routes(routes!(withdraw))
         .routes(routes!(certify, decertify))
+        .merge(key_request_routes::routes())
         .merge(listing::routes())
         .merge(reviews::routes())
         .merge(staged_routes::routes())
@@ -177,7 +178,7 @@ async fn releases(
     Query(paging): Query<Paging<Version>>,
 ) -> Result<Json<Page<ReleaseRecord>>, Error> {
     let plugin = plugin(path);
-    must_see(&catalog.db, &principal, &plugin).await?;
+    search::must_see_or_mean(&catalog, &principal, &plugin).await?;
     Ok(Json(super::releases(&catalog.db, &plugin, &paging).await?))
 }
 
@@ -195,7 +196,7 @@ async fn release(
     Path(path): Path<OfRelease>,
 ) -> Result<Json<ReleaseRecord>, Error> {
     let release = as_release(path);
-    must_see(&catalog.db, &principal, &release.plugin).await?;
+    search::must_see_or_mean(&catalog, &principal, &release.plugin).await?;
     let found = super::find_release(&catalog.db, &release).await?;
     found.map(Json).ok_or_else(|| Error::not_found(format!("release {release}")))
 }

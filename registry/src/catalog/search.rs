@@ -4,6 +4,7 @@
 //! the fingers. A plugin must have all words of the query; it ranks higher for rare words, for words in its name and
 //! title, for exact ones, and then by how often it was pulled.
 
+mod closest;
 mod query;
 
 use std::cmp::{Ordering, Reverse};
@@ -20,6 +21,7 @@ use super::error::Error;
 use super::releases::{Row, select_releases};
 use chandlery_store::Db;
 
+pub(super) use closest::must_see_or_mean;
 pub use query::{Payment, Query, SearchOrder};
 
 /// How many words of the index one word of a query may stand for.

@@ -13,6 +13,7 @@ use sqlx::AnyConnection;
 
 use super::accept;
 use super::error::Error;
+use super::key_requests;
 use super::state::Catalog;
 use super::two_people::{LAPSES_AFTER, are_independent, forget_unwanted};
 use crate::trusted::Exchange;
@@ -203,7 +204,11 @@ pub async fn approve(
     }
     if !are_independent(&mut write, asked_by, by).await? {
         let action = format!("approve what '{asked_by}' has staged: it takes somebody else");
-        return Err(chandlery_edge::Error::forbidden(by, action).into());
+        let remedy = format!(
+            "ask another publisher or owner of '{}' to run `chandlery releases approve {release}`",
+            release.plugin.namespace
+        );
+        return Err(chandlery_edge::Error::forbidden_until(by, action, remedy).into());
     }
     for (account, did) in [(asked_by, "staged"), (by, "looked at")] {
         if !may_publish(&mut write, &release.plugin.namespace, account).await? {
@@ -221,7 +226,7 @@ pub async fn approve(
 }
 
 /// Whether an account may publish in a namespace, as the transaction sees it.
-async fn may_publish(
+pub(super) async fn may_publish(
     db: &mut AnyConnection,
     namespace: &Namespace,
     account: &Namespace,
@@ -230,7 +235,7 @@ async fn may_publish(
 }
 
 /// Whether an account has the role to publish in a namespace, suspended or not: what it staged goes with the role.
-async fn publishes(
+pub(super) async fn publishes(
     db: &mut AnyConnection,
     namespace: &Namespace,
     account: &Namespace,
@@ -243,7 +248,8 @@ pub async fn forget_lapsed(db: &Db) -> Result<(), Error> {
     type Row = (Text<PluginId>, Text<Version>, Text<Namespace>, Text<Timestamp>);
     let (waiting,): (i64,) = sqlx::query_as(
         "select (select count(*) from staged_releases)
-              + (select count(*) from two_people where end_asked_by is not null)",
+              + (select count(*) from two_people where end_asked_by is not null)
+              + (select count(*) from key_requests)",
     )
     .fetch_one(db.read())
     .await?;
@@ -261,6 +267,7 @@ pub async fn forget_lapsed(db: &Db) -> Result<(), Error> {
         }
     }
     forget_unwanted(&mut write).await?;
+    key_requests::forget_lapsed(&mut write).await?;
     Ok(write.commit().await?)
 }
 

@@ -1,7 +1,7 @@
 //! Whether it takes two members to publish in a namespace: an owner wants it at once, and two owners end it.
 
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Actor, Role, is_suspended, origins, role_within};
+use chandlery_accounts::{Actor, Role, is_suspended, origins, publishers_of, role_within};
 use chandlery_package::Namespace;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, TwoPeople};
@@ -60,12 +60,31 @@ pub async fn show(db: &Db, namespace: &Namespace) -> Result<TwoPeople, Error> {
     Ok(state(required, still_wanted(&mut snapshot, namespace, asked).await?))
 }
 
+/// Whether two members may publish who are two people, as far as the registry knows: without a second one nothing is ever approved.
+pub(super) async fn has_two(db: &mut AnyConnection, namespace: &Namespace) -> Result<bool, Error> {
+    let members = publishers_of(&mut *db, namespace).await?;
+    for (at, one) in members.iter().enumerate() {
+        for other in &members[at + 1..] {
+            if are_independent(&mut *db, one, other).await? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// Lets it take two members to publish from now on. Whoever wanted it to end has to ask again.
 pub async fn require(db: &Db, actor: &Actor, namespace: &Namespace) -> Result<TwoPeople, Error> {
     let mut write = db.write().await?;
     let before = row(&mut write, namespace).await?;
     if matches!(before, Some((None, _))) {
         return Ok(state(true, None));
+    }
+    if before.is_none() && !has_two(&mut write, namespace).await? {
+        return Err(Error::conflict(format!(
+            "only one person can publish in '{namespace}', so nobody could approve a release: invite a second one first, with \
+             `chandlery namespace invite {namespace} ACCOUNT`, and require two people once they have accepted"
+        )));
     }
     sqlx::query(
         "insert into two_people (namespace) values ($1)
@@ -105,7 +124,8 @@ pub async fn end(db: &Db, actor: &Actor, by: &Namespace, namespace: &Namespace) 
             if !are_independent(&mut write, &first, by).await? {
                 let action =
                     format!("agree to what '{first}' wants, since one of them acts through the other");
-                return Err(chandlery_edge::Error::forbidden(by, action).into());
+                let remedy = format!("ask another owner of '{namespace}', who acts through neither of them");
+                return Err(chandlery_edge::Error::forbidden_until(by, action, remedy).into());
             }
             sqlx::query("delete from two_people where namespace = $1")
                 .bind(namespace.as_str())

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_edge::Query;
+use chandlery_package::Namespace;
 use chandlery_package::wire::{HostSeen, Invoice, Notice, Organisation, Page, Paging};
 use chandlery_pages::{Column, day, minute, money, table};
 use jiff::Timestamp;
@@ -13,14 +14,17 @@ use super::customer::frame::{self, OVERVIEW};
 use super::customer::invoices::{none_yet, state};
 use super::layout;
 use crate::error::Error;
-use crate::shell::{LogIn, ORGANISATIONS};
-use chandlery_accounts::{Account, organisations};
+use crate::shell::{LogIn, ORGANISATIONS, PUBLISH};
+use crate::team::invitation;
+use chandlery_accounts::{Account, members, organisations};
 use chandlery_money::{Finance, billing};
 
 /// How many of the latest notices are shown.
 const NOTICES_SHOWN: u32 = 20;
 /// How many of the hosts with most deployments are shown.
 const HOSTS_SHOWN: u32 = 100;
+/// How many invitations of each kind are shown.
+const INVITATIONS_SHOWN: u32 = 20;
 /// How many of the first organisations are shown.
 const ORGANISATIONS_SHOWN: u32 = 100;
 
@@ -37,12 +41,18 @@ pub(super) async fn page(
     let notices = billing::notices(&finance.db, &caller.name, &Paging::first(NOTICES_SHOWN)).await?;
     let belongs = Paging::first(ORGANISATIONS_SHOWN);
     let belongs = organisations::of(&finance.db, caller.person(), &belongs).await?;
+    let invited = match caller.organisation() {
+        None => invitations(&finance, caller.person()).await?,
+        // It answers its own by the command, `--for` it.
+        Some(_) => Markup::default(),
+    };
     let mut db = finance.db.read().acquire().await?;
     let used = billing::deployments(&mut db, &caller.name).await?;
     let hosts = billing::hosts(&mut db, &caller.name, &Paging::first(HOSTS_SHOWN)).await?;
     drop(db);
     let content = html! {
         h1 { "Account of " (caller.name) }
+        (invited)
         (cards(Reader::Own, &has, used))
         (told(&notices.items))
         (all_organisations(&belongs))
@@ -51,6 +61,25 @@ pub(super) async fn page(
         @if caller.organisation().is_none() { (own()) }
     };
     Ok(frame::page(&caller, "Account", OVERVIEW, &content).into_response())
+}
+
+/// The invitations to namespaces and organisations that wait for a person.
+async fn invitations(finance: &Finance, person: &Namespace) -> Result<Markup, Error> {
+    let first = Paging::first(INVITATIONS_SHOWN);
+    let namespaces = members::invitations(&finance.db, person, &first).await?;
+    let teams = organisations::invitations_of(&finance.db, person, &first).await?;
+    Ok(html! {
+        @for invited in &namespaces.items {
+            (invitation(&format!("{PUBLISH}/teams/{}", invited.namespace), &html! {
+                "You are invited to the namespace " strong { (invited.namespace) } " as its " (invited.role) "."
+            }))
+        }
+        @for invited in &teams.items {
+            (invitation(&format!("/organisations/{}", invited.organisation), &html! {
+                "You are invited to the organisation " strong { (invited.organisation) } " as its " (invited.role) "."
+            }))
+        }
+    })
 }
 
 /// What people set for themselves.

@@ -112,7 +112,9 @@ fn use_of(account: &Namespace, progress: &Progress) -> [Step; 3] {
             done: progress.has_host,
             how: html! {
                 p { "A host runs on a machine of yours. It verifies what it installs, and what it deploys counts for your account." }
-                (command("chandlery host run --data DIR\nchandlery host claim"))
+                (command("chandlery host run --data DIR"))
+                p { "Then claim it, in another terminal. Commands show the host the token that is in its folder." }
+                (command("export CHANDLERY_HOST_TOKEN=\"$(cat DIR/host.token)\"\nchandlery host claim"))
             },
         },
         Step {

@@ -136,8 +136,8 @@ pub const PAGES: &[Page] = &[
     page(Partner, "/publish"),
     page(Partner, "/publish/{draft}"),
     page(Partner, "/publish/namespaces/{namespace}"),
-    page(Partner, "/publish/namespaces/{namespace}/{name}"),
-    page(Partner, "/publish/namespaces/{namespace}/{name}/listing"),
+    page(Partner, "/publish/plugins/{namespace}/{name}"),
+    page(Partner, "/publish/plugins/{namespace}/{name}/listing"),
     // An operator.
     page(Operator, "/operator/moderation"),
     page(Operator, "/operator/moderation/reports/{id}"),

@@ -20,8 +20,9 @@ const POWERS: [(&str, &str); 8] = [
     ("operator", ""),
 ];
 /// What people do for themselves alone, beside their own account and their organisations.
-const FOR_THEMSELVES: [&str; 3] = [
+const FOR_THEMSELVES: [&str; 4] = [
     "/api/v1/reports",
+    "/api/v1/namespaces/{namespace}/key-requests",
     "/api/v1/namespaces/{namespace}/two-people",
     "/api/v1/plugins/{namespace}/{name}/staged-releases/{version}/approval",
 ];

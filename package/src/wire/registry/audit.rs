@@ -120,6 +120,10 @@ words! {
         KeyAdded = "key-added",
         /// Revoked a signing key of a namespace.
         KeyRevoked = "key-revoked",
+        /// Asked the owners of a namespace to add a signing key.
+        KeyRequested = "key-requested",
+        /// Refused a signing key that a member asked for, or took the request back.
+        KeyRequestRefused = "key-request-refused",
         /// Chose whether the tokens of an issuer are believed.
         IssuerAllowed = "issuer-allowed",
         /// Let a workload publish a plugin.

@@ -283,6 +283,14 @@ pub struct NewCaption {
     pub caption: Caption,
 }
 
+/// Shows the screenshots of a listing in another order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewScreenshotOrder {
+    /// The digest of each screenshot once, the one that is shown first at the head.
+    pub order: Vec<Digest>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

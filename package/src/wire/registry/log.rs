@@ -34,6 +34,19 @@ pub struct KeyRecord {
     pub revoked_from: Option<Timestamp>,
 }
 
+/// A key that a member asks the owners of a namespace to add.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct KeyRequest {
+    /// The public half of the key, which the member has proven to hold.
+    pub key: PublicKey,
+    /// Which member asks for it.
+    pub asked_by: Namespace,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// When it lapses: after 7 days.
+    pub lapses_at: Timestamp,
+}
+
 /// Revokes a key.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewRevocation {
@@ -46,4 +59,8 @@ pub struct NewRevocation {
 pub struct LogInfo {
     /// The verifier key, as in C2SP signed-note.
     pub verifier_key: String,
+    /// The witnesses that the registry asks to cosign its checkpoints, each as `name+id+base64`. The registry says so itself: whoever
+    /// relies on a witness has its key from the witness.
+    #[serde(default)]
+    pub witnesses: Vec<String>,
 }

@@ -124,7 +124,9 @@ pub(super) async fn must_keep_an_owner(write: &mut Write, organisation: &Namespa
             .fetch_one(&mut **write)
             .await?;
     match owners {
-        0 => Err(Error::Conflict(format!("'{organisation}' would be left without an owner"))),
+        0 => Err(Error::Conflict(format!(
+            "'{organisation}' would be left without an owner: make another member an owner first, or delete the organisation"
+        ))),
         _ => Ok(()),
     }
 }

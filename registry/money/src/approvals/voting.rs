@@ -188,7 +188,12 @@ pub(crate) async fn approve(
     if request.asked_by == *by {
         return match alone_from {
             Some(_) => Ok(Verdict::Waits(request)),
-            None => Err(Error::forbidden(by, format!("approve request {id}, which it asked for itself"))),
+            None => Err(chandlery_accounts::Error::forbidden_until(
+                by,
+                format!("approve request {id}, which it asked for itself"),
+                format!("another operator approves it with `chandlery approvals approve {id}`, or on the page of approvals"),
+            )
+            .into()),
         };
     }
     if !request.approved_by.contains(by) {
@@ -244,15 +249,19 @@ async fn must_be_independent(
     for other in request.approved_by.iter().chain([&request.asked_by]) {
         let theirs = origins::behind(write, other).await?;
         if let Some(common) = own.intersection(&theirs).next() {
-            return Err(Error::forbidden(
+            return Err(chandlery_accounts::Error::forbidden_until(
                 by,
                 format!(
                     "approve request {}: it is not independent of '{other}', since '{common}' has proposed one of them, made it an \
-                     operator or reset its password. Whoever holds the registry's machine vouches for an operator with \
-                     `chandlery registry promote`",
+                     operator or reset its password",
                     request.id
                 ),
-            ));
+                format!(
+                    "another operator approves it, or whoever holds the registry's machine vouches for '{by}' with `chandlery registry \
+                     promote {by} --data DIR`"
+                ),
+            )
+            .into());
         }
     }
     Ok(())

@@ -238,7 +238,7 @@ async fn forget(write: &mut Write, plugin: &PluginId, part: Part, digest: Digest
 }
 
 /// Ends a change: the trail has it, and searches see it.
-async fn tell(
+pub(super) async fn tell(
     mut write: Write,
     actor: &Actor,
     plugin: &PluginId,

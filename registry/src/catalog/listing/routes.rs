@@ -5,14 +5,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chandlery_accounts::{Actor, Grant, Principal, Scope};
 use chandlery_edge::{Json, Path, Query};
-use chandlery_package::wire::{Caption, Listing, ListingError, NewCaption, NewListing};
+use chandlery_package::wire::{Caption, Listing, ListingError, NewCaption, NewListing, NewScreenshotOrder};
 use chandlery_package::{Digest, Namespace, PluginId, PluginName};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::image::{Bounds, ICON, Image, SCREENSHOT};
-use super::{changes, kept};
+use super::{changes, kept, order};
 use crate::catalog::error::Error;
 use crate::catalog::state::Catalog;
 use crate::catalog::visibility::must_see;
@@ -24,6 +24,7 @@ pub(in crate::catalog) fn routes() -> OpenApiRouter<Catalog> {
         .routes(routes!(set_icon, remove_icon))
         .routes(routes!(add_screenshot, remove_screenshot))
         .routes(routes!(set_caption))
+        .routes(routes!(arrange))
 }
 
 type OfPlugin = (Namespace, PluginName);
@@ -192,6 +193,27 @@ async fn set_caption(
     let plugin = plugin((namespace, name));
     principal.must_publish(&catalog.db, &plugin).await?;
     changes::set_caption(&catalog.db, &principal.actor()?, &plugin, digest, &new.caption).await?;
+    Ok(Json(kept::find(&catalog.db, &plugin).await?))
+}
+
+/// Shows the screenshots in another order, which names each of them once.
+#[utoipa::path(
+    put,
+    path = "/api/v1/plugins/{namespace}/{name}/listing/screenshots",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path)),
+    request_body = NewScreenshotOrder,
+    responses((status = 200, description = "Done.", body = Listing)),
+    security((), ("token" = []))
+)]
+async fn arrange(
+    State(catalog): State<Catalog>,
+    principal: Principal,
+    Path(path): Path<OfPlugin>,
+    Json(new): Json<NewScreenshotOrder>,
+) -> Result<Json<Listing>, Error> {
+    let plugin = plugin(path);
+    principal.must_publish(&catalog.db, &plugin).await?;
+    order::arrange(&catalog.db, &principal.actor()?, &plugin, &new.order).await?;
     Ok(Json(kept::find(&catalog.db, &plugin).await?))
 }
 

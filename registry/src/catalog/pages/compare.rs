@@ -84,7 +84,7 @@ async fn found(
         ("", Some(usual)) => usual.clone(),
         (text, _) => text
             .parse::<Version>()
-            .map_err(|error| Error::invalid(format!("'{text}' is no version: {error}")))?,
+            .map_err(|error| Error::invalid(format!("'{text}' is not a version: {error}")))?,
     };
     let release = Release { plugin: plugin.clone(), version };
     let record = find_release(&catalog.db, &release).await?;

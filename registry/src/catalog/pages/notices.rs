@@ -13,10 +13,10 @@ use super::telling::plugin_path;
 pub(super) fn banners(record: &ReleaseRecord) -> Markup {
     html! {
         @if let Some(reason) = &record.withdrawn {
-            (banner(Tone::Bad, &html! { strong { "Withdrawn: nobody is to run it. " } (reason) }))
+            (banner(Tone::Bad, &html! { strong { "Withdrawn: do not run it. " } (reason) }))
         }
         @if let Some(reason) = &record.quarantined {
-            (banner(Tone::Bad, &html! { strong { "Quarantined: it is looked into, and nobody installs it. " } (reason) }))
+            (banner(Tone::Bad, &html! { strong { "Quarantined: under investigation, and cannot be installed. " } (reason) }))
         }
         @if record.yanked {
             (banner(Tone::Warning, &html! { strong { "Yanked: " } "it is not chosen for new installs." }))

@@ -24,6 +24,19 @@ async function fetched(query, signal) {
   return [problem.detail ?? problem.title];
 }
 
+// Without a choice the registry finds the first target that the plugin fits: the form says which.
+function adopt() {
+  const first = place.querySelector("[data-engine]");
+  if (!first) return;
+  form.elements.gpus.value = first.dataset.gpus;
+  form.elements.engine.value = first.dataset.engine;
+}
+
+// The height that was kept free is given back where nothing moves that is seen.
+function settle() {
+  if (place.lastElementChild?.getBoundingClientRect().bottom >= innerHeight) delete place.dataset.fresh;
+}
+
 async function show(keep) {
   clearTimeout(waiting);
   asked?.abort();
@@ -31,13 +44,18 @@ async function show(keep) {
   asked = own;
   // What somebody has asked for may take another height than what the page has kept free.
   if (keep) delete place.dataset.fresh;
-  const query = chosen();
+  const query = keep ? chosen() : new URLSearchParams();
   place.setAttribute("aria-busy", "true");
   try {
     const parts = await fetched(query, own.signal);
     if (own.signal.aborted) return;
     place.replaceChildren(...parts);
-    if (keep) history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);
+    if (keep) {
+      history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);
+    } else {
+      adopt();
+      settle();
+    }
   } catch {
     if (own.signal.aborted) return;
     place.replaceChildren("The registry could not be asked for a plan. It is asked again when you change something.");

@@ -3,6 +3,7 @@
 
 mod choice;
 mod command;
+mod first;
 mod told;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use serde_json::{Map, Value};
 
 use super::listing;
 use crate::catalog::error::Error;
-use crate::catalog::planning::{Outcome, all_gpus};
+use crate::catalog::planning::{Gpus, Outcome, all_gpus};
 use crate::catalog::state::Catalog;
 use crate::shell;
 
@@ -43,9 +44,11 @@ pub(super) struct Tried<'a> {
     record: &'a ReleaseRecord,
     choice: &'a Choice,
     schema: Value,
-    target: Facts,
+    /// What there is to plan for: as chosen or, where nothing was, the first target that it fits.
+    gpus: &'static Gpus,
+    engine: EngineKind,
     given: Map<String, Value>,
-    /// None: nothing was chosen yet.
+    /// None: nothing was chosen, and nobody has asked the plugin before.
     outcome: Option<Arc<Outcome>>,
 }
 
@@ -57,17 +60,23 @@ pub(super) async fn tried<'a>(
     choice: &'a Choice,
 ) -> Result<Option<Tried<'a>>, Error> {
     let (Kind::Template, Some(manifest)) = (record.kind, &record.manifest) else { return Ok(None) };
-    let (schema, target) = (manifest.schema(), choice.target());
-    let (given, outcome) = match (choice.is_made(), schema_values(&schema, &choice.form)) {
-        (false, _) => (Map::new(), None),
-        (true, Err(problems)) => (Map::new(), Some(Arc::new(Outcome::Problems(of_form(problems))))),
-        (true, Ok(given)) => {
-            let planner = &catalog.planner;
-            let outcome = planner.plan(&catalog.oci, visitor, record, given.clone(), target.clone()).await?;
-            (given, Some(outcome))
+    let (gpus, engine) = (choice.gpus, choice.engine);
+    let mut tried =
+        Tried { record, choice, schema: manifest.schema(), gpus, engine, given: Map::new(), outcome: None };
+    if !choice.is_made() {
+        if let Some(first) = first::fit(catalog, visitor, record, choice.is_fragment()).await? {
+            (tried.gpus, tried.engine, tried.outcome) = (first.gpus, first.engine, Some(first.outcome));
         }
-    };
-    Ok(Some(Tried { record, choice, schema, target, given, outcome }))
+        return Ok(Some(tried));
+    }
+    tried.outcome = Some(match schema_values(&tried.schema, &choice.form) {
+        Err(problems) => Arc::new(Outcome::Problems(of_form(problems))),
+        Ok(given) => {
+            tried.given = given.clone();
+            catalog.planner.plan(&catalog.oci, visitor, record, given, tried.target()).await?
+        }
+    });
+    Ok(Some(tried))
 }
 
 fn of_form(problems: Vec<(String, String)>) -> Vec<PlanProblem> {
@@ -91,9 +100,23 @@ impl Tried<'_> {
                 div { button { "Plan" } }
             }
             p.unseen role="status" data-said { }
-            section id="plan" data-fresh[self.outcome.is_none()] { (self.plan()) }
+            section id="plan" data-fresh[self.is_to_be_asked()] { (self.plan()) }
             script type="module" src="/plan.js" { }
         }
+    }
+
+    /// The facts of the target.
+    fn target(&self) -> Facts {
+        self.gpus.on(self.engine)
+    }
+
+    /// Whether a script asks for the first plan: it is not known, and nothing must be given before.
+    fn is_to_be_asked(&self) -> bool {
+        self.outcome.is_none() && !self.must_be_given()
+    }
+
+    fn must_be_given(&self) -> bool {
+        self.record.manifest.as_ref().is_some_and(first::must_be_given)
     }
 
     fn target_fields(&self) -> Markup {
@@ -102,8 +125,8 @@ impl Tried<'_> {
         let fault = self.choice.price().err();
         html! {
             div.fields {
-                (select("gpus", "GPUs", &self.choice.gpus.word, &gpus))
-                (select("engine", "Engine", self.choice.engine.as_str(), &ENGINES))
+                (select("gpus", "GPUs", &self.gpus.word, &gpus))
+                (select("engine", "Engine", self.engine.as_str(), &ENGINES))
                 (Field::new("price", "Price of a GPU hour").value(&self.choice.price)
                     .hint("What you pay, such as 2.50 USD").fault(fault.as_deref()))
             }
@@ -127,8 +150,13 @@ impl Tried<'_> {
     /// The plan alone, or why there is none.
     pub(super) fn plan(&self) -> Markup {
         html! {
+            // A script lets the form say so, too.
+            @if !self.choice.is_made() { span hidden data-gpus=(self.gpus.word) data-engine=(self.engine) { } }
             @match self.outcome.as_deref() {
-                None => { p.note { "What would run stands here as soon as you choose." } }
+                None if self.must_be_given() => {
+                    p.note { "Fill in the parameters that are required: what would run then appears here." }
+                }
+                None => { p.note { "What would run appears here as soon as you choose." } }
                 Some(Outcome::Plan(plan)) => { (self.planned(plan)) }
                 Some(Outcome::Problems(problems)) => { (refused(problems)) }
                 Some(Outcome::Without { why, remedy }) => {
@@ -149,8 +177,8 @@ impl Tried<'_> {
             (self.cost(plan))
             (told::plan(plan))
             h3 { "Deploy exactly this" }
-            (command(&command::commands(&self.record.release, &self.given, &self.target)))
-            @if self.target.engine != EngineKind::Local {
+            (command(&command::commands(&self.record.release, &self.given, &self.target())))
+            @if self.engine != EngineKind::Local {
                 p.note { "After " code { "--target" } " stands what your host calls the target." }
             }
         }
@@ -162,7 +190,7 @@ impl Tried<'_> {
             p {
                 @match self.choice.price() {
                     _ if gpus(plan) == 0 => { "No GPU hours. " }
-                    Ok(Some(price)) => { (gpu_cost(plan, &self.target, price)) " " }
+                    Ok(Some(price)) => { (gpu_cost(plan, &self.target(), price)) " " }
                     Ok(None) => { "Type what a GPU hour costs you to see what this comes to. " }
                     Err(fault) => { span.fault { (fault) } " " }
                 }

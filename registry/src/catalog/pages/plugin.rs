@@ -19,9 +19,8 @@ use super::{listing, markdown, notices, presented, proof};
 use crate::catalog::error::Error;
 use crate::catalog::listing::find as find_listing;
 use crate::catalog::releases::{advisories, find_release, pulls, releases};
-use crate::catalog::search::rank;
+use crate::catalog::search::{must_see_or_mean, rank};
 use crate::catalog::state::Catalog;
-use crate::catalog::visibility::must_see;
 use crate::shell::{self, SEARCH};
 
 /// How many releases are listed at a time.
@@ -38,7 +37,7 @@ pub(super) async fn page(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Error> {
     let plugin = PluginId { namespace, name };
-    must_see(&catalog.db, &principal, &plugin).await?;
+    must_see_or_mean(&catalog, &principal, &plugin).await?;
     let first = releases(&catalog.db, &plugin, &Paging::first(SHOWN)).await?;
     let newest = first.items.iter().max_by(|one, other| rank(one).cmp(&rank(other)));
     let not_found = || Error::not_found(format!("plugin '{plugin}'"));
@@ -68,12 +67,12 @@ pub(super) async fn page(
     let path = plugin_path(&plugin);
     let content = html! {
         (top(&record, pulled, None))
-        (notices::install(&record, &plugin))
-        (presented::section(&plugin, &said))
-        @if let Some(tried) = &tried { (tried.section(&path)) }
         @if record.price.is_some() && notices::may_be_installed(&record) {
             form method="get" action=(format!("/checkout{path}")) { button { "Order" } }
         }
+        (notices::install(&record, &plugin))
+        (presented::section(&plugin, &said))
+        @if let Some(tried) = &tried { (tried.section(&path)) }
         (permissions(record.kind, record.manifest.as_ref()))
         @if let Some(readme) = &readme { h2 { "Readme" } (readme) }
         (proof::proof(&base, &record))

@@ -25,12 +25,13 @@ const SCRIPTS: [(&str, &str); 10] = [
 ];
 
 /// What the box checks, by the word that its script has for it.
-const CHECKS: [(&str, &str); 6] = [
+const CHECKS: [(&str, &str); 7] = [
     ("component", "The component's bytes are those that were signed"),
     ("signature", "The publisher's key has signed them"),
     ("key", "The log gave that key to the publisher, and does not revoke it for the time of this release"),
     ("logged", "The log tells of this release as this page does"),
     ("checkpoint", "The log's key has signed the log's checkpoint"),
+    ("witnesses", "Witnesses have cosigned the checkpoint"),
     ("history", "The log is the one that this browser saw before"),
 ];
 

@@ -54,7 +54,7 @@ function seedOf(pem) {
   const der = inside ? bytesOf(inside[1].replace(/\s/g, "")) : new Uint8Array();
   const isHead = PRIVATE_HEAD.every((byte, at) => at === 1 || at === 4 || der[at] === byte);
   if (!isHead || der.length < SEED_AT + SEED_BYTES) {
-    throw new Error("This is no Ed25519 key in PKCS#8: it begins with -----BEGIN PRIVATE KEY-----, and has no password.");
+    throw new Error("This is not an Ed25519 key in PKCS#8. Paste the whole file, which begins with -----BEGIN PRIVATE KEY-----, of a key without a password.");
   }
   return der.slice(SEED_AT, SEED_AT + SEED_BYTES);
 }
@@ -83,14 +83,9 @@ async function show(form) {
   form.querySelector("[data-none]").hidden = Boolean(own);
   if (!own) return;
   const known = isKnown(form, own);
-  const adds = "adds" in form.dataset;
   form.querySelector("[data-own] code").textContent = await idOf(own.pem);
-  form.querySelector("[data-own] span").textContent = known
-    ? "It signs for the namespace."
-    : adds
-      ? "It is added to the namespace, which the log tells of for ever."
-      : "It does not sign for the namespace yet: an owner of it adds keys.";
-  form.querySelector("button:not([type])").disabled = !known && !adds;
+  form.querySelector("[data-own] span").textContent = known ? "It signs for the namespace." : form.dataset.unknown;
+  form.querySelector("button:not([type])").disabled = !known && !("takesUnknown" in form.dataset);
 }
 
 async function signed(form) {
@@ -117,7 +112,7 @@ function guarded(form, act) {
 async function begin(form) {
   form.hidden = false;
   if (!window.crypto?.subtle) {
-    say(form, "Browsers sign on pages alone that are reached by https: open this page so, or finish by the command.");
+    say(form, "Browsers sign only on pages served over https. Open this page over https, or use the command line.");
     return;
   }
   const namespace = form.dataset.sign;

@@ -40,7 +40,7 @@ pub(super) async fn page(
         h1 { (namespace) }
         h2 { "Plugins" }
         @if found.items.is_empty() {
-            (empty("It has published nothing that can be installed.", &html! { "Look at " a href=(SEARCH) { "all plugins" } "." }))
+            (empty("This publisher has no plugin that can be installed.", &html! { "Look at " a href=(SEARCH) { "all plugins" } "." }))
         }
         (listing::plugins(&found.items))
         (next_page(next.as_deref()))

@@ -3,6 +3,7 @@
 
 mod acting;
 mod answers;
+mod approval;
 mod draft;
 mod keys;
 mod listing;
@@ -43,29 +44,28 @@ pub(super) fn routes() -> Router<Catalog> {
         .route("/publish/namespaces/{namespace}/two-people", post(owning::two_people))
         .route("/publish/namespaces/{namespace}/keys", post(owning::add_key))
         .route("/publish/namespaces/{namespace}/keys/{key}/revocation", post(owning::revoke_key))
+        .route("/publish/namespaces/{namespace}/key-requests", post(owning::request_key))
+        .route("/publish/namespaces/{namespace}/key-requests/{key}", post(owning::decide_key))
         .route("/publish/teams/{namespace}/invitation", post(membership::answer))
         .route("/publish/teams/{namespace}/members", post(membership::choose))
         .route("/publish/teams/{namespace}/members/{account}/removal", post(membership::remove))
-        .route("/publish/namespaces/{namespace}/{name}", get(plugin::page))
-        .route("/publish/namespaces/{namespace}/{name}/listing", get(listing::page).post(showing::say))
-        .route("/publish/namespaces/{namespace}/{name}/listing/icon", post(showing::set_icon).layer(image))
-        .route("/publish/namespaces/{namespace}/{name}/listing/icon/removal", post(showing::remove_icon))
+        .route("/publish/plugins/{namespace}/{name}", get(plugin::page))
+        .route("/publish/plugins/{namespace}/{name}/listing", get(listing::page).post(showing::say))
+        .route("/publish/plugins/{namespace}/{name}/listing/icon", post(showing::set_icon).layer(image))
+        .route("/publish/plugins/{namespace}/{name}/listing/icon/removal", post(showing::remove_icon))
         .route(
-            "/publish/namespaces/{namespace}/{name}/listing/screenshots",
+            "/publish/plugins/{namespace}/{name}/listing/screenshots",
             post(showing::add_screenshot).layer(image),
         )
         .route(
-            "/publish/namespaces/{namespace}/{name}/listing/screenshots/{digest}",
+            "/publish/plugins/{namespace}/{name}/listing/screenshots/{digest}",
             post(showing::change_screenshot),
         )
-        .route("/publish/namespaces/{namespace}/{name}/releases/{version}", post(acting::advise))
-        .route("/publish/namespaces/{namespace}/{name}/releases/{version}/withdrawal", post(acting::withdraw))
-        .route("/publish/namespaces/{namespace}/{name}/staged-releases/{version}", post(acting::decide))
-        .route("/publish/namespaces/{namespace}/{name}/trusted-publishers", post(acting::trust))
-        .route(
-            "/publish/namespaces/{namespace}/{name}/trusted-publishers/{id}/removal",
-            post(acting::distrust),
-        )
+        .route("/publish/plugins/{namespace}/{name}/releases/{version}", post(acting::advise))
+        .route("/publish/plugins/{namespace}/{name}/releases/{version}/withdrawal", post(acting::withdraw))
+        .route("/publish/plugins/{namespace}/{name}/staged-releases/{version}", post(acting::decide))
+        .route("/publish/plugins/{namespace}/{name}/trusted-publishers", post(acting::trust))
+        .route("/publish/plugins/{namespace}/{name}/trusted-publishers/{id}/removal", post(acting::distrust))
 }
 
 /// The script that signs, which pages name and nothing else runs.

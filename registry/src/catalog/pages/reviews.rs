@@ -38,12 +38,12 @@ pub(super) async fn page(
     let content = html! {
         h1 { "Reviews" }
         p {
-            "A release waits here when its publisher asks for a review, and by itself when its plugin is certified: the log says so of a "
-            "plugin and of all its releases."
+            "A release waits here when its publisher asks for a review, and always when its plugin is certified: certification covers a "
+            "plugin with all of its releases."
         }
         p {
-            @if shown.all { a href=(REVIEWS) { "Only what waits" } }
-            @else { a href=(format!("{REVIEWS}?all=true")) { "All reviews, also those that were decided" } }
+            @if shown.all { a href=(REVIEWS) { "Waiting only" } }
+            @else { a href=(format!("{REVIEWS}?all=true")) { "All reviews, including decided ones" } }
         }
         @if found.items.is_empty() && !shown.all { (none()) } @else { (list(&found)) }
         (next_page(found.next.as_deref().map(|after| format!("{REVIEWS}?all={}&after={after}", shown.all)).as_deref()))
@@ -53,7 +53,7 @@ pub(super) async fn page(
 
 fn none() -> Markup {
     let next = html! { "A publisher asks for a review with " code { "chandlery review PLUGIN@VERSION" } "." };
-    empty("Nothing waits.", &next)
+    empty("No reviews are waiting.", &next)
 }
 
 fn list(found: &Page<Review>) -> Markup {

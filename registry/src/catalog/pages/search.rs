@@ -169,7 +169,7 @@ fn results(facets: &Facets, found: &Page<ReleaseRecord>) -> Markup {
     html! {
         h2 { "Found" }
         @if found.items.is_empty() {
-            (empty("Nothing was found.", &html! {
+            (empty("No plugins found.", &html! {
                 "Fewer words find more: " a href=(SEARCH) { "all plugins" } "."
             }))
         }

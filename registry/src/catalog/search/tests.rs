@@ -194,3 +194,27 @@ fn slips_are_found_and_other_words_are_not() {
     assert!(slips("whiskey").is_empty() || slips("whiskey") == ["whisper"]);
     assert!(slips("xy").is_empty() && slips("database").is_empty());
 }
+
+#[test]
+fn a_name_nearly_so_is_suggested_and_a_private_one_only_to_those_who_see_it() {
+    let mut index = Index::default();
+    for (release, visibility) in [
+        ("acme:ocr-server@1.0.0", Visibility::Public),
+        ("umbrella:whisper@1.0.0", Visibility::Public),
+        ("acme:secret@1.0.0", Visibility::Private),
+    ] {
+        index.insert(record(release, "", 0), Beside { manifest: None, visibility });
+    }
+    for (asked, all, closest) in [
+        ("acme:ocr-servr", false, Some("acme:ocr-server")),
+        ("acme:orc-server", false, Some("acme:ocr-server")),
+        ("acmee:ocr-server", false, Some("acme:ocr-server")),
+        ("acme:whisper", false, Some("umbrella:whisper")),
+        ("acme:secrets", true, Some("acme:secret")),
+        ("acme:secrets", false, None),
+        ("acme:something", false, None),
+    ] {
+        let found = index.closest(&asked.parse().unwrap(), |_| all).map(ToString::to_string);
+        assert_eq!(found.as_deref(), closest, "{asked}");
+    }
+}

@@ -57,7 +57,7 @@ async fn shown(
         h2 { "Members" }
         (all_members(&organisation, &members, &caller.name))
         @if has(organisation.role, Power::Manage) {
-            h2 { "Invite somebody" }
+            h2 { "Invite a member" }
             (invite_form(&path(&organisation), &roles(&organisation), OrganisationRole::Member.as_str(), typed, HINT))
         }
         h2 { "Domains" }
@@ -197,6 +197,8 @@ async fn invited(
     chosen: &Chosen,
 ) -> Result<(), Error> {
     let (account, role) = chosen.read::<OrganisationRole>()?;
+    let had = organisations::role_of(&mut *finance.db.read().acquire().await?, name, &account).await?;
+    chosen.must_be_new(name, had.map(OrganisationRole::as_str))?;
     let place = (name, &caller.name);
     Ok(organisations::invite(&finance.db, &caller.actor, place, &account, role).await?)
 }

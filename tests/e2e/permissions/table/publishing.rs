@@ -41,6 +41,12 @@ pub(super) fn rows(digest: &str) -> Vec<Row> {
             For::Publishers,
             json!({ "caption": "A page" }),
         ),
+        (
+            "PUT",
+            "/api/v1/plugins/{namespace}/{name}/listing/screenshots",
+            For::Publishers,
+            json!({ "order": [] }),
+        ),
         ("GET", "/images/{namespace}/{name}/{digest}", For::Everybody, json!(null)),
         ("GET", "/api/v1/plugins/{namespace}/{name}/trusted-publishers", For::Members, json!(null)),
         (
@@ -57,6 +63,15 @@ pub(super) fn rows(digest: &str) -> Vec<Row> {
             For::Everybody,
             json!({ "plugin": "acme:ocr-server", "token": "x", "key": "KEY", "proof": "" }),
         ),
+        ("GET", "/api/v1/namespaces/{namespace}/key-requests", For::Publishers, json!(null)),
+        (
+            "POST",
+            "/api/v1/namespaces/{namespace}/key-requests",
+            For::Publishers,
+            json!({ "key": "KEY", "proof": "" }),
+        ),
+        ("DELETE", "/api/v1/namespaces/{namespace}/key-requests/{key}", For::Publishers, json!(null)),
+        ("POST", "/api/v1/namespaces/{namespace}/key-requests/{key}/approval", For::Owners, json!(null)),
         ("GET", "/api/v1/namespaces/{namespace}/two-people", For::Members, json!(null)),
         ("PUT", "/api/v1/namespaces/{namespace}/two-people", For::Owners, json!(null)),
         ("DELETE", "/api/v1/namespaces/{namespace}/two-people", For::Owners, json!(null)),

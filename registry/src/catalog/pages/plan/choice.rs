@@ -1,7 +1,7 @@
 //! What a visitor chose to plan for, which all stands in the address.
 
 use chandlery_package::Money;
-use chandlery_package::plan::{EngineKind, Facts};
+use chandlery_package::plan::EngineKind;
 
 use crate::catalog::error::Error;
 use crate::catalog::planning::{Gpus, all_gpus};
@@ -60,11 +60,6 @@ impl Choice {
     /// Whether the plan alone is asked for, as the page's script does.
     pub(in super::super) fn is_fragment(&self) -> bool {
         self.fragment
-    }
-
-    /// The facts of the target.
-    pub(super) fn target(&self) -> Facts {
-        self.gpus.on(self.engine)
     }
 
     /// What a GPU hour costs, if that was typed, or what is wrong with it.

@@ -7,7 +7,7 @@ import { continued } from "./seen.js";
 import { isSupported } from "./signature.js";
 
 const LOOKS = { checking: "plain", proved: "good", noted: "plain", open: "warning", refuted: "bad" };
-const WORDS = { checking: "checking", proved: "proved", noted: "kept", open: "not decided", refuted: "refuted" };
+const WORDS = { checking: "checking", proved: "proved", noted: "noted", open: "not decided", refuted: "refuted" };
 
 const box = document.querySelector("[data-proof]");
 
@@ -68,6 +68,7 @@ function all(release) {
     found("component", checks.component(release)),
     found("signature", checks.signature(release)),
     found("checkpoint", log.then(({ checkpoint }) => proved(`The log's key ${checkpoint.key} has signed it: ${checkpoint.size} entries.`))),
+    found("witnesses", withLog(checks.witnesses)),
     found("history", withLog(continued)),
     found("logged", withLog((log) => checks.logged(release, log))),
     found("key", withLog((log) => checks.key(release, log))),

@@ -2,7 +2,8 @@
 // check asks the registry again, and believes the page in nothing.
 
 import { digest, text } from "./bytes.js";
-import { open, proved, refuted } from "./finding.js";
+import { noted, open, proved, refuted } from "./finding.js";
+import { cosignature } from "./note.js";
 import { bytesAt } from "./registry.js";
 import { artifactOf, keyName, signedBy } from "./signature.js";
 
@@ -74,6 +75,21 @@ export async function key(release, log) {
     throw refuted("revoked key", `The log says not to trust key ${name} from ${revoked.from} on, and the release is of ${at}.`);
   }
   return proved(`${given}, and none of the ${later} since revokes it for ${at}, when the release was accepted.`);
+}
+
+// Each witness that the registry asks has cosigned the checkpoint, so that it shows everybody the same log.
+export async function witnesses(log) {
+  if (log.witnesses.length === 0) return noted("The registry asks no witness to cosign its log.");
+  const { note } = log.checkpoint;
+  const each = await Promise.all(log.witnesses.map((key) => cosignature(note, key)));
+  const names = (is) => each.filter((one) => one.is === is).map(({ name }) => name);
+  const [good, missing, forged] = ["good", "missing", "false"].map(names);
+  if (forged.length > 0) {
+    throw refuted("false cosignature", `The checkpoint has a cosignature of ${forged.join(", ")} that this witness has not made.`, [note]);
+  }
+  const by = good.length > 0 ? `: ${good.join(", ")}` : "";
+  const count = `Cosigned by ${good.length} of ${each.length} witnesses${by}.`;
+  return missing.length > 0 ? open(`${count} Not by ${missing.join(", ")}.`) : proved(count);
 }
 
 // Whether an entry of the log lets the release's key sign it.

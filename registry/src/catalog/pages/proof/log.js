@@ -8,8 +8,8 @@ import { leafHash, tilePath, Tree, WIDTH } from "./tree.js";
 
 // The log by its newest checkpoint, which its key has signed.
 export async function openLog() {
-  const { verifier_key: key } = await jsonAt("/api/v1/log");
-  return new Log(await openNote(await textAt("/log/checkpoint"), key));
+  const { verifier_key: key, witnesses = [] } = await jsonAt("/api/v1/log");
+  return new Log(await openNote(await textAt("/log/checkpoint"), key), witnesses);
 }
 
 // The entries of a tile, each after its length in two bytes.
@@ -32,8 +32,10 @@ async function entriesOf(tile, width) {
 export class Log {
   #tree;
 
-  constructor(checkpoint) {
+  constructor(checkpoint, witnesses) {
     this.checkpoint = checkpoint;
+    // The keys of the witnesses that it is said to ask.
+    this.witnesses = witnesses;
     this.#tree = new Tree(checkpoint.size, (path) => bytesAt(`/log/tile/${path}`));
   }
 

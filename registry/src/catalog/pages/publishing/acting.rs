@@ -181,7 +181,7 @@ fn publisher(given: &Trusted) -> Result<TrustedPublisher, Error> {
     let mut claims = BTreeMap::new();
     for line in given.claims.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (name, value) = line.split_once('=').ok_or_else(|| {
-            Error::invalid(format!("'{line}' is no claim: write NAME=VALUE, each on a line of its own"))
+            Error::invalid(format!("'{line}' is not a claim: write NAME=VALUE, one on each line"))
         })?;
         claims.insert(name.trim().to_owned(), value.trim().to_owned());
     }

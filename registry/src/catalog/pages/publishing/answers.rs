@@ -22,14 +22,15 @@ pub(super) fn namespace_path(namespace: &Namespace) -> String {
     format!("{PUBLISH}/namespaces/{namespace}")
 }
 
-/// The path below which what changes the team of a namespace is sent: beside its page, below which a plugin may be called as any word.
+/// The path below which what changes the team of a namespace is sent.
 pub(super) fn team_path(namespace: &Namespace) -> String {
     format!("{PUBLISH}/teams/{namespace}")
 }
 
-/// The path of the page on which they manage a plugin.
-pub(super) fn plugin_path(plugin: &PluginId) -> String {
-    format!("{}/{}", namespace_path(&plugin.namespace), plugin.name)
+/// The path of the page on which they manage a plugin: not below that of its namespace, since a plugin may have any name that a form there
+/// is sent to.
+pub(super) fn plugin_path(PluginId { namespace, name }: &PluginId) -> String {
+    format!("{PUBLISH}/plugins/{namespace}/{name}")
 }
 
 /// A whole page, which search engines leave out.

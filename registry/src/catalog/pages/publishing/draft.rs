@@ -12,8 +12,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::answers::{draft_path, plugin_path, shown, told};
-use super::signing::{Place, key_form, script_tag};
+use super::answers::{draft_path, namespace_path, plugin_path, shown, told};
+use super::signing::{Place, UnknownKey, key_form, script_tag};
 use super::told as saying;
 use crate::catalog::drafts::{self, Draft, Origin, Read, Signed, faults};
 use crate::catalog::error::Error;
@@ -120,7 +120,7 @@ async fn content(
         @if let Some(signing) = &signing { (signing) }
         @if let Some(says) = &says { (says) }
         form method="post" action=(format!("{}/discard", draft_path(draft.id))) {
-            p { "It is kept until " (minute(draft.lapses_at)) ". " button.quiet { "Discard it" } }
+            p { "This draft is kept until " (minute(draft.lapses_at)) ". " button.quiet { "Discard draft" } }
         }
     };
     let page = shown(&title, caller, &content);
@@ -135,8 +135,8 @@ fn unpacked(origin: &Origin) -> Markup {
     html! {
         @if !origin.differences.is_empty() {
             (banner(Tone::Warning, &html! {
-                strong { "Built before it was changed: build again. " }
-                "The folder in the archive is not what the component carries, which is what would be published:"
+                strong { "The source has changed since this was built: build again. " }
+                "The folder in the archive differs from the component, and the component is what would be published:"
                 ul { @for difference in &origin.differences { li { (difference) } } }
             }))
         }
@@ -147,13 +147,13 @@ fn unpacked(origin: &Origin) -> Markup {
 fn checked(faults: &[Problem]) -> Markup {
     html! {
         @if faults.is_empty() {
-            (banner(Tone::Good, &html! { strong { "Publishing would take it. " } "What is missing is a signature." }))
+            (banner(Tone::Good, &html! { strong { "Ready to publish. " } "Only a signature is missing." }))
         } @else {
             h2 { "What publishing would refuse" }
             @for fault in faults {
                 (banner(Tone::Bad, &html! { strong { (fault.title) ". " } (fault.in_words()) }))
             }
-            p { "Mend it, build again, and upload what comes of it. This draft changes no more." }
+            p { "Fix this, build again, and upload the new component. This draft cannot be changed." }
         }
     }
 }
@@ -173,16 +173,21 @@ async fn to_be_signed(
         action: &draft_path(draft.id),
         namespace: &plugin.namespace,
         keys: &keys,
-        adds: owns,
+        unknown: if owns { UnknownKey::Added } else { UnknownKey::Refused },
         button: "Sign and publish",
         texts: &[("payload", payload.as_str()), ("bundle", statement.as_str())],
     };
     Ok(html! {
         h2 { "Sign" }
-        p { "The signature is of " code { (artifact) } ", the artifact that carries this component. The log will say so for ever." }
+        p { "You sign " code { (artifact) } ", the artifact that carries this component. The log records that for ever." }
         (key_form(&place))
-        h3 { "By the command" }
-        p { "With a key that is in a file, the command publishes the same component:" }
+        @if !owns {
+            p.note {
+                "Your key does not sign yet? " a href=(format!("{}#keys", namespace_path(&plugin.namespace))) { "Ask the owners to add it" } "."
+            }
+        }
+        h3 { "On the command line" }
+        p { "With a key in a file, this command publishes the same component:" }
         (chandlery_pages::command(&format!("chandlery publish {}", draft.file)))
         (script_tag())
     })

@@ -1,13 +1,16 @@
-//! The keys of a namespace on its page: shown to its members, and to its owners with what adds and revokes them.
+//! The keys of a namespace on its page: shown to its members, to its publishers with what asks for one, and to its owners with what adds and
+//! revokes them.
 
+use chandlery_accounts::Role;
 use chandlery_package::Namespace;
-use chandlery_package::wire::{KeyRecord, Paging};
-use chandlery_pages::{Column, Tone, badge, day, table};
+use chandlery_package::wire::{KeyRecord, KeyRequest, Paging};
+use chandlery_pages::{Column, Tone, badge, day, minute, table};
 use maud::{Markup, html};
 
 use super::answers::namespace_path;
-use super::signing::{Place, key_form};
+use super::signing::{Place, UnknownKey, key_form};
 use crate::catalog::error::Error;
+use crate::catalog::key_requests;
 use crate::catalog::keys::{keys, trusted};
 use crate::catalog::pages::log_entry;
 use crate::catalog::state::Catalog;
@@ -15,30 +18,74 @@ use crate::catalog::state::Catalog;
 /// How many of its first keys are shown.
 const SHOWN: u32 = 100;
 
-/// What the page of a namespace says of its keys, and lets an owner do.
-pub(super) async fn section(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result<Markup, Error> {
+/// What the page of a namespace says of its keys, and lets somebody of this role do.
+pub(super) async fn section(
+    catalog: &Catalog,
+    namespace: &Namespace,
+    role: Option<Role>,
+) -> Result<Markup, Error> {
+    let owns = role == Some(Role::Owner);
     let all = keys(&catalog.db, namespace, &Paging::first(SHOWN)).await?;
-    let own = trusted(&catalog.db, namespace).await?;
     let rows: Vec<Vec<Markup>> = all.items.iter().map(|key| row(namespace, key, owns)).collect();
-    let columns = ["Key", "Added by", "State", "Do"].map(Column::Text);
-    let place = Place {
-        action: &format!("{}/keys", namespace_path(namespace)),
-        namespace,
-        keys: &own,
-        adds: owns,
-        button: "Add it to the namespace",
-        texts: &[],
-    };
+    let columns = ["Key", "Added by", "State", "Actions"].map(Column::Text);
     Ok(html! {
-        h2 { "Keys" }
-        p { "What these keys sign is a release of '" (namespace) "', and nothing else is. The log tells of each for ever." }
+        h2 id="keys" { "Keys" }
+        p { "Only what one of these keys has signed is a release of '" (namespace) "'. The log records each key for ever." }
         (table("Keys", &columns, &rows))
-        @if owns {
-            h3 { "Add one" }
-            (key_form(&place))
-            p.note { "With the command: " code { "chandlery keys add " (namespace) } }
+        @if role >= Some(Role::Publisher) {
+            (asked_for(catalog, namespace, owns).await?)
+            (another(catalog, namespace, owns).await?)
         }
     })
+}
+
+/// The form by which an owner adds a key, and another member asks for one.
+async fn another(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result<Markup, Error> {
+    let own = trusted(&catalog.db, namespace).await?;
+    let (title, part, unknown, button, command) = match owns {
+        true => ("Add a key", "keys", UnknownKey::Added, "Add it to the namespace", "add"),
+        false => {
+            ("Request a key", "key-requests", UnknownKey::AskedFor, "Ask the owners to add it", "request")
+        }
+    };
+    let action = format!("{}/{part}", namespace_path(namespace));
+    let place = Place { action: &action, namespace, keys: &own, unknown, button, texts: &[] };
+    Ok(html! {
+        h3 { (title) }
+        (key_form(&place))
+        p.note { "On the command line: " code { "chandlery keys " (command) " " (namespace) } }
+    })
+}
+
+/// The keys that members ask for, if there are any.
+async fn asked_for(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result<Markup, Error> {
+    let waiting = key_requests::list(&catalog.db, namespace, &Paging::first(SHOWN)).await?.items;
+    let rows: Vec<Vec<Markup>> =
+        waiting.iter().map(|request| request_row(namespace, request, owns)).collect();
+    let columns = ["Key", "Requested by", "Expires", "Actions"].map(Column::Text);
+    Ok(html! {
+        @if !rows.is_empty() {
+            h3 { "Requested keys" }
+            p { "Before you add a key, ask the person who requests it to read its id out to you." }
+            (table("Requested keys", &columns, &rows))
+        }
+    })
+}
+
+fn request_row(namespace: &Namespace, request: &KeyRequest, owns: bool) -> Vec<Markup> {
+    let id = request.key.id().to_string();
+    let path = format!("{}/key-requests/{id}", namespace_path(namespace));
+    vec![
+        html! { code { (id) } },
+        html! { (request.asked_by) },
+        minute(request.lapses_at),
+        html! {
+            form.row method="post" action=(path) {
+                @if owns { button.quiet name="act" value="approve" aria-label=(format!("Add key {id}")) { "Add" } " " }
+                button.quiet name="act" value="refuse" aria-label=(format!("Refuse key {id}")) { "Refuse" }
+            }
+        },
+    ]
 }
 
 fn row(namespace: &Namespace, key: &KeyRecord, owns: bool) -> Vec<Markup> {

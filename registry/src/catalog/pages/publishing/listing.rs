@@ -1,15 +1,17 @@
-//! How the shop shows a plugin, where its publishers change that.
+//! How the shop shows a plugin, where its publishers change that; and who they are.
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_accounts::{Caller, Role};
+use chandlery_accounts::{Actor, Caller, Role};
 use chandlery_edge::Path;
 use chandlery_package::size::bytes;
 use chandlery_package::wire::{Listing, Screenshot};
 use chandlery_package::{Namespace, PluginId, PluginName};
 use chandlery_pages::{Field, Link, crumbs, fault, file, select};
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::answers::{namespace_path, plugin_path, shown, told};
 use super::written::{CATEGORY, DOCUMENTATION, Faults, HOMEPAGE, ISSUES, SOURCE, SUPPORT, Written};
@@ -49,74 +51,89 @@ pub(super) fn listing_path(plugin: &PluginId) -> String {
     format!("{}/listing", plugin_path(plugin))
 }
 
-/// Refuses whoever may not change how a plugin is shown.
-pub(super) async fn must_publish(catalog: &Catalog, caller: &Caller, plugin: &PluginId) -> Result<(), Error> {
-    Ok(caller.must_be(&catalog.db, Role::Publisher, &plugin.namespace, "push to").await?)
+/// Whoever changes how the plugin of the path is shown. Everybody else is refused, and whoever is not logged in is sent to the log-in.
+pub(super) struct Editor {
+    pub(super) catalog: Catalog,
+    pub(super) plugin: PluginId,
+    caller: Caller,
 }
 
-/// The page `/publish/namespaces/{namespace}/{name}/listing`.
-pub(super) async fn page(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, name)): Path<(Namespace, PluginName)>,
-) -> Result<Response, Error> {
-    let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in.then(&listing_path(&plugin))) };
-    must_publish(&catalog, &caller, &plugin).await?;
-    Ok(content(&catalog, &caller, &plugin, &Refused::default()).await?.into_response())
+impl FromRequestParts<Catalog> for Editor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, catalog: &Catalog) -> Result<Self, Response> {
+        let refused = |error: chandlery_edge::Error| Error::from(error).into_response();
+        let Path(plugin) =
+            <Path<PluginPath> as FromRequestParts<Catalog>>::from_request_parts(parts, catalog)
+                .await
+                .map_err(refused)?;
+        let plugin = PluginId { namespace: plugin.namespace, name: plugin.name };
+        let caller = <Caller as OptionalFromRequestParts<Catalog>>::from_request_parts(parts, catalog)
+            .await
+            .map_err(refused)?
+            .ok_or_else(|| LogIn::of(parts).then(&listing_path(&plugin)))?;
+        caller.must_be(&catalog.db, Role::Publisher, &plugin.namespace, "push to").await.map_err(refused)?;
+        Ok(Self { catalog: catalog.clone(), plugin, caller })
+    }
 }
 
-/// The page again, after what was asked for on it was done, or was not. `refused` is what was sent.
-pub(super) async fn answer(
-    catalog: &Catalog,
-    caller: &Caller,
-    plugin: &PluginId,
-    done: Result<(), Error>,
-    mut refused: Refused,
-) -> Result<Response, Error> {
-    let Err(error) = done else { return Ok(Redirect::to(&listing_path(plugin)).into_response()) };
-    let (status, fault) = told(error)?;
-    refused.faults.push(("", fault));
-    Ok((status, content(catalog, caller, plugin, &refused).await?).into_response())
+#[derive(Deserialize)]
+struct PluginPath {
+    namespace: Namespace,
+    name: PluginName,
 }
 
-/// The page again, with what is wrong beside each field.
-pub(super) async fn again(
-    catalog: &Catalog,
-    caller: &Caller,
-    plugin: &PluginId,
-    refused: &Refused,
-) -> Result<Response, Error> {
-    Ok((StatusCode::BAD_REQUEST, content(catalog, caller, plugin, refused).await?).into_response())
+impl Editor {
+    /// What the trail keeps of them.
+    pub(super) fn actor(&self) -> &Actor {
+        &self.caller.actor
+    }
+
+    /// The page again, after what was asked for on it was done, or was not. `refused` is what was sent.
+    pub(super) async fn answer(
+        &self,
+        done: Result<(), Error>,
+        mut refused: Refused,
+    ) -> Result<Response, Error> {
+        let Err(error) = done else { return Ok(Redirect::to(&listing_path(&self.plugin)).into_response()) };
+        let (status, fault) = told(error)?;
+        refused.faults.push(("", fault));
+        Ok((status, self.content(&refused).await?).into_response())
+    }
+
+    /// The page again, with what is wrong beside each field.
+    pub(super) async fn again(&self, refused: &Refused) -> Result<Response, Error> {
+        Ok((StatusCode::BAD_REQUEST, self.content(refused).await?).into_response())
+    }
+
+    async fn content(&self, refused: &Refused) -> Result<Markup, Error> {
+        let plugin = &self.plugin;
+        let listing = find(&self.catalog.db, plugin).await?;
+        let (of_namespace, of_plugin) = (namespace_path(&plugin.namespace), plugin_path(plugin));
+        let above = [
+            Link { path: PUBLISH, name: "Publish" },
+            Link { path: &of_namespace, name: plugin.namespace.as_str() },
+            Link { path: &of_plugin, name: plugin.name.as_str() },
+        ];
+        let content = html! {
+            (crumbs(&above, "Listing"))
+            h1 { "Listing of " (plugin) }
+            p {
+                "Changes here are visible at once and are not part of any release: no signature covers them. "
+                a href=(telling::plugin_path(plugin)) { "View as a visitor" }
+            }
+            (fault(refused.with("")))
+            (texts(plugin, &listing, refused))
+            (icon(plugin, &listing, refused))
+            (screenshots(plugin, &listing, refused))
+        };
+        Ok(shown(&format!("Listing of {plugin}"), &self.caller, &content))
+    }
 }
 
-async fn content(
-    catalog: &Catalog,
-    caller: &Caller,
-    plugin: &PluginId,
-    refused: &Refused,
-) -> Result<Markup, Error> {
-    let listing = find(&catalog.db, plugin).await?;
-    let (of_namespace, of_plugin) = (namespace_path(&plugin.namespace), plugin_path(plugin));
-    let above = [
-        Link { path: PUBLISH, name: "Publish" },
-        Link { path: &of_namespace, name: plugin.namespace.as_str() },
-        Link { path: &of_plugin, name: plugin.name.as_str() },
-    ];
-    let content = html! {
-        (crumbs(&above, "Listing"))
-        h1 { "How the shop shows " (plugin) }
-        p {
-            "What you say here is seen at once, and is no part of any release: no signature covers it. "
-            a href=(telling::plugin_path(plugin)) { "As visitors see it" }
-        }
-        (fault(refused.with("")))
-        (texts(plugin, &listing, refused))
-        (icon(plugin, &listing, refused))
-        (screenshots(plugin, &listing, refused))
-    };
-    Ok(shown(&format!("Listing of {plugin}"), caller, &content))
+/// The page `/publish/plugins/{namespace}/{name}/listing`.
+pub(super) async fn page(by: Editor) -> Result<Markup, Error> {
+    by.content(&Refused::default()).await
 }
 
 fn texts(plugin: &PluginId, listing: &Listing, refused: &Refused) -> Markup {
@@ -126,16 +143,16 @@ fn texts(plugin: &PluginId, listing: &Listing, refused: &Refused) -> Markup {
         Field::new(name, label).kind("url").value(value).hint(hint).fault(refused.with(name))
     };
     html! {
-        h2 { "What it is for, and where there is more" }
+        h2 { "Category, links and support" }
         form.card method="post" action=(listing_path(plugin)) {
             (select(CATEGORY, "Category", &written.category, &categories))
             (fault(refused.with(CATEGORY)))
-            (link(HOMEPAGE, "Homepage", &written.homepage, "Each link begins with https://, or is left empty."))
-            (link(DOCUMENTATION, "Documentation", &written.documentation, "How it is used."))
-            (link(SOURCE, "Source", &written.source, "What it is made of."))
-            (link(ISSUES, "Issues", &written.issues, "What is known to be wrong with it."))
+            (link(HOMEPAGE, "Homepage", &written.homepage, "Links begin with https://. Leave a field empty to show no link."))
+            (link(DOCUMENTATION, "Documentation", &written.documentation, "How to use it."))
+            (link(SOURCE, "Source", &written.source, "Where the source code is."))
+            (link(ISSUES, "Issues", &written.issues, "Where known problems are tracked."))
             (Field::new(SUPPORT, "Support").value(&written.support).fault(refused.with(SUPPORT))
-                .hint("An e-mail address or a link, where its users ask for help. Everybody reads it."))
+                .hint("An e-mail address or a link where users ask for help. It is public."))
             div { button { "Save" } }
         }
     }
@@ -147,13 +164,13 @@ fn icon(plugin: &PluginId, listing: &Listing, refused: &Refused) -> Markup {
         h2 { "Icon" }
         @if let Some(icon) = &listing.icon {
             form.row method="post" action=(format!("{path}/removal")) {
-                img.icon src=(image_path(plugin, icon.digest)) alt="The icon as it is shown" width="48" height="48";
-                button.quiet { "Remove the icon" }
+                img.icon src=(image_path(plugin, icon.digest)) alt="Current icon" width="48" height="48";
+                button.quiet { "Remove icon" }
             }
         }
         form.card method="post" action=(path) enctype="multipart/form-data" {
             (file(ICON_FILE, "Image", ACCEPTED, &may_be(ICON), refused.with(ICON_FILE)))
-            div { button { "Set the icon" } }
+            div { button { "Set icon" } }
         }
     }
 }
@@ -163,31 +180,39 @@ fn screenshots(plugin: &PluginId, listing: &Listing, refused: &Refused) -> Marku
     html! {
         h2 { "Screenshots" }
         @if !listing.screenshots.is_empty() {
-            ul.pictures { @for shown in &listing.screenshots { li { (screenshot(plugin, &path, shown)) } } }
+            @let last = listing.screenshots.len() - 1;
+            ul.pictures {
+                @for (place, shown) in listing.screenshots.iter().enumerate() {
+                    li { (screenshot(plugin, &path, shown, (place > 0, place < last))) }
+                }
+            }
         }
         @if listing.screenshots.len() >= SCREENSHOTS_MAX {
-            p.note { "These are as many as there may be: remove one before you add another." }
+            p.note { "This is the maximum number of screenshots. Remove one before you add another." }
             (fault(refused.with(SCREENSHOT_FILE)))
         } @else {
             form.card method="post" action=(path) enctype="multipart/form-data" {
-                (Field::new(CAPTION, "What it shows").value(&refused.caption).fault(refused.with(CAPTION)).required()
-                    .hint("In one line, also for those who do not see it."))
+                (Field::new(CAPTION, "Caption").value(&refused.caption).fault(refused.with(CAPTION)).required()
+                    .hint("One line that says what the screenshot shows. Screen readers read it aloud."))
                 (file(SCREENSHOT_FILE, "Image", ACCEPTED, &may_be(SCREENSHOT), refused.with(SCREENSHOT_FILE)))
-                div { button { "Add the screenshot" } }
+                div { button { "Add screenshot" } }
             }
         }
     }
 }
 
-fn screenshot(plugin: &PluginId, path: &str, shown: &Screenshot) -> Markup {
+/// A screenshot with what changes it; `moves`: whether it has one before it, and one after it.
+fn screenshot(plugin: &PluginId, path: &str, shown: &Screenshot, moves: (bool, bool)) -> Markup {
     let (image, caption) = (&shown.image, shown.caption.as_str());
     html! {
         figure {
             img src=(image_path(plugin, image.digest)) alt=(caption) width=(image.width) height=(image.height) loading="lazy";
             form.row method="post" action=(format!("{path}/{}", image.digest)) {
-                input name=(CAPTION) value=(caption) aria-label=(format!("What it shows: {caption}")) required;
-                button.quiet name="act" value="caption" { "Save the caption" }
-                button.quiet name="act" value="remove" { "Remove it" }
+                input name=(CAPTION) value=(caption) aria-label=(format!("Caption: {caption}")) required;
+                button.quiet name="act" value="caption" { "Save caption" }
+                @if moves.0 { button.quiet name="act" value="up" aria-label=(format!("Move up: {caption}")) { "Move up" } }
+                @if moves.1 { button.quiet name="act" value="down" aria-label=(format!("Move down: {caption}")) { "Move down" } }
+                button.quiet name="act" value="remove" { "Remove" }
             }
         }
     }
@@ -197,8 +222,8 @@ fn screenshot(plugin: &PluginId, path: &str, shown: &Screenshot) -> Markup {
 fn may_be(bounds: Bounds) -> String {
     let Bounds { bytes_max, side_max, .. } = bounds;
     format!(
-        "A PNG, JPEG or WebP of at most {} and {side_max} pixels on each side. It is shown with all that its file tells, such as where a \
-         photograph was taken.",
+        "A PNG, JPEG or WebP of at most {} and {side_max} pixels on each side. The file is published as it is, with its metadata, such as \
+         where a photograph was taken.",
         bytes(bytes_max as u64)
     )
 }

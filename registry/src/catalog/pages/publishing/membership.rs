@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_accounts::{Caller, Role, members};
+use chandlery_accounts::{Caller, Role, members, own_role};
 use chandlery_edge::Path;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Explain as _;
@@ -29,6 +29,8 @@ pub(super) async fn choose(
     let done = async {
         caller.must_own(&catalog.db, &namespace, CHOOSE).await?;
         let (account, role) = chosen.read::<Role>()?;
+        let had = own_role(&mut *catalog.db.read().acquire().await?, &namespace, &account).await?;
+        chosen.must_be_new(&namespace, had.map(Role::as_str))?;
         let by = caller.person();
         Ok(members::invite(&catalog.db, &caller.actor, &namespace, &account, role, by).await?)
     };

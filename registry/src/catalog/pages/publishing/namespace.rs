@@ -6,17 +6,17 @@ use chandlery_accounts::{Caller, Role, role};
 use chandlery_edge::{Path, Query as Asked};
 use chandlery_package::Namespace;
 use chandlery_package::problem::Explain as _;
-use chandlery_package::wire::{Paging, TwoPeople};
-use chandlery_pages::{Link, crumbs, empty, fault, minute, next_page};
-use maud::{Markup, html};
+use chandlery_package::wire::Paging;
+use chandlery_pages::{Link, crumbs, empty, fault, next_page};
+use maud::html;
 
 use super::answers::{must_be_member, namespace_path, plugin_path, shown, told};
 use super::signing::script_tag;
-use super::{keys, team};
+use super::{approval, keys, team};
 use crate::catalog::error::Error;
 use crate::catalog::pages::telling::publisher_path;
+use crate::catalog::staging;
 use crate::catalog::state::Catalog;
-use crate::catalog::{staging, two_people};
 use crate::shell::{LogIn, PUBLISH, scripted};
 use crate::team::{Chosen, Typed};
 
@@ -69,52 +69,28 @@ async fn content(
     typed: &Typed,
 ) -> Result<Response, Error> {
     must_be_member(&catalog.db, caller, namespace).await?;
-    let owns = role(&catalog.db, namespace, &caller.name).await? == Some(Role::Owner);
+    let role = role(&catalog.db, namespace, &caller.name).await?;
+    let (publishes, owns) = (role >= Some(Role::Publisher), role == Some(Role::Owner));
     let plugins = staging::plugins(&catalog.db, namespace, paging).await?;
     let path = namespace_path(namespace);
     let next = plugins.next.as_deref().map(|after| format!("{path}?after={after}"));
     let content = html! {
         (crumbs(&[Link { path: PUBLISH, name: "Publish" }], namespace.as_str()))
         h1 { (namespace) }
-        p { a href=(publisher_path(namespace)) { "As visitors see it" } }
+        p { a href=(publisher_path(namespace)) { "View as a visitor" } }
         (fault(typed.of_team.as_deref()))
         h2 { "Plugins" }
         @if plugins.items.is_empty() {
-            (empty("It has published nothing yet.", &html! { a href=(PUBLISH) { "Upload a component" } }))
+            (empty("Nothing is published here yet.", &html! { a href=(PUBLISH) { "Upload a component" } }))
         } @else {
             ul { @for plugin in &plugins.items { li { a href=(plugin_path(plugin)) { (plugin.name) } } } }
             (next_page(next.as_deref()))
         }
-        (keys::section(catalog, namespace, owns).await?)
-        (publishing(namespace, &two_people::show(&catalog.db, namespace).await?, owns))
+        (keys::section(catalog, namespace, role).await?)
+        (approval::section(catalog, namespace, owns).await?)
         (team::section(catalog, caller, namespace, typed).await?)
-        @if owns { (script_tag()) }
+        @if publishes { (script_tag()) }
     };
     let page = shown(&format!("Manage {namespace}"), caller, &content);
-    Ok(if owns { scripted(page) } else { page.into_response() })
-}
-
-fn publishing(namespace: &Namespace, now: &TwoPeople, owns: bool) -> Markup {
-    let path = format!("{}/two-people", namespace_path(namespace));
-    html! {
-        h2 { "How many it takes to publish" }
-        @match (now.required, &now.end_asked_by, now.end_lapses_at) {
-            (false, ..) => { p { "One member: a release is there as soon as it is signed." } }
-            (true, Some(by), Some(until)) => {
-                p {
-                    "Two members. " strong { (by) } " wants one to be enough: it is so when another owner wants it, too, before "
-                    (minute(until)) "."
-                }
-            }
-            (true, ..) => { p { "Two members: what one of them has signed waits until another approves it." } }
-        }
-        @if owns {
-            form method="post" action=(path) {
-                @if !now.required || now.end_asked_by.is_some() {
-                    button.quiet name="act" value="require" { "Let it take two" } " "
-                }
-                @if now.required { button.quiet name="act" value="end" { "Let one be enough" } }
-            }
-        }
-    }
+    Ok(if publishes { scripted(page) } else { page.into_response() })
 }

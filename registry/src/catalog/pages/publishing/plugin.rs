@@ -21,7 +21,7 @@ use crate::shell::{LogIn, PUBLISH};
 /// How many releases are listed at a time.
 const SHOWN: u32 = 50;
 
-/// The page `/publish/namespaces/{namespace}/{name}`.
+/// The page `/publish/plugins/{namespace}/{name}`.
 pub(super) async fn page(
     State(catalog): State<Catalog>,
     caller: Option<Caller>,
@@ -62,8 +62,8 @@ async fn content(
         (crumbs(&[Link { path: PUBLISH, name: "Publish" }, Link { path: &above, name: plugin.namespace.as_str() }], plugin.name.as_str()))
         h1 { (plugin) }
         p {
-            a href=(telling::plugin_path(plugin)) { "As visitors see it" }
-            @if publishes { " · " a href=(listing_path(plugin)) { "How the shop shows it" } }
+            a href=(telling::plugin_path(plugin)) { "View as a visitor" }
+            @if publishes { " · " a href=(listing_path(plugin)) { "Listing" } }
         }
         (fault(refused))
         (releases::staged(catalog, plugin, publishes).await?)

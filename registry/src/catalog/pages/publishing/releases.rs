@@ -22,12 +22,12 @@ const STAGED_SHOWN: u32 = 50;
 /// What waits for approval, if anything does.
 pub(super) async fn staged(catalog: &Catalog, plugin: &PluginId, publishes: bool) -> Result<Markup, Error> {
     let waiting = staging::list(&catalog.db, plugin, &Paging::first(STAGED_SHOWN)).await?.items;
-    let columns = ["Version", "Artifact", "Asked for by", "Until", "Do"].map(Column::Text);
+    let columns = ["Version", "Artifact", "Requested by", "Until", "Actions"].map(Column::Text);
     let rows: Vec<Vec<Markup>> = waiting.iter().map(|one| staged_row(one, publishes)).collect();
     Ok(html! {
         @if !rows.is_empty() {
             h2 { "Waiting for approval" }
-            p { "Another member than the one who has asked for it looks at it, and approves it." }
+            p { "Another member reviews each of these and approves it. Nobody approves their own." }
             (table("Waiting for approval", &columns, &rows))
         }
     })
@@ -63,13 +63,13 @@ pub(super) async fn section(
     let page = releases(&catalog.db, plugin, paging).await?;
     let path = plugin_path(plugin);
     let next = page.next.as_deref().map(|after| format!("{path}?after={after}"));
-    let columns = ["Version", "Published", "State", "Do"].map(Column::Text);
+    let columns = ["Version", "Published", "State", "Actions"].map(Column::Text);
     let rows: Vec<Vec<Markup>> =
         page.items.iter().map(|record| row(&path, record, publishes, withdraws)).collect();
     Ok(html! {
         h2 { "Releases" }
         @if rows.is_empty() {
-            (empty("None is published yet.", &html! { a href=(PUBLISH) { "Upload a component" } }))
+            (empty("No release is published yet.", &html! { a href=(PUBLISH) { "Upload a component" } }))
         } @else {
             (table("Releases", &columns, &rows))
             (next_page(next.as_deref()))
@@ -98,7 +98,7 @@ fn advising(path: &str, record: &ReleaseRecord) -> Markup {
         form.row method="post" action=(path) {
             @if record.yanked { button.quiet name="act" value="unyank" { "Unyank" } }
             @else { button.quiet name="act" value="yank" { "Yank" } }
-            @if record.deprecated.is_some() { " " button.quiet name="act" value="undeprecate" { "No longer deprecate" } }
+            @if record.deprecated.is_some() { " " button.quiet name="act" value="undeprecate" { "Undeprecate" } }
         }
         details {
             summary { "Deprecate" }
@@ -116,9 +116,9 @@ fn withdrawing(path: &str, version: &Version) -> Markup {
         details {
             summary { "Withdraw" }
             form method="post" action=(format!("{path}/withdrawal")) {
-                p.note { "Nobody is to run it any more. Hosts say so to whoever does, and it is never taken back." }
+                p.note { "Hosts refuse a withdrawn release, and warn whoever runs it. This cannot be undone." }
                 input name="reason" aria-label=(format!("Why {version} is withdrawn")) placeholder="Why" required;
-                button.quiet { "Withdraw " (version) " for ever" }
+                button.quiet { "Withdraw " (version) " permanently" }
             }
         }
     }

@@ -1,25 +1,24 @@
 //! What publishers do with how the shop shows a plugin.
 
-use axum::extract::{Form, State};
+use axum::extract::Form;
 use axum::response::Response;
 use bytes::Bytes;
-use chandlery_accounts::Caller;
 use chandlery_edge::{Path, Upload};
+use chandlery_package::Digest;
 use chandlery_package::wire::Caption;
-use chandlery_package::{Digest, Namespace, PluginId, PluginName};
 use serde::Deserialize;
 
 use super::answers::unknown;
-use super::listing::{
-    CAPTION, ICON_FILE, Refused, SCREENSHOT_FILE, again, answer, listing_path, must_publish,
-};
+use super::listing::{CAPTION, Editor, ICON_FILE, Refused, SCREENSHOT_FILE};
 use super::written::{Faults, Written};
 use crate::catalog::error::Error;
-use crate::catalog::listing::{self, Bounds, ICON, Image, SCREENSHOT};
-use crate::catalog::state::Catalog;
-use crate::shell::LogIn;
+use crate::catalog::listing::{self, Bounds, ICON, Image, SCREENSHOT, Towards};
 
-type OfPlugin = (Namespace, PluginName);
+/// A screenshot of the plugin.
+#[derive(Deserialize)]
+pub(super) struct OfScreenshot {
+    digest: Digest,
+}
 
 /// What the form of a screenshot sends that is there.
 #[derive(Deserialize)]
@@ -31,121 +30,85 @@ pub(super) struct Changed {
 }
 
 /// Says what a plugin is for, and where there is more of it.
-pub(super) async fn say(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, name)): Path<OfPlugin>,
-    Form(written): Form<Written>,
-) -> Result<Response, Error> {
-    let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in.then(&listing_path(&plugin))) };
-    must_publish(&catalog, &caller, &plugin).await?;
+pub(super) async fn say(by: Editor, Form(written): Form<Written>) -> Result<Response, Error> {
     let (read, written) = (written.read(), Some(written));
     match read {
         Ok(new) => {
-            let done = listing::set(&catalog.db, &caller.actor, &plugin, &new).await;
-            answer(&catalog, &caller, &plugin, done, Refused { written, ..Refused::default() }).await
+            let done = listing::set(&by.catalog.db, by.actor(), &by.plugin, &new).await;
+            by.answer(done, Refused { written, ..Refused::default() }).await
         }
-        Err(faults) => {
-            again(&catalog, &caller, &plugin, &Refused { written, faults, ..Refused::default() }).await
-        }
+        Err(faults) => by.again(&Refused { written, faults, ..Refused::default() }).await,
     }
 }
 
 /// Sets the icon.
 pub(super) async fn set_icon(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, name)): Path<OfPlugin>,
+    by: Editor,
     form: Result<Upload, chandlery_edge::Error>,
 ) -> Result<Response, Error> {
-    let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in.then(&listing_path(&plugin))) };
-    must_publish(&catalog, &caller, &plugin).await?;
     match uploaded(form, ICON_FILE, ICON).await.and_then(|sent| sent.image) {
         Ok(image) => {
-            let done = listing::set_icon(&catalog, &caller.actor, &plugin, &image).await;
-            answer(&catalog, &caller, &plugin, done, Refused::default()).await
+            let done = listing::set_icon(&by.catalog, by.actor(), &by.plugin, &image).await;
+            by.answer(done, Refused::default()).await
         }
         Err(error) => {
             let faults = vec![(ICON_FILE, error.to_string())];
-            again(&catalog, &caller, &plugin, &Refused { faults, ..Refused::default() }).await
+            by.again(&Refused { faults, ..Refused::default() }).await
         }
     }
 }
 
 /// Removes the icon.
-pub(super) async fn remove_icon(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, name)): Path<OfPlugin>,
-) -> Result<Response, Error> {
-    let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in.then(&listing_path(&plugin))) };
-    must_publish(&catalog, &caller, &plugin).await?;
-    let done = listing::remove_icon(&catalog.db, &caller.actor, &plugin).await;
-    answer(&catalog, &caller, &plugin, done, Refused::default()).await
+pub(super) async fn remove_icon(by: Editor) -> Result<Response, Error> {
+    let done = listing::remove_icon(&by.catalog.db, by.actor(), &by.plugin).await;
+    by.answer(done, Refused::default()).await
 }
 
 /// Adds a screenshot.
 pub(super) async fn add_screenshot(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, name)): Path<OfPlugin>,
+    by: Editor,
     form: Result<Upload, chandlery_edge::Error>,
 ) -> Result<Response, Error> {
-    let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in.then(&listing_path(&plugin))) };
-    must_publish(&catalog, &caller, &plugin).await?;
     let sent = match uploaded(form, SCREENSHOT_FILE, SCREENSHOT).await {
         Ok(sent) => sent,
         Err(error) => {
             let faults = vec![(SCREENSHOT_FILE, error.to_string())];
-            return again(&catalog, &caller, &plugin, &Refused { faults, ..Refused::default() }).await;
+            return by.again(&Refused { faults, ..Refused::default() }).await;
         }
     };
     let written = sent.caption.clone();
     match read(sent) {
         Ok((image, caption)) => {
-            let done = listing::add_screenshot(&catalog, &caller.actor, &plugin, &image, &caption).await;
-            let refused = Refused { caption: written, ..Refused::default() };
-            answer(&catalog, &caller, &plugin, done, refused).await
+            let done = listing::add_screenshot(&by.catalog, by.actor(), &by.plugin, &image, &caption).await;
+            by.answer(done, Refused { caption: written, ..Refused::default() }).await
         }
-        Err(faults) => {
-            let refused = Refused { caption: written, faults, ..Refused::default() };
-            again(&catalog, &caller, &plugin, &refused).await
-        }
+        Err(faults) => by.again(&Refused { caption: written, faults, ..Refused::default() }).await,
     }
 }
 
-/// Says anew what a screenshot shows, or removes it.
+/// Says anew what a screenshot shows, moves it before or after its neighbour, or removes it.
 pub(super) async fn change_screenshot(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, name, digest)): Path<(Namespace, PluginName, Digest)>,
+    by: Editor,
+    Path(OfScreenshot { digest }): Path<OfScreenshot>,
     Form(changed): Form<Changed>,
 ) -> Result<Response, Error> {
-    let plugin = PluginId { namespace, name };
-    let Some(caller) = caller else { return Ok(log_in.then(&listing_path(&plugin))) };
-    must_publish(&catalog, &caller, &plugin).await?;
-    let (db, actor) = (&catalog.db, &caller.actor);
-    let done = async {
-        match changed.act.as_str() {
-            "caption" => {
-                let caption = changed.caption.parse::<Caption>();
-                let caption = caption.map_err(|error| Error::invalid(error.to_string()))?;
-                listing::set_caption(db, actor, &plugin, digest, &caption).await
-            }
-            "remove" => listing::remove_screenshot(db, actor, &plugin, digest).await,
-            other => Err(unknown(other)),
+    let done = change(&by, digest, &changed).await;
+    by.answer(done, Refused::default()).await
+}
+
+async fn change(by: &Editor, digest: Digest, changed: &Changed) -> Result<(), Error> {
+    let (db, actor, plugin) = (&by.catalog.db, by.actor(), &by.plugin);
+    match changed.act.as_str() {
+        "caption" => {
+            let caption = changed.caption.parse::<Caption>();
+            let caption = caption.map_err(|error| Error::invalid(error.to_string()))?;
+            listing::set_caption(db, actor, plugin, digest, &caption).await
         }
-    };
-    answer(&catalog, &caller, &plugin, done.await, Refused::default()).await
+        "up" => listing::move_screenshot(db, actor, plugin, digest, Towards::First).await,
+        "down" => listing::move_screenshot(db, actor, plugin, digest, Towards::Last).await,
+        "remove" => listing::remove_screenshot(db, actor, plugin, digest).await,
+        other => Err(unknown(other)),
+    }
 }
 
 /// What a form with a file sends.

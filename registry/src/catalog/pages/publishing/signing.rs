@@ -11,11 +11,34 @@ pub(super) struct Place<'a> {
     pub(super) namespace: &'a Namespace,
     /// The keys that sign for the namespace.
     pub(super) keys: &'a [PublicKey],
-    /// Whether whoever signs may add another.
-    pub(super) adds: bool,
+    /// What becomes of a key that signs for it not yet.
+    pub(super) unknown: UnknownKey,
     pub(super) button: &'a str,
     /// Fields of the form, each with the text whose signature it is sent.
     pub(super) texts: &'a [(&'a str, &'a str)],
+}
+
+/// What becomes of a key of the browser that does not sign for a namespace yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnknownKey {
+    /// It is added with what is sent: an owner sends it.
+    Added,
+    /// The owners are asked to add it.
+    AskedFor,
+    /// It cannot be used.
+    Refused,
+}
+
+impl UnknownKey {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Added => "It is added to the namespace, and the log records that for ever.",
+            Self::AskedFor => {
+                "It does not sign for the namespace yet. Its owners are told, and add it or refuse it."
+            }
+            Self::Refused => "It does not sign for the namespace yet: an owner of it adds keys.",
+        }
+    }
 }
 
 /// The form, which the script shows: nothing else can sign.
@@ -23,7 +46,8 @@ pub(super) fn key_form(place: &Place<'_>) -> Markup {
     let keys: Vec<String> = place.keys.iter().map(ToString::to_string).collect();
     html! {
         form.card.wide hidden method="post" action=(place.action) data-sign=(place.namespace) data-keys=(json!(keys).to_string())
-            data-adds[place.adds] data-proof=(NewKey::proof_text(place.namespace)) {
+            data-unknown=(place.unknown.in_words()) data-takes-unknown[place.unknown != UnknownKey::Refused]
+            data-proof=(NewKey::proof_text(place.namespace)) {
             input type="hidden" name="key" value="";
             input type="hidden" name="proof" value="";
             @for (name, text) in place.texts { input type="hidden" name=(name) value="" data-text=(text); }
@@ -34,22 +58,22 @@ pub(super) fn key_form(place: &Place<'_>) -> Markup {
                     button { (place.button) }
                 }
                 p data-none hidden {
-                    "This browser has no key of '" (place.namespace) "' yet. One that is made here cannot be read out again, and is gone "
-                    "with this browser's data: then add another one."
+                    "This browser has no key of '" (place.namespace) "' yet. A key that you make here cannot be exported, and is lost when you clear "
+                    "this browser's data. If that happens, make another one."
                 }
             }
             p { button.quiet type="button" data-make { "Make a key in this browser" } }
             details {
-                summary { "Take in a key that you have" }
+                summary { "Use a key that you have" }
                 div.field {
                     label for="pem" { "Private key (PKCS#8 in PEM, as " code { "chandlery keys new" } " writes it)" }
                     textarea id="pem" data-pem rows="4" autocomplete="off" spellcheck="false" { }
-                    p.note { "It stays in this browser, from which it cannot be read out again. It is not sent." }
+                    p.note { "It stays in this browser, cannot be exported from it, and is not sent to the registry." }
                 }
-                button type="button" data-take { "Take it in" }
+                button type="button" data-take { "Use this key" }
             }
         }
-        noscript { p.note { "Keys of a browser sign by a script: let this page run it, or finish by the command." } }
+        noscript { p.note { "Signing in the browser needs JavaScript. Allow it for this page, or use the command line." } }
     }
 }
 

@@ -112,17 +112,17 @@ async fn content(catalog: &Catalog, caller: &Account, refused: Option<&str>) -> 
         h1 { "Publish" }
         (fault(refused))
         p.lead {
-            "Upload a component that " code { "chandlery build" } " has made, alone or in an archive of the plugin's folder, see what "
-            "publishing would say of it, and sign it. "
-            "With the command, " code { "chandlery publish" } " does all of that."
+            "Upload a component that " code { "chandlery build" } " has made, alone or in an archive of the plugin's folder, check what "
+            "publishing would say, and sign it. "
+            "On the command line, " code { "chandlery publish" } " does all of this."
         }
         (team::invitations(catalog, caller).await?)
         (upload_form(catalog, &mine))
         (all_drafts(&drafts))
         (namespaces(&mine))
         form.card method="post" action="/publish/namespaces" {
-            (Field::new("name", "A namespace that nobody has").hint("It stands before the names of your plugins: NAMESPACE:plugin.").required())
-            button { "Take it" }
+            (Field::new("name", "New namespace").hint("The first part of your plugins' names, as in NAMESPACE:plugin. It must not be taken.").required())
+            button { "Take the namespace" }
         }
     };
     Ok(shown("Publish", caller, &content))
@@ -138,7 +138,7 @@ fn upload_form(catalog: &Catalog, mine: &[(Namespace, Role)]) -> Markup {
     html! {
         h2 { "A new release" }
         @if may.is_empty() {
-            (empty("You publish in no namespace yet.", &html! { "Take one below, or ask an owner of one to invite you: the invitation is shown here." }))
+            (empty("You cannot publish in any namespace yet.", &html! { "Take a namespace below, or ask the owner of one to invite you. Invitations appear on this page." }))
         } @else {
             form.card method="post" action=(PUBLISH) enctype="multipart/form-data" {
                 (select(NAMESPACE, "Namespace", "", &may))
@@ -146,12 +146,12 @@ fn upload_form(catalog: &Catalog, mine: &[(Namespace, Role)]) -> Markup {
                     label for=(COMPONENT) { "Component, or archive of its folder" }
                     input id=(COMPONENT) name=(COMPONENT) type="file" accept=(ACCEPTED) required aria-describedby="component-hint";
                     p.note id="component-hint" {
-                        "A .wasm file, or a .zip or .tar.gz of the plugin's folder as " code { "chandlery build" } " has left it, of at most "
+                        "A .wasm file, or a .zip or .tar.gz of the plugin's folder as " code { "chandlery build" } " leaves it, of at most "
                         (bytes) ". Nothing is built here."
                     }
                 }
                 button { "Upload and check" }
-                p.note { "Nothing is published by that. A draft is seen by you alone, and kept for a week." }
+                p.note { "This publishes nothing. Only you see the draft, and it is kept for a week." }
             }
         }
     }
@@ -162,7 +162,7 @@ fn all_drafts(drafts: &[Draft]) -> Markup {
     let row = |draft: &Draft| {
         let (what, state) = match &draft.read {
             Read::Component(component, _) => {
-                (component.manifest.release().to_string(), badge(Tone::Plain, "to be signed"))
+                (component.manifest.release().to_string(), badge(Tone::Plain, "not signed yet"))
             }
             Read::Refused(_) => (draft.file.clone(), badge(Tone::Bad, "refused")),
         };

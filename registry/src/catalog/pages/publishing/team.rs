@@ -14,7 +14,7 @@ use crate::team::{Seen, Typed, invitation, invite_form};
 
 /// How many members, and how many invitations, are shown.
 const SHOWN: u32 = 100;
-const HINT: &str = "Its name here, or an organisation's. It belongs to the namespace once it has accepted.";
+const HINT: &str = "The name of an account or an organisation. It becomes a member when it accepts.";
 
 /// What the page of a namespace says of its team, and lets whoever looks do.
 pub(super) async fn section(
@@ -41,14 +41,14 @@ pub(super) async fn section(
     let rows: Vec<Vec<Markup>> = team.items.iter().map(row).collect();
     Ok(html! {
         h2 { "Team" }
-        p { "Viewers see what is private here, publishers push and publish, and owners decide the rest." }
-        (table("Team", &["Account", "Role", "State", "End"].map(Column::Text), &rows))
+        p { "Viewers see private plugins. Publishers push and publish. Owners also manage keys, the team and the namespace." }
+        (table("Team", &["Account", "Role", "State", "Actions"].map(Column::Text), &rows))
         @if team.next.is_some() {
-            p.note { "These are the first " (SHOWN) ". All of them are shown by the command:" }
+            p.note { "These are the first " (SHOWN) ". To list all of them:" }
             (command(&format!("chandlery namespace members {namespace}")))
         }
         @if !offered.is_empty() {
-            h3 { "Invite somebody" }
+            h3 { "Invite a member" }
             (invite_form(&path, &offered, Role::Publisher.as_str(), typed, HINT))
         }
     })

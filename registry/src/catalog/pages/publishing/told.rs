@@ -25,7 +25,7 @@ pub(super) async fn says(catalog: &Catalog, draft: &Draft, component: &Component
     let higher = chosen(&catalog.db, &release.plugin).await?.filter(|chosen| *chosen > release.version);
     let readme = match manifest.readme.clone() {
         Some(text) => markdown::prose(text).await?,
-        None => html! { p.none { "It has none: `chandlery build` takes it from README.md." } },
+        None => html! { p.none { "There is no readme: `chandlery build` takes it from README.md." } },
     };
     let changelog = match manifest.changelog.clone() {
         Some(text) => Some(markdown::prose(text).await?),
@@ -35,7 +35,7 @@ pub(super) async fn says(catalog: &Catalog, draft: &Draft, component: &Component
         h2 { "What it says" }
         @if let Some(higher) = &higher {
             (banner(Tone::Warning, &html! {
-                "There is a higher version, " strong { (higher) } ": whoever asks for none gets that."
+                "There is a higher version, " strong { (higher) } ": whoever names no version gets that one."
             }))
         }
         div.card { (facts(&about(draft, component))) }
@@ -100,15 +100,15 @@ fn parameters(manifest: &Manifest) -> Markup {
             let must = manifest.required.contains(name);
             vec![
                 html! { code { (name) } },
-                html! { @if must { "must be given" } @else { "may be given" } },
+                html! { @if must { "required" } @else { "optional" } },
                 html! { code { (schema) } },
             ]
         })
         .collect();
     html! {
         h2 { "Parameters" }
-        @if rows.is_empty() { p { "It has none." } } @else {
-            (table("Parameters", &["Parameter", "Needed", "Schema"].map(Column::Text), &rows))
+        @if rows.is_empty() { p { "It takes no parameters." } } @else {
+            (table("Parameters", &["Parameter", "Required?", "Schema"].map(Column::Text), &rows))
         }
     }
 }

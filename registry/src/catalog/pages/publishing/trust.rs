@@ -19,23 +19,23 @@ pub(super) async fn section(catalog: &Catalog, plugin: &PluginId, owns: bool) ->
     let known = publishers(&catalog.db, plugin, &Paging::first(SHOWN)).await?.items;
     let path = format!("{}/trusted-publishers", plugin_path(plugin));
     let rows: Vec<Vec<Markup>> = known.iter().map(|record| row(&path, record, owns)).collect();
-    let columns = ["Workload", "Added by", "On", "Do"].map(Column::Text);
+    let columns = ["Workload", "Added by", "On", "Actions"].map(Column::Text);
     Ok(html! {
         h2 { "Trusted publishers" }
-        p { "Jobs of CI that publish without a stored key: whoever issues their tokens vouches for what they are." }
+        p { "CI jobs that publish without a stored key. The issuer of their tokens vouches for them." }
         (table("Trusted publishers", &columns, &rows))
         @if owns {
             form.card method="post" action=(path) {
-                (Field::new("issuer", "Who issues its tokens").kind("url").value(GITHUB).required())
+                (Field::new("issuer", "Token issuer").kind("url").value(GITHUB).required())
                 div.field {
-                    label for="claims" { "What its tokens say" }
+                    label for="claims" { "Claims" }
                     textarea id="claims" name="claims" rows="3" required aria-describedby="claims-hint" { }
                     p.note id="claims-hint" {
-                        "NAME=VALUE, each on a line of its own, such as " code { "repository=acme/plugins" } " and "
+                        "NAME=VALUE, one on each line, such as " code { "repository=acme/plugins" } " and "
                         code { "job_workflow_ref=acme/plugins/.github/workflows/publish.yml@refs/heads/main" } "."
                     }
                 }
-                button { "Let it publish" }
+                button { "Trust this publisher" }
             }
         }
     })
