@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 /// How many columns the help of commands has, at most.
 pub const HELP_COLUMNS_MAX: usize = 100;
-/// What a table leaves free beside each cell, on both sides together.
+/// What a table leaves free beside each cell, on both sides together; between columns it leaves one more.
 const PADDING: usize = 2;
 
 /// How many columns the standard output has: as `COLUMNS` says, or the terminal; none: lines may be as long as they are.
@@ -95,7 +95,8 @@ fn widths(names: &[&str], rows: &[Vec<String>], room: usize) -> Option<Vec<usize
     let most = |measure: &dyn Fn(&str) -> usize, index| cells(index).map(measure).max().unwrap_or(0);
     let mut widths: Vec<usize> = (0..names.len()).map(|index| most(&word, index).max(1)).collect();
     let whole: Vec<usize> = (0..names.len()).map(|index| most(&|cell| cell.width(), index)).collect();
-    let mut left = room.checked_sub(widths.iter().sum::<usize>() + PADDING * names.len())?;
+    let free = PADDING * names.len() + names.len().saturating_sub(1);
+    let mut left = room.checked_sub(widths.iter().sum::<usize>() + free)?;
     while left > 0 {
         let short = (0..names.len()).filter(|index| widths[*index] < whole[*index]);
         let Some(narrowest) = short.min_by_key(|index| widths[*index]) else { break };
