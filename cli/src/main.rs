@@ -205,8 +205,8 @@ enum Command {
     /// See and set how sales are shared
     #[command(subcommand)]
     Policy(policy::Policy),
-    /// Record disputes of sales, and how they ended (for operators)
-    #[command(subcommand)]
+    /// List disputes, record those of sales, and how they ended (for operators)
+    #[command(subcommand, alias = "disputes")]
     Dispute(dispute::Dispute),
     /// Record what the marketplace spends (for operators)
     #[command(subcommand)]

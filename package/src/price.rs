@@ -22,7 +22,9 @@ pub const PRICE_MAX: i64 = Money::LARGEST / 1000;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PriceError {
     /// An amount that is not above zero.
-    #[error("a price is above zero, not {0}")]
+    #[error(
+        "a price is above zero, not {0}: a plugin that has no price is free, and a coupon of 100% gives one away that has"
+    )]
     NotAbove(Money),
     /// An amount that is more than the largest price.
     #[error("{amount} is too much: the largest price is {largest}")]

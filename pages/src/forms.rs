@@ -12,6 +12,7 @@ pub struct Field<'a> {
     hint: Option<&'a str>,
     fault: Option<&'a str>,
     complete: &'a str,
+    pattern: Option<&'a str>,
     required: bool,
 }
 
@@ -26,6 +27,7 @@ impl<'a> Field<'a> {
             hint: None,
             fault: None,
             complete: "off",
+            pattern: None,
             required: false,
         }
     }
@@ -60,6 +62,12 @@ impl<'a> Field<'a> {
         Self { complete, ..self }
     }
 
+    /// The same, which a browser sends only where all of it fits this pattern of HTML: what does not is told with the hint.
+    #[must_use]
+    pub fn pattern(self, pattern: &'a str) -> Self {
+        Self { pattern: Some(pattern), ..self }
+    }
+
     /// The same, which must be filled.
     #[must_use]
     pub fn required(self) -> Self {
@@ -83,6 +91,7 @@ impl Render for Field<'_> {
                 label for=(self.name) { (self.label) }
                 input id=(self.name) name=(self.name) type=(self.kind) value=(self.value)
                     autocomplete=(self.complete) required[self.required]
+                    pattern=[self.pattern] title=[self.pattern.and(self.hint)]
                     aria-invalid=[invalid] aria-describedby=[self.described_by()];
                 @if let Some(hint) = self.hint { p.note id=(format!("{}-hint", self.name)) { (hint) } }
                 @if let Some(fault) = self.fault {

@@ -35,7 +35,7 @@ pub fn pictures(label: &str, pictures: &[Picture<'_>]) -> Markup {
             ul.pictures aria-label=(label) {
                 @for picture in pictures {
                     li { figure {
-                        a href=(picture.path) {
+                        a href=(picture.path) title="Show it in full size" {
                             img src=(picture.path) alt=(picture.caption) width=(picture.width) height=(picture.height) loading="lazy";
                         }
                         figcaption.note { (picture.caption) }

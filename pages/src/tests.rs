@@ -35,7 +35,7 @@ fn nothing_that_is_written_becomes_markup() {
     let bar = chart::Bar { name: HOSTILE.into(), parts: vec![part] };
     let fall = chart::Fall { name: HOSTILE.into(), value: 1, is_total: true, title: HOSTILE.into() };
     let content = html! {
-        (Field::new("name", HOSTILE).value(HOSTILE).hint(HOSTILE).fault(Some(HOSTILE)))
+        (Field::new("name", HOSTILE).value(HOSTILE).hint(HOSTILE).pattern(HOSTILE).fault(Some(HOSTILE)))
         (fault(Some(HOSTILE)))
         (select("choice", HOSTILE, HOSTILE, &[(HOSTILE, HOSTILE)]))
         (file("file", HOSTILE, HOSTILE, HOSTILE, Some(HOSTILE)))
@@ -171,4 +171,13 @@ fn the_guide_shows_every_part() {
         assert!(guide.contains(class), "{class}");
     }
     assert!(!guide.contains("</dd><p"), "a list of names holds nothing but what is said of them");
+}
+
+#[test]
+fn a_field_with_a_pattern_tells_its_hint_where_a_browser_refuses() {
+    let plain = html! { (Field::new("bic", "BIC").hint("8 or 11 letters")) }.into_string();
+    assert!(!plain.contains("pattern=") && !plain.contains("title="), "{plain}");
+    let checked =
+        html! { (Field::new("bic", "BIC").hint("8 or 11 letters").pattern("[A-Z]{8}")) }.into_string();
+    assert!(checked.contains("pattern=\"[A-Z]{8}\" title=\"8 or 11 letters\""), "{checked}");
 }

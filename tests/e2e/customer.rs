@@ -214,7 +214,7 @@ fn a_newcomer_buys_on_pages_and_pays_by_transfer() {
     }
     assert!(shown.contains("119.00 USD") && ann.page(PLUGIN).contains("has it already"));
     let back = format!("/checkout/return/{reference}");
-    assert!(ann.page(&back).contains("Not heard of yet"));
+    assert!(ann.page(&back).contains("Not confirmed yet"));
     // Nobody else sees or pays any of it, and no other site does.
     for path in [&to_order, &to_invoice, &back] {
         assert_eq!(bob.get(path).0, 404, "{path}");
@@ -363,9 +363,9 @@ fn a_card_is_shown_to_the_processor_alone_and_only_its_word_pays() {
     assert_eq!(world.get(&back, &[("sec-fetch-site", "same-origin")]).0, 303, "to the log-in");
 
     // To come back says nothing: the processor's word does.
-    assert!(browser.page(&format!("{back}?paid=true")).contains("Not heard of yet"));
+    assert!(browser.page(&format!("{back}?paid=true")).contains("Not confirmed yet"));
     assert!(stripe.with(|account| account.pay_page("cs_1")));
-    assert!(browser.page(&back).contains("Not heard of yet"));
+    assert!(browser.page(&back).contains("Not confirmed yet"));
     for event in stripe.with(|account| account.take_events()) {
         let body = event.to_string();
         let signature = sign(secret, &body, Timestamp::now().as_second()).unwrap();

@@ -125,7 +125,7 @@ fn two_operators_bring_a_payment_to_the_partners_bank() {
     let customer = her.page(&link(&her.page("/operator/customers?q=LOB"), "/operator/customers/globex"));
     assert_eq!(figure(&customer, "credit"), "25.00 USD");
     assert!(!customer.contains("subscription change"), "it would buy for the operator: {customer}");
-    assert!(her.page("/operator/customers?q=%25").contains("No customer is called so."));
+    assert!(her.page("/operator/customers?q=%25").contains("No customer has this name."));
 
     // The month is closed once it is over, and once.
     assert_eq!(her.refused("/operator/close/2026-02", &[], "before the first month"), 409);

@@ -64,7 +64,7 @@ fn what_goes_back_is_addressed_by_two_operators_and_leaves_in_one_file() {
     }
     let page = her.page(&path(&small));
     assert_eq!(figure(&page, "amount"), written(&small["amount"]));
-    assert!(page.contains("to be said") && page.contains("nobody knows"), "{page}");
+    assert!(page.contains("no account yet") && page.contains("unknown"), "{page}");
     assert!(page.contains(&small["transaction"].to_string()), "{page}");
 
     // Where so much goes is decided by two; looking decides nothing.
@@ -76,7 +76,10 @@ fn what_goes_back_is_addressed_by_two_operators_and_leaves_in_one_file() {
     let wrong = her.send(&payee, &[("holder", "Somebody"), ("iban", "GB00")]);
     assert!(wrong.status == 400 && wrong.text().contains("role=\"alert\""), "{wrong:?}");
     let (status, page) = her.get(&format!("{payee}?holder=Somebody&iban=GB00"));
-    assert!(status == 400 && page.contains("is not an IBAN") && !page.contains("Send it to this account"), "{page}");
+    assert!(
+        status == 400 && page.contains("is not an IBAN") && !page.contains("Send it to this account"),
+        "{page}"
+    );
     let request = her.go(&payee, &to);
     assert_eq!(her.send(&request, &[("act", "approve")]).status, 403);
     assert!(back(&olga, 200_000_000)["to"].is_null());
@@ -186,11 +189,40 @@ fn a_disputes_page_is_what_the_books_hold_and_what_can_be_done() {
     for (id, customer) in [(of_sale.as_str(), "globex"), (of_plan.as_str(), "initech"), ("D/1", "hooli")] {
         assert!(list.contains(&format!(">{id}<")) && list.contains(&format!(">{customer}<")), "{id}: {list}");
     }
+    let listed = olga.ok(&["disputes", "list", "--state", "open"]);
+    let ids: Vec<&str> = listed.as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
+    assert!(ids.len() == 3 && ids.contains(&of_sale.as_str()) && ids.contains(&"D/1"), "{listed}");
+    let told = listed.as_array().unwrap().iter().find(|one| one["id"] == of_sale.as_str()).unwrap();
+    assert_eq!((&told["answer_by"], &told["customer"]), (&json!("2026-03-12T13:00:00Z"), &json!("globex")));
+
+    // Its customer reads what that withholds and what to do, wherever the order is looked at.
+    let ordered = &customer.list("/api/v1/orders")[0];
+    assert_eq!(ordered["dispute"]["state"], "open");
+    let quote =
+        world.send("GET", "/api/v1/plugins/acme/ocr-server/quote", Some(&customer.token()), &[], "").json();
+    assert_eq!((&quote["dispute"]["state"], &quote["entitled"]), (&json!("open"), &json!(false)));
+    let his = Browser::of(&world, &customer);
+    let order_page = format!("/orders/{}", ordered["reference"].as_str().unwrap());
+    for path in [order_page.as_str(), "/checkout/plugins/acme/ocr-server"] {
+        let page = his.page(path);
+        assert!(
+            page.contains("The payment is disputed since") && !page.contains("Order it<"),
+            "{path}: {page}"
+        );
+    }
+    assert!(his.page("/orders").contains("disputed</span> since"));
+
     let page = |id: &str| her.page(&format!("{DISPUTE}?id={}", id.replace('/', "%2F").replace('_', "%5F")));
     let [first, second, by_hand] = [of_sale.as_str(), of_plan.as_str(), "D/1"].map(page);
-    for text in
-        ["acme:ocr-server", "in 7 days", "needs response", "3 times", "/dashboard/acme/sales/", "globex"]
-    {
+    for text in [
+        "acme:ocr-server",
+        "https://dashboard.stripe.com/payments/",
+        "in 7 days",
+        "needs response",
+        "3 times",
+        "/dashboard/acme/sales/",
+        "globex",
+    ] {
         assert!(first.contains(text), "{text}: {first}");
     }
     assert_eq!(figure(&first, "amount"), "100.00 USD");

@@ -250,6 +250,16 @@ fn a_visitor_sees_what_would_be_deployed_and_no_component_hurts_or_leaves() {
     }
     assert_eq!(visit(&world, &format!("{VLLM}?gpus=9xh900")).status, 400);
 
+    // Whoever chooses no target sees the first one that the plugin fits, from then on without a script, too.
+    let first = planned(&format!("{OCR}?fragment=plan"), "It fits");
+    assert!(first.contains("data-gpus=\"2xh100\" data-engine=\"local\""), "{first}");
+    let looked = page(&world, OCR, None);
+    for part in ["<option value=\"local\" selected>", "<option value=\"2xh100\" selected>", "It fits"] {
+        assert!(looked.contains(part) && !looked.contains("data-fresh"), "{part}: {looked}");
+    }
+    let order = looked.find("/checkout/plugins/acme/ocr-server").unwrap();
+    assert!(order < looked.find("chandlery install acme:ocr-server").unwrap(), "it stands by the price");
+
     // What costs something is planned for everybody, and pulled by nobody who has not paid.
     planned(&format!("{OCR}?engine=local"), "It fits: </strong>1 workload on no GPU");
     let record = world.send("GET", "/api/v1/plugins/acme/ocr-server/releases/1.0.0", None, &[], "").json();
@@ -265,7 +275,13 @@ fn a_visitor_sees_what_would_be_deployed_and_no_component_hurts_or_leaves() {
         let held = planned(&attack(name), says);
         assert!(held.contains("No plan: "), "{name}: {held}");
     }
-    assert!(page(&world, BAD, None).contains("(required)"));
+    let asks = page(&world, BAD, None);
+    assert!(
+        asks.contains("(required)")
+            && asks.contains("Fill in the parameters")
+            && !asks.contains("data-fresh"),
+        "{asks}"
+    );
     planned(&attack("none"), "It fits");
     // A visitor has so many, and what was planned before is none of them.
     let refused = (0..300).find(|number| {

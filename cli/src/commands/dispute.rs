@@ -1,17 +1,24 @@
-//! `chandlery dispute`: sales that a customer's bank disputes, and how that ended.
+//! `chandlery dispute`: payments that customers' banks have taken back, and how that ended.
 
 use chandlery_package::Money;
-use chandlery_package::wire::{ClosedDispute, NewDispute};
+use chandlery_package::wire::{self, ClosedDispute, DisputeState, NewDispute, Page};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
 use super::record::record;
 use crate::api::Context;
 use crate::failure::Result;
+use crate::show;
 
-/// Disputed sales (for operators).
+/// Disputes (for operators).
 #[derive(Subcommand)]
 pub enum Dispute {
+    /// Show the payments that customers' banks have taken back, the one that was opened first before all others
+    List {
+        /// Those in this state alone: open, won or lost
+        #[arg(long)]
+        state: Option<DisputeState>,
+    },
     /// Record that a customer's bank disputes a sale
     Open(Open),
     /// Record how a dispute was decided
@@ -22,10 +29,35 @@ impl Dispute {
     /// Runs the command that was chosen.
     pub async fn run(self, context: &Context) -> Result {
         match self {
+            Self::List { state } => list(context, state).await,
             Self::Open(open) => open.run(context).await,
             Self::Resolve(resolve) => resolve.run(context).await,
         }
     }
+}
+
+async fn list(context: &Context, state: Option<DisputeState>) -> Result {
+    let query = state.map(|state| format!("?state={state}")).unwrap_or_default();
+    let page: Page<wire::Dispute> = context.registry_list(&format!("/api/v1/disputes{query}")).await?;
+    let row = |dispute: &wire::Dispute| {
+        vec![
+            dispute.id.clone(),
+            dispute.state.to_string(),
+            dispute.customer.as_ref().map(ToString::to_string).unwrap_or_default(),
+            dispute.amount.to_string(),
+            dispute.opened_at.strftime("%F").to_string(),
+            dispute.answer_by.map(|until| until.strftime("%F %H:%M UTC").to_string()).unwrap_or_default(),
+            dispute.reason.clone().unwrap_or_default(),
+        ]
+    };
+    match context.settings.json {
+        true => show::json(page.items),
+        false => {
+            let columns = ["dispute", "state", "customer", ">amount", "opened", "answer by", "reason"];
+            show::table(&columns, page.items.iter().map(row));
+        }
+    }
+    Ok(())
 }
 
 /// Record that a customer's bank disputes a sale

@@ -158,6 +158,7 @@ impl Orders {
                 let order: Order = context.registry(Method::POST, "/api/v1/orders", new).await?;
                 match (context.settings.json, order.due) {
                     (true, _) => show::json(order),
+                    (false, _) if order.dispute.is_some() => disputed(&order),
                     (false, Some(_)) if order.paid_at.is_some() => show::done(format!(
                         "{} is ordered as {} and paid: `chandlery install {}` installs it",
                         order.plugin, order.reference, order.plugin
@@ -207,19 +208,41 @@ impl Orders {
 
 async fn list(context: &Context) -> Result {
     let page: Page<Order> = context.registry_list("/api/v1/orders").await?;
-    let day = |at: jiff::Timestamp| at.strftime("%F").to_string();
-    let state = |order: &Order| match (order.paid_at, order.ended_at, order.due) {
-        (Some(at), _, _) => format!("paid {}", day(at)),
-        (None, Some(at), _) => format!("ended {}", day(at)),
-        (None, None, Some(due)) => format!("{due} to be paid"),
-        (None, None, None) => "invoiced by the month".into(),
-    };
     let row = |order: &Order| {
         vec![order.reference.clone(), order.plugin.to_string(), order.offer.to_string(), state(order)]
     };
     match context.settings.json {
         true => show::json(page),
-        false => show::table(&["reference", "plugin", "price", "state"], page.items.iter().map(row)),
+        false => {
+            show::table(&["reference", "plugin", "price", "state"], page.items.iter().map(row));
+            page.items.iter().filter(|order| order.ended_at.is_none()).for_each(disputed);
+        }
     }
     Ok(())
+}
+
+/// Says what a dispute of an order withholds, and what to do about it; nothing, where it has none.
+fn disputed(order: &Order) {
+    let Order { reference, plugin, .. } = order;
+    if let Some(dispute) = &order.dispute {
+        let day = dispute.since.strftime("%F");
+        show::note(format!(
+            "{reference} is disputed since {day}, and nothing new of {plugin} is pulled, installed or deployed: {}",
+            dispute.remedy(plugin)
+        ));
+    }
+}
+
+/// How an order stands, in a few words.
+fn state(order: &Order) -> String {
+    let day = |at: jiff::Timestamp| at.strftime("%F").to_string();
+    let dispute = order.dispute.filter(|_| order.ended_at.is_none());
+    match (dispute, order.paid_at, order.ended_at, order.due) {
+        (Some(dispute), ..) => format!("disputed since {}", day(dispute.since)),
+        (None, Some(_), ..) if order.refunded => "refunded".into(),
+        (None, Some(at), ..) => format!("paid {}", day(at)),
+        (None, None, Some(at), _) => format!("ended {}", day(at)),
+        (None, None, None, Some(due)) => format!("{due} to be paid"),
+        (None, None, None, None) => "invoiced by the month".into(),
+    }
 }

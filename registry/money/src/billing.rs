@@ -39,7 +39,7 @@ pub use notices::{
     MailWaiting, mail_waiting, notices, remind, send as send_notices, tell_of_ends, tell_of_trials,
     warn_of_limit,
 };
-pub use orders::{end as end_order, order, order_of, orders, record_payment};
+pub use orders::{end as end_order, find_of as order_of_plugin, order, order_of, orders, record_payment};
 pub use payments::record as record_invoice_payment;
 pub use prices::{make_coupon, read_offer, set_price};
 pub use profiles::{prove as prove_tax_number, set_profile, standing as billing_standing};

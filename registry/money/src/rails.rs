@@ -36,10 +36,12 @@ pub(crate) use own_accounts::set as set_own_account;
 pub(crate) use processor_routes::give_back_within as give_surplus_back;
 pub use routes::routes;
 pub use run_file::run_file;
+pub use send_backs::SendBackTotal;
 pub use send_backs::desk::{
     count_waiting as count_send_backs, find as find_send_back, list as list_send_backs,
     make_file as make_send_back_file, named as send_back_named, next_file as next_send_back_file,
-    print_file as print_send_back_file, say_where as say_where_send_back_goes,
+    print_file as print_send_back_file, say_where as say_where_send_back_goes, totals as send_back_totals,
+    totals_of_file as send_back_file_totals,
 };
 pub(crate) use send_backs::send_to_within;
 pub use sending::send;

@@ -25,7 +25,7 @@ mod sales;
 mod told;
 mod volume_groups;
 
-pub use disputes::{DisputeState, close as close_dispute, decide as decide_dispute, open as open_dispute};
+pub use disputes::{close as close_dispute, decide as decide_dispute, open as open_dispute};
 pub use entries::{
     add as add_entry, credit as credit_entry, free_all_of as free_entries_of, take_on as take_on_entry,
 };

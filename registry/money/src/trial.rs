@@ -9,8 +9,8 @@ use chandlery_accounts::{Actor, Caller};
 use chandlery_edge::{Json, Path};
 use chandlery_package::column::{Json as Stored, Text};
 use chandlery_package::wire::{
-    Held, MonthClose, MonthResult, MonthTrial, PAGE_ITEMS_MAX, Statement, TrialInvoice, TrialInvoices,
-    TrialPartner, TrialResult,
+    Held, MonthClose, MonthResult, MonthTrial, PAGE_ITEMS_MAX, Statement, StatementLine, TransactionKind,
+    TrialInvoice, TrialInvoices, TrialPartner, TrialResult,
 };
 use chandlery_package::{Balance, Currency, Money, Month, Namespace};
 use chandlery_store::Write;
@@ -169,7 +169,7 @@ async fn of_partner(
     statement: Statement,
     range: &Range,
 ) -> Result<TrialPartner, Error> {
-    let Statement { partner, currency, opening, closing, .. } = statement;
+    let Statement { partner, currency, opening, closing, lines: booked, .. } = statement;
     let earned = partners::earned(db, &partner, currency, range).await?;
     let lines = partners::waterfall(db, &partner, &earned, range).await?;
     let line = |word: &str| {
@@ -184,9 +184,18 @@ async fn of_partner(
         share: line("share")?,
         net: line("net")?,
         opening: all(&opening)?,
+        paid_out: Balance::new(paid_out(&booked), currency)?,
         closing: all(&closing)?,
         partner,
     })
+}
+
+/// What payouts have taken of a partner's money by the lines of its statement, less what came back of them, in minor units.
+fn paid_out(booked: &[StatementLine]) -> i128 {
+    let of_payouts = booked
+        .iter()
+        .filter(|line| matches!(line.kind, TransactionKind::Payout | TransactionKind::PayoutReturned));
+    of_payouts.flat_map(|line| line.changes.values()).map(|minor| -i128::from(*minor)).sum()
 }
 
 /// What accounts of revenue and expenses came to before and come to after it.
@@ -245,7 +254,7 @@ mod tests {
         // 15 of 31 days at 31.00.
         assert_eq!((invoice.customer.as_str(), invoice.net.minor()), ("globex", 1500));
         let [partner] = &tried.partners[..] else { panic!("{tried:?}") };
-        assert_eq!((partner.gross.minor(), partner.opening.minor()), (1500, 0));
+        assert_eq!((partner.gross.minor(), partner.opening.minor(), partner.paid_out.minor()), (1500, 0, 0));
         assert_eq!((partner.share, partner.net), (partner.closing, partner.closing));
 
         let closed = books::close(db, &machine, 30, month, &me, finance.clock.now()).await.unwrap();
@@ -259,6 +268,23 @@ mod tests {
         drop(read);
         let refused = trial(&finance, &machine, &me, month).await.unwrap_err().to_string();
         assert!(refused.contains("is closed already"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_paid_out_is_what_payouts_took_less_what_came_back() {
+        let line = |kind, minor| StatementLine {
+            transaction: 1,
+            at: at("2026-01-05T00:00:00Z"),
+            kind,
+            description: String::new(),
+            changes: Held::from([("available".into(), minor)]),
+        };
+        let booked = [
+            line(TransactionKind::Payout, -9_000),
+            line(TransactionKind::Refund, -500),
+            line(TransactionKind::PayoutReturned, 4_000),
+        ];
+        assert_eq!(paid_out(&booked), 5_000);
     }
 
     #[tokio::test]

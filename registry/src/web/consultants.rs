@@ -30,7 +30,7 @@ pub(super) async fn page(
         p.lead { "They are certified by whoever operates this registry. What they do is ordered here, paid for part by part, each when "
             "you have accepted it." }
         @if found.items.is_empty() {
-            (empty("Nobody is certified yet.", &html! { "Owners of a namespace write their profile with " code { "chandlery consultants" } "." }))
+            (empty("No consultant is certified yet.", &html! { "Owners of a namespace write their profile with " code { "chandlery consultants" } "." }))
         }
         @for consultant in &found.items { (about(consultant)) }
         (layout::next_page(PAGE, found.next.as_deref()))

@@ -104,7 +104,7 @@ fn typed(caller: &Account, fault: Option<&str>) -> Markup {
                 "The code that the program shows"
                 input name="code" placeholder="WDJB-MJHT" autocomplete="off" autocapitalize="characters" required autofocus;
             }
-            button { "Go on" }
+            button { "Continue" }
         }
     };
     layout::page("Log a program in", Some(caller), content)

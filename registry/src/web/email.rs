@@ -113,7 +113,7 @@ fn page(
             None => {}
         }
         @if !sends_letters {
-            p.note { "This registry sends no letters: no address is verified before its operator has named a mail server." }
+            p.note { "This registry sends no e-mail: no address can be verified until its operator names a mail server." }
         }
         form.card method="post" action="/account/email" {
             label { "Another address" input name="email" type="email" value=(typed) autocomplete="email" required; }
@@ -121,7 +121,7 @@ fn page(
                 "Password"
                 input name="password" type="password" autocomplete="current-password" required;
             }
-            button { "Send a token there" }
+            button { "Send a token to this address" }
         }
     };
     layout::page("E-mail", Some(caller), content)
@@ -132,7 +132,7 @@ fn token_page(caller: Option<&Account>, token: &str, fault: Option<&str>) -> Mar
         h1 { "Verify an e-mail address" }
         (chandlery_pages::fault(fault))
         form.card method="post" action="/account/email/verification" {
-            label { "The token that was sent there" input name="token" value=(token) autocomplete="off" required; }
+            label { "The token from the e-mail" input name="token" value=(token) autocomplete="off" required; }
             button { "Verify" }
         }
     };

@@ -106,7 +106,7 @@ fn shown(caller: &Account, has: &SecondFactor, fault: Option<&str>) -> Markup {
                 form.card method="post" action=(PAGE) {
                     input type="hidden" name="act" value="codes";
                     (code_input())
-                    button { "Make new ones" }
+                    button { "Create new codes" }
                 }
                 h2 { "Remove it" }
                 form.card method="post" action=(PAGE) {
@@ -121,10 +121,10 @@ fn shown(caller: &Account, has: &SecondFactor, fault: Option<&str>) -> Markup {
                 form.card method="post" action=(PAGE) {
                     input type="hidden" name="act" value="set-up";
                     (password_input())
-                    button { "Set one up" }
+                    button { "Set up a second factor" }
                 }
-                h2 { "Go on" }
-                p.note { "Your authenticator has the secret already: show its first code." }
+                h2 { "Continue" }
+                p.note { "Your authenticator has the secret already: enter its first code." }
                 (confirm_form())
             }
         }
@@ -135,7 +135,7 @@ fn shown(caller: &Account, has: &SecondFactor, fault: Option<&str>) -> Markup {
 fn secret_page(caller: &Account, made: &SecondFactorSecret) -> Markup {
     let content = html! {
         h1 { "Second factor of " (caller.name) }
-        p { "Tell your authenticator this secret, or open the link where it runs: " a href=(made.uri) { "add it" } "." }
+        p { "Enter this secret in your authenticator, or open the link on its device: " a href=(made.uri) { "add it" } "." }
         p { code { (groups(&made.secret)) } }
         (confirm_form())
     };
@@ -145,7 +145,7 @@ fn secret_page(caller: &Account, made: &SecondFactorSecret) -> Markup {
 fn codes_page(caller: &Account, made: &RecoveryCodes) -> Markup {
     let content = html! {
         h1 { "Recovery codes of " (caller.name) }
-        p { "Each stands for a code of your authenticator once. Print them: they are not shown again." }
+        p { "Each replaces a code of your authenticator once. Keep them in a safe place: they are not shown again." }
         div.card { @for code in &made.codes { div { code { (code) } } } }
         p { a href=(PAGE) { "I have kept them" } }
     };

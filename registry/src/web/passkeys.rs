@@ -128,7 +128,7 @@ async fn shown(finance: &Finance, caller: &Account, fault: Option<&str>) -> Resu
         h1 { "Passkeys of " (caller.name) }
         (chandlery_pages::fault(fault))
         p { "A passkey of your phone, computer or security key logs you in: no name, no password and no code is asked for then." }
-        @if all.is_empty() { p.none { "There is none yet." } } @else { (table(&all)) }
+        @if all.is_empty() { p.none { "There are no passkeys yet." } } @else { (table(&all)) }
         h2 { "Add one" }
         @match finance.accounts.passkey_site() {
             Some(_) => { (begin_form()) }
@@ -183,7 +183,7 @@ fn begin_form() -> Markup {
     html! {
         form.card method="post" action=(PAGE) {
             input type="hidden" name="act" value="begin";
-            label { "What it is called" input name="name" maxlength="60" placeholder="My phone" required; }
+            label { "Name" input name="name" maxlength="60" placeholder="My phone" required; }
             label {
                 "Password, if you have logged in more than ten minutes ago"
                 input name="password" type="password" autocomplete="current-password";

@@ -100,7 +100,7 @@ impl Faults {
 fn page(given: &Given, faults: &Faults, sends_letters: bool) -> Markup {
     let letter = match sends_letters {
         true => "You are sent a letter there, to verify it.",
-        false => "This registry sends no letters yet: the address is kept.",
+        false => "This registry sends no e-mail yet: the address is kept.",
     };
     let name = Field::new("name", "Account name").value(&given.name).complete("username").required();
     let email =

@@ -116,7 +116,7 @@ pub(super) async fn arrive(
             };
             let jar = jar.add(sign_on::let_go(kept));
             let next = session::own_path(&arrived.next);
-            Ok(leading(jar, next, html! { h1 { "Logged in" } p { a href=(next) { "Go on" } } }))
+            Ok(leading(jar, next, html! { h1 { "Logged in" } p { a href=(next) { "Continue" } } }))
         }
         Err(error) => session::not_logged_in(error),
     }
@@ -220,7 +220,7 @@ fn to_provider(kept: SessionCookie, onward: Onward) -> Response {
     let jar = CookieJar::new().add(sign_on::hold(kept, state));
     let content = html! {
         h1 { "Log in with " (organisation) }
-        p { a href=(url) { "Go on to its provider" } }
+        p { a href=(url) { "Continue to its provider" } }
     };
     leading(jar, &url, content)
 }

@@ -122,7 +122,7 @@ fn shown(caller: &Account, tokens: &Page<TokenRecord>, told: &Markup) -> Markup 
         p { "Machines log in by tokens: each may do less than its account, and has an end. Log-ins are among them." }
         (table("Tokens", &columns, &rows))
         (layout::next_page(PAGE, tokens.next.as_deref()))
-        h2 { "Make one" }
+        h2 { "Create one" }
         (form())
     };
     layout::page("Tokens", Some(caller), content)

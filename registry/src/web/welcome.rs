@@ -80,7 +80,7 @@ fn steps(account: &Namespace, progress: &Progress) -> Vec<Step> {
     first.into_iter().chain(verification(progress)).chain(use_of(account, progress)).collect()
 }
 
-/// Where the registry sends no letters, there is no such step.
+/// Where the registry sends no e-mail, there is no such step.
 fn verification(progress: &Progress) -> Option<Step> {
     let how = html! {
         p {

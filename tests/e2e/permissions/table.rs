@@ -196,6 +196,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/api/v1/bank/lines", For::Operators, json!(null)),
         ("GET", "/api/v1/bank/balances", For::Operators, json!(null)),
         ("GET", "/api/v1/bank/send-backs", For::Operators, json!(null)),
+        ("GET", "/api/v1/disputes", For::Operators, json!(null)),
         (
             "PUT",
             "/api/v1/bank/send-backs/{reference}",

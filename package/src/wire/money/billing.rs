@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Acceptance, TaxCheck, TaxTerms};
+use super::{Acceptance, OrderDispute, TaxCheck, TaxTerms};
 use crate::{Currency, Money, MoneyError, Namespace, Offer, PluginId, Rate, Tier};
 
 /// Sets what a plugin costs from now on. What was ordered before keeps its price.
@@ -73,6 +73,13 @@ pub struct Order {
     pub paid_at: Option<Timestamp>,
     /// The invoice of that payment.
     pub invoice: Option<i64>,
+    /// Whether all of what was paid once for it was given back.
+    #[serde(default)]
+    pub refunded: bool,
+    /// That the customer's bank has taken a payment for it back: until it decides otherwise, nothing new of the plugin is pulled,
+    /// installed or deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<OrderDispute>,
 }
 
 /// A payment that arrived, recorded by an operator.

@@ -216,6 +216,8 @@ pub struct TrialPartner {
     pub net: Balance,
     /// All that the partner had at the month's begin, less what it owed.
     pub opening: Balance,
+    /// What payouts took of that and of the month's earnings, with the tax that was withheld, less what came back.
+    pub paid_out: Balance,
     /// All that it would have at the month's end.
     pub closing: Balance,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Party;
-use crate::{Balance, Currency, Money, Namespace, Rate, RevenueSharePolicy};
+use crate::{Balance, Currency, Money, Namespace, Rate, RevenueSharePolicy, words};
 
 /// A policy of shares, and from when on it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -34,6 +34,18 @@ pub struct NewVolumeGroup {
     pub group: Option<String>,
 }
 
+words! {
+    /// How a dispute stands.
+    pub enum DisputeState: "state of a dispute" {
+        /// The customer's bank has not decided.
+        Open = "open",
+        /// It has decided for the marketplace.
+        Won = "won",
+        /// It has decided for the customer.
+        Lost = "lost",
+    }
+}
+
 /// The customer's bank has taken a payment back.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewDispute {
@@ -45,6 +57,31 @@ pub struct NewDispute {
     pub amount: Money,
     /// What the processor takes for it.
     pub fee: Money,
+}
+
+/// A payment, or a part of one, that its customer's bank has taken back, as far as operators follow it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Dispute {
+    /// As the processor or whoever recorded it calls it.
+    pub id: String,
+    /// The processor's payment that it is about; none: an operator has recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<String>,
+    /// Who has paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Namespace>,
+    /// How much was taken back.
+    pub amount: Money,
+    /// How it stands.
+    pub state: DisputeState,
+    /// When it was in the books first.
+    pub opened_at: Timestamp,
+    /// Until when the processor takes evidence, as far as it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Timestamp>,
+    /// Why the customer disputes it, in the processor's word, such as `fraudulent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The bank has decided.

@@ -3,7 +3,7 @@
 mod states;
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{OrderState, Quote};
+use chandlery_package::wire::{DisputeState, OrderDispute, OrderState, Quote};
 use chandlery_package::{
     Entitlements, Money, Namespace, Offer, PluginEntitlement, PluginId, Price, Rate, terms,
 };
@@ -32,8 +32,10 @@ struct Row {
     paid_at: Option<Text<Timestamp>>,
     /// How many of its sales were given back whole.
     refunded: i64,
-    /// How many of its sales the customer's bank has taken back, for now or for good.
-    disputed: i64,
+    /// Since when the customer's bank holds, or has for good, what was paid for a sale of it.
+    disputed_at: Option<Text<Timestamp>>,
+    /// How many disputes of its sales are lost.
+    lost: i64,
     /// How many of its sales were never paid, and not sold again when they were paid after all.
     unpaid: i64,
 }
@@ -128,7 +130,10 @@ pub async fn quote(db: &Db, account: &Account, plugin: &PluginId, now: Timestamp
         true => prices::offer_at(&mut *db.read().acquire().await?, plugin, &account.name, now).await?,
         false => None,
     };
-    let order = entitled(db, &account.name, plugin, now).await?.map(|standing| standing.state);
+    let rows = orders(&mut *db.read().acquire().await?, &account.name, &plugin.to_string(), "", 1).await?;
+    let placed = rows.first();
+    let order = placed.map(|row| row.standing(now)).transpose()?.map(|standing| standing.state);
+    let dispute = placed.and_then(Row::dispute).filter(|_| order == Some(OrderState::Disputed));
     let member =
         account.operator || chandlery_accounts::role(db, &plugin.namespace, &account.name).await?.is_some();
     // A namespace that is not there is answered as one that may not be seen.
@@ -147,6 +152,7 @@ pub async fn quote(db: &Db, account: &Account, plugin: &PluginId, now: Timestamp
         entitled: offer.is_none() || member || order.is_some_and(OrderState::entitles),
         offer,
         order,
+        dispute,
     })
 }
 
@@ -185,9 +191,12 @@ async fn orders(
                 (select cast(count(*) as bigint) from sales
                  where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
                    and gross_minor > 0 and refunded_minor >= gross_minor) as refunded,
+                (select min(disputes.opened_at) from sales join disputes on disputes.sale = sales.id
+                 where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
+                   and disputes.state <> 'won') as disputed_at,
                 (select cast(count(*) as bigint) from sales join disputes on disputes.sale = sales.id
                  where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
-                   and disputes.state <> 'won') as disputed,
+                   and disputes.state = 'lost') as lost,
                 (select cast(count(*) as bigint) from sales
                  where sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'
                    and void_at is not null
@@ -205,6 +214,12 @@ async fn orders(
 }
 
 impl Row {
+    /// The dispute of a payment for it that the customer's bank has not decided for the marketplace.
+    fn dispute(&self) -> Option<OrderDispute> {
+        let state = if self.lost > 0 { DisputeState::Lost } else { DisputeState::Open };
+        self.disputed_at.as_ref().map(|Text(since)| OrderDispute { since: *since, state })
+    }
+
     fn standing(&self, now: Timestamp) -> Result<Standing, Error> {
         let Json(offer) = &self.offer;
         let due = match &offer.price {
@@ -218,7 +233,7 @@ impl Row {
             ended: self.ended_at.is_some_and(|Text(at)| at <= now),
             paid: self.paid_at.is_some(),
             refunded: self.refunded > 0,
-            disputed: self.disputed > 0,
+            disputed: self.disputed_at.is_some(),
             unpaid: self.unpaid > 0,
         };
         Ok(facts.standing(now))

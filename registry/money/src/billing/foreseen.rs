@@ -123,7 +123,11 @@ pub async fn foresee_order(
         Price::Once { .. } => Some(quotes::price(&order)?),
         Price::Monthly { .. } | Price::Metered { .. } => None,
     };
-    let terms = taxes::terms(&mut write, customer, now).await?;
+    let terms = match net {
+        // An order that stands keeps the tax that it was quoted.
+        Some(_) => quotes::honoured(&mut write, &order, true, now).await?.terms,
+        None => taxes::terms(&mut write, customer, now).await?,
+    };
     drop(write);
     Ok(ForeseenOrder { order, net, terms })
 }

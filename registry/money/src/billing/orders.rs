@@ -3,7 +3,8 @@
 
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{
-    Acceptance, Act, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, Order, Page, Paging,
+    Acceptance, Act, DisputeState, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, Order, OrderDispute,
+    Page, Paging,
 };
 use chandlery_package::{Money, Namespace, Offer, PluginId, Price, Rate, terms};
 use jiff::{SignedDuration, Timestamp};
@@ -40,12 +41,31 @@ struct Row {
     ended_at: Option<Text<Timestamp>>,
     paid_at: Option<Text<Timestamp>>,
     invoice: Option<i64>,
+    /// How many of its sales were given back whole.
+    refunded: i64,
+    /// Since when the customer's bank holds, or has for good, a payment of it.
+    disputed_at: Option<Text<Timestamp>>,
+    /// How many disputes of it are lost.
+    lost: i64,
+}
+
+/// That a sale is of an order: it is called `order CH-…`, followed by the month where it is invoiced by the month.
+macro_rules! of_order {
+    () => {
+        "sales.source >= 'order ' || orders.reference and sales.source < 'order ' || orders.reference || '-'"
+    };
 }
 
 macro_rules! select_orders {
     ($condition:literal) => {
         concat!(
-            "select reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at, ended_at, paid_at, invoice
+            "select reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at, ended_at, paid_at, invoice,
+                    (select cast(count(*) as bigint) from sales
+                     where ", of_order!(), " and gross_minor > 0 and refunded_minor >= gross_minor) as refunded,
+                    (select min(disputes.opened_at) from sales join disputes on disputes.sale = sales.id
+                     where ", of_order!(), " and disputes.state <> 'won') as disputed_at,
+                    (select cast(count(*) as bigint) from sales join disputes on disputes.sale = sales.id
+                     where ", of_order!(), " and disputes.state = 'lost') as lost
              from orders ",
             $condition
         )
@@ -180,9 +200,11 @@ async fn insert(
     find(write, &reference).await
 }
 
-/// Whether an order is in force, or can still be paid: it has not ended, and what was paid for it was not given back.
+/// Whether an order is in force, or can still be paid: it has not ended, and what was paid for it was neither given back nor taken back
+/// for good.
 async fn stands(write: &mut Write, order: &Order) -> Result<bool, Error> {
-    if order.ended_at.is_some() {
+    let is_lost = order.dispute.is_some_and(|dispute| dispute.state == DisputeState::Lost);
+    if order.ended_at.is_some() || is_lost {
         return Ok(false);
     }
     let Some(invoice) = order.invoice else { return Ok(true) };
@@ -415,7 +437,7 @@ pub(crate) async fn find(db: &mut AnyConnection, reference: &str) -> Result<Orde
 }
 
 /// A customer's order of a plugin: the one that has not ended or, where each has, the last one.
-pub(crate) async fn find_of(
+pub async fn find_of(
     db: &mut AnyConnection,
     customer: &Namespace,
     plugin: &PluginId,
@@ -449,7 +471,10 @@ fn read(row: Row) -> Result<Order, Error> {
         }
         Price::Monthly { .. } | Price::Metered { .. } => None,
     };
+    let state = if row.lost > 0 { DisputeState::Lost } else { DisputeState::Open };
     Ok(Order {
+        refunded: due.is_some() && row.refunded > 0,
+        dispute: row.disputed_at.map(|Text(since)| OrderDispute { since, state }),
         reference: row.reference,
         customer: row.customer.0,
         plugin: row.plugin.0,

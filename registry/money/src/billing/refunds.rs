@@ -365,7 +365,8 @@ pub(crate) async fn tell_of_dispute(write: &mut Write, payment: &str, now: Times
     let Some(Invoice { number, account, .. }) = paid_by(write, payment).await? else { return Ok(()) };
     let subject = format!("Your bank has taken the payment of invoice {number} back");
     let body = "Until the bank has decided, nothing new is deployed of what it paid for, nor after that where it decides for you. What \
-                serves goes on for as long as the terms say.\n";
+                serves goes on for as long as the terms say. Where the dispute is a mistake, withdraw it at the bank or card issuer that you paid \
+                with: what it paid for holds again once the bank reports that.\n";
     tell(write, &account, &format!("dispute:{number}"), &subject, body, now).await?;
     Ok(())
 }

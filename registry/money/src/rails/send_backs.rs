@@ -10,7 +10,7 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::{
     Act, Allotment, CreditNote, Page, Paging, Payee, SendBack, SendBackFile, SendBackState, TransactionKind,
 };
-use chandlery_package::{Currency, Money, Namespace};
+use chandlery_package::{Balance, Currency, Money, Namespace};
 use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -40,19 +40,21 @@ struct Row {
     state: Text<SendBackState>,
 }
 
-macro_rules! select {
-    ($condition:literal) => {
-        concat!(
-            "select * from (
-                 select transaction_id, reference, currency, minor, customer, holder, iban, bic, file, returned_minor,
+macro_rules! transfers {
+    () => {
+        "(select transaction_id, reference, currency, minor, customer, holder, iban, bic, file, returned_minor,
                         description as cause,
                         case when returned_minor = minor then 'returned'
                              when exists (select 1 from bank_allotments where bank_allotments.seen = send_backs.transaction_id
                                           and bank_allotments.currency = send_backs.currency) then 'left'
                              when file is not null then 'filed' else 'open' end as state
-                 from send_backs join ledger_transactions on ledger_transactions.id = transaction_id) as transfers ",
-            $condition
-        )
+                 from send_backs join ledger_transactions on ledger_transactions.id = transaction_id) as transfers "
+    };
+}
+
+macro_rules! select {
+    ($condition:literal) => {
+        concat!("select * from ", transfers!(), $condition)
     };
 }
 
@@ -368,6 +370,36 @@ pub(super) async fn list(
     .fetch_all(db)
     .await?;
     paging.cut(rows, |row| row.transaction_id).try_map(Row::shown)
+}
+
+/// Transfers of one currency together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendBackTotal {
+    /// How many.
+    pub count: i64,
+    /// What they come to.
+    pub amount: Balance,
+}
+
+/// How many transfers are in one state or in any, and in one bank file or wherever, and what they come to in each currency.
+pub(super) async fn totals(
+    db: &mut AnyConnection,
+    state: Option<SendBackState>,
+    file: Option<i64>,
+) -> Result<Vec<SendBackTotal>, Error> {
+    let rows: Vec<(Text<Currency>, i64, i64)> = sqlx::query_as(concat!(
+        "select currency, count(*), cast(sum(minor) as bigint) from ",
+        transfers!(),
+        "where ($1 = '' or state = $1) and ($2 = 0 or file = $2) group by currency order by currency"
+    ))
+    .bind(state.map_or("", SendBackState::as_str))
+    .bind(file.unwrap_or(0))
+    .fetch_all(db)
+    .await?;
+    let read = |(Text(currency), count, minor): (Text<Currency>, i64, i64)| {
+        Ok(SendBackTotal { count, amount: Balance::new(minor, currency)? })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// The first transfer that a text names.

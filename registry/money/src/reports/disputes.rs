@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use chandlery_package::column::Text;
-use chandlery_package::wire::{AccountBalance, Page, Paging, ProcessorEvent, TransactionKind};
+use chandlery_package::wire::{
+    self, AccountBalance, DisputeState, Page, Paging, ProcessorEvent, TransactionKind,
+};
 use chandlery_package::{Balance, Currency, Money, Namespace, PluginId};
 use chandlery_store::time;
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::rails::ToldDispute;
-use crate::sharing::DisputeState;
 use crate::{Error, rails};
 
 /// What the ledger calls what happens to a dispute.
@@ -51,6 +52,21 @@ impl Dispute {
         match self.round {
             0 => self.id.clone(),
             round => format!("{}.{round}", self.id),
+        }
+    }
+
+    /// What of it is told by the API.
+    pub(super) fn shown(self) -> wire::Dispute {
+        let (answer_by, reason) = self.told.map_or((None, None), |told| (told.answer_by, told.reason));
+        wire::Dispute {
+            id: self.id,
+            payment: self.payment,
+            customer: self.customer,
+            amount: self.amount,
+            state: self.state,
+            opened_at: self.opened_at,
+            answer_by,
+            reason,
         }
     }
 

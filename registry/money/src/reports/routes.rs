@@ -1,18 +1,19 @@
-//! `/api/v1/reports`, for operators.
+//! `/api/v1/reports`, and the list of `/api/v1/disputes`, for operators.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, header};
 use chandlery_package::Month;
 use chandlery_package::wire::{
-    AgedReceivable, BalanceSheet, CustomerInvoice, DeferredMonth, Dunning, LedgerExport, MonthResult, Page,
-    Paging, TaxReturnLine,
+    AgedReceivable, BalanceSheet, CustomerInvoice, DeferredMonth, Dispute, DisputeState, Dunning,
+    LedgerExport, MonthResult, Page, Paging, TaxReturnLine,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::DisputePlace;
 use super::receivables::{AgeingKey, Wanted};
 use crate::{Error, Finance, table};
 use chandlery_accounts::Account;
@@ -27,6 +28,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(invoices))
         .routes(routes!(ageing))
         .routes(routes!(dunning))
+        .routes(routes!(disputes))
         .routes(routes!(deferred))
         .routes(routes!(results))
         .routes(routes!(balance_sheets))
@@ -84,6 +86,33 @@ async fn dunning(
     caller.must_operate("see who was reminded")?;
     let mut db = finance.db.snapshot().await?;
     Ok(Json(super::dunning(&mut db, None, &paging).await?))
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct InState {
+    /// Those in this state alone.
+    #[param(inline)]
+    state: Option<DisputeState>,
+}
+
+/// Lists the payments that customers' banks have taken back, the one that was opened first before all others; for operators.
+#[utoipa::path(
+    get,
+    path = "/api/v1/disputes",
+    params(InState, Paging<DisputePlace>),
+    responses((status = 200, description = "Done.", body = Page<Dispute>))
+)]
+async fn disputes(
+    State(finance): State<Finance>,
+    caller: Account,
+    Query(of): Query<InState>,
+    Query(paging): Query<Paging<DisputePlace>>,
+) -> Result<Json<Page<Dispute>>, Error> {
+    caller.must_operate("see the disputes of customers")?;
+    let mut db = finance.db.snapshot().await?;
+    let found = super::disputes(&mut db, of.state, &paging).await?;
+    Ok(Json(found.map(|dispute| dispute.shown())))
 }
 
 /// Shows by month what subscriptions were invoiced and will earn; for operators.

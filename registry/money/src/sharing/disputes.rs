@@ -3,7 +3,7 @@
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record_once;
 use chandlery_package::column::Text;
-use chandlery_package::wire::{Act, ClosedDispute, EntryKind, TransactionKind};
+use chandlery_package::wire::{Act, ClosedDispute, DisputeState, EntryKind, TransactionKind};
 use chandlery_package::{Currency, Money};
 use jiff::Timestamp;
 use serde_json::json;
@@ -16,18 +16,6 @@ use super::told;
 use crate::Error;
 use crate::ledger::{self, Account, By, Transaction};
 use chandlery_store::{Db, Write, time};
-
-chandlery_package::words! {
-    /// How a dispute stands.
-    pub enum DisputeState: "state of a dispute" {
-        /// The customer's bank has not decided.
-        Open = "open",
-        /// It has decided for the marketplace.
-        Won = "won",
-        /// It has decided for the customer.
-        Lost = "lost",
-    }
-}
 
 /// Opens a dispute of so much of a sale. The same again changes nothing.
 pub async fn open(

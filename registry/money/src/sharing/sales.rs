@@ -120,7 +120,11 @@ pub async fn find(db: &mut AnyConnection, id: i64) -> Result<Sale, Error> {
     .bind(id)
     .fetch_optional(db)
     .await?;
-    let row = row.ok_or_else(|| Error::NotFound(format!("sale {id}")))?;
+    let row = row.ok_or_else(|| {
+        Error::NotFound(format!(
+            "sale {id}: the dashboard of its seller (/dashboard/NAMESPACE/sales) has the numbers"
+        ))
+    })?;
     let money = |minor| Money::new(minor, row.currency.0);
     Ok(Sale {
         id: row.id,

@@ -4,7 +4,8 @@ mod anything;
 
 use chandlery_accounts::{Account, Actor};
 use chandlery_package::wire::{
-    Acceptance, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, NewRefund, OrderState, Paging, Quote,
+    Acceptance, DisputeState, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, NewRefund, OrderDispute,
+    OrderState, Paging, Quote,
 };
 use chandlery_package::{Currency, Money, Namespace, Offer, terms};
 use jiff::{SignedDuration, Timestamp};
@@ -83,10 +84,14 @@ async fn what_is_paid_once_is_had_until_the_money_goes_back() {
     sharing::open_dispute(&mut write, "dp", 1, usd(10_000), usd(1500), day(21)).await.unwrap();
     write.commit().await.unwrap();
     assert_eq!(state(&finance, 21).await, Some(OrderState::Disputed));
+    let held = OrderDispute { since: day(21), state: DisputeState::Open };
+    assert_eq!(quote(&finance, 21).await.dispute, Some(held));
+    assert_eq!(order(&finance, 21).await, reference, "it stands until the bank has decided");
     let mut write = crate::testing::writing(&finance.db).await;
     sharing::close_dispute(&mut write, "dp", true, day(22)).await.unwrap();
     write.commit().await.unwrap();
     assert_eq!(state(&finance, 22).await, Some(OrderState::Paid));
+    assert_eq!(quote(&finance, 22).await.dispute, None);
 
     give_back(&finance, "R-1", 4_000, 23).await;
     assert_eq!(state(&finance, 23).await, Some(OrderState::Paid));
@@ -109,6 +114,23 @@ async fn what_was_given_back_is_had_again_once_it_is_bought_anew() {
         }
         assert_eq!(state(&finance, today + 2).await, Some(state_now));
     }
+}
+
+#[tokio::test]
+async fn what_a_bank_has_taken_back_in_part_for_good_can_be_bought_anew() {
+    let (_folder, finance) = market(&["globex"], ONCE).await;
+    let reference = order(&finance, 0).await;
+    let payment = NewPayment { bank_reference: "B-1".into(), amount: usd(10_000) };
+    billing::record_payment(&finance.db, &Actor::machine(), 30, &reference, &payment, day(1)).await.unwrap();
+    let mut write = crate::testing::writing(&finance.db).await;
+    sharing::open_dispute(&mut write, "dp", 1, usd(4_000), usd(1500), day(2)).await.unwrap();
+    sharing::close_dispute(&mut write, "dp", false, day(3)).await.unwrap();
+    write.commit().await.unwrap();
+    let lost = OrderDispute { since: day(2), state: DisputeState::Lost };
+    let found = billing::orders(&finance.db, &globex(), &Paging::first(10)).await.unwrap().items;
+    assert_eq!((found[0].dispute, found[0].refunded), (Some(lost), false));
+    assert_ne!(order(&finance, 4).await, reference);
+    assert_eq!(state(&finance, 4).await, Some(OrderState::Ordered));
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Customer) -> Re
                 @if !is_trial {
                     h2 { "When what is invoiced is over" }
                     @match &then {
-                        Ok(foreseen) => { (at_the_end(&has, &foreseen.subscription)) (button(THEN, "Cancel it for then")) }
+                        Ok(foreseen) => { (at_the_end(&has, &foreseen.subscription)) (button(THEN, "Cancel at the end of the period")) }
                         Err(error) => p { (error.problem().in_words()) },
                     }
                 }

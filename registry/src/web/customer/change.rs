@@ -67,7 +67,7 @@ pub(super) async fn page(
         (crumbs(&[ABOVE], "Check-out"))
         h1 { (title) }
         (consequence(&new, is_kept, &foreseen))
-        h2 { "Who sells to whom" }
+        h2 { "Seller and buyer" }
         div.card { (parties.shown()) }
         h2 { "Confirm" }
         form.card method="post" action="/checkout/subscription" {
@@ -152,7 +152,7 @@ pub(super) async fn keep_page(State(finance): State<Finance>, caller: Customer) 
         (crumbs(&[ABOVE], "Keep it"))
         h1 { "Keep " (new.tier) ", billed " (new.billed) }
         (consequence(&new, true, &foreseen))
-        form method="post" action="/subscription/keep" { button { "Keep it as it is" } }
+        form method="post" action="/subscription/keep" { button { "Keep the subscription" } }
     };
     Ok(frame::page(&caller, "Keep the subscription", "/subscription", &content))
 }

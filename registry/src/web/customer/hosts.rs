@@ -37,7 +37,7 @@ pub(super) async fn page(
         h1 { "Hosts of " (caller.name) }
         p { "They report by themselves, each hour. Their deployments count together; one that was not heard of for 7 days counts no more." }
         @if hosts.items.is_empty() && chains.items.is_empty() {
-            (empty("No host has reported yet.", &html! { "One reports once it is run for this account." }))
+            (empty("No host has reported yet.", &html! { "A host appears here once it runs for this account." }))
             (command("chandlery host run --data DIR"))
         } @else {
             (table("Hosts", &COLUMNS, &rows(&hosts, &chains, is_whole, may_forget)))

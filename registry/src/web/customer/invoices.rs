@@ -68,7 +68,7 @@ fn all(page: &Page<Invoice>, now: Timestamp) -> Markup {
 /// That there is no invoice, and what makes one.
 pub(in crate::web) fn none_yet() -> Markup {
     empty(
-        "Nothing was invoiced yet.",
+        "There are no invoices yet.",
         &html! {
             "A " a href="/subscription" { "subscription" } " is invoiced when it begins, and what you order from the "
             a href="/search" { "shop" } " once it is paid, or by the month."
@@ -115,7 +115,7 @@ pub(super) async fn one(
         p.badges data-figure="state" { (state(&invoice, finance.clock.now())) }
         div.card { (facts(&about(&invoice))) }
         p {
-            a href=(format!("{document}/page")) { "Print it" } " · "
+            a href=(format!("{document}/page")) { "Print" } " · "
             a href=(format!("{document}/xml")) { "As XML (EN 16931)" } " · "
             a href=(format!("{document}/csv")) { "As CSV" }
         }
@@ -161,7 +161,7 @@ pub(super) async fn credit_notes(
         (crumbs(&[ABOVE], "Credit notes"))
         h1 { "Credit notes of " (caller.name) }
         @if rows.is_empty() {
-            (empty("Nothing was given back.", &html! { "What is given back of an invoice stands here. " a href=(PAGE) { "Invoices" } }))
+            (empty("There are no credit notes yet.", &html! { "What is given back of an invoice stands here. " a href=(PAGE) { "Invoices" } }))
         } @else {
             (table("Credit notes", &columns, &rows))
             (next_page(next.as_deref()))

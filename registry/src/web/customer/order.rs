@@ -11,7 +11,7 @@ use chandlery_pages::{Link, command, crumbs, day, facts, money};
 use maud::{Markup, html};
 
 use super::frame::{self, Customer};
-use super::orders::{state, until};
+use super::orders::{disputed, state, until, withheld};
 use super::paying::{self, Parties};
 use crate::error::Error;
 
@@ -38,6 +38,7 @@ pub(super) async fn page(
         h1 { "Order of " (order.plugin) }
         @if let Some(standing) = standing {
             p.badges data-figure="state" { (state(standing.state)) span.note { "may be deployed until: " (until(standing)) } }
+            @if let Some(dispute) = disputed(&order, standing) { (withheld(&order, dispute, can_end)) }
         }
         div.card { (facts(&about(&order))) }
         @if let Some(due) = due {
@@ -61,7 +62,7 @@ fn about(order: &Order) -> Vec<(&'static str, Markup)> {
         ("Ordered on", day(order.ordered_at)),
     ];
     if order.discount != Rate::ZERO {
-        facts.push(("Taken off", html! { (order.discount) }));
+        facts.push(("Discount", html! { (order.discount) }));
     }
     match order.due {
         Some(due) => facts.push(("With taxes", html! { span data-figure="due" { (money(due)) } })),

@@ -4,8 +4,9 @@ use axum::extract::State;
 use chandlery_edge::Query;
 use chandlery_money::billing::Standing;
 use chandlery_money::{Finance, billing, consultants};
-use chandlery_package::wire::{Order, OrderState, Page, Paging, ServiceOrder};
-use chandlery_pages::{Column, Tone, badge, day, empty, money, next_page, table};
+use chandlery_package::terms;
+use chandlery_package::wire::{DisputeState, Order, OrderDispute, OrderState, Page, Paging, ServiceOrder};
+use chandlery_pages::{Column, Tone, badge, banner, day, empty, money, next_page, table};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -57,7 +58,7 @@ fn of_plugins(orders: &Page<Order>, rows: &[Vec<Markup>]) -> Markup {
     let next = orders.next.as_deref().map(|after| format!("{PAGE}?after={after}"));
     html! {
         @if rows.is_empty() {
-            (empty("Nothing was ordered.", &html! { "What costs something is ordered on its page. " a href="/search" { "Search plugins" } }))
+            (empty("There are no orders yet.", &html! { "What costs something is ordered on its page. " a href="/search" { "Search plugins" } }))
         } @else {
             (table("Orders of plugins", &columns, rows))
             (next_page(next.as_deref()))
@@ -73,10 +74,47 @@ fn row(order: &Order, standing: Option<Standing>) -> Vec<Markup> {
         html! { a href=(format!("/plugins/{}/{}", order.plugin.namespace, order.plugin.name)) { (order.plugin) } },
         html! { (order.offer) },
         day(order.ordered_at),
-        html! { @if let Some(standing) = standing { (state(standing.state)) } },
+        html! {
+            @if let Some(standing) = standing {
+                (state(standing.state))
+                @if let Some(dispute) = disputed(order, standing) { " since " (day(dispute.since)) }
+            }
+        },
         html! { @if let Some(standing) = standing { (until(standing)) } },
         html! { @if let Some(due) = due { (money(due)) } },
     ]
+}
+
+/// The dispute by which an order covers nothing; none: it has none, or has ended.
+pub(super) fn disputed(order: &Order, standing: Standing) -> Option<OrderDispute> {
+    order.dispute.filter(|_| standing.state == OrderState::Disputed)
+}
+
+/// What a dispute withholds, and what its customer can do about it. `may_end`: whether the order is invoiced by the month, and the
+/// customer may end it.
+pub(super) fn withheld(order: &Order, dispute: OrderDispute, may_end: bool) -> Markup {
+    let Order { plugin, reference, .. } = order;
+    let anew = format!("/checkout/plugins/{}/{}", plugin.namespace, plugin.name);
+    let is_lost = dispute.state == DisputeState::Lost;
+    let said = html! {
+        p {
+            strong { "The payment is disputed since " (day(dispute.since)) ". " }
+            @if is_lost { "Your bank has taken it back, and decided for you: the money is yours again. " }
+            @else { "Your bank has taken it back, and has not decided. " }
+            "Nothing new of " (plugin) " is pulled, installed or deployed. What serves goes on for " (terms::NOTICE_DAYS)
+            " days from the day on which its host tells of it."
+        }
+        @if is_lost {
+            p { "To have it again, " a href=(anew) { "order it anew" } "." }
+        } @else {
+            p {
+                "If the dispute is a mistake, withdraw it at the bank or card issuer that you paid with: the order holds again once the "
+                "bank reports that."
+                @if may_end { " Or " a href=(format!("{PAGE}/{reference}/end")) { "end this order" } ", and order the plugin anew." }
+            }
+        }
+    };
+    banner(Tone::Bad, &said)
 }
 
 /// How an order stands, in a word.
@@ -95,9 +133,9 @@ pub(super) fn until(standing: Standing) -> Markup {
     html! {
         @match (standing.state, standing.until) {
             (OrderState::Ordered, Some(until)) => { (day(until)) ", unless it is paid" }
-            (OrderState::Trial, Some(until)) => { "it is ended; paid for from " (day(until)) " on" }
-            (OrderState::Paid, _) => "for ever",
-            (state, _) if state.entitles() => "it is ended",
+            (OrderState::Trial, Some(until)) => { "you end it; charged from " (day(until)) " on" }
+            (OrderState::Paid, _) => "no end",
+            (state, _) if state.entitles() => "you end it",
             _ => "not covered",
         }
     }

@@ -69,7 +69,7 @@ async fn shown(
 
 fn list(page: &Page<Organisation>) -> Markup {
     let columns =
-        [Column::Text("Name"), Column::Text("Title"), Column::Text("You are"), Column::Text("Made on")];
+        [Column::Text("Name"), Column::Text("Title"), Column::Text("Your role"), Column::Text("Created on")];
     let row = |organisation: &Organisation| {
         let name = &organisation.name;
         vec![
@@ -83,7 +83,7 @@ fn list(page: &Page<Organisation>) -> Markup {
     let next = page.next.as_deref().map(|after| format!("{ORGANISATIONS}?after={after}"));
     html! {
         @if rows.is_empty() {
-            (empty("You belong to none.", &html! { "One buys, pays and publishes for all of its members, each within a role." }))
+            (empty("You belong to no organisation.", &html! { "One buys, pays and publishes for all of its members, each within a role." }))
         } @else {
             (table("Organisations", &columns, &rows))
             p.note { a href=(shell::ORGANISATIONS) { "Act for one on these pages" } }
@@ -104,13 +104,13 @@ fn invitations(page: &Page<OrganisationMember>) -> Markup {
 
 fn form(given: &Given, faults: &Faults) -> Markup {
     html! {
-        h2 { "Make one" }
+        h2 { "Create one" }
         form.card method="post" action=(ORGANISATIONS) {
             (Field::new("name", "Name").value(&given.name).required().fault(faults.name.as_deref())
-                .hint("Small letters, digits and dashes. It is a name among those of accounts, and stays."))
+                .hint("Lower-case letters, digits and dashes. Accounts and organisations share their names, and this one cannot be changed."))
             (Field::new("title", "Title").value(&given.title).required().fault(faults.title.as_deref())
-                .complete("organization").hint("What people call it."))
-            button { "Make the organisation" }
+                .complete("organization").hint("The name that people see."))
+            button { "Create the organisation" }
         }
     }
 }

@@ -39,18 +39,23 @@ impl Parties {
         let tax = self.terms();
         let seller = match &self.seller {
             Some(Seller { party, .. }) => html! { (party.name) ", " (party.country) },
-            None => html! { "whoever operates this registry" },
+            None => html! { "the operator of this registry" },
         };
         let buyer = match &self.standing.profile {
             Some(profile) => html! {
                 @if let Some(name) = &profile.name { (name) ", " }
                 (profile.country) " · " a href="/billing" { "Change" }
             },
-            None => html! { "you have not said where you are · " a href="/billing" { "Say it" } },
+            None => html! { "no billing address yet · " a href="/billing" { "Add one" } },
         };
         let tax = html! { (tax.name) @if let Some(note) = &tax.note { p.note { (note) } } };
         facts(&[("Sold by", seller), ("Billed to", buyer), ("Tax", tax)])
     }
+}
+
+/// The row of a tax, with its name: none where there is nothing to tax, as of what a coupon takes off whole.
+pub(super) fn tax_row(name: &str, net: Money, tax: Money) -> Option<(String, Money)> {
+    (net.is_positive() || !tax.is_zero()).then(|| (name.to_owned(), tax))
 }
 
 /// Amounts that come to what is to be paid, each with its name; the last one is that.
@@ -64,7 +69,7 @@ pub(super) fn amounts(label: &str, rows: &[(String, Money)]) -> Markup {
 pub(super) fn lines(invoice: &Invoice) -> Markup {
     let mut rows: Vec<(String, Money)> =
         invoice.lines.iter().map(|line| (line.description.clone(), line.amount)).collect();
-    rows.push((invoice.tax_name.clone(), invoice.tax));
+    rows.extend(tax_row(&invoice.tax_name, invoice.net, invoice.tax));
     if !invoice.credit.is_zero() {
         rows.push(("Less, paid from credit".into(), invoice.credit));
     }
@@ -87,15 +92,15 @@ pub(super) fn ways(card: Option<&str>, due: Money, reference: &str, bank: Option
         @if let Some(card) = card {
             h2 { "Pay by card" }
             form.card method="post" action=(card) {
-                p.note { "On a page of the processor of payments: no number of a card reaches this registry." }
+                p.note { "On the payment processor's page: no card number reaches this registry." }
                 button { "Pay " (money(due)) " by card" }
             }
         }
         h2 { "Pay by transfer" }
         div.card {
             (facts(&transfer))
-            @if bank.is_none() { p.note { "Whoever operates this registry says to which account." } }
-            p.note { "It is booked when the bank tells of it, by the text alone: write it as it stands here." }
+            @if bank.is_none() { p.note { "Ask the operator of this registry which account to pay to." } }
+            p.note { "The payment is matched by this text alone: copy it exactly." }
         }
     }
 }
@@ -116,5 +121,25 @@ pub(super) fn must_be_current(shown: &str) -> Result<(), Error> {
             "the terms are those of {} by now, and not those that were shown: look at them again",
             terms::VERSION
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_costs_nothing_has_no_row_of_a_tax() {
+        let usd = |text: &str| format!("{text} USD").parse::<Money>().unwrap();
+        for (net, tax, is_shown) in [
+            ("100.00", "19.00", true),
+            // Reverse charge, or a country without a rule: the row says why nothing is charged.
+            ("100.00", "0.00", true),
+            ("0.00", "0.00", false),
+            ("-5.00", "0.00", false),
+        ] {
+            let row = tax_row("VAT 19%", usd(net), usd(tax));
+            assert_eq!(row.is_some(), is_shown, "{net} {tax}");
+        }
     }
 }

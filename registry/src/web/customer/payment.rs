@@ -41,8 +41,8 @@ async fn begin(finance: &Finance, caller: &Customer, subject: &Subject) -> Resul
     let made = rails::payment_page(finance, &caller.name, subject).await?;
     let content = html! {
         h1 { "Pay " (money(made.amount)) }
-        p { "For " strong { (subject) } ", on the page of the processor of payments. It leads back here." }
-        p { a.button href=(made.url) rel="noreferrer" { "Go on to the processor's page" } }
+        p { "For " strong { (subject) } ", on the payment processor's page, which brings you back here." }
+        p { a.button href=(made.url) rel="noreferrer" { "Continue to the payment page" } }
         p { a href=(page_of(subject)) { "Pay another way" } }
     };
     Ok(frame::page(caller, "Pay", section(subject), &content))
@@ -89,7 +89,7 @@ fn once_more(path: &str) -> Response {
         [(header::REFRESH, format!("0;url={path}")), (header::CACHE_CONTROL, "no-store".to_owned())];
     let content = html! {
         h1 { "Payment" }
-        p { a href=(path) { "Go on" } }
+        p { a href=(path) { "Continue" } }
     };
     (headers, layout::page("Payment", None, content)).into_response()
 }
@@ -112,10 +112,10 @@ async fn told(finance: &Finance, caller: &Customer, reference: String) -> Result
             h1 { "Paid" }
             p data-figure="payment" { (subject) " is paid: it is in the books." }
         } @else {
-            h1 { "Not heard of yet" }
+            h1 { "Not confirmed yet" }
             p data-figure="payment" {
-                "The processor of payments has not told of a payment for " (subject) ". Where you have paid, it does so in a moment: load this "
-                "page again. Where you have not, nothing was taken."
+                "The payment processor has not reported a payment for " (subject) ". If you have paid, it does so in a moment: load this "
+                "page again. If you have not, nothing was charged."
             }
         }
         p { a href=(page_of(&subject)) { "Show " (subject) } }

@@ -7,7 +7,7 @@ use chandlery_edge::{Path, Query};
 use chandlery_money::Finance;
 use chandlery_money::billing::{self, ForeseenOrder};
 use chandlery_package::problem::Explain as _;
-use chandlery_package::wire::{Acceptance, NewOrder, OrderState, Quote};
+use chandlery_package::wire::{Acceptance, DisputeState, NewOrder, Order, OrderState, Quote};
 use chandlery_package::{Money, Namespace, Offer, PluginId, PluginName, Rate, terms};
 use chandlery_pages::{Field, Link, checkbox, command, crumbs, facts};
 use maud::{Markup, html};
@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::frame::{self, Customer};
+use super::orders::withheld;
 use super::paying::{self, Parties};
 use crate::error::Error;
 use crate::shell::shown_again;
@@ -109,13 +110,20 @@ async fn checkout(
 ) -> Result<Markup, Error> {
     let now = finance.clock.now();
     let quote = billing::quote(&finance.db, caller, plugin, now).await?;
-    let content = match (&quote.offer, quote.order.filter(|order| order.entitles())) {
-        (None, _) => html! {
+    let placed =
+        billing::order_of_plugin(&mut *finance.db.read().acquire().await?, &caller.name, plugin).await?;
+    let held = quote.dispute.filter(|dispute| dispute.state == DisputeState::Open);
+    let content = match (&quote.offer, placed, (quote.order, held)) {
+        (None, _, _) => html! {
             p { "It costs nothing: install it without an order." }
             (command(&format!("chandlery install {plugin}")))
         },
-        (Some(_), Some(order)) => had(&quote, order),
-        (Some(offer), None) => {
+        (Some(_), Some(placed), (Some(order), _)) if order.entitles() => had(&placed, order),
+        (Some(_), Some(placed), (_, Some(dispute))) => html! {
+            (withheld(&placed, dispute, placed.due.is_none()))
+            p { a href=(format!("/orders/{}", placed.reference)) { "Show order " (placed.reference) } }
+        },
+        (Some(offer), _, _) => {
             let new = given.new_order(plugin)?;
             let foreseen =
                 billing::foresee_order(&finance.db, &caller.actor, &caller.name, &new, now).await?;
@@ -133,10 +141,14 @@ async fn checkout(
     Ok(frame::page(caller, &format!("Order {plugin}"), "/orders", &content))
 }
 
-fn had(quote: &Quote, order: OrderState) -> Markup {
+fn had(placed: &Order, state: OrderState) -> Markup {
+    let Order { customer, plugin, reference, .. } = placed;
     html! {
-        p { "'" (quote.account) "' has it already: its order is " strong { (order) } ". " a href="/orders" { "Orders" } }
-        (command(&format!("chandlery install {}", quote.plugin)))
+        p {
+            "'" (customer) "' has it already: order " a href=(format!("/orders/{reference}")) { (reference) } " is "
+            strong { (state) } ". Install it:"
+        }
+        (command(&format!("chandlery install {plugin}")))
     }
 }
 
@@ -152,13 +164,13 @@ fn offered(
     let due = foreseen.order.due.map(|due| due.to_string()).unwrap_or_default();
     Ok(html! {
         (price(foreseen)?)
-        h2 { "Who sells to whom" }
+        h2 { "Seller and buyer" }
         div.card { (parties.shown()) }
         h2 { "Coupon" }
         form.card method="get" action=(action) {
             input type="hidden" name="referrer" value=(given.referrer);
             (Field::new("coupon", "Code").value(typed))
-            button { "Use it" }
+            button { "Apply it" }
         }
         h2 { "Order" }
         form.card method="post" action=(action) {
@@ -180,13 +192,18 @@ fn price(foreseen: &ForeseenOrder) -> Result<Markup, Error> {
     let ForeseenOrder { order, net, terms: tax } = foreseen;
     let mut said = vec![("Price", html! { (order.offer) })];
     if order.discount != Rate::ZERO {
-        said.push(("Taken off", html! { (order.discount) }));
+        said.push(("Discount", html! { (order.discount) }));
     }
     let amounts = match (net, order.due) {
         (Some(net), Some(due)) => {
             let on_it = due.minus(*net).map_err(chandlery_money::Error::from)?;
-            let rows = [("Net".to_owned(), *net), (tax.name.clone(), on_it), ("To be paid".to_owned(), due)];
-            said.push(("Paid", html! { "once, within " (terms::PAYMENT_DAYS) " days" }));
+            let mut rows = vec![("Net".to_owned(), *net)];
+            rows.extend(paying::tax_row(&tax.name, *net, on_it));
+            rows.push(("To be paid".to_owned(), due));
+            said.push((
+                "Paid",
+                html! { @if due.is_zero() { "nothing" } @else { "once, within " (terms::PAYMENT_DAYS) " days" } },
+            ));
             paying::amounts("What it costs", &rows)
         }
         _ => {

@@ -72,11 +72,9 @@ async fn checkout(
     let tax = billing::tax(&mut db, &caller.name, service.price, finance.clock.now()).await?;
     drop(db);
     let all = service.price.plus(tax.amount).map_err(chandlery_money::Error::from)?;
-    let rows = [
-        (service.title.clone(), service.price),
-        (tax.terms.name.clone(), tax.amount),
-        ("To be paid, once it is done".to_owned(), all),
-    ];
+    let mut rows = vec![(service.title.clone(), service.price)];
+    rows.extend(paying::tax_row(&tax.terms.name, service.price, tax.amount));
+    rows.push(("To be paid, once it is done".to_owned(), all));
     let by = [("By", html! { (consultant.title) ", " code { (namespace) } })];
     let content = html! {
         (crumbs(&[Link { path: "/consultants", name: "Consultants" }], "Check-out"))

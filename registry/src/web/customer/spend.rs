@@ -95,7 +95,7 @@ fn by_month(spent: &[Spent]) -> Result<Markup, Error> {
     let columns = [Column::Text("Month"), Column::Number("Invoiced, without taxes")];
     Ok(html! {
         @if rows.is_empty() {
-            (empty("Nothing was invoiced.", &html! { "What you order and subscribe to is shown here by month." }))
+            (empty("There are no invoices yet.", &html! { "What you order and subscribe to is shown here by month." }))
         } @else {
             (table("By month", &columns, &rows))
         }

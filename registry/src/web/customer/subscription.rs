@@ -58,7 +58,10 @@ fn in_words(has: &Subscription) -> Markup {
             SubscriptionState::Active => "It is paid, and goes on by itself.",
             SubscriptionState::Changing => "It is paid, and becomes less when that is over.",
             SubscriptionState::Ending => "It is paid, and ends when that is over.",
-            SubscriptionState::Disputed => "Your bank has taken the payment back, and has not decided; more can be had when it has.",
+            SubscriptionState::Disputed => {
+                "Your bank has taken the payment back, and has not decided; more can be had when it has. If the dispute is a mistake, \
+                 withdraw it at the bank or card issuer that you paid with."
+            }
         }
         @if let (Some(billed), Some(until)) = (has.billed, until) { " Billed " (billed) ", until " (until) "." }
     }
@@ -69,8 +72,8 @@ fn ends(has: &Subscription) -> Markup {
     let goes_on = matches!(has.state, SubscriptionState::Changing | SubscriptionState::Ending);
     html! {
         p {
-            @if goes_on { a.button href="/subscription/keep" { "Keep it as it is" } " " }
-            @if has.state != SubscriptionState::Free { a href="/subscription/cancel" { "Cancel it" } }
+            @if goes_on { a.button href="/subscription/keep" { "Keep the subscription" } " " }
+            @if has.state != SubscriptionState::Free { a href="/subscription/cancel" { "Cancel the subscription" } }
         }
     }
 }

@@ -55,10 +55,10 @@ fn shown(tier: Tier, is_left: bool, has: Tier, fault: Option<&str>) -> Markup {
             }
             form method="post" action="/subscription/trial" {
                 input type="hidden" name="tier" value=(tier);
-                button { "Begin the trial of " (tier) }
+                button { "Start the trial of " (tier) }
             }
         } @else {
-            p { "The one trial of this account was begun before. " a href="/subscription" { "What " (tier) " costs" } }
+            p { "This account has used its trial. " a href="/subscription" { "What " (tier) " costs" } }
         }
     }
 }

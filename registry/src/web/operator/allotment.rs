@@ -20,7 +20,7 @@ const PARTS: &str = "parts";
 
 fn asked(fields: &Fields) -> Result<NewAllotment, Error> {
     let line = fields.get("line").filter(|line| !line.is_empty());
-    let line = line.ok_or_else(|| Error::invalid("say which line it is about"))?;
+    let line = line.ok_or_else(|| Error::invalid("no bank line is named: choose one on the page Bank"))?;
     Ok(NewAllotment { line: line.clone(), to: read(fields)? })
 }
 
@@ -48,8 +48,8 @@ pub(super) async fn page(
                 a href=(SEND_BACKS) { "list of what goes back" } ", for a bank file."
             }
         }
-        (confirm(ALLOTMENT, &sent, "Book it so"))
-        p { a href=(own) { "Not so" } }
+        (confirm(ALLOTMENT, &sent, "Book it"))
+        p { a href=(own) { "Cancel" } }
     };
     Ok(console::page(&operator, &format!("Bank line {}", found.id), BANK, &content))
 }
@@ -71,7 +71,8 @@ pub(super) async fn allot(
 ) -> Result<Response, Error> {
     let new = asked(&fields)?;
     let seen = fields.get(PARTS).and_then(|parts| parts.parse().ok());
-    let seen = seen.ok_or_else(|| Error::invalid("look at the line before you say what it is for"))?;
+    let seen =
+        seen.ok_or_else(|| Error::invalid("open the bank line first, and say there what it is for"))?;
     match rails::allot(&finance, &operator, &new, Some(seen)).await {
         Ok(allotted) => Ok(led(allotted, &line::path(&new.line))),
         Err(error) => {

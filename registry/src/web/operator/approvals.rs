@@ -53,7 +53,7 @@ fn all(page: &Page<ApprovalRequest>) -> Markup {
     let next = page.next.as_deref().map(|after| format!("{REQUESTS}?after={after}"));
     html! {
         @if rows.is_empty() {
-            (empty("Nobody has asked for anything.", &html! { "What the rules of approval name waits here for another operator." }))
+            (empty("There are no requests.", &html! { "What the rules of approval name waits here for another operator." }))
         } @else {
             (table("Requests for approval", &columns, &rows)) (next_page(next.as_deref()))
         }
@@ -115,15 +115,15 @@ fn forms(operator: &Operator, request: &ApprovalRequest) -> Markup {
         @if is_own {
             p { "You have asked for it: another operator approves it." }
         } @else {
-            h2 { "Approve it" }
+            h2 { "Approve" }
             p { "With the last approval that it needs it is done." }
             (confirm(&path, &[("act", "approve")], "Approve"))
         }
-        h2 { @if is_own { "Take it back" } @else { "Refuse it" } }
+        h2 { @if is_own { "Withdraw the request" } @else { "Refuse" } }
         form.card method="post" action=(path) {
             input type="hidden" name="act" value="refuse";
             (Field::new("why", "Why").required())
-            button { @if is_own { "Take it back" } @else { "Refuse" } }
+            button { @if is_own { "Withdraw the request" } @else { "Refuse" } }
         }
     }
 }

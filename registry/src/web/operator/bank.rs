@@ -84,7 +84,7 @@ fn rows(label: &str, lines: &[BankLine]) -> Markup {
             html! {
                 (line.outcome)
                 @if let Some(likeliest) = line.suggestions.first() {
-                    p.note { "Perhaps it " (in_words(&likeliest.to).0) ": " (likeliest.why) }
+                    p.note { "Possible match: it " (in_words(&likeliest.to).0) ": " (likeliest.why) }
                 }
             },
             html! { @match line.amount { Some(amount) => (money(amount)), None => (badge(Tone::Warning, "foreign")) } },
@@ -101,7 +101,7 @@ fn upload(wrong: Option<&str>) -> Markup {
             (Field::new("statement", "Statement").kind("file").required().hint("camt.053 or CSV, as the bank gives it. Each line is taken once, \
                 however often it is brought."))
             (Field::new("account", "Own account").hint("Its name, where the statement does not say of which account it is."))
-            button { "Bring it" }
+            button { "Upload it" }
         }
     }
 }

@@ -194,7 +194,7 @@ fn shown(operator: &Operator, month: Month, list: &Checklist, wrong: Option<&str
             }
             (confirm(&path(month), &[], &title))
         }
-        p { a href=(CLOSE) { "Not now" } }
+        p { a href=(CLOSE) { "Cancel" } }
     };
     console::page(operator, &title, CLOSE, &content)
 }

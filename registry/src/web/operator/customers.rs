@@ -65,7 +65,7 @@ fn all(page: &Page<Customer>, letters: &str) -> Markup {
         @if rows.is_empty() && letters.is_empty() {
             (empty("Nobody has bought anything yet.", &html! { "Whoever subscribes or orders appears here." }))
         } @else if rows.is_empty() {
-            (empty("No customer is called so.", &html! { "Names have small letters, digits and strokes. " a href=(CUSTOMERS) { "All customers" } }))
+            (empty("No customer has this name.", &html! { "Names have lower-case letters, digits and dashes. " a href=(CUSTOMERS) { "All customers" } }))
         } @else {
             (table("Customers", &columns, &rows)) (next_page(next.as_deref()))
         }

@@ -4,9 +4,9 @@ use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::Query;
 use chandlery_money::reports::{self, Dispute, DisputeDetails, DisputeStep, DisputedSale};
-use chandlery_money::sharing::{self, DisputeState};
+use chandlery_money::sharing;
 use chandlery_money::{Error as MoneyError, Finance};
-use chandlery_package::wire::{AccountBalance, ClosedDispute};
+use chandlery_package::wire::{AccountBalance, ClosedDispute, DisputeState};
 use chandlery_package::words;
 use chandlery_pages::{Column, Link, crumbs, facts, minute, money, table};
 use jiff::Timestamp;
@@ -23,6 +23,9 @@ use crate::web::customer::frame::fault;
 
 /// Where it is confirmed and recorded how a dispute was decided.
 const DECISION: &str = "/operator/disputes/decision";
+
+/// Where Stripe shows a payment with its disputes, and takes evidence.
+const DASHBOARD: &str = "https://dashboard.stripe.com/payments";
 
 words! {
     /// For whom a customer's bank has decided.
@@ -86,7 +89,7 @@ fn shown(operator: &Operator, found: &DisputeDetails, now: Timestamp, wrong: Opt
         p.badges { (state(dispute.state)) }
         (fault(wrong))
         div.card { (facts(&about(dispute, now))) }
-        (next(dispute))
+        (next(dispute, now))
         h2 { "The sales that it is of" }
         (disputed(sales))
         h2 { "What the books hold for it" }
@@ -118,13 +121,16 @@ fn about(dispute: &Dispute, now: Timestamp) -> Vec<(&'static str, Markup)> {
 }
 
 /// What can be done about it, and where.
-fn next(dispute: &Dispute) -> Markup {
+fn next(dispute: &Dispute, now: Timestamp) -> Markup {
     html! {
         @match (dispute.state, &dispute.payment) {
-            (DisputeState::Open, Some(_)) => p {
-                "Evidence is submitted on the processor's own pages, or the dispute is accepted there: the registry follows what it tells. \
-                 The sellers have what shows that they delivered."
-            },
+            (DisputeState::Open, Some(payment)) => {
+                p {
+                    "Submit evidence on the processor's dashboard, or accept the dispute there. Answer by: " (deadline(dispute, now)) ". "
+                    "The registry follows what the processor reports. Ask the sellers below for what shows that they delivered."
+                }
+                p.actions { a.button href=(format!("{DASHBOARD}/{payment}")) rel="noreferrer" { "Open it on Stripe's dashboard" } }
+            }
             (DisputeState::Open, None) => {
                 p { "It was recorded by hand, and so is how it was decided. Evidence is sent to whoever holds the payment." }
                 p.actions {
@@ -220,7 +226,7 @@ pub(super) async fn decision_page(
         p { (outcome.means()) }
         div.card { (facts(&about)) }
         (confirm(DECISION, &fields, outcome.says()))
-        p { a href=(own) { "Not so" } }
+        p { a href=(own) { "Cancel" } }
     };
     Ok(console::page(&operator, &title, DISPUTES, &content))
 }

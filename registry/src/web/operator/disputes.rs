@@ -3,9 +3,8 @@
 use axum::extract::State;
 use chandlery_edge::Query;
 use chandlery_money::reports::{Dispute, DisputePlace};
-use chandlery_money::sharing::DisputeState;
 use chandlery_money::{Finance, reports};
-use chandlery_package::wire::Paging;
+use chandlery_package::wire::{DisputeState, Paging};
 use chandlery_pages::{Column, Tone, badge, day, empty, minute, money, next_page, select, table};
 use jiff::Timestamp;
 use maud::{Markup, html};

@@ -5,11 +5,12 @@ use chandlery_edge::Query;
 use chandlery_money::Finance;
 use chandlery_money::rails::{self, BankPart};
 use chandlery_package::wire::{BankLine, NewAllotment, Suggestion};
+use chandlery_package::{Money, Namespace};
 use chandlery_pages::{Column, Link, crumbs, facts, minute, money, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::parts::{address, in_words, rows, written};
+use super::parts::{Offered, address, in_words, rows, written};
 use super::send_backs;
 use crate::console::{self, BANK, Operator};
 use crate::error::Error;
@@ -38,6 +39,9 @@ pub(super) async fn page(
     operator: Operator,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Error> {
+    if asked.id.is_empty() {
+        return Err(Error::invalid("no bank line is named: choose one on the page Bank"));
+    }
     let (line, parts) = rails::find_line(&mut *finance.db.snapshot().await?, &asked.id).await?;
     Ok(shown(&operator, &line, &parts, None))
 }
@@ -52,7 +56,8 @@ pub(super) fn shown(operator: &Operator, line: &BankLine, parts: &[BankPart], wr
         div.card { (facts(&about(line))) }
         @if !parts.is_empty() { h2 { "Where its parts went" } (went(parts)) }
         @if !line.suggestions.is_empty() { h2 { "What it may be for" } (suggested(line)) }
-        @if line.amount.is_some() { h2 { "Say what it is for" } (form(line)) }
+        h2 { "Say what it is for" }
+        (said(line, parts))
     };
     console::page(operator, &title, BANK, &content)
 }
@@ -120,7 +125,36 @@ pub(super) fn fields(new: &NewAllotment) -> Vec<(String, String)> {
     fields
 }
 
-fn form(line: &BankLine) -> Markup {
+/// What can still be said of a line, or why there is nothing.
+fn said(line: &BankLine, parts: &[BankPart]) -> Markup {
+    let credit = credit(parts);
+    html! {
+        @match (line.amount, line.open, credit) {
+            (None, ..) => p { "It is of a currency that the books do not have: book it where you keep that currency." },
+            (Some(_), Some(open), _) => (form(line, &Offered::of_open(open))),
+            (Some(_), None, Some((customer, credit))) => {
+                p {
+                    "All of it is where it belongs. What is credit of " a href=(super::customers::path(customer)) { (customer) }
+                    " can be sent back, as far as it was not used."
+                }
+                (form(line, &Offered::of_credit(credit)))
+            }
+            (Some(_), None, None) => p { "All of it is where it belongs: nothing is left to be said." },
+        }
+    }
+}
+
+/// Whose credit of a line there is, the first of them, and how much was kept for it.
+fn credit(parts: &[BankPart]) -> Option<(&Namespace, Money)> {
+    let customer = parts.iter().find_map(|part| part.credit_of.as_ref())?;
+    let mut kept =
+        parts.iter().filter(|part| part.credit_of.as_ref() == Some(customer)).map(|part| part.amount);
+    let first = kept.next()?;
+    let sum = kept.try_fold(first, Money::plus).ok()?;
+    sum.is_positive().then_some((customer, sum))
+}
+
+fn form(line: &BankLine, offered: &Offered) -> Markup {
     html! {
         form.card.wide method="get" action=(ALLOTMENT) {
             input type="hidden" name="line" value=(line.id);
@@ -128,8 +162,29 @@ fn form(line: &BankLine) -> Markup {
                 "One part or several, which together are at most what is open. Amounts are above zero, as in "
                 code { "99.00 USD" } ". Nothing is done before you have confirmed it."
             }
-            (rows(line.open))
-            div { button { "Go on" } }
+            (rows(offered))
+            div { button { "Continue" } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_credit_is_what_was_kept_less_what_was_taken_back() {
+        let part = |amount: &str, customer: Option<&str>| BankPart {
+            amount: format!("{amount} USD").parse().unwrap(),
+            target: String::new(),
+            credit_of: customer.map(|name| name.parse().unwrap()),
+            at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let kept = part("20.00", Some("globex"));
+        assert_eq!(credit(&[part("7.00", None)]), None);
+        let both = [part("7.00", None), kept.clone(), part("-5.00", Some("globex"))];
+        let found = credit(&both).map(|(customer, sum)| (customer.as_str(), sum.to_string()));
+        assert_eq!(found, Some(("globex", "15.00 USD".to_owned())));
+        assert_eq!(credit(&[kept, part("-20.00", Some("globex"))]), None);
     }
 }

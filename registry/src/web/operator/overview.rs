@@ -1,9 +1,8 @@
 //! The page `/operator`: what waits for somebody, each with how much of it there is and where it is done.
 
 use axum::extract::State;
-use chandlery_money::sharing::DisputeState;
 use chandlery_money::{Finance, books, decisions, payouts, rails, reports};
-use chandlery_package::wire::Paging;
+use chandlery_package::wire::{DisputeState, Paging};
 use chandlery_pages::{empty, signed};
 use maud::{Markup, html};
 

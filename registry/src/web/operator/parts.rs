@@ -24,8 +24,11 @@ const KINDS: [(&str, &str); 9] = [
     ("came-back", "Came back of a transfer (its reference)"),
     ("own", "Moves between own accounts"),
     ("charges", "Is what the bank takes"),
-    ("recorded", "Was recorded by hand (the transaction)"),
+    ("recorded", "Was recorded by hand (the number of the transaction)"),
 ];
+
+/// The kinds that what left the bank can be of.
+const LEFT: [&str; 4] = ["payout", "own", "charges", "recorded"];
 
 /// What a form or an address was sent with, by name.
 pub(super) type Fields = BTreeMap<String, String>;
@@ -53,24 +56,40 @@ fn names(number: usize) -> [String; 3] {
 }
 
 fn part(kind: &str, about: &str, amount: Option<&str>) -> Result<Allotment, Error> {
+    let says = || KINDS.into_iter().find(|(word, _)| *word == kind).map_or(kind, |(_, says)| says);
     let of = || -> Result<Money, Error> {
-        let text =
-            amount.ok_or_else(|| Error::invalid(format!("say how much of the line is for '{kind}'")))?;
-        Ok(text.parse::<Money>().map_err(chandlery_money::Error::from)?)
+        let missing = || {
+            let says = says();
+            Error::invalid(format!(
+                "'How much' of '{says}' is empty: write an amount with its currency, such as 99.00 USD"
+            ))
+        };
+        Ok(amount.ok_or_else(missing)?.parse::<Money>().map_err(chandlery_money::Error::from)?)
+    };
+    let named = || match about {
+        "" => {
+            let says = says();
+            Err(Error::invalid(format!("'Of which' of '{says}' is empty: write what stands in the brackets")))
+        }
+        about => Ok(about),
     };
     let number = || {
-        about
-            .parse::<i64>()
-            .map_err(|_| Error::invalid(format!("'{about}' is no number: '{kind}' is known by one")))
+        let not_one = |_| {
+            let says = says();
+            Error::invalid(format!(
+                "'{about}' is not a number: 'Of which' of '{says}' is a number, such as 12"
+            ))
+        };
+        named()?.parse::<i64>().map_err(not_one)
     };
-    let customer = || about.parse::<Namespace>().map_err(Error::from);
+    let customer = || named()?.parse::<Namespace>().map_err(Error::from);
     Ok(match kind {
         "invoice" => Allotment::Invoice { number: number()?, amount: of()? },
-        "order" => Allotment::Order { reference: about.to_owned(), amount: of()? },
+        "order" => Allotment::Order { reference: named()?.to_owned(), amount: of()? },
         "credit" => Allotment::Credit { customer: customer()?, amount: of()? },
         "send-back" => Allotment::SendBack { amount: of()? },
         "payout" => Allotment::Payout { id: number()?, amount: of()? },
-        "came-back" => Allotment::CameBack { reference: about.to_owned(), amount: of()? },
+        "came-back" => Allotment::CameBack { reference: named()?.to_owned(), amount: of()? },
         "own" => Allotment::Own { amount: of()? },
         "charges" => Allotment::Charges { amount: of()? },
         "recorded" => Allotment::Recorded { transaction: number()? },
@@ -133,19 +152,40 @@ pub(super) fn in_words(part: &Allotment) -> (String, String) {
     (what, amount.map_or_else(|| "as recorded".into(), money))
 }
 
-/// The rows of a form, the first one of all that is open.
-pub(super) fn rows(open: Option<Money>) -> Markup {
-    let open = open
-        .and_then(|open| if open.is_positive() { Some(open) } else { open.with_minor(-open.minor()).ok() });
-    let amount = open.map_or_else(String::new, |open| open.to_string());
+/// What a form offers to say of a line: the kinds of parts, how much is there, and how many parts it may have.
+pub(super) struct Offered {
+    kinds: Vec<(&'static str, &'static str)>,
+    amount: Money,
+    parts: usize,
+}
+
+impl Offered {
+    /// What can be said of what is open of a line, which arrived or, below zero, left.
+    pub(super) fn of_open(open: Money) -> Self {
+        let arrived = open.is_positive();
+        let is_offered = |kind: &str| if arrived { kind != "charges" } else { LEFT.contains(&kind) };
+        let kinds = KINDS.into_iter().filter(|(kind, _)| is_offered(kind)).collect();
+        Self { kinds, amount: if arrived { open } else { open.negated() }, parts: PARTS }
+    }
+
+    /// What can be said of a line of which nothing is open, but so much is a customer's credit.
+    pub(super) fn of_credit(credit: Money) -> Self {
+        let kinds = KINDS.into_iter().filter(|(kind, _)| *kind == "send-back").collect();
+        Self { kinds, amount: credit, parts: 1 }
+    }
+}
+
+/// The rows of a form, the first one of all that is there.
+pub(super) fn rows(offered: &Offered) -> Markup {
+    let amount = offered.amount.to_string();
     html! {
-        @for number in 1..=PARTS {
+        @for number in 1..=offered.parts {
             @let [kind, about, much] = names(number);
             fieldset {
                 legend { "Part " (number) }
                 div.fields {
-                    (select(&kind, "What it is", KINDS[0].0, &KINDS))
-                    (Field::new(&about, "Of which"))
+                    (select(&kind, "What it is", "", &offered.kinds))
+                    (Field::new(&about, "Of which").hint("What the brackets ask for, if there are any."))
                     (Field::new(&much, "How much").value(if number == 1 { &amount } else { "" }))
                 }
             }
@@ -183,12 +223,34 @@ mod tests {
     }
 
     #[test]
+    fn a_form_offers_what_can_succeed() {
+        let words = |offered: Offered| offered.kinds.iter().map(|(kind, _)| *kind).collect::<Vec<_>>();
+        let arrived = words(Offered::of_open(usd("5.00")));
+        assert!(arrived.contains(&"invoice") && !arrived.contains(&"charges"), "{arrived:?}");
+        let left = Offered::of_open(usd("-5.00"));
+        assert_eq!(left.amount, usd("5.00"));
+        assert_eq!(words(left), LEFT);
+        let credit = Offered::of_credit(usd("3.00"));
+        assert_eq!(rows(&credit).into_string().matches("<fieldset").count(), 1);
+        assert_eq!(words(credit), ["send-back"]);
+    }
+
+    #[test]
     fn what_cannot_be_a_part_is_refused() {
         for (fields, why) in [
             (&[][..], "at least one part"),
             (&[("kind-1", "invoice")], "at least one part"),
-            (&[("kind-1", "invoice"), ("about-1", "7")], "say how much"),
-            (&[("kind-1", "invoice"), ("about-1", "seven"), ("amount-1", "1.00 USD")], "is no number"),
+            (
+                &[("kind-1", "invoice"), ("about-1", "7")],
+                "write an amount with its currency, such as 99.00 USD",
+            ),
+            (
+                &[("kind-1", "invoice"), ("about-1", "seven"), ("amount-1", "1.00 USD")],
+                "is a number, such as 12",
+            ),
+            (&[("kind-1", "invoice"), ("amount-1", "1.00 USD")], "'Pays an invoice (its number)' is empty"),
+            (&[("kind-1", "order"), ("amount-1", "1.00 USD")], "'Pays an order (its reference)' is empty"),
+            (&[("kind-1", "credit"), ("amount-1", "1.00 USD")], "(its account)' is empty"),
             (&[("kind-1", "gift"), ("amount-1", "1.00 USD")], "nothing that a bank line is for"),
             (&[("kind-1", "charges"), ("amount-1", "1 dollar")], "'dollar' is not a supported currency"),
         ] {

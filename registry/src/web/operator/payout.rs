@@ -54,10 +54,10 @@ impl Step {
 
     fn says(self) -> &'static str {
         match self {
-            Self::Approve => "Approve it",
-            Self::Cancel => "Cancel it",
-            Self::Confirm => "It has arrived",
-            Self::Return => "It came back",
+            Self::Approve => "Approve",
+            Self::Cancel => "Cancel the payout",
+            Self::Confirm => "Confirm that it arrived",
+            Self::Return => "Record that it came back",
         }
     }
 
@@ -207,7 +207,7 @@ fn asked_for(operator: &Operator, payout: &Payout, step: Step, wrong: Option<&st
             },
             _ => (confirm(&step_path(payout.id), &[("step", step.as_str())], step.says())),
         }
-        p { a href=(own) { "Not now" } }
+        p { a href=(own) { "Back to the payout" } }
     };
     console::page(operator, &title, PAYOUTS, &content)
 }

@@ -110,7 +110,7 @@ fn next(operator: &Operator, run: &Run, payouts: &[Payout]) -> Markup {
     });
     html! {
         p.actions {
-            @if waits(Step::Approve) && !is_own { a.button href=(Step::Approve.path(run.id)) { "Approve it" } }
+            @if waits(Step::Approve) && !is_own { a.button href=(Step::Approve.path(run.id)) { "Approve" } }
             @if has_file { a href=(format!("{}/bank-file.xml", run_path(run.id))) download { "Bank file (pain.001)" } }
             @if waits(Step::Send) { a.button href=(Step::Send.path(run.id)) { "Send it" } }
         }
@@ -148,7 +148,7 @@ pub(super) async fn step_page(
         p { (means) }
         (concerned(&changed))
         @if !changed.is_empty() { (confirm(&step_path(run.id), &[("step", step.as_str())], says)) }
-        p { a href=(own) { "Not now" } }
+        p { a href=(own) { "Cancel" } }
     };
     Ok(console::page(&operator, &title, PAYOUTS, &content))
 }

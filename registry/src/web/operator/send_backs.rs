@@ -4,9 +4,12 @@
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::{Path, Query};
+use chandlery_money::rails::SendBackTotal;
 use chandlery_money::{Finance, rails};
 use chandlery_package::wire::{Page, Paging, Payee, SendBack, SendBackState};
-use chandlery_pages::{Column, Link, Tone, badge, crumbs, empty, money, next_page, select, table};
+use chandlery_pages::{
+    Column, Link, Tone, badge, banner, crumbs, empty, money, next_page, select, signed, table,
+};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -29,12 +32,18 @@ pub(super) async fn page(
     State(finance): State<Finance>,
     operator: Operator,
     Query(wanted): Query<InState>,
+    Query(made): Query<Made>,
     Query(paging): Query<Paging<i64>>,
 ) -> Result<Markup, Error> {
     let state = wanted.or(SendBackState::Open)?;
     let mut db = finance.db.snapshot().await?;
     let found = rails::list_send_backs(&mut db, state, &paging).await?;
     let waiting = rails::count_send_backs(&mut db).await?;
+    let sums = rails::send_back_totals(&mut db, state).await?;
+    let of_file = match made.file {
+        Some(file) => rails::send_back_file_totals(&mut db, file).await?,
+        None => Vec::new(),
+    };
     drop(db);
     let chosen = state.map_or(ANY, SendBackState::as_str);
     let states: Vec<(&str, &str)> = SendBackState::ALL
@@ -44,14 +53,42 @@ pub(super) async fn page(
         .collect();
     let content = html! {
         h1 { "What goes back to customers" }
+        @if let Some(file) = made.file.filter(|_| !of_file.is_empty()) { (file_made(file, &of_file)) }
         form.card.filters method="get" action=(SEND_BACKS) {
             (select("state", "Transfers", chosen, &states))
             div { button { "Show" } }
         }
+        @if !sums.is_empty() { p data-figure="totals" { "All of them: " (totals(&sums)) "." } }
         (listed(&found, chosen))
-        @if waiting > 0 { p.actions { a.button href=(FILE) { "Look at the next bank file" } } }
+        @if waiting > 0 { p.actions { a.button href=(FILE) { "Review the next bank file" } } }
     };
     Ok(console::page(&operator, "What goes back to customers", SEND_BACKS, &content))
+}
+
+/// The bank file that was just made, if the address names one.
+#[derive(Deserialize)]
+pub(super) struct Made {
+    file: Option<i64>,
+}
+
+/// What was made, where it is, and what comes next.
+fn file_made(file: i64, sums: &[SendBackTotal]) -> Markup {
+    banner(
+        Tone::Good,
+        &html! {
+            p { strong data-figure="file" { "Bank file " (file) " is made: " (totals(sums)) "." } }
+            p { "Download " (file_link(file)) ", and upload it to the bank. Each transfer has left when a line of the bank tells of it." }
+        },
+    )
+}
+
+/// How many transfers there are of each currency, and what they come to.
+fn totals(sums: &[SendBackTotal]) -> String {
+    let told = |of: &SendBackTotal| {
+        let transfers = if of.count == 1 { "transfer" } else { "transfers" };
+        format!("{} {transfers}, {}", signed(of.count), money(of.amount))
+    };
+    sums.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
 fn listed(page: &Page<SendBack>, state: &str) -> Markup {
@@ -117,7 +154,7 @@ pub(super) fn customer(back: &SendBack) -> Markup {
     html! {
         @match &back.customer {
             Some(account) => a href=(super::customers::path(account)) { (account) },
-            None => "nobody knows",
+            None => "unknown",
         }
     }
 }
@@ -127,7 +164,7 @@ pub(super) fn payee(to: Option<&Payee>) -> Markup {
     html! {
         @match to {
             Some(to) => { (to.holder) ", " code { (to.iban) } @if let Some(bic) = &to.bic { " (" (bic) ")" } }
-            None => (badge(Tone::Bad, "to be said")),
+            None => (badge(Tone::Bad, "no account yet")),
         }
     }
 }
@@ -161,7 +198,7 @@ fn shown(operator: &Operator, ready: &[SendBack], left_out: &[SendBack], wrong: 
             p.note { "No bank has said where the money came from: say where each goes." }
             (rows("Left out", left_out))
         }
-        p { a href=(SEND_BACKS) { "Not now" } }
+        p { a href=(SEND_BACKS) { "Cancel" } }
     };
     console::page(operator, title, SEND_BACKS, &content)
 }
@@ -181,7 +218,10 @@ pub(super) async fn make(
 ) -> Result<Response, Error> {
     let seen: Vec<String> = given.seen.split_whitespace().map(str::to_owned).collect();
     match rails::make_send_back_file(&finance, &operator, Some(&seen)).await {
-        Ok(_) => Ok(Redirect::to(&format!("{SEND_BACKS}?state={}", SendBackState::Filed)).into_response()),
+        Ok(made) => {
+            let next = format!("{SEND_BACKS}?state={}&file={}", SendBackState::Filed, made.number);
+            Ok(Redirect::to(&next).into_response())
+        }
         Err(error) => {
             let (ready, left_out) = rails::next_send_back_file(&mut *finance.db.snapshot().await?).await?;
             shown_again(error, |wrong| shown(&operator, &ready, &left_out, Some(wrong)))
@@ -197,4 +237,22 @@ pub(super) async fn file(
 ) -> Result<Response, Error> {
     let file = rails::print_send_back_file(&mut *finance.db.snapshot().await?, number).await?;
     Ok(bank_file(&format!("back-{number}.xml"), file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_told_by_currency() {
+        let total = |count, amount: &str| SendBackTotal {
+            count,
+            amount: amount.parse::<chandlery_package::Money>().unwrap().into(),
+        };
+        assert_eq!(totals(&[total(1, "7.00 EUR")]), "1 transfer, 7.00 EUR");
+        assert_eq!(
+            totals(&[total(2, "7.00 EUR"), total(1000, "1234.50 USD")]),
+            "2 transfers, 7.00 EUR; 1,000 transfers, 1,234.50 USD"
+        );
+    }
 }

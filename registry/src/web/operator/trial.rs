@@ -120,6 +120,7 @@ fn partners(partners: &[TrialPartner]) -> Markup {
         Column::Number("Share"),
         Column::Number("Net"),
         Column::Number("Had before"),
+        Column::Number("Paid out"),
         Column::Number("Has then"),
     ];
     let row = |of: &TrialPartner| {
@@ -130,6 +131,7 @@ fn partners(partners: &[TrialPartner]) -> Markup {
             ("share", of.share),
             ("net", of.net),
             ("opening", of.opening),
+            ("paid-out", of.paid_out),
             ("closing", of.closing),
         ];
         let cell = |(figure, amount)| html! { span data-figure=(format!("{figure}-{}", of.partner)) { (money(amount)) } };
@@ -141,8 +143,9 @@ fn partners(partners: &[TrialPartner]) -> Markup {
         @if rows.is_empty() { p { "None." } } @else {
             (table("Statements", &columns, &rows))
             p.note {
-                "Net is the share less the tax that was withheld from the month's payouts. What a partner has is all of it: accrued, on \
-                 hold, in reserve, available and disputed, less what it owes."
+                "Net is the share less the tax that was withheld from the month's payouts. Paid out is what payouts of the month took, \
+                 with that tax, less what came back. What a partner has is all of it: accrued, on hold, in reserve, available and \
+                 disputed, less what it owes."
             }
         }
     }

@@ -65,6 +65,8 @@ fn evidence() -> Evidence {
         ended_at: None,
         paid_at: None,
         invoice: None,
+        refunded: false,
+        dispute: None,
     };
     let amount: Money = serde_json::from_value(usd(150)).unwrap();
     let line = ChargedLine { invoice: 7, quantity: "3.000 gpu-hour".into(), amount };

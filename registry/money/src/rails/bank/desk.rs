@@ -3,7 +3,7 @@
 use chandlery_accounts::Caller;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{BankBalance, BankLine, BankLineState, NewAllotment, Page, Paging};
-use chandlery_package::{Currency, Money};
+use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
@@ -20,6 +20,8 @@ pub struct BankPart {
     pub amount: Money,
     /// What became of it, in words.
     pub target: String,
+    /// Whose credit it is, or is no more.
+    pub credit_of: Option<Namespace>,
     /// When that was said.
     pub at: Timestamp,
 }
@@ -47,15 +49,20 @@ pub async fn count_open(db: &mut AnyConnection) -> Result<i64, Error> {
 
 /// A line with what it may be for, and where its parts went, the first one first.
 pub async fn find(db: &mut AnyConnection, id: &str) -> Result<(BankLine, Vec<BankPart>), Error> {
-    let none = || Error::NotFound(format!("bank line '{id}'"));
+    let none = || {
+        Error::NotFound(format!("bank line '{id}': the list of the bank's lines has those that there are"))
+    };
     let line = lines::find(db, id).await?.ok_or_else(none)?;
-    let rows: Vec<(Text<Currency>, i64, String, Text<Timestamp>)> =
-        sqlx::query_as("select currency, minor, target, at from bank_allotments where line = $1 order by id")
-            .bind(id)
-            .fetch_all(&mut *db)
-            .await?;
-    let part = |(Text(currency), minor, target, Text(at)): (Text<Currency>, i64, String, Text<Timestamp>)| {
-        Ok::<_, Error>(BankPart { amount: Money::new(minor, currency)?, target, at })
+    type Row = (Text<Currency>, i64, String, Option<Text<Namespace>>, Text<Timestamp>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select currency, minor, target, customer, at from bank_allotments where line = $1 order by id",
+    )
+    .bind(id)
+    .fetch_all(&mut *db)
+    .await?;
+    let part = |(Text(currency), minor, target, customer, Text(at)): Row| {
+        let (amount, credit_of) = (Money::new(minor, currency)?, customer.map(|Text(customer)| customer));
+        Ok::<_, Error>(BankPart { amount, target, credit_of, at })
     };
     let parts = rows.into_iter().map(part).collect::<Result<_, _>>()?;
     Ok((suggested(db, line).await?, parts))

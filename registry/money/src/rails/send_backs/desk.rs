@@ -4,6 +4,7 @@ use chandlery_accounts::Caller;
 use chandlery_package::wire::{Page, Paging, Payee, SendBack, SendBackFile, SendBackState};
 use sqlx::AnyConnection;
 
+use super::SendBackTotal;
 use crate::approvals::{self, Approved, Ask, Wanted};
 use crate::{Error, Finance};
 
@@ -19,6 +20,19 @@ pub async fn list(
 /// The transfer of this reference, or that there is none.
 pub async fn find(db: &mut AnyConnection, reference: &str) -> Result<SendBack, Error> {
     super::find(db, reference).await?.ok_or_else(|| super::none(reference))?.shown()
+}
+
+/// What the transfers in one state or in any come to, by currency.
+pub async fn totals(
+    db: &mut AnyConnection,
+    state: Option<SendBackState>,
+) -> Result<Vec<SendBackTotal>, Error> {
+    super::totals(db, state, None).await
+}
+
+/// What the transfers of a bank file come to, by currency; nothing, where there is no such file.
+pub async fn totals_of_file(db: &mut AnyConnection, file: i64) -> Result<Vec<SendBackTotal>, Error> {
+    super::totals(db, None, Some(file)).await
 }
 
 /// The reference of the first transfer back that a text names.

@@ -48,7 +48,7 @@ impl Bought {
 
     /// Whether it is another order that is made next.
     fn is_over(&self) -> bool {
-        self.paid && self.given_back + self.lost == PRICE
+        self.paid && (self.given_back == PRICE || self.lost > 0)
     }
 
     fn state(&self, today: i64) -> OrderState {
