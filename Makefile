@@ -7,8 +7,9 @@ PLUGINS := guardrails jupyter-gpu llama-cpp ocr-server prometheus ray-serve sgla
 FIXTURES := confidant curious errand hostile meddler
 # The end-to-end tests that need nothing but our own binary, and are quick.
 QUICK := catalog contracts log:: policies replay rights selling subscriptions tampering
-# The tests that a registry takes part in, for the second run on PostgreSQL and S3.
-SHARED := catalog clients crashes distribution journey kills log market money oci operation permissions selling tampering
+# The tests that a registry takes part in, for the second run on PostgreSQL and S3; and those that show nothing else of its stores.
+SHARED := catalog crashes distribution kills log market money oci permissions selling tampering
+SHARED_TOO := clients journey operation
 
 # The tests wait for servers, and for other people's programs, more than they compute.
 export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
@@ -44,6 +45,7 @@ soak: system fixtures ## The tests that kill processes, make mutants or simulate
 	CHANDLERY_FLOOD=600/1000/200 $(CARGO) test --test e2e -- floods --nocapture
 	CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --test e2e -- crashes kills stripe::orders --nocapture
 	CHANDLERY_RACES_SECONDS=600 CHANDLERY_TEST_ROUNDS=200 $(CARGO) test --test e2e -- races --nocapture
+	tests/stores.sh $(CARGO) test --test e2e -- $(SHARED_TOO)
 	CHANDLERY_TEST_ROUNDS=200 tests/stores.sh $(CARGO) test --test e2e -- kills --nocapture
 	$(CARGO) build --profile soak
 	CHANDLERY_TEST_SEEDS=100 CHANDLERY_TEST_MONTHS=24 $(CARGO) test --profile soak --test e2e -- market::markets --nocapture

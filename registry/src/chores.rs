@@ -62,7 +62,10 @@ const ALWAYS: [(&str, Duration, Job); 20] = [
     ("deletions", HOUR, |with| Box::pin(async move { deletion::delete_due(&with.finance).await })),
     ("second-factors", HOUR, |with| Box::pin(async move { Ok(with.oci.accounts.demand_factors().await?) })),
     ("staged-releases", MINUTE, |with| {
-        Box::pin(async move { Ok(catalog::forget_lapsed(&with.oci.db).await?) })
+        Box::pin(async move { Ok(catalog::forget_lapsed_staged(&with.oci.db).await?) })
+    }),
+    ("key-requests", HOUR, |with| {
+        Box::pin(async move { Ok(catalog::forget_lapsed_key_requests(&with.oci.db).await?) })
     }),
     ("drafts", HOUR, |with| Box::pin(async move { Ok(catalog::forget_lapsed_drafts(&with.oci.db).await?) })),
     ("idempotency", HOUR, |with| Box::pin(async move { idempotency::forget(&with.oci.db).await })),
@@ -209,6 +212,7 @@ mod tests {
                 "garbage",
                 "holds",
                 "idempotency",
+                "key-requests",
                 "notices",
                 "partner-mail",
                 "partner-notices",
@@ -250,6 +254,7 @@ mod tests {
             "garbage",
             "holds",
             "idempotency",
+            "key-requests",
             "notices",
             "partner-mail",
             "partner-notices",

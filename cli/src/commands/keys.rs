@@ -37,7 +37,7 @@ pub enum Keys {
     },
     /// Show the keys that members ask the owners of a namespace to add
     Waiting {
-        /// The namespace
+        /// The namespace that the keys are to sign for
         namespace: Namespace,
     },
     /// Add the key that a member asks for; the log will say so for ever
@@ -49,7 +49,7 @@ pub enum Keys {
     },
     /// Refuse the key that a member asks for, or take your own request back
     Refuse {
-        /// The namespace
+        /// The namespace that the key is not to sign for
         namespace: Namespace,
         /// The key, as `keys waiting` names it
         key: KeyId,

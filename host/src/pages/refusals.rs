@@ -95,7 +95,7 @@ mod tests {
             (
                 (StatusCode::BAD_REQUEST, "'x' is no health").into_response(),
                 "'x' is no health",
-                "begin with the list".into(),
+                "start from the list".into(),
             ),
         ];
         for (answer, detail, remedy) in cases {

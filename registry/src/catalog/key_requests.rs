@@ -1,6 +1,8 @@
 //! Signing keys that members of a namespace ask its owners to add. The proof that a member holds the key is part of the request, so that an
 //! owner adds it without having seen anything but its id.
 
+pub(super) mod forgetting;
+
 use chandlery_accounts::audit::record;
 use chandlery_accounts::{Actor, Role, tell, tell_members};
 use chandlery_package::column::Text;
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use super::error::Error;
 use super::keys;
 use super::staging::{may_publish, publishes};
+use forgetting::forget;
 
 /// How long the owners may take.
 const LAPSES_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -178,35 +181,21 @@ async fn find(write: &mut Write, namespace: &Namespace, key: &KeyId) -> Result<R
     found.ok_or_else(|| Error::not_found(format!("request to add key {key} to '{namespace}'")))
 }
 
-/// Forgets who asked for a key, since it was added or refused.
-pub(super) async fn forget(write: &mut Write, namespace: &Namespace, key: &KeyId) -> Result<(), Error> {
-    sqlx::query("delete from key_requests where namespace = $1 and key_id = $2")
-        .bind(namespace.as_str())
-        .bind(key.to_string())
-        .execute(&mut **write)
-        .await?;
-    Ok(())
-}
-
-/// Forgets what waits in a namespace that goes to another account: none of its members asks any more.
-pub(super) async fn forget_all(write: &mut Write, namespace: &Namespace) -> Result<(), Error> {
-    sqlx::query("delete from key_requests where namespace = $1")
-        .bind(namespace.as_str())
-        .execute(&mut **write)
-        .await?;
-    Ok(())
-}
-
 /// Forgets what has lapsed, and what was asked for by somebody who has no role for it any more.
-pub(super) async fn forget_lapsed(write: &mut Write) -> Result<(), Error> {
+pub async fn forget_lapsed(db: &Db) -> Result<(), Error> {
     type Row = (Text<Namespace>, Text<Namespace>, Text<KeyId>, Text<Timestamp>);
+    let (waiting,): (i64,) = sqlx::query_as("select count(*) from key_requests").fetch_one(db.read()).await?;
+    if waiting == 0 {
+        return Ok(());
+    }
+    let mut write = db.write().await?;
     let rows: Vec<Row> = sqlx::query_as("select namespace, asked_by, key_id, lapses_at from key_requests")
-        .fetch_all(&mut **write)
+        .fetch_all(&mut *write)
         .await?;
     for (Text(namespace), Text(asked_by), Text(key), Text(lapses_at)) in rows {
-        if lapses_at <= Timestamp::now() || !publishes(write, &namespace, &asked_by).await? {
-            forget(write, &namespace, &key).await?;
+        if lapses_at <= Timestamp::now() || !publishes(&mut write, &namespace, &asked_by).await? {
+            forget(&mut write, &namespace, &key).await?;
         }
     }
-    Ok(())
+    Ok(write.commit().await?)
 }

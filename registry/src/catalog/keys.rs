@@ -13,7 +13,7 @@ use chandlery_accounts::audit::record;
 use chandlery_log as log;
 
 use super::error::Error;
-use super::key_requests;
+use super::key_requests::forgetting;
 use crate::trusted::{Exchange, is_trusted};
 use chandlery_store::{Db, Write, time};
 
@@ -40,7 +40,7 @@ pub(super) async fn add(
 ) -> Result<KeyRecord, Error> {
     must_hold(namespace, new)?;
     let id = new.key.id();
-    key_requests::forget(write, namespace, &id).await?;
+    forgetting::forget(write, namespace, &id).await?;
     if let Some(known) = known(write, namespace, new.key).await? {
         return Ok(known);
     }
@@ -116,7 +116,7 @@ pub async fn revoke_all(write: &mut Write, actor: &Actor, namespace: &Namespace)
     for (Text(key),) in keys {
         revoke(write, actor, namespace, &key, Timestamp::now()).await?;
     }
-    key_requests::forget_all(write, namespace).await
+    forgetting::forget_all(write, namespace).await
 }
 
 async fn revoke(

@@ -13,7 +13,6 @@ use sqlx::AnyConnection;
 
 use super::accept;
 use super::error::Error;
-use super::key_requests;
 use super::state::Catalog;
 use super::two_people::{LAPSES_AFTER, are_independent, forget_unwanted};
 use crate::trusted::Exchange;
@@ -248,8 +247,7 @@ pub async fn forget_lapsed(db: &Db) -> Result<(), Error> {
     type Row = (Text<PluginId>, Text<Version>, Text<Namespace>, Text<Timestamp>);
     let (waiting,): (i64,) = sqlx::query_as(
         "select (select count(*) from staged_releases)
-              + (select count(*) from two_people where end_asked_by is not null)
-              + (select count(*) from key_requests)",
+              + (select count(*) from two_people where end_asked_by is not null)",
     )
     .fetch_one(db.read())
     .await?;
@@ -267,7 +265,6 @@ pub async fn forget_lapsed(db: &Db) -> Result<(), Error> {
         }
     }
     forget_unwanted(&mut write).await?;
-    key_requests::forget_lapsed(&mut write).await?;
     Ok(write.commit().await?)
 }
 

@@ -26,7 +26,7 @@ struct Answer {
 pub enum Issued {
     /// An address where it issues tokens, and a secret that is shown there.
     Address { url: String, secret: String },
-    /// A token.
+    /// The token that says who the job is, as the issuer signed it.
     Token(String),
 }
 

@@ -375,7 +375,7 @@ pub(super) async fn list(
 /// Transfers of one currency together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendBackTotal {
-    /// How many.
+    /// How many transfers there are.
     pub count: i64,
     /// What they come to.
     pub amount: Balance,
