@@ -49,7 +49,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 20] = [
+const ALWAYS: [(&str, Duration, Job); 21] = [
     ("replica", MINUTE, |with| Box::pin(async move { with.metrics.report().await })),
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {

@@ -123,7 +123,7 @@ impl Way {
         browser.open("/publish");
         browser.write("input[type=file]", &acme.file("errand.wasm", &bytes));
         browser.click("form[enctype] button");
-        browser.until_shows("main", "Publishing would take it.");
+        browser.until_shows("main", "Ready to publish.");
         if self.scripted {
             browser.click("[data-make]");
             browser.until_shows("[data-own]", "It is added to the namespace");

@@ -40,6 +40,7 @@ pub const RIGHTS: &[(&str, &str, Power)] = &[
     ("PUT", "/api/v1/plugins/{namespace}/{name}/releases/{version}/deprecation", Publish),
     ("DELETE", "/api/v1/plugins/{namespace}/{name}/releases/{version}/deprecation", Publish),
     ("PUT", "/api/v1/plugins/{namespace}/{name}/listing", Publish),
+    ("PUT", "/api/v1/plugins/{namespace}/{name}/listing/screenshots", Publish),
     ("PUT", "/api/v1/plugins/{namespace}/{name}/listing/icon", Publish),
     ("DELETE", "/api/v1/plugins/{namespace}/{name}/listing/icon", Publish),
     ("PUT", "/api/v1/plugins/{namespace}/{name}/listing/screenshots/{digest}", Publish),
