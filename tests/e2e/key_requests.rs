@@ -75,6 +75,12 @@ fn a_request_is_refused_taken_back_and_ends_with_the_role_of_who_asks() {
     assert_eq!(bob.ok(&["keys", "waiting", "acme"])["items"], json!([]));
 
     eve.ok(&["keys", "request", "acme"]);
+    let (refused, _) = bob.refused(&["keys", "refuse", "acme", &of_eve]);
+    assert!(
+        refused.detail.contains("refuse what 'eve' asks for"),
+        "one publisher stops no other: {refused:?}"
+    );
+    assert_eq!(acme.ok(&["keys", "waiting", "acme"])["items"][0]["asked_by"], "eve");
     acme.ok(&["namespace", "remove", "acme", "eve"]);
     assert_eq!(acme.ok(&["keys", "waiting", "acme"])["items"], json!([]), "eve publishes here no more");
     let refused = acme.refused(&["keys", "approve", "acme", &of_eve]).0.r#type;

@@ -4,7 +4,7 @@
 pub(super) mod forgetting;
 
 use chandlery_accounts::audit::record;
-use chandlery_accounts::{Actor, Role, tell, tell_members};
+use chandlery_accounts::{Actor, Role, role_within, tell, tell_members};
 use chandlery_package::column::Text;
 use chandlery_package::wire::{Act, KeyRecord, KeyRequest, NewKey, Page, Paging};
 use chandlery_package::{KeyId, Namespace, PublicKey};
@@ -142,7 +142,7 @@ pub async fn approve(db: &Db, actor: &Actor, namespace: &Namespace, key: &KeyId)
     Ok(added)
 }
 
-/// Refuses what a member asks for, or takes it back where they do so themselves.
+/// Refuses what a member asks for, as an owner may, or takes it back where they do so themselves.
 pub async fn refuse(
     db: &Db,
     (actor, by): (&Actor, &Namespace),
@@ -151,6 +151,13 @@ pub async fn refuse(
 ) -> Result<(), Error> {
     let (mut write, now) = (db.write().await?, Timestamp::now());
     let Row { asked_by: Text(asked_by), .. } = find(&mut write, namespace, key).await?;
+    if asked_by != *by && role_within(&mut write, namespace, by).await? != Some(Role::Owner) {
+        return Err(chandlery_edge::Error::forbidden(
+            by,
+            format!("refuse what '{asked_by}' asks for in '{namespace}'"),
+        )
+        .into());
+    }
     forget(&mut write, namespace, key).await?;
     let before = json!({ "key": key.to_string(), "asked_by": asked_by });
     record(&mut write, actor, Act::KeyRequestRefused, namespace.as_str(), before, Value::Null).await?;

@@ -18,11 +18,11 @@ use crate::catalog::state::Catalog;
 /// How many of its first keys are shown.
 const SHOWN: u32 = 100;
 
-/// What the page of a namespace says of its keys, and lets somebody of this role do.
+/// What the page of a namespace says of its keys, and lets `who` do in this role.
 pub(super) async fn section(
     catalog: &Catalog,
     namespace: &Namespace,
-    role: Option<Role>,
+    (who, role): (&Namespace, Option<Role>),
 ) -> Result<Markup, Error> {
     let owns = role == Some(Role::Owner);
     let all = keys(&catalog.db, namespace, &Paging::first(SHOWN)).await?;
@@ -33,7 +33,7 @@ pub(super) async fn section(
         p { "Only what one of these keys has signed is a release of '" (namespace) "'. The log records each key for ever." }
         (table("Keys", &columns, &rows))
         @if role >= Some(Role::Publisher) {
-            (asked_for(catalog, namespace, owns).await?)
+            (asked_for(catalog, namespace, who, owns).await?)
             (another(catalog, namespace, owns).await?)
         }
     })
@@ -58,10 +58,15 @@ async fn another(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result
 }
 
 /// The keys that members ask for, if there are any.
-async fn asked_for(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Result<Markup, Error> {
+async fn asked_for(
+    catalog: &Catalog,
+    namespace: &Namespace,
+    who: &Namespace,
+    owns: bool,
+) -> Result<Markup, Error> {
     let waiting = key_requests::list(&catalog.db, namespace, &Paging::first(SHOWN)).await?.items;
     let rows: Vec<Vec<Markup>> =
-        waiting.iter().map(|request| request_row(namespace, request, owns)).collect();
+        waiting.iter().map(|request| request_row(namespace, request, who, owns)).collect();
     let columns = ["Key", "Requested by", "Expires", "Actions"].map(Column::Text);
     Ok(html! {
         @if !rows.is_empty() {
@@ -72,7 +77,7 @@ async fn asked_for(catalog: &Catalog, namespace: &Namespace, owns: bool) -> Resu
     })
 }
 
-fn request_row(namespace: &Namespace, request: &KeyRequest, owns: bool) -> Vec<Markup> {
+fn request_row(namespace: &Namespace, request: &KeyRequest, who: &Namespace, owns: bool) -> Vec<Markup> {
     let id = request.key.id().to_string();
     let path = format!("{}/key-requests/{id}", namespace_path(namespace));
     vec![
@@ -82,7 +87,9 @@ fn request_row(namespace: &Namespace, request: &KeyRequest, owns: bool) -> Vec<M
         html! {
             form.row method="post" action=(path) {
                 @if owns { button.quiet name="act" value="approve" aria-label=(format!("Add key {id}")) { "Add" } " " }
-                button.quiet name="act" value="refuse" aria-label=(format!("Refuse key {id}")) { "Refuse" }
+                @if owns || request.asked_by == *who {
+                    button.quiet name="act" value="refuse" aria-label=(format!("Refuse key {id}")) { "Refuse" }
+                }
             }
         },
     ]

@@ -86,7 +86,7 @@ async fn content(
             ul { @for plugin in &plugins.items { li { a href=(plugin_path(plugin)) { (plugin.name) } } } }
             (next_page(next.as_deref()))
         }
-        (keys::section(catalog, namespace, role).await?)
+        (keys::section(catalog, namespace, (&caller.name, role)).await?)
         (approval::section(catalog, namespace, owns).await?)
         (team::section(catalog, caller, namespace, typed).await?)
         @if publishes { (script_tag()) }
