@@ -337,9 +337,7 @@ impl Context {
 
     /// From the environment, from a log-in, or from the file of a host that runs on this machine.
     pub fn host_token(&self) -> Result<String> {
-        if let Ok(token) = std::env::var("CHANDLERY_HOST_TOKEN")
-            && !token.is_empty()
-        {
+        if let Some(token) = token_in("CHANDLERY_HOST_TOKEN") {
             return Ok(token);
         }
         if let Some(token) = self.home.host_log_in(&self.settings.host)? {
@@ -363,7 +361,13 @@ impl Context {
 
 /// A token in the environment, which comes before those that are kept: a machine need not log in.
 pub fn given_token() -> Option<String> {
-    std::env::var(TOKEN).ok().filter(|token| !token.is_empty())
+    token_in(TOKEN)
+}
+
+/// The token that a variable of the environment holds, if it holds one, without the end of the line that a file of secrets has.
+pub fn token_in(variable: &str) -> Option<String> {
+    let token = std::env::var(variable).ok()?.trim().to_owned();
+    (!token.is_empty()).then_some(token)
 }
 
 /// A path with those values of its query that are there.

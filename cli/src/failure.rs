@@ -36,10 +36,18 @@ impl Failure {
         self
     }
 
-    /// Nothing answers there.
+    /// Nothing answers there, or nothing could be asked: an address or a token may hold what no request can.
     pub fn away(what: &str, url: &str, error: &reqwest::Error) -> Self {
         let cause = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
         let cause = cause.last().map(ToString::to_string).unwrap_or_default();
+        if error.is_builder() {
+            return Self::of(format!(
+                "the {what} at {url} was not asked, since its request cannot be made: {cause}"
+            ))
+            .remedy(
+                "look at the address and at the token that are given, in arguments and in the environment",
+            );
+        }
         Self::new(&words::AWAY, format!("the {what} at {url} does not answer: {cause}"))
             .remedy(format!("is it running? `chandlery up` starts one; another is named by --{what} URL"))
     }

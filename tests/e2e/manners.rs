@@ -199,6 +199,13 @@ fn whoever_asks_is_told_who_that_is_and_logs_out() {
         let (done, said) = with_token(person, &["whoami"], &whole);
         assert!(done && said.contains("'bob' at ") && said.contains("CHANDLERY_TOKEN"), "{said}");
     }
+    let (done, said) = with_token(&machine, &["whoami"], &format!(" {whole}\n"));
+    assert!(done && said.contains("'bob' at "), "as a file of secrets has it: {said}");
+    let (done, said) = with_token(&machine, &["whoami"], "no\ntoken");
+    assert!(
+        !done && said.contains("its request cannot be made") && !said.contains("does not answer"),
+        "{said}"
+    );
     let (done, said) = with_token(&acme, &["logout"], &whole);
     assert!(!done && said.contains("unset CHANDLERY_TOKEN"), "{said}");
 

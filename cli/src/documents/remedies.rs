@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Command, CommandFactory as _};
 
-use super::root;
+use super::{root, sources_below};
 use crate::Cli;
 
 /// Where texts stand that commands, hosts and registries say.
@@ -15,22 +15,10 @@ const OF_OTHERS: [&str; 1] = ["gres"];
 
 /// All sources below the folders, with their paths; a text that goes on in the next line is joined.
 fn sources() -> Vec<(PathBuf, String)> {
-    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root().join(folder)).collect();
-    let mut sources = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                sources.push((path, joined(&text)));
-            }
-        }
-    }
+    let all = sources_below(FOLDERS.iter().map(|folder| root().join(folder)).collect());
     // What these say of commands is made from their definitions.
-    sources.retain(|(path, _)| !path.starts_with(root().join("cli/src/documents")));
-    sources
+    let others = all.into_iter().filter(|(path, _)| !path.starts_with(root().join("cli/src/documents")));
+    others.map(|(path, text)| (path, joined(&text))).collect()
 }
 
 fn joined(text: &str) -> String {

@@ -56,6 +56,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::documents::sources_below;
 
     /// Clears the screen; names the window; colours; C1's form of an escape; shows "exe.txt" backwards; breaks a line.
     const HOSTILE: &str =
@@ -80,22 +81,12 @@ mod tests {
     /// Whatever a command prints goes through `show`.
     #[test]
     fn commands_print_through_here_alone() {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let (mut folders, mut read) = (vec![sources], 0);
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|kind| kind == "rs") {
-                    let text = std::fs::read_to_string(&path).unwrap();
-                    let prints = [concat!("print", "!("), concat!("println", "!(")];
-                    let found = prints.iter().find(|print| text.contains(**print));
-                    assert_eq!(found, None, "{}: print through show", path.display());
-                    read += 1;
-                }
-            }
+        let sources = sources_below(vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")]);
+        for (path, text) in &sources {
+            let prints = [concat!("print", "!("), concat!("println", "!(")];
+            let found = prints.iter().find(|print| text.contains(**print));
+            assert_eq!(found, None, "{}: print through show", path.display());
         }
-        assert!(read > 40);
+        assert!(sources.len() > 40);
     }
 }

@@ -8,7 +8,7 @@ use chandlery_package::wire::{Exchanged, NewTokenExchange};
 use chandlery_package::{Identity, PluginId, PrivateKey};
 use serde::Deserialize;
 
-use crate::api::Context;
+use crate::api::{Context, token_in};
 use crate::failure::{Failure, Result};
 use crate::words;
 
@@ -46,10 +46,8 @@ pub fn issued() -> Result<Issued> {
     if let [Ok(url), Ok(secret)] = GITHUB.map(env::var) {
         return Ok(Issued::Address { url, secret });
     }
-    match env::var(TOKEN) {
-        Ok(token) if !token.trim().is_empty() => Ok(Issued::Token(token.trim().to_owned())),
-        _ => Err(no_token(format!("neither {} nor {TOKEN} is set", GITHUB[0]))),
-    }
+    let missing = || no_token(format!("neither {} nor {TOKEN} is set", GITHUB[0]));
+    token_in(TOKEN).map(Issued::Token).ok_or_else(missing)
 }
 
 /// A token of the job's issuer that is meant for this registry.
