@@ -1,11 +1,10 @@
 //! How the shop shows a plugin, where its publishers change that; and who they are.
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Actor, Caller, Role};
-use chandlery_edge::Path;
 use chandlery_package::size::bytes;
 use chandlery_package::wire::{Listing, Screenshot};
 use chandlery_package::{Namespace, PluginId, PluginName};
@@ -13,14 +12,14 @@ use chandlery_pages::{Field, Link, crumbs, fault, file, select};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::answers::{namespace_path, plugin_path, shown, told};
+use super::answers::{logged_in, named, namespace_path, plugin_path, refusal, shown, told};
 use super::written::{CATEGORY, DOCUMENTATION, Faults, HOMEPAGE, ISSUES, SOURCE, SUPPORT, Written};
 use crate::catalog::error::Error;
 use crate::catalog::listing::{Bounds, ICON, SCREENSHOT, SCREENSHOTS_MAX, find};
 use crate::catalog::pages::presented::{CATEGORIES, image_path};
 use crate::catalog::pages::telling;
 use crate::catalog::state::Catalog;
-use crate::shell::{LogIn, PUBLISH};
+use crate::shell::PUBLISH;
 
 /// The fields of the forms with a file. The caption stands before the file, so that it is known where that is too large.
 pub(super) const ICON_FILE: &str = "icon";
@@ -62,17 +61,10 @@ impl FromRequestParts<Catalog> for Editor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, catalog: &Catalog) -> Result<Self, Response> {
-        let refused = |error: chandlery_edge::Error| Error::from(error).into_response();
-        let Path(plugin) =
-            <Path<PluginPath> as FromRequestParts<Catalog>>::from_request_parts(parts, catalog)
-                .await
-                .map_err(refused)?;
-        let plugin = PluginId { namespace: plugin.namespace, name: plugin.name };
-        let caller = <Caller as OptionalFromRequestParts<Catalog>>::from_request_parts(parts, catalog)
-            .await
-            .map_err(refused)?
-            .ok_or_else(|| LogIn::of(parts).then(&listing_path(&plugin)))?;
-        caller.must_be(&catalog.db, Role::Publisher, &plugin.namespace, "push to").await.map_err(refused)?;
+        let PluginPath { namespace, name } = named(parts, catalog).await?;
+        let plugin = PluginId { namespace, name };
+        let caller = logged_in(parts, catalog, &listing_path(&plugin)).await?;
+        caller.must_be(&catalog.db, Role::Publisher, &plugin.namespace, "push to").await.map_err(refusal)?;
         Ok(Self { catalog: catalog.clone(), plugin, caller })
     }
 }

@@ -5,73 +5,54 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Caller, Role, members, own_role};
 use chandlery_edge::Path;
 use chandlery_package::Namespace;
-use chandlery_package::problem::Explain as _;
+use serde::Deserialize;
 
 use super::answers::namespace_path;
-use super::{namespace, start};
+use super::namespace::Manager;
+use super::start;
 use crate::catalog::error::Error;
 use crate::catalog::state::Catalog;
 use crate::shell::{LogIn, PUBLISH};
-use crate::team::{Answer, Chosen, Typed};
+use crate::team::{Answer, Chosen};
 
 /// What may not be done, in the words of a refusal.
 const CHOOSE: &str = "choose the members of";
 
 /// Invites an account, or gives one that is a member already another role.
-pub(super) async fn choose(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path(namespace): Path<Namespace>,
-    Form(chosen): Form<Chosen>,
-) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
-    let done = async {
-        caller.must_own(&catalog.db, &namespace, CHOOSE).await?;
-        let (account, role) = chosen.read::<Role>()?;
-        let had = own_role(&mut *catalog.db.read().acquire().await?, &namespace, &account).await?;
-        chosen.must_be_new(&namespace, had.map(Role::as_str))?;
-        let by = caller.person();
-        Ok(members::invite(&catalog.db, &caller.actor, &namespace, &account, role, by).await?)
-    };
-    let done: Result<(), Error> = done.await;
-    told(&catalog, &caller, &namespace, done, chosen).await
+pub(super) async fn choose(by: Manager, Form(chosen): Form<Chosen>) -> Result<Response, Error> {
+    let done = invite(&by, &chosen).await;
+    by.answer(done, chosen).await
+}
+
+async fn invite(by: &Manager, chosen: &Chosen) -> Result<(), Error> {
+    by.must_own(CHOOSE).await?;
+    let (account, role) = chosen.read::<Role>()?;
+    let had = own_role(&mut *by.db().read().acquire().await?, &by.namespace, &account).await?;
+    chosen.must_be_new(&by.namespace, had.map(Role::as_str))?;
+    Ok(members::invite(by.db(), by.actor(), &by.namespace, &account, role, by.caller.person()).await?)
+}
+
+/// A member of the namespace, as the path has it.
+#[derive(Deserialize)]
+pub(super) struct OfMember {
+    account: Namespace,
 }
 
 /// Ends a membership or an invitation; everybody may end their own.
 pub(super) async fn remove(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, account)): Path<(Namespace, Namespace)>,
+    by: Manager,
+    Path(OfMember { account }): Path<OfMember>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
-    let leaves = caller.name == account;
+    let leaves = by.caller.name == account;
     let done = async {
         if !leaves {
-            caller.must_own(&catalog.db, &namespace, CHOOSE).await?;
+            by.must_own(CHOOSE).await?;
         }
-        Ok(members::remove(&catalog.db, &caller.actor, &namespace, &account).await?)
+        Ok(members::remove(by.db(), by.actor(), &by.namespace, &account).await?)
     };
     match done.await {
         Ok(()) if leaves => Ok(Redirect::to(PUBLISH).into_response()),
-        done => told(&catalog, &caller, &namespace, done, Chosen::default()).await,
-    }
-}
-
-async fn told(
-    catalog: &Catalog,
-    caller: &Caller,
-    namespace: &Namespace,
-    done: Result<(), Error>,
-    chosen: Chosen,
-) -> Result<Response, Error> {
-    match done {
-        Ok(()) => Ok(Redirect::to(&namespace_path(namespace)).into_response()),
-        Err(error) => {
-            let typed = Typed::refused(chosen, &error.problem());
-            namespace::again(catalog, caller, namespace, error, &typed).await
-        }
+        done => by.answer(done, Chosen::default()).await,
     }
 }
 

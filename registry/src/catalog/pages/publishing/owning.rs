@@ -1,22 +1,20 @@
 //! What owners do with a namespace on its page, and what its other publishers ask them for.
 
-use axum::extract::{Form, State};
+use axum::extract::Form;
 use axum::response::Response;
-use chandlery_accounts::{Caller, Role};
 use chandlery_edge::Path;
+use chandlery_package::KeyId;
 use chandlery_package::wire::NewKey;
-use chandlery_package::{KeyId, Namespace};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::answers::{namespace_path, unknown};
-use super::namespace::answer;
+use super::answers::unknown;
+use super::namespace::Manager;
 use crate::catalog::error::Error;
 use crate::catalog::key_requests;
 use crate::catalog::keys;
-use crate::catalog::state::Catalog;
 use crate::catalog::two_people;
-use crate::shell::LogIn;
+use crate::team::Chosen;
 
 /// What a form sends whose buttons say what is to be done.
 #[derive(Deserialize)]
@@ -34,6 +32,18 @@ pub(super) struct Added {
     proof: String,
 }
 
+impl Added {
+    fn read(self) -> Result<NewKey, Error> {
+        Ok(NewKey { key: self.key.parse()?, proof: self.proof })
+    }
+}
+
+/// A key of the namespace, by its id, as the path has it.
+#[derive(Deserialize)]
+pub(super) struct OfKey {
+    key: String,
+}
+
 /// From when on a key is not to be trusted; empty: from now on.
 #[derive(Deserialize)]
 pub(super) struct Revoked {
@@ -42,78 +52,56 @@ pub(super) struct Revoked {
 }
 
 /// Adds a key to a namespace.
-pub(super) async fn add_key(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path(namespace): Path<Namespace>,
-    Form(added): Form<Added>,
-) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
+pub(super) async fn add_key(by: Manager, Form(added): Form<Added>) -> Result<Response, Error> {
     let done = async {
-        caller.must_own(&catalog.db, &namespace, "add keys to").await?;
-        let new = NewKey { key: added.key.parse()?, proof: added.proof };
-        keys::add_key(&catalog.db, &caller.actor, &namespace, &new).await
+        by.must_own("add keys to").await?;
+        keys::add_key(by.db(), by.actor(), &by.namespace, &added.read()?).await
     };
-    answer(&catalog, &caller, &namespace, done.await.map(drop)).await
+    by.answer(done.await.map(drop), Chosen::default()).await
 }
 
 /// Asks the owners to add a key.
-pub(super) async fn request_key(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path(namespace): Path<Namespace>,
-    Form(added): Form<Added>,
-) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
+pub(super) async fn request_key(by: Manager, Form(added): Form<Added>) -> Result<Response, Error> {
     let done = async {
-        caller.must_be(&catalog.db, Role::Publisher, &namespace, "ask for a key in").await?;
-        let new = NewKey { key: added.key.parse()?, proof: added.proof };
-        key_requests::ask(&catalog.db, (&caller.actor, &caller.name), &namespace, &new).await
+        by.must_publish("ask for a key in").await?;
+        key_requests::ask(by.db(), by.member(), &by.namespace, &added.read()?).await
     };
-    answer(&catalog, &caller, &namespace, done.await.map(drop)).await
+    by.answer(done.await.map(drop), Chosen::default()).await
 }
 
 /// Adds the key that a member asks for, or refuses it.
 pub(super) async fn decide_key(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, key)): Path<(Namespace, String)>,
+    by: Manager,
+    Path(of): Path<OfKey>,
     Form(asked): Form<Asked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
     let done = async {
-        caller.must_be(&catalog.db, Role::Publisher, &namespace, "refuse keys in").await?;
-        let (db, key) = (&catalog.db, key.parse::<KeyId>()?);
+        by.must_publish("refuse keys in").await?;
+        let key = of.key.parse::<KeyId>()?;
         match asked.act.as_str() {
             "approve" => {
-                caller.must_own(db, &namespace, "add keys to").await?;
-                key_requests::approve(db, &caller.actor, &namespace, &key).await.map(drop)
+                by.must_own("add keys to").await?;
+                key_requests::approve(by.db(), by.actor(), &by.namespace, &key).await.map(drop)
             }
-            "refuse" => key_requests::refuse(db, (&caller.actor, &caller.name), &namespace, &key).await,
+            "refuse" => key_requests::refuse(by.db(), by.member(), &by.namespace, &key).await,
             other => Err(unknown(other)),
         }
     };
-    answer(&catalog, &caller, &namespace, done.await).await
+    by.answer(done.await, Chosen::default()).await
 }
 
 /// Revokes a key.
 pub(super) async fn revoke_key(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path((namespace, key)): Path<(Namespace, String)>,
+    by: Manager,
+    Path(of): Path<OfKey>,
     Form(revoked): Form<Revoked>,
 ) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
     let done = async {
-        caller.must_own(&catalog.db, &namespace, "revoke keys of").await?;
-        let key: KeyId = key.parse()?;
-        keys::revoke_key(&catalog.db, &caller.actor, &namespace, &key, moment(&revoked.from)?).await
+        by.must_own("revoke keys of").await?;
+        let key: KeyId = of.key.parse()?;
+        keys::revoke_key(by.db(), by.actor(), &by.namespace, &key, moment(&revoked.from)?).await
     };
-    answer(&catalog, &caller, &namespace, done.await).await
+    by.answer(done.await, Chosen::default()).await
 }
 
 fn moment(text: &str) -> Result<Timestamp, Error> {
@@ -128,21 +116,14 @@ fn moment(text: &str) -> Result<Timestamp, Error> {
 }
 
 /// Says whether it takes two members to publish.
-pub(super) async fn two_people(
-    State(catalog): State<Catalog>,
-    caller: Option<Caller>,
-    log_in: LogIn,
-    Path(namespace): Path<Namespace>,
-    Form(asked): Form<Asked>,
-) -> Result<Response, Error> {
-    let Some(caller) = caller else { return Ok(log_in.then(&namespace_path(&namespace))) };
+pub(super) async fn two_people(by: Manager, Form(asked): Form<Asked>) -> Result<Response, Error> {
     let done = async {
-        caller.must_own(&catalog.db, &namespace, "choose how many publish in").await?;
+        by.must_own("choose how many publish in").await?;
         match asked.act.as_str() {
-            "require" => two_people::require(&catalog.db, &caller.actor, &namespace).await,
-            "end" => two_people::end(&catalog.db, &caller.actor, &caller.name, &namespace).await,
+            "require" => two_people::require(by.db(), by.actor(), &by.namespace).await,
+            "end" => two_people::end(by.db(), by.actor(), &by.caller.name, &by.namespace).await,
             other => Err(unknown(other)),
         }
     };
-    answer(&catalog, &caller, &namespace, done.await.map(drop)).await
+    by.answer(done.await.map(drop), Chosen::default()).await
 }
