@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::Error;
 use crate::principal::AccountRole;
-use crate::roles::role_within;
+use crate::roles::members_from;
 
 /// Writes down what an account is told. The same key is told once.
 pub async fn tell(
@@ -103,21 +103,9 @@ pub async fn tell_members(
     body: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let members: Vec<(Text<Namespace>,)> = sqlx::query_as(
-        "select account from namespace_members where namespace = $1
-         union
-         select organisation_members.account from namespace_members
-         join organisation_members on organisation_members.organisation = namespace_members.account
-         where namespace_members.namespace = $1
-         order by account",
-    )
-    .bind(namespace.as_str())
-    .fetch_all(&mut **write)
-    .await?;
-    for (Text(member),) in members {
-        if role_within(write, namespace, &member).await? >= Some(least) {
-            tell(write, &member, &format!("{key}:{member}"), subject, body, now).await?;
-        }
+    for member in members_from(write, namespace, least).await? {
+        let key = format!("{key}:{}", member.account);
+        tell(write, &member.account, &key, subject, body, now).await?;
     }
     Ok(())
 }

@@ -48,11 +48,30 @@ pub async fn role_within(
 
 /// The people who may publish in a namespace, by themselves or through an organisation that is a member of it, by name.
 pub async fn publishers_of(db: &mut AnyConnection, namespace: &Namespace) -> Result<Vec<Namespace>, Error> {
-    let rows: Vec<(Text<Namespace>,)> = sqlx::query_as(
-        "select account from namespace_members where namespace = $1
-           and not exists (select 1 from organisations where organisations.name = namespace_members.account)
+    let members = members_from(db, namespace, Role::Publisher).await?;
+    Ok(members.into_iter().filter(|member| !member.is_organisation).map(|member| member.account).collect())
+}
+
+/// An account with a role in a namespace.
+pub(crate) struct Member {
+    /// The name of the account.
+    pub(crate) account: Namespace,
+    /// Whether it is no person's account.
+    pub(crate) is_organisation: bool,
+}
+
+/// The members of a namespace who have this role or a greater one, organisations among them, and those who have it through one, by name.
+pub(crate) async fn members_from(
+    db: &mut AnyConnection,
+    namespace: &Namespace,
+    least: Role,
+) -> Result<Vec<Member>, Error> {
+    let rows: Vec<(Text<Namespace>, i64)> = sqlx::query_as(
+        "select account, cast((select count(*) from organisations
+                               where organisations.name = namespace_members.account) as bigint) as organisations
+         from namespace_members where namespace = $1
          union
-         select organisation_members.account from namespace_members
+         select organisation_members.account, cast(0 as bigint) as organisations from namespace_members
          join organisation_members on organisation_members.organisation = namespace_members.account
          where namespace_members.namespace = $1
          order by account",
@@ -61,9 +80,9 @@ pub async fn publishers_of(db: &mut AnyConnection, namespace: &Namespace) -> Res
     .fetch_all(&mut *db)
     .await?;
     let mut found = Vec::with_capacity(rows.len());
-    for (Text(account),) in rows {
-        if role_within(&mut *db, namespace, &account).await? >= Some(Role::Publisher) {
-            found.push(account);
+    for (Text(account), organisations) in rows {
+        if role_within(&mut *db, namespace, &account).await? >= Some(least) {
+            found.push(Member { account, is_organisation: organisations > 0 });
         }
     }
     Ok(found)

@@ -6,7 +6,7 @@ use chandlery_store::{Db, Write};
 
 use super::*;
 use crate::actor::Actor;
-use crate::roles::role_within;
+use crate::roles::{members_from, publishers_of, role_within};
 use crate::{Error, Scope, members, tokens};
 
 fn name(text: &str) -> Namespace {
@@ -65,6 +65,29 @@ async fn a_role_in_an_organisation_is_one_in_its_namespaces() {
         assert_eq!(found, expected, "through one that is suspended, in {namespace}");
     }
     assert!(!speaks_for(&mut write, &name("own"), &name("bob"), Power::Manage).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_organisation_is_a_member_and_its_people_publish() {
+    let (_folder, db) = umbrella().await;
+    let mut write = db.write().await.unwrap();
+    has_role(&mut write, OrganisationRole::Billing).await;
+    for (namespace, least, expected) in [
+        ("own", Role::Owner, vec!["ann", "umbrella"]),
+        ("own", Role::Viewer, vec!["ann", "bob", "umbrella"]),
+        ("shared", Role::Owner, vec![]),
+        ("shared", Role::Publisher, vec!["ann", "umbrella"]),
+        ("shared", Role::Viewer, vec!["ann", "bob", "umbrella"]),
+    ] {
+        let found = members_from(&mut write, &name(namespace), least).await.unwrap();
+        let names: Vec<&str> = found.iter().map(|member| member.account.as_str()).collect();
+        assert_eq!(names, expected, "{least} in {namespace}");
+        assert!(found.iter().all(|member| member.is_organisation == (member.account == name("umbrella"))));
+    }
+    for namespace in ["own", "shared"] {
+        let publishers = publishers_of(&mut write, &name(namespace)).await.unwrap();
+        assert_eq!(publishers, [name("ann")], "{namespace}");
+    }
 }
 
 #[tokio::test]
