@@ -50,7 +50,7 @@ pub use component::{Component, ComponentError};
 pub use digest::{Digest, DigestError};
 pub use key::{KeyError, KeyId, PrivateKey, PublicKey};
 pub use kind::Kind;
-pub use licence::{Entitlements, Licence, LicenceError, NextTier, PluginEntitlement};
+pub use licence::{DisputedOrder, Entitlements, Licence, LicenceError, NextTier, PluginEntitlement};
 pub use manifest::{Manifest, ManifestError};
 pub use meter::Meter;
 pub use money::{Currency, Money, MoneyError};

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::log::{Signer, verify_raw};
 use crate::name::{Namespace, PluginId};
 use crate::tier::Tier;
+use crate::wire::{DisputeState, OrderDispute};
 
 /// What the header of every licence says.
 const TYPE: &str = "chandlery-licence+jwt";
@@ -74,6 +75,10 @@ pub struct NextTier {
 pub struct Entitlements {
     /// Those that it has ordered.
     pub plugins: Vec<PluginEntitlement>,
+    /// Those that it has ordered and may not deploy, since its bank has taken a payment back. Hosts that know of no disputes read
+    /// over them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputed: Vec<DisputedOrder>,
     /// The namespaces that it is a member of: all that they sell.
     #[serde(default)]
     pub namespaces: Vec<Namespace>,
@@ -102,6 +107,27 @@ impl PluginEntitlement {
     /// When something changes.
     pub fn until(&self) -> Option<Timestamp> {
         Timestamp::from_second(self.until?).ok()
+    }
+}
+
+/// An order that is disputed, as far as a host needs to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputedOrder {
+    /// What was ordered.
+    pub plugin: PluginId,
+    /// The order, as a transfer names it.
+    pub reference: String,
+    /// Since when a payment of it is disputed, in seconds since 1970.
+    pub since: i64,
+    /// Whether the bank has decided for the customer, so that the money is theirs again.
+    pub lost: bool,
+}
+
+impl DisputedOrder {
+    /// The dispute; none: it began at no time that there is.
+    pub fn dispute(&self) -> Option<OrderDispute> {
+        let state = if self.lost { DisputeState::Lost } else { DisputeState::Open };
+        Some(OrderDispute { since: Timestamp::from_second(self.since).ok()?, state })
     }
 }
 
@@ -162,6 +188,12 @@ mod tests {
                     quantity: None,
                     trial: true,
                 }],
+                disputed: vec![DisputedOrder {
+                    plugin: "acme:serving".parse().unwrap(),
+                    reference: "CH-6789".into(),
+                    since: 900,
+                    lost: false,
+                }],
                 namespaces: vec!["friends".parse().unwrap()],
                 everything: false,
             }),
@@ -190,5 +222,12 @@ mod tests {
         let licence: Licence = serde_json::from_str(old).unwrap();
         assert_eq!(licence.entitlements, None);
         assert!(!serde_json::to_string(&licence).unwrap().contains("entitlements"));
+    }
+
+    #[test]
+    fn a_licence_without_disputes_is_written_as_before_there_were_any() {
+        let old = r#"{"plugins":[],"namespaces":[],"everything":false}"#;
+        let read: Entitlements = serde_json::from_str(old).unwrap();
+        assert_eq!((read.disputed.len(), serde_json::to_string(&read).unwrap().as_str()), (0, old));
     }
 }

@@ -128,7 +128,7 @@ fn a_component_that_costs_something_is_pulled_by_those_who_may_have_it() {
 
 #[test]
 fn what_costs_something_is_installed_and_deployed_by_an_order_that_holds() {
-    let (mut world, _) = world(&["10.00 USD"]);
+    let (mut world, acme) = world(&["10.00 USD"]);
     let (customer, operator) = (world.customer(), world.operator());
     for words in [&["install", ERRAND][..], &["install", ERRAND, "--accept-price", "9.00 USD"]] {
         let (problem, _) = customer.refused(words);
@@ -148,6 +148,18 @@ fn what_costs_something_is_installed_and_deployed_by_an_order_that_holds() {
 
     let invoice = pay(&world, &order);
     deploy(&customer, "second").unwrap();
+    let sales = acme.list("/api/v1/partners/acme/transactions");
+    let sale = sales.iter().find(|one| one["kind"] == "sale").unwrap()["transaction"].to_string();
+    operator.ok(&["dispute", "open", "D-1", &sale, "10.00 USD"]);
+    let (disputed, _) = customer.refused(&["scale", "first", "2"]);
+    let reference = order["reference"].as_str().unwrap();
+    assert!(
+        disputed.detail.contains(&format!("order {reference} of acme:errand is disputed")),
+        "{disputed:?}"
+    );
+    let shown = format!("`chandlery orders list` shows order {reference}");
+    assert!(disputed.remedy.as_ref().unwrap().contains(&shown), "{disputed:?}");
+    operator.ok(&["dispute", "resolve", "D-1", "--won"]);
     give_back(&world, &invoice);
     assert_eq!(deploy(&customer, "third"), Err("order-needed".into()));
     for words in [&["scale", "first", "2"][..], &["install", ERRAND]] {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use chandlery_package::{Licence, Namespace, NextTier, PluginEntitlement, PluginId, Tier, terms};
+use chandlery_package::wire::OrderDispute;
+use chandlery_package::{
+    Entitlements, Licence, Namespace, NextTier, PluginEntitlement, PluginId, Tier, terms,
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a licence, and what it says, is honoured after its time where another one cannot be had.
@@ -15,6 +18,13 @@ pub enum Gap {
     NoLicence,
     /// The account has no order of it that holds: none, or one that was ended or given back.
     NotOrdered(Namespace),
+    /// The customer's bank has taken a payment for the order back.
+    Disputed {
+        /// The order, as a transfer names it.
+        reference: String,
+        /// Since when, and whether the bank has decided.
+        dispute: OrderDispute,
+    },
     /// The time to pay an order is over, and nobody has heard that it was paid.
     NotPaid {
         /// The order, as a transfer names it.
@@ -47,6 +57,13 @@ impl fmt::Display for Uncovered {
             Gap::NotOrdered(account) => {
                 write!(f, "'{account}' has no order of {plugin} that holds, which costs {price}")
             }
+            Gap::Disputed { reference, dispute } => {
+                write!(
+                    f,
+                    "order {reference} of {plugin} is disputed: the bank took its payment back on {}",
+                    day(dispute.since)
+                )
+            }
             Gap::NotPaid { reference, until } => {
                 write!(f, "order {reference} of {plugin} was to be paid by {}", day(*until))
             }
@@ -66,6 +83,9 @@ impl Uncovered {
                 "let the host reach its registry with the account that has ordered it, and try again".into()
             }
             Gap::NotOrdered(_) | Gap::NoMore(_) => format!("`chandlery orders place {plugin}` orders it"),
+            Gap::Disputed { reference, dispute } => {
+                format!("{}; `chandlery orders list` shows order {reference}", dispute.remedy(plugin))
+            }
             Gap::NotPaid { reference, .. } => {
                 format!("pay order {reference}: `chandlery orders list` shows it")
             }
@@ -86,12 +106,21 @@ pub(crate) fn cover(
         return Ok(None);
     }
     let found = has.plugins.iter().find(|ordered| ordered.plugin == *plugin);
-    let ordered = found.ok_or_else(|| Gap::NotOrdered(licence.account.clone()))?;
+    let ordered = found.ok_or_else(|| withheld(has, plugin, &licence.account))?;
     match ordered.until().filter(|_| !ordered.trial) {
         Some(until) if now >= until.checked_add(GRACE).unwrap_or(Timestamp::MAX) => {
             Err(Gap::NotPaid { reference: ordered.reference.clone(), until })
         }
         _ => Ok(Some(ordered.clone())),
+    }
+}
+
+/// Why an account has no order of a plugin that holds.
+fn withheld(has: &Entitlements, plugin: &PluginId, account: &Namespace) -> Gap {
+    let order = has.disputed.iter().find(|order| order.plugin == *plugin);
+    match order.and_then(|order| Some((order.reference.clone(), order.dispute()?))) {
+        Some((reference, dispute)) => Gap::Disputed { reference, dispute },
+        None => Gap::NotOrdered(account.clone()),
     }
 }
 
@@ -147,7 +176,8 @@ pub(crate) fn day(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chandlery_package::Entitlements;
+    use chandlery_package::DisputedOrder;
+    use chandlery_package::wire::DisputeState;
 
     use super::*;
 
@@ -204,6 +234,36 @@ mod tests {
             assert_eq!(cover(Some(&licence(entitlements)), &plugin, days(at)), expected, "case {index}");
         }
         assert_eq!(cover(None, &plugin, days(0)), Err(Gap::NoLicence));
+    }
+
+    #[test]
+    fn what_a_dispute_withholds_is_not_said_to_be_ordered_no_more() {
+        let plugin: PluginId = "acme:paid".parse().unwrap();
+        let gap = |lost, plugins| {
+            let (plugin, reference, since) = (plugin.clone(), "CH-2345".into(), days(3).as_second());
+            let disputed = vec![DisputedOrder { plugin: plugin.clone(), reference, since, lost }];
+            let has = Entitlements { plugins, disputed, ..Entitlements::default() };
+            cover(Some(&licence(Some(has))), &plugin, days(4))
+        };
+        for (lost, state, next) in [
+            (false, DisputeState::Open, "withdraw the dispute at the bank"),
+            (true, DisputeState::Lost, "`chandlery orders place acme:paid` orders it anew"),
+        ] {
+            let expected = Gap::Disputed {
+                reference: "CH-2345".into(),
+                dispute: OrderDispute { since: days(3), state },
+            };
+            assert_eq!(gap(lost, Vec::new()), Err(expected.clone()));
+            let uncovered = Uncovered { plugin: plugin.clone(), price: "1.00 USD".into(), gap: expected };
+            assert_eq!(
+                uncovered.to_string(),
+                "order CH-2345 of acme:paid is disputed: the bank took its payment back on 1970-01-04"
+            );
+            let remedy = uncovered.remedy();
+            assert!(remedy.contains(next) && remedy.ends_with("shows order CH-2345"), "{remedy}");
+        }
+        // Another order may hold.
+        assert_eq!(gap(false, vec![ordered(None, false)]), Ok(Some(ordered(None, false))));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod states;
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{DisputeState, OrderDispute, OrderState, Quote};
 use chandlery_package::{
-    Entitlements, Money, Namespace, Offer, PluginEntitlement, PluginId, Price, Rate, terms,
+    DisputedOrder, Entitlements, Money, Namespace, Offer, PluginEntitlement, PluginId, Price, Rate, terms,
 };
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
@@ -156,25 +156,25 @@ pub async fn quote(db: &Db, account: &Account, plugin: &PluginId, now: Timestamp
     })
 }
 
-/// All that costs something and that an account may deploy at this moment, for its licence.
+/// All that costs something and that an account may deploy at this moment, and what disputes withhold from it, for its licence.
 pub(crate) async fn entitlements(db: &Db, account: &Account, now: Timestamp) -> Result<Entitlements, Error> {
-    let mut plugins = Vec::new();
+    let (mut plugins, mut disputed) = (Vec::new(), Vec::new());
     let rows = orders(&mut *db.read().acquire().await?, &account.name, "", "", ORDERS_MAX).await?;
     for row in rows {
         let Standing { state, until } = row.standing(now)?;
+        let dispute = row.dispute().filter(|_| state == OrderState::Disputed);
+        let (plugin, reference) = (row.plugin.0, row.reference);
         if state.entitles() {
-            plugins.push(PluginEntitlement {
-                plugin: row.plugin.0,
-                reference: row.reference,
-                until: until.map(Timestamp::as_second),
-                quantity: None,
-                trial: state == OrderState::Trial,
-            });
+            let (until, trial) = (until.map(Timestamp::as_second), state == OrderState::Trial);
+            plugins.push(PluginEntitlement { plugin, reference, until, quantity: None, trial });
+        } else if let Some(OrderDispute { since, state }) = dispute {
+            let (since, lost) = (since.as_second(), state == DisputeState::Lost);
+            disputed.push(DisputedOrder { plugin, reference, since, lost });
         }
     }
     let namespaces = chandlery_accounts::namespaces_of(db, &account.name).await?;
     let namespaces = namespaces.into_iter().map(|(namespace, _)| namespace).collect();
-    Ok(Entitlements { plugins, namespaces, everything: account.operator })
+    Ok(Entitlements { plugins, disputed, namespaces, everything: account.operator })
 }
 
 /// The orders of an account, of one plugin and of one reference or, with an empty text, of all: of each plugin first the one that holds.

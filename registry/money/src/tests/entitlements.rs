@@ -7,7 +7,7 @@ use chandlery_package::wire::{
     Acceptance, DisputeState, InvoiceLine, InvoiceLineKind, NewOrder, NewPayment, NewRefund, OrderDispute,
     OrderState, Paging, Quote,
 };
-use chandlery_package::{Currency, Money, Namespace, Offer, terms};
+use chandlery_package::{Currency, DisputedOrder, Money, Namespace, Offer, terms};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::billing::{self, NewInvoice, entitlements::entitlements};
@@ -44,6 +44,8 @@ async fn state(finance: &Finance, number: i64) -> Option<OrderState> {
     let account = Account { name: globex(), operator: false, owes_factor: false, person: None };
     let licensed = entitlements(&finance.db, &account, day(number)).await.unwrap();
     assert_eq!(licensed.plugins.len(), usize::from(quote.entitled));
+    let withheld: Vec<OrderDispute> = licensed.disputed.iter().filter_map(DisputedOrder::dispute).collect();
+    assert_eq!(withheld, Vec::from_iter(quote.dispute));
     quote.order
 }
 
