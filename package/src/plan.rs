@@ -14,7 +14,7 @@ use crate::{Digest, words};
 
 pub use check::PlanError;
 pub use cost::cost_per_hour;
-pub use fit::{lacks, there_is};
+pub use fit::{lacks, needs, there_is};
 
 /// See `plan` in `wit/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

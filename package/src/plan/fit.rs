@@ -1,6 +1,6 @@
 //! Whether a target has what a plan needs, said with what there is.
 
-use super::{Facts, GpuPool, Interconnect, Plan, Runtime, RuntimeKind, Workload};
+use super::{Facts, Gpu, GpuPool, Interconnect, Plan, Runtime, RuntimeKind, Workload};
 
 /// What a target lacks to run a plan if nothing else ran on it, in words; nothing, where it has all of it.
 pub fn lacks(plan: &Plan, facts: &Facts) -> Option<String> {
@@ -34,10 +34,15 @@ fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
     if facts.gpu_pools.iter().filter(suits).any(enough) {
         return None;
     }
+    Some(format!("needs {}; {}", wish(workload, gpu), there_is(facts)))
+}
+
+/// The GPUs that each replica of a workload needs, in words.
+fn wish(workload: &Workload, gpu: &Gpu) -> String {
     let kinds = if gpu.kinds.is_empty() { "any kind".into() } else { gpu.kinds.join(" or ") };
-    let mut wish = format!("needs {count} GPUs of {kinds} in one node");
-    if nodes > 1 {
-        wish = format!("{wish}, on {nodes} nodes");
+    let mut wish = format!("{} GPUs of {kinds} in one node", workload.gpus_per_node());
+    if workload.scale.nodes_per_replica > 1 {
+        wish = format!("{wish}, on {} nodes", workload.scale.nodes_per_replica);
     }
     if gpu.memory_mib_min > 0 {
         wish = format!("{wish}, each with {} MiB", gpu.memory_mib_min);
@@ -45,7 +50,21 @@ fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
     if gpu.interconnect != Interconnect::None {
         wish = format!("{wish}, joined by {}", gpu.interconnect);
     }
-    Some(format!("{wish}; {}", there_is(facts)))
+    wish
+}
+
+/// What a target must have to run a plan, in words, whatever there is: what starts each workload, and its GPUs.
+pub fn needs(plan: &Plan) -> String {
+    let each = plan.workloads.iter().map(|workload| {
+        let runtime = match &workload.runtime {
+            Runtime::Container(_) => "containers",
+            Runtime::Python(_) => "Python environments",
+            Runtime::Host => "programs of its own",
+        };
+        let gpus = workload.resources.gpu.as_ref().map(|gpu| format!(" and {}", wish(workload, gpu)));
+        format!("workload '{}' needs {runtime}{}", workload.name, gpus.unwrap_or_default())
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 /// The GPUs of one node of a pool: pools are of like nodes.
@@ -68,8 +87,8 @@ pub fn there_is(facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::EngineKind;
     use crate::plan::example::workload;
-    use crate::plan::{EngineKind, Gpu};
 
     fn facts() -> Facts {
         let pool = |kind: &str, memory_mib, total, free, nodes| GpuPool {
@@ -119,5 +138,26 @@ mod tests {
         let refused = wish(&["a100"], 9, 1, 0).unwrap();
         assert!(refused.contains("needs 9 GPUs of a100 in one node"), "{refused}");
         assert!(refused.contains("8 × h100 on 2 nodes (3 free), 2 × a100 on 1 node (2 free)"), "{refused}");
+    }
+
+    #[test]
+    fn what_a_plan_needs_is_said_of_each_workload() {
+        let mut server = workload();
+        server.runtime = Runtime::Python(Vec::new());
+        server.scale.nodes_per_replica = 2;
+        server.resources.gpu = Some(Gpu {
+            kinds: vec!["b200".into(), "h200".into()],
+            count_per_replica: 16,
+            memory_mib_min: 140_000,
+            interconnect: Interconnect::Rdma,
+        });
+        let mut proxy = workload();
+        proxy.name = "proxy".into();
+        (proxy.runtime, proxy.resources.gpu) = (Runtime::Host, None);
+        assert_eq!(
+            needs(&Plan { workloads: vec![server, proxy], notes: Vec::new() }),
+            "workload 'server' needs Python environments and 8 GPUs of b200 or h200 in one node, on 2 nodes, each with 140000 \
+             MiB, joined by rdma; workload 'proxy' needs programs of its own"
+        );
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use chandlery_edge::{Allowance, Client};
 use chandlery_package::component::COMPONENT_BYTES_MAX;
 use chandlery_package::parameters::{Misfit, complete};
-use chandlery_package::plan::{Facts, Plan, PlanProblem, lacks};
+use chandlery_package::plan::{Facts, Plan, PlanProblem, lacks, needs};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{ComponentError, Digest, Kind, Manifest};
@@ -53,6 +53,13 @@ pub enum Outcome {
     Plan(Plan),
     /// What stands in the way, for whoever chose the parameters and the target.
     Problems(Vec<PlanProblem>),
+    /// A plan that the contract allows and the target cannot run.
+    Unfit {
+        /// What a target must have for it, in words.
+        needs: String,
+        /// What of that this target lacks, in words.
+        lacks: String,
+    },
     /// There is none, whatever is chosen.
     Without {
         /// What happened to it, in words.
@@ -249,6 +256,7 @@ impl Planner {
         let bytes = match &*outcome {
             Outcome::Plan(plan) => json!(plan).to_string().len(),
             Outcome::Problems(problems) => json!(problems).to_string().len(),
+            Outcome::Unfit { needs, lacks } => needs.len() + lacks.len(),
             // It may go otherwise the next time.
             Outcome::Without { .. } => return outcome,
         };
@@ -288,7 +296,7 @@ impl Planner {
         let plan = sandbox.plan(&template, &request)?;
         Ok(match lacks(&plan, target) {
             None => Outcome::Plan(plan),
-            Some(message) => Outcome::Problems(vec![PlanProblem { parameter: None, message }]),
+            Some(lacks) => Outcome::Unfit { needs: needs(&plan), lacks },
         })
     }
 

@@ -32,9 +32,10 @@ function adopt() {
   form.elements.engine.value = first.dataset.engine;
 }
 
-// The height that was kept free is given back where nothing moves that is seen.
+// The height that was kept free is given back where nothing moves that is seen, and where nothing fits that would fill it.
 function settle() {
-  if (place.lastElementChild?.getBoundingClientRect().bottom >= innerHeight) delete place.dataset.fresh;
+  const isBelow = place.lastElementChild?.getBoundingClientRect().bottom >= innerHeight;
+  if (isBelow || place.querySelector("[data-unfit]")) delete place.dataset.fresh;
 }
 
 async function show(keep) {

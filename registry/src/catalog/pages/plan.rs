@@ -34,6 +34,11 @@ const ENGINES: [(&str, &str); 3] =
 /// The hours of thirty days.
 const MONTH_HOURS: i128 = 720;
 
+/// What people call an engine, where they choose one.
+fn engine_title(engine: EngineKind) -> &'static str {
+    ENGINES.into_iter().find(|(word, _)| *word == engine.as_str()).map_or(engine.as_str(), |(_, title)| title)
+}
+
 /// The script, which pages of templates name.
 pub(super) async fn script() -> Response {
     shell::script(include_str!("plan.js"))
@@ -50,6 +55,8 @@ pub(super) struct Tried<'a> {
     given: Map<String, Value>,
     /// None: nothing was chosen, and nobody has asked the plugin before.
     outcome: Option<Arc<Outcome>>,
+    /// Where nothing was chosen and it fits no target that was tried: what it needs, and which they were.
+    unfit: Option<String>,
 }
 
 /// Plans a template as a visitor, who may see it, chose to; nothing where it is none.
@@ -61,10 +68,12 @@ pub(super) async fn tried<'a>(
 ) -> Result<Option<Tried<'a>>, Error> {
     let (Kind::Template, Some(manifest)) = (record.kind, &record.manifest) else { return Ok(None) };
     let (gpus, engine) = (choice.gpus, choice.engine);
-    let mut tried =
-        Tried { record, choice, schema: manifest.schema(), gpus, engine, given: Map::new(), outcome: None };
+    let (schema, given) = (manifest.schema(), Map::new());
+    let mut tried = Tried { record, choice, schema, gpus, engine, given, outcome: None, unfit: None };
     if !choice.is_made() {
         if let Some(first) = first::fit(catalog, visitor, record, choice.is_fragment()).await? {
+            // What must be given first is lacking on every target.
+            tried.unfit = first.unfit().filter(|_| !first::must_be_given(manifest));
             (tried.gpus, tried.engine, tried.outcome) = (first.gpus, first.engine, Some(first.outcome));
         }
         return Ok(Some(tried));
@@ -152,6 +161,20 @@ impl Tried<'_> {
         html! {
             // A script lets the form say so, too.
             @if !self.choice.is_made() { span hidden data-gpus=(self.gpus.word) data-engine=(self.engine) { } }
+            @match &self.unfit {
+                Some(unfit) => {
+                    // A script gives back the place that it has kept for a plan.
+                    (banner(Tone::Bad, &html! {
+                        p data-summary data-unfit { strong { "It fits no target that was tried with its defaults: " } (unfit) }
+                    }))
+                }
+                None => { (self.answer()) }
+            }
+        }
+    }
+
+    fn answer(&self) -> Markup {
+        html! {
             @match self.outcome.as_deref() {
                 None if self.must_be_given() => {
                     p.note { "Fill in the parameters that are required: what would run then appears here." }
@@ -159,6 +182,9 @@ impl Tried<'_> {
                 None => { p.note { "What would run appears here as soon as you choose." } }
                 Some(Outcome::Plan(plan)) => { (self.planned(plan)) }
                 Some(Outcome::Problems(problems)) => { (refused(problems)) }
+                Some(Outcome::Unfit { lacks, .. }) => {
+                    (refused(&[PlanProblem { parameter: None, message: lacks.clone() }]))
+                }
                 Some(Outcome::Without { why, remedy }) => {
                     (banner(Tone::Warning, &html! {
                         p data-summary { strong { "No plan: " } (why) }

@@ -117,6 +117,7 @@ fn as_text(outcome: &Outcome) -> Answer {
             });
             Ok(each.collect())
         }
+        Outcome::Unfit { lacks, .. } => Ok(format!("does not fit: {lacks}\n")),
         Outcome::Without { why, remedy: None } => Err(why.clone()),
         Outcome::Without { why, remedy: Some(remedy) } => Err(format!("{why}: {remedy}")),
     }
@@ -172,6 +173,7 @@ mod tests {
             assert_eq!(lines, Vec::<String>::new());
             assert_eq!(not_compared.as_deref(), Some("1.0.0 made no plan: it ran out of fuel"));
         }
-        assert_eq!(beside(some.clone(), some), (Vec::new(), None), "both do not fit");
+        let unfit = answer(&Outcome::Unfit { needs: "many GPUs".into(), lacks: "no GPU".into() });
+        assert_eq!(beside(some, unfit), (Vec::new(), None), "both do not fit");
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use chandlery_edge::Client;
 use chandlery_package::Manifest;
-use chandlery_package::plan::EngineKind;
+use chandlery_package::plan::{EngineKind, say};
 use chandlery_package::wire::ReleaseRecord;
 use serde_json::Map;
 
+use super::engine_title;
 use crate::catalog::error::Error;
 use crate::catalog::planning::{Gpus, Outcome, all_gpus};
 use crate::catalog::state::Catalog;
@@ -20,6 +21,8 @@ pub(super) struct First {
     pub(super) gpus: &'static Gpus,
     pub(super) engine: EngineKind,
     pub(super) outcome: Arc<Outcome>,
+    /// How many targets were tried.
+    tried: usize,
 }
 
 /// The targets that are tried, in order: the usual GPUs on each engine, then all others on the usual engine.
@@ -37,23 +40,50 @@ pub(super) async fn fit(
     asks: bool,
 ) -> Result<Option<First>, Error> {
     let planner = &catalog.planner;
-    let mut refused = None;
-    for (gpus, engine) in candidates() {
+    let mut refused: Option<First> = None;
+    for (before, (gpus, engine)) in candidates().enumerate() {
         let target = gpus.on(engine);
         let answer = match asks {
             true => Some(planner.plan(&catalog.oci, visitor, record, Map::new(), target).await?),
             false => planner.known(record, Map::new(), target),
         };
         let Some(outcome) = answer else { return Ok(None) };
-        let first = First { gpus, engine, outcome };
+        let first = First { gpus, engine, outcome, tried: before + 1 };
         match *first.outcome {
             Outcome::Plan(_) => return Ok(Some(first)),
             // No other target changes that.
             Outcome::Without { .. } => return Ok(refused.or(Some(first))),
-            Outcome::Problems(_) => refused = refused.or(Some(first)),
+            Outcome::Problems(_) | Outcome::Unfit { .. } => {
+                let tried = first.tried;
+                refused.get_or_insert(first).tried = tried;
+            }
         }
     }
     Ok(refused)
+}
+
+impl First {
+    /// Where it fits none of the targets that were tried: what it needs, and which they were, in a sentence.
+    pub(super) fn unfit(&self) -> Option<String> {
+        unfit(&self.outcome, self.tried)
+    }
+}
+
+/// The sentence, after so many targets: what the plan needs or, where there is none, why not.
+fn unfit(outcome: &Outcome, tried: usize) -> Option<String> {
+    let needs = match outcome {
+        Outcome::Unfit { needs, .. } => needs.clone(),
+        Outcome::Problems(problems) => say(problems),
+        Outcome::Plan(_) | Outcome::Without { .. } => return None,
+    };
+    let on = |engine: EngineKind| {
+        let gpus =
+            candidates().take(tried).filter(|(_, on)| *on == engine).map(|(gpus, _)| gpus.title.as_str());
+        Some(gpus.collect::<Vec<_>>().join(", ")).filter(|gpus| !gpus.is_empty())
+    };
+    let targets =
+        ENGINES.into_iter().filter_map(|engine| Some(format!("{} ({})", engine_title(engine), on(engine)?)));
+    Some(format!("{needs}; tried were {}.", targets.collect::<Vec<_>>().join(", ")))
 }
 
 /// Whether a parameter must be given before there is anything to plan.
@@ -67,6 +97,8 @@ pub(super) fn must_be_given(manifest: &Manifest) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
+    use chandlery_package::plan::PlanProblem;
+
     use super::*;
 
     #[test]
@@ -77,5 +109,23 @@ mod tests {
         let engines: BTreeSet<EngineKind> = tried.iter().map(|(_, engine)| *engine).collect();
         let gpus: BTreeSet<&str> = tried.iter().map(|(gpus, _)| *gpus).collect();
         assert_eq!((engines.len(), gpus.len()), (EngineKind::ALL.len(), all_gpus().len()));
+    }
+
+    #[test]
+    fn what_fits_nothing_says_what_it_needs_and_what_was_tried() {
+        let outcome =
+            Outcome::Unfit { needs: "workload 'server' needs containers".into(), lacks: String::new() };
+        assert_eq!(
+            unfit(&outcome, 2).unwrap(),
+            "workload 'server' needs containers; tried were Kubernetes (2 × H100 80 GB), A machine of its own \
+             (2 × H100 80 GB)."
+        );
+        let all = unfit(&outcome, candidates().count()).unwrap();
+        assert!(all.contains("Kubernetes (2 × H100 80 GB, 8 × H100 80 GB, "), "{all}");
+        assert!(all_gpus().iter().all(|gpus| all.contains(&gpus.title)), "{all}");
+        let problem = |message: &str| PlanProblem { parameter: None, message: message.into() };
+        let refuses = Outcome::Problems(vec![problem("it wants a b200"), problem("and a lake")]);
+        assert!(unfit(&refuses, 1).unwrap().starts_with("it wants a b200; and a lake; tried "));
+        assert_eq!(unfit(&Outcome::Without { why: String::new(), remedy: None }, 1), None);
     }
 }
