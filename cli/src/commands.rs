@@ -9,6 +9,7 @@ pub mod books;
 pub mod build;
 pub mod change;
 pub mod check;
+pub mod completions;
 pub mod configure;
 pub mod consultants;
 pub mod deploy;
