@@ -16,6 +16,7 @@ pub mod deploy;
 pub mod dev;
 pub mod directory;
 pub mod dispute;
+pub mod doctor;
 pub mod domains;
 pub mod expense;
 pub mod figures;

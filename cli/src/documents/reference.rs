@@ -92,6 +92,7 @@ const GROUPS: [Group; 4] = [
             "usage",
             "log",
             "witness",
+            "doctor",
             "completions",
         ],
     },
