@@ -170,7 +170,8 @@ fn a_host_of_nobody(world: &World) {
     bob.register();
     let data = bob.path("host");
     let registry = format!("http://{}", world.registry.address);
-    let words = ["host", "run", "--data", data.to_str().unwrap(), "--listen", &address, "--registry", &registry];
+    let words =
+        ["host", "run", "--data", data.to_str().unwrap(), "--listen", &address, "--registry", &registry];
     let _host = Server::start(&bob.home, &words, "host at");
     let bob = Person { host: Some((address, data.join("host.token"))), ..bob };
     assert_eq!(bob.ok(&["host", "account"])["account"], Value::Null);

@@ -161,7 +161,9 @@ fn disk(data: &Path) -> Finding {
 fn enough(free_bytes: u64) -> std::result::Result<String, String> {
     let gib = free_bytes >> 30;
     match gib {
-        0..FREE_GIB_MIN => Err(format!("{gib} GiB free, of the {FREE_GIB_MIN} that images and models soon take")),
+        0..FREE_GIB_MIN => {
+            Err(format!("{gib} GiB free, of the {FREE_GIB_MIN} that images and models soon take"))
+        }
         _ => Ok(format!("{gib} GiB free")),
     }
 }
