@@ -10,6 +10,9 @@ use chandlery_package::wire::host::Event;
 use chandlery_package::wire::{AccountProfile, ApprovalRequest, PAGE_ITEMS_MAX, Page};
 use clap::Args;
 use futures::StreamExt as _;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::DATE;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -134,6 +137,18 @@ impl Context {
             Failure::new(&words::NOT_LOGGED_IN, format!("{who} logged in at {}", self.settings.registry))
                 .remedy("run `chandlery login NAME`, or `chandlery register NAME` to open an account; a machine sets CHANDLERY_TOKEN")
         })
+    }
+
+    /// By how many seconds the registry's clock is ahead of this machine's; none where no answer of it says what time it is there.
+    pub async fn registry_ahead_seconds(&self) -> Result<Option<i64>> {
+        let request = self.http().get(format!("{}/healthz", self.settings.registry));
+        let asked = Timestamp::now().as_millisecond();
+        let answer = self.send_to_registry(request).await?;
+        // It was written down on the way.
+        let here = asked.midpoint(Timestamp::now().as_millisecond());
+        let said = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let there = said.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok());
+        Ok(there.map(|there| there.as_second() - here.div_euclid(1000)))
     }
 
     /// Asks the registry without an account.

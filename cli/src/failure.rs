@@ -49,7 +49,7 @@ impl Failure {
             );
         }
         Self::new(&words::AWAY, format!("the {what} at {url} does not answer: {cause}"))
-            .remedy(format!("is it running? `chandlery up` starts one; another is named by --{what} URL"))
+            .remedy(format!("is it running? `chandlery up` starts one; another is named by `--{what} URL`"))
     }
 
     /// This one and another at once, of this one's kind: what each needs is said before any of it is done.

@@ -224,6 +224,10 @@ enum Command {
     Audit(audit::Audit),
     /// Show the figures that investors ask for, and what they are made of (for operators)
     Figures(figures::Figures),
+    /// Show what this machine has for each kind of target, and how to have what it lacks
+    Doctor(doctor::Doctor),
+    /// Print the script by which a shell completes commands and options
+    Completions(completions::Completions),
     #[command(hide = true)]
     Work(work::Perform),
 }
@@ -339,6 +343,11 @@ async fn run(cli: Cli) -> failure::Result {
         Command::Approvals(command) => command.run(&context).await,
         Command::Audit(command) => command.run(&context).await,
         Command::Figures(command) => command.run(&context).await,
+        Command::Doctor(command) => command.run(&context).await,
+        Command::Completions(command) => {
+            command.run(&Cli::command());
+            Ok(())
+        }
         Command::Work(command) => command.run(),
     }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use chandlery_package::PluginId;
 use chandlery_package::column::Json;
-use chandlery_package::wire::host::{Deployment, Endpoint, Entitlement, LogTail, Replica, Revision};
+use chandlery_package::wire::host::{Deployment, Endpoint, Entitlement, LogTail, LogsOf, Replica, Revision};
 use chandlery_package::wire::{Advised, Page, Paging};
 use tokio::sync::Mutex;
 
@@ -123,10 +123,12 @@ impl Deployments {
         Ok(Page { items: self.read_all(items).await?, next })
     }
 
-    /// The last lines of a deployment's logs.
-    pub async fn logs(&self, name: &str, lines: usize) -> Result<Vec<LogTail>, Error> {
+    /// The last lines of a deployment's logs; where nobody says of which revisions, of the one that should run.
+    pub async fn logs(&self, name: &str, lines: usize, of: Option<LogsOf>) -> Result<Vec<LogTail>, Error> {
         let record = self.existing(name).await?;
-        Ok(self.targets.engine(&record.target).await?.logs(name, lines).await?)
+        let mut tails = self.targets.engine(&record.target).await?.logs(name, lines).await?;
+        tails.retain(|tail| tail.is_asked_for(of, record.revision));
+        Ok(tails)
     }
 
     async fn existing(&self, name: &str) -> Result<Record, Error> {

@@ -93,6 +93,8 @@ fn scenario(world: &World, acme: &Person, more: &[&str]) -> Value {
     assert!(problem.detail.contains("revision 2 failed: server-0"), "{problem:?}");
     assert!(problem.detail.contains("exit status: 3"), "{problem:?}");
     assert!(problem.detail.contains("revision 1 runs again"), "{problem:?}");
+    let remedy = problem.remedy.as_deref().unwrap();
+    assert!(remedy.contains("`chandlery logs ocr --revision 2`"), "{remedy}");
     let back = until("only the first revision runs", || {
         let status = customer.ok(&["status", "ocr"])[0].clone();
         let all_old = replicas(&status).iter().all(|replica| replica["revision"] == 1);
@@ -107,7 +109,12 @@ fn scenario(world: &World, acme: &Person, more: &[&str]) -> Value {
         (&json!("failed"), &json!("rolled-out")),
         "{history}"
     );
-    assert!(customer.text(&["logs", "ocr"]).contains("server-0.r2"), "what failed can be read");
+    let logs = |more: &[&str]| customer.text(&[&["logs", "ocr"], more].concat());
+    assert!(logs(&["--revision", "2"]).contains("server-0.r2"), "what failed can be read");
+    assert!(!logs(&["--revision", "2"]).contains("server-0.r1"), "and nothing else with it");
+    let (current, all) = (logs(&[]), logs(&["--revision", "all"]));
+    assert!(current.contains("server-0.r1") && !current.contains("server-0.r2"), "{current}");
+    assert!(all.contains("server-0.r1") && all.contains("server-0.r2"), "{all}");
     back
 }
 

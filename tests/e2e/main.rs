@@ -83,6 +83,7 @@ mod publish_archives;
 mod publish_teams;
 mod races;
 mod receiver;
+mod remedies;
 mod replay;
 mod replicas;
 mod requests;

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::process::{free_address, workspace};
+use crate::process::{Server, free_address, workspace};
 use crate::world::{Person, World, plugin};
 
 /// What shows much, of a registry or a host.
@@ -142,6 +142,33 @@ fn what_is_printed_fits_and_breaks_no_word() {
     assert_eq!(help("0"), help("200"));
     assert!(widest(&help("60")) <= widest(&help("80")) && widest(&help("0")) > 80);
     assert!(help("0").lines().count() < help("60").lines().count());
+}
+
+#[test]
+fn a_machine_is_looked_at_without_a_host_and_what_it_lacks_has_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let ann = Person::at("ann", folder.path(), &free_address());
+    let findings = ann.ok(&["doctor"]);
+    let findings = findings.as_array().unwrap();
+    let names: Vec<&str> = findings.iter().map(|finding| finding["what"].as_str().unwrap()).collect();
+    let all = ["cgroups", "bubblewrap", "podman", "GPUs", "Slurm", "Kubernetes", "disk", "clock"];
+    assert_eq!(names, all);
+    for finding in findings {
+        assert_eq!(finding["has"] == true, finding["remedy"].is_null(), "{finding}");
+    }
+    assert!(findings[7]["remedy"].as_str().unwrap().contains("`chandlery up`"), "{findings:?}");
+    let parts = |line: &&str| !line.contains('`') && line.split(' ').all(|word| word.chars().count() < 25);
+    let narrow = printed(&ann, &["doctor"], "60");
+    for line in narrow.lines().filter(parts) {
+        assert!(widest(line) <= 60, "{line}");
+    }
+    assert!(names.iter().all(|name| narrow.contains(name)), "{narrow}");
+
+    // Beside a registry, the clock is its own.
+    let registry = folder.path().join("registry");
+    let words = ["registry", "serve", "--listen", &ann.registry, "--data", registry.to_str().unwrap()];
+    let _registry = Server::start(&ann.home, &words, "registry at");
+    assert_eq!(ann.ok(&["doctor"])[7]["has"], json!(true));
 }
 
 /// What is in a folder.

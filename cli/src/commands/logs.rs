@@ -1,14 +1,14 @@
 //! `chandlery logs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chandlery_package::wire::Page;
-use chandlery_package::wire::host::LogTail;
+use chandlery_package::wire::host::{LogTail, LogsOf};
 use clap::Args;
 use serde_json::json;
 
-use crate::api::Context;
+use crate::api::{Context, address};
 use crate::failure::Result;
 use crate::show;
 
@@ -25,7 +25,10 @@ pub struct Logs {
     /// How many lines of each replica
     #[arg(long, short = 'n', default_value_t = 100)]
     lines: usize,
-    /// Go on with what they write, until Ctrl-C
+    /// Of which revision, by its number, or "all"; without this, of the one that should run
+    #[arg(long, value_name = "NUMBER")]
+    revision: Option<LogsOf>,
+    /// Go on with what they write, until Ctrl-C; without --revision, what replicas of any revision write from now on
     #[arg(long, short)]
     follow: bool,
 }
@@ -35,31 +38,51 @@ impl Logs {
         if self.follow {
             return self.follow(context).await;
         }
-        let page = self.tails(context, self.lines).await?;
+        let page = self.tails(context, self.lines, self.revision).await?;
         if context.settings.json {
             show::json(page);
             return Ok(());
         }
         if page.items.iter().all(|tail| tail.lines.is_empty()) {
-            show::note(format!(
-                "its replicas have written nothing: `chandlery status {}` shows how they fare",
-                self.name
-            ));
+            show::note(self.nothing());
         }
         page.items.iter().for_each(|tail| print(context, &tail.replica, &tail.lines));
         Ok(())
     }
 
-    async fn tails(&self, context: &Context, lines: usize) -> Result<Page<LogTail>> {
-        context.host_list(&format!("/api/v1/deployments/{}/logs?lines={lines}", self.name)).await
+    /// What to look at where nothing was written.
+    fn nothing(&self) -> String {
+        let name = &self.name;
+        match self.revision {
+            Some(LogsOf::All) => {
+                format!("its replicas have written nothing: `chandlery status {name}` shows how they fare")
+            }
+            Some(LogsOf::Revision(number)) => format!(
+                "there is no log of its revision {number}: `chandlery history {name}` lists its revisions"
+            ),
+            None => format!(
+                "the revision that should run has written nothing: `chandlery status {name}` shows how its replicas fare, \
+                 `chandlery logs {name} --revision all` what those of others wrote"
+            ),
+        }
+    }
+
+    async fn tails(&self, context: &Context, lines: usize, of: Option<LogsOf>) -> Result<Page<LogTail>> {
+        let values = [("lines", Some(lines.to_string())), ("revision", of.map(|of| of.to_string()))];
+        context.host_list(&address(&format!("/api/v1/deployments/{}/logs", self.name), &values)).await
     }
 
     async fn follow(&self, context: &Context) -> Result {
+        // What earlier revisions wrote is not shown; what they write from now on is, as long as they run beside the next one.
+        let first = self.tails(context, 1, self.revision).await?.items;
+        let first: BTreeSet<String> = first.into_iter().map(|tail| tail.replica).collect();
+        let followed = self.revision.or(Some(LogsOf::All));
         let mut seen: Option<BTreeMap<String, Vec<String>>> = None;
         loop {
-            let tails = self.tails(context, self.lines.max(FOLLOWED_LINES)).await?.items;
+            let tails = self.tails(context, self.lines.max(FOLLOWED_LINES), followed).await?.items;
             for LogTail { replica, lines } in &tails {
-                let new = match &seen {
+                let new: &[String] = match &seen {
+                    None if !first.contains(replica) => &[],
                     None => &lines[lines.len().saturating_sub(self.lines)..],
                     Some(seen) => fresh(seen.get(replica).map_or(&[][..], Vec::as_slice), lines),
                 };

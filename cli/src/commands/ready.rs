@@ -23,7 +23,7 @@ pub async fn ready(context: &Context, namespace: &Namespace, key: &str) -> Resul
         found => found.map(Some),
     };
     let key = match context.home.key(key) {
-        Ok(key) => key_of(context, namespace, key.public()).await,
+        Ok(found) => key_of(context, namespace, found.public(), key).await,
         Err(failure) if failure.is("no-key") => Err(failure.remedy(format!(
             "make one with `chandlery keys new {key}`; then add it as an owner with `chandlery keys add {namespace} --key {key}`, or \
              ask the owners with `chandlery keys request {namespace} --key {key}`"
@@ -72,16 +72,23 @@ async fn publishing_names(context: &Context, account: &Namespace) -> Result<Vec<
     Ok(through.chain([account.clone()]).collect())
 }
 
-/// What the registry knows of a key that may sign releases of a namespace.
-pub async fn key_of(context: &Context, namespace: &Namespace, key: PublicKey) -> Result<KeyRecord> {
+/// What the registry knows of the key of this name, which may sign releases of a namespace.
+pub async fn key_of(
+    context: &Context,
+    namespace: &Namespace,
+    key: PublicKey,
+    name: &str,
+) -> Result<KeyRecord> {
     let path = format!("/api/v1/namespaces/{namespace}/keys");
     let keys: Page<KeyRecord> = context.public_list(&path).await?;
     let found = keys.items.into_iter().find(|record| record.key == key && record.revoked_from.is_none());
     found.ok_or_else(|| {
         let detail = format!("{} may not sign releases of '{namespace}'", key.id());
+        // The key that is called like the namespace need not be named.
+        let named = if name == namespace.as_str() { String::new() } else { format!(" --key {name}") };
         Failure::new(&words::NOT_A_KEY_OF_THE_NAMESPACE, detail).remedy(format!(
-            "as an owner of '{namespace}', add it with `chandlery keys add {namespace}`; otherwise ask the owners with `chandlery keys \
-             request {namespace}`"
+            "as an owner of '{namespace}', add it with `chandlery keys add {namespace}{named}`; otherwise ask the owners with \
+             `chandlery keys request {namespace}{named}`"
         ))
     })
 }

@@ -74,11 +74,11 @@ async fn wait(context: &Context, asked: &Deployment, timeout: Option<u32>) -> Re
                 now if now == asked.revision => "; there is no earlier revision to go back to".into(),
                 now => format!("; revision {now} runs again"),
             };
-            return Err(failed(name, &format!("revision {} failed: {reason}{now}", asked.revision)));
+            return Err(failed(asked, &format!("revision {} failed: {reason}{now}", asked.revision)));
         }
         // The host judges rollouts; a change of scale is none, and has no end but patience.
         if timeout.is_some_and(|seconds| started.elapsed() > Duration::from_secs(u64::from(seconds) + 30)) {
-            return Err(failed(name, &format!("not ready after {} s: {said}", started.elapsed().as_secs())));
+            return Err(failed(asked, &format!("not ready after {} s: {said}", started.elapsed().as_secs())));
         }
         spinner.set_message(match &deployment.trouble {
             None => format!("rolling out {name}: {said}"),
@@ -108,9 +108,10 @@ fn say(replica: &Replica) -> String {
     format!("{workload}-{index} r{revision} {state} {detail}")
 }
 
-/// A failure of a deployment.
-pub fn failed(name: &str, detail: &str) -> Failure {
+/// That a deployment is not as it was asked to be. By now another revision may run: the logs are of the one that was asked for.
+fn failed(asked: &Deployment, detail: &str) -> Failure {
+    let Deployment { name, revision, .. } = asked;
     Failure::new(&words::NOT_ROLLED_OUT, format!("{name}: {detail}")).remedy(format!(
-        "`chandlery logs {name}` shows what it wrote, `chandlery history {name}` how it came here"
+        "`chandlery logs {name} --revision {revision}` shows what it wrote, `chandlery history {name}` how it came here"
     ))
 }

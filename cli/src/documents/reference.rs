@@ -92,6 +92,8 @@ const GROUPS: [Group; 4] = [
             "usage",
             "log",
             "witness",
+            "doctor",
+            "completions",
         ],
     },
     Group {

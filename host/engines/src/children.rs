@@ -1,6 +1,7 @@
 //! The environment of what the host runs for itself: what it needs of the host's own, and none of the secrets in that.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -40,6 +41,13 @@ pub(crate) fn command(program: &str, its: impl Fn(&str) -> bool) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(passed_on(its)).stdin(Stdio::null());
     command
+}
+
+/// Where a program is installed, if it is: in the first folder of `PATH` that has it and is named from the root.
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut files = std::env::split_paths(&path).map(|folder| folder.join(program));
+    files.find(|file| file.is_absolute() && file.is_file())
 }
 
 #[cfg(test)]

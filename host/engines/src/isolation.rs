@@ -9,6 +9,7 @@ use chandlery_package::words;
 use tokio::process::Command;
 
 use crate::Error;
+use crate::children::installed;
 
 words! {
     /// Whether the programs of plans are kept from the host's own files.
@@ -151,12 +152,10 @@ fn bind(words: &mut Vec<OsString>, how: &str, from: &Path, to: &Path) {
 }
 
 /// This machine's bubblewrap by its path, where it works: a replica's own `PATH` could name another.
-fn bubblewrap() -> Result<PathBuf, String> {
+pub(crate) fn bubblewrap() -> Result<PathBuf, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let program = std::env::split_paths(&path)
-        .map(|folder| folder.join("bwrap"))
-        .find(|file| file.is_absolute() && file.is_file())
-        .ok_or("bubblewrap is not installed; on Debian: apt-get install bubblewrap")?;
+    let program =
+        installed("bwrap").ok_or("bubblewrap is not installed; on Debian: apt-get install bubblewrap")?;
     let tried = std::process::Command::new(&program)
         .args(SYSTEM)
         .arg("--")

@@ -5,6 +5,7 @@ mod cgroups;
 mod gpus;
 mod images;
 mod launch;
+pub mod machine;
 mod ports;
 mod processes;
 

@@ -24,6 +24,7 @@ use crate::Error;
 use chandlery_package::plan::{Check, EngineKind, Facts, Plan, Runtime, RuntimeKind, VolumeKind, Workload};
 use chandlery_package::wire::host::Drift;
 use cluster::Cluster;
+pub(crate) use commands::PROGRAMS;
 use model::{Job, Node, Submission, Submitted};
 use script::Folder;
 use settings::{Containers, SlurmSettings};

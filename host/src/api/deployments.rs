@@ -4,8 +4,8 @@ use axum::Extension;
 use axum::extract::State;
 use chandlery_package::problem::Problem;
 use chandlery_package::wire::host::{
-    Deployment, Drift, Entitlement, LogTail, Metered, NewDeployment, NewScale, Planned, Replayed, Revision,
-    Rollback,
+    Deployment, Drift, Entitlement, LogTail, LogsOf, Metered, NewDeployment, NewScale, Planned, Replayed,
+    Revision, Rollback,
 };
 use chandlery_package::wire::{Page, Paging};
 use serde::Deserialize;
@@ -250,6 +250,9 @@ async fn replay(State(host): State<Host>, Path(name): Path<String>) -> Result<Js
 struct Tail {
     /// How many lines of each log; none: 100.
     lines: Option<usize>,
+    /// Of which revision, by its number, or `all`; none: of the one that should run.
+    #[param(value_type = Option<String>)]
+    revision: Option<LogsOf>,
 }
 
 /// Shows the last lines that a deployment's replicas wrote.
@@ -264,8 +267,9 @@ async fn logs(
     Path(name): Path<String>,
     Query(query): Query<Tail>,
 ) -> Result<Json<Page<LogTail>>, Error> {
-    // A log for each replica of the last revisions.
-    Ok(Json(Page::whole(host.deployments.logs(&name, query.lines.unwrap_or(100)).await?)))
+    // A log for each replica, of the last revisions at most.
+    let tails = host.deployments.logs(&name, query.lines.unwrap_or(100), query.revision).await?;
+    Ok(Json(Page::whole(tails)))
 }
 
 /// Shows how far the reporting of usage has come.

@@ -4,7 +4,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::browser::SCRIPTED_POLICY;
-use chandlery_package::wire::host::{Deployment, LogTail};
+use chandlery_package::wire::host::{Deployment, LogTail, LogsOf};
 use chandlery_pages::{Link, crumbs, empty, log, select};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -20,16 +20,14 @@ use crate::host::Host;
 const LINES: usize = 100;
 /// The most that can be asked for.
 const LINES_MAX: usize = 1000;
-/// Of every revision, in the place of a number.
-const ALL: &str = "all";
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
     #[serde(default, deserialize_with = "chosen")]
     replica: Option<String>,
-    /// A number, or all; none: the one that should run.
+    /// None: the one that should run.
     #[serde(default, deserialize_with = "chosen")]
-    revision: Option<String>,
+    revision: Option<LogsOf>,
     #[serde(default, deserialize_with = "chosen")]
     lines: Option<usize>,
 }
@@ -39,19 +37,10 @@ impl Asked {
         self.lines.unwrap_or(LINES).clamp(1, LINES_MAX)
     }
 
-    fn is_about(&self, (replica, revision): (&str, &str), current: i64) -> bool {
-        let of_revision = match self.revision.as_deref() {
-            Some(ALL) => true,
-            Some(asked) => asked == revision,
-            None => revision.is_empty() || revision == current.to_string(),
-        };
-        of_revision && self.replica.as_deref().is_none_or(|asked| asked == replica)
+    fn is_about(&self, tail: &LogTail, current: i64) -> bool {
+        let of_replica = self.replica.as_deref().is_none_or(|asked| asked == tail.of().0);
+        of_replica && tail.is_asked_for(self.revision, current)
     }
-}
-
-/// The replica whose log it is, and its revision; that is empty where nobody knows it.
-fn of(tail: &LogTail) -> (&str, &str) {
-    tail.replica.rsplit_once(".r").unwrap_or((tail.replica.as_str(), ""))
 }
 
 /// The page `/deployments/{name}/logs`.
@@ -62,9 +51,9 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     let deployment = host.deployments.get(&name).await?;
-    let tails = host.deployments.logs(&name, asked.lines()).await?;
+    let tails = host.deployments.logs(&name, asked.lines(), Some(LogsOf::All)).await?;
     let shown: Vec<&LogTail> =
-        tails.iter().filter(|tail| asked.is_about(of(tail), deployment.revision)).collect();
+        tails.iter().filter(|tail| asked.is_about(tail, deployment.revision)).collect();
     let of_deployment = values::deployment_path(&name);
     let path = format!("{of_deployment}/logs");
     let above = [DEPLOYMENTS, Link { path: &of_deployment, name: &name }];
@@ -84,34 +73,37 @@ pub(super) async fn page(
 /// The same page, which shows what was written meanwhile.
 fn newer(asked: &Asked, path: &str) -> String {
     let lines = asked.lines.map(|lines| lines.to_string());
+    let revision = asked.revision.map(|revision| revision.to_string());
     let values = [
         ("replica", asked.replica.as_deref()),
-        ("revision", asked.revision.as_deref()),
+        ("revision", revision.as_deref()),
         ("lines", lines.as_deref()),
     ];
     address(path, &values)
 }
 
 fn filters(asked: &Asked, path: &str, deployment: &Deployment, tails: &[LogTail]) -> Markup {
-    let mut replicas: Vec<&str> = tails.iter().map(|tail| of(tail).0).collect();
+    let mut replicas: Vec<&str> = tails.iter().map(|tail| tail.of().0).collect();
     replicas.sort_unstable();
     replicas.dedup();
     let replicas = replicas.into_iter().map(|replica| (replica, replica));
     let replicas: Vec<(&str, &str)> = [("", "All")].into_iter().chain(replicas).collect();
     let current = format!("{}, the one that should run", deployment.revision);
-    let number = deployment.revision.to_string();
-    let mut others: Vec<&str> = tails.iter().map(|tail| of(tail).1).collect();
-    others.retain(|revision| !revision.is_empty() && *revision != number);
-    others.sort_unstable_by_key(|revision| std::cmp::Reverse(revision.parse::<i64>().unwrap_or_default()));
+    let all = LogsOf::All.to_string();
+    let mut others: Vec<i64> = tails.iter().filter_map(|tail| tail.of().1).collect();
+    others.retain(|revision| *revision != deployment.revision);
+    others.sort_unstable_by_key(|revision| std::cmp::Reverse(*revision));
     others.dedup();
-    let others = others.into_iter().map(|revision| (revision, revision));
+    let others: Vec<String> = others.iter().map(i64::to_string).collect();
+    let others = others.iter().map(|revision| (revision.as_str(), revision.as_str()));
     let revisions: Vec<(&str, &str)> =
-        [("", current.as_str())].into_iter().chain(others).chain([(ALL, "All")]).collect();
+        [("", current.as_str())].into_iter().chain(others).chain([(all.as_str(), "All")]).collect();
+    let revision = asked.revision.map(|revision| revision.to_string()).unwrap_or_default();
     let lines = asked.lines().to_string();
     html! {
         form.card.filters method="get" action=(path) {
             (select("replica", "Replica", asked.replica.as_deref().unwrap_or_default(), &replicas))
-            (select("revision", "Revision", asked.revision.as_deref().unwrap_or_default(), &revisions))
+            (select("revision", "Revision", &revision, &revisions))
             (select("lines", "Lines of each", &lines, &[("100", "100"), ("300", "300"), ("1000", "1,000")]))
             button { "Show" }
         }
@@ -121,7 +113,10 @@ fn filters(asked: &Asked, path: &str, deployment: &Deployment, tails: &[LogTail]
 fn written(shown: &[&LogTail], asked: &Asked) -> Markup {
     html! {
         @for tail in shown {
-            h2 { (of(tail).0) @if asked.revision.is_some() { " of revision " (of(tail).1) } }
+            h2 {
+                (tail.of().0)
+                @if let (Some(_), Some(revision)) = (asked.revision, tail.of().1) { " of revision " (revision) }
+            }
             @if tail.lines.is_empty() { p.none { "No output." } }
             @else { (log(&tail.replica, &tail.lines)) }
         }
@@ -143,29 +138,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_is_of_a_replica_and_a_revision() {
-        let tail = |name: &str| LogTail { replica: name.into(), lines: Vec::new() };
-        assert_eq!(of(&tail("server-0.r2")), ("server-0", "2"));
-        assert_eq!(of(&tail("ocr.r-0.r12")), ("ocr.r-0", "12"));
-        assert_eq!(of(&tail("pod-x")), ("pod-x", ""));
-    }
-
-    #[test]
     fn the_revision_that_should_run_is_shown_unless_another_is_chosen() {
         let asked = |replica: Option<&str>, revision: Option<&str>| Asked {
             replica: replica.map(str::to_owned),
-            revision: revision.map(str::to_owned),
+            revision: revision.map(|revision| revision.parse().unwrap()),
             lines: None,
         };
         for (replica, revision, shown) in [
             (None, None, [true, false, true]),
             (None, Some("1"), [false, true, false]),
-            (None, Some(ALL), [true, true, true]),
-            (Some("a-0"), Some(ALL), [true, true, false]),
+            (None, Some("all"), [true, true, true]),
+            (Some("a-0"), Some("all"), [true, true, false]),
             (Some("b-0"), None, [false, false, false]),
         ] {
             let asked = asked(replica, revision);
-            let found = [("a-0", "2"), ("a-0", "1"), ("a-1", "2")].map(|tail| asked.is_about(tail, 2));
+            let found = ["a-0.r2", "a-0.r1", "a-1.r2"]
+                .map(|name| LogTail { replica: name.into(), lines: Vec::new() })
+                .map(|tail| asked.is_about(&tail, 2));
             assert_eq!(found, shown, "{replica:?} {revision:?}");
         }
         assert_eq!(Asked { lines: Some(usize::MAX), ..asked(None, None) }.lines(), LINES_MAX);

@@ -212,7 +212,7 @@ async fn signing_key(operator: &Context, namespace: &Namespace) -> Result<Privat
         true => operator.home.key(name)?,
         false => operator.home.new_key(name)?,
     };
-    match key_of(operator, namespace, key.public()).await {
+    match key_of(operator, namespace, key.public(), name).await {
         Err(failure) if failure.is("untrusted-signature") => {
             add_key(operator, namespace, &key).await?;
         }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::replicas::ReplicaRow;
 use chandlery_package::plan::Resources;
 use chandlery_package::wire::host::Drift;
@@ -165,6 +167,20 @@ impl Cgroups {
             }
         }
     }
+}
+
+/// The version of this machine's cgroups, where whoever asks can make some; or why not. Nothing is made.
+pub(super) fn usable() -> Result<u8, String> {
+    let root = Path::new(ROOT);
+    let (version, folders) = match root.join("cgroup.controllers").exists() {
+        true => (2, vec![root.to_owned()]),
+        false => (1, vec![root.join("cpu"), root.join("memory")]),
+    };
+    for folder in folders {
+        access(&folder, AccessFlags::W_OK)
+            .map_err(|error| format!("{} cannot be written to: {}", folder.display(), error.desc()))?;
+    }
+    Ok(version)
 }
 
 fn remove_with_children(folder: &Path) -> std::io::Result<()> {

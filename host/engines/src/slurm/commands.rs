@@ -9,6 +9,8 @@ use super::model::{Job, Node, State, Submission, Submitted, gpus, is_usable, min
 use crate::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The programs of Slurm that are used.
+pub(crate) const PROGRAMS: [&str; 4] = ["sbatch", "scancel", "scontrol", "squeue"];
 /// Job, state, reason, partition, priority, expected start, time limit, and last the name, which may hold anything.
 const JOB_FORMAT: &str = "%i|%T|%r|%P|%Q|%S|%l|%j";
 /// What a job gets of this host's environment.
