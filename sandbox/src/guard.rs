@@ -79,8 +79,8 @@ impl Guard {
                 let (release, limit) = (release.clone(), traffic.waiting);
                 return Err(SandboxError::TooManyCalls { release, limit });
             }
-            // It may have failed once too often meanwhile.
-            traffic.must_be_open(release)?;
+            // It may have failed once too often meanwhile. Then nobody is let in who would wake the next one.
+            traffic.must_be_open(release).inspect_err(|_| gate.left.notify_one())?;
         }
         if traffic.closed_until.is_some() {
             // This call tries it out; others are kept off until it has ended.
@@ -117,6 +117,8 @@ impl Drop for Pass {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn release() -> Release {
@@ -146,6 +148,27 @@ mod tests {
         assert!(matches!(enter(), Err(SandboxError::CircuitOpen { .. })));
         trial.ended(None, &limits);
         assert!(enter().is_ok());
+    }
+
+    #[test]
+    fn who_waits_is_told_at_once_that_the_plugin_is_left_alone() {
+        let hour = Duration::from_secs(3600);
+        let limits =
+            Limits { calls_at_once: 1, failures: 1, time: hour, cool_down: hour, ..Limits::default() };
+        let (guard, digest) = (Guard::default(), Digest::of("x"));
+        let first = guard.enter(digest, &release(), &limits).unwrap();
+        std::thread::scope(|scope| {
+            let enter = || guard.enter(digest, &release(), &limits).map(drop);
+            let others = [(); 3].map(|()| scope.spawn(enter));
+            while held(&held(&guard.0)[&digest].state).waiting < others.len() {
+                std::thread::yield_now();
+            }
+            first.ended(Some(&failure()), &limits);
+            for other in others {
+                let told = other.join().unwrap();
+                assert!(matches!(told, Err(SandboxError::CircuitOpen { .. })), "{told:?}");
+            }
+        });
     }
 
     #[test]
