@@ -87,8 +87,9 @@ pub(super) async fn owe_refund(
     key: &str,
     payment: &str,
     amount: Money,
+    now: Timestamp,
 ) -> Result<(), Error> {
-    match owe(write, RequestKind::Refund, key, payment, "", amount).await? {
+    match owe(write, RequestKind::Refund, key, payment, "", amount, now).await? {
         true => Ok(()),
         false => Err(Error::KeyReused { key: key.to_owned() }),
     }
@@ -100,9 +101,10 @@ pub(super) async fn owe_transfer(
     payout: i64,
     account: &str,
     amount: Money,
+    now: Timestamp,
 ) -> Result<String, Error> {
     let key = format!("payout-{payout}");
-    owe(write, RequestKind::Transfer, &key, &payout.to_string(), account, amount).await?;
+    owe(write, RequestKind::Transfer, &key, &payout.to_string(), account, amount, now).await?;
     Ok(key)
 }
 
@@ -114,8 +116,9 @@ async fn owe(
     about: &str,
     destination: &str,
     amount: Money,
+    now: Timestamp,
 ) -> Result<bool, Error> {
-    let now = time(Timestamp::now());
+    let now = time(now);
     let new = sqlx::query(
         "insert into processor_outbox (key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason)
          values ($1, $2, $3, $4, $5, $6, $7, $8, 0, '') on conflict do nothing",
@@ -170,10 +173,10 @@ pub(super) async fn send_one(
 }
 
 /// Sends what is due. What the processor refuses, or does not answer, is due again later.
-pub async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<(), Error> {
+pub(super) async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<(), Error> {
     let rows: Vec<Row> =
         sqlx::query_as(select!("and refused is null and due_at <= $1 order by due_at, key limit $2"))
-            .bind(time(Timestamp::now()))
+            .bind(time(now))
             .bind(BATCH)
             .fetch_all(db.read())
             .await?;
@@ -193,15 +196,15 @@ async fn send(
     request: &Request,
     now: Timestamp,
 ) -> Result<(), Error> {
-    match ask(db, processor, request).await {
+    match ask(db, processor, request, now).await {
         Ok(Some(remote_id)) => {
             if request.kind == RequestKind::Transfer {
                 let payout = run::find(&mut *db.read().acquire().await?, number(request)?).await?;
                 run::mark_sent(db, actor, &payout, Some(&remote_id), now).await?;
             }
-            answered(db, request, &remote_id, "").await
+            answered(db, request, &remote_id, "", now).await
         }
-        Ok(None) => answered(db, request, "", "the payout is not to be sent any more").await,
+        Ok(None) => answered(db, request, "", "the payout is not to be sent any more", now).await,
         Err(error) => {
             let reason = error.to_string();
             let code = match &error {
@@ -212,7 +215,7 @@ async fn send(
             };
             match code {
                 Some(code) => park(db, request, &code, &reason).await?,
-                None => delay(db, request, &reason).await?,
+                None => delay(db, request, &reason, now).await?,
             }
             Err(error)
         }
@@ -225,9 +228,14 @@ fn number(request: &Request) -> Result<i64, Error> {
 }
 
 /// Asks the processor, and gives its id of what it has done; none: it is not to be done any more.
-async fn ask(db: &Db, processor: &Processor, request: &Request) -> Result<Option<String>, Error> {
+async fn ask(
+    db: &Db,
+    processor: &Processor,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<String>, Error> {
     let Request { about, amount, .. } = request;
-    let old = Timestamp::now().duration_since(request.owed_at) > SignedDuration::from_hours(KEY_HOURS);
+    let old = now.duration_since(request.owed_at) > SignedDuration::from_hours(KEY_HOURS);
     match request.kind {
         RequestKind::Refund => {
             let key = request.key.strip_prefix("refund:").unwrap_or(&request.key);
@@ -257,13 +265,19 @@ async fn ask(db: &Db, processor: &Processor, request: &Request) -> Result<Option
     }
 }
 
-async fn answered(db: &Db, request: &Request, remote_id: &str, reason: &str) -> Result<(), Error> {
+async fn answered(
+    db: &Db,
+    request: &Request,
+    remote_id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
     let mut write = db.write().await?;
     sqlx::query(
         "update processor_outbox set answered_at = $1, remote_id = nullif($2, ''), reason = $3, tries = tries + 1
          where key = $4",
     )
-    .bind(time(Timestamp::now()))
+    .bind(time(now))
     .bind(remote_id)
     .bind(reason)
     .bind(&request.key)
@@ -272,9 +286,9 @@ async fn answered(db: &Db, request: &Request, remote_id: &str, reason: &str) -> 
     Ok(write.commit().await?)
 }
 
-async fn delay(db: &Db, request: &Request, reason: &str) -> Result<(), Error> {
+async fn delay(db: &Db, request: &Request, reason: &str, now: Timestamp) -> Result<(), Error> {
     let seconds = (WAITS_SECONDS[0] << request.tries.clamp(0, 20)).min(WAITS_SECONDS[1]);
-    let due_at = Timestamp::now() + SignedDuration::from_secs(seconds);
+    let due_at = now + SignedDuration::from_secs(seconds);
     let mut write = db.write().await?;
     sqlx::query(
         "update processor_outbox set due_at = $1, reason = $2, tries = tries + 1
@@ -327,11 +341,16 @@ pub(super) async fn refused(db: &mut AnyConnection, key: &str) -> Result<Refused
 }
 
 /// Something else becomes of a request that is refused.
-pub(super) async fn settle(write: &mut Write, key: &str, way: SettlementWay) -> Result<(), Error> {
+pub(super) async fn settle(
+    write: &mut Write,
+    key: &str,
+    way: SettlementWay,
+    now: Timestamp,
+) -> Result<(), Error> {
     sqlx::query(
         "update processor_outbox set answered_at = $1, settled_as = $2 where key = $3 and answered_at is null",
     )
-    .bind(time(Timestamp::now()))
+    .bind(time(now))
     .bind(way.as_str())
     .bind(key)
     .execute(&mut **write)

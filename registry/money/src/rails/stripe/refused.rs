@@ -34,7 +34,7 @@ pub(in crate::rails) async fn settle(
     ledger::by(write, By::Actor(actor));
     let refused = outbox::refused(write, &new.request).await?;
     must_be_decided(write, &refused.payment, &refused.code).await?;
-    outbox::settle(write, &new.request, new.way).await?;
+    outbox::settle(write, &new.request, new.way, now).await?;
     let payment = payments::paid_one(write, Some(&refused.payment)).await?;
     let customer = payment.subject.customer(write).await?;
     refunds::keep_refused(write, &payment, &new.request, refused.amount, now).await?;
