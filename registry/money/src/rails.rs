@@ -31,7 +31,8 @@ pub use bank::{
     count_open as count_open_lines, faults as bank_faults, find_line, list_lines, reconcile,
     texts as statement_texts,
 };
-pub use outbox::waiting as requests_waiting;
+pub(crate) use outbox::undecided_in_words as undecided_requests;
+pub use outbox::{count_undecided as count_undecided_requests, waiting as requests_waiting};
 pub(crate) use own_accounts::set as set_own_account;
 pub(crate) use processor_routes::give_back_within as give_surplus_back;
 pub use routes::routes;

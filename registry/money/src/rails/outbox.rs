@@ -1,6 +1,8 @@
 //! What is owed to be sent to the processor of payments: refunds and transfers. Each is written in the transaction of its cause, and
 //! sent with an idempotency key until the processor has answered, or refuses it for good.
 
+mod undecided;
+
 use chandlery_accounts::Actor;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
@@ -14,6 +16,9 @@ use crate::payouts::run;
 use crate::{Error, Processor};
 use chandlery_store::{Db, Write, time};
 
+pub(super) use undecided::send_again;
+pub use undecided::{count as count_undecided, in_words as undecided_in_words};
+
 /// How long a request waits before it is tried again, in seconds: at first, and at most.
 const WAITS_SECONDS: [i64; 2] = [10, 3600];
 /// For how long the processor surely knows a key, in hours. After that it is asked whether it has done it.
@@ -22,6 +27,9 @@ const KEY_HOURS: i64 = 20;
 const BATCH: i64 = 50;
 /// How much of a refusal is kept, in characters.
 const REASON_MAX: usize = 500;
+
+/// What is said of a transfer that is not to be made after all.
+const OVERTAKEN: &str = "the payout is not to be sent any more";
 
 /// What is owed to be sent.
 #[derive(Debug, Clone)]
@@ -65,6 +73,8 @@ macro_rules! select {
         )
     };
 }
+
+use select;
 
 fn read(row: Row) -> Result<Request, Error> {
     Ok(Request {
@@ -174,6 +184,7 @@ pub(super) async fn send_one(
 
 /// Sends what is due. What the processor refuses, or does not answer, is due again later.
 pub(super) async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<(), Error> {
+    undecided::forget_overtaken(db, now).await?;
     let rows: Vec<Row> =
         sqlx::query_as(select!("and refused is null and due_at <= $1 order by due_at, key limit $2"))
             .bind(time(now))
@@ -204,16 +215,10 @@ async fn send(
             }
             answered(db, request, &remote_id, "", now).await
         }
-        Ok(None) => answered(db, request, "", "the payout is not to be sent any more", now).await,
+        Ok(None) => answered(db, request, "", OVERTAKEN, now).await,
         Err(error) => {
             let reason = error.to_string();
-            let code = match &error {
-                Error::RefusedForGood { code, .. } if request.kind == RequestKind::Refund => {
-                    Some(code.clone())
-                }
-                _ => None,
-            };
-            match code {
+            match undecided::end_of(request, &error) {
                 Some(code) => park(db, request, &code, &reason).await?,
                 None => delay(db, request, &reason, now).await?,
             }
@@ -302,7 +307,7 @@ async fn delay(db: &Db, request: &Request, reason: &str, now: Timestamp) -> Resu
     Ok(write.commit().await?)
 }
 
-/// What is refused for good is not sent any more: an operator says what becomes of it.
+/// What is refused for good, or too often, is not sent any more: an operator says what becomes of it.
 async fn park(db: &Db, request: &Request, code: &str, reason: &str) -> Result<(), Error> {
     let mut write = db.write().await?;
     sqlx::query(
@@ -317,23 +322,25 @@ async fn park(db: &Db, request: &Request, code: &str, reason: &str) -> Result<()
     Ok(write.commit().await?)
 }
 
-/// A refund that is refused for good, and of which nothing has become yet.
+/// What is sent no more, and of which nothing has become yet.
 pub(super) struct Refused {
-    /// The payment that was to be given back.
-    pub payment: String,
+    /// What was asked.
+    pub kind: RequestKind,
+    /// The payment that was to be given back, or the payout that was to be sent.
+    pub about: String,
     /// How much of it.
     pub amount: Money,
-    /// Why it is refused, in the processor's own word.
+    /// Why it is refused: a word of the processor's, or of ours where that has refused it too often.
     pub code: String,
 }
 
-/// The refund of this key that is refused, or that there is none.
+/// The request of this key that is refused, or that there is none.
 pub(super) async fn refused(db: &mut AnyConnection, key: &str) -> Result<Refused, Error> {
     let row: Option<Row> = sqlx::query_as(select!("and key = $1")).bind(key).fetch_optional(db).await?;
     let request = row.map(read).transpose()?;
     let request = request.ok_or_else(|| Error::NotFound(format!("request '{key}' that waits")))?;
     match request.refused {
-        Some(code) => Ok(Refused { payment: request.about, amount: request.amount, code }),
+        Some(code) => Ok(Refused { kind: request.kind, about: request.about, amount: request.amount, code }),
         None => {
             Err(Error::Conflict(format!("request '{key}' is not refused: it is sent until it is answered")))
         }

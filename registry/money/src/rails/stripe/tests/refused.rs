@@ -191,3 +191,54 @@ async fn what_was_not_taken_is_sent_again_by_the_clock_of_the_money() {
         assert_eq!(owed.is_empty(), sent == 1, "after {seconds} s: {owed:?}");
     }
 }
+
+#[tokio::test]
+async fn what_is_refused_too_often_is_sent_no_more_until_an_operator_says_so() {
+    let (_folder, mut finance, stripe, processor) = owed().await;
+    finance.processor = Some(Arc::new(processor));
+    assert!(stripe.with(|account| account.pay("pi_1")));
+    stripe.refuse(Some("it is down"));
+    sqlx::query("update processor_outbox set tries = 78").execute(finance.db.read()).await.unwrap();
+    let state_after = async |hours: i64| {
+        let then = now() + SignedDuration::from_hours(hours);
+        rails::catch_up_with_processor(&finance, then).await.unwrap();
+        let owed = outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items;
+        owed.first().map(|one| (one.state, one.tries))
+    };
+    let undecided = async || {
+        let mut db = finance.db.snapshot().await.unwrap();
+        crate::books::invariants::check(&mut db).await.unwrap().undecided
+    };
+    assert_eq!(state_after(1).await, Some((RequestState::Waits, 79)));
+    assert_eq!(undecided().await, Vec::<String>::new());
+    assert_eq!(state_after(3).await, Some((RequestState::Refused, 80)));
+    let [named]: [String; 1] = undecided().await.try_into().unwrap();
+    assert!(named.contains("`chandlery books requests settle refund:r --as again`"), "{named}");
+    stripe.refuse(None);
+    assert_eq!(state_after(30).await, Some((RequestState::Refused, 80)));
+    assert!(settles(&finance, "refund:r", SettlementWay::Again).await);
+    assert_eq!(state_after(30).await, None);
+    assert_eq!(stripe.with(|account| account.each("refunds").count()), 1);
+    assert_eq!(undecided().await, Vec::<String>::new());
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_refused_is_nobodys_credit_and_forgotten_with_its_payout() {
+    let (_folder, mut finance) = sharing_market().await;
+    finance.processor = Some(Arc::new(processor()));
+    sqlx::query(
+        "insert into processor_outbox (key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason, refused)
+         values ('transfer:payout-7', 'transfer', '7', 'acct_1', 'USD', 5000, '2026-01-01T00:00:00.000000Z',
+                 '2026-01-01T00:00:00.000000Z', 80, 'no such account', 'refused_too_often')",
+    )
+    .execute(finance.db.read())
+    .await
+    .unwrap();
+    for way in [SettlementWay::Credit, SettlementWay::Bank] {
+        assert!(!settles(&finance, "transfer:payout-7", way).await, "{way:?}");
+    }
+    // There is no payout that it could send.
+    rails::catch_up_with_processor(&finance, now()).await.unwrap();
+    assert_eq!(outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items, []);
+}
