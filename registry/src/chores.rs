@@ -49,7 +49,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 21] = [
+const ALWAYS: [(&str, Duration, Job); 20] = [
     ("replica", MINUTE, |with| Box::pin(async move { with.metrics.report().await })),
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
@@ -106,14 +106,6 @@ const ALWAYS: [(&str, Duration, Job); 21] = [
     ("audit-head", HOUR, |with| {
         Box::pin(async move { Ok(audit::log_head(&with.oci.db, Timestamp::now()).await?) })
     }),
-    ("processor", MOMENT, |Chores { finance, .. }| {
-        Box::pin(async move {
-            let Some(processor) = finance.processor.as_deref() else { return Ok(()) };
-            let (db, now) = (&finance.db, finance.clock.now());
-            rails::send_what_is_owed(db, processor, now).await?;
-            Ok(rails::retry_parked_events(db, processor, finance.hold_days, now).await?)
-        })
-    }),
     ("tax-numbers", MINUTE, |Chores { finance, .. }| {
         Box::pin(async move {
             let Some(vies) = finance.vies.as_deref() else { return Ok(()) };
@@ -128,7 +120,10 @@ const ALWAYS: [(&str, Duration, Job); 21] = [
     }),
 ];
 /// What is about money, and done when the clock is moved where that is a virtual one.
-const OF_MONEY: [(&str, Duration, Job); 2] = [
+const OF_MONEY: [(&str, Duration, Job); 3] = [
+    ("processor", MOMENT, |Chores { finance, .. }| {
+        Box::pin(async move { Ok(rails::catch_up_with_processor(&finance, finance.clock.now()).await?) })
+    }),
     ("holds", MINUTE, |Chores { finance, .. }| {
         Box::pin(async move { Ok(sharing::release_matured(&finance.db, finance.clock.now()).await?) })
     }),

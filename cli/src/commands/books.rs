@@ -173,13 +173,22 @@ async fn check(context: &Context) -> Result {
     match context.settings.json {
         true => show::json(check),
         false => show::done(format!(
-            "the books balance: {} transactions, {} postings{}",
+            "the books balance: {} transactions, {} postings{}{}",
             check.transactions,
             check.postings,
-            close::left_out(&check.set_aside)
+            close::left_out(&check.set_aside),
+            undecided(&check.undecided)
         )),
     }
     Ok(())
+}
+
+/// Says what waits for an operator to decide, behind a sentence.
+fn undecided(what: &[String]) -> String {
+    match what.is_empty() {
+        true => String::new(),
+        false => format!("; to be decided: {}", what.join("; ")),
+    }
 }
 
 async fn set_aside(context: &Context) -> Result {

@@ -143,11 +143,12 @@ pub struct Requests {
 /// What to do with a request that the processor refuses.
 #[derive(Subcommand)]
 enum Settle {
-    /// Say what becomes of a refund that the processor refuses for good
+    /// Say what becomes of a request that the processor is sent no more
     Settle {
-        /// The request, as it is listed: refund:…
+        /// The request, as it is listed: refund:… or transfer:…
         request: String,
-        /// credit: the customer's next invoices are paid with it; bank: it goes back by a transfer
+        /// again: it is sent again; a refund also credit: the customer's next invoices are paid with it, or bank: it goes back by
+        /// a transfer
         #[arg(long = "as", value_name = "WAY")]
         way: SettlementWay,
     },
@@ -164,6 +165,7 @@ impl Requests {
 }
 
 async fn settle(context: &Context, request: String, way: SettlementWay) -> Result {
+    let is_sent_again = way == SettlementWay::Again;
     let new = NewSettlement { request, way };
     let settled: Settlement = context.registry(Method::POST, "/api/v1/processor/settlements", new).await?;
     if context.settings.json {
@@ -173,6 +175,7 @@ async fn settle(context: &Context, request: String, way: SettlementWay) -> Resul
     let Settlement { request, amount, kept, reference } = settled;
     show::done(match reference {
         Some(reference) => format!("{kept} of {request} go back by the bank as {reference}"),
+        None if is_sent_again => format!("{request} is sent again"),
         None => format!("{kept} of the {amount} of {request} are the customer's credit"),
     });
     Ok(())

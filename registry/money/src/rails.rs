@@ -31,7 +31,8 @@ pub use bank::{
     count_open as count_open_lines, faults as bank_faults, find_line, list_lines, reconcile,
     texts as statement_texts,
 };
-pub use outbox::{send_due as send_what_is_owed, waiting as requests_waiting};
+pub(crate) use outbox::undecided_in_words as undecided_requests;
+pub use outbox::{count_undecided as count_undecided_requests, waiting as requests_waiting};
 pub(crate) use own_accounts::set as set_own_account;
 pub(crate) use processor_routes::give_back_within as give_surplus_back;
 pub use routes::routes;
@@ -47,7 +48,7 @@ pub(crate) use send_backs::send_to_within;
 pub use sending::send;
 pub use stripe::{
     PaymentPage, ToldDispute, begin as begin_payment, count_events, offers_page, payment_page,
-    receive as receive_event, retry as retry_parked_events,
+    receive as receive_event,
 };
 pub(crate) use stripe::{answer_by, events_of, payer as payer_of, told as told_dispute};
 
@@ -224,7 +225,7 @@ pub(crate) async fn refund_within(
     let note = refunds::book_refund(write, number, new, hold_days, now).await?;
     let payment = refunds::processor_payment(write, number).await?;
     if let Some(payment) = payment.filter(|_| !known && !new.as_credit && note.cash.minor() > 0) {
-        outbox::owe_refund(write, &new.key, &payment, note.cash).await?;
+        outbox::owe_refund(write, &new.key, &payment, note.cash, now).await?;
     }
     if !known {
         send_backs::owe_refund(write, &note).await?;
@@ -251,7 +252,7 @@ pub async fn end_subscription(
                 for (key, note) in &notes {
                     let payment = refunds::processor_payment(write, note.invoice).await?;
                     if let Some(payment) = payment.filter(|_| note.cash.is_positive()) {
-                        outbox::owe_refund(write, key, &payment, note.cash).await?;
+                        outbox::owe_refund(write, key, &payment, note.cash, now).await?;
                     }
                 }
                 Ok::<_, Error>((subscription, notes))
@@ -272,6 +273,14 @@ pub(crate) async fn tell_of_refund(finance: &Finance, actor: &Actor, key: &str, 
     if let Err(error) = sent {
         tracing::warn!(%error, %key, "a refund is booked, and is not sent yet");
     }
+}
+
+/// Sends what the processor of payments is owed to be told and is due by `now`, and tries again what it has told and the books could not
+/// follow yet. Nothing, where there is none.
+pub async fn catch_up_with_processor(finance: &Finance, now: Timestamp) -> Result<(), Error> {
+    let Some(processor) = finance.processor.as_deref() else { return Ok(()) };
+    outbox::send_due(&finance.db, processor, now).await?;
+    stripe::retry_parked(&finance.db, processor, finance.hold_days, now).await
 }
 
 #[cfg(test)]

@@ -278,10 +278,11 @@ fn of_processor(is_named: bool, requests: i64, parked: i64) -> Vec<Line> {
         return vec![Line::new("Processor of payments", Tone::Plain, "is not named", more)];
     }
     let (tone, word) = if requests > 0 { (Tone::Warning, "wait") } else { (Tone::Good, "were answered") };
-    let all = html! { (count(requests)) " wait for an answer: " code { "chandlery processor requests" } " shows them" };
+    let all =
+        html! { (count(requests)) " wait for an answer: " code { "chandlery books requests" } " shows them" };
     let (event_tone, event_word) =
         if parked > 0 { (Tone::Warning, "wait for their cause") } else { (Tone::Good, "were taken in") };
-    let webhooks = html! { (count(parked)) " wait until what they are about is known: " code { "chandlery processor events" } };
+    let webhooks = html! { (count(parked)) " wait until what they are about is known: " code { "chandlery books events" } };
     vec![
         Line::new("Requests to the processor of payments", tone, word, all),
         Line::new("Webhooks of the processor of payments", event_tone, event_word, webhooks),

@@ -21,9 +21,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use reqwest::Method;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::bank::Bank;
 use crate::partners::{Partner, partners};
@@ -161,8 +160,7 @@ impl Market {
     }
 
     async fn one_day(&mut self) -> Result<()> {
-        let operator = self.operator.clone();
-        self.require(&operator, Method::PUT, "/api/v1/clock", json!({ "now": self.now })).await?;
+        self.set_clock(self.now).await?;
         let date = self.now.to_zoned(TimeZone::UTC).date();
         match date.day() {
             1 if self.day > 0 => self.set_rates().await?,

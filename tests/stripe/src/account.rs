@@ -36,10 +36,15 @@ impl Account {
     }
 
     /// The objects of a kind, such as `refunds`, in the order of their paths.
-    pub fn all(&self, kind: &str) -> Vec<Value> {
+    pub fn each(&self, kind: &str) -> impl Iterator<Item = &Value> {
         let prefix = format!("{kind}/");
-        let of_kind = self.objects.iter().filter(|(path, _)| path.starts_with(&prefix));
-        of_kind.map(|(_, object)| object.clone()).collect()
+        let from = self.objects.range(prefix.clone()..);
+        from.take_while(move |(path, _)| path.starts_with(&prefix)).map(|(_, object)| object)
+    }
+
+    /// The same, as they are now.
+    pub fn all(&self, kind: &str) -> Vec<Value> {
+        self.each(kind).cloned().collect()
     }
 
     /// An object as it is now.
@@ -49,7 +54,7 @@ impl Account {
 
     /// The id of the next object of a kind.
     pub(crate) fn next_id(&self, kind: &str, prefix: &str) -> String {
-        format!("{prefix}_{}", self.all(kind).len() + 1)
+        format!("{prefix}_{}", self.each(kind).count() + 1)
     }
 
     pub(crate) fn keep(&mut self, kind: &str, object: Value) -> Value {
@@ -151,8 +156,7 @@ impl Account {
     pub(crate) fn left_of(&self, payment: &str) -> Option<(Value, i64)> {
         let charge = self.find("charges", &payment.replace("pi_", "ch_"))?.clone();
         let disputed: i64 = self
-            .all("disputes")
-            .iter()
+            .each("disputes")
             .filter(|dispute| dispute["payment_intent"] == payment)
             .filter(|dispute| dispute["status"] == "needs_response" || dispute["status"] == "lost")
             .map(|dispute| minor(dispute, "amount"))

@@ -69,7 +69,7 @@ impl Account {
 
     fn new_dispute(&mut self, payment: &str, amount: i64, status: &str) -> Option<Value> {
         let (charge, left) = self.left_of(payment)?;
-        let is_known = self.all("disputes").iter().any(|dispute| dispute["payment_intent"] == payment);
+        let is_known = self.each("disputes").any(|dispute| dispute["payment_intent"] == payment);
         if is_known || !(1..=left).contains(&amount) {
             return None;
         }

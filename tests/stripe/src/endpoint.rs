@@ -245,7 +245,7 @@ async fn list(
     let mut wanted: Fields = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     wanted.remove("limit");
     let is_wanted = |object: &Value| wanted.iter().all(|(name, value)| object[name] == *value);
-    let mut all = served.with(|inner| inner.account.all(&kind));
-    all.retain(is_wanted);
+    let all: Vec<Value> =
+        served.with(|inner| inner.account.each(&kind).filter(|object| is_wanted(object)).cloned().collect());
     (StatusCode::OK, Json(json!({ "object": "list", "data": all, "has_more": false })))
 }

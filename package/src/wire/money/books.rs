@@ -102,6 +102,10 @@ pub struct BooksCheck {
     /// What was set aside by the close of a month and is not charged yet, in words: no fault of the books.
     #[serde(default)]
     pub set_aside: Vec<String>,
+    /// What the processor of payments is sent no more until an operator says what becomes of it, in words with the commands: no fault
+    /// of the books.
+    #[serde(default)]
+    pub undecided: Vec<String>,
 }
 
 /// An account of the ledger and what it holds.

@@ -31,16 +31,18 @@ crate::words! {
     pub enum RequestState: "state of a request" {
         /// It is sent until it is answered.
         Waits = "waits",
-        /// The processor refuses it for good: an operator says what becomes of it.
+        /// The processor refuses it for good, or has refused it too often: an operator says what becomes of it.
         Refused = "refused",
     }
 
-    /// What becomes of a refund that the processor of payments refuses for good.
+    /// What becomes of a request that the processor of payments is sent no more.
     pub enum SettlementWay: "way to settle a request" {
         /// It is the customer's credit, which pays for its next invoices.
         Credit = "credit",
         /// It goes back to the customer by the bank.
         Bank = "bank",
+        /// The processor is sent it again: what stood in its way is gone.
+        Again = "again",
     }
 }
 
@@ -111,7 +113,7 @@ pub struct OwedRequest {
     pub state: RequestState,
 }
 
-/// Says what becomes of a refund that the processor refuses for good.
+/// Says what becomes of a request that the processor is sent no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewSettlement {
     /// The idempotency key of the request.
@@ -121,16 +123,17 @@ pub struct NewSettlement {
     pub way: SettlementWay,
 }
 
-/// What became of a refund that the processor has refused.
+/// What became of a request that the processor has refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Settlement {
     /// The idempotency key of the request.
     pub request: String,
-    /// How much was to be given back.
+    /// How much was to be given back or sent.
     pub amount: Money,
-    /// How much of it is the customer's: less, where it has got something by itself at the processor, or by its bank.
+    /// How much of it is the customer's: less, where it has got something by itself at the processor, or by its bank; zero, where it is
+    /// sent again.
     pub kept: Money,
-    /// The reference of the transfer by which that goes back; none: it is credit.
+    /// The reference of the transfer by which that goes back; none: it is credit, or sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }

@@ -5,6 +5,8 @@
 //! | an invoice is issued | receivable, the customer's credit | deferred for a subscription, unbilled for what was sold, sales tax |
 //! | it is paid | bank, or suspense, or processor and its fees | receivable |
 
+use std::collections::BTreeMap;
+
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
     Invoice, InvoiceLine, InvoiceLineKind, InvoiceState, Page, Paging, TransactionKind,
@@ -288,7 +290,8 @@ async fn must_be_new(write: &mut Write, payment: &str) -> Result<(), Error> {
 pub async fn find(db: &mut AnyConnection, number: i64) -> Result<Invoice, Error> {
     let row: Option<Row> =
         sqlx::query_as(select!("where number = $1")).bind(number).fetch_optional(&mut *db).await?;
-    read(db, row.ok_or_else(|| Error::NotFound(format!("invoice {number}")))?).await
+    let row = row.ok_or_else(|| Error::NotFound(format!("invoice {number}")))?;
+    read(row, lines(db, number).await?)
 }
 
 /// The invoices of an account, newest first.
@@ -302,34 +305,65 @@ pub async fn invoices(db: &Db, account: &Namespace, paging: &Paging<i64>) -> Res
             .fetch_all(&mut *db)
             .await?;
     let page = paging.cut(rows, |row| row.number);
-    let mut items = Vec::with_capacity(page.items.len());
-    for row in page.items {
-        items.push(read(&mut db, row).await?);
-    }
-    Ok(Page { items, next: page.next })
+    let (Some(newest), Some(oldest)) = (page.items.first(), page.items.last()) else {
+        return Ok(Page { items: Vec::new(), next: None });
+    };
+    let mut lines = lines_between(&mut db, account, oldest.number, newest.number).await?;
+    page.try_map(|row| {
+        let lines = lines.remove(&row.number).unwrap_or_default();
+        read(row, lines)
+    })
+}
+
+type LineRow = (i64, Text<InvoiceLineKind>, String, String, i64, Option<i64>, Text<Currency>);
+
+macro_rules! select_lines {
+    ($condition:literal) => {
+        concat!(
+            "select invoice, kind, description, quantity, amount_minor, sale, currency
+             from invoice_lines join invoices on number = invoice where ",
+            $condition,
+            " order by invoice, line"
+        )
+    };
 }
 
 async fn lines(db: &mut AnyConnection, number: i64) -> Result<Vec<InvoiceLine>, Error> {
-    type Row = (Text<InvoiceLineKind>, String, String, i64, Option<i64>, Text<Currency>);
-    let rows: Vec<Row> = sqlx::query_as(
-        "select kind, description, quantity, amount_minor, sale, currency
-         from invoice_lines join invoices on number = invoice where invoice = $1 order by line",
-    )
-    .bind(number)
-    .fetch_all(db)
-    .await?;
-    let read = |(Text(kind), description, quantity, minor, sale, Text(currency)): Row| {
-        Ok(InvoiceLine { kind, description, quantity, amount: Money::new(minor, currency)?, sale })
-    };
-    rows.into_iter().map(read).collect()
+    let rows: Vec<LineRow> = sqlx::query_as(select_lines!("invoice = $1")).bind(number).fetch_all(db).await?;
+    rows.into_iter().map(read_line).collect()
 }
 
-async fn read(db: &mut AnyConnection, row: Row) -> Result<Invoice, Error> {
+/// The lines of an account's invoices from one number to another, by their numbers.
+async fn lines_between(
+    db: &mut AnyConnection,
+    account: &Namespace,
+    first: i64,
+    last: i64,
+) -> Result<BTreeMap<i64, Vec<InvoiceLine>>, Error> {
+    let rows: Vec<LineRow> = sqlx::query_as(select_lines!("account = $1 and number >= $2 and number <= $3"))
+        .bind(account.as_str())
+        .bind(first)
+        .bind(last)
+        .fetch_all(db)
+        .await?;
+    let mut lines: BTreeMap<i64, Vec<InvoiceLine>> = BTreeMap::new();
+    for row in rows {
+        lines.entry(row.0).or_default().push(read_line(row)?);
+    }
+    Ok(lines)
+}
+
+fn read_line(row: LineRow) -> Result<InvoiceLine, Error> {
+    let (_, Text(kind), description, quantity, minor, sale, Text(currency)) = row;
+    Ok(InvoiceLine { kind, description, quantity, amount: Money::new(minor, currency)?, sale })
+}
+
+fn read(row: Row, lines: Vec<InvoiceLine>) -> Result<Invoice, Error> {
     let money = |minor| Money::new(minor, row.currency.0);
     Ok(Invoice {
         number: row.number,
         account: row.account.0,
-        lines: lines(db, row.number).await?,
+        lines,
         net: money(row.net_minor)?,
         tax: money(row.tax_minor)?,
         tax_name: row.tax_name,

@@ -30,6 +30,7 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
     found.faults.extend(rails::bank_faults(db).await?);
     found.faults.extend(documents::faults(db).await?);
     found.set_aside = aside::in_words(db).await?;
+    found.undecided = rails::undecided_requests(db).await?;
     Ok(found)
 }
 

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::{closing, invariants};
 use crate::billing::rating::aside;
-use crate::{Error, Finance, billing, ledger, partner_notices};
+use crate::{Error, Finance, billing, ledger, partner_notices, rails};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<Finance> {
@@ -108,6 +108,7 @@ async fn set_clock(
     finance.clock.set(&finance.db, to.now).await?;
     let now = finance.clock.now();
     super::do_what_is_due(&finance.db, now).await?;
+    rails::catch_up_with_processor(&finance, now).await?;
     partner_notices::mail(&finance, now).await?;
     if let Err(error) = billing::send_notices(&finance.db, finance.mail.as_deref(), now).await {
         tracing::error!(%error, "customers could not be told by e-mail: it is tried again");

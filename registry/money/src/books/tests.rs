@@ -276,6 +276,36 @@ async fn a_fault_in_any_account_or_item_is_named() {
     }
 }
 
+/// A processor's dispute holds for itself what no sale bears of it, in any of its rounds; `dp0` and `dp-` are others.
+#[tokio::test]
+async fn the_sales_of_a_processors_dispute_are_known_by_its_id() {
+    let (_folder, finance) = books().await;
+    let db = finance.db.read();
+    for id in ["dp/1", "dp.1/1", "dp-/1", "dp0/1", "d/1"] {
+        sqlx::query(
+            "insert into disputes (id, sale, currency, minor, fee_minor, state, opened_at)
+             select $1, sale, currency, 100, 0, 'open', opened_at from disputes where id = 'D'",
+        )
+        .bind(id)
+        .execute(db)
+        .await
+        .unwrap();
+    }
+    sqlx::query(
+        "insert into processor_disputes (id, payment, currency, minor, fee_minor, state, told, round)
+         values ('dp', 'pi_1', 'USD', 1000, 0, 'open', 0, 1)",
+    )
+    .execute(db)
+    .await
+    .unwrap();
+    for (accounts, expected) in [("assets:disputes held", 800_i64), ("assets:processor clearing", -800)] {
+        let law = LAWS.iter().find(|law| law.accounts == accounts).unwrap();
+        let own = format!("select cast(minor as bigint) from ({}) as items where item = 'dp'", law.items);
+        let found: Vec<(i64,)> = sqlx::query_as(sqlx::AssertSqlSafe(own)).fetch_all(db).await.unwrap();
+        assert_eq!(found, [(expected,)], "{accounts}");
+    }
+}
+
 /// Whether a pattern of SQL is about an account.
 fn is_about(pattern: &str, account: &str) -> bool {
     match pattern.split_once('%') {

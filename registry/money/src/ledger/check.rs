@@ -1,7 +1,5 @@
 //! Whether the books are right, recomputed from the postings alone.
 
-use std::collections::BTreeMap;
-
 use chandlery_package::wire::BooksCheck;
 use sqlx::AnyConnection;
 
@@ -28,10 +26,7 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
     let stored: Vec<(String, String, i64)> =
         sqlx::query_as("select account, currency, minor from ledger_balances").fetch_all(&mut *db).await?;
 
-    let index = |rows: Vec<(String, String, i64)>| -> BTreeMap<_, _> {
-        rows.into_iter().map(|(account, currency, minor)| ((account, currency), minor)).collect()
-    };
-    let (replayed, stored) = (index(replayed), index(stored));
+    let (replayed, stored) = (closing::sums(replayed), closing::sums(stored));
     let mut faults: Vec<_> = unbalanced
         .into_iter()
         .map(|(id, currency, sum)| format!("transaction {id} is off by {sum} {currency} (minor units)"))
@@ -42,6 +37,6 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
             faults.push(format!("the balance of {} in {} is {found}, not {expected}", key.0, key.1));
         }
     }
-    faults.extend(closing::faults(db).await?);
-    Ok(BooksCheck { transactions, postings, faults, set_aside: Vec::new() })
+    faults.extend(closing::faults(db, &replayed).await?);
+    Ok(BooksCheck { transactions, postings, faults, set_aside: Vec::new(), undecided: Vec::new() })
 }

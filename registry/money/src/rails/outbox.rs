@@ -1,6 +1,8 @@
 //! What is owed to be sent to the processor of payments: refunds and transfers. Each is written in the transaction of its cause, and
 //! sent with an idempotency key until the processor has answered, or refuses it for good.
 
+mod undecided;
+
 use chandlery_accounts::Actor;
 use chandlery_package::column::Text;
 use chandlery_package::wire::{
@@ -14,6 +16,9 @@ use crate::payouts::run;
 use crate::{Error, Processor};
 use chandlery_store::{Db, Write, time};
 
+pub(super) use undecided::send_again;
+pub use undecided::{count as count_undecided, in_words as undecided_in_words};
+
 /// How long a request waits before it is tried again, in seconds: at first, and at most.
 const WAITS_SECONDS: [i64; 2] = [10, 3600];
 /// For how long the processor surely knows a key, in hours. After that it is asked whether it has done it.
@@ -22,6 +27,9 @@ const KEY_HOURS: i64 = 20;
 const BATCH: i64 = 50;
 /// How much of a refusal is kept, in characters.
 const REASON_MAX: usize = 500;
+
+/// What is said of a transfer that is not to be made after all.
+const OVERTAKEN: &str = "the payout is not to be sent any more";
 
 /// What is owed to be sent.
 #[derive(Debug, Clone)]
@@ -66,6 +74,8 @@ macro_rules! select {
     };
 }
 
+use select;
+
 fn read(row: Row) -> Result<Request, Error> {
     Ok(Request {
         key: row.key,
@@ -87,8 +97,9 @@ pub(super) async fn owe_refund(
     key: &str,
     payment: &str,
     amount: Money,
+    now: Timestamp,
 ) -> Result<(), Error> {
-    match owe(write, RequestKind::Refund, key, payment, "", amount).await? {
+    match owe(write, RequestKind::Refund, key, payment, "", amount, now).await? {
         true => Ok(()),
         false => Err(Error::KeyReused { key: key.to_owned() }),
     }
@@ -100,9 +111,10 @@ pub(super) async fn owe_transfer(
     payout: i64,
     account: &str,
     amount: Money,
+    now: Timestamp,
 ) -> Result<String, Error> {
     let key = format!("payout-{payout}");
-    owe(write, RequestKind::Transfer, &key, &payout.to_string(), account, amount).await?;
+    owe(write, RequestKind::Transfer, &key, &payout.to_string(), account, amount, now).await?;
     Ok(key)
 }
 
@@ -114,8 +126,9 @@ async fn owe(
     about: &str,
     destination: &str,
     amount: Money,
+    now: Timestamp,
 ) -> Result<bool, Error> {
-    let now = time(Timestamp::now());
+    let now = time(now);
     let new = sqlx::query(
         "insert into processor_outbox (key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason)
          values ($1, $2, $3, $4, $5, $6, $7, $8, 0, '') on conflict do nothing",
@@ -170,10 +183,11 @@ pub(super) async fn send_one(
 }
 
 /// Sends what is due. What the processor refuses, or does not answer, is due again later.
-pub async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<(), Error> {
+pub(super) async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<(), Error> {
+    undecided::forget_overtaken(db, now).await?;
     let rows: Vec<Row> =
         sqlx::query_as(select!("and refused is null and due_at <= $1 order by due_at, key limit $2"))
-            .bind(time(Timestamp::now()))
+            .bind(time(now))
             .bind(BATCH)
             .fetch_all(db.read())
             .await?;
@@ -193,26 +207,20 @@ async fn send(
     request: &Request,
     now: Timestamp,
 ) -> Result<(), Error> {
-    match ask(db, processor, request).await {
+    match ask(db, processor, request, now).await {
         Ok(Some(remote_id)) => {
             if request.kind == RequestKind::Transfer {
                 let payout = run::find(&mut *db.read().acquire().await?, number(request)?).await?;
                 run::mark_sent(db, actor, &payout, Some(&remote_id), now).await?;
             }
-            answered(db, request, &remote_id, "").await
+            answered(db, request, &remote_id, "", now).await
         }
-        Ok(None) => answered(db, request, "", "the payout is not to be sent any more").await,
+        Ok(None) => answered(db, request, "", OVERTAKEN, now).await,
         Err(error) => {
             let reason = error.to_string();
-            let code = match &error {
-                Error::RefusedForGood { code, .. } if request.kind == RequestKind::Refund => {
-                    Some(code.clone())
-                }
-                _ => None,
-            };
-            match code {
+            match undecided::end_of(request, &error) {
                 Some(code) => park(db, request, &code, &reason).await?,
-                None => delay(db, request, &reason).await?,
+                None => delay(db, request, &reason, now).await?,
             }
             Err(error)
         }
@@ -225,9 +233,14 @@ fn number(request: &Request) -> Result<i64, Error> {
 }
 
 /// Asks the processor, and gives its id of what it has done; none: it is not to be done any more.
-async fn ask(db: &Db, processor: &Processor, request: &Request) -> Result<Option<String>, Error> {
+async fn ask(
+    db: &Db,
+    processor: &Processor,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<String>, Error> {
     let Request { about, amount, .. } = request;
-    let old = Timestamp::now().duration_since(request.owed_at) > SignedDuration::from_hours(KEY_HOURS);
+    let old = now.duration_since(request.owed_at) > SignedDuration::from_hours(KEY_HOURS);
     match request.kind {
         RequestKind::Refund => {
             let key = request.key.strip_prefix("refund:").unwrap_or(&request.key);
@@ -257,13 +270,19 @@ async fn ask(db: &Db, processor: &Processor, request: &Request) -> Result<Option
     }
 }
 
-async fn answered(db: &Db, request: &Request, remote_id: &str, reason: &str) -> Result<(), Error> {
+async fn answered(
+    db: &Db,
+    request: &Request,
+    remote_id: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
     let mut write = db.write().await?;
     sqlx::query(
         "update processor_outbox set answered_at = $1, remote_id = nullif($2, ''), reason = $3, tries = tries + 1
          where key = $4",
     )
-    .bind(time(Timestamp::now()))
+    .bind(time(now))
     .bind(remote_id)
     .bind(reason)
     .bind(&request.key)
@@ -272,9 +291,9 @@ async fn answered(db: &Db, request: &Request, remote_id: &str, reason: &str) -> 
     Ok(write.commit().await?)
 }
 
-async fn delay(db: &Db, request: &Request, reason: &str) -> Result<(), Error> {
+async fn delay(db: &Db, request: &Request, reason: &str, now: Timestamp) -> Result<(), Error> {
     let seconds = (WAITS_SECONDS[0] << request.tries.clamp(0, 20)).min(WAITS_SECONDS[1]);
-    let due_at = Timestamp::now() + SignedDuration::from_secs(seconds);
+    let due_at = now + SignedDuration::from_secs(seconds);
     let mut write = db.write().await?;
     sqlx::query(
         "update processor_outbox set due_at = $1, reason = $2, tries = tries + 1
@@ -288,7 +307,7 @@ async fn delay(db: &Db, request: &Request, reason: &str) -> Result<(), Error> {
     Ok(write.commit().await?)
 }
 
-/// What is refused for good is not sent any more: an operator says what becomes of it.
+/// What is refused for good, or too often, is not sent any more: an operator says what becomes of it.
 async fn park(db: &Db, request: &Request, code: &str, reason: &str) -> Result<(), Error> {
     let mut write = db.write().await?;
     sqlx::query(
@@ -303,23 +322,25 @@ async fn park(db: &Db, request: &Request, code: &str, reason: &str) -> Result<()
     Ok(write.commit().await?)
 }
 
-/// A refund that is refused for good, and of which nothing has become yet.
+/// What is sent no more, and of which nothing has become yet.
 pub(super) struct Refused {
-    /// The payment that was to be given back.
-    pub payment: String,
+    /// What was asked.
+    pub kind: RequestKind,
+    /// The payment that was to be given back, or the payout that was to be sent.
+    pub about: String,
     /// How much of it.
     pub amount: Money,
-    /// Why it is refused, in the processor's own word.
+    /// Why it is refused: a word of the processor's, or of ours where that has refused it too often.
     pub code: String,
 }
 
-/// The refund of this key that is refused, or that there is none.
+/// The request of this key that is refused, or that there is none.
 pub(super) async fn refused(db: &mut AnyConnection, key: &str) -> Result<Refused, Error> {
     let row: Option<Row> = sqlx::query_as(select!("and key = $1")).bind(key).fetch_optional(db).await?;
     let request = row.map(read).transpose()?;
     let request = request.ok_or_else(|| Error::NotFound(format!("request '{key}' that waits")))?;
     match request.refused {
-        Some(code) => Ok(Refused { payment: request.about, amount: request.amount, code }),
+        Some(code) => Ok(Refused { kind: request.kind, about: request.about, amount: request.amount, code }),
         None => {
             Err(Error::Conflict(format!("request '{key}' is not refused: it is sent until it is answered")))
         }
@@ -327,11 +348,16 @@ pub(super) async fn refused(db: &mut AnyConnection, key: &str) -> Result<Refused
 }
 
 /// Something else becomes of a request that is refused.
-pub(super) async fn settle(write: &mut Write, key: &str, way: SettlementWay) -> Result<(), Error> {
+pub(super) async fn settle(
+    write: &mut Write,
+    key: &str,
+    way: SettlementWay,
+    now: Timestamp,
+) -> Result<(), Error> {
     sqlx::query(
         "update processor_outbox set answered_at = $1, settled_as = $2 where key = $3 and answered_at is null",
     )
-    .bind(time(Timestamp::now()))
+    .bind(time(now))
     .bind(way.as_str())
     .bind(key)
     .execute(&mut **write)

@@ -92,7 +92,7 @@ async fn requests(
     Ok(Json(outbox::list(&finance.db, &paging).await?))
 }
 
-/// Says what becomes of a refund that the processor of payments refuses for good; for operators.
+/// Says what becomes of a request that the processor of payments is sent no more; for operators.
 #[utoipa::path(
     post,
     path = "/api/v1/processor/settlements",

@@ -54,7 +54,7 @@ async fn send_one(
     let none = || Error::Conflict("this registry has no processor of payments to send it by".into());
     let processor = processor.ok_or_else(none)?;
     let mut write = db.write().await?;
-    let key = outbox::owe_transfer(&mut write, payout.id, account, payout.sent).await?;
+    let key = outbox::owe_transfer(&mut write, payout.id, account, payout.sent, now).await?;
     write.commit().await?;
     outbox::send_one(db, actor, processor, RequestKind::Transfer, &key, now).await?;
     run::find(&mut *db.read().acquire().await?, payout.id).await

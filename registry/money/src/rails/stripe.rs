@@ -29,4 +29,5 @@ pub use hosted::{PaymentPage, is_offered as offers_page, payment_page};
 pub use intents::begin;
 pub use payments::{give_back as give_surplus_back, list as list_surplus, surplus_of};
 pub(super) use refused::settle as settle_refused;
-pub use webhook::{receive, retry};
+pub use webhook::receive;
+pub(super) use webhook::retry as retry_parked;

@@ -8,7 +8,8 @@ use maud::{Markup, html};
 
 use super::disputes;
 use crate::console::{
-    self, BANK, CLOSE, CUSTOMERS, DISPUTES, MODERATION, Operator, PAYOUTS, REQUESTS, REVIEWS, SEND_BACKS,
+    self, BANK, CLOSE, CUSTOMERS, DISPUTES, HEALTH, MODERATION, Operator, PAYOUTS, REQUESTS, REVIEWS,
+    SEND_BACKS,
 };
 use crate::error::Error;
 use crate::{catalog, moderation};
@@ -36,6 +37,12 @@ pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> 
         ("approvals", "Requests to approve", REQUESTS, decisions::count_waiting(&mut db).await?),
         ("bank-lines", "Bank lines to match", BANK, rails::count_open_lines(&mut db).await?),
         ("send-backs", "Transfers back to send", SEND_BACKS, rails::count_send_backs(&mut db).await?),
+        (
+            "undecided",
+            "Refusals of the processor to decide",
+            HEALTH,
+            rails::count_undecided_requests(&mut db).await?,
+        ),
         ("disputes", "Disputes to answer", DISPUTES, reports::count_disputes(&mut db).await?),
         ("overdue", "Invoices that are overdue", CUSTOMERS, reports::count_overdue(&mut db, now).await?),
         ("months", "Months to close", CLOSE, months),

@@ -1,17 +1,15 @@
 //! What must be so at the end: what everybody outside has counted by themselves is in the books, to the cent.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::Market;
 
-/// How long what the registry owes to Stripe may take to be sent: it waits for its own time after each refusal.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// How long to wait until that is looked at again.
-const MOMENT: Duration = Duration::from_millis(500);
+/// How many hours of the last day what the registry owes to Stripe may take to be sent: after a refusal it waits for an hour at most.
+const HOURS_MAX: i64 = 23;
 
 /// What accounts hold, in minor units, by account and currency.
 type Held = BTreeMap<(String, String), i64>;
@@ -28,8 +26,8 @@ fn in_currency(held: &Held, account: &str, currency: &str) -> i64 {
 impl Market {
     /// The bank and Stripe tell all that they have not told, and everything that waited for that is done.
     pub(super) async fn settle_up(&mut self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        let last_day = self.now - SignedDuration::from_hours(24);
+        for hour in 1.. {
             self.all_events_are_told().await?;
             self.settle_refused().await?;
             let parked = self.read_list("/api/v1/processor/events?state=parked").await?;
@@ -38,12 +36,12 @@ impl Market {
             }
             let owed = self.read_list("/api/v1/processor/requests").await?;
             ensure!(
-                Instant::now() < deadline,
+                hour <= HOURS_MAX,
                 "seed {}: after all was told, these events wait: {parked:?}; and these requests: {owed:?}; Stripe has {:?}",
                 self.scenario.seed,
                 self.about_payments(&owed)
             );
-            tokio::time::sleep(MOMENT).await;
+            self.set_clock(last_day + SignedDuration::from_hours(hour)).await?;
         }
         self.all_lines_are_seen().await
     }

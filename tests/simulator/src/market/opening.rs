@@ -17,7 +17,7 @@ impl Market {
     pub(super) async fn prepare(&mut self) -> Result<()> {
         let folder = tempfile::tempdir()?;
         let operator = self.operator.clone();
-        self.require(&operator, Method::PUT, "/api/v1/clock", json!({ "now": self.now })).await?;
+        self.set_clock(self.now).await?;
         for partner in &self.partners {
             let registry = self.registry.url();
             let binary = &self.registry.launch().binary;

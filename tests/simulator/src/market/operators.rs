@@ -147,13 +147,14 @@ impl Market {
     /// A customer's bank takes back what was just paid through Stripe for an invoice.
     pub(super) fn dispute_at_once(&mut self, number: &Value, due: Money) {
         let subject = format!("INVOICE-{number}");
-        let paid = self.processor.stripe.with(|account| account.all("payment_intents"));
-        let paid = paid
-            .iter()
-            .find(|payment| payment["metadata"]["subject"] == subject && payment["amount"] == due.minor());
-        if let (Some(id), Some(number)) = (paid.and_then(|paid| paid["id"].as_str()), number.as_i64()) {
+        let is_it =
+            |payment: &&Value| payment["metadata"]["subject"] == subject && payment["amount"] == due.minor();
+        let id_of = |payment: &Value| payment["id"].as_str().map(str::to_owned);
+        let paid =
+            self.processor.stripe.with(|account| account.each("payment_intents").find(is_it).and_then(id_of));
+        if let (Some(id), Some(number)) = (paid, number.as_i64()) {
             self.processor.contested.insert(number);
-            self.processor.stripe.with(|account| account.dispute(id, due.minor()));
+            self.processor.stripe.with(|account| account.dispute(&id, due.minor()));
         }
     }
 

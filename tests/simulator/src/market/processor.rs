@@ -48,8 +48,7 @@ impl Processor {
 
     /// Whether this is a refund that the registry has asked for by a key.
     pub(super) fn has_refunded(&self, key: &str) -> bool {
-        let refunds = self.stripe.with(|account| account.all("refunds"));
-        refunds.iter().any(|refund| refund["metadata"]["refund"] == key)
+        self.stripe.with(|account| account.each("refunds").any(|refund| refund["metadata"]["refund"] == key))
     }
 }
 
@@ -179,8 +178,12 @@ impl Market {
             5 => "transfers",
             _ => "payment_intents",
         };
-        let all = self.processor.stripe.with(|account| account.all(kind));
-        let Some(object) = all.choose(&mut self.random).cloned() else { return Ok(()) };
+        let (stripe, random) = (&self.processor.stripe, &mut self.random);
+        let chosen = stripe.with(|account| {
+            let all: Vec<&Value> = account.each(kind).collect();
+            all.choose(random).map(|object| (*object).clone())
+        });
+        let Some(object) = chosen else { return Ok(()) };
         let (id, amount) =
             (object["id"].as_str().unwrap_or_default(), object["amount"].as_i64().unwrap_or(0));
         let part = self.random.random_range(1..=amount.max(1));
@@ -265,8 +268,10 @@ impl Market {
         let operator = self.operator.clone();
         for surplus in self.list(&operator, "/api/v1/processor/surplus").await? {
             let id = surplus["id"].as_str().unwrap_or_default();
-            let disputes = self.processor.stripe.with(|account| account.all("disputes"));
-            let is_contested = disputes.iter().any(|dispute| dispute["payment_intent"] == id);
+            let is_contested = self
+                .processor
+                .stripe
+                .with(|account| account.each("disputes").any(|dispute| dispute["payment_intent"] == id));
             if !is_contested && self.random.random_ratio(1, 2) {
                 let path = format!("/api/v1/processor/surplus/{id}/refund");
                 self.operate("surpluses given back", Method::POST, &path, json!({})).await?;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Error, Result, anyhow};
+use jiff::Timestamp;
 use rand::RngExt as _;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Market;
 use crate::registry::Answer;
@@ -51,6 +52,13 @@ impl Market {
     ) -> Result<Value> {
         let answer = self.ask(token, &method, path, &body).await?;
         if answer.is_done() { Ok(answer.body) } else { Err(refused(&method, path, &answer)) }
+    }
+
+    /// Moves the registry's clock on: what is due by then is done when it has answered.
+    pub(super) async fn set_clock(&mut self, now: Timestamp) -> Result<()> {
+        let operator = self.operator.clone();
+        self.require(&operator, Method::PUT, "/api/v1/clock", json!({ "now": now })).await?;
+        Ok(())
     }
 
     /// Asks, as the operator, for something that may be refused, and counts it.
@@ -114,7 +122,7 @@ impl Market {
         let decided = self.registry.ask(&Method::POST, &path, &second, &Value::Null).await?;
         *self.summary.done.entry("approvals".into()).or_default() += 1;
         if decided.body["state"] == "failed" {
-            let body = serde_json::json!({ "detail": decided.body["reason"] });
+            let body = json!({ "detail": decided.body["reason"] });
             return Ok(Answer { status: 409, body });
         }
         Ok(decided)

@@ -35,16 +35,15 @@ pub(super) async fn keep(write: &mut Write, event: &Event, now: Timestamp) -> Re
     .bind(event.created_at.map(time).unwrap_or_default())
     .bind(&event.body)
     .bind(state.as_str())
-    .bind(time(retry_at(0)))
+    .bind(time(retry_at(0, now)))
     .execute(&mut **write)
     .await?;
     is_parked(write, &event.id).await
 }
 
-/// By the real time, whatever the clock of the money says.
-fn retry_at(tries: i64) -> Timestamp {
+fn retry_at(tries: i64, now: Timestamp) -> Timestamp {
     let seconds = WAITS_SECONDS[0] << tries.clamp(0, 20);
-    Timestamp::now() + SignedDuration::from_secs(seconds.min(WAITS_SECONDS[1]))
+    now + SignedDuration::from_secs(seconds.min(WAITS_SECONDS[1]))
 }
 
 /// Whether nothing became of an event yet.
@@ -68,7 +67,7 @@ pub(super) async fn settle(write: &mut Write, id: &str, state: EventState) -> Re
 }
 
 /// Leaves an event for later, and says why.
-pub(super) async fn park(db: &Db, id: &str, reason: &str) -> Result<(), Error> {
+pub(super) async fn park(db: &Db, id: &str, reason: &str, now: Timestamp) -> Result<(), Error> {
     let mut write = db.write().await?;
     let found: Option<(i64,)> =
         sqlx::query_as("select tries from processor_events where id = $1 and state = 'parked'")
@@ -79,7 +78,7 @@ pub(super) async fn park(db: &Db, id: &str, reason: &str) -> Result<(), Error> {
         sqlx::query("update processor_events set reason = $1, tries = $2, retry_at = $3 where id = $4")
             .bind(reason.chars().take(REASON_MAX).collect::<String>())
             .bind(tries + 1)
-            .bind(time(retry_at(tries + 1)))
+            .bind(time(retry_at(tries + 1, now)))
             .bind(id)
             .execute(&mut *write)
             .await?;
@@ -106,12 +105,12 @@ pub(super) async fn parked_about(db: &Db, about: &str) -> Result<Vec<Event>, Err
 }
 
 /// What is to be tried again by now.
-pub(super) async fn due(db: &Db) -> Result<Vec<Event>, Error> {
+pub(super) async fn due(db: &Db, now: Timestamp) -> Result<Vec<Event>, Error> {
     let rows: Vec<(String,)> = sqlx::query_as(
         "select body from processor_events where state = 'parked' and retry_at <= $1
          order by retry_at, id limit $2",
     )
-    .bind(time(Timestamp::now()))
+    .bind(time(now))
     .bind(BATCH)
     .fetch_all(db.read())
     .await?;

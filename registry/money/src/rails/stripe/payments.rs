@@ -295,7 +295,7 @@ pub async fn give_back(write: &mut Write, id: &str, now: Timestamp) -> Result<(M
         .credit(Account::Processor, amount);
     ledger::post(write, back).await?;
     returned(write, id, amount).await?;
-    outbox::owe_refund(write, &key, id, amount).await?;
+    outbox::owe_refund(write, &key, id, amount, now).await?;
     Ok((amount, key))
 }
 

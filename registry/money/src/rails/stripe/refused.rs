@@ -8,7 +8,7 @@
 
 use chandlery_accounts::Actor;
 use chandlery_accounts::audit::record;
-use chandlery_package::wire::{Act, NewSettlement, Settlement, SettlementWay, TransactionKind};
+use chandlery_package::wire::{Act, NewSettlement, RequestKind, Settlement, SettlementWay, TransactionKind};
 use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 use jiff::Timestamp;
@@ -33,23 +33,53 @@ pub(in crate::rails) async fn settle(
 ) -> Result<Settlement, Error> {
     ledger::by(write, By::Actor(actor));
     let refused = outbox::refused(write, &new.request).await?;
-    must_be_decided(write, &refused.payment, &refused.code).await?;
-    outbox::settle(write, &new.request, new.way).await?;
-    let payment = payments::paid_one(write, Some(&refused.payment)).await?;
+    if new.way == SettlementWay::Again {
+        return send_again(write, actor, new, refused.amount, now).await;
+    }
+    must_be_a_refund(&new.request, &refused)?;
+    must_be_decided(write, &refused.about, &refused.code).await?;
+    outbox::settle(write, &new.request, new.way, now).await?;
+    let payment = payments::paid_one(write, Some(&refused.about)).await?;
     let customer = payment.subject.customer(write).await?;
     refunds::keep_refused(write, &payment, &new.request, refused.amount, now).await?;
     // What Stripe has given back by itself was taken for what is refused until now.
-    let payment = payments::paid_one(write, Some(&refused.payment)).await?;
+    let payment = payments::paid_one(write, Some(&refused.about)).await?;
     refunds::catch_up(write, &payment, hold_days, now).await?;
-    let payment = payments::paid_one(write, Some(&refused.payment)).await?;
+    let payment = payments::paid_one(write, Some(&refused.about)).await?;
     let kept = payments::kept_by(write, &payment, &customer).await?.at_most(refused.amount)?;
     let reference = match new.way {
-        SettlementWay::Credit => None,
+        SettlementWay::Credit | SettlementWay::Again => None,
         SettlementWay::Bank => Some(send(write, &payment, &customer, kept, now).await?),
     };
     let settled = Settlement { request: new.request.clone(), amount: refused.amount, kept, reference };
     record(write, actor, Act::RequestSettled, &new.request, Value::Null, json!(settled)).await?;
     Ok(settled)
+}
+
+/// Lets it be sent again: nobody has got anything by it yet.
+async fn send_again(
+    write: &mut Write,
+    actor: &Actor,
+    new: &NewSettlement,
+    amount: Money,
+    now: Timestamp,
+) -> Result<Settlement, Error> {
+    outbox::send_again(write, &new.request, now).await?;
+    record(write, actor, Act::RequestSettled, &new.request, Value::Null, json!(new)).await?;
+    let kept = Money::zero(amount.currency());
+    Ok(Settlement { request: new.request.clone(), amount, kept, reference: None })
+}
+
+/// Refuses what is of no customer's: a payout is its partner's.
+fn must_be_a_refund(request: &str, refused: &outbox::Refused) -> Result<(), Error> {
+    match refused.kind {
+        RequestKind::Refund => Ok(()),
+        RequestKind::Transfer => Err(Error::Conflict(format!(
+            "request '{request}' sends payout {0} to its partner: let it be sent again (`--as again`), or return the payout \
+             (`chandlery payouts return {0}`)",
+            refused.about
+        ))),
+    }
 }
 
 /// Refuses to decide before the customer's bank has.

@@ -75,7 +75,7 @@ pub(super) async fn take(
 
 /// Tries what is parked and due again.
 pub async fn retry(db: &Db, processor: &Processor, hold_days: u32, now: Timestamp) -> Result<(), Error> {
-    for event in events::due(db).await? {
+    for event in events::due(db, now).await? {
         follow_with_others(db, processor, hold_days, event, now).await?;
     }
     Ok(())
@@ -113,7 +113,7 @@ async fn follow(
             if error.kind().status >= 500 {
                 tracing::error!(%error, event_id = %id, "an event of the processor is parked");
             }
-            events::park(db, &id, &error.to_string()).await?;
+            events::park(db, &id, &error.to_string(), now).await?;
             Ok(false)
         }
     }

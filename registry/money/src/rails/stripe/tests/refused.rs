@@ -1,6 +1,9 @@
 //! What Stripe refuses to give back becomes credit, or goes by the bank, and never twice: whatever it was refused for.
 
+use std::sync::Arc;
+
 use chandlery_package::wire::{NewSettlement, RequestKind, RequestState, SettlementWay};
+use jiff::SignedDuration;
 
 use super::super::refused::settle;
 use super::*;
@@ -126,9 +129,9 @@ async fn what_is_refused_is_the_customers_once() {
     }
 }
 
-/// Sends what is owed, as often as this, to a Stripe that has given something back by itself; what is then listed as owed.
-async fn sends(times: usize, given: i64, metadata: Value) -> Vec<(RequestState, i64, String)> {
-    let (_folder, finance) = sharing_market().await;
+/// Books that owe a part of a payment to be given back, and the Stripe that has the payment, where nobody has paid yet.
+async fn owed() -> (tempfile::TempDir, Finance, chandlery_stripe::Stripe, Processor) {
+    let (folder, finance) = sharing_market().await;
     let stripe = chandlery_stripe::Stripe::serve("sk_1").await.unwrap();
     let processor = Processor { url: stripe.url().into(), key: "sk_1".into(), ..processor() };
     let form = [("amount", PRICE.to_string()), ("currency", "usd".into())];
@@ -138,7 +141,12 @@ async fn sends(times: usize, given: i64, metadata: Value) -> Vec<(RequestState, 
     let amount = Money::new(PART, Currency::Usd).unwrap();
     let new = NewRefund { key: "r".into(), amount, line: None, reason: String::new(), as_credit: false };
     rails::refund(&finance, &Actor::machine(), 1, &new, now()).await.unwrap();
+    (folder, finance, stripe, processor)
+}
 
+/// Sends what is owed, as often as this, to a Stripe that has given something back by itself; what is then listed as owed.
+async fn sends(times: usize, given: i64, metadata: Value) -> Vec<(RequestState, i64, String)> {
+    let (_folder, finance, stripe, processor) = owed().await;
     stripe.refuse(Some("it is down"));
     let send = async || {
         let actor = Actor::machine();
@@ -165,4 +173,72 @@ async fn what_stripe_has_no_more_is_refused_after_the_first_try() {
     }
     // Its own refund, of which the answer was lost, is no other's.
     assert_eq!(sends(1, PART, json!({ "refund": "r" })).await, []);
+}
+
+#[tokio::test]
+async fn what_was_not_taken_is_sent_again_by_the_clock_of_the_money() {
+    let (_folder, mut finance, stripe, processor) = owed().await;
+    finance.processor = Some(Arc::new(processor));
+    assert!(stripe.with(|account| account.pay("pi_1")));
+    stripe.refuse(Some("it is down"));
+    rails::catch_up_with_processor(&finance, now()).await.unwrap();
+    stripe.refuse(None);
+    for (seconds, sent) in [(0, 0), (9, 0), (10, 1), (3600, 1)] {
+        let then = now() + SignedDuration::from_secs(seconds);
+        rails::catch_up_with_processor(&finance, then).await.unwrap();
+        assert_eq!(stripe.with(|account| account.each("refunds").count()), sent, "after {seconds} s");
+        let owed = outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items;
+        assert_eq!(owed.is_empty(), sent == 1, "after {seconds} s: {owed:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_too_often_is_sent_no_more_until_an_operator_says_so() {
+    let (_folder, mut finance, stripe, processor) = owed().await;
+    finance.processor = Some(Arc::new(processor));
+    assert!(stripe.with(|account| account.pay("pi_1")));
+    stripe.refuse(Some("it is down"));
+    sqlx::query("update processor_outbox set tries = 78").execute(finance.db.read()).await.unwrap();
+    let state_after = async |hours: i64| {
+        let then = now() + SignedDuration::from_hours(hours);
+        rails::catch_up_with_processor(&finance, then).await.unwrap();
+        let owed = outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items;
+        owed.first().map(|one| (one.state, one.tries))
+    };
+    let undecided = async || {
+        let mut db = finance.db.snapshot().await.unwrap();
+        crate::books::invariants::check(&mut db).await.unwrap().undecided
+    };
+    assert_eq!(state_after(1).await, Some((RequestState::Waits, 79)));
+    assert_eq!(undecided().await, Vec::<String>::new());
+    assert_eq!(state_after(3).await, Some((RequestState::Refused, 80)));
+    let [named]: [String; 1] = undecided().await.try_into().unwrap();
+    assert!(named.contains("`chandlery books requests settle refund:r --as again`"), "{named}");
+    stripe.refuse(None);
+    assert_eq!(state_after(30).await, Some((RequestState::Refused, 80)));
+    assert!(settles(&finance, "refund:r", SettlementWay::Again).await);
+    assert_eq!(state_after(30).await, None);
+    assert_eq!(stripe.with(|account| account.each("refunds").count()), 1);
+    assert_eq!(undecided().await, Vec::<String>::new());
+    assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_refused_is_nobodys_credit_and_forgotten_with_its_payout() {
+    let (_folder, mut finance) = sharing_market().await;
+    finance.processor = Some(Arc::new(processor()));
+    sqlx::query(
+        "insert into processor_outbox (key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason, refused)
+         values ('transfer:payout-7', 'transfer', '7', 'acct_1', 'USD', 5000, '2026-01-01T00:00:00.000000Z',
+                 '2026-01-01T00:00:00.000000Z', 80, 'no such account', 'refused_too_often')",
+    )
+    .execute(finance.db.read())
+    .await
+    .unwrap();
+    for way in [SettlementWay::Credit, SettlementWay::Bank] {
+        assert!(!settles(&finance, "transfer:payout-7", way).await, "{way:?}");
+    }
+    // There is no payout that it could send.
+    rails::catch_up_with_processor(&finance, now()).await.unwrap();
+    assert_eq!(outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items, []);
 }
