@@ -14,7 +14,7 @@ SHARED_TOO := clients journey operation
 # The tests wait for servers, and for other people's programs, more than they compute.
 export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
 
-.PHONY: help demo check test test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money bench-web bench-sizing screenshots build system
+.PHONY: help demo check test prepare test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money bench-web bench-sizing screenshots build system
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,9 +28,12 @@ check: lint fixtures ## The quick part of `test`: lint, and the tests that need 
 	$(CARGO) test --quiet --lib --bins
 	$(CARGO) test --quiet --test e2e -- $(QUICK)
 
-test: system lint fixtures ## Everything that CI checks, the end-to-end tests on both kinds of stores
+test: prepare lint fixtures ## Everything that CI checks, the end-to-end tests on both kinds of stores
 	$(CARGO) test
 	tests/stores.sh $(CARGO) test --test e2e -- $(SHARED)
+
+prepare: # What is downloaded and what is built do not wait for each other
+	@$(MAKE) --no-print-directory --jobs=2 system build
 
 test-kubernetes: system fixtures ## The path of every engine on the cluster that KUBECONFIG names
 	$(CARGO) test --test e2e -- --ignored --exact kubernetes::a_real_cluster_rolls_out_and_back

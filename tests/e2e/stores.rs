@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use chandlery_package::Digest;
+use chandlery_store::Db;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
@@ -15,6 +17,9 @@ use tokio::runtime::Runtime;
 
 /// The bucket, which `tests/stores.sh` makes.
 const BUCKET: &str = "chandlery";
+
+/// A database of PostgreSQL as the migrations leave an empty one, which others are copied from: to run them takes seconds.
+static TABLES: OnceLock<String> = OnceLock::new();
 
 /// One registry's data.
 pub struct Stores {
@@ -41,9 +46,19 @@ impl Stores {
         });
         let stores = Self { data: folder.join("registry"), shared, runtime };
         if let Some(shared) = &stores.shared {
-            stores.administer(&format!("create database {}", shared.name));
+            let tables = TABLES.get_or_init(|| stores.make_tables(shared));
+            stores.administer(&format!("create database {} template {tables}", shared.name));
         }
         stores
+    }
+
+    /// Makes the database that others are copied from, and says what it is called. Nobody may be connected to it by then.
+    fn make_tables(&self, shared: &Shared) -> String {
+        let name = format!("{}_tables", shared.name);
+        self.administer(&format!("create database {name}"));
+        let runtime = Runtime::new().unwrap();
+        runtime.block_on(Db::open(&format!("{}/{name}", shared.postgres))).unwrap();
+        name
     }
 
     /// How many replicas share them.
