@@ -20,6 +20,9 @@ impl std::fmt::Display for Look {
     }
 }
 
+/// How high a picture may be, in CSS pixels: the browser draws it as one texture, and those have a bound.
+const PICTURE_HEIGHT_MAX: f64 = 16_000.0;
+
 impl Chromium {
     /// Runs a command of the Chrome DevTools Protocol.
     fn devtools(&self, command: &str, parameters: Value) -> Value {
@@ -78,10 +81,11 @@ impl Chromium {
         self.ask("POST", "/actions", json!({ "actions": [source] }));
     }
 
-    /// The whole page as a picture, in PNG.
+    /// The whole page as a picture, in PNG, as far as the browser pictures one.
     pub fn picture(&self) -> Vec<u8> {
         let size = self.devtools("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
-        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let height = size["height"].as_f64().unwrap().min(PICTURE_HEIGHT_MAX);
+        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1 });
         let asked = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let taken = self.devtools("Page.captureScreenshot", asked);
         BASE64_STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()
