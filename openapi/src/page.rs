@@ -10,16 +10,19 @@ use utoipa::openapi::path::Operation;
 use crate::operations::{DOCUMENT, STYLE, chapter, operations};
 
 pub(super) const RULES: &str = "\
+:root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem; padding: 0 1rem; }
 h2 { border-bottom: 1px solid; margin-top: 3rem; }
-h1, h3, p, dt, dd, nav { overflow-wrap: anywhere; }
-h3 code { font-size: 1rem; }
+h1, p, dt, dd, nav, summary { overflow-wrap: anywhere; }
+summary { cursor: pointer; padding: .25rem 0; }
+details[open] > summary { font-weight: 600; }
+details > div { border-left: 2px solid #8886; padding-left: 1rem; }
 dt { font-weight: 600; margin-top: .5rem; }
 pre { background: #8881; overflow-x: auto; padding: .5rem 1rem; }
 nav a { margin-right: .75rem; }
 ";
 
-/// The whole page: chapters with their operations, then the schemas that these name.
+/// The whole page: chapters with their operations, then the schemas that these name, all of them folded. A link into one unfolds it.
 pub(super) fn page(document: &OpenApi) -> Markup {
     let mut chapters: BTreeMap<&str, Vec<(&str, &str, &Operation)>> = BTreeMap::new();
     for (path, item) in &document.paths.paths {
@@ -53,8 +56,10 @@ pub(super) fn page(document: &OpenApi) -> Markup {
                     }
                     h2 id="schemas" { "Schemas" }
                     @for (name, schema) in schemas {
-                        h3 id={ "schema-" (name) } { (name) }
-                        pre tabindex="0" { (pretty(&serde_json::json!(schema))) }
+                        details {
+                            summary { (name) }
+                            pre id={ "schema-" (name) } tabindex="0" { (pretty(&serde_json::json!(schema))) }
+                        }
                     }
                 }
             }
@@ -63,15 +68,27 @@ pub(super) fn page(document: &OpenApi) -> Markup {
 }
 
 fn operation(method: &str, path: &str, operation: &Operation) -> Markup {
-    let said = serde_json::json!(operation);
+    html! {
+        details {
+            summary {
+                code { (method.to_uppercase()) " " (path) }
+                @if let Some(summary) = &operation.summary { " " (summary) }
+            }
+            div id=[operation.operation_id.as_deref()] {
+                @if let Some(description) = &operation.description { p { (description) } }
+                (taken_and_answered(&serde_json::json!(operation)))
+            }
+        }
+    }
+}
+
+/// What an operation takes, and what it answers.
+fn taken_and_answered(said: &Value) -> Markup {
     let bodies = said["requestBody"]["content"].as_object();
     let answers = said["responses"].as_object();
     let (fine, problems): (Vec<_>, Vec<_>) =
         answers.into_iter().flatten().partition(|(status, _)| status.starts_with('2'));
     html! {
-        h3 id=[operation.operation_id.as_deref()] { code { (method.to_uppercase()) " " (path) } }
-        @if let Some(summary) = &operation.summary { p { (summary) } }
-        @if let Some(description) = &operation.description { p { (description) } }
         dl {
             @for parameter in said["parameters"].as_array().into_iter().flatten() {
                 dt { (text(&parameter["name"])) " in the " (text(&parameter["in"])) }

@@ -84,7 +84,7 @@ pub struct Run {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     follow_seconds: u64,
     /// How long a plugin may take for a plan; a machine that is slow or busy needs more
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     plan_seconds: u64,
     /// How much processor time compiling a plugin may take
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -163,7 +163,7 @@ async fn serve(run: Run, context: &Context) -> Result {
         follow_every: Duration::from_secs(run.follow_seconds.max(1)),
         worker: worker()?,
         limits: Limits {
-            time: Duration::from_secs(run.plan_seconds.max(1)),
+            time: Duration::from_secs(run.plan_seconds),
             compile_time: Duration::from_secs(run.compile_seconds.max(1)),
             compile_bytes: run.compile_mib << 20,
             ..Limits::default()

@@ -44,21 +44,24 @@ impl Logs {
             return Ok(());
         }
         if page.items.iter().all(|tail| tail.lines.is_empty()) {
-            show::note(self.nothing());
+            show::note(self.nothing(page.items.is_empty()));
         }
         page.items.iter().for_each(|tail| print(context, &tail.replica, &tail.lines));
         Ok(())
     }
 
-    /// What to look at where nothing was written.
-    fn nothing(&self) -> String {
+    /// What to look at where nothing was written, or where there are no logs at all.
+    fn nothing(&self, is_unknown: bool) -> String {
         let name = &self.name;
         match self.revision {
             Some(LogsOf::All) => {
                 format!("its replicas have written nothing: `chandlery status {name}` shows how they fare")
             }
-            Some(LogsOf::Revision(number)) => format!(
+            Some(LogsOf::Revision(number)) if is_unknown => format!(
                 "there is no log of its revision {number}: `chandlery history {name}` lists its revisions"
+            ),
+            Some(LogsOf::Revision(number)) => format!(
+                "revision {number} has written nothing: `chandlery history {name}` shows what became of it"
             ),
             None => format!(
                 "the revision that should run has written nothing: `chandlery status {name}` shows how its replicas fare, \

@@ -73,8 +73,11 @@ impl First {
 fn unfit(outcome: &Outcome, tried: usize) -> Option<String> {
     let needs = match outcome {
         Outcome::Unfit { needs, .. } => needs.clone(),
-        Outcome::Problems(problems) => say(problems),
-        Outcome::Plan(_) | Outcome::Without { .. } => return None,
+        // A parameter that is refused is refused on any target.
+        Outcome::Problems(problems) if problems.iter().all(|problem| problem.parameter.is_none()) => {
+            say(problems)
+        }
+        Outcome::Problems(_) | Outcome::Plan(_) | Outcome::Without { .. } => return None,
     };
     let on = |engine: EngineKind| {
         let gpus =
@@ -126,6 +129,8 @@ mod tests {
         let problem = |message: &str| PlanProblem { parameter: None, message: message.into() };
         let refuses = Outcome::Problems(vec![problem("it wants a b200"), problem("and a lake")]);
         assert!(unfit(&refuses, 1).unwrap().starts_with("it wants a b200; and a lake; tried "));
+        let of_parameter = PlanProblem { parameter: Some("model".into()), message: "unknown".into() };
+        assert_eq!(unfit(&Outcome::Problems(vec![of_parameter, problem("no room")]), 1), None);
         assert_eq!(unfit(&Outcome::Without { why: String::new(), remedy: None }, 1), None);
     }
 }
