@@ -114,7 +114,7 @@ fn told_once(made: &Token) -> Markup {
 }
 
 fn shown(caller: &Account, tokens: &Page<TokenRecord>, told: &Markup) -> Markup {
-    let columns = ["For", "May", "Made", "Until", "Acts for", "Do"].map(Column::Text);
+    let columns = ["For", "May", "Made", "Until", "Acts for", ""].map(Column::Text);
     let rows: Vec<Vec<Markup>> = tokens.items.iter().map(row).collect();
     let content = html! {
         h1 { "Tokens of " (caller.person()) }
